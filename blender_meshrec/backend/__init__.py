@@ -1,0 +1,1 @@
+"""The inference process: footage in, recoveries out. Torch, no bpy."""

@@ -1,0 +1,1 @@
+"""Parametric bodies in torch."""

@@ -1,0 +1,1 @@
+"""The vocabulary both processes share: records, conventions, geometry. Numpy and the standard library only."""

@@ -1,0 +1,50 @@
+"""The pinhole camera: intrinsics, projection and the default lens when footage says nothing about its own."""
+
+import numpy as np
+
+
+def default_intrinsics(image_size):
+    """Intrinsics of a lens whose focal length equals the image diagonal (about 53 degrees across it).
+
+    Args:
+        image_size: (width, height) px.
+
+    Returns:
+        (3, 3) px, principal point in the middle. The first pixel's centre is (0.5, 0.5), so the middle is size / 2.
+
+    Source: the usual choice for footage of unknown origin (Kissos et al. 2020, "Beyond weak perspective").
+    """
+    width, height = (float(side) for side in image_size)
+    focal = float(np.hypot(width, height))
+    return np.array([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]])
+
+
+def project(points, intrinsics):
+    """Points in camera axes (..., 3) m -> pixels (..., 2). Points on or behind the camera plane give nan."""
+    points = np.asarray(points, float)
+    depth = np.where(points[..., 2:] > 1e-6, points[..., 2:], np.nan)
+    homogeneous = points @ np.asarray(intrinsics, float).T
+    return homogeneous[..., :2] / depth
+
+
+def transform_points(matrix, points):
+    """Apply (..., 4, 4) to (..., N, 3)."""
+    return points @ np.swapaxes(matrix[..., :3, :3], -1, -2) + matrix[..., None, :3, 3]
+
+
+def rigid(rotation, translation):
+    """A (..., 4, 4) matrix of a rotation (..., 3, 3) and a translation (..., 3)."""
+    rotation = np.asarray(rotation, float)
+    translation = np.asarray(translation, float)
+    leading = np.broadcast_shapes(rotation.shape[:-2], translation.shape[:-1])
+    matrix = np.zeros((*leading, 4, 4))
+    matrix[..., :3, :3] = rotation
+    matrix[..., :3, 3] = translation
+    matrix[..., 3, 3] = 1.0
+    return matrix
+
+
+def inverse_rigid(matrix):
+    """The inverse of a rigid transform (..., 4, 4)."""
+    rotation = np.swapaxes(matrix[..., :3, :3], -1, -2)
+    return rigid(rotation, -(rotation @ matrix[..., :3, 3:])[..., 0])

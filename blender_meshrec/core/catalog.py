@@ -1,0 +1,64 @@
+"""What the menus offer: the user interface cannot import methods, so it reads them here.
+
+A test holds this list and the backend's registries equal.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One choice: its registered name, its role, what the menu says, where it comes from and what it needs."""
+
+    name: str
+    role: str
+    label: str
+    explanation: str
+    paper: str
+    weights: str | None
+    licence: str
+
+
+CATALOG = (
+    Entry(
+        name="mediapipe",
+        role="detector",
+        label="MediaPipe",
+        explanation="Finds and follows several people; needs nothing but what is installed",
+        paper="Bazarevsky et al. 2020, BlazePose: On-device real-time body pose tracking",
+        weights="pose_landmarker.task",
+        licence="Apache-2.0",
+    ),
+    Entry(
+        name="keypoints",
+        role="detector",
+        label="2D keypoints file",
+        explanation="Reads keypoints from an .npz or a folder of OpenPose JSON instead of looking at pixels",
+        paper="",
+        weights=None,
+        licence="GPL-3.0-or-later",
+    ),
+    Entry(
+        name="rtmlib",
+        role="detector",
+        label="RTMPose (your ONNX files)",
+        explanation="Runs RTMPose or ViTPose ONNX files that you bring",
+        paper="Jiang et al. 2023, RTMPose: Real-time multi-person pose estimation",
+        weights="user",
+        licence="Apache-2.0",
+    ),
+    Entry(
+        name="blazepose",
+        role="estimator",
+        label="BlazePose 3D",
+        explanation="The detector's own 3D joints, anchored to its 2D",
+        paper="Grishchenko et al. 2022, BlazePose GHUM Holistic",
+        weights="pose_landmarker.task",
+        licence="Apache-2.0",
+    ),
+)
+
+
+def entries(role):
+    """The catalogue's entries of one role, in menu order."""
+    return tuple(entry for entry in CATALOG if entry.role == role)

@@ -1,0 +1,51 @@
+"""From a recovery to what an armature plays, and forward kinematics in numpy."""
+
+import numpy as np
+
+from .conventions import WORLD_FROM_BODY
+from .records import Motion
+from .rotations import quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec
+
+
+def motion_from_recovery(recovery, rest_joints, joint_names, parents):
+    """Turn SMPL poses into rotations of a z-up armature.
+
+    Args:
+        recovery: a Recovery of F frames.
+        rest_joints: (J,3) m, the body's own joints under the recovery's betas, y up; J at most poses' width / 3.
+        joint_names, parents: of those joints.
+
+    Returns:
+        A Motion. With C = Rx(+90 deg): rest C r, root R C^T (R = C G for a y-up orientation G), locals C R C^T.
+    """
+    rest_joints = np.asarray(rest_joints, float)
+    count = len(rest_joints)
+    local = rotmat_from_rotvec(recovery.poses.reshape(len(recovery), -1, 3)[:, :count])
+    rotations = WORLD_FROM_BODY @ local @ WORLD_FROM_BODY.T
+    rotations[:, 0] = local[:, 0] @ WORLD_FROM_BODY.T
+    return Motion(
+        skeleton="smpl",
+        joint_names=tuple(joint_names),
+        parents=parents,
+        rest_joints=rest_joints @ WORLD_FROM_BODY.T,
+        rotations=quat_from_rotmat(rotations),
+        transl=recovery.trans + rest_joints[0],
+        fps=recovery.mocap_framerate,
+        timestamps=recovery.timestamps,
+        contacts=recovery.contacts,
+    )
+
+
+def forward_kinematics(motion):
+    """Where the joints of a Motion are, (F,J,3) m, and their global rotations (F,J,3,3)."""
+    local = rotmat_from_quat(motion.rotations)
+    offsets = motion.rest_joints - motion.rest_joints[np.maximum(motion.parents, 0)]
+    joints = np.empty((len(motion), len(motion.parents), 3))
+    rotations = np.empty_like(local)
+    joints[:, 0] = motion.transl
+    rotations[:, 0] = local[:, 0]
+    for joint, parent in enumerate(motion.parents):
+        if parent >= 0:
+            rotations[:, joint] = rotations[:, parent] @ local[:, joint]
+            joints[:, joint] = joints[:, parent] + rotations[:, parent] @ offsets[joint]
+    return joints, rotations

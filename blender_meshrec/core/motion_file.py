@@ -1,0 +1,61 @@
+"""Motion files: one person's recovery as an AMASS-style .npz.
+
+| key | meaning |
+|---|---|
+| poses | (F,72) rad, SMPL order, axis-angle; wider for bodies with hands |
+| trans | (F,3) m; forward(poses, betas) + trans == joints, no further rotation |
+| betas, gender, surface_model_type | the body's shape; `smpl` or `open` |
+| mocap_framerate, timestamps, visible | frames a second; (F,) s; (F,) |
+| joints, confidence | (F,24,3) m, the posed joints in the world; (F,24) 0..1 |
+| lifted_joints | (F,17,3) m, h36m17, z up: the 3D estimate before a body is fitted |
+| contacts | (F,4) 0..1: left heel, left toe, right heel, right toe |
+| camera_intrinsics, camera_from_world, image_size | (3,3) px; (F,4,4), OpenCV axes; (2,) px |
+| footage, first_frame | the file it came from, and which of its frames is row 0 |
+"""
+
+import zipfile
+from dataclasses import MISSING, fields
+
+import numpy as np
+
+from .errors import InputError
+from .output_file import whole_file
+from .records import Recovery
+
+
+def write_motion(path, recovery):
+    """Write a Recovery to `path` (.npz). Raises OutputError; the file appears whole or not at all."""
+    with whole_file(path) as temporary:
+        np.savez_compressed(temporary, **recovery.arrays())
+
+
+def read_motion(path):
+    """Read a motion .npz written by `write_motion`.
+
+    Raises:
+        InputError: not a motion file, damaged, or of shapes that do not fit together. Pickled arrays are refused.
+    """
+    remedy = "Choose a .npz that `meshrec reconstruct` has written."
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            stored = {key: archive[key] for key in archive.files}
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path}.", "Check the path.") from error
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise InputError(f"{path} cannot be read as a motion file.", remedy) from error
+    missing = [f.name for f in fields(Recovery) if f.default is MISSING and f.name not in stored]
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(missing)}.", remedy)
+    try:
+        return recovery_from_arrays(stored)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is damaged: {error}.", remedy) from error
+
+
+def recovery_from_arrays(stored):
+    """A Recovery of named arrays, as a file or the wire delivers them; unknown names are ignored."""
+    values = {f.name: stored[f.name] for f in fields(Recovery) if f.name in stored}
+    for name, kind in {"gender": str, "surface_model_type": str, "footage": str, "first_frame": int, "mocap_framerate": float}.items():
+        if name in values:
+            values[name] = kind(values[name])
+    return Recovery(**values)

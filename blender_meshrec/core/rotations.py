@@ -1,0 +1,121 @@
+"""Rotations in numpy, batched over leading axes; quaternions are wxyz. The backend uses roma for the same in torch."""
+
+import numpy as np
+
+
+def rotmat_from_rotvec(rotvec):
+    """Rodrigues' formula: (..., 3) rad -> (..., 3, 3)."""
+    rotvec = np.asarray(rotvec, float)
+    angle = np.linalg.norm(rotvec, axis=-1)[..., None, None]
+    x, y, z = np.moveaxis(rotvec, -1, 0)
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*rotvec.shape[:-1], 3, 3)
+    # sin(a)/a and (1 - cos(a))/a^2, both finite at zero.
+    sine = np.sinc(angle / np.pi)
+    cosine = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
+    return np.eye(3) + sine * cross + cosine * (cross @ cross)
+
+
+def quat_from_rotmat(rotmat):
+    """(..., 3, 3) -> (..., 4) wxyz with w >= 0. Source: Shepperd 1978 (the largest of four pivots)."""
+    m = np.asarray(rotmat, float)
+    trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
+    pivots = np.stack([trace, m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]], -1)
+    d = m - np.swapaxes(m, -1, -2)
+    s = m + np.swapaxes(m, -1, -2)
+    wx, wy, wz = d[..., 2, 1], d[..., 0, 2], d[..., 1, 0]
+    xy, xz, yz = s[..., 0, 1], s[..., 0, 2], s[..., 1, 2]
+    ww = 1 + trace
+    xx, yy, zz = (1 - trace + 2 * m[..., i, i] for i in range(3))
+    candidates = np.stack([np.stack(row, -1) for row in ([ww, wx, wy, wz], [wx, xx, xy, xz], [wy, xy, yy, yz], [wz, xz, yz, zz])], -2)
+    quat = np.take_along_axis(candidates, pivots.argmax(-1)[..., None, None], -2)[..., 0, :]
+    return canonical(normalised(quat))
+
+
+def rotmat_from_quat(quat_wxyz):
+    """(..., 4) -> (..., 3, 3); the quaternion is normalised first."""
+    w, x, y, z = np.moveaxis(normalised(np.asarray(quat_wxyz, float)), -1, 0)
+    rows = [
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    ]  # fmt: skip
+    return np.stack(rows, -1).reshape(*w.shape, 3, 3)
+
+
+def rotvec_from_quat(quat_wxyz):
+    """(..., 4) -> (..., 3) rad, angle in [0, pi]."""
+    quat = canonical(normalised(np.asarray(quat_wxyz, float)))
+    length = np.linalg.norm(quat[..., 1:], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(length, quat[..., :1])
+    scale = np.where(length > 1e-12, angle / np.maximum(length, 1e-12), 2.0)
+    return scale * quat[..., 1:]
+
+
+def rotvec_from_rotmat(rotmat):
+    """(..., 3, 3) -> (..., 3) rad, angle in [0, pi]."""
+    return rotvec_from_quat(quat_from_rotmat(rotmat))
+
+
+def quat_from_rotvec(rotvec):
+    """(..., 3) rad -> (..., 4) wxyz with w >= 0."""
+    rotvec = np.asarray(rotvec, float)
+    half = np.linalg.norm(rotvec, axis=-1, keepdims=True) / 2
+    return canonical(np.concatenate([np.cos(half), 0.5 * np.sinc(half / np.pi) * rotvec], -1))
+
+
+def multiply_quat(a, b):
+    """The rotation b followed by a; both (..., 4) wxyz."""
+    aw, ax, ay, az = np.moveaxis(np.asarray(a, float), -1, 0)
+    bw, bx, by, bz = np.moveaxis(np.asarray(b, float), -1, 0)
+    return np.stack(
+        [
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ],
+        -1,
+    )
+
+
+def normalised(quat):
+    """Quaternions of unit length; a zero quaternion becomes the identity."""
+    length = np.linalg.norm(quat, axis=-1, keepdims=True)
+    identity = np.broadcast_to([1.0, 0.0, 0.0, 0.0], quat.shape)
+    return np.where(length > 1e-12, quat / np.maximum(length, 1e-12), identity)
+
+
+def canonical(quat):
+    """Of the two quaternions of one rotation, the one with w >= 0."""
+    return np.where(quat[..., :1] < 0, -quat, quat)
+
+
+def short_arc(quat):
+    """Signs chosen so that neighbours along axis 0 lie on one half-sphere: interpolation takes the short way round."""
+    quat = np.array(quat, float)
+    if len(quat) > 1:
+        flips = np.where((quat[1:] * quat[:-1]).sum(-1) < 0, -1.0, 1.0)
+        quat[1:] *= np.cumprod(flips, axis=0)[..., None]
+    return quat
+
+
+def slerp(a, b, weight):
+    """Spherical interpolation on the short arc, a at weight 0; a, b (..., 4), weight broadcast over (...)."""
+    a = normalised(np.asarray(a, float))
+    b = normalised(np.asarray(b, float))
+    cosine = (a * b).sum(-1, keepdims=True)
+    b = np.where(cosine < 0, -b, b)
+    weight = np.asarray(weight, float)[..., None]
+    angle = np.arccos(np.clip(np.abs(cosine), 0, 1))
+    sine = np.sin(angle)
+    near = sine < 1e-6
+    safe = np.where(near, 1.0, sine)
+    mixed = np.where(near, (1 - weight) * a + weight * b, (np.sin((1 - weight) * angle) * a + np.sin(weight * angle) * b) / safe)
+    return normalised(mixed)
+
+
+def angle_between(a, b):
+    """The angle in radians that turns rotation matrices a into b, (..., 3, 3) -> (...)."""
+    relative = np.swapaxes(a, -1, -2) @ b
+    return np.linalg.norm(rotvec_from_rotmat(relative), axis=-1)

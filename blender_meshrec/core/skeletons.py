@@ -1,0 +1,122 @@
+"""Named joints and keypoints: SMPL's tree, the 17 joints the lifter speaks, and what 2D detectors deliver."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+SMPL_JOINTS = (
+    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
+    "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder",
+    "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand",
+)  # fmt: skip
+SMPL_PARENTS = np.array([-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21])
+SMPL_PARENTS.setflags(write=False)
+
+H36M17 = (
+    "hip", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine", "thorax", "nose",
+    "head_top", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
+)  # fmt: skip
+H36M17_PARENTS = np.array([-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15])
+H36M17_PARENTS.setflags(write=False)
+
+COCO17 = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "right_ankle",
+)  # fmt: skip
+HALPE26 = (
+    *COCO17, "head_top", "neck", "hip", "left_big_toe", "right_big_toe", "left_small_toe", "right_small_toe",
+    "left_heel", "right_heel",
+)  # fmt: skip
+OPENPOSE25 = (
+    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist", "hip",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye",
+    "right_ear", "left_ear", "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe",
+    "right_heel",
+)  # fmt: skip
+BLAZEPOSE33 = (
+    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
+    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb",
+    "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_heel",
+    "right_heel", "left_big_toe", "right_big_toe",
+)  # fmt: skip
+
+# The limb joints that every detector and every body name alike: reprojection and PA-MPJPE are measured over them.
+LIMB_JOINTS = tuple(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right"))
+
+
+@dataclass(frozen=True)
+class KeypointSet:
+    """An ordered list of named 2D points as a detector delivers them."""
+
+    name: str
+    points: tuple
+    index: dict = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "index", {point: i for i, point in enumerate(self.points)})
+
+    def __len__(self):
+        return len(self.points)
+
+
+KEYPOINT_SETS = {
+    name: KeypointSet(name, points)
+    for name, points in {
+        "h36m17": H36M17,
+        "coco17": COCO17,
+        "halpe26": HALPE26,
+        "openpose25": OPENPOSE25,
+        "blazepose33": BLAZEPOSE33,
+    }.items()
+}
+
+
+def limb_indices(names):
+    """Where the twelve LIMB_JOINTS stand in a sequence of names, (12,) int."""
+    return np.array([list(names).index(joint) for joint in LIMB_JOINTS])
+
+
+# How the joints of h36m17 that a set lacks are made of those it has: means with these weights. "spine" is the middle
+# of the torso. "head_top" has no counterpart in sets without it: the ears' middle is lifted away from the shoulders.
+_DERIVED = {
+    "hip": {"left_hip": 0.5, "right_hip": 0.5},
+    "thorax": {"left_shoulder": 0.5, "right_shoulder": 0.5},
+    "spine": {"left_shoulder": 0.25, "right_shoulder": 0.25, "left_hip": 0.25, "right_hip": 0.25},
+    "head_top": {"left_ear": 0.85, "right_ear": 0.85, "left_shoulder": -0.35, "right_shoulder": -0.35},
+}
+
+
+def h36m17_weights(keypoint_set):
+    """Linear map from a keypoint set to h36m17, (17, K), rows sum to 1.
+
+    A joint the set names itself is copied; the others are fixed mixtures of shoulders, hips and ears.
+    Rows of zeros mark joints the set cannot give.
+    """
+    points = KEYPOINT_SETS[keypoint_set]
+    weights = np.zeros((len(H36M17), len(points)))
+    for row, joint in enumerate(H36M17):
+        mixture = {joint: 1.0} if joint in points.index else _DERIVED.get(joint, {})
+        if all(point in points.index for point in mixture):
+            for point, weight in mixture.items():
+                weights[row, points.index[point]] = weight
+    return weights
+
+
+def to_h36m17(keypoints, keypoint_set):
+    """Map detected points to h36m17.
+
+    Args:
+        keypoints: (..., K, C), the last channel being confidence.
+        keypoint_set: one of KEYPOINT_SETS.
+
+    Returns:
+        (..., 17, C). A mixture's confidence is the lowest of its parts; 0 where the set cannot give the joint.
+    """
+    keypoints = np.asarray(keypoints, float)
+    weights = h36m17_weights(keypoint_set)
+    mapped = np.einsum("jk,...kc->...jc", weights, keypoints)
+    for row, used in enumerate(weights != 0):
+        mapped[..., row, -1] = keypoints[..., used, -1].min(-1) if used.any() else 0.0
+    return mapped

@@ -1,0 +1,1 @@
+"""What is made in Blender: bpy, no torch, no operators."""
