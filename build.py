@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+"""Set-up and every chore of the project; needs nothing but a Python 3.11 or later.
+
+python3 build.py setup              make the environments from hash-pinned locks and prepare addon_models/
+python3 build.py demo [INPUT] [-o]  reconstruct the bundled clip, or INPUT: .blend, .fbx, .npz, a picture, a video
+python3 build.py test [ARGS]        lint, import rules and all tests; ARGS go to pytest
+python3 build.py package            the extension zip in dist/, validated
+python3 build.py bench              the benchmark table, and out/bench.json
+python3 build.py lock               resolve pyproject.toml into locks/*.txt anew
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent
+LOCKS = ROOT / "locks"
+BACKEND = ROOT / ".venv"
+BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
+MAKER = "4.5"  # the Blender module that demo and the command line make scenes with
+BLENDER_TESTS = ("tests/scene", "tests/ui")
+UV = "uv==0.13.8"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="build.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    chores = parser.add_subparsers(dest="chore", required=True)
+    chores.add_parser("setup").set_defaults(run=lambda _: setup())
+    demo_parser = chores.add_parser("demo")
+    demo_parser.add_argument("input", nargs="?", default=str(ROOT / "scripts" / "demo_clip.mp4"))
+    demo_parser.add_argument("-o", "--output", default=str(ROOT / "out"))
+    demo_parser.set_defaults(run=demo)
+    chores.add_parser("test", add_help=False).set_defaults(run=test)
+    chores.add_parser("package").set_defaults(run=lambda _: package())
+    chores.add_parser("bench").set_defaults(run=lambda _: bench())
+    chores.add_parser("lock").set_defaults(run=lambda _: lock())
+    arguments, rest = parser.parse_known_args()
+    if rest and arguments.chore != "test":
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    arguments.rest = rest
+    return arguments.run(arguments)
+
+
+# --- set-up ---------------------------------------------------------------------------------------------------------
+
+
+def setup(blenders=(MAKER,), tools=False):
+    """Make what is missing or out of date; a stamp in each environment remembers the locks it was made from."""
+    locks = [LOCKS / "backend.txt"] + ([LOCKS / "tools.txt"] if tools else [])
+    if environment(BACKEND, "3.11", locks, keep_superset=True):
+        install_cuda_libraries()
+        link_package(BACKEND)
+    for version in blenders:
+        environment(blender_environment(version), BLENDERS[version], [LOCKS / f"bpy-{version}.txt"])
+    run([python_of(BACKEND), ROOT / "scripts" / "make_pose_bundle.py", ROOT / "addon_models" / "pose_landmarker.task"])
+    return 0
+
+
+def environment(folder, version, locks, keep_superset=False):
+    """Bring a virtual environment to what the locks say; True when anything had to be done."""
+    wanted = {lock.name: hashlib.sha256(lock.read_bytes()).hexdigest() for lock in locks}
+    stamp = folder / "locks.stamp"
+    have = dict(line.split() for line in stamp.read_text().splitlines()) if stamp.exists() else {}
+    if all(have.get(name) == digest for name, digest in wanted.items()) and (keep_superset or have.keys() == wanted.keys()):
+        return False
+    stale = any(name in have and have[name] != digest for name, digest in wanted.items()) or (folder.exists() and not have)
+    if stale:
+        shutil.rmtree(folder)
+        have = {}
+    if not folder.exists():
+        say(f"Making {folder.relative_to(ROOT)} with Python {version}")
+        run([find_python(version), "-m", "venv", folder])
+    for lock in locks:
+        if have.get(lock.name) != wanted[lock.name]:
+            install(folder, lock)
+    stamp.write_text("".join(f"{name} {digest}\n" for name, digest in {**have, **wanted}.items()))
+    return True
+
+
+def install(folder, lock):
+    """Install a lock as it stands: every file's hash is checked, nothing is resolved."""
+    say(f"Installing {lock.relative_to(ROOT)}")
+    run([python_of(folder), "-m", "pip", "install", "-q", "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", lock])
+
+
+def install_cuda_libraries():
+    """The torch that was installed says whether it needs the CUDA libraries beside it."""
+    # Read from its metadata: importing it would already need them.
+    needs = "from importlib.metadata import requires; print(*[r for r in requires('torch') or () if r.startswith(('nvidia', 'cuda'))])"
+    if sys.platform == "linux" and output([python_of(BACKEND), "-c", needs]).strip():
+        install(BACKEND, LOCKS / "cuda.txt")
+
+
+def link_package(folder):
+    """Put this checkout on the environment's path and `meshrec` among its commands, without building anything."""
+    site = output([python_of(folder), "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]).strip()
+    (Path(site) / "blender_meshrec_checkout.pth").write_text(f"{ROOT}\n")
+    if os.name == "nt":
+        (folder / "Scripts" / "meshrec.cmd").write_text(f'@"{python_of(folder)}" -m blender_meshrec.cli %*\n')
+    else:
+        script = folder / "bin" / "meshrec"
+        script.write_text(f"#!{python_of(folder)}\nimport sys\nfrom blender_meshrec.cli import main\n\nsys.exit(main())\n")
+        script.chmod(0o755)
+
+
+def find_python(version):
+    """A Python of this version: the one running, one on PATH, the Windows launcher's, or one of pyenv's or uv's."""
+    candidates = [[sys.executable], [f"python{version}"], ["python3"], ["python"], ["py", f"-{version}"]]
+    homes = [Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions", Path.home() / ".local" / "share" / "uv" / "python"]
+    for home in homes:
+        candidates += [[str(path)] for path in sorted(home.glob(f"*{version}*/bin/python{version}"))]
+    check = f"import sys, venv; assert sys.version_info[:2] == tuple(map(int, '{version}'.split('.'))); print(sys.executable)"
+    for candidate in candidates:
+        try:
+            found = subprocess.run([*candidate, "-c", check], capture_output=True, text=True, timeout=60, check=True)
+        except (OSError, subprocess.SubprocessError):
+            continue
+        return found.stdout.strip()
+    sys.exit(f"Python {version} was not found. Install Python {version} and make `python{version}` work in this terminal.")
+
+
+def python_of(folder):
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def blender_environment(version):
+    return ROOT / ".venvs" / f"bpy-{version}"
+
+
+# --- demo -----------------------------------------------------------------------------------------------------------
+
+
+def demo(arguments):
+    """The README's first command: set-up, then one clip through everything."""
+    setup()
+    command = [python_of(BACKEND), ROOT / "scripts" / "demo.py", arguments.input, "-o", arguments.output]
+    return subprocess.run([str(part) for part in command]).returncode
+
+
+# --- test -----------------------------------------------------------------------------------------------------------
+
+
+def test(arguments):
+    """The README's second command: lint, import rules, the backend's tests, and Blender's half on every Blender."""
+    setup(blenders=BLENDERS, tools=True)
+    python = python_of(BACKEND)
+    bin_folder = python.parent
+    failures = []
+    for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["lint-imports"]):
+        say(" ".join(check))
+        if subprocess.run([str(bin_folder / check[0]), *check[1:]], cwd=ROOT).returncode:
+            failures.append(check[0])
+    with tempfile.TemporaryDirectory() as scratch:
+        jobs = test_jobs(arguments.rest, Path(scratch))
+        with ThreadPoolExecutor(max_workers=max(1, min(2, os.cpu_count() or 1))) as pool:
+            outcomes = list(pool.map(run_test_job, jobs))
+        passed, failed, skipped = count_tests(Path(scratch).glob("*.xml"))
+    failures += [name for name, returncode in outcomes if returncode]
+    if failures:
+        say("Failed: " + ", ".join(failures))
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failures or failed or not passed else 0
+
+
+def test_jobs(pytest_arguments, scratch):
+    """One process for the backend's tests and one for each Blender test file on each Blender."""
+    chosen = [argument for argument in pytest_arguments if not argument.startswith("-")]
+    options = [argument for argument in pytest_arguments if argument.startswith("-")]
+    jobs = []
+    backend_paths = [path for path in chosen if not path.startswith(BLENDER_TESTS)]
+    if backend_paths or not chosen:
+        ignored = [] if backend_paths else [f"--ignore={folder}" for folder in BLENDER_TESTS]
+        report = f"--junitxml={scratch / 'backend.xml'}"
+        jobs.append(("backend", [python_of(BACKEND), "-m", "pytest", "-q", report, *options, *ignored, *(backend_paths or ["tests"])], {}))
+    files = [path for path in chosen if path.startswith(BLENDER_TESTS)]
+    if not chosen:
+        files = [str(path.relative_to(ROOT)) for folder in BLENDER_TESTS for path in sorted((ROOT / folder).glob("test_*.py"))]
+    for version in BLENDERS:
+        for path in files:
+            name = f"{path} on Blender {version}"
+            report = scratch / f"{version}-{Path(path).stem}.xml"
+            resources = scratch / f"resources-{version}-{Path(path).stem}"
+            resources.mkdir()
+            command = [python_of(blender_environment(version)), ROOT / "tests" / "run_bpy.py", path, f"--junitxml={report}", *options]
+            jobs.append((name, command, {"BLENDER_USER_RESOURCES": str(resources)}))
+    return jobs
+
+
+def run_test_job(job):
+    """Run one test process and print what it said in one piece."""
+    name, command, extra = job
+    environment_variables = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", **os.environ, **extra}
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=ROOT,
+            env=environment_variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=1800,
+        )
+        text, returncode = done.stdout, done.returncode
+    except subprocess.TimeoutExpired as late:
+        text, returncode = f"{late.stdout or ''}\nended after {late.timeout:.0f} s", 1
+    print(f"\n=== {name} ===\n{text}", flush=True)
+    return name, returncode
+
+
+def count_tests(reports):
+    passed = failed = skipped = 0
+    for report in reports:
+        for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+            tests, bad, skips = (int(suite.get(key, 0)) for key in ("tests", "failures", "skipped"))
+            bad += int(suite.get("errors", 0))
+            passed, failed, skipped = passed + tests - bad - skips, failed + bad, skipped + skips
+    return passed, failed, skipped
+
+
+# --- package, bench, lock -------------------------------------------------------------------------------------------
+
+
+def package():
+    """Zip the add-on with its models and have every Blender's own checker validate it."""
+    setup()
+    version = project_version()
+    target = ROOT / "dist" / f"blender_meshrec-{version}.zip"
+    target.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        stage = Path(scratch) / "blender_meshrec"
+        shutil.copytree(ROOT / "blender_meshrec", stage, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        shutil.copytree(ROOT / "addon_models", stage / "addon_models", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(LOCKS, stage / "locks")
+        shutil.copy(ROOT / "LICENSE", stage)
+        manifest = stage / "blender_manifest.toml"
+        if tomllib.loads(manifest.read_text())["version"] != version:
+            sys.exit(f"blender_manifest.toml and pyproject.toml disagree about the version ({version}).")
+        checkers = blender_checkers()
+        if not checkers:
+            sys.exit("No Blender was found to check the extension with. Run `python3 build.py test` once: it installs them.")
+        for name, python, checker in checkers:
+            say(f"Validating with Blender {name}")
+            run([python, checker, "validate", stage])
+        python, checker = checkers[-1][1:]
+        run([python, checker, "build", "--source-dir", stage, "--output-filepath", target])
+        for _name, python, checker in checkers:
+            run([python, checker, "validate", target])
+    with zipfile.ZipFile(target) as archive:
+        say(f"{target.relative_to(ROOT)}: {len(archive.namelist())} files, {target.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def blender_checkers():
+    """(version, python, blender_ext.py) of every Blender module that is installed."""
+    found = []
+    for version in BLENDERS:
+        for checker in blender_environment(version).glob("lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"):
+            found.append((version, python_of(blender_environment(version)), checker))
+    return found
+
+
+def bench():
+    setup()
+    return subprocess.run([str(python_of(BACKEND)), str(ROOT / "scripts" / "bench.py"), "-o", str(ROOT / "out" / "bench.json")]).returncode
+
+
+def lock():
+    """Resolve pyproject.toml for every platform with uv, hashes and all."""
+    LOCKS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        uv_home = Path(scratch) / "uv"
+        run([find_python("3.11"), "-m", "venv", uv_home])
+        run([python_of(uv_home), "-m", "pip", "install", "-q", UV])
+        uv = python_of(uv_home).parent / "uv"
+
+        def resolve(name, *arguments):
+            base = ["--universal", "--generate-hashes", "--no-header", "--no-annotate", "-q"]
+            run([uv, "pip", "compile", *base, *arguments, "-o", LOCKS / f"{name}.txt"])
+
+        resolve("backend", "pyproject.toml", "--extra", "backend", "--python-version", "3.11")
+        split_cuda(LOCKS / "backend.txt", LOCKS / "cuda.txt")
+        constraints = ("-c", LOCKS / "backend.txt", "-c", LOCKS / "cuda.txt")
+        resolve("tools", "--group", "pyproject.toml:tools", *constraints, "--python-version", "3.11")
+        keep_difference(LOCKS / "tools.txt", (LOCKS / "backend.txt", LOCKS / "cuda.txt"))
+        for version, python in BLENDERS.items():
+            resolve(f"bpy-{version}", "--group", f"pyproject.toml:bpy-{version.replace('.', '_')}", "--python-version", python)
+    return 0
+
+
+def entries_of(text):
+    """A lock's entries, {name: the entry's lines}."""
+    entries = re.split(r"\n(?=[A-Za-z0-9])", text.strip())
+    return {re.match(r"[A-Za-z0-9._-]+", entry)[0]: entry for entry in entries if entry}
+
+
+def split_cuda(backend, cuda):
+    """Move the CUDA libraries into a lock of their own, and let torch also be one of its CPU builds."""
+    blocks = re.split(r"\n(?=[A-Za-z0-9])", backend.read_text().strip())
+    is_cuda = [bool(re.match(r"(nvidia|cuda|triton)", block)) for block in blocks]
+    extra = "".join(f" \\\n    --hash=sha256:{digest}" for digest in CPU_TORCH_SHA256)
+    kept = [block + extra if block.startswith("torch==") else block for block, moved in zip(blocks, is_cuda) if not moved]
+    backend.write_text("\n".join(kept) + "\n")
+    cuda.write_text("\n".join(block for block, moved in zip(blocks, is_cuda) if moved) + "\n")
+
+
+def keep_difference(lock_file, others):
+    """Leave in a lock only what the other locks do not install."""
+    known = set().union(*(entries_of(other.read_text()) for other in others))
+    kept = [block for name, block in entries_of(lock_file.read_text()).items() if name not in known]
+    lock_file.write_text("\n".join(kept) + "\n")
+
+
+# torch's CPU build for Linux and Python 3.11: the same release, without the CUDA libraries.
+CPU_TORCH_SHA256 = ("6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",)
+
+
+# --- small things ---------------------------------------------------------------------------------------------------
+
+
+def project_version():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
+def say(text):
+    print(f"-- {text}", flush=True)
+
+
+def run(command):
+    """Run a command; end this program with its exit code where it fails."""
+    done = subprocess.run([str(part) for part in command], cwd=ROOT)
+    if done.returncode:
+        sys.exit(f"Failed ({done.returncode}): {' '.join(str(part) for part in command)}")
+
+
+def output(command):
+    return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

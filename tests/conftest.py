@@ -1,0 +1,33 @@
+"""Fixtures every test may use. Material from outside the repository is optional: tests that want it skip without it."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+def _folder_or_skip(name):
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"no shared {name} beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_media():
+    """Real footage beside the checkout."""
+    return _folder_or_skip("media")
+
+
+@pytest.fixture(scope="session")
+def shared_mocap():
+    """Motion capture beside the checkout."""
+    return _folder_or_skip("mocap")
+
+
+@pytest.fixture(scope="session")
+def shared_vectors():
+    """Small files with known answers beside the checkout."""
+    return _folder_or_skip("facts/vectors")

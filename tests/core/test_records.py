@@ -1,0 +1,149 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from blender_meshrec.core.errors import ExitCode, InputError, error_from_exit_code
+from blender_meshrec.core.motion import forward_kinematics, motion_from_recovery
+from blender_meshrec.core.motion_file import read_motion, write_motion
+from blender_meshrec.core.records import Observations, Recovery
+from blender_meshrec.core.rotations import rotmat_from_rotvec
+from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
+
+
+def recovery(frames=5, seed=0, **changes):
+    rng = np.random.default_rng(seed)
+    values = dict(
+        poses=rng.normal(size=(frames, 72)),
+        trans=rng.normal(size=(frames, 3)),
+        betas=rng.normal(size=10),
+        surface_model_type="open",
+        mocap_framerate=25.0,
+        timestamps=np.arange(frames) / 25,
+        visible=np.ones(frames, bool),
+        joints=rng.normal(size=(frames, 24, 3)),
+        confidence=rng.uniform(size=(frames, 24)),
+        lifted_joints=rng.normal(size=(frames, 17, 3)),
+        contacts=rng.uniform(size=(frames, 4)),
+        camera_intrinsics=np.diag([800.0, 800.0, 1.0]),
+        camera_from_world=np.tile(np.eye(4), (frames, 1, 1)),
+        image_size=(640, 480),
+        footage="clip.mp4",
+        first_frame=7,
+    )
+    return Recovery(**{**values, **changes})
+
+
+def test_records_copy_and_freeze_their_arrays():
+    trans = np.zeros((5, 3), np.float32)
+    record = recovery(trans=trans)
+    trans[:] = 1
+    assert not record.trans.any()
+    with pytest.raises(ValueError):
+        record.trans[0] = 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        record.fps = 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trans": np.zeros((4, 3))},
+        {"poses": np.zeros((5, 71))},
+        {"poses": np.zeros((5, 69))},
+        {"joints": np.zeros((5, 23, 3))},
+        {"trans": np.full((5, 3), np.nan)},
+        {"camera_from_world": np.zeros((5, 3, 4))},
+    ],
+)
+def test_a_record_that_does_not_fit_together_is_refused(changes):
+    with pytest.raises(ValueError):
+        recovery(**changes)
+
+
+def test_keypoints_must_match_their_set():
+    with pytest.raises(ValueError):
+        Observations("coco17", np.zeros((3, 4)), np.zeros((3, 33, 3)), np.ones(3, bool))
+
+
+def test_median_area_looks_only_at_frames_with_the_person():
+    boxes = np.zeros((3, 4))
+    boxes[1] = [10, 10, 20, 40]
+    person = Observations("coco17", boxes, np.zeros((3, 17, 3)), np.array([False, True, False]))
+    assert person.median_area == 300
+    assert Observations("coco17", boxes, np.zeros((3, 17, 3)), np.zeros(3, bool)).median_area == 0
+
+
+def test_a_motion_file_brings_back_what_was_written(tmp_path):
+    record = recovery()
+    write_motion(tmp_path / "größe 測試.npz", record)
+    again = read_motion(tmp_path / "größe 測試.npz")
+    for name, value in record.arrays().items():
+        np.testing.assert_array_equal(getattr(again, name), value, err_msg=name)
+    assert isinstance(again.gender, str) and isinstance(again.first_frame, int)
+
+
+def test_nothing_is_left_where_writing_fails(tmp_path):
+    target = tmp_path / "folder" / "m.npz"
+    broken = recovery()
+    object.__setattr__(broken, "trans", {"a set cannot be": "an array of numbers"})
+
+    class NotAnArray:
+        def __array__(self, *_, **__):
+            raise OSError(28, "No space left on device")
+
+    object.__setattr__(broken, "trans", NotAnArray())
+    from blender_meshrec.core.errors import OutputError
+
+    with pytest.raises(OutputError, match="disk is full"):
+        write_motion(target, broken)
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04garbage"])
+def test_files_that_are_no_motion_are_refused_with_a_sentence(tmp_path, content):
+    (tmp_path / "m.npz").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_motion(tmp_path / "m.npz")
+    assert caught.value.remedy and caught.value.exit_code == ExitCode.BAD_INPUT
+
+
+def test_a_pickled_array_is_refused_without_being_read(tmp_path):
+    np.savez(tmp_path / "m.npz", poses=np.array([print], dtype=object))
+    with pytest.raises(InputError):
+        read_motion(tmp_path / "m.npz")
+
+
+def test_missing_keys_are_named(tmp_path):
+    np.savez(tmp_path / "m.npz", poses=np.zeros((2, 72)))
+    with pytest.raises(InputError, match="trans"):
+        read_motion(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize("code", list(ExitCode)[1:])
+def test_errors_keep_their_exit_code_across_the_wire(code):
+    assert error_from_exit_code(code, "p.", "r.").exit_code == code
+
+
+def test_motion_has_the_joints_that_the_npz_promises():
+    """Forward kinematics of the z-up Motion equals SMPL's own recursion on poses and trans (the npz invariant)."""
+    rng = np.random.default_rng(1)
+    rest = rng.normal(size=(24, 3))
+    record = recovery()
+    local = rotmat_from_rotvec(record.poses.reshape(5, 24, 3))
+    glob, joints = local.copy(), np.empty((5, 24, 3))
+    joints[:, 0] = rest[0]
+    for j in range(1, 24):
+        p = SMPL_PARENTS[j]
+        glob[:, j] = glob[:, p] @ local[:, j]
+        joints[:, j] = joints[:, p] + glob[:, p] @ (rest[j] - rest[p])
+    joints += record.trans[:, None]
+    motion = motion_from_recovery(record, rest, SMPL_JOINTS, SMPL_PARENTS)
+    np.testing.assert_allclose(forward_kinematics(motion)[0], joints, atol=1e-6)
+
+
+def test_an_upright_subject_facing_the_camera_has_the_identity_at_the_root():
+    poses = np.zeros((5, 72))
+    poses[:, 0] = np.pi / 2
+    motion = motion_from_recovery(recovery(poses=poses), np.eye(24, 3), SMPL_JOINTS, SMPL_PARENTS)
+    np.testing.assert_allclose(motion.rotations, np.broadcast_to([1, 0, 0, 0], (5, 24, 4)), atol=1e-6)
