@@ -56,9 +56,8 @@ def main():
 
 def setup(blenders=(MAKER,), tools=False):
     """Make what is missing or out of date; a stamp in each environment remembers the locks it was made from."""
-    locks = [LOCKS / "backend.txt"] + ([LOCKS / "tools.txt"] if tools else [])
+    locks = [LOCKS / "torch.txt", LOCKS / "backend.txt"] + ([LOCKS / "tools.txt"] if tools else [])
     if environment(BACKEND, "3.11", locks, keep_superset=True):
-        install_cuda_libraries()
         link_package(BACKEND)
     for version in blenders:
         environment(blender_environment(version), BLENDERS[version], [LOCKS / f"bpy-{version}.txt"])
@@ -90,15 +89,20 @@ def environment(folder, version, locks, keep_superset=False):
 def install(folder, lock):
     """Install a lock as it stands: every file's hash is checked, nothing is resolved."""
     say(f"Installing {lock.relative_to(ROOT)}")
-    run([python_of(folder), "-m", "pip", "install", "-q", "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", lock])
+    if lock.name != "torch.txt":
+        run(install_command(folder, lock))
+    elif not cpu_torch_is_enough() or subprocess.run(install_command(folder, LOCKS / "torch-cpu.txt"), capture_output=True).returncode:
+        run(install_command(folder, lock))
 
 
-def install_cuda_libraries():
-    """The torch that was installed says whether it needs the CUDA libraries beside it."""
-    # Read from its metadata: importing it would already need them.
-    needs = "from importlib.metadata import requires; print(*[r for r in requires('torch') or () if r.startswith(('nvidia', 'cuda'))])"
-    if sys.platform == "linux" and output([python_of(BACKEND), "-c", needs]).strip():
-        install(BACKEND, LOCKS / "cuda.txt")
+def install_command(folder, lock):
+    options = ["-q", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
+    return [str(part) for part in (python_of(folder), "-m", "pip", "install", *options, "-r", lock)]
+
+
+def cpu_torch_is_enough():
+    """On Linux the usual torch brings gigabytes of CUDA; without an NVIDIA driver its CPU build is tried first, where pip knows of one."""
+    return sys.platform == "linux" and shutil.which("nvidia-smi") is None
 
 
 def link_package(folder):
@@ -289,10 +293,10 @@ def lock():
             run([uv, "pip", "compile", *base, *arguments, "-o", LOCKS / f"{name}.txt"])
 
         resolve("backend", "pyproject.toml", "--extra", "backend", "--python-version", "3.11")
-        split_cuda(LOCKS / "backend.txt", LOCKS / "cuda.txt")
-        constraints = ("-c", LOCKS / "backend.txt", "-c", LOCKS / "cuda.txt")
+        split_torch(LOCKS / "backend.txt", LOCKS / "torch.txt")
+        constraints = ("-c", LOCKS / "backend.txt", "-c", LOCKS / "torch.txt")
         resolve("tools", "--group", "pyproject.toml:tools", *constraints, "--python-version", "3.11")
-        keep_difference(LOCKS / "tools.txt", (LOCKS / "backend.txt", LOCKS / "cuda.txt"))
+        keep_difference(LOCKS / "tools.txt", (LOCKS / "backend.txt", LOCKS / "torch.txt"))
         for version, python in BLENDERS.items():
             resolve(f"bpy-{version}", "--group", f"pyproject.toml:bpy-{version.replace('.', '_')}", "--python-version", python)
     return 0
@@ -304,14 +308,12 @@ def entries_of(text):
     return {re.match(r"[A-Za-z0-9._-]+", entry)[0]: entry for entry in entries if entry}
 
 
-def split_cuda(backend, cuda):
-    """Move the CUDA libraries into a lock of their own, and let torch also be one of its CPU builds."""
+def split_torch(backend, torch):
+    """Move torch and the CUDA libraries it asks for on Linux into a lock of their own, beside which a CPU build can stand."""
     blocks = re.split(r"\n(?=[A-Za-z0-9])", backend.read_text().strip())
-    is_cuda = [bool(re.match(r"(nvidia|cuda|triton)", block)) for block in blocks]
-    extra = "".join(f" \\\n    --hash=sha256:{digest}" for digest in CPU_TORCH_SHA256)
-    kept = [block + extra if block.startswith("torch==") else block for block, moved in zip(blocks, is_cuda) if not moved]
-    backend.write_text("\n".join(kept) + "\n")
-    cuda.write_text("\n".join(block for block, moved in zip(blocks, is_cuda) if moved) + "\n")
+    moved = [block for block in blocks if re.match(r"(torch|nvidia|cuda|triton)", block)]
+    backend.write_text("\n".join(block for block in blocks if block not in moved) + "\n")
+    torch.write_text("\n".join(moved) + "\n")
 
 
 def keep_difference(lock_file, others):
@@ -319,10 +321,6 @@ def keep_difference(lock_file, others):
     known = set().union(*(entries_of(other.read_text()) for other in others))
     kept = [block for name, block in entries_of(lock_file.read_text()).items() if name not in known]
     lock_file.write_text("\n".join(kept) + "\n")
-
-
-# torch's CPU build for Linux and Python 3.11: the same release, without the CUDA libraries.
-CPU_TORCH_SHA256 = ("6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",)
 
 
 # --- small things ---------------------------------------------------------------------------------------------------
