@@ -89,10 +89,9 @@ def environment(folder, version, locks, keep_superset=False):
 def install(folder, lock):
     """Install a lock as it stands: every file's hash is checked, nothing is resolved."""
     say(f"Installing {lock.relative_to(ROOT)}")
-    if lock.name != "torch.txt":
-        run(install_command(folder, lock))
-    elif not cpu_torch_is_enough() or subprocess.run(install_command(folder, LOCKS / "torch-cpu.txt"), capture_output=True).returncode:
-        run(install_command(folder, lock))
+    if lock.name == "torch.txt" and cpu_torch_is_enough() and succeeds(install_command(folder, LOCKS / "torch-cpu.txt")):
+        return
+    run(install_command(folder, lock))
 
 
 def install_command(folder, lock):
@@ -339,6 +338,10 @@ def run(command):
     done = subprocess.run([str(part) for part in command], cwd=ROOT)
     if done.returncode:
         sys.exit(f"Failed ({done.returncode}): {' '.join(str(part) for part in command)}")
+
+
+def succeeds(command):
+    return subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
 
 
 def output(command):
