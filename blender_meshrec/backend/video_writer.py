@@ -1,0 +1,39 @@
+"""Writing RGB images as an H.264 video."""
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+
+
+class VideoWriter:
+    """An H.264 video of images of one size, both sides even; use as a context manager."""
+
+    def __init__(self, path, fps):
+        self._container = av.open(str(path), "w")
+        self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.options = {"crf": "23", "preset": "veryfast"}
+
+    def write(self, image):
+        """Append an image, (H,W,3) uint8 RGB."""
+        self._stream.height, self._stream.width = image.shape[:2]
+        for packet in self._stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")):
+            self._container.mux(packet)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        if failure[0] is None:
+            for packet in self._stream.encode():
+                self._container.mux(packet)
+        self._container.close()
+
+
+def fit_height(image, height):
+    """Resize to a height, both sides even, as video encoders want."""
+    scale = height / image.shape[0]
+    size = (max(2, round(image.shape[1] * scale / 2) * 2), height)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

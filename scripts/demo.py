@@ -1,0 +1,57 @@
+"""Run one clip or image through everything and show the result: what `build.py demo` calls after set-up.
+
+    python scripts/demo.py INPUT -o out [--person largest|all|N]
+
+Writes NAME.npz, NAME.blend, NAME.fbx and NAME.json (the report) with the `meshrec` command, then NAME.jpg and, for a
+clip, NAME.mp4: the mesh over the footage.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from blender_meshrec import cli
+from blender_meshrec.core.errors import MeshRecError
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("input", type=Path)
+    parser.add_argument("-o", "--output", type=Path, default=Path("out"))
+    parser.add_argument("--person", default="largest")
+    arguments = parser.parse_args()
+    name, out = arguments.input.stem, arguments.output
+    motion, report = out / f"{name}.npz", out / f"{name}.json"
+    code = cli.main(["reconstruct", str(arguments.input), "-o", str(motion), "--person", arguments.person, "--report", str(report)])
+    motions = sorted(out.glob(f"{name}.person*.npz")) if arguments.person == "all" else [motion]
+    for path in motions if code == 0 else ():
+        for suffix in (".blend", ".fbx"):
+            code = code or cli.main(["convert", str(path), "-o", str(path.with_suffix(suffix))])
+    if code:
+        return code
+    try:
+        draw(motions, out / name)
+    except MeshRecError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit_code)
+    print(json.dumps(json.loads(report.read_text()), indent=2))
+    print("\n".join(f"{path}" for path in sorted(out.glob(f"{name}.*"))))
+    return 0
+
+
+def draw(motions, target):
+    """The picture, and for a clip the video, of motions recovered from one piece of footage."""
+    from blender_meshrec.backend.overlay import draw_result
+    from blender_meshrec.bodies.smpl import make_body
+    from blender_meshrec.core.body_template import load_body
+    from blender_meshrec.core.motion_file import read_motion
+
+    recoveries = [read_motion(path) for path in motions]
+    moving = len(recoveries[0]) > 1
+    video = target.with_name(target.name + ".mp4") if moving else None
+    draw_result(recoveries, make_body(load_body()), target.with_name(target.name + ".jpg"), video, moments=3 if moving else 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
