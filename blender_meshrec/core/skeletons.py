@@ -88,20 +88,25 @@ _DERIVED = {
 }
 
 
-def h36m17_weights(keypoint_set):
-    """Linear map from a keypoint set to h36m17, (17, K), rows sum to 1.
+def h36m17_weights_of(points):
+    """Linear map from named points to h36m17, (17, len(points)), rows sum to 1.
 
-    A joint the set names itself is copied; the others are fixed mixtures of shoulders, hips and ears.
-    Rows of zeros mark joints the set cannot give.
+    A joint the points name themselves is copied; the others are fixed mixtures of shoulders, hips and ears.
+    Rows of zeros mark joints the points cannot give.
     """
-    points = KEYPOINT_SETS[keypoint_set]
+    index = {point: i for i, point in enumerate(points)}
     weights = np.zeros((len(H36M17), len(points)))
     for row, joint in enumerate(H36M17):
-        mixture = {joint: 1.0} if joint in points.index else _DERIVED.get(joint, {})
-        if all(point in points.index for point in mixture):
+        mixture = {joint: 1.0} if joint in index else _DERIVED.get(joint, {})
+        if all(point in index for point in mixture):
             for point, weight in mixture.items():
-                weights[row, points.index[point]] = weight
+                weights[row, index[point]] = weight
     return weights
+
+
+def h36m17_weights(keypoint_set):
+    """`h36m17_weights_of` a keypoint set, (17, K)."""
+    return h36m17_weights_of(KEYPOINT_SETS[keypoint_set].points)
 
 
 def to_h36m17(keypoints, keypoint_set):
