@@ -1,0 +1,136 @@
+"""An armature at rest in the shape of one person: a bone for every joint, its head exactly at the joint.
+
+Bones run along the limbs, so their rest frames differ from SMPL's, which are all the identity. `bone_rotations` and
+`root_location` carry a Motion over.
+"""
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from ..core.rotations import multiply_quat, quat_from_rotmat
+from ..core.skeletons import SMPL_JOINTS
+
+# Which child a bone with several of them points to.
+_TOWARDS = {"pelvis": "spine1", "spine3": "neck", "left_wrist": "left_middle1", "right_wrist": "right_middle1"}
+# Bones without a child: their direction (z up, the subject facing -y) and their length as a share of the rest height.
+_ENDS = {
+    "head": ((0.0, 0.0, 1.0), 0.11),
+    "left_foot": ((0.0, -1.0, 0.0), 0.04),
+    "right_foot": ((0.0, -1.0, 0.0), 0.04),
+    "jaw": ((0.0, -1.0, 0.0), 0.03),
+    "left_eye": ((0.0, -1.0, 0.0), 0.015),
+    "right_eye": ((0.0, -1.0, 0.0), 0.015),
+}
+_SHORTEST = 0.005  # m; Blender removes bones of no length
+_FRONT, _BACK, _UP = Vector((0, -1, 0)), Vector((0, 1, 0)), Vector((0, 0, 1))
+
+
+def build_armature(name, motion, collection):
+    """Make an armature object whose rest is `motion`'s rest joints.
+
+    The object stands at the origin with scale 1; +X of every knee and elbow bone is its flexion. The object becomes
+    the active one of the view layer: only Blender's edit mode makes bones.
+
+    Args:
+        name: of the object and its data.
+        motion: a Motion; its joint names become the bones' names.
+        collection: where the object goes; it must be part of the current view layer.
+    """
+    armature = bpy.data.armatures.new(name)
+    armature.display_type = "STICK"
+    rig = bpy.data.objects.new(name, armature)
+    rig.show_in_front = True
+    collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    try:
+        _make_bones(armature.edit_bones, motion)
+    finally:
+        bpy.ops.object.mode_set(mode="OBJECT")
+    for bone in rig.pose.bones:
+        bone.rotation_mode = "QUATERNION"
+    _group_bones(armature)
+    return rig
+
+
+def _make_bones(edit_bones, motion):
+    heads = motion.rest_joints
+    tails = bone_tails(motion)
+    for joint, name in enumerate(motion.joint_names):
+        bone = edit_bones.new(name)
+        bone.head, bone.tail = heads[joint], tails[joint]
+        if motion.parents[joint] >= 0:
+            bone.parent = edit_bones[motion.joint_names[motion.parents[joint]]]
+        bone.align_roll(_bone_z(name, bone.vector))
+
+
+def bone_tails(motion):
+    """Where each bone ends, (J,3) m: at the next joint of its limb, or a little further along at the ends."""
+    heads, names, parents = motion.rest_joints, motion.joint_names, motion.parents
+    height = np.ptp(heads[:, 2])
+    tails = np.empty_like(heads)
+    for joint, name in enumerate(names):
+        children = [child for child in range(len(names)) if parents[child] == joint]
+        if children:
+            chosen = next((child for child in children if names[child] == _TOWARDS.get(name)), children[0])
+            tails[joint] = heads[chosen]
+        elif name in _ENDS:
+            direction, share = _ENDS[name]
+            tails[joint] = heads[joint] + share * height * np.array(direction)
+        else:  # hands and fingertips carry on the way their parent came
+            tails[joint] = heads[joint] + (heads[joint] - heads[parents[joint]])
+        if np.linalg.norm(tails[joint] - heads[joint]) < _SHORTEST:
+            tails[joint] = heads[joint] + [0, 0, _SHORTEST]
+    return tails
+
+
+def _bone_z(name, along):
+    """The side that a bone's Z turns to, chosen so that a positive turn about X bends knees and elbows."""
+    if abs(along.normalized().y) > 0.7:  # feet point forwards
+        return _UP
+    return _BACK if name.endswith(("hip", "knee")) else _FRONT
+
+
+def _group_bones(armature):
+    """Bone collections by limb, the sides in the colours of Blender's own rigs."""
+    for bone in armature.bones:
+        group, palette = _limb(bone.name)
+        members = armature.collections.get(group) or armature.collections.new(group)
+        members.assign(bone)
+        bone.color.palette = palette
+
+
+def _limb(name):
+    side = next((side for side in ("left", "right") if name.startswith(side)), None)
+    if side is None:
+        return "Torso", "THEME09"
+    if name not in SMPL_JOINTS:
+        limb = "Face" if name.endswith("eye") else "Hand"
+    else:
+        limb = "Leg" if name.endswith(("hip", "knee", "ankle", "foot")) else "Arm"
+    return f"{side.title()} {limb}", "THEME01" if side == "left" else "THEME04"
+
+
+def rest_rotations(rig, joint_names):
+    """The bones' rest frames in the armature's axes, (J,3,3)."""
+    return np.array([rig.data.bones[name].matrix_local.to_3x3() for name in joint_names])
+
+
+def bone_rotations(rotations, rest):
+    """Rotations of global-axis joints as pose-bone quaternions.
+
+    Args:
+        rotations: (F,J,4) wxyz, a Motion's.
+        rest: (J,3,3), from `rest_rotations`.
+
+    Returns:
+        (F,J,4) wxyz in each bone's own frame: R becomes B^T R B.
+    """
+    frame = quat_from_rotmat(rest)
+    return multiply_quat(multiply_quat(frame * [1, -1, -1, -1], rotations), frame)
+
+
+def root_location(transl, rest_joint, rest):
+    """Where the root joint is, (F,3) m in the world, as the root bone's location; rest_joint (3,), rest (3,3)."""
+    return (transl - rest_joint) @ rest

@@ -1,0 +1,125 @@
+"""From recovered people to a Blender scene: a collection for each person, and the camera that saw them."""
+
+from dataclasses import dataclass
+
+import bpy
+
+from ..core.errors import InputError
+from ..core.motion import motion_from_recovery
+from ..core.rotations import short_arc
+from .armature import bone_rotations, build_armature, rest_rotations, root_location
+from .camera import add_footage, build_camera, match_resolution
+from .keyframes import Curve, last_frame, set_timeline, timeline, vector_curves, write_action
+from .materials import dress
+from .mesh import build_mesh
+
+CONTACTS = ("contact_left_heel", "contact_left_toe", "contact_right_heel", "contact_right_toe")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who to make: a name for the objects, a Recovery and the BodyTemplate it was recovered with."""
+
+    name: str
+    recovery: object
+    template: object
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What was made: a collection, in it one armature and one mesh object a person and the camera.
+
+    fps and last_frame: the timeline the keys lie on. notes: sentences about what could not be carried over.
+    """
+
+    collection: object
+    armatures: tuple
+    meshes: tuple
+    camera: object
+    fps: float
+    last_frame: int
+    notes: tuple
+
+
+def assemble(people, name, fps=None, pose_shapes=True, footage=True):
+    """Make the people of one clip in the current scene, and change nothing else of it.
+
+    Args:
+        people: Person objects that share a camera, as those of one clip do.
+        name: of the collection; each person's own collection lies in it.
+        fps: the timeline's rate; the clip's own by default. Another rate keeps the motion's real speed.
+        pose_shapes: carry the body's pose blend shapes as driven shape keys; without them a note says so.
+        footage: put the footage behind the camera's view.
+
+    Returns:
+        An Assembly. Undo is the caller's: this makes one step of everything.
+    """
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    if bpy.context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    active = layer.objects.active
+    fps = fps or people[0].recovery.mocap_framerate
+    collection = bpy.data.collections.new(name)
+    scene.collection.children.link(collection)
+    notes = []
+    made = [_make_person(person, number, collection, fps, pose_shapes, notes) for number, person in enumerate(people)]
+    recovery = people[0].recovery
+    frames = timeline(recovery.timestamps, fps)
+    eye = build_camera(f"{name} camera", recovery.camera, frames, collection)
+    if footage:
+        note = add_footage(eye, recovery.footage, recovery.first_frame, recovery.image_size, fps, scene)
+        notes += [note] if note else []
+    layer.objects.active = active
+    end = max(last_frame(timeline(person.recovery.timestamps, fps)) for person in people)
+    return Assembly(collection, tuple(rig for rig, _ in made), tuple(body for _, body in made), eye, fps, end, tuple(notes))
+
+
+def match_scene(scene, assembly, camera):
+    """Take a scene over for an assembly: its frame rate and range, its Camera's resolution, its camera."""
+    set_timeline(scene, assembly.fps, assembly.last_frame)
+    match_resolution(scene, camera)
+    scene.camera = assembly.camera
+
+
+def _make_person(person, number, parent, fps, pose_shapes, notes):
+    recovery, template = person.recovery, person.template
+    have, need = recovery.poses.shape[1] // 3, len(template.joint_names)
+    if have < need:
+        problem = f"The motion of {person.name} has {have} joints and the body {template.name} has {need}."
+        raise InputError(problem, "Choose the body that the motion was made with.")
+    collection = bpy.data.collections.new(person.name)
+    parent.children.link(collection)
+    motion = motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
+    rig = build_armature(person.name, motion, collection)
+    body = build_mesh(f"{person.name} body", template, recovery.betas, rig, collection, pose_shapes)
+    dress(body, template, number)
+    animate(rig, motion, recovery.visible, fps)
+    _describe(rig, recovery)
+    if template.posedirs is not None and not pose_shapes:
+        notes.append(f"{person.name} goes without the pose blend shapes of its body.")
+    return rig, body
+
+
+def animate(rig, motion, visible, fps):
+    """Key a Motion on its armature: bone rotations on the short arc, the root's location, contacts and visibility."""
+    names = motion.joint_names
+    rest = rest_rotations(rig, names)
+    rotations = short_arc(bone_rotations(motion.rotations, rest))
+    root = f'pose.bones["{names[0]}"]'
+    curves = vector_curves(f"{root}.location", root_location(motion.transl, motion.rest_joints[0], rest[0]), names[0])
+    for joint, name in enumerate(names):
+        curves += vector_curves(f'pose.bones["{name}"].rotation_quaternion', rotations[:, joint], name)
+    tracks = dict(zip(CONTACTS, motion.contacts.T)) if motion.contacts is not None else {}
+    for track, values in {**tracks, "visible": visible}.items():
+        rig[track] = float(values[0])
+        rig.id_properties_ui(track).update(min=0.0, max=1.0)
+        curves.append(Curve(f'["{track}"]', 0, values, "Footage", "CONSTANT" if track == "visible" else "LINEAR"))
+    write_action(rig.name, rig, timeline(motion.timestamps, fps), curves)
+
+
+def _describe(rig, recovery):
+    """What the armature is made of, for scripts and for whoever opens the file later."""
+    rig["betas"] = [float(beta) for beta in recovery.betas]
+    rig["gender"] = recovery.gender
+    rig["surface_model_type"] = recovery.surface_model_type
+    rig["footage"] = recovery.footage

@@ -1,0 +1,28 @@
+"""Run one test file inside a Blender module and leave without tearing Blender down, which hangs or crashes in some releases.
+
+python tests/run_bpy.py tests/scene/test_assemble.py [pytest arguments]
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main():
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    # Blender reads this when bpy is first imported, so that no test meets the add-ons or settings of this machine.
+    os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="meshrec-blender-"))
+    # Without the cache: several Blenders run the same file at the same time.
+    returncode = pytest.main(["-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *sys.argv[1:]])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Every scene test starts from an empty file."""
+
+import bpy
+import pytest
+from people import recovered, tube_man
+
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.errors import ModelError
+
+
+@pytest.fixture(autouse=True)
+def empty_file():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+@pytest.fixture(scope="session", params=["tube man", "open body"])
+def template(request):
+    """A body of tubes, and the body that ships where it is in place."""
+    if request.param == "tube man":
+        return tube_man()
+    try:
+        return load_body("open")
+    except ModelError as error:
+        pytest.skip(error.problem)
+
+
+@pytest.fixture(scope="session")
+def tubes():
+    return tube_man()
+
+
+@pytest.fixture(scope="session")
+def recovery(template):
+    return recovered(template)
