@@ -1,10 +1,12 @@
 """From a recovery to what an armature plays, and forward kinematics in numpy."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from .conventions import WORLD_FROM_BODY
 from .records import Motion
-from .rotations import quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec
+from .rotations import quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec, slerp
 
 
 def motion_from_recovery(recovery, rest_joints, joint_names, parents):
@@ -49,3 +51,23 @@ def forward_kinematics(motion):
             rotations[:, joint] = rotations[:, parent] @ local[:, joint]
             joints[:, joint] = joints[:, parent] + rotations[:, parent] @ offsets[joint]
     return joints, rotations
+
+
+def resample_motion(motion, timestamps):
+    """A Motion at other times (F,) s: rotations by slerp, the rest linearly, held before its first and after its last frame."""
+    timestamps = np.asarray(timestamps, float)
+    place = np.interp(timestamps, motion.timestamps, np.arange(len(motion)))
+    before = np.floor(place).astype(int)
+    after = np.minimum(before + 1, len(motion) - 1)
+    share = place - before
+
+    def mix(values):
+        return (1 - share[:, None]) * values[before] + share[:, None] * values[after]
+
+    return replace(
+        motion,
+        rotations=slerp(motion.rotations[before], motion.rotations[after], share[:, None]),
+        transl=mix(motion.transl),
+        timestamps=timestamps,
+        contacts=None if motion.contacts is None else mix(motion.contacts),
+    )

@@ -8,21 +8,10 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
+from ..core.bones import bone_tails
 from ..core.rotations import multiply_quat, quat_from_rotmat
 from ..core.skeletons import SMPL_JOINTS
 
-# Which child a bone with several of them points to.
-_TOWARDS = {"pelvis": "spine1", "spine3": "neck", "left_wrist": "left_middle1", "right_wrist": "right_middle1"}
-# Bones without a child: their direction (z up, the subject facing -y) and their length as a share of the rest height.
-_ENDS = {
-    "head": ((0.0, 0.0, 1.0), 0.11),
-    "left_foot": ((0.0, -1.0, 0.0), 0.04),
-    "right_foot": ((0.0, -1.0, 0.0), 0.04),
-    "jaw": ((0.0, -1.0, 0.0), 0.03),
-    "left_eye": ((0.0, -1.0, 0.0), 0.015),
-    "right_eye": ((0.0, -1.0, 0.0), 0.015),
-}
-_SHORTEST = 0.005  # m; Blender removes bones of no length
 _FRONT, _BACK, _UP = Vector((0, -1, 0)), Vector((0, 1, 0)), Vector((0, 0, 1))
 
 
@@ -63,26 +52,6 @@ def _make_bones(edit_bones, motion):
         if motion.parents[joint] >= 0:
             bone.parent = edit_bones[motion.joint_names[motion.parents[joint]]]
         bone.align_roll(_bone_z(name, bone.vector))
-
-
-def bone_tails(motion):
-    """Where each bone ends, (J,3) m: at the next joint of its limb, or a little further along at the ends."""
-    heads, names, parents = motion.rest_joints, motion.joint_names, motion.parents
-    height = np.ptp(heads[:, 2])
-    tails = np.empty_like(heads)
-    for joint, name in enumerate(names):
-        children = [child for child in range(len(names)) if parents[child] == joint]
-        if children:
-            chosen = next((child for child in children if names[child] == _TOWARDS.get(name)), children[0])
-            tails[joint] = heads[chosen]
-        elif name in _ENDS:
-            direction, share = _ENDS[name]
-            tails[joint] = heads[joint] + share * height * np.array(direction)
-        else:  # hands and fingertips carry on the way their parent came
-            tails[joint] = heads[joint] + (heads[joint] - heads[parents[joint]])
-        if np.linalg.norm(tails[joint] - heads[joint]) < _SHORTEST:
-            tails[joint] = heads[joint] + [0, 0, _SHORTEST]
-    return tails
 
 
 def _bone_z(name, along):

@@ -93,8 +93,9 @@ def add_footage(eye, footage, first_frame, image_size, fps, scene):
     eye.data.show_background_images = True
     if min(size) <= 0:
         return f"The camera has no footage behind it: Blender could not read {footage}."
-    if background.clip and background.clip.source == "MOVIE" and abs(background.clip.fps - fps) > _RATE_TOLERANCE * fps:
-        return f"The footage behind the camera plays at {background.clip.fps:.5g} frames a second, the result at {fps:.5g}: they part over time."
+    rate = background.clip.fps if background.clip and background.clip.source == "MOVIE" else fps
+    if abs(rate - fps) > _RATE_TOLERANCE * fps:
+        return f"The footage behind the camera plays at {rate:.5g} frames a second and the result at {fps:.5g}: they part over time."
     return None
 
 

@@ -1,6 +1,7 @@
 import bpy
 import numpy as np
 import pytest
+from blender_poses import pose_in_blender, vertices_in_blender
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 from people import motion_of, recovered, skinned, tube_man
@@ -13,24 +14,6 @@ from blender_meshrec.scene.assemble import Person, assemble, match_scene
 
 MILLIMETRE = 1e-3
 FIVE = (0, 7, 23, 41, 59)
-
-
-def pose_in_blender(rig, names):
-    """Heads (J,3) m and rotations relative to rest (J,3,3), both in the world, as the depsgraph evaluates them."""
-    evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    world = np.array(evaluated.matrix_world)
-    posed = np.array([world @ np.array(evaluated.pose.bones[name].matrix) for name in names])
-    rest = np.array([np.array(rig.data.bones[name].matrix_local) for name in names])
-    return posed[:, :3, 3], posed[:, :3, :3] @ np.swapaxes(rest[:, :3, :3], 1, 2)
-
-
-def vertices_in_blender(body):
-    evaluated = body.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    mesh = evaluated.to_mesh()
-    vertices = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", vertices)
-    evaluated.to_mesh_clear()
-    return vertices.reshape(-1, 3) @ np.array(body.matrix_world)[:3, :3].T + np.array(body.matrix_world)[:3, 3]
 
 
 def test_bones_are_where_the_motion_puts_its_joints(template, recovery):

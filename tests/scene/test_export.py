@@ -1,0 +1,225 @@
+"""Every format is proven by importing it again: bone heads in millimetres, rotations in degrees, at frames through the clip."""
+
+import bpy
+import numpy as np
+import pytest
+from blender_poses import pose_in_blender, vertices_in_blender
+from mathutils.kdtree import KDTree
+from people import motion_of, recovered, skinned, tube_man
+
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.bvh import write_bvh
+from blender_meshrec.core.conventions import WORLD_FROM_BODY
+from blender_meshrec.core.errors import InputError, OutputError
+from blender_meshrec.core.motion import forward_kinematics, resample_motion
+from blender_meshrec.core.rotations import angle_between
+from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.export import export_assembly
+
+MILLIMETRE = 1e-3
+FPS = 24 / 1.001
+FRAMES = 48
+ROWS = (0, 1, 13, 30, FRAMES - 1)
+
+
+def make(template, recovery, **options):
+    made = assemble([Person("anna", recovery, template)], "clip", pose_shapes=False, **options)
+    match_scene(bpy.context.scene, made, recovery.camera)
+    return made
+
+
+def empty_scene_at(fps):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    render = bpy.context.scene.render
+    render.fps, render.fps_base = round(fps), round(fps) / fps
+
+
+def import_again(path, fps=FPS):
+    """Import into an empty scene of the clip's rate and give its armature and mesh, or None for one it lacks."""
+    empty_scene_at(fps)
+    importers = {
+        ".fbx": lambda: bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0.0),
+        ".glb": lambda: bpy.ops.import_scene.gltf(filepath=str(path)),
+        ".bvh": lambda: bpy.ops.import_anim.bvh(filepath=str(path), rotate_mode="NATIVE"),
+        ".usdc": lambda: bpy.ops.wm.usd_import(filepath=str(path)),
+        ".blend": lambda: bpy.ops.wm.open_mainfile(filepath=str(path)),
+    }
+    importers[path.suffix]()
+    return the_only("ARMATURE"), the_only("MESH")
+
+
+def the_only(kind):
+    # glTF's importer adds a sphere to draw bones with, outside the scene's view.
+    found = [thing for thing in bpy.context.view_layer.objects if thing.type == kind and "Icosphere" not in thing.name]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def assert_plays(rig, body, recovery, template, head_tolerance=0.2 * MILLIMETRE, angle_tolerance=0.02, stretch=1.0):
+    joints, rotations = forward_kinematics(motion_of(recovery, template))
+    assert set(template.joint_names) <= set(rig.data.bones.keys())
+    if body:
+        origin = same_vertices(body, template, recovery)
+    for row in ROWS:
+        frame = (1 + row) * stretch
+        bpy.context.scene.frame_set(int(frame), subframe=frame % 1)
+        heads, turned = pose_in_blender(rig, template.joint_names)
+        assert np.abs(heads - joints[row]).max() < head_tolerance, row
+        assert np.degrees(angle_between(turned, rotations[row])).max() < angle_tolerance, row
+        if body:
+            distance = np.abs(vertices_in_blender(body) - skinned(recovery, template, row)[origin]).max()
+            assert distance < 1 * MILLIMETRE, row
+
+
+def same_vertices(body, template, recovery):
+    """Which of the template's vertices each imported one is, by its place at rest: glTF doubles them where materials meet."""
+    rest = template.rest_vertices(recovery.betas) @ WORLD_FROM_BODY.T
+    tree = KDTree(len(rest))
+    for index, place in enumerate(rest):
+        tree.insert(place, index)
+    tree.balance()
+    found = [tree.find(body.matrix_world @ vertex.co) for vertex in body.data.vertices]
+    assert max(distance for _place, _index, distance in found) < 0.1 * MILLIMETRE
+    return np.array([index for _place, index, _distance in found])
+
+
+# Blender's older FBX importer reads times at the whole rate (24 for 24/1.001), so NTSC clips come back that much longer.
+OLD_IMPORTER = 1.001
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return tube_man(posedirs=False)
+
+
+@pytest.fixture(scope="module")
+def clip(plain):
+    return recovered(plain, frames=FRAMES, fps=FPS)
+
+
+@pytest.mark.parametrize("name", ["a.fbx", "größe 測試.fbx", "a.glb", "a.usdc", "a.blend"])
+def test_what_is_written_comes_back(tmp_path, plain, clip, name):
+    export_assembly(tmp_path / name, make(plain, clip), "blender")
+    rig, body = import_again(tmp_path / name)
+    assert_plays(rig, body, clip, plain, stretch=OLD_IMPORTER if name.endswith(".fbx") else 1)
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".blend"])
+def test_the_open_body_comes_back(tmp_path, suffix):
+    template = load_body("open")
+    recovery = recovered(template, frames=FRAMES, fps=FPS)
+    path = tmp_path / f"a{suffix}"
+    export_assembly(path, make(template, recovery), "unreal")
+    rig, body = import_again(path)
+    assert_plays(rig, body, recovery, template, stretch=OLD_IMPORTER if suffix == ".fbx" else 1)
+
+
+def test_bvh_comes_back_upright_with_the_importers_own_settings(tmp_path, plain, clip):
+    write_bvh(tmp_path / "a.bvh", motion_of(clip, plain))
+    rig, _none = import_again(tmp_path / "a.bvh")
+    assert_plays(rig, None, clip, plain)
+
+
+@pytest.mark.parametrize("preset", ["unreal", "unity", "blender"])
+def test_fbx_objects_have_scale_one_and_stand_upright(tmp_path, plain, clip, preset):
+    export_assembly(tmp_path / "a.fbx", make(plain, clip), preset)
+    settings, models = fbx_content(tmp_path / "a.fbx")
+    assert settings[b"UnitScaleFactor"] == 100.0
+    assert settings[b"UpAxis"] == (2 if preset == "unreal" else 1)
+    assert models.keys() >= {"anna", "anna body", "pelvis"}
+    for name, values in models.items():
+        assert np.allclose(values.get(b"Lcl Scaling", (1, 1, 1)), 1, atol=1e-6), name
+    if preset != "blender":
+        for name in ("anna", "anna body"):
+            assert np.allclose(models[name].get(b"Lcl Rotation", (0, 0, 0)), 0, atol=1e-4), name
+    rig, body = import_again(tmp_path / "a.fbx")
+    assert np.allclose(rig.scale, 1, atol=1e-6) and np.allclose(body.scale, 1, atol=1e-6)
+    assert_plays(rig, body, clip, plain, stretch=OLD_IMPORTER)
+
+
+def fbx_content(path):
+    """Global settings, and of every Model its transform properties, as the file itself states them."""
+    from io_scene_fbx import parse_fbx
+
+    settings, models = {}, {}
+    for section in parse_fbx.parse(str(path))[0].elems:
+        if section.id == b"GlobalSettings":
+            settings = {entry.props[0]: entry.props[-1] for block in section.elems for entry in block.elems if entry.props}
+        if section.id == b"Objects":
+            for thing in section.elems:
+                if thing.id == b"Model":
+                    entries = [entry for block in thing.elems if block.id == b"Properties70" for entry in block.elems]
+                    models[thing.props[1].split(b"\x00")[0].decode()] = {entry.props[0]: entry.props[-3:] for entry in entries}
+    return settings, models
+
+
+@pytest.mark.skipif("fbx_import" not in dir(bpy.ops.wm), reason="Blender before 4.5 has one FBX importer")
+@pytest.mark.parametrize("preset", ["unreal", "unity", "blender"])
+def test_fbx_comes_back_through_the_other_importer(tmp_path, plain, clip, preset):
+    export_assembly(tmp_path / "a.fbx", make(plain, clip), preset)
+    empty_scene_at(FPS)
+    bpy.ops.wm.fbx_import(filepath=str(tmp_path / "a.fbx"), anim_offset=0.0)
+    assert_plays(the_only("ARMATURE"), the_only("MESH"), clip, plain)
+
+
+def test_exporting_leaves_the_scene_as_it_was(tmp_path, plain, clip):
+    made = make(plain, clip)
+    bystander = bpy.data.objects.new("bystander", bpy.data.meshes.new("bystander"))
+    bpy.context.scene.collection.objects.link(bystander)
+    bystander.select_set(True)
+    for name in ("a.fbx", "a.glb", "a.usdc"):
+        export_assembly(tmp_path / name, made, "unity")
+        assert bpy.context.selected_objects == [bystander]
+    bpy.context.scene.frame_set(1 + 13)
+    heads, _ = pose_in_blender(made.armatures[0], plain.joint_names)
+    assert np.abs(heads - forward_kinematics(motion_of(clip, plain))[0][13]).max() < 0.2 * MILLIMETRE
+    assert np.abs(vertices_in_blender(made.meshes[0]) - skinned(clip, plain, 13)).max() < 0.2 * MILLIMETRE
+    for name in ("a.fbx", "a.glb", "a.usdc"):
+        import_again(tmp_path / name)
+        assert "bystander" not in bpy.data.objects
+        assert not [thing for thing in bpy.context.view_layer.objects if thing.type == "CAMERA"]
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".bvh"])
+def test_a_variable_rate_is_baked_at_the_nominal_one(tmp_path, plain, suffix):
+    times = np.cumsum(np.random.default_rng(5).uniform(0.02, 0.05, 40))
+    recovery = recovered(plain, timestamps=times - times[0], fps=30.0)
+    made = make(plain, recovery)
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".bvh":
+        write_bvh(path, motion_of(recovery, plain))
+    else:
+        export_assembly(path, made)
+    rig, _ = import_again(path, fps=30.0)
+    end = int(recovery.timestamps[-1] * 30)
+    frames = np.array([0, 7, 21, end])
+    joints, _ = forward_kinematics(resample_motion(motion_of(recovery, plain), frames / 30))
+    for frame, expected in zip(frames, joints):
+        bpy.context.scene.frame_set(1 + int(frame))
+        heads, _ = pose_in_blender(rig, plain.joint_names)
+        assert np.abs(heads - expected).max() < 1 * MILLIMETRE
+
+
+def test_bad_names_and_places_are_said_plainly(tmp_path, plain, clip, monkeypatch):
+    made = make(plain, clip)
+    with pytest.raises(InputError, match=r"\.glb"):
+        export_assembly(tmp_path / "a.obj", made)
+    with pytest.raises(InputError, match="unreal"):
+        export_assembly(tmp_path / "a.fbx", made, "maya")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError):
+        export_assembly(tmp_path / "file" / "a.fbx", made)
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".blend"])
+def test_an_exporter_that_fails_leaves_nothing_behind(tmp_path, plain, clip, suffix, monkeypatch):
+    from blender_meshrec.scene import export
+
+    def half(path, assembly, preset):
+        path.write_text("half")
+        raise RuntimeError("Error: [Errno 28] No space left on device")
+
+    monkeypatch.setitem(export.WRITERS, suffix, half)
+    with pytest.raises(OutputError, match="disk is full"):
+        export_assembly(tmp_path / f"a{suffix}", make(plain, clip))
+    assert list(tmp_path.iterdir()) == []
