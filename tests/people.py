@@ -7,7 +7,7 @@ from blender_meshrec.core.cameras import rigid
 from blender_meshrec.core.conventions import WORLD_FROM_BODY, WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.motion import forward_kinematics, motion_from_recovery
 from blender_meshrec.core.records import Recovery
-from blender_meshrec.core.rotations import rotmat_from_rotvec
+from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 
 # Roughly where an adult's joints are: y up, facing +z, metres.
@@ -76,12 +76,12 @@ def recovered(template, frames=60, fps=24.0, seed=0, timestamps=None, **changes)
     times = np.arange(frames) / fps if timestamps is None else np.asarray(timestamps)
     waves = rng.uniform(0.3, 1.5, (1, 72)) * times[:, None] * 2 * np.pi + rng.uniform(0, 6, (1, 72))
     poses = 0.35 * np.sin(waves)
-    poses[:, :3] = [np.pi / 2, 0, 0] + poses[:, :3] * 0.5
-    poses[:, 2] += np.pi * times  # turns round, through quaternions of both signs
+    # Turns round once in two seconds, through quaternions of both signs, swaying a little.
+    turning = rotmat_from_rotvec(np.outer(np.pi * times, [0, 0, 1]))
+    poses[:, :3] = rotvec_from_rotmat(turning @ WORLD_FROM_BODY @ rotmat_from_rotvec(0.5 * poses[:, :3]))
     betas = rng.normal(size=10)
-    trans = np.stack([0.5 * np.sin(times), 0.3 * np.cos(times), 0.1 * np.sin(2 * times)], -1) - [0, 0, 0.02]
     rest = template.rest_joints(betas)
-    pelvis = trans + rest[0]
+    pelvis = np.stack([0.5 * np.sin(times), 0.3 * np.cos(times), 0.95 + 0.1 * np.sin(2 * times)], -1)
     camera_from_world = rigid(WORLD_FROM_LEVEL_CAMERA.T, -WORLD_FROM_LEVEL_CAMERA.T @ [0.2, -4.5, 1.1])
     values = dict(
         poses=poses,

@@ -72,7 +72,7 @@ def add_footage(eye, footage, first_frame, image_size, fps, scene):
     """
     first = _first_picture(Path(footage)) if footage else None
     if first is None:
-        return f"The camera has no footage behind it: {footage or 'the motion file'} names no video or image that Blender can show."
+        return _no_footage(footage)
     background = eye.data.background_images.new()
     if Path(footage).is_file() and first.suffix.lower() in bpy.path.extensions_image:
         background.source = "IMAGE"
@@ -92,11 +92,18 @@ def add_footage(eye, footage, first_frame, image_size, fps, scene):
     background.frame_method = "CROP" if frame_aspect > image_size[0] / image_size[1] + 1e-3 else "FIT"
     eye.data.show_background_images = True
     if min(size) <= 0:
-        return f"The camera has no footage behind it: Blender could not read {footage}."
+        return f"The camera has no footage behind it: Blender cannot read {footage}."
     rate = background.clip.fps if background.clip and background.clip.source == "MOVIE" else fps
     if abs(rate - fps) > _RATE_TOLERANCE * fps:
         return f"The footage behind the camera plays at {rate:.5g} frames a second and the result at {fps:.5g}: they part over time."
     return None
+
+
+def _no_footage(footage):
+    if not footage:
+        return "The camera has no footage behind it: the motion names none."
+    why = "is neither a video nor an image that Blender reads" if Path(footage).exists() else "is not there"
+    return f"The camera has no footage behind it: {footage} {why}."
 
 
 def _first_picture(path):

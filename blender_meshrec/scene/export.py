@@ -13,8 +13,10 @@
 import contextlib
 import errno
 import math
+import os
 import shutil
 
+import addon_utils
 import bpy
 from mathutils import Matrix
 
@@ -29,10 +31,11 @@ _LEAST_FREE = 4096  # bytes; a disk with less was full when the file was written
 _FBX_AXES = {"unreal": ("Y", "Z"), "unity": ("-Z", "Y"), "blender": ("-Z", "Y")}
 
 
-def export_assembly(path, assembly, preset="blender"):
+def export_assembly(path, assembly, preset="blender", home=None):
     """Write an Assembly of the current scene to `path`; the suffix names the format.
 
-    The scene's own frame rate and range say what is baked: call `match_scene` before.
+    The scene's own frame rate and range say what is baked: call `match_scene` before. A .blend is to lie in the folder
+    `home` (where `path` lies by default) and finds its footage from there.
 
     Raises:
         InputError: the format or the preset is not known.
@@ -45,7 +48,7 @@ def export_assembly(path, assembly, preset="blender"):
     except KeyError:
         known = ", ".join(sorted([*WRITERS, ".bvh", ".npz"]))
         raise InputError(f"{path.name} has no format this software writes.", f"End the output's name in one of: {known}.") from None
-    with whole_file(path) as temporary:
+    with whole_file(path) as temporary, _footage_seen_from(home or path.parent):
         try:
             write(temporary, assembly, preset)
         except RuntimeError as error:  # how Blender reports that an exporter failed
@@ -79,11 +82,25 @@ def _only_selected(objects):
         layer.objects.active = active
 
 
+@contextlib.contextmanager
+def _footage_seen_from(folder):
+    """Name the footage relative to a folder for a while, as Blender itself does when it saves: projects can be moved."""
+    changed = [(block, block.filepath) for block in (*bpy.data.movieclips, *bpy.data.images) if block.filepath]
+    try:
+        for block, filepath in changed:
+            block.filepath = bpy.path.relpath(os.path.realpath(bpy.path.abspath(filepath)), start=os.path.realpath(folder))
+        yield
+    finally:
+        for block, filepath in changed:
+            block.filepath = filepath
+
+
 def _bodies(assembly):
     return (*assembly.armatures, *assembly.meshes)
 
 
 def _write_fbx(path, assembly, preset):
+    _enable("io_scene_fbx")
     forward, up = _FBX_AXES[preset]
     stance = _y_up(assembly) if preset == "unity" else contextlib.nullcontext()
     with stance, _only_selected(_bodies(assembly)):
@@ -132,7 +149,14 @@ def _transform_data(thing, matrix):
         thing.data.transform(matrix)
 
 
+def _enable(addon):
+    """Have an exporter that comes with Blender at hand, also where the user's preferences switched it off."""
+    if addon not in bpy.context.preferences.addons:
+        addon_utils.enable(addon)
+
+
 def _write_glb(path, assembly, preset):
+    _enable("io_scene_gltf2")
     with _only_selected(_bodies(assembly)):
         bpy.ops.export_scene.gltf(
             filepath=str(path),

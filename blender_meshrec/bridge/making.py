@@ -1,0 +1,115 @@
+"""Have scenes made by a Blender in a child process: for `meshrec` where bpy is not at hand."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.errors import InputError, MeshRecError, error_from_exit_code
+from ..core.output_file import whole_file
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_JOB = _PACKAGE / "scene" / "make_job.py"
+_TAIL = 30  # lines of a crashed Blender's output that a bug report needs
+
+
+@dataclass(frozen=True)
+class MakeRequest:
+    """What to make of one clip's people.
+
+    name: of the clip. people: (name, motion .npz path) pairs. outputs: (path, indices into people) pairs; the suffixes
+    name the formats. body: "open" or the path of an SMPL-family file. preset: blender, unreal or unity.
+    """
+
+    name: str
+    people: tuple
+    outputs: tuple
+    body: str = "open"
+    preset: str = "blender"
+
+
+def make(request, blender=None):
+    """Make every output of a MakeRequest in a child process; each appears whole or not at all, however the child ends.
+
+    Args:
+        blender: path of a Blender, or of a Python that has bpy; found by `find_maker` where it is None.
+
+    Returns:
+        Sentences about what could not be carried over.
+
+    Raises:
+        InputError: no Blender was found, or a format or preset is not known. OutputError, ModelError: as their names say.
+        MeshRecError: Blender ended without an answer.
+    """
+    maker = find_maker(blender)
+    with tempfile.TemporaryDirectory(prefix="meshrec-") as scratch, ExitStack() as stack:
+        # The child writes into this process's temporary folders: killing it leaves nothing behind.
+        outputs = [
+            {"path": str(stack.enter_context(whole_file(path))), "people": list(people), "home": str(Path(path).resolve().parent)}
+            for path, people in request.outputs
+        ]
+        settings = {
+            "name": request.name,
+            "people": [{"name": name, "motion": str(Path(motion).resolve())} for name, motion in request.people],
+            "outputs": outputs,
+            "body": request.body if request.body == "open" else str(Path(request.body).resolve()),
+            "preset": request.preset,
+        }
+        settings_path = Path(scratch) / "settings.json"
+        settings_path.write_text(json.dumps(settings), encoding="utf-8")
+        return _run([*maker, str(settings_path)])
+
+
+def _run(command):
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        text = child.communicate()[0].decode("utf-8", "replace")
+    finally:
+        if child.poll() is None:  # interrupted
+            child.kill()
+            child.wait()
+    answers = [line for line in text.splitlines() if line.startswith('{"meshrec"')]
+    if not answers:
+        details = "\n".join(text.splitlines()[-_TAIL:])
+        error = MeshRecError(f"Blender ended unexpectedly (exit code {child.returncode}).", "Choose another Blender with --blender.")
+        error.add_note(details)
+        raise error
+    answer = json.loads(answers[-1])
+    if answer["meshrec"] == "made":
+        return answer["notes"]
+    error = error_from_exit_code(answer["exit_code"], answer["problem"], answer["remedy"])
+    error.add_note(answer["details"])
+    raise error
+
+
+def find_maker(blender=None):
+    """The command that runs the making job, up to its settings file.
+
+    In this order: `blender`; this Python, if it has bpy; the checkout's own Blender modules; Blender on PATH.
+    """
+    if blender is not None:
+        path = Path(shutil.which(str(blender)) or blender)
+        if not path.is_file():
+            raise InputError(f"There is no Blender at {blender}.", "Give --blender the path of Blender's program file.")
+        return _command(path)
+    if importlib.util.find_spec("bpy"):
+        return _command(Path(sys.executable))
+    python = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
+    modules = sorted((_PACKAGE.parent / ".venvs").glob(f"bpy-*/{python}"))
+    if modules:
+        return _command(next((path for path in modules if "bpy-4.5" in str(path)), modules[-1]))
+    found = shutil.which("blender")
+    if found:
+        return _command(Path(found))
+    raise InputError("No Blender was found to make the scene with.", "Give --blender FILE, or write an .npz and convert it later.")
+
+
+def _command(program):
+    if program.name.lower().startswith("python"):
+        return [str(program), str(_JOB)]
+    return [str(program), "-b", "--factory-startup", "--python", str(_JOB), "--"]

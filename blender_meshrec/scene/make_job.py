@@ -1,0 +1,56 @@
+"""Write the outputs that a settings file asks for, in a process of its own.
+
+    python make_job.py SETTINGS.json                                         (a Python that has bpy)
+    blender -b --factory-startup --python make_job.py -- SETTINGS.json
+
+The settings are those `bridge/making.py` writes. The last line of JSON on standard output is the answer: notes, or why
+it failed. The package needs no installation: it is found from where this file lies.
+"""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def main(settings_path):
+    sys.path.insert(0, str(PACKAGE.parent))
+    part = f"{PACKAGE.name}."
+    errors = importlib.import_module(part + "core.errors")
+    try:
+        answer, exit_code = {"meshrec": "made", "notes": make(part, settings_path)}, errors.ExitCode.DONE
+    except errors.MeshRecError as error:
+        answer, exit_code = failure(error.exit_code, error.problem, error.remedy), error.exit_code
+    except Exception as error:  # noqa: BLE001 - the other process shows it; this one must end in any case
+        answer = failure(errors.ExitCode.FAULT, f"Making the scene failed: {error}.", "Report this with the details.")
+        exit_code = errors.ExitCode.FAULT
+    print(f"\n{json.dumps(answer)}")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Some Blender modules hang or crash while Python tears them down; everything is written by now.
+    os._exit(int(exit_code))
+
+
+def make(part, settings_path):
+    assemble = importlib.import_module(part + "scene.assemble")
+    outputs = importlib.import_module(part + "scene.outputs")
+    load_body = importlib.import_module(part + "core.body_template").load_body
+    read_motion = importlib.import_module(part + "core.motion_file").read_motion
+    settings = json.loads(Path(settings_path).read_text(encoding="utf-8"))
+    template = load_body(settings["body"])
+    people = [assemble.Person(person["name"], read_motion(person["motion"]), template) for person in settings["people"]]
+    wanted = [outputs.Output(Path(entry["path"]), tuple(entry["people"]), Path(entry["home"])) for entry in settings["outputs"]]
+    return outputs.write_outputs(people, wanted, settings["name"], settings["preset"])
+
+
+def failure(exit_code, problem, remedy):
+    details = traceback.format_exc()
+    return {"meshrec": "failed", "exit_code": int(exit_code), "problem": problem, "remedy": remedy, "details": details}
+
+
+if __name__ == "__main__":
+    main(sys.argv[-1])

@@ -1,0 +1,84 @@
+"""From recovered people to files, without a window: the second half of `meshrec reconstruct` and all of `meshrec convert`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ..core.bvh import write_bvh
+from ..core.motion import motion_from_recovery
+from ..core.motion_file import write_motion
+from .assemble import assemble, match_scene
+from .export import export_assembly
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file to write: its path, which people are in it (indices), and the folder it will be moved to, if any."""
+
+    path: Path
+    people: tuple
+    home: Path | None = None
+
+
+def write_outputs(people, outputs, name, preset="blender"):
+    """Write each output; the scene that is open in this process is thrown away.
+
+    Args:
+        people: Person objects of one clip.
+        outputs: Output objects; the suffixes name the formats.
+        name: of the clip, for the collection in a .blend.
+        preset: one of export.PRESETS.
+
+    Returns:
+        Sentences about what could not be carried over.
+
+    Raises:
+        InputError, OutputError: as `export_assembly` does.
+    """
+    if not bpy.app.background:
+        raise RuntimeError("write_outputs empties the open file and is for Blender without a window")
+    notes = []
+    for output in outputs:
+        chosen = [people[index] for index in output.people]
+        notes += _WITHOUT_A_SCENE.get(output.path.suffix.lower(), _write_scene)(chosen, output, name, preset)
+    return list(dict.fromkeys(notes))
+
+
+def _write_scene(people, output, name, preset):
+    # Not read_factory_settings: that would switch off every add-on, this one included.
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    whole_scene = output.path.suffix.lower() == ".blend"
+    # Engines and file formats want plain skinning: a body's many driven shape keys stay in Blender.
+    assembly = assemble(people, name, pose_shapes=whole_scene, footage=whole_scene)
+    match_scene(bpy.context.scene, assembly, people[0].recovery.camera)
+    if whole_scene:
+        look_through_camera(assembly)
+    export_assembly(output.path, assembly, preset, output.home)
+    return assembly.notes
+
+
+def _write_motion(people, output, name, preset):
+    write_motion(output.path, people[0].recovery)
+    return ()
+
+
+def _write_bvh(people, output, name, preset):
+    recovery, template = people[0].recovery, people[0].template
+    rest_joints = template.rest_joints(recovery.betas)
+    write_bvh(output.path, motion_from_recovery(recovery, rest_joints, template.joint_names, template.parents))
+    return ()
+
+
+_WITHOUT_A_SCENE = {".npz": _write_motion, ".bvh": _write_bvh}
+
+
+def look_through_camera(assembly):
+    """Let the file open with the result over its footage, and the first armature selected."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            if area.type == "VIEW_3D":
+                area.spaces.active.region_3d.view_perspective = "CAMERA"
+    rig = assembly.armatures[0]
+    bpy.context.view_layer.objects.active = rig
+    rig.select_set(True)

@@ -1,0 +1,145 @@
+import json
+import subprocess
+import sys
+
+import bpy
+import numpy as np
+import pytest
+from people import recovered, tube_man
+
+from blender_meshrec.core.errors import ExitCode, OutputError
+from blender_meshrec.core.motion_file import read_motion, write_motion
+from blender_meshrec.scene.assemble import Person
+from blender_meshrec.scene.camera import add_footage, build_camera
+from blender_meshrec.scene.outputs import Output, write_outputs
+
+SUFFIXES = (".fbx", ".glb", ".bvh", ".usdc", ".blend", ".npz")
+
+
+def picture(path, size=(1280, 720)):
+    image = bpy.data.images.new("picture", *size)
+    image.filepath_raw, image.file_format = str(path), "PNG"
+    image.save()
+    bpy.data.images.remove(image)
+    return path
+
+
+@pytest.fixture
+def couple(tubes, tmp_path):
+    """Two people of one clip, a folder of three pictures."""
+    (tmp_path / "footage").mkdir()
+    for number in range(5, 8):
+        picture(tmp_path / "footage" / f"shot_{number:04d}.png")
+    footage = str(tmp_path / "footage")
+    return [Person(f"clip person{i + 1}", recovered(tubes, frames=3, seed=i, footage=footage, first_frame=1), tubes) for i in (0, 1)]
+
+
+def test_every_format_is_written_for_each_person(couple, tmp_path):
+    out = tmp_path / "out"
+    outputs = [Output(out / f"clip.person{i + 1}{suffix}", (i,)) for i in (0, 1) for suffix in SUFFIXES]
+    notes = write_outputs(couple, outputs, "clip")
+    assert sorted(path.name for path in out.iterdir()) == sorted(output.path.name for output in outputs)
+    assert len([note for note in notes if "pose blend shapes" in note]) == 2
+    again = read_motion(out / "clip.person2.npz").arrays()
+    assert all(np.array_equal(again[key], value) for key, value in couple[1].recovery.arrays().items())
+
+
+def test_a_blend_holds_everybody_and_opens_through_the_camera(couple, tmp_path):
+    target = tmp_path / "out" / "all.blend"
+    notes = write_outputs(couple, [Output(target, (0, 1))], "clip")
+    assert notes == []
+    bpy.ops.wm.open_mainfile(filepath=str(target))
+    scene = bpy.context.scene
+    assert [child.name for child in bpy.data.collections["clip"].children] == ["clip person1", "clip person2"]
+    assert scene.camera.name == "clip camera"
+    assert (scene.frame_start, scene.frame_end) == (1, 3)
+    assert (scene.render.resolution_x, scene.render.resolution_y) == (1280, 720)
+    assert any(key.name.startswith("pose_") for key in bpy.data.objects["clip person1 body"].data.shape_keys.key_blocks)
+    background = scene.camera.data.background_images[0]
+    assert background.clip.filepath == "//../footage/shot_0005.png"
+    assert (background.clip.frame_start, background.clip.frame_offset) == (1, 1)
+    areas = [area for screen in bpy.data.screens for area in screen.areas if area.type == "VIEW_3D"]
+    assert areas and all(area.spaces.active.region_3d.view_perspective == "CAMERA" for area in areas)
+
+
+def test_the_footage_is_found_from_where_the_file_will_lie(couple, tmp_path):
+    write_outputs(couple, [Output(tmp_path / "deep" / "er" / "a.blend", (0,), tmp_path)], "clip")
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "deep" / "er" / "a.blend"))
+    assert bpy.data.movieclips[0].filepath == "//footage/shot_0005.png"
+
+
+@pytest.mark.parametrize("kind", ["image", "folder", "nothing", "missing", "text"])
+def test_footage_behind_the_camera_or_a_note(tubes, tmp_path, kind):
+    footage = {
+        "image": picture(tmp_path / "a.png"),
+        "folder": tmp_path,
+        "nothing": "",
+        "missing": tmp_path / "b.mp4",
+        "text": tmp_path / "c.txt",
+    }
+    (tmp_path / "c.txt").write_text("no picture")
+    recovery = recovered(tubes, frames=3)
+    eye = build_camera("camera", recovery.camera, np.arange(3), bpy.context.scene.collection)
+    note = add_footage(eye, str(footage[kind]), 0, recovery.image_size, 24.0, bpy.context.scene)
+    shown = kind in ("image", "folder")
+    assert (note is None) == shown
+    assert bool(eye.data.background_images) == shown
+    if shown:
+        assert eye.data.show_background_images
+        assert eye.data.background_images[0].source == ("IMAGE" if kind == "image" else "MOVIE_CLIP")
+
+
+def run_job(tmp_path, **changes):
+    settings = {
+        "name": "clip",
+        "people": [{"name": "clip person1", "motion": str(tmp_path / "m.npz")}],
+        "outputs": [{"path": str(tmp_path / "out" / "a.fbx"), "people": [0], "home": str(tmp_path)}],
+        "body": "open",
+        "preset": "unreal",
+        **changes,
+    }
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    from blender_meshrec.scene import make_job
+
+    command = [sys.executable, make_job.__file__, str(tmp_path / "settings.json")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    return done.returncode, json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def test_the_job_runs_as_a_file_from_anywhere(tmp_path):
+    write_motion(tmp_path / "m.npz", recovered(tube_man(posedirs=False), frames=3))
+    code, answer = run_job(tmp_path)
+    assert (code, answer["meshrec"], answer["notes"]) == (0, "made", [])
+    assert (tmp_path / "out" / "a.fbx").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({"body": "/nowhere/smpl.pkl"}, ExitCode.MODEL_MISSING),
+        ({"preset": "maya"}, ExitCode.BAD_INPUT),
+        ({"outputs": [{"path": "/dev/null/a.fbx", "people": [0], "home": "/"}]}, ExitCode.OUTPUT_FAILED),
+        ({"people": []}, ExitCode.FAULT),
+    ],
+)
+def test_the_job_says_why_it_failed(tmp_path, changes, expected):
+    write_motion(tmp_path / "m.npz", recovered(tube_man(posedirs=False), frames=3))
+    code, answer = run_job(tmp_path, **changes)
+    assert code == answer["exit_code"] == expected
+    assert answer["problem"] and answer["remedy"] and "Traceback" in answer["details"]
+
+
+def test_a_window_with_an_artists_scene_is_never_emptied(couple, tmp_path, monkeypatch):
+    class Windowed:
+        background = False
+
+    monkeypatch.setattr("blender_meshrec.scene.outputs.bpy", type("bpy", (), {"app": Windowed}))
+    with pytest.raises(RuntimeError):
+        write_outputs(couple, [Output(tmp_path / "a.blend", (0,))], "clip")
+
+
+def test_an_unwritable_folder_is_said_plainly(couple, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for suffix in SUFFIXES:
+        with pytest.raises(OutputError):
+            write_outputs(couple, [Output(tmp_path / "file" / f"a{suffix}", (0,))], "clip")
