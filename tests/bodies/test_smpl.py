@@ -10,7 +10,7 @@ import torch
 
 from blender_meshrec.bodies.chunks import in_chunks
 from blender_meshrec.bodies.smpl import Smpl, make_body
-from blender_meshrec.core.body_template import body_from_arrays
+from blender_meshrec.core.body_template import body_from_arrays, load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import H36M17
 from tests.synthetic_body import random_pose, smpl_arrays, synthetic_template
@@ -53,6 +53,22 @@ def test_forward_agrees_with_the_smplx_package(device, posedirs):
         expected_joints, expected_vertices = smplx_oracle(arrays, *inputs(seed))
         assert far(joints, expected_joints) < 1e-5  # m
         assert far(vertices, expected_vertices) < 1e-5  # m
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_open_body_agrees_with_the_smplx_package(device):
+    template = load_body("open")
+    arrays = {
+        "v_template": template.v_template.astype(float),
+        "f": template.faces,
+        "shapedirs": template.shapedirs.astype(float),
+        "posedirs": np.zeros((len(template.v_template), 3, 207)) if template.posedirs is None else template.posedirs.astype(float),
+        "J_regressor": template.J_regressor,
+        "kintree_table": np.stack([template.parents, np.arange(24)]),
+        "weights": template.lbs_weights.astype(float),
+    }
+    for found, expected in zip(make_body(template, device)(*inputs(3)), smplx_oracle(arrays, *inputs(3))):
+        assert far(found, expected) < 1e-5  # m
 
 
 @pytest.mark.parametrize("joints", [52, 55])

@@ -1,0 +1,151 @@
+"""The performer of the demo clip: the open body, dressed from its own skin.
+
+Clothes are regions of the skin, lifted off it, smoothed and let out, with the skin's own weights; the skin beneath is
+left out. Colours are materials. bpy and numpy only.
+"""
+
+import bpy
+import numpy as np
+
+# Layer: metres off the skin, rounds of smoothing, colour (linear RGB), roughness.
+LOOKS = {
+    "skin": (0.0, 0, (0.54, 0.30, 0.20), 0.5),
+    "hair": (0.016, 4, (0.040, 0.020, 0.012), 0.6),
+    "shirt": (0.012, 10, (0.68, 0.12, 0.05), 0.85),
+    "trousers": (0.011, 10, (0.04, 0.075, 0.17), 0.9),
+    "shoes": (0.013, 20, (0.60, 0.58, 0.54), 0.55),
+    "eyes": (0.0015, 0, (0.80, 0.78, 0.75), 0.3),
+    "irises": (0.003, 0, (0.05, 0.025, 0.015), 0.2),
+    "brows": (0.0015, 0, (0.045, 0.022, 0.014), 0.7),
+}
+
+
+class Figure:
+    """Mesh objects, one a layer, that follow the body's posed vertices in world metres."""
+
+    def __init__(self, template, rest_vertices, rest_joints):
+        self.layers = []
+        joints = dict(zip(template.joint_names, rest_joints))
+        for name, chosen in regions(template, rest_vertices, joints).items():
+            used, faces = np.unique(template.faces[chosen], return_inverse=True)
+            faces = faces.reshape(-1, 3)
+            offset, rounds, colour, roughness = LOOKS[name]
+            shape = rest_vertices[used]
+            for _ in range(rounds):
+                shape = relaxed(shape, faces)
+            shape = let_out(name, shape, joints)
+            mesh = bpy.data.meshes.new(name)
+            mesh.from_pydata(shape.tolist(), [], faces.tolist())
+            mesh.shade_smooth()
+            mesh.materials.append(material(name, colour, roughness))
+            layer = bpy.data.objects.new(name, mesh)
+            bpy.context.scene.collection.objects.link(layer)
+            if offset:
+                cloth = layer.modifiers.new("cloth", "SOLIDIFY")
+                cloth.thickness, cloth.offset = offset, 1.0
+            if name == "shoes":  # one closed surface, so that no toes show through
+                closed, even = layer.modifiers.new("closed", "REMESH"), layer.modifiers.new("even", "SMOOTH")
+                closed.mode, closed.voxel_size, closed.use_smooth_shade = "VOXEL", 0.006, True
+                even.iterations = 12
+            else:
+                smooth = layer.modifiers.new("smooth", "SUBSURF")
+                smooth.levels = smooth.render_levels = 1
+            self.layers.append((mesh, used, shape))
+
+    def pose(self, blended):
+        """Move every layer by the transforms (V,3,4) of the body's vertices from rest to the world."""
+        for mesh, used, shape in self.layers:
+            moved = (blended[used, :, :3] @ shape[..., None])[..., 0] + blended[used, :, 3]
+            mesh.vertices.foreach_set("co", np.ascontiguousarray(moved, np.float32).ravel())
+            mesh.update()
+
+
+def regions(template, vertices, joints):
+    """Which faces each layer is made of, name -> (T,) bool. A layer over another covers the seam between them."""
+    middle = vertices[template.faces].mean(1)
+    part = {name: template.face_parts == index for index, name in enumerate(template.part_names)}
+    neck, pelvis, knee = joints["neck"], joints["pelvis"], joints["left_knee"]
+    # A round collar: a plane about the neck that is lower in front.
+    collar = middle[:, 1] < neck[1] - 0.012 - 0.55 * (middle[:, 2] - neck[2])
+    torso = np.abs(middle[:, 0]) < abs(joints["left_shoulder"][0])
+    shirt = (
+        part["shirt"] | (part["skin"] & torso & collar & (middle[:, 1] > knee[1])) | (part["trousers"] & (middle[:, 1] > pelvis[1] - 0.07))
+    )
+    layers = {"shirt": shirt, "trousers": part["trousers"], "shoes": part["shoes"], "hair": part["hair"]}
+    layers["skin"] = ~np.any(list(layers.values()), axis=0)
+    for name in ("eyes", "irises", "brows"):
+        layers[name] = np.zeros(len(middle), bool)
+    for side, sign in (("left", 1), ("right", -1)):
+        eye = vertices[template.landmarks[f"{side}_eye"]]
+        away = (middle - eye) * [sign, 1, 1]
+        in_front = (np.abs(away[:, 2]) < 0.02) & layers["skin"]
+        layers["eyes"] |= in_front & ((away[:, 0] / 0.0145) ** 2 + (away[:, 1] / 0.0048) ** 2 < 1)
+        layers["irises"] |= in_front & ((away[:, 0] / 0.0062) ** 2 + (away[:, 1] / 0.0055) ** 2 < 1)
+        arch = 0.021 - 6.0 * (away[:, 0] - 0.002) ** 2
+        layers["brows"] |= in_front & (np.abs(away[:, 1] - arch) < 0.004) & (away[:, 0] > -0.018) & (away[:, 0] < 0.024)
+    return layers
+
+
+def relaxed(shape, faces):
+    """Vertices moved halfway to the mean of their neighbours; those on the rim only look along the rim."""
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1)
+    edges, uses = np.unique(edges, axis=0, return_counts=True)
+    rim = np.zeros(len(shape), bool)
+    rim[edges[uses == 1]] = True
+    inner = ~rim[edges].any(1)
+    total, count = np.zeros_like(shape), np.zeros(len(shape))
+    for chosen, receivers in ((inner, ~rim | rim), (~inner & (uses == 2), ~rim), (uses == 1, rim)):
+        for one, other in (edges[chosen].T, edges[chosen][:, ::-1].T):
+            keep = receivers[one]
+            np.add.at(total, one[keep], shape[other[keep]])
+            np.add.at(count, one[keep], 1)
+    return 0.5 * shape + 0.5 * total / np.maximum(count, 1)[:, None]
+
+
+def let_out(name, shape, joints):
+    """Cloth that hangs a little: trouser legs towards the ankle, the shirt towards its hem and the ends of its sleeves."""
+    shape = shape.copy()
+    if name == "trousers":
+        for side in ("left", "right"):
+            knee, ankle = joints[f"{side}_knee"], joints[f"{side}_ankle"]
+            leg = np.sign(shape[:, 0]) == np.sign(knee[0])
+            share = (knee[1] + 0.25 - shape[:, 1]) / (knee[1] + 0.25 - ankle[1])
+            along = np.clip((knee[1] - shape[:, 1]) / (knee[1] - ankle[1]), 0, 1)[:, None]
+            widen(shape, (knee + along * (ankle - knee)), [1, 0, 1], 0.020 * np.clip(share, 0, 1) * leg)
+    if name == "shirt":
+        chest, pelvis = joints["spine3"], joints["pelvis"]
+        torso = np.abs(shape[:, 0]) < abs(joints["left_shoulder"][0])
+        share = np.clip((chest[1] - shape[:, 1]) / (chest[1] - pelvis[1]), 0, 1.2)
+        widen(shape, pelvis, [1, 0, 1], 0.016 * share * torso)
+        for side in ("left", "right"):
+            shoulder, elbow = joints[f"{side}_shoulder"], joints[f"{side}_elbow"]
+            share = np.clip((shape[:, 0] - shoulder[0]) / (elbow[0] - shoulder[0]), 0, 1)
+            widen(shape, (shoulder + elbow) / 2, [0, 1, 1], 0.016 * share)
+    return shape
+
+
+def widen(shape, axis, across, amount):
+    """Push vertices away from an axis, in the directions `across` it, by `amount` (N,) metres."""
+    outward = (shape - axis) * across
+    shape += outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6) * amount[:, None]
+
+
+def material(name, colour, roughness):
+    """A plain surface; skin lets a little light through, and cloth and hair carry a grain so that they are not flat."""
+    made = bpy.data.materials.new(name)
+    made.use_nodes = True
+    nodes, links = made.node_tree.nodes, made.node_tree.links
+    surface = nodes["Principled BSDF"]
+    surface.inputs["Base Color"].default_value = (*colour, 1)
+    surface.inputs["Roughness"].default_value = roughness
+    if name == "skin":
+        surface.inputs["Subsurface Weight"].default_value = 0.1
+        surface.inputs["Subsurface Radius"].default_value = (0.02, 0.008, 0.004)
+    if name in ("shirt", "trousers", "hair"):
+        grain, bump = nodes.new("ShaderNodeTexNoise"), nodes.new("ShaderNodeBump")
+        grain.inputs["Scale"].default_value = 60 if name == "hair" else 14
+        bump.inputs["Strength"].default_value = 0.5 if name == "hair" else 0.25
+        bump.inputs["Distance"].default_value = 0.02
+        links.new(grain.outputs["Fac"], bump.inputs["Height"])
+        links.new(bump.outputs["Normal"], surface.inputs["Normal"])
+    return made

@@ -1,0 +1,161 @@
+"""Render the bundled demo clip: the open body, dressed, waves, raises its arms, squats and steps to the side.
+
+    .venvs/bpy-4.5/bin/python scripts/make_demo_clip.py frames      render PNG pictures (Cycles; about an hour on two cores)
+    .venv/bin/python scripts/make_demo_clip.py clip                 encode them: scripts/demo_clip.mp4
+    .venv/bin/python scripts/make_demo_clip.py truth                scripts/demo_clip_truth.npz: the motion that was rendered
+
+The truth is a motion file like those `meshrec reconstruct` writes, so `meshrec evaluate` compares the two. Everything
+that is seen is made here; nothing but addon_models/open_body.npz (CC0) is read.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+SCRIPTS = Path(__file__).resolve().parent
+sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
+
+from demo_clip.motion import FPS, perform  # noqa: E402
+
+from blender_meshrec.core.body_template import load_body  # noqa: E402
+from blender_meshrec.core.cameras import inverse_rigid, rigid  # noqa: E402
+from blender_meshrec.core.conventions import WORLD_FROM_BODY, WORLD_FROM_LEVEL_CAMERA  # noqa: E402
+from blender_meshrec.core.rotations import rotmat_from_quat, rotmat_from_rotvec, rotvec_from_rotmat  # noqa: E402
+
+SIZE = (854, 480)
+FOCAL = 1.62 * SIZE[1]  # px
+CAMERA_AT = (0.15, -4.1, 1.2)  # m
+CAMERA_PITCH = 0.03  # rad, downward
+BETAS = np.array([0.3, 0.5, 0, 0, 0, 0, 0, 0, 0, 0])
+CLIP, TRUTH = SCRIPTS / "demo_clip.mp4", SCRIPTS / "demo_clip_truth.npz"
+
+
+class Performance:
+    """The rendered motion in the world: z up, floor at zero, the performer facing -y."""
+
+    def __init__(self):
+        self.template = load_body("open")
+        self.local_quats, transl, self.contacts = perform(self.template, BETAS)
+        self.rest_vertices, self.rest_joints = self.template.rest(BETAS)
+        local = rotmat_from_quat(self.local_quats)
+        local[:, 0] = WORLD_FROM_BODY @ local[:, 0]
+        # The root turns about its own joint, so the pelvis goes where the authored one is, seen in the world.
+        self.pelvis = (self.rest_joints[0] + transl) @ WORLD_FROM_BODY.T
+        self.rotations, self.joints = local.copy(), np.repeat(self.pelvis[:, None], local.shape[1], 1)
+        for joint, parent in enumerate(self.template.parents[1:], 1):
+            offset = self.rest_joints[joint] - self.rest_joints[parent]
+            self.rotations[:, joint] = self.rotations[:, parent] @ local[:, joint]
+            self.joints[:, joint] = self.joints[:, parent] + self.rotations[:, parent] @ offset
+        self.poses = rotvec_from_rotmat(local)
+
+    def blended(self, frame):
+        """Each vertex's own transform from rest to the world, (V,3,4)."""
+        rotations = self.rotations[frame]
+        shift = self.joints[frame] - (rotations @ self.rest_joints[..., None])[..., 0]
+        return np.einsum("vj,jrc->vrc", self.template.lbs_weights, np.concatenate([rotations, shift[..., None]], -1))
+
+
+def camera():
+    """Intrinsics (3,3) px and camera_from_world (4,4), OpenCV axes."""
+    width, height = SIZE
+    intrinsics = np.array([[FOCAL, 0, width / 2], [0, FOCAL, height / 2], [0, 0, 1]])
+    world_from_camera = rigid(WORLD_FROM_LEVEL_CAMERA @ rotmat_from_rotvec([-CAMERA_PITCH, 0, 0]), CAMERA_AT)
+    return intrinsics, inverse_rigid(world_from_camera)
+
+
+# --- frames ---------------------------------------------------------------------------------------------------------
+
+
+def render_frames(folder, chosen, samples, size_percent):
+    import bpy
+    from demo_clip.figure import Figure
+    from demo_clip.stage import dress_stage
+
+    performance = Performance()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    intrinsics, camera_from_world = camera()
+    dress_stage(SIZE, intrinsics, inverse_rigid(camera_from_world), samples, size_percent)
+    figure = Figure(performance.template, performance.rest_vertices, performance.rest_joints)
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame in chosen if chosen else range(len(performance.joints)):
+        path = folder / f"{frame:04d}.png"
+        if not chosen and path.exists():
+            continue
+        figure.pose(performance.blended(frame))
+        bpy.context.scene.render.filepath = str(path)
+        bpy.ops.render.render(write_still=True)
+
+
+# --- clip -----------------------------------------------------------------------------------------------------------
+
+
+def encode(folder):
+    import av
+    import cv2
+
+    paths = sorted(folder.glob("*.png"))
+    with av.open(str(CLIP), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.options = {"crf": "23", "preset": "veryslow", "tune": "animation"}
+        for path in paths:
+            picture = av.VideoFrame.from_ndarray(cv2.imread(str(path)), format="bgr24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    print(f"wrote {CLIP}: {len(paths)} frames, {CLIP.stat().st_size / 1e3:.0f} kB")
+
+
+# --- truth ----------------------------------------------------------------------------------------------------------
+
+
+def write_truth():
+    from blender_meshrec.bodies.smpl import make_body
+    from blender_meshrec.core.motion_file import write_motion
+    from blender_meshrec.core.records import Recovery
+
+    performance = Performance()
+    intrinsics, camera_from_world = camera()
+    count = len(performance.joints)
+    poses, transl = performance.poses.reshape(count, -1), performance.pelvis - performance.rest_joints[0]
+    body = make_body(performance.template)
+    recovery = Recovery(
+        poses=poses,
+        trans=transl,
+        betas=BETAS,
+        surface_model_type="open",
+        mocap_framerate=FPS,
+        timestamps=np.arange(count) / FPS,
+        visible=np.ones(count, bool),
+        joints=performance.joints,
+        confidence=np.ones((count, 24)),
+        lifted_joints=body.h36m17(BETAS, poses[:, :3], poses[:, 3:], transl).numpy(),
+        contacts=performance.contacts,
+        camera_intrinsics=intrinsics,
+        camera_from_world=np.repeat(camera_from_world[None], count, 0),
+        image_size=SIZE,
+        footage=CLIP.name,
+    )
+    write_motion(TRUTH, recovery)
+    print(f"wrote {TRUTH}: {TRUTH.stat().st_size / 1e3:.0f} kB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("step", choices=("frames", "clip", "truth"))
+    parser.add_argument("--folder", type=Path, default=SCRIPTS.parent / "out" / "demo_clip", help="where the pictures go")
+    parser.add_argument("--frames", type=int, nargs="*", help="only these frames, for a look")
+    parser.add_argument("--samples", type=int, default=12)
+    parser.add_argument("--percent", type=int, default=100, help="size of a trial picture")
+    arguments = parser.parse_args()
+    if arguments.step == "frames":
+        render_frames(arguments.folder, arguments.frames, arguments.samples, arguments.percent)
+    elif arguments.step == "clip":
+        encode(arguments.folder)
+    else:
+        write_truth()
+
+
+if __name__ == "__main__":
+    main()
