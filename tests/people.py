@@ -108,11 +108,11 @@ def motion_of(recovery, template):
     return motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
 
 
-def skinned(recovery, template, row):
+def skinned(recovery, template, row, pose_shapes=True):
     """Vertices (V,3) m in the world at one row, in SMPL's own axes up to the last step, every joint in turn."""
     vertices, joints = template.rest(recovery.betas)
     local = rotmat_from_rotvec(recovery.poses[row].reshape(-1, 3))
-    if template.posedirs is not None:
+    if pose_shapes and template.posedirs is not None:
         vertices = vertices + template.posedirs @ (local[1:] - np.eye(3)).ravel()
     rotations, places = [], []
     for joint, parent in enumerate(template.parents):

@@ -164,7 +164,7 @@ def _write_glb(path, assembly, preset):
             use_selection=True,
             export_animation_mode="ACTIVE_ACTIONS",
             export_frame_range=True,
-            export_force_sampling=True,
+            export_force_sampling=False,  # the keys themselves at their own times, a variable rate's too
             export_optimize_animation_size=False,
             export_morph_normal=False,
             export_morph_animation=False,
