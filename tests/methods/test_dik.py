@@ -1,0 +1,440 @@
+"""DIK repeats joints exactly, agrees with a slow oracle, and never returns anything that is not finite."""
+
+import numpy as np
+import pytest
+import roma
+import torch
+
+from blender_meshrec.bodies.lbs import Tree, forward_kinematics
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_of
+from blender_meshrec.methods import dik
+from tests.methods import dik_oracle
+from tests.synthetic_body import REST
+
+torch.set_num_threads(1)
+DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+SKELETONS = ["smpl-like", "open body", "random proportions"]
+FORMS = [24, 17]
+MICROMETRE = 1e-6
+LIMBS_OF = {"leg": ("hip", "knee", "ankle"), "arm": ("shoulder", "elbow", "wrist")}
+
+
+def rest_of(skeleton, joints=24, dtype=torch.float64):
+    """Joints at rest (J,3): 24 of SMPL, or 17 of h36m17."""
+    if joints == 17:
+        head = torch.tensor(REST[15] + [[0, 0.03, 0.1], [0, 0.17, 0.0]])
+        if skeleton == "open body":
+            open_body = load_body("open")
+            head = torch.tensor(open_body.v_template[[open_body.landmarks[name] for name in ("nose", "head_top")]])
+        weights = torch.tensor(h36m17_weights_of((*SMPL_JOINTS, "nose", "head_top")))
+        return (weights @ torch.cat([rest_of(skeleton), head])).to(dtype)
+    rest = torch.tensor(load_body("open").J_template if skeleton == "open body" else REST)
+    if skeleton == "random proportions":
+        generator = torch.Generator().manual_seed(7)
+        rest = rest * (1 + 0.15 * torch.randn(1, 3, generator=generator, dtype=torch.float64)) + 0.015 * torch.randn(
+            24, 3, generator=generator, dtype=torch.float64
+        )
+    return rest.to(dtype)
+
+
+def poses(frames, spread=0.8, seed=0):
+    """Random local rotations (F,24,3,3): any orientation, wild poses."""
+    generator = torch.Generator().manual_seed(seed)
+    rotvecs = spread * torch.randn(frames, 24, 3, generator=generator, dtype=torch.float64)
+    rotmats = roma.rotvec_to_rotmat(rotvecs)
+    rotmats[:, 0] = roma.rotvec_to_rotmat(3 * rotvecs[:, 0])
+    return rotmats
+
+
+def rotvec(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def forward(rotmats, rest):
+    """Joints (F,24,3) with the root at its rest place."""
+    return forward_kinematics(rotmats, rest[None], Tree(SMPL_PARENTS, rotmats.device))[0]
+
+
+def repeated(joints, rest, **options):
+    """Joints that the matched skeleton takes, its root where it was seen."""
+    rotmats, root = dik.match_rotations(joints, rest, **options)
+    again = forward(rotmats, rest)
+    return again - again[:, :1] + root[:, None]
+
+
+def degrees_between(a, b):
+    """(...,) between rotation matrices (...,3,3); accurate at small angles too."""
+    return torch.rad2deg(2 * torch.asin(((a - b).square().sum((-1, -2)).sqrt() / 8**0.5).clamp(max=1)))
+
+
+def with_limb(rest, names, side, limb, bend, reverse=False):
+    """The rest pose with one limb at an angle of `bend` rad between its bones; reversed, its upper bone points the other way."""
+    joints = rest.clone()
+    upper, middle, end = (names.index(f"{side}_{joint}") for joint in LIMBS_OF[limb])
+    along = torch.nn.functional.normalize(joints[middle] - joints[upper], dim=0) * (-1 if reverse else 1)
+    axis = torch.tensor([1.0, 0, 0] if limb == "leg" else [0, 1.0, 0]).to(rest)
+    axis = torch.nn.functional.normalize(axis - along * (along @ axis), dim=0)
+    joints[middle] = joints[upper] + along * (joints[middle] - joints[upper]).norm()
+    joints[end] = joints[middle] + roma.rotvec_to_rotmat(axis * bend) @ along * (rest[end] - rest[middle]).norm()
+    return joints
+
+
+def awkward(rest):
+    """Poses (name -> joints) at which closed forms break: straight, folded, flat, mirrored, coincident."""
+    names = SMPL_JOINTS if len(rest) == 24 else H36M17
+    found = {
+        "rest": rest, "one point": rest * 0, "on one line": rest * rest.new_tensor([0, 1, 0]), "flat": rest * rest.new_tensor([1, 1, 0]),
+        "mirrored": rest * rest.new_tensor([-1, 1, 1]), "inside out": -rest, "half a turn": rest * rest.new_tensor([-1, -1, 1]),
+        "a micron tall": rest * 1e-6, "a thousand kilometres tall": rest * 1e6,
+    }  # fmt: skip
+    for joint in range(1, len(names)):
+        found[f"{names[joint]} on its neighbour"] = rest.clone()
+        found[f"{names[joint]} on its neighbour"][joint] = rest[joint - 1]
+    for side in ("left", "right"):
+        for limb in LIMBS_OF:
+            for bend in (0.0, 1e-9, 1e-6, 1e-3, 0.0174, 0.0175, np.pi - 0.0174, np.pi - 1e-4, np.pi):
+                for reverse in (False, True):
+                    found[f"{side} {limb} {bend} {reverse}"] = with_limb(rest, names, side, limb, bend, reverse)
+    return found
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-13), (torch.float32, 10 * MICROMETRE)])
+@pytest.mark.parametrize("skeleton", SKELETONS)
+def test_forward_kinematics_of_dik_repeats_all_24_joints(skeleton, dtype, tolerance, device):
+    """Over 3000 wild poses, in metres; the bound asked for is 1e-4 m in single and 1e-9 m in double precision."""
+    rest = rest_of(skeleton)
+    joints = forward(poses(3000), rest).to(device, dtype)
+    error = (repeated(joints, rest.to(device, dtype)) - joints).norm(dim=-1)
+    assert error.max() < tolerance
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-9), (torch.float32, 1e-4)])
+@pytest.mark.parametrize("skeleton", SKELETONS)
+def test_straight_and_folded_limbs_are_repeated_too(skeleton, dtype, tolerance):
+    rest = rest_of(skeleton, dtype=dtype)
+    for side in ("left", "right"):
+        for limb in LIMBS_OF:
+            for bend in (0.0, 1e-9, 1e-6, 1e-3, 0.0174, 0.0175, 0.02, 1.0, np.pi - 0.0176, np.pi - 1e-4, np.pi):
+                joints = with_limb(rest, SMPL_JOINTS, side, limb, bend)[None]
+                error = (repeated(joints, rest) - joints).norm(dim=-1)
+                # Feet and hands hang on the limb that was moved: the bone to them is not of its rest length any more.
+                assert error[:, :22][:, [j for j in range(22) if j not in (10, 11)]].max() < tolerance, (side, limb, bend)
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS)
+def test_the_slow_oracle_agrees_on_24_joints(skeleton):
+    rest = rest_of(skeleton)
+    joints = forward(poses(20, seed=3), rest)
+    fast, _ = dik.match_rotations(joints, rest)
+    slow = torch.tensor(np.array([dik_oracle.match(frame, rest.numpy()) for frame in joints.numpy()]))
+    assert degrees_between(fast, slow).max() < 1e-4
+    joints_of_slow = np.array([dik_oracle.forward(frame, rest.numpy()) for frame in slow.numpy()])
+    np.testing.assert_allclose(joints_of_slow - joints_of_slow[:, :1], joints - joints[:, :1], atol=1e-6)
+
+
+@pytest.mark.parametrize("joints", FORMS)
+def test_the_slow_oracle_agrees_on_noisy_joints(joints):
+    """Joints whose distances fit no skeleton: least squares and clamped hinges at work."""
+    rest = rest_of("smpl-like", joints)
+    generator = torch.Generator().manual_seed(4)
+    turned = roma.rotvec_to_rotmat(3 * torch.randn(20, 3, generator=generator, dtype=torch.float64))
+    noisy = (rest + 0.06 * torch.randn(20, joints, 3, generator=generator, dtype=torch.float64)) @ turned
+    fast, _ = dik.match_rotations(noisy, rest)
+    slow = torch.tensor(np.array([dik_oracle.match(frame, rest.numpy()) for frame in noisy.numpy()]))
+    assert degrees_between(fast, slow).max() < 1e-4
+
+
+@pytest.mark.parametrize("joints", FORMS)
+def test_every_bone_of_a_limb_points_where_it_was_seen(joints):
+    """Whatever the observed lengths: noise of 6 cm."""
+    rest = rest_of("open body", joints)
+    generator = torch.Generator().manual_seed(5)
+    noisy = rest + 0.06 * torch.randn(200, joints, 3, generator=generator, dtype=torch.float64)
+    rotmats, _ = dik.match_rotations(noisy, rest)
+    skeleton = rest_of("open body")
+    again = forward(rotmats, skeleton)
+    names = SMPL_JOINTS if joints == 24 else H36M17
+    for limb in dik.LIMBS:
+        for a, b in ((limb.upper, limb.middle), (limb.middle, limb.end)):
+            seen = torch.nn.functional.normalize(noisy[:, names.index(b)] - noisy[:, names.index(a)], dim=-1)
+            made = torch.nn.functional.normalize(again[:, SMPL_JOINTS.index(b)] - again[:, SMPL_JOINTS.index(a)], dim=-1)
+            assert (seen - made).norm(dim=-1).max() < 1e-12
+
+
+@pytest.mark.parametrize("joints", FORMS)
+def test_turning_moving_and_scaling_the_joints_turns_the_root_alone(joints):
+    rest = rest_of("smpl-like", joints)
+    generator = torch.Generator().manual_seed(6)
+    seen = rest + 0.1 * torch.randn(100, joints, 3, generator=generator, dtype=torch.float64)
+    turn = roma.rotvec_to_rotmat(torch.randn(3, generator=generator, dtype=torch.float64))
+    before, root = dik.match_rotations(seen, rest)
+    after, moved_root = dik.match_rotations(1.3 * seen @ turn.T + torch.tensor([1.0, -2, 3]), rest)
+    torch.testing.assert_close(after[:, 0], turn @ before[:, 0], atol=1e-10, rtol=0)
+    torch.testing.assert_close(after[:, 1:], before[:, 1:], atol=1e-10, rtol=0)
+    torch.testing.assert_close(moved_root, 1.3 * root @ turn.T + torch.tensor([1.0, -2, 3]), atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS)
+def test_hinge_poses_are_recovered_as_rotations(skeleton):
+    """Where knees and elbows only flex, and what no joint shows stays at rest, rotations come back exactly."""
+    rest = rest_of(skeleton)
+    generator = torch.Generator().manual_seed(8)
+    frames = 500
+    rotmats = torch.eye(3, dtype=torch.float64).repeat(frames, 24, 1, 1)
+    free = [SMPL_JOINTS.index(name) for name in ("pelvis", "spine3", "left_hip", "right_hip", "left_shoulder", "right_shoulder")]
+    rotmats[:, free] = roma.rotvec_to_rotmat(0.9 * torch.randn(frames, len(free), 3, generator=generator, dtype=torch.float64))
+    for limb in dik.LIMBS:
+        angle = torch.empty(frames, 1, dtype=torch.float64).uniform_(0.35, 2.4, generator=generator)  # from 20 to 137 degrees
+        rotmats[:, SMPL_JOINTS.index(limb.middle)] = roma.rotvec_to_rotmat(angle * rotvec(*limb.hinge))
+    found, _ = dik.match_rotations(forward(rotmats, rest), rest)
+    assert degrees_between(found, rotmats).max() < 1e-6
+
+
+def test_knees_and_elbows_bend_the_human_way():
+    """Sitting with the hands at the chin: thighs forward, shins down; the elbows' flexion is about their hinges."""
+    rest = rest_of("open body")
+    rotmats = torch.eye(3, dtype=torch.float64).repeat(1, 24, 1, 1)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        rotmats[0, SMPL_JOINTS.index(f"{side}_hip")] = roma.rotvec_to_rotmat(rotvec(-np.pi / 2, 0, 0))
+        rotmats[0, SMPL_JOINTS.index(f"{side}_knee")] = roma.rotvec_to_rotmat(rotvec(np.pi / 2, 0, 0))
+        rotmats[0, SMPL_JOINTS.index(f"{side}_shoulder")] = roma.rotvec_to_rotmat(rotvec(0, 0, -sign * np.pi / 2))
+        rotmats[0, SMPL_JOINTS.index(f"{side}_elbow")] = roma.rotvec_to_rotmat(rotvec(0, -sign * 2.2, 0))
+    joints = forward(rotmats, rest)[0]
+    assert joints[SMPL_JOINTS.index("left_knee"), 2] > 0.25  # thighs forward
+    assert joints[SMPL_JOINTS.index("left_ankle"), 1] < joints[SMPL_JOINTS.index("left_knee"), 1] - 0.3
+    found, _ = dik.match_rotations(joints[None], rest)
+    assert degrees_between(found, rotmats).max() < 1e-6
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("joints", FORMS)
+@pytest.mark.parametrize("device", DEVICES)
+def test_values_and_gradients_are_finite_everywhere(joints, dtype, device):
+    rest = rest_of("open body", joints, dtype).to(device)
+    generator = torch.Generator().manual_seed(9)
+    cases = torch.stack(list(awkward(rest).values()))
+    random = torch.rand(len(cases), joints, generator=generator).to(rest)
+    for weights in (None, random, (random > 0.5).to(rest), random * 0):
+        seen, at_rest = cases.clone().requires_grad_(), rest.clone().requires_grad_()
+        rotmats, root = dik.match_rotations(seen, at_rest, weights)
+        carried = dik.carry_twist(rotmats, at_rest)
+        for result in (rotmats, carried):
+            assert torch.isfinite(result).all()
+            assert (result @ result.mT - torch.eye(3).to(rest)).abs().max() < (3e-5 if dtype == torch.float32 else 1e-12)
+            assert (torch.linalg.det(result) > 0.99).all()
+            direction = torch.randn(result.shape, generator=generator).to(rest)
+            gradients = torch.autograd.grad((result * direction).sum() + root.sum(), (seen, at_rest), retain_graph=True)
+            assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+@pytest.mark.parametrize("joints", FORMS)
+def test_gradients_are_those_of_finite_differences(joints):
+    rest = rest_of("smpl-like", joints)
+    generator = torch.Generator().manual_seed(10)
+    seen = (rest + 0.05 * torch.randn(1, joints, 3, generator=generator, dtype=torch.float64)).requires_grad_()
+    weights = 0.3 + 0.7 * torch.rand(1, joints, generator=generator, dtype=torch.float64)
+    direction = torch.randn(24, 3, 3, generator=generator, dtype=torch.float64)
+    for chosen in (None, weights):
+        assert torch.autograd.gradcheck(
+            lambda seen, rest, chosen=chosen: (dik.match_rotations(seen, rest, chosen)[0] * direction).sum((-1, -2)),
+            (seen, rest.clone().requires_grad_()),
+            atol=1e-5,
+        )
+
+
+def test_gradients_lead_to_the_joints():
+    """A step against the gradient lowers the error: DIK works as a layer."""
+    rest = rest_of("smpl-like")
+    target = forward(poses(8, spread=0.3, seed=11), rest)
+    seen = (target + 0.03 * torch.randn(target.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)).requires_grad_()
+    optimizer, errors = torch.optim.Adam([seen], lr=2e-3), []
+    for _ in range(30):
+        optimizer.zero_grad()
+        error = (repeated(seen, rest) - target).norm(dim=-1).mean()
+        error.backward()
+        optimizer.step()
+        errors.append(error.item())
+    assert errors[-1] < 0.25 * errors[0]
+
+
+def test_joints_without_weight_leave_their_bones_as_at_rest():
+    rest = rest_of("smpl-like")
+    seen = forward(poses(50, spread=0.4, seed=12), rest)
+    weights = torch.ones(50, 24)
+    weights[:, [SMPL_JOINTS.index("left_wrist"), SMPL_JOINTS.index("right_foot")]] = 0
+    all_seen, _ = dik.match_rotations(seen, rest)
+    found, _ = dik.match_rotations(seen, rest, weights)
+    still = [SMPL_JOINTS.index(name) for name in ("left_wrist", "right_ankle")]
+    assert degrees_between(found[:, still], torch.eye(3, dtype=torch.float64)).max() < 1e-6
+    forearm = forward(found, rest)[:, 20] - forward(found, rest)[:, 18]
+    world = dik.global_rotations(found)
+    upper_arm_frame = (world["left_shoulder"].mT @ forearm[..., None])[..., 0]
+    torch.testing.assert_close(upper_arm_frame, (rest[20] - rest[18]).expand(50, 3), atol=1e-9, rtol=0)
+    elsewhere = [
+        SMPL_JOINTS.index(name) for name in ("pelvis", "spine3", "neck", "right_hip", "left_knee", "right_shoulder", "right_elbow")
+    ]
+    torch.testing.assert_close(found[:, elsewhere], all_seen[:, elsewhere], atol=1e-12, rtol=0)
+
+
+def test_without_any_weight_the_rest_pose_remains():
+    rest = rest_of("smpl-like")
+    seen = forward(poses(5, seed=13), rest)
+    for chosen, at_rest in ((seen, rest), (seen[:, :17], rest_of("smpl-like", 17))):
+        found, _ = dik.match_rotations(chosen, at_rest, torch.zeros(chosen.shape[:2]))
+        assert degrees_between(found, torch.eye(3, dtype=torch.float64)).max() < 1e-6
+
+
+def ten_units(rotmats, rest, bend_joint="spine1"):
+    """h36m17 points (F,17,3) and at rest of a skeleton whose spine bends at one joint only, spine and thorax being rigid parts."""
+    joints = forward(rotmats, rest)
+    rotations = dik.global_rotations(rotmats)
+    head = torch.stack([rest[15] + torch.tensor([0, 0.03, 0.1]), rest[15] + torch.tensor([0, 0.17, 0])]) - rest[12]
+
+    def points(joints, neck):
+        at = dict(zip(SMPL_JOINTS, joints.unbind(-2)))
+        nose, top = ((neck @ offset + at["neck"]) for offset in head)
+        at.update(hip=at["pelvis"], spine=at[bend_joint], thorax=at["neck"], nose=nose, head_top=top)
+        return torch.stack([at[name] for name in H36M17], -2)
+
+    return points(joints, rotations["neck"]), points(rest, torch.eye(3, dtype=torch.float64))
+
+
+def test_the_ten_units_are_exact_on_17_joints_where_only_they_move():
+    rest = rest_of("smpl-like")
+    rotmats = poses(300, seed=14)
+    moving = ["pelvis", "spine1", "neck", *(limb.upper for limb in dik.LIMBS), *(limb.middle for limb in dik.LIMBS)]
+    rotmats[:, [i for i, name in enumerate(SMPL_JOINTS) if name not in moving]] = torch.eye(3, dtype=torch.float64)
+    seen, at_rest = ten_units(rotmats, rest)
+    found, _ = dik.match_rotations(seen, at_rest, spine_share=(1.0, 0.0, 0.0))
+    exact = [SMPL_JOINTS.index(name) for name in ("pelvis", "spine1", "spine2", "spine3", "neck")]
+    assert degrees_between(found[:, exact], rotmats[:, exact]).max() < 1e-6
+    again, _ = ten_units(found, rest)
+    assert (again - seen).norm(dim=-1).max() < 1e-12
+
+
+@pytest.mark.parametrize("joint", ["spine2", "spine3"])
+def test_what_17_joints_cannot_show_is_as_documented(joint):
+    """Collars and every joint of the spine turned by 20 degrees: 2 to 4 cm at neck and shoulders, whichever joint is called spine."""
+    rest = rest_of("smpl-like")
+    rotmats = poses(1000, spread=np.radians(20) / 3**0.5, seed=15)
+    seen, at_rest = ten_units(rotmats, rest, bend_joint=joint)
+    found, _ = dik.match_rotations(seen, at_rest)
+    again, _ = ten_units(found, rest, bend_joint=joint)
+    missed = (again - seen).norm(dim=-1)[:, [H36M17.index(name) for name in ("thorax", "left_shoulder", "right_shoulder")]]
+    assert 0.02 < missed.mean() < 0.04
+
+
+def test_the_spine_shares_its_bend():
+    rest = rest_of("smpl-like", 17)
+    seen = rest + 0.05 * torch.randn(20, 17, 3, generator=torch.Generator().manual_seed(16), dtype=torch.float64)
+    found, _ = dik.match_rotations(seen, rest)
+    torch.testing.assert_close(found[:, 3], found[:, 6], atol=1e-10, rtol=0)
+    torch.testing.assert_close(found[:, 3], found[:, 9], atol=1e-10, rtol=0)
+    whole, _ = dik.match_rotations(seen, rest, spine_share=(1.0, 0.0, 0.0))
+    torch.testing.assert_close(found[:, 3] @ found[:, 6] @ found[:, 9], whole[:, 3], atol=1e-10, rtol=0)
+
+
+def test_a_nose_on_the_line_of_the_head_does_not_spin_it():
+    """Skeletons that call the base of the skull a nose: the head then swings, and noise of 1 cm stays noise."""
+    rest = rest_of("smpl-like", 17)
+    rest[H36M17.index("nose")] = 0.5 * (rest[H36M17.index("thorax")] + rest[H36M17.index("head_top")]) + torch.tensor([0, 0, 0.01])
+    seen = rest + 0.01 * torch.randn(300, 17, 3, generator=torch.Generator().manual_seed(17), dtype=torch.float64)
+    found, _ = dik.match_rotations(seen, rest)
+    assert degrees_between(found[:, SMPL_JOINTS.index("neck")], torch.eye(3, dtype=torch.float64)).max() < 25
+
+
+def right_angled():
+    """A skeleton of h36m17 with nothing but right angles, the only one on which the paper's equations hold as printed."""
+    centimetres = [
+        (0, 0, 0), (-10, 0, 0), (-10, -45, 0), (-10, -90, 0), (10, 0, 0), (10, -45, 0), (10, -90, 0), (0, 25, 0), (0, 50, 0),
+        (0, 60, 10), (0, 75, 0), (20, 50, 0), (48, 50, 0), (74, 50, 0), (-20, 50, 0), (-48, 50, 0), (-74, 50, 0),
+    ]  # fmt: skip
+    return torch.tensor(centimetres, dtype=torch.float64) / 100
+
+
+def bent_pose(rest, seed=18):
+    """One frame (17,3): the given skeleton with spine, neck, hips and shoulders turned and the hinges bent; and all rotations by joint."""
+    generator = torch.Generator().manual_seed(seed)
+    turns = {name: roma.rotvec_to_rotmat(0.4 * torch.randn(3, generator=generator, dtype=torch.float64)) for name in ("spine3", "neck")}
+    for limb in dik.LIMBS:
+        turns[limb.upper] = roma.rotvec_to_rotmat(0.4 * torch.randn(3, generator=generator, dtype=torch.float64))
+        turns[limb.middle] = roma.rotvec_to_rotmat(rotvec(*limb.hinge) * 0.9)
+    at = dict(zip(H36M17, rest))
+    spine = turns["spine3"]
+    made = {"hip": at["hip"], "spine": at["spine"]}
+    for name in ("thorax", "left_shoulder", "right_shoulder"):
+        made[name] = made["spine"] + spine @ (at[name] - at["spine"])
+    for name in ("nose", "head_top"):
+        made[name] = made["thorax"] + spine @ turns["neck"] @ (at[name] - at["thorax"])
+    for limb in dik.LIMBS:
+        parent = torch.eye(3, dtype=torch.float64) if limb.parent == "pelvis" else spine
+        made.setdefault(limb.upper, at[limb.upper])
+        upper = parent @ turns[limb.upper]
+        made[limb.middle] = made[limb.upper] + upper @ (at[limb.middle] - at[limb.upper])
+        made[limb.end] = made[limb.middle] + upper @ turns[limb.middle] @ (at[limb.end] - at[limb.middle])
+    return torch.stack([made[name] for name in H36M17]), turns
+
+
+def test_the_printed_equations_hold_on_a_right_angled_skeleton():
+    """There, all ten printed rotations are the ones that posed it, and ours."""
+    rest = right_angled()
+    seen, turns = bent_pose(rest)
+    printed = dik_oracle.printed(seen.numpy())
+    found, _ = dik.match_rotations(seen[None], rest, spine_share=(0.0, 0.0, 1.0))
+    assert set(printed) == set(turns) and len(printed) == 10
+    for name, rotmat in printed.items():
+        ours = found[0, SMPL_JOINTS.index(name)]
+        assert degrees_between(ours, turns[name]) < 1e-6, name
+        if name != "neck":  # (9) takes the head's line for its axis, which the printed form builds from the shoulders' plane
+            assert degrees_between(torch.tensor(rotmat), turns[name]) < 1e-6, name
+
+
+def test_the_printed_equations_miss_on_a_body_and_ours_do_not():
+    """Why there is a corrected form: on SMPL's own joints, whose hips and shoulders are tilted, by tens of degrees."""
+    rest = rest_of("open body")
+    rotmats = poses(50, spread=0.4, seed=20)
+    moving = ["spine1", "neck", *(limb.upper for limb in dik.LIMBS)]
+    rotmats[:, [i for i, name in enumerate(SMPL_JOINTS) if name not in moving]] = torch.eye(3, dtype=torch.float64)
+    for limb in dik.LIMBS:
+        rotmats[:, SMPL_JOINTS.index(limb.middle)] = roma.rotvec_to_rotmat(0.9 * rotvec(*limb.hinge))
+    seen, at_rest = ten_units(rotmats, rest)
+    found, _ = dik.match_rotations(seen, at_rest, spine_share=(1.0, 0.0, 0.0))
+    assert degrees_between(found, rotmats).max() < 1e-5
+    for frame, true in zip(seen, rotmats):
+        printed = dik_oracle.printed(frame.numpy())
+        limbs = [limb.upper for limb in dik.LIMBS]
+        missed = [degrees_between(torch.tensor(printed[name]), true[SMPL_JOINTS.index(name)]).item() for name in limbs]
+        assert np.mean(missed) > 15
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_devices_agree_and_keep_dtype(device):
+    rest = rest_of("open body")
+    joints = forward(poses(64, seed=19), rest)
+    here, _ = dik.match_rotations(joints, rest)
+    there, root = dik.match_rotations(joints.float().to(device), rest)
+    assert there.device.type == device and there.dtype == root.dtype == torch.float32
+    assert (forward(there.cpu(), rest.float()) - forward(here, rest)).abs().max() < 1e-3
+
+
+def test_other_numbers_of_joints_are_refused():
+    with pytest.raises(ValueError, match="24"):
+        dik.match_rotations(torch.zeros(1, 22, 3), torch.zeros(22, 3))
+
+
+def test_real_motion_is_repeated(shared_mocap):
+    """Motion capture, its own skeletons (coincident pelvis and spine1 included): every 50th frame of everything."""
+    for file in sorted(shared_mocap.glob("cmu_smpl24_*.npz")):
+        with np.load(file) as data:
+            starts, rows = data["clip_start"], []
+            for clip in range(0, len(starts) - 1, 10):
+                rest = np.zeros((24, 3))
+                for joint in range(1, 24):
+                    rest[joint] = rest[SMPL_PARENTS[joint]] + data["skel_offsets"][data["clip_skeleton"][clip], joint]
+                quats = data["quat"][starts[clip] : starts[clip + 1] : 50].astype(float)
+                rotmats = roma.unitquat_to_rotmat(torch.nn.functional.normalize(torch.tensor(quats[..., [1, 2, 3, 0]]), dim=-1))
+                joints = forward(rotmats, torch.tensor(rest))
+                rows.append((repeated(joints, torch.tensor(rest)) - joints).norm(dim=-1).max().item())
+            assert max(rows) < 1e-9
