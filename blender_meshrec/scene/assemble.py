@@ -53,6 +53,9 @@ def assemble(people, name, fps=None, pose_shapes=True, footage=True):
 
     Returns:
         An Assembly. Undo is the caller's: this makes one step of everything.
+
+    Raises:
+        InputError: a motion and its body do not fit together; nothing is left in the scene.
     """
     scene, layer = bpy.context.scene, bpy.context.view_layer
     if bpy.context.mode != "OBJECT":
@@ -61,17 +64,34 @@ def assemble(people, name, fps=None, pose_shapes=True, footage=True):
     fps = fps or people[0].recovery.mocap_framerate
     collection = bpy.data.collections.new(name)
     scene.collection.children.link(collection)
+    try:
+        return _fill(collection, people, name, fps, pose_shapes, footage)
+    except BaseException:
+        _discard(collection)
+        raise
+    finally:
+        layer.objects.active = active
+
+
+def _fill(collection, people, name, fps, pose_shapes, footage):
     notes = []
     made = [_make_person(person, number, collection, fps, pose_shapes, notes) for number, person in enumerate(people)]
     recovery = people[0].recovery
     frames = timeline(recovery.timestamps, fps)
     eye = build_camera(f"{name} camera", recovery.camera, frames, collection)
     if footage:
-        note = add_footage(eye, recovery.footage, recovery.first_frame, recovery.image_size, fps, scene)
+        note = add_footage(eye, recovery.footage, recovery.first_frame, recovery.image_size, fps, bpy.context.scene)
         notes += [note] if note else []
-    layer.objects.active = active
     end = max(last_frame(timeline(person.recovery.timestamps, fps)) for person in people)
     return Assembly(collection, tuple(rig for rig, _ in made), tuple(body for _, body in made), eye, fps, end, tuple(notes))
+
+
+def _discard(collection):
+    """Remove a half-made collection and everything in it."""
+    for thing in list(collection.all_objects):
+        bpy.data.objects.remove(thing)
+    for inner in (*collection.children_recursive, collection):
+        bpy.data.collections.remove(inner)
 
 
 def match_scene(scene, assembly, camera):

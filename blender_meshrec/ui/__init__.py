@@ -1,0 +1,31 @@
+"""What the artist sees: a tab in the 3D view's sidebar, preferences, and `blender --command meshrec`. Thin, bpy."""
+
+import bpy
+
+from . import jobs, operators, panels, preferences, properties
+
+_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panels.CLASSES)
+_commands = []
+
+
+def register():
+    for kind in _CLASSES:
+        bpy.utils.register_class(kind)
+    bpy.types.Scene.meshrec = bpy.props.PointerProperty(type=properties.Settings)
+    _commands.append(bpy.utils.register_cli_command("meshrec", _command))
+
+
+def unregister():
+    jobs.stop()
+    while _commands:
+        bpy.utils.unregister_cli_command(_commands.pop())
+    del bpy.types.Scene.meshrec
+    for kind in reversed(_CLASSES):
+        bpy.utils.unregister_class(kind)
+
+
+def _command(arguments):
+    """`blender --command meshrec ...`: the same program as `meshrec`."""
+    from .. import cli
+
+    return int(cli.main(list(arguments)))

@@ -1,0 +1,92 @@
+"""The one job that runs at a time: the operators drive it, the panel shows it. No bpy."""
+
+from ..bridge.messages import Failure, Progress, Result
+from ..core.errors import InputError, error_from_exit_code
+
+# The job that runs or has run last; None until there was one.
+current = None
+
+
+class Job:
+    """A reconstruction under way in the backend.
+
+    progress: the last Progress, or None. result: a Result once it is done. error: a MeshRecError once it has failed, and
+    details for a bug report. notes: sentences to show with the result.
+    """
+
+    def __init__(self, client, request):
+        self.request = request
+        self.progress = None
+        self.result = None
+        self.error = None
+        self.details = ""
+        self.notes = ()
+        self._client = client
+        self._ended = False
+
+    @property
+    def running(self):
+        return not self._ended
+
+    @property
+    def fraction(self):
+        """How far the stage has come, 0..1; 0 where its length is not known."""
+        return min(1.0, self.progress.done / self.progress.total) if self.progress and self.progress.total else 0.0
+
+    @property
+    def text(self):
+        """One line for the progress bar."""
+        if self.progress is None:
+            return "Starting"
+        total = f" of {self.progress.total}" if self.progress.total else ""
+        return f"{self.progress.stage}: {self.progress.done}{total} {self.progress.unit}"
+
+    def advance(self):
+        """Take in what the backend has said since; True where that changed anything."""
+        messages = self._client.poll() if self.running else []
+        for message in messages:
+            if isinstance(message, Progress):
+                self.progress = message
+            elif isinstance(message, Result):
+                self.result, self._ended = message, True
+            elif isinstance(message, Failure):
+                self.fail(error_from_exit_code(message.exit_code, message.problem, message.remedy), message.details)
+        return bool(messages)
+
+    def fail(self, error, details=""):
+        """End with an error."""
+        self.error, self.details, self._ended = error, details, True
+
+    def cancel(self):
+        """End the backend's process at once; the job ends without a result and without an error."""
+        if self.running:
+            self._ended = True
+            self._client.cancel()
+
+
+def start(request, python=None):
+    """Start the backend on a ReconstructRequest and make it the current Job.
+
+    Raises:
+        InputError: a job is running already. MeshRecError: the backend cannot be started.
+    """
+    global current
+    if current is not None and current.running:
+        raise InputError("A reconstruction is running already.", "Wait for it, or cancel it first.")
+    current = Job(start_client(request, python), request)
+    return current
+
+
+def start_client(request, python):
+    """The bridge's client at work on a request; imported late, it is needed only once a job is started."""
+    from ..bridge.client import start_job
+
+    return start_job(request, python=python)
+
+
+def stop():
+    """End the current job, if one runs, and forget it."""
+    global current
+    if current is not None:
+        current.cancel()
+    current = None

@@ -1,0 +1,216 @@
+import bpy
+import numpy as np
+import pytest
+from blender_poses import pose_in_blender
+from people import motion_of
+
+import blender_meshrec
+from blender_meshrec.bridge.messages import Failure, Progress
+from blender_meshrec.core import catalog
+from blender_meshrec.core.motion import forward_kinematics
+from blender_meshrec.core.motion_file import write_motion
+from blender_meshrec.ui import jobs, panels
+from blender_meshrec.ui.properties import request_from
+
+
+def registered():
+    kinds = (bpy.types.Operator, bpy.types.Panel, bpy.types.PropertyGroup, bpy.types.AddonPreferences)
+    classes = {kind.__name__ for base in kinds for kind in base.__subclasses__() if "meshrec" in kind.__module__ and kind.is_registered}
+    return classes, hasattr(bpy.types.Scene, "meshrec"), "reconstruct" in dir(bpy.ops.meshrec)
+
+
+def test_registering_twice_leaves_nothing():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    for _ in range(2):
+        blender_meshrec.register()
+        classes, has_settings, has_operator = registered()
+        assert {"Settings", "Preferences", "Reconstruct", "Cancel", "ImportMotion", "CopyDetails"} <= classes
+        assert has_settings and has_operator
+        blender_meshrec.unregister()
+        assert registered() == (set(), False, False)
+        assert jobs.current is None
+
+
+def test_a_result_becomes_a_scene(addon, backend, result, tubes):
+    addon.source, addon.person = "//somewhere/clip one.mp4", "ALL"
+    backend([], [Progress("Looking", 3, 30)], [Progress("Fitting", 1, 2, "steps"), result])
+    assert bpy.ops.meshrec.reconstruct() == {"FINISHED"}
+    clip = bpy.data.collections["clip one"]
+    assert [child.name for child in clip.children] == ["clip one person1", "clip one person2"]
+    scene = bpy.context.scene
+    assert (scene.render.fps, scene.frame_end, scene.render.resolution_x) == (25, 30, 1280)
+    assert scene.camera is not None
+    assert {thing.name for thing in bpy.context.selected_objects} == {"clip one person1", "clip one person2"}
+    joints, _ = forward_kinematics(motion_of(result.recoveries[1], tubes))
+    scene.frame_set(18)
+    heads, _ = pose_in_blender(bpy.data.objects["clip one person2"], tubes.joint_names)
+    assert np.abs(heads - joints[17]).max() < 1e-4
+    assert "The clip is cut off." in jobs.current.notes
+    assert any("no footage" in note for note in jobs.current.notes)
+
+
+def test_a_scene_that_is_not_matched_keeps_its_own_ways(addon, backend, result, tubes):
+    addon.source, addon.match_scene = "/clip.mp4", False
+    scene = bpy.context.scene
+    before = (scene.render.fps, scene.frame_start, scene.frame_end, scene.render.resolution_x, scene.camera)
+    backend([result])
+    bpy.ops.meshrec.reconstruct()
+    assert (scene.render.fps, scene.frame_start, scene.frame_end, scene.render.resolution_x, scene.camera) == before
+    joints, _ = forward_kinematics(motion_of(result.recoveries[0], tubes))
+    frame = 1 + 10 / 25 * scene.render.fps
+    scene.frame_set(int(frame), subframe=frame % 1)
+    heads, _ = pose_in_blender(bpy.data.objects["clip person1"], tubes.joint_names)
+    assert np.abs(heads - joints[10]).max() < 1e-4
+
+
+def test_one_undo_takes_everything_back(addon, backend, result, tubes):
+    addon.source = "/clip.mp4"
+    bpy.ops.ed.undo_push(message="before")
+    names = {thing.name for thing in bpy.data.objects}
+    backend([result])
+    assert bpy.ops.meshrec.reconstruct("EXEC_DEFAULT", True) == {"FINISHED"}
+    assert len(bpy.data.objects) == len(names) + 5
+    bpy.ops.ed.undo()
+    assert {thing.name for thing in bpy.data.objects} == names
+    assert "clip" not in bpy.data.collections
+    bpy.ops.ed.redo()
+    assert len(bpy.data.objects) == len(names) + 5
+
+
+def test_a_failure_is_told_with_its_remedy_and_changes_nothing(addon, backend):
+    addon.source = "/empty.mp4"
+    backend([Progress("Looking", 1, 9)], [Failure(3, "Nobody was found.", "Choose other footage.", "at frame 4")])
+    with pytest.raises(RuntimeError, match=r"Nobody was found\. Choose other footage\."):
+        bpy.ops.meshrec.reconstruct()
+    job = jobs.current
+    assert (job.error.problem, job.error.remedy, job.details) == ("Nobody was found.", "Choose other footage.", "at frame 4")
+    assert not job.running
+    assert not bpy.data.objects and "empty" not in bpy.data.collections
+    bpy.ops.meshrec.copy_details()
+
+
+def test_a_fault_while_making_leaves_no_half_scene(addon, backend, result, tubes, monkeypatch):
+    from blender_meshrec.scene import assemble
+
+    addon.source = "/clip.mp4"
+    monkeypatch.setattr(assemble, "build_camera", lambda *arguments: 1 / 0)
+    backend([result])
+    with pytest.raises(RuntimeError, match="Copy Details"):
+        bpy.ops.meshrec.reconstruct()
+    assert "ZeroDivisionError" in jobs.current.details
+    assert not bpy.data.objects
+    assert "clip" not in bpy.data.collections
+
+
+def test_only_one_job_runs_and_it_can_be_cancelled(addon, backend, result):
+    addon.source = "/clip.mp4"
+    client = backend()
+    job = jobs.start(request_from(addon))
+    assert not bpy.ops.meshrec.reconstruct.poll()
+    with pytest.raises(blender_meshrec.ui.jobs.InputError):
+        jobs.start(request_from(addon))
+    assert bpy.ops.meshrec.cancel() == {"FINISHED"}
+    assert client.cancelled and not job.running and job.error is None
+    assert not bpy.ops.meshrec.cancel.poll()
+    backend([result])
+    assert bpy.ops.meshrec.reconstruct.poll()
+
+
+def test_unregistering_ends_the_job(backend):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    blender_meshrec.register()
+    bpy.context.scene.meshrec.source = "/clip.mp4"
+    client = backend()
+    jobs.start(request_from(bpy.context.scene.meshrec))
+    blender_meshrec.unregister()
+    assert client.cancelled
+
+
+def test_without_footage_the_button_is_off(addon):
+    assert not bpy.ops.meshrec.reconstruct.poll()
+
+
+def test_settings_become_the_request(addon):
+    addon.source = "/footage/clip.mp4"
+    request = request_from(addon)
+    assert (request.source, request.person, request.frames, request.body) == ("/footage/clip.mp4", "largest", None, "open")
+    addon.person, addon.person_number = "ONE", 3
+    addon.use_range, addon.first_frame, addon.last_frame = True, 11, 20
+    addon.body, addon.smoothing, addon.contacts, addon.device = "/models/SMPL_NEUTRAL.pkl", 0.0, False, "cpu"
+    request = request_from(addon, cache="/cache")
+    assert (request.person, request.frames, request.body) == ("3", (10, 20), "/models/SMPL_NEUTRAL.pkl")
+    assert (request.smoothing, request.contacts, request.device, request.cache) == (0.0, False, "cpu", "/cache")
+
+
+@pytest.mark.parametrize("role, name", [("detector", "detector"), ("estimator", "method")])
+def test_the_menus_offer_the_catalogue(addon, role, name):
+    offered = [item.identifier for item in addon.bl_rna.properties[name].enum_items]
+    assert offered == ["auto", *(entry.name for entry in catalog.entries(role))]
+
+
+def test_a_motion_file_is_imported(addon, result, tubes, tmp_path):
+    write_motion(tmp_path / "walk.npz", result.recoveries[0])
+    assert bpy.ops.meshrec.import_motion(filepath=str(tmp_path / "walk.npz")) == {"FINISHED"}
+    assert "walk person1" in bpy.data.objects
+    (tmp_path / "bad.npz").write_bytes(b"not a zip")
+    with pytest.raises(RuntimeError, match=r"cannot be read as a motion file.*Choose"):
+        bpy.ops.meshrec.import_motion(filepath=str(tmp_path / "bad.npz"))
+
+
+class RecordingLayout:
+    """Stands for a panel's layout and notes what is put into it."""
+
+    def __init__(self, seen):
+        self.__dict__["seen"] = seen
+
+    def __getattr__(self, kind):
+        def put(*arguments, **options):
+            self.seen.append((kind, *arguments, *(options.get(key) for key in ("text", "factor") if key in options)))
+            return RecordingLayout(self.seen)
+
+        return put
+
+    def __setattr__(self, name, value):
+        pass
+
+
+def drawn(panel):
+    seen = []
+
+    class Context:
+        scene = bpy.context.scene
+        region = type("Region", (), {"width": 300})
+        preferences = bpy.context.preferences
+
+    panel.draw(type("Panel", (), {"layout": RecordingLayout(seen)}), Context)
+    return seen
+
+
+def test_the_panel_shows_what_goes_on(addon, backend, result):
+    addon.source = "/clip.mp4"
+    assert ("operator", "meshrec.reconstruct") in drawn(panels.MainPanel)
+    backend([Progress("Looking", 3, 30)], [Failure(3, "Nobody was found in this long and winding clip.", "Choose other footage.")])
+    job = jobs.start(request_from(addon))
+    job.advance()
+    seen = drawn(panels.MainPanel)
+    assert ("progress", "Looking: 3 of 30 frames", 0.1) in seen
+    assert ("operator", "meshrec.cancel") in seen and ("operator", "meshrec.reconstruct") not in seen
+    job.advance()
+    seen = drawn(panels.MainPanel)
+    text = " ".join(entry[1] for entry in seen if entry[0] == "label")
+    assert "Nobody was found in this long and winding clip. Choose other footage." in text
+    assert drawn(panels.OptionsPanel)
+
+
+def test_the_command_line_is_the_same_program(addon, monkeypatch):
+    import sys
+    import types
+
+    from blender_meshrec import ui
+
+    asked = []
+    stand_in = types.SimpleNamespace(main=lambda arguments: asked.append(arguments) or 3)
+    monkeypatch.setitem(sys.modules, "blender_meshrec.cli", stand_in)
+    monkeypatch.setattr(blender_meshrec, "cli", stand_in, raising=False)
+    assert ui._command(("doctor", "--debug")) == 3
+    assert asked == [["doctor", "--debug"]]
