@@ -1,0 +1,123 @@
+"""MediaPipe's pose landmarker, made to find several and small people.
+
+The landmarker alone misses people who are small in the picture or stand close together. Here it looks at crops: one
+round each person who is being followed, where it sees them large, and tiles of the picture, by turns, where newcomers
+may be. Every crop is judged as a still image: the landmarker's own smoothing assumes 30 frames a second, lags, and
+follows whom it likes. What a tile shows is believed once a crop round the same place shows it again. Who stands on their
+head, which it does not recognise, is turned upright for it.
+
+The tiles, the turns and the checks are ours.
+"""
+
+import importlib.metadata
+from itertools import combinations
+
+from ...core.model_files import model_file
+from ..poses import Pose, agreement, appearance, inside, overlap, person_box, same_person, without_doubles
+from ..registry import detector
+from ..tracking import Expected
+from .crops import picture_tiles, square_round
+from .landmarkers import Landmarkers
+from .role import Detector
+
+MODEL = "pose_landmarker.task"
+# A crop's side over the person's: room for a step or a raised arm, yet the person large enough to be seen apart from
+# others. A closer and a wider look follow where nobody is seen.
+MARGINS = (1.35, 1.1, 2.0)
+# Overlap of the boxes from which a person stands where one was expected.
+THERE = 0.3
+# Likeness of two looks at one person; a false find hardly ever looks the same twice.
+CONFIRMED = 0.35
+# Share of a newcomer's box in somebody else's from which it is taken for a piece of them.
+WITHIN = 0.9
+# How many tiles are looked at a second of footage, and at most a frame; four times as many while nobody is followed.
+# In the first frame all are.
+TILES_A_SECOND, TILES_A_FRAME = 12, 2
+
+
+@detector("mediapipe")
+class MediaPipeDetector(Detector):
+    """Finds several people, with their 33 landmarks in the picture and in metres. Raises ModelError if the bundle is missing."""
+
+    keypoint_set = "blazepose33"
+
+    def __init__(self, request=None):
+        self._model = model_file(MODEL)
+        self._landmarkers = Landmarkers(self._model)
+
+    def identity(self):
+        return f"mediapipe {importlib.metadata.version('mediapipe')} {self._model.stat().st_size}"
+
+    def close(self):
+        self._landmarkers.close()
+
+    def find(self, frame, expected):
+        if frame.image is None:
+            return []
+        image = frame.image
+        following = [self._landmarkers.submit(self._look_for, image, person) for person in expected]
+        glimpsing = [self._landmarkers.submit(self._landmarkers.look, image, tile) for tile in self._tiles(frame, expected)]
+        seen = [pose for job in following for pose in job.result()]
+        there = [any(overlap(person.box, self._box(pose)) > THERE for person in expected) for pose in seen]
+        found = without_doubles([pose for pose, expected_here in zip(seen, there) if expected_here], self.keypoint_set)
+        strangers = [pose for pose, expected_here in zip(seen, there) if not expected_here]
+        found += self._confirm(image, strangers + [pose for job in glimpsing for pose in job.result()], found)
+        return [Pose(pose.keypoints, pose.keypoints_3d, pose.score, appearance(image, pose.keypoints, self.keypoint_set)) for pose in found]
+
+    def _tiles(self, frame, expected):
+        """The tiles whose turn it is: all in the first frame, then a few; more while nobody is followed."""
+        tiles = picture_tiles(frame.image.shape[1], frame.image.shape[0])
+        if frame.row == 0:
+            return tiles
+        hurry = 1 if expected else 4
+        first, end = (int(moment * TILES_A_SECOND * hurry) for moment in (frame.time - frame.since, frame.time))
+        return [tiles[turn % len(tiles)] for turn in range(max(first, end - TILES_A_FRAME * hurry), end)]
+
+    def _look_for(self, image, person):
+        """The people round an expected one: looks until somebody stands there, not just nearby.
+
+        Who was missed counts as back only when two looks agree: somersaults and glare make up people.
+        """
+        seen, there = [], []
+        for square in looks_for(person):
+            for pose in self._landmarkers.look(image, square):
+                seen.append(pose)
+                if overlap(person.box, self._box(pose)) > THERE:
+                    there.append(pose)
+            if there and person.missed == 0:
+                return seen
+            if any(agreement(a, b, self.keypoint_set) > CONFIRMED for a, b in combinations(there, 2)):
+                return seen
+        return [] if person.missed else seen
+
+    def _confirm(self, image, glimpses, found):
+        """Of people glimpsed, those who are not yet found and look the same from a crop of their own."""
+        new = [pose for pose in without_doubles(glimpses, self.keypoint_set) if not self._known(pose, found)]
+        second_looks = [self._landmarkers.submit(self._look_for, image, Expected(self._box(pose))) for pose in new]
+        confirmed = []
+        for glimpse, job in zip(new, second_looks):
+            for pose in job.result():
+                if agreement(glimpse, pose, self.keypoint_set) > CONFIRMED and not self._known(pose, found + confirmed):
+                    confirmed.append(pose)
+                    break
+        return confirmed
+
+    def _known(self, pose, others):
+        """Whether a pose lies on one of those found already; a small one that lies all within is taken for a part of it."""
+        box = self._box(pose)
+        return any(same_person(pose, other, self.keypoint_set) or inside(box, self._box(other)) > WITHIN for other in others)
+
+    def _box(self, pose):
+        return person_box(pose.keypoints, self.keypoint_set)
+
+
+def looks_for(person):
+    """The Squares in which to look for somebody, in order.
+
+    Who was there a moment ago is worth several looks. Who has been missed gets a pair of them each frame, the usual way
+    up and another one by turns.
+    """
+    if person.missed == 0:
+        return [square_round(person.box, margin, person.quarter_turns) for margin in MARGINS]
+    turns = person.quarter_turns + (0, 2, 0, 1, 0, 3)[person.missed % 6]
+    return [square_round(person.box, margin, turns) for margin in MARGINS[:2]]

@@ -1,0 +1,110 @@
+"""Single images and folders of numbered images, read with OpenCV."""
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..core.conventions import FOLDER_FPS, IMAGE_FPS
+from ..core.errors import InputError
+from .footage import Footage, Frame
+
+IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".exr", ".avif"))
+
+
+def decode_image(path, as_stored=False):
+    """An image file as (H,W,3) uint8 RGB, turned upright as its EXIF says unless `as_stored`; None if it cannot be read."""
+    # Read by Python: OpenCV's own reading fails on non-Latin paths on Windows.
+    content = np.fromfile(path, np.uint8)
+    flags = cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if as_stored else 0)
+    try:
+        image = cv2.imdecode(content, flags) if content.size else None
+    except cv2.error:
+        return None
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def stored_rotation(path, image):
+    """Degrees clockwise between a file's stored pixels and the upright image they became; 0 for a mirrored one."""
+    stored = decode_image(path, as_stored=True)
+    return next((90 * turns for turns in range(4) if np.array_equal(np.rot90(stored, -turns), image)), 0)
+
+
+class Picture(Footage):
+    """One image: one frame at 24 frames a second."""
+
+    claimed = 1
+
+    def __init__(self, path, frames, image):
+        super().__init__(path, frames)
+        self._image = image
+        self.size = (image.shape[1], image.shape[0])
+        self.rotation = stored_rotation(path, image)
+        if self.first > 0:
+            raise self.beyond_the_end(1)
+
+    @classmethod
+    def open(cls, path, frames=None):
+        """The picture, or None if OpenCV cannot read it."""
+        image = decode_image(path)
+        return None if image is None else cls(path, frames, image)
+
+    def read(self, pixels_from=0):
+        yield Frame(0, 0.0, 0.0, self._image if pixels_from == 0 else None)
+
+    def rate(self, timestamps):
+        return IMAGE_FPS
+
+
+class PictureFolder(Footage):
+    """A folder of numbered images: 30 frames a second unless told, in the order of the numbers in their names."""
+
+    def __init__(self, path, frames=None, fps=None):
+        super().__init__(path, frames)
+        files = [file for file in Path(path).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")]
+        if not files:
+            raise InputError(
+                f"The folder {self.name} holds no images.", "Choose a folder of numbered .png or .jpg images, or the video itself."
+            )
+        files.sort(key=lambda file: natural_key(file.name))
+        if self.first >= len(files):
+            raise self.beyond_the_end(len(files))
+        self._files = files[self.first : self.end]
+        self.claimed = len(self._files)
+        self._fps = float(fps or FOLDER_FPS)
+        image = None
+        for file in self._files:
+            image = decode_image(file)
+            if image is not None:
+                break
+        if image is None:
+            raise InputError(f"None of the {len(files)} images in {self.name} can be read.", "Export the images again.")
+        self.size = (image.shape[1], image.shape[0])
+        self.rotation = stored_rotation(file, image)
+
+    def read(self, pixels_from=0):
+        unreadable, odd = [], []
+        for row, file in enumerate(self._files):
+            # A picture that cannot be used keeps its place in time: nobody is seen in it.
+            image = None
+            if row >= pixels_from:
+                image = decode_image(file)
+                if image is None:
+                    unreadable.append(file.name)
+                elif (image.shape[1], image.shape[0]) != self.size:
+                    odd.append(file.name)
+                    image = None
+            yield Frame(row, row / self._fps, 1 / self._fps if row else 0.0, image)
+        if unreadable:
+            self.warnings.append(f"{len(unreadable)} images cannot be read, the first being {unreadable[0]}.")
+        if odd:
+            self.warnings.append(f"{len(odd)} images have another size than the others and were passed over, the first being {odd[0]}.")
+
+    def rate(self, timestamps):
+        return self._fps
+
+
+def natural_key(name):
+    """Sorts frame2 before frame10."""
+    return [(int(part), "") if part.isdecimal() else (0, part.lower()) for part in re.split(r"(\d+)", name)]
