@@ -37,18 +37,21 @@ class Performance:
 
     def __init__(self):
         self.template = load_body("open")
-        self.local_quats, transl, self.contacts = perform(self.template, BETAS)
+        local_quats, transl, self.contacts = perform(self.template, BETAS)
         self.rest_vertices, self.rest_joints = self.template.rest(BETAS)
-        local = rotmat_from_quat(self.local_quats)
+        local = rotmat_from_quat(local_quats)
         local[:, 0] = WORLD_FROM_BODY @ local[:, 0]
-        # The root turns about its own joint, so the pelvis goes where the authored one is, seen in the world.
         self.pelvis = (self.rest_joints[0] + transl) @ WORLD_FROM_BODY.T
         self.rotations, self.joints = local.copy(), np.repeat(self.pelvis[:, None], local.shape[1], 1)
         for joint, parent in enumerate(self.template.parents[1:], 1):
             offset = self.rest_joints[joint] - self.rest_joints[parent]
             self.rotations[:, joint] = self.rotations[:, parent] @ local[:, joint]
             self.joints[:, joint] = self.joints[:, parent] + self.rotations[:, parent] @ offset
-        self.poses = rotvec_from_rotmat(local)
+        self.local, self.poses = local, rotvec_from_rotmat(local)
+
+    def corrections(self, frame):
+        """The body's pose blend shapes, (V,3) m at rest."""
+        return self.template.posedirs @ (self.local[frame, 1:] - np.eye(3)).ravel()
 
     def blended(self, frame):
         """Each vertex's own transform from rest to the world, (V,3,4)."""
@@ -83,7 +86,7 @@ def render_frames(folder, chosen, samples, size_percent):
         path = folder / f"{frame:04d}.png"
         if not chosen and path.exists():
             continue
-        figure.pose(performance.blended(frame))
+        figure.pose(performance.corrections(frame), performance.blended(frame))
         bpy.context.scene.render.filepath = str(path)
         bpy.ops.render.render(write_still=True)
 

@@ -8,6 +8,7 @@
 | SMPL-X .pkl or .npz | 55 | smplx |
 """
 
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,12 +104,13 @@ def load_body(source="open"):
     path = model_file(OPEN_BODY) if source == "open" else Path(source)
     if not path.is_file():
         raise ModelError(f"There is no body file {path}.", _REMEDY)
-    if path.suffix.lower() == ".npz":
-        content = read_numeric_npz(path, (*_KEYS, *_OPTIONAL, *_FOREIGN))
-    elif path.suffix.lower() == ".pkl":
-        content = read_model_pickle(path)
-    else:
+    if path.suffix.lower() not in (".npz", ".pkl"):
         raise ModelError(f"{path.name} is neither .pkl nor .npz, the formats body files come in.", _REMEDY)
+    # By content, not by name: both kinds are passed around under the other's suffix.
+    if zipfile.is_zipfile(path):
+        content = read_numeric_npz(path, (*_KEYS, *_OPTIONAL, *_FOREIGN))
+    else:
+        content = read_model_pickle(path)
     return body_from_arrays(content, path.stem)
 
 

@@ -58,8 +58,10 @@ class _Machine:
     def run(self):
         while (code := self.take(1)) != b".":
             step = _STEPS.get(code)
+            if step is None and code in _REFUSED:
+                raise self.workshop.refusal(f"the pickle instruction {_REFUSED[code]}")
             if step is None:
-                raise self.workshop.refusal(f"the pickle instruction 0x{code.hex()}")
+                raise DamagedError("it is not a pickle")
             step(self)
         return self.stack.pop()
 
@@ -158,8 +160,13 @@ class _Machine:
         self.workshop.build(self.stack[-1], state)
 
 
-# What is missing here is refused: PERSID, BINPERSID, EXT1, EXT2, EXT4, INST, OBJ, NEWOBJ_EX, NEXT_BUFFER,
-# READONLY_BUFFER. Sets are kept as lists, so that nothing of the file's choosing is hashed.
+# Instructions that reach outside the file, or call with what it chooses.
+_REFUSED = {
+    b"P": "PERSID", b"Q": "BINPERSID", b"\x82": "EXT1", b"\x83": "EXT2", b"\x84": "EXT4", b"i": "INST", b"o": "OBJ",
+    b"\x92": "NEWOBJ_EX", b"\x97": "NEXT_BUFFER", b"\x98": "READONLY_BUFFER",
+}  # fmt: skip
+
+# Sets are kept as lists, so that nothing of the file's choosing is hashed.
 _STEPS = {
     b"\x80": lambda m: m.take(1),  # PROTO
     b"\x95": lambda m: m.take(8),  # FRAME

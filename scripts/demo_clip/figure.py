@@ -52,10 +52,10 @@ class Figure:
                 smooth.levels = smooth.render_levels = 1
             self.layers.append((mesh, used, shape))
 
-    def pose(self, blended):
-        """Move every layer by the transforms (V,3,4) of the body's vertices from rest to the world."""
+    def pose(self, corrections, blended):
+        """Shift every layer at rest by the body's `corrections` (V,3) m, then move it by its vertices' transforms (V,3,4) to the world."""
         for mesh, used, shape in self.layers:
-            moved = (blended[used, :, :3] @ shape[..., None])[..., 0] + blended[used, :, 3]
+            moved = (blended[used, :, :3] @ (shape + corrections[used])[..., None])[..., 0] + blended[used, :, 3]
             mesh.vertices.foreach_set("co", np.ascontiguousarray(moved, np.float32).ravel())
             mesh.update()
 

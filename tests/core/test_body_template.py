@@ -139,6 +139,13 @@ def test_files_that_are_no_model_at_all(tmp_path, name, content):
         load_body(tmp_path / name)
 
 
+def test_content_and_not_the_suffix_tells_the_format(tmp_path):
+    arrays = smpl_arrays(vertices=40)
+    np.savez(tmp_path / "body.npz", **arrays)
+    (tmp_path / "body.npz").rename(tmp_path / "misnamed.pkl")
+    assert np.array_equal(load_body(tmp_path / "misnamed.pkl").faces, arrays["f"])
+
+
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(ModelError, match="no body file"):
         load_body(tmp_path / "absent.pkl")
