@@ -10,7 +10,7 @@
 | lifted_joints | (F,17,3) m, h36m17, z up: the 3D estimate before a body is fitted |
 | contacts | (F,4) 0..1: left heel, left toe, right heel, right toe |
 | camera_intrinsics, camera_from_world, image_size | (3,3) px; (F,4,4), OpenCV axes; (2,) px |
-| footage, first_frame | the file it came from, and which of its frames is row 0 |
+| footage, first_frame, footage_rotation | the file it came from, which of its frames is row 0, degrees clockwise to upright |
 """
 
 import zipfile
@@ -55,7 +55,9 @@ def read_motion(path):
 def recovery_from_arrays(stored):
     """A Recovery of named arrays, as a file or the wire delivers them; unknown names are ignored."""
     values = {f.name: stored[f.name] for f in fields(Recovery) if f.name in stored}
-    for name, kind in {"gender": str, "surface_model_type": str, "footage": str, "first_frame": int, "mocap_framerate": float}.items():
+    plain = {"gender": str, "surface_model_type": str, "footage": str}
+    plain.update(first_frame=int, footage_rotation=int, mocap_framerate=float)
+    for name, kind in plain.items():
         if name in values:
             values[name] = kind(values[name])
     return Recovery(**values)

@@ -201,8 +201,9 @@ class Recovery:
     """One person recovered from footage: what a motion .npz holds, key by key (see motion_file for the meaning of each).
 
     World: metres, z up, floor at z = 0. Invariant: forward(poses, betas) + trans == joints within 1e-4 m.
-    `poses` is (F,72), or wider for a hand-bearing body; `footage` and `first_frame` say which file and which of its
-    frames was row 0, so that a scene can put the footage behind the result.
+    `poses` is (F,72), or wider for a hand-bearing body; `footage`, `first_frame` and `footage_rotation` say which file,
+    which of its frames was row 0 and by how many degrees clockwise its stored picture was turned to stand upright, so
+    that a scene can put the footage behind the result.
     """
 
     poses: np.ndarray
@@ -222,6 +223,7 @@ class Recovery:
     gender: str = "neutral"
     footage: str = ""
     first_frame: int = 0
+    footage_rotation: int = 0
 
     def __post_init__(self):
         _freeze(

@@ -8,7 +8,7 @@ from ..core.errors import InputError
 from ..core.motion import motion_from_recovery
 from ..core.rotations import short_arc
 from .armature import bone_rotations, build_armature, rest_rotations, root_location
-from .camera import add_footage, build_camera, match_resolution
+from .camera import add_footage, build_camera, fit_footage, match_resolution
 from .keyframes import Curve, last_frame, set_timeline, timeline, vector_curves, write_action
 from .materials import dress
 from .mesh import build_mesh
@@ -80,7 +80,7 @@ def _fill(collection, people, name, fps, pose_shapes, footage):
     frames = timeline(recovery.timestamps, fps)
     eye = build_camera(f"{name} camera", recovery.camera, frames, collection)
     if footage:
-        note = add_footage(eye, recovery.footage, recovery.first_frame, recovery.image_size, fps, bpy.context.scene)
+        note = add_footage(eye, recovery, fps, bpy.context.scene)
         notes += [note] if note else []
     end = max(last_frame(timeline(person.recovery.timestamps, fps)) for person in people)
     return Assembly(collection, tuple(rig for rig, _ in made), tuple(body for _, body in made), eye, fps, end, tuple(notes))
@@ -98,6 +98,7 @@ def match_scene(scene, assembly, camera):
     """Take a scene over for an assembly: its frame rate and range, its Camera's resolution, its camera."""
     set_timeline(scene, assembly.fps, assembly.last_frame)
     match_resolution(scene, camera)
+    fit_footage(assembly.camera, camera.image_size, scene)
     scene.camera = assembly.camera
 
 

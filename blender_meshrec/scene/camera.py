@@ -1,5 +1,6 @@
 """The solved camera, with the footage behind the result."""
 
+import math
 from pathlib import Path
 
 import bpy
@@ -13,6 +14,7 @@ from .keyframes import vector_curves, write_action
 SENSOR_WIDTH = 36.0  # mm
 _STATIC = 1e-6  # m and matrix entries
 _RATE_TOLERANCE = 2e-3  # a frame in 500
+_TURNS_VIDEOS = (4, 5, 0)  # seen to turn 4.5, 5.0 and 5.2, and not to turn 4.2 and 4.3
 
 
 def build_camera(name, camera, frames, collection):
@@ -60,16 +62,16 @@ def match_resolution(scene, camera):
     render.pixel_aspect_x, render.pixel_aspect_y = max(1.0, 1 / aspect), max(1.0, aspect)
 
 
-def add_footage(eye, footage, first_frame, image_size, fps, scene):
-    """Put footage behind the view through the camera, its frame `first_frame` at Blender's first.
+def add_footage(eye, recovery, fps, scene):
+    """Put a Recovery's footage behind the view through the camera, its row 0 at Blender's first frame.
 
     Args:
-        footage: path of a video, an image or a folder of images.
-        image_size: (width, height) px of the upright footage. fps: of the timeline.
+        eye: the camera object. fps: of the timeline. scene: whose render size the picture is fitted to.
 
     Returns:
         A sentence to show where the footage cannot be shown as it should, or None.
     """
+    footage = recovery.footage
     first = _first_picture(Path(footage)) if footage else None
     if first is None:
         return _no_footage(footage)
@@ -81,15 +83,14 @@ def add_footage(eye, footage, first_frame, image_size, fps, scene):
     else:
         clip = bpy.data.movieclips.load(str(first))
         clip.frame_start = FIRST_BLENDER_FRAME
-        clip.frame_offset = first_frame
+        clip.frame_offset = recovery.first_frame
         background.source = "MOVIE_CLIP"
         background.clip = clip
         size = clip.size[:]
     background.alpha = 1.0
     background.display_depth = "BACK"
-    frame_aspect = scene.render.resolution_x * scene.render.pixel_aspect_x / (scene.render.resolution_y * scene.render.pixel_aspect_y)
-    # The lens is measured across the width, so the footage must fill the frame's width whatever the frame's height.
-    background.frame_method = "CROP" if frame_aspect > image_size[0] / image_size[1] + 1e-3 else "FIT"
+    background.rotation = math.radians(_turn_left(background, size, recovery))
+    fit_footage(eye, recovery.image_size, scene)
     eye.data.show_background_images = True
     if min(size) <= 0:
         return f"The camera has no footage behind it: Blender cannot read {footage}."
@@ -97,6 +98,32 @@ def add_footage(eye, footage, first_frame, image_size, fps, scene):
     if abs(rate - fps) > _RATE_TOLERANCE * fps:
         return f"The footage behind the camera plays at {rate:.5g} frames a second and the result at {fps:.5g}: they part over time."
     return None
+
+
+def _turn_left(background, size, recovery):
+    """Degrees clockwise that Blender leaves to be turned: it follows a video's own note of its rotation only in later releases."""
+    turned = recovery.footage_rotation
+    if turned in (90, 270):
+        lying = (size[0] > size[1]) != (recovery.image_size[0] > recovery.image_size[1])
+        return turned if lying else 0
+    is_video = background.clip is not None and background.clip.source == "MOVIE"
+    return 0 if is_video and bpy.app.version >= _TURNS_VIDEOS else turned
+
+
+def fit_footage(eye, image_size, scene):
+    """Fill the frame's width with the footage, for the lens is measured across it, whatever the height a scene renders.
+
+    Args:
+        image_size: (width, height) px of the upright footage.
+    """
+    render = scene.render
+    frame_aspect = render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
+    for background in eye.data.background_images:
+        width, height = image_size
+        if abs(math.sin(background.rotation)) > 0.5:  # stored lying on its side, and it is the stored picture that is fitted
+            background.scale = height / width
+            width, height = height, width
+        background.frame_method = "CROP" if frame_aspect > width / height + 1e-3 else "FIT"
 
 
 def _no_footage(footage):

@@ -3,6 +3,8 @@
 import bpy
 from bpy.props import StringProperty
 
+from ..bridge.runtime import cache_folder
+
 ADDON = __package__.rpartition(".")[0]
 
 
@@ -33,8 +35,8 @@ def backend_python(context):
 
 
 def cache(context):
-    """The folder the user chose for the cache, or None."""
-    return _path(context, "cache")
+    """The folder that keeps what was seen in footage."""
+    return _path(context, "cache") or str(cache_folder())
 
 
 def _path(context, name):

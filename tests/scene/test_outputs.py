@@ -78,9 +78,9 @@ def test_footage_behind_the_camera_or_a_note(tubes, tmp_path, kind):
         "text": tmp_path / "c.txt",
     }
     (tmp_path / "c.txt").write_text("no picture")
-    recovery = recovered(tubes, frames=3)
+    recovery = recovered(tubes, frames=3, footage=str(footage[kind]))
     eye = build_camera("camera", recovery.camera, np.arange(3), bpy.context.scene.collection)
-    note = add_footage(eye, str(footage[kind]), 0, recovery.image_size, 24.0, bpy.context.scene)
+    note = add_footage(eye, recovery, 24.0, bpy.context.scene)
     shown = kind in ("image", "folder")
     assert (note is None) == shown
     assert bool(eye.data.background_images) == shown
@@ -109,7 +109,8 @@ def run_job(tmp_path, **changes):
 def test_the_job_runs_as_a_file_from_anywhere(tmp_path):
     write_motion(tmp_path / "m.npz", recovered(tube_man(posedirs=False), frames=3))
     code, answer = run_job(tmp_path)
-    assert (code, answer["meshrec"], answer["notes"]) == (0, "made", [])
+    assert (code, answer["meshrec"]) == (0, "made")
+    assert answer["notes"] == ["clip person1 goes without the pose blend shapes of its body."]
     assert (tmp_path / "out" / "a.fbx").stat().st_size > 10_000
 
 
@@ -143,3 +144,15 @@ def test_an_unwritable_folder_is_said_plainly(couple, tmp_path):
     for suffix in SUFFIXES:
         with pytest.raises(OutputError):
             write_outputs(couple, [Output(tmp_path / "file" / f"a{suffix}", (0,))], "clip")
+
+
+@pytest.mark.parametrize("rotation, stored", [(0, (1280, 720)), (180, (1280, 720)), (90, (720, 1280)), (270, (720, 1280))])
+def test_a_picture_stored_on_its_side_is_turned_and_fills_the_frame(tubes, tmp_path, rotation, stored):
+    footage = picture(tmp_path / "a.png", stored)
+    recovery = recovered(tubes, frames=1, footage=str(footage), footage_rotation=rotation)
+    write_outputs([Person("anna", recovery, tubes)], [Output(tmp_path / "a.blend", (0,))], "clip")
+    background = bpy.context.scene.camera.data.background_images[0]
+    assert background.rotation == pytest.approx(np.radians(rotation))
+    # FIT and CROP both fit the stored width to the frame's where they must; scaled, the upright picture fills the frame.
+    assert background.scale == pytest.approx(720 / 1280 if rotation in (90, 270) else 1)
+    assert background.frame_method == ("CROP" if rotation in (90, 270) else "FIT")
