@@ -1,0 +1,200 @@
+"""From footage to motion: the stages of a reconstruction, in the order of the papers' figures.
+
+    frames -> observations -> estimate -> placed joints -> body -> world -> contacts -> recovery
+
+Skeleton2Mesh's pose branch is `estimate` (lifting) and `fit_body` (DIK); what stands between and after them is ours.
+"""
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from ..bodies.smpl import make_body
+from ..bridge.messages import Progress, Result
+from ..core.body_template import load_body
+from ..core.cameras import default_intrinsics, inverse_rigid, transform_points
+from ..core.contacts import detect_contacts
+from ..core.errors import InputError
+from ..core.measures import foot_slide
+from ..core.records import Recovery
+from ..core.resample import resample
+from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from ..core.skeletons import to_h36m17
+from . import estimators  # noqa: F401 - registers them
+from .body_fit import fit_body, turned_body
+from .devices import choose_device
+from .end_points import end_points
+from .foot_lock import lock_feet
+from .legs import Soles, pose_legs, soles_of
+from .observe import look
+from .placement import place
+from .registry import find
+from .report import report_of
+from .world import Seen, stand_up
+
+
+def recover(request, on_progress=lambda progress: None):
+    """Reconstruct the people of one piece of footage.
+
+    Args:
+        request: a ReconstructRequest. on_progress: called with Progress; what it raises ends the work.
+
+    Returns:
+        a Result: a Recovery for each chosen person, in one shared world, and the report.
+
+    Raises:
+        MeshRecError: of the class, and with the exit code, that says why.
+    """
+    stages = Stages(on_progress)
+    with stages("load models"):
+        device = choose_device(request.device)
+        template = load_body(request.body)
+        body = make_body(template, device)
+    sighting = look(request, on_progress)
+    stages.seconds.update(sighting.seconds)
+    numbers = chosen_people(request.person, len(sighting.people))
+    chosen = [sighting.people[number - 1] for number in numbers]
+    frames = sighting.frames
+    intrinsics = default_intrinsics(frames.size)
+
+    placed, fits = [], []
+    for observations in chosen:
+        with stages("estimate"):
+            estimate = estimate_joints(request, observations, intrinsics, frames, device)
+        with stages("place"):
+            keypoints = to_h36m17(observations.keypoints, observations.keypoint_set)
+            args = (estimate, keypoints, observations.visible, intrinsics, frames.size, frames.timestamps, request.smoothing)
+            placed.append(place(*args))
+        with stages("fit body"):
+            points = end_points(observations, intrinsics)
+            fits.append(fit_body(template, placed[-1].joints, placed[-1].confidence, points, frames.timestamps, device))
+
+    with stages("stand up"):
+        seen = [
+            Seen(joints.joints, on_the_ground(*posed(template, fit.body)), who.visible) for joints, fit, who in zip(placed, fits, chosen)
+        ]
+        world_from_camera = stand_up(seen, frames.timestamps, request.upright)
+    recoveries, people = [], []
+    for number, observations, joints, fit in zip(numbers, chosen, placed, fits):
+        with stages("contacts"):
+            root, camera = template.rest_joints(fit.body.betas)[0], world_from_camera[:3, 3]
+            turned = turned_body(fit.body, root, world_from_camera[:3, :3], camera)
+            turned, contacts, slide = keep_feet(request, template, turned, frames.timestamps, observations.visible, camera)
+        recovery = recovery_of(body, turned, contacts, fit, joints, frames, observations, intrinsics, world_from_camera)
+        if request.fps:
+            recovery = with_posed_joints(body, resample(recovery, request.fps))
+        recoveries.append(recovery)
+        people.append((number, observations, recovery, slide))
+    report = report_of(request, sighting, people, stages.seconds, sighting.warnings)
+    return Result(tuple(recoveries), tuple(numbers), report)
+
+
+def chosen_people(person, found):
+    """The numbers, from 1, that "largest", "all" or a number stands for among `found` people."""
+    if person == "all":
+        return list(range(1, found + 1))
+    number = 1 if person == "largest" else int(person)
+    if not 1 <= number <= found:
+        who = "only one person was" if found == 1 else f"{found} people were"
+        raise InputError(f"There is no person {number}: {who} found.", f"Choose a person from 1 to {found}, or all.")
+    return [number]
+
+
+def estimate_joints(request, observations, intrinsics, frames, device):
+    """The Estimate of the chosen method, bettered by the refiners asked for."""
+    method = default_method(observations) if request.method == "auto" else request.method
+    estimate = find("estimator", method)(observations, intrinsics, frames.timestamps, device)
+    for name in request.refine:
+        estimate = find("refiner", name)(estimate, observations, intrinsics, frames.timestamps, device)
+    return estimate
+
+
+def default_method(observations):
+    """What "auto" stands for: the detector's own 3D where it has one, else the lifter."""
+    return "blazepose" if observations.keypoints_3d is not None else "skeleton2mesh"
+
+
+def keep_feet(request, template, params, timestamps, visible, camera):
+    """Find when feet touch and keep them there, as the request asks.
+
+    Args:
+        params: BodyParams in the world. camera: (3,) m, where it stands.
+
+    Returns:
+        the BodyParams, contacts (F,4), and the foot slide before and after, cm/s.
+    """
+    rotmats, pelvis, rest_joints, soles = posed(template, params)
+    before = on_the_ground(rotmats, pelvis, rest_joints, soles)
+    if not request.contacts:
+        return params, np.zeros((len(timestamps), 4)), (np.nan, np.nan)
+    contacts = detect_contacts(before, timestamps, visible, camera)
+    locked, moved = lock_feet(rotmats, pelvis, rest_joints, soles, contacts, timestamps, camera)
+    after = on_the_ground(locked, moved, rest_joints, soles)
+    slides = tuple(foot_slide(points, contacts, timestamps) for points in (before, after))
+    poses = rotvec_from_rotmat(locked)
+    body_pose = poses[:, 1:].reshape(len(poses), -1)
+    return replace(params, global_orient=poses[:, 0], body_pose=body_pose, transl=moved - rest_joints[0]), contacts, slides
+
+
+def posed(template, params):
+    """Local rotations (F,J,3,3), pelvis (F,3) m, rest joints (J,3) m and Soles of BodyParams."""
+    rest_joints = template.rest_joints(params.betas)
+    poses = np.concatenate([params.global_orient, params.body_pose], 1).reshape(len(params.transl), -1, 3)
+    return rotmat_from_rotvec(poses), params.transl + rest_joints[0], rest_joints, soles_of(template, params.betas)
+
+
+def on_the_ground(rotmats, pelvis, rest_joints, soles):
+    """The points (F,4,3) m of the soles right below heels and toes: they are at the ground when a foot stands flat."""
+    below = soles.points - soles.clearance[:, None] * [0.0, 1.0, 0.0]
+    return pose_legs(rotmats, pelvis, rest_joints, Soles(below, soles.clearance)).points
+
+
+def recovery_of(body, params, contacts, fit, placed, frames, observations, intrinsics, world_from_camera):
+    """Everything known of one person, as the motion file keeps it."""
+    camera_from_world = inverse_rigid(world_from_camera)
+    recovery = Recovery(
+        poses=np.concatenate([params.global_orient, params.body_pose], 1),
+        trans=params.transl,
+        betas=params.betas,
+        gender=body.template.gender,
+        surface_model_type=params.model,
+        mocap_framerate=frames.fps,
+        timestamps=frames.timestamps,
+        visible=observations.visible,
+        joints=np.zeros((len(frames), 24, 3)),
+        confidence=np.clip(fit.confidence, 0, 1) * observations.visible[:, None],
+        lifted_joints=transform_points(world_from_camera[None], placed.joints),
+        contacts=contacts,
+        camera_intrinsics=intrinsics,
+        camera_from_world=np.broadcast_to(camera_from_world, (len(frames), 4, 4)),
+        image_size=frames.size,
+        footage=frames.source,
+        first_frame=frames.first,
+    )
+    return with_posed_joints(body, recovery)
+
+
+def with_posed_joints(body, recovery):
+    """The recovery with `joints` as its own poses, betas and trans give them."""
+    joints = body.joints(recovery.betas, recovery.poses[:, :3], recovery.poses[:, 3:], recovery.trans)
+    return replace(recovery, joints=joints[:, body.template.smpl_joints].detach().cpu().numpy())
+
+
+class Stages:
+    """Wall time by stage, s, and a Progress as each begins."""
+
+    def __init__(self, on_progress):
+        self.seconds = {}
+        self._on_progress = on_progress
+
+    @contextmanager
+    def __call__(self, name):
+        self._on_progress(Progress(name.capitalize(), 0, 0))
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+
+__all__ = ["recover"]
