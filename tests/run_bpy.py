@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main():
-    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    sys.path.insert(0, str(ROOT))
     # Blender reads this when bpy is first imported, so that no test meets the add-ons or settings of this machine.
     os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="meshrec-blender-"))
     # Without the cache: several Blenders run the same file at the same time.

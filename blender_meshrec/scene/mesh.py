@@ -93,12 +93,14 @@ def _add_pose_keys(body, template, vertices, rig):
     """Pose blend shapes, each driven by one entry of one bone's rotation. Source: Loper et al. 2015 (SMPL), eq. 9."""
     names = template.joint_names
     rest = rest_rotations(rig, names)
-    # (V, joint, row, column, xyz in world axes); SMPL's own order of the 9(J-1) entries.
-    offsets = np.moveaxis(template.posedirs.reshape(len(vertices), 3, len(names) - 1, 3, 3), 1, -1) @ WORLD_FROM_BODY.T.astype(np.float32)
     for joint in range(1, len(names)):
+        offsets = np.ascontiguousarray(template.posedirs[..., 9 * (joint - 1) : 9 * joint], np.float32)
+        if np.abs(offsets).max() < _LEAST_POSE_OFFSET:
+            continue
         # R_smpl - 1 = M (R_bone - 1) M^T with M = C^T B: turn the shapes to the bone's frame, not the pose to SMPL's.
-        turn = (WORLD_FROM_BODY.T @ rest[joint]).astype(np.float32)
-        in_bone = np.einsum("vrcx,ri,cj->ijvx", offsets[:, joint - 1], turn, turn, optimize=True).reshape(9, -1, 3)
+        turn = WORLD_FROM_BODY.T @ rest[joint]
+        in_bone = (offsets.reshape(-1, 9) @ np.kron(turn, turn).astype(np.float32)).reshape(-1, 3, 9)
+        in_bone = np.moveaxis(in_bone, -1, 0) @ WORLD_FROM_BODY.T.astype(np.float32)
         for entry in range(9):
             if np.abs(in_bone[entry]).max() < _LEAST_POSE_OFFSET:
                 continue

@@ -3,11 +3,11 @@
 import sys
 
 import pytest
-from people import recovered, tube_man
 
 from blender_meshrec.bridge.making import MakeRequest, find_maker, make
 from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, OutputError
 from blender_meshrec.core.motion_file import write_motion
+from tests.people import recovered, tube_man
 
 
 @pytest.fixture

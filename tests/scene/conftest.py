@@ -2,10 +2,10 @@
 
 import bpy
 import pytest
-from people import recovered, tube_man
 
 from blender_meshrec.core.body_template import load_body
 from blender_meshrec.core.errors import ModelError
+from tests.people import recovered, tube_man
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,7 @@
 import bpy
 import numpy as np
 import pytest
-from blender_poses import pose_in_blender, vertices_in_blender
 from mathutils.kdtree import KDTree
-from people import motion_of, recovered, skinned, tube_man
 
 from blender_meshrec.core.body_template import load_body
 from blender_meshrec.core.bvh import write_bvh
@@ -15,6 +13,8 @@ from blender_meshrec.core.motion import forward_kinematics, resample_motion
 from blender_meshrec.core.rotations import angle_between
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from blender_meshrec.scene.export import export_assembly
+from tests.blender_poses import pose_in_blender, vertices_in_blender
+from tests.people import motion_of, recovered, skinned, tube_man
 
 MILLIMETRE = 1e-3
 FPS = 24 / 1.001

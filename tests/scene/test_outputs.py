@@ -5,13 +5,13 @@ import sys
 import bpy
 import numpy as np
 import pytest
-from people import recovered, tube_man
 
 from blender_meshrec.core.errors import ExitCode, OutputError
 from blender_meshrec.core.motion_file import read_motion, write_motion
 from blender_meshrec.scene.assemble import Person
 from blender_meshrec.scene.camera import add_footage, build_camera
 from blender_meshrec.scene.outputs import Output, write_outputs
+from tests.people import recovered, tube_man
 
 SUFFIXES = (".fbx", ".glb", ".bvh", ".usdc", ".blend", ".npz")
 

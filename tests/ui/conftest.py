@@ -2,11 +2,11 @@
 
 import bpy
 import pytest
-from people import recovered, tube_man
 
 import blender_meshrec
 from blender_meshrec.bridge.messages import Result
 from blender_meshrec.ui import jobs
+from tests.people import recovered, tube_man
 
 
 class ScriptedClient:

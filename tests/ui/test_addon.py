@@ -1,8 +1,6 @@
 import bpy
 import numpy as np
 import pytest
-from blender_poses import pose_in_blender
-from people import motion_of
 
 import blender_meshrec
 from blender_meshrec.bridge.messages import Failure, Progress
@@ -11,6 +9,8 @@ from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.core.motion_file import write_motion
 from blender_meshrec.ui import jobs, panels
 from blender_meshrec.ui.properties import request_from
+from tests.blender_poses import pose_in_blender
+from tests.people import motion_of
 
 
 def registered():
