@@ -4,7 +4,7 @@ import numpy as np
 
 
 def assign(value, least):
-    """Match rows to columns so that the sum of values is greatest; pairs worth `least` or less stay apart.
+    """Match rows to columns so that they are worth the most; what a pair is worth is its value above `least`.
 
     Args:
         value: (R,C), higher is better.

@@ -66,12 +66,14 @@ class Footage:
 def nominal_rate(timestamps, declared):
     """The rate a clip is meant to play at: what the file declares if its frames agree, else what they show.
 
-    timestamps: (F,) s. declared: rates the file gives, the best first; None and 0 are passed over. Footage of variable
-    rate is judged by the median interval: a phone that drops frames still counts as 30 frames a second.
+    timestamps: (F,) s. declared: rates the file gives, the best first; None and 0 are passed over. A rate agrees if the
+    median interval says so, as with a phone that drops frames and still counts as 30 frames a second, or the mean one,
+    as with times that were rounded.
     """
     declared = [float(rate) for rate in declared if rate]
     if len(timestamps) < 2:
         return standard_fps(declared[0]) if declared else 30.0
-    measured = 1.0 / float(np.median(np.diff(timestamps)))
-    agreeing = [rate for rate in declared if abs(rate / measured - 1) < 0.03]
-    return standard_fps(agreeing[0] if agreeing else measured)
+    median = 1.0 / float(np.median(np.diff(timestamps)))
+    mean = (len(timestamps) - 1) / float(timestamps[-1] - timestamps[0])
+    agreeing = [rate for rate in declared if any(abs(rate / measured - 1) < 0.03 for measured in (median, mean))]
+    return standard_fps(agreeing[0] if agreeing else median)

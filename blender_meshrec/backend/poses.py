@@ -6,13 +6,12 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from ..core.skeletons import H36M17, KEYPOINT_SETS, limb_indices, to_h36m17
+from ..core.skeletons import H36M17, KEYPOINT_SETS, h36m17_weights, limb_indices
 
 CONFIDENT = 0.5
 # Spread of a joint's place, as a share of the person's size, within which two poses count as alike. Object keypoint
 # similarity (COCO) uses 0.05-0.2 for limbs; one value for all is enough to tell people apart.
 SPREAD = 0.1
-_HEAD_TOP, _SPINE = H36M17.index("head_top"), H36M17.index("spine")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +40,34 @@ def person_box(keypoints, keypoint_set):
 
     keypoints: (K,3). Where fewer than three are confident all that were found count.
     """
-    top = to_h36m17(keypoints, keypoint_set)[_HEAD_TOP]
-    points = np.vstack([keypoints, top])
+    points = np.vstack([keypoints, joint(keypoints, keypoint_set, "head_top")])
     for threshold in (CONFIDENT, 0.05, -1.0):
         sure = points[points[:, 2] > threshold, :2]
         if len(sure) >= 3:
             break
     return np.concatenate([sure.min(0), sure.max(0)])
+
+
+@lru_cache
+def _mixture(keypoint_set, name):
+    weights = h36m17_weights(keypoint_set)[H36M17.index(name)]
+    return np.flatnonzero(weights), weights[weights != 0]
+
+
+def joint(keypoints, keypoint_set, name):
+    """One joint of h36m17 from keypoints (K,3), as (3,) px and confidence; confidence 0 where the set cannot give it."""
+    points, weights = _mixture(keypoint_set, name)
+    if not len(points):
+        return np.zeros(3)
+    parts = keypoints[points]
+    return np.append(weights @ parts[:, :2], parts[:, 2].min())
+
+
+@lru_cache
+def _limbs(keypoint_set):
+    """The limb joints (12,) of a set, and the same with left and right exchanged."""
+    limbs = limb_indices(KEYPOINT_SETS[keypoint_set].points)
+    return limbs, swap_sides(keypoint_set)[limbs]
 
 
 def body_size(box):
@@ -71,8 +91,7 @@ def similarity(a, b, size, keypoint_set, spread=SPREAD):
     a, b: (K,3) px and confidence. size: px, see `body_size`. spread: share of the size at which likeness falls to 0.6.
     Source: object keypoint similarity, COCO keypoint evaluation, over the twelve limb joints.
     """
-    limbs = limb_indices(KEYPOINT_SETS[keypoint_set].points)
-    swapped = swap_sides(keypoint_set)[limbs]
+    limbs, swapped = _limbs(keypoint_set)
     weight = np.minimum(a[limbs, 2], b[limbs, 2]) + 0.05
     return max(_likeness(a[limbs], b[order], weight, size * spread) for order in (limbs, swapped))
 
@@ -103,7 +122,7 @@ def _area(box):
 
 def torso(keypoints, keypoint_set):
     """The middle of shoulders and hips, (2,) px: it moves as the person does, whatever the limbs do."""
-    return to_h36m17(keypoints, keypoint_set)[_SPINE, :2]
+    return joint(keypoints, keypoint_set, "spine")[:2]
 
 
 def same_person(a, b, keypoint_set):

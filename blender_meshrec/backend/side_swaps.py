@@ -17,7 +17,7 @@ AS_IT_IS, MIRRORED, MISNAMED = range(3)
 # ends of a stretch, outweighs about a second of doubt.
 DOUBT = 0.3
 # Frames farther apart than this, s, say little about each other: a person may have turned round.
-MEMORY = 0.25
+MEMORY = 0.12
 # A single joint counts at most this much, in body sizes or metres.
 FARTHEST = 0.5
 
@@ -80,7 +80,7 @@ def cheapest_reading(features, weight, gaps):
     if features.shape[-1] > 2:
         distance = distance + np.minimum(np.linalg.norm(steps[..., 2:], axis=-1), FARTHEST)
     jumps = (distance * pair_weight).sum(-1) * np.exp(-gaps / MEMORY)
-    doubt = np.array([0.0, DOUBT, DOUBT])[:readings, None] * np.append(np.minimum(gaps, MEMORY), gaps.min())
+    doubt = np.array([0.0, DOUBT, DOUBT])[:readings, None] * np.append(gaps, gaps.min())
     cost = doubt[:, 0]
     came_from = np.zeros((frames, readings), int)
     for f in range(1, frames):

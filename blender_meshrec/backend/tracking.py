@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.records import Observations
-from ..core.skeletons import H36M17, KEYPOINT_SETS, to_h36m17
+from ..core.skeletons import KEYPOINT_SETS
 from .assignment import assign
-from .poses import CONFIDENT, SPREAD, Pose, body_size, overlap, person_box, same_clothes, similarity, torso
+from .poses import CONFIDENT, SPREAD, Pose, body_size, joint, overlap, person_box, same_clothes, similarity, torso
 
 # How long somebody out of sight is looked for where they were heading, s, and at least how many frames.
 COAST, COAST_FRAMES = 1.0, 3
@@ -201,8 +201,7 @@ class Tracker:
 
 def quarter_turns(keypoints, keypoint_set):
     """How many quarter turns counterclockwise bring the shoulders above the hips; 0 for who is about upright or unclear."""
-    joints = to_h36m17(keypoints, keypoint_set)
-    thorax, hip = joints[H36M17.index("thorax")], joints[H36M17.index("hip")]
+    thorax, hip = (joint(keypoints, keypoint_set, name) for name in ("thorax", "hip"))
     up = thorax[:2] - hip[:2]
     if min(thorax[2], hip[2]) < CONFIDENT or not up.any():
         return 0

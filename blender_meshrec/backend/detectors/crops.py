@@ -20,12 +20,14 @@ def square_round(box, margin, quarter_turns=0):
     return Square((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, max(box[2] - box[0], box[3] - box[1], 2) * margin, quarter_turns)
 
 
-def picture_tiles(width, height):
-    """Overlapping Squares that cover a picture: all of it, squares of its short side, and of half of that."""
+def picture_tiles(width, height, parts):
+    """Overlapping Squares that each cover a picture: all of it, squares of its short side, halves of that, down to 1/parts.
+
+    Neighbours share half a side, so that whoever is no larger than that is whole in one of them.
+    """
     tiles = [Square(width / 2, height / 2, max(width, height))]
-    short = min(width, height)
-    for side in (short, short / 2):
-        columns, rows = (int(np.ceil((length - side) / (side / 2) - 0.1)) + 1 for length in (width, height))
+    for side in (min(width, height) / part for part in range(1, parts + 1)):
+        columns, rows = (max(1, int(np.ceil(2 * length / side - 2.1)) + 1) for length in (width, height))
         grid = [Square(x, y, side) for y in _spread(side, height, rows) for x in _spread(side, width, columns)]
         tiles += [tile for tile in grid if tile != tiles[0]]
     return tiles

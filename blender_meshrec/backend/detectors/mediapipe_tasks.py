@@ -12,6 +12,8 @@ The tiles, the turns and the checks are ours.
 import importlib.metadata
 from itertools import combinations
 
+import numpy as np
+
 from ...core.model_files import model_file
 from ..poses import Pose, agreement, appearance, inside, overlap, person_box, same_person, without_doubles
 from ..registry import detector
@@ -30,9 +32,11 @@ THERE = 0.3
 CONFIRMED = 0.35
 # Share of a newcomer's box in somebody else's from which it is taken for a piece of them.
 WITHIN = 0.9
-# How many tiles are looked at a second of footage, and at most a frame; four times as many while nobody is followed.
-# In the first frame all are.
-TILES_A_SECOND, TILES_A_FRAME = 12, 2
+# Tiles go down to this part of the picture's short side, and to the second where people are smaller than SMALL of it.
+PARTS, CLOSER_PARTS, SMALL = 2, 3, 0.25
+# Seconds of footage in which every tile has its turn, and how many are looked at in one frame at most: while somebody is
+# followed, and while nobody is. In the first frame all are.
+ROUND, NOBODY_ROUND = (2.5, 4), (1.0, 8)
 
 
 @detector("mediapipe")
@@ -56,22 +60,36 @@ class MediaPipeDetector(Detector):
             return []
         image = frame.image
         following = [self._landmarkers.submit(self._look_for, image, person) for person in expected]
-        glimpsing = [self._landmarkers.submit(self._landmarkers.look, image, tile) for tile in self._tiles(frame, expected)]
+        glimpsing = self._glimpse(image, self._tiles(frame, expected))
         seen = [pose for job in following for pose in job.result()]
         there = [any(overlap(person.box, self._box(pose)) > THERE for person in expected) for pose in seen]
         found = without_doubles([pose for pose, expected_here in zip(seen, there) if expected_here], self.keypoint_set)
         strangers = [pose for pose, expected_here in zip(seen, there) if not expected_here]
         found += self._confirm(image, strangers + [pose for job in glimpsing for pose in job.result()], found)
+        if frame.row == 0 and self._are_small(image, map(self._box, found)):
+            coarse, fine = (picture_tiles(image.shape[1], image.shape[0], parts) for parts in (PARTS, CLOSER_PARTS))
+            glimpsing = self._glimpse(image, fine[len(coarse) :])
+            found += self._confirm(image, [pose for job in glimpsing for pose in job.result()], found)
         return [Pose(pose.keypoints, pose.keypoints_3d, pose.score, appearance(image, pose.keypoints, self.keypoint_set)) for pose in found]
 
+    def _glimpse(self, image, tiles):
+        return [self._landmarkers.submit(self._landmarkers.look, image, tile) for tile in tiles]
+
     def _tiles(self, frame, expected):
-        """The tiles whose turn it is: all in the first frame, then a few; more while nobody is followed."""
-        tiles = picture_tiles(frame.image.shape[1], frame.image.shape[0])
+        """The tiles whose turn it is: a few, so that all have had theirs within a ROUND."""
+        width, height = frame.image.shape[1], frame.image.shape[0]
         if frame.row == 0:
-            return tiles
-        hurry = 1 if expected else 4
-        first, end = (int(moment * TILES_A_SECOND * hurry) for moment in (frame.time - frame.since, frame.time))
-        return [tiles[turn % len(tiles)] for turn in range(max(first, end - TILES_A_FRAME * hurry), end)]
+            return picture_tiles(width, height, PARTS)
+        tiles = picture_tiles(width, height, CLOSER_PARTS if self._are_small(frame.image, (person.box for person in expected)) else PARTS)
+        seconds, most = ROUND if expected else NOBODY_ROUND
+        first, end = (int(moment * len(tiles) / seconds) for moment in (frame.time - frame.since, frame.time))
+        return [tiles[turn % len(tiles)] for turn in range(max(first, end - most), end)]
+
+    @staticmethod
+    def _are_small(image, boxes):
+        """Whether people are so small that others like them may have been overlooked; so it is when there are none."""
+        heights = [box[3] - box[1] for box in boxes]
+        return not heights or np.median(heights) < SMALL * min(image.shape[:2])
 
     def _look_for(self, image, person):
         """The people round an expected one: looks until somebody stands there, not just nearby.
