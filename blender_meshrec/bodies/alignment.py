@@ -26,6 +26,21 @@ def perpendicular(directions):
         return across / across.norm(dim=-1, keepdim=True)
 
 
+def plane_frame(first, second, valid):
+    """Right-handed frames (..., 3, 3): columns along `first`, across the plane of both, and at right angles to these two.
+
+    Args:
+        first: unit vectors (..., 3). second: (..., 3). valid: (...) bool; where it is false the plane may not exist, and
+            all but the first column is zero.
+    """
+    across = torch.linalg.cross(*torch.broadcast_tensors(first, second))
+    squared = across.square().sum(-1, keepdim=True)
+    usable = valid[..., None] & (squared > 0)
+    across = torch.where(usable, across * torch.where(usable, squared, 1.0).rsqrt(), 0.0)
+    first = first.expand_as(across)
+    return torch.stack([first, across, torch.linalg.cross(first, across)], -1)
+
+
 def swing(rotmat, rest, target):
     """Turn `rotmat` by the least rotation that makes it carry `rest` onto `target`.
 

@@ -36,7 +36,7 @@ from typing import NamedTuple
 import roma
 import torch
 
-from ..bodies.alignment import SHORTEST, align, swing, unit_or
+from ..bodies.alignment import SHORTEST, align, plane_frame, swing, unit_or
 from ..core.skeletons import H36M17, SMPL_JOINTS, SMPL_PARENTS
 
 # Within this of straight or folded, a limb has no plane. Ours.
@@ -53,7 +53,7 @@ FACING = math.radians(10.0)
 # its plane by 10 degrees.
 LOOSE, BENT = math.radians(20.0), math.radians(40.0)
 # `carry_twist`: twists of legs, legs, arms, arms up to the first are believed, beyond the second they are not. Ours.
-TWIST_LIMITS = (*[(math.radians(100), math.radians(130))] * 2, *[(math.radians(130), math.radians(160))] * 2)
+TWIST_LIMITS = (*[(math.radians(100), math.radians(130))] * 2, *[(math.radians(110), math.radians(140))] * 2)
 
 
 class Limb(NamedTuple):
@@ -229,7 +229,7 @@ def _match_limbs(points, turned):
     cosine, sine, bent = hinge.flexion((thigh * shin).sum(-1), torch.linalg.cross(thigh, shin))
     lower = hinge.lower_bent(cosine, sine)
     # Units (1), (3) hips and (5), (7) shoulders: C's frame of the two observed bones against the template's, bent alike.
-    in_plane = _frame(thigh, shin, bent) @ _frame(hinge.upper.expand_as(thigh), lower, bent).transpose(-1, -2)
+    in_plane = plane_frame(thigh, shin, bent) @ plane_frame(hinge.upper.expand_as(thigh), lower, bent).transpose(-1, -2)
     upper = torch.where(bent[..., None, None], in_plane, straight)
     # Units (2), (4) knees and (6), (8) elbows: the hinge alone. What it cannot reach (an angle beyond its range, a limb
     # too straight to have a plane) remains as a swing.
@@ -243,18 +243,6 @@ def _match_ends(points, turned):
     matrices = torch.stack([turned[limb.middle] for limb in LIMBS], 1)
     matrices, _ = _toward(matrices, *points.bones(*ENDS))
     turned.update({joint: rotmat for (joint, _), rotmat in zip(ENDS, matrices.unbind(1))})
-
-
-def _frame(first, second, valid):
-    """Right-handed frames (..., 3, 3) whose columns are `first`, across the plane of both, and the third.
-
-    first, second: unit vectors (..., 3). Where not `valid` the plane may not exist; then the frame holds zeros.
-    """
-    across = torch.linalg.cross(first, second)
-    squared = across.square().sum(-1, keepdim=True)
-    usable = valid[..., None] & (squared > 0)
-    across = torch.where(usable, across * torch.where(usable, squared, 1.0).rsqrt(), 0.0)
-    return torch.stack([first, across, torch.linalg.cross(first, across)], -1)
 
 
 class _Hinge:
