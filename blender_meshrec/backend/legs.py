@@ -1,0 +1,123 @@
+"""Legs by themselves: where a pose puts heels and toes, and a pose that puts them elsewhere (two-bone inverse kinematics)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# SMPL's hip, knee, ankle and foot, the left leg first; SMPL-H and SMPL-X count these joints alike.
+LEGS = np.array([[1, 4, 7, 10], [2, 5, 8, 11]])
+KNEE_AXIS = np.array([1.0, 0.0, 0.0])  # a knee bends about its thigh's x
+# A leg is not stretched beyond this share of its length, unless it was: the knee's angle runs away there.
+STRETCH = 0.998
+# How much the thigh's own hinge counts beside the plane that thigh and shin span, as the sine of the bend where both are even.
+NEARLY_STRAIGHT = 0.05
+
+
+@dataclass(frozen=True)
+class Soles:
+    """Heels and toes of a body: left heel, left toe, right heel, right toe.
+
+    points: (4,3) m at rest, y up. clearance: (4,) m above the plane the body stands on when its feet are flat.
+    """
+
+    points: np.ndarray
+    clearance: np.ndarray
+
+
+@dataclass(frozen=True)
+class Legs:
+    """Both legs of F frames in the world: joints (F,2,4,3) m and rotations (F,2,4,3,3) of hip, knee, ankle, foot; points (F,4,3) m."""
+
+    joints: np.ndarray
+    rotations: np.ndarray
+    points: np.ndarray
+
+
+def soles_of(template, betas):
+    """The Soles of a BodyTemplate with a shape."""
+    vertices = template.rest_vertices(betas)
+    names = [f"{side}_{point}" for side in ("left", "right") for point in ("heel", "big_toe")]
+    points = vertices[[template.landmarks[name] for name in names]].astype(float)
+    owner = np.asarray(template.lbs_weights).argmax(1)
+    ground = vertices[np.isin(owner, LEGS[:, 2:])][:, 1].min()
+    return Soles(points, points[:, 1] - float(ground))
+
+
+def pose_legs(rotmats, pelvis, rest_joints, soles):
+    """Legs of local rotations (F,J,3,3), the root's global, and pelvis (F,3) m, on rest_joints (J,3)."""
+    frames = len(rotmats)
+    joints, rotations = np.empty((frames, 2, 4, 3)), np.empty((frames, 2, 4, 3, 3))
+    points = np.empty((frames, 4, 3))
+    for leg, chain in enumerate(LEGS):
+        above, at, parent = rotmats[:, 0], pelvis, 0
+        for k, joint in enumerate(chain):
+            at = at + above @ (rest_joints[joint] - rest_joints[parent])
+            above = above @ rotmats[:, joint]
+            joints[:, leg, k], rotations[:, leg, k], parent = at, above, joint
+        for k, bone in enumerate((2, 3)):  # the heel moves with the ankle, the toe with the foot
+            offset = soles.points[2 * leg + k] - rest_joints[chain[bone]]
+            points[:, 2 * leg + k] = joints[:, leg, bone] + rotations[:, leg, bone] @ offset
+    return Legs(joints, rotations, points)
+
+
+def out_of_reach(hip, ankle, target):
+    """By how much a leg is too short for a target, (F,3) m from where it can go; zero within reach.
+
+    hip: (F,3) as it is to be. ankle: (F,4,3), the leg's joints as they were. target: (F,3).
+    """
+    before = np.linalg.norm(ankle[:, 2] - ankle[:, 0], axis=-1)
+    length = np.linalg.norm(np.diff(ankle[:, :3], axis=1), axis=-1).sum(1)
+    longest = np.maximum(STRETCH * length, before)
+    wanted = target - hip
+    distance = np.linalg.norm(wanted, axis=-1)
+    return wanted * (np.maximum(distance - longest, 0) / np.maximum(distance, 1e-9))[:, None]
+
+
+def bend_leg(joints, rotations, hip, target):
+    """Bend and swing a leg so that its ankle reaches a target; the knee keeps its plane.
+
+    Args:
+        joints: (F,4,3) m and rotations (F,4,3,3) of the leg as it is. hip: (F,3) m, where the hip is to be. target: (F,3) m.
+
+    Returns:
+        global rotations (F,3,3) of thigh and of shin. A target out of reach is approached as far as the leg goes.
+
+    The knee turns about its hinge h by the angle d that gives the leg its length: |a + Rot(h, d) b| = |target - hip| with
+    thigh a and shin b, that is  A + B cos d + C sin d = k  with A = (a.h)(h.b), B = a.b - A, C = a.(h x b). Then the whole
+    leg swings the shortest way.
+    """
+    thigh, shin = joints[:, 1] - joints[:, 0], joints[:, 2] - joints[:, 1]
+    lengths = np.linalg.norm(thigh, axis=-1), np.linalg.norm(shin, axis=-1)
+    plane = np.cross(thigh, shin) / (lengths[0] * lengths[1])[:, None]
+    hinge = plane + NEARLY_STRAIGHT * (rotations[:, 0] @ KNEE_AXIS)
+    hinge /= np.maximum(np.linalg.norm(hinge, axis=-1, keepdims=True), 1e-9)
+    wanted = target - hip - out_of_reach(hip, joints, target)
+    distance = np.linalg.norm(wanted, axis=-1)
+    a = (thigh * hinge).sum(-1) * (shin * hinge).sum(-1)
+    b = (thigh * shin).sum(-1) - a
+    c = (thigh * np.cross(hinge, shin)).sum(-1)
+    k = (distance**2 - lengths[0] ** 2 - lengths[1] ** 2) / 2
+    # Straight is where the two meet: cos(d - phase) = 1. Flexion is the larger d.
+    angle = np.arctan2(c, b) + np.arccos(np.clip((k - a) / np.maximum(np.hypot(b, c), 1e-12), -1, 1))
+    turn = about(hinge, np.arctan2(np.sin(angle), np.cos(angle)))
+    bent = thigh + (turn @ shin[..., None])[..., 0]
+    swing = shortest_turn(bent, wanted)
+    return swing @ rotations[:, 0], swing @ turn @ rotations[:, 1]
+
+
+def about(axis, angle):
+    """Rotations (F,3,3) about unit axes (F,3) by angles (F,) rad."""
+    x, y, z = axis.T
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
+    sine, cosine = np.sin(angle)[:, None, None], np.cos(angle)[:, None, None]
+    return np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross)
+
+
+def shortest_turn(source, target):
+    """The least rotations (F,3,3) that turn vectors (F,3) into the directions of others; not for opposite ones."""
+    source = source / np.maximum(np.linalg.norm(source, axis=-1, keepdims=True), 1e-12)
+    target = target / np.maximum(np.linalg.norm(target, axis=-1, keepdims=True), 1e-12)
+    axis = np.cross(source, target)
+    sine = np.linalg.norm(axis, axis=-1)
+    return about(axis / np.maximum(sine, 1e-12)[:, None], np.arctan2(sine, (source * target).sum(-1)))

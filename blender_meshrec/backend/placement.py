@@ -1,0 +1,206 @@
+"""From joints about a hip to joints in front of the camera: where the person is, on the lines of sight, with constant bones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.skeletons import H36M17
+from ..core.smoothing import fit_smooth, smooth_positions
+from .ray_fit import BONES, RODS, fit_on_rays
+
+# 2D confidence from which a point counts at all, and from which it counts in full.
+UNSURE, SURE = 0.2, 0.7
+# A person's distance changes slowly; what looks faster is the estimate's pose trembling. Hz.
+DEPTH_CUTOFF = 0.8
+# An estimate this far off its neighbours in time is a slip, m; so is a distance off by this share.
+SLIP, DEPTH_SLIP = 0.05, 0.04
+SLIP_CUTOFF = 4.0
+# How much more than across the line of sight depth is smoothed along it.
+DEPTH_STRENGTH = 2.0
+# A point this share of the picture outside its edge has been guessed and counts nothing.
+EDGE = 0.02
+NEAREST, FARTHEST = 0.3, 200.0  # m
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One person before the camera: joints (F,17,3) m h36m17 in camera axes (OpenCV), confidence (F,17).
+
+    bone_lengths: (16,) m, the same in every frame, from each joint but the hip to its parent.
+    """
+
+    joints: np.ndarray
+    confidence: np.ndarray
+    bone_lengths: np.ndarray
+
+
+def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoothing=1.0):
+    """Put an estimate where its 2D points say it is.
+
+    Args:
+        estimate: an Estimate of F frames. keypoints: (F,17,3) px and confidence, h36m17. visible: (F,).
+        intrinsics: (3,3) px. image_size: (width, height) px. timestamps: (F,) s. smoothing: strength, 0 is off.
+
+    Returns:
+        a Placed. Rows without the person are interpolated, held at the ends, and have confidence 0.
+
+    Both the measurements and the fit are smoothed, the fit as bone directions: bones keep their lengths.
+    """
+    known = np.asarray(visible, bool)
+    times = np.asarray(timestamps, float)
+    points = np.asarray(keypoints, float)[known]
+    weights = point_weights(points, image_size)
+    rays, relative = _rays(points[..., :2], intrinsics), np.asarray(estimate.joints, float)[known]
+    root, directions, lengths = _place_visible(relative, rays, weights, times[known], smoothing)
+    # Frames without the person lie between their neighbours, limb by limb.
+    root, directions = (across_time(times, times[known], values) for values in (root, directions))
+    joints = root + _joined(_scaled(directions, lengths))
+    return Placed(joints, np.asarray(estimate.confidence, float) * known[:, None], lengths)
+
+
+def _place_visible(relative, rays, weights, times, smoothing):
+    """Hip (F,1,3) m, bone vectors (F,16,3) and bone lengths (16,) m over the frames in which the person is seen."""
+    for joint in range(rays.shape[1]):
+        seen = weights[:, joint] > 0
+        if seen.any():
+            rays[:, joint] = across_time(times, times[seen], rays[seen, joint])
+    if smoothing > 0:
+        relative = smooth_in_view(relative, times, smoothing, _plausible(relative, times))
+        rays = smooth_positions(rays, times, smoothing, weights)
+    lengths = rod_lengths(relative, rays, weights)
+    bones = lengths[: len(BONES)]
+    figure = _joined(_scaled(relative[:, BONES[:, 1]] - relative[:, BONES[:, 0]], bones))
+    joints = fit_on_rays(figure + steady_translation(relative, rays, weights, times)[:, None], rays, weights, lengths)
+    root, directions = joints[:, :1], _scaled(joints[:, BONES[:, 1]] - joints[:, BONES[:, 0]], bones)
+    if smoothing > 0:
+        root, directions = (smooth_in_view(values, times, smoothing) for values in (root, directions))
+    return root, directions, bones
+
+
+def smooth_in_view(values, times, strength, confidence=None):
+    """Smooth vectors (F,J,3) in camera axes, depth more than the rest: a detector's guesses at it come and go in bursts."""
+    across = smooth_positions(values[..., :2], times, strength, confidence)
+    return np.concatenate([across, smooth_positions(values[..., 2:], times, DEPTH_STRENGTH * strength, confidence)], -1)
+
+
+def point_weights(keypoints, image_size):
+    """How much 2D points (F,K,3) count, (F,K) 0..1: by their confidence, and not at all outside the picture."""
+    size = np.asarray(image_size, float)
+    margin = EDGE * size.max()
+    inside = ((keypoints[..., :2] > -margin) & (keypoints[..., :2] < size + margin)).all(-1)
+    return np.clip((keypoints[..., 2] - UNSURE) / (SURE - UNSURE), 0, 1) * inside
+
+
+def rod_lengths(relative, rays, weights):
+    """One length for each of RODS over the clip, (18,) m, left and right alike.
+
+    Each frame measures a rod with its ends on their lines of sight and its slant from the estimate. Rods across the line
+    of sight are measured well and count most; a rod that points at the camera says little: weighted median over frames.
+    """
+    moved = relative + solve_translation(relative, rays, weights)[:, None]
+    ends = np.concatenate([rays * moved[..., 2:], moved[..., 2:]], -1)
+    known = weights[..., None] > 0.5
+    ends = np.where(known, ends, moved)
+    rod = ends[:, RODS[:, 1]] - ends[:, RODS[:, 0]]
+    length = np.linalg.norm(rod, axis=-1)
+    across = (rod[..., :2] ** 2).sum(-1) / np.maximum(length**2, 1e-9)
+    count = across**2 * (0.01 + weights[:, RODS[:, 0]] * weights[:, RODS[:, 1]])
+    lengths = np.array([_weighted_median(length[:, k], count[:, k]) for k in range(len(RODS))])
+    evidence = count.sum(0)
+    for pair in map(list, _twins()):
+        lengths[pair] = np.average(lengths[pair], weights=evidence[pair])
+    return np.maximum(lengths, 0.01)
+
+
+def solve_translation(figure, rays, weights, depth=None):
+    """Where a figure stands so that it projects onto its 2D points, (F,3) m.
+
+    Args:
+        figure: (F,J,3) m about any origin. rays: (F,J,2), x/z and y/z. weights: (F,J). depth: (F,) m, if it is known.
+
+    Source: the linear equations of perspective resection with known points (Hartley and Zisserman, "Multiple view
+    geometry", 7.1), three unknowns a frame, reweighted four times against outliers.
+    """
+    u, v = np.moveaxis(rays, -1, 0)
+    x, y, z = np.moveaxis(figure, -1, 0)
+    trust = weights + 1e-6
+    for _ in range(4):
+        total, su, sv = trust.sum(1), (trust * u).sum(1), (trust * v).sum(1)
+        right_x, right_y = u * z - x, v * z - y
+        if depth is None:
+            squared = (trust * (u * u + v * v)).sum(1) - (su * su + sv * sv) / total
+            mixed = (trust * (u * right_x + v * right_y)).sum(1) - (su * (trust * right_x).sum(1) + sv * (trust * right_y).sum(1)) / total
+            found = np.clip(-mixed / np.maximum(squared, 1e-9), NEAREST, FARTHEST)
+        else:
+            found = depth
+        shift = np.stack([(trust * right_x).sum(1) + su * found, (trust * right_y).sum(1) + sv * found], -1) / total[:, None]
+        transl = np.concatenate([shift, found[:, None]], -1)
+        moved = figure + transl[:, None]
+        off = np.linalg.norm(moved[..., :2] - rays * moved[..., 2:], axis=-1)
+        trust = weights / (1 + (off / SLIP) ** 2) ** 2 + 1e-6
+    return transl
+
+
+def steady_translation(figure, rays, weights, timestamps):
+    """`solve_translation` with a distance that changes slowly: the clip's slips and trembling taken out, (F,3) m."""
+    distance = np.log(solve_translation(figure, rays, weights)[:, 2])
+    evidence = np.clip(weights.sum(1) / 6, 0, 1)
+    trust = evidence
+    smooth = distance
+    for _ in range(4):
+        smooth = fit_smooth(distance[:, None], timestamps, DEPTH_CUTOFF, trust)[:, 0]
+        trust = evidence / (1 + ((distance - smooth) / DEPTH_SLIP) ** 2)
+    return solve_translation(figure, rays, weights, np.exp(smooth))
+
+
+def _rays(pixels, intrinsics):
+    """Pixels (F,K,2) as x/z and y/z."""
+    homogeneous = np.concatenate([pixels, np.ones((*pixels.shape[:-1], 1))], -1)
+    return (homogeneous @ np.linalg.inv(intrinsics).T)[..., :2]
+
+
+def across_time(times, known_times, values):
+    """Values (K, ...) known at some times, at all `times` (F,): linear in between, held at the ends."""
+    place = np.interp(times, known_times, np.arange(len(known_times)))
+    before = np.floor(place).astype(int)
+    after = np.minimum(before + 1, len(known_times) - 1)
+    share = (place - before).reshape(-1, *(1,) * (values.ndim - 1))
+    return (1 - share) * values[before] + share * values[after]
+
+
+def _plausible(relative, times):
+    """How far each joint is from a slip, (F,17) 0..1: near 0 where it jumps away from its neighbours in time."""
+    trust = np.ones(relative.shape[:2])
+    for _ in range(3):
+        smooth = fit_smooth(relative.reshape(len(times), -1), times, SLIP_CUTOFF, np.repeat(trust, 3, 1))
+        off = np.linalg.norm(relative - smooth.reshape(relative.shape), axis=-1)
+        trust = 1 / (1 + (off / SLIP) ** 2)
+    return trust
+
+
+def _scaled(directions, lengths):
+    """Bone vectors (F,16,3) brought to their lengths (16,)."""
+    return directions * (lengths / np.maximum(np.linalg.norm(directions, axis=-1), 1e-6))[..., None]
+
+
+def _joined(directions):
+    """Joints (F,17,3) about the hip of bone vectors (F,16,3)."""
+    joints = np.zeros((len(directions), 17, 3))
+    for k, (parent, child) in enumerate(BONES):
+        joints[:, child] = joints[:, parent] + directions[:, k]
+    return joints
+
+
+def _twins():
+    """Rods of one side and their twins on the other, [(rod, twin), ...]."""
+    other = {"left": "right", "right": "left"}
+    mirror = [H36M17.index("_".join(other.get(word, word) for word in name.split("_"))) for name in H36M17]
+    rods = RODS.tolist()
+    pairs = [(k, rods.index([mirror[a], mirror[b]])) for k, (a, b) in enumerate(rods) if [mirror[a], mirror[b]] in rods]
+    return [(k, twin) for k, twin in pairs if k < twin]
+
+
+def _weighted_median(values, weights):
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return values[order][min(np.searchsorted(total, total[-1] / 2), len(values) - 1)]

@@ -1,0 +1,186 @@
+"""From the camera's axes to an upright world: which way is up, where the floor is, where the origin lies.
+
+One still camera sees everybody, so there is one world. Which way is up no single clue tells well, so each is weighed by how
+wrong it may be, as an angle, and the weighted best is taken:
+
+* cameras are held nearly level: a scale of 10 degrees of pitch and 5 of roll, with heavy tails, for there are cameras on
+  ceilings and phones leant against a cup;
+* people balance: on average their middle is above the foot they stand on. Roll, seen in the picture, is good to 2.5 degrees
+  a person; pitch is a lean in depth, which single-camera methods get wrong by 6 or so, the same way in every frame;
+* feet stand on one plane: a place where a foot stood is well known across the line of sight, and to 4 % along it. Feet in
+  one spot say little; somebody who walks up to the camera says nearly everything.
+
+The up direction is a unit vector whose two degrees of freedom are pitch and roll; the answer is clamped to what a camera
+filming people plausibly does.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.cameras import rigid, transform_points
+from ..core.contacts import CARRIES, carrying, contact_runs
+from ..core.conventions import WORLD_FROM_LEVEL_CAMERA
+from ..core.rotations import rotmat_from_rotvec
+from ..core.skeletons import H36M17
+
+PRIOR = np.radians([10.0, 5.0])  # pitch, roll
+BALANCE = np.radians([6.0, 2.5])  # of a clip's mean, for one person
+LIMIT = np.radians([60.0, 30.0])
+# One frame's balance is off by this: a stride, a swing of the arms. Frames within BALANCE_TIME say the same, s.
+SWAY, BALANCE_TIME = np.radians(10.0), 0.5
+DEPTH_SHARE, FOOT = 0.04, 0.02  # a foothold's error along the line of sight, of its distance; and across it, m
+MOST_FOOTHOLDS = 8
+# Somebody who bends or lies says nothing of up: the middle must be this high above the feet, of the body's length.
+UPRIGHT_SHARE = 0.4
+# Footholds within this of the lowest ones stand on the floor; higher ones on something else, m.
+FLOOR_REACH = 0.12
+_MIDDLE = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One person for `stand_up`, in camera axes: joints (F,17,3) m h36m17, soles (F,4,3) m (heels and toes, left first), visible (F,)."""
+
+    joints: np.ndarray
+    soles: np.ndarray
+    visible: np.ndarray
+
+
+def stand_up(people, timestamps, upright=True):
+    """Find the world that all the people of a clip share.
+
+    Args:
+        people: Seen, person 1 first, all over the same F frames. timestamps: (F,) s.
+        upright: False takes the camera for level; the floor is at the feet all the same.
+
+    Returns:
+        world_from_camera (4,4): z up, the floor at z = 0, the origin below the first-seen person's first pelvis, the camera
+        looking along +y.
+    """
+    rotation = WORLD_FROM_LEVEL_CAMERA
+    if upright:
+        tilt = camera_tilt(people, timestamps)
+        rotation = WORLD_FROM_LEVEL_CAMERA @ _tilted(tilt)
+    floor = floor_height([(person.soles @ rotation.T, person.visible) for person in people], timestamps)
+    first = min(people, key=lambda person: int(np.argmax(person.visible)) if person.visible.any() else len(timestamps))
+    pelvis = rotation @ first.joints[int(np.argmax(first.visible)), H36M17.index("hip")]
+    return rigid(rotation, -np.array([pelvis[0], pelvis[1], floor]))
+
+
+def camera_tilt(people, timestamps):
+    """The camera's pitch and roll, (2,) rad: pitch > 0 looks down, roll > 0 is turned clockwise seen from behind."""
+    tilt = np.zeros(2)
+    # Which feet stand depends on what is up a little, so it is found again at each step. The floor has no say at first,
+    # and then at first a lenient one: far from level, footholds look as if they stood on stairs.
+    for leniency in (None, None, 4.0, 2.0, 1.0, 1.0, 1.0):
+        rotation = WORLD_FROM_LEVEL_CAMERA @ _tilted(tilt)
+        matrix, vector = np.diag(1 / (PRIOR**2 + tilt**2)), np.zeros(2)
+        for person in people:
+            evidence = [_balance_evidence(person, timestamps, rotation, tilt)]
+            if leniency:
+                evidence.append(_floor_evidence(person, timestamps, rotation, tilt, leniency))
+            for more_matrix, more_vector in evidence:
+                matrix, vector = matrix + more_matrix, vector + more_vector
+        tilt = np.clip(np.linalg.solve(matrix, vector), -LIMIT, LIMIT)
+    return tilt
+
+
+def floor_height(soles, timestamps):
+    """How high the floor is, m: the footholds' middle height, leaving out those on boxes and stairs.
+
+    Args:
+        soles: for each person the points (F,4,3) m, z up, and visible (F,).
+    """
+    footholds = [_footholds(points, timestamps, visible) for points, visible in soles]
+    height = np.concatenate([places[:, 2] for places, _ in footholds] or [np.zeros(0)])
+    lasted = np.concatenate([seconds for _, seconds in footholds] or [np.zeros(0)])
+    if not len(height):  # nobody stands: the lowest that anybody comes
+        height = np.concatenate([points[visible, :, 2].min(1) for points, visible in soles])
+        lasted = np.ones(len(height))
+        return float(_quantile(height, lasted, 0.02))
+    lowest = _quantile(height, lasted, 0.05)
+    near = height < lowest + FLOOR_REACH
+    return float(_quantile(height[near], lasted[near], 0.5))
+
+
+def _tilted(tilt):
+    """level_camera_from_camera (3,3) of pitch and roll."""
+    pitch, roll = tilt
+    # The camera's x points right and its z forward: looking down is a turn about -x, tipping clockwise one about z.
+    return rotmat_from_rotvec([-pitch, 0, 0]) @ rotmat_from_rotvec([0, 0, roll])
+
+
+def _balance_evidence(person, timestamps, rotation, tilt):
+    """Normal equations (2,2), (2,) for the tilt with which a person balances."""
+    lean, sigma = _lean(person, timestamps, rotation)
+    weight = sigma**-2 / (1 + ((lean - tilt) / (3 * sigma)) ** 2)
+    return np.diag(weight), weight * lean
+
+
+def _lean(person, timestamps, rotation):
+    """The tilt (2,) that would make a person balance, and its standard deviations (2,), without end if they never stand."""
+    support = carrying(person.soles @ rotation.T, timestamps, person.visible)
+    stance = (support[..., None] * person.soles).sum(1) / np.maximum(support.sum(1), 1e-6)[:, None]
+    middle = sum(weight * person.joints[:, H36M17.index(name)] for name, weight in _MIDDLE.items())
+    rise = middle - stance
+    body = np.linalg.norm(person.joints[:, H36M17.index("head_top")] - person.soles.mean(1), axis=-1)
+    height = -rise[:, 1]
+    standing = (support > CARRIES).any(1)
+    if standing.any():
+        standing &= height > UPRIGHT_SHARE * np.quantile(body[person.visible], 0.9)
+    if not standing.any():
+        return np.zeros(2), np.full(2, 1e3)
+    # Up is -y in a level camera. Pitched down by p, it sees up as (0, -cos p, -sin p); rolled by r, as (-sin r, -cos r, 0).
+    angles = np.stack([np.arctan2(-rise[:, 2], np.hypot(height, rise[:, 0])), np.arctan2(-rise[:, 0], height)], -1)[standing]
+    weight = np.ones_like(angles)
+    for _ in range(5):
+        mean = (weight * angles).sum(0) / weight.sum(0)
+        weight = 1 / (1 + ((angles - mean) / SWAY) ** 2)
+    seconds = standing.sum() * float(np.median(np.diff(timestamps))) if len(timestamps) > 1 else 0.0
+    return mean, np.sqrt(BALANCE**2 + SWAY**2 / (1 + seconds / BALANCE_TIME))
+
+
+def _floor_evidence(person, timestamps, rotation, tilt, leniency):
+    """Normal equations (2,2), (2,) for the tilt at which a person's footholds are level.
+
+    leniency: how many times farther than usual a foothold may lie from the others' plane before its say fades.
+    """
+    places, seconds = _footholds(person.soles @ rotation.T, timestamps, person.visible)
+    if len(places) < 2:
+        return np.zeros((2, 2)), np.zeros(2)
+    # A line of sight that meets the floor at a slope moves the foothold's height by that slope times the depth's error.
+    variance = (DEPTH_SHARE * places[:, 2]) ** 2 + FOOT**2
+    middle = np.median(places, 0)
+    # Tilting more lifts a place by -pitch * forward - roll * rightward, to first order.
+    slope = np.stack([middle[1] - places[:, 1], middle[0] - places[:, 0]], -1)
+    off = places[:, 2] - middle[2]
+    weight = np.minimum(seconds, 1.0) / variance / (1 + off**2 / (9 * leniency**2 * variance))
+    # Many steps on one spot share the depth's error: together they weigh no more than a few.
+    weight *= min(1.0, MOST_FOOTHOLDS * weight.max() / weight.sum())
+    matrix = (slope * weight[:, None]).T @ slope
+    return matrix, matrix @ tilt - (slope * weight[:, None]).T @ off
+
+
+def _footholds(points, timestamps, visible):
+    """Where feet stood, (N,3) m, and for how long, (N,) s, in soles (F,4,3) m with z nearly up."""
+    touching = carrying(points, timestamps, visible) > CARRIES
+    places, seconds = [np.zeros((0, 3))], [np.zeros(0)]
+    step = np.gradient(timestamps) if len(timestamps) > 1 else np.ones(1)
+    for k in range(points.shape[1]):
+        for first, last in contact_runs(touching[:, k]):
+            places.append(np.median(points[first:last, k], 0)[None])
+            seconds.append(step[first:last].sum()[None])
+    return np.concatenate(places), np.concatenate(seconds)
+
+
+def _quantile(values, weights, share):
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return values[order][min(np.searchsorted(total, share * total[-1]), len(values) - 1)]
+
+
+def to_world(world_from_camera, global_orient_rotmat, pelvis):
+    """Carry a body over: global rotations (F,3,3) and pelvis (F,3) m from camera axes to the world."""
+    rotation = world_from_camera[:3, :3]
+    return rotation @ global_orient_rotmat, transform_points(world_from_camera[None], pelvis[:, None])[:, 0]

@@ -1,0 +1,131 @@
+"""Which heels and toes touch the ground, and when: from where they are and how fast they move, in metres and seconds."""
+
+import numpy as np
+
+# A point slower than the first speed may touch, one faster than the second cannot; in between it is a matter of degree. m/s.
+SPEEDS = (0.15, 0.5)
+# The same for heights above the support, m. A heel that lifts while its toe stays is 3 cm up within a few hundredths.
+HEIGHTS = (0.03, 0.10)
+# A contact begins above the first score and ends below the second.
+BEGIN, END = 0.6, 0.3
+# The support is as high as the lowest point within this much time either side, s: longer than half a jump's flight, so that
+# nobody touches down in mid-air, shorter than it takes to come down from a box.
+SUPPORT_REACH = 0.5
+# Shorter contacts are chance, shorter breaks in one are noise, s. The flight of a skip takes 0.1 s.
+LEAST_CONTACT, LEAST_BREAK = 0.08, 0.07
+# A foot at rest moves slower than this, m/s; the foot that carries is this much lower than one that does not, m; above this
+# share a foot counts as carrying.
+RESTING, RAISED, CARRIES = 0.4, 0.2, 0.3
+# Speed along the line of sight counts by this share: a single camera trembles in depth.
+DEPTH_SHARE = 0.4
+# Speeds are taken over this time, s, or from frame to frame where frames are farther apart.
+SPEED_REACH = 0.05
+
+
+def detect_contacts(points, timestamps, visible=None, camera=None):
+    """Contacts of heels and toes with what they stand on: floor, box or step.
+
+    Args:
+        points: (F,4,3) m, z up: left heel, left toe, right heel, right toe, on the soles.
+        timestamps: (F,) s. visible: (F,), or None for always. camera: (3,) m, where the camera stands, or None.
+
+    Returns:
+        (F,4) 0..1: above 0.5 the point touches. The part above or below 0.5 says how clearly. 0 where nobody is visible.
+    """
+    points = np.asarray(points, float)
+    timestamps = np.asarray(timestamps, float)
+    visible = np.ones(len(points), bool) if visible is None else np.asarray(visible, bool)
+    slow = _falling(point_speeds(points, timestamps, camera), SPEEDS)
+    low = _falling(points[..., 2] - support_height(points, timestamps, visible)[:, None], HEIGHTS)
+    score = slow * low * visible[:, None]
+    touching = np.stack([_latched(score[:, k], timestamps) for k in range(points.shape[1])], 1) & visible[:, None]
+    return np.where(touching, 0.5 + 0.5 * np.maximum(score, 0.01), 0.5 * np.minimum(score, 0.99))
+
+
+def carrying(points, timestamps, visible):
+    """How far each of (F,4,3) soles carries its person, (F,4) 0..1: it is at rest, and none lies far below it.
+
+    For when up is known only roughly, or feet lie askew; `detect_contacts` wants to know heights to centimetres. points: in
+    m, z nearly up, seen by a camera at the origin.
+    """
+    speed = point_speeds(points, timestamps, camera=np.zeros(3))
+    above = points[..., 2] - points[..., 2].min(1, keepdims=True)
+    return np.exp(-((speed / RESTING) ** 2) - above / RAISED) * np.asarray(visible, bool)[:, None]
+
+
+def point_speeds(points, timestamps, camera=None):
+    """How fast points (F,P,3) move, (F,P) m/s, over SPEED_REACH either side; movement towards `camera` (3,) is discounted."""
+    if len(points) < 2:
+        return np.zeros(points.shape[:2])
+    reach = max(SPEED_REACH, float(np.median(np.diff(timestamps))) * 0.999)
+    before, after = (np.clip(timestamps + way * reach, timestamps[0], timestamps[-1]) for way in (-1, 1))
+    moved = _at(points, timestamps, after) - _at(points, timestamps, before)
+    if camera is not None:
+        sight = points - np.asarray(camera, float)
+        sight /= np.maximum(np.linalg.norm(sight, axis=-1, keepdims=True), 1e-9)
+        moved = moved - (1 - DEPTH_SHARE) * (moved * sight).sum(-1, keepdims=True) * sight
+    return np.linalg.norm(moved, axis=-1) / (after - before)[:, None]
+
+
+def support_height(points, timestamps, visible):
+    """The height (F,) m of the lowest of points (F,P,3) within SUPPORT_REACH seconds either side."""
+    lowest = np.where(visible, points[..., 2].min(1), np.inf)
+    first = np.searchsorted(timestamps, timestamps - SUPPORT_REACH - 1e-9)
+    last = np.searchsorted(timestamps, timestamps + SUPPORT_REACH + 1e-9)
+    support = _windowed_minimum(lowest, first, last)
+    return np.where(np.isfinite(support), support, 0.0)
+
+
+def contact_runs(touching):
+    """First and last-plus-one frames of the runs of True in (F,), (N,2) int."""
+    edges = np.diff(np.concatenate([[0], np.asarray(touching).astype(np.int8), [0]]))
+    return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], 1)
+
+
+def _latched(score, timestamps):
+    """Where a score (F,) rose above BEGIN and has not yet fallen below END; chance contacts and breaks taken out, (F,) bool."""
+    event = np.where(score >= BEGIN, 1, np.where(score < END, -1, 0))
+    # A contact that is clear in its middle has begun when the score left END behind: go both ways from every clear frame.
+    touching = (_carried(event) > 0) | (_carried(event[::-1])[::-1] > 0)
+    half = np.gradient(timestamps) / 2 if len(timestamps) > 1 else np.zeros(1)
+    for state, least in ((False, LEAST_BREAK), (True, LEAST_CONTACT)):
+        for first, last in contact_runs(touching == state):
+            lasted = timestamps[last - 1] - timestamps[first] + half[first] + half[last - 1]
+            inside = state or (first > 0 and last < len(touching))
+            if inside and lasted < least and len(touching) > 1:
+                touching[first:last] = not state
+    return touching
+
+
+def _carried(events):
+    """Each frame's latest event that is not 0, (F,)."""
+    latest = np.maximum.accumulate(np.where(events != 0, np.arange(len(events)), -1))
+    return np.where(latest >= 0, events[latest], -1)
+
+
+def _falling(values, ends):
+    """1 below the first of `ends`, 0 above the second, smooth in between."""
+    share = np.clip((np.asarray(values) - ends[0]) / (ends[1] - ends[0]), 0, 1)
+    return 1 - share * share * (3 - 2 * share)
+
+
+def _at(values, timestamps, moments):
+    """Values (F, ...) at other moments (F,), linearly."""
+    place = np.interp(moments, timestamps, np.arange(len(timestamps)))
+    before = np.minimum(np.floor(place).astype(int), len(timestamps) - 2)
+    share = (place - before).reshape(-1, *(1,) * (values.ndim - 1))
+    return (1 - share) * values[before] + share * values[before + 1]
+
+
+def _windowed_minimum(values, first, last):
+    """Minima of (F,) over index ranges first..last, from tables of minima over powers of two frames."""
+    tables = [values]
+    while 2 ** len(tables) <= len(values):
+        half = 2 ** (len(tables) - 1)
+        tables.append(np.minimum(tables[-1][:-half], tables[-1][half:]))
+    level = np.floor(np.log2(last - first)).astype(int)
+    minimum = np.empty(len(values))
+    for k in np.unique(level):
+        rows = level == k
+        minimum[rows] = np.minimum(tables[k][first[rows]], tables[k][last[rows] - 2**k])
+    return minimum
