@@ -1,5 +1,6 @@
 """From recovered people to files, without a window: the second half of `meshrec reconstruct` and all of `meshrec convert`."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from ..core.motion import motion_from_recovery
 from ..core.motion_file import write_motion
 from .assemble import assemble, match_scene
 from .export import export_assembly
+
+_FRAME_IN_VIEW = 0.9  # how much of a 3D view the camera's frame takes
+_VIEW_HEIGHT = 0.6  # of a 3D view's width, in Blender's own layouts
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,15 @@ _WITHOUT_A_SCENE = {".npz": _write_motion, ".bvh": _write_bvh}
 
 def look_through_camera(assembly):
     """Let the file open with the result over its footage, and the first armature selected."""
+    render = bpy.context.scene.render
+    share = min(_FRAME_IN_VIEW, _FRAME_IN_VIEW * _VIEW_HEIGHT * render.resolution_x / render.resolution_y)
     for screen in bpy.data.screens:
         for area in screen.areas:
             if area.type == "VIEW_3D":
-                area.spaces.active.region_3d.view_perspective = "CAMERA"
+                view = area.spaces.active.region_3d
+                view.view_perspective = "CAMERA"
+                # How Blender defines this zoom: the frame takes (zoom / 50 + sqrt(2))^2 / 4 of the view's width.
+                view.view_camera_zoom = 50 * (2 * math.sqrt(share) - math.sqrt(2))
     rig = assembly.armatures[0]
     bpy.context.view_layer.objects.active = rig
     rig.select_set(True)
