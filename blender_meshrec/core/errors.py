@@ -49,6 +49,10 @@ class ModelError(MeshRecError):
     exit_code = ExitCode.MODEL_MISSING
 
 
+class NotSetUpError(ModelError):
+    """What the software needs is not installed on this computer."""
+
+
 class OutputError(MeshRecError):
     """The result cannot be written."""
 

@@ -1,0 +1,69 @@
+"""Which device torch computes on, and what to do when its memory is full."""
+
+import torch
+
+from ..bodies.chunks import in_chunks
+from ..core.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+_LABELS = {"cuda": "NVIDIA graphics card", "mps": "Apple graphics processor"}
+
+
+def choose_device(name="auto"):
+    """The torch.device that a setting names; "auto" is the fastest that works.
+
+    Raises:
+        InputError: there is no such device here, or it does not work.
+    """
+    if name not in DEVICES:
+        raise InputError(f"There is no device named {name}.", f"Choose one of: {', '.join(DEVICES)}.")
+    if name == "auto":
+        return next(torch.device(kind) for kind in ("cuda", "mps", "cpu") if works(kind))
+    if not works(name):
+        raise InputError(f"PyTorch finds no {_LABELS[name]} that works on this computer.", "Choose the device auto or cpu.")
+    return torch.device(name)
+
+
+def works(kind):
+    """Whether torch can compute on a kind of device: one that is listed may still have too old a driver, or no memory left."""
+    if kind == "cuda" and not torch.cuda.is_available():
+        return False
+    if kind == "mps" and not torch.backends.mps.is_available():
+        return False
+    try:
+        return float(torch.ones(2, device=kind).sum()) == 2.0
+    except RuntimeError:
+        return False
+
+
+def in_batches(compute, count, size, device, warn=lambda sentence: None):
+    """Call `compute(rows, device)` for slices that cover range(count), and join what it returns along frames.
+
+    Args:
+        compute: takes a slice of at most `size` rows and a torch.device; returns a tensor there, or a tuple of tensors,
+            whose first axis is the slice's.
+        warn: called with a sentence for the user when the graphics card was too small.
+
+    A piece that does not fit into the graphics card's memory is halved and tried again. When not even one row fits,
+    everything is computed on the CPU, and the result lies there.
+    """
+    device = torch.device(device)
+    try:
+        return in_chunks(lambda rows: compute(rows, device), count, size)
+    except RuntimeError as error:
+        if device.type == "cpu" or not is_out_of_memory(error):
+            raise
+    # Outside of the except clause: the error's traceback kept the tensors of the failed piece alive.
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    warn("The graphics card's memory was too small; the CPU did its work.")
+    return in_chunks(lambda rows: compute(rows, torch.device("cpu")), count, size)
+
+
+def is_out_of_memory(error):
+    """Whether an error says that memory is full: the graphics card's, or this computer's."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # Apple's device and the CPU's allocator have no error class of their own.
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)

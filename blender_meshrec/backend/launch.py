@@ -1,0 +1,32 @@
+"""Start the backend by this file's path: its Python needs nothing of the package on its own path.
+
+python -I launch.py             read one request from standard input, answer on standard output (see bridge/wire.py)
+python -I launch.py describe    print what this environment has, as JSON
+"""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+NAME = "blender_meshrec"
+
+
+def adopt_package():
+    """Make the package importable from where it lies, whatever its folder is called.
+
+    Its parent folder stays off the path: other add-ons live there, and their names could hide installed modules.
+    """
+    spec = importlib.util.spec_from_file_location(NAME, PACKAGE / "__init__.py", submodule_search_locations=[str(PACKAGE)])
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[NAME] = package
+    spec.loader.exec_module(package)
+
+
+if __name__ == "__main__":
+    adopt_package()
+    if sys.argv[1:] == ["describe"]:
+        importlib.import_module(f"{NAME}.backend.describe").main()
+    else:
+        importlib.import_module(f"{NAME}.backend.worker").main()
