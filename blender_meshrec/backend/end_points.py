@@ -2,17 +2,33 @@
 
 import numpy as np
 
-from ..core.skeletons import KEYPOINT_SETS
+from ..core.skeletons import H36M17, KEYPOINT_SETS
+from ..core.smoothing import smooth_positions
 from ..methods.blazepose import KEYPOINT_SET, line_of_sight, turn_onto
 from .end_rotations import EndPoints
 
 
-def end_points(observations, intrinsics):
-    """EndPoints in camera axes of one person's Observations, or None where the detector has no points in metres."""
+def end_points(observations, placed, intrinsics, timestamps, smoothing):
+    """Where the detector's points are in front of the camera.
+
+    Each lies on its line of sight, at the depth the detector gives it beside the placed hip: what the picture shows of a
+    foot's or a hand's direction is kept, and only what it cannot show is the detector's guess.
+
+    Args:
+        observations: one person of F frames. placed: the Placed joints. intrinsics: (3,3) px. timestamps: (F,) s.
+        smoothing: strength, as for the joints.
+
+    Returns:
+        EndPoints in camera axes, or None where the detector gives no points in metres.
+    """
     if observations.keypoints_3d is None or observations.keypoint_set != KEYPOINT_SET:
         return None
     # The same turn onto the line of sight that the joints of these landmarks take.
     turn = turn_onto(line_of_sight(observations.keypoints, intrinsics))
-    positions = np.einsum("fab,fkb->fka", turn, observations.keypoints_3d.astype(float))
+    depth = np.einsum("fb,fkb->fk", turn[:, 2], observations.keypoints_3d.astype(float))
+    depth += placed.joints[:, H36M17.index("hip"), 2][:, None]
+    pixels = np.concatenate([observations.keypoints[..., :2], np.ones_like(observations.keypoints[..., :1])], -1)
+    positions = (pixels @ np.linalg.inv(intrinsics).T) * depth[..., None]
     confidence = observations.keypoints[..., 2] * observations.visible[:, None]
+    positions = smooth_positions(positions, timestamps, smoothing, confidence)
     return EndPoints(KEYPOINT_SETS[KEYPOINT_SET].points, positions, confidence)

@@ -68,7 +68,7 @@ def recover(request, on_progress=lambda progress: None):
             args = (estimate, keypoints, observations.visible, intrinsics, frames.size, frames.timestamps, request.smoothing)
             placed.append(place(*args))
         with stages("fit body"):
-            points = end_points(observations, intrinsics)
+            points = end_points(observations, placed[-1], intrinsics, frames.timestamps, request.smoothing)
             fits.append(fit_body(template, placed[-1].joints, placed[-1].confidence, points, frames.timestamps, device))
 
     with stages("stand up"):
