@@ -91,8 +91,8 @@ def _latched(score, timestamps):
     for state, least in ((False, LEAST_BREAK), (True, LEAST_CONTACT)):
         for first, last in contact_runs(touching == state):
             lasted = timestamps[last - 1] - timestamps[first] + half[first] + half[last - 1]
-            inside = state or (first > 0 and last < len(touching))
-            if inside and lasted < least and len(touching) > 1:
+            # What the clip cuts off may have lasted longer.
+            if first > 0 and last < len(touching) and lasted < least:
                 touching[first:last] = not state
     return touching
 

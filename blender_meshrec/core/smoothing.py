@@ -25,7 +25,7 @@ QUIET = 0.4
 # Energy is averaged over this much time either side, s.
 WINDOW = 0.15
 # Weight of a sample of no confidence: it follows its neighbours, and the equations stay regular.
-LEAST_WEIGHT = 1e-3
+LEAST_WEIGHT = 1e-6
 # Timestamps closer than this are taken to be this far apart, s.
 LEAST_STEP = 1e-4
 
