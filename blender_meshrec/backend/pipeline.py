@@ -95,6 +95,8 @@ def chosen_people(person, found):
     """The numbers, from 1, that "largest", "all" or a number stands for among `found` people."""
     if person == "all":
         return list(range(1, found + 1))
+    if person != "largest" and not str(person).isdecimal():
+        raise InputError(f"{person} is no person.", "Choose largest, all, or a number from 1.")
     number = 1 if person == "largest" else int(person)
     if not 1 <= number <= found:
         who = "only one person was" if found == 1 else f"{found} people were"
