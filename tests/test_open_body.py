@@ -103,7 +103,7 @@ def test_file_is_the_one_the_list_describes():
     entries = tomllib.loads((FOLDER / "weights.toml").read_text("utf-8"))["weights"]
     entry = next(entry for entry in entries if entry["file"] == FILE.name)
     assert entry["sha256"] == hashlib.sha256(FILE.read_bytes()).hexdigest()
-    assert entry["licence"] == "CC0-1.0"
+    assert entry["licence"] == "CC0-1.0 AND Apache-2.0"
     assert FILE.stat().st_size < 3e6
 
 
@@ -256,8 +256,8 @@ def test_skin_strains_less_than_merged_weights_would(body, joint, pose, most):
 
 
 def test_squat_keeps_its_flesh(body):
-    """Volume against rest in a deep squat; 0.932, unmended 0.889."""
-    assert volume(body, posed(body, **SQUAT)) / volume(body, body["v_template"]) > 0.92
+    """Volume against rest in a deep squat; 0.928, unmended 0.889."""
+    assert volume(body, posed(body, **SQUAT)) / volume(body, body["v_template"]) > 0.915
 
 
 def test_corrections_stay_small_and_vanish_at_rest(body):

@@ -47,6 +47,7 @@ MENDED = {
     "ankle": (0.4, [(0.02, [[(-25, 0, 0)], [(45, 0, 0)], [(20, 0, 0)], [(0, 0, 20)], [(0, 0, -20)], [(0, 20, 0)], [(0, -20, 0)]])]),
 }  # fmt: skip
 SMOOTHING = 2e-5  # m^2 of squared error that a unit of squared weight gradient costs, an edge
+MIDDLE = 0.08  # m from the middle line, where the corrections of left and right begin to overlap
 RIDGE = 3e-2  # of the corrections, against the blocks of their normal equations
 
 
@@ -158,6 +159,8 @@ def _fit_corrections(posedirs, joint, share, v_template, centre, held, rotations
         normal += design.transpose(0, 2, 1) @ design
         aim += np.einsum("vid,vi->vd", design, target[free] - skinned)
     solved = np.linalg.solve(normal + RIDGE * np.eye(27), aim[..., None])[..., 0].reshape(-1, 3, 9)
+    # Near the middle line both hips correct the same skin; people sit and squat with both, so each does half there.
+    solved *= (0.5 + 0.5 * np.minimum(np.abs(v_template[free, 0]) / MIDDLE, 1))[:, None, None]
     columns = slice(9 * (joint - 1), 9 * joint)
     posedirs[free, :, columns] += solved
     # Mirrored at x = 0, a rotation matrix changes sign where exactly one of row and column is x.

@@ -120,9 +120,7 @@ def _rest_vertices(model, phenotypes, which=slice(None)):
 
 
 def _rest_state(model, phenotypes):
-    heads = model.template_bone_heads.numpy() + np.tensordot(
-        _coefficients(model, phenotypes), model.bone_heads_blendshapes.numpy(), 1
-    )
+    heads = model.template_bone_heads.numpy() + np.tensordot(_coefficients(model, phenotypes), model.bone_heads_blendshapes.numpy(), 1)
     return _rest_vertices(model, phenotypes), heads
 
 
