@@ -122,7 +122,11 @@ def _area(box):
 
 def torso(keypoints, keypoint_set):
     """The middle of shoulders and hips, (2,) px: it moves as the person does, whatever the limbs do."""
-    return joint(keypoints, keypoint_set, "spine")[:2]
+    corners = keypoints[_limbs(keypoint_set)[0][[0, 1, 6, 7]]]
+    known = corners[corners[:, 2] > 0]
+    if not len(known):
+        known = keypoints[keypoints[:, 2] > 0]
+    return known[:, :2].mean(0) if len(known) else keypoints[:, :2].mean(0)
 
 
 def same_person(a, b, keypoint_set):

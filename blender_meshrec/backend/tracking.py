@@ -27,6 +27,8 @@ LEAST_MATCH = 0.2
 # Clothes are the same above this, and above the second where the place speaks against it; and they must be so by a margin
 # over anybody else's, to recognise somebody by them alone.
 RECOGNISED, RECOGNISED_AFAR, MARGIN = 0.88, 0.93, 0.03
+# Clothes that may be the same, seen from another side or blurred.
+NOT_DIFFERENT = 0.7
 # Somebody who crouches stands up again: the expected box remembers their size for this long, s.
 SIZE_MEMORY = 1.5
 # People seen for less time than this, and for less than half of the range, are taken for false finds.
@@ -86,6 +88,11 @@ class Track:
         gap = max(0.0, time - self.time)
         return self.velocity * HEADING_HOLDS * (1 - np.exp(-gap / HEADING_HOLDS))
 
+    def strayed(self, time, middle):
+        """How far, in sizes, a place (2,) px is from where the person was heading, or from where they last were if that is nearer."""
+        off = middle - self.middle
+        return min(np.linalg.norm(off), np.linalg.norm(off - self.shift(time))) / self.size
+
     def expected_box(self, time):
         """Where to look for the person, (4,) px: wider the longer they are unseen."""
         gap = max(0.0, time - self.time)
@@ -129,11 +136,12 @@ class Tracker:
         free = [sight for sight in sights if sight.pose.identity is None]
         present = [track for track in self._tracks if time - track.time <= coasting]
         away = [track for track in self._tracks if time - track.time > coasting]
-        for tracks, worth in ((present, self._match), (away, self._recognise)):
+        for tracks, worth in ((present, self._match), (away, self._recognise), (present, self._must_be)):
+            tracks = [track for track in tracks if track.time < time]
             values = np.zeros((len(tracks), len(free)))
             for t, track in enumerate(tracks):
                 values[t] = [worth(track, time, sight) for sight in free]
-            pairs = [(tracks[t], free[i]) for t, i in assign(unmistakable(values) if tracks is away else values, LEAST_MATCH)]
+            pairs = [(tracks[t], free[i]) for t, i in assign(unmistakable(values) if worth == self._recognise else values, LEAST_MATCH)]
             for track, sight in pairs:
                 alone = all(overlap(sight.box, other.box) < 0.15 for other in sights if other is not sight)
                 track.add(row, time, sight, alone)
@@ -177,11 +185,18 @@ class Tracker:
         spread = SPREAD + DRIFT * min(gap, 1.0)
         near = similarity(track.expected_keypoints(time), sight.pose.keypoints, track.size, self._set, spread)
         # A somersault or a fall changes every joint in a moment; the person is still about where they were.
-        distance = np.linalg.norm(sight.middle - track.middle - track.shift(time))
-        near = max(near, 0.6 * np.exp(-0.5 * (distance / (track.size * (0.2 + REACH * min(gap, 1.0)))) ** 2))
+        near = max(near, 0.6 * np.exp(-0.5 * (track.strayed(time, sight.middle) / (0.2 + REACH * min(gap, 1.0))) ** 2))
         clothes = same_clothes(track.look, sight.pose.look)
         # Below 0.5 clothes differ as day and night, above 0.9 they are the same in another light.
         return near * (0.8 if clothes is None else 0.3 + 0.7 * np.clip((clothes - 0.5) / 0.4, 0, 1))
+
+    def _must_be(self, track, time, sight):
+        """How well a pose that nobody else explains fits somebody who should be about here but was not seen this frame."""
+        within_reach = track.strayed(time, sight.middle) < 0.7 + REACH * min(time - track.time, 1.0)
+        ratio = body_size(sight.box) / track.size
+        clothes = same_clothes(track.look, sight.pose.look)
+        alike = 0.33 < ratio < 3 and (clothes is None or clothes > NOT_DIFFERENT)
+        return (clothes or NOT_DIFFERENT) if within_reach and alike else 0.0
 
     def _recognise(self, track, time, sight):
         """How surely a pose is somebody who has been away: by their clothes, the more so the farther off they turn up."""
@@ -189,8 +204,7 @@ class Tracker:
         clothes = same_clothes(track.look, sight.pose.look)
         if clothes is None or not 0.3 < ratio < 3 or not self._lasting(track):
             return 0.0
-        distance = np.linalg.norm(sight.middle - track.middle)
-        nearby = distance < track.size * (1 + REACH * (time - track.time))
+        nearby = track.strayed(time, sight.middle) < 1 + REACH * (time - track.time)
         return clothes if clothes > (RECOGNISED if nearby else RECOGNISED_AFAR) else 0.0
 
     def _lasting(self, track):

@@ -10,7 +10,6 @@ The tiles, the turns and the checks are ours.
 """
 
 import importlib.metadata
-from itertools import combinations
 
 import numpy as np
 
@@ -26,6 +25,8 @@ MODEL = "pose_landmarker.task"
 # A crop's side over the person's: room for a step or a raised arm, yet the person large enough to be seen apart from
 # others. A closer and a wider look follow where nobody is seen.
 MARGINS = (1.35, 1.1, 2.0)
+# For somebody who was missed, two crops a frame, by turns: how wide, and how many quarter turns from how they last stood.
+MISSED = (((1.1, 1.35), 0), ((2.0, 2.8), 0), ((1.1, 1.35), 2), ((2.0, 2.8), 0), ((1.35, 2.0), 1), ((1.35, 2.0), 3))
 # Overlap of the boxes from which a person stands where one was expected.
 THERE = 0.3
 # Likeness of two looks at one person; a false find hardly ever looks the same twice.
@@ -94,19 +95,16 @@ class MediaPipeDetector(Detector):
     def _look_for(self, image, person):
         """The people round an expected one: looks until somebody stands there, not just nearby.
 
-        Who was missed counts as back only when two looks agree: somersaults and glare make up people.
+        Of who was missed only what two looks agree on counts: somersaults and glare make up people.
         """
-        seen, there = [], []
+        seen = []
         for square in looks_for(person):
-            for pose in self._landmarkers.look(image, square):
-                seen.append(pose)
-                if overlap(person.box, self._box(pose)) > THERE:
-                    there.append(pose)
-            if there and person.missed == 0:
+            seen += self._landmarkers.look(image, square)
+            if person.missed == 0 and any(overlap(person.box, self._box(pose)) > THERE for pose in seen):
                 return seen
-            if any(agreement(a, b, self.keypoint_set) > CONFIRMED for a, b in combinations(there, 2)):
-                return seen
-        return [] if person.missed else seen
+        if person.missed == 0:
+            return seen
+        return [a for a in seen if any(a is not b and agreement(a, b, self.keypoint_set) > CONFIRMED for b in seen)]
 
     def _confirm(self, image, glimpses, found):
         """Of people glimpsed, those who are not yet found and look the same from a crop of their own."""
@@ -132,10 +130,10 @@ class MediaPipeDetector(Detector):
 def looks_for(person):
     """The Squares in which to look for somebody, in order.
 
-    Who was there a moment ago is worth several looks. Who has been missed gets a pair of them each frame, the usual way
-    up and another one by turns.
+    Who was there a moment ago is worth several looks. Who has been missed gets a pair of them each frame: by turns close
+    by, farther round, and on their head or side.
     """
     if person.missed == 0:
         return [square_round(person.box, margin, person.quarter_turns) for margin in MARGINS]
-    turns = person.quarter_turns + (0, 2, 0, 1, 0, 3)[person.missed % 6]
-    return [square_round(person.box, margin, turns) for margin in MARGINS[:2]]
+    margins, turns = MISSED[person.missed % len(MISSED)]
+    return [square_round(person.box, margin, person.quarter_turns + turns) for margin in margins]
