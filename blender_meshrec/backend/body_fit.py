@@ -80,7 +80,9 @@ def fit_body(template, joints, confidence, points=None, timestamps=None, device=
     # About the hip, so that single precision is enough; it is what every device has.
     about_hip = torch.as_tensor(seen - seen[:, :1], dtype=torch.float32, device=device)
     rotmats, _ = dik.match_rotations(about_hip, torch.as_tensor(at_rest).to(about_hip), torch.as_tensor(weights).to(about_hip))
-    rotmats = _with_ends(rotmats, torch.as_tensor(rest).to(about_hip), torch.as_tensor(at_rest).to(about_hip), landmarks, points, times)
+    ankles = torch.as_tensor(joints[:, [H36M17.index("left_ankle"), H36M17.index("right_ankle")]]).to(about_hip)
+    skeleton = torch.as_tensor(rest).to(about_hip), torch.as_tensor(at_rest).to(about_hip)
+    rotmats = _with_ends(rotmats, *skeleton, ankles, landmarks, points, times)
     rotmats = _with_hanging_arms(rotmats, confidence)
 
     posed = forward_kinematics(rotmats, torch.as_tensor(rest).to(rotmats)[None], Tree(SMPL_PARENTS, rotmats.device))[0]
@@ -143,13 +145,17 @@ def _with_clips_head(at_rest, joints, confidence):
     return rest
 
 
-def _with_ends(rotmats, rest, at_rest, landmarks, points, times):
+def _with_ends(rotmats, rest, at_rest, ankles, landmarks, points, times):
     """Local rotations (F,24,3,3) with the twist of straight limbs carried over, and head, hands and feet turned as seen."""
     at = {name: i for i, name in enumerate(SMPL_JOINTS)}
-    feet = None if points is None else foot_directions(points, landmarks, rotmats)
-    axes = trust = None
-    if feet is not None:
+    feet = axes = trust = None
+    if points is not None:
         world = dik.global_rotations(rotmats)
+        soles = [landmarks[f"{side}_big_toe"] - landmarks[f"{side}_heel"] for side in ("left", "right")]
+        soles = torch.nn.functional.normalize(torch.as_tensor(np.array(soles)).to(rotmats), dim=-1)
+        shins = torch.stack([world["left_knee"], world["right_knee"]], 1)
+        feet = foot_directions(points, landmarks, ankles, (shins @ soles[..., None])[..., 0])
+    if feet is not None:
         rest_thighs = torch.nn.functional.normalize(
             rest[[at["left_knee"], at["right_knee"]]] - rest[[at["left_hip"], at["right_hip"]]], dim=-1
         )

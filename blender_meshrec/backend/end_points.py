@@ -19,16 +19,18 @@ def end_points(observations, placed, intrinsics, timestamps, smoothing):
         smoothing: strength, as for the joints.
 
     Returns:
-        EndPoints in camera axes, or None where the detector gives no points in metres.
+        EndPoints in camera axes; without positions where the detector gives no points in metres.
     """
+    names = KEYPOINT_SETS[observations.keypoint_set].points
+    confidence = observations.keypoints[..., 2] * observations.visible[:, None]
+    pixels = np.concatenate([observations.keypoints[..., :2], np.ones_like(observations.keypoints[..., :1])], -1)
+    rays = pixels @ np.linalg.inv(intrinsics).T
+    smooth_rays = smooth_positions(rays[..., :2], timestamps, smoothing, confidence)
     if observations.keypoints_3d is None or observations.keypoint_set != KEYPOINT_SET:
-        return None
+        return EndPoints(names, None, confidence, smooth_rays)
     # The same turn onto the line of sight that the joints of these landmarks take.
     turn = turn_onto(line_of_sight(observations.keypoints, intrinsics))
     depth = np.einsum("fb,fkb->fk", turn[:, 2], observations.keypoints_3d.astype(float))
     depth += placed.joints[:, H36M17.index("hip"), 2][:, None]
-    pixels = np.concatenate([observations.keypoints[..., :2], np.ones_like(observations.keypoints[..., :1])], -1)
-    positions = (pixels @ np.linalg.inv(intrinsics).T) * depth[..., None]
-    confidence = observations.keypoints[..., 2] * observations.visible[:, None]
-    positions = smooth_positions(positions, timestamps, smoothing, confidence)
-    return EndPoints(KEYPOINT_SETS[KEYPOINT_SET].points, positions, confidence)
+    positions = smooth_positions(rays * depth[..., None], timestamps, smoothing, confidence)
+    return EndPoints(names, positions, confidence, smooth_rays)

@@ -25,37 +25,72 @@ FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
 
 class EndPoints(NamedTuple):
-    """Named points: names (K), positions (F,K,3) m in the axes of the joints, about any origin, and confidence (F,K)."""
+    """Named points beside the joints, as a detector sees them.
+
+    names: (K). positions: (F,K,3) m in the axes of the joints, about any origin, or None. confidence: (F,K) 0..1.
+    rays: (F,K,2), where the points are in the picture as x/z and y/z, or None.
+    """
 
     names: tuple
-    positions: np.ndarray
+    positions: np.ndarray | None
     confidence: np.ndarray
+    rays: np.ndarray | None = None
 
     def has(self, *names):
         return all(name in self.names for name in names)
 
-    def at(self, names, like):
-        """Positions (F,N,3) and confidence (F,N) of `names`, as tensors like `like`."""
+    def at(self, names, what, like):
+        """`what`, one of the fields, of the points `names`: (F,N,...), as a tensor like `like`."""
         rows = [self.names.index(name) for name in names]
-        return (torch.as_tensor(np.array(values[:, rows])).to(like) for values in (self.positions, self.confidence))
+        return torch.as_tensor(np.array(getattr(self, what)[:, rows])).to(like)
 
 
-def foot_directions(points, landmarks, like):
+def foot_directions(points, landmarks, ankles, resting):
     """Where feet point.
 
     Args:
-        points: EndPoints. landmarks: name -> (3,) m at rest. like: a tensor of the dtype and device to use.
+        points: EndPoints. landmarks: name -> (3,) m at rest. ankles: (F,2,3) m, where left and right ankle are.
+        resting: unit vectors (F,2,3), where the feet would point if they were at rest against their shins.
 
     Returns:
-        heel-to-toe vectors (F,2,3) m of left and right, which are sure (F,2), and the same vectors at rest (2,3); None if
-        the points have no feet.
+        unit vectors (F,2,3) from heels to toes, which are sure (F,2), and the same vectors (2,3) m at rest; None if the
+        points have no feet.
+
+    How a foot lies in the picture is seen well. How it slants in depth comes from the points in metres, or else from the
+    resting foot, as far as the foot's length allows: BlazePose's feet in metres are half as long as people's and tipped
+    down by 20 degrees.
     """
     names = ("left_heel", "right_heel", "left_big_toe", "right_big_toe")
-    if not points.has(*names):
+    if not points.has(*names) or (points.positions is None and points.rays is None):
         return None
-    positions, confidence = points.at(names, like)
-    rest = torch.stack([torch.as_tensor(landmarks[name]).to(like) for name in names])
-    return positions[:, 2:] - positions[:, :2], torch.minimum(confidence[:, 2:], confidence[:, :2]) > SURE, rest[2:] - rest[:2]
+    rest = torch.stack([torch.as_tensor(landmarks[name]).to(resting) for name in names])
+    rest = rest[2:] - rest[:2]
+    sure = points.at(names, "confidence", resting).unflatten(1, (2, 2)).amin(1) > SURE
+    slant = resting
+    if points.positions is not None:
+        heels, toes = points.at(names, "positions", resting).unflatten(1, (2, 2)).unbind(1)
+        slant = unit_or(toes - heels, resting)
+    if points.rays is not None:
+        heels, toes = points.at(names, "rays", resting).unflatten(1, (2, 2)).unbind(1)
+        slant = _laid_in_picture(slant, heels, toes, ankles[..., 2:], rest.norm(dim=-1, keepdim=True))
+    return slant, sure, rest
+
+
+def _laid_in_picture(slant, start_rays, end_rays, depth, length):
+    """Unit vectors (F,N,3) that go from one ray to another and slant in depth about as `slant` (F,N,3) does.
+
+    start_rays, end_rays: (F,N,2). depth: (F,N,1) m of the start. length: (N,1) m between the points.
+    """
+    across = ((end_rays - start_rays) * depth).norm(dim=-1, keepdim=True)
+    # What the length leaves for depth says it well while the vector is foreshortened, and only bounds it when it is not.
+    by_length = (length.square() - across.square()).clamp(min=0).sqrt()
+    bound = ((1.05 * length).square() - across.square()).clamp(min=0).sqrt()
+    told = length * slant[..., 2:]
+    share = (by_length / length).square()
+    away = told / (told.square() + (0.1 * length).square()).sqrt()
+    deep = share * away * by_length + (1 - share) * torch.minimum(torch.maximum(told, -bound), bound)
+    vectors = torch.cat([end_rays * (depth + deep) - start_rays * depth, deep], -1)
+    return torch.where(depth > 0, unit_or(vectors, slant), slant)
 
 
 def knee_axes(feet, thighs, rest_thighs):
@@ -68,7 +103,6 @@ def knee_axes(feet, thighs, rest_thighs):
         axes (F,2,3) and trust (F,2), 0 or 1.
     """
     directions, sure, rest = feet
-    directions = unit_or(directions, torch.zeros_like(directions))
     clear = torch.linalg.cross(thighs, directions).norm(dim=-1) > ACROSS
     always = torch.ones(2, dtype=torch.bool, device=rest.device)
     turned = plane_frame(thighs, directions, clear) @ plane_frame(rest_thighs, rest, always).mT
@@ -97,11 +131,10 @@ def wrist_rotvecs(points, forearms, rest_forearms, times):
         likes it), and rotations (F,2,3) rad of the wrists; None if the points have no hands.
     """
     names = [f"{side}_{point}" for point in ("wrist", "index", "pinky") for side in ("left", "right")]
-    if not points.has(*names):
+    if not points.has(*names) or points.positions is None:
         return None
-    positions, confidence = points.at(names, forearms)
-    wrist, index, pinky = positions.unflatten(1, (3, 2)).unbind(1)
-    sure = confidence.unflatten(1, (3, 2)).amin(1) > SURE
+    wrist, index, pinky = points.at(names, "positions", forearms).unflatten(1, (3, 2)).unbind(1)
+    sure = points.at(names, "confidence", forearms).unflatten(1, (3, 2)).amin(1) > SURE
     # At rest hands point outwards, palms down, index before little finger.
     thumbwards = forearms.new_tensor([0.0, 0.0, 1.0]).expand(2, 3)
     turned, clear = _turned((index + pinky) / 2 - wrist, index - pinky, rest_forearms, thumbwards)
@@ -127,13 +160,13 @@ def head_rotvecs(points, landmarks, chest, neck, times):
         chest, neck: global rotations (F,3,3).
     """
     fallback = _rotvec(chest.mT @ neck)
-    if not points.has(*FACE):
+    if not points.has(*FACE) or points.positions is None:
         return _limited(fallback, HEAD)
-    positions, confidence = points.at(FACE, chest)
+    positions = points.at(FACE, "positions", chest)
     rest = torch.stack([torch.as_tensor(landmarks[name]).to(chest) for name in FACE])
     spread = positions - positions.mean(1, keepdim=True)
     rotvec = _rotvec(chest.mT @ align(spread, rest - rest.mean(0), None, neck))
-    sure = confidence.mean(1, keepdim=True) > SURE
+    sure = points.at(FACE, "confidence", chest).mean(1, keepdim=True) > SURE
     rotvec = _between(rotvec[:, None], sure, times)[:, 0] if sure.any() else fallback
     return _limited(rotvec, HEAD)
 
