@@ -74,7 +74,8 @@ def recovered(template, frames=60, fps=24.0, seed=0, timestamps=None, **changes)
     """A Recovery of a person who moves every joint and walks about in front of a level camera."""
     rng = np.random.default_rng(seed)
     times = np.arange(frames) / fps if timestamps is None else np.asarray(timestamps)
-    waves = rng.uniform(0.3, 1.5, (1, 72)) * times[:, None] * 2 * np.pi + rng.uniform(0, 6, (1, 72))
+    values = 3 * len(template.joint_names)
+    waves = rng.uniform(0.3, 1.5, (1, values)) * times[:, None] * 2 * np.pi + rng.uniform(0, 6, (1, values))
     poses = 0.35 * np.sin(waves)
     # Turns round once in two seconds, through quaternions of both signs, swaying a little.
     turning = rotmat_from_rotvec(np.outer(np.pi * times, [0, 0, 1]))
@@ -101,7 +102,7 @@ def recovered(template, frames=60, fps=24.0, seed=0, timestamps=None, **changes)
     )
     record = Recovery(**{**values, **changes})
     motion = motion_of(record, template)
-    return Recovery(**{**record.arrays(), "joints": forward_kinematics(motion)[0]})
+    return Recovery(**{**record.arrays(), "joints": forward_kinematics(motion)[0][:, template.smpl_joints]})
 
 
 def motion_of(recovery, template):

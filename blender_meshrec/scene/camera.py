@@ -72,7 +72,7 @@ def add_footage(eye, recovery, fps, scene):
         A sentence to show where the footage cannot be shown as it should, or None.
     """
     footage = recovery.footage
-    first = _first_picture(Path(footage)) if footage else None
+    first = _first_picture(Path(footage).absolute()) if footage else None
     if first is None:
         return _no_footage(footage)
     background = eye.data.background_images.new()

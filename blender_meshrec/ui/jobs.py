@@ -38,8 +38,10 @@ class Job:
         """One line for the progress bar."""
         if self.progress is None:
             return "Starting"
-        total = f" of {self.progress.total}" if self.progress.total else ""
-        return f"{self.progress.stage}: {self.progress.done}{total} {self.progress.unit}"
+        stage, done, total, unit = self.progress.stage, self.progress.done, self.progress.total, self.progress.unit
+        if not (done or total):
+            return stage
+        return f"{stage}: {done} of {total} {unit}" if total else f"{stage}: {done} {unit}"
 
     def advance(self):
         """Take in what the backend has said since; True where that changed anything."""

@@ -123,8 +123,9 @@ class Reconstruct(bpy.types.Operator):
         name = Path(job.request.source).stem
         numbered = tuple(zip(job.result.people, job.result.recoveries))
         assembly = make_people(context, name, numbered, job.request.body, context.scene.meshrec.match_scene)
-        job.notes = (*job.result.report.get("warnings", ()), *assembly.notes)
-        self.report({"INFO"}, f"{len(numbered)} {'person' if len(numbered) == 1 else 'people'}, {len(numbered[0][1])} frames")
+        summary = f"{len(numbered)} {'person' if len(numbered) == 1 else 'people'}, {len(numbered[0][1])} frames."
+        job.notes = (summary, *job.result.report.get("warnings", ()), *assembly.notes)
+        self.report({"INFO"}, summary)
 
     def _let_go(self, context):
         if self._timer is not None:

@@ -7,12 +7,14 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
 from blender_meshrec.core.cameras import project, rigid, transform_points
+from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.core.rotations import angle_between
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from tests.blender_poses import pose_in_blender, vertices_in_blender
 from tests.people import motion_of, recovered, skinned, tube_man
+from tests.synthetic_body import synthetic_template
 
 MILLIMETRE = 1e-3
 FIVE = (0, 7, 23, 41, 59)
@@ -34,6 +36,27 @@ def test_the_mesh_that_blender_evaluates_is_the_skinned_body(template, recovery)
     for row in FIVE:
         bpy.context.scene.frame_set(1 + row)
         assert np.abs(vertices_in_blender(made.meshes[0]) - skinned(recovery, template, row)).max() < 0.2 * MILLIMETRE
+
+
+@pytest.mark.parametrize("joints", [24, 52, 55])
+def test_bodies_with_fingers_and_faces_are_made_alike(joints):
+    template = synthetic_template(joints=joints)
+    recovery = recovered(template)
+    made = assemble([Person("anna", recovery, template)], "clip")
+    positions, rotations = forward_kinematics(motion_of(recovery, template))
+    for row in FIVE:
+        bpy.context.scene.frame_set(1 + row)
+        heads, turned = pose_in_blender(made.armatures[0], template.joint_names)
+        assert np.abs(heads - positions[row]).max() < 0.05 * MILLIMETRE
+        assert np.abs(heads[template.smpl_joints] - recovery.joints[row]).max() < 0.2 * MILLIMETRE
+        assert np.degrees(angle_between(turned, rotations[row])).max() < 0.01
+        assert np.abs(vertices_in_blender(made.meshes[0]) - skinned(recovery, template, row)).max() < 0.2 * MILLIMETRE
+
+
+def test_a_motion_of_another_body_is_refused_and_leaves_nothing(tubes):
+    with pytest.raises(InputError, match="24 joints"):
+        assemble([Person("anna", recovered(tubes), synthetic_template(joints=52))], "clip")
+    assert not bpy.data.objects and not bpy.data.collections
 
 
 def test_the_rest_is_the_clips_betas_and_beta_keys_add_to_them(template, recovery):

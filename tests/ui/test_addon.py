@@ -45,7 +45,7 @@ def test_a_result_becomes_a_scene(addon, backend, result, tubes):
     scene.frame_set(18)
     heads, _ = pose_in_blender(bpy.data.objects["clip one person2"], tubes.joint_names)
     assert np.abs(heads - joints[17]).max() < 1e-4
-    assert "The clip is cut off." in jobs.current.notes
+    assert jobs.current.notes[:2] == ("2 people, 30 frames.", "The clip is cut off.")
     assert any("no footage" in note for note in jobs.current.notes)
 
 
@@ -189,8 +189,15 @@ def drawn(panel):
 def test_the_panel_shows_what_goes_on(addon, backend, result):
     addon.source = "/clip.mp4"
     assert ("operator", "meshrec.reconstruct") in drawn(panels.MainPanel)
-    backend([Progress("Looking", 3, 30)], [Failure(3, "Nobody was found in this long and winding clip.", "Choose other footage.")])
+    backend(
+        [Progress("Load models", 0, 0)],
+        [Progress("Looking", 3, 30)],
+        [Failure(3, "Nobody was found in this long and winding clip.", "Choose other footage.")],
+    )
     job = jobs.start(request_from(addon))
+    assert job.text == "Starting"
+    job.advance()
+    assert job.text == "Load models"
     job.advance()
     seen = drawn(panels.MainPanel)
     assert ("progress", "Looking: 3 of 30 frames", 0.1) in seen
