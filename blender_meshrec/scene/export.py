@@ -172,6 +172,8 @@ def _write_glb(path, assembly, preset):
 
 
 def _write_usd(path, assembly, preset):
+    if "usd_export" not in dir(bpy.ops.wm):  # as in Debian's
+        raise InputError("This Blender was built without USD.", "Choose another format, or a Blender from blender.org.")
     with _only_selected(_bodies(assembly)):
         bpy.ops.wm.usd_export(
             filepath=str(path),
