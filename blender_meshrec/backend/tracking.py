@@ -27,6 +27,8 @@ LEAST_MATCH = 0.2
 # Clothes are the same above this, and above the second where the place speaks against it; and they must be so by a margin
 # over anybody else's, to recognise somebody by them alone.
 RECOGNISED, RECOGNISED_AFAR, MARGIN = 0.88, 0.93, 0.03
+# After this long, s, somebody may be as far off as they get; and below this size, px, clothes are too small to tell by.
+LONG_GONE, LEGIBLE = 1.5, 80.0
 # Clothes that may be the same, seen from another side or blurred.
 NOT_DIFFERENT = 0.7
 # Somebody who crouches stands up again: the expected box remembers their size for this long, s.
@@ -204,7 +206,9 @@ class Tracker:
         clothes = same_clothes(track.look, sight.pose.look)
         if clothes is None or not 0.3 < ratio < 3 or not self._lasting(track):
             return 0.0
-        nearby = track.strayed(time, sight.middle) < 1 + REACH * (time - track.time)
+        nearby = track.strayed(time, sight.middle) < 1 + REACH * min(time - track.time, LONG_GONE)
+        if not nearby and min(track.size, body_size(sight.box)) < LEGIBLE:
+            return 0.0
         return clothes if clothes > (RECOGNISED if nearby else RECOGNISED_AFAR) else 0.0
 
     def _lasting(self, track):
