@@ -20,7 +20,7 @@ from ..core.output_file import whole_file
 from .poses import Pose
 
 # Part of every entry's name: raised whenever detectors or the tracker see the same footage differently.
-VERSION = 7
+VERSION = 8
 FRAMES_A_FILE = 100
 LIMIT_BYTES = 512 * 2**20
 # Up to here a file's every byte is hashed (0.1-0.5 s); of a larger one, samples spread over it, with its size.
