@@ -27,7 +27,7 @@ def model_file(name):
     for folder in model_folders():
         path = folder / name
         if path.is_file():
-            expected = _listed(folder / LIST).get(name)
+            expected = _listed(folder / LIST).get(name, {}).get("sha256")
             if expected and _sha256(path, path.stat().st_mtime_ns, path.stat().st_size) != expected:
                 raise ModelError(f"The model file {path} is damaged.", _REMEDY)
             return path
@@ -37,11 +37,25 @@ def model_file(name):
 _REMEDY = "Run `python3 build.py setup` in a checkout, or install the add-on again from its zip."
 
 
+def listed_models():
+    """Every model file that the folders' lists name, as (entry, path, error): error is a ModelError, or None where all is well."""
+    entries = {}
+    for folder in model_folders():
+        entries = {**_listed(folder / LIST), **entries}
+    found = []
+    for name, entry in entries.items():
+        try:
+            found.append((entry, model_file(name), None))
+        except ModelError as error:
+            found.append((entry, None, error))
+    return found
+
+
 def _listed(path):
-    """File name -> sha256, of what the list names."""
+    """File name -> entry, of what the list names."""
     if not path.is_file():
         return {}
-    return {entry["file"]: entry.get("sha256") for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("weights", ())}
+    return {entry["file"]: entry for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("weights", ())}
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""A backend whose `recover` does what the request's method says: started by path, in place of the real launch.py."""
+"""A backend whose `recover` does what the request's method, or FAKE_BACKEND, says: started by path instead of launch.py."""
 
 import importlib.util
 import os
@@ -7,18 +7,17 @@ import sys
 import time
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path.append(str(TESTS))
-spec = importlib.util.spec_from_file_location("launch", TESTS.parent / "blender_meshrec" / "backend" / "launch.py")
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT))
+spec = importlib.util.spec_from_file_location("launch", ROOT / "blender_meshrec" / "backend" / "launch.py")
 launch = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(launch)
 launch.adopt_package()
 
-from people import recovered, tube_man  # noqa: E402
-
 from blender_meshrec.backend import worker  # noqa: E402
 from blender_meshrec.bridge.messages import Progress, Result  # noqa: E402
 from blender_meshrec.core import errors  # noqa: E402
+from tests.people import recovered, tube_man  # noqa: E402
 
 
 def result(request, frames=20):
@@ -30,20 +29,26 @@ def result(request, frames=20):
 
 
 def recover(request, on_progress):
-    words = request.method.split()
+    words = os.environ.get("FAKE_BACKEND", request.method).split()
     act = words[0]
+    if "FAKE_BACKEND_PID" in os.environ:
+        Path(os.environ["FAKE_BACKEND_PID"]).write_text(str(os.getpid()))
     on_progress(Progress("Finding people", 1, 100))
     if act == "work":
         for frame in range(2, 101):
             on_progress(Progress("Finding people", frame, 100))
             time.sleep(float(words[1]) / 100)
         on_progress(Progress("Fitting", 1, 1, "people"))
+    elif act == "long":
+        return result(request, int(words[1]))
     elif act == "sleep":
         time.sleep(600)
     elif act == "child":
         child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", "import time; time.sleep(600)"])
         on_progress(Progress(f"child {child}", 1, 1))
         time.sleep(600)
+    elif act == "nobody" and "nobody" in request.source:
+        raise errors.NobodyFoundError("Nobody is here.", "Choose other footage.")
     elif act == "signal":
         os.kill(os.getpid(), getattr(signal, words[1]))
     elif act == "exit":

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from people import recovered, tube_man
 
 from blender_meshrec.bridge import wire
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest, Result
+from tests.people import recovered, tube_man
 
 RESULT = Result((recovered(tube_man(), frames=5),), (2,), {"people": [{"jitter": 1.5}], "warnings": ["Näh"], "none": None})
 REQUEST = ReconstructRequest("/a path/舞.mp4", person="2", frames=(3, None), fps=23.976, refine=("one", "two"), cache=None)

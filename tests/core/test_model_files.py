@@ -50,3 +50,13 @@ def test_a_missing_file_comes_with_its_remedy(folder):
     with pytest.raises(ModelError, match="nothing_like_this") as caught:
         model_files.model_file("nothing_like_this.bin")
     assert "build.py setup" in caught.value.remedy
+
+
+def test_the_lists_are_read_whole(folder, tmp_path):
+    list_file(folder, "a.bin", b"right")
+    for content, expected in ((None, "missing"), (b"wrong", "damaged"), (b"right", None)):
+        if content:
+            (folder / "a.bin").write_bytes(content)
+        entry, path, error = next(model for model in model_files.listed_models() if model[0]["file"] == "a.bin")
+        assert entry["sha256"] and (path == folder / "a.bin") == (expected is None)
+        assert expected is None and error is None or expected in error.problem

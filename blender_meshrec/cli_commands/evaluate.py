@@ -1,0 +1,75 @@
+"""`meshrec evaluate`: how far a motion is from the true one, in the field's measures."""
+
+import numpy as np
+
+from ..core import measures
+from ..core.cameras import transform_points
+from ..core.errors import ExitCode, InputError
+from ..core.motion_file import read_motion
+from ..core.skeletons import SMPL_PARENTS
+from .reconstruct import write_report
+
+UNITS = {
+    "mpjpe": "mm",
+    "pa_mpjpe": "mm",
+    "camera_mpjpe": "mm",
+    "acceleration_error": "m/s^2",
+    "jitter": "10 m/s^3",
+    "true_jitter": "10 m/s^3",
+    "bone_length_variation": "",
+    "contact_f1": "",
+}
+
+
+def run(options, console):
+    """Compare two motion files at the times they share."""
+    motion, truth = read_motion(options.motion), read_motion(options.truth)
+    numbers = evaluate(motion, truth)
+    for name, value in numbers.items():
+        console.say(f"{name:24} {'not known' if value is None else f'{value:.6g}'} {UNITS.get(name, '')}".rstrip())
+    if options.report:
+        write_report(options.report, numbers)
+    return ExitCode.DONE
+
+
+def evaluate(motion, truth):
+    """Compare two Recoveries of the same footage, over the frames where the truth sees the person.
+
+    Returns:
+        numbers by name, see UNITS; None for what cannot be known. Joints are compared in camera axes, so that it does not
+        matter where either puts the world's origin: `mpjpe` with the pelves in one place, `camera_mpjpe` as they are.
+
+    Raises:
+        InputError: the motions share no moment.
+    """
+    rows, true_rows = shared_rows(motion, truth)
+    joints = transform_points(motion.camera_from_world, motion.joints.astype(float))[rows]
+    true_joints = transform_points(truth.camera_from_world, truth.joints.astype(float))[true_rows]
+    times = truth.timestamps[true_rows]
+    numbers = {
+        "frames": len(rows),
+        "mpjpe": measures.mpjpe(joints, true_joints, root=0),
+        "pa_mpjpe": measures.pa_mpjpe(joints, true_joints),
+        "camera_mpjpe": measures.mpjpe(joints, true_joints),
+        "acceleration_error": measures.acceleration_error(joints, true_joints, times),
+        "jitter": measures.jitter(joints, times),
+        "true_jitter": measures.jitter(true_joints, times),
+        "bone_length_variation": float(measures.bone_length_variation(joints, SMPL_PARENTS).max()),
+        "contact_f1": measures.contact_f1(motion.contacts[rows], truth.contacts[true_rows]),
+    }
+    return {name: value if isinstance(value, int) else round(value, 6) if np.isfinite(value) else None for name, value in numbers.items()}
+
+
+def shared_rows(motion, truth):
+    """Rows of both, (N,) and (N,), that show the same moment: the nearest in time, at most half a frame apart.
+
+    Moments count from the footage's first frame, so that the ranges may differ.
+    """
+    times = motion.timestamps + motion.first_frame / motion.mocap_framerate
+    true_times = truth.timestamps + truth.first_frame / truth.mocap_framerate
+    after = np.searchsorted(times, true_times).clip(1, max(len(times) - 1, 1))
+    nearest = np.where(true_times - times[after - 1] <= times[after.clip(max=len(times) - 1)] - true_times, after - 1, after)
+    shared = truth.visible & (np.abs(times[nearest] - true_times) <= 0.5 / max(motion.mocap_framerate, truth.mocap_framerate) + 1e-6)
+    if not shared.any():
+        raise InputError("The two motions share no moment at which the truth sees the person.", "Choose motions of the same footage.")
+    return nearest[shared], np.flatnonzero(shared)
