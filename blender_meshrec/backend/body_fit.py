@@ -22,6 +22,7 @@ import numpy as np
 import roma
 import torch
 
+from ..bodies.alignment import swing, unit_or
 from ..bodies.lbs import Tree, forward_kinematics
 from ..core.records import BodyParams
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
@@ -32,6 +33,8 @@ from .shape_fit import fit_betas, measure_lengths
 
 # A joint whose confidence never reaches this is not in the picture.
 EVER_SEEN = 0.05
+# A line from nose to head top shorter than this tells no direction, m.
+SHORTEST_HEAD = 0.05
 # Arms that are never seen hang: SMPL's rest has them held out. Radians about the z axis.
 HANGING = {"left_shoulder": -1.25, "right_shoulder": 1.25}
 # What a joint of SMPL's inherits its confidence from, where h36m17 has no joint of its name.
@@ -82,7 +85,8 @@ def fit_body(template, joints, confidence, points=None, timestamps=None, device=
     rotmats, _ = dik.match_rotations(about_hip, torch.as_tensor(at_rest).to(about_hip), torch.as_tensor(weights).to(about_hip))
     ankles = torch.as_tensor(joints[:, [H36M17.index("left_ankle"), H36M17.index("right_ankle")]]).to(about_hip)
     skeleton = torch.as_tensor(rest).to(about_hip), torch.as_tensor(at_rest).to(about_hip)
-    rotmats = _with_ends(rotmats, *skeleton, ankles, landmarks, points, times)
+    head = _head_alone(rotmats, skeleton[1], about_hip)
+    rotmats = _with_ends(rotmats, *skeleton, head, ankles, landmarks, points, times)
     rotmats = _with_hanging_arms(rotmats, confidence)
 
     posed = forward_kinematics(rotmats, torch.as_tensor(rest).to(rotmats)[None], Tree(SMPL_PARENTS, rotmats.device))[0]
@@ -145,7 +149,22 @@ def _with_clips_head(at_rest, joints, confidence):
     return rest
 
 
-def _with_ends(rotmats, rest, at_rest, ankles, landmarks, points, times):
+def _head_alone(rotmats, at_rest, joints):
+    """Global rotations (F,3,3) of the head by h36m17's joints.
+
+    Unit (9) looks at nose and head top from the thorax, as if neck and head were one piece; the line from nose to head top
+    belongs to the head alone.
+    """
+    neck = dik.global_rotations(rotmats)["neck"]
+    nose, top = (H36M17.index(name) for name in ("nose", "head_top"))
+    rest = at_rest[top] - at_rest[nose]
+    if rest.norm() < SHORTEST_HEAD:
+        return neck
+    rest = (rest / rest.norm()).expand(len(joints), 3)
+    return swing(neck, rest, unit_or(joints[:, top] - joints[:, nose], (neck @ rest[..., None])[..., 0]))
+
+
+def _with_ends(rotmats, rest, at_rest, head, ankles, landmarks, points, times):
     """Local rotations (F,24,3,3) with the twist of straight limbs carried over, and head, hands and feet turned as seen."""
     at = {name: i for i, name in enumerate(SMPL_JOINTS)}
     feet = axes = trust = None
@@ -166,8 +185,7 @@ def _with_ends(rotmats, rest, at_rest, ankles, landmarks, points, times):
 
     world = dik.global_rotations(rotmats)
     local = {}
-    neck = world["neck"]
-    head = _rotvec(world["spine3"].mT @ neck) if points is None else head_rotvecs(points, landmarks, world["spine3"], neck, times)
+    head = _rotvec(world["spine3"].mT @ head) if points is None else head_rotvecs(points, landmarks, world["spine3"], head, times)
     # Neck and head turn alike; SMPL's skin is made for both.
     local["neck"] = local["head"] = roma.rotvec_to_rotmat(head / 2)
     if feet is not None:

@@ -153,19 +153,19 @@ def wrist_rotvecs(points, forearms, rest_forearms, times):
     return twist / 2, _rotvec(half.mT @ bend @ half @ half)
 
 
-def head_rotvecs(points, landmarks, chest, neck, times):
-    """Rotations of the head (F,3) rad relative to the chest, from nose, eyes and ears; as the neck has it where they are unsure.
+def head_rotvecs(points, landmarks, chest, head, times):
+    """Rotations of the head (F,3) rad relative to the chest, from nose, eyes and ears.
 
     Args:
-        chest, neck: global rotations (F,3,3).
+        chest: global rotations (F,3,3). head: the same, as the joints have it, for clips that never show the face.
     """
-    fallback = _rotvec(chest.mT @ neck)
+    fallback = _rotvec(chest.mT @ head)
     if not points.has(*FACE) or points.positions is None:
         return _limited(fallback, HEAD)
     positions = points.at(FACE, "positions", chest)
     rest = torch.stack([torch.as_tensor(landmarks[name]).to(chest) for name in FACE])
     spread = positions - positions.mean(1, keepdim=True)
-    rotvec = _rotvec(chest.mT @ align(spread, rest - rest.mean(0), None, neck))
+    rotvec = _rotvec(chest.mT @ align(spread, rest - rest.mean(0), None, head))
     sure = points.at(FACE, "confidence", chest).mean(1, keepdim=True) > SURE
     rotvec = _between(rotvec[:, None], sure, times)[:, 0] if sure.any() else fallback
     return _limited(rotvec, HEAD)
