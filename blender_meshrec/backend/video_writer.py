@@ -15,10 +15,13 @@ class VideoWriter:
         self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         self._stream.pix_fmt = "yuv420p"
         self._stream.options = {"crf": "23", "preset": "veryfast"}
+        self._sized = False
 
     def write(self, image):
         """Append an image, (H,W,3) uint8 RGB."""
-        self._stream.height, self._stream.width = image.shape[:2]
+        if not self._sized:
+            self._stream.height, self._stream.width = image.shape[:2]
+            self._sized = True
         for packet in self._stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")):
             self._container.mux(packet)
 

@@ -1,0 +1,63 @@
+"""Pictures and videos of a result: what is drawn lies where the camera sees it."""
+
+import av
+import numpy as np
+import pytest
+
+from blender_meshrec.backend.overlay import PALETTE, draw_mesh, draw_people
+from blender_meshrec.backend.video_writer import VideoWriter, fit_height
+
+INTRINSICS = np.array([[500.0, 0, 160], [0, 500, 120], [0, 0, 1]])
+SQUARE = np.array([[-0.5, -0.5, 5], [0.5, -0.5, 5], [0.5, 0.5, 5], [-0.5, 0.5, 5.0]])
+TOWARDS, AWAY = np.array([[0, 2, 1], [0, 3, 2]]), np.array([[0, 1, 2], [0, 2, 3]])
+
+
+def grey():
+    return np.full((240, 320, 3), 128, np.uint8)
+
+
+def test_a_square_covers_the_pixels_it_projects_to():
+    drawn = draw_mesh(grey(), SQUARE, TOWARDS, INTRINSICS, (255, 0, 0))
+    rows, columns = np.nonzero((drawn != 128).any(-1))
+    # 0.5 m at 5 m with 500 px is 50 px either side of the middle.
+    assert abs(rows.min() - 70) <= 1 and abs(rows.max() - 169) <= 1
+    assert abs(columns.min() - 110) <= 1 and abs(columns.max() - 209) <= 1
+    assert drawn[120, 160, 0] > drawn[120, 160, 1]
+
+
+@pytest.mark.parametrize("vertices, faces", [(SQUARE, AWAY), (SQUARE * [1, 1, -1], TOWARDS), (SQUARE * [1, 1, 0], TOWARDS)])
+def test_what_faces_away_or_lies_behind_is_not_drawn(vertices, faces):
+    np.testing.assert_array_equal(draw_mesh(grey(), vertices, faces, INTRINSICS, (255, 0, 0)), grey())
+
+
+def test_the_nearer_person_is_drawn_over_the_farther():
+    class Person:
+        visible = np.array([True])
+        camera_from_world = np.eye(4)[None]
+        camera_intrinsics = INTRINSICS
+
+    near, far = (Person(), lambda row: SQUARE * 0.8), (Person(), lambda row: SQUARE)
+    for people in ([near, far], [far, near]):
+        middle = draw_people(grey(), 0, people, TOWARDS)[120, 160].astype(float)
+        colours = np.array([PALETTE[people.index(near)], PALETTE[people.index(far)]], float)
+        # Mostly the nearer one's hue.
+        hue = (middle - middle.mean()) @ (colours - colours.mean(1, keepdims=True)).T / np.linalg.norm(colours, axis=1)
+        assert hue[0] > hue[1]
+
+
+def test_a_video_has_the_frames_and_the_rate_it_was_given(tmp_path):
+    images = [np.full((90, 160, 3), 10 * k, np.uint8) for k in range(12)]
+    with VideoWriter(tmp_path / "v.mp4", 24 / 1.001) as writer:
+        for image in images:
+            writer.write(image)
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        stream = container.streams.video[0]
+        assert float(stream.average_rate) == pytest.approx(24 / 1.001, rel=1e-6)
+        seen = [frame.to_ndarray(format="rgb24").mean() for frame in container.decode(stream)]
+    np.testing.assert_allclose(seen, [image.mean() for image in images], atol=3)
+
+
+@pytest.mark.parametrize("height", [50, 200])
+def test_resized_images_suit_encoders(height):
+    image = fit_height(np.zeros((101, 77, 3), np.uint8), height)
+    assert image.shape[0] == height and image.shape[1] % 2 == 0
