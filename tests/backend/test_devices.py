@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from blender_meshrec import cli
 from blender_meshrec.backend import devices
 from blender_meshrec.core.errors import InputError
 
@@ -37,6 +38,10 @@ def test_a_card_that_is_listed_but_fails_is_passed_over(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch, "ones", fail)
     assert not devices.works("cuda")
+
+
+def test_the_command_line_offers_these_devices():
+    assert cli.DEVICES == devices.DEVICES
 
 
 class Card:

@@ -1,0 +1,151 @@
+"""`meshrec reconstruct` with a backend that does as it is told: names, formats, exit codes, progress."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blender_meshrec import cli
+from blender_meshrec.bridge.messages import Progress
+from blender_meshrec.cli_commands import console as consoles
+from blender_meshrec.cli_commands import reconstruct
+from blender_meshrec.core.motion_file import read_motion
+
+
+def test_one_input_becomes_one_file(backend, capsys, files):
+    backend("work 0.01")
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "out/tänze.npz"]) == 0
+    assert files() == ["out/tänze.npz"] and len(read_motion("out/tänze.npz")) == 20
+    said = capsys.readouterr()
+    assert said.out.split() == [str(Path("out/tänze.npz"))] and "Warning: A warning." in said.err
+
+
+def test_everybody_has_a_file_of_their_own(backend, files):
+    backend("work 0.01")
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "a.b.npz", "--person", "all"]) == 0
+    assert files() == ["a.b.person1.npz", "a.b.person2.npz"]
+    assert not np.array_equal(read_motion("a.b.person1.npz").poses, read_motion("a.b.person2.npz").poses)
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "second.npz", "--person", "2"]) == 0
+    assert "second.npz" in files()
+
+
+def test_several_inputs_make_a_folder(backend, files):
+    backend("work 0.01")
+    assert cli.main(["reconstruct", "walk.mp4", "jump.mov", "-o", "out", "--format", "bvh,npz", "--report", "r.json"]) == 0
+    assert files() == ["out/jump.bvh", "out/jump.npz", "out/walk.bvh", "out/walk.npz", "r.json"]
+    reports = json.loads(Path("r.json").read_text())
+    assert [Path(report["input"]).name for report in reports] == ["walk.mp4", "jump.mov"]
+
+
+def test_several_inputs_the_highest_code_and_every_turn(backend, capsys, files):
+    backend("nobody")
+    Path("nobody.mp4").touch()
+    assert cli.main(["reconstruct", "nobody.mp4", "walk.mp4", "-o", "out", "--report", "r.json"]) == 3
+    assert files() == ["out/walk.npz", "r.json"]
+    assert "nobody.mp4: Nobody is here. Choose other footage." in capsys.readouterr().err
+    reports = json.loads(Path("r.json").read_text())
+    assert reports[0]["error"] == {"exit_code": 3, "problem": "Nobody is here.", "remedy": "Choose other footage."}
+    assert reports[1]["outputs"] == [str(Path("out/walk.npz"))]
+
+
+def test_the_report_adds_what_was_written(backend):
+    backend("work 0.01")
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--report", "deep/r.json"]) == 0
+    report = json.loads(Path("deep/r.json").read_text())
+    assert report["outputs"] == ["a.npz"] and report["warnings"] == ["A warning."]
+    assert {"finding people", "write outputs"} <= report["seconds"].keys()
+
+
+def test_options_arrive_in_the_request():
+    words = "--person 3 --frames 5: --fps 24000/1001 --smoothing 0 --no-contacts --no-upright --device cpu --no-cache --method blazepose"
+    request = reconstruct.request_of("a.mp4", cli.parser().parse_args(["reconstruct", "a.mp4", "-o", "a.npz", *words.split()]))
+    assert request.source == os.path.abspath("a.mp4") and request.person == "3" and request.frames == (5, None)
+    assert abs(request.fps - 23.976) < 1e-3 and request.smoothing == 0 and not request.contacts and not request.upright
+    assert request.device == "cpu" and request.cache is None and request.method == "blazepose"
+
+
+@pytest.mark.parametrize(
+    "name, code", [("InputError", 2), ("NobodyFoundError", 3), ("ModelError", 4), ("OutputError", 5), ("MeshRecError", 1)]
+)
+def test_every_class_of_error_has_its_exit_code(backend, capsys, name, code, files):
+    backend(f"error {name}")
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--progress", "none"]) == code
+    assert capsys.readouterr().err == "It is so. Do this.\n"
+    assert files() == []
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--debug"]) == code
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "act, code", [("raise ValueError", 1), ("raise ImportError", 4), ("signal SIGKILL", 1), ("garbage", 1), ("exit 0", 1)]
+)
+def test_a_backend_that_fails_is_a_sentence_and_a_remedy(backend, capsys, act, code, files):
+    backend(act)
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--progress", "none"]) == code
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 1 and said.err.count(". ") >= 1 and "Traceback" not in said.err and said.out == ""
+    assert files() == []
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        ("", "COMMAND"),
+        ("paint", "paint"),
+        ("reconstruct walk.mp4", "--output"),
+        ("reconstruct missing.mp4 -o a.npz", "missing.mp4"),
+        ("reconstruct walk.mp4 -o a.obj", ".fbx"),
+        ("reconstruct walk.mp4 -o a", ".fbx"),
+        ("reconstruct walk.mp4 jump.mov -o a.fbx", "folder"),
+        ("reconstruct walk.mp4 walk.mp4 -o out", "twice"),
+        ("reconstruct walk.mp4 -o a.npz --person 0", "from 1"),
+        ("reconstruct walk.mp4 -o a.npz --person me", "largest"),
+        ("reconstruct walk.mp4 -o a.npz --frames 9", "0:100"),
+        ("reconstruct walk.mp4 -o a.npz --frames 9:9", "empty"),
+        ("reconstruct walk.mp4 -o a.npz --fps 0", "per second"),
+        ("reconstruct walk.mp4 -o a.npz --fps nan", "per second"),
+        ("reconstruct walk.mp4 -o a.npz --method magic", "blazepose"),
+        ("reconstruct walk.mp4 -o a.npz --rep r.json", "--rep"),
+        ("reconstruct walk.mp4 -o . --format exe", ".exe"),
+        ("reconstruct walk.mp4 -o a.fbx --blender nowhere/blender", "nowhere"),
+        ("reconstruct walk.mp4 -o a.npz --python nowhere/python", "nowhere"),
+        ("retarget a.npz --rig r.blend -o a.fbx", "retarget"),
+        ("convert missing.npz -o a.bvh", "missing.npz"),
+        ("convert walk.mp4 -o a.bvh", "walk.mp4"),
+        ("batch missing.json", "missing.json"),
+        ("evaluate walk.mp4 walk.mp4", "walk.mp4"),
+    ],
+)
+def test_bad_usage(backend, capsys, words, told, files):
+    assert cli.main(words.split()) == 2
+    said = capsys.readouterr().err
+    assert told in said and len(said.splitlines()) == 1
+    assert files() == []
+
+
+def test_help_and_version_are_no_errors(capsys):
+    assert cli.main(["--help"]) == 0 and cli.main(["reconstruct", "--help"]) == 0 and cli.main(["--version"]) == 0
+    assert "Exit codes: 0 done" in capsys.readouterr().out
+
+
+def test_progress_for_scripts_is_a_line_of_json_for_each_event(backend, capsys):
+    backend("work 0.1")
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--progress", "json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events][-2:] == ["warning", "done"] and events[-1]["outputs"] == ["a.npz"]
+    assert events[0] == {"event": "progress", "input": "walk.mp4", "stage": "Finding people", "done": 1, "total": 100, "unit": "frames"}
+
+
+def test_a_log_gets_a_line_for_each_stage(backend, capsys):
+    backend("work 0.1")
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "a.npz"]) == 0
+    assert capsys.readouterr().err.splitlines()[:3] == ["Finding people", "Fitting", "Writing"]
+
+
+def test_the_bar():
+    assert consoles.bar(Progress("Looking", 50, 200), 0.5) == "Looking [######..................] 50/200 frames"
+    assert consoles.bar(Progress("Looking", 50, 200), 2.0).endswith("50/200 frames, 25.0 a second")
+    assert consoles.bar(Progress("Looking", 7, 0), 0.0) == "Looking 7 frames"
+    assert consoles.bar(Progress("Loading", 0, 0), 9.0) == "Loading"
