@@ -8,6 +8,7 @@ Skeleton2Mesh's pose branch is `estimate` (lifting) and `fit_body` (DIK); what s
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -172,7 +173,8 @@ def recovery_of(body, params, contacts, fit, placed, frames, observations, intri
         camera_intrinsics=intrinsics,
         camera_from_world=np.broadcast_to(camera_from_world, (len(frames), 4, 4)),
         image_size=frames.size,
-        footage=frames.source,
+        footage=str(Path(frames.source).absolute()),
+        footage_rotation=frames.rotation,
         first_frame=frames.first,
     )
     return with_posed_joints(body, recovery)
