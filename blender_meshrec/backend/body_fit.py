@@ -9,6 +9,8 @@ The 17 joints that estimators speak and a body's joints are not the same places:
 * That a detector's hips or shoulders lie some centimetres off the body's is a constant of the detector, not a shape: it
   hardly counts in betas (`shape_fit.MEASURES`), turns nothing, and is shared out by placing the body so that the
   twelve limb joints are missed by nothing on the mean.
+* Collars: 17 joints do not show them. They take a share of the upper arms' elevation, as collar bones do: a T-pose body
+  with its arms simply turned down would stand with its shoulders shrugged.
 * Head: how far nose and head top are apart is the detector's; the rest triangle thorax, nose, head top is the clip's own,
   laid into the body's plane of symmetry along the body's own neck. With points on the face it follows those.
 
@@ -35,6 +37,9 @@ from .shape_fit import fit_betas, measure_lengths
 EVER_SEEN = 0.05
 # A line from nose to head top shorter than this tells no direction, m.
 SHORTEST_HEAD = 0.05
+# The collar bone's share of the upper arm's elevation over the horizontal, and the least and most it turns, rad. Ours: about
+# what the open body's collars turn between its A-pose and its T-pose.
+COLLAR_SHARE, COLLAR_RANGE = 0.18, (-0.22, 0.4)
 # Arms that are never seen hang: SMPL's rest has them held out. Radians about the z axis.
 HANGING = {"left_shoulder": -1.25, "right_shoulder": 1.25}
 # What a joint of SMPL's inherits its confidence from, where h36m17 has no joint of its name.
@@ -87,7 +92,7 @@ def fit_body(template, joints, confidence, points=None, timestamps=None, device=
     skeleton = torch.as_tensor(rest).to(about_hip), torch.as_tensor(at_rest).to(about_hip)
     head = _head_alone(rotmats, skeleton[1], about_hip)
     rotmats = _with_ends(rotmats, *skeleton, head, ankles, landmarks, points, times)
-    rotmats = _with_hanging_arms(rotmats, confidence)
+    rotmats = _with_collars(_with_hanging_arms(rotmats, confidence), rest)
 
     posed = forward_kinematics(rotmats, torch.as_tensor(rest).to(rotmats)[None], Tree(SMPL_PARENTS, rotmats.device))[0]
     posed = posed.cpu().numpy().astype(float)
@@ -209,6 +214,21 @@ def _with_hanging_arms(rotmats, confidence):
         if confidence[:, H36M17.index(shoulder.replace("shoulder", "elbow"))].max(initial=0) <= EVER_SEEN:
             rotmats = rotmats.clone()
             rotmats[:, SMPL_JOINTS.index(shoulder)] = roma.rotvec_to_rotmat(rotmats.new_tensor([0.0, 0.0, angle]))
+    return rotmats
+
+
+def _with_collars(rotmats, rest):
+    """Collars that go along with the upper arms, whose global rotations stay; rest: (24,3) m."""
+    rotmats = rotmats.clone()
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        collar, shoulder, elbow = (SMPL_JOINTS.index(f"{side}_{joint}") for joint in ("collar", "shoulder", "elbow"))
+        bone = torch.as_tensor(rest[elbow] - rest[shoulder]).to(rotmats)
+        arm = rotmats[:, collar] @ rotmats[:, shoulder] @ (bone / bone.norm())
+        elevation = torch.asin(arm[:, 1].clamp(-1, 1))
+        lift = (COLLAR_SHARE * elevation).clamp(*COLLAR_RANGE)
+        turn = roma.rotvec_to_rotmat(lift[:, None] * rotmats.new_tensor([0.0, 0.0, sign]))
+        rotmats[:, shoulder] = turn.mT @ rotmats[:, collar] @ rotmats[:, shoulder]
+        rotmats[:, collar] = turn
     return rotmats
 
 

@@ -104,14 +104,14 @@ def some_betas(seed=1):
 
 
 def test_a_posed_body_comes_back(template, body):
-    """Bone lengths to 6 mm, joints to 2 cm, and every rotation that 17 joints show."""
+    """Bone lengths to 6 mm, every rotation that 17 joints show, and joints to 2 cm: its collars, unlike the fit's, do not move."""
     betas, poses = some_betas(), human_motion()
     joints = joints_of(body, betas, poses)
     fit = fit_body(template, joints, sure(joints))
     true = body.joints(betas, poses[:, 0], poses[:, 1:].reshape(60, -1), np.broadcast_to(IN_FRONT, (60, 3))).numpy()
     inner = [i for i, name in enumerate(SMPL_JOINTS) if not name.endswith(("_foot", "_hand", "head"))]
     assert np.linalg.norm(fit.joints - true, axis=-1)[:, inner].max() < 0.02
-    assert fit.missed.max() < 0.01
+    assert fit.missed.max() < 0.015
     parents = SMPL_PARENTS[1:]
     bones = [
         np.linalg.norm(rest[1:] - rest[parents], axis=-1) for rest in (template.rest_joints(betas), template.rest_joints(fit.body.betas))
@@ -274,6 +274,24 @@ def test_limbs_that_nobody_sees_are_at_ease(template, body):
         assert ((arm / np.linalg.norm(arm, axis=-1, keepdims=True) * up).sum(-1) < -0.9).all()
         for joint in ("hip", "knee", "elbow"):
             assert np.abs(rotations_of(fit)[:, AT[f"{side}_{joint}"]] - np.eye(3)).max() < 1e-4
+
+
+def test_collars_go_along_with_the_arms(template, body):
+    """Arms up lift the shoulders, arms down lower them, on both sides alike, and T-posed arms leave them."""
+    poses = np.zeros((3, 24, 3))
+    poses[:, 0] = FACING_CAMERA
+    for side, sign in zip(SIDES, (1, -1)):
+        poses[:, AT[f"{side}_shoulder"], 2] = sign * np.array([-1.2, 0.0, 1.2])
+    joints = joints_of(body, np.zeros(10), poses)
+    fit = fit_body(template, joints, sure(joints))
+    world = global_rotations(torch.tensor(rotations_of(fit)))
+    rest = template.rest_joints(fit.body.betas)
+    for side in SIDES:
+        bone = rest[AT[f"{side}_shoulder"]] - rest[AT[f"{side}_collar"]]
+        height = (world["spine3"].mT @ world[f"{side}_collar"]).numpy() @ bone
+        down, straight, up = height[:, 1] - bone[1]
+        assert down < -0.01 and abs(straight) < 0.003 and up > 0.01
+    assert off_degrees(limb_directions(fit.joints, SMPL_JOINTS), limb_directions(joints, H36M17)).max() < 0.01
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0])
