@@ -63,7 +63,7 @@ class Job:
         self._log = bytearray()
         self._stage = None
         self._cancelled = False
-        self._finished = False
+        self._answer = None
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._reader = threading.Thread(target=self._serve, daemon=True)
         self._listener.start()
@@ -77,7 +77,7 @@ class Job:
     @property
     def finished(self):
         """Whether the last message has been handed out."""
-        return self._finished
+        return self._answer is not None
 
     @property
     def log(self):
@@ -87,12 +87,11 @@ class Job:
     def poll(self):
         """The messages that have arrived since the last call, at once: Progress, and in the end a Result or a Failure."""
         arrived = []
-        while not self._finished:
+        while self._answer is None:
             try:
-                arrived.append(self._messages.get_nowait())
+                arrived.append(self._take(block=False))
             except queue.Empty:
                 break
-            self._finished = not isinstance(arrived[-1], Progress)
         return arrived
 
     def cancel(self):
@@ -109,22 +108,27 @@ class Job:
             MeshRecError: what the backend failed with, details for a bug report among its notes; CancelledError after `cancel`.
         """
         try:
-            while True:
+            while self._answer is None:
                 try:
-                    message = self._messages.get(timeout=0.2)  # without a limit, Windows would not let Ctrl-C through
+                    message = self._take(timeout=0.2)  # without a limit, Windows would not let Ctrl-C through
                 except queue.Empty:
                     continue
                 if isinstance(message, Progress):
                     on_progress(message)
-                    continue
-                self._finished = True
-                if isinstance(message, Result):
-                    return message
-                raise error_of(message)
         finally:
-            if not self._finished:
+            if self._answer is None:
                 self.cancel()
             self._reader.join(SECONDS_TO_END)
+        if isinstance(self._answer, Failure):
+            raise error_of(self._answer)
+        return self._answer
+
+    def _take(self, **waiting):
+        """The next message; the last one is kept."""
+        message = self._messages.get(**waiting)
+        if not isinstance(message, Progress):
+            self._answer = message
+        return message
 
     def _serve(self):
         """The reader's thread: hand the request over, pass on what comes, see the process end."""
@@ -196,6 +200,8 @@ def explain_end(returncode, stage, unreadable=None):
     if returncode == -9:
         remedy = "Close other programs, choose a shorter range of frames, or use smaller footage."
         return ExitCode.FAULT, f"The backend was ended by the system {when}, most often for lack of memory.", remedy
+    if -returncode in (signal.SIGTERM, signal.SIGINT):
+        return ExitCode.FAULT, f"The backend was ended from outside {when}.", "Run it again."
     if returncode < 0 or returncode >= 0xC0000000:  # a signal, or the way Windows reports a crash
         problem = f"The backend crashed {when} ({_name_of_end(returncode)})."
         return ExitCode.FAULT, problem, "Run it again, with the device cpu if it happens twice, and report it with the details."

@@ -59,6 +59,7 @@ def test_progress_streams_and_the_result_arrives():
     assert progress[-1].stage == "Fitting"
     assert len(result.recoveries) == 2 and result.people == (1, 2)
     assert gone(job.pid, 2)
+    assert job.wait() is result  # once more, for who has polled to the end
 
 
 def test_wait_returns_the_result_and_tells_of_progress():
@@ -105,6 +106,7 @@ def test_cancel_before_anything_has_begun():
     "method, words",
     [
         ("signal SIGKILL", "ended by the system while finding people, most often for lack of memory"),
+        ("signal SIGTERM", "ended from outside while finding people"),
         ("cut", "ended by the system while finding people"),
         ("signal SIGSEGV", "crashed while finding people (SIGSEGV)"),
         ("flood", "crashed while finding people (SIGABRT)"),
