@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from ...core.errors import NotSetUpError
 from ...core.skeletons import KEYPOINT_SETS, limb_indices
 from ..poses import CONFIDENT, Pose
 from .crops import cut_square, undo_turns
@@ -74,7 +75,14 @@ def _start(model):
         running_mode=vision.RunningMode.IMAGE,
         num_poses=PEOPLE_IN_A_CROP,
     )
-    return vision.PoseLandmarker.create_from_options(options)
+    try:
+        return vision.PoseLandmarker.create_from_options(options)
+    except OSError as error:
+        # MediaPipe loads its native half here; on Linux that wants the system's OpenGL ES.
+        raise NotSetUpError(
+            f"MediaPipe cannot start on this computer: {error}.",
+            "Install the system library it names (on Debian and Ubuntu: apt install libgles2 libegl1), and try again.",
+        ) from error
 
 
 def _pose(landmarks, world, picture_from_crop, quarter_turns, image_size):
