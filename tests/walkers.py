@@ -62,14 +62,14 @@ def squat(times, period=2.5, depth=0.35):
     """Down and up on the spot, the torso leaning forward; feet flat throughout."""
     times = np.asarray(times, float)
     down = 0.5 - 0.5 * np.cos(2 * np.pi * times / period)
-    pelvis = np.stack([0 * times, 0.1 * down, 0.88 - depth * down], -1)
+    pelvis = np.stack([0 * times, 0.1 * down, 0.92 - depth * down], -1)
     return _pose(times, pelvis, _standing(times), np.ones((len(times), 4)), lean=0.6 * down, arms=-1.2 * down)
 
 
 def stand(times):
     """Still, but for breathing and a little sway."""
     times = np.asarray(times, float)
-    pelvis = np.stack([0.006 * np.sin(1.3 * times), 0.004 * np.cos(0.9 * times), 0.87 + 0 * times], -1)
+    pelvis = np.stack([0.006 * np.sin(1.3 * times), 0.004 * np.cos(0.9 * times), 0.925 + 0 * times], -1)
     return _pose(times, pelvis, _standing(times), np.ones((len(times), 4)), lean=0.02 * np.sin(times), arms=0 * times)
 
 
@@ -83,7 +83,7 @@ def jump(times, at=1.0, height=0.3):
     air = np.where(flying, speed * since - 9.81 / 2 * since**2, 0)
     dip = 0.25 * np.where(since <= 0, np.exp(-(((since + 0.3) / 0.14) ** 2)), np.exp(-(((since - flight - 0.25) / 0.14) ** 2)))
     dip = np.where(flying, 0, dip)
-    pelvis = np.stack([0 * times, 0 * times, 0.88 - dip + air], -1)
+    pelvis = np.stack([0 * times, 0 * times, 0.92 - dip + air], -1)
     feet = [(toe + air[:, None] * [0, 0, 1], pitch) for toe, pitch in _standing(times)]
     return _pose(times, pelvis, feet, np.repeat(~flying[:, None], 4, 1), lean=1.2 * dip, arms=-3 * dip)
 
@@ -132,10 +132,10 @@ def _two_bones(hip, ankle, thigh, shin):
     assert (distance < a + b).all(), "a walker's leg does not reach"
     down = reach / distance
     side = np.cross([0.0, -1.0, 0.0], down)  # the hinge: body +x when the leg points down
-    side /= -np.linalg.norm(side, axis=-1, keepdims=True)
+    side /= np.linalg.norm(side, axis=-1, keepdims=True)
     front = np.cross(side, -down)
     cosine = (distance**2 + a * a - b * b) / (2 * a * distance)
-    knee = hip + a * (cosine * down + np.sqrt(1 - cosine**2) * front * np.sign((front * [0, -1, 0]).sum(-1, keepdims=True)))
+    knee = hip + a * (cosine * down + np.sqrt(1 - cosine**2) * front)
     return _frames(knee - hip, side) @ _frames(thigh, [1, 0, 0]).T, _frames(ankle - knee, side) @ _frames(shin, [1, 0, 0]).T
 
 

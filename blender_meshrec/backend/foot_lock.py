@@ -8,15 +8,18 @@ up. Before and after a contact the correction fades.
 
 import numpy as np
 
-from ..core.contacts import contact_runs
+from ..core.contacts import contact_runs, leashed, windowed_minimum
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from ..core.smoothing import fit_smooth
-from .legs import LEGS, bend_leg, out_of_reach, pose_legs, shortest_turn
+from ..core.smoothing import fit_smooth, windowed_mean
+from .legs import LEGS, bend_leg, out_of_ease, pose_legs, shortest_turn
 
 # A correction fades over this time before and after a contact, s.
-FADE = 0.15
-# A contact point that strays farther has moved: its lock follows on a leash. m; and rad for the foot's direction.
-LEASH, TURN_LEASH = 0.25, 0.35
+FADE = 0.3
+# A contact point that strays farther in the picture has moved: its lock follows on a leash. Metres at its distance, and rad for
+# the foot's direction. Along the line of sight the leash is as much longer as the third number is less than one.
+LEASH, TURN_LEASH, LEASH_DEPTH = 0.06, 0.3, 0.05
+# Feet rise out of the floor over this time, s.
+LIFT_REACH = 0.1
 # A foot this near z = 0 stands on the floor; a higher one on a step or a box of its own height. m.
 FLOOR_REACH = 0.15
 # Feet farther from z = 0 than this do not mean the floor: one world knows people's distances to a few percent. m.
@@ -49,7 +52,7 @@ def lock_feet(rotmats, pelvis, rest_joints, soles, contacts, timestamps, camera)
     feet = [_Foot(legs, leg, soles, touching[:, 2 * leg : 2 * leg + 2], timestamps, camera) for leg in range(2)]
     shift = _root_shift(feet, pelvis, camera, timestamps)
     for _ in range(REACH_ROUNDS):
-        short = [out_of_reach(legs.joints[:, leg, 0] + shift, legs.joints[:, leg], foot.target(shift)) for leg, foot in enumerate(feet)]
+        short = [out_of_ease(legs.joints[:, leg, 0] + shift, legs.joints[:, leg], foot.target(shift)) for leg, foot in enumerate(feet)]
         shift = shift + _reaching(short, timestamps)
     rotmats, pelvis = np.array(rotmats, float), pelvis + shift
     for leg, (hip, knee, ankle, _toes) in enumerate(LEGS):
@@ -73,6 +76,7 @@ class _Foot:
         # Heel and toe, from the ankle, once the foot is turned.
         self._points = np.einsum("fab,fkb->fka", self.turn, points - self._ankle[:, None])
         self._clearance = clearance
+        self._sighted = _picture_cost(self._ankle, camera, LEASH_DEPTH**2)
         self._rise = _least_seen(_picture_cost(self._ankle, camera, FOOT_DEPTH))
         self.correction = self._held(touching)
 
@@ -87,7 +91,7 @@ class _Foot:
         turn = np.zeros((len(points), 3))
         runs = contact_runs(touching.all(1))
         for first, last in runs:
-            kept = _leashed(heading[first:last, None], TURN_LEASH)[:, 0]
+            kept = leashed(heading[first:last, None], TURN_LEASH)[:, 0]
             turn[first:last] = rotvec_from_rotmat(shortest_turn(pointing[first:last], _level(pointing[first:last], kept, rise)))
         turn = rotmat_from_rotvec(_faded(turn, runs, self._times))
         pointing = np.einsum("fab,fb->fa", turn, pointing)
@@ -111,15 +115,30 @@ class _Foot:
         drift = np.cumsum(drift, 0)
         for first, last in contact_runs(self.touching):
             # Without its drift the foot would stay put; on its leash it follows a drift that is real.
-            correction[first:last, :2] += _leashed(drift[first:last], LEASH) - drift[first:last]
+            metric = np.linalg.cholesky(self._sighted[first:last, :2, :2].mean(0))
+            kept = np.linalg.solve(metric.T, leashed(drift[first:last] @ metric, LEASH).T).T
+            correction[first:last, :2] += kept - drift[first:last]
         return correction
 
     def target(self, shift):
         """Where the ankle should be, (F,3) m, if the root moves by `shift` (F,3) m."""
         left = np.where(self.touching[:, None], self.correction - shift, 0)
         target = self._ankle + shift + _faded(left, contact_runs(self.touching), self._times)
-        lowest = (target[:, None] + self._points)[..., 2] - self._clearance
-        return target + np.where(self.touching, 0, np.maximum(-lowest.min(1), 0))[:, None] * self._rise
+        return target + self._lift(self._sunk(target))[:, None] * self._rise
+
+    def sinking(self):
+        """How far the foot would have to be lifted out of the floor along its line of sight, (F,3) m, touching or not."""
+        return self._sunk(self._ankle)[:, None] * self._rise
+
+    def _sunk(self, ankle):
+        return np.maximum(-((ankle[:, None] + self._points)[..., 2] - self._clearance).min(1), 0)
+
+    def _lift(self, needed):
+        """How far to lift a foot out of the floor, (F,) m: a little earlier and later than `needed` (F,), not to jerk; 0 in touch."""
+        ahead = -windowed_minimum(-needed, self._times, LIFT_REACH)
+        smooth = windowed_mean(ahead[:, None], self._times, LIFT_REACH / 2)[:, 0]
+        from_touch = _faded(self.touching[:, None].astype(float), contact_runs(self.touching), self._times)[:, 0]
+        return np.where(self.touching, 0, np.maximum(needed, smooth * (1 - from_touch)))
 
 
 def _settled(legs, soles, touching, pelvis, camera):
@@ -139,6 +158,11 @@ def _root_shift(feet, pelvis, camera, timestamps):
     """How far the root moves, (F,3) m: what the touching feet ask for, weighed against what it does to the picture."""
     asked = sum(np.where(foot.touching[:, None], foot.correction, 0) for foot in feet)
     count = sum(foot.touching.astype(float) for foot in feet)
+    # In the air there is no foothold, but nobody dives into the floor either.
+    left, right = (foot.sinking() for foot in feet)
+    deepest = np.where((left[:, 2] > right[:, 2])[:, None], left, right)
+    diving = (count == 0) & (deepest[:, 2] > 0)
+    asked, count = np.where(diving[:, None], deepest, asked), count + diving
     if not count.any():
         return np.zeros_like(asked)
     weight, cost = np.diag([1.0, 1.0, VERTICAL]), _picture_cost(pelvis, camera, _body_depth(pelvis, camera))
@@ -186,22 +210,6 @@ def _level(pointing, heading, rise):
     return np.stack([along * np.cos(heading), along * np.sin(heading), np.full(len(heading), rise)], -1)
 
 
-def _leashed(values, leash):
-    """A path (F,C) that stays still while values (F,C) keep within a leash of it, and else is dragged along."""
-    middle = np.median(values, 0)
-    if (np.linalg.norm(values - middle, axis=-1) <= leash).all():
-        return np.broadcast_to(middle, values.shape)
-    path = np.empty_like(values)
-    at = values[: max(1, len(values) // 4)].mean(0)
-    for i, value in enumerate(values):
-        off = value - at
-        distance = np.linalg.norm(off)
-        if distance > leash:
-            at = at + off * (1 - leash / distance)
-        path[i] = at
-    return path
-
-
 def _faded(values, runs, timestamps):
     """Values (F,C) kept on runs (N,2) of frames, and elsewhere the nearest runs' end values fading out over FADE seconds."""
     result = np.zeros_like(values)
@@ -222,7 +230,7 @@ def _faded(values, runs, timestamps):
 def _fade(since, room):
     """From 1 at 0 s to 0 at FADE, or sooner where there is less room."""
     share = np.clip(since / min(FADE, room), 0, 1)
-    return 1 - share * share * (3 - 2 * share)
+    return 1 - share**3 * (10 - 15 * share + 6 * share * share)
 
 
 def _transposed(rotmats):

@@ -9,6 +9,8 @@ LEGS = np.array([[1, 4, 7, 10], [2, 5, 8, 11]])
 KNEE_AXIS = np.array([1.0, 0.0, 0.0])  # a knee bends about its thigh's x
 # A leg is not stretched beyond this share of its length, unless it was: the knee's angle runs away there.
 STRETCH = 0.998
+# From this share of its length a leg would rather have the root move than straighten.
+EASE = 0.95
 # How much the thigh's own hinge counts beside the plane that thigh and shin span, as the sine of the bend where both are even.
 NEARLY_STRAIGHT = 0.05
 
@@ -34,13 +36,13 @@ class Legs:
 
 
 def soles_of(template, betas):
-    """The Soles of a BodyTemplate with a shape."""
+    """The Soles of a BodyTemplate with a shape: the points of the ground right below heels and toes when the feet are flat."""
     vertices = template.rest_vertices(betas)
     names = [f"{side}_{point}" for side in ("left", "right") for point in ("heel", "big_toe")]
     points = vertices[[template.landmarks[name] for name in names]].astype(float)
     owner = np.asarray(template.lbs_weights).argmax(1)
-    ground = vertices[np.isin(owner, LEGS[:, 2:])][:, 1].min()
-    return Soles(points, points[:, 1] - float(ground))
+    points[:, 1] = vertices[np.isin(owner, LEGS[:, 2:])][:, 1].min()
+    return Soles(points, np.zeros(4))
 
 
 def pose_legs(rotmats, pelvis, rest_joints, soles):
@@ -60,17 +62,38 @@ def pose_legs(rotmats, pelvis, rest_joints, soles):
     return Legs(joints, rotations, points)
 
 
-def out_of_reach(hip, ankle, target):
+def out_of_reach(hip, joints, target):
     """By how much a leg is too short for a target, (F,3) m from where it can go; zero within reach.
 
-    hip: (F,3) as it is to be. ankle: (F,4,3), the leg's joints as they were. target: (F,3).
+    hip: (F,3) as it is to be. joints: (F,4,3), the leg's as they were. target: (F,3).
     """
-    before = np.linalg.norm(ankle[:, 2] - ankle[:, 0], axis=-1)
-    length = np.linalg.norm(np.diff(ankle[:, :3], axis=1), axis=-1).sum(1)
+    before, length = _extent(joints)
     longest = np.maximum(STRETCH * length, before)
-    wanted = target - hip
+    return _shortened(target - hip, lambda distance: np.minimum(distance, longest))
+
+
+def out_of_ease(hip, joints, target):
+    """`out_of_reach` with a leg that gives way: the straighter it was, the less it likes to straighten further."""
+    before, length = _extent(joints)
+    longest = np.maximum(STRETCH * length, before)
+    start, room = EASE * length, (1 - EASE) * length
+
+    def eased(distance):
+        over = np.maximum(distance - start, 0)
+        return np.minimum(distance, start) + room * (1 - np.exp(-over / room))
+
+    return _shortened(target - hip, lambda distance: np.minimum(np.minimum(distance, before + eased(distance) - eased(before)), longest))
+
+
+def _extent(joints):
+    """How far the ankles of legs (F,4,3) were from the hips, and how far they can be, (F,) m."""
+    return np.linalg.norm(joints[:, 2] - joints[:, 0], axis=-1), np.linalg.norm(np.diff(joints[:, :3], axis=1), axis=-1).sum(1)
+
+
+def _shortened(wanted, allowed):
+    """What is left of vectors (F,3) m beyond their allowed lengths."""
     distance = np.linalg.norm(wanted, axis=-1)
-    return wanted * (np.maximum(distance - longest, 0) / np.maximum(distance, 1e-9))[:, None]
+    return wanted * ((distance - allowed(distance)) / np.maximum(distance, 1e-9))[:, None]
 
 
 def bend_leg(joints, rotations, hip, target):

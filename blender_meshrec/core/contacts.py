@@ -16,6 +16,9 @@ LEAST_CONTACT, LEAST_BREAK = 0.08, 0.07
 # A foot at rest moves slower than this, m/s; the foot that carries is this much lower than one that does not, m; above this
 # share a foot counts as carrying.
 RESTING, RAISED, CARRIES = 0.4, 0.2, 0.3
+# A point that has moved this far while it was thought to touch was not at rest, m across the line of sight; along it less is
+# known, and it counts by the second share. While it is dragged on at more than this speed, m/s, it does not touch.
+STRAY, STRAY_DEPTH, DRAGGED = 0.05, 0.2, 0.01
 # Speed along the line of sight counts by this share: a single camera trembles in depth.
 DEPTH_SHARE = 0.4
 # Speeds are taken over this time, s, or from frame to frame where frames are farther apart.
@@ -39,6 +42,8 @@ def detect_contacts(points, timestamps, visible=None, camera=None):
     low = _falling(points[..., 2] - support_height(points, timestamps, visible)[:, None], HEIGHTS)
     score = slow * low * visible[:, None]
     touching = np.stack([_latched(score[:, k], timestamps) for k in range(points.shape[1])], 1) & visible[:, None]
+    for k in range(points.shape[1]):
+        _release_strayed(touching[:, k], points[:, k], timestamps, camera)
     return np.where(touching, 0.5 + 0.5 * np.maximum(score, 0.01), 0.5 * np.minimum(score, 0.99))
 
 
@@ -69,10 +74,7 @@ def point_speeds(points, timestamps, camera=None):
 
 def support_height(points, timestamps, visible):
     """The height (F,) m of the lowest of points (F,P,3) within SUPPORT_REACH seconds either side."""
-    lowest = np.where(visible, points[..., 2].min(1), np.inf)
-    first = np.searchsorted(timestamps, timestamps - SUPPORT_REACH - 1e-9)
-    last = np.searchsorted(timestamps, timestamps + SUPPORT_REACH + 1e-9)
-    support = _windowed_minimum(lowest, first, last)
+    support = windowed_minimum(np.where(visible, points[..., 2].min(1), np.inf), timestamps, SUPPORT_REACH)
     return np.where(np.isfinite(support), support, 0.0)
 
 
@@ -80,6 +82,35 @@ def contact_runs(touching):
     """First and last-plus-one frames of the runs of True in (F,), (N,2) int."""
     edges = np.diff(np.concatenate([[0], np.asarray(touching).astype(np.int8), [0]]))
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], 1)
+
+
+def leashed(values, leash):
+    """A path (F,C) that stays still while values (F,C) keep within a leash of it, and else is dragged along."""
+    middle = np.median(values, 0)
+    if (np.linalg.norm(values - middle, axis=-1) <= leash).all():
+        return np.broadcast_to(middle, values.shape)
+    path = np.empty_like(values)
+    at = values[: max(1, len(values) // 4)].mean(0)
+    for i, value in enumerate(values):
+        off = value - at
+        distance = np.linalg.norm(off)
+        if distance > leash:
+            at = at + off * (1 - leash / distance)
+        path[i] = at
+    return path
+
+
+def _release_strayed(touching, points, timestamps, camera):
+    """End contacts (F,), in place, while their point (F,3) is on its way somewhere, be it as slowly as a dancer's foot turns."""
+    for first, last in contact_runs(touching):
+        path = points[first:last]
+        if camera is not None:
+            sight = path.mean(0) - np.asarray(camera, float)
+            sight /= np.maximum(np.linalg.norm(sight), 1e-9)
+            path = path - (1 - STRAY_DEPTH) * (path @ sight)[:, None] * sight
+        kept = leashed(path, STRAY)
+        moved = np.linalg.norm(np.diff(kept, axis=0), axis=-1) > DRAGGED * np.diff(timestamps[first:last])
+        touching[first:last] &= ~(np.append(moved, False) | np.insert(moved, 0, False))
 
 
 def _latched(score, timestamps):
@@ -117,8 +148,10 @@ def _at(values, timestamps, moments):
     return (1 - share) * values[before] + share * values[before + 1]
 
 
-def _windowed_minimum(values, first, last):
-    """Minima of (F,) over index ranges first..last, from tables of minima over powers of two frames."""
+def windowed_minimum(values, timestamps, reach):
+    """Minima of (F,) over `reach` seconds either side of each of timestamps (F,), by tables of minima over 2, 4, 8 ... frames."""
+    first = np.searchsorted(timestamps, timestamps - reach - 1e-9)
+    last = np.searchsorted(timestamps, timestamps + reach + 1e-9)
     tables = [values]
     while 2 ** len(tables) <= len(values):
         half = 2 ** (len(tables) - 1)

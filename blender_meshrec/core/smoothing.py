@@ -155,7 +155,7 @@ def _smooth_groups(groups, timestamps, strength, confidence):
     responses = _responses(timestamps, cutoffs)
 
     def energy(values):
-        return _windowed((values**2).sum(-1), timestamps, WINDOW)
+        return windowed_mean((values**2).sum(-1), timestamps, WINDOW)
 
     # Noise per hertz. The band above the highest holds noise alone; in the highest it is what is there in quiet moments.
     noise = np.median(energy(groups - smooth[:, -1]), 0) / np.mean((1 - responses[-1]) ** 2)
@@ -177,7 +177,7 @@ def _responses(timestamps, cutoffs):
     return 1 / (1 + (2 * np.sin(phase / 2) / step) ** 6 / (2 * np.pi * cutoffs[:, None]) ** 6)
 
 
-def _windowed(values, timestamps, reach):
+def windowed_mean(values, timestamps, reach):
     """Means of (F,C) over `reach` seconds either side, taken twice: weights fall off as a triangle."""
     first = np.searchsorted(timestamps, timestamps - reach - 1e-9)
     last = np.searchsorted(timestamps, timestamps + reach + 1e-9)

@@ -1,0 +1,47 @@
+"""A real clip of squats, from the picture to an upright world: what must hold for footage that nobody tuned for."""
+
+import numpy as np
+import pytest
+
+from blender_meshrec.backend.observe import look
+from blender_meshrec.backend.placement import place
+from blender_meshrec.backend.world import Seen, camera_tilt, stand_up
+from blender_meshrec.bridge.messages import ReconstructRequest
+from blender_meshrec.core.cameras import default_intrinsics, transform_points
+from blender_meshrec.core.contacts import detect_contacts
+from blender_meshrec.core.measures import bone_length_variation, jitter, reprojection
+from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, to_h36m17
+from blender_meshrec.methods import blazepose
+
+
+@pytest.fixture(scope="module")
+def squats(shared_media):
+    sighting = look(ReconstructRequest(str(shared_media / "video" / "tfjs-models__pose_squats.mp4")))
+    person, frames = sighting.people[0], sighting.frames
+    intrinsics = default_intrinsics(frames.size)
+    estimate = blazepose.estimate(person, intrinsics, frames.timestamps, "cpu")
+    keypoints = to_h36m17(person.keypoints, person.keypoint_set)
+    placed = place(estimate, keypoints, person.visible, intrinsics, frames.size, frames.timestamps)
+    return person, frames.timestamps, intrinsics, keypoints, placed
+
+
+def test_joints_lie_on_the_picture_with_constant_bones(squats):
+    person, times, intrinsics, keypoints, placed = squats
+    assert reprojection(placed.joints, H36M17, keypoints, H36M17, intrinsics, person.boxes)[1] < 0.02
+    assert bone_length_variation(placed.joints, H36M17_PARENTS).max() < 1e-6
+    assert jitter(placed.joints, times) < 8
+    assert 1.5 < placed.joints[:, 0, 2].min() and placed.joints[:, 0, 2].max() < 6  # m, a room
+
+
+def test_the_camera_is_about_level_and_the_feet_stay_down(squats):
+    """By eye the camera is level within 10 degrees; the feet never leave the ground."""
+    person, times, _intrinsics, _keypoints, placed = squats
+    ankles = placed.joints[:, [H36M17.index(f"{side}_ankle") for side in ("left", "left", "right", "right")]]
+    seen = Seen(placed.joints, ankles, person.visible)
+    assert np.abs(np.degrees(camera_tilt([seen], times))).max() < 10
+    world_from_camera = stand_up([seen], times)
+    joints, feet = (transform_points(world_from_camera, points) for points in (placed.joints, ankles))
+    head, hip = joints[:, H36M17.index("head_top")], joints[:, 0]
+    assert (head[:, 2] - hip[:, 2] > 0.3).all()
+    assert np.ptp(hip[:, 2]) > 0.25  # m: somebody squats
+    assert (detect_contacts(feet, times, person.visible, world_from_camera[:3, 3]) > 0.5).mean() > 0.8

@@ -1,0 +1,129 @@
+"""The upright world: cameras of known tilt, people of known places."""
+
+import numpy as np
+import pytest
+
+from blender_meshrec.backend.world import Seen, camera_tilt, floor_height, stand_up
+from blender_meshrec.core.cameras import inverse_rigid, transform_points
+from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
+from blender_meshrec.core.rotations import rotmat_from_rotvec
+from tests import walkers
+
+TIMES = np.arange(150) / 30
+
+
+def person(truth, view, visible=None, scale=1.0, moved=(0, 0, 0)):
+    visible = np.ones(len(truth.times), bool) if visible is None else visible
+    joints, soles = (view.joints(points + np.array(moved, float)) * scale for points in (truth.h36m17, truth.points))
+    return Seen(joints * visible[:, None, None], soles * visible[:, None, None], visible)
+
+
+def tilt_error(found, pitch, roll):
+    return np.abs(np.degrees(found - [pitch, roll]))
+
+
+@pytest.mark.parametrize("pitch", [-0.1, 0.0, 0.2, 0.5])
+@pytest.mark.parametrize("roll", [-0.1, 0.0, 0.1])
+def test_somebody_who_walks_tells_what_is_up(pitch, roll):
+    """Towards the camera, the footholds tell the pitch; roll is told by balance, and a third of it taken for chance. Degrees."""
+    truth = walkers.walk(TIMES)
+    view = walkers.view(distance=9, pitch=pitch, roll=roll, look_at=(0, -2.5, 0.9))
+    off = tilt_error(camera_tilt([person(truth, view)], TIMES), pitch, roll)
+    assert off[0] < 1.5 and off[1] < 2.5
+
+
+@pytest.mark.parametrize("motion", [walkers.stand, walkers.squat])
+def test_somebody_who_stands_tells_most_of_it(motion):
+    """On one spot only balance counts, and the answer is drawn towards a level camera, never beyond it. Degrees."""
+    for pitch, most in ((0.0, 2.0), (0.2, 6.0), (0.5, 6.0)):
+        view = walkers.view(distance=5, pitch=pitch, roll=0.05)
+        found = camera_tilt([person(motion(TIMES), view)], TIMES)
+        off = tilt_error(found, pitch, 0.05)
+        assert off[0] < most and off[1] < 1.5
+        assert found[0] < pitch + np.radians(1)
+
+
+def test_noisy_depth_and_a_lean_do_not_make_it_wild():
+    """Distances trembling by 3 %, bodies that lean by 7 degrees in depth: off by no more than twice the lean."""
+    rng = np.random.default_rng(0)
+    for pitch in (0.0, 0.2):
+        truth = walkers.walk(TIMES, turn=1.2)
+        view = walkers.view(distance=7, pitch=pitch, look_at=(1.5, -1, 0.9))
+        wobble = 1 + 0.03 * np.sin(2 * np.pi * 0.6 * TIMES + rng.uniform(0, 6))[:, None, None]
+        seen = person(truth, view, scale=wobble)
+        hip = seen.joints[:, :1]
+        lean = rotmat_from_rotvec([0.12, 0, 0]).T
+        leaning = Seen((seen.joints - hip) @ lean + hip, (seen.soles - hip) @ lean + hip, seen.visible)
+        assert tilt_error(camera_tilt([leaning], TIMES), pitch, 0.0).max() < 14
+
+
+def test_people_who_never_stand_leave_the_camera_level():
+    truth = walkers.stand(TIMES)
+    lying = walkers.view(distance=5)
+    turn = np.array([[0, -1.0, 0], [1, 0, 0], [0, 0, 1]])  # lying on their side
+    joints, soles = lying.joints(truth.h36m17) @ turn, lying.joints(truth.points) @ turn
+    found = camera_tilt([Seen(joints, soles, np.ones(150, bool))], TIMES)
+    assert np.abs(np.degrees(found)).max() < 10
+    nobody = Seen(np.zeros((150, 17, 3)), np.zeros((150, 4, 3)), np.zeros(150, bool))
+    np.testing.assert_array_equal(camera_tilt([nobody], TIMES), 0)
+
+
+@pytest.mark.parametrize("pitch, roll", [(0.0, 0.0), (0.25, 0.06)])
+def test_the_world_is_the_one_promised(pitch, roll):
+    """z up, the floor at zero, the origin below the first pelvis, the camera looking along +y."""
+    truth = walkers.walk(TIMES)
+    view = walkers.view(distance=8, pitch=pitch, roll=roll, look_at=(0, -2, 0.9))
+    world_from_camera = stand_up([person(truth, view)], TIMES)
+    rotation = world_from_camera[:3, :3]
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
+    assert abs(rotation[0, 2]) < 1e-9 and rotation[1, 2] > 0  # forward has no sideways part
+    points = transform_points(world_from_camera, view.joints(truth.points))
+    touching = truth.contacts > 0.5
+    assert np.abs(points[..., 2][touching]).max() < 0.05  # m
+    pelvis = transform_points(world_from_camera, view.joints(truth.h36m17))[0, 0]
+    np.testing.assert_allclose(pelvis[:2], 0, atol=1e-9)
+    assert abs(pelvis[2] - truth.h36m17[0, 0, 2]) < 0.05
+    joints = transform_points(world_from_camera, view.joints(truth.h36m17))
+    assert joints[-1, 0, 1] < -4  # who walks up to the camera walks along -y
+
+
+def test_off_means_a_level_camera_with_the_floor_at_the_feet():
+    truth = walkers.stand(TIMES)
+    view = walkers.view(distance=5, pitch=0.3)
+    world_from_camera = stand_up([person(truth, view)], TIMES, upright=False)
+    np.testing.assert_array_equal(world_from_camera[:3, :3], WORLD_FROM_LEVEL_CAMERA)
+    assert abs(np.median(transform_points(world_from_camera, view.joints(truth.points))[..., 2])) < 0.05
+
+
+def test_several_people_share_one_world():
+    """The first-seen one gives the origin, both the floor; neither moves against the other."""
+    view = walkers.view(distance=8, pitch=0.15, look_at=(0, -1, 0.9))
+    early, late = np.ones(150, bool), np.arange(150) >= 40
+    people = [person(walkers.stand(TIMES), view, late, moved=(1.5, 0.5, 0)), person(walkers.walk(TIMES), view, early)]
+    world_from_camera = stand_up(people, TIMES)
+    pelvis = transform_points(world_from_camera, people[1].joints)[0, 0]
+    np.testing.assert_allclose(pelvis[:2], 0, atol=1e-9)
+    both = [
+        transform_points(world_from_camera, view.joints(points)) for points in (walkers.walk(TIMES).points, walkers.stand(TIMES).points)
+    ]
+    assert all(abs(np.median(points[..., 2].min(1))) < 0.05 for points in both)
+    back = transform_points(inverse_rigid(world_from_camera), transform_points(world_from_camera, people[0].joints))
+    np.testing.assert_allclose(back, people[0].joints, atol=1e-9)
+
+
+def test_the_floor_is_below_boxes_and_jumps():
+    everywhere = np.ones(150, bool)
+    box = walkers.stand(TIMES).points
+    box = box + np.where(TIMES < 3, 1.8, 0.0)[:, None, None] * [0, 0, 1]
+    assert abs(floor_height([(box, everywhere)], TIMES)) < 0.02
+    jumping = walkers.jump(TIMES, at=2.0).points
+    assert abs(floor_height([(jumping, everywhere)], TIMES)) < 0.02
+    flying = np.random.default_rng(0).normal(size=(150, 4, 3)) + [0, 0, 3.0]  # nobody stands
+    assert 0 < floor_height([(flying, everywhere)], TIMES) < 3
+
+
+def test_one_picture_is_enough():
+    truth = walkers.stand(TIMES[:1])
+    view = walkers.view(distance=5, pitch=0.1)
+    world_from_camera = stand_up([person(truth, view)], TIMES[:1])
+    assert np.abs(transform_points(world_from_camera, view.joints(truth.points))[..., 2]).max() < 0.1
