@@ -47,9 +47,14 @@ def in_batches(compute, count, size, device, warn=lambda sentence: None):
     A piece that does not fit into the graphics card's memory is halved and tried again. When not even one row fits,
     everything is computed on the CPU, and the result lies there.
     """
+    return or_on_cpu(lambda where: in_chunks(lambda rows: compute(rows, where), count, size), device, warn)
+
+
+def or_on_cpu(compute, device, warn=lambda sentence: None):
+    """Call `compute(device)`; where the graphics card's memory is too small for it, `compute(cpu)`. For stages that need a whole clip."""
     device = torch.device(device)
     try:
-        return in_chunks(lambda rows: compute(rows, device), count, size)
+        return compute(device)
     except RuntimeError as error:
         if device.type == "cpu" or not is_out_of_memory(error):
             raise
@@ -57,7 +62,7 @@ def in_batches(compute, count, size, device, warn=lambda sentence: None):
     if device.type == "cuda":
         torch.cuda.empty_cache()
     warn("The graphics card's memory was too small; the CPU did its work.")
-    return in_chunks(lambda rows: compute(rows, torch.device("cpu")), count, size)
+    return compute(torch.device("cpu"))
 
 
 def is_out_of_memory(error):

@@ -8,6 +8,7 @@ Skeleton2Mesh's pose branch is `estimate` (lifting) and `fit_body` (DIK); what s
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ..core.skeletons import to_h36m17
 from . import estimators  # noqa: F401 - registers them
 from .body_fit import fit_body, turned_body
-from .devices import choose_device
+from .devices import choose_device, or_on_cpu
 from .end_points import end_points
 from .foot_lock import lock_feet
 from .legs import Soles, pose_legs, soles_of
@@ -60,17 +61,19 @@ def recover(request, on_progress=lambda progress: None):
     frames = sighting.frames
     intrinsics = default_intrinsics(frames.size)
 
+    warnings = list(sighting.warnings)
     placed, fits = [], []
     for observations in chosen:
         with stages("estimate"):
-            estimate = estimate_joints(request, observations, intrinsics, frames, device)
+            estimate = or_on_cpu(partial(estimate_joints, request, observations, intrinsics, frames), device, warnings.append)
         with stages("place"):
             keypoints = to_h36m17(observations.keypoints, observations.keypoint_set)
             args = (estimate, keypoints, observations.visible, intrinsics, frames.size, frames.timestamps, request.smoothing)
             placed.append(place(*args))
         with stages("fit body"):
             points = end_points(observations, placed[-1], intrinsics, frames.timestamps, request.smoothing)
-            fits.append(fit_body(template, placed[-1].joints, placed[-1].confidence, points, frames.timestamps, device))
+            fit = partial(fit_body, template, placed[-1].joints, placed[-1].confidence, points, frames.timestamps)
+            fits.append(or_on_cpu(fit, device, warnings.append))
 
     with stages("stand up"):
         seen = [
@@ -88,7 +91,7 @@ def recover(request, on_progress=lambda progress: None):
             recovery = with_posed_joints(body, resample(recovery, request.fps))
         recoveries.append(recovery)
         people.append((number, observations, recovery, slide))
-    report = report_of(request, sighting, people, stages.seconds, sighting.warnings)
+    report = report_of(request, sighting, people, stages.seconds, dict.fromkeys(warnings))
     return Result(tuple(recoveries), tuple(numbers), report)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..core.cameras import transform_points
 from ..core.measures import jitter, reprojection
 from ..core.skeletons import KEYPOINT_SETS, SMPL_JOINTS
+from ..core.version import version as version_of_this
 
 PACKAGES = ("numpy", "torch", "mediapipe", "av", "opencv-python")
 
@@ -67,7 +68,7 @@ def peak_memory():
 
 def versions():
     """Of everything a bug report needs."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
+    found = {"meshrec": version_of_this(), "python": platform.python_version(), "platform": platform.platform()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
