@@ -169,9 +169,10 @@ class View:
 
 
 def view(distance=4.5, height=1.3, pitch=0.0, roll=0.0, look_at=(0.0, 0.0, 0.9), bearing=0.0, size=(1280, 720), aim=True):
-    """A camera `distance` m from `look_at` in the direction -y turned by `bearing`; pitch > 0 looks down, roll > 0 turns the picture clockwise.
+    """A camera `distance` m from `look_at`, in the direction -y turned by `bearing`.
 
-    aim: move the camera up or down so that look_at stays in the picture's middle row, in spite of the pitch.
+    pitch > 0 looks down, roll > 0 is turned clockwise seen from behind. aim: move the camera up or down so that look_at
+    stays in the picture's middle row, in spite of the pitch.
     """
     turn = rotmat_from_rotvec([0, 0, bearing])
     centre = np.array(look_at) + turn @ [0, -distance, 0]

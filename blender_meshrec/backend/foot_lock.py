@@ -8,9 +8,10 @@ up. Before and after a contact the correction fades.
 
 import numpy as np
 
-from ..core.contacts import contact_runs, leashed, windowed_minimum
+from ..core.contacts import contact_runs, leashed
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from ..core.smoothing import fit_smooth, windowed_mean
+from ..core.smoothing import fit_smooth
+from ..core.timeline import windowed_mean, windowed_minimum
 from .legs import LEGS, bend_leg, out_of_ease, pose_legs, shortest_turn
 
 # A correction fades over this time before and after a contact, s.
@@ -32,7 +33,8 @@ VERTICAL = 20.0
 BODY = 0.45  # m, how far joints lie from the body's middle: what a change of distance moves them by in the picture
 # An ankle's place is known along the line of sight five times worse than across it.
 FOOT_DEPTH = 0.2**2
-REACH_ROUNDS = 3
+# Smoothing lowers a peak, so a little more than what is missing is asked for; what is still missing the next round finds.
+OVERSHOOT, REACH_ROUNDS = 1.2, 3
 
 
 def lock_feet(rotmats, pelvis, rest_joints, soles, contacts, timestamps, camera):
@@ -201,7 +203,7 @@ def _reaching(short, timestamps):
     if not count.any():
         return np.zeros_like(short[0])
     needed = sum(short) / np.maximum(count, 1)[:, None]
-    return 1.2 * fit_smooth(needed, timestamps, REACH_CUTOFF)
+    return OVERSHOOT * fit_smooth(needed, timestamps, REACH_CUTOFF)
 
 
 def _level(pointing, heading, rise):

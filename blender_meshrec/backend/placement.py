@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.skeletons import H36M17
 from ..core.smoothing import fit_smooth, smooth_positions
+from ..core.timeline import across_time, weighted_quantile
 from .ray_fit import BONES, RODS, fit_on_rays
 
 # 2D confidence from which a point counts at all, and from which it counts in full.
@@ -105,7 +106,7 @@ def rod_lengths(relative, rays, weights):
     length = np.linalg.norm(rod, axis=-1)
     across = (rod[..., :2] ** 2).sum(-1) / np.maximum(length**2, 1e-9)
     count = across**2 * (0.01 + weights[:, RODS[:, 0]] * weights[:, RODS[:, 1]])
-    lengths = np.array([_weighted_median(length[:, k], count[:, k]) for k in range(len(RODS))])
+    lengths = np.array([weighted_quantile(length[:, k], count[:, k], 0.5) for k in range(len(RODS))])
     evidence = count.sum(0)
     for pair in map(list, _twins()):
         lengths[pair] = np.average(lengths[pair], weights=evidence[pair])
@@ -159,15 +160,6 @@ def _rays(pixels, intrinsics):
     return (homogeneous @ np.linalg.inv(intrinsics).T)[..., :2]
 
 
-def across_time(times, known_times, values):
-    """Values (K, ...) known at some times, at all `times` (F,): linear in between, held at the ends."""
-    place = np.interp(times, known_times, np.arange(len(known_times)))
-    before = np.floor(place).astype(int)
-    after = np.minimum(before + 1, len(known_times) - 1)
-    share = (place - before).reshape(-1, *(1,) * (values.ndim - 1))
-    return (1 - share) * values[before] + share * values[after]
-
-
 def _plausible(relative, times):
     """How far each joint is from a slip, (F,17) 0..1: near 0 where it jumps away from its neighbours in time."""
     trust = np.ones(relative.shape[:2])
@@ -198,9 +190,3 @@ def _twins():
     rods = RODS.tolist()
     pairs = [(k, rods.index([mirror[a], mirror[b]])) for k, (a, b) in enumerate(rods) if [mirror[a], mirror[b]] in rods]
     return [(k, twin) for k, twin in pairs if k < twin]
-
-
-def _weighted_median(values, weights):
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return values[order][min(np.searchsorted(total, total[-1] / 2), len(values) - 1)]

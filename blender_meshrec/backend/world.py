@@ -18,11 +18,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.cameras import rigid, transform_points
+from ..core.cameras import rigid
 from ..core.contacts import CARRIES, carrying, contact_runs
 from ..core.conventions import WORLD_FROM_LEVEL_CAMERA
 from ..core.rotations import rotmat_from_rotvec
 from ..core.skeletons import H36M17
+from ..core.timeline import weighted_quantile
 
 PRIOR = np.radians([10.0, 5.0])  # pitch, roll
 BALANCE = np.radians([6.0, 2.5])  # of a clip's mean, for one person
@@ -98,10 +99,10 @@ def floor_height(soles, timestamps):
     if not len(height):  # nobody stands: the lowest that anybody comes
         height = np.concatenate([points[visible, :, 2].min(1) for points, visible in soles])
         lasted = np.ones(len(height))
-        return float(_quantile(height, lasted, 0.02))
-    lowest = _quantile(height, lasted, 0.05)
+        return float(weighted_quantile(height, lasted, 0.02))
+    lowest = weighted_quantile(height, lasted, 0.05)
     near = height < lowest + FLOOR_REACH
-    return float(_quantile(height[near], lasted[near], 0.5))
+    return float(weighted_quantile(height[near], lasted[near], 0.5))
 
 
 def _tilted(tilt):
@@ -172,15 +173,3 @@ def _footholds(points, timestamps, visible):
             places.append(np.median(points[first:last, k], 0)[None])
             seconds.append(step[first:last].sum()[None])
     return np.concatenate(places), np.concatenate(seconds)
-
-
-def _quantile(values, weights, share):
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return values[order][min(np.searchsorted(total, share * total[-1]), len(values) - 1)]
-
-
-def to_world(world_from_camera, global_orient_rotmat, pelvis):
-    """Carry a body over: global rotations (F,3,3) and pelvis (F,3) m from camera axes to the world."""
-    rotation = world_from_camera[:3, :3]
-    return rotation @ global_orient_rotmat, transform_points(world_from_camera[None], pelvis[:, None])[:, 0]

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .timeline import across_time, windowed_minimum
+
 # A point slower than the first speed may touch, one faster than the second cannot; in between it is a matter of degree. m/s.
 SPEEDS = (0.15, 0.5)
 # The same for heights above the support, m. A heel that lifts while its toe stays is 3 cm up within a few hundredths.
@@ -64,7 +66,7 @@ def point_speeds(points, timestamps, camera=None):
         return np.zeros(points.shape[:2])
     reach = max(SPEED_REACH, float(np.median(np.diff(timestamps))) * 0.999)
     before, after = (np.clip(timestamps + way * reach, timestamps[0], timestamps[-1]) for way in (-1, 1))
-    moved = _at(points, timestamps, after) - _at(points, timestamps, before)
+    moved = across_time(after, timestamps, points) - across_time(before, timestamps, points)
     if camera is not None:
         sight = points - np.asarray(camera, float)
         sight /= np.maximum(np.linalg.norm(sight, axis=-1, keepdims=True), 1e-9)
@@ -138,27 +140,3 @@ def _falling(values, ends):
     """1 below the first of `ends`, 0 above the second, smooth in between."""
     share = np.clip((np.asarray(values) - ends[0]) / (ends[1] - ends[0]), 0, 1)
     return 1 - share * share * (3 - 2 * share)
-
-
-def _at(values, timestamps, moments):
-    """Values (F, ...) at other moments (F,), linearly."""
-    place = np.interp(moments, timestamps, np.arange(len(timestamps)))
-    before = np.minimum(np.floor(place).astype(int), len(timestamps) - 2)
-    share = (place - before).reshape(-1, *(1,) * (values.ndim - 1))
-    return (1 - share) * values[before] + share * values[before + 1]
-
-
-def windowed_minimum(values, timestamps, reach):
-    """Minima of (F,) over `reach` seconds either side of each of timestamps (F,), by tables of minima over 2, 4, 8 ... frames."""
-    first = np.searchsorted(timestamps, timestamps - reach - 1e-9)
-    last = np.searchsorted(timestamps, timestamps + reach + 1e-9)
-    tables = [values]
-    while 2 ** len(tables) <= len(values):
-        half = 2 ** (len(tables) - 1)
-        tables.append(np.minimum(tables[-1][:-half], tables[-1][half:]))
-    level = np.floor(np.log2(last - first)).astype(int)
-    minimum = np.empty(len(values))
-    for k in np.unique(level):
-        rows = level == k
-        minimum[rows] = np.minimum(tables[k][first[rows]], tables[k][last[rows] - 2**k])
-    return minimum

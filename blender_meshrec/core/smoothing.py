@@ -13,6 +13,7 @@ that is each channel tells itself: people hardly move above the highest band, so
 import numpy as np
 
 from .rotations import normalised, short_arc
+from .timeline import windowed_mean
 
 # Edges of the bands at strength 1, Hz. The lowest passes always: it holds walking and tai chi. A kick or a jump reaches
 # into the highest.
@@ -175,16 +176,6 @@ def _responses(timestamps, cutoffs):
     step = max(float(np.median(np.diff(timestamps))), LEAST_STEP)
     phase = np.linspace(0, np.pi, 257)[1:]
     return 1 / (1 + (2 * np.sin(phase / 2) / step) ** 6 / (2 * np.pi * cutoffs[:, None]) ** 6)
-
-
-def windowed_mean(values, timestamps, reach):
-    """Means of (F,C) over `reach` seconds either side, taken twice: weights fall off as a triangle."""
-    first = np.searchsorted(timestamps, timestamps - reach - 1e-9)
-    last = np.searchsorted(timestamps, timestamps + reach + 1e-9)
-    for _ in range(2):
-        total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, 0)])
-        values = np.maximum(total[last] - total[first], 0) / (last - first)[:, None]
-    return values
 
 
 def _per_group(confidence, shape):

@@ -16,7 +16,7 @@ from blender_meshrec.methods import blazepose
 
 @pytest.fixture(scope="module")
 def squats(shared_media):
-    sighting = look(ReconstructRequest(str(shared_media / "video" / "tfjs-models__pose_squats.mp4")))
+    sighting = look(ReconstructRequest(str(shared_media / "video" / "tfjs-models__pose_squats.mp4"), frames=(0, 30)))
     person, frames = sighting.people[0], sighting.frames
     intrinsics = default_intrinsics(frames.size)
     estimate = blazepose.estimate(person, intrinsics, frames.timestamps, "cpu")
@@ -30,7 +30,7 @@ def test_joints_lie_on_the_picture_with_constant_bones(squats):
     assert reprojection(placed.joints, H36M17, keypoints, H36M17, intrinsics, person.boxes)[1] < 0.02
     assert bone_length_variation(placed.joints, H36M17_PARENTS).max() < 1e-6
     assert jitter(placed.joints, times) < 8
-    assert 1.5 < placed.joints[:, 0, 2].min() and placed.joints[:, 0, 2].max() < 6  # m, a room
+    assert placed.joints[:, 0, 2].min() > 1.5 and placed.joints[:, 0, 2].max() < 6  # m, a room
 
 
 def test_the_camera_is_about_level_and_the_feet_stay_down(squats):

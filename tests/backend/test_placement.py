@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend import ray_fit
-from blender_meshrec.backend.placement import across_time, place, point_weights, rod_lengths, solve_translation
+from blender_meshrec.backend.placement import place, point_weights, rod_lengths, solve_translation
 from blender_meshrec.core import measures
 from blender_meshrec.core.records import Estimate
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS
@@ -157,11 +157,6 @@ def test_bone_lengths_come_from_bones_seen_across():
 def test_points_count_by_confidence_and_only_inside_the_picture():
     keypoints = np.array([[[10, 10, 0.9], [10, 10, 0.1], [-100, 10, 0.9], [10, 800, 0.9], [10, 10, 0.45]]], float)
     np.testing.assert_allclose(point_weights(keypoints, (1280, 720)), [[1, 0, 0, 0, 0.5]])
-
-
-def test_across_time_is_linear_and_held():
-    values = across_time(np.array([0.0, 1.0, 2.0, 3.0, 4.0]), np.array([1.0, 3.0]), np.array([[10.0], [30.0]]))
-    np.testing.assert_allclose(values[:, 0], [10, 10, 20, 30, 30])
 
 
 def test_the_fits_gradient_is_that_of_its_energy():
