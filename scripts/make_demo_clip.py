@@ -5,7 +5,7 @@
     .venv/bin/python scripts/make_demo_clip.py truth                scripts/demo_clip_truth.npz: the motion that was rendered
 
 The truth is a motion file like those `meshrec reconstruct` writes, so `meshrec evaluate` compares the two. Everything
-that is seen is made here; nothing but addon_models/open_body.npz (CC0) is read.
+that is seen is made here; nothing but addon_models/open_body.npz is read.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def encode(folder):
     with av.open(str(CLIP), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        stream.options = {"crf": "23", "preset": "veryslow", "tune": "animation"}
+        stream.options = {"crf": "16", "preset": "veryslow", "tune": "animation"}
         for path in paths:
             picture = av.VideoFrame.from_ndarray(cv2.imread(str(path)), format="bgr24")
             container.mux(stream.encode(picture))
