@@ -40,6 +40,7 @@ SHORTEST_HEAD = 0.05
 # The collar bone's share of the upper arm's elevation over the horizontal, and the least and most it turns, rad. Ours: about
 # what the open body's collars turn between its A-pose and its T-pose.
 COLLAR_SHARE, COLLAR_RANGE = 0.18, (-0.22, 0.4)
+TORSO = ("hip", "left_hip", "right_hip", "spine", "thorax", "left_shoulder", "right_shoulder")
 # Arms that are never seen hang: SMPL's rest has them held out. Radians about the z axis.
 HANGING = {"left_shoulder": -1.25, "right_shoulder": 1.25}
 # What a joint of SMPL's inherits its confidence from, where h36m17 has no joint of its name.
@@ -84,7 +85,10 @@ def fit_body(template, joints, confidence, points=None, timestamps=None, device=
 
     seen = _same_torso(joints)
     at_rest = _with_clips_head(_h36m17_at_rest(rest, landmarks), seen, confidence)
-    weights = np.repeat((confidence.max(0) > EVER_SEEN).astype(float)[None], len(joints), 0)
+    ever_seen = confidence.max(0) > EVER_SEEN
+    # A torso cut off by the picture's edge is still where the estimator thinks; without it nothing says which way is up.
+    ever_seen[[H36M17.index(name) for name in TORSO]] = True
+    weights = np.repeat(ever_seen.astype(float)[None], len(joints), 0)
     # About the hip, so that single precision is enough; it is what every device has.
     about_hip = torch.as_tensor(seen - seen[:, :1], dtype=torch.float32, device=device)
     rotmats, _ = dik.match_rotations(about_hip, torch.as_tensor(at_rest).to(about_hip), torch.as_tensor(weights).to(about_hip))

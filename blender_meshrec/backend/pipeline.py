@@ -23,18 +23,23 @@ from ..core.measures import foot_slide
 from ..core.records import Recovery
 from ..core.resample import resample
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from ..core.skeletons import to_h36m17
+from ..core.skeletons import H36M17, to_h36m17
 from . import estimators  # noqa: F401 - registers them
 from .body_fit import fit_body, turned_body
 from .devices import choose_device, or_on_cpu
 from .end_points import end_points
 from .foot_lock import lock_feet
-from .legs import Soles, pose_legs, soles_of
+from .legs import pose_legs, soles_of
 from .observe import look
 from .placement import place
 from .registry import find
 from .report import report_of
+from .steady import steady_body
 from .world import Seen, stand_up
+
+ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
+# From this confidence of its ankle on, a foot is seen. Feet outside the picture stand on nothing we know of.
+FOOT_SEEN = 0.3
 
 
 def recover(request, on_progress=lambda progress: None):
@@ -73,19 +78,22 @@ def recover(request, on_progress=lambda progress: None):
         with stages("fit body"):
             points = end_points(observations, placed[-1], intrinsics, frames.timestamps, request.smoothing)
             fit = partial(fit_body, template, placed[-1].joints, placed[-1].confidence, points, frames.timestamps)
-            fits.append(or_on_cpu(fit, device, warnings.append))
+            fit = or_on_cpu(fit, device, warnings.append)
+            rest_root = template.rest_joints(fit.body.betas)[0]
+            steady = steady_body(fit.body, rest_root, observations.visible, frames.timestamps, request.smoothing)
+            fits.append(replace(fit, body=steady))
 
+    feet = [feet_seen(joints, observations) for joints, observations in zip(placed, chosen)]
     with stages("stand up"):
-        seen = [
-            Seen(joints.joints, on_the_ground(*posed(template, fit.body)), who.visible) for joints, fit, who in zip(placed, fits, chosen)
-        ]
+        standing = zip(placed, fits, chosen, feet)
+        seen = [Seen(joints.joints, legs_of(template, fit.body).points, in_view(who, shown)) for joints, fit, who, shown in standing]
         world_from_camera = stand_up(seen, frames.timestamps, request.upright)
     recoveries, people = [], []
-    for number, observations, joints, fit in zip(numbers, chosen, placed, fits):
+    for number, observations, joints, fit, shown in zip(numbers, chosen, placed, fits, feet):
         with stages("contacts"):
-            root, camera = template.rest_joints(fit.body.betas)[0], world_from_camera[:3, 3]
-            turned = turned_body(fit.body, root, world_from_camera[:3, :3], camera)
-            turned, contacts, slide = keep_feet(request, template, turned, frames.timestamps, observations.visible, camera)
+            camera = world_from_camera[:3, 3]
+            turned = turned_body(fit.body, template.rest_joints(fit.body.betas)[0], world_from_camera[:3, :3], camera)
+            turned, contacts, slide = keep_feet(request, template, turned, frames.timestamps, shown, camera)
         recovery = recovery_of(body, turned, contacts, fit, joints, frames, observations, intrinsics, world_from_camera)
         if request.fps:
             recovery = with_posed_joints(body, resample(recovery, request.fps))
@@ -122,39 +130,48 @@ def default_method(observations):
     return "blazepose" if observations.keypoints_3d is not None else "skeleton2mesh"
 
 
-def keep_feet(request, template, params, timestamps, visible, camera):
+def feet_seen(placed, observations):
+    """In which frames (F,2) the left and the right ankle are seen well enough to say that the foot touches something."""
+    return (placed.confidence[:, ANKLES] > FOOT_SEEN) & observations.visible[:, None]
+
+
+def in_view(observations, feet):
+    """The frames (F,) that tell where the floor is: those with a foot, or where there are none, those with the person."""
+    return feet.any(1) if feet.any() else observations.visible
+
+
+def keep_feet(request, template, params, timestamps, seen, camera):
     """Find when feet touch and keep them there, as the request asks.
 
     Args:
-        params: BodyParams in the world. camera: (3,) m, where it stands.
+        params: BodyParams in the world. seen: (F,2), of `feet_seen`. camera: (3,) m, where it stands.
 
     Returns:
         the BodyParams, contacts (F,4), and the foot slide before and after, cm/s.
     """
-    rotmats, pelvis, rest_joints, soles = posed(template, params)
-    before = on_the_ground(rotmats, pelvis, rest_joints, soles)
     if not request.contacts:
         return params, np.zeros((len(timestamps), 4)), (np.nan, np.nan)
-    contacts = detect_contacts(before, timestamps, visible, camera)
-    locked, moved = lock_feet(rotmats, pelvis, rest_joints, soles, contacts, timestamps, camera)
-    after = on_the_ground(locked, moved, rest_joints, soles)
-    slides = tuple(foot_slide(points, contacts, timestamps) for points in (before, after))
-    poses = rotvec_from_rotmat(locked)
+    before = legs_of(template, params).points
+    contacts = detect_contacts(before, timestamps, seen.any(1), camera) * np.repeat(seen, 2, axis=1)
+    rest_joints, soles = template.rest_joints(params.betas), soles_of(template, params.betas)
+    rotmats, pelvis = lock_feet(rotations_of(params), params.transl + rest_joints[0], rest_joints, soles, contacts, timestamps, camera)
+    poses = rotvec_from_rotmat(rotmats)
     body_pose = poses[:, 1:].reshape(len(poses), -1)
-    return replace(params, global_orient=poses[:, 0], body_pose=body_pose, transl=moved - rest_joints[0]), contacts, slides
+    locked = replace(params, global_orient=poses[:, 0], body_pose=body_pose, transl=pelvis - rest_joints[0])
+    slides = tuple(foot_slide(points, contacts, timestamps) for points in (before, legs_of(template, locked).points))
+    return locked, contacts, slides
 
 
-def posed(template, params):
-    """Local rotations (F,J,3,3), pelvis (F,3) m, rest joints (J,3) m and Soles of BodyParams."""
+def rotations_of(params):
+    """The local rotations (F,J,3,3) of BodyParams."""
+    poses = np.concatenate([params.global_orient, params.body_pose], 1)
+    return rotmat_from_rotvec(poses.reshape(len(poses), -1, 3))
+
+
+def legs_of(template, params):
+    """The posed Legs of BodyParams, with the ground below heels and toes."""
     rest_joints = template.rest_joints(params.betas)
-    poses = np.concatenate([params.global_orient, params.body_pose], 1).reshape(len(params.transl), -1, 3)
-    return rotmat_from_rotvec(poses), params.transl + rest_joints[0], rest_joints, soles_of(template, params.betas)
-
-
-def on_the_ground(rotmats, pelvis, rest_joints, soles):
-    """The points (F,4,3) m of the soles right below heels and toes: they are at the ground when a foot stands flat."""
-    below = soles.points - soles.clearance[:, None] * [0.0, 1.0, 0.0]
-    return pose_legs(rotmats, pelvis, rest_joints, Soles(below, soles.clearance)).points
+    return pose_legs(rotations_of(params), params.transl + rest_joints[0], rest_joints, soles_of(template, params.betas))
 
 
 def recovery_of(body, params, contacts, fit, placed, frames, observations, intrinsics, world_from_camera):
