@@ -3,7 +3,8 @@
 An estimator is a function `estimate(observations, intrinsics, timestamps, device) -> Estimate`.
 """
 
-from ..methods import blazepose
+from ..methods import blazepose, skeleton2mesh
 from . import registry
 
 registry.estimator("blazepose")(blazepose.estimate)
+registry.estimator("skeleton2mesh")(skeleton2mesh.estimate)

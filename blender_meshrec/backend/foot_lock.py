@@ -25,6 +25,8 @@ LIFT_REACH = 0.1
 FLOOR_REACH = 0.15
 # Feet farther from z = 0 than this do not mean the floor: one world knows people's distances to a few percent. m.
 SETTLE_REACH = 0.4
+# The farthest such a shift goes: along the line of sight, of the distance, and across it, m.
+SETTLE_ALONG, SETTLE_ACROSS = 0.1, 0.06
 # The root follows what both feet need, slowly: faster than this the legs do it. Hz.
 ROOT_CUTOFF = 1.5
 REACH_CUTOFF = 4.0
@@ -153,7 +155,13 @@ def _settled(legs, soles, touching, pelvis, camera):
     # Who is never seen to stand must at least not be in the floor.
     off = float(np.median(standing)) if len(standing) else min(0.0, float(np.quantile(height.min(1), 0.1)))
     cost = np.mean(_picture_cost(pelvis, camera, _body_depth(pelvis, camera)), 0)
-    return -off * _least_seen(cost)
+    shift = -off * _least_seen(cost)
+    # A shift that tears somebody off their picture mends nothing: then their size is wrong, or they stand on something else.
+    sight = np.median(pelvis, 0) - camera
+    distance = np.linalg.norm(sight)
+    along = shift @ sight / distance
+    across = np.linalg.norm(shift - along * sight / distance)
+    return shift if abs(along) < SETTLE_ALONG * distance and across < SETTLE_ACROSS else np.zeros(3)
 
 
 def _root_shift(feet, pelvis, camera, timestamps):

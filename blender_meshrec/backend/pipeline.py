@@ -25,7 +25,7 @@ from ..core.resample import resample
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ..core.skeletons import H36M17, to_h36m17
 from . import estimators  # noqa: F401 - registers them
-from .body_fit import fit_body, turned_body
+from .body_fit import fit_body, own_lengths, turned_body
 from .devices import choose_device, or_on_cpu
 from .end_points import end_points
 from .foot_lock import lock_feet
@@ -35,7 +35,7 @@ from .placement import place
 from .registry import find
 from .report import report_of
 from .steady import steady_body
-from .world import Seen, stand_up
+from .world import Seen, sizes_on_floor, stand_up
 
 ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
 # From this confidence of its ankle on, a foot is seen. Feet outside the picture stand on nothing we know of.
@@ -67,27 +67,32 @@ def recover(request, on_progress=lambda progress: None):
     intrinsics = default_intrinsics(frames.size)
 
     warnings = list(sighting.warnings)
-    placed, fits = [], []
-    for observations in chosen:
-        with stages("estimate"):
-            estimate = or_on_cpu(partial(estimate_joints, request, observations, intrinsics, frames), device, warnings.append)
-        with stages("place"):
-            keypoints = to_h36m17(observations.keypoints, observations.keypoint_set)
-            args = (estimate, keypoints, observations.visible, intrinsics, frames.size, frames.timestamps, request.smoothing)
-            placed.append(place(*args))
-        with stages("fit body"):
-            points = end_points(observations, placed[-1], intrinsics, frames.timestamps, request.smoothing)
-            fit = partial(fit_body, template, placed[-1].joints, placed[-1].confidence, points, frames.timestamps)
-            fit = or_on_cpu(fit, device, warnings.append)
-            rest_root = template.rest_joints(fit.body.betas)[0]
-            steady = steady_body(fit.body, rest_root, observations.visible, frames.timestamps, request.smoothing)
-            fits.append(replace(fit, body=steady))
 
-    feet = [feet_seen(joints, observations) for joints, observations in zip(placed, chosen)]
-    with stages("stand up"):
-        standing = zip(placed, fits, chosen, feet)
-        seen = [Seen(joints.joints, legs_of(template, fit.body).points, in_view(who, shown)) for joints, fit, who, shown in standing]
-        world_from_camera = stand_up(seen, frames.timestamps, request.upright)
+    with stages("estimate"):
+        estimate = partial(estimate_joints, request, intrinsics=intrinsics, frames=frames)
+        estimates = [or_on_cpu(partial(estimate, who), device, warnings.append) for who in chosen]
+
+    def fit_people(lengths):
+        """Placed joints and bodies in camera axes, feet in view, and the world they share."""
+        with stages("place"):
+            placed = [place_joints(*each, intrinsics, frames, request.smoothing) for each in zip(estimates, chosen, lengths)]
+        with stages("fit body"):
+            fits = [fit_steady(request, template, *each, intrinsics, frames, device, warnings) for each in zip(placed, chosen)]
+        with stages("stand up"):
+            feet = [feet_seen(*each) for each in zip(placed, chosen)]
+            seen = [
+                Seen(joints.joints, legs_of(template, fit.body).points, in_view(who, shown))
+                for joints, fit, who, shown in zip(placed, fits, chosen, feet)
+            ]
+            return placed, fits, feet, seen, stand_up(seen, frames.timestamps, request.upright)
+
+    _, fits, _, seen, world_from_camera = fit_people([None] * len(chosen))
+    # Now that the bodies are known, the joints are placed again with their bones' lengths. People who share a floor also
+    # tell each other's size, which one view alone cannot; the largest, who is seen best, keeps theirs.
+    sizes = sizes_on_floor(seen, frames.timestamps, world_from_camera)
+    lengths = [size * own_lengths(template, fit.body.betas) for size, fit in zip(sizes, fits)]
+    placed, fits, feet, _, world_from_camera = fit_people(lengths)
+
     recoveries, people = [], []
     for number, observations, joints, fit, shown in zip(numbers, chosen, placed, fits, feet):
         with stages("contacts"):
@@ -116,13 +121,28 @@ def chosen_people(person, found):
     return [number]
 
 
-def estimate_joints(request, observations, intrinsics, frames, device):
+def estimate_joints(request, observations, device, intrinsics, frames):
     """The Estimate of the chosen method, bettered by the refiners asked for."""
     method = default_method(observations) if request.method == "auto" else request.method
     estimate = find("estimator", method)(observations, intrinsics, frames.timestamps, device)
     for name in request.refine:
         estimate = find("refiner", name)(estimate, observations, intrinsics, frames.timestamps, device)
     return estimate
+
+
+def place_joints(estimate, observations, lengths, intrinsics, frames, smoothing):
+    """The estimate's joints in front of the camera."""
+    keypoints = to_h36m17(observations.keypoints, observations.keypoint_set)
+    return place(estimate, keypoints, observations.visible, intrinsics, frames.size, frames.timestamps, smoothing, lengths)
+
+
+def fit_steady(request, template, placed, observations, intrinsics, frames, device, warnings):
+    """The BodyFit of placed joints, its rotations smoothed over time."""
+    points = end_points(observations, placed, intrinsics, frames.timestamps, request.smoothing)
+    fit = partial(fit_body, template, placed.joints, placed.confidence, points, frames.timestamps)
+    fit = or_on_cpu(fit, device, warnings.append)
+    rest_root = template.rest_joints(fit.body.betas)[0]
+    return replace(fit, body=steady_body(fit.body, rest_root, observations.visible, frames.timestamps, request.smoothing))
 
 
 def default_method(observations):

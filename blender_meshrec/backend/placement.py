@@ -35,12 +35,13 @@ class Placed:
     bone_lengths: np.ndarray
 
 
-def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoothing=1.0):
+def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoothing=1.0, lengths=None):
     """Put an estimate where its 2D points say it is.
 
     Args:
         estimate: an Estimate of F frames. keypoints: (F,17,3) px and confidence, h36m17. visible: (F,).
         intrinsics: (3,3) px. image_size: (width, height) px. timestamps: (F,) s. smoothing: strength, 0 is off.
+        lengths: (18,) m of RODS, where they are known; nan, and None for all, to have them measured.
 
     Returns:
         a Placed. Rows without the person are interpolated, held at the ends, and have confidence 0.
@@ -52,14 +53,14 @@ def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoo
     points = np.asarray(keypoints, float)[known]
     weights = point_weights(points, image_size)
     rays, relative = _rays(points[..., :2], intrinsics), np.asarray(estimate.joints, float)[known]
-    root, directions, lengths = _place_visible(relative, rays, weights, times[known], smoothing)
+    root, directions, bones = _place_visible(relative, rays, weights, times[known], smoothing, lengths)
     # Frames without the person lie between their neighbours, limb by limb.
     root, directions = (across_time(times, times[known], values) for values in (root, directions))
-    joints = root + _joined(_scaled(directions, lengths))
-    return Placed(joints, np.asarray(estimate.confidence, float) * known[:, None], lengths)
+    joints = root + _joined(_scaled(directions, bones))
+    return Placed(joints, np.asarray(estimate.confidence, float) * known[:, None], bones)
 
 
-def _place_visible(relative, rays, weights, times, smoothing):
+def _place_visible(relative, rays, weights, times, smoothing, lengths):
     """Hip (F,1,3) m, bone vectors (F,16,3) and bone lengths (16,) m over the frames in which the person is seen."""
     for joint in range(rays.shape[1]):
         seen = weights[:, joint] > 0
@@ -68,7 +69,8 @@ def _place_visible(relative, rays, weights, times, smoothing):
     if smoothing > 0:
         relative = smooth_in_view(relative, times, smoothing, _plausible(relative, times))
         rays = smooth_positions(rays, times, smoothing, weights)
-    lengths = rod_lengths(relative, rays, weights)
+    measured = rod_lengths(relative, rays, weights)
+    lengths = measured if lengths is None else np.where(np.isfinite(lengths), lengths, measured)
     bones = lengths[: len(BONES)]
     figure = _joined(_scaled(relative[:, BONES[:, 1]] - relative[:, BONES[:, 0]], bones))
     joints = fit_on_rays(figure + steady_translation(relative, rays, weights, times)[:, None], rays, weights, lengths)

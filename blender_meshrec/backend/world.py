@@ -36,6 +36,8 @@ MOST_FOOTHOLDS = 8
 UPRIGHT_SHARE = 0.4
 # Footholds within this of the lowest ones stand on the floor; higher ones on something else, m.
 FLOOR_REACH = 0.12
+# People are taken for larger or smaller than their estimate within these; a camera lower than this cannot tell, m.
+SIZES, LEAST_CAMERA_HEIGHT = (0.75, 1.33), 0.5
 _MIDDLE = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
 
 
@@ -67,6 +69,30 @@ def stand_up(people, timestamps, upright=True):
     first = min(people, key=lambda person: int(np.argmax(person.visible)) if person.visible.any() else len(timestamps))
     pelvis = rotation @ first.joints[int(np.argmax(first.visible)), H36M17.index("hip")]
     return rigid(rotation, -np.array([pelvis[0], pelvis[1], floor]))
+
+
+def sizes_on_floor(people, timestamps, world_from_camera):
+    """How many times larger, and farther, each person must be to stand on the first one's floor: they look the same in the picture.
+
+    Args:
+        people: Seen, in camera axes, the one whose size is kept first. world_from_camera: (4,4), of `stand_up`.
+
+    Returns:
+        a factor each; 1 for somebody who never stands, stands on something else, or would have to be of no person's size.
+    """
+    heights = [_standing_height(person, timestamps, world_from_camera) for person in people]
+    camera = world_from_camera[2, 3]
+    if heights[0] is None or camera - heights[0] < LEAST_CAMERA_HEIGHT:
+        return [1.0] * len(people)
+    factors = [1.0 if height is None else (camera - heights[0]) / max(camera - height, 1e-6) for height in heights]
+    return [factor if SIZES[0] < factor < SIZES[1] else 1.0 for factor in factors]
+
+
+def _standing_height(person, timestamps, world_from_camera):
+    """How high a person's feet stand, m; None if they never do."""
+    soles = person.soles @ world_from_camera[:3, :3].T + world_from_camera[:3, 3]
+    places, seconds = _footholds(soles, timestamps, person.visible)
+    return float(weighted_quantile(places[:, 2], seconds, 0.5)) if len(places) else None
 
 
 def camera_tilt(people, timestamps):
