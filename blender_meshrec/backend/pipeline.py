@@ -16,7 +16,7 @@ import numpy as np
 from ..bodies.smpl import make_body
 from ..bridge.messages import Progress, Result
 from ..core.body_template import load_body
-from ..core.cameras import default_intrinsics, inverse_rigid, transform_points
+from ..core.cameras import default_intrinsics, inverse_rigid, rigid, transform_points
 from ..core.contacts import detect_contacts
 from ..core.errors import InputError
 from ..core.measures import foot_slide
@@ -93,17 +93,23 @@ def recover(request, on_progress=lambda progress: None):
     lengths = [size * own_lengths(template, fit.body.betas) for size, fit in zip(sizes, fits)]
     placed, fits, feet, _, world_from_camera = fit_people(lengths)
 
+    with stages("contacts"):
+        rotation, camera = world_from_camera[:3, :3], world_from_camera[:3, 3]
+        roots = [template.rest_joints(fit.body.betas)[0] for fit in fits]
+        turned = [turned_body(fit.body, root, rotation, camera) for fit, root in zip(fits, roots)]
+        kept = [keep_feet(request, template, *each, frames.timestamps, camera) for each in zip(turned, feet)]
+    # Locked feet have moved the pelvis: the origin is below where the first person seen is now.
+    shift = -first_pelvis([params.transl + root for (params, *_), root in zip(kept, roots)], chosen) * [1, 1, 0]
+    world_from_camera = rigid(rotation, camera + shift)
+
     recoveries, people = [], []
-    for number, observations, joints, fit, shown in zip(numbers, chosen, placed, fits, feet):
-        with stages("contacts"):
-            camera = world_from_camera[:3, 3]
-            turned = turned_body(fit.body, template.rest_joints(fit.body.betas)[0], world_from_camera[:3, :3], camera)
-            turned, contacts, slide = keep_feet(request, template, turned, frames.timestamps, shown, camera)
-        recovery = recovery_of(body, turned, contacts, fit, joints, frames, observations, intrinsics, world_from_camera)
+    for number, who, joints, fit, (params, contacts, slide) in zip(numbers, chosen, placed, fits, kept):
+        params = replace(params, transl=params.transl + shift)
+        recovery = recovery_of(body, params, contacts, fit, joints, frames, who, intrinsics, world_from_camera)
         if request.fps:
             recovery = with_posed_joints(body, resample(recovery, request.fps))
         recoveries.append(recovery)
-        people.append((number, observations, recovery, slide))
+        people.append((number, who, recovery, slide))
     report = report_of(request, sighting, people, stages.seconds, dict.fromkeys(warnings))
     return Result(tuple(recoveries), tuple(numbers), report)
 
@@ -160,11 +166,11 @@ def in_view(observations, feet):
     return feet.any(1) if feet.any() else observations.visible
 
 
-def keep_feet(request, template, params, timestamps, seen, camera):
+def keep_feet(request, template, params, seen, timestamps, camera):
     """Find when feet touch and keep them there, as the request asks.
 
     Args:
-        params: BodyParams in the world. seen: (F,2), of `feet_seen`. camera: (3,) m, where it stands.
+        params: BodyParams in the world. seen: (F,2), of `feet_seen`. timestamps: (F,) s. camera: (3,) m, where it stands.
 
     Returns:
         the BodyParams, contacts (F,4), and the foot slide before and after, cm/s.
@@ -180,6 +186,13 @@ def keep_feet(request, template, params, timestamps, seen, camera):
     locked = replace(params, global_orient=poses[:, 0], body_pose=body_pose, transl=pelvis - rest_joints[0])
     slides = tuple(foot_slide(points, contacts, timestamps) for points in (before, legs_of(template, locked).points))
     return locked, contacts, slides
+
+
+def first_pelvis(pelvises, people):
+    """Where the person seen first is in their first frame, (3,) m; pelvises (F,3) and Observations, one each a person."""
+    first_rows = [int(np.argmax(who.visible)) if who.visible.any() else len(who) for who in people]
+    who = int(np.argmin(first_rows))
+    return pelvises[who][min(first_rows[who], len(pelvises[who]) - 1)]
 
 
 def rotations_of(params):

@@ -59,4 +59,4 @@ def test_the_lists_are_read_whole(folder, tmp_path):
             (folder / "a.bin").write_bytes(content)
         entry, path, error = next(model for model in model_files.listed_models() if model[0]["file"] == "a.bin")
         assert entry["sha256"] and (path == folder / "a.bin") == (expected is None)
-        assert expected is None and error is None or expected in error.problem
+        assert (expected is None and error is None) or expected in error.problem
