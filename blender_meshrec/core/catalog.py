@@ -56,6 +56,15 @@ CATALOG = (
         weights="pose_landmarker.task",
         licence="Apache-2.0",
     ),
+    Entry(
+        name="skeleton2mesh",
+        role="estimator",
+        label="Skeleton2Mesh lifter",
+        explanation="3D joints from any 2D keypoints, judged over time; trained on motion capture",
+        paper="Yu et al. 2021, Skeleton2Mesh: Kinematics Prior Injected Unsupervised Human Mesh Recovery",
+        weights="lifter.safetensors",
+        licence="GPL-3.0-or-later",
+    ),
 )
 
 

@@ -1,0 +1,375 @@
+"""Skeleton2Mesh's lifting network: 2D keypoints of one person to 3D joints, single images and clips.
+
+Paper: Yu et al. 2021, "Skeleton2Mesh: Kinematics Prior Injected Unsupervised Human Mesh Recovery", supplementary figures
+1 and 2: five residual blocks, one Res1 and four Res2, each main branch of convolutions with batch normalisation, ReLU and
+dropout, each shortcut a convolution over the features together with the 2D input. The joints become rotations in dik.py.
+
+Deviations, ours:
+
+* Supervised by motion capture seen by random cameras (scripts/train_lifter.py), not adversarially.
+* Time: three frames make one token, and one convolution of every Res2 block has kernel 3 over tokens, dilated by 1, 3, 9
+  and 1, so that a joint is judged from 2.9 s of motion. The paper lifts single frames; here one frame is a clip of length 1.
+* Width 384 instead of 1024. The paper leaves open Res1's shortcut (here it takes the 2D input) and the rate of dropout
+  (here 0: no window is seen twice).
+* Input: coordinates on the image plane of a camera turned towards the person, about the torso, by the person's size; each
+  with its confidence, zero where it is unsure; where the person is and how large. Besides the 17 joints, the ears, heels
+  and big toes of detectors that have them: they tell which way head and feet point.
+* A flag says whether points are joints (h36m17) or a detector's, whose nose is on the face and whose hips lie elsewhere.
+* Output: joints about the hip in the turned camera's axes, in units of the skeleton's bone-length sum. One view cannot
+  know a person's size: metres come from a stature of 1.70 m.
+* The paper's single pass becomes six, averaged: three ways to part the frames into tokens, each also mirrored.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import nn
+from torch.nn import functional
+
+from ..core.errors import ModelError
+from ..core.model_files import model_file
+from ..core.records import Estimate
+from ..core.skeletons import H36M17, KEYPOINT_SETS, h36m17_weights, to_h36m17
+
+WEIGHTS = "lifter.safetensors"
+POINTS = (*H36M17, "left_ear", "right_ear", "left_big_toe", "right_big_toe", "left_heel", "right_heel")
+# Joints of h36m17 that may be made of others; head_top may not: ears say more than a guess from them.
+MIXTURES = ("hip", "thorax", "spine")
+
+FPS = 30.0  # of the training motion, played at 2/3 to 3/2 of its speed
+TOKEN = 3  # frames
+REACH = 14  # tokens on either side that a token's result depends on
+CHUNK = 1024  # tokens lifted at once: bounds the memory for long clips
+SURE = 0.3  # confidence from which a point counts
+SPREAD = 0.1  # of the bone-length sum: how far joints spread, so that the network's own numbers are near 1
+STEADY, LONG = 5, 81  # frames over which the viewing direction and the size are averaged
+
+# Ours: a bone-length sum of 2.32 statures is the mean of the motion-capture performers.
+STATURE = 1.70  # m
+BONE_SUM = 2.32 * STATURE
+
+_TORSO = [POINTS.index(p) for p in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")]
+_MIRROR = [POINTS.index(p.replace("left", "#").replace("right", "left").replace("#", "right")) for p in POINTS]
+_MIRROR17 = _MIRROR[: len(H36M17)]
+_SIZED = [H36M17.index(p) for p in H36M17 if p not in ("hip", "spine", "thorax", "head_top")]
+
+
+# ---- the network ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LifterConfig:
+    """Sizes of the lifting network; `dilations` gives one Res2 block each."""
+
+    width: int = 384
+    dilations: tuple = (1, 3, 9, 1)
+    dropout: float = 0.0
+
+    @property
+    def inputs(self):
+        """Input channels of a token: three numbers a point and eight of the whole, for each frame."""
+        return TOKEN * (3 * len(POINTS) + 8)
+
+
+def _layer(inputs, width, dropout, kernel=1, dilation=1):
+    """Convolution, batch normalisation, ReLU, dropout: the unit that the paper's figure 1 repeats."""
+    convolution = nn.Conv1d(inputs, width, kernel, padding=dilation * (kernel // 2), dilation=dilation, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout))
+
+
+class Res1Block(nn.Module):
+    """The paper's Res1: one layer takes in the 2D input, two more make the main branch; the shortcut starts at the input."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.enter = _layer(config.inputs, config.width, config.dropout)
+        self.main = nn.Sequential(*(_layer(config.width, config.width, config.dropout) for _ in range(2)))
+        self.skip = nn.Conv1d(config.inputs, config.width, 1)
+
+    def forward(self, points):
+        return self.main(self.enter(points)) + self.skip(points)
+
+
+class Res2Block(nn.Module):
+    """The paper's Res2: two layers, and a shortcut over the features together with the 2D input; the first layer sees time."""
+
+    def __init__(self, config, dilation):
+        super().__init__()
+        first = _layer(config.width, config.width, config.dropout, kernel=3, dilation=dilation)
+        self.main = nn.Sequential(first, _layer(config.width, config.width, config.dropout))
+        self.skip = nn.Conv1d(config.width + config.inputs, config.width, 1)
+
+    def forward(self, features, points):
+        return self.main(features) + self.skip(torch.cat([features, points], 1))
+
+
+class Lifter(nn.Module):
+    """Encoded frames (B,F,C), F a multiple of TOKEN, to joints (B,F,17,3) in units of the bone-length sum, about the hip."""
+
+    def __init__(self, config=None):
+        super().__init__()
+        config = config or LifterConfig()
+        self.res1 = Res1Block(config)
+        self.res2 = nn.ModuleList(Res2Block(config, dilation) for dilation in config.dilations)
+        self.out = nn.Conv1d(config.width, TOKEN * len(H36M17) * 3, 1)
+
+    def forward(self, encoded):
+        batch, frames, channels = encoded.shape
+        points = encoded.reshape(batch, frames // TOKEN, TOKEN * channels).transpose(1, 2)
+        features = self.res1(points)
+        for block in self.res2:
+            features = block(features, points)
+        joints = self.out(features).float().transpose(1, 2).reshape(batch, frames, len(H36M17), 3)
+        return SPREAD * (joints - joints[:, :, :1])
+
+
+# ---- what it sees -----------------------------------------------------------------------------------------------------
+
+
+@lru_cache
+def point_weights(keypoint_set):
+    """Linear map from a keypoint set to POINTS, (23,K); rows of zeros where the set has no such point."""
+    names = KEYPOINT_SETS[keypoint_set].index
+    weights = np.zeros((len(POINTS), len(names)))
+    for row, point in enumerate(POINTS):
+        if point in names:
+            weights[row, names[point]] = 1
+        elif point in MIXTURES:
+            weights[row] = h36m17_weights(keypoint_set)[H36M17.index(point)]
+    return weights
+
+
+def input_points(keypoints, keypoint_set):
+    """Keypoints (F,K,3) as POINTS (F,23,3); what the set lacks has confidence 0, a mixture the least of its parts."""
+    weights = point_weights(keypoint_set)
+    points = np.einsum("pk,fkc->fpc", weights, np.asarray(keypoints, float))
+    for row, used in enumerate(weights != 0):
+        points[:, row, 2] = np.asarray(keypoints)[:, used, 2].min(-1) if used.any() else 0
+    return points
+
+
+def encode(rays, confidence, detected):
+    """What the network sees of 2D points.
+
+    Args:
+        rays: (B,F,23,2), x/z and y/z of POINTS. confidence: (B,F,23). detected: (B,), 0 for h36m17, 1 for a detector's sets.
+
+    Returns:
+        encoded (B,F,C), and towards (B,F,2): the line of sight that the turned camera looks along.
+    """
+    seen = (confidence >= SURE).to(rays)
+    centre = _centre(rays, seen)
+    towards = _average(centre, STEADY)
+    points = _project(_apply(turn_onto(towards), rays))
+    middle = _project(_apply(turn_onto(towards), centre[:, :, None]))
+    offset = points - middle
+    spread, count = _spread(offset, seen)
+    size = (_average(spread, LONG) / _average(count, LONG).clamp_min(1e-6)).sqrt().clamp_min(1e-4)
+    own_size = (spread / count.clamp_min(1e-6)).sqrt().clamp_min(1e-4)
+    present = (seen.sum(-1, keepdim=True) > 0).to(rays)
+    moved = (centre - _average(centre, LONG)) / size
+    whole = [
+        towards,
+        size.log() + 2,
+        (own_size / size).log().clamp(-2, 2),
+        moved.clamp(-5, 5),
+        present,
+        detected[:, None, None].expand_as(present).to(rays),
+    ]
+    coordinates = (offset / size[..., None]).clamp(-5, 5) * seen[..., None]
+    each = torch.cat([coordinates, (confidence * seen)[..., None]], -1).flatten(2)
+    # Frames without a single point are all zero, as are those added to fill a token.
+    return torch.cat([each, *whole], -1) * present, towards
+
+
+def turn_onto(towards):
+    """The least rotation that turns a line of sight (..., 2), as x/z and y/z, onto the z axis: (..., 3, 3)."""
+    x, y, z = functional.normalize(torch.cat([towards, torch.ones_like(towards[..., :1])], -1), dim=-1).unbind(-1)
+    share = 1 / (1 + z)
+    rows = [1 - share * x * x, -share * x * y, -x, -share * x * y, 1 - share * y * y, -y, x, y, z]
+    return torch.stack(rows, -1).unflatten(-1, (3, 3))
+
+
+def _apply(rotation, rays):
+    """Rotations (B,F,3,3) applied to rays (B,F,P,2): directions (B,F,P,3)."""
+    directions = torch.cat([rays, torch.ones_like(rays[..., :1])], -1)
+    return directions @ rotation.transpose(-1, -2)
+
+
+def _project(directions):
+    return directions[..., :2] / directions[..., 2:].clamp_min(0.05)
+
+
+def _centre(rays, seen):
+    """The torso's middle (B,F,2): of its seen points, else of any seen point, else of the frames around, else of all."""
+    weight = 0.02 * seen
+    weight[..., _TORSO] = seen[..., _TORSO]
+    total = weight.sum(-1, keepdim=True)
+    ray = (weight[..., None] * rays).sum(-2)
+    near, far = _average(total, LONG), total.mean(1, keepdim=True)
+    top = ray + 1e-3 * _average(ray, LONG) + 1e-6 * ray.mean(1, keepdim=True)
+    return top / (total + 1e-3 * near + 1e-6 * far).clamp_min(1e-9)
+
+
+def _spread(offset, seen):
+    """Sum of squared distances from the middle over the sized joints that are seen, and how many: (B,F,1) each."""
+    seen = seen[..., _SIZED]
+    return (offset[..., _SIZED, :].square().sum(-1) * seen).sum(-1, keepdim=True), seen.sum(-1, keepdim=True)
+
+
+def _average(values, frames):
+    """Running mean of (B,F,C) over an odd number of frames, of what there is at the ends."""
+    return functional.avg_pool1d(values.transpose(1, 2), frames, 1, frames // 2, count_include_pad=False).transpose(1, 2)
+
+
+def mirrored(rays, confidence):
+    """POINTS as seen in a mirror: x turned round, left and right exchanged."""
+    flip = torch.tensor([-1.0, 1.0]).to(rays)
+    return rays[..., _MIRROR, :] * flip, confidence[..., _MIRROR]
+
+
+# ---- inference --------------------------------------------------------------------------------------------------------
+
+
+def estimate(observations, intrinsics, timestamps, device):
+    """Lift one person's 2D keypoints to 3D joints.
+
+    Args:
+        observations: one person of F frames, any keypoint set. intrinsics: (3,3) px. timestamps: (F,) s. device: torch's.
+
+    Returns:
+        an Estimate: h36m17 joints about the hip, camera axes, metres of a person of 1.70 m. Rows without the person hold
+        zeros and confidence 0.
+
+    Raises:
+        ModelError: the weights are missing or damaged.
+    """
+    points = input_points(observations.keypoints, observations.keypoint_set)
+    points[..., 2] *= observations.visible[:, None]
+    homogeneous = np.concatenate([points[..., :2], np.ones_like(points[..., :1])], -1)
+    rays = (homogeneous @ np.linalg.inv(np.asarray(intrinsics, float)).T)[..., :2]
+    detected = observations.keypoint_set != "h36m17"
+    joints = lift_clip(load_lifter(str(device)), rays, points[..., 2], timestamps, detected, device)
+    confidence = np.clip(to_h36m17(observations.keypoints, observations.keypoint_set)[..., 2], 0, 1)
+    seen = observations.visible[:, None]
+    return Estimate(joints=joints * BONE_SUM * seen[..., None], confidence=confidence * seen)
+
+
+def lift_clip(lifter, rays, confidence, timestamps, detected, device="cpu"):
+    """Lift a clip at any frame rate.
+
+    Args:
+        rays: (F,23,2), x/z and y/z of POINTS. confidence: (F,23). timestamps: (F,) s. detected: False for h36m17.
+
+    Returns:
+        (F,17,3) about the hip, camera axes, in units of the bone-length sum.
+    """
+    times, ways = clock(timestamps)
+    slots, known = _onto_clock(np.concatenate([rays, confidence[..., None]], -1), timestamps, times)
+    slots[..., 2] *= known[:, None]
+    lifted = np.zeros((len(times), len(H36M17), 3))
+    for way in range(ways):
+        part = torch.as_tensor(slots[way::ways], dtype=torch.float32, device=device)[None]
+        lifted[way::ways] = _lift_steadily(lifter, part[..., :2], part[..., 2], float(detected))
+    return _interpolate(lifted, times, timestamps)
+
+
+def clock(timestamps):
+    """The even times that a clip is lifted at.
+
+    Args:
+        timestamps: (F,) s, rising.
+
+    Returns:
+        times (T,) s, which meet the timestamps of a constant rate exactly, and ways: every ways-th of them is near the
+        network's rate, so that faster clips are lifted as that many interleaved ones. Slower clips have empty times between.
+    """
+    timestamps = np.asarray(timestamps, float)
+    if len(timestamps) < 2:
+        return timestamps[:1], 1
+    step = max(float(np.median(np.diff(timestamps))), 1e-4)
+    between = max(1, round(FPS * step))
+    ways = max(1, round(1 / (FPS * step)))
+    step /= between
+    return timestamps[0] + step * np.arange(round((timestamps[-1] - timestamps[0]) / step) + 1), ways
+
+
+def _onto_clock(values, timestamps, times):
+    """Values (F,P,3) at even times (T,P,3), and which times have any (T,): between neighbours close in time, or at a frame."""
+    if len(times) == len(timestamps) and np.allclose(times, timestamps, atol=1e-4):
+        return np.array(values), np.ones(len(times), bool)
+    timestamps = np.asarray(timestamps, float)
+    after = np.clip(np.searchsorted(timestamps, times), 1, len(timestamps) - 1)
+    gap = timestamps[after] - timestamps[after - 1]
+    share = np.clip((times - timestamps[after - 1]) / np.maximum(gap, 1e-9), 0, 1)
+    nearest = np.where(share > 0.5, after, after - 1)
+    close = gap < 1.5 / FPS
+    share = np.where(close, share, share > 0.5)
+    mixed = values[after - 1] + share[:, None, None] * (values[after] - values[after - 1])
+    # A mixture is as sure as its surer half is unsure: a point known at one end only would pull the other's zero in.
+    inside = close & (share > 1e-6) & (share < 1 - 1e-6)
+    mixed[inside, :, 2] = np.minimum(values[after - 1, :, 2], values[after, :, 2])[inside]
+    return mixed, close | (np.abs(times - timestamps[nearest]) < 0.5 * (times[1] - times[0]))
+
+
+def _interpolate(values, times, wanted):
+    """Values (T,J,3) at even times, taken linearly at wanted times (F,)."""
+    if len(times) == 1:
+        return np.repeat(values, len(wanted), 0)
+    place = np.clip((np.asarray(wanted, float) - times[0]) / (times[1] - times[0]), 0, len(times) - 1)
+    place = np.where(np.abs(place - np.round(place)) < 1e-3, np.round(place), place)
+    before = np.minimum(place.astype(int), len(times) - 2)
+    share = (place - before)[:, None, None]
+    return values[before] * (1 - share) + values[before + 1] * share
+
+
+@torch.inference_mode()
+def _lift_steadily(lifter, rays, confidence, detected):
+    """The mean over token phases and mirror images: rays (1,F,23,2), confidence (1,F,23) -> (F,17,3), camera axes."""
+    frames = rays.shape[1]
+    detected = torch.tensor([detected, detected]).to(rays)
+    both = [torch.cat(pair) for pair in zip((rays, confidence), mirrored(rays, confidence))]
+    encoded, towards = encode(*both, detected)
+    total = 0
+    for phase in range(TOKEN):
+        behind = -(frames + phase) % TOKEN
+        total = total + _lift(lifter, functional.pad(encoded, (0, 0, phase, behind)))[:, phase : phase + frames]
+    plain, mirror = total / TOKEN
+    mirror = mirror[:, _MIRROR17] * torch.tensor([-1.0, 1.0, 1.0]).to(mirror)
+    # Back from the turned camera: row vectors times the rotation are its inverse applied.
+    return (0.5 * (plain + mirror) @ turn_onto(towards[0])).double().cpu().numpy()
+
+
+def _lift(lifter, encoded):
+    """The network over a clip of any length, in chunks that overlap by its reach: the same as at once, in bounded memory."""
+    reach, chunk = TOKEN * REACH, TOKEN * CHUNK
+    parts = []
+    for start in range(0, encoded.shape[1], chunk):
+        first = max(start - reach, 0)
+        parts.append(lifter(encoded[:, first : start + chunk + reach])[:, start - first : start - first + chunk])
+    return torch.cat(parts, 1)
+
+
+@lru_cache(maxsize=2)
+def load_lifter(device="cpu"):
+    """The trained network, in evaluation mode.
+
+    Raises:
+        ModelError: the weights are missing, damaged or of another network.
+    """
+    return read_lifter(model_file(WEIGHTS)).to(device)
+
+
+def read_lifter(path):
+    """A network from a safetensors file that `scripts/train_lifter.py` wrote."""
+    with safe_open(path, "pt") as file:
+        state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
+    lifter = Lifter(LifterConfig(width=state["out.weight"].shape[1] if "out.weight" in state else LifterConfig.width))
+    own = {name: value for name, value in lifter.state_dict().items() if value.is_floating_point()}
+    if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in state.items()}:
+        raise ModelError(f"The model file {path} is not a lifting network of this version.", "Install the add-on again from its zip.")
+    lifter.load_state_dict(state, strict=False)  # without the batches that were counted
+    return lifter.eval().requires_grad_(False)

@@ -1,0 +1,125 @@
+"""Windows of motion, varied: other proportions, limbs of other clips, other speeds, mirrored, tumbling.
+
+B windows, F frames, 25 NODES. Positions are metres, y up.
+"""
+
+import numpy as np
+
+from blender_meshrec.core.rotations import rotmat_from_rotvec
+from lifter.motion import AXES, NODES, rebuild
+
+_LEGS = {side: [NODES.index(f"{side}_{n}") for n in ("knee", "ankle", "big_toe", "heel")] for side in ("left", "right")}
+_ARMS = {side: [NODES.index(f"{side}_{n}") for n in ("elbow", "wrist")] for side in ("left", "right")}
+_MIRROR = [NODES.index(n.replace("left", "#").replace("right", "left").replace("#", "right")) for n in NODES]
+# Bones that share a length factor; what is attached to head and feet keeps to them.
+_SIZES = [
+    [NODES.index(n) for n in names]
+    for names in (
+        ("left_hip", "right_hip"), ("left_knee", "right_knee"), ("left_ankle", "right_ankle"), ("spine", "thorax"), ("nose",),
+        ("head_top",), ("left_shoulder", "right_shoulder"), ("left_elbow", "right_elbow"), ("left_wrist", "right_wrist"),
+        ("left_big_toe", "right_big_toe", "left_heel", "right_heel"), ("face", "left_ear", "right_ear", "crown"),
+    )
+]  # fmt: skip
+
+PROPORTIONS, ASYMMETRY = 0.07, 0.01  # standard deviation of log lengths
+SPEEDS = (0.67, 1.5)
+OTHER_LEGS, OTHER_ARMS = 0.08, 0.15  # share of windows whose legs or arms come from another clip
+BENT, BEND = 0.05, 0.3  # share of limbs turned in their sockets, and by how much, rad
+TUMBLED, TUMBLE = 0.06, 1.0  # share of windows turned about any axis, and by how much, rad
+
+
+class Windows:
+    """Draws varied windows of `frames` frames from clips: `draw(rng, count)`."""
+
+    def __init__(self, clips, frames):
+        self.frames = frames
+        self.hip, self.vectors = (np.concatenate([getattr(c, name) for c in clips]) for name in ("hip", "vectors"))
+        self.axes, self.valid = (np.concatenate([getattr(c, name) for c in clips]) for name in ("axes", "valid"))
+        lengths = np.array([len(c.hip) for c in clips])
+        self.start = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        self.length = lengths
+        # Long clips repeat themselves: each counts a little less than its length.
+        self.chance = lengths**0.8 / (lengths**0.8).sum()
+
+    def draw(self, rng, count):
+        """points (B,F,25,3), axes (B,F,3,3,3) and valid (B,F): frames of the recording, none of its glitches."""
+        speed = np.exp(rng.uniform(*np.log(SPEEDS), (count, 1)))
+        hip, vectors, axes, valid = self._take(rng, speed)
+        legs = self._take(rng, speed[rng.random(count) < OTHER_LEGS])
+        arms = self._take(rng, speed[rng.random(count) < OTHER_ARMS])
+        chosen = rng.permutation(count)
+        self._swap(vectors, axes, valid, legs, chosen[: len(legs[0])], _LEGS, AXES.index("pelvis"))
+        chosen = rng.permutation(count)
+        self._swap(vectors, axes, valid, arms, chosen[: len(arms[0])], _ARMS, AXES.index("thorax"))
+        self._bend(rng, vectors, axes)
+        vectors *= _proportions(rng, count)[:, None, :, None]
+        points = rebuild(hip, vectors)
+        points, axes = _tumbled(rng, points, axes)
+        mirror = rng.random(count) < 0.5
+        points[mirror] = points[mirror][:, :, _MIRROR] * np.array([-1, 1, 1], np.float32)
+        flip = np.array([-1, 1, 1], np.float32)
+        axes[mirror] *= flip[:, None] * flip  # M A M: still a rotation, of the mirrored body
+        return points, axes, valid
+
+    def _take(self, rng, speed):
+        """Windows at these speeds (B,1), linear between recorded frames; short clips hold their ends and are not valid there."""
+        count = len(speed)
+        clip = rng.choice(len(self.length), count, p=self.chance)[:, None]
+        last = self.length[clip] - 1
+        span = speed * (self.frames - 1)
+        begin = np.where(span < last, rng.random((count, 1)) * (last - span), (last - span) * rng.random((count, 1)))
+        place = begin + speed * np.arange(self.frames)
+        inside = (place >= 0) & (place <= last)
+        place = np.clip(place, 0, last)
+        before = np.minimum(place.astype(int), np.maximum(last - 1, 0))
+        share = (place - before).astype(np.float32)
+        before += self.start[clip]
+        after = np.minimum(before + 1, len(self.hip) - 1)
+
+        def between(values):
+            weight = share.reshape(*share.shape, *(1,) * (values.ndim - 1))
+            return values[before] * (1 - weight) + values[after] * weight
+
+        return between(self.hip), between(self.vectors), between(self.axes), inside & self.valid[before] & self.valid[after]
+
+    @staticmethod
+    def _swap(vectors, axes, valid, donors, rows, limbs, base):
+        """Give these windows the donors' limbs, as they hang in the frame of the body they are fixed to."""
+        _hip, donor_vectors, donor_axes, donor_valid = donors
+        turn = axes[rows, :, base] @ np.swapaxes(donor_axes[:, :, base], -1, -2)
+        moved = [node for side in limbs.values() for node in side]
+        given = np.einsum("bfij,bfnj->bfni", turn, donor_vectors[:, :, moved])
+        for at, node in enumerate(moved):
+            vectors[rows, :, node] = given[:, :, at]
+        valid[rows] &= donor_valid
+
+    @staticmethod
+    def _bend(rng, vectors, axes):
+        """Turn whole limbs of some windows in their sockets, by one rotation for the window."""
+        count = len(vectors)
+        for limbs, base in ((_LEGS, AXES.index("pelvis")), (_ARMS, AXES.index("thorax"))):
+            for side in limbs.values():
+                rows = np.flatnonzero(rng.random(count) < BENT)
+                bend = rotmat_from_rotvec(rng.normal(0, BEND, (len(rows), 3))).astype(np.float32)
+                frame = axes[rows, :, base]
+                turn = frame @ bend[:, None] @ np.swapaxes(frame, -1, -2)
+                vectors[np.ix_(rows, range(vectors.shape[1]), side)] = np.einsum("bfij,bfnj->bfni", turn, vectors[rows][:, :, side])
+
+
+def _proportions(rng, count):
+    """Length factors of every vector, (B,25)."""
+    factors = np.ones((count, len(NODES)), np.float32)
+    for nodes in _SIZES:
+        factors[:, nodes] = np.exp(rng.normal(0, PROPORTIONS, (count, 1)) + rng.normal(0, ASYMMETRY, (count, len(nodes))))
+    factors[:, NODES.index("thorax")] = factors[:, NODES.index("spine")]
+    return factors
+
+
+def _tumbled(rng, points, axes):
+    """Turn some windows as a whole about the hip, as in cartwheels and on the ground."""
+    rows = np.flatnonzero(rng.random(len(points)) < TUMBLED)
+    turn = rotmat_from_rotvec(rng.normal(0, TUMBLE, (len(rows), 3))).astype(np.float32)
+    centre = points[rows][:, :, :1].mean(1, keepdims=True)
+    points[rows] = np.einsum("bij,bfnj->bfni", turn, points[rows] - centre) + centre
+    axes[rows] = turn[:, None, None] @ axes[rows]
+    return points, axes
