@@ -8,6 +8,7 @@ vary with what else runs on them: compare rows of one run, and quote ratios.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,7 @@ def main():
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "out" / "bench.json")
     parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; all by default")
     arguments = parser.parse_args()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as backend/launch.py has it
     table = Table()
     for name, measure in ROWS.items():
         if not arguments.rows or name.startswith(tuple(arguments.rows)):

@@ -26,7 +26,7 @@ FLOOR_REACH = 0.15
 # Feet farther from z = 0 than this do not mean the floor: one world knows people's distances to a few percent. m.
 SETTLE_REACH = 0.4
 # The farthest such a shift goes: along the line of sight, of the distance, and across it, m.
-SETTLE_ALONG, SETTLE_ACROSS = 0.2, 0.1
+SETTLE_ALONG, SETTLE_ACROSS = 0.2, 0.06
 # The root follows what both feet need, slowly: faster than this the legs do it. Hz.
 ROOT_CUTOFF = 1.5
 REACH_CUTOFF = 4.0

@@ -6,6 +6,7 @@ python -I launch.py describe    print what this environment has, as JSON
 
 import importlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,9 @@ def adopt_package():
 
 
 if __name__ == "__main__":
+    # Threads that wait must sleep: spinning ones take the cores that Blender, or a second backend, is working on, and
+    # torch on two busy cores becomes many times slower. OpenMP reads this when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     adopt_package()
     if sys.argv[1:] == ["describe"]:
         importlib.import_module(f"{NAME}.backend.describe").main()
