@@ -72,10 +72,10 @@ def recover(request, on_progress=lambda progress: None):
         estimate = partial(estimate_joints, request, intrinsics=intrinsics, frames=frames)
         estimates = [or_on_cpu(partial(estimate, who), device, warnings.append) for who in chosen]
 
-    def fit_people(lengths):
+    def fit_people(lengths, sizes):
         """Placed joints and bodies in camera axes, feet in view, and the world they share."""
         with stages("place"):
-            placed = [place_joints(*each, intrinsics, frames, request.smoothing) for each in zip(estimates, chosen, lengths)]
+            placed = [place_joints(*each, intrinsics, frames, request.smoothing) for each in zip(estimates, chosen, lengths, sizes)]
         with stages("fit body"):
             fits = [fit_steady(request, template, *each, intrinsics, frames, device, warnings) for each in zip(placed, chosen)]
         with stages("stand up"):
@@ -86,12 +86,12 @@ def recover(request, on_progress=lambda progress: None):
             ]
             return placed, fits, feet, seen, stand_up(seen, frames.timestamps, request.upright)
 
-    _, fits, _, seen, world_from_camera = fit_people([None] * len(chosen))
+    _, fits, _, seen, world_from_camera = fit_people([None] * len(chosen), [1.0] * len(chosen))
     # Now that the bodies are known, the joints are placed again with their bones' lengths. People who share a floor also
     # tell each other's size, which one view alone cannot; the largest, who is seen best, keeps theirs.
     sizes = sizes_on_floor(seen, frames.timestamps, world_from_camera)
     lengths = [size * own_lengths(template, fit.body.betas) for size, fit in zip(sizes, fits)]
-    placed, fits, feet, _, world_from_camera = fit_people(lengths)
+    placed, fits, feet, _, world_from_camera = fit_people(lengths, sizes)
 
     with stages("contacts"):
         rotation, camera = world_from_camera[:3, :3], world_from_camera[:3, 3]
@@ -136,10 +136,10 @@ def estimate_joints(request, observations, device, intrinsics, frames):
     return estimate
 
 
-def place_joints(estimate, observations, lengths, intrinsics, frames, smoothing):
+def place_joints(estimate, observations, lengths, size, intrinsics, frames, smoothing):
     """The estimate's joints in front of the camera."""
     keypoints = to_h36m17(observations.keypoints, observations.keypoint_set)
-    return place(estimate, keypoints, observations.visible, intrinsics, frames.size, frames.timestamps, smoothing, lengths)
+    return place(estimate, keypoints, observations.visible, intrinsics, frames.size, frames.timestamps, smoothing, lengths, size)
 
 
 def fit_steady(request, template, placed, observations, intrinsics, frames, device, warnings):

@@ -35,13 +35,14 @@ class Placed:
     bone_lengths: np.ndarray
 
 
-def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoothing=1.0, lengths=None):
+def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoothing=1.0, lengths=None, size=1.0):
     """Put an estimate where its 2D points say it is.
 
     Args:
         estimate: an Estimate of F frames. keypoints: (F,17,3) px and confidence, h36m17. visible: (F,).
         intrinsics: (3,3) px. image_size: (width, height) px. timestamps: (F,) s. smoothing: strength, 0 is off.
         lengths: (18,) m of RODS, where they are known; nan, and None for all, to have them measured.
+        size: how many times larger than the estimate the person is, and so farther away.
 
     Returns:
         a Placed. Rows without the person are interpolated, held at the ends, and have confidence 0.
@@ -52,7 +53,7 @@ def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoo
     times = np.asarray(timestamps, float)
     points = np.asarray(keypoints, float)[known]
     weights = point_weights(points, image_size)
-    rays, relative = _rays(points[..., :2], intrinsics), np.asarray(estimate.joints, float)[known]
+    rays, relative = _rays(points[..., :2], intrinsics), size * np.asarray(estimate.joints, float)[known]
     root, directions, bones = _place_visible(relative, rays, weights, times[known], smoothing, lengths)
     # Frames without the person lie between their neighbours, limb by limb.
     root, directions = (across_time(times, times[known], values) for values in (root, directions))

@@ -189,3 +189,22 @@ def test_placing_takes_less_than_two_milliseconds_a_frame():
     begun = time.process_time()
     placed(estimate, keypoints, view, times=times)
     assert (time.process_time() - begun) / 600 < 0.002 * 2  # 0.7 ms where measured; room for slower machines
+
+
+def test_a_larger_person_stands_farther_away_and_looks_the_same():
+    joints = walkers.walk(TIMES).h36m17
+    view = walkers.view(distance=7, pitch=0.1, roll=0.05, bearing=0.8, look_at=(0, -1, 0.9))
+    estimate, keypoints, _ = seen(joints, view)
+    ordinary, larger = placed(estimate, keypoints, view), placed(estimate, keypoints, view, size=1.2)
+    assert np.abs(larger.joints - 1.2 * ordinary.joints).max() < 0.03  # m of 8
+    np.testing.assert_allclose(larger.bone_lengths, 1.2 * ordinary.bone_lengths, rtol=0.01)
+
+
+def test_known_lengths_are_kept_and_unknown_ones_measured():
+    estimate, keypoints, _ = seen(walkers.walk(TIMES).h36m17, walkers.view(distance=7))
+    measured = placed(estimate, keypoints, walkers.view(distance=7)).bone_lengths
+    known = np.full(len(ray_fit.RODS), np.nan)
+    known[3] = 1.1 * measured[3]
+    lengths = placed(estimate, keypoints, walkers.view(distance=7), lengths=known).bone_lengths
+    np.testing.assert_allclose(lengths[3], known[3], rtol=1e-6)
+    np.testing.assert_allclose(np.delete(lengths, 3), np.delete(measured, 3), rtol=1e-6)

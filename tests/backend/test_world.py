@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.world import Seen, camera_tilt, floor_height, stand_up
+from blender_meshrec.backend.world import Seen, camera_tilt, floor_height, sizes_on_floor, stand_up
 from blender_meshrec.core.cameras import inverse_rigid, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.rotations import rotmat_from_rotvec
@@ -127,3 +127,13 @@ def test_one_picture_is_enough():
     view = walkers.view(distance=5, pitch=0.1)
     world_from_camera = stand_up([person(truth, view)], TIMES[:1])
     assert np.abs(transform_points(world_from_camera, view.joints(truth.points))[..., 2]).max() < 0.1
+
+
+@pytest.mark.parametrize("scale, expected", [(1.0, 1.0), (0.85, 1 / 0.85), (1.2, 1 / 1.2), (0.5, 1.0)])
+def test_people_on_one_floor_tell_each_others_size(scale, expected):
+    """The second one's size is misjudged, and so the distance; sizes that no person has are left. Shares."""
+    view = walkers.view(distance=6, height=2.5, pitch=0.2)
+    people = [person(walkers.stand(TIMES), view), person(walkers.stand(TIMES), view, scale=scale, moved=(1.0, 0.5, 0))]
+    first, second = sizes_on_floor(people, TIMES, stand_up(people[:1], TIMES))
+    assert first == 1.0
+    assert second == pytest.approx(expected, rel=0.03)
