@@ -40,7 +40,7 @@ EMA = 0.998
 WEIGHTS = np.ones(len(H36M17), np.float32)
 WEIGHTS[[H36M17.index(j) for j in ("left_wrist", "right_wrist", "left_ankle", "right_ankle")]] = 1.6
 WEIGHTS[[H36M17.index(j) for j in ("left_elbow", "right_elbow", "left_knee", "right_knee")]] = 1.2
-VELOCITY, ABSENT = 2.0, 0.1  # weights of velocity, and of frames that the detector did not see
+VELOCITY, ABSENT = 2.0, 0.02  # weights of velocity, and of frames that the detector did not see
 OUT = SCRIPTS.parent / "addon_models"
 CREDIT = "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
 
@@ -123,7 +123,12 @@ def lifting_loss(lifter, views, device):
     distance = (_length(error) * weights).mean(-1)
     moved = (_length(error[:, 1:] - error[:, :-1]) * weights).mean(-1)
     both = present[:, 1:] * present[:, :-1]
-    return 1000 * BONE_SUM * ((distance * present).sum() / present.sum() + VELOCITY * (moved * both).sum() / both.sum().clamp_min(1))
+    return 1000 * BONE_SUM * (_mean_of_windows(distance, present) + VELOCITY * _mean_of_windows(moved, both))
+
+
+def _mean_of_windows(values, weights):
+    """The mean over windows of each window's weighted mean: one frame alone counts as much as a clip."""
+    return ((values * weights).sum(1) / weights.sum(1).clamp_min(1e-3)).mean()
 
 
 def _length(vectors):

@@ -25,6 +25,7 @@ PROPORTIONS, ASYMMETRY = 0.07, 0.01  # standard deviation of log lengths
 SPEEDS = (0.67, 1.5)
 OTHER_LEGS, OTHER_ARMS = 0.08, 0.15  # share of windows whose legs or arms come from another clip
 BENT, BEND = 0.05, 0.3  # share of limbs turned in their sockets, and by how much, rad
+CROUCHED, LUNGED = 0.15, 0.3  # share of windows that squat, sit or kneel, and of those, with each leg on its own
 TUMBLED, TUMBLE = 0.06, 1.0  # share of windows turned about any axis, and by how much, rad
 
 
@@ -52,6 +53,7 @@ class Windows:
         chosen = rng.permutation(count)
         self._swap(vectors, axes, valid, arms, chosen[: len(arms[0])], _ARMS, AXES.index("thorax"))
         self._bend(rng, vectors, axes)
+        _crouch(rng, hip, vectors, axes)
         vectors *= _proportions(rng, count)[:, None, :, None]
         points = rebuild(hip, vectors)
         points, axes = _tumbled(rng, points, axes)
@@ -104,6 +106,38 @@ class Windows:
                 frame = axes[rows, :, base]
                 turn = frame @ bend[:, None] @ np.swapaxes(frame, -1, -2)
                 vectors[np.ix_(rows, range(vectors.shape[1]), side)] = np.einsum("bfij,bfnj->bfni", turn, vectors[rows][:, :, side])
+
+
+def _crouch(rng, hip, vectors, axes):
+    """Some windows go down, or up and down: thighs forward, shins back, the torso forward. Recordings have few of these."""
+    count, frames = vectors.shape[:2]
+    rows = np.flatnonzero(rng.random(count) < CROUCHED)
+    period = rng.uniform(30, 150, (len(rows), 1))  # frames
+    wave = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(frames) / period + rng.random((len(rows), 1))))
+    how_far = np.where(rng.random((len(rows), 1)) < 0.3, 1.0, wave)[..., None]  # held, or moving
+    across = axes[rows, :, AXES.index("pelvis"), :, 0]
+    standing = _lowest(vectors[rows])
+    thigh, lean = rng.uniform(0.1, 2.2, len(rows)), rng.uniform(-0.05, 0.45, len(rows))
+    alone = rng.random(len(rows)) < LUNGED
+
+    def turn(angle):
+        return rotmat_from_rotvec(angle[:, None, None] * how_far * across).astype(np.float32)
+
+    for limb in _LEGS.values():
+        own = np.where(alone, rng.uniform(-0.5, 2.0, len(rows)), thigh)
+        shin = np.abs(rng.normal(0.3, 0.35, len(rows)))
+        for node, angle in ((limb[0], -own), (limb[1], shin)):
+            vectors[rows, :, node] = np.einsum("bfij,bfj->bfi", turn(angle), vectors[rows, :, node])
+    upper = [node for node in range(len(NODES)) if not any(node in limb for limb in _LEGS.values())]
+    forward = turn(lean * thigh)
+    vectors[np.ix_(rows, range(frames), upper)] = np.einsum("bfij,bfnj->bfni", forward, vectors[rows][:, :, upper])
+    axes[rows] = forward[:, :, None] @ axes[rows]
+    hip[rows, :, 1] += standing - _lowest(vectors[rows])
+
+
+def _lowest(vectors):
+    """How high the lower ankle is above the hip, (B,F) m."""
+    return np.min([vectors[:, :, [NODES.index(f"{side}_hip"), *limb[:2]], 1].sum(2) for side, limb in _LEGS.items()], 0)
 
 
 def _proportions(rng, count):

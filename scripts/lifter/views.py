@@ -244,13 +244,13 @@ def _lose(rng, confidence):
             lost *= rng.random((1, points)) > rng.uniform(0, 0.15)
             lost *= rng.random((frames, points)) > rng.uniform(0, 0.15)
         way = rng.random()
-        if way < 0.08:  # a short clip, often a single frame
-            length = 1 if rng.random() < 0.4 else rng.integers(2, frames // 2)
+        if way < 0.13:  # a short clip, often a single frame
+            length = 1 if rng.random() < 0.5 else rng.integers(2, frames // 2)
             begin = rng.integers(frames - length + 1)
             lost[(moment < begin) | (moment >= begin + length)] = 0
-        elif way < 0.16:  # few frames per second
+        elif way < 0.21:  # few frames per second
             every = rng.integers(2, 9)
             lost[(moment + rng.integers(every)) % every > 0] = 0
-        elif way < 0.24:  # gaps
+        elif way < 0.29:  # gaps
             begin = rng.integers(frames)
             lost[begin : begin + rng.integers(1, 15)] = 0
