@@ -1,0 +1,1 @@
+"""Moving one skeleton as another moved: numpy only, vectorised over frames, and the rig itself is never changed."""

@@ -1,0 +1,215 @@
+"""What retargeting speaks of: a rig at rest, which of its bones are which part of a human, and a performance to give it.
+
+Letters for axes: F frames, B bones. Rotation matrices act on columns. World: z up, metres.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+SIDES = ("left", "right")
+# The parts of a body that bones are mapped to. A part may hold several bones, from parent to child: a spine, a neck, an upper
+# arm that is split in two. "root" is a bone on the floor that carries root motion.
+BODY_SLOTS = ("root", "hips", "spine", "neck", "head")
+LIMB_SLOTS = ("clavicle", "upper_arm", "lower_arm", "hand", "upper_leg", "lower_leg", "foot", "toes")
+# Bones that lie beside a part and only share its turning about its own length.
+TWIST_SLOTS = ("upper_arm_twist", "lower_arm_twist", "upper_leg_twist", "lower_leg_twist")
+FINGER_SLOTS = ("thumb", "index", "middle", "ring", "little")
+SLOTS = (*BODY_SLOTS, *(f"{side}_{slot}" for side in SIDES for slot in (*LIMB_SLOTS, *TWIST_SLOTS, *FINGER_SLOTS)))
+# A humanoid has at least these.
+NEEDED_SLOTS = (
+    "hips", "head", *(f"{side}_{slot}" for side in SIDES for slot in ("upper_arm", "lower_arm", "upper_leg", "lower_leg"))
+)  # fmt: skip
+
+
+def _frozen(record, shapes):
+    for name, (dtype, shape) in shapes.items():
+        value = getattr(record, name)
+        if value is None:
+            continue
+        array = np.array(value, dtype=dtype)
+        if array.shape != shape:
+            raise ValueError(f"{type(record).__name__}.{name} needs shape {shape}, not {array.shape}")
+        array.setflags(write=False)
+        object.__setattr__(record, name, array)
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A character's skeleton at rest, as Blender knows it.
+
+    bones: names, parents before children. parents: (B,), -1 at roots. rest: (B,4,4), each bone's matrix in the armature's
+    space (`bone.matrix_local`): y along the bone, the head as translation. lengths: (B,) of the bones. world: (4,4), the
+    object's matrix. deform: (B,) bool, bones that carry skin. rotation_modes: Blender's names, one a bone.
+    lock_location, lock_rotation: (B,3) bool. inherit_rotation, local_location, connected: (B,) bool, as Blender's
+    `use_inherit_rotation`, `use_local_location` and `use_connect`. humanoid: VRM's own map, its names (such as
+    leftUpperArm) -> bones, empty where the file has none.
+    """
+
+    name: str
+    bones: tuple
+    parents: np.ndarray
+    rest: np.ndarray
+    lengths: np.ndarray
+    world: np.ndarray = field(default_factory=lambda: np.eye(4))
+    deform: np.ndarray | None = None
+    rotation_modes: tuple = ()
+    lock_location: np.ndarray | None = None
+    lock_rotation: np.ndarray | None = None
+    inherit_rotation: np.ndarray | None = None
+    local_location: np.ndarray | None = None
+    connected: np.ndarray | None = None
+    humanoid: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        count = len(self.bones)
+        for name, default in (
+            ("deform", np.ones(count, bool)),
+            ("lock_location", np.zeros((count, 3), bool)),
+            ("lock_rotation", np.zeros((count, 3), bool)),
+            ("inherit_rotation", np.ones(count, bool)),
+            ("local_location", np.ones(count, bool)),
+            ("connected", np.zeros(count, bool)),
+        ):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, default)
+        object.__setattr__(self, "bones", tuple(self.bones))
+        object.__setattr__(self, "rotation_modes", tuple(self.rotation_modes) or ("QUATERNION",) * count)
+        _frozen(
+            self,
+            {
+                "parents": (np.int64, (count,)),
+                "rest": (np.float64, (count, 4, 4)),
+                "lengths": (np.float64, (count,)),
+                "world": (np.float64, (4, 4)),
+                "deform": (bool, (count,)),
+                "lock_location": (bool, (count, 3)),
+                "lock_rotation": (bool, (count, 3)),
+                "inherit_rotation": (bool, (count,)),
+                "local_location": (bool, (count,)),
+                "connected": (bool, (count,)),
+            },
+        )
+        if (self.parents >= np.arange(count)).any():
+            raise ValueError("Rig.bones must list parents before their children")
+
+    def __len__(self):
+        return len(self.bones)
+
+    def index(self, bone):
+        """Where a bone stands in `bones`; KeyError where there is none of that name."""
+        try:
+            return self.bones.index(bone)
+        except ValueError:
+            raise KeyError(bone) from None
+
+
+@dataclass(frozen=True)
+class Controls:
+    """How an animator's control rig is driven: by its controls, never by the bones that carry skin.
+
+    fk, ik: switches as (bone, custom property, value), to be set for FK or for IK. ik_targets: "left_hand", "right_foot", ...
+    -> the control the limb's IK follows. poles: "left_leg", "right_arm", ... -> the control its knee or elbow points to.
+    """
+
+    fk: tuple = ()
+    ik: tuple = ()
+    ik_targets: dict = field(default_factory=dict)
+    poles: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BoneMapping:
+    """Which bones of a rig are which part of a human.
+
+    slots: slot of SLOTS -> bone names from parent to child. confidence: bone -> 0..1. found_by: "preset", "vrm", "names"
+    or "geometry". convention: the naming that was recognised, for people to read. controls: for control rigs.
+    """
+
+    slots: dict
+    confidence: dict = field(default_factory=dict)
+    found_by: str = "preset"
+    convention: str = ""
+    controls: Controls | None = None
+
+    def __post_init__(self):
+        if unknown := [slot for slot in self.slots if slot not in SLOTS]:
+            raise ValueError(f"There is no slot {unknown[0]}; there are {', '.join(SLOTS)}")
+        object.__setattr__(self, "slots", {slot: tuple(bones) for slot, bones in self.slots.items() if bones})
+
+    @property
+    def bones(self):
+        """Every mapped bone once, in the order of the slots."""
+        return tuple(dict.fromkeys(bone for slot in SLOTS for bone in self.slots.get(slot, ())))
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What was performed: a source skeleton, what its bones are, and where they went.
+
+    rig, mapping: of the source. rotations: (F,B,3,3), each bone's rotation in the world, so that at rest it is that of
+    world @ rest. heads: (F,B,3) m in the world. fps: nominal rate. timestamps: (F,) s. contacts: (F,4) 0..1, left heel, left
+    toe, right heel, right toe, or None where they are not known. soles: (F,4,3) m, those four points, or None.
+    """
+
+    rig: Rig
+    mapping: BoneMapping
+    rotations: np.ndarray
+    heads: np.ndarray
+    fps: float
+    timestamps: np.ndarray
+    contacts: np.ndarray | None = None
+    soles: np.ndarray | None = None
+
+    def __post_init__(self):
+        frames, count = len(self.timestamps), len(self.rig)
+        _frozen(
+            self,
+            {
+                "rotations": (np.float64, (frames, count, 3, 3)),
+                "heads": (np.float64, (frames, count, 3)),
+                "timestamps": (np.float64, (frames,)),
+                "contacts": (np.float64, (frames, 4)),
+                "soles": (np.float64, (frames, 4, 3)),
+            },
+        )
+
+    def __len__(self):
+        return len(self.timestamps)
+
+
+@dataclass(frozen=True)
+class RetargetOptions:
+    """What the artist chooses.
+
+    root: "hips" (the hips carry everything), "root" (a root-motion bone carries the path on the floor and the heading, where
+    the rig has one), or "in_place" (no movement over the floor). feet, hands: keep the contacts of feet, the places of hands, by IK.
+    drive: "fk", "ik" or "both", for control rigs. fps: of the timeline, None for the performance's own.
+    """
+
+    root: str = "hips"
+    feet: bool = True
+    hands: bool = False
+    drive: str = "both"
+    fps: float | None = None
+
+
+@dataclass(frozen=True)
+class Retargeted:
+    """What to key on the rig: one row a frame of the performance.
+
+    bones: the N bones that are keyed. rotations: (F,N,4) wxyz, each pose bone's own rotation (the rotation of Blender's
+    `matrix_basis`). locations: bone -> (F,3) of `matrix_basis`, in the armature's units, for the few bones that move.
+    rotmats, heads: (F,B,3,3) in the armature's space and (F,B,3) in the armature's units: where every bone of the rig comes to
+    be. contacts: (F,4) or None. quality: numbers for the report, such as foot_slide_before and foot_slide_after, cm/s.
+    """
+
+    bones: tuple
+    rotations: np.ndarray
+    locations: dict
+    rotmats: np.ndarray
+    heads: np.ndarray
+    timestamps: np.ndarray
+    fps: float
+    contacts: np.ndarray | None = None
+    quality: dict = field(default_factory=dict)
