@@ -11,6 +11,7 @@
 | contacts | (F,4) 0..1: left heel, left toe, right heel, right toe |
 | camera_intrinsics, camera_from_world, image_size | (3,3) px; (F,4,4), OpenCV axes; (2,) px |
 | footage, first_frame, footage_rotation | the file it came from, which of its frames is row 0, degrees clockwise to upright |
+| q, skel_betas, skel_trans, skel_model_type | of SKEL results: (F,46) rad; (10,); (F,3) m; `open` or `skel` |
 """
 
 import zipfile
@@ -55,7 +56,7 @@ def read_motion(path):
 def recovery_from_arrays(stored):
     """A Recovery of named arrays, as a file or the wire delivers them; unknown names are ignored."""
     values = {f.name: stored[f.name] for f in fields(Recovery) if f.name in stored}
-    plain = {"gender": str, "surface_model_type": str, "footage": str}
+    plain = {"gender": str, "surface_model_type": str, "footage": str, "skel_model_type": str}
     plain.update(first_frame=int, footage_rotation=int, mocap_framerate=float)
     for name, kind in plain.items():
         if name in values:

@@ -204,6 +204,9 @@ class Recovery:
     `poses` is (F,72), or wider for a hand-bearing body; `footage`, `first_frame` and `footage_rotation` say which file,
     which of its frames was row 0 and by how many degrees clockwise its stored picture was turned to stand upright, so
     that a scene can put the footage behind the result.
+
+    Of a SKEL result also: q (F,46) rad, the anatomical angles in core/skel's order; skel_betas (B,); skel_trans (F,3) m;
+    skel_model_type, "open" or "skel". `poses` is then the converted SMPL motion. None and "" where there is no SKEL result.
     """
 
     poses: np.ndarray
@@ -224,6 +227,10 @@ class Recovery:
     footage: str = ""
     first_frame: int = 0
     footage_rotation: int = 0
+    q: np.ndarray | None = None
+    skel_betas: np.ndarray | None = None
+    skel_trans: np.ndarray | None = None
+    skel_model_type: str = ""
 
     def __post_init__(self):
         _freeze(
@@ -241,8 +248,13 @@ class Recovery:
                 "camera_intrinsics": (np.float64, (3, 3)),
                 "camera_from_world": (np.float64, ("F", 4, 4)),
                 "image_size": (np.int64, (2,)),
+                "q": (np.float32, ("F", 46)),
+                "skel_betas": (np.float32, ("S",)),
+                "skel_trans": (np.float32, ("F", 3)),
             },
         )
+        if len({value is None for value in (self.q, self.skel_betas, self.skel_trans)}) > 1:
+            raise ValueError("Recovery.q, skel_betas and skel_trans come together")
         if self.poses.shape[1] < 72 or self.poses.shape[1] % 3:
             raise ValueError(f"Recovery.poses needs 72 values or more a frame, in threes, not {self.poses.shape[1]}")
 
@@ -254,5 +266,6 @@ class Recovery:
         return Camera(self.camera_intrinsics, self.camera_from_world, self.image_size)
 
     def arrays(self):
-        """Every field by its name: what the file and the wire carry."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """Every field by its name, but those that are None: what the file and the wire carry."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in named.items() if value is not None}

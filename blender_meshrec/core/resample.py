@@ -13,7 +13,8 @@ def resample(recovery, fps):
     """The same motion with rows at even times k / fps, k = 0 .. up to the last row's time.
 
     Rotations turn along the shortest arc, everything else is interpolated linearly, `visible` is taken from the nearest
-    row. Joints are interpolated too: `pipeline` poses them anew, to keep the file's invariant exact.
+    row. Joints are interpolated too: `pipeline` poses them anew, to keep the file's invariant exact. SKEL's angles are
+    continued over full turns first.
     """
     times = recovery.timestamps
     target = np.arange(int(np.floor((times[-1] - times[0]) * fps + 1e-6)) + 1) / fps + times[0]
@@ -21,9 +22,11 @@ def resample(recovery, fps):
     before = np.minimum(np.floor(place).astype(int), max(len(times) - 2, 0))
     after = np.minimum(before + 1, len(times) - 1)
     share = place - before
+    linear = {name: getattr(recovery, name) for name in _LINEAR}
+    if recovery.q is not None:
+        linear.update(q=np.unwrap(recovery.q, axis=0), skel_trans=recovery.skel_trans)
     changed = {}
-    for name in _LINEAR:
-        values = getattr(recovery, name)
+    for name, values in linear.items():
         weight = share.reshape(-1, *(1,) * (values.ndim - 1))
         changed[name] = (1 - weight) * values[before] + weight * values[after]
     quat = quat_from_rotvec(recovery.poses.reshape(len(times), -1, 3))

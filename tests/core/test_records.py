@@ -7,6 +7,7 @@ from blender_meshrec.core.errors import ExitCode, InputError, error_from_exit_co
 from blender_meshrec.core.motion import forward_kinematics, motion_from_recovery
 from blender_meshrec.core.motion_file import read_motion, write_motion
 from blender_meshrec.core.records import Observations, Recovery
+from blender_meshrec.core.resample import resample
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 
@@ -54,6 +55,8 @@ def test_records_copy_and_freeze_their_arrays():
         {"joints": np.zeros((5, 23, 3))},
         {"trans": np.full((5, 3), np.nan)},
         {"camera_from_world": np.zeros((5, 3, 4))},
+        {"q": np.zeros((5, 46))},
+        {"q": np.zeros((5, 45)), "skel_betas": np.zeros(10), "skel_trans": np.zeros((5, 3))},
     ],
 )
 def test_a_record_that_does_not_fit_together_is_refused(changes):
@@ -147,3 +150,16 @@ def test_an_upright_subject_facing_the_camera_has_the_identity_at_the_root():
     poses[:, 0] = np.pi / 2
     motion = motion_from_recovery(recovery(poses=poses), np.eye(24, 3), SMPL_JOINTS, SMPL_PARENTS)
     np.testing.assert_allclose(motion.rotations, np.broadcast_to([1, 0, 0, 0], (5, 24, 4)), atol=1e-6)
+
+
+def test_a_skel_result_keeps_its_angles_in_the_file_and_at_another_rate(tmp_path):
+    q = np.zeros((5, 46))
+    q[:, 0] = [3.0, 3.1, -3.083, -2.983, -2.883]  # a pelvis that turns past pi
+    record = recovery(q=q, skel_betas=np.arange(10.0), skel_trans=np.ones((5, 3)), skel_model_type="open")
+    write_motion(tmp_path / "skel.npz", record)
+    again = read_motion(tmp_path / "skel.npz")
+    assert again.skel_model_type == "open"
+    assert np.array_equal(again.q, record.q) and np.array_equal(again.skel_betas, record.skel_betas)
+    faster = resample(again, 50.0)
+    assert faster.q.shape == (9, 46) and faster.skel_trans.shape == (9, 3)
+    assert np.abs(np.diff(faster.q[:, 0])).max() < 0.051 + 1e-4  # rad a frame
