@@ -14,7 +14,7 @@ V skin vertices, N bone vertices; y up, facing +z, metres.
 | J_regressor_osim | (24,V) | SKEL's joints from the skin at rest |
 | skin_weights | (V,24) | rows sum to 1 |
 | per_joint_rot | (24,3,3) | each bone's frame in the body, for betas = 0: body_from_bone |
-| apose_rel_transfo | (24,4,4) | 3x3: Ra, by which the angles' axes are turned; last column: the joint from its parent, in the parent's frame |
+| apose_rel_transfo | (24,4,4) | 3x3: Ra, which turns the axes; last column: the joint seen from its parent, in the parent's frame |
 | osim_kintree_table | (2,24) | `SKEL_PARENTS` over 0..23 |
 | skel_template_v, skel_template_f | (N,3), (M,3) | the bones' meshes, each in its own bone's frame with the joint at 0 |
 | skel_weights, skel_weights_rigid | (N,24) | how bone meshes follow the joints; which bone each vertex belongs to |
