@@ -1,0 +1,374 @@
+"""A human found by its shape alone: two legs below, two arms above, mirrored at a plane, whatever the bones are called.
+
+Nothing is assumed about axes, size or names: the mirror plane comes from branches that match each other, up from the legs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .chains import ARM, LEG
+from .rig import SIDES
+
+_NEAR = 0.03  # of the rig's extent: nearer bones stand on the same place, mirrored or not
+_CENTRED = 0.012  # of the extent: a branch whose middle lies nearer to the mirror plane than this does not belong to a side
+_UPRIGHT = 0.7  # cosine between the way up the legs and the way up the spine
+_MOST_BONES = 250  # compared with each other when planes are tried
+_MOST_BRANCHES = 12  # longest pairs of branches that may be limbs
+
+
+@dataclass
+class Shape:
+    """A body as its shape tells it.
+
+    limbs: (side, "arm" or "leg") -> part -> bones. up, left: unit directions in the world. fit: 0..1, how much like a person.
+    forward_seen: whether the feet say which way it faces; else knees, elbows or Blender's custom did.
+    """
+
+    limbs: dict
+    up: np.ndarray
+    left: np.ndarray
+    fit: float
+    forward_seen: bool
+
+
+def find_body(tree):
+    """The body in a rig by its shape alone.
+
+    Returns:
+        a Shape, or None where no two legs and two arms that mirror each other hang from one spine.
+    """
+    if len(tree) < 8:
+        return None
+    extent = float(np.ptp(np.concatenate([tree.heads, tree.tails]), axis=0).max())
+    if extent <= 0:
+        return None
+    best = None
+    for normal, offset in _mirror_planes(tree, extent):
+        branches = [branch for branch in _branches(tree, normal, offset, extent) if tree.reach[branch[1][0]] > 0.12 * extent]
+        branches = sorted(branches, key=lambda branch: -tree.reach[branch[1][0]])[:_MOST_BRANCHES]
+        for legs in branches:
+            for arms in branches:
+                if legs is not arms and (body := _body(tree, normal, legs, arms)) and (best is None or body.fit > best.fit):
+                    best = body
+        if best is not None and best.fit > 0.6:
+            break
+    return best
+
+
+# --- the mirror plane --------------------------------------------------------------------------------------------------
+
+
+def _mirror_planes(tree, extent):
+    """Planes at which much of the rig mirrors, best first: (unit normal, offset)."""
+    candidates = []
+    for bone, children in enumerate([*tree.children, tree.roots]):
+        origin = tree.heads[bone] if bone < len(tree) else None
+        children = sorted(children, key=lambda child: -tree.reach[child])[:8]
+        for first in range(len(children)):
+            for second in range(first + 1, len(children)):
+                a, b = children[first], children[second]
+                if tree.reach[a] < 0.1 * extent or abs(tree.reach[a] - tree.reach[b]) > 0.15 * tree.reach[a]:
+                    continue
+                ends = [tree.tails[_main_chain(tree, branch)[-1]] for branch in (a, b)]
+                between = ends[0] - ends[1]
+                if origin is not None and (length := np.linalg.norm(between)) > 4 * _NEAR * extent:
+                    candidates.append((tree.reach[a], between / length, (ends[0] + ends[1]) @ between / (2 * length)))
+    candidates.sort(key=lambda candidate: -candidate[0])
+    tried, planes = [], []
+    step = max(1, len(tree) // _MOST_BONES)
+    points = tree.heads[::step]
+    for _, normal, offset in candidates:
+        if any(abs(normal @ other) > 0.99 for other in tried):
+            continue
+        tried.append(normal)
+        off_plane = points @ normal - offset
+        mirrored = points - 2 * off_plane[:, None] * normal
+        nearest = ((mirrored[:, None] - points[None]) ** 2).sum(-1).min(1) ** 0.5
+        outside = np.abs(off_plane) > _NEAR * extent
+        planes.append((np.sum(outside & (nearest < _NEAR * extent)), normal, offset))
+        if len(tried) == 8:
+            break
+    planes.sort(key=lambda plane: -plane[0])
+    return [(normal, offset) for count, normal, offset in planes if count >= 4]
+
+
+def _main_chain(tree, bone):
+    """From a bone down the way that reaches farthest."""
+    chain = [bone]
+    while children := tree.children[chain[-1]]:
+        here = tree.heads[chain[-1]]
+        chain.append(max(children, key=lambda child: np.linalg.norm(tree.heads[child] - here) + tree.reach[child]))
+    return chain
+
+
+# --- branches to either side ---------------------------------------------------------------------------------------------
+
+
+def _branches(tree, normal, offset, extent):
+    """Pairs of branches that leave the middle of the body to either side: (bone in the middle, one chain, its mirror image)."""
+    side = tree.heads @ normal - offset
+    sums = side + (tree.tails @ normal - offset)
+    for bone in range(len(tree) - 1, -1, -1):
+        if tree.parents[bone] >= 0:
+            sums[tree.parents[bone]] += sums[bone]
+    mean = sums / (2 * tree.below)
+    middle = np.zeros(len(tree), bool)
+    found = []
+    for bone in range(len(tree)):
+        parent = tree.parents[bone]
+        middle[bone] = (parent < 0 or middle[parent]) and abs(mean[bone]) < _CENTRED * extent
+    for bone in np.flatnonzero(middle):
+        sided = [child for child in tree.children[bone] if not middle[child]]
+        ones, others = [c for c in sided if mean[c] > 0], [c for c in sided if mean[c] < 0]
+        for one in ones:
+            image = tree.heads[one] - 2 * side[one] * normal
+            end = tree.tails[_main_chain(tree, one)[-1]]
+            end = end - 2 * (end @ normal - offset) * normal
+
+            def apart(other, image=image, end=end):
+                return np.linalg.norm(tree.heads[other] - image) + np.linalg.norm(tree.tails[_main_chain(tree, other)[-1]] - end)
+
+            other = min(others, key=apart, default=None)
+            if other is not None and apart(other) < 4 * _NEAR * extent + 0.2 * tree.reach[one]:
+                chains = _main_chain(tree, one), _main_chain(tree, other)
+                if len(chains[0]) == len(chains[1]) and len(chains[0]) >= 2:
+                    found.append((int(bone), *chains))
+    return found
+
+
+# --- a body of two legs and two arms -------------------------------------------------------------------------------------
+
+
+def _points(tree, chains):
+    """Where two mirrored chains have their joints, and their end: (2,N+1,3)."""
+    return np.array([np.concatenate([tree.heads[chain], tree.tails[chain[-1:]]]) for chain in chains])
+
+
+def _body(tree, normal, legs, arms):
+    if len(legs[1]) < 2 or len(arms[1]) < 2 or not _joined(tree, legs[0], arms[0]):
+        return None
+    leg_points, arm_points = _points(tree, legs[1:]), _points(tree, arms[1:])
+    middles = leg_points.mean(0)
+    start = middles[0]
+    end = middles[np.argmax(np.linalg.norm(middles - start, axis=1))]
+    up = (start - end) - (start - end) @ normal * normal
+    leg_length = np.linalg.norm(up)
+    if leg_length <= 0:
+        return None
+    up = up / leg_length
+    leg = _fit_leg(leg_points, up)
+    arm = _fit_arm(tree, arms[1:], arm_points)
+    if leg is None or arm is None:
+        return None
+    hip_to_shoulder = arm_points[:, arm["upper_arm"]].mean(0) - leg_points[:, leg["upper_leg"]].mean(0)
+    torso_length = np.linalg.norm(hip_to_shoulder)
+    if torso_length <= 0 or hip_to_shoulder @ up < _UPRIGHT * torso_length:
+        return None
+    floor = (leg_points @ up).min()
+    if _head_above(tree, arms, normal, up) is None:
+        return None
+    # What a person's proportions are like, generously: legs 0.7..1.8 of hip to shoulder, arms 0.7..1.8 of it, feet lowest.
+    leg_ratio, arm_ratio = leg_length / torso_length, arm["length"] / torso_length
+    if not (0.35 < leg_ratio < 4 and 0.35 < arm_ratio < 4):
+        return None
+    proportions = np.exp(-0.5 * ((np.log(leg_ratio / 1.5) / 0.6) ** 2 + (np.log(arm_ratio / 1.1) / 0.5) ** 2))
+    connected = tree.subtree(tree.lineage(legs[0])[0])
+    lowest = (tree.heads[connected] @ up).min()
+    footing = np.exp(-max(0.0, (floor - lowest) / leg_length) / 0.15)
+    richness = 1 - np.exp(-(tree.below[arms[1][0]] + tree.below[legs[1][0]]) / 6)
+    fit = float((proportions * leg["fit"] * arm["fit"]) ** (1 / 3) * footing * (0.6 + 0.4 * richness))
+    forward, seen = _forward(leg_points, leg, arm_points, arm, up, normal)
+    left = np.cross(up, forward)
+    limbs = {}
+    for which in (0, 1):
+        side = SIDES[0 if (leg_points[which] - leg_points[1 - which]).mean(0) @ left > 0 else 1]
+        limbs[side, "leg"] = _bones(legs[1 + which], leg, LEG)
+        arm_side = SIDES[0 if (arm_points[which] - arm_points[1 - which]).mean(0) @ left > 0 else 1]
+        limbs[arm_side, "arm"] = _bones(arms[1 + which], arm, ARM)
+    if len(limbs) < 4:
+        return None
+    return Shape(limbs, up, left, fit, seen)
+
+
+def _joined(tree, legs_from, arms_from):
+    return tree.lineage(legs_from)[0] == tree.lineage(arms_from)[0] and not (
+        legs_from != arms_from and tree.descends(legs_from, arms_from)
+    )  # legs never hang from the chest
+
+
+def _bones(chain, fit, parts):
+    """The bones of each part, from where each part begins in the chain."""
+    starts = [(part, fit[part]) for part in parts if fit.get(part) is not None]
+    bones = {}
+    for number, (part, start) in enumerate(starts):
+        stop = starts[number + 1][1] if number + 1 < len(starts) else start + 1
+        bones[part] = list(chain[start:stop])
+    return bones
+
+
+def _log_close(value, expected, width):
+    return ((np.log(max(value, 1e-6)) - np.log(expected)) / width) ** 2
+
+
+def _fit_leg(points, up):
+    """Where along a chain of joints hip, knee, ankle and ball of the foot are."""
+    joints = points.mean(0)  # a leg between the two legs
+    heights = joints @ up
+    floor = heights.min()
+    joint_count = len(joints) - 1  # the last point is an end
+    out = points[0] - points[1]
+    sideways = np.linalg.norm(out, axis=1)
+    best = None
+    for hip in range(joint_count - 1):
+        # A connection from the middle of the body to the hip joint ends farther out than it begins, and hardly lower.
+        connection = sum(np.linalg.norm(points[0, i + 1] - points[0, i]) for i in range(hip))
+        for knee in range(hip + 1, joint_count):
+            for ankle in range(knee + 1, joint_count + 1):
+                upper, lower = (np.linalg.norm(points[0, b] - points[0, a]) for a, b in ((hip, knee), (knee, ankle)))
+                total = heights[hip] - floor
+                if min(upper, lower, total) <= 0:
+                    continue
+                share = (heights[ankle] - floor) / total
+                cost = _log_close(upper / lower, 1.05, 0.3)
+                cost += (max(0.0, share - 0.09) / 0.12) ** 2
+                straight = (points[0, ankle] - points[0, knee]) / lower
+                cost += (max(0.0, 0.9 + straight @ up) / 0.15) ** 2  # a shin points down
+                if ankle < joint_count:
+                    onward = points[0, ankle + 1] - points[0, ankle]
+                    onward = onward / (np.linalg.norm(onward) or 1.0)
+                    cost += 2 * max(0.0, -onward @ up - 0.75) / 0.25  # a foot points forward, less down than a shin
+                thigh = (points[0, knee] - points[0, hip]) / upper
+                cost += (max(0.0, 0.8 + thigh @ up) / 0.2) ** 2
+                cost += (connection / (upper + lower) / 0.25) ** 2 * (sideways[0] > 0.6 * sideways[hip])
+                cost += 2.0 * (sideways[hip] < 0.3 * sideways[knee])
+                if best is None or cost < best[0]:
+                    best = (cost, hip, knee, ankle)
+    if best is None:
+        return None
+    cost, hip, knee, ankle = best
+    fit = {"upper_leg": hip, "lower_leg": knee, "foot": ankle if ankle < joint_count else None, "toes": None}
+    if ankle + 1 < joint_count:
+        fit["toes"] = ankle + 1
+    return {**fit, "fit": float(np.exp(-0.08 * cost))}
+
+
+def _fit_arm(tree, chains, points):
+    """Where along a chain of joints shoulder, elbow and wrist are; a clavicle where something comes before."""
+    joint_count = points.shape[1] - 1
+    steps = np.linalg.norm(np.diff(points[0], axis=0), axis=1)
+    sideways = np.linalg.norm(points[0] - points[1], axis=1)
+    # Fingers leave the hand: the first joint from which three chains or more go on is the hand or hangs from it.
+    fans = [i for i, bone in enumerate(chains[0]) if sum(tree.below[child] >= 2 for child in tree.children[bone]) >= 3]
+    hand_at = next((i for i in fans if i >= 2), None)
+    best = None
+    for shoulder in range(min(4, joint_count - 1)):
+        for elbow in range(shoulder + 1, joint_count):
+            for wrist in range(elbow + 1, joint_count + 1):
+                upper, lower = steps[shoulder:elbow].sum(), steps[elbow:wrist].sum()
+                before, after = steps[:shoulder].sum(), steps[wrist:].sum()
+                if min(upper, lower) <= 0:
+                    continue
+                cost = _log_close(upper / lower, 1.1, 0.25)
+                cost += (max(0.0, before / (upper + lower) - 0.3) / 0.12) ** 2
+                cost += (max(0.0, after / lower - 0.8) / 0.25) ** 2
+                cost += 1.5 * (wrist == joint_count)  # most arms have a hand
+                cost += (max(0.0, 0.22 - after / lower) / 0.15) ** 2
+                if shoulder == 0:  # an upper arm begins well to the side of the body
+                    cost += (max(0.0, 0.35 - sideways[0] / (upper + lower)) / 0.12) ** 2
+                if hand_at is not None:
+                    cost += 3.0 * abs(wrist - hand_at)
+                if best is None or cost < best[0]:
+                    best = (cost, shoulder, elbow, wrist, upper + lower)
+    if best is None:
+        return None
+    cost, shoulder, elbow, wrist, length = best
+    fit = {"clavicle": shoulder - 1 if shoulder else None, "upper_arm": shoulder, "lower_arm": elbow}
+    fit["hand"] = wrist if wrist < joint_count else None
+    return {**fit, "length": float(length), "fit": float(np.exp(-0.08 * cost))}
+
+
+def _forward(leg_points, leg, arm_points, arm, up, normal):
+    """Which way the body faces, and whether its feet said so: feet point forward, knees bend forward, elbows backward."""
+
+    def level(direction):
+        return direction - (direction @ up) * up - (direction @ normal) * normal
+
+    legs, arms = leg_points.mean(0), arm_points.mean(0)
+    length = np.linalg.norm(legs[leg["lower_leg"]] - legs[leg["upper_leg"]])
+    if leg["foot"] is not None:
+        feet = level(legs[leg["foot"] + 1 :].mean(0) - legs[leg["foot"]])
+        if np.linalg.norm(feet) > 0.05 * length:
+            return feet / np.linalg.norm(feet), True
+    ankle = legs[leg["foot"] if leg["foot"] is not None else -1]
+    knees = level(legs[leg["lower_leg"]] - (legs[leg["upper_leg"]] + ankle) / 2)
+    wrist = arms[arm["hand"] if arm["hand"] is not None else -1]
+    elbows = level(arms[arm["lower_arm"]] - (arms[arm["upper_arm"]] + wrist) / 2)
+    bend = knees - elbows
+    if np.linalg.norm(bend) > 0.02 * length:
+        return bend / np.linalg.norm(bend), False
+    usual = level(np.array([0.0, -1.0, 0.0]))  # what Blender's own characters face
+    if np.linalg.norm(usual) < 0.3:
+        usual = np.cross(normal, up)
+    return usual / np.linalg.norm(usual), False
+
+
+def _head_above(tree, arms, normal, up):
+    """The bone of the middle that rises above the shoulders, or None."""
+    shoulders = tree.heads[[arms[1][0], arms[2][0]]].mean(0)
+    sided = {arms[1][0], arms[2][0]}
+    above = [child for child in tree.children[arms[0]] if child not in sided]
+    reach = np.linalg.norm(tree.heads[arms[1][-1]] - tree.heads[arms[1][0]])
+    for child in sorted(above, key=lambda child: -tree.reach[child]):
+        top = max([tree.tails[bone] for bone in tree.subtree(child)], key=lambda point: point @ up)
+        rise = top - shoulders
+        if rise @ up > 0.1 * reach and abs(rise @ normal) < 0.1 * reach:
+            return child
+    return None
+
+
+# --- the neck and head -----------------------------------------------------------------------------------------------
+
+
+def neck_and_head(tree, limbs, arms_from):
+    """The bones of neck and head above the bone the arms hang from, by where they lie.
+
+    Returns:
+        neck bones and the head, None where nothing rises above the shoulders. `arms_from` itself comes first among the neck's
+        where it lies as high as the shoulders.
+    """
+    shoulders = np.mean([tree.heads[limbs[side, "arm"]["upper_arm"][0]] for side in SIDES], axis=0)
+    hips = np.mean([tree.heads[limbs[side, "leg"]["upper_leg"][0]] for side in SIDES], axis=0)
+    up = shoulders - hips
+    torso = np.linalg.norm(up) or 1.0
+    up = up / torso
+    across = tree.heads[limbs["left", "arm"]["upper_arm"][0]] - tree.heads[limbs["right", "arm"]["upper_arm"][0]]
+    across = across / (np.linalg.norm(across) or 1.0)
+    arm_bones = {bone for side in SIDES for bones in limbs[side, "arm"].values() for bone in bones}
+
+    def rise(bone):
+        return (tree.heads[bone] - shoulders) @ up / torso
+
+    def centred(bone):
+        return abs((tree.heads[bone] - shoulders) @ across) < 0.06 * torso
+
+    line, here = [], arms_from
+    while True:
+        onward = [c for c in tree.children[here] if not arm_bones.intersection(tree.subtree(c)) and centred(c) and rise(c) > rise(here)]
+        if not onward:
+            break
+        # Straight on up the middle rather than to hair, jaw or a necktie: the branch with most of the head on it.
+        here = max(onward, key=lambda child: (tree.below[child], tree.reach[child]))
+        line.append(here)
+        if len([c for c in tree.children[here] if not centred(c)]) >= 2:
+            break  # eyes, ears or cheeks: this is the head
+    line = [bone for bone in line if rise(bone) > -0.15]
+    if not line:
+        return [], None
+    # A head turns where the skull sits on the neck, not at its crown, where "end" bones begin.
+    low = [bone for bone in line if rise(bone) < 0.45] or line[:1]
+    head = low[-1]
+    neck = low[:-1]
+    if rise(arms_from) > -0.08:
+        neck = [arms_from, *neck]
+    return neck, head

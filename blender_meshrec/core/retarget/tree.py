@@ -1,0 +1,71 @@
+"""A rig's bones as points in the world and as a tree: what mapping by names and mapping by shape both walk on."""
+
+import numpy as np
+
+
+class Tree:
+    """Where a Rig's bones begin and end at rest, and who hangs from whom.
+
+    heads, tails: (B,3) in the world, so that a turned, scaled or mirrored object is seen as it stands. parents: list of int,
+    -1 at roots. children: list of lists. below: (B,) how many bones hang from each, itself included. reach: (B,) the longest
+    way from a bone's head down to an end, in the world's units.
+    """
+
+    def __init__(self, rig):
+        self.rig = rig
+        self.parents = rig.parents.tolist()
+        local_tails = rig.rest[:, :3, 3] + rig.rest[:, :3, 1] * rig.lengths[:, None]
+        self.heads = rig.rest[:, :3, 3] @ rig.world[:3, :3].T + rig.world[:3, 3]
+        self.tails = local_tails @ rig.world[:3, :3].T + rig.world[:3, 3]
+        count = len(rig)
+        self.children = [[] for _ in range(count)]
+        self.roots = []
+        self.below = np.ones(count, int)
+        self.reach = np.linalg.norm(self.tails - self.heads, axis=1)
+        for bone, parent in enumerate(self.parents):
+            (self.children[parent] if parent >= 0 else self.roots).append(bone)
+        for bone in range(count - 1, -1, -1):
+            if (parent := self.parents[bone]) >= 0:
+                self.below[parent] += self.below[bone]
+                step = np.linalg.norm(self.heads[bone] - self.heads[parent])
+                self.reach[parent] = max(self.reach[parent], step + self.reach[bone])
+
+    def __len__(self):
+        return len(self.parents)
+
+    def lineage(self, bone):
+        """A bone and its ancestors, root first."""
+        line = []
+        while bone >= 0:
+            line.append(bone)
+            bone = self.parents[bone]
+        return line[::-1]
+
+    def descends(self, bone, ancestor):
+        """Whether a bone is `ancestor` or hangs from it."""
+        while bone > ancestor:  # parents come before their children
+            bone = self.parents[bone]
+        return bone == ancestor
+
+    def fork(self, bones):
+        """The nearest bone that all of `bones` are or hang from; -1 where they share none."""
+        lines = [self.lineage(bone) for bone in bones]
+        shared = -1
+        for step in zip(*lines, strict=False):
+            if len(set(step)) > 1:
+                break
+            shared = step[0]
+        return shared
+
+    def between(self, ancestor, bone):
+        """The bones from `ancestor` down to `bone`, both included."""
+        line = self.lineage(bone)
+        return line[line.index(ancestor) :]
+
+    def subtree(self, bone):
+        """A bone and everything that hangs from it, parents first."""
+        found, waiting = [], [bone]
+        while waiting:
+            found.append(waiting.pop())
+            waiting.extend(self.children[found[-1]])
+        return sorted(found)
