@@ -172,7 +172,7 @@ def _heights(tree, limbs, tops):
     ends = []
     for side in SIDES:
         bones = [bone for part in limbs[side, "leg"].values() for bone in part]
-        ends += [tree.tails[bones[-1]], tree.heads[bones[-1]]]
+        ends.append(tree.heads[bones[-1]] if "foot" in limbs[side, "leg"] else tree.tails[bones[-1]])
     ends = np.array(ends)
     up = leg_tops - ends.mean(0)
     length = np.linalg.norm(up) or 1.0

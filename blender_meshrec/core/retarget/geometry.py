@@ -1,6 +1,7 @@
 """A human found by its shape alone: two legs below, two arms above, mirrored at a plane, whatever the bones are called.
 
-Nothing is assumed about axes, size or names: the mirror plane comes from branches that match each other, up from the legs.
+Nothing is assumed about axes, size or names: the mirror plane comes from branches that match each other, up from the legs and
+the spine. Importers let bones point anywhere, so joints count, and a bone's tail only where nothing hangs from it.
 """
 
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ def find_body(tree):
     """
     if len(tree) < 8:
         return None
-    extent = float(np.ptp(np.concatenate([tree.heads, tree.tails]), axis=0).max())
+    extent = float(np.ptp(tree.heads, axis=0).max())
     if extent <= 0:
         return None
     best = None
@@ -70,7 +71,7 @@ def _mirror_planes(tree, extent):
                 a, b = children[first], children[second]
                 if tree.reach[a] < 0.1 * extent or abs(tree.reach[a] - tree.reach[b]) > 0.15 * tree.reach[a]:
                     continue
-                ends = [tree.tails[_main_chain(tree, branch)[-1]] for branch in (a, b)]
+                ends = [tree.heads[_main_chain(tree, branch)[-1]] for branch in (a, b)]
                 between = ends[0] - ends[1]
                 if origin is not None and (length := np.linalg.norm(between)) > 4 * _NEAR * extent:
                     candidates.append((tree.reach[a], between / length, (ends[0] + ends[1]) @ between / (2 * length)))
@@ -108,11 +109,11 @@ def _main_chain(tree, bone):
 def _branches(tree, normal, offset, extent):
     """Pairs of branches that leave the middle of the body to either side: (bone in the middle, one chain, its mirror image)."""
     side = tree.heads @ normal - offset
-    sums = side + (tree.tails @ normal - offset)
+    sums = side.copy()
     for bone in range(len(tree) - 1, -1, -1):
         if tree.parents[bone] >= 0:
             sums[tree.parents[bone]] += sums[bone]
-    mean = sums / (2 * tree.below)
+    mean = sums / tree.below
     middle = np.zeros(len(tree), bool)
     found = []
     for bone in range(len(tree)):
@@ -123,11 +124,11 @@ def _branches(tree, normal, offset, extent):
         ones, others = [c for c in sided if mean[c] > 0], [c for c in sided if mean[c] < 0]
         for one in ones:
             image = tree.heads[one] - 2 * side[one] * normal
-            end = tree.tails[_main_chain(tree, one)[-1]]
+            end = tree.heads[_main_chain(tree, one)[-1]]
             end = end - 2 * (end @ normal - offset) * normal
 
             def apart(other, image=image, end=end):
-                return np.linalg.norm(tree.heads[other] - image) + np.linalg.norm(tree.tails[_main_chain(tree, other)[-1]] - end)
+                return np.linalg.norm(tree.heads[other] - image) + np.linalg.norm(tree.heads[_main_chain(tree, other)[-1]] - end)
 
             other = min(others, key=apart, default=None)
             if other is not None and apart(other) < 4 * _NEAR * extent + 0.2 * tree.reach[one]:
@@ -149,22 +150,24 @@ def _body(tree, normal, legs, arms):
     if len(legs[1]) < 2 or len(arms[1]) < 2 or not _joined(tree, legs[0], arms[0]):
         return None
     leg_points, arm_points = _points(tree, legs[1:]), _points(tree, arms[1:])
-    middles = leg_points.mean(0)
-    start = middles[0]
-    end = middles[np.argmax(np.linalg.norm(middles - start, axis=1))]
-    up = (start - end) - (start - end) @ normal * normal
-    leg_length = np.linalg.norm(up)
-    if leg_length <= 0:
-        return None
-    up = up / leg_length
-    leg = _fit_leg(leg_points, up)
     arm = _fit_arm(tree, arms[1:], arm_points)
-    if leg is None or arm is None:
+    if arm is None:
         return None
-    hip_to_shoulder = arm_points[:, arm["upper_arm"]].mean(0) - leg_points[:, leg["upper_leg"]].mean(0)
-    torso_length = np.linalg.norm(hip_to_shoulder)
-    if torso_length <= 0 or hip_to_shoulder @ up < _UPRIGHT * torso_length:
-        return None
+    # Up is where the spine goes and the legs come from. At first the legs' ends, toes as they may be, stand for the ankles.
+    shoulders = arm_points[:, arm["upper_arm"]].mean(0)
+    middles = leg_points.mean(0)
+    hips, ankles = middles[0], middles[np.argmax(np.linalg.norm(middles - middles[0], axis=1))]
+    for _ in range(2):
+        spine, shins = (v - v @ normal * normal for v in (shoulders - hips, hips - ankles))
+        torso_length, leg_length = np.linalg.norm(spine), np.linalg.norm(shins)
+        if min(torso_length, leg_length) <= 0 or spine @ shins < _UPRIGHT * torso_length * leg_length:
+            return None
+        up = spine / torso_length + shins / leg_length
+        up = up / np.linalg.norm(up)
+        leg = _fit_leg(leg_points, up)
+        if leg is None:
+            return None
+        hips, ankles = middles[leg["upper_leg"]], middles[leg["foot"] if leg["foot"] is not None else -1]
     floor = (leg_points @ up).min()
     if _head_above(tree, arms, normal, up) is None:
         return None
@@ -211,12 +214,20 @@ def _log_close(value, expected, width):
     return ((np.log(max(value, 1e-6)) - np.log(expected)) / width) ** 2
 
 
+def _bends(points):
+    """How much a stretch of chain bends inside, in units of 15 degrees, squared: a long bone cut in two is straight."""
+    steps, whole = np.diff(points, axis=0), points[-1] - points[0]
+    lengths = np.linalg.norm(steps, axis=1) * np.linalg.norm(whole)
+    cosines = np.divide(steps @ whole, lengths, out=np.ones(len(steps)), where=lengths > 0)
+    return float((np.arccos(np.clip(cosines.min(), -1, 1)) / np.radians(15)) ** 2)
+
+
 def _fit_leg(points, up):
     """Where along a chain of joints hip, knee, ankle and ball of the foot are."""
     joints = points.mean(0)  # a leg between the two legs
-    heights = joints @ up
-    floor = heights.min()
     joint_count = len(joints) - 1  # the last point is an end
+    heights = joints @ up
+    floor = heights[: joint_count if joint_count > 3 else joint_count + 1].min()
     out = points[0] - points[1]
     sideways = np.linalg.norm(out, axis=1)
     best = None
@@ -230,7 +241,8 @@ def _fit_leg(points, up):
                 if min(upper, lower, total) <= 0:
                     continue
                 share = (heights[ankle] - floor) / total
-                cost = _log_close(upper / lower, 1.05, 0.3)
+                cost = _bends(points[0, hip : knee + 1]) + _bends(points[0, knee : ankle + 1])
+                cost += _log_close(upper / lower, 1.05, 0.3)
                 cost += (max(0.0, share - 0.09) / 0.12) ** 2
                 straight = (points[0, ankle] - points[0, knee]) / lower
                 cost += (max(0.0, 0.9 + straight @ up) / 0.15) ** 2  # a shin points down
@@ -269,7 +281,8 @@ def _fit_arm(tree, chains, points):
                 before, after = steps[:shoulder].sum(), steps[wrist:].sum()
                 if min(upper, lower) <= 0:
                     continue
-                cost = _log_close(upper / lower, 1.1, 0.25)
+                cost = _bends(points[0, shoulder : elbow + 1]) + _bends(points[0, elbow : wrist + 1])
+                cost += _log_close(upper / lower, 1.1, 0.25)
                 cost += (max(0.0, before / (upper + lower) - 0.3) / 0.12) ** 2
                 cost += (max(0.0, after / lower - 0.8) / 0.25) ** 2
                 cost += 1.5 * (wrist == joint_count)  # most arms have a hand
@@ -297,7 +310,7 @@ def _forward(leg_points, leg, arm_points, arm, up, normal):
     legs, arms = leg_points.mean(0), arm_points.mean(0)
     length = np.linalg.norm(legs[leg["lower_leg"]] - legs[leg["upper_leg"]])
     if leg["foot"] is not None:
-        feet = level(legs[leg["foot"] + 1 :].mean(0) - legs[leg["foot"]])
+        feet = level(legs[leg["foot"] + 1] - legs[leg["foot"]])
         if np.linalg.norm(feet) > 0.05 * length:
             return feet / np.linalg.norm(feet), True
     ankle = legs[leg["foot"] if leg["foot"] is not None else -1]
@@ -320,7 +333,7 @@ def _head_above(tree, arms, normal, up):
     above = [child for child in tree.children[arms[0]] if child not in sided]
     reach = np.linalg.norm(tree.heads[arms[1][-1]] - tree.heads[arms[1][0]])
     for child in sorted(above, key=lambda child: -tree.reach[child]):
-        top = max([tree.tails[bone] for bone in tree.subtree(child)], key=lambda point: point @ up)
+        top = max([tree.heads[bone] for bone in tree.subtree(child)], key=lambda point: point @ up)
         rise = top - shoulders
         if rise @ up > 0.1 * reach and abs(rise @ normal) < 0.1 * reach:
             return child
@@ -365,7 +378,10 @@ def neck_and_head(tree, limbs, arms_from):
     line = [bone for bone in line if rise(bone) > -0.15]
     if not line:
         return [], None
-    # A head turns where the skull sits on the neck, not at its crown, where "end" bones begin.
+    # A head turns where the skull sits on the neck, not at its crown, where "end" bones begin; feet tell whether there are any.
+    toes = [limbs[side, "leg"].get("toes") for side in SIDES]
+    if len(line) > 1 and not tree.children[line[-1]] and all(toes) and all(tree.children[bones[-1]] for bones in toes):
+        line = line[:-1]
     low = [bone for bone in line if rise(bone) < 0.45] or line[:1]
     head = low[-1]
     neck = low[:-1]

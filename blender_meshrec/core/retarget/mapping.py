@@ -223,9 +223,8 @@ def _confidence(tree, readings, slots, limbs, shape, named):
     by_shape = _BY_SHAPE * (shape.fit if shape else 0.7)
     lengths = {}
     for (side, _), parts in limbs.items():
-        for part, bones in parts.items():
-            steps = [np.linalg.norm(tree.tails[bone] - tree.heads[bone]) for bone in bones]
-            lengths[side, part] = sum(steps)
+        for (part, bones), (_, below) in pairwise(parts.items()):
+            lengths[side, part] = np.linalg.norm(tree.heads[below[0]] - tree.heads[bones[0]])
     confidence = {}
     for slot, bones in slots.items():
         side, _, part = slot.partition("_")
@@ -259,8 +258,8 @@ def _feet_agree(tree, limbs):
         hips.append(tree.heads[leg["upper_leg"][0]])
         shoulders.append(tree.heads[limbs[side, "arm"]["upper_arm"][0]])
         if "foot" in leg:
-            last = leg.get("toes", leg["foot"])[-1]
-            forward.append(tree.tails[last] - tree.heads[leg["foot"][0]])
+            point = tree.heads[leg["toes"][0]] if "toes" in leg else tree.tails[leg["foot"][-1]]
+            forward.append(point - tree.heads[leg["foot"][0]])
     if len(forward) < 2:
         return None
     up = np.mean(shoulders, axis=0) - np.mean(hips, axis=0)

@@ -8,7 +8,7 @@ class Tree:
 
     heads, tails: (B,3) in the world, so that a turned, scaled or mirrored object is seen as it stands. parents: list of int,
     -1 at roots. children: list of lists. below: (B,) how many bones hang from each, itself included. reach: (B,) the longest
-    way from a bone's head down to an end, in the world's units.
+    way from a bone's head down to the last joint, in the world's units.
     """
 
     def __init__(self, rig):
@@ -21,7 +21,7 @@ class Tree:
         self.children = [[] for _ in range(count)]
         self.roots = []
         self.below = np.ones(count, int)
-        self.reach = np.linalg.norm(self.tails - self.heads, axis=1)
+        self.reach = np.zeros(count)
         for bone, parent in enumerate(self.parents):
             (self.children[parent] if parent >= 0 else self.roots).append(bone)
         for bone in range(count - 1, -1, -1):
