@@ -25,7 +25,7 @@ SKEL_PARENTS = np.array([-1, 0, 1, 2, 3, 4, 0, 6, 7, 8, 9, 0, 11, 12, 12, 14, 15
 
 @dataclass(frozen=True)
 class Dof:
-    """One anatomical angle: its name, the joint it belongs to, its signed unit axis in the bone's frame, its limits in rad."""
+    """One anatomical angle: its name, its joint, its signed axis in the bone's frame as published, its limits in rad."""
 
     name: str
     joint: str
@@ -100,7 +100,8 @@ DOFS = (
 DOF_NAMES = tuple(dof.name for dof in DOFS)
 NUM_DOFS = len(DOFS)
 # Signed unit axes (46,3), limits (46,2) in rad (infinite for the pelvis), the joint of each angle (46,).
-AXES = np.array([dof.axis for dof in DOFS])
+# The published axes are given to seven digits; here they have length 1 to the last.
+AXES = np.array([dof.axis for dof in DOFS]) / np.linalg.norm([dof.axis for dof in DOFS], axis=1, keepdims=True)
 LIMITS = np.array([(dof.low, dof.high) for dof in DOFS])
 SKEL_LISTS_LIMIT = np.array([dof.in_skel for dof in DOFS])
 DOF_JOINTS = np.array([SKEL_JOINTS.index(dof.joint) for dof in DOFS])

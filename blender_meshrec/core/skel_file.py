@@ -195,9 +195,8 @@ def _recognise(content, name):
     if len(missing) > len(KEYS) / 2:
         what = next((what for key, what in _FOREIGN.items() if key in content), "not a SKEL body")
         raise ModelError(f"{name} is {what}.", _REMEDY)
-    version = content.get("version")
-    if version is not None and _words(version) != (VERSION,):
-        found = " ".join(_words(version)) or "unknown"
+    if "version" in content and _words(content["version"]) != (VERSION,):
+        found = " ".join(_words(content["version"])) or "unknown"
         raise ModelError(f"{name} is version {found[:20]} of SKEL's files; this software reads version {VERSION}.", _REMEDY)
     if missing:
         raise ModelError(f"{name} is not a whole SKEL file: it lacks {', '.join(missing)}.", _REMEDY)
