@@ -5,6 +5,7 @@ python3 build.py setup              make the environments from hash-pinned locks
 python3 build.py demo [INPUT] [-o]  reconstruct the bundled clip, or INPUT: .blend, .fbx, .npz, a picture, a video
 python3 build.py test [ARGS]        lint, import rules and all tests; ARGS go to pytest
 python3 build.py package            the extension zip in dist/, validated
+python3 build.py package --offline  and a folder with all the backend's packages, for computers without a network
 python3 build.py bench              the benchmark table, and out/bench.json
 python3 build.py lock               resolve pyproject.toml into locks/*.txt anew
 """
@@ -16,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import tomllib
 import zipfile
@@ -29,7 +31,22 @@ BACKEND = ROOT / ".venv"
 BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
 MAKER = "4.5"  # the Blender module that demo and the command line make scenes with
 BLENDER_TESTS = ("tests/scene", "tests/ui")
+BACKEND_LOCKS = ("installer.txt", "torch.txt", "torch-cpu.txt", "backend.txt")  # what the add-on installs its backend from
+OFFLINE_README = """MeshRec without a network
+=========================
+
+For {system}, Python {python}, device {device}. The computer needs Python {python}; nothing is downloaded.
+
+1. Blender: Edit > Preferences > Get Extensions, the arrow in the corner, Install from Disk, choose {extension}.
+2. Preferences > Add-ons > MeshRec: choose this folder as Offline Bundle, the device {device}, and click Install Backend.
+
+From a terminal: blender --command extension install-file -r user_default -e {extension}
+                 blender --command meshrec setup --offline THIS_FOLDER --device {device}
+
+Every package is checked against the list of sha256 sums in the extension before it is installed.
+"""
 UV = "uv==0.13.8"
+PIP = "pip==26.3"  # what the add-on installs its backend with: it goes on with a download that broke off
 
 
 def main():
@@ -41,7 +58,11 @@ def main():
     demo_parser.add_argument("-o", "--output", default=str(ROOT / "out"))
     demo_parser.set_defaults(run=demo)
     chores.add_parser("test", add_help=False).set_defaults(run=test)
-    chores.add_parser("package").set_defaults(run=lambda _: package())
+    package_parser = chores.add_parser("package")
+    package_parser.add_argument("--offline", action="store_true", help="make the offline bundle, too, for this system")
+    package_parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what the bundle is for")
+    package_parser.add_argument("--python", default="3.11", metavar="VERSION", help="the Python that the bundle is for (3.11)")
+    package_parser.set_defaults(run=package)
     chores.add_parser("bench").set_defaults(run=lambda _: bench())
     chores.add_parser("lock").set_defaults(run=lambda _: lock())
     arguments, rest = parser.parse_known_args()
@@ -234,8 +255,8 @@ def count_tests(reports):
 # --- package, bench, lock -------------------------------------------------------------------------------------------
 
 
-def package():
-    """Zip the add-on with its models and have every Blender's own checker validate it."""
+def package(arguments):
+    """Zip the add-on with its models, have every Blender's own checker validate and build it; then the offline bundle."""
     setup()
     version = project_version()
     target = ROOT / "dist" / f"blender_meshrec-{version}.zip"
@@ -244,7 +265,9 @@ def package():
         stage = Path(scratch) / "blender_meshrec"
         shutil.copytree(ROOT / "blender_meshrec", stage, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
         shutil.copytree(ROOT / "addon_models", stage / "addon_models", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(LOCKS, stage / "locks")
+        (stage / "locks").mkdir()
+        for name in BACKEND_LOCKS:
+            shutil.copy(LOCKS / name, stage / "locks")
         shutil.copy(ROOT / "LICENSE", stage)
         manifest = stage / "blender_manifest.toml"
         if tomllib.loads(manifest.read_text())["version"] != version:
@@ -252,16 +275,65 @@ def package():
         checkers = blender_checkers()
         if not checkers:
             sys.exit("No Blender was found to check the extension with. Run `python3 build.py test` once: it installs them.")
+        contents = set()
         for name, python, checker in checkers:
-            say(f"Validating with Blender {name}")
+            say(f"Validating and building with Blender {name}")
+            built = Path(scratch) / f"{name}.zip"
             run([python, checker, "validate", stage])
-        python, checker = checkers[-1][1:]
-        run([python, checker, "build", "--source-dir", stage, "--output-filepath", target])
+            run([python, checker, "build", "--source-dir", stage, "--output-filepath", built])
+            contents.add(frozenset(zip_contents(built).items()))
+        if len(contents) > 1:
+            sys.exit("Different Blenders build different zips of the same sources.")
+        shutil.move(built, target)
         for _name, python, checker in checkers:
             run([python, checker, "validate", target])
-    with zipfile.ZipFile(target) as archive:
-        say(f"{target.relative_to(ROOT)}: {len(archive.namelist())} files, {target.stat().st_size / 1e6:.1f} MB")
+    say(f"{target.relative_to(ROOT)}: {len(zip_contents(target))} files, {target.stat().st_size / 1e6:.1f} MB")
+    if arguments.offline:
+        offline_bundle(target, arguments.device, arguments.python)
     return 0
+
+
+def zip_contents(path):
+    """A zip's files, {name: checksum}."""
+    with zipfile.ZipFile(path) as archive:
+        return {entry.filename: entry.CRC for entry in archive.infolist() if not entry.is_dir()}
+
+
+def offline_bundle(extension, device, python_version):
+    """A folder beside the zip with every package the backend needs here, and what to do with it. What is there is not downloaded again."""
+    sys.path.insert(0, str(ROOT))
+    from blender_meshrec.bridge.interpreters import choose_device
+    from blender_meshrec.bridge.locks import read_lock, torch_locks
+
+    device = choose_device(device).kind
+    system = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    folder = extension.with_name(f"{extension.stem}-offline-{system}-py{python_version.replace('.', '')}-{device}")
+    wheels = folder / "wheels"
+    wheels.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        pip = Path(scratch) / "pip"
+        run([find_python(python_version), "-m", "venv", pip])
+        have = {hashlib.sha256(path.read_bytes()).hexdigest() for path in wheels.glob("*.whl")}
+
+        def download(name):
+            missing = [entry for entry in read_lock(LOCKS / name) if not entry.hashes & have]
+            source = Path(scratch) / name
+            source.write_text("".join(f"{entry.entry}\n" for entry in missing))
+            options = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-cache-dir", "-q", "-d", wheels, "-r", source]
+            command = [python_of(pip), "-m", "pip", "download", *options]
+            return not missing or subprocess.run([str(part) for part in command]).returncode == 0
+
+        for name in ("installer.txt", "backend.txt"):
+            say(f"Downloading {name}")
+            if not download(name):
+                sys.exit(f"The packages of {name} could not be downloaded.")
+        say("Downloading torch")
+        if not any(download(name) for name in torch_locks(device)):
+            sys.exit("torch could not be downloaded.")
+    shutil.copy(extension, folder)
+    (folder / "README.txt").write_text(OFFLINE_README.format(extension=extension.name, python=python_version, system=system, device=device))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    say(f"{folder.relative_to(ROOT)}: {len(list(wheels.glob('*.whl')))} packages, {size / 1e6:.0f} MB")
 
 
 def blender_checkers():
@@ -291,6 +363,9 @@ def lock():
             base = ["--universal", "--generate-hashes", "--no-header", "--no-annotate", "-q"]
             run([uv, "pip", "compile", *base, *arguments, "-o", LOCKS / f"{name}.txt"])
 
+        installer = Path(scratch) / "installer.in"
+        installer.write_text(f"{PIP}\n")
+        resolve("installer", installer, "--python-version", "3.11")
         resolve("backend", "pyproject.toml", "--extra", "backend", "--python-version", "3.11")
         split_torch(LOCKS / "backend.txt", LOCKS / "torch.txt")
         constraints = ("-c", LOCKS / "backend.txt", "-c", LOCKS / "torch.txt")

@@ -2,9 +2,10 @@
 
 import bpy
 
-from . import jobs, operators, panels, preferences, properties
+from ..bridge.runtime import keep_environments_in
+from . import environment_operators, jobs, operators, panels, preferences, properties, redrawing, setup_state
 
-_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panels.CLASSES)
+_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *environment_operators.CLASSES, *operators.CLASSES, *panels.CLASSES)
 _commands = []
 
 
@@ -12,11 +13,15 @@ def register():
     for kind in _CLASSES:
         bpy.utils.register_class(kind)
     bpy.types.Scene.meshrec = bpy.props.PointerProperty(type=properties.Settings)
+    preferences.keep_home(bpy.context)
     _commands.append(bpy.utils.register_cli_command("meshrec", _command))
 
 
 def unregister():
     jobs.stop()
+    setup_state.stop()
+    redrawing.stop()
+    keep_environments_in(None)
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     del bpy.types.Scene.meshrec

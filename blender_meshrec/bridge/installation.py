@@ -1,0 +1,360 @@
+"""Make the environment the backend runs in: hash-pinned packages in the user's own folder, without an administrator.
+
+Every package that is installed is written down at once: an installation that is cancelled, killed or cut off is taken up
+where it stopped. An environment counts only when its stamp is written, last of all and in one step; until then the one before
+it stays in use.
+"""
+
+import contextlib
+import datetime
+import errno
+import json
+import os
+import platform
+import queue
+import re
+import shutil
+import threading
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.errors import CancelledError, InputError, MeshRecError, NotSetUpError, OutputError
+from ..core.output_file import whole_file
+from .children import Children
+from .environment import JOURNAL, LOG, SCRATCH, journal, only_one
+from .interpreters import choose_device, find_interpreter
+from .locks import BACKEND, INSTALLER, locks_folder, read_lock, recipe, torch_locks
+from .messages import Progress
+from .pip_errors import NoSuchPackageError, explain
+from .runtime import ENVIRONMENT, PACKAGE, STAMP, environment_home, environments, python_of
+
+LAUNCH = PACKAGE / "backend" / "launch.py"
+_BATCH = 25  # MB of small packages that one pip installs: starting it takes half a second
+_TAIL = 60  # lines of the log that a bug report needs
+# Asks pip's own parser which entries of a lock hold for its Python.
+_MARKERS = (
+    "import sys; from pip._vendor.packaging.requirements import Requirement as R;"
+    "[print('applies', i) for i, l in enumerate(sys.argv[1:]) if not R(l).marker or R(l).marker.evaluate()]"
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to install.
+
+    home: the folder environments are kept in; the user's own by default. python: the interpreter to make it with, or None.
+    device: auto, cpu, cuda or mps. bundle: a folder made by `build.py package --offline`, or None to download.
+    anew: throw away what is there, even if it looks complete. locks, launch: where the lists of packages are, and the
+    backend's start; the software's own by default.
+    """
+
+    home: Path | None = None
+    python: str | None = None
+    device: str = "auto"
+    bundle: Path | None = None
+    anew: bool = False
+    locks: Path | None = None
+    launch: Path = LAUNCH
+
+
+class Installation:
+    """An installation under way in a thread of its own; its properties may be read from any other.
+
+    progress: the last Progress. environment: the finished environment's folder. error: a MeshRecError once it failed, and
+    details for a bug report. notes: sentences to show with the result.
+    """
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.home = Path(plan.home or environment_home())
+        self.progress = Progress("Looking at the computer", 0, 0, "MB")
+        self.environment = None
+        self.error = None
+        self.details = ""
+        self.notes = []
+        self._said = queue.SimpleQueue()
+        self._children = Children(self._environ())
+        self._lines = []
+        self._log = None
+        self._wanted = []
+        self._done = 0
+        self._thread = threading.Thread(target=self._work, name="meshrec installation", daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self):
+        return self._thread.is_alive()
+
+    @property
+    def fraction(self):
+        """How far it has come, 0..1."""
+        return min(1.0, self.progress.done / self.progress.total) if self.progress.total else 0.0
+
+    def cancel(self):
+        """End it at once; what is complete stays for the next time."""
+        self._children.end()
+
+    def join(self, seconds):
+        """Wait for its end, this long at most."""
+        self._thread.join(seconds)
+
+    def wait(self, on_progress=lambda progress: None):
+        """Wait for the end and return the environment's folder; an exception meanwhile, Ctrl-C's included, cancels it.
+
+        Raises:
+            MeshRecError: what it failed with.
+        """
+        try:
+            while self.running or not self._said.empty():
+                with contextlib.suppress(queue.Empty):
+                    on_progress(self._said.get(timeout=0.1))
+        finally:
+            if self.running:
+                self.cancel()
+            self._thread.join()
+        if self.error is not None:
+            raise self.error
+        return self.environment
+
+    # --- the thread -------------------------------------------------------------------------------------------------
+
+    def _work(self):
+        try:
+            self.environment = self._install()
+        except MeshRecError as error:
+            self._fail(error)
+        except OSError as error:
+            self._fail(_explain_os_error(error, self.home))
+        except Exception as error:  # noqa: BLE001 - the thread's end: whatever it is must reach the user
+            said = MeshRecError(f"Installing the backend failed: {error}.", "Report this with what Copy Details gives.")
+            self._fail(said, traceback.format_exc())
+
+    def _fail(self, error, details=""):
+        if self._children.ended and not isinstance(error, CancelledError):
+            error = CancelledError("Installing the backend was cancelled.", "Install Backend goes on where it stopped.")
+        notes = getattr(error, "__notes__", ())  # such as which Pythons do not fit, and why
+        self.details = "\n".join((*notes, *self._lines[-_TAIL:], details)).strip()
+        self.error = error
+
+    def _install(self):
+        interpreter = find_interpreter(self.plan.python)
+        device = choose_device(self.plan.device)
+        if device.note:
+            self.notes.append(device.note)
+        locks = Path(self.plan.locks or locks_folder())
+        wheels = _wheels_of(self.plan.bundle)
+        self.home.mkdir(parents=True, exist_ok=True)
+        folder = self.home / f"{ENVIRONMENT}{recipe(locks, device.kind, interpreter.version[:2])}"
+        with only_one(self.home), self._logging(interpreter, device):
+            self._scratch.mkdir(exist_ok=True)
+            try:
+                if self.plan.anew:
+                    shutil.rmtree(folder, ignore_errors=True)
+                if folder in environments(self.home):
+                    return folder
+                self._fill(folder, interpreter, device, locks, wheels)
+                found = self._try_out(folder, device)
+                with whole_file(folder / STAMP) as stamp:
+                    facts = {"python": interpreter.label, "device": device.kind, "devices": found["devices"]}
+                    made = datetime.datetime.now().isoformat(timespec="minutes")
+                    stamp.write_text(json.dumps({**facts, "packages": len(journal(folder)), "made": made}), encoding="utf-8")
+                for other in self.home.glob(f"{ENVIRONMENT}*"):
+                    if other != folder:
+                        shutil.rmtree(other, ignore_errors=True)
+                return folder
+            finally:
+                shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _fill(self, folder, interpreter, device, locks, wheels):
+        """Bring the folder to where every package is installed."""
+        if folder.exists() and not (journal(folder) is not None and python_of(folder).is_file()):
+            shutil.rmtree(folder)  # its making was cut off, or its Python is gone
+        if not folder.exists():
+            self._say("Making an environment")
+            if self._children.run_module(interpreter.path, "venv", [folder], self._hear):
+                problem = f"Python {interpreter.label} at {interpreter.path} could not make an environment."
+                raise self._explained(problem, "Choose another Python in the add-on's preferences.")
+            (folder / JOURNAL).touch()
+        where = f"Python {interpreter.version[0]}.{interpreter.version[1]} on {platform.system()} ({interpreter.platform})"
+        self._pip(folder, read_lock(locks / INSTALLER), wheels, where)
+        torches = [self._applicable(folder, read_lock(locks / name)) for name in torch_locks(device.kind)]
+        backend = self._applicable(folder, read_lock(locks / BACKEND))
+        for torch in torches:
+            self._wanted = [*torch, *backend]
+            self._check_space(folder)
+            try:
+                self._pip(folder, self._wanted, wheels, where)
+                return
+            except NoSuchPackageError:
+                # Of torch there may be another build; of everything else there is none.
+                if torch is torches[-1] or all(entry.key in journal(folder) for entry in torch):
+                    raise
+                self._hear("The usual build of torch is taken: pip knows of no place that has the one for processors only.")
+
+    def _applicable(self, folder, requirements):
+        """Those of a lock's requirements whose markers hold for the environment's Python."""
+        lines = [entry.entry.partition(" --hash")[0].rstrip(" \\\n") for entry in requirements]
+        found = []
+        code = self._children.run([python_of(folder), "-I", "-c", _MARKERS, *lines], found.append)
+        if code:
+            raise self._explained("The list of the backend's packages cannot be read.", "Install the add-on again from its zip.")
+        return [requirements[int(line.split()[1])] for line in found if line.startswith("applies ")]
+
+    def _pip(self, folder, requirements, wheels, where):
+        """Install what is not installed yet, each with the hashes of its lock, and write down what is."""
+        self._count(folder)
+        for batch in _batches([entry for entry in requirements if entry.key not in journal(folder)]):
+            source = self._scratch / "batch.txt"
+            source.write_text("".join(f"{entry.entry}\n" for entry in batch), encoding="utf-8")
+            options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "--no-cache-dir", "--ignore-installed"]
+            if any(entry.name == "pip" for entry in batch):
+                options.remove("--ignore-installed")  # pip replaces itself in one step
+            else:
+                options += ["--progress-bar", "raw", "--resume-retries", "5"]
+            if wheels is not None:
+                options = [*options, "--no-index", "--find-links", wheels]
+            isolated = ["--isolated"] if wheels is not None else []
+            begin = len(self._lines)
+            listener = _PipListener(self, batch)
+            code = self._children.run_module(python_of(folder), "pip", [*isolated, "install", *options, "-r", source], listener.hear)
+            if code:
+                raise explain("\n".join(self._lines[begin:]), code, where)
+            with open(folder / JOURNAL, "a", encoding="utf-8") as file:
+                file.writelines(f"{entry.key}\n" for entry in batch)
+            self._count(folder)
+
+    def _try_out(self, folder, device):
+        """Have the new environment load everything once; what it says of itself."""
+        self._say("Trying it out")
+        begin = len(self._lines)
+        code = self._children.run([python_of(folder), "-I", self.plan.launch, "describe"], self._hear)
+        said = self._lines[begin:]
+        try:
+            found = json.loads(said[-1])
+        except (IndexError, ValueError):
+            problem = f"The backend was installed, but does not run (exit code {code})."
+            raise self._explained(problem, "Click Repair, and report it with Copy Details if that does not help.") from None
+        if found["missing"]:
+            problems = "; ".join(f"{package}: {why}" for package, why in found["missing"].items())
+            raise self._explained(f"The backend was installed, but cannot load everything ({problems}).", "Click Repair.")
+        if device.kind not in found["devices"]:
+            self.notes.append(f"PyTorch does not find the {device.name}: the processor will be used. Update its driver.")
+        return found
+
+    # --- small things -----------------------------------------------------------------------------------------------
+
+    @property
+    def _scratch(self):
+        return self.home / SCRATCH
+
+    def _environ(self):
+        """What the children see: pip's configuration is the user's, its temporary files and its target are ours."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        ours = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._scratch))
+        return {**kept, **ours, "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0", "PIP_NO_COLOR": "1"}
+
+    def _check_space(self, folder):
+        """Raises OutputError where the disk has too little room for what is missing."""
+        missing = [entry for entry in self._wanted if entry.key not in journal(folder)]
+        file = max((entry.megabytes for entry in missing), default=0)
+        needed = (sum(entry.installed_megabytes for entry in missing) + file) * 1e6
+        free = shutil.disk_usage(self.home).free
+        if free < needed:
+            problem = f"The backend needs {needed / 1e9:.1f} GB, and the disk of {self.home} has {free / 1e9:.1f} GB left."
+            raise OutputError(problem, "Free some space, or choose a Backend Folder on another disk in the preferences.")
+
+    def _count(self, folder):
+        self._done = sum(entry.megabytes for entry in self._wanted if entry.key in journal(folder))
+
+    def _explained(self, problem, remedy):
+        """The error for a step that failed; a reason that its output gives comes first."""
+        known = explain("\n".join(self._lines[-_TAIL:]), 1)
+        return known if isinstance(known, OutputError) else NotSetUpError(problem, remedy)
+
+    def _say(self, stage, more=0.0):
+        total = sum(entry.megabytes for entry in self._wanted)
+        self.progress = Progress(stage, round(min(self._done + more, total)), total, "MB")
+        self._said.put(self.progress)
+
+    def _hear(self, line):
+        """Keep a line that a child printed."""
+        self._lines.append(line)
+        if self._log is not None:
+            self._log.write(f"{line}\n")
+            self._log.flush()
+
+    @contextlib.contextmanager
+    def _logging(self, interpreter, device):
+        with open(self.home / LOG, "w", encoding="utf-8") as log:
+            self._log = log
+            self._hear(f"{datetime.datetime.now():%Y-%m-%d %H:%M} {platform.platform()}, {device.kind} ({device.name})")
+            self._hear(f"Python {interpreter.label} at {interpreter.path}; packages from {self.plan.bundle or 'the internet'}")
+            try:
+                yield
+            except Exception as error:
+                self._hear(f"{type(error).__name__}: {error}")
+                raise
+            finally:
+                self._log = None
+
+
+class _PipListener:
+    """Turns what pip prints while it installs some packages into progress."""
+
+    def __init__(self, installation, batch):
+        self._installation = installation
+        self._batch = {re.sub(r"[-_.]+", "-", entry.name): entry for entry in batch}
+        self._before = 0.0
+        self._current = None
+
+    def hear(self, line):
+        share = re.fullmatch(r"Progress (\d+) of (\d+)", line.strip())
+        if share and self._current:
+            done, total = int(share[1]), int(share[2])
+            part = self._current.megabytes * done / total if total else 0.0
+            words = f"Loading {self._current.name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+            self._installation._say(words, self._before + part)
+            return
+        self._installation._hear(line)
+        begun = re.match(r"\s*(?:Collecting|Processing) (?:\S*/)?([A-Za-z0-9_.]+(?:-[A-Za-z0-9_.]+)*?)(?:==|-\d)", line)
+        entry = self._batch.get(re.sub(r"[-_.]+", "-", begun[1]).lower()) if begun else None
+        if entry:
+            if self._current and entry is not self._current:
+                self._before += self._current.megabytes
+            self._current = entry
+            self._installation._say(f"Loading {entry.name}", self._before)
+        elif line.startswith("Installing collected"):
+            names = list(self._batch)
+            label = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+            self._installation._say(f"Unpacking {label}", sum(entry.megabytes for entry in self._batch.values()))
+
+
+def _batches(requirements):
+    """Large packages alone, so that one cut off costs no other; small ones some at a time."""
+    batch = []
+    for entry in requirements:
+        if batch and sum(one.megabytes for one in batch) + entry.megabytes > _BATCH:
+            yield batch
+            batch = []
+        batch.append(entry)
+    if batch:
+        yield batch
+
+
+def _wheels_of(bundle):
+    """The folder of packages in an offline bundle, or None where there is no bundle."""
+    if bundle is None:
+        return None
+    for folder in (Path(bundle) / "wheels", Path(bundle)):
+        if any(folder.glob("*.whl")):
+            return folder.resolve()
+    raise InputError(f"The folder {bundle} holds no packages.", "Choose the folder that `build.py package --offline` has made.")
+
+
+def _explain_os_error(error, home):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError("The disk is full: the backend was not installed.", "Free some space, then click Install Backend again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(f"The folder {home} cannot be written.", "Choose a Backend Folder you may write to in the preferences.")
+    return OutputError(f"The backend could not be installed: {error.strerror or error}.", "Click Install Backend again.")

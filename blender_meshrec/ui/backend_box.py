@@ -1,0 +1,101 @@
+"""The backend in the preferences: what is installed, the button that installs it, progress, errors with their remedies."""
+
+import bpy
+
+from . import setup_state
+from .redrawing import watch
+from .text import draw_text
+
+
+def draw_backend(layout, context, preferences):
+    """Draw it all; nothing here waits or asks another program."""
+    look = setup_state.look_around(bpy.path.abspath(preferences.backend_python), preferences.device)
+    if look.running:
+        watch()
+    box = layout.box()
+    installation = setup_state.installation
+    installing = installation is not None and installation.running
+    draw_text(box, "Looking at this computer" if look.running else backend_sentence(look), context, icon=_icon(look))
+    if not installing and installation is not None and installation.error is not None:
+        _draw_error(box, installation.error, context)
+    elif not installing and look.error is not None and look.backend is None:
+        draw_text(box, str(look.error), context, icon="ERROR", alert=True)
+    settings = box.column()
+    settings.enabled = not installing
+    for name in ("backend_python", "device", "bundle", "backend_home"):
+        settings.prop(preferences, name)
+    if not look.running and look.error is None:
+        draw_text(box, plan_sentence(look, preferences.bundle), context)
+    if installing:
+        box.progress(factor=installation.fraction, text=installation.progress.stage)
+        box.operator("meshrec.cancel_install", icon="CANCEL")
+    else:
+        _draw_buttons(box, context, preferences, look)
+    _draw_check(box, context)
+
+
+def backend_sentence(look):
+    """What is installed."""
+    if look.backend is None:
+        if look.half_made:
+            return "The backend is half installed. Install Backend goes on where it stopped."
+        return "The backend is not installed yet: MeshRec needs it to reconstruct."
+    if not look.facts:
+        return f"The backend runs in {look.backend}."
+    device = {"cpu": "the processor", "cuda": "an NVIDIA graphics card", "mps": "Apple's graphics processor"}[look.facts["device"]]
+    sentence = f"The backend is installed: Python {look.facts['python']}, for {device}, {look.facts['packages']} packages."
+    return sentence if look.current else f"{sentence} It was made for an earlier version of MeshRec: update it."
+
+
+def plan_sentence(look, bundle):
+    """What Install Backend would do."""
+    source = "from the offline bundle" if bundle else "downloaded"
+    interpreter, device = look.interpreter, look.device
+    sentence = f"Install: with Python {interpreter.label} ({interpreter.path}), for the {device.name}, packages {source}."
+    return f"{sentence} {device.note}" if device.note else sentence
+
+
+def _icon(look):
+    return "SORTTIME" if look.running else "CHECKMARK" if look.backend else "INFO"
+
+
+def _draw_buttons(box, context, preferences, look):
+    offline = not bpy.app.online_access and not preferences.bundle
+    if offline and (look.running or look.backend is None or not look.current):
+        sentence = "The backend's packages have to be downloaded, and Blender's online access is off. Nothing is sent."
+        draw_text(box, sentence, context, icon="INTERNET_OFFLINE")
+        box.operator("meshrec.allow_online", icon="INTERNET")
+    row = box.row()
+    row.scale_y = 1.3
+    install = row.row()
+    install.enabled = not offline
+    if look.facts and look.current:
+        install.operator("meshrec.install_backend", text="Repair", icon="FILE_REFRESH").anew = True
+    else:
+        name = "Update Backend" if look.facts else "Go On Installing" if look.half_made else "Install Backend"
+        install.operator("meshrec.install_backend", text=name, icon="IMPORT")
+    if look.facts or look.half_made:
+        row.operator("meshrec.remove_backend", icon="TRASH")
+
+
+def _draw_check(box, context):
+    check = setup_state.check
+    row = box.row()
+    row.operator("meshrec.check_backend", icon="VIEWZOOM")
+    row.operator("meshrec.open_install_log", icon="TEXT")
+    if check is None:
+        return
+    report = box.box().column(align=True)
+    report.scale_y = 0.8
+    for line in check.lines:
+        draw_text(report, line, context)
+    if check.running:
+        report.label(text="Looking", icon="SORTTIME")
+    else:
+        box.operator("meshrec.copy_check", icon="COPYDOWN")
+
+
+def _draw_error(layout, error, context):
+    draw_text(layout, error.problem, context, icon="ERROR", alert=True)
+    draw_text(layout, error.remedy, context, icon="BLANK1")
+    layout.operator("meshrec.copy_install_details", icon="COPYDOWN")

@@ -1,0 +1,142 @@
+"""The installation, the check and the look at this computer that run at a time; the preferences show them. No bpy."""
+
+import threading
+import types
+
+from ..bridge.environment import facts_of, half_made, is_current
+from ..bridge.interpreters import choose_device, find_interpreter
+from ..bridge.runtime import as_backend, environment_home, environments, find_backend
+from ..core.errors import InputError, MeshRecError
+
+installation = None  # the Installation that runs or has run last
+check = None  # the Check that runs or has run last
+look = None  # the Look at what this computer has, until something changes it
+
+
+class Look:
+    """What this computer has for the backend, found out in a thread: asking each Python takes a moment.
+
+    backend: the Python the backend would run in, or None. facts: what its environment's stamp says. current: whether it was
+    made for this version of the add-on. half_made: whether an installation was cut off. interpreter, device: what a new
+    environment would be made with; error: the MeshRecError why it cannot be made.
+    """
+
+    def __init__(self, python, device):
+        self.backend = self.interpreter = self.device = self.error = None
+        self.facts, self.current, self.half_made = {}, True, False
+        self._thread = threading.Thread(target=self._work, args=(python, device), daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self):
+        return self._thread.is_alive()
+
+    def wait(self):
+        """Wait until everything is known."""
+        self._thread.join()
+
+    def _work(self, python, device):
+        home = environment_home()
+        try:
+            self.backend = find_backend(as_backend(python))
+        except MeshRecError:
+            self.backend = None  # which is what the preferences tell
+        for folder in environments(home)[:1]:
+            if self.backend is not None and folder in self.backend.parents:
+                self.facts = facts_of(folder)
+                self.current = is_current(folder)
+        self.half_made = half_made(home)
+        try:
+            self.device = choose_device(device)
+            self.interpreter = find_interpreter(python)
+        except MeshRecError as error:
+            self.error = error
+
+
+class Check:
+    """What `meshrec doctor` says, found out in a thread."""
+
+    def __init__(self, python):
+        self.lines = []
+        self._thread = threading.Thread(target=self._work, args=(python,), daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self):
+        return self._thread.is_alive()
+
+    @property
+    def text(self):
+        """The whole report."""
+        return "\n".join(self.lines)
+
+    def wait(self):
+        """Wait until the report is whole."""
+        self._thread.join()
+
+    def say(self, text):
+        """A line of the report: the check stands where the command line has its console."""
+        self.lines.append(text)
+
+    def fail(self, error):
+        """A line of what is missing."""
+        self.lines.append(str(error))
+
+    def _work(self, python):
+        from ..cli_commands import doctor
+
+        try:
+            doctor.run(types.SimpleNamespace(python=python, blender=None), self)
+        except Exception as error:  # noqa: BLE001 - the thread's end: whatever it is belongs into the report
+            self.fail(error)
+
+
+def install(plan):
+    """Start an Installation from a Plan and make it the current one.
+
+    Raises:
+        InputError: one is running already.
+    """
+    global installation
+    from ..bridge.installation import Installation
+
+    if installation is not None and installation.running:
+        raise InputError("The backend is being installed already.", "Wait for it, or cancel it first.")
+    installation = Installation(plan)
+    return installation
+
+
+def begin_check(python):
+    """Start a Check, unless one runs."""
+    global check
+    if check is None or not check.running:
+        check = Check(python)
+    return check
+
+
+def look_around(python, device):
+    """The Look at this computer; begun now if there is none."""
+    global look
+    if look is None:
+        look = Look(python, device)
+    return look
+
+
+def look_again():
+    """Forget what was found out: something has changed."""
+    global look
+    look = None
+
+
+def busy():
+    """Whether something goes on that the preferences should keep showing."""
+    return any(thing is not None and thing.running for thing in (installation, check, look))
+
+
+def stop():
+    """End the installation, if one runs, and forget everything."""
+    global installation, check, look
+    if installation is not None:
+        installation.cancel()
+        installation.join(2.0)
+    installation = check = look = None
