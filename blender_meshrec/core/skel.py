@@ -6,8 +6,12 @@ about an axis that is fixed in the bone's frame at rest. `AXES` holds the signs:
 Sources: Keller et al. 2023, "From Skin to Skeleton" (joints, angles); the oblique axes of elbow, forearm, ankle, subtalar
 and toe joints are those of OpenSim's gait2392 (Delp et al. 1990) and of Rajagopal et al. 2016. Limits: SKEL's model lists
 them for knees, ankles, feet, spine, scapulae, elbows, forearms, wrists and shoulder_r_y; HSMR (Xia et al. 2025) lists 43,
-everything but the pelvis. Where both speak they agree; one of SKEL's, scapula_elevation_l, has its ends the wrong way
+everything but the pelvis. Where both speak they agree, but that SKEL gives the ends of scapula_elevation_l the wrong way
 round. `LIMITS` is therefore HSMR's set; `SKEL_LISTS_LIMIT` says where SKEL's own model has a limit too.
+
+Two things in the published tables look like slips and are kept, because files and networks were made with them. The left ankle's
+axis is not the right one's mirror image. And scapula_elevation_l lies in [-0.4, -0.1] like the right one although its sense is
+the opposite: within their limits the right shoulder is always a little raised and the left a little lowered, never at rest.
 """
 
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from blender_meshrec.core.skel import AXES, DOF_JOINTS, DOF_NAMES, SKEL_JOINTS, SKEL_PARENTS
+from blender_meshrec.core.skel import AXES, DOF_JOINTS, DOF_NAMES, LIMITS, SKEL_JOINTS, SKEL_PARENTS
 from blender_meshrec.core.skel_file import load_skel
 from blender_meshrec.core.skel_kinematics import arc, dof_rotations, joint_shifts, least_turn, offsets, skel_kinematics
 from tests.synthetic_skel import rest_joints, synthetic_skel
@@ -115,3 +115,12 @@ def test_the_least_turn_brings_one_direction_onto_the_other_about_what_is_square
     rotvec = rotvec_from_rotmat(turn)
     assert np.abs((rotvec * unit[0]).sum(-1)).max() < 1e-7 and np.abs((rotvec * unit[1]).sum(-1)).max() < 1e-7
     assert np.array_equal(least_turn(np.zeros(3), np.ones(3)), np.eye(3))
+
+
+def test_within_the_published_limits_the_right_shoulder_is_raised_and_the_left_lowered():
+    low, high = LIMITS[[27, 37]].T
+    q = np.zeros((2, 46))
+    q[:, [27, 37]] = low, high
+    rise = joint_shifts(q, rest_joints())[..., 1]
+    right, left = (SKEL_JOINTS.index(f"scapula_{side}") for side in "rl")
+    assert (rise[:, right] > 0.004).all() and (rise[:, left] < -0.004).all()  # m
