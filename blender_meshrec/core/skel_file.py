@@ -243,7 +243,7 @@ def _check(name, arrays, faces, bone_faces):
     if not np.array_equal(parents[1:], SKEL_PARENTS[1:]):
         raise ModelError(f"{name} does not connect SKEL's bones as they should be.", _REMEDY)
     for key in ("skin_weights", "skel_weights"):
-        if arrays[key].min(initial=0) < -1e-4 or np.abs(arrays[key].sum(1) - 1).max(initial=0) > 1e-2:
+        if arrays[key].min(initial=0) < -1e-4 or np.abs(arrays[key].sum(1) - 1).max(initial=0) > 0.05:
             raise ModelError(f"{name} is damaged: {key} of a vertex do not sum to one.", _REMEDY)
     columns = arrays["apose_rel_transfo"][:, :3, 3]
     aligned = TURN_FROM.any(1)

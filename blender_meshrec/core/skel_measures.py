@@ -52,16 +52,42 @@ def violation_summary(violation, thresholds=(10.0, 20.0, 30.0)):
     """Of violations (F,4) in degrees, two numbers a threshold: the share of frames whose knees, and whose elbows, go further beyond.
 
     Returns:
-        {"knees": {threshold: share}, "elbows": {...}, "mean": degrees over all}; nan over no frames.
+        {"knees": {"beyond_10_deg": share, ...}, "elbows": {...}, "mean": degrees over all}; nan over no frames.
     """
     violation = np.asarray(violation, float)
 
     def shares(columns):
         worst = violation[:, columns].max(1)
-        return {threshold: float(np.mean(worst > threshold)) if len(worst) else float("nan") for threshold in thresholds}
+        return {f"beyond_{threshold:g}_deg": float(np.mean(worst > threshold)) if len(worst) else float("nan") for threshold in thresholds}
 
     mean = float(violation.mean()) if violation.size else float("nan")
     return {"knees": shares([0, 1]), "elbows": shares([2, 3]), "mean": mean}
+
+
+def anatomy_report(poses, q, smpl_rest, skel_rest):
+    """Both bodies of one motion measured alike, for a report.
+
+    Args:
+        poses: (F,72) rad, SMPL's. q: (F,46) rad, SKEL's. smpl_rest, skel_rest: (vertices (V,3) m at rest, faces (T,3)).
+
+    Returns:
+        {"smpl": {...}, "skel": {...}}, each `violation_summary` (keys "knees", "elbows", "mean") with "max", degrees, and
+        "volume_dm3".
+    """
+    found = {}
+    for name, violation, rest in (("smpl", smpl_limit_violation(poses), smpl_rest), ("skel", skel_limit_violation(q), skel_rest)):
+        largest = float(violation.max()) if violation.size else float("nan")
+        found[name] = {**violation_summary(violation), "max": largest, "volume_dm3": float(body_volume(*rest))}
+    return found
+
+
+def anatomy_line(report):
+    """An `anatomy_report` as one line of text."""
+    bodies = (
+        f"{name.upper()} {part['mean']:.1f} deg on average, {part['max']:.1f} at most, {part['volume_dm3']:.1f} litres"
+        for name, part in report.items()
+    )
+    return f"Knees and elbows beyond their limits: {'; '.join(bodies)}"
 
 
 def euler_angles(rotmat, axes):

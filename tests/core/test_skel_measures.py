@@ -9,6 +9,8 @@ from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skel import DOF_NAMES
 from blender_meshrec.core.skel_measures import (
     VIOLATION_JOINTS,
+    anatomy_line,
+    anatomy_report,
     body_volume,
     euler_angles,
     skel_limit_violation,
@@ -66,8 +68,8 @@ def test_skels_own_angles_are_measured_against_their_limits():
     q[2, DOF_NAMES.index("elbow_flexion_l")] = np.radians(150)
     assert np.allclose(skel_limit_violation(q), [[0, 0, 0, 0], [0, 12, 0, 0], [0, 0, 15, 0]], atol=1e-9)
     summary = violation_summary(skel_limit_violation(q))
-    assert summary["knees"] == pytest.approx({10.0: 1 / 3, 20.0: 0, 30.0: 0})
-    assert summary["elbows"] == pytest.approx({10.0: 1 / 3, 20.0: 0, 30.0: 0})
+    assert summary["knees"] == pytest.approx({"beyond_10_deg": 1 / 3, "beyond_20_deg": 0, "beyond_30_deg": 0})
+    assert summary["elbows"] == pytest.approx({"beyond_10_deg": 1 / 3, "beyond_20_deg": 0, "beyond_30_deg": 0})
     assert summary["mean"] == pytest.approx(27 / 12)
     assert np.isnan(violation_summary(np.zeros((0, 4)))["mean"])
 
@@ -104,3 +106,15 @@ def test_the_open_bodys_volume_is_a_persons_and_goes_with_its_size():
     volume = body_volume(body.v_template, body.faces)
     assert 50 < volume < 90  # dm^3
     assert body_volume(1.1 * body.v_template, body.faces) == pytest.approx(1.331 * volume, rel=1e-6)
+
+
+def test_a_report_has_both_bodies():
+    poses, q = pose_of("left_knee", np.radians([-30.0, 0, 0])), np.zeros((1, 46))
+    corners, faces = box(0.3, 1.7, 0.2)
+    report = anatomy_report(poses, q, (corners, faces), (2 * corners, faces))
+    assert report["smpl"]["max"] == pytest.approx(30) and report["smpl"]["mean"] == pytest.approx(7.5)
+    assert report["skel"]["max"] == report["skel"]["mean"] == 0
+    assert anatomy_line(report) == (
+        "Knees and elbows beyond their limits: SMPL 7.5 deg on average, 30.0 at most, 102.0 litres; "
+        "SKEL 0.0 deg on average, 0.0 at most, 816.0 litres"
+    )
