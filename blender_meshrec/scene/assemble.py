@@ -12,22 +12,27 @@ from .camera import add_footage, build_camera, fit_footage, match_resolution
 from .keyframes import Curve, last_frame, set_timeline, timeline, vector_curves, write_action
 from .materials import dress
 from .mesh import build_mesh
+from .skel_person import build_skel_person
 
 CONTACTS = ("contact_left_heel", "contact_left_toe", "contact_right_heel", "contact_right_toe")
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who to make: a name for the objects, a Recovery and the BodyTemplate it was recovered with."""
+    """Who to make: a name for the objects, a Recovery and the BodyTemplate it was recovered with.
+
+    skel: the SkelTemplate of a recovery that has SKEL's angles, to be made with SKEL's skeleton; None for SMPL's.
+    """
 
     name: str
     recovery: object
     template: object
+    skel: object = None
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """What was made: a collection, in it one armature and one mesh object a person and the camera.
+    """What was made: a collection, in it one armature and one mesh object a person and the camera; SKEL people have two meshes.
 
     fps and last_frame: the timeline the keys lie on. notes: sentences about what could not be carried over.
     """
@@ -83,7 +88,8 @@ def _fill(collection, people, name, fps, pose_shapes, footage):
         note = add_footage(eye, recovery, fps, bpy.context.scene)
         notes += [note] if note else []
     end = max(last_frame(timeline(person.recovery.timestamps, fps)) for person in people)
-    return Assembly(collection, tuple(rig for rig, _ in made), tuple(body for _, body in made), eye, fps, end, tuple(notes))
+    bodies = tuple(body for _, own in made for body in own)
+    return Assembly(collection, tuple(rig for rig, _ in made), bodies, eye, fps, end, tuple(notes))
 
 
 def _discard(collection):
@@ -103,22 +109,40 @@ def match_scene(scene, assembly, camera):
 
 
 def _make_person(person, number, parent, fps, pose_shapes, notes):
+    recovery = person.recovery
+    template = person.skel or person.template
+    collection = bpy.data.collections.new(person.name)
+    parent.children.link(collection)
+    make = _make_smpl if person.skel is None else _make_skel
+    rig, bodies = make(person, number, collection, fps, pose_shapes)
+    _describe(rig, recovery)
+    if template.posedirs is not None and not pose_shapes:
+        notes.append(f"{person.name} goes without the pose blend shapes of its body.")
+    return rig, bodies
+
+
+def _make_smpl(person, number, collection, fps, pose_shapes):
     recovery, template = person.recovery, person.template
     have, need = recovery.poses.shape[1] // 3, len(template.joint_names)
     if have < need:
         problem = f"The motion of {person.name} has {have} joints and the body {template.name} has {need}."
         raise InputError(problem, "Choose the body that the motion was made with.")
-    collection = bpy.data.collections.new(person.name)
-    parent.children.link(collection)
     motion = motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
     rig = build_armature(person.name, motion, collection)
     body = build_mesh(f"{person.name} body", template, recovery.betas, rig, collection, pose_shapes)
     dress(body, template, number)
     animate(rig, motion, recovery.visible, fps)
-    _describe(rig, recovery)
-    if template.posedirs is not None and not pose_shapes:
-        notes.append(f"{person.name} goes without the pose blend shapes of its body.")
-    return rig, body
+    return rig, (body,)
+
+
+def _make_skel(person, number, collection, fps, pose_shapes):
+    recovery = person.recovery
+    if recovery.q is None:
+        raise InputError(f"The motion of {person.name} has no angles of SKEL.", "Reconstruct it with the skeleton SKEL.")
+    rig, bodies, curves = build_skel_person(person.name, recovery, person.skel, number, collection, pose_shapes)
+    curves += track_curves(rig, recovery.contacts, recovery.visible)
+    write_action(rig.name, rig, timeline(recovery.timestamps, fps), curves)
+    return rig, bodies
 
 
 def animate(rig, motion, visible, fps):
@@ -130,12 +154,19 @@ def animate(rig, motion, visible, fps):
     curves = vector_curves(f"{root}.location", root_location(motion.transl, motion.rest_joints[0], rest[0]), names[0])
     for joint, name in enumerate(names):
         curves += vector_curves(f'pose.bones["{name}"].rotation_quaternion', rotations[:, joint], name)
-    tracks = dict(zip(CONTACTS, motion.contacts.T)) if motion.contacts is not None else {}
+    curves += track_curves(rig, motion.contacts, visible)
+    write_action(rig.name, rig, timeline(motion.timestamps, fps), curves)
+
+
+def track_curves(rig, contacts, visible):
+    """Curves of what else is known of every frame, as properties of the armature object: contacts (F,4) or None, visible (F,)."""
+    curves = []
+    tracks = dict(zip(CONTACTS, contacts.T)) if contacts is not None else {}
     for track, values in {**tracks, "visible": visible}.items():
         rig[track] = float(values[0])
         rig.id_properties_ui(track).update(min=0.0, max=1.0)
         curves.append(Curve(f'["{track}"]', 0, values, "Footage", "CONSTANT" if track == "visible" else "LINEAR"))
-    write_action(rig.name, rig, timeline(motion.timestamps, fps), curves)
+    return curves
 
 
 def _describe(rig, recovery):

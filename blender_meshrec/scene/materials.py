@@ -6,7 +6,9 @@ import numpy as np
 # sRGB. One colour a person, told apart from skin, grass and asphalt; the overlay of the command line uses the same.
 PEOPLE = ((98, 160, 234), (255, 163, 72), (143, 122, 222), (87, 203, 160), (237, 110, 140), (222, 196, 88))
 PARTS = {"skin": (196, 148, 120), "hair": (60, 44, 36), "shirt": None, "trousers": (62, 70, 92), "shoes": (48, 46, 46)}
+BONE = (232, 222, 196)
 ROUGHNESS = 0.65
+SKIN_OPACITY = 0.35  # of a body whose bones are to be seen
 
 
 def dress(body, template, number):
@@ -25,15 +27,22 @@ def dress(body, template, number):
     body.data.polygons.foreach_set("material_index", np.asarray(template.face_parts, np.int32))
 
 
-def _material(name, srgb):
-    colour = (*_linear(np.array(srgb) / 255), 1.0)
+def dress_skel(skin, bones, number):
+    """Give SKEL's skin a material that lets its bones be seen, and the bones theirs."""
+    skin.data.materials.append(_material(skin.name, PEOPLE[number % len(PEOPLE)], SKIN_OPACITY))
+    bones.data.materials.append(_material(bones.name, BONE))
+
+
+def _material(name, srgb, opacity=1.0):
+    colour = (*_linear(np.array(srgb) / 255), opacity)
     material = bpy.data.materials.new(name)
     material.diffuse_color = colour
     material.roughness = ROUGHNESS
     if material.node_tree is None:  # Blender 4.2 and 4.5; later materials are born with nodes
         material.use_nodes = True
     shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = colour
+    shader.inputs["Base Color"].default_value = (*colour[:3], 1.0)
+    shader.inputs["Alpha"].default_value = opacity
     shader.inputs["Roughness"].default_value = ROUGHNESS
     return material
 

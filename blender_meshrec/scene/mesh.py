@@ -19,32 +19,34 @@ _ROTATION_ENTRIES = (
 )  # fmt: skip
 
 
-def build_mesh(name, template, betas, rig, collection, pose_shapes=True):
+def build_mesh(name, template, betas, rig, collection, pose_shapes=True, pose_bones=None):
     """Make the mesh object of a person, bound to an armature from `build_armature`.
 
     The mesh itself has the shape `betas`, as the armature has. The shape keys `beta_0` ... start from there: their
     value is what to add to that beta. They move the skin alone, not the bones.
 
     Args:
-        template: a BodyTemplate. betas: (B,). rig: the armature object.
+        template: a BodyTemplate or SkelTemplate. betas: (B,). rig: the armature object.
         pose_shapes: carry SMPL's pose blend shapes as shape keys driven by the bones.
+        pose_bones: which bone drives the shapes of each of SMPL's joints, None for no bone; the joints' own by default.
     """
     vertices = template.rest_vertices(betas) @ WORLD_FROM_BODY.T
     mesh = bpy.data.meshes.new(name)
-    _fill(mesh, vertices, template.faces)
+    fill_mesh(mesh, vertices, template.faces)
     body = bpy.data.objects.new(name, mesh)
     collection.objects.link(body)
     body.parent = rig
-    _add_weights(body, template)
+    add_weights(body, template.lbs_weights, template.joint_names)
     _add_beta_keys(body, template, vertices)
     if pose_shapes and template.posedirs is not None:
-        _add_pose_keys(body, template, vertices, rig)
+        _add_pose_keys(body, template.posedirs, vertices, rig, pose_bones or template.joint_names)
     modifier = body.modifiers.new("Armature", "ARMATURE")
     modifier.object = rig
     return body
 
 
-def _fill(mesh, vertices, faces):
+def fill_mesh(mesh, vertices, faces):
+    """Give an empty mesh vertices (V,3) and triangles (T,3)."""
     count = len(faces)
     mesh.vertices.add(len(vertices))
     mesh.loops.add(3 * count)
@@ -65,9 +67,10 @@ def strongest_weights(lbs_weights):
     return bones, weights / weights.sum(1, keepdims=True)
 
 
-def _add_weights(body, template):
-    bones, weights = strongest_weights(template.lbs_weights)
-    for joint, name in enumerate(template.joint_names):
+def add_weights(body, lbs_weights, names):
+    """Give a mesh object a vertex group for each of its bones, of weights (V,J)."""
+    bones, weights = strongest_weights(lbs_weights)
+    for joint, name in enumerate(names):
         group = body.vertex_groups.new(name=name)
         rows, columns = np.nonzero((bones == joint) & (weights > 0))
         values = weights[rows, columns].tolist()
@@ -89,16 +92,14 @@ def _add_beta_keys(body, template, vertices):
         key.slider_min, key.slider_max = -BETA_RANGE, BETA_RANGE
 
 
-def _add_pose_keys(body, template, vertices, rig):
+def _add_pose_keys(body, posedirs, vertices, rig, names):
     """Pose blend shapes, each driven by one entry of one bone's rotation. Source: Loper et al. 2015 (SMPL), eq. 9."""
-    names = template.joint_names
-    rest = rest_rotations(rig, names)
     for joint in range(1, len(names)):
-        offsets = np.ascontiguousarray(template.posedirs[..., 9 * (joint - 1) : 9 * joint], np.float32)
-        if np.abs(offsets).max() < _LEAST_POSE_OFFSET:
+        offsets = np.ascontiguousarray(posedirs[..., 9 * (joint - 1) : 9 * joint], np.float32)
+        if names[joint] is None or np.abs(offsets).max() < _LEAST_POSE_OFFSET:
             continue
         # R_smpl - 1 = M (R_bone - 1) M^T with M = C^T B: turn the shapes to the bone's frame, not the pose to SMPL's.
-        turn = WORLD_FROM_BODY.T @ rest[joint]
+        turn = WORLD_FROM_BODY.T @ rest_rotations(rig, [names[joint]])[0]
         in_bone = (offsets.reshape(-1, 9) @ np.kron(turn, turn).astype(np.float32)).reshape(-1, 3, 9)
         in_bone = np.moveaxis(in_bone, -1, 0) @ WORLD_FROM_BODY.T.astype(np.float32)
         for entry in range(9):
@@ -117,6 +118,13 @@ def _drive(key, rig, bone, expression):
         if letter in expression:
             variable = driver.variables.new()
             variable.name = letter
+            if rig.pose.bones[bone].rotation_mode != "QUATERNION":  # Euler channels: Blender makes a quaternion of them
+                variable.type = "TRANSFORMS"
             target = variable.targets[0]
             target.id = rig
-            target.data_path = f'pose.bones["{bone}"].rotation_quaternion[{index}]'
+            if variable.type == "TRANSFORMS":
+                target.bone_target = bone
+                target.transform_type, target.transform_space = f"ROT_{letter.upper()}", "LOCAL_SPACE"
+                target.rotation_mode = "QUATERNION"
+            else:
+                target.data_path = f'pose.bones["{bone}"].rotation_quaternion[{index}]'

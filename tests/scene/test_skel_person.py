@@ -1,0 +1,139 @@
+"""A SKEL person in Blender: what its dependency graph evaluates is what core/skel_kinematics says."""
+
+from dataclasses import replace
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_meshrec.core.errors import InputError, ModelError
+from blender_meshrec.core.skel import DOF_NAMES, JOINT_DOFS, LIMITS, SKEL_JOINTS, dof_index
+from blender_meshrec.core.skel_channels import world_angles
+from blender_meshrec.core.skel_file import load_skel
+from blender_meshrec.core.skel_kinematics import skel_kinematics
+from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.mesh import strongest_weights
+from blender_meshrec.scene.skel_armature import angle_of
+from blender_meshrec.scene.skel_person import POSE_BONES
+from tests.blender_poses import pose_in_blender, vertices_in_blender
+from tests.people import recovered, tube_man
+from tests.synthetic_skel import synthetic_skel
+
+MILLIMETRE = 1e-3
+FRAMES, ROWS = 40, (0, 11, 39)
+
+
+@pytest.fixture(scope="module", params=["made up", "open"])
+def skel(request):
+    if request.param == "made up":
+        return synthetic_skel()
+    try:
+        return load_skel("open")
+    except ModelError as error:
+        pytest.skip(error.problem)
+
+
+def moving(skel, seed=0):
+    """A recovery whose every angle goes through most of its range, while the person turns round and walks."""
+    rng = np.random.default_rng(seed)
+    times = np.arange(FRAMES) / 24
+    low, high = np.where(np.isfinite(LIMITS), LIMITS, [-0.5, 0.5]).T
+    wave = np.sin(rng.uniform(0.5, 3, 46) * times[:, None] + rng.uniform(0, 6, 46))
+    q = (low + high) / 2 + 0.48 * (high - low) * wave
+    q[:, 2] = 3.0 * times
+    betas = rng.normal(0, 0.5, 10)
+    return replace(
+        recovered(tube_man(), FRAMES),
+        q=world_angles(q, skel.bone_frames(betas)[0]),
+        skel_betas=betas,
+        skel_trans=np.stack([times, -times, 1 + 0.1 * np.sin(times)], -1),
+        skel_model_type="open",
+    )
+
+
+@pytest.fixture
+def made(skel):
+    recovery = moving(skel)
+    return recovery, assemble([Person("anna", recovery, tube_man(), skel)], "clip")
+
+
+def posed(recovery, skel):
+    return skel_kinematics(recovery.q, skel.rest_joints(recovery.skel_betas), skel.bone_frames(recovery.skel_betas), recovery.skel_trans)
+
+
+def test_bones_are_where_the_angles_put_them(made, skel):
+    recovery, assembly = made
+    expected = posed(recovery, skel)
+    for row in ROWS:
+        bpy.context.scene.frame_set(1 + row)
+        heads, _ = pose_in_blender(assembly.armatures[0], SKEL_JOINTS)
+        assert np.abs(heads - expected.joints[row]).max() < 0.1 * MILLIMETRE
+
+
+def test_skin_and_bones_follow(made, skel):
+    recovery, assembly = made
+    pose, rest = posed(recovery, skel), skel.rest_joints(recovery.skel_betas)
+    skin, bones = assembly.meshes
+    for row in ROWS:
+        bpy.context.scene.frame_set(1 + row)
+        vertices = skel.rest_vertices(recovery.skel_betas).astype(float)
+        if skel.posedirs is not None:
+            turned = [np.eye(3) if bone is None else pose.local_rotations[row, SKEL_JOINTS.index(bone)] for bone in POSE_BONES[1:]]
+            vertices = vertices + skel.posedirs @ (np.array(turned) - np.eye(3)).ravel()
+        for mesh, at_rest, lbs_weights in (
+            (skin, vertices, skel.lbs_weights),
+            (bones, skel.rest_bone_vertices(recovery.skel_betas), skel.bone_weights),
+        ):
+            chosen, weights = strongest_weights(lbs_weights)
+            from_joints = np.einsum("vkab,vkb->vka", pose.rotations[row][chosen], at_rest[:, None] - rest[chosen])
+            expected = (weights[..., None] * (from_joints + pose.joints[row][chosen])).sum(1)
+            assert np.abs(vertices_in_blender(mesh) - expected).max() < 0.3 * MILLIMETRE
+
+
+def test_channels_are_the_angles_an_anatomist_knows(made):
+    recovery, assembly = made
+    rig = assembly.armatures[0]
+    bpy.context.scene.frame_set(1)
+    found = {}
+    for bone in rig.pose.bones:
+        for column in range(3):
+            if angle_of(bone, column):
+                found[angle_of(bone, column)] = bone.rotation_euler[column]
+            else:
+                assert bone.lock_rotation[column] and abs(bone.rotation_euler[column]) < 1e-6
+    assert set(found) == set(DOF_NAMES)
+    for name in DOF_NAMES[3:]:  # the pelvis's are said as an upright body has them
+        assert abs(found[name] - recovery.q[0, dof_index(name)]) < 1e-5
+
+
+@pytest.mark.parametrize("beyond", [-1.0, 1.0])
+def test_no_bone_goes_beyond_its_limits(made, skel, beyond):
+    recovery, assembly = made
+    rig = assembly.armatures[0]
+    rig.animation_data.action = None
+    betas = recovery.skel_betas
+    bones = [bone for bone in SKEL_JOINTS[1:] if len(range(46)[JOINT_DOFS[SKEL_JOINTS.index(bone)]]) == 1]
+    for name in bones:
+        joint = SKEL_JOINTS.index(name)
+        dof = JOINT_DOFS[joint].start
+        column = next(column for column in range(3) if angle_of(rig.pose.bones[name], column))
+        rig.pose.bones[name].rotation_euler[column] = LIMITS[dof, int(beyond > 0)] + 0.4 * beyond
+    bpy.context.view_layer.update()
+    q = np.zeros((1, 46))
+    for name in bones:
+        q[0, JOINT_DOFS[SKEL_JOINTS.index(name)]] = LIMITS[JOINT_DOFS[SKEL_JOINTS.index(name)].start, int(beyond > 0)]
+    expected = skel_kinematics(q, skel.rest_joints(betas), skel.bone_frames(betas)).local_rotations[0]
+    _, turned = pose_in_blender(rig, SKEL_JOINTS)
+    for name in bones:
+        joint = SKEL_JOINTS.index(name)
+        above = SKEL_JOINTS.index(rig.pose.bones[name].parent.name)
+        # In the body's axes, not the world's.
+        stood = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+        local = stood.T @ turned[above].T @ turned[joint] @ stood
+        assert np.abs(local - expected[joint]).max() < 1e-4, name
+
+
+def test_a_motion_without_angles_is_refused_and_leaves_nothing(skel):
+    with pytest.raises(InputError, match="SKEL"):
+        assemble([Person("anna", recovered(tube_man()), tube_man(), skel)], "clip")
+    assert not bpy.data.objects and not bpy.data.collections
