@@ -3,9 +3,10 @@
 import bpy
 
 from ..bridge.runtime import keep_environments_in
-from . import environment_operators, jobs, operators, panels, preferences, properties, redrawing, setup_state
+from . import environment_operators, jobs, operators, panels, preferences, properties, redrawing, setup_state, skel_panel
 
-_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *environment_operators.CLASSES, *operators.CLASSES, *panels.CLASSES)
+_PARTS = (properties, preferences, environment_operators, operators, panels, skel_panel)
+_CLASSES = tuple(kind for part in _PARTS for kind in part.CLASSES)
 _commands = []
 
 

@@ -1,0 +1,65 @@
+"""The angles of a SKEL armature in the sidebar: what an anatomist calls them, how far they go, and which are at their end."""
+
+from math import degrees, isfinite
+from typing import ClassVar
+
+import bpy
+
+from ..core.skel import DOFS, dof_index
+from ..scene.skel_armature import angle_of
+
+_AT_END = 1e-3  # rad; as near as this, an angle is at its limit
+
+
+def angles_of(bone):
+    """(channel, name) of every angle that a pose bone holds."""
+    return [(column, angle_of(bone, column)) for column in range(3) if angle_of(bone, column)]
+
+
+def beyond(bone, column, name):
+    """How a pose bone's angle lies to its limits: -1 or 1 at or beyond its lower or upper end, 0 between."""
+    dof = DOFS[dof_index(name)]
+    value = bone.rotation_euler[column]
+    return int(value > dof.high - _AT_END) - int(value < dof.low + _AT_END)
+
+
+class AnglesPanel(bpy.types.Panel):
+    bl_idname = "MESHREC_PT_angles"
+    bl_label = "Anatomical Angles"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "MeshRec"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context):
+        rig = context.object
+        return rig is not None and rig.type == "ARMATURE" and rig.pose is not None and "angles" in next(iter(rig.pose.bones), {})
+
+    def draw(self, context):
+        layout = self.layout
+        bone = context.active_pose_bone
+        if bone is None or not angles_of(bone):
+            layout.label(text="Select a bone in Pose Mode", icon="INFO")
+        else:
+            layout.label(text=bone.name, icon="BONE_DATA")
+            for column, name in angles_of(bone):
+                _draw_angle(layout, bone, column, name)
+        angles = [(each, *angle) for each in context.object.pose.bones for angle in angles_of(each)]
+        ends = [(name, end) for each, column, name in angles if (end := beyond(each, column, name))]
+        if ends:
+            box = layout.box()
+            box.label(text="At the limit", icon="ERROR")
+            for name, end in ends:
+                box.label(text=f"{name}: {'most' if end > 0 else 'least'}")
+
+
+def _draw_angle(layout, bone, column, name):
+    dof = DOFS[dof_index(name)]
+    row = layout.split(factor=0.7, align=True)
+    row.alert = beyond(bone, column, name) != 0
+    row.prop(bone, "rotation_euler", index=column, text=name)
+    row.label(text=f"{degrees(dof.low):.0f}° to {degrees(dof.high):.0f}°" if isfinite(dof.low) else "free")
+
+
+CLASSES = (AnglesPanel,)

@@ -1,0 +1,35 @@
+"""The panel of anatomical angles: drawn for SKEL armatures, and only for them."""
+
+from types import SimpleNamespace
+
+import bpy
+import pytest
+
+from blender_meshrec.core.skel import DOF_NAMES, LIMITS, dof_index
+from blender_meshrec.scene.skel_armature import build_skel_armature
+from blender_meshrec.ui.skel_panel import AnglesPanel, angles_of, beyond
+from tests.synthetic_skel import synthetic_skel
+
+
+@pytest.fixture
+def rig(addon):
+    return build_skel_armature("anna", synthetic_skel(), [0.0] * 10, bpy.context.scene.collection)[0]
+
+
+def test_it_shows_for_skel_armatures_only(rig):
+    plain = bpy.data.objects.new("plain", bpy.data.armatures.new("plain"))
+    bpy.context.scene.collection.objects.link(plain)
+    assert AnglesPanel.poll(SimpleNamespace(object=rig))
+    for other in (None, plain, bpy.data.objects.new("empty", None)):
+        assert not AnglesPanel.poll(SimpleNamespace(object=other))
+
+
+def test_it_names_every_angle_and_tells_which_are_at_their_end(rig):
+    names = [name for bone in rig.pose.bones for _, name in angles_of(bone)]
+    assert sorted(names) == sorted(DOF_NAMES)
+    knee = rig.pose.bones["tibia_r"]
+    ((column, name),) = angles_of(knee)
+    low, high = LIMITS[dof_index(name)]
+    for value, end in ((low, -1), ((low + high) / 2, 0), (high, 1), (high + 0.2, 1)):
+        knee.rotation_euler[column] = value
+        assert beyond(knee, column, name) == end
