@@ -31,6 +31,11 @@ from .runtime import ENVIRONMENT, PACKAGE, STAMP, environment_home, environments
 
 LAUNCH = PACKAGE / "backend" / "launch.py"
 _BATCH = 25  # MB of small packages that one pip installs: starting it takes half a second
+_OPTIONS = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "--no-cache-dir")
+# pip replaces itself, in one step; what follows is the new pip's work: it goes on with a file whose download broke off, and
+# writes over what an installation that was cut off has left.
+_REPLACING = ()
+_GOING_ON = ("--ignore-installed", "--progress-bar", "raw", "--resume-retries", "5")
 _TAIL = 60  # lines of the log that a bug report needs
 # Asks pip's own parser which entries of a lock hold for its Python.
 _MARKERS = (
@@ -65,8 +70,9 @@ class Installation:
     details for a bug report. notes: sentences to show with the result.
     """
 
-    def __init__(self, plan):
+    def __init__(self, plan, on_end=lambda: None):
         self.plan = plan
+        self._on_end = on_end  # called in its thread
         self.home = Path(plan.home or environment_home())
         self.progress = Progress("Looking at the computer", 0, 0, "MB")
         self.environment = None
@@ -129,6 +135,7 @@ class Installation:
         except Exception as error:  # noqa: BLE001 - the thread's end: whatever it is must reach the user
             said = MeshRecError(f"Installing the backend failed: {error}.", "Report this with what Copy Details gives.")
             self._fail(said, traceback.format_exc())
+        self._on_end()
 
     def _fail(self, error, details=""):
         if self._children.ended and not isinstance(error, CancelledError):
@@ -207,14 +214,11 @@ class Installation:
         for batch in _batches([entry for entry in requirements if entry.key not in journal(folder)]):
             source = self._scratch / "batch.txt"
             source.write_text("".join(f"{entry.entry}\n" for entry in batch), encoding="utf-8")
-            options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "--no-cache-dir", "--ignore-installed"]
-            if any(entry.name == "pip" for entry in batch):
-                options.remove("--ignore-installed")  # pip replaces itself in one step
-            else:
-                options += ["--progress-bar", "raw", "--resume-retries", "5"]
+            options = [*_OPTIONS, *(_REPLACING if any(entry.name == "pip" for entry in batch) else _GOING_ON)]
+            isolated = []
             if wheels is not None:
-                options = [*options, "--no-index", "--find-links", wheels]
-            isolated = ["--isolated"] if wheels is not None else []
+                isolated = ["--isolated"]  # from the configuration, which may name other places to look
+                options += ["--no-index", "--find-links", wheels]
             begin = len(self._lines)
             listener = _PipListener(self, batch)
             code = self._children.run_module(python_of(folder), "pip", [*isolated, "install", *options, "-r", source], listener.hear)

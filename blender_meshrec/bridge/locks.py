@@ -90,7 +90,7 @@ def read_lock(path):
     """The Requirements of a lock, in its order; markers are left to pip."""
     text = re.sub(r"^#.*\n", "", Path(path).read_text(encoding="utf-8"), flags=re.MULTILINE).strip()
     found = []
-    for entry in re.split(r"\n(?=[A-Za-z0-9])", text):
+    for entry in filter(None, re.split(r"\n(?=[A-Za-z0-9])", text)):
         match = re.match(r"([A-Za-z0-9._-]+)==([^\s;\\]+)", entry)
         found.append(Requirement(match[1].lower(), match[2], entry))
     return found

@@ -2,6 +2,7 @@
 
 import bpy
 
+from ..core.errors import CancelledError
 from . import setup_state
 from .redrawing import watch
 from .text import draw_text
@@ -15,22 +16,26 @@ def draw_backend(layout, context, preferences):
     box = layout.box()
     installation = setup_state.installation
     installing = installation is not None and installation.running
-    draw_text(box, "Looking at this computer" if look.running else backend_sentence(look), context, icon=_icon(look))
-    if not installing and installation is not None and installation.error is not None:
-        _draw_error(box, installation.error, context)
-    elif not installing and look.error is not None and look.backend is None:
-        draw_text(box, str(look.error), context, icon="ERROR", alert=True)
+    draw_text(box, "Looking at this computer." if look.running else backend_sentence(look), context, icon=_icon(look))
+    if installing:
+        box.progress(factor=installation.fraction, text=f"{100 * installation.fraction:.0f} %   {installation.progress.stage}")
+        box.operator("meshrec.cancel_install", icon="CANCEL")
+    else:
+        failed = installation is not None and installation.error is not None
+        if failed and not isinstance(installation.error, CancelledError):
+            _draw_error(box, installation.error, context)
+        elif look.error is not None and look.backend is None:
+            draw_text(box, str(look.error), context, icon="ERROR", alert=True)
+        _draw_buttons(box, context, preferences, look)
+        if installation is not None and installation.environment is not None:
+            for note in installation.notes:
+                draw_text(box, note, context, icon="INFO")
     settings = box.column()
     settings.enabled = not installing
     for name in ("backend_python", "device", "bundle", "backend_home"):
         settings.prop(preferences, name)
-    if not look.running and look.error is None:
+    if not look.running and look.error is None and (look.backend is None or not look.current):
         draw_text(box, plan_sentence(look, preferences.bundle), context)
-    if installing:
-        box.progress(factor=installation.fraction, text=installation.progress.stage)
-        box.operator("meshrec.cancel_install", icon="CANCEL")
-    else:
-        _draw_buttons(box, context, preferences, look)
     _draw_check(box, context)
 
 
@@ -49,9 +54,9 @@ def backend_sentence(look):
 
 def plan_sentence(look, bundle):
     """What Install Backend would do."""
-    source = "from the offline bundle" if bundle else "downloaded"
+    source = "taken from the offline bundle" if bundle else "downloaded"
     interpreter, device = look.interpreter, look.device
-    sentence = f"Install: with Python {interpreter.label} ({interpreter.path}), for the {device.name}, packages {source}."
+    sentence = f"For the {device.name}, with Python {interpreter.label} at {interpreter.path}; packages are {source}."
     return f"{sentence} {device.note}" if device.note else sentence
 
 
@@ -69,7 +74,9 @@ def _draw_buttons(box, context, preferences, look):
     row.scale_y = 1.3
     install = row.row()
     install.enabled = not offline
-    if look.facts and look.current:
+    if look.facts and look.device is not None and look.device.kind != look.facts["device"]:
+        install.operator("meshrec.install_backend", text=f"Install for the {look.device.name}", icon="IMPORT")
+    elif look.facts and look.current:
         install.operator("meshrec.install_backend", text="Repair", icon="FILE_REFRESH").anew = True
     else:
         name = "Update Backend" if look.facts else "Go On Installing" if look.half_made else "Install Backend"

@@ -54,7 +54,6 @@ class InstallBackend(bpy.types.Operator):
             return {"CANCELLED"}
         for note in installation.notes:
             self.report({"WARNING"}, note)
-        setup_state.look_again()
         return {"FINISHED"}
 
     def invoke(self, context, event):

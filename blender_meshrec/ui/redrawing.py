@@ -4,11 +4,13 @@ import bpy
 
 from . import setup_state
 
-_INTERVAL = 0.1  # s
+_INTERVAL = 0.2  # s
+# What shows an installation. Not the 3D view itself: drawing a heavy scene again and again would make Blender slow.
+_REGIONS = {"PREFERENCES": "WINDOW", "VIEW_3D": "UI"}
 
 
 def watch():
-    """Redraw the preferences and the 3D views until nothing goes on any more."""
+    """Redraw the preferences and the 3D views' sidebars until nothing goes on any more."""
     if not bpy.app.timers.is_registered(redraw):
         bpy.app.timers.register(redraw, first_interval=_INTERVAL, persistent=True)
 
@@ -17,8 +19,9 @@ def redraw():
     """Redraw once; gives the seconds to the next time, or None where there is none."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"PREFERENCES", "VIEW_3D"}:
-                area.tag_redraw()
+            for region in area.regions:
+                if region.type == _REGIONS.get(area.type):
+                    region.tag_redraw()
     return _INTERVAL if setup_state.busy() else None
 
 

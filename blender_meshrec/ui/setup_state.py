@@ -102,7 +102,7 @@ def install(plan):
 
     if installation is not None and installation.running:
         raise InputError("The backend is being installed already.", "Wait for it, or cancel it first.")
-    installation = Installation(plan)
+    installation = Installation(plan, on_end=look_again)
     return installation
 
 
