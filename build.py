@@ -313,10 +313,13 @@ def offline_bundle(extension, device, python_version):
     with tempfile.TemporaryDirectory() as scratch:
         pip = Path(scratch) / "pip"
         run([find_python(python_version), "-m", "venv", pip])
-        have = {hashlib.sha256(path.read_bytes()).hexdigest() for path in wheels.glob("*.whl")}
+        wanted = set().union(*(entry.hashes for name in BACKEND_LOCKS for entry in read_lock(LOCKS / name)))
+        have = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in wheels.glob("*.whl")}
+        for digest in have.keys() - wanted:  # of another version, or cut off
+            have.pop(digest).unlink()
 
         def download(name):
-            missing = [entry for entry in read_lock(LOCKS / name) if not entry.hashes & have]
+            missing = [entry for entry in read_lock(LOCKS / name) if not entry.hashes & have.keys()]
             source = Path(scratch) / name
             source.write_text("".join(f"{entry.entry}\n" for entry in missing))
             options = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-cache-dir", "-q", "-d", wheels, "-r", source]

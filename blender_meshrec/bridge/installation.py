@@ -97,6 +97,12 @@ class Installation:
         """How far it has come, 0..1."""
         return min(1.0, self.progress.done / self.progress.total) if self.progress.total else 0.0
 
+    @property
+    def text(self):
+        """One line for the progress bar."""
+        now = self.progress
+        return f"{now.stage}: {now.done} of {now.total} MB" if now.total else now.stage
+
     def cancel(self):
         """End it at once; what is complete stays for the next time."""
         self._children.end()
@@ -317,8 +323,7 @@ class _PipListener:
         if share and self._current:
             done, total = int(share[1]), int(share[2])
             part = self._current.megabytes * done / total if total else 0.0
-            words = f"Loading {self._current.name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
-            self._installation._say(words, self._before + part)
+            self._installation._say(f"Loading {self._current.name}", self._before + part)
             return
         self._installation._hear(line)
         begun = re.match(r"\s*(?:Collecting|Processing) (?:\S*/)?([A-Za-z0-9_.]+(?:-[A-Za-z0-9_.]+)*?)(?:==|-\d)", line)

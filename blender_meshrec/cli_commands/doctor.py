@@ -51,13 +51,13 @@ def backend(chosen, console):
     problems = [f"{package} ({why})" for package, why in found["missing"].items()]
     if not problems:
         return []
-    remedy = "Run `python3 build.py setup` in a checkout, or set the backend up again."
+    remedy = "Install the backend again: in the add-on's preferences, with `meshrec setup`, or with `python3 build.py setup` in a checkout."
     return [MeshRecError(f"The backend's environment lacks {', '.join(problems)}.", remedy)]
 
 
 def describe(python):
     """What the backend's environment says of itself. Raises MeshRecError where it cannot."""
-    remedy = "Run `python3 build.py setup` in a checkout, or choose another Python with --python."
+    remedy = "Choose another Python with --python, or install the backend: in the add-on's preferences, or with `meshrec setup`."
     try:
         done = subprocess.run(
             [str(python), "-I", str(LAUNCH), "describe"], capture_output=True, text=True, errors="replace", timeout=_PATIENCE

@@ -18,7 +18,7 @@ def draw_backend(layout, context, preferences):
     installing = installation is not None and installation.running
     draw_text(box, "Looking at this computer." if look.running else backend_sentence(look), context, icon=_icon(look))
     if installing:
-        box.progress(factor=installation.fraction, text=f"{100 * installation.fraction:.0f} %   {installation.progress.stage}")
+        box.progress(factor=installation.fraction, text=installation.text)
         box.operator("meshrec.cancel_install", icon="CANCEL")
     else:
         failed = installation is not None and installation.error is not None

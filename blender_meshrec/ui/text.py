@@ -1,17 +1,30 @@
 """Sentences in Blender's layouts, which do not break lines by themselves."""
 
-import textwrap
+import blf
 
-_CHARACTER = 7.0  # px of one, at a scale of 1
-_MARGIN = 6  # characters
+_MARGIN = 70  # px at a scale of 1: borders of the region and of boxes, and an icon
+_SMALLEST = 80  # px
 
 
 def draw_text(layout, text, context, icon="NONE", alert=False):
     """A sentence in as many lines as the region's width asks for."""
     scale = context.preferences.system.ui_scale or 1.0  # 0 where there is no window
-    width = context.region.width / (_CHARACTER * scale) - _MARGIN
+    style = context.preferences.ui_styles[0].widget
+    blf.size(0, getattr(style, "points", 11) * scale)
     column = layout.column(align=True)
     column.alert = alert
-    for line in textwrap.wrap(text, max(16, int(width))):
+    for line in lines_of(text, max(_SMALLEST, context.region.width / scale - _MARGIN) * scale, lambda words: blf.dimensions(0, words)[0]):
         column.label(text=line, icon=icon)
         icon = "BLANK1" if icon != "NONE" else "NONE"
+
+
+def lines_of(text, width, measure):
+    """Break a text between words into lines that `measure` as `width` at most; a longer word stands alone."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and measure(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
