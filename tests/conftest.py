@@ -31,3 +31,15 @@ def shared_mocap():
 def shared_vectors():
     """Small files with known answers beside the checkout."""
     return _folder_or_skip("facts/vectors")
+
+
+@pytest.fixture(scope="session")
+def shared_rigs():
+    """Character rigs beside the checkout."""
+    return _folder_or_skip("rigs")
+
+
+@pytest.fixture(scope="session")
+def shared_facts():
+    """Tables of facts beside the checkout."""
+    return _folder_or_skip("facts")

@@ -14,6 +14,7 @@ from .rig import SIDES
 _NEAR = 0.03  # of the rig's extent: nearer bones stand on the same place, mirrored or not
 _CENTRED = 0.012  # of the extent: a branch whose middle lies nearer to the mirror plane than this does not belong to a side
 _UPRIGHT = 0.7  # cosine between the way up the legs and the way up the spine
+_LEAST_REACH = 0.12  # of the extent: branches that reach less far are no limbs
 _MOST_BONES = 250  # compared with each other when planes are tried
 _MOST_BRANCHES = 12  # longest pairs of branches that may be limbs
 
@@ -46,8 +47,7 @@ def find_body(tree):
         return None
     best = None
     for normal, offset in _mirror_planes(tree, extent):
-        branches = [branch for branch in _branches(tree, normal, offset, extent) if tree.reach[branch[1][0]] > 0.12 * extent]
-        branches = sorted(branches, key=lambda branch: -tree.reach[branch[1][0]])[:_MOST_BRANCHES]
+        branches = sorted(_branches(tree, normal, offset, extent), key=lambda branch: -tree.reach[branch[1][0]])[:_MOST_BRANCHES]
         for legs in branches:
             for arms in branches:
                 if legs is not arms and (body := _body(tree, normal, legs, arms)) and (best is None or body.fit > best.fit):
@@ -69,7 +69,7 @@ def _mirror_planes(tree, extent):
         for first in range(len(children)):
             for second in range(first + 1, len(children)):
                 a, b = children[first], children[second]
-                if tree.reach[a] < 0.1 * extent or abs(tree.reach[a] - tree.reach[b]) > 0.15 * tree.reach[a]:
+                if tree.reach[a] < _LEAST_REACH * extent or abs(tree.reach[a] - tree.reach[b]) > 0.15 * tree.reach[a]:
                     continue
                 ends = [tree.heads[_main_chain(tree, branch)[-1]] for branch in (a, b)]
                 between = ends[0] - ends[1]
@@ -120,7 +120,7 @@ def _branches(tree, normal, offset, extent):
         parent = tree.parents[bone]
         middle[bone] = (parent < 0 or middle[parent]) and abs(mean[bone]) < _CENTRED * extent
     for bone in np.flatnonzero(middle):
-        sided = [child for child in tree.children[bone] if not middle[child]]
+        sided = [child for child in tree.children[bone] if not middle[child] and tree.reach[child] > _LEAST_REACH * extent]
         ones, others = [c for c in sided if mean[c] > 0], [c for c in sided if mean[c] < 0]
         for one in ones:
             image = tree.heads[one] - 2 * side[one] * normal
@@ -146,6 +146,15 @@ def _points(tree, chains):
     return np.array([np.concatenate([tree.heads[chain], tree.tails[chain[-1:]]]) for chain in chains])
 
 
+def _unit(vector):
+    return vector / (np.linalg.norm(vector) or 1.0)
+
+
+def _across(vector, normal):
+    """The part of a vector that lies in the mirror plane."""
+    return vector - vector @ normal * normal
+
+
 def _body(tree, normal, legs, arms):
     if len(legs[1]) < 2 or len(arms[1]) < 2 or not _joined(tree, legs[0], arms[0]):
         return None
@@ -153,31 +162,29 @@ def _body(tree, normal, legs, arms):
     arm = _fit_arm(tree, arms[1:], arm_points)
     if arm is None:
         return None
-    # Up is where the spine goes and the legs come from. At first the legs' ends, toes as they may be, stand for the ankles.
+    # Up is where the spine goes and the legs come from; what is thigh, shin and foot is seen with the spine alone at first.
     shoulders = arm_points[:, arm["upper_arm"]].mean(0)
     middles = leg_points.mean(0)
-    hips, ankles = middles[0], middles[np.argmax(np.linalg.norm(middles - middles[0], axis=1))]
+    up = _unit(_across(shoulders - middles[0], normal))
     for _ in range(2):
-        spine, shins = (v - v @ normal * normal for v in (shoulders - hips, hips - ankles))
-        torso_length, leg_length = np.linalg.norm(spine), np.linalg.norm(shins)
-        if min(torso_length, leg_length) <= 0 or spine @ shins < _UPRIGHT * torso_length * leg_length:
-            return None
-        up = spine / torso_length + shins / leg_length
-        up = up / np.linalg.norm(up)
         leg = _fit_leg(leg_points, up)
         if leg is None:
             return None
         hips, ankles = middles[leg["upper_leg"]], middles[leg["foot"] if leg["foot"] is not None else -1]
+        spine, legs_up = _across(shoulders - hips, normal), _across(hips - ankles, normal)
+        torso_length, leg_length = np.linalg.norm(spine), np.linalg.norm(legs_up)
+        if min(torso_length, leg_length) <= 0 or spine @ legs_up < _UPRIGHT * torso_length * leg_length:
+            return None
+        up = _unit(spine / torso_length + legs_up / leg_length)
     floor = (leg_points @ up).min()
     if _head_above(tree, arms, normal, up) is None:
         return None
-    # What a person's proportions are like, generously: legs 0.7..1.8 of hip to shoulder, arms 0.7..1.8 of it, feet lowest.
+    # What people's proportions are like, toys and giants among them: legs 1.5 and arms 1.1 of hip to shoulder, feet lowest.
     leg_ratio, arm_ratio = leg_length / torso_length, arm["length"] / torso_length
     if not (0.35 < leg_ratio < 4 and 0.35 < arm_ratio < 4):
         return None
-    proportions = np.exp(-0.5 * ((np.log(leg_ratio / 1.5) / 0.6) ** 2 + (np.log(arm_ratio / 1.1) / 0.5) ** 2))
-    connected = tree.subtree(tree.lineage(legs[0])[0])
-    lowest = (tree.heads[connected] @ up).min()
+    proportions = np.exp(-0.5 * ((np.log(leg_ratio / 1.5) / 0.8) ** 2 + (np.log(arm_ratio / 1.1) / 0.7) ** 2))
+    lowest = (tree.heads[tree.subtree(tree.fork([legs[0], arms[0]]))] @ up).min()
     footing = np.exp(-max(0.0, (floor - lowest) / leg_length) / 0.15)
     richness = 1 - np.exp(-(tree.below[arms[1][0]] + tree.below[legs[1][0]]) / 6)
     fit = float((proportions * leg["fit"] * arm["fit"]) ** (1 / 3) * footing * (0.6 + 0.4 * richness))
@@ -228,6 +235,7 @@ def _fit_leg(points, up):
     joint_count = len(joints) - 1  # the last point is an end
     heights = joints @ up
     floor = heights[: joint_count if joint_count > 3 else joint_count + 1].min()
+    whole = np.linalg.norm(np.diff(points[0, :joint_count], axis=0), axis=1).sum() or 1.0
     out = points[0] - points[1]
     sideways = np.linalg.norm(out, axis=1)
     best = None
@@ -244,6 +252,7 @@ def _fit_leg(points, up):
                 cost = _bends(points[0, hip : knee + 1]) + _bends(points[0, knee : ankle + 1])
                 cost += _log_close(upper / lower, 1.05, 0.3)
                 cost += (max(0.0, share - 0.09) / 0.12) ** 2
+                cost += (max(0.0, 0.5 - (upper + lower) / whole) / 0.1) ** 2  # thigh and shin are most of a leg
                 straight = (points[0, ankle] - points[0, knee]) / lower
                 cost += (max(0.0, 0.9 + straight @ up) / 0.15) ** 2  # a shin points down
                 if ankle < joint_count:
@@ -269,6 +278,7 @@ def _fit_arm(tree, chains, points):
     """Where along a chain of joints shoulder, elbow and wrist are; a clavicle where something comes before."""
     joint_count = points.shape[1] - 1
     steps = np.linalg.norm(np.diff(points[0], axis=0), axis=1)
+    last = joint_count - 1
     sideways = np.linalg.norm(points[0] - points[1], axis=1)
     # Fingers leave the hand: the first joint from which three chains or more go on is the hand or hangs from it.
     fans = [i for i, bone in enumerate(chains[0]) if sum(tree.below[child] >= 2 for child in tree.children[bone]) >= 3]
@@ -278,7 +288,8 @@ def _fit_arm(tree, chains, points):
         for elbow in range(shoulder + 1, joint_count):
             for wrist in range(elbow + 1, joint_count + 1):
                 upper, lower = steps[shoulder:elbow].sum(), steps[elbow:wrist].sum()
-                before, after = steps[:shoulder].sum(), steps[wrist:].sum()
+                before = steps[:shoulder].sum()
+                after = steps[wrist:last].sum() if wrist < last else steps[last:].sum()  # to the last joint, or a hand's own tail
                 if min(upper, lower) <= 0:
                     continue
                 cost = _bends(points[0, shoulder : elbow + 1]) + _bends(points[0, elbow : wrist + 1])
@@ -290,7 +301,7 @@ def _fit_arm(tree, chains, points):
                 if shoulder == 0:  # an upper arm begins well to the side of the body
                     cost += (max(0.0, 0.35 - sideways[0] / (upper + lower)) / 0.12) ** 2
                 if hand_at is not None:
-                    cost += 3.0 * abs(wrist - hand_at)
+                    cost += 6.0 * abs(wrist - hand_at)
                 if best is None or cost < best[0]:
                     best = (cost, shoulder, elbow, wrist, upper + lower)
     if best is None:
@@ -335,7 +346,7 @@ def _head_above(tree, arms, normal, up):
     for child in sorted(above, key=lambda child: -tree.reach[child]):
         top = max([tree.heads[bone] for bone in tree.subtree(child)], key=lambda point: point @ up)
         rise = top - shoulders
-        if rise @ up > 0.1 * reach and abs(rise @ normal) < 0.1 * reach:
+        if rise @ up > 0.04 * reach and abs(rise @ normal) < 0.1 * reach:
             return child
     return None
 

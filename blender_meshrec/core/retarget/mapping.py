@@ -199,22 +199,17 @@ def _sides_swapped(tree, shape, named, readings):
 
 
 def _on_all_fours(tree, limbs):
-    """Whether the spine lies across the legs and the arms end where the legs do: an animal on four legs."""
-
-    def ends(limb):
-        bones = [[bone for part in limbs[side, limb].values() for bone in part] for side in SIDES]
-        first = "upper_leg" if limb == "leg" else "upper_arm"
-        start = np.mean([tree.heads[limbs[side, limb][first][0]] for side in SIDES], axis=0)
-        return start, np.mean([tree.heads[chain[-1]] for chain in bones], axis=0)
-
-    (hips, feet), (shoulders, hands) = ends("leg"), ends("arm")
-    legs, spine = feet - hips, shoulders - hips
+    """Whether the spine lies across the legs and what hangs from the arms ends where the legs do: an animal on four legs."""
+    starts = {limb: [limbs[side, limb][part][0] for side in SIDES] for limb, part in (("leg", "upper_leg"), ("arm", "upper_arm"))}
+    hips, shoulders = (tree.heads[starts[limb]].mean(0) for limb in ("leg", "arm"))
+    legs = np.mean([tree.heads[[bone for part in limbs[side, "leg"].values() for bone in part][-1]] for side in SIDES], axis=0) - hips
+    spine = shoulders - hips
     leg_length, spine_length = np.linalg.norm(legs), np.linalg.norm(spine)
     if min(leg_length, spine_length) <= 0:
         return False
     across = abs(legs @ spine) < 0.64 * leg_length * spine_length
-    reach = (hands - hips) @ legs / leg_length**2
-    return across and reach > 0.7
+    reach = np.mean([((tree.heads[tree.subtree(bone)] - hips) @ legs).max() for bone in starts["arm"]]) / leg_length**2
+    return bool(across and reach > 0.7)
 
 
 def _confidence(tree, readings, slots, limbs, shape, named):

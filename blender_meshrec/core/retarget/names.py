@@ -156,6 +156,12 @@ def _match(words, phrases):
     return (best, phrases[best]) if best else ((), {})
 
 
+def _pardoned(words, twist, fingers):
+    """Whether a helper's word is no such thing here: twist bones are leaves, and a thumb's first joint is its metacarpal."""
+    said = {word for word in words if word in _tables()["helpers"]}
+    return (twist and said == {"leaf"}) or ("thumb" in fingers and said <= {"metacarpal", "meta"})
+
+
 def _read(words, exact):
     tables = _tables()
     side, helper, twist, fingers, numbers, rest = "", False, False, [], [], []
@@ -170,6 +176,8 @@ def _read(words, exact):
             helper = helper or word in tables["helpers"]
             if word in tables["fingers"]:
                 fingers.append(tables["fingers"][word])
+    if helper and _pardoned(rest, twist, fingers):
+        helper = False
     limb_phrase, limbs = _match(rest, tables["phrases"]["limbs"])
     centre_phrase, centre = _match(rest, tables["phrases"]["centre"])
     used = set(limb_phrase) | set(centre_phrase) | tables["noise"] | tables["twist"] | set(tables["fingers"]) | tables["helpers"]

@@ -1,0 +1,28 @@
+"""Character files and generated characters in Blender, for tests of retargeting."""
+
+import bpy
+
+
+def import_rig(path):
+    """Open a character file in an empty scene and give its one armature object."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    suffix = path.suffix.lower()
+    if suffix == ".glb":
+        bpy.ops.import_scene.gltf(filepath=str(path))
+    elif suffix == ".fbx":
+        bpy.ops.import_scene.fbx(filepath=str(path))
+    else:
+        bpy.ops.wm.open_mainfile(filepath=str(path))
+    (armature,) = (item for item in bpy.data.objects if item.type == "ARMATURE")
+    return armature
+
+
+def generate_rigify(basic=True):
+    """A character's control rig as Rigify makes it from its human metarig: the metarig and the rig."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.preferences.addon_enable(module="rigify")
+    (bpy.ops.object.armature_basic_human_metarig_add if basic else bpy.ops.object.armature_human_metarig_add)()
+    metarig = bpy.context.object
+    bpy.ops.pose.rigify_generate()
+    (rig,) = (item for item in bpy.data.objects if item.type == "ARMATURE" and item is not metarig)
+    return metarig, rig
