@@ -1,0 +1,39 @@
+"""What a performance says of its feet: where its soles are and when they touch, found out where it does not say."""
+
+import numpy as np
+
+from ..contacts import detect_contacts
+from .rig import SIDES
+from .turns import rotate
+
+# Contacts are found for a person of this hip height, m, whatever units a source is in.
+_HIPS = 0.9
+
+
+def source_soles(performance, source, stance):
+    """Heels and toes (F,4,3) m of a performance: its own, or points fixed to its feet; None where it has no feet."""
+    if performance.soles is not None:
+        return performance.soles
+    if len(stance.feet) < len(SIDES):
+        return None
+    points = []
+    for side in SIDES:
+        foot = stance.feet[side]
+        ball = foot.ball - ((foot.ball @ source.axes[:, 2]) - stance.floor) * source.axes[:, 2]
+        bones = (foot.bone, foot.bone if foot.toes is None else foot.toes)
+        for bone, point in zip(bones, (foot.heel, ball), strict=True):
+            local = source.rotations[bone].T @ (point - source.heads[bone])
+            points.append(performance.heads[:, bone] + rotate(performance.rotations[:, bone], local))
+    return np.stack(points, 1)
+
+
+def source_contacts(performance, soles, hip_height):
+    """Contacts (F,4) bool of heels and toes: the performance's own, else found from its soles (F,4,3); all False without feet.
+
+    hip_height: of the source, m: speeds and heights count by it.
+    """
+    if performance.contacts is not None:
+        return performance.contacts > 0.5
+    if soles is None:
+        return np.zeros((len(performance), 4), bool)
+    return detect_contacts(soles * (_HIPS / hip_height), performance.timestamps) > 0.5

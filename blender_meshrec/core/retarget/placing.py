@@ -1,0 +1,92 @@
+"""Where a rig's hips go: the performer's path, scaled by how high the hips are over the floor."""
+
+import numpy as np
+
+from .rig import SIDES
+from .turns import about, turned_by
+
+# Soles this near the object's own origin, as a share of the height of the hips, stand on a floor at the origin's height.
+_AT_ORIGIN = 0.1
+
+
+class Placing:
+    """How a target RestPose is moved through the world by a source.
+
+    ratio: target metres a source metre. floor: height of the floor in the target's axes, m. carrier: the number of the bone that
+    carries the body: the hips, or what hips and thighs hang from together, never one that its parent holds by its tail.
+    """
+
+    def __init__(self, source, target, source_stance, target_stance, controlled):
+        self.source, self.target = source, target
+        rise = target.stretch[2, 2]
+        self.ratio = rise * hip_height(target, target_stance) / hip_height(source, source_stance)
+        standing = target_stance.floor * rise
+        at_origin = abs(standing) < _AT_ORIGIN * rise * hip_height(target, target_stance)
+        self.floor = 0.0 if at_origin else -target.origin[2] / rise
+        self.carrier = _carrier(target, controlled)
+        # From the target's own rest axes to the world's: left is x, forward is -y, up is z.
+        self.canonical = np.array([[1.0, 0, 0], [0, -1.0, 0], [0, 0, 1.0]]) @ target.axes.T
+        self._unstretch = np.linalg.inv(target.stretch)
+
+    def path(self, performance):
+        """Where the middle of the hip joints goes, (F,3) m in the target's axes."""
+        hips = performance.heads[:, [self.source.first(f"{side}_upper_leg") for side in SIDES]].mean(1)
+        return self.to_target(hips)
+
+    def to_target(self, points):
+        """Points (..., 3) m of the source's world, scaled, in the target's axes."""
+        return (self.ratio * points) @ self._unstretch.T + [0.0, 0.0, self.floor]
+
+    def carry(self, turns, path):
+        """Turn the carrier if it is not itself mapped, and give its head (F,3) so that the hip joints follow `path` (F,3)."""
+        target, hips = self.target, self.target.slots["hips"][-1]
+        if self.carrier not in turns:
+            turns[self.carrier] = turned_by(turns[hips], target.rotations[hips].T @ target.rotations[self.carrier])
+        offset = target.rotations[self.carrier].T @ (target.hip_centre - target.heads[self.carrier])
+        return path - turns[self.carrier] @ offset
+
+    def root_motion(self, turns, heads):
+        """Let the root bone carry path on the floor and heading, of `heads` (F,3) of the carrier: adds it to `turns`, gives its head.
+
+        Returns:
+            (bone, heads (F,3)), or None where the rig has no root bone above the carrier.
+        """
+        target, root = self.target, self.target.first("root")
+        if root is None or root == self.carrier or root not in target.lineage(self.carrier):
+            return None
+        forward = turned_by(turns[self.carrier], target.rotations[self.carrier].T) @ target.axes[:, 1]
+        heading = np.unwrap(np.arctan2(forward[:, 0], -forward[:, 1]))
+        delta = about(np.array([0.0, 0.0, 1.0]), heading) @ self.canonical
+        turns[root] = turned_by(delta, target.rotations[root])
+        places = heads - delta @ (target.heads[self.carrier] - target.heads[root])
+        up = target.axes[:, 2]
+        places[:, 2] = self.floor + (target.heads[root] - target.heads[self.carrier]) @ up + self._carrier_height
+        return root, places
+
+    def in_place(self, heads):
+        """Heads (F,3) of the carrier that stay over its own place on the floor."""
+        still = heads.copy()
+        still[:, :2] = (self.canonical @ self.target.heads[self.carrier])[:2]
+        return still
+
+    @property
+    def _carrier_height(self):
+        return self.target.heads[self.carrier] @ self.target.axes[:, 2]
+
+
+def hip_height(rest, stance):
+    """Hips over soles with straight legs, m: what matters is how far legs reach, not how wide or bent they stand at rest."""
+    legs = [rest.length(f"{side}_upper_leg", f"{side}_lower_leg") + rest.length(f"{side}_lower_leg", f"{side}_foot") for side in SIDES]
+    return float(np.mean(legs)) + max(stance.ankle_height, 0.0)
+
+
+def _carrier(target, controlled):
+    hips, thighs = target.slots["hips"][0], [target.first(f"{side}_upper_leg") for side in SIDES]
+    bone = hips
+    if not controlled:
+        shared = set(target.lineage(thighs[0])) & set(target.lineage(thighs[1]))
+        common = [above for above in target.lineage(hips) if above in shared]
+        bone = common[0] if common else hips
+    while target.rig.connected[bone] and target.rig.parents[bone] >= 0:
+        bone = int(target.rig.parents[bone])
+    return bone

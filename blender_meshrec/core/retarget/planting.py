@@ -1,0 +1,240 @@
+"""Feet stay where they touch: every contact has one place on the floor, and the legs reach for it.
+
+A heel or a toe touches over a run of frames; while both touch, the foot lies flat, one way round. Where runs overlap they share
+that flat foot, so a foot that rolls from the heel over the ball keeps one footprint. Between contacts the corrections fade. What
+the legs cannot reach without straightening, the hips come down for.
+"""
+
+import numpy as np
+
+from ..contacts import contact_runs
+from ..rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from .fading import covering, faded, smoothed
+from .limb_ik import STRETCH, Limb, reach
+from .rig import SIDES
+from .turns import about, shortest_turn, transposed, turned_by, unit
+
+# A correction fades over this time before and after a contact, s.
+FADE = 0.2
+# What stands higher than this over the floor stands on a step of its own height, m of a source of ordinary size.
+STEP = 0.08
+# The hips follow what the feet ask for within this time, s, and come down this much ahead of need.
+FOLLOW, AHEAD = 0.25, 0.25
+# From this share of its length a leg would rather have the hips come down than straighten further.
+EASE = 0.96
+# Horizontally no leg is spread beyond this share of its length: before, the hips move.
+SPREAD = 0.9
+# Feet rise out of the floor over this time, s.
+LIFT = 0.12
+_UP = np.array([0.0, 0.0, 1.0])
+
+
+class PlannedFoot:
+    """One foot's plan: its turn from rest (F,3,3), its ankle (F,3) m while it touches, and its toes' turn, or None."""
+
+    def __init__(self, pose, foot, touching, level, placing, timestamps):
+        """touching: (F,2) bool of heel and toe. level: (F,) m, the height of what is touched."""
+        self.foot, self.touching, self.level = foot, touching, level
+        self.timestamps, self.canonical = timestamps, placing.canonical
+        self.floor = placing.floor
+        self.ankle = pose.heads[foot.bone]
+        self.delta = pose.delta(foot.bone)
+        self.to_heel, self.to_ball, self.to_tip = (point - foot.ankle for point in (foot.heel, foot.ball, foot.tip))
+        self.ball_height = float((self.canonical @ (foot.ball - foot.heel))[2])
+        self.supported = touching.any(1)
+        self.runs = contact_runs(self.supported)
+        self.flat_runs = contact_runs(touching.all(1))
+        self._plan_prints()
+        self.turn = self._turned()
+        self.wanted = self._planted()
+        self.toes = None if foot.toes is None else self._toes(pose.delta(foot.toes))
+
+    def _flat(self, heading):
+        """The turn from rest of a foot that lies flat with its headings (...)."""
+        return about(_UP, heading) @ self.canonical
+
+    def _plan_prints(self):
+        """Places on the floor (F,2) of heel and ball for every frame in which they touch, and the flat foot's heading (F,)."""
+        forward = self.delta @ self.foot.forward
+        rest = self.canonical @ self.foot.forward
+        heading = np.unwrap(np.arctan2(forward[:, 1], forward[:, 0])) - np.arctan2(rest[1], rest[0])
+        points = [(self.ankle + self.delta @ offset)[:, :2] for offset in (self.to_heel, self.to_ball)]
+        runs = [contact_runs(self.touching[:, k]) for k in range(2)]
+        owner = [np.full(len(heading), -1) for _ in range(2)]
+        for k in range(2):
+            for number, (first, last) in enumerate(runs[k]):
+                owner[k][first:last] = number
+        known = [{}, {}]
+        self.heading = heading.copy()
+        for first, last in self.flat_runs:
+            turn = float(heading[first:last].mean())
+            self.heading[first:last] = turn
+            step = (self._flat(turn) @ (self.to_ball - self.to_heel))[:2]
+            heel, ball = owner[0][first], owner[1][first]
+            if heel in known[0]:
+                known[1][ball] = known[0][heel] + step
+            elif ball in known[1]:
+                known[0][heel] = known[1][ball] - step
+            else:
+                middle = (points[0][first:last] + points[1][first:last]).mean(0) / 2
+                known[0][heel], known[1][ball] = middle - step / 2, middle + step / 2
+        self.prints = np.zeros((2, len(heading), 2))
+        for k in range(2):
+            for number, (first, last) in enumerate(runs[k]):
+                place = known[k].get(number)
+                self.prints[k, first:last] = points[k][first:last].mean(0) if place is None else place
+
+    def _turned(self):
+        """The foot's turn from rest: flat where heel and toe touch, fading to its own elsewhere; what touches stays above the floor."""
+        flat = self.touching.all(1)
+        correction = np.zeros((len(flat), 3))
+        if flat.any():
+            correction[flat] = rotvec_from_rotmat(self._flat(self.heading[flat]) @ transposed(self.delta[flat]))
+        turn = rotmat_from_rotvec(faded(correction, self.flat_runs, self.timestamps, FADE)) @ self.delta
+        for on, off, arm, least in (
+            (0, 1, self.to_ball - self.to_heel, self.ball_height),
+            (1, 0, self.to_heel - self.to_ball, -self.ball_height),
+        ):
+            alone = self.touching[:, on] & ~self.touching[:, off]
+            pointing = turn[alone] @ arm
+            sunk = pointing[:, 2] < least
+            level = np.sqrt(max(arm @ arm - least**2, 0.0)) * unit(pointing * [1, 1, 0])
+            level[:, 2] = least
+            turn[alone] = shortest_turn(pointing, np.where(sunk[:, None], level, pointing)) @ turn[alone]
+        return turn
+
+    def _planted(self):
+        """Where the ankle (F,3) is while the foot touches; elsewhere where it was."""
+        ankle = self.ankle.copy()
+        heel, ball = self.touching.T
+        for on, place, arm, height in ((heel, 0, self.to_heel, 0.0), (ball, 1, self.to_ball, self.ball_height)):
+            at = np.concatenate([self.prints[place], (self.level + height)[:, None]], 1)
+            ankle[on] = at[on] - self.turn[on] @ arm
+        return ankle
+
+    def _toes(self, delta):
+        """The toes' turn from rest: flat while they touch, the way the foot points when it is flat."""
+        runs = contact_runs(self.touching[:, 1])
+        heading = self.heading.copy()
+        flat = self.touching.all(1)
+        for first, last in runs:
+            inside = np.flatnonzero(flat[first:last]) + first
+            rows = np.arange(first, last)
+            if len(inside):
+                heading[rows] = np.interp(rows, inside, self.heading[inside])
+            else:
+                heading[rows] = heading[rows].mean()
+        touching = self.touching[:, 1]
+        correction = np.zeros((len(delta), 3))
+        if touching.any():
+            correction[touching] = rotvec_from_rotmat(self._flat(heading[touching]) @ transposed(delta[touching]))
+        return rotmat_from_rotvec(faded(correction, runs, self.timestamps, FADE)) @ delta
+
+    def target(self, shift):
+        """Where the ankle should be, (F,3) m, if the hips move by `shift` (F,3): planted, or on the way, and out of the floor."""
+        left = np.where(self.supported[:, None], self.wanted - self.ankle - shift, 0)
+        target = self.ankle + shift + faded(left, self.runs, self.timestamps, FADE)
+        low = np.stack([(self.turn @ arm)[:, 2] - height for arm, height in self._low_points()], 1).min(1)
+        sunk = np.maximum(self.floor - (target[:, 2] + low), 0) * ~self.supported
+        if sunk.any():
+            near = faded(self.supported[:, None].astype(float), self.runs, self.timestamps, FADE)[:, 0]
+            lift = np.maximum(sunk, covering(sunk, self.timestamps, LIFT) * (1 - near))
+            target[:, 2] += np.where(self.supported, 0, lift)
+        return target
+
+    def _low_points(self):
+        yield self.to_heel, 0.0
+        yield self.to_ball, self.ball_height
+        if self.foot.toes is None:
+            yield self.to_tip, 0.0
+
+
+def plant_feet(pose, turns, heads, stance, contacts, levels, placing, timestamps):
+    """Plant a posed rig's feet: changes `turns` of its legs and gives the carrier's new heads.
+
+    Args:
+        pose: a Pose, as the performance turned it. turns: bone -> (F,3,3), changed in place. heads: (F,3) m of the carrier.
+        stance: the rig's Stance. contacts: (F,4) bool. levels: (F,2) m, how high above the floor what each foot touches is.
+        placing: a Placing. timestamps: (F,) s.
+
+    Returns:
+        heads (F,3) of the carrier.
+    """
+    feet, limbs = {}, {}
+    for number, side in enumerate(SIDES):
+        if side in stance.feet:
+            touching = contacts[:, 2 * number : 2 * number + 2]
+            feet[side] = PlannedFoot(pose, stance.feet[side], touching, placing.floor + levels[:, number], placing, timestamps)
+            limbs[side] = leg_of(pose, side)
+    if not feet:
+        return heads
+    shift = _following(feet, timestamps)
+    shift = shift + _spreading(feet, limbs, shift, timestamps)
+    targets = {side: foot.target(shift) for side, foot in feet.items()}
+    drop = np.max([_drop(limbs[side], targets[side], shift) for side in feet], 0)
+    if (drop > 0).any():
+        shift = shift - covering(drop, timestamps, AHEAD)[:, None] * _UP
+        targets = {side: foot.target(shift) for side, foot in feet.items()}
+    for side, foot in feet.items():
+        upper, lower = reach(limbs[side], limbs[side].root + shift, targets[side])
+        for slot, turn in ((f"{side}_upper_leg", upper), (f"{side}_lower_leg", lower)):
+            for bone in pose.rest.slots[slot]:
+                turns[bone] = turn @ turns[bone]
+        for slot, turn in ((f"{side}_foot", foot.turn), (f"{side}_toes", foot.toes)):
+            for bone in pose.rest.slots.get(slot, ()):
+                turns[bone] = turned_by(foot.turn if turn is None else turn, pose.rest.rotations[bone])
+    return heads + shift
+
+
+def leg_of(pose, side):
+    """One leg of a Pose as a Limb whose end is the ankle."""
+    rest = pose.rest
+    thigh, shin = rest.first(f"{side}_upper_leg"), rest.first(f"{side}_lower_leg")
+    hinge = unit(np.cross(rest.direction(f"{side}_upper_leg", f"{side}_lower_leg"), -rest.axes[:, 1]))
+    turned = pose.delta(rest.slots[f"{side}_upper_leg"][-1]) @ hinge
+    return Limb(pose.heads[thigh], pose.heads[shin], pose.end(f"{side}_lower_leg", f"{side}_foot"), turned)
+
+
+def _following(feet, timestamps):
+    """How the hips move, (F,3) m, with what all touching feet ask for: down where legs would have to stretch, up with a step."""
+    asked = sum(np.where(foot.supported[:, None], foot.wanted - foot.ankle, 0) for foot in feet.values())
+    count = sum(foot.supported.astype(float) for foot in feet.values())
+    shift = np.zeros_like(asked)
+    known = count > 0
+    if known.any():
+        height = np.interp(timestamps, timestamps[known], asked[known, 2] / count[known])
+        shift[:, 2] = smoothed(height[:, None], timestamps, FOLLOW)[:, 0]
+    return shift
+
+
+def _spreading(feet, limbs, shift, timestamps):
+    """How the hips move over the floor, (F,3) m, for legs that would have to be spread too far."""
+    asked, count = np.zeros_like(shift), np.zeros(len(shift))
+    for side, foot in feet.items():
+        across = (foot.target(shift) - limbs[side].root - shift) * [1, 1, 0]
+        distance = np.linalg.norm(across, axis=1)
+        before = np.linalg.norm((limbs[side].end - limbs[side].root)[:, :2], axis=1)
+        over = np.maximum(distance - np.maximum(SPREAD * sum(limbs[side].lengths), before), 0)
+        asked += across * (over / np.maximum(distance, 1e-9))[:, None]
+        count += over > 0
+    if not count.any():
+        return asked
+    return smoothed(1.5 * asked / np.maximum(count, 1)[:, None], timestamps, AHEAD)
+
+
+def _drop(limb, target, shift):
+    """By how much the hips must come down, (F,) m, for a leg to reach its target without straightening more than it likes."""
+    length = sum(limb.lengths)
+    before = limb.extent
+    start, room = EASE * length, (1 - EASE) * length
+
+    def eased(distance):
+        over = np.maximum(distance - start, 0)
+        return np.minimum(distance, start) + room * (1 - np.exp(-over / room))
+
+    away = target - limb.root - shift
+    distance = np.linalg.norm(away, axis=1)
+    longest = np.minimum(before + eased(distance) - eased(before), np.maximum(STRETCH * length, before))
+    across = (away[:, :2] ** 2).sum(1)
+    reachable = np.sqrt(np.maximum(longest**2 - across, (0.2 * length) ** 2))
+    return np.where(distance > longest, np.maximum(-away[:, 2] - reachable, 0), 0)

@@ -1,0 +1,49 @@
+"""Performances from motions of our own: an SMPL-type Motion as a source whose bones are its joints."""
+
+import numpy as np
+
+from ..bones import bone_tails
+from ..motion import forward_kinematics
+from .rig import BoneMapping, Performance, Rig
+from .turns import shortest_turn
+
+_BODY = {"hips": ("pelvis",), "spine": ("spine1", "spine2", "spine3"), "neck": ("neck",), "head": ("head",)}
+_LIMBS = {
+    "clavicle": "collar", "upper_arm": "shoulder", "lower_arm": "elbow", "hand": "wrist",
+    "upper_leg": "hip", "lower_leg": "knee", "foot": "ankle", "toes": "foot",
+}  # fmt: skip
+_FINGERS = {"thumb": "thumb", "index": "index", "middle": "middle", "ring": "ring", "little": "pinky"}
+
+
+def performance_from_motion(motion, template=None, betas=None):
+    """A Motion as a Performance: every joint a bone.
+
+    Args:
+        motion: a Motion of SMPL, SMPL-H or SMPL-X joints. template, betas: its BodyTemplate and shape, for the soles of its feet;
+            without them they are told from the joints.
+    """
+    joints, rotations = forward_kinematics(motion)
+    along = bone_tails(motion) - motion.rest_joints
+    rest = np.tile(np.eye(4), (len(along), 1, 1))
+    rest[:, :3, :3] = shortest_turn([0.0, 1.0, 0.0], along)  # bones lie along their own y
+    rest[:, :3, 3] = motion.rest_joints
+    rig = Rig(motion.skeleton, motion.joint_names, motion.parents, rest, np.linalg.norm(along, axis=1))
+    return Performance(
+        rig=rig,
+        mapping=smpl_mapping(motion.joint_names),
+        rotations=rotations @ rest[:, :3, :3],
+        heads=joints,
+        fps=motion.fps,
+        timestamps=motion.timestamps,
+        contacts=motion.contacts,
+    )
+
+
+def smpl_mapping(joint_names):
+    """The BoneMapping of SMPL's joints by name, with fingers where the body has them."""
+    slots = dict(_BODY)
+    for side in ("left", "right"):
+        slots.update({f"{side}_{slot}": (f"{side}_{joint}",) for slot, joint in _LIMBS.items()})
+        slots.update({f"{side}_{slot}": tuple(f"{side}_{finger}{k}" for k in (1, 2, 3)) for slot, finger in _FINGERS.items()})
+    have = set(joint_names)
+    return BoneMapping({slot: [joint for joint in joints if joint in have] for slot, joints in slots.items()}, convention="SMPL")
