@@ -257,6 +257,15 @@ OTHERS = {
         ),
         {"hip_joints": ("pelvis.L", "pelvis.R")},
     ),
+    "synty": (
+        _of(
+            "LR",
+            "root=Root; hips=Hips; spine=Spine_01,Spine_02,Spine_03; neck=Neck; head=Head; clavicle=Clavicle_{}; "
+            "upper_arm=Shoulder_{}; lower_arm=Elbow_{}; hand=Hand_{}; upper_leg=UpperLeg_{}; lower_leg=LowerLeg_{}; "
+            "foot=Ankle_{}; toes=Ball_{}",
+        ),
+        {},
+    ),
     "a blender artist": (
         _of(
             "LR",

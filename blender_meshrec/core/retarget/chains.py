@@ -82,6 +82,10 @@ def _limb(tree, readings, side, parts):
         bone, part = step
         bones.setdefault(part, []).insert(0, bone)
         step = came_from[step]
+    if "toes" in bones:  # the first joint of the foot that may be the toes: ball before toes
+        below = "foot" if "foot" in bones else "lower_leg"
+        line = tree.between(bones[below][-1], bones["toes"][0])[1:]
+        bones["toes"] = [next(bone for bone in line if _weight(readings[bone], side, "toes"))]
     return {part: bones[part] for part in parts if part in bones}
 
 
@@ -171,8 +175,10 @@ def _heights(tree, limbs, tops):
     leg_tops = tree.heads[tops["leg"]].mean(0)
     ends = []
     for side in SIDES:
-        bones = [bone for part in limbs[side, "leg"].values() for bone in part]
-        ends.append(tree.heads[bones[-1]] if "foot" in limbs[side, "leg"] else tree.tails[bones[-1]])
+        leg = limbs[side, "leg"]
+        hip, knee = tree.heads[leg["upper_leg"][0]], tree.heads[leg["lower_leg"][0]]
+        last = leg.get("toes", leg.get("foot"))
+        ends.append(tree.heads[last[-1]] if last else 2 * knee - hip)  # a shin is about as long as a thigh
     ends = np.array(ends)
     up = leg_tops - ends.mean(0)
     length = np.linalg.norm(up) or 1.0

@@ -1,7 +1,7 @@
 """A human found by its shape alone: two legs below, two arms above, mirrored at a plane, whatever the bones are called.
 
 Nothing is assumed about axes, size or names: the mirror plane comes from branches that match each other, up from the legs and
-the spine. Importers let bones point anywhere, so joints count, and a bone's tail only where nothing hangs from it.
+the spine. Importers let bones point anywhere, most of all those that nothing hangs from: only joints count.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ _NEAR = 0.03  # of the rig's extent: nearer bones stand on the same place, mirro
 _CENTRED = 0.012  # of the extent: a branch whose middle lies nearer to the mirror plane than this does not belong to a side
 _UPRIGHT = 0.7  # cosine between the way up the legs and the way up the spine
 _LEAST_REACH = 0.12  # of the extent: branches that reach less far are no limbs
+_NO_END = 2.0  # what it costs to take a limb's last bone for its shin or forearm: most limbs have feet and hands
 _MOST_BONES = 250  # compared with each other when planes are tried
 _MOST_BRANCHES = 12  # longest pairs of branches that may be limbs
 
@@ -142,8 +143,8 @@ def _branches(tree, normal, offset, extent):
 
 
 def _points(tree, chains):
-    """Where two mirrored chains have their joints, and their end: (2,N+1,3)."""
-    return np.array([np.concatenate([tree.heads[chain], tree.tails[chain[-1:]]]) for chain in chains])
+    """Where two mirrored chains have their joints: (2,N,3)."""
+    return np.array([tree.heads[chain] for chain in chains])
 
 
 def _unit(vector):
@@ -170,7 +171,7 @@ def _body(tree, normal, legs, arms):
         leg = _fit_leg(leg_points, up)
         if leg is None:
             return None
-        hips, ankles = middles[leg["upper_leg"]], middles[leg["foot"] if leg["foot"] is not None else -1]
+        hips, ankles = middles[leg["upper_leg"]], middles[-1 if leg["foot"] is None else leg["foot"]]
         spine, legs_up = _across(shoulders - hips, normal), _across(hips - ankles, normal)
         torso_length, leg_length = np.linalg.norm(spine), np.linalg.norm(legs_up)
         if min(torso_length, leg_length) <= 0 or spine @ legs_up < _UPRIGHT * torso_length * leg_length:
@@ -232,10 +233,10 @@ def _bends(points):
 def _fit_leg(points, up):
     """Where along a chain of joints hip, knee, ankle and ball of the foot are."""
     joints = points.mean(0)  # a leg between the two legs
-    joint_count = len(joints) - 1  # the last point is an end
+    joint_count = len(joints)
     heights = joints @ up
-    floor = heights[: joint_count if joint_count > 3 else joint_count + 1].min()
-    whole = np.linalg.norm(np.diff(points[0, :joint_count], axis=0), axis=1).sum() or 1.0
+    floor = heights.min()
+    whole = np.linalg.norm(np.diff(points[0], axis=0), axis=1).sum() or 1.0
     out = points[0] - points[1]
     sideways = np.linalg.norm(out, axis=1)
     best = None
@@ -243,26 +244,31 @@ def _fit_leg(points, up):
         # A connection from the middle of the body to the hip joint ends farther out than it begins, and hardly lower.
         connection = sum(np.linalg.norm(points[0, i + 1] - points[0, i]) for i in range(hip))
         for knee in range(hip + 1, joint_count):
+            upper = np.linalg.norm(points[0, knee] - points[0, hip])
+            total = heights[hip] - floor
+            if min(upper, total) <= 0:
+                continue
+            thigh = (points[0, knee] - points[0, hip]) / upper
+            cost_of_thigh = _bends(points[0, hip : knee + 1])
+            cost_of_thigh += (max(0.0, 0.8 + thigh @ up) / 0.2) ** 2
+            cost_of_thigh += 2.0 * (sideways[hip] < 0.3 * sideways[knee])
             for ankle in range(knee + 1, joint_count + 1):
-                upper, lower = (np.linalg.norm(points[0, b] - points[0, a]) for a, b in ((hip, knee), (knee, ankle)))
-                total = heights[hip] - floor
-                if min(upper, lower, total) <= 0:
-                    continue
-                share = (heights[ankle] - floor) / total
-                cost = _bends(points[0, hip : knee + 1]) + _bends(points[0, knee : ankle + 1])
-                cost += _log_close(upper / lower, 1.05, 0.3)
-                cost += (max(0.0, share - 0.09) / 0.12) ** 2
-                cost += (max(0.0, 0.5 - (upper + lower) / whole) / 0.1) ** 2  # thigh and shin are most of a leg
-                straight = (points[0, ankle] - points[0, knee]) / lower
-                cost += (max(0.0, 0.9 + straight @ up) / 0.15) ** 2  # a shin points down
-                if ankle < joint_count:
-                    onward = points[0, ankle + 1] - points[0, ankle]
-                    onward = onward / (np.linalg.norm(onward) or 1.0)
+                cost, lower = cost_of_thigh, upper  # a shin that nothing hangs from: as long as the thigh
+                if ankle == joint_count:
+                    cost += _NO_END + 4.0 * (ankle - 1 - knee)
+                else:
+                    lower = np.linalg.norm(points[0, ankle] - points[0, knee])
+                    if lower <= 0:
+                        continue
+                    shin = (points[0, ankle] - points[0, knee]) / lower
+                    cost += _bends(points[0, knee : ankle + 1]) + _log_close(upper / lower, 1.05, 0.3)
+                    cost += (max(0.0, (heights[ankle] - floor) / total - 0.09) / 0.12) ** 2
+                    cost += (max(0.0, 0.5 - (upper + lower) / whole) / 0.1) ** 2  # thigh and shin are most of a leg
+                    cost += (max(0.0, 0.9 + shin @ up) / 0.15) ** 2
+                if ankle + 1 < joint_count:
+                    onward = _unit(points[0, ankle + 1] - points[0, ankle])
                     cost += 2 * max(0.0, -onward @ up - 0.75) / 0.25  # a foot points forward, less down than a shin
-                thigh = (points[0, knee] - points[0, hip]) / upper
-                cost += (max(0.0, 0.8 + thigh @ up) / 0.2) ** 2
                 cost += (connection / (upper + lower) / 0.25) ** 2 * (sideways[0] > 0.6 * sideways[hip])
-                cost += 2.0 * (sideways[hip] < 0.3 * sideways[knee])
                 if best is None or cost < best[0]:
                     best = (cost, hip, knee, ankle)
     if best is None:
@@ -276,9 +282,8 @@ def _fit_leg(points, up):
 
 def _fit_arm(tree, chains, points):
     """Where along a chain of joints shoulder, elbow and wrist are; a clavicle where something comes before."""
-    joint_count = points.shape[1] - 1
+    joint_count = points.shape[1]
     steps = np.linalg.norm(np.diff(points[0], axis=0), axis=1)
-    last = joint_count - 1
     sideways = np.linalg.norm(points[0] - points[1], axis=1)
     # Fingers leave the hand: the first joint from which three chains or more go on is the hand or hangs from it.
     fans = [i for i, bone in enumerate(chains[0]) if sum(tree.below[child] >= 2 for child in tree.children[bone]) >= 3]
@@ -287,17 +292,19 @@ def _fit_arm(tree, chains, points):
     for shoulder in range(min(4, joint_count - 1)):
         for elbow in range(shoulder + 1, joint_count):
             for wrist in range(elbow + 1, joint_count + 1):
-                upper, lower = steps[shoulder:elbow].sum(), steps[elbow:wrist].sum()
-                before = steps[:shoulder].sum()
-                after = steps[wrist:last].sum() if wrist < last else steps[last:].sum()  # to the last joint, or a hand's own tail
+                before, upper, lower, after = (part.sum() for part in np.split(steps, (shoulder, elbow, wrist)))
+                cost = _bends(points[0, shoulder : elbow + 1])
+                if wrist == joint_count:
+                    lower = upper  # a forearm that nothing hangs from
+                    cost += _NO_END + 4.0 * (wrist - 1 - elbow)
+                elif lower > 0 and upper > 0:
+                    cost += _bends(points[0, elbow : wrist + 1]) + _log_close(upper / lower, 1.1, 0.25)
+                    cost += (max(0.0, after / lower - 0.8) / 0.25) ** 2
+                    if wrist + 1 < joint_count:
+                        cost += (max(0.0, 0.22 - after / lower) / 0.15) ** 2
                 if min(upper, lower) <= 0:
                     continue
-                cost = _bends(points[0, shoulder : elbow + 1]) + _bends(points[0, elbow : wrist + 1])
-                cost += _log_close(upper / lower, 1.1, 0.25)
                 cost += (max(0.0, before / (upper + lower) - 0.3) / 0.12) ** 2
-                cost += (max(0.0, after / lower - 0.8) / 0.25) ** 2
-                cost += 1.5 * (wrist == joint_count)  # most arms have a hand
-                cost += (max(0.0, 0.22 - after / lower) / 0.15) ** 2
                 if shoulder == 0:  # an upper arm begins well to the side of the body
                     cost += (max(0.0, 0.35 - sideways[0] / (upper + lower)) / 0.12) ** 2
                 if hand_at is not None:
@@ -320,21 +327,22 @@ def _forward(leg_points, leg, arm_points, arm, up, normal):
 
     legs, arms = leg_points.mean(0), arm_points.mean(0)
     length = np.linalg.norm(legs[leg["lower_leg"]] - legs[leg["upper_leg"]])
-    if leg["foot"] is not None:
-        feet = level(legs[leg["foot"] + 1] - legs[leg["foot"]])
+    if leg["toes"] is not None:
+        feet = level(legs[leg["toes"]] - legs[leg["foot"]])
         if np.linalg.norm(feet) > 0.05 * length:
-            return feet / np.linalg.norm(feet), True
-    ankle = legs[leg["foot"] if leg["foot"] is not None else -1]
-    knees = level(legs[leg["lower_leg"]] - (legs[leg["upper_leg"]] + ankle) / 2)
-    wrist = arms[arm["hand"] if arm["hand"] is not None else -1]
-    elbows = level(arms[arm["lower_arm"]] - (arms[arm["upper_arm"]] + wrist) / 2)
+            return _unit(feet), True
+    knees = elbows = np.zeros(3)
+    if leg["foot"] is not None:
+        knees = level(legs[leg["lower_leg"]] - (legs[leg["upper_leg"]] + legs[leg["foot"]]) / 2)
+    if arm["hand"] is not None:
+        elbows = level(arms[arm["lower_arm"]] - (arms[arm["upper_arm"]] + arms[arm["hand"]]) / 2)
     bend = knees - elbows
     if np.linalg.norm(bend) > 0.02 * length:
-        return bend / np.linalg.norm(bend), False
+        return _unit(bend), False
     usual = level(np.array([0.0, -1.0, 0.0]))  # what Blender's own characters face
     if np.linalg.norm(usual) < 0.3:
         usual = np.cross(normal, up)
-    return usual / np.linalg.norm(usual), False
+    return _unit(usual), False
 
 
 def _head_above(tree, arms, normal, up):

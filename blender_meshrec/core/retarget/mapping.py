@@ -246,15 +246,14 @@ def _confidence(tree, readings, slots, limbs, shape, named):
 
 
 def _feet_agree(tree, limbs):
-    """Whether the left side lies to the left of the way the feet point; None where there are no feet, or they do not say."""
+    """Whether the left side lies to the left of the way the feet point; None where there are no toes, or they do not say."""
     forward, hips, shoulders = [], [], []
     for side in SIDES:
         leg = limbs[side, "leg"]
         hips.append(tree.heads[leg["upper_leg"][0]])
         shoulders.append(tree.heads[limbs[side, "arm"]["upper_arm"][0]])
-        if "foot" in leg:
-            point = tree.heads[leg["toes"][0]] if "toes" in leg else tree.tails[leg["foot"][-1]]
-            forward.append(point - tree.heads[leg["foot"][0]])
+        if "foot" in leg and "toes" in leg:
+            forward.append(tree.heads[leg["toes"][0]] - tree.heads[leg["foot"][0]])
     if len(forward) < 2:
         return None
     up = np.mean(shoulders, axis=0) - np.mean(hips, axis=0)

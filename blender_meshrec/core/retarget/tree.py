@@ -4,9 +4,10 @@ import numpy as np
 
 
 class Tree:
-    """Where a Rig's bones begin and end at rest, and who hangs from whom.
+    """Where a Rig's bones begin at rest, and who hangs from whom.
 
-    heads, tails: (B,3) in the world, so that a turned, scaled or mirrored object is seen as it stands. parents: list of int,
+    heads: (B,3) in the world, so that a turned, scaled or mirrored object is seen as it stands; where bones end is not here,
+    because importers let them point anywhere. parents: list of int,
     -1 at roots. children: list of lists. below: (B,) how many bones hang from each, itself included. reach: (B,) the longest
     way from a bone's head down to the last joint, in the world's units.
     """
@@ -14,9 +15,7 @@ class Tree:
     def __init__(self, rig):
         self.rig = rig
         self.parents = rig.parents.tolist()
-        local_tails = rig.rest[:, :3, 3] + rig.rest[:, :3, 1] * rig.lengths[:, None]
         self.heads = rig.rest[:, :3, 3] @ rig.world[:3, :3].T + rig.world[:3, 3]
-        self.tails = local_tails @ rig.world[:3, :3].T + rig.world[:3, 3]
         count = len(rig)
         self.children = [[] for _ in range(count)]
         self.roots = []

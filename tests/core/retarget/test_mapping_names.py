@@ -145,6 +145,27 @@ def test_helpers_are_not_mapped_even_where_they_are_named_like_parts():
     assert not [bone for bone in mapping.bones if "IK" in bone or "MCH" in bone or "grip" in bone]
 
 
+def test_the_ball_of_a_foot_comes_before_its_toes():
+    rng = np.random.default_rng(0)
+    truth, _ = OTHERS["synty"]
+    build = person(truth, rng)
+    for side in "LR":
+        build.add(f"Toes_{side}", f"Ball_{side}", build.heads[f"Ball_{side}"] - [0, 0.05, 0])
+    check(build.rig(rng), truth)
+
+
+def test_a_rest_pose_that_is_no_pose():
+    """As some BVH files have it: every bone points the same way at rest, legs and spine alike."""
+    rng = np.random.default_rng(0)
+    truth, _ = OTHERS["rokoko"]
+    build = person(truth, rng)
+    for bone, parent in build.parent.items():
+        if parent:
+            aside = {"Left": 0.1, "Right": -0.1}.get(bone.removesuffix("Thigh").removesuffix("Shoulder"), 0.0)
+            build.heads[bone] = build.heads[parent] + [0.3, aside, 0]
+    check(build.rig(rng), truth)
+
+
 def test_sides_swapped_in_the_names_lower_the_confidence():
     rng = np.random.default_rng(0)
     truth, _ = OTHERS["rokoko"]

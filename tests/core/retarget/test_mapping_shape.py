@@ -69,6 +69,36 @@ def test_meaningless_names_amid_clutter(seed):
     assert share >= 0.95
 
 
+def without(truth, *parts):
+    return {slot: bones for slot, bones in truth.items() if not slot.endswith(parts)}
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("kind", ["no toes", "no feet", "no hands", "limbs in two", "arms hang", "ends", "twists beside"])
+def test_meaningless_names_on_skeletons_with_less_or_more(kind, seed):
+    rng = np.random.default_rng(3000 + seed)
+    truth = random_truth(rng)
+    fingers = ("thumb", "index", "middle", "ring", "little")
+    truth = without(truth, *{"no toes": ["toes"], "no feet": ["toes", "foot"], "no hands": ["hand", *fingers]}.get(kind, ["nothing"]))
+    long_bones = [slot for slot in truth if slot.endswith(("upper_arm", "lower_arm", "upper_leg", "lower_leg"))]
+    if kind == "limbs in two":
+        truth |= {slot: [truth[slot][0], f"{truth[slot][0]} 2"] for slot in long_bones}
+    build = person(truth, rng, arms_down=80 if kind == "arms hang" else None)
+    parents = dict(build.parent)
+    if kind == "ends":
+        for bone in set(parents) - set(parents.values()):
+            build.add(f"{bone}_end", bone, 1.6 * build.heads[bone] - 0.6 * build.heads[parents[bone]])
+    if kind == "twists beside":
+        for bone in (truth[slot][0] for slot in long_bones):
+            below = next(build.heads[child] for child, parent in parents.items() if parent == bone)
+            for share in (0.3, 0.6):
+                build.add(f"{bone} twist {share}", bone, build.heads[bone] + share * (below - build.heads[bone]))
+    build, truth = anonymous(build, truth, rng)
+    wrong, share, _ = mistakes(build.rig(rng, tails="along" if seed % 2 else "anywhere"), truth)
+    assert not wrong
+    assert share >= 0.95
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_axes_size_and_place_do_not_matter(seed):
     """An armature whose own axes are any, in an object turned, scaled and moved to stand upright again, or left lying."""
