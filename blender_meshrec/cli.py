@@ -18,6 +18,8 @@ from .core.errors import CancelledError, InputError
 from .core.version import version
 
 SKELETONS = ("smpl",)
+ROOTS = ("hips", "root", "in_place")
+DRIVES = ("fk", "ik", "both")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -102,6 +104,7 @@ def parser(prog="meshrec"):
         return command
 
     _reconstruct(add("reconstruct", "turn footage of people into animated characters"))
+    _retarget(add("retarget", "let an artist's character perform a motion"))
     _convert(add("convert", "write a motion that was reconstructed to another format"))
     evaluate = add("evaluate", "compare a motion with the true one of the same footage")
     evaluate.add_argument("motion", metavar="MOTION", help="motion .npz")
@@ -144,11 +147,32 @@ def _reconstruct(command):
     command.add_argument("--smoothing", type=strength, default=1.0, metavar="S", help="strength of smoothing; 1 is usual, 0 is off")
     command.add_argument("--no-contacts", action="store_true", help="do not keep feet where they touch the ground")
     command.add_argument("--no-upright", action="store_true", help="leave the world as the camera stands")
+    _character(command)
     command.add_argument("--cache", metavar="DIR", help="where to keep what was seen, for a second run; the user's cache by default")
     command.add_argument("--no-cache", action="store_true", help="look at everything anew and keep nothing")
     command.add_argument("--python", metavar="FILE", help="the Python of the backend's environment")
     command.add_argument("--report", metavar="FILE.json", help="write quality, speed and warnings there; a list with several inputs")
     _progress(command)
+
+
+def _retarget(command):
+    command.add_argument("motion", metavar="MOTION", help="motion .npz that reconstruct has written, any AMASS .npz, or a .bvh")
+    _output(command, "the file to write; its suffix is the format")
+    _character(command, required=True)
+    command.add_argument("--fps", dest="timeline_fps", type=rate, help="resample the motion to this rate; the motion's own by default")
+    command.add_argument("--report", metavar="FILE.json", help="write quality and warnings there")
+
+
+def _character(command, required=False):
+    """An artist's character and how it is to perform."""
+    explanation = "the character that is to perform: .fbx .glb .gltf .vrm .blend; with #NAME one of the file's armatures"
+    command.add_argument("--rig", required=required, metavar="FILE[#NAME]", help=explanation)
+    command.add_argument("--mapping", metavar="PRESET.json", help="a mapping preset that says which bone is what; found by itself without")
+    roots = "what carries the movement: the hips, the bone for root motion, or nothing, which keeps the character in its place"
+    command.add_argument("--root", choices=ROOTS, default="hips", help=roots)
+    command.add_argument("--drive", choices=DRIVES, default="both", help="which controls of a control rig are keyed")
+    command.add_argument("--hands", action="store_true", help="keep hands where the performer's were, as far as the arms reach")
+    command.add_argument("--no-foot-ik", action="store_true", help="turn the legs as the performer's and let feet go where that leads")
 
 
 def _convert(command):

@@ -2,12 +2,13 @@
 
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.errors import InputError, MeshRecError, error_from_exit_code
@@ -19,11 +20,25 @@ _TAIL = 30  # lines of a crashed Blender's output that a bug report needs
 
 
 @dataclass(frozen=True)
+class Casting:
+    """The artist's character that is to perform.
+
+    rig: FILE or FILE#object. options: of RetargetOptions, those that are not its defaults. mapping: path of a mapping preset,
+    None to find the bones.
+    """
+
+    rig: str
+    options: dict = field(default_factory=dict)
+    mapping: str | None = None
+
+
+@dataclass(frozen=True)
 class MakeRequest:
     """What to make of one clip's people.
 
-    name: of the clip. people: (name, motion .npz path) pairs. outputs: (path, indices into people) pairs; the suffixes
-    name the formats. body: "open" or the path of an SMPL-family file. preset: blender, unreal or unity.
+    name: of the clip. people: (name, motion path) pairs: .npz, and with a casting whatever retargeting reads. outputs: (path,
+    indices into people) pairs; the suffixes name the formats. body: "open" or the path of an SMPL-family file. preset:
+    blender, unreal or unity. casting: a Casting, None for the people themselves.
     """
 
     name: str
@@ -31,6 +46,15 @@ class MakeRequest:
     outputs: tuple
     body: str = "open"
     preset: str = "blender"
+    casting: Casting | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a request: notes, sentences about what could not be carried over, and a casting's quality, path -> numbers."""
+
+    notes: tuple = ()
+    quality: dict = field(default_factory=dict)
 
 
 def make(request, blender=None):
@@ -40,7 +64,7 @@ def make(request, blender=None):
         blender: path of a Blender, or of a Python that has bpy; found by `find_maker` where it is None.
 
     Returns:
-        Sentences about what could not be carried over.
+        A Made.
 
     Raises:
         InputError: no Blender was found, or a format or preset is not known. OutputError, ModelError: as their names say.
@@ -59,10 +83,22 @@ def make(request, blender=None):
             "outputs": outputs,
             "body": request.body if request.body == "open" else str(Path(request.body).resolve()),
             "preset": request.preset,
+            "casting": _casting_settings(request.casting),
         }
         settings_path = Path(scratch) / "settings.json"
         settings_path.write_text(json.dumps(settings), encoding="utf-8")
-        return _run([*maker, str(settings_path)])
+        made = _run([*maker, str(settings_path)])
+        # The child knows the outputs by their temporary places.
+        places = {entry["path"]: str(path) for entry, (path, _) in zip(outputs, request.outputs)}
+        return Made(made.notes, {places[place]: numbers for place, numbers in made.quality.items()})
+
+
+def _casting_settings(casting):
+    if casting is None:
+        return None
+    # Not resolved as a path: it may carry an object's name behind a #.
+    mapping = os.path.abspath(casting.mapping) if casting.mapping else None
+    return {"rig": os.path.abspath(casting.rig), "options": casting.options, "mapping": mapping}
 
 
 def _run(command):
@@ -81,7 +117,7 @@ def _run(command):
         raise error
     answer = json.loads(answers[-1])
     if answer["meshrec"] == "made":
-        return answer["notes"]
+        return Made(tuple(answer["notes"]), answer["quality"])
     error = error_from_exit_code(answer["exit_code"], answer["problem"], answer["remedy"])
     error.add_note(answer["details"])
     raise error

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..core.errors import InputError
 from . import reconstruct
 
-_PATHS = ("output", "report", "cache", "blender", "python")
+_PATHS = ("output", "report", "cache", "blender", "python", "rig", "mapping")
 _REMEDY = 'Write a list of jobs such as [{"input": "a.mp4", "output": "a.fbx"}]; other keys are the options of `meshrec reconstruct`.'
 
 

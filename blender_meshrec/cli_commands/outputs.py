@@ -4,13 +4,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..bridge.making import MakeRequest, find_maker, make
+from ..bridge.making import Casting, Made, MakeRequest, find_maker, make
 from ..core.body_template import load_body
 from ..core.bvh import write_bvh
 from ..core.errors import InputError
 from ..core.motion import motion_from_recovery
 from ..core.motion_file import write_motion
 from ..core.output_file import check_writable
+from ..core.retarget.character_file import split_object
+from ..core.retarget.presets import read_preset
 
 FORMATS = (".blend", ".fbx", ".glb", ".usdc", ".bvh", ".npz")
 PRESETS = ("blender", "unreal", "unity")
@@ -23,11 +25,11 @@ def check_format(path):
         raise InputError(f"{path.name} has no format this software writes.", f"End the output's name in one of: {' '.join(FORMATS)}.")
 
 
-def check_outputs(paths, blender=None, keep=()):
+def check_outputs(paths, blender=None, keep=(), cast=False):
     """Find out before the work whether every output can be written, and made at all.
 
     Args:
-        keep: paths of inputs, which no output may take the place of.
+        keep: paths of inputs, which no output may take the place of. cast: whether an artist's character is to perform.
 
     Raises:
         InputError: a format is not known, an output is an input or another output, or there is no Blender for a scene.
@@ -41,13 +43,18 @@ def check_outputs(paths, blender=None, keep=()):
     names = [str(path).casefold() for path in paths]
     if doubled := [path for path, name in zip(paths, names) if names.count(name) > 1]:
         raise InputError(f"Two inputs would be written to {doubled[0]}.", "Rename one, or write them into two folders.")
-    if needs_maker(paths, blender):
+    if needs_maker(paths, blender, cast):
         find_maker(blender)
 
 
-def needs_maker(paths, blender):
+def needs_maker(paths, blender, cast=False):
     """Whether a Blender in a process of its own is needed."""
-    return not _inside_blender(blender) and any(path.suffix.lower() not in _WITHOUT_BLENDER for path in paths)
+    return not _inside_blender(blender) and any(_is_scene(path, cast) for path in paths)
+
+
+def _is_scene(path, cast):
+    """Whether only a Blender can write a file. A .npz always is the performer's own motion."""
+    return path.suffix.lower() not in (_WITHOUT_BLENDER if not cast else (".npz",))
 
 
 def people_in(path, numbers, everybody):
@@ -64,26 +71,45 @@ def people_in(path, numbers, everybody):
     return [(path.with_name(f"{path.stem}.person{number}{path.suffix}"), (index,)) for index, number in enumerate(numbers)]
 
 
-def write_outputs(recoveries, numbers, outputs, name, body="open", preset="blender", blender=None):
+def casting_of(options):
+    """The Casting that a command's options come down to; None without --rig.
+
+    Raises:
+        InputError: the character's file or the mapping preset cannot be read.
+    """
+    if not options.rig:
+        return None
+    split_object(options.rig)
+    if options.mapping:
+        read_preset(options.mapping)
+    chosen = {"root": options.root, "feet": not options.no_foot_ik, "hands": options.hands, "drive": options.drive}
+    if getattr(options, "timeline_fps", None):
+        chosen["fps"] = options.timeline_fps
+    return Casting(options.rig, chosen, options.mapping)
+
+
+def write_outputs(recoveries, numbers, outputs, name, body="open", preset="blender", blender=None, casting=None):
     """Write every output; each file appears whole or not at all.
 
     Args:
         recoveries: of one clip's people. numbers: theirs. outputs: (path, indices into recoveries) pairs. name: the clip's.
+        casting: a Casting where an artist's character is to perform.
 
     Returns:
-        Sentences about what could not be carried over.
+        A Made.
 
     Raises:
         MeshRecError: OutputError, ModelError, InputError as their names say.
     """
-    plain = [output for output in outputs if output[0].suffix.lower() in _WITHOUT_BLENDER]
-    scenes = [output for output in outputs if output not in plain]
-    notes = []
+    scenes = [output for output in outputs if _is_scene(output[0], casting is not None)]
+    made = Made()
     if scenes:
         people = [(f"{name} person{number}", recovery) for number, recovery in zip(numbers, recoveries)]
-        write = _make_here if _inside_blender(blender) else _have_made
-        notes = write(people, scenes, name, body, preset, blender)
-    for path, (index,) in plain:
+        if casting is None and _inside_blender(blender):
+            made = _make_here(people, scenes, name, body, preset)
+        else:
+            made = _have_made(people, scenes, name, body, preset, blender, casting)
+    for path, (index,) in (output for output in outputs if output not in scenes):
         recovery = recoveries[index]
         if path.suffix.lower() == ".npz":
             write_motion(path, recovery)
@@ -91,7 +117,7 @@ def write_outputs(recoveries, numbers, outputs, name, body="open", preset="blend
             template = load_body(body)
             rest_joints = template.rest_joints(recovery.betas)
             write_bvh(path, motion_from_recovery(recovery, rest_joints, template.joint_names, template.parents))
-    return list(notes)
+    return made
 
 
 def _inside_blender(blender):
@@ -99,19 +125,35 @@ def _inside_blender(blender):
     return blender is None and "bpy" in sys.modules
 
 
-def _make_here(people, outputs, name, body, preset, _blender):
+def _make_here(people, outputs, name, body, preset):
     from ..scene import outputs as scene_outputs
     from ..scene.assemble import Person
 
     template = load_body(body)
     made = [Person(person, recovery, template) for person, recovery in people]
-    return scene_outputs.write_outputs(made, [scene_outputs.Output(path, indices) for path, indices in outputs], name, preset)
+    notes = scene_outputs.write_outputs(made, [scene_outputs.Output(path, indices) for path, indices in outputs], name, preset)
+    return Made(tuple(notes))
 
 
-def _have_made(people, outputs, name, body, preset, blender):
+def _have_made(people, outputs, name, body, preset, blender, casting):
     with tempfile.TemporaryDirectory(prefix="meshrec-") as scratch:
         motions = []
         for index, (person, recovery) in enumerate(people):
             motions.append((person, Path(scratch) / f"{index}.npz"))
             write_motion(motions[-1][1], recovery)
-        return make(MakeRequest(name, tuple(motions), tuple(outputs), body, preset), blender)
+        return make_scenes(MakeRequest(name, tuple(motions), tuple(outputs), body, preset, casting), blender)
+
+
+def make_scenes(request, blender=None):
+    """Carry out a MakeRequest in this process where it is a Blender's and the request is for a character, else in a child."""
+    if request.casting is None or not _inside_blender(blender):
+        return make(request, blender)
+    from ..scene import outputs as scene_outputs
+    from ..scene import retarget_outputs
+
+    wanted = [scene_outputs.Output(path, indices) for path, indices in request.outputs]
+    casting = request.casting
+    quality, notes = retarget_outputs.cast(
+        request.people, wanted, request.body, request.preset, casting.rig, casting.options, casting.mapping
+    )
+    return Made(tuple(notes), quality)

@@ -10,13 +10,16 @@ from ..bridge.messages import Progress, ReconstructRequest
 from ..bridge.runtime import cache_folder
 from ..core.errors import InputError, MeshRecError
 from ..core.output_file import check_writable, whole_file
-from .outputs import FORMATS, check_outputs, people_in, write_outputs
+from ..core.retarget.character_file import split_object
+from .outputs import FORMATS, casting_of, check_outputs, people_in, write_outputs
 
 
 def run(options, console):
     """Reconstruct every input; the highest exit code of them all."""
     targets = targets_of(options.inputs, Path(options.output), options.format)
-    check_outputs([path for paths in targets.values() for path in paths], options.blender, keep=options.inputs)
+    casting = casting_of(options)
+    kept = [*options.inputs, *([str(split_object(options.rig)[0])] if casting else [])]
+    check_outputs([path for paths in targets.values() for path in paths], options.blender, keep=kept, cast=casting is not None)
     if options.report:
         check_writable(Path(options.report))
     several = len(options.inputs) > 1
@@ -70,9 +73,12 @@ def reconstruct(source, paths, options, console):
     outputs = [output for path in paths for output in people_in(path, result.people, options.person == "all")]
     console.progress(Progress("Writing", 0, len(outputs), "files"), source)
     name = _name_of(source)
-    notes = write_outputs(result.recoveries, result.people, outputs, name, options.body, options.preset, options.blender)
+    settings = {"body": options.body, "preset": options.preset, "blender": options.blender, "casting": casting_of(options)}
+    made = write_outputs(result.recoveries, result.people, outputs, name, **settings)
     written = [str(path) for path, _people in outputs]
-    report = {**result.report, "outputs": written, "warnings": [*result.report.get("warnings", ()), *notes]}
+    report = {**result.report, "outputs": written, "warnings": [*result.report.get("warnings", ()), *made.notes]}
+    if made.quality:
+        report["retarget"] = made.quality
     report["seconds"] = {**result.report.get("seconds", {}), "write outputs": round(time.perf_counter() - begun, 4)}
     for warning in report["warnings"]:
         console.warn(warning, source)

@@ -1,4 +1,4 @@
-"""Writing an assembly to the formats other programs read; each file appears whole or not at all.
+"""Writing people and characters to the formats other programs read; each file appears whole or not at all.
 
 | suffix | axes and units | what is in it |
 |---|---|---|
@@ -8,6 +8,9 @@
 | .blend | z up, metres | everything |
 
 .bvh and .npz need no Blender: see core/bvh.py and core/motion_file.py.
+
+An artist's character is written as Blender evaluates it, frame by frame, because its constraints, drivers, rotation modes and
+scales are its own; of a control rig only the bones that carry skin go into the formats of engines.
 """
 
 import contextlib
@@ -15,27 +18,50 @@ import errno
 import math
 import os
 import shutil
+from dataclasses import dataclass
 
-import addon_utils
 import bpy
 from mathutils import Matrix
 
 from ..core.errors import InputError
 from ..core.output_file import whole_file
+from .enabled import enable_addon
 
 PRESETS = ("blender", "unreal", "unity")
 _LEAST_FREE = 4096  # bytes; a disk with less was full when the file was written
+
+# The kinds of data that refer to files; without libraries, whose path cannot be changed and put back without reading them again.
+_REFERRING = ("movieclips", "images", "sounds", "fonts", "volumes", "cache_files", "texts")
 
 # The axes a file declares. Unreal's are Blender's own, so that nothing is turned on the way and every node's rotation
 # is zero; Unity and the rest of the FBX world have y up.
 _FBX_AXES = {"unreal": ("Y", "Z"), "unity": ("-Z", "Y"), "blender": ("-Z", "Y")}
 
 
+@dataclass(frozen=True)
+class Cast:
+    """Artists' characters to write: armatures, the meshes they move, and what these hang from; deform_only: of control rigs."""
+
+    armatures: tuple
+    meshes: tuple
+    deform_only: bool = False
+
+    @property
+    def carriers(self):
+        """The objects, mostly empties, that the armatures hang from: without them they would lie elsewhere."""
+        found = []
+        for thing in (rig.parent for rig in self.armatures):
+            while thing is not None and thing not in found:
+                found.append(thing)
+                thing = thing.parent
+        return tuple(found)
+
+
 def export_assembly(path, assembly, preset="blender", home=None):
-    """Write an Assembly of the current scene to `path`; the suffix names the format.
+    """Write an Assembly, or a Cast, of the current scene to `path`; the suffix names the format.
 
     The scene's own frame rate and range say what is baked: call `match_scene` before. A .blend is to lie in the folder
-    `home` (where `path` lies by default) and finds its footage from there.
+    `home` (where `path` lies by default) and finds its files from there.
 
     Raises:
         InputError: the format or the preset is not known.
@@ -48,7 +74,7 @@ def export_assembly(path, assembly, preset="blender", home=None):
     except KeyError:
         known = ", ".join(sorted([*WRITERS, ".bvh", ".npz"]))
         raise InputError(f"{path.name} has no format this software writes.", f"End the output's name in one of: {known}.") from None
-    with whole_file(path) as temporary, _footage_seen_from(home or path.parent):
+    with whole_file(path) as temporary, _files_seen_from(home or path.parent):
         try:
             write(temporary, assembly, preset)
         except RuntimeError as error:  # how Blender reports that an exporter failed
@@ -83,12 +109,14 @@ def _only_selected(objects):
 
 
 @contextlib.contextmanager
-def _footage_seen_from(folder):
-    """Name the footage relative to a folder for a while, as Blender itself does when it saves: projects can be moved."""
-    changed = [(block, block.filepath) for block in (*bpy.data.movieclips, *bpy.data.images) if block.filepath]
+def _files_seen_from(folder):
+    """Name what a file refers to relative to a folder for a while, as Blender itself does when it saves: projects can be moved."""
+    blocks = [block for kind in _REFERRING for block in getattr(bpy.data, kind, ()) if not getattr(block, "library", None)]
+    changed = [(block, block.filepath) for block in blocks if block.filepath and block.filepath != "<builtin>"]
     try:
         for block, filepath in changed:
-            block.filepath = bpy.path.relpath(os.path.realpath(bpy.path.abspath(filepath)), start=os.path.realpath(folder))
+            with contextlib.suppress(ValueError):  # another drive of Windows has no relative path
+                block.filepath = bpy.path.relpath(os.path.realpath(bpy.path.abspath(filepath)), start=os.path.realpath(folder))
         yield
     finally:
         for block, filepath in changed:
@@ -96,18 +124,21 @@ def _footage_seen_from(folder):
 
 
 def _bodies(assembly):
-    return (*assembly.armatures, *assembly.meshes)
+    return (*assembly.armatures, *assembly.meshes, *(assembly.carriers if isinstance(assembly, Cast) else ()))
 
 
 def _write_fbx(path, assembly, preset):
-    _enable("io_scene_fbx")
+    enable_addon("io_scene_fbx")
     forward, up = _FBX_AXES[preset]
-    stance = _y_up(assembly) if preset == "unity" else contextlib.nullcontext()
+    foreign = isinstance(assembly, Cast)
+    stance = _y_up(assembly) if preset == "unity" and not foreign else contextlib.nullcontext()
+    textures = {"path_mode": "COPY", "embed_textures": True} if foreign else {}
     with stance, _only_selected(_bodies(assembly)):
         bpy.ops.export_scene.fbx(
             filepath=str(path),
             use_selection=True,
-            object_types={"ARMATURE", "MESH"},
+            object_types={"ARMATURE", "MESH", "EMPTY"},
+            use_armature_deform_only=foreign and assembly.deform_only,
             axis_forward=forward,
             axis_up=up,
             # A unit of 100 cm leaves the objects' scale at 1; the other settings put 100 there.
@@ -117,6 +148,7 @@ def _write_fbx(path, assembly, preset):
             bake_anim_use_nla_strips=False,
             bake_anim_use_all_actions=False,
             bake_anim_simplify_factor=0.0,
+            **textures,
         )
 
 
@@ -149,14 +181,9 @@ def _transform_data(thing, matrix):
         thing.data.transform(matrix)
 
 
-def _enable(addon):
-    """Have an exporter that comes with Blender at hand, also where the user's preferences switched it off."""
-    if addon not in bpy.context.preferences.addons:
-        addon_utils.enable(addon)
-
-
 def _write_glb(path, assembly, preset):
-    _enable("io_scene_gltf2")
+    enable_addon("io_scene_gltf2")
+    foreign = isinstance(assembly, Cast)
     with _only_selected(_bodies(assembly)):
         bpy.ops.export_scene.gltf(
             filepath=str(path),
@@ -164,7 +191,9 @@ def _write_glb(path, assembly, preset):
             use_selection=True,
             export_animation_mode="ACTIVE_ACTIONS",
             export_frame_range=True,
-            export_force_sampling=False,  # the keys themselves at their own times, a variable rate's too
+            # Of our own people the keys themselves at their own times, a variable rate's too.
+            export_force_sampling=foreign,
+            export_def_bones=foreign and assembly.deform_only,
             export_optimize_animation_size=False,
             export_morph_normal=False,
             export_morph_animation=False,
@@ -181,6 +210,7 @@ def _write_usd(path, assembly, preset):
             export_animation=True,
             convert_world_material=False,
             export_custom_properties=False,
+            only_deform_bones=isinstance(assembly, Cast) and assembly.deform_only,
         )
 
 

@@ -12,7 +12,10 @@ _FRAME_TOLERANCE = 1e-3  # frames; keys this near a whole frame lie on it
 
 @dataclass(frozen=True)
 class Curve:
-    """One animated value: an RNA path and its index, values (F,), the channel group it is shown in, how keys connect."""
+    """One animated value: an RNA path and its index, values (F,), the channel group it is shown in, how keys connect.
+
+    A value that does not change may be given once, (1,): it gets one key, at the first frame.
+    """
 
     path: str
     index: int
@@ -32,7 +35,7 @@ def write_action(name, owner, frames, curves):
     Args:
         owner: the object, camera or shape-key block that is animated.
         frames: (F,) key positions on the timeline, fractions allowed.
-        curves: Curve objects, each of F values.
+        curves: Curve objects, each of F values, or of one.
     """
     action = bpy.data.actions.new(name)
     fcurves, make = _curve_container(action, owner)
@@ -40,11 +43,12 @@ def write_action(name, owner, frames, curves):
     flat[:, 0] = frames
     kinds = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items
     for curve in curves:
-        flat[:, 1] = curve.values
+        count = len(curve.values)
+        flat[:count, 1] = curve.values
         fcurve = make(fcurves, curve)
-        fcurve.keyframe_points.add(len(frames))
-        fcurve.keyframe_points.foreach_set("co", flat.ravel())
-        fcurve.keyframe_points.foreach_set("interpolation", np.full(len(frames), kinds[curve.interpolation].value, np.int32))
+        fcurve.keyframe_points.add(count)
+        fcurve.keyframe_points.foreach_set("co", flat[:count].ravel())
+        fcurve.keyframe_points.foreach_set("interpolation", np.full(count, kinds[curve.interpolation].value, np.int32))
         fcurve.update()
     return action
 

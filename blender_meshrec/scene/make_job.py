@@ -22,7 +22,8 @@ def main(settings_path):
     part = f"{PACKAGE.name}."
     errors = importlib.import_module(part + "core.errors")
     try:
-        answer, exit_code = {"meshrec": "made", "notes": make(part, settings_path)}, errors.ExitCode.DONE
+        notes, quality = make(part, json.loads(Path(settings_path).read_text(encoding="utf-8")))
+        answer, exit_code = {"meshrec": "made", "notes": notes, "quality": quality}, errors.ExitCode.DONE
     except errors.MeshRecError as error:
         answer, exit_code = failure(error.exit_code, error.problem, error.remedy), error.exit_code
     except Exception as error:  # noqa: BLE001 - the other process shows it; this one must end in any case
@@ -35,16 +36,21 @@ def main(settings_path):
     os._exit(int(exit_code))
 
 
-def make(part, settings_path):
-    assemble = importlib.import_module(part + "scene.assemble")
+def make(part, settings):
+    """Write the outputs; gives notes, and the quality of a casting."""
     outputs = importlib.import_module(part + "scene.outputs")
+    wanted = [outputs.Output(Path(entry["path"]), tuple(entry["people"]), Path(entry["home"])) for entry in settings["outputs"]]
+    motions = [(person["name"], person["motion"]) for person in settings["people"]]
+    if settings.get("casting"):
+        retarget_outputs = importlib.import_module(part + "scene.retarget_outputs")
+        quality, notes = retarget_outputs.cast(motions, wanted, settings["body"], settings["preset"], **settings["casting"])
+        return notes, quality
+    assemble = importlib.import_module(part + "scene.assemble")
     load_body = importlib.import_module(part + "core.body_template").load_body
     read_motion = importlib.import_module(part + "core.motion_file").read_motion
-    settings = json.loads(Path(settings_path).read_text(encoding="utf-8"))
     template = load_body(settings["body"])
-    people = [assemble.Person(person["name"], read_motion(person["motion"]), template) for person in settings["people"]]
-    wanted = [outputs.Output(Path(entry["path"]), tuple(entry["people"]), Path(entry["home"])) for entry in settings["outputs"]]
-    return outputs.write_outputs(people, wanted, settings["name"], settings["preset"])
+    people = [assemble.Person(name, read_motion(motion), template) for name, motion in motions]
+    return outputs.write_outputs(people, wanted, settings["name"], settings["preset"]), {}
 
 
 def failure(exit_code, problem, remedy):

@@ -35,7 +35,7 @@ def blender():
 
 
 def test_a_child_makes_the_files(request_in, tmp_path, blender):
-    notes = make(request_in(), blender)
+    notes = make(request_in(), blender).notes
     assert any("no footage" in note for note in notes)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.blend", "a.fbx"]
 

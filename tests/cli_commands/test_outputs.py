@@ -113,7 +113,7 @@ def test_what_is_to_be_ignored_stays_ignored():
 
 @posix
 def test_an_interrupt_that_blender_made_an_error_of_is_one_still(backend, monkeypatch, capsys):
-    def write(*_arguments):
+    def write(*_arguments, **_settings):
         try:
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(1)

@@ -18,7 +18,7 @@ FORMAT = 1
 SUFFIX = ".json"
 _SHIPPED = Path(__file__).with_name("presets")
 _MOST_BYTES = 1 << 20
-_ENDS = tuple(f"{side}_{end}" for side in SIDES for end in ("hand", "foot"))
+_ENDS = tuple(f"{side}_{end}" for side in SIDES for end in ("hand", "foot", "toes"))
 _LIMBS = tuple(f"{side}_{limb}" for side in SIDES for limb in ("arm", "leg"))
 _REMEDY = "Save the mapping again from a rig, or choose another preset."
 

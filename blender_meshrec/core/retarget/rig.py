@@ -108,8 +108,9 @@ class Rig:
 class Controls:
     """How an animator's control rig is driven: by its controls, never by the bones that carry skin.
 
-    fk, ik: switches as (bone, custom property, value), to be set for FK or for IK. ik_targets: "left_hand", "right_foot", ...
-    -> the control the limb's IK follows. poles: "left_leg", "right_arm", ... -> the control its knee or elbow points to.
+    fk, ik: switches as (bone, custom property, value), to be set for FK or for IK. ik_targets: "left_hand", "right_foot",
+    "left_toes", ... -> the control that the limb's IK follows, for toes the one that turns them then. poles: "left_leg",
+    "right_arm", ... -> the control its knee or elbow points to.
     """
 
     fk: tuple = ()

@@ -1,0 +1,29 @@
+"""`meshrec retarget`: a motion onto an artist's character; no backend is needed."""
+
+from pathlib import Path
+
+from ..bridge.making import MakeRequest
+from ..core.errors import InputError
+from ..core.retarget.character_file import split_object
+from .outputs import casting_of, check_outputs, make_scenes
+from .reconstruct import write_report
+
+
+def run(options, console):
+    """Let the character perform the motion, and write what the output's suffix asks for."""
+    motion, output = Path(options.motion), Path(options.output)
+    if not motion.is_file():
+        raise InputError(f"There is no file {motion}.", "Check the path of the motion.")
+    casting = casting_of(options)
+    if output.suffix.lower() == ".npz":
+        raise InputError("An .npz holds a motion and no character.", "Choose another suffix for the output.")
+    check_outputs([output], options.blender, keep=[str(motion), str(split_object(options.rig)[0])], cast=True)
+    request = MakeRequest(motion.stem, ((motion.stem, motion),), ((output, (0,)),), options.body, options.preset, casting)
+    made = make_scenes(request, options.blender)
+    for note in made.notes:
+        console.warn(note)
+    if options.report:
+        facts = {"input": str(motion), "outputs": [str(output)], "warnings": list(made.notes), "retarget": made.quality}
+        write_report(options.report, facts)
+    console.done(options.motion, [str(output)])
+    return 0

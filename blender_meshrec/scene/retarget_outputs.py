@@ -1,0 +1,112 @@
+"""From performances and a character's file to files of that character performing, without a window."""
+
+import bpy
+import numpy as np
+
+from ..core.bvh import write_bvh
+from ..core.records import Motion
+from ..core.retarget.character_file import split_object
+from ..core.retarget.presets import read_preset
+from ..core.retarget.rig import RetargetOptions
+from ..core.retarget.read_source import read_performance
+from ..core.rotations import quat_from_rotmat
+from .export import Cast, export_assembly
+from .keyframes import set_timeline
+from .retarget import retarget_onto
+from .rig_file import load_character
+
+
+def cast(motions, outputs, body, preset, rig, options=None, mapping=None):
+    """Read motions and let the character of a file perform them: `write_retargeted` from files to files.
+
+    Args:
+        motions: (name, path) pairs: .npz or .bvh. body: of our own motions, "open" or a file. options: of RetargetOptions,
+            by name. mapping: path of a mapping preset, or None.
+
+    Returns:
+        as `write_retargeted`.
+    """
+    chosen = RetargetOptions(**(options or {}))
+    preset_mapping = read_preset(mapping).mapping if mapping else None
+    performances = [(name, read_performance(path, body)) for name, path in motions]
+    return write_retargeted(performances, outputs, rig, preset, chosen, preset_mapping)
+
+
+def write_retargeted(performances, outputs, rig, preset="blender", options=None, mapping=None):
+    """Write each output: the character of `rig` as each of the output's people performs; the open file is thrown away.
+
+    Args:
+        performances: (name, Performance) of one clip's people. outputs: Output objects of scene/outputs.py; a .blend holds all
+            its people, other formats the first. rig: FILE or FILE#object. mapping: a BoneMapping, or None to find it.
+
+    Returns:
+        quality, a dict for each output's path, and sentences about what did not go as planned.
+
+    Raises:
+        InputError, OutputError: as `load_character`, `retarget_onto` and `export_assembly` do.
+    """
+    if not bpy.app.background:
+        raise RuntimeError("write_retargeted empties the open file and is for Blender without a window")
+    path, name = split_object(rig)
+    quality, notes = {}, []
+    for output in outputs:
+        chosen = [performances[index] for index in output.people]
+        made = _write(chosen, output, path, name, preset, options or RetargetOptions(), mapping)
+        quality[str(output.path)] = dict(made[0].quality)
+        notes += [note for result in made for note in result.notes]
+    return quality, list(dict.fromkeys(notes))
+
+
+def _write(performances, output, path, name, preset, options, mapping):
+    # Not read_factory_settings: that would switch off every add-on, this one included.
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    made, characters = [], []
+    for take, performance in performances:
+        character = load_character(path, name, characters[0] if characters else None)
+        _bring_into_view(character)
+        made.append(retarget_onto(character.armature, performance, mapping, options, take, character.humanoid))
+        characters.append(character)
+    set_timeline(bpy.context.scene, made[0].fps, max(result.last_frame for result in made))
+    if output.path.suffix.lower() == ".bvh":
+        write_bvh(output.path, motion_of(made[0].plan))
+        return made
+    meshes = tuple(mesh for character in characters for mesh in character.meshes)
+    controls = any(result.mapping.controls is not None for result in made)
+    export_assembly(output.path, Cast(tuple(c.armature for c in characters), meshes, controls), preset, output.home)
+    return made
+
+
+def _bring_into_view(character):
+    """Let an armature and its meshes be evaluated and selected, wherever their file keeps them hidden."""
+    layer = bpy.context.view_layer
+    for thing in (character.armature, *character.meshes):
+        if thing.name not in layer.objects:
+            bpy.context.scene.collection.objects.link(thing)
+        if thing == character.armature or not thing.hide_render:
+            thing.hide_viewport = thing.hide_select = False
+            thing.hide_set(False)
+    layer.update()
+
+
+def motion_of(plan):
+    """A Plan as a Motion of its rig, in metres in the world: hips and all that hangs from them."""
+    rig, moves = plan.skeleton, plan.moves
+    hips = rig.index(plan.mapping.slots["hips"][0])
+    rows = [hips]
+    for row in range(hips + 1, len(rig)):
+        if rig.parents[row] in rows:
+            rows.append(row)
+    turn = rig.world[:3, :3] / np.linalg.norm(rig.world[:3, :3], axis=0)
+    away = turn @ (moves.rotmats[:, rows] @ rig.rest[rows, :3, :3].swapaxes(-1, -2)) @ turn.T
+    parents = [rows.index(rig.parents[row]) if row != hips else -1 for row in rows]
+    local = np.stack([away[:, i] if p < 0 else away[:, p].swapaxes(-1, -2) @ away[:, i] for i, p in enumerate(parents)], 1)
+    return Motion(
+        skeleton="character",
+        joint_names=tuple("_".join(rig.bones[row].split()) for row in rows),  # BVH's words end at spaces
+        parents=parents,
+        rest_joints=rig.rest[rows, :3, 3] @ rig.world[:3, :3].T + rig.world[:3, 3],
+        rotations=quat_from_rotmat(local),
+        transl=moves.heads[:, hips] @ rig.world[:3, :3].T + rig.world[:3, 3],
+        fps=moves.fps,
+        timestamps=moves.timestamps,
+    )

@@ -1,0 +1,168 @@
+"""Characters from files: .fbx, .glb, .gltf, .vrm and .blend, and which of a file's armatures is meant."""
+
+import contextlib
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ..core.errors import InputError
+from ..core.retarget.vrm import read_humanoid
+from .enabled import enable_addon
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character in the open file: its armature object, the mesh objects it moves, and VRM's own map of its bones, if any."""
+
+    armature: object
+    meshes: tuple
+    humanoid: dict
+
+    @property
+    def armatures(self):
+        return (self.armature,)
+
+
+def load_character(path, name="", beside=None):
+    """Bring a character into the open file and choose its armature.
+
+    A .blend is opened in place of the open file, with its scripts not run. The others are imported into the open file, at rest and
+    without the takes that are in them.
+
+    Args:
+        path: of the file. name: of the armature object where the file has several. beside: the Character that was loaded from the
+            same file before, to stay there while another of it is added.
+
+    Returns:
+        A Character.
+
+    Raises:
+        InputError: the file cannot be read, or has no armature, or several and none was named.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".blend" and beside is not None:
+        return _append_again(path, beside)
+    if suffix == ".blend":
+        with _said_plainly(path):
+            bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
+        found = list(bpy.context.scene.objects)
+        if not any(thing.type == "ARMATURE" for thing in found):
+            found = list(bpy.data.objects)
+        return Character(*_choose(found, path.name, name), {})
+    before, actions_before = set(bpy.data.objects), set(bpy.data.actions)
+    with _said_plainly(path):
+        _IMPORTERS[suffix](path)
+    found = [thing for thing in bpy.data.objects if thing not in before]
+    _without_takes(found, [action for action in bpy.data.actions if action not in actions_before])
+    bpy.context.view_layer.update()
+    humanoid = {} if suffix == ".fbx" else read_humanoid(path)
+    return Character(*_choose(found, path.name, name), humanoid)
+
+
+def _append_again(path, character):
+    """Another copy of a character of a .blend, which is open."""
+    names = [thing.name for thing in (character.armature, *character.meshes)]
+    with bpy.data.libraries.load(str(path), link=False) as (_, wanted):
+        wanted.objects = names
+    armature, *meshes = wanted.objects
+    for thing in (armature, *meshes):
+        bpy.context.scene.collection.objects.link(thing)
+    bpy.context.view_layer.update()
+    return Character(armature, tuple(meshes), character.humanoid)
+
+
+def _without_takes(objects, actions):
+    """Remove what importers made of a file's animation, and bring the characters to rest."""
+    for thing in objects:
+        for owner in (thing, getattr(thing.data, "shape_keys", None)):
+            if owner is not None and owner.animation_data is not None:
+                owner.animation_data_clear()
+        for bone in thing.pose.bones if thing.pose else ():
+            bone.matrix_basis.identity()
+    for action in actions:
+        bpy.data.actions.remove(action)
+
+
+@contextlib.contextmanager
+def _said_plainly(path):
+    """Importers fail in as many ways as there are damaged files: each becomes one sentence."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        remedy = "Export it again, or give another file."
+        if path.suffix.lower() == ".blend":
+            remedy = "If a later Blender has saved it, give that one with --blender."
+        problem = f"{path.name} cannot be read as a character ({said[-1].removeprefix('Error: ').rstrip('.')})."
+        raise InputError(problem, remedy) from error
+
+
+def _import_fbx(path):
+    enable_addon("io_scene_fbx")
+    bpy.ops.import_scene.fbx(filepath=str(path), use_anim=False)
+
+
+def _import_gltf(path):
+    enable_addon("io_scene_gltf2")
+    settings = {"filepath": str(path)}
+    # Bones are drawn by a helper object, which is no part of the character.
+    if "disable_bone_shape" in bpy.ops.import_scene.gltf.get_rna_type().properties:
+        settings["disable_bone_shape"] = True
+    bpy.ops.import_scene.gltf(**settings)
+
+
+def _import_vrm(path):
+    """A .vrm is a .glb by another name, which the importer goes by."""
+    with tempfile.TemporaryDirectory(prefix="meshrec-") as folder:
+        copy = Path(folder) / f"{path.stem}.glb"
+        shutil.copyfile(path, copy)
+        _import_gltf(copy)
+
+
+_IMPORTERS = {".fbx": _import_fbx, ".glb": _import_gltf, ".gltf": _import_gltf, ".vrm": _import_vrm}
+
+
+def meshes_of(armature, objects):
+    """The mesh objects of `objects` that an armature moves: skinned to it, or hanging from it."""
+
+    def moved(thing):
+        if any(modifier.type == "ARMATURE" and modifier.object == armature for modifier in thing.modifiers):
+            return True
+        parent = thing.parent
+        while parent is not None and parent != armature:
+            parent = parent.parent
+        return parent is not None
+
+    return tuple(thing for thing in objects if thing.type == "MESH" and moved(thing))
+
+
+def _choose(objects, file, name):
+    """The armature that is meant, and its meshes."""
+    armatures = [thing for thing in objects if thing.type == "ARMATURE"]
+    if name:
+        chosen = [thing for thing in armatures if thing.name == name]
+        if not chosen:
+            known = f"its armatures are {_listed(armatures)}" if armatures else "it has no armature at all"
+            raise InputError(f'{file} has no armature "{name}": {known}.', "Name one of the file's armatures after the #.")
+    else:
+        chosen = armatures
+        if len(armatures) > 1:
+            skinned = [thing for thing in armatures if meshes_of(thing, objects)]
+            chosen = skinned if len(skinned) == 1 else armatures
+    if not chosen:
+        only = "only meshes" if any(thing.type == "MESH" for thing in objects) else "nothing that could be a character"
+        raise InputError(f"{file} has no armature, {only}.", "Give a character that is rigged: a mesh with an armature.")
+    if len(chosen) > 1:
+        problem = f"{file} has {len(chosen)} armatures: {_listed(chosen)}."
+        raise InputError(problem, f"Say which one, as in {file}#{chosen[0].name}.")
+    return chosen[0], meshes_of(chosen[0], objects)
+
+
+def _listed(things, most=8):
+    names = ", ".join(f'"{thing.name}"' for thing in things[:most])
+    return f"{names} and {len(things) - most} more" if len(things) > most else names
