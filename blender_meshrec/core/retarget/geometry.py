@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from .chains import ARM, LEG
+from .limb_fits import fit_arm, fit_leg, unit
 from .rig import SIDES
 
 _NEAR = 0.03  # of the rig's extent: nearer bones stand on the same place, mirrored or not
 _CENTRED = 0.012  # of the extent: a branch whose middle lies nearer to the mirror plane than this does not belong to a side
 _UPRIGHT = 0.7  # cosine between the way up the legs and the way up the spine
 _LEAST_REACH = 0.12  # of the extent: branches that reach less far are no limbs
-_NO_END = 2.0  # what it costs to take a limb's last bone for its shin or forearm: most limbs have feet and hands
 _MOST_BONES = 250  # compared with each other when planes are tried
 _MOST_BRANCHES = 12  # longest pairs of branches that may be limbs
 
@@ -35,8 +35,11 @@ class Shape:
     forward_seen: bool
 
 
-def find_body(tree):
+def find_body(tree, other_things=()):
     """The body in a rig by its shape alone.
+
+    Args:
+        other_things: bones that names tell to be no arms or legs, such as wings; a branch that begins with them is none.
 
     Returns:
         a Shape, or None where no two legs and two arms that mirror each other hang from one spine.
@@ -48,7 +51,8 @@ def find_body(tree):
         return None
     best = None
     for normal, offset in _mirror_planes(tree, extent):
-        branches = sorted(_branches(tree, normal, offset, extent), key=lambda branch: -tree.reach[branch[1][0]])[:_MOST_BRANCHES]
+        branches = [branch for branch in _branches(tree, normal, offset, extent) if not _mostly(branch[1][:3], other_things)]
+        branches = sorted(branches, key=lambda branch: -tree.reach[branch[1][0]])[:_MOST_BRANCHES]
         for legs in branches:
             for arms in branches:
                 if legs is not arms and (body := _body(tree, normal, legs, arms)) and (best is None or body.fit > best.fit):
@@ -56,6 +60,10 @@ def find_body(tree):
         if best is not None and best.fit > 0.6:
             break
     return best
+
+
+def _mostly(bones, kind):
+    return 2 * sum(bone in kind for bone in bones) >= len(bones)
 
 
 # --- the mirror plane --------------------------------------------------------------------------------------------------
@@ -147,10 +155,6 @@ def _points(tree, chains):
     return np.array([tree.heads[chain] for chain in chains])
 
 
-def _unit(vector):
-    return vector / (np.linalg.norm(vector) or 1.0)
-
-
 def _across(vector, normal):
     """The part of a vector that lies in the mirror plane."""
     return vector - vector @ normal * normal
@@ -160,15 +164,15 @@ def _body(tree, normal, legs, arms):
     if len(legs[1]) < 2 or len(arms[1]) < 2 or not _joined(tree, legs[0], arms[0]):
         return None
     leg_points, arm_points = _points(tree, legs[1:]), _points(tree, arms[1:])
-    arm = _fit_arm(tree, arms[1:], arm_points)
+    arm = fit_arm(tree, arms[1:], arm_points)
     if arm is None:
         return None
     # Up is where the spine goes and the legs come from; what is thigh, shin and foot is seen with the spine alone at first.
     shoulders = arm_points[:, arm["upper_arm"]].mean(0)
     middles = leg_points.mean(0)
-    up = _unit(_across(shoulders - middles[0], normal))
+    up = unit(_across(shoulders - middles[0], normal))
     for _ in range(2):
-        leg = _fit_leg(leg_points, up)
+        leg = fit_leg(leg_points, up)
         if leg is None:
             return None
         hips, ankles = middles[leg["upper_leg"]], middles[-1 if leg["foot"] is None else leg["foot"]]
@@ -176,7 +180,7 @@ def _body(tree, normal, legs, arms):
         torso_length, leg_length = np.linalg.norm(spine), np.linalg.norm(legs_up)
         if min(torso_length, leg_length) <= 0 or spine @ legs_up < _UPRIGHT * torso_length * leg_length:
             return None
-        up = _unit(spine / torso_length + legs_up / leg_length)
+        up = unit(spine / torso_length + legs_up / leg_length)
     floor = (leg_points @ up).min()
     if _head_above(tree, arms, normal, up) is None:
         return None
@@ -218,107 +222,6 @@ def _bones(chain, fit, parts):
     return bones
 
 
-def _log_close(value, expected, width):
-    return ((np.log(max(value, 1e-6)) - np.log(expected)) / width) ** 2
-
-
-def _bends(points):
-    """How much a stretch of chain bends inside, in units of 15 degrees, squared: a long bone cut in two is straight."""
-    steps, whole = np.diff(points, axis=0), points[-1] - points[0]
-    lengths = np.linalg.norm(steps, axis=1) * np.linalg.norm(whole)
-    cosines = np.divide(steps @ whole, lengths, out=np.ones(len(steps)), where=lengths > 0)
-    return float((np.arccos(np.clip(cosines.min(), -1, 1)) / np.radians(15)) ** 2)
-
-
-def _fit_leg(points, up):
-    """Where along a chain of joints hip, knee, ankle and ball of the foot are."""
-    joints = points.mean(0)  # a leg between the two legs
-    joint_count = len(joints)
-    heights = joints @ up
-    floor = heights.min()
-    whole = np.linalg.norm(np.diff(points[0], axis=0), axis=1).sum() or 1.0
-    out = points[0] - points[1]
-    sideways = np.linalg.norm(out, axis=1)
-    best = None
-    for hip in range(joint_count - 1):
-        # A connection from the middle of the body to the hip joint ends farther out than it begins, and hardly lower.
-        connection = sum(np.linalg.norm(points[0, i + 1] - points[0, i]) for i in range(hip))
-        for knee in range(hip + 1, joint_count):
-            upper = np.linalg.norm(points[0, knee] - points[0, hip])
-            total = heights[hip] - floor
-            if min(upper, total) <= 0:
-                continue
-            thigh = (points[0, knee] - points[0, hip]) / upper
-            cost_of_thigh = _bends(points[0, hip : knee + 1])
-            cost_of_thigh += (max(0.0, 0.8 + thigh @ up) / 0.2) ** 2
-            cost_of_thigh += 2.0 * (sideways[hip] < 0.3 * sideways[knee])
-            for ankle in range(knee + 1, joint_count + 1):
-                cost, lower = cost_of_thigh, upper  # a shin that nothing hangs from: as long as the thigh
-                if ankle == joint_count:
-                    cost += _NO_END + 4.0 * (ankle - 1 - knee)
-                else:
-                    lower = np.linalg.norm(points[0, ankle] - points[0, knee])
-                    if lower <= 0:
-                        continue
-                    shin = (points[0, ankle] - points[0, knee]) / lower
-                    cost += _bends(points[0, knee : ankle + 1]) + _log_close(upper / lower, 1.05, 0.3)
-                    cost += (max(0.0, (heights[ankle] - floor) / total - 0.09) / 0.12) ** 2
-                    cost += (max(0.0, 0.5 - (upper + lower) / whole) / 0.1) ** 2  # thigh and shin are most of a leg
-                    cost += (max(0.0, 0.9 + shin @ up) / 0.15) ** 2
-                if ankle + 1 < joint_count:
-                    onward = _unit(points[0, ankle + 1] - points[0, ankle])
-                    cost += 2 * max(0.0, -onward @ up - 0.75) / 0.25  # a foot points forward, less down than a shin
-                cost += (connection / (upper + lower) / 0.25) ** 2 * (sideways[0] > 0.6 * sideways[hip])
-                if best is None or cost < best[0]:
-                    best = (cost, hip, knee, ankle)
-    if best is None:
-        return None
-    cost, hip, knee, ankle = best
-    fit = {"upper_leg": hip, "lower_leg": knee, "foot": ankle if ankle < joint_count else None, "toes": None}
-    if ankle + 1 < joint_count:
-        fit["toes"] = ankle + 1
-    return {**fit, "fit": float(np.exp(-0.08 * cost))}
-
-
-def _fit_arm(tree, chains, points):
-    """Where along a chain of joints shoulder, elbow and wrist are; a clavicle where something comes before."""
-    joint_count = points.shape[1]
-    steps = np.linalg.norm(np.diff(points[0], axis=0), axis=1)
-    sideways = np.linalg.norm(points[0] - points[1], axis=1)
-    # Fingers leave the hand: the first joint from which three chains or more go on is the hand or hangs from it.
-    fans = [i for i, bone in enumerate(chains[0]) if sum(tree.below[child] >= 2 for child in tree.children[bone]) >= 3]
-    hand_at = next((i for i in fans if i >= 2), None)
-    best = None
-    for shoulder in range(min(4, joint_count - 1)):
-        for elbow in range(shoulder + 1, joint_count):
-            for wrist in range(elbow + 1, joint_count + 1):
-                before, upper, lower, after = (part.sum() for part in np.split(steps, (shoulder, elbow, wrist)))
-                cost = _bends(points[0, shoulder : elbow + 1])
-                if wrist == joint_count:
-                    lower = upper  # a forearm that nothing hangs from
-                    cost += _NO_END + 4.0 * (wrist - 1 - elbow)
-                elif lower > 0 and upper > 0:
-                    cost += _bends(points[0, elbow : wrist + 1]) + _log_close(upper / lower, 1.1, 0.25)
-                    cost += (max(0.0, after / lower - 0.8) / 0.25) ** 2
-                    if wrist + 1 < joint_count:
-                        cost += (max(0.0, 0.22 - after / lower) / 0.15) ** 2
-                if min(upper, lower) <= 0:
-                    continue
-                cost += (max(0.0, before / (upper + lower) - 0.3) / 0.12) ** 2
-                if shoulder == 0:  # an upper arm begins well to the side of the body
-                    cost += (max(0.0, 0.35 - sideways[0] / (upper + lower)) / 0.12) ** 2
-                if hand_at is not None:
-                    cost += 6.0 * abs(wrist - hand_at)
-                if best is None or cost < best[0]:
-                    best = (cost, shoulder, elbow, wrist, upper + lower)
-    if best is None:
-        return None
-    cost, shoulder, elbow, wrist, length = best
-    fit = {"clavicle": shoulder - 1 if shoulder else None, "upper_arm": shoulder, "lower_arm": elbow}
-    fit["hand"] = wrist if wrist < joint_count else None
-    return {**fit, "length": float(length), "fit": float(np.exp(-0.08 * cost))}
-
-
 def _forward(leg_points, leg, arm_points, arm, up, normal):
     """Which way the body faces, and whether its feet said so: feet point forward, knees bend forward, elbows backward."""
 
@@ -330,7 +233,7 @@ def _forward(leg_points, leg, arm_points, arm, up, normal):
     if leg["toes"] is not None:
         feet = level(legs[leg["toes"]] - legs[leg["foot"]])
         if np.linalg.norm(feet) > 0.05 * length:
-            return _unit(feet), True
+            return unit(feet), True
     knees = elbows = np.zeros(3)
     if leg["foot"] is not None:
         knees = level(legs[leg["lower_leg"]] - (legs[leg["upper_leg"]] + legs[leg["foot"]]) / 2)
@@ -338,11 +241,11 @@ def _forward(leg_points, leg, arm_points, arm, up, normal):
         elbows = level(arms[arm["lower_arm"]] - (arms[arm["upper_arm"]] + arms[arm["hand"]]) / 2)
     bend = knees - elbows
     if np.linalg.norm(bend) > 0.02 * length:
-        return _unit(bend), False
+        return unit(bend), False
     usual = level(np.array([0.0, -1.0, 0.0]))  # what Blender's own characters face
     if np.linalg.norm(usual) < 0.3:
         usual = np.cross(normal, up)
-    return _unit(usual), False
+    return unit(usual), False
 
 
 def _head_above(tree, arms, normal, up):

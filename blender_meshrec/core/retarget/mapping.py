@@ -134,7 +134,7 @@ def _look(rig):
     named = limbs_by_name(tree, readings)
     shape = None
     if len(named) < 4:
-        shape = find_body(tree)
+        shape = find_body(tree, {bone for bone, reading in enumerate(readings) if reading.helper})
     limbs = _complete(tree, named, shape, readings)
     if len(limbs) < 4:
         raise _refusal(rig, tree, limbs)
