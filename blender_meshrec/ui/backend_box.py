@@ -43,7 +43,7 @@ def backend_sentence(look):
     """What is installed."""
     if look.backend is None:
         if look.half_made:
-            return "The backend is half installed. Install Backend goes on where it stopped."
+            return "The backend is half installed. Go On Installing takes it up where it stopped."
         return "The backend is not installed yet: MeshRec needs it to reconstruct."
     if not look.facts:
         return f"The backend runs in {look.backend}."
@@ -89,17 +89,17 @@ def _draw_check(box, context):
     check = setup_state.check
     row = box.row()
     row.operator("meshrec.check_backend", icon="VIEWZOOM")
+    if check is not None and not check.running:
+        row.operator("meshrec.copy_check", icon="COPYDOWN")
     row.operator("meshrec.open_install_log", icon="TEXT")
     if check is None:
         return
     report = box.box().column(align=True)
     report.scale_y = 0.8
-    for line in check.lines:
+    for line in tuple(check.lines):
         draw_text(report, line, context)
     if check.running:
         report.label(text="Looking", icon="SORTTIME")
-    else:
-        box.operator("meshrec.copy_check", icon="COPYDOWN")
 
 
 def _draw_error(layout, error, context):

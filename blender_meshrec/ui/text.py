@@ -19,12 +19,15 @@ def draw_text(layout, text, context, icon="NONE", alert=False):
 
 
 def lines_of(text, width, measure):
-    """Break a text between words into lines that `measure` as `width` at most; a longer word stands alone."""
+    """Break a text into lines that `measure` as `width` at most: between words, and inside one that is longer, such as a path."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and measure(longer) > width:
-            lines.append(word)
-        else:
+        if measure(longer) <= width:
             lines[-1] = longer
-    return lines
+            continue
+        lines.append(word)
+        while measure(lines[-1]) > width and len(lines[-1]) > 1:
+            fits = next(length for length in range(len(lines[-1]) - 1, 0, -1) if length == 1 or measure(lines[-1][:length]) <= width)
+            lines[-1:] = [lines[-1][:fits], lines[-1][fits:]]
+    return [line for line in lines if line] or [""]

@@ -1,0 +1,261 @@
+"""The backend's buttons and preferences, on an installation that does as it is told."""
+
+import sys
+import types
+
+import bpy
+import pytest
+
+import blender_meshrec
+from blender_meshrec.bridge import environment, runtime
+from blender_meshrec.bridge.interpreters import Device, Interpreter
+from blender_meshrec.bridge.messages import Progress
+from blender_meshrec.core.errors import CancelledError, MeshRecError, NotSetUpError
+from blender_meshrec.ui import backend_box, environment_operators, preferences, redrawing, setup_state
+from blender_meshrec.ui.text import lines_of
+from tests.ui.test_addon import RecordingLayout
+
+
+class ScriptedInstallation:
+    """Stands for an Installation: it runs until it is told how it ends."""
+
+    def __init__(self, plan, outcome=None):
+        self.plan, self.outcome = plan, outcome
+        self.progress = Progress("Loading torch", 120, 480, "MB")
+        self.fraction, self.text, self.running = 0.25, "Loading torch: 120 of 480 MB", True
+        self.error = self.environment = None
+        self.details, self.notes = "the log's end", ["An old driver."]
+
+    def wait(self):
+        self.running = False
+        if isinstance(self.outcome, MeshRecError):
+            self.error = self.outcome
+            raise self.outcome
+        self.environment = self.outcome
+
+    def cancel(self):
+        self.running, self.error = False, CancelledError()
+
+    def join(self, seconds):
+        assert not self.running
+
+
+class SettledLook:
+    """What was found out about a computer."""
+
+    running = False
+
+    def __init__(self, **found):
+        self.backend, self.facts, self.current, self.half_made, self.error = None, {}, True, False, None
+        self.interpreter = Interpreter("/usr/bin/python3.11", (3, 11, 7), "linux-x86_64")
+        self.device = Device("cpu", "processor", "")
+        vars(self).update(found)
+
+
+INSTALLED = {"backend": "/home/env/bin/python", "facts": {"python": "3.11.7", "device": "cpu", "packages": 34}}
+
+
+@pytest.fixture
+def page(addon, monkeypatch):
+    """The preferences as they are drawn: a function of what was found out; `settings` are what the artist has set."""
+    settings = types.SimpleNamespace(backend_python="", device="auto", bundle="", backend_home="", cache="")
+    monkeypatch.setattr(preferences, "preferences_of", lambda context: settings)
+
+    def draw(look=None):
+        seen = []
+        monkeypatch.setattr(setup_state, "look_around", lambda python, device: look or SettledLook())
+        context = types.SimpleNamespace(region=types.SimpleNamespace(width=520), preferences=bpy.context.preferences)
+        backend_box.draw_backend(RecordingLayout(seen), context, settings)
+        return seen
+
+    draw.settings = settings
+    return draw
+
+
+@pytest.fixture
+def installation(page, monkeypatch, tmp_path):
+    """Installations start as told: `installation.outcome` is how the next one ends; `started` are those that did."""
+    made = types.SimpleNamespace(outcome=tmp_path, started=[])
+
+    def start(plan):
+        setup_state.installation = ScriptedInstallation(plan, made.outcome)
+        made.started.append(setup_state.installation)
+        return setup_state.installation
+
+    monkeypatch.setattr(setup_state, "install", start)
+    page.settings.bundle = str(tmp_path)  # which needs no network
+    return made
+
+
+def sentences(seen):
+    return " ".join(entry[1] for entry in seen if entry[0] == "label")
+
+
+def buttons(seen):
+    return {entry[1]: entry[2] if len(entry) > 2 else None for entry in seen if entry[0] == "operator"}
+
+
+def test_registering_leaves_no_timer_and_no_thread(monkeypatch):
+    import threading
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    threads = threading.active_count()
+    for _ in range(2):
+        blender_meshrec.register()
+        redrawing.watch()
+        setup_state.installation = running = ScriptedInstallation(None)
+        blender_meshrec.unregister()
+        assert not bpy.app.timers.is_registered(redrawing.redraw) and not running.running
+        assert (setup_state.installation, setup_state.check, setup_state.look) == (None, None, None)
+        assert "install_backend" not in dir(bpy.ops.meshrec)
+    assert threading.active_count() == threads
+
+
+def test_registering_imports_nothing_that_only_an_installation_needs():
+    import subprocess
+
+    code = (
+        "import sys, bpy, os, blender_meshrec; blender_meshrec.register();"
+        "heavy = [name for name in sys.modules if name.startswith(('torch', 'cv2', 'pip')) or name.endswith('bridge.installation')];"
+        "print(heavy, flush=True); os._exit(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip().splitlines()[-1] == "[]", done.stderr
+
+
+def test_the_button_installs_what_the_preferences_say(installation, page, tmp_path):
+    page.settings.backend_python, page.settings.device = sys.executable, "cpu"
+    assert bpy.ops.meshrec.install_backend() == {"FINISHED"}
+    plan = installation.started[0].plan
+    assert (plan.python, plan.device, plan.bundle, plan.anew) == (sys.executable, "cpu", tmp_path, False)
+    assert plan.home == runtime.environment_home()
+    assert bpy.ops.meshrec.install_backend(anew=True) == {"FINISHED"}
+    assert installation.started[1].plan.anew
+
+
+def test_a_failure_is_told_and_can_be_copied(installation, page):
+    installation.outcome = NotSetUpError("The download broke off.", "Check the connection.")
+    with pytest.raises(RuntimeError, match=r"The download broke off\. Check the connection\."):
+        bpy.ops.meshrec.install_backend()
+    seen = page()
+    assert "The download broke off. Check the connection." in sentences(seen)
+    assert {"meshrec.copy_install_details", "meshrec.install_backend"} <= buttons(seen).keys()
+    assert bpy.ops.meshrec.copy_install_details() == {"FINISHED"}
+
+
+def test_nothing_is_downloaded_without_blenders_consent(installation, page):
+    page.settings.bundle = ""
+    assert not bpy.app.online_access
+    with pytest.raises(RuntimeError, match=r"online access is off.*Offline Bundle"):
+        bpy.ops.meshrec.install_backend()
+    assert not installation.started
+    seen = page()
+    assert "online access is off" in sentences(seen) and "meshrec.allow_online" in buttons(seen)
+    if not bpy.app.online_access_override:
+        assert bpy.ops.meshrec.allow_online() == {"FINISHED"}
+        assert bpy.app.online_access and bpy.context.preferences.system.use_online_access
+        assert "meshrec.allow_online" not in buttons(page())
+        bpy.context.preferences.system.use_online_access = False
+
+
+def test_only_one_runs_and_it_can_be_cancelled(installation, page):
+    setup_state.install(preferences.plan_from(bpy.context))
+    assert not bpy.ops.meshrec.install_backend.poll() and not bpy.ops.meshrec.remove_backend.poll()
+    seen = page()
+    assert ("progress", "Loading torch: 120 of 480 MB", 0.25) in seen
+    assert "meshrec.cancel_install" in buttons(seen) and "meshrec.install_backend" not in buttons(seen)
+    assert bpy.ops.meshrec.cancel_install() == {"FINISHED"}
+    assert bpy.ops.meshrec.install_backend.poll() and not bpy.ops.meshrec.cancel_install.poll()
+    assert "meshrec.copy_install_details" not in buttons(page())  # the user's wish is no failure
+
+
+@pytest.mark.parametrize(
+    "found, words, name",
+    [
+        ({}, "not installed yet", "Install Backend"),
+        ({"half_made": True}, "half installed", "Go On Installing"),
+        (INSTALLED, "installed: Python 3.11.7, for the processor, 34 packages.", "Repair"),
+        ({**INSTALLED, "current": False}, "earlier version", "Update Backend"),
+        ({**INSTALLED, "device": Device("cuda", "NVIDIA H200")}, "for the processor", "Install for the NVIDIA H200"),
+        ({"backend": "/my/own/python"}, "runs in /my/own/python.", "Install Backend"),
+        (
+            {"error": NotSetUpError("No Python was found.", "Install Python 3.11.")},
+            "No Python was found. Install Python 3.11.",
+            "Install Backend",
+        ),
+        ({"device": Device("cpu", "processor", "A card needs a newer driver.")}, "needs a newer driver", "Install Backend"),
+    ],
+)
+def test_the_page_says_what_there_is_and_what_can_be_done(page, found, words, name):
+    seen = page(SettledLook(**found))
+    assert words in sentences(seen)
+    assert buttons(seen)["meshrec.install_backend"] == name
+
+
+def test_looking_around_finds_this_computer(addon, monkeypatch, tmp_path):
+    runtime.keep_environments_in(tmp_path)
+    monkeypatch.setenv("MESHREC_PYTHON", "")
+    look = setup_state.look_around("", "cpu")
+    assert setup_state.look_around("", "cpu") is look
+    look.wait()
+    assert look.error is None and look.device.kind == "cpu" and look.interpreter.version >= (3, 11)
+    assert not look.half_made
+    (tmp_path / "env-12345678").mkdir()
+    setup_state.look_again()
+    again = setup_state.look_around("", "cpu")
+    again.wait()
+    assert again is not look and again.half_made
+
+
+def test_checking_gives_a_report_to_copy(page, monkeypatch):
+    from blender_meshrec.cli_commands import doctor
+
+    def run(options, console):
+        console.say(f"backend    {options.python}")
+        console.fail(MeshRecError("A model is missing.", "Install it."))
+
+    monkeypatch.setattr(doctor, "run", run)
+    assert bpy.ops.meshrec.check_backend() == {"FINISHED"}
+    setup_state.check.wait()
+    assert setup_state.check.text == "backend    None\nA model is missing. Install it."
+    seen = page()
+    assert "A model is missing. Install it." in sentences(seen) and "meshrec.copy_check" in buttons(seen)
+    assert bpy.ops.meshrec.copy_check() == {"FINISHED"}
+
+
+def test_removing_takes_the_environment_away(page, tmp_path):
+    runtime.keep_environments_in(tmp_path)
+    (tmp_path / "env-12345678").mkdir()
+    (tmp_path / environment.LOG).write_text("")
+    assert bpy.ops.meshrec.remove_backend() == {"FINISHED"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bare_python_in_the_preferences_is_no_backend(page, monkeypatch):
+    page.settings.backend_python = sys.executable
+    monkeypatch.setattr(runtime, "NEEDED", ("nowhere_to_be_found",))
+    assert preferences.backend_python(bpy.context) is None
+    monkeypatch.setattr(runtime, "NEEDED", ("json",))
+    assert preferences.backend_python(bpy.context) == sys.executable
+
+
+def test_there_is_no_timer_once_nothing_goes_on(page):
+    assert redrawing.redraw() is None
+    setup_state.installation = ScriptedInstallation(None)
+    assert redrawing.redraw() > 0
+    setup_state.installation.cancel()
+    assert redrawing.redraw() is None
+
+
+def test_offline_mode_is_explained(monkeypatch):
+    app = types.SimpleNamespace(online_access=False, online_access_override=True)
+    monkeypatch.setattr(environment_operators.bpy, "app", app)
+    with pytest.raises(NotSetUpError, match="without --offline-mode"):
+        environment_operators.check_online(types.SimpleNamespace(bundle=None))
+
+
+def test_sentences_break_where_the_width_ends():
+    assert lines_of("one two three", 7, len) == ["one two", "three"]
+    assert lines_of("to /a/long/path here", 6, len) == ["to", "/a/lon", "g/path", "here"]
+    assert lines_of("", 5, len) == [""]
+    assert all(len(line) <= 9 for line in lines_of("a " * 30 + "b" * 40, 9, len))
