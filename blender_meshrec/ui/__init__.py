@@ -3,9 +3,34 @@
 import bpy
 
 from ..bridge.runtime import keep_environments_in
-from . import environment_operators, jobs, operators, panels, preferences, properties, redrawing, setup_state, skel_panel
+from . import (
+    environment_operators,
+    jobs,
+    operators,
+    panels,
+    preferences,
+    properties,
+    redrawing,
+    retarget_operators,
+    retarget_panel,
+    retarget_preview,
+    retarget_settings,
+    setup_state,
+    skel_panel,
+)
 
-_PARTS = (properties, preferences, environment_operators, operators, panels, skel_panel)
+# In this order the panels stand in the tab.
+_PARTS = (
+    properties,
+    retarget_settings,
+    preferences,
+    environment_operators,
+    operators,
+    retarget_operators,
+    panels,
+    retarget_panel,
+    skel_panel,
+)
 _CLASSES = tuple(kind for part in _PARTS for kind in part.CLASSES)
 _commands = []
 
@@ -14,18 +39,20 @@ def register():
     for kind in _CLASSES:
         bpy.utils.register_class(kind)
     bpy.types.Scene.meshrec = bpy.props.PointerProperty(type=properties.Settings)
+    bpy.types.Scene.meshrec_retarget = bpy.props.PointerProperty(type=retarget_settings.RetargetSettings)
     preferences.keep_home(bpy.context)
     _commands.append(bpy.utils.register_cli_command("meshrec", _command))
 
 
 def unregister():
     jobs.stop()
+    retarget_preview.stop()
     setup_state.stop()
     redrawing.stop()
     keep_environments_in(None)
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
-    del bpy.types.Scene.meshrec
+    del bpy.types.Scene.meshrec, bpy.types.Scene.meshrec_retarget
     for kind in reversed(_CLASSES):
         bpy.utils.unregister_class(kind)
 

@@ -1,0 +1,183 @@
+"""The buttons of retargeting: each gathers settings, calls one function and reports."""
+
+import math
+from pathlib import Path
+from typing import ClassVar
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+from bpy_extras.io_utils import ExportHelper, ImportHelper
+
+from ..core.errors import MeshRecError
+from ..core.retarget.mapping import map_bones
+from ..core.retarget.presets import read_preset, write_preset
+from ..core.retarget.rig import SLOTS
+from ..scene.performance import performance_from_armature
+from ..scene.retarget import retarget_onto
+from ..scene.rig_checks import check_rig
+from ..scene.rig_reader import read_rig
+from . import retarget_preview
+from .retarget_settings import label
+
+
+class _NeedsCharacter:
+    """A button of retargeting: needs a character, tells errors as sentences."""
+
+    @classmethod
+    def poll(cls, context):
+        if context.scene.meshrec_retarget.target is None:
+            cls.poll_message_set("Choose your character first")
+            return False
+        return True
+
+    def execute(self, context):
+        try:
+            self._do(context, context.scene.meshrec_retarget)
+        except MeshRecError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class _NeedsBoth(_NeedsCharacter):
+    """It also needs a person whose movement is wanted."""
+
+    @classmethod
+    def poll(cls, context):
+        settings = context.scene.meshrec_retarget
+        if settings.source is None:
+            cls.poll_message_set("Choose the person whose movement is wanted first")
+            return False
+        if settings.source == settings.target:
+            cls.poll_message_set("Person and character are the same armature")
+            return False
+        return super().poll(context)
+
+
+class MapBones(_NeedsCharacter, bpy.types.Operator):
+    """Find out which bone of the character is which part of a body"""
+
+    bl_idname = "meshrec.map_bones"
+    bl_label = "Find Bones"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    def _do(self, context, settings):
+        retarget_preview.stop()
+        check_rig(settings.target)
+        settings.show_mapping(map_bones(read_rig(settings.target)))
+
+
+class Retarget(_NeedsBoth, bpy.types.Operator):
+    """Let the character move as the person does: one new action; the rig itself is not changed"""
+
+    bl_idname = "meshrec.retarget"
+    bl_label = "Retarget"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    def _do(self, context, settings):
+        retarget_preview.stop()
+        if not settings.rows:
+            check_rig(settings.target)
+            settings.show_mapping(map_bones(read_rig(settings.target)))
+        performance = performance_from_armature(settings.source, *frames_of(settings.source, context.scene))
+        made = retarget_onto(settings.target, performance, settings.mapping_of_target(), settings.options())
+        settings.result = summary(made.quality)
+        for note in made.notes:
+            self.report({"WARNING"}, note)
+        self.report({"INFO"}, f'"{settings.target.name}" performs "{made.action.name}". {settings.result}')
+
+
+class Preview(_NeedsBoth, bpy.types.Operator):
+    """Show the character at the current frame as it would be; press again to put it back"""
+
+    bl_idname = "meshrec.retarget_preview"
+    bl_label = "Preview Frame"
+
+    def _do(self, context, settings):
+        if retarget_preview.is_on():
+            retarget_preview.stop()
+            return
+        if not settings.rows:
+            check_rig(settings.target)
+            settings.show_mapping(map_bones(read_rig(settings.target)))
+        retarget_preview.start(context)
+
+
+class AddMappedBone(_NeedsCharacter, bpy.types.Operator):
+    """Add a bone of the character to the mapping"""
+
+    bl_idname = "meshrec.add_mapped_bone"
+    bl_label = "Add Bone"
+    bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
+
+    slot: EnumProperty(name="Part", description="Which part of the body", items=tuple((slot, label(slot), "") for slot in SLOTS))
+
+    def invoke(self, context, event):
+        return context.window_manager.invoke_props_popup(self, event)
+
+    def _do(self, context, settings):
+        row = settings.rows.add()
+        row.name = self.slot
+        settings.active_row = len(settings.rows) - 1
+
+
+class RemoveMappedBone(_NeedsCharacter, bpy.types.Operator):
+    """Take the chosen bone out of the mapping; it keeps its rest pose"""
+
+    bl_idname = "meshrec.remove_mapped_bone"
+    bl_label = "Remove Bone"
+    bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
+
+    def _do(self, context, settings):
+        settings.rows.remove(settings.active_row)
+        settings.active_row = max(0, min(settings.active_row, len(settings.rows) - 1))
+        retarget_preview.refresh(context)
+
+
+class SaveMapping(_NeedsCharacter, bpy.types.Operator, ExportHelper):
+    """Save the mapping as a file, to load again or to share"""
+
+    bl_idname = "meshrec.save_mapping"
+    bl_label = "Save Mapping"
+
+    filename_ext = ".json"
+    filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
+
+    def _do(self, context, settings):
+        write_preset(Path(self.filepath), settings.mapping_of_target())
+
+
+class LoadMapping(_NeedsCharacter, bpy.types.Operator, ImportHelper):
+    """Load a mapping that was saved"""
+
+    bl_idname = "meshrec.load_mapping"
+    bl_label = "Load Mapping"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    filename_ext = ".json"
+    filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
+
+    def _do(self, context, settings):
+        retarget_preview.stop()
+        preset = read_preset(Path(self.filepath)).mapping
+        settings.show_mapping(map_bones(read_rig(settings.target), preset))
+
+
+def frames_of(armature_object, scene):
+    """The first and last frame of what an armature does: its action's, or the scene's where it has none."""
+    action = armature_object.animation_data and armature_object.animation_data.action
+    if action is None:
+        return scene.frame_start, scene.frame_end
+    first, last = action.frame_range
+    return math.floor(first), math.ceil(last)
+
+
+def summary(quality):
+    """What became of the feet, in plain words."""
+    before, after = (quality.get(f"foot_slide_{when}") for when in ("before", "after"))
+    if before is None or after is None or not (before == before and after == after):
+        return "No foot touches the floor."
+    return f"Feet slide {after:.1f} cm/s where they touch; {before:.1f} without contacts kept."
+
+
+CLASSES = (MapBones, Retarget, Preview, AddMappedBone, RemoveMappedBone, SaveMapping, LoadMapping)

@@ -1,0 +1,92 @@
+"""The Retarget section of the MeshRec tab: person, character, mapping, options, and how well the feet stand."""
+
+from typing import ClassVar
+
+import bpy
+
+from . import retarget_preview
+from .retarget_settings import label
+from .text import draw_text
+
+_ICONS = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
+# Blender 4.4 gave these icons another name.
+_COLOUR = "STRIP_COLOR_" if "STRIP_COLOR_01" in _ICONS else "SEQUENCE_COLOR_"
+_SURE, _LIKELY = 0.75, 0.5  # confidence
+_FOUND_BY = {"preset": "by a preset", "vrm": "by the file's own map", "names": "by names", "geometry": "by shape alone"}
+
+
+def colour(confidence):
+    """The icon for a confidence: green, yellow, red."""
+    return _COLOUR + ("04" if confidence >= _SURE else "03" if confidence >= _LIKELY else "01")
+
+
+class MappingList(bpy.types.UIList):
+    bl_idname = "MESHREC_UL_mapping"
+
+    def draw_item(self, context, layout, settings, row, icon, active_settings, active_property, index=0):
+        split = layout.split(factor=0.42, align=True)
+        split.label(text=label(row.name), icon=colour(row.confidence) if row.bone else "BLANK1")
+        if settings.target is None:
+            split.label(text=row.bone)
+        else:
+            split.prop_search(row, "bone", settings.target.data, "bones", text="")
+
+    def filter_items(self, context, settings, name):
+        """Search by part and by bone."""
+        rows = getattr(settings, name)
+        wanted = self.filter_name.lower()
+        shown = [wanted in f"{label(row.name)} {row.bone}".lower() for row in rows]
+        return [self.bitflag_filter_item if show else 0 for show in shown] if wanted else [], []
+
+
+class _Tab:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "MeshRec"
+
+
+class RetargetPanel(_Tab, bpy.types.Panel):
+    bl_idname = "MESHREC_PT_retarget"
+    bl_label = "Retarget"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.meshrec_retarget
+        for name in ("source", "target", "root", "feet", "hands"):
+            layout.prop(settings, name)
+        if settings.controls:
+            layout.prop(settings, "drive")
+        row = layout.row(align=True)
+        row.scale_y = 1.5
+        row.operator("meshrec.retarget", icon="ARMATURE_DATA")
+        row.operator("meshrec.retarget_preview", text="", icon="HIDE_OFF", depress=retarget_preview.is_on())
+        if settings.result:
+            draw_text(layout.box(), settings.result, context, icon="INFO")
+
+
+class MappingPanel(_Tab, bpy.types.Panel):
+    bl_idname = "MESHREC_PT_mapping"
+    bl_label = "Mapping"
+    bl_parent_id = "MESHREC_PT_retarget"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        layout, settings = self.layout, context.scene.meshrec_retarget
+        layout.operator("meshrec.map_bones", icon="VIEWZOOM")
+        if settings.rows:
+            known = f"{settings.convention}, " if settings.convention else ""
+            layout.label(text=f"{known}found {_FOUND_BY.get(settings.found_by, 'by hand')}")
+        row = layout.row()
+        row.template_list("MESHREC_UL_mapping", "", settings, "rows", settings, "active_row", rows=6)
+        column = row.column(align=True)
+        column.operator("meshrec.add_mapped_bone", text="", icon="ADD")
+        column.operator("meshrec.remove_mapped_bone", text="", icon="REMOVE")
+        column.separator()
+        column.operator("meshrec.load_mapping", text="", icon="IMPORT")
+        column.operator("meshrec.save_mapping", text="", icon="EXPORT")
+
+
+CLASSES = (MappingList, RetargetPanel, MappingPanel)

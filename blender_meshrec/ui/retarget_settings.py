@@ -1,0 +1,118 @@
+"""What the artist chooses for retargeting, kept with the scene, and the records it comes down to."""
+
+import json
+from dataclasses import replace
+from itertools import groupby
+
+import bpy
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+from ..core.retarget.mapping import map_bones
+from ..core.retarget.presets import FORMAT, preset_from_dict, preset_from_mapping
+from ..core.retarget.rig import SLOTS, RetargetOptions
+from ..scene.rig_reader import read_rig
+from . import retarget_preview
+
+ROOTS = (
+    ("hips", "Hips", "The hips carry the whole movement"),
+    ("root", "Root Bone", "A root bone carries the path over the floor and the heading, as engines want it; where the character has one"),
+    ("in_place", "In Place", "The character stays where it stands"),
+)
+DRIVES = (
+    ("both", "FK and IK", "Key both sets of controls, so that either can be switched on"),
+    ("fk", "FK", "Key the FK controls and switch the rig to FK"),
+    ("ik", "IK", "Key the IK controls and switch the rig to IK"),
+)
+
+
+def label(slot):
+    """A slot as people read it: left_upper_arm is "Left Upper Arm"."""
+    return slot.replace("_", " ").title()
+
+
+def _is_armature(_settings, thing):
+    return thing.type == "ARMATURE"
+
+
+def _target_changed(settings, context):
+    settings.forget_mapping()
+    retarget_preview.stop()
+
+
+def _option_changed(settings, context):
+    retarget_preview.refresh(context)
+
+
+class MappedBone(bpy.types.PropertyGroup):
+    """One bone of the mapping: `name` is the slot; several bones of one slot follow each other from parent to child."""
+
+    bone: StringProperty(name="Bone", description="The character's bone for this part of the body", update=_option_changed)
+    confidence: FloatProperty(name="Confidence", description="How sure the mapping is, 0 to 1", min=0.0, max=1.0, default=1.0)
+
+
+class RetargetSettings(bpy.types.PropertyGroup):
+    """The settings of a scene's retargeting."""
+
+    source: PointerProperty(name="Person", description="The armature whose movement is wanted", type=bpy.types.Object, poll=_is_armature)
+    target: PointerProperty(
+        name="Character",
+        description="The armature of your character. Its rest pose, constraints and actions are not changed",
+        type=bpy.types.Object,
+        poll=_is_armature,
+        update=_target_changed,
+    )
+    rows: CollectionProperty(type=MappedBone)
+    active_row: IntProperty()
+    found_by: StringProperty()
+    convention: StringProperty()
+    controls: StringProperty()
+    root: EnumProperty(name="Movement", description="What carries the character through the scene", items=ROOTS, update=_option_changed)
+    feet: BoolProperty(
+        name="Keep Foot Contacts",
+        description="Plant heels and toes where the person's touch the floor",
+        default=True,
+        update=_option_changed,
+    )
+    hands: BoolProperty(
+        name="Keep Hands in Place",
+        description="Bring hands to where the person's are, whatever the length of the arms",
+        update=_option_changed,
+    )
+    drive: EnumProperty(name="Controls", description="Which controls of a control rig are keyed", items=DRIVES)
+    result: StringProperty()
+
+    def forget_mapping(self):
+        """Empty the list; the next look at the character fills it anew."""
+        self.rows.clear()
+        self.found_by = self.convention = self.controls = self.result = ""
+
+    def show_mapping(self, mapping):
+        """Fill the list with a BoneMapping."""
+        self.rows.clear()
+        for slot in SLOTS:
+            for bone in mapping.slots.get(slot, ()):
+                row = self.rows.add()
+                row.name, row.bone, row.confidence = slot, bone, mapping.confidence.get(bone, 1.0)
+        self.found_by, self.convention = mapping.found_by, mapping.convention
+        self.controls = json.dumps(preset_from_mapping(mapping, "")["controls"]) if mapping.controls else ""
+
+    def mapping_of_target(self):
+        """The BoneMapping that the list says; rows without a bone are left out.
+
+        Raises:
+            InputError: a bone is named twice, or a part that every body has is without one.
+        """
+        filled = sorted((row for row in self.rows if row.bone), key=lambda row: SLOTS.index(row.name))
+        slots = {slot: [row.bone for row in rows] for slot, rows in groupby(filled, key=lambda row: row.name)}
+        content = {"meshrec_mapping": FORMAT, "name": self.convention, "slots": slots}
+        if self.controls:
+            content["controls"] = json.loads(self.controls)
+        mapping = map_bones(read_rig(self.target), preset_from_dict(content, "The mapping").mapping)
+        return replace(mapping, found_by=self.found_by or "preset", confidence={row.bone: row.confidence for row in filled})
+
+    def options(self):
+        """The RetargetOptions."""
+        return RetargetOptions(root=self.root, feet=self.feet, hands=self.hands, drive=self.drive)
+
+
+CLASSES = (MappedBone, RetargetSettings)

@@ -1,0 +1,132 @@
+"""The Retarget section: from two armatures of a scene to an action, by its buttons."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.ui import retarget_panel, retarget_preview
+from tests.people import recovered, tube_man
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
+from bench_retarget import build_character
+
+NEEDED = {"hips", "head", "left_upper_leg", "right_lower_arm", "left_foot", "right_toes"}
+
+
+@pytest.fixture
+def scene(addon):
+    """A person who moves and a character who stands, both chosen."""
+    made = assemble([Person("anna", recovered(tube_man(), 20), tube_man())], "clip")
+    settings = bpy.context.scene.meshrec_retarget
+    settings.source, settings.target = made.armatures[0], build_character("hero")
+    bpy.context.view_layer.update()
+    return settings
+
+
+def pose_of(rig):
+    return np.array([bone.matrix_basis for bone in rig.pose.bones])
+
+
+def test_buttons_wait_for_what_they_need(addon):
+    assert not bpy.ops.meshrec.retarget.poll() and not bpy.ops.meshrec.map_bones.poll()
+    settings = bpy.context.scene.meshrec_retarget
+    settings.target = build_character("hero")
+    assert bpy.ops.meshrec.map_bones.poll() and not bpy.ops.meshrec.retarget.poll()
+    settings.source = settings.target
+    assert not bpy.ops.meshrec.retarget.poll()
+
+
+def test_a_click_finds_the_bones_and_retargets(scene):
+    assert bpy.ops.meshrec.retarget() == {"FINISHED"}
+    assert {row.name for row in scene.rows} >= NEEDED
+    action = scene.target.animation_data.action
+    assert action is not None and action is not scene.source.animation_data.action
+    bpy.context.scene.frame_set(1)
+    before = pose_of(scene.target)
+    bpy.context.scene.frame_set(15)
+    assert np.abs(pose_of(scene.target) - before).max() > 0.05
+    assert scene.result
+
+
+def test_the_list_is_what_is_retargeted_with(scene):
+    bpy.ops.meshrec.map_bones()
+    row = next(row for row in scene.rows if row.name == "left_hand")
+    row.bone = ""
+    bpy.ops.meshrec.retarget()
+    bpy.context.scene.frame_set(15)
+    assert np.abs(np.array(scene.target.pose.bones["LeftHand"].matrix_basis) - np.eye(4)).max() < 1e-6
+    assert np.abs(np.array(scene.target.pose.bones["RightHand"].matrix_basis) - np.eye(4)).max() > 0.01
+
+
+def test_a_body_without_an_arm_is_a_sentence(scene):
+    bpy.ops.meshrec.map_bones()
+    next(row for row in scene.rows if row.name == "left_upper_arm").bone = ""
+    with pytest.raises(RuntimeError, match="left upper arm"):
+        bpy.ops.meshrec.retarget()
+    assert scene.target.animation_data is None
+
+
+def test_a_bone_named_twice_is_a_sentence(scene):
+    bpy.ops.meshrec.map_bones()
+    rows = {row.name: row for row in scene.rows}
+    rows["left_hand"].bone = rows["right_hand"].bone
+    with pytest.raises(RuntimeError, match="both"):
+        bpy.ops.meshrec.retarget()
+    assert scene.target.animation_data is None
+
+
+def test_a_preview_shows_one_frame_and_is_put_back(scene):
+    before = pose_of(scene.target)
+    bpy.context.scene.frame_set(5)
+    bpy.ops.meshrec.retarget_preview()
+    fifth = pose_of(scene.target)
+    assert retarget_preview.is_on() and np.abs(fifth - before).max() > 0.05
+    bpy.context.scene.frame_set(15)  # it follows the timeline
+    fifteenth = pose_of(scene.target)
+    assert np.abs(fifteenth - fifth).max() > 0.01
+    scene.root = "in_place"  # and the options
+    assert np.abs(pose_of(scene.target) - fifteenth).max() > 1e-4
+    bpy.ops.meshrec.retarget_preview()
+    assert not retarget_preview.is_on() and np.abs(pose_of(scene.target) - before).max() < 1e-6
+    assert scene.target.animation_data is None
+    bpy.context.scene.frame_set(6)
+    assert np.abs(pose_of(scene.target) - before).max() < 1e-6
+
+
+def test_a_mapping_is_saved_and_loaded(scene, tmp_path):
+    bpy.ops.meshrec.map_bones()
+    rows = [(row.name, row.bone) for row in scene.rows]
+    bpy.ops.meshrec.save_mapping(filepath=str(tmp_path / "hero.json"))
+    scene.forget_mapping()
+    bpy.ops.meshrec.load_mapping(filepath=str(tmp_path / "hero.json"))
+    assert [(row.name, row.bone) for row in scene.rows] == rows
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(RuntimeError, match="broken"):
+        bpy.ops.meshrec.load_mapping(filepath=str(tmp_path / "broken.json"))
+    assert [(row.name, row.bone) for row in scene.rows] == rows
+
+
+def test_another_character_has_another_mapping(scene):
+    bpy.ops.meshrec.map_bones()
+    scene.target = build_character("villain")
+    assert not scene.rows
+
+
+def test_colours_tell_how_sure_the_mapping_is():
+    colours = [retarget_panel.colour(confidence) for confidence in (0.95, 0.6, 0.2)]
+    assert len(set(colours)) == 3
+    icons = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
+    assert set(colours) <= set(icons)
+
+
+def test_the_list_can_be_searched(scene):
+    bpy.ops.meshrec.map_bones()
+    shown = retarget_panel.MappingList.filter_items(
+        SimpleNamespace(filter_name="left hand", bitflag_filter_item=1), bpy.context, scene, "rows"
+    )[0]
+    assert {row.name for row, flag in zip(scene.rows, shown) if flag} == {"left_hand"}
