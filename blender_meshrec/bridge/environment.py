@@ -28,13 +28,18 @@ def remove(home=None):
         with only_one(home) if home.exists() else contextlib.nullcontext():
             for folder in (*home.glob(f"{ENVIRONMENT}*"), home / SCRATCH):
                 if folder.exists():
-                    (folder / STAMP).unlink(missing_ok=True)  # first: what is half removed must not count
-                    shutil.rmtree(folder)
+                    discard(folder)
             (home / LOG).unlink(missing_ok=True)
         (home / LOCK).unlink(missing_ok=True)
     except OSError as error:
         problem = f"The backend could not be removed: {error.strerror or error} ({error.filename})."
         raise OutputError(problem, "End every job that uses it, then try again.") from error
+
+
+def discard(folder):
+    """Remove an environment's folder, its stamp first: what is half removed must not count."""
+    (folder / STAMP).unlink(missing_ok=True)
+    shutil.rmtree(folder)
 
 
 def is_current(folder, locks=None):

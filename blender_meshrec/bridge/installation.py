@@ -22,7 +22,7 @@ from pathlib import Path
 from ..core.errors import CancelledError, InputError, MeshRecError, NotSetUpError, OutputError
 from ..core.output_file import whole_file
 from .children import Children
-from .environment import JOURNAL, LOG, SCRATCH, journal, only_one
+from .environment import JOURNAL, LOG, SCRATCH, discard, journal, only_one
 from .interpreters import choose_device, find_interpreter
 from .locks import BACKEND, INSTALLER, locks_folder, read_lock, recipe, torch_locks
 from .messages import Progress
@@ -160,10 +160,12 @@ class Installation:
         self.home.mkdir(parents=True, exist_ok=True)
         folder = self.home / f"{ENVIRONMENT}{recipe(locks, device.kind, interpreter.version[:2])}"
         with only_one(self.home), self._logging(interpreter, device):
-            self._scratch.mkdir(exist_ok=True)
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.mkdir()
             try:
-                if self.plan.anew:
-                    shutil.rmtree(folder, ignore_errors=True)
+                if self.plan.anew and folder.exists():
+                    self._say("Removing what was there")
+                    discard(folder)
                 if folder in environments(self.home):
                     return folder
                 self._fill(folder, interpreter, device, locks, wheels)
@@ -174,7 +176,8 @@ class Installation:
                     stamp.write_text(json.dumps({**facts, "packages": len(journal(folder)), "made": made}), encoding="utf-8")
                 for other in self.home.glob(f"{ENVIRONMENT}*"):
                     if other != folder:
-                        shutil.rmtree(other, ignore_errors=True)
+                        with contextlib.suppress(OSError):  # on Windows, a job may still run in it; the next installation tries again
+                            discard(other)
                 return folder
             finally:
                 shutil.rmtree(self._scratch, ignore_errors=True)
@@ -182,7 +185,7 @@ class Installation:
     def _fill(self, folder, interpreter, device, locks, wheels):
         """Bring the folder to where every package is installed."""
         if folder.exists() and not (journal(folder) is not None and python_of(folder).is_file()):
-            shutil.rmtree(folder)  # its making was cut off, or its Python is gone
+            discard(folder)  # its making was cut off, or its Python is gone
         if not folder.exists():
             self._say("Making an environment")
             if self._children.run_module(interpreter.path, "venv", [folder], self._hear):
@@ -193,16 +196,20 @@ class Installation:
         self._pip(folder, read_lock(locks / INSTALLER), wheels, where)
         torches = [self._applicable(folder, read_lock(locks / name)) for name in torch_locks(device.kind)]
         backend = self._applicable(folder, read_lock(locks / BACKEND))
+        first = None
         for torch in torches:
             self._wanted = [*torch, *backend]
             self._check_space(folder)
             try:
                 self._pip(folder, self._wanted, wheels, where)
                 return
-            except NoSuchPackageError:
+            except NoSuchPackageError as error:
                 # Of torch there may be another build; of everything else there is none.
-                if torch is torches[-1] or all(entry.key in journal(folder) for entry in torch):
+                if all(entry.key in journal(folder) for entry in torch):
                     raise
+                first = first or error
+                if torch is torches[-1]:  # a bundle has the better build, or it is for another system
+                    raise (first if wheels is not None else error) from None
                 self._hear("The usual build of torch is taken: pip knows of no place that has the one for processors only.")
 
     def _applicable(self, folder, requirements):

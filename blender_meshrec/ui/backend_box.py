@@ -76,6 +76,8 @@ def _draw_buttons(box, context, preferences, look):
     install.enabled = not offline
     if look.facts and look.device is not None and look.device.kind != look.facts["device"]:
         install.operator("meshrec.install_backend", text=f"Install for the {look.device.name}", icon="IMPORT")
+    elif look.facts and preferences.backend_python and look.interpreter is not None and look.interpreter.label != look.facts["python"]:
+        install.operator("meshrec.install_backend", text=f"Install with Python {look.interpreter.label}", icon="IMPORT")
     elif look.facts and look.current:
         install.operator("meshrec.install_backend", text="Repair", icon="FILE_REFRESH").anew = True
     else:

@@ -440,3 +440,16 @@ def test_what_pip_says_becomes_a_sentence(output, kind, words):
 
     error = explain(output, 2, "Amiga")
     assert isinstance(error, kind) and words in error.problem and error.remedy
+
+
+def test_a_removal_that_is_cut_off_leaves_nothing_that_counts(shop, monkeypatch):
+    folder = install(shop.plan())
+    assert runtime.environments(shop.home) == [folder]
+
+    def cut_off(path):
+        raise PermissionError(13, "it is in use", str(path))
+
+    monkeypatch.setattr(environment.shutil, "rmtree", cut_off)
+    with pytest.raises(errors.OutputError, match="in use"):
+        environment.remove(shop.home)
+    assert runtime.environments(shop.home) == []
