@@ -6,6 +6,8 @@ from ..contacts import detect_contacts
 from .rig import SIDES
 from .turns import rotate
 
+# Feet that touch no farther from z = 0 than this share of the hips' height stand on the floor, wherever the source has it.
+_FLOOR = 0.17
 # Contacts are found for a person of this hip height, m, whatever units a source is in.
 _HIPS = 0.9
 
@@ -37,3 +39,12 @@ def source_contacts(performance, soles, hip_height):
     if soles is None:
         return np.zeros((len(performance), 4), bool)
     return detect_contacts(soles * (_HIPS / hip_height), performance.timestamps) > 0.5
+
+
+def source_floor(soles, contacts, hip_height):
+    """The height, m, of the floor that a source's soles (F,4,3) stand on while they touch (F,4) bool; 0 where nothing tells."""
+    if soles is None:
+        return 0.0
+    heights = soles[..., 2][contacts]
+    heights = heights[np.abs(heights) < _FLOOR * hip_height]
+    return float(np.median(heights)) if len(heights) else 0.0

@@ -7,22 +7,51 @@ from ..timeline import windowed_minimum
 
 def faded(values, runs, timestamps, fade):
     """Values (F,C) kept on runs (N,2) of frames; elsewhere the nearest runs' end values fade out over `fade` s, sooner in short gaps."""
-    result = np.zeros_like(values)
-    for first, last in runs:
-        result[first:last] = values[first:last]
-    for k in range(len(runs) + 1):
-        start = runs[k - 1][1] if k else 0
-        stop = runs[k][0] if k < len(runs) else len(values)
-        if start == stop:
-            continue
-        gap = timestamps[start:stop]
-        between = 0 < k < len(runs)
-        room = timestamps[runs[k][0]] - timestamps[runs[k - 1][1] - 1] if between else np.inf
-        if k:
-            result[start:stop] += _falling((gap - timestamps[start - 1]) / min(fade, room))[:, None] * values[start - 1]
-        if k < len(runs):
-            result[start:stop] += _falling((timestamps[stop] - gap) / min(fade, room))[:, None] * values[stop]
+    gaps = _Gaps(runs, timestamps)
+    result = np.where(gaps.outside[:, None], 0.0, values)
+    for edge, here in ((gaps.before, gaps.after_run), (gaps.after, gaps.before_run)):
+        weight = _falling(np.abs(timestamps[here] - timestamps[edge[here]]) / np.minimum(fade, gaps.room[here]))
+        result[here] += weight[:, None] * values[edge[here]]
     return result
+
+
+def settling(values, runs, timestamps, settle):
+    """Paths (F,C) that just before and after runs (N,2) of frames are drawn, within `settle` s, to how the runs begin and end.
+
+    A run is carried on beyond its ends with the speed that it has there.
+    """
+    gaps = _Gaps(runs, timestamps)
+    result = values.copy()
+    for edge, here, way in ((gaps.before, gaps.after_run, -1), (gaps.after, gaps.before_run, 1)):
+        edge = edge[here]
+        inner = np.clip(edge + way, 0, len(values) - 1)
+        inner = np.where(gaps.outside[inner], edge, inner)
+        step = timestamps[inner] - timestamps[edge]
+        speed = (values[inner] - values[edge]) / np.where(step == 0, 1.0, step)[:, None]
+        away = timestamps[here] - timestamps[edge]
+        near = _falling(np.abs(away) / np.minimum(settle, 0.5 * gaps.room[here]))[:, None]
+        result[here] += near * (values[edge] + speed * away[:, None] - values[here])
+    return result
+
+
+class _Gaps:
+    """The frames outside runs (N,2): outside (F,), the last frame of the run before and the first of the run after each, (F,).
+
+    after_run, before_run: frames that have such a run. room: (F,) s between the two, infinite where one is missing.
+    """
+
+    def __init__(self, runs, timestamps):
+        frames, count = np.arange(len(timestamps)), len(runs)
+        following = np.searchsorted(runs[:, 0], frames, side="right")  # runs that began
+        self.outside = np.ones(len(frames), bool)
+        if count:
+            self.outside = (following == 0) | (frames >= runs[np.maximum(following - 1, 0), 1])
+        ends, starts = np.append(runs[:, 1] - 1, 0), np.append(runs[:, 0], 0)
+        self.before, self.after = ends[np.maximum(following - 1, 0)], starts[np.minimum(following, count)]
+        self.after_run = np.flatnonzero(self.outside & (following > 0))
+        self.before_run = np.flatnonzero(self.outside & (following < count))
+        between = (following > 0) & (following < count)
+        self.room = np.where(between, timestamps[self.after] - timestamps[self.before], np.inf)
 
 
 def smoothed(values, timestamps, reach):

@@ -12,14 +12,16 @@ _AT_ORIGIN = 0.1
 class Placing:
     """How a target RestPose is moved through the world by a source.
 
-    ratio: target metres a source metre. floor: height of the floor in the target's axes, m. carrier: the number of the bone that
+    ratio: target metres a source metre, as long as one's legs are to the other's: then a step of the source's is one of the target's,
+    and hips that stand on the source's ankles stand on the target's. floor: height of the floor in the target's axes, m. carrier: the number of the bone that
     carries the body: the hips, or what hips and thighs hang from together, never one that its parent holds by its tail.
     """
 
     def __init__(self, source, target, source_stance, target_stance, controlled):
         self.source, self.target = source, target
         rise = target.stretch[2, 2]
-        self.ratio = rise * hip_height(target, target_stance) / hip_height(source, source_stance)
+        self.ratio = rise * leg_length(target) / leg_length(source)
+        self._ankles = source_stance.ankle_height, target_stance.ankle_height
         standing = target_stance.floor * rise
         at_origin = abs(standing) < _AT_ORIGIN * rise * hip_height(target, target_stance)
         self.floor = 0.0 if at_origin else -target.origin[2] / rise
@@ -28,14 +30,15 @@ class Placing:
         self.canonical = np.array([[1.0, 0, 0], [0, -1.0, 0], [0, 0, 1.0]]) @ target.axes.T
         self._unstretch = np.linalg.inv(target.stretch)
 
-    def path(self, performance):
-        """Where the middle of the hip joints goes, (F,3) m in the target's axes."""
+    def path(self, performance, floor):
+        """Where the middle of the hip joints goes, (F,3) m in the target's axes; floor: the height of the source's, m."""
         hips = performance.heads[:, [self.source.first(f"{side}_upper_leg") for side in SIDES]].mean(1)
-        return self.to_target(hips)
+        return self.to_target(hips - [0.0, 0.0, floor])
 
     def to_target(self, points):
         """Points (..., 3) m of the source's world, scaled, in the target's axes."""
-        return (self.ratio * points) @ self._unstretch.T + [0.0, 0.0, self.floor]
+        below, here = self._ankles
+        return (self.ratio * (points - [0.0, 0.0, below])) @ self._unstretch.T + [0.0, 0.0, self.floor + here]
 
     def carry(self, turns, path):
         """Turn the carrier if it is not itself mapped, and give its head (F,3) so that the hip joints follow `path` (F,3)."""
@@ -74,10 +77,15 @@ class Placing:
         return self.target.heads[self.carrier] @ self.target.axes[:, 2]
 
 
+def leg_length(rest):
+    """From hip joint to ankle with straight legs, m, the mean of both: how wide or bent they stand at rest does not matter."""
+    parts = (("upper_leg", "lower_leg"), ("lower_leg", "foot"))
+    return sum(rest.length(f"{side}_{part}", f"{side}_{below}") for side in SIDES for part, below in parts) / len(SIDES)
+
+
 def hip_height(rest, stance):
-    """Hips over soles with straight legs, m: what matters is how far legs reach, not how wide or bent they stand at rest."""
-    legs = [rest.length(f"{side}_upper_leg", f"{side}_lower_leg") + rest.length(f"{side}_lower_leg", f"{side}_foot") for side in SIDES]
-    return float(np.mean(legs)) + max(stance.ankle_height, 0.0)
+    """Hips over soles with straight legs, m."""
+    return leg_length(rest) + max(stance.ankle_height, 0.0)
 
 
 def _carrier(target, controlled):

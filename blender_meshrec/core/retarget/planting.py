@@ -9,19 +9,31 @@ import numpy as np
 
 from ..contacts import contact_runs
 from ..rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from .fading import covering, faded, smoothed
+from ..timeline import across_time
+from .fading import covering, faded, settling, smoothed
+from .footprints import plan_footprints
 from .limb_ik import STRETCH, Limb, reach
 from .rig import SIDES
 from .turns import about, shortest_turn, transposed, turned_by, unit
 
 # A correction fades over this time before and after a contact, s.
 FADE = 0.2
+# A foot comes to rest, and leaves, within this time, s: contacts begin while the source's feet still move a little.
+SETTLE = 0.1
+# While a foot rolls over its ball its ankle goes this much by where the leg takes it, and for the rest by how the foot is turned.
+LED_BY_LEG = 0.7
+# How far prints may be drawn away from their feet by the prints before them, as a share of the leg.
+DRIFT = 0.25
 # What stands higher than this over the floor stands on a step of its own height, m of a source of ordinary size.
 STEP = 0.08
-# The hips follow what the feet ask for within this time, s, and come down this much ahead of need.
-FOLLOW, AHEAD = 0.25, 0.25
+# The hips follow what bent and what straight legs ask for within these times, s, and come down this much ahead of need.
+FOLLOW, FOLLOW_CLOSELY, AHEAD = 0.25, 0.05, 0.25
+# A leg is bent up to this share of its length.
+BENT = 0.9
 # From this share of its length a leg would rather have the hips come down than straighten further.
 EASE = 0.96
+# A leg that carries is not straighter than this: so near its end its knee would tremble.
+STANDING = 0.997
 # Horizontally no leg is spread beyond this share of its length: before, the hips move.
 SPREAD = 0.9
 # Feet rise out of the floor over this time, s.
@@ -32,8 +44,8 @@ _UP = np.array([0.0, 0.0, 1.0])
 class PlannedFoot:
     """One foot's plan: its turn from rest (F,3,3), its ankle (F,3) m while it touches, and its toes' turn, or None."""
 
-    def __init__(self, pose, foot, touching, level, placing, timestamps):
-        """touching: (F,2) bool of heel and toe. level: (F,) m, the height of what is touched."""
+    def __init__(self, pose, foot, touching, level, placing, timestamps, drift):
+        """touching: (F,2) bool of heel and toe. level: (F,) m, the height of what is touched. drift: m, see plan_footprints."""
         self.foot, self.touching, self.level = foot, touching, level
         self.timestamps, self.canonical = timestamps, placing.canonical
         self.floor = placing.floor
@@ -41,10 +53,10 @@ class PlannedFoot:
         self.delta = pose.delta(foot.bone)
         self.to_heel, self.to_ball, self.to_tip = (point - foot.ankle for point in (foot.heel, foot.ball, foot.tip))
         self.ball_height = float((self.canonical @ (foot.ball - foot.heel))[2])
-        self.supported = touching.any(1)
+        self._plan_prints(drift)
+        self.supported = self.touching.any(1)
         self.runs = contact_runs(self.supported)
-        self.flat_runs = contact_runs(touching.all(1))
-        self._plan_prints()
+        self.flat_runs = contact_runs(self.touching.all(1))
         self.turn = self._turned()
         self.wanted = self._planted()
         self.toes = None if foot.toes is None else self._toes(pose.delta(foot.toes))
@@ -53,36 +65,17 @@ class PlannedFoot:
         """The turn from rest of a foot that lies flat with its headings (...)."""
         return about(_UP, heading) @ self.canonical
 
-    def _plan_prints(self):
-        """Places on the floor (F,2) of heel and ball for every frame in which they touch, and the flat foot's heading (F,)."""
+    def _plan_prints(self, drift):
+        """Places on the floor (2,F,2) of heel and ball where they touch, and the flat foot's heading (F,)."""
         forward = self.delta @ self.foot.forward
         rest = self.canonical @ self.foot.forward
         heading = np.unwrap(np.arctan2(forward[:, 1], forward[:, 0])) - np.arctan2(rest[1], rest[0])
-        points = [(self.ankle + self.delta @ offset)[:, :2] for offset in (self.to_heel, self.to_ball)]
-        runs = [contact_runs(self.touching[:, k]) for k in range(2)]
-        owner = [np.full(len(heading), -1) for _ in range(2)]
-        for k in range(2):
-            for number, (first, last) in enumerate(runs[k]):
-                owner[k][first:last] = number
-        known = [{}, {}]
-        self.heading = heading.copy()
-        for first, last in self.flat_runs:
-            turn = float(heading[first:last].mean())
-            self.heading[first:last] = turn
-            step = (self._flat(turn) @ (self.to_ball - self.to_heel))[:2]
-            heel, ball = owner[0][first], owner[1][first]
-            if heel in known[0]:
-                known[1][ball] = known[0][heel] + step
-            elif ball in known[1]:
-                known[0][heel] = known[1][ball] - step
-            else:
-                middle = (points[0][first:last] + points[1][first:last]).mean(0) / 2
-                known[0][heel], known[1][ball] = middle - step / 2, middle + step / 2
-        self.prints = np.zeros((2, len(heading), 2))
-        for k in range(2):
-            for number, (first, last) in enumerate(runs[k]):
-                place = known[k].get(number)
-                self.prints[k, first:last] = points[k][first:last].mean(0) if place is None else place
+        points = np.stack([(self.ankle + self.delta @ offset)[:, :2] for offset in (self.to_heel, self.to_ball)])
+
+        def arm(turn):
+            return (self._flat(turn) @ (self.to_ball - self.to_heel))[:2]
+
+        self.prints, self.heading, self.touching = plan_footprints(points, heading, self.touching, arm, drift)
 
     def _turned(self):
         """The foot's turn from rest: flat where heel and toe touch, fading to its own elsewhere; what touches stays above the floor."""
@@ -91,6 +84,14 @@ class PlannedFoot:
         if flat.any():
             correction[flat] = rotvec_from_rotmat(self._flat(self.heading[flat]) @ transposed(self.delta[flat]))
         turn = rotmat_from_rotvec(faded(correction, self.flat_runs, self.timestamps, FADE)) @ self.delta
+        rolling = self.touching[:, 1] & ~self.touching[:, 0]
+        if rolling.any():
+            moved = np.zeros_like(self.ankle)
+            moved[flat] = self._on_ball(turn)[flat] - self.ankle[flat]
+            led = self.ankle + faded(moved, self.flat_runs, self.timestamps, FADE)
+            by_turn = self._on_ball(turn)
+            arm = (by_turn + LED_BY_LEG * (led - by_turn) - self._ball())[rolling]
+            turn[rolling] = shortest_turn(turn[rolling] @ -self.to_ball, arm) @ turn[rolling]
         for on, off, arm, least in (
             (0, 1, self.to_ball - self.to_heel, self.ball_height),
             (1, 0, self.to_heel - self.to_ball, -self.ball_height),
@@ -103,14 +104,20 @@ class PlannedFoot:
             turn[alone] = shortest_turn(pointing, np.where(sunk[:, None], level, pointing)) @ turn[alone]
         return turn
 
+    def _ball(self):
+        """Where the ball of the foot is planned to be while it touches, (F,3)."""
+        return np.concatenate([self.prints[1], (self.level + self.ball_height)[:, None]], 1)
+
+    def _on_ball(self, turn):
+        """Where the ankle (F,3) is when the foot stands on its ball and is turned by `turn` (F,3,3)."""
+        return self._ball() - turn @ self.to_ball
+
     def _planted(self):
         """Where the ankle (F,3) is while the foot touches; elsewhere where it was."""
-        ankle = self.ankle.copy()
         heel, ball = self.touching.T
-        for on, place, arm, height in ((heel, 0, self.to_heel, 0.0), (ball, 1, self.to_ball, self.ball_height)):
-            at = np.concatenate([self.prints[place], (self.level + height)[:, None]], 1)
-            ankle[on] = at[on] - self.turn[on] @ arm
-        return ankle
+        on_heel = np.concatenate([self.prints[0], self.level[:, None]], 1) - self.turn @ self.to_heel
+        ankle = np.where(heel[:, None], on_heel, self.ankle)
+        return np.where(ball[:, None], self._on_ball(self.turn), ankle)
 
     def _toes(self, delta):
         """The toes' turn from rest: flat while they touch, the way the foot points when it is flat."""
@@ -134,6 +141,7 @@ class PlannedFoot:
         """Where the ankle should be, (F,3) m, if the hips move by `shift` (F,3): planted, or on the way, and out of the floor."""
         left = np.where(self.supported[:, None], self.wanted - self.ankle - shift, 0)
         target = self.ankle + shift + faded(left, self.runs, self.timestamps, FADE)
+        target[:, :2] = settling(target[:, :2], self.runs, self.timestamps, SETTLE)
         low = np.stack([(self.turn @ arm)[:, 2] - height for arm, height in self._low_points()], 1).min(1)
         sunk = np.maximum(self.floor - (target[:, 2] + low), 0) * ~self.supported
         if sunk.any():
@@ -164,14 +172,15 @@ def plant_feet(pose, turns, heads, stance, contacts, levels, placing, timestamps
     for number, side in enumerate(SIDES):
         if side in stance.feet:
             touching = contacts[:, 2 * number : 2 * number + 2]
-            feet[side] = PlannedFoot(pose, stance.feet[side], touching, placing.floor + levels[:, number], placing, timestamps)
             limbs[side] = leg_of(pose, side)
+            drift, level = DRIFT * sum(limbs[side].lengths), placing.floor + levels[:, number]
+            feet[side] = PlannedFoot(pose, stance.feet[side], touching, level, placing, timestamps, drift)
     if not feet:
         return heads
-    shift = _following(feet, timestamps)
+    shift = _following(feet, limbs, timestamps)
     shift = shift + _spreading(feet, limbs, shift, timestamps)
     targets = {side: foot.target(shift) for side, foot in feet.items()}
-    drop = np.max([_drop(limbs[side], targets[side], shift) for side in feet], 0)
+    drop = np.max([_drop(limbs[side], targets[side], shift, feet[side].supported) for side in feet], 0)
     if (drop > 0).any():
         shift = shift - covering(drop, timestamps, AHEAD)[:, None] * _UP
         targets = {side: foot.target(shift) for side, foot in feet.items()}
@@ -195,15 +204,33 @@ def leg_of(pose, side):
     return Limb(pose.heads[thigh], pose.heads[shin], pose.end(f"{side}_lower_leg", f"{side}_foot"), turned)
 
 
-def _following(feet, timestamps):
-    """How the hips move, (F,3) m, with what all touching feet ask for: down where legs would have to stretch, up with a step."""
-    asked = sum(np.where(foot.supported[:, None], foot.wanted - foot.ankle, 0) for foot in feet.values())
-    count = sum(foot.supported.astype(float) for foot in feet.values())
-    shift = np.zeros_like(asked)
-    known = count > 0
-    if known.any():
-        height = np.interp(timestamps, timestamps[known], asked[known, 2] / count[known])
-        shift[:, 2] = smoothed(height[:, None], timestamps, FOLLOW)[:, 0]
+def _following(feet, limbs, timestamps):
+    """How the hips move, (F,3) m, so that the legs that carry them stand and bend as they did.
+
+    A bent leg takes up quickly what its foot asks for, so the hips follow slowly; the straighter a leg is, the more a small
+    change of its length bends its knee, and the more closely the hips follow.
+    """
+    still = np.zeros((len(timestamps), 3))
+    asked, weights, straight = [], [], []
+    for side, foot in feet.items():
+        limb = limbs[side]
+        target = foot.target(still)
+        away = target - limb.root
+        reachable = np.sqrt(np.maximum(limb.extent**2 - (away[:, :2] ** 2).sum(1), (0.2 * sum(limb.lengths)) ** 2))
+        asked.append(np.concatenate([(target - foot.ankle)[:, :2], (away[:, 2] + reachable)[:, None]], 1))
+        straightness = np.clip((limb.extent / sum(limb.lengths) - BENT) / (1 - BENT), 0, 1)
+        carries = smoothed(foot.supported[:, None].astype(float), timestamps, SETTLE)[:, 0]
+        weights.append(carries * (0.05 + straightness))
+        straight.append(carries * straightness)
+    asked, weights = np.array(asked), np.array(weights)[..., None]
+    total = weights.sum(0)[:, 0]
+    known = total > 1e-3
+    if not known.any():
+        return still
+    wanted = across_time(timestamps, timestamps[known], (asked * weights).sum(0)[known] / total[known, None])
+    shift = smoothed(wanted, timestamps, FOLLOW)
+    closely = smoothed(np.max(straight, 0)[:, None], timestamps, SETTLE)
+    shift[:, 2:] += closely * (smoothed(wanted[:, 2:], timestamps, FOLLOW_CLOSELY) - shift[:, 2:])
     return shift
 
 
@@ -222,7 +249,7 @@ def _spreading(feet, limbs, shift, timestamps):
     return smoothed(1.5 * asked / np.maximum(count, 1)[:, None], timestamps, AHEAD)
 
 
-def _drop(limb, target, shift):
+def _drop(limb, target, shift, carries):
     """By how much the hips must come down, (F,) m, for a leg to reach its target without straightening more than it likes."""
     length = sum(limb.lengths)
     before = limb.extent
@@ -234,7 +261,8 @@ def _drop(limb, target, shift):
 
     away = target - limb.root - shift
     distance = np.linalg.norm(away, axis=1)
-    longest = np.minimum(before + eased(distance) - eased(before), np.maximum(STRETCH * length, before))
+    straightest = np.where(carries, STANDING, STRETCH) * length
+    longest = np.minimum(before + eased(distance) - eased(before), np.where(carries, straightest, np.maximum(straightest, before)))
     across = (away[:, :2] ** 2).sum(1)
     reachable = np.sqrt(np.maximum(longest**2 - across, (0.2 * length) ** 2))
     return np.where(distance > longest, np.maximum(-away[:, 2] - reachable, 0), 0)

@@ -11,7 +11,7 @@ import numpy as np
 from ..contacts import contact_runs
 from .body_turns import BodyTurns, turn_twists
 from .channels import final_pose
-from .contacts_of import source_contacts, source_soles
+from .contacts_of import source_contacts, source_floor, source_soles
 from .placing import Placing, hip_height
 from .planting import STEP, plant_feet
 from .posing import Pose
@@ -44,15 +44,16 @@ def retarget(performance, rig, mapping, options=None, floor_height=None):
     target_stance = stance_of(target, None if floor_height is None else (floor_height - target.origin[2]) / target.stretch[2, 2])
     placing = Placing(source, target, source_stance, target_stance, controlled=mapping.controls is not None)
 
-    turns = BodyTurns(performance, source, target, source_stance.feet, target_stance.feet).turns
-    heads = placing.carry(turns, placing.path(performance))
-    pose = Pose(target, turns, {placing.carrier: heads}, frames)
+    soles, hips = source_soles(performance, source, source_stance), hip_height(source, source_stance)
+    contacts = source_contacts(performance, soles, hips)
+    floor = source_floor(soles, contacts, hips)
 
-    soles = source_soles(performance, source, source_stance)
-    contacts = source_contacts(performance, soles, hip_height(source, source_stance))
+    turns = BodyTurns(performance, source, target, source_stance.feet, target_stance.feet).turns
+    heads = placing.carry(turns, placing.path(performance, floor))
+    pose = Pose(target, turns, {placing.carrier: heads}, frames)
     before = measured(pose, target_stance, contacts, placing, times)
     if options.feet and contacts.any():
-        heads = plant_feet(pose, turns, heads, target_stance, contacts, _levels(soles, contacts, placing), placing, times)
+        heads = plant_feet(pose, turns, heads, target_stance, contacts, _levels(soles, floor, contacts, placing), placing, times)
     moved = {placing.carrier: heads}
     if options.root == "in_place":
         moved = {placing.carrier: placing.in_place(heads)}
@@ -76,7 +77,7 @@ def retarget(performance, rig, mapping, options=None, floor_height=None):
     )
 
 
-def _levels(soles, contacts, placing):
+def _levels(soles, floor, contacts, placing):
     """How high over the floor what each foot touches is, (F,2) m: zero but on steps and boxes."""
     levels = np.zeros((len(contacts), 2))
     if soles is None:
@@ -84,7 +85,7 @@ def _levels(soles, contacts, placing):
     for side in range(2):
         points = slice(2 * side, 2 * side + 2)
         touching = contacts[:, points]
-        height = (soles[:, points, 2] * touching).sum(1) / np.maximum(touching.sum(1), 1)
+        height = ((soles[:, points, 2] - floor) * touching).sum(1) / np.maximum(touching.sum(1), 1)
         levels[:, side] = _steps(height, touching.any(1)) * placing.ratio / placing.target.stretch[2, 2]
     return levels
 
