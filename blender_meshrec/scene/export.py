@@ -10,7 +10,7 @@
 .bvh and .npz need no Blender: see core/bvh.py and core/motion_file.py.
 
 An artist's character is written as Blender evaluates it, frame by frame, because its constraints, drivers, rotation modes and
-scales are its own; of a control rig only the bones that carry skin go into the formats of engines.
+scales are its own; of a control rig only the bones that carry skin go into .fbx and .glb, the formats of engines.
 """
 
 import contextlib
@@ -210,7 +210,6 @@ def _write_usd(path, assembly, preset):
             export_animation=True,
             convert_world_material=False,
             export_custom_properties=False,
-            only_deform_bones=isinstance(assembly, Cast) and assembly.deform_only,
         )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..core.errors import InputError
 
-_NO_LENGTH = 1e-6  # of the longest bone
+_NO_LENGTH = 1e-5  # of the longest bone; numbers in Blender are not finer
 _FLAT = 1e-9  # of the largest scale, cubed
 
 

@@ -153,7 +153,8 @@ def _choose(objects, file, name):
         chosen = armatures
         if len(armatures) > 1:
             skinned = [thing for thing in armatures if meshes_of(thing, objects)]
-            chosen = skinned if len(skinned) == 1 else armatures
+            generated = [thing for thing in armatures if "rig_id" in thing.data]  # by Rigify, out of the other
+            chosen = next((few for few in (skinned, generated) if len(few) == 1), armatures)
     if not chosen:
         only = "only meshes" if any(thing.type == "MESH" for thing in objects) else "nothing that could be a character"
         raise InputError(f"{file} has no armature, {only}.", "Give a character that is rigged: a mesh with an armature.")

@@ -1,0 +1,279 @@
+"""A performance onto a character: the pose Blender evaluates is the one that was computed, and nothing else is changed."""
+
+import time
+
+import bpy
+import numpy as np
+import pytest
+from mathutils import Euler, Matrix
+
+from blender_meshrec.core.errors import InputError
+from blender_meshrec.core.retarget.read_source import read_performance
+from blender_meshrec.core.rotations import angle_between
+from blender_meshrec.scene.performance import performance_from_armature
+from blender_meshrec.scene.retarget import plan_retarget, retarget_onto
+from tests.blender_characters import add_bone, make_character
+from tests.conftest import ROOT
+from tests.scene_dump import dump_file
+
+MILLIMETRE = 1e-3
+FRAMES = (1, 33, 70, 130)
+
+
+@pytest.fixture(scope="module")
+def performance():
+    """The person of the bundled clip, who walks, turns and bends."""
+    return read_performance(ROOT / "scripts" / "demo_clip_truth.npz")
+
+
+def world(armature, plan, frame):
+    """Heads (B,3) and rotations (B,3,3) that a plan has at a frame, in the world."""
+    matrix = np.array(armature.matrix_world)
+    linear = matrix[:3, :3] / np.cbrt(np.linalg.det(matrix[:3, :3]))
+    return plan.moves.heads[frame - 1] @ matrix[:3, :3].T + matrix[:3, 3], linear @ plan.moves.rotmats[frame - 1]
+
+
+def evaluated(armature, names):
+    posed = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    matrices = np.array([np.array(posed.matrix_world) @ np.array(posed.pose.bones[name].matrix) for name in names])
+    linear = matrices[:, :3, :3]
+    return matrices[:, :3, 3], linear / np.cbrt(np.linalg.det(linear))[:, None, None]
+
+
+def assert_goes_as_planned(armature, result, names=None, far=0.1 * MILLIMETRE, degrees=0.05):
+    names = names or result.plan.rig.bones
+    rows = [result.plan.skeleton.index(name) for name in names]
+    for frame in FRAMES:
+        bpy.context.scene.frame_set(frame)
+        heads, rotations = evaluated(armature, names)
+        planned_heads, planned_rotations = world(armature, result.plan, frame)
+        assert np.abs(heads - planned_heads[rows]).max() < far, frame
+        assert np.degrees(angle_between(rotations, planned_rotations[rows])).max() < degrees, frame
+
+
+def turned(matrix):
+    return Matrix.Translation((0.4, -1.2, 0.3)) @ Euler((0.1, -0.2, 2.0)).to_matrix().to_4x4() @ matrix
+
+
+@pytest.mark.parametrize("matrix", [Matrix(), turned(Matrix.Scale(0.01, 4)), turned(Matrix.Scale(2.1, 4))])
+def test_blender_plays_what_was_planned(performance, matrix):
+    armature, _ = make_character(scale=1 / matrix.median_scale)
+    armature.matrix_world = matrix
+    for number, bone in enumerate(armature.pose.bones):
+        bone.rotation_mode = ("QUATERNION", "XYZ", "AXIS_ANGLE", "ZXY", "YXZ")[number % 5]
+    bpy.context.view_layer.update()
+    result = retarget_onto(armature, performance)
+    assert_goes_as_planned(armature, result)
+    assert (result.fps, result.last_frame) == (performance.fps, len(performance))
+
+
+def test_one_new_action_and_nothing_else(performance):
+    armature, mesh = make_character()
+    bone = armature.pose.bones["LeftHand"]
+    constraint = bone.constraints.new("LIMIT_ROTATION")
+    constraint.min_x = -1.0
+    other = bpy.data.actions.new("artist's own")
+    other.use_fake_user = True
+    armature["note"] = "mine"
+    bpy.context.view_layer.update()
+    bpy.context.scene.frame_set(17)
+    before = dump_file()
+    selected = bpy.context.view_layer.objects.active
+    result = retarget_onto(armature, performance, name="walk")
+    after = dump_file(leave_out=[result.action])
+    assert result.action.name == "walk" and armature.animation_data.action == result.action
+    changed = {key for key in before if before[key] != after.get(key)}
+    new = {key for key in after if key not in before}
+    assert len(before) > 1000
+    assert changed == set()
+    # Keying gives the armature its animation data, empty but for the action.
+    assert all(key[:3] == ("objects", armature.name, "animation_data") for key in new), new
+    assert bpy.context.scene.frame_current == 17 and bpy.context.view_layer.objects.active == selected
+    assert mesh.name in bpy.data.objects
+
+
+def test_an_action_that_was_there_stays_in_the_file(performance, tmp_path):
+    armature, _ = make_character()
+    armature.animation_data_create().action = bpy.data.actions.new("idle")
+    result = retarget_onto(armature, performance, name="walk")
+    assert any('"idle"' in note for note in result.notes)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    assert {"idle", "walk"} <= set(bpy.data.actions.keys())
+
+
+def test_hands_on_poses_do_not_bend_the_performance(performance):
+    armature, _ = make_character()
+    plain = plan_retarget(armature, performance)
+    armature.pose.bones["Spine1"].rotation_quaternion = (0.9, 0.3, 0.1, 0)
+    armature.pose.bones["LeftArm"].location = (0.1, 0.2, 0)
+    armature.pose.bones["RightArm"].scale = (1, 2, 1)
+    armature.pose.bones["Prop"].location = (0, 0, 0.5)
+    bpy.context.view_layer.update()
+    result = retarget_onto(armature, performance)
+    assert np.array_equal(result.plan.moves.rotmats, plain.moves.rotmats)
+    assert_goes_as_planned(armature, result, [name for name in result.plan.rig.bones if name != "Prop"])
+    assert armature.pose.bones["Prop"].location.z == 0.5  # what carries nothing stays as the artist left it
+
+
+def test_names_may_hold_anything(performance):
+    armature, _ = make_character()
+    for bone in armature.data.bones:
+        bone.name = f'a "b" \\ {bone.name}'
+    result = retarget_onto(armature, performance)
+    assert_goes_as_planned(armature, result)
+
+
+def test_constraints_on_keyed_bones_are_told_of(performance):
+    armature, _ = make_character()
+    armature.pose.bones["LeftForeArm"].constraints.new("COPY_ROTATION").target = armature
+    armature.pose.bones["LeftForeArm"].constraints[0].subtarget = "RightForeArm"
+    notes = retarget_onto(armature, performance).notes
+    assert len(notes) == 1 and "LeftForeArm" in notes[0]
+
+
+def test_what_an_armature_plays_is_a_performance(performance):
+    """Off one character, onto another: as from the first source itself."""
+    armature, _ = make_character()
+    armature.matrix_world = turned(Matrix.Scale(1.3, 4))
+    result = retarget_onto(armature, performance)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = round(performance.fps), round(performance.fps) / performance.fps
+    scene.frame_set(9)
+    again = performance_from_armature(armature, 1, 130)
+    assert scene.frame_current == 9
+    assert len(again) == 130 and again.timestamps[-1] == pytest.approx(performance.timestamps[-1], abs=1e-6)
+    for frame in FRAMES:
+        heads, rotations = world(armature, result.plan, frame)
+        rows = [result.plan.rig.index(name) for name in again.rig.bones]
+        assert np.abs(again.heads[frame - 1] - heads[rows]).max() < 0.1 * MILLIMETRE
+        assert np.degrees(angle_between(again.rotations[frame - 1], rotations[rows])).max() < 0.05
+
+
+def test_long_clips_are_quick(performance):
+    armature, _ = make_character(fingers=True)
+    assert len(armature.data.bones) >= 60
+    count = 3000
+    rows = np.abs((np.arange(count) + 129) % 258 - 129)
+    long = type(performance)(
+        performance.rig, performance.mapping, performance.rotations[rows], performance.heads[rows], 30.0, np.arange(count) / 30.0
+    )
+    seconds = []
+    for _ in range(2):
+        begun = time.process_time()  # what the machine does beside this does not count
+        retarget_onto(armature, long)
+        seconds.append(time.process_time() - begun)
+    assert min(seconds) < 1.0
+
+
+# --- rigs that cannot be animated ----------------------------------------------------------------------------------------
+
+
+def no_armature():
+    return bpy.data.objects.new("box", bpy.data.meshes.new("box"))
+
+
+def no_bones():
+    rig = bpy.data.objects.new("empty", bpy.data.armatures.new("empty"))
+    bpy.context.scene.collection.objects.link(rig)
+    return rig
+
+
+def mirrored():
+    armature, _ = make_character()
+    armature.scale = (-1, 1, 1)
+    return armature
+
+
+def flat():
+    armature, _ = make_character()
+    armature.scale = (1, 1, 0)
+    return armature
+
+
+def circular():
+    armature, _ = make_character()
+    constraint = armature.pose.bones["Hips"].constraints.new("COPY_ROTATION")
+    constraint.target, constraint.subtarget = armature, "Head"
+    return armature
+
+
+def circular_objects():
+    armature, _ = make_character()
+    empty = bpy.data.objects.new("handle", None)
+    bpy.context.scene.collection.objects.link(empty)
+    empty.parent, empty.parent_type, empty.parent_bone = armature, "BONE", "LeftHand"
+    constraint = armature.pose.bones["Spine"].constraints.new("COPY_LOCATION")
+    constraint.target = empty
+    return armature
+
+
+def no_length():
+    armature, _ = make_character(short=("LeftArm",))
+    return armature
+
+
+def in_edit_mode():
+    armature, _ = make_character()
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    return armature
+
+
+def no_person():
+    armature, _ = make_character(only=("Hips", "Spine", "Head"))
+    return armature
+
+
+@pytest.mark.parametrize(
+    "bad, told",
+    [
+        (no_armature, "not an armature"),
+        (no_bones, "no bones"),
+        (mirrored, "mirrored"),
+        (flat, "flat"),
+        (circular, "circle"),
+        (circular_objects, "circle"),
+        (no_length, "no length"),
+        (in_edit_mode, "Edit Mode"),
+        (no_person, "person"),
+    ],
+)
+def test_bad_rigs_are_refused_and_left_alone(performance, bad, told):
+    rig = bad()
+    bpy.context.view_layer.update()
+    before = dump_file()
+    with pytest.raises(InputError, match=told) as caught:
+        retarget_onto(rig, performance)
+    assert caught.value.remedy
+    assert dump_file() == before
+    assert not bpy.data.actions
+
+
+def test_linked_characters_are_refused_and_overridden_ones_are_not(performance, tmp_path):
+    make_character()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, wanted):
+        wanted.objects = ["character"]
+    (armature,) = wanted.objects
+    bpy.context.scene.collection.objects.link(armature)
+    bpy.context.view_layer.update()
+    with pytest.raises(InputError, match=r"linked from .*library\.blend"):
+        retarget_onto(armature, performance)
+    assert not bpy.data.actions
+    local = armature.override_create(remap_local_usages=True)
+    local.override_library.is_system_override = False
+    bpy.context.view_layer.update()
+    assert_goes_as_planned(local, retarget_onto(local, performance))
+
+
+def test_helpers_are_no_circle(performance):
+    """IK with a pole and a stretched chain: what sound rigs are made of."""
+    armature, _ = make_character()
+    add_bone(armature, "goal", None, (0.1, 0.1, 0.1))
+    add_bone(armature, "pole", None, (0.1, -0.6, 0.5))
+    constraint = armature.pose.bones["LeftLeg"].constraints.new("IK")
+    constraint.target = constraint.pole_target = armature
+    constraint.subtarget, constraint.pole_subtarget, constraint.chain_count = "goal", "pole", 2
+    assert retarget_onto(armature, performance).action

@@ -1,0 +1,63 @@
+"""Everything a Blender file holds as plain values, to tell what a function changed."""
+
+import bpy
+
+# What evaluation writes, and what only says how Blender keeps things.
+_PASSING = {
+    "rna_type", "users", "is_updated", "is_updated_data", "session_uid", "original", "matrix", "matrix_basis", "matrix_world",
+    "matrix_local", "matrix_channel", "matrix_parent_inverse", "head", "tail", "is_evaluated", "tag", "is_runtime_data",
+    "bound_box", "dimensions", "error_location", "error_rotation", "is_valid", "active_index", "is_active", "preview",
+}  # fmt: skip
+# What an action that is assigned animates, as soon as it is evaluated.
+_POSED = {"location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale"}
+_KINDS = ("objects", "armatures", "actions", "meshes", "materials", "images", "collections", "scenes", "libraries", "texts", "node_groups")
+
+
+def dump_file(leave_out=()):
+    """(kind, name, path ...) -> value of every data block, animated pose values and the armatures' own action left out.
+
+    leave_out: data blocks that are not looked into.
+    """
+    found = {}
+    for kind in _KINDS:
+        for block in getattr(bpy.data, kind):
+            if block not in leave_out:
+                _dump(block, (kind, block.name_full), found, depth=0)
+    return found
+
+
+def _dump(item, path, found, depth):
+    if hasattr(item, "keys") and not isinstance(item, bpy.types.PropertyGroup):
+        try:
+            for key, value in item.items():
+                found[(*path, f"[{key}]")] = repr(value.to_dict() if hasattr(value, "to_dict") else value)
+        except TypeError:  # this struct has no properties of its own
+            pass
+    for prop in item.bl_rna.properties:  # those of add-ons come into being by being read
+        name = prop.identifier
+        if prop.is_runtime or name in _PASSING or (name in _POSED and isinstance(item, bpy.types.PoseBone)):
+            continue
+        if isinstance(item, bpy.types.AnimData) and name.startswith(("action", "last_slot")) and name not in ("action_influence",):
+            continue
+        value = getattr(item, name)
+        if prop.type == "POINTER":
+            if value is None or isinstance(value, bpy.types.ID):
+                found[(*path, name)] = value and value.name_full
+            elif depth < 4 and isinstance(value, bpy.types.AnimData | bpy.types.Driver | bpy.types.Pose):
+                _dump(value, (*path, name), found, depth + 1)
+        elif prop.type == "COLLECTION":
+            _dump_all(value, (*path, name), found, depth)
+        elif getattr(prop, "is_array", False):
+            found[(*path, name)] = repr(list(value))
+        else:
+            found[(*path, name)] = repr(value)
+
+
+def _dump_all(items, path, found, depth):
+    found[(*path, "count")] = len(items)
+    if depth < 5:
+        for number, item in enumerate(items):
+            if isinstance(item, bpy.types.ID):
+                found[(*path, number)] = item.name_full
+            elif hasattr(item, "bl_rna"):
+                _dump(item, (*path, number), found, depth + 1)
