@@ -4,7 +4,7 @@ import numpy as np
 
 from ..contacts import detect_contacts
 from .rig import SIDES
-from .turns import rotate
+from .turns import rotate, transposed
 
 # Feet that touch no farther from z = 0 than this share of the hips' height stand on the floor, wherever the source has it.
 _FLOOR = 0.17
@@ -27,6 +27,18 @@ def source_soles(performance, source, stance):
             local = source.rotations[bone].T @ (point - source.heads[bone])
             points.append(performance.heads[:, bone] + rotate(performance.rotations[:, bone], local))
     return np.stack(points, 1)
+
+
+def rest_floor(performance, source):
+    """The height, m, of a source's soles at rest where the performance has soles: where its heels are, carried back; else None."""
+    feet = [source.first(f"{side}_foot") for side in SIDES]
+    if performance.soles is None or None in feet:
+        return None
+    heights = []
+    for foot, heel in zip(feet, (0, 2), strict=True):
+        local = rotate(transposed(performance.rotations[:, foot]), performance.soles[:, heel] - performance.heads[:, foot])
+        heights.append((source.heads[foot] + source.rotations[foot] @ np.median(local, 0)) @ source.axes[:, 2])
+    return float(np.mean(heights))
 
 
 def source_contacts(performance, soles, hip_height):

@@ -45,12 +45,13 @@ def plan_footprints(points, heading, touching, arm, drift):
             prints[k, first:last] = points[k, first:last].mean(0)
     for chain in chains:
         moved = _asked(chain)
-        for first, last, place, _ in chain:
+        for first, _, place, _ in chain:
             for k in range(2):
                 start, stop = _run_around(touching[:, k], first)
                 prints[k, start:stop] = place[k] + moved
     # Whose foot is carried farther than that while one point is held, slips.
-    slipped = np.linalg.norm(points - prints, axis=-1).T > 2 * drift
+    away = np.linalg.norm(points - prints, axis=-1).T
+    slipped = away > 2 * drift
     return prints, headings, touching & ~(slipped & (touching.sum(1) == 1)[:, None])
 
 

@@ -13,8 +13,9 @@ class Placing:
     """How a target RestPose is moved through the world by a source.
 
     ratio: target metres a source metre, as long as one's legs are to the other's: then a step of the source's is one of the target's,
-    and hips that stand on the source's ankles stand on the target's. floor: height of the floor in the target's axes, m. carrier: the number of the bone that
-    carries the body: the hips, or what hips and thighs hang from together, never one that its parent holds by its tail.
+    and hips that stand on the source's ankles stand on the target's. floor: height of the floor in the target's axes, m. carrier:
+    the number of the bone that carries the body: the hips, or what hips and thighs hang from together, never one that its parent
+    holds by its tail.
     """
 
     def __init__(self, source, target, source_stance, target_stance, controlled):

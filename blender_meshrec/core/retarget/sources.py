@@ -3,8 +3,9 @@
 import numpy as np
 
 from ..bones import bone_tails
+from ..conventions import WORLD_FROM_BODY
 from ..motion import forward_kinematics
-from .rig import BoneMapping, Performance, Rig
+from .rig import SIDES, BoneMapping, Performance, Rig
 from .turns import shortest_turn
 
 _BODY = {"hips": ("pelvis",), "spine": ("spine1", "spine2", "spine3"), "neck": ("neck",), "head": ("head",)}
@@ -36,13 +37,28 @@ def performance_from_motion(motion, template=None, betas=None):
         fps=motion.fps,
         timestamps=motion.timestamps,
         contacts=motion.contacts,
+        soles=None if template is None else _soles(motion, template, betas, joints, rotations),
     )
+
+
+def _soles(motion, template, betas, joints, rotations):
+    """Heels and toes (F,4,3) m on the ground below the feet of a body: heels move with the ankles, toes with the feet."""
+    vertices = template.rest_vertices(betas) @ WORLD_FROM_BODY.T
+    number = {name: joint for joint, name in enumerate(motion.joint_names)}
+    owner = np.asarray(template.lbs_weights).argmax(1)
+    feet = [number[f"{side}_{joint}"] for side in SIDES for joint in ("ankle", "foot")]
+    floor = vertices[np.isin(owner, feet), 2].min()
+    points = []
+    for joint, name in zip(feet, (f"{side}_{point}" for side in SIDES for point in ("heel", "big_toe")), strict=True):
+        point = np.array([*vertices[template.landmarks[name], :2], floor])
+        points.append(joints[:, joint] + rotations[:, joint] @ (point - motion.rest_joints[joint]))
+    return np.stack(points, 1)
 
 
 def smpl_mapping(joint_names):
     """The BoneMapping of SMPL's joints by name, with fingers where the body has them."""
     slots = dict(_BODY)
-    for side in ("left", "right"):
+    for side in SIDES:
         slots.update({f"{side}_{slot}": (f"{side}_{joint}",) for slot, joint in _LIMBS.items()})
         slots.update({f"{side}_{slot}": tuple(f"{side}_{finger}{k}" for k in (1, 2, 3)) for slot, finger in _FINGERS.items()})
     have = set(joint_names)

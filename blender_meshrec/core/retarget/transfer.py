@@ -11,7 +11,7 @@ import numpy as np
 from ..contacts import contact_runs
 from .body_turns import BodyTurns, turn_twists
 from .channels import final_pose
-from .contacts_of import source_contacts, source_floor, source_soles
+from .contacts_of import rest_floor, source_contacts, source_floor, source_soles
 from .placing import Placing, hip_height
 from .planting import STEP, plant_feet
 from .posing import Pose
@@ -40,8 +40,11 @@ def retarget(performance, rig, mapping, options=None, floor_height=None):
         performance = resample_performance(performance, options.fps)
     frames, times = len(performance), performance.timestamps
     source, target = RestPose(performance.rig, performance.mapping), RestPose(rig, mapping)
-    source_stance = stance_of(source)
-    target_stance = stance_of(target, None if floor_height is None else (floor_height - target.origin[2]) / target.stretch[2, 2])
+    source_stance = stance_of(source, rest_floor(performance, source))
+    if floor_height is not None:  # told in the world, and of use where the rig stands upright in it
+        upright = target.axes[2, 2] > 1 - 1e-6
+        floor_height = (floor_height - target.origin[2]) / target.stretch[2, 2] if upright else None
+    target_stance = stance_of(target, floor_height)
     placing = Placing(source, target, source_stance, target_stance, controlled=mapping.controls is not None)
 
     soles, hips = source_soles(performance, source, source_stance), hip_height(source, source_stance)
