@@ -78,7 +78,7 @@ def _read(path):
         skeleton = _hierarchy(head.split("HIERARCHY", 1)[1].split())
         count, frame_time = int(header[1]), float(header[2])
         numbers = np.array(body[header.end() :].split(), dtype=float)
-    except (ValueError, IndexError, KeyError) as error:
+    except (ValueError, IndexError, KeyError, StopIteration) as error:
         raise InputError(f"{path.name} is damaged: its skeleton or its numbers cannot be read.", _REMEDY) from error
     width = sum(len(order) for order in skeleton[3])
     rows = min(count, len(numbers) // width if width else 0)
@@ -91,20 +91,17 @@ def _hierarchy(words):
     """Joints as their channels follow: names, parents (J,), offsets (J,3), tuples of channel names, and tails (J,3) from the joint."""
     names, parents, offsets, orders, ends = [], [], [], [], {}
     open_joints, word = [], iter(words)
-    at_end = False
     for token in word:
         if token in ("ROOT", "JOINT"):
-            names.append(next(word))
+            names.append(" ".join(iter(word.__next__, "{")))
             parents.append(open_joints[-1] if open_joints else -1)
             offsets.append(np.zeros(3))
             orders.append(())
+            open_joints.append(len(names) - 1)
         elif token == "End":
-            next(word)
-            at_end = True
-        elif token == "{":
-            open_joints.append(-2 if at_end else len(names) - 1)
+            list(iter(word.__next__, "{"))  # "Site"
+            open_joints.append(-2)
         elif token == "}":
-            at_end = False
             open_joints.pop()
         elif token == "OFFSET":
             offset = np.array([float(next(word)) for _ in range(3)])
