@@ -10,6 +10,8 @@ from ..motion import motion_from_recovery
 from ..motion_file import read_motion
 from ..rotations import rotmat_from_rotvec
 from ..skeletons import SMPL_JOINTS, SMPL_PARENTS
+from .bvh_source import performance_from_bvh
+from .smpl_source import is_smpl_motion, performance_from_smpl
 from .sources import performance_from_motion
 
 SUFFIXES = (".npz", ".bvh")
@@ -19,8 +21,8 @@ def read_performance(path, body="open"):
     """Read what a source file performs.
 
     Args:
-        path: a motion .npz of ours. body: "open", or the SMPL-family file that a motion was made with; it only adds what our motions
-            do not say themselves, such as fingers.
+        path: a motion .npz of ours, another's SMPL motion such as AMASS holds, or a BVH file. body: "open", or the SMPL-family file
+            that a motion was made with; it only adds what a motion does not say itself, such as fingers.
 
     Raises:
         InputError: the file cannot be read, or is of no kind that can be retargeted.
@@ -28,6 +30,10 @@ def read_performance(path, body="open"):
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path.name} is not a motion that can be retargeted.", f"Give a motion as one of: {' '.join(SUFFIXES)}.")
+    if path.suffix.lower() == ".bvh":
+        return performance_from_bvh(path)
+    if is_smpl_motion(path):
+        return performance_from_smpl(path, body)
     return performance_from_recovery(read_motion(path), body)
 
 
