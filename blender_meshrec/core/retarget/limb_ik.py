@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .turns import about, rotate, shortest_turn
+from .turns import about, rotate, shortest_turn, unit
 
 # A limb is not stretched beyond this share of its length: its middle joint's angle runs away there.
 STRETCH = 0.9995
+# From this share of its length a limb would rather have its root come nearer than straighten further.
+EASE = 0.96
 # How much the limb's natural hinge counts beside the plane that its bones span, as the sine of the bend where both are even.
 NEARLY_STRAIGHT = 0.05
 
@@ -33,6 +35,26 @@ class Limb:
     def extent(self):
         """How far the end is from the root, (F,) m."""
         return np.linalg.norm(self.end - self.root, axis=-1)
+
+
+def limb_of(pose, upper, lower, end, bends_towards):
+    """One limb of a Pose as a Limb; slots of its three parts, and the direction (3,) its lower part bends to, at rest."""
+    rest = pose.rest
+    hinge = unit(np.cross(rest.direction(upper, lower), bends_towards))
+    turned = pose.delta(rest.slots[upper][-1]) @ hinge
+    return Limb(pose.heads[rest.first(upper)], pose.heads[rest.first(lower)], pose.end(lower, end), turned)
+
+
+def eased_extent(limb, distance):
+    """How far a limb stretches towards something `distance` (F,) m from its root, (F,) m: the straighter it was, the less it gives."""
+    length = sum(limb.lengths)
+    start, room = EASE * length, (1 - EASE) * length
+
+    def eased(values):
+        over = np.maximum(values - start, 0)
+        return np.minimum(values, start) + room * (1 - np.exp(-over / room))
+
+    return np.minimum(distance, limb.extent + eased(distance) - eased(limb.extent))
 
 
 def reach(limb, root, target):

@@ -41,6 +41,18 @@ class Placing:
         below, here = self._ankles
         return (self.ratio * (points - [0.0, 0.0, below])) @ self._unstretch.T + [0.0, 0.0, self.floor + here]
 
+    def hand_places(self, performance, floor):
+        """Where hands should be, side -> (F,3) m in the target's axes, to be where the performer's are in a world of this scale."""
+        below, here = self._ankles
+        places = {}
+        for side in SIDES:
+            if (hand := self.source.first(f"{side}_hand")) is not None:
+                at = performance.heads[:, hand] - [0.0, 0.0, floor]
+                places[side] = self.to_target(at)
+                if below > 0:  # below the ankles heights shrink or grow so that the floor stays the floor
+                    places[side][:, 2] += np.minimum(at[:, 2] - below, 0.0) * (here / below - self.ratio)
+        return places
+
     def carry(self, turns, path):
         """Turn the carrier if it is not itself mapped, and give its head (F,3) so that the hip joints follow `path` (F,3)."""
         target, hips = self.target, self.target.slots["hips"][-1]

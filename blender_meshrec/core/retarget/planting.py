@@ -12,7 +12,8 @@ from ..rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ..timeline import across_time
 from .fading import covering, faded, settling, smoothed
 from .footprints import plan_footprints
-from .limb_ik import STRETCH, Limb, reach
+from .limb_ik import STRETCH, eased_extent, limb_of, reach
+from .rest_pose import LEG
 from .rig import SIDES
 from .turns import about, shortest_turn, transposed, turned_by, unit
 
@@ -30,8 +31,6 @@ STEP = 0.08
 FOLLOW, FOLLOW_CLOSELY, AHEAD = 0.25, 0.05, 0.25
 # A leg is bent up to this share of its length.
 BENT = 0.9
-# From this share of its length a leg would rather have the hips come down than straighten further.
-EASE = 0.96
 # A leg that carries is not straighter than this: so near its end its knee would tremble.
 STANDING = 0.997
 # Horizontally no leg is spread beyond this share of its length: before, the hips move.
@@ -197,11 +196,7 @@ def plant_feet(pose, turns, heads, stance, contacts, levels, placing, timestamps
 
 def leg_of(pose, side):
     """One leg of a Pose as a Limb whose end is the ankle."""
-    rest = pose.rest
-    thigh, shin = rest.first(f"{side}_upper_leg"), rest.first(f"{side}_lower_leg")
-    hinge = unit(np.cross(rest.direction(f"{side}_upper_leg", f"{side}_lower_leg"), -rest.axes[:, 1]))
-    turned = pose.delta(rest.slots[f"{side}_upper_leg"][-1]) @ hinge
-    return Limb(pose.heads[thigh], pose.heads[shin], pose.end(f"{side}_lower_leg", f"{side}_foot"), turned)
+    return limb_of(pose, *(f"{side}_{part}" for part in LEG), bends_towards=-pose.rest.axes[:, 1])
 
 
 def _following(feet, limbs, timestamps):
@@ -252,17 +247,10 @@ def _spreading(feet, limbs, shift, timestamps):
 def _drop(limb, target, shift, carries):
     """By how much the hips must come down, (F,) m, for a leg to reach its target without straightening more than it likes."""
     length = sum(limb.lengths)
-    before = limb.extent
-    start, room = EASE * length, (1 - EASE) * length
-
-    def eased(distance):
-        over = np.maximum(distance - start, 0)
-        return np.minimum(distance, start) + room * (1 - np.exp(-over / room))
-
     away = target - limb.root - shift
     distance = np.linalg.norm(away, axis=1)
     straightest = np.where(carries, STANDING, STRETCH) * length
-    longest = np.minimum(before + eased(distance) - eased(before), np.where(carries, straightest, np.maximum(straightest, before)))
+    longest = np.minimum(eased_extent(limb, distance), np.where(carries, straightest, np.maximum(straightest, limb.extent)))
     across = (away[:, :2] ** 2).sum(1)
     reachable = np.sqrt(np.maximum(longest**2 - across, (0.2 * length) ** 2))
     return np.where(distance > longest, np.maximum(-away[:, 2] - reachable, 0), 0)

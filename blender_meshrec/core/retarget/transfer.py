@@ -12,6 +12,7 @@ from ..contacts import contact_runs
 from .body_turns import BodyTurns, turn_twists
 from .channels import final_pose
 from .contacts_of import rest_floor, source_contacts, source_floor, source_soles
+from .hands import reach_hands
 from .placing import Placing, hip_height
 from .planting import STEP, plant_feet
 from .posing import Pose
@@ -63,6 +64,9 @@ def retarget(performance, rig, mapping, options=None, floor_height=None):
     elif options.root == "root" and (root := placing.root_motion(turns, heads)) is not None:
         moved[root[0]] = root[1]
     pose = Pose(target, turns, moved, frames)
+    if options.hands:
+        reach_hands(pose, turns, placing.hand_places(performance, floor), moved[placing.carrier] - heads)
+        pose = Pose(target, turns, moved, frames)
     turn_twists(pose, turns)
     keyed, quats, locations = final_pose(pose, turns, moved)
     after = measured(pose, target_stance, contacts, placing, times)

@@ -166,3 +166,26 @@ def test_footprints_keep_one_foots_length():
         np.testing.assert_array_equal(prints[k, first:last], np.broadcast_to(prints[k, first], (last - first, 2)))
     for frame in (20, 45):
         np.testing.assert_allclose(prints[1, frame] - prints[0, frame], arm(headings[frame]), atol=1e-12)
+
+
+def test_hands_come_to_their_places():
+    """Wrists lie where the actor's do in a world of the character's scale, within 1 mm in easy reach; elbows bend forward."""
+    performance = performance_from_motion(motion_of(PEOPLE["squat"]))
+    for seed in range(4):
+        rig, mapping = character(seed)
+        result = retarget(performance, rig, mapping, RetargetOptions(hands=True))
+        ratio = result.quality["hip_scale"]
+        wrists, shoulders = [], []
+        for side in SIDES:
+            wrist = result.heads[:, rig.index(mapping.slots[f"{side}_hand"][0])]
+            place = ratio * performance.heads[:, performance.rig.index(f"{side}_wrist")]
+            shoulders.append(np.linalg.norm(wrist - result.heads[:, rig.index(mapping.slots[f"{side}_upper_arm"][0])], axis=1))
+            wrists.append((wrist - place)[:, :3])
+        rows = [rig.index(mapping.slots[f"left_{part}"][0]) for part in ("upper_arm", "lower_arm", "hand")]
+        arm = np.linalg.norm(np.diff(rig.rest[rows, :3, 3], axis=0), axis=1).sum()
+        easy = np.max(shoulders, axis=0) < 0.9 * arm
+        offsets = np.concatenate([wrist[easy] for wrist in wrists])
+        if len(offsets):
+            np.testing.assert_allclose(offsets, np.broadcast_to(offsets[0], offsets.shape), atol=1e-3)
+            assert np.abs(offsets[0, :2]).max() < 1e-3 and abs(offsets[0, 2]) < 0.06
+        assert bending(rig, mapping, result)[:, [1, 3]].min() > -1
