@@ -63,11 +63,12 @@ def retarget(performance, rig, mapping, options=None, floor_height=None):
         moved = {placing.carrier: placing.in_place(heads)}
     elif options.root == "root" and (root := placing.root_motion(turns, heads)) is not None:
         moved[root[0]] = root[1]
-    pose = Pose(target, turns, moved, frames)
     if options.hands:
-        reach_hands(pose, turns, placing.hand_places(performance, floor), moved[placing.carrier] - heads)
         pose = Pose(target, turns, moved, frames)
-    turn_twists(pose, turns)
+        reach_hands(pose, turns, placing.hand_places(performance, floor), moved[placing.carrier] - heads)
+    if any(target.slots.get(slot) for slot in mapping.slots if slot.endswith("_twist")):
+        pose = Pose(target, turns, moved, frames)
+        turn_twists(pose, turns)
     keyed, quats, locations = final_pose(pose, turns, moved)
     after = measured(pose, target_stance, contacts, placing, times)
     quality = {f"{name}_{when}": value for when, values in (("before", before), ("after", after)) for name, value in values.items()}

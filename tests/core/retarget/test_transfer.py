@@ -11,7 +11,7 @@ from blender_meshrec.core.retarget.rig import SIDES, BoneMapping, RetargetOption
 from blender_meshrec.core.retarget.sources import performance_from_motion
 from blender_meshrec.core.retarget.transfer import retarget
 from blender_meshrec.core.rotations import angle_between, quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec
-from tests.retargeting import character, motion_of, slots, world_heads, worst_direction
+from tests.retargeting import character, limb_vector, motion_of, slots, world_heads, worst_direction
 from tests.rigged_people import person
 from tests.walkers import squat, walk
 
@@ -234,3 +234,56 @@ def test_mirrored_objects_are_refused(lively):
     rig, mapping = character(0, world=np.diag([-1.0, 1, 1, 1]))
     with pytest.raises(InputError, match="negative"):
         retarget(lively, rig, mapping)
+
+
+@pytest.mark.parametrize("without", [("toes",), ("toes", "foot"), ("hand",), ("clavicle",), ("clavicle", "hand", "foot", "toes")])
+def test_rigs_that_lack_parts(lively, without):
+    """Whatever of clavicles, hands, feet and toes is missing, the limbs that are there point as the source's do, and nothing slides."""
+    for seed in range(3):
+        truth = slots(without=without, spine=seed, neck=seed)
+        build = person({**slots(), **truth} if seed else {**truth, "spine": ["spine0"]}, np.random.default_rng(seed))
+        rig, mapping = build.rig(np.random.default_rng(seed)), BoneMapping(truth)
+        result = retarget(lively, rig, mapping, FK)
+        for side in SIDES:
+            for part, below in (("upper_arm", "lower_arm"), ("upper_leg", "lower_leg")):
+                ours = limb_vector(result.heads, rig, mapping, f"{side}_{part}", f"{side}_{below}")
+                theirs = limb_vector(lively.heads, lively.rig, lively.mapping, f"{side}_{part}", f"{side}_{below}")
+                cosine = (ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+                assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() < 0.1
+        planted = retarget(lively, rig, mapping)
+        assert "foot" in without or planted.quality["foot_slide_after"] < 0.1
+
+
+def test_thighs_that_hang_beside_the_hips(lively):
+    """Where thighs hang from a bone above the hips, that bone carries the body, and the legs stay in their sockets."""
+    truth = slots()
+    rig = person(truth, np.random.default_rng(0), thighs_from="pelvis", over_hips=("pelvis",)).rig(np.random.default_rng(1))
+    mapping = BoneMapping(truth)
+    result = retarget(lively, rig, mapping, FK)
+    assert set(result.locations) == {"pelvis"}
+    assert worst_direction(lively, rig, mapping, result) < 0.1
+    hips, thigh = rig.index("hips"), rig.index("left_upper_leg")
+    local = np.einsum("fji,fj->fi", result.rotmats[:, hips], result.heads[:, thigh] - result.heads[:, hips])
+    np.testing.assert_allclose(local, np.broadcast_to(local[0], local.shape), atol=1e-9)
+
+
+def test_fingers_follow_only_a_source_that_has_them(lively):
+    truth = slots() | {f"{side}_index": [f"{side}_index{k}" for k in range(3)] for side in SIDES}
+    rig = person(truth, np.random.default_rng(0)).rig(np.random.default_rng(1))
+    mapping = BoneMapping(truth)
+    plain = retarget(lively, rig, mapping, FK)
+    assert not any("index" in bone for bone in plain.bones)
+    # A character with fingers as the source: its index fingers bend.
+    curl = rotmat_from_rotvec(np.sin(TIMES)[:, None] * [0.3, 0.8, 0.0])
+    rotations = np.ascontiguousarray(plain.rotmats)
+    for side in SIDES:
+        for k in range(3):
+            rotations[:, rig.index(f"{side}_index{k}")] = curl @ rotations[:, rig.index(f"{side}_index{k}")]
+    source = replace(lively, rig=rig, mapping=mapping, rotations=rotations, heads=plain.heads, contacts=None)
+    other = person(truth, np.random.default_rng(5)).rig(np.random.default_rng(6))
+    result = retarget(source, other, mapping, FK)
+    for name in ("left_index1", "right_index2"):
+        row, theirs = other.index(name), rig.index(name)
+        turned = result.rotmats[:, row] @ np.swapaxes(result.rotmats[:1, row], 1, 2)
+        expected = rotations[:, theirs] @ np.swapaxes(rotations[:1, theirs], 1, 2)
+        assert np.degrees(angle_between(turned, expected)).max() < 1e-3
