@@ -17,7 +17,7 @@ from .core.catalog import entries
 from .core.errors import CancelledError, InputError
 from .core.version import version
 
-SKELETONS = ("smpl",)
+SKELETONS = ("smpl", "skel")
 ROOTS = ("hips", "root", "in_place")
 DRIVES = ("fk", "ik", "both")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -139,7 +139,7 @@ def _reconstruct(command):
     )
     command.add_argument("--frames", type=frames, metavar="A:B", help="range of frames, counted from 0, without B")
     command.add_argument("--fps", type=rate, help="resample the motion to this rate; for a folder of images: their rate")
-    command.add_argument("--skeleton", choices=SKELETONS, default="smpl", help="the skeleton to fit")
+    _skeleton(command)
     command.add_argument("--detector", choices=("auto", *_names("detector")), default="auto", metavar="NAME", help=_menu("detector"))
     command.add_argument("--method", choices=("auto", *_names("estimator")), default="auto", metavar="NAME", help=_menu("estimator"))
     command.add_argument("--refine", choices=_names("refiner"), action="append", default=[], metavar="NAME", help=_menu("refiner"))
@@ -175,8 +175,15 @@ def _character(command, required=False):
     command.add_argument("--no-foot-ik", action="store_true", help="turn the legs as the performer's and let feet go where that leads")
 
 
+def _skeleton(command):
+    explanation = "SMPL's joints, or SKEL's bones and anatomical angles with their limits"
+    command.add_argument("--skeleton", choices=SKELETONS, default="smpl", help=explanation)
+    command.add_argument("--skel", default="open", metavar="open|FILE", help="the open SKEL body, or your SKEL file")
+
+
 def _convert(command):
     command.add_argument("motion", metavar="MOTION", help="motion .npz that reconstruct has written")
+    _skeleton(command)
     _output(command, "the file to write; its suffix is the format")
 
 

@@ -34,6 +34,7 @@ from .observe import look
 from .placement import place
 from .registry import find
 from .report import report_of
+from .skel_stage import in_skel, load_skel_body
 from .steady import steady_body
 from .world import Seen, sizes_on_floor, stand_up
 
@@ -59,6 +60,7 @@ def recover(request, on_progress=lambda progress: None):
         device = choose_device(request.device)
         template = load_body(request.body)
         body = make_body(template, device)
+        skel = load_skel_body(request.skel_body, device) if request.skeleton == "skel" else None
     sighting = look(request, on_progress)
     stages.seconds.update(sighting.seconds)
     numbers = chosen_people(request.person, len(sighting.people))
@@ -108,8 +110,13 @@ def recover(request, on_progress=lambda progress: None):
         recovery = recovery_of(body, params, contacts, fit, joints, frames, who, intrinsics, world_from_camera)
         if request.fps:
             recovery = with_posed_joints(body, resample(recovery, request.fps))
+        anatomy = None
+        if skel is not None:
+            with stages("convert to SKEL") as counted:
+                recovery, anatomy, said = in_skel(recovery, body, skel, counted)
+            warnings += said
         recoveries.append(recovery)
-        people.append((number, who, recovery, slide))
+        people.append((number, who, recovery, slide, anatomy))
     report = report_of(request, sighting, people, stages.seconds, dict.fromkeys(warnings))
     return Result(tuple(recoveries), tuple(numbers), report)
 
@@ -240,7 +247,7 @@ def with_posed_joints(body, recovery):
 
 
 class Stages:
-    """Wall time by stage, s, and a Progress as each begins."""
+    """Wall time by stage, s, and a Progress as each begins; a stage that counts is given a function for how far it has come."""
 
     def __init__(self, on_progress):
         self.seconds = {}
@@ -248,9 +255,10 @@ class Stages:
 
     @contextmanager
     def __call__(self, name):
-        self._on_progress(Progress(name.capitalize(), 0, 0))
+        stage = name[:1].upper() + name[1:]
+        self._on_progress(Progress(stage, 0, 0))
         begun = time.perf_counter()
-        yield
+        yield lambda done, total: self._on_progress(Progress(stage, done, total))
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
 
 

@@ -16,8 +16,13 @@ DEPTH_CUTOFF = 0.8
 # An estimate this far off its neighbours in time is a slip, m; so is a distance off by this share.
 SLIP, DEPTH_SLIP = 0.05, 0.04
 SLIP_CUTOFF = 4.0
-# How much more than across the line of sight depth is smoothed along it.
+# How much more than across the line of sight depth is smoothed along it, where the estimate trembles.
 DEPTH_STRENGTH = 2.0
+# A steady estimate is not smoothed before the fit, and its 2D points by this share: the fit itself weighs one against the other.
+BEFORE_FIT = 0.3
+# Of a 2D point's tremble this much is left of it once its path is smoothed, with what is slow in it. Frames farther apart than
+# this, s, do not tell tremble from motion. The median length of a vector of two normal numbers.
+TREMBLE, SLOWEST, RAYLEIGH_MEDIAN = 1.0, 0.055, 1.177
 # A point this share of the picture outside its edge has been guessed and counts nothing.
 EDGE = 0.02
 NEAREST, FARTHEST = 0.3, 200.0  # m
@@ -54,37 +59,54 @@ def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoo
     points = np.asarray(keypoints, float)[known]
     weights = point_weights(points, image_size)
     rays, relative = _rays(points[..., :2], intrinsics), size * np.asarray(estimate.joints, float)[known]
-    root, directions, bones = _place_visible(relative, rays, weights, times[known], smoothing, lengths)
+    root, directions, bones = _place_visible(relative, rays, weights, times[known], smoothing, lengths, estimate.steady)
     # Frames without the person lie between their neighbours, limb by limb.
     root, directions = (across_time(times, times[known], values) for values in (root, directions))
     joints = root + _joined(_scaled(directions, bones))
     return Placed(joints, np.asarray(estimate.confidence, float) * known[:, None], bones)
 
 
-def _place_visible(relative, rays, weights, times, smoothing, lengths):
+def _place_visible(relative, rays, weights, times, smoothing, lengths, steady):
     """Hip (F,1,3) m, bone vectors (F,16,3) and bone lengths (16,) m over the frames in which the person is seen."""
     for joint in range(rays.shape[1]):
         seen = weights[:, joint] > 0
         if seen.any():
             rays[:, joint] = across_time(times, times[seen], rays[seen, joint])
-    if smoothing > 0:
+    if smoothing > 0 and not steady:
         relative = smooth_in_view(relative, times, smoothing, _plausible(relative, times))
-        rays = smooth_positions(rays, times, smoothing, weights)
+    tremble = tremble_of(rays, weights, times) * np.median(steady_translation(relative, rays, weights, times)[:, 2])
+    rays = smooth_positions(rays, times, BEFORE_FIT * smoothing if steady else smoothing, weights)
     measured = rod_lengths(relative, rays, weights)
     lengths = measured if lengths is None else np.where(np.isfinite(lengths), lengths, measured)
     bones = lengths[: len(BONES)]
     figure = _joined(_scaled(relative[:, BONES[:, 1]] - relative[:, BONES[:, 0]], bones))
-    joints = fit_on_rays(figure + steady_translation(relative, rays, weights, times)[:, None], rays, weights, lengths)
+    joints = fit_on_rays(figure + steady_translation(relative, rays, weights, times)[:, None], rays, weights, lengths, TREMBLE * tremble)
     root, directions = joints[:, :1], _scaled(joints[:, BONES[:, 1]] - joints[:, BONES[:, 0]], bones)
     if smoothing > 0:
-        root, directions = (smooth_in_view(values, times, smoothing) for values in (root, directions))
+        depth = 1.0 if steady else DEPTH_STRENGTH
+        root, directions = (smooth_in_view(values, times, smoothing, depth=depth) for values in (root, directions))
     return root, directions, bones
 
 
-def smooth_in_view(values, times, strength, confidence=None):
+def smooth_in_view(values, times, strength, confidence=None, depth=DEPTH_STRENGTH):
     """Smooth vectors (F,J,3) in camera axes, depth more than the rest: a detector's guesses at it come and go in bursts."""
     across = smooth_positions(values[..., :2], times, strength, confidence)
-    return np.concatenate([across, smooth_positions(values[..., 2:], times, DEPTH_STRENGTH * strength, confidence)], -1)
+    return np.concatenate([across, smooth_positions(values[..., 2:], times, depth * strength, confidence)], -1)
+
+
+def tremble_of(rays, weights, times):
+    """How far each 2D point trembles about its path, (17,): a standard deviation, in units of the rays (F,17,2).
+
+    The median third difference of neighbouring frames, over what white noise of unit size makes of it. Motion hardly shows
+    in it where frames follow fast; where they do not, nothing is known, which is 0.
+    """
+    stencil = np.array([-1.0, 3.0, -3.0, 1.0])
+    if len(times) < 8 or np.median(np.diff(times)) > SLOWEST:
+        return np.zeros(rays.shape[1])
+    third = sum(factor * rays[k : len(rays) - 3 + k] for k, factor in enumerate(stencil))
+    known = np.min([weights[k : len(rays) - 3 + k] for k in range(4)], 0)
+    size = np.linalg.norm(third, axis=-1) / (np.linalg.norm(stencil) * RAYLEIGH_MEDIAN)
+    return np.array([weighted_quantile(size[:, k], known[:, k] + 1e-6, 0.5) for k in range(rays.shape[1])])
 
 
 def point_weights(keypoints, image_size):

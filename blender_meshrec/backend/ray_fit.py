@@ -26,25 +26,26 @@ DAMPING = 1e-3
 CHUNK = 256  # frames solved at once: (256, 51, 51) doubles are 5 MB
 
 
-def fit_on_rays(joints, rays, weights, lengths):
+def fit_on_rays(joints, rays, weights, lengths, tremble=0.0):
     """Move joints so that they meet their 2D points with bones of constant length.
 
     Args:
         joints: (F,17,3) m in camera axes, the first guess; its bone vectors and its hip's depth are also the prior.
         rays: (F,17,2), the 2D points as x/z and y/z. weights: (F,17) 0..1 of the 2D points.
-        lengths: (18,) m, of RODS.
+        lengths: (18,) m, of RODS. tremble: (17,) m, or one number: how much worse than PIXEL the 2D points are known.
 
     Returns:
         (F,17,3) m. A joint whose 2D point has no weight hangs where the prior has it, from the joint before it.
     """
     fitted = np.empty_like(joints)
+    pixel = np.broadcast_to(np.hypot(PIXEL, tremble), 17)
     for start in range(0, len(joints), CHUNK):
         rows = slice(start, start + CHUNK)
-        fitted[rows] = _fit(joints[rows], rays[rows], weights[rows], lengths)
+        fitted[rows] = _fit(joints[rows], rays[rows], weights[rows], lengths, pixel)
     return fitted
 
 
-def _fit(prior, rays, weights, lengths):
+def _fit(prior, rays, weights, lengths, pixel):
     frames = len(prior)
     distance = np.maximum(prior[:, HIP, 2], 1e-3)
     directions = prior[:, BONES[:, 1]] - prior[:, BONES[:, 0]]
@@ -52,12 +53,12 @@ def _fit(prior, rays, weights, lengths):
     joints = prior.copy()
     damping = np.full(frames, DAMPING)
     for tolerance in LENGTHS:
-        energy, matrix, gradient = _linearise(joints, prior, fixed, directions, rays, weights, distance, lengths, tolerance)
+        energy, matrix, gradient = _linearise(joints, prior, fixed, directions, rays, weights, distance, lengths, tolerance, pixel)
         for _ in range(STEPS):
             square = matrix.transpose(0, 1, 3, 2, 4).reshape(frames, 51, 51)
             np.einsum("fii->fi", square)[:] *= 1 + damping[:, None]
             moved = joints - np.linalg.solve(square, gradient.reshape(frames, 51, 1)).reshape(frames, 17, 3)
-            trial = _linearise(moved, prior, fixed, directions, rays, weights, distance, lengths, tolerance)
+            trial = _linearise(moved, prior, fixed, directions, rays, weights, distance, lengths, tolerance, pixel)
             better = trial[0] < energy
             joints[better] = moved[better]
             for kept, new in zip((energy, matrix, gradient), trial):
@@ -66,10 +67,10 @@ def _fit(prior, rays, weights, lengths):
     return joints
 
 
-def _linearise(joints, prior, fixed, directions, rays, weights, distance, lengths, tolerance):
+def _linearise(joints, prior, fixed, directions, rays, weights, distance, lengths, tolerance, pixel=PIXEL):
     """Energy (F,), the matrix (F,17,17,3,3) and the gradient (F,17,3) of the normal equations."""
     matrix, gradient = fixed.copy(), np.zeros_like(joints)
-    energy = _pull_to_rays(matrix, gradient, joints, rays, weights, distance)
+    energy = _pull_to_rays(matrix, gradient, joints, rays, weights, distance, pixel)
     energy += _keep_lengths(matrix, gradient, joints, lengths, tolerance)
     energy += _keep_directions(gradient, joints, directions)
     off = joints[:, HIP, 2] - prior[:, HIP, 2]
@@ -90,10 +91,10 @@ def _prior_matrix(frames):
     return np.tile(matrix, (frames, 1, 1, 1, 1))
 
 
-def _pull_to_rays(matrix, gradient, joints, rays, weights, distance):
-    """Residual (x/z - u) times the person's distance, in PIXEL, of each joint's two image axes."""
+def _pull_to_rays(matrix, gradient, joints, rays, weights, distance, pixel):
+    """Residual (x/z - u) times the person's distance, in `pixel`, of each joint's two image axes."""
     depth = np.maximum(joints[..., 2:], 0.1 * distance[:, None, None])
-    scale = distance[:, None, None] / PIXEL
+    scale = distance[:, None, None] / np.broadcast_to(pixel, 17)[:, None]
     residual = (joints[..., :2] / depth - rays) * scale
     squared = (residual**2).sum(-1)
     pull = weights / (1 + squared / ROBUST**2) ** 2

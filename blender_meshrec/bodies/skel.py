@@ -75,6 +75,9 @@ class Skel(nn.Module):
         self.register_buffer("bone_of_vertex", torch.as_tensor(template.bone_of_vertex.copy(), device=device))
         self.register_buffer("bone_template", self._tensor(template.bone_template))
         self.register_buffer("bone_weights", self._tensor(template.bone_weights))
+        shaped = template.bone_shapedirs is not None
+        self.register_buffer("bone_shapedirs", self._tensor(template.bone_shapedirs) if shaped else None)
+        self.register_buffer("bones_at_rest", self._tensor(template.rest_bone_vertices(np.zeros(1))) if shaped else None)
         self.skin = Skin(*(None if value is None else self._tensor(value) for value in (
             template.v_template, template.shapedirs, template.posedirs, template.lbs_weights
         )))  # fmt: skip
@@ -134,7 +137,7 @@ class Skel(nn.Module):
                 vertices = vertices + pose_blend_shapes(self._smpl_rotations(local), chosen.posedirs)
             found.append(skin(vertices, chosen.lbs_weights, joints, rotations, rest) + transl[:, None])
         if with_bones:
-            bones = self._rest_bones(rest, steps, orientations)
+            bones = self._rest_bones(betas, rest, steps, orientations)
             found.append(skin(bones, self.bone_weights, joints, rotations, rest) + transl[:, None])
         return tuple(found)
 
@@ -179,7 +182,9 @@ class Skel(nn.Module):
         identity = self.identity.expand(len(local), 1, 3, 3)
         return torch.cat([local, identity], 1)[:, self.skel_of_smpl]
 
-    def _rest_bones(self, rest, steps, orientations):
+    def _rest_bones(self, betas, rest, steps, orientations):
+        if self.bone_shapedirs is not None:
+            return self.bones_at_rest + torch.einsum("ncb,fb->fnc", self.bone_shapedirs[..., : betas.shape[-1]], betas)
         owner = self.bone_of_vertex
         scales = torch.linalg.norm(self.measure @ steps, dim=-1) / self.measure_from
         turned = (scales[..., None, None] * orientations)[:, owner]

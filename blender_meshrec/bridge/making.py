@@ -38,7 +38,8 @@ class MakeRequest:
 
     name: of the clip. people: (name, motion path) pairs: .npz, and with a casting whatever retargeting reads. outputs: (path,
     indices into people) pairs; the suffixes name the formats. body: "open" or the path of an SMPL-family file. preset:
-    blender, unreal or unity. casting: a Casting, None for the people themselves.
+    blender, unreal or unity. casting: a Casting, None for the people themselves. skel: "open" or the path of a SKEL file for
+    people with SKEL's skeleton, None for SMPL's.
     """
 
     name: str
@@ -47,6 +48,7 @@ class MakeRequest:
     body: str = "open"
     preset: str = "blender"
     casting: Casting | None = None
+    skel: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def make(request, blender=None):
             "body": request.body if request.body == "open" else str(Path(request.body).resolve()),
             "preset": request.preset,
             "casting": _casting_settings(request.casting),
+            "skel": request.skel if request.skel in (None, "open") else str(Path(request.skel).resolve()),
         }
         settings_path = Path(scratch) / "settings.json"
         settings_path.write_text(json.dumps(settings), encoding="utf-8")

@@ -9,7 +9,8 @@ class ReconstructRequest:
 
     source: an image, a video, a folder of images, or 2D keypoints. person: "largest", "all" or a number from 1.
     frames: (first, end) half-open, counted from 0, or None for all. fps: resample to this rate, or None.
-    body: "open" or the path of an SMPL-family file. method: an Estimator of the catalogue; refine: Refiners in order.
+    body: "open" or the path of an SMPL-family file. skeleton: "smpl", or "skel" for SKEL's angles beside SMPL's; skel_body: "open"
+    or the path of a SKEL file. method: an Estimator of the catalogue; refine: Refiners in order.
     smoothing: 0 is off, 1 the default strength. contacts: detect heel and toe contacts and lock the feet while they
     last. upright: stand the world up with z up and the floor at zero. cache: folder of observations, or None for none.
     """
@@ -20,6 +21,7 @@ class ReconstructRequest:
     fps: float | None = None
     body: str = "open"
     skeleton: str = "smpl"
+    skel_body: str = "open"
     detector: str = "auto"
     method: str = "auto"
     refine: tuple = ()

@@ -15,7 +15,8 @@ def run(options, console):
     recovery = read_motion(options.motion)
     if output.suffix.lower() != ".npz":
         check_body(recovery, options)
-    made = write_outputs([recovery], [1], [(output, (0,))], name, options.body, options.preset, options.blender)
+    skel = options.skel if options.skeleton == "skel" else None
+    made = write_outputs([recovery], [1], [(output, (0,))], name, options.body, options.preset, options.blender, skel=skel)
     for note in made.notes:
         console.warn(note)
     console.done(options.motion, [str(output)])

@@ -13,6 +13,7 @@ from ..core.motion_file import write_motion
 from ..core.output_file import check_writable
 from ..core.retarget.character_file import split_object
 from ..core.retarget.presets import read_preset
+from ..core.skel_file import load_skel
 
 FORMATS = (".blend", ".fbx", ".glb", ".usdc", ".bvh", ".npz")
 PRESETS = ("blender", "unreal", "unity")
@@ -88,12 +89,13 @@ def casting_of(options):
     return Casting(options.rig, chosen, options.mapping)
 
 
-def write_outputs(recoveries, numbers, outputs, name, body="open", preset="blender", blender=None, casting=None):
+def write_outputs(recoveries, numbers, outputs, name, body="open", preset="blender", blender=None, casting=None, skel=None):
     """Write every output; each file appears whole or not at all.
 
     Args:
         recoveries: of one clip's people. numbers: theirs. outputs: (path, indices into recoveries) pairs. name: the clip's.
-        casting: a Casting where an artist's character is to perform.
+        casting: a Casting where an artist's character is to perform. skel: "open" or a SKEL file where scenes are to have SKEL's
+            skeleton; None for SMPL's.
 
     Returns:
         A Made.
@@ -106,9 +108,9 @@ def write_outputs(recoveries, numbers, outputs, name, body="open", preset="blend
     if scenes:
         people = [(f"{name} person{number}", recovery) for number, recovery in zip(numbers, recoveries)]
         if casting is None and _inside_blender(blender):
-            made = _make_here(people, scenes, name, body, preset)
+            made = _make_here(people, scenes, name, body, preset, skel)
         else:
-            made = _have_made(people, scenes, name, body, preset, blender, casting)
+            made = _have_made(people, scenes, name, body, preset, blender, casting, skel)
     for path, (index,) in (output for output in outputs if output not in scenes):
         recovery = recoveries[index]
         if path.suffix.lower() == ".npz":
@@ -125,23 +127,23 @@ def _inside_blender(blender):
     return blender is None and "bpy" in sys.modules
 
 
-def _make_here(people, outputs, name, body, preset):
+def _make_here(people, outputs, name, body, preset, skel):
     from ..scene import outputs as scene_outputs
     from ..scene.assemble import Person
 
-    template = load_body(body)
-    made = [Person(person, recovery, template) for person, recovery in people]
+    template, bones = load_body(body), skel and load_skel(skel)
+    made = [Person(person, recovery, template, bones) for person, recovery in people]
     notes = scene_outputs.write_outputs(made, [scene_outputs.Output(path, indices) for path, indices in outputs], name, preset)
     return Made(tuple(notes))
 
 
-def _have_made(people, outputs, name, body, preset, blender, casting):
+def _have_made(people, outputs, name, body, preset, blender, casting, skel):
     with tempfile.TemporaryDirectory(prefix="meshrec-") as scratch:
         motions = []
         for index, (person, recovery) in enumerate(people):
             motions.append((person, Path(scratch) / f"{index}.npz"))
             write_motion(motions[-1][1], recovery)
-        return make_scenes(MakeRequest(name, tuple(motions), tuple(outputs), body, preset, casting), blender)
+        return make_scenes(MakeRequest(name, tuple(motions), tuple(outputs), body, preset, casting, skel), blender)
 
 
 def make_scenes(request, blender=None):

@@ -74,6 +74,7 @@ def reconstruct(source, paths, options, console):
     console.progress(Progress("Writing", 0, len(outputs), "files"), source)
     name = _name_of(source)
     settings = {"body": options.body, "preset": options.preset, "blender": options.blender, "casting": casting_of(options)}
+    settings["skel"] = options.skel if options.skeleton == "skel" else None
     made = write_outputs(result.recoveries, result.people, outputs, name, **settings)
     written = [str(path) for path, _people in outputs]
     report = {**result.report, "outputs": written, "warnings": [*result.report.get("warnings", ()), *made.notes]}
@@ -96,6 +97,7 @@ def request_of(source, options):
         fps=options.fps,
         body=body,
         skeleton=options.skeleton,
+        skel_body=options.skel if options.skel == "open" else os.path.abspath(options.skel),
         detector=options.detector,
         method=options.method,
         refine=tuple(options.refine),

@@ -18,6 +18,7 @@ V skin vertices, N bone vertices; y up, facing +z, metres.
 | osim_kintree_table | (2,24) | `SKEL_PARENTS` over 0..23 |
 | skel_template_v, skel_template_f | (N,3), (M,3) | the bones' meshes, each in its own bone's frame with the joint at 0 |
 | skel_weights, skel_weights_rigid | (N,24) | how bone meshes follow the joints; which bone each vertex belongs to |
+| skel_shapedirs | (N,3,10) | not in real files: how the bones' meshes follow the betas |
 | parameter_mapping, tpose_transfo, apose_transfo | (2,46), (24,4,4), (24,4,4) | present, not used |
 
 For betas = 0 a body made here should keep the bone frames it was made with (K = per_joint_rot, core/skel_kinematics). The last
@@ -41,6 +42,7 @@ OPEN_SKEL = "open_skel.npz"
 VERSION = "1.1.1"
 NUM_BETAS = 10
 _REMEDY = "Choose skel_male.pkl or skel_female.pkl, version 1.1.1, as SKEL's official site delivers them, or `open`."
+_BONE_SHAPES = "skel_shapedirs"
 _TEXT = ("version", "bone_names", "joints_name", "pose_params_name")
 # Shapes by letters that must agree: V skin vertices, N bone vertices, T and M their faces, S shapes (10 or more).
 _SHAPES = {
@@ -61,6 +63,7 @@ class SkelTemplate:
     shapedirs: (V,3,10). posedirs: (V,3,207), or None where it is all zeros. lbs_weights: (V,24). J_regressor: (24,V), of SMPL's
     joints. J_regressor_osim: (24,V), of SKEL's. per_joint_rot: (24,3,3). apose_rel_transfo: (24,4,4).
     bone_template: (N,3), in the bones' own frames. bone_faces: (M,3). bone_weights: (N,24). bone_of_vertex: (N,) which joint.
+    bone_shapedirs: (N,3,10) in the body's axes at rest, how the bones follow the betas; None where they are scaled to their joints.
     """
 
     name: str
@@ -79,6 +82,7 @@ class SkelTemplate:
     bone_faces: np.ndarray
     bone_weights: np.ndarray
     bone_of_vertex: np.ndarray
+    bone_shapedirs: np.ndarray | None = None
     J_template: np.ndarray = field(init=False, repr=False)
     J_shapedirs: np.ndarray = field(init=False, repr=False)
 
@@ -111,7 +115,13 @@ class SkelTemplate:
         return self.bone_orientations(betas) @ np.swapaxes(self.apose_rel_transfo[:, :3, :3], -1, -2)
 
     def rest_bone_vertices(self, betas):
-        """Bone meshes (N,3) m in the body at rest: scaled, turned and set at their joints."""
+        """Bone meshes (N,3) m in the body at rest: scaled, turned and set at their joints, or shaped where the file says how."""
+        if self.bone_shapedirs is not None:
+            betas = np.asarray(betas, np.float64).ravel()
+            return self._placed_bones(np.zeros(NUM_BETAS)) + self.bone_shapedirs[..., : len(betas)] @ betas
+        return self._placed_bones(betas)
+
+    def _placed_bones(self, betas):
         joints = self.rest_joints(betas)
         turned = bone_scales(joints, self.apose_rel_transfo)[:, None, None] * self.bone_orientations(betas)
         owner = self.bone_of_vertex
@@ -130,7 +140,7 @@ def load_skel(source="open"):
     if path.suffix.lower() not in (".npz", ".pkl"):
         raise ModelError(f"{path.name} is neither .pkl nor .npz, the formats SKEL files come in.", _REMEDY)
     # By content, not by name: both kinds are passed around under the other's suffix.
-    content = read_numeric_npz(path, (*KEYS, *_FOREIGN)) if zipfile.is_zipfile(path) else read_model_pickle(path)
+    content = read_numeric_npz(path, (*KEYS, _BONE_SHAPES, *_FOREIGN)) if zipfile.is_zipfile(path) else read_model_pickle(path)
     return skel_from_arrays(content, path.stem, "open" if path.name == OPEN_SKEL else "skel")
 
 
@@ -157,7 +167,18 @@ def skel_from_arrays(content, name, kind="skel"):
         bone_faces=bone_faces,
         bone_weights=arrays["skel_weights"].astype(np.float32),
         bone_of_vertex=arrays["skel_weights_rigid"].argmax(1),
+        bone_shapedirs=_bone_shapes(content, arrays, name),
     )
+
+
+def _bone_shapes(content, arrays, name):
+    """The open body's own key: how its bone meshes follow the betas, (N,3,10); None in real files."""
+    shapes = content.get(_BONE_SHAPES)
+    if shapes is None:
+        return None
+    if shapes.shape != (len(arrays["skel_template_v"]), 3, NUM_BETAS) or not np.isfinite(shapes).all():
+        raise ModelError(f"{name} is damaged: {_BONE_SHAPES} does not fit its bones.", _REMEDY)
+    return shapes.astype(np.float32)
 
 
 def rest_transfo(per_joint_rot, rest_joints, bone_frames):

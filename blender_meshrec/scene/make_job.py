@@ -48,8 +48,9 @@ def make(part, settings):
     assemble = importlib.import_module(part + "scene.assemble")
     load_body = importlib.import_module(part + "core.body_template").load_body
     read_motion = importlib.import_module(part + "core.motion_file").read_motion
-    template = load_body(settings["body"])
-    people = [assemble.Person(name, read_motion(motion), template) for name, motion in motions]
+    template, skel = load_body(settings["body"]), settings.get("skel")
+    skel = skel and importlib.import_module(part + "core.skel_file").load_skel(skel)
+    people = [assemble.Person(name, read_motion(motion), template, skel) for name, motion in motions]
     return outputs.write_outputs(people, wanted, settings["name"], settings["preset"]), {}
 
 
