@@ -6,7 +6,8 @@ import bpy
 _PASSING = {
     "rna_type", "users", "is_updated", "is_updated_data", "session_uid", "original", "matrix", "matrix_basis", "matrix_world",
     "matrix_local", "matrix_channel", "matrix_parent_inverse", "head", "tail", "is_evaluated", "tag", "is_runtime_data",
-    "bound_box", "dimensions", "error_location", "error_rotation", "is_valid", "active_index", "is_active", "preview",
+    "bound_box", "dimensions", "storage_type", "children", "error_location", "error_rotation", "is_valid", "active_index",
+    "is_active", "preview",
 }  # fmt: skip
 # What an action that is assigned animates, as soon as it is evaluated.
 _POSED = {"location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale"}
@@ -46,7 +47,8 @@ def _dump(item, path, found, depth):
             elif depth < 4 and isinstance(value, bpy.types.AnimData | bpy.types.Driver | bpy.types.Pose):
                 _dump(value, (*path, name), found, depth + 1)
         elif prop.type == "COLLECTION":
-            _dump_all(value, (*path, name), found, depth)
+            if not isinstance(item, bpy.types.BoneCollection):  # its bones stand in the armature
+                _dump_all(value, (*path, name), found, depth)
         elif getattr(prop, "is_array", False):
             found[(*path, name)] = repr(list(value))
         else:

@@ -133,7 +133,7 @@ def _write_fbx(path, assembly, preset):
     foreign = isinstance(assembly, Cast)
     stance = _y_up(assembly) if preset == "unity" and not foreign else contextlib.nullcontext()
     textures = {"path_mode": "COPY", "embed_textures": True} if foreign else {}
-    with stance, _only_selected(_bodies(assembly)):
+    with stance, _only_selected(_bodies(assembly)), _take_named_like_the_action(assembly):
         bpy.ops.export_scene.fbx(
             filepath=str(path),
             use_selection=True,
@@ -150,6 +150,23 @@ def _write_fbx(path, assembly, preset):
             bake_anim_simplify_factor=0.0,
             **textures,
         )
+
+
+@contextlib.contextmanager
+def _take_named_like_the_action(assembly):
+    """Call the scene like the first armature's action for a while: the exporter names an .fbx's take after the scene."""
+    scene = bpy.context.scene
+    before = scene.name
+    try:
+        scene.name = _take_name(assembly) or before
+        yield
+    finally:
+        scene.name = before
+
+
+def _take_name(assembly):
+    animation = assembly.armatures[0].animation_data
+    return animation.action.name if animation and animation.action else ""
 
 
 @contextlib.contextmanager
@@ -190,6 +207,7 @@ def _write_glb(path, assembly, preset):
             export_format="GLB",
             use_selection=True,
             export_animation_mode="ACTIVE_ACTIONS",
+            export_nla_strips_merged_animation_name=_take_name(assembly) or "Animation",
             export_frame_range=True,
             # Of our own people the keys themselves at their own times, a variable rate's too.
             export_force_sampling=foreign,

@@ -7,13 +7,13 @@ from ..core.bvh import write_bvh
 from ..core.records import Motion
 from ..core.retarget.character_file import split_object
 from ..core.retarget.presets import read_preset
-from ..core.retarget.rig import RetargetOptions
 from ..core.retarget.read_source import read_performance
+from ..core.retarget.rig import RetargetOptions
 from ..core.rotations import quat_from_rotmat
 from .export import Cast, export_assembly
 from .keyframes import set_timeline
 from .retarget import retarget_onto
-from .rig_file import load_character
+from .rig_file import bring_into_view, load_character
 
 
 def cast(motions, outputs, body, preset, rig, options=None, mapping=None):
@@ -60,12 +60,14 @@ def write_retargeted(performances, outputs, rig, preset="blender", options=None,
 def _write(performances, output, path, name, preset, options, mapping):
     # Not read_factory_settings: that would switch off every add-on, this one included.
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    made, characters = [], []
-    for take, performance in performances:
-        character = load_character(path, name, characters[0] if characters else None)
-        _bring_into_view(character)
-        made.append(retarget_onto(character.armature, performance, mapping, options, take, character.humanoid))
-        characters.append(character)
+    characters = []
+    for _ in performances:
+        characters.append(load_character(path, name, characters[0] if characters else None))
+        bring_into_view(characters[-1])
+    made = [
+        retarget_onto(character.armature, performance, mapping, options, take, character.humanoid)
+        for character, (take, performance) in zip(characters, performances)
+    ]
     set_timeline(bpy.context.scene, made[0].fps, max(result.last_frame for result in made))
     if output.path.suffix.lower() == ".bvh":
         write_bvh(output.path, motion_of(made[0].plan))
@@ -74,18 +76,6 @@ def _write(performances, output, path, name, preset, options, mapping):
     controls = any(result.mapping.controls is not None for result in made)
     export_assembly(output.path, Cast(tuple(c.armature for c in characters), meshes, controls), preset, output.home)
     return made
-
-
-def _bring_into_view(character):
-    """Let an armature and its meshes be evaluated and selected, wherever their file keeps them hidden."""
-    layer = bpy.context.view_layer
-    for thing in (character.armature, *character.meshes):
-        if thing.name not in layer.objects:
-            bpy.context.scene.collection.objects.link(thing)
-        if thing == character.armature or not thing.hide_render:
-            thing.hide_viewport = thing.hide_select = False
-            thing.hide_set(False)
-    layer.update()
 
 
 def motion_of(plan):

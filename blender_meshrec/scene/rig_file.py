@@ -44,7 +44,7 @@ def load_character(path, name="", beside=None):
     """
     suffix = path.suffix.lower()
     if suffix == ".blend" and beside is not None:
-        return _append_again(path, beside)
+        return _once_more(beside)
     if suffix == ".blend":
         with _said_plainly(path):
             bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
@@ -62,16 +62,30 @@ def load_character(path, name="", beside=None):
     return Character(*_choose(found, path.name, name), humanoid)
 
 
-def _append_again(path, character):
-    """Another copy of a character of a .blend, which is open."""
-    names = [thing.name for thing in (character.armature, *character.meshes)]
-    with bpy.data.libraries.load(str(path), link=False) as (_, wanted):
-        wanted.objects = names
-    armature, *meshes = wanted.objects
-    for thing in (armature, *meshes):
-        bpy.context.scene.collection.objects.link(thing)
+def _once_more(character):
+    """Another copy of a character of an open .blend, as the artist's own Duplicate Objects makes it."""
+    bring_into_view(character)
+    bpy.ops.object.select_all(action="DESELECT")
+    for thing in (character.armature, *character.meshes):
+        thing.select_set(True)
+    bpy.context.view_layer.objects.active = character.armature
+    bpy.ops.object.duplicate(linked=True)
+    copies = list(bpy.context.selected_objects)
+    (armature,) = (thing for thing in copies if thing.type == "ARMATURE")
     bpy.context.view_layer.update()
-    return Character(armature, tuple(meshes), character.humanoid)
+    return Character(armature, tuple(thing for thing in copies if thing.type == "MESH"), character.humanoid)
+
+
+def bring_into_view(character):
+    """Let an armature and its meshes be evaluated and selected, wherever their file keeps them hidden."""
+    layer = bpy.context.view_layer
+    for thing in (character.armature, *character.meshes):
+        if thing.name not in layer.objects:
+            bpy.context.scene.collection.objects.link(thing)
+        if thing == character.armature or not thing.hide_render:
+            thing.hide_viewport = thing.hide_select = False
+            thing.hide_set(False)
+    layer.update()
 
 
 def _without_takes(objects, actions):

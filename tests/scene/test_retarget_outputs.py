@@ -1,0 +1,225 @@
+"""Characters from files to files: read in again, they move as planned; what is no character is refused."""
+
+import json
+import shutil
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_meshrec import cli
+from blender_meshrec.core.errors import InputError
+from blender_meshrec.core.retarget.character_file import split_object
+from blender_meshrec.core.retarget.read_source import read_performance
+from blender_meshrec.core.rotations import angle_between
+from blender_meshrec.scene import retarget_outputs
+from blender_meshrec.scene.outputs import Output
+from blender_meshrec.scene.retarget_outputs import write_retargeted
+from blender_meshrec.scene.rig_file import load_character
+from tests.blender_characters import make_character
+from tests.blender_poses import pose_in_blender
+from tests.conftest import ROOT
+
+TRUTH = ROOT / "scripts" / "demo_clip_truth.npz"
+FRAMES = (1, 40, 90, 130)
+MILLIMETRE = 1e-3
+RIGS = ("kaykit_Knight.glb", "kenney_human.glb", "m2m_human_male.glb", "mpfb_game_engine.fbx", "mpfb_mixamo.fbx", "mpfb_mixamo.glb")
+
+
+@pytest.fixture(scope="module")
+def performance():
+    return read_performance(TRUTH)
+
+
+@pytest.fixture
+def written(performance, monkeypatch):
+    """A function that writes a character's performance, and says how its bones lay in Blender when it was written."""
+    made = {}
+
+    def remember(path, cast, preset, home):
+        rig = cast.armatures[0]
+        made["names"] = [bone.name for bone in rig.data.bones]
+        made["fps"] = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
+        made["poses"] = poses(rig, made["names"])
+        made["meshes"], made["movable"] = len(cast.meshes), 1 + len(cast.carriers)
+        export(path, cast, preset, home)
+
+    export = retarget_outputs.export_assembly
+    monkeypatch.setattr(retarget_outputs, "export_assembly", remember)
+
+    def write(rig, path, **options):
+        write_retargeted([("walk", performance)], [Output(path, (0,))], str(rig), **options)
+        return made
+
+    return write
+
+
+def poses(rig, names):
+    found = []
+    for frame in FRAMES:
+        bpy.context.scene.frame_set(frame)
+        found.append(pose_in_blender(rig, names))
+    return found
+
+
+def import_again(path, fps):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    render = bpy.context.scene.render
+    render.fps, render.fps_base = round(fps), round(fps) / fps
+    if path.suffix == ".fbx":
+        bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0.0)
+    elif path.suffix == ".glb":
+        bpy.ops.import_scene.gltf(filepath=str(path))
+    else:
+        bpy.ops.wm.usd_import(filepath=str(path))
+    (rig,) = (thing for thing in bpy.data.objects if thing.type == "ARMATURE")
+    return rig
+
+
+def assert_comes_back(path, made):
+    rig = import_again(path, made["fps"])
+    for (heads, turned), (heads_again, turned_again) in zip(made["poses"], poses(rig, made["names"])):
+        assert np.abs(heads - heads_again).max() < 0.1 * MILLIMETRE
+        assert np.degrees(angle_between(turned, turned_again)).max() < 0.02
+    # The new take and none that the character's file had; an importer makes an action for each object that it moves.
+    assert 1 <= len(bpy.data.actions) <= made["movable"]
+    assert all("walk" in action.name for action in bpy.data.actions) or path.suffix == ".usdc"
+    # glTF's importer adds a sphere to draw bones with.
+    skins = [thing for thing in bpy.context.view_layer.objects if thing.type == "MESH" and "Icosphere" not in thing.name]
+    assert len(skins) == made["meshes"]
+    return rig
+
+
+def save_character(folder, scale=1.0, parented=False):
+    """A character file of our own, in .blend: its object may be scaled and hang from an empty that is turned."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    armature, _ = make_character(scale=1 / scale)
+    armature.scale = (scale,) * 3
+    if parented:
+        empty = bpy.data.objects.new("stand", None)
+        bpy.context.scene.collection.objects.link(empty)
+        empty.rotation_euler, empty.location = (0.0, 0.0, 0.7), (1.0, 2.0, 0.0)
+        armature.parent = empty
+    path = folder / "artist.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path
+
+
+@pytest.mark.parametrize("preset", ["blender", "unreal", "unity"])
+@pytest.mark.parametrize("scale, parented", [(1.0, False), (0.01, True)])
+def test_fbx_comes_back(written, tmp_path, scale, parented, preset):
+    made = written(save_character(tmp_path, scale, parented), tmp_path / "out.fbx", preset=preset)
+    assert_comes_back(tmp_path / "out.fbx", made)
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".usdc"])
+@pytest.mark.parametrize("scale, parented", [(1.0, False), (0.01, True)])
+def test_other_formats_come_back(written, tmp_path, scale, parented, suffix):
+    made = written(save_character(tmp_path, scale, parented), tmp_path / f"out{suffix}")
+    assert_comes_back(tmp_path / f"out{suffix}", made)
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".glb"])
+@pytest.mark.parametrize("name", RIGS)
+def test_real_characters_come_back(shared_rigs, written, tmp_path, name, suffix):
+    made = written(shared_rigs / name, tmp_path / f"out{suffix}")
+    assert_comes_back(tmp_path / f"out{suffix}", made)
+
+
+def test_bvh_plays_in_the_world(performance, tmp_path):
+    path = save_character(tmp_path, 0.01, parented=True)
+    quality, _ = write_retargeted([("walk", performance)], [Output(tmp_path / "a.bvh", (0,))], str(path))
+    assert quality[str(tmp_path / "a.bvh")]["foot_slide_after"] < 1.0  # cm/s
+    rig = bpy.data.objects["character"]
+    names = [bone.name for bone in rig.data.bones]
+    heads = [places for places, _ in poses(rig, names)]
+    fps = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = round(fps), round(fps) / fps
+    bpy.ops.import_anim.bvh(filepath=str(tmp_path / "a.bvh"), rotate_mode="NATIVE")
+    for wanted, (had, _) in zip(heads, poses(bpy.context.object, names)):
+        assert np.abs(wanted - had).max() < 0.1 * MILLIMETRE
+
+
+def test_a_blend_keeps_what_was_in_the_artists_file(performance, tmp_path):
+    path = save_character(tmp_path)
+    bpy.data.objects.new("lamp", bpy.data.lights.new("lamp", "POINT"))
+    bpy.context.scene.collection.objects.link(bpy.data.objects["lamp"])
+    image = bpy.data.images.new("cloth", 8, 8)
+    image.filepath_raw, image.file_format = str(tmp_path / "cloth.png"), "PNG"
+    image.save()
+    image.use_fake_user = True
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), relative_remap=True)
+    out = tmp_path / "deep" / "er" / "out.blend"
+    write_retargeted([("walk", performance), ("wave", performance)], [Output(out, (0, 1))], str(path))
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    assert "lamp" in bpy.context.scene.objects
+    assert bpy.path.abspath(bpy.data.images["cloth"].filepath) == str(out.parent / "../../cloth.png")
+    assert bpy.context.scene.frame_end == len(performance)
+    rigs = [thing for thing in bpy.context.scene.objects if thing.type == "ARMATURE"]
+    assert sorted(rig.animation_data.action.name for rig in rigs) == ["walk", "wave"]
+    assert {mesh.modifiers[0].object for mesh in bpy.context.scene.objects if mesh.type == "MESH"} == set(rigs)
+
+
+def test_which_armature_is_meant(tmp_path):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    make_character("anna")
+    path = tmp_path / "two.blend"
+    bare = bpy.data.objects.new("bare", bpy.data.armatures.new("bare"))
+    bpy.context.scene.collection.objects.link(bare)
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    assert load_character(path).armature.name == "anna"  # the one with a skin
+    assert load_character(path, "bare").armature.name == "bare"
+    with pytest.raises(InputError, match='"bob"'):
+        load_character(path, "bob")
+    make_character("bob")
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    with pytest.raises(InputError, match='3 armatures: "anna", "bare", "bob"'):
+        load_character(path)
+    assert load_character(path, "bob").meshes[0].name == "bob body"
+
+
+def test_files_without_a_character_are_refused(tmp_path):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    thing = bpy.data.objects.new("box", bpy.data.meshes.new("box"))
+    thing.data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    bpy.context.scene.collection.objects.link(thing)
+    bpy.ops.export_scene.fbx(filepath=str(tmp_path / "box.fbx"))
+    bpy.ops.export_scene.gltf(filepath=str(tmp_path / "box.glb"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "box.blend"))
+    for suffix in (".fbx", ".glb", ".blend"):
+        with pytest.raises(InputError, match="only meshes"):
+            load_character(tmp_path / f"box{suffix}")
+        (tmp_path / f"broken{suffix}").write_bytes(b"nothing of the kind")
+        with pytest.raises(InputError, match="cannot be read"):
+            load_character(tmp_path / f"broken{suffix}")
+    with pytest.raises(InputError, match="no file"):
+        split_object(tmp_path / "none.fbx")
+    with pytest.raises(InputError, match="character"):
+        split_object(tmp_path / "clip.mp4")
+
+
+def test_a_name_with_a_hash_is_a_name(tmp_path):
+    (tmp_path / "a#1.fbx").touch()
+    assert split_object(str(tmp_path / "a#1.fbx")) == (tmp_path / "a#1.fbx", "")
+    assert split_object(str(tmp_path / "a#1.fbx#rig"))[1] == "rig"
+
+
+def test_a_vrm_is_a_glb(shared_rigs, tmp_path):
+    shutil.copyfile(shared_rigs / "kenney_human.glb", tmp_path / "a.vrm")
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    assert len(load_character(tmp_path / "a.vrm").armature.data.bones) == 39
+
+
+def test_the_command(tmp_path, capsys):
+    path = save_character(tmp_path)
+    out, report = tmp_path / "out.glb", tmp_path / "report.json"
+    assert cli.main(["retarget", str(TRUTH), "--rig", f"{path}#character", "-o", str(out), "--report", str(report)]) == 0
+    facts = json.loads(report.read_text())
+    assert facts["retarget"][str(out)]["foot_slide_after"] < 1.0  # cm/s
+    assert import_again(out, 30.0)
+    assert cli.main(["retarget", str(TRUTH), "--rig", f"{path}#nobody", "-o", str(out)]) == 2
+    assert 'no armature "nobody"' in capsys.readouterr().err
+    assert cli.main(["retarget", str(TRUTH), "--rig", str(path), "-o", str(tmp_path / "a.npz")]) == 2
+    assert cli.main(["retarget", str(TRUTH), "--rig", str(path), "-o", str(path)]) == 2
+    assert cli.main(["retarget", str(TRUTH), "--rig", str(path), "-o", "/proc/nowhere/a.fbx"]) == 5
