@@ -6,7 +6,7 @@ import numpy as np
 
 from ..bodies.skel import Skel
 from ..core.skel_file import load_skel
-from ..core.skel_measures import anatomy_report
+from ..core.skel_measures import anatomy_line, anatomy_report
 from ..methods.smpl_to_skel import FLAGGED, convert
 
 
@@ -29,12 +29,14 @@ def in_skel(recovery, body, skel, on_progress=lambda done, total: None):
     betas = recovery.betas
     own = body.template.rest_vertices(betas), body.template.faces
     rest = skel.template.rest_vertices(found.skel_betas), skel.template.faces
+    anatomy = anatomy_report(recovery.poses[:, :72], found.q, own, rest)
     report = {
         "mean_distance_mm": round(1000 * float(found.pve.mean()), 2),
         "frames_within_limits": int(found.within_limits.sum()),
         "frames_repaired": int(found.repaired.sum()),
         "frames_over_6_cm": int(found.flagged.sum()),
-        "anatomy": _rounded(anatomy_report(recovery.poses[:, :72], found.q, own, rest)),
+        "anatomy": _rounded(anatomy),
+        "anatomy_line": anatomy_line(anatomy),
     }
     return recovery, report, _warnings(found)
 
@@ -51,4 +53,7 @@ def _warnings(found):
 
 
 def _rounded(report):
-    return {name: {key: round(value, 2) if np.isfinite(value) else None for key, value in part.items()} for name, part in report.items()}
+    """The numbers of a nested report with two or three digits, None for those that are none."""
+    if isinstance(report, dict):
+        return {name: _rounded(part) for name, part in report.items()}
+    return round(report, 3) if np.isfinite(report) else None
