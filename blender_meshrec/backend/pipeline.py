@@ -25,7 +25,7 @@ from ..core.resample import resample
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ..core.skeletons import H36M17, to_h36m17
 from . import estimators  # noqa: F401 - registers them
-from .body_fit import fit_body, own_lengths, turned_body
+from .body_fit import fit_body, turned_body
 from .devices import choose_device, or_on_cpu
 from .end_points import end_points
 from .foot_lock import lock_feet
@@ -34,7 +34,7 @@ from .observe import look
 from .placement import place
 from .registry import find
 from .report import report_of
-from .skel_stage import in_skel, load_skel_body
+from .skel_stage import SKEL_REFINERS, in_skel, load_skel_body, needs_skel
 from .steady import steady_body
 from .world import Seen, sizes_on_floor, stand_up
 
@@ -55,6 +55,7 @@ def recover(request, on_progress=lambda progress: None):
     Raises:
         MeshRecError: of the class, and with the exit code, that says why.
     """
+    needs_skel(request.refine, request.skeleton)
     stages = Stages(on_progress)
     with stages("load models"):
         device = choose_device(request.device)
@@ -74,10 +75,10 @@ def recover(request, on_progress=lambda progress: None):
         estimate = partial(estimate_joints, request, intrinsics=intrinsics, frames=frames)
         estimates = [or_on_cpu(partial(estimate, who), device, warnings.append) for who in chosen]
 
-    def fit_people(lengths, sizes):
+    def fit_people(sizes):
         """Placed joints and bodies in camera axes, feet in view, and the world they share."""
         with stages("place"):
-            placed = [place_joints(*each, intrinsics, frames, request.smoothing) for each in zip(estimates, chosen, lengths, sizes)]
+            placed = [place_joints(*each, intrinsics, frames, request.smoothing) for each in zip(estimates, chosen, sizes)]
         with stages("fit body"):
             fits = [fit_steady(request, template, *each, intrinsics, frames, device, warnings) for each in zip(placed, chosen)]
         with stages("stand up"):
@@ -88,12 +89,11 @@ def recover(request, on_progress=lambda progress: None):
             ]
             return placed, fits, feet, seen, stand_up(seen, frames.timestamps, request.upright)
 
-    _, fits, _, seen, world_from_camera = fit_people([None] * len(chosen), [1.0] * len(chosen))
-    # Now that the bodies are known, the joints are placed again with their bones' lengths. People who share a floor also
-    # tell each other's size, which one view alone cannot; the largest, who is seen best, keeps theirs.
+    placed, fits, feet, seen, world_from_camera = fit_people([1.0] * len(chosen))
+    # People who share a floor tell each other's size, which one view alone cannot; the largest, who is seen best, keeps theirs.
     sizes = sizes_on_floor(seen, frames.timestamps, world_from_camera)
-    lengths = [size * own_lengths(template, fit.body.betas) for size, fit in zip(sizes, fits)]
-    placed, fits, feet, _, world_from_camera = fit_people(lengths, sizes)
+    if any(size != 1 for size in sizes):
+        placed, fits, feet, _, world_from_camera = fit_people(sizes)
 
     with stages("contacts"):
         rotation, camera = world_from_camera[:3, :3], world_from_camera[:3, 3]
@@ -108,13 +108,16 @@ def recover(request, on_progress=lambda progress: None):
     for number, who, joints, fit, (params, contacts, slide) in zip(numbers, chosen, placed, fits, kept):
         params = replace(params, transl=params.transl + shift)
         recovery = recovery_of(body, params, contacts, fit, joints, frames, who, intrinsics, world_from_camera)
-        if request.fps:
-            recovery = with_posed_joints(body, resample(recovery, request.fps))
         anatomy = None
         if skel is not None:
             with stages("convert to SKEL") as counted:
                 recovery, anatomy, said = in_skel(recovery, body, skel, counted)
             warnings += said
+            for name in (name for name in request.refine if name in SKEL_REFINERS):
+                with stages(name):
+                    recovery, anatomy[name] = find("refiner", name)(recovery, who, skel)
+        if request.fps:
+            recovery = with_posed_joints(body, resample(recovery, request.fps))
         recoveries.append(recovery)
         people.append((number, who, recovery, slide, anatomy))
     report = report_of(request, sighting, people, stages.seconds, dict.fromkeys(warnings))
@@ -138,15 +141,15 @@ def estimate_joints(request, observations, device, intrinsics, frames):
     """The Estimate of the chosen method, bettered by the refiners asked for."""
     method = default_method(observations) if request.method == "auto" else request.method
     estimate = find("estimator", method)(observations, intrinsics, frames.timestamps, device)
-    for name in request.refine:
+    for name in (name for name in request.refine if name not in SKEL_REFINERS):
         estimate = find("refiner", name)(estimate, observations, intrinsics, frames.timestamps, device)
     return estimate
 
 
-def place_joints(estimate, observations, lengths, size, intrinsics, frames, smoothing):
+def place_joints(estimate, observations, size, intrinsics, frames, smoothing):
     """The estimate's joints in front of the camera."""
     keypoints = to_h36m17(observations.keypoints, observations.keypoint_set)
-    return place(estimate, keypoints, observations.visible, intrinsics, frames.size, frames.timestamps, smoothing, lengths, size)
+    return place(estimate, keypoints, observations.visible, intrinsics, frames.size, frames.timestamps, smoothing, size=size)
 
 
 def fit_steady(request, template, placed, observations, intrinsics, frames, device, warnings):

@@ -24,7 +24,7 @@ def estimator(name):
 
 
 def refiner(name):
-    """Register a function that turns an Estimate into a better one."""
+    """Register a function that turns an Estimate into a better one, or of skel_stage.SKEL_REFINERS, a Recovery with SKEL's angles."""
     return _register("refiner", name)
 
 

@@ -1,13 +1,19 @@
-"""The last stage of a SKEL reconstruction: a recovered SMPL motion, said in SKEL's anatomical angles."""
+"""The last stage of a SKEL reconstruction: a recovered SMPL motion said in SKEL's anatomical angles, and those fitted to the footage."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from ..bodies.skel import Skel
+from ..core.conventions import WORLD_FROM_BODY
+from ..core.errors import InputError
+from ..core.skel_channels import upright_angles, upright_place, world_angles, world_place
 from ..core.skel_file import load_skel
 from ..core.skel_measures import anatomy_line, anatomy_report
+from ..core.skeletons import KEYPOINT_SETS
+from ..methods.hsmr import skelify
 from ..methods.smpl_to_skel import FLAGGED, convert
+from .registry import refiner
 
 
 def load_skel_body(source, device):
@@ -39,6 +45,41 @@ def in_skel(recovery, body, skel, on_progress=lambda done, total: None):
         "anatomy_line": anatomy_line(anatomy),
     }
     return recovery, report, _warnings(found)
+
+
+def needs_skel(names, skeleton):
+    """Refuse refiners of SKEL's angles where there are none."""
+    for name in names:
+        if name in SKEL_REFINERS and skeleton != "skel":
+            raise InputError(f"The refiner {name} betters SKEL's angles, and the skeleton is SMPL's.", "Choose the skeleton SKEL, too.")
+
+
+@refiner("skelify")
+def skelified(recovery, observations, skel):
+    """A Recovery whose SKEL angles are fitted to what was seen, where that brings them nearer to it; and what a report says of it."""
+    betas = recovery.skel_betas
+    pelvis, root = skel.template.bone_frames(betas)[0], skel.template.rest_joints(betas)[0]
+    stood = np.eye(4)
+    stood[:3, :3] = WORLD_FROM_BODY
+    keypoints = observations.keypoints * [1, 1, 0] + observations.keypoints * [0, 0, 1] * observations.visible[:, None, None]
+    found = skelify(
+        skel,
+        keypoints,
+        KEYPOINT_SETS[observations.keypoint_set].points,
+        recovery.camera_intrinsics,
+        recovery.camera_from_world @ stood,
+        upright_angles(recovery.q, pelvis),
+        betas,
+        upright_place(recovery.skel_trans, root),
+    )
+    pelvis, root = skel.template.bone_frames(found.betas)[0], skel.template.rest_joints(found.betas)[0]
+    recovery = replace(recovery, q=world_angles(found.q, pelvis), skel_betas=found.betas, skel_trans=world_place(found.transl, root))
+    seen = observations.visible
+    before, after = (round(float(np.median(error[seen])), 2) if seen.any() else None for error in (found.error_before, found.error))
+    return recovery, {"reprojection_px_before": before, "reprojection_px": after, "frames_kept": int(found.kept.sum())}
+
+
+SKEL_REFINERS = ("skelify",)
 
 
 def _warnings(found):

@@ -65,6 +65,15 @@ CATALOG = (
         weights="lifter.safetensors",
         licence="GPL-3.0-or-later",
     ),
+    Entry(
+        name="skelify",
+        role="refiner",
+        label="SKELify",
+        explanation="Fits SKEL's angles to the 2D keypoints, frame by frame only where they come nearer; needs the skeleton SKEL",
+        paper="Xia et al. 2025, Reconstructing Humans with a Biomechanically Accurate Skeleton",
+        weights=None,
+        licence="GPL-3.0-or-later",
+    ),
 )
 
 

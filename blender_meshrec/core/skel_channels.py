@@ -92,6 +92,16 @@ def world_angles(q, pelvis_frame):
     return _turned_root(WORLD_FROM_BODY, q, pelvis_frame)
 
 
+def upright_place(skel_trans, rest_root):
+    """Translations (F,3) m of a z-up world, as an upright body of root joint rest_root (3,) m has them: with `upright_angles`."""
+    return (np.asarray(skel_trans, float) + rest_root) @ WORLD_FROM_BODY - rest_root
+
+
+def world_place(place, rest_root):
+    """The inverse of `upright_place`."""
+    return (np.asarray(place, float) + rest_root) @ WORLD_FROM_BODY.T - rest_root
+
+
 def _turned_root(turn, q, pelvis_frame):
     q = np.array(q, float)
     turned = turn @ pelvis_frame @ dof_rotations(q)[:, 0] @ pelvis_frame.T

@@ -24,7 +24,7 @@ from ..core.conventions import WORLD_FROM_BODY
 from ..core.errors import InputError
 from ..core.rotations import rotmat_from_rotvec
 from ..core.skel import DOF_JOINTS, DOF_NAMES, LIMITS, SKEL_JOINTS, limit_excess
-from ..core.skel_channels import world_angles
+from ..core.skel_channels import upright_place, world_angles, world_place
 from ..core.skel_inverse import angles_of_smpl
 
 FLAGGED = 0.06  # m; HSMR, supplement S.2
@@ -103,7 +103,7 @@ def convert(body, skel, poses, betas, trans, smooth=SMOOTH, on_progress=lambda d
     # Fitted standing up, where the pelvis's angles are far from their pole.
     rotations[:, 0] = WORLD_FROM_BODY.T @ rotations[:, 0]
     root = body.rest_joints(body.v_template.new_tensor(betas)[None])[0, 0].cpu().numpy().astype(float)
-    place = (trans + root) @ WORLD_FROM_BODY - root
+    place = upright_place(trans, root)
     frames = skel.template.bone_frames(betas)
     laid = angles_of_smpl(rotations, frames)
     fit = _Fit(body, skel, betas, rotations, place, smooth)
@@ -118,7 +118,7 @@ def convert(body, skel, poses, betas, trans, smooth=SMOOTH, on_progress=lambda d
     return Conversion(
         q=world_angles(q, frames[0]),
         skel_betas=betas,
-        skel_trans=(skel_place + rest) @ WORLD_FROM_BODY.T - rest,
+        skel_trans=world_place(skel_place, rest),
         pve=pve,
         max_pve=max_pve,
         within_limits=(limit_excess(laid.unlimited)[:, _COMPARED] < SLACK).all(1),

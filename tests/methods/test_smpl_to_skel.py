@@ -1,0 +1,128 @@
+"""SMPL motion as SKEL's angles: skins that meet, limits that hold, motion that stays as steady as it was."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from blender_meshrec.bodies.skel import Skel
+from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.conventions import WORLD_FROM_BODY
+from blender_meshrec.core.errors import InputError
+from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from blender_meshrec.core.skel import limit_excess
+from blender_meshrec.core.skel_file import load_skel
+from blender_meshrec.core.skeletons import SMPL_JOINTS
+from blender_meshrec.methods.smpl_to_skel import FLAGGED, OVERLAP, PIECE, _pieces, convert, spread_evenly
+from tests.synthetic_skel import synthetic_skel
+
+
+@pytest.fixture(scope="module")
+def body():
+    return make_body(load_body())
+
+
+@pytest.fixture(scope="module")
+def skel():
+    return Skel(load_skel())
+
+
+def exercise(frames=24, strength=1.0):
+    """Somebody who turns round, squats a little, swings the arms and nods: poses (F,72) rad and trans (F,3) m, z up."""
+    times = np.arange(frames) / 24
+    wave = 0.5 - 0.5 * np.cos(2 * np.pi * times)
+    poses = np.zeros((frames, 24, 3))
+
+    def turn(joint, axis, angle):
+        poses[:, SMPL_JOINTS.index(joint), axis] = strength * angle
+
+    for side, sign in (("left", 1), ("right", -1)):
+        turn(f"{side}_hip", 0, -0.9 * wave)
+        turn(f"{side}_knee", 0, 1.4 * wave)
+        turn(f"{side}_ankle", 0, -0.5 * wave)
+        turn(f"{side}_shoulder", 2, -1.1 * sign + 0.4 * sign * wave)
+        turn(f"{side}_elbow", 1, -0.8 * sign * wave)
+    turn("spine2", 0, 0.3 * wave)
+    turn("neck", 0, 0.2 * wave)
+    heading = rotmat_from_rotvec(np.outer(2 * times, [0, 0, 1.0]))
+    poses[:, 0] = rotvec_from_rotmat(heading @ WORLD_FROM_BODY)
+    return poses.reshape(frames, 72), np.stack([times, 0 * times, 1 - 0.3 * wave], -1)
+
+
+@pytest.fixture(scope="module")
+def converted(body, skel):
+    poses, trans = exercise()
+    betas = np.random.default_rng(0).normal(0, 0.7, 10)
+    return poses, betas, trans, convert(body, skel, poses, betas, trans)
+
+
+def test_the_skins_meet_in_the_world(body, skel, converted):
+    poses, betas, trans, found = converted
+    with torch.no_grad():
+        wanted = body(betas, poses[:, :3], poses[:, 3:], trans)[1]
+        made = skel(found.q, found.skel_betas, found.skel_trans).vertices
+    apart = (made - wanted).norm(dim=-1).numpy()
+    assert np.abs(apart.mean(1) - found.pve).max() < 1e-5 and np.abs(apart.max(1) - found.max_pve).max() < 1e-5  # m
+    assert found.pve.mean() < 0.012 and found.max_pve.max() < FLAGGED
+    assert not found.flagged.any()
+
+
+def test_no_angle_leaves_its_limits_even_where_the_source_does(body, skel):
+    poses, trans = (each[9:15] for each in exercise(24, strength=2.2))
+    found = convert(body, skel, poses, np.zeros(10), trans)
+    assert limit_excess(found.q).max() < np.radians(0.01)
+    assert not found.within_limits.all()
+
+
+def test_motion_stays_as_steady_as_it_was(body, skel, converted):
+    poses, betas, trans, found = converted
+    with torch.no_grad():
+        before = body.joints(betas, poses[:, :3], poses[:, 3:], trans).numpy()
+        after = skel.joints(found.q, found.skel_betas, found.skel_trans).numpy()
+
+    def acceleration(joints):
+        return np.quantile(np.linalg.norm(np.diff(joints, 2, axis=0), axis=-1), 0.99)
+
+    assert acceleration(after) < 1.1 * acceleration(before)
+
+
+def test_a_single_image_is_a_clip_of_one_frame(body, skel):
+    poses, trans = exercise(13)
+    found = convert(body, skel, poses[12:], np.zeros(10), trans[12:])
+    assert found.q.shape == (1, 46) and found.max_pve[0] < FLAGGED
+
+
+def test_bodies_of_different_meshes_are_refused(body):
+    with pytest.raises(InputError, match="different skins"):
+        convert(body, Skel(synthetic_skel()), np.zeros((1, 72)), np.zeros(10), np.zeros((1, 3)))
+
+
+def test_progress_is_told_and_can_end_the_work(body, skel):
+    poses, trans = exercise(4)
+
+    def stop(done, total):
+        assert total == 4
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(body, skel, poses, np.zeros(10), trans, on_progress=stop)
+
+
+@pytest.mark.parametrize("frames", [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
+def test_pieces_cover_a_clip_and_overlap(frames):
+    pieces = _pieces(frames)
+    assert pieces[0].start == 0 and pieces[-1].stop == frames
+    for before, after in pairwise(pieces):
+        assert before.stop - after.start == OVERLAP
+        assert after.stop - after.start > OVERLAP
+
+
+def test_vertices_are_spread_evenly():
+    points = np.random.default_rng(0).normal(size=(500, 3))
+    chosen = spread_evenly(points, 60)
+    assert len(set(chosen)) == 60
+    nearest = np.linalg.norm(points[:, None] - points[chosen], axis=-1).min(1).max()
+    at_random = np.linalg.norm(points[:, None] - points[:60], axis=-1).min(1).max()
+    assert nearest < at_random
