@@ -31,7 +31,6 @@ from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ..core.skeletons import H36M17, LIMB_JOINTS, SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_of, limb_indices
 from ..methods import dik
 from .end_rotations import ankle_rotvecs, foot_directions, head_rotvecs, knee_axes, wrist_rotvecs
-from .ray_fit import RODS
 from .shape_fit import fit_betas, measure_lengths
 
 # A joint whose confidence never reaches this is not in the picture.
@@ -110,16 +109,6 @@ def fit_body(template, joints, confidence, points=None, timestamps=None, device=
         confidence=np.stack([confidence[:, H36M17.index(_SOURCE.get(name, name))] for name in SMPL_JOINTS], 1),
         missed=np.median(off, axis=0) if len(off) else np.zeros(len(LIMB_JOINTS)),
     )
-
-
-def own_lengths(template, betas):
-    """The body's own distances (18,) m between the joints of `ray_fit.RODS`; nan for the head's, which is the detector's."""
-    vertices, rest = template.rest(betas)
-    landmarks = {name: vertices[vertex].astype(float) for name, vertex in template.landmarks.items()}
-    points = _h36m17_at_rest(rest[template.smpl_joints], landmarks)
-    lengths = np.linalg.norm(points[RODS[:, 1]] - points[RODS[:, 0]], axis=-1)
-    head = [H36M17.index("nose"), H36M17.index("head_top")]
-    return np.where(np.isin(RODS, head).any(1), np.nan, lengths)
 
 
 def turned_body(body, rest_root, rotation, translation):

@@ -20,9 +20,9 @@ SLIP_CUTOFF = 4.0
 DEPTH_STRENGTH = 2.0
 # A steady estimate is not smoothed before the fit, and its 2D points by this share: the fit itself weighs one against the other.
 BEFORE_FIT = 0.3
-# Of a 2D point's tremble this much is left of it once its path is smoothed, with what is slow in it. Frames farther apart than
-# this, s, do not tell tremble from motion. The median length of a vector of two normal numbers.
-TREMBLE, SLOWEST, RAYLEIGH_MEDIAN = 1.0, 0.055, 1.177
+# A 2D point's error, of which much is slow, is so many times its tremble. Frames farther apart than this, s, do not tell
+# tremble from motion. The median length of a vector of two normal numbers.
+TREMBLE, SLOWEST, RAYLEIGH_MEDIAN = 2.0, 0.055, 1.177
 # A point this share of the picture outside its edge has been guessed and counts nothing.
 EDGE = 0.02
 NEAREST, FARTHEST = 0.3, 200.0  # m
@@ -40,13 +40,12 @@ class Placed:
     bone_lengths: np.ndarray
 
 
-def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoothing=1.0, lengths=None, size=1.0):
+def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoothing=1.0, size=1.0):
     """Put an estimate where its 2D points say it is.
 
     Args:
         estimate: an Estimate of F frames. keypoints: (F,17,3) px and confidence, h36m17. visible: (F,).
         intrinsics: (3,3) px. image_size: (width, height) px. timestamps: (F,) s. smoothing: strength, 0 is off.
-        lengths: (18,) m of RODS, where they are known; nan, and None for all, to have them measured.
         size: how many times larger than the estimate the person is, and so farther away.
 
     Returns:
@@ -59,14 +58,14 @@ def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoo
     points = np.asarray(keypoints, float)[known]
     weights = point_weights(points, image_size)
     rays, relative = _rays(points[..., :2], intrinsics), size * np.asarray(estimate.joints, float)[known]
-    root, directions, bones = _place_visible(relative, rays, weights, times[known], smoothing, lengths, estimate.steady)
+    root, directions, bones = _place_visible(relative, rays, weights, times[known], smoothing, estimate.steady)
     # Frames without the person lie between their neighbours, limb by limb.
     root, directions = (across_time(times, times[known], values) for values in (root, directions))
     joints = root + _joined(_scaled(directions, bones))
     return Placed(joints, np.asarray(estimate.confidence, float) * known[:, None], bones)
 
 
-def _place_visible(relative, rays, weights, times, smoothing, lengths, steady):
+def _place_visible(relative, rays, weights, times, smoothing, steady):
     """Hip (F,1,3) m, bone vectors (F,16,3) and bone lengths (16,) m over the frames in which the person is seen."""
     for joint in range(rays.shape[1]):
         seen = weights[:, joint] > 0
@@ -74,10 +73,9 @@ def _place_visible(relative, rays, weights, times, smoothing, lengths, steady):
             rays[:, joint] = across_time(times, times[seen], rays[seen, joint])
     if smoothing > 0 and not steady:
         relative = smooth_in_view(relative, times, smoothing, _plausible(relative, times))
-    tremble = tremble_of(rays, weights, times) * np.median(steady_translation(relative, rays, weights, times)[:, 2])
+    tremble = tremble_of(rays, weights, times) * np.median(solve_translation(relative, rays, weights)[:, 2])
     rays = smooth_positions(rays, times, BEFORE_FIT * smoothing if steady else smoothing, weights)
-    measured = rod_lengths(relative, rays, weights)
-    lengths = measured if lengths is None else np.where(np.isfinite(lengths), lengths, measured)
+    lengths = rod_lengths(relative, rays, weights)
     bones = lengths[: len(BONES)]
     figure = _joined(_scaled(relative[:, BONES[:, 1]] - relative[:, BONES[:, 0]], bones))
     joints = fit_on_rays(figure + steady_translation(relative, rays, weights, times)[:, None], rays, weights, lengths, TREMBLE * tremble)

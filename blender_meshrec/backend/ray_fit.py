@@ -18,7 +18,7 @@ HIP = H36M17.index("hip")
 # Standard deviations, metres at the person's distance.
 PIXEL = 0.01  # 2D points; beyond three times this their pull fades (Geman and McClure 1987)
 LENGTHS = (0.03, 0.015)  # lengths over the clip, loosely first: a limb seen at full length may lean either way
-DIRECTION = 0.05  # a bone's end in the 3D estimate, seen from its start
+DIRECTION = 0.06  # a bone's end in the 3D estimate, seen from its start
 DEPTH = 0.02  # the hip's distance, as the whole clip tells it
 ROBUST = 3.0
 STEPS = 3

@@ -139,13 +139,15 @@ class BodyParams:
 class Estimate:
     """What an estimator says of one person in camera axes (OpenCV): h36m17 joints (F,17,3) m relative to the hip, confidence (F,17).
 
-    body, with the same axes, and vertices (F,V,3) m are given by estimators that know them.
+    body, with the same axes, and vertices (F,V,3) m are given by estimators that know them. steady: whether frames were judged
+    from their neighbours too, so that the joints do not tremble.
     """
 
     joints: np.ndarray
     confidence: np.ndarray
     body: BodyParams | None = None
     vertices: np.ndarray | None = None
+    steady: bool = False
 
     def __post_init__(self):
         _freeze(

@@ -255,7 +255,7 @@ def estimate(observations, intrinsics, timestamps, device):
     joints = lift_clip(load_lifter(str(device)), rays, points[..., 2], timestamps, detected, device)
     confidence = np.clip(to_h36m17(observations.keypoints, observations.keypoint_set)[..., 2], 0, 1)
     seen = observations.visible[:, None]
-    return Estimate(joints=joints * BONE_SUM * seen[..., None], confidence=confidence * seen)
+    return Estimate(joints=joints * BONE_SUM * seen[..., None], confidence=confidence * seen, steady=True)
 
 
 def lift_clip(lifter, rays, confidence, timestamps, detected, device="cpu"):

@@ -11,20 +11,24 @@ from lifter.motion import AXES, NODES, rebuild
 _LEGS = {side: [NODES.index(f"{side}_{n}") for n in ("knee", "ankle", "big_toe", "heel")] for side in ("left", "right")}
 _ARMS = {side: [NODES.index(f"{side}_{n}") for n in ("elbow", "wrist")] for side in ("left", "right")}
 _MIRROR = [NODES.index(n.replace("left", "#").replace("right", "left").replace("#", "right")) for n in NODES]
-# Bones that share a length factor; what is attached to head and feet keeps to them.
+# Bones that share a length factor, and its spread: standard deviation of the log, and mean where the recordings' skeletons have
+# it one-sided. Between recorded performers hips and shoulders differ most, for skeletons place those joints differently. What
+# is attached to head and feet keeps to them.
 _SIZES = [
-    [NODES.index(n) for n in names]
-    for names in (
-        ("left_hip", "right_hip"), ("left_knee", "right_knee"), ("left_ankle", "right_ankle"), ("spine", "thorax"), ("nose",),
-        ("head_top",), ("left_shoulder", "right_shoulder"), ("left_elbow", "right_elbow"), ("left_wrist", "right_wrist"),
-        ("left_big_toe", "right_big_toe", "left_heel", "right_heel"), ("face", "left_ear", "right_ear", "crown"),
+    ([NODES.index(n) for n in names], spread, mean)
+    for names, spread, mean in (
+        (("left_hip", "right_hip"), 0.14, 0.04), (("left_knee", "right_knee"), 0.08, -0.02), (("left_ankle", "right_ankle"), 0.07, 0),
+        (("spine", "thorax"), 0.06, 0), (("left_shoulder", "right_shoulder"), 0.13, 0.05), (("left_elbow", "right_elbow"), 0.07, 0),
+        (("left_wrist", "right_wrist"), 0.1, 0), (("nose",), 0.12, 0.02), (("head_top",), 0.14, 0),
+        (("left_big_toe", "right_big_toe", "left_heel", "right_heel"), 0.08, 0), (("face", "left_ear", "right_ear", "crown"), 0.08, 0),
     )
 ]  # fmt: skip
 
-PROPORTIONS, ASYMMETRY = 0.07, 0.01  # standard deviation of log lengths
+ASYMMETRY = 0.01  # standard deviation of the log lengths of one side
 SPEEDS = (0.67, 1.5)
 OTHER_LEGS, OTHER_ARMS = 0.08, 0.15  # share of windows whose legs or arms come from another clip
-BENT, BEND = 0.05, 0.3  # share of limbs turned in their sockets, and by how much, rad
+BENT, BEND = 0.05, 0.3  # share of limbs turned far in their sockets, and by how much, rad
+HABIT = 0.08  # every limb is turned a little, rad: people hold themselves differently
 CROUCHED, LUNGED = 0.15, 0.3  # share of windows that squat, sit or kneel, and of those, with each leg on its own
 TUMBLED, TUMBLE = 0.06, 1.0  # share of windows turned about any axis, and by how much, rad
 
@@ -97,15 +101,15 @@ class Windows:
 
     @staticmethod
     def _bend(rng, vectors, axes):
-        """Turn whole limbs of some windows in their sockets, by one rotation for the window."""
+        """Turn whole limbs in their sockets, by one rotation for the window."""
         count = len(vectors)
         for limbs, base in ((_LEGS, AXES.index("pelvis")), (_ARMS, AXES.index("thorax"))):
             for side in limbs.values():
-                rows = np.flatnonzero(rng.random(count) < BENT)
-                bend = rotmat_from_rotvec(rng.normal(0, BEND, (len(rows), 3))).astype(np.float32)
-                frame = axes[rows, :, base]
+                spread = np.where(rng.random((count, 1)) < BENT, BEND, HABIT)
+                bend = rotmat_from_rotvec(spread * rng.normal(size=(count, 3))).astype(np.float32)
+                frame = axes[:, :, base]
                 turn = frame @ bend[:, None] @ np.swapaxes(frame, -1, -2)
-                vectors[np.ix_(rows, range(vectors.shape[1]), side)] = np.einsum("bfij,bfnj->bfni", turn, vectors[rows][:, :, side])
+                vectors[:, :, side] = np.einsum("bfij,bfnj->bfni", turn, vectors[:, :, side])
 
 
 def _crouch(rng, hip, vectors, axes):
@@ -143,8 +147,8 @@ def _lowest(vectors):
 def _proportions(rng, count):
     """Length factors of every vector, (B,25)."""
     factors = np.ones((count, len(NODES)), np.float32)
-    for nodes in _SIZES:
-        factors[:, nodes] = np.exp(rng.normal(0, PROPORTIONS, (count, 1)) + rng.normal(0, ASYMMETRY, (count, len(nodes))))
+    for nodes, spread, mean in _SIZES:
+        factors[:, nodes] = np.exp(rng.normal(mean, spread, (count, 1)) + rng.normal(0, ASYMMETRY, (count, len(nodes))))
     factors[:, NODES.index("thorax")] = factors[:, NODES.index("spine")]
     return factors
 

@@ -50,7 +50,7 @@ _MIXED = {"hip": _HIPS, "thorax": _SHOULDERS, "spine": _HIPS + _SHOULDERS}
 class Views:
     """rays (B,F,23,2) as a user's intrinsics give them and confidence (B,F,23) of POINTS; detected (B,) bool; joints
     (B,F,17,3) about the hip in true camera axes, in units of the bone-length sum; zoom (B,), true over assumed focal length;
-    valid (B,F)."""
+    valid (B,F). What films them: focal (B,) in image diagonals, turn (B,F,3,3) and transl (B,F,3) m into camera axes."""
 
     rays: np.ndarray
     confidence: np.ndarray
@@ -58,6 +58,9 @@ class Views:
     joints: np.ndarray
     zoom: np.ndarray
     valid: np.ndarray
+    focal: np.ndarray
+    turn: np.ndarray
+    transl: np.ndarray
 
 
 def see(rng, points, axes, valid, sets=None, noisy=True, lossy=True, steady=False):
@@ -69,7 +72,7 @@ def see(rng, points, axes, valid, sets=None, noisy=True, lossy=True, steady=Fals
     count = len(points)
     sets = rng.choice(len(SETS), count, p=_SHARES) if sets is None else np.asarray(sets)
     detected = np.array([SET_NAMES[s] != "h36m17" for s in sets])
-    turn, transl, zoom = _cameras(rng, points, steady)
+    turn, transl, focal, zoom = _cameras(rng, points, steady)
     camera_points = np.einsum("bfij,bfnj->bfni", turn, points) + transl[:, :, None]
     camera_axes = np.einsum("bfij,bfajk->bfaik", turn, axes)
     joints = camera_points[:, :, : len(H36M17)] - camera_points[:, :, :1]
@@ -83,12 +86,13 @@ def see(rng, points, axes, valid, sets=None, noisy=True, lossy=True, steady=Fals
         if lossy:
             _lose(rng, confidence)
     _mix(rays, confidence, np.flatnonzero(detected))
-    views = (rays * zoom[:, None, None, None], confidence, detected, joints / bone_sum[:, None, None, None], zoom, valid)
-    return Views(*(np.asarray(v, np.float32) for v in views[:2]), detected, *(np.asarray(v, np.float32) for v in views[3:5]), valid)
+    rays, joints = rays * zoom[:, None, None, None], joints / bone_sum[:, None, None, None]
+    rays, confidence, joints, zoom = (np.asarray(values, np.float32) for values in (rays, confidence, joints, zoom))
+    return Views(rays, confidence, detected, joints, zoom, valid, focal, turn, transl)
 
 
 def _cameras(rng, points, steady):
-    """Rotations (B,F,3,3) and translations (B,F,3) into camera axes, and true over assumed focal length (B,)."""
+    """Rotations (B,F,3,3) and translations (B,F,3) into camera axes; focal lengths (B,), in image diagonals, and those over the assumed."""
     count, frames = points.shape[:2]
     focal = np.exp(rng.uniform(np.log(0.6), np.log(2.2), count))  # in image diagonals
     # Half the users give the lens, more or less; for the others the diagonal is assumed (core/cameras.py).
@@ -117,7 +121,7 @@ def _cameras(rng, points, steady):
     aside = (np.abs(hip[..., :2]) / half[:, None] - hip[..., 2:]).max((1, 2))
     near = 0.8 - np.einsum("bfj,bfnj->bfn", turn[:, :, 2], points).min(2).min(1) - transl[..., 2].min(1)
     transl[..., 2] += np.maximum(np.maximum(aside, near), 0)[:, None]
-    return turn.astype(np.float32), transl.astype(np.float32), zoom
+    return turn.astype(np.float32), transl.astype(np.float32), focal, zoom
 
 
 def _follow(rng, points, middle, turn, transl):

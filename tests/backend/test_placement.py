@@ -2,12 +2,13 @@
 
 import importlib.util
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from blender_meshrec.backend import ray_fit
-from blender_meshrec.backend.placement import place, point_weights, rod_lengths, solve_translation
+from blender_meshrec.backend import placement, ray_fit
+from blender_meshrec.backend.placement import place, point_weights, rod_lengths, solve_translation, tremble_of
 from blender_meshrec.core import measures
 from blender_meshrec.core.records import Estimate
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS
@@ -200,11 +201,27 @@ def test_a_larger_person_stands_farther_away_and_looks_the_same():
     np.testing.assert_allclose(larger.bone_lengths, 1.2 * ordinary.bone_lengths, rtol=0.01)
 
 
-def test_known_lengths_are_kept_and_unknown_ones_measured():
-    estimate, keypoints, _ = seen(walkers.walk(TIMES).h36m17, walkers.view(distance=7))
-    measured = placed(estimate, keypoints, walkers.view(distance=7)).bone_lengths
-    known = np.full(len(ray_fit.RODS), np.nan)
-    known[3] = 1.1 * measured[3]
-    lengths = placed(estimate, keypoints, walkers.view(distance=7), lengths=known).bone_lengths
-    np.testing.assert_allclose(lengths[3], known[3], rtol=1e-6)
-    np.testing.assert_allclose(np.delete(lengths, 3), np.delete(measured, 3), rtol=1e-6)
+def test_the_tremble_of_points_is_told_from_their_motion():
+    """White noise of known size on the points of somebody who squats, in units of the picture; and none."""
+    times = np.arange(300) / 30
+    view = walkers.view(distance=6)
+    keypoints = seen(walkers.squat(times).h36m17, view)[1]
+    rays = keypoints[..., :2] / 1000
+    sure = np.ones(rays.shape[:2])
+    assert tremble_of(rays, sure, times).max() < 5e-4
+    size = np.linspace(0.001, 0.006, 17)
+    noisy = rays + size[:, None] * np.random.default_rng(4).normal(size=rays.shape)
+    np.testing.assert_allclose(tremble_of(noisy, sure, times), size, rtol=0.3)
+    assert (tremble_of(noisy[::4], sure[::4], times[::4]) == 0).all()  # 7.5 frames a second: who could tell
+
+
+def test_points_that_tremble_pull_less(monkeypatch):
+    """Where the 3D estimate is right and the 2D points tremble by 30 mm, weighing them by their tremble keeps it right."""
+    times = np.arange(150) / 30
+    view = walkers.view(distance=6)
+    estimate, keypoints, truth = seen(walkers.squat(times).h36m17, view)
+    keypoints[..., :2] += np.random.default_rng(3).normal(0, 0.03 / 6 * view.intrinsics[0, 0], keypoints[..., :2].shape)
+    estimate = replace(estimate, steady=True)
+    weighed = measures.pa_mpjpe(placed(estimate, keypoints, view, times=times).joints, truth)
+    monkeypatch.setattr(placement, "TREMBLE", 0.0)
+    assert weighed < 0.75 * measures.pa_mpjpe(placed(estimate, keypoints, view, times=times).joints, truth)

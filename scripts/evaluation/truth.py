@@ -1,0 +1,56 @@
+"""Motion capture as a truth to measure against: the joints that were captured, the body that moves so, its feet's contacts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blender_meshrec.backend.legs import pose_legs, soles_of
+from blender_meshrec.backend.shape_fit import fit_betas, measure_lengths
+from blender_meshrec.core.contacts import detect_contacts
+from blender_meshrec.core.conventions import WORLD_FROM_BODY
+from blender_meshrec.core.rotations import rotmat_from_quat, rotvec_from_rotmat
+from blender_meshrec.core.skeletons import H36M17
+
+FPS = 30.0
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One recording in the world, z up, on the open body shaped like its performer.
+
+    h36m17: (F,17,3) m, the captured joints. betas (B,), poses (F,72) rad and transl (F,3) m: the body. contacts: (F,4), as
+    `detect_contacts` finds them in the true motion of its soles.
+    """
+
+    h36m17: np.ndarray
+    betas: np.ndarray
+    poses: np.ndarray
+    transl: np.ndarray
+    contacts: np.ndarray
+
+
+def read_rotations(folder):
+    """SMPL's local rotations (F,24,3,3), y up, of every recording by name."""
+    rotations = {}
+    for path in sorted(folder.glob("cmu_smpl24_*.npz")):
+        with np.load(path) as file:
+            quats, starts, names = (file[key] for key in ("quat", "clip_start", "clip_name"))
+        quats = quats / np.linalg.norm(quats.astype(float), axis=-1, keepdims=True)
+        rotations |= {str(name): rotmat_from_quat(quats[a:b]) for name, a, b in zip(names, starts[:-1], starts[1:])}
+    return rotations
+
+
+def truth_of(template, clip, local):
+    """The Truth of a lifter.motion.Clip with its local rotations (F,24,3,3), on a BodyTemplate."""
+    joints = clip.points()[:, : len(H36M17)].astype(float) @ WORLD_FROM_BODY.T
+    betas = fit_betas(template, measure_lengths(joints, np.ones(joints.shape[:2])))
+    turned = local.copy()
+    turned[:, 0] = WORLD_FROM_BODY @ turned[:, 0]
+    rest = template.rest_joints(betas)
+    hips = [H36M17.index("left_hip"), H36M17.index("right_hip")]
+    # The body's hips where the performer's are.
+    pelvis = joints[:, hips].mean(1) - (turned[:, 0] @ (rest[1:3].mean(0) - rest[0]))
+    times = np.arange(len(joints)) / FPS
+    soles = pose_legs(turned, pelvis, rest, soles_of(template, betas)).points
+    poses = rotvec_from_rotmat(turned).reshape(len(joints), -1)
+    return Truth(joints, betas, poses, pelvis - rest[0], detect_contacts(soles, times))
