@@ -193,6 +193,41 @@ def scene(table):
             table.add(f"{name.replace('_', ' .')}, 3,000 frames", seconds, "s")
 
 
+def retargeting(table):
+    """One motion onto a character, and the same by Blender's own constraints and bake."""
+    done = subprocess.run([str(BLENDER), str(ROOT / "scripts" / "bench_retarget.py")], check=True, capture_output=True, text=True)
+    measured = json.loads(done.stdout.splitlines()[-1])
+    table.add("retarget onto 65 bones, 3,000 frames", measured["retarget_s"], "s", most=1)
+    table.add("retarget onto 65 bones, 3,000 frames, memory", measured["retarget_mb"], "MB", most=500)
+    table.add("constraints and bake against it, meshes shown", measured["times_faster"], "times", least=50)
+    table.add("constraints and bake against it, no mesh at all", measured["times_faster_without_meshes"], "times")
+    slides = measured["foot_slide_cm_s"], measured["foot_slide_baked_cm_s"]
+    table.add("foot slide, share of the baked one's", slides[0] / slides[1], "", most=0.1)
+
+
+def skel(table):
+    """SKEL: posing, and converting the bundled motion."""
+    import torch
+
+    from blender_meshrec.bodies.skel import Skel
+    from blender_meshrec.bodies.smpl import make_body
+    from blender_meshrec.core.body_template import load_body
+    from blender_meshrec.core.motion_file import read_motion
+    from blender_meshrec.core.skel_file import load_skel
+    from blender_meshrec.methods.smpl_to_skel import convert
+
+    body, skel = make_body(load_body()), Skel(load_skel())
+    q, betas = 0.1 * np.random.default_rng(0).normal(size=(1000, 46)), np.zeros(10)
+    with torch.no_grad():
+        table.add("SKEL, joints", 1000 / quickest(lambda: skel.joints(q, betas)), "frames/s", least=1000)
+        table.add("SKEL, joints and all skin vertices", 100 / quickest(lambda: skel(q[:100], betas), 2), "frames/s")
+    truth = read_motion(TRUTH)
+    rows = np.arange(300) % len(truth)
+    begun = time.perf_counter()
+    convert(body, skel, truth.poses[rows], truth.betas, truth.trans[rows])
+    table.add("SMPL to SKEL, 300 frames", time.perf_counter() - begun, "s", most=60)
+
+
 def projected_truth(frames):
     """The bundled motion's joints in its camera, played over and over: keypoints (F,17,3) px, image size."""
     from blender_meshrec.core.cameras import project, transform_points
@@ -222,6 +257,8 @@ ROWS = {
     "dik": dik,
     "lifting": lifting,
     "scene": scene,
+    "retargeting": retargeting,
+    "skel": skel,
     "long_input": long_input,
     "long_video": long_video,
 }
