@@ -30,6 +30,7 @@ from .devices import choose_device, or_on_cpu
 from .end_points import end_points
 from .foot_lock import lock_feet
 from .legs import pose_legs, soles_of
+from .motion_source import is_motion, recover_motion
 from .observe import look
 from .placement import place
 from .registry import find
@@ -56,6 +57,8 @@ def recover(request, on_progress=lambda progress: None):
         MeshRecError: of the class, and with the exit code, that says why.
     """
     needs_skel(request.refine, request.skeleton)
+    if is_motion(request.source):
+        return recover_motion(request, on_progress)
     stages = Stages(on_progress)
     with stages("load models"):
         device = choose_device(request.device)

@@ -1,10 +1,14 @@
-"""`meshrec convert`: a motion file to another format; no backend is needed."""
+"""`meshrec convert`: a motion file to another format; only SMPL motion that is to be said in SKEL's angles needs the backend."""
 
+import os
 from pathlib import Path
 
+from ..bridge.client import start_job
+from ..bridge.messages import ReconstructRequest
 from ..core.body_template import load_body
 from ..core.errors import InputError
 from ..core.motion_file import read_motion
+from ..core.retarget.smpl_source import is_smpl_motion
 from .outputs import check_outputs, write_outputs
 
 
@@ -12,15 +16,34 @@ def run(options, console):
     """Read the motion, make what the output's suffix asks for."""
     output, name = Path(options.output), Path(options.motion).stem
     check_outputs([output], options.blender)
-    recovery = read_motion(options.motion)
+    skel = options.skel if options.skeleton == "skel" else None
+    recovery = said_in_skel(options, console) if skel and lacks_angles(options.motion) else read_motion(options.motion)
     if output.suffix.lower() != ".npz":
         check_body(recovery, options)
-    skel = options.skel if options.skeleton == "skel" else None
     made = write_outputs([recovery], [1], [(output, (0,))], name, options.body, options.preset, options.blender, skel=skel)
     for note in made.notes:
         console.warn(note)
     console.done(options.motion, [str(output)])
     return 0
+
+
+def lacks_angles(motion):
+    """Whether a motion is not one of ours that holds SKEL's angles already."""
+    return is_smpl_motion(motion) or read_motion(motion).q is None
+
+
+def said_in_skel(options, console):
+    """The motion as the backend says it in SKEL's angles."""
+    request = ReconstructRequest(
+        source=os.path.abspath(options.motion),
+        body=options.body if options.body == "open" else os.path.abspath(options.body),
+        skeleton="skel",
+        skel_body=options.skel if options.skel == "open" else os.path.abspath(options.skel),
+    )
+    result = start_job(request, options.python).wait(lambda progress: console.progress(progress, options.motion))
+    for warning in result.report["warnings"]:
+        console.warn(warning)
+    return result.recoveries[0]
 
 
 def check_body(recovery, options):

@@ -42,7 +42,7 @@ def performance_from_smpl(path, body="open"):
     Raises:
         InputError: no such file, or its arrays do not fit together.
     """
-    stored = _read(Path(path))
+    stored = read_smpl(Path(path))
     template = load_body(body)
     poses, trans = stored["poses"], stored["trans"]
     same = poses.shape[1] == 3 * len(template.joint_names)
@@ -52,7 +52,7 @@ def performance_from_smpl(path, body="open"):
     given = len(template.joint_names) if same else _BODY_JOINTS
     local = np.tile(np.eye(3), (len(poses), len(rest), 1, 1))
     local[:, :given] = rotmat_from_rotvec(poses[:, : 3 * given].reshape(len(poses), given, 3))
-    turn = _z_up(local[:, 0])
+    turn = z_up(local[:, 0])
     rotations = WORLD_FROM_BODY @ local @ WORLD_FROM_BODY.T
     rotations[:, 0] = turn @ local[:, 0] @ WORLD_FROM_BODY.T
     fps = float(stored.get("rate", _USUAL_RATE))
@@ -69,7 +69,8 @@ def performance_from_smpl(path, body="open"):
     return performance_from_motion(motion, template, betas)
 
 
-def _read(path):
+def read_smpl(path):
+    """The arrays of an AMASS-like .npz by name: poses (F,66 or more) rad, trans (F,3) m, perhaps betas and rate. Raises InputError."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             stored = {key: np.asarray(archive[key], float) for key in ("poses", "trans", "betas") if key in archive.files}
@@ -92,7 +93,7 @@ def _read(path):
     return stored
 
 
-def _z_up(root):
+def z_up(root):
     """The turn (3,3) from the file's world to z up, told by where the body's own y points in most frames, root (F,3,3)."""
     up = np.median(root[:, :, 1], axis=0)
     return WORLD_FROM_BODY if abs(up[1]) > abs(up[2]) else np.eye(3)
