@@ -20,8 +20,10 @@ from ..core.output_file import whole_file
 from .poses import Pose
 
 # Part of every entry's name: raised whenever detectors or the tracker see the same footage differently.
-VERSION = 8
+VERSION = 9
 FRAMES_A_FILE = 100
+# What a pose may lack.
+OPTIONAL = ("keypoints_3d", "look", "silhouette", "square")
 LIMIT_BYTES = 512 * 2**20
 # Up to here a file's every byte is hashed (0.1-0.5 s); of a larger one, samples spread over it, with its size.
 HASH_WHOLE_BYTES = 256 * 2**20
@@ -134,7 +136,7 @@ def packed(frames):
     if poses:
         arrays["keypoints"] = np.stack([pose.keypoints for pose in poses])
         arrays["scores"] = np.array([pose.score for pose in poses])
-        for name in ("keypoints_3d", "look"):
+        for name in OPTIONAL:
             known = [getattr(pose, name) for pose in poses]
             arrays[f"has_{name}"] = np.array([value is not None for value in known])
             if arrays[f"has_{name}"].any():
@@ -149,10 +151,10 @@ def unpacked(arrays):
     if count:
         keypoints, scores = arrays["keypoints"], arrays["scores"]
         optional = {}
-        for name in ("keypoints_3d", "look"):
+        for name in OPTIONAL:
             has = arrays[f"has_{name}"]
             known = iter(arrays[name] if has.any() else ())
             optional[name] = [next(known) if here else None for here in has]
-        poses = [Pose(keypoints[i], optional["keypoints_3d"][i], float(scores[i]), optional["look"][i]) for i in range(count)]
+        poses = [Pose(keypoints[i], score=float(scores[i]), **{name: optional[name][i] for name in OPTIONAL}) for i in range(count)]
     ends = np.cumsum(arrays["counts"])
     return [(float(time), poses[end - number : end]) for time, number, end in zip(arrays["times"], arrays["counts"], ends)]

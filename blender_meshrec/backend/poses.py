@@ -20,6 +20,7 @@ class Pose:
 
     score: 0..1, how sure the detector is that this is a person seen whole. look: the clothes' colours, see `appearance`, or None.
     identity: a number that says who this is in every frame, where the detector knows; None leaves it to the tracker.
+    silhouette, square: as in core.silhouettes, (SIDE,SIDE) bool and (3,) px, where the detector cut the person out; else None.
     """
 
     keypoints: np.ndarray
@@ -27,12 +28,14 @@ class Pose:
     score: float
     look: np.ndarray | None = None
     identity: int | None = None
+    silhouette: np.ndarray | None = None
+    square: np.ndarray | None = None
 
     def __post_init__(self):
         # As the cache keeps them, so that a run that reads them back sees exactly the same.
-        for name in ("keypoints", "keypoints_3d", "look"):
+        for name in ("keypoints", "keypoints_3d", "look", "silhouette", "square"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, np.asarray(getattr(self, name), np.float32))
+                object.__setattr__(self, name, np.asarray(getattr(self, name), bool if name == "silhouette" else np.float32))
 
 
 def person_box(keypoints, keypoint_set):

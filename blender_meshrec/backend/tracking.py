@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.records import Observations
+from ..core.silhouettes import Silhouettes, spread_out
 from ..core.skeletons import KEYPOINT_SETS
 from .assignment import assign
 from .poses import CONFIDENT, SPREAD, Pose, body_size, joint, overlap, person_box, same_clothes, similarity, torso
@@ -33,6 +34,8 @@ LONG_GONE, LEGIBLE = 1.5, 80.0
 NOT_DIFFERENT = 0.7
 # Somebody who crouches stands up again: the expected box remembers their size for this long, s.
 SIZE_MEMORY = 1.5
+# A frame shows a person badly whose score is less than this share of their usual one.
+WELL_SEEN = 0.8
 # People seen for less time than this, and for less than half of the range, are taken for false finds.
 LEAST_TIME, LEAST_FRAMES = 0.6, 3
 
@@ -171,7 +174,7 @@ class Tracker:
             keypoints[row], visible[row] = pose.keypoints, True
             if in_metres:
                 keypoints_3d[row] = pose.keypoints_3d
-        return Observations(self._set, boxes, keypoints, visible, keypoints_3d)
+        return Observations(self._set, boxes, keypoints, visible, keypoints_3d, silhouettes_of(track))
 
     def _coasting(self, time):
         """For how long, s, somebody is still looked for; low frame rates need longer."""
@@ -215,6 +218,17 @@ class Tracker:
         """Whether somebody was seen long enough to be no false find."""
         seconds = len(track.rows) * (self._times[-1] - self._times[0]) / max(1, len(self._times) - 1)
         return len(track.rows) >= LEAST_FRAMES and seconds >= LEAST_TIME
+
+
+def silhouettes_of(track):
+    """The Silhouettes of a Track, spread over it, less those of frames that show the person badly; None where there are none."""
+    cut_out = [(row, pose) for row, pose in zip(track.rows, track.poses) if pose.silhouette is not None]
+    if not cut_out:
+        return None
+    usual = np.median([pose.score for _row, pose in cut_out])
+    cut_out = [(row, pose) for row, pose in cut_out if pose.score >= WELL_SEEN * usual]
+    chosen = [cut_out[i] for i in spread_out([row for row, _pose in cut_out])]
+    return Silhouettes([row for row, _pose in chosen], [pose.square for _row, pose in chosen], [pose.silhouette for _row, pose in chosen])
 
 
 def quarter_turns(keypoints, keypoint_set):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from .silhouettes import Silhouettes
 from .skeletons import KEYPOINT_SETS
 
 # Symbols in a shape bind on first use and must agree afterwards; numbers must match as they stand.
@@ -61,6 +62,7 @@ class Observations:
 
     boxes: (F,4) px, left, top, right, bottom. keypoints: (F,K,3) x px, y px, confidence 0..1.
     keypoints_3d: (F,K,3) m in camera axes relative to the hips' middle, or None. visible: (F,).
+    silhouettes: of a few of the frames, or None.
     Rows where the person is not visible hold zeros.
     """
 
@@ -69,6 +71,7 @@ class Observations:
     keypoints: np.ndarray
     visible: np.ndarray
     keypoints_3d: np.ndarray | None = None
+    silhouettes: Silhouettes | None = None
 
     def __post_init__(self):
         points = len(KEYPOINT_SETS[self.keypoint_set])

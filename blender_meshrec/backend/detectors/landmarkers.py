@@ -6,13 +6,16 @@ GHUM Holistic" for the landmarks in metres.
 
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
+from threading import Lock
 
+import cv2
 import numpy as np
 
 from ...core.errors import NotSetUpError
+from ...core.silhouettes import MARGIN, SIDE
 from ...core.skeletons import KEYPOINT_SETS, limb_indices
-from ..poses import CONFIDENT, Pose
-from .crops import cut_square, undo_turns
+from ..poses import CONFIDENT, Pose, person_box
+from .crops import cut_square, square_round, undo_turns
 
 # Side of the square the landmarker is given, px. It samples 256 px round a person, who fills most of a crop.
 CROP = 384
@@ -32,6 +35,8 @@ class Landmarkers:
         self._model = model
         self._all = []
         self._free = SimpleQueue()
+        # One more that also cuts people out, which takes a tenth longer; few frames need it.
+        self._cutter, self._cutting = None, Lock()
         self._threads = ThreadPoolExecutor(WORKERS, "landmarker")
 
     def submit(self, work, *arguments):
@@ -42,31 +47,42 @@ class Landmarkers:
                 self._free.put(landmarker)
         return self._threads.submit(work, *arguments)
 
-    def look(self, image, square):
-        """Everybody in a Square of an image (H,W,3) uint8 RGB, as Poses in px of the image and metres in camera axes."""
+    def look(self, image, square, cut_out=False):
+        """Everybody in a Square of an image (H,W,3) uint8 RGB, as Poses in px of the image and metres in camera axes.
+
+        cut_out: with their silhouettes; the rest comes out the same.
+        """
         import mediapipe
 
         crop, picture_from_crop = cut_square(image, square, CROP)
         if crop is None:
             return []
-        landmarker = self._free.get()
-        try:
-            result = landmarker.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=crop))
-        finally:
-            self._free.put(landmarker)
+        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=crop)
+        if cut_out:
+            with self._cutting:
+                self._cutter = self._cutter or _start(self._model, masks=True)
+                result = self._cutter.detect(picture)
+        else:
+            landmarker = self._free.get()
+            try:
+                result = landmarker.detect(picture)
+            finally:
+                self._free.put(landmarker)
+        # None where nobody was asked to be cut out, and where there is nobody.
+        masks = result.segmentation_masks or [None] * len(result.pose_landmarks)
         poses = (
-            _pose(landmarks, world, picture_from_crop, square.quarter_turns, (image.shape[1], image.shape[0]))
-            for landmarks, world in zip(result.pose_landmarks, result.pose_world_landmarks)
+            _pose(landmarks, world, mask, picture_from_crop, square.quarter_turns, (image.shape[1], image.shape[0]))
+            for landmarks, world, mask in zip(result.pose_landmarks, result.pose_world_landmarks, masks)
         )
         return [pose for pose in poses if pose is not None]
 
     def close(self):
         self._threads.shutdown(cancel_futures=True)
-        for landmarker in self._all:
+        for landmarker in (*self._all, *([self._cutter] if self._cutter else [])):
             landmarker.close()
 
 
-def _start(model):
+def _start(model, masks=False):
     from mediapipe.tasks.python import BaseOptions, vision
 
     options = vision.PoseLandmarkerOptions(
@@ -74,6 +90,7 @@ def _start(model):
         base_options=BaseOptions(model_asset_buffer=model.read_bytes()),
         running_mode=vision.RunningMode.IMAGE,
         num_poses=PEOPLE_IN_A_CROP,
+        output_segmentation_masks=masks,
     )
     try:
         return vision.PoseLandmarker.create_from_options(options)
@@ -85,7 +102,7 @@ def _start(model):
         ) from error
 
 
-def _pose(landmarks, world, picture_from_crop, quarter_turns, image_size):
+def _pose(landmarks, world, mask, picture_from_crop, quarter_turns, image_size):
     """A Pose of the landmarker's answer, or None if it is no person or too little of one."""
     place = np.array([(point.x, point.y) for point in landmarks])
     visibility, presence = np.array([(point.visibility, point.presence) for point in landmarks]).T
@@ -98,4 +115,23 @@ def _pose(landmarks, world, picture_from_crop, quarter_turns, image_size):
     metres = np.array([(point.x, point.y, point.z) for point in world])
     metres[:, :2] = metres[:, :2] @ undo_turns(quarter_turns).T
     # A landmark that the crop cut off was guessed: a crop that shows it knows better, and its pose counts for more.
-    return Pose(np.column_stack([pixels, np.minimum(visibility, presence)]), metres, score * float(in_crop.mean()))
+    keypoints, score = np.column_stack([pixels, np.minimum(visibility, presence)]), score * float(in_crop.mean())
+    if mask is None:
+        return Pose(keypoints, metres, score)
+    square = square_round(person_box(keypoints, "blazepose33"), MARGIN)
+    return Pose(keypoints, metres, score, silhouette=_silhouette(mask.numpy_view(), picture_from_crop, square), square=square[:3])
+
+
+def _silhouette(mask, picture_from_crop, square):
+    """The part of a crop's mask (M,M) or (M,M,1), 0..1, that a Square of the picture shows: (SIDE,SIDE) bool, false beside the crop."""
+    mask = np.ascontiguousarray(mask.reshape(mask.shape[:2]))
+    # Pixel middles lie at halves: shares of the crop -> px of the picture -> shares of the square.
+    crop_from_pixel = np.array([[1.0, 0, 0.5], [0, 1.0, 0.5]]) / len(mask)
+    turn = picture_from_crop[:, :2] @ crop_from_pixel[:, :2]
+    move = picture_from_crop[:, :2] @ crop_from_pixel[:, 2] + picture_from_crop[:, 2]
+    fine = 2 * SIDE
+    scale = fine / square.side
+    corner = np.array([square.x, square.y]) - square.side / 2
+    matrix = np.column_stack([scale * turn, scale * (move - corner) - 0.5])
+    cut = cv2.warpAffine(mask, matrix, (fine, fine), flags=cv2.INTER_LINEAR)
+    return cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0.5

@@ -10,11 +10,13 @@ The tiles, the turns and the checks are ours.
 """
 
 import importlib.metadata
+from dataclasses import replace
 
 import numpy as np
 
 from ...core.model_files import model_file
-from ..poses import Pose, agreement, appearance, inside, overlap, person_box, same_person, without_doubles
+from ...core.silhouettes import MOST
+from ..poses import agreement, appearance, inside, overlap, person_box, same_person, without_doubles
 from ..registry import detector
 from ..tracking import Expected
 from .crops import picture_tiles, square_round
@@ -35,6 +37,9 @@ CONFIRMED = 0.35
 WITHIN = 0.9
 # Tiles go down to this part of the picture's short side, and to the second where people are smaller than SMALL of it.
 PARTS, CLOSER_PARTS, SMALL = 2, 3, 0.25
+# Everybody is cut out in every so many frames, so that there are about as many silhouettes as a clip needs; in no fewer than the
+# second, and where footage does not say how long it is, than the third.
+CUT_OUT_LEAST, CUT_OUT_UNKNOWN = 4, 24
 # Seconds of footage in which every tile has its turn, and how many are looked at in one frame at most: while somebody is
 # followed, and while nobody is. In the first frame all are.
 ROUND, NOBODY_ROUND = (2.5, 4), (1.0, 8)
@@ -49,6 +54,13 @@ class MediaPipeDetector(Detector):
     def __init__(self, request=None):
         self._model = model_file(MODEL)
         self._landmarkers = Landmarkers(self._model)
+        self._cut_out_every = CUT_OUT_UNKNOWN
+
+    def open(self, path, frames=None, fps=None):
+        footage = super().open(path, frames, fps)
+        if footage.claimed:
+            self._cut_out_every = max(CUT_OUT_LEAST, -(-footage.claimed // MOST))
+        return footage
 
     def identity(self):
         return f"mediapipe {importlib.metadata.version('mediapipe')} {self._model.stat().st_size}"
@@ -60,18 +72,19 @@ class MediaPipeDetector(Detector):
         if frame.image is None:
             return []
         image = frame.image
-        following = [self._landmarkers.submit(self._look_for, image, person) for person in expected]
+        cut_out = frame.row % self._cut_out_every == 0
+        following = [self._landmarkers.submit(self._look_for, image, person, cut_out) for person in expected]
         glimpsing = self._glimpse(image, self._tiles(frame, expected))
         seen = [pose for job in following for pose in job.result()]
         there = [any(overlap(person.box, self._box(pose)) > THERE for person in expected) for pose in seen]
         found = without_doubles([pose for pose, expected_here in zip(seen, there) if expected_here], self.keypoint_set)
         strangers = [pose for pose, expected_here in zip(seen, there) if not expected_here]
-        found += self._confirm(image, strangers + [pose for job in glimpsing for pose in job.result()], found)
+        found += self._confirm(image, strangers + [pose for job in glimpsing for pose in job.result()], found, cut_out)
         if frame.row == 0 and self._are_small(image, map(self._box, found)):
             coarse, fine = (picture_tiles(image.shape[1], image.shape[0], parts) for parts in (PARTS, CLOSER_PARTS))
             glimpsing = self._glimpse(image, fine[len(coarse) :])
-            found += self._confirm(image, [pose for job in glimpsing for pose in job.result()], found)
-        return [Pose(pose.keypoints, pose.keypoints_3d, pose.score, appearance(image, pose.keypoints, self.keypoint_set)) for pose in found]
+            found += self._confirm(image, [pose for job in glimpsing for pose in job.result()], found, cut_out)
+        return [replace(pose, look=appearance(image, pose.keypoints, self.keypoint_set)) for pose in found]
 
     def _glimpse(self, image, tiles):
         return [self._landmarkers.submit(self._landmarkers.look, image, tile) for tile in tiles]
@@ -92,24 +105,24 @@ class MediaPipeDetector(Detector):
         heights = [box[3] - box[1] for box in boxes]
         return not heights or np.median(heights) < SMALL * min(image.shape[:2])
 
-    def _look_for(self, image, person):
+    def _look_for(self, image, person, cut_out):
         """The people round an expected one: looks until somebody stands there, not just nearby.
 
         Of who was missed only what two looks agree on counts: somersaults and glare make up people.
         """
         seen = []
         for square in looks_for(person):
-            seen += self._landmarkers.look(image, square)
+            seen += self._landmarkers.look(image, square, cut_out)
             if person.missed == 0 and any(overlap(person.box, self._box(pose)) > THERE for pose in seen):
                 return seen
         if person.missed == 0:
             return seen
         return [a for a in seen if any(a is not b and agreement(a, b, self.keypoint_set) > CONFIRMED for b in seen)]
 
-    def _confirm(self, image, glimpses, found):
+    def _confirm(self, image, glimpses, found, cut_out):
         """Of people glimpsed, those who are not yet found and look the same from a crop of their own."""
         new = [pose for pose in without_doubles(glimpses, self.keypoint_set) if not self._known(pose, found)]
-        second_looks = [self._landmarkers.submit(self._look_for, image, Expected(self._box(pose))) for pose in new]
+        second_looks = [self._landmarkers.submit(self._look_for, image, Expected(self._box(pose)), cut_out) for pose in new]
         confirmed = []
         for glimpse, job in zip(new, second_looks):
             for pose in job.result():
