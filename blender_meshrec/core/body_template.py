@@ -25,13 +25,13 @@ NUM_BETAS = 10
 OPEN_BODY = "open_body.npz"
 _FINGERS = tuple(f"{finger}{bone}" for finger in ("index", "middle", "pinky", "ring", "thumb") for bone in (1, 2, 3))
 _HANDS = tuple(f"{side}_{bone}" for side in ("left", "right") for bone in _FINGERS)
-_KINDS = {
+FAMILIES = {
     24: ("smpl", SMPL_JOINTS),
     52: ("smplh", SMPL_JOINTS[:22] + _HANDS),
     55: ("smplx", (*SMPL_JOINTS[:22], "jaw", "left_eye", "right_eye", *_HANDS)),
 }
 # What plays SMPL's hand joints in a body with fingers: the roots of the index fingers, as in AMASS.
-_HAND_JOINTS = {"left_hand": "left_index1", "right_hand": "right_index1"}
+HAND_JOINTS = {"left_hand": "left_index1", "right_hand": "right_index1"}
 _KEYS = ("v_template", "f", "shapedirs", "weights", "J_regressor", "kintree_table")
 _OPTIONAL = ("posedirs", "landmark_names", "landmark_vertices", "part_names", "part")
 _REMEDY = "Choose an SMPL, SMPL-H or SMPL-X model file (.pkl or .npz), or `open` for the body that ships with the add-on."
@@ -75,7 +75,7 @@ class BodyTemplate:
     @property
     def smpl_joints(self):
         """Which joints play SMPL's 24, (24,): all of them, or for a body with fingers its own choice of hand joints."""
-        names = [name if name in self.joint_names else _HAND_JOINTS[name] for name in SMPL_JOINTS]
+        names = [name if name in self.joint_names else HAND_JOINTS[name] for name in SMPL_JOINTS]
         return np.array([self.joint_names.index(name) for name in names])
 
     def rest_joints(self, betas):
@@ -119,7 +119,7 @@ def body_from_arrays(content, name):
     _recognise(content, name)
     arrays = {key: _numbers(content, key, name) for key in _KEYS}
     vertices, joints = arrays["v_template"].shape[0], arrays["kintree_table"].shape[-1]
-    if joints not in _KINDS:
+    if joints not in FAMILIES:
         raise ModelError(f"{name} has {joints} joints; SMPL has 24, SMPL-H 52 and SMPL-X 55.", _REMEDY)
     shapedirs = arrays["shapedirs"] if arrays["shapedirs"].ndim == 3 else arrays["shapedirs"][..., None]
     posedirs = _numbers(content, "posedirs", name) if "posedirs" in content else None
@@ -140,7 +140,7 @@ def body_from_arrays(content, name):
     faces, parents = arrays["f"].astype(np.int64), arrays["kintree_table"][0].astype(np.int64)
     parents[0] = -1
     _check(name, vertices, faces, parents, arrays["weights"])
-    kind, joint_names = _KINDS[joints]
+    kind, joint_names = FAMILIES[joints]
     own = "landmark_names" in content
     v_template, weights = arrays["v_template"].astype(np.float32), arrays["weights"].astype(np.float32)
     parts = content.get("part")

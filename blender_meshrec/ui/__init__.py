@@ -4,13 +4,20 @@ import bpy
 
 from ..bridge.runtime import keep_environments_in
 from . import (
+    choice_operators,
     environment_operators,
+    export_operators,
+    footage,
+    footage_operators,
     jobs,
+    menus,
     operators,
     panels,
     preferences,
+    presets,
     properties,
     redrawing,
+    result_panel,
     retarget_operators,
     retarget_panel,
     retarget_preview,
@@ -26,10 +33,16 @@ _PARTS = (
     preferences,
     environment_operators,
     operators,
+    footage_operators,
+    choice_operators,
     retarget_operators,
+    presets,
     panels,
+    result_panel,
     retarget_panel,
     skel_panel,
+    export_operators,
+    menus,
 )
 _CLASSES = tuple(kind for part in _PARTS for kind in part.CLASSES)
 _commands = []
@@ -41,6 +54,7 @@ def register():
     bpy.types.Scene.meshrec = bpy.props.PointerProperty(type=properties.Settings)
     bpy.types.Scene.meshrec_retarget = bpy.props.PointerProperty(type=retarget_settings.RetargetSettings)
     preferences.keep_home(bpy.context)
+    menus.add_entries()
     _commands.append(bpy.utils.register_cli_command("meshrec", _command))
 
 
@@ -49,6 +63,8 @@ def unregister():
     retarget_preview.stop()
     setup_state.stop()
     redrawing.stop()
+    footage.stop()
+    menus.remove_entries()
     keep_environments_in(None)
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())

@@ -1,7 +1,8 @@
 """The one job that runs at a time: the operators drive it, the panel shows it. No bpy."""
 
 from ..bridge.messages import Failure, Progress, Result
-from ..core.errors import InputError, error_from_exit_code
+from ..core.errors import InputError, MeshRecError, error_from_exit_code
+from .pace import Pace
 
 # The job that runs or has run last; None until there was one.
 current = None
@@ -10,13 +11,15 @@ current = None
 class Job:
     """A reconstruction under way in the backend.
 
-    progress: the last Progress, or None. result: a Result once it is done. error: a MeshRecError once it has failed, and
-    details for a bug report. notes: sentences to show with the result.
+    client: the bridge's, None where the backend could not be started. progress: the last Progress, or None. pace: the stage's
+    Pace. result: a Result once it is done. error: a MeshRecError once it has failed, and details for a bug report. notes:
+    sentences to show with the result.
     """
 
     def __init__(self, client, request):
         self.request = request
         self.progress = None
+        self.pace = Pace()
         self.result = None
         self.error = None
         self.details = ""
@@ -27,6 +30,11 @@ class Job:
     @property
     def running(self):
         return not self._ended
+
+    @property
+    def was_started(self):
+        """Whether the backend ever was at work on it."""
+        return self._client is not None
 
     @property
     def fraction(self):
@@ -43,12 +51,18 @@ class Job:
             return stage
         return f"{stage}: {done} of {total} {unit}" if total else f"{stage}: {done} {unit}"
 
+    @property
+    def pace_text(self):
+        """One line below the progress bar."""
+        return self.pace.text(self.progress.unit if self.progress else "frames")
+
     def advance(self):
         """Take in what the backend has said since; True where that changed anything."""
         messages = self._client.poll() if self.running else []
         for message in messages:
             if isinstance(message, Progress):
                 self.progress = message
+                self.pace.note(message)
             elif isinstance(message, Result):
                 self.result, self._ended = message, True
             elif isinstance(message, Failure):
@@ -70,13 +84,25 @@ def start(request, python=None):
     """Start the backend on a ReconstructRequest and make it the current Job.
 
     Raises:
-        InputError: a job is running already. MeshRecError: the backend cannot be started.
+        InputError: a job is running already. MeshRecError: the backend cannot be started; the current Job tells why, too.
     """
     global current
     if current is not None and current.running:
         raise InputError("A reconstruction is running already.", "Wait for it, or cancel it first.")
-    current = Job(start_client(request, python), request)
+    try:
+        current = Job(start_client(request, python), request)
+    except MeshRecError as error:
+        current = Job(None, request)
+        current.fail(error)
+        raise
     return current
+
+
+def dismiss():
+    """Forget a job that has ended: its message is read."""
+    global current
+    if current is not None and not current.running:
+        current = None
 
 
 def start_client(request, python):

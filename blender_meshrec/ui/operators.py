@@ -9,35 +9,16 @@ import bpy
 from bpy.props import StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..core.body_template import load_body
 from ..core.errors import MeshRecError
 from ..core.motion_file import read_motion
-from ..scene.assemble import Person, assemble, match_scene
-from . import jobs
+from . import jobs, setup_state
+from .making import make_people
 from .preferences import backend_python, cache
 from .properties import request_from
+from .redrawing import redraw
 
 _INTERVAL = 0.1  # s
-
-
-def make_people(context, name, numbered, body, match):
-    """Make recoveries in the current scene, select their armatures and give the Assembly.
-
-    Args:
-        numbered: (number, Recovery) pairs of one clip. body: "open" or a file. match: let the scene follow the footage.
-    """
-    template = load_body(body)
-    people = [Person(f"{name} person{number}", recovery, template) for number, recovery in numbered]
-    scene = context.scene
-    assembly = assemble(people, name, fps=None if match else scene.render.fps / scene.render.fps_base)
-    if match:
-        match_scene(scene, assembly, people[0].recovery.camera)
-    for thing in context.selected_objects:
-        thing.select_set(False)
-    for rig in assembly.armatures:
-        rig.select_set(True)
-    context.view_layer.objects.active = assembly.armatures[0]
-    return assembly
+_TICKS_A_REDRAW = 5
 
 
 class Reconstruct(bpy.types.Operator):
@@ -45,14 +26,19 @@ class Reconstruct(bpy.types.Operator):
 
     bl_idname = "meshrec.reconstruct"
     bl_label = "Reconstruct"
-    bl_options: ClassVar = {"REGISTER", "UNDO"}
+    # Not REGISTER: Repeat Last would wait for the whole job instead of letting Blender go on.
+    bl_options: ClassVar = {"UNDO"}
 
     _timer = None
+    _ticks = 0
 
     @classmethod
     def poll(cls, context):
         if jobs.current is not None and jobs.current.running:
             cls.poll_message_set("A reconstruction is running")
+            return False
+        if setup_state.installation is not None and setup_state.installation.running:
+            cls.poll_message_set("The backend is being installed")
             return False
         if not context.scene.meshrec.source:
             cls.poll_message_set("Choose footage first")
@@ -87,8 +73,9 @@ class Reconstruct(bpy.types.Operator):
         if event.type == "ESC" and event.value == "PRESS" and job.running:
             job.cancel()
         elif event.type == "TIMER":
-            job.advance()
-            redraw(context)
+            self._ticks += 1
+            if job.advance() or self._ticks % _TICKS_A_REDRAW == 0:  # the time left goes on while nothing arrives
+                redraw()
         if job.running:
             return {"PASS_THROUGH"}
         self._let_go(context)
@@ -103,6 +90,7 @@ class Reconstruct(bpy.types.Operator):
         try:
             jobs.start(request_from(context.scene.meshrec, cache(context)), backend_python(context))
         except MeshRecError as error:
+            redraw()
             self.report({"ERROR"}, str(error))
             return False
         return True
@@ -114,17 +102,20 @@ class Reconstruct(bpy.types.Operator):
                 self._make(context, job)
             except Exception as error:  # noqa: BLE001 - whatever happens, the artist is told and Blender goes on
                 job.fail(as_meshrec_error(error), traceback.format_exc())
-        redraw(context)
+        redraw()
         if job.error is not None:
             self.report({"ERROR"}, str(job.error))
         return {"FINISHED"} if job.error is None and job.result is not None else {"CANCELLED"}
 
     def _make(self, context, job):
+        settings, result = context.scene.meshrec, job.result
+        settings.show_people(result.report)
+        numbered = tuple(zip(result.people, result.recoveries))
         name = Path(job.request.source).stem
-        numbered = tuple(zip(job.result.people, job.result.recoveries))
-        assembly = make_people(context, name, numbered, job.request.body, context.scene.meshrec.match_scene)
+        bodies = (job.request.body, job.request.skel_body)
+        assembly = make_people(context, name, numbered, bodies, result.report, replace=settings.rerun == "REPLACE")
         summary = f"{len(numbered)} {'person' if len(numbered) == 1 else 'people'}, {len(numbered[0][1])} frames."
-        job.notes = (summary, *job.result.report.get("warnings", ()), *assembly.notes)
+        job.notes = (summary, *result.report.get("warnings", ()), *assembly.notes)
         self.report({"INFO"}, summary)
 
     def _let_go(self, context):
@@ -147,7 +138,7 @@ class Cancel(bpy.types.Operator):
 
     def execute(self, context):
         jobs.current.cancel()
-        redraw(context)
+        redraw()
         return {"FINISHED"}
 
 
@@ -160,13 +151,18 @@ class ImportMotion(bpy.types.Operator, ImportHelper):
 
     filename_ext = ".npz"
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
+    # SKIP_SAVE: the file of the last time is no file that was dropped.
+    filepath: StringProperty(name="File Path", description="The motion file", subtype="FILE_PATH", options={"SKIP_SAVE"})
+
+    def invoke(self, context, event):
+        if self.properties.is_property_set("filepath"):  # it was dropped into the 3D view
+            return self.execute(context)
+        return super().invoke(context, event)
 
     def execute(self, context):
-        settings = context.scene.meshrec
-        path = Path(self.filepath)
-        body = bpy.path.abspath(settings.body) if settings.body else "open"
+        path, settings = Path(self.filepath), context.scene.meshrec
         try:
-            assembly = make_people(context, path.stem, [(1, read_motion(path))], body, settings.match_scene)
+            assembly = make_people(context, path.stem, [(1, read_motion(path))], (settings.body_source, settings.skel_source))
         except MeshRecError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -196,14 +192,6 @@ def as_meshrec_error(error):
     if isinstance(error, MeshRecError):
         return error
     return MeshRecError(f"Making the scene failed: {error}.", "Report this with Copy Details.")
-
-
-def redraw(context):
-    """Have every 3D view show how far the job is."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
 
 
 CLASSES = (Reconstruct, Cancel, ImportMotion, CopyDetails)

@@ -1,24 +1,35 @@
-"""The MeshRec tab in the 3D view's sidebar (N)."""
+"""The MeshRec tab in the 3D view's sidebar (N): from footage to people."""
 
-import textwrap
 from typing import ClassVar
 
 import bpy
 
+from ..core.errors import NotSetUpError
 from . import jobs
+from .footage import thumbnail
+from .presets import PresetsPanel
+from .properties import explanation
+from .remedies import buttons_for
+from .setup_box import draw_setup
+from .text import draw_text
 
-_CHARACTER = 7.0  # px of one, at a scale of 1: what fits in a line of the panel
+_THUMBNAIL = 7.0  # icons high
 
 
-class _Tab:
+class Tab:
+    """Where MeshRec's panels are."""
+
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "MeshRec"
 
 
-class MainPanel(_Tab, bpy.types.Panel):
+class MainPanel(Tab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_main"
     bl_label = "MeshRec"
+
+    def draw_header_preset(self, context):
+        PresetsPanel.draw_panel_header(self.layout)
 
     def draw(self, context):
         layout = self.layout
@@ -26,64 +37,190 @@ class MainPanel(_Tab, bpy.types.Panel):
         layout.use_property_decorate = False
         settings, job = context.scene.meshrec, jobs.current
         column = layout.column()
-        column.enabled = job is None or not job.running
-        column.prop(settings, "source")
+        column.enabled = not is_running()
+        draw_footage(column, settings)
         column.prop(settings, "person")
         if settings.person == "ONE":
             column.prop(settings, "person_number")
-        if job is not None and job.running:
-            layout.progress(factor=job.fraction, text=job.text)
-            layout.operator("meshrec.cancel", icon="CANCEL")
-        else:
-            button = layout.row()
-            button.scale_y = 1.5
-            button.operator("meshrec.reconstruct", icon="ARMATURE_DATA")
+        if is_running():
+            _draw_progress(layout, job)
+            return
+        missing = draw_setup(layout, context)
+        button = layout.row()
+        button.scale_y = 1.5
+        button.operator("meshrec.reconstruct", icon="ARMATURE_DATA")
         if job is not None and job.error is not None:
-            _draw_error(layout, job.error, context)
-        elif job is not None:
-            for note in job.notes:
-                _draw_text(layout.box(), note, context, icon="INFO")
+            if not (missing and isinstance(job.error, NotSetUpError)):
+                _draw_error(layout, job, context)
+        elif job is not None and job.notes:
+            box = layout.box()
+            for number, note in enumerate(job.notes):
+                draw_text(box, note, context, icon="CHECKMARK" if number == 0 else "INFO")
+            box.operator("meshrec.dismiss", text="OK")
 
 
-class OptionsPanel(_Tab, bpy.types.Panel):
+class PeoplePanel(Tab, bpy.types.Panel):
+    bl_idname = "MESHREC_PT_people"
+    bl_label = "People Found"
+    bl_parent_id = "MESHREC_PT_main"
+
+    @classmethod
+    def poll(cls, context):
+        return len(context.scene.meshrec.people) > 0
+
+    def draw(self, context):
+        layout, settings = self.layout, context.scene.meshrec
+        layout.enabled = not is_running()
+        for person in settings.people:
+            row = layout.row(align=True)
+            chosen = settings.person == "ALL" or (settings.person == "ONE" and settings.person_number == person.number)
+            chosen = chosen or (settings.person == "LARGEST" and person.number == 1)
+            share = f"{100 * person.frames / person.total:.0f} %" if person.total else ""
+            row.operator("meshrec.choose_person", text=str(person.number), depress=chosen, icon="USER").number = person.number
+            row.prop(person, "name", text="")
+            row.label(text=share)
+        if len(settings.people) > 1:
+            layout.operator("meshrec.choose_person", text="Everybody", depress=settings.person == "ALL", icon="COMMUNITY").number = 0
+
+
+class RangePanel(Tab, bpy.types.Panel):
+    bl_idname = "MESHREC_PT_range"
+    bl_label = "Part of the Clip"
+    bl_parent_id = "MESHREC_PT_main"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context):
+        return context.scene.meshrec.footage_kind != "IMAGE"
+
+    def draw_header(self, context):
+        self.layout.prop(context.scene.meshrec, "use_range", text="")
+
+    def draw(self, context):
+        layout, settings = self.layout, context.scene.meshrec
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.enabled = not is_running()
+        for end, name in (("IN", "first_frame"), ("OUT", "last_frame")):
+            row = layout.row(align=True)
+            value = row.row(align=True)
+            value.active = settings.use_range
+            value.prop(settings, name)
+            row.operator("meshrec.set_range", text="", icon="PREV_KEYFRAME" if end == "IN" else "NEXT_KEYFRAME").end = end
+
+
+class OptionsPanel(Tab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_options"
-    bl_label = "Options"
+    bl_label = "Method"
     bl_parent_id = "MESHREC_PT_main"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        settings = context.scene.meshrec
-        layout.prop(settings, "match_scene")
-        layout.prop(settings, "use_range")
-        if settings.use_range:
-            column = layout.column(align=True)
-            column.prop(settings, "first_frame")
-            column.prop(settings, "last_frame")
-        layout.prop(settings, "body")
-        for name in ("smoothing", "contacts", "upright", "detector", "method", "device"):
+        layout, settings = _prepared(self.layout, context)
+        names = ["detector", "method", "quality", "device"]
+        if len(settings.bl_rna.properties["quality"].enum_items) < 2:
+            names.remove("quality")
+        for name in names:
+            draw_explained(layout, settings, name, context)
+
+
+class BodyPanel(Tab, bpy.types.Panel):
+    bl_idname = "MESHREC_PT_body"
+    bl_label = "Body"
+    bl_parent_id = "MESHREC_PT_main"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        layout, settings = _prepared(self.layout, context)
+        draw_explained(layout, settings, "skeleton", context)
+        layout.prop(settings, "body", placeholder="Open body")
+        if settings.skeleton == "skel":
+            layout.prop(settings, "skel_body", placeholder="Open SKEL body")
+
+
+class CleanUpPanel(Tab, bpy.types.Panel):
+    bl_idname = "MESHREC_PT_clean_up"
+    bl_label = "Clean-Up"
+    bl_parent_id = "MESHREC_PT_main"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        layout, settings = _prepared(self.layout, context)
+        for name in ("smoothing", "contacts", "upright"):
             layout.prop(settings, name)
+
+
+class ScenePanel(Tab, bpy.types.Panel):
+    bl_idname = "MESHREC_PT_scene"
+    bl_label = "Scene"
+    bl_parent_id = "MESHREC_PT_main"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        layout, settings = _prepared(self.layout, context)
+        layout.prop(settings, "match_scene")
+        layout.row().prop(settings, "rerun", expand=True)
         layout.operator("meshrec.import_motion", icon="IMPORT")
 
 
-def _draw_error(layout, error, context):
+def is_running():
+    """Whether a reconstruction goes on."""
+    return jobs.current is not None and jobs.current.running
+
+
+def _prepared(layout, context):
+    """A panel's layout as settings are drawn in it, greyed out while a job runs with them; and the settings."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    layout.enabled = not is_running()
+    return layout, context.scene.meshrec
+
+
+def draw_footage(layout, settings):
+    """The footage: what it looks like, how long it is, and the button that opens another."""
+    row = layout.row(align=True)
+    row.prop(settings, "source", text="")
+    row.operator("meshrec.open_footage", text="", icon="FILEBROWSER")
+    if not settings.source:
+        layout.operator("meshrec.open_footage", icon="FILE_MOVIE")
+        return
+    icon = thumbnail(settings.footage_picture, settings.footage_kind == "VIDEO")
+    if icon:
+        layout.template_icon(icon_value=icon, scale=_THUMBNAIL)
+    line = layout.row()
+    line.alignment = "CENTER"
+    line.label(text=settings.footage.sentence, translate=False)
+
+
+def draw_explained(layout, settings, name, context):
+    """A menu, and below it in one line what its choice means."""
+    layout.prop(settings, name)
+    hint = layout.column()
+    hint.active = False
+    draw_text(hint, explanation(settings, name), context)
+
+
+def _draw_progress(layout, job):
     box = layout.box()
-    _draw_text(box, error.problem, context, icon="ERROR", alert=True)
-    _draw_text(box, error.remedy, context)
-    box.operator("meshrec.copy_details", icon="COPYDOWN")
+    box.progress(factor=job.fraction, text=job.text)
+    box.label(text=job.pace_text or "Just begun", icon="TIME")
+    row = box.row()
+    row.scale_y = 1.5
+    row.operator("meshrec.cancel", text="Cancel (Esc)", icon="CANCEL")
 
 
-def _draw_text(layout, text, context, icon="NONE", alert=False):
-    """A sentence in as many lines as the panel's width asks for."""
-    scale = context.preferences.system.ui_scale or 1.0  # 0 where there is no window
-    width = context.region.width / (_CHARACTER * scale) - 6
-    column = layout.column(align=True)
-    column.alert = alert
-    for line in textwrap.wrap(text, max(16, int(width))):
-        column.label(text=line, icon=icon)
-        icon = "BLANK1" if icon != "NONE" else "NONE"
+def _draw_error(layout, job, context):
+    box = layout.box()
+    draw_text(box, job.error.problem, context, icon="ERROR", alert=True)
+    draw_text(box, job.error.remedy, context, icon="BLANK1")
+    column = box.column(align=True)
+    for button in buttons_for(job, bpy.app.online_access):
+        drawn = column.operator(button.operator, text=button.text, icon=button.icon)
+        for name, value in button.properties.items():
+            setattr(drawn, name, value)
+    row = box.row(align=True)
+    row.operator("meshrec.copy_details", icon="COPYDOWN")
+    row.operator("meshrec.dismiss", icon="X")
 
 
-CLASSES = (MainPanel, OptionsPanel)
+CLASSES = (PresetsPanel, MainPanel, RangePanel, PeoplePanel, OptionsPanel, BodyPanel, CleanUpPanel, ScenePanel)

@@ -1,10 +1,19 @@
 """What the artist chooses, kept with the scene, and the request it comes down to."""
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    IntVectorProperty,
+    StringProperty,
+)
 
 from ..bridge.messages import ReconstructRequest
 from ..core import catalog
+from . import footage
 
 PEOPLE = (
     ("LARGEST", "Largest", "The person who is largest in the picture, by the median of the whole clip"),
@@ -17,6 +26,20 @@ DEVICES = (
     ("cuda", "NVIDIA", "An NVIDIA graphics card"),
     ("mps", "Apple", "Apple's graphics"),
 )
+SKELETONS = (
+    ("smpl", "SMPL", "24 joints, as research and most other software have them"),
+    ("skel", "SKEL", "The bones of the human body with 46 anatomical angles and their limits, beside SMPL's motion"),
+)
+RERUNS = (
+    ("REPLACE", "Replace", "The earlier result of the same people in the same footage goes; Undo brings it back"),
+    ("ADD", "Keep", "The earlier result stays beside the new one"),
+)
+# Blender's own description of the axes differs by engine; meshes, motion and units are the same.
+EXPORT_PRESETS = (
+    ("blender", "General", "Y up, for Blender, Maya, 3ds Max, Cinema 4D and most other programs"),
+    ("unreal", "Unreal Engine", "Z up, nothing is turned on the way"),
+    ("unity", "Unity", "Y up, and no object is rotated"),
+)
 # Later Blenders want to be told that a path may start at the .blend ("//").
 _RELATIVE = {"options": {"PATH_SUPPORTS_BLEND_RELATIVE"}} if bpy.app.version >= (4, 5, 0) else {}
 
@@ -26,6 +49,34 @@ def _choices(role, automatic):
     return (("auto", "Automatic", automatic), *entries)
 
 
+def _qualities():
+    refiners = tuple((entry.name, entry.label, entry.explanation) for entry in catalog.entries("refiner"))
+    return (("STANDARD", "Standard", "What the method gives, without a second look at the picture"), *refiners)
+
+
+def _source_changed(settings, context):
+    settings.look_at_footage()
+
+
+def _first_changed(settings, context):
+    if settings.last_frame < settings.first_frame:
+        settings.last_frame = settings.first_frame
+
+
+def _last_changed(settings, context):
+    if settings.first_frame > settings.last_frame:
+        settings.first_frame = settings.last_frame
+
+
+class FoundPerson(bpy.types.PropertyGroup):
+    """Somebody whom the last run has found in the footage."""
+
+    name: StringProperty(name="Name", description="What this person's objects are called in the scene")
+    number: IntProperty()
+    frames: IntProperty()
+    total: IntProperty()
+
+
 class Settings(bpy.types.PropertyGroup):
     """The settings of a scene's reconstruction."""
 
@@ -33,20 +84,38 @@ class Settings(bpy.types.PropertyGroup):
         name="Footage",
         description="A video, an image, a folder of numbered images, or a 2D keypoints file",
         subtype="FILE_PATH",
+        update=_source_changed,
         **_RELATIVE,
     )
+    footage_kind: StringProperty()
+    footage_picture: StringProperty()
+    footage_frames: IntProperty()
+    footage_fps: FloatProperty()
+    footage_size: IntVectorProperty(size=2)
     person: EnumProperty(name="Person", description="Whom to reconstruct", items=PEOPLE)
     person_number: IntProperty(name="Number", description="Counted from 1, the largest first", default=1, min=1)
+    people: CollectionProperty(type=FoundPerson)
     use_range: BoolProperty(name="Part of the Clip", description="Reconstruct only some of the footage's frames")
-    first_frame: IntProperty(name="First", description="First frame of the footage to use, counted from 1", default=1, min=1)
-    last_frame: IntProperty(name="Last", description="Last frame of the footage to use", default=100, min=1)
+    first_frame: IntProperty(
+        name="In", description="First frame of the footage to use, counted from 1", default=1, min=1, update=_first_changed
+    )
+    last_frame: IntProperty(name="Out", description="Last frame of the footage to use", default=100, min=1, update=_last_changed)
     body: StringProperty(
         name="Body",
         description="Your own SMPL, SMPL-H or SMPL-X file; empty for the body that comes with MeshRec",
         subtype="FILE_PATH",
         **_RELATIVE,
     )
-    smoothing: FloatProperty(name="Smoothing", description="How much jitter is removed; 0 is off", default=1.0, min=0.0, soft_max=3.0)
+    skeleton: EnumProperty(name="Skeleton", description="Which bones the armature has", items=SKELETONS)
+    skel_body: StringProperty(
+        name="SKEL Body",
+        description="Your own SKEL file; empty for the one that comes with MeshRec",
+        subtype="FILE_PATH",
+        **_RELATIVE,
+    )
+    smoothing: FloatProperty(
+        name="Smoothing", description="How much jitter is removed; 0 is off, 1 is usual", default=1.0, min=0.0, soft_max=3.0
+    )
     contacts: BoolProperty(name="Lock Feet", description="Find when heels and toes touch the floor and hold them still", default=True)
     upright: BoolProperty(name="Stand Upright", description="Turn the world so that Z is up and the floor is at zero", default=True)
     match_scene: BoolProperty(
@@ -54,9 +123,57 @@ class Settings(bpy.types.PropertyGroup):
         description="Give the scene the footage's frame rate, range and resolution, and its camera. Off, the motion keeps its real speed",
         default=True,
     )
+    rerun: EnumProperty(name="Earlier Result", description="What becomes of an earlier result of this footage", items=RERUNS)
     detector: EnumProperty(name="Detector", description="What finds people in the picture", items=_choices("detector", "By the input"))
     method: EnumProperty(name="Method", description="What turns 2D into 3D", items=_choices("estimator", "The one that suits the detector"))
+    quality: EnumProperty(name="Quality", description="How much work is put into the result", items=_qualities())
     device: EnumProperty(name="Device", description="What computes", items=DEVICES)
+    export_preset: EnumProperty(name="For", description="The program that is to read the file", items=EXPORT_PRESETS)
+
+    @property
+    def body_source(self):
+        """What `load_body` is given."""
+        return bpy.path.abspath(self.body) if self.body else "open"
+
+    @property
+    def skel_source(self):
+        """What `load_skel` is given."""
+        return bpy.path.abspath(self.skel_body) if self.skel_body else "open"
+
+    @property
+    def footage(self):
+        """The Footage as it was when it was chosen."""
+        return footage.Footage(self.footage_kind, self.footage_picture, self.footage_frames, self.footage_fps, tuple(self.footage_size))
+
+    def look_at_footage(self):
+        """Find out about new footage, and choose all of it and nobody in particular."""
+        found = footage.look_at(bpy.path.abspath(self.source)) if self.source else footage.Footage()
+        self.footage_kind, self.footage_picture = found.kind, found.picture
+        self.footage_frames, self.footage_fps, self.footage_size = found.frames, found.fps, found.size
+        self.use_range, self.first_frame, self.last_frame = False, 1, max(1, found.frames or 100)
+        self.people.clear()
+        if self.person == "ONE":
+            self.person, self.person_number = "LARGEST", 1
+
+    def name_of(self, number):
+        """What a person is called."""
+        return next((person.name for person in self.people if person.number == number and person.name), f"person{number}")
+
+    def show_people(self, report):
+        """Fill the list of people with what a report says; names that were given stay."""
+        names = {person.number: person.name for person in self.people}
+        found = report.get("found") or report.get("people", ())
+        self.people.clear()
+        for entry in found:
+            person = self.people.add()
+            person.number, person.frames = entry["person"], entry.get("frames_with_person", 0)
+            person.total = report.get("frames_read", 0)
+            person.name = names.get(person.number) or f"person{person.number}"
+
+
+def explanation(settings, name):
+    """What the chosen item of a menu means, one line."""
+    return settings.bl_rna.properties[name].enum_items[getattr(settings, name)].description
 
 
 def request_from(settings, cache=None):
@@ -66,9 +183,12 @@ def request_from(settings, cache=None):
         source=bpy.path.abspath(settings.source),
         person=person,
         frames=(settings.first_frame - 1, settings.last_frame) if settings.use_range else None,
-        body=bpy.path.abspath(settings.body) if settings.body else "open",
+        body=settings.body_source,
+        skeleton=settings.skeleton,
+        skel_body=settings.skel_source,
         detector=settings.detector,
         method=settings.method,
+        refine=() if settings.quality == "STANDARD" else (settings.quality,),
         device=settings.device,
         smoothing=settings.smoothing,
         contacts=settings.contacts,
@@ -77,4 +197,4 @@ def request_from(settings, cache=None):
     )
 
 
-CLASSES = (Settings,)
+CLASSES = (FoundPerson, Settings)

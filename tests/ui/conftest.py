@@ -4,8 +4,9 @@ import bpy
 import pytest
 
 import blender_meshrec
+from blender_meshrec.bridge.interpreters import Device, Interpreter
 from blender_meshrec.bridge.messages import Result
-from blender_meshrec.ui import jobs
+from blender_meshrec.ui import jobs, setup_state
 from tests.people import recovered, tube_man
 
 
@@ -23,10 +24,26 @@ class ScriptedClient:
         self.cancelled = True
 
 
+class SettledLook:
+    """What was found out about a computer."""
+
+    running = False
+
+    def __init__(self, **found):
+        self.backend, self.facts, self.current, self.half_made, self.error = None, {}, True, False, None
+        self.interpreter = Interpreter("/usr/bin/python3.11", (3, 11, 7), "linux-x86_64")
+        self.device = Device("cpu", "processor", "")
+        vars(self).update(found)
+
+
+INSTALLED = {"backend": "/home/env/bin/python", "facts": {"python": "3.11.7", "device": "cpu", "packages": 34}}
+
+
 @pytest.fixture
 def addon():
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_meshrec.register()
+    setup_state.look = SettledLook(**INSTALLED)
     yield bpy.context.scene.meshrec
     blender_meshrec.unregister()
 
@@ -54,14 +71,35 @@ def backend(monkeypatch):
 def result():
     tubes = tube_man()
     recoveries = tuple(recovered(tubes, frames=30, fps=25.0, seed=seed) for seed in (0, 1))
-    return Result(recoveries, (1, 2), {"warnings": ["The clip is cut off."]})
+    people = [
+        {
+            "person": number,
+            "frames_with_person": int(recovery.visible.sum()),
+            "reprojection_px": 4.2,
+            "reprojection_share_of_box": 0.013 * number,
+            "jitter": 4.7,
+            "foot_slide_before_cm_s": 5.13,
+            "foot_slide_after_cm_s": 0.42,
+        }
+        for number, recovery in enumerate(recoveries, 1)
+    ]
+    report = {
+        "input": "/clip.mp4",
+        "people_found": 2,
+        "frames_read": 30,
+        "people": people,
+        "seconds": {"find people": 1.25},
+        "warnings": ["The clip is cut off."],
+        "versions": {"meshrec": "1.0", "cv2": None},
+    }
+    return Result(recoveries, (1, 2), report)
 
 
 @pytest.fixture
 def tubes(monkeypatch):
     """The body of tubes wherever a body file is asked for."""
-    from blender_meshrec.ui import operators
+    from blender_meshrec.ui import making
 
     template = tube_man()
-    monkeypatch.setattr(operators, "load_body", lambda source: template)
+    monkeypatch.setattr(making, "load_body", lambda source: template)
     return template

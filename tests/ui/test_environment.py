@@ -8,12 +8,13 @@ import pytest
 
 import blender_meshrec
 from blender_meshrec.bridge import environment, runtime
-from blender_meshrec.bridge.interpreters import Device, Interpreter
+from blender_meshrec.bridge.interpreters import Device
 from blender_meshrec.bridge.messages import Progress
 from blender_meshrec.core.errors import CancelledError, MeshRecError, NotSetUpError
 from blender_meshrec.ui import backend_box, environment_operators, preferences, redrawing, setup_state
 from blender_meshrec.ui.text import lines_of
-from tests.ui.test_addon import RecordingLayout
+from tests.ui.conftest import INSTALLED, SettledLook
+from tests.ui.drawing import RecordingLayout
 
 
 class ScriptedInstallation:
@@ -38,21 +39,6 @@ class ScriptedInstallation:
 
     def join(self, seconds):
         assert not self.running
-
-
-class SettledLook:
-    """What was found out about a computer."""
-
-    running = False
-
-    def __init__(self, **found):
-        self.backend, self.facts, self.current, self.half_made, self.error = None, {}, True, False, None
-        self.interpreter = Interpreter("/usr/bin/python3.11", (3, 11, 7), "linux-x86_64")
-        self.device = Device("cpu", "processor", "")
-        vars(self).update(found)
-
-
-INSTALLED = {"backend": "/home/env/bin/python", "facts": {"python": "3.11.7", "device": "cpu", "packages": 34}}
 
 
 @pytest.fixture
@@ -195,6 +181,7 @@ def test_the_page_says_what_there_is_and_what_can_be_done(page, found, words, na
 def test_looking_around_finds_this_computer(addon, monkeypatch, tmp_path):
     runtime.keep_environments_in(tmp_path)
     monkeypatch.setenv("MESHREC_PYTHON", "")
+    setup_state.look_again()
     look = setup_state.look_around("", "cpu")
     assert setup_state.look_around("", "cpu") is look
     look.wait()

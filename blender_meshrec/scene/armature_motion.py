@@ -1,0 +1,194 @@
+"""The motion of an armature of the scene as it is now, with whatever an artist has changed: for files that need no exporter.
+
+A Motion, for .bvh, of any armature; a Recovery, for .npz, of people with SMPL's joints.
+"""
+
+import bpy
+import numpy as np
+
+from ..core.body_template import FAMILIES, HAND_JOINTS
+from ..core.cameras import inverse_rigid, rigid
+from ..core.conventions import BLENDER_CAMERA_FROM_OPENCV, WORLD_FROM_BODY
+from ..core.errors import InputError
+from ..core.records import Motion, Recovery
+from ..core.rotations import quat_from_rotmat, rotmat_from_quat, rotvec_from_rotmat
+from ..core.skeletons import SMPL_JOINTS, h36m17_weights_of
+from .assemble import CONTACTS
+from .performance import performance_from_armature
+from .rig_reader import read_rig
+
+_SAME_SCALE = 1e-4
+
+
+def smpl_names(armature_object):
+    """The joint names of an armature with SMPL's, SMPL-H's or SMPL-X's joints, in their order; None for any other."""
+    bones = {bone.name for bone in armature_object.data.bones}
+    return next((tuple(names) for _, names in FAMILIES.values() if set(names) == bones), None)
+
+
+def motion_from_armature(armature_object, first, last):
+    """A Motion, world axes, of whole frames first .. last; of a foreign armature its mapped bones.
+
+    Raises:
+        InputError: the armature is scaled unevenly, or is foreign and no humanoid.
+    """
+    names = smpl_names(armature_object)
+    if names is None:
+        return _motion_of(performance_from_armature(armature_object, first, last))
+    return _smpl_motion(armature_object, names, _sample(armature_object, None, first, last))
+
+
+def recovery_from_armature(armature_object, camera, first, last):
+    """A Recovery of whole frames first .. last, as somebody sees it through `camera`.
+
+    Its confidence is each joint's median over the clip; its lifted joints are those of the pose, for the estimate itself is not
+    kept in a scene.
+
+    Args:
+        armature_object: of a person made with SMPL's joints. camera: a camera object.
+
+    Raises:
+        InputError: the armature is no such person, or it is scaled.
+    """
+    names = smpl_names(armature_object)
+    if names is None or "betas" not in armature_object or camera is None:
+        remedy = "Choose a person that MeshRec has made with SMPL's skeleton, or another format."
+        raise InputError(f'"{armature_object.name}" is no person an .npz can hold.', remedy)
+    if abs(armature_object.matrix_world.median_scale - 1) > _SAME_SCALE:
+        raise InputError(f'"{armature_object.name}" is scaled.', "Set its scale back to 1: an .npz holds metres.")
+    sampled = _sample(armature_object, camera, first, last)
+    motion = _smpl_motion(armature_object, names, sampled)
+    local = WORLD_FROM_BODY.T @ rotmat_from_quat(motion.rotations) @ WORLD_FROM_BODY
+    local[:, 0] = rotmat_from_quat(motion.rotations[:, 0]) @ WORLD_FROM_BODY
+    root = WORLD_FROM_BODY.T @ np.array(armature_object.data.bones[names[0]].head_local)
+    joints = sampled["heads"][:, [names.index(name if name in names else HAND_JOINTS[name]) for name in SMPL_JOINTS]]
+    visible, confidence = sampled["visible"] > 0.5, np.asarray(armature_object.get("confidence", np.ones(len(SMPL_JOINTS))))
+    scene = bpy.context.scene
+    camera_from_world = inverse_rigid(sampled["camera"])
+    return Recovery(
+        poses=rotvec_from_rotmat(local).reshape(len(local), -1),
+        trans=motion.transl - root,
+        betas=np.array(armature_object["betas"]),
+        gender=armature_object.get("gender", "neutral"),
+        surface_model_type=armature_object.get("surface_model_type", "smpl"),
+        mocap_framerate=motion.fps,
+        timestamps=motion.timestamps,
+        visible=visible,
+        joints=joints,
+        confidence=visible[:, None] * confidence,
+        lifted_joints=np.einsum("hj,fjc->fhc", _H36M17_OF_SMPL, joints),
+        contacts=sampled["contacts"],
+        camera_intrinsics=_intrinsics(camera.data, scene.render),
+        camera_from_world=camera_from_world,
+        image_size=(scene.render.resolution_x, scene.render.resolution_y),
+        footage=armature_object.get("footage", ""),
+    )
+
+
+def _h36m17_of_smpl():
+    """SMPL's joints as h36m17, (17,24): what SMPL calls otherwise under its own name, the nose left at the head."""
+    called = {"pelvis": "hip", "spine2": "spine", "neck": "thorax", "head": "nose"}
+    weights = h36m17_weights_of([called.get(name, name) for name in SMPL_JOINTS])
+    weights[10] = weights[9]  # the top of the head
+    return weights
+
+
+_H36M17_OF_SMPL = _h36m17_of_smpl()
+
+
+def _sample(armature_object, camera, first, last):
+    """What happens in frames first .. last: bones' rotations, heads, contacts, visible, and world_from_camera in OpenCV's axes."""
+    if last < first:
+        raise InputError(f"There are no frames from {first} to {last}.", "Choose a last frame after the first.")
+    scene = bpy.context.scene
+    before = scene.frame_current, scene.frame_subframe
+    names = smpl_names(armature_object)
+    rows = [armature_object.pose.bones.find(name) for name in names]
+    flat = np.empty(16 * len(armature_object.pose.bones), np.float32)
+    matrices, cameras, contacts, visible = [], [], [], []
+    try:
+        for frame in range(first, last + 1):
+            scene.frame_set(frame)
+            depsgraph = bpy.context.evaluated_depsgraph_get()
+            posed = armature_object.evaluated_get(depsgraph)
+            posed.pose.bones.foreach_get("matrix", flat)
+            matrices.append(np.array(posed.matrix_world) @ flat.reshape(-1, 4, 4)[rows].swapaxes(1, 2))
+            contacts.append([posed.get(track, 0.0) for track in CONTACTS])
+            visible.append(posed.get("visible", 1.0))
+            if camera is not None:
+                cameras.append(np.array(camera.evaluated_get(depsgraph).matrix_world.normalized()))
+    finally:
+        scene.frame_set(before[0], subframe=before[1])
+    matrices = np.array(matrices)
+    sampled = {
+        "rotations": matrices[..., :3, :3] / np.linalg.norm(matrices[..., :3, :3], axis=-2, keepdims=True),
+        "heads": matrices[..., :3, 3],
+        "contacts": np.array(contacts),
+        "visible": np.array(visible),
+    }
+    if cameras:
+        cameras = np.array(cameras)
+        sampled["camera"] = rigid(cameras[:, :3, :3] @ BLENDER_CAMERA_FROM_OPENCV, cameras[:, :3, 3])
+    return sampled
+
+
+def _smpl_motion(armature_object, names, sampled):
+    rig = read_rig(armature_object)
+    rows = [rig.index(name) for name in names]
+    parents = [rows.index(rig.parents[row]) if rig.parents[row] >= 0 else -1 for row in rows]
+    away = sampled["rotations"] @ rig.rest[rows, :3, :3].swapaxes(-1, -2)
+    return _motion("smpl", names, parents, rig.rest[rows, :3, 3], away, sampled["heads"], None, sampled["contacts"])
+
+
+def _motion_of(performance):
+    """A Performance as a Motion: its hips and what hangs from them."""
+    rig = performance.rig
+    rows = [rig.index(performance.mapping.slots["hips"][0])]
+    for row in range(rows[0] + 1, len(rig)):
+        if rig.parents[row] in rows:
+            rows.append(row)
+    parents = [-1] + [rows.index(rig.parents[row]) for row in rows[1:]]
+    world = rig.world[:3, :3] / np.linalg.norm(rig.world[:3, :3], axis=0)
+    rest = world @ rig.rest[rows, :3, :3]
+    heads = rig.rest[rows, :3, 3] @ rig.world[:3, :3].T + rig.world[:3, 3]
+    names = ["_".join(rig.bones[row].split()) for row in rows]  # BVH's words end at spaces
+    away = performance.rotations[:, rows] @ rest.swapaxes(-1, -2)
+    return _motion("character", names, parents, heads, away, performance.heads[:, rows], performance.fps, None)
+
+
+def _motion(skeleton, names, parents, rest_joints, away, heads, fps, contacts):
+    """away (F,J,3,3): each joint's turn away from its rest, in the world."""
+    render = bpy.context.scene.render
+    fps = fps or render.fps / render.fps_base
+    local = [away[:, i] if parent < 0 else away[:, parent].swapaxes(-1, -2) @ away[:, i] for i, parent in enumerate(parents)]
+    return Motion(
+        skeleton=skeleton,
+        joint_names=tuple(names),
+        parents=parents,
+        rest_joints=rest_joints,
+        rotations=quat_from_rotmat(np.stack(local, 1)),
+        transl=heads[:, 0],
+        fps=fps,
+        timestamps=np.arange(len(away)) / fps,
+        contacts=contacts,
+    )
+
+
+def _intrinsics(lens, render):
+    """The intrinsics (3,3) px of a Blender camera for the scene's picture; `build_camera` the other way round."""
+    width, height = render.resolution_x, render.resolution_y
+    aspect = render.pixel_aspect_y / render.pixel_aspect_x  # fx / fy, as `match_resolution` sets it
+    focal = lens.lens / lens.sensor_width * width
+    center = width / 2 - lens.shift_x * width, height / 2 + lens.shift_y * width / aspect
+    return [[focal, 0, center[0]], [0, focal / aspect, center[1]], [0, 0, 1]]
+
+
+def camera_of(armature_object):
+    """The camera of the clip that a person was made from; the scene's where there is none of its own."""
+    own = set(armature_object.users_collection)
+    for clip in bpy.data.collections:
+        if own & set(clip.children):
+            for thing in clip.objects:
+                if thing.type == "CAMERA":
+                    return thing
+    return bpy.context.scene.camera

@@ -1,0 +1,102 @@
+"""What footage is, found out by Blender itself: its length, rate and size, and a thumbnail."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import bpy.utils.previews
+
+VIDEOS = tuple(sorted(bpy.path.extensions_movie))
+IMAGES = tuple(sorted(bpy.path.extensions_image))
+KEYPOINTS = (".npz", ".json")
+
+_previews = None  # Blender's collection of thumbnails, made with the first
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A piece of footage. kind: VIDEO, IMAGE, FOLDER, KEYPOINTS, or NONE where Blender cannot read it.
+
+    picture: the file to show a thumbnail of, "" for none. frames, fps, size (px): 0 where not known.
+    """
+
+    kind: str = "NONE"
+    picture: str = ""
+    frames: int = 0
+    fps: float = 0.0
+    size: tuple = (0, 0)
+
+    @property
+    def sentence(self):
+        """One line for the panel."""
+        if self.kind == "NONE":
+            return "Blender cannot read this footage"
+        if self.kind == "KEYPOINTS":
+            return "2D keypoints"
+        size = f"{self.size[0]} x {self.size[1]}" if min(self.size) > 0 else ""
+        if self.kind == "IMAGE":
+            return f"Image, {size}" if size else "Image"
+        rate = f"{self.fps:.5g} fps" if self.fps else ""
+        seconds = f"{self.frames / self.fps:.1f} s" if self.fps else ""
+        return ", ".join(part for part in (f"{self.frames} frames", seconds, rate, size) if part)
+
+
+def look_at(source):
+    """The Footage at a path. It opens the file, and leaves nothing behind in the .blend."""
+    path = Path(source)
+    if path.is_dir():
+        pictures = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES)
+        if not pictures:
+            return Footage("KEYPOINTS") if any(path.glob("*.json")) else Footage()
+        return Footage("FOLDER", str(pictures[0]), len(pictures), 0.0, _image_size(pictures[0]))
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        return Footage()
+    if suffix in KEYPOINTS:
+        return Footage("KEYPOINTS")
+    if suffix in IMAGES:
+        return Footage("IMAGE", str(path), 1, 0.0, _image_size(path))
+    return _look_at_video(path) if suffix in VIDEOS else Footage()
+
+
+def _look_at_video(path):
+    with contextlib.suppress(RuntimeError):  # how Blender says that it cannot read a file
+        clip = bpy.data.movieclips.load(str(path))
+        try:
+            size = tuple(clip.size)
+            if min(size) > 0:
+                return Footage("VIDEO", str(path), int(clip.frame_duration), float(clip.fps), size)
+        finally:
+            bpy.data.movieclips.remove(clip)
+    return Footage()
+
+
+def _image_size(path):
+    with contextlib.suppress(RuntimeError):
+        image = bpy.data.images.load(str(path))
+        try:
+            return tuple(image.size)
+        finally:
+            bpy.data.images.remove(image)
+    return (0, 0)
+
+
+def thumbnail(picture, is_video):
+    """The icon of a file's thumbnail, which Blender makes in the background; 0 for none."""
+    global _previews
+    if bpy.app.background or not picture:
+        return 0
+    if _previews is None:
+        _previews = bpy.utils.previews.new()
+    if picture not in _previews:
+        _previews.load(picture, picture, "MOVIE" if is_video else "IMAGE")
+    return _previews[picture].icon_id
+
+
+def stop():
+    """Let go of the thumbnails."""
+    global _previews
+    if _previews is not None:
+        bpy.utils.previews.remove(_previews)
+        _previews = None

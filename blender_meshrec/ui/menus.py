@@ -1,0 +1,59 @@
+"""File > Import, File > Export, and what is dropped into the 3D view."""
+
+import bpy
+
+from .export_operators import ExportCharacter
+from .footage import IMAGES, VIDEOS
+from .operators import ImportMotion
+
+
+class DroppedFootage(bpy.types.FileHandler):
+    bl_idname = "MESHREC_FH_footage"
+    bl_label = "Footage for MeshRec"
+    bl_import_operator = "meshrec.drop_footage"
+    bl_file_extensions = ";".join((*VIDEOS, *IMAGES))
+
+    @classmethod
+    def poll_drop(cls, context):
+        return _is_3d_view(context)
+
+
+class DroppedMotion(bpy.types.FileHandler):
+    bl_idname = "MESHREC_FH_motion"
+    bl_label = "Motion for MeshRec"
+    bl_import_operator = "meshrec.import_motion"
+    bl_file_extensions = ".npz"
+
+    @classmethod
+    def poll_drop(cls, context):
+        return _is_3d_view(context)
+
+
+def _is_3d_view(context):
+    return context.area is not None and context.area.type == "VIEW_3D"
+
+
+def _draw_import(self, context):
+    self.layout.operator(ImportMotion.bl_idname, text="MeshRec Motion (.npz)")
+
+
+def _draw_export(self, context):
+    self.layout.operator(ExportCharacter.bl_idname, text="MeshRec Character (.fbx/.glb/.usdc/.bvh/.npz)")
+
+
+_ENTRIES = (("TOPBAR_MT_file_import", _draw_import), ("TOPBAR_MT_file_export", _draw_export))
+
+
+def add_entries():
+    """Put MeshRec into Blender's own menus."""
+    for menu, draw in _ENTRIES:
+        getattr(bpy.types, menu).append(draw)
+
+
+def remove_entries():
+    """Take it out of them again."""
+    for menu, draw in _ENTRIES:
+        getattr(bpy.types, menu).remove(draw)
+
+
+CLASSES = (DroppedFootage, DroppedMotion)

@@ -1,0 +1,38 @@
+"""Settings under a name, by Blender's own presets: the button in the panel's header."""
+
+from typing import ClassVar
+
+import bpy
+from bl_operators.presets import AddPresetBase
+from bl_ui.utils import PresetPanel
+
+_FOLDER = "meshrec"
+# Everything that is a matter of taste; neither the footage nor whom and which part of it.
+NAMES = (
+    "detector", "method", "quality", "device", "skeleton", "body", "skel_body", "smoothing", "contacts", "upright",
+    "match_scene", "rerun", "export_preset",
+)  # fmt: skip
+
+
+class AddPreset(AddPresetBase, bpy.types.Operator):
+    """Keep the settings under a name, or remove a preset"""
+
+    bl_idname = "meshrec.add_preset"
+    bl_label = "Add MeshRec Preset"
+    bl_options: ClassVar = {"REGISTER", "INTERNAL"}
+
+    preset_menu = "MESHREC_PT_presets"
+    preset_subdir = _FOLDER
+    preset_defines: ClassVar = ["settings = bpy.context.scene.meshrec"]
+    preset_values: ClassVar = [f"settings.{name}" for name in NAMES]
+
+
+class PresetsPanel(PresetPanel, bpy.types.Panel):
+    bl_idname = "MESHREC_PT_presets"
+    bl_label = "MeshRec Presets"
+    preset_subdir = _FOLDER
+    preset_operator = "script.execute_preset"
+    preset_add_operator = "meshrec.add_preset"
+
+
+CLASSES = (AddPreset,)

@@ -1,0 +1,55 @@
+"""Which buttons mend an error. No bpy."""
+
+from dataclasses import dataclass, field
+
+from ..core.errors import InputError, ModelError, NobodyFoundError, NotSetUpError
+
+
+@dataclass(frozen=True)
+class Button:
+    """An operator, what its button says, its icon and its properties."""
+
+    operator: str
+    text: str
+    icon: str
+    properties: dict = field(default_factory=dict)
+
+
+ALLOW_ONLINE = Button("meshrec.allow_online", "Allow Online Access", "INTERNET")
+INSTALL = Button("meshrec.install_backend", "Install Backend", "IMPORT")
+REPAIR = Button("meshrec.install_backend", "Repair Backend", "FILE_REFRESH", {"anew": True})
+PREFERENCES = Button("meshrec.open_preferences", "Open Preferences", "PREFERENCES")
+OPEN_FOOTAGE = Button("meshrec.open_footage", "Open Footage", "FILEBROWSER")
+RETRY = Button("meshrec.reconstruct", "Retry", "FILE_REFRESH")
+
+
+def _choose(which, name):
+    return Button("meshrec.choose_model", f"Choose {name} File", "FILEBROWSER", {"which": which})
+
+
+def _go_without(which, name):
+    return Button("meshrec.use_open_model", f"Use the Open {name}", "LOOP_BACK", {"which": which})
+
+
+def buttons_for(job, online):
+    """The Buttons for a job that has failed.
+
+    Args:
+        job: a Job with an error. online: whether Blender may use the internet.
+    """
+    error, request = job.error, job.request
+    if isinstance(error, NotSetUpError):
+        return (() if online else (ALLOW_ONLINE,)) + (INSTALL, PREFERENCES)
+    if isinstance(error, ModelError):
+        chosen = []
+        if request.body != "open":
+            chosen += [_choose("body", "Body"), _go_without("body", "Body")]
+        if request.skeleton == "skel" and request.skel_body != "open":
+            chosen += [_choose("skel_body", "SKEL"), _go_without("skel_body", "Skeleton")]
+        return tuple(chosen) or (REPAIR, PREFERENCES)
+    if isinstance(error, NobodyFoundError):
+        return (OPEN_FOOTAGE, RETRY)
+    if isinstance(error, InputError):
+        # What could not even be started is not the footage's fault, but that of a path in the preferences.
+        return (OPEN_FOOTAGE, RETRY) if job.was_started else (PREFERENCES, RETRY)
+    return (RETRY,)

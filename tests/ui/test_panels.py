@@ -1,0 +1,185 @@
+"""Every panel in every state: progress, errors with the buttons that mend them, people, the result in words."""
+
+import time
+from types import SimpleNamespace
+
+import bpy
+import pytest
+
+from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest
+from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, NobodyFoundError, NotSetUpError
+from blender_meshrec.ui import _PARTS, jobs, panels, redrawing, setup_state
+from blender_meshrec.ui.pace import Pace, duration
+from blender_meshrec.ui.properties import request_from
+from blender_meshrec.ui.remedies import buttons_for
+from tests.ui.conftest import SettledLook
+from tests.ui.drawing import NoLayout, drawn, operators_in, text_of
+
+PANELS = [
+    kind for part in _PARTS for kind in part.CLASSES if issubclass(kind, bpy.types.Panel) and getattr(kind, "bl_category", "") == "MeshRec"
+]
+
+
+def draw_all():
+    return {panel.bl_idname: drawn(panel) for panel in PANELS}
+
+
+def test_all_panels_draw_in_every_state(addon, backend, result, tubes):
+    assert len(PANELS) >= 11
+    draw_all()
+    addon.source, addon.person, addon.skeleton = "/clip.mp4", "ONE", "skel"
+    draw_all()
+    backend([Progress("Looking", 3, 30)], [result])
+    jobs.start(request_from(addon)).advance()
+    draw_all()
+    jobs.stop()
+    addon.skeleton = "smpl"
+    backend([result])
+    bpy.ops.meshrec.reconstruct()
+    shown = draw_all()
+    assert shown["MESHREC_PT_people"] and shown["MESHREC_PT_result"]
+    for error in (NotSetUpError("a.", "b."), ModelError("a.", "b."), InputError("a.", "b."), MeshRecError("a.", "b.")):
+        jobs.current.fail(error)
+        assert text_of(drawn(panels.MainPanel)).endswith("a. b.")
+
+
+def test_every_operator_and_setting_explains_itself(addon):
+    for part in _PARTS:
+        for kind in part.CLASSES:
+            if issubclass(kind, bpy.types.Operator):
+                assert kind.__doc__ or kind.bl_description, kind
+    for name, prop in addon.bl_rna.properties.items():
+        if prop.name != name and name != "rna_type":
+            assert prop.description, name
+
+
+def test_a_backend_that_is_missing_is_offered_before_anybody_meets_an_error(addon, monkeypatch):
+    addon.source = "/clip.mp4"
+    setup_state.look = SettledLook()
+    seen = drawn(panels.MainPanel)
+    assert "meshrec.install_backend" in operators_in(seen)
+    assert ("meshrec.allow_online" in operators_in(seen)) != bpy.app.online_access
+    monkeypatch.setattr(setup_state, "installation", SimpleNamespace(running=True, fraction=0.25, text="Loading torch: 1 of 4 MB"))
+    seen = drawn(panels.MainPanel)
+    assert ("progress", "Loading torch: 1 of 4 MB", 0.25) in seen and "meshrec.cancel_install" in operators_in(seen)
+    assert not bpy.ops.meshrec.reconstruct.poll()
+    setup_state.installation = None
+
+
+def test_a_backend_that_cannot_start_is_told_in_the_panel(addon, monkeypatch):
+    addon.source = "/clip.mp4"
+
+    def start(request, python):
+        raise NotSetUpError("The environment was not found.", "Click Install Backend.")
+
+    monkeypatch.setattr(jobs, "start_client", start)
+    with pytest.raises(RuntimeError, match="was not found"):
+        bpy.ops.meshrec.reconstruct()
+    seen = drawn(panels.MainPanel)
+    assert "The environment was not found. Click Install Backend." in text_of(seen)
+    assert "meshrec.install_backend" in operators_in(seen)
+    bpy.ops.meshrec.dismiss()
+    assert jobs.current is None and "was not found" not in text_of(drawn(panels.MainPanel))
+
+
+def failed(error, started=True, **request):
+    return SimpleNamespace(error=error, request=ReconstructRequest("/clip.mp4", **request), was_started=started)
+
+
+@pytest.mark.parametrize(
+    "job, online, labels",
+    [
+        (failed(NotSetUpError("", "")), False, ["Allow Online Access", "Install Backend", "Open Preferences"]),
+        (failed(NotSetUpError("", "")), True, ["Install Backend", "Open Preferences"]),
+        (failed(ModelError("", "")), True, ["Repair Backend", "Open Preferences"]),
+        (failed(ModelError("", ""), body="/SMPL.pkl"), True, ["Choose Body File", "Use the Open Body"]),
+        (failed(ModelError("", ""), skeleton="skel", skel_body="/skel.pkl"), True, ["Choose SKEL File", "Use the Open Skeleton"]),
+        (failed(NobodyFoundError("", "")), True, ["Open Footage", "Retry"]),
+        (failed(InputError("", "")), True, ["Open Footage", "Retry"]),
+        (failed(InputError("", ""), started=False), True, ["Open Preferences", "Retry"]),
+        (failed(MeshRecError("", "")), True, ["Retry"]),
+    ],
+)
+def test_errors_have_the_button_that_mends_them(job, online, labels):
+    assert [button.text for button in buttons_for(job, online)] == labels
+
+
+def test_a_missing_body_file_can_be_chosen_or_gone_without(addon, backend):
+    addon.source, addon.body = "/clip.mp4", "/gone.pkl"
+    for press in (
+        lambda: bpy.ops.meshrec.choose_model(filepath="/here.pkl", which="body"),
+        lambda: bpy.ops.meshrec.use_open_model(which="body"),
+    ):
+        backend([Failure(4, "There is no body file.", "Choose one.")])
+        with pytest.raises(RuntimeError, match="no body file"):
+            bpy.ops.meshrec.reconstruct()
+        assert "meshrec.choose_model" in operators_in(drawn(panels.MainPanel))
+        press()
+        assert jobs.current is None
+    assert addon.body == ""
+
+
+def test_a_killed_backend_can_be_tried_again(addon, backend, result, tubes):
+    addon.source = "/clip.mp4"
+    backend([Progress("Finding people", 3, 9)], [Failure(1, "The backend was ended from outside.", "Run it again.", "log")])
+    with pytest.raises(RuntimeError, match="ended from outside"):
+        bpy.ops.meshrec.reconstruct()
+    seen = drawn(panels.MainPanel)
+    assert ("operator", "meshrec.reconstruct", "Retry") in seen
+    backend([result])
+    assert bpy.ops.meshrec.reconstruct() == {"FINISHED"}
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_the_pace_is_that_of_the_stage_and_of_the_last_seconds():
+    clock = Clock()
+    pace = Pace(clock)
+    assert pace.text() == ""
+    for done in range(0, 101):  # 10 a second
+        pace.note(Progress("Finding people", done, 300))
+        clock.now += 0.1
+    assert pace.rate == pytest.approx(10.0, rel=0.02)
+    assert pace.seconds_left == pytest.approx(20.0, rel=0.02)
+    assert pace.text() == "9.9 frames a second, 20 s left"
+    for done in range(100, 121):  # it becomes slower: 2 a second, which after the window is all that counts
+        pace.note(Progress("Finding people", done, 300))
+        clock.now += 0.5
+    assert pace.rate == pytest.approx(2.0, rel=0.1)
+    clock.now += 30  # it hangs
+    assert pace.rate < 0.6
+    pace.note(Progress("Fit body", 0, 0))
+    assert pace.rate is None and pace.seconds_left is None and pace.text() == ""
+    clock.now += 5
+    assert pace.text() == "For 5 s"
+
+
+def test_frames_of_an_earlier_run_do_not_count_as_fast():
+    clock = Clock()
+    pace = Pace(clock)
+    pace.note(Progress("Finding people", 200, 300))
+    clock.now += 2
+    pace.note(Progress("Finding people", 204, 300))
+    assert pace.rate == pytest.approx(2.0) and pace.seconds_left == pytest.approx(48.0)
+
+
+@pytest.mark.parametrize("seconds, text", [(0.2, "1 s"), (40.4, "40 s"), (120, "2 min"), (5400, "1 h 30 min"), (9000, "2 h 30 min")])
+def test_durations_read_as_people_say_them(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_an_idle_panel_costs_nothing(addon, backend, result, tubes):
+    addon.source = "/clip.mp4"
+    backend([result])
+    bpy.ops.meshrec.reconstruct()
+    begun = time.process_time()
+    for _ in range(100):
+        for panel in PANELS:
+            drawn(panel, NoLayout())
+    assert (time.process_time() - begun) / 100 < 0.002  # s for all panels, opened
+    assert not bpy.app.timers.is_registered(redrawing.redraw)
