@@ -212,8 +212,9 @@ def test_jobs(pytest_arguments, scratch):
     for version in BLENDERS:
         for path in files:
             name = f"{path} on Blender {version}"
-            report = scratch / f"{version}-{Path(path).stem}.xml"
-            resources = scratch / f"resources-{version}-{Path(path).stem}"
+            own = f"{version}-{len(jobs)}"  # tests/scene and tests/ui have files of one name
+            report = scratch / f"{own}.xml"
+            resources = scratch / f"resources-{own}"
             resources.mkdir()
             command = [python_of(blender_environment(version)), ROOT / "tests" / "run_bpy.py", path, f"--junitxml={report}", *options]
             jobs.append((name, command, {"BLENDER_USER_RESOURCES": str(resources)}))
