@@ -184,6 +184,7 @@ def _skeleton(command):
 def _convert(command):
     command.add_argument("motion", metavar="MOTION", help="motion .npz that reconstruct has written; with --skeleton skel any AMASS .npz")
     _skeleton(command)
+    command.add_argument("--from-skel", action="store_true", help="first make the SMPL poses anew, from the motion's SKEL angles")
     command.add_argument("--python", metavar="FILE", help="the Python of the backend's environment")
     _output(command, "the file to write; its suffix is the format")
 

@@ -1,4 +1,4 @@
-"""A motion instead of footage: SMPL motion files, ours and others', that are only to be said in SKEL's angles."""
+"""A motion instead of footage: SMPL motion files, ours and others', to be said in SKEL's angles, or angles in SMPL's rotations."""
 
 import zipfile
 from pathlib import Path
@@ -14,7 +14,7 @@ from ..core.records import Recovery
 from ..core.retarget.smpl_source import is_smpl_motion, read_smpl, z_up
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from .devices import choose_device
-from .skel_stage import in_skel, load_skel_body
+from .skel_stage import in_skel, in_smpl, load_skel_body
 
 _LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, -1, 1], [0, 1, 0, 4], [0, 0, 0, 1]])  # a camera 4 m away, 1 m high
 
@@ -29,15 +29,24 @@ def is_motion(source):
 
 
 def recover_motion(request, on_progress=lambda progress: None):
-    """What `pipeline.recover` does of footage, of a motion: its Recovery in SKEL's angles. Raises MeshRecError as it does."""
-    if request.skeleton != "skel":
-        raise InputError(f"{Path(request.source).name} is a motion, not footage.", "Convert it with `meshrec convert`, or retarget it.")
+    """What `pipeline.recover` does of footage, of a motion: its Recovery in SKEL's angles, or their angles as SMPL's poses.
+
+    Raises:
+        MeshRecError as `pipeline.recover`; InputError where the motion has no angles to convert.
+    """
     device = choose_device(request.device)
     body = make_body(load_body(request.body), device)
     recovery = read_motion(request.source) if not is_smpl_motion(request.source) else others_motion(request.source, body)
+    name = Path(request.source).name
+    if request.skeleton != "skel" and recovery.q is None:
+        raise InputError(f"{name} is a motion without SKEL's angles, not footage.", "Convert or retarget it as it is.")
     skel = load_skel_body(request.skel_body, device)
-    recovery, anatomy, warnings = in_skel(recovery, body, skel, lambda done, total: on_progress(Progress("Convert to SKEL", done, total)))
-    return Result((recovery,), (1,), {"input": request.source, "people": [{"person": 1, "skel": anatomy}], "warnings": warnings})
+
+    def counted(done, total):
+        on_progress(Progress("Convert to SKEL" if request.skeleton == "skel" else "Convert to SMPL", done, total))
+
+    recovery, report, warnings = (in_skel if request.skeleton == "skel" else in_smpl)(recovery, body, skel, counted)
+    return Result((recovery,), (1,), {"input": request.source, "people": [{"person": 1, request.skeleton: report}], "warnings": warnings})
 
 
 def others_motion(path, body):

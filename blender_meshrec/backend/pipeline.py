@@ -33,6 +33,7 @@ from .legs import pose_legs, soles_of
 from .motion_source import is_motion, recover_motion
 from .observe import look
 from .placement import place
+from .posed_joints import with_posed_joints
 from .registry import find
 from .report import report_of
 from .skel_stage import SKEL_REFINERS, in_skel, load_skel_body, needs_skel
@@ -244,12 +245,6 @@ def recovery_of(body, params, contacts, fit, placed, frames, observations, intri
         first_frame=frames.first,
     )
     return with_posed_joints(body, recovery)
-
-
-def with_posed_joints(body, recovery):
-    """The recovery with `joints` as its own poses, betas and trans give them."""
-    joints = body.joints(recovery.betas, recovery.poses[:, :3], recovery.poses[:, 3:], recovery.trans)
-    return replace(recovery, joints=joints[:, body.template.smpl_joints].detach().cpu().numpy())
 
 
 class Stages:

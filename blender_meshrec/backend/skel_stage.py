@@ -1,4 +1,4 @@
-"""The last stage of a SKEL reconstruction: a recovered SMPL motion said in SKEL's anatomical angles, and those fitted to the footage."""
+"""The last stage of a SKEL reconstruction: SMPL motion said in SKEL's anatomical angles, those fitted to the footage, and the way back."""
 
 from dataclasses import replace
 
@@ -12,7 +12,9 @@ from ..core.skel_file import load_skel
 from ..core.skel_measures import anatomy_line, anatomy_report
 from ..core.skeletons import KEYPOINT_SETS
 from ..methods.hsmr import skelify
+from ..methods.skel_to_smpl import convert_back
 from ..methods.smpl_to_skel import FLAGGED, convert
+from .posed_joints import with_posed_joints
 from .registry import refiner
 
 
@@ -45,6 +47,22 @@ def in_skel(recovery, body, skel, on_progress=lambda done, total: None):
         "anatomy_line": anatomy_line(anatomy),
     }
     return recovery, report, _warnings(found)
+
+
+def in_smpl(recovery, body, skel, on_progress=lambda done, total: None):
+    """Say the SKEL angles of a Recovery in SMPL's rotations; returns and raises as `in_skel`."""
+    if skel.template.kind != recovery.skel_model_type:
+        raise InputError(
+            f"The angles were made on another SKEL body ({recovery.skel_model_type}, not {skel.template.kind}).",
+            "Choose the SKEL file they were made with." if recovery.skel_model_type != "open" else "Choose the open SKEL body.",
+        )
+    found = convert_back(skel, body, recovery.q, recovery.skel_betas, recovery.skel_trans, on_progress)
+    recovery = with_posed_joints(body, replace(recovery, poses=found.poses, betas=found.betas, trans=found.trans))
+    report = {
+        "mean_distance_mm": round(1000 * float(found.pve.mean()), 2),
+        "frames_over_6_cm": int((found.max_pve > FLAGGED).sum()),
+    }
+    return recovery, report, _far_apart(found.max_pve > FLAGGED)
 
 
 def needs_skel(names, skeleton):
@@ -88,9 +106,12 @@ def _warnings(found):
         said.append(
             f"In {beyond} of {len(found.pve)} frames the motion goes beyond what SKEL's joints can do, and was held at their limits."
         )
-    if flagged := np.flatnonzero(found.flagged).size:
-        said.append(f"In {flagged} frames SKEL's skin is more than {100 * FLAGGED:.0f} cm away from SMPL's somewhere.")
-    return said
+    return said + _far_apart(found.flagged)
+
+
+def _far_apart(flagged):
+    frames = int(flagged.sum())
+    return [f"In {frames} frames SKEL's skin is more than {100 * FLAGGED:.0f} cm away from SMPL's somewhere."] if frames else []
 
 
 def _rounded(report):

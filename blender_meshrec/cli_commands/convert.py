@@ -1,4 +1,4 @@
-"""`meshrec convert`: a motion file to another format; only SMPL motion that is to be said in SKEL's angles needs the backend."""
+"""`meshrec convert`: a motion file to another format; only between SMPL's poses and SKEL's angles is the backend needed."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,10 @@ def run(options, console):
     output, name = Path(options.output), Path(options.motion).stem
     check_outputs([output], options.blender)
     skel = options.skel if options.skeleton == "skel" else None
-    recovery = said_in_skel(options, console) if skel and lacks_angles(options.motion) else read_motion(options.motion)
+    if options.from_skel or (skel and lacks_angles(options.motion)):
+        recovery = said_otherwise(options, console)
+    else:
+        recovery = read_motion(options.motion)
     if output.suffix.lower() != ".npz":
         check_body(recovery, options)
     made = write_outputs([recovery], [1], [(output, (0,))], name, options.body, options.preset, options.blender, skel=skel)
@@ -32,12 +35,12 @@ def lacks_angles(motion):
     return is_smpl_motion(motion) or read_motion(motion).q is None
 
 
-def said_in_skel(options, console):
-    """The motion as the backend says it in SKEL's angles."""
+def said_otherwise(options, console):
+    """The motion as the backend says it in SKEL's angles, or its angles in SMPL's poses."""
     request = ReconstructRequest(
         source=os.path.abspath(options.motion),
         body=options.body if options.body == "open" else os.path.abspath(options.body),
-        skeleton="skel",
+        skeleton="smpl" if options.from_skel else "skel",
         skel_body=options.skel if options.skel == "open" else os.path.abspath(options.skel),
     )
     result = start_job(request, options.python).wait(lambda progress: console.progress(progress, options.motion))

@@ -1,17 +1,18 @@
-"""SMPL motion to SKEL's anatomical angles: the skins of two bodies laid onto each other, a whole clip at once; and back.
+"""SMPL motion to SKEL's anatomical angles: the skins of two bodies laid onto each other, a whole clip at once.
 
-Source: Keller et al. 2023, "From Skin to Skeleton", section 5, in the four stages by which HSMR (Xia et al. 2025) made its
-data: the root alone, on the torso; all but the upper limbs; all but the root; everything. Betas are copied: both skins are made
-of the same shapes.
+Source: Keller et al. 2023, "From Skin to Skeleton", section 5, in the four stages and with the weights by which HSMR (Xia et
+al. 2025) made its data: the root alone, on the torso; all but the upper limbs; all but the root; everything. Betas are copied:
+both skins are made of the same shapes. Quality is told as PVE and maxPVE of every frame (HSMR, supplement S.2).
 
 Deviations, ours:
 
-* Angles begin where SMPL's own rotations put them (core/skel_inverse): within a centimetre on the mean, where the published
-  fit begins at zero and needs ten times the steps.
-* Angles are bounded rather than penalised, q = middle + half the range * sin(u): no frame can leave the limits. What they
-  would have been without limits tells which frames the source itself leaves them.
+* Angles begin where SMPL's own rotations put them (core/skel_inverse), where the published fit begins at zero.
+* Every energy is a sum of squares and no frame needs another: each is solved by damped Gauss-Newton steps (Levenberg-Marquardt)
+  of its own, all frames at once, instead of by one LBFGS over all.
+* Limits are bounds of the fit, not penalties: a step ends at a limit, so that no frame can be beyond one.
 * A thousand vertices, spread evenly over the skin, are fitted. What is reported is measured on all of them.
-* `smooth` weighs how angles and place bend over time, so that frames do not tremble against each other.
+* In the last stage a vertex further off than about `WORST` counts for more than its square, since the largest distance is judged.
+* `smooth`, off unless asked for, lets angles and place bend less over time, by how much each frame's energy minds.
 * Frames whose skins are further apart than `FLAGGED` anywhere are begun again from their neighbours and kept where that is better.
 """
 
@@ -20,44 +21,61 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..bodies.least_squares import descend, steadied
+from ..bodies.skel_jacobian import SkelJacobian, with_joints
 from ..core.conventions import WORLD_FROM_BODY
 from ..core.errors import InputError
 from ..core.rotations import rotmat_from_rotvec
-from ..core.skel import DOF_JOINTS, DOF_NAMES, LIMITS, SKEL_JOINTS, limit_excess
-from ..core.skel_channels import upright_place, world_angles, world_place
+from ..core.skel import DOF_JOINTS, DOF_NAMES, LIMITS, NUM_DOFS, SKEL_JOINTS, limit_excess
+from ..core.skel_channels import world_angles
 from ..core.skel_inverse import angles_of_smpl
+from ..core.spread_vertices import spread_evenly
 
 FLAGGED = 0.06  # m; HSMR, supplement S.2
-VERTICES = 1000  # that are fitted
-SMOOTH = 1e-4  # m^2 of skin for each rad^2 that angles bend over time from frame to frame
-PLACE = 100.0  # rad^2 for each m^2 that the root's place bends
-PIECE, OVERLAP = 600, 30  # frames fitted together, and shared with the piece before
-NEIGHBOURS = 15  # frames on either side that a flagged frame is begun again from
+WORST = 0.04  # m
+PIECE = 300  # frames fitted between two calls of on_progress
+CHUNK = 32  # frames whose Jacobians are held at once: 20 MB
+PLACE = 100.0  # rad^2 that a bend of the root's place by 1 m^2 counts for, where motion is steadied
+BETTER = 1e-3  # m of maxPVE that a repair must gain
 # Beyond its limits by less than this, a source counts as within them, rad: SMPL's hinges are not quite SKEL's.
 SLACK = np.radians(3.0)
-_UPPER = tuple(bone for bone in SKEL_JOINTS if bone.split("_")[0] in ("scapula", "humerus", "ulna", "radius", "hand"))
-_TORSO = ("pelvis", "lumbar_body", "thorax")
-_ALL = tuple(range(len(DOF_NAMES)))
-_UPPER_DOFS = tuple(dof for dof in _ALL if SKEL_JOINTS[DOF_JOINTS[dof]] in _UPPER)
 # No limb of SMPL's lies in a shoulder blade: SKEL's angles there have no counterpart that could be out of limits.
 _COMPARED = np.array([dof for dof, name in enumerate(DOF_NAMES) if not name.startswith("scapula")])
+_UPPER = tuple(bone for bone in SKEL_JOINTS if bone.split("_")[0] in ("scapula", "humerus", "ulna", "radius", "hand"))
+_LOWER = tuple(bone for bone in SKEL_JOINTS if bone not in _UPPER)
+_SCAPULAE = ("scapula_r", "scapula_l")
+_PLACE = tuple(range(NUM_DOFS, NUM_DOFS + 3))  # where transl stands among what is solved for
+
+
+def _angles_of(bones):
+    return tuple(dof for dof in range(NUM_DOFS) if SKEL_JOINTS[DOF_JOINTS[dof]] in bones)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the fit: which angles move, whether the root's place does, the bones whose skin is fitted, the most steps."""
+    """One stage of the fit.
 
-    dofs: tuple
-    place: bool
+    free: which of the 46 angles and 3 coordinates of the place move. bones: whose skin is fitted. skin, joints, pose: weights of
+    the mean squared distance (m^2) of vertices and of `fitted_joints`, and of the mean squared angle (rad^2) but the pelvis's.
+    worst: distance in m from which a vertex counts for more than its square; infinite where none does. steps: at most so many.
+    """
+
+    free: tuple
     bones: tuple
-    steps: int
+    skin: float
+    joints: float = 0.0
+    pose: float = 0.0
+    fitted_joints: tuple = SKEL_JOINTS
+    worst: float = np.inf
+    steps: int = 5
 
 
+# Weights and order are the published ones; steps and `worst` are ours.
 STAGES = (
-    Stage((0, 1, 2), True, _TORSO, 15),
-    Stage(tuple(dof for dof in _ALL if dof not in _UPPER_DOFS), True, tuple(b for b in SKEL_JOINTS if b not in _UPPER), 25),
-    Stage(_ALL[3:], False, SKEL_JOINTS, 25),
-    Stage(_ALL, True, SKEL_JOINTS, 80),
+    Stage((0, 1, 2, *_PLACE), ("pelvis", "lumbar_body", "thorax"), 300.0, steps=3),
+    Stage((*_angles_of(_LOWER), *_PLACE), _LOWER, 600.0, 500.0, 1e-4, _LOWER),
+    Stage(tuple(range(3, NUM_DOFS)), SKEL_JOINTS, 600.0, 1000.0, 1e-4),
+    Stage((*range(NUM_DOFS), *_PLACE), SKEL_JOINTS, 600.0, 1000.0, 1e-4, _SCAPULAE, WORST, 40),
 )
 
 
@@ -80,45 +98,44 @@ class Conversion:
     repaired: np.ndarray
 
 
-def convert(body, skel, poses, betas, trans, smooth=SMOOTH, on_progress=lambda done, total: None):
+def convert(body, skel, poses, betas, trans, smooth=0.0, on_progress=lambda done, total: None):
     """Convert an SMPL motion to SKEL.
 
     Args:
-        body: a Smpl. skel: a Skel whose skin has the same vertices. poses: (F,72) rad, or wider. betas: (B,). trans: (F,3) m; as
-            motion files have them: z up, no further rotation.
-        smooth: weight of steadiness over time; 0 fits every frame by itself.
+        body: a Smpl. skel: a Skel whose skin has the same vertices. poses: (F,72) rad, or the body's own width. betas: (B,). trans:
+            (F,3) m; as motion files have them: z up, no further rotation.
+        smooth: m^2 of mean squared distance of skin that each rad^2 counts for by which the angles bend over time, from frame to
+            frame; 0 fits every frame by itself, 1e-3 calms a trembling source.
         on_progress: called with frames done and frames in all; what it raises ends the work.
 
     Returns:
         a Conversion.
 
     Raises:
-        InputError: the two bodies' skins are not the same mesh.
+        InputError: the two bodies' skins are not the same mesh, or the motion is empty or not finite.
     """
-    if len(skel.skin.v_template) != len(body.v_template):
-        problem = f"The body {body.template.name} and the SKEL body {skel.template.name} have different skins."
-        raise InputError(problem, "Use the open body with the open SKEL body, and your own SMPL file with your own SKEL file.")
-    poses, trans, betas = (np.asarray(each, float) for each in (poses, trans, betas))
-    rotations = rotmat_from_rotvec(poses[:, :72].reshape(len(poses), 24, 3))
-    # Fitted standing up, where the pelvis's angles are far from their pole.
-    rotations[:, 0] = WORLD_FROM_BODY.T @ rotations[:, 0]
-    root = body.rest_joints(body.v_template.new_tensor(betas)[None])[0, 0].cpu().numpy().astype(float)
-    place = upright_place(trans, root)
+    poses, trans, betas = (np.asarray(each, float) for each in (poses, trans, np.ravel(betas)))
+    _check(body, skel, poses, betas, trans)
+    source = _Source(body, poses, betas, trans)
     frames = skel.template.bone_frames(betas)
-    laid = angles_of_smpl(rotations, frames)
-    fit = _Fit(body, skel, betas, rotations, place, smooth)
-    q, skel_place = laid.q.copy(), place + root - skel.template.rest_joints(betas)[0]
-    for piece in _pieces(len(poses)):
-        on_progress(piece.start, len(poses))
-        _blend(q, skel_place, piece, *fit.stages(piece, q[piece], skel_place[piece]))
-    pve, max_pve = fit.distances(q, skel_place)
-    repaired = fit.repair(q, skel_place, pve, max_pve)
-    on_progress(len(poses), len(poses))
+    laid = angles_of_smpl(source.rotations[:, body.template.smpl_joints], frames)
+    fit = _Fit(source, skel)
     rest = skel.template.rest_joints(betas)[0]
+    q, place = laid.q.copy(), source.place + source.root - rest
+    for start in range(0, len(q), PIECE):
+        on_progress(start, len(q))
+        rows = np.arange(start, min(start + PIECE, len(q)))
+        q[rows], place[rows] = fit.solve(rows, q[rows], place[rows])
+    pve, max_pve = fit.distances(q, place, np.arange(len(q)))
+    repaired = fit.repair(q, place, pve, max_pve)
+    if smooth:
+        q, place = fit.steady(q, place, smooth)
+        pve, max_pve = fit.distances(q, place, np.arange(len(q)))
+    on_progress(len(q), len(q))
     return Conversion(
         q=world_angles(q, frames[0]),
         skel_betas=betas,
-        skel_trans=world_place(skel_place, rest),
+        skel_trans=(place + rest) @ WORLD_FROM_BODY.T - rest,
         pve=pve,
         max_pve=max_pve,
         within_limits=(limit_excess(laid.unlimited)[:, _COMPARED] < SLACK).all(1),
@@ -127,130 +144,176 @@ def convert(body, skel, poses, betas, trans, smooth=SMOOTH, on_progress=lambda d
     )
 
 
-def spread_evenly(vertices, count):
-    """Indices of so many vertices (V,3), each as far as can be from those before it."""
-    chosen, distance = [0], np.full(len(vertices), np.inf)
-    for _ in range(min(count, len(vertices)) - 1):
-        distance = np.minimum(distance, np.linalg.norm(vertices - vertices[chosen[-1]], axis=1))
-        chosen.append(int(distance.argmax()))
-    return np.array(chosen)
+class _Source:
+    """The SMPL motion, turned to stand up: there the pelvis's angles are far from their pole."""
 
+    def __init__(self, body, poses, betas, trans):
+        self.body, self.betas = body, betas
+        self.rotations = rotmat_from_rotvec(poses[:, : 3 * body.num_joints].reshape(len(poses), -1, 3))
+        self.rotations[:, 0] = WORLD_FROM_BODY.T @ self.rotations[:, 0]
+        self.root = body.template.rest_joints(betas)[0]
+        self.place = (trans + self.root) @ WORLD_FROM_BODY - self.root
 
-class _Fit:
-    """Skins of one clip in SMPL (the target) and in SKEL, standing up; angles (F,46) rad and places (F,3) m are numpy."""
-
-    def __init__(self, body, skel, betas, rotations, place, smooth):
-        self.body, self.skel, self.betas, self.smooth = body, skel, betas, smooth
-        self.rotations, self.place = rotations, place
-        self.vertices = spread_evenly(skel.template.v_template, VERTICES)
-        self.owner = np.array(SKEL_JOINTS)[skel.template.lbs_weights[self.vertices].argmax(1)]
-        low, high = np.where(np.isfinite(LIMITS), LIMITS, [-1.0, 1.0]).T
-        self.middle, self.half = (skel.J_template.new_tensor(each) for each in ((low + high) / 2, (high - low) / 2))
-        self.limited = torch.as_tensor(np.isfinite(LIMITS[:, 0]), device=skel.device)
-
-    def stages(self, rows, q, place, stages=STAGES, smooth=None):
-        """Run the stages on some frames (a slice or indices); gives their q and place."""
-        targets = self._target(rows)
-        q = self._tensor(q)
-        free = torch.where(self.limited, torch.asin(((q - self.middle) / self.half).clamp(-0.995, 0.995)), q)
-        place = self._tensor(place)
-        for stage in stages:
-            free, place = self._stage(stage, free, place, targets, self.smooth if smooth is None else smooth)
-        return self._angles(free).cpu().numpy().astype(float), place.cpu().numpy().astype(float)
-
-    def _stage(self, stage, free, place, targets, smooth):
-        seen = np.flatnonzero(np.isin(self.owner, stage.bones))
-        skin, wanted = self.skel.subset(self.vertices[seen]), targets[:, seen]
-        columns = torch.tensor(stage.dofs, device=free.device)
-        moving = free[:, columns].clone().requires_grad_()
-        moved = place.clone().requires_grad_(stage.place)
-        optimiser = torch.optim.LBFGS(
-            [moving, moved] if stage.place else [moving],
-            max_iter=stage.steps,
-            history_size=12,
-            tolerance_change=1e-7,
-            line_search_fn="strong_wolfe",
-        )
-
-        def closure():
-            optimiser.zero_grad()
-            q = self._angles(free.index_copy(1, columns, moving))
-            vertices = self.skel(q, self.betas, moved, skin=skin).vertices
-            loss = (vertices - wanted).square().sum(-1).mean(1).sum()
-            if smooth and len(q) > 2:
-                loss = loss + smooth * (_bends(q) + PLACE * _bends(moved))
-            loss = 1000 * loss / len(q)
-            loss.backward()
-            return loss
-
-        optimiser.step(closure)
-        return free.index_copy(1, columns, moving.detach()), moved.detach()
-
-    def _angles(self, free):
-        """Angles (F,46) within their limits, of numbers that may be anything; the pelvis's are free."""
-        return torch.where(self.limited, self.middle + self.half * torch.sin(free), free)
-
-    @torch.no_grad()
-    def distances(self, q, place, rows=None):
-        """Mean and largest distance of the two whole skins, (F,) m each."""
-        rows = np.arange(len(q)) if rows is None else rows
-        mean, most = np.empty(len(rows)), np.empty(len(rows))
-        for start in range(0, len(rows), 64):
-            part = rows[start : start + 64]
-            ours = self.skel(q[start : start + 64], self.betas, place[start : start + 64]).vertices
-            apart = (ours - self._skin(part)).norm(dim=-1)
-            mean[start : start + 64], most[start : start + 64] = apart.mean(1).cpu(), apart.max(1).values.cpu()
-        return mean, most
-
-    def repair(self, q, place, pve, max_pve):
-        """Begin flagged frames again from the frames around them, in place; which were bettered, (F,)."""
-        flagged, good = np.flatnonzero(max_pve > FLAGGED), np.flatnonzero(max_pve <= FLAGGED)
-        repaired = np.zeros(len(q), bool)
-        if not len(flagged) or not len(good):
-            return repaired
-        near = np.abs(flagged[:, None] - good).min(1) <= NEIGHBOURS
-        rows = flagged[near]
-        if not len(rows):
-            return repaired
-        begun = np.stack([np.interp(rows, good, q[good, dof]) for dof in _ALL], 1)
-        at = np.stack([np.interp(rows, good, place[good, axis]) for axis in range(3)], 1)
-        tried, tried_at = self.stages(rows, begun, at, STAGES[-1:], smooth=0.0)
-        mean, most = self.distances(tried, tried_at, rows)
-        better = most < max_pve[rows]
-        kept = rows[better]
-        q[kept], place[kept], pve[kept], max_pve[kept] = tried[better], tried_at[better], mean[better], most[better]
-        repaired[kept] = True
-        return repaired
-
-    @torch.no_grad()
-    def _target(self, rows):
-        """The fitted vertices of SMPL's skin, (F,1000,3) m, at some frames."""
-        rows = np.arange(len(self.place))[rows]
-        return torch.cat([self._skin(rows[start : start + 64])[:, self.vertices] for start in range(0, len(rows), 64)])
-
-    def _skin(self, rows):
+    def skin(self, rows):
+        """All vertices (F,V,3) m of some frames."""
         rotations = self.rotations[rows]
         return self.body(self.betas, rotations[:, 0], rotations[:, 1:], self.place[rows])[1]
 
+
+class _Fit:
+    """SKEL's skin laid onto a source's. Angles (F,46) rad and places (F,3) m are numpy outside, one tensor (F,49) within."""
+
+    def __init__(self, source, skel):
+        self.source, self.skel = source, skel
+        template = skel.template
+        self.vertices = spread_evenly(template.v_template)
+        self.skin = with_joints(skel, source.betas, skel.subset(self.vertices))
+        self.jacobian = SkelJacobian(skel, source.betas, self.skin)
+        self.owner = np.array(SKEL_JOINTS)[template.lbs_weights[self.vertices].argmax(1)]
+        self.J_regressor_osim = self._tensor(template.J_regressor_osim)
+        self.low, self.high = (torch.cat([self._tensor(each), self._tensor([side * np.inf] * 3)]) for each, side in zip(LIMITS.T, (-1, 1)))
+
+    def solve(self, rows, q, place, stages=STAGES):
+        """Run the stages on some frames (indices) from these q and place; gives new ones."""
+        with torch.no_grad():
+            targets = self._targets(rows)
+            x = torch.cat([self._tensor(q), self._tensor(place)], 1)
+            for stage in stages:
+                x = self._stage(stage, x, targets)
+        x = x.cpu().numpy().astype(float)
+        return np.clip(x[:, :NUM_DOFS], *LIMITS.T), x[:, NUM_DOFS:]
+
+    @torch.no_grad()
+    def distances(self, q, place, rows):
+        """Mean and largest distance of the two whole skins at some frames (indices), (F,) m each."""
+        mean, most = [], []
+        for start in range(0, len(rows), CHUNK):
+            part = slice(start, start + CHUNK)
+            ours = self.skel(q[part], self.source.betas, place[part]).vertices
+            apart = (ours - self.source.skin(rows[part])).norm(dim=-1)
+            mean.append(apart.mean(1))
+            most.append(apart.amax(1))
+        return (torch.cat(found).cpu().numpy().astype(float) for found in (mean, most))
+
+    def repair(self, q, place, pve, max_pve):
+        """Begin flagged frames again from the frames around them, in place; which were bettered, (F,)."""
+        repaired = np.zeros(len(q), bool)
+        good = np.flatnonzero(max_pve <= FLAGGED)
+        rows = np.flatnonzero(max_pve > FLAGGED)
+        if len(good) and len(rows):
+            begun = np.stack([np.interp(rows, good, column[good]) for column in np.concatenate([q, place], 1).T], 1)
+            tried, tried_place = self.solve(rows, begun[:, :NUM_DOFS], begun[:, NUM_DOFS:], STAGES[-1:])
+            mean, most = self.distances(tried, tried_place, rows)
+            better = most < max_pve[rows] - BETTER
+            kept = rows[better]
+            q[kept], place[kept], pve[kept], max_pve[kept] = tried[better], tried_place[better], mean[better], most[better]
+            repaired[kept] = True
+        return repaired
+
+    def _targets(self, rows):
+        points = []
+        for start in range(0, len(rows), CHUNK):
+            skin = self.source.skin(rows[start : start + CHUNK])
+            points.append(torch.cat([skin[:, self.vertices], self.J_regressor_osim @ skin], 1))
+        return torch.cat(points)
+
+    def _stage(self, stage, x, targets):
+        """Damped Gauss-Newton steps within the limits."""
+        free = torch.zeros(NUM_DOFS + 3, dtype=torch.bool, device=x.device)
+        free[list(stage.free)] = True
+
+        def blocked(x, gradient):
+            return ((x <= self.low) & (gradient > 0)) | ((x >= self.high) & (gradient < 0)) | ~free
+
+        return descend(_Energy(self, stage, targets), x, stage.steps, blocked)
+
+    def steady(self, q, place, smooth):
+        """Angles and places of a whole clip that bend less over time, within the limits."""
+        x = torch.cat([self._tensor(q), self._tensor(place)], 1)
+        curvatures = []
+        for start in range(0, len(x), PIECE):
+            rows = np.arange(start, min(start + PIECE, len(x)))
+            energy = _Energy(self, STAGES[-1], self._targets(rows))
+            curvatures.append(energy.expansion(x[rows], torch.arange(len(rows), device=x.device))[2])
+        weights = torch.full((NUM_DOFS + 3,), smooth * STAGES[-1].skin, dtype=torch.float64)
+        weights[NUM_DOFS:] *= PLACE
+        x = steadied(x, torch.cat(curvatures), weights.to(x.device)).cpu().numpy()
+        return np.clip(x[:, :NUM_DOFS], *LIMITS.T), x[:, NUM_DOFS:]
+
     def _tensor(self, value):
-        return self.middle.new_tensor(value)
+        return self.skel.J_template.new_tensor(np.asarray(value))
 
 
-def _bends(values):
-    """How much values (F,C) bend over time: the sum of squared second differences."""
-    return (values[2:] - 2 * values[1:-1] + values[:-2]).square().sum()
+class _Energy:
+    """What one stage makes small, of angles and places x (n,49) at frames `rows` of the targets."""
+
+    def __init__(self, fit, stage, targets):
+        self.fit, self.worst, self.targets = fit, stage.worst, targets
+        seen = np.isin(fit.owner, stage.bones)
+        joints = np.isin(SKEL_JOINTS, stage.fitted_joints)
+        weights = np.concatenate([stage.skin * seen / seen.sum(), stage.joints * joints / 24])
+        self.weights = fit._tensor(weights)
+        self.pose = fit._tensor(np.r_[np.zeros(3), np.full(NUM_DOFS - 3, stage.pose / NUM_DOFS), np.zeros(3)])
+        self.vertices = fit._tensor(np.arange(len(weights)) < len(seen))
+
+    def move(self, x, step):
+        """x (n,49) after a step (n,49), held at the limits."""
+        return torch.minimum(torch.maximum(x + step, self.fit.low), self.fit.high)
+
+    def energy(self, x, rows):
+        """The energy (n,) of x (n,49) at some frames."""
+        found = []
+        for start in range(0, len(x), 8 * CHUNK):
+            part = slice(start, start + 8 * CHUNK)
+            squared = self._apart(self._posed(x[part]), rows[part]).square().sum(-1)
+            beyond = self._beyond(squared)
+            found.append((self.weights * squared * (1 + beyond)).sum(1) + (self.pose * x[part].square()).sum(1))
+        return torch.cat(found).double()
+
+    def expansion(self, x, rows):
+        """Energy (n,), half its gradient (n,49) and Gauss-Newton's half second derivative (n,49,49), of x (n,49) at some frames."""
+        found = []
+        for start in range(0, len(rows), CHUNK):
+            part = slice(start, start + CHUNK)
+            found.append(self._expansion(x[part], rows[part]))
+        return tuple(torch.cat(each) for each in zip(*found))
+
+    def _expansion(self, x, rows):
+        posed = self._posed(x)
+        apart = self._apart(posed, rows)
+        squared = apart.square().sum(-1)
+        beyond = self._beyond(squared)
+        columns = self.fit.jacobian(x[:, :NUM_DOFS], posed)
+        # rho(u) = u + u^4 / worst^6: rho' = 1 + 4 beyond weighs all of a vertex's residual, rho' + 2 u rho'' = 1 + 28 beyond its length.
+        across = (self.weights * (1 + 4 * beyond)).sqrt()
+        columns *= across[:, None, None]
+        residuals = across[..., None] * apart
+        if np.isfinite(self.worst):
+            along = ((1 + 28 * beyond) / (1 + 4 * beyond)).sqrt()[..., None]
+            towards = (apart / squared.clamp_min(1e-12).sqrt()[..., None]).transpose(1, 2)
+            lengthwise = torch.einsum("fdcv,fcv->fdv", columns, towards)
+            columns.addcmul_(((along - 1).transpose(1, 2) * towards)[:, None], lengthwise[:, :, None])
+            residuals = residuals / along
+        columns = columns.flatten(2)
+        value = (self.weights * squared * (1 + beyond)).sum(1) + (self.pose * x.square()).sum(1)
+        gradient = (columns @ residuals.transpose(1, 2).flatten(1)[..., None])[..., 0] + self.pose * x
+        curvature = columns @ columns.transpose(1, 2) + torch.diag(self.pose)
+        return value.double(), gradient.double(), curvature.double()
+
+    def _beyond(self, squared):
+        return (squared / self.worst**2) ** 3 * self.vertices
+
+    def _posed(self, x):
+        fit = self.fit
+        return fit.skel(x[:, :NUM_DOFS], fit.source.betas, x[:, NUM_DOFS:], skin=fit.skin)
+
+    def _apart(self, posed, rows):
+        return posed.vertices - self.targets[rows]
 
 
-def _pieces(frames):
-    """Slices that cover a clip, each sharing OVERLAP frames with the one before."""
-    starts = range(0, max(frames - OVERLAP, 1), PIECE - OVERLAP)
-    return [slice(start, min(start + PIECE, frames)) for start in starts]
-
-
-def _blend(q, place, piece, new_q, new_place):
-    """Write a fitted piece into the clip; the frames shared with the piece before change over smoothly."""
-    share = np.ones(len(new_q))
-    if piece.start:
-        share[:OVERLAP] = np.linspace(0, 1, OVERLAP + 2)[1:-1][: len(share)]
-    for whole, new in ((q, new_q), (place, new_place)):
-        whole[piece] += share[:, None] * (new - whole[piece])
+def _check(body, skel, poses, betas, trans):
+    if len(skel.skin.v_template) != len(body.v_template):
+        problem = f"The body {body.template.name} and the SKEL body {skel.template.name} have different skins."
+        raise InputError(problem, "Use the open body with the open SKEL body, and your own SMPL file with your own SKEL file.")
+    if not len(poses) or not all(np.isfinite(each).all() for each in (poses, betas, trans)):
+        raise InputError("The motion to convert is empty or has values that are not finite.", "Choose a motion file that is whole.")

@@ -209,13 +209,18 @@ def _write_glb(path, assembly, preset):
             export_animation_mode="ACTIVE_ACTIONS",
             export_nla_strips_merged_animation_name=_take_name(assembly) or "Animation",
             export_frame_range=True,
-            # Of our own people the keys themselves at their own times, a variable rate's too.
-            export_force_sampling=foreign,
+            # Of our own people the keys themselves at their own times, a variable rate's too; angles are no keys of glTF's.
+            export_force_sampling=foreign or _has_angles(assembly),
             export_def_bones=foreign and assembly.deform_only,
             export_optimize_animation_size=False,
             export_morph_normal=False,
             export_morph_animation=False,
         )
+
+
+def _has_angles(assembly):
+    """Whether bones move by Euler angles, as SKEL's do."""
+    return any(bone.rotation_mode != "QUATERNION" for rig in assembly.armatures for bone in rig.pose.bones)
 
 
 def _write_usd(path, assembly, preset):

@@ -11,7 +11,8 @@ from blender_meshrec.core.skel import DOF_NAMES, JOINT_DOFS, LIMITS, SKEL_JOINTS
 from blender_meshrec.core.skel_channels import world_angles
 from blender_meshrec.core.skel_file import load_skel
 from blender_meshrec.core.skel_kinematics import skel_kinematics
-from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.export import export_assembly
 from blender_meshrec.scene.mesh import strongest_weights
 from blender_meshrec.scene.skel_armature import angle_of
 from blender_meshrec.scene.skel_person import POSE_BONES
@@ -137,3 +138,30 @@ def test_a_motion_without_angles_is_refused_and_leaves_nothing(skel):
     with pytest.raises(InputError, match="SKEL"):
         assemble([Person("anna", recovered(tube_man()), tube_man(), skel)], "clip")
     assert not bpy.data.objects and not bpy.data.collections
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".blend"])
+def test_what_is_written_comes_back(tmp_path, suffix):
+    skel = synthetic_skel()
+    recovery = replace(moving(skel), mocap_framerate=24.0)
+    made = assemble([Person("anna", recovery, tube_man(), skel)], "clip", pose_shapes=False, footage=False)
+    match_scene(bpy.context.scene, made, recovery.camera)
+    path = tmp_path / f"a{suffix}"
+    export_assembly(path, made)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 24
+    IMPORTERS[suffix](str(path))
+    rig = next(thing for thing in bpy.context.view_layer.objects if thing.type == "ARMATURE")
+    expected = posed(recovery, skel)
+    for row in ROWS:
+        bpy.context.scene.frame_set(1 + row)
+        heads, _ = pose_in_blender(rig, SKEL_JOINTS)
+        assert np.abs(heads - expected.joints[row]).max() < 0.5 * MILLIMETRE, row
+
+
+IMPORTERS = {
+    ".fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path, anim_offset=0.0),
+    ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
+    ".usdc": lambda path: bpy.ops.wm.usd_import(filepath=path),
+    ".blend": lambda path: bpy.ops.wm.open_mainfile(filepath=path),
+}

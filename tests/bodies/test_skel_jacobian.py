@@ -1,0 +1,41 @@
+"""SKEL's Jacobian in closed form against finite differences of the forward, pose blend shapes left out as it says."""
+
+import numpy as np
+import torch
+
+from blender_meshrec.bodies.skel import Skel
+from blender_meshrec.bodies.skel_jacobian import SkelJacobian, with_joints
+from blender_meshrec.core.skel import LIMITS, NUM_DOFS
+from blender_meshrec.core.skel_file import load_skel
+
+STEP = 1e-5
+
+
+def test_columns_are_what_finite_differences_are():
+    rng = np.random.default_rng(0)
+    skel = Skel(load_skel(), dtype=torch.float64)
+    betas = rng.normal(0, 0.7, 10)
+    skin = with_joints(skel, betas, skel.subset(rng.choice(len(skel.skin.v_template), 60, replace=False))._replace(posedirs=None))
+    q = torch.as_tensor(rng.uniform(*np.clip(LIMITS, -2, 2).T, (3, NUM_DOFS)))
+    place = torch.as_tensor(rng.normal(size=(3, 3)))
+    columns = SkelJacobian(skel, betas, skin)(q, skel(q, betas, place, skin=skin))
+    for unknown in range(NUM_DOFS + 3):
+        step = torch.zeros(NUM_DOFS + 3, dtype=torch.float64)
+        step[unknown] = STEP
+        ahead, behind = (skel(q + sign * step[:NUM_DOFS], betas, place + sign * step[NUM_DOFS:], skin=skin).vertices for sign in (1, -1))
+        wanted = (ahead - behind) / (2 * STEP)
+        assert (columns[:, unknown].mT - wanted).abs().max() < 1e-6, unknown  # m a radian
+
+
+def test_joints_as_points_lie_on_the_joints_in_every_pose():
+    rng = np.random.default_rng(1)
+    skel = Skel(load_skel(), dtype=torch.float64)
+    betas = rng.normal(0, 0.7, 10)
+    skin = with_joints(skel, betas, skel.subset([0]))
+    q = np.zeros((2, NUM_DOFS))
+    q[:, [6, 7, 13, 14]] = rng.uniform(0, 1, (2, 4))
+    posed = skel(q, betas, skin=skin)
+    straight = skel(np.zeros((1, NUM_DOFS)), betas, skin=skin)
+    assert (straight.vertices[:, 1:] - straight.joints).abs().max() < 1e-9
+    # A point that its bone carries stays on the joint: joints are where bones turn.
+    assert (posed.vertices[:, 1:] - posed.joints).abs().max() < 1e-9
