@@ -11,7 +11,7 @@ Deviations and choices, ours:
 * Pixels are counted in hundredths of the torso, so that rho's 100 is one torso.
 * Angles are bounded, q = middle + half the range * sin(u), besides the paper's prior on limits: no joint can leave them.
 * A clip is fitted at once. `SMOOTH` weighs how angles and place bend over time, `ANCHOR` how far a refinement goes from where it began:
-  2D points alone do not hold the depth of a limb.
+  2D points alone do not hold the depth of a limb. Its shape prior is about the betas it was given, not about the mean body.
 * Twelve limb joints are fitted: the only ones that every detector and SKEL agree on.
 """
 
@@ -30,10 +30,10 @@ SHAPE, ANGLE, REFINE_STEPS = 5.0**2, (4.78 * 0.17) ** 2, 10
 CAMERA_DEPTH, CAMERA_REPROJECTION = 100.0, 1.78
 STAGES = ((100.0, 404.0), (50.0, 404.0), (10.0, 57.4), (5.0, 4.78))
 STAGE_STEPS = 30
-SMOOTH, ANCHOR = 2000.0, 100.0  # per rad^2
+SMOOTH, ANCHOR = 2000.0, 1000.0  # per rad^2
 PLACE = 25.0  # rad^2 that a m^2 of the root's place counts as
 _LIKE = {"shoulder": "humerus", "elbow": "ulna", "wrist": "hand", "hip": "femur", "knee": "tibia", "ankle": "talus"}
-_JOINTS = [SKEL_JOINTS.index(f"{_LIKE[name.split('_')[1]]}_{name[0]}") for name in LIMB_JOINTS]
+SKEL_LIMB_JOINTS = [SKEL_JOINTS.index(f"{_LIKE[name.split('_')[1]]}_{name[0]}") for name in LIMB_JOINTS]
 _TORSO = [row for row, name in enumerate(LIMB_JOINTS) if name.split("_")[1] in ("shoulder", "hip")]
 _SHOULDERS, _HIPS = ([LIMB_JOINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip"))
 # Arms hang and knees are nearly straight: where a fit from nothing begins.
@@ -102,7 +102,7 @@ def _guess(skel, seen, intrinsics, camera):
         q[:, dof_index(name)] = value
     q = clamp_to_limits(q)
     betas = np.zeros(skel.template.shapedirs.shape[-1])
-    rest = skel.template.rest_joints(betas)[_JOINTS]
+    rest = skel.template.rest_joints(betas)[SKEL_LIMB_JOINTS]
     shoulders, hips = seen[:, _SHOULDERS], seen[:, _HIPS]
     # A left shoulder on the picture's right belongs to somebody who looks this way.
     away = shoulders[:, 0, 0] < shoulders[:, 1, 0]
@@ -135,7 +135,7 @@ class _Skelify:
         middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
         self.free = torch.where(self.limited, torch.asin(((q - middle) / half).clamp(-0.995, 0.995)), q)
         self.betas, self.transl = new(np.asarray(betas)), new(np.asarray(transl))
-        self.begun = q, self.transl.clone()
+        self.begun = q, self.betas.clone(), self.transl.clone()
 
     def angles(self, free):
         """Angles (F,46) within their limits, of numbers that may be anything; the pelvis's are free."""
@@ -143,7 +143,7 @@ class _Skelify:
 
     def residuals(self, q, betas, transl):
         """Where joints are seen too far from, (F,12,2) px, and their depths (F,12) m."""
-        joints = self.skel.joints(q, betas, transl)[:, _JOINTS]
+        joints = self.skel.joints(q, betas, transl)[:, SKEL_LIMB_JOINTS]
         joints = joints @ self.camera[:, :3, :3].transpose(1, 2) + self.camera[:, None, :3, 3]
         projected = joints @ self.intrinsics.T
         depth = projected[..., 2:].clamp_min(0.1)
@@ -175,9 +175,10 @@ class _Skelify:
 
         def energy():
             q = self.angles(free)
-            energy = self.reprojection(q, betas, place) + shape * betas.square().sum() + angle * self.limit_prior(q)
+            begun, shaped, at = self.begun
+            usual = shaped if anchor else 0
+            energy = self.reprojection(q, betas, place) + shape * (betas - usual).square().sum() + angle * self.limit_prior(q)
             if anchor:
-                begun, at = self.begun
                 energy = energy + anchor * ((q - begun).square().sum(-1) + PLACE * (place - at).square().sum(-1)).mean()
             if self.smooth and len(q) > 2:
                 energy = energy + self.smooth * (_bends(q) + PLACE * _bends(place)) / len(q)

@@ -40,7 +40,7 @@ def truth(skel):
 
 def joints_of(skel, q, betas, transl):
     with torch.no_grad():
-        return skel.joints(q, betas, transl).numpy()[:, hsmr._JOINTS].astype(float)
+        return skel.joints(q, betas, transl).numpy()[:, hsmr.SKEL_LIMB_JOINTS].astype(float)
 
 
 def seen(skel, q, betas, transl):
