@@ -15,6 +15,7 @@ from ..core.rotations import quat_from_rotmat, rotmat_from_quat, rotvec_from_rot
 from ..core.skeletons import SMPL_JOINTS, h36m17_weights_of
 from .assemble import CONTACTS
 from .performance import performance_from_armature
+from .playing import playing
 from .rig_reader import read_rig
 
 _SAME_SCALE = 1e-4
@@ -100,16 +101,13 @@ def _sample(armature_object, camera, first, last):
     """What happens in frames first .. last: bones' rotations, heads, contacts, visible, and world_from_camera in OpenCV's axes."""
     if last < first:
         raise InputError(f"There are no frames from {first} to {last}.", "Choose a last frame after the first.")
-    scene = bpy.context.scene
-    before = scene.frame_current, scene.frame_subframe
     names = smpl_names(armature_object)
     rows = [armature_object.pose.bones.find(name) for name in names]
     flat = np.empty(16 * len(armature_object.pose.bones), np.float32)
     matrices, cameras, contacts, visible = [], [], [], []
-    try:
+    with playing(armature_object, *((camera,) if camera is not None else ())) as at:
         for frame in range(first, last + 1):
-            scene.frame_set(frame)
-            depsgraph = bpy.context.evaluated_depsgraph_get()
+            depsgraph = at(frame)
             posed = armature_object.evaluated_get(depsgraph)
             posed.pose.bones.foreach_get("matrix", flat)
             matrices.append(np.array(posed.matrix_world) @ flat.reshape(-1, 4, 4)[rows].swapaxes(1, 2))
@@ -117,8 +115,6 @@ def _sample(armature_object, camera, first, last):
             visible.append(posed.get("visible", 1.0))
             if camera is not None:
                 cameras.append(np.array(camera.evaluated_get(depsgraph).matrix_world.normalized()))
-    finally:
-        scene.frame_set(before[0], subframe=before[1])
     matrices = np.array(matrices)
     sampled = {
         "rotations": matrices[..., :3, :3] / np.linalg.norm(matrices[..., :3, :3], axis=-2, keepdims=True),

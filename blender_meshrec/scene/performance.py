@@ -6,6 +6,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.retarget.mapping import map_bones
 from ..core.retarget.rig import Performance, Rig
+from .playing import playing
 from .rig_checks import check_rig
 from .rig_reader import read_rig
 
@@ -21,7 +22,7 @@ def performance_from_armature(armature_object, first, last, mapping=None):
             where it is None.
 
     Returns:
-        A Performance of last - first + 1 frames at the scene's rate, without contacts. The scene stands at its frame again.
+        A Performance of last - first + 1 frames at the scene's rate, without contacts.
 
     Raises:
         InputError: the armature cannot be read, is no humanoid, or there are no frames.
@@ -32,25 +33,21 @@ def performance_from_armature(armature_object, first, last, mapping=None):
     whole = read_rig(armature_object)
     mapping = mapping or map_bones(whole)
     rig, shown = _mapped_bones(whole, mapping)
-    scene = bpy.context.scene
-    before = scene.frame_current, scene.frame_subframe
     bones = armature_object.pose.bones
     rows = [bones.find(name) for name in shown]
     flat = np.empty(16 * len(bones), np.float32)
     matrices = np.empty((last - first + 1, len(rig), 4, 4))
-    try:
+    with playing(armature_object) as at:
         for frame in range(first, last + 1):
-            scene.frame_set(frame)
-            posed = armature_object.evaluated_get(bpy.context.evaluated_depsgraph_get())
+            posed = armature_object.evaluated_get(at(frame))
             posed.pose.bones.foreach_get("matrix", flat)
             pose = flat.reshape(len(bones), 4, 4)[rows].swapaxes(1, 2)
             matrices[frame - first] = np.array(posed.matrix_world) @ pose
-    finally:
-        scene.frame_set(before[0], subframe=before[1])
     # What shows a bone may lie in other axes than the bone: the rotation between them at rest goes along.
     own = np.array([whole.rest[whole.index(name), :3, :3] for name in shown])
     rotations = _rotations(matrices[..., :3, :3]) @ (own.swapaxes(1, 2) @ rig.rest[:, :3, :3])
-    fps = scene.render.fps / scene.render.fps_base
+    render = bpy.context.scene.render
+    fps = render.fps / render.fps_base
     timestamps = np.arange(len(matrices)) / fps
     return Performance(rig, mapping, rotations, matrices[..., :3, 3], fps, timestamps)
 

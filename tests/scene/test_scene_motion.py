@@ -1,0 +1,83 @@
+"""Armatures of the scene as motion again: by themselves, with what an artist has changed, and nothing of the scene disturbed."""
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_meshrec.core.errors import InputError
+from blender_meshrec.core.motion_file import read_motion
+from blender_meshrec.scene.armature_motion import camera_of, recovery_from_armature
+from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.playing import playing
+from blender_meshrec.scene.scene_export import export_characters
+from tests.blender_characters import make_character
+from tests.blender_poses import pose_in_blender
+from tests.people import recovered, tube_man
+
+FRAMES = 12
+
+
+@pytest.fixture
+def made():
+    recovery = recovered(tube_man(), FRAMES)
+    assembly = assemble([Person("anna", recovery, tube_man())], "clip", footage=False)
+    match_scene(bpy.context.scene, assembly, recovery.camera)
+    return recovery, assembly
+
+
+def test_a_person_is_read_back_as_it_was_made(made):
+    recovery, assembly = made
+    rig = assembly.armatures[0]
+    again = recovery_from_armature(rig, camera_of(rig), 1, FRAMES)
+    assert np.abs(again.joints - recovery.joints).max() < 1e-4  # m
+    assert np.abs(again.trans - recovery.trans).max() < 1e-4
+    assert np.abs(again.camera_from_world - recovery.camera_from_world).max() < 1e-4
+    assert np.abs(again.camera_intrinsics - recovery.camera_intrinsics).max() < 0.1  # px
+    assert np.abs(again.betas - recovery.betas).max() < 1e-5 and again.mocap_framerate == pytest.approx(recovery.mocap_framerate)
+    assert np.abs(again.contacts - recovery.contacts).max() < 1e-5
+
+
+def test_what_an_artist_has_changed_is_exported(made, tmp_path):
+    recovery, assembly = made
+    assembly.armatures[0].location.x = 0.5
+    export_characters(tmp_path / "moved.npz", assembly.armatures)
+    moved = read_motion(tmp_path / "moved.npz")
+    assert np.abs(moved.trans - recovery.trans - [0.5, 0, 0]).max() < 1e-4
+
+
+def test_an_artist_s_character_is_no_npz(tmp_path):
+    rig, _ = make_character()
+    with pytest.raises(InputError, match="no person"):
+        export_characters(tmp_path / "a.npz", [rig])
+    assert not list(tmp_path.iterdir())
+
+
+def test_playing_leaves_the_scene_where_it_is_and_follows_constraints(made):
+    _, assembly = made
+    rig = assembly.armatures[0]
+    leader = bpy.data.objects.new("leader", None)
+    bpy.context.scene.collection.objects.link(leader)
+    for frame, x in ((1, 0.0), (FRAMES, 2.0)):
+        leader.location.x = x
+        leader.keyframe_insert("location", frame=frame)
+    follow = rig.pose.bones["pelvis"].constraints.new("COPY_LOCATION")
+    follow.target = leader
+    scene = bpy.context.scene
+    names = set(bpy.data.scenes.keys()), set(scene.objects.keys())
+    scene.frame_set(5)
+    seen = []
+    with playing(rig) as at:
+        for frame in (1, 7, FRAMES):
+            posed = rig.evaluated_get(at(frame))
+            seen.append(np.array(posed.matrix_world @ posed.pose.bones["pelvis"].head))
+    assert scene.frame_current == 5 and (set(bpy.data.scenes.keys()), set(scene.objects.keys())) == names
+    for frame, head in zip((1, 7, FRAMES), seen):
+        scene.frame_set(frame)
+        assert np.abs(pose_in_blender(rig, ["pelvis"])[0][0] - head).max() < 1e-6
+
+
+def test_playing_ends_when_something_goes_wrong(made):
+    _, assembly = made
+    with pytest.raises(ZeroDivisionError), playing(assembly.armatures[0]):
+        raise ZeroDivisionError
+    assert [scene.name for scene in bpy.data.scenes] == [bpy.context.scene.name]
