@@ -1,0 +1,214 @@
+"""Does the refinement help? Test subjects as the pipeline would have them without it, and with it.
+
+Every clip gets a shape, ends that move by themselves, and a camera; its 17 joints, off as a good lifter's are, become a body
+by the pipeline's own fit, without points on hands, feet and face; and its silhouettes, clean or spoilt, go to the
+refinement.
+"""
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import roma
+import torch
+from lifter.motion import TEST_SUBJECTS
+
+from blender_meshrec.backend.body_fit import fit_body
+from blender_meshrec.backend.refine_shape import refine_shape, seen_of
+from blender_meshrec.bodies.lbs import forward_kinematics
+from blender_meshrec.bodies.silhouettes import Surface, agreement, rasterise
+from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.cameras import default_intrinsics
+from blender_meshrec.core.records import BodyParams
+from blender_meshrec.core.rotations import rotmat_from_quat
+from blender_meshrec.core.silhouettes import MARGIN, SIDE, Silhouettes, spread_out
+from blender_meshrec.core.skeletons import SMPL_JOINTS
+from blender_meshrec.methods.silhouette_refinement import BETAS, END_JOINTS, ENDS
+from silhouettes.masks import spoil
+from silhouettes.people import AT, END_SPREAD, FARTHEST, FOREARM_TWIST, draw_cameras
+
+FRAMES, FPS = 240, 30.0
+SIZE = (1280, 720)
+JOINT_ERROR, DRIFT = 0.015, 0.95  # m, and how slowly it changes from frame to frame
+LIMBS = [(a, b) for side in ("left", "right") for a, b in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+         for a, b in [(f"{side}_{a}", f"{side}_{b}")]]  # fmt: skip
+
+
+class Case(NamedTuple):
+    """A clip: what is true (BodyParams), what was fitted (BodyParams), Silhouettes clean and spoilt, and times (F,) s."""
+
+    name: str
+    truth: BodyParams
+    fitted: BodyParams
+    clean: Silhouettes
+    spoilt: Silhouettes
+    times: np.ndarray
+
+
+def evaluate(mocap, network, pictures=None, seed=11, most=None):
+    """Means over the test clips, without and with the refinement, of silhouettes clean and spoilt."""
+    template = load_body()
+    surface, body = Surface(template), make_body(template)
+    rows = {"clean masks": [], "spoilt masks": []}
+    for number, clip in enumerate(test_clips(mocap)[:most]):
+        case = film(np.random.default_rng([seed, number]), template, body, surface, clip)
+        for label, silhouettes in (("clean masks", case.clean), ("spoilt masks", case.spoilt)):
+            begun = time.perf_counter()
+            refined, report = refine_shape(template, case.fitted, silhouettes, default_intrinsics(SIZE), SIZE, case.times, network=network)
+            seconds = time.perf_counter() - begun
+            measured = {name: (measure(template, surface, case, case.fitted)[name], value)
+                        for name, value in measure(template, surface, case, refined).items()}  # fmt: skip
+            changed = limb_turns(surface, case.fitted, refined)
+            rows[label].append({**measured, "seconds": seconds, "limbs turned, deg": changed, "refused": report.applied == 0})
+            if pictures is not None and label == "spoilt masks":
+                Path(pictures).mkdir(parents=True, exist_ok=True)
+                draw(Path(pictures) / f"{number:02}_{case.name}.png", surface, case, refined)
+    return {label: summary(found) for label, found in rows.items()}
+
+
+def summary(found):
+    """The means of a label's rows: [without, with] for what is measured on both."""
+    table = {"clips": len(found)}
+    for name in found[0]:
+        values = np.array([row[name] for row in found], float)
+        table[name] = np.round(values.mean(0), 4).tolist() if name != "limbs turned, deg" else float(np.round(values.max(), 4))
+    better = np.mean([row["silhouette error"][1] < row["silhouette error"][0] for row in found])
+    table["clips whose silhouette error fell"] = round(float(better), 3)
+    return table
+
+
+def print_table(report):
+    for label, table in report.items():
+        print(f"\n{label}, {table['clips']} clips of subjects {', '.join(TEST_SUBJECTS)}")
+        print(f"{'':<44}{'without':>10}{'with':>10}")
+        for name, value in table.items():
+            if isinstance(value, list):
+                print(f"{name:<44}{value[0]:>10.4f}{value[1]:>10.4f}")
+            elif name != "clips":
+                print(f"{name:<44}{'':>10}{value:>10.4f}")
+
+
+def test_clips(folder):
+    """(name, rotations (F,24,4) wxyz, pelvis (F,3) m) of the test subjects' clips, FRAMES from the middle of each."""
+    clips = []
+    for path in sorted(Path(folder).glob("cmu_smpl24_*.npz")):
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in ("clip_start", "clip_subject", "clip_name", "quat", "trans")}
+        for index, subject in enumerate(arrays["clip_subject"]):
+            if str(subject) in TEST_SUBJECTS:
+                start, end = arrays["clip_start"][index : index + 2]
+                start += max(0, (end - start - FRAMES) // 2)
+                rows = slice(start, min(end, start + FRAMES))
+                clips.append((str(arrays["clip_name"][index]), arrays["quat"][rows].astype(float), arrays["trans"][rows].astype(float)))
+    return clips
+
+
+def film(rng, template, body, surface, clip):
+    """A Case of one clip."""
+    name, quat, pelvis = clip
+    frames = len(quat)
+    rotmats = torch.as_tensor(rotmat_from_quat(quat / np.linalg.norm(quat, axis=-1, keepdims=True)), dtype=torch.float32)
+    for end, spread in END_SPREAD.items():
+        rotmats[:, AT[end]] = rotmats[:, AT[end]] @ roma.rotvec_to_rotmat(torch.as_tensor(wander(rng, frames, spread), dtype=torch.float32))
+    for elbow in ("left_elbow", "right_elbow"):
+        twist = torch.as_tensor(wander(rng, frames, FOREARM_TWIST) * [1, 0, 0], dtype=torch.float32)
+        rotmats[:, AT[elbow]] = rotmats[:, AT[elbow]] @ roma.rotvec_to_rotmat(twist)
+    betas = np.clip(rng.normal(0, 1, BETAS), -FARTHEST, FARTHEST)
+    turn, place = (value[0] for value in draw_cameras(rng, 1))
+    moved = torch.as_tensor(pelvis - pelvis.mean(0), dtype=torch.float32) @ turn.T
+    rotmats[:, 0] = turn @ rotmats[:, 0]
+    transl = moved + place * torch.tensor([0.4, 0.4, 1.0])
+    # The camera steps back until the pelvis, and mostly the feet, stay in the picture.
+    below = 1.0 if rng.random() < 0.7 else 0.1
+    room = torch.stack([transl[:, 0].abs() / 0.36, (transl[:, 1].abs() + below) / 0.24, torch.full((frames,), 2.2)], 1).amax(1)
+    transl[:, 2] += (room - transl[:, 2]).max().clamp_min(0)
+    poses = roma.rotmat_to_rotvec(rotmats).flatten(1).numpy()
+    truth = BodyParams(model="open", betas=betas, global_orient=poses[:, :3], body_pose=poses[:, 3:], transl=transl.numpy())
+    joints = body.h36m17(truth.betas, truth.global_orient, truth.body_pose, truth.transl).numpy()
+    error = rng.normal(size=joints.shape)
+    for frame in range(1, frames):
+        error[frame] = DRIFT * error[frame - 1] + np.sqrt(1 - DRIFT**2) * error[frame]
+    # In depth a lifter errs twice as much as across.
+    joints = joints + JOINT_ERROR * error * [0.6, 0.6, 1.4]
+    times = np.arange(frames) / FPS
+    fitted = fit_body(template, joints, np.ones(joints.shape[:2]), None, times).body
+    rows = spread_out(np.arange(frames))
+    return Case(name, truth, fitted, *silhouettes_of(rng, surface, truth, joints, rows), times)
+
+
+def wander(rng, frames, spread):
+    """Rotation vectors (F,3) that change within about a second: half kept all along, half moving."""
+    moving = cv2.GaussianBlur(rng.normal(size=(frames, 3)), (1, 0), sigmaX=0.1, sigmaY=10.0) if frames > 1 else np.zeros((1, 3))
+    moving /= max(moving.std(), 1e-6)
+    return spread * np.sqrt(0.5) * (rng.normal(size=3) + moving)
+
+
+def silhouettes_of(rng, surface, truth, joints, rows):
+    """Silhouettes of frames, clean and spoilt, in squares round the joints as a detector would see them."""
+    intrinsics = default_intrinsics(SIZE)
+    pixels = joints[rows] @ intrinsics.T
+    pixels = np.clip(pixels[..., :2] / pixels[..., 2:], 0, SIZE)
+    low, high = pixels.min(1), pixels.max(1)
+    squares = np.concatenate([(low + high) / 2, (high - low).max(1, keepdims=True).clip(2) * MARGIN], 1)
+    squares[:, 2] *= np.exp(rng.normal(0, 0.03, len(rows)))
+    nothing = np.zeros((len(rows), SIDE, SIDE), bool)
+    seen = seen_of(Silhouettes(rows, squares, nothing), intrinsics, SIZE)
+    masks, posed = render(surface, truth, rows, seen)
+    hands = posed[:, [AT["left_hand"], AT["right_hand"]]]
+    hands = ((hands[..., :2] / hands[..., 2:] - seen.windows[:, None, :2]) / seen.windows[:, None, 2:] * SIDE).numpy()
+    spoilt, _inside = spoil(rng, masks.numpy().astype(np.uint8), hands, cut=0)
+    return Silhouettes(rows, squares, masks.numpy()), Silhouettes(rows, squares, spoilt)
+
+
+def render(surface, params, rows, seen):
+    """Silhouettes (S,SIDE,SIDE) within the picture, and joints (S,24,3) m, of BodyParams in some rows."""
+    betas = torch.as_tensor(np.array(params.betas)).expand(len(rows), -1)
+    points, joints = surface.pose(betas, rotmats_of(params)[rows], torch.as_tensor(params.transl[rows]))
+    return rasterise(points, seen.windows, SIDE)[0] & seen.inside, joints
+
+
+def rotmats_of(params):
+    poses = np.concatenate([params.global_orient, params.body_pose], 1).reshape(len(params.transl), -1, 3)
+    return roma.rotvec_to_rotmat(torch.as_tensor(poses))
+
+
+def measure(template, surface, case, params):
+    """Silhouette error, 1 - IoU with the true body's; how far ends point elsewhere, deg; skin at rest, mm."""
+    seen = seen_of(case.clean, default_intrinsics(SIZE), SIZE)
+    rendered, _joints = render(surface, params, case.clean.rows, seen)
+    result = {"silhouette error": float(1 - agreement(seen.silhouettes, rendered, seen.inside).mean())}
+    own, true = (global_rotations(surface, values)[:, END_JOINTS] for values in (params, case.truth))
+    angles = np.degrees(roma.rotmat_geodesic_distance(own, true).numpy())
+    result |= {"ends, mean, deg": float(angles.mean())} | {f"{end}, deg": float(angles[:, i].mean()) for i, end in enumerate(ENDS)}
+    off = template.rest_vertices(params.betas) - template.rest_vertices(case.truth.betas)
+    return result | {"skin at rest, mm": float(1000 * np.linalg.norm(off, axis=-1).mean())}
+
+
+def global_rotations(surface, params):
+    rotmats = rotmats_of(params)
+    return forward_kinematics(rotmats, surface.rest_joints(torch.as_tensor(np.array(params.betas))[None]), surface.tree)[1]
+
+
+def limb_turns(surface, before, after):
+    """The most by which a limb's direction changed, deg."""
+    bones = []
+    for params in (before, after):
+        joints = forward_kinematics(rotmats_of(params), surface.rest_joints(torch.as_tensor(np.array(params.betas))[None]), surface.tree)[0]
+        vectors = torch.stack([joints[:, SMPL_JOINTS.index(b)] - joints[:, SMPL_JOINTS.index(a)] for a, b in LIMBS], 1)
+        bones.append(torch.nn.functional.normalize(vectors.double(), dim=-1))
+    return float(torch.rad2deg(torch.linalg.cross(*bones).norm(dim=-1).clamp(max=1).asin().max()))
+
+
+def draw(path, surface, case, refined, count=6):
+    """A row of silhouettes: seen in red, the body in green and both in yellow; above without, below with the refinement."""
+    seen = seen_of(case.spoilt, default_intrinsics(SIZE), SIZE)
+    chosen = spread_out(np.arange(len(case.spoilt)), count)
+    lines = []
+    for params in (case.fitted, refined):
+        rendered, _joints = render(surface, params, case.spoilt.rows, seen)
+        tiles = [np.stack([np.zeros((SIDE, SIDE)), rendered[i].numpy(), seen.silhouettes[i].numpy()], -1) for i in chosen]
+        lines.append(np.concatenate([cv2.resize(np.uint8(220 * tile), (288, 288), interpolation=cv2.INTER_NEAREST) for tile in tiles], 1))
+    cv2.imwrite(str(path), np.concatenate(lines, 0))
