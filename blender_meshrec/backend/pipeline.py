@@ -1,8 +1,9 @@
 """From footage to motion: the stages of a reconstruction, in the order of the papers' figures.
 
-    frames -> observations -> estimate -> placed joints -> body -> world -> contacts -> recovery
+    frames -> observations -> estimate -> placed joints -> body -> world -> shape -> contacts -> recovery
 
-Skeleton2Mesh's pose branch is `estimate` (lifting) and `fit_body` (DIK); what stands between and after them is ours.
+Skeleton2Mesh's pose branch is `estimate` (lifting) and `fit_body` (DIK), its shape branch `refine_bodies`; what stands
+between and after them is ours.
 """
 
 import time
@@ -34,6 +35,7 @@ from .motion_source import is_motion, recover_motion
 from .observe import look
 from .placement import place
 from .posed_joints import with_posed_joints
+from .refine_shape import BODY_REFINERS
 from .registry import find
 from .report import report_of
 from .skel_stage import SKEL_REFINERS, in_skel, load_skel_body, needs_skel
@@ -99,6 +101,9 @@ def recover(request, on_progress=lambda progress: None):
     if any(size != 1 for size in sizes):
         placed, fits, feet, _, world_from_camera = fit_people(sizes)
 
+    with stages("refine shape"):
+        fits, refined = refine_bodies(request, template, fits, chosen, intrinsics, frames)
+
     with stages("contacts"):
         rotation, camera = world_from_camera[:3, :3], world_from_camera[:3, 3]
         roots = [template.rest_joints(fit.body.betas)[0] for fit in fits]
@@ -109,21 +114,21 @@ def recover(request, on_progress=lambda progress: None):
     world_from_camera = rigid(rotation, camera + shift)
 
     recoveries, people = [], []
-    for number, who, joints, fit, (params, contacts, slide) in zip(numbers, chosen, placed, fits, kept):
+    for number, who, joints, fit, said, (params, contacts, slide) in zip(numbers, chosen, placed, fits, refined, kept):
         params = replace(params, transl=params.transl + shift)
         recovery = recovery_of(body, params, contacts, fit, joints, frames, who, intrinsics, world_from_camera)
         anatomy = None
         if skel is not None:
             with stages("convert to SKEL") as counted:
-                recovery, anatomy, said = in_skel(recovery, body, skel, counted)
-            warnings += said
+                recovery, anatomy, doubts = in_skel(recovery, body, skel, counted)
+            warnings += doubts
             for name in (name for name in request.refine if name in SKEL_REFINERS):
                 with stages(name):
                     recovery, anatomy[name] = find("refiner", name)(recovery, who, skel)
         if request.fps:
             recovery = with_posed_joints(body, resample(recovery, request.fps))
         recoveries.append(recovery)
-        people.append((number, who, recovery, slide, anatomy))
+        people.append((number, who, recovery, slide, said, anatomy))
     report = report_of(request, sighting, people, stages.seconds, dict.fromkeys(warnings))
     return Result(tuple(recoveries), tuple(numbers), report)
 
@@ -145,7 +150,7 @@ def estimate_joints(request, observations, device, intrinsics, frames):
     """The Estimate of the chosen method, bettered by the refiners asked for."""
     method = default_method(observations) if request.method == "auto" else request.method
     estimate = find("estimator", method)(observations, intrinsics, frames.timestamps, device)
-    for name in (name for name in request.refine if name not in SKEL_REFINERS):
+    for name in (name for name in request.refine if name not in SKEL_REFINERS + BODY_REFINERS):
         estimate = find("refiner", name)(estimate, observations, intrinsics, frames.timestamps, device)
     return estimate
 
@@ -163,6 +168,15 @@ def fit_steady(request, template, placed, observations, intrinsics, frames, devi
     fit = or_on_cpu(fit, device, warnings.append)
     rest_root = template.rest_joints(fit.body.betas)[0]
     return replace(fit, body=steady_body(fit.body, rest_root, observations.visible, frames.timestamps, request.smoothing))
+
+
+def refine_bodies(request, template, fits, people, intrinsics, frames):
+    """The BodyFits bettered by the refiners asked for, and for each person what these say, by name."""
+    fits, said = list(fits), [{} for _ in fits]
+    for name in (name for name in request.refine if name in BODY_REFINERS):
+        for index, who in enumerate(people):
+            fits[index], said[index][name] = find("refiner", name)(fits[index], who, template, intrinsics, frames)
+    return fits, said
 
 
 def default_method(observations):

@@ -20,6 +20,7 @@ from ..core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
 from ..methods.silhouette_refinement import BETAS, END_JOINTS, ENDS, Seen, correct, load_network, with_ends
 from .contour_fit import fit_contours
 from .end_rotations import FACE, SURE
+from .registry import refiner
 from .shape_fit import FARTHEST, MEASURES, SIDES, fit_betas, measure_lengths
 
 # A silhouette that the body covers less than this is somebody else's, or nobody's.
@@ -46,6 +47,24 @@ class ShapeReport:
     after: float
     applied: float
     ends: tuple
+
+
+BODY_REFINERS = ("silhouettes",)
+
+
+@refiner("silhouettes")
+def refined_by_silhouettes(fit, observations, template, intrinsics, frames):
+    """A BodyFit bettered by the silhouettes of a person's Observations in Frames, and what a report says of it."""
+    known = ends_seen(observations)
+    body, said = refine_shape(template, fit.body, observations.silhouettes, intrinsics, frames.size, frames.timestamps, known)
+    return replace(fit, body=body), {
+        "looked_at": said.looked_at,
+        "used": said.used,
+        "agreement_before": round(said.before, 4),
+        "agreement_after": round(said.after, 4),
+        "share_kept": said.applied,
+        "ends_turned": list(said.ends),
+    }
 
 
 def refine_shape(template, body, silhouettes, intrinsics, image_size, timestamps, ends_known=None, network=None):

@@ -24,7 +24,8 @@ def estimator(name):
 
 
 def refiner(name):
-    """Register a function that turns an Estimate into a better one, or of skel_stage.SKEL_REFINERS, a Recovery with SKEL's angles."""
+    """Register a function that turns an Estimate into a better one; of refine_shape.BODY_REFINERS, a BodyFit; of
+    skel_stage.SKEL_REFINERS, a Recovery with SKEL's angles."""
     return _register("refiner", name)
 
 

@@ -18,9 +18,9 @@ def report_of(request, sighting, people, seconds, warnings):
     """The report, ready for JSON.
 
     Args:
-        request: the ReconstructRequest. sighting: the Sighting. people: (number, Observations, Recovery, slide, anatomy) tuples,
-            slide the foot slide before and after locking, cm/s, anatomy what `in_skel` reports or None. seconds: wall time by
-            stage. warnings: sentences.
+        request: the ReconstructRequest. sighting: the Sighting. people: (number, Observations, Recovery, slide, refined, anatomy) tuples,
+            slide the foot slide before and after locking, cm/s, refined what body refiners say by their names, anatomy what
+            `in_skel` reports or None. seconds: wall time by stage. warnings: sentences.
     """
     frames = len(sighting.frames)
     return {
@@ -36,7 +36,7 @@ def report_of(request, sighting, people, seconds, warnings):
     }
 
 
-def person_report(number, observations, recovery, slide, anatomy=None):
+def person_report(number, observations, recovery, slide, refined, anatomy=None):
     """One person's numbers; None stands for what cannot be measured."""
     in_camera = transform_points(recovery.camera_from_world, recovery.joints.astype(float))
     names = KEYPOINT_SETS[observations.keypoint_set].points
@@ -54,6 +54,7 @@ def person_report(number, observations, recovery, slide, anatomy=None):
         "jitter": _number(jitter(recovery.joints, recovery.timestamps), 2),
         "foot_slide_before_cm_s": _number(slide[0], 2),
         "foot_slide_after_cm_s": _number(slide[1], 2),
+        **refined,
     }
     return report if anatomy is None else {**report, "skel": anatomy}
 

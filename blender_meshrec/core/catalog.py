@@ -66,6 +66,15 @@ CATALOG = (
         licence="GPL-3.0-or-later",
     ),
     Entry(
+        name="silhouettes",
+        role="refiner",
+        label="Silhouettes",
+        explanation="Girth, and how hands, feet and head are turned, from the person's outline in up to 32 frames of footage",
+        paper="Yu et al. 2021, Skeleton2Mesh: Kinematics Prior Injected Unsupervised Human Mesh Recovery",
+        weights="silhouettes.safetensors",
+        licence="GPL-3.0-or-later",
+    ),
+    Entry(
         name="skelify",
         role="refiner",
         label="SKELify",
