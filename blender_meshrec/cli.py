@@ -113,8 +113,10 @@ def parser(prog="meshrec"):
     batch = add("batch", "run reconstructions one after another")
     batch.add_argument("jobs", metavar="JOBS.json", help='a list: [{"input": "a.mp4", "output": "a.fbx", "person": "all"}, ...]')
     _progress(batch)
-    models = add("models", "list the model files that ship, or check them")
-    models.add_argument("action", choices=("list", "verify"))
+    models = add("models", "list the model files, check those that ship, or keep one of your own under a name")
+    models.add_argument("action", choices=("list", "verify", "add"))
+    models.add_argument("file", nargs="?", metavar="FILE", help="add: an SMPL, SMPL-H, SMPL-X or SKEL file; a copy is kept")
+    models.add_argument("--name", metavar="NAME", help="add: what --body or --skel is to call it; the file's own name by default")
     setup = add("setup", "install the environment that the backend runs in")
     setup.add_argument("--offline", metavar="DIR", help="take the packages from a bundle made by `build.py package --offline`")
     setup.add_argument("--device", choices=DEVICES, default="auto", help="what the backend is to compute on")
@@ -178,7 +180,9 @@ def _character(command, required=False):
 def _skeleton(command):
     explanation = "SMPL's joints, or SKEL's bones and anatomical angles with their limits"
     command.add_argument("--skeleton", choices=SKELETONS, default="smpl", help=explanation)
-    command.add_argument("--skel", default="open", metavar="open|FILE", help="the open SKEL body, or your SKEL file")
+    command.add_argument(
+        "--skel", default="open", type=model, metavar="open|FILE|NAME", help="the open SKEL body, your SKEL file, or the name you gave it"
+    )
 
 
 def _convert(command):
@@ -191,7 +195,13 @@ def _convert(command):
 
 def _output(command, explanation):
     command.add_argument("-o", "--output", required=True, metavar="OUT", help=f"{explanation} ({' '.join(FORMATS)})")
-    command.add_argument("--body", default="open", metavar="open|FILE", help="the open body, or your SMPL, SMPL-H or SMPL-X file")
+    command.add_argument(
+        "--body",
+        default="open",
+        type=model,
+        metavar="open|FILE|NAME",
+        help="the open body, your SMPL, SMPL-H or SMPL-X file, or the name you gave it",
+    )
     command.add_argument("--preset", choices=PRESETS, default="blender", help="the axes of an .fbx")
     command.add_argument("--blender", metavar="FILE", help="the Blender, or the Python with bpy, that makes scenes")
 
@@ -200,6 +210,15 @@ def _progress(command):
     command.add_argument(
         "--progress", choices=("bar", "json", "none"), default="bar", help="json: a line for each event on standard output"
     )
+
+
+def model(source):
+    """A body's or SKEL file's path, of what a user calls it."""
+    if source == "open":
+        return source
+    from .core.user_models import named_model  # numpy: not for --help
+
+    return named_model(source)
 
 
 def _names(role):

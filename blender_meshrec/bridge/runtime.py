@@ -1,4 +1,4 @@
-"""Where the backend's environment and this user's own files are on this computer."""
+"""Where the backend's environment is on this computer."""
 
 import importlib.util
 import os
@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from ..core.errors import InputError, NotSetUpError
+from ..core.user_folders import data_folder
 
 PACKAGE = Path(__file__).resolve().parents[1]
-NAME = "meshrec"
 # What a Python must have to be taken for the backend's own without being asked.
 NEEDED = ("torch", "av", "cv2")
 # An environment's folder is called so, with what it was made from after it; the file is written when it is complete.
@@ -97,29 +97,3 @@ def keep_environments_in(home):
 def python_of(environment):
     """Where a virtual environment keeps its Python."""
     return Path(environment) / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-
-
-def data_folder():
-    """This user's folder for what is to stay, such as the backend's environment; it may not exist yet."""
-    if sys.platform == "win32":
-        return _folder("LOCALAPPDATA", "AppData/Local") / NAME
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / NAME
-    return _folder("XDG_DATA_HOME", ".local/share") / NAME
-
-
-def cache_folder():
-    """This user's folder for what was seen in footage: MESHREC_CACHE, or the system's usual place. It may not exist yet."""
-    if chosen := os.environ.get("MESHREC_CACHE"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        return _folder("LOCALAPPDATA", "AppData/Local") / NAME / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / NAME
-    return _folder("XDG_CACHE_HOME", ".cache") / NAME
-
-
-def _folder(variable, default):
-    chosen = os.environ.get(variable, "")
-    # The XDG specification: a relative path is to be ignored.
-    return Path(chosen) if os.path.isabs(chosen) else Path.home() / default

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from ..bridge.client import LAUNCH
 from ..bridge.making import find_maker
-from ..bridge.runtime import cache_folder, find_backend
+from ..bridge.runtime import find_backend
 from ..core.errors import ExitCode, MeshRecError
 from ..core.model_files import listed_models
+from ..core.user_folders import cache_folder
 from ..core.version import version
 
 _PATIENCE = 120  # s; the first import of a fresh environment is slow

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ..bridge.client import start_job
 from ..bridge.messages import Progress, ReconstructRequest
-from ..bridge.runtime import cache_folder
 from ..core.errors import InputError, MeshRecError
 from ..core.output_file import check_writable, whole_file
 from ..core.retarget.character_file import split_object
+from ..core.user_folders import cache_folder
 from .outputs import FORMATS, casting_of, check_outputs, people_in, write_outputs
 
 

@@ -10,10 +10,12 @@ import pytest
 from blender_meshrec import cli
 from blender_meshrec.bridge.making import find_maker
 from blender_meshrec.cli_commands import doctor, evaluate
-from blender_meshrec.core import model_files
+from blender_meshrec.core import model_files, user_models
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.motion_file import read_motion, write_motion
 from blender_meshrec.core.records import Recovery
+from tests.synthetic_body import smpl_arrays
+from tests.synthetic_skel import skel_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -105,6 +107,30 @@ def test_models_are_listed_and_verified(tmp_path, monkeypatch, capsys):
     (tmp_path / "a.bin").write_text("bar")
     assert cli.main(["models", "verify"]) == 4
     assert "damaged" in capsys.readouterr().err
+
+
+def test_a_file_of_one_s_own_is_kept_under_a_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(user_models, "data_folder", lambda: tmp_path / "data")
+    monkeypatch.setattr(model_files, "model_folders", lambda: [ROOT / "addon_models"])
+    smpl, skel = tmp_path / "SMPL_NEUTRAL.npz", tmp_path / "skel_male.npz"
+    np.savez(smpl, **smpl_arrays())
+    np.savez(skel, **skel_arrays())
+    assert cli.main(["models", "add", str(smpl), "--name", "mine"]) == 0 and "--body mine" in capsys.readouterr().out
+    assert cli.main(["models", "add", str(skel)]) == 0 and "--skel skel_male" in capsys.readouterr().out
+    smpl.unlink()
+    options = cli.parser().parse_args(["reconstruct", "a.mp4", "-o", "a.npz", "--body", "mine", "--skel", "skel_male"])
+    assert options.body == str(tmp_path / "data" / "models" / "mine.npz") and options.skel.endswith("skel_male.npz")
+    assert cli.main(["models", "list"]) == 0 and "mine" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["nowhere.pkl"], [], ["{file}", "--name", "open"], ["{file}", "--name", "../a"], ["{text}"]])
+def test_what_cannot_be_kept_leaves_nothing(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.setattr(user_models, "data_folder", lambda: tmp_path / "data")
+    np.savez(tmp_path / "a.npz", **smpl_arrays())
+    (tmp_path / "b.pkl").write_text("no model")
+    words = [word.format(file=tmp_path / "a.npz", text=tmp_path / "b.pkl") for word in words]
+    assert cli.main(["models", "add", *words]) in (2, 4)
+    assert len(capsys.readouterr().err.splitlines()) == 1 and not (tmp_path / "data").exists()
 
 
 def test_the_doctor_finds_this_environment_well(capsys, monkeypatch):
