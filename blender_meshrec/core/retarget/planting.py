@@ -25,6 +25,8 @@ SETTLE = 0.1
 LED_BY_LEG = 0.7
 # How far prints may be drawn away from their feet by the prints before them, as a share of the leg.
 DRIFT = 0.25
+# A foot that is longer for its leg than people's carries its prints farther, by the square of how much longer.
+FOOT_FOR_LEG = 0.22
 # What stands higher than this over the floor stands on a step of its own height, m of a source of ordinary size.
 STEP = 0.08
 # The hips follow what bent and what straight legs ask for within these times, s, and come down this much ahead of need.
@@ -172,8 +174,10 @@ def plant_feet(pose, turns, heads, stance, contacts, levels, placing, timestamps
         if side in stance.feet:
             touching = contacts[:, 2 * number : 2 * number + 2]
             limbs[side] = leg_of(pose, side)
-            drift, level = DRIFT * sum(limbs[side].lengths), placing.floor + levels[:, number]
-            feet[side] = PlannedFoot(pose, stance.feet[side], touching, level, placing, timestamps, drift)
+            foot, level = stance.feet[side], placing.floor + levels[:, number]
+            leg = sum(limbs[side].lengths)
+            drift = DRIFT * leg * max(1.0, float(np.linalg.norm(foot.ball - foot.heel)) / leg / FOOT_FOR_LEG) ** 2
+            feet[side] = PlannedFoot(pose, foot, touching, level, placing, timestamps, drift)
     if not feet:
         return heads
     shift = _following(feet, limbs, timestamps)

@@ -214,3 +214,18 @@ def test_long_clips_are_quick_and_small():
         assert tracemalloc.get_traced_memory()[1] < 500e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("clip", [35, 80])
+def test_long_feet_on_short_legs_keep_their_contacts(shared_mocap, clip):
+    """A dancer's pivots and a fighter's on a character whose feet are nearly half as long as its legs."""
+    truth = slots()
+    build = person(truth, np.random.default_rng(0))
+    for side in SIDES:
+        up = 0.5 * (build.heads[f"{side}_upper_leg"][2] - build.heads[f"{side}_foot"][2])
+        build.heads[f"{side}_lower_leg"][2] += 0.5 * up
+        for part in ("foot", "toes"):
+            build.heads[f"{side}_{part}"][2] += up
+    rig, mapping = build.rig(np.random.default_rng(1)), BoneMapping(truth)
+    result = retarget(performance_from_motion(mocap_clip(shared_mocap, clip)), rig, mapping)
+    assert result.quality["foot_slide_after"] < 0.1  # cm/s
