@@ -1,0 +1,62 @@
+"""U: the joints of h36m17 as fixed mixtures of a posed body's vertices, for meshes that come without a pose. Source: PC-HMR eq. 2.
+
+A joint regressor is meant for the body at rest; on a bent knee SMPL's is centimetres off. Here each joint is the mixture, of
+vertices near it, that stays nearest to the joint over many poses and shapes: least squares, made anew for whatever body it is.
+"""
+
+import numpy as np
+import torch
+
+from ..core.rotations import rotmat_from_rotvec
+from ..core.skeletons import h36m17_weights_of
+from .lbs import forward_kinematics, pose_blend_shapes, skin
+
+POSES, SEED = 400, 0
+BEND, SHAPE = 0.5, 1.0  # rad an axis, and the spread of betas
+NEAR, REACH = 80, 0.16  # so many vertices, no further than this from the joint, m
+RIDGE = 3e-4  # m: how far one vertex may be believed
+
+
+def joint_projector(body):
+    """U (17,V) of a Smpl, rows sum to 1: joints = U @ vertices. Nose and top of the head are vertices themselves."""
+    template = body.template
+    rng = np.random.default_rng(SEED)
+    betas = torch.as_tensor(rng.normal(0, SHAPE, (POSES, template.shapedirs.shape[-1])), dtype=torch.float32)
+    rotmats = torch.as_tensor(rotmat_from_rotvec(rng.normal(0, BEND, (POSES, body.num_joints, 3))), dtype=torch.float32)
+    rest = body.rest_joints(betas)
+    joints, rotations = forward_kinematics(rotmats, rest, body.tree)
+    mixtures = np.zeros((body.num_joints + 2, len(template.v_template)))
+    used = np.unique(np.flatnonzero(h36m17_weights_of((*template.joint_names, "nose", "head_top")).any(0)))
+    for joint in used[used < body.num_joints]:
+        rows = _near(template, joint)
+        vertices = _posed(body, rows, betas, rotmats, joints, rotations, rest)
+        mixtures[joint, rows] = _mixture(vertices.double().numpy(), joints[:, joint].double().numpy())
+    for place, name in enumerate(("nose", "head_top")):
+        mixtures[body.num_joints + place, template.landmarks[name]] = 1.0
+    projector = h36m17_weights_of((*template.joint_names, "nose", "head_top")) @ mixtures
+    return torch.as_tensor(projector, dtype=torch.float32, device=body.device)
+
+
+def _near(template, joint):
+    """Vertices round a joint, spread over what is near: every so-manieth by distance."""
+    distance = np.linalg.norm(template.v_template - template.J_template[joint], axis=1)
+    order = np.argsort(distance, kind="stable")
+    order = order[: max(int((distance < REACH).sum()), NEAR)]
+    return order[np.linspace(0, len(order) - 1, NEAR).astype(int)]
+
+
+def _posed(body, rows, betas, rotmats, joints, rotations, rest):
+    points = body.v_template[rows] + torch.einsum("vcb,fb->fvc", body.shapedirs[rows], betas)
+    if body.posedirs is not None:
+        points = points + pose_blend_shapes(rotmats, body.posedirs[rows])
+    return skin(points, body.lbs_weights[rows], joints, rotations, rest)
+
+
+def _mixture(vertices, joint):
+    """Weights (N,) that sum to 1, of vertices (F,N,3), nearest to a joint (F,3): ridge towards their mean."""
+    count = vertices.shape[1]
+    centred = (vertices - vertices.mean(1, keepdims=True)).transpose(0, 2, 1).reshape(-1, count)
+    missing = (joint - vertices.mean(1)).reshape(-1)
+    normal = centred.T @ centred / len(centred) + RIDGE**2 * np.eye(count)
+    weights = np.linalg.solve(normal, centred.T @ missing / len(centred))
+    return weights - weights.mean() + 1 / count

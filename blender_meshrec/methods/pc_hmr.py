@@ -1,0 +1,139 @@
+"""PC-HMR: a mesh of the right shape in the wrong pose, corrected by an explicit 3D pose without fitting parameters anew.
+
+Paper: Luan et al. 2021, "PC-HMR: Pose Calibration for 3D Human Mesh Recovery from 2D Images/Videos", section 3.3, equations 6-13,
+and figure 2 for its two frameworks.
+
+What the paper leaves open, and what is ours:
+
+* Bones: the 16 of h36m17. The mesh's joints are U times its vertices (eq. 2), with U of bodies/joint_projector.
+* A is a softmax, so that its rows sum to 1: otherwise moving both poses would not move the mesh with them. It begins as the
+  skinning weights, summed over the joints that a bone carries; W begins as how far along its bone a vertex lies at rest, held
+  between 0 (the parent) and 1 (the child), which is what the paper's figure of trained weights shows.
+* Eq. 6 divides by zero where two bones are parallel and is undefined where they are opposite: the same least turn is made of two
+  reflections (bodies/alignment.swing), which needs no angle; bones shorter than a micrometre do not turn.
+* The mesh goes to the place of the target pose: no camera is part of this file.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..bodies.alignment import swing, unit_or
+from ..core.skeletons import H36M17, H36M17_PARENTS, h36m17_weights_of
+
+BONES = tuple((int(parent), child) for child, parent in enumerate(H36M17_PARENTS) if parent >= 0)
+LEAST_WEIGHT = 1e-5  # of A at the beginning: what is exactly zero could not be learnt
+CHUNK_VERTICES = 2_000_000  # calibrated at once, over all frames of a piece
+# Which bones, by their children, carry the skin of each of a body's joints.
+_CARRIED_BY = {
+    "pelvis": ("spine", "left_hip", "right_hip"), "spine1": ("spine",), "spine2": ("spine",), "spine3": ("thorax",),
+    "neck": ("nose",), "head": ("head_top",), "jaw": ("head_top",), "left_eye": ("head_top",), "right_eye": ("head_top",),
+    **{f"{side}_{joint}": (f"{side}_{child}",) for side in ("left", "right") for joint, child in (
+        ("hip", "knee"), ("knee", "ankle"), ("ankle", "ankle"), ("foot", "ankle"), ("collar", "shoulder"),
+        ("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "wrist"))},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PoseTransformation:
+    """From each bone of a pose to the same of another, F frames: psi (F,16,3,3), translation (F,16,3) m, delta (F,16,3) m."""
+
+    psi: torch.Tensor
+    translation: torch.Tensor
+    delta: torch.Tensor
+
+
+def transform_bones(joints, target):
+    """The non-rigid transformation of every bone, eq. 6-10.
+
+    Args:
+        joints, target: (F,17,3) m.
+
+    Returns:
+        a PoseTransformation: a parent goes to psi parent + translation, its child to psi child + translation + delta.
+    """
+    parents, children = (list(ends) for ends in zip(*BONES))
+    bone, wanted = (points[:, children] - points[:, parents] for points in (joints, target))
+    # A bone without a length points where the other does: it does not turn.
+    start = unit_or(bone, unit_or(wanted, torch.tensor([0.0, 0, 1]).to(joints)))
+    along = unit_or(wanted, start)
+    identity = torch.eye(3).to(joints).expand(*start.shape, 3)
+    psi = swing(identity, start, along)
+    translation = target[:, parents] - (psi @ joints[:, parents, :, None])[..., 0]
+    delta = target[:, children] - (psi @ joints[:, children, :, None])[..., 0] - translation
+    return PoseTransformation(psi, translation, delta)
+
+
+class Calibration(nn.Module):
+    """The learnable module of section 3.3: vertices follow the bones of one pose to those of another.
+
+    Args:
+        weights (V,16): A at first, rows sum to 1. share (V,16): W at first. Both of `first_weights`, or of a file.
+    """
+
+    def __init__(self, weights, share):
+        super().__init__()
+        weights = torch.as_tensor(weights, dtype=torch.float32).clamp_min(LEAST_WEIGHT)
+        self.logits = nn.Parameter(weights.log())
+        self.W = nn.Parameter(torch.as_tensor(share, dtype=torch.float32).clone())
+
+    @property
+    def A(self):
+        """(V,16), rows sum to 1."""
+        return self.logits.softmax(-1)
+
+    def forward(self, vertices, joints, target, nonrigid=True):
+        """Calibrate meshes, eq. 12-13.
+
+        Args:
+            vertices: (F,V,3) m. joints: (F,17,3) m, the mesh's own. target: (F,17,3) m. nonrigid: with the term W delta.
+
+        Returns:
+            (F,V,3) m, about the target's place.
+        """
+        weights, shares = self.A, self.A * self.W
+        chunk = max(CHUNK_VERTICES // vertices.shape[1], 1)
+        parts = [
+            _calibrate(weights, shares if nonrigid else None, *(each[start : start + chunk] for each in (vertices, joints, target)))
+            for start in range(0, len(vertices), chunk)
+        ]
+        return torch.cat(parts)
+
+
+def _calibrate(weights, shares, vertices, joints, target):
+    """One piece: sum_i A_i (psi_i v + T_i + W_i delta_i) = (sum A psi) v + sum A T + sum A W delta."""
+    moved = transform_bones(joints, target)
+    turned = torch.cat([moved.psi.flatten(2), moved.translation], 2)
+    blended = weights @ turned
+    result = (blended[..., :9].unflatten(-1, (3, 3)) * vertices[:, :, None]).sum(-1) + blended[..., 9:]
+    return result if shares is None else result + shares @ moved.delta
+
+
+def first_weights(template):
+    """A (V,16) and W (V,16) of a BodyTemplate before any training."""
+    weights = np.zeros((len(template.v_template), len(BONES)))
+    children = [H36M17[child] for _, child in BONES]
+    for joint, name in enumerate(template.joint_names):
+        carriers = _carriers(name)
+        for carrier in carriers:
+            weights[:, children.index(carrier)] += template.lbs_weights[:, joint] / len(carriers)
+    rest = _rest_joints(template)
+    share = np.empty_like(weights)
+    for column, (parent, child) in enumerate(BONES):
+        bone = rest[child] - rest[parent]
+        share[:, column] = np.clip((template.v_template - rest[parent]) @ bone / (bone @ bone), 0, 1)
+    return weights / weights.sum(1, keepdims=True), share
+
+
+def _carriers(joint):
+    if joint in _CARRIED_BY:
+        return _CARRIED_BY[joint]
+    return (f"{joint.split('_')[0]}_wrist",)  # hands and fingers
+
+
+def _rest_joints(template):
+    points = (*template.joint_names, "nose", "head_top")
+    places = np.concatenate([template.J_template, template.v_template[[template.landmarks[name] for name in points[-2:]]]])
+    return h36m17_weights_of(points) @ places
