@@ -18,7 +18,7 @@ from ..bodies.smpl import make_body
 from ..bridge.messages import Progress, Result
 from ..core.body_template import load_body
 from ..core.cameras import default_intrinsics, inverse_rigid, rigid, transform_points
-from ..core.contacts import detect_contacts
+from ..core.contacts import detect_contacts, steady_contacts
 from ..core.errors import InputError
 from ..core.measures import foot_slide
 from ..core.records import Recovery
@@ -106,9 +106,10 @@ def recover(request, on_progress=lambda progress: None):
 
     with stages("contacts"):
         rotation, camera = world_from_camera[:3, :3], world_from_camera[:3, 3]
+        told = [estimate.contacts for estimate in estimates]
         roots = [template.rest_joints(fit.body.betas)[0] for fit in fits]
         turned = [turned_body(fit.body, root, rotation, camera) for fit, root in zip(fits, roots)]
-        kept = [keep_feet(request, template, *each, frames.timestamps, camera) for each in zip(turned, feet)]
+        kept = [keep_feet(request, template, *each, frames.timestamps, camera) for each in zip(turned, feet, told)]
     # Locked feet have moved the pelvis: the origin is below where the first person seen is now.
     shift = -first_pelvis([params.transl + root for (params, *_), root in zip(kept, roots)], chosen) * [1, 1, 0]
     world_from_camera = rigid(rotation, camera + shift)
@@ -194,11 +195,12 @@ def in_view(observations, feet):
     return feet.any(1) if feet.any() else observations.visible
 
 
-def keep_feet(request, template, params, seen, timestamps, camera):
+def keep_feet(request, template, params, seen, told, timestamps, camera):
     """Find when feet touch and keep them there, as the request asks.
 
     Args:
-        params: BodyParams in the world. seen: (F,2), of `feet_seen`. timestamps: (F,) s. camera: (3,) m, where it stands.
+        params: BodyParams in the world. seen: (F,2), of `feet_seen`. told: (F,4), contacts the estimator
+            saw, or None. timestamps: (F,) s. camera: (3,) m, where it stands.
 
     Returns:
         the BodyParams, contacts (F,4), and the foot slide before and after, cm/s.
@@ -206,7 +208,11 @@ def keep_feet(request, template, params, seen, timestamps, camera):
     if not request.contacts:
         return params, np.zeros((len(timestamps), 4)), (np.nan, np.nan)
     before = legs_of(template, params).points
-    contacts = detect_contacts(before, timestamps, seen.any(1), camera) * np.repeat(seen, 2, axis=1)
+    if told is None:
+        contacts = detect_contacts(before, timestamps, seen.any(1), camera)
+    else:
+        contacts = steady_contacts(told, timestamps, seen.any(1))
+    contacts = contacts * np.repeat(seen, 2, axis=1)
     rest_joints, soles = template.rest_joints(params.betas), soles_of(template, params.betas)
     rotmats, pelvis = lock_feet(rotations_of(params), params.transl + rest_joints[0], rest_joints, soles, contacts, timestamps, camera)
     poses = rotvec_from_rotmat(rotmats)

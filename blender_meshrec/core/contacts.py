@@ -10,6 +10,8 @@ SPEEDS = (0.15, 0.5)
 HEIGHTS = (0.03, 0.10)
 # A contact begins above the first score and ends below the second.
 BEGIN, END = 0.6, 0.3
+# The same of a network's sureness, which is a probability.
+SURE = 0.55, 0.45
 # The support is as high as the lowest point within this much time either side, s: longer than half a jump's flight, so that
 # nobody touches down in mid-air, shorter than it takes to come down from a box.
 SUPPORT_REACH = 0.5
@@ -47,6 +49,22 @@ def detect_contacts(points, timestamps, visible=None, camera=None):
     for k in range(points.shape[1]):
         _release_strayed(touching[:, k], points[:, k], timestamps, camera)
     return np.where(touching, 0.5 + 0.5 * np.maximum(score, 0.01), 0.5 * np.minimum(score, 0.99))
+
+
+def steady_contacts(sureness, timestamps, visible=None):
+    """Contacts of how surely each of four points touches in each frame, as networks tell it: chance ones and short breaks left out.
+
+    Args:
+        sureness: (F,4) 0..1. timestamps: (F,) s. visible: (F,), or None for always.
+
+    Returns:
+        (F,4) as of `detect_contacts`.
+    """
+    sureness = np.asarray(sureness, float)
+    visible = np.ones(len(sureness), bool) if visible is None else np.asarray(visible, bool)
+    score = sureness * visible[:, None]
+    touching = np.stack([_latched(score[:, k], timestamps, SURE) for k in range(score.shape[1])], 1) & visible[:, None]
+    return np.where(touching, np.maximum(score, 0.505), np.minimum(score, 0.495))
 
 
 def carrying(points, timestamps, visible):
@@ -115,10 +133,14 @@ def _release_strayed(touching, points, timestamps, camera):
         touching[first:last] &= ~(np.append(moved, False) | np.insert(moved, 0, False))
 
 
-def _latched(score, timestamps):
-    """Where a score (F,) rose above BEGIN and has not yet fallen below END; chance contacts and breaks taken out, (F,) bool."""
-    event = np.where(score >= BEGIN, 1, np.where(score < END, -1, 0))
-    # A contact that is clear in its middle has begun when the score left END behind: go both ways from every clear frame.
+def _latched(score, timestamps, ends=(BEGIN, END)):
+    """Where a score (F,) rose above the first of `ends` and has not yet fallen below the second, (F,) bool.
+
+    Chance contacts and breaks are taken out.
+    """
+    begin, end = ends
+    event = np.where(score >= begin, 1, np.where(score < end, -1, 0))
+    # A contact that is clear in its middle has begun when the score left the end behind: go both ways from every clear frame.
     touching = (_carried(event) > 0) | (_carried(event[::-1])[::-1] > 0)
     half = np.gradient(timestamps) / 2 if len(timestamps) > 1 else np.zeros(1)
     for state, least in ((False, LEAST_BREAK), (True, LEAST_CONTACT)):

@@ -143,7 +143,8 @@ class Estimate:
     """What an estimator says of one person in camera axes (OpenCV): h36m17 joints (F,17,3) m relative to the hip, confidence (F,17).
 
     body, with the same axes, and vertices (F,V,3) m are given by estimators that know them. steady: whether frames were judged
-    from their neighbours too, so that the joints do not tremble.
+    from their neighbours too, so that the joints do not tremble. contacts: (F,4) 0..1, how surely left heel, left toe, right
+    heel and right toe touch the ground, of estimators that see it.
     """
 
     joints: np.ndarray
@@ -151,6 +152,7 @@ class Estimate:
     body: BodyParams | None = None
     vertices: np.ndarray | None = None
     steady: bool = False
+    contacts: np.ndarray | None = None
 
     def __post_init__(self):
         _freeze(
@@ -158,6 +160,7 @@ class Estimate:
             {
                 "joints": (np.float32, ("F", "J", 3)),
                 "confidence": (np.float32, ("F", "J")),
+                "contacts": (np.float32, ("F", 4)),
                 "vertices": (np.float32, ("F", "V", 3)),
             },
         )

@@ -17,6 +17,7 @@ Deviations, ours:
 * A flag says whether points are joints (h36m17) or a detector's, whose nose is on the face and whose hips lie elsewhere.
 * Output: joints about the hip in the turned camera's axes, in units of the skeleton's bone-length sum. One view cannot
   know a person's size: metres come from a stature of 1.70 m.
+* A branch of its own tells when heels and toes touch the ground: 2D points show feet at rest better than lifted feet do.
 * The paper's single pass becomes six, averaged: three ways to part the frames into tokens, each also mirrored.
 """
 
@@ -41,7 +42,8 @@ MIXTURES = ("hip", "thorax", "spine")
 
 FPS = 30.0  # of the training motion, played at 2/3 to 3/2 of its speed
 TOKEN = 3  # frames
-REACH = 14  # tokens on either side that a token's result depends on
+REACH = 15  # tokens on either side that a token's result depends on
+TOUCH_WIDTH = 128  # channels of the branch that tells contacts
 CHUNK = 1024  # tokens lifted at once: bounds the memory for long clips
 SURE = 0.3  # confidence from which a point counts
 SPREAD = 0.1  # of the bone-length sum: how far joints spread, so that the network's own numbers are near 1
@@ -53,7 +55,7 @@ BONE_SUM = 2.32 * STATURE
 
 _TORSO = [POINTS.index(p) for p in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")]
 _MIRROR = [POINTS.index(p.replace("left", "#").replace("right", "left").replace("#", "right")) for p in POINTS]
-_MIRROR17 = _MIRROR[: len(H36M17)]
+MIRROR17 = _MIRROR[: len(H36M17)]
 _SIZED = [H36M17.index(p) for p in H36M17 if p not in ("hip", "spine", "thorax", "head_top")]
 
 
@@ -115,15 +117,34 @@ class Lifter(nn.Module):
         self.res1 = Res1Block(config)
         self.res2 = nn.ModuleList(Res2Block(config, dilation) for dilation in config.dilations)
         self.out = nn.Conv1d(config.width, TOKEN * len(H36M17) * 3, 1)
+        enter, leave = nn.Conv1d(config.width, TOUCH_WIDTH, 3, padding=1), nn.Conv1d(TOUCH_WIDTH, TOKEN * 4, 1)
+        self.touch = nn.Sequential(enter, nn.ReLU(), leave)
 
     def forward(self, encoded):
+        return self.joints(self.features(encoded))
+
+    def features(self, encoded):
+        """What joints and contacts are told from, (B,width,tokens)."""
         batch, frames, channels = encoded.shape
         points = encoded.reshape(batch, frames // TOKEN, TOKEN * channels).transpose(1, 2)
         features = self.res1(points)
         for block in self.res2:
             features = block(features, points)
-        joints = self.out(features).float().transpose(1, 2).reshape(batch, frames, len(H36M17), 3)
+        return features
+
+    def joints(self, features):
+        """(B,F,17,3) of features."""
+        joints = _frames(self.out(features)).unflatten(-1, (len(H36M17), 3))
         return SPREAD * (joints - joints[:, :, :1])
+
+    def contacts(self, features):
+        """How surely heels and toes touch the ground, (B,F,4) logits: left heel, left toe, right heel, right toe."""
+        return _frames(self.touch(features))
+
+
+def _frames(tokens):
+    """Channels of tokens (B,TOKEN*C,F/TOKEN) as channels of frames (B,F,C)."""
+    return tokens.float().transpose(1, 2).unflatten(-1, (TOKEN, -1)).flatten(1, 2)
 
 
 # ---- what it sees -----------------------------------------------------------------------------------------------------
@@ -241,8 +262,8 @@ def estimate(observations, intrinsics, timestamps, device):
         observations: one person of F frames, any keypoint set. intrinsics: (3,3) px. timestamps: (F,) s. device: torch's.
 
     Returns:
-        an Estimate: h36m17 joints about the hip, camera axes, metres of a person of 1.70 m. Rows without the person hold
-        zeros and confidence 0.
+        an Estimate: h36m17 joints about the hip, camera axes, metres of a person of 1.70 m, and contacts. Rows without the
+        person hold zeros and confidence 0.
 
     Raises:
         ModelError: the weights are missing or damaged.
@@ -252,10 +273,12 @@ def estimate(observations, intrinsics, timestamps, device):
     homogeneous = np.concatenate([points[..., :2], np.ones_like(points[..., :1])], -1)
     rays = (homogeneous @ np.linalg.inv(np.asarray(intrinsics, float)).T)[..., :2]
     detected = observations.keypoint_set != "h36m17"
-    joints = lift_clip(load_lifter(str(device)), rays, points[..., 2], timestamps, detected, device)
+    joints, contacts = lift_clip(load_lifter(str(device)), rays, points[..., 2], timestamps, detected, device)
     confidence = np.clip(to_h36m17(observations.keypoints, observations.keypoint_set)[..., 2], 0, 1)
     seen = observations.visible[:, None]
-    return Estimate(joints=joints * BONE_SUM * seen[..., None], confidence=confidence * seen, steady=True)
+    joints = joints * BONE_SUM * seen[..., None]
+    contacts = None if hasattr(load_lifter(str(device)), "untaught") else contacts * seen
+    return Estimate(joints=joints, confidence=confidence * seen, contacts=contacts, steady=True)
 
 
 def lift_clip(lifter, rays, confidence, timestamps, detected, device="cpu"):
@@ -265,16 +288,17 @@ def lift_clip(lifter, rays, confidence, timestamps, detected, device="cpu"):
         rays: (F,23,2), x/z and y/z of POINTS. confidence: (F,23). timestamps: (F,) s. detected: False for h36m17.
 
     Returns:
-        (F,17,3) about the hip, camera axes, in units of the bone-length sum.
+        joints (F,17,3) about the hip, camera axes, in units of the bone-length sum; and how surely heels and toes touch the
+        ground, (F,4) 0..1.
     """
     times, ways = clock(timestamps)
     slots, known = _onto_clock(np.concatenate([rays, confidence[..., None]], -1), timestamps, times)
     slots[..., 2] *= known[:, None]
-    lifted = np.zeros((len(times), len(H36M17), 3))
+    lifted, contacts = np.zeros((len(times), len(H36M17), 3)), np.zeros((len(times), 4))
     for way in range(ways):
         part = torch.as_tensor(slots[way::ways], dtype=torch.float32, device=device)[None]
-        lifted[way::ways] = _lift_steadily(lifter, part[..., :2], part[..., 2], float(detected))
-    return _interpolate(lifted, times, timestamps)
+        lifted[way::ways], contacts[way::ways] = _lift_steadily(lifter, part[..., :2], part[..., 2], float(detected))
+    return _interpolate(lifted, times, timestamps), _interpolate(contacts, times, timestamps)
 
 
 def clock(timestamps):
@@ -316,31 +340,33 @@ def _onto_clock(values, timestamps, times):
 
 
 def _interpolate(values, times, wanted):
-    """Values (T,J,3) at even times, taken linearly at wanted times (F,)."""
+    """Values (T, ...) at even times, taken linearly at wanted times (F,)."""
     if len(times) == 1:
         return np.repeat(values, len(wanted), 0)
     place = np.clip((np.asarray(wanted, float) - times[0]) / (times[1] - times[0]), 0, len(times) - 1)
     place = np.where(np.abs(place - np.round(place)) < 1e-3, np.round(place), place)
     before = np.minimum(place.astype(int), len(times) - 2)
-    share = (place - before)[:, None, None]
+    share = (place - before).reshape(-1, *(1,) * (values.ndim - 1))
     return values[before] * (1 - share) + values[before + 1] * share
 
 
 @torch.inference_mode()
 def _lift_steadily(lifter, rays, confidence, detected):
-    """The mean over token phases and mirror images: rays (1,F,23,2), confidence (1,F,23) -> (F,17,3), camera axes."""
+    """The mean over token phases and mirror images: rays (1,F,23,2), confidence (1,F,23) -> (F,17,3), camera axes, and (F,4)."""
     frames = rays.shape[1]
     detected = torch.tensor([detected, detected]).to(rays)
     both = [torch.cat(pair) for pair in zip((rays, confidence), mirrored(rays, confidence))]
     encoded, towards = encode(*both, detected)
-    total = 0
+    joints, touches = 0, 0
     for phase in range(TOKEN):
         behind = -(frames + phase) % TOKEN
-        total = total + _lift(lifter, functional.pad(encoded, (0, 0, phase, behind)))[:, phase : phase + frames]
-    plain, mirror = total / TOKEN
-    mirror = mirror[:, _MIRROR17] * torch.tensor([-1.0, 1.0, 1.0]).to(mirror)
+        parts = _lift(lifter, functional.pad(encoded, (0, 0, phase, behind)))
+        joints, touches = (total + part[:, phase : phase + frames] for total, part in zip((joints, touches), parts))
+    plain, mirror = joints / TOKEN
+    mirror = mirror[:, MIRROR17] * torch.tensor([-1.0, 1.0, 1.0]).to(mirror)
+    contacts = torch.sigmoid((touches[0] + touches[1][:, [2, 3, 0, 1]]) / (2 * TOKEN))
     # Back from the turned camera: row vectors times the rotation are its inverse applied.
-    return (0.5 * (plain + mirror) @ turn_onto(towards[0])).double().cpu().numpy()
+    return (0.5 * (plain + mirror) @ turn_onto(towards[0])).double().cpu().numpy(), contacts.double().cpu().numpy()
 
 
 def _lift(lifter, encoded):
@@ -349,8 +375,10 @@ def _lift(lifter, encoded):
     parts = []
     for start in range(0, encoded.shape[1], chunk):
         first = max(start - reach, 0)
-        parts.append(lifter(encoded[:, first : start + chunk + reach])[:, start - first : start - first + chunk])
-    return torch.cat(parts, 1)
+        features = lifter.features(encoded[:, first : start + chunk + reach])
+        rows = slice(start - first, start - first + chunk)
+        parts.append((lifter.joints(features)[:, rows], lifter.contacts(features)[:, rows]))
+    return [torch.cat(part, 1) for part in zip(*parts)]
 
 
 @lru_cache(maxsize=2)
@@ -368,6 +396,9 @@ def read_lifter(path):
     with safe_open(path, "pt") as file:
         state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
     lifter = Lifter(LifterConfig(width=state["out.weight"].shape[1] if "out.weight" in state else LifterConfig.width))
+    if "touch.0.weight" not in state:
+        state |= {name: value for name, value in lifter.state_dict().items() if name.startswith("touch.")}
+        lifter.untaught = True
     own = {name: value for name, value in lifter.state_dict().items() if value.is_floating_point()}
     if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in state.items()}:
         raise ModelError(f"The model file {path} is not a lifting network of this version.", "Install the add-on again from its zip.")

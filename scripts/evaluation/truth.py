@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from lifter.footing import on_the_ground
 
 from blender_meshrec.backend.legs import pose_legs, soles_of
 from blender_meshrec.backend.shape_fit import fit_betas, measure_lengths
@@ -19,7 +20,7 @@ class Truth:
     """One recording in the world, z up, on the open body shaped like its performer.
 
     h36m17: (F,17,3) m, the captured joints. betas (B,), poses (F,72) rad and transl (F,3) m: the body. contacts: (F,4), as
-    `detect_contacts` finds them in the true motion of its soles.
+    `detect_contacts` finds them in the true motion of its soles, each sole's ground being where it usually stands.
     """
 
     h36m17: np.ndarray
@@ -53,4 +54,4 @@ def truth_of(template, clip, local):
     times = np.arange(len(joints)) / FPS
     soles = pose_legs(turned, pelvis, rest, soles_of(template, betas)).points
     poses = rotvec_from_rotmat(turned).reshape(len(joints), -1)
-    return Truth(joints, betas, poses, pelvis - rest[0], detect_contacts(soles, times))
+    return Truth(joints, betas, poses, pelvis - rest[0], detect_contacts(on_the_ground(soles), times))

@@ -43,13 +43,16 @@ class Windows:
         lengths = np.array([len(c.hip) for c in clips])
         self.start = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         self.length = lengths
-        # Long clips repeat themselves: each counts a little less than its length.
-        self.chance = lengths**0.8 / (lengths**0.8).sum()
+        # Long clips repeat themselves, and so do performers: each counts less than its length.
+        performers = np.array([c.subject for c in clips])
+        own = np.array([lengths[performers == performer].sum() for performer in performers])
+        self.chance = lengths**0.8 * own**-0.3
+        self.chance /= self.chance.sum()
 
     def draw(self, rng, count):
         """points (B,F,25,3), axes (B,F,3,3,3) and valid (B,F): frames of the recording, none of its glitches."""
         speed = np.exp(rng.uniform(*np.log(SPEEDS), (count, 1)))
-        hip, vectors, axes, valid = self._take(rng, speed)
+        hip, vectors, axes, valid, _rows = self._take(rng, speed)
         legs = self._take(rng, speed[rng.random(count) < OTHER_LEGS])
         arms = self._take(rng, speed[rng.random(count) < OTHER_ARMS])
         chosen = rng.permutation(count)
@@ -58,17 +61,18 @@ class Windows:
         self._swap(vectors, axes, valid, arms, chosen[: len(arms[0])], _ARMS, AXES.index("thorax"))
         self._bend(rng, vectors, axes)
         _crouch(rng, hip, vectors, axes)
-        vectors *= _proportions(rng, count)[:, None, :, None]
+        vectors *= proportions(rng, count)[:, None, :, None]
         points = rebuild(hip, vectors)
         points, axes = _tumbled(rng, points, axes)
         mirror = rng.random(count) < 0.5
-        points[mirror] = points[mirror][:, :, _MIRROR] * np.array([-1, 1, 1], np.float32)
-        flip = np.array([-1, 1, 1], np.float32)
-        axes[mirror] *= flip[:, None] * flip  # M A M: still a rotation, of the mirrored body
+        points[mirror], axes[mirror] = mirrored(points[mirror], axes[mirror])
         return points, axes, valid
 
     def _take(self, rng, speed):
-        """Windows at these speeds (B,1), linear between recorded frames; short clips hold their ends and are not valid there."""
+        """Windows at these speeds (B,1), linear between recorded frames; short clips hold their ends and are not valid there.
+
+        hip (B,F,3), vectors (B,F,25,3), axes (B,F,3,3,3), valid (B,F), and the recorded frames (B,F) they are nearest to.
+        """
         count = len(speed)
         clip = rng.choice(len(self.length), count, p=self.chance)[:, None]
         last = self.length[clip] - 1
@@ -86,12 +90,13 @@ class Windows:
             weight = share.reshape(*share.shape, *(1,) * (values.ndim - 1))
             return values[before] * (1 - weight) + values[after] * weight
 
-        return between(self.hip), between(self.vectors), between(self.axes), inside & self.valid[before] & self.valid[after]
+        valid = inside & self.valid[before] & self.valid[after]
+        return between(self.hip), between(self.vectors), between(self.axes), valid, np.where(share > 0.5, after, before)
 
     @staticmethod
     def _swap(vectors, axes, valid, donors, rows, limbs, base):
         """Give these windows the donors' limbs, as they hang in the frame of the body they are fixed to."""
-        _hip, donor_vectors, donor_axes, donor_valid = donors
+        _hip, donor_vectors, donor_axes, donor_valid, _rows = donors
         turn = axes[rows, :, base] @ np.swapaxes(donor_axes[:, :, base], -1, -2)
         moved = [node for side in limbs.values() for node in side]
         given = np.einsum("bfij,bfnj->bfni", turn, donor_vectors[:, :, moved])
@@ -110,6 +115,12 @@ class Windows:
                 frame = axes[:, :, base]
                 turn = frame @ bend[:, None] @ np.swapaxes(frame, -1, -2)
                 vectors[:, :, side] = np.einsum("bfij,bfnj->bfni", turn, vectors[:, :, side])
+
+
+def mirrored(points, axes):
+    """Points (B,F,25,3) and axes (B,F,3,3,3) of the mirrored bodies."""
+    flip = np.array([-1, 1, 1], np.float32)
+    return points[:, :, _MIRROR] * flip, axes * flip[:, None] * flip  # M A M: still a rotation
 
 
 def _crouch(rng, hip, vectors, axes):
@@ -144,7 +155,7 @@ def _lowest(vectors):
     return np.min([vectors[:, :, [NODES.index(f"{side}_hip"), *limb[:2]], 1].sum(2) for side, limb in _LEGS.items()], 0)
 
 
-def _proportions(rng, count):
+def proportions(rng, count):
     """Length factors of every vector, (B,25)."""
     factors = np.ones((count, len(NODES)), np.float32)
     for nodes, spread, mean in _SIZES:

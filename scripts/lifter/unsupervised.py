@@ -6,7 +6,7 @@ the turned projections from real poses. Network and discriminator are the paper'
 discriminator without batch normalisation.
 
 Choices the paper leaves open, ours: depths are lifted, each joint staying on its ray; the distance of the camera follows from
-the size of the 2D pose, so that projection is perspective; weights of the losses; width 256 and 512 poses a step, for a CPU.
+the size of the 2D pose, so that projection is perspective; weights of the losses; width 256 and 256 poses a step, for a CPU.
 
 One addition, ours: seen from one view, a pose and its image mirrored in depth are the same 2D pose to the last pixel, and
 runs ended in either. Knees that bend backwards are penalised: a fact of anatomy, in the paper's own words a kinematics prior.
@@ -22,16 +22,18 @@ from torch.nn import functional
 
 from blender_meshrec.core.measures import pa_mpjpe
 from blender_meshrec.core.skeletons import H36M17, limb_indices
-from blender_meshrec.methods.skeleton2mesh import BONE_SUM, turn_onto
+from blender_meshrec.methods.skeleton2mesh import BONE_SUM, MIRROR17, turn_onto
 from lifter.bodies import Windows
 from lifter.views import SET_NAMES, see
 
 JOINTS = len(H36M17)
 H36M = SET_NAMES.index("h36m17")
-WIDTH, BATCH, RATE = 256, 512, 5e-4
+WIDTH, BATCH, RATE = 256, 256, 4e-4
 DECAY = 0.4  # the last share of the steps, over which the rate falls to zero
-POOL = 200_000  # 2D poses that are drawn from
+EMA = 0.998  # of the lifter's weights: adversaries chase each other, their mean is steadier than either
+POOL = 100_000  # 2D poses that are drawn from
 ELEVATION, ROLL = np.pi / 9, np.pi / 18
+BLUR = 0.04  # of the pose's size: noise on all that the judge sees, lest it wins by what no eye would find
 # Weights: adversary, reprojection, agreement of what is lifted twice, knees.
 ADVERSARY, REPROJECTION, AGREEMENT, KNEES = 1.0, 10.0, 1.0, 1.0
 _NEAREST = 0.3  # of the camera's distance: nothing comes closer
@@ -71,12 +73,13 @@ def _layer(inputs, norm):
 
 
 def train_unsupervised(clips, recipe, steps, seed, device="cpu", log=print):
-    """Train a lifter of single 2D poses; returns the network and the seconds it took."""
+    """Train a lifter of single 2D poses; returns the mean network and the seconds it took."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     poses, distances = (each.to(device) for each in draw_poses(rng, clips, POOL))
     lifter, judge = Residual(JOINTS, 5, norm=True).to(device), Residual(1, 2, norm=False).to(device)
     optimisers = [torch.optim.Adam(network.parameters(), lr=RATE, betas=(0.5, 0.99)) for network in (lifter, judge)]
+    mean = torch.optim.swa_utils.AveragedModel(lifter, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA), use_buffers=True)
     begun, running = time.perf_counter(), np.zeros(4)
     for step in range(steps):
         for optimiser in optimisers:
@@ -84,13 +87,14 @@ def train_unsupervised(clips, recipe, steps, seed, device="cpu", log=print):
         rows, others = torch.as_tensor(rng.integers(len(poses), size=(2, BATCH)), device=device)
         losses, turned = _lifting_losses(lifter, judge, poses[rows], distances[rows], recipe)
         _descend(optimisers[0], sum(losses), lifter)
+        mean.update_parameters(lifter)
         _descend(optimisers[1], _judging_loss(judge, poses[others], turned.detach(), recipe), judge)
         running += [loss.item() for loss in losses]
         if (step + 1) % 500 == 0:
             named = zip(("adversary", "reprojection", "agreement", "knees"), running / 500)
             log(f"step {step + 1} " + " ".join(f"{name} {value:.4f}" for name, value in named))
             running[:] = 0
-    return lifter.eval(), time.perf_counter() - begun
+    return mean.module.eval(), time.perf_counter() - begun
 
 
 def _descend(optimiser, loss, network):
@@ -108,7 +112,7 @@ def _lifting_losses(lifter, judge, poses, distances, recipe):
     seen = project(turned, distances)
     again = lift(lifter, seen, distances)
     back = project(again @ turn, distances)
-    verdict = judge(seen.flatten(1))
+    verdict = judge(blurred(seen))
     adversary = functional.binary_cross_entropy_with_logits(verdict, torch.ones_like(verdict))
     if recipe.adversary == "least squares":
         adversary = (verdict - 1).square().mean()
@@ -118,11 +122,16 @@ def _lifting_losses(lifter, judge, poses, distances, recipe):
 
 
 def _judging_loss(judge, real, made, recipe):
-    real, made = judge(real.flatten(1)), judge(made.flatten(1))
+    real, made = judge(blurred(real)), judge(blurred(made))
     if recipe.adversary == "least squares":
         return (real - 1).square().mean() + made.square().mean()
     loss = functional.binary_cross_entropy_with_logits
     return loss(real, torch.ones_like(real)) + loss(made, torch.zeros_like(made))
+
+
+def blurred(poses):
+    """Poses (B,17,2) with noise, (B,34)."""
+    return (poses + BLUR * torch.randn_like(poses)).flatten(1)
 
 
 def lift(lifter, poses, distances):
@@ -130,6 +139,13 @@ def lift(lifter, poses, distances):
     depth = lifter(poses.flatten(1))
     depth = depth - depth[:, :1]
     return torch.cat([poses * (1 + depth / distances).clamp_min(_NEAREST)[..., None], depth[..., None]], -1)
+
+
+def lift_both_ways(lifter, poses, distances):
+    """`lift` of poses and of their mirror images, averaged."""
+    flip = torch.tensor([-1.0, 1.0, 1.0]).to(poses)
+    mirror = lift(lifter, poses[:, MIRROR17] * flip[:2], distances)[:, MIRROR17] * flip
+    return 0.5 * (lift(lifter, poses, distances) + mirror)
 
 
 def project(joints, distances):
@@ -198,7 +214,7 @@ def evaluate_unsupervised(lifter, clips, cameras=4, seed=7, device="cpu"):
         errors = []
         for camera in range(cameras):
             poses, distances, turn = (each.to(device) for each in normalise(views.rays[camera, :, :JOINTS]))
-            joints = (lift(lifter, poses, distances) @ turn).cpu().numpy()
+            joints = (lift_both_ways(lifter, poses, distances) @ turn).cpu().numpy()
             valid = views.valid[camera]
             errors.append(pa_mpjpe(joints[valid][:, limbs], BONE_SUM * views.joints[camera][valid][:, limbs]))
         by_clip.append(float(np.mean(errors)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.core.contacts import contact_runs, detect_contacts, point_speeds, support_height
+from blender_meshrec.core.contacts import contact_runs, detect_contacts, point_speeds, steady_contacts, support_height
 from blender_meshrec.core.measures import contact_f1
 from blender_meshrec.core.smoothing import smooth_positions
 from tests import walkers
@@ -85,3 +85,16 @@ def test_support_is_the_lowest_point_nearby_in_time():
 def test_runs():
     np.testing.assert_array_equal(contact_runs([True, True, False, True]), [[0, 2], [3, 4]])
     assert contact_runs([False, False]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("fps", RATES)
+def test_what_a_network_tells_loses_its_flicker(fps):
+    """Noise about the threshold, single frames that are wrong: the contacts that were meant come out."""
+    truth = walkers.walk(frames_of(6, fps))
+    rng = np.random.default_rng(2)
+    sureness = np.clip(0.5 + 0.4 * (2 * truth.contacts - 1) + rng.normal(0, 0.12, truth.contacts.shape), 0, 1)
+    wrong = rng.random(sureness.shape) < (0.03 if fps > 12 else 0)  # one frame of ten a second may be a contact
+    sureness = np.where(wrong, 1 - sureness, sureness)
+    assert contact_f1(steady_contacts(sureness, truth.times), truth.contacts) > 0.97
+    visible = truth.times < 3
+    assert not steady_contacts(sureness, truth.times, visible)[~visible].any()

@@ -109,10 +109,10 @@ def test_the_pictures_size_does_not_matter(walker, camera, times):
 
 def test_a_mirrored_person_is_lifted_to_the_mirrored_joints(walker, camera, times):
     plain = seen(walker, camera)
-    keypoints = np.array(plain.keypoints)[:, lifting._MIRROR17]
+    keypoints = np.array(plain.keypoints)[:, lifting.MIRROR17]
     keypoints[..., 0] = camera.size[0] - keypoints[..., 0]
     mirrored = lifted(observed(keypoints), camera, times).joints
-    expected = lifted(plain, camera, times).joints[:, lifting._MIRROR17] * [-1, 1, 1]
+    expected = lifted(plain, camera, times).joints[:, lifting.MIRROR17] * [-1, 1, 1]
     np.testing.assert_allclose(mirrored, expected, atol=1e-4)  # m
 
 
@@ -214,7 +214,9 @@ def test_long_clips_in_chunks_are_as_at_once(monkeypatch):
 def test_a_token_depends_on_its_reach_and_no_more():
     lifter = lifting.Lifter(lifting.LifterConfig(width=16)).eval()
     encoded = torch.randn(1, 3 * 60, lifting.LifterConfig().inputs // 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    lifter(encoded)[:, 3 * 30 : 3 * 31].square().sum().backward()
+    features = lifter.features(encoded)
+    told = torch.cat([lifter.joints(features).flatten(2), lifter.contacts(features)], -1)
+    told[:, 3 * 30 : 3 * 31].square().sum().backward()
     tokens = encoded.grad[0].reshape(60, -1).abs().sum(1).nonzero()[:, 0]
     assert (tokens.min(), tokens.max()) == (30 - lifting.REACH, 30 + lifting.REACH)
 
