@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/train_silhouettes.py MOCAP --state STATE.pt [--steps 6000]          train, or go on from STATE.pt
     .venv/bin/python scripts/train_silhouettes.py MOCAP --state STATE.pt --export                write addon_models/silhouettes.*
-    .venv/bin/python scripts/train_silhouettes.py MOCAP --evaluate addon_models/silhouettes.safetensors [--pictures FOLDER]
+    .venv/bin/python scripts/train_silhouettes.py MOCAP --evaluate addon_models/silhouettes.safetensors [--pictures FOLDER] [--out X.md]
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database on SMPL's tree). Subjects
 in lifter/motion.py's TEST_SUBJECTS are never trained on. Each step draws its own people, cameras and mishaps from the seed
@@ -63,14 +63,17 @@ def main():
     parser.add_argument("--note", default="", help="what else is to be known of the exported weights")
     parser.add_argument("--evaluate", type=Path, metavar="WEIGHTS")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of what was evaluated")
+    parser.add_argument("--out", type=Path, help="Markdown file to write the table of what was evaluated to")
     settings = parser.parse_args()
     if settings.evaluate or settings.export:
-        from silhouettes.trial import evaluate, print_table
+        from silhouettes.trial import evaluate, print_table, table_page
 
         if settings.export:
             settings.evaluate = export(settings)
         report = evaluate(settings.mocap, read_network(settings.evaluate), settings.pictures)
         print_table(report)
+        if settings.out:
+            settings.out.write_text(table_page(report, CREDIT), encoding="utf-8")
         if settings.export:
             write_metrics(settings, report)
     else:

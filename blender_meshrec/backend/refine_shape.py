@@ -33,6 +33,8 @@ NETWORK_SURE = 0.45
 # Over how long, s, corrections of ends are averaged; and the least a silhouette must say of an end to count (log of rad).
 BLEND = 0.2
 UNSURE_END = 0.0
+# By how much, of the intersection over union, the silhouettes must agree better for a correction of an end to stay.
+END_GAIN = 0.0005
 LIMBS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
 
 
@@ -264,7 +266,7 @@ def _with_ends(rig, seen, used, betas, rotmats, transl, ends, known, timestamps,
         changed[:, END_JOINTS[column]] = rotmats[:, END_JOINTS[column]] @ roma.rotvec_to_rotmat(torch.as_tensor(turn).to(rotmats))
         rendered = rig.render(betas, changed[rows], part, transl[rows])
         after = agreement(part.silhouettes, rendered, part.inside).numpy()
-        if after.mean() >= before.mean():
+        if after.mean() >= before.mean() + END_GAIN:
             rotmats, before = changed, after
             corrected.append(end)
     return rotmats, tuple(corrected), before
