@@ -3,6 +3,8 @@
     .venv/bin/python scripts/train_lifter.py MOCAP --state STATE.pt [--steps 20000] [--device cpu]   train, or go on from STATE.pt
     .venv/bin/python scripts/train_lifter.py MOCAP --state STATE.pt --touches 1500                   then, on it, the contacts' branch
     .venv/bin/python scripts/train_lifter.py MOCAP --state STATE.pt --export                         write addon_models/lifter.*
+    .venv/bin/python scripts/train_lifter.py MOCAP --unsupervised [--steps 5000]                     the paper's own training, and its
+                                                                       ablation: measured beside the supervised one, not shipped
     .venv/bin/python scripts/train_lifter.py MOCAP --evaluate addon_models/lifter.safetensors         measure on the test subjects
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database, 30 frames per second
@@ -27,6 +29,7 @@ sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 from lifter.bodies import Windows  # noqa: E402
 from lifter.footing import Footing  # noqa: E402
 from lifter.motion import read_clips, split  # noqa: E402
+from lifter.unsupervised import ABLATION, Recipe, evaluate_unsupervised, train_unsupervised  # noqa: E402
 from lifter.views import SET_NAMES, see  # noqa: E402
 
 from blender_meshrec.core.measures import pa_mpjpe  # noqa: E402
@@ -57,6 +60,8 @@ def main():
     parser.add_argument("--width", type=int, default=LifterConfig.width)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--touches", type=int, metavar="STEPS", help="train the branch that tells contacts, and nothing else")
+    parser.add_argument("--unsupervised", action="store_true", help="the paper's training: 2D alone, against an adversary")
+    parser.add_argument("--ablation-steps", type=int, default=1500, help="of each row of the paper's table 1; 0 for none")
     parser.add_argument("--export", action="store_true")
     parser.add_argument("--note", default="", help="what else is to be known of the exported weights")
     parser.add_argument("--evaluate", type=Path, metavar="WEIGHTS")
@@ -66,6 +71,8 @@ def main():
         print(json.dumps(evaluate(read_lifter(settings.evaluate), testing, settings.device), indent=2))
     elif settings.export:
         export(settings, training, testing)
+    elif settings.unsupervised:
+        compare_unsupervised(settings, training, testing)
     elif settings.touches:
         train_touches(settings, training)
     else:
@@ -153,6 +160,21 @@ def train_touches(settings, clips):
     torch.save(state, settings.state)
 
 
+def compare_unsupervised(settings, training, testing):
+    """Train without supervision, the paper's rows on a short schedule too; put what comes of it beside the supervised numbers."""
+    path = OUT / "lifter.metrics.json"
+    report = json.loads(path.read_text(encoding="utf-8"))
+    rows = [(Recipe(), settings.steps), *((recipe, settings.ablation_steps) for recipe in ABLATION if settings.ablation_steps)]
+    report["unsupervised"] = []
+    for recipe, steps in rows:
+        lifter, seconds = train_unsupervised(training, recipe, steps, settings.seed, settings.device)
+        errors = evaluate_unsupervised(lifter, testing, device=settings.device)
+        row = {"adversary": recipe.adversary, "azimuth": f"{recipe.azimuth / np.pi:.3g} pi", "steps": steps}
+        report["unsupervised"].append({**row, "training_hours": round(seconds / 3600, 2), "pa_mpjpe_mm": errors})
+        print(json.dumps(report["unsupervised"][-1]), flush=True)
+    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
 def lifting_loss(lifter, views, device):
     """Mean weighted distance of joints and of their velocities from the truth, in mm of a person of ordinary size."""
     rays, confidence, detected, joints, zoom, valid = (
@@ -218,6 +240,7 @@ def export(settings, training, testing):
     state = torch.load(settings.state, map_location="cpu", weights_only=True)
     weights = {name: value.half().contiguous() for name, value in state["mean"].items() if value.is_floating_point()}
     path = OUT / "lifter.safetensors"
+    kept = json.loads(path.with_suffix(".metrics.json").read_text(encoding="utf-8"))
     save_file(weights, path, metadata={"credit": CREDIT, "script": "scripts/train_lifter.py", "seed": str(settings.seed)})
     report = {
         "script": "scripts/train_lifter.py",
@@ -229,6 +252,7 @@ def export(settings, training, testing):
         "test_subjects": sorted({clip.subject for clip in testing}),
         "test_clips": len(testing),
         "pa_mpjpe_mm": evaluate(read_lifter(path), testing),
+        "unsupervised": kept.get("unsupervised", []),
         "note": settings.note,
         "credit": CREDIT,
     }

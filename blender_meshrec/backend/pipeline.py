@@ -149,7 +149,7 @@ def chosen_people(person, found):
 
 def estimate_joints(request, observations, device, intrinsics, frames):
     """The Estimate of the chosen method, bettered by the refiners asked for."""
-    method = default_method(observations) if request.method == "auto" else request.method
+    method = "skeleton2mesh" if request.method == "auto" else request.method
     estimate = find("estimator", method)(observations, intrinsics, frames.timestamps, device)
     for name in (name for name in request.refine if name not in SKEL_REFINERS + BODY_REFINERS):
         estimate = find("refiner", name)(estimate, observations, intrinsics, frames.timestamps, device)
@@ -178,11 +178,6 @@ def refine_bodies(request, template, fits, people, intrinsics, frames):
         for index, who in enumerate(people):
             fits[index], said[index][name] = find("refiner", name)(fits[index], who, template, intrinsics, frames)
     return fits, said
-
-
-def default_method(observations):
-    """What "auto" stands for: the detector's own 3D where it has one, else the lifter."""
-    return "blazepose" if observations.keypoints_3d is not None else "skeleton2mesh"
 
 
 def feet_seen(placed, observations):

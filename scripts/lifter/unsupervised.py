@@ -49,6 +49,10 @@ class Recipe:
     azimuth: float = 7 * np.pi / 9
 
 
+# The rows of the paper's table 1.
+ABLATION = Recipe("bce", np.pi), Recipe("least squares", np.pi), Recipe("least squares", 7 * np.pi / 9)
+
+
 class Residual(nn.Module):
     """The paper's residual blocks on 2D poses (B,34): one Res1, then Res2; linear layers are its convolutions of kernel 1."""
 
