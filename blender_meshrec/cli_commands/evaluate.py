@@ -3,16 +3,19 @@
 import numpy as np
 
 from ..core import measures
+from ..core.body_template import load_body
 from ..core.cameras import transform_points
 from ..core.errors import ExitCode, InputError
 from ..core.motion_file import read_motion
 from ..core.skeletons import SMPL_PARENTS
+from ..core.skinning import posed_vertices
 from .reconstruct import write_report
 
 UNITS = {
     "mpjpe": "mm",
     "pa_mpjpe": "mm",
     "camera_mpjpe": "mm",
+    "mpve": "mm",
     "acceleration_error": "m/s^2",
     "jitter": "10 m/s^3",
     "true_jitter": "10 m/s^3",
@@ -37,7 +40,8 @@ def evaluate(motion, truth):
 
     Returns:
         numbers by name, see UNITS; None for what cannot be known. Joints are compared in camera axes, so that it does not
-        matter where either puts the world's origin: `mpjpe` with the pelves in one place, `camera_mpjpe` as they are.
+        matter where either puts the world's origin: `mpjpe` and `mpve`, of the skin's vertices, with the pelves in one place,
+        `camera_mpjpe` as they are. Vertices are known of the open body.
 
     Raises:
         InputError: the motions share no moment.
@@ -51,6 +55,7 @@ def evaluate(motion, truth):
         "mpjpe": measures.mpjpe(joints, true_joints, root=0),
         "pa_mpjpe": measures.pa_mpjpe(joints, true_joints),
         "camera_mpjpe": measures.mpjpe(joints, true_joints),
+        "mpve": mesh_error(motion, truth, rows, true_rows),
         "acceleration_error": measures.acceleration_error(joints, true_joints, times),
         "jitter": measures.jitter(joints, times),
         "true_jitter": measures.jitter(true_joints, times),
@@ -58,6 +63,24 @@ def evaluate(motion, truth):
         "contact_f1": measures.contact_f1(motion.contacts[rows], truth.contacts[true_rows]),
     }
     return {name: value if isinstance(value, int) else round(value, 6) if np.isfinite(value) else None for name, value in numbers.items()}
+
+
+def mesh_error(motion, truth, rows, true_rows):
+    """Mean distance of the vertices, mm, in camera axes about the pelves; nan where the bodies are not both the open one."""
+    if motion.surface_model_type != "open" or truth.surface_model_type != "open":
+        return np.nan
+    template, errors = load_body("open"), []
+    both = zip(*(_skin(template, *each) for each in ((motion, rows), (truth, true_rows))))
+    for vertices, true_vertices in both:
+        errors.append(np.linalg.norm(vertices - true_vertices, axis=-1).mean())
+    return 1000 * float(np.mean(errors))
+
+
+def _skin(template, motion, rows):
+    """Yield the vertices (V,3) m of a motion's rows about the pelvis, in camera axes."""
+    skin = posed_vertices(template, motion.betas, motion.poses[rows], motion.trans[rows])
+    for vertices, pelvis, camera in zip(skin, motion.joints[rows, 0], motion.camera_from_world[rows]):
+        yield (vertices - pelvis) @ camera[:3, :3].T
 
 
 def shared_rows(motion, truth):

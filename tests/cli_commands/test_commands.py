@@ -54,6 +54,9 @@ def test_evaluate_measures_known_errors(motion, tmp_path, capsys):
     numbers = evaluate.evaluate(moved, truth)
     assert numbers["frames"] == truth.visible.sum() < len(truth)
     assert abs(numbers["camera_mpjpe"] - 50) < 1e-2 and numbers["mpjpe"] < 1e-2 and numbers["pa_mpjpe"] < 1e-2  # mm
+    assert numbers["mpve"] == pytest.approx(50, abs=0.01)  # the skin stayed where it was, and the pelves are put in one place
+    turned = evaluate.evaluate(changed(truth, poses=truth.poses + np.float32([0.1] + [0] * 71)), truth)
+    assert turned["mpjpe"] < 1e-2 < 20 < turned["mpve"]  # mm: joints as before, the skin turned
     grown = evaluate.evaluate(changed(truth, joints=truth.joints * 1.1), truth)
     assert grown["mpjpe"] > 10 and grown["pa_mpjpe"] < 1e-2 and grown["contact_f1"] == 1.0  # mm
     write_motion(tmp_path / "moved.npz", moved)
