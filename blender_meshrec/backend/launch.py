@@ -1,7 +1,8 @@
 """Start the backend by this file's path: its Python needs nothing of the package on its own path.
 
-python -I launch.py             read one request from standard input, answer on standard output (see bridge/wire.py)
-python -I launch.py describe    print what this environment has, as JSON
+python -I launch.py               read one request from standard input, answer on standard output (see bridge/wire.py)
+python -I launch.py considerate   the same, and the window that waits for the answer goes first
+python -I launch.py describe      print what this environment has, as JSON
 """
 
 import importlib
@@ -12,6 +13,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 NAME = "blender_meshrec"
+# Of the 20 steps that a process may step back: a busy Blender keeps nine tenths of each core, an idle one leaves them all to us.
+STEPS_BACK = 10
 
 
 def adopt_package():
@@ -25,10 +28,18 @@ def adopt_package():
     spec.loader.exec_module(package)
 
 
+def step_back():
+    """Let Blender's window go first. On Windows, the client starts us so."""
+    if hasattr(os, "nice"):
+        os.nice(STEPS_BACK)
+
+
 if __name__ == "__main__":
     # Threads that wait must sleep: spinning ones take the cores that Blender, or a second backend, is working on, and
     # torch on two busy cores becomes many times slower. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if sys.argv[1:] == ["considerate"]:
+        step_back()
     adopt_package()
     if sys.argv[1:] == ["describe"]:
         importlib.import_module(f"{NAME}.backend.describe").main()

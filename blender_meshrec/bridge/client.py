@@ -20,12 +20,13 @@ SECONDS_TO_END = 5.0
 _WINDOWS = sys.platform == "win32"
 
 
-def start_job(request, python=None, launch=None):
+def start_job(request, python=None, launch=None, considerate=False):
     """Start the backend on a ReconstructRequest.
 
     Args:
         python: the Python of the backend's environment; found by `find_backend` by default.
         launch: the script that is started; the backend's own by default.
+        considerate: this program's own window goes first.
 
     Returns:
         A Job, at work already.
@@ -38,7 +39,8 @@ def start_job(request, python=None, launch=None):
     write_message(written, request)
     # -I: nothing of the environment variables, the current folder or the user's own packages reaches the backend.
     command = [str(python), "-I", "-X", "utf8", str(launch or LAUNCH)]
-    own_group = {"creationflags": subprocess.CREATE_NO_WINDOW} if _WINDOWS else {"start_new_session": True}
+    command += ["considerate"] if considerate else []
+    own_group = _own_group(considerate)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     try:
         process = subprocess.Popen(command, **pipes, **own_group)
@@ -48,6 +50,15 @@ def start_job(request, python=None, launch=None):
             "Choose the Python of the backend's environment, or run `python3 build.py setup` again.",
         ) from error
     return Job(process, written.getvalue())
+
+
+def _own_group(considerate):
+    if _WINDOWS:
+        priority = subprocess.BELOW_NORMAL_PRIORITY_CLASS if considerate else 0
+        return {"creationflags": subprocess.CREATE_NO_WINDOW | priority}
+    # A Linux for desktops shares its processors out among sessions before it asks who stepped back: one that steps back behind
+    # this program's window has to stay in this program's session.
+    return {"process_group": 0} if considerate else {"start_new_session": True}
 
 
 class Job:

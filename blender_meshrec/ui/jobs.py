@@ -109,7 +109,7 @@ def start_client(request, python):
     """The bridge's client at work on a request; imported late, it is needed only once a job is started."""
     from ..bridge.client import start_job
 
-    return start_job(request, python=python)
+    return start_job(request, python=python, considerate=True)
 
 
 def stop():

@@ -7,7 +7,7 @@ import bpy
 from ..core.errors import NotSetUpError
 from . import jobs
 from .footage import thumbnail
-from .presets import PresetsPanel
+from .presets import MESHREC_PT_presets
 from .properties import explanation
 from .remedies import buttons_for
 from .setup_box import draw_setup
@@ -29,7 +29,7 @@ class MainPanel(Tab, bpy.types.Panel):
     bl_label = "MeshRec"
 
     def draw_header_preset(self, context):
-        PresetsPanel.draw_panel_header(self.layout)
+        MESHREC_PT_presets.draw_panel_header(self.layout)
 
     def draw(self, context):
         layout = self.layout
@@ -223,4 +223,4 @@ def _draw_error(layout, job, context):
     row.operator("meshrec.dismiss", icon="X")
 
 
-CLASSES = (PresetsPanel, MainPanel, RangePanel, PeoplePanel, OptionsPanel, BodyPanel, CleanUpPanel, ScenePanel)
+CLASSES = (MESHREC_PT_presets, MainPanel, RangePanel, PeoplePanel, OptionsPanel, BodyPanel, CleanUpPanel, ScenePanel)

@@ -27,8 +27,7 @@ class AddPreset(AddPresetBase, bpy.types.Operator):
     preset_values: ClassVar = [f"settings.{name}" for name in NAMES]
 
 
-class PresetsPanel(PresetPanel, bpy.types.Panel):
-    bl_idname = "MESHREC_PT_presets"
+class MESHREC_PT_presets(PresetPanel, bpy.types.Panel):  # noqa: N801 - Blender opens it by the name of its class
     bl_label = "MeshRec Presets"
     preset_subdir = _FOLDER
     preset_operator = "script.execute_preset"

@@ -80,12 +80,11 @@ class FoundPerson(bpy.types.PropertyGroup):
 class Settings(bpy.types.PropertyGroup):
     """The settings of a scene's reconstruction."""
 
+    # No file path to Blender: the browser it would put beside the field shows every file, Open Footage's only footage.
     source: StringProperty(
         name="Footage",
         description="A video, an image, a folder of numbered images, or a 2D keypoints file",
-        subtype="FILE_PATH",
         update=_source_changed,
-        **_RELATIVE,
     )
     footage_kind: StringProperty()
     footage_picture: StringProperty()

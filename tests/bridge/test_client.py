@@ -238,3 +238,20 @@ def test_an_environment_without_anything_in_it(tmp_path):
 def test_a_request_that_cannot_travel_starts_nothing():
     with pytest.raises(TypeError, match="travel"):
         client.start_job(ReconstructRequest(object()), sys.executable, FAKE)
+
+
+@posix
+def test_a_considerate_backend_stays_in_this_session_in_a_group_of_its_own():
+    job = client.start_job(ReconstructRequest("clip.mp4", method="sleep"), sys.executable, FAKE, considerate=True)
+    try:
+        assert (os.getsid(job.pid), os.getpgid(job.pid)) == (os.getsid(0), job.pid)
+    finally:
+        job.cancel()
+    assert isinstance(until(job, Failure)[-1], Failure) and not alive(job.pid)
+
+
+@posix
+def test_the_backend_steps_back_where_it_is_asked_to():
+    code = f"import os, runpy; runpy.run_path({str(client.LAUNCH)!r})['step_back'](); print(os.nice(0))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == min(19, os.nice(0) + 10)

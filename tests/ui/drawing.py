@@ -21,6 +21,8 @@ class RecordingLayout:
             assert set(options) <= known, f"{kind} takes no {set(options) - known}"
             icon = options.get("icon", "NONE")
             assert isinstance(icon, int) or icon in _ICONS, f"no icon {icon}"
+            if kind == "popover":  # Blender only prints a complaint
+                assert hasattr(bpy.types, options["panel"]), f"no panel {options['panel']}"
             if kind == "operator":
                 area, name = arguments[0].split(".")
                 assert name in dir(getattr(bpy.ops, area)), f"no operator {arguments[0]}"
@@ -71,8 +73,9 @@ def drawn(panel, layout=None):
         return None
     seen = []
     shown = type("Panel", (), {"layout": layout or RecordingLayout(seen)})
-    if hasattr(panel, "draw_header"):
-        panel.draw_header(shown, Context)
+    for header in ("draw_header", "draw_header_preset"):
+        if hasattr(panel, header):
+            getattr(panel, header)(shown, Context)
     panel.draw(shown, Context)
     return seen
 
