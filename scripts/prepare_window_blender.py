@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Prepare a real Blender with a window in a folder, for the window tests and the pictures of the documentation.
+
+python3 scripts/prepare_window_blender.py [FOLDER]
+
+Debian trixie's Blender 4.3, an X server without a screen, and what clicks and looks, from the package index that this machine's
+apt uses. Nothing is installed on the machine itself. It needs Linux and root, for it is run by chroot. Exit codes: 0 it is
+ready, 3 this machine cannot (the reason is the last line), 1 it failed.
+"""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SUITE = "trixie"
+PACKAGES = (
+    "blender", "libgl1-mesa-dri", "libegl1", "libgl1", "xvfb", "xauth", "xdotool", "imagemagick", "tk", "tkdnd",
+    "python3-numpy", "python3-requests", "python3-venv", "python3-zstandard",
+)  # fmt: skip
+CANNOT = 3
+_STAMP = "meshrec-window.stamp"
+_CONTENT = " ".join((SUITE, *PACKAGES))
+
+
+def window_folder():
+    """Where the Blender with a window is, or is to be: MESHREC_WINDOW_BLENDER, or the user's cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("MESHREC_WINDOW_BLENDER") or cache / "meshrec" / "window-blender")
+
+
+def is_ready(folder):
+    """Whether a folder holds what this script makes."""
+    stamp = folder / _STAMP
+    return stamp.is_file() and stamp.read_text() == _CONTENT
+
+
+def why_not():
+    """The reason why this machine cannot run it, or None."""
+    if sys.platform != "linux":
+        return "The window tests need Linux."
+    if platform.machine() != "x86_64":
+        return "The window tests need a 64-bit Intel or AMD processor."
+    if os.geteuid() != 0:
+        return "The window tests need root, to run a Blender of another Debian by chroot."
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run(["unshare", "-m", "-p", "-f", "--mount-proc", "true"], capture_output=True).returncode
+    ):
+        return "This machine does not let a process have its own mounts, which the window tests need."
+    return None
+
+
+def prepare(folder):
+    """Make the folder; gives a sentence why that is not possible, or None once it is ready."""
+    reason = why_not()
+    if reason or is_ready(folder):
+        return reason
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its place: a folder that was cut off is never taken for a whole one.
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="making-") as scratch:
+        made = Path(scratch) / "root"
+        debootstrap = _debootstrap(Path(scratch))
+        if debootstrap is None:
+            return "debootstrap is not installed, and this machine's apt cannot download it."
+        command, environ = debootstrap
+        command += ["--variant=minbase", f"--include={','.join(('ca-certificates', 'apt'))}", SUITE, str(made)]
+        mirror = _mirror()
+        if subprocess.run(command + ([mirror] if mirror else []), env=environ).returncode:
+            return f"Debian {SUITE} cannot be made here: its package index cannot be reached, or root is not allowed to make devices."
+        install = "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -y -qq --no-install-recommends "
+        enter = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" sh -c "$1"'
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", enter, str(made), install + " ".join(PACKAGES)])
+        if done.returncode:
+            return f"Blender cannot be installed from Debian {SUITE}."
+        mounts = made / "etc" / "mtab"
+        mounts.unlink(missing_ok=True)
+        mounts.symlink_to("/proc/self/mounts")
+        shutil.rmtree(made / "var" / "cache" / "apt" / "archives", ignore_errors=True)
+        (made / _STAMP).write_text(_CONTENT)
+        if folder.exists():
+            shutil.rmtree(folder)
+        made.rename(folder)
+    return None
+
+
+def _debootstrap(scratch):
+    """debootstrap's command and environment: the machine's, or one from its package index unpacked here; None where there is neither."""
+    installed = shutil.which("debootstrap")
+    if installed:
+        return [installed], dict(os.environ)
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        return None
+    fetched = subprocess.run(["apt-get", "download", "-qq", "debootstrap"], cwd=scratch)
+    if fetched.returncode:  # a machine that has never asked for the index
+        subprocess.run(["apt-get", "update", "-qq"], cwd=scratch)
+        fetched = subprocess.run(["apt-get", "download", "-qq", "debootstrap"], cwd=scratch)
+    package = next(scratch.glob("debootstrap*.deb"), None)
+    if fetched.returncode or package is None:
+        return None
+    place = scratch / "debootstrap"
+    subprocess.run(["dpkg-deb", "-x", package, place], check=True)
+    return [str(place / "usr/sbin/debootstrap")], {**os.environ, "DEBOOTSTRAP_DIR": str(place / "usr/share/debootstrap")}
+
+
+def _mirror():
+    """Where this machine's apt gets Debian from; None to leave it to debootstrap, as on other distributions."""
+    sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
+    text = "\n".join(path.read_text(errors="replace") for path in sources if path.is_file())
+    found = re.search(r"^(?:deb\s+(?:\[[^]]*\]\s+)?|URIs:\s*)(\S*/debian)/?(?:\s|$)", text, re.MULTILINE)
+    return found[1] if found else None
+
+
+def main():
+    folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else window_folder()
+    reason = prepare(folder)
+    if reason:
+        print(reason)
+        return CANNOT
+    print(f"A Blender with a window is in {folder}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

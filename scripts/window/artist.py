@@ -1,0 +1,110 @@
+"""What an artist does in the window, step by step, each by drags, clicks and keys alone."""
+
+import time
+
+from scripts.window.window import MATERIAL
+
+ADDON = "bl_ext.user_default.blender_meshrec"
+PREFERENCES = f"bpy.context.preferences.addons[{ADDON!r}].preferences"
+_TO_BUNDLE = 79  # px
+
+
+class Artist:
+    """Somebody at a Window."""
+
+    def __init__(self, window):
+        self.window = window
+
+    def greet(self):
+        """Close the splash screen of a first start."""
+        self.window.move(640, 650)
+        self.window.press("Escape", "Escape")
+        time.sleep(0.5)
+
+    def drag(self, *files, to=(400, 420), drop=True):
+        """Drag files from a file manager's window into Blender's; where drop is False, hold them there."""
+        window = self.window
+        left, top = 560, window.size[1] - 36
+        names = " ".join(f"'{MATERIAL}/{name}'" for name in files)
+        window.run("sh", "-c", f"wish /mnt/stage/drag.tcl {left} {top} {names} >/dev/null 2>&1 & sleep 1")
+        window.move(left + 60, top + 15)
+        window.run("xdotool", "mousedown", 1)
+        for step in range(1, 13):
+            window.move(left + 60 + (to[0] - left - 60) * step / 12, top + 15 + (to[1] - top - 15) * step / 12)
+        time.sleep(0.4)
+        if drop:
+            self.drop()
+
+    def drop(self):
+        """Let go of what is dragged."""
+        self.window.run("xdotool", "mouseup", 1)
+        time.sleep(0.8)
+
+    def install(self, extension):
+        """Drop the extension's zip into Blender and confirm."""
+        self.drag(extension)
+        self.window.press("Return")
+        self.window.wait_until(f"{ADDON!r} in bpy.context.preferences.addons", 60)
+        time.sleep(1.0)
+
+    def drop_footage(self, name):
+        """Drop footage into the 3D view, and take it for MeshRec's where Blender asks whose it is."""
+        self.drag(name)
+        source = "bpy.context.scene.meshrec.source"
+        if not self.window.ask(source):
+            self.window.press("f")
+        self.window.wait_until(source, 10)
+
+    def close_preferences(self):
+        """Close the window of the preferences."""
+        left, top, across, down = self.window.region("PREFERENCES", "WINDOW")
+        self.window.move(left + across / 2, top + down / 2)
+        self.window.press("ctrl+w")
+        self.window.wait_until("len(bpy.context.window_manager.windows) == 1", 10)
+
+    def set_up(self, bundle, seconds=400):
+        """Have the backend installed from a folder of packages, in Blender's preferences, and wait for it."""
+        window = self.window
+        window.push("meshrec.open_preferences")
+        window.wait_until("region_box('PREFERENCES', 'WINDOW')", 10)
+        time.sleep(0.8)
+        place = {"area": "PREFERENCES", "region": "WINDOW", "columns": (0.6,), "scrolls": 3}
+        x, y = window.find("meshrec.install_backend", **place)
+        # Blender does not tell the names of preferences below the pointer: the field is three rows below.
+        window.click(x, y + _TO_BUNDLE, times=2)
+        window.press("ctrl+a")
+        window.type(f"{MATERIAL}/{bundle}")
+        window.press("Return")
+        window.wait_until(f"{PREFERENCES}.bundle == {MATERIAL + '/' + bundle!r}", 5)
+        window.push("meshrec.install_backend", **place)
+        self.state()
+        window.wait_until("state.installation is not None and not state.installation.running", seconds, every=0.5)
+        return window.ask("str(state.installation.error or '')")
+
+    def state(self):
+        """Let the observer know the add-on's own state."""
+        self.window.ask(f"import {ADDON}.ui.setup_state as state, {ADDON}.ui.jobs as jobs")
+
+    def open_tab(self, width=0):
+        """Open the sidebar and its MeshRec tab; pull it wider by so many pixels."""
+        window = self.window
+        left, top, across, down = window.region("VIEW_3D", "WINDOW")
+        window.move(left + 0.4 * across, top + 0.6 * down)
+        shown = "next(a for a in bpy.context.window_manager.windows[0].screen.areas if a.type == 'VIEW_3D').spaces[0].show_region_ui"
+        if not window.ask(shown):
+            window.press("n")
+            window.wait_until(shown, 5)
+            time.sleep(0.5)
+        category = "[r.active_panel_category for _, _, r in _regions('VIEW_3D', 'UI')][:1]"
+        left, top, across, down = window.region("VIEW_3D", "UI")
+        for y in range(int(top) + 20, int(top + down), 24):
+            if window.ask(category) == ["MeshRec"]:
+                break
+            window.click(left + across - 8, y)
+        if width:
+            window.move(left + 1, top + 0.8 * down)
+            window.run("xdotool", "mousedown", 1)
+            for step in range(1, 6):
+                window.move(left + 1 - width * step / 5, top + 0.8 * down)
+            window.run("xdotool", "mouseup", 1)
+        time.sleep(0.4)

@@ -1,0 +1,119 @@
+"""Inside the Blender with a window: runs what it is asked between two events, and measures. It presses nothing itself."""
+
+import json
+import sys
+import threading
+import time
+import traceback
+from queue import Empty, SimpleQueue
+
+import bpy
+
+MARK = "\x1f"
+_requests = SimpleQueue()
+_INTERVAL = 0.01  # s
+
+
+def _listen():
+    for line in sys.stdin:
+        _requests.put(json.loads(line))
+
+
+def _say(kind, value):
+    sys.stdout.write(f"{MARK}{json.dumps([kind, value], default=str)}\n")
+    sys.stdout.flush()
+
+
+def _serve():
+    try:
+        code = _requests.get_nowait()
+    except Empty:
+        return _INTERVAL
+    try:
+        try:
+            work = compile(code, "asked", "eval")
+        except SyntaxError:
+            exec(compile(code, "asked", "exec"), globals())
+            _say("ok", None)
+        else:
+            _say("ok", eval(work, globals()))
+    except Exception:  # noqa: BLE001 - told to the one who asked
+        _say("error", traceback.format_exc())
+    return _INTERVAL
+
+
+def windows():
+    """Every window: [left, bottom, width, height, [area type, ...]], pixels."""
+    found = []
+    for window in bpy.context.window_manager.windows:
+        found.append([window.x, window.y, window.width, window.height, [area.type for area in window.screen.areas]])
+    return found
+
+
+def _regions(area_type, region_type):
+    for window in reversed(bpy.context.window_manager.windows):
+        for area in window.screen.areas:
+            for region in area.regions:
+                if area.type == area_type and region.type == region_type and region.width > 1 and region.height > 1:
+                    yield window, area, region
+
+
+def region_box(area_type, region_type):
+    """The newest such region: left, bottom, width and height in pixels of its window, and the window's left and bottom."""
+    for window, _, region in _regions(area_type, region_type):
+        return [region.x, region.y, region.width, region.height, window.x, window.y]
+    return None
+
+
+def under_pointer(area_type, region_type):
+    """What the button below the pointer does: the Python of its operator, or the path of its property; None for neither."""
+    for window, area, region in _regions(area_type, region_type):
+        with bpy.context.temp_override(window=window, area=area, region=region):
+            manager = bpy.context.window_manager
+            if bpy.ops.ui.copy_python_command_button.poll():
+                bpy.ops.ui.copy_python_command_button()
+                return manager.clipboard
+            if bpy.ops.ui.copy_data_path_button.poll():
+                bpy.ops.ui.copy_data_path_button(full_path=True)
+                return manager.clipboard
+        return None
+    return None
+
+
+def blocks():
+    """How many data blocks of each kind there are."""
+    kinds = ("objects", "meshes", "armatures", "actions", "collections", "materials", "images", "movieclips", "texts", "cameras")
+    return {kind: len(getattr(bpy.data, kind)) for kind in kinds}
+
+
+class Measure:
+    """Notes every tick of a timer that is always due, and, while it keeps the 3D view redrawing, every redraw."""
+
+    def __init__(self, redrawing):
+        self.draws, self.ticks, self._redrawing = [], [], redrawing
+        self._handle = bpy.types.SpaceView3D.draw_handler_add(lambda: self.draws.append(time.perf_counter()), (), "WINDOW", "POST_PIXEL")
+        bpy.app.timers.register(self._tick)
+
+    def _tick(self):
+        if self._handle is None:
+            return None
+        self.ticks.append(time.perf_counter())
+        if self._redrawing:
+            for _, area, _ in _regions("VIEW_3D", "WINDOW"):
+                area.tag_redraw()
+        return 0.0
+
+    def end(self):
+        """Redraws a second; the number of gaps between ticks, their 99th percentile and the longest, s."""
+        bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
+        self._handle = None
+        gaps = sorted(late - early for early, late in zip(self.ticks, self.ticks[1:]))
+        rate = (len(self.draws) - 1) / (self.draws[-1] - self.draws[0]) if len(self.draws) > 1 else 0.0
+        return {"rate": rate, "gaps": len(gaps), "p99": gaps[int(0.99 * (len(gaps) - 1))], "longest": gaps[-1]}
+
+
+drawn = []  # filled once the 3D view has been drawn
+_first = bpy.types.SpaceView3D.draw_handler_add(lambda: drawn or drawn.append(True), (), "WINDOW", "POST_PIXEL")
+threading.Thread(target=_listen, daemon=True).start()
+bpy.app.timers.register(_serve, persistent=True)
+_say("ok", bpy.app.version_string)
