@@ -25,7 +25,7 @@ from ..core.records import Recovery
 from ..core.resample import resample
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ..core.skeletons import H36M17, to_h36m17
-from . import estimators  # noqa: F401 - registers them
+from . import estimators, rotation_refiner  # noqa: F401 - registers them
 from .body_fit import fit_body, turned_body
 from .devices import choose_device, or_on_cpu
 from .end_points import end_points

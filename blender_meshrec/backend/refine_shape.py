@@ -51,7 +51,7 @@ class ShapeReport:
     ends: tuple
 
 
-BODY_REFINERS = ("silhouettes",)
+BODY_REFINERS = ("dik-network", "silhouettes")
 
 
 @refiner("silhouettes")

@@ -66,6 +66,15 @@ CATALOG = (
         licence="GPL-3.0-or-later",
     ),
     Entry(
+        name="dik-network",
+        role="refiner",
+        label="Twists",
+        explanation="How limbs turn about themselves, and hands, feet and head that nothing shows, as motion capture has it",
+        paper="Yu et al. 2021, Skeleton2Mesh: Kinematics Prior Injected Unsupervised Human Mesh Recovery",
+        weights="rotations.safetensors",
+        licence="GPL-3.0-or-later",
+    ),
+    Entry(
         name="silhouettes",
         role="refiner",
         label="Silhouettes",

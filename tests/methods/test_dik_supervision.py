@@ -1,0 +1,99 @@
+"""The network of rotations: any answer of it leaves joints where they were; its size, its pieces, and what ships."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from blender_meshrec.bodies.lbs import Tree, forward_kinematics
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.errors import ModelError
+from blender_meshrec.core.rotations import rotmat_from_rotvec
+from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
+from blender_meshrec.methods import dik_supervision
+from blender_meshrec.methods.dik_supervision import RotationNetwork, better_twists, load_network, read_network, seen_from_pelvis
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+import train_rotations
+
+FRAMES = 40
+AT = {name: index for index, name in enumerate(SMPL_JOINTS)}
+
+
+@pytest.fixture(scope="module")
+def network():
+    """One that answers anything."""
+    torch.manual_seed(0)
+    network = RotationNetwork()
+    torch.nn.init.normal_(network.leave.weight, std=0.2)
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def posed():
+    """Local rotations (F,24,3,3), joints (F,24,3) and these at rest (24,3)."""
+    rng = np.random.default_rng(0)
+    rest = torch.as_tensor(load_body().rest_joints(np.zeros(10)), dtype=torch.float32)
+    rotmats = torch.as_tensor(rotmat_from_rotvec(rng.normal(0, 0.4, (FRAMES, 24, 3))), dtype=torch.float32)
+    return rotmats, forward_kinematics(rotmats, rest[None], Tree(SMPL_PARENTS, "cpu"))[0], rest
+
+
+def joints_of(rotmats, rest):
+    return forward_kinematics(rotmats, rest[None], Tree(SMPL_PARENTS, "cpu"))
+
+
+def test_joints_stay_but_for_tips_of_unseen_ends(network, posed):
+    rotmats, joints, rest = posed
+    turned = better_twists(rotmats, joints, rest, network=network)
+    kept = [index for name, index in AT.items() if not name.endswith(("_foot", "_hand"))]
+    assert (joints_of(turned, rest)[0] - joints)[:, kept].abs().max() < 1e-5  # m
+    assert (turned - rotmats).abs().max() > 0.1
+    assert (turned @ turned.mT - torch.eye(3)).abs().max() < 1e-5
+
+
+def test_ends_that_are_known_keep_their_place_and_turn(network, posed):
+    rotmats, joints, rest = posed
+    known = np.ones((FRAMES, 5), bool)
+    known[::2] = False
+    turned = better_twists(rotmats, joints, rest, known, network)
+    after, world = joints_of(turned, rest)
+    _, before = joints_of(rotmats, rest)
+    ends = [AT[name] for name in ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")]
+    assert (world - before)[1::2][:, ends].abs().max() < 1e-5 and (after - joints)[1::2].abs().max() < 1e-5
+    assert (world - before)[::2][:, ends[1:]].abs().max() > 0.1
+
+
+def test_what_is_seen_knows_neither_place_nor_heading_nor_size(posed):
+    rotmats, joints, _ = posed
+    turn = torch.as_tensor(rotmat_from_rotvec([0.4, 2.0, -0.3]), dtype=torch.float32)
+    plain = seen_from_pelvis(joints, rotmats[:, 0])
+    moved = seen_from_pelvis(1.3 * joints @ turn.T + torch.tensor([1.0, 2, 3]), turn @ rotmats[:, 0])
+    assert (plain - moved).abs().max() < 1e-4
+
+
+def test_long_clips_come_in_pieces_that_fit(network, posed, monkeypatch):
+    rotmats, joints, _ = posed
+    seen = seen_from_pelvis(joints, rotmats[:, 0])
+    whole = dik_supervision._in_pieces(network, seen)
+    monkeypatch.setattr(dik_supervision, "CHUNK", 9)
+    assert (dik_supervision._in_pieces(network, seen) - whole).abs().max() < 1e-4
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"leave.weight": torch.zeros(3)}, tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match="not a network"):
+        read_network(tmp_path / "a.safetensors")
+
+
+def test_what_ships_turns_limbs_more_truly_than_dik_alone(shared_mocap):
+    """On subjects it was not trained on, with a lifter's errors; addon_models/rotations.metrics.json has all numbers."""
+    stage = train_rotations.Stage()
+    clips = [clip[:90] for clip in train_rotations.read_clips(shared_mocap, True)][::6]
+    report = train_rotations.evaluate(stage, load_network(), clips)
+    before, after = (report[f"a lifter's joints, {name}"] for name in ("DIK", "network"))
+    for number in ("upper_limbs_deg", "lower_limbs_deg", "ends_deg", "tremble"):
+        assert after[number] < before[number], number
