@@ -13,8 +13,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 NAME = "blender_meshrec"
-# Of the 20 steps that a process may step back: a busy Blender keeps nine tenths of each core, an idle one leaves them all to us.
-STEPS_BACK = 10
+# Of the 19 steps that a process may step back. Each of our threads counts: with three of them on a core, a busy Blender keeps nine
+# tenths of it; one that does nothing leaves all of it to us.
+STEPS_BACK = 15
 
 
 def adopt_package():

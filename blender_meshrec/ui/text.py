@@ -2,7 +2,7 @@
 
 import blf
 
-_MARGIN = 70  # px at a scale of 1: borders of the region and of boxes, and an icon
+_MARGIN = 95  # px at a scale of 1: the tabs, borders of the region and of boxes, and an icon
 _SMALLEST = 80  # px
 
 
