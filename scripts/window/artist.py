@@ -6,7 +6,8 @@ from scripts.window.window import MATERIAL
 
 ADDON = "bl_ext.user_default.blender_meshrec"
 PREFERENCES = f"bpy.context.preferences.addons[{ADDON!r}].preferences"
-_TO_BUNDLE = 79  # px
+# Blender tells no places of what is no button. px, at the scale of 1 that the screen has.
+_TO_BUNDLE, _TO_HEADING, _TO_SUBSECTION, _A_HEADING = 79, 16, 40, 27
 
 
 class Artist:
@@ -55,14 +56,12 @@ class Artist:
             self.window.press("f")
         self.window.wait_until(source, 10)
 
-    def close_preferences(self):
-        """Close the window of the preferences."""
-        left, top, across, down = self.window.region("PREFERENCES", "WINDOW")
-        self.window.move(left + across / 2, top + down / 2)
-        self.window.press("ctrl+w")
-        self.window.wait_until("len(bpy.context.window_manager.windows) == 1", 10)
+    def back_to_blender(self):
+        """Bring Blender's main window before its others."""
+        self.window.run("xdotool", "search", "--name", " - Blender ", "windowraise")
+        time.sleep(0.5)
 
-    def set_up(self, bundle, seconds=400):
+    def set_up(self, bundle, seconds=400, on_begin=lambda: None):
         """Have the backend installed from a folder of packages, in Blender's preferences, and wait for it."""
         window = self.window
         window.push("meshrec.open_preferences")
@@ -78,12 +77,31 @@ class Artist:
         window.wait_until(f"{PREFERENCES}.bundle == {MATERIAL + '/' + bundle!r}", 5)
         window.push("meshrec.install_backend", **place)
         self.state()
+        on_begin()
         window.wait_until("state.installation is not None and not state.installation.running", seconds, every=0.5)
         return window.ask("str(state.installation.error or '')")
 
     def state(self):
         """Let the observer know the add-on's own state."""
         self.window.ask(f"import {ADDON}.ui.setup_state as state, {ADDON}.ui.jobs as jobs")
+
+    def open_section(self, number):
+        """Click the heading of the section so many below the uppermost one, all those above being closed."""
+        left, top, _, _ = self.window.region("VIEW_3D", "UI")
+        self.window.click(left + 24, top + _TO_HEADING + number * _A_HEADING)
+        time.sleep(0.4)
+
+    def open_subsection(self, number):
+        """Click the heading of the section so many below the Reconstruct button, all those between being closed."""
+        x, y = self.window.find("meshrec.reconstruct(")
+        self.window.click(x - 110, y + _TO_SUBSECTION + number * _A_HEADING)
+        time.sleep(0.4)
+
+    def save_file(self):
+        """Confirm the file browser as it stands."""
+        self.window.wait_until("region_box('FILE_BROWSER', 'EXECUTE')", 10)
+        time.sleep(0.8)
+        self.window.push("file.execute", "FILE_BROWSER", "EXECUTE", columns=(0.7, 0.8, 0.9))
 
     def open_tab(self, width=0):
         """Open the sidebar and its MeshRec tab; pull it wider by so many pixels."""
@@ -101,6 +119,7 @@ class Artist:
             if window.ask(category) == ["MeshRec"]:
                 break
             window.click(left + across - 8, y)
+        assert window.ask(category) == ["MeshRec"], f"there is no tab MeshRec: {window.log()}"
         if width:
             window.move(left + 1, top + 0.8 * down)
             window.run("xdotool", "mousedown", 1)

@@ -156,13 +156,12 @@ class Window:
         time.sleep(0.2)
 
     def look(self, path, box=None):
-        """Save what is on the screen as a picture; box: left, top, width, height of a part of it."""
+        """Save what is on the screen as a .png or .jpg; box: left, top, width, height of a part of it."""
         crop = ["-crop", "{2}x{3}+{0}+{1}".format(*map(int, box)), "+repage"] if box else []
-        self.run("import", "-window", "root", "/tmp/screen.png")
-        self.run("convert", "/tmp/screen.png", *crop, f"PNG24:{HOME}/.screen.png")
-        encoded = self.run("base64", "-w0", f"{HOME}/.screen.png")
-        self.run("rm", "/tmp/screen.png", f"{HOME}/.screen.png")
-        Path(path).write_bytes(base64.b64decode(encoded))
+        picture = f"/tmp/screen{Path(path).suffix}"
+        self.run("import", "-window", "root", *crop, "-quality", 82, picture)
+        Path(path).write_bytes(base64.b64decode(self.run("base64", "-w0", picture)))
+        self.run("rm", picture)
 
     def region(self, area, region):
         """A region's left, top, width and height on the screen."""
