@@ -13,7 +13,7 @@ import threading
 
 from .cli_commands.console import Console
 from .cli_commands.outputs import FORMATS, PRESETS
-from .core.catalog import entries
+from .core.catalog import DEFAULT_REFINERS, entries
 from .core.errors import CancelledError, InputError
 from .core.version import version
 
@@ -144,7 +144,13 @@ def _reconstruct(command):
     _skeleton(command)
     command.add_argument("--detector", choices=("auto", *_names("detector")), default="auto", metavar="NAME", help=_menu("detector"))
     command.add_argument("--method", choices=("auto", *_names("estimator")), default="auto", metavar="NAME", help=_menu("estimator"))
-    command.add_argument("--refine", choices=_names("refiner"), action="append", default=[], metavar="NAME", help=_menu("refiner"))
+    command.add_argument(
+        "--refine",
+        choices=(*_names("refiner"), "none"),
+        action="append",
+        metavar="NAME",
+        help=f"once or more, {' and '.join(DEFAULT_REFINERS)} by default, or none. {_menu('refiner')}",
+    )
     command.add_argument("--device", choices=DEVICES, default="auto", help="what to compute on")
     command.add_argument("--smoothing", type=strength, default=1.0, metavar="S", help="strength of smoothing; 1 is usual, 0 is off")
     command.add_argument("--no-contacts", action="store_true", help="do not keep feet where they touch the ground")

@@ -141,6 +141,34 @@ def lifting(table):
     table.add("lifting and body fit (DIK)", len(keypoints) / quickest(lift_and_match, 2), "frames/s", least=500)
 
 
+def silhouettes(table):
+    """The refinement from silhouettes: 32 drawn ones of a person fitted too thin."""
+    import torch
+
+    from blender_meshrec.backend.refine_shape import refine_shape, seen_of
+    from blender_meshrec.bodies.silhouettes import Surface, rasterise
+    from blender_meshrec.core.body_template import load_body
+    from blender_meshrec.core.cameras import default_intrinsics
+    from blender_meshrec.core.motion_file import read_motion
+    from blender_meshrec.core.records import BodyParams
+    from blender_meshrec.core.rotations import rotmat_from_rotvec
+    from blender_meshrec.core.silhouettes import MOST, SIDE, Silhouettes
+
+    template, size = load_body(), (1280, 720)
+    poses = np.array(read_motion(TRUTH).poses[:MOST])
+    poses[:, :3] = [np.pi, 0, 0]
+    stout, squares = [0, 1, 0, -1, 0, 0, 0, 0, 0, 0], np.tile([640.0, 360, 700], (MOST, 1))
+    body = BodyParams("open", np.zeros(10), poses[:, :3], poses[:, 3:], np.tile([0, 0, 4.0], (MOST, 1)))
+    seen = seen_of(Silhouettes(np.arange(MOST), squares, np.zeros((MOST, SIDE, SIDE))), default_intrinsics(size), size)
+    rotmats = torch.as_tensor(rotmat_from_rotvec(poses.reshape(MOST, -1, 3)), dtype=torch.float32)
+    betas = torch.tensor(stout, dtype=torch.float32).expand(MOST, -1)
+    points, _joints = Surface(template).pose(betas, rotmats, torch.tensor([0, 0, 4.0]).expand(MOST, -1))
+    drawn = Silhouettes(np.arange(MOST), squares, rasterise(points, seen.windows, SIDE)[0].numpy())
+    times = np.arange(MOST) / 30
+    seconds = quickest(lambda: refine_shape(template, body, drawn, default_intrinsics(size), size, times), 2)
+    table.add(f"refinement from {MOST} silhouettes, a clip", seconds, "s")
+
+
 def long_input(table):
     """2D keypoints of 2,500 and 10,000 frames, each in a process of its own."""
     seconds, memory = {}, {}
@@ -256,6 +284,7 @@ ROWS = {
     "end_to_end": end_to_end,
     "dik": dik,
     "lifting": lifting,
+    "silhouettes": silhouettes,
     "scene": scene,
     "retargeting": retargeting,
     "skel": skel,

@@ -1,4 +1,4 @@
-"""What silhouettes say that joints cannot show, laid on a fitted body: girth, and ends that no other point shows.
+"""What silhouettes say that joints cannot show, laid on a fitted body: girth, and hands and feet that no other point shows.
 
 The network of methods/silhouette_refinement.py looks at up to 32 silhouettes; its betas are pooled over them, and become,
 with the bone lengths the body has, the prior of a fit of outlines (contour_fit.py), so that silhouettes add girth and do not
@@ -28,11 +28,13 @@ LEAST_AGREEMENT = 0.35
 ROUNDS = 2  # how often the network looks at what it has made
 # Bone lengths are kept to within this, m, as far as silhouettes are concerned.
 LENGTHS_KEPT = 0.006
-# How sure the network is of betas at best, though many silhouettes agree: it errs alike in all of them.
-NETWORK_SURE = 0.45
+# How sure the network is of betas at best, though many silhouettes agree: it errs alike in all of them, and clothes mislead it.
+NETWORK_SURE = 1.5
 # Over how long, s, corrections of ends are averaged; and the least a silhouette must say of an end to count (log of rad).
 BLEND = 0.2
 UNSURE_END = 0.0
+# An outline hardly shows how a head is turned: on people of the training set the network's answers for it did more harm than good.
+TURNED = tuple(end for end in ENDS if end != "head")
 # By how much, of the intersection over union, the silhouettes must agree better for a correction of an end to stay.
 END_GAIN = 0.0005
 LIMBS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
@@ -41,7 +43,7 @@ LIMBS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "w
 @dataclass(frozen=True)
 class ShapeReport:
     """What came of a refinement: silhouettes looked at and used; before, after: their mean intersection over union with the body;
-    applied: the share of the correction of shape that was kept, 0 when it was refused; ends: names of ENDS that were corrected."""
+    applied: the share of the correction of shape that was kept, 0 when it was refused; ends: names of those that were corrected."""
 
     looked_at: int
     used: int
@@ -255,7 +257,8 @@ def _with_ends(rig, seen, used, betas, rotmats, transl, ends, known, timestamps,
     times = np.asarray(timestamps, float)
     part = _rows_of(seen, used)
     corrected = []
-    for column, end in enumerate(ENDS):
+    for end in TURNED:
+        column = ENDS.index(end)
         free = ~known[rows.numpy(), column] & (doubts[:, column].numpy() < UNSURE_END)
         if not free.any():
             continue

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from ..core.catalog import DEFAULT_REFINERS
+
 
 @dataclass(frozen=True)
 class ReconstructRequest:
@@ -24,7 +26,7 @@ class ReconstructRequest:
     skel_body: str = "open"
     detector: str = "auto"
     method: str = "auto"
-    refine: tuple = ()
+    refine: tuple = DEFAULT_REFINERS
     device: str = "auto"
     smoothing: float = 1.0
     contacts: bool = True

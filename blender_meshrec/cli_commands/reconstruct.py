@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..bridge.client import start_job
 from ..bridge.messages import Progress, ReconstructRequest
+from ..core.catalog import DEFAULT_REFINERS
 from ..core.errors import InputError, MeshRecError
 from ..core.output_file import check_writable, whole_file
 from ..core.retarget.character_file import split_object
@@ -100,7 +101,7 @@ def request_of(source, options):
         skel_body=options.skel if options.skel == "open" else os.path.abspath(options.skel),
         detector=options.detector,
         method=options.method,
-        refine=tuple(options.refine),
+        refine=DEFAULT_REFINERS if options.refine is None else tuple(name for name in options.refine if name != "none"),
         device=options.device,
         smoothing=options.smoothing,
         contacts=not options.no_contacts,

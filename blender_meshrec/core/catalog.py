@@ -78,7 +78,7 @@ CATALOG = (
         name="silhouettes",
         role="refiner",
         label="Silhouettes",
-        explanation="Girth, and how hands, feet and head are turned, from the person's outline in up to 32 frames of footage",
+        explanation="Girth, and how hands and feet are turned, from the person's outline in up to 32 frames of footage",
         paper="Yu et al. 2021, Skeleton2Mesh: Kinematics Prior Injected Unsupervised Human Mesh Recovery",
         weights="silhouettes.safetensors",
         licence="GPL-3.0-or-later",
@@ -93,6 +93,9 @@ CATALOG = (
         licence="GPL-3.0-or-later",
     ),
 )
+
+# What results are bettered with unless something else is asked for.
+DEFAULT_REFINERS = ("silhouettes",)
 
 
 def entries(role):

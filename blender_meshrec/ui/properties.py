@@ -125,7 +125,9 @@ class Settings(bpy.types.PropertyGroup):
     rerun: EnumProperty(name="Earlier Result", description="What becomes of an earlier result of this footage", items=RERUNS)
     detector: EnumProperty(name="Detector", description="What finds people in the picture", items=_choices("detector", "By the input"))
     method: EnumProperty(name="Method", description="What turns 2D into 3D", items=_choices("estimator", "The one that suits the detector"))
-    quality: EnumProperty(name="Quality", description="How much work is put into the result", items=_qualities())
+    quality: EnumProperty(
+        name="Quality", description="How much work is put into the result", items=_qualities(), default=catalog.DEFAULT_REFINERS[0]
+    )
     device: EnumProperty(name="Device", description="What computes", items=DEVICES)
     export_preset: EnumProperty(name="For", description="The program that is to read the file", items=EXPORT_PRESETS)
 

@@ -63,7 +63,8 @@ def evaluate(mocap, network, pictures=None, seed=11, most=None):
             before, after = (measure(template, surface, case, params) for params in (case.fitted, refined))
             measured = {name: (before[name], after[name]) for name in before}
             changed = limb_turns(surface, case.fitted, refined)
-            rows[label].append({**measured, "seconds": seconds, "limbs turned, deg": changed, "refused": report.applied == 0})
+            told = {"seconds": seconds, "limbs turned at most, deg": changed, "clips whose shape was left alone": report.applied == 0}
+            rows[label].append({**measured, **told})
             if pictures is not None and label == "spoilt masks":
                 Path(pictures).mkdir(parents=True, exist_ok=True)
                 draw(Path(pictures) / f"{number:02}_{case.name}.png", surface, case, refined)
@@ -75,7 +76,7 @@ def summary(found):
     table = {"clips": len(found)}
     for name in found[0]:
         values = np.array([row[name] for row in found], float)
-        table[name] = np.round(values.mean(0), 4).tolist() if name != "limbs turned, deg" else float(np.round(values.max(), 4))
+        table[name] = np.round(values.mean(0), 4).tolist() if name != "limbs turned at most, deg" else float(np.round(values.max(), 4))
     better = np.mean([row["silhouette error"][1] < row["silhouette error"][0] for row in found])
     table["clips whose silhouette error fell"] = round(float(better), 3)
     return table
@@ -204,7 +205,8 @@ def measure(template, surface, case, params):
     result = {"silhouette error": float(1 - agreement(seen.silhouettes, rendered, seen.inside).mean())}
     own, true = (global_rotations(surface, values)[:, END_JOINTS] for values in (params, case.truth))
     angles = np.degrees(roma.rotmat_geodesic_distance(own, true).numpy())
-    result |= {"ends, mean, deg": float(angles.mean())} | {f"{end}, deg": float(angles[:, i].mean()) for i, end in enumerate(ENDS)}
+    result["ends, mean, deg"] = float(angles.mean())
+    result |= {f"{end.replace('_', ' ')}, deg": float(angles[:, i].mean()) for i, end in enumerate(ENDS)}
     joints, true_joints = (posed_joints(surface, values) for values in (params, case.truth))
     result["joints about the pelvis, mm"] = float(1000 * np.linalg.norm(joints - true_joints, axis=-1).mean())
     result["betas"] = float(np.abs(params.betas - case.truth.betas).mean())

@@ -2,17 +2,22 @@
 
 import copy
 import dataclasses
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from blender_meshrec.backend.body_fit import BodyFit
 from blender_meshrec.backend.contour_fit import _outline, fit_contours, signed_distance
+from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.backend.refine_shape import LIMBS, _Rig, ends_seen, refine_shape, seen_of, weighted_median
+from blender_meshrec.backend.registry import find
 from blender_meshrec.backend.shape_fit import fit_betas, measure_lengths
 from blender_meshrec.bodies.lbs import forward_kinematics
 from blender_meshrec.bodies.silhouettes import Surface, rasterise
+from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.body_template import body_from_arrays, load_body
 from blender_meshrec.core.cameras import default_intrinsics
 from blender_meshrec.core.records import BodyParams, Observations
@@ -303,3 +308,24 @@ def test_a_weighted_median_ignores_what_counts_little():
     values = np.array([5.0, -100, 4, 6, 1000])
     assert weighted_median(values, np.ones(5)) == 5
     assert weighted_median(values, np.array([1, 1, 1, 1, 50.0])) == 1000
+
+
+def test_footage_is_refined_unless_not_wanted(shared_media):
+    footage = str(shared_media / "video" / "tfjs-models__pose_squats.mp4")
+    plain, better = (recover(ReconstructRequest(footage, frames=(20, 60), method="blazepose", **more)) for more in ({"refine": ()}, {}))
+    assert "silhouettes" not in plain.report["people"][0]
+    said = better.report["people"][0]["silhouettes"]
+    assert said["looked_at"] == said["used"] == 10 and said["agreement_after"] > said["agreement_before"]
+    (before,), (after,) = plain.recoveries, better.recoveries
+    assert np.abs(girths(load_body(), after.betas) - girths(load_body(), before.betas)).max() > 0.01  # m
+    # Joints stay where they were.
+    assert np.linalg.norm(after.joints - before.joints, axis=-1).mean() < 0.02  # m
+
+
+def test_keypoints_have_no_silhouettes(template):
+    body = person(np.zeros(10))
+    keypoints = np.ones((FRAMES, len(KEYPOINT_SETS["coco17"].points), 3))
+    observations = Observations("coco17", np.zeros((FRAMES, 4)), keypoints, np.ones(FRAMES, bool))
+    frames = SimpleNamespace(size=SIZE, timestamps=TIMES)
+    fit, said = find("refiner", "silhouettes")(BodyFit(body, *[np.zeros(0)] * 3), observations, template, None, frames)
+    assert fit.body is body and said["looked_at"] == 0

@@ -1,5 +1,7 @@
 """Skeleton2Mesh's refinement network: its parts, what it sees, what its answers do, and files it refuses."""
 
+import sys
+
 import numpy as np
 import pytest
 import roma
@@ -21,11 +23,16 @@ from blender_meshrec.methods.silhouette_refinement import (
     SilhouetteNetwork,
     correct,
     end_orientations,
+    load_network,
     look_at,
     read_network,
     turn_onto,
     with_ends,
 )
+from tests.conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+import train_silhouettes
 
 torch.set_num_threads(1)
 SIDE = 96
@@ -131,3 +138,24 @@ def test_weights_of_another_network_are_refused(tmp_path, damage):
     save_file({n: v.contiguous() for n, v in state.items()}, tmp_path / "w.safetensors")
     with pytest.raises(ModelError, match="not a silhouette network"):
         read_network(tmp_path / "w.safetensors")
+
+
+@pytest.fixture(scope="module")
+def source(shared_mocap):
+    return train_silhouettes.Source(shared_mocap, testing=True)
+
+
+def test_what_ships_knows_people_it_has_not_seen(source):
+    lesson = source.draw(np.random.default_rng(8), 160)
+    with torch.no_grad():
+        shares = train_silhouettes.lesson_loss(load_network(), lesson)[1]
+    # Errors of one spoilt silhouette's answers, as shares of what doing nothing is off by.
+    assert shares["betas"] < 0.96 and shares["ends"] < 0.92 and shares["camera"] < 0.75 and shares["view"] < 0.92
+
+
+def test_lessons_repeat_and_show_what_they_ask(source):
+    one, other = (source.draw(np.random.default_rng([1, 7]), 6) for _ in range(2))
+    for values, same in zip(one, other):
+        torch.testing.assert_close(values, same, atol=0, rtol=0)
+    assert one.pictures[:, 0].any() and one.pictures[:, 1].any() and torch.isfinite(one.numbers).all()
+    assert one.betas.abs().mean() > 0.2 and one.ends.norm(dim=-1).mean() > 0.1  # something is left to say
