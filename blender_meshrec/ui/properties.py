@@ -51,7 +51,7 @@ def _choices(role, automatic):
 
 def _qualities():
     refiners = tuple((entry.name, entry.label, entry.explanation) for entry in catalog.entries("refiner"))
-    return (("STANDARD", "Standard", "What the method gives, without a second look at the picture"), *refiners)
+    return (("QUICK", "Quick", "What the method gives, without a second look at the picture"), *refiners)
 
 
 def _source_changed(settings, context):
@@ -189,7 +189,8 @@ def request_from(settings, cache=None):
         skel_body=settings.skel_source,
         detector=settings.detector,
         method=settings.method,
-        refine=() if settings.quality == "STANDARD" else (settings.quality,),
+        # Each quality comes on top of what is usual.
+        refine=() if settings.quality == "QUICK" else tuple(dict.fromkeys((*catalog.DEFAULT_REFINERS, settings.quality))),
         device=settings.device,
         smoothing=settings.smoothing,
         contacts=settings.contacts,

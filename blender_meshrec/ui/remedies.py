@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ..core.catalog import DEFAULT_REFINERS
 from ..core.errors import InputError, ModelError, NobodyFoundError, NotSetUpError
 
 
@@ -31,6 +32,11 @@ def _go_without(which, name):
     return Button("meshrec.use_open_model", f"Use the Open {name}", "LOOP_BACK", {"which": which})
 
 
+def _set(name, value, text):
+    """Blender's own operator that chooses an item of a menu."""
+    return Button("wm.context_set_enum", text, "CHECKMARK", {"data_path": f"scene.meshrec.{name}", "value": value})
+
+
 def buttons_for(job, online):
     """The Buttons for a job that has failed.
 
@@ -51,5 +57,15 @@ def buttons_for(job, online):
         return (OPEN_FOOTAGE, RETRY)
     if isinstance(error, InputError):
         # What could not even be started is not the footage's fault, but that of a path in the preferences.
-        return (OPEN_FOOTAGE, RETRY) if job.was_started else (PREFERENCES, RETRY)
+        return (OPEN_FOOTAGE, *_other_settings(request), RETRY) if job.was_started else (PREFERENCES, RETRY)
     return (RETRY,)
+
+
+def _other_settings(request):
+    """Buttons for settings that some input, or some computer, does not go with."""
+    if request.device not in ("auto", "cpu"):
+        yield _set("device", "auto", "Choose the Device Automatically")
+    if set(request.refine) - set(DEFAULT_REFINERS) and request.skeleton != "skel":
+        yield _set("skeleton", "skel", "Use the SKEL Skeleton")
+    if request.skeleton == "skel" and (request.body == "open") != (request.skel_body == "open"):  # their skins differ
+        yield _go_without("body", "Body") if request.body != "open" else _go_without("skel_body", "Skeleton")

@@ -96,12 +96,24 @@ def failed(error, started=True, **request):
         (failed(ModelError("", ""), skeleton="skel", skel_body="/skel.pkl"), True, ["Choose SKEL File", "Use the Open Skeleton"]),
         (failed(NobodyFoundError("", "")), True, ["Open Footage", "Retry"]),
         (failed(InputError("", "")), True, ["Open Footage", "Retry"]),
+        (failed(InputError("", ""), device="cuda"), True, ["Open Footage", "Choose the Device Automatically", "Retry"]),
+        (failed(InputError("", ""), refine=("skelify",)), True, ["Open Footage", "Use the SKEL Skeleton", "Retry"]),
+        (failed(InputError("", ""), skeleton="skel", body="/SMPL.pkl"), True, ["Open Footage", "Use the Open Body", "Retry"]),
+        (failed(InputError("", ""), skeleton="skel", skel_body="/skel.pkl"), True, ["Open Footage", "Use the Open Skeleton", "Retry"]),
         (failed(InputError("", ""), started=False), True, ["Open Preferences", "Retry"]),
         (failed(MeshRecError("", "")), True, ["Retry"]),
     ],
 )
 def test_errors_have_the_button_that_mends_them(job, online, labels):
     assert [button.text for button in buttons_for(job, online)] == labels
+
+
+def test_a_remedy_sets_what_it_says(addon):
+    addon.device = "cuda"
+    (button,) = [button for button in buttons_for(failed(InputError("", ""), device="cuda"), True) if button.properties]
+    area, name = button.operator.split(".")
+    getattr(getattr(bpy.ops, area), name)(**button.properties)
+    assert addon.device == "auto"
 
 
 def test_a_missing_body_file_can_be_chosen_or_gone_without(addon, backend):
