@@ -22,6 +22,15 @@ def test_one_input_becomes_one_file(backend, capsys, files):
     assert said.out.split() == [str(Path("out/tänze.npz"))] and "Warning: A warning." in said.err
 
 
+@pytest.mark.parametrize(
+    ("words", "refine"),
+    [([], ("silhouettes",)), (["--refine", "none"], ()), (["--refine", "silhouettes", "--refine", "skelify"], ("silhouettes", "skelify"))],
+)
+def test_results_are_refined_as_asked(words, refine):
+    options = cli.parser().parse_args(["reconstruct", "walk.mp4", "-o", "walk.npz", *words])
+    assert reconstruct.request_of("walk.mp4", options).refine == refine
+
+
 def test_everybody_has_a_file_of_their_own(backend, files):
     backend("work 0.01")
     assert cli.main(["reconstruct", "walk.mp4", "-o", "a.b.npz", "--person", "all"]) == 0
