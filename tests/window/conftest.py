@@ -1,0 +1,59 @@
+"""An artist at a Blender in a real window, with a fresh user folder; skipped, with the reason, where there can be none."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from scripts.window.artist import Artist
+from scripts.window.window import Window, reason_to_skip
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIP = "demo_clip.mp4"
+
+
+@pytest.fixture(scope="module")
+def extension():
+    """The extension's zip that was packaged last."""
+    return _newest("blender_meshrec-*.zip", "build.py package")
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    """The folder of the backend's packages."""
+    return _newest("blender_meshrec-*-offline-linux_x86_64-py311-cpu", "build.py package --offline --device cpu")
+
+
+@pytest.fixture(scope="module")
+def artist(tmp_path_factory, extension, bundle):
+    """The artist, Blender being open for the first time; Blender is closed in the end, whatever happens."""
+    material = tmp_path_factory.mktemp("material")
+    shutil.copy(extension, material / "meshrec.zip")
+    shutil.copy(ROOT / "scripts" / CLIP, material)
+    shutil.copytree(bundle / "wheels", material / "bundle" / "wheels", copy_function=_link)
+    (material / "bundle").chmod(0o755)
+    home = tmp_path_factory.mktemp("home")
+    with Window(home, material) as window:
+        window.start()
+        artist = Artist(window)
+        artist.greet()
+        yield artist
+    shutil.rmtree(home, ignore_errors=True)  # the backend is large
+
+
+def _newest(pattern, how):
+    reason = reason_to_skip()
+    if reason:
+        pytest.skip(reason)
+    found = sorted((ROOT / "dist").glob(pattern), key=lambda path: path.stat().st_mtime)
+    if not found:
+        pytest.skip(f"there is no {pattern} in dist/: run {how}")
+    return found[-1]
+
+
+def _link(source, target):
+    try:
+        os.link(source, target)
+    except OSError:  # another disk
+        shutil.copy(source, target)
