@@ -58,7 +58,7 @@ class Artist:
 
     def back_to_blender(self):
         """Bring Blender's main window before its others."""
-        self.window.run("xdotool", "search", "--name", " - Blender ", "windowraise")
+        self.window.run("xdotool", "search", "--name", " - Blender ", "windowraise", "windowfocus")
         time.sleep(0.5)
 
     def set_up(self, bundle, seconds=400, on_begin=lambda: None):

@@ -228,7 +228,7 @@ def test_the_result_is_exported_by_a_click(artist):
         window.push(f"file_format='{suffix}'")
         artist.save_file()
         window.wait_until("not region_box('FILE_BROWSER', 'EXECUTE')", 60)
-        path = f"/home/artist/demo_clip person1{suffix}"
+        path = f"/home/artist/demo_clip_person1{suffix}"
         assert path in window.files("/home/artist"), window.log()
     artist.open_section(3)
 
@@ -236,7 +236,7 @@ def test_the_result_is_exported_by_a_click(artist):
 def test_the_movement_is_retargeted_onto_another_character(artist):
     """The character is a second person, brought in by dropping the motion file."""
     window = artist.window
-    window.run("cp", "/home/artist/demo_clip person1.npz", "/mnt/material/hero.npz")
+    window.run("cp", "/home/artist/demo_clip_person1.npz", "/mnt/material/hero.npz")
     artist.drag("hero.npz")
     window.wait_until("len(bpy.data.armatures) == 2", 20)
     hero = window.ask("bpy.context.object.name")
