@@ -95,7 +95,7 @@ CATALOG = (
 )
 
 # What results are bettered with unless something else is asked for.
-DEFAULT_REFINERS = ("silhouettes",)
+DEFAULT_REFINERS = ("dik-network", "silhouettes")
 
 
 def entries(role):

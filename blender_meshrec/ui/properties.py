@@ -50,8 +50,19 @@ def _choices(role, automatic):
 
 
 def _qualities():
-    refiners = tuple((entry.name, entry.label, entry.explanation) for entry in catalog.entries("refiner"))
-    return (("QUICK", "Quick", "What the method gives, without a second look at the picture"), *refiners)
+    more = [entry for entry in catalog.entries("refiner") if entry.name not in catalog.DEFAULT_REFINERS]
+    return (
+        ("QUICK", "Quick", "What the method gives, without a second look at the picture"),
+        ("STANDARD", "Standard", "Limbs turned as motion capture knows it, and the shape that silhouettes show"),
+        *((entry.name, entry.label, entry.explanation) for entry in more),
+    )
+
+
+def _refiners(quality):
+    """What a quality comes down to."""
+    if quality == "QUICK":
+        return ()
+    return catalog.DEFAULT_REFINERS if quality == "STANDARD" else (*catalog.DEFAULT_REFINERS, quality)
 
 
 def _source_changed(settings, context):
@@ -125,9 +136,7 @@ class Settings(bpy.types.PropertyGroup):
     rerun: EnumProperty(name="Earlier Result", description="What becomes of an earlier result of this footage", items=RERUNS)
     detector: EnumProperty(name="Detector", description="What finds people in the picture", items=_choices("detector", "By the input"))
     method: EnumProperty(name="Method", description="What turns 2D into 3D", items=_choices("estimator", "The one that suits the detector"))
-    quality: EnumProperty(
-        name="Quality", description="How much work is put into the result", items=_qualities(), default=catalog.DEFAULT_REFINERS[0]
-    )
+    quality: EnumProperty(name="Quality", description="How much work is put into the result", items=_qualities(), default="STANDARD")
     device: EnumProperty(name="Device", description="What computes", items=DEVICES)
     export_preset: EnumProperty(name="For", description="The program that is to read the file", items=EXPORT_PRESETS)
 
@@ -190,7 +199,7 @@ def request_from(settings, cache=None):
         detector=settings.detector,
         method=settings.method,
         # Each quality comes on top of what is usual.
-        refine=() if settings.quality == "QUICK" else tuple(dict.fromkeys((*catalog.DEFAULT_REFINERS, settings.quality))),
+        refine=_refiners(settings.quality),
         device=settings.device,
         smoothing=settings.smoothing,
         contacts=settings.contacts,

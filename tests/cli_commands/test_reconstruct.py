@@ -11,6 +11,7 @@ from blender_meshrec import cli
 from blender_meshrec.bridge.messages import Progress
 from blender_meshrec.cli_commands import console as consoles
 from blender_meshrec.cli_commands import reconstruct
+from blender_meshrec.core.catalog import DEFAULT_REFINERS
 from blender_meshrec.core.motion_file import read_motion
 
 
@@ -24,7 +25,7 @@ def test_one_input_becomes_one_file(backend, capsys, files):
 
 @pytest.mark.parametrize(
     ("words", "refine"),
-    [([], ("silhouettes",)), (["--refine", "none"], ()), (["--refine", "silhouettes", "--refine", "skelify"], ("silhouettes", "skelify"))],
+    [([], DEFAULT_REFINERS), (["--refine", "none"], ()), (["--refine", "silhouettes", "--refine", "skelify"], ("silhouettes", "skelify"))],
 )
 def test_results_are_refined_as_asked(words, refine):
     options = cli.parser().parse_args(["reconstruct", "walk.mp4", "-o", "walk.npz", *words])
