@@ -32,7 +32,7 @@ def test_start_up_imports_nothing_heavy(module):
 
 
 def test_the_catalogue_and_the_registries_name_the_same_things():
-    from blender_meshrec.backend import detectors, estimators, registry, skel_stage  # noqa: F401
+    from blender_meshrec.backend import detectors, pipeline, registry  # noqa: F401 - they register everything
     from blender_meshrec.core import catalog
 
     for role in ("detector", "estimator", "refiner"):

@@ -51,9 +51,14 @@ def lock_feet(rotmats, pelvis, rest_joints, soles, contacts, timestamps, camera)
         rotmats and pelvis, new arrays: the root's place and the rotations of hips, knees and ankles have changed.
     """
     touching = np.asarray(contacts) > 0.5
-    pelvis = pelvis + _settled(pose_legs(rotmats, pelvis, rest_joints, soles), soles, touching, pelvis, camera)
-    legs = pose_legs(rotmats, pelvis, rest_joints, soles)
-    feet = [_Foot(legs, leg, soles, touching[:, 2 * leg : 2 * leg + 2], timestamps, camera) for leg in range(2)]
+
+    def posed():
+        legs = pose_legs(rotmats, pelvis, rest_joints, soles)
+        return legs, [_Foot(legs, leg, soles, touching[:, 2 * leg : 2 * leg + 2], timestamps, camera) for leg in range(2)]
+
+    _legs, feet = posed()
+    pelvis = pelvis + _settled(np.concatenate([foot.heights() for foot in feet], 1), touching, pelvis, camera)
+    legs, feet = posed()
     shift = _root_shift(feet, pelvis, camera, timestamps)
     for _ in range(REACH_ROUNDS):
         short = [out_of_ease(legs.joints[:, leg, 0] + shift, legs.joints[:, leg], foot.target(shift)) for leg, foot in enumerate(feet)]
@@ -83,6 +88,10 @@ class _Foot:
         self._sighted = _picture_cost(self._ankle, camera, LEASH_DEPTH**2)
         self._rise = _least_seen(_picture_cost(self._ankle, camera, FOOT_DEPTH))
         self.correction = self._held(touching)
+
+    def heights(self):
+        """How high heel and toe are above the ground at z = 0 with the foot turned, (F,2) m."""
+        return (self._ankle[:, None] + self._points)[..., 2] - self._clearance
 
     def _flat(self, points, clearance, touching):
         """The turn (F,3,3) that lays a foot flat and keeps its direction while heel and toe touch; fading to none elsewhere.
@@ -145,12 +154,12 @@ class _Foot:
         return np.where(self.touching, 0, np.maximum(needed, smooth * (1 - from_touch)))
 
 
-def _settled(legs, soles, touching, pelvis, camera):
+def _settled(height, touching, pelvis, camera):
     """A constant shift (3,) m that brings a person's standing feet to the floor where it shows least in the picture.
 
-    With several people in one world each has a distance, and so a height, of their own; some would float.
+    height: (F,4) m, of heels and toes of feet that lie as they stand. With several people in one world each has a distance,
+    and so a height, of their own; some would float.
     """
-    height = legs.points[..., 2] - soles.clearance
     standing = height[touching & (np.abs(height) < SETTLE_REACH)]
     # Who is never seen to stand must at least not be in the floor.
     off = float(np.median(standing)) if len(standing) else min(0.0, float(np.quantile(height.min(1), 0.1)))

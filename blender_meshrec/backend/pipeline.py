@@ -206,7 +206,7 @@ def keep_feet(request, template, params, seen, told, timestamps, camera):
     if told is None:
         contacts = detect_contacts(before, timestamps, seen.any(1), camera)
     else:
-        contacts = steady_contacts(told, timestamps, seen.any(1))
+        contacts = steady_contacts(told, timestamps, seen.any(1), before, camera)
     contacts = contacts * np.repeat(seen, 2, axis=1)
     rest_joints, soles = template.rest_joints(params.betas), soles_of(template, params.betas)
     rotmats, pelvis = lock_feet(rotations_of(params), params.transl + rest_joints[0], rest_joints, soles, contacts, timestamps, camera)

@@ -12,6 +12,8 @@ HEIGHTS = (0.03, 0.10)
 BEGIN, END = 0.6, 0.3
 # The same of a network's sureness, which is a probability.
 SURE = 0.55, 0.45
+# A point that moves faster than this, m/s, does not touch, however sure the network is; nor one that strays farther than this, m.
+TOLD_SPEED, TOLD_STRAY = 0.85, 0.1
 # The support is as high as the lowest point within this much time either side, s: longer than half a jump's flight, so that
 # nobody touches down in mid-air, shorter than it takes to come down from a box.
 SUPPORT_REACH = 0.5
@@ -51,11 +53,13 @@ def detect_contacts(points, timestamps, visible=None, camera=None):
     return np.where(touching, 0.5 + 0.5 * np.maximum(score, 0.01), 0.5 * np.minimum(score, 0.99))
 
 
-def steady_contacts(sureness, timestamps, visible=None):
+def steady_contacts(sureness, timestamps, visible=None, points=None, camera=None):
     """Contacts of how surely each of four points touches in each frame, as networks tell it: chance ones and short breaks left out.
 
     Args:
         sureness: (F,4) 0..1. timestamps: (F,) s. visible: (F,), or None for always.
+        points: (F,4,3) m, the soles, or None; while one is on its way somewhere it does not touch, whatever the network says.
+        camera: (3,) m, where it stands, or None.
 
     Returns:
         (F,4) as of `detect_contacts`.
@@ -63,7 +67,11 @@ def steady_contacts(sureness, timestamps, visible=None):
     sureness = np.asarray(sureness, float)
     visible = np.ones(len(sureness), bool) if visible is None else np.asarray(visible, bool)
     score = sureness * visible[:, None]
+    if points is not None:
+        score = score * (point_speeds(points, timestamps, camera) < TOLD_SPEED)
     touching = np.stack([_latched(score[:, k], timestamps, SURE) for k in range(score.shape[1])], 1) & visible[:, None]
+    for k in range(score.shape[1] if points is not None else 0):
+        _release_strayed(touching[:, k], points[:, k], timestamps, camera, TOLD_STRAY)
     return np.where(touching, np.maximum(score, 0.505), np.minimum(score, 0.495))
 
 
@@ -120,7 +128,7 @@ def leashed(values, leash):
     return path
 
 
-def _release_strayed(touching, points, timestamps, camera):
+def _release_strayed(touching, points, timestamps, camera, stray=STRAY):
     """End contacts (F,), in place, while their point (F,3) is on its way somewhere, be it as slowly as a dancer's foot turns."""
     for first, last in contact_runs(touching):
         path = points[first:last]
@@ -128,7 +136,7 @@ def _release_strayed(touching, points, timestamps, camera):
             sight = path.mean(0) - np.asarray(camera, float)
             sight /= np.maximum(np.linalg.norm(sight), 1e-9)
             path = path - (1 - STRAY_DEPTH) * (path @ sight)[:, None] * sight
-        kept = leashed(path, STRAY)
+        kept = leashed(path, stray)
         moved = np.linalg.norm(np.diff(kept, axis=0), axis=-1) > DRAGGED * np.diff(timestamps[first:last])
         touching[first:last] &= ~(np.append(moved, False) | np.insert(moved, 0, False))
 

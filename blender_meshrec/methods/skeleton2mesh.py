@@ -277,8 +277,7 @@ def estimate(observations, intrinsics, timestamps, device):
     confidence = np.clip(to_h36m17(observations.keypoints, observations.keypoint_set)[..., 2], 0, 1)
     seen = observations.visible[:, None]
     joints = joints * BONE_SUM * seen[..., None]
-    contacts = None if hasattr(load_lifter(str(device)), "untaught") else contacts * seen
-    return Estimate(joints=joints, confidence=confidence * seen, contacts=contacts, steady=True)
+    return Estimate(joints=joints, confidence=confidence * seen, contacts=contacts * seen, steady=True)
 
 
 def lift_clip(lifter, rays, confidence, timestamps, detected, device="cpu"):
@@ -396,9 +395,6 @@ def read_lifter(path):
     with safe_open(path, "pt") as file:
         state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
     lifter = Lifter(LifterConfig(width=state["out.weight"].shape[1] if "out.weight" in state else LifterConfig.width))
-    if "touch.0.weight" not in state:
-        state |= {name: value for name, value in lifter.state_dict().items() if name.startswith("touch.")}
-        lifter.untaught = True
     own = {name: value for name, value in lifter.state_dict().items() if value.is_floating_point()}
     if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in state.items()}:
         raise ModelError(f"The model file {path} is not a lifting network of this version.", "Install the add-on again from its zip.")

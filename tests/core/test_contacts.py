@@ -98,3 +98,15 @@ def test_what_a_network_tells_loses_its_flicker(fps):
     assert contact_f1(steady_contacts(sureness, truth.times), truth.contacts) > 0.97
     visible = truth.times < 3
     assert not steady_contacts(sureness, truth.times, visible)[~visible].any()
+
+
+def test_no_network_can_tell_that_a_moving_foot_rests():
+    """Neither a foot in full swing nor one that creeps away; one that trembles rests all the same."""
+    times = frames_of(4, 30)
+    truth = walkers.stand(times)
+    sure = np.full((len(times), 4), 0.9)
+    for velocity in (1.2, 0.15):  # m/s
+        moving = truth.points + velocity * times[:, None, None] * [1, 0, 0]
+        assert (steady_contacts(sure, times, points=moving)[45:] < 0.5).all()  # a creeping one is first given the benefit of the doubt
+    trembling = truth.points + np.random.default_rng(3).normal(0, 0.005, truth.points.shape)
+    assert (steady_contacts(sure, times, points=trembling) > 0.5).all()

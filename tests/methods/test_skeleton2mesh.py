@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from blender_meshrec.core.errors import ModelError
-from blender_meshrec.core.measures import pa_mpjpe
+from blender_meshrec.core.measures import contact_f1, pa_mpjpe
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, KEYPOINT_SETS, limb_indices
 from blender_meshrec.methods import skeleton2mesh as lifting
@@ -114,6 +114,19 @@ def test_a_mirrored_person_is_lifted_to_the_mirrored_joints(walker, camera, time
     mirrored = lifted(observed(keypoints), camera, times).joints
     expected = lifted(plain, camera, times).joints[:, lifting.MIRROR17] * [-1, 1, 1]
     np.testing.assert_allclose(mirrored, expected, atol=1e-4)  # m
+
+
+def test_contacts_of_a_walker_are_told_from_joints_alone(walker, camera, times):
+    told = lifted(seen(walker, camera), camera, times).contacts
+    assert contact_f1(told, walker.contacts) > 0.8
+
+
+def test_a_mirrored_persons_other_feet_touch(walker, camera, times):
+    plain = seen(walker, camera)
+    keypoints = np.array(plain.keypoints)[:, lifting.MIRROR17]
+    keypoints[..., 0] = camera.size[0] - keypoints[..., 0]
+    told, mirrored = (lifted(observations, camera, times).contacts for observations in (plain, observed(keypoints)))
+    np.testing.assert_allclose(mirrored, told[:, [2, 3, 0, 1]], atol=1e-4)
 
 
 def test_where_an_unsure_point_lies_does_not_matter(walker, camera, times):
