@@ -4,8 +4,9 @@
 
 CALIBRATION is a Qualisys file, as Pose2Sim's demo has one; CAM01 is the name ("serial") of the camera in it. Both videos
 must start together and share a frame rate. The truth is made of the default detector's 2D points in both views, so it
-shares their bias, not the estimators' depth. Errors are PA-MPJPE over the twelve limb joints, mm, and the share of frames
-in which left and right hips, or shoulders, are the wrong way round.
+shares their bias, not the estimators' depth. Errors are PA-MPJPE over the twelve limb joints, mm, of what an estimator says
+and of the `lifted_joints` that the pipeline makes of it, and the share of frames in which left and right hips, or shoulders,
+are the wrong way round.
 """
 
 import argparse
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from blender_meshrec.backend import estimators  # noqa: F401 - registers them
 from blender_meshrec.backend.observe import look
+from blender_meshrec.backend.placement import place
 from blender_meshrec.backend.registry import find, names
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import default_intrinsics
@@ -62,19 +64,31 @@ class View:
 
     def errors(self, method, true, sure):
         """What is wrong with a method that sees this view alone, through the lens a user's footage would be taken for."""
-        estimate = find("estimator", method)(self.observations, default_intrinsics(self.frames.size), self.frames.timestamps, "cpu")
-        joints = estimate.joints[: len(true)].astype(float)
-        errors = []
-        for found, aim, known in zip(joints[:, LIMBS], true[:, LIMBS], sure[:, LIMBS]):
-            if known.sum() >= 9:
-                errors.append(pa_mpjpe(found[None, known], aim[None, known]))
+        lens, times = default_intrinsics(self.frames.size), self.frames.timestamps
+        estimate = find("estimator", method)(self.observations, lens, times, "cpu")
+        placed = place(estimate, self.points, self.observations.visible, lens, self.frames.size, times)
+        alone = per_frame(estimate.joints[: len(true)].astype(float), true, sure)
+        joints = placed.joints[: len(true)]
+        errors = per_frame(joints, true, sure)
         flips = np.zeros(len(true), bool)
         aligned = align_similar(joints, true)
         for part in ("hip", "shoulder"):
             left, right = H36M17.index(f"left_{part}"), H36M17.index(f"right_{part}")
             flips |= ((aligned[:, left] - aligned[:, right]) * (true[:, left] - true[:, right])).sum(-1) < 0
         variation = bone_length_variation(joints, H36M17_PARENTS)[LIMBS - 1].mean()
-        return {"PA-MPJPE mm": np.mean(errors), "worst frame mm": np.max(errors), "flipped": flips.mean(), "bone variation": variation}
+        return {
+            "PA-MPJPE mm": np.mean(alone),
+            "of lifted_joints": np.mean(errors),
+            "worst frame mm": np.max(errors),
+            "flipped": flips.mean(),
+            "bone variation": variation,
+        }
+
+
+def per_frame(joints, true, sure):
+    """PA-MPJPE, mm, over the limb joints whose truth is known, of each frame that has enough of them."""
+    frames = zip(joints[:, LIMBS], true[:, LIMBS], sure[:, LIMBS])
+    return [pa_mpjpe(found[None, known], aim[None, known]) for found, aim, known in frames if known.sum() >= 9]
 
 
 def read_camera(path, name):

@@ -72,7 +72,7 @@ def _place_visible(relative, rays, weights, times, smoothing, steady):
         if seen.any():
             rays[:, joint] = across_time(times, times[seen], rays[seen, joint])
     if smoothing > 0 and not steady:
-        relative = smooth_in_view(relative, times, smoothing, _plausible(relative, times))
+        relative = steadied(relative, times, smoothing)
     tremble = tremble_of(rays, weights, times) * np.median(solve_translation(relative, rays, weights)[:, 2])
     rays = smooth_positions(rays, times, BEFORE_FIT * smoothing if steady else smoothing, weights)
     lengths = rod_lengths(relative, rays, weights)
@@ -90,6 +90,11 @@ def smooth_in_view(values, times, strength, confidence=None, depth=DEPTH_STRENGT
     """Smooth vectors (F,J,3) in camera axes, depth more than the rest: a detector's guesses at it come and go in bursts."""
     across = smooth_positions(values[..., :2], times, strength, confidence)
     return np.concatenate([across, smooth_positions(values[..., 2:], times, depth * strength, confidence)], -1)
+
+
+def steadied(relative, times, strength=1.0):
+    """An estimate's joints (F,J,3) in camera axes that trembles and slips, smoothed."""
+    return smooth_in_view(relative, times, strength, _plausible(relative, times))
 
 
 def tremble_of(rays, weights, times):
