@@ -13,7 +13,9 @@ BEGIN, END = 0.6, 0.3
 # The same of a network's sureness, which is a probability.
 SURE = 0.55, 0.45
 # A point that moves faster than this, m/s, does not touch, however sure the network is; nor one that strays farther than this, m.
+# Along the line of sight, where the network knows better than the 3D, both count by these shares.
 TOLD_SPEED, TOLD_STRAY = 0.85, 0.1
+TOLD_SPEED_DEPTH, TOLD_STRAY_DEPTH = 0.1, 0.05
 # The support is as high as the lowest point within this much time either side, s: longer than half a jump's flight, so that
 # nobody touches down in mid-air, shorter than it takes to come down from a box.
 SUPPORT_REACH = 0.5
@@ -68,10 +70,10 @@ def steady_contacts(sureness, timestamps, visible=None, points=None, camera=None
     visible = np.ones(len(sureness), bool) if visible is None else np.asarray(visible, bool)
     score = sureness * visible[:, None]
     if points is not None:
-        score = score * (point_speeds(points, timestamps, camera) < TOLD_SPEED)
+        score = score * (point_speeds(points, timestamps, camera, TOLD_SPEED_DEPTH) < TOLD_SPEED)
     touching = np.stack([_latched(score[:, k], timestamps, SURE) for k in range(score.shape[1])], 1) & visible[:, None]
     for k in range(score.shape[1] if points is not None else 0):
-        _release_strayed(touching[:, k], points[:, k], timestamps, camera, TOLD_STRAY)
+        _release_strayed(touching[:, k], points[:, k], timestamps, camera, TOLD_STRAY, TOLD_STRAY_DEPTH)
     return np.where(touching, np.maximum(score, 0.505), np.minimum(score, 0.495))
 
 
@@ -86,7 +88,7 @@ def carrying(points, timestamps, visible):
     return np.exp(-((speed / RESTING) ** 2) - above / RAISED) * np.asarray(visible, bool)[:, None]
 
 
-def point_speeds(points, timestamps, camera=None):
+def point_speeds(points, timestamps, camera=None, depth_share=DEPTH_SHARE):
     """How fast points (F,P,3) move, (F,P) m/s, over SPEED_REACH either side; movement towards `camera` (3,) is discounted."""
     if len(points) < 2:
         return np.zeros(points.shape[:2])
@@ -96,7 +98,7 @@ def point_speeds(points, timestamps, camera=None):
     if camera is not None:
         sight = points - np.asarray(camera, float)
         sight /= np.maximum(np.linalg.norm(sight, axis=-1, keepdims=True), 1e-9)
-        moved = moved - (1 - DEPTH_SHARE) * (moved * sight).sum(-1, keepdims=True) * sight
+        moved = moved - (1 - depth_share) * (moved * sight).sum(-1, keepdims=True) * sight
     return np.linalg.norm(moved, axis=-1) / (after - before)[:, None]
 
 
@@ -128,14 +130,14 @@ def leashed(values, leash):
     return path
 
 
-def _release_strayed(touching, points, timestamps, camera, stray=STRAY):
+def _release_strayed(touching, points, timestamps, camera, stray=STRAY, depth_share=STRAY_DEPTH):
     """End contacts (F,), in place, while their point (F,3) is on its way somewhere, be it as slowly as a dancer's foot turns."""
     for first, last in contact_runs(touching):
         path = points[first:last]
         if camera is not None:
             sight = path.mean(0) - np.asarray(camera, float)
             sight /= np.maximum(np.linalg.norm(sight), 1e-9)
-            path = path - (1 - STRAY_DEPTH) * (path @ sight)[:, None] * sight
+            path = path - (1 - depth_share) * (path @ sight)[:, None] * sight
         kept = leashed(path, stray)
         moved = np.linalg.norm(np.diff(kept, axis=0), axis=-1) > DRAGGED * np.diff(timestamps[first:last])
         touching[first:last] &= ~(np.append(moved, False) | np.insert(moved, 0, False))
