@@ -1,0 +1,49 @@
+"""The paper's unsupervised training: geometry that closes, turns within their ranges, and a few steps that run and repeat."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import ROOT
+from tests.methods.test_lifter_training import made_up_clip
+from tests.walkers import walk
+
+sys.path.insert(0, str(ROOT / "scripts"))
+from lifter import unsupervised
+
+
+def test_lifted_joints_project_to_the_pose_they_were_lifted_from():
+    torch.manual_seed(0)
+    lifter = unsupervised.Residual(17, 2, norm=True).eval()
+    poses, distances = 0.5 * torch.randn(20, 17, 2), torch.full((20, 1), 6.0)
+    poses[:, 0] = 0
+    joints = unsupervised.lift(lifter, poses, distances)
+    torch.testing.assert_close(unsupervised.project(joints, distances), poses, atol=1e-5, rtol=0)
+
+
+def test_turns_are_rotations_within_their_ranges():
+    torch.manual_seed(1)
+    turn = unsupervised.random_turns(500, 0.5, "cpu")
+    torch.testing.assert_close(turn @ turn.mT, torch.eye(3).expand(500, 3, 3), atol=1e-5, rtol=0)
+    assert torch.linalg.det(turn).min() > 0.99
+    upright = torch.acos(turn[:, 1, 1].clamp(-1, 1))
+    assert upright.max() <= unsupervised.ELEVATION + unsupervised.ROLL
+
+
+def test_only_knees_that_bend_backwards_cost():
+    joints = torch.as_tensor(walk(np.arange(40) / 30).h36m17[..., [0, 2, 1]] * [1, -1, 1], dtype=torch.float32)
+    forwards = unsupervised.bent_back(joints - joints[:, :1])
+    backwards = unsupervised.bent_back((joints - joints[:, :1]) * torch.tensor([1.0, 1.0, -1.0]))
+    assert forwards < 0.02 * backwards
+
+
+@pytest.mark.parametrize("recipe", unsupervised.ABLATION, ids=lambda recipe: f"{recipe.adversary} {recipe.azimuth:.1f}")
+def test_a_few_steps_run_and_repeat(recipe, monkeypatch):
+    monkeypatch.setattr(unsupervised, "POOL", 256 * 3)
+    clip = made_up_clip()[0]
+    one, other = (unsupervised.train_unsupervised([clip], recipe, 3, seed=2, log=str)[0].state_dict() for _ in range(2))
+    for name in one:
+        assert torch.isfinite(one[name].float()).all()
+        torch.testing.assert_close(one[name], other[name], atol=0, rtol=0)
