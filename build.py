@@ -29,8 +29,10 @@ ROOT = Path(__file__).resolve().parent
 LOCKS = ROOT / "locks"
 BACKEND = ROOT / ".venv"
 BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
+WINDOW_CANNOT = 3  # the exit code of scripts/prepare_window_blender.py where there can be no window
 MAKER = "4.5"  # the Blender module that demo and the command line make scenes with
 BLENDER_TESTS = ("tests/scene", "tests/ui")
+WINDOW_TESTS = "tests/window"
 BACKEND_LOCKS = ("installer.txt", "torch.txt", "torch-cpu.txt", "backend.txt")  # what the add-on installs its backend from
 OFFLINE_README = """MeshRec without a network
 =========================
@@ -175,7 +177,9 @@ def demo(arguments):
 
 
 def test(arguments):
-    """The README's second command: lint, import rules, the backend's tests, and Blender's half on every Blender."""
+    """The README's second command: lint, import rules, the backend's tests, Blender's half on every Blender, and a real window."""
+    chosen = [argument for argument in arguments.rest if not argument.startswith("-")]
+    window = prepare_window() if not chosen or any(path.startswith(WINDOW_TESTS) for path in chosen) else None
     setup(blenders=BLENDERS, tools=True)
     python = python_of(BACKEND)
     bin_folder = python.parent
@@ -188,6 +192,8 @@ def test(arguments):
         jobs = test_jobs(arguments.rest, Path(scratch))
         with ThreadPoolExecutor(max_workers=max(1, min(2, os.cpu_count() or 1))) as pool:
             outcomes = list(pool.map(run_test_job, jobs))
+        if window is not None:  # alone: it measures
+            outcomes += run_window_tests(arguments.rest, Path(scratch), window)
         passed, failed, skipped = count_tests(Path(scratch).glob("*.xml"))
     failures += [name for name, returncode in outcomes if returncode]
     if failures:
@@ -201,9 +207,9 @@ def test_jobs(pytest_arguments, scratch):
     chosen = [argument for argument in pytest_arguments if not argument.startswith("-")]
     options = [argument for argument in pytest_arguments if argument.startswith("-")]
     jobs = []
-    backend_paths = [path for path in chosen if not path.startswith(BLENDER_TESTS)]
+    backend_paths = [path for path in chosen if not path.startswith((*BLENDER_TESTS, WINDOW_TESTS))]
     if backend_paths or not chosen:
-        ignored = [] if backend_paths else [f"--ignore={folder}" for folder in BLENDER_TESTS]
+        ignored = [] if backend_paths else [f"--ignore={folder}" for folder in (*BLENDER_TESTS, WINDOW_TESTS)]
         report = f"--junitxml={scratch / 'backend.xml'}"
         jobs.append(("backend", [python_of(BACKEND), "-m", "pytest", "-q", report, *options, *ignored, *(backend_paths or ["tests"])], {}))
     files = [path for path in chosen if path.startswith(BLENDER_TESTS)]
@@ -219,6 +225,34 @@ def test_jobs(pytest_arguments, scratch):
             command = [python_of(blender_environment(version)), ROOT / "tests" / "run_bpy.py", path, f"--junitxml={report}", *options]
             jobs.append((name, command, {"BLENDER_USER_RESOURCES": str(resources)}))
     return jobs
+
+
+def prepare_window():
+    """Begin to prepare a Blender with a window; it takes minutes the first time, and nothing else waits for it."""
+    command = [sys.executable, str(ROOT / "scripts" / "prepare_window_blender.py")]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+
+
+def run_window_tests(pytest_arguments, scratch, preparing):
+    """The tests in a real window, as `test_jobs` has them; none, and the reason, where this machine has no window."""
+    text = preparing.communicate()[0].strip()
+    if preparing.returncode == WINDOW_CANNOT:
+        say(f"No window tests: {text.splitlines()[-1]}")
+        return []
+    if preparing.returncode:
+        print(text)
+        return [("scripts/prepare_window_blender.py", preparing.returncode)]
+    # What cannot be packaged, or downloaded for the bundle, the tests miss and tell.
+    for options in ([], ["--offline", "--device", "cpu"]):
+        name, returncode = run_test_job(("build.py package", [sys.executable, ROOT / "build.py", "package", *options], {}))
+        if returncode and not options:
+            return [(name, returncode)]
+    paths = [path for path in pytest_arguments if path.startswith((WINDOW_TESTS, "-"))]
+    if not any(path.startswith(WINDOW_TESTS) for path in paths):
+        paths.append(WINDOW_TESTS)
+    report = f"--junitxml={scratch / 'window.xml'}"
+    # Each test goes on where the one before it stopped: after the first that fails, the others say nothing.
+    return [run_test_job((WINDOW_TESTS, [python_of(BACKEND), "-m", "pytest", "-q", "-x", report, *paths], {}))]
 
 
 def run_test_job(job):
