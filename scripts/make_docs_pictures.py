@@ -47,11 +47,17 @@ class Walk(Artist):
         self.window.wait_until("hasattr(bpy.types.Scene, 'meshrec')", 60)
         time.sleep(1)
 
+    def preferences(self):
+        """Save the add-on's preferences while the backend is being installed, down to where this computer's own paths begin."""
+        time.sleep(15)
+        left, top, width, _ = self.window.region("PREFERENCES", "WINDOW")
+        self.picture("backend_installing", [left - 4, top - 4, width + 8, 454])
+
     def backend_step(self):
         self.open_tab(90)
         self.window.move(300, 500)
         self.sidebar("backend_missing", 500)
-        error = self.set_up("bundle", on_begin=lambda: (time.sleep(15), self.picture("backend_installing", ("PREFERENCES", "WINDOW"))))
+        error = self.set_up("bundle", on_begin=self.preferences)
         assert not error, error
         self.back_to_blender()
 
