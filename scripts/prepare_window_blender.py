@@ -19,7 +19,7 @@ from pathlib import Path
 
 SUITE = "trixie"
 PACKAGES = (
-    "blender", "libgl1-mesa-dri", "libegl1", "libgl1", "xvfb", "xauth", "xdotool", "imagemagick", "tk", "tkdnd",
+    "blender", "libgl1-mesa-dri", "libegl1", "libgl1", "libgles2", "xvfb", "xauth", "xdotool", "imagemagick", "tk", "tkdnd",
     "python3-numpy", "python3-requests", "python3-venv", "python3-zstandard",
 )  # fmt: skip
 CANNOT = 3
