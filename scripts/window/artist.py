@@ -6,6 +6,7 @@ from scripts.window.window import MATERIAL
 
 ADDON = "bl_ext.user_default.blender_meshrec"
 PREFERENCES = f"bpy.context.preferences.addons[{ADDON!r}].preferences"
+_DRAGGED = "/tmp/.dragged"  # how far drag.tcl is
 # Blender tells no places of what is no button. px, at the scale of 1 that the screen has.
 _TO_BUNDLE, _TO_HEADING, _TO_SUBSECTION, _A_HEADING = 79, 16, 40, 27
 
@@ -27,7 +28,8 @@ class Artist:
         window = self.window
         left, top = 560, window.size[1] - 36
         names = " ".join(f"'{MATERIAL}/{name}'" for name in files)
-        window.run("sh", "-c", f"wish /mnt/stage/drag.tcl {left} {top} {names} >/dev/null 2>&1 & sleep 1")
+        window.run("sh", "-c", f"rm -f {_DRAGGED}; wish /mnt/stage/drag.tcl {_DRAGGED} {left} {top} {names} >/dev/null 2>&1 &")
+        self._wait_for_drag("ready")
         window.move(left + 60, top + 15)
         window.run("xdotool", "mousedown", 1)
         for step in range(1, 13):
@@ -39,22 +41,35 @@ class Artist:
     def drop(self):
         """Let go of what is dragged."""
         self.window.run("xdotool", "mouseup", 1)
+        self._wait_for_drag("over")
         time.sleep(0.8)
+
+    def _wait_for_drag(self, state):
+        end = time.monotonic() + 20
+        while self.window.run("sh", "-c", f"cat {_DRAGGED} 2>/dev/null || true").strip() != state:
+            if time.monotonic() > end:
+                raise TimeoutError(f"what is dragged is not {state}")
+            time.sleep(0.1)
 
     def install(self, extension):
         """Drop the extension's zip into Blender and confirm."""
         self.drag(extension)
-        self.window.press("Return")
-        self.window.wait_until(f"{ADDON!r} in bpy.context.preferences.addons", 60)
+        self._press_until("Return", f"{ADDON!r} in bpy.context.preferences.addons", 60)
         time.sleep(1.0)
 
     def drop_footage(self, name):
         """Drop footage into the 3D view, and take it for MeshRec's where Blender asks whose it is."""
         self.drag(name)
-        source = "bpy.context.scene.meshrec.source"
-        if not self.window.ask(source):
-            self.window.press("f")
-        self.window.wait_until(source, 10)
+        self._press_until("f", "bpy.context.scene.meshrec.source", 20)
+
+    def _press_until(self, key, expression, seconds):
+        """Answer a question that Blender shows sooner or later: the key does nothing before."""
+        end = time.monotonic() + seconds
+        while not self.window.ask(expression):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{expression} is not true after {seconds} s of pressing {key}")
+            self.window.press(key)
+            time.sleep(1.0)
 
     def back_to_blender(self):
         """Bring Blender's main window before its others."""

@@ -16,7 +16,10 @@ CLIP = "demo_clip.mp4"
 @pytest.fixture(scope="module")
 def extension():
     """The extension's zip that was packaged last."""
-    return _newest("blender_meshrec-*.zip", "build.py package")
+    found = _newest("blender_meshrec-*.zip", "build.py package")
+    if not _is_current(found):
+        pytest.skip(f"{found.name} is older than the code: run build.py package")
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,12 @@ def _newest(pattern, how):
     if not found:
         pytest.skip(f"there is no {pattern} in dist/: run {how}")
     return found[-1]
+
+
+def _is_current(archive):
+    """Whether nothing that ships has changed since it was packaged."""
+    shipped = [*(ROOT / "blender_meshrec").rglob("*.py"), *(ROOT / "addon_models").iterdir()]
+    return max(path.stat().st_mtime for path in shipped) <= archive.stat().st_mtime
 
 
 def _link(source, target):

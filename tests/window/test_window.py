@@ -22,7 +22,7 @@ def backends(window):
 
 def scratch(window):
     """Temporary files, but for the screen's and Blender's own."""
-    return [path for path in window.files("/tmp") if not path.startswith(("/tmp/.X", "/tmp/blender_"))]
+    return [path for path in window.files("/tmp") if not path.startswith(("/tmp/.X", "/tmp/.dragged", "/tmp/blender_"))]
 
 
 def begin_job(window):
