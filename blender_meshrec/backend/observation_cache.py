@@ -20,10 +20,10 @@ from ..core.output_file import whole_file
 from .poses import Pose
 
 # Part of every entry's name: raised whenever detectors or the tracker see the same footage differently.
-VERSION = 9
+VERSION = 10
 FRAMES_A_FILE = 100
 # What a pose may lack.
-OPTIONAL = ("keypoints_3d", "look", "silhouette", "square")
+OPTIONAL = ("keypoints_3d", "look", "silhouette", "square", "portrait")
 LIMIT_BYTES = 512 * 2**20
 # Up to here a file's every byte is hashed (0.1-0.5 s); of a larger one, samples spread over it, with its size.
 HASH_WHOLE_BYTES = 256 * 2**20

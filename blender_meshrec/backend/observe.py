@@ -9,6 +9,7 @@ from ..core.errors import NobodyFoundError
 from ..core.records import Frames
 from . import detectors, registry
 from .observation_cache import ObservationLog
+from .portraits import with_portraits
 from .read_ahead import ahead
 from .side_swaps import steady_sides
 from .tracking import Tracker
@@ -75,7 +76,7 @@ def watch(footage, detector, tracker, log, on_progress):
         for frame in reader:
             if frame.row < known:
                 continue
-            poses = detector.find(frame, tracker.expected(frame.time))
+            poses = with_portraits(frame, detector.find(frame, tracker.expected(frame.time)), detector.keypoint_set)
             tracker.step(frame.row, frame.time, poses)
             log.append(frame.time, poses)
             times.append(frame.time)

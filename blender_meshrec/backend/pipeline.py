@@ -131,7 +131,7 @@ def recover(request, on_progress=lambda progress: None):
         recoveries.append(recovery)
         people.append((number, who, recovery, slide, said, anatomy))
     report = report_of(request, sighting, people, stages.seconds, dict.fromkeys(warnings))
-    return Result(tuple(recoveries), tuple(numbers), report)
+    return Result(tuple(recoveries), tuple(numbers), report, tuple(who.portrait for who in sighting.people))
 
 
 def chosen_people(person, found):

@@ -12,6 +12,7 @@ CONFIDENT = 0.5
 # Spread of a joint's place, as a share of the person's size, within which two poses count as alike. Object keypoint
 # similarity (COCO) uses 0.05-0.2 for limbs; one value for all is enough to tell people apart.
 SPREAD = 0.1
+_DTYPES = {"silhouette": bool, "portrait": np.uint8}  # of a Pose; the rest is float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +22,7 @@ class Pose:
     score: 0..1, how sure the detector is that this is a person seen whole. look: the clothes' colours, see `appearance`, or None.
     identity: a number that says who this is in every frame, where the detector knows; None leaves it to the tracker.
     silhouette, square: as in core.silhouettes, (SIDE,SIDE) bool and (3,) px, where the detector cut the person out; else None.
+    portrait: (S,S,3) uint8 RGB, a small picture of the person, in some of the frames; else None.
     """
 
     keypoints: np.ndarray
@@ -30,12 +32,13 @@ class Pose:
     identity: int | None = None
     silhouette: np.ndarray | None = None
     square: np.ndarray | None = None
+    portrait: np.ndarray | None = None
 
     def __post_init__(self):
         # As the cache keeps them, so that a run that reads them back sees exactly the same.
-        for name in ("keypoints", "keypoints_3d", "look", "silhouette", "square"):
+        for name in ("keypoints", "keypoints_3d", "look", "silhouette", "square", "portrait"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, np.asarray(getattr(self, name), bool if name == "silhouette" else np.float32))
+                object.__setattr__(self, name, np.asarray(getattr(self, name), _DTYPES.get(name, np.float32)))
 
 
 def person_box(keypoints, keypoint_set):

@@ -26,6 +26,7 @@ def report_of(request, sighting, people, seconds, warnings):
     return {
         "input": str(request.source),
         "people_found": len(sighting.people),
+        "found": [{"person": i, "frames_with_person": int(who.visible.sum())} for i, who in enumerate(sighting.people, 1)],
         "frames_read": frames,
         "people": [person_report(*person) for person in people],
         "seconds": {stage: round(taken, 4) for stage, taken in seconds.items()},

@@ -174,7 +174,12 @@ class Tracker:
             keypoints[row], visible[row] = pose.keypoints, True
             if in_metres:
                 keypoints_3d[row] = pose.keypoints_3d
-        return Observations(self._set, boxes, keypoints, visible, keypoints_3d, silhouettes_of(track))
+        return Observations(self._set, boxes, keypoints, visible, keypoints_3d, silhouettes_of(track), self._portrait_of(track))
+
+    def _portrait_of(self, track):
+        """The picture in which the person is seen best: surely and large. None where there is none."""
+        pictured = [pose for pose in track.poses if pose.portrait is not None]
+        return max(pictured, key=lambda pose: pose.score * body_size(person_box(pose.keypoints, self._set))).portrait if pictured else None
 
     def _coasting(self, time):
         """For how long, s, somebody is still looked for; low frame rates need longer."""

@@ -46,11 +46,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished job: one Recovery a person, in the order of the numbers the user sees, and the report."""
+    """A finished job: one Recovery a person, in the order of the numbers the user sees, and the report.
+
+    portraits: of everybody found, whether recovered or not, person 1 first: a small picture (S,S,3) uint8 RGB, or None.
+    """
 
     recoveries: tuple
     people: tuple
     report: dict = field(default_factory=dict)
+    portraits: tuple = ()
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class Observations:
 
     boxes: (F,4) px, left, top, right, bottom. keypoints: (F,K,3) x px, y px, confidence 0..1.
     keypoints_3d: (F,K,3) m in camera axes relative to the hips' middle, or None. visible: (F,).
-    silhouettes: of a few of the frames, or None.
+    silhouettes: of a few of the frames, or None. portrait: (S,S,3) uint8 RGB, a small picture of the person, or None.
     Rows where the person is not visible hold zeros.
     """
 
@@ -72,6 +72,7 @@ class Observations:
     visible: np.ndarray
     keypoints_3d: np.ndarray | None = None
     silhouettes: Silhouettes | None = None
+    portrait: np.ndarray | None = None
 
     def __post_init__(self):
         points = len(KEYPOINT_SETS[self.keypoint_set])
@@ -82,6 +83,7 @@ class Observations:
                 "keypoints": (np.float32, ("F", points, 3)),
                 "visible": (bool, ("F",)),
                 "keypoints_3d": (np.float32, ("F", points, 3)),
+                "portrait": (np.uint8, ("S", "S", 3)),
             },
         )
 

@@ -8,12 +8,13 @@ import bpy
 _ASIDE = "earlier "
 
 
-def mark(assembly, footage, numbers, report):
-    """Note what an Assembly was made from: the footage, the people's numbers and the text block of its report."""
+def mark(assembly, footage, people, report):
+    """Note what an Assembly was made from: the footage, (number, what they are called) of its people and the text block of its report."""
     assembly.collection["meshrec_footage"] = footage
     assembly.collection["meshrec_report"] = report
-    for rig, number in zip(assembly.armatures, numbers):
+    for rig, (number, called) in zip(assembly.armatures, people):
         rig.users_collection[0]["meshrec_person"] = number
+        rig.users_collection[0]["meshrec_called"] = called
     for thing in assembly.collection.all_objects:
         thing["meshrec_made"] = True
 
@@ -28,6 +29,31 @@ def earlier_results(footage, numbers):
         gone = [person for person in people if person["meshrec_person"] in numbers]
         found += [clip, *gone] if len(gone) == len(people) else gone
     return found
+
+
+def called(footage, number):
+    """What a person of some footage is called in the scene; "" where there is no result of theirs."""
+    return next((person["meshrec_called"] for person in _results_of(footage, number)), "")
+
+
+def rename_person(footage, number, name):
+    """Give a person's results in the scene another name: collections, objects and what they consist of."""
+    for person in _results_of(footage, number):
+        old = person["meshrec_called"]
+        made = [thing for thing in person.objects if "meshrec_made" in thing]
+        rig = next((thing for thing in made if thing.type == "ARMATURE"), None)
+        if name == old or rig is None:
+            continue
+        prefix, found, _ = rig.name.rpartition(old)  # "clip person1", and perhaps ".001"; the artist may have named it otherwise
+        for block in (person, *made, *dict.fromkeys(block for thing in made for block in _blocks_of(thing))) if found else ():
+            if block.name.startswith(prefix + old):
+                block.name = prefix + name + block.name[len(prefix + old) :]
+        person["meshrec_called"] = name
+
+
+def _results_of(footage, number):
+    clips = [clip for clip in bpy.data.collections if footage and clip.get("meshrec_footage") == footage and not clip.library]
+    return [person for clip in clips for person in clip.children if person.get("meshrec_person") == number]
 
 
 class SetAside:

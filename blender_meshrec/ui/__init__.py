@@ -7,7 +7,6 @@ from . import (
     choice_operators,
     environment_operators,
     export_operators,
-    footage,
     footage_operators,
     jobs,
     menus,
@@ -24,6 +23,7 @@ from . import (
     retarget_settings,
     setup_state,
     skel_panel,
+    thumbnails,
 )
 
 # In this order the panels stand in the tab.
@@ -63,7 +63,7 @@ def unregister():
     retarget_preview.stop()
     setup_state.stop()
     redrawing.stop()
-    footage.stop()
+    thumbnails.stop()
     menus.remove_entries()
     keep_environments_in(None)
     while _commands:

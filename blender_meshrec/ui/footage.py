@@ -1,17 +1,14 @@
-"""What footage is, found out by Blender itself: its length, rate and size, and a thumbnail."""
+"""What footage is, found out by Blender itself: its length, rate and size."""
 
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
-import bpy.utils.previews
 
 VIDEOS = tuple(sorted(bpy.path.extensions_movie))
 IMAGES = tuple(sorted(bpy.path.extensions_image))
 KEYPOINTS = (".npz", ".json")
-
-_previews = None  # Blender's collection of thumbnails, made with the first
 
 
 @dataclass(frozen=True)
@@ -80,23 +77,3 @@ def _image_size(path):
         finally:
             bpy.data.images.remove(image)
     return (0, 0)
-
-
-def thumbnail(picture, is_video):
-    """The icon of a file's thumbnail, which Blender makes in the background; 0 for none."""
-    global _previews
-    if bpy.app.background or not picture:
-        return 0
-    if _previews is None:
-        _previews = bpy.utils.previews.new()
-    if picture not in _previews:
-        _previews.load(picture, picture, "MOVIE" if is_video else "IMAGE")
-    return _previews[picture].icon_id
-
-
-def stop():
-    """Let go of the thumbnails."""
-    global _previews
-    if _previews is not None:
-        bpy.utils.previews.remove(_previews)
-        _previews = None

@@ -53,7 +53,7 @@ def _assemble(scene, clip, numbered, bodies, report):
     text = write_report(clip, report_lines(clip, told, report, assembly.notes))
     for rig in assembly.armatures:
         rig["report"] = text
-    mark(assembly, numbered[0][1].footage, [number for number, _ in numbered], text)
+    mark(assembly, numbered[0][1].footage, [(number, name) for name, (number, _) in zip(called, numbered)], text)
     return assembly
 
 

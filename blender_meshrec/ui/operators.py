@@ -109,7 +109,7 @@ class Reconstruct(bpy.types.Operator):
 
     def _make(self, context, job):
         settings, result = context.scene.meshrec, job.result
-        settings.show_people(result.report)
+        settings.show_people(result.report, result.portraits)
         numbered = tuple(zip(result.people, result.recoveries))
         name = Path(job.request.source).stem
         bodies = (job.request.body, job.request.skel_body)

@@ -6,14 +6,14 @@ import bpy
 
 from ..core.errors import NotSetUpError
 from . import jobs
-from .footage import thumbnail
 from .presets import MESHREC_PT_presets
 from .properties import explanation
 from .remedies import buttons_for
 from .setup_box import draw_setup
 from .text import draw_text
+from .thumbnails import portrait_icon, thumbnail
 
-_THUMBNAIL = 7.0  # icons high
+_THUMBNAIL, _PORTRAIT = 7.0, 2.0  # icons high
 
 
 class Tab:
@@ -75,10 +75,15 @@ class PeoplePanel(Tab, bpy.types.Panel):
             row = layout.row(align=True)
             chosen = settings.person == "ALL" or (settings.person == "ONE" and settings.person_number == person.number)
             chosen = chosen or (settings.person == "LARGEST" and person.number == 1)
-            share = f"{100 * person.frames / person.total:.0f} %" if person.total else ""
+            picture = portrait_icon(person)
+            if picture:
+                row.template_icon(icon_value=picture, scale=_PORTRAIT)
+            # As high as the picture, or in one line with each other where there is none.
+            row = row.row(align=True)
+            row.scale_y = _PORTRAIT if picture else 1.0
             row.operator("meshrec.choose_person", text=str(person.number), depress=chosen, icon="USER").number = person.number
             row.prop(person, "name", text="")
-            row.label(text=share)
+            row.label(text=f"{100 * person.frames / person.total:.0f} %" if person.total else "")
         if len(settings.people) > 1:
             layout.operator("meshrec.choose_person", text="Everybody", depress=settings.person == "ALL", icon="COMMUNITY").number = 0
 

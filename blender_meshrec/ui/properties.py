@@ -1,5 +1,7 @@
 """What the artist chooses, kept with the scene, and the request it comes down to."""
 
+from pathlib import Path
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -13,7 +15,9 @@ from bpy.props import (
 
 from ..bridge.messages import ReconstructRequest
 from ..core import catalog
+from ..scene.replacing import called, rename_person
 from . import footage
+from .thumbnails import keep_portrait
 
 PEOPLE = (
     ("LARGEST", "Largest", "The person who is largest in the picture, by the median of the whole clip"),
@@ -79,11 +83,16 @@ def _last_changed(settings, context):
         settings.first_frame = settings.last_frame
 
 
+def _name_changed(person, context):
+    rename_person(context.scene.meshrec.path, person.number, person.name or usual_name(person.number))
+
+
 class FoundPerson(bpy.types.PropertyGroup):
     """Somebody whom the last run has found in the footage."""
 
-    name: StringProperty(name="Name", description="What this person's objects are called in the scene")
+    name: StringProperty(name="Name", description="What this person's objects are called in the scene", update=_name_changed)
     number: IntProperty()
+    portrait_key: StringProperty()
     frames: IntProperty()
     total: IntProperty()
 
@@ -141,6 +150,11 @@ class Settings(bpy.types.PropertyGroup):
     export_preset: EnumProperty(name="For", description="The program that is to read the file", items=EXPORT_PRESETS)
 
     @property
+    def path(self):
+        """The footage's place, as results keep it; "" for none."""
+        return str(Path(bpy.path.abspath(self.source)).absolute()) if self.source else ""
+
+    @property
     def body_source(self):
         """What `load_body` is given."""
         return bpy.path.abspath(self.body) if self.body else "open"
@@ -167,18 +181,23 @@ class Settings(bpy.types.PropertyGroup):
 
     def name_of(self, number):
         """What a person is called."""
-        return next((person.name for person in self.people if person.number == number and person.name), f"person{number}")
+        return next((person.name for person in self.people if person.number == number and person.name), usual_name(number))
 
-    def show_people(self, report):
-        """Fill the list of people with what a report says; names that were given stay."""
+    def show_people(self, report, portraits=()):
+        """Fill the list with everybody a report says was found, and their pictures; names that were given stay."""
         names = {person.number: person.name for person in self.people}
-        found = report.get("found") or report.get("people", ())
         self.people.clear()
-        for entry in found:
+        for entry in report.get("found", ()):
             person = self.people.add()
-            person.number, person.frames = entry["person"], entry.get("frames_with_person", 0)
-            person.total = report.get("frames_read", 0)
-            person.name = names.get(person.number) or f"person{person.number}"
+            person.number, person.frames = entry["person"], entry["frames_with_person"]
+            person.total = report["frames_read"]
+            person.name = names.get(person.number) or called(self.path, person.number) or usual_name(person.number)
+            keep_portrait(person, portraits[person.number - 1] if portraits else None)
+
+
+def usual_name(number):
+    """What a person is called whom nobody has named."""
+    return f"person{number}"
 
 
 def explanation(settings, name):

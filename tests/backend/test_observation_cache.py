@@ -15,7 +15,9 @@ def some_frames(count, seed=0):
 
     def pose():
         depth = rng.random((33, 3)) if rng.random() < 0.7 else None
-        return Pose(rng.random((33, 3)), depth, float(rng.random()), rng.random(64) if rng.random() < 0.5 else None)
+        clothes = rng.random(64) if rng.random() < 0.5 else None
+        picture = rng.integers(0, 256, (8, 8, 3)) if rng.random() < 0.5 else None
+        return Pose(rng.random((33, 3)), depth, float(rng.random()), clothes, portrait=picture)
 
     return [(i / 30, [pose() for _ in range(rng.integers(0, 4))]) for i in range(count)]
 
@@ -25,7 +27,8 @@ def equal(a, b):
         return (x is None and y is None) or np.array_equal(x, y)
 
     def same_pose(p, q):
-        return p.score == q.score and all(same(getattr(p, name), getattr(q, name)) for name in ("keypoints", "keypoints_3d", "look"))
+        names = ("keypoints", "keypoints_3d", "look", "portrait")
+        return p.score == q.score and all(same(getattr(p, name), getattr(q, name)) for name in names)
 
     return len(a) == len(b) and all(ta == tb and len(pa) == len(pb) and all(map(same_pose, pa, pb)) for (ta, pa), (tb, pb) in zip(a, b))
 

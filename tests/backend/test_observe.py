@@ -74,6 +74,7 @@ def test_a_second_run_does_not_look_again(film, detector, tmp_path):
     detector.asked.clear()
     second = look(request(film, cache=str(tmp_path)))
     assert detector.asked == []
+    assert first.people[0].portrait is not None and np.array_equal(first.people[0].portrait, second.people[0].portrait)
     assert np.array_equal(first.people[0].keypoints, second.people[0].keypoints)
     assert np.array_equal(first.frames.timestamps, second.frames.timestamps) and first.frames.fps == second.frames.fps
     look(request(film, cache=str(tmp_path), frames=(0, 20)))

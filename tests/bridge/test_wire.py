@@ -18,7 +18,9 @@ from blender_meshrec.bridge import wire
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest, Result
 from tests.people import recovered, tube_man
 
-RESULT = Result((recovered(tube_man(), frames=5),), (2,), {"people": [{"jitter": 1.5}], "warnings": ["Näh"], "none": None})
+PORTRAIT = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+REPORT = {"people": [{"jitter": 1.5}], "warnings": ["Näh"], "none": None}
+RESULT = Result((recovered(tube_man(), frames=5),), (2,), REPORT, (PORTRAIT, None))
 REQUEST = ReconstructRequest("/a path/舞.mp4", person="2", frames=(3, None), fps=23.976, refine=("one", "two"), cache=None)
 MESSAGES = (REQUEST, Progress("Finding people", 3, 10), RESULT, Failure(4, "It is missing.", "Get it.", "details\n"))
 
@@ -52,6 +54,7 @@ def test_messages_come_out_as_they_went_in():
             assert came == message
             continue
         assert came.people == message.people and came.report == message.report
+        assert np.array_equal(came.portraits[0], PORTRAIT) and came.portraits[1:] == (None,)
         for name, value in message.recoveries[0].arrays().items():
             other = getattr(came.recoveries[0], name)
             assert np.array_equal(other, value) and type(other) is type(value)

@@ -1,6 +1,7 @@
 """The add-on registered as Blender would, a scene to work in, and a backend that does as it is told."""
 
 import bpy
+import numpy as np
 import pytest
 
 import blender_meshrec
@@ -85,14 +86,16 @@ def result():
     ]
     report = {
         "input": "/clip.mp4",
-        "people_found": 2,
+        "people_found": 3,
+        "found": [{"person": number, "frames_with_person": 30} for number in (1, 2, 3)],
         "frames_read": 30,
         "people": people,
         "seconds": {"find people": 1.25},
         "warnings": ["The clip is cut off."],
         "versions": {"meshrec": "1.0", "cv2": None},
     }
-    return Result(recoveries, (1, 2), report)
+    portraits = (np.full((64, 64, 3), (200, 100, 50), np.uint8), None, np.zeros((64, 64, 3), np.uint8))
+    return Result(recoveries, (1, 2), report, portraits)
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """Every panel in every state: progress, errors with the buttons that mend them, people, the result in words."""
 
 import time
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
+import numpy as np
 import pytest
 
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest
@@ -195,3 +198,43 @@ def test_an_idle_panel_costs_nothing(addon, backend, result, tubes):
             drawn(panel, NoLayout())
     assert (time.process_time() - begun) / 100 < 0.002  # s for all panels, opened
     assert not bpy.app.timers.is_registered(redrawing.redraw)
+
+
+def test_everybody_found_is_listed_with_a_picture_that_goes_with_the_file(addon, backend, result, tubes, tmp_path, monkeypatch):
+    addon.source = "/clip.mp4"
+    backend([result])
+    bpy.ops.meshrec.reconstruct()
+    assert [(person.number, person.frames, person.total) for person in addon.people] == [(1, 30, 30), (2, 30, 30), (3, 30, 30)]
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    first, second, third = bpy.context.scene.meshrec.people
+    assert first.portrait_key and third.portrait_key != first.portrait_key and not second.portrait_key
+    red, green, blue, alpha = np.array(first["portrait"], np.int32).view(np.uint8).reshape(64, 64, 4)[10, 20]
+    assert (red, green, blue, alpha) == (200, 100, 50, 255)
+    # Without a window there are no icons; the panel asks for them all the same.
+    monkeypatch.setattr(panels, "portrait_icon", lambda person: 7 if person.portrait_key else 0)
+    kinds = [entry[0] for entry in drawn(panels.PeoplePanel)]
+    assert kinds.count("template_icon") == 2
+
+
+def test_a_person_who_is_named_is_renamed_in_the_scene_and_keeps_the_name(addon, backend, result, tubes, tmp_path):
+    addon.source, addon.person = result.recoveries[0].footage or str(tmp_path / "clip.mp4"), "ALL"
+    own = replace(result, recoveries=tuple(replace(each, footage=addon.path) for each in result.recoveries))
+    backend([own])
+    bpy.ops.meshrec.reconstruct()
+    clip = Path(addon.source).stem
+    addon.people[1].name = "Anna"
+    rig = bpy.data.objects[f"{clip} Anna"]
+    assert rig.users_collection[0].name == rig.data.name == rig.animation_data.action.name == f"{clip} Anna"
+    assert f"{clip} Anna body" in bpy.data.objects and f"{clip} person1" in bpy.data.objects
+    assert not any("person2" in thing.name for thing in (*bpy.data.objects, *bpy.data.collections, *bpy.data.actions))
+    backend([own])
+    bpy.ops.meshrec.reconstruct()
+    assert [person.name for person in addon.people] == ["person1", "Anna", "person3"]
+    assert [rig.name for rig in bpy.data.objects if rig.type == "ARMATURE"] == [f"{clip} Anna", f"{clip} person1"]
+    addon.source = "/other.mp4"  # forgets the list, not the scene
+    addon.source = own.recoveries[0].footage
+    addon.show_people(own.report)
+    assert addon.people[1].name == "Anna"
+    addon.people[1].name = ""
+    assert f"{clip} person2" in bpy.data.objects
