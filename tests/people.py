@@ -105,6 +105,20 @@ def recovered(template, frames=60, fps=24.0, seed=0, timestamps=None, **changes)
     return Recovery(**{**record.arrays(), "joints": forward_kinematics(motion)[0][:, template.smpl_joints]})
 
 
+def calibrated(recovery, seed=0):
+    """The same with calibrated joints: its bones smoothly a tenth longer or shorter, turned a little, and all of it moved."""
+    rng = np.random.default_rng(seed)
+    joints = recovery.joints.astype(float)
+    waves = np.sin(rng.uniform(1, 4, (24, 4)) * recovery.timestamps[:, None, None] + rng.uniform(0, 6, (24, 4)))
+    landed = joints + 0.02 * waves[:, :1, :3]
+    for joint, parent in enumerate(SMPL_PARENTS):
+        if parent >= 0:
+            turn = rotmat_from_rotvec(0.08 * waves[:, joint, 1:])
+            bone = turn @ (joints[:, joint] - joints[:, parent])[..., None]
+            landed[:, joint] = landed[:, parent] + (1 + 0.1 * waves[:, joint, :1]) * bone[..., 0]
+    return Recovery(**{**recovery.arrays(), "calibrated_joints": landed})
+
+
 def motion_of(recovery, template):
     return motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
 

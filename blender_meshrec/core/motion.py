@@ -7,6 +7,7 @@ import numpy as np
 from .conventions import WORLD_FROM_BODY
 from .records import Motion
 from .rotations import quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec, slerp
+from .skeletons import SMPL_JOINTS
 
 
 def motion_from_recovery(recovery, rest_joints, joint_names, parents):
@@ -18,14 +19,15 @@ def motion_from_recovery(recovery, rest_joints, joint_names, parents):
         joint_names, parents: of those joints.
 
     Returns:
-        A Motion. With C = Rx(+90 deg): rest C r, root R C^T (R = C G for a y-up orientation G), locals C R C^T.
+        A Motion, with `joints` where the recovery is calibrated. With C = Rx(+90 deg): rest C r, root R C^T (R = C G for a y-up
+        orientation G), locals C R C^T.
     """
     rest_joints = np.asarray(rest_joints, float)
     count = len(rest_joints)
     local = rotmat_from_rotvec(recovery.poses.reshape(len(recovery), -1, 3)[:, :count])
     rotations = WORLD_FROM_BODY @ local @ WORLD_FROM_BODY.T
     rotations[:, 0] = local[:, 0] @ WORLD_FROM_BODY.T
-    return Motion(
+    motion = Motion(
         skeleton="smpl",
         joint_names=tuple(joint_names),
         parents=parents,
@@ -36,6 +38,21 @@ def motion_from_recovery(recovery, rest_joints, joint_names, parents):
         timestamps=recovery.timestamps,
         contacts=recovery.contacts,
     )
+    if recovery.calibrated_joints is None:
+        return motion
+    return replace(motion, joints=_landing_places(motion, recovery.calibrated_joints))
+
+
+def _landing_places(motion, calibrated):
+    """Where the joints of a Motion shall land, (F,J,3) m: SMPL's as `calibrated` (F,24,3) has them, others carried by their parent."""
+    _, rotations = forward_kinematics(motion)
+    places = np.empty((len(motion), len(motion.parents), 3))
+    for joint, (name, parent) in enumerate(zip(motion.joint_names, motion.parents)):
+        if name in SMPL_JOINTS:
+            places[:, joint] = calibrated[:, SMPL_JOINTS.index(name)]
+        else:
+            places[:, joint] = places[:, parent] + rotations[:, parent] @ (motion.rest_joints[joint] - motion.rest_joints[parent])
+    return places
 
 
 def forward_kinematics(motion):
@@ -62,7 +79,8 @@ def resample_motion(motion, timestamps):
     share = place - before
 
     def mix(values):
-        return (1 - share[:, None]) * values[before] + share[:, None] * values[after]
+        weight = share.reshape(-1, *(1,) * (values.ndim - 1))
+        return (1 - weight) * values[before] + weight * values[after]
 
     return replace(
         motion,
@@ -70,4 +88,5 @@ def resample_motion(motion, timestamps):
         transl=mix(motion.transl),
         timestamps=timestamps,
         contacts=None if motion.contacts is None else mix(motion.contacts),
+        joints=None if motion.joints is None else mix(motion.joints),
     )

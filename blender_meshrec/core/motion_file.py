@@ -12,6 +12,7 @@
 | camera_intrinsics, camera_from_world, image_size | (3,3) px; (F,4,4), OpenCV axes; (2,) px |
 | footage, first_frame, footage_rotation | the file it came from, which of its frames is row 0, degrees clockwise to upright |
 | q, skel_betas, skel_trans, skel_model_type | of SKEL results: (F,46) rad; (10,); (F,3) m; `open` or `skel` |
+| calibrated_joints | of calibrated results: (F,24,3) m, where the joints are if bones may stretch |
 """
 
 import zipfile

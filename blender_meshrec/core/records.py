@@ -174,7 +174,8 @@ class Motion:
 
     skeleton: name of the joint list. rest_joints: (J,3) m. parents: (J,), -1 at the root.
     rotations: (F,J,4) wxyz relative to the parent, the identity being the rest pose. transl: (F,3) m, where the root
-    joint is. timestamps: (F,) s. contacts: (F,4) left heel, left toe, right heel, right toe.
+    joint is. timestamps: (F,) s. contacts: (F,4) left heel, left toe, right heel, right toe. joints: (F,J,3) m, where the
+    joints shall land if bones may stretch, or None: the rotations leave the bones their lengths.
     """
 
     skeleton: str
@@ -186,6 +187,7 @@ class Motion:
     fps: float
     timestamps: np.ndarray
     contacts: np.ndarray | None = None
+    joints: np.ndarray | None = None
 
     def __post_init__(self):
         _freeze(
@@ -197,6 +199,7 @@ class Motion:
                 "transl": (np.float64, ("F", 3)),
                 "timestamps": (np.float64, ("F",)),
                 "contacts": (np.float32, ("F", 4)),
+                "joints": (np.float64, ("F", "J", 3)),
             },
         )
         if len(self.joint_names) != len(self.parents):
@@ -217,6 +220,9 @@ class Recovery:
 
     Of a SKEL result also: q (F,46) rad, the anatomical angles in core/skel's order; skel_betas (B,); skel_trans (F,3) m;
     skel_model_type, "open" or "skel". `poses` is then the converted SMPL motion. None and "" where there is no SKEL result.
+
+    Of a calibrated result also: calibrated_joints (F,24,3) m, where the joints are if bones may stretch; `poses` is then the
+    nearest pose of bones that may not.
     """
 
     poses: np.ndarray
@@ -241,6 +247,7 @@ class Recovery:
     skel_betas: np.ndarray | None = None
     skel_trans: np.ndarray | None = None
     skel_model_type: str = ""
+    calibrated_joints: np.ndarray | None = None
 
     def __post_init__(self):
         _freeze(
@@ -261,6 +268,7 @@ class Recovery:
                 "q": (np.float32, ("F", 46)),
                 "skel_betas": (np.float32, ("S",)),
                 "skel_trans": (np.float32, ("F", 3)),
+                "calibrated_joints": (np.float32, ("F", 24, 3)),
             },
         )
         if len({value is None for value in (self.q, self.skel_betas, self.skel_trans)}) > 1:

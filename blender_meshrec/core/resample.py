@@ -23,6 +23,8 @@ def resample(recovery, fps):
     after = np.minimum(before + 1, len(times) - 1)
     share = place - before
     linear = {name: getattr(recovery, name) for name in _LINEAR}
+    if recovery.calibrated_joints is not None:
+        linear["calibrated_joints"] = recovery.calibrated_joints
     if recovery.q is not None:
         linear.update(q=np.unwrap(recovery.q, axis=0), skel_trans=recovery.skel_trans)
     changed = {}

@@ -163,3 +163,15 @@ def test_a_skel_result_keeps_its_angles_in_the_file_and_at_another_rate(tmp_path
     faster = resample(again, 50.0)
     assert faster.q.shape == (9, 46) and faster.skel_trans.shape == (9, 3)
     assert np.abs(np.diff(faster.q[:, 0])).max() < 0.051 + 1e-4  # rad a frame
+
+
+def test_calibrated_joints_stay_in_the_file_and_come_along_to_another_rate(tmp_path):
+    joints = np.cumsum(np.ones((5, 24, 3)), 0)
+    record = recovery(calibrated_joints=joints)
+    write_motion(tmp_path / "m.npz", record)
+    assert np.array_equal(read_motion(tmp_path / "m.npz").calibrated_joints, joints)
+    assert np.abs(resample(record, 50.0).calibrated_joints[:, 0, 0] - np.arange(1, 5.5, 0.5)).max() < 1e-6  # m
+    write_motion(tmp_path / "plain.npz", recovery())
+    assert read_motion(tmp_path / "plain.npz").calibrated_joints is None
+    with pytest.raises(ValueError):
+        recovery(calibrated_joints=np.zeros((5, 17, 3)))

@@ -1,0 +1,62 @@
+"""Bones that stretch: how they turn and how long they are so that the joints of a Motion land where it says they shall.
+
+A bone with one joint at its end turns by the least rotation that makes it point there, and grows or shrinks to reach it. Bones
+with several joints at their ends, as the pelvis has, and those with none keep the turns and lengths that they have: what hangs
+from them is moved.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from .motion import forward_kinematics
+from .retarget.turns import shortest_turn
+from .rotations import quat_from_rotmat
+
+# How many times its length at rest a bone may have; a joint further away is moved the rest of the way. Ours.
+_LEAST, _MOST = 0.1, 10.0
+
+
+def aimed(motion):
+    """A Motion with `joints` turned so that every bone with one joint at its end points to where that shall land.
+
+    Its root joint is where it shall land, too.
+    """
+    _, rotations = forward_kinematics(motion)
+    for joint, child in _only_children(motion.parents):
+        along = motion.rest_joints[child] - motion.rest_joints[joint]
+        wanted = motion.joints[:, child] - motion.joints[:, joint]
+        rotations[:, joint] = shortest_turn(rotations[:, joint] @ along, wanted) @ rotations[:, joint]
+    local = rotations.copy()
+    has_parent = motion.parents >= 0
+    local[:, has_parent] = np.swapaxes(rotations[:, motion.parents[has_parent]], -1, -2) @ rotations[:, has_parent]
+    return replace(motion, rotations=quat_from_rotmat(local), transl=motion.joints[:, 0])
+
+
+def lengthening(motion):
+    """How many times its length at rest each bone of a Motion with `joints` has, (F,J); 1 for bones without just one joint at the end."""
+    times = np.ones(motion.joints.shape[:2])
+    for joint, child in _only_children(motion.parents):
+        rest = np.linalg.norm(motion.rest_joints[child] - motion.rest_joints[joint])
+        length = np.linalg.norm(motion.joints[:, child] - motion.joints[:, joint], axis=-1)
+        times[:, joint] = np.clip(length / max(rest, 1e-9), _LEAST, _MOST)
+    return times
+
+
+def offsets(motion):
+    """Where each joint of a Motion with `joints` lies from its parent, in the parent's axes, (F,J,3) m; the root from the origin."""
+    _, rotations = forward_kinematics(motion)
+    away = motion.joints.copy()
+    has_parent = motion.parents >= 0
+    parents = motion.parents[has_parent]
+    away[:, has_parent] -= motion.joints[:, parents]
+    away[:, has_parent] = np.einsum("fjba,fjb->fja", rotations[:, parents], away[:, has_parent])
+    return away
+
+
+def _only_children(parents):
+    """(joint, child) of every joint that has one child."""
+    for joint in range(len(parents)):
+        children = np.flatnonzero(parents == joint)
+        if len(children) == 1:
+            yield joint, int(children[0])

@@ -1,0 +1,104 @@
+"""Bones that stretch: joints land where they shall, and where nothing is to be stretched nothing is."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from blender_meshrec.core.motion import forward_kinematics, resample_motion
+from blender_meshrec.core.rotations import angle_between, rotmat_from_quat
+from blender_meshrec.core.stretching import aimed, lengthening, offsets
+from tests.people import calibrated, motion_of, recovered, tube_man
+from tests.synthetic_body import synthetic_template
+
+
+@pytest.fixture(scope="module")
+def stretched():
+    template = tube_man(posedirs=False)
+    return motion_of(calibrated(recovered(template)), template)
+
+
+def ends(motion):
+    """(joint, child) of the bones with one joint at their end, found the slow way."""
+    children = {joint: [child for child, parent in enumerate(motion.parents) if parent == joint] for joint in range(len(motion.parents))}
+    return [(joint, found[0]) for joint, found in children.items() if len(found) == 1]
+
+
+def test_bones_point_to_where_the_next_joint_lands_and_reach_it(stretched):
+    _, rotations = forward_kinematics(aimed(stretched))
+    times = lengthening(stretched)
+    assert len(ends(stretched)) == 17
+    for joint, child in ends(stretched):
+        along = stretched.rest_joints[child] - stretched.rest_joints[joint]
+        reached = stretched.joints[:, joint] + times[:, joint, None] * (rotations[:, joint] @ along)
+        assert np.abs(reached - stretched.joints[:, child]).max() < 1e-9  # m
+    others = sorted(set(range(24)) - {joint for joint, _ in ends(stretched)})
+    assert (times[:, others] == 1).all() and 1.05 < times.max() < 1.2 and 0.8 < times.min() < 0.95
+
+
+def test_bones_swing_no_more_than_they_must(stretched):
+    """The least rotation between two directions is the angle between them: no twist comes in."""
+    _, before = forward_kinematics(stretched)
+    _, after = forward_kinematics(aimed(stretched))
+    for joint, child in ends(stretched):
+        along = stretched.rest_joints[child] - stretched.rest_joints[joint]
+        a, b = before[:, joint] @ along, stretched.joints[:, child] - stretched.joints[:, joint]
+        cosine = (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
+        assert np.abs(angle_between(before[:, joint], after[:, joint]) - np.arccos(np.clip(cosine, -1, 1))).max() < 1e-6  # rad
+    for joint in (0, 9, 10, 11, 15, 22, 23):  # several joints at the end, or none
+        assert angle_between(before[:, joint], after[:, joint]).max() < 1e-6
+
+
+def test_offsets_bring_every_joint_where_it_shall_land(stretched):
+    turned = aimed(stretched)
+    local, away = rotmat_from_quat(turned.rotations), offsets(turned)
+    places, rotations = [away[:, 0]], [local[:, 0]]
+    for joint in range(1, 24):
+        parent = stretched.parents[joint]
+        places.append(places[parent] + (rotations[parent] @ away[:, joint, :, None])[..., 0])
+        rotations.append(rotations[parent] @ local[:, joint])
+    assert np.abs(np.stack(places, 1) - stretched.joints).max() < 1e-9  # m
+
+
+def test_joints_where_the_rigid_pose_has_them_stretch_nothing():
+    template = tube_man(posedirs=False)
+    recovery = recovered(template)
+    motion = motion_of(recovery, template)
+    assert motion.joints is None
+    still = dataclasses.replace(motion, joints=forward_kinematics(motion)[0])
+    assert np.abs(lengthening(still) - 1).max() < 1e-9
+    before, after = rotmat_from_quat(motion.rotations), rotmat_from_quat(aimed(still).rotations)
+    assert np.degrees(angle_between(before, after)).max() < 1e-4
+
+
+@pytest.mark.parametrize("joints", [52, 55])
+def test_fingers_and_faces_hang_from_their_parents_as_before(joints):
+    template = synthetic_template(joints=joints)
+    recovery = calibrated(recovered(template))
+    motion = motion_of(recovery, template)
+    assert np.abs(motion.joints[:, :22] - recovery.calibrated_joints[:, :22]).max() < 1e-6  # m
+    assert np.abs(lengthening(motion)[:, 22:] - 1).max() < 1e-9
+    _, rotations = forward_kinematics(aimed(motion))
+    for joint in range(22, joints):
+        parent = motion.parents[joint]
+        expected = motion.joints[:, parent] + rotations[:, parent] @ (motion.rest_joints[joint] - motion.rest_joints[parent])
+        assert np.abs(motion.joints[:, joint] - expected).max() < 1e-6
+
+
+def test_joints_that_fall_together_or_lie_behind_are_no_fault():
+    template = tube_man(posedirs=False)
+    recovery = recovered(template, frames=3)
+    joints = recovery.joints.astype(float)
+    knee, ankle = 4, 7
+    joints[0, ankle] = joints[0, knee]
+    joints[1, ankle] = 2 * joints[1, knee] - joints[1, ankle]  # the shin points the other way
+    motion = motion_of(type(recovery)(**{**recovery.arrays(), "calibrated_joints": joints}), template)
+    turned, times = aimed(motion), lengthening(motion)
+    assert np.isfinite(turned.rotations).all() and np.isfinite(offsets(turned)).all() and (times > 0).all()
+    determinants = np.linalg.det(rotmat_from_quat(turned.rotations))
+    assert np.abs(determinants - 1).max() < 1e-9
+
+
+def test_joints_come_along_to_other_times(stretched):
+    halfway = resample_motion(stretched, (stretched.timestamps[1:] + stretched.timestamps[:-1]) / 2)
+    assert np.abs(halfway.joints - (stretched.joints[1:] + stretched.joints[:-1]) / 2).max() < 1e-9  # m
