@@ -12,6 +12,7 @@ from tests.window.conftest import CLIP
 
 GAP = 0.2  # s; the 99th percentile of what a timer may wait for its turn
 SHARE = 0.8  # of the idle window's redraws that a job must leave
+PATIENCE = 400  # s; a backend starts in 3, on a computer that has nothing else to do
 JOB = "jobs.current"
 PROCESS = "backend/launch.py"
 
@@ -27,7 +28,7 @@ def scratch(window):
 
 def begin_job(window):
     window.push("meshrec.reconstruct(")
-    window.wait_until(f"{JOB} is not None and {JOB}.running", 5, every=0.02)
+    window.wait_until(f"{JOB} is not None and {JOB}.running", 30, every=0.02)
     assert len(backends(window)) == 1
 
 
@@ -134,7 +135,7 @@ def test_a_job_leaves_the_window_free(artist):
         return window.ask("measure.end()")
 
     begin_job(window)
-    window.wait_until(f"{JOB}.progress is not None", 90)
+    window.wait_until(f"{JOB}.progress is not None", PATIENCE)
     idle, busy, gaps = [], [], []
     for _ in range(3):
         hold(window, "STOP")
@@ -156,7 +157,7 @@ def test_cancel_leaves_nothing_behind(artist, how):
     window = artist.window
     before, files = window.ask("blocks()"), scratch(window)
     begin_job(window)
-    window.wait_until(f"{JOB}.progress is not None", 90)
+    window.wait_until(f"{JOB}.progress is not None", PATIENCE)
     if how == "button":
         place = window.find("meshrec.cancel(")
         window.click(*place)
@@ -171,15 +172,15 @@ def test_cancel_leaves_nothing_behind(artist, how):
 def test_a_killed_backend_is_told_and_can_be_tried_again(artist):
     window = artist.window
     begin_job(window)
-    window.wait_until(f"{JOB}.progress is not None", 90)
+    window.wait_until(f"{JOB}.progress is not None", PATIENCE)
     hold(window, "KILL")
-    window.wait_until(f"not {JOB}.running", 5)
+    window.wait_until(f"not {JOB}.running", 30)
     assert "ended by the system" in window.ask(f"{JOB}.error.problem")
     window.press("Escape")
     place = window.find("meshrec.reconstruct(", columns=(0.3,))
     retry = max((window.find("meshrec.copy_details")[1], place[1]))
     window.click(place[0], retry - 28)
-    window.wait_until(f"{JOB}.running", 5)
+    window.wait_until(f"{JOB}.running", 30)
     window.move(300, 500)
     window.press("Escape")
     assert gone(window, 0.5)
@@ -190,7 +191,7 @@ def test_an_error_shows_the_button_that_mends_it(artist):
     artist.open_subsection(2)  # Body
     window.fill(".body", "/mnt/material/gone.npz")
     window.push("meshrec.reconstruct(")
-    window.wait_until(f"{JOB} is not None and {JOB}.error is not None", 90)
+    window.wait_until(f"{JOB} is not None and {JOB}.error is not None", PATIENCE)
     window.move(300, 500)
     window.find("meshrec.choose_model")
     window.push("meshrec.use_open_model")
@@ -203,7 +204,7 @@ def test_one_click_brings_the_people_and_one_undo_takes_them_away(artist):
     before = window.ask("blocks()")
     for again in (False, True):
         begin_job(window)
-        window.wait_until(f"not {JOB}.running", 240)
+        window.wait_until(f"not {JOB}.running", PATIENCE)
         time.sleep(1.0)
         assert window.ask(f"str({JOB}.error or '')") == ""
         rigs = window.ask("[rig.name for rig in bpy.data.objects if rig.type == 'ARMATURE']")
@@ -211,7 +212,7 @@ def test_one_click_brings_the_people_and_one_undo_takes_them_away(artist):
         if not again:
             window.move(300, 500)
             window.press("ctrl+z")
-            window.wait_until("not bpy.data.armatures", 10)
+            window.wait_until("not bpy.data.armatures", 60)
             assert {kind: count for kind, count in window.ask("blocks()").items() if kind != "texts"} == {
                 kind: count for kind, count in before.items() if kind != "texts"
             }
@@ -238,7 +239,7 @@ def test_the_movement_is_retargeted_onto_another_character(artist):
     window = artist.window
     window.run("cp", "/home/artist/demo_clip_person1.npz", "/mnt/material/hero.npz")
     artist.drag("hero.npz")
-    window.wait_until("len(bpy.data.armatures) == 2", 20)
+    window.wait_until("len(bpy.data.armatures) == 2", 60)
     hero = window.ask("bpy.context.object.name")
     assert hero.startswith("hero")
     artist.open_section(2)  # opens Retarget
@@ -246,7 +247,7 @@ def test_the_movement_is_retargeted_onto_another_character(artist):
     time.sleep(0.6)
     window.type("hero")
     window.press("Return")
-    window.wait_until("bpy.context.scene.meshrec_retarget.target", 10)
+    window.wait_until("bpy.context.scene.meshrec_retarget.target", 60)
     window.push("meshrec.retarget()")
     window.wait_until("bpy.context.scene.meshrec_retarget.result", 60)
     assert window.ask("'demo_clip person1' in bpy.context.scene.meshrec_retarget.target.animation_data.action.name"), window.log()
@@ -265,7 +266,7 @@ def test_a_blender_that_ends_takes_the_backend_with_it(artist, how):
     else:
         artist.open_section(0)  # opens MeshRec
     begin_job(window)
-    window.wait_until(f"{JOB}.progress is not None", 90)
+    window.wait_until(f"{JOB}.progress is not None", PATIENCE)
     if how == "closed":
         window.move(300, 500)
         window.press("ctrl+q")
