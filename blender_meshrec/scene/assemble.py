@@ -1,6 +1,7 @@
 """From recovered people to a Blender scene: a collection for each person, and the camera that saw them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import bpy
 
@@ -13,6 +14,8 @@ from .keyframes import Curve, last_frame, set_timeline, timeline, vector_curves,
 from .materials import dress
 from .mesh import build_mesh
 from .skel_person import build_skel_person
+from .stretching import stretch_curves
+from .surface import add_surface
 
 CONTACTS = ("contact_left_heel", "contact_left_toe", "contact_right_heel", "contact_right_toe")
 
@@ -22,12 +25,14 @@ class Person:
     """Who to make: a name for the objects, a Recovery and the BodyTemplate it was recovered with.
 
     skel: the SkelTemplate of a recovery that has SKEL's angles, to be made with SKEL's skeleton; None for SMPL's.
+    surface: the point cache of the exact calibrated surface, for the mesh to play it; None for the skin alone.
     """
 
     name: str
     recovery: object
     template: object
     skel: object = None
+    surface: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,15 @@ class Assembly:
     notes: tuple
 
 
-def assemble(people, name, fps=None, pose_shapes=True, footage=True):
+@dataclass(frozen=True)
+class _How:
+    fps: float
+    pose_shapes: bool
+    stretch: bool
+    bone_scale: bool
+
+
+def assemble(people, name, fps=None, pose_shapes=True, footage=True, stretch=True, bone_scale=True):
     """Make the people of one clip in the current scene, and change nothing else of it.
 
     Args:
@@ -55,12 +68,15 @@ def assemble(people, name, fps=None, pose_shapes=True, footage=True):
         fps: the timeline's rate; the clip's own by default. Another rate keeps the motion's real speed.
         pose_shapes: carry the body's pose blend shapes as driven shape keys; without them a note says so.
         footage: put the footage behind the camera's view.
+        stretch: let the bones of calibrated people stretch, so that joints land where they were calibrated; without, people
+            have the nearest pose of bones that keep their lengths.
+        bone_scale: stretch bones by their scale; without, joints are moved to their places alone, as other programs can follow.
 
     Returns:
         An Assembly. Undo is the caller's: this makes one step of everything.
 
     Raises:
-        InputError: a motion and its body do not fit together; nothing is left in the scene.
+        InputError: a motion and its body or surface do not fit together; nothing is left in the scene.
     """
     scene, layer = bpy.context.scene, bpy.context.view_layer
     if bpy.context.mode != "OBJECT":
@@ -70,7 +86,7 @@ def assemble(people, name, fps=None, pose_shapes=True, footage=True):
     collection = bpy.data.collections.new(name)
     scene.collection.children.link(collection)
     try:
-        return _fill(collection, people, name, fps, pose_shapes, footage)
+        return _fill(collection, people, name, _How(fps, pose_shapes, stretch, bone_scale), footage)
     except BaseException:
         _discard(collection)
         raise
@@ -78,9 +94,9 @@ def assemble(people, name, fps=None, pose_shapes=True, footage=True):
         layer.objects.active = active
 
 
-def _fill(collection, people, name, fps, pose_shapes, footage):
-    notes = []
-    made = [_make_person(person, number, collection, fps, pose_shapes, notes) for number, person in enumerate(people)]
+def _fill(collection, people, name, how, footage):
+    notes, fps = [], how.fps
+    made = [_make_person(person, number, collection, how, notes) for number, person in enumerate(people)]
     recovery = people[0].recovery
     frames = timeline(recovery.timestamps, fps)
     eye = build_camera(f"{name} camera", recovery.camera, frames, collection)
@@ -108,45 +124,61 @@ def match_scene(scene, assembly, camera):
     scene.camera = assembly.camera
 
 
-def _make_person(person, number, parent, fps, pose_shapes, notes):
+def _make_person(person, number, parent, how, notes):
     recovery = person.recovery
     template = person.skel or person.template
     collection = bpy.data.collections.new(person.name)
     parent.children.link(collection)
     make = _make_smpl if person.skel is None else _make_skel
-    rig, bodies = make(person, number, collection, fps, pose_shapes)
+    rig, bodies = make(person, number, collection, how)
     _describe(rig, recovery)
-    if template.posedirs is not None and not pose_shapes:
+    if template.posedirs is not None and not how.pose_shapes:
         notes.append(f"{person.name} goes without the pose blend shapes of its body.")
+    if person.skel is not None and (recovery.calibrated_joints is not None or person.surface is not None):
+        notes.append(f"{person.name} goes without what was calibrated: SKEL's bones do not stretch.")
     return rig, bodies
 
 
-def _make_smpl(person, number, collection, fps, pose_shapes):
+def _make_smpl(person, number, collection, how):
     recovery, template = person.recovery, person.template
     have, need = recovery.poses.shape[1] // 3, len(template.joint_names)
     if have < need:
         problem = f"The motion of {person.name} has {have} joints and the body {template.name} has {need}."
         raise InputError(problem, "Choose the body that the motion was made with.")
     motion = motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
+    if not how.stretch:
+        motion = replace(motion, joints=None)
     rig = build_armature(person.name, motion, collection)
-    body = build_mesh(f"{person.name} body", template, recovery.betas, rig, collection, pose_shapes)
+    body = build_mesh(f"{person.name} body", template, recovery.betas, rig, collection, how.pose_shapes)
     dress(body, template, number)
-    animate(rig, motion, recovery.visible, fps)
+    animate(rig, motion, recovery.visible, how.fps, how.bone_scale)
+    if person.surface is not None:
+        add_surface(body, person.surface, timeline(recovery.timestamps, how.fps))
     return rig, (body,)
 
 
-def _make_skel(person, number, collection, fps, pose_shapes):
+def _make_skel(person, number, collection, how):
     recovery = person.recovery
     if recovery.q is None:
         raise InputError(f"The motion of {person.name} has no angles of SKEL.", "Reconstruct it with the skeleton SKEL.")
-    rig, bodies, curves = build_skel_person(person.name, recovery, person.skel, number, collection, pose_shapes)
+    rig, bodies, curves = build_skel_person(person.name, recovery, person.skel, number, collection, how.pose_shapes)
     curves += track_curves(rig, recovery.contacts, recovery.visible)
-    write_action(rig.name, rig, timeline(recovery.timestamps, fps), curves)
+    write_action(rig.name, rig, timeline(recovery.timestamps, how.fps), curves)
     return rig, bodies
 
 
-def animate(rig, motion, visible, fps):
-    """Key a Motion on its armature: bone rotations on the short arc, the root's location, contacts and visibility."""
+def animate(rig, motion, visible, fps, bone_scale=True):
+    """Key a Motion on its armature: bone rotations on the short arc, the root's location, contacts and visibility.
+
+    A Motion with `joints` stretches the bones; bone_scale: as `assemble` has it.
+    """
+    curves = pose_curves(rig, motion) if motion.joints is None else stretch_curves(rig, motion, bone_scale)
+    curves += track_curves(rig, motion.contacts, visible)
+    write_action(rig.name, rig, timeline(motion.timestamps, fps), curves)
+
+
+def pose_curves(rig, motion):
+    """Curves of a Motion whose bones keep their lengths."""
     names = motion.joint_names
     rest = rest_rotations(rig, names)
     rotations = short_arc(bone_rotations(motion.rotations, rest))
@@ -154,8 +186,7 @@ def animate(rig, motion, visible, fps):
     curves = vector_curves(f"{root}.location", root_location(motion.transl, motion.rest_joints[0], rest[0]), names[0])
     for joint, name in enumerate(names):
         curves += vector_curves(f'pose.bones["{name}"].rotation_quaternion', rotations[:, joint], name)
-    curves += track_curves(rig, motion.contacts, visible)
-    write_action(rig.name, rig, timeline(motion.timestamps, fps), curves)
+    return curves
 
 
 def track_curves(rig, contacts, visible):
