@@ -24,6 +24,7 @@ from . import (
     setup_state,
     skel_panel,
     thumbnails,
+    words,
 )
 
 # In this order the panels stand in the tab.
@@ -49,6 +50,7 @@ _commands = []
 
 
 def register():
+    words.register()
     for kind in _CLASSES:
         bpy.utils.register_class(kind)
     bpy.types.Scene.meshrec = bpy.props.PointerProperty(type=properties.Settings)
@@ -71,6 +73,7 @@ def unregister():
     del bpy.types.Scene.meshrec, bpy.types.Scene.meshrec_retarget
     for kind in reversed(_CLASSES):
         bpy.utils.unregister_class(kind)
+    words.unregister()
 
 
 def _command(arguments):

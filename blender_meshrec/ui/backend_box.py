@@ -6,6 +6,9 @@ from ..core.errors import CancelledError
 from . import setup_state
 from .redrawing import watch
 from .text import draw_text
+from .words import say, told, translated
+
+_DEVICES = {"cpu": "for the processor", "cuda": "for an NVIDIA graphics card", "mps": "for Apple's graphics processor"}
 
 
 def draw_backend(layout, context, preferences):
@@ -16,20 +19,20 @@ def draw_backend(layout, context, preferences):
     box = layout.box()
     installation = setup_state.installation
     installing = installation is not None and installation.running
-    draw_text(box, "Looking at this computer." if look.running else backend_sentence(look), context, icon=_icon(look))
+    draw_text(box, say("Looking at this computer.") if look.running else backend_sentence(look), context, icon=_icon(look))
     if installing:
-        box.progress(factor=installation.fraction, text=installation.text)
+        box.progress(factor=installation.fraction, text=translated(installation.text))
         box.operator("meshrec.cancel_install", icon="CANCEL")
     else:
         failed = installation is not None and installation.error is not None
         if failed and not isinstance(installation.error, CancelledError):
             _draw_error(box, installation.error, context)
         elif look.error is not None and look.backend is None:
-            draw_text(box, str(look.error), context, icon="ERROR", alert=True)
+            draw_text(box, told(look.error), context, icon="ERROR", alert=True)
         _draw_buttons(box, context, preferences, look)
         if installation is not None and installation.environment is not None:
             for note in installation.notes:
-                draw_text(box, note, context, icon="INFO")
+                draw_text(box, translated(note), context, icon="INFO")
     settings = box.column()
     settings.enabled = not installing
     for name in ("backend_python", "device", "bundle", "backend_home"):
@@ -43,21 +46,21 @@ def backend_sentence(look):
     """What is installed."""
     if look.backend is None:
         if look.half_made:
-            return "The backend is half installed. Go On Installing takes it up where it stopped."
-        return "The backend is not installed yet: MeshRec needs it to reconstruct."
+            return say("The backend is half installed. Go On Installing takes it up where it stopped.")
+        return say("The backend is not installed yet: MeshRec needs it to reconstruct.")
     if not look.facts:
-        return f"The backend runs in {look.backend}."
-    device = {"cpu": "the processor", "cuda": "an NVIDIA graphics card", "mps": "Apple's graphics processor"}[look.facts["device"]]
-    sentence = f"The backend is installed: Python {look.facts['python']}, for {device}, {look.facts['packages']} packages."
-    return sentence if look.current else f"{sentence} It was made for an earlier version of MeshRec: update it."
+        return say("The backend runs in {path}.", path=look.backend)
+    facts = {"python": look.facts["python"], "device": say(_DEVICES[look.facts["device"]]), "packages": look.facts["packages"]}
+    sentence = say("The backend is installed: Python {python}, {device}, {packages} packages.", **facts)
+    return sentence if look.current else f"{sentence} {say('It was made for an earlier version of MeshRec: update it.')}"
 
 
 def plan_sentence(look, bundle):
     """What Install Backend would do."""
-    source = "taken from the offline bundle" if bundle else "downloaded"
-    interpreter, device = look.interpreter, look.device
-    sentence = f"For the {device.name}, with Python {interpreter.label} at {interpreter.path}; packages are {source}."
-    return f"{sentence} {device.note}" if device.note else sentence
+    chosen = {"device": say(look.device.name), "python": look.interpreter.label, "path": look.interpreter.path}
+    sentence = say("To be installed: {device}, Python {python} at {path}.", **chosen)
+    source = say("Packages are taken from the offline bundle." if bundle else "Packages are downloaded.")
+    return " ".join(part for part in (sentence, source, look.device.note and translated(look.device.note)) if part)
 
 
 def _icon(look):
@@ -67,7 +70,7 @@ def _icon(look):
 def _draw_buttons(box, context, preferences, look):
     offline = not bpy.app.online_access and not preferences.bundle
     if offline and (look.running or look.backend is None or not look.current):
-        sentence = "The backend's packages have to be downloaded, and Blender's online access is off. Nothing is sent."
+        sentence = say("The backend's packages have to be downloaded, and Blender's online access is off. Nothing is sent.")
         draw_text(box, sentence, context, icon="INTERNET_OFFLINE")
         box.operator("meshrec.allow_online", icon="INTERNET")
     row = box.row()
@@ -75,9 +78,9 @@ def _draw_buttons(box, context, preferences, look):
     install = row.row()
     install.enabled = not offline
     if look.facts and look.device is not None and look.device.kind != look.facts["device"]:
-        install.operator("meshrec.install_backend", text=f"Install for the {look.device.name}", icon="IMPORT")
+        install.operator("meshrec.install_backend", text=say("Install for: {device}", device=say(look.device.name)), icon="IMPORT")
     elif look.facts and preferences.backend_python and look.interpreter is not None and look.interpreter.label != look.facts["python"]:
-        install.operator("meshrec.install_backend", text=f"Install with Python {look.interpreter.label}", icon="IMPORT")
+        install.operator("meshrec.install_backend", text=say("Install with Python {python}", python=look.interpreter.label), icon="IMPORT")
     elif look.facts and look.current:
         install.operator("meshrec.install_backend", text="Repair", icon="FILE_REFRESH").anew = True
     else:
@@ -105,6 +108,6 @@ def _draw_check(box, context):
 
 
 def _draw_error(layout, error, context):
-    draw_text(layout, error.problem, context, icon="ERROR", alert=True)
-    draw_text(layout, error.remedy, context, icon="BLANK1")
+    draw_text(layout, translated(error.problem), context, icon="ERROR", alert=True)
+    draw_text(layout, translated(error.remedy), context, icon="BLANK1")
     layout.operator("meshrec.copy_install_details", icon="COPYDOWN")

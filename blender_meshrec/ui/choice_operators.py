@@ -10,6 +10,7 @@ from ..scene.confidence import colour_bones, colour_sides, is_coloured
 from . import jobs
 from .preferences import ADDON
 from .redrawing import redraw
+from .words import say
 
 _FILES = (("body", "Body", "An SMPL, SMPL-H or SMPL-X file"), ("skel_body", "SKEL", "A SKEL file"))
 
@@ -99,7 +100,7 @@ class ToggleConfidence(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if result_rig(context) is None:
-            cls.poll_message_set("Select a person that MeshRec has made")
+            cls.poll_message_set(say("Select a person that MeshRec has made"))
             return False
         return True
 
@@ -125,7 +126,7 @@ class CopyReport(bpy.types.Operator):
     def execute(self, context):
         text = report_of(result_rig(context))
         context.window_manager.clipboard = text.as_string()
-        self.report({"INFO"}, f'The report is on the clipboard, and the text block "{text.name}" of this file.')
+        self.report({"INFO"}, say('The report is on the clipboard, and the text block "{name}" of this file.', name=text.name))
         return {"FINISHED"}
 
 

@@ -11,6 +11,7 @@ from ..core.errors import InputError, MeshRecError, NotSetUpError
 from . import jobs, setup_state
 from .preferences import backend_python, plan_from
 from .redrawing import watch
+from .words import say, told, translated
 
 
 def check_online(plan):
@@ -35,10 +36,10 @@ class InstallBackend(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if jobs.current is not None and jobs.current.running:
-            cls.poll_message_set("A reconstruction is running")
+            cls.poll_message_set(say("A reconstruction is running"))
             return False
         if setup_state.installation is not None and setup_state.installation.running:
-            cls.poll_message_set("The backend is being installed")
+            cls.poll_message_set(say("The backend is being installed"))
             return False
         return True
 
@@ -50,10 +51,10 @@ class InstallBackend(bpy.types.Operator):
         try:
             installation.wait()
         except MeshRecError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         for note in installation.notes:
-            self.report({"WARNING"}, note)
+            self.report({"WARNING"}, translated(note))
         return {"FINISHED"}
 
     def invoke(self, context, event):
@@ -70,7 +71,7 @@ class InstallBackend(bpy.types.Operator):
             check_online(plan)
             setup_state.install(plan)
         except MeshRecError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, told(error))
             return False
         return True
 
@@ -107,7 +108,7 @@ class RemoveBackend(bpy.types.Operator):
         try:
             remove()
         except MeshRecError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         setup_state.installation = setup_state.check = None
         setup_state.look_again()
@@ -124,7 +125,7 @@ class AllowOnline(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if bpy.app.online_access_override:
-            cls.poll_message_set("Blender was started with --offline-mode or --online-mode")
+            cls.poll_message_set(say("Blender was started with --offline-mode or --online-mode"))
             return False
         return not bpy.app.online_access
 
@@ -134,7 +135,7 @@ class AllowOnline(bpy.types.Operator):
 
 
 class CheckBackend(bpy.types.Operator):
-    """Look at everything a reconstruction needs and say what is missing, as `meshrec doctor` does"""
+    """Look at everything a reconstruction needs and say what is missing"""
 
     bl_idname = "meshrec.check_backend"
     bl_label = "Check Installation"
@@ -194,7 +195,7 @@ class OpenInstallLog(bpy.types.Operator):
         path = environment_home() / LOG
         if not path.is_file():
             error = InputError("There is no log: nothing was installed yet.", "Click Install Backend first.")
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         return bpy.ops.wm.path_open(filepath=str(path))
 

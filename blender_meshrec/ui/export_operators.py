@@ -12,6 +12,7 @@ from ..scene.scene_export import export_characters
 from .operators import as_meshrec_error
 from .panels import Tab
 from .properties import EXPORT_PRESETS
+from .words import say, told
 
 FORMATS = (
     (".fbx", "FBX", "Armature, mesh and animation, for engines and other 3D programs"),
@@ -44,14 +45,15 @@ class ExportCharacter(bpy.types.Operator, ExportHelper):
     @classmethod
     def poll(cls, context):
         if not selected_armatures(context):
-            cls.poll_message_set("Select a person that MeshRec has made, or your character")
+            cls.poll_message_set(say("Select a person that MeshRec has made, or your character"))
             return False
         return True
 
     @classmethod
     def description(cls, context, properties):
         entry = next((text for name, _, text in FORMATS if name == properties.file_format), "")
-        return f"{cls.__doc__}. {entry}" if properties.is_property_set("file_format") else cls.__doc__
+        what = say(cls.__doc__)
+        return f"{what}. {say(entry)}" if properties.is_property_set("file_format") else what
 
     def invoke(self, context, event):
         if not self.properties.is_property_set("preset"):
@@ -84,12 +86,12 @@ class ExportCharacter(bpy.types.Operator, ExportHelper):
         try:
             export_characters(path, selected_armatures(context), self.preset)
         except MeshRecError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         except RuntimeError as error:
-            self.report({"ERROR"}, str(as_meshrec_error(error)))
+            self.report({"ERROR"}, told(as_meshrec_error(error)))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{path.name} was written.")
+        self.report({"INFO"}, say("{name} was written.", name=path.name))
         return {"FINISHED"}
 
 
@@ -103,8 +105,10 @@ class ExportPanel(Tab, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         rigs = selected_armatures(context)
-        names = ", ".join(rig.name for rig in rigs[:2]) + (f" and {len(rigs) - 2} more" if len(rigs) > 2 else "")
-        layout.label(text=names or "Nothing is selected", icon="ARMATURE_DATA", translate=False)
+        names = ", ".join(rig.name for rig in rigs[:2])
+        if len(rigs) > 2:
+            names = say("{names} and {count} more", names=names, count=len(rigs) - 2)
+        layout.label(text=names or say("Nothing is selected"), icon="ARMATURE_DATA", translate=False)
         layout.prop(settings, "export_preset")
         grid = layout.grid_flow(columns=3, even_columns=True, align=True)
         for suffix, label, _ in FORMATS:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import bpy
 
+from .words import say
+
 VIDEOS = tuple(sorted(bpy.path.extensions_movie))
 IMAGES = tuple(sorted(bpy.path.extensions_image))
 KEYPOINTS = (".npz", ".json")
@@ -28,15 +30,15 @@ class Footage:
     def sentence(self):
         """One line for the panel."""
         if self.kind == "NONE":
-            return "Blender cannot read this footage"
+            return say("Blender cannot read this footage")
         if self.kind == "KEYPOINTS":
-            return "2D keypoints"
+            return say("2D keypoints")
         size = f"{self.size[0]} x {self.size[1]}" if min(self.size) > 0 else ""
         if self.kind == "IMAGE":
-            return f"Image, {size}" if size else "Image"
-        rate = f"{self.fps:.5g} fps" if self.fps else ""
-        seconds = f"{self.frames / self.fps:.1f} s" if self.fps else ""
-        return ", ".join(part for part in (f"{self.frames} frames", seconds, rate, size) if part)
+            return say("Image, {size}", size=size) if size else say("Image")
+        rate = say("{rate} fps", rate=f"{self.fps:.5g}") if self.fps else ""
+        seconds = say("{seconds} s", seconds=f"{self.frames / self.fps:.1f}") if self.fps else ""
+        return ", ".join(part for part in (say("{frames} frames", frames=self.frames), seconds, rate, size) if part)
 
 
 def look_at(source):

@@ -10,6 +10,7 @@ from bpy_extras.io_utils import ImportHelper
 from ..core.conventions import FIRST_BLENDER_FRAME
 from .footage import IMAGES, KEYPOINTS, VIDEOS
 from .redrawing import redraw
+from .words import say
 
 _FILTER = ";".join(f"*{suffix}" for suffix in (*VIDEOS, *IMAGES, *KEYPOINTS))
 
@@ -43,7 +44,7 @@ class OpenFootage(bpy.types.Operator, ImportHelper):
         if self.whole_folder and path.suffix.lower() in IMAGES:
             path = path.parent
         if not path.exists():
-            self.report({"ERROR"}, f"There is no file {path}. Choose one that exists.")
+            self.report({"ERROR"}, say("There is no file {path}. Choose one that exists.", path=path))
             return {"CANCELLED"}
         take_footage(context, str(path))
         return {"FINISHED"}
@@ -63,8 +64,9 @@ class SetFootageRange(bpy.types.Operator):
 
     @classmethod
     def description(cls, context, properties):
-        which = "first" if properties.end == "IN" else "last"
-        return f"Let the timeline's current frame be the {which} of the footage to use"
+        if properties.end == "IN":
+            return say("Let the timeline's current frame be the first of the footage to use")
+        return say("Let the timeline's current frame be the last of the footage to use")
 
     def execute(self, context):
         settings = context.scene.meshrec
@@ -112,10 +114,10 @@ class DropFootage(bpy.types.Operator):
     def execute(self, context):
         path = self.path
         if not path.exists():
-            self.report({"ERROR"}, f"There is no file {path}.")
+            self.report({"ERROR"}, say("There is no file {path}.", path=path))
             return {"CANCELLED"}
         take_footage(context, str(path))
-        self.report({"INFO"}, f"{path.name} is the footage now. Click Reconstruct in the sidebar's MeshRec tab (N).")
+        self.report({"INFO"}, say("{name} is the footage now. Click Reconstruct in the sidebar's MeshRec tab (N).", name=path.name))
         return {"FINISHED"}
 
 

@@ -1,8 +1,9 @@
-"""The one job that runs at a time: the operators drive it, the panel shows it. No bpy."""
+"""The one job that runs at a time: the operators drive it, the panel shows it."""
 
 from ..bridge.messages import Failure, Progress, Result
 from ..core.errors import InputError, MeshRecError, error_from_exit_code
 from .pace import Pace
+from .words import say
 
 # The job that runs or has run last; None until there was one.
 current = None
@@ -45,11 +46,13 @@ class Job:
     def text(self):
         """One line for the progress bar."""
         if self.progress is None:
-            return "Starting"
-        stage, done, total, unit = self.progress.stage, self.progress.done, self.progress.total, self.progress.unit
+            return say("Starting")
+        stage, unit, done, total = say(self.progress.stage), say(self.progress.unit), self.progress.done, self.progress.total
         if not (done or total):
             return stage
-        return f"{stage}: {done} of {total} {unit}" if total else f"{stage}: {done} {unit}"
+        return say(
+            "{stage}: {done} of {total} {unit}" if total else "{stage}: {done} {unit}", stage=stage, done=done, total=total, unit=unit
+        )
 
     @property
     def pace_text(self):

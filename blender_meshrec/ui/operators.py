@@ -16,6 +16,7 @@ from .making import make_people
 from .preferences import backend_python, cache
 from .properties import request_from
 from .redrawing import redraw
+from .words import say, told, translated
 
 _INTERVAL = 0.1  # s
 _TICKS_A_REDRAW = 5
@@ -35,13 +36,13 @@ class Reconstruct(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if jobs.current is not None and jobs.current.running:
-            cls.poll_message_set("A reconstruction is running")
+            cls.poll_message_set(say("A reconstruction is running"))
             return False
         if setup_state.installation is not None and setup_state.installation.running:
-            cls.poll_message_set("The backend is being installed")
+            cls.poll_message_set(say("The backend is being installed"))
             return False
         if not context.scene.meshrec.source:
-            cls.poll_message_set("Choose footage first")
+            cls.poll_message_set(say("Choose footage first"))
             return False
         return True
 
@@ -62,7 +63,7 @@ class Reconstruct(bpy.types.Operator):
         manager = context.window_manager
         self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
         manager.modal_handler_add(self)
-        context.workspace.status_text_set("MeshRec is at work. Esc: cancel")
+        context.workspace.status_text_set(say("MeshRec is at work. Esc: cancel"))
         return {"RUNNING_MODAL"}
 
     def modal(self, context, event):
@@ -91,7 +92,7 @@ class Reconstruct(bpy.types.Operator):
             jobs.start(request_from(context.scene.meshrec, cache(context)), backend_python(context))
         except MeshRecError as error:
             redraw()
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, told(error))
             return False
         return True
 
@@ -104,7 +105,7 @@ class Reconstruct(bpy.types.Operator):
                 job.fail(as_meshrec_error(error), traceback.format_exc())
         redraw()
         if job.error is not None:
-            self.report({"ERROR"}, str(job.error))
+            self.report({"ERROR"}, told(job.error))
         return {"FINISHED"} if job.error is None and job.result is not None else {"CANCELLED"}
 
     def _make(self, context, job):
@@ -114,7 +115,8 @@ class Reconstruct(bpy.types.Operator):
         name = Path(job.request.source).stem
         bodies = (job.request.body, job.request.skel_body)
         assembly = make_people(context, name, numbered, bodies, result.report, replace=settings.rerun == "REPLACE")
-        summary = f"{len(numbered)} {'person' if len(numbered) == 1 else 'people'}, {len(numbered[0][1])} frames."
+        counted = "1 person, {frames} frames." if len(numbered) == 1 else "{people} people, {frames} frames."
+        summary = say(counted, people=len(numbered), frames=len(numbered[0][1]))
         job.notes = (summary, *result.report.get("warnings", ()), *assembly.notes)
         self.report({"INFO"}, summary)
 
@@ -143,7 +145,7 @@ class Cancel(bpy.types.Operator):
 
 
 class ImportMotion(bpy.types.Operator, ImportHelper):
-    """Bring a motion that `meshrec` has written into the scene as an animated character"""
+    """Bring a motion that MeshRec has exported into the scene as an animated character"""
 
     bl_idname = "meshrec.import_motion"
     bl_label = "Import Motion"
@@ -164,10 +166,10 @@ class ImportMotion(bpy.types.Operator, ImportHelper):
         try:
             assembly = make_people(context, path.stem, [(1, read_motion(path))], (settings.body_source, settings.skel_source))
         except MeshRecError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         for note in assembly.notes:
-            self.report({"WARNING"}, note)
+            self.report({"WARNING"}, translated(note))
         return {"FINISHED"}
 
 

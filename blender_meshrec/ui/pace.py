@@ -1,7 +1,9 @@
-"""How fast a stage of a job goes and how long it will still take, from nothing but what its Progress has said. No bpy."""
+"""How fast a stage of a job goes and how long it will still take, from nothing but what its Progress has said."""
 
 import time
 from collections import deque
+
+from .words import say
 
 _WINDOW = 8.0  # s; the rate is that of the last so many seconds: footage is not equally hard throughout
 _LEAST = 1.0  # s; before that nothing is said of the rate, for it would jump about
@@ -54,15 +56,15 @@ class Pace:
     def text(self, unit="frames"):
         """One line: the rate and the time left, or how long the stage has taken so far."""
         if self.rate is None:
-            return f"For {duration(self.elapsed)}" if self.elapsed >= _LEAST else ""
-        rate = f"{self.rate:.1f} {unit} a second"
-        return rate if self.seconds_left is None else f"{rate}, {duration(self.seconds_left)} left"
+            return say("For {time}", time=duration(self.elapsed)) if self.elapsed >= _LEAST else ""
+        rate = say("{rate} {unit} a second", rate=f"{self.rate:.1f}", unit=say(unit))
+        return rate if self.seconds_left is None else say("{rate}, {time} left", rate=rate, time=duration(self.seconds_left))
 
 
 def duration(seconds):
     """Seconds as people say them."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
+        return say("{seconds} s", seconds=max(1, round(seconds)))
     if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+        return say("{minutes} min", minutes=round(seconds / 60))
+    return say("{hours} h {minutes} min", hours=int(seconds // 3600), minutes=int(seconds % 3600 // 60))

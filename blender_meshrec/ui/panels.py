@@ -12,6 +12,7 @@ from .remedies import buttons_for
 from .setup_box import draw_setup
 from .text import draw_text
 from .thumbnails import portrait_icon, thumbnail
+from .words import say, translated
 
 _THUMBNAIL, _PORTRAIT = 7.0, 2.0  # icons high
 
@@ -55,7 +56,7 @@ class MainPanel(Tab, bpy.types.Panel):
         elif job is not None and job.notes:
             box = layout.box()
             for number, note in enumerate(job.notes):
-                draw_text(box, note, context, icon="CHECKMARK" if number == 0 else "INFO")
+                draw_text(box, translated(note), context, icon="CHECKMARK" if number == 0 else "INFO")
             box.operator("meshrec.dismiss", text="OK")
 
 
@@ -83,7 +84,7 @@ class PeoplePanel(Tab, bpy.types.Panel):
             row.scale_y = _PORTRAIT if picture else 1.0
             row.operator("meshrec.choose_person", text=str(person.number), depress=chosen, icon="USER").number = person.number
             row.prop(person, "name", text="")
-            row.label(text=f"{100 * person.frames / person.total:.0f} %" if person.total else "")
+            row.label(text=f"{100 * person.frames / person.total:.0f} %" if person.total else "", translate=False)
         if len(settings.people) > 1:
             layout.operator("meshrec.choose_person", text="Everybody", depress=settings.person == "ALL", icon="COMMUNITY").number = 0
 
@@ -138,9 +139,9 @@ class BodyPanel(Tab, bpy.types.Panel):
     def draw(self, context):
         layout, settings = _prepared(self.layout, context)
         draw_explained(layout, settings, "skeleton", context)
-        layout.prop(settings, "body", placeholder="Open body")
+        layout.prop(settings, "body", placeholder=say("Open body"))
         if settings.skeleton == "skel":
-            layout.prop(settings, "skel_body", placeholder="Open SKEL body")
+            layout.prop(settings, "skel_body", placeholder=say("Open SKEL body"))
 
 
 class CleanUpPanel(Tab, bpy.types.Panel):
@@ -202,13 +203,13 @@ def draw_explained(layout, settings, name, context):
     layout.prop(settings, name)
     hint = layout.column()
     hint.active = False
-    draw_text(hint, explanation(settings, name), context)
+    draw_text(hint, say(explanation(settings, name)), context)
 
 
 def _draw_progress(layout, job):
     box = layout.box()
     box.progress(factor=job.fraction, text=job.text)
-    box.label(text=job.pace_text or "Just begun", icon="TIME")
+    box.label(text=job.pace_text or say("Just begun"), icon="TIME", translate=False)
     row = box.row()
     row.scale_y = 1.5
     row.operator("meshrec.cancel", text="Cancel (Esc)", icon="CANCEL")
@@ -216,8 +217,8 @@ def _draw_progress(layout, job):
 
 def _draw_error(layout, job, context):
     box = layout.box()
-    draw_text(box, job.error.problem, context, icon="ERROR", alert=True)
-    draw_text(box, job.error.remedy, context, icon="BLANK1")
+    draw_text(box, translated(job.error.problem), context, icon="ERROR", alert=True)
+    draw_text(box, translated(job.error.remedy), context, icon="BLANK1")
     column = box.column(align=True)
     for button in buttons_for(job, bpy.app.online_access):
         drawn = column.operator(button.operator, text=button.text, icon=button.icon)

@@ -47,8 +47,7 @@ class Preferences(bpy.types.AddonPreferences):
     )
     bundle: StringProperty(
         name="Offline Bundle",
-        description="A folder with the backend's packages, made by `build.py package --offline`: installs without the internet; "
-        "empty to download them",
+        description="A folder with the backend's packages, for computers without a network; empty to download them",
         subtype="DIR_PATH",
     )
     cache: StringProperty(

@@ -1,4 +1,4 @@
-"""Which buttons mend an error. No bpy."""
+"""Which buttons mend an error."""
 
 from dataclasses import dataclass, field
 
@@ -24,12 +24,10 @@ OPEN_FOOTAGE = Button("meshrec.open_footage", "Open Footage", "FILEBROWSER")
 RETRY = Button("meshrec.reconstruct", "Retry", "FILE_REFRESH")
 
 
-def _choose(which, name):
-    return Button("meshrec.choose_model", f"Choose {name} File", "FILEBROWSER", {"which": which})
-
-
-def _go_without(which, name):
-    return Button("meshrec.use_open_model", f"Use the Open {name}", "LOOP_BACK", {"which": which})
+CHOOSE_BODY = Button("meshrec.choose_model", "Choose Body File", "FILEBROWSER", {"which": "body"})
+CHOOSE_SKEL = Button("meshrec.choose_model", "Choose SKEL File", "FILEBROWSER", {"which": "skel_body"})
+OPEN_BODY = Button("meshrec.use_open_model", "Use the Open Body", "LOOP_BACK", {"which": "body"})
+OPEN_SKELETON = Button("meshrec.use_open_model", "Use the Open Skeleton", "LOOP_BACK", {"which": "skel_body"})
 
 
 def _set(name, value, text):
@@ -49,9 +47,9 @@ def buttons_for(job, online):
     if isinstance(error, ModelError):
         chosen = []
         if request.body != "open":
-            chosen += [_choose("body", "Body"), _go_without("body", "Body")]
+            chosen += [CHOOSE_BODY, OPEN_BODY]
         if request.skeleton == "skel" and request.skel_body != "open":
-            chosen += [_choose("skel_body", "SKEL"), _go_without("skel_body", "Skeleton")]
+            chosen += [CHOOSE_SKEL, OPEN_SKELETON]
         return tuple(chosen) or (REPAIR, PREFERENCES)
     if isinstance(error, NobodyFoundError):
         return (OPEN_FOOTAGE, RETRY)
@@ -68,4 +66,4 @@ def _other_settings(request):
     if set(request.refine) - set(DEFAULT_REFINERS) and request.skeleton != "skel":
         yield _set("skeleton", "skel", "Use the SKEL Skeleton")
     if request.skeleton == "skel" and (request.body == "open") != (request.skel_body == "open"):  # their skins differ
-        yield _go_without("body", "Body") if request.body != "open" else _go_without("skel_body", "Skeleton")
+        yield OPEN_BODY if request.body != "open" else OPEN_SKELETON

@@ -6,6 +6,7 @@ from ..scene.confidence import is_coloured
 from .choice_operators import report_of, result_rig
 from .panels import Tab
 from .text import draw_text
+from .words import translated
 
 _WARNING = ("poor", "missing", "least sure")
 
@@ -23,7 +24,7 @@ class ResultPanel(Tab, bpy.types.Panel):
         layout.label(text=rig.name, icon="ARMATURE_DATA", translate=False)
         for sentence in rig["quality"].split("\n"):
             doubtful = any(word in sentence.lower() for word in _WARNING)
-            draw_text(layout, sentence, context, icon="ERROR" if doubtful else "DOT")
+            draw_text(layout, translated(sentence), context, icon="ERROR" if doubtful else "DOT")
         column = layout.column(align=True)
         column.operator("meshrec.toggle_confidence", icon="COLOR", depress=is_coloured(rig))
         if report_of(rig) is not None:

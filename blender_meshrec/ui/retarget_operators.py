@@ -18,6 +18,7 @@ from ..scene.rig_checks import check_rig
 from ..scene.rig_reader import read_rig
 from . import retarget_preview
 from .retarget_settings import label
+from .words import say, told, translated
 
 
 class _NeedsCharacter:
@@ -26,7 +27,7 @@ class _NeedsCharacter:
     @classmethod
     def poll(cls, context):
         if context.scene.meshrec_retarget.target is None:
-            cls.poll_message_set("Choose your character first")
+            cls.poll_message_set(say("Choose your character first"))
             return False
         return True
 
@@ -34,7 +35,7 @@ class _NeedsCharacter:
         try:
             self._do(context, context.scene.meshrec_retarget)
         except MeshRecError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -46,10 +47,10 @@ class _NeedsBoth(_NeedsCharacter):
     def poll(cls, context):
         settings = context.scene.meshrec_retarget
         if settings.source is None:
-            cls.poll_message_set("Choose the person whose movement is wanted first")
+            cls.poll_message_set(say("Choose the person whose movement is wanted first"))
             return False
         if settings.source == settings.target:
-            cls.poll_message_set("Person and character are the same armature")
+            cls.poll_message_set(say("Person and character are the same armature"))
             return False
         return super().poll(context)
 
@@ -83,8 +84,9 @@ class Retarget(_NeedsBoth, bpy.types.Operator):
         made = retarget_onto(settings.target, performance, settings.mapping_of_target(), settings.options())
         settings.result = summary(made.quality)
         for note in made.notes:
-            self.report({"WARNING"}, note)
-        self.report({"INFO"}, f'"{settings.target.name}" performs "{made.action.name}". {settings.result}')
+            self.report({"WARNING"}, translated(note))
+        done = say('"{character}" performs "{action}".', character=settings.target.name, action=made.action.name)
+        self.report({"INFO"}, f"{done} {translated(settings.result)}")
 
 
 class Preview(_NeedsBoth, bpy.types.Operator):
@@ -173,7 +175,7 @@ def frames_of(armature_object, scene):
 
 
 def summary(quality):
-    """What became of the feet, in plain words."""
+    """What became of the feet, in plain English."""
     before, after = (quality.get(f"foot_slide_{when}") for when in ("before", "after"))
     if before is None or after is None or not (before == before and after == after):
         return "No foot touches the floor."

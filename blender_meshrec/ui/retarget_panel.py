@@ -7,12 +7,18 @@ import bpy
 from . import retarget_preview
 from .retarget_settings import label
 from .text import draw_text
+from .words import say, translated
 
 _ICONS = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
 # Blender 4.4 gave these icons another name.
 _COLOUR = "STRIP_COLOR_" if "STRIP_COLOR_01" in _ICONS else "SEQUENCE_COLOR_"
 _SURE, _LIKELY = 0.75, 0.5  # confidence
-_FOUND_BY = {"preset": "by a preset", "vrm": "by the file's own map", "names": "by names", "geometry": "by shape alone"}
+_FOUND_BY = {
+    "preset": "found by a preset",
+    "vrm": "found by the file's own map",
+    "names": "found by names",
+    "geometry": "found by shape alone",
+}
 
 
 def colour(confidence):
@@ -25,9 +31,9 @@ class MappingList(bpy.types.UIList):
 
     def draw_item(self, context, layout, settings, row, icon, active_settings, active_property, index=0):
         split = layout.split(factor=0.42, align=True)
-        split.label(text=label(row.name), icon=colour(row.confidence) if row.bone else "BLANK1")
+        split.label(text=say(label(row.name)), icon=colour(row.confidence) if row.bone else "BLANK1", translate=False)
         if settings.target is None:
-            split.label(text=row.bone)
+            split.label(text=row.bone, translate=False)
         else:
             split.prop_search(row, "bone", settings.target.data, "bones", text="")
 
@@ -35,7 +41,7 @@ class MappingList(bpy.types.UIList):
         """Search by part and by bone."""
         rows = getattr(settings, name)
         wanted = self.filter_name.lower()
-        shown = [wanted in f"{label(row.name)} {row.bone}".lower() for row in rows]
+        shown = [wanted in f"{say(label(row.name))} {row.bone}".lower() for row in rows]
         return [self.bitflag_filter_item if show else 0 for show in shown] if wanted else [], []
 
 
@@ -64,7 +70,7 @@ class RetargetPanel(_Tab, bpy.types.Panel):
         row.operator("meshrec.retarget", icon="ARMATURE_DATA")
         row.operator("meshrec.retarget_preview", text="", icon="HIDE_OFF", depress=retarget_preview.is_on())
         if settings.result:
-            draw_text(layout.box(), settings.result, context, icon="INFO")
+            draw_text(layout.box(), translated(settings.result), context, icon="INFO")
 
 
 class MappingPanel(_Tab, bpy.types.Panel):
@@ -77,8 +83,8 @@ class MappingPanel(_Tab, bpy.types.Panel):
         layout, settings = self.layout, context.scene.meshrec_retarget
         layout.operator("meshrec.map_bones", icon="VIEWZOOM")
         if settings.rows:
-            known = f"{settings.convention}, " if settings.convention else ""
-            layout.label(text=f"{known}found {_FOUND_BY.get(settings.found_by, 'by hand')}")
+            found = say(_FOUND_BY.get(settings.found_by, "found by hand"))
+            layout.label(text=", ".join(part for part in (settings.convention, found) if part), translate=False)
         row = layout.row()
         row.template_list("MESHREC_UL_mapping", "", settings, "rows", settings, "active_row", rows=6)
         column = row.column(align=True)

@@ -7,6 +7,7 @@ from . import setup_state
 from .preferences import preferences_of
 from .redrawing import watch
 from .text import draw_text
+from .words import say, told, translated
 
 
 def draw_setup(layout, context):
@@ -15,7 +16,7 @@ def draw_setup(layout, context):
     if installation is not None and installation.running:
         box = layout.box()
         box.label(text="Installing the backend", icon="IMPORT")
-        box.progress(factor=installation.fraction, text=installation.text)
+        box.progress(factor=installation.fraction, text=translated(installation.text))
         box.operator("meshrec.cancel_install", icon="CANCEL")
         return True
     preferences = preferences_of(context)
@@ -29,15 +30,15 @@ def draw_setup(layout, context):
     box = layout.box()
     failed = installation is not None and installation.error is not None and not isinstance(installation.error, CancelledError)
     if failed:
-        draw_text(box, installation.error.problem, context, icon="ERROR", alert=True)
-        draw_text(box, installation.error.remedy, context, icon="BLANK1")
+        draw_text(box, translated(installation.error.problem), context, icon="ERROR", alert=True)
+        draw_text(box, translated(installation.error.remedy), context, icon="BLANK1")
     elif look.error is not None:
-        draw_text(box, str(look.error), context, icon="ERROR", alert=True)
+        draw_text(box, told(look.error), context, icon="ERROR", alert=True)
     else:
-        draw_text(box, "One step is left: the backend, which does the reconstructing, has to be installed once.", context, icon="INFO")
+        draw_text(box, say("One step is left: the backend, which does the reconstructing, has to be installed once."), context, icon="INFO")
     offline = not bpy.app.online_access and not (preferences and preferences.bundle)
     if offline:
-        draw_text(box, "Its packages are downloaded, and Blender's online access is off.", context, icon="INTERNET_OFFLINE")
+        draw_text(box, say("Its packages are downloaded, and Blender's online access is off."), context, icon="INTERNET_OFFLINE")
         box.operator("meshrec.allow_online", icon="INTERNET")
     row = box.row()
     row.enabled = not offline

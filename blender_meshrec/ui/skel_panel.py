@@ -7,6 +7,7 @@ import bpy
 
 from ..core.skel import DOFS, dof_index
 from ..scene.skel_armature import angle_of
+from .words import say
 
 _AT_END = 1e-3  # rad; as near as this, an angle is at its limit
 
@@ -42,7 +43,7 @@ class AnglesPanel(bpy.types.Panel):
         if bone is None or not angles_of(bone):
             layout.label(text="Select a bone in Pose Mode", icon="INFO")
         else:
-            layout.label(text=bone.name, icon="BONE_DATA")
+            layout.label(text=bone.name, icon="BONE_DATA", translate=False)
             for column, name in angles_of(bone):
                 _draw_angle(layout, bone, column, name)
         angles = [(each, *angle) for each in context.object.pose.bones for angle in angles_of(each)]
@@ -51,15 +52,16 @@ class AnglesPanel(bpy.types.Panel):
             box = layout.box()
             box.label(text="At the limit", icon="ERROR")
             for name, end in ends:
-                box.label(text=f"{name}: {'most' if end > 0 else 'least'}")
+                box.label(text=say("{angle}: most" if end > 0 else "{angle}: least", angle=name), translate=False)
 
 
 def _draw_angle(layout, bone, column, name):
     dof = DOFS[dof_index(name)]
     row = layout.split(factor=0.7, align=True)
     row.alert = beyond(bone, column, name) != 0
-    row.prop(bone, "rotation_euler", index=column, text=name)
-    row.label(text=f"{degrees(dof.low):.0f}° to {degrees(dof.high):.0f}°" if isfinite(dof.low) else "free")
+    row.prop(bone, "rotation_euler", index=column, text=name, translate=False)
+    ends = {"low": f"{degrees(dof.low):.0f}", "high": f"{degrees(dof.high):.0f}"} if isfinite(dof.low) else {}
+    row.label(text=say("{low}° to {high}°", **ends) if ends else say("free"), translate=False)
 
 
 CLASSES = (AnglesPanel,)

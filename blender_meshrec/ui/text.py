@@ -7,14 +7,14 @@ _SMALLEST = 80  # px
 
 
 def draw_text(layout, text, context, icon="NONE", alert=False):
-    """A sentence in as many lines as the region's width asks for."""
+    """A sentence, translated already, in as many lines as the region's width asks for."""
     scale = context.preferences.system.ui_scale or 1.0  # 0 where there is no window
     style = context.preferences.ui_styles[0].widget
     blf.size(0, getattr(style, "points", 11) * scale)
     column = layout.column(align=True)
     column.alert = alert
     for line in lines_of(text, max(_SMALLEST, context.region.width / scale - _MARGIN) * scale, lambda words: blf.dimensions(0, words)[0]):
-        column.label(text=line, icon=icon)
+        column.label(text=line, icon=icon, translate=False)
         icon = "BLANK1" if icon != "NONE" else "NONE"
 
 

@@ -162,7 +162,7 @@ def test_only_one_runs_and_it_can_be_cancelled(installation, page):
         ({"half_made": True}, "half installed", "Go On Installing"),
         (INSTALLED, "installed: Python 3.11.7, for the processor, 34 packages.", "Repair"),
         ({**INSTALLED, "current": False}, "earlier version", "Update Backend"),
-        ({**INSTALLED, "device": Device("cuda", "NVIDIA H200")}, "for the processor", "Install for the NVIDIA H200"),
+        ({**INSTALLED, "device": Device("cuda", "NVIDIA H200")}, "for the processor", "Install for: NVIDIA H200"),
         ({"backend": "/my/own/python"}, "runs in /my/own/python.", "Install Backend"),
         (
             {"error": NotSetUpError("No Python was found.", "Install Python 3.11.")},
