@@ -12,10 +12,12 @@ from ..core.bones import bone_tails
 from ..core.rotations import multiply_quat, quat_from_rotmat
 from ..core.skeletons import SMPL_JOINTS
 
+# Blender's older FBX importer connects a bone to one that ends exactly where it begins, and connected bones cannot be moved.
+_APART = 5e-5  # m
 _FRONT, _BACK, _UP = Vector((0, -1, 0)), Vector((0, 1, 0)), Vector((0, 0, 1))
 
 
-def build_armature(name, motion, collection):
+def build_armature(name, motion, collection, apart=False):
     """Make an armature object whose rest is `motion`'s rest joints.
 
     The object stands at the origin with scale 1; +X of every knee and elbow bone is its flexion. The object becomes
@@ -25,6 +27,7 @@ def build_armature(name, motion, collection):
         name: of the object and its data.
         motion: a Motion; its joint names become the bones' names.
         collection: where the object goes; it must be part of the current view layer.
+        apart: let bones end a hair beside the next joint, so that no program takes them for connected: they are to be moved.
     """
     armature = bpy.data.armatures.new(name)
     armature.display_type = "STICK"
@@ -34,7 +37,7 @@ def build_armature(name, motion, collection):
     bpy.context.view_layer.objects.active = rig
     bpy.ops.object.mode_set(mode="EDIT")
     try:
-        _make_bones(armature.edit_bones, motion)
+        _make_bones(armature.edit_bones, motion, bone_tails(motion) + (_APART * _beside(motion) if apart else 0))
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
     for bone in rig.pose.bones:
@@ -43,15 +46,21 @@ def build_armature(name, motion, collection):
     return rig
 
 
-def _make_bones(edit_bones, motion):
+def _make_bones(edit_bones, motion, tails):
     heads = motion.rest_joints
-    tails = bone_tails(motion)
     for joint, name in enumerate(motion.joint_names):
         bone = edit_bones.new(name)
         bone.head, bone.tail = heads[joint], tails[joint]
         if motion.parents[joint] >= 0:
             bone.parent = edit_bones[motion.joint_names[motion.parents[joint]]]
         bone.align_roll(_bone_z(name, bone.vector))
+
+
+def _beside(motion):
+    """For each bone of a Motion a unit vector across it, (J,3)."""
+    along = bone_tails(motion) - motion.rest_joints
+    across = np.cross(along, np.eye(3)[np.abs(along).argmin(-1)])
+    return across / np.linalg.norm(across, axis=-1, keepdims=True)
 
 
 def _bone_z(name, along):

@@ -3,6 +3,8 @@
 A Motion, for .bvh, of any armature; a Recovery, for .npz, of people with SMPL's joints.
 """
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 
@@ -10,6 +12,7 @@ from ..core.body_template import FAMILIES, HAND_JOINTS
 from ..core.cameras import inverse_rigid, rigid
 from ..core.conventions import BLENDER_CAMERA_FROM_OPENCV, WORLD_FROM_BODY
 from ..core.errors import InputError
+from ..core.motion import forward_kinematics
 from ..core.records import Motion, Recovery
 from ..core.rotations import quat_from_rotmat, rotmat_from_quat, rotvec_from_rotmat
 from ..core.skeletons import SMPL_JOINTS, h36m17_weights_of
@@ -19,6 +22,7 @@ from .playing import playing
 from .rig_reader import read_rig
 
 _SAME_SCALE = 1e-4
+_SAME_PLACE = 1e-4  # m; a joint further from where bones of their own length take it has been stretched or moved there
 
 
 def smpl_names(armature_object):
@@ -43,7 +47,7 @@ def recovery_from_armature(armature_object, camera, first, last):
     """A Recovery of whole frames first .. last, as somebody sees it through `camera`.
 
     Its confidence is each joint's median over the clip; its lifted joints are those of the pose, for the estimate itself is not
-    kept in a scene.
+    kept in a scene. Where bones are stretched or moved, their heads are its calibrated joints.
 
     Args:
         armature_object: of a person made with SMPL's joints. camera: a camera object.
@@ -62,7 +66,8 @@ def recovery_from_armature(armature_object, camera, first, last):
     local = WORLD_FROM_BODY.T @ rotmat_from_quat(motion.rotations) @ WORLD_FROM_BODY
     local[:, 0] = rotmat_from_quat(motion.rotations[:, 0]) @ WORLD_FROM_BODY
     root = WORLD_FROM_BODY.T @ np.array(armature_object.data.bones[names[0]].head_local)
-    joints = sampled["heads"][:, [names.index(name if name in names else HAND_JOINTS[name]) for name in SMPL_JOINTS]]
+    smpl = [names.index(name if name in names else HAND_JOINTS[name]) for name in SMPL_JOINTS]
+    joints = forward_kinematics(motion)[0][:, smpl]
     visible, confidence = sampled["visible"] > 0.5, np.asarray(armature_object.get("confidence", np.ones(len(SMPL_JOINTS))))
     scene = bpy.context.scene
     camera_from_world = inverse_rigid(sampled["camera"])
@@ -83,6 +88,7 @@ def recovery_from_armature(armature_object, camera, first, last):
         camera_from_world=camera_from_world,
         image_size=(scene.render.resolution_x, scene.render.resolution_y),
         footage=armature_object.get("footage", ""),
+        calibrated_joints=None if motion.joints is None else motion.joints[:, smpl],
     )
 
 
@@ -133,7 +139,10 @@ def _smpl_motion(armature_object, names, sampled):
     rows = [rig.index(name) for name in names]
     parents = [rows.index(rig.parents[row]) if rig.parents[row] >= 0 else -1 for row in rows]
     away = sampled["rotations"] @ rig.rest[rows, :3, :3].swapaxes(-1, -2)
-    return _motion("smpl", names, parents, rig.rest[rows, :3, 3], away, sampled["heads"], None, sampled["contacts"])
+    motion = _motion("smpl", names, parents, rig.rest[rows, :3, 3], away, sampled["heads"], None, sampled["contacts"])
+    rigid, _ = forward_kinematics(motion)
+    grown = motion.transl[:, None] + armature_object.matrix_world.median_scale * (rigid - motion.transl[:, None])
+    return replace(motion, joints=sampled["heads"]) if np.abs(grown - sampled["heads"]).max() > _SAME_PLACE else motion
 
 
 def _motion_of(performance):

@@ -148,7 +148,7 @@ def _make_smpl(person, number, collection, how):
     motion = motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
     if not how.stretch:
         motion = replace(motion, joints=None)
-    rig = build_armature(person.name, motion, collection)
+    rig = build_armature(person.name, motion, collection, apart=motion.joints is not None and not how.bone_scale)
     body = build_mesh(f"{person.name} body", template, recovery.betas, rig, collection, how.pose_shapes)
     dress(body, template, number)
     animate(rig, motion, recovery.visible, how.fps, how.bone_scale)
@@ -172,13 +172,15 @@ def animate(rig, motion, visible, fps, bone_scale=True):
 
     A Motion with `joints` stretches the bones; bone_scale: as `assemble` has it.
     """
-    curves = pose_curves(rig, motion) if motion.joints is None else stretch_curves(rig, motion, bone_scale)
+    curves = motion_curves(rig, motion, bone_scale)
     curves += track_curves(rig, motion.contacts, visible)
     write_action(rig.name, rig, timeline(motion.timestamps, fps), curves)
 
 
-def pose_curves(rig, motion):
-    """Curves of a Motion whose bones keep their lengths."""
+def motion_curves(rig, motion, bone_scale=True):
+    """Curves of a Motion's bones on its armature, as `animate` has them."""
+    if motion.joints is not None:
+        return stretch_curves(rig, motion, bone_scale)
     names = motion.joint_names
     rest = rest_rotations(rig, names)
     rotations = short_arc(bone_rotations(motion.rotations, rest))

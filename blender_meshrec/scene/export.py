@@ -26,6 +26,8 @@ from mathutils import Matrix
 from ..core.errors import InputError
 from ..core.output_file import whole_file
 from .enabled import enable_addon
+from .standing_in import as_others_follow
+from .surface import surfaces_of
 
 PRESETS = ("blender", "unreal", "unity")
 _LEAST_FREE = 4096  # bytes; a disk with less was full when the file was written
@@ -60,7 +62,8 @@ class Cast:
 def export_assembly(path, assembly, preset="blender", home=None):
     """Write an Assembly, or a Cast, of the current scene to `path`; the suffix names the format.
 
-    The scene's own frame rate and range say what is baked: call `match_scene` before. A .blend is to lie in the folder
+    The scene's own frame rate and range say what is baked: call `match_scene` before. Only a .blend keeps bones that scale and the
+    exact surface; in the others bones are moved instead (see core/carried.py), and the mesh is skinned. A .blend is to lie in the folder
     `home` (where `path` lies by default) and finds its files from there.
 
     Raises:
@@ -74,9 +77,10 @@ def export_assembly(path, assembly, preset="blender", home=None):
     except KeyError:
         known = ", ".join(sorted([*WRITERS, ".bvh", ".npz"]))
         raise InputError(f"{path.name} has no format this software writes.", f"End the output's name in one of: {known}.") from None
-    with whole_file(path) as temporary, _files_seen_from(home or path.parent):
+    followed = contextlib.nullcontext(assembly) if path.suffix.lower() == ".blend" else as_others_follow(assembly)
+    with whole_file(path) as temporary, _files_seen_from(home or path.parent), followed as bodies:
         try:
-            write(temporary, assembly, preset)
+            write(temporary, bodies, preset)
         except RuntimeError as error:  # how Blender reports that an exporter failed
             raise _write_error(temporary, error) from error
         if not temporary.is_file() or shutil.disk_usage(temporary.parent).free < _LEAST_FREE:
@@ -112,6 +116,7 @@ def _only_selected(objects):
 def _files_seen_from(folder):
     """Name what a file refers to relative to a folder for a while, as Blender itself does when it saves: projects can be moved."""
     blocks = [block for kind in _REFERRING for block in getattr(bpy.data, kind, ()) if not getattr(block, "library", None)]
+    blocks += surfaces_of(bpy.data.objects)
     changed = [(block, block.filepath) for block in blocks if block.filepath and block.filepath != "<builtin>"]
     try:
         for block, filepath in changed:
@@ -209,6 +214,7 @@ def _write_glb(path, assembly, preset):
             export_animation_mode="ACTIVE_ACTIONS",
             export_nla_strips_merged_animation_name=_take_name(assembly) or "Animation",
             export_frame_range=True,
+            export_anim_single_armature=False,  # some versions would add every other action of the file
             # Of our own people the keys themselves at their own times, a variable rate's too; angles are no keys of glTF's.
             export_force_sampling=foreign or _has_angles(assembly),
             export_def_bones=foreign and assembly.deform_only,

@@ -5,10 +5,12 @@ import contextlib
 import bpy
 
 from ..core.bvh import write_bvh
+from ..core.carried import carried
 from ..core.errors import InputError
 from ..core.motion_file import write_motion
 from .armature_motion import camera_of, motion_from_armature, recovery_from_armature
 from .export import Cast, export_assembly
+from .standing_in import plays_surface, stretches
 
 FORMATS = (".fbx", ".glb", ".usdc", ".bvh", ".npz")
 # Bones that carry skin are what engines want of a rig with more than so many others.
@@ -21,6 +23,9 @@ def export_characters(path, armatures, preset="blender", frames=None):
     Args:
         armatures: armature objects; .bvh and .npz hold the first alone. preset: one of export.PRESETS. frames: (first, last) of the
             timeline; what the characters' actions cover by default.
+
+    Returns:
+        Sentences about what the format cannot hold.
 
     Raises:
         InputError: there is nothing to write, or the format cannot hold it. OutputError: the file cannot be written.
@@ -37,6 +42,7 @@ def export_characters(path, armatures, preset="blender", frames=None):
         meshes = tuple(mesh for rig in armatures for mesh in meshes_of(rig))
         with _plain(armatures, meshes) as bodies, _only_frames(first, last):
             export_assembly(path, Cast(tuple(armatures), bodies, any(_is_control_rig(rig) for rig in armatures)), preset)
+    return [note for rig in armatures for note in carried(suffix, rig.name, stretches(rig), _has_surface(rig), (".blend",))]
 
 
 def frames_of(armatures):
@@ -58,6 +64,10 @@ def meshes_of(armature_object):
         and thing.visible_get()
         and any(m.type == "ARMATURE" and m.object == armature_object for m in thing.modifiers)
     ]
+
+
+def _has_surface(armature_object):
+    return any(plays_surface(mesh) for mesh in meshes_of(armature_object))
 
 
 def _is_control_rig(armature_object):
@@ -96,6 +106,7 @@ def _plain(armatures, meshes):
             copy.name, copy.data.name = copies[mesh][1:]
             bpy.context.scene.collection.objects.link(copy)
             copy.shape_key_clear()
+            copy.animation_data_clear()
         bpy.context.view_layer.update()
         yield tuple(copies[mesh][0] if mesh in copies else mesh for mesh in meshes)
     finally:

@@ -5,8 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from blender_meshrec.core.bvh import write_bvh
+from blender_meshrec.core.carried import carried
+from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.motion import forward_kinematics, resample_motion
-from blender_meshrec.core.rotations import angle_between, rotmat_from_quat
+from blender_meshrec.core.rotations import angle_between, rotmat_from_quat, rotmat_from_rotvec
 from blender_meshrec.core.stretching import aimed, lengthening, offsets
 from tests.people import calibrated, motion_of, recovered, tube_man
 from tests.synthetic_body import synthetic_template
@@ -102,3 +105,40 @@ def test_joints_that_fall_together_or_lie_behind_are_no_fault():
 def test_joints_come_along_to_other_times(stretched):
     halfway = resample_motion(stretched, (stretched.timestamps[1:] + stretched.timestamps[:-1]) / 2)
     assert np.abs(halfway.joints - (stretched.joints[1:] + stretched.joints[:-1]) / 2).max() < 1e-9  # m
+
+
+def test_bvh_gives_positions_only_to_what_moves_and_lands(stretched, tmp_path):
+    write_bvh(tmp_path / "a.bvh", stretched)
+    lines = (tmp_path / "a.bvh").read_text().splitlines()
+    assert sum("CHANNELS 6" in line for line in lines) == 24
+    write_bvh(tmp_path / "plain.bvh", dataclasses.replace(stretched, joints=None))
+    assert sum("CHANNELS 6" in line for line in (tmp_path / "plain.bvh").read_text().splitlines()) == 1
+    values = np.array([float(word) for word in lines[lines.index("MOTION") + 3].split()]).reshape(24, 6)
+    names = [line.split()[1] for line in lines if line.split()[0] in ("ROOT", "JOINT")]
+    places, turns = {}, {}
+    for name, (x, y, z, *angles) in zip(names, values):
+        a, b, c = np.radians(angles)
+        turn = rotmat_from_rotvec([0, 0, a]) @ rotmat_from_rotvec([b, 0, 0]) @ rotmat_from_rotvec([0, c, 0])
+        joint = stretched.joint_names.index(name)
+        above = stretched.joint_names[stretched.parents[joint]] if stretched.parents[joint] >= 0 else None
+        places[name] = places[above] + turns[above] @ [x, y, z] if above else np.array([x, y, z])
+        turns[name] = turns[above] @ turn if above else turn
+    landed = np.array([places[name] for name in stretched.joint_names]) @ WORLD_FROM_BODY.T
+    assert np.abs(landed - stretched.joints[0]).max() < 1e-5  # m
+
+
+@pytest.mark.parametrize(
+    "suffix, stretched, surface, told",
+    [
+        (".fbx", True, True, ["moving bones", "exact one"]),
+        (".glb", True, False, ["moving bones"]),
+        (".bvh", True, True, ["positions", "exact one"]),
+        (".blend", True, True, []),
+        (".npz", True, True, []),
+        (".fbx", False, False, []),
+        (".usdc", False, True, ["exact one"]),
+    ],
+)
+def test_what_a_format_keeps_is_said(suffix, stretched, surface, told):
+    said = carried(suffix, "anna", stretched, surface)
+    assert len(said) == len(told) and all(part in sentence and "anna" in sentence for part, sentence in zip(told, said))

@@ -1,0 +1,118 @@
+"""People as other programs can follow them, while a file is written: bones that move instead of scaling, and skin without its cache."""
+
+import contextlib
+from dataclasses import replace
+
+import bpy
+import numpy as np
+
+from ..core.rotations import quat_from_rotmat, rotmat_from_quat
+from .armature import build_armature
+from .armature_motion import motion_from_armature, smpl_names
+from .assemble import motion_curves
+from .keyframes import write_action
+from .surface import SURFACE
+
+
+def stretches(armature_object):
+    """Whether an armature is a person's of ours whose bones may scale."""
+    ours = "betas" in armature_object and smpl_names(armature_object) is not None
+    return ours and any(bone.inherit_scale == "NONE" for bone in armature_object.data.bones)
+
+
+def plays_surface(mesh_object):
+    """Whether a mesh has the exact surface, and shows it."""
+    modifier = mesh_object.modifiers.get(SURFACE)
+    return modifier is not None and modifier.show_viewport
+
+
+@contextlib.contextmanager
+def as_others_follow(bodies):
+    """An Assembly or Cast whose stretching armatures stand-ins play for, under their names, over the scene's frame range.
+
+    Exact surfaces are switched off meanwhile.
+    """
+    with contextlib.ExitStack() as stack:
+        for mesh in bodies.meshes:
+            stack.enter_context(_skin_alone(mesh))
+        rigs = [stack.enter_context(_stand_in(rig, bodies.meshes)) if stretches(rig) else rig for rig in bodies.armatures]
+        yield replace(bodies, armatures=tuple(rigs))
+
+
+@contextlib.contextmanager
+def _skin_alone(mesh):
+    modifier = mesh.modifiers.get(SURFACE)
+    if modifier is None:
+        yield
+        return
+    shown = modifier.show_viewport, modifier.show_render
+    modifier.show_viewport = modifier.show_render = False
+    try:
+        yield
+    finally:
+        modifier.show_viewport, modifier.show_render = shown
+
+
+@contextlib.contextmanager
+def _stand_in(rig, meshes):
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    moved = [mesh for mesh in meshes if mesh.find_armature() == rig]
+    active = layer.objects.active
+    first, last = scene.frame_start, scene.frame_end
+    motion = _in_armature(motion_from_armature(rig, first, last), np.array(rig.matrix_world))
+    with _aside(rig) as (name, data_name, action_name):
+        stand_in = build_armature(name, motion, scene.collection, apart=True)
+        stand_in.data.name = data_name
+        stand_in.matrix_world = rig.matrix_world
+        action = write_action(action_name, stand_in, np.arange(first, last + 1), motion_curves(stand_in, motion, bone_scale=False))
+        layer.objects.active = active
+        _hang(moved, rig, stand_in)
+        layer.update()
+        try:
+            yield stand_in
+        finally:
+            _hang(moved, stand_in, rig)
+            armature = stand_in.data
+            bpy.data.objects.remove(stand_in)
+            bpy.data.armatures.remove(armature)
+            bpy.data.actions.remove(action)
+    layer.update()
+
+
+@contextlib.contextmanager
+def _aside(rig):
+    """Take an armature's names from it for a while; gives the names: the object's, the data's and the action's."""
+    action = rig.animation_data and rig.animation_data.action
+    blocks = [block for block in (rig, rig.data, action) if block]
+    names = [block.name for block in blocks]
+    for block, name in zip(blocks, names):
+        block.name = f"~{name}"
+    try:
+        yield names[0], names[1], names[2] if action else names[0]
+    finally:
+        for block, name in zip(blocks, names):
+            block.name = name
+
+
+def _hang(meshes, before, after):
+    """Let meshes follow another armature at the same place."""
+    for mesh in meshes:
+        if mesh.parent == before:
+            mesh.parent = after
+        for modifier in mesh.modifiers:
+            if modifier.type == "ARMATURE" and modifier.object == before:
+                modifier.object = after
+
+
+def _in_armature(motion, world_from_armature):
+    """A Motion of the world in the axes of an armature object, which may be scaled evenly."""
+    scale = np.cbrt(np.linalg.det(world_from_armature[:3, :3]))
+    turn = world_from_armature[:3, :3] / scale
+
+    def inside(points):
+        return (points - world_from_armature[:3, 3]) @ turn / scale
+
+    local = rotmat_from_quat(motion.rotations)
+    local[:, 0] = turn.T @ local[:, 0]
+    joints = None if motion.joints is None else inside(motion.joints)
+    return replace(motion, rotations=quat_from_rotmat(local), transl=inside(motion.transl), joints=joints)

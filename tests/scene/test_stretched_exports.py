@@ -1,0 +1,134 @@
+"""Calibrated people in files: what comes back through Blender's importers, and that writing leaves the scene as it was."""
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_meshrec.core.motion import forward_kinematics
+from blender_meshrec.core.motion_file import read_motion
+from blender_meshrec.core.point_cache import write_point_cache
+from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.export import export_assembly
+from blender_meshrec.scene.scene_export import export_characters
+from blender_meshrec.scene.surface import SURFACE
+from tests.blender_poses import pose_in_blender, vertices_in_blender
+from tests.people import calibrated, motion_of, recovered, tube_man
+
+MILLIMETRE = 1e-3
+FRAMES, FPS = 24, 25.0
+ROWS = (0, 5, FRAMES - 1)
+FILES = [("a.fbx", "blender"), ("a.fbx", "unity"), ("a.fbx", "unreal"), ("a.glb", "blender"), ("a.usdc", "blender")]
+IMPORTERS = {
+    ".fbx": ["import_scene.fbx", "wm.fbx_import"],
+    ".glb": ["import_scene.gltf"],
+    ".usdc": ["wm.usd_import"],
+    ".bvh": ["import_anim.bvh"],
+}
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return tube_man(posedirs=False)
+
+
+@pytest.fixture(scope="module")
+def clip(plain):
+    return calibrated(recovered(plain, FRAMES, fps=FPS))
+
+
+def make(plain, clip, **options):
+    surface = options.pop("surface", None)
+    made = assemble([Person("anna", clip, plain, surface=surface)], "clip", pose_shapes=False, footage=False, **options)
+    match_scene(bpy.context.scene, made, clip.camera)
+    return made
+
+
+def imported(path):
+    """Every way in which this Blender reads a file: its armature and mesh."""
+    for way in IMPORTERS[path.suffix]:
+        group, name = way.split(".")
+        if name not in dir(getattr(bpy.ops, group)):
+            continue  # Blender before 4.5 has one FBX importer
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        bpy.context.scene.render.fps = int(FPS)
+        options = {".fbx": {"anim_offset": 0.0}, ".bvh": {"rotate_mode": "NATIVE"}}.get(path.suffix, {})
+        getattr(getattr(bpy.ops, group), name)(filepath=str(path), **options)
+        found = [thing for thing in bpy.context.view_layer.objects if "Icosphere" not in thing.name]
+        meshes = [thing for thing in found if thing.type == "MESH"]
+        yield next(thing for thing in found if thing.type == "ARMATURE"), meshes[0] if meshes else None
+
+
+def assert_lands(rig, plain, joints):
+    for row in ROWS:
+        bpy.context.scene.frame_set(1 + row)
+        heads, _ = pose_in_blender(rig, plain.joint_names)
+        assert np.abs(heads - joints[row]).max() < 0.05 * MILLIMETRE, row
+
+
+@pytest.mark.parametrize("bone_scale", [False, True], ids=["moved", "scaled"])
+@pytest.mark.parametrize("name, preset", FILES)
+def test_joints_come_back_where_they_were_calibrated(tmp_path, plain, clip, name, preset, bone_scale):
+    export_assembly(tmp_path / name, make(plain, clip, bone_scale=bone_scale), preset)
+    for rig, body in imported(tmp_path / name):
+        assert_lands(rig, plain, clip.calibrated_joints)
+        assert rig.name.startswith("anna") and body is not None
+        assert np.abs(np.array([bone.scale for bone in rig.pose.bones]) - 1).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["a.fbx", "a.glb", "a.usdc", "a.bvh"])
+def test_a_person_of_the_scene_comes_back_with_what_an_artist_has_changed(tmp_path, plain, clip, name):
+    made = make(plain, clip)
+    rig = made.armatures[0]
+    rig.location, rig.rotation_euler.z = (0.3, -0.2, 0.1), 0.5
+    bpy.context.view_layer.update()
+    moved = clip.calibrated_joints @ np.array(rig.matrix_world.to_3x3()).T + np.array(rig.location)
+    notes = export_characters(tmp_path / name, made.armatures, "unreal")
+    assert len(notes) == 1 and notes[0].startswith(name[1:]) and "anna" in notes[0]
+    for again, _ in imported(tmp_path / name):
+        assert_lands(again, plain, moved)
+
+
+def test_an_npz_of_the_scene_keeps_both_poses(tmp_path, plain, clip):
+    made = make(plain, clip)
+    assert export_characters(tmp_path / "a.npz", made.armatures) == []
+    again = read_motion(tmp_path / "a.npz")
+    assert np.abs(again.calibrated_joints - clip.calibrated_joints).max() < 0.05 * MILLIMETRE
+    rigid = forward_kinematics(motion_of(again, plain))[0]  # the npz's own promise: poses make the joints
+    assert np.abs(rigid - again.joints).max() < 0.1 * MILLIMETRE < np.abs(rigid - clip.calibrated_joints).max()
+    stiff = make(plain, clip, stretch=False)
+    export_characters(tmp_path / "b.npz", stiff.armatures)
+    assert read_motion(tmp_path / "b.npz").calibrated_joints is None
+
+
+@pytest.mark.parametrize("name, preset", FILES)
+def test_writing_leaves_the_scene_as_it_was_and_the_surface_out(tmp_path, plain, clip, name, preset):
+    shape = (FRAMES, len(plain.v_template), 3)
+    surface = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    write_point_cache(tmp_path / "s.pc2", shape[1], shape[0], [surface])
+    made = make(plain, clip, surface=tmp_path / "s.pc2")
+    rig, body = made.armatures[0], made.meshes[0]
+
+    def state():
+        blocks = [block.name for kind in (bpy.data.objects, bpy.data.armatures, bpy.data.meshes, bpy.data.actions) for block in kind]
+        modifiers = [(m.name, m.show_viewport, m.show_render, getattr(m, "object", None)) for m in body.modifiers]
+        return (
+            blocks,
+            modifiers,
+            body.parent,
+            rig.animation_data.action,
+            bpy.context.view_layer.objects.active,
+            bpy.context.selected_objects,
+        )
+
+    before = state()
+    export_assembly(tmp_path / name, made, preset)
+    notes = export_characters(tmp_path / f"scene {name}", [rig], preset)
+    assert state() == before and [note.startswith(name[1:]) for note in notes] == [True, True] and "exact" in notes[1]
+    bpy.context.scene.frame_set(6)
+    assert np.abs(vertices_in_blender(body) - surface[5]).max() < 0.1 * MILLIMETRE
+    body.modifiers[SURFACE].show_viewport = False
+    lowest = vertices_in_blender(body)[:, 2].min()
+    for path in (tmp_path / name, tmp_path / f"scene {name}"):
+        for again, mesh in imported(path):
+            bpy.context.scene.frame_set(6)
+            assert abs(vertices_in_blender(mesh)[:, 2].min() - lowest) < 0.05 and again is not None  # m; the surface is metres away
