@@ -20,6 +20,7 @@ from .core.version import version
 SKELETONS = ("smpl", "skel")
 ROOTS = ("hips", "root", "in_place")
 DRIVES = ("fk", "ik", "both")
+SURFACES = ("skinned", "exact")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -155,6 +156,7 @@ def _reconstruct(command):
     command.add_argument("--smoothing", type=strength, default=1.0, metavar="S", help="strength of smoothing; 1 is usual, 0 is off")
     command.add_argument("--no-contacts", action="store_true", help="do not keep feet where they touch the ground")
     command.add_argument("--no-upright", action="store_true", help="leave the world as the camera stands")
+    _calibrated(command)
     _character(command)
     command.add_argument("--cache", metavar="DIR", help="where to keep what was seen, for a second run; the user's cache by default")
     command.add_argument("--no-cache", action="store_true", help="look at everything anew and keep nothing")
@@ -196,6 +198,7 @@ def _convert(command):
     _skeleton(command)
     command.add_argument("--from-skel", action="store_true", help="first make the SMPL poses anew, from the motion's SKEL angles")
     command.add_argument("--python", metavar="FILE", help="the Python of the backend's environment")
+    _calibrated(command)
     _output(command, "the file to write; its suffix is the format")
 
 
@@ -210,6 +213,13 @@ def _output(command, explanation):
     )
     command.add_argument("--preset", choices=PRESETS, default="blender", help="the axes of an .fbx")
     command.add_argument("--blender", metavar="FILE", help="the Blender, or the Python with bpy, that makes scenes")
+
+
+def _calibrated(command):
+    explanation = "of a calibrated motion: bones keep their lengths, in the nearest pose to where the joints were calibrated"
+    command.add_argument("--no-stretch", action="store_true", help=explanation)
+    explanation = "of a calibrated motion: the skin that bones move, or also the exact surface, as NAME.pc2 beside a .blend or an .npz"
+    command.add_argument("--surface", choices=SURFACES, default="skinned", help=explanation)
 
 
 def _progress(command):

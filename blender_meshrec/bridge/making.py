@@ -39,7 +39,8 @@ class MakeRequest:
     name: of the clip. people: (name, motion path) pairs: .npz, and with a casting whatever retargeting reads. outputs: (path,
     indices into people) pairs; the suffixes name the formats. body: "open" or the path of an SMPL-family file. preset:
     blender, unreal or unity. casting: a Casting, None for the people themselves. skel: "open" or the path of a SKEL file for
-    people with SKEL's skeleton, None for SMPL's.
+    people with SKEL's skeleton, None for SMPL's. stretch: let the bones of calibrated people stretch. surfaces: point caches of the
+    people's exact surfaces, or (); lying: for each output where those of its people will lie.
     """
 
     name: str
@@ -49,14 +50,21 @@ class MakeRequest:
     preset: str = "blender"
     casting: Casting | None = None
     skel: str | None = None
+    stretch: bool = True
+    surfaces: tuple = ()
+    lying: tuple = ()
 
 
 @dataclass(frozen=True)
 class Made:
-    """What became of a request: notes, sentences about what could not be carried over, and a casting's quality, path -> numbers."""
+    """What became of a request: notes, sentences about what could not be carried over, and a casting's quality, path -> numbers.
+
+    surfaces: the point caches that came to lie beside the outputs.
+    """
 
     notes: tuple = ()
     quality: dict = field(default_factory=dict)
+    surfaces: tuple = ()
 
 
 def make(request, blender=None):
@@ -79,6 +87,8 @@ def make(request, blender=None):
             {"path": str(stack.enter_context(whole_file(path))), "people": list(people), "home": str(Path(path).resolve().parent)}
             for path, people in request.outputs
         ]
+        for entry, places in zip(outputs, request.lying):
+            entry["surfaces"] = [str(Path(place).resolve()) for place in places]
         settings = {
             "name": request.name,
             "people": [{"name": name, "motion": str(Path(motion).resolve())} for name, motion in request.people],
@@ -87,6 +97,8 @@ def make(request, blender=None):
             "preset": request.preset,
             "casting": _casting_settings(request.casting),
             "skel": request.skel if request.skel in (None, "open") else str(Path(request.skel).resolve()),
+            "stretch": request.stretch,
+            "surfaces": [str(Path(surface).resolve()) for surface in request.surfaces],
         }
         settings_path = Path(scratch) / "settings.json"
         settings_path.write_text(json.dumps(settings), encoding="utf-8")

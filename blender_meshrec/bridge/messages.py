@@ -15,6 +15,7 @@ class ReconstructRequest:
     or the path of a SKEL file. method: an Estimator of the catalogue; refine: Refiners in order.
     smoothing: 0 is off, 1 the default strength. contacts: detect heel and toe contacts and lock the feet while they
     last. upright: stand the world up with z up and the floor at zero. cache: folder of observations, or None for none.
+    surface: of a method that calibrates a mesh, the exact surface of person N is written to this path and ".personN.pc2"; or None.
     """
 
     source: str
@@ -32,6 +33,12 @@ class ReconstructRequest:
     contacts: bool = True
     upright: bool = True
     cache: str | None = None
+    surface: str | None = None
+
+
+def calibrates(method):
+    """Whether an Estimator of the catalogue gives calibrated joints and an exact surface."""
+    return method.startswith("pc-hmr")
 
 
 @dataclass(frozen=True)

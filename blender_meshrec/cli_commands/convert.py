@@ -9,6 +9,7 @@ from ..core.body_template import load_body
 from ..core.errors import InputError
 from ..core.motion_file import read_motion
 from ..core.retarget.smpl_source import is_smpl_motion
+from . import surfaces
 from .outputs import check_outputs, write_outputs
 
 
@@ -16,6 +17,7 @@ def run(options, console):
     """Read the motion, make what the output's suffix asks for."""
     output, name = Path(options.output), Path(options.motion).stem
     check_outputs([output], options.blender)
+    surfaces.check_skeleton(options)
     skel = options.skel if options.skeleton == "skel" else None
     if options.from_skel or (skel and lacks_angles(options.motion)):
         recovery = said_otherwise(options, console)
@@ -23,10 +25,11 @@ def run(options, console):
         recovery = read_motion(options.motion)
     if output.suffix.lower() != ".npz":
         check_body(recovery, options)
-    made = write_outputs([recovery], [1], [(output, (0,))], name, options.body, options.preset, options.blender, skel=skel)
+    settings = {"skel": skel, "stretch": not options.no_stretch, "surfaces": surfaces.of_motion(options, recovery)}
+    made = write_outputs([recovery], [1], [(output, (0,))], name, options.body, options.preset, options.blender, **settings)
     for note in made.notes:
         console.warn(note)
-    console.done(options.motion, [str(output)])
+    console.done(options.motion, [str(path) for path in (output, *made.surfaces)])
     return 0
 
 

@@ -2,11 +2,13 @@
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from ..bridge.making import Casting, Made, MakeRequest, find_maker, make
 from ..core.body_template import load_body
 from ..core.bvh import write_bvh
+from ..core.carried import carried
 from ..core.errors import InputError
 from ..core.motion import motion_from_recovery
 from ..core.motion_file import write_motion
@@ -14,6 +16,7 @@ from ..core.output_file import check_writable
 from ..core.retarget.character_file import split_object
 from ..core.retarget.presets import read_preset
 from ..core.skel_file import load_skel
+from .surfaces import lying_beside
 
 FORMATS = (".blend", ".fbx", ".glb", ".usdc", ".bvh", ".npz")
 PRESETS = ("blender", "unreal", "unity")
@@ -89,13 +92,17 @@ def casting_of(options):
     return Casting(options.rig, chosen, options.mapping)
 
 
-def write_outputs(recoveries, numbers, outputs, name, body="open", preset="blender", blender=None, casting=None, skel=None):
+def write_outputs(
+    recoveries, numbers, outputs, name, body="open", preset="blender", blender=None, casting=None, skel=None, stretch=True, surfaces=()
+):
     """Write every output; each file appears whole or not at all.
 
     Args:
         recoveries: of one clip's people. numbers: theirs. outputs: (path, indices into recoveries) pairs. name: the clip's.
         casting: a Casting where an artist's character is to perform. skel: "open" or a SKEL file where scenes are to have SKEL's
             skeleton; None for SMPL's.
+        stretch: let the bones of calibrated people stretch. surfaces: the point cache of each person's exact surface, to lie beside the
+            outputs that keep it; or ().
 
     Returns:
         A Made.
@@ -105,21 +112,28 @@ def write_outputs(recoveries, numbers, outputs, name, body="open", preset="blend
     """
     scenes = [output for output in outputs if _is_scene(output[0], casting is not None)]
     made = Made()
-    if scenes:
-        people = [(f"{name} person{number}", recovery) for number, recovery in zip(numbers, recoveries)]
-        if casting is None and _inside_blender(blender):
-            made = _make_here(people, scenes, name, body, preset, skel)
-        else:
-            made = _have_made(people, scenes, name, body, preset, blender, casting, skel)
-    for path, (index,) in (output for output in outputs if output not in scenes):
-        recovery = recoveries[index]
-        if path.suffix.lower() == ".npz":
-            write_motion(path, recovery)
-        else:
-            template = load_body(body)
-            rest_joints = template.rest_joints(recovery.betas)
-            write_bvh(path, motion_from_recovery(recovery, rest_joints, template.joint_names, template.parents))
-    return made
+    people = [(f"{name} person{number}", recovery) for number, recovery in zip(numbers, recoveries)]
+    keepers = [output for output in outputs if casting is None or output not in scenes]
+    with lying_beside(keepers, numbers, surfaces) as places:
+        if scenes:
+            lying = tuple(places[keepers.index(output)] if output in keepers else () for output in scenes)
+            request = MakeRequest(name, (), tuple(scenes), body, preset, casting, skel, stretch, tuple(surfaces), lying)
+            made = _make_here(people, request) if casting is None and _inside_blender(blender) else _have_made(people, request, blender)
+        told = []
+        for path, (index,) in (output for output in outputs if output not in scenes):
+            called, recovery = people[index]
+            if path.suffix.lower() == ".npz":
+                write_motion(path, recovery)
+            else:
+                _write_bvh(path, recovery, load_body(body), stretch)
+            told += carried(path.suffix.lower(), called, stretch and recovery.calibrated_joints is not None, bool(surfaces))
+    placed = dict.fromkeys(place for there in places for place in there)
+    return replace(made, notes=(*made.notes, *told), surfaces=tuple(placed))
+
+
+def _write_bvh(path, recovery, template, stretch):
+    motion = motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
+    write_bvh(path, motion if stretch else replace(motion, joints=None))
 
 
 def _inside_blender(blender):
@@ -127,23 +141,24 @@ def _inside_blender(blender):
     return blender is None and "bpy" in sys.modules
 
 
-def _make_here(people, outputs, name, body, preset, skel):
+def _make_here(people, request):
     from ..scene import outputs as scene_outputs
     from ..scene.assemble import Person
 
-    template, bones = load_body(body), skel and load_skel(skel)
-    made = [Person(person, recovery, template, bones) for person, recovery in people]
-    notes = scene_outputs.write_outputs(made, [scene_outputs.Output(path, indices) for path, indices in outputs], name, preset)
-    return Made(tuple(notes))
+    template, bones = load_body(request.body), request.skel and load_skel(request.skel)
+    surfaces = request.surfaces or [None] * len(people)
+    made = [Person(person, recovery, template, bones, surface) for (person, recovery), surface in zip(people, surfaces)]
+    wanted = [scene_outputs.Output(path, indices, None, lying) for (path, indices), lying in zip(request.outputs, request.lying)]
+    return Made(tuple(scene_outputs.write_outputs(made, wanted, request.name, request.preset, request.stretch)))
 
 
-def _have_made(people, outputs, name, body, preset, blender, casting, skel):
+def _have_made(people, request, blender):
     with tempfile.TemporaryDirectory(prefix="meshrec-") as scratch:
         motions = []
         for index, (person, recovery) in enumerate(people):
             motions.append((person, Path(scratch) / f"{index}.npz"))
             write_motion(motions[-1][1], recovery)
-        return make_scenes(MakeRequest(name, tuple(motions), tuple(outputs), body, preset, casting, skel), blender)
+        return make_scenes(replace(request, people=tuple(motions)), blender)
 
 
 def make_scenes(request, blender=None):

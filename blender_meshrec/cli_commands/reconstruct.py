@@ -12,12 +12,14 @@ from ..core.errors import InputError, MeshRecError
 from ..core.output_file import check_writable, whole_file
 from ..core.retarget.character_file import split_object
 from ..core.user_folders import cache_folder
+from . import surfaces
 from .outputs import FORMATS, casting_of, check_outputs, people_in, write_outputs
 
 
 def run(options, console):
     """Reconstruct every input; the highest exit code of them all."""
     targets = targets_of(options.inputs, Path(options.output), options.format)
+    surfaces.check_reconstruct(options, [path for paths in targets.values() for path in paths])
     casting = casting_of(options)
     kept = [*options.inputs, *([str(split_object(options.rig)[0])] if casting else [])]
     check_outputs([path for paths in targets.values() for path in paths], options.blender, keep=kept, cast=casting is not None)
@@ -67,7 +69,12 @@ def _name_of(source):
 
 def reconstruct(source, paths, options, console):
     """Reconstruct one input and write its outputs; returns its report."""
-    request = request_of(source, options)
+    with surfaces.scratch_prefix(options) as prefix:
+        return _reconstruct(source, paths, options, console, prefix)
+
+
+def _reconstruct(source, paths, options, console, prefix):
+    request = request_of(source, options, prefix)
     job = start_job(request, options.python)
     result = job.wait(lambda progress: console.progress(progress, source))
     begun = time.perf_counter()
@@ -75,9 +82,10 @@ def reconstruct(source, paths, options, console):
     console.progress(Progress("Writing", 0, len(outputs), "files"), source)
     name = _name_of(source)
     settings = {"body": options.body, "preset": options.preset, "blender": options.blender, "casting": casting_of(options)}
-    settings["skel"] = options.skel if options.skeleton == "skel" else None
+    settings.update(skel=options.skel if options.skeleton == "skel" else None, stretch=not options.no_stretch)
+    settings["surfaces"] = surfaces.written(prefix, result.people, result.recoveries)
     made = write_outputs(result.recoveries, result.people, outputs, name, **settings)
-    written = [str(path) for path, _people in outputs]
+    written = [str(path) for path in (*(path for path, _people in outputs), *made.surfaces)]
     report = {**result.report, "outputs": written, "warnings": [*result.report.get("warnings", ()), *made.notes]}
     if made.quality:
         report["retarget"] = made.quality
@@ -88,8 +96,11 @@ def reconstruct(source, paths, options, console):
     return report
 
 
-def request_of(source, options):
-    """The ReconstructRequest that the options come down to; paths are made absolute, so that the results keep them."""
+def request_of(source, options, surface=None):
+    """The ReconstructRequest that the options come down to; paths are made absolute, so that the results keep them.
+
+    surface: the prefix of the files that exact surfaces are to be written to.
+    """
     body = options.body if options.body == "open" else os.path.abspath(options.body)
     return ReconstructRequest(
         source=os.path.abspath(source),
@@ -107,6 +118,7 @@ def request_of(source, options):
         contacts=not options.no_contacts,
         upright=not options.no_upright,
         cache=None if options.no_cache else os.path.abspath(options.cache or cache_folder()),
+        surface=surface,
     )
 
 

@@ -39,7 +39,10 @@ def main(settings_path):
 def make(part, settings):
     """Write the outputs; gives notes, and the quality of a casting."""
     outputs = importlib.import_module(part + "scene.outputs")
-    wanted = [outputs.Output(Path(entry["path"]), tuple(entry["people"]), Path(entry["home"])) for entry in settings["outputs"]]
+    wanted = [
+        outputs.Output(Path(entry["path"]), tuple(entry["people"]), Path(entry["home"]), tuple(entry.get("surfaces", ())))
+        for entry in settings["outputs"]
+    ]
     motions = [(person["name"], person["motion"]) for person in settings["people"]]
     if settings.get("casting"):
         retarget_outputs = importlib.import_module(part + "scene.retarget_outputs")
@@ -50,8 +53,9 @@ def make(part, settings):
     read_motion = importlib.import_module(part + "core.motion_file").read_motion
     template, skel = load_body(settings["body"]), settings.get("skel")
     skel = skel and importlib.import_module(part + "core.skel_file").load_skel(skel)
-    people = [assemble.Person(name, read_motion(motion), template, skel) for name, motion in motions]
-    return outputs.write_outputs(people, wanted, settings["name"], settings["preset"]), {}
+    surfaces = [path and Path(path) for path in settings.get("surfaces") or [None] * len(motions)]
+    people = [assemble.Person(name, read_motion(motion), template, skel, surface) for (name, motion), surface in zip(motions, surfaces)]
+    return outputs.write_outputs(people, wanted, settings["name"], settings["preset"], settings.get("stretch", True)), {}
 
 
 def failure(exit_code, problem, remedy):

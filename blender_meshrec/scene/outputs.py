@@ -1,16 +1,18 @@
 """From recovered people to files, without a window: the second half of `meshrec reconstruct` and all of `meshrec convert`."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 
 from ..core.bvh import write_bvh
+from ..core.carried import carried
 from ..core.motion import motion_from_recovery
 from ..core.motion_file import write_motion
 from .assemble import assemble, match_scene
 from .export import export_assembly
+from .surface import surfaces_of
 
 _FRAME_IN_VIEW = 0.9  # how much of a 3D view the camera's frame takes
 _VIEW_HEIGHT = 0.6  # of a 3D view's width, in Blender's own layouts
@@ -18,21 +20,25 @@ _VIEW_HEIGHT = 0.6  # of a 3D view's width, in Blender's own layouts
 
 @dataclass(frozen=True)
 class Output:
-    """One file to write: its path, which people are in it (indices), and the folder it will be moved to, if any."""
+    """One file to write: its path, which people are in it (indices), and the folder it will be moved to, if any.
+
+    surfaces: for a .blend, where the exact surface of each of its people will lie; where they lie now by default.
+    """
 
     path: Path
     people: tuple
     home: Path | None = None
+    surfaces: tuple = ()
 
 
-def write_outputs(people, outputs, name, preset="blender"):
+def write_outputs(people, outputs, name, preset="blender", stretch=True):
     """Write each output; the scene that is open in this process is thrown away.
 
     Args:
         people: Person objects of one clip.
         outputs: Output objects; the suffixes name the formats.
         name: of the clip, for the collection in a .blend.
-        preset: one of export.PRESETS.
+        preset: one of export.PRESETS. stretch: let the bones of calibrated people stretch.
 
     Returns:
         Sentences about what could not be carried over.
@@ -45,16 +51,27 @@ def write_outputs(people, outputs, name, preset="blender"):
     notes = []
     for output in outputs:
         chosen = [people[index] for index in output.people]
-        notes += _WITHOUT_A_SCENE.get(output.path.suffix.lower(), _write_scene)(chosen, output, name, preset)
+        suffix = output.path.suffix.lower()
+        if suffix in _WITHOUT_A_SCENE:
+            _WITHOUT_A_SCENE[suffix](output.path, chosen[0], stretch)
+        else:
+            notes += _write_scene(chosen, output, name, preset, stretch)
+        for person in chosen:
+            stretched = stretch and person.skel is None and person.recovery.calibrated_joints is not None
+            notes += carried(suffix, person.name, stretched, person.surface is not None)
     return list(dict.fromkeys(notes))
 
 
-def _write_scene(people, output, name, preset):
+def _write_scene(people, output, name, preset, stretch):
     # Not read_factory_settings: that would switch off every add-on, this one included.
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     whole_scene = output.path.suffix.lower() == ".blend"
     # Engines and file formats want plain skinning: a body's many driven shape keys stay in Blender.
-    assembly = assemble(people, name, pose_shapes=whole_scene, footage=whole_scene)
+    if not whole_scene:
+        people = [replace(person, surface=None) for person in people]
+    assembly = assemble(people, name, pose_shapes=whole_scene, footage=whole_scene, stretch=stretch, bone_scale=whole_scene)
+    for modifier, place in zip(surfaces_of(assembly.meshes), output.surfaces):
+        modifier.filepath = str(place)
     match_scene(bpy.context.scene, assembly, people[0].recovery.camera)
     if whole_scene:
         look_through_camera(assembly)
@@ -62,16 +79,15 @@ def _write_scene(people, output, name, preset):
     return assembly.notes
 
 
-def _write_motion(people, output, name, preset):
-    write_motion(output.path, people[0].recovery)
-    return ()
+def _write_motion(path, person, stretch):
+    write_motion(path, person.recovery)
 
 
-def _write_bvh(people, output, name, preset):
-    recovery, template = people[0].recovery, people[0].template
+def _write_bvh(path, person, stretch):
+    recovery, template = person.recovery, person.template
     rest_joints = template.rest_joints(recovery.betas)
-    write_bvh(output.path, motion_from_recovery(recovery, rest_joints, template.joint_names, template.parents))
-    return ()
+    motion = motion_from_recovery(recovery, rest_joints, template.joint_names, template.parents)
+    write_bvh(path, motion if stretch else replace(motion, joints=None))
 
 
 _WITHOUT_A_SCENE = {".npz": _write_motion, ".bvh": _write_bvh}

@@ -1,14 +1,22 @@
 """`blender --command meshrec`: the same command line, making scenes in this very Blender."""
 
+import sys
+
 import bpy
+import numpy as np
 import pytest
 
 from blender_meshrec import cli
 from blender_meshrec.bridge import making
 from blender_meshrec.cli_commands import outputs
+from blender_meshrec.core.body_template import load_body
 from blender_meshrec.core.motion_file import write_motion
+from blender_meshrec.core.point_cache import write_point_cache
+from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene import export
-from tests.people import recovered, tube_man
+from blender_meshrec.scene.surface import SURFACE
+from tests.blender_poses import pose_in_blender, vertices_in_blender
+from tests.people import calibrated, recovered, tube_man
 
 
 @pytest.fixture
@@ -24,6 +32,48 @@ def test_scenes_are_made_here_and_not_in_a_child(motion, tmp_path, monkeypatch):
         assert (tmp_path / f"a{suffix}").stat().st_size > 1000  # bytes
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
     assert any(thing.type == "ARMATURE" for thing in bpy.data.objects)
+
+
+@pytest.fixture
+def calibrated_motion(tmp_path):
+    """A calibrated motion file of the open body, with its exact surface beside it, and that surface."""
+    recovery = calibrated(recovered(tube_man(posedirs=False), frames=5, fps=25.0))
+    write_motion(tmp_path / "dance.npz", recovery)
+    vertices = load_body("open").v_template
+    surface = vertices + np.arange(5.0)[:, None, None]
+    write_point_cache(tmp_path / "dance.pc2", len(vertices), 5, [surface])
+    return tmp_path / "dance.npz", recovery, surface
+
+
+@pytest.mark.parametrize("child", [False, True], ids=["here", "in a child"])
+def test_a_blend_brings_the_exact_surface_along_wherever_it_is_moved(calibrated_motion, tmp_path, child):
+    motion, recovery, surface = calibrated_motion
+    words = ["--blender", sys.executable] if child else []
+    assert cli.main(["convert", str(motion), "-o", str(tmp_path / "out" / "a.blend"), "--surface", "exact", *words]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.blend", "a.pc2"]
+    motion.with_suffix(".pc2").unlink()
+    (tmp_path / "out").rename(tmp_path / "moved")
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "moved" / "a.blend"))
+    rig, body = (next(thing for thing in bpy.data.objects if thing.type == kind) for kind in ("ARMATURE", "MESH"))
+    assert body.modifiers[SURFACE].filepath == "//a.pc2"
+    for row in (0, 3):
+        bpy.context.scene.frame_set(1 + row)
+        assert np.abs(vertices_in_blender(body) - surface[row]).max() < 1e-4  # m
+        assert np.abs(pose_in_blender(rig, SMPL_JOINTS)[0] - recovery.calibrated_joints[row]).max() < 1e-4
+
+
+def test_stretching_is_switched_off_in_a_child_too(calibrated_motion, tmp_path, capsys):
+    motion, recovery, _ = calibrated_motion
+    for name, words in (("a.fbx", []), ("b.fbx", ["--no-stretch"])):
+        assert cli.main(["convert", str(motion), "-o", str(tmp_path / name), "--blender", sys.executable, *words]) == 0
+        assert ("moving bones" in capsys.readouterr().err) == (not words)
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        bpy.context.scene.render.fps = 25
+        bpy.ops.import_scene.fbx(filepath=str(tmp_path / name), anim_offset=0.0)
+        bpy.context.scene.frame_set(3)
+        rig = next(thing for thing in bpy.data.objects if thing.type == "ARMATURE")
+        off = np.abs(pose_in_blender(rig, SMPL_JOINTS)[0] - recovery.calibrated_joints[2]).max()
+        assert off > 0.01 if words else off < 1e-4  # m
 
 
 def test_exit_codes_are_the_same(motion, tmp_path, capsys):

@@ -8,10 +8,12 @@ import pytest
 
 from blender_meshrec.core.errors import ExitCode, OutputError
 from blender_meshrec.core.motion_file import read_motion, write_motion
+from blender_meshrec.core.point_cache import write_point_cache
 from blender_meshrec.scene.assemble import Person
 from blender_meshrec.scene.camera import add_footage, build_camera
 from blender_meshrec.scene.outputs import Output, write_outputs
-from tests.people import recovered, tube_man
+from blender_meshrec.scene.surface import SURFACE
+from tests.people import calibrated, recovered, tube_man
 
 SUFFIXES = (".fbx", ".glb", ".bvh", ".usdc", ".blend", ".npz")
 
@@ -60,6 +62,22 @@ def test_a_blend_holds_everybody_and_opens_through_the_camera(couple, tmp_path):
     assert (background.clip.frame_start, background.clip.frame_offset) == (1, 1)
     areas = [area for screen in bpy.data.screens for area in screen.areas if area.type == "VIEW_3D"]
     assert areas and all(area.spaces.active.region_3d.view_perspective == "CAMERA" for area in areas)
+
+
+def test_a_blend_of_several_finds_each_ones_surface_where_it_will_lie(tubes, tmp_path):
+    people = []
+    for number in (1, 2):
+        recovery, path = calibrated(recovered(tubes, frames=3)), tmp_path / f"{number}.pc2"
+        write_point_cache(path, len(tubes.v_template), 3, [np.zeros((3, len(tubes.v_template), 3))])
+        people.append(Person(f"clip person{number}", recovery, tubes, surface=path))
+    lying = tuple(tmp_path / "home" / f"a.person{number}.pc2" for number in (1, 2))
+    notes = write_outputs(people, [Output(tmp_path / "a.blend", (0, 1), tmp_path / "home", lying)], "clip")
+    assert len(notes) == 1 and "no footage" in notes[0]
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    found = [bpy.data.objects[f"clip person{number} body"].modifiers[SURFACE].filepath for number in (1, 2)]
+    assert found == ["//a.person1.pc2", "//a.person2.pc2"]
+    notes = write_outputs(people, [Output(tmp_path / "a.glb", (0,)), Output(tmp_path / "a.bvh", (1,))], "clip")
+    assert [note.split()[0] for note in notes] == [".glb", ".glb", ".bvh", ".bvh"]
 
 
 def test_the_footage_is_found_from_where_the_file_will_lie(couple, tmp_path):
