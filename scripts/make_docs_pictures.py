@@ -71,7 +71,7 @@ class Walk(Artist):
         self.sidebar("footage", 500)
 
     def error_step(self):
-        self.open_subsection(2)
+        self.open_section("MESHREC_PT_body", below="meshrec.reconstruct(")
         self.window.fill(".body", "/home/artist/SMPL_NEUTRAL.npz")
         self.window.push("meshrec.reconstruct(")
         self.window.wait_until("jobs.current is not None and jobs.current.error is not None", 90)
@@ -79,7 +79,7 @@ class Walk(Artist):
         self.window.press("Escape")
         self.sidebar("error", 620)
         self.window.push("meshrec.use_open_model")
-        self.open_subsection(2)
+        self.open_section("MESHREC_PT_body", below="meshrec.reconstruct(")
 
     def reconstruct_step(self):
         window = self.window
@@ -103,30 +103,30 @@ class Walk(Artist):
         window.press("KP_0")
         window.press("KP_Decimal")
         time.sleep(1)
-        self.open_section(0)
+        self.open_section("MESHREC_PT_main")
         window.move(300, 500)
         self.picture("result")
-        self.open_section(1)
+        self.open_section("MESHREC_PT_result")
 
     def export_step(self):
-        self.open_section(3)
+        self.open_section("MESHREC_PT_export")
         self.window.move(300, 500)
         self.sidebar("export", 240)
-        self.open_section(3)
+        self.open_section("MESHREC_PT_export")
 
     def retarget_step(self, clip):
         """The character of the picture is a second person, given by its motion file."""
         window = self.window
-        self.open_section(3)
+        self.open_section("MESHREC_PT_export")
         window.push("file_format='.npz'")
         self.save_file()
         window.wait_until("not region_box('FILE_BROWSER', 'EXECUTE')", 60)
         window.run("sh", "-c", "cp /home/artist/*.npz /mnt/material/hero.npz")
-        self.open_section(3)
+        self.open_section("MESHREC_PT_export")
         self.drag("hero.npz")
         window.wait_until("len(bpy.data.armatures) == 2", 30)
         window.ask("setattr(bpy.context.object, 'name', 'Hero')")
-        self.open_section(2)
+        self.open_section("MESHREC_PT_retarget")
         window.push(".target")
         time.sleep(0.6)
         window.type("Hero")

@@ -7,8 +7,8 @@ from scripts.window.window import MATERIAL
 ADDON = "bl_ext.user_default.blender_meshrec"
 PREFERENCES = f"bpy.context.preferences.addons[{ADDON!r}].preferences"
 _DRAGGED = "/tmp/.dragged"  # how far drag.tcl is
-# Blender tells no places of what is no button. px, at the scale of 1 that the screen has.
-_TO_BUNDLE, _TO_HEADING, _TO_SUBSECTION, _A_HEADING = 79, 16, 40, 27
+_TO_BUNDLE = 79  # px at the scale of 1 that the screen has: from the button to the field three rows below
+_STEP = 9  # px; a third of a heading
 
 
 class Artist:
@@ -84,7 +84,7 @@ class Artist:
         time.sleep(0.8)
         place = {"area": "PREFERENCES", "region": "WINDOW", "columns": (0.6,), "scrolls": 3}
         x, y = window.find("meshrec.install_backend", **place)
-        # Blender does not tell the names of preferences below the pointer: the field is three rows below.
+        # Blender does not tell the names of preferences below the pointer.
         window.click(x, y + _TO_BUNDLE, times=2)
         window.press("ctrl+a")
         window.type(f"{MATERIAL}/{bundle}")
@@ -99,18 +99,36 @@ class Artist:
     def state(self):
         """Let the observer know the add-on's own state."""
         self.window.ask(f"import {ADDON}.ui.setup_state as state, {ADDON}.ui.jobs as jobs")
+        self.window.ask(f"watch_panels({ADDON!r})")
 
-    def open_section(self, number):
-        """Click the heading of the section so many below the uppermost one, all those above being closed."""
-        left, top, _, _ = self.window.region("VIEW_3D", "UI")
-        self.window.click(left + 24, top + _TO_HEADING + number * _A_HEADING)
-        time.sleep(0.4)
+    def open_panels(self):
+        """The panels of the sidebar that are open."""
+        self.window.ask("draw_sidebar()")
+        self.window.wait_until("open_panels() is not None", 10, every=0.05)
+        return self.window.ask("open_panels()")
 
-    def open_subsection(self, number):
-        """Click the heading of the section so many below the Reconstruct button, all those between being closed."""
-        x, y = self.window.find("meshrec.reconstruct(")
-        self.window.click(x - 110, y + _TO_SUBSECTION + number * _A_HEADING)
-        time.sleep(0.4)
+    def open_section(self, panel, below=None):
+        """Click the heading of a section, which opens or closes it; below: what the button does from which on it is looked for.
+
+        Blender does not tell where headings are: every place that is no button is tried, and what was not meant is undone.
+        """
+        window = self.window
+        left, top, _, height = window.region("VIEW_3D", "UI")
+        first = window.find(below)[1] if below else top
+        before = self.open_panels()
+        for y in range(int(first) + 6, min(int(top + height), window.size[1]) - 6, _STEP):
+            window.move(left + 24, y)
+            if window.ask("under_pointer('VIEW_3D', 'UI')"):
+                continue
+            window.click(left + 24, y)
+            now = self.open_panels()
+            if (panel in now) != (panel in before):
+                time.sleep(0.4)
+                return
+            if now != before:
+                window.click(left + 24, y)
+                before = self.open_panels()
+        raise LookupError(f"there is no heading of {panel}")
 
     def save_file(self):
         """Confirm the file browser as it stands."""

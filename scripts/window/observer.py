@@ -86,6 +86,77 @@ def blocks():
     return {kind: len(getattr(bpy.data, kind)) for kind in kinds}
 
 
+_drawn_panels = set()  # since the sidebar was asked to be drawn anew
+_sidebars = []
+
+
+def watch_panels(module):
+    """Note from now on which panels of an add-on are drawn; a closed one is not."""
+    for kind in bpy.types.Panel.__subclasses__():
+        if kind.__module__.startswith(module) and hasattr(kind, "bl_category") and kind.draw.__name__ != "noting":
+            kind.draw = _noting(kind)
+    if not _sidebars:
+        bpy.types.SpaceView3D.draw_handler_add(lambda: _sidebars.append(True), (), "UI", "POST_PIXEL")
+
+
+def _noting(kind):
+    draw = kind.draw
+
+    def noting(self, context):  # Blender looks at how many arguments it takes
+        _drawn_panels.add(kind.bl_idname)
+        return draw(self, context)
+
+    return noting
+
+
+def draw_sidebar():
+    """Have the sidebar drawn anew."""
+    _drawn_panels.clear()
+    _sidebars.clear()
+    for _, _, region in _regions("VIEW_3D", "UI"):
+        region.tag_redraw()
+
+
+def open_panels():
+    """The panels that were drawn since, once the sidebar was; None before."""
+    return sorted(_drawn_panels) if _sidebars else None
+
+
+class Texts:
+    """Stands for a panel's layout, and keeps the texts that it would show, as Blender translates them."""
+
+    def __init__(self, said):
+        self.__dict__["_said"] = said
+
+    def __getattr__(self, kind):
+        def put(*arguments, **options):
+            text = options.get("text")
+            if text is None and kind == "operator":
+                area, name = arguments[0].split(".")
+                text = getattr(getattr(bpy.ops, area), name).get_rna_type().name
+            elif text is None and kind == "prop":
+                text = arguments[0].bl_rna.properties[arguments[1]].name
+            context = "Operator" if kind == "operator" else "*"
+            if text:
+                self._said.append(bpy.app.translations.pgettext_iface(text, context) if options.get("translate", True) else text)
+            return Texts(self._said)
+
+        return put
+
+    def __setattr__(self, name, value):
+        pass
+
+
+def texts_of(panel):
+    """What a panel of the sidebar shows."""
+    kind, said = getattr(bpy.types, panel), []
+    for window, area, region in _regions("VIEW_3D", "UI"):
+        with bpy.context.temp_override(window=window, area=area, region=region):
+            kind.draw(type("Panel", (), {"layout": Texts(said)}), bpy.context)
+        return [bpy.app.translations.pgettext_iface(kind.bl_label), *said]
+    return said
+
+
 class Measure:
     """Notes every tick of a timer that is always due, and, while it keeps the 3D view redrawing, every redraw."""
 

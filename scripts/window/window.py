@@ -172,12 +172,12 @@ class Window:
         top = self.size[1] - window_bottom - bottom - height
         return left + window_left, top, width, height
 
-    def find(self, what, area="VIEW_3D", region="UI", columns=(0.5, 0.25, 0.75, 0.92, 0.1), scrolls=0):
+    def find(self, what, area="VIEW_3D", region="UI", columns=(0.5, 0.25, 0.75, 0.92, 0.1), scrolls=0, below=0):
         """Move the pointer down a region until the button below it does `what`; gives the place.
 
         Args:
             what: part of the Python of an operator, or of the path of a property. columns: where to look, shares of the width.
-            scrolls: how often the region may be scrolled down on the way.
+            scrolls: how often the region may be scrolled down on the way. below: the y from which on to look.
         """
         left, top, width, height = self.region(area, region)
         for scroll in range(scrolls + 1):
@@ -187,7 +187,7 @@ class Window:
                 time.sleep(0.3)
             for column in columns:
                 x = left + column * width
-                for y in range(max(int(top), 0) + 6, min(int(top + height), self.size[1]) - 3, 9):
+                for y in range(max(int(top), int(below), 0) + 6, min(int(top + height), self.size[1]) - 3, 9):
                     self.run("xdotool", "mousemove", int(x), y)
                     time.sleep(0.02)
                     if what in (self.ask(f"under_pointer({area!r}, {region!r})") or ""):

@@ -15,6 +15,7 @@ SHARE = 0.8  # of the idle window's redraws that a job must leave
 PATIENCE = 400  # s; a backend starts in 3, on a computer that has nothing else to do
 JOB = "jobs.current"
 PROCESS = "backend/launch.py"
+MAIN, BODY, RANGE, RESULT, RETARGET, EXPORT = (f"MESHREC_PT_{name}" for name in ("main", "body", "range", "result", "retarget", "export"))
 
 
 def backends(window):
@@ -177,9 +178,7 @@ def test_a_killed_backend_is_told_and_can_be_tried_again(artist):
     window.wait_until(f"not {JOB}.running", 30)
     assert "ended by the system" in window.ask(f"{JOB}.error.problem")
     window.press("Escape")
-    place = window.find("meshrec.reconstruct(", columns=(0.3,))
-    retry = max((window.find("meshrec.copy_details")[1], place[1]))
-    window.click(place[0], retry - 28)
+    window.push("meshrec.reconstruct(", below=window.find("meshrec.reconstruct(")[1] + 40)  # Retry, below the message
     window.wait_until(f"{JOB}.running", 30)
     window.move(300, 500)
     window.press("Escape")
@@ -188,7 +187,7 @@ def test_a_killed_backend_is_told_and_can_be_tried_again(artist):
 
 def test_an_error_shows_the_button_that_mends_it(artist):
     window = artist.window
-    artist.open_subsection(2)  # Body
+    artist.open_section(BODY, below="meshrec.reconstruct(")
     window.fill(".body", "/mnt/material/gone.npz")
     window.push("meshrec.reconstruct(")
     window.wait_until(f"{JOB} is not None and {JOB}.error is not None", PATIENCE)
@@ -196,7 +195,7 @@ def test_an_error_shows_the_button_that_mends_it(artist):
     window.find("meshrec.choose_model")
     window.push("meshrec.use_open_model")
     assert window.ask("bpy.context.scene.meshrec.body") == "" and window.ask(f"{JOB} is None")
-    artist.open_subsection(2)
+    artist.open_section(BODY, below="meshrec.reconstruct(")
 
 
 def test_one_click_brings_the_people_and_one_undo_takes_them_away(artist):
@@ -222,36 +221,98 @@ def test_one_click_brings_the_people_and_one_undo_takes_them_away(artist):
 def test_the_result_is_exported_by_a_click(artist):
     window = artist.window
     window.push("meshrec.dismiss")
-    artist.open_section(0)  # closes MeshRec
-    artist.open_section(1)  # closes Result
-    artist.open_section(3)  # opens Export
+    artist.open_section(MAIN)
+    artist.open_section(EXPORT)
     for suffix in (".npz", ".fbx"):
         window.push(f"file_format='{suffix}'")
         artist.save_file()
         window.wait_until("not region_box('FILE_BROWSER', 'EXECUTE')", 60)
         path = f"/home/artist/demo_clip_person1{suffix}"
         assert path in window.files("/home/artist"), window.log()
-    artist.open_section(3)
+    artist.open_section(EXPORT)
 
 
 def test_the_movement_is_retargeted_onto_another_character(artist):
-    """The character is a second person, brought in by dropping the motion file."""
+    """A character that MeshRec has not made: Rigify's, with names and a rest pose of its own, larger and turned away."""
     window = artist.window
-    window.run("cp", "/home/artist/demo_clip_person1.npz", "/mnt/material/hero.npz")
-    artist.drag("hero.npz")
-    window.wait_until("len(bpy.data.armatures) == 2", 60)
-    hero = window.ask("bpy.context.object.name")
-    assert hero.startswith("hero")
-    artist.open_section(2)  # opens Retarget
+    window.ask("""
+import addon_utils, math
+addon_utils.enable("rigify")
+bpy.ops.object.armature_human_metarig_add()
+hero = bpy.context.object
+hero.name, hero.location, hero.scale, hero.rotation_euler.z = "hero", (2, 1, 0), (1.3, 1.3, 1.3), math.radians(130)
+""")
+    artist.open_section(RETARGET)
     window.push(".target")
     time.sleep(0.6)
     window.type("hero")
     window.press("Return")
-    window.wait_until("bpy.context.scene.meshrec_retarget.target", 60)
+    window.wait_until("bpy.context.scene.meshrec_retarget.target == hero", 10)
     window.push("meshrec.retarget()")
     window.wait_until("bpy.context.scene.meshrec_retarget.result", 60)
-    assert window.ask("'demo_clip person1' in bpy.context.scene.meshrec_retarget.target.animation_data.action.name"), window.log()
-    artist.open_section(2)
+    assert window.ask("'demo_clip person1' in hero.animation_data.action.name"), window.log()
+    window.ask("""
+person = bpy.context.scene.meshrec_retarget.source
+
+def directions(rig, names):
+    return [(rig.matrix_world.to_3x3() @ rig.pose.bones[name].vector).normalized() for name in names]
+
+def apart():
+    worst = 0.0
+    for frame in range(1, 130, 8):
+        bpy.context.scene.frame_set(frame)
+        pairs = zip(directions(person, ("left_elbow", "right_elbow", "left_knee")), directions(hero, ("forearm.L", "forearm.R", "shin.L")))
+        worst = max(worst, *(math.degrees(own.angle(other)) for own, other in pairs))
+    return worst
+""")
+    turned = window.ask("math.degrees(hero.matrix_world.to_euler().z)")
+    assert abs(turned - 130) < 0.1  # the rig itself is where it was
+    print(f"forearms and shin at most {window.ask('apart()'):.1f} degrees from the person's")
+    assert window.ask("apart()") < 12
+    artist.open_section(RETARGET)
+
+
+def test_the_skeleton_is_chosen_and_part_of_the_clip_reconstructed_with_it(artist):
+    window = artist.window
+    artist.open_section(MAIN)
+    window.push(".use_range", columns=(0.15, 0.1, 0.2, 0.05))
+    artist.open_section(RANGE, below="meshrec.reconstruct(")
+    window.fill(".last_frame", "12")
+    artist.open_section(RANGE, below="meshrec.reconstruct(")
+    artist.open_section(BODY, below="meshrec.reconstruct(")
+    window.push(".skeleton", columns=(0.7, 0.6, 0.8))
+    time.sleep(0.5)
+    window.press("k")  # of the menu that has opened: SKEL
+    window.wait_until("bpy.context.scene.meshrec.skeleton == 'skel'", 20)
+    artist.open_section(BODY, below="meshrec.reconstruct(")
+    begin_job(window)
+    window.wait_until(f"not {JOB}.running", 240)
+    time.sleep(1.0)
+    assert window.ask(f"str({JOB}.error or '')") == ""
+    assert window.ask("bpy.context.object.type == 'ARMATURE' and 'tibia_r' in bpy.context.object.pose.bones")
+    assert window.ask("bpy.context.object.animation_data.action.frame_range[1]") == 12
+    window.push("meshrec.dismiss")
+    assert window.ask("[person.number for person in bpy.context.scene.meshrec.people]") == [1]
+    window.find(".people[0].name")
+    assert window.ask("bool(bpy.context.scene.meshrec.people[0].portrait_key)")
+
+
+def test_a_person_is_given_a_name(artist):
+    window = artist.window
+    window.fill(".people[0].name", "Anna")
+    window.wait_until("bpy.context.object.name == 'demo_clip Anna'", 10)
+    assert window.ask("bpy.context.object.users_collection[0].name") == "demo_clip Anna"
+
+
+def test_the_interface_speaks_german(artist):
+    window = artist.window
+    view = "bpy.context.preferences.view"
+    window.ask(f"{view}.language = 'de_DE'; {view}.use_translate_interface = True")
+    texts = window.ask(f"texts_of({MAIN!r})")
+    assert "Rekonstruieren" in texts and "Person" in texts and any(text.startswith("130 Bilder") for text in texts), texts
+    quality = " ".join(window.ask(f"texts_of({RESULT!r})"))
+    assert "Ergebnis" in quality and "Übereinstimmung mit dem Bild" in quality and "The " not in quality
+    window.ask(f"setattr({view}, 'language', 'en_US')")
 
 
 @pytest.mark.parametrize("how", ["closed", "killed"])
@@ -264,7 +325,7 @@ def test_a_blender_that_ends_takes_the_backend_with_it(artist, how):
         artist.drop_footage(CLIP)
         artist.state()
     else:
-        artist.open_section(0)  # opens MeshRec
+        assert MAIN in artist.open_panels()
     begin_job(window)
     window.wait_until(f"{JOB}.progress is not None", PATIENCE)
     if how == "closed":
