@@ -77,8 +77,11 @@ def export_assembly(path, assembly, preset="blender", home=None):
     except KeyError:
         known = ", ".join(sorted([*WRITERS, ".bvh", ".npz"]))
         raise InputError(f"{path.name} has no format this software writes.", f"End the output's name in one of: {known}.") from None
-    followed = contextlib.nullcontext(assembly) if path.suffix.lower() == ".blend" else as_others_follow(assembly)
-    with whole_file(path) as temporary, _files_seen_from(home or path.parent), followed as bodies:
+    own = path.suffix.lower() == ".blend"
+    followed = contextlib.nullcontext(assembly) if own else as_others_follow(assembly)
+    # Other formats hold what caches say and not their paths: they are played while a file is written.
+    caches = surfaces_of(bpy.data.objects) if own else ()
+    with whole_file(path) as temporary, _files_seen_from(home or path.parent, caches), followed as bodies:
         try:
             write(temporary, bodies, preset)
         except RuntimeError as error:  # how Blender reports that an exporter failed
@@ -113,10 +116,11 @@ def _only_selected(objects):
 
 
 @contextlib.contextmanager
-def _files_seen_from(folder):
-    """Name what a file refers to relative to a folder for a while, as Blender itself does when it saves: projects can be moved."""
+def _files_seen_from(folder, modifiers=()):
+    """Name what a file, and modifiers in it, refer to relative to a folder for a while, as Blender itself does when it saves: projects
+    can be moved."""
     blocks = [block for kind in _REFERRING for block in getattr(bpy.data, kind, ()) if not getattr(block, "library", None)]
-    blocks += surfaces_of(bpy.data.objects)
+    blocks += modifiers
     changed = [(block, block.filepath) for block in blocks if block.filepath and block.filepath != "<builtin>"]
     try:
         for block, filepath in changed:

@@ -12,7 +12,7 @@ from ..scene.scene_export import export_characters
 from .operators import as_meshrec_error
 from .panels import Tab
 from .properties import EXPORT_PRESETS
-from .words import say, told
+from .words import say, told, translated
 
 FORMATS = (
     (".fbx", "FBX", "Armature, mesh and animation, for engines and other 3D programs"),
@@ -84,7 +84,7 @@ class ExportCharacter(bpy.types.Operator, ExportHelper):
         if path.suffix.lower() not in {name for name, *_ in FORMATS}:
             path = path.with_name(f"{path.name}{self.file_format}")
         try:
-            export_characters(path, selected_armatures(context), self.preset)
+            notes = export_characters(path, selected_armatures(context), self.preset)
         except MeshRecError as error:
             self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
@@ -92,6 +92,8 @@ class ExportCharacter(bpy.types.Operator, ExportHelper):
             self.report({"ERROR"}, told(as_meshrec_error(error)))
             return {"CANCELLED"}
         self.report({"INFO"}, say("{name} was written.", name=path.name))
+        for note in notes:
+            self.report({"WARNING"}, translated(note))
         return {"FINISHED"}
 
 

@@ -90,6 +90,17 @@ GERMAN = {
     "Quality": "Qualität",
     "How much work is put into the result": "Wie viel Arbeit in das Ergebnis gesteckt wird",
     "Device": "Gerät",
+    "Stretch Bones": "Knochen strecken",
+    "Let bones grow and shrink until every joint is where PC-HMR saw it. Off, they keep their lengths and come near it": "Knochen wachsen "
+    "und schrumpfen lassen, bis jedes Gelenk da ist, wo PC-HMR es gesehen hat. Sonst behalten sie ihre Länge und kommen ihm nahe",
+    "Surface": "Oberfläche",
+    "What the mesh shows of a calibrated person": "Was das Netz von einer kalibrierten Person zeigt",
+    "Skinned": "Haut",
+    "The skin that the bones move, to be edited like any character's": "Die Haut, die von den Knochen bewegt wird, zu bearbeiten wie bei "
+    "jeder Figur",
+    "Exact": "Genau",
+    "The calibrated surface itself, from a .pc2 file beside the .blend; the eye of its modifier brings the skin back": "Die kalibrierte "
+    "Oberfläche selbst, aus einer .pc2-Datei neben der .blend; das Auge ihres Modifikators bringt die Haut zurück",
     "What computes": "Was rechnet",
     "Automatic": "Automatisch",
     "By the input": "Je nach Eingabe",

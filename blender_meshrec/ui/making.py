@@ -8,20 +8,20 @@ from ..scene.replacing import SetAside, earlier_results, mark
 from ..scene.report_text import quality_sentences, report_lines, write_report
 
 
-def make_people(context, clip, numbered, bodies, report=None, replace=False):
+def make_people(context, clip, numbered, bodies, report=None, replace=False, surfaces=None):
     """Make recoveries in the current scene, select their armatures and give the Assembly.
 
-    What people are called, and whether the scene follows the footage, is the scene's own setting.
+    What people are called, whether bones may stretch and the scene follows the footage, are the scene's own settings.
 
     Args:
         clip: a name. numbered: (number, Recovery) pairs of one clip. bodies: what `load_body` and `load_skel` are given.
-        report: of the Result. replace: earlier results of the same people go.
+        report: of the Result. replace: earlier results of the same people go. surfaces: number -> point cache of the exact surface.
     """
     report = report or {}
     footage = numbered[0][1].footage
     aside = SetAside(earlier_results(footage, [number for number, _ in numbered]) if replace and footage else ())
     try:
-        assembly = _assemble(context.scene, clip, numbered, bodies, report)
+        assembly = _assemble(context.scene, clip, numbered, bodies, report, surfaces or {})
     except BaseException:
         aside.bring_back()
         raise
@@ -31,16 +31,17 @@ def make_people(context, clip, numbered, bodies, report=None, replace=False):
     return assembly
 
 
-def _assemble(scene, clip, numbered, bodies, report):
+def _assemble(scene, clip, numbered, bodies, report, surfaces):
     settings = scene.meshrec
     template = load_body(bodies[0])
     skel = load_skel(bodies[1]) if any(recovery.q is not None for _, recovery in numbered) else None
     called = [settings.name_of(number) for number, _ in numbered]
     people = [
-        Person(f"{clip} {name}", recovery, template, skel if recovery.q is not None else None)
-        for name, (_, recovery) in zip(called, numbered)
+        Person(f"{clip} {name}", recovery, template, skel if recovery.q is not None else None, surfaces.get(number))
+        for name, (number, recovery) in zip(called, numbered)
     ]
-    assembly = assemble(people, clip, fps=None if settings.match_scene else scene.render.fps / scene.render.fps_base)
+    fps = None if settings.match_scene else scene.render.fps / scene.render.fps_base
+    assembly = assemble(people, clip, fps=fps, stretch=settings.stretch)
     if settings.match_scene:
         match_scene(scene, assembly, people[0].recovery.camera)
     numbers = {person["person"]: person for person in report.get("people", ())}

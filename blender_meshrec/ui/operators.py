@@ -11,11 +11,13 @@ from bpy_extras.io_utils import ImportHelper
 
 from ..core.errors import MeshRecError
 from ..core.motion_file import read_motion
+from ..core.point_cache import SUFFIX
 from . import jobs, setup_state
 from .making import make_people
 from .preferences import backend_python, cache
 from .properties import request_from
 from .redrawing import redraw
+from .surface_files import SurfaceFiles
 from .words import say, told, translated
 
 _INTERVAL = 0.1  # s
@@ -32,6 +34,7 @@ class Reconstruct(bpy.types.Operator):
 
     _timer = None
     _ticks = 0
+    _surfaces = None
 
     @classmethod
     def poll(cls, context):
@@ -70,6 +73,7 @@ class Reconstruct(bpy.types.Operator):
         job = jobs.current
         if job is None:  # the add-on was switched off
             self._let_go(context)
+            self._discard_surfaces()
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS" and job.running:
             job.cancel()
@@ -85,12 +89,18 @@ class Reconstruct(bpy.types.Operator):
     def cancel(self, context):
         """Blender ends the operator: another file is opened, or the window closes."""
         jobs.stop()
+        self._discard_surfaces()
         self._let_go(context)
 
     def _start(self, context):
+        settings = context.scene.meshrec
         try:
-            jobs.start(request_from(context.scene.meshrec, cache(context)), backend_python(context))
+            if settings.calibrates and settings.surface == "EXACT":
+                self._surfaces = SurfaceFiles(Path(settings.path).stem)
+            prefix = self._surfaces and self._surfaces.prefix
+            jobs.start(request_from(settings, cache(context), prefix), backend_python(context))
         except MeshRecError as error:
+            self._discard_surfaces()
             redraw()
             self.report({"ERROR"}, told(error))
             return False
@@ -103,6 +113,7 @@ class Reconstruct(bpy.types.Operator):
                 self._make(context, job)
             except Exception as error:  # noqa: BLE001 - whatever happens, the artist is told and Blender goes on
                 job.fail(as_meshrec_error(error), traceback.format_exc())
+        self._discard_surfaces()
         redraw()
         if job.error is not None:
             self.report({"ERROR"}, told(job.error))
@@ -114,11 +125,22 @@ class Reconstruct(bpy.types.Operator):
         numbered = tuple(zip(result.people, result.recoveries))
         name = Path(job.request.source).stem
         bodies = (job.request.body, job.request.skel_body)
-        assembly = make_people(context, name, numbered, bodies, result.report, replace=settings.rerun == "REPLACE")
+        surfaces = self._surfaces.keep(result.people) if self._surfaces else {}
+        try:
+            assembly = make_people(context, name, numbered, bodies, result.report, settings.rerun == "REPLACE", surfaces)
+        except BaseException:
+            for surface in surfaces.values():
+                surface.unlink(missing_ok=True)
+            raise
         counted = "1 person, {frames} frames." if len(numbered) == 1 else "{people} people, {frames} frames."
         summary = say(counted, people=len(numbered), frames=len(numbered[0][1]))
         job.notes = (summary, *result.report.get("warnings", ()), *assembly.notes)
         self.report({"INFO"}, summary)
+
+    def _discard_surfaces(self):
+        if self._surfaces is not None:
+            self._surfaces.discard()
+            self._surfaces = None
 
     def _let_go(self, context):
         if self._timer is not None:
@@ -163,8 +185,11 @@ class ImportMotion(bpy.types.Operator, ImportHelper):
 
     def execute(self, context):
         path, settings = Path(self.filepath), context.scene.meshrec
+        surface = path.with_suffix(SUFFIX)
+        surfaces = {1: surface} if settings.surface == "EXACT" and surface.is_file() else {}
         try:
-            assembly = make_people(context, path.stem, [(1, read_motion(path))], (settings.body_source, settings.skel_source))
+            bodies = settings.body_source, settings.skel_source
+            assembly = make_people(context, path.stem, [(1, read_motion(path))], bodies, surfaces=surfaces)
         except MeshRecError as error:
             self.report({"ERROR"}, told(error))
             return {"CANCELLED"}

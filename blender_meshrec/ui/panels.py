@@ -128,6 +128,9 @@ class OptionsPanel(Tab, bpy.types.Panel):
             names.remove("quality")
         for name in names:
             draw_explained(layout, settings, name, context)
+        if settings.calibrates:
+            layout.prop(settings, "stretch")
+            layout.row().prop(settings, "surface", expand=True)
 
 
 class BodyPanel(Tab, bpy.types.Panel):

@@ -10,7 +10,7 @@ _FOLDER = "meshrec"
 # Everything that is a matter of taste; neither the footage nor whom and which part of it.
 NAMES = (
     "detector", "method", "quality", "device", "skeleton", "body", "skel_body", "smoothing", "contacts", "upright",
-    "match_scene", "rerun", "export_preset",
+    "match_scene", "rerun", "export_preset", "stretch", "surface",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..bridge.messages import ReconstructRequest
+from ..bridge.messages import ReconstructRequest, calibrates
 from ..core import catalog
 from ..scene.replacing import called, rename_person
 from . import footage
@@ -33,6 +33,10 @@ DEVICES = (
 SKELETONS = (
     ("smpl", "SMPL", "24 joints, as research and most other software have them"),
     ("skel", "SKEL", "The bones of the human body with 46 anatomical angles and their limits, beside SMPL's motion"),
+)
+SURFACES = (
+    ("SKINNED", "Skinned", "The skin that the bones move, to be edited like any character's"),
+    ("EXACT", "Exact", "The calibrated surface itself, from a .pc2 file beside the .blend; the eye of its modifier brings the skin back"),
 )
 RERUNS = (
     ("REPLACE", "Replace", "The earlier result of the same people in the same footage goes; Undo brings it back"),
@@ -147,12 +151,23 @@ class Settings(bpy.types.PropertyGroup):
     method: EnumProperty(name="Method", description="What turns 2D into 3D", items=_choices("estimator", "The one that suits the detector"))
     quality: EnumProperty(name="Quality", description="How much work is put into the result", items=_qualities(), default="STANDARD")
     device: EnumProperty(name="Device", description="What computes", items=DEVICES)
+    stretch: BoolProperty(
+        name="Stretch Bones",
+        description="Let bones grow and shrink until every joint is where PC-HMR saw it. Off, they keep their lengths and come near it",
+        default=True,
+    )
+    surface: EnumProperty(name="Surface", description="What the mesh shows of a calibrated person", items=SURFACES)
     export_preset: EnumProperty(name="For", description="The program that is to read the file", items=EXPORT_PRESETS)
 
     @property
     def path(self):
         """The footage's place, as results keep it; "" for none."""
         return str(Path(bpy.path.abspath(self.source)).absolute()) if self.source else ""
+
+    @property
+    def calibrates(self):
+        """Whether results have calibrated joints and an exact surface."""
+        return calibrates(self.method) and self.skeleton == "smpl"
 
     @property
     def body_source(self):
@@ -205,8 +220,8 @@ def explanation(settings, name):
     return settings.bl_rna.properties[name].enum_items[getattr(settings, name)].description
 
 
-def request_from(settings, cache=None):
-    """The ReconstructRequest that Settings come down to; cache: folder of observations, or None."""
+def request_from(settings, cache=None, surface=None):
+    """The ReconstructRequest that Settings come down to; cache: folder of observations; surface: prefix of exact surfaces; or None."""
     person = {"LARGEST": "largest", "ALL": "all", "ONE": str(settings.person_number)}[settings.person]
     return ReconstructRequest(
         source=bpy.path.abspath(settings.source),
@@ -224,6 +239,7 @@ def request_from(settings, cache=None):
         contacts=settings.contacts,
         upright=settings.upright,
         cache=cache,
+        surface=surface,
     )
 
 

@@ -269,4 +269,19 @@ GERMAN_SENTENCES = {
     "wählen.",
     "Choose an output folder you may write to.": "Einen Ordner wählen, in den man schreiben darf.",
     "{name} cannot be read as a motion file.": "{name} kann nicht als Bewegung gelesen werden.",
+    # Calibrated people
+    "{suffix} keeps the calibrated joints of {name} by moving bones: it would hand their scale on to the bones below.": "{suffix} behält "
+    "die kalibrierten Gelenke von {name}, indem Knochen verschoben werden: Ihre Skalierung ginge an die Knochen darunter weiter.",
+    ".bvh keeps the calibrated joints of {name} as positions of every joint, which not every program reads.": ".bvh behält die "
+    "kalibrierten Gelenke von {name} als Position jedes Gelenks, was nicht jedes Programm liest.",
+    "{suffix} has the skinned surface of {name}: the exact one is kept by {keepers} alone.": "{suffix} hat von {name} die Haut: Nur "
+    "{keepers} behält die genaue Oberfläche.",
+    "{name} goes without what was calibrated: SKEL's bones do not stretch.": "{name} bleibt ohne das, was kalibriert wurde: Die Knochen "
+    "von SKEL strecken sich nicht.",
+    "{path} is no point cache.": "{path} ist kein Punkte-Cache.",
+    "{path} is no whole point cache.": "{path} ist kein ganzer Punkte-Cache.",
+    "The point cache {path} cannot be read: {reason}.": "Der Punkte-Cache {path} kann nicht gelesen werden: {reason}.",
+    "Reconstruct with the exact surface again.": "Mit der genauen Oberfläche noch einmal rekonstruieren.",
+    "Choose the body the surface was made with, or reconstruct with the exact surface again.": "Den Körper wählen, mit dem die Oberfläche "
+    "gemacht wurde, oder mit der genauen Oberfläche noch einmal rekonstruieren.",
 }  # fmt: skip

@@ -1,0 +1,142 @@
+"""Calibrated people in the panel: what is offered, where exact surfaces lie, and that none is left when nothing was made."""
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_meshrec.bridge.messages import Failure, Result
+from blender_meshrec.core.motion_file import write_motion
+from blender_meshrec.core.point_cache import write_point_cache
+from blender_meshrec.core.skeletons import SMPL_JOINTS
+from blender_meshrec.scene.surface import SURFACE
+from blender_meshrec.ui import jobs, making, properties
+from tests.blender_poses import pose_in_blender, vertices_in_blender
+from tests.people import calibrated, recovered
+from tests.ui.drawing import drawn
+
+FRAMES = 6
+
+
+@pytest.fixture
+def exact(addon, monkeypatch):
+    """The settings of footage to be calibrated, its exact surface wanted."""
+    monkeypatch.setattr(properties, "calibrates", lambda method: True)
+    addon.source, addon.surface = "/walk.mp4", "EXACT"
+    return addon
+
+
+@pytest.fixture
+def calibrating(backend, tubes, monkeypatch, tmp_path):
+    """A function that lets the next job's backend write surfaces, if asked for, and calibrate two people."""
+    monkeypatch.setenv("MESHREC_CACHE", str(tmp_path / "cache"))
+    count = len(tubes.v_template)
+    recoveries = tuple(calibrated(recovered(tubes, FRAMES, seed=seed, footage="/walk.mp4")) for seed in (0, 1))
+
+    def prepare(*answers):
+        client = backend(list(answers) or [Result(recoveries, (1, 2))])
+        poll = client.poll
+
+        def poll_and_write():
+            prefix = backend.requests[-1].surface
+            for number in (1, 2) if prefix and client.polls else ():
+                write_point_cache(f"{prefix}.person{number}.pc2", count, FRAMES, [np.full((FRAMES, count, 3), number)])
+            return poll()
+
+        client.poll = poll_and_write
+        return recoveries
+
+    return prepare
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def bodies():
+    return sorted((thing for thing in bpy.data.objects if SURFACE in thing.modifiers), key=lambda thing: thing.name)
+
+
+def test_stretching_and_the_surface_are_offered_with_the_one_method(addon, monkeypatch):
+    def offered():
+        return {entry[2] for entry in drawn(bpy.types.MESHREC_PT_options) if entry[0] == "prop"} & {"stretch", "surface"}
+
+    assert offered() == set()
+    monkeypatch.setattr(properties, "calibrates", lambda method: True)
+    assert offered() == {"stretch", "surface"}
+    addon.skeleton = "skel"
+    assert offered() == set()
+
+
+def test_a_surface_is_asked_for_only_where_it_is_wanted(addon, calibrating, monkeypatch):
+    monkeypatch.setattr(properties, "calibrates", lambda method: True)
+    addon.source = "/walk.mp4"
+    recoveries = calibrating()
+    bpy.ops.meshrec.reconstruct()
+    assert jobs.current.request.surface is None and not bodies()
+    rig = bpy.data.objects["walk person1"]
+    bpy.context.scene.frame_set(3)
+    assert np.abs(pose_in_blender(rig, SMPL_JOINTS)[0] - recoveries[0].calibrated_joints[2]).max() < 1e-4  # m
+    addon.stretch, addon.surface = False, "EXACT"
+    monkeypatch.setattr(properties, "calibrates", lambda method: False)
+    calibrating()
+    bpy.ops.meshrec.reconstruct()
+    assert jobs.current.request.surface is None and not bodies()
+    assert {bone.inherit_scale for bone in bpy.data.objects["walk person1"].data.bones} == {"FULL"}
+
+
+def test_surfaces_of_an_unsaved_scene_lie_in_the_cache_and_nothing_is_overwritten(exact, calibrating, tmp_path):
+    for run in (1, 2):
+        calibrating()
+        bpy.ops.meshrec.reconstruct()
+        names = ["walk.person1.pc2", "walk.person2.pc2"]
+        names += ["walk.001.person1.pc2", "walk.001.person2.pc2"] if run == 2 else []
+        assert files(tmp_path / "cache" / "surfaces") == sorted(names)
+        bpy.context.scene.frame_set(3)
+        found = bodies()
+        assert [float(np.median(vertices_in_blender(body))) for body in found] == [1, 2]
+    assert all(Path(body.modifiers[SURFACE].filepath).name.startswith("walk.001") for body in found)
+
+
+def test_surfaces_of_a_saved_scene_lie_beside_it(exact, calibrating, tmp_path):
+    (tmp_path / "project").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "project" / "a.blend"))
+    calibrating()
+    bpy.ops.meshrec.reconstruct()
+    assert files(tmp_path / "project") == ["a.blend", "walk.person1.pc2", "walk.person2.pc2"]
+    assert [body.modifiers[SURFACE].filepath for body in bodies()] == ["//walk.person1.pc2", "//walk.person2.pc2"]
+
+
+@pytest.mark.parametrize("how", ["a failure", "a fault while making", "cancelled"])
+def test_no_surface_is_left_where_nothing_was_made(exact, calibrating, tmp_path, monkeypatch, how):
+    if how == "a failure":
+        calibrating(Failure(3, "Nobody is here.", "Choose other footage."))
+    else:
+        calibrating()
+    if how == "a fault while making":
+        monkeypatch.setattr(making, "assemble", lambda *_, **__: 1 / 0)
+    if how == "cancelled":
+        monkeypatch.setattr(jobs.Job, "advance", lambda job: job.cancel())
+        assert bpy.ops.meshrec.reconstruct() == {"CANCELLED"}
+    else:
+        with pytest.raises(RuntimeError):
+            bpy.ops.meshrec.reconstruct()
+    folder = tmp_path / "cache" / "surfaces"
+    assert not list(folder.iterdir()) and not bodies()
+
+
+def test_a_motion_is_imported_with_the_surface_beside_it(exact, tubes, tmp_path):
+    recovery, count = calibrated(recovered(tubes, FRAMES)), len(tubes.v_template)
+    write_motion(tmp_path / "dance.npz", recovery)
+    write_point_cache(tmp_path / "dance.pc2", count, FRAMES, [np.full((FRAMES, count, 3), 7.0)])
+    bpy.ops.meshrec.import_motion(filepath=str(tmp_path / "dance.npz"))
+    assert len(bodies()) == 1 and float(np.median(vertices_in_blender(bodies()[0]))) == 7
+
+
+def test_an_export_says_what_it_does_not_keep(exact, calibrating, tmp_path, capfd):
+    calibrating()
+    bpy.ops.meshrec.reconstruct()
+    bpy.ops.meshrec.export(filepath=str(tmp_path / "a.fbx"), file_format=".fbx")
+    said = [line for line in capfd.readouterr().out.splitlines() if line.startswith("Warning: .fbx")]
+    assert ["moving bones" in line for line in said] == ["exact one" not in line for line in said] == [True, False, True, False]
