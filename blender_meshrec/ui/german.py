@@ -375,6 +375,7 @@ GERMAN = {
     "There is no file {path}.": "Es gibt keine Datei {path}.",
     "There is no file {path}. Choose one that exists.": "Es gibt keine Datei {path}. Bitte eine wählen, die es gibt.",
     "MeshRec Presets": "MeshRec-Vorlagen",
+    "No presets yet": "Noch keine Vorlagen",
     "Add MeshRec Preset": "MeshRec-Vorlage hinzufügen",
     "Keep the settings under a name, or remove a preset": "Die Einstellungen unter einem Namen aufbewahren, oder eine Vorlage entfernen",
     # Parts of a body

@@ -1,4 +1,4 @@
-"""File > Import, File > Export, and what is dropped into the 3D view."""
+"""File > Import, File > Export, the 3D view's menus, where Blender's search (F3) looks, and what is dropped into the 3D view."""
 
 import bpy
 
@@ -29,6 +29,20 @@ class DroppedMotion(bpy.types.FileHandler):
         return _is_3d_view(context)
 
 
+class MeshRecMenu(bpy.types.Menu):
+    bl_idname = "MESHREC_MT_meshrec"
+    bl_label = "MeshRec"
+
+    def draw(self, context):
+        layout = self.layout
+        for entries in (("open_footage", "reconstruct", "cancel"), ("retarget", "map_bones", "retarget_preview"), ("toggle_confidence",)):
+            for name in entries:
+                layout.operator(f"meshrec.{name}")
+            layout.separator()
+        layout.operator(ImportMotion.bl_idname)
+        layout.operator(ExportCharacter.bl_idname)
+
+
 def _is_3d_view(context):
     return context.area is not None and context.area.type == "VIEW_3D"
 
@@ -41,7 +55,17 @@ def _draw_export(self, context):
     self.layout.operator(ExportCharacter.bl_idname, text="MeshRec Character (.fbx/.glb/.usdc/.bvh/.npz)")
 
 
-_ENTRIES = (("TOPBAR_MT_file_import", _draw_import), ("TOPBAR_MT_file_export", _draw_export))
+def _draw_menu(self, context):
+    self.layout.separator()
+    self.layout.menu(MeshRecMenu.bl_idname)
+
+
+_ENTRIES = (
+    ("TOPBAR_MT_file_import", _draw_import),
+    ("TOPBAR_MT_file_export", _draw_export),
+    ("VIEW3D_MT_object", _draw_menu),
+    ("VIEW3D_MT_pose", _draw_menu),
+)
 
 
 def add_entries():
@@ -56,4 +80,4 @@ def remove_entries():
         getattr(bpy.types, menu).remove(draw)
 
 
-CLASSES = (DroppedFootage, DroppedMotion)
+CLASSES = (DroppedFootage, DroppedMotion, MeshRecMenu)

@@ -31,7 +31,17 @@ class MESHREC_PT_presets(PresetPanel, bpy.types.Panel):  # noqa: N801 - Blender 
     bl_label = "MeshRec Presets"
     preset_subdir = _FOLDER
     preset_operator = "script.execute_preset"
-    preset_add_operator = "meshrec.add_preset"
+    preset_add_operator = AddPreset.bl_idname
+
+    def draw(self, context):
+        if bpy.utils.preset_paths(_FOLDER):
+            super().draw(context)
+            return
+        # Where there is no preset yet, Blender would complain of a missing path.
+        self.layout.label(text="No presets yet")
+        row = self.layout.row()
+        row.prop(context.window_manager, "preset_name", text="")
+        row.operator(AddPreset.bl_idname, text="", icon="ADD").name = context.window_manager.preset_name
 
 
 CLASSES = (AddPreset,)

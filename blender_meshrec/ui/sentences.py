@@ -175,6 +175,7 @@ GERMAN_SENTENCES = {
     "Unpacking {package}": "{package} wird ausgepackt",
     "Loading {package}: {done} of {total} MB": "{package} wird geladen: {done} von {total} MB",
     "Unpacking {package}: {done} of {total} MB": "{package} wird ausgepackt: {done} von {total} MB",
+    "Unpacking {package} and {count} more: {done} of {total} MB": "{package} und {count} weitere werden ausgepackt: {done} von {total} MB",
     "Trying it out: {done} of {total} MB": "Wird ausprobiert: {done} von {total} MB",
     "Making an environment: {done} of {total} MB": "Eine Umgebung wird gemacht: {done} von {total} MB",
     "The download broke off: the package index cannot be reached.": "Das Herunterladen brach ab: Der Paketindex ist nicht zu erreichen.",
@@ -270,8 +271,8 @@ GERMAN_SENTENCES = {
     "Choose an output folder you may write to.": "Einen Ordner wählen, in den man schreiben darf.",
     "{name} cannot be read as a motion file.": "{name} kann nicht als Bewegung gelesen werden.",
     # Calibrated people
-    "{suffix} keeps the calibrated joints of {name} by moving bones: it would hand their scale on to the bones below.": "{suffix} behält "
-    "die kalibrierten Gelenke von {name}, indem Knochen verschoben werden: Ihre Skalierung ginge an die Knochen darunter weiter.",
+    "{suffix} keeps the calibrated joints of {name} by moving bones; it refuses their scale, which it would hand on.": "{suffix} behält "
+    "die kalibrierten Gelenke von {name}, indem Knochen verschoben werden; ihre Skalierung, die es weitergäbe, bleibt weg.",
     ".bvh keeps the calibrated joints of {name} as positions of every joint, which not every program reads.": ".bvh behält die "
     "kalibrierten Gelenke von {name} als Position jedes Gelenks, was nicht jedes Programm liest.",
     "{suffix} has the skinned surface of {name}: the exact one is kept by {keepers} alone.": "{suffix} hat von {name} die Haut: Nur "

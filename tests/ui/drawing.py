@@ -67,6 +67,7 @@ def drawn(panel, layout=None):
         scene, object = bpy.context.scene, bpy.context.object
         selected_objects, preferences = bpy.context.selected_objects, bpy.context.preferences
         active_pose_bone = None
+        window_manager = bpy.context.window_manager
         region = type("Region", (), {"width": 300})
 
     if hasattr(panel, "poll") and not panel.poll(Context):

@@ -11,7 +11,7 @@ import pytest
 
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest
 from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, NobodyFoundError, NotSetUpError
-from blender_meshrec.ui import _PARTS, jobs, panels, redrawing, setup_state
+from blender_meshrec.ui import _PARTS, jobs, menus, panels, presets, redrawing, setup_state
 from blender_meshrec.ui.pace import Pace, duration
 from blender_meshrec.ui.properties import request_from
 from blender_meshrec.ui.remedies import buttons_for
@@ -44,6 +44,22 @@ def test_all_panels_draw_in_every_state(addon, backend, result, tubes):
     for error in (NotSetUpError("a.", "b."), ModelError("a.", "b."), InputError("a.", "b."), MeshRecError("a.", "b.")):
         jobs.current.fail(error)
         assert text_of(drawn(panels.MainPanel)).endswith("a. b.")
+
+
+def test_what_the_buttons_do_is_in_the_menus_where_blenders_search_finds_it(addon):
+    operators = operators_in(drawn(menus.MeshRecMenu))
+    assert {"meshrec.open_footage", "meshrec.reconstruct", "meshrec.retarget", "meshrec.export", "meshrec.import_motion"} <= set(operators)
+    for menu, draw in menus._ENTRIES:
+        assert draw in getattr(bpy.types, menu)._dyn_ui_initialize()
+    menus.remove_entries()
+    assert not any(draw in getattr(bpy.types, menu)._dyn_ui_initialize() for menu, draw in menus._ENTRIES)
+    menus.add_entries()
+
+
+def test_presets_are_offered_before_there_are_any(addon, monkeypatch):
+    monkeypatch.setattr(bpy.utils, "preset_paths", lambda folder: [])
+    seen = drawn(presets.MESHREC_PT_presets)
+    assert "No presets yet" in text_of(seen) and "meshrec.add_preset" in operators_in(seen)
 
 
 def test_every_operator_and_setting_explains_itself(addon):
