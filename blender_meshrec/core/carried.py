@@ -18,7 +18,7 @@ def carried(suffix, name, stretched, surface, keepers=SURFACE_KEEPERS):
     """
     said = []
     if stretched and suffix in _MOVED:
-        said.append(f"{suffix} keeps the calibrated joints of {name} by moving bones: it would hand their scale on to the bones below.")
+        said.append(f"{suffix} keeps the calibrated joints of {name} by moving bones; it refuses their scale, which it would hand on.")
     if stretched and suffix == ".bvh":
         said.append(f".bvh keeps the calibrated joints of {name} as positions of every joint, which not every program reads.")
     if surface and suffix not in keepers:

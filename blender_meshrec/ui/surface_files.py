@@ -20,7 +20,7 @@ class SurfaceFiles:
     def __init__(self, name):
         self._folder = Path(bpy.data.filepath).parent if bpy.data.filepath else cache_folder() / "surfaces"
         self._name = bpy.path.clean_name(name)
-        check_writable(self._folder / self._name)
+        check_writable(self._folder / f"{self._name}{SUFFIX}")
         self._folder.mkdir(parents=True, exist_ok=True)
         self._scratch = tempfile.TemporaryDirectory(prefix=".meshrec-", dir=self._folder, ignore_cleanup_errors=True)
         self.prefix = str(Path(self._scratch.name) / "surface")

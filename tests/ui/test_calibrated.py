@@ -100,7 +100,7 @@ def test_surfaces_of_an_unsaved_scene_lie_in_the_cache_and_nothing_is_overwritte
 
 
 def test_surfaces_of_a_saved_scene_lie_beside_it(exact, calibrating, tmp_path):
-    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "walk").mkdir(parents=True)  # a folder of that name is not in the way
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "project" / "a.blend"))
     calibrating()
     bpy.ops.meshrec.reconstruct()
