@@ -1,7 +1,6 @@
 """Train the lifting network of methods/skeleton2mesh.py on motion capture filmed by random cameras.
 
     .venv/bin/python scripts/train_lifter.py MOCAP --state STATE.pt [--steps 20000] [--device cpu]   train, or go on from STATE.pt
-    .venv/bin/python scripts/train_lifter.py MOCAP --state STATE.pt --touches 1500                   then, on it, the contacts' branch
     .venv/bin/python scripts/train_lifter.py MOCAP --state STATE.pt --export                         write addon_models/lifter.*
     .venv/bin/python scripts/train_lifter.py MOCAP --unsupervised [--steps 5000]                     the paper's own training, and its
                                                                        ablation: measured beside the supervised one, not shipped
@@ -27,7 +26,6 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
 from lifter.bodies import Windows  # noqa: E402
-from lifter.footing import Footing  # noqa: E402
 from lifter.motion import read_clips, split  # noqa: E402
 from lifter.unsupervised import ABLATION, Recipe, evaluate_unsupervised, train_unsupervised  # noqa: E402
 from lifter.views import SET_NAMES, see  # noqa: E402
@@ -41,7 +39,6 @@ SHORT, LONG = (27, 48), (81, 16)
 RATE, WARM_UP = 6e-4, 200  # AdamW's, in steps
 DECAY = 0.35  # the last share of the steps: long windows, and the rate falls to zero
 EMA = 0.998
-TOUCH_RATE = 2e-3
 # The ends of limbs are the hardest and matter most; velocity keeps them from trembling.
 WEIGHTS = np.ones(len(H36M17), np.float32)
 WEIGHTS[[H36M17.index(j) for j in ("left_wrist", "right_wrist", "left_ankle", "right_ankle")]] = 1.6
@@ -59,7 +56,6 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--width", type=int, default=LifterConfig.width)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--touches", type=int, metavar="STEPS", help="train the branch that tells contacts, and nothing else")
     parser.add_argument("--unsupervised", action="store_true", help="the paper's training: 2D alone, against an adversary")
     parser.add_argument("--ablation-steps", type=int, default=1500, help="of each row of the paper's table 1; 0 for none")
     parser.add_argument("--export", action="store_true")
@@ -73,8 +69,6 @@ def main():
         export(settings, training, testing)
     elif settings.unsupervised:
         compare_unsupervised(settings, training, testing)
-    elif settings.touches:
-        train_touches(settings, training)
     else:
         train(settings, training)
 
@@ -84,9 +78,7 @@ def train(settings, clips):
     torch.manual_seed(settings.seed)
     lifter, mean = (Lifter(LifterConfig(width=settings.width)).to(settings.device) for _ in range(2))
     mean.load_state_dict(lifter.state_dict())
-    # The branch that tells contacts has a training of its own.
-    lifting = [weights for name, weights in lifter.named_parameters() if not name.startswith("touch.")]
-    optimiser = torch.optim.AdamW(lifting, lr=RATE, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(lifter.parameters(), lr=RATE, weight_decay=0.01)
     first, seconds = 0, 0.0
     if settings.state.exists():
         state = torch.load(settings.state, map_location=settings.device, weights_only=True)
@@ -112,7 +104,7 @@ def train(settings, clips):
             loss = lifting_loss(lifter, views, settings.device)
             optimiser.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(lifting, 1.0)
+            torch.nn.utils.clip_grad_norm_(lifter.parameters(), 1.0)
             optimiser.step()
             average(mean, lifter, min(EMA, (step + 1) / (step + 20)))
             running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
@@ -121,43 +113,6 @@ def train(settings, clips):
             if (step + 1) % 500 == 0 or step + 1 == settings.steps:
                 done = {"lifter": lifter.state_dict(), "mean": mean.state_dict(), "optimiser": optimiser.state_dict()}
                 torch.save({**done, "step": step + 1, "seconds": time.perf_counter() - begun}, settings.state)
-
-
-def train_touches(settings, clips):
-    """Train the branch that tells contacts on the averaged network, which stays as it is."""
-    state = torch.load(settings.state, map_location=settings.device, weights_only=True)
-    torch.manual_seed(settings.seed)
-    lifter = Lifter(LifterConfig(width=settings.width)).to(settings.device).eval().requires_grad_(False)
-    whole = {name: value for name, value in state["mean"].items() if not name.startswith("touch.")}
-    lifter.load_state_dict({**lifter.state_dict(), **whole})
-    branch = lifter.touch.requires_grad_(True)
-    optimiser = torch.optim.AdamW(branch.parameters(), lr=TOUCH_RATE, weight_decay=0.01)
-    fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.touches)
-    frames, batch = LONG
-    windows, running = Footing(clips, frames), None
-    for step in range(settings.touches):
-        rng = np.random.default_rng([settings.seed, 1, step])
-        points, axes, valid, contacts = windows.draw_touching(rng, batch)
-        views = see(rng, points, axes, valid)
-        rays, confidence, detected, valid, contacts = (
-            torch.as_tensor(values, device=settings.device)
-            for values in (views.rays, views.confidence, views.detected, views.valid, contacts)
-        )
-        with torch.no_grad():
-            features = lifter.features(encode(rays, confidence, detected)[0])
-        present = (confidence >= SURE).any(-1) & valid
-        error = torch.nn.functional.binary_cross_entropy_with_logits(lifter.contacts(features), contacts.float(), reduction="none")
-        loss = _mean_of_windows(error.mean(-1), present.float())
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        fall.step()
-        running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
-        if (step + 1) % 100 == 0:
-            print(f"step {step + 1} loss {running:.4f}", flush=True)
-    learnt = {name: value for name, value in lifter.state_dict().items() if name.startswith("touch.")}
-    state["mean"], state["lifter"] = ({**state[name], **learnt} for name in ("mean", "lifter"))
-    torch.save(state, settings.state)
 
 
 def compare_unsupervised(settings, training, testing):

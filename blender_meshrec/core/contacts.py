@@ -11,10 +11,10 @@ HEIGHTS = (0.03, 0.10)
 # A contact begins above the first score and ends below the second.
 BEGIN, END = 0.6, 0.3
 # The same of a network's sureness, which is a probability.
-SURE = 0.55, 0.45
+SURE = 0.5, 0.4
 # A point that moves faster than this, m/s, does not touch, however sure the network is; nor one that strays farther than this, m.
 # Along the line of sight, where the network knows better than the 3D, both count by these shares.
-TOLD_SPEED, TOLD_STRAY = 0.85, 0.1
+TOLD_SPEED, TOLD_STRAY = 0.85, 0.15
 TOLD_SPEED_DEPTH, TOLD_STRAY_DEPTH = 0.1, 0.05
 # The support is as high as the lowest point within this much time either side, s: longer than half a jump's flight, so that
 # nobody touches down in mid-air, shorter than it takes to come down from a box.

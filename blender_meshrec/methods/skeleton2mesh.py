@@ -17,7 +17,8 @@ Deviations, ours:
 * A flag says whether points are joints (h36m17) or a detector's, whose nose is on the face and whose hips lie elsewhere.
 * Output: joints about the hip in the turned camera's axes, in units of the skeleton's bone-length sum. One view cannot
   know a person's size: metres come from a stature of 1.70 m.
-* A branch of its own tells when heels and toes touch the ground: 2D points show feet at rest better than lifted feet do.
+* A second, small network tells when heels and toes touch the ground from how legs move in the picture and how they are lifted:
+  2D points show feet at rest better than lifted feet do (scripts/train_contacts.py).
 * The paper's single pass becomes six, averaged: three ways to part the frames into tokens, each also mirrored.
 """
 
@@ -35,15 +36,14 @@ from ..core.model_files import model_file
 from ..core.records import Estimate
 from ..core.skeletons import H36M17, KEYPOINT_SETS, h36m17_weights, to_h36m17
 
-WEIGHTS = "lifter.safetensors"
+WEIGHTS, CONTACT_WEIGHTS = "lifter.safetensors", "contacts.safetensors"
 POINTS = (*H36M17, "left_ear", "right_ear", "left_big_toe", "right_big_toe", "left_heel", "right_heel")
 # Joints of h36m17 that may be made of others; head_top may not: ears say more than a guess from them.
 MIXTURES = ("hip", "thorax", "spine")
 
 FPS = 30.0  # of the training motion, played at 2/3 to 3/2 of its speed
 TOKEN = 3  # frames
-REACH = 15  # tokens on either side that a token's result depends on
-TOUCH_WIDTH = 128  # channels of the branch that tells contacts
+REACH = 14  # tokens on either side that a token's result depends on
 CHUNK = 1024  # tokens lifted at once: bounds the memory for long clips
 SURE = 0.3  # confidence from which a point counts
 SPREAD = 0.1  # of the bone-length sum: how far joints spread, so that the network's own numbers are near 1
@@ -57,6 +57,14 @@ _TORSO = [POINTS.index(p) for p in ("left_shoulder", "right_shoulder", "left_hip
 _MIRROR = [POINTS.index(p.replace("left", "#").replace("right", "left").replace("#", "right")) for p in POINTS]
 MIRROR17 = _MIRROR[: len(H36M17)]
 _SIZED = [H36M17.index(p) for p in H36M17 if p not in ("hip", "spine", "thorax", "head_top")]
+
+CONTACT_WIDTH, CONTACT_DILATIONS = 96, (1, 2, 4, 8, 16)
+NEAR = 31  # frames over which a foot's mean place and the lowest ankle are taken: half a second either side
+_LEGS = [POINTS.index(f"{side}_{p}") for side in ("left", "right") for p in ("hip", "knee", "ankle", "big_toe", "heel")]
+_HIPS, _ANKLES = ([POINTS.index(f"{side}_{p}") for side in ("left", "right")] for p in ("hip", "ankle"))
+_LIFTED_LEGS = [*(i for i in _LEGS if i < len(H36M17)), H36M17.index("thorax")]
+# Seven numbers for each point of the legs and for the hip, three for each lifted joint, two ankles, two, one, one, one.
+LEGS_SEEN = 7 * (len(_LEGS) + 1) + 3 * len(_LIFTED_LEGS) + 7
 
 
 # ---- the network ------------------------------------------------------------------------------------------------------
@@ -117,34 +125,35 @@ class Lifter(nn.Module):
         self.res1 = Res1Block(config)
         self.res2 = nn.ModuleList(Res2Block(config, dilation) for dilation in config.dilations)
         self.out = nn.Conv1d(config.width, TOKEN * len(H36M17) * 3, 1)
-        enter, leave = nn.Conv1d(config.width, TOUCH_WIDTH, 3, padding=1), nn.Conv1d(TOUCH_WIDTH, TOKEN * 4, 1)
-        self.touch = nn.Sequential(enter, nn.ReLU(), leave)
 
     def forward(self, encoded):
-        return self.joints(self.features(encoded))
-
-    def features(self, encoded):
-        """What joints and contacts are told from, (B,width,tokens)."""
         batch, frames, channels = encoded.shape
         points = encoded.reshape(batch, frames // TOKEN, TOKEN * channels).transpose(1, 2)
         features = self.res1(points)
         for block in self.res2:
             features = block(features, points)
-        return features
-
-    def joints(self, features):
-        """(B,F,17,3) of features."""
-        joints = _frames(self.out(features)).unflatten(-1, (len(H36M17), 3))
+        joints = self.out(features).float().transpose(1, 2).reshape(batch, frames, len(H36M17), 3)
         return SPREAD * (joints - joints[:, :, :1])
 
-    def contacts(self, features):
-        """How surely heels and toes touch the ground, (B,F,4) logits: left heel, left toe, right heel, right toe."""
-        return _frames(self.touch(features))
 
+class ContactNetwork(nn.Module):
+    """Frames (B,F,LEGS_SEEN), of `legs_seen`, to logits (B,F,2): how surely the left heel and the left toe touch the ground.
 
-def _frames(tokens):
-    """Channels of tokens (B,TOKEN*C,F/TOKEN) as channels of frames (B,F,C)."""
-    return tokens.float().transpose(1, 2).unflatten(-1, (TOKEN, -1)).flatten(1, 2)
+    The right foot is the left one in a mirror.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.enter = nn.Conv1d(LEGS_SEEN, CONTACT_WIDTH, 3, padding=1)
+        blocks = (nn.Conv1d(CONTACT_WIDTH, CONTACT_WIDTH, 3, padding=dilation, dilation=dilation) for dilation in CONTACT_DILATIONS)
+        self.blocks = nn.ModuleList(nn.Sequential(nn.ReLU(), block) for block in blocks)
+        self.leave = nn.Sequential(nn.ReLU(), nn.Conv1d(CONTACT_WIDTH, 2, 1))
+
+    def forward(self, seen):
+        features = self.enter(seen.transpose(1, 2))
+        for block in self.blocks:
+            features = features + block(features)
+        return self.leave(features).transpose(1, 2)
 
 
 # ---- what it sees -----------------------------------------------------------------------------------------------------
@@ -252,6 +261,57 @@ def mirrored(rays, confidence):
     return rays[..., _MIRROR, :] * flip, confidence[..., _MIRROR]
 
 
+def mirrored_joints(joints):
+    """Joints (...,17,3) in camera axes, as a mirror shows them."""
+    return joints[..., MIRROR17, :] * torch.tensor([-1.0, 1.0, 1.0]).to(joints)
+
+
+def legs_seen(rays, confidence, joints, detected, step):
+    """What the network for contacts sees of 2D points and of the joints they were lifted to.
+
+    Args:
+        rays: (B,F,23,2), x/z and y/z of POINTS. confidence: (B,F,23). joints: (B,F,17,3) about the hip, camera axes, in units
+            of the bone-length sum. detected: (B,), 0 for h36m17, 1 for a detector's sets. step: (B,) s from frame to frame.
+
+    Returns:
+        (B,F,LEGS_SEEN): for each point of the legs how it moves to the next frame, how far it is from where it is on average and
+        from the hip, in metres of a person of 1.70 m, and its confidence; how high the ankles are above the lowest in the
+        picture; the lifted legs and thorax; of the whole: the hip's line of sight, how the hip moves, how large the person is.
+    """
+    rays, confidence, joints = rays.float(), confidence.float(), BONE_SUM * joints.float()
+    sure = (confidence >= SURE).to(rays)
+    size = _rays_a_metre(rays, sure, joints)[..., None]
+    points = torch.cat([rays[..., _LEGS, :], rays[..., _HIPS, :].mean(-2, keepdim=True)], -2)
+    weight = torch.cat([sure[..., _LEGS], sure[..., _HIPS].amin(-1, keepdim=True)], -1)[..., None]
+    frames, hip = rays.shape[1], points[..., -1:, :]
+    both = weight[:, 1:] * weight[:, :-1]
+    velocity = functional.pad((points[:, 1:] - points[:, :-1]) / size[:, 1:] * both, (0, 0, 0, 0, 0, 1)) / step[:, None, None, None]
+    mean = _average((points * weight).flatten(2), NEAR) / _average(weight.expand_as(points).flatten(2), NEAR).clamp_min(1e-6)
+    moved = (points - mean.unflatten(2, (-1, 2))) / size * weight
+    hung = (points - hip) / size * weight * weight[..., -1:, :]
+    ankles, seen = rays[..., _ANKLES, 1], sure[..., _ANKLES]
+    lowest = torch.where(seen > 0, ankles, -100.0).amax(-1)
+    lowest = functional.max_pool1d(lowest[:, None], NEAR, 1, NEAR // 2)[:, 0, :, None]
+    raised = ((lowest - ankles) / size[..., 0]).clamp(0, 1) * seen
+    of_points = [(velocity / 0.5).clamp(-8, 8), (10 * moved).clamp(-5, 5), hung.clamp(-3, 3), weight]
+    whole = [5 * raised, joints[..., _LIFTED_LEGS, :].flatten(2), hip[..., 0, :], size[..., 0].log(), weight[..., -1, :]]
+    constant = detected.to(rays)[:, None, None].expand(-1, frames, 1)
+    return torch.cat([torch.cat(of_points, -1).flatten(2), *whole, constant], -1)
+
+
+def _rays_a_metre(rays, sure, joints):
+    """By how much rays (B,F,23,2) differ over a metre at the person's distance, (B,F,1): of many frames, as joints (B,F,17,3) m fit."""
+    hips = rays[..., _HIPS, :].mean(-2, keepdim=True)
+    limbs = joints[..., _SIZED, :]
+    # A point that is nearer than the hip by z lies that much of a metre farther out.
+    across = limbs[..., :2] - limbs[..., 2:] * hips
+    weight = (sure[..., _SIZED] * sure[..., _HIPS].amin(-1, keepdim=True))[..., None]
+    product = ((rays[..., _SIZED, :] - hips) * across * weight).sum((-1, -2))[..., None]
+    square = (across.square() * weight).sum((-1, -2))[..., None]
+    product, square = (_average(values, LONG) + 1e-3 * values.mean(1, keepdim=True) for values in (product, square))
+    return (product / square.clamp_min(1e-6)).clamp(0.01, 2)
+
+
 # ---- inference --------------------------------------------------------------------------------------------------------
 
 
@@ -273,31 +333,37 @@ def estimate(observations, intrinsics, timestamps, device):
     homogeneous = np.concatenate([points[..., :2], np.ones_like(points[..., :1])], -1)
     rays = (homogeneous @ np.linalg.inv(np.asarray(intrinsics, float)).T)[..., :2]
     detected = observations.keypoint_set != "h36m17"
-    joints, contacts = lift_clip(load_lifter(str(device)), rays, points[..., 2], timestamps, detected, device)
+    networks = load_lifter(str(device)), load_contact_network(str(device))
+    joints, contacts = lift_clip(networks[0], rays, points[..., 2], timestamps, detected, device, networks[1])
     confidence = np.clip(to_h36m17(observations.keypoints, observations.keypoint_set)[..., 2], 0, 1)
     seen = observations.visible[:, None]
     joints = joints * BONE_SUM * seen[..., None]
     return Estimate(joints=joints, confidence=confidence * seen, contacts=contacts * seen, steady=True)
 
 
-def lift_clip(lifter, rays, confidence, timestamps, detected, device="cpu"):
-    """Lift a clip at any frame rate.
+def lift_clip(lifter, rays, confidence, timestamps, detected, device="cpu", contact_network=None):
+    """Lift a clip at any frame rate, and tell contacts of it.
 
     Args:
         rays: (F,23,2), x/z and y/z of POINTS. confidence: (F,23). timestamps: (F,) s. detected: False for h36m17.
 
     Returns:
-        joints (F,17,3) about the hip, camera axes, in units of the bone-length sum; and how surely heels and toes touch the
-        ground, (F,4) 0..1.
+        joints (F,17,3) about the hip, camera axes, in units of the bone-length sum; and how surely left heel, left toe, right
+        heel and right toe touch the ground, (F,4) 0..1, or None without a network that tells.
     """
     times, ways = clock(timestamps)
     slots, known = _onto_clock(np.concatenate([rays, confidence[..., None]], -1), timestamps, times)
     slots[..., 2] *= known[:, None]
     lifted, contacts = np.zeros((len(times), len(H36M17), 3)), np.zeros((len(times), 4))
+    step = ways * (times[1] - times[0]) if len(times) > 1 else 1 / FPS
     for way in range(ways):
         part = torch.as_tensor(slots[way::ways], dtype=torch.float32, device=device)[None]
-        lifted[way::ways], contacts[way::ways] = _lift_steadily(lifter, part[..., :2], part[..., 2], float(detected))
-    return _interpolate(lifted, times, timestamps), _interpolate(contacts, times, timestamps)
+        seen = part[..., :2], part[..., 2], float(detected)
+        joints = _lift_steadily(lifter, *seen)
+        lifted[way::ways] = joints.double().cpu().numpy()
+        if contact_network is not None:
+            contacts[way::ways] = _tell_contacts(contact_network, *seen, joints, step).double().cpu().numpy()
+    return _interpolate(lifted, times, timestamps), None if contact_network is None else _interpolate(contacts, times, timestamps)
 
 
 def clock(timestamps):
@@ -351,21 +417,18 @@ def _interpolate(values, times, wanted):
 
 @torch.inference_mode()
 def _lift_steadily(lifter, rays, confidence, detected):
-    """The mean over token phases and mirror images: rays (1,F,23,2), confidence (1,F,23) -> (F,17,3), camera axes, and (F,4)."""
+    """The mean over token phases and mirror images: rays (1,F,23,2), confidence (1,F,23) -> (F,17,3), camera axes."""
     frames = rays.shape[1]
     detected = torch.tensor([detected, detected]).to(rays)
     both = [torch.cat(pair) for pair in zip((rays, confidence), mirrored(rays, confidence))]
     encoded, towards = encode(*both, detected)
-    joints, touches = 0, 0
+    joints = 0
     for phase in range(TOKEN):
         behind = -(frames + phase) % TOKEN
-        parts = _lift(lifter, functional.pad(encoded, (0, 0, phase, behind)))
-        joints, touches = (total + part[:, phase : phase + frames] for total, part in zip((joints, touches), parts))
+        joints = joints + _lift(lifter, functional.pad(encoded, (0, 0, phase, behind)))[:, phase : phase + frames]
     plain, mirror = joints / TOKEN
-    mirror = mirror[:, MIRROR17] * torch.tensor([-1.0, 1.0, 1.0]).to(mirror)
-    contacts = torch.sigmoid((touches[0] + touches[1][:, [2, 3, 0, 1]]) / (2 * TOKEN))
     # Back from the turned camera: row vectors times the rotation are its inverse applied.
-    return (0.5 * (plain + mirror) @ turn_onto(towards[0])).double().cpu().numpy(), contacts.double().cpu().numpy()
+    return 0.5 * (plain + mirrored_joints(mirror)) @ turn_onto(towards[0])
 
 
 def _lift(lifter, encoded):
@@ -374,10 +437,18 @@ def _lift(lifter, encoded):
     parts = []
     for start in range(0, encoded.shape[1], chunk):
         first = max(start - reach, 0)
-        features = lifter.features(encoded[:, first : start + chunk + reach])
-        rows = slice(start - first, start - first + chunk)
-        parts.append((lifter.joints(features)[:, rows], lifter.contacts(features)[:, rows]))
-    return [torch.cat(part, 1) for part in zip(*parts)]
+        parts.append(lifter(encoded[:, first : start + chunk + reach])[:, start - first : start - first + chunk])
+    return torch.cat(parts, 1)
+
+
+@torch.inference_mode()
+def _tell_contacts(network, rays, confidence, detected, joints, step):
+    """How surely left heel, left toe, right heel and right toe touch, (F,4) 0..1, of rays (1,F,23,2), confidence (1,F,23) and
+    lifted joints (F,17,3)."""
+    both = [torch.cat(pair) for pair in zip((rays, confidence), mirrored(rays, confidence))]
+    joints = torch.stack([joints, mirrored_joints(joints)])
+    seen = legs_seen(*both, joints, torch.tensor([detected, detected]), torch.tensor([step, step]).to(joints))
+    return torch.sigmoid(torch.cat(tuple(network(seen)), -1))
 
 
 @lru_cache(maxsize=2)
@@ -393,10 +464,32 @@ def load_lifter(device="cpu"):
 def read_lifter(path):
     """A network from a safetensors file that `scripts/train_lifter.py` wrote."""
     with safe_open(path, "pt") as file:
-        state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
+        # The file holds a branch for contacts, too, that the network for contacts has replaced.
+        state = {name: file.get_tensor(name).float() for name in file.keys() if not name.startswith("touch.")}  # noqa: SIM118
     lifter = Lifter(LifterConfig(width=state["out.weight"].shape[1] if "out.weight" in state else LifterConfig.width))
     own = {name: value for name, value in lifter.state_dict().items() if value.is_floating_point()}
     if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in state.items()}:
         raise ModelError(f"The model file {path} is not a lifting network of this version.", "Install the add-on again from its zip.")
     lifter.load_state_dict(state, strict=False)  # without the batches that were counted
     return lifter.eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=2)
+def load_contact_network(device="cpu"):
+    """The trained network that tells contacts, in evaluation mode.
+
+    Raises:
+        ModelError: the weights are missing, damaged or of another network.
+    """
+    return read_contact_network(model_file(CONTACT_WEIGHTS)).to(device)
+
+
+def read_contact_network(path):
+    """A network from a safetensors file that `scripts/train_contacts.py` wrote."""
+    network = ContactNetwork()
+    with safe_open(path, "pt") as file:
+        state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
+    if {name: value.shape for name, value in network.state_dict().items()} != {name: value.shape for name, value in state.items()}:
+        raise ModelError(f"The model file {path} is no contact network of this version.", "Install the add-on again from its zip.")
+    network.load_state_dict(state)
+    return network.eval().requires_grad_(False)

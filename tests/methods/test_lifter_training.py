@@ -14,7 +14,7 @@ from tests.walkers import walk
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import train_lifter
-from lifter import bodies, footing, motion, views
+from lifter import bodies, motion, views
 
 
 def made_up_clip(frames=150):
@@ -120,25 +120,3 @@ def test_training_teaches(clip, tmp_path, monkeypatch):
         lifter.load_state_dict(state)
         losses.append(train_lifter.lifting_loss(lifter.eval(), unseen, "cpu").item())
     assert losses[1] < 0.8 * losses[0]
-
-
-def test_windows_that_know_contacts_have_feet_at_rest_there(clip):
-    """Also in the mirror: what touches hardly moves, and lies low."""
-    points, _axes, valid, contacts = footing.Footing([clip], 27).draw_touching(np.random.default_rng(4), 32)
-    feet = points[:, :, footing.FEET]
-    speed = 30 * np.linalg.norm(np.gradient(feet, axis=1), axis=-1)
-    seen = np.repeat(valid[..., None], 4, -1)
-    assert 0.2 < contacts[seen].mean() < 0.9
-    assert np.median(speed[contacts & seen]) < 0.3 * np.median(speed[~contacts & seen])  # m/s
-
-
-def test_the_branch_for_contacts_learns_and_leaves_the_rest_alone(clip, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(train_lifter, "LONG", (27, 16))
-    before = trained(clip, tmp_path / "state.pt", 20)
-    train_lifter.train_touches(Namespace(seed=3, width=32, device="cpu", touches=300, state=tmp_path / "state.pt"), [clip])
-    after = torch.load(tmp_path / "state.pt", weights_only=True)["mean"]
-    losses = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines() if "loss" in line]
-    assert losses[-1] < 0.95 * np.log(2), losses  # of who guesses
-    for name in before:
-        same = torch.equal(before[name], after[name])
-        assert same != name.startswith("touch."), name

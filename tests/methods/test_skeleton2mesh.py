@@ -227,9 +227,7 @@ def test_long_clips_in_chunks_are_as_at_once(monkeypatch):
 def test_a_token_depends_on_its_reach_and_no_more():
     lifter = lifting.Lifter(lifting.LifterConfig(width=16)).eval()
     encoded = torch.randn(1, 3 * 60, lifting.LifterConfig().inputs // 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    features = lifter.features(encoded)
-    told = torch.cat([lifter.joints(features).flatten(2), lifter.contacts(features)], -1)
-    told[:, 3 * 30 : 3 * 31].square().sum().backward()
+    lifter(encoded)[:, 3 * 30 : 3 * 31].square().sum().backward()
     tokens = encoded.grad[0].reshape(60, -1).abs().sum(1).nonzero()[:, 0]
     assert (tokens.min(), tokens.max()) == (30 - lifting.REACH, 30 + lifting.REACH)
 
@@ -258,3 +256,5 @@ def test_weights_of_another_network_are_refused(tmp_path):
     save_file({"out.weight": torch.zeros(3, 8, 1)}, path)
     with pytest.raises(ModelError, match="lifting network"):
         lifting.read_lifter(path)
+    with pytest.raises(ModelError, match="contact network"):
+        lifting.read_contact_network(path)
