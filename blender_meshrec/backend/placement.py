@@ -22,10 +22,13 @@ DEPTH_STRENGTH = 2.0
 BEFORE_FIT = 0.3
 # A 2D point's error, of which much is slow, is so many times its tremble. Frames farther apart than this, s, do not tell
 # tremble from motion. The median length of a vector of two normal numbers.
-TREMBLE, SLOWEST, RAYLEIGH_MEDIAN = 2.0, 0.055, 1.177
+TREMBLE, SLOWEST, RAYLEIGH_MEDIAN = 3.0, 0.055, 1.177
+# A steady estimate knows the proportions of bones this well: a standard deviation, as a share.
+PROPORTIONS = 0.04
 # A point this share of the picture outside its edge has been guessed and counts nothing.
 EDGE = 0.02
 NEAREST, FARTHEST = 0.3, 200.0  # m
+_LIMB_RODS = [k for k, rod in enumerate(RODS) if H36M17[rod[1]].split("_")[-1] in ("knee", "ankle", "elbow", "wrist")]
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ def _place_visible(relative, rays, weights, times, smoothing, steady):
     tremble = tremble_of(rays, weights, times) * np.median(solve_translation(relative, rays, weights)[:, 2])
     rays = smooth_positions(rays, times, BEFORE_FIT * smoothing if steady else smoothing, weights)
     lengths = rod_lengths(relative, rays, weights)
+    if steady:
+        lengths = proportioned(lengths, relative, TREMBLE * tremble)
     bones = lengths[: len(BONES)]
     figure = _joined(_scaled(relative[:, BONES[:, 1]] - relative[:, BONES[:, 0]], bones))
     joints = fit_on_rays(figure + steady_translation(relative, rays, weights, times)[:, None], rays, weights, lengths, TREMBLE * tremble)
@@ -139,6 +144,23 @@ def rod_lengths(relative, rays, weights):
     for pair in map(list, _twins()):
         lengths[pair] = np.average(lengths[pair], weights=evidence[pair])
     return np.maximum(lengths, 0.01)
+
+
+def proportioned(lengths, relative, noise):
+    """Measured lengths of RODS (18,) m, drawn towards a steady estimate's proportions as far as noise may have drawn them out.
+
+    Args:
+        relative: (F,17,3) m, the estimate. noise: (17,) m, the 2D points' standard deviations.
+
+    The distance of two points that err by s1 and s2 is on average (s1^2 + s2^2) / 2L longer than their true distance L: little
+    for a thigh, much for half a pelvis.
+    """
+    estimated = np.median(np.linalg.norm(relative[:, RODS[:, 1]] - relative[:, RODS[:, 0]], axis=-1), 0)
+    # Limbs are long enough to tell the person's size.
+    estimated = np.maximum(estimated * np.median((lengths / np.maximum(estimated, 1e-6))[_LIMB_RODS]), 0.01)
+    bias = (noise[RODS] ** 2).sum(1) / (2 * estimated)
+    share = bias**2 / (bias**2 + (PROPORTIONS * estimated) ** 2)
+    return (1 - share) * lengths + share * estimated
 
 
 def solve_translation(figure, rays, weights, depth=None):

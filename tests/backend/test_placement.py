@@ -225,3 +225,19 @@ def test_points_that_tremble_pull_less(monkeypatch):
     weighed = measures.pa_mpjpe(placed(estimate, keypoints, view, times=times).joints, truth)
     monkeypatch.setattr(placement, "TREMBLE", 0.0)
     assert weighed < 0.75 * measures.pa_mpjpe(placed(estimate, keypoints, view, times=times).joints, truth)
+
+
+def test_noise_draws_short_bones_out_and_an_estimates_proportions_draw_them_back():
+    """Half a pelvis measured between two points that err by 4 cm is too long; a thigh is not, and exact points are believed."""
+    rng = np.random.default_rng(6)
+    true = walkers.walk(TIMES).h36m17
+    rods = np.linalg.norm(true[:, ray_fit.RODS[:, 1]] - true[:, ray_fit.RODS[:, 0]], axis=-1)
+    noise = np.full(17, 0.04)
+    seen = true + noise[:, None] * rng.normal(size=true.shape)
+    measured = np.median(np.linalg.norm(seen[:, ray_fit.RODS[:, 1]] - seen[:, ray_fit.RODS[:, 0]], axis=-1), 0)
+    expected, half_pelvis = np.median(rods, 0), ray_fit.RODS.tolist().index([0, H36M17.index("left_hip")])
+    # The estimate has the right proportions, and is too small.
+    lengths = placement.proportioned(measured, 0.9 * true, noise)
+    assert measured[half_pelvis] > 1.1 * expected[half_pelvis]
+    assert np.abs(lengths - expected).max() < 0.5 * np.abs(measured - expected).max()
+    np.testing.assert_allclose(placement.proportioned(measured, true, np.zeros(17)), measured, atol=1e-9)  # m
