@@ -1,5 +1,7 @@
 """The interface in German: names, tooltips and labels by their English text. What other parts say is in sentences.py."""
 
+from .german_body import PARTS_OF_A_BODY
+
 GERMAN = {
     # The main panel
     "Footage": "Aufnahme",
@@ -378,29 +380,5 @@ GERMAN = {
     "No presets yet": "Noch keine Vorlagen",
     "Add MeshRec Preset": "MeshRec-Vorlage hinzufügen",
     "Keep the settings under a name, or remove a preset": "Die Einstellungen unter einem Namen aufbewahren, oder eine Vorlage entfernen",
-    # Parts of a body
-    "Root": "Wurzel",
-    "Spine": "Wirbelsäule",
-    "Neck": "Hals",
-    "Head": "Kopf",
-    "pelvis": "Becken",
-    "spine1": "Wirbelsäule unten",
-    "spine2": "Wirbelsäule Mitte",
-    "spine3": "Wirbelsäule oben",
-    "neck": "Hals",
-    "head": "Kopf",
+    **PARTS_OF_A_BODY,
 }  # fmt: skip
-
-_SIDES = {"Left": "links", "Right": "rechts"}
-_PARTS = {
-    "Clavicle": "Schlüsselbein", "Upper Arm": "Oberarm", "Lower Arm": "Unterarm", "Hand": "Hand", "Upper Leg": "Oberschenkel",
-    "Lower Leg": "Unterschenkel", "Foot": "Fuß", "Toes": "Zehen", "Upper Arm Twist": "Oberarmdrehung", "Lower Arm Twist": "Unterarmdrehung",
-    "Upper Leg Twist": "Oberschenkeldrehung", "Lower Leg Twist": "Unterschenkeldrehung", "Thumb": "Daumen", "Index": "Zeigefinger",
-    "Middle": "Mittelfinger", "Ring": "Ringfinger", "Little": "Kleiner Finger",
-}  # fmt: skip
-_JOINTS = {
-    "hip": "Hüfte", "knee": "Knie", "ankle": "Knöchel", "foot": "Fuß", "collar": "Schlüsselbein", "shoulder": "Schulter",
-    "elbow": "Ellbogen", "wrist": "Handgelenk", "hand": "Hand",
-}  # fmt: skip
-GERMAN.update({f"{side} {part}": f"{text} {where}" for side, where in _SIDES.items() for part, text in _PARTS.items()})
-GERMAN.update({f"{side.lower()} {joint}": f"{text} {where}" for side, where in _SIDES.items() for joint, text in _JOINTS.items()})
