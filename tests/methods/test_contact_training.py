@@ -85,7 +85,7 @@ def test_where_an_unsure_point_lies_does_not_matter(scenes):
 @pytest.mark.parametrize(
     "motion, keypoint_set, least",
     # Without points on the feet a squatter's heels may be doubted: most people lift them.
-    [(stand, "h36m17", 0.99), (stand, "blazepose33", 0.99), (squat, "blazepose33", 0.95), (squat, "h36m17", 0.75)],
+    [(stand, "h36m17", 0.99), (stand, "blazepose33", 0.99), (squat, "blazepose33", 0.85), (squat, "h36m17", 0.75)],
 )
 @pytest.mark.parametrize("bearing", [0.0, 1.5])
 def test_who_stays_on_the_spot_touches_the_ground(motion, bearing, keypoint_set, least):
