@@ -40,6 +40,7 @@ class MESHREC_PT_presets(PresetPanel, bpy.types.Panel):  # noqa: N801 - Blender 
         # Where there is no preset yet, Blender would complain of a missing path.
         self.layout.label(text="No presets yet")
         row = self.layout.row()
+        row.operator_context = "EXEC_DEFAULT"  # the name is here; no dialog has to ask for it
         row.prop(context.window_manager, "preset_name", text="")
         row.operator(AddPreset.bl_idname, text="", icon="ADD").name = context.window_manager.preset_name
 

@@ -60,7 +60,7 @@ class Artist:
     def drop_footage(self, name):
         """Drop footage into the 3D view, and take it for MeshRec's where Blender asks whose it is."""
         self.drag(name)
-        self._press_until("f", "bpy.context.scene.meshrec.source", 20)
+        self._press_until("f", "bpy.context.scene.meshrec.source", 60)
 
     def _press_until(self, key, expression, seconds):
         """Answer a question that Blender shows sooner or later: the key does nothing before."""
@@ -80,7 +80,7 @@ class Artist:
         """Have the backend installed from a folder of packages, in Blender's preferences, and wait for it."""
         window = self.window
         window.push("meshrec.open_preferences")
-        window.wait_until("region_box('PREFERENCES', 'WINDOW')", 10)
+        window.wait_until("region_box('PREFERENCES', 'WINDOW')", 30)
         time.sleep(0.8)
         place = {"area": "PREFERENCES", "region": "WINDOW", "columns": (0.6,), "scrolls": 3}
         x, y = window.find("meshrec.install_backend", **place)
@@ -89,7 +89,7 @@ class Artist:
         window.press("ctrl+a")
         window.type(f"{MATERIAL}/{bundle}")
         window.press("Return")
-        window.wait_until(f"{PREFERENCES}.bundle == {MATERIAL + '/' + bundle!r}", 5)
+        window.wait_until(f"{PREFERENCES}.bundle == {MATERIAL + '/' + bundle!r}", 30)
         window.push("meshrec.install_backend", **place)
         self.state()
         on_begin()
@@ -104,7 +104,7 @@ class Artist:
     def open_panels(self):
         """The panels of the sidebar that are open."""
         self.window.ask("draw_sidebar()")
-        self.window.wait_until("open_panels() is not None", 10, every=0.05)
+        self.window.wait_until("open_panels() is not None", 30, every=0.05)
         return self.window.ask("open_panels()")
 
     def open_section(self, panel, below=None):
@@ -132,7 +132,7 @@ class Artist:
 
     def save_file(self):
         """Confirm the file browser as it stands."""
-        self.window.wait_until("region_box('FILE_BROWSER', 'EXECUTE')", 10)
+        self.window.wait_until("region_box('FILE_BROWSER', 'EXECUTE')", 30)
         time.sleep(0.8)
         self.window.push("file.execute", "FILE_BROWSER", "EXECUTE", columns=(0.7, 0.8, 0.9))
 
@@ -144,7 +144,7 @@ class Artist:
         shown = "next(a for a in bpy.context.window_manager.windows[0].screen.areas if a.type == 'VIEW_3D').spaces[0].show_region_ui"
         if not window.ask(shown):
             window.press("n")
-            window.wait_until(shown, 5)
+            window.wait_until(shown, 30)
             time.sleep(0.5)
         category = "[r.active_panel_category for _, _, r in _regions('VIEW_3D', 'UI')][:1]"
         left, top, across, down = window.region("VIEW_3D", "UI")

@@ -1,5 +1,6 @@
 """Inside the Blender with a window: runs what it is asked between two events, and measures. It presses nothing itself."""
 
+import contextlib
 import json
 import sys
 import threading
@@ -11,6 +12,7 @@ import bpy
 
 MARK = "\x1f"
 _requests = SimpleQueue()
+_waiting = []
 _INTERVAL = 0.01  # s
 
 
@@ -25,10 +27,12 @@ def _say(kind, value):
 
 
 def _serve():
-    try:
-        code = _requests.get_nowait()
-    except Empty:
+    # What was clicked before a question has been handled when it is answered: a turn of Blender's lies between.
+    if not _waiting:
+        with contextlib.suppress(Empty):
+            _waiting.append(_requests.get_nowait())
         return _INTERVAL
+    code = _waiting.pop()
     try:
         try:
             work = compile(code, "asked", "eval")
