@@ -18,7 +18,7 @@ from .legs import LEGS, bend_leg, out_of_ease, pose_legs, shortest_turn
 FADE = 0.3
 # A contact point that strays farther in the picture has moved: its lock follows on a leash. Metres at its distance, and rad for
 # the foot's direction. Along the line of sight the leash is as much longer as the third number is less than one.
-LEASH, TURN_LEASH, LEASH_DEPTH = 0.06, 0.3, 0.05
+LEASH, TURN_LEASH, LEASH_DEPTH = 0.1, 0.3, 0.05
 # Feet rise out of the floor over this time, s.
 LIFT_REACH = 0.1
 # A foot this near z = 0 stands on the floor; a higher one on a step or a box of its own height. m.

@@ -14,7 +14,7 @@ BEGIN, END = 0.6, 0.3
 SURE = 0.5, 0.4
 # A point that moves faster than this, m/s, does not touch, however sure the network is; nor one that strays farther than this, m.
 # Along the line of sight, where the network knows better than the 3D, both count by these shares.
-TOLD_SPEED, TOLD_STRAY = 0.85, 0.15
+TOLD_SPEED, TOLD_STRAY = 0.85, 0.1
 TOLD_SPEED_DEPTH, TOLD_STRAY_DEPTH = 0.1, 0.05
 # The support is as high as the lowest point within this much time either side, s: longer than half a jump's flight, so that
 # nobody touches down in mid-air, shorter than it takes to come down from a box.
