@@ -96,6 +96,7 @@ class Walk(Artist):
         time.sleep(2)
         window.push("meshrec.dismiss")
         window.move(300, 500)
+        self.sidebar("people", 410)
         window.press("KP_0")
         time.sleep(1.5)
         window.ask("bpy.context.scene.frame_set(60)")

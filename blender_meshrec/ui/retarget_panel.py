@@ -5,6 +5,7 @@ from typing import ClassVar
 import bpy
 
 from . import retarget_preview
+from .panels import Tab
 from .retarget_settings import label
 from .text import draw_text
 from .words import say, translated
@@ -45,13 +46,7 @@ class MappingList(bpy.types.UIList):
         return [self.bitflag_filter_item if show else 0 for show in shown] if wanted else [], []
 
 
-class _Tab:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "MeshRec"
-
-
-class RetargetPanel(_Tab, bpy.types.Panel):
+class RetargetPanel(Tab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_retarget"
     bl_label = "Retarget"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
@@ -73,7 +68,7 @@ class RetargetPanel(_Tab, bpy.types.Panel):
             draw_text(layout.box(), translated(settings.result), context, icon="INFO")
 
 
-class MappingPanel(_Tab, bpy.types.Panel):
+class MappingPanel(Tab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_mapping"
     bl_label = "Mapping"
     bl_parent_id = "MESHREC_PT_retarget"

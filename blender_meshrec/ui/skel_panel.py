@@ -7,6 +7,7 @@ import bpy
 
 from ..core.skel import DOFS, dof_index
 from ..scene.skel_armature import angle_of
+from .panels import Tab
 from .words import say
 
 _AT_END = 1e-3  # rad; as near as this, an angle is at its limit
@@ -24,12 +25,9 @@ def beyond(bone, column, name):
     return int(value > dof.high - _AT_END) - int(value < dof.low + _AT_END)
 
 
-class AnglesPanel(bpy.types.Panel):
+class AnglesPanel(Tab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_angles"
     bl_label = "Anatomical Angles"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "MeshRec"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
     @classmethod
