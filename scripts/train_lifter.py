@@ -116,18 +116,22 @@ def train(settings, clips):
 
 
 def compare_unsupervised(settings, training, testing):
-    """Train without supervision, the paper's rows on a short schedule too; put what comes of it beside the supervised numbers."""
+    """Train without supervision, the paper's rows on a short schedule too; put each beside the supervised numbers as it is done.
+
+    A row takes the place of an earlier one of its recipe and its steps.
+    """
     path = OUT / "lifter.metrics.json"
-    report = json.loads(path.read_text(encoding="utf-8"))
     rows = [(Recipe(), settings.steps), *((recipe, settings.ablation_steps) for recipe in ABLATION if settings.ablation_steps)]
-    report["unsupervised"] = []
     for recipe, steps in rows:
         lifter, seconds = train_unsupervised(training, recipe, steps, settings.seed, settings.device)
         errors = evaluate_unsupervised(lifter, testing, device=settings.device)
-        row = {"adversary": recipe.adversary, "azimuth": f"{recipe.azimuth / np.pi:.3g} pi", "steps": steps}
-        report["unsupervised"].append({**row, "training_hours": round(seconds / 3600, 2), "pa_mpjpe_mm": errors})
-        print(json.dumps(report["unsupervised"][-1]), flush=True)
-    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        key = {"adversary": recipe.adversary, "azimuth": f"{recipe.azimuth / np.pi:.3g} pi", "steps": steps}
+        row = {**key, "training_hours": round(seconds / 3600, 2), "pa_mpjpe_mm": errors}
+        print(json.dumps(row), flush=True)
+        report = json.loads(path.read_text(encoding="utf-8"))
+        others = [known for known in report["unsupervised"] if any(known[name] != value for name, value in key.items())]
+        report["unsupervised"] = sorted([row, *others], key=lambda known: -known["steps"])
+        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def lifting_loss(lifter, views, device):
