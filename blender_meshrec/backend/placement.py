@@ -22,7 +22,7 @@ DEPTH_STRENGTH = 2.0
 BEFORE_FIT = 0.3
 # A 2D point's error, of which much is slow, is so many times its tremble. Frames farther apart than this, s, do not tell
 # tremble from motion. The median length of a vector of two normal numbers.
-TREMBLE, SLOWEST, RAYLEIGH_MEDIAN = 3.0, 0.055, 1.177
+TREMBLE, SLOWEST, RAYLEIGH_MEDIAN = 4.0, 0.055, 1.177
 # A steady estimate knows the proportions of bones this well: a standard deviation, as a share.
 PROPORTIONS = 0.04
 # A point this share of the picture outside its edge has been guessed and counts nothing.
