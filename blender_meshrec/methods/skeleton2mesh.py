@@ -59,6 +59,7 @@ MIRROR17 = _MIRROR[: len(H36M17)]
 _SIZED = [H36M17.index(p) for p in H36M17 if p not in ("hip", "spine", "thorax", "head_top")]
 
 CONTACT_WIDTH, CONTACT_DILATIONS = 96, (1, 2, 4, 8, 16)
+BRIDGED = 0.25  # s: 2D points this far apart in time are joined by a straight line
 NEAR = 31  # frames over which a foot's mean place and the lowest ankle are taken: half a second either side
 _LEGS = [POINTS.index(f"{side}_{p}") for side in ("left", "right") for p in ("hip", "knee", "ankle", "big_toe", "heel")]
 _HIPS, _ANKLES = ([POINTS.index(f"{side}_{p}") for side in ("left", "right")] for p in ("hip", "ankle"))
@@ -357,13 +358,37 @@ def lift_clip(lifter, rays, confidence, timestamps, detected, device="cpu", cont
     lifted, contacts = np.zeros((len(times), len(H36M17), 3)), np.zeros((len(times), 4))
     step = ways * (times[1] - times[0]) if len(times) > 1 else 1 / FPS
     for way in range(ways):
-        part = torch.as_tensor(slots[way::ways], dtype=torch.float32, device=device)[None]
-        seen = part[..., :2], part[..., 2], float(detected)
-        joints = _lift_steadily(lifter, *seen)
+        part = slots[way::ways]
+        joints = _lift_steadily(lifter, *_seen(part, device), float(detected))
         lifted[way::ways] = joints.double().cpu().numpy()
         if contact_network is not None:
-            contacts[way::ways] = _tell_contacts(contact_network, *seen, joints, step).double().cpu().numpy()
+            told = _tell_contacts(contact_network, *_seen(bridged(part, step), device), float(detected), joints, step)
+            contacts[way::ways] = told.double().cpu().numpy()
     return _interpolate(lifted, times, timestamps), None if contact_network is None else _interpolate(contacts, times, timestamps)
+
+
+def bridged(slots, step):
+    """Slots (F,P,3), `step` s apart, with those that hold no point filled between neighbours at most BRIDGED s apart.
+
+    How feet move from slot to slot is what tells contacts: without it those of slow clips are guesses.
+    """
+    known = np.flatnonzero((slots[..., 2] > 0).any(1))
+    if len(known) < 2:
+        return slots
+    place = np.arange(len(slots))
+    after = np.clip(np.searchsorted(known, place), 1, len(known) - 1)
+    one, other = known[after - 1], known[after]
+    share = ((place - one) / (other - one))[:, None, None]
+    mixed = slots[one] * (1 - share) + slots[other] * share
+    mixed[..., 2] = np.minimum(slots[one, :, 2], slots[other, :, 2])
+    inside = (one < place) & (place < other) & ((other - one) * step <= BRIDGED)
+    return np.where(inside[:, None, None], mixed, slots)
+
+
+def _seen(slots, device):
+    """Rays (1,F,P,2) and confidence (1,F,P) of slots (F,P,3)."""
+    values = torch.as_tensor(slots, dtype=torch.float32, device=device)[None]
+    return values[..., :2], values[..., 2]
 
 
 def clock(timestamps):

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from blender_meshrec.core.measures import contact_f1
 from blender_meshrec.methods import skeleton2mesh as lifting
 from tests.conftest import ROOT
 from tests.methods.test_lifter_training import made_up_clip
 from tests.methods.test_skeleton2mesh import CPU, seen
-from tests.walkers import jump, squat, stand, view
+from tests.walkers import jump, squat, stand, view, walk
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import train_contacts
-from lifter import footing, motion
+from lifter import footing, motion, views
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def clip():
 
 @pytest.fixture(scope="module")
 def scenes(clip):
-    return [scene for view in range(6) for scene in train_contacts.film(lifting.load_lifter(), [clip], 3, view, "cpu")]
+    return [scene for turn in range(6) for scene in train_contacts.film(lifting.load_lifter(), [clip], 3, turn, "cpu")]
 
 
 def test_what_touches_in_a_varied_recording_is_at_rest(clip):
@@ -106,3 +107,31 @@ def test_nobody_touches_the_ground_in_flight(fps):
     assert inside.sum() > 0.2 * fps
     assert not told[inside].any()
     assert told[times < 0.4].all()
+
+
+@pytest.mark.parametrize("fps", [5, 10, 15, 20])
+def test_contacts_of_slow_clips_are_told_too(fps):
+    """Below the network's rate most of its slots are empty: they are filled between frames."""
+    times = np.arange(4 * fps) / fps
+    camera, walker = view(distance=6.0, bearing=0.9, look_at=(0, -2, 0.9)), walk(times)
+    told = lifting.estimate(seen(walker, camera), camera.intrinsics, times, CPU).contacts
+    assert contact_f1(told, walker.contacts) > 0.8
+
+
+def test_gaps_are_bridged_by_straight_lines_and_long_ones_are_not():
+    slots = np.zeros((40, 2, 3))
+    slots[[0, 6, 30]] = np.array([0, 6, 30])[:, None, None] + [[[0, 0, 1]]]
+    filled = lifting.bridged(slots, 1 / 30)
+    np.testing.assert_allclose(filled[:7, :, 0], np.repeat(np.arange(7)[:, None], 2, 1), atol=1e-12)
+    np.testing.assert_array_equal(filled[7:], slots[7:])
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_contacts_of_recorded_walking(shared_mocap, every):
+    """Of a subject that was not trained on, by a detector that errs, at 30, 15 and 10 frames a second."""
+    clip = next(c for c in motion.split(motion.read_clips(shared_mocap))[1] if "walk" in c.text)
+    filmed = (values[None] for values in (clip.points(), clip.axes, clip.valid))
+    seen_by = views.see(np.random.default_rng(7), *filmed, sets=[0], lossy=False, steady=True)
+    rays, confidence, times = seen_by.rays[0, ::every], seen_by.confidence[0, ::every], np.arange(len(clip.hip))[::every] / 30
+    _joints, told = lifting.lift_clip(lifting.load_lifter(), rays, confidence, times, False, "cpu", lifting.load_contact_network())
+    assert contact_f1(told, footing.contacts_of(clip)[::every]) > 0.8
