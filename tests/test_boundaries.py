@@ -35,7 +35,7 @@ def test_the_catalogue_and_the_registries_name_the_same_things():
     from blender_meshrec.backend import detectors, pipeline, registry  # noqa: F401 - they register everything
     from blender_meshrec.core import catalog
 
-    for role in ("detector", "estimator", "refiner"):
+    for role in ("detector", "generator", "estimator", "refiner"):
         assert {entry.name for entry in catalog.entries(role)} == set(registry.names(role)), role
 
 

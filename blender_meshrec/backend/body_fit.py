@@ -83,7 +83,7 @@ def fit_body(template, joints, confidence, points=None, timestamps=None, device=
     rest = rest_all[template.smpl_joints]
     landmarks = {name: vertices[vertex].astype(float) for name, vertex in template.landmarks.items()}
 
-    seen = _same_torso(joints)
+    seen = same_torso(joints)
     at_rest = _with_clips_head(_h36m17_at_rest(rest, landmarks), seen, confidence)
     ever_seen = confidence.max(0) > EVER_SEEN
     # A torso cut off by the picture's edge is still where the estimator thinks; without it nothing says which way is up.
@@ -127,7 +127,7 @@ def turned_body(body, rest_root, rotation, translation):
     return BodyParams(model=body.model, betas=body.betas, global_orient=orient, body_pose=body.body_pose, transl=root - rest_root)
 
 
-def _same_torso(joints):
+def same_torso(joints):
     """Joints (F,17,3) with hip, spine and thorax made of hips and shoulders, as `h36m17_weights_of` makes them of a body."""
     weights = h36m17_weights_of([name for name in H36M17 if name not in ("hip", "spine", "thorax")])
     kept = [H36M17.index(name) for name in H36M17 if name not in ("hip", "spine", "thorax")]

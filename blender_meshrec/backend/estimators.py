@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.skeletons import H36M17, limb_indices
-from ..methods import blazepose, skeleton2mesh
-from . import registry
+from ..methods import blazepose, pc_hmr, skeleton2mesh
+from . import generators, registry
 from .placement import steadied
 
 LIMBS = limb_indices(H36M17)
@@ -29,6 +29,10 @@ def lift(observations, intrinsics, timestamps, device):
         return lifted
     own = blazepose.estimate(observations, intrinsics, timestamps, device)
     return replace(lifted, joints=joined(lifted.joints, own.joints, observations.visible, timestamps))
+
+
+registry.estimator("pc-hmr")(pc_hmr.parallel(generators.hmr, lift))
+registry.estimator("pc-hmr-serial")(pc_hmr.serial(generators.hmr, lift))
 
 
 def joined(steady, unsteady, visible, timestamps):

@@ -1,9 +1,9 @@
 """From footage to motion: the stages of a reconstruction, in the order of the papers' figures.
 
-    frames -> observations -> estimate -> placed joints -> body -> world -> shape -> contacts -> recovery
+    frames -> observations -> estimate -> placed joints -> body -> world -> shape -> contacts -> recovery (-> calibrated)
 
 Skeleton2Mesh's pose branch is `estimate` (lifting) and `fit_body` (DIK), its shape branch `refine_bodies`; what stands
-between and after them is ours.
+between and after them is ours. PC-HMR's two streams are estimators; what they make is calibrated in the end.
 """
 
 import time
@@ -27,6 +27,7 @@ from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ..core.skeletons import H36M17, to_h36m17
 from . import estimators, rotation_refiner  # noqa: F401 - registers them
 from .body_fit import fit_body, turned_body
+from .calibration import Calibrator, mesh_in_world, target_pose
 from .devices import choose_device, or_on_cpu
 from .end_points import end_points
 from .foot_lock import lock_feet
@@ -115,9 +116,11 @@ def recover(request, on_progress=lambda progress: None):
     world_from_camera = rigid(rotation, camera + shift)
 
     recoveries, people = [], []
-    for number, who, joints, fit, said, (params, contacts, slide) in zip(numbers, chosen, placed, fits, refined, kept):
+    calibrate = Calibrator(body, device) if estimates[0].body is not None else None
+    for row, number in enumerate(numbers):
+        who, said, (params, contacts, slide) = chosen[row], refined[row], kept[row]
         params = replace(params, transl=params.transl + shift)
-        recovery = recovery_of(body, params, contacts, fit, joints, frames, who, intrinsics, world_from_camera)
+        recovery = recovery_of(body, params, contacts, fits[row], placed[row], frames, who, intrinsics, world_from_camera)
         anatomy = None
         if skel is not None:
             with stages("convert to SKEL") as counted:
@@ -126,8 +129,17 @@ def recover(request, on_progress=lambda progress: None):
             for name in (name for name in request.refine if name in SKEL_REFINERS):
                 with stages(name):
                     recovery, anatomy[name] = find("refiner", name)(recovery, who, skel)
+        mesh = None
+        if calibrate is not None:
+            loose = replace(turned[row], transl=turned[row].transl + shift)
+            target = target_pose(body, recovery.lifted_joints, loose, params)
+            mesh = mesh_in_world(recovery, estimates[row].body, target, request.smoothing)
         if request.fps:
             recovery = with_posed_joints(body, resample(recovery, request.fps))
+            mesh = mesh and resample(mesh, request.fps)
+        if mesh is not None:
+            with stages("calibrate"):
+                recovery, said["calibration"] = calibrate(recovery, mesh, surface_path(request, number))
         recoveries.append(recovery)
         people.append((number, who, recovery, slide, said, anatomy))
     report = report_of(request, sighting, people, stages.seconds, dict.fromkeys(warnings))
@@ -222,6 +234,11 @@ def first_pelvis(pelvises, people):
     first_rows = [int(np.argmax(who.visible)) if who.visible.any() else len(who) for who in people]
     who = int(np.argmin(first_rows))
     return pelvises[who][min(first_rows[who], len(pelvises[who]) - 1)]
+
+
+def surface_path(request, number):
+    """Where a person's calibrated surface is to be written, or None."""
+    return Path(f"{request.surface}.person{number}.pc2") if request.surface else None
 
 
 def rotations_of(params):

@@ -1,8 +1,8 @@
-"""The three roles and who fills them. A decorator registers; the catalogue in core says what the menus show."""
+"""The four roles and who fills them. A decorator registers; the catalogue in core says what the menus show."""
 
 from ..core.errors import InputError
 
-_ROLES = {"detector": {}, "estimator": {}, "refiner": {}}
+_ROLES = {"detector": {}, "generator": {}, "estimator": {}, "refiner": {}}
 
 
 def _register(role, name):
@@ -16,6 +16,11 @@ def _register(role, name):
 def detector(name):
     """Register a Detector (detectors/role.py): a class, made with the ReconstructRequest, that finds people in a frame."""
     return _register("detector", name)
+
+
+def generator(name):
+    """Register a function that turns one person's Observations and intrinsics into a GeneratedMesh."""
+    return _register("generator", name)
 
 
 def estimator(name):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..core.rotations import rotmat_from_rotvec
-from ..core.skeletons import h36m17_weights_of
+from ..core.skeletons import H36M17, SMPL_JOINTS, h36m17_weights_of
 from .lbs import forward_kinematics, pose_blend_shapes, skin
 
 POSES, SEED = 400, 0
@@ -17,24 +17,43 @@ NEAR, REACH = 80, 0.16  # so many vertices, no further than this from the joint,
 RIDGE = 3e-4  # m: how far one vertex may be believed
 
 
-def joint_projector(body):
-    """U (17,V) of a Smpl, rows sum to 1: joints = U @ vertices. Nose and top of the head are vertices themselves."""
+class JointProjector:
+    """U of a Smpl, rows sum to 1: joints = U @ vertices.
+
+    h36m17 (17,V): as motion capture has them, and a lifter's results: the "nose" is the head's joint. shown (17,V): as pictures show
+    them, the nose on the face. smpl (24,V): the body's joints.
+    """
+
+    def __init__(self, body):
+        template = body.template
+        points = (*template.joint_names, "nose", "head_top")
+        mixtures = np.zeros((len(points), len(template.v_template)))
+        mixtures[: body.num_joints] = _mixtures(body)
+        for place, name in enumerate(points[body.num_joints :], body.num_joints):
+            mixtures[place, template.landmarks[name]] = 1.0
+        shown, smpl = h36m17_weights_of(points) @ mixtures, mixtures[template.smpl_joints]
+        inside = shown.copy()
+        inside[H36M17.index("nose")] = smpl[SMPL_JOINTS.index("head")]
+        self.h36m17, self.shown, self.smpl = (
+            torch.as_tensor(rows, dtype=torch.float32, device=body.device) for rows in (inside, shown, smpl)
+        )
+
+
+def _mixtures(body):
+    """Of every joint (J,V)."""
     template = body.template
     rng = np.random.default_rng(SEED)
     betas = torch.as_tensor(rng.normal(0, SHAPE, (POSES, template.shapedirs.shape[-1])), dtype=torch.float32)
     rotmats = torch.as_tensor(rotmat_from_rotvec(rng.normal(0, BEND, (POSES, body.num_joints, 3))), dtype=torch.float32)
+    betas, rotmats = betas.to(body.device), rotmats.to(body.device)
     rest = body.rest_joints(betas)
     joints, rotations = forward_kinematics(rotmats, rest, body.tree)
-    mixtures = np.zeros((body.num_joints + 2, len(template.v_template)))
-    used = np.unique(np.flatnonzero(h36m17_weights_of((*template.joint_names, "nose", "head_top")).any(0)))
-    for joint in used[used < body.num_joints]:
+    mixtures = np.zeros((body.num_joints, len(template.v_template)))
+    for joint in range(body.num_joints):
         rows = _near(template, joint)
         vertices = _posed(body, rows, betas, rotmats, joints, rotations, rest)
-        mixtures[joint, rows] = _mixture(vertices.double().numpy(), joints[:, joint].double().numpy())
-    for place, name in enumerate(("nose", "head_top")):
-        mixtures[body.num_joints + place, template.landmarks[name]] = 1.0
-    projector = h36m17_weights_of((*template.joint_names, "nose", "head_top")) @ mixtures
-    return torch.as_tensor(projector, dtype=torch.float32, device=body.device)
+        mixtures[joint, rows] = _mixture(vertices.double().cpu().numpy(), joints[:, joint].double().cpu().numpy())
+    return mixtures
 
 
 def _near(template, joint):

@@ -141,10 +141,22 @@ class BodyParams:
 
 
 @dataclass(frozen=True)
+class GeneratedMesh:
+    """What a mesh generator makes of one person: body, in camera axes about the hip; points (F,17,2) px, its h36m17 joints in the
+    picture as its own camera shows them."""
+
+    body: BodyParams
+    points: np.ndarray
+
+    def __post_init__(self):
+        _freeze(self, {"points": (np.float32, ("F", 17, 2))})
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What an estimator says of one person in camera axes (OpenCV): h36m17 joints (F,17,3) m relative to the hip, confidence (F,17).
 
-    body, with the same axes, and vertices (F,V,3) m are given by estimators that know them. steady: whether frames were judged
+    body, in the same axes, is of estimators that have a mesh to be calibrated onto the joints. steady: whether frames were judged
     from their neighbours too, so that the joints do not tremble. contacts: (F,4) 0..1, how surely left heel, left toe, right
     heel and right toe touch the ground, of estimators that see it.
     """
@@ -152,7 +164,6 @@ class Estimate:
     joints: np.ndarray
     confidence: np.ndarray
     body: BodyParams | None = None
-    vertices: np.ndarray | None = None
     steady: bool = False
     contacts: np.ndarray | None = None
 
@@ -163,7 +174,6 @@ class Estimate:
                 "joints": (np.float32, ("F", "J", 3)),
                 "confidence": (np.float32, ("F", "J")),
                 "contacts": (np.float32, ("F", 4)),
-                "vertices": (np.float32, ("F", "V", 3)),
             },
         )
 

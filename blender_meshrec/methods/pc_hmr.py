@@ -12,20 +12,29 @@ What the paper leaves open, and what is ours:
 * Eq. 6 divides by zero where two bones are parallel and is undefined where they are opposite: the same least turn is made of two
   reflections (bodies/alignment.swing), which needs no angle; bones shorter than a micrometre do not turn.
 * The mesh goes to the place of the target pose: no camera is part of this file.
+* In the pipeline (backend/calibration.py) the generator's pose takes the one shape that the clip's bone lengths and silhouettes
+  tell, and is steadied over time: the generator judges every frame by itself.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import roma
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from ..bodies.alignment import swing, unit_or
+from ..core.errors import ModelError
+from ..core.model_files import model_file
+from ..core.records import Observations
 from ..core.skeletons import H36M17, H36M17_PARENTS, h36m17_weights_of
+
+WEIGHTS = "pc_hmr.safetensors"
 
 BONES = tuple((int(parent), child) for child, parent in enumerate(H36M17_PARENTS) if parent >= 0)
 LEAST_WEIGHT = 1e-5  # of A at the beginning: what is exactly zero could not be learnt
-CHUNK_VERTICES = 2_000_000  # calibrated at once, over all frames of a piece
+CHUNK_VERTICES = 400_000  # calibrated at once, over all frames of a piece: what a processor's cache holds
 # Which bones, by their children, carry the skin of each of a body's joints.
 _CARRIED_BY = {
     "pelvis": ("spine", "left_hip", "right_hip"), "spine1": ("spine",), "spine2": ("spine",), "spine3": ("thorax",),
@@ -34,6 +43,45 @@ _CARRIED_BY = {
         ("hip", "knee"), ("knee", "ankle"), ("ankle", "ankle"), ("foot", "ankle"), ("collar", "shoulder"),
         ("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "wrist"))},
 }  # fmt: skip
+
+
+# ---- the two frameworks, figure 2 ---------------------------------------------------------------------------------------
+
+
+def parallel(generate, estimate):
+    """Parallel PC-HMR: a stream of meshes beside a stream of poses.
+
+    Args:
+        generate: a mesh generator, estimate: a pose estimator, of the roles that backend/registry.py names.
+
+    Returns:
+        an estimator: its joints are the target pose, its body the mesh to be calibrated onto them.
+    """
+
+    def two_streams(observations, intrinsics, timestamps, device):
+        generated = generate(observations, intrinsics, timestamps, device)
+        return replace(estimate(observations, intrinsics, timestamps, device), body=generated.body)
+
+    return two_streams
+
+
+def serial(generate, estimate):
+    """Serial PC-HMR: the mesh's own joints, seen by the mesh's own camera (eq. 3), are what is lifted (eq. 4).
+
+    Args and returns: as `parallel`. What the picture showed is not looked at again.
+    """
+
+    def autoencoding(observations, intrinsics, timestamps, device):
+        generated = generate(observations, intrinsics, timestamps, device)
+        visible = np.array(observations.visible)
+        keypoints = np.concatenate([generated.points, np.ones((len(visible), len(H36M17), 1))], -1) * visible[:, None, None]
+        shown = Observations("h36m17", observations.boxes, keypoints, visible)
+        return replace(estimate(shown, intrinsics, timestamps, device), body=generated.body)
+
+    return autoencoding
+
+
+# ---- the calibration module, section 3.3 ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -45,11 +93,12 @@ class PoseTransformation:
     delta: torch.Tensor
 
 
-def transform_bones(joints, target):
+def transform_bones(joints, target, spin=None):
     """The non-rigid transformation of every bone, eq. 6-10.
 
     Args:
-        joints, target: (F,17,3) m.
+        joints, target: (F,17,3) m. spin: (F,16) rad, how far each bone turns about itself besides, or None: the paper's "extra
+            self-rotation", which it leaves out for it gains nothing.
 
     Returns:
         a PoseTransformation: a parent goes to psi parent + translation, its child to psi child + translation + delta.
@@ -61,6 +110,8 @@ def transform_bones(joints, target):
     along = unit_or(wanted, start)
     identity = torch.eye(3).to(joints).expand(*start.shape, 3)
     psi = swing(identity, start, along)
+    if spin is not None:
+        psi = roma.rotvec_to_rotmat(along * spin[..., None]) @ psi
     translation = target[:, parents] - (psi @ joints[:, parents, :, None])[..., 0]
     delta = target[:, children] - (psi @ joints[:, children, :, None])[..., 0] - translation
     return PoseTransformation(psi, translation, delta)
@@ -84,31 +135,28 @@ class Calibration(nn.Module):
         """(V,16), rows sum to 1."""
         return self.logits.softmax(-1)
 
-    def forward(self, vertices, joints, target, nonrigid=True):
+    def forward(self, vertices, joints, target, nonrigid=True, spin=None):
         """Calibrate meshes, eq. 12-13.
 
         Args:
-            vertices: (F,V,3) m. joints: (F,17,3) m, the mesh's own. target: (F,17,3) m. nonrigid: with the term W delta.
+            vertices: (F,V,3) m. joints: (F,17,3) m, the mesh's own. target: (F,17,3) m. nonrigid: with the term W delta. spin: as
+                `transform_bones` takes it.
 
         Returns:
             (F,V,3) m, about the target's place.
         """
-        weights, shares = self.A, self.A * self.W
+        # Transposed, so that the long axis is the innermost: five times as fast.
+        weights, shares = self.A.T.contiguous(), (self.A * self.W).T.contiguous()
+        moved = transform_bones(joints, target, spin)
+        turned, delta = torch.cat([moved.psi.flatten(2), moved.translation], 2).mT, moved.delta.mT
         chunk = max(CHUNK_VERTICES // vertices.shape[1], 1)
-        parts = [
-            _calibrate(weights, shares if nonrigid else None, *(each[start : start + chunk] for each in (vertices, joints, target)))
-            for start in range(0, len(vertices), chunk)
-        ]
+        parts = []
+        for rows in (slice(start, start + chunk) for start in range(0, len(vertices), chunk)):
+            # sum_i A_i (psi_i v + T_i + W_i delta_i) = (sum A psi) v + sum A T + sum A W delta
+            blended = turned[rows] @ weights
+            result = (blended[:, :9].unflatten(1, (3, 3)) * vertices[rows].mT[:, None]).sum(2) + blended[:, 9:]
+            parts.append((result + delta[rows] @ shares if nonrigid else result).mT)
         return torch.cat(parts)
-
-
-def _calibrate(weights, shares, vertices, joints, target):
-    """One piece: sum_i A_i (psi_i v + T_i + W_i delta_i) = (sum A psi) v + sum A T + sum A W delta."""
-    moved = transform_bones(joints, target)
-    turned = torch.cat([moved.psi.flatten(2), moved.translation], 2)
-    blended = weights @ turned
-    result = (blended[..., :9].unflatten(-1, (3, 3)) * vertices[:, :, None]).sum(-1) + blended[..., 9:]
-    return result if shares is None else result + shares @ moved.delta
 
 
 def first_weights(template):
@@ -137,3 +185,18 @@ def _rest_joints(template):
     points = (*template.joint_names, "nose", "head_top")
     places = np.concatenate([template.J_template, template.v_template[[template.landmarks[name] for name in points[-2:]]]])
     return h36m17_weights_of(points) @ places
+
+
+def load_calibration(template, device="cpu"):
+    """The Calibration of a body: trained A and W where they were trained on this body, the untrained ones on any other.
+
+    Raises:
+        ModelError: the weights that ship are missing or damaged.
+    """
+    if template.surface_model_type != "open":
+        return Calibration(*first_weights(template)).requires_grad_(False).to(device)
+    with safe_open(model_file(WEIGHTS), "pt") as file:
+        weights, share = (file.get_tensor(name).float() for name in ("A", "W"))
+    if weights.shape != (len(template.v_template), len(BONES)) or share.shape != weights.shape:
+        raise ModelError(f"The model file {WEIGHTS} is of another body.", "Install the add-on again from its zip.")
+    return Calibration(weights, share).requires_grad_(False).to(device)

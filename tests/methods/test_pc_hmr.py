@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.bodies.joint_projector import joint_projector
+from blender_meshrec.bodies.joint_projector import JointProjector
 from blender_meshrec.bodies.smpl import make_body
 from blender_meshrec.core.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
@@ -23,7 +23,7 @@ def template():
 def posed(template):
     """A body in double precision, posed twice: vertices (F,V,3), joints (F,17,3), and another pose's."""
     body = make_body(template)
-    projector = joint_projector(body).double()
+    projector = JointProjector(body).h36m17.double()
     rng = np.random.default_rng(0)
     found = []
     for betas in (np.zeros(10), rng.normal(0, 1, 10)):
@@ -155,10 +155,20 @@ def test_gradients_reach_weights_and_poses(template, posed):
 
 def test_joints_of_the_mesh_are_the_body_s_own_to_a_centimetre(template):
     body = make_body(template)
-    projector = joint_projector(body)
+    projector = JointProjector(body).shown
     rng = np.random.default_rng(5)
     with torch.no_grad():
         arguments = rng.normal(0, 0.7, 10), rng.normal(0, 0.4, (20, 3)), rng.normal(0, 0.3, (20, 69))
         apart = (projector @ body(*arguments)[1] - body.h36m17(*arguments)).norm(dim=-1)
     assert torch.allclose(projector.sum(1), torch.ones(17), atol=1e-5)
     assert apart.mean() < 0.005 and apart.max() < 0.03
+
+
+def test_spinning_turns_bones_about_themselves(posed):
+    (_, joints), (_, target) = posed
+    plain, spun = transform_bones(joints, target), transform_bones(joints, target, torch.full((FRAMES, len(BONES)), 0.3, dtype=torch.float64))
+    along, _ = directions(target)
+    assert (spun.delta - plain.delta).abs().max() < 1e-9
+    turn = spun.psi @ plain.psi.mT
+    assert ((turn @ along[..., None])[..., 0] - along).abs().max() < 1e-9
+    assert (turn.diagonal(dim1=-2, dim2=-1).sum(-1) - 1 - 2 * np.cos(0.3)).abs().max() < 1e-9

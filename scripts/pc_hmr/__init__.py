@@ -1,0 +1,1 @@
+"""What PC-HMR's mesh generator and calibration are trained and measured on."""
