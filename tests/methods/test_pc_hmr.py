@@ -166,7 +166,8 @@ def test_joints_of_the_mesh_are_the_body_s_own_to_a_centimetre(template):
 
 def test_spinning_turns_bones_about_themselves(posed):
     (_, joints), (_, target) = posed
-    plain, spun = transform_bones(joints, target), transform_bones(joints, target, torch.full((FRAMES, len(BONES)), 0.3, dtype=torch.float64))
+    spin = torch.full((FRAMES, len(BONES)), 0.3, dtype=torch.float64)
+    plain, spun = transform_bones(joints, target), transform_bones(joints, target, spin)
     along, _ = directions(target)
     assert (spun.delta - plain.delta).abs().max() < 1e-9
     turn = spun.psi @ plain.psi.mT
