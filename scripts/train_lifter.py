@@ -125,7 +125,12 @@ def compare_unsupervised(settings, training, testing):
     for recipe, steps in rows:
         lifter, seconds = train_unsupervised(training, recipe, steps, settings.seed, settings.device)
         errors = evaluate_unsupervised(lifter, testing, device=settings.device)
-        key = {"adversary": recipe.adversary, "azimuth": f"{recipe.azimuth / np.pi:.3g} pi", "steps": steps}
+        key = {
+            "adversary": recipe.adversary,
+            "azimuth": f"{recipe.azimuth / np.pi:.3g} pi",
+            "proportions": recipe.proportions,
+            "steps": steps,
+        }
         row = {**key, "training_hours": round(seconds / 3600, 2), "pa_mpjpe_mm": errors}
         print(json.dumps(row), flush=True)
         report = json.loads(path.read_text(encoding="utf-8"))

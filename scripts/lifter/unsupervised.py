@@ -8,8 +8,9 @@ discriminator without batch normalisation.
 Choices the paper leaves open, ours: depths are lifted, each joint staying on its ray; the distance of the camera follows from
 the size of the 2D pose, so that projection is perspective; weights of the losses; width 256 and 256 poses a step, for a CPU.
 
-One addition, ours: seen from one view, a pose and its image mirrored in depth are the same 2D pose to the last pixel, and
-runs ended in either. Knees that bend backwards are penalised: a fact of anatomy, in the paper's own words a kinematics prior.
+Two additions, ours, both facts of anatomy, in the paper's own words a kinematics prior. Seen from one view, a pose and its image
+mirrored in depth are the same 2D pose to the last pixel, and runs ended in either: knees that bend backwards are penalised. And
+bones have two sides alike, and much the same proportions in everybody, whatever these are: what differs within a batch is penalised.
 """
 
 import time
@@ -21,7 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from blender_meshrec.core.measures import pa_mpjpe
-from blender_meshrec.core.skeletons import H36M17, limb_indices
+from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, limb_indices
 from blender_meshrec.methods.skeleton2mesh import BONE_SUM, MIRROR17, turn_onto
 from lifter.bodies import Windows
 from lifter.views import SET_NAMES, see
@@ -36,21 +37,25 @@ ELEVATION, ROLL = np.pi / 9, np.pi / 18
 BLUR = 0.04  # of the pose's size: noise on all that the judge sees, lest it wins by what no eye would find
 # Weights: adversary, reprojection, agreement of what is lifted twice, knees.
 ADVERSARY, REPROJECTION, AGREEMENT, KNEES = 1.0, 10.0, 1.0, 1.0
+PROPORTIONS = 2.0  # of a recipe that has it
 _NEAREST = 0.3  # of the camera's distance: nothing comes closer
+_PARENTS = torch.tensor(H36M17_PARENTS)
+_TWIN = [joint - 1 for joint in MIRROR17[1:]]  # of the bone that ends in a joint, the one on the other side
 _HIPS = [H36M17.index("left_hip"), H36M17.index("right_hip")]
 _LEGS = [[H36M17.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle")] for side in ("left", "right")]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One row of the paper's table 1: the adversarial loss, "least squares" or "bce", and the largest azimuth, rad."""
+    """The adversarial loss, "least squares" or "bce", the largest azimuth, rad, and whether proportions count (not in the paper)."""
 
     adversary: str = "least squares"
     azimuth: float = 7 * np.pi / 9
+    proportions: bool = True
 
 
 # The rows of the paper's table 1.
-ABLATION = Recipe("bce", np.pi), Recipe("least squares", np.pi), Recipe("least squares", 7 * np.pi / 9)
+ABLATION = tuple(Recipe(*row, proportions=False) for row in (("bce", np.pi), ("least squares", np.pi), ("least squares", 7 * np.pi / 9)))
 
 
 class Residual(nn.Module):
@@ -84,7 +89,7 @@ def train_unsupervised(clips, recipe, steps, seed, device="cpu", log=print):
     lifter, judge = Residual(JOINTS, 5, norm=True).to(device), Residual(1, 2, norm=False).to(device)
     optimisers = [torch.optim.Adam(network.parameters(), lr=RATE, betas=(0.5, 0.99)) for network in (lifter, judge)]
     mean = torch.optim.swa_utils.AveragedModel(lifter, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA), use_buffers=True)
-    begun, running = time.perf_counter(), np.zeros(4)
+    begun, running = time.perf_counter(), np.zeros(5)
     for step in range(steps):
         for optimiser in optimisers:
             optimiser.param_groups[0]["lr"] = RATE * min(1, (steps - step) / (DECAY * steps))
@@ -95,7 +100,7 @@ def train_unsupervised(clips, recipe, steps, seed, device="cpu", log=print):
         _descend(optimisers[1], _judging_loss(judge, poses[others], turned.detach(), recipe), judge)
         running += [loss.item() for loss in losses]
         if (step + 1) % 500 == 0:
-            named = zip(("adversary", "reprojection", "agreement", "knees"), running / 500)
+            named = zip(("adversary", "reprojection", "agreement", "knees", "proportions"), running / 500)
             log(f"step {step + 1} " + " ".join(f"{name} {value:.4f}" for name, value in named))
             running[:] = 0
     return mean.module.eval(), time.perf_counter() - begun
@@ -122,7 +127,8 @@ def _lifting_losses(lifter, judge, poses, distances, recipe):
         adversary = (verdict - 1).square().mean()
     agreement = (again - turned).square().sum(-1).mean()
     reprojection = (back - poses).square().sum(-1).mean()
-    return (ADVERSARY * adversary, REPROJECTION * reprojection, AGREEMENT * agreement, KNEES * bent_back(joints)), seen
+    losses = ADVERSARY * adversary, REPROJECTION * reprojection, AGREEMENT * agreement, KNEES * bent_back(joints)
+    return (*losses, PROPORTIONS * recipe.proportions * uneven(joints)), seen
 
 
 def _judging_loss(judge, real, made, recipe):
@@ -180,6 +186,13 @@ def bent_back(joints):
         bend = torch.linalg.cross(joints[:, knee] - joints[:, hip], joints[:, ankle] - joints[:, knee], dim=-1)
         wrong = wrong + torch.relu(-(bend * across).sum(-1)).mean()
     return wrong
+
+
+def uneven(joints):
+    """How much bones of joints (B,17,3) differ, as shares of a body's bones: between sides, and from body to body."""
+    lengths = (joints[:, 1:] - joints[:, _PARENTS[1:]]).square().sum(-1).add(1e-4).sqrt()
+    shares = (lengths / lengths.sum(1, keepdim=True)).log()
+    return shares.var(0).mean() + (shares - shares[:, _TWIN]).square().mean()
 
 
 def normalise(rays):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from blender_meshrec.core.skeletons import H36M17
 from tests.conftest import ROOT
 from tests.methods.test_lifter_training import made_up_clip
 from tests.walkers import walk
@@ -47,3 +48,14 @@ def test_a_few_steps_run_and_repeat(recipe, monkeypatch):
     for name in one:
         assert torch.isfinite(one[name].float()).all()
         torch.testing.assert_close(one[name], other[name], atol=0, rtol=0)
+
+
+def test_bodies_alike_are_even_and_a_lengthened_shin_is_not():
+    """Whatever their sizes and poses: turned and enlarged, a body with two sides alike has the same proportions."""
+    rng = np.random.default_rng(8)
+    one = torch.as_tensor(rng.normal(size=(1, 17, 3)))
+    one = 0.5 * (one + one[:, unsupervised.MIRROR17] * torch.tensor([-1.0, 1.0, 1.0]))
+    bodies = one * torch.tensor([10.0, 20.0, 30.0])[:, None, None] @ unsupervised.random_turns(3, 1.0, "cpu").double().mT
+    assert unsupervised.uneven(bodies) < 1e-6
+    bodies[:, H36M17.index("left_ankle")] += bodies[:, H36M17.index("left_ankle")] - bodies[:, H36M17.index("left_knee")]
+    assert unsupervised.uneven(bodies) > 0.01
