@@ -5,7 +5,7 @@
 Of the largest person of every video and picture: the median distance of the twelve limb joints from the detector's 2D (confidence
 above 0.5), as a share of the person's box height: of the generated mesh as its own camera sees it; of the same mesh before the
 footage's camera, with its hip where the calibrated one's is; and of the calibrated mesh. Then how much calibrating stretches the
-mesh's edges (99.9 % of a frame's stay under it, in the worst frame), and how far from one frame to the next the calibrated mesh
+mesh's edges (99.9 % of a clip's stay under it), and how far from one frame to the next the calibrated mesh
 and the joints it follows have moved at most, cm. --pictures writes the footage, the generated and the calibrated mesh of each.
 """
 

@@ -1,7 +1,8 @@
 """PC-HMR's second half in the pipeline: the generated mesh is calibrated onto where the joints came to be, a few frames at a time.
 
 The target pose is the lifted one in the world, moved as the feet's locking has moved the body: what stands, stands here too. The mesh
-is first turned as a whole onto the target's torso: a generator that takes front for back is not to twist every limb.
+is first turned as a whole onto the target's torso: a generator that takes front for back is not to twist every limb. Where its limbs
+point quite elsewhere all the same, the pose that DIK fitted takes its place: no limb is turned over by calibrating.
 """
 
 from dataclasses import replace
@@ -15,13 +16,17 @@ from ..core.errors import InputError
 from ..core.point_cache import write_point_cache
 from ..core.rotations import quat_from_rotvec, rotvec_from_quat, slerp
 from ..core.skeletons import H36M17, SMPL_JOINTS
-from ..methods.pc_hmr import load_calibration
+from ..methods.pc_hmr import BONES, load_calibration
 from .body_fit import same_torso, turned_body
 from .steady import steady_body
 
 CHUNK = 64  # frames
+BELIEVED, REFUSED = 60.0, 90.0  # degrees that a limb of the mesh may point off the target's: wholly, and not any more
+FADE = 0.1  # s
 TORSO = [H36M17.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("hip", "shoulder")]
 _THORAX, _NOSE, _CROWN = (H36M17.index(name) for name in ("thorax", "nose", "head_top"))
+# Limbs, and neck and head as one.
+LINES = [*(bone for bone in BONES if H36M17[bone[1]].endswith(("knee", "ankle", "elbow", "wrist"))), (_THORAX, _CROWN)]
 
 
 class Calibrator:
@@ -48,6 +53,7 @@ class Calibrator:
         Returns:
             the Recovery with `calibrated_joints`, and what a report says of it.
         """
+        mesh = self.trusted(mesh, recovery)
         joints, edges = np.empty((len(mesh), 24, 3), np.float32), _Edges(self.body.faces)
         kept = self._kept(mesh, joints, edges)
         if surface is None:
@@ -58,6 +64,19 @@ class Calibrator:
         moved = np.median(np.linalg.norm(joints - recovery.joints, axis=-1))
         said = {"moved_mm": round(1000 * float(moved), 1), "edge_stretch": round(edges.stretch(), 3)}
         return replace(recovery, calibrated_joints=joints), said
+
+    @torch.inference_mode()
+    def trusted(self, mesh, fitted):
+        """The mesh's Recovery with the poses of `fitted`, a Recovery, in frames where its limbs point quite elsewhere than the target's."""
+        arguments = [torch.as_tensor(np.array(each)) for each in (mesh.betas, mesh.poses[:, :3], mesh.poses[:, 3:])]
+        joints, target = self.body.h36m17(*arguments), torch.as_tensor(np.array(mesh.lifted_joints)).to(self.body.device)
+        parents, children = (list(ends) for ends in zip(*LINES))
+        lines = [each[:, children] - each[:, parents] for each in (joints @ _onto_torso(joints, target), target)]
+        angle = torch.rad2deg(torch.acos(torch.cosine_similarity(*lines, dim=-1).clamp(-1, 1))).amax(1).cpu().numpy()
+        doubt = _spread(np.clip((angle - BELIEVED) / (REFUSED - BELIEVED), 0, 1), mesh.timestamps)
+        quats = [quat_from_rotvec(each.poses.astype(float).reshape(len(mesh), -1, 3)) for each in (mesh, fitted)]
+        poses = slerp(*quats, np.broadcast_to(doubt[:, None], quats[0].shape[:2]))
+        return replace(mesh, poses=rotvec_from_quat(poses).reshape(len(mesh), -1))
 
     def _kept(self, mesh, joints, edges):
         """Calibrated vertices, a few frames at a time; on the way joints (F,24,3) are filled and edges looked at."""
@@ -76,8 +95,7 @@ class Calibrator:
             vertices = self.body(mesh.betas, mesh.poses[rows, :3], mesh.poses[rows, 3:], mesh.trans[rows])[1]
             target = torch.as_tensor(np.array(mesh.lifted_joints[rows])).to(vertices)
             joints = self.projector.h36m17 @ vertices
-            torsos = [each[:, TORSO] - each[:, TORSO].mean(1, keepdim=True) for each in (target, joints)]
-            turn = roma.special_procrustes(torsos[0].mT @ torsos[1]).mT
+            turn = _onto_torso(joints, target)
             yield vertices, self.module(vertices @ turn, joints @ turn, target)
 
 
@@ -117,6 +135,21 @@ def target_pose(body, lifted, before, after):
     return target
 
 
+def _onto_torso(joints, target):
+    """The rotations (F,3,3), for row vectors, that turn joints (F,17,3) as a whole onto the torso of a target (F,17,3)."""
+    torsos = [each[:, TORSO] - each[:, TORSO].mean(1, keepdim=True) for each in (target, joints)]
+    return roma.special_procrustes(torsos[0].mT @ torsos[1]).mT
+
+
+def _spread(doubt, timestamps):
+    """Doubts (F,), at full where they are and fading before and after, so that nothing jumps."""
+    spread = doubt.copy()
+    for row in np.flatnonzero(doubt):
+        near = slice(*np.searchsorted(timestamps, timestamps[row] + np.array([-3, 3]) * FADE))
+        spread[near] = np.maximum(spread[near], doubt[row] * np.exp(-0.5 * ((timestamps[near] - timestamps[row]) / FADE) ** 2))
+    return spread
+
+
 def _bridged(params, visible, timestamps):
     """Rotations, with rows without the person between those of their neighbours in time, held at the ends."""
     poses = np.concatenate([params.global_orient, params.body_pose], 1).astype(float)
@@ -132,18 +165,21 @@ def _bridged(params, visible, timestamps):
 
 
 class _Edges:
-    """How much calibrating stretches a mesh's edges: the worst, over frames, of the share that 99.9 % of a frame's keep under."""
+    """How much calibrating stretches a mesh's edges: the share that 99.9 % of a clip's keep under, to a hundredth."""
+
+    BINS, MOST = 1000, 10.0
 
     def __init__(self, faces):
         ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1)
         self._ends = torch.as_tensor(np.unique(ends, axis=0))
-        self._worst = 1.0
+        self._counts = torch.zeros(self.BINS, dtype=torch.float64)
 
     def add(self, before, after):
         first, last = self._ends.to(before.device).T
         lengths = [(vertices[:, first] - vertices[:, last]).norm(dim=-1) for vertices in (before, after)]
-        ratio = lengths[1] / lengths[0].clamp_min(1e-6)
-        self._worst = max(self._worst, float(ratio.kthvalue(max(int(0.999 * ratio.shape[1]), 1), dim=1).values.max()))
+        ratio = (lengths[1] / lengths[0].clamp_min(1e-6)).clamp_max(self.MOST)
+        self._counts += torch.histc(ratio.float().cpu(), self.BINS, 0, self.MOST).double()
 
     def stretch(self):
-        return self._worst
+        share = self._counts.cumsum(0) / self._counts.sum().clamp_min(1)
+        return self.MOST / self.BINS * (int(torch.searchsorted(share, 0.999)) + 1)

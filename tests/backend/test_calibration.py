@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.backend.calibration import Calibrator, mesh_in_world
+from blender_meshrec.backend.calibration import Calibrator, _Edges, mesh_in_world
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.bodies.smpl import make_body
 from blender_meshrec.bridge.messages import ReconstructRequest
@@ -60,6 +60,14 @@ def test_the_surface_is_that_of_the_joints(calibrated):
     assert np.abs(joints - recovery.calibrated_joints).max() < 1e-4
     said = result.report["people"][0]["calibration"]
     assert 1 <= said["edge_stretch"] < 2 and 0 < said["moved_mm"] < 150
+
+
+def test_stretched_edges_are_counted():
+    edges, points = _Edges(np.array([[0, 1, 2]])), torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]])
+    edges.add(points.repeat(9, 1, 1), 1.5 * points.repeat(9, 1, 1))
+    assert abs(edges.stretch() - 1.5) < 0.02
+    edges.add(points, 3 * points)  # a tenth of all
+    assert abs(edges.stretch() - 3.0) < 0.02
 
 
 def test_locked_feet_stand_in_the_calibrated_mesh_too(keypoints):
@@ -126,6 +134,22 @@ def test_rows_without_the_person_lie_between_their_neighbours(calibrated):
     assert np.abs(mesh.poses[[7, 12], 3:] - recovery.poses[[7, 12], 3:]).max() < 1e-3
     between = mesh.poses[8:12, 3:]
     assert np.abs(between).max() > 0.05 and np.abs(np.diff(between, n=2, axis=0)).max() < 0.02
+
+
+def test_limbs_that_point_elsewhere_are_not_believed(calibrated):
+    """Frames in which a thigh points backwards and up play the fitted pose; those far from them keep the generated one."""
+    (recovery,) = calibrated[0].recoveries
+    calibrator = Calibrator(make_body(load_body()))
+    target = calibrator.body.h36m17(recovery.betas, recovery.poses[:, :3], recovery.poses[:, 3:], recovery.trans).numpy()
+    mesh, hip = replace(recovery, lifted_joints=target), 3 * SMPL_JOINTS.index("left_hip")
+    poses = np.array(mesh.poses)
+    poses[10:12, hip : hip + 3] = [2.2, 0, 0]
+    poses[:, 3 * SMPL_JOINTS.index("head")] += 0.2  # what tells the generated pose from the fitted one
+    trusted = calibrator.trusted(replace(mesh, poses=poses), recovery).poses
+    assert np.abs(trusted[10:12] - recovery.poses[10:12]).max() < 1e-3
+    assert np.abs(trusted[[0, 1, 22, 23]] - poses[[0, 1, 22, 23]]).max() < 5e-3
+    nod = (trusted - recovery.poses)[:, 3 * SMPL_JOINTS.index("head")]
+    assert np.abs(np.diff(nod)).max() < 0.1  # rad: it fades
 
 
 def test_bodies_with_fingers_are_refused():
