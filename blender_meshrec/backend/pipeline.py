@@ -39,6 +39,7 @@ from .posed_joints import with_posed_joints
 from .refine_shape import BODY_REFINERS
 from .registry import find
 from .report import report_of
+from .resighted import resighted
 from .skel_stage import SKEL_REFINERS, in_skel, load_skel_body, needs_skel
 from .steady import steady_body
 from .world import Seen, sizes_on_floor, stand_up
@@ -111,6 +112,9 @@ def recover(request, on_progress=lambda progress: None):
         roots = [template.rest_joints(fit.body.betas)[0] for fit in fits]
         turned = [turned_body(fit.body, root, rotation, camera) for fit, root in zip(fits, roots)]
         kept = [keep_feet(request, template, *each, frames.timestamps, camera) for each in zip(turned, feet, told)]
+        # What all have moved off the picture together is the camera's place, not theirs.
+        aside = -rotation @ resighted([in_camera_axes(body, rotation, camera, *each) for each in zip(turned, kept, fits, chosen)])
+        camera, turned = camera + aside, [replace(params, transl=params.transl + aside) for params in turned]
     # Locked feet have moved the pelvis: the origin is below where the first person seen is now.
     shift = -first_pelvis([params.transl + root for (params, *_), root in zip(kept, roots)], chosen) * [1, 1, 0]
     world_from_camera = rigid(rotation, camera + shift)
@@ -227,6 +231,15 @@ def keep_feet(request, template, params, seen, told, timestamps, camera):
     locked = replace(params, global_orient=poses[:, 0], body_pose=body_pose, transl=pelvis - rest_joints[0])
     slides = tuple(foot_slide(points, contacts, timestamps) for points in (before, legs_of(template, locked).points))
     return locked, contacts, slides
+
+
+def in_camera_axes(body, rotation, camera, free, kept, fit, observations):
+    """Joints (F,24,3) m of a body with feet locked, the same unlocked, and how much each counts (F,24), as `resighted` takes them."""
+    joints = []
+    for params in (kept[0], free):
+        posed = body.joints(params.betas, params.global_orient, params.body_pose, params.transl)[:, body.template.smpl_joints]
+        joints.append((posed.cpu().numpy().astype(float) - camera) @ rotation)
+    return *joints, fit.confidence * observations.visible[:, None]
 
 
 def first_pelvis(pelvises, people):
