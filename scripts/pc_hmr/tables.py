@@ -11,7 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from blender_meshrec.backend.body_fit import fit_body
 from blender_meshrec.core.measures import align_similar
 from blender_meshrec.methods.hmr import SIDE
-from blender_meshrec.methods.pc_hmr import BONES
 from blender_meshrec.methods.skeleton2mesh import FPS, POINTS, TOKEN, encode
 from pc_hmr.extras import compensated
 from pc_hmr.pool import PARTS
@@ -19,6 +18,7 @@ from pc_hmr.setting import FRAMES, WINDOWS
 from pc_hmr.streams import lift_as_shipped, seen_by_generator, sized
 
 OUT = Path(__file__).resolve().parents[2] / "docs" / "pc_hmr.md"
+BY_HAND = "\n## What to make of it\n"  # from here on the page is written by hand
 
 
 @dataclass
@@ -164,8 +164,7 @@ def write_tables(setting, variants):
         "|---|---:|---:|---:|---:|---:|",
         *(f"| {n} | {v:.1f} | {j:.1f} | {v / generator[0]:.2f} | {p:.1f} | {p / paper['HMR']:.2f} |" for n, (v, j, _), p in third),
         "",
-        f"A and W have {len(BONES)} columns, one a bone.",
-        "",
     ]
-    OUT.write_text("\n".join(lines), encoding="utf-8")
+    _, heading, kept = OUT.read_text(encoding="utf-8").partition(BY_HAND) if OUT.exists() else ("", "", "")
+    OUT.write_text("\n".join(lines) + heading + kept, encoding="utf-8")
     print("\n".join(lines))
