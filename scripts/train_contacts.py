@@ -23,7 +23,7 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
 from lifter.footing import contacts_of, pieces_of, varied  # noqa: E402
-from lifter.motion import TEST_SUBJECTS, read_clips, split  # noqa: E402
+from lifter.motion import CREDIT, TEST_SUBJECTS, read_clips, split  # noqa: E402
 from lifter.views import SET_NAMES, see  # noqa: E402
 
 from blender_meshrec.core.contacts import steady_contacts  # noqa: E402
@@ -45,7 +45,6 @@ FRAMES, BATCH = 96, 24  # of a window; windows
 RATE, WARM_UP, EMA = 2e-3, 0.05, 0.995  # AdamW's highest; the share of the steps until then; of the weights that are kept
 STEADY, LOSSY = 0.8, 0.5  # share of cameras that do not move, of detectors that lose points
 OUT = SCRIPTS.parent / "addon_models"
-CREDIT = "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
 
 
 def main():

@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
+from lifter.motion import CREDIT  # noqa: E402
 from pc_hmr.noise import detected, seen  # noqa: E402
 from pc_hmr.pool import PARTS, film, read_clips, unpacked  # noqa: E402
 
@@ -37,7 +38,6 @@ WINDOWS = {"training": 5000, "validation": 220}
 WEIGHTS = {"vertices": 10.0, "joints": 10.0, "rotations": 1.0, "betas": 0.02, "camera": 2.0}
 EVERY = 250  # steps between two looks at the validation frames
 OUT = SCRIPTS.parent / "addon_models"
-CREDIT = "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
 
 
 def main():

@@ -26,7 +26,7 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
 from lifter.bodies import Windows  # noqa: E402
-from lifter.motion import read_clips, split  # noqa: E402
+from lifter.motion import CREDIT, read_clips, split  # noqa: E402
 from lifter.unsupervised import ABLATION, Recipe, evaluate_unsupervised, train_unsupervised  # noqa: E402
 from lifter.views import SET_NAMES, see  # noqa: E402
 
@@ -45,7 +45,6 @@ WEIGHTS[[H36M17.index(j) for j in ("left_wrist", "right_wrist", "left_ankle", "r
 WEIGHTS[[H36M17.index(j) for j in ("left_elbow", "right_elbow", "left_knee", "right_knee")]] = 1.2
 VELOCITY, ABSENT = 2.0, 0.02  # weights of velocity, and of frames that the detector did not see
 OUT = SCRIPTS.parent / "addon_models"
-CREDIT = "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
 
 
 def main():

@@ -24,6 +24,7 @@ from torch import nn
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
+from lifter.motion import CREDIT  # noqa: E402
 from pc_hmr.extras import Guess  # noqa: E402
 from pc_hmr.lifters import tune  # noqa: E402
 from pc_hmr.pool import PARTS, read_clips  # noqa: E402
@@ -54,7 +55,6 @@ RUNS = {
     "shape": {"shape": True},
 }
 OUT = SCRIPTS.parent / "addon_models"
-CREDIT = "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
 
 
 def main():

@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
-from lifter.motion import TEST_SUBJECTS  # noqa: E402
+from lifter.motion import CREDIT, TEST_SUBJECTS  # noqa: E402
 
 from blender_meshrec.bodies.lbs import Tree, forward_kinematics  # noqa: E402
 from blender_meshrec.bodies.smpl import make_body  # noqa: E402
@@ -42,7 +42,6 @@ WORST = 0.035  # m: a lifter's error at wrists and ankles, one standard deviatio
 KEPT = 0.93  # of an error from frame to frame
 SPEEDS = (2 / 3, 3 / 2)
 OUT = SCRIPTS.parent / "addon_models"
-CREDIT = "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
 _FLIP = np.array([-1.0, 1.0, 1.0])
 _OTHER = [SMPL_JOINTS.index(n.replace("left", "#").replace("right", "left").replace("#", "right")) for n in SMPL_JOINTS]
 _NAMES = (*SMPL_JOINTS, "nose", "head_top")

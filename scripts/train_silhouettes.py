@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
-from lifter.motion import TEST_SUBJECTS  # noqa: E402
+from lifter.motion import CREDIT, TEST_SUBJECTS  # noqa: E402
 from silhouettes.masks import spoil  # noqa: E402
 from silhouettes.people import AT, draw_people, guess, read_rotations, shape_from_bones, window_round  # noqa: E402
 
@@ -49,7 +49,6 @@ EMA = 0.995
 # How much the heads' errors count; camera and viewpoint are not laid on the body and help the features.
 WEIGHT_ENDS, WEIGHT_CAMERA, WEIGHT_VIEW = 1.0, 5.0, 2.0
 OUT = SCRIPTS.parent / "addon_models"
-CREDIT = "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
 
 
 def main():

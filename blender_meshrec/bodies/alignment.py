@@ -91,3 +91,11 @@ def align(observed, rest, weights, otherwise):
     line = unit_or(weighted.gather(-2, best)[..., 0, :], known)
     start = unit_or(rest.gather(-2, best)[..., 0, :], (otherwise.transpose(-1, -2) @ line[..., None])[..., 0])
     return torch.where(flat, swing(otherwise.expand_as(rotation), start, line), rotation)
+
+
+def turn_onto(towards):
+    """The least rotation that turns a line of sight (..., 2), as x/z and y/z, onto the z axis: (..., 3, 3)."""
+    x, y, z = torch.nn.functional.normalize(torch.cat([towards, torch.ones_like(towards[..., :1])], -1), dim=-1).unbind(-1)
+    share = 1 / (1 + z)
+    rows = [1 - share * x * x, -share * x * y, -x, -share * x * y, 1 - share * y * y, -y, x, y, z]
+    return torch.stack(rows, -1).unflatten(-1, (3, 3))

@@ -19,11 +19,10 @@ from itertools import pairwise
 import numpy as np
 import roma
 import torch
-from safetensors import safe_open
 from torch import nn
 
 from ..bodies.alignment import swing
-from ..core.errors import ModelError
+from ..bodies.network_file import filled, read_weights
 from ..core.model_files import model_file
 from ..core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 
@@ -155,11 +154,5 @@ def load_network(device="cpu"):
 
 
 def read_network(path):
-    """The network with the weights of a file. Raises ModelError where they are another network's."""
-    with safe_open(path, "pt") as file:
-        state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
-    network = RotationNetwork()
-    if {name: value.shape for name, value in network.state_dict().items()} != {name: value.shape for name, value in state.items()}:
-        raise ModelError(f"The model file {path} is not a network of rotations of this version.", "Install the add-on again from its zip.")
-    network.load_state_dict(state)
-    return network.eval().requires_grad_(False)
+    """The network with the weights of a file. Raises ModelError."""
+    return filled(RotationNetwork(), read_weights(path), path, "a network of rotations")

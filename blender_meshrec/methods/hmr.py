@@ -22,12 +22,12 @@ from typing import NamedTuple
 import numpy as np
 import roma
 import torch
-from safetensors import safe_open
 from torch import nn
 
+from ..bodies.alignment import turn_onto as turn_onto_ray
+from ..bodies.network_file import filled, read_weights
 from ..bodies.smpl import make_body
 from ..core.body_template import load_body
-from ..core.errors import ModelError
 from ..core.model_files import model_file
 from ..core.records import BodyParams, GeneratedMesh
 from ..core.silhouettes import MARGIN
@@ -171,11 +171,7 @@ def silhouettes_in(observations, windows, intrinsics):
 
 def turn_onto(windows):
     """(B,3,3): the least rotation that turns the line of sight to the middles of windows (B,4) onto the z axis."""
-    middle = windows[:, :2] + windows[:, 2:] / 2
-    x, y, z = nn.functional.normalize(torch.cat([middle, torch.ones_like(middle[:, :1])], 1), dim=1).unbind(1)
-    share = 1 / (1 + z)
-    rows = [1 - share * x * x, -share * x * y, -x, -share * x * y, 1 - share * y * y, -y, x, y, z]
-    return torch.stack(rows, -1).unflatten(-1, (3, 3))
+    return turn_onto_ray(windows[:, :2] + windows[:, 2:] / 2)
 
 
 @lru_cache(maxsize=2)
@@ -185,14 +181,5 @@ def load_hmr(device="cpu"):
 
 
 def read_hmr(path):
-    """The generator with the weights of a file. Raises ModelError when the file is missing or of another shape."""
-    if not path.is_file():
-        raise ModelError(f"The model file {path} is missing.", "Install the add-on again from its zip.")
-    with safe_open(path, "pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    network = Hmr()
-    own = network.state_dict()
-    if {n: v.shape for n, v in own.items() if v.is_floating_point()} != {n: v.shape for n, v in state.items()}:
-        raise ModelError(f"The model file {path} is not a mesh generator of this version.", "Install the add-on again from its zip.")
-    network.load_state_dict({name: state[name].to(value) if name in state else value for name, value in own.items()})
-    return network.eval().requires_grad_(False)
+    """The generator with the weights of a file. Raises ModelError."""
+    return filled(Hmr(), read_weights(path), path, "a mesh generator")

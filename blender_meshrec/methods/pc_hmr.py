@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import roma
 import torch
-from safetensors import safe_open
 from torch import nn
 
 from ..bodies.alignment import swing, unit_or
+from ..bodies.network_file import read_weights
 from ..core.errors import ModelError
 from ..core.model_files import model_file
 from ..core.records import Observations
@@ -195,8 +195,7 @@ def load_calibration(template, device="cpu"):
     """
     if template.surface_model_type != "open":
         return Calibration(*first_weights(template)).requires_grad_(False).to(device)
-    with safe_open(model_file(WEIGHTS), "pt") as file:
-        weights, share = (file.get_tensor(name).float() for name in ("A", "W"))
-    if weights.shape != (len(template.v_template), len(BONES)) or share.shape != weights.shape:
+    weights, share = map(read_weights(model_file(WEIGHTS)).get, ("A", "W"))
+    if weights is None or share is None or weights.shape != (len(template.v_template), len(BONES)) or share.shape != weights.shape:
         raise ModelError(f"The model file {WEIGHTS} is of another body.", "Install the add-on again from its zip.")
     return Calibration(weights, share).requires_grad_(False).to(device)

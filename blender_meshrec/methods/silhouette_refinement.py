@@ -21,14 +21,13 @@ from typing import NamedTuple
 
 import roma
 import torch
-from safetensors import safe_open
 from torch import nn
 from torch.nn import functional
 
-from ..bodies.alignment import swing
+from ..bodies.alignment import turn_onto
 from ..bodies.lbs import forward_kinematics
+from ..bodies.network_file import filled, read_weights
 from ..bodies.silhouettes import rasterise
-from ..core.errors import ModelError
 from ..core.model_files import model_file
 from ..core.skeletons import SMPL_JOINTS
 
@@ -176,12 +175,6 @@ def numbers_of(betas, rotmats, depth, windows):
     return torch.cat([rotations, betas, size[:, None], middle], 1)
 
 
-def turn_onto(middle):
-    """The least rotation (B,3,3) that turns lines of sight (B,2), as x/z and y/z, onto the z axis."""
-    towards = functional.normalize(torch.cat([middle, torch.ones_like(middle[:, :1])], 1), dim=1)
-    return swing(torch.eye(3).to(towards).expand(len(towards), 3, 3), towards, towards.new_tensor([0.0, 0.0, 1.0]).expand_as(towards))
-
-
 # ---- inference --------------------------------------------------------------------------------------------------------
 
 
@@ -214,13 +207,7 @@ def load_network(device="cpu"):
 
 
 def read_network(path):
-    """A network from a safetensors file that `scripts/train_silhouettes.py` wrote."""
-    with safe_open(path, "pt") as file:
-        state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
-    width = state["features.layers.0.weight"].shape[0] if "features.layers.0.weight" in state else RefinerConfig.width
-    network = SilhouetteNetwork(RefinerConfig(width=width))
-    own = {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
-    if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in state.items()}:
-        raise ModelError(f"The model file {path} is not a silhouette network of this version.", "Install the add-on again from its zip.")
-    network.load_state_dict(state, strict=False)  # without the batches that were counted
-    return network.eval().requires_grad_(False)
+    """A network from a safetensors file that `scripts/train_silhouettes.py` wrote. Raises ModelError."""
+    weights, first = read_weights(path), "features.layers.0.weight"
+    width = weights[first].shape[0] if first in weights else RefinerConfig.width
+    return filled(SilhouetteNetwork(RefinerConfig(width=width)), weights, path, "a silhouette network")

@@ -27,11 +27,11 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from torch import nn
 from torch.nn import functional
 
-from ..core.errors import ModelError
+from ..bodies.alignment import turn_onto
+from ..bodies.network_file import filled, read_weights
 from ..core.model_files import model_file
 from ..core.records import Estimate
 from ..core.skeletons import H36M17, KEYPOINT_SETS, h36m17_weights, to_h36m17
@@ -214,14 +214,6 @@ def encode(rays, confidence, detected):
     each = torch.cat([coordinates, (confidence * seen)[..., None]], -1).flatten(2)
     # Frames without a single point are all zero, as are those added to fill a token.
     return torch.cat([each, *whole], -1) * present, towards
-
-
-def turn_onto(towards):
-    """The least rotation that turns a line of sight (..., 2), as x/z and y/z, onto the z axis: (..., 3, 3)."""
-    x, y, z = functional.normalize(torch.cat([towards, torch.ones_like(towards[..., :1])], -1), dim=-1).unbind(-1)
-    share = 1 / (1 + z)
-    rows = [1 - share * x * x, -share * x * y, -x, -share * x * y, 1 - share * y * y, -y, x, y, z]
-    return torch.stack(rows, -1).unflatten(-1, (3, 3))
 
 
 def _apply(rotation, rays):
@@ -487,16 +479,11 @@ def load_lifter(device="cpu"):
 
 
 def read_lifter(path):
-    """A network from a safetensors file that `scripts/train_lifter.py` wrote."""
-    with safe_open(path, "pt") as file:
-        # The file holds a branch for contacts, too, that the network for contacts has replaced.
-        state = {name: file.get_tensor(name).float() for name in file.keys() if not name.startswith("touch.")}  # noqa: SIM118
-    lifter = Lifter(LifterConfig(width=state["out.weight"].shape[1] if "out.weight" in state else LifterConfig.width))
-    own = {name: value for name, value in lifter.state_dict().items() if value.is_floating_point()}
-    if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in state.items()}:
-        raise ModelError(f"The model file {path} is not a lifting network of this version.", "Install the add-on again from its zip.")
-    lifter.load_state_dict(state, strict=False)  # without the batches that were counted
-    return lifter.eval().requires_grad_(False)
+    """A network from a safetensors file that `scripts/train_lifter.py` wrote. Raises ModelError."""
+    # The file holds a branch for contacts, too, that the network for contacts has replaced.
+    weights = {name: value for name, value in read_weights(path).items() if not name.startswith("touch.")}
+    width = weights["out.weight"].shape[1] if "out.weight" in weights else LifterConfig.width
+    return filled(Lifter(LifterConfig(width=width)), weights, path, "a lifting network")
 
 
 @lru_cache(maxsize=2)
@@ -510,11 +497,5 @@ def load_contact_network(device="cpu"):
 
 
 def read_contact_network(path):
-    """A network from a safetensors file that `scripts/train_contacts.py` wrote."""
-    network = ContactNetwork()
-    with safe_open(path, "pt") as file:
-        state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
-    if {name: value.shape for name, value in network.state_dict().items()} != {name: value.shape for name, value in state.items()}:
-        raise ModelError(f"The model file {path} is no contact network of this version.", "Install the add-on again from its zip.")
-    network.load_state_dict(state)
-    return network.eval().requires_grad_(False)
+    """A network from a safetensors file that `scripts/train_contacts.py` wrote. Raises ModelError."""
+    return filled(ContactNetwork(), read_weights(path), path, "a contact network")

@@ -11,6 +11,7 @@ from blender_meshrec.core.rotations import rotmat_from_quat
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_PARENTS
 
 # Of no training clip. The performers of "act8" clips are unknown; they are only trained on.
+CREDIT = "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
 TEST_SUBJECTS = ("02", "38", "daz_13")
 
 # Points that detectors see besides the joints of h36m17, and the joint each is fixed to.
