@@ -13,9 +13,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 NAME = "blender_meshrec"
-# Of the 19 steps that a process may step back. Each of our threads counts: with three of them on a core, a busy Blender keeps nine
-# tenths of it; one that does nothing leaves all of it to us.
-STEPS_BACK = 15
+STEPS_BACK = 15  # of the 19 that a process may step back, where a system knows no better way
 
 
 def adopt_package():
@@ -31,7 +29,10 @@ def adopt_package():
 
 def step_back():
     """Let Blender's window go first. On Windows, the client starts us so."""
-    if hasattr(os, "nice"):
+    if hasattr(os, "SCHED_IDLE"):
+        # A step back is a smaller share for each of our threads, and there are several on a core; this is what the others leave.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    elif hasattr(os, "nice"):
         os.nice(STEPS_BACK)
 
 
