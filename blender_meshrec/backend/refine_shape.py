@@ -17,6 +17,7 @@ from ..bodies.lbs import forward_kinematics
 from ..bodies.silhouettes import Surface, agreement, rasterise
 from ..core.body_template import load_body
 from ..core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
+from ..core.timeline import across_time, nearness
 from ..methods.silhouette_refinement import BETAS, END_JOINTS, ENDS, Seen, correct, load_network, with_ends
 from .contour_fit import fit_contours
 from .end_rotations import FACE, SURE
@@ -33,6 +34,8 @@ NETWORK_SURE = 1.5
 # Over how long, s, corrections of ends are averaged; and the least a silhouette must say of an end to count (log of rad).
 BLEND = 0.2
 UNSURE_END = 0.0
+# An end that points of its own show is known, less and less, this much longer, s.
+KNOWN_AROUND = 0.3
 # An outline hardly shows how a head is turned: on people of the training set the network's answers for it did more harm than good.
 TURNED = tuple(end for end in ENDS if end != "head")
 # By how much, of the intersection over union, the silhouettes must agree better for a correction of an end to stay.
@@ -59,7 +62,7 @@ BODY_REFINERS = ("dik-network", "silhouettes")
 @refiner("silhouettes")
 def refined_by_silhouettes(fit, observations, template, intrinsics, frames):
     """A BodyFit bettered by the silhouettes of a person's Observations in Frames, and what a report says of it."""
-    known = ends_seen(observations)
+    known = ends_seen(observations, frames.timestamps)
     body, said = refine_shape(template, fit.body, observations.silhouettes, intrinsics, frames.size, frames.timestamps, known)
     return replace(fit, body=body), {
         "looked_at": said.looked_at,
@@ -77,7 +80,7 @@ def refine_shape(template, body, silhouettes, intrinsics, image_size, timestamps
     Args:
         template: a BodyTemplate of any family. body: BodyParams in camera axes. silhouettes: a core Silhouettes, or None.
         intrinsics: (3,3) px. image_size: (width, height) px. timestamps: (F,) s.
-        ends_known: (F,5) bool, where head, hands and feet follow points of their own (`ends_seen`) and stay as they are.
+        ends_known: (F,5) 0..1, how far head, hands and feet follow points of their own (`ends_seen`) and stay as they are.
         network: a SilhouetteNetwork; the one that ships when None.
 
     Returns:
@@ -101,7 +104,7 @@ def refine_shape(template, body, silhouettes, intrinsics, image_size, timestamps
     used = np.flatnonzero(trust)
     betas, share, after = _accepted(rig, seen, used, wanted, before)
 
-    known = np.zeros((len(body.transl), len(ENDS)), bool) if ends_known is None else np.asarray(ends_known, bool)
+    known = np.zeros((len(body.transl), len(ENDS))) if ends_known is None else np.asarray(ends_known, float)
     rotmats, transl = rig.reshaped(betas)
     rotmats, corrected, after = _with_ends(rig, seen, used, betas, rotmats, transl, ends, known, timestamps, after)
     report = ShapeReport(len(before), len(used), float(before[used].mean()), float(after.mean()), share, corrected)
@@ -126,8 +129,12 @@ def seen_of(silhouettes, intrinsics, image_size):
     return Seen(torch.as_tensor(silhouettes.masks & inside), torch.as_tensor(inside), torch.as_tensor(windows, dtype=torch.float32))
 
 
-def ends_seen(observations):
-    """In which frames (F,5) points of their own show how each of ENDS is turned."""
+def ends_seen(observations, timestamps):
+    """How far points of their own show how each of ENDS is turned, (F,5) 0..1: where they are sure, and fading around there.
+
+    Between two sure frames body_fit.py has carried the turn over. A point that comes and goes must not make a foot flap between
+    what it shows and what is guessed without it.
+    """
     names = KEYPOINT_SETS[observations.keypoint_set].points
     sure = observations.keypoints[..., 2] > SURE
     metres = observations.keypoints_3d is not None
@@ -141,7 +148,7 @@ def ends_seen(observations):
         points, enough = wanted[end]
         if enough and all(point in names for point in points):
             known[:, column] = sure[:, [names.index(point) for point in points]].all(1) & observations.visible
-    return known
+    return np.stack([nearness(known[:, column], timestamps, KNOWN_AROUND) for column in range(len(ENDS))], 1)
 
 
 class _Rig:
@@ -259,7 +266,7 @@ def _with_ends(rig, seen, used, betas, rotmats, transl, ends, known, timestamps,
     corrected = []
     for end in TURNED:
         column = ENDS.index(end)
-        free = ~known[rows.numpy(), column] & (doubts[:, column].numpy() < UNSURE_END)
+        free = (known[rows.numpy(), column] == 0) & (doubts[:, column].numpy() < UNSURE_END)
         if not free.any():
             continue
         turn = _blended(
@@ -277,13 +284,10 @@ def _with_ends(rig, seen, used, betas, rotmats, transl, ends, known, timestamps,
 
 def _blended(rotvecs, weights, at, times, known):
     """Corrections (F,3) rad for every frame of those (P,3) at some times: each averaged with its neighbours, linear between them,
-    and nothing where the end is `known` (F,)."""
+    and as much of it as is not `known` (F,)."""
     near = np.exp(-0.5 * ((at[:, None] - at) / BLEND) ** 2) * weights
     smooth = near @ rotvecs / near.sum(1, keepdims=True)
-    anchors = np.concatenate([at, times[known]])
-    values = np.concatenate([smooth, np.zeros((known.sum(), 3))])
-    order = np.argsort(anchors, kind="stable")
-    return np.stack([np.interp(times, anchors[order], values[order, axis]) for axis in range(3)], 1)
+    return (1 - known)[:, None] * across_time(times, at, smooth)
 
 
 def _length_slopes(template, betas):

@@ -21,7 +21,7 @@ def turned_by_network(fit, observations, template, intrinsics, frames):
     rotmats = torch.as_tensor(rotmat_from_rotvec(poses[:, places]), dtype=torch.float32)
     rest = torch.as_tensor(template.rest_joints(params.betas)[places], dtype=torch.float32)
     joints, _ = forward_kinematics(rotmats, rest[None], Tree(SMPL_PARENTS, "cpu"))
-    turned = better_twists(rotmats, joints, rest, ends_seen(observations)).numpy().astype(float)
+    turned = better_twists(rotmats, joints, rest, ends_seen(observations, frames.timestamps)).numpy().astype(float)
     angle = np.linalg.norm(rotvec_from_rotmat(np.swapaxes(rotmats.numpy().astype(float), -1, -2) @ turned), axis=-1)
     poses[:, places] = rotvec_from_rotmat(turned)
     body = replace(params, global_orient=poses[:, 0], body_pose=poses[:, 1:].reshape(len(poses), -1))

@@ -37,6 +37,18 @@ def windowed_minimum(values, timestamps, reach):
     return minimum
 
 
+def nearness(flagged, timestamps, reach):
+    """How near in time each of timestamps (F,) is to one that is flagged (F,): 1 there, and smoothly to 0 at `reach` seconds off."""
+    flagged, timestamps = np.asarray(flagged, bool), np.asarray(timestamps, float)
+    if not flagged.any():
+        return np.zeros(len(timestamps))
+    at = timestamps[flagged]
+    after = np.searchsorted(at, timestamps)
+    apart = np.minimum(*(np.abs(timestamps - at[np.clip(row, 0, len(at) - 1)]) for row in (after - 1, after)))
+    share = np.clip(1 - apart / reach, 0, 1)
+    return share * share * (3 - 2 * share)
+
+
 def weighted_quantile(values, weights, share):
     """The value of (N,) up to which lies a share, 0..1, of the weights (N,): of what happened, say, by how long it lasted."""
     order = np.argsort(values)

@@ -99,7 +99,7 @@ def better_twists(rotmats, joints, rest_joints, ends_known=None, network=None):
 
     Args:
         rotmats: (F,24,3,3), local, of DIK. joints: (F,24,3) m, as they pose `rest_joints` (24,3) m.
-        ends_known: (F,5) bool, where head, left and right hand, left and right foot are turned by points of their own; None: nowhere.
+        ends_known: (F,5) 0..1, how far head, left and right hand, left and right foot are turned by points of their own; None: nowhere.
         network: the one that ships when None.
 
     Returns:
@@ -111,8 +111,8 @@ def better_twists(rotmats, joints, rest_joints, ends_known=None, network=None):
     given, own = _turned(torch.cat([rotmats[:, :1], local[:, 1:]], 1)), _turned(rotmats)
     at = {name: index for index, name in enumerate(SMPL_JOINTS)}
     turned = {name: own[:, index] for name, index in at.items()}
-    known = np.zeros((len(rotmats), 5), bool) if ends_known is None else ends_known
-    known = dict(zip(("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle"), torch.as_tensor(known, device=rotmats.device).T))
+    known = np.zeros((len(rotmats), 5)) if ends_known is None else ends_known
+    known = dict(zip(("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle"), torch.as_tensor(known).to(rotmats).T))
     for side in ("left", "right"):
         for upper, middle, end in LIMBS:
             names = [f"{side}_{name}" for name in (upper, middle, end)]
@@ -122,12 +122,17 @@ def better_twists(rotmats, joints, rest_joints, ends_known=None, network=None):
                 turned[name] = swing(given[:, at[name]], rest, (own[:, at[name]] @ rest[..., None])[..., 0])
             end, tip = names[-1], {"ankle": "foot", "wrist": "hand"}[end]
             follows = turned[names[1]] @ local[:, at[end]]
-            turned[end] = torch.where(known[end][:, None, None], own[:, at[end]], follows)
-            tip_local = torch.where(known[end][:, None, None], rotmats[:, at[f"{side}_{tip}"]], local[:, at[f"{side}_{tip}"]])
+            turned[end] = _between(follows, own[:, at[end]], known[end])
+            tip_local = _between(local[:, at[f"{side}_{tip}"]], rotmats[:, at[f"{side}_{tip}"]], known[end])
             turned[f"{side}_{tip}"] = turned[end] @ tip_local
     stacked = torch.stack([turned[name] for name in SMPL_JOINTS], 1)
     parents = torch.as_tensor(SMPL_PARENTS[1:].copy(), device=rotmats.device)
     return torch.cat([stacked[:, :1], stacked[:, parents].mT @ stacked[:, 1:]], 1)
+
+
+def _between(first, second, share):
+    """Rotations (F,3,3) that have gone a share (F,) of the way from the first to the second."""
+    return first @ roma.rotvec_to_rotmat(share[:, None] * roma.rotmat_to_rotvec(first.mT @ second))
 
 
 def _in_pieces(network, seen):

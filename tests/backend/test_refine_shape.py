@@ -257,14 +257,26 @@ def test_points_of_their_own_show_ends():
     keypoints[2, :, 2] = 0
     seen = np.ones(3, bool)
     metres = np.zeros((3, len(names), 3))
-    known = ends_seen(Observations("blazepose33", np.zeros((3, 4)), keypoints, seen, metres))
-    assert known[0].all() and not known[2].any()
+    times = np.arange(3.0)
+    known = ends_seen(Observations("blazepose33", np.zeros((3, 4)), keypoints, seen, metres), times)
+    assert (known[0] == 1).all() and not known[2].any()
     assert [end for end, here in zip(ENDS, known[1]) if not here] == ["left_ankle"]
     # Hands and head turn in depth: without points in metres nothing shows it.
-    known = ends_seen(Observations("blazepose33", np.zeros((3, 4)), keypoints, seen))
+    known = ends_seen(Observations("blazepose33", np.zeros((3, 4)), keypoints, seen), times)
     assert [end for end, here in zip(ENDS, known[0]) if here] == ["left_ankle", "right_ankle"]
     coco = len(KEYPOINT_SETS["coco17"].points)
-    assert not ends_seen(Observations("coco17", np.zeros((3, 4)), np.ones((3, coco, 3)), seen)).any()
+    assert not ends_seen(Observations("coco17", np.zeros((3, 4)), np.ones((3, coco, 3)), seen), times).any()
+
+
+def test_an_end_whose_points_come_and_go_is_never_known_by_leaps():
+    names, times = KEYPOINT_SETS["blazepose33"].points, np.arange(90) / 30
+    keypoints = np.ones((90, len(names), 3))
+    keypoints[20:70, names.index("left_heel"), 2] = 0.4
+    keypoints[[24, 31, 33], names.index("left_heel"), 2] = 0.6
+    known = ends_seen(Observations("blazepose33", np.zeros((90, 4)), keypoints, np.ones(90, bool), np.zeros((90, len(names), 3))), times)
+    foot = known[:, ENDS.index("left_ankle")]
+    assert (foot[[24, 31, 33]] == 1).all() and (foot[45:60] == 0).all()
+    assert np.abs(np.diff(foot)).max() < 0.2
 
 
 @pytest.mark.parametrize(("beta", "step"), [(0, 1.0), (0, -1.0), (3, 2.0), (3, -2.0)])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import roma
 import torch
 
 from blender_meshrec.bodies.lbs import Tree, forward_kinematics
@@ -55,14 +56,19 @@ def test_joints_stay_but_for_tips_of_unseen_ends(network, posed):
 
 def test_ends_that_are_known_keep_their_place_and_turn(network, posed):
     rotmats, joints, rest = posed
-    known = np.ones((FRAMES, 5), bool)
-    known[::2] = False
+    known = np.ones((FRAMES, 5))
+    known[::2] = 0
     turned = better_twists(rotmats, joints, rest, known, network)
     after, world = joints_of(turned, rest)
     _, before = joints_of(rotmats, rest)
     ends = [AT[name] for name in ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")]
     assert (world - before)[1::2][:, ends].abs().max() < 1e-5 and (after - joints)[1::2].abs().max() < 1e-5
     assert (world - before)[::2][:, ends[1:]].abs().max() > 0.1
+    seen, guessed, halfway = (
+        joints_of(better_twists(rotmats, joints, rest, np.full((FRAMES, 5), k), network), rest)[1] for k in (1.0, 0.0, 0.5)
+    )
+    angles = [roma.rotmat_geodesic_distance(halfway[:, ends[1:]], side[:, ends[1:]]) for side in (seen, guessed)]
+    assert (angles[0] - angles[1]).abs().max() < 1e-3 and angles[0].max() > 0.05
 
 
 def test_what_is_seen_knows_neither_place_nor_heading_nor_size(posed):
