@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/evaluate.py MOCAP [--cameras 2] [--write]
 
-MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz. The subjects of lifter/motion.py's TEST_SUBJECTS, on whom
+MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz. The subjects of mocap/recordings.py's TEST_SUBJECTS, on whom
 nothing was trained, are filmed by random static cameras: as 2D joints (h36m17, 30 frames a second, the lens not told),
 without error and with a detector's. Each file goes the way of `meshrec reconstruct KEYPOINTS.npz`. Rows are means over
 clips. The truth of joints is what was captured; of rotations, vertices and contacts, the open body with the performer's
@@ -21,9 +21,10 @@ import numpy as np
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
-from evaluation.truth import FPS, read_rotations, truth_of  # noqa: E402
-from lifter.motion import TEST_SUBJECTS, read_clips, split  # noqa: E402
+from evaluation.truth import truth_of  # noqa: E402
+from lifter.motion import clip_of  # noqa: E402
 from lifter.views import SET_NAMES, see  # noqa: E402
+from mocap.recordings import FPS, TEST_SUBJECTS, read_recordings  # noqa: E402
 
 from blender_meshrec.backend.pipeline import recover  # noqa: E402
 from blender_meshrec.bodies.smpl import make_body  # noqa: E402
@@ -66,16 +67,15 @@ def main():
     settings = parser.parse_args()
     begun = time.perf_counter()
     template = load_body("open")
-    rotations = read_rotations(settings.mocap)
-    clips = split(read_clips(settings.mocap))[1][:: settings.every]
+    recordings = [one for one in read_recordings(settings.mocap) if one.testing][:: settings.every]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for number, clip in enumerate(clips):
-            truth = truth_of(template, clip, rotations[clip.name])
+        for number, recording in enumerate(recordings):
+            clip, truth = clip_of(recording), truth_of(template, recording)
             for noisy in (False, True):
                 for numbers in evaluate(template, clip, truth, settings.cameras, number, noisy, Path(folder)):
                     rows.append({"clip": clip.name, "kind": kind_of(clip), "noisy": noisy, **numbers})
-    text = table(rows, clips, settings.cameras) + training_table(json.loads(METRICS.read_text(encoding="utf-8")))
+    text = table(rows, len(recordings), settings.cameras) + training_table(json.loads(METRICS.read_text(encoding="utf-8")))
     print(text)
     print(f"{time.perf_counter() - begun:.0f} s")
     if settings.write:
@@ -163,7 +163,7 @@ def table(rows, clips, cameras):
     lines = [
         "# Accuracy on held-out motion",
         "",
-        f"Made by `scripts/evaluate.py`: {len(clips)} clips of motion-capture subjects {', '.join(TEST_SUBJECTS)}, on whom nothing was",
+        f"Made by `scripts/evaluate.py`: {clips} clips of motion-capture subjects {', '.join(TEST_SUBJECTS)}, on whom nothing was",
         f"trained, each filmed by {cameras} random static cameras, as 2D joints (h36m17, 30 frames a second), the lens not told.",
         "",
         "| 2D joints | motion | clips | " + " | ".join(COLUMNS.values()) + " |",

@@ -21,18 +21,18 @@ ROOT = SCRIPTS.parent
 sys.path[:0] = [str(ROOT), str(SCRIPTS)]
 
 from evaluation.skelify import LONGEST, skelify_rows  # noqa: E402
+from mocap.recordings import FPS, read_recordings, rotmats_of  # noqa: E402
 
 from blender_meshrec.bodies.skel import Skel  # noqa: E402
 from blender_meshrec.bodies.smpl import make_body  # noqa: E402
 from blender_meshrec.core.body_template import load_body  # noqa: E402
 from blender_meshrec.core.conventions import WORLD_FROM_BODY  # noqa: E402
-from blender_meshrec.core.rotations import rotmat_from_quat, rotvec_from_rotmat  # noqa: E402
+from blender_meshrec.core.rotations import rotvec_from_rotmat  # noqa: E402
 from blender_meshrec.core.skel import SKEL_JOINTS, limit_excess  # noqa: E402
 from blender_meshrec.core.skel_file import load_skel  # noqa: E402
 from blender_meshrec.core.skel_inverse import LIKE_SMPL  # noqa: E402
 from blender_meshrec.methods.smpl_to_skel import FLAGGED, convert  # noqa: E402
 
-FPS = 30
 COMPARED = [
     joint for joint, name in enumerate(SKEL_JOINTS) if name.split("_")[0] in ("femur", "tibia", "talus", "humerus", "ulna", "hand", "head")
 ]
@@ -47,11 +47,11 @@ def main():
     chosen = parser.parse_args()
     body, skel = make_body(load_body()), Skel(load_skel())
     rows = []
-    for number, (text, poses, trans) in enumerate(list(read_clips(chosen.mocap))[:: chosen.every]):
-        start = max(0, (len(poses) - chosen.frames) // 2)
-        part = slice(start, start + chosen.frames)
-        rows.append(measure(body, skel, text, poses[part], trans[part], np.random.default_rng(number).normal(0, 0.7, 10)))
-        print(f"{number:4d} {text[:50]:<50} {table_row(rows[-1:])}", flush=True)
+    for number, recording in enumerate(read_recordings(chosen.mocap)[:: chosen.every]):
+        start = max(0, (len(recording.quats) - chosen.frames) // 2)
+        poses, trans = motion_of(recording, slice(start, start + chosen.frames))
+        rows.append(measure(body, skel, recording.text, poses, trans, np.random.default_rng(number).normal(0, 0.7, 10)))
+        print(f"{number:4d} {recording.text[:50]:<50} {table_row(rows[-1:])}", flush=True)
     fitted = []
     for row in skelify_rows(chosen.mocap, skel, chosen.every):
         fitted.append(row)
@@ -59,21 +59,11 @@ def main():
     write(chosen, rows, fitted)
 
 
-def read_clips(folder):
-    """(text, poses (F,72) rad, trans (F,3) m) of every clip, z up."""
-    for path in sorted(folder.glob("cmu_smpl24_*.npz")):
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-        for clip in range(len(arrays["clip_name"])):
-            rows = slice(*arrays["clip_start"][clip : clip + 2])
-            quats = arrays["quat"][rows] * float(arrays["quat_scale"])
-            local = rotmat_from_quat(quats / np.linalg.norm(quats, axis=-1, keepdims=True))
-            local[:, 0] = WORLD_FROM_BODY @ local[:, 0]
-            yield (
-                str(arrays["clip_text"][clip]),
-                rotvec_from_rotmat(local).reshape(len(local), 72),
-                arrays["trans"][rows] @ WORLD_FROM_BODY.T,
-            )
+def motion_of(recording, rows):
+    """Poses (F,72) rad and trans (F,3) m of some frames of a Recording, z up."""
+    rotmats = rotmats_of(recording.quats[rows])
+    rotmats[:, 0] = WORLD_FROM_BODY @ rotmats[:, 0]
+    return rotvec_from_rotmat(rotmats).reshape(-1, 72), recording.trans[rows] @ WORLD_FROM_BODY.T
 
 
 def measure(body, skel, text, poses, trans, betas):

@@ -18,8 +18,8 @@ import numpy as np
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
-from evaluation.truth import FPS, read_rotations, truth_of  # noqa: E402
-from lifter.motion import read_clips  # noqa: E402
+from evaluation.truth import truth_of  # noqa: E402
+from mocap.recordings import FPS, read_recordings  # noqa: E402
 
 from blender_meshrec.core.body_template import load_body  # noqa: E402
 from blender_meshrec.core.cameras import inverse_rigid, rigid  # noqa: E402
@@ -36,9 +36,9 @@ class Scene:
         self.name, *part = name.split(":")
         self.folder = name.replace(":", "_")
         rows = slice(*(int(end) for end in part)) if part else slice(None)
-        clip = next(clip for clip in read_clips(mocap) if clip.name == self.name)
+        recording = next(one for one in read_recordings(mocap) if one.name == self.name)
         self.template = load_body("open")
-        truth = truth_of(self.template, clip, read_rotations(mocap)[self.name])
+        truth = truth_of(self.template, recording)
         rng = np.random.default_rng(zlib.crc32(name.encode()))
         betas = rng.normal(0, 0.8, truth.betas.shape) * (np.arange(len(truth.betas)) < 6)
         self.local = rotmat_from_rotvec(truth.poses[rows].reshape(-1, 24, 3))

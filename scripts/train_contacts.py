@@ -5,7 +5,7 @@
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database, 30 frames per second
 on SMPL's tree). Every recording is varied and filmed by a random camera a few times, seen by a detector that errs, and lifted by
-the shipped network; from that and the true contacts windows are drawn. Subjects in lifter/motion.py's TEST_SUBJECTS are never
+the shipped network; from that and the true contacts windows are drawn. Subjects in mocap/recordings.py's TEST_SUBJECTS are never
 trained on.
 """
 
@@ -23,8 +23,9 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
 from lifter.footing import contacts_of, pieces_of, varied  # noqa: E402
-from lifter.motion import CREDIT, TEST_SUBJECTS, read_clips, split  # noqa: E402
+from lifter.motion import read_clips, split  # noqa: E402
 from lifter.views import SET_NAMES, see  # noqa: E402
+from mocap.recordings import CREDIT, TEST_SUBJECTS  # noqa: E402
 
 from blender_meshrec.core.contacts import steady_contacts  # noqa: E402
 from blender_meshrec.core.measures import contact_f1  # noqa: E402

@@ -5,7 +5,7 @@
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database on SMPL's tree). Frames are
 drawn once, on the open body with random betas before random cameras, and kept beside STATE.pt; 2D errors and holes are new every
-step. pc_hmr/pool.PARTS says which subjects validate and test.
+step. PARTS of pc_hmr/pool.py says which subjects validate and test.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
-from lifter.motion import CREDIT  # noqa: E402
+from mocap.recordings import CREDIT  # noqa: E402
 from pc_hmr.noise import detected, seen  # noqa: E402
 from pc_hmr.pool import PARTS, film, read_clips, unpacked  # noqa: E402
 

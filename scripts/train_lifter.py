@@ -7,7 +7,7 @@
     .venv/bin/python scripts/train_lifter.py MOCAP --evaluate addon_models/lifter.safetensors         measure on the test subjects
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database, 30 frames per second
-on SMPL's tree). Subjects in lifter/motion.py's TEST_SUBJECTS are never trained on. Each step draws its own windows from the
+on SMPL's tree). Subjects in mocap/recordings.py's TEST_SUBJECTS are never trained on. Each step draws its own windows from the
 seed and its number, so a run that is interrupted and goes on sees what it would have seen.
 """
 
@@ -26,9 +26,10 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
 from lifter.bodies import Windows  # noqa: E402
-from lifter.motion import CREDIT, read_clips, split  # noqa: E402
+from lifter.motion import read_clips, split  # noqa: E402
 from lifter.unsupervised import ABLATION, Recipe, evaluate_unsupervised, train_unsupervised  # noqa: E402
 from lifter.views import SET_NAMES, see  # noqa: E402
+from mocap.recordings import CREDIT  # noqa: E402
 
 from blender_meshrec.core.measures import pa_mpjpe  # noqa: E402
 from blender_meshrec.core.skeletons import H36M17, limb_indices  # noqa: E402

@@ -6,7 +6,7 @@
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database on SMPL's tree). Windows of
 motion are played on the open body with random betas; what is seen are its joints with the errors of a lifter, and DIK of these.
-Subjects in lifter/motion.py's TEST_SUBJECTS are never trained on.
+Subjects in mocap/recordings.py's TEST_SUBJECTS are never trained on.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
-from lifter.motion import CREDIT, TEST_SUBJECTS  # noqa: E402
+from mocap.recordings import CREDIT, TEST_SUBJECTS, mirrored, read_recordings  # noqa: E402
 
 from blender_meshrec.bodies.lbs import Tree, forward_kinematics  # noqa: E402
 from blender_meshrec.bodies.smpl import make_body  # noqa: E402
@@ -42,8 +42,6 @@ WORST = 0.035  # m: a lifter's error at wrists and ankles, one standard deviatio
 KEPT = 0.93  # of an error from frame to frame
 SPEEDS = (2 / 3, 3 / 2)
 OUT = SCRIPTS.parent / "addon_models"
-_FLIP = np.array([-1.0, 1.0, 1.0])
-_OTHER = [SMPL_JOINTS.index(n.replace("left", "#").replace("right", "left").replace("#", "right")) for n in SMPL_JOINTS]
 _NAMES = (*SMPL_JOINTS, "nose", "head_top")
 _AT = {name: index for index, name in enumerate(SMPL_JOINTS)}
 # How much of a lifter's worst error each joint has.
@@ -74,16 +72,9 @@ def main():
 
 
 def read_clips(folder, testing):
-    """Rotations (F,24,4) wxyz of each clip of good frames: of the test subjects, or of all others."""
-    found = []
-    for path in sorted(folder.glob("cmu_smpl24_*.npz")):
-        with np.load(path) as file:
-            starts, subjects, valid, quats = (file[name] for name in ("clip_start", "clip_subject", "valid", "quat"))
-        for index, subject in enumerate(subjects):
-            if (str(subject) in TEST_SUBJECTS) == testing:
-                good = np.flatnonzero(valid[starts[index] : starts[index + 1]]) + starts[index]
-                found += [quats[piece] for piece in np.split(good, np.flatnonzero(np.diff(good) > 1) + 1) if len(piece) > 8]
-    return found
+    """The quats (F,24,4) of each unbroken piece of recordings: of the test subjects, or of all others."""
+    pieces = [one.quats[piece] for one in read_recordings(folder) if one.testing == testing for piece in one.pieces()]
+    return [quats for quats in pieces if len(quats) > 8]
 
 
 class Stage:
@@ -147,12 +138,10 @@ def draw(rng, stage, clips, chances, count):
     return (each.unflatten(0, (count, WINDOW)) for each in (seen_from_pelvis(joints, pelvis), own, true))
 
 
-def local_rotations(quats, mirrored=False):
-    """(F,24,3,3) of quaternions (F,24,4) wxyz, of the mirrored motion where asked for."""
+def local_rotations(quats, mirror=False):
+    """(F,24,3,3) of quaternions (F,24,4) wxyz of any length, of the mirrored motion where asked for."""
     rotmats = rotmat_from_quat(quats.astype(float))
-    if mirrored:
-        rotmats = rotmats[:, _OTHER] * _FLIP[:, None] * _FLIP
-    return torch.as_tensor(rotmats, dtype=torch.float32)
+    return torch.as_tensor(mirrored(rotmats) if mirror else rotmats, dtype=torch.float32)
 
 
 def train(settings, stage):

@@ -5,7 +5,7 @@
     .venv/bin/python scripts/train_silhouettes.py MOCAP --evaluate addon_models/silhouettes.safetensors [--pictures FOLDER] [--out X.md]
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database on SMPL's tree). Subjects
-in lifter/motion.py's TEST_SUBJECTS are never trained on. Each step draws its own people, cameras and mishaps from the seed
+in mocap/recordings.py's TEST_SUBJECTS are never trained on. Each step draws its own people, cameras and mishaps from the seed
 and its number, so a run that is interrupted and goes on sees what it would have seen. About an hour of one CPU core.
 """
 
@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
-from lifter.motion import CREDIT, TEST_SUBJECTS  # noqa: E402
+from mocap.recordings import CREDIT, TEST_SUBJECTS  # noqa: E402
 from silhouettes.masks import spoil  # noqa: E402
 from silhouettes.people import AT, draw_people, guess, read_rotations, shape_from_bones, window_round  # noqa: E402
 

@@ -78,6 +78,12 @@ def limb_indices(names):
     return np.array([list(names).index(joint) for joint in LIMB_JOINTS])
 
 
+def mirror_indices(names):
+    """Where the other side's counterpart of each name stands in a sequence of names, (N,) int; a name without a side is its own."""
+    swapped = (name.replace("left", "#").replace("right", "left").replace("#", "right") for name in names)
+    return np.array([list(names).index(name) for name in swapped])
+
+
 # How the joints of h36m17 that a set lacks are made of those it has: means with these weights. "spine" is the middle
 # of the torso. "head_top" has no counterpart in sets without it: the ears' middle is lifted away from the shoulders.
 _DERIVED = {

@@ -34,7 +34,7 @@ from ..bodies.alignment import turn_onto
 from ..bodies.network_file import filled, read_weights
 from ..core.model_files import model_file
 from ..core.records import Estimate
-from ..core.skeletons import H36M17, KEYPOINT_SETS, h36m17_weights, to_h36m17
+from ..core.skeletons import H36M17, KEYPOINT_SETS, h36m17_weights, mirror_indices, to_h36m17
 
 WEIGHTS, CONTACT_WEIGHTS = "lifter.safetensors", "contacts.safetensors"
 POINTS = (*H36M17, "left_ear", "right_ear", "left_big_toe", "right_big_toe", "left_heel", "right_heel")
@@ -54,7 +54,7 @@ STATURE = 1.70  # m
 BONE_SUM = 2.32 * STATURE
 
 _TORSO = [POINTS.index(p) for p in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")]
-_MIRROR = [POINTS.index(p.replace("left", "#").replace("right", "left").replace("#", "right")) for p in POINTS]
+_MIRROR = mirror_indices(POINTS).tolist()
 MIRROR17 = _MIRROR[: len(H36M17)]
 _SIZED = [H36M17.index(p) for p in H36M17 if p not in ("hip", "spine", "thorax", "head_top")]
 

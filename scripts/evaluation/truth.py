@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from lifter.footing import on_the_ground
+from lifter.motion import clip_of
+from mocap.recordings import FPS, rotmats_of
 
 from blender_meshrec.backend.legs import pose_legs, soles_of
 from blender_meshrec.backend.shape_fit import fit_betas, measure_lengths
 from blender_meshrec.core.contacts import detect_contacts
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
-from blender_meshrec.core.rotations import rotmat_from_quat, rotvec_from_rotmat
+from blender_meshrec.core.rotations import rotvec_from_rotmat
 from blender_meshrec.core.skeletons import H36M17
-
-FPS = 30.0
 
 
 @dataclass(frozen=True)
@@ -30,22 +30,11 @@ class Truth:
     contacts: np.ndarray
 
 
-def read_rotations(folder):
-    """SMPL's local rotations (F,24,3,3), y up, of every recording by name."""
-    rotations = {}
-    for path in sorted(folder.glob("cmu_smpl24_*.npz")):
-        with np.load(path) as file:
-            quats, starts, names = (file[key] for key in ("quat", "clip_start", "clip_name"))
-        quats = quats / np.linalg.norm(quats.astype(float), axis=-1, keepdims=True)
-        rotations |= {str(name): rotmat_from_quat(quats[a:b]) for name, a, b in zip(names, starts[:-1], starts[1:])}
-    return rotations
-
-
-def truth_of(template, clip, local):
-    """The Truth of a lifter.motion.Clip with its local rotations (F,24,3,3), on a BodyTemplate."""
-    joints = clip.points()[:, : len(H36M17)].astype(float) @ WORLD_FROM_BODY.T
+def truth_of(template, recording):
+    """The Truth of a Recording on a BodyTemplate."""
+    joints = clip_of(recording).points()[:, : len(H36M17)].astype(float) @ WORLD_FROM_BODY.T
     betas = fit_betas(template, measure_lengths(joints, np.ones(joints.shape[:2])))
-    turned = local.copy()
+    turned = rotmats_of(recording.quats)
     turned[:, 0] = WORLD_FROM_BODY @ turned[:, 0]
     rest = template.rest_joints(betas)
     hips = [H36M17.index("left_hip"), H36M17.index("right_hip")]

@@ -6,11 +6,12 @@ B windows, F frames, 25 NODES. Positions are metres, y up.
 import numpy as np
 
 from blender_meshrec.core.rotations import rotmat_from_rotvec
+from blender_meshrec.core.skeletons import mirror_indices
 from lifter.motion import AXES, NODES, rebuild
 
 _LEGS = {side: [NODES.index(f"{side}_{n}") for n in ("knee", "ankle", "big_toe", "heel")] for side in ("left", "right")}
 _ARMS = {side: [NODES.index(f"{side}_{n}") for n in ("elbow", "wrist")] for side in ("left", "right")}
-_MIRROR = [NODES.index(n.replace("left", "#").replace("right", "left").replace("#", "right")) for n in NODES]
+_MIRROR = mirror_indices(NODES)
 # Bones that share a length factor, and its spread: standard deviation of the log, and mean where the recordings' skeletons have
 # it one-sided. Between recorded performers hips and shoulders differ most, for skeletons place those joints differently. What
 # is attached to head and feet keeps to them.

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from mocap.recordings import FPS
 
 from blender_meshrec.core.contacts import detect_contacts
 from lifter.bodies import mirrored, proportions
 from lifter.motion import AXES, NODES, Clip, rebuild
 
-FPS = 30.0
 FEET = [NODES.index(point) for point in ("left_heel", "left_big_toe", "right_heel", "right_big_toe")]
 OTHER_SIDE = [2, 3, 0, 1]
 # Each point's ground is the height it is seldom below: where heels and toes lie in a recording's feet nobody has measured.

@@ -1,18 +1,11 @@
-"""Motion capture as vectors from point to point, which bodies of other proportions are rebuilt from.
-
-Reads the files described in their own README: CMU motion capture on the SMPL-24 tree, y up, 30 frames per second.
-"""
+"""Motion capture as vectors from point to point, which bodies of other proportions are rebuilt from. y up, metres."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from mocap.recordings import CREDIT, TEST_SUBJECTS, read_recordings, rotmats_of  # noqa: F401 - CREDIT for scripts/train_pc_hmr.py
 
-from blender_meshrec.core.rotations import rotmat_from_quat
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_PARENTS
-
-# Of no training clip. The performers of "act8" clips are unknown; they are only trained on.
-CREDIT = "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
-TEST_SUBJECTS = ("02", "38", "daz_13")
 
 # Points that detectors see besides the joints of h36m17, and the joint each is fixed to.
 FACE = ("face", "left_ear", "right_ear", "crown")
@@ -57,13 +50,8 @@ def rebuild(hip, vectors):
 
 
 def read_clips(folder):
-    """All clips of the folder's cmu_smpl24_*.npz."""
-    clips = []
-    for path in sorted(folder.glob("cmu_smpl24_*.npz")):
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-        clips += [_clip(arrays, index) for index in range(len(arrays["clip_name"]))]
-    return clips
+    """All recordings of a folder as Clips."""
+    return [clip_of(recording) for recording in read_recordings(folder)]
 
 
 def split(clips):
@@ -71,13 +59,10 @@ def split(clips):
     return [c for c in clips if c.subject not in TEST_SUBJECTS], [c for c in clips if c.subject in TEST_SUBJECTS]
 
 
-def _clip(arrays, index):
-    rows = slice(arrays["clip_start"][index], arrays["clip_start"][index + 1])
-    quats = arrays["quat"][rows] * float(arrays["quat_scale"])
-    local = rotmat_from_quat(quats / np.linalg.norm(quats, axis=-1, keepdims=True))
-    skeleton = arrays["clip_skeleton"][index]
-    offsets, extra = (arrays[name][skeleton].astype(float) for name in ("skel_offsets", "skel_extra"))
-    joints, turned = _forward(local, arrays["trans"][rows].astype(float), offsets)
+def clip_of(recording):
+    """A Recording as a Clip."""
+    offsets, extra = recording.offsets.astype(float), recording.extra.astype(float)
+    joints, turned = _forward(rotmats_of(recording.quats), recording.trans.astype(float), offsets)
 
     def fixed(joint, offset):
         return joints[:, joint] + turned[:, joint] @ np.asarray(offset, float)
@@ -96,9 +81,8 @@ def _clip(arrays, index):
     }
     points = np.stack([nodes[name] for name in NODES], 1)
     vectors = points - points[:, np.maximum(PARENTS, 0)]
-    names = (str(arrays[key][index]) for key in ("clip_name", "clip_subject", "clip_text"))
     small = (array.astype(np.float32) for array in (hip, vectors, turned[:, [0, 9, 15]]))
-    return Clip(*names, *small, arrays["valid"][rows].copy())
+    return Clip(recording.name, recording.subject, recording.text, *small, recording.valid)
 
 
 def _forward(local, transl, offsets):

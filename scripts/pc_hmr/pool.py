@@ -7,21 +7,17 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from lifter.motion import TEST_SUBJECTS
+from mocap.recordings import TEST_SUBJECTS, VALIDATION_SUBJECTS, mirrored, read_recordings, rotmats_of
 from silhouettes.people import draw_cameras
 
 from blender_meshrec.bodies.silhouettes import Surface, rasterise
-from blender_meshrec.core.rotations import rotmat_from_quat
-from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.methods.hmr import SIDE, windows_round
 
-FPS = 30.0
 SHAPE_SPREAD, FARTHEST = 1.0, 3.0
 NEAREST = 0.8  # m
 # All other subjects are trained on.
-PARTS = {"test": TEST_SUBJECTS, "validation": ("16", "35", "daz_salsa")}
+PARTS = {"test": TEST_SUBJECTS, "validation": VALIDATION_SUBJECTS}
 _FLIP = np.array([-1.0, 1.0, 1.0])
-_OTHER = [SMPL_JOINTS.index(n.replace("left", "#").replace("right", "left").replace("#", "right")) for n in SMPL_JOINTS]
 
 
 @dataclass
@@ -47,19 +43,10 @@ class Pool:
 
 
 def read_clips(folder, part):
-    """(quats (F,24,4) wxyz, trans (F,3) m) of each unbroken piece of good frames of PARTS' subjects. y up."""
-    found = []
-    for path in sorted(folder.glob("cmu_smpl24_*.npz")):
-        with np.load(path) as file:
-            starts, subjects, valid, quats, trans = (file[name] for name in ("clip_start", "clip_subject", "valid", "quat", "trans"))
-        for index, subject in enumerate(subjects):
-            if part != next((name for name, subjects in PARTS.items() if str(subject) in subjects), "training"):
-                continue
-            good = np.flatnonzero(valid[starts[index] : starts[index + 1]]) + starts[index]
-            for piece in np.split(good, np.flatnonzero(np.diff(good) > 1) + 1):
-                if len(piece):
-                    found.append((quats[piece], trans[piece].astype(float)))
-    return found
+    """(quats (F,24,4), trans (F,3) m) of each unbroken piece of a part's recordings, y up. part: of PARTS, or training."""
+    part_of = {subject: name for name, subjects in PARTS.items() for subject in subjects}
+    chosen = [one for one in read_recordings(folder) if part_of.get(one.subject, "training") == part]
+    return [(one.quats[piece], one.trans[piece].astype(float)) for one in chosen for piece in one.pieces()]
 
 
 def unpacked(silhouettes):
@@ -107,11 +94,9 @@ def _poses(rng, clips, count, frames, step):
 
 
 def _pose(rng, quats, trans):
-    quats = quats.astype(float)
-    rotmats = rotmat_from_quat(quats / np.linalg.norm(quats, axis=-1, keepdims=True))
-    trans = trans - trans.mean(0)
+    rotmats, trans = rotmats_of(quats), trans - trans.mean(0)
     if rng.random() < 0.5:
-        rotmats, trans = rotmats[:, _OTHER] * _FLIP[:, None] * _FLIP, trans * _FLIP
+        rotmats, trans = mirrored(rotmats), trans * _FLIP
     rotmats, trans = (torch.as_tensor(each, dtype=torch.float32) for each in (rotmats, trans))
     betas = torch.as_tensor(np.clip(rng.normal(0, SHAPE_SPREAD, 10), -FARTHEST, FARTHEST), dtype=torch.float32)
     turn, place = draw_cameras(rng, 1)

@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import roma
 import torch
-from lifter.motion import TEST_SUBJECTS
+from mocap.recordings import mirrored, read_recordings, rotmats_of
 
 from blender_meshrec.backend.shape_fit import MEASURES
-from blender_meshrec.core.rotations import rotmat_from_quat
 from blender_meshrec.core.silhouettes import MARGIN
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 from blender_meshrec.methods.silhouette_refinement import BETAS, END_JOINTS
@@ -46,26 +45,15 @@ class People(NamedTuple):
 
 
 def read_rotations(folder, testing):
-    """Local rotations (N,24,4) wxyz of the motion capture's good frames: of the test subjects, or of all others."""
-    found = []
-    for path in sorted(folder.glob("cmu_smpl24_*.npz")):
-        with np.load(path) as file:
-            starts, subjects, valid, quats = (file[name] for name in ("clip_start", "clip_subject", "valid", "quat"))
-            for index, subject in enumerate(subjects):
-                if (str(subject) in TEST_SUBJECTS) == testing:
-                    rows = slice(starts[index], starts[index + 1])
-                    found.append(quats[rows][valid[rows]])
-    return np.concatenate(found)
+    """The quats (N,24,4) of recordings' valid frames: of the test subjects, or of all others."""
+    return np.concatenate([one.quats[one.valid] for one in read_recordings(folder) if one.testing == testing])
 
 
 def draw_people(rng, quats, count):
     """People (truth): rows of the motion capture, half of them mirrored, with other shapes, ends turned, before cameras."""
-    quat = quats[np.sort(rng.choice(len(quats), count))].astype(float)
-    rotmats = rotmat_from_quat(quat / np.linalg.norm(quat, axis=-1, keepdims=True))
+    rotmats = rotmats_of(quats[np.sort(rng.choice(len(quats), count))])
     mirror = rng.random(count) < 0.5
-    other = [SMPL_JOINTS.index(n.replace("left", "#").replace("right", "left").replace("#", "right")) for n in SMPL_JOINTS]
-    flip = np.array([-1.0, 1.0, 1.0])
-    rotmats[mirror] = rotmats[mirror][:, other] * flip[:, None] * flip
+    rotmats[mirror] = mirrored(rotmats[mirror])
     rotmats = torch.as_tensor(rotmats, dtype=torch.float32)
     for name, spread in END_SPREAD.items():
         rotvec = roma.rotmat_to_rotvec(rotmats[:, AT[name]] @ turns(rng, count, spread))

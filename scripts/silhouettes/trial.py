@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import roma
 import torch
-from lifter.motion import TEST_SUBJECTS
+from mocap.recordings import FPS, TEST_SUBJECTS, read_recordings, rotmats_of
 
 from blender_meshrec.backend.body_fit import fit_body
 from blender_meshrec.backend.refine_shape import refine_shape, seen_of
@@ -23,13 +23,12 @@ from blender_meshrec.bodies.smpl import make_body
 from blender_meshrec.core.body_template import load_body
 from blender_meshrec.core.cameras import default_intrinsics
 from blender_meshrec.core.records import BodyParams
-from blender_meshrec.core.rotations import rotmat_from_quat
 from blender_meshrec.core.silhouettes import MARGIN, SIDE, Silhouettes, spread_out
 from blender_meshrec.methods.silhouette_refinement import BETAS, END_JOINTS, ENDS
 from silhouettes.masks import spoil
 from silhouettes.people import AT, END_SPREAD, FARTHEST, FOREARM_TWIST, draw_cameras
 
-FRAMES, FPS = 240, 30.0
+FRAMES = 240
 SIZE = (1280, 720)
 JOINT_ERROR, DRIFT = 0.015, 0.95  # m, and how slowly it changes from frame to frame
 # Where a tape goes round: at which joint, and how far above it, m.
@@ -118,25 +117,21 @@ def table_page(report, credit):
 
 
 def test_clips(folder):
-    """(name, rotations (F,24,4) wxyz, pelvis (F,3) m) of the test subjects' clips, FRAMES from the middle of each."""
+    """(name, rotmats (F,24,3,3), pelvis (F,3) m) of the test subjects' recordings, FRAMES from the middle of each."""
     clips = []
-    for path in sorted(Path(folder).glob("cmu_smpl24_*.npz")):
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in ("clip_start", "clip_subject", "clip_name", "quat", "trans")}
-        for index, subject in enumerate(arrays["clip_subject"]):
-            if str(subject) in TEST_SUBJECTS:
-                start, end = arrays["clip_start"][index : index + 2]
-                start += max(0, (end - start - FRAMES) // 2)
-                rows = slice(start, min(end, start + FRAMES))
-                clips.append((str(arrays["clip_name"][index]), arrays["quat"][rows].astype(float), arrays["trans"][rows].astype(float)))
+    for recording in read_recordings(Path(folder)):
+        if recording.testing:
+            start = max(0, (len(recording.quats) - FRAMES) // 2)
+            rows = slice(start, start + FRAMES)
+            clips.append((recording.name, rotmats_of(recording.quats[rows]), recording.trans[rows].astype(float)))
     return clips
 
 
 def film(rng, template, body, surface, clip):
     """A Case of one clip."""
-    name, quat, pelvis = clip
-    frames = len(quat)
-    rotmats = torch.as_tensor(rotmat_from_quat(quat / np.linalg.norm(quat, axis=-1, keepdims=True)), dtype=torch.float32)
+    name, rotmats, pelvis = clip
+    frames = len(rotmats)
+    rotmats = torch.as_tensor(rotmats, dtype=torch.float32)
     for end, spread in END_SPREAD.items():
         rotmats[:, AT[end]] = rotmats[:, AT[end]] @ roma.rotvec_to_rotmat(torch.as_tensor(wander(rng, frames, spread), dtype=torch.float32))
     for elbow in ("left_elbow", "right_elbow"):
@@ -192,11 +187,11 @@ def silhouettes_of(rng, surface, truth, joints, rows):
 def render(surface, params, rows, seen):
     """Silhouettes (S,SIDE,SIDE) within the picture, and joints (S,24,3) m, of BodyParams in some rows."""
     betas = torch.as_tensor(np.array(params.betas)).expand(len(rows), -1)
-    points, joints = surface.pose(betas, rotmats_of(params)[rows], torch.as_tensor(params.transl[rows]))
+    points, joints = surface.pose(betas, posed_rotmats(params)[rows], torch.as_tensor(params.transl[rows]))
     return rasterise(points, seen.windows, SIDE)[0] & seen.inside, joints
 
 
-def rotmats_of(params):
+def posed_rotmats(params):
     poses = np.concatenate([params.global_orient, params.body_pose], 1).reshape(len(params.transl), -1, 3)
     return roma.rotvec_to_rotmat(torch.as_tensor(poses))
 
@@ -234,12 +229,12 @@ def tape(template, betas):
 def posed_joints(surface, params):
     """Joints (F,J,3) m about the pelvis."""
     rest = surface.rest_joints(torch.as_tensor(np.array(params.betas))[None])
-    joints = forward_kinematics(rotmats_of(params), rest, surface.tree)[0].numpy()
+    joints = forward_kinematics(posed_rotmats(params), rest, surface.tree)[0].numpy()
     return joints - joints[:, :1]
 
 
 def global_rotations(surface, params):
-    rotmats = rotmats_of(params)
+    rotmats = posed_rotmats(params)
     return forward_kinematics(rotmats, surface.rest_joints(torch.as_tensor(np.array(params.betas))[None]), surface.tree)[1]
 
 

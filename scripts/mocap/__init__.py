@@ -1,0 +1,1 @@
+"""The motion capture that everything here learns from and is measured on."""
