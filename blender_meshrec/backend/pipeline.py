@@ -218,12 +218,11 @@ def keep_feet(request, template, params, seen, told, timestamps, camera):
     """
     if not request.contacts:
         return params, np.zeros((len(timestamps), 4)), (np.nan, np.nan)
-    before = legs_of(template, params).points
+    before, points_seen = legs_of(template, params).points, np.repeat(seen, 2, axis=1)
     if told is None:
-        contacts = detect_contacts(before, timestamps, seen.any(1), camera)
+        contacts = detect_contacts(before, timestamps, points_seen, camera)
     else:
-        contacts = steady_contacts(told, timestamps, seen.any(1), before, camera)
-    contacts = contacts * np.repeat(seen, 2, axis=1)
+        contacts = steady_contacts(told, timestamps, points_seen, before, camera)
     rest_joints, soles = template.rest_joints(params.betas), soles_of(template, params.betas)
     rotmats, pelvis = lock_feet(rotations_of(params), params.transl + rest_joints[0], rest_joints, soles, contacts, timestamps, camera)
     poses = rotvec_from_rotmat(rotmats)

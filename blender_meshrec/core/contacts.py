@@ -38,18 +38,19 @@ def detect_contacts(points, timestamps, visible=None, camera=None):
 
     Args:
         points: (F,4,3) m, z up: left heel, left toe, right heel, right toe, on the soles.
-        timestamps: (F,) s. visible: (F,), or None for always. camera: (3,) m, where the camera stands, or None.
+        timestamps: (F,) s. visible: (F,), or (F,4) for each point, or None for always. camera: (3,) m, where it stands, or None.
 
     Returns:
-        (F,4) 0..1: above 0.5 the point touches. The part above or below 0.5 says how clearly. 0 where nobody is visible.
+        (F,4) 0..1: above 0.5 the point touches. The part above or below 0.5 says how clearly. 0 where nobody is visible;
+        a point that is hidden for less than LEAST_BREAK while it touches goes on touching.
     """
     points = np.asarray(points, float)
     timestamps = np.asarray(timestamps, float)
-    visible = np.ones(len(points), bool) if visible is None else np.asarray(visible, bool)
+    visible, present = _visible(visible, len(points))
     slow = _falling(point_speeds(points, timestamps, camera), SPEEDS)
-    low = _falling(points[..., 2] - support_height(points, timestamps, visible)[:, None], HEIGHTS)
-    score = slow * low * visible[:, None]
-    touching = np.stack([_latched(score[:, k], timestamps) for k in range(points.shape[1])], 1) & visible[:, None]
+    low = _falling(points[..., 2] - support_height(points, timestamps, present)[:, None], HEIGHTS)
+    score = slow * low * visible
+    touching = np.stack([_latched(score[:, k], timestamps) for k in range(points.shape[1])], 1) & present[:, None]
     for k in range(points.shape[1]):
         _release_strayed(touching[:, k], points[:, k], timestamps, camera)
     return np.where(touching, 0.5 + 0.5 * np.maximum(score, 0.01), 0.5 * np.minimum(score, 0.99))
@@ -59,7 +60,7 @@ def steady_contacts(sureness, timestamps, visible=None, points=None, camera=None
     """Contacts of how surely each of four points touches in each frame, as networks tell it: chance ones and short breaks left out.
 
     Args:
-        sureness: (F,4) 0..1. timestamps: (F,) s. visible: (F,), or None for always.
+        sureness: (F,4) 0..1. timestamps: (F,) s. visible: as of `detect_contacts`.
         points: (F,4,3) m, the soles, or None; while one is on its way somewhere it does not touch, whatever the network says.
         camera: (3,) m, where it stands, or None.
 
@@ -67,11 +68,11 @@ def steady_contacts(sureness, timestamps, visible=None, points=None, camera=None
         (F,4) as of `detect_contacts`.
     """
     sureness = np.asarray(sureness, float)
-    visible = np.ones(len(sureness), bool) if visible is None else np.asarray(visible, bool)
-    score = sureness * visible[:, None]
+    visible, present = _visible(visible, len(sureness))
+    score = sureness * visible
     if points is not None:
         score = score * (point_speeds(points, timestamps, camera, TOLD_SPEED_DEPTH) < TOLD_SPEED)
-    touching = np.stack([_latched(score[:, k], timestamps, SURE) for k in range(score.shape[1])], 1) & visible[:, None]
+    touching = np.stack([_latched(score[:, k], timestamps, SURE) for k in range(score.shape[1])], 1) & present[:, None]
     for k in range(score.shape[1] if points is not None else 0):
         _release_strayed(touching[:, k], points[:, k], timestamps, camera, TOLD_STRAY, TOLD_STRAY_DEPTH)
     return np.where(touching, np.maximum(score, 0.505), np.minimum(score, 0.495))
@@ -141,6 +142,13 @@ def _release_strayed(touching, points, timestamps, camera, stray=STRAY, depth_sh
         kept = leashed(path, stray)
         moved = np.linalg.norm(np.diff(kept, axis=0), axis=-1) > DRAGGED * np.diff(timestamps[first:last])
         touching[first:last] &= ~(np.append(moved, False) | np.insert(moved, 0, False))
+    _drop_short(touching, timestamps, True, LEAST_CONTACT)
+
+
+def _visible(visible, frames):
+    """In which frames points are visible, (F,1) or (F,4), and in which any is, (F,)."""
+    visible = np.ones((frames, 1), bool) if visible is None else np.asarray(visible, bool).reshape(frames, -1)
+    return visible, visible.any(1)
 
 
 def _latched(score, timestamps, ends=(BEGIN, END)):
@@ -152,14 +160,19 @@ def _latched(score, timestamps, ends=(BEGIN, END)):
     event = np.where(score >= begin, 1, np.where(score < end, -1, 0))
     # A contact that is clear in its middle has begun when the score left the end behind: go both ways from every clear frame.
     touching = (_carried(event) > 0) | (_carried(event[::-1])[::-1] > 0)
-    half = np.gradient(timestamps) / 2 if len(timestamps) > 1 else np.zeros(1)
-    for state, least in ((False, LEAST_BREAK), (True, LEAST_CONTACT)):
-        for first, last in contact_runs(touching == state):
-            lasted = timestamps[last - 1] - timestamps[first] + half[first] + half[last - 1]
-            # What the clip cuts off may have lasted longer.
-            if first > 0 and last < len(touching) and lasted < least:
-                touching[first:last] = not state
+    _drop_short(touching, timestamps, False, LEAST_BREAK)
+    _drop_short(touching, timestamps, True, LEAST_CONTACT)
     return touching
+
+
+def _drop_short(touching, timestamps, state, least):
+    """Turn runs of a state in (F,) over, in place, that last less than so many seconds."""
+    half = np.gradient(timestamps) / 2 if len(timestamps) > 1 else np.zeros(1)
+    for first, last in contact_runs(touching == state):
+        lasted = timestamps[last - 1] - timestamps[first] + half[first] + half[last - 1]
+        # What the clip cuts off may have lasted longer.
+        if first > 0 and last < len(touching) and lasted < least:
+            touching[first:last] = not state
 
 
 def _carried(events):

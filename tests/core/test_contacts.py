@@ -100,6 +100,19 @@ def test_what_a_network_tells_loses_its_flicker(fps):
     assert not steady_contacts(sureness, truth.times, visible)[~visible].any()
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_foot_that_is_hidden_for_a_frame_stands_on_and_one_that_shows_for_a_frame_does_not_stand(told):
+    times = frames_of(4, 60)
+    standing = walkers.stand(times).points
+    visible = np.ones((len(times), 4), bool)
+    visible[[40, 80, 81], 2:] = False
+    visible[120:160, :2] = False
+    visible[[130, 137, 138], :2] = True
+    arguments = (np.full((len(times), 4), 0.9), times, visible, standing) if told else (standing, times, visible)
+    touching = (steady_contacts if told else detect_contacts)(*arguments) > 0.5
+    assert touching[:, 2:].all() and touching[:120].all() and not touching[120:160, :2].any()
+
+
 def test_no_network_can_tell_that_a_moving_foot_rests():
     """Neither a foot in full swing nor one that creeps away; one that trembles rests all the same."""
     times = frames_of(4, 30)
