@@ -18,6 +18,7 @@ import numpy as np
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
+from demo_clip.performer import Performer  # noqa: E402
 from evaluation.truth import truth_of  # noqa: E402
 from mocap.recordings import FPS, read_recordings  # noqa: E402
 
@@ -30,27 +31,22 @@ SIZE = (640, 480)
 
 
 class Scene:
-    """A recording on a body of some shape before some camera, in the shape scripts/make_demo_clip.py's Performance has."""
+    """A recording's Performer, on a body of some shape, before some camera."""
 
     def __init__(self, mocap, name):
         self.name, *part = name.split(":")
         self.folder = name.replace(":", "_")
         rows = slice(*(int(end) for end in part)) if part else slice(None)
         recording = next(one for one in read_recordings(mocap) if one.name == self.name)
-        self.template = load_body("open")
-        truth = truth_of(self.template, recording)
+        template = load_body("open")
+        truth = truth_of(template, recording)
         rng = np.random.default_rng(zlib.crc32(name.encode()))
         betas = rng.normal(0, 0.8, truth.betas.shape) * (np.arange(len(truth.betas)) < 6)
-        self.local = rotmat_from_rotvec(truth.poses[rows].reshape(-1, 24, 3))
-        self.rest_vertices, rest = self.template.rest(betas)
-        old = self.template.rest_joints(truth.betas)
+        rest, old = template.rest_joints(betas), template.rest_joints(truth.betas)
         height = (rest[0, 1] - rest[[7, 8], 1].mean()) / (old[0, 1] - old[[7, 8], 1].mean())
         pelvis = (truth.transl[rows] + old[0]) * height  # a taller body goes farther
-        self.rest_joints = rest
-        self.rotations, self.joints = self.local.copy(), np.repeat(pelvis[:, None], 24, 1)
-        for joint, parent in enumerate(self.template.parents[1:], 1):
-            self.rotations[:, joint] = self.rotations[:, parent] @ self.local[:, joint]
-            self.joints[:, joint] = self.joints[:, parent] + self.rotations[:, parent] @ (rest[joint] - rest[parent])
+        self.performer = Performer(template, betas, rotmat_from_rotvec(truth.poses[rows].reshape(-1, 24, 3)), pelvis)
+        self.joints = self.performer.joints
         self.joints[..., 2] -= np.quantile(self.joints[:, [7, 8], 2].min(1), 0.02) - 0.08  # feet on the floor
         self._camera(rng)
 
@@ -68,16 +64,6 @@ class Scene:
         self.world_from_camera = rigid(turn, middle - turn @ [0, 0, distance])
         self.camera_from_world = inverse_rigid(self.world_from_camera)
 
-    def corrections(self, frame):
-        """The body's pose blend shapes, (V,3) m at rest."""
-        return self.template.posedirs @ (self.local[frame, 1:] - np.eye(3)).ravel()
-
-    def blended(self, frame):
-        """Each vertex's own transform from rest to the world, (V,3,4)."""
-        rotations = self.rotations[frame]
-        shift = self.joints[frame] - (rotations @ self.rest_joints[..., None])[..., 0]
-        return np.einsum("vj,jrc->vrc", self.template.lbs_weights, np.concatenate([rotations, shift[..., None]], -1))
-
 
 def film(scene, folder, samples):
     import bpy
@@ -87,13 +73,13 @@ def film(scene, folder, samples):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     dress_stage(SIZE, scene.intrinsics, scene.world_from_camera, samples, 100)
     bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads = "FIXED", 1
-    figure = Figure(scene.template, scene.rest_vertices, scene.rest_joints)
+    figure = Figure(scene.performer)
     pictures = folder / scene.folder
     pictures.mkdir(parents=True, exist_ok=True)
     for frame in range(len(scene.joints)):
         path = pictures / f"{frame:04d}.png"
         if not path.exists():
-            figure.pose(scene.corrections(frame), scene.blended(frame))
+            figure.pose(frame)
             bpy.context.scene.render.filepath = str(path)
             bpy.ops.render.render(write_still=True)
 
@@ -112,6 +98,8 @@ def encode(scene, folder):
 
 def measure(scene, folder):
     """PA-MPJPE, mm, by what it is of."""
+    from dataclasses import replace
+
     from blender_meshrec.backend.observe import look
     from blender_meshrec.backend.pipeline import recover
     from blender_meshrec.backend.registry import find, names
@@ -129,8 +117,6 @@ def measure(scene, folder):
     for method in names("estimator"):
         estimate = find("estimator", method)(person, default_intrinsics(sighting.frames.size), sighting.frames.timestamps, "cpu")
         numbers[f"{method} alone"] = pa_mpjpe(estimate.joints[seen][:, limb_indices(H36M17)], true[seen])
-    from dataclasses import replace
-
     for method in ("auto", *names("estimator")):
         recovery = recover(replace(request, method=method)).recoveries[0]
         lifted = transform_points(recovery.camera_from_world, recovery.lifted_joints.astype(float))

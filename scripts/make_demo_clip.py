@@ -18,6 +18,7 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
 from demo_clip.motion import FPS, perform  # noqa: E402
+from demo_clip.performer import Performer  # noqa: E402
 
 from blender_meshrec.core.body_template import load_body  # noqa: E402
 from blender_meshrec.core.cameras import inverse_rigid, rigid  # noqa: E402
@@ -32,32 +33,14 @@ BETAS = np.array([0.3, 0.5, 0, 0, 0, 0, 0, 0, 0, 0])
 CLIP, TRUTH = SCRIPTS / "demo_clip.mp4", SCRIPTS / "demo_clip_truth.npz"
 
 
-class Performance:
-    """The rendered motion in the world: z up, floor at zero, the performer facing -y."""
-
-    def __init__(self):
-        self.template = load_body("open")
-        local_quats, transl, self.contacts = perform(self.template, BETAS)
-        self.rest_vertices, self.rest_joints = self.template.rest(BETAS)
-        local = rotmat_from_quat(local_quats)
-        local[:, 0] = WORLD_FROM_BODY @ local[:, 0]
-        self.pelvis = (self.rest_joints[0] + transl) @ WORLD_FROM_BODY.T
-        self.rotations, self.joints = local.copy(), np.repeat(self.pelvis[:, None], local.shape[1], 1)
-        for joint, parent in enumerate(self.template.parents[1:], 1):
-            offset = self.rest_joints[joint] - self.rest_joints[parent]
-            self.rotations[:, joint] = self.rotations[:, parent] @ local[:, joint]
-            self.joints[:, joint] = self.joints[:, parent] + self.rotations[:, parent] @ offset
-        self.local, self.poses = local, rotvec_from_rotmat(local)
-
-    def corrections(self, frame):
-        """The body's pose blend shapes, (V,3) m at rest."""
-        return self.template.posedirs @ (self.local[frame, 1:] - np.eye(3)).ravel()
-
-    def blended(self, frame):
-        """Each vertex's own transform from rest to the world, (V,3,4)."""
-        rotations = self.rotations[frame]
-        shift = self.joints[frame] - (rotations @ self.rest_joints[..., None])[..., 0]
-        return np.einsum("vj,jrc->vrc", self.template.lbs_weights, np.concatenate([rotations, shift[..., None]], -1))
+def performance():
+    """The rendered motion in the world, z up, floor at zero, facing -y: its Performer and the contacts (F,4)."""
+    template = load_body("open")
+    local_quats, transl, contacts = perform(template, BETAS)
+    local = rotmat_from_quat(local_quats)
+    local[:, 0] = WORLD_FROM_BODY @ local[:, 0]
+    pelvis = (template.rest_joints(BETAS)[0] + transl) @ WORLD_FROM_BODY.T
+    return Performer(template, BETAS, local, pelvis), contacts
 
 
 def camera():
@@ -76,17 +59,17 @@ def render_frames(folder, chosen, samples, size_percent):
     from demo_clip.figure import Figure
     from demo_clip.stage import dress_stage
 
-    performance = Performance()
+    performer, _contacts = performance()
     bpy.ops.wm.read_factory_settings(use_empty=True)
     intrinsics, camera_from_world = camera()
     dress_stage(SIZE, intrinsics, inverse_rigid(camera_from_world), samples, size_percent)
-    figure = Figure(performance.template, performance.rest_vertices, performance.rest_joints)
+    figure = Figure(performer)
     folder.mkdir(parents=True, exist_ok=True)
-    for frame in chosen if chosen else range(len(performance.joints)):
+    for frame in chosen if chosen else range(len(performer.joints)):
         path = folder / f"{frame:04d}.png"
         if not chosen and path.exists():
             continue
-        figure.pose(performance.corrections(frame), performance.blended(frame))
+        figure.pose(frame)
         bpy.context.scene.render.filepath = str(path)
         bpy.ops.render.render(write_still=True)
 
@@ -118,11 +101,11 @@ def write_truth():
     from blender_meshrec.core.motion_file import write_motion
     from blender_meshrec.core.records import Recovery
 
-    performance = Performance()
+    performer, contacts = performance()
     intrinsics, camera_from_world = camera()
-    count = len(performance.joints)
-    poses, transl = performance.poses.reshape(count, -1), performance.pelvis - performance.rest_joints[0]
-    body = make_body(performance.template)
+    count = len(performer.joints)
+    poses, transl = rotvec_from_rotmat(performer.local).reshape(count, -1), performer.joints[:, 0] - performer.rest_joints[0]
+    body = make_body(performer.template)
     recovery = Recovery(
         poses=poses,
         trans=transl,
@@ -131,10 +114,10 @@ def write_truth():
         mocap_framerate=FPS,
         timestamps=np.arange(count) / FPS,
         visible=np.ones(count, bool),
-        joints=performance.joints,
+        joints=performer.joints,
         confidence=np.ones((count, 24)),
         lifted_joints=body.h36m17(BETAS, poses[:, :3], poses[:, 3:], transl).numpy(),
-        contacts=performance.contacts,
+        contacts=contacts,
         camera_intrinsics=intrinsics,
         camera_from_world=np.repeat(camera_from_world[None], count, 0),
         image_size=SIZE,

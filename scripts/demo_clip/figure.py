@@ -21,10 +21,11 @@ LOOKS = {
 
 
 class Figure:
-    """Mesh objects, one a layer, that follow the body's posed vertices in world metres."""
+    """Mesh objects, one a layer, that follow the posed vertices of a Performer in world metres."""
 
-    def __init__(self, template, rest_vertices, rest_joints):
-        self.layers = []
+    def __init__(self, performer):
+        self.performer, self.layers = performer, []
+        template, rest_vertices, rest_joints = performer.template, performer.rest_vertices, performer.rest_joints
         joints = dict(zip(template.joint_names, rest_joints))
         for name, chosen in regions(template, rest_vertices, joints).items():
             used, faces = np.unique(template.faces[chosen], return_inverse=True)
@@ -52,8 +53,9 @@ class Figure:
                 smooth.levels = smooth.render_levels = 1
             self.layers.append((mesh, used, shape))
 
-    def pose(self, corrections, blended):
-        """Shift every layer at rest by the body's `corrections` (V,3) m, then move it by its vertices' transforms (V,3,4) to the world."""
+    def pose(self, frame):
+        """Shift every layer at rest as the body's pose shifts its skin, then move it by its vertices' transforms to the world."""
+        corrections, blended = self.performer.corrections(frame), self.performer.blended(frame)
         for mesh, used, shape in self.layers:
             moved = (blended[used, :, :3] @ (shape + corrections[used])[..., None])[..., 0] + blended[used, :, 3]
             mesh.vertices.foreach_set("co", np.ascontiguousarray(moved, np.float32).ravel())
@@ -94,7 +96,7 @@ def relaxed(shape, faces):
     rim[edges[uses == 1]] = True
     inner = ~rim[edges].any(1)
     total, count = np.zeros_like(shape), np.zeros(len(shape))
-    for chosen, receivers in ((inner, ~rim | rim), (~inner & (uses == 2), ~rim), (uses == 1, rim)):
+    for chosen, receivers in ((inner, np.ones_like(rim)), (~inner & (uses == 2), ~rim), (uses == 1, rim)):
         for one, other in (edges[chosen].T, edges[chosen][:, ::-1].T):
             keep = receivers[one]
             np.add.at(total, one[keep], shape[other[keep]])
