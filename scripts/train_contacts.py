@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
@@ -25,12 +24,12 @@ sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 from lifter.footing import contacts_of, pieces_of, varied  # noqa: E402
 from lifter.motion import read_clips, split  # noqa: E402
 from lifter.views import SET_NAMES, see  # noqa: E402
-from mocap.recordings import CREDIT, TEST_SUBJECTS  # noqa: E402
+from mocap.recordings import TEST_SUBJECTS  # noqa: E402
+from training.shipping import write_metrics, write_network  # noqa: E402
 
 from blender_meshrec.core.contacts import steady_contacts  # noqa: E402
 from blender_meshrec.core.measures import contact_f1  # noqa: E402
 from blender_meshrec.methods.skeleton2mesh import (  # noqa: E402
-    CONTACT_WEIGHTS,
     FPS,
     SURE,
     ContactNetwork,
@@ -45,7 +44,6 @@ from blender_meshrec.methods.skeleton2mesh import (  # noqa: E402
 FRAMES, BATCH = 96, 24  # of a window; windows
 RATE, WARM_UP, EMA = 2e-3, 0.05, 0.995  # AdamW's highest; the share of the steps until then; of the weights that are kept
 STEADY, LOSSY = 0.8, 0.5  # share of cameras that do not move, of detectors that lose points
-OUT = SCRIPTS.parent / "addon_models"
 
 
 def main():
@@ -156,12 +154,8 @@ def evaluate(network, clips, device="cpu", cameras=4, seed=7):
 
 def export(settings, network, training, testing, seconds):
     """Write the weights as fp16 and, beside them, what was trained on and how good they are."""
-    path = OUT / CONTACT_WEIGHTS
-    weights = {name: value.half().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(weights, path, metadata={"credit": CREDIT, "script": "scripts/train_contacts.py", "seed": str(settings.seed)})
-    report = {
-        "script": "scripts/train_contacts.py",
-        "seed": settings.seed,
+    path = write_network("contacts", network.state_dict(), settings.seed)
+    numbers = {
         "steps": settings.steps,
         "windows": f"{BATCH} of {FRAMES} frames, of each recording filmed {settings.views} times",
         "training_hours": round(seconds / 3600, 2),
@@ -169,10 +163,8 @@ def export(settings, network, training, testing, seconds):
         "test_subjects": list(TEST_SUBJECTS),
         "test_clips": len(testing),
         "contact_f1": evaluate(read_contact_network(path).to(settings.device), testing, settings.device),
-        "credit": CREDIT,
     }
-    path.with_suffix(".metrics.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(report, indent=2))
+    write_metrics("contacts", settings.seed, numbers)
 
 
 if __name__ == "__main__":

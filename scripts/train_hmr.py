@@ -9,22 +9,20 @@ step. PARTS of pc_hmr/pool.py says which subjects validate and test.
 """
 
 import argparse
-import json
 import math
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
-from mocap.recordings import CREDIT  # noqa: E402
 from pc_hmr.noise import detected, seen  # noqa: E402
-from pc_hmr.pool import PARTS, film, read_clips, unpacked  # noqa: E402
+from pc_hmr.pool import PARTS, Pool, film, read_clips, unpacked  # noqa: E402
+from training.checkpoint import Checkpoint  # noqa: E402
+from training.shipping import write_metrics, write_network  # noqa: E402
 
 from blender_meshrec.bodies.joint_projector import JointProjector  # noqa: E402
 from blender_meshrec.bodies.silhouettes import Surface  # noqa: E402
@@ -37,7 +35,6 @@ FRAMES, STEP = 9, 14  # of a window of the pool, and recorded frames between the
 WINDOWS = {"training": 5000, "validation": 220}
 WEIGHTS = {"vertices": 10.0, "joints": 10.0, "rotations": 1.0, "betas": 0.02, "camera": 2.0}
 EVERY = 250  # steps between two looks at the validation frames
-OUT = SCRIPTS.parent / "addon_models"
 
 
 def main():
@@ -63,8 +60,6 @@ def pool_of(settings, part):
             rng = np.random.default_rng([settings.seed, sorted(WINDOWS).index(part)])
             pool = film(rng, body, JointProjector(body).shown, read_clips(settings.mocap, part), WINDOWS[part], FRAMES, STEP)
         torch.save(vars(pool.flat()), path)
-    from pc_hmr.pool import Pool
-
     return Pool(**torch.load(path, weights_only=True))
 
 
@@ -101,14 +96,9 @@ def train(settings):
     surface = Surface(load_body(), spacing=0.05)
     network = Hmr()
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-3)
-    first, seconds, best = 0, 0.0, (math.inf, 0, None)
-    if settings.state.exists():
-        state = torch.load(settings.state, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        first, seconds, best = state["step"], state["seconds"], state["best"]
-    begun, running = time.perf_counter() - seconds, None
-    for step in range(first, settings.steps):
+    state, running = Checkpoint(settings.state, network=network, optimiser=optimiser), None
+    best = state.others.get("best", (math.inf, 0, None))
+    for step in range(state.step, settings.steps):
         rng = np.random.default_rng([settings.seed, 2, step])
         rows = torch.as_tensor(rng.integers(len(training.betas), size=BATCH))
         fall = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
@@ -126,9 +116,8 @@ def train(settings):
             if error < best[0]:
                 best = error, step + 1, {name: value.clone() for name, value in network.state_dict().items()}
             said = " ".join(f"{name} {value:.4f}" for name, value in running.items())
-            print(f"step {step + 1} {said} | validation {1000 * error:.1f} mm, {time.perf_counter() - begun:.0f} s", flush=True)
-            done = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "best": best}
-            torch.save({**done, "step": step + 1, "seconds": time.perf_counter() - begun}, settings.state)
+            print(f"step {step + 1} {said} | validation {1000 * error:.1f} mm, {state.seconds:.0f} s", flush=True)
+            state.save(step + 1, best=best)
 
 
 @torch.no_grad()
@@ -143,21 +132,16 @@ def export(settings):
     """Write the network of the validation optimum as fp16, and what was trained on."""
     state = torch.load(settings.state, weights_only=True)
     error, step, best = state["best"]
-    weights = {name: value.half().contiguous() for name, value in best.items() if value.is_floating_point()}
-    metadata = {"credit": CREDIT, "script": "scripts/train_hmr.py", "seed": str(settings.seed)}
-    save_file(weights, OUT / "hmr.safetensors", metadata=metadata)
-    report = {
-        "script": "scripts/train_hmr.py",
-        "seed": settings.seed,
+    write_network("hmr", best, settings.seed)
+    numbers = {
         "steps": state["step"],
         "frozen_at_step": step,
         "training_hours": round(state["seconds"] / 3600, 2),
         "validation_subjects": PARTS["validation"],
         "test_subjects": PARTS["test"],
         "validation_mpve_mm": round(1000 * error, 1),
-        "credit": CREDIT,
     }
-    (OUT / "hmr.metrics.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_metrics("hmr", settings.seed, numbers)
 
 
 if __name__ == "__main__":

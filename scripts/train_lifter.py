@@ -14,13 +14,11 @@ seed and its number, so a run that is interrupted and goes on sees what it would
 import argparse
 import json
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
@@ -29,7 +27,8 @@ from lifter.bodies import Windows  # noqa: E402
 from lifter.motion import read_clips, split  # noqa: E402
 from lifter.unsupervised import ABLATION, Recipe, evaluate_unsupervised, train_unsupervised  # noqa: E402
 from lifter.views import SET_NAMES, see  # noqa: E402
-from mocap.recordings import CREDIT  # noqa: E402
+from training.checkpoint import Checkpoint, average  # noqa: E402
+from training.shipping import OUT, write_metrics, write_network  # noqa: E402
 
 from blender_meshrec.core.measures import pa_mpjpe  # noqa: E402
 from blender_meshrec.core.skeletons import H36M17, limb_indices  # noqa: E402
@@ -45,7 +44,6 @@ WEIGHTS = np.ones(len(H36M17), np.float32)
 WEIGHTS[[H36M17.index(j) for j in ("left_wrist", "right_wrist", "left_ankle", "right_ankle")]] = 1.6
 WEIGHTS[[H36M17.index(j) for j in ("left_elbow", "right_elbow", "left_knee", "right_knee")]] = 1.2
 VELOCITY, ABSENT = 2.0, 0.02  # weights of velocity, and of frames that the detector did not see
-OUT = SCRIPTS.parent / "addon_models"
 
 
 def main():
@@ -79,16 +77,10 @@ def train(settings, clips):
     lifter, mean = (Lifter(LifterConfig(width=settings.width)).to(settings.device) for _ in range(2))
     mean.load_state_dict(lifter.state_dict())
     optimiser = torch.optim.AdamW(lifter.parameters(), lr=RATE, weight_decay=0.01)
-    first, seconds = 0, 0.0
-    if settings.state.exists():
-        state = torch.load(settings.state, map_location=settings.device, weights_only=True)
-        lifter.load_state_dict(state["lifter"])
-        mean.load_state_dict(state["mean"])
-        optimiser.load_state_dict(state["optimiser"])
-        first, seconds = state["step"], state["seconds"]
-    decay_from = max(first, round((1 - DECAY) * settings.steps))
+    state = Checkpoint(settings.state, lifter=lifter, mean=mean, optimiser=optimiser)
+    decay_from = max(state.step, round((1 - DECAY) * settings.steps))
     short, long = (Windows(clips, frames) for frames, _batch in (SHORT, LONG))
-    begun, running = time.perf_counter() - seconds, None
+    running = None
 
     def draw(step):
         rng = np.random.default_rng([settings.seed, step])
@@ -96,8 +88,8 @@ def train(settings, clips):
         return see(rng, *windows.draw(rng, batch))
 
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(draw, first)
-        for step in range(first, settings.steps):
+        coming = pool.submit(draw, state.step)
+        for step in range(state.step, settings.steps):
             views, coming = coming.result(), pool.submit(draw, step + 1)
             fall = (settings.steps - step) / max(settings.steps - decay_from, 1)
             optimiser.param_groups[0]["lr"] = RATE * min(1, (step + 1) / WARM_UP, fall)
@@ -109,10 +101,9 @@ def train(settings, clips):
             average(mean, lifter, min(EMA, (step + 1) / (step + 20)))
             running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
             if (step + 1) % 100 == 0:
-                print(f"step {step + 1} loss {running:.2f} seconds {time.perf_counter() - begun:.0f}", flush=True)
+                print(f"step {step + 1} loss {running:.2f} seconds {state.seconds:.0f}", flush=True)
             if (step + 1) % 500 == 0 or step + 1 == settings.steps:
-                done = {"lifter": lifter.state_dict(), "mean": mean.state_dict(), "optimiser": optimiser.state_dict()}
-                torch.save({**done, "step": step + 1, "seconds": time.perf_counter() - begun}, settings.state)
+                state.save(step + 1)
 
 
 def compare_unsupervised(settings, training, testing):
@@ -166,16 +157,6 @@ def _length(vectors):
     return (vectors.square().sum(-1) + 1e-10).sqrt()
 
 
-@torch.no_grad()
-def average(mean, lifter, keep):
-    """Move the running mean of weights and statistics towards the network as it is."""
-    for own, new in zip(mean.state_dict().values(), lifter.state_dict().values()):
-        if own.is_floating_point():
-            own.lerp_(new, 1 - keep)
-        else:
-            own.copy_(new)
-
-
 def evaluate(lifter, clips, device="cpu", cameras=4, seed=7):
     """PA-MPJPE over the twelve limb joints in mm, the mean over clips, each filmed whole by a few static random cameras."""
     rows = {"h36m17 clean": ("h36m17", False), "h36m17 noisy": ("h36m17", True)}
@@ -202,13 +183,9 @@ def evaluate(lifter, clips, device="cpu", cameras=4, seed=7):
 def export(settings, training, testing):
     """Write the averaged weights as fp16 and, beside them, what was trained on and how good they are."""
     state = torch.load(settings.state, map_location="cpu", weights_only=True)
-    weights = {name: value.half().contiguous() for name, value in state["mean"].items() if value.is_floating_point()}
-    path = OUT / "lifter.safetensors"
+    path = write_network("lifter", state["mean"], settings.seed)
     kept = json.loads(path.with_suffix(".metrics.json").read_text(encoding="utf-8"))
-    save_file(weights, path, metadata={"credit": CREDIT, "script": "scripts/train_lifter.py", "seed": str(settings.seed)})
-    report = {
-        "script": "scripts/train_lifter.py",
-        "seed": settings.seed,
+    numbers = {
         "steps": state["step"],
         "windows": f"{SHORT[1]} of {SHORT[0]} frames, then {LONG[1]} of {LONG[0]}",
         "training_hours": round(state["seconds"] / 3600, 2),
@@ -218,10 +195,8 @@ def export(settings, training, testing):
         "pa_mpjpe_mm": evaluate(read_lifter(path), testing),
         "unsupervised": kept.get("unsupervised", []),
         "note": settings.note,
-        "credit": CREDIT,
     }
-    path.with_suffix(".metrics.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(report, indent=2))
+    write_metrics("lifter", settings.seed, numbers)
 
 
 if __name__ == "__main__":

@@ -13,18 +13,18 @@ import argparse
 import json
 import math
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import roma
 import torch
-from safetensors.torch import save_file
 
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
-from mocap.recordings import CREDIT, TEST_SUBJECTS, mirrored, read_recordings  # noqa: E402
+from mocap.recordings import TEST_SUBJECTS, mirrored, read_recordings  # noqa: E402
+from training.checkpoint import Checkpoint  # noqa: E402
+from training.shipping import write_metrics, write_network  # noqa: E402
 
 from blender_meshrec.bodies.lbs import Tree, forward_kinematics  # noqa: E402
 from blender_meshrec.bodies.smpl import make_body  # noqa: E402
@@ -41,7 +41,6 @@ TRUE, DIK, STEADY = 1.0, 0.15, 4.0
 WORST = 0.035  # m: a lifter's error at wrists and ankles, one standard deviation at the worst level
 KEPT = 0.93  # of an error from frame to frame
 SPEEDS = (2 / 3, 3 / 2)
-OUT = SCRIPTS.parent / "addon_models"
 _NAMES = (*SMPL_JOINTS, "nose", "head_top")
 _AT = {name: index for index, name in enumerate(SMPL_JOINTS)}
 # How much of a lifter's worst error each joint has.
@@ -152,15 +151,8 @@ def train(settings, stage):
     network = RotationNetwork()
     mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA))
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-3)
-    first, seconds = 0, 0.0
-    if settings.state.exists():
-        state = torch.load(settings.state, weights_only=True)
-        network.load_state_dict(state["network"])
-        mean.module.load_state_dict(state["mean"])
-        optimiser.load_state_dict(state["optimiser"])
-        first, seconds = state["step"], state["seconds"]
-    begun, running = time.perf_counter() - seconds, None
-    for step in range(first, settings.steps):
+    state, running = Checkpoint(settings.state, network=network, mean=mean.module, optimiser=optimiser), None
+    for step in range(state.step, settings.steps):
         with torch.no_grad():
             seen, own, true = draw(np.random.default_rng([settings.seed, step]), stage, clips, chances, BATCH)
         fall = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
@@ -181,10 +173,9 @@ def train(settings, stage):
         running = now if running is None else {name: 0.98 * running[name] + 0.02 * now[name] for name in now}
         if (step + 1) % 100 == 0:
             said = " ".join(f"{name} {value:.4f}" for name, value in running.items())
-            print(f"step {step + 1} {said} seconds {time.perf_counter() - begun:.0f}", flush=True)
+            print(f"step {step + 1} {said} seconds {state.seconds:.0f}", flush=True)
         if (step + 1) % 500 == 0 or step + 1 == settings.steps:
-            done = {"network": network.state_dict(), "mean": mean.module.state_dict(), "optimiser": optimiser.state_dict()}
-            torch.save({**done, "step": step + 1, "seconds": time.perf_counter() - begun}, settings.state)
+            state.save(step + 1)
 
 
 @torch.no_grad()
@@ -222,21 +213,15 @@ def turned(rotmats):
 def export(settings, stage):
     """Write the averaged weights as fp16, and how good they are."""
     state = torch.load(settings.state, weights_only=True)
-    path = OUT / "rotations.safetensors"
-    metadata = {"credit": CREDIT, "script": "scripts/train_rotations.py", "seed": str(settings.seed)}
-    save_file({name: value.half().contiguous() for name, value in state["mean"].items()}, path, metadata=metadata)
-    report = {
-        "script": "scripts/train_rotations.py",
-        "seed": settings.seed,
+    path = write_network("rotations", state["mean"], settings.seed)
+    numbers = {
         "steps": state["step"],
         "windows": f"{BATCH} of {WINDOW} frames",
         "training_hours": round(state["seconds"] / 3600, 2),
         "test_subjects": sorted(TEST_SUBJECTS),
         **evaluate(stage, read_network(path), read_clips(settings.mocap, True)),
-        "credit": CREDIT,
     }
-    (OUT / "rotations.metrics.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(report, indent=2))
+    write_metrics("rotations", settings.seed, numbers)
 
 
 if __name__ == "__main__":

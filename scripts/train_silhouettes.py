@@ -10,10 +10,8 @@ and its number, so a run that is interrupted and goes on sees what it would have
 """
 
 import argparse
-import json
 import math
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +19,6 @@ from typing import NamedTuple
 import numpy as np
 import roma
 import torch
-from safetensors.torch import save_file
 
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
@@ -29,6 +26,8 @@ sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 from mocap.recordings import CREDIT, TEST_SUBJECTS  # noqa: E402
 from silhouettes.masks import spoil  # noqa: E402
 from silhouettes.people import AT, draw_people, guess, read_rotations, shape_from_bones, window_round  # noqa: E402
+from training.checkpoint import Checkpoint, average  # noqa: E402
+from training.shipping import write_metrics, write_network  # noqa: E402
 
 from blender_meshrec.bodies.silhouettes import Surface, rasterise  # noqa: E402
 from blender_meshrec.core.body_template import load_body  # noqa: E402
@@ -48,7 +47,6 @@ RATE, WARM_UP = 1.5e-3, 100  # AdamW's, in steps
 EMA = 0.995
 # How much the heads' errors count; camera and viewpoint are not laid on the body and help the features.
 WEIGHT_ENDS, WEIGHT_CAMERA, WEIGHT_VIEW = 1.0, 5.0, 2.0
-OUT = SCRIPTS.parent / "addon_models"
 
 
 def main():
@@ -68,13 +66,22 @@ def main():
         from silhouettes.trial import evaluate, print_table, table_page
 
         if settings.export:
-            settings.evaluate = export(settings)
+            state = torch.load(settings.state, map_location="cpu", weights_only=True)
+            settings.evaluate = write_network("silhouettes", state["mean"], settings.seed)
         report = evaluate(settings.mocap, read_network(settings.evaluate), settings.pictures)
         print_table(report)
         if settings.out:
             settings.out.write_text(table_page(report, CREDIT), encoding="utf-8")
         if settings.export:
-            write_metrics(settings, report)
+            numbers = {
+                "steps": state["step"],
+                "silhouettes_a_step": BATCH,
+                "training_hours": round(state["seconds"] / 3600, 2),
+                "test_subjects": sorted(TEST_SUBJECTS),
+                **report,
+                "note": settings.note,
+            }
+            write_metrics("silhouettes", settings.seed, numbers)
     else:
         train(settings, Source(settings.mocap))
 
@@ -167,22 +174,15 @@ def train(settings, source):
     network.to(memory_format=torch.channels_last)
     mean.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
-    first, seconds = 0, 0.0
-    if settings.state.exists():
-        state = torch.load(settings.state, weights_only=True)
-        network.load_state_dict(state["network"])
-        mean.load_state_dict(state["mean"])
-        optimiser.load_state_dict(state["optimiser"])
-        first, seconds = state["step"], state["seconds"]
-    begun, running = time.perf_counter() - seconds, None
+    state, running = Checkpoint(settings.state, network=network, mean=mean, optimiser=optimiser), None
 
     def draw(step):
         with torch.no_grad():
             return source.draw(np.random.default_rng([settings.seed, step]), BATCH)
 
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(draw, first)
-        for step in range(first, settings.steps):
+        coming = pool.submit(draw, state.step)
+        for step in range(state.step, settings.steps):
             lesson, coming = coming.result(), pool.submit(draw, step + 1)
             fall = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
             optimiser.param_groups[0]["lr"] = RATE * min(1, (step + 1) / WARM_UP) * max(fall, 1e-3)
@@ -196,47 +196,9 @@ def train(settings, source):
             running = shares if running is None else {n: 0.98 * running[n] + 0.02 * shares[n] for n in shares}
             if (step + 1) % 50 == 0:
                 said = " ".join(f"{name} {value:.3f}" for name, value in running.items())
-                print(f"step {step + 1} {said} seconds {time.perf_counter() - begun:.0f}", flush=True)
+                print(f"step {step + 1} {said} seconds {state.seconds:.0f}", flush=True)
             if (step + 1) % 250 == 0 or step + 1 == settings.steps:
-                done = {"network": network.state_dict(), "mean": mean.state_dict(), "optimiser": optimiser.state_dict()}
-                torch.save({**done, "step": step + 1, "seconds": time.perf_counter() - begun}, settings.state)
-
-
-@torch.no_grad()
-def average(mean, network, keep):
-    """Move the running mean of weights and statistics towards the network as it is."""
-    for own, new in zip(mean.state_dict().values(), network.state_dict().values()):
-        if own.is_floating_point():
-            own.lerp_(new, 1 - keep)
-        else:
-            own.copy_(new)
-
-
-def export(settings):
-    """Write the averaged weights as fp16; returns their path."""
-    state = torch.load(settings.state, map_location="cpu", weights_only=True)
-    weights = {name: value.half().contiguous() for name, value in state["mean"].items() if value.is_floating_point()}
-    path = OUT / "silhouettes.safetensors"
-    save_file(weights, path, metadata={"credit": CREDIT, "script": "scripts/train_silhouettes.py", "seed": str(settings.seed)})
-    return path
-
-
-def write_metrics(settings, table):
-    """Write, beside the weights, what was trained on and how good they are."""
-    state = torch.load(settings.state, map_location="cpu", weights_only=True)
-    report = {
-        "script": "scripts/train_silhouettes.py",
-        "seed": settings.seed,
-        "steps": state["step"],
-        "silhouettes_a_step": BATCH,
-        "training_hours": round(state["seconds"] / 3600, 2),
-        "test_subjects": sorted(TEST_SUBJECTS),
-        **table,
-        "note": settings.note,
-        "credit": CREDIT,
-    }
-    path = OUT / "silhouettes.metrics.json"
-    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+                state.save(step + 1)
 
 
 if __name__ == "__main__":
