@@ -115,7 +115,7 @@ class Walk(Artist):
         self.sidebar("export", 240)
         self.open_section("MESHREC_PT_export")
 
-    def retarget_step(self, clip):
+    def retarget_step(self):
         """The character of the picture is a second person, given by its motion file."""
         window = self.window
         self.open_section("MESHREC_PT_export")
@@ -167,7 +167,7 @@ def main():
             walk.error_step()
             walk.reconstruct_step()
             walk.export_step()
-            walk.retarget_step(clip)
+            walk.retarget_step()
     return 0
 
 

@@ -2,7 +2,6 @@
 
 import torch
 
-from ..bodies.chunks import in_chunks
 from ..core.errors import InputError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -34,20 +33,6 @@ def works(kind):
         return float(torch.ones(2, device=kind).sum()) == 2.0
     except RuntimeError:
         return False
-
-
-def in_batches(compute, count, size, device, warn=lambda sentence: None):
-    """Call `compute(rows, device)` for slices that cover range(count), and join what it returns along frames.
-
-    Args:
-        compute: takes a slice of at most `size` rows and a torch.device; returns a tensor there, or a tuple of tensors,
-            whose first axis is the slice's.
-        warn: called with a sentence for the user when the graphics card was too small.
-
-    A piece that does not fit into the graphics card's memory is halved and tried again. When not even one row fits,
-    everything is computed on the CPU, and the result lies there.
-    """
-    return or_on_cpu(lambda where: in_chunks(lambda rows: compute(rows, where), count, size), device, warn)
 
 
 def or_on_cpu(compute, device, warn=lambda sentence: None):

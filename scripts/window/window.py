@@ -14,7 +14,6 @@ from pathlib import Path
 from scripts.prepare_window_blender import is_ready, why_not, window_folder
 
 STAGE = Path(__file__).resolve().parent
-HOME = "/home/artist"
 MATERIAL = "/mnt/material"
 # Nothing of what is mounted here is seen outside, and it ends with the process.
 _ENTER = """

@@ -5,6 +5,7 @@ import torch
 
 from blender_meshrec import cli
 from blender_meshrec.backend import devices
+from blender_meshrec.bodies.chunks import in_chunks
 from blender_meshrec.core.errors import InputError
 
 HERE = [kind for kind in ("cpu", "cuda", "mps") if devices.works(kind)]
@@ -59,17 +60,22 @@ class Card:
         return torch.arange(rows.start, rows.stop) ** 2
 
 
+def in_pieces(compute, count, size, device, warn=lambda sentence: None):
+    """How the pipeline computes what is long: in pieces on the device, else on the CPU."""
+    return devices.or_on_cpu(lambda where: in_chunks(lambda rows: compute(rows, where), count, size), device, warn)
+
+
 @pytest.mark.parametrize("room, size, count", [(100, 7, 20), (3, 16, 20), (1, 64, 33)])
-def test_batches_shrink_until_they_fit(room, size, count):
+def test_pieces_shrink_until_they_fit(room, size, count):
     card, said = Card(room), []
-    out = devices.in_batches(card, count, size, "meta", said.append)
+    out = in_pieces(card, count, size, "meta", said.append)
     assert torch.equal(out, torch.arange(count) ** 2)
     assert said == [] and all(kind == "meta" for kind, _size in card.calls)
 
 
 def test_what_never_fits_is_computed_on_the_cpu():
     card, said = Card(0), []
-    out = devices.in_batches(card, 20, 8, "meta", said.append)
+    out = in_pieces(card, 20, 8, "meta", said.append)
     assert torch.equal(out, torch.arange(20) ** 2)
     assert [size for kind, size in card.calls if kind == "meta"] == [8, 4, 2, 1]
     assert [size for kind, size in card.calls if kind == "cpu"] == [8, 8, 4]
@@ -78,12 +84,12 @@ def test_what_never_fits_is_computed_on_the_cpu():
 
 def test_apple_devices_say_it_with_another_error():
     card = Card(0, RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB, max allowed: 9.07 GB)"))
-    assert torch.equal(devices.in_batches(card, 5, 2, "meta"), torch.arange(5) ** 2)
+    assert torch.equal(in_pieces(card, 5, 2, "meta"), torch.arange(5) ** 2)
 
 
 def test_other_errors_pass():
     with pytest.raises(RuntimeError, match="shapes"):
-        devices.in_batches(Card(0, RuntimeError("shapes do not match")), 5, 2, "meta")
+        in_pieces(Card(0, RuntimeError("shapes do not match")), 5, 2, "meta")
 
 
 def test_memory_errors_are_told_from_others():
@@ -102,4 +108,4 @@ def test_a_real_card_that_is_full():
         rest = torch.empty((rows.stop - rows.start) * total // 3, dtype=torch.uint8, device=device)
         return rest[: rows.stop - rows.start] * 0 + 1
 
-    assert devices.in_batches(compute, 8, 8, "cuda").sum() == 8
+    assert in_pieces(compute, 8, 8, "cuda").sum() == 8

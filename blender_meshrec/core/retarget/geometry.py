@@ -25,14 +25,12 @@ class Shape:
     """A body as its shape tells it.
 
     limbs: (side, "arm" or "leg") -> part -> bones. up, left: unit directions in the world. fit: 0..1, how much like a person.
-    forward_seen: whether the feet say which way it faces; else knees, elbows or Blender's custom did.
     """
 
     limbs: dict
     up: np.ndarray
     left: np.ndarray
     fit: float
-    forward_seen: bool
 
 
 def find_body(tree, other_things=()):
@@ -193,8 +191,7 @@ def _body(tree, normal, legs, arms):
     footing = np.exp(-max(0.0, (floor - lowest) / leg_length) / 0.15)
     richness = 1 - np.exp(-(tree.below[arms[1][0]] + tree.below[legs[1][0]]) / 6)
     fit = float((proportions * leg["fit"] * arm["fit"]) ** (1 / 3) * footing * (0.6 + 0.4 * richness))
-    forward, seen = _forward(leg_points, leg, arm_points, arm, up, normal)
-    left = np.cross(up, forward)
+    left = np.cross(up, _forward(leg_points, leg, arm_points, arm, up, normal))
     limbs = {}
     for which in (0, 1):
         side = SIDES[0 if (leg_points[which] - leg_points[1 - which]).mean(0) @ left > 0 else 1]
@@ -203,7 +200,7 @@ def _body(tree, normal, legs, arms):
         limbs[arm_side, "arm"] = _bones(arms[1 + which], arm, ARM)
     if len(limbs) < 4:
         return None
-    return Shape(limbs, up, left, fit, seen)
+    return Shape(limbs, up, left, fit)
 
 
 def _joined(tree, legs_from, arms_from):
@@ -223,7 +220,7 @@ def _bones(chain, fit, parts):
 
 
 def _forward(leg_points, leg, arm_points, arm, up, normal):
-    """Which way the body faces, and whether its feet said so: feet point forward, knees bend forward, elbows backward."""
+    """Which way the body faces: feet point forward, else knees bend forward and elbows backward, else as Blender's own characters do."""
 
     def level(direction):
         return direction - (direction @ up) * up - (direction @ normal) * normal
@@ -233,7 +230,7 @@ def _forward(leg_points, leg, arm_points, arm, up, normal):
     if leg["toes"] is not None:
         feet = level(legs[leg["toes"]] - legs[leg["foot"]])
         if np.linalg.norm(feet) > 0.05 * length:
-            return unit(feet), True
+            return unit(feet)
     knees = elbows = np.zeros(3)
     if leg["foot"] is not None:
         knees = level(legs[leg["lower_leg"]] - (legs[leg["upper_leg"]] + legs[leg["foot"]]) / 2)
@@ -241,11 +238,11 @@ def _forward(leg_points, leg, arm_points, arm, up, normal):
         elbows = level(arms[arm["lower_arm"]] - (arms[arm["upper_arm"]] + arms[arm["hand"]]) / 2)
     bend = knees - elbows
     if np.linalg.norm(bend) > 0.02 * length:
-        return unit(bend), False
+        return unit(bend)
     usual = level(np.array([0.0, -1.0, 0.0]))  # what Blender's own characters face
     if np.linalg.norm(usual) < 0.3:
         usual = np.cross(normal, up)
-    return unit(usual), False
+    return unit(usual)
 
 
 def _head_above(tree, arms, normal, up):

@@ -135,7 +135,7 @@ def _look(rig):
     shape = None
     if len(named) < 4:
         shape = find_body(tree, {bone for bone, reading in enumerate(readings) if reading.helper})
-    limbs = _complete(tree, named, shape, readings)
+    limbs = _complete(named, shape, readings)
     if len(limbs) < 4:
         raise _refusal(rig, tree, limbs)
     if _on_all_fours(tree, limbs):
@@ -152,7 +152,7 @@ def _look(rig):
     slots.update(twists(tree, readings, limbs))
     slots.update(fingers(tree, readings, limbs))
     slots = {slot: slots[slot] for slot in SLOTS if slots.get(slot)}
-    confidence = _confidence(tree, readings, slots, limbs, shape, named)
+    confidence = _confidence(tree, readings, slots, limbs, shape)
     return BoneMapping(
         {slot: [rig.bones[bone] for bone in bones] for slot, bones in slots.items()},
         {rig.bones[bone]: value for bone, value in confidence.items()},
@@ -171,12 +171,12 @@ def _keep_once(slots):
             taken.update(slots[slot])
 
 
-def _complete(tree, named, shape, readings):
+def _complete(named, shape, readings):
     """The limbs that names told, and from the shape those they did not, on the side that names or the other limbs tell."""
     if shape is None:
         return dict(named)
     limbs = dict(named)
-    swap = _sides_swapped(tree, shape, named, readings)
+    swap = _sides_swapped(shape, readings)
     for (side, limb), parts in shape.limbs.items():
         other = SIDES[1 - SIDES.index(side)] if swap else side
         if (other, limb) not in limbs and not _shares_bones(parts, limbs):
@@ -189,7 +189,7 @@ def _shares_bones(parts, limbs):
     return any(bones.intersection(part) for others in limbs.values() for part in others.values())
 
 
-def _sides_swapped(tree, shape, named, readings):
+def _sides_swapped(shape, readings):
     """Whether names say left where the shape says right: names know better, feet may point backward."""
     agree = 0
     for (side, _), parts in shape.limbs.items():
@@ -212,7 +212,7 @@ def _on_all_fours(tree, limbs):
     return bool(across and reach > 0.7)
 
 
-def _confidence(tree, readings, slots, limbs, shape, named):
+def _confidence(tree, readings, slots, limbs, shape):
     """How sure each bone is: what its name says, less where the two sides or the feet speak against it."""
     sides_agree = _feet_agree(tree, limbs)
     by_shape = _BY_SHAPE * (shape.fit if shape else 0.7)

@@ -157,19 +157,3 @@ def write_preset(path, mapping, name=None):
 def shipped_presets():
     """The presets that ship, by name."""
     return tuple(read_preset(path) for path in sorted(_SHIPPED.glob(f"*{SUFFIX}")))
-
-
-def list_presets(folder=None):
-    """Every preset by its name: those that ship, and the artist's own in `folder`, which win over those of the same name.
-
-    Returns:
-        name -> path. Files in the folder that are no presets are left out here; `read_preset` says what is wrong with them.
-    """
-    found = {}
-    for place in (_SHIPPED, *([Path(folder)] if folder else [])):
-        for path in sorted(place.glob(f"*{SUFFIX}")) if place.is_dir() else ():
-            try:
-                found[read_preset(path).name or path.stem] = path
-            except InputError:
-                continue
-    return found

@@ -69,7 +69,6 @@ def test_conventions_beyond_the_tables(name, seed):
     assert mapping.found_by == "names"
 
 
-PLAIN = OTHERS["godot and unity"][0]
 DRESSES = {
     "a prefix with a number": lambda name: f"Char01_{name}",
     "a suffix": lambda name: f"{name}_JNT",

@@ -7,7 +7,7 @@ import pytest
 
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.retarget.mapping import map_bones, missing_slots
-from blender_meshrec.core.retarget.presets import list_presets, preset_from_mapping, read_preset, shipped_presets, write_preset
+from blender_meshrec.core.retarget.presets import preset_from_mapping, read_preset, shipped_presets, write_preset
 from blender_meshrec.core.retarget.rig import NEEDED_SLOTS, BoneMapping, Controls
 from tests.rig_conventions import OTHERS
 from tests.rigged_people import anonymous, person
@@ -88,16 +88,6 @@ def test_auto_rig_pro_maps_to_its_controls():
     assert mapping.slots == preset.mapping.slots
     assert mapping.convention == "Auto-Rig Pro controls"
     assert mapping.controls == preset.mapping.controls
-
-
-def test_listing_passes_over_what_is_no_preset_and_the_artists_own_win(rig, tmp_path):
-    assert set(list_presets()) == {preset.name for preset in shipped_presets()}
-    assert set(list_presets(tmp_path / "nowhere")) == set(list_presets())
-    write_preset(tmp_path / "a.json", map_bones(rig), "Rigify controls")
-    (tmp_path / "b.json").write_text("{")
-    (tmp_path / "c.txt").write_text("no preset")
-    assert list_presets(tmp_path)["Rigify controls"] == tmp_path / "a.json"
-    assert len(list_presets(tmp_path)) == len(list_presets())
 
 
 def damaged(**changes):
