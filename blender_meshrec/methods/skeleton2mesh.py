@@ -349,7 +349,7 @@ def lift_clip(lifter, rays, confidence, timestamps, detected, device="cpu", cont
     slots[..., 2] *= known[:, None]
     lifted, contacts = np.zeros((len(times), len(H36M17), 3)), np.zeros((len(times), 4))
     step = ways * (times[1] - times[0]) if len(times) > 1 else 1 / FPS
-    for way in range(ways):
+    for way in range(min(ways, len(times))):
         part = slots[way::ways]
         joints = _lift_steadily(lifter, *_seen(part, device), float(detected))
         lifted[way::ways] = joints.double().cpu().numpy()

@@ -210,6 +210,15 @@ def test_the_clock_meets_the_frames_of_a_constant_rate(fps):
     assert 20 <= network_rate <= 45
 
 
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_a_few_frames_of_a_high_speed_camera(count, camera):
+    times = np.arange(count) / 1000  # fewer frames than there are interleaved clips at the network's rate
+    walker = walk(times)
+    joints = lifted(seen(walker, camera), camera, times).joints
+    alone = lifted(seen(walk(times[:1]), camera), camera, times[:1]).joints
+    np.testing.assert_allclose(joints, np.broadcast_to(alone, joints.shape), atol=0.02)  # m: nobody moves in 7 ms
+
+
 def test_the_same_twice(walker, camera, times):
     one, other = (lifted(seen(walker, camera), camera, times).joints for _ in range(2))
     np.testing.assert_array_equal(one, other)
