@@ -76,6 +76,12 @@ def test_openpose_people_in_any_order_are_told_apart(tmp_path):
     assert look(ReconstructRequest(save_openpose(tmp_path / "json", shuffled), fps=25)).frames.fps == 25
 
 
+@pytest.mark.parametrize("name", [np.array(["coco17"]), np.bytes_("coco17"), np.array([b"coco17"])])
+def test_a_sets_name_however_it_was_stored(tmp_path, name):
+    (person,) = look(ReconstructRequest(save_npz(tmp_path / "k.npz", people_in("coco17", 1), name))).people
+    assert person.keypoint_set == "coco17"
+
+
 def test_openpose_frames_without_anybody(tmp_path):
     truth = people_in("openpose25", 1)
     truth[:5] = 0
@@ -119,6 +125,9 @@ BAD_NPZ = {
     "no frames": (dict(keypoints=GOOD[:0]), "shape of coco17"),
     "no size": (dict(image_size=(0, 720)), "no usable image_size"),
     "still": (dict(fps=0.0), "no usable image_size or fps"),
+    "size in words": (dict(image_size=("a", "b")), "is not a number"),
+    "rate in words": (dict(fps="25"), "is not a number"),
+    "shares of the sides": (dict(keypoints=GOOD / [1280, 720, 1]), "not in pixels"),
     "pickled": (dict(keypoints=np.array([{}], dtype=object)), "cannot be read"),
     "a motion": (dict(keypoints=None, poses=np.zeros((3, 72))), "is a motion"),
 }

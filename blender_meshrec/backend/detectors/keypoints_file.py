@@ -100,16 +100,20 @@ def open_npz(path, frames):
         raise InputError(f"{path.name} is a motion, not 2D keypoints.", "Use `meshrec convert` to turn a motion into another format.")
     if missing:
         raise InputError(f"{path.name} lacks {', '.join(missing)}.", NPZ_REMEDY)
-    name = str(stored["keypoint_set"])
+    name = _word(stored["keypoint_set"])
     if name not in KEYPOINT_SETS:
         raise InputError(f"{path.name} names an unknown keypoint set, {name}.", f"Choose one of: {', '.join(sorted(KEYPOINT_SETS))}.")
     keypoints, image_size, fps = stored["keypoints"], np.ravel(stored["image_size"]), np.ravel(stored["fps"])
     points = len(KEYPOINT_SETS[name])
     if keypoints.dtype.kind not in "fiu" or keypoints.ndim not in (3, 4) or keypoints.shape[-2:] != (points, 3) or not keypoints.size:
         raise InputError(f"The keypoints of {path.name} do not have the shape of {name}, (F,{points},3) or (F,P,{points},3).", NPZ_REMEDY)
+    if any(numbers.dtype.kind not in "fiu" for numbers in (image_size, fps)):
+        raise InputError(f"The image_size or fps of {path.name} is not a number.", NPZ_REMEDY)
     if len(image_size) != 2 or not (image_size > 0).all() or len(fps) != 1 or not 0 < fps[0] < 1e4:
         raise InputError(f"{path.name} has no usable image_size or fps.", NPZ_REMEDY)
     keypoints = tidy(keypoints if keypoints.ndim == 4 else keypoints[:, None])
+    if not_in_pixels(keypoints):
+        raise InputError(f"The keypoints in {path.name} are not in pixels.", "Multiply them by the picture's width and height.")
     return KeypointsFootage(path, frames, keypoints, image_size, float(fps[0]), steady_order(keypoints)), name
 
 
@@ -123,7 +127,7 @@ def open_json_folder(path, frames, fps):
     if len({len(person) for person in everybody}) > 1:
         raise InputError(f"The files in {path.name} have different numbers of keypoints.", JSON_REMEDY)
     keypoints, name = in_known_set(np.array(everybody) if everybody else np.zeros((0, 25, 3)), path.name)
-    if 0 < keypoints[..., :2].max(initial=0) <= 2:
+    if not_in_pixels(keypoints):
         raise InputError(f"The keypoints in {path.name} are not in pixels.", "Run OpenPose with --keypoint_scale 0.")
     filled = np.zeros((len(files), max(1, max(map(len, people_of))), *keypoints.shape[1:]))
     for people, here in zip(filled, np.split(keypoints, np.cumsum([len(people) for people in people_of])[:-1])):
@@ -144,6 +148,17 @@ def read_openpose(file):
         return [np.array(person["pose_keypoints_2d"], float).reshape(-1, 3) for person in people]
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise InputError(f"{file.name} is not a file that OpenPose wrote.", JSON_REMEDY) from error
+
+
+def not_in_pixels(keypoints):
+    """Whether keypoints (...,3) are shares of the picture's sides: nobody is two pixels high."""
+    return 0 < keypoints[..., :2].max(initial=0) <= 2
+
+
+def _word(stored):
+    """What an array that holds one word says, however it was stored."""
+    word = stored.item() if stored.size == 1 else stored
+    return word.decode("ascii", "replace") if isinstance(word, bytes) else str(word)
 
 
 def tidy(keypoints):
