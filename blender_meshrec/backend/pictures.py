@@ -85,6 +85,9 @@ class PictureFolder(Footage):
 
     def read(self, pixels_from=0):
         unreadable, odd = [], []
+        missing, before = left_out([file.name for file in self._files])
+        if missing:
+            self.warnings.append(f"Images missing from {self.name}: {missing}, the first after {before}. The others count as consecutive.")
         for row, file in enumerate(self._files):
             # A picture that cannot be used keeps its place in time: nobody is seen in it.
             image = None
@@ -97,12 +100,26 @@ class PictureFolder(Footage):
                     image = None
             yield Frame(row, row / self._fps, 1 / self._fps if row else 0.0, image)
         if unreadable:
-            self.warnings.append(f"{len(unreadable)} images cannot be read, the first being {unreadable[0]}.")
+            self.warnings.append(f"Images that cannot be read: {len(unreadable)}, the first being {unreadable[0]}.")
         if odd:
-            self.warnings.append(f"{len(odd)} images have another size than the others and were passed over, the first being {odd[0]}.")
+            self.warnings.append(f"Images of another size, which were passed over: {len(odd)}, the first being {odd[0]}.")
 
     def rate(self, timestamps):
         return self._fps
+
+
+def left_out(names):
+    """How many numbers a sequence of file names leaves out, and the name before the first gap; (0, "") where names are no sequence.
+
+    Where numbers do not usually go up by one, as times and every second frame do not, nothing is missing.
+    """
+    parts = [re.fullmatch(r"(.*?)(\d+)(\D*)", name.rpartition(".")[0]) for name in names]
+    if len(names) < 2 or not all(parts) or len({(part[1], part[3]) for part in parts}) > 1:
+        return 0, ""
+    steps = np.diff([int(part[2]) for part in parts])
+    if np.median(steps) != 1:
+        return 0, ""
+    return int(np.maximum(steps - 1, 0).sum()), names[int(np.argmax(steps > 1))]
 
 
 def natural_key(name):

@@ -1,5 +1,6 @@
 """Opening footage, and reading videos with PyAV: every frame upright, with square pixels and its true time."""
 
+import re
 import struct
 from pathlib import Path
 
@@ -59,20 +60,21 @@ class Video(Footage):
             self._stored_size = _square_size(still, stream)
             self._matrix = display_matrix(still)
             self._declared = (stream.guessed_rate, stream.average_rate)
-            self._claimed = stream.frames
+            self._claimed, self._claimed_end = stream.frames, claimed_end(container, stream)
         width, height = self._stored_size
         self.size = (height, width) if self._matrix[0, 0] == 0 else (width, height)
         self.rotation = round(np.degrees(np.arctan2(self._matrix[0, 1], self._matrix[0, 0]))) % 360
         self.claimed = self.claimed_in_range(self._claimed)
 
     def read(self, pixels_from=0):
-        garbled, start, previous, count = [], None, None, 0
+        garbled, start, previous, count, longest = [], None, None, 0, 0.0
         with self._open() as container:
             stream = self._picture_stream(container)
             for count, frame in enumerate(_decoded(container, stream, garbled), 1):
                 row = count - 1 - self.first
                 time = self._time(frame, previous)
                 since, previous = time - (time if start is None else previous), time
+                longest = max(longest, since)
                 if row < 0:
                     continue
                 start = time if start is None else start
@@ -83,6 +85,8 @@ class Video(Footage):
             raise self.beyond_the_end(count)
         if count != self.end and count < self._claimed - 1:
             self.warnings.append(f"{self.name} ends early: {count} of {self._claimed} frames could be read.")
+        elif count != self.end and self._claimed_end is not None and previous + max(3 * longest, 0.1) < self._claimed_end:
+            self.warnings.append(f"{self.name} ends early: {previous:.1f} of {self._claimed_end:.1f} seconds could be read.")
         if garbled:
             self.warnings.append(f"{self.name} is damaged: {len(garbled)} of its frames are garbled or lost.")
 
@@ -149,6 +153,17 @@ def _square_size(frame, stream):
     """(width, height) of the stored image once its pixels are made square; the shorter side of a pixel grows."""
     aspect = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
     return (round(frame.width * max(aspect, 1.0)), round(frame.height / min(aspect, 1.0)))
+
+
+def claimed_end(container, stream):
+    """Seconds at which a Matroska or WebM file says that its pictures end; None where it does not, and of what counts frames instead."""
+    if stream.frames or "matroska" not in container.format.name:
+        return None
+    told = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if told:
+        return 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3])
+    # Without its own, the file's is as long as the sound.
+    return container.duration / av.time_base if container.duration and len(container.streams) == 1 else None
 
 
 def display_matrix(frame):

@@ -120,7 +120,14 @@ GERMAN_SENTENCES = {
     "werden.",
     "{name} is damaged: {count} of its frames are garbled or lost.": "{name} ist beschädigt: {count} der Bilder sind verstümmelt oder "
     "verloren.",
-    "{count} images cannot be read, the first being {name}.": "{count} Bilder können nicht gelesen werden, das erste ist {name}.",
+    "{name} ends early: {count} of {claimed} seconds could be read.": "{name} endet früh: {count} von {claimed} Sekunden konnten gelesen "
+    "werden.",
+    "Images that cannot be read: {count}, the first being {name}.": "Bilder, die nicht gelesen werden können: {count}, das erste ist "
+    "{name}.",
+    "Images of another size, which were passed over: {count}, the first being {name}.": "Bilder von anderer Größe, die übergangen wurden: "
+    "{count}, das erste ist {name}.",
+    "Images missing from {folder}: {count}, the first after {name}. The others count as consecutive.": "In {folder} fehlende Bilder: "
+    "{count}, das erste nach {name}. Die anderen gelten als aufeinander folgend.",
     "{name} is a motion, not 2D keypoints.": "{name} ist eine Bewegung, keine 2D-Punkte.",
     "{name} is a motion without SKEL's angles, not footage.": "{name} ist eine Bewegung ohne die Winkel von SKEL, keine Aufnahme.",
     "This method reads the 3D landmarks of the MediaPipe detector, which 2D keypoints do not carry.": "Diese Methode liest die 3D-Punkte "

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from blender_meshrec.backend.pictures import left_out
 from blender_meshrec.backend.video import open_footage
 from blender_meshrec.core.errors import InputError
 from tests.footage import HEIGHT, WIDTH, number_of, picture, stands_upright
@@ -84,6 +85,31 @@ def test_images_that_cannot_be_used_keep_their_place_in_time(tmp_path):
     frames = list(footage.read())
     assert [None if frame.image is None else number_of(frame.image) for frame in frames] == [0, None, 2, None, 4]
     assert len(footage.warnings) == 2 and "1.png" in footage.warnings[0] and "3.png" in footage.warnings[1]
+
+
+@pytest.mark.parametrize(
+    "names, missing, before",
+    [
+        (["f_0001", "f_0002", "f_0005", "f_0006", "f_0007", "f_0009"], 3, "f_0002.png"),
+        (["f_0001", "f_0003", "f_0005", "f_0009"], 0, ""),
+        (["9", "10", "11", "13"], 1, "11.png"),
+        (["shot1.0998_v2", "shot1.0999_v2", "shot1.1000_v2"], 0, ""),
+        (["a1", "b2", "c9"], 0, ""),
+        (["1", "2", "x"], 0, ""),
+        (["1"], 0, ""),
+    ],
+)
+def test_a_sequence_with_gaps_says_so(names, missing, before):
+    assert left_out([f"{name}.png" for name in names]) == (missing, before)
+
+
+def test_gaps_outside_the_range_are_no_matter(tmp_path):
+    for number in (1, 2, 3, 5):
+        save(tmp_path / f"{number}.png", picture(number))
+    footage = open_footage(tmp_path)
+    assert len(list(footage.read())) == 4 and "the first after 3.png" in footage.warnings[0]
+    footage = open_footage(tmp_path, frames=(0, 3))
+    assert len(list(footage.read())) == 3 and footage.warnings == []
 
 
 def test_a_folder_without_images(tmp_path):

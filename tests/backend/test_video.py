@@ -144,6 +144,20 @@ def test_a_truncated_file_gives_what_is_there_with_a_warning(film, tmp_path):
     assert "ends early" in footage.warnings[0] and "of 20 frames" in footage.warnings[0]
 
 
+@pytest.mark.parametrize("suffix, times", [(".mkv", None), (".webm", None), (".mkv", [0, 0.1, 0.13, 0.4, 0.5, 0.9, 1.0, 1.3, 1.4, 1.9])])
+def test_a_truncated_file_that_counts_no_frames_is_told_by_its_length(tmp_path, suffix, times):
+    codec = {"codec": "libvpx-vp9", "options": {"g": "2"}} if suffix == ".webm" else {"options": {"crf": "12", "g": "2"}}
+    images = [np.random.default_rng(number).integers(0, 255, (64, 96, 3), np.uint8) for number in range(10 if times else 30)]
+    film = write_film(tmp_path / f"film{suffix}", images, times=times, **codec)
+    footage, frames = read(film)
+    assert len(frames) == len(images) and footage.warnings == []
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    footage, frames = read(film)
+    assert 1 < len(frames) < 0.7 * len(images)
+    assert "ends early" in footage.warnings[0] and f"of {'1.9' if times else '1.0'} seconds" in footage.warnings[0]
+    assert not any("ends early" in warning for warning in read(film, frames=(0, 2))[0].warnings)
+
+
 def test_damage_is_reported_and_the_rest_read(tmp_path):
     content = bytearray(write_film(tmp_path / "good.mp4", FRAMES, container_options={"movflags": "faststart"}).read_bytes())
     start = content.index(b"mdat") + 1500
