@@ -203,7 +203,7 @@ def _convert(command):
 
 
 def _output(command, explanation):
-    command.add_argument("-o", "--output", required=True, metavar="OUT", help=f"{explanation} ({' '.join(FORMATS)})")
+    command.add_argument("-o", "--output", required=True, type=named, metavar="OUT", help=f"{explanation} ({' '.join(FORMATS)})")
     command.add_argument(
         "--body",
         default="open",
@@ -267,6 +267,13 @@ def frames(word):
     if pair[0] < 0 or (pair[1] is not None and pair[1] <= pair[0]):
         raise argparse.ArgumentTypeError(f"the range {word} is empty")
     return pair
+
+
+def named(word):
+    """The path of an output."""
+    if word:
+        return word
+    raise argparse.ArgumentTypeError("it has no name")
 
 
 def rate(word):

@@ -10,9 +10,11 @@ import json
 from pathlib import Path
 
 from ..core.errors import InputError
+from ..core.user_models import user_models
 from . import reconstruct
 
 _PATHS = ("output", "report", "cache", "blender", "python", "rig", "mapping")
+_MODELS = ("body", "skel")  # "open", a path, or a name
 _REMEDY = 'Write a list of jobs such as [{"input": "a.mp4", "output": "a.fbx"}]; other keys are the options of `meshrec reconstruct`.'
 
 
@@ -55,6 +57,11 @@ def _words(job, number, folder):
             if one is True:
                 words.append(f"--{key}")
             elif one is not False and one is not None:
-                is_path = key in _PATHS or (key == "body" and one != "open")
+                is_path = key in _PATHS or (key in _MODELS and not _is_name(str(one), folder))
                 words.append(f"--{key}={folder / str(one) if is_path else one}")
     return words
+
+
+def _is_name(model, folder):
+    """Whether a body or SKEL file is called by a name rather than by its path from the folder."""
+    return model == "open" or (model in user_models() and not (folder / model).exists())

@@ -62,8 +62,10 @@ class Console:
         else:
             print("\n".join(outputs), flush=True)
 
-    def fail(self, error, about=""):
+    def fail(self, error, about="", alone=False):
         """Tell of any error in one sentence of problem and one of remedy; returns its exit code.
+
+        about: the input, or what else it happened to. alone: there is no other, so that the sentence need not name it.
 
         Raises:
             KeyboardInterrupt: the user stopped the command, and something made an error of its own of that, as Blender does.
@@ -83,7 +85,7 @@ class Console:
         if self._debug:
             traceback.print_exception(error)
         # Where several inputs are at work, the sentence alone may not tell which it is about.
-        print(f"{about}: {problem} {remedy}" if about else f"{problem} {remedy}", file=sys.stderr, flush=True)
+        print(f"{about}: {problem} {remedy}" if about and not alone else f"{problem} {remedy}", file=sys.stderr, flush=True)
         return code
 
     def _event(self, event, **facts):

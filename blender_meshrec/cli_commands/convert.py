@@ -10,13 +10,14 @@ from ..core.errors import InputError
 from ..core.motion_file import read_motion
 from ..core.retarget.smpl_source import is_smpl_motion
 from . import surfaces
-from .outputs import check_outputs, write_outputs
+from .outputs import check_outputs, files_read, write_outputs
 
 
 def run(options, console):
     """Read the motion, make what the output's suffix asks for."""
     output, name = Path(options.output), Path(options.motion).stem
-    check_outputs([output], options.blender)
+    # A motion may be converted in its place.
+    check_outputs([output], options.blender, keep=[file for file in files_read(options) if file != Path(options.motion)])
     surfaces.check_skeleton(options)
     skel = options.skel if options.skeleton == "skel" else None
     if options.from_skel or (skel and lacks_angles(options.motion)):

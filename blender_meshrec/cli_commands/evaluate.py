@@ -9,6 +9,7 @@ from ..core.errors import ExitCode, InputError
 from ..core.motion_file import read_motion
 from ..core.skeletons import SMPL_PARENTS
 from ..core.skinning import posed_vertices
+from .outputs import check_report, files_read
 from .reconstruct import write_report
 
 UNITS = {
@@ -26,6 +27,7 @@ UNITS = {
 
 def run(options, console):
     """Compare two motion files at the times they share."""
+    check_report(options.report, files_read(options))
     motion, truth = read_motion(options.motion), read_motion(options.truth)
     numbers = evaluate(motion, truth)
     for name, value in numbers.items():

@@ -1,5 +1,6 @@
 """Which files a command writes, and writing them: here where no Blender is needed, else by one."""
 
+import os
 import sys
 import tempfile
 from dataclasses import replace
@@ -21,6 +22,7 @@ from .surfaces import lying_beside
 FORMATS = (".blend", ".fbx", ".glb", ".usdc", ".bvh", ".npz")
 PRESETS = ("blender", "unreal", "unity")
 _WITHOUT_BLENDER = (".npz", ".bvh")
+_READ = ("motion", "truth", "mapping", "body", "skel")  # options that name files
 
 
 def check_format(path):
@@ -33,7 +35,7 @@ def check_outputs(paths, blender=None, keep=(), cast=False):
     """Find out before the work whether every output can be written, and made at all.
 
     Args:
-        keep: paths of inputs, which no output may take the place of. cast: whether an artist's character is to perform.
+        keep: paths of files that are read, which no output may take the place of. cast: whether an artist's character is to perform.
 
     Raises:
         InputError: a format is not known, an output is an input or another output, or there is no Blender for a scene.
@@ -41,7 +43,7 @@ def check_outputs(paths, blender=None, keep=(), cast=False):
     """
     for path in paths:
         check_format(path)
-        if path.exists() and any(path.samefile(source) for source in keep):
+        if _is_one_of(path, keep):
             raise InputError(f"{path} is the input.", "Choose another name or folder for the output.")
         check_writable(path)
     names = [str(path).casefold() for path in paths]
@@ -49,6 +51,35 @@ def check_outputs(paths, blender=None, keep=(), cast=False):
         raise InputError(f"Two inputs would be written to {doubled[0]}.", "Rename one, or write them into two folders.")
     if needs_maker(paths, blender, cast):
         find_maker(blender)
+
+
+def check_report(report, keep, outputs=()):
+    """Find out before the work whether a report can be written; None is none.
+
+    Raises:
+        InputError: it would take the place of a file in `keep`, or of an output. OutputError: it cannot be written.
+    """
+    if report is None:
+        return
+    path = Path(report)
+    if _is_one_of(path, keep):
+        raise InputError(f"{path} is the input.", "Choose another name or folder for the report.")
+    if any(os.path.abspath(path) == os.path.abspath(output) for output in outputs):
+        raise InputError(f"{path} is the output.", "Choose another name or folder for the report.")
+    check_writable(path)
+
+
+def files_read(options):
+    """The files that a command's options name to be read: nothing may be written in their place."""
+    named = [*getattr(options, "inputs", ()), *(getattr(options, name, None) for name in _READ)]
+    if getattr(options, "rig", None):
+        named.append(split_object(options.rig)[0])
+    return [Path(name) for name in named if name and name != "open"]
+
+
+def _is_one_of(path, files):
+    """Whether a path is one of some files, by whatever name; those that are not there are passed over."""
+    return path.exists() and any(path.samefile(file) for file in files if file.exists())
 
 
 def needs_maker(paths, blender, cast=False):

@@ -9,11 +9,10 @@ from ..bridge.client import start_job
 from ..bridge.messages import Progress, ReconstructRequest
 from ..core.catalog import DEFAULT_REFINERS
 from ..core.errors import InputError, MeshRecError
-from ..core.output_file import check_writable, whole_file
-from ..core.retarget.character_file import split_object
+from ..core.output_file import whole_file
 from ..core.user_folders import cache_folder
 from . import surfaces
-from .outputs import FORMATS, casting_of, check_outputs, people_in, write_outputs
+from .outputs import FORMATS, casting_of, check_outputs, check_report, files_read, people_in, write_outputs
 
 
 def run(options, console):
@@ -21,20 +20,18 @@ def run(options, console):
     targets = targets_of(options.inputs, Path(options.output), options.format)
     surfaces.check_reconstruct(options, [path for paths in targets.values() for path in paths])
     casting = casting_of(options)
-    kept = [*options.inputs, *([str(split_object(options.rig)[0])] if casting else [])]
-    check_outputs([path for paths in targets.values() for path in paths], options.blender, keep=kept, cast=casting is not None)
-    if options.report:
-        check_writable(Path(options.report))
+    outputs, kept = [path for paths in targets.values() for path in paths], files_read(options)
+    check_outputs(outputs, options.blender, keep=kept, cast=casting is not None)
+    check_report(options.report, kept, outputs)
     several = len(options.inputs) > 1
     codes, reports = [], []
     try:
         for source, paths in targets.items():
-            about = source if several else ""
             try:
                 reports.append(reconstruct(source, paths, options, console))
                 codes.append(0)
             except Exception as error:  # noqa: BLE001 - the inputs after this one are to have their turn
-                codes.append(console.fail(error, about))
+                codes.append(console.fail(error, source, alone=not several))
                 reports.append({"input": source, "error": _facts(error, codes[-1])})
     finally:
         if options.report and reports:

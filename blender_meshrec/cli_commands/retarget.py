@@ -4,8 +4,7 @@ from pathlib import Path
 
 from ..bridge.making import MakeRequest
 from ..core.errors import InputError
-from ..core.retarget.character_file import split_object
-from .outputs import casting_of, check_outputs, make_scenes
+from .outputs import casting_of, check_outputs, check_report, files_read, make_scenes
 from .reconstruct import write_report
 
 
@@ -17,7 +16,8 @@ def run(options, console):
     casting = casting_of(options)
     if output.suffix.lower() == ".npz":
         raise InputError("An .npz holds a motion and no character.", "Choose another suffix for the output.")
-    check_outputs([output], options.blender, keep=[str(motion), str(split_object(options.rig)[0])], cast=True)
+    check_outputs([output], options.blender, keep=files_read(options), cast=True)
+    check_report(options.report, files_read(options), [output])
     request = MakeRequest(motion.stem, ((motion.stem, motion),), ((output, (0,)),), options.body, options.preset, casting)
     made = make_scenes(request, options.blender)
     for note in made.notes:

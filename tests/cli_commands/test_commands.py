@@ -9,7 +9,7 @@ import pytest
 
 from blender_meshrec import cli
 from blender_meshrec.bridge.making import find_maker
-from blender_meshrec.cli_commands import doctor, evaluate
+from blender_meshrec.cli_commands import batch, doctor, evaluate
 from blender_meshrec.core import model_files, user_models
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.motion_file import read_motion, write_motion
@@ -90,6 +90,20 @@ def test_batch_runs_every_job_and_gives_the_highest_code(backend, tmp_path, caps
     assert cli.main(["batch", jobs_file]) == 3
     expected = ["jobs.json", "many/jump.npz", "many/r.json", "many/walk.npz", "out/b.person1.npz", "out/b.person2.npz"]
     assert files(home) == expected
+
+
+def test_a_jobs_body_is_a_name_or_a_path_from_the_lists_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "user_models", lambda: {"hero": tmp_path / "kept.npz", "bones": tmp_path / "kept.pkl"})
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "bones").touch()
+    jobs = [
+        {"input": "a.mp4", "output": "a.npz", "body": "hero", "skel": "open"},
+        {"input": "a.mp4", "output": "a.npz", "body": "b/smpl.npz", "skel": "bones"},
+    ]
+    (lists / "jobs.json").write_text(json.dumps(jobs))
+    words = [word for job in batch.read_jobs(lists / "jobs.json") for word in job if word.startswith(("--body", "--skel"))]
+    assert words == ["--body=hero", "--skel=open", f"--body={lists / 'b/smpl.npz'}", f"--skel={lists / 'bones'}"]
 
 
 @pytest.mark.parametrize("jobs", ["{", "[]", "[1]", '[{"input": "walk.mp4"}]', '[{"input": "walk.mp4", "output": "a.npz", "colour": 1}]'])

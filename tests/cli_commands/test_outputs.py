@@ -47,6 +47,30 @@ def test_outputs_take_nobodys_place(no_backend, capsys):
     assert "is the input" in (said := capsys.readouterr().err) and "Two inputs" in said
 
 
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        ("reconstruct walk.mp4 -o a.npz --report walk.mp4", "input"),
+        ("reconstruct walk.mp4 jump.mov -o . --report other/../jump.mov", "input"),
+        ("reconstruct walk.mp4 -o a.npz --report a.npz", "output"),
+        ("reconstruct walk.mp4 -o body.npz --body body.npz", "input"),
+        ("reconstruct walk.mp4 -o a.npz --skeleton skel --skel body.npz --report body.npz", "input"),
+        ("evaluate a_motion.npz a_motion.npz --report a_motion.npz", "input"),
+        ("retarget a_motion.npz --rig rig.fbx -o a.fbx --report a_motion.npz", "input"),
+        ("retarget a_motion.npz --rig rig.fbx -o rig.fbx", "input"),
+        ("convert a_motion.npz -o body.npz --body body.npz", "input"),
+    ],
+)
+def test_nothing_is_written_in_the_place_of_what_is_read(no_backend, capsys, words, told):
+    given = [Path(name) for name in ("walk.mp4", "jump.mov", "body.npz", "a_motion.npz", "rig.fbx")]
+    Path("other").mkdir()
+    for file in given:
+        file.write_text("mine")
+    assert cli.main(words.split()) == 2
+    assert f"is the {told}" in capsys.readouterr().err
+    assert all(file.read_text() == "mine" for file in given) and not Path("a.npz").exists()
+
+
 def test_a_disk_that_becomes_full_leaves_nothing(backend, small_disk, capsys):
     backend("long 3000")
     (small_disk / "a.npz").write_text("from before")

@@ -108,6 +108,7 @@ def test_a_backend_that_fails_is_a_sentence_and_a_remedy(backend, capsys, act, c
         ("reconstruct missing.mp4 -o a.npz", "missing.mp4"),
         ("reconstruct walk.mp4 -o a.obj", ".fbx"),
         ("reconstruct walk.mp4 -o a", ".fbx"),
+        ("reconstruct walk.mp4 --output=", "no name"),
         ("reconstruct walk.mp4 jump.mov -o a.fbx", "folder"),
         ("reconstruct walk.mp4 walk.mp4 -o out", "twice"),
         ("reconstruct walk.mp4 -o a.npz --person 0", "from 1"),
@@ -150,6 +151,15 @@ def test_progress_for_scripts_is_a_line_of_json_for_each_event(backend, capsys):
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event["event"] for event in events][-2:] == ["warning", "done"] and events[-1]["outputs"] == ["a.npz"]
     assert events[0] == {"event": "progress", "input": "walk.mp4", "stage": "Finding people", "done": 1, "total": 100, "unit": "frames"}
+
+
+def test_an_input_that_failed_is_named_to_scripts(backend, capsys):
+    backend("error NobodyFoundError")
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--progress", "json"]) == 3
+    said = capsys.readouterr()
+    event = json.loads(said.out.splitlines()[-1])
+    assert (event["event"], event["input"]) == ("failed", "walk.mp4")
+    assert said.err == f"{event['problem']} {event['remedy']}\n"
 
 
 def test_a_log_gets_a_line_for_each_stage(backend, capsys):
