@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -28,6 +29,7 @@ LIMIT_BYTES = 512 * 2**20
 # Up to here a file's every byte is hashed (0.1-0.5 s); of a larger one, samples spread over it, with its size.
 HASH_WHOLE_BYTES = 256 * 2**20
 SAMPLES, SAMPLE_BYTES = 64, 2**20
+_ENTRY, _FILE = re.compile(r"[0-9a-f]{32}"), re.compile(r"frames-\d{6,}\.npz|done\.json")
 
 
 def content_hash(path):
@@ -121,12 +123,24 @@ class ObservationLog:
 
     def _evict(self):
         """Make room: the entries used longest ago go first, this one last."""
-        entries = sorted((entry for entry in self._root.iterdir() if entry.is_dir()), key=lambda entry: -entry.stat().st_mtime)
-        total = 0
-        for entry in entries:
-            total += sum(file.stat().st_size for file in entry.iterdir() if file.is_file())
-            if total > LIMIT_BYTES and entry != self._folder:
-                shutil.rmtree(entry, ignore_errors=True)
+        # The folder is the user's choice: whatever else lies in it is theirs.
+        entries = [entry for entry in self._root.iterdir() if _ENTRY.fullmatch(entry.name) and not entry.is_symlink()]
+        with contextlib.suppress(OSError):  # another run may be making room, too
+            total = 0
+            for entry in sorted(entries, key=lambda entry: -entry.stat().st_mtime):
+                files = [file for file in entry.iterdir() if _FILE.fullmatch(file.name)]
+                total += sum(file.stat().st_size for file in files)
+                if total > LIMIT_BYTES and entry != self._folder:
+                    _remove_entry(entry, files)
+
+
+def _remove_entry(entry, files):
+    for file in files:
+        file.unlink(missing_ok=True)
+    for leftover in entry.glob(".meshrec-*"):  # of a run that was killed while it wrote
+        shutil.rmtree(leftover, ignore_errors=True)
+    with contextlib.suppress(OSError):  # what else is in it is not ours
+        entry.rmdir()
 
 
 def packed(frames):

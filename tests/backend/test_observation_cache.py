@@ -106,6 +106,21 @@ def test_the_longest_unused_go_when_room_runs_out(tmp_path, monkeypatch):
     assert [bool(ObservationLog(tmp_path, key).frames) for key in ("latest", "older", "new", "oldest")] == [True, True, True, False]
 
 
+def test_making_room_leaves_what_is_not_the_caches(tmp_path, monkeypatch):
+    write(tmp_path, some_frames(100), "old")
+    (entry,) = tmp_path.iterdir()
+    (entry / ".meshrec-killed").mkdir()
+    theirs = [tmp_path / "surfaces" / "clip.person1.pc2", tmp_path / "shots" / "frames-000000.npz", tmp_path / "done.json"]
+    theirs += [tmp_path / ("f" * 32) / "mine.txt"]
+    for file in theirs:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(bytes(1000))
+    monkeypatch.setattr(observation_cache, "LIMIT_BYTES", 1)
+    write(tmp_path, some_frames(10), "new")
+    assert all(file.is_file() for file in theirs) and not entry.exists()
+    assert ObservationLog(tmp_path, "new").frames
+
+
 def test_content_decides_not_name_or_date(tmp_path):
     a, b, c = (tmp_path / name for name in "abc")
     a.write_bytes(b"1" * 1000)
