@@ -194,7 +194,11 @@ def _with_ends(rotmats, rest, at_rest, head, ankles, landmarks, points, times):
 
     world = dik.global_rotations(rotmats)
     local = {}
-    head = _rotvec(world["spine3"].mT @ head) if points is None else head_rotvecs(points, landmarks, world["spine3"], head, times)
+    head = (
+        roma.rotmat_to_rotvec(world["spine3"].mT @ head)
+        if points is None
+        else head_rotvecs(points, landmarks, world["spine3"], head, times)
+    )
     # Neck and head turn alike; SMPL's skin is made for both.
     local["neck"] = local["head"] = roma.rotvec_to_rotmat(head / 2)
     if feet is not None:
@@ -259,7 +263,3 @@ def _body_params(template, betas, rotvecs, transl):
         body_pose=poses[:, 1:].reshape(len(poses), -1),
         transl=transl,
     )
-
-
-def _rotvec(rotmat):
-    return roma.rotmat_to_rotvec(rotmat)

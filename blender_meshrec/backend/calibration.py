@@ -110,8 +110,7 @@ def mesh_in_world(recovery, generated, target, smoothing):
     bridged = replace(generated, betas=recovery.betas, **_bridged(generated, visible, timestamps))
     steady = steady_body(bridged, np.zeros(3), visible, timestamps, smoothing)
     turned = turned_body(steady, np.zeros(3), rotation, np.zeros(3))
-    poses = np.concatenate([turned.global_orient, turned.body_pose], 1)
-    return replace(recovery, poses=poses, trans=np.zeros_like(recovery.trans), lifted_joints=target)
+    return replace(recovery, poses=turned.poses, trans=np.zeros_like(recovery.trans), lifted_joints=target)
 
 
 def target_pose(body, lifted, before, after):
@@ -152,7 +151,7 @@ def _spread(doubt, timestamps):
 
 def _bridged(params, visible, timestamps):
     """Rotations, with rows without the person between those of their neighbours in time, held at the ends."""
-    poses = np.concatenate([params.global_orient, params.body_pose], 1).astype(float)
+    poses = params.poses.astype(float)
     known, times = np.flatnonzero(visible), np.asarray(timestamps, float)
     if 0 < len(known) < len(poses):
         quat = quat_from_rotvec(poses[known].reshape(len(known), -1, 3))

@@ -117,7 +117,7 @@ def ankle_rotvecs(feet, shins, times):
     directions, sure, rest = feet
     down = rest.new_tensor([0.0, -1.0, 0.0])
     turned, clear = _turned(directions, shins @ down, rest, down.expand(2, 3))
-    return _between(_limited(_rotvec(shins.mT @ turned), ANKLE), sure & clear, times)
+    return _between(_limited(roma.rotmat_to_rotvec(shins.mT @ turned), ANKLE), sure & clear, times)
 
 
 def wrist_rotvecs(points, forearms, rest_forearms, times):
@@ -142,7 +142,7 @@ def wrist_rotvecs(points, forearms, rest_forearms, times):
     # Twist about the forearm: of the rotation's quaternion, the part along the bone.
     quat = roma.rotmat_to_unitquat(relative)
     twist = 2 * torch.atan2((quat[..., :3] * rest_forearms).sum(-1), quat[..., 3])
-    bend = _limited(_rotvec(relative @ roma.rotvec_to_rotmat(-twist[..., None] * rest_forearms)), WRIST)
+    bend = _limited(roma.rotmat_to_rotvec(relative @ roma.rotvec_to_rotmat(-twist[..., None] * rest_forearms)), WRIST)
     middle = PALM_MIDDLE * twist.new_tensor([-1.0, 1.0])  # about bones that point outwards
     off_middle = _wrapped(twist - middle)
     # Far out of range index and little finger have been mistaken for each other.
@@ -150,7 +150,7 @@ def wrist_rotvecs(points, forearms, rest_forearms, times):
     twist = _between((middle + off_middle.clamp(-PALM_RANGE, PALM_RANGE))[..., None], usable, times)[..., 0]
     bend = roma.rotvec_to_rotmat(_between(bend, usable, times))
     half = roma.rotvec_to_rotmat(twist[..., None] / 2 * rest_forearms)
-    return twist / 2, _rotvec(half.mT @ bend @ half @ half)
+    return twist / 2, roma.rotmat_to_rotvec(half.mT @ bend @ half @ half)
 
 
 def head_rotvecs(points, landmarks, chest, head, times):
@@ -159,13 +159,13 @@ def head_rotvecs(points, landmarks, chest, head, times):
     Args:
         chest: global rotations (F,3,3). head: the same, as the joints have it, for clips that never show the face.
     """
-    fallback = _rotvec(chest.mT @ head)
+    fallback = roma.rotmat_to_rotvec(chest.mT @ head)
     if not points.has(*FACE) or points.positions is None:
         return _limited(fallback, HEAD)
     positions = points.at(FACE, "positions", chest)
     rest = torch.stack([torch.as_tensor(landmarks[name]).to(chest) for name in FACE])
     spread = positions - positions.mean(1, keepdim=True)
-    rotvec = _rotvec(chest.mT @ align(spread, rest - rest.mean(0), None, head))
+    rotvec = roma.rotmat_to_rotvec(chest.mT @ align(spread, rest - rest.mean(0), None, head))
     sure = points.at(FACE, "confidence", chest).mean(1, keepdim=True) > SURE
     rotvec = _between(rotvec[:, None], sure, times)[:, 0] if sure.any() else fallback
     return _limited(rotvec, HEAD)
@@ -180,10 +180,6 @@ def _turned(forward, side, rest_forward, rest_side):
     always = torch.ones(rest_forward.shape[:-1], dtype=torch.bool, device=forward.device)
     turned = plane_frame(forward, side, clear) @ plane_frame(rest_forward, rest_side, always).mT
     return torch.where(clear[..., None, None], turned, torch.eye(3).to(turned)), clear
-
-
-def _rotvec(rotmat):
-    return roma.rotmat_to_rotvec(rotmat)
 
 
 def _limited(rotvec, most):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.skeletons import H36M17
+from ..core.skeletons import H36M17, mirror_indices
 from ..core.smoothing import fit_smooth, smooth_positions
 from ..core.timeline import across_time, weighted_quantile
 from .ray_fit import BONES, RODS, fit_on_rays
@@ -235,8 +235,6 @@ def _joined(directions):
 
 def _twins():
     """Rods of one side and their twins on the other, [(rod, twin), ...]."""
-    other = {"left": "right", "right": "left"}
-    mirror = [H36M17.index("_".join(other.get(word, word) for word in name.split("_"))) for name in H36M17]
-    rods = RODS.tolist()
+    mirror, rods = mirror_indices(H36M17), RODS.tolist()
     pairs = [(k, rods.index([mirror[a], mirror[b]])) for k, (a, b) in enumerate(rods) if [mirror[a], mirror[b]] in rods]
     return [(k, twin) for k, twin in pairs if k < twin]

@@ -160,8 +160,7 @@ class _Rig:
         # The network knows the open body; another one shows it the open body of the same bones.
         self.own = template.surface_model_type == "open"
         self.betas = np.asarray(body.betas, float)
-        rotvecs = np.concatenate([body.global_orient, body.body_pose], 1).reshape(len(body.transl), -1, 3)
-        self.all_rotmats = roma.rotvec_to_rotmat(torch.as_tensor(np.array(rotvecs)))
+        self.all_rotmats = roma.rotvec_to_rotmat(torch.as_tensor(body.poses.reshape(len(body.transl), -1, 3)))
         self.all_transl = torch.as_tensor(np.array(body.transl))
         self.rotmats = self.all_rotmats[self.rows]
 

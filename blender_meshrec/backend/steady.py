@@ -19,7 +19,7 @@ def steady_body(params, rest_root, visible, timestamps, strength=1.0):
     if strength <= 0 or rows.sum() < 4:
         return params
     times = np.asarray(timestamps, float)[rows]
-    poses = np.concatenate([params.global_orient, params.body_pose], 1).astype(float).reshape(len(rows), -1, 3)
+    poses = params.poses.astype(float).reshape(len(rows), -1, 3)
     transl = params.transl.astype(float)
     quat = smooth_quaternions(quat_from_rotvec(poses[rows]), times, strength)
     poses[rows] = rotvec_from_quat(quat)

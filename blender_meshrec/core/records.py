@@ -139,6 +139,11 @@ class BodyParams:
             },
         )
 
+    @property
+    def poses(self):
+        """All rotations, the root's first, (F,3+D) rad."""
+        return np.concatenate([self.global_orient, self.body_pose], 1)
+
 
 @dataclass(frozen=True)
 class GeneratedMesh:

@@ -35,7 +35,7 @@ class InstallBackend(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        if jobs.current is not None and jobs.current.running:
+        if jobs.is_running():
             cls.poll_message_set(say("A reconstruction is running"))
             return False
         if setup_state.installation is not None and setup_state.installation.running:

@@ -83,6 +83,11 @@ class Job:
             self._client.cancel()
 
 
+def is_running():
+    """Whether a reconstruction goes on."""
+    return current is not None and current.running
+
+
 def start(request, python=None):
     """Start the backend on a ReconstructRequest and make it the current Job.
 
@@ -90,7 +95,7 @@ def start(request, python=None):
         InputError: a job is running already. MeshRecError: the backend cannot be started; the current Job tells why, too.
     """
     global current
-    if current is not None and current.running:
+    if is_running():
         raise InputError("A reconstruction is running already.", "Wait for it, or cancel it first.")
     try:
         current = Job(start_client(request, python), request)

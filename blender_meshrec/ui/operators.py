@@ -38,7 +38,7 @@ class Reconstruct(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        if jobs.current is not None and jobs.current.running:
+        if jobs.is_running():
             cls.poll_message_set(say("A reconstruction is running"))
             return False
         if setup_state.installation is not None and setup_state.installation.running:
@@ -158,7 +158,7 @@ class Cancel(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return jobs.current is not None and jobs.current.running
+        return jobs.is_running()
 
     def execute(self, context):
         jobs.current.cancel()

@@ -38,12 +38,12 @@ class MainPanel(Tab, bpy.types.Panel):
         layout.use_property_decorate = False
         settings, job = context.scene.meshrec, jobs.current
         column = layout.column()
-        column.enabled = not is_running()
+        column.enabled = not jobs.is_running()
         draw_footage(column, settings)
         column.prop(settings, "person")
         if settings.person == "ONE":
             column.prop(settings, "person_number")
-        if is_running():
+        if jobs.is_running():
             _draw_progress(layout, job)
             return
         missing = draw_setup(layout, context)
@@ -71,7 +71,7 @@ class PeoplePanel(Tab, bpy.types.Panel):
 
     def draw(self, context):
         layout, settings = self.layout, context.scene.meshrec
-        layout.enabled = not is_running()
+        layout.enabled = not jobs.is_running()
         for person in settings.people:
             row = layout.row(align=True)
             chosen = settings.person == "ALL" or (settings.person == "ONE" and settings.person_number == person.number)
@@ -106,7 +106,7 @@ class RangePanel(Tab, bpy.types.Panel):
         layout, settings = self.layout, context.scene.meshrec
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.enabled = not is_running()
+        layout.enabled = not jobs.is_running()
         for end, name in (("IN", "first_frame"), ("OUT", "last_frame")):
             row = layout.row(align=True)
             value = row.row(align=True)
@@ -172,16 +172,11 @@ class ScenePanel(Tab, bpy.types.Panel):
         layout.operator("meshrec.import_motion", icon="IMPORT")
 
 
-def is_running():
-    """Whether a reconstruction goes on."""
-    return jobs.current is not None and jobs.current.running
-
-
 def _prepared(layout, context):
     """A panel's layout as settings are drawn in it, greyed out while a job runs with them; and the settings."""
     layout.use_property_split = True
     layout.use_property_decorate = False
-    layout.enabled = not is_running()
+    layout.enabled = not jobs.is_running()
     return layout, context.scene.meshrec
 
 

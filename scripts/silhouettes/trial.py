@@ -192,8 +192,8 @@ def render(surface, params, rows, seen):
 
 
 def posed_rotmats(params):
-    poses = np.concatenate([params.global_orient, params.body_pose], 1).reshape(len(params.transl), -1, 3)
-    return roma.rotvec_to_rotmat(torch.as_tensor(poses))
+    """The local rotations (F,J,3,3) of BodyParams."""
+    return roma.rotvec_to_rotmat(torch.as_tensor(params.poses.reshape(len(params.transl), -1, 3)))
 
 
 def measure(template, surface, case, params):

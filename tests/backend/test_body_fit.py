@@ -78,7 +78,7 @@ def off_degrees(a, b):
 
 def rotations_of(fit):
     """Local rotation matrices (F,24,3,3) of a fit."""
-    poses = np.concatenate([fit.body.global_orient, fit.body.body_pose], 1)
+    poses = fit.body.poses
     return rotmat_from_rotvec(poses.reshape(len(poses), -1, 3))[:, :24]
 
 

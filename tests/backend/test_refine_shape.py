@@ -128,7 +128,7 @@ def off(template, betas, truth):
 
 
 def limbs_of(surface, body):
-    rotvecs = np.concatenate([body.global_orient, body.body_pose], 1).reshape(FRAMES, -1, 3)
+    rotvecs = body.poses.reshape(FRAMES, -1, 3)
     rest = surface.rest_joints(torch.as_tensor(np.array(body.betas), dtype=torch.float32)[None])
     joints = forward_kinematics(torch.as_tensor(rotmat_from_rotvec(rotvecs), dtype=torch.float32), rest, surface.tree)[0].numpy()
     pairs = [[SMPL_JOINTS.index(f"{side}_{name}") for name in limb] for side in ("left", "right") for limb in LIMBS]
