@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import io
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -19,14 +20,20 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 import numpy as np  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
 from open_body.elastic import ElasticSurface  # noqa: E402
 from open_body.landmarks import PARTS, face_parts, find_landmarks  # noqa: E402
 from open_body.mending import mend, relaxed_template  # noqa: E402
 from open_body.posing import to_t_pose  # noqa: E402
-from open_body.shape import SMPL_PARENTS, joint_regressor, pelvis_centred, shape_space  # noqa: E402
+from open_body.shape import joint_regressor, pelvis_centred, shape_space  # noqa: E402
 from open_body.skinning import merged_weights, symmetric  # noqa: E402
 
-OUT = Path(__file__).resolve().parent.parent / "addon_models" / "open_body.npz"
+from blender_meshrec.core.skeletons import SMPL_PARENTS  # noqa: E402
+
+OUT = ROOT / "addon_models" / "open_body.npz"
 VERSION = "1"
 LICENCE = "CC0-1.0 AND Apache-2.0"
 SOURCE = (

@@ -10,8 +10,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
+
 from .elastic import ElasticSurface, nearest_rotations
-from .shape import FLIP, JOINT_MIRROR, SMPL_JOINTS, SMPL_PARENTS
+from .shape import FLIP, JOINT_MIRROR
 from .skinning import symmetric, top_four
 
 # Poses of the left side, degrees about the body's axes (x left, y up, z forward), applied from right to left.

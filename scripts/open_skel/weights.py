@@ -6,6 +6,7 @@ pronation twists it; the foot's from the talus to the calcaneus.
 """
 
 import numpy as np
+from open_body.skinning import symmetric, top_four
 
 from blender_meshrec.core.skel import SKEL_JOINTS
 from blender_meshrec.core.skeletons import SMPL_JOINTS
@@ -47,7 +48,7 @@ def skin_weights(body, joints, mirror):
         down, forward = joints[talus, 1] - v_template[:, 1], v_template[:, 2] - joints[talus, 2]
         low = 1 - (1 - smooth_step(down, *BELOW_ANKLE)) * (1 - smooth_step(forward, *BEFORE_ANKLE))
         _split(weights, smpl[:, SMPL_JOINTS.index(f"{side}_ankle")], talus, calcn, low)
-    return _top_four((weights + weights[mirror][:, JOINT_MIRROR]) / 2, mirror)
+    return top_four(symmetric(weights, mirror, JOINT_MIRROR), mirror, JOINT_MIRROR)
 
 
 def smooth_step(value, begin, end):
@@ -59,12 +60,3 @@ def smooth_step(value, begin, end):
 def _split(weights, whole, first, second, share):
     weights[:, first] += whole * (1 - share)
     weights[:, second] += whole * share
-
-
-def _top_four(weights, mirror):
-    """The four largest weights of every vertex; one is kept only where its mirror image is kept as well."""
-    order = np.argsort(-np.round(weights, 9), axis=1, kind="stable")[:, :4]
-    kept = np.zeros_like(weights)
-    np.put_along_axis(kept, order, np.take_along_axis(weights, order, 1), 1)
-    kept[(kept < 1e-3) | (kept[mirror][:, JOINT_MIRROR] < 1e-3)] = 0
-    return kept / kept.sum(1, keepdims=True)
