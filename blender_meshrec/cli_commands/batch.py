@@ -20,9 +20,7 @@ _REMEDY = 'Write a list of jobs such as [{"input": "a.mp4", "output": "a.fbx"}];
 
 def run(options, console):
     """Check every job, then run each; the highest exit code of them all."""
-    from ..cli import parser
-
-    jobs = [parser().parse_args(words) for words in read_jobs(options.jobs)]
+    jobs = [_options(words, number) for number, words in enumerate(read_jobs(options.jobs), 1)]
     codes = []
     for number, job in enumerate(jobs, 1):
         try:
@@ -35,7 +33,7 @@ def run(options, console):
 def read_jobs(path):
     """The list as command lines. Raises InputError where it is not one."""
     try:
-        jobs = json.loads(Path(path).read_text(encoding="utf-8"))
+        jobs = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
     except ValueError as error:
@@ -43,6 +41,15 @@ def read_jobs(path):
     if not isinstance(jobs, list) or not jobs or not all(isinstance(job, dict) for job in jobs):
         raise InputError(f"{path} is not a list of jobs.", _REMEDY)
     return [_words(job, number, Path(path).absolute().parent) for number, job in enumerate(jobs, 1)]
+
+
+def _options(words, number):
+    from ..cli import parser
+
+    try:
+        return parser().parse_args(words)
+    except InputError as error:
+        raise InputError(f"Job {number}: {error.problem[:1].lower()}{error.problem[1:]}", error.remedy) from error
 
 
 def _words(job, number, folder):

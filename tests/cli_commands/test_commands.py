@@ -113,6 +113,13 @@ def test_a_list_that_is_not_right_runs_nothing(no_backend, jobs, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_a_list_as_windows_writes_it_and_the_job_that_is_wrong(no_backend, capsys):
+    jobs = [{"input": "walk.mp4", "output": "a.npz"}, {"input": "walk.mp4", "output": "b.npz", "person": "me"}]
+    Path("jobs.json").write_text(json.dumps(jobs), encoding="utf-8-sig")
+    assert cli.main(["batch", "jobs.json"]) == 2
+    assert capsys.readouterr().err.startswith("Job 2: argument --person")
+
+
 def test_models_are_listed_and_verified(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(model_files, "model_folders", lambda: [tmp_path])
     assert cli.main(["models", "verify"]) == 4  # there is no list
