@@ -237,7 +237,9 @@ def test_a_file_that_is_not_the_one_of_the_lock_is_not_installed(shop):
 
 def test_a_package_without_a_hash_is_not_installed(shop):
     write_locks(shop.locks, torch=[entry(shop.other_torch)], cpu=[entry(shop.torch)], backend=["small==1.0\n"])
-    failure(shop.plan())
+    assert isinstance(failure(shop.plan()), errors.MeshRecError)
+    (half,) = shop.home.glob("env-*")
+    assert "small-1.0.dist-info" not in packages(half)
 
 
 def test_torch_falls_back_to_its_usual_build(shop):
