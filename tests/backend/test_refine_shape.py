@@ -210,13 +210,17 @@ def test_a_body_that_fits_stays(template, surface, quiet):
 
 def test_a_body_brought_by_the_user_gets_its_girth(quiet):
     """Of another family, with its own betas: by outlines alone."""
-    own = body_from_arrays(smpl_arrays(), "synthetic")
+    arrays = smpl_arrays()
+    # Its faces are large and lie anywhere: some of them cover it.
+    own = body_from_arrays({**arrays, "f": arrays["f"][:60]}, "synthetic")
     surface, rng = Surface(own), np.random.default_rng(2)
     truth = person(rng.normal(0, 1, own.J_shapedirs.shape[-1]), model=own.surface_model_type)
     estimate = like(own, truth, 0.3 * truth.betas)
     body, report = refined(own, estimate, silhouettes_of(surface, own, truth), quiet)
     assert body.model == own.surface_model_type and body.betas.shape == estimate.betas.shape
-    assert report.after >= report.before
+    assert report.applied > 0 and report.after > report.before + 0.02
+    after, before = (np.linalg.norm(own.rest_vertices(each.betas) - own.rest_vertices(truth.betas), axis=-1) for each in (body, estimate))
+    assert after.mean() < 0.7 * before.mean()
 
 
 def test_ends_are_turned_only_where_nothing_else_shows_them(template, surface, quiet):
