@@ -1,6 +1,6 @@
 """Train the network of methods/skeleton2mesh.py that tells when heels and toes touch the ground.
 
-    .venv/bin/python scripts/train_contacts.py MOCAP [--steps 2000] [--views 8] [--device cpu]   train, write addon_models/contacts.*
+    .venv/bin/python scripts/train_contacts.py MOCAP [--steps 2500] [--views 8] [--device cpu]   train, write addon_models/contacts.*
     .venv/bin/python scripts/train_contacts.py MOCAP --evaluate addon_models/contacts.safetensors   measure on the test subjects
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database, 30 frames per second
@@ -49,7 +49,7 @@ STEADY, LOSSY = 0.8, 0.5  # share of cameras that do not move, of detectors that
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mocap", type=Path)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--views", type=int, default=8, help="how often each recording is filmed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")

@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/train_lifter.py MOCAP --state STATE.pt [--steps 20000] [--device cpu]   train, or go on from STATE.pt
     .venv/bin/python scripts/train_lifter.py MOCAP --state STATE.pt --export                         write addon_models/lifter.*
-    .venv/bin/python scripts/train_lifter.py MOCAP --unsupervised [--steps 5000]                     the paper's own training, and its
+    .venv/bin/python scripts/train_lifter.py MOCAP --unsupervised --steps 12000                    the paper's own training, and its
                                                                        ablation: measured beside the supervised one, not shipped
     .venv/bin/python scripts/train_lifter.py MOCAP --evaluate addon_models/lifter.safetensors         measure on the test subjects
 

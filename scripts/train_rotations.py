@@ -1,6 +1,6 @@
 """Train the network of methods/dik_supervision.py: rotations from a 3D skeleton, after DIK's and after the motion capture's own.
 
-    .venv/bin/python scripts/train_rotations.py MOCAP --state STATE.pt [--steps 5000]     train, or go on from STATE.pt
+    .venv/bin/python scripts/train_rotations.py MOCAP --state STATE.pt [--steps 2500]     train, or go on from STATE.pt
     .venv/bin/python scripts/train_rotations.py MOCAP --state STATE.pt --export           write addon_models/rotations.*
     .venv/bin/python scripts/train_rotations.py MOCAP --evaluate WEIGHTS                   measure on the test subjects
 
@@ -56,7 +56,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mocap", type=Path)
     parser.add_argument("--state", type=Path)
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--export", action="store_true")
     parser.add_argument("--evaluate", type=Path, metavar="WEIGHTS")
