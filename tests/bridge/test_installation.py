@@ -1,0 +1,138 @@
+"""What an installation goes by: the locks, the Pythons and devices of this computer, and what pip prints."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from blender_meshrec.bridge import installation, interpreters, locks, runtime
+from blender_meshrec.bridge.pip_errors import explain
+from blender_meshrec.core import errors
+
+posix = pytest.mark.skipif(os.name == "nt", reason="shell scripts stand for programs")
+
+
+def test_the_real_locks_are_read_whole():
+    folder = locks.locks_folder()
+    backend = {one.name: one for one in locks.read_lock(folder / locks.BACKEND)}
+    assert {"mediapipe", "av", "opencv-python", "numpy", "roma", "safetensors"} <= backend.keys()
+    for name in (locks.INSTALLER, locks.BACKEND, locks.TORCH, locks.TORCH_CPU):
+        assert all(one.hashes for one in locks.read_lock(folder / name)), name
+    assert locks.recipe(folder, "cpu", (3, 11)) != locks.recipe(folder, "cpu", (3, 13)) != locks.recipe(folder, "cuda", (3, 13))
+    (torch,) = locks.read_lock(folder / locks.TORCH_CPU)
+    assert torch.key.startswith("torch==") and torch.key.endswith("+cpu")
+
+
+def test_interpreters(monkeypatch, tmp_path):
+    found, why_not = interpreters.probe(sys.executable)
+    assert found.version == sys.version_info[:3] and not why_not
+    fake = tmp_path / "python3.11"
+    fake.write_text("#!/bin/sh\nexit 3\n")
+    fake.chmod(0o755)
+    assert interpreters.probe(fake) == (None, "it does not run as a Python")
+    with pytest.raises(errors.InputError, match="there is no such file"):
+        interpreters.find_interpreter(tmp_path / "nowhere")
+    old = '[[3, 8, 1], "/usr/bin/python3.8", true, 64, "linux-x86_64", "CPython"]'
+    for answer, words in (
+        (old, "Python 3.8.1, and 3.11, 3.12 or 3.13 is needed"),
+        (old.replace("3, 8, 1", "3, 11, 1").replace("true", "false"), "install python3.11-venv"),
+        (old.replace("3, 8, 1", "3, 11, 1").replace("64,", "32,"), "64-bit CPython is needed"),
+    ):
+        fake.write_text(f"#!/bin/sh\necho '{answer}'\n")
+        interpreter, why_not = interpreters.probe(fake)
+        assert interpreter is None and words in why_not
+    monkeypatch.setattr(interpreters, "_candidates", lambda: iter([str(fake)]))
+    with pytest.raises(errors.NotSetUpError, match=r"No Python 3\.11 or 3\.12 or 3\.13.*python\.org") as caught:
+        interpreters.find_interpreter()
+    assert "64-bit CPython is needed" in caught.value.__notes__[0]
+    monkeypatch.setattr(interpreters, "_candidates", lambda: iter([str(fake), sys.executable]))
+    assert interpreters.find_interpreter().version == sys.version_info[:3]
+
+
+@posix
+@pytest.mark.parametrize(
+    "answer, kind, note",
+    [
+        ("NVIDIA H200, 590.48.01", "cuda", ""),
+        ("NVIDIA GeForce GTX 1080, 535.183.01", "cpu", "driver 580 or later (this is 535.183.01)"),
+        ("", "cpu", "finds no graphics card"),
+        (None, "cpu", ""),
+    ],
+)
+def test_the_device_is_what_this_computer_has(monkeypatch, tmp_path, answer, kind, note):
+    if sys.platform != "linux":
+        pytest.skip("NVIDIA's driver on Linux")
+    if answer is not None:
+        tool = tmp_path / "nvidia-smi"
+        tool.write_text(f"#!/bin/sh\necho '{answer}'\n")
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    device = interpreters.choose_device("auto")
+    assert device.kind == kind and note in device.note and bool(note) == bool(device.note)
+    assert interpreters.choose_device("cpu").kind == "cpu"
+    with pytest.raises(errors.InputError, match="on this system"):
+        interpreters.choose_device("mps")
+
+
+def test_windows_keeps_paths_short(monkeypatch):
+    monkeypatch.setattr(runtime.sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", "/C/Users/someone/AppData/Local")
+    roaming = "/C/Users/someone/AppData/Roaming/Blender Foundation/Blender/4.2/extensions/.user/user_default/blender_meshrec"
+    for home, kept in (("/C/mr", True), (roaming, False)):
+        runtime.keep_environments_in(home)
+        assert (runtime.environment_home() == Path(home)) is kept
+    runtime.keep_environments_in(None)
+
+
+PIP_SAYS = """Collecting numpy==2.4.6 (from -r batch.txt (line 1))
+  Downloading numpy-2.4.6-cp311-cp311-manylinux_2_28_x86_64.whl (16.9 MB)
+Progress 0 of 16900000
+Progress 8450000 of 16900000
+Progress 16900000 of 16900000
+Processing /somewhere/python_dateutil-4.0.0-py3-none-any.whl (from -r batch.txt (line 70))
+Installing collected packages: numpy, python-dateutil
+Successfully installed numpy-2.4.6 python-dateutil-4.0.0""".splitlines()
+
+
+def test_progress_is_read_from_what_pip_prints():
+    batch = [locks.Requirement("numpy", "2.4.6", ""), locks.Requirement("python-dateutil", "4.0.0", "")]
+    said = []
+
+    class Stand:
+        def _say(self, stage, more=0.0):
+            said.append((stage, more))
+
+        def _hear(self, line):
+            assert not line.startswith("Progress")
+
+    listener = installation._PipListener(Stand(), batch)
+    for line in PIP_SAYS:
+        listener.hear(line)
+    numpy = batch[0].megabytes
+    assert said == [
+        ("Loading numpy", 0),
+        ("Loading numpy", 0),
+        ("Loading numpy", numpy / 2),
+        ("Loading numpy", numpy),
+        ("Loading python-dateutil", numpy),
+        ("Unpacking numpy and 1 more", numpy + batch[1].megabytes),
+    ]
+
+
+@pytest.mark.parametrize(
+    "output, kind, words",
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", errors.OutputError, "disk is full"),
+        ("ERROR: [Errno 13] Permission denied: '/x'", errors.OutputError, "cannot be written"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", errors.ModelError, "not the one"),
+        ("Max retries exceeded with url (Caused by SSLError(SSLCertVerificationError(1)))", errors.NotSetUpError, "certificate"),
+        ("WARNING: Retrying after connection broken by 'ProxyError('Cannot connect to proxy.')'", errors.NotSetUpError, "proxy"),
+        ("WARNING: ... ReadTimeoutError(...)\nERROR: No matching distribution found for torch", errors.NotSetUpError, "broke off"),
+        ("ERROR: No matching distribution found for torch==2.13.0", errors.NotSetUpError, "no file of torch==2.13.0 for Amiga"),
+        ("something else", errors.MeshRecError, "exit code 2"),
+    ],
+)
+def test_what_pip_says_becomes_a_sentence(output, kind, words):
+    error = explain(output, 2, "Amiga")
+    assert isinstance(error, kind) and words in error.problem and error.remedy
