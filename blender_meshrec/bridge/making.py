@@ -102,7 +102,7 @@ def make(request, blender=None):
         }
         settings_path = Path(scratch) / "settings.json"
         settings_path.write_text(json.dumps(settings), encoding="utf-8")
-        made = _run([*maker, str(settings_path)])
+        made = _run([*maker, str(settings_path)], scratch)
         # The child knows the outputs by their temporary places.
         places = {entry["path"]: str(path) for entry, (path, _) in zip(outputs, request.outputs)}
         return Made(made.notes, {places[place]: numbers for place, numbers in made.quality.items()})
@@ -116,8 +116,14 @@ def _casting_settings(casting):
     return {"rig": os.path.abspath(casting.rig), "options": casting.options, "mapping": mapping}
 
 
-def _run(command):
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def temporary_in(folder):
+    """The environment of a child whose temporary files lie in `folder`: every Blender makes some, and a killed one leaves them."""
+    return {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
+
+
+def _run(command, scratch):
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    child = subprocess.Popen(command, env=temporary_in(scratch), **pipes)
     try:
         text = child.communicate()[0].decode("utf-8", "replace")
     finally:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from ..bridge.client import LAUNCH
-from ..bridge.making import find_maker
+from ..bridge.making import find_maker, temporary_in
 from ..bridge.runtime import find_backend
 from ..core.errors import ExitCode, MeshRecError
 from ..core.model_files import listed_models
@@ -99,7 +99,9 @@ def blender_version(program):
     code = "import bpy, os; print('Blender', bpy.app.version_string, flush=True); os._exit(0)"
     words = ["-c", code] if program.name.lower().startswith("python") else ["--version"]
     try:
-        done = subprocess.run([str(program), *words], capture_output=True, text=True, errors="replace", timeout=_PATIENCE)
+        with tempfile.TemporaryDirectory(prefix="meshrec-") as scratch:
+            settings = {"capture_output": True, "text": True, "errors": "replace", "timeout": _PATIENCE, "env": temporary_in(scratch)}
+            done = subprocess.run([str(program), *words], **settings)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"which does not run: {error}"
     return next((line for line in done.stdout.splitlines() if line.startswith("Blender")), "which does not say its version")

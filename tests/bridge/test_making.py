@@ -1,10 +1,13 @@
 """The child process that makes scenes: found, run, and without traces when it dies."""
 
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from blender_meshrec.bridge.making import MakeRequest, find_maker, make
+from blender_meshrec.cli_commands import doctor
 from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, OutputError
 from blender_meshrec.core.motion_file import write_motion
 from tests.people import recovered, tube_man
@@ -34,8 +37,15 @@ def blender():
         pytest.skip(error.problem)
 
 
-def test_a_child_makes_the_files(request_in, tmp_path, blender):
+def test_a_child_makes_the_files(request_in, tmp_path, blender, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(name, str(temporary))
     notes = make(request_in(), blender).notes
+    assert list(temporary.iterdir()) == []  # neither ours nor Blender's
+    assert doctor.blender_version(Path(blender)).startswith("Blender") and list(temporary.iterdir()) == []
     assert any("no footage" in note for note in notes)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.blend", "a.fbx"]
 
