@@ -1,5 +1,6 @@
 """Fixtures every test may use. Material from outside the repository is optional: tests that want it skip without it."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,23 @@ def shared_media():
 def shared_mocap():
     """Motion capture beside the checkout."""
     return _folder_or_skip("mocap")
+
+
+@pytest.fixture(scope="session")
+def recordings(shared_mocap):
+    """Its Recordings, read as training reads them."""
+    sys.path.append(str(ROOT / "scripts"))
+    from mocap.recordings import read_recordings
+
+    return read_recordings(shared_mocap)
+
+
+@pytest.fixture(scope="session")
+def recorded_joints(recordings):
+    """Joints (F,17,3) m h36m17 of each of the Recordings, y up, by their number, as training takes them."""
+    from lifter.motion import clip_of
+
+    return lambda number: clip_of(recordings[number]).points()[:, :17].astype(float)
 
 
 @pytest.fixture(scope="session")

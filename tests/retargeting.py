@@ -26,20 +26,11 @@ def motion_of(walker, contacts=True):
                   walker.contacts if contacts else None)  # fmt: skip
 
 
-def mocap_clip(folder, number):
-    """One clip of the shared motion capture as a Motion without contacts."""
-    with np.load(folder / "cmu_smpl24_A.npz") as archive:
-        rows = slice(*archive["clip_start"][number : number + 2])
-        quats = archive["quat"][rows] * float(archive["quat_scale"])
-        trans, offsets = archive["trans"][rows].astype(float), archive["skel_offsets"][archive["clip_skeleton"][number]].astype(float)
-    rest = np.zeros((24, 3))
-    for joint, parent in enumerate(SMPL_PARENTS):
-        rest[joint] = offsets[joint] + (rest[parent] if parent >= 0 else 0)
-    local = WORLD_FROM_BODY @ rotmat_from_quat(quats) @ WORLD_FROM_BODY.T
-    times = np.arange(len(trans)) / 30
-    return Motion(
-        "smpl", SMPL_JOINTS, SMPL_PARENTS, rest @ WORLD_FROM_BODY.T, quat_from_rotmat(local), trans @ WORLD_FROM_BODY.T, 30.0, times
-    )
+def recorded_motion(recording):
+    """A Recording of the motion capture as a Motion without contacts."""
+    rest, trans = recording.rest_joints() @ WORLD_FROM_BODY.T, recording.trans.astype(float) @ WORLD_FROM_BODY.T
+    local = WORLD_FROM_BODY @ rotmat_from_quat(recording.quats) @ WORLD_FROM_BODY.T
+    return Motion("smpl", SMPL_JOINTS, SMPL_PARENTS, rest, quat_from_rotmat(local), trans, 30.0, np.arange(len(trans)) / 30)
 
 
 def slots(spine=3, neck=1, split=(), without=()):

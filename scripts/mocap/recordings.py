@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blender_meshrec.core.rotations import rotmat_from_quat
-from blender_meshrec.core.skeletons import SMPL_JOINTS, mirror_indices
+from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS, mirror_indices
 
 CREDIT = "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
 FPS = 30.0
@@ -42,6 +42,13 @@ class Recording:
     @property
     def testing(self):
         return self.subject in TEST_SUBJECTS
+
+    def rest_joints(self):
+        """The skeleton's joints at rest (24,3) m, the pelvis at the origin."""
+        joints = np.zeros((24, 3))
+        for joint in range(1, 24):
+            joints[joint] = joints[SMPL_PARENTS[joint]] + self.offsets[joint]
+        return joints
 
     def pieces(self):
         """Slices, the unbroken runs of valid frames."""

@@ -1,6 +1,5 @@
 """Placement: people found again in front of the camera, on their lines of sight, with bones that keep their lengths."""
 
-import importlib.util
 import time
 from dataclasses import replace
 
@@ -75,16 +74,11 @@ def test_noisy_people_are_placed_better_than_they_were_estimated():
     assert np.mean(after) < 0.9 * np.mean(before)  # what is left is depth that was wrong for long
 
 
-def test_real_motion_is_placed_better_than_it_was_estimated(shared_mocap):
-    spec = importlib.util.spec_from_file_location("mocap_loader", shared_mocap / "loader.py")
-    loader = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loader)
-    clips = loader.load(shared_mocap / "cmu_smpl24_A.npz")
+def test_real_motion_is_placed_better_than_it_was_estimated(recorded_joints):
     before, after = [], []
     for number in (0, 30, 60, 90, 120):
         rng = np.random.default_rng(number)
-        rotmats, transl, offsets, extra, _valid = clips.clip(number)
-        joints = loader.h36m17(*loader.fk24(rotmats[:120], transl[:120], offsets, extra))[..., [0, 2, 1]] * [1, -1, 1]
+        joints = recorded_joints(number)[:120][..., [0, 2, 1]] * [1, -1, 1]
         middle = joints[:, 0].mean(0)
         distance = 5 + np.ptp(joints[:, 0, :2], axis=0).max() / 2
         view = walkers.view(distance, pitch=0.1, bearing=rng.uniform(0, 6), look_at=(*middle[:2], 0.9))

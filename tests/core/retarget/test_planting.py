@@ -16,7 +16,7 @@ from blender_meshrec.core.retarget.rig import FINGER_SLOTS, SIDES, BoneMapping, 
 from blender_meshrec.core.retarget.soles import stance_of
 from blender_meshrec.core.retarget.sources import performance_from_motion
 from blender_meshrec.core.retarget.transfer import retarget
-from tests.retargeting import bending, character, mocap_clip, motion_of, place_of, slide, slots
+from tests.retargeting import bending, character, motion_of, place_of, recorded_motion, slide, slots
 from tests.rigged_people import person
 from tests.walkers import jump, squat, stand, walk
 
@@ -57,11 +57,11 @@ def test_feet_stay_where_they_touch(name, seed):
     assert result.quality["foot_slide_after"] < 0.1 * result.quality["foot_slide_before"] or result.quality["foot_slide_before"] < 0.5
 
 
-def test_slide_and_bending_on_motion_capture(shared_mocap):
+def test_slide_and_bending_on_motion_capture(recordings):
     """Real clips without contacts of their own: found, and kept within 1 cm/s; knees jump no more than the actor's do."""
     slides, before, jumps = [], [], []
     for number, seed in ((100, 0), (110, 1), (20, 2), (130, 4), (140, 5)):
-        performance = performance_from_motion(mocap_clip(shared_mocap, number))
+        performance = performance_from_motion(recorded_motion(recordings[number]))
         rig, mapping = character(seed)
         result, plain = retarget(performance, rig, mapping), retarget(performance, rig, mapping, RetargetOptions(feet=False))
         slides.append(result.quality["foot_slide_after"])
@@ -217,7 +217,7 @@ def test_long_clips_are_quick_and_small():
 
 
 @pytest.mark.parametrize("clip", [35, 80])
-def test_long_feet_on_short_legs_keep_their_contacts(shared_mocap, clip):
+def test_long_feet_on_short_legs_keep_their_contacts(recordings, clip):
     """A dancer's pivots and a fighter's on a character whose feet are nearly half as long as its legs."""
     truth = slots()
     build = person(truth, np.random.default_rng(0))
@@ -227,5 +227,5 @@ def test_long_feet_on_short_legs_keep_their_contacts(shared_mocap, clip):
         for part in ("foot", "toes"):
             build.heads[f"{side}_{part}"][2] += up
     rig, mapping = build.rig(np.random.default_rng(1)), BoneMapping(truth)
-    result = retarget(performance_from_motion(mocap_clip(shared_mocap, clip)), rig, mapping)
+    result = retarget(performance_from_motion(recorded_motion(recordings[clip])), rig, mapping)
     assert result.quality["foot_slide_after"] < 0.1  # cm/s
