@@ -23,6 +23,7 @@ from . import (
     retarget_settings,
     setup_state,
     skel_panel,
+    surface_files,
     thumbnails,
     words,
 )
@@ -57,11 +58,13 @@ def register():
     bpy.types.Scene.meshrec_retarget = bpy.props.PointerProperty(type=retarget_settings.RetargetSettings)
     preferences.keep_home(bpy.context)
     menus.add_entries()
+    surface_files.register()
     _commands.append(bpy.utils.register_cli_command("meshrec", _command))
 
 
 def unregister():
     jobs.stop()
+    surface_files.unregister()
     retarget_preview.stop()
     setup_state.stop()
     redrawing.stop()

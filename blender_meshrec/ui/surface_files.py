@@ -1,14 +1,29 @@
-"""Where the exact surfaces of the panel's jobs lie: beside the saved .blend, else in the user's cache."""
+"""Where the exact surfaces of the panel's jobs lie: beside the saved .blend, else in the user's cache until it is saved.
+
+What no .blend was saved with goes when Blender ends, unless the scene still plays it: Undo may bring back who does, and Recover
+Last Session the scene.
+"""
 
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import bpy
+from bpy.app.handlers import persistent
 
-from ..core.output_file import check_writable
+from ..core.errors import MeshRecError
+from ..core.output_file import check_writable, whole_file
 from ..core.point_cache import SUFFIX
 from ..core.user_folders import cache_folder
+from ..scene.surface import surfaces_of
+
+# Scenes that were never saved can be recovered for a while, then what they played goes from the cache.
+_SECONDS_KEPT = 30 * 24 * 3600
+_unsaved = set()  # surfaces made in this session that no .blend was saved with
+_copies = {}  # surface in the cache, folder -> its copy there
+_moved = {}  # modifier's path before the save that is going on -> after it
 
 
 class SurfaceFiles:
@@ -18,9 +33,10 @@ class SurfaceFiles:
     """
 
     def __init__(self, name):
-        self._folder = Path(bpy.data.filepath).parent if bpy.data.filepath else cache_folder() / "surfaces"
+        self._folder = Path(bpy.data.filepath).parent if bpy.data.filepath else _cached()
         self._name = bpy.path.clean_name(name)
         check_writable(self._folder / f"{self._name}{SUFFIX}")
+        _remove(file for file in _cached().glob(f"*{SUFFIX}") if time.time() - file.stat().st_mtime > _SECONDS_KEPT)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._scratch = tempfile.TemporaryDirectory(prefix=".meshrec-", dir=self._folder, ignore_cleanup_errors=True)
         self.prefix = str(Path(self._scratch.name) / "surface")
@@ -40,8 +56,84 @@ class SurfaceFiles:
             if written.is_file():
                 kept[number] = self._folder / name
                 os.replace(written, kept[number])
+        _unsaved.update(kept.values())
         return kept
 
     def discard(self):
         """Remove what was not kept."""
         self._scratch.cleanup()
+
+
+def register():
+    """Follow what is saved."""
+    bpy.app.handlers.save_pre.append(_before_saving)
+    bpy.app.handlers.save_post.append(_after_saving)
+
+
+def unregister():
+    """Blender ends, or the add-on: remove the surfaces that nothing will play again."""
+    bpy.app.handlers.save_pre.remove(_before_saving)
+    bpy.app.handlers.save_post.remove(_after_saving)
+    _remove(_unsaved)
+    _unsaved.clear()
+
+
+@persistent
+def _before_saving(path, _context=None):
+    """Copy what lies in the cache beside the .blend that is being written: a saved scene is whole without the cache."""
+    _moved.clear()
+    if not path:  # the startup file
+        return
+    for modifier in surfaces_of(bpy.data.objects):
+        source = _file_of(modifier)
+        if source.parent != _cached() or not source.is_file():
+            continue
+        if modifier.filepath not in _moved:
+            try:
+                _moved[modifier.filepath] = f"//{_copied(source, Path(path).parent).name}"
+            except MeshRecError as error:  # the scene is saved all the same, and plays the cache's
+                _unsaved.discard(source)
+                print(f"{error.problem} The saved scene plays {source}.")
+                continue
+        modifier.filepath = _moved[modifier.filepath]
+
+
+@persistent
+def _after_saving(_path, _context=None):
+    modifiers = surfaces_of(bpy.data.objects)
+    if not bpy.data.filepath:  # it was a copy, and the scene here is still without a place
+        back = {after: before for before, after in _moved.items()}
+        for modifier in modifiers:
+            modifier.filepath = back.get(modifier.filepath, modifier.filepath)
+    _moved.clear()
+    if bpy.data.filepath:
+        _unsaved.difference_update(_file_of(modifier) for modifier in modifiers)
+
+
+def _copied(source, folder):
+    """A copy of a surface in another folder, under a name that is free there. Raises OutputError."""
+    place = _copies.get((source, folder))
+    if place is not None and place.is_file():  # Undo has gone back behind an earlier save
+        return place
+    count, place = 0, folder / source.name
+    while place.exists():
+        count += 1
+        place = folder / f"{source.stem}.{count:03}{SUFFIX}"
+    with whole_file(place) as temporary:
+        shutil.copyfile(source, temporary)
+    _copies[source, folder] = place
+    return place
+
+
+def _remove(files):
+    played = {_file_of(modifier) for modifier in surfaces_of(bpy.data.objects)}
+    for file in set(files) - played:
+        file.unlink(missing_ok=True)
+
+
+def _file_of(modifier):
+    return Path(bpy.path.abspath(modifier.filepath))
+
+
+def _cached():
+    return cache_folder() / "surfaces"

@@ -1,5 +1,8 @@
 """Calibrated people in the panel: what is offered, where exact surfaces lie, and that none is left when nothing was made."""
 
+import os
+import shutil
+import time
 from pathlib import Path
 
 import bpy
@@ -11,7 +14,7 @@ from blender_meshrec.core.motion_file import write_motion
 from blender_meshrec.core.point_cache import write_point_cache
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene.surface import SURFACE
-from blender_meshrec.ui import jobs, making, properties
+from blender_meshrec.ui import jobs, making, properties, surface_files
 from tests.blender_poses import pose_in_blender, vertices_in_blender
 from tests.people import calibrated, recovered
 from tests.ui.drawing import drawn
@@ -106,6 +109,62 @@ def test_surfaces_of_a_saved_scene_lie_beside_it(exact, calibrating, tmp_path):
     bpy.ops.meshrec.reconstruct()
     assert files(tmp_path / "project") == ["a.blend", "walk.person1.pc2", "walk.person2.pc2"]
     assert [body.modifiers[SURFACE].filepath for body in bodies()] == ["//walk.person1.pc2", "//walk.person2.pc2"]
+
+
+def test_saving_brings_surfaces_out_of_the_cache(exact, calibrating, tmp_path):
+    calibrating()
+    bpy.ops.meshrec.reconstruct()
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "walk.person1.pc2").write_text("the artist's own")
+    in_cache = [body.modifiers[SURFACE].filepath for body in bodies()]
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "project" / "copy.blend"), copy=True)
+    assert [body.modifiers[SURFACE].filepath for body in bodies()] == in_cache  # this scene is still without a place
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "project" / "a.blend"))
+    expected = ["a.blend", "copy.blend", "walk.person1.001.pc2", "walk.person1.pc2", "walk.person2.pc2"]
+    assert files(tmp_path / "project") == expected
+    for name in ("a.blend", "copy.blend"):
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "project" / name))
+        assert [body.modifiers[SURFACE].filepath for body in bodies()] == ["//walk.person1.001.pc2", "//walk.person2.pc2"]
+        bpy.context.scene.frame_set(3)
+        assert [float(np.median(vertices_in_blender(body))) for body in bodies()] == [1, 2]
+
+
+def test_what_nothing_plays_and_no_scene_was_saved_with_goes_in_the_end(exact, calibrating, tmp_path):
+    def again():
+        calibrating()
+        bpy.ops.meshrec.reconstruct()
+
+    again()
+    again()
+    assert len(files(tmp_path / "cache")) == 4
+    surface_files.unregister()
+    surface_files.register()
+    assert files(tmp_path / "cache" / "surfaces") == ["walk.001.person1.pc2", "walk.001.person2.pc2"]  # the scene plays them
+    project = tmp_path / "project"
+    project.mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(project / "a.blend"))
+    saved = files(project)
+    again()  # replaces the saved one: an older .blend may play it
+    again()
+    again()
+    assert len(files(project)) == len(saved) + 6
+    bpy.ops.wm.save_mainfile()
+    surface_files.unregister()
+    surface_files.register()
+    playing = {Path(bpy.path.abspath(body.modifiers[SURFACE].filepath)).name for body in bodies()}
+    assert {name for name in files(project) if name.endswith(".pc2")} == {name for name in saved if name.endswith(".pc2")} | playing
+
+
+def test_surfaces_of_scenes_never_saved_go_after_a_month(exact, calibrating, tmp_path):
+    folder = tmp_path / "cache" / "surfaces"
+    folder.mkdir(parents=True)
+    for name, days in (("old.pc2", 31), ("new.pc2", 29)):
+        (folder / name).touch()
+        os.utime(folder / name, (time.time() - days * 86400,) * 2)
+    calibrating()
+    bpy.ops.meshrec.reconstruct()
+    assert files(folder) == ["new.pc2", "walk.person1.pc2", "walk.person2.pc2"]
 
 
 @pytest.mark.parametrize("how", ["a failure", "a fault while making", "cancelled"])
