@@ -17,6 +17,7 @@ from tests.synthetic_body import REST
 HEEL, TOE = np.array([0, -0.08, -0.05]), np.array([0, -0.08, 0.17])
 NOSE, HEAD_TOP = np.array([0, 0.02, 0.1]), np.array([0, 0.17, 0.02])
 LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
+AHEAD = 0.045  # m; who stands has their weight before their ankles, over the middle of their feet
 STEP, CADENCE, STANCE = 0.62, 1.8, 0.62  # m a step, steps a second, share of a stride a foot stands
 
 
@@ -62,14 +63,14 @@ def squat(times, period=2.5, depth=0.35):
     """Down and up on the spot, the torso leaning forward; feet flat throughout."""
     times = np.asarray(times, float)
     down = 0.5 - 0.5 * np.cos(2 * np.pi * times / period)
-    pelvis = np.stack([0 * times, 0.1 * down, 0.92 - depth * down], -1)
+    pelvis = np.stack([0 * times, 0.1 * down - AHEAD, 0.92 - depth * down], -1)
     return _pose(times, pelvis, _standing(times), np.ones((len(times), 4)), lean=0.6 * down, arms=-1.2 * down)
 
 
 def stand(times):
     """Still, but for breathing and a little sway."""
     times = np.asarray(times, float)
-    pelvis = np.stack([0.006 * np.sin(1.3 * times), 0.004 * np.cos(0.9 * times), 0.925 + 0 * times], -1)
+    pelvis = np.stack([0.006 * np.sin(1.3 * times), 0.004 * np.cos(0.9 * times) - AHEAD, 0.925 + 0 * times], -1)
     return _pose(times, pelvis, _standing(times), np.ones((len(times), 4)), lean=0.02 * np.sin(times), arms=0 * times)
 
 

@@ -3,12 +3,13 @@
 One still camera sees everybody, so there is one world. Which way is up no single clue tells well, so each is weighed by how
 wrong it may be, as an angle, and the weighted best is taken:
 
-* cameras are held nearly level: a scale of 10 degrees of pitch and 5 of roll, with heavy tails, for there are cameras on
+* cameras are held nearly level: a scale of 15 degrees of pitch and 5 of roll, with heavy tails, for there are cameras on
   ceilings and phones leant against a cup;
-* people balance: on average their middle is above the foot they stand on. Roll, seen in the picture, is good to 2.5 degrees
-  a person; pitch is a lean in depth, which single-camera methods get wrong by 6 or so, the same way in every frame;
-* feet stand on one plane: a place where a foot stood is well known across the line of sight, and to 4 % along it. Feet in
-  one spot say little; somebody who walks up to the camera says nearly everything.
+* people balance: on average their middle is above the foot they stand on, to 3 degrees a person, be the lean in depth as
+  the estimate has it: somebody who stands askew in the scene is what an artist sees first;
+* feet stand on one plane: a place where a foot stood is well known across the line of sight, and to 6 % along it, worse
+  while its person crouches. Feet in one spot say little, and how a foot slants nothing; somebody who walks up to the
+  camera says nearly everything.
 
 The up direction is a unit vector whose two degrees of freedom are pitch and roll; the answer is clamped to what a camera
 filming people plausibly does.
@@ -25,13 +26,19 @@ from ..core.rotations import rotmat_from_rotvec
 from ..core.skeletons import H36M17
 from ..core.timeline import weighted_quantile
 
-PRIOR = np.radians([10.0, 5.0])  # pitch, roll
-BALANCE = np.radians([6.0, 2.5])  # of a clip's mean, for one person
+PRIOR = np.radians([15.0, 5.0])  # pitch, roll
+BALANCE = np.radians([3.0, 2.5])  # of a clip's mean, for one person
 LIMIT = np.radians([60.0, 30.0])
 # One frame's balance is off by this: a stride, a swing of the arms. Frames within BALANCE_TIME say the same, s.
 SWAY, BALANCE_TIME = np.radians(10.0), 0.5
-DEPTH_SHARE, FOOT = 0.04, 0.02  # a foothold's error along the line of sight, of its distance; and across it, m
+DEPTH_SHARE, FOOT = 0.06, 0.02  # a foothold's error along the line of sight, of its distance; and across it, m
+# How far away a crouching person is, is told by how far each limb is thought to slant: so much more of the distance, for each
+# share of their length that is missing between head and feet.
+DEPTH_SHARE_BENT = 0.4
 MOST_FOOTHOLDS = 8
+LEAST_VIEW = 1.0  # m that a camera is taken to be above the floor at least, as far as the above is concerned
+# Of footholds, those count for the floor whose person is bent by no more than this above the least bent.
+AS_UPRIGHT = 0.1
 # Somebody who bends or lies says nothing of up: the middle must be this high above the feet, of the body's length.
 UPRIGHT_SHARE = 0.4
 # Footholds within this of the lowest ones stand on the floor; higher ones on something else, m.
@@ -39,6 +46,8 @@ FLOOR_REACH = 0.12
 # People are taken for larger or smaller than their estimate within these; a camera lower than this cannot tell, m.
 SIZES, LEAST_CAMERA_HEIGHT = (0.75, 1.33), 0.5
 _MIDDLE = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
+_BACKBONE = [H36M17.index(name) for name in ("hip", "spine", "thorax", "nose", "head_top")]
+_LEGS = [[H36M17.index(f"{side}_{name}") for name in ("hip", "knee", "ankle")] for side in ("left", "right")]
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ def stand_up(people, timestamps, upright=True):
     if upright:
         tilt = camera_tilt(people, timestamps)
         rotation = WORLD_FROM_LEVEL_CAMERA @ _tilted(tilt)
-    floor = floor_height([(person.soles @ rotation.T, person.visible) for person in people], timestamps)
+    floor = floor_height(people, timestamps, rotation)
     first = min(people, key=lambda person: int(np.argmax(person.visible)) if person.visible.any() else len(timestamps))
     pelvis = rotation @ first.joints[int(np.argmax(first.visible)), H36M17.index("hip")]
     return rigid(rotation, -np.array([pelvis[0], pelvis[1], floor]))
@@ -113,19 +122,26 @@ def camera_tilt(people, timestamps):
     return tilt
 
 
-def floor_height(soles, timestamps):
+def floor_height(people, timestamps, rotation):
     """How high the floor is, m: the footholds' middle height, leaving out those on boxes and stairs.
 
     Args:
-        soles: for each person the points (F,4,3) m, z up, and visible (F,).
+        people: Seen. timestamps: (F,) s. rotation: world_from_camera (3,3), z up.
+
+    Who crouches looks nearer or farther than they are, and so stands higher or lower: whoever stands upright counts before them.
     """
-    footholds = [_footholds(points, timestamps, visible) for points, visible in soles]
-    height = np.concatenate([places[:, 2] for places, _ in footholds] or [np.zeros(0)])
-    lasted = np.concatenate([seconds for _, seconds in footholds] or [np.zeros(0)])
+    height, lasted, bent = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
+    for person in people:
+        soles = person.soles @ rotation.T
+        places, seconds, runs = _held(soles, carrying(soles, timestamps, person.visible) > CARRIES, timestamps)
+        height, lasted, bent = height + [places[:, 2]], lasted + [seconds], bent + [_bent(person, runs)]
+    height, lasted, bent = (np.concatenate(each) for each in (height, lasted, bent))
     if not len(height):  # nobody stands: the lowest that anybody comes
-        height = np.concatenate([points[visible, :, 2].min(1) for points, visible in soles])
+        height = np.concatenate([(person.soles[person.visible] @ rotation.T)[..., 2].min(1) for person in people])
         lasted = np.ones(len(height))
         return float(weighted_quantile(height, lasted, 0.02))
+    upright = bent < bent.min() + AS_UPRIGHT
+    height, lasted = height[upright], lasted[upright]
     lowest = weighted_quantile(height, lasted, 0.05)
     near = height < lowest + FLOOR_REACH
     return float(weighted_quantile(height[near], lasted[near], 0.5))
@@ -151,11 +167,8 @@ def _lean(person, timestamps, rotation):
     stance = (support[..., None] * person.soles).sum(1) / np.maximum(support.sum(1), 1e-6)[:, None]
     middle = sum(weight * person.joints[:, H36M17.index(name)] for name, weight in _MIDDLE.items())
     rise = middle - stance
-    body = np.linalg.norm(person.joints[:, H36M17.index("head_top")] - person.soles.mean(1), axis=-1)
     height = -rise[:, 1]
-    standing = (support > CARRIES).any(1)
-    if standing.any():
-        standing &= height > UPRIGHT_SHARE * np.quantile(body[person.visible], 0.9)
+    standing = (support > CARRIES).any(1) & (height > UPRIGHT_SHARE * _body_length(person))
     if not standing.any():
         return np.zeros(2), np.full(2, 1e3)
     # Up is -y in a level camera. Pitched down by p, it sees up as (0, -cos p, -sin p); rolled by r, as (-sin r, -cos r, 0).
@@ -168,16 +181,34 @@ def _lean(person, timestamps, rotation):
     return mean, np.sqrt(BALANCE**2 + SWAY**2 / (1 + seconds / BALANCE_TIME))
 
 
+def _body_length(person):
+    """A person's length stretched out, m: their bones from the crown to the ankles."""
+    shown = person.joints[person.visible] if person.visible.any() else person.joints
+    lengths = [np.linalg.norm(np.diff(shown[:, line], axis=1), axis=-1).sum(1) for line in (_BACKBONE, *_LEGS)]
+    return float(np.median(lengths[0] + (lengths[1] + lengths[2]) / 2))
+
+
+def _bent(person, runs):
+    """The share of a person's length that is missing between head and feet in runs of frames (N,2), (N,) 0..1: how far they crouch."""
+    stretched = np.linalg.norm(person.joints[:, _BACKBONE[-1]] - person.soles.mean(1), axis=-1) / max(_body_length(person), 1e-6)
+    return np.array([np.clip(1 - np.median(stretched[first:last]), 0, 1) for first, last in runs])
+
+
 def _floor_evidence(person, timestamps, rotation, tilt, leniency):
     """Normal equations (2,2), (2,) for the tilt at which a person's footholds are level.
 
     leniency: how many times farther than usual a foothold may lie from the others' plane before its say fades.
     """
-    places, seconds = _footholds(person.soles @ rotation.T, timestamps, person.visible)
+    soles = person.soles @ rotation.T
+    touching = carrying(soles, timestamps, person.visible) > CARRIES
+    feet = soles.reshape(-1, 2, 2, 3).mean(2), touching.reshape(-1, 2, 2).any(2)
+    places, seconds, runs = _held(*feet, timestamps)
     if len(places) < 2:
         return np.zeros((2, 2)), np.zeros(2)
-    # A line of sight that meets the floor at a slope moves the foothold's height by that slope times the depth's error.
-    variance = (DEPTH_SHARE * places[:, 2]) ** 2 + FOOT**2
+    # A line of sight that meets the floor at a slope moves the foothold's height by that slope times the depth's error. Were the
+    # camera on the floor, it would not move it, and every mistake of depth could be explained by that.
+    below = np.maximum(np.abs(places[:, 2]), LEAST_VIEW)
+    variance = ((DEPTH_SHARE + DEPTH_SHARE_BENT * _bent(person, runs)) * below) ** 2 + FOOT**2
     middle = np.median(places, 0)
     # Tilting more lifts a place by -pitch * forward - roll * rightward, to first order.
     slope = np.stack([middle[1] - places[:, 1], middle[0] - places[:, 0]], -1)
@@ -189,13 +220,15 @@ def _floor_evidence(person, timestamps, rotation, tilt, leniency):
     return matrix, matrix @ tilt - (slope * weight[:, None]).T @ off
 
 
-def _footholds(points, timestamps, visible):
-    """Where feet stood, (N,3) m, and for how long, (N,) s, in soles (F,4,3) m with z nearly up."""
-    touching = carrying(points, timestamps, visible) > CARRIES
-    places, seconds = [np.zeros((0, 3))], [np.zeros(0)]
+def _footholds(soles, timestamps, visible):
+    """Where heels and toes stood, (N,3) m, and for how long, (N,) s, in soles (F,4,3) m with z nearly up."""
+    return _held(soles, carrying(soles, timestamps, visible) > CARRIES, timestamps)[:2]
+
+
+def _held(points, touching, timestamps):
+    """Where points (F,P,3) m were while they touched (F,P): places (N,3) m, for how long (N,) s, and in which frames (N,2)."""
     step = np.gradient(timestamps) if len(timestamps) > 1 else np.ones(1)
-    for k in range(points.shape[1]):
-        for first, last in contact_runs(touching[:, k]):
-            places.append(np.median(points[first:last, k], 0)[None])
-            seconds.append(step[first:last].sum()[None])
-    return np.concatenate(places), np.concatenate(seconds)
+    runs = [(k, first, last) for k in range(points.shape[1]) for first, last in contact_runs(touching[:, k])]
+    places = np.array([np.median(points[first:last, k], 0) for k, first, last in runs]).reshape(-1, 3)
+    seconds = np.array([step[first:last].sum() for _, first, last in runs])
+    return places, seconds, [run[1:] for run in runs]

@@ -43,6 +43,16 @@ def test_somebody_who_stands_tells_most_of_it(motion):
         assert found[0] < pitch + np.radians(1)
 
 
+def test_who_crouches_where_the_distance_is_misjudged_tilts_nothing():
+    """Down into a squat that seems to be held 15 % farther away, on feet that seem to point down: degrees."""
+    truth = walkers.squat(np.clip(TIMES - 1, 0, 1.25))
+    view = walkers.view(distance=5, height=1.2, pitch=0.05)
+    down = (truth.pelvis[:, 2].max() - truth.pelvis[:, 2]) / np.ptp(truth.pelvis[:, 2])
+    seen = person(truth, view, scale=(1 + 0.15 * down)[:, None, None])
+    seen.soles[:, [1, 3], 1] += 0.06
+    assert tilt_error(camera_tilt([seen], TIMES), 0.05, 0.0).max() < 3
+
+
 def test_noisy_depth_and_a_lean_do_not_make_it_wild():
     """Distances trembling by 3 %, bodies that lean by 7 degrees in depth: off by no more than twice the lean."""
     rng = np.random.default_rng(0)
@@ -112,14 +122,18 @@ def test_several_people_share_one_world():
 
 
 def test_the_floor_is_below_boxes_and_jumps():
-    everywhere = np.ones(150, bool)
-    box = walkers.stand(TIMES).points
-    box = box + np.where(TIMES < 3, 1.8, 0.0)[:, None, None] * [0, 0, 1]
-    assert abs(floor_height([(box, everywhere)], TIMES)) < 0.02
-    jumping = walkers.jump(TIMES, at=2.0).points
-    assert abs(floor_height([(jumping, everywhere)], TIMES)) < 0.02
+    def floor(truth, soles):
+        raised = truth.h36m17 + (soles - truth.points).mean(1, keepdims=True)
+        return floor_height([Seen(raised, soles, np.ones(150, bool))], TIMES, np.eye(3))
+
+    still, jumping = walkers.stand(TIMES), walkers.jump(TIMES, at=2.0)
+    assert abs(floor(still, still.points + np.where(TIMES < 3, 1.8, 0.0)[:, None, None] * [0, 0, 1])) < 0.02
+    assert abs(floor(jumping, jumping.points)) < 0.02
     flying = np.random.default_rng(0).normal(size=(150, 4, 3)) + [0, 0, 3.0]  # nobody stands
-    assert 0 < floor_height([(flying, everywhere)], TIMES) < 3
+    assert 0 < floor(still, flying) < 3
+    # Who crouches seems to do it farther away, and so lower: the floor is where they stand upright.
+    squatting = walkers.squat(np.clip(TIMES - 2, 0, 1.25))
+    assert abs(floor(squatting, squatting.points - np.where(TIMES > 3.25, 0.2, 0.0)[:, None, None] * [0, 0, 1])) < 0.02
 
 
 def test_one_picture_is_enough():
