@@ -17,6 +17,9 @@ UNITS = {
     "pa_mpjpe": "mm",
     "camera_mpjpe": "mm",
     "mpve": "mm",
+    "calibrated_mpjpe": "mm",
+    "calibrated_pa_mpjpe": "mm",
+    "calibrated_camera_mpjpe": "mm",
     "acceleration_error": "m/s^2",
     "jitter": "10 m/s^3",
     "true_jitter": "10 m/s^3",
@@ -43,7 +46,8 @@ def evaluate(motion, truth):
     Returns:
         numbers by name, see UNITS; None for what cannot be known. Joints are compared in camera axes, so that it does not
         matter where either puts the world's origin: `mpjpe` and `mpve`, of the skin's vertices, with the pelves in one place,
-        `camera_mpjpe` as they are. Vertices are known of the open body.
+        `camera_mpjpe` as they are. Vertices are known of the open body. Of a calibrated motion the same of the joints that
+        bones stretch to.
 
     Raises:
         InputError: the motions share no moment.
@@ -64,6 +68,11 @@ def evaluate(motion, truth):
         "bone_length_variation": float(measures.bone_length_variation(joints, SMPL_PARENTS).max()),
         "contact_f1": measures.contact_f1(motion.contacts[rows], truth.contacts[true_rows]),
     }
+    if motion.calibrated_joints is not None:
+        calibrated = transform_points(motion.camera_from_world, motion.calibrated_joints.astype(float))[rows]
+        numbers["calibrated_mpjpe"] = measures.mpjpe(calibrated, true_joints, root=0)
+        numbers["calibrated_pa_mpjpe"] = measures.pa_mpjpe(calibrated, true_joints)
+        numbers["calibrated_camera_mpjpe"] = measures.mpjpe(calibrated, true_joints)
     return {name: value if isinstance(value, int) else round(value, 6) if np.isfinite(value) else None for name, value in numbers.items()}
 
 

@@ -157,7 +157,8 @@ def write_outputs(
                 write_motion(path, recovery)
             else:
                 _write_bvh(path, recovery, load_body(body), stretch)
-            told += carried(path.suffix.lower(), called, stretch and recovery.calibrated_joints is not None, bool(surfaces))
+            stretched = stretch and recovery.calibrated_joints is not None
+            told += carried(path.suffix.lower(), called, stretched, bool(surfaces), anatomy=skel is not None)
     placed = dict.fromkeys(place for there in places for place in there)
     return replace(made, notes=(*made.notes, *told), surfaces=tuple(placed))
 

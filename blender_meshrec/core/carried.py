@@ -1,4 +1,4 @@
-"""What each format keeps of a calibrated person, in sentences.
+"""What each format keeps of a person, in sentences.
 
 A bone that is scaled along itself comes back from .fbx, .glb and .usdc with joints below it 35 to 44 mm away (Blender's own exporters
 and importers, bones a tenth longer or shorter), because these formats hand a bone's scale on to the bones below. So there bones are
@@ -9,14 +9,16 @@ _MOVED = (".fbx", ".glb", ".usdc")
 SURFACE_KEEPERS = (".blend", ".npz")
 
 
-def carried(suffix, name, stretched, surface, keepers=SURFACE_KEEPERS):
+def carried(suffix, name, stretched, surface, keepers=SURFACE_KEEPERS, anatomy=False):
     """Sentences about what a file of one format keeps of a person, and what it does not.
 
     Args:
         suffix: the format. name: the person's. stretched: whether their bones stretch. surface: whether they have the exact
-            surface, which formats of `keepers` keep.
+            surface, which formats of `keepers` keep. anatomy: whether they are to have SKEL's skeleton.
     """
     said = []
+    if anatomy and suffix == ".bvh":
+        said.append(f".bvh has SMPL's joints of {name}: SKEL's bones are kept by .blend, .fbx, .glb and .usdc.")
     if stretched and suffix in _MOVED:
         said.append(f"{suffix} keeps the calibrated joints of {name} by moving bones; it refuses their scale, which it would hand on.")
     if stretched and suffix == ".bvh":

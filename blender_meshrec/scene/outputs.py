@@ -58,7 +58,7 @@ def write_outputs(people, outputs, name, preset="blender", stretch=True):
             notes += _write_scene(chosen, output, name, preset, stretch)
         for person in chosen:
             stretched = stretch and person.skel is None and person.recovery.calibrated_joints is not None
-            notes += carried(suffix, person.name, stretched, person.surface is not None)
+            notes += carried(suffix, person.name, stretched, person.surface is not None, anatomy=person.skel is not None)
     return list(dict.fromkeys(notes))
 
 

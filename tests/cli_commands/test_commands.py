@@ -64,6 +64,16 @@ def test_evaluate_measures_known_errors(motion, tmp_path, capsys):
     assert "camera_mpjpe" in capsys.readouterr().out and json.loads((tmp_path / "r.json").read_text()) == numbers
 
 
+def test_evaluate_tells_of_calibrated_joints_too(motion):
+    truth = read_motion(motion)
+    assert not any(name.startswith("calibrated") for name in evaluate.evaluate(truth, truth))
+    aside = changed(truth, joints=truth.joints + np.float32([0.03, 0.04, 0]), calibrated_joints=truth.joints)
+    numbers = evaluate.evaluate(aside, truth)
+    assert numbers["camera_mpjpe"] == pytest.approx(50, abs=0.01) and numbers["calibrated_camera_mpjpe"] < 1e-2  # mm
+    grown = evaluate.evaluate(changed(truth, calibrated_joints=truth.joints * 1.1), truth)
+    assert grown["mpjpe"] < 1e-2 < 10 < grown["calibrated_mpjpe"] and grown["calibrated_pa_mpjpe"] < 1e-2  # mm
+
+
 def test_evaluate_finds_the_moments_two_ranges_share(motion):
     truth = read_motion(motion)
     rows = slice(10, 20)

@@ -80,6 +80,13 @@ def test_what_a_format_does_not_keep_is_said(calibrating, capsys, files):
     assert position_channels("b.bvh") == 1 and "positions" not in capsys.readouterr().err
 
 
+def test_bvh_says_that_it_has_smpls_joints(calibrating, capsys):
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "a.bvh", "--skeleton", "skel"]) == 0
+    assert ".bvh has SMPL's joints of walk person1" in capsys.readouterr().err
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--skeleton", "skel"]) == 0
+    assert "SMPL's joints" not in capsys.readouterr().err
+
+
 def test_a_surface_that_cannot_be_placed_leaves_nothing(calibrating, small_disk, capsys):
     assert cli.main(["reconstruct", "walk.mp4", "-o", str(small_disk / "a.npz"), "--surface", "exact"]) == 5
     assert "disk is full" in capsys.readouterr().err and not list(small_disk.iterdir())
