@@ -13,9 +13,8 @@ import sys
 from pathlib import Path
 
 import bpy
-import draw_body_poses
 import numpy as np
-from mathutils import Euler, Vector
+from drawing import tiles
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -63,10 +62,7 @@ def main():
         angles = [angles_of(POSES[pose]) for pose in chosen.poses]
     else:
         angles = [q for name in chosen.limits or DOF_NAMES for q in at_limits(name)]
-    picture = draw(template, [posed(template, np.array(chosen.betas), q) for q in angles], chosen)
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    draw_body_poses.save(picture, chosen.out)
-    print(f"wrote {chosen.out} ({chosen.out.stat().st_size / 1000:.0f} kB)")
+    tiles.save(draw(template, [posed(template, np.array(chosen.betas), q) for q in angles], chosen), chosen.out)
 
 
 def angles_of(pose):
@@ -106,81 +102,35 @@ def posed(template, betas, q):
 
 
 def draw(template, poses, chosen):
-    """All poses in all views as one picture (H,W,4), floats as the file holds them, first row on top."""
-    draw_body_poses.TILE = tuple(chosen.tile)
-    skin, bones, camera = build_scene(template, chosen)
-    tiles = []
-    for meshes in poses:
-        world = [vertices[:, [0, 2, 1]] * (1, -1, 1) for vertices in meshes]  # z up, facing -y
-        for item, vertices in zip((skin, bones), world, strict=True):
-            item.data.vertices.foreach_set("co", vertices.astype(np.float32).ravel())
-            item.data.update()
-        centre = (world[0].min(0) + world[0].max(0)) / 2
-        if chosen.centre:
-            centre = np.array(chosen.centre)[[0, 2, 1]] * (1, -1, 1)
-        views = []
-        for around in np.radians(chosen.views):
-            down = np.radians(chosen.tilt)
-            back = Vector((np.sin(around) * np.cos(down), -np.cos(around) * np.cos(down), np.sin(down)))
-            camera.location = Vector(centre) + 6 * back
-            camera.rotation_euler = Euler((np.pi / 2 - down, 0, around))
-            views.append(draw_body_poses.render())
-        tiles.append(np.concatenate(views, axis=1))
-    tiles += [np.ones_like(tiles[0])] * (-len(tiles) % chosen.columns)
-    rows = [np.concatenate(tiles[start : start + chosen.columns], axis=1) for start in range(0, len(tiles), chosen.columns)]
-    return np.concatenate(rows, axis=0)
+    """All poses in all views as one picture (H,W,4)."""
+    camera = tiles.soft_scene(chosen.tile, chosen.zoom)
+    bpy.context.scene.cycles.transparent_max_bounces = 12
+    skin = tiles.add_mesh("skin", template.v_template, template.faces)
+    bones = tiles.add_mesh("bone", template.bone_template, template.bone_faces)
+    skin.data.materials.append(material("skin", chosen.skin))
+    bones.data.materials.append(material("bone", "solid"))
+    skin.hide_render = chosen.skin == "none"
+    drawn = []
+    for skin_vertices, bone_vertices in poses:
+        centre = tiles.centre_of(tiles.put(skin, skin_vertices), chosen.centre)
+        tiles.put(bones, bone_vertices)
+        views = [tiles.seen_from(camera, centre, around, np.radians(chosen.tilt)) for around in np.radians(chosen.views)]
+        drawn.append(np.concatenate(views, axis=1))
+    return tiles.laid_out(drawn, chosen.columns)
 
 
-def build_scene(template, chosen):
-    """An empty scene with skin, bones, a camera without perspective and soft light; returns the first three's objects."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    scene.render.engine = "CYCLES"
-    scene.cycles.samples = 24
-    scene.cycles.use_denoising = True
-    scene.cycles.transparent_max_bounces = 12
-    scene.render.resolution_x, scene.render.resolution_y = draw_body_poses.TILE
-    scene.render.dither_intensity = 0  # its noise would fill the file
-    scene.view_settings.view_transform = "Standard"
-    scene.world = bpy.data.worlds.new("world")
-    scene.world.use_nodes = True
-    scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.75, 0.77, 0.8, 1)
-    scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.75
-    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-    camera.data.type, camera.data.ortho_scale = "ORTHO", chosen.zoom
-    sun = bpy.data.objects.new("sun", bpy.data.lights.new("sun", "SUN"))
-    sun.data.energy, sun.data.angle = 2.2, 0.3
-    sun.parent, sun.rotation_euler = camera, Euler((-0.7, 0.5, 0))
-    meshes = []
-    for name, vertices, faces in (("skin", template.v_template, template.faces), ("bone", template.bone_template, template.bone_faces)):
-        item = bpy.data.objects.new(name, bpy.data.meshes.new(name))
-        item.data.from_pydata(vertices.tolist(), [], faces.tolist())
-        item.data.polygons.foreach_set("use_smooth", np.ones(len(faces), bool))
-        item.data.materials.append(_material(name, chosen.skin if name == "skin" else "solid"))
-        meshes.append(item)
-    meshes[0].hide_render = chosen.skin == "none"
-    for item in (camera, sun, *meshes):
-        scene.collection.objects.link(item)
-    scene.camera = camera
-    return *meshes, camera
-
-
-def _material(name, look):
+def material(name, look):
     """Matt, or for "glass" see-through where one looks straight at it and denser towards the outline."""
-    material = bpy.data.materials.new(name)
-    material.use_nodes = True
-    nodes, links = material.node_tree.nodes, material.node_tree.links
-    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = (*COLOURS[name], 1)
-    shader.inputs["Roughness"].default_value = 0.7
+    made, shader = tiles.matt(name, COLOURS[name], 0.7)
     if look == "glass":
+        nodes, links = made.node_tree.nodes, made.node_tree.links
         edge, scaled = nodes.new("ShaderNodeLayerWeight"), nodes.new("ShaderNodeMath")
         edge.inputs["Blend"].default_value = 0.35
         scaled.operation = "MULTIPLY_ADD"
         scaled.inputs[1].default_value, scaled.inputs[2].default_value = 0.75, 0.13
         links.new(edge.outputs["Facing"], scaled.inputs[0])
         links.new(scaled.outputs[0], shader.inputs["Alpha"])
-    return material
+    return made
 
 
 if __name__ == "__main__":

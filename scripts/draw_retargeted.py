@@ -10,11 +10,11 @@ the others, whatever its size, by a camera that follows its hips over the floor.
 import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import bpy
 import numpy as np
+from drawing import tiles
 from mathutils import Euler, Vector
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,13 +78,13 @@ def draw_frames(rig, hips, meshes, chosen):
     stage(scene, chosen.height)
     scene.frame_set(chosen.frames[0])
     height = figure_height(meshes)
-    tiles = []
+    drawn = []
     for frame in chosen.frames:
         scene.frame_set(frame)
         middle = rig.matrix_world @ rig.pose.bones[hips].head
         look_at(scene.camera, Vector((middle.x, middle.y, 0.5 * height)), AIR * height, chosen.view)
-        tiles.append(render(scene))
-    return tiles
+        drawn.append(tiles.render()[..., :3])
+    return drawn
 
 
 def figure_height(meshes):
@@ -120,18 +120,6 @@ def look_at(camera, target, width, view):
     camera.rotation_euler = turned
     camera.location = target + turned.to_matrix() @ Vector((0, 0, 20))
     camera.data.ortho_scale = width
-
-
-def render(scene):
-    with tempfile.TemporaryDirectory() as folder:
-        scene.render.filepath = str(Path(folder) / "tile.png")
-        bpy.ops.render.render(write_still=True)
-        image = bpy.data.images.load(scene.render.filepath)
-        width, height = image.size
-        pixels = np.empty(width * height * 4, np.float32)
-        image.pixels.foreach_get(pixels)
-        bpy.data.images.remove(image)
-    return pixels.reshape(height, width, 4)[::-1, :, :3]
 
 
 def save(picture, path):

@@ -21,7 +21,7 @@ ROOT = SCRIPTS.parent
 sys.path[:0] = [str(ROOT), str(SCRIPTS)]
 
 from evaluation.skelify import LONGEST, skelify_rows  # noqa: E402
-from mocap.recordings import FPS, read_recordings, rotmats_of  # noqa: E402
+from mocap.recordings import CREDIT, FPS, read_recordings, rotmats_of  # noqa: E402
 
 from blender_meshrec.bodies.skel import Skel  # noqa: E402
 from blender_meshrec.bodies.smpl import make_body  # noqa: E402
@@ -67,6 +67,7 @@ def motion_of(recording, rows):
 
 
 def measure(body, skel, text, poses, trans, betas):
+    """What converting a clip, poses (F,72) rad and trans (F,3) m, costs: by frame, by joint and frame, and as a whole."""
     begun = time.perf_counter()
     found = convert(body, skel, poses, betas, trans)
     seconds = time.perf_counter() - begun
@@ -106,6 +107,7 @@ def table_row(rows):
 
 
 def write(chosen, rows, fitted):
+    """Write the page of all tables, and print it."""
     kinds = {
         "all": rows,
         "walking": [row for row in rows if "walk" in row["text"]],
@@ -132,13 +134,14 @@ def write(chosen, rows, fitted):
         "|---|---|---|",
         *skelify_lines(fitted),
         "",
-        "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217.",
+        CREDIT,
     ]
     chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 
 
 def skelify_lines(fitted):
+    """The rows of the second table."""
     errors, before, after = (np.mean([row[column] for row in fitted], 0) for column in (1, 2, 3))
     names = ("SMPL, as recovered", "the same in SKEL's angles", "after SKELify")
     pixels = ("", f"{before:.1f} px", f"{after:.1f} px")

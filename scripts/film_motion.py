@@ -66,6 +66,7 @@ class Scene:
 
 
 def film(scene, folder, samples):
+    """Render the pictures that are not there yet."""
     import bpy
     from demo_clip.figure import Figure
     from demo_clip.stage import dress_stage
@@ -85,6 +86,7 @@ def film(scene, folder, samples):
 
 
 def encode(scene, folder):
+    """Make a video of the pictures."""
     import av
     import cv2
 

@@ -55,6 +55,7 @@ def camera():
 
 
 def render_frames(folder, chosen, samples, size_percent):
+    """Render the pictures that are not there yet, or the chosen frames anew."""
     import bpy
     from demo_clip.figure import Figure
     from demo_clip.stage import dress_stage
@@ -78,6 +79,7 @@ def render_frames(folder, chosen, samples, size_percent):
 
 
 def encode(folder):
+    """Make the clip of the pictures."""
     import av
     import cv2
 
@@ -97,6 +99,7 @@ def encode(folder):
 
 
 def write_truth():
+    """Write the motion that was rendered, as `meshrec reconstruct` would write it if it knew all."""
     from blender_meshrec.bodies.smpl import make_body
     from blender_meshrec.core.motion_file import write_motion
     from blender_meshrec.core.records import Recovery

@@ -94,6 +94,7 @@ def detector_name(request):
 
 
 def nobody_found(footage, frames):
+    """The error of footage in which, in so many frames, there is nobody."""
     where = "in it" if frames == 1 else f"in its {frames} frames"
     return NobodyFoundError(
         f"{footage.name} was read, but no person was found {where}.",

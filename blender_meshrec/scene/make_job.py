@@ -59,6 +59,7 @@ def make(part, settings):
 
 
 def failure(exit_code, problem, remedy):
+    """The answer of a job that came to nothing, with the traceback of the error at hand."""
     details = traceback.format_exc()
     return {"meshrec": "failed", "exit_code": int(exit_code), "problem": problem, "remedy": remedy, "details": details}
 

@@ -12,6 +12,7 @@ _shown = None
 
 
 def is_on():
+    """Whether a preview is shown."""
     return _shown is not None
 
 
