@@ -112,12 +112,13 @@ def camera_tilt(people, timestamps):
     for leniency in (None, None, 4.0, 2.0, 1.0, 1.0, 1.0):
         rotation = WORLD_FROM_LEVEL_CAMERA @ _tilted(tilt)
         matrix, vector = np.diag(1 / (PRIOR**2 + tilt**2)), np.zeros(2)
-        for person in people:
-            evidence = [_balance_evidence(person, timestamps, rotation, tilt)]
-            if leniency:
-                evidence.append(_floor_evidence(person, timestamps, rotation, tilt, leniency))
-            for more_matrix, more_vector in evidence:
-                matrix, vector = matrix + more_matrix, vector + more_vector
+        balances = [_balance_evidence(*lean, tilt) for lean in (_lean(person, timestamps, rotation) for person in people) if lean]
+        # How far the estimate leans, it leans in everybody: many people say no more of it than one.
+        evidence = [(more_matrix / len(balances), more_vector / len(balances)) for more_matrix, more_vector in balances]
+        if leniency:
+            evidence += [_floor_evidence(person, timestamps, rotation, tilt, leniency) for person in people]
+        for more_matrix, more_vector in evidence:
+            matrix, vector = matrix + more_matrix, vector + more_vector
         tilt = np.clip(np.linalg.solve(matrix, vector), -LIMIT, LIMIT)
     return tilt
 
@@ -154,15 +155,14 @@ def _tilted(tilt):
     return rotmat_from_rotvec([-pitch, 0, 0]) @ rotmat_from_rotvec([0, 0, roll])
 
 
-def _balance_evidence(person, timestamps, rotation, tilt):
+def _balance_evidence(lean, sigma, tilt):
     """Normal equations (2,2), (2,) for the tilt with which a person balances."""
-    lean, sigma = _lean(person, timestamps, rotation)
     weight = sigma**-2 / (1 + ((lean - tilt) / (3 * sigma)) ** 2)
     return np.diag(weight), weight * lean
 
 
 def _lean(person, timestamps, rotation):
-    """The tilt (2,) that would make a person balance, and its standard deviations (2,), without end if they never stand."""
+    """The tilt (2,) that would make a person balance, and its standard deviations (2,); None if they never stand."""
     support = carrying(person.soles @ rotation.T, timestamps, person.visible)
     stance = (support[..., None] * person.soles).sum(1) / np.maximum(support.sum(1), 1e-6)[:, None]
     middle = sum(weight * person.joints[:, H36M17.index(name)] for name, weight in _MIDDLE.items())
@@ -170,7 +170,7 @@ def _lean(person, timestamps, rotation):
     height = -rise[:, 1]
     standing = (support > CARRIES).any(1) & (height > UPRIGHT_SHARE * _body_length(person))
     if not standing.any():
-        return np.zeros(2), np.full(2, 1e3)
+        return None
     # Up is -y in a level camera. Pitched down by p, it sees up as (0, -cos p, -sin p); rolled by r, as (-sin r, -cos r, 0).
     angles = np.stack([np.arctan2(-rise[:, 2], np.hypot(height, rise[:, 0])), np.arctan2(-rise[:, 0], height)], -1)[standing]
     weight = np.ones_like(angles)

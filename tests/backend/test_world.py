@@ -53,6 +53,13 @@ def test_who_crouches_where_the_distance_is_misjudged_tilts_nothing():
     assert tilt_error(camera_tilt([seen], TIMES), 0.05, 0.0).max() < 3
 
 
+def test_many_who_lean_alike_say_no_more_of_up_than_one():
+    seen = person(walkers.stand(TIMES), walkers.view(distance=5, pitch=0.2))
+    alone, many = camera_tilt([seen], TIMES), camera_tilt([seen] * 4, TIMES)
+    # Their feet do count, each; on one spot they hardly tell anything. Degrees.
+    assert np.abs(np.degrees(alone - many)).max() < 0.5
+
+
 def test_noisy_depth_and_a_lean_do_not_make_it_wild():
     """Distances trembling by 3 %, bodies that lean by 7 degrees in depth: off by no more than twice the lean."""
     rng = np.random.default_rng(0)
