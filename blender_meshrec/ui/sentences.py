@@ -11,6 +11,7 @@ PANEL_WORDS = {
     "skel_female.pkl, version 1.1.1, as SKEL's official site delivers them, or clear SKEL Body for the one that comes with MeshRec.",
     "Run `python3 build.py setup` in a checkout, or install the add-on again from its zip.": "Install the add-on again from its zip.",
     "Run `python3 build.py setup` in a checkout, or set the backend up again.": "Click Repair Backend.",
+    "Choose the Python of the backend's environment.": "Clear Python in the preferences, or click Repair there.",
     "Choose the Python of the backend's environment, or run `python3 build.py setup` again.": "Clear Python in the preferences, or click "
     "Repair there.",
     "Click Install Backend in the add-on's preferences, or run `meshrec setup`, or `python3 build.py setup` in a checkout.": "Click "

@@ -10,10 +10,11 @@ from functools import lru_cache
 import bpy
 
 from .german import GERMAN
+from .german_errors import GERMAN_ERRORS
 from .sentences import GERMAN_SENTENCES, PANEL_WORDS
 
 # Blender takes a language for all its countries. Where it knows a word itself, its own translation is used.
-_TABLES = {"de": {**GERMAN, **GERMAN_SENTENCES}}
+_TABLES = {"de": {**GERMAN, **GERMAN_SENTENCES, **GERMAN_ERRORS}}
 _CONTEXTS = ("*", "Operator")
 # What these placeholders stand for is words, one or a list of them; other values are names and numbers.
 _OF_WORDS = ("names", "device")
@@ -57,7 +58,7 @@ def _recognised(sentence):
 @lru_cache(maxsize=1)
 def _patterns():
     """(template, pattern) of every sentence known, those with most text of their own first."""
-    templates = sorted({*PANEL_WORDS, *GERMAN_SENTENCES}, key=lambda template: -len(re.sub(r"\{\w+\}", "", template)))
+    templates = sorted({*PANEL_WORDS, *GERMAN_SENTENCES, *GERMAN_ERRORS}, key=lambda template: -len(re.sub(r"\{\w+\}", "", template)))
     return [(template, pattern_of(template)) for template in templates]
 
 
