@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from drawing import tiles
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from blender_meshrec.core.body_template import load_body  # noqa: E402
-from blender_meshrec.core.skinning import posed_vertices  # noqa: E402
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.skinning import posed_vertices
 
+ROOT = Path(__file__).resolve().parents[1]
 # Degrees about the body's axes (x left, y up, z forward). "shoulder" sets both sides, mirrored; "left_shoulder" only one.
 POSES = {
     "T-pose": {},

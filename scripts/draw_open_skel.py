@@ -16,13 +16,13 @@ import bpy
 import numpy as np
 from drawing import tiles
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from blender_meshrec.core.skel import DOF_NAMES, DOFS, SMPL_OF_SKEL, dof_index  # noqa: E402
-from blender_meshrec.core.skel_file import load_skel  # noqa: E402
-from blender_meshrec.core.skel_kinematics import skel_kinematics  # noqa: E402
+from blender_meshrec.core.skel import DOF_NAMES, DOFS, SMPL_OF_SKEL, dof_index
+from blender_meshrec.core.skel_file import load_skel
+from blender_meshrec.core.skel_kinematics import skel_kinematics
 
+ROOT = Path(__file__).resolve().parents[1]
 # Degrees. "knee_angle" sets both sides; "shoulder_x" and its like, which the model does not mirror, are named with their side.
 ARMS_HANG = {"shoulder_r_x": 78, "shoulder_l_x": -78, "elbow_flexion": 12}
 POSES = {

@@ -17,19 +17,19 @@ import numpy as np
 from drawing import tiles
 from mathutils import Euler, Vector
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.motion_file import read_motion
+from blender_meshrec.core.retarget.character_file import split_object
+from blender_meshrec.core.retarget.read_source import read_performance
+from blender_meshrec.core.retarget.rig import RetargetOptions
+from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.keyframes import set_timeline
+from blender_meshrec.scene.retarget import retarget_onto
+from blender_meshrec.scene.rig_file import load_character
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from blender_meshrec.core.body_template import load_body  # noqa: E402
-from blender_meshrec.core.motion_file import read_motion  # noqa: E402
-from blender_meshrec.core.retarget.character_file import split_object  # noqa: E402
-from blender_meshrec.core.retarget.read_source import read_performance  # noqa: E402
-from blender_meshrec.core.retarget.rig import RetargetOptions  # noqa: E402
-from blender_meshrec.scene.assemble import Person, assemble  # noqa: E402
-from blender_meshrec.scene.keyframes import set_timeline  # noqa: E402
-from blender_meshrec.scene.retarget import retarget_onto  # noqa: E402
-from blender_meshrec.scene.rig_file import load_character  # noqa: E402
-
 BACKGROUND = (0.93, 0.93, 0.93)
 AIR = 1.12  # how much more than the figure's own height is shown
 

@@ -18,25 +18,25 @@ from pathlib import Path
 
 import numpy as np
 
-SCRIPTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from evaluation.truth import truth_of  # noqa: E402
-from lifter.motion import clip_of  # noqa: E402
-from lifter.views import SET_NAMES, see  # noqa: E402
-from mocap.recordings import FPS, TEST_SUBJECTS, read_recordings  # noqa: E402
+from evaluation.truth import truth_of
+from lifter.motion import clip_of
+from lifter.views import SET_NAMES, see
+from mocap.recordings import FPS, TEST_SUBJECTS, read_recordings
 
-from blender_meshrec.backend.pipeline import recover  # noqa: E402
-from blender_meshrec.bodies.smpl import make_body  # noqa: E402
-from blender_meshrec.bridge.messages import ReconstructRequest  # noqa: E402
-from blender_meshrec.core import measures  # noqa: E402
-from blender_meshrec.core.body_template import load_body  # noqa: E402
-from blender_meshrec.core.cameras import transform_points  # noqa: E402
-from blender_meshrec.core.conventions import WORLD_FROM_BODY  # noqa: E402
-from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_JOINTS, limb_indices  # noqa: E402
+from blender_meshrec.backend.pipeline import recover
+from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.bridge.messages import ReconstructRequest
+from blender_meshrec.core import measures
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.cameras import transform_points
+from blender_meshrec.core.conventions import WORLD_FROM_BODY
+from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_JOINTS, limb_indices
 
-TABLE = SCRIPTS.parent / "docs" / "accuracy.md"
-METRICS = SCRIPTS.parent / "addon_models" / "lifter.metrics.json"
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = ROOT / "docs" / "accuracy.md"
+METRICS = ROOT / "addon_models" / "lifter.metrics.json"
 BY_HAND = "\n## Footage\n"  # what begins here was measured by other scripts, and stays
 DIAGONAL = 2203  # px: a picture of 1920 x 1080
 BONES = ("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")

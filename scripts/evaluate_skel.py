@@ -16,23 +16,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-SCRIPTS = Path(__file__).resolve().parent
-ROOT = SCRIPTS.parent
-sys.path[:0] = [str(ROOT), str(SCRIPTS)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from evaluation.skelify import LONGEST, skelify_rows  # noqa: E402
-from mocap.recordings import CREDIT, FPS, read_recordings, rotmats_of  # noqa: E402
+from evaluation.skelify import LONGEST, skelify_rows
+from mocap.recordings import CREDIT, FPS, read_recordings, rotmats_of
 
-from blender_meshrec.bodies.skel import Skel  # noqa: E402
-from blender_meshrec.bodies.smpl import make_body  # noqa: E402
-from blender_meshrec.core.body_template import load_body  # noqa: E402
-from blender_meshrec.core.conventions import WORLD_FROM_BODY  # noqa: E402
-from blender_meshrec.core.rotations import rotvec_from_rotmat  # noqa: E402
-from blender_meshrec.core.skel import SKEL_JOINTS, limit_excess  # noqa: E402
-from blender_meshrec.core.skel_file import load_skel  # noqa: E402
-from blender_meshrec.core.skel_inverse import LIKE_SMPL  # noqa: E402
-from blender_meshrec.methods.smpl_to_skel import FLAGGED, convert  # noqa: E402
+from blender_meshrec.bodies.skel import Skel
+from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.conventions import WORLD_FROM_BODY
+from blender_meshrec.core.rotations import rotvec_from_rotmat
+from blender_meshrec.core.skel import SKEL_JOINTS, limit_excess
+from blender_meshrec.core.skel_file import load_skel
+from blender_meshrec.core.skel_inverse import LIKE_SMPL
+from blender_meshrec.methods.smpl_to_skel import FLAGGED, convert
 
+ROOT = Path(__file__).resolve().parents[1]
 COMPARED = [
     joint for joint, name in enumerate(SKEL_JOINTS) if name.split("_")[0] in ("femur", "tibia", "talus", "humerus", "ulna", "hand", "head")
 ]

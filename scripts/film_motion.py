@@ -15,17 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-SCRIPTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_clip.performer import Performer  # noqa: E402
-from evaluation.truth import truth_of  # noqa: E402
-from mocap.recordings import FPS, read_recordings  # noqa: E402
+from demo_clip.performer import Performer
+from evaluation.truth import truth_of
+from mocap.recordings import FPS, read_recordings
 
-from blender_meshrec.core.body_template import load_body  # noqa: E402
-from blender_meshrec.core.cameras import inverse_rigid, rigid  # noqa: E402
-from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA  # noqa: E402
-from blender_meshrec.core.rotations import rotmat_from_rotvec  # noqa: E402
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.cameras import inverse_rigid, rigid
+from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
+from blender_meshrec.core.rotations import rotmat_from_rotvec
 
 SIZE = (640, 480)
 

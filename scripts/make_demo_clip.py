@@ -14,23 +14,23 @@ from pathlib import Path
 
 import numpy as np
 
-SCRIPTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_clip.motion import FPS, perform  # noqa: E402
-from demo_clip.performer import Performer  # noqa: E402
+from demo_clip.motion import FPS, perform
+from demo_clip.performer import Performer
 
-from blender_meshrec.core.body_template import load_body  # noqa: E402
-from blender_meshrec.core.cameras import inverse_rigid, rigid  # noqa: E402
-from blender_meshrec.core.conventions import WORLD_FROM_BODY, WORLD_FROM_LEVEL_CAMERA  # noqa: E402
-from blender_meshrec.core.rotations import rotmat_from_quat, rotmat_from_rotvec, rotvec_from_rotmat  # noqa: E402
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.cameras import inverse_rigid, rigid
+from blender_meshrec.core.conventions import WORLD_FROM_BODY, WORLD_FROM_LEVEL_CAMERA
+from blender_meshrec.core.rotations import rotmat_from_quat, rotmat_from_rotvec, rotvec_from_rotmat
 
+ROOT = Path(__file__).resolve().parents[1]
 SIZE = (854, 480)
 FOCAL = 1.62 * SIZE[1]  # px
 CAMERA_AT = (0.15, -4.1, 1.2)  # m
 CAMERA_PITCH = 0.03  # rad, downward
 BETAS = np.array([0.3, 0.5, 0, 0, 0, 0, 0, 0, 0, 0])
-CLIP, TRUTH = SCRIPTS / "demo_clip.mp4", SCRIPTS / "demo_clip_truth.npz"
+CLIP, TRUTH = ROOT / "scripts" / "demo_clip.mp4", ROOT / "scripts" / "demo_clip_truth.npz"
 
 
 def performance():
@@ -133,7 +133,7 @@ def write_truth():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("step", choices=("frames", "clip", "truth"))
-    parser.add_argument("--folder", type=Path, default=SCRIPTS.parent / "out" / "demo_clip", help="where the pictures go")
+    parser.add_argument("--folder", type=Path, default=ROOT / "out" / "demo_clip", help="where the pictures go")
     parser.add_argument("--frames", type=int, nargs="*", help="only these frames, for a look")
     parser.add_argument("--samples", type=int, default=12)
     parser.add_argument("--percent", type=int, default=100, help="size of a trial picture")

@@ -13,12 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.window.artist import Artist
+from scripts.window.window import Window, reason_to_skip
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from scripts.window.artist import Artist  # noqa: E402
-from scripts.window.window import Window, reason_to_skip  # noqa: E402
-
 PICTURES = ROOT / "docs" / "pictures"
 SIZE = (1280, 800)
 

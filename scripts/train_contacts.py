@@ -18,18 +18,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-SCRIPTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lifter.footing import contacts_of, pieces_of, varied  # noqa: E402
-from lifter.motion import read_clips, split  # noqa: E402
-from lifter.views import SET_NAMES, see  # noqa: E402
-from mocap.recordings import TEST_SUBJECTS  # noqa: E402
-from training.shipping import write_metrics, write_network  # noqa: E402
+from lifter.footing import contacts_of, pieces_of, varied
+from lifter.motion import read_clips, split
+from lifter.views import SET_NAMES, see
+from mocap.recordings import TEST_SUBJECTS
+from training.shipping import write_metrics, write_network
 
-from blender_meshrec.core.contacts import steady_contacts  # noqa: E402
-from blender_meshrec.core.measures import contact_f1  # noqa: E402
-from blender_meshrec.methods.skeleton2mesh import (  # noqa: E402
+from blender_meshrec.core.contacts import steady_contacts
+from blender_meshrec.core.measures import contact_f1
+from blender_meshrec.methods.skeleton2mesh import (
     FPS,
     SURE,
     ContactNetwork,

@@ -16,19 +16,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-SCRIPTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pc_hmr.noise import detected, seen  # noqa: E402
-from pc_hmr.pool import PARTS, Pool, film, read_clips, unpacked  # noqa: E402
-from training.checkpoint import Checkpoint  # noqa: E402
-from training.shipping import write_metrics, write_network  # noqa: E402
+from pc_hmr.noise import detected, seen
+from pc_hmr.pool import PARTS, Pool, film, read_clips, unpacked
+from training.checkpoint import Checkpoint
+from training.shipping import write_metrics, write_network
 
-from blender_meshrec.bodies.joint_projector import JointProjector  # noqa: E402
-from blender_meshrec.bodies.silhouettes import Surface  # noqa: E402
-from blender_meshrec.bodies.smpl import make_body  # noqa: E402
-from blender_meshrec.core.body_template import load_body  # noqa: E402
-from blender_meshrec.methods.hmr import Hmr, in_windows, turn_onto  # noqa: E402
+from blender_meshrec.bodies.joint_projector import JointProjector
+from blender_meshrec.bodies.silhouettes import Surface
+from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.methods.hmr import Hmr, in_windows, turn_onto
 
 BATCH, RATE, WARM_UP = 256, 1e-3, 200
 FRAMES, STEP = 9, 14  # of a window of the pool, and recorded frames between them

@@ -20,19 +20,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-SCRIPTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lifter.bodies import Windows  # noqa: E402
-from lifter.motion import read_clips, split  # noqa: E402
-from lifter.unsupervised import ABLATION, Recipe, evaluate_unsupervised, train_unsupervised  # noqa: E402
-from lifter.views import SET_NAMES, see  # noqa: E402
-from training.checkpoint import Checkpoint, average  # noqa: E402
-from training.shipping import OUT, write_metrics, write_network  # noqa: E402
+from lifter.bodies import Windows
+from lifter.motion import read_clips, split
+from lifter.unsupervised import ABLATION, Recipe, evaluate_unsupervised, train_unsupervised
+from lifter.views import SET_NAMES, see
+from training.checkpoint import Checkpoint, average
+from training.shipping import OUT, write_metrics, write_network
 
-from blender_meshrec.core.measures import pa_mpjpe  # noqa: E402
-from blender_meshrec.core.skeletons import H36M17, limb_indices  # noqa: E402
-from blender_meshrec.methods.skeleton2mesh import BONE_SUM, FPS, SURE, Lifter, LifterConfig, encode, lift_clip, read_lifter, turn_onto  # noqa: E402
+from blender_meshrec.core.measures import pa_mpjpe
+from blender_meshrec.core.skeletons import H36M17, limb_indices
+from blender_meshrec.methods.skeleton2mesh import BONE_SUM, FPS, SURE, Lifter, LifterConfig, encode, lift_clip, read_lifter, turn_onto
 
 # Frames of a window and windows of a batch: short and many to learn poses, then as long as the network reaches.
 SHORT, LONG = (27, 48), (81, 16)

@@ -19,20 +19,19 @@ import numpy as np
 import roma
 import torch
 
-SCRIPTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mocap.recordings import TEST_SUBJECTS, mirrored, read_recordings  # noqa: E402
-from training.checkpoint import Checkpoint  # noqa: E402
-from training.shipping import write_metrics, write_network  # noqa: E402
+from mocap.recordings import TEST_SUBJECTS, mirrored, read_recordings
+from training.checkpoint import Checkpoint
+from training.shipping import write_metrics, write_network
 
-from blender_meshrec.bodies.lbs import Tree, forward_kinematics  # noqa: E402
-from blender_meshrec.bodies.smpl import make_body  # noqa: E402
-from blender_meshrec.core.body_template import load_body  # noqa: E402
-from blender_meshrec.core.rotations import rotmat_from_quat  # noqa: E402
-from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_of  # noqa: E402
-from blender_meshrec.methods import dik  # noqa: E402
-from blender_meshrec.methods.dik_supervision import RotationNetwork, better_twists, read_network, seen_from_pelvis  # noqa: E402
+from blender_meshrec.bodies.lbs import Tree, forward_kinematics
+from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.rotations import rotmat_from_quat
+from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_of
+from blender_meshrec.methods import dik
+from blender_meshrec.methods.dik_supervision import RotationNetwork, better_twists, read_network, seen_from_pelvis
 
 WINDOW, BATCH = 64, 24  # frames, windows
 RATE, WARM_UP, EMA = 1e-3, 100, 0.998

@@ -20,19 +20,18 @@ import numpy as np
 import roma
 import torch
 
-SCRIPTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mocap.recordings import CREDIT, TEST_SUBJECTS  # noqa: E402
-from silhouettes.masks import spoil  # noqa: E402
-from silhouettes.people import AT, draw_people, guess, read_rotations, shape_from_bones, window_round  # noqa: E402
-from training.checkpoint import Checkpoint, average  # noqa: E402
-from training.shipping import write_metrics, write_network  # noqa: E402
+from mocap.recordings import CREDIT, TEST_SUBJECTS
+from silhouettes.masks import spoil
+from silhouettes.people import AT, draw_people, guess, read_rotations, shape_from_bones, window_round
+from training.checkpoint import Checkpoint, average
+from training.shipping import write_metrics, write_network
 
-from blender_meshrec.bodies.silhouettes import Surface, rasterise  # noqa: E402
-from blender_meshrec.core.body_template import load_body  # noqa: E402
-from blender_meshrec.core.silhouettes import SIDE  # noqa: E402
-from blender_meshrec.methods.silhouette_refinement import (  # noqa: E402
+from blender_meshrec.bodies.silhouettes import Surface, rasterise
+from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.silhouettes import SIDE
+from blender_meshrec.methods.silhouette_refinement import (
     RefinerConfig,
     Seen,
     SilhouetteNetwork,

@@ -1,1 +1,1 @@
-"""What the lifter is trained on: motion capture, bodies and views made of it, and what a detector would see."""
+"""What reconstructions and conversions are measured against."""
