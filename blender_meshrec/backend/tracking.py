@@ -237,7 +237,7 @@ def silhouettes_of(track):
 
 
 def quarter_turns(keypoints, keypoint_set):
-    """How many quarter turns counterclockwise bring the shoulders above the hips; 0 for who is about upright or unclear."""
+    """How many quarter turns counterclockwise bring the shoulders of points (K,3) above the hips; 0 for who is about upright or unclear."""
     thorax, hip = (joint(keypoints, keypoint_set, name) for name in ("thorax", "hip"))
     up = thorax[:2] - hip[:2]
     if min(thorax[2], hip[2]) < CONFIDENT or not up.any():

@@ -80,19 +80,19 @@ def multiply_quat(a, b):
 
 
 def normalised(quat):
-    """Quaternions of unit length; a zero quaternion becomes the identity."""
+    """Quaternions (..., 4) brought to unit length; a zero quaternion becomes the identity."""
     length = np.linalg.norm(quat, axis=-1, keepdims=True)
     identity = np.broadcast_to([1.0, 0.0, 0.0, 0.0], quat.shape)
     return np.where(length > 1e-12, quat / np.maximum(length, 1e-12), identity)
 
 
 def canonical(quat):
-    """Of the two quaternions of one rotation, the one with w >= 0."""
+    """Of the two quaternions (..., 4) of each rotation, the one with w >= 0."""
     return np.where(quat[..., :1] < 0, -quat, quat)
 
 
 def short_arc(quat):
-    """Signs chosen so that neighbours along axis 0 lie on one half-sphere: interpolation takes the short way round."""
+    """Quaternions (F, ..., 4) with signs that put neighbours along axis 0 on one half-sphere: interpolation takes the short way."""
     quat = np.array(quat, float)
     if len(quat) > 1:
         flips = np.where((quat[1:] * quat[:-1]).sum(-1) < 0, -1.0, 1.0)

@@ -228,7 +228,7 @@ class _Fit:
         return descend(_Energy(self, stage, targets), x, stage.steps, blocked)
 
     def steady(self, q, place, smooth):
-        """Angles and places of a whole clip that bend less over time, within the limits."""
+        """Angles (F,46) rad and places (F,3) m of a whole clip that bend less over time, by how much `smooth` says, within the limits."""
         x = torch.cat([self._tensor(q), self._tensor(place)], 1)
         curvatures = []
         for start in range(0, len(x), PIECE):
