@@ -101,8 +101,9 @@ def shared_rows(motion, truth):
     """
     times = motion.timestamps + motion.first_frame / motion.mocap_framerate
     true_times = truth.timestamps + truth.first_frame / truth.mocap_framerate
-    after = np.searchsorted(times, true_times).clip(1, max(len(times) - 1, 1))
-    nearest = np.where(true_times - times[after - 1] <= times[after.clip(max=len(times) - 1)] - true_times, after - 1, after)
+    after = np.searchsorted(times, true_times).clip(max=len(times) - 1)
+    before = (after - 1).clip(min=0)
+    nearest = np.where(true_times - times[before] <= times[after] - true_times, before, after)
     shared = truth.visible & (np.abs(times[nearest] - true_times) <= 0.5 / max(motion.mocap_framerate, truth.mocap_framerate) + 1e-6)
     if not shared.any():
         raise InputError("The two motions share no moment at which the truth sees the person.", "Choose motions of the same footage.")

@@ -24,6 +24,8 @@ from .errors import InputError
 from .output_file import whole_file
 from .records import Recovery
 
+_BETAS = 10  # at most, whatever the body
+
 
 def write_motion(path, recovery):
     """Write a Recovery to `path` (.npz). Raises OutputError; the file appears whole or not at all."""
@@ -35,7 +37,7 @@ def read_motion(path):
     """Read a motion .npz written by `write_motion`.
 
     Raises:
-        InputError: not a motion file, damaged, or of shapes that do not fit together. Pickled arrays are refused.
+        InputError: not a motion file, damaged, of shapes that do not fit together, or no motion. Pickled arrays are refused.
     """
     remedy = "Choose a .npz that `meshrec reconstruct` has written."
     try:
@@ -49,9 +51,23 @@ def read_motion(path):
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}.", remedy)
     try:
-        return recovery_from_arrays(stored)
+        recovery = recovery_from_arrays(stored)
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} is damaged: {error}.", remedy) from error
+    if wrong := _impossible(recovery):
+        raise InputError(f"{path} is damaged: {wrong}.", remedy)
+    return recovery
+
+
+def _impossible(recovery):
+    """Why no clip is such a Recovery, in words; None where one may be."""
+    if len(recovery) == 0:
+        return "it holds no frames"
+    if not 0 < recovery.mocap_framerate < np.inf:
+        return f"its frame rate is {recovery.mocap_framerate:g}"
+    if (np.diff(recovery.timestamps) <= 0).any():
+        return "its timestamps do not rise"
+    return f"it holds {len(recovery.betas)} betas" if len(recovery.betas) > _BETAS else None
 
 
 def recovery_from_arrays(stored):
@@ -61,5 +77,5 @@ def recovery_from_arrays(stored):
     plain.update(first_frame=int, footage_rotation=int, mocap_framerate=float)
     for name, kind in plain.items():
         if name in values:
-            values[name] = kind(values[name])
+            values[name] = kind(np.asarray(values[name]).item())  # other software may have made an array of one
     return Recovery(**values)

@@ -64,6 +64,16 @@ def test_evaluate_measures_known_errors(motion, tmp_path, capsys):
     assert "camera_mpjpe" in capsys.readouterr().out and json.loads((tmp_path / "r.json").read_text()) == numbers
 
 
+def test_a_single_frame_is_evaluated(motion):
+    truth = read_motion(motion)
+    row = int(np.flatnonzero(truth.visible)[3])
+    per_frame = {name: value[row : row + 1] for name, value in truth.arrays().items() if np.ndim(value) and len(value) == len(truth)}
+    one = changed(truth, **per_frame | {"timestamps": [0.0]}, first_frame=row)
+    for pair in ((one, truth), (truth, one), (one, one)):
+        numbers = evaluate.evaluate(*pair)
+        assert numbers["frames"] == 1 and numbers["camera_mpjpe"] < 1e-3 and numbers["jitter"] is None  # mm
+
+
 def test_evaluate_tells_of_calibrated_joints_too(motion):
     truth = read_motion(motion)
     assert not any(name.startswith("calibrated") for name in evaluate.evaluate(truth, truth))

@@ -123,6 +123,30 @@ def test_missing_keys_are_named(tmp_path):
         read_motion(tmp_path / "m.npz")
 
 
+NO_MOTION = {
+    "it holds no frames": {},
+    "its frame rate is 0": dict(mocap_framerate=0.0),
+    "its frame rate is -5": dict(mocap_framerate=-5.0),
+    "its frame rate is nan": dict(mocap_framerate=np.nan),
+    "its timestamps do not rise": dict(timestamps=np.zeros(5)),
+    "it holds 16 betas": dict(betas=np.zeros(16)),
+}
+
+
+@pytest.mark.parametrize("wrong", NO_MOTION)
+def test_what_no_clip_can_be_is_refused_with_a_word(tmp_path, wrong):
+    write_motion(tmp_path / "m.npz", recovery(frames=0 if "frames" in wrong else 5, **NO_MOTION[wrong]))
+    with pytest.raises(InputError, match=wrong):
+        read_motion(tmp_path / "m.npz")
+
+
+def test_numbers_and_words_that_became_arrays_of_one_are_read(tmp_path):
+    arrays = recovery().arrays()
+    np.savez(tmp_path / "m.npz", **arrays | {name: np.atleast_1d(arrays[name]) for name in ("mocap_framerate", "first_frame", "gender")})
+    again = read_motion(tmp_path / "m.npz")
+    assert (again.mocap_framerate, again.first_frame, again.gender) == (25.0, 7, "neutral")
+
+
 @pytest.mark.parametrize("code", list(ExitCode)[1:])
 def test_errors_keep_their_exit_code_across_the_wire(code):
     assert error_from_exit_code(code, "p.", "r.").exit_code == code
