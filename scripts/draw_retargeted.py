@@ -1,7 +1,7 @@
 """Draw one motion on several characters side by side, at some of its frames: what retargeting is looked at by.
 
     .venvs/bpy-4.5/bin/python scripts/draw_retargeted.py MOTION.npz CHARACTER.glb CHARACTER.fbx ... [--frames 10 60 110]
-        [--out docs/pictures/retargeted.png] [--fk] [--view 25] [--height 330]
+        [--out out/retargeted.png] [--fk] [--view 25] [--height 330]
 
 Runs with the `bpy` module, on the processor. The first column is the person as recovered. Each character is drawn as high as
 the others, whatever its size, by a camera that follows its hips over the floor.
@@ -39,7 +39,7 @@ def main():
     parser.add_argument("motion", type=Path)
     parser.add_argument("characters", nargs="+", metavar="FILE[#NAME]")
     parser.add_argument("--frames", type=int, nargs="+", default=[1, 40, 80], help="on the timeline, from 1")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures" / "retargeted.png")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "retargeted.png")
     parser.add_argument("--fk", action="store_true", help="without keeping contacts")
     parser.add_argument("--view", type=float, default=25, help="degrees around the figure from its front")
     parser.add_argument("--height", type=int, default=330, help="px of a tile")
