@@ -1,8 +1,9 @@
-"""Single images and folders of numbered images, read with OpenCV."""
+"""Single images and folders of numbered images, read with OpenCV, and with FFmpeg where they are OpenEXR."""
 
 import re
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
@@ -15,6 +16,8 @@ IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".
 
 def decode_image(path, as_stored=False):
     """An image file as (H,W,3) uint8 RGB, turned upright as its EXIF says unless `as_stored`; None if it cannot be read."""
+    if Path(path).suffix.lower() == ".exr":
+        return _decode_exr(path)
     # Read by Python: OpenCV's own reading fails on non-Latin paths on Windows.
     content = np.fromfile(path, np.uint8)
     flags = cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if as_stored else 0)
@@ -23,6 +26,19 @@ def decode_image(path, as_stored=False):
     except cv2.error:
         return None
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _decode_exr(path):
+    """An OpenEXR file, which OpenCV leaves out: its light, linear and without end, as a screen shows it."""
+    try:
+        with av.open(f"file:{path}", format="exr_pipe", options={"protocol_whitelist": "file"}) as container:
+            frame = next(container.decode(video=0))
+    except (av.error.FFmpegError, StopIteration):
+        return None
+    light = np.clip(np.nan_to_num(frame.reformat(format="gbrpf32le").to_ndarray()), 0, 1)
+    # The transfer function of sRGB, IEC 61966-2-1.
+    shown = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return (255 * shown).round().astype(np.uint8)
 
 
 def stored_rotation(path, image):

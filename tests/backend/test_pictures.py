@@ -2,6 +2,7 @@
 
 import struct
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -55,6 +56,31 @@ def test_unusual_pixels_become_rgb(tmp_path, kind):
     cv2.imwrite(str(tmp_path / "odd.png"), image)
     (frame,) = open_footage(tmp_path / "odd.png").read()
     assert frame.image.dtype == np.uint8 and frame.image.shape == (20, 30, 3) and (frame.image == 200).all()
+
+
+def write_exr(path, light):
+    """Write linear light (H,W,3) as OpenEXR."""
+    with av.open(str(path), "w", format="image2", options={"update": "1"}) as container:
+        stream = container.add_stream("exr", rate=24)
+        stream.height, stream.width, stream.pix_fmt = *light.shape[:2], "gbrpf32le"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(light.astype(np.float32), "gbrpf32le")))
+        container.mux(stream.encode())
+
+
+def test_openexr_plates_are_read_as_a_screen_shows_them(tmp_path):
+    shown = picture(5).astype(float) / 255
+    light = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
+    light[-1, -1] = [7, np.nan, -1]  # light has no end
+    for number in (1, 2):
+        write_exr(tmp_path / f"plate.{number:04}.exr", light)
+    (tmp_path / "plate.0003.exr").write_bytes(b"v/1\x01 broken")
+    footage = open_footage(tmp_path)
+    first, second, broken = footage.read()
+    expected = picture(5)
+    expected[-1, -1] = [255, 0, 0]
+    assert np.abs(first.image.astype(int) - expected).max() <= 1 and np.array_equal(first.image, second.image)
+    assert broken.image is None and "plate.0003.exr" in footage.warnings[0]
+    assert np.array_equal(next(open_footage(tmp_path / "plate.0001.exr").read()).image, first.image)
 
 
 def test_a_24_megapixel_image(tmp_path):
