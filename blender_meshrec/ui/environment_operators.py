@@ -38,7 +38,7 @@ class InstallBackend(bpy.types.Operator):
         if jobs.is_running():
             cls.poll_message_set(say("A reconstruction is running"))
             return False
-        if setup_state.installation is not None and setup_state.installation.running:
+        if setup_state.is_installing():
             cls.poll_message_set(say("The backend is being installed"))
             return False
         return True
@@ -84,7 +84,7 @@ class CancelInstall(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return setup_state.installation is not None and setup_state.installation.running
+        return setup_state.is_installing()
 
     def execute(self, context):
         setup_state.installation.cancel()

@@ -41,7 +41,7 @@ class Reconstruct(bpy.types.Operator):
         if jobs.is_running():
             cls.poll_message_set(say("A reconstruction is running"))
             return False
-        if setup_state.installation is not None and setup_state.installation.running:
+        if setup_state.is_installing():
             cls.poll_message_set(say("The backend is being installed"))
             return False
         if not context.scene.meshrec.source:

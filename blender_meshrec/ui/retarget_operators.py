@@ -177,7 +177,7 @@ def frames_of(armature_object, scene):
 def summary(quality):
     """What became of the feet, in plain English."""
     before, after = (quality.get(f"foot_slide_{when}") for when in ("before", "after"))
-    if before is None or after is None or not (before == before and after == after):
+    if None in (before, after) or math.isnan(before) or math.isnan(after):
         return "No foot touches the floor."
     return f"Feet slide {after:.1f} cm/s where they touch; {before:.1f} without contacts kept."
 

@@ -91,6 +91,11 @@ class Check:
             self.fail(error)
 
 
+def is_installing():
+    """Whether the backend is being installed."""
+    return installation is not None and installation.running
+
+
 def install(plan):
     """Start an Installation from a Plan and make it the current one.
 
@@ -100,7 +105,7 @@ def install(plan):
     global installation
     from ..bridge.installation import Installation
 
-    if installation is not None and installation.running:
+    if is_installing():
         raise InputError("The backend is being installed already.", "Wait for it, or cancel it first.")
     installation = Installation(plan, on_end=look_again)
     return installation
