@@ -96,8 +96,11 @@ def drawn_frames(recoveries, body, height=None):
         row = int(np.abs(times - frame.time).argmin())
         if row == len(times) - 1 and frame.time > times[-1] + 1e-3:
             return
-        drawn = draw_people(frame.image, row, people, faces)
-        yield (frame.image, drawn) if height is None else (fit_height(frame.image, height), fit_height(drawn, height))
+        plain = frame.image
+        if plain is None:  # one of a folder's images that cannot be read
+            plain = np.zeros((footage.size[1], footage.size[0], 3), np.uint8)
+        drawn = draw_people(plain, row, people, faces)
+        yield (plain, drawn) if height is None else (fit_height(plain, height), fit_height(drawn, height))
 
 
 def draw_result(recoveries, body, picture, video=None, height=720, moments=3):

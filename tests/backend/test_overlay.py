@@ -1,11 +1,14 @@
 """Pictures and videos of a result: what is drawn lies where the camera sees it."""
 
 import av
+import cv2
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.overlay import PALETTE, draw_mesh, draw_people
+from blender_meshrec.backend.overlay import PALETTE, draw_mesh, draw_people, drawn_frames
 from blender_meshrec.backend.video_writer import VideoWriter, fit_height
+from blender_meshrec.bodies.smpl import make_body
+from tests.people import recovered, tube_man
 
 INTRINSICS = np.array([[500.0, 0, 160], [0, 500, 120], [0, 0, 1]])
 SQUARE = np.array([[-0.5, -0.5, 5], [0.5, -0.5, 5], [0.5, 0.5, 5], [-0.5, 0.5, 5.0]])
@@ -43,6 +46,15 @@ def test_the_nearer_person_is_drawn_over_the_farther():
         # Mostly the nearer one's hue.
         hue = (middle - middle.mean()) @ (colours - colours.mean(1, keepdims=True)).T / np.linalg.norm(colours, axis=1)
         assert hue[0] > hue[1]
+
+
+def test_an_image_that_cannot_be_read_is_black(tmp_path):
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), grey())
+    (tmp_path / "1.png").write_bytes(b"broken")
+    body = tube_man(posedirs=False)
+    pairs = list(drawn_frames([recovered(body, frames=3, fps=30, footage=str(tmp_path))], make_body(body)))
+    assert [plain.mean() for plain, _ in pairs] == [128, 0, 128] and {drawn.shape for _, drawn in pairs} == {grey().shape}
 
 
 def test_a_video_has_the_frames_and_the_rate_it_was_given(tmp_path):
