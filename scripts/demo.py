@@ -3,7 +3,7 @@
     python scripts/demo.py INPUT -o out [--person largest|all|N]
 
 Writes NAME.npz, NAME.blend, NAME.fbx and NAME.json (the report) with the `meshrec` command, then NAME.jpg and, for a
-clip, NAME.mp4: the mesh over the footage.
+clip, NAME.mp4: the mesh over the footage. 2D keypoints have no footage to draw over.
 """
 
 import argparse
@@ -30,8 +30,13 @@ def main():
             code = code or cli.main(["convert", str(path), "-o", str(path.with_suffix(suffix))])
     if code:
         return code
+    from blender_meshrec.backend.detectors.keypoints_file import is_keypoints
+
     try:
-        draw(motions, out / name)
+        if is_keypoints(arguments.input):
+            print("2D keypoints have no footage to draw the result over: no picture was made.", file=sys.stderr)
+        else:
+            draw(motions, out / name)
     except MeshRecError as error:
         print(error, file=sys.stderr)
         return int(error.exit_code)
