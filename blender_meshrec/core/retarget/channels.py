@@ -11,7 +11,6 @@ from ..rotations import quat_from_rotmat, rotmat_from_quat, short_arc
 from .turns import transposed, turned_by
 
 _AXES = {"X": 0, "Y": 1, "Z": 2}
-_LOCKED = 1e-9
 
 
 def final_pose(pose, turns, heads):
