@@ -18,8 +18,11 @@ AS_IT_IS, MIRRORED, MISNAMED = range(3)
 DOUBT = 0.3
 # Frames farther apart than this, s, say little about each other: a person may have turned round.
 MEMORY = 0.12
-# A single joint counts at most this much, in body sizes or metres.
+# A single point counts at most this much, in body sizes or metres.
 FARTHEST = 0.5
+# Where the face points is followed beside the limb joints, and counts as so many of them: who stands upright has all joints in one
+# plane, and only the nose is before or behind it.
+FACE, FACING = ("nose", "left_ear", "right_ear"), 3.0
 
 
 def steady_sides(person, timestamps):
@@ -36,7 +39,7 @@ def steady_sides(person, timestamps):
     readings = [read_as(person.keypoints[rows], metres, how, person.keypoint_set) for how in (AS_IT_IS, MIRRORED, MISNAMED)]
     sizes = np.array([body_size(box) for box in person.boxes[rows]])
     features = np.stack([joint_features(*reading, sizes, person.keypoint_set) for reading in readings])
-    weight = person.keypoints[rows][:, limb_indices(KEYPOINT_SETS[person.keypoint_set].points), 2] + 0.05
+    weight = feature_weights(person.keypoints[rows], person.keypoint_set)
     gaps = np.diff(np.asarray(timestamps)[rows])
     best = cheapest_reading(features, weight, gaps)
     keypoints = np.array(person.keypoints)
@@ -59,17 +62,32 @@ def read_as(keypoints, metres, how, keypoint_set):
 
 
 def joint_features(keypoints, metres, sizes, keypoint_set):
-    """Where the limb joints are, (F,12,2) in body sizes or (F,12,5) with metres, so that differences say how far they went."""
-    limbs = limb_indices(KEYPOINT_SETS[keypoint_set].points)
-    in_sizes = keypoints[:, limbs, :2] / np.median(sizes)
-    return in_sizes if metres is None else np.concatenate([in_sizes, metres[:, limbs]], -1)
+    """Limb joints, and the nose seen from the ears, (F,P,2) in body sizes or (F,P,5) with metres: differences say how far they went."""
+    points = KEYPOINT_SETS[keypoint_set].points
+    measured = keypoints[..., :2] / np.median(sizes)
+    measured = measured if metres is None else np.concatenate([measured, metres], -1)
+    features = measured[:, limb_indices(points)]
+    if not set(FACE) <= set(points):
+        return features
+    nose, *ears = (measured[:, points.index(name)] for name in FACE)
+    return np.concatenate([features, (nose - np.mean(ears, 0))[:, None]], 1)
+
+
+def feature_weights(keypoints, keypoint_set):
+    """How much each of `joint_features` counts, (F,P), by the confidence of its points."""
+    points = KEYPOINT_SETS[keypoint_set].points
+    weight = keypoints[:, limb_indices(points), 2] + 0.05
+    if not set(FACE) <= set(points):
+        return weight
+    face = keypoints[:, [points.index(name) for name in FACE], 2].min(1, keepdims=True)
+    return np.concatenate([weight, FACING * (face + 0.05)], 1)
 
 
 def cheapest_reading(features, weight, gaps):
     """The reading of each frame, (F,) int.
 
     Args:
-        features: (R,F,12,2 or 5), one for each reading. weight: (F,12). gaps: (F-1,) s.
+        features: (R,F,P,2 or 5), one for each reading. weight: (F,P). gaps: (F-1,) s.
     """
     readings, frames = features.shape[:2]
     pair_weight = np.minimum(weight[1:], weight[:-1])

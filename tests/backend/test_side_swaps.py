@@ -1,11 +1,14 @@
 """Swapped sides are put back; who is told right, or really turns, is left alone."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from blender_meshrec.backend.poses import person_box
 from blender_meshrec.backend.side_swaps import AS_IT_IS, MIRRORED, MISNAMED, read_as, steady_sides
 from blender_meshrec.core.records import Observations
+from blender_meshrec.core.skeletons import KEYPOINT_SETS, limb_indices
 from tests.stick_people import seen_at, stick_person
 
 FPS = 30
@@ -41,6 +44,23 @@ def test_a_third_of_the_frames_of_a_frontal_clip_is_put_back():
     walk = stick_person(TIMES)
     wrong = np.flatnonzero(np.random.default_rng(1).random(len(TIMES)) < 0.32)
     assert same(steady_sides(observed(walk, wrong, MISNAMED), TIMES), observed(walk))
+
+
+def test_who_stands_flat_before_the_camera_keeps_their_face():
+    """Taken for somebody seen from behind: all joints in one plane, only the face is told on its other side."""
+    names = KEYPOINT_SETS["blazepose33"].points
+    nose, ears = names.index("nose"), [names.index("left_ear"), names.index("right_ear")]
+    flat = stick_person(TIMES, pace=0.5)
+    joints = limb_indices(names)
+    flat[:, joints, 2] = -0.02 + 0.05 * (flat[:, joints, 2] - flat[:, joints, 2].mean())
+    flat[:, nose, 2], flat[:, ears, 2] = -0.25, -0.13
+    person = observed(flat, range(60, 80), MISNAMED)
+    metres = np.array(person.keypoints_3d)
+    metres[60:80, nose, 2] += 0.24
+    mended = steady_sides(dataclasses.replace(person, keypoints_3d=metres), TIMES)
+    before_ears = mended.keypoints_3d[:, nose, 2] - mended.keypoints_3d[:, ears, 2].mean(1)
+    assert (before_ears < -0.05).all()
+    assert (mended.keypoints[:, ears[0], 0] > mended.keypoints[:, ears[1], 0]).mean() in (0.0, 1.0)
 
 
 def test_without_depth_names_are_put_back():
