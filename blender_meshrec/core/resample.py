@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from .rotations import quat_from_rotvec, rotvec_from_quat, slerp
+from .timeline import across_time
 
 _LINEAR = ("trans", "joints", "lifted_joints", "confidence", "contacts", "camera_from_world")
 
@@ -27,10 +28,7 @@ def resample(recovery, fps):
         linear["calibrated_joints"] = recovery.calibrated_joints
     if recovery.q is not None:
         linear.update(q=np.unwrap(recovery.q, axis=0), skel_trans=recovery.skel_trans)
-    changed = {}
-    for name, values in linear.items():
-        weight = share.reshape(-1, *(1,) * (values.ndim - 1))
-        changed[name] = (1 - weight) * values[before] + weight * values[after]
+    changed = {name: across_time(target, times, values) for name, values in linear.items()}
     quat = quat_from_rotvec(recovery.poses.reshape(len(times), -1, 3))
     turned = slerp(quat[before], quat[after], np.broadcast_to(share[:, None], quat[before].shape[:-1]))
     changed["poses"] = rotvec_from_quat(turned).reshape(len(target), -1)
