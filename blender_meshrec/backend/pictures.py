@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.conventions import FOLDER_FPS, IMAGE_FPS
 from ..core.errors import InputError
+from ..core.natural_order import natural_key
 from .footage import Footage, Frame
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".exr", ".avif"))
@@ -136,8 +137,3 @@ def left_out(names):
     if np.median(steps) != 1:
         return 0, ""
     return int(np.maximum(steps - 1, 0).sum()), names[int(np.argmax(steps > 1))]
-
-
-def natural_key(name):
-    """Sorts frame2 before frame10."""
-    return [(int(part), "") if part.isdecimal() else (0, part.lower()) for part in re.split(r"(\d+)", name)]

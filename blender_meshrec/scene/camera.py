@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.cameras import inverse_rigid
 from ..core.conventions import BLENDER_CAMERA_FROM_OPENCV, FIRST_BLENDER_FRAME
+from ..core.natural_order import natural_key
 from ..core.rotations import quat_from_rotmat, short_arc
 from .keyframes import vector_curves, write_action
 
@@ -139,5 +140,6 @@ def _first_picture(path):
     if path.is_file():
         return path if path.suffix.lower() in pictures else None
     if path.is_dir():
-        return next((file for file in sorted(path.iterdir()) if file.suffix.lower() in bpy.path.extensions_image), None)
+        files = [file for file in path.iterdir() if file.suffix.lower() in bpy.path.extensions_image and not file.name.startswith(".")]
+        return min(files, key=lambda file: natural_key(file.name), default=None)
     return None

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -105,6 +106,16 @@ def test_footage_behind_the_camera_or_a_note(tubes, tmp_path, kind):
     if shown:
         assert eye.data.show_background_images
         assert eye.data.background_images[0].source == ("IMAGE" if kind == "image" else "MOVIE_CLIP")
+
+
+def test_a_folders_first_image_by_number_is_behind_the_camera(tubes, tmp_path):
+    for name in ("8.png", "9.png", "10.png"):
+        picture(tmp_path / name)
+    (tmp_path / "._8.png").write_bytes(b"what macOS leaves behind")
+    recovery = recovered(tubes, frames=3, footage=str(tmp_path))
+    eye = build_camera("camera", recovery.camera, np.arange(3), bpy.context.scene.collection)
+    assert add_footage(eye, recovery, 24.0, bpy.context.scene) is None
+    assert Path(eye.data.background_images[0].clip.filepath).name == "8.png"
 
 
 def run_job(tmp_path, **changes):

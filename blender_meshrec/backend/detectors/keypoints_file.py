@@ -12,9 +12,10 @@ import numpy as np
 
 from ...core.conventions import FOLDER_FPS, standard_fps
 from ...core.errors import InputError
+from ...core.natural_order import natural_key
 from ...core.skeletons import KEYPOINT_SETS
 from ..footage import Footage, Frame
-from ..pictures import IMAGE_SUFFIXES, natural_key
+from ..pictures import IMAGE_SUFFIXES
 from ..poses import Pose
 from ..registry import detector
 from .keypoint_sets import in_known_set
