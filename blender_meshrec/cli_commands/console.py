@@ -1,12 +1,13 @@
 """What a command says: progress as a bar or as lines of JSON, results on standard output, errors on standard error."""
 
 import json
+import os
 import sys
 import threading
 import time
 import traceback
 
-from ..core.errors import CancelledError, ExitCode, MeshRecError
+from ..core.errors import CancelledError, ExitCode, MeshRecError, OutputError
 
 _BAR = 24  # characters
 
@@ -43,7 +44,7 @@ class Console:
         """A line of what the command was asked for."""
         self._draw("")
         if self._style != "json":
-            print(text, flush=True)
+            self._print(text)
 
     def warn(self, text, about=""):
         """Something the user should know; the command goes on."""
@@ -60,7 +61,7 @@ class Console:
         if self._style == "json":
             self._event("done", input=about, outputs=outputs)
         else:
-            print("\n".join(outputs), flush=True)
+            self._print("\n".join(outputs))
 
     def fail(self, error, about="", alone=False):
         """Tell of any error in one sentence of problem and one of remedy; returns its exit code.
@@ -89,7 +90,18 @@ class Console:
         return code
 
     def _event(self, event, **facts):
-        print(json.dumps({"event": event, **facts}), flush=True)
+        self._print(json.dumps({"event": event, **facts}))
+
+    def _print(self, text):
+        """A line on standard output; once nobody reads on, as behind `| head`, the work goes on in silence."""
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+        except OSError as error:
+            raise OutputError(f"Standard output cannot be written: {error.strerror}.", "Send it somewhere else.") from error
 
     def _draw(self, line):
         """Put a line in place of the last one; an empty one wipes it."""

@@ -79,7 +79,7 @@ def files_read(options):
 
 def _is_one_of(path, files):
     """Whether a path is one of some files, by whatever name; those that are not there are passed over."""
-    return path.exists() and any(path.samefile(file) for file in files if file.exists())
+    return os.path.exists(path) and any(path.samefile(file) for file in files if os.path.exists(file))
 
 
 def needs_maker(paths, blender, cast=False):
@@ -143,6 +143,7 @@ def write_outputs(
     """
     scenes = [output for output in outputs if _is_scene(output[0], casting is not None)]
     made = Made()
+    name = writable(name)
     people = [(f"{name} person{number}", recovery) for number, recovery in zip(numbers, recoveries)]
     keepers = [output for output in outputs if casting is None or output not in scenes]
     with lying_beside(keepers, numbers, surfaces) as places:
@@ -161,6 +162,11 @@ def write_outputs(
             told += carried(path.suffix.lower(), called, stretched, bool(surfaces), anatomy=skel is not None)
     placed = dict.fromkeys(place for there in places for place in there)
     return replace(made, notes=(*made.notes, *told), surfaces=tuple(placed))
+
+
+def writable(name):
+    """A file's name as Blender can take it, which keeps no bytes that are not UTF-8."""
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _write_bvh(path, recovery, template, stretch):

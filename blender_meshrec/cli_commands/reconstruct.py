@@ -50,7 +50,7 @@ def targets_of(inputs, output, formats):
             raise InputError(f"There is no file or folder {source}.", "Check the path of the input.")
     if len(set(inputs)) < len(inputs):
         raise InputError("An input is given twice.", "Give each input once.")
-    is_folder = output.is_dir() or (len(inputs) > 1 and output.suffix.lower() not in FORMATS)
+    is_folder = os.path.isdir(output) or (len(inputs) > 1 and output.suffix.lower() not in FORMATS)
     if not is_folder:
         if len(inputs) > 1:
             raise InputError(f"{len(inputs)} inputs do not fit into the one file {output}.", "Give a folder to write them into.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..bridge.making import MakeRequest
 from ..core.errors import InputError
-from .outputs import casting_of, check_outputs, check_report, files_read, make_scenes
+from .outputs import casting_of, check_outputs, check_report, files_read, make_scenes, writable
 from .reconstruct import write_report
 
 
@@ -18,7 +18,8 @@ def run(options, console):
         raise InputError("An .npz holds a motion and no character.", "Choose another suffix for the output.")
     check_outputs([output], options.blender, keep=files_read(options), cast=True)
     check_report(options.report, files_read(options), [output])
-    request = MakeRequest(motion.stem, ((motion.stem, motion),), ((output, (0,)),), options.body, options.preset, casting)
+    name = writable(motion.stem)
+    request = MakeRequest(name, ((name, motion),), ((output, (0,)),), options.body, options.preset, casting)
     made = make_scenes(request, options.blender)
     for note in made.notes:
         console.warn(note)

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -41,7 +42,13 @@ def check_writable(path):
         OutputError: a folder is in the way, the folder cannot be made or written, or the disk is full.
     """
     path = Path(path)
-    if path.is_dir():
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_folder = False
+    except OSError as error:  # the name is too long, the folder is shut
+        raise _output_error(path, error) from error
+    if is_folder:
         raise OutputError(f"{path} is a folder.", "Give the output a file name.")
     folder = next(parent for parent in path.absolute().parents if parent.exists() or parent.is_symlink())
     try:

@@ -36,6 +36,7 @@ def test_an_output_that_cannot_be_written_is_told_before_the_footage_is_looked_a
     (Path("folder.npz") / "walk.npz").mkdir()
     assert cli.main(["reconstruct", "walk.mp4", "-o", output]) == 5
     assert cli.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--report", "in_the_way/r.json"]) == 5
+    assert cli.main(["reconstruct", "walk.mp4", "-o", f"{'a' * 300}.npz"]) == 5
     assert files() == ["in_the_way"]
 
 

@@ -1,17 +1,21 @@
 """`meshrec reconstruct` with a backend that does as it is told: names, formats, exit codes, progress."""
 
+import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from blender_meshrec import cli
+from blender_meshrec.bridge.making import find_maker
 from blender_meshrec.bridge.messages import Progress
 from blender_meshrec.cli_commands import console as consoles
 from blender_meshrec.cli_commands import reconstruct
 from blender_meshrec.core.catalog import DEFAULT_REFINERS
+from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.motion_file import read_motion
 
 
@@ -160,6 +164,35 @@ def test_an_input_that_failed_is_named_to_scripts(backend, capsys):
     event = json.loads(said.out.splitlines()[-1])
     assert (event["event"], event["input"]) == ("failed", "walk.mp4")
     assert said.err == f"{event['problem']} {event['remedy']}\n"
+
+
+class Broken(io.TextIOWrapper):
+    """A standard output that fails."""
+
+    def __init__(self, error):
+        super().__init__(io.BytesIO())
+        self.error = error
+
+    def write(self, _text):
+        raise self.error
+
+
+@pytest.mark.parametrize("error, code", [(BrokenPipeError(32, "Broken pipe"), 0), (OSError(28, "No space left on device"), 5)])
+def test_work_goes_on_without_readers_but_not_where_results_are_lost(backend, monkeypatch, capsys, error, code):
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr(sys, "stdout", Broken(error))
+    assert cli.main(["reconstruct", "walk.mp4", "-o", "a.npz"]) == code
+    assert Path("a.npz").is_file() and "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_gets_into_a_scene(backend, motion, tmp_path):
+    try:
+        find_maker()
+    except InputError as error:
+        pytest.skip(error.problem)
+    strange = motion.rename(os.fsdecode(os.fsencode(tmp_path) + b"/d\xffnce.npz"))
+    assert cli.main(["convert", str(strange), "-o", str(tmp_path / "a.blend")]) == 0
 
 
 def test_a_log_gets_a_line_for_each_stage(backend, capsys):
