@@ -59,6 +59,8 @@ def main():
     parser.add_argument("--note", default="", help="what else is to be known of the exported weights")
     parser.add_argument("--evaluate", type=Path, metavar="WEIGHTS")
     settings = parser.parse_args()
+    if not (settings.evaluate or settings.unsupervised or settings.state):
+        parser.error("to train or to export, --state says where the checkpoint is")
     training, testing = split(read_clips(settings.mocap))
     if settings.evaluate:
         print(json.dumps(evaluate(read_lifter(settings.evaluate), testing, settings.device), indent=2))

@@ -54,12 +54,14 @@ ENDS = [_AT[name] for name in ("head", "left_wrist", "right_wrist", "left_ankle"
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mocap", type=Path)
-    parser.add_argument("--state", type=Path)
+    parser.add_argument("--state", type=Path, help="checkpoint to go on from and to write")
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--export", action="store_true")
     parser.add_argument("--evaluate", type=Path, metavar="WEIGHTS")
     settings = parser.parse_args()
+    if not (settings.evaluate or settings.state):
+        parser.error("to train or to export, --state says where the checkpoint is")
     stage = Stage()
     if settings.evaluate:
         print(json.dumps(evaluate(stage, read_network(settings.evaluate), read_clips(settings.mocap, True)), indent=2))

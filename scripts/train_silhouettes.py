@@ -61,6 +61,8 @@ def main():
     parser.add_argument("--pictures", type=Path, help="folder for pictures of what was evaluated")
     parser.add_argument("--out", type=Path, help="Markdown file to write the table of what was evaluated to")
     settings = parser.parse_args()
+    if not (settings.evaluate or settings.state):
+        parser.error("to train or to export, --state says where the checkpoint is")
     if settings.evaluate or settings.export:
         from silhouettes.trial import evaluate, print_table, table_page
 

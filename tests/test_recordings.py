@@ -52,6 +52,11 @@ def test_recordings_are_the_files_frames_in_their_order(folder):
         assert np.array_equal(recordings[0].offsets, file["skel_offsets"][1])  # the skeleton that clip_skeleton names
 
 
+def test_a_folder_without_motion_capture_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no cmu_smpl24"):
+        read_recordings(tmp_path)
+
+
 def test_pieces_are_the_runs_between_bad_frames(folder):
     recording = read_recordings(folder)[2]
     pieces = recording.pieces()

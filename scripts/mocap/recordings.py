@@ -58,9 +58,15 @@ class Recording:
 
 
 def read_recordings(folder):
-    """Every Recording of a folder's cmu_smpl24_*.npz, file by file in the order they have there."""
-    recordings = []
-    for path in sorted(folder.glob("cmu_smpl24_*.npz")):
+    """Every Recording of a folder's cmu_smpl24_*.npz, file by file in the order they have there.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    recordings, paths = [], sorted(folder.glob("cmu_smpl24_*.npz"))
+    if not paths:
+        raise FileNotFoundError(f"the folder {folder} holds no cmu_smpl24_*.npz")
+    for path in paths:
         with np.load(path) as file:
             arrays = {name: file[name] for name in file.files}
         for index, skeleton in enumerate(arrays["clip_skeleton"]):
