@@ -176,6 +176,9 @@ class Broken(io.TextIOWrapper):
     def write(self, _text):
         raise self.error
 
+    def fileno(self):
+        return -1
+
 
 @pytest.mark.parametrize("error, code", [(BrokenPipeError(32, "Broken pipe"), 0), (OSError(28, "No space left on device"), 5)])
 def test_work_goes_on_without_readers_but_not_where_results_are_lost(backend, monkeypatch, capsys, error, code):
