@@ -153,6 +153,7 @@ def train(settings, stage):
     mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA))
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-3)
     state, running = Checkpoint(settings.state, network=network, mean=mean.module, optimiser=optimiser), None
+    mean.n_averaged.fill_(state.step)  # or the first step after an interruption would begin the mean anew
     for step in range(state.step, settings.steps):
         with torch.no_grad():
             seen, own, true = draw(np.random.default_rng([settings.seed, step]), stage, clips, chances, BATCH)
