@@ -38,7 +38,7 @@ class Console:
             if sys.stderr.isatty():
                 self._draw(bar(progress, time.monotonic() - self._begun))
             elif begins:  # a log: a line for each stage
-                print(progress.stage, file=sys.stderr, flush=True)
+                self._murmur(progress.stage)
 
     def say(self, text):
         """A line of what the command was asked for."""
@@ -52,7 +52,7 @@ class Console:
         if self._style == "json":
             self._event("warning", input=about, text=text)
         else:
-            print(f"Warning: {text}", file=sys.stderr, flush=True)
+            self._murmur(f"Warning: {text}")
 
     def done(self, about, outputs):
         """One input is finished."""
@@ -86,7 +86,7 @@ class Console:
         if self._debug:
             traceback.print_exception(error)
         # Where several inputs are at work, the sentence alone may not tell which it is about.
-        print(f"{about}: {problem} {remedy}" if about and not alone else f"{problem} {remedy}", file=sys.stderr, flush=True)
+        self._murmur(f"{about}: {problem} {remedy}" if about and not alone else f"{problem} {remedy}")
         return code
 
     def _event(self, event, **facts):
@@ -97,17 +97,28 @@ class Console:
         try:
             print(text, flush=True)
         except BrokenPipeError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
+            _silence(sys.stdout)
         except OSError as error:
             raise OutputError(f"Standard output cannot be written: {error.strerror}.", "Send it somewhere else.") from error
 
     def _draw(self, line):
         """Put a line in place of the last one; an empty one wipes it."""
         if line or self._width:
-            print(f"\r{line.ljust(self._width)}", end="" if line else "\r", file=sys.stderr, flush=True)
+            self._murmur(f"\r{line.ljust(self._width)}", end="" if line else "\r")
             self._width = len(line)
+
+    def _murmur(self, text, end="\n"):
+        """Text on standard error; where that fails, the work goes on in silence."""
+        try:
+            print(text, end=end, file=sys.stderr, flush=True)
+        except OSError:
+            _silence(sys.stderr)
+
+
+def _silence(stream):
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def bar(progress, seconds):

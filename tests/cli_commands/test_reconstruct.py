@@ -186,6 +186,10 @@ def test_work_goes_on_without_readers_but_not_where_results_are_lost(backend, mo
     monkeypatch.setattr(sys, "stdout", Broken(error))
     assert cli.main(["reconstruct", "walk.mp4", "-o", "a.npz"]) == code
     assert Path("a.npz").is_file() and "Traceback" not in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr(sys, "stderr", Broken(error))
+    assert cli.main(["reconstruct", "missing.mp4", "-o", "a.npz"]) == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
