@@ -13,7 +13,7 @@ from mocap.recordings import mirrored, read_recordings, rotmats_of
 from blender_meshrec.backend.shape_fit import MEASURES
 from blender_meshrec.core.silhouettes import MARGIN
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
-from blender_meshrec.methods.silhouette_refinement import BETAS, END_JOINTS
+from blender_meshrec.methods.silhouette_refinement import BETAS
 
 AT = {name: index for index, name in enumerate(SMPL_JOINTS)}
 SHAPE_SPREAD, FARTHEST = 1.15, 3.0  # of betas: a little wider than the population
@@ -172,6 +172,3 @@ def window_round(rng, joints, count):
     side = (high - low).amax(1) * MARGIN * torch.as_tensor(np.exp(rng.normal(0, 0.05, count)), dtype=torch.float32)
     middle = (low + high) / 2 + side[:, None] * torch.as_tensor(rng.normal(0, 0.015, (count, 2)), dtype=torch.float32)
     return torch.cat([middle - side[:, None] / 2, side[:, None].expand(-1, 2)], 1)
-
-
-__all__ = ["AT", "END_JOINTS", "SMPL_PARENTS", "People", "draw_people", "guess", "read_rotations", "shape_from_bones", "window_round"]
