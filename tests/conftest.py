@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "scripts"))  # what trains, measures and makes files is tested, too
 SHARED = ROOT.parent / "shared"
 
 
@@ -31,7 +32,6 @@ def shared_mocap():
 @pytest.fixture(scope="session")
 def recordings(shared_mocap):
     """Its Recordings, read as training reads them."""
-    sys.path.append(str(ROOT / "scripts"))
     from mocap.recordings import read_recordings
 
     return read_recordings(shared_mocap)

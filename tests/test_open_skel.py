@@ -1,7 +1,6 @@
 """The open SKEL body: SKEL's format, the open body's skin, exact symmetry, angles that move as their names say, bones inside the skin."""
 
 import hashlib
-import sys
 import tomllib
 from pathlib import Path
 
@@ -292,12 +291,9 @@ def winding(points, triangles):
 
 def test_the_script_makes_the_joints_frames_and_weights_of_the_file(arrays):
     pytest.importorskip("scipy")
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        from open_skel.joints import joint_regressor, rest_frames
-        from open_skel.weights import skin_weights
-    finally:
-        sys.path.pop(0)
+    from open_skel.joints import joint_regressor, rest_frames
+    from open_skel.weights import skin_weights
+
     with np.load(FILE.with_name("open_body.npz"), allow_pickle=False) as content:
         body = {key: content[key].astype(float) for key in ("v_template", "weights", "J_regressor")}
     mirror = opposite(body["v_template"])

@@ -1,18 +1,13 @@
 """The motion-capture reader: what was written comes back, gaps end pieces, a mirror is its own inverse, performers keep apart."""
 
-import sys
-
 import numpy as np
 import pytest
-
-from blender_meshrec.core.rotations import normalised
-from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
-from tests.conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "scripts"))
 from lifter.motion import clip_of, read_clips, split
 from mocap.recordings import TEST_SUBJECTS, VALIDATION_SUBJECTS, mirrored, read_recordings, rotmats_of
 from pc_hmr import pool
+
+from blender_meshrec.core.rotations import normalised
+from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 
 LENGTHS = {"02": 7, "16": 5, "77": 12}  # frames of each subject's recording
 BAD = [3, 8]  # frames of the last that are not valid

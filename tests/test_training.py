@@ -1,15 +1,10 @@
 """What all trainings do alike: an interrupted one ends as one that was not, and what ships is small and credited."""
 
 import json
-import sys
 
 import torch
-from safetensors import safe_open
-
-from tests.conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "scripts"))
 from mocap.recordings import CREDIT
+from safetensors import safe_open
 from training import shipping
 from training.checkpoint import Checkpoint, average
 

@@ -1,21 +1,16 @@
 """What the network for contacts is trained on and what it has learnt: feet at rest stay at rest, seeds repeat, standing is told."""
 
-import sys
-
 import numpy as np
 import pytest
 import torch
+import train_contacts
+from lifter import footing, motion, views
 
 from blender_meshrec.core.measures import contact_f1
 from blender_meshrec.methods import skeleton2mesh as lifting
-from tests.conftest import ROOT
 from tests.methods.test_lifter_training import made_up_clip
 from tests.methods.test_skeleton2mesh import CPU, seen
 from tests.walkers import jump, squat, stand, view, walk
-
-sys.path.insert(0, str(ROOT / "scripts"))
-import train_contacts
-from lifter import footing, motion, views
 
 
 @pytest.fixture(scope="module")

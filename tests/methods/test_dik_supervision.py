@@ -1,12 +1,10 @@
 """The network of rotations: any answer of it leaves joints where they were; its size, its pieces, and what ships."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import roma
 import torch
+import train_rotations
 
 from blender_meshrec.bodies.lbs import Tree, forward_kinematics
 from blender_meshrec.core.body_template import load_body
@@ -15,9 +13,6 @@ from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 from blender_meshrec.methods import dik_supervision
 from blender_meshrec.methods.dik_supervision import RotationNetwork, better_twists, load_network, read_network, seen_from_pelvis
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-import train_rotations
 
 FRAMES = 40
 AT = {name: index for index, name in enumerate(SMPL_JOINTS)}

@@ -1,20 +1,16 @@
 """What the lifter is trained on: bodies stay bodies, views show them, seeds repeat, and a few steps already teach something."""
 
-import sys
 from argparse import Namespace
 
 import numpy as np
 import pytest
 import torch
+import train_lifter
+from lifter import bodies, motion, views
 
 from blender_meshrec.core.skeletons import H36M17
 from blender_meshrec.methods.skeleton2mesh import POINTS
-from tests.conftest import ROOT
 from tests.walkers import walk
-
-sys.path.insert(0, str(ROOT / "scripts"))
-import train_lifter
-from lifter import bodies, motion, views
 
 
 def made_up_clip(frames=150):

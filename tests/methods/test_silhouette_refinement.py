@@ -1,11 +1,10 @@
 """Skeleton2Mesh's refinement network: its parts, what it sees, what its answers do, and files it refuses."""
 
-import sys
-
 import numpy as np
 import pytest
 import roma
 import torch
+import train_silhouettes
 from safetensors.torch import save_file
 
 from blender_meshrec.bodies.silhouettes import Surface
@@ -29,10 +28,6 @@ from blender_meshrec.methods.silhouette_refinement import (
     turn_onto,
     with_ends,
 )
-from tests.conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "scripts"))
-import train_silhouettes
 
 torch.set_num_threads(1)
 SIDE = 96

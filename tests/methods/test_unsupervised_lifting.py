@@ -1,18 +1,13 @@
 """The paper's unsupervised training: geometry that closes, turns within their ranges, and a few steps that run and repeat."""
 
-import sys
-
 import numpy as np
 import pytest
 import torch
+from lifter import unsupervised
 
 from blender_meshrec.core.skeletons import H36M17
-from tests.conftest import ROOT
 from tests.methods.test_lifter_training import made_up_clip
 from tests.walkers import walk
-
-sys.path.insert(0, str(ROOT / "scripts"))
-from lifter import unsupervised
 
 
 def test_lifted_joints_project_to_the_pose_they_were_lifted_from():

@@ -1,19 +1,15 @@
 """The Retarget section: from two armatures of a scene to an action, by its buttons."""
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
 import numpy as np
 import pytest
+from bench_retarget import build_character
 
 from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.ui import retarget_panel, retarget_preview
 from tests.people import recovered, tube_man
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
-from bench_retarget import build_character
 
 NEEDED = {"hips", "head", "left_upper_leg", "right_lower_arm", "left_foot", "right_toes"}
 
