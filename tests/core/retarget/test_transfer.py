@@ -84,6 +84,20 @@ def test_there_and_back_again(lively, seed):
             assert np.degrees(angle_between(back.rotmats[:, row], lively.rotations[:, row])).max() < 0.5, slot
 
 
+def test_limbs_go_where_their_bones_end_though_nobody_named_what_comes_next(lively):
+    """A source without hands and feet in its mapping moves forearms and shins as it does with them, within 1e-4 degrees."""
+    fewer = {slot: bones for slot, bones in lively.mapping.slots.items() if not slot.endswith(("hand", "foot", "toes"))}
+    sources = replace(lively, contacts=None), replace(lively, mapping=BoneMapping(fewer), contacts=None)
+    rig, mapping = character(5)
+    results = [retarget(source, rig, mapping, FK) for source in sources]
+    for side in SIDES:
+        for part, below in (("lower_arm", "hand"), ("lower_leg", "foot")):
+            start, end = (rig.index(mapping.slots[f"{side}_{name}"][0]) for name in (part, below))
+            one, other = (result.heads[:, end] - result.heads[:, start] for result in results)
+            cosine = (one * other).sum(-1) / (np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1))
+            assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() < 1e-4
+
+
 def test_rest_poses_do_not_twist_limbs(lively):
     """The same character at rest with arms level or hanging performs alike: its arms' skin turns alike within 5 degrees.
 
