@@ -50,7 +50,7 @@ def main(arguments=None, prog="meshrec"):
             except Exception as error:  # noqa: BLE001 - the last place where an error can become a sentence
                 return console.fail(error)
         except KeyboardInterrupt:
-            return console.fail(CancelledError())
+            return console.fail(CancelledError(remedy="What was written before stays.") if console.finished else CancelledError())
 
 
 @contextlib.contextmanager

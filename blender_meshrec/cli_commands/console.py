@@ -16,13 +16,14 @@ class Console:
     """Speaks to a terminal, a log or a script.
 
     style: `bar`, `json` (every event is a line on standard output) or `none`. debug: errors come with all that is known.
-    interruption: an Event that is set when the user wants to stop.
+    interruption: an Event that is set when the user wants to stop. finished: how many inputs are done.
     """
 
     def __init__(self, style="bar", debug=False, interruption=None):
         self._style = style
         self._debug = debug
         self._interruption = interruption or threading.Event()
+        self.finished = 0
         self._stage = None
         self._begun = 0.0
         self._width = 0
@@ -56,6 +57,7 @@ class Console:
 
     def done(self, about, outputs):
         """One input is finished."""
+        self.finished += 1
         self._draw("")
         self._stage = None
         if self._style == "json":

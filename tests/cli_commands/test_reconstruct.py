@@ -166,6 +166,22 @@ def test_an_input_that_failed_is_named_to_scripts(backend, capsys):
     assert said.err == f"{event['problem']} {event['remedy']}\n"
 
 
+@pytest.mark.parametrize("rounds, told", [(0, "Nothing was changed."), (1, "What was written before stays.")])
+def test_cancelling_tells_whether_something_was_written(backend, monkeypatch, capsys, rounds, told):
+    done, reconstruct_one = [], reconstruct.reconstruct
+
+    def interrupted(*arguments):
+        if len(done) == rounds:
+            raise KeyboardInterrupt
+        done.append(reconstruct_one(*arguments))
+        return done[-1]
+
+    monkeypatch.setattr(reconstruct, "reconstruct", interrupted)
+    assert cli.main(["reconstruct", "walk.mp4", "jump.mov", "-o", "out"]) == 130
+    assert capsys.readouterr().err.endswith(f"Cancelled. {told}\n")
+    assert Path("out/walk.npz").is_file() == bool(rounds)
+
+
 class Broken(io.TextIOWrapper):
     """A standard output that fails."""
 
