@@ -156,9 +156,14 @@ def _square_size(frame, stream):
 
 
 def claimed_end(container, stream):
-    """Seconds at which a Matroska or WebM file says that its pictures end; None where it does not, and of what counts frames instead."""
-    if stream.frames or "matroska" not in container.format.name:
+    """Seconds at which a Matroska, WebM or MXF file says that its pictures end; None where it does not, or counts frames instead.
+
+    Of other files FFmpeg guesses the length by what is left of them.
+    """
+    if stream.frames or not {"matroska", "mxf"} & set(container.format.name.split(",")):
         return None
+    if stream.duration:
+        return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
     told = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if told:
         return 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3])
