@@ -7,14 +7,11 @@ import numpy as np
 from ..core.skeletons import H36M17, mirror_indices
 from ..core.smoothing import fit_smooth, smooth_positions
 from ..core.timeline import across_time, weighted_quantile
+from .distance import SLIP, solve_translation, steady_translation
 from .ray_fit import BONES, RODS, fit_on_rays
 
 # 2D confidence from which a point counts at all, and from which it counts in full.
 UNSURE, SURE = 0.2, 0.7
-# A person's distance changes slowly; what looks faster is the estimate's pose trembling. Hz.
-DEPTH_CUTOFF = 0.8
-# An estimate this far off its neighbours in time is a slip, m; so is a distance off by this share.
-SLIP, DEPTH_SLIP = 0.05, 0.04
 SLIP_CUTOFF = 4.0
 # How much more than across the line of sight depth is smoothed along it, where the estimate trembles.
 DEPTH_STRENGTH = 2.0
@@ -27,7 +24,6 @@ TREMBLE, SLOWEST, RAYLEIGH_MEDIAN = 4.0, 0.055, 1.177
 PROPORTIONS = 0.04
 # A point this share of the picture outside its edge has been guessed and counts nothing.
 EDGE = 0.02
-NEAREST, FARTHEST = 0.3, 200.0  # m
 _LIMB_RODS = [k for k, rod in enumerate(RODS) if H36M17[rod[1]].split("_")[-1] in ("knee", "ankle", "elbow", "wrist")]
 
 
@@ -61,14 +57,15 @@ def place(estimate, keypoints, visible, intrinsics, image_size, timestamps, smoo
     points = np.asarray(keypoints, float)[known]
     weights = point_weights(points, image_size)
     rays, relative = _rays(points[..., :2], intrinsics), size * np.asarray(estimate.joints, float)[known]
-    root, directions, bones = _place_visible(relative, rays, weights, times[known], smoothing, estimate.steady)
+    contacts = None if estimate.contacts is None else np.asarray(estimate.contacts, float)[known]
+    root, directions, bones = _place_visible(relative, rays, weights, contacts, times[known], smoothing, estimate.steady)
     # Frames without the person lie between their neighbours, limb by limb.
     root, directions = (across_time(times, times[known], values) for values in (root, directions))
     joints = root + _joined(_scaled(directions, bones))
     return Placed(joints, np.asarray(estimate.confidence, float) * known[:, None], bones)
 
 
-def _place_visible(relative, rays, weights, times, smoothing, steady):
+def _place_visible(relative, rays, weights, contacts, times, smoothing, steady):
     """Hip (F,1,3) m, bone vectors (F,16,3) and bone lengths (16,) m over the frames in which the person is seen."""
     for joint in range(rays.shape[1]):
         seen = weights[:, joint] > 0
@@ -83,7 +80,8 @@ def _place_visible(relative, rays, weights, times, smoothing, steady):
         lengths = proportioned(lengths, relative, TREMBLE * tremble)
     bones = lengths[: len(BONES)]
     figure = _joined(_scaled(relative[:, BONES[:, 1]] - relative[:, BONES[:, 0]], bones))
-    joints = fit_on_rays(figure + steady_translation(relative, rays, weights, times)[:, None], rays, weights, lengths, TREMBLE * tremble)
+    transl = steady_translation(relative, rays, weights, times, contacts)
+    joints = fit_on_rays(figure + transl[:, None], rays, weights, lengths, TREMBLE * tremble)
     root, directions = joints[:, :1], _scaled(joints[:, BONES[:, 1]] - joints[:, BONES[:, 0]], bones)
     if smoothing > 0:
         depth = 1.0 if steady else DEPTH_STRENGTH
@@ -161,47 +159,6 @@ def proportioned(lengths, relative, noise):
     bias = (noise[RODS] ** 2).sum(1) / (2 * estimated)
     share = bias**2 / (bias**2 + (PROPORTIONS * estimated) ** 2)
     return (1 - share) * lengths + share * estimated
-
-
-def solve_translation(figure, rays, weights, depth=None):
-    """Where a figure stands so that it projects onto its 2D points, (F,3) m.
-
-    Args:
-        figure: (F,J,3) m about any origin. rays: (F,J,2), x/z and y/z. weights: (F,J). depth: (F,) m, if it is known.
-
-    Source: the linear equations of perspective resection with known points (Hartley and Zisserman, "Multiple view
-    geometry", 7.1), three unknowns a frame, reweighted four times against outliers.
-    """
-    u, v = np.moveaxis(rays, -1, 0)
-    x, y, z = np.moveaxis(figure, -1, 0)
-    trust = weights + 1e-6
-    for _ in range(4):
-        total, su, sv = trust.sum(1), (trust * u).sum(1), (trust * v).sum(1)
-        right_x, right_y = u * z - x, v * z - y
-        if depth is None:
-            squared = (trust * (u * u + v * v)).sum(1) - (su * su + sv * sv) / total
-            mixed = (trust * (u * right_x + v * right_y)).sum(1) - (su * (trust * right_x).sum(1) + sv * (trust * right_y).sum(1)) / total
-            found = np.clip(-mixed / np.maximum(squared, 1e-9), NEAREST, FARTHEST)
-        else:
-            found = depth
-        shift = np.stack([(trust * right_x).sum(1) + su * found, (trust * right_y).sum(1) + sv * found], -1) / total[:, None]
-        transl = np.concatenate([shift, found[:, None]], -1)
-        moved = figure + transl[:, None]
-        off = np.linalg.norm(moved[..., :2] - rays * moved[..., 2:], axis=-1)
-        trust = weights / (1 + (off / SLIP) ** 2) ** 2 + 1e-6
-    return transl
-
-
-def steady_translation(figure, rays, weights, timestamps):
-    """`solve_translation` with a distance that changes slowly: the clip's slips and trembling taken out, (F,3) m."""
-    distance = np.log(solve_translation(figure, rays, weights)[:, 2])
-    evidence = np.clip(weights.sum(1) / 6, 0, 1)
-    trust = evidence
-    smooth = distance
-    for _ in range(4):
-        smooth = fit_smooth(distance[:, None], timestamps, DEPTH_CUTOFF, trust)[:, 0]
-        trust = evidence / (1 + ((distance - smooth) / DEPTH_SLIP) ** 2)
-    return solve_translation(figure, rays, weights, np.exp(smooth))
 
 
 def _rays(pixels, intrinsics):

@@ -57,6 +57,19 @@ def test_exact_input_is_placed_where_it_was(motion, smoothing):
     np.testing.assert_array_equal(result.confidence, 1)
 
 
+def test_who_is_thought_to_crouch_too_little_does_not_step_back_on_planted_feet():
+    """Somebody who goes down farther than the estimate has it looks small. Shares of the distance."""
+    squat = walkers.squat(np.clip(TIMES - 1, 0, 1.25)).h36m17
+    view = walkers.view(distance=5, height=1.2)
+    _, keypoints, truth = seen(squat, view)
+    shallow, _, _ = seen(squat[:1] + 0.66 * (squat - squat[:1]), view)
+    off = [
+        np.abs(placed(replace(shallow, contacts=contacts), keypoints, view).joints[:, 0, 2] / truth[:, 0, 2] - 1).max()
+        for contacts in (None, np.ones((len(TIMES), 4)))
+    ]
+    assert off[0] > 0.1 and off[1] < 0.02
+
+
 def test_noisy_people_are_placed_better_than_they_were_estimated():
     before, after = [], []
     for seed in range(6):
