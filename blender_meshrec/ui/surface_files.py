@@ -16,11 +16,12 @@ from bpy.app.handlers import persistent
 from ..core.errors import MeshRecError
 from ..core.output_file import check_writable, whole_file
 from ..core.point_cache import SUFFIX
-from ..core.user_folders import cache_folder
 from ..scene.surface import surfaces_of
+from .preferences import cache
 
 # Scenes that were never saved can be recovered for a while, then what they played goes from the cache.
 _SECONDS_KEPT = 30 * 24 * 3600
+_caches = set()  # folders of the cache that surfaces were put in: the preference may change
 _unsaved = set()  # surfaces made in this session that no .blend was saved with
 _copies = {}  # surface in the cache, folder -> its copy there
 _moved = {}  # modifier's path before the save that is going on -> after it
@@ -33,10 +34,12 @@ class SurfaceFiles:
     """
 
     def __init__(self, name):
-        self._folder = Path(bpy.data.filepath).parent if bpy.data.filepath else _cached()
+        cached = _cache()
+        _caches.add(cached)
+        self._folder = Path(bpy.data.filepath).parent if bpy.data.filepath else cached
         self._name = bpy.path.clean_name(name)
         check_writable(self._folder / f"{self._name}{SUFFIX}")
-        _remove(file for file in _cached().glob(f"*{SUFFIX}") if time.time() - file.stat().st_mtime > _SECONDS_KEPT)
+        _remove(file for file in cached.glob(f"*{SUFFIX}") if time.time() - file.stat().st_mtime > _SECONDS_KEPT)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._scratch = tempfile.TemporaryDirectory(prefix=".meshrec-", dir=self._folder, ignore_cleanup_errors=True)
         self.prefix = str(Path(self._scratch.name) / "surface")
@@ -86,7 +89,7 @@ def _before_saving(path, _context=None):
         return
     for modifier in surfaces_of(bpy.data.objects):
         source = _file_of(modifier)
-        if source.parent != _cached() or not source.is_file():
+        if source.parent not in {_cache(), *_caches} or not source.is_file():
             continue
         if modifier.filepath not in _moved:
             try:
@@ -135,5 +138,5 @@ def _file_of(modifier):
     return Path(bpy.path.abspath(modifier.filepath))
 
 
-def _cached():
-    return cache_folder() / "surfaces"
+def _cache():
+    return Path(cache(bpy.context)) / "surfaces"

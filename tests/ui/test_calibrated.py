@@ -130,6 +130,18 @@ def test_saving_brings_surfaces_out_of_the_cache(exact, calibrating, tmp_path):
         assert [float(np.median(vertices_in_blender(body))) for body in bodies()] == [1, 2]
 
 
+def test_surfaces_lie_in_the_cache_that_the_artist_has_chosen(exact, calibrating, tmp_path, monkeypatch):
+    chosen = [tmp_path / "one", tmp_path / "other"]
+    monkeypatch.setattr(surface_files, "cache", lambda context: str(chosen[0]))
+    calibrating()
+    bpy.ops.meshrec.reconstruct()
+    assert files(tmp_path) == ["one/surfaces/walk.person1.pc2", "one/surfaces/walk.person2.pc2"]
+    chosen.pop(0)
+    (tmp_path / "project").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "project" / "a.blend"))
+    assert [body.modifiers[SURFACE].filepath for body in bodies()] == ["//walk.person1.pc2", "//walk.person2.pc2"]
+
+
 def test_what_nothing_plays_and_no_scene_was_saved_with_goes_in_the_end(exact, calibrating, tmp_path):
     def again():
         calibrating()
