@@ -6,7 +6,7 @@ import pytest
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skel import JOINT_DOFS, LIMITS, SKEL_PARENTS
-from blender_meshrec.core.skel_channels import skel_channels, upright_angles, world_angles
+from blender_meshrec.core.skel_channels import skel_channels, upright_angles, upright_place, world_angles, world_place
 from blender_meshrec.core.skel_kinematics import dof_rotations, skel_kinematics
 
 _UNIT = np.eye(3)
@@ -75,3 +75,15 @@ def test_angles_of_a_spin_are_continuous():
     q[:, 2] = np.linspace(0, 12, 200)  # rad: twice round
     frame = rotmat_from_rotvec(np.array([0.1, -1.5, 0.2]))
     assert np.abs(np.diff(upright_angles(world_angles(q, frame), frame), axis=0)).max() < 0.1
+
+
+def test_an_upright_body_is_posed_as_in_the_world():
+    """Angles and places of the world, as an upright body has them: the same joints, turned to the world; and back again."""
+    rest, frames = a_body(5)
+    q, trans = some_angles(20, 6), np.random.default_rng(7).normal(size=(20, 3))
+    posed = skel_kinematics(q, rest, frames).joints + trans[:, None]
+    upright, place = upright_angles(q, frames[0]), upright_place(trans, rest[0])
+    found = skel_kinematics(upright, rest, frames).joints + place[:, None]
+    assert np.abs(found @ WORLD_FROM_BODY.T - posed).max() < 1e-9  # m
+    assert np.abs(world_place(place, rest[0]) - trans).max() < 1e-9  # m
+    assert np.abs(dof_rotations(world_angles(upright, frames[0])) - dof_rotations(q)).max() < 1e-9

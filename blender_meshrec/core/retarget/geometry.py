@@ -24,12 +24,10 @@ _MOST_BRANCHES = 12  # longest pairs of branches that may be limbs
 class Shape:
     """A body as its shape tells it.
 
-    limbs: (side, "arm" or "leg") -> part -> bones. up, left: unit directions in the world. fit: 0..1, how much like a person.
+    limbs: (side, "arm" or "leg") -> part -> bones. fit: 0..1, how much like a person.
     """
 
     limbs: dict
-    up: np.ndarray
-    left: np.ndarray
     fit: float
 
 
@@ -200,7 +198,7 @@ def _body(tree, normal, legs, arms):
         limbs[arm_side, "arm"] = _bones(arms[1 + which], arm, ARM)
     if len(limbs) < 4:
         return None
-    return Shape(limbs, up, left, fit)
+    return Shape(limbs, fit)
 
 
 def _joined(tree, legs_from, arms_from):

@@ -44,10 +44,6 @@ class Pose:
             return self.heads[bone]
         return self.place_of(self.rest.slots[slot][-1], self.rest.end(slot, below))
 
-    def along(self, slot, below):
-        """From a part's first head to its end, (F,3)."""
-        return self.end(slot, below) - self.heads[self.rest.first(slot)]
-
     def delta(self, bone):
         """How a bone has turned from its rest, (F,3,3)."""
         return turned_by(self.rotations[bone], self.rest.rotations[bone].T)
