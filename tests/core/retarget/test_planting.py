@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.contacts import contact_runs
+from blender_meshrec.core.retarget.contacts_of import source_soles
 from blender_meshrec.core.retarget.fading import covering, faded, smoothed
 from blender_meshrec.core.retarget.footprints import plan_footprints
 from blender_meshrec.core.retarget.limb_ik import Limb, reach
@@ -92,6 +93,27 @@ def test_a_floor_known_from_the_skin_counts():
     usual = retarget(performance, rig, mapping)
     thick = retarget(performance, replace(rig, world=rig.world), mapping, floor_height=-0.03)
     np.testing.assert_allclose((thick.heads - usual.heads)[..., 2].mean(), 0.03, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["walk", "stand", "squat"])
+def test_how_thick_a_sources_soles_are_changes_nothing(name):
+    """Soles 5 cm below the bones' own, at rest and in motion alike, are a floor 5 cm lower: the character moves as it did, within 1 mm."""
+    performance = performance_from_motion(motion_of(PEOPLE[name]))
+    source, (rig, mapping) = RestPose(performance.rig, performance.mapping), character(1)
+    soles = source_soles(performance, source, stance_of(source))
+    for options in (RetargetOptions(), RetargetOptions(feet=False)):
+        thin, thick = (retarget(replace(performance, soles=soles - [0, 0, d]), rig, mapping, options).heads for d in (0.0, 0.05))
+        np.testing.assert_allclose(thick, thin, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["walk", "jump"])
+def test_a_source_whose_floor_is_not_at_zero_stands_on_it(name):
+    """A performance 5 cm higher or lower is the same performance, within 0.001 mm."""
+    performance, (rig, mapping) = performance_from_motion(motion_of(PEOPLE[name])), character(1)
+    usual = retarget(performance, rig, mapping).heads
+    for lift in (0.05, -0.05):
+        lifted = replace(performance, heads=performance.heads + [0, 0, lift])
+        np.testing.assert_allclose(retarget(lifted, rig, mapping).heads, usual, atol=1e-6)
 
 
 def test_steps_keep_their_height():
