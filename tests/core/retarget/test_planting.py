@@ -58,6 +58,19 @@ def test_feet_stay_where_they_touch(name, seed):
     assert result.quality["foot_slide_after"] < 0.1 * result.quality["foot_slide_before"] or result.quality["foot_slide_before"] < 0.5
 
 
+@pytest.mark.parametrize("rate", [30, 60])
+def test_the_slide_that_is_told_is_that_of_heels_and_balls(rate):
+    """Without planting: mean speed over the floor where a point touches in two frames, by the result's own bones, within 1 %."""
+    times = np.arange(0, 4, 1 / rate)
+    performance, (rig, mapping) = performance_from_motion(motion_of(walk(times))), character(2)
+    result = retarget(performance, rig, mapping, RetargetOptions(feet=False))
+    points, _heights = sole_points(rig, mapping, result)
+    both = (performance.contacts[1:] > 0.5) & (performance.contacts[:-1] > 0.5)
+    speeds = rate * np.linalg.norm(np.diff(points[..., :2], axis=0), axis=-1)
+    np.testing.assert_allclose(result.quality["foot_slide_after"], 100 * speeds[both].mean(), rtol=0.01)  # cm/s
+    assert result.quality["foot_slide_after"] > 1
+
+
 def test_slide_and_bending_on_motion_capture(recordings):
     """Real clips without contacts of their own: found, and kept within 1 cm/s; knees jump no more than the actor's do."""
     slides, before, jumps = [], [], []
