@@ -11,7 +11,7 @@ from ..core.contacts import contact_runs, steady_contacts
 from ..core.skeletons import H36M17
 from ..core.smoothing import fit_smooth
 from ..core.timeline import weighted_quantile
-from .ray_fit import BONES
+from .crouch import crouch
 
 # A person's distance changes slowly; what looks faster is the estimate's pose trembling. Hz.
 DEPTH_CUTOFF = 0.8
@@ -23,11 +23,7 @@ NEAREST, FARTHEST = 0.3, 200.0  # m
 BENT = 0.05
 # Both feet in place for as long as this, s, is standing; in walking they are for less.
 STANDING = 0.5
-_BACKBONE, _LEGS = (
-    [k for k, bone in enumerate(BONES) if H36M17[bone[1]].split("_")[-1] in names]
-    for names in (("spine", "thorax", "nose", "top"), ("knee", "ankle"))
-)
-_CROWN, _ANKLES = H36M17.index("head_top"), [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
+_ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
 
 
 def solve_translation(figure, rays, weights, depth=None):
@@ -67,7 +63,7 @@ def steady_translation(figure, rays, weights, timestamps, contacts=None):
         contacts: (F,4) 0..1, how surely left heel and toe, right heel and toe touch the ground; None where nothing tells.
     """
     distance = solve_translation(figure, rays, weights)[:, 2]
-    bent = _bent(figure)
+    bent = crouch(figure)
     evidence = np.clip(weights.sum(1) / 6, 0, 1) / (1 + ((bent - bent.min()) / BENT) ** 2)
     if contacts is not None:
         distance = _standing(distance, figure, evidence, contacts, timestamps)
@@ -91,10 +87,3 @@ def _standing(distance, figure, evidence, contacts, timestamps):
             feet = distance[first:last] + from_hip[first:last]
             distance[first:last] = weighted_quantile(feet, evidence[first:last] + 1e-6, 0.5) - from_hip[first:last]
     return distance
-
-
-def _bent(figure):
-    """The share of a person's length that is missing between head and feet, (F,) 0..1, in joints (F,17,3)."""
-    bones = np.linalg.norm(figure[:, BONES[:, 1]] - figure[:, BONES[:, 0]], axis=-1)
-    length = np.median(bones[:, _BACKBONE].sum(1) + bones[:, _LEGS].sum(1) / 2)
-    return np.clip(1 - np.linalg.norm(figure[:, _CROWN] - figure[:, _ANKLES].mean(1), axis=-1) / max(length, 1e-6), 0, 1)

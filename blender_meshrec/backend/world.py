@@ -25,6 +25,7 @@ from ..core.conventions import WORLD_FROM_LEVEL_CAMERA
 from ..core.rotations import rotmat_from_rotvec
 from ..core.skeletons import H36M17
 from ..core.timeline import weighted_quantile
+from .crouch import body_length, crouch
 
 PRIOR = np.radians([15.0, 5.0])  # pitch, roll
 BALANCE = np.radians([3.0, 2.5])  # of a clip's mean, for one person
@@ -46,8 +47,6 @@ FLOOR_REACH = 0.12
 # People are taken for larger or smaller than their estimate within these; a camera lower than this cannot tell, m.
 SIZES, LEAST_CAMERA_HEIGHT = (0.75, 1.33), 0.5
 _MIDDLE = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
-_BACKBONE = [H36M17.index(name) for name in ("hip", "spine", "thorax", "nose", "head_top")]
-_LEGS = [[H36M17.index(f"{side}_{name}") for name in ("hip", "knee", "ankle")] for side in ("left", "right")]
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,9 @@ def _lean(person, timestamps, rotation):
     middle = sum(weight * person.joints[:, H36M17.index(name)] for name, weight in _MIDDLE.items())
     rise = middle - stance
     height = -rise[:, 1]
-    standing = (support > CARRIES).any(1) & (height > UPRIGHT_SHARE * _body_length(person))
+    standing = (support > CARRIES).any(1)
+    if standing.any():
+        standing &= height > UPRIGHT_SHARE * body_length(person.joints[person.visible])
     if not standing.any():
         return None
     # Up is -y in a level camera. Pitched down by p, it sees up as (0, -cos p, -sin p); rolled by r, as (-sin r, -cos r, 0).
@@ -181,17 +182,10 @@ def _lean(person, timestamps, rotation):
     return mean, np.sqrt(BALANCE**2 + SWAY**2 / (1 + seconds / BALANCE_TIME))
 
 
-def _body_length(person):
-    """A person's length stretched out, m: their bones from the crown to the ankles."""
-    shown = person.joints[person.visible] if person.visible.any() else person.joints
-    lengths = [np.linalg.norm(np.diff(shown[:, line], axis=1), axis=-1).sum(1) for line in (_BACKBONE, *_LEGS)]
-    return float(np.median(lengths[0] + (lengths[1] + lengths[2]) / 2))
-
-
 def _bent(person, runs):
-    """The share of a person's length that is missing between head and feet in runs of frames (N,2), (N,) 0..1: how far they crouch."""
-    stretched = np.linalg.norm(person.joints[:, _BACKBONE[-1]] - person.soles.mean(1), axis=-1) / max(_body_length(person), 1e-6)
-    return np.array([np.clip(1 - np.median(stretched[first:last]), 0, 1) for first, last in runs])
+    """How far somebody crouches in runs of frames (N,2), (N,) 0..1."""
+    bent = crouch(person.joints)
+    return np.array([np.median(bent[first:last]) for first, last in runs])
 
 
 def _floor_evidence(person, timestamps, rotation, tilt, leniency):
