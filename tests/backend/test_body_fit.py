@@ -9,6 +9,7 @@ from blender_meshrec.backend.end_rotations import EndPoints
 from blender_meshrec.backend.shape_fit import FARTHEST, fit_betas, measure_lengths
 from blender_meshrec.bodies.smpl import Smpl
 from blender_meshrec.core.body_template import body_from_arrays, load_body
+from blender_meshrec.core.records import BodyParams
 from blender_meshrec.core.rotations import angle_between, rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS, SMPL_PARENTS
 from blender_meshrec.methods.dik import LIMBS, global_rotations
@@ -310,6 +311,18 @@ def test_the_head_follows_nose_and_head_top_where_there_is_no_face(template, bod
     fit = fit_body(template, joints, sure(joints))
     world, found = (global_rotations(torch.tensor(rotmats)) for rotmats in (rotmat_from_rotvec(poses), rotations_of(fit)))
     assert np.median(np.degrees(angle_between(world["head"].numpy(), found["head"].numpy()))) < 10
+
+
+def test_a_body_turns_about_its_root_wherever_that_rests():
+    """A body whose root rests 30 cm off the origin: its joints are those of the body as it was, turned and moved, 0.001 mm."""
+    arrays = smpl_arrays(seed=4)
+    arrays["v_template"] = arrays["v_template"] + [0.1, 0.2, 0.2]
+    own, rng = Smpl(body_from_arrays(arrays, "synthetic"), dtype=torch.float64), np.random.default_rng(4)
+    params = BodyParams("smpl", rng.normal(size=10), rng.normal(size=(5, 3)), 0.3 * rng.normal(size=(5, 69)), rng.normal(size=(5, 3)))
+    rotation, shift = rotmat_from_rotvec([0.3, -1.0, 0.5]), np.array([1.0, 2.0, 3.0])
+    turned = turned_body(params, own.template.rest_joints(params.betas)[0], rotation, shift)
+    before, after = (own.joints(p.betas, p.global_orient, p.body_pose, p.transl).numpy() for p in (params, turned))
+    np.testing.assert_allclose(after, before @ rotation.T + shift, atol=1e-5)
 
 
 def test_real_motion_of_other_skeletons(template, recorded_joints):
