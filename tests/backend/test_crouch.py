@@ -11,7 +11,7 @@ TIMES = np.arange(75) / 30
 
 def test_who_stands_has_all_of_their_length_and_who_squats_lacks_some():
     stands, squats = walkers.stand(TIMES).h36m17, walkers.squat(TIMES).h36m17
-    assert crouch(stands).max() < 0.03
+    assert crouch(stands).max() < 0.06  # the way from neck to crown leads over the nose
     deepest = walkers.squat(TIMES).pelvis[:, 2].argmin()
     assert crouch(squats).argmax() == deepest and crouch(squats)[deepest] > 0.2
     assert abs(body_length(stands) - body_length(squats)) < 0.02  # m
