@@ -191,3 +191,11 @@ def test_a_full_graphics_card_means_smaller_pieces():
     assert max(sizes) <= 3
     with pytest.raises(torch.OutOfMemoryError):
         in_chunks(lambda rows: function(slice(0, 9)), 4, 4)
+
+    def full_later(rows):
+        if rows.stop > 3:
+            raise torch.OutOfMemoryError
+        return torch.arange(rows.start, rows.stop)
+
+    with pytest.raises(torch.OutOfMemoryError):  # at the fourth row, alone, too
+        in_chunks(full_later, 8, 4)
