@@ -1,6 +1,6 @@
 """Measure reconstructions of held-out motion capture through the whole pipeline; the table is kept in docs/accuracy.md.
 
-    .venv/bin/python scripts/evaluate.py MOCAP [--cameras 2] [--write]
+    .venv/bin/python scripts/evaluate.py MOCAP [--cameras 4] [--write]
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz. The subjects of mocap/recordings.py's TEST_SUBJECTS, on whom
 nothing was trained, are filmed by random static cameras: as 2D joints (h36m17, 30 frames a second, the lens not told),
@@ -61,7 +61,7 @@ COLUMNS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mocap", type=Path)
-    parser.add_argument("--cameras", type=int, default=2, help="how many film each clip")
+    parser.add_argument("--cameras", type=int, default=4, help="how many film each clip")
     parser.add_argument("--every", type=int, default=1, help="only every so-manieth clip, for a look")
     parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}")
     settings = parser.parse_args()
