@@ -108,7 +108,7 @@ def mesh_in_world(recovery, generated, target, smoothing):
     visible, timestamps = recovery.visible, recovery.timestamps
     rotation = np.array(recovery.camera_from_world[0, :3, :3]).T
     bridged = replace(generated, betas=recovery.betas, **_bridged(generated, visible, timestamps))
-    steady = steady_body(bridged, np.zeros(3), visible, timestamps, smoothing)
+    steady = steady_body(bridged, visible, timestamps, smoothing)
     turned = turned_body(steady, np.zeros(3), rotation, np.zeros(3))
     return replace(recovery, poses=turned.poses, trans=np.zeros_like(recovery.trans), lifted_joints=target)
 

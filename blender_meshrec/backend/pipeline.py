@@ -183,8 +183,7 @@ def fit_steady(request, template, placed, observations, intrinsics, frames, devi
     points = end_points(observations, placed, intrinsics, frames.timestamps, request.smoothing)
     fit = partial(fit_body, template, placed.joints, placed.confidence, points, frames.timestamps)
     fit = or_on_cpu(fit, device, warnings.append)
-    rest_root = template.rest_joints(fit.body.betas)[0]
-    return replace(fit, body=steady_body(fit.body, rest_root, observations.visible, frames.timestamps, request.smoothing))
+    return replace(fit, body=steady_body(fit.body, observations.visible, frames.timestamps, request.smoothing))
 
 
 def refine_bodies(request, template, fits, people, intrinsics, frames):
@@ -255,8 +254,7 @@ def surface_path(request, number):
 
 def rotations_of(params):
     """The local rotations (F,J,3,3) of BodyParams."""
-    poses = np.concatenate([params.global_orient, params.body_pose], 1)
-    return rotmat_from_rotvec(poses.reshape(len(poses), -1, 3))
+    return rotmat_from_rotvec(params.poses.reshape(len(params.poses), -1, 3))
 
 
 def legs_of(template, params):
@@ -269,7 +267,7 @@ def recovery_of(body, params, contacts, fit, placed, frames, observations, intri
     """Everything known of one person, as the motion file keeps it."""
     camera_from_world = inverse_rigid(world_from_camera)
     recovery = Recovery(
-        poses=np.concatenate([params.global_orient, params.body_pose], 1),
+        poses=params.poses,
         trans=params.transl,
         betas=params.betas,
         gender=body.template.gender,
@@ -305,6 +303,3 @@ class Stages:
         begun = time.perf_counter()
         yield lambda done, total: self._on_progress(Progress(stage, done, total))
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
-
-
-__all__ = ["recover"]

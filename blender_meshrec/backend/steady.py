@@ -8,11 +8,11 @@ from ..core.rotations import quat_from_rotvec, rotvec_from_quat
 from ..core.smoothing import smooth_positions, smooth_quaternions
 
 
-def steady_body(params, rest_root, visible, timestamps, strength=1.0):
+def steady_body(params, visible, timestamps, strength=1.0):
     """BodyParams with every rotation and the root's path smoothed, without lag.
 
     Args:
-        params: BodyParams of F frames, in any axes. rest_root: (3,) m, the root joint at rest under its betas.
+        params: BodyParams of F frames, in any axes.
         visible: (F,); frames without the person are left as they are. timestamps: (F,) s. strength: 0 changes nothing.
     """
     rows = np.asarray(visible, bool)
@@ -23,5 +23,5 @@ def steady_body(params, rest_root, visible, timestamps, strength=1.0):
     transl = params.transl.astype(float)
     quat = smooth_quaternions(quat_from_rotvec(poses[rows]), times, strength)
     poses[rows] = rotvec_from_quat(quat)
-    transl[rows] = smooth_positions(transl[rows] + rest_root, times, strength) - rest_root
+    transl[rows] = smooth_positions(transl[rows], times, strength)
     return replace(params, global_orient=poses[:, 0], body_pose=poses[:, 1:].reshape(len(poses), -1), transl=transl)
