@@ -2,14 +2,13 @@
 
     .venv/bin/python scripts/train_pc_hmr.py MOCAP --state FOLDER                                      train what is not trained yet
     .venv/bin/python scripts/train_pc_hmr.py MOCAP --state FOLDER --tables                             write docs/pc_hmr.md
-    .venv/bin/python scripts/train_pc_hmr.py MOCAP --state FOLDER --export                             write addon_models/pc_hmr.*
+    .venv/bin/python scripts/train_pc_hmr.py MOCAP --state FOLDER --export                             write addon_models/pc_hmr*
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database on SMPL's tree). The mesh
 generator is the one in addon_models (scripts/train_hmr.py), frozen at its validation optimum; its own meshes are what is calibrated.
 """
 
 import argparse
-import json
 import sys
 import time
 from copy import deepcopy
@@ -18,32 +17,33 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 SCRIPTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
-from lifter.motion import CREDIT  # noqa: E402
 from pc_hmr.extras import Guess  # noqa: E402
-from pc_hmr.lifters import tune  # noqa: E402
+from pc_hmr.lifters import in_units, tune  # noqa: E402
 from pc_hmr.pool import PARTS, read_clips  # noqa: E402
 from pc_hmr.setting import FRAMES, WINDOWS, Setting  # noqa: E402
 from pc_hmr.streams import lift, seen_by_generator, sized  # noqa: E402
 from pc_hmr.tables import Variant, write_tables  # noqa: E402
+from training.shipping import write_metrics, write_network  # noqa: E402
 
 from blender_meshrec.methods.pc_hmr import BONES, Calibration, first_weights  # noqa: E402
 from blender_meshrec.methods.skeleton2mesh import load_lifter  # noqa: E402
 
 BATCH, EACH = 2, 3  # windows, and every so-manieth of their frames is skinned
-RATE, LIFTER_RATE = 1e-3, 1e-5
+RATE, LIFTER_RATE = 1e-3, 3e-5
 EDGES = 0.5  # how much edges that stretch count beside vertices that stray
-# Lifters that are tuned first: serial, by frame, steps and learning rate (pc_hmr/lifters.py).
+# Lifters that are tuned first: the one each begins as (None: Skeleton2Mesh's), whether serial, by frame and on varied poses, windows of a
+# batch, steps and learning rate (pc_hmr/lifters.py).
 LIFTERS = {
-    "parallel": (False, False, 3500, 3e-4),
-    "parallel, frames": (False, True, 800, 1e-4),
-    "serial": (True, False, 800, 1e-4),
-    "serial, frames": (True, True, 250, 1e-4),
+    "begun": (None, False, False, False, 16, 14000, 5e-4),
+    "parallel": ("begun", False, False, True, 16, 4000, 3e-4),
+    "parallel, frames": ("parallel", False, True, False, 4, 400, 1e-4),
+    "serial": ("parallel", True, False, False, 4, 800, 1e-4),
+    "serial, frames": ("parallel, frames", True, True, False, 4, 250, 1e-4),
 }
 # What is trained then: whether bones stretch, the lifter is tuned, what is lifted, and the paper's two extras.
 RUNS = {
@@ -54,7 +54,6 @@ RUNS = {
     "spin": {"spin": True},
     "shape": {"shape": True},
 }
-OUT = SCRIPTS.parent / "addon_models"
 
 
 def main():
@@ -63,7 +62,7 @@ def main():
     parser.add_argument("--state", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("--hmr", type=Path, help="a generator's weights; those that ship by default")
     parser.add_argument("--steps", type=int, default=150, help="of the calibration alone")
-    parser.add_argument("--joint-steps", type=int, default=150, help="of calibration and lifter together")
+    parser.add_argument("--joint-steps", type=int, default=800, help="of calibration and lifter together")
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS))
     parser.add_argument("--tables", action="store_true")
@@ -72,7 +71,7 @@ def main():
     settings.state.mkdir(parents=True, exist_ok=True)
     setting = Setting(settings.mocap, settings.state, settings.hmr)
     if settings.export:
-        export(settings)
+        export(setting, settings)
         return
     lifters = {name: tuned_lifter(setting, settings, name) for name in LIFTERS}
     variants = {name: trained(setting, settings, name, lifters) for name in settings.runs}
@@ -85,9 +84,11 @@ def main():
 
 def tuned_lifter(setting, settings, name):
     """One of LIFTERS; from FOLDER/lifter NAME.pt where it has been tuned."""
-    path, (serial, by_frame, steps, rate) = settings.state / f"lifter {name}.pt", LIFTERS[name]
+    path, (first, serial, by_frame, varied, batch, steps, rate) = settings.state / f"lifter {name}.pt", LIFTERS[name]
     if not path.exists():
-        lifter, seconds = tune(setting, read_clips(settings.mocap, "training"), steps, rate, serial, by_frame, settings.seed)
+        lifter = tuned_lifter(setting, settings, first) if first else deepcopy(load_lifter())
+        clips = read_clips(settings.mocap, "training")
+        seconds = tune(setting, clips, lifter, batch, steps, rate, serial, by_frame, varied, settings.seed)
         torch.save({"lifter": lifter.state_dict(), "seconds": seconds}, path)
     lifter = deepcopy(load_lifter())
     lifter.load_state_dict(torch.load(path, weights_only=True)["lifter"])
@@ -150,24 +151,28 @@ def loss_of(setting, variant, rng):
     return (made - vertices).norm(dim=-1).mean() + off + EDGES * setting.edge_error(made, vertices)
 
 
-def export(settings):
-    """Write A and W of the run that leaves the lifter as it ships, as fp16, and what was trained on."""
-    state = torch.load(settings.state / "untuned.pt", weights_only=True)
-    calibration = {key.removeprefix("calibration."): value for key, value in state["parts"].items() if key.startswith("calibration.")}
-    weights = {"A": calibration["logits"].softmax(-1).half(), "W": calibration["W"].half()}
-    metadata = {"credit": CREDIT, "script": "scripts/train_pc_hmr.py", "seed": str(settings.seed)}
-    save_file({name: value.contiguous() for name, value in weights.items()}, OUT / "pc_hmr.safetensors", metadata=metadata)
-    (OUT / "pc_hmr.safetensors").chmod(0o644)
-    report = {
-        "script": "scripts/train_pc_hmr.py",
-        "seed": settings.seed,
+def export(setting, settings):
+    """Write A, W and the lifter that was tuned with them as fp16, and what was trained on."""
+    state = torch.load(settings.state / "full.pt", weights_only=True)
+    parts = {name: {} for name in ("calibration", "lifter")}
+    for key, value in state["parts"].items():
+        part, _, key = key.partition(".")
+        parts[part][key] = value
+    calibration = parts["calibration"]
+    write_network("pc_hmr", {"A": calibration["logits"].softmax(-1), "W": calibration["W"]}, settings.seed)
+    lifter = deepcopy(load_lifter())
+    lifter.load_state_dict(parts["lifter"])
+    in_units(setting, read_clips(settings.mocap, "training"), lifter, settings.seed)
+    write_network("pc_hmr", lifter.state_dict(), settings.seed, part="_lifter")
+    tuned = [torch.load(settings.state / f"lifter {name}.pt", weights_only=True)["seconds"] for name in ("begun", "parallel")]
+    numbers = {
         "steps": settings.steps + settings.joint_steps,
-        "training_hours": round(state["seconds"] / 3600, 2),
+        "lifter_steps": LIFTERS["begun"][-2] + LIFTERS["parallel"][-2],
+        "training_hours": round((state["seconds"] + sum(tuned)) / 3600, 2),
         "test_subjects": PARTS["test"],
         "results": "docs/pc_hmr.md",
-        "credit": CREDIT,
     }
-    (OUT / "pc_hmr.metrics.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_metrics("pc_hmr", settings.seed, numbers)
 
 
 if __name__ == "__main__":

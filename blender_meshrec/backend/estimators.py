@@ -4,6 +4,7 @@ An estimator is a function `estimate(observations, intrinsics, timestamps, devic
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -18,21 +19,22 @@ registry.estimator("blazepose")(blazepose.estimate)
 
 
 @registry.estimator("skeleton2mesh")
-def lift(observations, intrinsics, timestamps, device):
+def lift(observations, intrinsics, timestamps, device, weights=skeleton2mesh.WEIGHTS):
     """Skeleton2Mesh's lifting; where the detector has a 3D of its own, the mean of both.
 
     One saw the picture, the other the motion: what they get wrong about depth differs, and where one of them is badly wrong
     the other seldom is. Ours: on two calibrated videos each alone is 65 to 71 mm off, their mean 60 and 63.
     """
-    lifted = skeleton2mesh.estimate(observations, intrinsics, timestamps, device)
+    lifted = skeleton2mesh.estimate(observations, intrinsics, timestamps, device, weights)
     if observations.keypoints_3d is None or not observations.visible.any():
         return lifted
     own = blazepose.estimate(observations, intrinsics, timestamps, device)
     return replace(lifted, joints=joined(lifted.joints, own.joints, observations.visible, timestamps))
 
 
-registry.estimator("pc-hmr")(pc_hmr.parallel(generators.hmr, lift))
-registry.estimator("pc-hmr-serial")(pc_hmr.serial(generators.hmr, lift))
+_tuned = partial(lift, weights=pc_hmr.LIFTER_WEIGHTS)
+registry.estimator("pc-hmr")(pc_hmr.parallel(generators.hmr, _tuned))
+registry.estimator("pc-hmr-serial")(pc_hmr.serial(generators.hmr, _tuned))
 
 
 def joined(steady, unsteady, visible, timestamps):

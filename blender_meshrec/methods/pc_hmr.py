@@ -12,6 +12,8 @@ What the paper leaves open, and what is ours:
 * Eq. 6 divides by zero where two bones are parallel and is undefined where they are opposite: the same least turn is made of two
   reflections (bodies/alignment.swing), which needs no angle; bones shorter than a micrometre do not turn.
 * The mesh goes to the place of the target pose: no camera is part of this file.
+* The lifter that is tuned together with A and W is a copy of Skeleton2Mesh's and ships beside them, for both frameworks: it
+  knows the open body's joints, as the original knows those of motion capture.
 * In the pipeline (backend/calibration.py) the generator's pose takes the one shape that the clip's bone lengths and silhouettes
   tell, and is steadied over time: the generator judges every frame by itself.
 """
@@ -30,7 +32,7 @@ from ..core.model_files import model_file
 from ..core.records import Observations
 from ..core.skeletons import H36M17, H36M17_PARENTS, h36m17_weights_of
 
-WEIGHTS = "pc_hmr.safetensors"
+WEIGHTS, LIFTER_WEIGHTS = "pc_hmr.safetensors", "pc_hmr_lifter.safetensors"
 
 BONES = tuple((int(parent), child) for child, parent in enumerate(H36M17_PARENTS) if parent >= 0)
 LEAST_WEIGHT = 1e-5  # of A at the beginning: what is exactly zero could not be learnt

@@ -308,11 +308,12 @@ def _rays_a_metre(rays, sure, joints):
 # ---- inference --------------------------------------------------------------------------------------------------------
 
 
-def estimate(observations, intrinsics, timestamps, device):
+def estimate(observations, intrinsics, timestamps, device, weights=WEIGHTS):
     """Lift one person's 2D keypoints to 3D joints.
 
     Args:
         observations: one person of F frames, any keypoint set. intrinsics: (3,3) px. timestamps: (F,) s. device: torch's.
+        weights: the file of a lifter that something else has tuned.
 
     Returns:
         an Estimate: h36m17 joints about the hip, camera axes, metres of a person of 1.70 m, and contacts. Rows without the
@@ -326,7 +327,7 @@ def estimate(observations, intrinsics, timestamps, device):
     homogeneous = np.concatenate([points[..., :2], np.ones_like(points[..., :1])], -1)
     rays = (homogeneous @ np.linalg.inv(np.asarray(intrinsics, float)).T)[..., :2]
     detected = observations.keypoint_set != "h36m17"
-    networks = load_lifter(str(device)), load_contact_network(str(device))
+    networks = load_lifter(str(device), weights), load_contact_network(str(device))
     joints, contacts = lift_clip(networks[0], rays, points[..., 2], timestamps, detected, device, networks[1])
     confidence = np.clip(to_h36m17(observations.keypoints, observations.keypoint_set)[..., 2], 0, 1)
     seen = observations.visible[:, None]
@@ -468,14 +469,14 @@ def _tell_contacts(network, rays, confidence, detected, joints, step):
     return torch.sigmoid(torch.cat(tuple(network(seen)), -1))
 
 
-@lru_cache(maxsize=2)
-def load_lifter(device="cpu"):
-    """The trained network, in evaluation mode.
+@lru_cache(maxsize=4)
+def load_lifter(device="cpu", weights=WEIGHTS):
+    """The trained network, in evaluation mode; of the add-on's file `weights`.
 
     Raises:
         ModelError: the weights are missing, damaged or of another network.
     """
-    return read_lifter(model_file(WEIGHTS)).to(device)
+    return read_lifter(model_file(weights)).to(device)
 
 
 def read_lifter(path):

@@ -1,35 +1,34 @@
 """Lifters tuned for PC-HMR: on the open body's joints, on clips or single frames, and serially on the generator's own 2D."""
 
 import time
-from copy import deepcopy
 
 import numpy as np
 import torch
 
-from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS
+from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_JOINTS
 from blender_meshrec.methods.hmr import in_picture
 from blender_meshrec.methods.pc_hmr import BONES, first_weights
-from blender_meshrec.methods.skeleton2mesh import load_lifter
 from pc_hmr.noise import detected, seen
 from pc_hmr.pool import sketch, unpacked
 from pc_hmr.streams import lift, sized
 
-FRAMES, BATCH = 81, 4
+FRAMES = 81
 WARM_UP = 100
 
 
-def tune(setting, clips, steps, rate, serial, by_frame, seed):
-    """A copy of the lifter that ships, tuned with pose supervision; and the seconds it took.
+def tune(setting, clips, lifter, batch, steps, rate, serial, by_frame, varied, seed):
+    """Tune a lifter with pose supervision, in place; gives the seconds it took.
 
-    clips: `read_clips`. serial: it sees the generator's joints in the picture (eq. 3). by_frame: it sees single frames.
+    clips: `read_clips`. batch: windows of a step. serial: it sees the generator's joints in the picture (eq. 3). by_frame: it sees
+    single frames. varied: poses that nobody took, too.
     """
-    lifter = deepcopy(load_lifter()).requires_grad_(True)
+    lifter.requires_grad_(True)
     weights = _weights(setting.template)
     optimiser, begun, running = torch.optim.Adam(lifter.parameters(), lr=rate), time.perf_counter(), None
     for step in range(steps):
         rng = np.random.default_rng([seed, 7, step])
         optimiser.param_groups[0]["lr"] = rate * min(1, (step + 1) / WARM_UP) * 0.5 * (1 + np.cos(np.pi * step / steps))
-        points, true = _draw(rng, setting, clips, serial)
+        points, true = _draw(rng, setting, clips, batch, serial, varied)
         loss = ((sized(lift(lifter, *points, by_frame), true, FRAMES) - true).norm(dim=-1) * weights).mean()
         optimiser.zero_grad()
         loss.backward()
@@ -39,13 +38,25 @@ def tune(setting, clips, steps, rate, serial, by_frame, seed):
         if (step + 1) % 100 == 0:
             kind = "serial" if serial else "parallel"
             print(f"lifter {kind} {by_frame=} step {step + 1} {1000 * running:.1f} mm, {time.perf_counter() - begun:.0f} s", flush=True)
-    return lifter.requires_grad_(False), time.perf_counter() - begun
+    lifter.requires_grad_(False)
+    return time.perf_counter() - begun
 
 
 @torch.no_grad()
-def _draw(rng, setting, clips, serial):
+def in_units(setting, clips, lifter, seed):
+    """Bring a tuned lifter's poses back to the unit of the bone-length sum, in place: `tune` sees them brought to size, and loses it."""
+    points, _ = _draw(np.random.default_rng([seed, 8]), setting, clips, 16, serial=False, varied=False)
+    poses = lift(lifter, *points)
+    bones = torch.tensor([(parent, child) for child, parent in enumerate(H36M17_PARENTS) if parent >= 0])
+    total = (poses[:, bones[:, 1]] - poses[:, bones[:, 0]]).norm(dim=-1).sum(1).median()
+    lifter.out.weight /= total
+    lifter.out.bias /= total
+
+
+@torch.no_grad()
+def _draw(rng, setting, clips, batch, serial, varied):
     """Rays (W,F,17,2) and confidence (W,F,17), and true joints (W*F,17,3) about the hip."""
-    pool = sketch(rng, setting.body, clips, BATCH, FRAMES)
+    pool = sketch(rng, setting.body, clips, batch, FRAMES, varied)
     points = detected(rng, pool)
     betas = pool.betas[:, None].expand(-1, FRAMES, -1).flatten(0, 1)
     true = _joints(setting.body, betas, pool.rotmats.flatten(0, 1))

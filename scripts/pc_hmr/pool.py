@@ -11,12 +11,17 @@ from mocap.recordings import TEST_SUBJECTS, VALIDATION_SUBJECTS, mirrored, read_
 from silhouettes.people import draw_cameras
 
 from blender_meshrec.bodies.silhouettes import Surface, rasterise
+from blender_meshrec.core.rotations import rotmat_from_rotvec
+from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.methods.hmr import SIDE, windows_round
 
 SHAPE_SPREAD, FARTHEST = 1.0, 3.0
 NEAREST = 0.8  # m
+TURNED = 0.15, 0.06  # rad, standard deviations: of limbs, and of what is no limb
 # All other subjects are trained on.
 PARTS = {"test": TEST_SUBJECTS, "validation": VALIDATION_SUBJECTS}
+_LIMBS = [SMPL_JOINTS.index(f"{side}_{name}") for side in ("left", "right") for name in ("hip", "knee", "shoulder", "elbow")]
+_UPPER = [i for i, name in enumerate(SMPL_JOINTS) if not name.endswith(("pelvis", "hip", "knee", "ankle", "foot"))]
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -72,10 +77,10 @@ def film(rng, body, projector, clips, count, frames, step=1):
     return Pool(*(torch.stack(each) for each in zip(*parts)))
 
 
-def sketch(rng, body, clips, count, frames):
-    """The same without skinning a mesh: no silhouettes, and joints that are the body's own."""
-    parts = []
-    for pose in _poses(rng, clips, count, frames, 1):
+def sketch(rng, body, clips, count, frames, varied=False):
+    """The same without skinning a mesh: no silhouettes, and joints that are the body's own. varied: poses nobody took, `_varied`."""
+    parts, poses = [], list(_poses(rng, clips, count, frames, 1))
+    for pose in _varied(rng, poses) if varied else poses:
         betas, rotmats, transl = pose
         joints = body.h36m17(betas, rotmats[:, 0], rotmats[:, 1:], transl)
         parts.append((*pose, joints, _windows(joints), torch.zeros(frames, SIDE * SIDE // 8, dtype=torch.uint8)))
@@ -91,6 +96,18 @@ def _poses(rng, clips, count, frames, step):
         first = rng.integers(len(quats) - (frames - 1) * step)
         rows = slice(first, first + (frames - 1) * step + 1, step)
         yield _pose(rng, quats[rows], trans[rows])
+
+
+def _varied(rng, poses):
+    """Poses of `_poses`: of half of them the arms, head and spine of another, and every joint turned a little for the whole window."""
+    others = rng.permutation(len(poses))
+    for index, (betas, rotmats, transl) in enumerate(poses):
+        rotmats = rotmats.clone()
+        if rng.random() < 0.5:
+            rotmats[:, _UPPER] = poses[others[index]][1][:, _UPPER]
+        turns = rng.normal(size=(24, 3)) * np.where(np.isin(np.arange(24), _LIMBS), *TURNED)[:, None]
+        turns[0] = 0
+        yield betas, rotmats @ torch.as_tensor(rotmat_from_rotvec(turns), dtype=torch.float32), transl
 
 
 def _pose(rng, quats, trans):

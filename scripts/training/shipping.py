@@ -9,12 +9,12 @@ from safetensors.torch import save_file
 OUT = Path(__file__).resolve().parents[2] / "addon_models"
 
 
-def write_network(name, weights, seed):
-    """Write the weights (tensors by name) that are no counters as fp16 to addon_models/NAME.safetensors; returns the path.
+def write_network(name, weights, seed, part=""):
+    """Write the weights (tensors by name) that are no counters as fp16 to addon_models/NAMEPART.safetensors; returns the path.
 
-    name: the training's, scripts/train_NAME.py.
+    name: the training's, scripts/train_NAME.py. part: where one training makes several networks.
     """
-    path = OUT / f"{name}.safetensors"
+    path = OUT / f"{name}{part}.safetensors"
     halves = {key: value.half().cpu().contiguous() for key, value in weights.items() if value.is_floating_point()}
     save_file(halves, path, metadata={"credit": CREDIT, "script": f"scripts/train_{name}.py", "seed": str(seed)})
     path.chmod(0o644)

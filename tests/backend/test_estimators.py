@@ -1,11 +1,15 @@
-"""Two estimates made one: between both, at the size of the detector's, steadier than the detector's."""
+"""Two estimates made one: between both, at the size of the detector's, steadier than the detector's. Which lifter lifts for whom."""
 
 import numpy as np
 import pytest
 
+from blender_meshrec.backend import ray_fit
 from blender_meshrec.backend.estimators import joined
+from blender_meshrec.backend.registry import find
 from blender_meshrec.core.measures import pa_mpjpe
-from tests.walkers import walk
+from blender_meshrec.core.records import Observations
+from blender_meshrec.methods import pc_hmr, skeleton2mesh
+from tests.walkers import view, walk
 
 
 @pytest.fixture
@@ -42,3 +46,20 @@ def test_frames_without_the_person_hold_zeros(person):
     mean = joined(true * visible[:, None, None], true * visible[:, None, None], visible, times)
     assert not mean[~visible].any()
     assert np.abs(mean - true)[visible].max() < 0.1  # m; smoothing over gaps
+
+
+@pytest.mark.parametrize(
+    "method, weights",
+    [("skeleton2mesh", skeleton2mesh.WEIGHTS), ("pc-hmr", pc_hmr.LIFTER_WEIGHTS), ("pc-hmr-serial", pc_hmr.LIFTER_WEIGHTS)],
+)
+def test_pc_hmr_lifts_with_the_copy_that_was_tuned_for_it(method, weights, monkeypatch):
+    asked, load = [], skeleton2mesh.load_lifter
+    monkeypatch.setattr(skeleton2mesh, "load_lifter", lambda device, name: asked.append(name) or load(device, name))
+    truth, camera = walk(np.arange(30) / 30), view(distance=5)
+    pixels = camera.keypoints(truth.h36m17)
+    observations = Observations("h36m17", np.tile([600.0, 100.0, 1200.0, 1000.0], (30, 1)), pixels, np.ones(30, bool))
+    estimate = find("estimator", method)(observations, camera.intrinsics, truth.times, "cpu")
+    assert asked == [weights]
+    # Tuning looks at poses brought to size: what ships speaks in the same unit all the same.
+    bones = np.diff(estimate.joints[:, ray_fit.BONES], axis=2)[:, :, 0]
+    assert np.median(np.linalg.norm(bones, axis=-1).sum(1)) == pytest.approx(skeleton2mesh.BONE_SUM, rel=0.1)
