@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from mocap.recordings import CREDIT, TEST_SUBJECTS, read_recordings, rotmats_of  # noqa: F401 - CREDIT for scripts/train_pc_hmr.py
+from mocap.recordings import TEST_SUBJECTS, read_recordings, rotmats_of
 
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_PARENTS
 
