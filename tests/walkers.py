@@ -59,11 +59,11 @@ def walk(times, turn=0.0):
     return _pose(times, pelvis, feet, np.stack(contacts, -1), lean=np.full_like(times, 0.04), arms=arms, turn=turn)
 
 
-def squat(times, period=2.5, depth=0.35):
-    """Down and up on the spot, the torso leaning forward; feet flat throughout."""
+def squat(times, period=2.5, depth=0.35, ahead=0.0):
+    """Down and up on the spot, the torso leaning forward; feet flat throughout. ahead: m that the hips are before the ankles at first."""
     times = np.asarray(times, float)
     down = 0.5 - 0.5 * np.cos(2 * np.pi * times / period)
-    pelvis = np.stack([0 * times, 0.1 * down - AHEAD, 0.92 - depth * down], -1)
+    pelvis = np.stack([0 * times, 0.1 * down - ahead, 0.92 - depth * down], -1)
     return _pose(times, pelvis, _standing(times), np.ones((len(times), 4)), lean=0.6 * down, arms=-1.2 * down)
 
 

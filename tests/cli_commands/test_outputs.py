@@ -104,13 +104,19 @@ def test_a_write_that_fails_half_way_leaves_nothing(backend, suffix, files):
     assert files() == [] and os.listdir("out") == []
 
 
+def _hear_ctrl_c():
+    """Ctrl-C ends Python as usual, though the tests may run where a shell has it ignored: in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_end_everything(backend, tmp_path, number, monkeypatch, files):
     backend("sleep")
     monkeypatch.setenv("FAKE_BACKEND_PID", str(tmp_path / "pid"))
     command = [sys.executable, "-c", DRIVER, "0", "reconstruct", "walk.mp4", "jump.mov", "-o", "out", "--progress", "json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, start_new_session=True, preexec_fn=_hear_ctrl_c, **pipes)
     assert json.loads(process.stdout.readline())["event"] == "progress"
     pid = int((tmp_path / "pid").read_text())
     begun = time.monotonic()
@@ -147,5 +153,10 @@ def test_an_interrupt_that_blender_made_an_error_of_is_one_still(backend, monkey
 
     backend("work 0.01")
     monkeypatch.setattr(reconstruct, "write_outputs", write)
-    assert cli.main(["reconstruct", "walk.mp4", "jump.mov", "-o", "out"]) == 130
+    before = signal.getsignal(signal.SIGINT)
+    _hear_ctrl_c()
+    try:
+        assert cli.main(["reconstruct", "walk.mp4", "jump.mov", "-o", "out"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err.endswith("Cancelled. Nothing was changed.\n")
