@@ -5,8 +5,8 @@ wrong it may be, as an angle, and the weighted best is taken:
 
 * cameras are held nearly level: a scale of 15 degrees of pitch and 5 of roll, with heavy tails, for there are cameras on
   ceilings and phones leant against a cup;
-* people balance: on average their middle is above the foot they stand on, to 3 degrees a person, be the lean in depth as
-  the estimate has it: somebody who stands askew in the scene is what an artist sees first;
+* people balance: on average their middle is above the foot they stand on, to 3 degrees in depth and 2.5 in the picture. In depth
+  the estimate errs alike in everybody, so many people say no more than one;
 * feet stand on one plane: a place where a foot stood is well known across the line of sight, and to 6 % along it, worse
   while its person crouches. Feet in one spot say little, and how a foot slants nothing; somebody who walks up to the
   camera says nearly everything.
@@ -28,7 +28,7 @@ from ..core.timeline import weighted_quantile
 from .crouch import body_length, crouch
 
 PRIOR = np.radians([15.0, 5.0])  # pitch, roll
-BALANCE = np.radians([3.0, 2.5])  # of a clip's mean, for one person
+BALANCE = np.radians([3.0, 2.5])  # of a clip's mean, for all its people together
 LIMIT = np.radians([60.0, 30.0])
 # One frame's balance is off by this: a stride, a swing of the arms. Frames within BALANCE_TIME say the same, s.
 SWAY, BALANCE_TIME = np.radians(10.0), 0.5

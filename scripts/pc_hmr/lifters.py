@@ -5,7 +5,7 @@ import time
 import numpy as np
 import torch
 
-from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_JOINTS
+from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS
 from blender_meshrec.methods.hmr import in_picture
 from blender_meshrec.methods.pc_hmr import BONES, first_weights
 from pc_hmr.noise import detected, seen
@@ -47,8 +47,8 @@ def in_units(setting, clips, lifter, seed):
     """Bring a tuned lifter's poses back to the unit of the bone-length sum, in place: `tune` sees them brought to size, and loses it."""
     points, _ = _draw(np.random.default_rng([seed, 8]), setting, clips, 16, serial=False, varied=False)
     poses = lift(lifter, *points)
-    bones = torch.tensor([(parent, child) for child, parent in enumerate(H36M17_PARENTS) if parent >= 0])
-    total = (poses[:, bones[:, 1]] - poses[:, bones[:, 0]]).norm(dim=-1).sum(1).median()
+    parents, children = (list(ends) for ends in zip(*BONES))
+    total = (poses[:, children] - poses[:, parents]).norm(dim=-1).sum(1).median()
     lifter.out.weight /= total
     lifter.out.bias /= total
 
