@@ -84,7 +84,7 @@ def setup(blenders=(MAKER,), tools=False):
         link_package(BACKEND)
     for version in blenders:
         environment(blender_environment(version), BLENDERS[version], [LOCKS / f"bpy-{version}.txt"])
-    run([python_of(BACKEND), ROOT / "scripts" / "make_pose_bundle.py", ROOT / "addon_models" / "pose_landmarker.task"])
+    run([python_of(BACKEND), "-m", "scripts.assets.pose_bundle", ROOT / "addon_models" / "pose_landmarker.task"])
     return 0
 
 
@@ -169,8 +169,8 @@ def blender_environment(version):
 def demo(arguments):
     """The README's first command: set-up, then one clip through everything."""
     setup()
-    command = [python_of(BACKEND), ROOT / "scripts" / "demo.py", arguments.input, "-o", arguments.output]
-    return subprocess.run([str(part) for part in command]).returncode
+    command = [python_of(BACKEND), "-m", "scripts.demo", Path(arguments.input).absolute(), "-o", Path(arguments.output).absolute()]
+    return subprocess.run([str(part) for part in command], cwd=ROOT).returncode
 
 
 # --- test -----------------------------------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def offline_bundle(extension, device, python_version):
             source.write_text("".join(f"{entry.entry}\n" for entry in missing))
             options = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-cache-dir", "-q", "-d", wheels, "-r", source]
             command = [python_of(pip), "-m", "pip", "download", *options]
-            return not missing or subprocess.run([str(part) for part in command]).returncode == 0
+            return not missing or subprocess.run([str(part) for part in command], cwd=ROOT).returncode == 0
 
         for name in ("installer.txt", "backend.txt"):
             say(f"Downloading {name}")
@@ -385,7 +385,8 @@ def blender_checkers():
 
 def bench():
     setup()
-    return subprocess.run([str(python_of(BACKEND)), str(ROOT / "scripts" / "bench.py"), "-o", str(ROOT / "out" / "bench.json")]).returncode
+    command = [str(python_of(BACKEND)), "-m", "scripts.bench.table", "-o", str(ROOT / "out" / "bench.json")]
+    return subprocess.run(command, cwd=ROOT).returncode
 
 
 def lock():

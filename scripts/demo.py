@@ -1,6 +1,6 @@
 """Run one clip or image through everything and show the result: what `build.py demo` calls after set-up.
 
-    python scripts/demo.py INPUT -o out [--person largest|all|N]
+    python -m scripts.demo INPUT -o out [--person largest|all|N]
 
 Writes NAME.npz, NAME.blend, NAME.fbx and NAME.json (the report) with the `meshrec` command, then NAME.jpg and, for a
 clip, NAME.mp4: the mesh over the footage. 2D keypoints have no footage to draw over.
@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from blender_meshrec import cli
+from blender_meshrec.cli import program
 from blender_meshrec.core.errors import MeshRecError
 
 
@@ -23,14 +23,14 @@ def main():
     arguments = parser.parse_args()
     name, out = arguments.input.stem, arguments.output
     motion, report = out / f"{name}.npz", out / f"{name}.json"
-    code = cli.main(["reconstruct", str(arguments.input), "-o", str(motion), "--person", arguments.person, "--report", str(report)])
+    code = program.main(["reconstruct", str(arguments.input), "-o", str(motion), "--person", arguments.person, "--report", str(report)])
     motions = sorted(out.glob(f"{name}.person*.npz")) if arguments.person == "all" else [motion]
     for path in motions if code == 0 else ():
         for suffix in (".blend", ".fbx"):
-            code = code or cli.main(["convert", str(path), "-o", str(path.with_suffix(suffix))])
+            code = code or program.main(["convert", str(path), "-o", str(path.with_suffix(suffix))])
     if code:
         return code
-    from blender_meshrec.backend.detectors.keypoints_file import is_keypoints
+    from blender_meshrec.backend.detection.keypoints_file import is_keypoints
 
     try:
         if is_keypoints(arguments.input):
@@ -49,8 +49,8 @@ def draw(motions, target):
     """The picture, and for a clip the video, of motions recovered from one piece of footage."""
     from blender_meshrec.backend.overlay import draw_result
     from blender_meshrec.bodies.smpl import make_body
-    from blender_meshrec.core.body_template import load_body
-    from blender_meshrec.core.motion_file import read_motion
+    from blender_meshrec.core.files.body_template import load_body
+    from blender_meshrec.core.files.motion_npz import read_motion
 
     recoveries = [read_motion(path) for path in motions]
     moving = len(recoveries[0]) > 1

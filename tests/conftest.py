@@ -1,12 +1,10 @@
 """Fixtures every test may use. Material from outside the repository is optional: tests that want it skip without it."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "scripts"))  # what trains, measures and makes files is tested, too
 SHARED = ROOT.parent / "shared"
 
 
@@ -32,7 +30,7 @@ def shared_mocap():
 @pytest.fixture(scope="session")
 def recordings(shared_mocap):
     """Its Recordings, read as training reads them."""
-    from mocap.recordings import read_recordings
+    from scripts.train.data.recordings import read_recordings
 
     return read_recordings(shared_mocap)
 
@@ -40,7 +38,7 @@ def recordings(shared_mocap):
 @pytest.fixture(scope="session")
 def recorded_joints(recordings):
     """Joints (F,17,3) m h36m17 of each of the Recordings, y up, by their number, as training takes them."""
-    from lifter.motion import clip_of
+    from scripts.train.data.motion_clips import clip_of
 
     return lambda number: clip_of(recordings[number]).points()[:, :17].astype(float)
 

@@ -47,7 +47,7 @@ def test_files_that_are_named_exist(file):
 @pytest.fixture(scope="module")
 def options():
     """Every option that a command of `meshrec`, build.py or a script knows."""
-    files = [ROOT / "blender_meshrec" / "cli.py", ROOT / "build.py", *ROOT.glob("scripts/*.py")]
+    files = [ROOT / "blender_meshrec" / "cli" / "program.py", ROOT / "build.py", *ROOT.glob("scripts/**/*.py")]
     return {option for file in files for option in re.findall(r'"(--[a-z][a-z-]*)"', file.read_text(encoding="utf-8"))} | FOREIGN
 
 

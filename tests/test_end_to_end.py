@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from blender_meshrec.bodies.smpl import make_body
-from blender_meshrec.core.body_template import load_body
 from blender_meshrec.core.cameras import transform_points
-from blender_meshrec.core.measures import mpjpe, pa_mpjpe
-from blender_meshrec.core.motion_file import read_motion
+from blender_meshrec.core.files.body_template import load_body
+from blender_meshrec.core.files.motion_npz import read_motion
+from blender_meshrec.core.metrics import mpjpe, pa_mpjpe
 from blender_meshrec.core.skeletons import SMPL_JOINTS, limb_indices
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,7 +122,7 @@ def test_blender_evaluates_what_the_backend_skins(motion, body, folder):
     assert done.returncode == 0, done.stderr
     rows = np.linspace(0, len(motion) - 1, 5).round().astype(int)
     frames = [str(1 + motion.timestamps[row] * motion.mocap_framerate) for row in rows]
-    dump = [str(BLENDER), str(ROOT / "tests" / "dump_blend.py"), str(folder / "clip.blend"), str(folder / "dump.npz"), *frames]
+    dump = [str(BLENDER), str(ROOT / "tests" / "support" / "dump_blend.py"), str(folder / "clip.blend"), str(folder / "dump.npz"), *frames]
     subprocess.run(dump, check=True, capture_output=True, timeout=300)
     with np.load(folder / "dump.npz") as seen:
         _joints, vertices = body(motion.betas, motion.poses[rows, :3], motion.poses[rows, 3:], motion.trans[rows])

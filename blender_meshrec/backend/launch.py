@@ -44,6 +44,6 @@ if __name__ == "__main__":
         step_back()
     adopt_package()
     if sys.argv[1:] == ["describe"]:
-        importlib.import_module(f"{NAME}.backend.describe").main()
+        importlib.import_module(f"{NAME}.backend.describe_environment").main()
     else:
         importlib.import_module(f"{NAME}.backend.worker").main()

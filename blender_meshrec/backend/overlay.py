@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from ..core.cameras import project, transform_points
-from ..core.output_file import whole_file
-from .video import open_footage
-from .video_writer import VideoWriter, fit_height
+from ..core.files.output_file import whole_file
+from .footage.video import open_footage
+from .footage.video_writer import VideoWriter, fit_height
 
 # One colour a person, RGB; chosen to differ from skin, grass and asphalt.
 PALETTE = ((98, 160, 234), (255, 163, 72), (143, 122, 222), (87, 203, 160), (237, 110, 140), (222, 196, 88))

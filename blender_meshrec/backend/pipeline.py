@@ -16,33 +16,34 @@ import numpy as np
 
 from ..bodies.smpl import make_body
 from ..bridge.messages import Progress, Result
-from ..core.body_template import load_body
 from ..core.cameras import default_intrinsics, inverse_rigid, rigid, transform_points
 from ..core.contacts import detect_contacts, steady_contacts
 from ..core.errors import InputError
-from ..core.measures import foot_slide
+from ..core.files.body_template import load_body
+from ..core.metrics import foot_slide
 from ..core.records import Recovery
-from ..core.resample import resample
+from ..core.resampling import resample
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ..core.skeletons import H36M17, to_h36m17
-from . import estimators, rotation_refiner  # noqa: F401 - registers them
-from .body_fit import fit_body, turned_body
-from .calibration import Calibrator, mesh_in_world, target_pose
 from .devices import choose_device, or_on_cpu
-from .end_points import end_points
-from .foot_lock import lock_feet
-from .legs import pose_legs, soles_of
-from .motion_source import is_motion, recover_motion
-from .observe import look
-from .placement import place
-from .posed_joints import with_posed_joints
-from .refine_shape import BODY_REFINERS
+from .fitting.body_fit import fit_body, turned_body
+from .fitting.body_smoothing import steady_body
+from .fitting.camera_realignment import resighted
+from .fitting.camera_space import place
+from .fitting.end_points import end_points
+from .fitting.foot_lock import lock_feet
+from .fitting.gravity_and_floor import Seen, sizes_on_floor, stand_up
+from .fitting.leg_ik import pose_legs, soles_of
+from .fitting.mesh_calibration import Calibrator, mesh_in_world, target_pose
+from .fitting.posed_joints import with_posed_joints
+from .lifting import estimators  # noqa: F401 - registers the estimators
+from .motion_input import is_motion, recover_motion
+from .refiners import twist_refiner  # noqa: F401 - registers it
+from .refiners.silhouette_refiner import BODY_REFINERS
+from .refiners.skel_conversion import SKEL_REFINERS, in_skel, load_skel_body, needs_skel
 from .registry import find
 from .report import report_of
-from .resighted import resighted
-from .skel_stage import SKEL_REFINERS, in_skel, load_skel_body, needs_skel
-from .steady import steady_body
-from .world import Seen, sizes_on_floor, stand_up
+from .tracking.detect_and_track import look
 
 ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
 # From this confidence of its ankle on, a foot is seen. Feet outside the picture stand on nothing we know of.

@@ -14,7 +14,7 @@ def _register(role, name):
 
 
 def detector(name):
-    """Register a Detector (detectors/role.py): a class, made with the ReconstructRequest, that finds people in a frame."""
+    """Register a Detector (detection/detector.py): a class, made with the ReconstructRequest, that finds people in a frame."""
     return _register("detector", name)
 
 

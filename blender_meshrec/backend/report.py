@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from ..core.cameras import transform_points
-from ..core.measures import jitter, reprojection
+from ..core.metrics import jitter, reprojection
 from ..core.skeletons import KEYPOINT_SETS, SMPL_JOINTS
 from ..core.version import version as version_of_this
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core.skel import AXES, DOF_JOINTS, JOINT_DOFS, NUM_DOFS, SKEL_PARENTS, SMPL_OF_SKEL
-from ..core.skel_kinematics import MEASURE, SCAPULAE, SPINE, SPINE_DOFS, TURN_FROM, TURN_ONTO
-from .chunks import in_chunks
+from ..core.skel.kinematics import MEASURE, SCAPULAE, SPINE, SPINE_DOFS, TURN_FROM, TURN_ONTO
+from ..core.skel.vocabulary import AXES, DOF_JOINTS, JOINT_DOFS, NUM_DOFS, SKEL_PARENTS, SMPL_OF_SKEL
+from .chunking import in_chunks
 from .lbs import Tree, forward_kinematics, pose_blend_shapes, skin
 
 # Vertices skinned at once, over all frames of a piece: twelve floats each, 40 MB.

@@ -11,8 +11,8 @@ residuals on the posed skin (`Skel.forward`) therefore ends where its own steps 
 import numpy as np
 import torch
 
-from ..core.skel import JOINT_DOFS, NUM_DOFS, SKEL_PARENTS
-from ..core.skel_kinematics import SCAPULAE, SPINE, SPINE_DOFS, body_axes, joint_shifts
+from ..core.skel.kinematics import SCAPULAE, SPINE, SPINE_DOFS, body_axes, joint_shifts
+from ..core.skel.vocabulary import JOINT_DOFS, NUM_DOFS, SKEL_PARENTS
 
 _SHIFTED = (*SPINE, *(joint for joint, *_ in SCAPULAE))
 # The two angles that shift each of them.

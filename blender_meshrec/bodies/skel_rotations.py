@@ -13,7 +13,7 @@ import math
 import numpy as np
 import torch
 
-from ..core.skel import AXES, JOINT_DOFS
+from ..core.skel.vocabulary import AXES, JOINT_DOFS
 
 WIDTH = 88
 RELEASED_WIDTH = 144

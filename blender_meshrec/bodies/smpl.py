@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ..core.skeletons import h36m17_weights_of
-from .chunks import in_chunks
+from .chunking import in_chunks
 from .lbs import Tree, forward_kinematics, pose_blend_shapes, rotmats_of, skin
 
 # Frames skinned at once: (64, V, 12) floats is 40 MB at 13,000 vertices.

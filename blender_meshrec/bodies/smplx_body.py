@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..core.errors import ModelError
-from .chunks import in_chunks
+from .chunking import in_chunks
 from .smpl import CHUNK, Smpl
 
 _HAND = 15

@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import CancelledError, InputError, MeshRecError, NotSetUpError, OutputError
-from ..core.output_file import whole_file
-from .children import Children
-from .environment import JOURNAL, LOG, SCRATCH, discard, journal, only_one
+from ..core.files.output_file import whole_file
+from .backend_environment import JOURNAL, LOG, SCRATCH, discard, journal, only_one
+from .backend_location import ENVIRONMENT, PACKAGE, STAMP, environment_home, environments, python_of
+from .installer_processes import Children
 from .interpreters import choose_device, find_interpreter
 from .locks import BACKEND, INSTALLER, locks_folder, read_lock, recipe, torch_locks
 from .messages import Progress
 from .pip_errors import NoSuchPackageError, explain
-from .runtime import ENVIRONMENT, PACKAGE, STAMP, environment_home, environments, python_of
 
 LAUNCH = PACKAGE / "backend" / "launch.py"
 _BATCH = 25  # MB of small packages that one pip installs: starting it takes half a second

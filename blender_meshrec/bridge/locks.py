@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import ModelError
-from .runtime import PACKAGE
+from .backend_location import PACKAGE
 
 INSTALLER = "installer.txt"
 BACKEND = "backend.txt"

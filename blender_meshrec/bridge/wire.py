@@ -23,7 +23,7 @@ from typing import get_args, get_type_hints
 
 import numpy as np
 
-from ..core.motion_file import recovery_from_arrays
+from ..core.files.motion_npz import recovery_from_arrays
 from ..core.records import Recovery
 from .messages import Failure, Progress, ReconstructRequest, Result
 

@@ -8,7 +8,7 @@ What the paper leaves open, and what is ours:
 * Residual blocks of temporal convolutions, so that a limb's twist is judged by what it does before and after: where it is straight,
   its joints do not show it, and DIK can only carry it over (methods/dik.carry_twist).
 * The skeleton is seen from its own pelvis, as DIK turns it, in units of its bones: which way somebody faces is no matter.
-* Trained on DIK's output and on the motion capture's own rotations (scripts/train_rotations.py).
+* Trained on DIK's output and on the motion capture's own rotations (scripts/train/rotations.py).
 * What joints do show stays exactly: each limb's bones are swung onto where they were.
 """
 
@@ -23,7 +23,7 @@ from torch import nn
 
 from ..bodies.alignment import swing
 from ..bodies.network_file import filled, read_weights
-from ..core.model_files import model_file
+from ..core.files.model_files import model_file
 from ..core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 
 WEIGHTS = "rotations.safetensors"

@@ -8,7 +8,7 @@ Deviations, ours:
 * Features come from 17 joints (h36m17) and a silhouette, not from the picture: what a detector gives of any footage.
 * Rotations are six numbers each (Zhou et al. 2019, "On the Continuity of Rotation Representations"), not axis and angle.
 * The root is regressed as a camera sees it that looks straight at the person, so that a place in the picture is no turn.
-* No adversary: every sample has its true pose and shape (scripts/train_hmr.py).
+* No adversary: every sample has its true pose and shape (scripts/train/hmr.py).
 * A clip has silhouettes of some frames only: they count where every frame has one, as in pictures, so that no frame is seen
   otherwise than its neighbours. In training half the silhouettes are empty.
 
@@ -27,8 +27,8 @@ from torch import nn
 from ..bodies.alignment import turn_onto as turn_onto_ray
 from ..bodies.network_file import filled, read_weights
 from ..bodies.smpl import make_body
-from ..core.body_template import load_body
-from ..core.model_files import model_file
+from ..core.files.body_template import load_body
+from ..core.files.model_files import model_file
 from ..core.records import BodyParams, GeneratedMesh
 from ..core.silhouettes import MARGIN
 from ..core.skeletons import H36M17, SMPL_JOINTS, to_h36m17

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..core.skel import LIMITS, SKEL_JOINTS, clamp_to_limits, dof_index
+from ..core.skel.vocabulary import LIMITS, SKEL_JOINTS, clamp_to_limits, dof_index
 from ..core.skeletons import LIMB_JOINTS
 
 SIGMA = 100.0  # hundredths of the torso

@@ -14,8 +14,8 @@ What the paper leaves open, and what is ours:
 * The mesh goes to the place of the target pose: no camera is part of this file.
 * The lifter that is tuned together with A and W is a copy of Skeleton2Mesh's and ships beside them, for both frameworks: it
   knows the open body's joints, as the original knows those of motion capture.
-* In the pipeline (backend/calibration.py) the generator's pose takes the one shape that the clip's bone lengths and silhouettes
-  tell, and is steadied over time: the generator judges every frame by itself.
+* In the pipeline (backend/fitting/mesh_calibration.py) the generator's pose takes the one shape that the clip's bone lengths and
+  silhouettes tell, and is steadied over time: the generator judges every frame by itself.
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from torch import nn
 from ..bodies.alignment import swing, unit_or
 from ..bodies.network_file import read_weights
 from ..core.errors import ModelError
-from ..core.model_files import model_file
+from ..core.files.model_files import model_file
 from ..core.records import Observations
 from ..core.skeletons import H36M17, H36M17_PARENTS, h36m17_weights_of
 

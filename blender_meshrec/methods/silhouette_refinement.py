@@ -10,7 +10,7 @@ Deviations, ours:
 * The network sees, beside the silhouette, what the present estimate would look like in the same window of the picture
   (its silhouette, and how near its surface is), and its numbers; each head gives a correction of that estimate, not a
   value from nothing. Applied again it corrects what is left.
-* Trained with full supervision on renderings of the open body (scripts/train_silhouettes.py), not adversarially.
+* Trained with full supervision on renderings of the open body (scripts/train/silhouettes.py), not adversarially.
 * Betas and ends come with how sure they are (the scale of a Laplace distribution), for pooling over a clip.
 * Width 32 at the first stage instead of 64, 256 in the heads instead of 1024, 96 pixels a side instead of 224.
 """
@@ -27,8 +27,8 @@ from torch.nn import functional
 from ..bodies.alignment import turn_onto
 from ..bodies.lbs import forward_kinematics
 from ..bodies.network_file import filled, read_weights
-from ..bodies.silhouettes import rasterise
-from ..core.model_files import model_file
+from ..bodies.silhouette_rendering import rasterise
+from ..core.files.model_files import model_file
 from ..core.skeletons import SMPL_JOINTS
 
 WEIGHTS = "silhouettes.safetensors"
@@ -207,7 +207,7 @@ def load_network(device="cpu"):
 
 
 def read_network(path):
-    """A network from a safetensors file that `scripts/train_silhouettes.py` wrote. Raises ModelError."""
+    """A network from a safetensors file that `scripts/train/silhouettes.py` wrote. Raises ModelError."""
     weights, first = read_weights(path), "features.layers.0.weight"
     width = weights[first].shape[0] if first in weights else RefinerConfig.width
     return filled(SilhouetteNetwork(RefinerConfig(width=width)), weights, path, "a silhouette network")

@@ -14,10 +14,10 @@ import torch
 from ..bodies.lbs import forward_kinematics, pose_blend_shapes, skin
 from ..bodies.least_squares import descend
 from ..core.errors import InputError
+from ..core.farthest_point_sampling import spread_evenly
 from ..core.rotations import rotvec_from_rotmat
-from ..core.skel import SKEL_JOINTS
+from ..core.skel.vocabulary import SKEL_JOINTS
 from ..core.skeletons import SMPL_JOINTS
-from ..core.spread_vertices import spread_evenly
 
 STEPS = 12
 CHUNK = 32  # frames fitted at once

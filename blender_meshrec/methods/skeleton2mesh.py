@@ -6,7 +6,7 @@ dropout, each shortcut a convolution over the features together with the 2D inpu
 
 Deviations, ours:
 
-* Supervised by motion capture seen by random cameras (scripts/train_lifter.py), not adversarially.
+* Supervised by motion capture seen by random cameras (scripts/train/lifter.py), not adversarially.
 * Time: three frames make one token, and one convolution of every Res2 block has kernel 3 over tokens, dilated by 1, 3, 9
   and 1, so that a joint is judged from 2.9 s of motion. The paper lifts single frames; here one frame is a clip of length 1.
 * Width 384 instead of 1024. The paper leaves open Res1's shortcut (here it takes the 2D input) and the rate of dropout
@@ -18,7 +18,7 @@ Deviations, ours:
 * Output: joints about the hip in the turned camera's axes, in units of the skeleton's bone-length sum. One view cannot
   know a person's size: metres come from a stature of 1.70 m.
 * A second, small network tells when heels and toes touch the ground from how legs move in the picture and how they are lifted:
-  2D points show feet at rest better than lifted feet do (scripts/train_contacts.py).
+  2D points show feet at rest better than lifted feet do (scripts/train/contacts.py).
 * The paper's single pass becomes six, averaged: three ways to part the frames into tokens, each also mirrored.
 """
 
@@ -32,7 +32,7 @@ from torch.nn import functional
 
 from ..bodies.alignment import turn_onto
 from ..bodies.network_file import filled, read_weights
-from ..core.model_files import model_file
+from ..core.files.model_files import model_file
 from ..core.records import Estimate
 from ..core.skeletons import H36M17, KEYPOINT_SETS, h36m17_weights, mirror_indices, to_h36m17
 
@@ -480,7 +480,7 @@ def load_lifter(device="cpu", weights=WEIGHTS):
 
 
 def read_lifter(path):
-    """A network from a safetensors file that `scripts/train_lifter.py` wrote. Raises ModelError."""
+    """A network from a safetensors file that `scripts/train/lifter.py` wrote. Raises ModelError."""
     # The file holds a branch for contacts, too, that the network for contacts has replaced.
     weights = {name: value for name, value in read_weights(path).items() if not name.startswith("touch.")}
     width = weights["out.weight"].shape[1] if "out.weight" in weights else LifterConfig.width
@@ -498,5 +498,5 @@ def load_contact_network(device="cpu"):
 
 
 def read_contact_network(path):
-    """A network from a safetensors file that `scripts/train_contacts.py` wrote. Raises ModelError."""
+    """A network from a safetensors file that `scripts/train/contacts.py` wrote. Raises ModelError."""
     return filled(ContactNetwork(), read_weights(path), path, "a contact network")

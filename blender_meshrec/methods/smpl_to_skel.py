@@ -25,11 +25,11 @@ from ..bodies.least_squares import descend, steadied
 from ..bodies.skel_jacobian import SkelJacobian, with_joints
 from ..core.conventions import WORLD_FROM_BODY
 from ..core.errors import InputError
+from ..core.farthest_point_sampling import spread_evenly
 from ..core.rotations import rotmat_from_rotvec
-from ..core.skel import DOF_JOINTS, DOF_NAMES, LIMITS, NUM_DOFS, SKEL_JOINTS, limit_excess
-from ..core.skel_channels import world_angles
-from ..core.skel_inverse import angles_of_smpl
-from ..core.spread_vertices import spread_evenly
+from ..core.skel.channels import world_angles
+from ..core.skel.inverse import angles_of_smpl
+from ..core.skel.vocabulary import DOF_JOINTS, DOF_NAMES, LIMITS, NUM_DOFS, SKEL_JOINTS, limit_excess
 
 FLAGGED = 0.06  # m; HSMR, supplement S.2
 WORST = 0.04  # m

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from ..core.bones import bone_tails
+from ..core.bone_tails import bone_tails
 from ..core.rotations import multiply_quat, quat_from_rotmat
 from ..core.skeletons import SMPL_JOINTS
 

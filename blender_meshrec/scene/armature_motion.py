@@ -8,17 +8,17 @@ from dataclasses import replace
 import bpy
 import numpy as np
 
-from ..core.body_template import FAMILIES, HAND_JOINTS
 from ..core.cameras import inverse_rigid, rigid
 from ..core.conventions import BLENDER_CAMERA_FROM_OPENCV, WORLD_FROM_BODY
 from ..core.errors import InputError
+from ..core.files.body_template import FAMILIES, HAND_JOINTS
 from ..core.motion import forward_kinematics
 from ..core.records import Motion, Recovery
 from ..core.rotations import quat_from_rotmat, rotmat_from_quat, rotvec_from_rotmat
 from ..core.skeletons import SMPL_JOINTS, h36m17_weights_of
+from .armature_performance import performance_from_armature
 from .assemble import CONTACTS
-from .performance import performance_from_armature
-from .playing import playing
+from .isolated_playback import playing
 from .rig_reader import read_rig
 
 _SAME_SCALE = 1e-4

@@ -9,12 +9,12 @@ from ..core.errors import InputError
 from ..core.motion import motion_from_recovery
 from ..core.rotations import short_arc
 from .armature import bone_rotations, build_armature, rest_rotations, root_location
+from .bone_stretching import stretch_curves
 from .camera import add_footage, build_camera, fit_footage, match_resolution
 from .keyframes import Curve, last_frame, set_timeline, timeline, vector_curves, write_action
 from .materials import dress
 from .mesh import build_mesh
 from .skel_person import build_skel_person
-from .stretching import stretch_curves
 from .surface import add_surface
 
 CONTACTS = ("contact_left_heel", "contact_left_toe", "contact_right_heel", "contact_right_toe")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.cameras import inverse_rigid
 from ..core.conventions import BLENDER_CAMERA_FROM_OPENCV, FIRST_BLENDER_FRAME
-from ..core.natural_order import natural_key
+from ..core.files.natural_order import natural_key
 from ..core.rotations import quat_from_rotmat, short_arc
 from .keyframes import vector_curves, write_action
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..core.skel import SKEL_JOINTS, SMPL_OF_SKEL
+from ..core.skel.vocabulary import SKEL_JOINTS, SMPL_OF_SKEL
 from ..core.skeletons import SMPL_JOINTS
 
 # Confidence and sRGB: told apart by brightness too, for those who do not see red and green.

@@ -7,7 +7,7 @@
 | .usdc | z up, metres | skeleton, mesh, animation |
 | .blend | z up, metres | everything |
 
-.bvh and .npz need no Blender: see core/bvh.py and core/motion_file.py.
+.bvh and .npz need no Blender: see core/files/bvh.py and core/files/motion_npz.py.
 
 An artist's character is written as Blender evaluates it, frame by frame, because its constraints, drivers, rotation modes and
 scales are its own; of a control rig only the bones that carry skin go into .fbx and .glb, the formats of engines.
@@ -24,9 +24,9 @@ import bpy
 from mathutils import Matrix
 
 from ..core.errors import InputError
-from ..core.output_file import whole_file
-from .enabled import enable_addon
-from .standing_in import as_others_follow
+from ..core.files.output_file import whole_file
+from .bundled_addons import enable_addon
+from .export_proxy import as_others_follow
 from .surface import surfaces_of
 
 PRESETS = ("blender", "unreal", "unity")
@@ -63,8 +63,8 @@ def export_assembly(path, assembly, preset="blender", home=None):
     """Write an Assembly, or a Cast, of the current scene to `path`; the suffix names the format.
 
     The scene's own frame rate and range say what is baked: call `match_scene` before. Only a .blend keeps bones that scale and the
-    exact surface; in the others bones are moved instead (see core/carried.py), and the mesh is skinned. A .blend is to lie in the folder
-    `home` (where `path` lies by default) and finds its files from there.
+    exact surface; in the others bones are moved instead (see core/format_notes.py), and the mesh is skinned. A .blend is to lie in the
+    folder `home` (where `path` lies by default) and finds its files from there.
 
     Raises:
         InputError: the format or the preset is not known.

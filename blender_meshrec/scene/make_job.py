@@ -3,7 +3,7 @@
     python make_job.py SETTINGS.json                                         (a Python that has bpy)
     blender -b --factory-startup --python make_job.py -- SETTINGS.json
 
-The settings are those `bridge/making.py` writes. The last line of JSON on standard output is the answer: notes, or why
+The settings are those `bridge/maker_process.py` writes. The last line of JSON on standard output is the answer: notes, or why
 it failed. The package needs no installation: it is found from where this file lies.
 """
 
@@ -49,10 +49,10 @@ def make(part, settings):
         quality, notes = retarget_outputs.cast(motions, wanted, settings["body"], settings["preset"], **settings["casting"])
         return notes, quality
     assemble = importlib.import_module(part + "scene.assemble")
-    load_body = importlib.import_module(part + "core.body_template").load_body
-    read_motion = importlib.import_module(part + "core.motion_file").read_motion
+    load_body = importlib.import_module(part + "core.files.body_template").load_body
+    read_motion = importlib.import_module(part + "core.files.motion_npz").read_motion
     template, skel = load_body(settings["body"]), settings.get("skel")
-    skel = skel and importlib.import_module(part + "core.skel_file").load_skel(skel)
+    skel = skel and importlib.import_module(part + "core.skel.file").load_skel(skel)
     surfaces = [path and Path(path) for path in settings.get("surfaces") or [None] * len(motions)]
     people = [assemble.Person(name, read_motion(motion), template, skel, surface) for (name, motion), surface in zip(motions, surfaces)]
     return outputs.write_outputs(people, wanted, settings["name"], settings["preset"], settings.get("stretch", True)), {}

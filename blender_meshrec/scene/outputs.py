@@ -6,10 +6,10 @@ from pathlib import Path
 
 import bpy
 
-from ..core.bvh import write_bvh
-from ..core.carried import carried
+from ..core.files.bvh import write_bvh
+from ..core.files.motion_npz import write_motion
+from ..core.format_notes import carried
 from ..core.motion import motion_from_recovery
-from ..core.motion_file import write_motion
 from .assemble import assemble, match_scene
 from .export import export_assembly
 from .surface import surfaces_of

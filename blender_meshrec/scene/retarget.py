@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ..core.retarget.channels import rotation_channels
-from ..core.retarget.controls import every_control, key_controls, skeleton_of_controls, switches
-from ..core.retarget.mapping import map_bones
-from ..core.retarget.rig import RetargetOptions
-from ..core.retarget.transfer import retarget
+from ..retarget.mapping.map_bones import map_bones
+from ..retarget.rig import RetargetOptions
+from ..retarget.solve.retarget import retarget
+from ..retarget.write.channels import rotation_channels
+from ..retarget.write.controls import every_control, key_controls, skeleton_of_controls, switches
 from .control_rig import controls_follow, moved_from_rest
 from .keyframes import Curve, last_frame, timeline, vector_curves, write_action
 from .rig_checks import check_lengths, check_rig

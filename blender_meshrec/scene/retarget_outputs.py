@@ -3,13 +3,13 @@
 import bpy
 import numpy as np
 
-from ..core.bvh import write_bvh
+from ..core.files.bvh import write_bvh
 from ..core.records import Motion
-from ..core.retarget.character_file import split_object
-from ..core.retarget.presets import read_preset
-from ..core.retarget.read_source import read_performance
-from ..core.retarget.rig import RetargetOptions
 from ..core.rotations import quat_from_rotmat
+from ..retarget.character_path import split_object
+from ..retarget.mapping.presets import read_preset
+from ..retarget.rig import RetargetOptions
+from ..retarget.source.files import read_performance
 from .export import Cast, export_assembly
 from .keyframes import set_timeline
 from .retarget import retarget_onto

@@ -9,8 +9,8 @@ from pathlib import Path
 import bpy
 
 from ..core.errors import InputError
-from ..core.retarget.vrm import read_humanoid
-from .enabled import enable_addon
+from ..retarget.mapping.vrm import read_humanoid
+from .bundled_addons import enable_addon
 
 
 @dataclass(frozen=True)

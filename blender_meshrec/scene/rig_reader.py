@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..core.retarget.rig import Rig
+from ..retarget.rig import Rig
 
 
 def read_rig(armature_object, humanoid=None):

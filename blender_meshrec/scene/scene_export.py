@@ -4,13 +4,13 @@ import contextlib
 
 import bpy
 
-from ..core.bvh import write_bvh
-from ..core.carried import carried
 from ..core.errors import InputError
-from ..core.motion_file import write_motion
+from ..core.files.bvh import write_bvh
+from ..core.files.motion_npz import write_motion
+from ..core.format_notes import carried
 from .armature_motion import camera_of, motion_from_armature, recovery_from_armature
 from .export import Cast, export_assembly
-from .standing_in import plays_surface, stretches
+from .export_proxy import plays_surface, stretches
 
 FORMATS = (".fbx", ".glb", ".usdc", ".bvh", ".npz")
 # Bones that carry skin are what engines want of a rig with more than so many others.

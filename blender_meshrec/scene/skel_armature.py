@@ -11,9 +11,9 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ..core.conventions import WORLD_FROM_BODY
-from ..core.skel import DOF_NAMES, JOINT_DOFS, LIMITS, SKEL_JOINTS, SKEL_PARENTS
-from ..core.skel_channels import limb_directions, skel_channels
-from ..core.skel_kinematics import SCAPULAE, SPINE, joint_shifts, offsets
+from ..core.skel.channels import limb_directions, skel_channels
+from ..core.skel.kinematics import SCAPULAE, SPINE, joint_shifts, offsets
+from ..core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, LIMITS, SKEL_JOINTS, SKEL_PARENTS
 from .keyframes import Curve, vector_curves
 
 LIMIT_NAME = "Anatomical Limits"

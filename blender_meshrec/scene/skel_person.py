@@ -4,8 +4,8 @@ import bpy
 import numpy as np
 
 from ..core.conventions import WORLD_FROM_BODY
-from ..core.skel import SKEL_JOINTS, SMPL_OF_SKEL
-from ..core.skel_channels import upright_angles
+from ..core.skel.channels import upright_angles
+from ..core.skel.vocabulary import SKEL_JOINTS, SMPL_OF_SKEL
 from .keyframes import vector_curves
 from .materials import dress_skel
 from .mesh import add_weights, build_mesh, fill_mesh

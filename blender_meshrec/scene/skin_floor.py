@@ -3,7 +3,7 @@
 import bpy
 import numpy as np
 
-from ..core.retarget.rig import SIDES
+from ..retarget.rig import SIDES
 from .rig_file import meshes_of
 
 _HOLDS = 0.5  # a vertex belongs to a foot that has this much of its weights

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.point_cache import read_point_cache
+from ..core.files.point_cache import read_point_cache
 from .keyframes import Curve, write_action
 
 SURFACE = "Calibrated surface"

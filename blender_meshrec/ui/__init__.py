@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..bridge.runtime import keep_environments_in
+from ..bridge.backend_location import keep_environments_in
 from . import (
     choice_operators,
     environment_operators,
@@ -15,7 +15,7 @@ from . import (
     preferences,
     presets,
     properties,
-    redrawing,
+    redraw,
     result_panel,
     retarget_operators,
     retarget_panel,
@@ -25,7 +25,7 @@ from . import (
     skel_panel,
     surface_files,
     thumbnails,
-    words,
+    translation,
 )
 
 # In this order the panels stand in the tab.
@@ -51,7 +51,7 @@ _commands = []
 
 
 def register():
-    words.register()
+    translation.register()
     for kind in _CLASSES:
         bpy.utils.register_class(kind)
     bpy.types.Scene.meshrec = bpy.props.PointerProperty(type=properties.Settings)
@@ -67,7 +67,7 @@ def unregister():
     surface_files.unregister()
     retarget_preview.stop()
     setup_state.stop()
-    redrawing.stop()
+    redraw.stop()
     thumbnails.stop()
     menus.remove_entries()
     keep_environments_in(None)
@@ -76,7 +76,7 @@ def unregister():
     del bpy.types.Scene.meshrec, bpy.types.Scene.meshrec_retarget
     for kind in reversed(_CLASSES):
         bpy.utils.unregister_class(kind)
-    words.unregister()
+    translation.unregister()
 
 
 def _command(arguments):

@@ -4,9 +4,9 @@ import bpy
 
 from ..core.errors import CancelledError
 from . import setup_state
-from .redrawing import watch
+from .redraw import watch
 from .text import draw_text
-from .words import say, told, translated
+from .translation import say, told, translated
 
 _DEVICES = {"cpu": "for the processor", "cuda": "for an NVIDIA graphics card", "mps": "for Apple's graphics processor"}
 

@@ -9,8 +9,8 @@ from bpy_extras.io_utils import ImportHelper
 from ..scene.confidence import colour_bones, colour_sides, is_coloured
 from . import jobs
 from .preferences import ADDON
-from .redrawing import redraw
-from .words import say
+from .redraw import redraw
+from .translation import say
 
 _FILES = (("body", "Body", "An SMPL, SMPL-H or SMPL-X file"), ("skel_body", "SKEL", "A SKEL file"))
 

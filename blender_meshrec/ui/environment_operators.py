@@ -5,13 +5,13 @@ from typing import ClassVar
 import bpy
 from bpy.props import BoolProperty
 
-from ..bridge.environment import LOG, remove
-from ..bridge.runtime import environment_home
+from ..bridge.backend_environment import LOG, remove
+from ..bridge.backend_location import environment_home
 from ..core.errors import InputError, MeshRecError, NotSetUpError
 from . import jobs, setup_state
 from .preferences import backend_python, plan_from
-from .redrawing import watch
-from .words import say, told, translated
+from .redraw import watch
+from .translation import say, told, translated
 
 
 def check_online(plan):

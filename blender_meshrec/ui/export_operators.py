@@ -12,7 +12,7 @@ from ..scene.scene_export import export_characters
 from .operators import as_meshrec_error
 from .panels import Tab
 from .properties import EXPORT_PRESETS
-from .words import say, told, translated
+from .translation import say, told, translated
 
 FORMATS = (
     (".fbx", "FBX", "Armature, mesh and animation, for engines and other 3D programs"),

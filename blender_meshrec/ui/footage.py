@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 
-from .words import say
+from .translation import say
 
 VIDEOS = tuple(sorted(bpy.path.extensions_movie))
 IMAGES = tuple(sorted(bpy.path.extensions_image))

@@ -9,8 +9,8 @@ from bpy_extras.io_utils import ImportHelper
 
 from ..core.conventions import FIRST_BLENDER_FRAME
 from .footage import IMAGES, KEYPOINTS, VIDEOS
-from .redrawing import redraw
-from .words import say
+from .redraw import redraw
+from .translation import say
 
 _FILTER = ";".join(f"*{suffix}" for suffix in (*VIDEOS, *IMAGES, *KEYPOINTS))
 

@@ -2,8 +2,8 @@
 
 from ..bridge.messages import Failure, Progress, Result
 from ..core.errors import InputError, MeshRecError, error_from_exit_code
-from .pace import Pace
-from .words import say
+from .progress_pace import Pace
+from .translation import say
 
 # The job that runs or has run last; None until there was one.
 current = None
@@ -115,7 +115,7 @@ def dismiss():
 
 def start_client(request, python):
     """The bridge's client at work on a request; imported late, it is needed only once a job is started."""
-    from ..bridge.client import start_job
+    from ..bridge.backend_process import start_job
 
     return start_job(request, python=python, considerate=True)
 

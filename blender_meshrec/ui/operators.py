@@ -10,15 +10,15 @@ from bpy.props import StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..core.errors import MeshRecError
-from ..core.motion_file import read_motion
-from ..core.point_cache import SUFFIX
+from ..core.files.motion_npz import read_motion
+from ..core.files.point_cache import SUFFIX
 from . import jobs, setup_state
-from .making import make_people
 from .preferences import backend_python, cache
 from .properties import request_from
-from .redrawing import redraw
+from .redraw import redraw
+from .scene_making import make_people
 from .surface_files import SurfaceFiles
-from .words import say, told, translated
+from .translation import say, told, translated
 
 _INTERVAL = 0.1  # s
 _TICKS_A_REDRAW = 5

@@ -12,7 +12,7 @@ from .remedies import buttons_for
 from .setup_box import draw_setup
 from .text import draw_text
 from .thumbnails import portrait_icon, thumbnail
-from .words import say, translated
+from .translation import say, translated
 
 _THUMBNAIL, _PORTRAIT = 7.0, 2.0  # icons high
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from ..bridge.runtime import as_backend, environment_home, keep_environments_in
-from ..core.user_folders import cache_folder
+from ..bridge.backend_location import as_backend, environment_home, keep_environments_in
+from ..core.files.user_folders import cache_folder
 from . import setup_state
 from .backend_box import draw_backend
 

@@ -15,7 +15,7 @@ from bpy.props import (
 
 from ..bridge.messages import ReconstructRequest, calibrates
 from ..core import catalog
-from ..scene.replacing import called, rename_person
+from ..scene.earlier_results import called, rename_person
 from . import footage
 from .thumbnails import keep_portrait
 

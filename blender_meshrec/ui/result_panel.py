@@ -6,7 +6,7 @@ from ..scene.confidence import is_coloured
 from .choice_operators import report_of, result_rig
 from .panels import Tab
 from .text import draw_text
-from .words import translated
+from .translation import translated
 
 _WARNING = ("poor", "missing", "least sure")
 

@@ -9,16 +9,16 @@ from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..core.errors import MeshRecError
-from ..core.retarget.mapping import map_bones
-from ..core.retarget.presets import read_preset, write_preset
-from ..core.retarget.rig import SLOTS
-from ..scene.performance import performance_from_armature
+from ..retarget.mapping.map_bones import map_bones
+from ..retarget.mapping.presets import read_preset, write_preset
+from ..retarget.rig import SLOTS
+from ..scene.armature_performance import performance_from_armature
 from ..scene.retarget import retarget_onto
 from ..scene.rig_checks import check_rig
 from ..scene.rig_reader import read_rig
 from . import retarget_preview
 from .retarget_settings import label
-from .words import say, told, translated
+from .translation import say, told, translated
 
 
 class _NeedsCharacter:

@@ -8,7 +8,7 @@ from . import retarget_preview
 from .panels import Tab
 from .retarget_settings import label
 from .text import draw_text
-from .words import say, translated
+from .translation import say, translated
 
 _ICONS = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
 # Blender 4.4 gave these icons another name.

@@ -4,7 +4,7 @@ import bpy
 from mathutils import Matrix, Quaternion
 
 from ..core.errors import MeshRecError
-from ..scene.performance import performance_from_armature
+from ..scene.armature_performance import performance_from_armature
 from ..scene.retarget import plan_retarget
 
 # What is shown: the character's name and session number, its pose and its switches as they were. None while nothing is.

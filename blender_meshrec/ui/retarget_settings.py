@@ -7,9 +7,9 @@ from itertools import groupby
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
-from ..core.retarget.mapping import map_bones
-from ..core.retarget.presets import FORMAT, preset_from_dict, preset_from_mapping
-from ..core.retarget.rig import SLOTS, RetargetOptions
+from ..retarget.mapping.map_bones import map_bones
+from ..retarget.mapping.presets import FORMAT, preset_from_dict, preset_from_mapping
+from ..retarget.rig import SLOTS, RetargetOptions
 from ..scene.rig_reader import read_rig
 from . import retarget_preview
 

@@ -5,9 +5,9 @@ import bpy
 from ..core.errors import CancelledError
 from . import setup_state
 from .preferences import preferences_of
-from .redrawing import watch
+from .redraw import watch
 from .text import draw_text
-from .words import say, told, translated
+from .translation import say, told, translated
 
 
 def draw_setup(layout, context):

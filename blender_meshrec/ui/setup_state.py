@@ -3,9 +3,9 @@
 import threading
 import types
 
-from ..bridge.environment import facts_of, half_made, is_current
+from ..bridge.backend_environment import facts_of, half_made, is_current
+from ..bridge.backend_location import as_backend, environment_home, environments, find_backend
 from ..bridge.interpreters import choose_device, find_interpreter
-from ..bridge.runtime import as_backend, environment_home, environments, find_backend
 from ..core.errors import InputError, MeshRecError
 
 installation = None  # the Installation that runs or has run last
@@ -83,7 +83,7 @@ class Check:
         self.lines.append(str(error))
 
     def _work(self, python):
-        from ..cli_commands import doctor
+        from ..cli.commands import doctor
 
         try:
             doctor.run(types.SimpleNamespace(python=python, blender=None), self)

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import bpy
 
-from ..core.skel import DOFS, dof_index
+from ..core.skel.vocabulary import DOFS, dof_index
 from ..scene.skel_armature import angle_of
 from .panels import Tab
-from .words import say
+from .translation import say
 
 _AT_END = 1e-3  # rad; as near as this, an angle is at its limit
 

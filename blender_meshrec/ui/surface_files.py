@@ -14,8 +14,8 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import MeshRecError
-from ..core.output_file import check_writable, whole_file
-from ..core.point_cache import SUFFIX
+from ..core.files.output_file import check_writable, whole_file
+from ..core.files.point_cache import SUFFIX
 from ..scene.surface import surfaces_of
 from .preferences import cache
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from blender_meshrec import cli
 from blender_meshrec.backend import devices
-from blender_meshrec.bodies.chunks import in_chunks
+from blender_meshrec.bodies.chunking import in_chunks
+from blender_meshrec.cli import program
 from blender_meshrec.core.errors import InputError
 
 HERE = [kind for kind in ("cpu", "cuda", "mps") if devices.works(kind)]
@@ -42,7 +42,7 @@ def test_a_card_that_is_listed_but_fails_is_passed_over(monkeypatch):
 
 
 def test_the_command_line_offers_these_devices():
-    assert cli.DEVICES == devices.DEVICES
+    assert program.DEVICES == devices.DEVICES
 
 
 class Card:

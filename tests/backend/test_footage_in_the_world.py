@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.observe import look
-from blender_meshrec.backend.placement import place
-from blender_meshrec.backend.world import Seen, camera_tilt, stand_up
+from blender_meshrec.backend.fitting.camera_space import place
+from blender_meshrec.backend.fitting.gravity_and_floor import Seen, camera_tilt, stand_up
+from blender_meshrec.backend.tracking.detect_and_track import look
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import default_intrinsics, transform_points
 from blender_meshrec.core.contacts import detect_contacts
-from blender_meshrec.core.measures import bone_length_variation, jitter, reprojection
+from blender_meshrec.core.metrics import bone_length_variation, jitter, reprojection
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, to_h36m17
 from blender_meshrec.methods import blazepose
 

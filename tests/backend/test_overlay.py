@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
+from blender_meshrec.backend.footage.video_writer import VideoWriter, fit_height
 from blender_meshrec.backend.overlay import PALETTE, draw_mesh, draw_people, drawn_frames
-from blender_meshrec.backend.video_writer import VideoWriter, fit_height
 from blender_meshrec.bodies.smpl import make_body
-from tests.people import recovered, tube_man
+from tests.support.synthetic_bodies import recovered, tube_man
 
 INTRINSICS = np.array([[500.0, 0, 160], [0, 500, 120], [0, 0, 1]])
 SQUARE = np.array([[-0.5, -0.5, 5], [0.5, -0.5, 5], [0.5, 0.5, 5], [-0.5, 0.5, 5.0]])

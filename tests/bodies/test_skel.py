@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from blender_meshrec.bodies.skel import Skel, arc
-from blender_meshrec.core import skel_kinematics as plain
-from blender_meshrec.core.skel import SMPL_OF_SKEL
-from blender_meshrec.core.skel_file import load_skel, skel_from_arrays
-from tests.synthetic_skel import skel_arrays, synthetic_skel
+from blender_meshrec.core.skel import kinematics as plain
+from blender_meshrec.core.skel.file import load_skel, skel_from_arrays
+from blender_meshrec.core.skel.vocabulary import SMPL_OF_SKEL
+from tests.support.synthetic_skel import skel_arrays, synthetic_skel
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import torch
 
 from blender_meshrec.bodies.skel import Skel
 from blender_meshrec.bodies.skel_jacobian import SkelJacobian, with_joints
-from blender_meshrec.core.skel import LIMITS, NUM_DOFS
-from blender_meshrec.core.skel_file import load_skel
+from blender_meshrec.core.skel.file import load_skel
+from blender_meshrec.core.skel.vocabulary import LIMITS, NUM_DOFS
 
 STEP = 1e-5
 

@@ -18,8 +18,8 @@ from blender_meshrec.bodies.skel_rotations import (
     representation_from_angles,
     rotations_from_representation,
 )
-from blender_meshrec.core.skel import DOF_NAMES, JOINT_DOFS, LIMITS
-from blender_meshrec.core.skel_kinematics import dof_rotations
+from blender_meshrec.core.skel.kinematics import dof_rotations
+from blender_meshrec.core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, LIMITS
 
 # As the released code names them: the axes of each joint's angles, last first, and the angles' signs.
 ORDERS = {0: "YXZ", 1: "YXZ", 6: "YXZ", 11: "YZX", 12: "YZX", 13: "YZX", 14: "XZY", 19: "XZY", 15: "ZYX", 20: "ZYX"}

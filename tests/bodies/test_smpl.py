@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.bodies.chunks import in_chunks
+from blender_meshrec.bodies.chunking import in_chunks
 from blender_meshrec.bodies.smpl import Smpl, make_body
-from blender_meshrec.core.body_template import body_from_arrays, load_body
+from blender_meshrec.core.files.body_template import body_from_arrays, load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import H36M17
-from tests.synthetic_body import random_pose, smpl_arrays, synthetic_template
+from tests.support.synthetic_template import random_pose, smpl_arrays, synthetic_template
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
 FRAMES = 7

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blender_meshrec.bridge import installation, interpreters, locks, runtime
+from blender_meshrec.bridge import backend_location, installation, interpreters, locks
 from blender_meshrec.bridge.pip_errors import explain
 from blender_meshrec.core import errors
 
@@ -76,13 +76,13 @@ def test_the_device_is_what_this_computer_has(monkeypatch, tmp_path, answer, kin
 
 
 def test_windows_keeps_paths_short(monkeypatch):
-    monkeypatch.setattr(runtime.sys, "platform", "win32")
+    monkeypatch.setattr(backend_location.sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", "/C/Users/someone/AppData/Local")
     roaming = "/C/Users/someone/AppData/Roaming/Blender Foundation/Blender/4.2/extensions/.user/user_default/blender_meshrec"
     for home, kept in (("/C/mr", True), (roaming, False)):
-        runtime.keep_environments_in(home)
-        assert (runtime.environment_home() == Path(home)) is kept
-    runtime.keep_environments_in(None)
+        backend_location.keep_environments_in(home)
+        assert (backend_location.environment_home() == Path(home)) is kept
+    backend_location.keep_environments_in(None)
 
 
 PIP_SAYS = """Collecting numpy==2.4.6 (from -r batch.txt (line 1))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from blender_meshrec.bridge import wire
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest, Result
-from tests.people import recovered, tube_man
+from tests.support.synthetic_bodies import recovered, tube_man
 
 PORTRAIT = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
 REPORT = {"people": [{"jitter": 1.5}], "warnings": ["Näh"], "none": None}

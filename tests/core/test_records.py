@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.errors import ExitCode, InputError, error_from_exit_code
+from blender_meshrec.core.files.motion_npz import read_motion, write_motion
 from blender_meshrec.core.motion import forward_kinematics, motion_from_recovery
-from blender_meshrec.core.motion_file import read_motion, write_motion
 from blender_meshrec.core.records import Observations, Recovery
-from blender_meshrec.core.resample import resample
+from blender_meshrec.core.resampling import resample
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 

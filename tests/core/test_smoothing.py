@@ -7,7 +7,7 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from blender_meshrec.core import smoothing
-from blender_meshrec.core.measures import jitter
+from blender_meshrec.core.metrics import jitter
 from blender_meshrec.core.rotations import (
     angle_between,
     multiply_quat,

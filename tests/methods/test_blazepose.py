@@ -8,7 +8,7 @@ from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import H36M17, h36m17_weights
 from blender_meshrec.methods import blazepose
-from tests.stick_people import stick_person
+from tests.support.synthetic_keypoints import stick_person
 
 INTRINSICS = default_intrinsics((1280, 720))
 TIMES = np.arange(30) / 30

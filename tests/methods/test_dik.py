@@ -6,12 +6,12 @@ import roma
 import torch
 
 from blender_meshrec.bodies.lbs import Tree, forward_kinematics
-from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_quat
 from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_of
 from blender_meshrec.methods import dik
-from tests.methods import dik_oracle
-from tests.synthetic_body import REST
+from tests.support import dik_oracle
+from tests.support.synthetic_template import REST
 
 torch.set_num_threads(1)
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])

@@ -6,8 +6,8 @@ import torch
 
 from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS
 from blender_meshrec.methods import dik
-from tests.methods import dik_oracle
 from tests.methods.test_dik import degrees_between, poses, rest_of, rotvec, ten_units
+from tests.support import dik_oracle
 
 
 def right_angled():

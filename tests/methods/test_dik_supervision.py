@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import roma
 import torch
-import train_rotations
 
 from blender_meshrec.bodies.lbs import Tree, forward_kinematics
-from blender_meshrec.core.body_template import load_body
 from blender_meshrec.core.errors import ModelError
+from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 from blender_meshrec.methods import dik_supervision
 from blender_meshrec.methods.dik_supervision import RotationNetwork, better_twists, load_network, read_network, seen_from_pelvis
+from scripts.train import rotations
 
 FRAMES = 40
 AT = {name: index for index, name in enumerate(SMPL_JOINTS)}
@@ -92,9 +92,9 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 def test_what_ships_turns_limbs_more_truly_than_dik_alone(shared_mocap):
     """On subjects it was not trained on, with a lifter's errors; addon_models/rotations.metrics.json has all numbers."""
-    stage = train_rotations.Stage()
-    clips = [clip[:90] for clip in train_rotations.read_clips(shared_mocap, True)][::6]
-    report = train_rotations.evaluate(stage, load_network(), clips)
+    stage = rotations.Stage()
+    clips = [clip[:90] for clip in rotations.read_clips(shared_mocap, True)][::6]
+    report = rotations.evaluate(stage, load_network(), clips)
     before, after = (report[f"a lifter's joints, {name}"] for name in ("DIK", "network"))
     for number in ("upper_limbs_deg", "lower_limbs_deg", "ends_deg", "tremble"):
         assert after[number] < before[number], number

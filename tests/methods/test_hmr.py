@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from blender_meshrec.bodies.smpl import make_body
-from blender_meshrec.core.body_template import load_body
 from blender_meshrec.core.cameras import default_intrinsics, project
-from blender_meshrec.core.measures import pa_mpjpe
+from blender_meshrec.core.files.body_template import load_body
+from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.silhouettes import SIDE as MASK
 from blender_meshrec.core.silhouettes import Silhouettes
 from blender_meshrec.methods import hmr
-from tests.walkers import walk
+from tests.support.synthetic_gait import walk
 
 SIZE, FRAMES = (1280, 720), 24
 INTRINSICS = default_intrinsics(SIZE)

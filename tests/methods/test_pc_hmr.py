@@ -6,7 +6,7 @@ import torch
 
 from blender_meshrec.bodies.joint_projector import JointProjector
 from blender_meshrec.bodies.smpl import make_body
-from blender_meshrec.core.body_template import load_body
+from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import H36M17
 from blender_meshrec.methods.pc_hmr import BONES, Calibration, first_weights, transform_bones

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import roma
 import torch
-import train_silhouettes
 from safetensors.torch import save_file
 
-from blender_meshrec.bodies.silhouettes import Surface
-from blender_meshrec.core.body_template import load_body
+from blender_meshrec.bodies.silhouette_rendering import Surface
 from blender_meshrec.core.errors import ModelError
+from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.methods.silhouette_refinement import (
@@ -28,6 +27,7 @@ from blender_meshrec.methods.silhouette_refinement import (
     turn_onto,
     with_ends,
 )
+from scripts.train import silhouettes
 
 torch.set_num_threads(1)
 SIDE = 96
@@ -137,13 +137,13 @@ def test_weights_of_another_network_are_refused(tmp_path, damage):
 
 @pytest.fixture(scope="module")
 def source(shared_mocap):
-    return train_silhouettes.Source(shared_mocap, testing=True)
+    return silhouettes.Source(shared_mocap, testing=True)
 
 
 def test_what_ships_knows_people_it_has_not_seen(source):
     lesson = source.draw(np.random.default_rng(8), 160)
     with torch.no_grad():
-        shares = train_silhouettes.lesson_loss(load_network(), lesson)[1]
+        shares = silhouettes.lesson_loss(load_network(), lesson)[1]
     # Errors of one spoilt silhouette's answers, as shares of what doing nothing is off by.
     assert shares["betas"] < 0.96 and shares["ends"] < 0.92 and shares["camera"] < 0.75 and shares["view"] < 0.92
 

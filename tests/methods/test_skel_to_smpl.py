@@ -7,12 +7,12 @@ import torch
 
 from blender_meshrec.bodies.skel import Skel
 from blender_meshrec.bodies.smpl import make_body
-from blender_meshrec.core.body_template import load_body
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.skel import LIMITS, NUM_DOFS
-from blender_meshrec.core.skel_file import load_skel
+from blender_meshrec.core.files.body_template import load_body
+from blender_meshrec.core.skel.file import load_skel
+from blender_meshrec.core.skel.vocabulary import LIMITS, NUM_DOFS
 from blender_meshrec.methods.skel_to_smpl import _Fit, _Problem, between, convert_back
-from tests.synthetic_skel import synthetic_skel
+from tests.support.synthetic_skel import synthetic_skel
 
 
 @pytest.fixture(scope="module")

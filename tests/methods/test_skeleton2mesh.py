@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from blender_meshrec.core.errors import ModelError
-from blender_meshrec.core.measures import contact_f1, pa_mpjpe
+from blender_meshrec.core.metrics import contact_f1, pa_mpjpe
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, KEYPOINT_SETS, limb_indices
 from blender_meshrec.methods import skeleton2mesh as lifting
-from tests.walkers import squat, view, walk
+from tests.support.synthetic_gait import squat, view, walk
 
 LIMBS = limb_indices(H36M17)
 CPU = torch.device("cpu")

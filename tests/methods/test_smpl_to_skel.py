@@ -6,15 +6,15 @@ import torch
 
 from blender_meshrec.bodies.skel import Skel
 from blender_meshrec.bodies.smpl import make_body
-from blender_meshrec.core.body_template import load_body
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.errors import InputError
+from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from blender_meshrec.core.skel import limit_excess
-from blender_meshrec.core.skel_file import load_skel
+from blender_meshrec.core.skel.file import load_skel
+from blender_meshrec.core.skel.vocabulary import limit_excess
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.methods.smpl_to_skel import FLAGGED, convert
-from tests.synthetic_skel import synthetic_skel
+from tests.support.synthetic_skel import synthetic_skel
 
 
 @pytest.fixture(scope="module")

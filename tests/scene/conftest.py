@@ -3,9 +3,9 @@
 import bpy
 import pytest
 
-from blender_meshrec.core.body_template import load_body
 from blender_meshrec.core.errors import ModelError
-from tests.people import recovered, tube_man
+from blender_meshrec.core.files.body_template import load_body
+from tests.support.synthetic_bodies import recovered, tube_man
 
 
 @pytest.fixture(autouse=True)

@@ -12,9 +12,9 @@ from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.core.rotations import angle_between
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
-from tests.blender_poses import pose_in_blender, vertices_in_blender
-from tests.people import motion_of, recovered, skinned, tube_man
-from tests.synthetic_body import synthetic_template
+from tests.support.blender_poses import pose_in_blender, vertices_in_blender
+from tests.support.synthetic_bodies import motion_of, recovered, skinned, tube_man
+from tests.support.synthetic_template import synthetic_template
 
 MILLIMETRE = 1e-3
 FIVE = (0, 7, 23, 41, 59)

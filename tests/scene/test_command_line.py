@@ -6,17 +6,16 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_meshrec import cli
-from blender_meshrec.bridge import making
-from blender_meshrec.cli_commands import outputs
-from blender_meshrec.core.body_template import load_body
-from blender_meshrec.core.motion_file import write_motion
-from blender_meshrec.core.point_cache import write_point_cache
+from blender_meshrec.bridge import maker_process
+from blender_meshrec.cli import outputs, program
+from blender_meshrec.core.files.body_template import load_body
+from blender_meshrec.core.files.motion_npz import write_motion
+from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene import export
 from blender_meshrec.scene.surface import SURFACE
-from tests.blender_poses import pose_in_blender, vertices_in_blender
-from tests.people import calibrated, recovered, tube_man
+from tests.support.blender_poses import pose_in_blender, vertices_in_blender
+from tests.support.synthetic_bodies import calibrated, recovered, tube_man
 
 
 @pytest.fixture
@@ -26,9 +25,9 @@ def motion(tmp_path):
 
 
 def test_scenes_are_made_here_and_not_in_a_child(motion, tmp_path, monkeypatch):
-    monkeypatch.setattr(making.subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
+    monkeypatch.setattr(maker_process.subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
     for suffix in outputs.FORMATS:
-        assert cli.main(["convert", motion, "-o", str(tmp_path / f"a{suffix}")]) == 0
+        assert program.main(["convert", motion, "-o", str(tmp_path / f"a{suffix}")]) == 0
         assert (tmp_path / f"a{suffix}").stat().st_size > 1000  # bytes
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
     assert any(thing.type == "ARMATURE" for thing in bpy.data.objects)
@@ -49,7 +48,7 @@ def calibrated_motion(tmp_path):
 def test_a_blend_brings_the_exact_surface_along_wherever_it_is_moved(calibrated_motion, tmp_path, child):
     motion, recovery, surface = calibrated_motion
     words = ["--blender", sys.executable] if child else []
-    assert cli.main(["convert", str(motion), "-o", str(tmp_path / "out" / "a.blend"), "--surface", "exact", *words]) == 0
+    assert program.main(["convert", str(motion), "-o", str(tmp_path / "out" / "a.blend"), "--surface", "exact", *words]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.blend", "a.pc2"]
     motion.with_suffix(".pc2").unlink()
     (tmp_path / "out").rename(tmp_path / "moved")
@@ -65,7 +64,7 @@ def test_a_blend_brings_the_exact_surface_along_wherever_it_is_moved(calibrated_
 def test_stretching_is_switched_off_in_a_child_too(calibrated_motion, tmp_path, capsys):
     motion, recovery, _ = calibrated_motion
     for name, words in (("a.fbx", []), ("b.fbx", ["--no-stretch"])):
-        assert cli.main(["convert", str(motion), "-o", str(tmp_path / name), "--blender", sys.executable, *words]) == 0
+        assert program.main(["convert", str(motion), "-o", str(tmp_path / name), "--blender", sys.executable, *words]) == 0
         assert ("moving bones" in capsys.readouterr().err) == (not words)
         bpy.ops.wm.read_factory_settings(use_empty=True)
         bpy.context.scene.render.fps = 25
@@ -77,9 +76,9 @@ def test_stretching_is_switched_off_in_a_child_too(calibrated_motion, tmp_path, 
 
 
 def test_exit_codes_are_the_same(motion, tmp_path, capsys):
-    assert cli.main(["convert", motion, "-o", str(tmp_path / "a.fbx"), "--preset", "maya"]) == 2
-    assert cli.main(["convert", motion, "-o", "/proc/nowhere/a.fbx"]) == 5
-    assert cli.main(["convert", motion, "-o", str(tmp_path / "a.fbx"), "--body", "nowhere.pkl"]) == 4
+    assert program.main(["convert", motion, "-o", str(tmp_path / "a.fbx"), "--preset", "maya"]) == 2
+    assert program.main(["convert", motion, "-o", "/proc/nowhere/a.fbx"]) == 5
+    assert program.main(["convert", motion, "-o", str(tmp_path / "a.fbx"), "--body", "nowhere.pkl"]) == 4
     assert not (tmp_path / "a.fbx").exists()
 
 

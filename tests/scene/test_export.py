@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from mathutils.kdtree import KDTree
 
-from blender_meshrec.core.body_template import load_body
-from blender_meshrec.core.bvh import write_bvh
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.errors import InputError, OutputError
+from blender_meshrec.core.files.body_template import load_body
+from blender_meshrec.core.files.bvh import write_bvh
 from blender_meshrec.core.motion import forward_kinematics, resample_motion
 from blender_meshrec.core.rotations import angle_between
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from blender_meshrec.scene.export import export_assembly
-from tests.blender_poses import pose_in_blender, vertices_in_blender
-from tests.people import motion_of, recovered, skinned, tube_man
+from tests.support.blender_poses import pose_in_blender, vertices_in_blender
+from tests.support.synthetic_bodies import motion_of, recovered, skinned, tube_man
 
 MILLIMETRE = 1e-3
 FPS = 24 / 1.001

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.errors import ExitCode, OutputError
-from blender_meshrec.core.motion_file import read_motion, write_motion
-from blender_meshrec.core.point_cache import write_point_cache
+from blender_meshrec.core.files.motion_npz import read_motion, write_motion
+from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.scene.assemble import Person
 from blender_meshrec.scene.camera import add_footage, build_camera
 from blender_meshrec.scene.outputs import Output, write_outputs
 from blender_meshrec.scene.surface import SURFACE
-from tests.people import calibrated, recovered, tube_man
+from tests.support.synthetic_bodies import calibrated, recovered, tube_man
 
 SUFFIXES = (".fbx", ".glb", ".bvh", ".usdc", ".blend", ".npz")
 

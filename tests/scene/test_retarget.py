@@ -8,13 +8,13 @@ import pytest
 from mathutils import Euler, Matrix
 
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.retarget.read_source import read_performance
 from blender_meshrec.core.rotations import angle_between
-from blender_meshrec.scene.performance import performance_from_armature
+from blender_meshrec.retarget.source.files import read_performance
+from blender_meshrec.scene.armature_performance import performance_from_armature
 from blender_meshrec.scene.retarget import plan_retarget, retarget_onto
-from tests.blender_characters import add_bone, make_character
 from tests.conftest import ROOT
-from tests.scene_dump import dump_file
+from tests.support.blender_characters import add_bone, make_character
+from tests.support.scene_dump import dump_file
 
 MILLIMETRE = 1e-3
 FRAMES = (1, 33, 70, 130)

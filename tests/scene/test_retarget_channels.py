@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from mathutils import Euler, Matrix, Quaternion
 
-from blender_meshrec.core.retarget.channels import final_pose, rotation_channels
-from blender_meshrec.core.retarget.posing import Pose
-from blender_meshrec.core.retarget.rest_pose import RestPose
-from blender_meshrec.core.retarget.rig import BoneMapping
 from blender_meshrec.core.rotations import quat_from_rotmat, rotmat_from_quat
+from blender_meshrec.retarget.rig import BoneMapping
+from blender_meshrec.retarget.solve.forward_kinematics import Pose
+from blender_meshrec.retarget.solve.rest_pose import RestPose
+from blender_meshrec.retarget.write.channels import final_pose, rotation_channels
 from blender_meshrec.scene.rig_reader import read_rig
 
 MODES = ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.retarget.controls import every_control, switches
-from blender_meshrec.core.retarget.mapping import map_bones
-from blender_meshrec.core.retarget.read_source import read_performance
-from blender_meshrec.core.retarget.rig import SIDES, RetargetOptions
 from blender_meshrec.core.rotations import angle_between
+from blender_meshrec.retarget.mapping.map_bones import map_bones
+from blender_meshrec.retarget.rig import SIDES, RetargetOptions
+from blender_meshrec.retarget.source.files import read_performance
+from blender_meshrec.retarget.write.controls import every_control, switches
+from blender_meshrec.scene.armature_performance import performance_from_armature
 from blender_meshrec.scene.control_rig import controls_follow
-from blender_meshrec.scene.performance import performance_from_armature
 from blender_meshrec.scene.retarget import retarget_onto
 from blender_meshrec.scene.rig_reader import read_rig
-from tests.blender_rigs import generate_rigify
 from tests.conftest import ROOT
-from tests.scene_dump import dump_file
+from tests.support.blender_rigs import generate_rigify
+from tests.support.scene_dump import dump_file
 
 FRAMES = (1, 40, 75, 90, 130)
 MILLIMETRE = 1e-3

@@ -7,18 +7,18 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_meshrec import cli
+from blender_meshrec.cli import program
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.retarget.character_file import split_object
-from blender_meshrec.core.retarget.read_source import read_performance
 from blender_meshrec.core.rotations import angle_between
+from blender_meshrec.retarget.character_path import split_object
+from blender_meshrec.retarget.source.files import read_performance
 from blender_meshrec.scene import retarget_outputs
 from blender_meshrec.scene.outputs import Output
 from blender_meshrec.scene.retarget_outputs import write_retargeted
 from blender_meshrec.scene.rig_file import load_character
-from tests.blender_characters import make_character
-from tests.blender_poses import pose_in_blender
 from tests.conftest import ROOT
+from tests.support.blender_characters import make_character
+from tests.support.blender_poses import pose_in_blender
 
 TRUTH = ROOT / "scripts" / "demo_clip_truth.npz"
 FRAMES = (1, 40, 90, 130)
@@ -214,12 +214,12 @@ def test_a_vrm_is_a_glb(shared_rigs, tmp_path):
 def test_the_command(tmp_path, capsys):
     path = save_character(tmp_path)
     out, report = tmp_path / "out.glb", tmp_path / "report.json"
-    assert cli.main(["retarget", str(TRUTH), "--rig", f"{path}#character", "-o", str(out), "--report", str(report)]) == 0
+    assert program.main(["retarget", str(TRUTH), "--rig", f"{path}#character", "-o", str(out), "--report", str(report)]) == 0
     facts = json.loads(report.read_text())
     assert facts["retarget"][str(out)]["foot_slide_after"] < 1.0  # cm/s
     assert import_again(out, 30.0)
-    assert cli.main(["retarget", str(TRUTH), "--rig", f"{path}#nobody", "-o", str(out)]) == 2
+    assert program.main(["retarget", str(TRUTH), "--rig", f"{path}#nobody", "-o", str(out)]) == 2
     assert 'no armature "nobody"' in capsys.readouterr().err
-    assert cli.main(["retarget", str(TRUTH), "--rig", str(path), "-o", str(tmp_path / "a.npz")]) == 2
-    assert cli.main(["retarget", str(TRUTH), "--rig", str(path), "-o", str(path)]) == 2
-    assert cli.main(["retarget", str(TRUTH), "--rig", str(path), "-o", "/proc/nowhere/a.fbx"]) == 5
+    assert program.main(["retarget", str(TRUTH), "--rig", str(path), "-o", str(tmp_path / "a.npz")]) == 2
+    assert program.main(["retarget", str(TRUTH), "--rig", str(path), "-o", str(path)]) == 2
+    assert program.main(["retarget", str(TRUTH), "--rig", str(path), "-o", "/proc/nowhere/a.fbx"]) == 5

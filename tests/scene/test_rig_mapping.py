@@ -9,11 +9,11 @@ import pytest
 from mathutils import Matrix, Quaternion
 
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.retarget.mapping import map_bones
-from blender_meshrec.core.retarget.rig import SIDES
+from blender_meshrec.retarget.mapping.map_bones import map_bones
+from blender_meshrec.retarget.rig import SIDES
 from blender_meshrec.scene.rig_reader import read_rig
-from tests.blender_rigs import generate_rigify, import_rig
-from tests.rigged_people import body_slots
+from tests.support.blender_rigs import generate_rigify, import_rig
+from tests.support.synthetic_rigs import body_slots
 
 
 def by_hand(sides, **parts):

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.motion_file import read_motion
+from blender_meshrec.core.files.motion_npz import read_motion
 from blender_meshrec.scene.armature_motion import camera_of, recovery_from_armature
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
-from blender_meshrec.scene.playing import playing
+from blender_meshrec.scene.isolated_playback import playing
 from blender_meshrec.scene.scene_export import export_characters
-from tests.blender_characters import make_character
-from tests.blender_poses import pose_in_blender
-from tests.people import recovered, tube_man
+from tests.support.blender_characters import make_character
+from tests.support.blender_poses import pose_in_blender
+from tests.support.synthetic_bodies import recovered, tube_man
 
 FRAMES = 12
 

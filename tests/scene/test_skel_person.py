@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.errors import InputError, ModelError
-from blender_meshrec.core.skel import DOF_NAMES, JOINT_DOFS, LIMITS, SKEL_JOINTS, dof_index
-from blender_meshrec.core.skel_channels import world_angles
-from blender_meshrec.core.skel_file import load_skel
-from blender_meshrec.core.skel_kinematics import skel_kinematics
+from blender_meshrec.core.skel.channels import world_angles
+from blender_meshrec.core.skel.file import load_skel
+from blender_meshrec.core.skel.kinematics import skel_kinematics
+from blender_meshrec.core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, LIMITS, SKEL_JOINTS, dof_index
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from blender_meshrec.scene.export import export_assembly
 from blender_meshrec.scene.mesh import strongest_weights
 from blender_meshrec.scene.skel_armature import angle_of
 from blender_meshrec.scene.skel_person import POSE_BONES
-from tests.blender_poses import pose_in_blender, vertices_in_blender
-from tests.people import recovered, tube_man
-from tests.synthetic_skel import synthetic_skel
+from tests.support.blender_poses import pose_in_blender, vertices_in_blender
+from tests.support.synthetic_bodies import recovered, tube_man
+from tests.support.synthetic_skel import synthetic_skel
 
 MILLIMETRE = 1e-3
 FRAMES, ROWS = 40, (0, 11, 39)

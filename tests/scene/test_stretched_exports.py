@@ -4,15 +4,15 @@ import bpy
 import numpy as np
 import pytest
 
+from blender_meshrec.core.files.motion_npz import read_motion
+from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.motion import forward_kinematics
-from blender_meshrec.core.motion_file import read_motion
-from blender_meshrec.core.point_cache import write_point_cache
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from blender_meshrec.scene.export import export_assembly
 from blender_meshrec.scene.scene_export import export_characters
 from blender_meshrec.scene.surface import SURFACE
-from tests.blender_poses import pose_in_blender, vertices_in_blender
-from tests.people import calibrated, motion_of, recovered, tube_man
+from tests.support.blender_poses import pose_in_blender, vertices_in_blender
+from tests.support.synthetic_bodies import calibrated, motion_of, recovered, tube_man
 
 MILLIMETRE = 1e-3
 FRAMES, FPS = 24, 25.0

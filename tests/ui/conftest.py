@@ -8,7 +8,7 @@ import blender_meshrec
 from blender_meshrec.bridge.interpreters import Device, Interpreter
 from blender_meshrec.bridge.messages import Result
 from blender_meshrec.ui import jobs, setup_state
-from tests.people import recovered, tube_man
+from tests.support.synthetic_bodies import recovered, tube_man
 
 
 class ScriptedClient:
@@ -101,8 +101,8 @@ def result():
 @pytest.fixture
 def tubes(monkeypatch):
     """The body of tubes wherever a body file is asked for."""
-    from blender_meshrec.ui import making
+    from blender_meshrec.ui import scene_making
 
     template = tube_man()
-    monkeypatch.setattr(making, "load_body", lambda source: template)
+    monkeypatch.setattr(scene_making, "load_body", lambda source: template)
     return template

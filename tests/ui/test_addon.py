@@ -5,13 +5,13 @@ import pytest
 import blender_meshrec
 from blender_meshrec.bridge.messages import Failure, Progress
 from blender_meshrec.core import catalog
+from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.core.motion import forward_kinematics
-from blender_meshrec.core.motion_file import write_motion
 from blender_meshrec.ui import jobs, panels
 from blender_meshrec.ui.properties import request_from
-from tests.blender_poses import pose_in_blender
-from tests.people import motion_of
-from tests.ui.drawing import drawn, operators_in, text_of
+from tests.support.blender_poses import pose_in_blender
+from tests.support.panel_drawing import drawn, operators_in, text_of
+from tests.support.synthetic_bodies import motion_of
 
 
 def registered():

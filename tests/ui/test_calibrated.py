@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from blender_meshrec.bridge.messages import Failure, Result
-from blender_meshrec.core.motion_file import write_motion
-from blender_meshrec.core.point_cache import write_point_cache
+from blender_meshrec.core.files.motion_npz import write_motion
+from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene.surface import SURFACE
-from blender_meshrec.ui import jobs, making, properties, surface_files
-from tests.blender_poses import pose_in_blender, vertices_in_blender
-from tests.people import calibrated, recovered
-from tests.ui.drawing import drawn
+from blender_meshrec.ui import jobs, properties, scene_making, surface_files
+from tests.support.blender_poses import pose_in_blender, vertices_in_blender
+from tests.support.panel_drawing import drawn
+from tests.support.synthetic_bodies import calibrated, recovered
 
 FRAMES = 6
 
@@ -186,7 +186,7 @@ def test_no_surface_is_left_where_nothing_was_made(exact, calibrating, tmp_path,
     else:
         calibrating()
     if how == "a fault while making":
-        monkeypatch.setattr(making, "assemble", lambda *_, **__: 1 / 0)
+        monkeypatch.setattr(scene_making, "assemble", lambda *_, **__: 1 / 0)
     if how == "cancelled":
         monkeypatch.setattr(jobs.Job, "advance", lambda job: job.cancel())
         assert bpy.ops.meshrec.reconstruct() == {"CANCELLED"}

@@ -7,14 +7,14 @@ import bpy
 import pytest
 
 import blender_meshrec
-from blender_meshrec.bridge import environment, runtime
+from blender_meshrec.bridge import backend_environment, backend_location
 from blender_meshrec.bridge.interpreters import Device
 from blender_meshrec.bridge.messages import Progress
 from blender_meshrec.core.errors import CancelledError, MeshRecError, NotSetUpError
-from blender_meshrec.ui import backend_box, environment_operators, preferences, redrawing, setup_state
+from blender_meshrec.ui import backend_box, environment_operators, preferences, redraw, setup_state
 from blender_meshrec.ui.text import lines_of
+from tests.support.panel_drawing import RecordingLayout
 from tests.ui.conftest import INSTALLED, SettledLook
-from tests.ui.drawing import RecordingLayout
 
 
 class ScriptedInstallation:
@@ -88,10 +88,10 @@ def test_registering_leaves_no_timer_and_no_thread(monkeypatch):
     threads = threading.active_count()
     for _ in range(2):
         blender_meshrec.register()
-        redrawing.watch()
+        redraw.watch()
         setup_state.installation = running = ScriptedInstallation(None)
         blender_meshrec.unregister()
-        assert not bpy.app.timers.is_registered(redrawing.redraw) and not running.running
+        assert not bpy.app.timers.is_registered(redraw.redraw) and not running.running
         assert (setup_state.installation, setup_state.check, setup_state.look) == (None, None, None)
         assert "install_backend" not in dir(bpy.ops.meshrec)
     assert threading.active_count() == threads
@@ -114,7 +114,7 @@ def test_the_button_installs_what_the_preferences_say(installation, page, tmp_pa
     assert bpy.ops.meshrec.install_backend() == {"FINISHED"}
     plan = installation.started[0].plan
     assert (plan.python, plan.device, plan.bundle, plan.anew) == (sys.executable, "cpu", tmp_path, False)
-    assert plan.home == runtime.environment_home()
+    assert plan.home == backend_location.environment_home()
     assert bpy.ops.meshrec.install_backend(anew=True) == {"FINISHED"}
     assert installation.started[1].plan.anew
 
@@ -179,7 +179,7 @@ def test_the_page_says_what_there_is_and_what_can_be_done(page, found, words, na
 
 
 def test_looking_around_finds_this_computer(addon, monkeypatch, tmp_path):
-    runtime.keep_environments_in(tmp_path)
+    backend_location.keep_environments_in(tmp_path)
     monkeypatch.setenv("MESHREC_PYTHON", "")
     setup_state.look_again()
     look = setup_state.look_around("", "cpu")
@@ -195,7 +195,7 @@ def test_looking_around_finds_this_computer(addon, monkeypatch, tmp_path):
 
 
 def test_checking_gives_a_report_to_copy(page, monkeypatch):
-    from blender_meshrec.cli_commands import doctor
+    from blender_meshrec.cli.commands import doctor
 
     def run(options, console):
         console.say(f"backend    {options.python}")
@@ -211,27 +211,27 @@ def test_checking_gives_a_report_to_copy(page, monkeypatch):
 
 
 def test_removing_takes_the_environment_away(page, tmp_path):
-    runtime.keep_environments_in(tmp_path)
+    backend_location.keep_environments_in(tmp_path)
     (tmp_path / "env-12345678").mkdir()
-    (tmp_path / environment.LOG).write_text("")
+    (tmp_path / backend_environment.LOG).write_text("")
     assert bpy.ops.meshrec.remove_backend() == {"FINISHED"}
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bare_python_in_the_preferences_is_no_backend(page, monkeypatch):
     page.settings.backend_python = sys.executable
-    monkeypatch.setattr(runtime, "NEEDED", ("nowhere_to_be_found",))
+    monkeypatch.setattr(backend_location, "NEEDED", ("nowhere_to_be_found",))
     assert preferences.backend_python(bpy.context) is None
-    monkeypatch.setattr(runtime, "NEEDED", ("json",))
+    monkeypatch.setattr(backend_location, "NEEDED", ("json",))
     assert preferences.backend_python(bpy.context) == sys.executable
 
 
 def test_there_is_no_timer_once_nothing_goes_on(page):
-    assert redrawing.redraw() is None
+    assert redraw.redraw() is None
     setup_state.installation = ScriptedInstallation(None)
-    assert redrawing.redraw() > 0
+    assert redraw.redraw() > 0
     setup_state.installation.cancel()
-    assert redrawing.redraw() is None
+    assert redraw.redraw() is None
 
 
 def test_offline_mode_is_explained(monkeypatch):

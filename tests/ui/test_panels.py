@@ -11,12 +11,12 @@ import pytest
 
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest
 from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, NobodyFoundError, NotSetUpError
-from blender_meshrec.ui import _PARTS, jobs, menus, panels, presets, redrawing, setup_state
-from blender_meshrec.ui.pace import Pace, duration
+from blender_meshrec.ui import _PARTS, jobs, menus, panels, presets, redraw, setup_state
+from blender_meshrec.ui.progress_pace import Pace, duration
 from blender_meshrec.ui.properties import request_from
 from blender_meshrec.ui.remedies import buttons_for
+from tests.support.panel_drawing import NoLayout, drawn, operators_in, text_of
 from tests.ui.conftest import SettledLook
-from tests.ui.drawing import NoLayout, drawn, operators_in, text_of
 
 PANELS = [
     kind for part in _PARTS for kind in part.CLASSES if issubclass(kind, bpy.types.Panel) and getattr(kind, "bl_category", "") == "MeshRec"
@@ -213,7 +213,7 @@ def test_an_idle_panel_costs_nothing(addon, backend, result, tubes):
         for panel in PANELS:
             drawn(panel, NoLayout())
     assert (time.process_time() - begun) / 100 < 0.002  # s for all panels, opened
-    assert not bpy.app.timers.is_registered(redrawing.redraw)
+    assert not bpy.app.timers.is_registered(redraw.redraw)
 
 
 def test_everybody_found_is_listed_with_a_picture_that_goes_with_the_file(addon, backend, result, tubes, tmp_path, monkeypatch):

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
-from bench_retarget import build_character
 
 from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.ui import retarget_panel, retarget_preview
-from tests.people import recovered, tube_man
+from scripts.bench.retarget import build_character
+from tests.support.synthetic_bodies import recovered, tube_man
 
 NEEDED = {"hips", "head", "left_upper_leg", "right_lower_arm", "left_foot", "right_toes"}
 

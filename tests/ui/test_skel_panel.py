@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
-from blender_meshrec.core.skel import DOF_NAMES, LIMITS, dof_index
+from blender_meshrec.core.skel.vocabulary import DOF_NAMES, LIMITS, dof_index
 from blender_meshrec.scene.skel_armature import build_skel_armature
 from blender_meshrec.ui.skel_panel import AnglesPanel, angles_of, beyond
-from tests.synthetic_skel import synthetic_skel
+from tests.support.synthetic_skel import synthetic_skel
 
 
 @pytest.fixture

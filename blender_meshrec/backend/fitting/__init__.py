@@ -1,0 +1,1 @@
+"""Lifted joints to a body in the world."""

@@ -1,0 +1,1 @@
+"""Videos and images, read upright, with square pixels and true times."""

@@ -1,0 +1,1 @@
+"""2D keypoints to 3D joints and meshes."""

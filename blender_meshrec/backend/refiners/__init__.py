@@ -1,0 +1,1 @@
+"""Refiners: what improves an estimate, a body or a SKEL motion."""

@@ -1,0 +1,1 @@
+"""Detections of single frames joined into people over time."""

@@ -1,0 +1,102 @@
+"""Looking at footage: who is in it, and where, in one pass."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...bridge.messages import Progress
+from ...core.errors import NobodyFoundError
+from ...core.records import Frames
+from .. import detection, registry
+from ..footage.prefetch import ahead
+from .observation_cache import ObservationLog
+from .portraits import with_portraits
+from .side_swaps import steady_sides
+from .tracker import Tracker
+
+STAGE = "Finding people"
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What was seen: the frames, and the people, the largest first: person N of the interface is people[N - 1].
+
+    seconds: wall time of "start detector" and "find people"; both near zero when the cache knew the footage.
+    """
+
+    frames: Frames
+    people: tuple
+    warnings: tuple = ()
+    seconds: dict = field(default_factory=dict)
+
+
+def look(request, on_progress=lambda progress: None):
+    """Find and follow everybody in a piece of footage.
+
+    Args:
+        request: a ReconstructRequest; source, frames, detector and cache count here.
+        on_progress: called with a Progress after every frame; what it raises ends the look (frames seen stay cached).
+
+    Raises:
+        InputError: the source cannot be read. NobodyFoundError: nobody is in it. ModelError: the detector lacks its model.
+    """
+    begun = time.perf_counter()
+    detector = registry.find("detector", detector_name(request))(request)
+    try:
+        footage = detector.open(request.source, request.frames, request.fps)
+        log = ObservationLog.of(request.cache, footage, detector.identity(), request.fps)
+        tracker = Tracker(detector.keypoint_set)
+        for row, (moment, poses) in enumerate(log.frames):
+            tracker.step(row, moment, poses)
+        timestamps = [moment for moment, _poses in log.frames]
+        started = time.perf_counter()
+        if log.done is None:
+            try:
+                timestamps += watch(footage, detector, tracker, log, on_progress)
+            finally:
+                log.flush()
+            log.finish({"fps": footage.rate(timestamps), "warnings": footage.warnings})
+        fps, warnings = (log.done["fps"], log.done["warnings"]) if log.done else (footage.rate(timestamps), footage.warnings)
+    finally:
+        detector.close()
+    frames = Frames(footage.source, timestamps, fps, footage.size, footage.first, footage.rotation)
+    people = tuple(steady_sides(person, timestamps) for person in tracker.people())
+    if not people:
+        raise nobody_found(footage, len(frames))
+    seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
+    return Sighting(frames, people, tuple(warnings), seconds)
+
+
+def watch(footage, detector, tracker, log, on_progress):
+    """Look at the frames that the log does not have yet; returns their times, s."""
+    times = []
+    known = len(log.frames)
+    reader = ahead(footage.read(pixels_from=known))
+    try:
+        for frame in reader:
+            if frame.row < known:
+                continue
+            poses = with_portraits(frame, detector.find(frame, tracker.expected(frame.time)), detector.keypoint_set)
+            tracker.step(frame.row, frame.time, poses)
+            log.append(frame.time, poses)
+            times.append(frame.time)
+            on_progress(Progress(STAGE, frame.row + 1, max(footage.claimed, frame.row + 1)))
+    finally:
+        reader.close()
+    return times
+
+
+def detector_name(request):
+    """The detector that "auto" stands for: keypoints files are read, everything else is looked at."""
+    if request.detector != "auto":
+        return request.detector
+    return "keypoints" if detection.keypoints_file.is_keypoints(Path(request.source)) else "mediapipe"
+
+
+def nobody_found(footage, frames):
+    """The error of footage in which, in so many frames, there is nobody."""
+    where = "in it" if frames == 1 else f"in its {frames} frames"
+    return NobodyFoundError(
+        f"{footage.name} was read, but no person was found {where}.",
+        "Choose footage in which somebody is seen from head to hips at least, or a range of frames in which they are.",
+    )

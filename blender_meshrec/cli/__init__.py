@@ -1,0 +1,3 @@
+"""The command line: one program for `meshrec ...` and `blender --command meshrec ...`."""
+
+from .program import main as main

@@ -1,0 +1,21 @@
+"""`meshrec setup`: install the environment the backend runs in, as the add-on's button does."""
+
+from pathlib import Path
+
+from ...bridge.backend_environment import remove
+from ...bridge.installation import Installation, Plan
+from ...core.errors import ExitCode
+
+
+def run(options, console):
+    """Install the backend, or remove it; tells where it is."""
+    if options.remove:
+        remove()
+        return ExitCode.DONE
+    bundle = Path(options.offline) if options.offline else None
+    installation = Installation(Plan(python=options.python, device=options.device, bundle=bundle, anew=options.anew))
+    folder = installation.wait(console.progress)
+    for note in installation.notes:
+        console.warn(note)
+    console.done(str(options.offline or "setup"), [str(folder)])
+    return ExitCode.DONE

@@ -1,0 +1,66 @@
+"""Point caches: a mesh's vertices frame by frame, in the PC2 format that Blender and 3ds Max read. Little-endian:
+
+| bytes | what |
+|---|---|
+| 12 | `POINTCACHE2` and a zero |
+| 4, 4 | int32: version, 1; vertices |
+| 4, 4 | float32: the first sample's frame, 0; frames a sample, 1 |
+| 4 | int32: samples |
+| 12 a vertex and sample | float32: x, y, z |
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from .output_file import whole_file
+
+SUFFIX = ".pc2"
+_HEADER = struct.Struct("<12siiffi")
+_MAGIC, _VERSION = b"POINTCACHE2\0", 1
+
+
+def write_point_cache(path, vertex_count, sample_count, chunks):
+    """Write vertices to `path` (.pc2) piece by piece; the file appears whole or not at all.
+
+    Args:
+        vertex_count, sample_count: V, and how many samples all the pieces hold together.
+        chunks: an iterable of arrays (n,V,3) m, in the mesh object's own axes; only one is held at a time.
+
+    Raises:
+        ValueError: the pieces do not fit. OutputError: the file cannot be written.
+    """
+    written = 0
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        file.write(_HEADER.pack(_MAGIC, _VERSION, vertex_count, 0.0, 1.0, sample_count))
+        for chunk in chunks:
+            chunk = np.ascontiguousarray(chunk, "<f4")
+            if chunk.ndim != 3 or chunk.shape[1:] != (vertex_count, 3):
+                raise ValueError(f"a piece of shape {chunk.shape} in a point cache of {vertex_count} vertices")
+            file.write(chunk.data)
+            written += len(chunk)
+        if written != sample_count:
+            raise ValueError(f"{written} samples for a point cache of {sample_count}")
+
+
+def read_point_cache(path):
+    """The vertices of a point cache, (F,V,3) float32 m, read from the file as they are looked at.
+
+    Raises:
+        InputError: there is no such file, or it is no whole point cache.
+    """
+    path, remedy = Path(path), "Reconstruct with the exact surface again."
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEADER.size)
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(f"The point cache {path} cannot be read: {error.strerror}.", remedy) from error
+    if len(head) < _HEADER.size or not head.startswith(_MAGIC):
+        raise InputError(f"{path} is no point cache.", remedy)
+    _, version, vertices, _, _, samples = _HEADER.unpack(head)
+    if version != _VERSION or vertices < 1 or samples < 1 or size != _HEADER.size + 12 * vertices * samples:
+        raise InputError(f"{path} is no whole point cache.", remedy)
+    return np.memmap(path, "<f4", "r", offset=_HEADER.size, shape=(samples, vertices, 3))

@@ -1,0 +1,1 @@
+"""SKEL in numpy: its joints and angles, their limits, kinematics, files and metrics."""

@@ -1,0 +1,124 @@
+"""A rig at rest as a body: where its joints are, which way it faces, which points of its limbs follow which.
+
+Everything is in metres in axes parallel to the world's, with the object's origin at zero and the object's even scale applied.
+An uneven scale is kept apart as `stretch`: Blender poses bones before it stretches them.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+
+from ...core.axis_rotations import unit
+from ...core.errors import InputError
+from ..rig import SIDES
+
+# The parts between whose first bones' heads a limb's directions are told.
+ARM = ("upper_arm", "lower_arm", "hand")
+LEG = ("upper_leg", "lower_leg", "foot")
+SEGMENTS = tuple((f"{side}_{part}", f"{side}_{below}") for side in SIDES for limb in (ARM, LEG) for part, below in pairwise(limb))
+# A body whose own axis is this near an axis of the world or of its armature is meant to stand along it: cosines of 25 and 10 degrees.
+_UPRIGHT, _SQUARE = 0.906, 0.985
+
+
+class RestPose:
+    """A Rig at rest with its BoneMapping.
+
+    rotations: (B,3,3). heads: (B,3) m. relative: (B,3,3) rotations relative to the parent, offsets: (B,3) heads in the
+    parent's axes, m. slots: slot -> bone numbers. axes: (3,3), the columns left, forward, up of the body. scale: metres an
+    armature unit. stretch: (3,3), world = stretch @ place + origin.
+
+    Raises:
+        InputError: the object is mirrored, or flat.
+    """
+
+    def __init__(self, rig, mapping):
+        linear = rig.world[:3, :3]
+        if np.linalg.det(linear) <= 1e-18:
+            raise InputError(
+                f'"{rig.name}" has a negative or zero scale, which mirrors or flattens its bones.',
+                "Apply the object's scale (Ctrl A, Scale) and try again.",
+            )
+        u, sizes, vt = np.linalg.svd(linear)
+        self.rig = rig
+        self.turn = u @ vt
+        self.scale = float(np.cbrt(np.prod(sizes)))
+        self.stretch = (u * (sizes / self.scale)) @ u.T
+        if np.abs(self.stretch - np.eye(3)).max() < 1e-5:
+            self.stretch = np.eye(3)
+        self.origin = rig.world[:3, 3]
+        rest = rig.rest[:, :3, :3]
+        self.rotations = self.turn @ (rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12))
+        self.heads = self.scale * rig.rest[:, :3, 3] @ self.turn.T
+        self.tails = self.heads + self.rotations[:, :, 1] * (self.scale * rig.lengths)[:, None]
+        above = np.maximum(rig.parents, 0)
+        self.relative = np.where(
+            (rig.parents >= 0)[:, None, None], np.swapaxes(self.rotations[above], 1, 2) @ self.rotations, self.rotations
+        )
+        self.offsets = np.einsum("bji,bj->bi", self.rotations[above], self.heads - self.heads[above])
+        number = {bone: index for index, bone in enumerate(rig.bones)}
+        self.slots = {slot: [number[bone] for bone in bones if bone in number] for slot, bones in mapping.slots.items()}
+        self.axes = self._axes()
+
+    def first(self, slot):
+        """The number of a slot's first bone, or None."""
+        return self.slots[slot][0] if self.slots.get(slot) else None
+
+    def end(self, slot, below):
+        """Where the part of a slot ends at rest, (3,): where the part below begins, else at its last bone's child or tail."""
+        if (bone := self.first(below)) is not None:
+            return self.heads[bone]
+        last = self.slots[slot][-1]
+        children = np.flatnonzero(self.rig.parents == last)
+        if len(children):
+            away = np.linalg.norm(self.heads[children] - self.heads[last], axis=1)
+            if away.max() > 0.5 * self.scale * self.rig.lengths[last]:
+                return self.heads[children[away.argmax()]]
+        return self.tails[last]
+
+    def direction(self, slot, below):
+        """The unit direction (3,) of a part at rest, from its first head to where it ends."""
+        return unit(self.end(slot, below) - self.heads[self.first(slot)])
+
+    def length(self, slot, below):
+        """The length of a part at rest, m."""
+        return float(np.linalg.norm(self.end(slot, below) - self.heads[self.first(slot)]))
+
+    def lineage(self, bone):
+        """A bone and its ancestors, the bone first."""
+        line = []
+        while bone >= 0:
+            line.append(bone)
+            bone = self.rig.parents[bone]
+        return line
+
+    @property
+    def hip_centre(self):
+        """The middle (3,) between the heads of the thighs at rest."""
+        return self.heads[[self.first(f"{side}_upper_leg") for side in SIDES]].mean(0)
+
+    def _axes(self):
+        legs, arms = ([self.heads[self.first(f"{side}_{part}")] for side in SIDES] for part in ("upper_leg", "upper_arm"))
+        body_up = unit(np.mean(arms, 0) - np.mean(legs, 0))
+        up = _snapped(body_up, [np.array([0.0, 0.0, 1.0]), *self.turn.T], _UPRIGHT)
+        left = legs[0] - legs[1] + arms[0] - arms[1]
+        left = unit(left - (left @ up) * up)
+        across = [axis for axis in (*np.eye(3), *self.turn.T) if abs(axis @ up) < 1e-6]
+        left = _snapped(left, across, _SQUARE)
+        return np.stack([left, np.cross(left, up), up], axis=1)
+
+
+def _snapped(direction, candidates, least):
+    """The first of some axes, either way round, that a direction nearly is; else the direction."""
+    for axis in candidates:
+        cosine = direction @ axis
+        if abs(cosine) > least:
+            return axis * np.sign(cosine)
+    return direction
+
+
+def twist_partner(rest, slot, below, above):
+    """The bone a part's twist is measured against: what it hangs from (`above`), or the first bone below it; None without one."""
+    if not above:
+        return rest.first(below)
+    parent = rest.rig.parents[rest.first(slot)]
+    return int(parent) if parent >= 0 else None

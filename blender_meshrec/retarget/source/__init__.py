@@ -1,0 +1,1 @@
+"""Performances to retarget: read from files, or made from motions."""

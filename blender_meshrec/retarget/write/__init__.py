@@ -1,0 +1,1 @@
+"""Solved bones as the channels that Blender keys."""

@@ -1,0 +1,1 @@
+"""Scripts that make the files that ship: the open bodies, the demo clip and the detector's bundle."""

@@ -1,0 +1,1 @@
+"""The bundled demo clip: a rendered performer whose motion is known."""

@@ -1,0 +1,347 @@
+"""Measure every promise of speed and memory: what `build.py bench` calls after set-up.
+
+    python -m scripts.bench.table [-o out/bench.json] [ROW ...]
+
+Each row is one figure beside what is promised of it; ROW chooses rows by the beginnings of their names. Times of two cores
+vary with what else runs on them: compare rows of one run, and quote ratios.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from scripts import ROOT
+
+CLIP = ROOT / "scripts" / "demo_clip.mp4"
+TRUTH = ROOT / "scripts" / "demo_clip_truth.npz"
+BLENDER = ROOT / ".venvs" / "bpy-4.5" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+class Table:
+    """The rows: name, figure, unit, and the promise if there is one, as (least, most)."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, name, figure, unit, least=None, most=None):
+        kept = None if least is None and most is None else (least or -np.inf) <= figure <= (most or np.inf)
+        self.rows.append({"name": name, "figure": round(figure, 4), "unit": unit, "least": least, "most": most, "kept": kept})
+        promise = f"at least {least}" if least is not None else f"at most {most}" if most is not None else ""
+        verdict = {True: "kept", False: "NOT KEPT", None: ""}[kept]
+        print(f"{name:<58} {figure:>12,.2f} {unit:<10} {promise:<18} {verdict}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "out" / "bench.json")
+    parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; all by default")
+    arguments = parser.parse_args()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as backend/launch.py has it
+    table = Table()
+    for name, measure in ROWS.items():
+        if not arguments.rows or name.startswith(tuple(arguments.rows)):
+            measure(table)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(table.rows, indent=2) + "\n")
+    return 0
+
+
+def start_up(table):
+    """A fresh process until the detector could look at its first frame."""
+    code = (
+        "from blender_meshrec.backend import detectors, pipeline\n"
+        "from blender_meshrec.bridge.messages import ReconstructRequest\n"
+        "from blender_meshrec.backend.registry import find\n"
+        "find('detector', 'mediapipe')(ReconstructRequest('')).close()\n"
+    )
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+    table.add("model start-up", time.perf_counter() - begun, "s")
+
+
+def end_to_end(table):
+    """720p footage of one person, decode to motion, in this process; start-up apart."""
+    from blender_meshrec.backend.pipeline import recover
+    from blender_meshrec.bridge.messages import ReconstructRequest
+
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        write_720p(clip, 10)
+        report = recover(ReconstructRequest(str(clip))).report
+    frames, seconds = report["frames_read"], report["seconds"]
+    looking = seconds["find people"]
+    others = sum(taken for stage, taken in seconds.items() if stage not in ("find people", "start detector", "load models"))
+    table.add("720p, one person, decode to motion", frames / (looking + others), "frames/s", least=15)
+    table.add("720p, share of time that is not finding people", 100 * others / (looking + others), "%", most=25)
+
+
+def write_720p(path, seconds):
+    """The bundled clip, enlarged and played over and over."""
+    from blender_meshrec.backend.footage.video import open_footage
+    from blender_meshrec.backend.footage.video_writer import VideoWriter, fit_height
+
+    images = [fit_height(frame.image, 720) for frame in open_footage(CLIP).read()]
+    with VideoWriter(path, 30) as writer:
+        for index in range(30 * seconds):
+            # There and back again: nobody jumps.
+            cycle = index % (2 * len(images) - 2)
+            writer.write(images[cycle if cycle < len(images) else 2 * len(images) - 2 - cycle])
+
+
+def dik(table):
+    """Rotations of random poses of the open body from their 24 joints."""
+    import torch
+
+    from blender_meshrec.bodies.smpl import make_body
+    from blender_meshrec.core.files.body_template import load_body
+    from blender_meshrec.methods.dik import match_rotations
+
+    body = make_body(load_body())
+    torch.manual_seed(0)
+    frames = 4096
+    with torch.no_grad():
+        joints = body.joints(torch.zeros(10), 0.5 * torch.randn(frames, 3), 0.3 * torch.randn(frames, 69))
+    rest = body.rest_joints(torch.zeros(1, 10))[0]
+
+    def forward():
+        with torch.no_grad():
+            match_rotations(joints, rest)
+
+    def with_gradients():
+        moving = joints.clone().requires_grad_()
+        match_rotations(moving, rest)[0].sum().backward()
+
+    table.add("DIK, 24 joints, forward", frames / quickest(forward), "frames/s", least=20_000)
+    table.add("DIK, 24 joints, with gradients", frames / quickest(with_gradients), "frames/s", least=5_000)
+
+
+def lifting(table):
+    """The lifter and DIK over a clip of 2D keypoints."""
+    from blender_meshrec.backend.fitting.body_fit import fit_body
+    from blender_meshrec.core.cameras import default_intrinsics
+    from blender_meshrec.core.files.body_template import load_body
+    from blender_meshrec.core.records import Observations
+    from blender_meshrec.methods import skeleton2mesh
+
+    keypoints, size = projected_truth(3000)
+    seen = np.ones(len(keypoints), bool)
+    observations = Observations("h36m17", np.zeros((len(keypoints), 4)), keypoints, seen)
+    times, template = np.arange(len(keypoints)) / 30, load_body()
+
+    def lift_and_match():
+        estimate = skeleton2mesh.estimate(observations, default_intrinsics(size), times, "cpu")
+        fit_body(template, estimate.joints, estimate.confidence, None, times)
+
+    table.add("lifting and body fit (DIK)", len(keypoints) / quickest(lift_and_match, 2), "frames/s", least=500)
+
+
+def silhouettes(table):
+    """The refinement from silhouettes: 32 drawn ones of a person fitted too thin."""
+    import torch
+
+    from blender_meshrec.backend.refiners.silhouette_refiner import refine_shape, seen_of
+    from blender_meshrec.bodies.silhouette_rendering import Surface, rasterise
+    from blender_meshrec.core.cameras import default_intrinsics
+    from blender_meshrec.core.files.body_template import load_body
+    from blender_meshrec.core.files.motion_npz import read_motion
+    from blender_meshrec.core.records import BodyParams
+    from blender_meshrec.core.rotations import rotmat_from_rotvec
+    from blender_meshrec.core.silhouettes import MOST, SIDE, Silhouettes
+
+    template, size = load_body(), (1280, 720)
+    poses = np.array(read_motion(TRUTH).poses[:MOST])
+    poses[:, :3] = [np.pi, 0, 0]
+    stout, squares = [0, 1, 0, -1, 0, 0, 0, 0, 0, 0], np.tile([640.0, 360, 700], (MOST, 1))
+    body = BodyParams("open", np.zeros(10), poses[:, :3], poses[:, 3:], np.tile([0, 0, 4.0], (MOST, 1)))
+    seen = seen_of(Silhouettes(np.arange(MOST), squares, np.zeros((MOST, SIDE, SIDE))), default_intrinsics(size), size)
+    rotmats = torch.as_tensor(rotmat_from_rotvec(poses.reshape(MOST, -1, 3)), dtype=torch.float32)
+    betas = torch.tensor(stout, dtype=torch.float32).expand(MOST, -1)
+    points, _joints = Surface(template).pose(betas, rotmats, torch.tensor([0, 0, 4.0]).expand(MOST, -1))
+    drawn = Silhouettes(np.arange(MOST), squares, rasterise(points, seen.windows, SIDE)[0].numpy())
+    times = np.arange(MOST) / 30
+    seconds = quickest(lambda: refine_shape(template, body, drawn, default_intrinsics(size), size, times), 2)
+    table.add(f"refinement from {MOST} silhouettes, a clip", seconds, "s")
+
+
+def calibration(table):
+    """PC-HMR's calibration of the open body's vertices, beside the smplx package's forward on the same body and frames."""
+    import smplx
+    import torch
+
+    from blender_meshrec.backend.fitting.mesh_calibration import Calibrator
+    from blender_meshrec.backend.report import peak_memory
+    from blender_meshrec.bodies.smpl import make_body
+    from blender_meshrec.core.files.body_template import load_body
+    from blender_meshrec.core.files.motion_npz import read_motion
+
+    truth, body = read_motion(TRUTH), make_body(load_body())
+    calibrate = Calibrator(body)
+    frames = np.arange(1000) % len(truth)
+    poses, betas = (torch.as_tensor(np.array(each)) for each in (truth.poses[frames], truth.betas[None]))
+    regressor = torch.zeros(len(body.J_template), len(body.v_template))
+    pieces = [slice(start, start + 100) for start in range(0, len(frames), 100)]
+    smpl = body.v_template[None], body.shapedirs, body.posedirs.flatten(0, 1).T, regressor, body.tree.parents, body.lbs_weights
+
+    @torch.inference_mode()
+    def forward():
+        for rows in pieces:
+            smplx.lbs.lbs(betas.expand(100, -1), poses[rows], *smpl)
+
+    peaks = []  # first: the process's peak says nothing of less than what it once was
+    for motion in (played(truth, 500), played(truth, 2000)):
+        calibrate(motion, motion)
+        peaks.append(peak_memory() / 1e6)
+    with torch.inference_mode():
+        vertices = body(truth.betas, poses[:, :3], poses[:, 3:])[1]
+        joints = calibrate.projector.h36m17 @ vertices
+        seconds = quickest(lambda: calibrate.module(vertices, joints, 1.05 * joints), 3)
+        beside = quickest(forward, 3)
+    table.add(f"calibrating {vertices.shape[1]} vertices x 1,000 frames", seconds, "s", most=4)
+    table.add("the smplx package's forward on them, times that", beside / seconds, "times")
+    table.add("calibrating 2,000 frames, more memory than 500", peaks[1] - peaks[0], "MB", most=50)
+
+
+def played(recovery, count):
+    """A Recovery, there and back until it has so many frames."""
+    from dataclasses import fields, replace
+
+    rows = np.abs((np.arange(count) + len(recovery)) % (2 * len(recovery) - 2) - len(recovery) + 1)
+    long = {
+        f.name: getattr(recovery, f.name)[rows] for f in fields(recovery) if np.shape(getattr(recovery, f.name))[:1] == (len(recovery),)
+    }
+    return replace(recovery, **{**long, "timestamps": np.arange(count) / 30})
+
+
+def long_input(table):
+    """2D keypoints of 2,500 and 10,000 frames, each in a process of its own."""
+    seconds, memory = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for frames in (2500, 10_000):
+            keypoints, size = projected_truth(frames)
+            path = Path(folder) / f"{frames}.npz"
+            np.savez(path, keypoints=keypoints, keypoint_set="h36m17", image_size=size, fps=30.0)
+            code = (
+                "import json, sys, time\n"
+                "from blender_meshrec.backend.pipeline import recover\n"
+                "from blender_meshrec.bridge.messages import ReconstructRequest\n"
+                "begun = time.perf_counter()\n"
+                "report = recover(ReconstructRequest(sys.argv[1])).report\n"
+                "print(json.dumps([time.perf_counter() - begun, report['peak_memory_mb']]))\n"
+            )
+            done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, check=True, capture_output=True, text=True)
+            seconds[frames], memory[frames] = json.loads(done.stdout.splitlines()[-1])
+    table.add("10,000 frames of keypoints, peak memory", memory[10_000], "MB", most=2000)
+    table.add("10,000 frames against 2,500, time (4 is linear)", seconds[10_000] / seconds[2500], "times", most=4.4)
+
+
+def long_video(table):
+    """The backend's memory over 300 and 1,200 frames of 720p: what it holds must not grow with the clip."""
+    memory = []
+    for seconds in (10, 40):
+        with tempfile.TemporaryDirectory() as folder:
+            clip = Path(folder) / "clip.mp4"
+            write_720p(clip, seconds)
+            code = (
+                "import sys\n"
+                "from blender_meshrec.backend.pipeline import recover\n"
+                "from blender_meshrec.bridge.messages import ReconstructRequest\n"
+                "print(recover(ReconstructRequest(sys.argv[1])).report['peak_memory_mb'])\n"
+            )
+            done = subprocess.run([sys.executable, "-c", code, str(clip)], cwd=ROOT, check=True, capture_output=True, text=True)
+            memory.append(float(done.stdout.splitlines()[-1]))
+    table.add("1,200 frames of 720p, peak memory", memory[1], "MB", most=2000)
+    # What every further frame costs, carried on to 10,000 of them.
+    table.add("10,000 frames of 720p, peak memory foreseen", memory[1] + max(0.0, memory[1] - memory[0]) / 900 * 8800, "MB", most=2000)
+
+
+def scene(table):
+    """Blender's half, with the Blender module that the demo uses."""
+    done = subprocess.run([str(BLENDER), "-m", "scripts.bench.scene"], cwd=ROOT, check=True, capture_output=True, text=True)
+    measured = json.loads(done.stdout.splitlines()[-1])
+    table.add(f"scene build, 3,000 frames, Blender {measured['blender']}", measured["seconds"]["scene_build"], "s", most=1)
+    for name, seconds in measured["seconds"].items():
+        if name.startswith("export"):
+            table.add(f"{name.replace('_', ' .')}, 3,000 frames", seconds, "s")
+
+
+def retargeting(table):
+    """One motion onto a character, and the same by Blender's own constraints and bake."""
+    done = subprocess.run([str(BLENDER), "-m", "scripts.bench.retarget"], cwd=ROOT, check=True, capture_output=True, text=True)
+    measured = json.loads(done.stdout.splitlines()[-1])
+    table.add("retarget onto 65 bones, 3,000 frames", measured["retarget_s"], "s", most=1)
+    table.add("retarget onto 65 bones, 3,000 frames, memory", measured["retarget_mb"], "MB", most=500)
+    table.add("constraints and bake against it, meshes shown", measured["times_faster"], "times", least=50)
+    table.add("constraints and bake against it, no mesh at all", measured["times_faster_without_meshes"], "times")
+    slides = measured["foot_slide_cm_s"], measured["foot_slide_baked_cm_s"]
+    table.add("foot slide, share of the baked one's", slides[0] / slides[1], "", most=0.1)
+
+
+def skel(table):
+    """SKEL: posing, and converting the bundled motion."""
+    import torch
+
+    from blender_meshrec.bodies.skel import Skel
+    from blender_meshrec.bodies.smpl import make_body
+    from blender_meshrec.core.files.body_template import load_body
+    from blender_meshrec.core.files.motion_npz import read_motion
+    from blender_meshrec.core.skel.file import load_skel
+    from blender_meshrec.methods.smpl_to_skel import convert
+
+    body, skel = make_body(load_body()), Skel(load_skel())
+    q, betas = 0.1 * np.random.default_rng(0).normal(size=(1000, 46)), np.zeros(10)
+    with torch.no_grad():
+        table.add("SKEL, joints", 1000 / quickest(lambda: skel.joints(q, betas)), "frames/s", least=1000)
+        table.add("SKEL, joints and all skin vertices", 100 / quickest(lambda: skel(q[:100], betas), 2), "frames/s")
+    truth = read_motion(TRUTH)
+    rows = np.arange(300) % len(truth)
+    begun = time.perf_counter()
+    convert(body, skel, truth.poses[rows], truth.betas, truth.trans[rows])
+    table.add("SMPL to SKEL, 300 frames", time.perf_counter() - begun, "s", most=60)
+
+
+def projected_truth(frames):
+    """The bundled motion's joints in its camera, played over and over: keypoints (F,17,3) px, image size."""
+    from blender_meshrec.core.cameras import project, transform_points
+    from blender_meshrec.core.files.motion_npz import read_motion
+
+    truth = read_motion(TRUTH)
+    pixels = project(transform_points(truth.camera_from_world, truth.lifted_joints.astype(float)), truth.camera_intrinsics)
+    there_and_back = np.concatenate([pixels, pixels[-2:0:-1]])
+    pixels = there_and_back[np.arange(frames) % len(there_and_back)]
+    return np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1), np.asarray(truth.image_size)
+
+
+def quickest(action, repeats=5):
+    """The shortest of some runs, s, after one that does not count."""
+    action()
+    times = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - begun)
+    return min(times)
+
+
+ROWS = {
+    "start_up": start_up,
+    "end_to_end": end_to_end,
+    "dik": dik,
+    "lifting": lifting,
+    "silhouettes": silhouettes,
+    "scene": scene,
+    "retargeting": retargeting,
+    "skel": skel,
+    "calibration": calibration,
+    "long_input": long_input,
+    "long_video": long_video,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Draw the open body in the poses that skinning finds hard, to look at after every change of it.
+
+    .venvs/bpy-4.5/bin/python -m scripts.docs.body_poses [--out docs/pictures/open_body_poses.png]
+        [--body FILE] [--betas 0 2 ...] [--plain] [--poses squat ...] [--zoom 0.9 --centre 0 0.4 0]
+
+Runs with the `bpy` module, on the processor. Every pose is seen from the front, from the side and from behind.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from blender_meshrec.core.files.body_template import load_body
+from blender_meshrec.core.skinning import posed_vertices
+from scripts import ROOT
+from scripts.docs import tiles
+
+# Degrees about the body's axes (x left, y up, z forward). "shoulder" sets both sides, mirrored; "left_shoulder" only one.
+POSES = {
+    "T-pose": {},
+    "arms down": {"shoulder": (0, 0, -75), "elbow": (0, -15, 0)},
+    "arms up": {"shoulder": (0, 0, 85)},
+    "arms raised": {"shoulder": (0, 0, 55)},
+    "arms crossed": {"shoulder": (35, -60, -45), "elbow": (0, -105, 0)},
+    "squat": {
+        "hip": (-105, 15, 10), "knee": (120, 0, 0), "ankle": (-20, 0, 0), "spine1": (20, 0, 0), "spine2": (15, 0, 0),
+        "shoulder": (0, -80, 0), "neck": (-20, 0, 0),
+    },
+    "lunge": {
+        "left_hip": (-85, 0, 0), "left_knee": (85, 0, 0), "right_hip": (25, 0, 0), "right_knee": (60, 0, 0),
+        "right_foot": (-40, 0, 0), "shoulder": (0, 0, -65), "left_elbow": (0, -40, 0), "right_elbow": (0, 40, 0),
+    },
+    "sit": {"hip": (-90, 0, 5), "knee": (90, 0, 0), "shoulder": (0, 0, -65), "elbow": (0, -60, 0)},
+}  # fmt: skip
+VIEWS = (0, 90, 180)  # degrees around the body: front, its left, behind
+COLUMNS = 2  # poses side by side
+TILE = (220, 230)  # px
+SRGB = {"skin": (201, 160, 136), "hair": (74, 58, 50), "shirt": (98, 160, 234), "trousers": (84, 94, 120), "shoes": (70, 68, 70)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures" / "open_body_poses.png")
+    parser.add_argument("--body", default="open", help="an SMPL-family file instead of the open body")
+    parser.add_argument("--betas", type=float, nargs="*", default=[0.0])
+    parser.add_argument("--plain", action="store_true", help="clay instead of clothes")
+    parser.add_argument("--poses", nargs="*", choices=POSES, default=list(POSES), metavar="POSE", help=", ".join(POSES))
+    parser.add_argument("--zoom", type=float, default=2.06, help="width of a tile in metres")
+    parser.add_argument("--centre", type=float, nargs=3, help="what the camera looks at, metres from the pelvis")
+    chosen = parser.parse_args()
+    template = load_body(chosen.body)
+    betas, poses = np.array(chosen.betas), [rotvecs_of(template, POSES[pose]).ravel() for pose in chosen.poses]
+    # The pelvis at the origin.
+    posed = posed_vertices(template, betas, poses, np.tile(-template.rest_joints(betas)[0], (len(poses), 1)))
+    tiles.save(draw(template, posed, chosen), chosen.out)
+
+
+def rotvecs_of(template, pose):
+    """Local rotation vectors (J,3) rad of a pose of POSES."""
+    rotvecs = np.zeros((len(template.joint_names), 3))
+    for joint, degrees in pose.items():
+        sides = [("", 1)] if joint in template.joint_names else [("left_", 1), ("right_", -1)]
+        for side, sign in sides:
+            rotvecs[template.joint_names.index(side + joint)] = np.radians(degrees) * (1, sign, sign)
+    return rotvecs
+
+
+def draw(template, posed, chosen):
+    """All poses in all views as one picture (H,W,4)."""
+    camera, body = tiles.soft_scene(TILE, chosen.zoom), dressed_body(template, chosen.plain)
+    drawn = []
+    for vertices in posed:
+        centre = tiles.centre_of(tiles.put(body, vertices), chosen.centre)
+        drawn.append(np.concatenate([tiles.seen_from(camera, centre, around) for around in np.radians(VIEWS)], axis=1))
+    return tiles.laid_out(drawn, COLUMNS)
+
+
+def dressed_body(template, plain):
+    """The body's object, in clothes where the template knows its parts; plain: all in the skin's colour."""
+    body = tiles.add_mesh("body", template.v_template, template.faces)
+    dressed = template.face_parts is not None and not plain
+    for part in template.part_names if dressed else ("skin",):
+        body.data.materials.append(tiles.matt(part, (np.array(SRGB[part]) / 255) ** 2.2, 0.8)[0])
+    if dressed:
+        body.data.polygons.foreach_set("material_index", template.face_parts.astype(np.int32))
+    return body
+
+
+if __name__ == "__main__":
+    main()
+    sys.stdout.flush()
+    os._exit(0)  # bpy may crash while Python ends

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Make the pictures of the user guide, docs/pictures/guide_*.jpg, from a real window.
+
+python3 build.py package --offline --device cpu && python3 scripts/prepare_window_blender.py
+.venv/bin/python -m scripts.docs.guide_pictures
+
+An artist who has never seen MeshRec walks the guide from a fresh user folder, step by step, by drags, clicks and keys.
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from scripts import ROOT
+from scripts.window.artist import Artist
+from scripts.window.window import Window, reason_to_skip
+
+PICTURES = ROOT / "docs" / "pictures"
+SIZE = (1280, 800)
+
+
+class Walk(Artist):
+    """The guide's steps, in its order."""
+
+    def picture(self, name, box=None):
+        """Save the screen, or the sidebar, or the window of the preferences."""
+        time.sleep(0.6)
+        if isinstance(box, tuple):
+            left, top, width, height = self.window.region(*box)
+            box = (max(0, left - 4), max(0, top - 4), width + 8, min(height, SIZE[1] - top) + 4)
+        self.window.look(PICTURES / f"guide_{name}.jpg", box)
+        print(f"guide_{name}.jpg", flush=True)
+
+    def sidebar(self, name, height):
+        """Save the upper part of the sidebar."""
+        left, top, width, _ = self.window.region("VIEW_3D", "UI")
+        self.picture(name, [left, top - 4, width, height])
+
+    def install_step(self):
+        self.drag("meshrec.zip")
+        self.picture("install")
+        self.window.press("Return")
+        self.window.wait_until("hasattr(bpy.types.Scene, 'meshrec')", 60)
+        time.sleep(1)
+
+    def preferences(self):
+        """Save the add-on's preferences while the backend is being installed, down to where this computer's own paths begin."""
+        time.sleep(15)
+        left, top, width, _ = self.window.region("PREFERENCES", "WINDOW")
+        self.picture("backend_installing", [left - 4, top - 4, width + 8, 454])
+
+    def backend_step(self):
+        self.open_tab(90)
+        self.window.move(300, 500)
+        self.sidebar("backend_missing", 500)
+        error = self.set_up("bundle", on_begin=self.preferences)
+        assert not error, error
+        self.back_to_blender()
+
+    def footage_step(self, clip):
+        self.drag(clip)
+        self.picture("drop")
+        self.window.press("f")
+        self.window.wait_until("bpy.context.scene.meshrec.source", 10)
+        self.window.move(300, 500)
+        time.sleep(1)
+        self.sidebar("footage", 500)
+
+    def error_step(self):
+        self.open_section("MESHREC_PT_body", below="meshrec.reconstruct(")
+        self.window.fill(".body", "/home/artist/SMPL_NEUTRAL.npz")
+        self.window.push("meshrec.reconstruct(")
+        self.window.wait_until("jobs.current is not None and jobs.current.error is not None", 90)
+        self.window.move(300, 600)
+        self.window.press("Escape")
+        self.sidebar("error", 620)
+        self.window.push("meshrec.use_open_model")
+        self.open_section("MESHREC_PT_body", below="meshrec.reconstruct(")
+
+    def reconstruct_step(self):
+        window = self.window
+        # The cube that every new file has stands where people will.
+        window.click(529, 372)
+        window.press("x")
+        time.sleep(0.4)
+        window.press("Return")
+        window.push("meshrec.reconstruct(")
+        window.wait_until("jobs.current.progress is not None and jobs.current.progress.done > 40", 120)
+        window.move(300, 500)
+        self.picture("progress")
+        window.wait_until("not jobs.current.running", 300)
+        time.sleep(2)
+        window.push("meshrec.dismiss")
+        window.move(300, 500)
+        self.sidebar("people", 410)
+        window.press("KP_0")
+        time.sleep(1.5)
+        window.ask("bpy.context.scene.frame_set(60)")
+        self.picture("camera")
+        window.press("KP_0")
+        window.press("KP_Decimal")
+        time.sleep(1)
+        self.open_section("MESHREC_PT_main")
+        window.move(300, 500)
+        self.picture("result")
+        self.open_section("MESHREC_PT_result")
+
+    def export_step(self):
+        self.open_section("MESHREC_PT_export")
+        self.window.move(300, 500)
+        self.sidebar("export", 240)
+        self.open_section("MESHREC_PT_export")
+
+    def retarget_step(self):
+        """The character of the picture is a second person, given by its motion file."""
+        window = self.window
+        self.open_section("MESHREC_PT_export")
+        window.push("file_format='.npz'")
+        self.save_file()
+        window.wait_until("not region_box('FILE_BROWSER', 'EXECUTE')", 60)
+        window.run("sh", "-c", "cp /home/artist/*.npz /mnt/material/hero.npz")
+        self.open_section("MESHREC_PT_export")
+        self.drag("hero.npz")
+        window.wait_until("len(bpy.data.armatures) == 2", 30)
+        window.ask("setattr(bpy.context.object, 'name', 'Hero')")
+        self.open_section("MESHREC_PT_retarget")
+        window.push(".target")
+        time.sleep(0.6)
+        window.type("Hero")
+        window.press("Return")
+        window.wait_until("bpy.context.scene.meshrec_retarget.target", 10)
+        window.push("meshrec.retarget()")
+        window.wait_until("bpy.context.scene.meshrec_retarget.result", 60)
+        window.move(300, 500)
+        self.sidebar("retarget", 380)
+
+
+def newest(pattern):
+    """The file or folder in dist/ that was made last."""
+    found = sorted((ROOT / "dist").glob(pattern), key=lambda path: path.stat().st_mtime)
+    if not found:
+        sys.exit(f"There is no {pattern} in dist/. Run `python3 build.py package --offline --device cpu` first.")
+    return found[-1]
+
+
+def main():
+    reason = reason_to_skip()
+    if reason:
+        sys.exit(reason)
+    clip = "demo_clip.mp4"
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as material:
+        shutil.copy(newest("blender_meshrec-*.zip"), Path(material) / "meshrec.zip")
+        shutil.copytree(newest("blender_meshrec-*-offline-linux_x86_64-py311-cpu"), Path(material) / "bundle")
+        shutil.copy(ROOT / "scripts" / clip, material)
+        with Window(home, material, size=SIZE) as window:
+            window.start()
+            walk = Walk(window)
+            walk.greet()
+            walk.install_step()
+            walk.backend_step()
+            walk.state()
+            walk.footage_step(clip)
+            walk.error_step()
+            walk.reconstruct_step()
+            walk.export_step()
+            walk.retarget_step()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

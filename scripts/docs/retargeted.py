@@ -1,0 +1,133 @@
+"""Draw one motion on several characters side by side, at some of its frames: what retargeting is looked at by.
+
+    .venvs/bpy-4.5/bin/python -m scripts.docs.retargeted MOTION.npz CHARACTER.glb CHARACTER.fbx ... [--frames 10 60 110]
+        [--out out/retargeted.png] [--fk] [--view 25] [--height 330]
+
+Runs with the `bpy` module, on the processor. The first column is the person as recovered. Each character is drawn as high as
+the others, whatever its size, by a camera that follows its hips over the floor.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Euler, Vector
+
+from blender_meshrec.core.files.body_template import load_body
+from blender_meshrec.core.files.motion_npz import read_motion
+from blender_meshrec.retarget.character_path import split_object
+from blender_meshrec.retarget.rig import RetargetOptions
+from blender_meshrec.retarget.source.files import read_performance
+from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.keyframes import set_timeline
+from blender_meshrec.scene.retarget import retarget_onto
+from blender_meshrec.scene.rig_file import load_character
+from scripts import ROOT
+from scripts.docs import tiles
+
+BACKGROUND = (0.93, 0.93, 0.93)
+AIR = 1.12  # how much more than the figure's own height is shown
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("motion", type=Path)
+    parser.add_argument("characters", nargs="+", metavar="FILE[#NAME]")
+    parser.add_argument("--frames", type=int, nargs="+", default=[1, 40, 80], help="on the timeline, from 1")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "retargeted.png")
+    parser.add_argument("--fk", action="store_true", help="without keeping contacts")
+    parser.add_argument("--view", type=float, default=25, help="degrees around the figure from its front")
+    parser.add_argument("--height", type=int, default=330, help="px of a tile")
+    chosen = parser.parse_args()
+    columns = [draw_person(chosen), *(draw_character(file, chosen) for file in chosen.characters)]
+    picture = np.concatenate([np.concatenate(rows, 0) for rows in columns], 1)
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    save(picture, chosen.out)
+    print(f"wrote {chosen.out}")
+    sys.stdout.flush()
+    os._exit(0)  # some Blender modules hang while Python tears them down
+
+
+def draw_person(chosen):
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    recovery = read_motion(chosen.motion)
+    made = assemble([Person("person", recovery, load_body())], "clip", footage=False, pose_shapes=False)
+    return draw_frames(made.armatures[0], "pelvis", made.meshes, chosen)
+
+
+def draw_character(file, chosen):
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    path, name = split_object(file)
+    character = load_character(path, name)
+    made = retarget_onto(character.armature, read_performance(chosen.motion), options=RetargetOptions(feet=not chosen.fk))
+    print(path.name, {key: round(value, 2) for key, value in made.quality.items() if isinstance(value, float)}, *made.notes)
+    set_timeline(bpy.context.scene, made.fps, made.last_frame)
+    return draw_frames(character.armature, made.mapping.slots["hips"][0], character.meshes, chosen)
+
+
+def draw_frames(rig, hips, meshes, chosen):
+    """The figure at each frame, (H,W,3) 0..1."""
+    scene = bpy.context.scene
+    for thing in scene.objects:
+        thing.hide_render = thing not in meshes
+    stage(scene, chosen.height)
+    scene.frame_set(chosen.frames[0])
+    height = figure_height(meshes)
+    drawn = []
+    for frame in chosen.frames:
+        scene.frame_set(frame)
+        middle = rig.matrix_world @ rig.pose.bones[hips].head
+        look_at(scene.camera, Vector((middle.x, middle.y, 0.5 * height)), AIR * height, chosen.view)
+        drawn.append(tiles.render()[..., :3])
+    return drawn
+
+
+def figure_height(meshes):
+    graph = bpy.context.evaluated_depsgraph_get()
+    shown = [mesh.evaluated_get(graph) for mesh in meshes]
+    heights = [(mesh.matrix_world @ Vector(corner)).z for mesh in shown for corner in mesh.bound_box]
+    return max(heights) - min(*heights, 0)
+
+
+def stage(scene, height):
+    scene.render.engine = "BLENDER_WORKBENCH"
+    scene.render.resolution_x, scene.render.resolution_y = round(0.8 * height), height
+    scene.render.resolution_percentage = 100
+    shading = scene.display.shading
+    shading.light, shading.color_type = "STUDIO", "TEXTURE"
+    shading.show_cavity, shading.show_shadows = True, True
+    shading.background_type, shading.background_color = "VIEWPORT", BACKGROUND
+    scene.render.film_transparent = False
+    scene.world = bpy.data.worlds.new("world")
+    scene.world.color = BACKGROUND
+    camera = bpy.data.cameras.new("camera")
+    camera.type = "ORTHO"
+    camera.clip_end = 1000
+    scene.camera = bpy.data.objects.new("camera", camera)
+    scene.collection.objects.link(scene.camera)
+    floor = bpy.data.meshes.new("floor")
+    floor.from_pydata([(-40, -40, 0), (40, -40, 0), (40, 40, 0), (-40, 40, 0)], [], [(0, 1, 2, 3)])
+    scene.collection.objects.link(bpy.data.objects.new("floor", floor))
+
+
+def look_at(camera, target, width, view):
+    turned = Euler((np.radians(78), 0, np.radians(view)))
+    camera.rotation_euler = turned
+    camera.location = target + turned.to_matrix() @ Vector((0, 0, 20))
+    camera.data.ortho_scale = width
+
+
+def save(picture, path):
+    height, width, _ = picture.shape
+    image = bpy.data.images.new("picture", width, height)
+    flat = np.concatenate([picture[::-1], np.ones((height, width, 1), np.float32)], -1)
+    image.pixels.foreach_set(np.ascontiguousarray(flat, np.float32).ravel())
+    image.filepath_raw, image.file_format = str(path), "PNG"
+    image.save()
+
+
+if __name__ == "__main__":
+    main()

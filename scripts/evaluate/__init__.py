@@ -1,0 +1,1 @@
+"""Accuracy tables of docs/."""

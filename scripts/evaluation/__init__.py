@@ -1,1 +1,0 @@
-"""What reconstructions and conversions are measured against."""

@@ -1,1 +1,0 @@
-"""The motion capture that everything here learns from and is measured on."""

@@ -1,1 +1,0 @@
-"""Silhouettes to train and test the refinement on: poses, cameras, what goes wrong with a segmentation mask."""

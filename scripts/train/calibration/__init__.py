@@ -1,0 +1,1 @@
+"""Training and evaluation data of PC-HMR's calibration."""

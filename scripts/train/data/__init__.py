@@ -1,0 +1,1 @@
+"""Training data: motion capture, bodies, camera views and silhouettes."""

@@ -1,0 +1,174 @@
+"""Tune the lifter for PC-HMR and train the calibration of methods/pc_hmr.py with it; the paper's tables on subjects nobody trained on.
+
+    .venv/bin/python -m scripts.train.pc_hmr MOCAP --state FOLDER                                      train what is not trained yet
+    .venv/bin/python -m scripts.train.pc_hmr MOCAP --state FOLDER --tables                             write docs/pc_hmr.md
+    .venv/bin/python -m scripts.train.pc_hmr MOCAP --state FOLDER --export                             write addon_models/pc_hmr*
+
+MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database on SMPL's tree). The mesh
+generator is the one in addon_models (scripts/train/hmr.py), frozen at its validation optimum; its own meshes are what is calibrated.
+"""
+
+import argparse
+import time
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from blender_meshrec.methods.pc_hmr import BONES, Calibration, first_weights
+from blender_meshrec.methods.skeleton2mesh import load_lifter
+from scripts.train.calibration.extras import Guess
+from scripts.train.calibration.lifters import in_units, tune
+from scripts.train.calibration.pool import PARTS, read_clips
+from scripts.train.calibration.setting import FRAMES, WINDOWS, Setting
+from scripts.train.calibration.streams import lift, seen_by_generator, sized
+from scripts.train.calibration.tables import Variant, write_tables
+from scripts.train.shipping import write_metrics, write_network
+
+BATCH, EACH = 2, 3  # windows, and every so-manieth of their frames is skinned
+RATE, LIFTER_RATE = 1e-3, 3e-5
+EDGES = 0.5  # how much edges that stretch count beside vertices that stray
+# Lifters that are tuned first: the one each begins as (None: Skeleton2Mesh's), whether serial, by frame and on varied poses, windows of a
+# batch, steps and learning rate (scripts/train/calibration/lifters.py).
+LIFTERS = {
+    "begun": (None, False, False, False, 16, 14000, 5e-4),
+    "parallel": ("begun", False, False, True, 16, 4000, 3e-4),
+    "parallel, frames": ("parallel", False, True, False, 4, 400, 1e-4),
+    "serial": ("parallel", True, False, False, 4, 800, 1e-4),
+    "serial, frames": ("parallel, frames", True, True, False, 4, 250, 1e-4),
+}
+# What is trained then: whether bones stretch, the lifter is tuned, what is lifted, and the paper's two extras.
+RUNS = {
+    "full": {},
+    "untuned": {"tuned": False},
+    "rigid": {"nonrigid": False},
+    "serial": {"serial": True},
+    "spin": {"spin": True},
+    "shape": {"shape": True},
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mocap", type=Path)
+    parser.add_argument("--state", type=Path, required=True, help="folder of checkpoints")
+    parser.add_argument("--hmr", type=Path, help="a generator's weights; those that ship by default")
+    parser.add_argument("--steps", type=int, default=150, help="of the calibration alone")
+    parser.add_argument("--joint-steps", type=int, default=800, help="of calibration and lifter together")
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS))
+    parser.add_argument("--tables", action="store_true")
+    parser.add_argument("--export", action="store_true")
+    settings = parser.parse_args()
+    settings.state.mkdir(parents=True, exist_ok=True)
+    setting = Setting(settings.mocap, settings.state, settings.hmr)
+    if settings.export:
+        export(setting, settings)
+        return
+    lifters = {name: tuned_lifter(setting, settings, name) for name in LIFTERS}
+    variants = {name: trained(setting, settings, name, lifters) for name in settings.runs}
+    if settings.tables:
+        variants["first"] = Variant(Calibration(*first_weights(setting.template)), load_lifter())
+        for way, run in (("parallel", "full"), ("serial", "serial")):
+            variants[f"{way}, frames"] = replace(variants[run], lifter=lifters[f"{way}, frames"])
+        write_tables(setting, variants)
+
+
+def tuned_lifter(setting, settings, name):
+    """One of LIFTERS; from FOLDER/lifter NAME.pt where it has been tuned."""
+    path, (first, serial, by_frame, varied, batch, steps, rate) = settings.state / f"lifter {name}.pt", LIFTERS[name]
+    if not path.exists():
+        lifter = tuned_lifter(setting, settings, first) if first else deepcopy(load_lifter())
+        clips = read_clips(settings.mocap, "training")
+        seconds = tune(setting, clips, lifter, batch, steps, rate, serial, by_frame, varied, settings.seed)
+        torch.save({"lifter": lifter.state_dict(), "seconds": seconds}, path)
+    lifter = deepcopy(load_lifter())
+    lifter.load_state_dict(torch.load(path, weights_only=True)["lifter"])
+    return lifter
+
+
+def trained(setting, settings, name, lifters):
+    """One of RUNS as a Variant; from FOLDER/NAME.pt where it has been trained."""
+    path, run = settings.state / f"{name}.pt", {"tuned": True, **RUNS[name]}
+    lifter = lifters["serial" if run.get("serial") else "parallel"] if run["tuned"] else load_lifter()
+    variant = Variant(Calibration(*first_weights(setting.template)), deepcopy(lifter), **run)
+    torch.manual_seed(settings.seed)
+    if variant.spin:
+        variant.guess = Guess(len(BONES))
+    elif variant.shape:
+        variant.guess = Guess(23 * 3)
+    parts = nn.ModuleDict({key: part for key, part in vars(variant).items() if isinstance(part, nn.Module)})
+    if path.exists():
+        parts.load_state_dict(torch.load(path, weights_only=True)["parts"])
+    else:
+        seconds = train(setting, settings, name, variant)
+        torch.save({"parts": parts.state_dict(), "seconds": seconds}, path)
+    parts.eval().requires_grad_(False)
+    return variant
+
+
+def train(setting, settings, name, variant):
+    """Adam on the calibration, then on lifter and calibration together; gives the seconds it took."""
+    variant.lifter.requires_grad_(variant.tuned)
+    own = [*variant.calibration.parameters(), *(variant.guess.parameters() if variant.guess else ())]
+    groups = [{"params": own, "lr": RATE}] + ([{"params": variant.lifter.parameters(), "lr": 0.0}] if variant.tuned else [])
+    optimiser = torch.optim.Adam(groups)
+    steps, begun, running = settings.steps + settings.joint_steps, time.perf_counter(), None
+    for step in range(steps):
+        fall = 0.5 * (1 + np.cos(np.pi * step / steps))
+        optimiser.param_groups[0]["lr"] = RATE * fall
+        if variant.tuned:
+            optimiser.param_groups[1]["lr"] = LIFTER_RATE * fall * (step >= settings.steps)
+        loss = loss_of(setting, variant, np.random.default_rng([settings.seed, step]))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        running = loss.item() if running is None else 0.97 * running + 0.03 * loss.item()
+        if (step + 1) % 50 == 0:
+            print(f"{name} step {step + 1} loss {1000 * running:.1f} mm, {time.perf_counter() - begun:.0f} s", flush=True)
+    return time.perf_counter() - begun
+
+
+def loss_of(setting, variant, rng):
+    """How far vertices and target joints are off, and edges too long or short, mean m."""
+    rows = torch.as_tensor(rng.choice(WINDOWS["training"], BATCH, replace=False))
+    pool, points, generated, true = setting.draw(rng, "training", rows)
+    if variant.serial:
+        points = seen_by_generator(generated, pool), torch.ones_like(points[1])
+    target = sized(lift(variant.lifter, *points), generated.joints, FRAMES["training"])
+    off = (target - true.joints).norm(dim=-1).mean()
+    chosen = torch.arange(int(rng.integers(EACH)), len(target), EACH)
+    made = variant.calibrate(setting.body, generated.rows(chosen), target[chosen])
+    vertices = true.vertices[chosen]
+    return (made - vertices).norm(dim=-1).mean() + off + EDGES * setting.edge_error(made, vertices)
+
+
+def export(setting, settings):
+    """Write A, W and the lifter that was tuned with them as fp16, and what was trained on."""
+    state = torch.load(settings.state / "full.pt", weights_only=True)
+    parts = {name: {} for name in ("calibration", "lifter")}
+    for key, value in state["parts"].items():
+        part, _, key = key.partition(".")
+        parts[part][key] = value
+    calibration = parts["calibration"]
+    write_network("pc_hmr", {"A": calibration["logits"].softmax(-1), "W": calibration["W"]}, settings.seed)
+    lifter = deepcopy(load_lifter())
+    lifter.load_state_dict(parts["lifter"])
+    in_units(setting, read_clips(settings.mocap, "training"), lifter, settings.seed)
+    write_network("pc_hmr", lifter.state_dict(), settings.seed, part="_lifter")
+    tuned = [torch.load(settings.state / f"lifter {name}.pt", weights_only=True)["seconds"] for name in ("begun", "parallel")]
+    numbers = {
+        "steps": settings.steps + settings.joint_steps,
+        "lifter_steps": LIFTERS["begun"][-2] + LIFTERS["parallel"][-2],
+        "training_hours": round((state["seconds"] + sum(tuned)) / 3600, 2),
+        "test_subjects": PARTS["test"],
+        "results": "docs/pc_hmr.md",
+    }
+    write_metrics("pc_hmr", settings.seed, numbers)
+
+
+if __name__ == "__main__":
+    main()

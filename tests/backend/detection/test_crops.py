@@ -1,0 +1,60 @@
+"""Squares of a picture: they cover it, and lead back to where they were cut."""
+
+import numpy as np
+import pytest
+
+from blender_meshrec.backend.detection.crops import Square, cut_square, picture_tiles, square_round, undo_turns
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (640, 640), (1920, 480), (101, 57)])
+def test_tiles_cover_the_picture_at_every_scale(size):
+    width, height = size
+    tiles = picture_tiles(width, height, 3)
+    assert tiles[0] == (width / 2, height / 2, max(size), 0)
+    assert len(tiles) < 200 and len(set(tiles)) == len(tiles)
+    assert picture_tiles(width, height, 2) == tiles[: len(picture_tiles(width, height, 2))]
+    for side in {tile.side for tile in tiles}:
+        covered = np.zeros((height, width), bool)
+        for tile in (tile for tile in tiles if tile.side == side):
+            top, left = (max(0, int(np.floor(middle - side / 2))) for middle in (tile.y, tile.x))
+            covered[top : int(np.ceil(tile.y + side / 2)), left : int(np.ceil(tile.x + side / 2))] = True
+        assert covered.all()
+    # Whoever is half as large as a tile, or less, is whole in one of them.
+    small = min(size) / 6
+    for x, y in np.random.default_rng(0).uniform([small, small], [width - small, height - small], (50, 2)):
+        assert any(max(abs(tile.x - x), abs(tile.y - y)) <= tile.side / 2 - small / 2 + 0.06 * tile.side for tile in tiles[-40:] + tiles)
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("square", [(150, 100, 96), (20, 30, 120), (290, 190, 60), (150, 100, 700)])
+def test_what_is_seen_in_a_crop_is_found_in_the_picture(square, turns):
+    """A smooth picture of its own coordinates: a crop's pixel must say where it came from."""
+    x, y = np.meshgrid(np.arange(300) + 0.5, np.arange(200) + 0.5)
+    image = np.stack([x / 300 * 255, y / 200 * 255, np.zeros_like(x)], -1).round().astype(np.uint8)
+    crop, picture_from_crop = cut_square(image, Square(*square, turns), 64)
+    assert crop.shape == (64, 64, 3)
+    grid = (np.stack(np.meshgrid(np.arange(64), np.arange(64)), -1) + 0.5) / 64
+    places = grid @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]
+    inside = ((places > 8) & (places < [292, 192])).all(-1)
+    told = crop[..., :2] / 255 * [300, 200]
+    # half a picture pixel of rounding, one grey level, and the average over a crop pixel
+    assert inside.sum() > 20 and np.abs(told - places)[inside].max() < 2.5 + square[2] / 64
+    # beyond the picture its edge goes on
+    beyond = np.clip(places, 0.5, [299.5, 199.5])
+    assert np.abs(told - beyond).max() < 2.5 + square[2] / 64
+
+
+def test_directions_turn_with_the_picture():
+    right, down = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    # What pointed right points up once the picture is turned counterclockwise.
+    assert np.allclose(undo_turns(1) @ -down, right)
+    assert np.allclose(undo_turns(3) @ down, right)
+    assert np.allclose(undo_turns(2) @ -right, right)
+
+
+def test_a_square_that_misses_the_picture_gives_nothing():
+    assert cut_square(np.zeros((50, 50, 3), np.uint8), Square(200, 20, 30), 64) == (None, None)
+
+
+def test_a_square_round_a_box_holds_it():
+    assert square_round(np.array([10, 20, 30, 100]), 1.5, 2) == (20, 60, 120, 2)

@@ -1,0 +1,159 @@
+"""2D keypoints instead of pixels: npz and OpenPose JSON, people told apart, and what is wrong with a bad file."""
+
+import json
+
+import numpy as np
+import pytest
+
+from blender_meshrec.backend.detection.keypoint_sets import OPENPOSE18, in_known_set
+from blender_meshrec.backend.detection.keypoints_file import guessed_size, is_keypoints, steady_order
+from blender_meshrec.backend.tracking.detect_and_track import look
+from blender_meshrec.bridge.messages import ReconstructRequest
+from blender_meshrec.core.errors import InputError, NobodyFoundError
+from blender_meshrec.core.skeletons import KEYPOINT_SETS
+from tests.support.synthetic_keypoints import seen_at, stick_person
+
+TIMES = np.arange(60) / 25
+
+
+def people_in(keypoint_set, count=2):
+    """(F,P,K,3): people side by side who walk past each other, as a set of points."""
+    names = KEYPOINT_SETS["blazepose33"].index
+    fallback = {"head_top": "nose", "neck": "nose", "thorax": "nose", "hip": "left_hip", "spine": "left_hip"}
+    order = [names.get(p, names.get(fallback.get(p), names.get(p.replace("small", "big")))) for p in KEYPOINT_SETS[keypoint_set].points]
+    everybody = []
+    for person in range(count):
+        start = 300 + 300 * person
+        places = np.stack([np.linspace(start, 900 - start + 300, len(TIMES)), np.full(len(TIMES), 350 + 40 * person)], -1)
+        everybody.append(seen_at(stick_person(TIMES), places, 220 - 30 * person)[:, order])
+    return np.stack(everybody, 1)
+
+
+def save_npz(path, keypoints, keypoint_set="coco17", image_size=(1280, 720), fps=25.0, **more):
+    np.savez(path, keypoints=keypoints, keypoint_set=keypoint_set, image_size=image_size, fps=fps, **more)
+    return str(path)
+
+
+def save_openpose(folder, keypoints):
+    folder.mkdir(exist_ok=True)
+    for frame, people in enumerate(keypoints):
+        people = [{"pose_keypoints_2d": person.ravel().tolist()} for person in people if person.any()]
+        (folder / f"clip_{frame}_keypoints.json").write_text(json.dumps({"version": 1.3, "people": people}))
+    return str(folder)
+
+
+@pytest.mark.parametrize("keypoint_set", sorted(KEYPOINT_SETS))
+def test_an_npz_of_every_set(tmp_path, keypoint_set):
+    truth = people_in(keypoint_set)
+    sighting = look(ReconstructRequest(save_npz(tmp_path / "k.npz", truth, keypoint_set)))
+    assert sighting.frames.fps == 25 and sighting.frames.size == (1280, 720) and len(sighting.frames) == 60
+    assert np.allclose(sighting.frames.timestamps, TIMES)
+    assert [person.keypoint_set for person in sighting.people] == [keypoint_set] * 2
+    for person in range(2):
+        assert np.allclose(sighting.people[person].keypoints, truth[:, person], atol=1e-3)  # px
+
+
+def test_one_person_may_come_without_an_axis_for_people_and_with_gaps(tmp_path):
+    truth = people_in("coco17", 1)[:, 0]
+    truth[20:25] = np.nan
+    sighting = look(ReconstructRequest(save_npz(tmp_path / "k.npz", truth), frames=(10, 40)))
+    (person,) = sighting.people
+    assert len(person) == 30 and sighting.frames.first == 10
+    assert not person.visible[10:15].any() and person.visible.sum() == 25
+    assert np.allclose(person.keypoints[:10], truth[10:20], atol=1e-3)
+
+
+def test_openpose_people_in_any_order_are_told_apart(tmp_path):
+    truth = people_in("openpose25")
+    shuffled = truth.copy()
+    shuffled[::3] = truth[::3, ::-1]
+    assert steady_order(truth) and not steady_order(shuffled)
+    sighting = look(ReconstructRequest(save_openpose(tmp_path / "json", shuffled)))
+    assert sighting.frames.fps == 30 and "was assumed" in sighting.warnings[0]
+    assert len(sighting.people) == 2
+    for person in range(2):
+        assert np.allclose(sighting.people[person].keypoints, truth[:, person], atol=1e-3)
+    assert look(ReconstructRequest(save_openpose(tmp_path / "json", shuffled), fps=25)).frames.fps == 25
+
+
+@pytest.mark.parametrize("name", [np.array(["coco17"]), np.bytes_("coco17"), np.array([b"coco17"])])
+def test_a_sets_name_however_it_was_stored(tmp_path, name):
+    (person,) = look(ReconstructRequest(save_npz(tmp_path / "k.npz", people_in("coco17", 1), name))).people
+    assert person.keypoint_set == "coco17"
+
+
+def test_openpose_frames_without_anybody(tmp_path):
+    truth = people_in("openpose25", 1)
+    truth[:5] = 0
+    (person,) = look(ReconstructRequest(save_openpose(tmp_path / "json", truth))).people
+    assert person.visible.sum() == 55 and not person.visible[:5].any()
+    with pytest.raises(NobodyFoundError):
+        look(ReconstructRequest(save_openpose(tmp_path / "nobody", truth[:5])))
+
+
+def test_sets_known_only_by_their_number_of_points():
+    coco = people_in("coco17")[:, 0]
+    eighteen = np.stack([coco[:, KEYPOINT_SETS["coco17"].index[p]] if p != "neck" else coco[:, 5] for p in OPENPOSE18], 1)
+    found, name = in_known_set(eighteen, "x")
+    index = KEYPOINT_SETS["openpose25"].index
+    assert name == "openpose25"
+    assert np.array_equal(found[:, index["left_knee"]], coco[:, KEYPOINT_SETS["coco17"].index["left_knee"]])
+    assert np.allclose(found[:, index["hip"]], (found[:, index["left_hip"]] + found[:, index["right_hip"]]) / 2)
+    assert not found[:, index["left_heel"]].any()
+    wholebody = np.concatenate([coco, np.full((len(coco), 116, 3), 0.5)], 1)
+    found, name = in_known_set(wholebody, "x")
+    index = KEYPOINT_SETS["halpe26"].index
+    assert name == "halpe26" and np.array_equal(found[:, :17], coco)
+    shoulders = (coco[:, 5, :2] + coco[:, 6, :2]) / 2
+    assert np.allclose(found[:, index["neck"], :2], shoulders)
+    assert (found[:, index["head_top"], 1] < found[:, 0, 1]).all()
+    with pytest.raises(InputError, match="19 keypoints"):
+        in_known_set(np.zeros((1, 19, 3)), "x")
+
+
+def test_the_picture_is_at_least_as_large_as_what_is_in_it():
+    assert guessed_size(np.array([[[1000.0, 500, 1]]])) == (1280, 720)
+    assert guessed_size(np.array([[[500.0, 1000, 1]]])) == (720, 1280)
+    assert guessed_size(np.array([[[9000.0, 10, 1]]])) == (9000, 10)
+
+
+GOOD = people_in("coco17", 1)
+BAD_NPZ = {
+    "lacks fps": (dict(fps=None), "lacks fps"),
+    "unknown set": (dict(keypoint_set="mine"), "unknown keypoint set, mine"),
+    "wrong number": (dict(keypoints=GOOD[..., :5, :]), "shape of coco17"),
+    "no frames": (dict(keypoints=GOOD[:0]), "shape of coco17"),
+    "no size": (dict(image_size=(0, 720)), "no usable image_size"),
+    "still": (dict(fps=0.0), "no usable image_size or fps"),
+    "size in words": (dict(image_size=("a", "b")), "is not a number"),
+    "rate in words": (dict(fps="25"), "is not a number"),
+    "shares of the sides": (dict(keypoints=GOOD / [1280, 720, 1]), "not in pixels"),
+    "pickled": (dict(keypoints=np.array([{}], dtype=object)), "cannot be read"),
+    "a motion": (dict(keypoints=None, poses=np.zeros((3, 72))), "is a motion"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_NPZ)
+def test_a_bad_npz_says_what_is_wrong(tmp_path, case):
+    changes, problem = BAD_NPZ[case]
+    content = {"keypoints": GOOD, "keypoint_set": "coco17", "image_size": (1280, 720), "fps": 25.0, **changes}
+    np.savez(tmp_path / "k.npz", **{key: value for key, value in content.items() if value is not None})
+    with pytest.raises(InputError, match=problem) as caught:
+        look(ReconstructRequest(str(tmp_path / "k.npz")))
+    assert caught.value.remedy
+
+
+def test_a_bad_folder_says_what_is_wrong(tmp_path):
+    (tmp_path / "1.json").write_text('{"shopping": []}')
+    with pytest.raises(InputError, match=r"1\.json is not a file that OpenPose wrote"):
+        look(ReconstructRequest(str(tmp_path)))
+    shares = people_in("openpose25", 1) / [1280, 720, 1]
+    with pytest.raises(InputError, match="not in pixels"):
+        look(ReconstructRequest(save_openpose(tmp_path / "shares", shares)))
+
+
+def test_what_counts_as_keypoints(tmp_path):
+    (tmp_path / "a.json").write_text("{}")
+    assert is_keypoints(tmp_path) and is_keypoints("x.NPZ") and not is_keypoints("x.mp4")
+    (tmp_path / "a.png").write_bytes(b"")
+    assert not is_keypoints(tmp_path)

@@ -1,0 +1,143 @@
+"""MediaPipe on real pictures and clips: who is there is found, as often as they are, and nobody else."""
+
+import importlib.util
+import zipfile
+
+import numpy as np
+import pytest
+
+from blender_meshrec.backend.detection.crops import Square
+from blender_meshrec.backend.detection.detections import overlap, person_box
+from blender_meshrec.backend.detection.landmarkers import Landmarkers
+from blender_meshrec.backend.footage.images import decode_image
+from blender_meshrec.backend.tracking.detect_and_track import look
+from blender_meshrec.bridge.messages import ReconstructRequest
+from blender_meshrec.core.errors import ModelError, NobodyFoundError
+from blender_meshrec.core.files.model_files import model_file
+from tests.conftest import ROOT
+
+# Boxes by eye, px: left, top, right, bottom of everybody who plays a part in the picture.
+PICTURES = {
+    "debian-opencv-doc__messi5.jpg": [(70, 60, 455, 340)],
+    "HybrIK__000000581357.jpg": [(255, 110, 480, 350)],
+    "openpose__COCO_val2014_000000000564.jpg": [(235, 335, 400, 605)],
+    "rtmlib__demo.jpg": [(40, 80, 520, 635), (510, 15, 635, 485), (705, 10, 945, 610)],
+    "tfjs-models__portrait.jpg": [(40, 20, 690, 1010)],
+    "4D-Humans__pexels-anete-lusina-4793258.jpg": [(1500, 2700, 3450, 5600)],
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_everybody_in_a_picture_is_found_once(shared_media, name):
+    sighting = look(ReconstructRequest(str(shared_media / "image" / name)))
+    truth = [np.array(box, float) for box in PICTURES[name]]
+    assert len(sighting.people) == len(truth)
+    for box in truth:
+        assert sum(overlap(box, person.boxes[0]) > 0.4 for person in sighting.people) == 1
+    for person in sighting.people:
+        metres = person.keypoints_3d[0]
+        assert np.linalg.norm(metres[23:25].mean(0)) < 0.02  # the hips' middle is the origin
+        assert 0.3 < np.linalg.norm(metres[11:13].mean(0) - metres[23:25].mean(0)) < 0.7  # a trunk's length
+
+
+def test_a_picture_of_a_clock_shows_nobody(shared_media):
+    with pytest.raises(NobodyFoundError, match="no person was found in it"):
+        look(ReconstructRequest(str(shared_media / "image" / "mediapipe__000000000078.jpg")))
+
+
+def test_metres_are_in_camera_axes(shared_media):
+    """Messi faces the camera and leans back to his right: up is -y, his left is +x, his nose nearer than his ears."""
+    (person,) = look(ReconstructRequest(str(shared_media / "image" / "debian-opencv-doc__messi5.jpg"))).people
+    metres = person.keypoints_3d[0]
+    nose, left_ear, left_shoulder, right_shoulder, left_hip, left_ankle = metres[[0, 7, 11, 12, 23, 27]]
+    assert nose[1] < left_shoulder[1] < left_hip[1]
+    assert left_shoulder[0] > right_shoulder[0]
+    assert nose[2] < left_ear[2]
+    assert left_ankle[0] > left_hip[0] + 0.2  # his left leg is stretched to the right of the picture
+
+
+def test_somebody_on_their_head_is_seen_as_well_as_standing(shared_media):
+    image = decode_image(shared_media / "image" / "openpose__COCO_val2014_000000000564.jpg")
+    height, width = image.shape[:2]
+    landmarkers = Landmarkers(model_file("pose_landmarker.task"))
+    try:
+        square = Square(310, 470, 380)
+        (upright,) = landmarkers.submit(landmarkers.look, image, square).result()
+        turned = np.ascontiguousarray(np.rot90(image, 2))
+        head_down = Square(width - square.x, height - square.y, square.side, 2)
+        (inverted,) = landmarkers.submit(landmarkers.look, turned, head_down).result()
+    finally:
+        landmarkers.close()
+    assert np.abs(inverted.keypoints[:, :2] - ([width, height] - upright.keypoints[:, :2])).max() < 2  # px
+    assert np.abs(inverted.keypoints_3d - upright.keypoints_3d * [-1, -1, 1]).max() < 0.02  # m
+
+
+def test_one_man_is_followed_through_a_clip(shared_media):
+    sighting = look(ReconstructRequest(str(shared_media / "video" / "HybrIK__taiji.mp4"), frames=(0, 30)))
+    (person,) = sighting.people
+    assert person.visible.all() and sighting.frames.fps == pytest.approx(24 / 1.001)
+    middle = (person.boxes[:, :2] + person.boxes[:, 2:]) / 2
+    assert np.linalg.norm(np.diff(middle, axis=0), axis=1).max() < 40  # px a frame: nobody else is jumped to
+    assert (person.keypoints[:, 23, 0] > person.keypoints[:, 24, 0]).all()  # he faces the camera throughout
+
+
+def test_several_small_people_are_found_and_kept_apart(shared_media):
+    sighting = look(ReconstructRequest(str(shared_media / "video" / "debian-opencv-doc__vtest.avi"), frames=(80, 94)))
+    assert 4 <= len(sighting.people) <= 9
+    rows = [row for row in range(14) for a in range(len(sighting.people)) for b in range(a)
+            if sighting.people[a].visible[row] and sighting.people[b].visible[row]
+            and overlap(sighting.people[a].boxes[row], sighting.people[b].boxes[row]) > 0.7]  # fmt: skip
+    assert not rows
+
+
+def test_the_same_footage_gives_the_same_result(shared_media):
+    request = ReconstructRequest(str(shared_media / "video" / "Sports2D__demo.mp4"), frames=(60, 64))
+    first, second = look(request).people, look(request).people
+    assert len(first) == len(second) == 2
+    assert all(np.array_equal(a.keypoints, b.keypoints) and np.array_equal(a.keypoints_3d, b.keypoints_3d) for a, b in zip(first, second))
+
+
+def test_a_missing_model_says_how_to_get_it(tmp_path, monkeypatch):
+    from blender_meshrec.core.files import model_files
+
+    monkeypatch.setattr(model_files, "model_folders", lambda: [tmp_path])
+    with pytest.raises(ModelError, match=r"pose_landmarker\.task") as caught:
+        look(ReconstructRequest(str(ROOT / "README.md"), detector="mediapipe"))
+    assert caught.value.remedy and caught.value.exit_code == 4
+
+
+def make_pose_bundle():
+    spec = importlib.util.spec_from_file_location("pose_bundle", ROOT / "scripts" / "assets" / "pose_bundle.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_bundle_is_stored_aligned_and_says_its_scale():
+    from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata_schema
+    from mediapipe.tasks.metadata import schema_py_generated as schema
+
+    script = make_pose_bundle()
+    path = model_file("pose_landmarker.task")
+    assert script.sha256(path.read_bytes()) == script.expected_sha256(path.name)
+    with zipfile.ZipFile(path) as bundle:
+        scales = {}
+        for info in bundle.infolist():
+            assert info.compress_type == zipfile.ZIP_STORED
+            assert path.read_bytes().index(bundle.read(info)) % script.ALIGNMENT == 0
+            model = schema.ModelT.InitFromPackedBuf(bundle.read(info))
+            (note,) = [entry.buffer for entry in model.metadata if entry.name == b"TFLITE_METADATA"]
+            metadata = metadata_schema.ModelMetadataT.InitFromPackedBuf(bytes(model.buffers[note].data))
+            options = metadata.subgraphMetadata[0].inputTensorMetadata[0].processUnits[0].options
+            scales[info.filename] = (options.mean[0], options.std[0])
+    assert scales == {"pose_detector.tflite": (127.5, 127.5), "pose_landmarks_detector.tflite": (0.0, 255.0)}
+
+
+def test_boxes_hold_the_head():
+    """The highest landmark is an eye: the box must reach above it."""
+    from tests.support.synthetic_keypoints import seen_at, stick_person
+
+    keypoints = seen_at(stick_person([0.0]), (300, 300))[0]
+    box = person_box(keypoints, "blazepose33")
+    eyes, ankle = keypoints[1:7, 1].min(), keypoints[27, 1]
+    assert 0.05 < (eyes - box[1]) / (ankle - eyes) < 0.12  # 11 cm of 1.5 m in an adult

@@ -1,0 +1,347 @@
+"""Shape from silhouettes: girth comes back, joints stay, and what is no silhouette of this body changes nothing."""
+
+import copy
+import dataclasses
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from blender_meshrec.backend.fitting.betas_fit import fit_betas, measure_lengths
+from blender_meshrec.backend.fitting.body_fit import BodyFit
+from blender_meshrec.backend.pipeline import recover
+from blender_meshrec.backend.refiners.contour_fit import _outline, fit_contours, signed_distance
+from blender_meshrec.backend.refiners.silhouette_refiner import LIMBS, _Rig, ends_seen, refine_shape, seen_of, weighted_median
+from blender_meshrec.backend.registry import find
+from blender_meshrec.bodies.lbs import forward_kinematics
+from blender_meshrec.bodies.silhouette_rendering import Surface, rasterise
+from blender_meshrec.bridge.messages import ReconstructRequest
+from blender_meshrec.core.cameras import default_intrinsics
+from blender_meshrec.core.files.body_template import body_from_arrays, load_body
+from blender_meshrec.core.records import BodyParams, Observations
+from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from blender_meshrec.core.silhouettes import MARGIN, SIDE, Silhouettes
+from blender_meshrec.core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
+from blender_meshrec.methods.silhouette_refinement import ENDS, SilhouetteNetwork
+from tests.support.synthetic_template import smpl_arrays
+
+torch.set_num_threads(1)
+SIZE, FRAMES = (1280, 720), 24
+TIMES = np.arange(FRAMES) / 24
+ROWS = np.arange(0, FRAMES, 2)
+STOUT = np.array([0.3, 1.5, 1.0, -1.2, 0.4, 0.8, -0.6, 0.5, 0.0, 0.3])
+
+
+@pytest.fixture(scope="module")
+def template():
+    return load_body("open")
+
+
+@pytest.fixture(scope="module")
+def surface(template):
+    return Surface(template)
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    """A network that has nothing to say: what it leaves is the fit of outlines."""
+    torch.manual_seed(0)
+    network = SilhouetteNetwork().eval()
+    for head in network.heads.values():
+        torch.nn.init.zeros_(head[-1].weight)
+        torch.nn.init.zeros_(head[-1].bias)
+    network.heads["shape"][-1].bias.data[10:] = 3
+    network.heads["ends"][-1].bias.data[3::4] = 3
+    return network
+
+
+def person(betas, seed=0, model="open"):
+    """BodyParams of somebody who turns round once before the camera, swinging all limbs."""
+    rng = np.random.default_rng(seed)
+    turn = np.linspace(0, 2 * np.pi, FRAMES)[:, None]
+    poses = 0.25 * np.sin(turn[..., None] * rng.integers(1, 3, (24, 3)) + rng.uniform(0, 6, (24, 3)))
+    poses[:, [SMPL_JOINTS.index("left_shoulder"), SMPL_JOINTS.index("right_shoulder")], 2] += np.array([-0.9, 0.9])
+    upright = rotmat_from_rotvec(np.array([np.pi, 0.0, 0.0])) @ rotmat_from_rotvec(turn * [0.0, 1.0, 0.0])
+    poses[:, 0] = rotvec_from_rotmat(upright)
+    transl = np.concatenate([0.2 * np.sin(turn), 0.05 * turn, 4 + 0.3 * np.cos(turn)], 1)
+    return BodyParams(model, betas, poses[:, 0], poses[:, 1:].reshape(FRAMES, -1), transl)
+
+
+def silhouettes_of(surface, template, body, rows=ROWS):
+    """What a perfect segmentation shows of a body."""
+    rig = _Rig(template, body, rows)
+    points, _joints = surface.pose(torch.as_tensor(np.array(body.betas)).expand(len(rows), -1), rig.rotmats, rig.all_transl[rig.rows])
+    pixels = points.numpy() @ default_intrinsics(SIZE).T
+    pixels = pixels[..., :2] / pixels[..., 2:]
+    low, high = pixels.min(1), pixels.max(1)
+    squares = np.concatenate([(low + high) / 2, (high - low).max(1, keepdims=True) * MARGIN], 1)
+    seen = seen_of(Silhouettes(rows, squares, np.zeros((len(rows), SIDE, SIDE))), default_intrinsics(SIZE), SIZE)
+    return Silhouettes(rows, squares, (rasterise(points, seen.windows, SIDE)[0] & seen.inside).numpy())
+
+
+def seen_by(silhouettes):
+    return seen_of(silhouettes, default_intrinsics(SIZE), SIZE)
+
+
+def refined(template, body, silhouettes, network, **more):
+    return refine_shape(template, body, silhouettes, default_intrinsics(SIZE), SIZE, TIMES, network=network, **more)
+
+
+def like(template, truth, betas):
+    """A body of other betas whose limbs point as another's do, its limb joints about the same middle."""
+    rotmats, transl = _Rig(template, truth, ROWS).reshaped(betas)
+    poses = rotvec_from_rotmat(rotmats.numpy())
+    return BodyParams(truth.model, betas, poses[:, 0], poses[:, 1:].reshape(FRAMES, -1), transl.numpy())
+
+
+def bones_tell(template, surface, truth):
+    """The betas that the pipeline fits to the truth's bone lengths."""
+    joints = surface.rest_joints(torch.as_tensor(np.array(truth.betas))[None]).numpy()[:, template.smpl_joints]
+    joints17 = np.zeros((1, len(H36M17), 3))
+    joints17[0, limb_indices(H36M17)] = joints[0, limb_indices(SMPL_JOINTS)]
+    return fit_betas(template, measure_lengths(joints17, np.ones((1, len(H36M17)))))
+
+
+@pytest.fixture(scope="module")
+def case(template, surface):
+    """Truth, an estimate that knows its bone lengths but not its girth, and silhouettes of the truth."""
+    truth = person(STOUT)
+    return truth, like(template, truth, bones_tell(template, surface, truth)), silhouettes_of(surface, template, truth)
+
+
+def girths(template, betas):
+    """Round hips, waist and chest, m: hulls of slices of the skin at rest."""
+    vertices, joints = template.rest_vertices(betas), template.rest_joints(betas)
+    found = []
+    for name, above in (("left_hip", -0.02), ("spine1", 0.05), ("spine2", 0.08)):
+        level = joints[SMPL_JOINTS.index(name), 1] + above
+        near = vertices[(np.abs(vertices[:, 1] - level) < 0.012) & (np.abs(vertices[:, 0]) < 0.35)]
+        found.append(cv2.arcLength(cv2.convexHull(near[:, [0, 2]].astype(np.float32)), True))
+    return np.array(found)
+
+
+def off(template, betas, truth):
+    """How far girths are off, mean, m."""
+    return np.abs(girths(template, betas) - girths(template, truth.betas)).mean()
+
+
+def limbs_of(surface, body):
+    rotvecs = body.poses.reshape(FRAMES, -1, 3)
+    rest = surface.rest_joints(torch.as_tensor(np.array(body.betas), dtype=torch.float32)[None])
+    joints = forward_kinematics(torch.as_tensor(rotmat_from_rotvec(rotvecs), dtype=torch.float32), rest, surface.tree)[0].numpy()
+    pairs = [[SMPL_JOINTS.index(f"{side}_{name}") for name in limb] for side in ("left", "right") for limb in LIMBS]
+    bones = np.stack([joints[:, b] - joints[:, a] for a, b in pairs], 1)
+    return bones / np.linalg.norm(bones, axis=-1, keepdims=True), joints + body.transl[:, None]
+
+
+def test_girth_comes_back_and_limbs_stay(template, surface, case, quiet):
+    truth, estimate, silhouettes = case
+    body, report = refined(template, estimate, silhouettes, quiet)
+    assert report.used == len(ROWS) and report.applied == 1 and report.ends == ()
+    assert report.after > report.before + 0.02 and report.after > 0.93
+    assert off(template, body.betas, truth) < 0.4 * off(template, estimate.betas, truth)
+    (before, joints_before), (after, joints_after) = limbs_of(surface, estimate), limbs_of(surface, body)
+    np.testing.assert_allclose(after, before, atol=1e-4)
+    assert np.linalg.norm(joints_after - joints_before, axis=-1).mean() < 0.012  # m
+    assert abs(np.ptp(template.rest_vertices(body.betas)[:, 1]) - np.ptp(template.rest_vertices(truth.betas)[:, 1])) < 0.02  # m
+
+
+def spoilt_by(kind, masks, rng):
+    masks = masks.copy()
+    side = np.arange(SIDE)
+    for mask in masks:
+        rows, columns = np.nonzero(mask)
+        if kind == "holes":
+            for at in rng.integers(len(rows), size=3):
+                mask[np.hypot(side[:, None] - rows[at], side - columns[at]) < 5] = False
+        if kind == "held":  # a board beside the belly
+            middle = int(np.median(rows))
+            mask[middle - 6 : middle + 6, columns.max() - 4 : columns.max() + 14] = True
+        if kind == "touching":  # somebody as large, half a body's width aside
+            mask |= np.roll(mask, 16, axis=1)
+    return masks
+
+
+@pytest.mark.parametrize("kind", ["holes", "held", "touching"])
+def test_holes_held_things_and_touching_people_do_not_ruin_it(template, case, quiet, kind):
+    truth, estimate, silhouettes = case
+    masks = spoilt_by(kind, silhouettes.masks, np.random.default_rng(4))
+    body, _report = refined(template, estimate, Silhouettes(silhouettes.rows, silhouettes.squares, masks), quiet)
+    assert off(template, body.betas, truth) < off(template, estimate.betas, truth)
+    # Nearly as good as without.
+    clean, _report = refined(template, estimate, silhouettes, quiet)
+    assert np.abs(girths(template, body.betas) - girths(template, clean.betas)).max() < (0.03 if kind != "touching" else 0.06)  # m
+
+
+@pytest.mark.parametrize("what", ["nothing", "everything", "noise", "somebody else", "no silhouettes", "none"])
+def test_what_does_not_show_this_body_changes_nothing(template, case, quiet, what):
+    _truth, estimate, silhouettes = case
+    shape = silhouettes.masks.shape
+    masks = {
+        "nothing": np.zeros(shape),
+        "everything": np.ones(shape),
+        "noise": np.random.default_rng(1).random(shape) < 0.3,
+        "somebody else": np.roll(silhouettes.masks, 40, axis=2),
+    }
+    given = None if what == "none" else Silhouettes([], [], [])
+    if what in masks:
+        given = Silhouettes(silhouettes.rows, silhouettes.squares, masks[what])
+    body, report = refined(template, estimate, given, quiet)
+    assert body is estimate and report.used == 0 and report.applied == 0
+
+
+def test_a_few_bad_silhouettes_among_good_ones_are_passed_over(template, case, quiet):
+    truth, estimate, silhouettes = case
+    masks = silhouettes.masks.copy()
+    masks[::3] = False
+    body, report = refined(template, estimate, Silhouettes(silhouettes.rows, silhouettes.squares, masks), quiet)
+    assert report.looked_at == 12 and report.used == 8
+    assert off(template, body.betas, truth) < 0.5 * off(template, estimate.betas, truth)
+
+
+def test_a_body_that_fits_stays(template, surface, quiet):
+    truth = person(np.zeros(10))
+    body, report = refined(template, truth, silhouettes_of(surface, template, truth), quiet)
+    assert off(template, body.betas, truth) < 0.01  # m
+    assert report.after >= report.before
+
+
+def test_a_body_brought_by_the_user_gets_its_girth(quiet):
+    """Of another family, with its own betas: by outlines alone."""
+    arrays = smpl_arrays()
+    # Its faces are large and lie anywhere: some of them cover it.
+    own = body_from_arrays({**arrays, "f": arrays["f"][:60]}, "synthetic")
+    surface, rng = Surface(own), np.random.default_rng(2)
+    truth = person(rng.normal(0, 1, own.J_shapedirs.shape[-1]), model=own.surface_model_type)
+    estimate = like(own, truth, 0.3 * truth.betas)
+    body, report = refined(own, estimate, silhouettes_of(surface, own, truth), quiet)
+    assert body.model == own.surface_model_type and body.betas.shape == estimate.betas.shape
+    assert report.applied > 0 and report.after > report.before + 0.02
+    after, before = (np.linalg.norm(own.rest_vertices(each.betas) - own.rest_vertices(truth.betas), axis=-1) for each in (body, estimate))
+    assert after.mean() < 0.7 * before.mean()
+
+
+def test_ends_are_turned_only_where_nothing_else_shows_them(template, surface, quiet):
+    truth = person(np.zeros(10))
+    silhouettes = silhouettes_of(surface, template, truth)
+    bent = np.array(truth.body_pose).reshape(FRAMES, 23, 3)
+    foot = SMPL_JOINTS.index("left_ankle")
+    # The estimate's feet point down by half a radian; the network, for once, knows.
+    turn = rotmat_from_rotvec(np.array([0.5, 0.0, 0.0]))
+    bent[:, foot - 1] = rotvec_from_rotmat(rotmat_from_rotvec(bent[:, foot - 1]) @ turn)
+    estimate = dataclasses.replace(truth, body_pose=bent.reshape(FRAMES, -1))
+    knows = _answering(quiet, "left_ankle", (-0.25, 0.0, 0.0))  # twice a quarter: it is asked twice
+    body, report = refined(template, estimate, silhouettes, knows)
+    assert report.ends == ("left_ankle",) and report.after > report.before
+    np.testing.assert_allclose(
+        body.body_pose.reshape(FRAMES, 23, 3)[:, foot - 1], truth.body_pose.reshape(FRAMES, 23, 3)[:, foot - 1], atol=2e-2
+    )
+    known = np.zeros((FRAMES, len(ENDS)), bool)
+    known[:, ENDS.index("left_ankle")] = True
+    body, report = refined(template, estimate, silhouettes, knows, ends_known=known)
+    assert report.ends == ()
+
+
+def _answering(network, end, rotvec):
+    """A copy of a network that always says the same of one end."""
+    network = copy.deepcopy(network)
+    column = 4 * ENDS.index(end)
+    bias = network.heads["ends"][-1].bias.data
+    bias[column : column + 3] = torch.tensor(rotvec) / 0.35
+    bias[column + 3] = -2
+    return network
+
+
+def test_points_of_their_own_show_ends():
+    names = KEYPOINT_SETS["blazepose33"].points
+    keypoints = np.ones((3, len(names), 3))
+    keypoints[1, names.index("left_heel"), 2] = 0
+    keypoints[2, :, 2] = 0
+    seen = np.ones(3, bool)
+    metres = np.zeros((3, len(names), 3))
+    times = np.arange(3.0)
+    known = ends_seen(Observations("blazepose33", np.zeros((3, 4)), keypoints, seen, metres), times)
+    assert (known[0] == 1).all() and not known[2].any()
+    assert [end for end, here in zip(ENDS, known[1]) if not here] == ["left_ankle"]
+    # Hands and head turn in depth: without points in metres nothing shows it.
+    known = ends_seen(Observations("blazepose33", np.zeros((3, 4)), keypoints, seen), times)
+    assert [end for end, here in zip(ENDS, known[0]) if here] == ["left_ankle", "right_ankle"]
+    coco = len(KEYPOINT_SETS["coco17"].points)
+    assert not ends_seen(Observations("coco17", np.zeros((3, 4)), np.ones((3, coco, 3)), seen), times).any()
+
+
+def test_an_end_whose_points_come_and_go_is_never_known_by_leaps():
+    names, times = KEYPOINT_SETS["blazepose33"].points, np.arange(90) / 30
+    keypoints = np.ones((90, len(names), 3))
+    keypoints[20:70, names.index("left_heel"), 2] = 0.4
+    keypoints[[24, 31, 33], names.index("left_heel"), 2] = 0.6
+    known = ends_seen(Observations("blazepose33", np.zeros((90, 4)), keypoints, np.ones(90, bool), np.zeros((90, len(names), 3))), times)
+    foot = known[:, ENDS.index("left_ankle")]
+    assert (foot[[24, 31, 33]] == 1).all() and (foot[45:60] == 0).all()
+    assert np.abs(np.diff(foot)).max() < 0.2
+
+
+@pytest.mark.parametrize(("beta", "step"), [(0, 1.0), (0, -1.0), (3, 2.0), (3, -2.0)])
+def test_outlines_move_as_their_slopes_say(template, surface, beta, step):
+    """Predicted motion, against outlines drawn of a body with more or less of a beta; outlines know no tenth of a pixel."""
+    body = person(np.zeros(10))
+    rig = _Rig(template, body, ROWS)
+    seen = seen_by(silhouettes_of(surface, template, body))
+    place = rig.rotmats, rig.all_transl[rig.rows]
+    points, _joints = surface.pose(torch.zeros(len(ROWS), 10), *place)
+    betas = torch.zeros(len(ROWS), 10)
+    betas[:, beta] = step
+    goals = rasterise(surface.pose(betas, *place)[0], seen.windows, SIDE)[0].numpy()
+    told, found, weights = [], [], []
+    for i, goal in enumerate(goals):
+        own, everywhere = seen.silhouettes[i].numpy(), np.ones((SIDE, SIDE), bool)
+        rows, off_by, weight = _outline(surface, points[i], seen.windows[i], rig.rotmats[i], own, signed_distance(goal), everywhere)
+        told.append(step * rows[:, beta])
+        found.append(off_by)
+        weights.append(weight)
+    told, found, weights = map(np.concatenate, (told, found, weights))
+    assert (weights * told * found).sum() / (weights * told**2).sum() == pytest.approx(0.85, abs=0.25)
+    assert (weights * told * found).sum() / np.sqrt((weights * told**2).sum() * (weights * found**2).sum()) > 0.65
+
+
+def test_a_strong_prior_is_kept(surface, template, case):
+    _truth, estimate, silhouettes = case
+    rig = _Rig(template, estimate, silhouettes.rows)
+    prior = estimate.betas.astype(float), 1e9 * np.eye(10)
+    fitted = fit_contours(surface, seen_by(silhouettes), np.ones(len(ROWS)), estimate.betas, rig.rotmats, rig.all_transl[rig.rows], prior)
+    np.testing.assert_allclose(fitted, estimate.betas, atol=1e-4)
+
+
+def test_the_signed_distance_of_a_disc():
+    side = np.arange(64) + 0.5
+    from_middle = np.hypot(side[:, None] - 32, side - 32)
+    np.testing.assert_allclose(signed_distance(from_middle < 20), 20 - from_middle, atol=0.8)  # px
+
+
+def test_a_weighted_median_ignores_what_counts_little():
+    values = np.array([5.0, -100, 4, 6, 1000])
+    assert weighted_median(values, np.ones(5)) == 5
+    assert weighted_median(values, np.array([1, 1, 1, 1, 50.0])) == 1000
+
+
+def test_footage_is_refined_unless_not_wanted(shared_media):
+    footage = str(shared_media / "video" / "tfjs-models__pose_squats.mp4")
+    plain, better = (recover(ReconstructRequest(footage, frames=(20, 60), method="blazepose", **more)) for more in ({"refine": ()}, {}))
+    assert "silhouettes" not in plain.report["people"][0]
+    said = better.report["people"][0]["silhouettes"]
+    assert said["looked_at"] == said["used"] == 10 and said["agreement_after"] > said["agreement_before"]
+    (before,), (after,) = plain.recoveries, better.recoveries
+    assert np.abs(girths(load_body(), after.betas) - girths(load_body(), before.betas)).max() > 0.01  # m
+    # Joints stay where they were.
+    assert np.linalg.norm(after.joints - before.joints, axis=-1).mean() < 0.02  # m
+
+
+def test_keypoints_have_no_silhouettes(template):
+    body = person(np.zeros(10))
+    keypoints = np.ones((FRAMES, len(KEYPOINT_SETS["coco17"].points), 3))
+    observations = Observations("coco17", np.zeros((FRAMES, 4)), keypoints, np.ones(FRAMES, bool))
+    frames = SimpleNamespace(size=SIZE, timestamps=TIMES)
+    fit, said = find("refiner", "silhouettes")(BodyFit(body, *[np.zeros(0)] * 3), observations, template, None, frames)
+    assert fit.body is body and said["looked_at"] == 0

@@ -1,0 +1,113 @@
+"""One pass over footage: progress, resuming after a kill, nobody there; with a detector that only reads what a frame says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from blender_meshrec.backend import registry
+from blender_meshrec.backend.detection.detections import Pose
+from blender_meshrec.backend.detection.detector import Detector
+from blender_meshrec.backend.tracking.detect_and_track import look
+from blender_meshrec.bridge.messages import Progress, ReconstructRequest
+from blender_meshrec.core.errors import CancelledError, InputError, NobodyFoundError
+from tests.support.footage_files import number_of, picture, write_film
+from tests.support.synthetic_keypoints import clothes, seen_at, stick_person
+
+COUNT = 260
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    images = [picture(i % 32) for i in range(COUNT)]
+    return str(write_film(tmp_path_factory.mktemp("film") / "film.mp4", images, options={"preset": "ultrafast", "crf": "20"}))
+
+
+class ReadsBars(Detector):
+    """Sees one person, whose place is the number the frame shows; notes what it was asked."""
+
+    asked, closed, nobody = [], 0, False
+
+    def __init__(self, request):
+        pass
+
+    def identity(self):
+        return "reads bars"
+
+    def find(self, frame, expected):
+        self.asked.append((frame.row, len(expected)))
+        if self.nobody:
+            return []
+        keypoints = seen_at(stick_person([frame.time]), (40 + number_of(frame.image) * 0.1, 30), 20)[0]
+        return [Pose(keypoints, stick_person([frame.time])[0], 0.9, clothes(1))]
+
+    def close(self):
+        type(self).closed += 1
+
+
+@pytest.fixture
+def detector(monkeypatch):
+    fresh = type("Fresh", (ReadsBars,), {"asked": [], "closed": 0})
+    monkeypatch.setitem(registry._ROLES["detector"], "bars", fresh)
+    return fresh
+
+
+def request(film, **changes):
+    return replace(ReconstructRequest(film, detector="bars"), **changes)
+
+
+def test_every_frame_is_looked_at_once_and_reported(film, detector):
+    reports = []
+    sighting = look(request(film), reports.append)
+    assert [row for row, _ in detector.asked] == list(range(COUNT))
+    assert [expected for _, expected in detector.asked[:3]] == [0, 1, 1]
+    assert reports == [Progress("Finding people", i + 1, COUNT) for i in range(COUNT)]
+    assert len(sighting.frames) == COUNT and sighting.frames.fps == 30 and sighting.frames.size == (96, 64)
+    (person,) = sighting.people
+    assert person.visible.all() and person.keypoints_3d is not None
+    assert np.allclose(person.keypoints[7, 23:25, 0].mean(), 40.7, atol=0.05)
+    assert detector.closed == 1 and set(sighting.seconds) == {"start detector", "find people"}
+
+
+def test_a_second_run_does_not_look_again(film, detector, tmp_path):
+    first = look(request(film, cache=str(tmp_path)))
+    detector.asked.clear()
+    second = look(request(film, cache=str(tmp_path)))
+    assert detector.asked == []
+    assert first.people[0].portrait is not None and np.array_equal(first.people[0].portrait, second.people[0].portrait)
+    assert np.array_equal(first.people[0].keypoints, second.people[0].keypoints)
+    assert np.array_equal(first.frames.timestamps, second.frames.timestamps) and first.frames.fps == second.frames.fps
+    look(request(film, cache=str(tmp_path), frames=(0, 20)))
+    assert len(detector.asked) == 20
+
+
+def test_a_run_after_a_kill_goes_on_where_it_broke_off(film, detector, tmp_path):
+    whole = look(request(film)).people[0]
+    detector.asked.clear()
+
+    def cancel(progress):
+        if progress.done == 150:
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        look(request(film, cache=str(tmp_path)), cancel)
+    assert detector.closed == 2
+    assert len(detector.asked) == 150
+    detector.asked.clear()
+    resumed = look(request(film, cache=str(tmp_path)))
+    assert [row for row, _ in detector.asked] == list(range(150, COUNT))
+    assert detector.asked[0][1] == 1  # who was followed still is
+    assert np.array_equal(resumed.people[0].keypoints, whole.keypoints)
+    assert len(resumed.frames) == COUNT
+
+
+def test_nobody(film, detector):
+    detector.nobody = True
+    with pytest.raises(NobodyFoundError, match="no person was found in its 30 frames") as caught:
+        look(request(film, frames=(0, 30)))
+    assert caught.value.remedy and caught.value.exit_code == 3
+
+
+def test_an_unknown_detector_lists_the_known(film):
+    with pytest.raises(InputError, match="keypoints, mediapipe, rtmlib"):
+        look(request(film, detector="magic"))

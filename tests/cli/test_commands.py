@@ -1,0 +1,208 @@
+"""The commands beside `reconstruct`."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blender_meshrec.bridge.maker_process import find_maker
+from blender_meshrec.cli import program
+from blender_meshrec.cli.commands import batch, doctor, evaluate
+from blender_meshrec.core.errors import InputError
+from blender_meshrec.core.files import model_files, user_models
+from blender_meshrec.core.files.motion_npz import read_motion, write_motion
+from blender_meshrec.core.records import Recovery
+from tests.support.synthetic_skel import skel_arrays
+from tests.support.synthetic_template import smpl_arrays
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def changed(recovery, **changes):
+    return Recovery(**{**recovery.arrays(), **changes})
+
+
+def test_convert_without_blender(motion, tmp_path, capsys):
+    assert program.main(["convert", str(motion), "-o", str(tmp_path / "a.bvh")]) == 0
+    assert (tmp_path / "a.bvh").read_text().startswith("HIERARCHY")
+    assert program.main(["convert", str(motion), "-o", str(tmp_path / "b.npz")]) == 0
+    for name, value in read_motion(motion).arrays().items():
+        assert np.array_equal(value, getattr(read_motion(tmp_path / "b.npz"), name)), name
+
+
+def test_convert_in_a_child(motion, tmp_path):
+    try:
+        find_maker()
+    except InputError as error:
+        pytest.skip(error.problem)
+    assert program.main(["convert", str(motion), "-o", str(tmp_path / "a.fbx"), "--preset", "unreal"]) == 0
+    assert (tmp_path / "a.fbx").read_bytes().startswith(b"Kaydara FBX Binary")
+
+
+def test_convert_refuses_another_familys_body(motion, tmp_path, capsys):
+    write_motion(motion, changed(read_motion(motion), surface_model_type="smpl"))
+    assert program.main(["convert", str(motion), "-o", str(tmp_path / "a.bvh")]) == 2
+    assert "your SMPL file as --body" in capsys.readouterr().err
+    assert program.main(["convert", str(motion), "-o", str(tmp_path / "a.bvh"), "--body", "nowhere.pkl"]) == 4
+
+
+def test_evaluate_measures_known_errors(motion, tmp_path, capsys):
+    truth = read_motion(motion)
+    moved = changed(truth, joints=truth.joints + np.float32([0.03, 0.04, 0]))
+    numbers = evaluate.evaluate(moved, truth)
+    assert numbers["frames"] == truth.visible.sum() < len(truth)
+    assert abs(numbers["camera_mpjpe"] - 50) < 1e-2 and numbers["mpjpe"] < 1e-2 and numbers["pa_mpjpe"] < 1e-2  # mm
+    assert numbers["mpve"] == pytest.approx(50, abs=0.01)  # the skin stayed where it was, and the pelves are put in one place
+    turned = evaluate.evaluate(changed(truth, poses=truth.poses + np.float32([0.1] + [0] * 71)), truth)
+    assert turned["mpjpe"] < 1e-2 < 20 < turned["mpve"]  # mm: joints as before, the skin turned
+    grown = evaluate.evaluate(changed(truth, joints=truth.joints * 1.1), truth)
+    assert grown["mpjpe"] > 10 and grown["pa_mpjpe"] < 1e-2 and grown["contact_f1"] == 1.0  # mm
+    write_motion(tmp_path / "moved.npz", moved)
+    assert program.main(["evaluate", str(tmp_path / "moved.npz"), str(motion), "--report", str(tmp_path / "r.json")]) == 0
+    assert "camera_mpjpe" in capsys.readouterr().out and json.loads((tmp_path / "r.json").read_text()) == numbers
+
+
+def test_a_single_frame_is_evaluated(motion):
+    truth = read_motion(motion)
+    row = int(np.flatnonzero(truth.visible)[3])
+    per_frame = {name: value[row : row + 1] for name, value in truth.arrays().items() if np.ndim(value) and len(value) == len(truth)}
+    one = changed(truth, **per_frame | {"timestamps": [0.0]}, first_frame=row)
+    for pair in ((one, truth), (truth, one), (one, one)):
+        numbers = evaluate.evaluate(*pair)
+        assert numbers["frames"] == 1 and numbers["camera_mpjpe"] < 1e-3 and numbers["jitter"] is None  # mm
+
+
+def test_evaluate_tells_of_calibrated_joints_too(motion):
+    truth = read_motion(motion)
+    assert not any(name.startswith("calibrated") for name in evaluate.evaluate(truth, truth))
+    aside = changed(truth, joints=truth.joints + np.float32([0.03, 0.04, 0]), calibrated_joints=truth.joints)
+    numbers = evaluate.evaluate(aside, truth)
+    assert numbers["camera_mpjpe"] == pytest.approx(50, abs=0.01) and numbers["calibrated_camera_mpjpe"] < 1e-2  # mm
+    grown = evaluate.evaluate(changed(truth, calibrated_joints=truth.joints * 1.1), truth)
+    assert grown["mpjpe"] < 1e-2 < 10 < grown["calibrated_mpjpe"] and grown["calibrated_pa_mpjpe"] < 1e-2  # mm
+
+
+def test_evaluate_finds_the_moments_two_ranges_share(motion):
+    truth = read_motion(motion)
+    rows = slice(10, 20)
+    per_frame = {name: value[rows] for name, value in truth.arrays().items() if np.ndim(value) and len(value) == len(truth)}
+    part = changed(truth, **per_frame | {"timestamps": truth.timestamps[rows] - truth.timestamps[10]}, first_frame=10)
+    numbers = evaluate.evaluate(part, truth)
+    assert numbers["frames"] == truth.visible[rows].sum() and numbers["camera_mpjpe"] < 1e-3  # mm
+    with pytest.raises(InputError, match="share no moment"):
+        evaluate.evaluate(changed(part, first_frame=1000), truth)
+
+
+def test_batch_runs_every_job_and_gives_the_highest_code(backend, tmp_path, capsys, monkeypatch, files):
+    backend("nobody")
+    Path("nobody.mp4").touch()
+    jobs = [
+        {"input": "nobody.mp4", "output": "out/a.npz"},
+        {"input": "walk.mp4", "output": "out/b.npz", "person": "all", "no_contacts": True, "smoothing": 0.5},
+        {"input": ["walk.mp4", "jump.mov"], "output": "many", "report": "many/r.json"},
+    ]
+    Path("jobs.json").write_text(json.dumps(jobs))
+    jobs_file = str(Path("jobs.json").absolute())
+    home = Path.cwd()
+    monkeypatch.chdir(tmp_path)  # paths start from the list's folder
+    assert program.main(["batch", jobs_file]) == 3
+    expected = ["jobs.json", "many/jump.npz", "many/r.json", "many/walk.npz", "out/b.person1.npz", "out/b.person2.npz"]
+    assert files(home) == expected
+
+
+def test_a_jobs_body_is_a_name_or_a_path_from_the_lists_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "user_models", lambda: {"hero": tmp_path / "kept.npz", "bones": tmp_path / "kept.pkl"})
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "bones").touch()
+    jobs = [
+        {"input": "a.mp4", "output": "a.npz", "body": "hero", "skel": "open"},
+        {"input": "a.mp4", "output": "a.npz", "body": "b/smpl.npz", "skel": "bones"},
+    ]
+    (lists / "jobs.json").write_text(json.dumps(jobs))
+    words = [word for job in batch.read_jobs(lists / "jobs.json") for word in job if word.startswith(("--body", "--skel"))]
+    assert words == ["--body=hero", "--skel=open", f"--body={lists / 'b/smpl.npz'}", f"--skel={lists / 'bones'}"]
+
+
+@pytest.mark.parametrize("jobs", ["{", "[]", "[1]", '[{"input": "walk.mp4"}]', '[{"input": "walk.mp4", "output": "a.npz", "colour": 1}]'])
+def test_a_list_that_is_not_right_runs_nothing(no_backend, jobs, capsys):
+    Path("jobs.json").write_text(jobs)
+    assert program.main(["batch", "jobs.json"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_list_as_windows_writes_it_and_the_job_that_is_wrong(no_backend, capsys):
+    jobs = [{"input": "walk.mp4", "output": "a.npz"}, {"input": "walk.mp4", "output": "b.npz", "person": "me"}]
+    Path("jobs.json").write_text(json.dumps(jobs), encoding="utf-8-sig")
+    assert program.main(["batch", "jobs.json"]) == 2
+    assert capsys.readouterr().err.startswith("Job 2: argument --person")
+
+
+def test_models_are_listed_and_verified(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(model_files, "model_folders", lambda: [tmp_path])
+    assert program.main(["models", "verify"]) == 4  # there is no list
+    digest = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+    (tmp_path / "weights.toml").write_text(f'[[weights]]\nfile = "a.bin"\nsource = "here"\nlicence = "MIT"\nsha256 = "{digest}"\n')
+    assert program.main(["models", "list"]) == 0 and program.main(["models", "verify"]) == 4
+    (tmp_path / "a.bin").write_text("foo")
+    assert program.main(["models", "verify"]) == 0
+    (tmp_path / "a.bin").write_text("bar")
+    assert program.main(["models", "verify"]) == 4
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_a_file_of_one_s_own_is_kept_under_a_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(user_models, "data_folder", lambda: tmp_path / "data")
+    monkeypatch.setattr(model_files, "model_folders", lambda: [ROOT / "addon_models"])
+    smpl, skel = tmp_path / "SMPL_NEUTRAL.npz", tmp_path / "skel_male.npz"
+    np.savez(smpl, **smpl_arrays())
+    np.savez(skel, **skel_arrays())
+    assert program.main(["models", "add", str(smpl), "--name", "mine"]) == 0 and "--body mine" in capsys.readouterr().out
+    assert program.main(["models", "add", str(skel)]) == 0 and "--skel skel_male" in capsys.readouterr().out
+    smpl.unlink()
+    options = program.parser().parse_args(["reconstruct", "a.mp4", "-o", "a.npz", "--body", "mine", "--skel", "skel_male"])
+    assert options.body == str(tmp_path / "data" / "models" / "mine.npz") and options.skel.endswith("skel_male.npz")
+    assert program.main(["models", "list"]) == 0 and "mine" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["nowhere.pkl"], [], ["{file}", "--name", "open"], ["{file}", "--name", "../a"], ["{text}"]])
+def test_what_cannot_be_kept_leaves_nothing(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.setattr(user_models, "data_folder", lambda: tmp_path / "data")
+    np.savez(tmp_path / "a.npz", **smpl_arrays())
+    (tmp_path / "b.pkl").write_text("no model")
+    words = [word.format(file=tmp_path / "a.npz", text=tmp_path / "b.pkl") for word in words]
+    assert program.main(["models", "add", *words]) in (2, 4)
+    assert len(capsys.readouterr().err.splitlines()) == 1 and not (tmp_path / "data").exists()
+
+
+def test_the_doctor_finds_this_environment_well(capsys, monkeypatch):
+    monkeypatch.setattr(model_files, "model_folders", lambda: [ROOT / "addon_models"])
+    monkeypatch.setenv("MESHREC_PYTHON", sys.executable)
+    code = program.main(["doctor"])
+    said = capsys.readouterr()
+    assert "torch 2" in said.out and "cpu" in said.out and "cache" in said.out
+    assert code == (0 if all(error is None for _, _, error in model_files.listed_models()) else 4), said.err
+
+
+def test_the_doctor_names_what_is_missing(monkeypatch, capsys, tmp_path):
+    found = {"python": "3.11.9", "versions": {"numpy": "2"}, "missing": {"torch": "No module named 'torch'"}, "devices": []}
+    monkeypatch.setattr(doctor, "describe", lambda python: found)
+    monkeypatch.setattr(model_files, "model_folders", lambda: [tmp_path])
+    monkeypatch.setenv("MESHREC_PYTHON", sys.executable)
+    assert program.main(["doctor", "--blender", "nowhere"]) == 4
+    said = capsys.readouterr()
+    assert "lacks torch" in said.err and "list of model files is missing" in said.err and "only .npz and .bvh" in said.out
+    monkeypatch.setenv("MESHREC_PYTHON", str(tmp_path / "python"))
+    assert program.main(["doctor"]) == 4
+    assert "no Python at" in capsys.readouterr().err
+
+
+def test_a_python_that_cannot_load_the_software(tmp_path):
+    bare = tmp_path / "python"
+    bare.write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+    bare.chmod(0o755)
+    with pytest.raises(Exception, match="cannot load") as caught:
+        doctor.describe(bare)
+    assert caught.value.__notes__ == ["broken\n"]

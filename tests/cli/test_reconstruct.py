@@ -1,0 +1,231 @@
+"""`meshrec reconstruct` with a backend that does as it is told: names, formats, exit codes, progress."""
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blender_meshrec.bridge.maker_process import find_maker
+from blender_meshrec.bridge.messages import Progress
+from blender_meshrec.cli import console as consoles
+from blender_meshrec.cli import program
+from blender_meshrec.cli.commands import reconstruct
+from blender_meshrec.core.catalog import DEFAULT_REFINERS
+from blender_meshrec.core.errors import InputError
+from blender_meshrec.core.files.motion_npz import read_motion
+
+
+def test_one_input_becomes_one_file(backend, capsys, files):
+    backend("work 0.01")
+    assert program.main(["reconstruct", "walk.mp4", "-o", "out/tänze.npz"]) == 0
+    assert files() == ["out/tänze.npz"] and len(read_motion("out/tänze.npz")) == 20
+    said = capsys.readouterr()
+    assert said.out.split() == [str(Path("out/tänze.npz"))] and "Warning: A warning." in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "refine"),
+    [([], DEFAULT_REFINERS), (["--refine", "none"], ()), (["--refine", "silhouettes", "--refine", "skelify"], ("silhouettes", "skelify"))],
+)
+def test_results_are_refined_as_asked(words, refine):
+    options = program.parser().parse_args(["reconstruct", "walk.mp4", "-o", "walk.npz", *words])
+    assert reconstruct.request_of("walk.mp4", options).refine == refine
+
+
+def test_everybody_has_a_file_of_their_own(backend, files):
+    backend("work 0.01")
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.b.npz", "--person", "all"]) == 0
+    assert files() == ["a.b.person1.npz", "a.b.person2.npz"]
+    assert not np.array_equal(read_motion("a.b.person1.npz").poses, read_motion("a.b.person2.npz").poses)
+    assert program.main(["reconstruct", "walk.mp4", "-o", "second.npz", "--person", "2"]) == 0
+    assert "second.npz" in files()
+
+
+def test_several_inputs_make_a_folder(backend, files):
+    backend("work 0.01")
+    assert program.main(["reconstruct", "walk.mp4", "jump.mov", "-o", "out", "--format", "bvh,npz", "--report", "r.json"]) == 0
+    assert files() == ["out/jump.bvh", "out/jump.npz", "out/walk.bvh", "out/walk.npz", "r.json"]
+    reports = json.loads(Path("r.json").read_text())
+    assert [Path(report["input"]).name for report in reports] == ["walk.mp4", "jump.mov"]
+
+
+def test_several_inputs_the_highest_code_and_every_turn(backend, capsys, files):
+    backend("nobody")
+    Path("nobody.mp4").touch()
+    assert program.main(["reconstruct", "nobody.mp4", "walk.mp4", "-o", "out", "--report", "r.json"]) == 3
+    assert files() == ["out/walk.npz", "r.json"]
+    assert "nobody.mp4: Nobody is here. Choose other footage." in capsys.readouterr().err
+    reports = json.loads(Path("r.json").read_text())
+    assert reports[0]["error"] == {"exit_code": 3, "problem": "Nobody is here.", "remedy": "Choose other footage."}
+    assert reports[1]["outputs"] == [str(Path("out/walk.npz"))]
+
+
+def test_the_report_adds_what_was_written(backend):
+    backend("work 0.01")
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--report", "deep/r.json"]) == 0
+    report = json.loads(Path("deep/r.json").read_text())
+    assert report["outputs"] == ["a.npz"] and report["warnings"] == ["A warning."]
+    assert {"finding people", "write outputs"} <= report["seconds"].keys()
+
+
+def test_options_arrive_in_the_request():
+    words = "--person 3 --frames 5: --fps 24000/1001 --smoothing 0 --no-contacts --no-upright --device cpu --no-cache --method blazepose"
+    request = reconstruct.request_of("a.mp4", program.parser().parse_args(["reconstruct", "a.mp4", "-o", "a.npz", *words.split()]))
+    assert request.source == os.path.abspath("a.mp4") and request.person == "3" and request.frames == (5, None)
+    assert abs(request.fps - 23.976) < 1e-3 and request.smoothing == 0 and not request.contacts and not request.upright
+    assert request.device == "cpu" and request.cache is None and request.method == "blazepose"
+
+
+@pytest.mark.parametrize(
+    "name, code", [("InputError", 2), ("NobodyFoundError", 3), ("ModelError", 4), ("OutputError", 5), ("MeshRecError", 1)]
+)
+def test_every_class_of_error_has_its_exit_code(backend, capsys, name, code, files):
+    backend(f"error {name}")
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--progress", "none"]) == code
+    assert capsys.readouterr().err == "It is so. Do this.\n"
+    assert files() == []
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--debug"]) == code
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "act, code", [("raise ValueError", 1), ("raise ImportError", 4), ("signal SIGKILL", 1), ("garbage", 1), ("exit 0", 1)]
+)
+def test_a_backend_that_fails_is_a_sentence_and_a_remedy(backend, capsys, act, code, files):
+    backend(act)
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--progress", "none"]) == code
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 1 and said.err.count(". ") >= 1 and "Traceback" not in said.err and said.out == ""
+    assert files() == []
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        ("", "COMMAND"),
+        ("paint", "paint"),
+        ("reconstruct walk.mp4", "--output"),
+        ("reconstruct missing.mp4 -o a.npz", "missing.mp4"),
+        ("reconstruct walk.mp4 -o a.obj", ".fbx"),
+        ("reconstruct walk.mp4 -o a", ".fbx"),
+        ("reconstruct walk.mp4 --output=", "no name"),
+        ("reconstruct walk.mp4 jump.mov -o a.fbx", "folder"),
+        ("reconstruct walk.mp4 walk.mp4 -o out", "twice"),
+        ("reconstruct walk.mp4 -o a.npz --person 0", "from 1"),
+        ("reconstruct walk.mp4 -o a.npz --person me", "largest"),
+        ("reconstruct walk.mp4 -o a.npz --frames 9", "0:100"),
+        ("reconstruct walk.mp4 -o a.npz --frames 9:9", "empty"),
+        ("reconstruct walk.mp4 -o a.npz --fps 0", "per second"),
+        ("reconstruct walk.mp4 -o a.npz --fps nan", "per second"),
+        ("reconstruct walk.mp4 -o a.npz --method magic", "blazepose"),
+        ("reconstruct walk.mp4 -o a.npz --rep r.json", "--rep"),
+        ("reconstruct walk.mp4 -o . --format exe", ".exe"),
+        ("reconstruct walk.mp4 -o a.fbx --blender nowhere/blender", "nowhere"),
+        ("reconstruct walk.mp4 -o a.npz --python nowhere/python", "nowhere"),
+        ("retarget a.npz --rig r.blend -o a.fbx", "a.npz"),
+        ("retarget walk.mp4 -o a.fbx", "--rig"),
+        ("retarget walk.mp4 --rig r.blend -o a.fbx", "r.blend"),
+        ("retarget walk.mp4 --rig jump.mov -o a.fbx", "jump.mov"),
+        ("reconstruct walk.mp4 --rig nobody.fbx -o a.fbx", "nobody.fbx"),
+        ("convert missing.npz -o a.bvh", "missing.npz"),
+        ("convert walk.mp4 -o a.bvh", "walk.mp4"),
+        ("batch missing.json", "missing.json"),
+        ("evaluate walk.mp4 walk.mp4", "walk.mp4"),
+    ],
+)
+def test_bad_usage(backend, capsys, words, told, files):
+    assert program.main(words.split()) == 2
+    said = capsys.readouterr().err
+    assert told in said and len(said.splitlines()) == 1
+    assert files() == []
+
+
+def test_help_and_version_are_no_errors(capsys):
+    assert program.main(["--help"]) == 0 and program.main(["reconstruct", "--help"]) == 0 and program.main(["--version"]) == 0
+    assert "Exit codes: 0 done" in capsys.readouterr().out
+
+
+def test_progress_for_scripts_is_a_line_of_json_for_each_event(backend, capsys):
+    backend("work 0.1")
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--progress", "json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events][-2:] == ["warning", "done"] and events[-1]["outputs"] == ["a.npz"]
+    assert events[0] == {"event": "progress", "input": "walk.mp4", "stage": "Finding people", "done": 1, "total": 100, "unit": "frames"}
+
+
+def test_an_input_that_failed_is_named_to_scripts(backend, capsys):
+    backend("error NobodyFoundError")
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--progress", "json"]) == 3
+    said = capsys.readouterr()
+    event = json.loads(said.out.splitlines()[-1])
+    assert (event["event"], event["input"]) == ("failed", "walk.mp4")
+    assert said.err == f"{event['problem']} {event['remedy']}\n"
+
+
+@pytest.mark.parametrize("rounds, told", [(0, "Nothing was changed."), (1, "What was written before stays.")])
+def test_cancelling_tells_whether_something_was_written(backend, monkeypatch, capsys, rounds, told):
+    done, reconstruct_one = [], reconstruct.reconstruct
+
+    def interrupted(*arguments):
+        if len(done) == rounds:
+            raise KeyboardInterrupt
+        done.append(reconstruct_one(*arguments))
+        return done[-1]
+
+    monkeypatch.setattr(reconstruct, "reconstruct", interrupted)
+    assert program.main(["reconstruct", "walk.mp4", "jump.mov", "-o", "out"]) == 130
+    assert capsys.readouterr().err.endswith(f"Cancelled. {told}\n")
+    assert Path("out/walk.npz").is_file() == bool(rounds)
+
+
+class Broken(io.TextIOWrapper):
+    """A standard output that fails."""
+
+    def __init__(self, error):
+        super().__init__(io.BytesIO())
+        self.error = error
+
+    def write(self, _text):
+        raise self.error
+
+    def fileno(self):
+        return -1
+
+
+@pytest.mark.parametrize("error, code", [(BrokenPipeError(32, "Broken pipe"), 0), (OSError(28, "No space left on device"), 5)])
+def test_work_goes_on_without_readers_but_not_where_results_are_lost(backend, monkeypatch, capsys, error, code):
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr(sys, "stdout", Broken(error))
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz"]) == code
+    assert Path("a.npz").is_file() and "Traceback" not in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr(sys, "stderr", Broken(error))
+    assert program.main(["reconstruct", "missing.mp4", "-o", "a.npz"]) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_gets_into_a_scene(backend, motion, tmp_path):
+    try:
+        find_maker()
+    except InputError as error:
+        pytest.skip(error.problem)
+    strange = motion.rename(os.fsdecode(os.fsencode(tmp_path) + b"/d\xffnce.npz"))
+    assert program.main(["convert", str(strange), "-o", str(tmp_path / "a.blend")]) == 0
+
+
+def test_a_log_gets_a_line_for_each_stage(backend, capsys):
+    backend("work 0.1")
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz"]) == 0
+    assert capsys.readouterr().err.splitlines()[:3] == ["Finding people", "Fitting", "Writing"]
+
+
+def test_the_bar():
+    assert consoles.bar(Progress("Looking", 50, 200), 0.5) == "Looking [######..................] 50/200 frames"
+    assert consoles.bar(Progress("Looking", 50, 200), 2.0).endswith("50/200 frames, 25.0 a second")
+    assert consoles.bar(Progress("Looking", 7, 0), 0.0) == "Looking 7 frames"
+    assert consoles.bar(Progress("Loading", 0, 0), 9.0) == "Loading"

@@ -1,0 +1,79 @@
+"""SKEL's vocabulary: what the published tables say, and limits that hold."""
+
+import json
+
+import numpy as np
+import pytest
+
+from blender_meshrec.core.skel.vocabulary import (
+    AXES,
+    DOF_JOINTS,
+    DOF_NAMES,
+    DOFS,
+    JOINT_DOFS,
+    LIMITS,
+    SKEL_JOINTS,
+    SKEL_LISTS_LIMIT,
+    SKEL_PARENTS,
+    SMPL_OF_SKEL,
+    clamp_to_limits,
+    dof_index,
+    limit_excess,
+)
+from blender_meshrec.core.skeletons import SMPL_JOINTS
+
+
+def test_every_angle_belongs_to_one_joint_and_every_joint_has_one_to_three():
+    assert len(DOF_NAMES) == len(set(DOF_NAMES)) == 46 and len(SKEL_JOINTS) == 24
+    covered = [dof for dofs in JOINT_DOFS for dof in range(dofs.start, dofs.stop)]
+    assert covered == list(range(46))
+    counts = np.bincount(DOF_JOINTS)
+    assert [(counts == n).sum() for n in (1, 2, 3)] == [12, 2, 10]
+    assert (SKEL_PARENTS[1:] < np.arange(1, 24)).all()
+
+
+def test_axes_have_unit_length_and_limits_an_order():
+    assert np.abs(np.linalg.norm(AXES, axis=-1) - 1).max() < 1e-15
+    assert np.abs(AXES - [dof.axis for dof in DOFS]).max() < 1e-7  # published to seven digits
+    assert (LIMITS[:, 0] < LIMITS[:, 1]).all()
+    assert np.isinf(LIMITS).sum() == 6 and np.isinf(LIMITS[:3]).all()
+
+
+def test_joints_stand_for_smpl_joints_of_their_own_side():
+    for joint, smpl in enumerate(SMPL_OF_SKEL):
+        if smpl:  # the root stands where SMPL has no such joint
+            side = {"_r": "right_", "_l": "left_"}.get(SKEL_JOINTS[joint][-2:], "")
+            assert SMPL_JOINTS[smpl].startswith(side), SKEL_JOINTS[joint]
+
+
+def test_the_tables_are_the_published_ones(shared_vectors):
+    published = json.loads((shared_vectors.parent / "checkpoint_keys" / "skel_dofs.json").read_text())
+    assert list(SKEL_JOINTS) == published["joint_names"]
+    assert SMPL_OF_SKEL.tolist() == published["smpl_joint_corresp"]
+    for dof, known, in_skel in zip(DOFS, published["dofs"], SKEL_LISTS_LIMIT, strict=True):
+        assert (dof.name, dof.joint) == (known["name"], known["joint"])
+        assert np.allclose(dof.axis, np.multiply(known["sign"], known["axis"]), atol=1e-9)
+        assert in_skel == (known["limit_skel"] is not None)
+        for limit in (known["limit_skel"], known["limit_hsmr"]):
+            assert limit is None or np.allclose(sorted(limit), (dof.low, dof.high), atol=1e-9), dof.name
+
+
+def test_hsmrs_limits_are_the_published_ones(shared_vectors):
+    published = json.loads((shared_vectors.parent / "checkpoint_keys" / "hsmr_joint_limits.json").read_text())
+    assert [DOF_NAMES[dof] for dof in published["qids"]] == published["names"]
+    assert np.allclose(LIMITS[published["qids"]], published["bounds"], atol=1e-6)
+    assert sorted(published["qids"]) == list(range(3, 46))
+
+
+def test_excess_is_the_distance_to_the_clamped_angle():
+    q = np.random.default_rng(0).normal(0, 2, (200, 46))
+    assert np.allclose(limit_excess(q), np.abs(q - clamp_to_limits(q)), atol=1e-12)
+    assert (limit_excess(clamp_to_limits(q)) == 0).all()
+    assert np.array_equal(clamp_to_limits(q)[:, :3], q[:, :3])
+    assert (limit_excess(q)[:, 3:] > 0).any()
+
+
+def test_an_unknown_angle_is_named():
+    assert dof_index("knee_angle_r") == 6
+    with pytest.raises(KeyError, match="knee_twist"):
+        dof_index("knee_twist")

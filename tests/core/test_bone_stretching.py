@@ -1,0 +1,166 @@
+"""Bones that stretch: joints land where they shall, and where nothing is to be stretched nothing is."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from blender_meshrec.core.bone_stretching import aimed, lengthening, offsets
+from blender_meshrec.core.conventions import WORLD_FROM_BODY
+from blender_meshrec.core.files.bvh import write_bvh
+from blender_meshrec.core.format_notes import carried
+from blender_meshrec.core.motion import forward_kinematics, resample_motion
+from blender_meshrec.core.rotations import angle_between, rotmat_from_quat, rotmat_from_rotvec
+from tests.support.synthetic_bodies import calibrated, motion_of, recovered, tube_man
+from tests.support.synthetic_template import synthetic_template
+
+
+@pytest.fixture(scope="module")
+def stretched():
+    template = tube_man(posedirs=False)
+    return motion_of(calibrated(recovered(template)), template)
+
+
+def ends(motion):
+    """(joint, child) of the bones with one joint at their end, found the slow way."""
+    children = {joint: [child for child, parent in enumerate(motion.parents) if parent == joint] for joint in range(len(motion.parents))}
+    return [(joint, found[0]) for joint, found in children.items() if len(found) == 1]
+
+
+def test_bones_point_to_where_the_next_joint_lands_and_reach_it(stretched):
+    _, rotations = forward_kinematics(aimed(stretched))
+    times = lengthening(stretched)
+    assert len(ends(stretched)) == 17
+    for joint, child in ends(stretched):
+        along = stretched.rest_joints[child] - stretched.rest_joints[joint]
+        reached = stretched.joints[:, joint] + times[:, joint, None] * (rotations[:, joint] @ along)
+        assert np.abs(reached - stretched.joints[:, child]).max() < 1e-9  # m
+    others = sorted(set(range(24)) - {joint for joint, _ in ends(stretched)})
+    assert (times[:, others] == 1).all() and 1.05 < times.max() < 1.2 and 0.8 < times.min() < 0.95
+
+
+def test_bones_swing_no_more_than_they_must(stretched):
+    """The least rotation between two directions is the angle between them: no twist comes in."""
+    _, before = forward_kinematics(stretched)
+    _, after = forward_kinematics(aimed(stretched))
+    for joint, child in ends(stretched):
+        along = stretched.rest_joints[child] - stretched.rest_joints[joint]
+        a, b = before[:, joint] @ along, stretched.joints[:, child] - stretched.joints[:, joint]
+        cosine = (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
+        assert np.abs(angle_between(before[:, joint], after[:, joint]) - np.arccos(np.clip(cosine, -1, 1))).max() < 1e-6  # rad
+    for joint in (10, 11, 15, 22, 23):  # none at the end
+        assert angle_between(before[:, joint], after[:, joint]).max() < 1e-6
+
+
+def test_bones_with_several_joints_turn_to_where_these_lie_best(stretched):
+    """A little further in any direction, and they lie worse; turned about it, a whole pelvis is found again."""
+    _, before = forward_kinematics(stretched)
+    _, after = forward_kinematics(aimed(stretched))
+
+    def off(joint, rotations, motion=stretched):
+        children = np.flatnonzero(motion.parents == joint)
+        at_rest = motion.rest_joints[children] - motion.rest_joints[joint]
+        away = motion.joints[:, children] - motion.joints[:, joint, None] - at_rest @ np.swapaxes(rotations, 1, 2)
+        return (away**2).sum((1, 2))
+
+    for joint in (0, 9):
+        assert (off(joint, after[:, joint]) <= off(joint, before[:, joint]) + 1e-12).all()
+        for axis in 0.02 * np.vstack([np.eye(3), -np.eye(3)]):
+            assert (off(joint, rotmat_from_rotvec(axis) @ after[:, joint]) > off(joint, after[:, joint])).all()
+    tilt = rotmat_from_rotvec([0.4, 0.1, -0.2])
+    joints = forward_kinematics(stretched)[0]
+    joints[:, [1, 2, 3]] = joints[:, :1] + (joints[:, [1, 2, 3]] - joints[:, :1]) @ tilt.T
+    tilted = dataclasses.replace(stretched, joints=joints)
+    assert np.degrees(angle_between(tilt @ before[:, 0], forward_kinematics(aimed(tilted))[1][:, 0])).max() < 0.1
+
+
+def test_offsets_bring_every_joint_where_it_shall_land(stretched):
+    turned = aimed(stretched)
+    local, away = rotmat_from_quat(turned.rotations), offsets(turned)
+    places, rotations = [away[:, 0]], [local[:, 0]]
+    for joint in range(1, 24):
+        parent = stretched.parents[joint]
+        places.append(places[parent] + (rotations[parent] @ away[:, joint, :, None])[..., 0])
+        rotations.append(rotations[parent] @ local[:, joint])
+    assert np.abs(np.stack(places, 1) - stretched.joints).max() < 1e-9  # m
+
+
+def test_joints_where_the_rigid_pose_has_them_stretch_nothing():
+    template = tube_man(posedirs=False)
+    recovery = recovered(template)
+    motion = motion_of(recovery, template)
+    assert motion.joints is None
+    still = dataclasses.replace(motion, joints=forward_kinematics(motion)[0])
+    assert np.abs(lengthening(still) - 1).max() < 1e-9
+    before, after = rotmat_from_quat(motion.rotations), rotmat_from_quat(aimed(still).rotations)
+    assert np.degrees(angle_between(before, after)).max() < 1e-4
+
+
+@pytest.mark.parametrize("joints", [52, 55])
+def test_fingers_and_faces_hang_from_their_parents_as_before(joints):
+    template = synthetic_template(joints=joints)
+    recovery = calibrated(recovered(template))
+    motion = motion_of(recovery, template)
+    assert np.abs(motion.joints[:, :22] - recovery.calibrated_joints[:, :22]).max() < 1e-6  # m
+    assert np.abs(lengthening(motion)[:, 22:] - 1).max() < 1e-9
+    _, rotations = forward_kinematics(aimed(motion))
+    for joint in range(22, joints):
+        parent = motion.parents[joint]
+        expected = motion.joints[:, parent] + rotations[:, parent] @ (motion.rest_joints[joint] - motion.rest_joints[parent])
+        assert np.abs(motion.joints[:, joint] - expected).max() < 1e-6
+
+
+def test_joints_that_fall_together_or_lie_behind_are_no_fault():
+    template = tube_man(posedirs=False)
+    recovery = recovered(template, frames=3)
+    joints = recovery.joints.astype(float)
+    knee, ankle = 4, 7
+    joints[0, ankle] = joints[0, knee]
+    joints[1, ankle] = 2 * joints[1, knee] - joints[1, ankle]  # the shin points the other way
+    motion = motion_of(type(recovery)(**{**recovery.arrays(), "calibrated_joints": joints}), template)
+    turned, times = aimed(motion), lengthening(motion)
+    assert np.isfinite(turned.rotations).all() and np.isfinite(offsets(turned)).all() and (times > 0).all()
+    determinants = np.linalg.det(rotmat_from_quat(turned.rotations))
+    assert np.abs(determinants - 1).max() < 1e-9
+
+
+def test_joints_come_along_to_other_times(stretched):
+    halfway = resample_motion(stretched, (stretched.timestamps[1:] + stretched.timestamps[:-1]) / 2)
+    assert np.abs(halfway.joints - (stretched.joints[1:] + stretched.joints[:-1]) / 2).max() < 1e-9  # m
+
+
+def test_bvh_gives_positions_only_to_what_moves_and_lands(stretched, tmp_path):
+    write_bvh(tmp_path / "a.bvh", stretched)
+    lines = (tmp_path / "a.bvh").read_text().splitlines()
+    assert sum("CHANNELS 6" in line for line in lines) == 24
+    write_bvh(tmp_path / "plain.bvh", dataclasses.replace(stretched, joints=None))
+    assert sum("CHANNELS 6" in line for line in (tmp_path / "plain.bvh").read_text().splitlines()) == 1
+    values = np.array([float(word) for word in lines[lines.index("MOTION") + 3].split()]).reshape(24, 6)
+    names = [line.split()[1] for line in lines if line.split()[0] in ("ROOT", "JOINT")]
+    places, turns = {}, {}
+    for name, (x, y, z, *angles) in zip(names, values):
+        a, b, c = np.radians(angles)
+        turn = rotmat_from_rotvec([0, 0, a]) @ rotmat_from_rotvec([b, 0, 0]) @ rotmat_from_rotvec([0, c, 0])
+        joint = stretched.joint_names.index(name)
+        above = stretched.joint_names[stretched.parents[joint]] if stretched.parents[joint] >= 0 else None
+        places[name] = places[above] + turns[above] @ [x, y, z] if above else np.array([x, y, z])
+        turns[name] = turns[above] @ turn if above else turn
+    landed = np.array([places[name] for name in stretched.joint_names]) @ WORLD_FROM_BODY.T
+    assert np.abs(landed - stretched.joints[0]).max() < 1e-5  # m
+
+
+@pytest.mark.parametrize(
+    "suffix, stretched, surface, told",
+    [
+        (".fbx", True, True, ["moving bones", "exact one"]),
+        (".glb", True, False, ["moving bones"]),
+        (".bvh", True, True, ["positions", "exact one"]),
+        (".blend", True, True, []),
+        (".npz", True, True, []),
+        (".fbx", False, False, []),
+        (".usdc", False, True, ["exact one"]),
+    ],
+)
+def test_what_a_format_keeps_is_said(suffix, stretched, surface, told):
+    said = carried(suffix, "anna", stretched, surface)
+    assert len(said) == len(told) and all(part in sentence and "anna" in sentence for part, sentence in zip(told, said))

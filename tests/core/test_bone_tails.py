@@ -1,0 +1,43 @@
+"""Where bones end: at the next joint of their limb, and nowhere at no length at all."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from blender_meshrec.core.bone_tails import bone_tails
+from blender_meshrec.core.skeletons import SMPL_JOINTS
+from tests.support.retargeting import motion_of
+from tests.support.synthetic_gait import stand
+
+AT = {name: joint for joint, name in enumerate(SMPL_JOINTS)}
+
+
+@pytest.fixture(scope="module")
+def motion():
+    return motion_of(stand(np.arange(4) / 30))
+
+
+def test_bones_of_limbs_and_trunk_reach_the_next_joint(motion):
+    tails = bone_tails(motion)
+    chains = [("pelvis", "spine1", "spine2", "spine3", "neck", "head")]
+    chains += [tuple(f"{side}_{name}" for name in names) for side in ("left", "right")
+               for names in (("hip", "knee", "ankle", "foot"), ("collar", "shoulder", "elbow", "wrist", "hand"))]  # fmt: skip
+    for chain in chains:
+        for joint, below in pairwise(chain):
+            assert np.array_equal(tails[AT[joint]], motion.rest_joints[AT[below]]), joint
+
+
+def test_ends_carry_on_upwards_forwards_and_outwards(motion):
+    away = bone_tails(motion) - motion.rest_joints
+    assert away[AT["head"]] @ [0, 0, 1] > 0.1  # m
+    for side, sign in (("left", 1), ("right", -1)):
+        assert away[AT[f"{side}_foot"]] @ [0, -1, 0] > 0.04 and away[AT[f"{side}_hand"]] @ [sign, 0, 0] > 0.04  # m
+
+
+def test_joints_in_one_place_still_have_bones_of_some_length(motion):
+    rest = np.array(motion.rest_joints)
+    rest[AT["spine1"]] = rest[AT["pelvis"]]
+    lengths = np.linalg.norm(bone_tails(replace(motion, rest_joints=rest)) - rest, axis=-1)
+    assert lengths.min() > 1e-3  # m

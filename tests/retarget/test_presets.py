@@ -1,0 +1,141 @@
+"""Presets: what is saved is loaded again, and a damaged file says what is wrong with it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from blender_meshrec.core.errors import InputError
+from blender_meshrec.retarget.mapping.map_bones import map_bones, missing_slots
+from blender_meshrec.retarget.mapping.presets import preset_from_mapping, read_preset, shipped_presets, write_preset
+from blender_meshrec.retarget.rig import NEEDED_SLOTS, BoneMapping, Controls
+from tests.support.rig_conventions import OTHERS
+from tests.support.synthetic_rigs import anonymous, person
+
+CONTROLS = Controls(
+    fk=(("Hand.L", "ik", 0.0),), ik=(("Hand.L", "ik", 1.0),), ik_targets={"left_hand": "Hand_IK.L"}, poles={"left_arm": "Elbow.L"}
+)
+
+
+@pytest.fixture
+def rig():
+    rng = np.random.default_rng(0)
+    return person(OTHERS["rokoko"][0], rng).rig(rng)
+
+
+def test_what_is_saved_is_loaded_again(rig, tmp_path):
+    mapping = BoneMapping(map_bones(rig).slots, controls=CONTROLS)
+    write_preset(tmp_path / "mine" / "hero.json", mapping, "My hero")
+    again = read_preset(tmp_path / "mine" / "hero.json")
+    assert (again.name, again.mapping.slots, again.mapping.controls) == ("My hero", mapping.slots, CONTROLS)
+    assert list((tmp_path / "mine").iterdir()) == [tmp_path / "mine" / "hero.json"]
+
+
+def test_a_preset_is_used_instead_of_looking(rig, tmp_path):
+    mapping = BoneMapping({**map_bones(rig).slots, "head": ("Neck",), "neck": ()})
+    write_preset(tmp_path / "odd.json", mapping)
+    used = map_bones(rig, read_preset(tmp_path / "odd.json").mapping)
+    assert used.slots == mapping.slots
+    assert used.found_by == "preset"
+    assert set(used.confidence.values()) == {1.0}
+
+
+def test_a_preset_maps_a_rig_that_is_no_person_by_name_or_shape(rig):
+    """Chosen by hand, even a heap of bones may be mapped."""
+    truth = OTHERS["rokoko"][0]
+    rng = np.random.default_rng(0)
+    build = person(truth, rng)
+    for bone in build.heads:
+        build.heads[bone] = rng.normal(size=3)
+    build, truth = anonymous(build, truth, rng)
+    heap = build.rig(rng)
+    with pytest.raises(InputError):
+        map_bones(heap)
+    assert map_bones(heap, BoneMapping(truth)).slots["hips"] == tuple(truth["hips"])
+
+
+def test_bones_that_a_rig_lacks_are_left_out_and_needed_ones_are_named(rig):
+    slots = map_bones(rig).slots
+    used = map_bones(rig, BoneMapping({**slots, "left_toes": ("no such toe",)}, controls=CONTROLS))
+    assert "left_toes" not in used.slots
+    assert used.controls is None, "the rig has none of these controls"
+    with pytest.raises(InputError, match=r'the left upper arm would be missing.*"LArm"'):
+        map_bones(rig, BoneMapping({**slots, "left_upper_arm": ("LArm",)}))
+
+
+def test_every_preset_that_ships_is_whole():
+    presets = shipped_presets()
+    assert {"Rigify controls", "Auto-Rig Pro controls"} <= {preset.name for preset in presets}
+    for preset in presets:
+        assert not missing_slots(preset.mapping), preset.name
+        assert preset.recognised_by
+        controls = preset.mapping.controls
+        assert set(preset.recognised_by) <= {*preset.mapping.bones, *(switch[0] for switch in controls.fk)}
+        assert set(controls.ik_targets) >= {"left_hand", "right_hand", "left_foot", "right_foot"}
+
+
+def test_auto_rig_pro_maps_to_its_controls():
+    """Its own controls, among the bones that carry skin."""
+    rng = np.random.default_rng(0)
+    preset = next(preset for preset in shipped_presets() if preset.name == "Auto-Rig Pro controls")
+    truth = {slot: list(bones) for slot, bones in preset.mapping.slots.items()}
+    build = person(truth, rng)
+    for bone, head in list(build.heads.items()):
+        build.add(bone.replace("c_", "", 1).replace("_fk", "_stretch"), build.parent[bone], head)
+    for bone in {*preset.mapping.controls.ik_targets.values(), *preset.mapping.controls.poles.values()}:
+        build.add(bone, None, [0, 0, 0])
+    mapping = map_bones(build.rig(rng))
+    assert mapping.slots == preset.mapping.slots
+    assert mapping.convention == "Auto-Rig Pro controls"
+    assert mapping.controls == preset.mapping.controls
+
+
+def damaged(**changes):
+    content = preset_from_mapping(BoneMapping({slot: (slot,) for slot in NEEDED_SLOTS}, controls=CONTROLS), "x")
+    return {**content, **changes}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "not valid JSON"),
+        ("{", "not valid JSON"),
+        ("[" * 100000, "not valid JSON"),
+        ("[]", "not a mapping preset"),
+        ('{"slots": {}}', "not a mapping preset"),
+        (damaged(meshrec_mapping=2), "later version"),
+        (damaged(slots={}), "maps no bones"),
+        (damaged(slots=[1]), "maps no bones"),
+        (damaged(slots={"tail": ["x"]}), '"tail", which is no part'),
+        (damaged(slots={"hips": "x"}), '"hips" is no list'),
+        (damaged(slots={"hips": [1]}), '"hips" is no list'),
+        (damaged(slots={"hips": ["x"], "head": ["x"]}), '"x" is both "hips" and "head"'),
+        (damaged(name=3), "name"),
+        (damaged(controls=[]), '"controls" is no table'),
+        (damaged(controls={"fk": [["a", "b"]]}), 'a switch in "fk"'),
+        (damaged(controls={"ik": [["a", "b", "c"]]}), 'a switch in "ik"'),
+        (damaged(controls={"poles": {"tail": "x"}}), '"poles"'),
+        (damaged(controls={"ik_targets": {"left_hand": 3}}), '"ik_targets"'),
+        (damaged(recognised_by="x"), '"recognised_by"'),
+        (b"\xff\xfe\x00", "not a mapping preset"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value else None,
+)
+def test_a_damaged_file_says_what_is_wrong(tmp_path, content, says):
+    path = tmp_path / "hero.json"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(InputError) as error:
+        read_preset(path)
+    assert says in error.value.problem
+    assert "hero.json" in error.value.problem
+    assert error.value.remedy
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_preset(tmp_path / "none.json")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_preset(tmp_path)

@@ -1,0 +1,303 @@
+"""Transfer of motion without contacts: directions, proportions, rest poses, objects' places and scales, shared chains and twist."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from blender_meshrec.core.errors import InputError
+from blender_meshrec.core.rotations import angle_between, quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec
+from blender_meshrec.retarget.rig import SIDES, BoneMapping, RetargetOptions
+from blender_meshrec.retarget.solve.retarget import retarget
+from blender_meshrec.retarget.source.motion import performance_from_motion
+from tests.support.retargeting import character, limb_vector, motion_of, slots, world_heads, worst_direction
+from tests.support.synthetic_gait import squat, walk
+from tests.support.synthetic_rigs import person
+
+FK = RetargetOptions(feet=False)
+TIMES = np.arange(0, 2.5, 1 / 30)
+Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # how a z-up body lies in a y-up armature
+
+
+@pytest.fixture(scope="module")
+def lively():
+    """A turning walk with arms, spine and wrists that move every way."""
+    rng = np.random.default_rng(0)
+    walker = walk(TIMES, turn=0.7)
+    swing = np.sin(TIMES[:, None, None] * rng.uniform(1, 4, (1, 24, 3)) + rng.uniform(0, 6, (1, 24, 3)))
+    joints = [3, 6, 9, 12, 15, 13, 14, 16, 17, 18, 19, 20, 21]
+    walker.rotmats[:, joints] = walker.rotmats[:, joints] @ rotmat_from_rotvec(0.5 * swing[:, joints])
+    return performance_from_motion(motion_of(walker))
+
+
+def placed(rng, even=True):
+    """A world matrix: any heading, any place, one scale or three."""
+    world = np.eye(4)
+    world[:3, :3] = rotmat_from_rotvec([0, 0, rng.uniform(-3, 3)]) @ np.diag(np.full(3, 0.01) if even else rng.uniform(0.5, 2, 3))
+    world[:2, 3] = rng.normal(size=2)
+    return world
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_limbs_point_where_the_sources_do(lively, seed):
+    """Within 0.1 degrees for any proportions, rest pose, rolls, tails, bone counts; also y-up, turned, tiny or huge objects."""
+    rng = np.random.default_rng(100 + seed)
+    options = {}
+    if seed % 3 == 1:
+        options = {"armature_from_body": Y_UP * [[100], [100], [100], [1]], "world": placed(rng) @ np.linalg.inv(Y_UP)}
+    elif seed % 3 == 2:
+        options = {"world": placed(rng) * 100 / [[1], [1], [1], [100]]}
+    rig, mapping = character(seed, **options)
+    assert worst_direction(lively, rig, mapping, retarget(lively, rig, mapping, FK)) < 0.1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_limbs_point_right_on_stretched_objects(lively, seed):
+    rig, mapping = character(seed, world=placed(np.random.default_rng(seed), even=False))
+    assert worst_direction(lively, rig, mapping, retarget(lively, rig, mapping, FK)) < 0.1
+
+
+def test_a_source_gives_itself_its_own_motion(lively):
+    """Onto its own skeleton nothing changes: rotations within 1e-6, heads within 0.01 mm."""
+    result = retarget(lively, lively.rig, lively.mapping, FK)
+    mapped = [lively.rig.index(bone) for bone in lively.mapping.bones]
+    np.testing.assert_allclose(result.rotmats[:, mapped], lively.rotations[:, mapped], atol=1e-6)
+    offset = result.heads - lively.heads
+    np.testing.assert_allclose(offset, np.broadcast_to(offset[0, 0], offset.shape), atol=1e-5)
+    assert np.abs(offset[0, 0, :2]).max() < 1e-5
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_there_and_back_again(lively, seed):
+    """Given on to a character and from it back to the source, limbs turn as at first, twist included, but for the shared spine."""
+    rng = np.random.default_rng(seed)
+    truth = slots(spine=3)
+    rig, mapping = person(truth, rng, arms_down=40).rig(rng), BoneMapping(truth)
+    there = retarget(lively, rig, mapping, FK)
+    world = there.rotmats
+    passed_on = replace(lively, rig=rig, mapping=mapping, rotations=world, heads=there.heads, contacts=None)
+    back = retarget(passed_on, lively.rig, lively.mapping, FK)
+    for slot in lively.mapping.slots:
+        row = lively.rig.index(lively.mapping.slots[slot][0])
+        if slot not in ("spine", "neck"):
+            assert np.degrees(angle_between(back.rotmats[:, row], lively.rotations[:, row])).max() < 0.5, slot
+
+
+def test_limbs_go_where_their_bones_end_though_nobody_named_what_comes_next(lively):
+    """A source without hands and feet in its mapping moves forearms and shins as it does with them, within 1e-4 degrees."""
+    fewer = {slot: bones for slot, bones in lively.mapping.slots.items() if not slot.endswith(("hand", "foot", "toes"))}
+    sources = replace(lively, contacts=None), replace(lively, mapping=BoneMapping(fewer), contacts=None)
+    rig, mapping = character(5)
+    results = [retarget(source, rig, mapping, FK) for source in sources]
+    for side in SIDES:
+        for part, below in (("lower_arm", "hand"), ("lower_leg", "foot")):
+            start, end = (rig.index(mapping.slots[f"{side}_{name}"][0]) for name in (part, below))
+            one, other = (result.heads[:, end] - result.heads[:, start] for result in results)
+            cosine = (one * other).sum(-1) / (np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1))
+            assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() < 1e-4
+
+
+def test_rest_poses_do_not_twist_limbs(lively):
+    """The same character at rest with arms level or hanging performs alike: its arms' skin turns alike within 5 degrees.
+
+    Not more nearly, because no least swing is defined by a plane: arms lie a few degrees off the one they are lowered in.
+    """
+    truth = slots()
+    level = person(truth, np.random.default_rng(7), arms_down=0).rig(np.random.default_rng(8))
+    expected = retarget(lively, level, BoneMapping(truth), FK)
+    for down in (40.0, 75.0):
+        rest, lifts = level.rest.copy(), {}
+        for side, sign in zip(SIDES, (1, -1), strict=True):
+            lower = np.eye(4)
+            lower[:3, :3] = rotmat_from_rotvec([0, sign * np.radians(down), 0])
+            shoulder = np.eye(4)
+            shoulder[:3, 3] = level.rest[level.index(f"{side}_upper_arm"), :3, 3]
+            for part in ("upper_arm", "lower_arm", "hand"):
+                row = level.index(f"{side}_{part}")
+                rest[row] = shoulder @ lower @ np.linalg.inv(shoulder) @ level.rest[row]
+                lifts[row] = lower[:3, :3]
+        hanging = replace(level, rest=rest)
+        result = retarget(lively, hanging, BoneMapping(truth), FK)
+        for row, lower in lifts.items():
+            skin = result.rotmats[:, row] @ rest[row, :3, :3].T @ lower
+            assert np.degrees(angle_between(skin, expected.rotmats[:, row] @ level.rest[row, :3, :3].T)).max() < 5.0, level.bones[row]
+
+
+def test_basis_rotations_pose_what_is_said(lively):
+    """Composed down the tree as Blender composes them, the keys give the heads and rotations of the result, 1e-9."""
+    rig, mapping = character(5)
+    result = retarget(lively, rig, mapping, FK)
+    rows = {bone: number for number, bone in enumerate(result.bones)}
+    frames = len(lively)
+    posed = np.empty((frames, len(rig), 4, 4))
+    for bone, parent in enumerate(rig.parents):
+        basis = np.tile(np.eye(4), (frames, 1, 1))
+        if rig.bones[bone] in rows:
+            basis[:, :3, :3] = rotmat_from_quat(result.rotations[:, rows[rig.bones[bone]]])
+        if rig.bones[bone] in result.locations:
+            basis[:, :3, 3] = result.locations[rig.bones[bone]]
+        above = posed[:, parent] @ np.linalg.inv(rig.rest[parent]) @ rig.rest[bone] if parent >= 0 else rig.rest[bone]
+        posed[:, bone] = above @ basis
+    np.testing.assert_allclose(posed[..., :3, 3], result.heads, atol=1e-9)
+    np.testing.assert_allclose(posed[..., :3, :3], result.rotmats, atol=1e-9)
+    assert (np.abs(np.diff(result.rotations, axis=0)).max(-1) < 1).all()  # signs are continuous
+
+
+def test_spines_share_the_bend():
+    """A spine of any count ends in the chest's rotation and bends evenly, no bone more than its share of the whole."""
+    performance = performance_from_motion(motion_of(squat(TIMES)))
+    chest = performance.rig.index("spine3")
+    for count in (1, 2, 4, 5):
+        truth = slots(spine=count)
+        rig = person(truth, np.random.default_rng(count)).rig(np.random.default_rng(0))
+        result = retarget(performance, rig, BoneMapping(truth), FK)
+        turned = [result.rotmats[:, rig.index(name)] @ rig.rest[rig.index(name), :3, :3].T for name in ["hips", *truth["spine"]]]
+        whole = angle_between(turned[0], turned[-1])
+        expected = performance.rotations[:, chest] @ performance.rig.rest[chest, :3, :3].T
+        assert np.degrees(angle_between(turned[-1], expected)).max() < 1e-3
+        steps = np.array([angle_between(a, b) for a, b in pairwise(turned)])
+        np.testing.assert_allclose(steps.sum(0), whole, atol=1e-3)
+        if count == 5:
+            assert (steps.max(0)[whole > 0.1] < 0.75 * whole[whole > 0.1]).all()
+
+
+def test_twist_spreads_along_the_forearm():
+    """With the hand turned about the forearm, split bones and twist bones beside it turn in between, in order of their places."""
+    walker = walk(TIMES)
+    turn = np.linspace(-2.2, 2.2, len(TIMES))
+    walker.rotmats[:, 20] = walker.rotmats[:, 20] @ rotmat_from_rotvec(turn[:, None] * [1.0, 0, 0])
+    performance = performance_from_motion(motion_of(walker))
+    truth = slots(split=("lower_arm",))
+    build = person(truth, np.random.default_rng(2), arms_down=0)
+    elbow, wrist = build.heads["left_lower_arm0"], build.heads["left_hand"]
+    for k, place in enumerate((0.3, 0.7)):
+        build.add(f"twist{k}", "left_lower_arm0", elbow + place * (wrist - elbow))
+    truth["left_lower_arm_twist"] = ["twist0", "twist1"]
+    rig = build.rig(np.random.default_rng(3))
+    result = retarget(performance, rig, BoneMapping(truth), FK)
+
+    def about_forearm(name):
+        row, first = rig.index(name), rig.index("left_lower_arm0")
+        delta = [result.rotmats[:, r] @ rig.rest[r, :3, :3].T for r in (first, row)]
+        quat = quat_from_rotmat(np.swapaxes(delta[0], 1, 2) @ delta[1])
+        axis = (wrist - elbow) / np.linalg.norm(wrist - elbow)
+        return np.unwrap(2 * np.arctan2(quat[:, 1:] @ axis, quat[:, 0]))
+
+    hand = about_forearm("left_hand")
+    ranges = [np.ptp(about_forearm(name)) / np.ptp(hand) for name in ("left_lower_arm0", "twist0", "left_lower_arm1", "twist1")]
+    assert np.ptp(hand) > 4
+    assert 0 <= ranges[0] < 0.05 and ranges[0] < ranges[1] <= ranges[2] + 0.05 and ranges[2] < ranges[3] < 0.95
+
+
+def test_the_path_scales_with_the_legs(lively):
+    """Hips travel as far as the legs are longer, and stand over the floor as high as legs and ankles let them."""
+    rig, mapping = character(0)
+    for scale in (0.01, 1.0, 3.0):
+        world = np.diag([scale, scale, scale, 1.0])
+        result = retarget(lively, replace(rig, world=world), mapping, FK)
+        hips = [rig.index(f"{side}_upper_leg") for side in SIDES]
+        path = world_heads(replace(rig, world=world), result)[:, hips].mean(1)
+        theirs = lively.heads[:, [lively.rig.index(f"{side}_hip") for side in SIDES]].mean(1)
+        ratio = result.quality["hip_scale"]
+        np.testing.assert_allclose(np.diff(path, axis=0), ratio * np.diff(theirs, axis=0), atol=1e-9)
+        assert 0.5 * scale < ratio < 2 * scale
+
+
+def test_root_motion_and_in_place(lively):
+    """A root bone carries path and heading and lies on the floor; in place nothing travels; bodies pose alike in all three."""
+    truth = slots() | {"root": ["root"]}
+    rig = person(truth, np.random.default_rng(1)).rig(np.random.default_rng(2))
+    mapping = BoneMapping(truth)
+    hips, root = rig.index("hips"), rig.index("root")
+    free, rooted, still = (retarget(lively, rig, mapping, replace(FK, root=root)) for root in ("hips", "root", "in_place"))
+    np.testing.assert_allclose(rooted.rotmats[:, hips], free.rotmats[:, hips], atol=1e-9)
+    np.testing.assert_allclose(rooted.heads[:, hips], free.heads[:, hips], atol=1e-9)
+    assert "root" in rooted.locations and "root" not in free.bones
+    np.testing.assert_allclose(rooted.heads[:, root, 2], 0, atol=1e-9)
+    np.testing.assert_allclose(
+        rooted.rotmats[:, root] @ rig.rest[root, :3, :3].T @ [0, 0, 1.0], np.tile([0, 0, 1.0], (len(lively), 1)), atol=1e-9
+    )
+    assert np.ptp(rooted.locations["hips"][:, :3], axis=0).max() < 0.2 < np.ptp(free.heads[:, hips, 1])
+    np.testing.assert_allclose(np.ptp(still.heads[:, hips, :2], axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(still.heads[:, hips, 2], free.heads[:, hips, 2], atol=1e-9)
+
+
+def test_other_rates_and_uneven_times(lively):
+    """Twice the rate gives the frames in between; uneven timestamps are kept."""
+    rig, mapping = character(2)
+    plain, double = retarget(lively, rig, mapping, FK), retarget(lively, rig, mapping, replace(FK, fps=60.0))
+    np.testing.assert_allclose(double.heads[::2], plain.heads, atol=1e-6)
+    assert double.fps == 60.0 and len(double.timestamps) == 2 * len(plain.timestamps) - 1
+    uneven = performance_from_motion(motion_of(walk(np.cumsum(np.random.default_rng(0).uniform(0.02, 0.06, 60)))))
+    result = retarget(uneven, rig, mapping)
+    np.testing.assert_array_equal(result.timestamps, uneven.timestamps)
+    assert result.quality["foot_slide_after"] < 0.1
+
+
+def test_a_single_frame(lively):
+    one = performance_from_motion(motion_of(walk(TIMES)))
+    one = replace(
+        one, rotations=one.rotations[:1], heads=one.heads[:1], timestamps=one.timestamps[:1], contacts=one.contacts[:1], soles=None
+    )
+    rig, mapping = character(1)
+    assert retarget(one, rig, mapping).rotations.shape[0] == 1
+
+
+def test_mirrored_objects_are_refused(lively):
+    rig, mapping = character(0, world=np.diag([-1.0, 1, 1, 1]))
+    with pytest.raises(InputError, match="negative"):
+        retarget(lively, rig, mapping)
+
+
+@pytest.mark.parametrize("without", [("toes",), ("toes", "foot"), ("hand",), ("clavicle",), ("clavicle", "hand", "foot", "toes")])
+def test_rigs_that_lack_parts(lively, without):
+    """Whatever of clavicles, hands, feet and toes is missing, the limbs that are there point as the source's do, and nothing slides."""
+    for seed in range(3):
+        truth = slots(without=without, spine=seed, neck=seed)
+        build = person({**slots(), **truth} if seed else {**truth, "spine": ["spine0"]}, np.random.default_rng(seed))
+        rig, mapping = build.rig(np.random.default_rng(seed)), BoneMapping(truth)
+        result = retarget(lively, rig, mapping, FK)
+        for side in SIDES:
+            for part, below in (("upper_arm", "lower_arm"), ("upper_leg", "lower_leg")):
+                ours = limb_vector(result.heads, rig, mapping, f"{side}_{part}", f"{side}_{below}")
+                theirs = limb_vector(lively.heads, lively.rig, lively.mapping, f"{side}_{part}", f"{side}_{below}")
+                cosine = (ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+                assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() < 0.1
+        planted = retarget(lively, rig, mapping)
+        assert "foot" in without or planted.quality["foot_slide_after"] < 0.1
+
+
+def test_thighs_that_hang_beside_the_hips(lively):
+    """Where thighs hang from a bone above the hips, that bone carries the body, and the legs stay in their sockets."""
+    truth = slots()
+    rig = person(truth, np.random.default_rng(0), thighs_from="pelvis", over_hips=("pelvis",)).rig(np.random.default_rng(1))
+    mapping = BoneMapping(truth)
+    result = retarget(lively, rig, mapping, FK)
+    assert set(result.locations) == {"pelvis"}
+    assert worst_direction(lively, rig, mapping, result) < 0.1
+    hips, thigh = rig.index("hips"), rig.index("left_upper_leg")
+    local = np.einsum("fji,fj->fi", result.rotmats[:, hips], result.heads[:, thigh] - result.heads[:, hips])
+    np.testing.assert_allclose(local, np.broadcast_to(local[0], local.shape), atol=1e-9)
+
+
+def test_fingers_follow_only_a_source_that_has_them(lively):
+    truth = slots() | {f"{side}_index": [f"{side}_index{k}" for k in range(3)] for side in SIDES}
+    rig = person(truth, np.random.default_rng(0)).rig(np.random.default_rng(1))
+    mapping = BoneMapping(truth)
+    plain = retarget(lively, rig, mapping, FK)
+    assert not any("index" in bone for bone in plain.bones)
+    # A character with fingers as the source: its index fingers bend.
+    curl = rotmat_from_rotvec(np.sin(TIMES)[:, None] * [0.3, 0.8, 0.0])
+    rotations = np.ascontiguousarray(plain.rotmats)
+    for side in SIDES:
+        for k in range(3):
+            rotations[:, rig.index(f"{side}_index{k}")] = curl @ rotations[:, rig.index(f"{side}_index{k}")]
+    source = replace(lively, rig=rig, mapping=mapping, rotations=rotations, heads=plain.heads, contacts=None)
+    other = person(truth, np.random.default_rng(5)).rig(np.random.default_rng(6))
+    result = retarget(source, other, mapping, FK)
+    for name in ("left_index1", "right_index2"):
+        row, theirs = other.index(name), rig.index(name)
+        turned = result.rotmats[:, row] @ np.swapaxes(result.rotmats[:1, row], 1, 2)
+        expected = rotations[:, theirs] @ np.swapaxes(rotations[:1, theirs], 1, 2)
+        assert np.degrees(angle_between(turned, expected)).max() < 1e-3

@@ -1,0 +1,112 @@
+"""What the lifter is trained on: bodies stay bodies, views show them, seeds repeat, and a few steps already teach something."""
+
+from argparse import Namespace
+
+import numpy as np
+import pytest
+import torch
+
+from blender_meshrec.core.skeletons import H36M17
+from blender_meshrec.methods.skeleton2mesh import POINTS
+from scripts.train import lifter
+from scripts.train.data import camera_views, lifter_bodies, motion_clips
+from tests.support.synthetic_gait import walk
+
+
+def made_up_clip(frames=150):
+    """A walker as a recording: y up, with a face and feet made from its joints, and one frame for pelvis, thorax and head."""
+    walker = walk(np.arange(frames) / 30)
+    joints = walker.h36m17[..., [0, 2, 1]] * [1, 1, -1]
+    left, up = joints[:, 4] - joints[:, 1], joints[:, 8] - joints[:, 0]
+    left /= np.linalg.norm(left, axis=-1, keepdims=True)
+    front = np.cross(left, up)
+    front /= np.linalg.norm(front, axis=-1, keepdims=True)
+    frame = np.stack([left, np.cross(front, left), front], -1)
+    at = dict(zip(H36M17, np.moveaxis(joints, 1, 0)))
+    at |= {name: at["nose"] + frame @ np.array(offset) for name, offset in motion_clips._FACE_AT.items()}
+    at |= {f"{s}_{n}": at[f"{s}_ankle"] + x * front for s in ("left", "right") for n, x in (("big_toe", 0.2), ("heel", -0.05))}
+    points = np.stack([at[name] for name in motion_clips.NODES], 1)
+    vectors = points - points[:, np.maximum(motion_clips.PARENTS, 0)]
+    axes = np.repeat(frame[:, None], 3, 1)
+    arrays = (a.astype(np.float32) for a in (joints[:, 0], vectors, axes))
+    return motion_clips.Clip("walk", "nobody", "walk", *arrays, np.ones(frames, bool)), points
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return made_up_clip()[0]
+
+
+@pytest.fixture
+def drawn(clip):
+    rng = np.random.default_rng(5)
+    return rng, *lifter_bodies.Windows([clip], 27).draw(rng, 64)
+
+
+def test_vectors_rebuild_the_points():
+    clip, points = made_up_clip()
+    np.testing.assert_allclose(clip.points(), points, atol=1e-5)  # m
+
+
+def test_bones_of_a_window_keep_their_lengths_and_sides_stay_alike(drawn):
+    _rng, points, _axes, _valid = drawn
+    bones = np.linalg.norm(points[:, :, 1:] - points[:, :, motion_clips.PARENTS[1:]], axis=-1)
+    assert (bones.std(1) / bones.mean(1)).max() < 0.02  # linear in time between recorded frames, so not quite zero
+    left, right = (motion_clips.NODES.index(f"{side}_knee") - 1 for side in ("left", "right"))
+    ratio = (bones[..., left] / bones[..., right]).mean(1)
+    assert np.abs(np.log(ratio)).max() < 0.06
+
+
+def test_axes_turn_with_the_body_and_left_is_left_also_in_the_mirror(drawn):
+    _rng, points, axes, _valid = drawn
+    across = points[:, :, motion_clips.NODES.index("left_hip")] - points[:, :, motion_clips.NODES.index("right_hip")]
+    assert ((axes[:, :, 0, :, 0] * across).sum(-1) > 0).all()
+    np.testing.assert_allclose(np.linalg.det(axes), 1, atol=0.02)
+
+
+def test_a_perfect_detector_sees_the_joints_where_they_are(drawn):
+    rng, *moving = drawn
+    seen = camera_views.see(rng, *moving, sets=[0] * 64, noisy=False)
+    rays = seen.rays[:, :, : len(H36M17)] / seen.zoom[:, None, None, None]
+    # Hip at unknown (x, y, z): joints + hip lie on their rays, three linear unknowns a frame.
+    x, y, z = np.moveaxis(seen.joints.astype(float), -1, 0)
+    u, v = np.moveaxis(rays.astype(float), -1, 0)
+    one, zero = np.ones_like(u), np.zeros_like(u)
+    matrix = np.concatenate([np.stack([one, zero, -u], -1), np.stack([zero, one, -v], -1)], 2)
+    known = np.concatenate([u * z - x, v * z - y], 2)[..., None]
+    hip = np.linalg.pinv(matrix) @ known
+    assert np.abs(matrix @ hip - known).max() < 1e-4  # of the bone-length sum
+    assert (hip[..., 2, 0] > 0).all()
+
+
+def test_detectors_see_only_the_points_of_their_sets(drawn):
+    rng, *moving = drawn
+    numbers = np.arange(64) % len(camera_views.SETS)
+    seen = camera_views.see(rng, *moving, sets=numbers)
+    for number, (_share, lacks) in enumerate(camera_views.SETS.values()):
+        assert not seen.confidence[numbers == number][..., [POINTS.index(p) for p in lacks]].any()
+    assert np.isfinite(seen.rays).all()
+    assert 0 <= seen.confidence.min() <= seen.confidence.max() <= 1
+
+
+def trained(clip, path, steps):
+    lifter.train(Namespace(seed=3, width=32, device="cpu", steps=steps, state=path), [clip])
+    return torch.load(path, weights_only=True)["mean"]
+
+
+def test_a_seed_repeats(clip, tmp_path):
+    one, other = (trained(clip, tmp_path / name, 6) for name in ("one.pt", "other.pt"))
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], atol=0, rtol=0)
+
+
+def test_training_teaches(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(lifter, "WARM_UP", 1)
+    rng = np.random.default_rng(1)
+    unseen = camera_views.see(rng, *lifter_bodies.Windows([clip], 27).draw(rng, 32))
+    losses = []
+    for state in (trained(clip, tmp_path / "begun.pt", 1), trained(clip, tmp_path / "trained.pt", 40)):
+        network = lifter.Lifter(lifter.LifterConfig(width=32))
+        network.load_state_dict(state)
+        losses.append(lifter.lifting_loss(network.eval(), unseen, "cpu").item())
+    assert losses[1] < 0.8 * losses[0]

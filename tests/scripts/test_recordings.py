@@ -1,0 +1,112 @@
+"""The motion-capture reader: what was written comes back, gaps end pieces, a mirror is its own inverse, performers keep apart."""
+
+import numpy as np
+import pytest
+
+from blender_meshrec.core.rotations import normalised
+from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
+from scripts.train.calibration import pool
+from scripts.train.data.motion_clips import clip_of, read_clips, split
+from scripts.train.data.recordings import TEST_SUBJECTS, VALIDATION_SUBJECTS, mirrored, read_recordings, rotmats_of
+
+LENGTHS = {"02": 7, "16": 5, "77": 12}  # frames of each subject's recording
+BAD = [3, 8]  # frames of the last that are not valid
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two files: subjects 02 and 16 in one, 77 in the other."""
+    rng = np.random.default_rng(8)
+    for letter, subjects in {"A": ("02", "16"), "B": ("77",)}.items():
+        lengths = [LENGTHS[subject] for subject in subjects]
+        valid = np.ones(sum(lengths), bool)
+        if letter == "B":
+            valid[BAD] = False
+        np.savez(
+            tmp_path / f"cmu_smpl24_{letter}.npz",
+            quat=np.rint(32767 * normalised(rng.normal(size=(sum(lengths), 24, 4)))).astype(np.int16),
+            trans=rng.normal(size=(sum(lengths), 3)).astype(np.float32),
+            valid=valid,
+            clip_start=np.cumsum([0, *lengths]),
+            clip_name=[f"{subject}_01" for subject in subjects],
+            clip_subject=subjects,
+            clip_text=["walk"] * len(subjects),
+            clip_skeleton=np.arange(len(subjects))[::-1],
+            skel_offsets=rng.normal(size=(len(subjects), 24, 3)).astype(np.float32),
+            skel_extra=rng.normal(size=(len(subjects), 6, 3)).astype(np.float32),
+        )
+    return tmp_path
+
+
+def test_recordings_are_the_files_frames_in_their_order(folder):
+    recordings = read_recordings(folder)
+    assert {one.subject: len(one.quats) for one in recordings} == LENGTHS
+    with np.load(folder / "cmu_smpl24_A.npz") as file:
+        assert np.array_equal(np.concatenate([one.quats for one in recordings[:2]]), file["quat"])
+        assert np.array_equal(np.concatenate([one.trans for one in recordings[:2]]), file["trans"])
+        assert np.array_equal(recordings[0].offsets, file["skel_offsets"][1])  # the skeleton that clip_skeleton names
+
+
+def test_a_folder_without_motion_capture_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no cmu_smpl24"):
+        read_recordings(tmp_path)
+
+
+def test_pieces_are_the_runs_between_bad_frames(folder):
+    recording = read_recordings(folder)[2]
+    pieces = recording.pieces()
+    assert [(piece.start, piece.stop) for piece in pieces] == [(0, 3), (4, 8), (9, 12)]
+    assert np.flatnonzero(~recording.valid).tolist() == BAD
+
+
+def test_bones_keep_their_lengths(folder):
+    """Points of a Clip are the skeleton's: rotations turn bones and nothing else."""
+    recording = read_recordings(folder)[0]
+    clip = clip_of(recording)
+    shin = np.linalg.norm(clip.vectors[:, [2, 5]], axis=-1)  # from hips to knees
+    assert np.abs(shin - np.linalg.norm(recording.offsets[[5, 4]], axis=-1)).max() < 1e-5  # m
+
+
+def test_a_mirror_changes_sides_and_is_its_own_inverse(folder):
+    rotmats = rotmats_of(read_recordings(folder)[0].quats)
+    assert np.array_equal(mirrored(mirrored(rotmats)), rotmats)
+    offsets = np.random.default_rng(1).normal(size=(24, 3))
+    swapped = [{"left": "right", "right": "left"}.get(side, side) + rest for side, rest in (_sided(name) for name in SMPL_JOINTS)]
+    other = [SMPL_JOINTS.index(name) for name in swapped]
+    flip = np.array([-1, 1, 1])
+    posed, in_the_mirror = joints_of(rotmats, offsets), joints_of(mirrored(rotmats), offsets[other] * flip)
+    assert np.abs(in_the_mirror - posed[:, other] * flip).max() < 1e-9  # m
+
+
+def _sided(name):
+    return next(((side, name[len(side) :]) for side in ("left", "right") if name.startswith(side)), ("", name))
+
+
+def joints_of(rotmats, offsets):
+    """Forward kinematics, slowly: (F,24,3)."""
+    joints, turned = np.zeros((*rotmats.shape[:2], 3)), rotmats.copy()
+    for joint in range(1, 24):
+        parent = SMPL_PARENTS[joint]
+        joints[:, joint] = joints[:, parent] + turned[:, parent] @ offsets[joint]
+        turned[:, joint] = turned[:, parent] @ rotmats[:, joint]
+    return joints
+
+
+def test_nobody_is_trained_on_and_tested_with(folder):
+    assert not set(TEST_SUBJECTS) & set(VALIDATION_SUBJECTS)
+    check_split(folder)
+
+
+def test_nobody_of_the_motion_capture_is_trained_on_and_tested_with(shared_mocap):
+    training, _testing = check_split(shared_mocap)
+    assert "act8" in {clip.subject for clip in training}  # nobody knows who they are: to train on alone
+
+
+def check_split(folder):
+    training, testing = split(read_clips(folder))
+    assert {clip.subject for clip in testing} <= set(TEST_SUBJECTS)
+    assert not {clip.subject for clip in training} & set(TEST_SUBJECTS)
+    frames = {part: sum(len(quats) for quats, _trans in pool.read_clips(folder, part)) for part in (*pool.PARTS, "training")}
+    assert min(frames.values()) > 0
+    assert sum(frames.values()) == sum(one.valid.sum() for one in read_recordings(folder))
+    return training, testing

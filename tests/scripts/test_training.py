@@ -1,0 +1,57 @@
+"""What all trainings do alike: an interrupted one ends as one that was not, and what ships is small and credited."""
+
+import json
+
+import torch
+from safetensors import safe_open
+
+from scripts.train import shipping
+from scripts.train.checkpoint import Checkpoint, average
+from scripts.train.data.recordings import CREDIT
+
+
+def trained(path, *ends):
+    """A small network trained to the first of `ends`, begun anew and trained to the next; its state and the mean's."""
+    for end in ends:
+        torch.manual_seed(0)
+        network, mean = (torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2)) for _ in range(2))
+        mean.load_state_dict(network.state_dict())
+        optimiser = torch.optim.AdamW(network.parameters(), lr=0.05)
+        state = Checkpoint(path, network=network, mean=mean, optimiser=optimiser)
+        for step in range(state.step, end):
+            batch = torch.randn(8, 3, generator=torch.Generator().manual_seed(step))
+            loss = (network(batch) - batch[:, :2]).square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            average(mean, network, 0.9)
+        state.save(end, best=end)
+    return {**network.state_dict(), **{f"mean.{name}": value for name, value in mean.state_dict().items()}}
+
+
+def test_an_interruption_changes_nothing(tmp_path):
+    whole, parts = trained(tmp_path / "whole.pt", 5), trained(tmp_path / "parts.pt", 2, 5)
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+    assert not torch.equal(whole["0.weight"], whole["mean.0.weight"])
+
+
+def test_steps_seconds_and_the_rest_are_kept(tmp_path):
+    module, path = torch.nn.Linear(2, 2), tmp_path / "state.pt"
+    begun = Checkpoint(path, network=module)
+    assert begun.step == 0 and begun.others == {}
+    begun.save(7, best=(0.5, 3))
+    torch.save({**torch.load(path, weights_only=True), "seconds": 100.0}, path)
+    again = Checkpoint(path, network=module)
+    assert again.step == 7 and again.others == {"best": (0.5, 3)} and again.seconds >= 100
+
+
+def test_what_ships_is_half_precision_without_counters_and_credited(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipping, "OUT", tmp_path)
+    weights = {"a": torch.tensor([0.1, 2.0]), "a.num_batches_tracked": torch.tensor(9)}
+    with safe_open(shipping.write_network("lifter", weights, 3), "pt") as file:
+        assert list(file.keys()) == ["a"] and file.get_tensor("a").dtype == torch.float16
+        assert file.metadata() == {"credit": CREDIT, "script": "scripts/train/lifter.py", "seed": "3"}
+    shipping.write_metrics("lifter", 3, {"steps": 5})
+    report = json.loads((tmp_path / "lifter.metrics.json").read_text(encoding="utf-8"))
+    assert report == {"script": "scripts/train/lifter.py", "seed": 3, "steps": 5, "credit": CREDIT}
