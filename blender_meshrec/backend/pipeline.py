@@ -43,7 +43,7 @@ from .refiners.silhouette_refiner import BODY_REFINERS
 from .refiners.skel_conversion import SKEL_REFINERS, in_skel, load_skel_body, needs_skel
 from .registry import find
 from .report import report_of
-from .tracking.detect_and_track import look
+from .tracking.detect_and_track import detect_and_track
 
 ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
 # From this confidence of its ankle on, a foot is seen. Feet outside the picture stand on nothing we know of.
@@ -71,7 +71,7 @@ def recover(request, on_progress=lambda progress: None):
         template = load_body(request.body)
         body = make_body(template, device)
         skel = load_skel_body(request.skel_body, device) if request.skeleton == "skel" else None
-    sighting = look(request, on_progress)
+    sighting = detect_and_track(request, on_progress)
     stages.seconds.update(sighting.seconds)
     numbers = chosen_people(request.person, len(sighting.people))
     chosen = [sighting.people[number - 1] for number in numbers]

@@ -5,7 +5,7 @@ import numpy as np
 VERTICES = 1000  # that skins are laid onto each other by
 
 
-def spread_evenly(vertices, count=VERTICES):
+def farthest_point_sampling(vertices, count=VERTICES):
     """Indices of so many vertices (V,3), each as far as can be from those before it."""
     chosen, distance = [0], np.full(len(vertices), np.inf)
     for _ in range(min(count, len(vertices)) - 1):

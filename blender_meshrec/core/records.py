@@ -34,7 +34,7 @@ def _freeze(record, shapes):
 
 
 @dataclass(frozen=True)
-class Frames:
+class FootageInfo:
     """What is known of a piece of footage; the pixels stay in the file.
 
     source: path. timestamps: (F,) s, zero at the first frame of the range. fps: the nominal rate.

@@ -14,7 +14,7 @@ import torch
 from ..bodies.lbs import forward_kinematics, pose_blend_shapes, skin
 from ..bodies.least_squares import descend
 from ..core.errors import InputError
-from ..core.farthest_point_sampling import spread_evenly
+from ..core.farthest_point_sampling import farthest_point_sampling
 from ..core.rotations import rotvec_from_rotmat
 from ..core.skel.vocabulary import SKEL_JOINTS
 from ..core.skeletons import SMPL_JOINTS
@@ -83,7 +83,7 @@ class _Fit:
 
     def __init__(self, skel, body, betas):
         self.skel, self.body, self.betas = skel, body, betas
-        rows = spread_evenly(body.template.v_template)
+        rows = farthest_point_sampling(body.template.v_template)
         self.rows = torch.as_tensor(rows, device=body.device)
         shape = body.v_template.new_tensor(betas)
         self.rest = body.rest_joints(shape[None])

@@ -25,7 +25,7 @@ from ..bodies.least_squares import descend, steadied
 from ..bodies.skel_jacobian import SkelJacobian, with_joints
 from ..core.conventions import WORLD_FROM_BODY
 from ..core.errors import InputError
-from ..core.farthest_point_sampling import spread_evenly
+from ..core.farthest_point_sampling import farthest_point_sampling
 from ..core.rotations import rotmat_from_rotvec
 from ..core.skel.channels import world_angles
 from ..core.skel.inverse import angles_of_smpl
@@ -166,7 +166,7 @@ class _Fit:
     def __init__(self, source, skel):
         self.source, self.skel = source, skel
         template = skel.template
-        self.vertices = spread_evenly(template.v_template)
+        self.vertices = farthest_point_sampling(template.v_template)
         self.skin = with_joints(skel, source.betas, skel.subset(self.vertices))
         self.jacobian = SkelJacobian(skel, source.betas, self.skin)
         self.owner = np.array(SKEL_JOINTS)[template.lbs_weights[self.vertices].argmax(1)]

@@ -100,14 +100,14 @@ def measure(scene, folder):
 
     from blender_meshrec.backend.pipeline import recover
     from blender_meshrec.backend.registry import find, names
-    from blender_meshrec.backend.tracking.detect_and_track import look
+    from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
     from blender_meshrec.bridge.messages import ReconstructRequest
     from blender_meshrec.core.cameras import default_intrinsics, transform_points
     from blender_meshrec.core.metrics import pa_mpjpe
     from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS, limb_indices
 
     request = ReconstructRequest(source=str(folder / f"{scene.folder}.mp4"), cache=str(folder / "cache"), device="cpu")
-    sighting = look(request)
+    sighting = detect_and_track(request)
     person = sighting.people[0]
     true = transform_points(scene.camera_from_world, scene.joints)[: len(person)][:, limb_indices(SMPL_JOINTS)]
     seen = person.visible

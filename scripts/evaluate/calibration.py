@@ -20,7 +20,7 @@ from blender_meshrec.backend.footage.video import open_footage
 from blender_meshrec.backend.overlay import PALETTE, draw_mesh
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.backend.registry import find
-from blender_meshrec.backend.tracking.detect_and_track import look
+from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bodies.smpl import make_body
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import transform_points
@@ -73,7 +73,7 @@ class Seen:
         self.recovery, number = result.recoveries[0], result.people[0]
         self.stretch = result.report["people"][0]["calibration"]["edge_stretch"]
         self.surface = np.array(read_point_cache(Path(f"{request.surface}.person{number}.pc2")))
-        self.who = look(request).people[number - 1]
+        self.who = detect_and_track(request).people[number - 1]
         self.generated = find("generator", "hmr")(self.who, self.recovery.camera_intrinsics, self.recovery.timestamps, "cpu")
         params = self.generated.body
         vertices = body(params.betas, params.global_orient, params.body_pose)[1].numpy()

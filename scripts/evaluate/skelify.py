@@ -7,7 +7,7 @@ import numpy as np
 
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.backend.refiners.skel_conversion import skelified
-from blender_meshrec.backend.tracking.detect_and_track import look
+from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.skeletons import H36M17, LIMB_JOINTS, SMPL_JOINTS
@@ -35,7 +35,7 @@ def skelify_rows(mocap, skel, every=1):
             path = Path(folder) / "keypoints.npz"
             write_keypoints(path, views, 0)
             begun = recover(ReconstructRequest(source=str(path), device="cpu", skeleton="skel")).recoveries[0]
-            who = look(ReconstructRequest(source=str(path), device="cpu")).people[0]
+            who = detect_and_track(ReconstructRequest(source=str(path), device="cpu")).people[0]
         fitted, report = skelified(begun, who, skel)
         valid = views.valid[0]
         true = views.joints[0][valid][:, LIMBS17].astype(float) * BONE_SUM

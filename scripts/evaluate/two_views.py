@@ -18,7 +18,7 @@ import numpy as np
 from blender_meshrec.backend.fitting.camera_space import place
 from blender_meshrec.backend.lifting import estimators  # noqa: F401 - registers them
 from blender_meshrec.backend.registry import find, names
-from blender_meshrec.backend.tracking.detect_and_track import look
+from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import default_intrinsics
 from blender_meshrec.core.metrics import align_similar, bone_length_variation, pa_mpjpe
@@ -49,7 +49,7 @@ class View:
     def __init__(self, calibration, camera, video):
         self.name = camera
         self.intrinsics, self.turn, self.position = read_camera(calibration, camera)
-        sighting = look(ReconstructRequest(source=video))
+        sighting = detect_and_track(ReconstructRequest(source=video))
         self.observations, self.frames = sighting.people[0], sighting.frames
         self.points = to_h36m17(self.observations.keypoints, self.observations.keypoint_set)
 

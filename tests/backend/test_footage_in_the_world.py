@@ -5,7 +5,7 @@ import pytest
 
 from blender_meshrec.backend.fitting.camera_space import place
 from blender_meshrec.backend.fitting.gravity_and_floor import Seen, camera_tilt, stand_up
-from blender_meshrec.backend.tracking.detect_and_track import look
+from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import default_intrinsics, transform_points
 from blender_meshrec.core.contacts import detect_contacts
@@ -16,7 +16,7 @@ from blender_meshrec.methods import blazepose
 
 @pytest.fixture(scope="module")
 def squats(shared_media):
-    sighting = look(ReconstructRequest(str(shared_media / "video" / "tfjs-models__pose_squats.mp4"), frames=(0, 30)))
+    sighting = detect_and_track(ReconstructRequest(str(shared_media / "video" / "tfjs-models__pose_squats.mp4"), frames=(0, 30)))
     person, frames = sighting.people[0], sighting.frames
     intrinsics = default_intrinsics(frames.size)
     estimate = blazepose.estimate(person, intrinsics, frames.timestamps, "cpu")

@@ -11,7 +11,7 @@ from ...core.contacts import contact_runs, steady_contacts
 from ...core.skeletons import H36M17
 from ...core.smoothing import fit_smooth
 from ...core.timeline import weighted_quantile
-from .crouch_ratio import crouch
+from .crouch_ratio import crouch_ratio
 
 # A person's distance changes slowly; what looks faster is the estimate's pose trembling. Hz.
 DEPTH_CUTOFF = 0.8
@@ -63,7 +63,7 @@ def steady_translation(figure, rays, weights, timestamps, contacts=None):
         contacts: (F,4) 0..1, how surely left heel and toe, right heel and toe touch the ground; None where nothing tells.
     """
     distance = solve_translation(figure, rays, weights)[:, 2]
-    bent = crouch(figure)
+    bent = crouch_ratio(figure)
     evidence = np.clip(weights.sum(1) / 6, 0, 1) / (1 + ((bent - bent.min()) / BENT) ** 2)
     if contacts is not None:
         distance = _standing(distance, figure, evidence, contacts, timestamps)

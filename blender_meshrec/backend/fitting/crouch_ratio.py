@@ -15,7 +15,7 @@ def body_length(joints):
     return float(np.median(lengths[0] + (lengths[1] + lengths[2]) / 2))
 
 
-def crouch(joints):
+def crouch_ratio(joints):
     """The share of a person's length that is missing between crown and ankles, (F,) 0..1, in joints (F,17,3), h36m17."""
     stretched = np.linalg.norm(joints[:, _BACKBONE[-1]] - joints[:, _ANKLES].mean(1), axis=-1)
     return np.clip(1 - stretched / max(body_length(joints), 1e-6), 0, 1)

@@ -25,7 +25,7 @@ from ...core.conventions import WORLD_FROM_LEVEL_CAMERA
 from ...core.rotations import rotmat_from_rotvec
 from ...core.skeletons import H36M17
 from ...core.timeline import weighted_quantile
-from .crouch_ratio import body_length, crouch
+from .crouch_ratio import body_length, crouch_ratio
 
 PRIOR = np.radians([15.0, 5.0])  # pitch, roll
 BALANCE = np.radians([3.0, 2.5])  # of a clip's mean, for all its people together
@@ -184,7 +184,7 @@ def _lean(person, timestamps, rotation):
 
 def _bent(person, runs):
     """How far somebody crouches in runs of frames (N,2), (N,) 0..1."""
-    bent = crouch(person.joints)
+    bent = crouch_ratio(person.joints)
     return np.array([np.median(bent[first:last]) for first, last in runs])
 
 

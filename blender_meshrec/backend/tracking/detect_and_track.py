@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...bridge.messages import Progress
 from ...core.errors import NobodyFoundError
-from ...core.records import Frames
+from ...core.records import FootageInfo
 from .. import detection, registry
 from ..footage.prefetch import ahead
 from .observation_cache import ObservationLog
@@ -18,19 +18,19 @@ STAGE = "Finding people"
 
 
 @dataclass(frozen=True)
-class Sighting:
+class TrackingResult:
     """What was seen: the frames, and the people, the largest first: person N of the interface is people[N - 1].
 
     seconds: wall time of "start detector" and "find people"; both near zero when the cache knew the footage.
     """
 
-    frames: Frames
+    frames: FootageInfo
     people: tuple
     warnings: tuple = ()
     seconds: dict = field(default_factory=dict)
 
 
-def look(request, on_progress=lambda progress: None):
+def detect_and_track(request, on_progress=lambda progress: None):
     """Find and follow everybody in a piece of footage.
 
     Args:
@@ -59,12 +59,12 @@ def look(request, on_progress=lambda progress: None):
         fps, warnings = (log.done["fps"], log.done["warnings"]) if log.done else (footage.rate(timestamps), footage.warnings)
     finally:
         detector.close()
-    frames = Frames(footage.source, timestamps, fps, footage.size, footage.first, footage.rotation)
+    frames = FootageInfo(footage.source, timestamps, fps, footage.size, footage.first, footage.rotation)
     people = tuple(steady_sides(person, timestamps) for person in tracker.people())
     if not people:
         raise nobody_found(footage, len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
-    return Sighting(frames, people, tuple(warnings), seconds)
+    return TrackingResult(frames, people, tuple(warnings), seconds)
 
 
 def watch(footage, detector, tracker, log, on_progress):

@@ -7,7 +7,7 @@ import pytest
 
 from blender_meshrec.backend.detection.keypoint_sets import OPENPOSE18, in_known_set
 from blender_meshrec.backend.detection.keypoints_file import guessed_size, is_keypoints, steady_order
-from blender_meshrec.backend.tracking.detect_and_track import look
+from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.errors import InputError, NobodyFoundError
 from blender_meshrec.core.skeletons import KEYPOINT_SETS
@@ -45,7 +45,7 @@ def save_openpose(folder, keypoints):
 @pytest.mark.parametrize("keypoint_set", sorted(KEYPOINT_SETS))
 def test_an_npz_of_every_set(tmp_path, keypoint_set):
     truth = people_in(keypoint_set)
-    sighting = look(ReconstructRequest(save_npz(tmp_path / "k.npz", truth, keypoint_set)))
+    sighting = detect_and_track(ReconstructRequest(save_npz(tmp_path / "k.npz", truth, keypoint_set)))
     assert sighting.frames.fps == 25 and sighting.frames.size == (1280, 720) and len(sighting.frames) == 60
     assert np.allclose(sighting.frames.timestamps, TIMES)
     assert [person.keypoint_set for person in sighting.people] == [keypoint_set] * 2
@@ -56,7 +56,7 @@ def test_an_npz_of_every_set(tmp_path, keypoint_set):
 def test_one_person_may_come_without_an_axis_for_people_and_with_gaps(tmp_path):
     truth = people_in("coco17", 1)[:, 0]
     truth[20:25] = np.nan
-    sighting = look(ReconstructRequest(save_npz(tmp_path / "k.npz", truth), frames=(10, 40)))
+    sighting = detect_and_track(ReconstructRequest(save_npz(tmp_path / "k.npz", truth), frames=(10, 40)))
     (person,) = sighting.people
     assert len(person) == 30 and sighting.frames.first == 10
     assert not person.visible[10:15].any() and person.visible.sum() == 25
@@ -68,27 +68,27 @@ def test_openpose_people_in_any_order_are_told_apart(tmp_path):
     shuffled = truth.copy()
     shuffled[::3] = truth[::3, ::-1]
     assert steady_order(truth) and not steady_order(shuffled)
-    sighting = look(ReconstructRequest(save_openpose(tmp_path / "json", shuffled)))
+    sighting = detect_and_track(ReconstructRequest(save_openpose(tmp_path / "json", shuffled)))
     assert sighting.frames.fps == 30 and "was assumed" in sighting.warnings[0]
     assert len(sighting.people) == 2
     for person in range(2):
         assert np.allclose(sighting.people[person].keypoints, truth[:, person], atol=1e-3)
-    assert look(ReconstructRequest(save_openpose(tmp_path / "json", shuffled), fps=25)).frames.fps == 25
+    assert detect_and_track(ReconstructRequest(save_openpose(tmp_path / "json", shuffled), fps=25)).frames.fps == 25
 
 
 @pytest.mark.parametrize("name", [np.array(["coco17"]), np.bytes_("coco17"), np.array([b"coco17"])])
 def test_a_sets_name_however_it_was_stored(tmp_path, name):
-    (person,) = look(ReconstructRequest(save_npz(tmp_path / "k.npz", people_in("coco17", 1), name))).people
+    (person,) = detect_and_track(ReconstructRequest(save_npz(tmp_path / "k.npz", people_in("coco17", 1), name))).people
     assert person.keypoint_set == "coco17"
 
 
 def test_openpose_frames_without_anybody(tmp_path):
     truth = people_in("openpose25", 1)
     truth[:5] = 0
-    (person,) = look(ReconstructRequest(save_openpose(tmp_path / "json", truth))).people
+    (person,) = detect_and_track(ReconstructRequest(save_openpose(tmp_path / "json", truth))).people
     assert person.visible.sum() == 55 and not person.visible[:5].any()
     with pytest.raises(NobodyFoundError):
-        look(ReconstructRequest(save_openpose(tmp_path / "nobody", truth[:5])))
+        detect_and_track(ReconstructRequest(save_openpose(tmp_path / "nobody", truth[:5])))
 
 
 def test_sets_known_only_by_their_number_of_points():
@@ -139,17 +139,17 @@ def test_a_bad_npz_says_what_is_wrong(tmp_path, case):
     content = {"keypoints": GOOD, "keypoint_set": "coco17", "image_size": (1280, 720), "fps": 25.0, **changes}
     np.savez(tmp_path / "k.npz", **{key: value for key, value in content.items() if value is not None})
     with pytest.raises(InputError, match=problem) as caught:
-        look(ReconstructRequest(str(tmp_path / "k.npz")))
+        detect_and_track(ReconstructRequest(str(tmp_path / "k.npz")))
     assert caught.value.remedy
 
 
 def test_a_bad_folder_says_what_is_wrong(tmp_path):
     (tmp_path / "1.json").write_text('{"shopping": []}')
     with pytest.raises(InputError, match=r"1\.json is not a file that OpenPose wrote"):
-        look(ReconstructRequest(str(tmp_path)))
+        detect_and_track(ReconstructRequest(str(tmp_path)))
     shares = people_in("openpose25", 1) / [1280, 720, 1]
     with pytest.raises(InputError, match="not in pixels"):
-        look(ReconstructRequest(save_openpose(tmp_path / "shares", shares)))
+        detect_and_track(ReconstructRequest(save_openpose(tmp_path / "shares", shares)))
 
 
 def test_what_counts_as_keypoints(tmp_path):

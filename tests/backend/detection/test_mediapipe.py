@@ -10,7 +10,7 @@ from blender_meshrec.backend.detection.crops import Square
 from blender_meshrec.backend.detection.detections import overlap, person_box
 from blender_meshrec.backend.detection.landmarkers import Landmarkers
 from blender_meshrec.backend.footage.images import decode_image
-from blender_meshrec.backend.tracking.detect_and_track import look
+from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.errors import ModelError, NobodyFoundError
 from blender_meshrec.core.files.model_files import model_file
@@ -29,7 +29,7 @@ PICTURES = {
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_everybody_in_a_picture_is_found_once(shared_media, name):
-    sighting = look(ReconstructRequest(str(shared_media / "image" / name)))
+    sighting = detect_and_track(ReconstructRequest(str(shared_media / "image" / name)))
     truth = [np.array(box, float) for box in PICTURES[name]]
     assert len(sighting.people) == len(truth)
     for box in truth:
@@ -42,12 +42,12 @@ def test_everybody_in_a_picture_is_found_once(shared_media, name):
 
 def test_a_picture_of_a_clock_shows_nobody(shared_media):
     with pytest.raises(NobodyFoundError, match="no person was found in it"):
-        look(ReconstructRequest(str(shared_media / "image" / "mediapipe__000000000078.jpg")))
+        detect_and_track(ReconstructRequest(str(shared_media / "image" / "mediapipe__000000000078.jpg")))
 
 
 def test_metres_are_in_camera_axes(shared_media):
     """Messi faces the camera and leans back to his right: up is -y, his left is +x, his nose nearer than his ears."""
-    (person,) = look(ReconstructRequest(str(shared_media / "image" / "debian-opencv-doc__messi5.jpg"))).people
+    (person,) = detect_and_track(ReconstructRequest(str(shared_media / "image" / "debian-opencv-doc__messi5.jpg"))).people
     metres = person.keypoints_3d[0]
     nose, left_ear, left_shoulder, right_shoulder, left_hip, left_ankle = metres[[0, 7, 11, 12, 23, 27]]
     assert nose[1] < left_shoulder[1] < left_hip[1]
@@ -73,7 +73,7 @@ def test_somebody_on_their_head_is_seen_as_well_as_standing(shared_media):
 
 
 def test_one_man_is_followed_through_a_clip(shared_media):
-    sighting = look(ReconstructRequest(str(shared_media / "video" / "HybrIK__taiji.mp4"), frames=(0, 30)))
+    sighting = detect_and_track(ReconstructRequest(str(shared_media / "video" / "HybrIK__taiji.mp4"), frames=(0, 30)))
     (person,) = sighting.people
     assert person.visible.all() and sighting.frames.fps == pytest.approx(24 / 1.001)
     middle = (person.boxes[:, :2] + person.boxes[:, 2:]) / 2
@@ -82,7 +82,7 @@ def test_one_man_is_followed_through_a_clip(shared_media):
 
 
 def test_several_small_people_are_found_and_kept_apart(shared_media):
-    sighting = look(ReconstructRequest(str(shared_media / "video" / "debian-opencv-doc__vtest.avi"), frames=(80, 94)))
+    sighting = detect_and_track(ReconstructRequest(str(shared_media / "video" / "debian-opencv-doc__vtest.avi"), frames=(80, 94)))
     assert 4 <= len(sighting.people) <= 9
     rows = [row for row in range(14) for a in range(len(sighting.people)) for b in range(a)
             if sighting.people[a].visible[row] and sighting.people[b].visible[row]
@@ -92,7 +92,7 @@ def test_several_small_people_are_found_and_kept_apart(shared_media):
 
 def test_the_same_footage_gives_the_same_result(shared_media):
     request = ReconstructRequest(str(shared_media / "video" / "Sports2D__demo.mp4"), frames=(60, 64))
-    first, second = look(request).people, look(request).people
+    first, second = detect_and_track(request).people, detect_and_track(request).people
     assert len(first) == len(second) == 2
     assert all(np.array_equal(a.keypoints, b.keypoints) and np.array_equal(a.keypoints_3d, b.keypoints_3d) for a, b in zip(first, second))
 
@@ -102,7 +102,7 @@ def test_a_missing_model_says_how_to_get_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr(model_files, "model_folders", lambda: [tmp_path])
     with pytest.raises(ModelError, match=r"pose_landmarker\.task") as caught:
-        look(ReconstructRequest(str(ROOT / "README.md"), detector="mediapipe"))
+        detect_and_track(ReconstructRequest(str(ROOT / "README.md"), detector="mediapipe"))
     assert caught.value.remedy and caught.value.exit_code == 4
 
 

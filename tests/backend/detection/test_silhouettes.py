@@ -7,7 +7,7 @@ from blender_meshrec.backend.detection.crops import Square, cut_square
 from blender_meshrec.backend.detection.detections import Pose
 from blender_meshrec.backend.detection.landmarkers import CROP, Landmarkers, _silhouette
 from blender_meshrec.backend.footage.images import decode_image
-from blender_meshrec.backend.tracking.detect_and_track import look
+from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.backend.tracking.observation_cache import packed, unpacked
 from blender_meshrec.backend.tracking.tracker import Track, silhouettes_of
 from blender_meshrec.bridge.messages import ReconstructRequest
@@ -96,7 +96,7 @@ def test_cutting_people_out_changes_nothing_else(shared_media):
 
 
 def test_a_clip_of_footage_has_silhouettes_of_some_frames(shared_media):
-    (person,) = look(ReconstructRequest(str(shared_media / "video" / "HybrIK__taiji.mp4"), frames=(0, 12))).people
+    (person,) = detect_and_track(ReconstructRequest(str(shared_media / "video" / "HybrIK__taiji.mp4"), frames=(0, 12))).people
     silhouettes = person.silhouettes
     assert silhouettes.rows.tolist() == [0, 4, 8]
     box = person.boxes[silhouettes.rows]

@@ -8,7 +8,7 @@ import pytest
 from blender_meshrec.backend import registry
 from blender_meshrec.backend.detection.detections import Pose
 from blender_meshrec.backend.detection.detector import Detector
-from blender_meshrec.backend.tracking.detect_and_track import look
+from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import Progress, ReconstructRequest
 from blender_meshrec.core.errors import CancelledError, InputError, NobodyFoundError
 from tests.support.footage_files import number_of, picture, write_film
@@ -58,7 +58,7 @@ def request(film, **changes):
 
 def test_every_frame_is_looked_at_once_and_reported(film, detector):
     reports = []
-    sighting = look(request(film), reports.append)
+    sighting = detect_and_track(request(film), reports.append)
     assert [row for row, _ in detector.asked] == list(range(COUNT))
     assert [expected for _, expected in detector.asked[:3]] == [0, 1, 1]
     assert reports == [Progress("Finding people", i + 1, COUNT) for i in range(COUNT)]
@@ -70,19 +70,19 @@ def test_every_frame_is_looked_at_once_and_reported(film, detector):
 
 
 def test_a_second_run_does_not_look_again(film, detector, tmp_path):
-    first = look(request(film, cache=str(tmp_path)))
+    first = detect_and_track(request(film, cache=str(tmp_path)))
     detector.asked.clear()
-    second = look(request(film, cache=str(tmp_path)))
+    second = detect_and_track(request(film, cache=str(tmp_path)))
     assert detector.asked == []
     assert first.people[0].portrait is not None and np.array_equal(first.people[0].portrait, second.people[0].portrait)
     assert np.array_equal(first.people[0].keypoints, second.people[0].keypoints)
     assert np.array_equal(first.frames.timestamps, second.frames.timestamps) and first.frames.fps == second.frames.fps
-    look(request(film, cache=str(tmp_path), frames=(0, 20)))
+    detect_and_track(request(film, cache=str(tmp_path), frames=(0, 20)))
     assert len(detector.asked) == 20
 
 
 def test_a_run_after_a_kill_goes_on_where_it_broke_off(film, detector, tmp_path):
-    whole = look(request(film)).people[0]
+    whole = detect_and_track(request(film)).people[0]
     detector.asked.clear()
 
     def cancel(progress):
@@ -90,11 +90,11 @@ def test_a_run_after_a_kill_goes_on_where_it_broke_off(film, detector, tmp_path)
             raise CancelledError
 
     with pytest.raises(CancelledError):
-        look(request(film, cache=str(tmp_path)), cancel)
+        detect_and_track(request(film, cache=str(tmp_path)), cancel)
     assert detector.closed == 2
     assert len(detector.asked) == 150
     detector.asked.clear()
-    resumed = look(request(film, cache=str(tmp_path)))
+    resumed = detect_and_track(request(film, cache=str(tmp_path)))
     assert [row for row, _ in detector.asked] == list(range(150, COUNT))
     assert detector.asked[0][1] == 1  # who was followed still is
     assert np.array_equal(resumed.people[0].keypoints, whole.keypoints)
@@ -104,10 +104,10 @@ def test_a_run_after_a_kill_goes_on_where_it_broke_off(film, detector, tmp_path)
 def test_nobody(film, detector):
     detector.nobody = True
     with pytest.raises(NobodyFoundError, match="no person was found in its 30 frames") as caught:
-        look(request(film, frames=(0, 30)))
+        detect_and_track(request(film, frames=(0, 30)))
     assert caught.value.remedy and caught.value.exit_code == 3
 
 
 def test_an_unknown_detector_lists_the_known(film):
     with pytest.raises(InputError, match="keypoints, mediapipe, rtmlib"):
-        look(request(film, detector="magic"))
+        detect_and_track(request(film, detector="magic"))
