@@ -27,10 +27,10 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent
 LOCKS = ROOT / "locks"
-BACKEND = ROOT / ".venv"
-BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
-WINDOW_CANNOT = 3  # the exit code of scripts/prepare_window_blender.py where there can be no window
-MAKER = "4.5"  # the Blender module that demo and the command line make scenes with
+BACKEND_VENV = ROOT / ".venv"
+BLENDER_PYTHONS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
+NO_WINDOW_EXIT_CODE = 3  # the exit code of scripts/prepare_window_blender.py where there can be no window
+SCENE_BLENDER = "4.5"  # the Blender module that demo and the command line make scenes with
 BLENDER_TESTS = ("tests/scene", "tests/ui")
 WINDOW_TESTS = "tests/window"
 BACKEND_LOCKS = ("installer.txt", "torch.txt", "torch-cpu.txt", "backend.txt")  # what the add-on installs its backend from
@@ -77,18 +77,20 @@ def main():
 # --- set-up ---------------------------------------------------------------------------------------------------------
 
 
-def setup(blenders=(MAKER,), tools=False):
+def setup(blenders=(SCENE_BLENDER,), tools=False):
     """Make what is missing or out of date; a stamp in each environment remembers the locks it was made from."""
     locks = [LOCKS / "torch.txt", LOCKS / "backend.txt"] + ([LOCKS / "tools.txt"] if tools else [])
-    if environment(BACKEND, "3.11", locks, keep_superset=True):
-        link_package(BACKEND)
+    if update_environment(BACKEND_VENV, "3.11", locks, keep_superset=True):
+        link_package(BACKEND_VENV)
     for version in blenders:
-        environment(blender_environment(version), BLENDERS[version], [LOCKS / f"bpy-{version}.txt"])
-    run([python_of(BACKEND), "-m", "scripts.assets.pose_bundle", ROOT / "addon_models" / "pose_landmarker.task"])
+        update_environment(blender_environment(version), BLENDER_PYTHONS[version], [LOCKS / f"bpy-{version}.txt"])
+    run([venv_python(BACKEND_VENV), "-m", "scripts.assets.pose_bundle", ROOT / "addon_models" / "pose_landmarker.task"])
+    if "tools.txt" in (BACKEND_VENV / "locks.stamp").read_text():
+        run([venv_python(BACKEND_VENV), "-m", "scripts.translations"])  # without the tools, the panel speaks English
     return 0
 
 
-def environment(folder, version, locks, keep_superset=False):
+def update_environment(folder, version, locks, keep_superset=False):
     """Bring a virtual environment to what the locks say; True when anything had to be done."""
     wanted = {lock.name: hashlib.sha256(lock.read_bytes()).hexdigest() for lock in locks}
     stamp = folder / "locks.stamp"
@@ -100,42 +102,42 @@ def environment(folder, version, locks, keep_superset=False):
         shutil.rmtree(folder)
         have = {}
     if not folder.exists():
-        say(f"Making {folder.relative_to(ROOT)} with Python {version}")
+        print_line(f"Making {folder.relative_to(ROOT)} with Python {version}")
         run([find_python(version), "-m", "venv", folder])
     for lock in locks:
         if have.get(lock.name) != wanted[lock.name]:
-            install(folder, lock)
+            install_lock(folder, lock)
     stamp.write_text("".join(f"{name} {digest}\n" for name, digest in {**have, **wanted}.items()))
     return True
 
 
-def install(folder, lock):
+def install_lock(folder, lock):
     """Install a lock as it stands: every file's hash is checked, nothing is resolved."""
-    say(f"Installing {lock.relative_to(ROOT)}")
-    if lock.name == "torch.txt" and cpu_torch_is_enough() and succeeds(install_command(folder, LOCKS / "torch-cpu.txt")):
+    print_line(f"Installing {lock.relative_to(ROOT)}")
+    if lock.name == "torch.txt" and is_cpu_torch_enough() and is_successful(install_command(folder, LOCKS / "torch-cpu.txt")):
         return
     run(install_command(folder, lock))
 
 
 def install_command(folder, lock):
     options = ["-q", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
-    return [str(part) for part in (python_of(folder), "-m", "pip", "install", *options, "-r", lock)]
+    return [str(part) for part in (venv_python(folder), "-m", "pip", "install", *options, "-r", lock)]
 
 
-def cpu_torch_is_enough():
+def is_cpu_torch_enough():
     """On Linux the usual torch brings gigabytes of CUDA; without an NVIDIA driver its CPU build is tried first, where pip knows of one."""
     return sys.platform == "linux" and shutil.which("nvidia-smi") is None
 
 
 def link_package(folder):
     """Put this checkout on the environment's path and `meshrec` among its commands, without building anything."""
-    site = output([python_of(folder), "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]).strip()
+    site = run_output([venv_python(folder), "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]).strip()
     (Path(site) / "blender_meshrec_checkout.pth").write_text(f"{ROOT}\n")
     if os.name == "nt":
-        (folder / "Scripts" / "meshrec.cmd").write_text(f'@"{python_of(folder)}" -m blender_meshrec.cli %*\n')
+        (folder / "Scripts" / "meshrec.cmd").write_text(f'@"{venv_python(folder)}" -m blender_meshrec.cli %*\n')
     else:
         script = folder / "bin" / "meshrec"
-        script.write_text(f"#!{python_of(folder)}\nimport sys\nfrom blender_meshrec.cli import main\n\nsys.exit(main())\n")
+        script.write_text(f"#!{venv_python(folder)}\nimport sys\nfrom blender_meshrec.cli import main\n\nsys.exit(main())\n")
         script.chmod(0o755)
 
 
@@ -155,7 +157,7 @@ def find_python(version):
     sys.exit(f"Python {version} was not found. Install Python {version} and make `python{version}` work in this terminal.")
 
 
-def python_of(folder):
+def venv_python(folder):
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
@@ -169,7 +171,7 @@ def blender_environment(version):
 def demo(arguments):
     """The README's first command: set-up, then one clip through everything."""
     setup()
-    command = [python_of(BACKEND), "-m", "scripts.demo", Path(arguments.input).absolute(), "-o", Path(arguments.output).absolute()]
+    command = [venv_python(BACKEND_VENV), "-m", "scripts.demo", Path(arguments.input).absolute(), "-o", Path(arguments.output).absolute()]
     return subprocess.run([str(part) for part in command], cwd=ROOT).returncode
 
 
@@ -180,12 +182,12 @@ def test(arguments):
     """The README's second command: lint, import rules, the backend's tests, Blender's half on every Blender, and a real window."""
     chosen = [argument for argument in arguments.rest if not argument.startswith("-")]
     window = prepare_window() if not chosen or any(path.startswith(WINDOW_TESTS) for path in chosen) else None
-    setup(blenders=BLENDERS, tools=True)
-    python = python_of(BACKEND)
+    setup(blenders=BLENDER_PYTHONS, tools=True)
+    python = venv_python(BACKEND_VENV)
     bin_folder = python.parent
     failures = []
     for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["lint-imports"]):
-        say(" ".join(check))
+        print_line(" ".join(check))
         if subprocess.run([str(bin_folder / check[0]), *check[1:]], cwd=ROOT).returncode:
             failures.append(check[0])
     with tempfile.TemporaryDirectory() as scratch:
@@ -197,7 +199,7 @@ def test(arguments):
         passed, failed, skipped = count_tests(Path(scratch).glob("*.xml"))
     failures += [name for name, returncode in outcomes if returncode]
     if failures:
-        say("Failed: " + ", ".join(failures))
+        print_line("Failed: " + ", ".join(failures))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failures or failed or not passed else 0
 
@@ -211,18 +213,20 @@ def test_jobs(pytest_arguments, scratch):
     if backend_paths or not chosen:
         ignored = [] if backend_paths else [f"--ignore={folder}" for folder in (*BLENDER_TESTS, WINDOW_TESTS)]
         report = f"--junitxml={scratch / 'backend.xml'}"
-        jobs.append(("backend", [python_of(BACKEND), "-m", "pytest", "-q", report, *options, *ignored, *(backend_paths or ["tests"])], {}))
+        jobs.append(
+            ("backend", [venv_python(BACKEND_VENV), "-m", "pytest", "-q", report, *options, *ignored, *(backend_paths or ["tests"])], {})
+        )
     files = [path for path in chosen if path.startswith(BLENDER_TESTS)]
     if not chosen:
         files = [str(path.relative_to(ROOT)) for folder in BLENDER_TESTS for path in sorted((ROOT / folder).glob("test_*.py"))]
-    for version in BLENDERS:
+    for version in BLENDER_PYTHONS:
         for path in files:
             name = f"{path} on Blender {version}"
             own = f"{version}-{len(jobs)}"  # tests/scene and tests/ui have files of one name
             report = scratch / f"{own}.xml"
             resources = scratch / f"resources-{own}"
             resources.mkdir()
-            command = [python_of(blender_environment(version)), ROOT / "tests" / "run_bpy.py", path, f"--junitxml={report}", *options]
+            command = [venv_python(blender_environment(version)), ROOT / "tests" / "run_bpy.py", path, f"--junitxml={report}", *options]
             jobs.append((name, command, {"BLENDER_USER_RESOURCES": str(resources)}))
     return jobs
 
@@ -236,8 +240,8 @@ def prepare_window():
 def run_window_tests(pytest_arguments, scratch, preparing):
     """The tests in a real window, as `test_jobs` has them; none, and the reason, where this machine has no window."""
     text = preparing.communicate()[0].strip()
-    if preparing.returncode == WINDOW_CANNOT:
-        say(f"No window tests: {text.splitlines()[-1]}")
+    if preparing.returncode == NO_WINDOW_EXIT_CODE:
+        print_line(f"No window tests: {text.splitlines()[-1]}")
         return []
     if preparing.returncode:
         print(text)
@@ -252,7 +256,7 @@ def run_window_tests(pytest_arguments, scratch, preparing):
         paths.append(WINDOW_TESTS)
     report = f"--junitxml={scratch / 'window.xml'}"
     # Each test goes on where the one before it stopped: after the first that fails, the others say nothing.
-    return [run_test_job((WINDOW_TESTS, [python_of(BACKEND), "-m", "pytest", "-q", "-x", report, *paths], {}))]
+    return [run_test_job((WINDOW_TESTS, [venv_python(BACKEND_VENV), "-m", "pytest", "-q", "-x", report, *paths], {}))]
 
 
 def run_test_job(job):
@@ -292,13 +296,13 @@ def count_tests(reports):
 
 def package(arguments):
     """Zip the add-on with its models, have every Blender's own checker validate and build it; then the offline bundle."""
-    setup()
+    setup(tools=True)  # which compile the translations
     version = project_version()
     target = ROOT / "dist" / f"blender_meshrec-{version}.zip"
     target.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         stage = Path(scratch) / "blender_meshrec"
-        shutil.copytree(ROOT / "blender_meshrec", stage, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        shutil.copytree(ROOT / "blender_meshrec", stage, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "*.po"))
         shutil.copytree(ROOT / "addon_models", stage / "addon_models", ignore=shutil.ignore_patterns("__pycache__"))
         (stage / "locks").mkdir()
         for name in BACKEND_LOCKS:
@@ -312,23 +316,23 @@ def package(arguments):
             sys.exit("No Blender was found to check the extension with. Run `python3 build.py test` once: it installs them.")
         contents = set()
         for name, python, checker in checkers:
-            say(f"Validating and building with Blender {name}")
+            print_line(f"Validating and building with Blender {name}")
             built = Path(scratch) / f"{name}.zip"
             run([python, checker, "validate", stage])
             run([python, checker, "build", "--source-dir", stage, "--output-filepath", built])
-            contents.add(frozenset(zip_contents(built).items()))
+            contents.add(frozenset(zip_checksums(built).items()))
         if len(contents) > 1:
             sys.exit("Different Blenders build different zips of the same sources.")
         shutil.move(built, target)
         for _name, python, checker in checkers:
             run([python, checker, "validate", target])
-    say(f"{target.relative_to(ROOT)}: {len(zip_contents(target))} files, {target.stat().st_size / 1e6:.1f} MB")
+    print_line(f"{target.relative_to(ROOT)}: {len(zip_checksums(target))} files, {target.stat().st_size / 1e6:.1f} MB")
     if arguments.offline:
         offline_bundle(target, arguments.device, arguments.python)
     return 0
 
 
-def zip_contents(path):
+def zip_checksums(path):
     """A zip's files, {name: checksum}."""
     with zipfile.ZipFile(path) as archive:
         return {entry.filename: entry.CRC for entry in archive.infolist() if not entry.is_dir()}
@@ -358,34 +362,34 @@ def offline_bundle(extension, device, python_version):
             source = Path(scratch) / name
             source.write_text("".join(f"{entry.entry}\n" for entry in missing))
             options = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-cache-dir", "-q", "-d", wheels, "-r", source]
-            command = [python_of(pip), "-m", "pip", "download", *options]
+            command = [venv_python(pip), "-m", "pip", "download", *options]
             return not missing or subprocess.run([str(part) for part in command], cwd=ROOT).returncode == 0
 
         for name in ("installer.txt", "backend.txt"):
-            say(f"Downloading {name}")
+            print_line(f"Downloading {name}")
             if not download(name):
                 sys.exit(f"The packages of {name} could not be downloaded.")
-        say("Downloading torch")
+        print_line("Downloading torch")
         if not any(download(name) for name in torch_locks(device)):
             sys.exit("torch could not be downloaded.")
     shutil.copy(extension, folder)
     (folder / "README.txt").write_text(OFFLINE_README.format(extension=extension.name, python=python_version, system=system, device=device))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    say(f"{folder.relative_to(ROOT)}: {len(list(wheels.glob('*.whl')))} packages, {size / 1e6:.0f} MB")
+    print_line(f"{folder.relative_to(ROOT)}: {len(list(wheels.glob('*.whl')))} packages, {size / 1e6:.0f} MB")
 
 
 def blender_checkers():
     """(version, python, blender_ext.py) of every Blender module that is installed."""
     found = []
-    for version in BLENDERS:
+    for version in BLENDER_PYTHONS:
         for checker in blender_environment(version).glob("lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"):
-            found.append((version, python_of(blender_environment(version)), checker))
+            found.append((version, venv_python(blender_environment(version)), checker))
     return found
 
 
 def bench():
     setup()
-    command = [str(python_of(BACKEND)), "-m", "scripts.bench.table", "-o", str(ROOT / "out" / "bench.json")]
+    command = [str(venv_python(BACKEND_VENV)), "-m", "scripts.bench.table", "-o", str(ROOT / "out" / "bench.json")]
     return subprocess.run(command, cwd=ROOT).returncode
 
 
@@ -395,8 +399,8 @@ def lock():
     with tempfile.TemporaryDirectory() as scratch:
         uv_home = Path(scratch) / "uv"
         run([find_python("3.11"), "-m", "venv", uv_home])
-        run([python_of(uv_home), "-m", "pip", "install", "-q", UV])
-        uv = python_of(uv_home).parent / "uv"
+        run([venv_python(uv_home), "-m", "pip", "install", "-q", UV])
+        uv = venv_python(uv_home).parent / "uv"
 
         def resolve(name, *arguments):
             base = ["--universal", "--generate-hashes", "--no-header", "--no-annotate", "-q"]
@@ -410,12 +414,12 @@ def lock():
         constraints = ("-c", LOCKS / "backend.txt", "-c", LOCKS / "torch.txt")
         resolve("tools", "--group", "pyproject.toml:tools", *constraints, "--python-version", "3.11")
         keep_difference(LOCKS / "tools.txt", (LOCKS / "backend.txt", LOCKS / "torch.txt"))
-        for version, python in BLENDERS.items():
+        for version, python in BLENDER_PYTHONS.items():
             resolve(f"bpy-{version}", "--group", f"pyproject.toml:bpy-{version.replace('.', '_')}", "--python-version", python)
     return 0
 
 
-def entries_of(text):
+def parse_lock_entries(text):
     """A lock's entries, {name: the entry's lines}."""
     entries = re.split(r"\n(?=[A-Za-z0-9])", text.strip())
     return {re.match(r"[A-Za-z0-9._-]+", entry)[0]: entry for entry in entries if entry}
@@ -431,8 +435,8 @@ def split_torch(backend, torch):
 
 def keep_difference(lock_file, others):
     """Leave in a lock only what the other locks do not install."""
-    known = set().union(*(entries_of(other.read_text()) for other in others))
-    kept = [block for name, block in entries_of(lock_file.read_text()).items() if name not in known]
+    known = set().union(*(parse_lock_entries(other.read_text()) for other in others))
+    kept = [block for name, block in parse_lock_entries(lock_file.read_text()).items() if name not in known]
     lock_file.write_text("\n".join(kept) + "\n")
 
 
@@ -443,7 +447,7 @@ def project_version():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
-def say(text):
+def print_line(text):
     print(f"-- {text}", flush=True)
 
 
@@ -454,11 +458,11 @@ def run(command):
         sys.exit(f"Failed ({done.returncode}): {' '.join(str(part) for part in command)}")
 
 
-def succeeds(command):
+def is_successful(command):
     return subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
 
 
-def output(command):
+def run_output(command):
     return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 

@@ -47,15 +47,15 @@ def main():
 
 def draw(motions, target):
     """The picture, and for a clip the video, of motions recovered from one piece of footage."""
-    from blender_meshrec.backend.overlay import draw_result
-    from blender_meshrec.bodies.smpl import make_body
+    from blender_meshrec.backend.overlay import write_overlay
+    from blender_meshrec.bodies.make_body import make_body
     from blender_meshrec.core.files.body_template import load_body
     from blender_meshrec.core.files.motion_npz import read_motion
 
     recoveries = [read_motion(path) for path in motions]
     moving = len(recoveries[0]) > 1
     video = target.with_name(target.name + ".mp4") if moving else None
-    draw_result(recoveries, make_body(load_body()), target.with_name(target.name + ".jpg"), video, moments=3 if moving else 1)
+    write_overlay(recoveries, make_body(load_body()), target.with_name(target.name + ".jpg"), video, num_moments=3 if moving else 1)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-#!/usr/bin/env python3
 """Prepare a real Blender with a window in a folder, for the window tests and the pictures of the documentation.
 
-python3 scripts/prepare_window_blender.py [FOLDER]
+    python3 -m scripts.prepare_window_blender [FOLDER]
 
 Debian trixie's Blender 4.3, an X server without a screen, and what clicks and looks, from the package index that this machine's
 apt uses. Nothing is installed on the machine itself. It needs Linux and root, for it is run by chroot. Exit codes: 0 it is
 ready, 3 this machine cannot (the reason is the last line), 1 it failed.
 """
 
+import argparse
 import os
 import platform
 import re
@@ -22,24 +22,24 @@ PACKAGES = (
     "blender", "libgl1-mesa-dri", "libegl1", "libgl1", "libgles2", "xvfb", "xauth", "xdotool", "imagemagick", "tk", "tkdnd",
     "python3-numpy", "python3-requests", "python3-venv", "python3-zstandard",
 )  # fmt: skip
-CANNOT = 3
+UNSUPPORTED_EXIT_CODE = 3
 _STAMP = "meshrec-window.stamp"
-_CONTENT = " ".join((SUITE, *PACKAGES))
+_STAMP_CONTENT = " ".join((SUITE, *PACKAGES))
 
 
-def window_folder():
+def window_folder() -> Path:
     """Where the Blender with a window is, or is to be: MESHREC_WINDOW_BLENDER, or the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("MESHREC_WINDOW_BLENDER") or cache / "meshrec" / "window-blender")
 
 
-def is_ready(folder):
+def is_ready(folder: Path) -> bool:
     """Whether a folder holds what this script makes."""
     stamp = folder / _STAMP
-    return stamp.is_file() and stamp.read_text() == _CONTENT
+    return stamp.is_file() and stamp.read_text() == _STAMP_CONTENT
 
 
-def why_not():
+def missing_requirement() -> str | None:
     """The reason why this machine cannot run it, or None."""
     if sys.platform != "linux":
         return "The window tests need Linux."
@@ -55,9 +55,9 @@ def why_not():
     return None
 
 
-def prepare(folder):
+def prepare_blender(folder: Path) -> str | None:
     """Make the folder; gives a sentence why that is not possible, or None once it is ready."""
-    reason = why_not()
+    reason = missing_requirement()
     if reason or is_ready(folder):
         return reason
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -81,14 +81,14 @@ def prepare(folder):
         mounts.unlink(missing_ok=True)
         mounts.symlink_to("/proc/self/mounts")
         shutil.rmtree(made / "var" / "cache" / "apt" / "archives", ignore_errors=True)
-        (made / _STAMP).write_text(_CONTENT)
+        (made / _STAMP).write_text(_STAMP_CONTENT)
         if folder.exists():
             shutil.rmtree(folder)
         made.rename(folder)
     return None
 
 
-def _debootstrap(scratch):
+def _debootstrap(scratch: Path) -> tuple[list[str], dict[str, str]] | None:
     """debootstrap's command and environment: the machine's, or one from its package index unpacked here; None where there is neither."""
     installed = shutil.which("debootstrap")
     if installed:
@@ -107,7 +107,7 @@ def _debootstrap(scratch):
     return [str(place / "usr/sbin/debootstrap")], {**os.environ, "DEBOOTSTRAP_DIR": str(place / "usr/share/debootstrap")}
 
 
-def _mirror():
+def _mirror() -> str | None:
     """Where this machine's apt gets Debian from; None to leave it to debootstrap, as on other distributions."""
     sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
     text = "\n".join(path.read_text(errors="replace") for path in sources if path.is_file())
@@ -115,12 +115,14 @@ def _mirror():
     return found[1] if found else None
 
 
-def main():
-    folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else window_folder()
-    reason = prepare(folder)
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=window_folder(), help="%(default)s")
+    folder = parser.parse_args().folder.resolve()
+    reason = prepare_blender(folder)
     if reason:
         print(reason)
-        return CANNOT
+        return UNSUPPORTED_EXIT_CODE
     print(f"A Blender with a window is in {folder}.")
     return 0
 

@@ -38,9 +38,9 @@ def recordings(shared_mocap):
 @pytest.fixture(scope="session")
 def recorded_joints(recordings):
     """Joints (F,17,3) m h36m17 of each of the Recordings, y up, by their number, as training takes them."""
-    from scripts.train.data.motion_clips import clip_of
+    from scripts.train.data.motion_clips import clip_from_recording
 
-    return lambda number: clip_of(recordings[number]).points()[:, :17].astype(float)
+    return lambda number: clip_from_recording(recordings[number]).points()[:, :17].astype(float)
 
 
 @pytest.fixture(scope="session")

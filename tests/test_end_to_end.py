@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.cameras import transform_points
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import read_motion

@@ -35,8 +35,8 @@ def test_the_catalogue_and_the_registries_name_the_same_things():
     from blender_meshrec.backend import detection, pipeline, registry  # noqa: F401 - they register everything
     from blender_meshrec.core import catalog
 
-    for role in ("detector", "generator", "estimator", "refiner"):
-        assert {entry.name for entry in catalog.entries(role)} == set(registry.names(role)), role
+    for known in registry.REGISTRIES:
+        assert {entry.name for entry in catalog.catalog_entries(known.role)} == set(known.implementations), known.role
 
 
 def test_one_version_everywhere():

@@ -3,6 +3,7 @@
 import torch
 
 from ..core.errors import InputError
+from ..core.messages import Message, label
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _LABELS = {"cuda": "NVIDIA graphics card", "mps": "Apple graphics processor"}
@@ -15,15 +16,20 @@ def choose_device(name="auto"):
         InputError: there is no such device here, or it does not work.
     """
     if name not in DEVICES:
-        raise InputError(f"There is no device named {name}.", f"Choose one of: {', '.join(DEVICES)}.")
+        raise InputError("device-unknown", "There is no device named {name}.", "Choose one of: {known}.", name=name, known=DEVICES)
     if name == "auto":
-        return next(torch.device(kind) for kind in ("cuda", "mps", "cpu") if works(kind))
-    if not works(name):
-        raise InputError(f"PyTorch finds no {_LABELS[name]} that works on this computer.", "Choose the device auto or cpu.")
+        return next(torch.device(kind) for kind in ("cuda", "mps", "cpu") if is_usable(kind))
+    if not is_usable(name):
+        raise InputError(
+            "device-unavailable",
+            "PyTorch finds no {device} that works on this computer.",
+            "Choose the device auto or cpu.",
+            device=label(_LABELS[name]),
+        )
     return torch.device(name)
 
 
-def works(kind):
+def is_usable(kind):
     """Whether torch can compute on a kind of device: one that is listed may still have too old a driver, or no memory left."""
     if kind == "cuda" and not torch.cuda.is_available():
         return False
@@ -35,7 +41,7 @@ def works(kind):
         return False
 
 
-def or_on_cpu(compute, device, warn=lambda sentence: None):
+def run_with_cpu_fallback(compute, device, warn=lambda sentence: None):
     """Call `compute(device)`; where the graphics card's memory is too small for it, `compute(cpu)`. For stages that need a whole clip."""
     device = torch.device(device)
     try:
@@ -46,7 +52,7 @@ def or_on_cpu(compute, device, warn=lambda sentence: None):
     # Outside of the except clause: the error's traceback kept the tensors of the failed piece alive.
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    warn("The graphics card's memory was too small; the CPU did its work.")
+    warn(Message("graphics-memory-too-small", "The graphics card's memory was too small; the CPU did its work."))
     return compute(torch.device("cpu"))
 
 

@@ -11,29 +11,29 @@ import os
 import sys
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1]
-NAME = "blender_meshrec"
-STEPS_BACK = 15  # of the 19 that a process may step back, where a system knows no better way
+PACKAGE_DIR = Path(__file__).resolve().parents[1]
+PACKAGE_NAME = "blender_meshrec"
+NICE_INCREMENT = 15  # of the 19 that a process may step back, where a system knows no better way
 
 
-def adopt_package():
+def import_package():
     """Make the package importable from where it lies, whatever its folder is called.
 
     Its parent folder stays off the path: other add-ons live there, and their names could hide installed modules.
     """
-    spec = importlib.util.spec_from_file_location(NAME, PACKAGE / "__init__.py", submodule_search_locations=[str(PACKAGE)])
+    spec = importlib.util.spec_from_file_location(PACKAGE_NAME, PACKAGE_DIR / "__init__.py", submodule_search_locations=[str(PACKAGE_DIR)])
     package = importlib.util.module_from_spec(spec)
-    sys.modules[NAME] = package
+    sys.modules[PACKAGE_NAME] = package
     spec.loader.exec_module(package)
 
 
-def step_back():
+def lower_priority():
     """Let Blender's window go first. On Windows, the client starts us so."""
     if hasattr(os, "SCHED_IDLE"):
         # A step back is a smaller share for each of our threads, and there are several on a core; this is what the others leave.
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     elif hasattr(os, "nice"):
-        os.nice(STEPS_BACK)
+        os.nice(NICE_INCREMENT)
 
 
 if __name__ == "__main__":
@@ -41,9 +41,9 @@ if __name__ == "__main__":
     # torch on two busy cores becomes many times slower. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if sys.argv[1:] == ["considerate"]:
-        step_back()
-    adopt_package()
+        lower_priority()
+    import_package()
     if sys.argv[1:] == ["describe"]:
-        importlib.import_module(f"{NAME}.backend.describe_environment").main()
+        importlib.import_module(f"{PACKAGE_NAME}.backend.describe_environment").main()
     else:
-        importlib.import_module(f"{NAME}.backend.worker").main()
+        importlib.import_module(f"{PACKAGE_NAME}.backend.worker").main()

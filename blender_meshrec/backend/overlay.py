@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 from ..core.cameras import project, transform_points
-from ..core.files.output_file import whole_file
+from ..core.files.output_file import atomic_write
 from .footage.video import open_footage
-from .footage.video_writer import VideoWriter, fit_height
+from .footage.video_writer import VideoWriter, resize_to_height
 
 # One colour a person, RGB; chosen to differ from skin, grass and asphalt.
-PALETTE = ((98, 160, 234), (255, 163, 72), (143, 122, 222), (87, 203, 160), (237, 110, 140), (222, 196, 88))
-LIGHT = np.array([0.35, -0.6, -0.72])  # in camera axes: from above, the right, and the camera's side
+PERSON_COLOURS = ((98, 160, 234), (255, 163, 72), (143, 122, 222), (87, 203, 160), (237, 110, 140), (222, 196, 88))
+LIGHT_DIRECTION = np.array([0.35, -0.6, -0.72])  # in camera axes: from above, the right, and the camera's side
 SUBPIXEL_BITS = 4
 
 
@@ -34,7 +34,7 @@ def draw_mesh(image, vertices, faces, intrinsics, colour, opacity=0.85):
     drawable = facing & np.isfinite(pixels[faces]).all((1, 2)) & (np.abs(pixels[faces]) < 1e5).all((1, 2))
     order = np.flatnonzero(drawable)
     order = order[np.argsort(-corners[order, :, 2].mean(1))]
-    brightness = 0.4 + 0.6 * np.clip(normals[order] @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
+    brightness = 0.4 + 0.6 * np.clip(normals[order] @ (LIGHT_DIRECTION / np.linalg.norm(LIGHT_DIRECTION)), 0, 1)
     colours = (brightness[:, None] * np.asarray(colour)).round().tolist()
     # A pixel's centre is half a pixel from its corner; OpenCV counts from centres.
     polygons = ((pixels[faces[order]] - 0.5) * (1 << SUBPIXEL_BITS)).round().astype(np.int32)
@@ -52,7 +52,7 @@ def draw_people(image, row, people, faces):
             vertices = transform_points(recovery.camera_from_world[row], vertices_of(row))
             in_camera.append((float(vertices[:, 2].mean()), number, vertices))
     for _depth, number, vertices in sorted(in_camera, key=lambda item: -item[0]):
-        image = draw_mesh(image, vertices, faces, people[number][0].camera_intrinsics, PALETTE[number % len(PALETTE)])
+        image = draw_mesh(image, vertices, faces, people[number][0].camera_intrinsics, PERSON_COLOURS[number % len(PERSON_COLOURS)])
     return image
 
 
@@ -79,7 +79,7 @@ class PosedVertices:
         return vertices.cpu().numpy().astype(np.float64)
 
 
-def drawn_frames(recoveries, body, height=None):
+def draw_frames(recoveries, body, height=None):
     """The footage of some recoveries with their meshes drawn over it.
 
     Args:
@@ -100,26 +100,28 @@ def drawn_frames(recoveries, body, height=None):
         if plain is None:  # one of a folder's images that cannot be read
             plain = np.zeros((footage.size[1], footage.size[0], 3), np.uint8)
         drawn = draw_people(plain, row, people, faces)
-        yield (plain, drawn) if height is None else (fit_height(plain, height), fit_height(drawn, height))
+        yield (plain, drawn) if height is None else (resize_to_height(plain, height), resize_to_height(drawn, height))
 
 
-def draw_result(recoveries, body, picture, video=None, height=720, moments=3):
+def write_overlay(recoveries, body, image_path, video_path=None, height=720, num_moments=3):
     """Write the picture (moments of the clip, footage beside result) and the video (result over footage) of some recoveries.
 
     Args:
-        picture, video: paths, .jpg or .png and .mp4; video None for none. height: of the video in px, at most the footage's.
+        image_path, video_path: paths, .jpg or .png and .mp4; video None for none. height: of the video in px, at most the footage's.
     """
     first = recoveries[0]
     seen = np.flatnonzero(np.any([recovery.visible for recovery in recoveries], 0))
-    chosen = {int(seen[round((len(seen) - 1) * (2 * k + 1) / (2 * moments))]) for k in range(moments)}
+    chosen = {int(seen[round((len(seen) - 1) * (2 * k + 1) / (2 * num_moments))]) for k in range(num_moments)}
     height = min(height, int(first.image_size[1])) // 2 * 2
     shown = []
     with contextlib.ExitStack() as stack:
-        writer = stack.enter_context(VideoWriter(stack.enter_context(whole_file(video)), first.mocap_framerate)) if video else None
-        for row, (plain, drawn) in enumerate(drawn_frames(recoveries, body, height)):
+        writer = (
+            stack.enter_context(VideoWriter(stack.enter_context(atomic_write(video_path)), first.mocap_framerate)) if video_path else None
+        )
+        for row, (plain, drawn) in enumerate(draw_frames(recoveries, body, height)):
             if writer:
                 writer.write(drawn)
             if row in chosen:
                 shown.append(np.hstack([plain, drawn]) if drawn.shape[0] > drawn.shape[1] else np.vstack([plain, drawn]))
-    with whole_file(picture) as temporary:
+    with atomic_write(image_path) as temporary:
         cv2.imwrite(str(temporary), cv2.cvtColor(np.hstack(shown), cv2.COLOR_RGB2BGR))

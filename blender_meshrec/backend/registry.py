@@ -1,47 +1,91 @@
-"""The four roles and who fills them. A decorator registers; the catalogue in core says what the menus show."""
+"""Who fills the four roles: detectors, mesh generators, estimators and refiners. core/catalog.py says what the menus show."""
 
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+
+import torch
+
+from ..core.array_types import FloatArray
 from ..core.errors import InputError
+from ..core.records import Estimate, GeneratedMesh, Observations
 
-_ROLES = {"detector": {}, "generator": {}, "estimator": {}, "refiner": {}}
+if TYPE_CHECKING:
+    from .clip import Clip, Person
+    from .detection.detector import Detector
 
-
-def _register(role, name):
-    def decorator(implementation):
-        _ROLES[role][name] = implementation
-        return implementation
-
-    return decorator
+Role = TypeVar("Role")
+RefinerStage = Literal["estimate", "body", "skel"]
 
 
-def detector(name):
-    """Register a Detector (detection/detector.py): a class, made with the ReconstructRequest, that finds people in a frame."""
-    return _register("detector", name)
+class Estimator(Protocol):
+    """One person's 3D joints from their Observations; intrinsics (3,3) px, timestamps (F,) s."""
+
+    def __call__(self, observations: Observations, intrinsics: FloatArray, timestamps: FloatArray, device: torch.device, /) -> Estimate: ...
 
 
-def generator(name):
-    """Register a function that turns one person's Observations and intrinsics into a GeneratedMesh."""
-    return _register("generator", name)
+class Generator(Protocol):
+    """One person's mesh, frame by frame, from their Observations; arguments as an Estimator's."""
+
+    def __call__(
+        self, observations: Observations, intrinsics: FloatArray, timestamps: FloatArray, device: torch.device, /
+    ) -> GeneratedMesh: ...
 
 
-def estimator(name):
-    """Register a function that turns one person's Observations and intrinsics into an Estimate."""
-    return _register("estimator", name)
+class Refiner(Protocol):
+    """Improves what the Person holds at the refiner's stage, in place; returns what the report says of it, ready for JSON."""
+
+    def __call__(self, person: "Person", clip: "Clip", /) -> dict[str, Any]: ...
 
 
-def refiner(name):
-    """Register a function that turns an Estimate into a better one; of refine_shape.BODY_REFINERS, a BodyFit; of
-    skel_stage.SKEL_REFINERS, a Recovery with SKEL's angles."""
-    return _register("refiner", name)
+class Registry(Generic[Role]):
+    """The implementations of one role by name."""
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        self.implementations: dict[str, Role] = {}
+
+    def register(self, name: str) -> Callable[[Role], Role]:
+        """A decorator that registers an implementation."""
+
+        def decorator(implementation: Role) -> Role:
+            self.implementations[name] = implementation
+            return implementation
+
+        return decorator
+
+    def get(self, name: str) -> Role:
+        """The implementation registered as `name`; raises InputError listing the valid choices."""
+        try:
+            return self.implementations[name]
+        except KeyError:
+            raise InputError(
+                "role-member-unknown",
+                "There is no {role} named {name}.",
+                "Choose one of: {known}.",
+                role=self.role,
+                name=name,
+                known=sorted(self.implementations),
+            ) from None
 
 
-def names(role):
-    """The registered names of a role."""
-    return tuple(_ROLES[role])
+DETECTORS: "Registry[type[Detector]]" = Registry("detector")
+GENERATORS: Registry[Generator] = Registry("generator")
+ESTIMATORS: Registry[Estimator] = Registry("estimator")
+REFINERS: Registry[Refiner] = Registry("refiner")
+REGISTRIES = (DETECTORS, GENERATORS, ESTIMATORS, REFINERS)
+_STAGES: dict[str, RefinerStage] = {}
+
+detector = DETECTORS.register
+generator = GENERATORS.register
+estimator = ESTIMATORS.register
 
 
-def find(role, name):
-    """The implementation registered as `name`; raises InputError listing the valid choices."""
-    try:
-        return _ROLES[role][name]
-    except KeyError:
-        raise InputError(f"There is no {role} named {name}.", f"Choose one of: {', '.join(sorted(_ROLES[role]))}.") from None
+def refiner(name: str, stage: RefinerStage) -> Callable[[Refiner], Refiner]:
+    """Register a Refiner of the 3D joints ("estimate"), of the fitted body ("body") or of SKEL's angles ("skel")."""
+    _STAGES[name] = stage
+    return REFINERS.register(name)
+
+
+def refiners_of_stage(stage: RefinerStage, wanted: Iterable[str]) -> dict[str, Refiner]:
+    """The refiners of a stage among those wanted, by name, in the order wanted. Raises InputError."""
+    return {name: REFINERS.get(name) for name in wanted if _STAGES.get(name, "estimate") == stage}

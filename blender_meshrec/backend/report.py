@@ -3,64 +3,62 @@
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 
 from ..core.cameras import transform_points
-from ..core.metrics import jitter, reprojection
+from ..core.metrics import jitter, reprojection_error
 from ..core.skeletons import KEYPOINT_SETS, SMPL_JOINTS
 from ..core.version import version as version_of_this
+from .clip import Clip, Person
+from .tracking.detect_and_track import TrackingResult
 
 PACKAGES = ("numpy", "torch", "mediapipe", "av", "opencv-python")
 
 
-def report_of(request, sighting, people, seconds, warnings):
-    """The report, ready for JSON.
-
-    Args:
-        request: the ReconstructRequest. sighting: the Sighting. people: (number, Observations, Recovery, slide, refined, anatomy) tuples,
-            slide the foot slide before and after locking, cm/s, refined what body refiners say by their names, anatomy what
-            `in_skel` reports or None. seconds: wall time by stage. warnings: sentences.
-    """
-    frames = len(sighting.frames)
+def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
+    """The report, ready for JSON."""
+    frames, seconds = len(clip.frames), clip.stages.seconds
     return {
-        "input": str(request.source),
-        "people_found": len(sighting.people),
-        "found": [{"person": i, "frames_with_person": int(who.visible.sum())} for i, who in enumerate(sighting.people, 1)],
+        "input": str(clip.request.source),
+        "people_found": len(tracked.people),
+        "found": [{"person": i, "frames_with_person": int(seen.visible.sum())} for i, seen in enumerate(tracked.people, 1)],
         "frames_read": frames,
-        "people": [person_report(*person) for person in people],
+        "people": [build_person_report(person) for person in clip.people],
         "seconds": {stage: round(taken, 4) for stage, taken in seconds.items()},
-        "frames_per_second": {stage: _number(frames / taken, 1) for stage, taken in seconds.items() if taken > 1e-4},
-        "peak_memory_mb": round(peak_memory() / 1e6, 1),
-        "warnings": list(warnings),
-        "versions": versions(),
+        "frames_per_second": {stage: _round_finite(frames / taken, 1) for stage, taken in seconds.items() if taken > 1e-4},
+        "peak_memory_mb": round(peak_memory_bytes() / 1e6, 1),
+        "warnings": list(dict.fromkeys(clip.warnings)),
+        "versions": package_versions(),
     }
 
 
-def person_report(number, observations, recovery, slide, refined, anatomy=None):
+def build_person_report(person: Person) -> dict[str, Any]:
     """One person's numbers; None stands for what cannot be measured."""
+    seen, recovery = person.observations, person.recovery
     in_camera = transform_points(recovery.camera_from_world, recovery.joints.astype(float))
-    names = KEYPOINT_SETS[observations.keypoint_set].points
+    names = KEYPOINT_SETS[seen.keypoint_set].points
     # A clip resampled by --fps no longer has the footage's rows: its reprojection is not measured against them.
     pixels, share = (
-        reprojection(in_camera, SMPL_JOINTS, observations.keypoints, names, recovery.camera_intrinsics, observations.boxes)
-        if len(recovery) == len(observations)
+        reprojection_error(in_camera, SMPL_JOINTS, seen.keypoints, names, recovery.camera_intrinsics, seen.boxes)
+        if len(recovery) == len(seen)
         else (float("nan"), float("nan"))
     )
     report = {
-        "person": number,
-        "frames_with_person": int(observations.visible.sum()),
-        "reprojection_px": _number(pixels, 2),
-        "reprojection_share_of_box": _number(share, 4),
-        "jitter": _number(jitter(recovery.joints, recovery.timestamps), 2),
-        "foot_slide_before_cm_s": _number(slide[0], 2),
-        "foot_slide_after_cm_s": _number(slide[1], 2),
-        **refined,
+        "person": person.number,
+        "frames_with_person": int(seen.visible.sum()),
+        "reprojection_px": _round_finite(pixels, 2),
+        "reprojection_share_of_box": _round_finite(share, 4),
+        "jitter": _round_finite(jitter(recovery.joints, recovery.timestamps), 2),
+        "foot_slide_before_cm_s": _round_finite(person.foot_slide[0], 2),
+        "foot_slide_after_cm_s": _round_finite(person.foot_slide[1], 2),
+        **person.refined,
     }
-    return report if anatomy is None else {**report, "skel": anatomy}
+    return report if person.skel_report is None else {**report, "skel": person.skel_report}
 
 
-def peak_memory():
+def peak_memory_bytes():
     """The most memory this process has held, bytes; 0 where the system does not say."""
     if sys.platform == "win32":
         return 0
@@ -70,7 +68,7 @@ def peak_memory():
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def versions():
+def package_versions():
     """Of everything a bug report needs."""
     found = {"meshrec": version_of_this(), "python": platform.python_version(), "platform": platform.platform()}
     for package in PACKAGES:
@@ -81,5 +79,5 @@ def versions():
     return found
 
 
-def _number(value, digits):
+def _round_finite(value, digits):
     return round(float(value), digits) if np.isfinite(value) else None

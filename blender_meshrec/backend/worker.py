@@ -10,11 +10,11 @@ import time
 import traceback
 from pathlib import Path
 
-from ..bridge.messages import Failure, ReconstructRequest
+from ..bridge.messages import ReconstructRequest, failure_from_error
 from ..bridge.wire import read_message, write_message
-from ..core.errors import ExitCode, MeshRecError
+from ..core.errors import ExitCode, MeshRecError, NotSetUpError
 
-SECONDS_BETWEEN = 0.05
+MIN_PROGRESS_INTERVAL = 0.05
 
 
 def main(recover=None):
@@ -25,13 +25,13 @@ def main(recover=None):
     """
     incoming, outgoing = claim_pipes()
     faulthandler.enable()
-    offer_to_the_memory_killer()
+    raise_oom_score()
     request = read_message(incoming)
     if not isinstance(request, ReconstructRequest):
         os._exit(ExitCode.FAULT)
-    threading.Thread(target=end_with_parent, args=(incoming,), daemon=True).start()
-    outbox = Outbox(outgoing)
-    outbox.send(answer(request, outbox.progress, recover))
+    threading.Thread(target=exit_with_parent, args=(incoming,), daemon=True).start()
+    outbox = MessageSender(outgoing)
+    outbox.send(handle_request(request, outbox.progress, recover))
     # Without the interpreter's own ending: native libraries may hang or crash in theirs, and everything is said.
     sys.stderr.flush()
     os._exit(ExitCode.DONE)
@@ -52,7 +52,7 @@ def claim_pipes():
     return incoming, outgoing
 
 
-def end_with_parent(stream):
+def exit_with_parent(stream):
     """Wait for the end of the incoming pipe, which comes when whoever started this process ends, and end too."""
     # Nothing follows the request, so a byte ends the wait as well. (prctl's parent-death signal will not do: it is sent
     # when the thread that started this process ends.)
@@ -60,31 +60,31 @@ def end_with_parent(stream):
     os._exit(ExitCode.CANCELLED)
 
 
-def offer_to_the_memory_killer():
+def raise_oom_score():
     """Where Linux runs out of memory, have it end this process rather than the Blender that holds somebody's work."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800")
 
 
-class Outbox:
+class MessageSender:
     """Sends messages, progress not more often than the eye can follow."""
 
     def __init__(self, stream):
         self._stream = stream
         self._stage = None
-        self._waiting = None
-        self._sent = 0.0
+        self._pending = None
+        self._last_sent = 0.0
 
     def progress(self, progress):
         """Send a Progress now, later, or not at all: the first and the last of a stage are always sent."""
         now = time.monotonic()
         if progress.stage != self._stage:
             self._flush()
-            self._stage, self._sent = progress.stage, 0.0
-        self._waiting = progress
-        if now - self._sent >= SECONDS_BETWEEN or 0 < progress.total <= progress.done:
+            self._stage, self._last_sent = progress.stage, 0.0
+        self._pending = progress
+        if now - self._last_sent >= MIN_PROGRESS_INTERVAL or 0 < progress.total <= progress.done:
             self._flush()
-            self._sent = now
+            self._last_sent = now
 
     def send(self, message):
         """Send any message at once, after the progress that still waits."""
@@ -92,9 +92,9 @@ class Outbox:
         self._write(message)
 
     def _flush(self):
-        if self._waiting is not None:
-            self._write(self._waiting)
-            self._waiting = None
+        if self._pending is not None:
+            self._write(self._pending)
+            self._pending = None
 
     def _write(self, message):
         try:
@@ -103,39 +103,37 @@ class Outbox:
             os._exit(ExitCode.CANCELLED)
 
 
-def answer(request, on_progress, recover=None):
+def handle_request(request, on_progress, recover=None):
     """Do what a request asks: the Result, or a Failure that says what went wrong in the user's words."""
     try:
         if recover is None:
             recover = importlib.import_module("..pipeline", __name__).recover
         return recover(request, on_progress)
     except MeshRecError as error:
-        return _failure(error.exit_code, error.problem, error.remedy)
+        return failure_from_error(error, traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - whatever it is, the other process must hear of it
-        return _failure(*_explained(error))
+        return failure_from_error(_explain_error(error), traceback.format_exc())
 
 
-def _explained(error):
-    """Exit code, problem and remedy of an error that no stage foresaw."""
+def _explain_error(error):
+    """The MeshRecError for an error that no stage foresaw."""
     ours = __name__.split(".")[0]
     if isinstance(error, ImportError) and (error.name or "").split(".")[0] != ours:
-        return (
-            ExitCode.MODEL_MISSING,
-            f"The backend's environment is not complete: {error}.",
+        return NotSetUpError(
+            "environment-incomplete",
+            "The backend's environment is not complete: {reason}.",
             "Run `python3 build.py setup` in a checkout, or set the backend up again.",
+            reason=error,
         )
     if _is_out_of_memory(error):
-        return (
-            ExitCode.FAULT,
+        return MeshRecError(
+            "memory-too-small",
             "The memory was not enough for this footage.",
             "Close other programs, choose a shorter range of frames, or choose the device cpu.",
         )
     said = f"{type(error).__name__}: {error}".rstrip(": .")
-    return ExitCode.FAULT, f"The reconstruction failed ({said}).", "This is a fault of ours: please report it with the details."
-
-
-def _failure(exit_code, problem, remedy):
-    return Failure(int(exit_code), problem, remedy, traceback.format_exc())
+    remedy = "This is a fault of ours: please report it with the details."
+    return MeshRecError("reconstruction-failed", "The reconstruction failed ({reason}).", remedy, reason=said)
 
 
 def _is_out_of_memory(error):

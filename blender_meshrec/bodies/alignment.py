@@ -4,16 +4,16 @@ import roma
 import torch
 
 # Shorter than a micrometre a vector has no direction.
-SHORTEST = 1e-6
+MIN_LENGTH = 1e-6
 # Second singular value of a correlation, as a share of the first, below which its directions count as one line: two
 # bones of equal length within one degree of each other.
-COLLINEAR = 1e-4
+COLLINEAR_RATIO = 1e-4
 
 
-def unit_or(vectors, fallback):
-    """Unit vectors (..., 3) along `vectors` (..., 3) m; `fallback` (..., 3) where a vector is shorter than SHORTEST."""
+def normalize_or(vectors, fallback):
+    """Unit vectors (..., 3) along `vectors` (..., 3) m; `fallback` (..., 3) where a vector is shorter than MIN_LENGTH."""
     squared = vectors.square().sum(-1, keepdim=True)
-    known = squared > SHORTEST**2
+    known = squared > MIN_LENGTH**2
     # The square root never sees zero, so that its gradient stays finite in the branch that is not taken.
     return torch.where(known, vectors * torch.where(known, squared, 1.0).rsqrt(), fallback)
 
@@ -41,7 +41,7 @@ def plane_frame(first, second, valid):
     return torch.stack([first, across, torch.linalg.cross(first, across)], -1)
 
 
-def swing(rotmat, rest, target):
+def swing_onto(rotmat, rest, target):
     """Turn `rotmat` by the least rotation that makes it carry `rest` onto `target`.
 
     Args:
@@ -62,13 +62,13 @@ def swing(rotmat, rest, target):
     return 2 * middle[..., :, None] * (middle[..., None, :] @ half) - half
 
 
-def align(observed, rest, weights, otherwise):
+def fit_rotation(observed, rest, weights, fallback):
     """Rotate `rest` onto `observed` with the least squared error, without moving.
 
     Args:
         observed, rest: corresponding vectors from one point, (..., N, 3) m; broadcast against each other.
         weights: (..., N) from 0, or None for ones.
-        otherwise: rotation matrices (..., 3, 3) that decide what the vectors leave open: where they all lie on one
+        fallback: rotation matrices (..., 3, 3) that decide what the vectors leave open: where they all lie on one
             line (or only one is known) it is turned as little as possible onto it; where none is known it is returned.
 
     Returns:
@@ -80,20 +80,20 @@ def align(observed, rest, weights, otherwise):
     weighted = observed if weights is None else observed * weights[..., None]
     correlation = weighted.transpose(-1, -2) @ rest
     size = correlation.square().sum((-1, -2), keepdim=True)
-    scaled = correlation * torch.where(size > SHORTEST**4, size, 1.0).rsqrt()
+    scaled = correlation * torch.where(size > MIN_LENGTH**4, size, 1.0).rsqrt()
     minors = torch.linalg.cross(scaled, scaled.roll(1, -2)).square().sum((-1, -2), keepdim=True)
-    flat = (size <= SHORTEST**4) | (minors < COLLINEAR**2)
+    flat = (size <= MIN_LENGTH**4) | (minors < COLLINEAR_RATIO**2)
     rotation = roma.special_procrustes(torch.where(flat, torch.eye(3).to(scaled), scaled))
     if not flat.any():
         return rotation
     best = (weighted.square().sum(-1) * rest.square().sum(-1)).argmax(-1)[..., None, None].expand(*size.shape[:-2], 1, 3)
-    known = (otherwise @ unit_or(rest.gather(-2, best)[..., 0, :], torch.zeros_like(rest[..., 0, :]))[..., None])[..., 0]
-    line = unit_or(weighted.gather(-2, best)[..., 0, :], known)
-    start = unit_or(rest.gather(-2, best)[..., 0, :], (otherwise.transpose(-1, -2) @ line[..., None])[..., 0])
-    return torch.where(flat, swing(otherwise.expand_as(rotation), start, line), rotation)
+    known = (fallback @ normalize_or(rest.gather(-2, best)[..., 0, :], torch.zeros_like(rest[..., 0, :]))[..., None])[..., 0]
+    line = normalize_or(weighted.gather(-2, best)[..., 0, :], known)
+    start = normalize_or(rest.gather(-2, best)[..., 0, :], (fallback.transpose(-1, -2) @ line[..., None])[..., 0])
+    return torch.where(flat, swing_onto(fallback.expand_as(rotation), start, line), rotation)
 
 
-def turn_onto(towards):
+def rotation_to_optical_axis(towards):
     """The least rotation that turns a line of sight (..., 2), as x/z and y/z, onto the z axis: (..., 3, 3)."""
     x, y, z = torch.nn.functional.normalize(torch.cat([towards, torch.ones_like(towards[..., :1])], -1), dim=-1).unbind(-1)
     share = 1 / (1 + z)

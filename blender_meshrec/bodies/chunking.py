@@ -3,7 +3,7 @@
 import torch
 
 
-def in_chunks(function, count, size):
+def run_in_chunks(function, count, size):
     """Call `function(rows)` for slices that cover range(count), at most `size` long, and join what it returns along frames.
 
     Args:

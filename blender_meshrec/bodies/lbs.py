@@ -5,7 +5,7 @@ import roma
 import torch
 
 
-def rotmats_of(global_orient, body_pose):
+def rotmats_from_pose(global_orient, body_pose):
     """Local rotation matrices (F,J,3,3) of a pose.
 
     Args:
@@ -19,7 +19,7 @@ def rotmats_of(global_orient, body_pose):
     return roma.rotvec_to_rotmat(rotvecs)
 
 
-class Tree:
+class KinematicTree:
     """The joints of a kinematic tree by their depth, so that kinematics takes one step a level instead of one a joint.
 
     parents: (J,) int, -1 at the root, each parent before its children.
@@ -65,7 +65,7 @@ def forward_kinematics(rotmats, rest_joints, tree):
     return torch.cat(joints, 1)[:, tree.place], torch.cat(rotations, 1)[:, tree.place]
 
 
-def skin(vertices, lbs_weights, joints, rotations, rest_joints):
+def skin_vertices(vertices, lbs_weights, joints, rotations, rest_joints):
     """Linear blend skinning.
 
     Args:

@@ -2,13 +2,13 @@
 
 import torch
 
-FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-7, 1e3
-SMALLEST = 1e-9  # curvature that damping takes an unknown to have which moves nothing
-ENOUGH = 1e-3  # share of the energy below which a step's gain ends a frame's fit
+INITIAL_DAMPING, MIN_DAMPING, MAX_DAMPING = 1e-2, 1e-7, 1e3
+MIN_CURVATURE = 1e-9  # curvature that damping takes an unknown to have which moves nothing
+CONVERGED_GAIN = 1e-3  # share of the energy below which a step's gain ends a frame's fit
 
 
 @torch.no_grad()
-def descend(problem, x, steps, blocked=None):
+def levenberg_marquardt(problem, x, max_steps, blocked=None):
     """Make each frame's energy small until it gains no more.
 
     Args:
@@ -16,38 +16,38 @@ def descend(problem, x, steps, blocked=None):
             energy(x (n,...), frames (n,)) -> (n,),
             expansion(x (n,...), frames (n,)) -> energy (n,), half its gradient (n,N), Gauss-Newton's half second derivative (n,N,N),
             move(x (n,...), step (n,N)) -> (n,...).
-        x: (F,...), where to begin. steps: at most so many.
+        x: (F,...), where to begin. max_steps: at most so many.
         blocked: of x (n,...) and gradient (n,N), which unknowns may not move now, (n,N) bool; none when None.
 
     Returns:
         (F,...), with no frame's energy above what it was.
     """
     x, going = x.clone(), torch.arange(len(x), device=x.device)
-    damping = x.new_full((len(x),), FIRST_DAMPING, dtype=torch.float64)
-    value, gradient, curvature = problem.expansion(x, going)
-    for _ in range(steps):
+    damping = x.new_full((len(x),), INITIAL_DAMPING, dtype=torch.float64)
+    value, gradient, curvature = problem.linearize(x, going)
+    for _ in range(max_steps):
         moving = torch.ones_like(gradient[going]) if blocked is None else (~blocked(x[going], gradient[going])).double()
         matrix = curvature[going] * moving[:, :, None] * moving[:, None]
-        added = damping[going, None] * (matrix.diagonal(dim1=1, dim2=2) + SMALLEST) + (1 - moving)
+        added = damping[going, None] * (matrix.diagonal(dim1=1, dim2=2) + MIN_CURVATURE) + (1 - moving)
         step = torch.linalg.solve(matrix + torch.diag_embed(added), gradient[going] * moving)
-        there = problem.move(x[going], -step.to(x.dtype))
+        there = problem.apply_step(x[going], -step.to(x.dtype))
         reached = problem.energy(there, going)
         gained = value[going] - reached
         better = gained > 0
         x[going[better]], value[going[better]] = there[better], reached[better]
-        damping[going] = torch.where(better, damping[going] / 5, damping[going] * 10).clamp_min(LEAST_DAMPING)
-        ended = torch.where(better, gained < ENOUGH * value[going], damping[going] > MOST_DAMPING)
+        damping[going] = torch.where(better, damping[going] / 5, damping[going] * 10).clamp_min(MIN_DAMPING)
+        ended = torch.where(better, gained < CONVERGED_GAIN * value[going], damping[going] > MAX_DAMPING)
         renewed = going[better & ~ended]
         going = going[~ended]
         if not len(going):
             break
         if len(renewed):
-            _, gradient[renewed], curvature[renewed] = problem.expansion(x[renewed], renewed)
+            _, gradient[renewed], curvature[renewed] = problem.linearize(x[renewed], renewed)
     return x
 
 
 @torch.no_grad()
-def steadied(best, curvature, weights, rounds=200, enough=1e-6):
+def smooth_solution(best, curvature, weights, max_iterations=200, tolerance=1e-6):
     """Values that bend less over time and cost little: near the best of each frame, least of
     sum (x - best)^T curvature (x - best) + sum weights * (second difference of x)^2.
 
@@ -60,7 +60,7 @@ def steadied(best, curvature, weights, rounds=200, enough=1e-6):
     if len(best) < 3:
         return best.clone()
     best, weights = best.double(), weights.double()
-    small = SMALLEST * torch.eye(best.shape[1], dtype=best.dtype, device=best.device)
+    small = MIN_CURVATURE * torch.eye(best.shape[1], dtype=best.dtype, device=best.device)
     alone = torch.linalg.cholesky(curvature + torch.diag(6 * weights) + small)  # 6: the diagonal of bends of bends
 
     def apply(x):
@@ -78,8 +78,8 @@ def steadied(best, curvature, weights, rounds=200, enough=1e-6):
     added, left = torch.zeros_like(best), (curvature @ best[..., None])[..., 0] - apply(best)
     begun = towards = alike(left)
     product = first = (left * begun).sum()
-    for _ in range(rounds):
-        if product <= enough**2 * first:
+    for _ in range(max_iterations):
+        if product <= tolerance**2 * first:
             break
         moved = apply(towards)
         length = product / (towards * moved).sum()

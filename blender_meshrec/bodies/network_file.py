@@ -13,12 +13,12 @@ def read_weights(path):
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:
-        raise ModelError(f"The model file {path} is missing.", _REMEDY) from error
+        raise ModelError("network-file-missing", "The model file {name} is missing.", _REMEDY, name=path) from error
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"The model file {path} is damaged.", _REMEDY) from error
+        raise ModelError("network-file-damaged", "The model file {name} is damaged.", _REMEDY, name=path) from error
 
 
-def filled(network, weights, path, kind):
+def load_weights(network, weights, path, kind):
     """A network with the weights of `read_weights`, in evaluation mode, never to be trained by mistake.
 
     Raises:
@@ -27,6 +27,8 @@ def filled(network, weights, path, kind):
     # Counters of batches are whole numbers, and no file keeps them.
     own = {name: value.shape for name, value in network.state_dict().items() if value.is_floating_point()}
     if own != {name: value.shape for name, value in weights.items()}:
-        raise ModelError(f"The model file {path} is not {kind} of this version.", _REMEDY)
+        raise ModelError(
+            "network-file-of-another-version", "The model file {path} is not {kind} of this version.", _REMEDY, path=path, kind=kind
+        )
     network.load_state_dict(weights, strict=False)
     return network.eval().requires_grad_(False)

@@ -7,25 +7,25 @@ Ours. B bodies, N points, S pixels a side.
 import numpy as np
 import torch
 
-from .lbs import Tree, forward_kinematics, pose_blend_shapes, skin
+from .lbs import KinematicTree, forward_kinematics, pose_blend_shapes, skin_vertices
 
 # Between neighbouring points, m.
 SPACING = 0.014
 
 
-class Surface:
+class SurfacePoints:
     """Points of a BodyTemplate's skin, about SPACING apart, that are posed together: `pose`."""
 
     def __init__(self, template, device="cpu", spacing=SPACING):
-        faces, shares = strew(template.v_template, template.faces, spacing)
+        faces, shares = scatter_surface_points(template.v_template, template.faces, spacing)
         corners = template.faces[faces]
 
         def mixed(values):
             blend = np.einsum("nc,nc...->n...", shares, np.asarray(values, np.float32)[corners])
             return torch.as_tensor(blend, dtype=torch.float32, device=device)
 
-        self.tree = Tree(template.parents, device)
-        self.smpl_joints = template.smpl_joints.tolist()
+        self.tree = KinematicTree(template.parents, device)
+        self.smpl_joint_indices = template.smpl_joint_indices.tolist()
         self.v_template, self.shapedirs, self.lbs_weights = (
             mixed(getattr(template, n)) for n in ("v_template", "shapedirs", "lbs_weights")
         )
@@ -38,37 +38,37 @@ class Surface:
         """(B,J,3) m of betas (B,K)."""
         return self.J_template + torch.einsum("jck,bk->bjc", self.J_shapedirs[..., : betas.shape[-1]], betas)
 
-    def pose(self, betas, rotmats, transl, bent=True):
+    def pose(self, betas, rotmats, transl, pose_correctives=True):
         """Points (B,N,3) and joints (B,J,3), m.
 
         Args:
-            betas: (B,K). rotmats: (B,J,3,3), local. transl: (B,3) m. bent: with the pose blend shapes.
+            betas: (B,K). rotmats: (B,J,3,3), local. transl: (B,3) m. pose_correctives: with the pose blend shapes.
         """
         rest_joints = self.rest_joints(betas)
         joints, rotations = forward_kinematics(rotmats, rest_joints, self.tree)
         points = self.v_template + torch.einsum("vck,bk->bvc", self.shapedirs[..., : betas.shape[-1]], betas)
-        if bent and self.posedirs is not None:
+        if pose_correctives and self.posedirs is not None:
             points = points + pose_blend_shapes(rotmats, self.posedirs)
-        points = skin(points, self.lbs_weights, joints, rotations, rest_joints)
+        points = skin_vertices(points, self.lbs_weights, joints, rotations, rest_joints)
         return points + transl[:, None], joints + transl[:, None]
 
-    def slopes(self, rotmats, chosen):
+    def shape_jacobian(self, rotmats, points):
         """How chosen points of one body move as its betas grow, (P,3,K) m.
 
         Args:
-            rotmats: (J,3,3), local. chosen: (P,) indices of points.
+            rotmats: (J,3,3), local. points: (P,) indices of points.
 
         Source: SMPL eq. 2-4, all linear in betas while the rotations stay.
         """
         shapes = self.J_shapedirs.permute(2, 0, 1)
         joints, rotations = forward_kinematics(rotmats.expand(len(shapes), -1, -1, -1), shapes, self.tree)
         carried = joints - (rotations @ shapes[..., None])[..., 0]
-        weights = self.lbs_weights[chosen]
-        turned = torch.einsum("pj,jab,pbk->pak", weights, rotations[0], self.shapedirs[chosen])
+        weights = self.lbs_weights[points]
+        turned = torch.einsum("pj,jab,pbk->pak", weights, rotations[0], self.shapedirs[points])
         return turned + torch.einsum("pj,kja->pak", weights, carried)
 
 
-def strew(vertices, faces, spacing):
+def scatter_surface_points(vertices, faces, spacing):
     """Points spread evenly over a surface: the face of each, (N,), and what its corners count for, (N,3).
 
     Args:
@@ -112,14 +112,14 @@ def rasterise(points, windows, side, spacing=SPACING):
     radius = (0.75 * spacing / cells).ceil().clamp(1, 4)
     for size in radius.unique().int().tolist():
         rows = radius == size
-        nearness[rows] = -_widened(-_widened(nearness[rows], size), size)
+        nearness[rows] = -_dilate(-_dilate(nearness[rows], size), size)
     # A cell is taken where any point falls into it, so a pixel's middle is covered where the cells on both sides of it are.
     quarters = [nearness[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
     covered = sum((quarter > 0).byte() for quarter in quarters) > 2
     return covered, torch.stack(quarters).amax(0) * covered
 
 
-def _widened(values, radius):
+def _dilate(values, radius):
     """The largest of values (B,S,S) within a square of `radius` cells about each."""
     for axis in (1, 2):
         wide = values.clone()
@@ -131,9 +131,9 @@ def _widened(values, radius):
     return values
 
 
-def agreement(silhouettes, others, counted=None):
-    """Intersection over union (B,) of silhouettes (B,S,S) bool; pixels where `counted` is false do not count."""
+def silhouette_iou(silhouettes, others, valid=None):
+    """Intersection over union (B,) of silhouettes (B,S,S) bool; pixels where `valid` is false do not count."""
     both, either = silhouettes & others, silhouettes | others
-    if counted is not None:
-        both, either = both & counted, either & counted
+    if valid is not None:
+        both, either = both & valid, either & valid
     return both.flatten(1).sum(1) / either.flatten(1).sum(1).clamp_min(1)

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core.skel.kinematics import MEASURE, SCAPULAE, SPINE, SPINE_DOFS, TURN_FROM, TURN_ONTO
-from ..core.skel.vocabulary import AXES, DOF_JOINTS, JOINT_DOFS, NUM_DOFS, SKEL_PARENTS, SMPL_OF_SKEL
-from .chunking import in_chunks
-from .lbs import Tree, forward_kinematics, pose_blend_shapes, skin
+from ..core.skel.kinematics import BONE_SIZE_SUMS, SCAPULAE, SPINE, SPINE_DOFS, FILE_DIRECTION_SUMS, SHAPED_DIRECTION_SUMS
+from ..core.skel.vocabulary import DOF_AXES, DOF_JOINTS, JOINT_DOFS, NUM_DOFS, SKEL_PARENTS, SMPL_OF_SKEL
+from .chunking import run_in_chunks
+from .lbs import KinematicTree, forward_kinematics, pose_blend_shapes, skin_vertices
 
 # Vertices skinned at once, over all frames of a piece: twelve floats each, 40 MB.
 CHUNK_VERTICES = 800_000
-_SHIFTED = (*SPINE, *(joint for joint, *_ in SCAPULAE))
-_ALIGNED = np.flatnonzero(TURN_FROM.any(1))
-_FIXED = np.flatnonzero(~TURN_FROM.any(1))
+_SHIFTED_JOINTS = (*SPINE, *(joint for joint, *_ in SCAPULAE))
+_ALIGNED = np.flatnonzero(FILE_DIRECTION_SUMS.any(1))
+_FIXED = np.flatnonzero(~FILE_DIRECTION_SUMS.any(1))
 
 
 class Skin(NamedTuple):
@@ -54,7 +54,7 @@ class Skel(nn.Module):
     def __init__(self, template, device="cpu", dtype=torch.float32):
         super().__init__()
         self.template = template
-        self.tree = Tree(SKEL_PARENTS, device)
+        self.tree = KinematicTree(SKEL_PARENTS, device)
         self.device, self.dtype = torch.device(device), dtype
         self.faces, self.bone_faces = template.faces, template.bone_faces
         transfo = template.apose_rel_transfo
@@ -62,13 +62,13 @@ class Skel(nn.Module):
         self.register_buffer("J_shapedirs", self._tensor(template.J_shapedirs))
         self.register_buffer("per_joint_rot", self._tensor(template.per_joint_rot))
         # The axes in the frames Ra^T, and the directions each bone is turned from, both constant.
-        self.register_buffer("axes", self._tensor(np.einsum("dba,db->da", transfo[DOF_JOINTS, :3, :3], AXES)))
-        source = np.einsum("jab,jb->ja", template.per_joint_rot, TURN_FROM @ transfo[:, :3, 3])[_ALIGNED]
+        self.register_buffer("axes", self._tensor(np.einsum("dba,db->da", transfo[DOF_JOINTS, :3, :3], DOF_AXES)))
+        source = np.einsum("jab,jb->ja", template.per_joint_rot, FILE_DIRECTION_SUMS @ transfo[:, :3, 3])[_ALIGNED]
         self.register_buffer("turn_from", self._tensor(source / np.linalg.norm(source, axis=-1, keepdims=True)))
-        self.register_buffer("measure_from", self._tensor(np.linalg.norm(MEASURE @ transfo[:, :3, 3], axis=-1)))
-        self.register_buffer("carried", self._tensor(_carried()))
-        self.register_buffer("turn_onto", self._tensor(TURN_ONTO[_ALIGNED]))
-        self.register_buffer("measure", self._tensor(MEASURE))
+        self.register_buffer("measure_from", self._tensor(np.linalg.norm(BONE_SIZE_SUMS @ transfo[:, :3, 3], axis=-1)))
+        self.register_buffer("carried", self._tensor(_shift_ancestors()))
+        self.register_buffer("turn_onto", self._tensor(SHAPED_DIRECTION_SUMS[_ALIGNED]))
+        self.register_buffer("measure", self._tensor(BONE_SIZE_SUMS))
         self.register_buffer("identity", torch.eye(3, dtype=dtype, device=device))
         for name, value in _INDICES.items():
             self.register_buffer(name, torch.as_tensor(value.copy(), device=device))
@@ -100,7 +100,7 @@ class Skel(nn.Module):
         def pose(rows):
             return self._pose(q[rows], betas if len(betas) == 1 else betas[rows], transl[rows], chosen, with_bones)
 
-        joints, rotations, *meshes = in_chunks(pose, len(q), chunk)
+        joints, rotations, *meshes = run_in_chunks(pose, len(q), chunk)
         return SkelOutput(joints, rotations, meshes.pop(0) if with_skin else None, meshes.pop(0) if with_bones else None)
 
     def joints(self, q, betas, transl=None):
@@ -135,10 +135,10 @@ class Skel(nn.Module):
             vertices = chosen.v_template + torch.einsum("vcb,fb->fvc", chosen.shapedirs[..., : betas.shape[-1]], betas)
             if chosen.posedirs is not None:
                 vertices = vertices + pose_blend_shapes(self._smpl_rotations(local), chosen.posedirs)
-            found.append(skin(vertices, chosen.lbs_weights, joints, rotations, rest) + transl[:, None])
+            found.append(skin_vertices(vertices, chosen.lbs_weights, joints, rotations, rest) + transl[:, None])
         if with_bones:
             bones = self._rest_bones(betas, rest, steps, orientations)
-            found.append(skin(bones, self.bone_weights, joints, rotations, rest) + transl[:, None])
+            found.append(skin_vertices(bones, self.bone_weights, joints, rotations, rest) + transl[:, None])
         return tuple(found)
 
     def _orientations(self, steps):
@@ -162,10 +162,10 @@ class Skel(nn.Module):
         return single[:, third] @ (single[:, second] @ single[:, first])
 
     def _shifts(self, q, rest, steps):
-        """Shifts (F,5,3) of `_SHIFTED`: arcs of the spine, ellipsoid of the scapulae, curve(q) - curve(0)."""
+        """Shifts (F,5,3) of `_SHIFTED_JOINTS`: arcs of the spine, ellipsoid of the scapulae, curve(q) - curve(0)."""
         bending, extension = np.array(SPINE_DOFS).T
-        aside, lost_by_bending = arc(q[:, bending])
-        back, lost_by_extension = arc(q[:, extension])
+        aside, lost_by_bending = arc_displacement(q[:, bending])
+        back, lost_by_extension = arc_displacement(q[:, extension])
         rise = steps[:, SPINE, 1].abs()[..., None]
         spine = rise * torch.stack([-aside, -lost_by_bending - lost_by_extension, -back], -1)
         (right, *_), (left, *_) = SCAPULAE
@@ -204,7 +204,7 @@ class Skel(nn.Module):
         return torch.as_tensor(value, dtype=self.dtype, device=self.device)
 
 
-def arc(angle):
+def arc_displacement(angle):
     """The end of an arc of length 1 that bends by `angle`: (1 - cos a) / a aside, 1 - sin a / a lower; smooth at 0."""
     small = angle.abs() < 0.1
     safe = torch.where(small, torch.ones_like(angle), angle)
@@ -219,18 +219,18 @@ def _offsets(rest, tree):
     return torch.cat([rest[:, :1], rest[:, 1:] - rest[:, tree.parents[1:]]], 1)
 
 
-def _carried():
+def _shift_ancestors():
     """(24,5): which of the joints that shift each joint is carried by, itself included."""
-    carried = np.zeros((24, len(_SHIFTED)))
+    carried = np.zeros((24, len(_SHIFTED_JOINTS)))
     for joint in range(24):
         above = joint
         while above >= 0:
-            carried[joint, [column for column, shifted in enumerate(_SHIFTED) if shifted == above]] = 1
+            carried[joint, [column for column, shifted in enumerate(_SHIFTED_JOINTS) if shifted == above]] = 1
             above = SKEL_PARENTS[above]
     return carried
 
 
-def _turns():
+def _joint_dofs():
     """Each joint's first, second and third angle in q, (3,24); NUM_DOFS, which stands for no turn, where it has fewer."""
     turns = np.full((3, 24), NUM_DOFS)
     for joint, dofs in enumerate(JOINT_DOFS):
@@ -238,7 +238,7 @@ def _turns():
     return turns
 
 
-def _skel_of_smpl():
+def _skel_joint_of_smpl():
     """Which SKEL joint feeds each SMPL joint, (24,): of two the later one; 24, which stands for no turn, where there is none."""
     feeding = np.full(24, 24)
     for joint, smpl in enumerate(SMPL_OF_SKEL):
@@ -247,8 +247,8 @@ def _skel_of_smpl():
 
 
 _INDICES = {
-    "turns": _turns(),
-    "skel_of_smpl": _skel_of_smpl(),
+    "turns": _joint_dofs(),
+    "skel_of_smpl": _skel_joint_of_smpl(),
     "dof_joints": DOF_JOINTS,
     "aligned": _ALIGNED,
     "fixed": _FIXED,

@@ -11,27 +11,27 @@ residuals on the posed skin (`Skel.forward`) therefore ends where its own steps 
 import numpy as np
 import torch
 
-from ..core.skel.kinematics import SCAPULAE, SPINE, SPINE_DOFS, body_axes, joint_shifts
+from ..core.skel.kinematics import SCAPULAE, SPINE, SPINE_DOFS, dof_axes_in_body, joint_shifts
 from ..core.skel.vocabulary import JOINT_DOFS, NUM_DOFS, SKEL_PARENTS
 
-_SHIFTED = (*SPINE, *(joint for joint, *_ in SCAPULAE))
+_SHIFTED_JOINTS = (*SPINE, *(joint for joint, *_ in SCAPULAE))
 # The two angles that shift each of them.
-_SHIFTING = np.array([*SPINE_DOFS, *((abduction, elevation) for _, abduction, elevation, _ in SCAPULAE)])
-_DIFFERENCE = 1e-4  # rad; central differences of smooth curves, good to 1e-9
+_SHIFT_DOFS = np.array([*SPINE_DOFS, *((abduction, elevation) for _, abduction, elevation, _ in SCAPULAE)])
+_DIFFERENCE_STEP = 1e-4  # rad; central differences of smooth curves, good to 1e-9
 
 
 class SkelJacobian:
     """How points of one shape move: built once a clip.
 
     Args:
-        skel: a Skel. betas: (B,). skin: the Skin of the points, from `skel.subset` or with joints added by `with_joints`.
+        skel: a Skel. betas: (B,). skin: the Skin of the points, from `skel.subset` or with joints added by `skin_with_joints`.
     """
 
     def __init__(self, skel, betas, skin):
         self.skel = skel
         self._rest_numpy = skel.template.rest_joints(betas)
         self._rest = skel.J_template.new_tensor(self._rest_numpy)
-        self._axes = skel.J_template.new_tensor(body_axes(skel.template.bone_frames(betas)))
+        self._axes = skel.J_template.new_tensor(dof_axes_in_body(skel.template.bone_frames(betas)))
         betas = skel.J_template.new_tensor(np.asarray(betas, float))
         points = skin.v_template + skin.shapedirs[..., : len(betas)] @ betas
         self._arms = (points - self._rest[:, None]).transpose(1, 2).contiguous()  # (24,3,V): the points seen from each joint at rest
@@ -58,10 +58,10 @@ class SkelJacobian:
             for a, b, c in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
                 torch.mul(axes[:, dofs, b], levers[:, joint, None, c], out=columns[:, dofs, a])
                 columns[:, dofs, a].addcmul_(axes[:, dofs, c], levers[:, joint, None, b], value=-1)
-        above = SKEL_PARENTS[list(_SHIFTED)]
+        above = SKEL_PARENTS[list(_SHIFTED_JOINTS)]
         shifts = torch.einsum("fsab,fsdb->fsda", rotations[:, above], self._shifts(q))[..., None]
-        for place, joint in enumerate(_SHIFTED):
-            for which, dof in enumerate(_SHIFTING[place]):
+        for place, joint in enumerate(_SHIFTED_JOINTS):
+            for which, dof in enumerate(_SHIFT_DOFS[place]):
                 columns[:, dof].addcmul_(shifts[:, place, which], self._hanging[joint])
         for axis in range(3):
             columns[:, NUM_DOFS + axis, axis] = 1
@@ -85,18 +85,18 @@ class SkelJacobian:
         return axes
 
     def _shifts(self, q):
-        """How the joints `_SHIFTED` shift with each of their two angles, (F,5,2,3) m a radian, in the body's axes at rest."""
+        """How the joints `_SHIFTED_JOINTS` shift with each of their two angles, (F,5,2,3) m a radian, in the body's axes at rest."""
         q = q.detach().cpu().numpy().astype(float)
-        found = np.empty((len(q), len(_SHIFTED), 2, 3))
+        found = np.empty((len(q), len(_SHIFTED_JOINTS), 2, 3))
         for which in range(2):
             step = np.zeros(NUM_DOFS)
-            step[_SHIFTING[:, which]] = _DIFFERENCE
-            further = joint_shifts(q + step, self._rest_numpy)[:, _SHIFTED]
-            found[:, :, which] = (further - joint_shifts(q - step, self._rest_numpy)[:, _SHIFTED]) / (2 * _DIFFERENCE)
+            step[_SHIFT_DOFS[:, which]] = _DIFFERENCE_STEP
+            further = joint_shifts(q + step, self._rest_numpy)[:, _SHIFTED_JOINTS]
+            found[:, :, which] = (further - joint_shifts(q - step, self._rest_numpy)[:, _SHIFTED_JOINTS]) / (2 * _DIFFERENCE_STEP)
         return self._rest.new_tensor(found)
 
 
-def with_joints(skel, betas, skin):
+def skin_with_joints(skel, betas, skin):
     """A Skin with the 24 joints added as points that their own bones carry: where they are for these betas (B,), in every pose."""
     rest = skel.J_template.new_tensor(skel.template.rest_joints(betas))
     nothing = rest.new_zeros(24, *skin.shapedirs.shape[1:])

@@ -4,25 +4,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core.skeletons import h36m17_weights_of
-from .chunking import in_chunks
-from .lbs import Tree, forward_kinematics, pose_blend_shapes, rotmats_of, skin
+from ..core.skeletons import h36m17_weights_from_names
+from .chunking import run_in_chunks
+from .lbs import KinematicTree, forward_kinematics, pose_blend_shapes, rotmats_from_pose, skin_vertices
 
 # Frames skinned at once: (64, V, 12) floats is 40 MB at 13,000 vertices.
-CHUNK = 64
-
-
-def make_body(template, device="cpu"):
-    """The body that a BodyTemplate describes; SMPL-H and SMPL-X files are served through the `smplx` package.
-
-    Raises:
-        ModelError: the file is SMPL-H or SMPL-X and `smplx` is not installed.
-    """
-    if template.surface_model_type in ("smplh", "smplx"):
-        from .smplx_body import SmplxBody  # an optional extra with a non-commercial licence: only where it is needed
-
-        return SmplxBody(template, device)
-    return Smpl(template, device)
+CHUNK_FRAMES = 64
 
 
 class Smpl(nn.Module):
@@ -38,13 +25,13 @@ class Smpl(nn.Module):
     def __init__(self, template, device="cpu", dtype=torch.float32):
         super().__init__()
         self.template = template
-        self.tree = Tree(template.parents, device)
+        self.tree = KinematicTree(template.parents, device)
         self.device, self.dtype = torch.device(device), dtype
         for name in ("v_template", "shapedirs", "posedirs", "lbs_weights", "J_template", "J_shapedirs"):
             value = getattr(template, name)
             self.register_buffer(name, None if value is None else self._tensor(value))
         points = (*template.joint_names, "nose", "head_top")
-        self.register_buffer("h36m17_weights", self._tensor(h36m17_weights_of(points)))
+        self.register_buffer("h36m17_weights", self._tensor(h36m17_weights_from_names(points)))
         self.faces = template.faces
         self._subsets = {}
 
@@ -56,10 +43,10 @@ class Smpl(nn.Module):
     def num_joints(self):
         return len(self.J_template)
 
-    def forward(self, betas, global_orient, body_pose, transl=None, chunk=CHUNK):
+    def forward(self, betas, global_orient, body_pose, transl=None, chunk=CHUNK_FRAMES):
         """Posed joints (F,J,3) and vertices (F,V,3), metres."""
         betas, rotmats, transl = self._arguments(betas, global_orient, body_pose, transl)
-        return in_chunks(lambda rows: self._pose(_rows(betas, rows), rotmats[rows], transl[rows]), len(rotmats), chunk)
+        return run_in_chunks(lambda rows: self._pose(_slice_betas(betas, rows), rotmats[rows], transl[rows]), len(rotmats), chunk)
 
     def joints(self, betas, global_orient, body_pose, transl=None):
         """Posed joints (F,J,3) m, without touching a vertex."""
@@ -93,7 +80,7 @@ class Smpl(nn.Module):
         vertices = v_template + torch.einsum("vcb,fb->fvc", shapedirs[..., : betas.shape[-1]], betas)
         if posedirs is not None:
             vertices = vertices + pose_blend_shapes(rotmats, posedirs)
-        vertices = skin(vertices, weights, joints, rotations, rest_joints)
+        vertices = skin_vertices(vertices, weights, joints, rotations, rest_joints)
         return joints + transl[:, None], vertices + transl[:, None]
 
     def _skin_of(self, landmarks):
@@ -106,7 +93,7 @@ class Smpl(nn.Module):
         return self._subsets[landmarks]
 
     def _arguments(self, betas, global_orient, body_pose, transl):
-        rotmats = rotmats_of(self._tensor(global_orient), self._tensor(body_pose))
+        rotmats = rotmats_from_pose(self._tensor(global_orient), self._tensor(body_pose))
         transl = rotmats.new_zeros(len(rotmats), 3) if transl is None else self._tensor(transl)
         return self._tensor(betas).reshape(-1, np.shape(betas)[-1]), rotmats, transl
 
@@ -116,5 +103,5 @@ class Smpl(nn.Module):
         return torch.as_tensor(value, dtype=self.dtype, device=self.device)
 
 
-def _rows(betas, rows):
+def _slice_betas(betas, rows):
     return betas if len(betas) == 1 else betas[rows]

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from ..core.errors import ModelError
-from .chunking import in_chunks
-from .smpl import CHUNK, Smpl
+from .chunking import run_in_chunks
+from .smpl import CHUNK_FRAMES, Smpl
 
-_HAND = 15
+_NUM_HAND_JOINTS = 15
 
 
 class SmplxBody(Smpl):
@@ -30,13 +30,15 @@ class SmplxBody(Smpl):
             import smplx
         except ImportError as error:
             raise ModelError(
-                f"{template.name} is an SMPL-H or SMPL-X file, which needs the smplx package.",
+                "smplx-package-missing",
+                "{name} is an SMPL-H or SMPL-X file, which needs the smplx package.",
                 "Install it beside the backend (pip install smplx; its licence is non-commercial), or choose an SMPL file.",
+                name=template.name,
             ) from error
         with contextlib.redirect_stdout(io.StringIO()):  # it prints about the number of betas
-            self.layer = _layer(smplx, template).to(self.device, self.dtype)
+            self.layer = _smplx_layer(smplx, template).to(self.device, self.dtype)
 
-    def forward(self, betas, global_orient, body_pose, transl=None, chunk=CHUNK):
+    def forward(self, betas, global_orient, body_pose, transl=None, chunk=CHUNK_FRAMES):
         """Posed joints (F,J,3) and vertices (F,V,3), metres."""
         betas, rotmats, transl = self._arguments(betas, global_orient, body_pose, transl)
         betas = torch.nn.functional.pad(betas, (0, self.num_betas - betas.shape[-1])).expand(len(rotmats), -1)
@@ -45,16 +47,16 @@ class SmplxBody(Smpl):
             names = ("jaw_pose", "leye_pose", "reye_pose", *names)
 
         def pose(rows):
-            sizes = [1, 21, *(_HAND if "hand" in name else 1 for name in names)]
+            sizes = [1, 21, *(_NUM_HAND_JOINTS if "hand" in name else 1 for name in names)]
             whole, body, *rest = rotmats[rows].split(sizes, 1)
             with_hands = dict(zip(names, rest))
             output = self.layer(betas=betas[rows], global_orient=whole, body_pose=body, transl=transl[rows], pose2rot=False, **with_hands)
             return output.joints[:, : self.num_joints], output.vertices
 
-        return in_chunks(pose, len(rotmats), chunk)
+        return run_in_chunks(pose, len(rotmats), chunk)
 
 
-def _layer(smplx, template):
+def _smplx_layer(smplx, template):
     """The package's layer for this template, fed with arrays only."""
     vertices, joints = template.lbs_weights.shape
     posedirs = template.posedirs

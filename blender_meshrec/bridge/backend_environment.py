@@ -8,16 +8,16 @@ import sys
 from pathlib import Path
 
 from ..core.errors import InputError, OutputError
-from .backend_location import ENVIRONMENT, STAMP, environment_home
-from .locks import locks_folder, recipe
+from .backend_location import ENVIRONMENT_PREFIX, STAMP_FILE, environment_home
+from .locks import environment_hash, locks_folder
 
-LOG = "install.log"
-JOURNAL = "installed.txt"
-LOCK = "install.lock"
-SCRATCH = "temporary"
+LOG_FILE = "install.log"
+INSTALLED_FILE = "installed.txt"
+LOCK_FILE = "install.lock"
+TEMP_FOLDER = "temporary"
 
 
-def remove(home=None):
+def remove_environments(home=None):
     """Remove every environment, whole or half-made, with its log.
 
     Raises:
@@ -25,70 +25,79 @@ def remove(home=None):
     """
     home = Path(home or environment_home())
     try:
-        with only_one(home) if home.exists() else contextlib.nullcontext():
-            for folder in (*home.glob(f"{ENVIRONMENT}*"), home / SCRATCH):
+        with installation_lock(home) if home.exists() else contextlib.nullcontext():
+            for folder in (*home.glob(f"{ENVIRONMENT_PREFIX}*"), home / TEMP_FOLDER):
                 if folder.exists():
-                    discard(folder)
-            (home / LOG).unlink(missing_ok=True)
-        (home / LOCK).unlink(missing_ok=True)
+                    delete_environment(folder)
+            (home / LOG_FILE).unlink(missing_ok=True)
+        (home / LOCK_FILE).unlink(missing_ok=True)
     except OSError as error:
-        problem = f"The backend could not be removed: {error.strerror or error} ({error.filename})."
-        raise OutputError(problem, "End every job that uses it, then try again.") from error
+        raise OutputError(
+            "backend-not-removed",
+            "The backend could not be removed: {reason} ({path}).",
+            "End every job that uses it, then try again.",
+            reason=error.strerror or error,
+            path=error.filename,
+        ) from error
 
 
-def discard(folder):
+def delete_environment(folder):
     """Remove an environment's folder, its stamp first: what is half removed must not count."""
-    (folder / STAMP).unlink(missing_ok=True)
+    (folder / STAMP_FILE).unlink(missing_ok=True)
     shutil.rmtree(folder)
 
 
 def is_current(folder, locks=None):
     """Whether an environment was made from the locks that this version of the software has."""
-    facts = facts_of(folder)
+    facts = read_stamp(folder)
     version = tuple(int(part) for part in facts.get("python", "0.0").split(".")[:2])
-    return Path(folder).name == f"{ENVIRONMENT}{recipe(locks or locks_folder(), facts.get('device', 'cpu'), version)}"
+    return Path(folder).name == f"{ENVIRONMENT_PREFIX}{environment_hash(locks or locks_folder(), facts.get('device', 'cpu'), version)}"
 
 
-def facts_of(folder):
+def read_stamp(folder):
     """What an environment's stamp says: python, device, devices, packages, made; empty where it cannot be read."""
     try:
-        return json.loads((Path(folder) / STAMP).read_text(encoding="utf-8"))
+        return json.loads((Path(folder) / STAMP_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 
 
-def half_made(home=None):
+def has_partial_environment(home=None):
     """Whether an installation was cut off and can be taken up."""
     home = Path(home or environment_home())
-    return any(not (folder / STAMP).exists() for folder in home.glob(f"{ENVIRONMENT}*"))
+    return any(not (folder / STAMP_FILE).exists() for folder in home.glob(f"{ENVIRONMENT_PREFIX}*"))
 
 
-def journal(folder):
+def installed_packages(folder):
     """The keys of what is installed in an environment; None where it was never made to the point of installing."""
     try:
-        return (Path(folder) / JOURNAL).read_text(encoding="utf-8").split()
+        return (Path(folder) / INSTALLED_FILE).read_text(encoding="utf-8").split()
     except FileNotFoundError:
         return None
 
 
 @contextlib.contextmanager
-def only_one(home):
+def installation_lock(home):
     """Let one process at a time install into `home`.
 
     Raises:
         InputError: another does.
     """
-    with open(home / LOCK, "a+b") as file:
+    with open(home / LOCK_FILE, "a+b") as file:
         try:
-            _lock(file)
+            _lock_file(file)
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
                 raise
-            raise InputError("Another Blender is installing the backend.", "Wait for it to finish, then try again.") from error
+            raise InputError(
+                "backend-installed-by-another-blender",
+                "Another Blender is installing the backend.",
+                "Wait for it to finish, then try again.",
+            ) from error
         yield
 
 
-def _lock(file):
+def _lock_file(file):
     if sys.platform == "win32":
         import msvcrt
 

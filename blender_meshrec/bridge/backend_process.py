@@ -1,4 +1,4 @@
-"""Blender's side of the backend: start it, hear from it, end it. Nothing here waits, except `Job.wait`."""
+"""Blender's side of the backend: start it, hear from it, end it. Nothing here waits, except `BackendJob.wait`."""
 
 import contextlib
 import io
@@ -9,27 +9,27 @@ import subprocess
 import sys
 import threading
 
-from ..core.errors import CancelledError, ExitCode, NotSetUpError, error_from_exit_code
-from .backend_location import PACKAGE, find_backend
-from .messages import Failure, Progress, Result
-from .wire import CutOffError, WireError, read_message, write_message
+from ..core.errors import CancelledError, MeshRecError, NotSetUpError, error_from_exit_code
+from .backend_location import PACKAGE_FOLDER, find_backend
+from .messages import Failure, Progress, Result, failure_from_error
+from .wire import TruncatedMessageError, WireError, read_message, write_message
 
-LAUNCH = PACKAGE / "backend" / "launch.py"
-LOG_BYTES = 32 * 1024  # of what the backend prints, the end: what a bug report needs
-SECONDS_TO_END = 5.0
+LAUNCH_SCRIPT = PACKAGE_FOLDER / "backend" / "launch.py"
+MAX_LOG_BYTES = 32 * 1024  # of what the backend prints, the end: what a bug report needs
+EXIT_TIMEOUT = 5.0
 _WINDOWS = sys.platform == "win32"
 
 
-def start_job(request, python=None, launch=None, considerate=False):
+def start_job(request, python=None, launch_script=None, low_priority=False):
     """Start the backend on a ReconstructRequest.
 
     Args:
         python: the Python of the backend's environment; found by `find_backend` by default.
-        launch: the script that is started; the backend's own by default.
-        considerate: this program's own window goes first.
+        launch_script: the script that is started; the backend's own by default.
+        low_priority: this program's own window goes first.
 
     Returns:
-        A Job, at work already.
+        A BackendJob, at work already.
 
     Raises:
         MeshRecError: there is no environment to run the backend in, or it cannot be started.
@@ -38,30 +38,33 @@ def start_job(request, python=None, launch=None, considerate=False):
     written = io.BytesIO()
     write_message(written, request)
     # -I: nothing of the environment variables, the current folder or the user's own packages reaches the backend.
-    command = [str(python), "-I", "-X", "utf8", str(launch or LAUNCH)]
-    command += ["considerate"] if considerate else []
-    own_group = _own_group(considerate)
+    command = [str(python), "-I", "-X", "utf8", str(launch_script or LAUNCH_SCRIPT)]
+    command += ["considerate"] if low_priority else []
+    own_group = _process_group_options(low_priority)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     try:
         process = subprocess.Popen(command, **pipes, **own_group)
     except OSError as error:
         raise NotSetUpError(
-            f"The backend could not be started with {python}: {error.strerror or error}.",
+            "backend-not-startable",
+            "The backend could not be started with {path}: {reason}.",
             "Choose the Python of the backend's environment, or run `python3 build.py setup` again.",
+            path=python,
+            reason=error.strerror or error,
         ) from error
-    return Job(process, written.getvalue())
+    return BackendJob(process, written.getvalue())
 
 
-def _own_group(considerate):
+def _process_group_options(low_priority):
     if _WINDOWS:
-        priority = subprocess.BELOW_NORMAL_PRIORITY_CLASS if considerate else 0
+        priority = subprocess.BELOW_NORMAL_PRIORITY_CLASS if low_priority else 0
         return {"creationflags": subprocess.CREATE_NO_WINDOW | priority}
     # A Linux for desktops shares its processors out among sessions before it asks who stepped back: one that steps back behind
     # this program's window has to stay in this program's session.
-    return {"process_group": 0} if considerate else {"start_new_session": True}
+    return {"process_group": 0} if low_priority else {"start_new_session": True}
 
 
-class Job:
+class BackendJob:
     """A request that the backend works on, in a process of its own.
 
     The last message is a Result or a Failure, whatever becomes of the process; none follows it.
@@ -75,8 +78,8 @@ class Job:
         self._stage = None
         self._cancelled = False
         self._answer = None
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._reader = threading.Thread(target=self._serve, daemon=True)
+        self._listener = threading.Thread(target=self._read_log, daemon=True)
+        self._reader = threading.Thread(target=self._read_messages, daemon=True)
         self._listener.start()
         self._reader.start()
 
@@ -100,7 +103,7 @@ class Job:
         arrived = []
         while self._answer is None:
             try:
-                arrived.append(self._take(block=False))
+                arrived.append(self._next_message(block=False))
             except queue.Empty:
                 break
         return arrived
@@ -121,7 +124,7 @@ class Job:
         try:
             while self._answer is None:
                 try:
-                    message = self._take(timeout=0.2)  # without a limit, Windows would not let Ctrl-C through
+                    message = self._next_message(timeout=0.2)  # without a limit, Windows would not let Ctrl-C through
                 except queue.Empty:
                     continue
                 if isinstance(message, Progress):
@@ -129,19 +132,19 @@ class Job:
         finally:
             if self._answer is None:
                 self.cancel()
-            self._reader.join(SECONDS_TO_END)
+            self._reader.join(EXIT_TIMEOUT)
         if isinstance(self._answer, Failure):
-            raise error_of(self._answer)
+            raise error_from_failure(self._answer)
         return self._answer
 
-    def _take(self, **waiting):
+    def _next_message(self, **waiting):
         """The next message; the last one is kept."""
         message = self._messages.get(**waiting)
         if not isinstance(message, Progress):
             self._answer = message
         return message
 
-    def _serve(self):
+    def _read_messages(self):
         """The reader's thread: hand the request over, pass on what comes, see the process end."""
         answer, unreadable = None, None
         try:
@@ -156,14 +159,14 @@ class Job:
                     answer = message
                 else:
                     raise WireError("the backend sent a request")
-        except (CutOffError, OSError):
+        except (TruncatedMessageError, OSError):
             answer = None  # it died while it spoke
         except (WireError, MemoryError) as error:
             unreadable = error
         if answer is None and unreadable is None:
             # Its end of the pipe closed: it is ending on its own, and how it does is the answer.
             try:
-                self._process.wait(SECONDS_TO_END)
+                self._process.wait(EXIT_TIMEOUT)
             except subprocess.TimeoutExpired:
                 unreadable = "it closed its pipe and went on"
         self._kill()
@@ -172,14 +175,14 @@ class Job:
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 pipe.close()
-        self._messages.put(answer or self._failure(returncode, unreadable))
+        self._messages.put(answer or self._make_failure(returncode, unreadable))
 
-    def _listen(self):
+    def _read_log(self):
         """The log's thread: keep the end of what the backend prints."""
         with self._process.stderr as pipe:
             while piece := pipe.read1():
                 self._log += piece
-                del self._log[:-LOG_BYTES]
+                del self._log[:-MAX_LOG_BYTES]
 
     def _kill(self):
         if self._process.returncode is not None:
@@ -191,39 +194,40 @@ class Job:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _failure(self, returncode, unreadable):
+    def _make_failure(self, returncode, unreadable):
         if self._cancelled:
-            cancelled = CancelledError()
-            return Failure(int(cancelled.exit_code), cancelled.problem, cancelled.remedy)
-        exit_code, problem, remedy = explain_end(returncode, self._stage, unreadable)
-        return Failure(int(exit_code), problem, remedy, self.log)
+            return failure_from_error(CancelledError())
+        return failure_from_error(explain_exit(returncode, self._stage, unreadable), self.log)
 
 
-def explain_end(returncode, stage, unreadable=None):
-    """Exit code, problem and remedy for a backend that ended without an answer.
+def explain_exit(returncode, stage, unreadable=None):
+    """The MeshRecError for a backend that ended without an answer.
 
     Args:
         returncode: as subprocess gives it. stage: of its last Progress, or None. unreadable: why its answer cannot be read, if so.
     """
     when = f"while {stage[:1].lower()}{stage[1:]}" if stage else "before its work began"
     if unreadable is not None:
-        return ExitCode.FAULT, f"The backend's answer cannot be read: {unreadable}.", "Install the add-on and its backend again."
+        remedy = "Install the add-on and its backend again."
+        return MeshRecError("backend-answer-unreadable", "The backend's answer cannot be read: {reason}.", remedy, reason=unreadable)
     if returncode == -9:
         remedy = "Close other programs, choose a shorter range of frames, or use smaller footage."
-        return ExitCode.FAULT, f"The backend was ended by the system {when}, most often for lack of memory.", remedy
+        problem = "The backend was ended by the system {when}, most often for lack of memory."
+        return MeshRecError("backend-killed-by-system", problem, remedy, when=when)
     if -returncode in (signal.SIGTERM, signal.SIGINT):
-        return ExitCode.FAULT, f"The backend was ended from outside {when}.", "Run it again."
+        return MeshRecError("backend-ended-from-outside", "The backend was ended from outside {when}.", "Run it again.", when=when)
     if returncode < 0 or returncode >= 0xC0000000:  # a signal, or the way Windows reports a crash
-        problem = f"The backend crashed {when} ({_name_of_end(returncode)})."
-        return ExitCode.FAULT, problem, "Run it again, with the device cpu if it happens twice, and report it with the details."
+        remedy = "Run it again, with the device cpu if it happens twice, and report it with the details."
+        return MeshRecError("backend-crashed", "The backend crashed {when} ({signal}).", remedy, when=when, signal=_exit_name(returncode))
     if stage is None:
-        problem = f"The backend did not start (exit code {returncode})."
-        return ExitCode.MODEL_MISSING, problem, "Run `meshrec doctor`, which says what is missing."
-    problem = f"The backend ended {when} without an answer (exit code {returncode})."
-    return ExitCode.FAULT, problem, "Run it again, and report it with the details if it happens twice."
+        remedy = "Run `meshrec doctor`, which says what is missing."
+        return NotSetUpError("backend-did-not-start", "The backend did not start (exit code {code}).", remedy, code=returncode)
+    problem = "The backend ended {when} without an answer (exit code {code})."
+    remedy = "Run it again, and report it with the details if it happens twice."
+    return MeshRecError("backend-ended-without-answer", problem, remedy, when=when, code=returncode)
 
 
-def _name_of_end(returncode):
+def _exit_name(returncode):
     if returncode >= 0:
         return f"0x{returncode:X}"
     try:
@@ -232,7 +236,7 @@ def _name_of_end(returncode):
         return f"signal {-returncode}"
 
 
-def error_of(failure):
+def error_from_failure(failure):
     """The error that a Failure stands for, its details in a note."""
     error = error_from_exit_code(failure.exit_code, failure.problem, failure.remedy)
     if failure.details:

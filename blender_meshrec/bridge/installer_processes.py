@@ -10,12 +10,12 @@ from pathlib import Path
 
 from ..core.errors import CancelledError, NotSetUpError
 
-_TETHERED = Path(__file__).with_name("tethered_process.py")
+_TETHERED_SCRIPT = Path(__file__).with_name("tethered_process.py")
 _WINDOWS = sys.platform == "win32"
 
 
-class Children:
-    """Runs one child after another; `end` stops the one that runs, with whatever it has started, and every later one."""
+class ChildProcesses:
+    """Runs one child after another; `terminate` stops the one that runs, with whatever it has started, and every later one."""
 
     def __init__(self, environ):
         self._environ = environ
@@ -24,40 +24,47 @@ class Children:
         self._lock = threading.Lock()
 
     @property
-    def ended(self):
+    def terminated(self):
         return self._ended
 
-    def end(self):
+    def terminate(self):
         """End the running child now; from any thread, at any time."""
         with self._lock:
             self._ended = True
             if self._process is not None:
                 _kill_tree(self._process)
 
-    def check(self):
-        """Raises CancelledError once `end` was called."""
+    def raise_if_terminated(self):
+        """Raises CancelledError once `terminate` was called."""
         if self._ended:
-            raise CancelledError("Installing the backend was cancelled.", "Install Backend goes on where it stopped.")
+            raise CancelledError(
+                "installation-cancelled", "Installing the backend was cancelled.", "Install Backend goes on where it stopped."
+            )
 
     def run_module(self, python, module, arguments, on_line):
         """Run `python -m module`, tethered to this process: it ends when this one does, even if this one crashes."""
-        return self.run([python, "-I", "-u", _TETHERED, module, *arguments], on_line)
+        return self.run([python, "-I", "-u", _TETHERED_SCRIPT, module, *arguments], on_line)
 
     def run(self, command, on_line):
         """Run a command; `on_line` gets each line it prints, on either stream. Returns its exit code.
 
         Raises:
-            NotSetUpError: it cannot be started. CancelledError: `end` was called.
+            NotSetUpError: it cannot be started. CancelledError: `terminate` was called.
         """
         own_group = {"creationflags": subprocess.CREATE_NO_WINDOW} if _WINDOWS else {"start_new_session": True}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         with self._lock:
-            self.check()
+            self.raise_if_terminated()
             try:
                 process = subprocess.Popen([str(word) for word in command], env=self._environ, **pipes, **own_group)
             except OSError as error:
-                problem = f"{command[0]} could not be started: {error.strerror or error}."
-                raise NotSetUpError(problem, "Choose another Python in the add-on's preferences.") from error
+                raise NotSetUpError(
+                    "installation-python-not-startable",
+                    "{program} could not be started: {reason}.",
+                    "Choose another Python in the add-on's preferences.",
+                    program=command[0],
+                    reason=error.strerror or error,
+                ) from error
             self._process = process
         try:
             with process.stdout:
@@ -72,7 +79,7 @@ class Children:
             with contextlib.suppress(OSError):
                 process.stdin.close()
             process.wait()
-        self.check()
+        self.raise_if_terminated()
         return process.returncode
 
 

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import InputError, NotSetUpError
+from ..core.messages import Message
 
 # The locks hold for these; the first one that is found is taken.
-VERSIONS = ((3, 11), (3, 13), (3, 12))
+SUPPORTED_VERSIONS = ((3, 11), (3, 13), (3, 12))
 # What the CUDA libraries of the lock ask of NVIDIA's driver: CUDA 13.
-DRIVER = 580
-_PATIENCE = 20  # s
-_LABELS = {"cpu": "processor", "cuda": "NVIDIA graphics card", "mps": "Apple graphics processor"}
+MIN_NVIDIA_DRIVER = 580
+_TIMEOUT = 20  # s
+_DEVICE_NAMES = {"cpu": "processor", "cuda": "NVIDIA graphics card", "mps": "Apple graphics processor"}
 # What the locks can install for, by system.
-_KINDS = {"linux": ("cpu", "cuda"), "darwin": ("cpu", "mps")}
-_PROBE = (
+_SYSTEM_DEVICES = {"linux": ("cpu", "cuda"), "darwin": ("cpu", "mps")}
+_PROBE_SCRIPT = (
     "import importlib.util as u, json, platform, struct, sys, sysconfig;"
     "print(json.dumps([list(sys.version_info[:3]), sys.executable, bool(u.find_spec('venv')) and bool(u.find_spec('ensurepip')),"
     "struct.calcsize('P') * 8, sysconfig.get_platform(), platform.python_implementation()]))"
@@ -56,41 +57,45 @@ def find_interpreter(chosen=None):
         InputError: the one that was chosen does not exist or does not fit. NotSetUpError: none fits.
     """
     if chosen:
-        interpreter, why_not = probe(chosen)
+        interpreter, why_not = probe_interpreter(chosen)
         if interpreter is None:
-            raise InputError(f"The Python {chosen} does not fit: {why_not}.", REMEDY)
+            raise InputError("python-unsuitable", "The Python {path} does not fit: {reason}.", REMEDY, path=chosen, reason=why_not)
         return interpreter
     best, rejected = None, []
-    for candidate in _candidates():
-        interpreter, why_not = probe(candidate)
+    for candidate in _interpreter_candidates():
+        interpreter, why_not = probe_interpreter(candidate)
         if interpreter is None:
             rejected.append(f"{candidate[0] if isinstance(candidate, list) else candidate}: {why_not}")
             continue
-        rank = 0 if candidate == os.environ.get("MESHREC_PYTHON") else 1 + VERSIONS.index(interpreter.version[:2])
+        rank = 0 if candidate == os.environ.get("MESHREC_PYTHON") else 1 + SUPPORTED_VERSIONS.index(interpreter.version[:2])
         if best is None or rank < best[0]:
             best = (rank, interpreter)
         if rank <= 1:
             break
     if best is not None:
         return best[1]
-    versions = " or ".join(f"{major}.{minor}" for major, minor in sorted(VERSIONS))
-    error = NotSetUpError(f"No Python {versions} that can make an environment was found on this computer.", REMEDY)
+    versions = " or ".join(f"{major}.{minor}" for major, minor in sorted(SUPPORTED_VERSIONS))
+    error = NotSetUpError(
+        "python-not-found", "No Python {versions} that can make an environment was found on this computer.", REMEDY, versions=versions
+    )
     error.add_note("\n".join(rejected))
     raise error
 
 
-def probe(candidate):
+def probe_interpreter(candidate):
     """(Interpreter, "") where a Python fits, else (None, why not). `candidate`: its path, or the words that start it."""
     words = list(candidate) if isinstance(candidate, list) else [str(candidate)]
     try:
-        done = subprocess.run([*words, "-I", "-c", _PROBE], capture_output=True, text=True, errors="replace", timeout=_PATIENCE, check=True)
+        done = subprocess.run(
+            [*words, "-I", "-c", _PROBE_SCRIPT], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=True
+        )
         version, path, makes_environments, bits, built_for, implementation = json.loads(done.stdout.splitlines()[-1])
     except FileNotFoundError:
         return None, "there is no such file"
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return None, "it does not run as a Python"
     label = ".".join(map(str, version))
-    if tuple(version[:2]) not in VERSIONS:
+    if tuple(version[:2]) not in SUPPORTED_VERSIONS:
         return None, f"it is Python {label}, and 3.11, 3.12 or 3.13 is needed"
     if implementation != "CPython" or bits != 64:
         return None, f"it is a {bits}-bit {implementation}, and a 64-bit CPython is needed"
@@ -103,14 +108,14 @@ def probe(candidate):
     return Interpreter(Path(path), tuple(version), built_for), ""
 
 
-def _candidates():
+def _interpreter_candidates():
     """Paths or command words, in the order in which they are tried; each only once, and only where there is such a file."""
     named = [os.environ["MESHREC_PYTHON"]] if os.environ.get("MESHREC_PYTHON") else []
     paths = list(named)
     launcher = shutil.which("py") if sys.platform == "win32" else None
-    for version in (f"{major}.{minor}" for major, minor in VERSIONS):
+    for version in (f"{major}.{minor}" for major, minor in SUPPORTED_VERSIONS):
         paths.append(shutil.which(f"python{version}"))
-        paths += [str(place) for place in _usual_places(version)]
+        paths += [str(place) for place in _common_locations(version)]
         if launcher:
             paths.append([launcher, f"-{version}"])
     # Last Blender's own: it is complete, but it goes when this Blender does.
@@ -122,7 +127,7 @@ def _candidates():
             yield path
 
 
-def _usual_places(version):
+def _common_locations(version):
     home, tail = Path.home(), f"bin/python{version}"
     if sys.platform == "win32":
         folder = f"Python{version.replace('.', '')}"
@@ -146,17 +151,21 @@ def find_device():
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
         )
     except (OSError, subprocess.TimeoutExpired):
         return Device("cpu", "processor")
     name, _, driver = done.stdout.partition("\n")[0].partition(", ")
     if done.returncode or not driver:
-        return Device("cpu", "processor", "NVIDIA's driver is installed but finds no graphics card.")
+        return Device("cpu", "processor", Message("nvidia-driver-without-card", "NVIDIA's driver is installed but finds no graphics card."))
     if sys.platform == "win32":
-        return Device("cpu", "processor", f"On Windows the lock has PyTorch for the processor only, so {name} is not used.")
-    if int(driver.partition(".")[0] or 0) < DRIVER:
-        return Device("cpu", "processor", f"{name} needs NVIDIA's driver {DRIVER} or later (this is {driver.strip()}).")
+        text = "On Windows the lock has PyTorch for the processor only, so {device} is not used."
+        return Device("cpu", "processor", Message("graphics-card-unsupported-on-windows", text, device=name))
+    if int(driver.partition(".")[0] or 0) < MIN_NVIDIA_DRIVER:
+        text = "{device} needs NVIDIA's driver {needed} or later (this is {found})."
+        return Device(
+            "cpu", "processor", Message("nvidia-driver-too-old", text, device=name, needed=MIN_NVIDIA_DRIVER, found=driver.strip())
+        )
     return Device("cuda", name)
 
 
@@ -168,6 +177,11 @@ def choose_device(kind="auto"):
     """
     if kind == "auto":
         return find_device()
-    if kind not in _KINDS.get(sys.platform, ("cpu",)):
-        raise InputError(f"The backend cannot be installed for {_LABELS.get(kind, kind)} on this system.", "Choose Automatic or CPU.")
-    return Device(kind, _LABELS[kind])
+    if kind not in _SYSTEM_DEVICES.get(sys.platform, ("cpu",)):
+        raise InputError(
+            "installation-device-unavailable",
+            "The backend cannot be installed for {device} on this system.",
+            "Choose Automatic or CPU.",
+            device=_DEVICE_NAMES.get(kind, kind),
+        )
+    return Device(kind, _DEVICE_NAMES[kind])

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import ModelError
-from .backend_location import PACKAGE
+from .backend_location import PACKAGE_FOLDER
 
-INSTALLER = "installer.txt"
-BACKEND = "backend.txt"
-TORCH = "torch.txt"
-TORCH_CPU = "torch-cpu.txt"
+INSTALLER_LOCK = "installer.txt"
+BACKEND_LOCK = "backend.txt"
+TORCH_LOCK = "torch.txt"
+TORCH_CPU_LOCK = "torch-cpu.txt"
 # Megabytes of the larger wheels, as they were for Linux and Python 3.11; a lock does not say. For progress and the disk check.
-_MEGABYTES = {
+_WHEEL_MEGABYTES = {
     "torch": 550,
     "torch+cpu": 190,
     "triton": 200,
@@ -39,10 +39,10 @@ _MEGABYTES = {
     "sympy": 6,
     "fonttools": 5,
 }
-_OTHERS = 1
+_DEFAULT_MEGABYTES = 1
 # How much larger than its file a package is once installed: all of the CPU's together 3.1 times, CUDA's libraries less.
-_UNPACKED = 3.5
-_UNPACKED_CUDA = 2.0
+_INSTALLED_RATIO = 3.5
+_INSTALLED_RATIO_CUDA = 2.0
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Requirement:
     @property
     def megabytes(self):
         """How much there is to load, roughly."""
-        return _MEGABYTES.get(f"{self.name}+cpu" if self.version.endswith("+cpu") else self.name, _OTHERS)
+        return _WHEEL_MEGABYTES.get(f"{self.name}+cpu" if self.version.endswith("+cpu") else self.name, _DEFAULT_MEGABYTES)
 
     @property
     def installed_megabytes(self):
         """How much of the disk it takes, rather too much than too little."""
-        return self.megabytes * (_UNPACKED_CUDA if self.name.startswith("nvidia-") else _UNPACKED)
+        return self.megabytes * (_INSTALLED_RATIO_CUDA if self.name.startswith("nvidia-") else _INSTALLED_RATIO)
 
     @property
     def hashes(self):
@@ -80,10 +80,10 @@ def locks_folder():
     Raises:
         ModelError: they are missing.
     """
-    for folder in (PACKAGE / "locks", PACKAGE.parent / "locks"):
-        if (folder / BACKEND).is_file():
+    for folder in (PACKAGE_FOLDER / "locks", PACKAGE_FOLDER.parent / "locks"):
+        if (folder / BACKEND_LOCK).is_file():
             return folder
-    raise ModelError("The list of the backend's packages is missing.", "Install the add-on again from its zip.")
+    raise ModelError("package-list-missing", "The list of the backend's packages is missing.", "Install the add-on again from its zip.")
 
 
 def read_lock(path):
@@ -102,12 +102,12 @@ def torch_locks(device):
     torch's usual file for Linux brings gigabytes of CUDA. Its CPU build has no place in the package index that pip knows
     by itself: it is taken where pip's configuration, or an offline bundle, has it.
     """
-    return (TORCH_CPU, TORCH) if device == "cpu" else (TORCH,)
+    return (TORCH_CPU_LOCK, TORCH_LOCK) if device == "cpu" else (TORCH_LOCK,)
 
 
-def recipe(folder, device, version):
+def environment_hash(folder, device, version):
     """A short name for what an environment is made from: the locks, the device, and the Python's (major, minor)."""
     digest = hashlib.sha256(f"{device} {version[0]}.{version[1]}".encode())
-    for name in (INSTALLER, *torch_locks(device), BACKEND):
+    for name in (INSTALLER_LOCK, *torch_locks(device), BACKEND_LOCK):
         digest.update((Path(folder) / name).read_bytes())
     return digest.hexdigest()[:8]

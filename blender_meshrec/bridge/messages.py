@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from ..core.catalog import DEFAULT_REFINERS
+from ..core.messages import Message
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class ReconstructRequest:
     surface: str | None = None
 
 
-def calibrates(method):
+def is_calibrated_method(method):
     """Whether an Estimator of the catalogue gives calibrated joints and an exact surface."""
     return method.startswith("pc-hmr")
 
@@ -69,6 +70,11 @@ class Failure:
     """Why a job ended without a result: an exit code, the problem, the remedy, and details for a bug report."""
 
     exit_code: int
-    problem: str
-    remedy: str
+    problem: Message
+    remedy: Message
     details: str = ""
+
+
+def failure_from_error(error, details=""):
+    """The Failure that carries a MeshRecError over the wire."""
+    return Failure(int(error.exit_code), error.problem, error.remedy, details)

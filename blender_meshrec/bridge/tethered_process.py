@@ -10,7 +10,7 @@ import sys
 import threading
 
 
-def _end_with_the_other():
+def _exit_with_parent():
     # os.read, not sys.stdin: a reader that waits inside a buffer would make the interpreter's own end fail.
     while os.read(0, 1):
         pass
@@ -20,6 +20,6 @@ def _end_with_the_other():
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_the_other, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -12,7 +12,7 @@ import sys
 import threading
 
 from .. import __doc__ as package_description
-from ..core.catalog import DEFAULT_REFINERS, entries
+from ..core.catalog import DEFAULT_REFINERS, catalog_entries
 from ..core.errors import CancelledError, InputError
 from ..core.version import version
 from .console import Console
@@ -36,14 +36,14 @@ def main(arguments=None, prog="meshrec"):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show must not end the job
     console = Console()
     try:
-        options = parser(prog).parse_args(arguments)
+        options = build_parser(prog).parse_args(arguments)
     except InputError as error:
         return console.fail(error)
     except SystemExit as shown:  # --help, --version
         return int(shown.code or 0)
     # A command's code is loaded when it runs: each needs other parts of the package.
     command = importlib.import_module(f".commands.{options.command}", __package__)
-    with interruptible() as interruption:
+    with interrupt_on_signals() as interruption:
         console = Console(getattr(options, "progress", "bar"), options.debug, interruption)
         try:
             try:
@@ -51,11 +51,15 @@ def main(arguments=None, prog="meshrec"):
             except Exception as error:  # noqa: BLE001 - the last place where an error can become a sentence
                 return console.fail(error)
         except KeyboardInterrupt:
-            return console.fail(CancelledError(remedy="What was written before stays.") if console.finished else CancelledError())
+            return console.fail(
+                CancelledError("cancelled-between-inputs", "Cancelled.", "What was written before stays.")
+                if console.finished
+                else CancelledError()
+            )
 
 
 @contextlib.contextmanager
-def interruptible():
+def interrupt_on_signals():
     """Let SIGTERM and a closed terminal end a command as Ctrl-C does: by KeyboardInterrupt, once, so that cleaning up is not disturbed.
 
     Gives an Event that tells whether it happened.
@@ -91,10 +95,11 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message):
-        raise InputError(f"{message[:1].upper()}{message[1:]}.", f"See `{self.prog} --help`.")
+        said = f"{message[:1].upper()}{message[1:]}"
+        raise InputError("usage-wrong", "{said}.", "See `{program} --help`.", said=said, program=self.prog)
 
 
-def parser(prog="meshrec"):
+def build_parser(prog="meshrec"):
     """The parser of every command."""
     top = Parser(prog=prog, description=package_description, epilog=f"Exit codes: {__doc__.partition('Exit codes: ')[2]}")
     top.add_argument("--version", action="version", version=f"{prog} {version()}")
@@ -105,16 +110,16 @@ def parser(prog="meshrec"):
         command.add_argument("--debug", action="store_true", help="show tracebacks and the backend's details with errors")
         return command
 
-    _reconstruct(add("reconstruct", "turn footage of people into animated characters"))
-    _retarget(add("retarget", "let an artist's character perform a motion"))
-    _convert(add("convert", "write a motion that was reconstructed to another format"))
+    _add_reconstruct_arguments(add("reconstruct", "turn footage of people into animated characters"))
+    _add_retarget_arguments(add("retarget", "let an artist's character perform a motion"))
+    _add_convert_arguments(add("convert", "write a motion that was reconstructed to another format"))
     evaluate = add("evaluate", "compare a motion with the true one of the same footage")
     evaluate.add_argument("motion", metavar="MOTION", help="motion .npz")
     evaluate.add_argument("truth", metavar="TRUTH", help="motion .npz of the same frames")
     evaluate.add_argument("--report", metavar="FILE.json", help="write the numbers there, too")
     batch = add("batch", "run reconstructions one after another")
     batch.add_argument("jobs", metavar="JOBS.json", help='a list: [{"input": "a.mp4", "output": "a.fbx", "person": "all"}, ...]')
-    _progress(batch)
+    _add_progress_argument(batch)
     models = add("models", "list the model files, check those that ship, or keep one of your own under a name")
     models.add_argument("action", choices=("list", "verify", "add"))
     models.add_argument("file", nargs="?", metavar="FILE", help="add: an SMPL, SMPL-H, SMPL-X or SKEL file; a copy is kept")
@@ -125,56 +130,62 @@ def parser(prog="meshrec"):
     setup.add_argument("--python", metavar="FILE", help="the Python 3.11, 3.12 or 3.13 to make it with; found by default")
     setup.add_argument("--anew", action="store_true", help="throw away what is there first")
     setup.add_argument("--remove", action="store_true", help="remove the environment instead")
-    _progress(setup)
+    _add_progress_argument(setup)
     doctor = add("doctor", "say what is installed, what is missing and where things are kept")
     doctor.add_argument("--blender", metavar="FILE", help="the Blender, or the Python with bpy, to look at")
     doctor.add_argument("--python", metavar="FILE", help="the Python of the backend's environment")
     return top
 
 
-def _reconstruct(command):
+def _add_reconstruct_arguments(command):
     command.add_argument("inputs", nargs="+", metavar="INPUT", help="an image, a video, a folder of images, or 2D keypoints")
-    _output(command, "the file to write, its suffix the format; with several inputs, or where it is a folder: the folder")
+    _add_output_arguments(command, "the file to write, its suffix the format; with several inputs, or where it is a folder: the folder")
     command.add_argument(
-        "--format", metavar="LIST", type=formats, default=(".npz",), help="formats in a folder: npz (default), fbx,npz, ..."
+        "--format", metavar="LIST", type=parse_formats, default=(".npz",), help="formats in a folder: npz (default), fbx,npz, ..."
     )
     command.add_argument(
-        "--person", type=person, default="largest", metavar="largest|all|N", help="who; N counts from 1, the largest first"
+        "--person", type=parse_person, default="largest", metavar="largest|all|N", help="who; N counts from 1, the largest first"
     )
-    command.add_argument("--frames", type=frames, metavar="A:B", help="range of frames, counted from 0, without B")
-    command.add_argument("--fps", type=rate, help="resample the motion to this rate; for a folder of images: their rate")
-    _skeleton(command)
-    command.add_argument("--detector", choices=("auto", *_names("detector")), default="auto", metavar="NAME", help=_menu("detector"))
-    command.add_argument("--method", choices=("auto", *_names("estimator")), default="auto", metavar="NAME", help=_menu("estimator"))
+    command.add_argument("--frames", type=parse_frame_range, metavar="A:B", help="range of frames, counted from 0, without B")
+    command.add_argument("--fps", type=parse_fps, help="resample the motion to this rate; for a folder of images: their rate")
+    _add_skeleton_arguments(command)
+    command.add_argument(
+        "--detector", choices=("auto", *_catalog_names("detector")), default="auto", metavar="NAME", help=_catalog_help("detector")
+    )
+    command.add_argument(
+        "--method", choices=("auto", *_catalog_names("estimator")), default="auto", metavar="NAME", help=_catalog_help("estimator")
+    )
     command.add_argument(
         "--refine",
-        choices=(*_names("refiner"), "none"),
+        choices=(*_catalog_names("refiner"), "none"),
         action="append",
         metavar="NAME",
-        help=f"once or more, {' and '.join(DEFAULT_REFINERS)} by default, or none. {_menu('refiner')}",
+        help=f"once or more, {' and '.join(DEFAULT_REFINERS)} by default, or none. {_catalog_help('refiner')}",
     )
     command.add_argument("--device", choices=DEVICES, default="auto", help="what to compute on")
-    command.add_argument("--smoothing", type=strength, default=1.0, metavar="S", help="strength of smoothing; 1 is usual, 0 is off")
+    command.add_argument(
+        "--smoothing", type=parse_non_negative, default=1.0, metavar="S", help="strength of smoothing; 1 is usual, 0 is off"
+    )
     command.add_argument("--no-contacts", action="store_true", help="do not keep feet where they touch the ground")
     command.add_argument("--no-upright", action="store_true", help="leave the world as the camera stands")
-    _calibrated(command)
-    _character(command)
+    _add_calibration_arguments(command)
+    _add_character_arguments(command)
     command.add_argument("--cache", metavar="DIR", help="where to keep what was seen, for a second run; the user's cache by default")
     command.add_argument("--no-cache", action="store_true", help="look at everything anew and keep nothing")
     command.add_argument("--python", metavar="FILE", help="the Python of the backend's environment")
     command.add_argument("--report", metavar="FILE.json", help="write quality, speed and warnings there; a list with several inputs")
-    _progress(command)
+    _add_progress_argument(command)
 
 
-def _retarget(command):
+def _add_retarget_arguments(command):
     command.add_argument("motion", metavar="MOTION", help="motion .npz that reconstruct has written, any AMASS .npz, or a .bvh")
-    _output(command, "the file to write; its suffix is the format")
-    _character(command, required=True)
-    command.add_argument("--fps", dest="timeline_fps", type=rate, help="resample the motion to this rate; the motion's own by default")
+    _add_output_arguments(command, "the file to write; its suffix is the format")
+    _add_character_arguments(command, required=True)
+    command.add_argument("--fps", dest="timeline_fps", type=parse_fps, help="resample the motion to this rate; the motion's own by default")
     command.add_argument("--report", metavar="FILE.json", help="write quality and warnings there")
 
 
-def _character(command, required=False):
+def _add_character_arguments(command, required=False):
     """An artist's character and how it is to perform."""
     explanation = "the character that is to perform: .fbx .glb .gltf .vrm .blend; with #NAME one of the file's armatures"
     command.add_argument("--rig", required=required, metavar="FILE[#NAME]", help=explanation)
@@ -186,29 +197,35 @@ def _character(command, required=False):
     command.add_argument("--no-foot-ik", action="store_true", help="turn the legs as the performer's and let feet go where that leads")
 
 
-def _skeleton(command):
+def _add_skeleton_arguments(command):
     explanation = "SMPL's joints, or SKEL's bones and anatomical angles with their limits"
     command.add_argument("--skeleton", choices=SKELETONS, default="smpl", help=explanation)
     command.add_argument(
-        "--skel", default="open", type=model, metavar="open|FILE|NAME", help="the open SKEL body, your SKEL file, or the name you gave it"
+        "--skel",
+        default="open",
+        type=parse_model,
+        metavar="open|FILE|NAME",
+        help="the open SKEL body, your SKEL file, or the name you gave it",
     )
 
 
-def _convert(command):
+def _add_convert_arguments(command):
     command.add_argument("motion", metavar="MOTION", help="motion .npz that reconstruct has written; with --skeleton skel any AMASS .npz")
-    _skeleton(command)
+    _add_skeleton_arguments(command)
     command.add_argument("--from-skel", action="store_true", help="first make the SMPL poses anew, from the motion's SKEL angles")
     command.add_argument("--python", metavar="FILE", help="the Python of the backend's environment")
-    _calibrated(command)
-    _output(command, "the file to write; its suffix is the format")
+    _add_calibration_arguments(command)
+    _add_output_arguments(command, "the file to write; its suffix is the format")
 
 
-def _output(command, explanation):
-    command.add_argument("-o", "--output", required=True, type=named, metavar="OUT", help=f"{explanation} ({' '.join(FORMATS)})")
+def _add_output_arguments(command, explanation):
+    command.add_argument(
+        "-o", "--output", required=True, type=parse_output_path, metavar="OUT", help=f"{explanation} ({' '.join(FORMATS)})"
+    )
     command.add_argument(
         "--body",
         default="open",
-        type=model,
+        type=parse_model,
         metavar="open|FILE|NAME",
         help="the open body, your SMPL, SMPL-H or SMPL-X file, or the name you gave it",
     )
@@ -216,47 +233,47 @@ def _output(command, explanation):
     command.add_argument("--blender", metavar="FILE", help="the Blender, or the Python with bpy, that makes scenes")
 
 
-def _calibrated(command):
+def _add_calibration_arguments(command):
     explanation = "of a calibrated motion: bones keep their lengths, in the nearest pose to where the joints were calibrated"
     command.add_argument("--no-stretch", action="store_true", help=explanation)
     explanation = "of a calibrated motion: the skin that bones move, or also the exact surface, as NAME.pc2 beside a .blend or an .npz"
     command.add_argument("--surface", choices=SURFACES, default="skinned", help=explanation)
 
 
-def _progress(command):
+def _add_progress_argument(command):
     command.add_argument(
         "--progress", choices=("bar", "json", "none"), default="bar", help="json: a line for each event on standard output"
     )
 
 
-def model(source):
+def parse_model(source):
     """A body's or SKEL file's path, of what a user calls it."""
     if source == "open":
         return source
-    from ..core.files.user_models import named_model  # numpy: not for --help
+    from ..core.files.user_models import resolve_model_path  # numpy: not for --help
 
-    return named_model(source)
-
-
-def _names(role):
-    return tuple(entry.name for entry in entries(role))
+    return resolve_model_path(source)
 
 
-def _menu(role):
-    return "; ".join(f"{entry.name}: {entry.explanation}" for entry in entries(role)).replace("%", "%%") or "there is none yet"
+def _catalog_names(role):
+    return tuple(entry.name for entry in catalog_entries(role))
+
+
+def _catalog_help(role):
+    return "; ".join(f"{entry.name}: {entry.explanation}" for entry in catalog_entries(role)).replace("%", "%%") or "there is none yet"
 
 
 # --- what words mean; argparse shows the errors' text -----------------------------------------------------------------
 
 
-def person(word):
+def parse_person(word):
     """`largest`, `all`, or a number from 1, as a request has it."""
     if word in ("largest", "all") or (word.isascii() and word.isdigit() and int(word) >= 1):
         return word
     raise argparse.ArgumentTypeError(f"{word} is neither largest nor all nor a number from 1")
 
 
-def frames(word):
+def parse_frame_range(word):
     """(first, end) of `A:B`; A may be left out, and B too: to the end."""
     first, colon, end = word.partition(":")
     try:
@@ -270,14 +287,14 @@ def frames(word):
     return pair
 
 
-def named(word):
+def parse_output_path(word):
     """The path of an output."""
     if word:
         return word
     raise argparse.ArgumentTypeError("it has no name")
 
 
-def rate(word):
+def parse_fps(word):
     """Frames per second: a number, or a fraction such as 24000/1001."""
     above, _, below = word.partition("/")
     with contextlib.suppress(ValueError, ZeroDivisionError):
@@ -287,7 +304,7 @@ def rate(word):
     raise argparse.ArgumentTypeError(f"{word} is not a number of frames per second")
 
 
-def strength(word):
+def parse_non_negative(word):
     """A number from 0."""
     with contextlib.suppress(ValueError):
         if 0 <= float(word) < float("inf"):
@@ -295,7 +312,7 @@ def strength(word):
     raise argparse.ArgumentTypeError(f"{word} is not a number from 0")
 
 
-def formats(word):
+def parse_formats(word):
     """Suffixes of a list such as `fbx,npz`."""
     suffixes = tuple(dict.fromkeys(f".{name.strip().lower().removeprefix('.')}" for name in word.split(",")))
     if unknown := [suffix for suffix in suffixes if suffix not in FORMATS]:

@@ -8,28 +8,30 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ..bridge.messages import calibrates
+from ..bridge.messages import is_calibrated_method
 from ..core.errors import InputError
-from ..core.files.output_file import whole_file
+from ..core.files.output_file import atomic_write
 from ..core.files.point_cache import SUFFIX
-from ..core.format_notes import SURFACE_KEEPERS
+from ..core.format_notes import SURFACE_FORMATS
 
-_ONLY = "The exact surface is of the method pc-hmr alone."
+_UNSUPPORTED_METHOD = "The exact surface is of the method pc-hmr alone."
 
 
-def check_reconstruct(options, paths):
+def check_reconstruct_options(options, paths):
     """Refuse the exact surface where the method, the skeleton or what is to be written at `paths` has none. Raises InputError."""
     if options.surface == "exact" and options.rig and not any(path.suffix.lower() == ".npz" for path in paths):
-        raise InputError("A character of your own has no exact surface.", "Write an .npz as well, or give --surface skinned.")
-    if options.surface == "exact" and not calibrates(options.method):
-        raise InputError(_ONLY, "Give --method pc-hmr, or --surface skinned.")
-    check_skeleton(options)
+        raise InputError(
+            "surface-of-own-character", "A character of your own has no exact surface.", "Write an .npz as well, or give --surface skinned."
+        )
+    if options.surface == "exact" and not is_calibrated_method(options.method):
+        raise InputError("surface-needs-pc-hmr", _UNSUPPORTED_METHOD, "Give --method pc-hmr, or --surface skinned.")
+    check_skeleton_option(options)
 
 
-def check_skeleton(options):
+def check_skeleton_option(options):
     """Refuse the exact surface for SKEL's skin, which is another mesh. Raises InputError."""
     if options.surface == "exact" and options.skeleton == "skel":
-        raise InputError("SKEL's skin has no exact surface.", "Give --skeleton smpl, or --surface skinned.")
+        raise InputError("surface-of-skel", "SKEL's skin has no exact surface.", "Give --skeleton smpl, or --surface skinned.")
 
 
 @contextlib.contextmanager
@@ -42,31 +44,41 @@ def scratch_prefix(options):
         yield str(Path(folder).resolve() / "surface")
 
 
-def written(prefix, numbers, recoveries):
+def find_written_surfaces(prefix, numbers, recoveries):
     """The surfaces that the backend wrote for people of these numbers; () where none were asked for. Raises InputError: there are none."""
     if prefix is None:
         return ()
     paths = [Path(f"{prefix}.person{number}{SUFFIX}") for number in numbers]
     if not all(path.is_file() and recovery.calibrated_joints is not None for path, recovery in zip(paths, recoveries)):
-        raise InputError(_ONLY, "Give --method pc-hmr, or --surface skinned.")
+        raise InputError("surface-needs-pc-hmr", _UNSUPPORTED_METHOD, "Give --method pc-hmr, or --surface skinned.")
     return tuple(paths)
 
 
-def of_motion(options, recovery):
+def find_motion_surfaces(options, recovery):
     """The surfaces of a motion file's person, () where none are asked for. Raises InputError: the motion has none."""
     if options.surface != "exact":
         return ()
     if recovery.calibrated_joints is None:
-        raise InputError(f"{options.motion} has no calibrated surface.", "Reconstruct with --method pc-hmr, or give --surface skinned.")
+        raise InputError(
+            "motion-without-surface",
+            "{motion} has no calibrated surface.",
+            "Reconstruct with --method pc-hmr, or give --surface skinned.",
+            motion=options.motion,
+        )
     path = Path(options.motion).with_suffix(SUFFIX)
     if not path.is_file():
-        raise InputError(f"There is no exact surface {path}.", "Reconstruct with --surface exact: it is written beside the .npz.")
+        raise InputError(
+            "surface-file-not-found",
+            "There is no exact surface {path}.",
+            "Reconstruct with --surface exact: it is written beside the .npz.",
+            path=path,
+        )
     return (path,)
 
 
-def beside(path, numbers):
+def surface_paths(path, numbers):
     """Where the surfaces of the people of one output lie, one path a person; () beside an output that keeps none."""
-    if path.suffix.lower() not in SURFACE_KEEPERS:
+    if path.suffix.lower() not in SURFACE_FORMATS:
         return ()
     if len(numbers) == 1:
         return (path.with_suffix(SUFFIX),)
@@ -74,21 +86,21 @@ def beside(path, numbers):
 
 
 @contextlib.contextmanager
-def lying_beside(outputs, numbers, surfaces):
+def copied_surfaces(outputs, numbers, surfaces):
     """Copy surfaces beside the outputs that keep them; they appear, whole, when the block ends well.
 
     Args:
         outputs: (path, indices of people) pairs. numbers: of the people. surfaces: a path a person, or ().
 
-    Gives where they will lie: a tuple of paths for each output, as `beside` has it.
+    Gives where they will lie: a tuple of paths for each output, as `surface_paths` has it.
 
     Raises:
         OutputError: there is no room, or the folder cannot be written.
     """
-    places = [beside(path, [numbers[index] for index in indices]) if surfaces else () for path, indices in outputs]
+    places = [surface_paths(path, [numbers[index] for index in indices]) if surfaces else () for path, indices in outputs]
     with contextlib.ExitStack() as stack:
         sources = {place: surfaces[index] for (_, indices), there in zip(outputs, places) for index, place in zip(indices, there)}
         for place, source in sources.items():
             if not (place.exists() and place.samefile(source)):
-                shutil.copyfile(source, stack.enter_context(whole_file(place)))
+                shutil.copyfile(source, stack.enter_context(atomic_write(place)))
         yield places

@@ -3,12 +3,12 @@
 import numpy as np
 
 
-def unit(vectors):
+def unit_vector(vectors):
     """Vectors (..., 3) at length 1; a vector of no length stays one."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
-def about(axis, angle):
+def rotation_about_axis(axis, angle):
     """Rotation matrices (..., 3, 3) about unit axes (..., 3) by angles (...) rad."""
     axis, angle = np.asarray(axis, float), np.asarray(angle, float)
     x, y, z = np.moveaxis(axis, -1, 0)
@@ -22,19 +22,19 @@ def about(axis, angle):
     return np.stack(np.broadcast_arrays(*rows), -1).reshape(*rows[0].shape, 3, 3)
 
 
-def shortest_turn(source, target):
+def rotation_between(source, target):
     """The least rotations (..., 3, 3) that turn vectors (..., 3) into the directions of others; opposite ones turn about any normal."""
-    source, target = np.broadcast_arrays(unit(np.asarray(source, float)), unit(np.asarray(target, float)))
+    source, target = np.broadcast_arrays(unit_vector(np.asarray(source, float)), unit_vector(np.asarray(target, float)))
     axis = np.cross(source, target)
     sine = np.linalg.norm(axis, axis=-1)
     cosine = (source * target).sum(-1)
     opposite = (sine < 1e-9) & (cosine < 0)
     if opposite.any():
         axis = np.where(opposite[..., None], np.cross(source, np.eye(3)[np.abs(source).argmin(-1)]), axis)
-    return about(unit(axis), np.arctan2(sine, cosine))
+    return rotation_about_axis(unit_vector(axis), np.arctan2(sine, cosine))
 
 
-def rotate(rotmats, vectors):
+def rotate_vectors(rotmats, vectors):
     """Vectors (..., 3) turned by matrices (..., 3, 3); either may lack leading axes."""
     vectors = np.asarray(vectors)
     if vectors.ndim == 1 and rotmats.ndim == 3:
@@ -42,17 +42,17 @@ def rotate(rotmats, vectors):
     return np.einsum("...ab,...b->...a", rotmats, vectors)
 
 
-def turned_by(rotmats, constant):
+def right_multiply(rotmats, constant):
     """rotmats (F,3,3) @ constant (3,3) as one product of large matrices."""
     return (rotmats.reshape(-1, 3) @ constant).reshape(rotmats.shape)
 
 
-def transposed(rotmats):
+def transpose(rotmats):
     """The inverses of rotation matrices (..., 3, 3)."""
     return np.swapaxes(rotmats, -1, -2)
 
 
-def twist_about(rotmats, axis):
+def twist_angle(rotmats, axis):
     """How far rotations (F,3,3) turn about a fixed unit axis (3,), beside swinging it: (F,) rad, continuous over frames.
 
     Source: the swing-twist decomposition; the twist's half angle has the tangent (v . axis) / w of the quaternion (w, v).

@@ -32,7 +32,7 @@ def transform_points(matrix, points):
     return points @ np.swapaxes(matrix[..., :3, :3], -1, -2) + matrix[..., None, :3, 3]
 
 
-def rigid(rotation, translation):
+def rigid_transform(rotation, translation):
     """A (..., 4, 4) matrix of a rotation (..., 3, 3) and a translation (..., 3)."""
     rotation = np.asarray(rotation, float)
     translation = np.asarray(translation, float)
@@ -44,7 +44,7 @@ def rigid(rotation, translation):
     return matrix
 
 
-def inverse_rigid(matrix):
+def invert_rigid_transform(matrix):
     """The inverse of a rigid transform (..., 4, 4)."""
     rotation = np.swapaxes(matrix[..., :3, :3], -1, -2)
-    return rigid(rotation, -(rotation @ matrix[..., :3, 3:])[..., 0])
+    return rigid_transform(rotation, -(rotation @ matrix[..., :3, 3:])[..., 0])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogEntry:
     """One choice: its registered name, its role, what the menu says, where it comes from and what it needs."""
 
     name: str
@@ -20,7 +20,7 @@ class Entry:
 
 
 CATALOG = (
-    Entry(
+    CatalogEntry(
         name="mediapipe",
         role="detector",
         label="MediaPipe",
@@ -29,7 +29,7 @@ CATALOG = (
         weights="pose_landmarker.task",
         licence="Apache-2.0",
     ),
-    Entry(
+    CatalogEntry(
         name="keypoints",
         role="detector",
         label="2D keypoints file",
@@ -38,7 +38,7 @@ CATALOG = (
         weights=None,
         licence="GPL-3.0-or-later",
     ),
-    Entry(
+    CatalogEntry(
         name="rtmlib",
         role="detector",
         label="RTMPose (your ONNX files)",
@@ -47,7 +47,7 @@ CATALOG = (
         weights="user",
         licence="Apache-2.0",
     ),
-    Entry(
+    CatalogEntry(
         name="blazepose",
         role="estimator",
         label="BlazePose 3D",
@@ -56,7 +56,7 @@ CATALOG = (
         weights="pose_landmarker.task",
         licence="Apache-2.0",
     ),
-    Entry(
+    CatalogEntry(
         name="skeleton2mesh",
         role="estimator",
         label="Skeleton2Mesh lifter",
@@ -65,7 +65,7 @@ CATALOG = (
         weights="lifter.safetensors",
         licence="GPL-3.0-or-later",
     ),
-    Entry(
+    CatalogEntry(
         name="hmr",
         role="generator",
         label="HMR",
@@ -74,7 +74,7 @@ CATALOG = (
         weights="hmr.safetensors",
         licence="GPL-3.0-or-later",
     ),
-    Entry(
+    CatalogEntry(
         name="pc-hmr",
         role="estimator",
         label="PC-HMR",
@@ -83,7 +83,7 @@ CATALOG = (
         weights="pc_hmr.safetensors",
         licence="GPL-3.0-or-later",
     ),
-    Entry(
+    CatalogEntry(
         name="pc-hmr-serial",
         role="estimator",
         label="PC-HMR, serial",
@@ -92,7 +92,7 @@ CATALOG = (
         weights="pc_hmr.safetensors",
         licence="GPL-3.0-or-later",
     ),
-    Entry(
+    CatalogEntry(
         name="dik-network",
         role="refiner",
         label="Twists",
@@ -101,7 +101,7 @@ CATALOG = (
         weights="rotations.safetensors",
         licence="GPL-3.0-or-later",
     ),
-    Entry(
+    CatalogEntry(
         name="silhouettes",
         role="refiner",
         label="Silhouettes",
@@ -110,7 +110,7 @@ CATALOG = (
         weights="silhouettes.safetensors",
         licence="GPL-3.0-or-later",
     ),
-    Entry(
+    CatalogEntry(
         name="skelify",
         role="refiner",
         label="SKELify",
@@ -125,6 +125,6 @@ CATALOG = (
 DEFAULT_REFINERS = ("dik-network", "silhouettes")
 
 
-def entries(role):
+def catalog_entries(role):
     """The catalogue's entries of one role, in menu order."""
     return tuple(entry for entry in CATALOG if entry.role == role)

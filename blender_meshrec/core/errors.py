@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+from .messages import Message
+
 
 class ExitCode(IntEnum):
     """Exit codes of every command; users' scripts hold on to them."""
@@ -19,16 +21,19 @@ class MeshRecError(Exception):
     """Something the user can understand and mend.
 
     Args:
-        problem: one sentence saying what is wrong.
-        remedy: one sentence saying what to do, in the interface's words.
+        name: stable identity of the error, in kebab case.
+        problem: one sentence saying what is wrong, as an English template with {placeholders}, or a Message.
+        remedy: one sentence saying what to do, in the interface's words; likewise.
+        values: what stands for the placeholders.
     """
 
     exit_code = ExitCode.FAULT
 
-    def __init__(self, problem, remedy):
-        super().__init__(f"{problem} {remedy}")
-        self.problem = problem
-        self.remedy = remedy
+    def __init__(self, name, problem, remedy, /, **values):
+        self.name = name
+        self.problem = problem if isinstance(problem, Message) else Message(f"{name}.problem", problem, **values)
+        self.remedy = remedy if isinstance(remedy, Message) else Message(f"{name}.remedy", remedy, **values)
+        super().__init__(f"{self.problem} {self.remedy}")
 
 
 class InputError(MeshRecError):
@@ -64,13 +69,14 @@ class CancelledError(MeshRecError):
 
     exit_code = ExitCode.CANCELLED
 
-    def __init__(self, problem="Cancelled.", remedy="Nothing was changed."):
-        super().__init__(problem, remedy)
+    def __init__(self, name="cancelled", problem="Cancelled.", remedy="Nothing was changed.", /, **values):
+        super().__init__(name, problem, remedy, **values)
 
 
 def error_from_exit_code(exit_code, problem, remedy):
-    """The error of the class that carries `exit_code`: how an error crosses the wire."""
+    """The error of the class that carries `exit_code`, of two Messages: how an error crosses the wire."""
+    name = problem.name.removesuffix(".problem")
     for kind in (InputError, NobodyFoundError, ModelError, OutputError, CancelledError):
         if kind.exit_code == exit_code:
-            return kind(problem, remedy)
-    return MeshRecError(problem, remedy)
+            return kind(name, problem, remedy)
+    return MeshRecError(name, problem, remedy)

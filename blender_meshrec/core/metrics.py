@@ -9,10 +9,10 @@ import numpy as np
 from .cameras import project
 from .skeletons import limb_indices
 
-CONFIDENT = 0.5
+CONFIDENCE_THRESHOLD = 0.5
 
 
-def reprojection(joints, joint_names, keypoints, keypoint_names, intrinsics, boxes):
+def reprojection_error(joints, joint_names, keypoints, keypoint_names, intrinsics, boxes):
     """How far joints land from where a detector saw them.
 
     Args:
@@ -26,7 +26,7 @@ def reprojection(joints, joint_names, keypoints, keypoint_names, intrinsics, box
     seen = np.asarray(keypoints)[:, limb_indices(keypoint_names)]
     distance = np.linalg.norm(pixels - seen[..., :2], axis=-1)
     height = np.maximum(boxes[:, 3] - boxes[:, 1], 1e-6)[:, None]
-    counted = (seen[..., 2] > CONFIDENT) & np.isfinite(distance)
+    counted = (seen[..., 2] > CONFIDENCE_THRESHOLD) & np.isfinite(distance)
     return _median(distance[counted]), _median((distance / height)[counted])
 
 
@@ -52,16 +52,16 @@ def foot_slide(points, contacts, timestamps):
 
     Counted from one frame to the next where a point touches the floor in both.
     """
-    touching = np.asarray(contacts) > CONFIDENT
+    touching = np.asarray(contacts) > CONFIDENCE_THRESHOLD
     both = touching[1:] & touching[:-1]
     moved = np.linalg.norm(np.diff(np.asarray(points)[..., :2], axis=0), axis=-1)
     return 100 * _mean((moved / np.diff(timestamps)[:, None])[both])
 
 
-def floor_penetration(points, share=95):
+def floor_penetration(points, percentile=95):
     """How deep the lowest of some points (F,P,3), z up, goes below z = 0: the given percentile over frames, mm."""
     depth = np.maximum(-np.asarray(points)[..., 2].min(-1), 0)
-    return 1000 * float(np.percentile(depth, share)) if len(depth) else float("nan")
+    return 1000 * float(np.percentile(depth, percentile)) if len(depth) else float("nan")
 
 
 def mpjpe(joints, true_joints, root=None):
@@ -74,10 +74,10 @@ def mpjpe(joints, true_joints, root=None):
 
 def pa_mpjpe(joints, true_joints):
     """`mpjpe` after each frame's best rotation, scale and shift onto the truth, mm."""
-    return mpjpe(align_similar(joints, true_joints), true_joints)
+    return mpjpe(align_similarity(joints, true_joints), true_joints)
 
 
-def align_similar(source, target):
+def align_similarity(source, target):
     """Rotate, scale and move `source` onto `target` (both (..., N, 3)) with the least squared error; returns it moved.
 
     Source: Umeyama 1991, eq. 39-42.
@@ -103,7 +103,7 @@ def bone_length_variation(joints, parents):
 
 def contact_f1(contacts, true_contacts):
     """F1 score of contacts (F,4), touching above 0.5: twice the hits over all that either says touch; nan if neither does."""
-    found, true = np.asarray(contacts) > CONFIDENT, np.asarray(true_contacts) > CONFIDENT
+    found, true = np.asarray(contacts) > CONFIDENCE_THRESHOLD, np.asarray(true_contacts) > CONFIDENCE_THRESHOLD
     claimed = found.sum() + true.sum()
     return 2 * float((found & true).sum()) / float(claimed) if claimed else float("nan")
 

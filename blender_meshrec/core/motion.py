@@ -40,10 +40,10 @@ def motion_from_recovery(recovery, rest_joints, joint_names, parents):
     )
     if recovery.calibrated_joints is None:
         return motion
-    return replace(motion, joints=_landing_places(motion, recovery.calibrated_joints))
+    return replace(motion, joints=_target_joints(motion, recovery.calibrated_joints))
 
 
-def _landing_places(motion, calibrated):
+def _target_joints(motion, calibrated):
     """Where the joints of a Motion shall land, (F,J,3) m: SMPL's as `calibrated` (F,24,3) has them, others carried by their parent."""
     _, rotations = forward_kinematics(motion)
     places = np.empty((len(motion), len(motion.parents), 3))

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 
 from .rotations import quat_from_rotvec, rotvec_from_quat, slerp
-from .timeline import across_time
+from .timeline import interpolate_over_time
 
 _LINEAR = ("trans", "joints", "lifted_joints", "confidence", "contacts", "camera_from_world")
 
 
-def resample(recovery, fps):
+def resample_recovery(recovery, fps):
     """The same motion with rows at even times k / fps, k = 0 .. up to the last row's time.
 
     Rotations turn along the shortest arc, everything else is interpolated linearly, `visible` is taken from the nearest
@@ -28,7 +28,7 @@ def resample(recovery, fps):
         linear["calibrated_joints"] = recovery.calibrated_joints
     if recovery.q is not None:
         linear.update(q=np.unwrap(recovery.q, axis=0), skel_trans=recovery.skel_trans)
-    changed = {name: across_time(target, times, values) for name, values in linear.items()}
+    changed = {name: interpolate_over_time(target, times, values) for name, values in linear.items()}
     quat = quat_from_rotvec(recovery.poses.reshape(len(times), -1, 3))
     turned = slerp(quat[before], quat[after], np.broadcast_to(share[:, None], quat[before].shape[:-1]))
     changed["poses"] = rotvec_from_quat(turned).reshape(len(target), -1)

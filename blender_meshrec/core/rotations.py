@@ -29,12 +29,12 @@ def quat_from_rotmat(rotmat):
     xx, yy, zz = (1 - trace + 2 * m[..., i, i] for i in range(3))
     candidates = np.stack([np.stack(row, -1) for row in ([ww, wx, wy, wz], [wx, xx, xy, xz], [wy, xy, yy, yz], [wz, xz, yz, zz])], -2)
     quat = np.take_along_axis(candidates, pivots.argmax(-1)[..., None, None], -2)[..., 0, :]
-    return canonical(normalised(quat))
+    return canonical_quat(normalise_quat(quat))
 
 
 def rotmat_from_quat(quat_wxyz):
     """(..., 4) -> (..., 3, 3); the quaternion is normalised first."""
-    w, x, y, z = np.moveaxis(normalised(np.asarray(quat_wxyz, float)), -1, 0)
+    w, x, y, z = np.moveaxis(normalise_quat(np.asarray(quat_wxyz, float)), -1, 0)
     rows = [
         1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
         2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
@@ -45,7 +45,7 @@ def rotmat_from_quat(quat_wxyz):
 
 def rotvec_from_quat(quat_wxyz):
     """(..., 4) -> (..., 3) rad, angle in [0, pi]."""
-    quat = canonical(normalised(np.asarray(quat_wxyz, float)))
+    quat = canonical_quat(normalise_quat(np.asarray(quat_wxyz, float)))
     length = np.linalg.norm(quat[..., 1:], axis=-1, keepdims=True)
     angle = 2 * np.arctan2(length, quat[..., :1])
     scale = np.where(length > 1e-12, angle / np.maximum(length, 1e-12), 2.0)
@@ -61,7 +61,7 @@ def quat_from_rotvec(rotvec):
     """(..., 3) rad -> (..., 4) wxyz with w >= 0."""
     rotvec = np.asarray(rotvec, float)
     half = np.linalg.norm(rotvec, axis=-1, keepdims=True) / 2
-    return canonical(np.concatenate([np.cos(half), 0.5 * np.sinc(half / np.pi) * rotvec], -1))
+    return canonical_quat(np.concatenate([np.cos(half), 0.5 * np.sinc(half / np.pi) * rotvec], -1))
 
 
 def multiply_quat(a, b):
@@ -79,19 +79,19 @@ def multiply_quat(a, b):
     )
 
 
-def normalised(quat):
+def normalise_quat(quat):
     """Quaternions (..., 4) brought to unit length; a zero quaternion becomes the identity."""
     length = np.linalg.norm(quat, axis=-1, keepdims=True)
     identity = np.broadcast_to([1.0, 0.0, 0.0, 0.0], quat.shape)
     return np.where(length > 1e-12, quat / np.maximum(length, 1e-12), identity)
 
 
-def canonical(quat):
+def canonical_quat(quat):
     """Of the two quaternions (..., 4) of each rotation, the one with w >= 0."""
     return np.where(quat[..., :1] < 0, -quat, quat)
 
 
-def short_arc(quat):
+def align_quat_signs(quat):
     """Quaternions (F, ..., 4) with signs that put neighbours along axis 0 on one half-sphere: interpolation takes the short way."""
     quat = np.array(quat, float)
     if len(quat) > 1:
@@ -102,8 +102,8 @@ def short_arc(quat):
 
 def slerp(a, b, weight):
     """Spherical interpolation on the short arc, a at weight 0; a, b (..., 4), weight broadcast over (...)."""
-    a = normalised(np.asarray(a, float))
-    b = normalised(np.asarray(b, float))
+    a = normalise_quat(np.asarray(a, float))
+    b = normalise_quat(np.asarray(b, float))
     cosine = (a * b).sum(-1, keepdims=True)
     b = np.where(cosine < 0, -b, b)
     weight = np.asarray(weight, float)[..., None]
@@ -112,10 +112,10 @@ def slerp(a, b, weight):
     near = sine < 1e-6
     safe = np.where(near, 1.0, sine)
     mixed = np.where(near, (1 - weight) * a + weight * b, (np.sin((1 - weight) * angle) * a + np.sin(weight * angle) * b) / safe)
-    return normalised(mixed)
+    return normalise_quat(mixed)
 
 
-def angle_between(a, b):
+def angle_between_rotmats(a, b):
     """The angle in radians that turns rotation matrices a into b, (..., 3, 3) -> (...)."""
     relative = np.swapaxes(a, -1, -2) @ b
     return np.linalg.norm(rotvec_from_rotmat(relative), axis=-1)

@@ -86,7 +86,7 @@ def mirror_indices(names):
 
 # How the joints of h36m17 that a set lacks are made of those it has: means with these weights. "spine" is the middle
 # of the torso. "head_top" has no counterpart in sets without it: the ears' middle is lifted away from the shoulders.
-_DERIVED = {
+_MIXTURES = {
     "hip": {"left_hip": 0.5, "right_hip": 0.5},
     "thorax": {"left_shoulder": 0.5, "right_shoulder": 0.5},
     "spine": {"left_shoulder": 0.25, "right_shoulder": 0.25, "left_hip": 0.25, "right_hip": 0.25},
@@ -94,7 +94,7 @@ _DERIVED = {
 }
 
 
-def h36m17_weights_of(points):
+def h36m17_weights_from_names(points):
     """Linear map from named points to h36m17, (17, len(points)), rows sum to 1.
 
     A joint the points name themselves is copied; the others are fixed mixtures of shoulders, hips and ears.
@@ -103,7 +103,7 @@ def h36m17_weights_of(points):
     index = {point: i for i, point in enumerate(points)}
     weights = np.zeros((len(H36M17), len(points)))
     for row, joint in enumerate(H36M17):
-        mixture = {joint: 1.0} if joint in index else _DERIVED.get(joint, {})
+        mixture = {joint: 1.0} if joint in index else _MIXTURES.get(joint, {})
         if all(point in index for point in mixture):
             for point, weight in mixture.items():
                 weights[row, index[point]] = weight
@@ -111,8 +111,8 @@ def h36m17_weights_of(points):
 
 
 def h36m17_weights(keypoint_set):
-    """`h36m17_weights_of` a keypoint set, (17, K)."""
-    return h36m17_weights_of(KEYPOINT_SETS[keypoint_set].points)
+    """`h36m17_weights_from_names` a keypoint set, (17, K)."""
+    return h36m17_weights_from_names(KEYPOINT_SETS[keypoint_set].points)
 
 
 def to_h36m17(keypoints, keypoint_set):

@@ -12,23 +12,23 @@ that is each channel tells itself: people hardly move above the highest band, so
 
 import numpy as np
 
-from .rotations import normalised, short_arc
+from .rotations import normalise_quat, align_quat_signs
 from .timeline import windowed_mean
 
 # Edges of the bands at strength 1, Hz. The lowest passes always: it holds walking and tai chi. A kick or a jump reaches
 # into the highest.
-BANDS = (2.0, 4.0, 6.0)
+BAND_EDGES = (2.0, 4.0, 6.0)
 # A band passes where its energy exceeds the noise expected by this factor: neighbouring frames share part of a
 # detector's error, so noise is stronger in the lower bands than in the highest, where it is measured.
-MARGIN = 6.0
+NOISE_MARGIN = 6.0
 # People hold still, as far as the highest band goes, for at least this share of a clip.
-QUIET = 0.4
+QUIET_SHARE = 0.4
 # Energy is averaged over this much time either side, s.
-WINDOW = 0.15
+ENERGY_HALF_WINDOW = 0.15
 # Weight of a sample of no confidence: it follows its neighbours, and the equations stay regular.
-LEAST_WEIGHT = 1e-6
+MIN_WEIGHT = 1e-6
 # Timestamps closer than this are taken to be this far apart, s.
-LEAST_STEP = 1e-4
+MIN_TIME_STEP = 1e-4
 
 
 def smooth_positions(positions, timestamps, strength=1.0, confidence=None):
@@ -48,7 +48,7 @@ def smooth_positions(positions, timestamps, strength=1.0, confidence=None):
     if strength <= 0 or len(positions) < 4:
         return positions.copy()
     channels = positions.reshape(len(positions), -1, 1)
-    return _smooth_groups(channels, timestamps, strength, _per_group(confidence, positions.shape)).reshape(positions.shape)
+    return _smooth_groups(channels, timestamps, strength, _group_confidence(confidence, positions.shape)).reshape(positions.shape)
 
 
 def smooth_quaternions(quat_wxyz, timestamps, strength=1.0, confidence=None):
@@ -67,12 +67,12 @@ def smooth_quaternions(quat_wxyz, timestamps, strength=1.0, confidence=None):
     quat_wxyz = np.asarray(quat_wxyz, float)
     if strength <= 0 or len(quat_wxyz) < 4:
         return quat_wxyz.copy()
-    groups = short_arc(normalised(quat_wxyz)).reshape(len(quat_wxyz), -1, 4)
-    smooth = _smooth_groups(groups, timestamps, strength, _per_group(confidence, quat_wxyz.shape[:-1]))
-    return normalised(smooth).reshape(quat_wxyz.shape)
+    groups = align_quat_signs(normalise_quat(quat_wxyz)).reshape(len(quat_wxyz), -1, 4)
+    smooth = _smooth_groups(groups, timestamps, strength, _group_confidence(confidence, quat_wxyz.shape[:-1]))
+    return normalise_quat(smooth).reshape(quat_wxyz.shape)
 
 
-def fit_smooth(values, timestamps, cutoff, weights=None):
+def smooth_whittaker(values, timestamps, cutoff, weights=None):
     """The smooth curve nearest to samples: the penalised least-squares fit itself.
 
     Args:
@@ -88,17 +88,17 @@ def fit_smooth(values, timestamps, cutoff, weights=None):
     values = np.asarray(values, float)
     if len(values) < 4:
         return values.copy()
-    times = np.cumsum(np.concatenate([[0.0], np.maximum(np.diff(np.asarray(timestamps, float)), LEAST_STEP)]))
+    times = np.cumsum(np.concatenate([[0.0], np.maximum(np.diff(np.asarray(timestamps, float)), MIN_TIME_STEP)]))
     spacing = np.gradient(times)
     weights = np.ones((len(values), 1)) if weights is None else np.asarray(weights, float).reshape(len(values), -1)
-    weights = np.maximum(weights, LEAST_WEIGHT) * spacing[:, None]
+    weights = np.maximum(weights, MIN_WEIGHT) * spacing[:, None]
     # Constants cost no penalty: taken out, they cost no digits either.
     level = (weights * values).sum(0) / weights.sum(0)
     penalty = (2 * np.pi * np.asarray(cutoff, float).reshape(-1)) ** -6.0
-    return level + _solve_banded(penalty * _squared_jerk(times)[:, :, None], weights, weights * (values - level))
+    return level + _solve_banded(penalty * _jerk_penalty_bands(times)[:, :, None], weights, weights * (values - level))
 
 
-def _squared_jerk(times):
+def _jerk_penalty_bands(times):
     """The bands of sum_i (x'''_i)^2 h_i as a quadratic form in x: [i, d] is its entry (i, i + d), (F,4)."""
     stencil = np.lib.stride_tricks.sliding_window_view(times, 4)
     # x'''_i is 6 times Newton's divided difference of x_i .. x_i+3.
@@ -149,14 +149,14 @@ def _smooth_groups(groups, timestamps, strength, confidence):
     frames, count, size = groups.shape
     timestamps = np.asarray(timestamps, float)
     values = groups.reshape(frames, -1)
-    cutoffs = np.array(BANDS) / strength
-    weights = None if confidence is None else np.repeat(np.maximum(confidence, LEAST_WEIGHT), size, 1)
-    smooth = np.stack([fit_smooth(values, timestamps, cutoff, weights) for cutoff in cutoffs], 1)
+    cutoffs = np.array(BAND_EDGES) / strength
+    weights = None if confidence is None else np.repeat(np.maximum(confidence, MIN_WEIGHT), size, 1)
+    smooth = np.stack([smooth_whittaker(values, timestamps, cutoff, weights) for cutoff in cutoffs], 1)
     smooth = smooth.reshape(frames, len(cutoffs), count, size)
-    responses = _responses(timestamps, cutoffs)
+    responses = _transfer_functions(timestamps, cutoffs)
 
     def energy(values):
-        return windowed_mean((values**2).sum(-1), timestamps, WINDOW)
+        return windowed_mean((values**2).sum(-1), timestamps, ENERGY_HALF_WINDOW)
 
     # Noise per hertz. The band above the highest holds noise alone; in the highest it is what is there in quiet moments.
     noise = np.median(energy(groups - smooth[:, -1]), 0) / np.mean((1 - responses[-1]) ** 2)
@@ -165,20 +165,20 @@ def _smooth_groups(groups, timestamps, strength, confidence):
         band = smooth[:, high] - smooth[:, high - 1]
         found, width = energy(band), np.mean((responses[high] - responses[high - 1]) ** 2)
         if high == len(cutoffs) - 1:
-            noise = np.maximum(noise, np.quantile(found, QUIET, 0) / width)
-        passed = np.clip(1 - MARGIN * noise * width / np.maximum(found, 1e-300), 0, 1)
+            noise = np.maximum(noise, np.quantile(found, QUIET_SHARE, 0) / width)
+        passed = np.clip(1 - NOISE_MARGIN * noise * width / np.maximum(found, 1e-300), 0, 1)
         result += passed[..., None] * band
     return result.reshape(groups.shape)
 
 
-def _responses(timestamps, cutoffs):
+def _transfer_functions(timestamps, cutoffs):
     """Transfer functions (bands, frequencies up to Nyquist) of the smoothers at the median frame rate."""
-    step = max(float(np.median(np.diff(timestamps))), LEAST_STEP)
+    step = max(float(np.median(np.diff(timestamps))), MIN_TIME_STEP)
     phase = np.linspace(0, np.pi, 257)[1:]
     return 1 / (1 + (2 * np.sin(phase / 2) / step) ** 6 / (2 * np.pi * cutoffs[:, None]) ** 6)
 
 
-def _per_group(confidence, shape):
+def _group_confidence(confidence, shape):
     """Confidence (F,G) for groups of the given shape (F, ...), or None."""
     if confidence is None:
         return None

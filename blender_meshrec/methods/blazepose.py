@@ -18,7 +18,7 @@ from ..core.records import Estimate
 from ..core.skeletons import KEYPOINT_SETS, h36m17_weights, to_h36m17
 
 KEYPOINT_SET = "blazepose33"
-TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+TORSO_KEYPOINTS = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 
 
 def estimate(observations, intrinsics, timestamps, device):
@@ -35,12 +35,13 @@ def estimate(observations, intrinsics, timestamps, device):
     """
     if observations.keypoints_3d is None or observations.keypoint_set != KEYPOINT_SET:
         raise InputError(
+            "blazepose-needs-footage",
             "This method reads the 3D landmarks of the MediaPipe detector, which 2D keypoints do not carry.",
             "Choose a method that lifts 2D keypoints to 3D, or give the footage itself.",
         )
     joints = np.einsum("jk,fkc->fjc", h36m17_weights(KEYPOINT_SET), observations.keypoints_3d.astype(float))
     sight = line_of_sight(observations.keypoints, intrinsics)
-    joints = np.einsum("fab,fjb->fja", turn_onto(sight), joints - joints[:, :1])
+    joints = np.einsum("fab,fjb->fja", rotation_from_optical_axis(sight), joints - joints[:, :1])
     confidence = to_h36m17(observations.keypoints, KEYPOINT_SET)[..., 2]
     seen = observations.visible[:, None]
     return Estimate(joints=joints * seen[..., None], confidence=np.clip(confidence, 0, 1) * seen)
@@ -48,13 +49,13 @@ def estimate(observations, intrinsics, timestamps, device):
 
 def line_of_sight(keypoints, intrinsics):
     """Unit directions (F,3), camera axes, to the middle of the torso in keypoints (F,33,3) px."""
-    torso = [KEYPOINT_SETS[KEYPOINT_SET].index[name] for name in TORSO]
+    torso = [KEYPOINT_SETS[KEYPOINT_SET].index[name] for name in TORSO_KEYPOINTS]
     middle = keypoints[:, torso, :2].astype(float).mean(1)
     rays = np.concatenate([middle, np.ones((len(middle), 1))], -1) @ np.linalg.inv(intrinsics).T
     return rays / np.linalg.norm(rays, axis=-1, keepdims=True)
 
 
-def turn_onto(directions):
+def rotation_from_optical_axis(directions):
     """The least rotations (F,3,3) that turn the z axis onto unit directions (F,3) in front of the camera.
 
     Source: Rodrigues' formula with the axis z x d = (-dy, dx, 0) and cosine dz.

@@ -17,8 +17,8 @@ file keeps the units and the frames they look at, and makes them exact:
 3. Root, spine (10) and neck (9), which have several bones, use all of them: the rotation with the least squared error
    (Kabsch 1976) instead of a cross product of two.
 4. The root is solved as well; the paper has a network learn it.
-5. Within STRAIGHT of straight or of folded the plane of a limb does not exist; the limb swings from its parent by the
-   least rotation. Over a clip, `carry_twist` does better.
+5. Within STRAIGHT_ANGLE of straight or of folded the plane of a limb does not exist; the limb swings from its parent by the
+   least rotation. Over a clip, `interpolate_twist` does better.
 6. "Left-handed", as the paper has it, is a slip: SMPL is right-handed (x left, y up, z front), and so is this.
 
 With all 24 joints observed, swings at spine1, spine2, collars, ankles and wrists are added and the skeleton repeats all
@@ -36,23 +36,24 @@ from typing import NamedTuple
 import roma
 import torch
 
-from ..bodies.alignment import SHORTEST, align, plane_frame, swing, unit_or
+from ..bodies.alignment import MIN_LENGTH, fit_rotation, normalize_or, plane_frame, swing_onto
 from ..core.skeletons import H36M17, SMPL_JOINTS, SMPL_PARENTS
 
 # Within this of straight or folded, a limb has no plane. Ours.
-STRAIGHT = math.radians(1.0)
+STRAIGHT_ANGLE = math.radians(1.0)
 # A hinge stops this short of the straightest and of the most folded it can reach, where its gradient is infinite. Ours.
 HINGE_MARGIN = math.radians(0.05)
 # How unit (10) is shared by spine1, spine2 and spine3. Ours: the paper turns one joint and does not say which.
 SPINE_SHARE = (1 / 3, 1 / 3, 1 / 3)
 # A nose that lies at rest within this of the line from thorax to head top (some skeletons call the base of the skull so)
 # does not show where the head faces. Ours.
-FACING = math.radians(10.0)
-# `carry_twist`: a limb bent less than LOOSE does not show its twist, one bent more than BENT does. Ours: with 2 cm of noise
+MIN_NOSE_ANGLE = math.radians(10.0)
+# `interpolate_twist`: a limb bent less than UNKNOWN_TWIST_BEND does not show its twist, one bent more than KNOWN_TWIST_BEND
+# does. Ours: with 2 cm of noise
 # in each joint a straight arm seems bent by 14 degrees on the mean and by 27 in one frame of twenty; at 40 the noise turns
 # its plane by 10 degrees.
-LOOSE, BENT = math.radians(20.0), math.radians(40.0)
-# `carry_twist`: twists of legs, legs, arms, arms up to the first are believed, beyond the second they are not. Ours.
+UNKNOWN_TWIST_BEND, KNOWN_TWIST_BEND = math.radians(20.0), math.radians(40.0)
+# `interpolate_twist`: twists of legs, legs, arms, arms up to the first are believed, beyond the second they are not. Ours.
 TWIST_LIMITS = (*[(math.radians(100), math.radians(130))] * 2, *[(math.radians(110), math.radians(140))] * 2)
 
 
@@ -74,10 +75,10 @@ LIMBS = (
     Limb("right_collar", "right_shoulder", "right_elbow", "right_wrist", (0.0, 1.0, 0.0)),  # units (5), (6)
 )
 # With 24 joints: the bones beyond the limbs, whose direction is a swing of ankle or wrist. Same order.
-ENDS = (("left_ankle", "left_foot"), ("right_ankle", "right_foot"), ("left_wrist", "left_hand"), ("right_wrist", "right_hand"))
+END_BONES = (("left_ankle", "left_foot"), ("right_ankle", "right_foot"), ("left_wrist", "left_hand"), ("right_wrist", "right_hand"))
 
 
-def match_rotations(joints, rest_joints, weights=None, spine_share=SPINE_SHARE):
+def solve_dik(joints, rest_joints, weights=None, spine_share=SPINE_SHARE):
     """Find the rotations that bring an SMPL skeleton from rest to the observed joints.
 
     Args:
@@ -94,15 +95,15 @@ def match_rotations(joints, rest_joints, weights=None, spine_share=SPINE_SHARE):
     Every output and gradient is finite for finite input, joints that coincide included: what they leave open is kept
     as at rest. Differentiable in joints and rest_joints. Dtype and device are those of `joints`.
     """
-    points = _Points.of(joints, rest_joints, weights)
-    turned = _torso24(points) if points.names is SMPL_JOINTS else _torso17(points, spine_share)
-    _match_limbs(points, turned)
+    points = _JointObservations.of(joints, rest_joints, weights)
+    turned = _solve_torso24(points) if points.names is SMPL_JOINTS else _solve_torso17(points, spine_share)
+    _solve_limbs(points, turned)
     if points.names is SMPL_JOINTS:
-        _match_ends(points, turned)
-    return local_rotations(turned), joints[..., 0, :]
+        _solve_ends(points, turned)
+    return local_rotmats(turned), joints[..., 0, :]
 
 
-def local_rotations(turned):
+def local_rotmats(turned):
     """Rotations relative to the parents (F,24,3,3) of global ones by joint name; joints not named follow their parent."""
     for joint, parent in zip(SMPL_JOINTS[1:], SMPL_PARENTS[1:]):
         turned.setdefault(joint, turned[SMPL_JOINTS[parent]])
@@ -111,7 +112,7 @@ def local_rotations(turned):
     return torch.cat([rotations[..., :1, :, :], parents.transpose(-1, -2) @ rotations[..., 1:, :, :]], -3)
 
 
-def global_rotations(rotmats):
+def global_rotmats(rotmats):
     """Global rotations by joint name of rotations relative to the parents (F,24,3,3): R G_parent, from the root down."""
     turned = {"pelvis": rotmats[..., 0, :, :]}
     for joint in range(1, len(SMPL_JOINTS)):
@@ -124,7 +125,7 @@ def _parents(device):
     return torch.as_tensor(SMPL_PARENTS[1:].copy(), device=device)
 
 
-class _Points(NamedTuple):
+class _JointObservations(NamedTuple):
     """The joints of one call: observed (F,J,3), at rest (1 or F,J,3), and weights (F,J) or None."""
 
     names: tuple
@@ -149,35 +150,35 @@ class _Points(NamedTuple):
         return self.observed[:, ends] - self.observed[:, starts], self.rest[:, ends] - self.rest[:, starts], weights
 
 
-def _toward(rotmat, observed, rest, weights):
+def _swing_toward(rotmat, observed, rest, weights):
     """Turn `rotmat` so that the bone `rest` points along `observed`; all (F,N,...). Without length or weight it stays.
 
     Returns the rotation, and the unit direction the bone then has.
     """
-    rest = unit_or(rest, torch.zeros_like(rest))
+    rest = normalize_or(rest, torch.zeros_like(rest))
     kept = (rotmat @ rest[..., None])[..., 0]
-    target = unit_or(observed, kept)
+    target = normalize_or(observed, kept)
     if weights is not None:
-        target = unit_or(weights[..., None] * target + (1 - weights[..., None]) * kept, kept)
+        target = normalize_or(weights[..., None] * target + (1 - weights[..., None]) * kept, kept)
     exists = rest.square().sum(-1)[..., None, None] > 0.5
-    return torch.where(exists, swing(rotmat, rest, target), rotmat), target
+    return torch.where(exists, swing_onto(rotmat, rest, target), rotmat), target
 
 
 def _swing_bones(points, rotmat, *bones):
     """Turn `rotmat` (F,3,3) onto each of the bones: a list of (F,3,3)."""
     observed, rest, weights = points.bones(*bones)
     matrices = rotmat[:, None].expand(-1, len(bones), -1, -1)
-    return _toward(matrices, observed, rest, weights)[0].unbind(1)
+    return _swing_toward(matrices, observed, rest, weights)[0].unbind(1)
 
 
-def _torso24(points):
+def _solve_torso24(points):
     """Root, spine, neck and collars where every joint of the spine is observed."""
     observed, rest, weights = points.bones(("pelvis", "left_hip"), ("pelvis", "right_hip"), ("pelvis", "spine1"))
-    root = align(observed, rest, weights, torch.eye(3).to(observed))
+    root = fit_rotation(observed, rest, weights, torch.eye(3).to(observed))
     (spine1,) = _swing_bones(points, root, ("spine1", "spine2"))
     (spine2,) = _swing_bones(points, spine1, ("spine2", "spine3"))
     # (10) spine: where the torso's upper half is turned.
-    spine3 = align(*points.bones(("spine3", "neck"), ("spine3", "left_collar"), ("spine3", "right_collar")), spine2)
+    spine3 = fit_rotation(*points.bones(("spine3", "neck"), ("spine3", "left_collar"), ("spine3", "right_collar")), spine2)
     left_collar, right_collar = _swing_bones(points, spine3, ("left_collar", "left_shoulder"), ("right_collar", "right_shoulder"))
     # (9) neck: SMPL's joints hold one point above it, so it swings.
     (neck,) = _swing_bones(points, spine3, ("neck", "head"))
@@ -187,14 +188,14 @@ def _torso24(points):
     }  # fmt: skip
 
 
-def _torso17(points, spine_share):
+def _solve_torso17(points, spine_share):
     """Root, spine and neck as the paper's skeleton shows them: pelvis, chest and head are three rigid pieces."""
-    root = align(*points.bones(("hip", "left_hip"), ("hip", "right_hip"), ("hip", "spine")), torch.eye(3).to(points.observed))
+    root = fit_rotation(*points.bones(("hip", "left_hip"), ("hip", "right_hip"), ("hip", "spine")), torch.eye(3).to(points.observed))
     # (10) spine.
-    spine3 = align(*points.bones(("spine", "thorax"), ("spine", "left_shoulder"), ("spine", "right_shoulder")), root)
+    spine3 = fit_rotation(*points.bones(("spine", "thorax"), ("spine", "left_shoulder"), ("spine", "right_shoulder")), root)
     # (9) neck.
     observed, rest, weights = points.bones(("thorax", "nose"), ("thorax", "head_top"))
-    neck = align(observed, rest, _where_facing(rest, weights), spine3)
+    neck = fit_rotation(observed, rest, _head_weights(rest, weights), spine3)
     rotvec = roma.rotmat_to_rotvec(root.transpose(-1, -2) @ spine3)
     spine1 = root @ roma.rotvec_to_rotmat(spine_share[0] * rotvec)
     spine2 = root @ roma.rotvec_to_rotmat((spine_share[0] + spine_share[1]) * rotvec)
@@ -204,45 +205,45 @@ def _torso17(points, spine_share):
     }  # fmt: skip
 
 
-def _where_facing(rest, weights):
+def _head_weights(rest, weights):
     """Weights (F,2) of nose and head top, the nose's zero where it says nothing of the side the head is turned to."""
     nose, top = rest.unbind(-2)
     sine = torch.linalg.cross(nose, top).norm(dim=-1)
-    facing = torch.atan2(sine, (nose * top).sum(-1)) > FACING
+    facing = torch.atan2(sine, (nose * top).sum(-1)) > MIN_NOSE_ANGLE
     usable = torch.stack([facing, torch.ones_like(facing)], -1).to(rest)
     return usable if weights is None else weights * usable
 
 
-def _match_limbs(points, turned):
+def _solve_limbs(points, turned):
     """Units (1) to (8), the four limbs as one batch in the order of LIMBS: (F,4,...)."""
     parent = torch.stack([turned[limb.parent] for limb in LIMBS], 1)
     upper_observed, upper_rest, upper_weights = points.bones(*((limb.upper, limb.middle) for limb in LIMBS))
     lower_observed, lower_rest, lower_weights = points.bones(*((limb.middle, limb.end) for limb in LIMBS))
     hinge = _Hinge(upper_rest, lower_rest)
 
-    straight, thigh = _toward(parent, upper_observed, upper_rest, upper_weights)
+    straight, thigh = _swing_toward(parent, upper_observed, upper_rest, upper_weights)
     kept = (straight @ hinge.lower[..., None])[..., 0]
-    shin = unit_or(lower_observed, kept)
+    shin = normalize_or(lower_observed, kept)
     if lower_weights is not None:
-        shin = unit_or(lower_weights[..., None] * shin + (1 - lower_weights[..., None]) * kept, kept)
+        shin = normalize_or(lower_weights[..., None] * shin + (1 - lower_weights[..., None]) * kept, kept)
 
     cosine, sine, bent = hinge.flexion((thigh * shin).sum(-1), torch.linalg.cross(thigh, shin))
-    lower = hinge.lower_bent(cosine, sine)
+    lower = hinge.flexed_lower(cosine, sine)
     # Units (1), (3) hips and (5), (7) shoulders: C's frame of the two observed bones against the template's, bent alike.
     in_plane = plane_frame(thigh, shin, bent) @ plane_frame(hinge.upper.expand_as(thigh), lower, bent).transpose(-1, -2)
     upper = torch.where(bent[..., None, None], in_plane, straight)
     # Units (2), (4) knees and (6), (8) elbows: the hinge alone. What it cannot reach (an angle beyond its range, a limb
     # too straight to have a plane) remains as a swing.
-    middle = swing(upper @ hinge.rotmat(cosine, sine), hinge.lower.expand_as(shin), shin)
+    middle = swing_onto(upper @ hinge.flexion_rotmats(cosine, sine), hinge.lower.expand_as(shin), shin)
     turned.update({limb.upper: rotmat for limb, rotmat in zip(LIMBS, upper.unbind(1))})
     turned.update({limb.middle: rotmat for limb, rotmat in zip(LIMBS, middle.unbind(1))})
 
 
-def _match_ends(points, turned):
-    """Ankles and wrists, (F,4,...) in the order of ENDS: a swing."""
+def _solve_ends(points, turned):
+    """Ankles and wrists, (F,4,...) in the order of END_BONES: a swing."""
     matrices = torch.stack([turned[limb.middle] for limb in LIMBS], 1)
-    matrices, _ = _toward(matrices, *points.bones(*ENDS))
-    turned.update({joint: rotmat for (joint, _), rotmat in zip(ENDS, matrices.unbind(1))})
+    matrices, _ = _swing_toward(matrices, *points.bones(*END_BONES))
+    turned.update({joint: rotmat for (joint, _), rotmat in zip(END_BONES, matrices.unbind(1))})
 
 
 class _Hinge:
@@ -255,8 +256,8 @@ class _Hinge:
     def __init__(self, upper_rest, lower_rest):
         self.axis = upper_rest.new_tensor([limb.hinge for limb in LIMBS])[None]
         # A bone without length at rest is taken to lie across the hinge.
-        self.upper = unit_or(upper_rest, self.axis.roll(1, -1))
-        self.lower = unit_or(lower_rest, self.upper)
+        self.upper = normalize_or(upper_rest, self.axis.roll(1, -1))
+        self.lower = normalize_or(lower_rest, self.upper)
         self.across = torch.linalg.cross(self.axis.expand_as(self.lower), self.lower)
         self.along = (self.axis * self.lower).sum(-1)
         self.constant = (self.upper * self.axis).sum(-1) * self.along
@@ -277,18 +278,18 @@ class _Hinge:
         Returns also where the limb is bent enough to have a plane. Of the two solutions the flexed one is taken: people's
         knees and elbows do not bend backwards.
         """
-        bent = normal.square().sum(-1) > math.sin(STRAIGHT) ** 2
+        bent = normal.square().sum(-1) > math.sin(STRAIGHT_ANGLE) ** 2
         bound = math.cos(HINGE_MARGIN)
         cosine = ((cos_bend - self.constant) / self.reach).clamp(-bound, bound)
         sine = (1 - cosine.square()).sqrt()
         return self.cos_offset * cosine - self.sin_offset * sine, self.sin_offset * cosine + self.cos_offset * sine, bent
 
-    def lower_bent(self, cosine, sine):
+    def flexed_lower(self, cosine, sine):
         """Rot(h, a) c, (F,4,3)."""
         cosine, sine = cosine[..., None], sine[..., None]
         return cosine * self.lower + sine * self.across + (1 - cosine) * self.along[..., None] * self.axis
 
-    def rotmat(self, cosine, sine):
+    def flexion_rotmats(self, cosine, sine):
         """Rot(h, a), (F,4,3,3). Source: Rodrigues."""
         axis = self.axis[..., :, None] * self.axis[..., None, :]
         cross = torch.linalg.cross(torch.eye(3).to(axis).expand(*axis.shape), self.axis[..., None, :].expand_as(axis), dim=-1)
@@ -300,7 +301,7 @@ class _Hinge:
         cosine = (direction * (self.lower - self.along[..., None] * self.axis)).sum(-1)
         sine = (direction * self.across).sum(-1)
         size = cosine.square() + sine.square()
-        exists = size > SHORTEST**2
+        exists = size > MIN_LENGTH**2
         inverse = torch.where(exists, size, 1.0).rsqrt()
         return torch.where(exists, cosine * inverse, 1.0), torch.where(exists, sine * inverse, 0.0)
 
@@ -309,87 +310,87 @@ class _Hinge:
         across = torch.linalg.cross(self.upper, self.axis.expand_as(self.upper))
         sine = (direction * across).sum(-1)
         cosine = (direction * torch.linalg.cross(across, self.upper)).sum(-1)
-        exists = cosine.square() + sine.square() > SHORTEST**2
+        exists = cosine.square() + sine.square() > MIN_LENGTH**2
         return torch.atan2(torch.where(exists, sine, 0.0), torch.where(exists, cosine, 1.0))
 
-    def twisted(self, angle):
+    def twist_rotmats(self, angle):
         """Rotations (F,4,3,3) by `angle` (F,4) rad about the upper bone."""
         return roma.rotvec_to_rotmat(angle[..., None] * self.upper)
 
 
-def carry_twist(rotmats, rest_joints, axes=None, axes_trust=None, times=None):
+def interpolate_twist(rotmats, rest_joints, hinge_axes=None, axes_confidence=None, times=None):
     """Carry the twist of thighs and upper arms over the frames of a clip in which the limb is too straight to show it.
 
-    Frames in which a limb is bent by BENT or more stay as they are. Between them the twist about the upper bone, counted
+    Frames in which a limb is bent by KNOWN_TWIST_BEND or more stay as they are. Between them the twist about the upper bone, counted
     from the least rotation that brings the bone from its parent's rest to its place, passes smoothly from one to the
-    next; before the first and after the last it holds; where there is none it is zero. From LOOSE to BENT it fades from
-    what is carried to what is observed. A twist beyond TWIST_LIMITS is no anatomy but a knee or elbow seen to bend
+    next; before the first and after the last it holds; where there is none it is zero. From UNKNOWN_TWIST_BEND to KNOWN_TWIST_BEND it
+    fades from what is carried to what is observed. A twist beyond TWIST_LIMITS is no anatomy but a knee or elbow seen to bend
     backwards (a depth error), and is not believed. No bone changes its direction.
 
     Args:
-        rotmats: (F,24,3,3), from `match_rotations`. rest_joints: the joints at rest it was given, (J,3) or (F,J,3).
-        axes: (F,4,3), other evidence of where the hinges' axes point (a foot for its knee), in the order of LIMBS, in
-            the axes of the root's rotation; used where a limb is straight. axes_trust: (F,4) 0..1.
+        rotmats: (F,24,3,3), from `solve_dik`. rest_joints: the joints at rest it was given, (J,3) or (F,J,3).
+        hinge_axes: (F,4,3), other evidence of where the hinges' axes point (a foot for its knee), in the order of LIMBS, in
+            the axes of the root's rotation; used where a limb is straight. axes_confidence: (F,4) 0..1.
         times: (F,) s, of unevenly spaced frames.
 
     Returns:
         (F,24,3,3). Zero-phase: no frame lags behind.
     """
-    points = _Points.of(rotmats.new_zeros(1, rest_joints.shape[-2], 3), rest_joints, None)
-    turned = global_rotations(rotmats)
+    points = _JointObservations.of(rotmats.new_zeros(1, rest_joints.shape[-2], 3), rest_joints, None)
+    turned = global_rotmats(rotmats)
     hinge = _Hinge(*(points.bones(*bones)[1] for bones in zip(*(((li.upper, li.middle), (li.middle, li.end)) for li in LIMBS))))
     parent, upper, middle = (torch.stack([turned[getattr(limb, part)] for limb in LIMBS], 1) for part in ("parent", "upper", "middle"))
     thigh, shin = (upper @ hinge.upper[..., None])[..., 0], (middle @ hinge.lower[..., None])[..., 0]
-    straight = swing(parent, hinge.upper.expand_as(thigh), thigh)
+    straight = swing_onto(parent, hinge.upper.expand_as(thigh), thigh)
 
     seen = hinge.twist_of_axis((straight.transpose(-1, -2) @ upper @ hinge.axis[..., None])[..., 0])
     sine, cosine = torch.linalg.cross(thigh, shin).norm(dim=-1), (thigh * shin).sum(-1)
     bend = torch.atan2(sine, cosine)
     # A folded limb shows its plane as badly as a straight one.
-    trust = _ease((torch.minimum(bend, math.pi - bend) - LOOSE) / (BENT - LOOSE))
+    trust = _smoothstep((torch.minimum(bend, math.pi - bend) - UNKNOWN_TWIST_BEND) / (KNOWN_TWIST_BEND - UNKNOWN_TWIST_BEND))
     limits = rotmats.new_tensor(TWIST_LIMITS)
-    trust = trust * _ease((limits[:, 1] - seen.abs()) / (limits[:, 1] - limits[:, 0]))
+    trust = trust * _smoothstep((limits[:, 1] - seen.abs()) / (limits[:, 1] - limits[:, 0]))
     hinted, hinted_trust = seen, torch.zeros_like(seen)
-    if axes is not None:
-        hinted = hinge.twist_of_axis((straight.transpose(-1, -2) @ axes[..., None])[..., 0])
-        hinted_trust = torch.ones_like(seen) if axes_trust is None else axes_trust
+    if hinge_axes is not None:
+        hinted = hinge.twist_of_axis((straight.transpose(-1, -2) @ hinge_axes[..., None])[..., 0])
+        hinted_trust = torch.ones_like(seen) if axes_confidence is None else axes_confidence
 
-    anchored = hinted + torch.where(hinted_trust >= 1, trust, 1.0) * _wrapped(seen - hinted)
+    anchored = hinted + torch.where(hinted_trust >= 1, trust, 1.0) * _wrap_angle(seen - hinted)
     times = torch.arange(len(rotmats), dtype=rotmats.dtype, device=rotmats.device) if times is None else times
-    twist = _between(anchored, (trust >= 1) | (hinted_trust >= 1), times)
-    twist = twist + hinted_trust * _wrapped(hinted - twist)
-    twist = twist + trust * _wrapped(seen - twist)
+    twist = _interpolate_angles(anchored, (trust >= 1) | (hinted_trust >= 1), times)
+    twist = twist + hinted_trust * _wrap_angle(hinted - twist)
+    twist = twist + trust * _wrap_angle(seen - twist)
 
     kept = (trust >= 1)[..., None, None]
-    upper = torch.where(kept, upper, straight @ hinge.twisted(twist))
+    upper = torch.where(kept, upper, straight @ hinge.twist_rotmats(twist))
     cosine, sine = hinge.nearest_flexion((upper.transpose(-1, -2) @ shin[..., None])[..., 0])
-    middle = torch.where(kept, middle, swing(upper @ hinge.rotmat(cosine, sine), hinge.lower.expand_as(shin), shin))
+    middle = torch.where(kept, middle, swing_onto(upper @ hinge.flexion_rotmats(cosine, sine), hinge.lower.expand_as(shin), shin))
     turned.update({limb.upper: rotmat for limb, rotmat in zip(LIMBS, upper.unbind(1))})
     turned.update({limb.middle: rotmat for limb, rotmat in zip(LIMBS, middle.unbind(1))})
-    for i, (limb, (end, tip)) in enumerate(zip(LIMBS, ENDS)):
+    for i, (limb, (end, tip)) in enumerate(zip(LIMBS, END_BONES)):
         local = rotmats[:, SMPL_JOINTS.index(end)]
         before, turned[end] = turned[end], turned[limb.middle] @ local
         if points.names is SMPL_JOINTS:
             # The foot or hand was observed: it keeps its direction too.
             bone = points.bones((end, tip))[1]
-            kept_end, _ = _toward(turned[end][:, None], (before[:, None] @ bone[..., None])[..., 0], bone, None)
+            kept_end, _ = _swing_toward(turned[end][:, None], (before[:, None] @ bone[..., None])[..., 0], bone, None)
             turned[end] = torch.where(kept[:, i], before, kept_end[:, 0])
         turned[tip] = turned[end] @ rotmats[:, SMPL_JOINTS.index(tip)]
-    return local_rotations(turned)
+    return local_rotmats(turned)
 
 
-def _ease(x):
+def _smoothstep(x):
     """0 below 0, 1 above 1, smooth between."""
     x = x.clamp(0, 1)
     return x * x * (3 - 2 * x)
 
 
-def _wrapped(angle):
+def _wrap_angle(angle):
     """Angles brought to -pi..pi."""
     return angle - 2 * math.pi * torch.round(angle / (2 * math.pi))
 
 
-def _between(angles, known, times):
+def _interpolate_angles(angles, known, times):
     """Angles (F,L), where not `known` (F,L) passing the short way and smoothly from the last known to the next."""
     frames = len(angles)
     here = torch.arange(frames, device=angles.device)[:, None].expand_as(known)
@@ -400,5 +401,5 @@ def _between(angles, known, times):
     following = torch.where(any_following, following, last).clamp(0, frames - 1)
     start = angles.gather(0, last)
     span = times[following] - times[last]
-    part = _ease(torch.where(span > 0, (times[:, None] - times[last]) / torch.where(span > 0, span, 1.0), 0.0))
-    return torch.where(any_last | any_following, start + part * _wrapped(angles.gather(0, following) - start), 0.0)
+    part = _smoothstep(torch.where(span > 0, (times[:, None] - times[last]) / torch.where(span > 0, span, 1.0), 0.0))
+    return torch.where(any_last | any_following, start + part * _wrap_angle(angles.gather(0, following) - start), 0.0)

@@ -6,7 +6,7 @@ network maps a 3D skeleton to rotations and is trained on what DIK makes of it, 
 What the paper leaves open, and what is ours:
 
 * Residual blocks of temporal convolutions, so that a limb's twist is judged by what it does before and after: where it is straight,
-  its joints do not show it, and DIK can only carry it over (methods/dik.carry_twist).
+  its joints do not show it, and DIK can only carry it over (methods/dik.interpolate_twist).
 * The skeleton is seen from its own pelvis, as DIK turns it, in units of its bones: which way somebody faces is no matter.
 * Trained on DIK's output and on the motion capture's own rotations (scripts/train/rotations.py).
 * What joints do show stays exactly: each limb's bones are swung onto where they were.
@@ -21,19 +21,19 @@ import roma
 import torch
 from torch import nn
 
-from ..bodies.alignment import swing
-from ..bodies.network_file import filled, read_weights
+from ..bodies.alignment import swing_onto
+from ..bodies.network_file import load_weights, read_weights
 from ..core.files.model_files import model_file
 from ..core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 
-WEIGHTS = "rotations.safetensors"
+WEIGHTS_FILE = "rotations.safetensors"
 # What is seen: joints that every estimate of a body knows.
-SEEN = ("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "spine3", "neck", "left_shoulder",
+INPUT_JOINTS = ("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "spine3", "neck", "left_shoulder",
         "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "head")  # fmt: skip
 LIMBS = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
-BONE_SUM = 3.5  # m: lengths are counted in this share of the bones' sum
-CHUNK = 2048  # frames at once
-_SEEN = [SMPL_JOINTS.index(name) for name in SEEN]
+TOTAL_BONE_LENGTH = 3.5  # m: lengths are counted in this share of the bones' sum
+CHUNK_FRAMES = 2048  # frames at once
+_INPUT_INDICES = [SMPL_JOINTS.index(name) for name in INPUT_JOINTS]
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,18 @@ class RotationConfig:
     dilations: tuple = (1, 2, 4, 8)
 
     @property
-    def reach(self):
+    def receptive_radius(self):
         """Frames on either side that a frame's result depends on."""
         return 1 + sum(self.dilations)
 
 
 class RotationNetwork(nn.Module):
-    """Joints (B,F,15,3), of `seen_from_pelvis`, to local rotations (B,F,24,3,3), the root's in the pelvis's axes."""
+    """Joints (B,F,15,3), of `joints_in_pelvis_frame`, to local rotations (B,F,24,3,3), the root's in the pelvis's axes."""
 
     def __init__(self, config=None):
         super().__init__()
         self.config = config = config or RotationConfig()
-        self.enter = nn.Conv1d(3 * len(SEEN), config.width, 3, padding=1)
+        self.enter = nn.Conv1d(3 * len(INPUT_JOINTS), config.width, 3, padding=1)
         self.blocks = nn.ModuleList(_Block(config.width, dilation) for dilation in config.dilations)
         self.leave = nn.Conv1d(config.width, 6 * len(SMPL_JOINTS), 1)
         nn.init.normal_(self.leave.weight, std=1e-3)
@@ -85,21 +85,21 @@ class _Block(nn.Module):
         return features + inner
 
 
-def seen_from_pelvis(joints, pelvis):
+def joints_in_pelvis_frame(joints, pelvis):
     """What the network sees (...,15,3) of joints (...,24,3) m: about the root, in the axes of pelvis (...,3,3), without size."""
-    about = (joints[..., _SEEN, :] - joints[..., :1, :]) @ pelvis
+    about = (joints[..., _INPUT_INDICES, :] - joints[..., :1, :]) @ pelvis
     parents = torch.as_tensor(SMPL_PARENTS[1:].copy(), device=joints.device)
     total = (joints[..., 1:, :] - joints[..., parents, :]).norm(dim=-1).sum(-1)
-    return about * (BONE_SUM / total.clamp_min(1e-3))[..., None, None]
+    return about * (TOTAL_BONE_LENGTH / total.clamp_min(1e-3))[..., None, None]
 
 
 @torch.inference_mode()
-def better_twists(rotmats, joints, rest_joints, ends_known=None, network=None):
+def apply_network_twists(rotmats, joints, rest_joints, end_confidence=None, network=None):
     """Turn limbs about themselves, and ends that nothing shows, as the network has them; every joint stays where it is.
 
     Args:
         rotmats: (F,24,3,3), local, of DIK. joints: (F,24,3) m, as they pose `rest_joints` (24,3) m.
-        ends_known: (F,5) 0..1, how far head, left and right hand, left and right foot are turned by points of their own; None: nowhere.
+        end_confidence: (F,5) 0..1, how far head, left and right hand, left and right foot are turned by points of their own; None: nowhere.
         network: the one that ships when None.
 
     Returns:
@@ -107,11 +107,11 @@ def better_twists(rotmats, joints, rest_joints, ends_known=None, network=None):
     """
     network = load_network(str(rotmats.device)) if network is None else network
     pelvis = rotmats[:, 0]
-    local = _in_pieces(network, seen_from_pelvis(joints, pelvis))
-    given, own = _turned(torch.cat([rotmats[:, :1], local[:, 1:]], 1)), _turned(rotmats)
+    local = _run_in_chunks(network, joints_in_pelvis_frame(joints, pelvis))
+    given, own = _global_rotmats(torch.cat([rotmats[:, :1], local[:, 1:]], 1)), _global_rotmats(rotmats)
     at = {name: index for index, name in enumerate(SMPL_JOINTS)}
     turned = {name: own[:, index] for name, index in at.items()}
-    known = np.zeros((len(rotmats), 5)) if ends_known is None else ends_known
+    known = np.zeros((len(rotmats), 5)) if end_confidence is None else end_confidence
     known = dict(zip(("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle"), torch.as_tensor(known).to(rotmats).T))
     for side in ("left", "right"):
         for upper, middle, end in LIMBS:
@@ -119,32 +119,32 @@ def better_twists(rotmats, joints, rest_joints, ends_known=None, network=None):
             for name, below in pairwise(names):
                 rest = torch.nn.functional.normalize(rest_joints[at[below]] - rest_joints[at[name]], dim=-1)
                 rest = rest.expand(len(rotmats), 3)
-                turned[name] = swing(given[:, at[name]], rest, (own[:, at[name]] @ rest[..., None])[..., 0])
+                turned[name] = swing_onto(given[:, at[name]], rest, (own[:, at[name]] @ rest[..., None])[..., 0])
             end, tip = names[-1], {"ankle": "foot", "wrist": "hand"}[end]
             follows = turned[names[1]] @ local[:, at[end]]
-            turned[end] = _between(follows, own[:, at[end]], known[end])
-            tip_local = _between(local[:, at[f"{side}_{tip}"]], rotmats[:, at[f"{side}_{tip}"]], known[end])
+            turned[end] = _slerp(follows, own[:, at[end]], known[end])
+            tip_local = _slerp(local[:, at[f"{side}_{tip}"]], rotmats[:, at[f"{side}_{tip}"]], known[end])
             turned[f"{side}_{tip}"] = turned[end] @ tip_local
     stacked = torch.stack([turned[name] for name in SMPL_JOINTS], 1)
     parents = torch.as_tensor(SMPL_PARENTS[1:].copy(), device=rotmats.device)
     return torch.cat([stacked[:, :1], stacked[:, parents].mT @ stacked[:, 1:]], 1)
 
 
-def _between(first, second, share):
+def _slerp(first, second, share):
     """Rotations (F,3,3) that have gone a share (F,) of the way from the first to the second."""
     return first @ roma.rotvec_to_rotmat(share[:, None] * roma.rotmat_to_rotvec(first.mT @ second))
 
 
-def _in_pieces(network, seen):
+def _run_in_chunks(network, seen):
     """The network over a clip of any length in flat memory: pieces that overlap by its reach, (F,24,3,3)."""
-    reach, parts = network.config.reach, []
-    for start in range(0, len(seen), CHUNK):
+    reach, parts = network.config.receptive_radius, []
+    for start in range(0, len(seen), CHUNK_FRAMES):
         first = max(start - reach, 0)
-        parts.append(network(seen[None, first : start + CHUNK + reach])[0, start - first : start - first + CHUNK])
+        parts.append(network(seen[None, first : start + CHUNK_FRAMES + reach])[0, start - first : start - first + CHUNK_FRAMES])
     return torch.cat(parts)
 
 
-def _turned(rotmats):
+def _global_rotmats(rotmats):
     """Global rotations (F,24,3,3) of local ones."""
     turned = [rotmats[:, 0]]
     for joint in range(1, len(SMPL_JOINTS)):
@@ -155,9 +155,9 @@ def _turned(rotmats):
 @lru_cache(maxsize=2)
 def load_network(device="cpu"):
     """The network with the weights that ship; read once a device. Raises ModelError."""
-    return read_network(model_file(WEIGHTS)).to(device)
+    return read_network(model_file(WEIGHTS_FILE)).to(device)
 
 
 def read_network(path):
     """The network with the weights of a file. Raises ModelError."""
-    return filled(RotationNetwork(), read_weights(path), path, "a network of rotations")
+    return load_weights(RotationNetwork(), read_weights(path), path, "a network of rotations")

@@ -24,33 +24,33 @@ import roma
 import torch
 from torch import nn
 
-from ..bodies.alignment import turn_onto as turn_onto_ray
-from ..bodies.network_file import filled, read_weights
-from ..bodies.smpl import make_body
+from ..bodies.alignment import rotation_to_optical_axis as turn_onto_ray
+from ..bodies.make_body import make_body
+from ..bodies.network_file import load_weights, read_weights
 from ..core.files.body_template import load_body
 from ..core.files.model_files import model_file
 from ..core.records import BodyParams, GeneratedMesh
-from ..core.silhouettes import MARGIN
+from ..core.silhouettes import BOX_MARGIN
 from ..core.skeletons import H36M17, SMPL_JOINTS, to_h36m17
 
-WEIGHTS = "hmr.safetensors"
-SIDE = 48  # px of the silhouette's window
-BETAS, CAMERA = 10, 3
-CHUNK = 1024  # frames regressed at once
-JOINTS = len(SMPL_JOINTS)
-SURE = 0.3  # confidence from which a point counts
+WEIGHTS_FILE = "hmr.safetensors"
+SILHOUETTE_SIZE = 48  # px of the silhouette's window
+NUM_BETAS, NUM_CAMERA_PARAMS = 10, 3
+CHUNK_FRAMES = 1024  # frames regressed at once
+NUM_JOINTS = len(SMPL_JOINTS)
+MIN_CONFIDENCE = 0.3  # confidence from which a point counts
 
 
 @dataclass(frozen=True)
 class HmrConfig:
-    """Sizes: channels of the silhouette's first layer, units of features and regressor, rounds of correction."""
+    """Sizes: channels of the silhouette's first layer, units of features and regressor, iterations of correction."""
 
     channels: int = 16
     width: int = 512
-    rounds: int = 3
+    iterations: int = 3
 
 
-class Generated(NamedTuple):
+class HmrOutput(NamedTuple):
     """rotmats (B,24,3,3), local, the root's in the straight-looking camera; betas (B,10); camera (B,3): size of a metre in half
     windows, and where the hip is, in half windows from the middle."""
 
@@ -65,33 +65,33 @@ class Hmr(nn.Module):
     def __init__(self, config=None):
         super().__init__()
         config = config or HmrConfig()
-        c, width, self.rounds = config.channels, config.width, config.rounds
+        c, width, self.iterations = config.channels, config.width, config.iterations
         layers, inputs = [], 1
         for channels in (c, 2 * c, 4 * c, 8 * c):
             layers += [nn.Conv2d(inputs, channels, 3, 2, 1), nn.BatchNorm2d(channels), nn.ReLU()]
             inputs = channels
-        self.silhouette = nn.Sequential(*layers, nn.Flatten(), nn.Linear(inputs * (SIDE // 16) ** 2, width // 2), nn.ReLU())
+        self.silhouette = nn.Sequential(*layers, nn.Flatten(), nn.Linear(inputs * (SILHOUETTE_SIZE // 16) ** 2, width // 2), nn.ReLU())
         self.points = nn.Sequential(nn.Linear(3 * len(H36M17), width), nn.ReLU(), nn.Linear(width, width // 2), nn.ReLU())
-        answer = 6 * JOINTS + BETAS + CAMERA
+        answer = 6 * NUM_JOINTS + NUM_BETAS + NUM_CAMERA_PARAMS
         self.regressor = nn.Sequential(
             nn.Linear(width + answer, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, answer)
         )
         first = torch.zeros(answer)
-        first[: 6 * JOINTS] = torch.tensor([1.0, 0, 0, 0, 1, 0]).repeat(JOINTS)
+        first[: 6 * NUM_JOINTS] = torch.tensor([1.0, 0, 0, 0, 1, 0]).repeat(NUM_JOINTS)
         first[:6] = torch.tensor([1.0, 0, 0, 0, -1, 0])  # upright, towards the camera
-        first[-CAMERA] = 1.0
+        first[-NUM_CAMERA_PARAMS] = 1.0
         self.register_buffer("first", first)
         nn.init.normal_(self.regressor[-1].weight, std=1e-3)
 
     def forward(self, points, silhouettes):
-        sure = (points[..., 2:] >= SURE).to(points)
+        sure = (points[..., 2:] >= MIN_CONFIDENCE).to(points)
         seen = torch.cat([points[..., :2] * sure, sure], -1).flatten(1)
         features = torch.cat([self.points(seen), self.silhouette(silhouettes[:, None])], 1)
         answer = self.first.expand(len(features), -1)
-        for _ in range(self.rounds):
+        for _ in range(self.iterations):
             answer = answer + self.regressor(torch.cat([features, answer], 1))
-        rotmats = roma.special_gramschmidt(answer[:, : 6 * JOINTS].unflatten(1, (JOINTS, 2, 3)).mT)
-        return Generated(rotmats, answer[:, 6 * JOINTS : -CAMERA], answer[:, -CAMERA:])
+        rotmats = roma.special_gramschmidt(answer[:, : 6 * NUM_JOINTS].unflatten(1, (NUM_JOINTS, 2, 3)).mT)
+        return HmrOutput(rotmats, answer[:, 6 * NUM_JOINTS : -NUM_CAMERA_PARAMS], answer[:, -NUM_CAMERA_PARAMS:])
 
 
 @torch.inference_mode()
@@ -112,48 +112,48 @@ def generate(observations, intrinsics, timestamps, device):
     homogeneous = np.concatenate([keypoints[..., :2], np.ones_like(keypoints[..., :1])], -1)
     rays = torch.as_tensor((homogeneous @ np.linalg.inv(intrinsics).T)[..., :2], dtype=torch.float32, device=device)
     confidence = torch.as_tensor(keypoints[..., 2] * observations.visible[:, None], dtype=torch.float32, device=device)
-    windows = windows_round(rays, confidence >= SURE)
-    points = torch.cat([in_windows(rays, windows), confidence[..., None]], -1)
-    silhouettes = silhouettes_in(observations, windows, intrinsics)
-    parts = [network(points[i : i + CHUNK], silhouettes[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]
-    said = Generated(*(torch.cat(each) for each in zip(*parts)))
+    windows = windows_around(rays, confidence >= MIN_CONFIDENCE)
+    points = torch.cat([window_coordinates(rays, windows), confidence[..., None]], -1)
+    silhouettes = crop_silhouettes(observations, windows, intrinsics)
+    parts = [network(points[i : i + CHUNK_FRAMES], silhouettes[i : i + CHUNK_FRAMES]) for i in range(0, len(points), CHUNK_FRAMES)]
+    said = HmrOutput(*(torch.cat(each) for each in zip(*parts)))
     seen = torch.as_tensor(np.array(observations.visible), device=device)
     betas = (said.betas[seen] if seen.any() else said.betas).mean(0)
     body = make_body(load_body(), device)
     hips = body.h36m17(betas, said.rotmats[:, 0], said.rotmats[:, 1:])
-    shown = in_picture(hips - hips[:, :1], said.camera, windows)
+    shown = project_weak_perspective(hips - hips[:, :1], said.camera, windows)
     pixels = torch.cat([shown, torch.ones_like(shown[..., :1])], -1).double().cpu().numpy() @ np.asarray(intrinsics, float).T
-    rotmats = torch.cat([(turn_onto(windows).mT @ said.rotmats[:, 0])[:, None], said.rotmats[:, 1:]], 1)
+    rotmats = torch.cat([(window_rotation_to_axis(windows).mT @ said.rotmats[:, 0])[:, None], said.rotmats[:, 1:]], 1)
     poses = roma.rotmat_to_rotvec(rotmats).cpu().numpy()
     transl = np.zeros((len(poses), 3))
     params = BodyParams("open", betas.cpu().numpy(), poses[:, 0], poses[:, 1:].reshape(len(poses), -1), transl)
     return GeneratedMesh(body=params, points=pixels[..., :2])
 
 
-def windows_round(rays, sure):
+def windows_around(rays, valid):
     """Windows (B,4), left, top, width, height as rays, round the sure ones (B,J) of rays (B,J,2); round the axis where there are none."""
-    sure = sure | ~sure.any(1, keepdim=True)
-    low = rays.masked_fill(~sure[..., None], torch.inf).amin(1)
-    high = rays.masked_fill(~sure[..., None], -torch.inf).amax(1)
-    side = (high - low).amax(1, keepdim=True).clamp_min(1e-3) * MARGIN
+    valid = valid | ~valid.any(1, keepdim=True)
+    low = rays.masked_fill(~valid[..., None], torch.inf).amin(1)
+    high = rays.masked_fill(~valid[..., None], -torch.inf).amax(1)
+    side = (high - low).amax(1, keepdim=True).clamp_min(1e-3) * BOX_MARGIN
     return torch.cat([(low + high) / 2 - side / 2, side.expand(-1, 2)], 1)
 
 
-def in_windows(rays, windows):
+def window_coordinates(rays, windows):
     """Rays (B,J,2) in half windows from the middles of windows (B,4)."""
     return 2 * (rays - windows[:, None, :2]) / windows[:, None, 2:] - 1
 
 
-def in_picture(joints, camera, windows):
+def project_weak_perspective(joints, camera, windows):
     """Rays (B,J,2) of joints (B,J,3) m about the hip in the straight-looking camera. Source: PC-HMR eq. 3."""
     at = camera[:, None, 1:] + camera[:, None, :1] * joints[..., :2]
     return windows[:, None, :2] + (at + 1) / 2 * windows[:, None, 2:]
 
 
-def silhouettes_in(observations, windows, intrinsics):
+def crop_silhouettes(observations, windows, intrinsics):
     """Silhouettes (B,S,S) in windows (B,4), where all visible frames have one; elsewhere empty."""
     known = observations.silhouettes
-    empty = windows.new_zeros(len(windows), SIDE, SIDE)
+    empty = windows.new_zeros(len(windows), SILHOUETTE_SIZE, SILHOUETTE_SIZE)
     if known is None or not observations.visible.any() or not np.isin(np.flatnonzero(observations.visible), known.rows).all():
         return empty
     rows = torch.as_tensor(np.array(known.rows), device=windows.device)
@@ -161,7 +161,7 @@ def silhouettes_in(observations, windows, intrinsics):
     masks = torch.as_tensor(np.array(known.masks)).to(windows)
     focal = windows.new_tensor([intrinsics[0, 0], intrinsics[1, 1]])
     centre = windows.new_tensor([intrinsics[0, 2], intrinsics[1, 2]])
-    step = (torch.arange(SIDE).to(windows) + 0.5) / SIDE
+    step = (torch.arange(SILHOUETTE_SIZE).to(windows) + 0.5) / SILHOUETTE_SIZE
     grid = torch.stack(torch.meshgrid(step, step, indexing="xy"), -1)  # (S,S,2), of a window
     pixels = (windows[rows, None, None, :2] + grid * windows[rows, None, None, 2:]) * focal + centre
     places = 2 * (pixels - squares[:, None, None, :2]) / squares[:, None, None, 2:]
@@ -169,7 +169,7 @@ def silhouettes_in(observations, windows, intrinsics):
     return empty
 
 
-def turn_onto(windows):
+def window_rotation_to_axis(windows):
     """(B,3,3): the least rotation that turns the line of sight to the middles of windows (B,4) onto the z axis."""
     return turn_onto_ray(windows[:, :2] + windows[:, 2:] / 2)
 
@@ -177,9 +177,9 @@ def turn_onto(windows):
 @lru_cache(maxsize=2)
 def load_hmr(device="cpu"):
     """The generator with the weights that ship; read once a device. Raises ModelError."""
-    return read_hmr(model_file(WEIGHTS)).to(device)
+    return read_hmr(model_file(WEIGHTS_FILE)).to(device)
 
 
 def read_hmr(path):
     """The generator with the weights of a file. Raises ModelError."""
-    return filled(Hmr(), read_weights(path), path, "a mesh generator")
+    return load_weights(Hmr(), read_weights(path), path, "a mesh generator")

@@ -25,20 +25,20 @@ import roma
 import torch
 from torch import nn
 
-from ..bodies.alignment import swing, unit_or
+from ..bodies.alignment import normalize_or, swing_onto
 from ..bodies.network_file import read_weights
 from ..core.errors import ModelError
 from ..core.files.model_files import model_file
 from ..core.records import Observations
-from ..core.skeletons import H36M17, H36M17_PARENTS, h36m17_weights_of
+from ..core.skeletons import H36M17, H36M17_PARENTS, h36m17_weights_from_names
 
-WEIGHTS, LIFTER_WEIGHTS = "pc_hmr.safetensors", "pc_hmr_lifter.safetensors"
+WEIGHTS_FILE, LIFTER_WEIGHTS_FILE = "pc_hmr.safetensors", "pc_hmr_lifter.safetensors"
 
 BONES = tuple((int(parent), child) for child, parent in enumerate(H36M17_PARENTS) if parent >= 0)
-LEAST_WEIGHT = 1e-5  # of A at the beginning: what is exactly zero could not be learnt
+MIN_WEIGHT = 1e-5  # of A at the beginning: what is exactly zero could not be learnt
 CHUNK_VERTICES = 400_000  # calibrated at once, over all frames of a piece: what a processor's cache holds
 # Which bones, by their children, carry the skin of each of a body's joints.
-_CARRIED_BY = {
+_BONES_OF_JOINT = {
     "pelvis": ("spine", "left_hip", "right_hip"), "spine1": ("spine",), "spine2": ("spine",), "spine3": ("thorax",),
     "neck": ("nose",), "head": ("head_top",), "jaw": ("head_top",), "left_eye": ("head_top",), "right_eye": ("head_top",),
     **{f"{side}_{joint}": (f"{side}_{child}",) for side in ("left", "right") for joint, child in (
@@ -95,11 +95,11 @@ class PoseTransformation:
     delta: torch.Tensor
 
 
-def transform_bones(joints, target, spin=None):
+def transform_bones(joints, target, self_rotation=None):
     """The non-rigid transformation of every bone, eq. 6-10.
 
     Args:
-        joints, target: (F,17,3) m. spin: (F,16) rad, how far each bone turns about itself besides, or None: the paper's "extra
+        joints, target: (F,17,3) m. self_rotation: (F,16) rad, how far each bone turns about itself besides, or None: the paper's "extra
             self-rotation", which it leaves out for it gains nothing.
 
     Returns:
@@ -108,12 +108,12 @@ def transform_bones(joints, target, spin=None):
     parents, children = (list(ends) for ends in zip(*BONES))
     bone, wanted = (points[:, children] - points[:, parents] for points in (joints, target))
     # A bone without a length points where the other does: it does not turn.
-    start = unit_or(bone, unit_or(wanted, torch.tensor([0.0, 0, 1]).to(joints)))
-    along = unit_or(wanted, start)
+    start = normalize_or(bone, normalize_or(wanted, torch.tensor([0.0, 0, 1]).to(joints)))
+    along = normalize_or(wanted, start)
     identity = torch.eye(3).to(joints).expand(*start.shape, 3)
-    psi = swing(identity, start, along)
-    if spin is not None:
-        psi = roma.rotvec_to_rotmat(along * spin[..., None]) @ psi
+    psi = swing_onto(identity, start, along)
+    if self_rotation is not None:
+        psi = roma.rotvec_to_rotmat(along * self_rotation[..., None]) @ psi
     translation = target[:, parents] - (psi @ joints[:, parents, :, None])[..., 0]
     delta = target[:, children] - (psi @ joints[:, children, :, None])[..., 0] - translation
     return PoseTransformation(psi, translation, delta)
@@ -123,12 +123,12 @@ class Calibration(nn.Module):
     """The learnable module of section 3.3: vertices follow the bones of one pose to those of another.
 
     Args:
-        weights (V,16): A at first, rows sum to 1. share (V,16): W at first. Both of `first_weights`, or of a file.
+        weights (V,16): A at first, rows sum to 1. share (V,16): W at first. Both of `initial_weights`, or of a file.
     """
 
     def __init__(self, weights, share):
         super().__init__()
-        weights = torch.as_tensor(weights, dtype=torch.float32).clamp_min(LEAST_WEIGHT)
+        weights = torch.as_tensor(weights, dtype=torch.float32).clamp_min(MIN_WEIGHT)
         self.logits = nn.Parameter(weights.log())
         self.W = nn.Parameter(torch.as_tensor(share, dtype=torch.float32).clone())
 
@@ -137,11 +137,11 @@ class Calibration(nn.Module):
         """(V,16), rows sum to 1."""
         return self.logits.softmax(-1)
 
-    def forward(self, vertices, joints, target, nonrigid=True, spin=None):
+    def forward(self, vertices, joints, target, nonrigid=True, self_rotation=None):
         """Calibrate meshes, eq. 12-13.
 
         Args:
-            vertices: (F,V,3) m. joints: (F,17,3) m, the mesh's own. target: (F,17,3) m. nonrigid: with the term W delta. spin: as
+            vertices: (F,V,3) m. joints: (F,17,3) m, the mesh's own. target: (F,17,3) m. nonrigid: with the term W delta. self_rotation: as
                 `transform_bones` takes it.
 
         Returns:
@@ -149,7 +149,7 @@ class Calibration(nn.Module):
         """
         # Transposed, so that the long axis is the innermost: five times as fast.
         weights, shares = self.A.T.contiguous(), (self.A * self.W).T.contiguous()
-        moved = transform_bones(joints, target, spin)
+        moved = transform_bones(joints, target, self_rotation)
         turned, delta = torch.cat([moved.psi.flatten(2), moved.translation], 2).mT, moved.delta.mT
         chunk = max(CHUNK_VERTICES // vertices.shape[1], 1)
         parts = []
@@ -161,12 +161,12 @@ class Calibration(nn.Module):
         return torch.cat(parts)
 
 
-def first_weights(template):
+def initial_weights(template):
     """A (V,16) and W (V,16) of a BodyTemplate before any training."""
     weights = np.zeros((len(template.v_template), len(BONES)))
     children = [H36M17[child] for _, child in BONES]
     for joint, name in enumerate(template.joint_names):
-        carriers = _carriers(name)
+        carriers = _bones_of_joint(name)
         for carrier in carriers:
             weights[:, children.index(carrier)] += template.lbs_weights[:, joint] / len(carriers)
     rest = _rest_joints(template)
@@ -177,16 +177,16 @@ def first_weights(template):
     return weights / weights.sum(1, keepdims=True), share
 
 
-def _carriers(joint):
-    if joint in _CARRIED_BY:
-        return _CARRIED_BY[joint]
+def _bones_of_joint(joint):
+    if joint in _BONES_OF_JOINT:
+        return _BONES_OF_JOINT[joint]
     return (f"{joint.split('_')[0]}_wrist",)  # hands and fingers
 
 
 def _rest_joints(template):
     points = (*template.joint_names, "nose", "head_top")
     places = np.concatenate([template.J_template, template.v_template[[template.landmarks[name] for name in points[-2:]]]])
-    return h36m17_weights_of(points) @ places
+    return h36m17_weights_from_names(points) @ places
 
 
 def load_calibration(template, device="cpu"):
@@ -196,8 +196,13 @@ def load_calibration(template, device="cpu"):
         ModelError: the weights that ship are missing or damaged.
     """
     if template.surface_model_type != "open":
-        return Calibration(*first_weights(template)).requires_grad_(False).to(device)
-    weights, share = map(read_weights(model_file(WEIGHTS)).get, ("A", "W"))
+        return Calibration(*initial_weights(template)).requires_grad_(False).to(device)
+    weights, share = map(read_weights(model_file(WEIGHTS_FILE)).get, ("A", "W"))
     if weights is None or share is None or weights.shape != (len(template.v_template), len(BONES)) or share.shape != weights.shape:
-        raise ModelError(f"The model file {WEIGHTS} is of another body.", "Install the add-on again from its zip.")
+        raise ModelError(
+            "pc-hmr-weights-of-another-body",
+            "The model file {weights_file} is of another body.",
+            "Install the add-on again from its zip.",
+            weights_file=WEIGHTS_FILE,
+        )
     return Calibration(weights, share).requires_grad_(False).to(device)

@@ -24,20 +24,20 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..bodies.alignment import turn_onto
+from ..bodies.alignment import rotation_to_optical_axis
 from ..bodies.lbs import forward_kinematics
-from ..bodies.network_file import filled, read_weights
+from ..bodies.network_file import load_weights, read_weights
 from ..bodies.silhouette_rendering import rasterise
 from ..core.files.model_files import model_file
 from ..core.skeletons import SMPL_JOINTS
 
-WEIGHTS = "silhouettes.safetensors"
-BETAS = 10
-ENDS = ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")
-END_JOINTS = tuple(SMPL_JOINTS.index(name) for name in ENDS)
+WEIGHTS_FILE = "silhouettes.safetensors"
+NUM_BETAS = 10
+END_JOINTS = ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")
+END_JOINT_INDICES = tuple(SMPL_JOINTS.index(name) for name in END_JOINTS)
 # What the network's own numbers are multiplied by, so that they are near 1: betas, rad, log of the scale and shares of
 # the window's side, rad.
-SPREAD_BETAS, SPREAD_ENDS, SPREAD_CAMERA, SPREAD_VIEW = 0.7, 0.35, 0.03, 0.1
+BETAS_SCALE, ENDS_SCALE, CAMERA_SCALE, VIEW_SCALE = 0.7, 0.35, 0.03, 0.1
 
 
 # ---- the network ------------------------------------------------------------------------------------------------------
@@ -51,9 +51,9 @@ class RefinerConfig:
     head: int = 256
 
     @property
-    def numbers(self):
+    def num_inputs(self):
         """How many numbers of the present estimate the heads see: rotations as six numbers each, betas, size, where it is."""
-        return 6 * len(SMPL_JOINTS) + BETAS + 3
+        return 6 * len(SMPL_JOINTS) + NUM_BETAS + 3
 
 
 class BasicBlock(nn.Module):
@@ -91,9 +91,9 @@ class ResNet18(nn.Module):
 class Corrections(NamedTuple):
     """What to change of an estimate. B silhouettes.
 
-    betas: (B,10) to add. ends: (B,5,3) rad, rotation vectors to multiply the local rotations of ENDS with, from the right.
+    betas: (B,10) to add. ends: (B,5,3) rad, rotation vectors to multiply the local rotations of END_JOINTS with, from the right.
     camera: (B,3), log of the scale, and the shift in sides of the window. view: (B,3) rad, a rotation vector to multiply
-    the root's rotation with, from the left, in axes turned along the line of sight. doubt_betas (B,10), doubt_ends (B,5): logs
+    the root's rotation with, from the left, in axes turned along the line of sight. log_scale_betas (B,10), log_scale_ends (B,5): logs
     of the scales of the errors to expect, in units of betas and rad.
     """
 
@@ -101,19 +101,19 @@ class Corrections(NamedTuple):
     ends: torch.Tensor
     camera: torch.Tensor
     view: torch.Tensor
-    doubt_betas: torch.Tensor
-    doubt_ends: torch.Tensor
+    log_scale_betas: torch.Tensor
+    log_scale_ends: torch.Tensor
 
 
 class SilhouetteNetwork(nn.Module):
-    """Pictures (B,4,S,S) and numbers (B,N), both of `look_at`, to Corrections."""
+    """Pictures (B,4,S,S) and numbers (B,N), both of `encode_inputs`, to Corrections."""
 
     def __init__(self, config=None):
         super().__init__()
         config = config or RefinerConfig()
         self.features = ResNet18(4, config.width)
-        self.numbers = nn.Sequential(nn.Linear(config.numbers, config.head), nn.ReLU())
-        sizes = {"shape": 2 * BETAS, "ends": 4 * len(ENDS), "camera": 3, "view": 3}
+        self.numbers = nn.Sequential(nn.Linear(config.num_inputs, config.head), nn.ReLU())
+        sizes = {"shape": 2 * NUM_BETAS, "ends": 4 * len(END_JOINTS), "camera": 3, "view": 3}
         self.heads = nn.ModuleDict(
             {
                 name: nn.Sequential(nn.Linear(8 * config.width + config.head, config.head), nn.ReLU(), nn.Linear(config.head, size))
@@ -124,21 +124,21 @@ class SilhouetteNetwork(nn.Module):
     def forward(self, pictures, numbers):
         features = torch.cat([self.features(pictures), self.numbers(numbers)], 1)
         shape, ends, camera, view = (self.heads[name](features).float() for name in ("shape", "ends", "camera", "view"))
-        ends = ends.unflatten(1, (len(ENDS), 4))
+        ends = ends.unflatten(1, (len(END_JOINTS), 4))
         return Corrections(
-            betas=SPREAD_BETAS * shape[:, :BETAS],
-            ends=SPREAD_ENDS * ends[..., :3],
-            camera=SPREAD_CAMERA * camera,
-            view=SPREAD_VIEW * view,
-            doubt_betas=shape[:, BETAS:].clamp(-4, 3),
-            doubt_ends=ends[..., 3].clamp(-4, 3),
+            betas=BETAS_SCALE * shape[:, :NUM_BETAS],
+            ends=ENDS_SCALE * ends[..., :3],
+            camera=CAMERA_SCALE * camera,
+            view=VIEW_SCALE * view,
+            log_scale_betas=shape[:, NUM_BETAS:].clamp(-4, 3),
+            log_scale_ends=ends[..., 3].clamp(-4, 3),
         )
 
 
 # ---- what it sees -----------------------------------------------------------------------------------------------------
 
 
-class Seen(NamedTuple):
+class SilhouetteCrops(NamedTuple):
     """Silhouettes (B,S,S) bool; inside (B,S,S) bool, which pixels lie in the picture; windows (B,4), left, top, width and
     height as x/z and y/z."""
 
@@ -147,7 +147,7 @@ class Seen(NamedTuple):
     windows: torch.Tensor
 
 
-def look_at(surface, seen, betas, rotmats, transl):
+def encode_inputs(surface, seen, betas, rotmats, transl):
     """What the network sees of silhouettes and of the present estimate.
 
     Args:
@@ -163,13 +163,13 @@ def look_at(surface, seen, betas, rotmats, transl):
     # Half a metre nearer than the pelvis is one, half a metre farther minus one.
     relief = (2 * (depth[:, None, None] - 1 / nearness.clamp_min(1e-3))).clamp(-2, 2) * silhouettes
     pictures = torch.stack([seen.silhouettes.to(relief), silhouettes.to(relief), relief, seen.inside.to(relief)], 1)
-    return pictures, numbers_of(betas, rotmats[:, surface.smpl_joints], depth, seen.windows)
+    return pictures, encode_estimate(betas, rotmats[:, surface.smpl_joint_indices], depth, seen.windows)
 
 
-def numbers_of(betas, rotmats, depth, windows):
+def encode_estimate(betas, rotmats, depth, windows):
     """An estimate's numbers (B,N): rotations, the root's as seen along the line of sight; betas; how large it is and where."""
     middle = windows[:, :2] + windows[:, 2:] / 2
-    root = turn_onto(middle) @ rotmats[:, 0]
+    root = rotation_to_optical_axis(middle) @ rotmats[:, 0]
     rotations = torch.cat([root[:, None], rotmats[:, 1:]], 1)[..., :2].flatten(1)
     size = (windows[:, 3] * depth).clamp_min(1e-3).log()
     return torch.cat([rotations, betas, size[:, None], middle], 1)
@@ -179,21 +179,21 @@ def numbers_of(betas, rotmats, depth, windows):
 
 
 @torch.inference_mode()
-def correct(network, surface, seen, betas, rotmats, transl):
-    """The network's Corrections of an estimate; arguments as of `look_at`."""
-    return network(*look_at(surface, seen, betas, rotmats, transl))
+def predict_corrections(network, surface, seen, betas, rotmats, transl):
+    """The network's Corrections of an estimate; arguments as of `encode_inputs`."""
+    return network(*encode_inputs(surface, seen, betas, rotmats, transl))
 
 
-def with_ends(rotmats, ends):
-    """Local rotations (B,J,3,3) with corrections (B,5,3) rad of ENDS applied."""
+def apply_end_corrections(rotmats, ends):
+    """Local rotations (B,J,3,3) with corrections (B,5,3) rad of END_JOINTS applied."""
     turned = rotmats.clone()
-    turned[:, END_JOINTS] = rotmats[:, END_JOINTS] @ roma.rotvec_to_rotmat(ends)
+    turned[:, END_JOINT_INDICES] = rotmats[:, END_JOINT_INDICES] @ roma.rotvec_to_rotmat(ends)
     return turned
 
 
-def end_orientations(rotmats, tree):
-    """Rotations of ENDS in the axes of the root's, (B,5,3,3), of local rotations (B,J,3,3)."""
-    return forward_kinematics(rotmats, rotmats.new_zeros(1, rotmats.shape[1], 3), tree)[1][:, END_JOINTS]
+def end_rotmats(rotmats, tree):
+    """Rotations of END_JOINTS in the axes of the root's, (B,5,3,3), of local rotations (B,J,3,3)."""
+    return forward_kinematics(rotmats, rotmats.new_zeros(1, rotmats.shape[1], 3), tree)[1][:, END_JOINT_INDICES]
 
 
 @lru_cache(maxsize=2)
@@ -203,11 +203,11 @@ def load_network(device="cpu"):
     Raises:
         ModelError: the weights are missing, damaged or of another network.
     """
-    return read_network(model_file(WEIGHTS)).to(device)
+    return read_network(model_file(WEIGHTS_FILE)).to(device)
 
 
 def read_network(path):
     """A network from a safetensors file that `scripts/train/silhouettes.py` wrote. Raises ModelError."""
     weights, first = read_weights(path), "features.layers.0.weight"
     width = weights[first].shape[0] if first in weights else RefinerConfig.width
-    return filled(SilhouetteNetwork(RefinerConfig(width=width)), weights, path, "a silhouette network")
+    return load_weights(SilhouetteNetwork(RefinerConfig(width=width)), weights, path, "a silhouette network")

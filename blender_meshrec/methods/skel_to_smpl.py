@@ -11,31 +11,31 @@ import numpy as np
 import roma
 import torch
 
-from ..bodies.lbs import forward_kinematics, pose_blend_shapes, skin
-from ..bodies.least_squares import descend
+from ..bodies.lbs import forward_kinematics, pose_blend_shapes, skin_vertices
+from ..bodies.least_squares import levenberg_marquardt
 from ..core.errors import InputError
 from ..core.farthest_point_sampling import farthest_point_sampling
 from ..core.rotations import rotvec_from_rotmat
 from ..core.skel.vocabulary import SKEL_JOINTS
 from ..core.skeletons import SMPL_JOINTS
 
-STEPS = 12
-CHUNK = 32  # frames fitted at once
+MAX_STEPS = 12
+CHUNK_FRAMES = 32  # frames fitted at once
 # How much turns away from where SKEL's bones lie count, m^2 of mean squared distance of skin a rad^2: enough to hold what skin does not.
-HELD = 1e-6
+ROTATION_PRIOR_WEIGHT = 1e-6
 # Which SKEL bone each SMPL joint turns with; between two of them where there are two.
-_SIDED = {"hip": "femur", "knee": "tibia", "ankle": "calcn", "foot": "toes", "collar": "scapula", "shoulder": "humerus",
+_SIDED_BONES = {"hip": "femur", "knee": "tibia", "ankle": "calcn", "foot": "toes", "collar": "scapula", "shoulder": "humerus",
           "elbow": "ulna", "wrist": "hand", "hand": "hand"}  # fmt: skip
-_MIDDLE = {"pelvis": ("pelvis",), "spine1": ("lumbar_body",), "spine2": ("lumbar_body", "thorax"), "spine3": ("thorax",),
+_MIDDLE_BONES = {"pelvis": ("pelvis",), "spine1": ("lumbar_body",), "spine2": ("lumbar_body", "thorax"), "spine3": ("thorax",),
            "neck": ("thorax", "head"), "head": ("head",)}  # fmt: skip
 
 
-def _bones_of(name):
+def _skel_bones_of(name):
     side, _, joint = name.partition("_")
-    return _MIDDLE.get(name) or (f"{_SIDED[joint]}_{side[0]}",)
+    return _MIDDLE_BONES.get(name) or (f"{_SIDED_BONES[joint]}_{side[0]}",)
 
 
-_BONES = np.array([[SKEL_JOINTS.index(_bones_of(name)[place]) for place in (0, -1)] for name in SMPL_JOINTS])
+_SKEL_BONES = np.array([[SKEL_JOINTS.index(_skel_bones_of(name)[place]) for place in (0, -1)] for name in SMPL_JOINTS])
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class SmplMotion:
     max_pve: np.ndarray
 
 
-def convert_back(skel, body, q, skel_betas, skel_trans, on_progress=lambda done, total: None):
+def convert_skel_to_smpl(skel, body, q, skel_betas, skel_trans, on_progress=lambda done, total: None):
     """Convert SKEL's angles to an SMPL motion.
 
     Args:
@@ -63,14 +63,19 @@ def convert_back(skel, body, q, skel_betas, skel_trans, on_progress=lambda done,
         InputError: the two bodies' skins are not the same mesh, or the body has hands or a face of its own.
     """
     if body.num_joints != len(SMPL_JOINTS) or len(skel.skin.v_template) != len(body.v_template):
-        problem = f"The SKEL body {skel.template.name} and the body {body.template.name} have different skins."
-        raise InputError(problem, "Use the open SKEL body with the open body, and your own SKEL file with your own SMPL file.")
+        raise InputError(
+            "skel-and-body-skins-differ",
+            "The SKEL body {skel} and the body {body} have different skins.",
+            "Use the open SKEL body with the open body, and your own SKEL file with your own SMPL file.",
+            skel=skel.template.name,
+            body=body.template.name,
+        )
     q, skel_trans, betas = (np.asarray(each, float) for each in (q, skel_trans, np.ravel(skel_betas)))
     poses, trans, pve, max_pve = [], [], [], []
-    fit = _Fit(skel, body, betas)
-    for start in range(0, len(q), CHUNK):
+    fit = _SmplFit(skel, body, betas)
+    for start in range(0, len(q), CHUNK_FRAMES):
         on_progress(start, len(q))
-        found = fit.solve(q[start : start + CHUNK], skel_trans[start : start + CHUNK])
+        found = fit.solve(q[start : start + CHUNK_FRAMES], skel_trans[start : start + CHUNK_FRAMES])
         for whole, part in zip((poses, trans, pve, max_pve), found):
             whole.append(part)
     on_progress(len(q), len(q))
@@ -78,7 +83,7 @@ def convert_back(skel, body, q, skel_betas, skel_trans, on_progress=lambda done,
     return SmplMotion(poses, betas, trans, pve, max_pve)
 
 
-class _Fit:
+class _SmplFit:
     """SMPL's skin of one shape laid onto SKEL's. Unknown of a frame (F,24*9+3): local rotations, then the root's place in m."""
 
     def __init__(self, skel, body, betas):
@@ -100,13 +105,13 @@ class _Fit:
         """Poses (F,72), trans (F,3), PVE and maxPVE (F,) of q (F,46) and place (F,3)."""
         posed = self.skel(q, self.betas, place)
         wanted = posed.vertices
-        turned = between(posed.rotations[:, _BONES[:, 0]], posed.rotations[:, _BONES[:, 1]])
+        turned = halfway_rotmats(posed.rotations[:, _SKEL_BONES[:, 0]], posed.rotations[:, _SKEL_BONES[:, 1]])
         local = turned.clone()
         above = self.body.tree.parents[1:]
         local[:, 1:] = turned[:, above].mT @ turned[:, 1:]
         x = torch.cat([local.flatten(1), posed.joints[:, 0] - self.rest[0, 0]], 1)
-        x = descend(_Problem(self, wanted[:, self.rows], local), x, STEPS)
-        local, trans = _parts(x)
+        x = levenberg_marquardt(_SkinProblem(self, wanted[:, self.rows], local), x, MAX_STEPS)
+        local, trans = _split_unknowns(x)
         local = roma.special_procrustes(local)  # rounding errors of many products
         apart = (self.body(self.betas, local[:, 0], local[:, 1:], trans)[1] - wanted).norm(dim=-1)
         poses = rotvec_from_rotmat(local.double().cpu().numpy()).reshape(len(local), -1)
@@ -118,18 +123,18 @@ class _Fit:
         points = self.points.expand(len(local), -1, -1)
         if self.posedirs is not None:
             points = points + pose_blend_shapes(local, self.posedirs)
-        return joints, rotations, points, skin(points, self.weights, joints, rotations, self.rest)
+        return joints, rotations, points, skin_vertices(points, self.weights, joints, rotations, self.rest)
 
 
-class _Problem:
-    """Mean squared distance of skins, and how far joints have turned from where they began: for `descend`."""
+class _SkinProblem:
+    """Mean squared distance of skins, and how far joints have turned from where they began: for `levenberg_marquardt`."""
 
     def __init__(self, fit, wanted, begun):
         self.fit, self.wanted, self.begun = fit, wanted, begun
 
-    def move(self, x, step):
+    def apply_step(self, x, step):
         """Turn every joint about the world's axes, with all that hangs from it, by (n,24*3) rad, and move the root by (n,3) m."""
-        local, place = _parts(x)
+        local, place = _split_unknowns(x)
         turned = forward_kinematics(local, self.fit.rest, self.fit.body.tree)[1]
         turns = roma.rotvec_to_rotmat(step[:, :-3].unflatten(1, (-1, 3)))
         above = turned[:, self.fit.body.tree.parents]
@@ -138,14 +143,16 @@ class _Problem:
 
     def energy(self, x, frames):
         """(n,) of x (n,24*9+3)."""
-        local, place = _parts(x)
+        local, place = _split_unknowns(x)
         apart = self.fit.pose(local)[3] + place[:, None] - self.wanted[frames]
-        return (apart.square().sum(-1).mean(1) + HELD * self._away(local, frames).square().sum((1, 2))).double()
+        return (
+            apart.square().sum(-1).mean(1) + ROTATION_PRIOR_WEIGHT * self._rotation_from_start(local, frames).square().sum((1, 2))
+        ).double()
 
-    def expansion(self, x, frames):
+    def linearize(self, x, frames):
         """Energy (n,), half its gradient (n,75) and Gauss-Newton's half second derivative (n,75,75)."""
         fit = self.fit
-        local, place = _parts(x)
+        local, place = _split_unknowns(x)
         joints, rotations, points, posed = fit.pose(local)
         apart = posed + place[:, None] - self.wanted[frames]
         # Each point as each joint carries it, summed over the joints below: it turns about joint m as S - W p (bodies/skel_jacobian).
@@ -159,24 +166,24 @@ class _Problem:
         shifts = torch.eye(3).to(levers)[None, :, :, None].expand(len(x), 3, 3, len(fit.rows))
         columns = torch.cat([columns.flatten(1, 2), shifts], 1).flatten(2) / len(fit.rows) ** 0.5
         residuals = apart.mT.flatten(1) / len(fit.rows) ** 0.5
-        away = self._away(local, frames)
+        away = self._rotation_from_start(local, frames)
         gradient = (columns @ residuals[..., None])[..., 0]
-        gradient[:, :-3] += HELD * away.flatten(1)
+        gradient[:, :-3] += ROTATION_PRIOR_WEIGHT * away.flatten(1)
         curvature = columns @ columns.mT
-        curvature[:, range(72), range(72)] += HELD
-        value = apart.square().sum(-1).mean(1) + HELD * away.square().sum((1, 2))
+        curvature[:, range(72), range(72)] += ROTATION_PRIOR_WEIGHT
+        value = apart.square().sum(-1).mean(1) + ROTATION_PRIOR_WEIGHT * away.square().sum((1, 2))
         return value.double(), gradient.double(), curvature.double()
 
-    def _away(self, local, frames):
+    def _rotation_from_start(self, local, frames):
         """How far each joint has turned from where it began, (n,24,3) rad about the world's axes."""
         turned, begun = (forward_kinematics(each, self.fit.rest, self.fit.body.tree)[1] for each in (local, self.begun[frames]))
         return roma.rotmat_to_rotvec(turned @ begun.mT)
 
 
-def between(first, second):
+def halfway_rotmats(first, second):
     """The rotations half way from first to second (...,3,3)."""
     return first @ roma.rotvec_to_rotmat(0.5 * roma.rotmat_to_rotvec(first.mT @ second))
 
 
-def _parts(x):
+def _split_unknowns(x):
     return x[:, :-3].unflatten(1, (-1, 3, 3)), x[:, -3:]

@@ -7,7 +7,7 @@ from ..core.errors import InputError
 SUFFIXES = (".fbx", ".glb", ".gltf", ".vrm", ".blend")
 
 
-def split_object(spec):
+def split_character_path(spec):
     """The path and the object's name of `FILE` or `FILE#object`; the name is "" where none is given.
 
     Raises:
@@ -18,7 +18,13 @@ def split_object(spec):
         before, _, name = str(spec).rpartition("#")
         path = Path(before)
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path.name} is not a character file that can be read.", f"Give a character as one of: {' '.join(SUFFIXES)}.")
+        raise InputError(
+            "character-format-unknown",
+            "{name} is not a character file that can be read.",
+            "Give a character as one of: {known}.",
+            name=path.name,
+            known=" ".join(SUFFIXES),
+        )
     if not path.is_file():
-        raise InputError(f"There is no file {path}.", "Check the path of the character.")
+        raise InputError("character-file-not-found", "There is no file {path}.", "Check the path of the character.", path=path)
     return path, name

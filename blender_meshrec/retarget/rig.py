@@ -17,12 +17,12 @@ TWIST_SLOTS = ("upper_arm_twist", "lower_arm_twist", "upper_leg_twist", "lower_l
 FINGER_SLOTS = ("thumb", "index", "middle", "ring", "little")
 SLOTS = (*BODY_SLOTS, *(f"{side}_{slot}" for side in SIDES for slot in (*LIMB_SLOTS, *TWIST_SLOTS, *FINGER_SLOTS)))
 # A humanoid has at least these.
-NEEDED_SLOTS = (
+REQUIRED_SLOTS = (
     "hips", "head", *(f"{side}_{slot}" for side in SIDES for slot in ("upper_arm", "lower_arm", "upper_leg", "lower_leg"))
 )  # fmt: skip
 
 
-def _frozen(record, shapes):
+def _freeze_arrays(record, shapes):
     for name, (dtype, shape) in shapes.items():
         value = getattr(record, name)
         if value is None:
@@ -75,7 +75,7 @@ class Rig:
                 object.__setattr__(self, name, default)
         object.__setattr__(self, "bones", tuple(self.bones))
         object.__setattr__(self, "rotation_modes", tuple(self.rotation_modes) or ("QUATERNION",) * count)
-        _frozen(
+        _freeze_arrays(
             self,
             {
                 "parents": (np.int64, (count,)),
@@ -164,7 +164,7 @@ class Performance:
 
     def __post_init__(self):
         frames, count = len(self.timestamps), len(self.rig)
-        _frozen(
+        _freeze_arrays(
             self,
             {
                 "rotations": (np.float64, (frames, count, 3, 3)),
@@ -196,7 +196,7 @@ class RetargetOptions:
 
 
 @dataclass(frozen=True)
-class Retargeted:
+class RetargetedMotion:
     """What to key on the rig: one row a frame of the performance.
 
     bones: the N bones that are keyed. rotations: (F,N,4) wxyz, each pose bone's own rotation (the rotation of Blender's

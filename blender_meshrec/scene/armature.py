@@ -1,6 +1,6 @@
 """An armature at rest in the shape of one person: a bone for every joint, its head exactly at the joint.
 
-Bones run along the limbs, so their rest frames differ from SMPL's, which are all the identity. `bone_rotations` and
+Bones run along the limbs, so their rest frames differ from SMPL's, which are all the identity. `bone_quats` and
 `root_location` carry a Motion over.
 """
 
@@ -13,11 +13,11 @@ from ..core.rotations import multiply_quat, quat_from_rotmat
 from ..core.skeletons import SMPL_JOINTS
 
 # Blender's older FBX importer connects a bone to one that ends exactly where it begins, and connected bones cannot be moved.
-_APART = 5e-5  # m
+_TAIL_OFFSET = 5e-5  # m
 _FRONT, _BACK, _UP = Vector((0, -1, 0)), Vector((0, 1, 0)), Vector((0, 0, 1))
 
 
-def build_armature(name, motion, collection, apart=False):
+def build_armature(name, motion, collection, offset_tails=False):
     """Make an armature object whose rest is `motion`'s rest joints.
 
     The object stands at the origin with scale 1; +X of every knee and elbow bone is its flexion. The object becomes
@@ -27,7 +27,7 @@ def build_armature(name, motion, collection, apart=False):
         name: of the object and its data.
         motion: a Motion; its joint names become the bones' names.
         collection: where the object goes; it must be part of the current view layer.
-        apart: let bones end a hair beside the next joint, so that no program takes them for connected: they are to be moved.
+        offset_tails: let bones end a hair beside the next joint, so that no program takes them for connected: they are to be moved.
     """
     armature = bpy.data.armatures.new(name)
     armature.display_type = "STICK"
@@ -37,7 +37,7 @@ def build_armature(name, motion, collection, apart=False):
     bpy.context.view_layer.objects.active = rig
     bpy.ops.object.mode_set(mode="EDIT")
     try:
-        _make_bones(armature.edit_bones, motion, bone_tails(motion) + (_APART * _beside(motion) if apart else 0))
+        _make_bones(armature.edit_bones, motion, bone_tails(motion) + (_TAIL_OFFSET * _across_bones(motion) if offset_tails else 0))
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
     for bone in rig.pose.bones:
@@ -56,7 +56,7 @@ def _make_bones(edit_bones, motion, tails):
         bone.align_roll(_bone_z(name, bone.vector))
 
 
-def _beside(motion):
+def _across_bones(motion):
     """For each bone of a Motion a unit vector across it, (J,3)."""
     along = bone_tails(motion) - motion.rest_joints
     across = np.cross(along, np.eye(3)[np.abs(along).argmin(-1)])
@@ -73,13 +73,13 @@ def _bone_z(name, along):
 def _group_bones(armature):
     """Bone collections by limb, the sides in the colours of Blender's own rigs."""
     for bone in armature.bones:
-        group, palette = _limb(bone.name)
+        group, palette = _limb_group(bone.name)
         members = armature.collections.get(group) or armature.collections.new(group)
         members.assign(bone)
         bone.color.palette = palette
 
 
-def _limb(name):
+def _limb_group(name):
     side = next((side for side in ("left", "right") if name.startswith(side)), None)
     if side is None:
         return "Torso", "THEME09"
@@ -90,17 +90,17 @@ def _limb(name):
     return f"{side.title()} {limb}", "THEME01" if side == "left" else "THEME04"
 
 
-def rest_rotations(rig, joint_names):
+def rest_rotmats(rig, joint_names):
     """The bones' rest frames in the armature's axes, (J,3,3)."""
     return np.array([rig.data.bones[name].matrix_local.to_3x3() for name in joint_names])
 
 
-def bone_rotations(rotations, rest):
+def bone_quats(rotations, rest):
     """Rotations of global-axis joints as pose-bone quaternions.
 
     Args:
         rotations: (F,J,4) wxyz, a Motion's.
-        rest: (J,3,3), from `rest_rotations`.
+        rest: (J,3,3), from `rest_rotmats`.
 
     Returns:
         (F,J,4) wxyz in each bone's own frame: R becomes B^T R B.

@@ -8,24 +8,24 @@ from dataclasses import replace
 import bpy
 import numpy as np
 
-from ..core.cameras import inverse_rigid, rigid
+from ..core.cameras import invert_rigid_transform, rigid_transform
 from ..core.conventions import BLENDER_CAMERA_FROM_OPENCV, WORLD_FROM_BODY
 from ..core.errors import InputError
 from ..core.files.body_template import FAMILIES, HAND_JOINTS
 from ..core.motion import forward_kinematics
 from ..core.records import Motion, Recovery
 from ..core.rotations import quat_from_rotmat, rotmat_from_quat, rotvec_from_rotmat
-from ..core.skeletons import SMPL_JOINTS, h36m17_weights_of
+from ..core.skeletons import SMPL_JOINTS, h36m17_weights_from_names
 from .armature_performance import performance_from_armature
-from .assemble import CONTACTS
-from .isolated_playback import playing
+from .assemble import CONTACT_PROPERTIES
+from .isolated_playback import isolated_scene
 from .rig_reader import read_rig
 
-_SAME_SCALE = 1e-4
-_SAME_PLACE = 1e-4  # m; a joint further from where bones of their own length take it has been stretched or moved there
+_SCALE_TOLERANCE = 1e-4
+_POSITION_TOLERANCE = 1e-4  # m; a joint further from where bones of their own length take it has been stretched or moved there
 
 
-def smpl_names(armature_object):
+def smpl_joint_names(armature_object):
     """The joint names of an armature with SMPL's, SMPL-H's or SMPL-X's joints, in their order; None for any other."""
     bones = {bone.name for bone in armature_object.data.bones}
     return next((tuple(names) for _, names in FAMILIES.values() if set(names) == bones), None)
@@ -37,10 +37,10 @@ def motion_from_armature(armature_object, first, last):
     Raises:
         InputError: the armature is scaled unevenly, or is foreign and no humanoid.
     """
-    names = smpl_names(armature_object)
+    names = smpl_joint_names(armature_object)
     if names is None:
-        return _motion_of(performance_from_armature(armature_object, first, last))
-    return _smpl_motion(armature_object, names, _sample(armature_object, None, first, last))
+        return _motion_from_performance(performance_from_armature(armature_object, first, last))
+    return _smpl_motion(armature_object, names, _sample_frames(armature_object, None, first, last))
 
 
 def recovery_from_armature(armature_object, camera, first, last):
@@ -55,13 +55,19 @@ def recovery_from_armature(armature_object, camera, first, last):
     Raises:
         InputError: the armature is no such person, or it is scaled.
     """
-    names = smpl_names(armature_object)
+    names = smpl_joint_names(armature_object)
     if names is None or "betas" not in armature_object or camera is None:
-        remedy = "Choose a person that MeshRec has made with SMPL's skeleton, or another format."
-        raise InputError(f'"{armature_object.name}" is no person an .npz can hold.', remedy)
-    if abs(armature_object.matrix_world.median_scale - 1) > _SAME_SCALE:
-        raise InputError(f'"{armature_object.name}" is scaled.', "Set its scale back to 1: an .npz holds metres.")
-    sampled = _sample(armature_object, camera, first, last)
+        raise InputError(
+            "armature-not-smpl-person",
+            '"{name}" is no person an .npz can hold.',
+            "Choose a person that MeshRec has made with SMPL's skeleton, or another format.",
+            name=armature_object.name,
+        )
+    if abs(armature_object.matrix_world.median_scale - 1) > _SCALE_TOLERANCE:
+        raise InputError(
+            "armature-scaled", '"{name}" is scaled.', "Set its scale back to 1: an .npz holds metres.", name=armature_object.name
+        )
+    sampled = _sample_frames(armature_object, camera, first, last)
     motion = _smpl_motion(armature_object, names, sampled)
     local = WORLD_FROM_BODY.T @ rotmat_from_quat(motion.rotations) @ WORLD_FROM_BODY
     local[:, 0] = rotmat_from_quat(motion.rotations[:, 0]) @ WORLD_FROM_BODY
@@ -70,7 +76,7 @@ def recovery_from_armature(armature_object, camera, first, last):
     joints = forward_kinematics(motion)[0][:, smpl]
     visible, confidence = sampled["visible"] > 0.5, np.asarray(armature_object.get("confidence", np.ones(len(SMPL_JOINTS))))
     scene = bpy.context.scene
-    camera_from_world = inverse_rigid(sampled["camera"])
+    camera_from_world = invert_rigid_transform(sampled["camera"])
     return Recovery(
         poses=rotvec_from_rotmat(local).reshape(len(local), -1),
         trans=motion.transl - root,
@@ -95,7 +101,7 @@ def recovery_from_armature(armature_object, camera, first, last):
 def _h36m17_of_smpl():
     """SMPL's joints as h36m17, (17,24): what SMPL calls otherwise under its own name, the nose left at the head."""
     called = {"pelvis": "hip", "spine2": "spine", "neck": "thorax", "head": "nose"}
-    weights = h36m17_weights_of([called.get(name, name) for name in SMPL_JOINTS])
+    weights = h36m17_weights_from_names([called.get(name, name) for name in SMPL_JOINTS])
     weights[10] = weights[9]  # the top of the head
     return weights
 
@@ -103,21 +109,23 @@ def _h36m17_of_smpl():
 _H36M17_OF_SMPL = _h36m17_of_smpl()
 
 
-def _sample(armature_object, camera, first, last):
+def _sample_frames(armature_object, camera, first, last):
     """What happens in frames first .. last: bones' rotations, heads, contacts, visible, and world_from_camera in OpenCV's axes."""
     if last < first:
-        raise InputError(f"There are no frames from {first} to {last}.", "Choose a last frame after the first.")
-    names = smpl_names(armature_object)
+        raise InputError(
+            "frames-reversed", "There are no frames from {first} to {last}.", "Choose a last frame after the first.", first=first, last=last
+        )
+    names = smpl_joint_names(armature_object)
     rows = [armature_object.pose.bones.find(name) for name in names]
     flat = np.empty(16 * len(armature_object.pose.bones), np.float32)
     matrices, cameras, contacts, visible = [], [], [], []
-    with playing(armature_object, *((camera,) if camera is not None else ())) as at:
+    with isolated_scene(armature_object, *((camera,) if camera is not None else ())) as at:
         for frame in range(first, last + 1):
             depsgraph = at(frame)
             posed = armature_object.evaluated_get(depsgraph)
             posed.pose.bones.foreach_get("matrix", flat)
             matrices.append(np.array(posed.matrix_world) @ flat.reshape(-1, 4, 4)[rows].swapaxes(1, 2))
-            contacts.append([posed.get(track, 0.0) for track in CONTACTS])
+            contacts.append([posed.get(track, 0.0) for track in CONTACT_PROPERTIES])
             visible.append(posed.get("visible", 1.0))
             if camera is not None:
                 cameras.append(np.array(camera.evaluated_get(depsgraph).matrix_world.normalized()))
@@ -130,7 +138,7 @@ def _sample(armature_object, camera, first, last):
     }
     if cameras:
         cameras = np.array(cameras)
-        sampled["camera"] = rigid(cameras[:, :3, :3] @ BLENDER_CAMERA_FROM_OPENCV, cameras[:, :3, 3])
+        sampled["camera"] = rigid_transform(cameras[:, :3, :3] @ BLENDER_CAMERA_FROM_OPENCV, cameras[:, :3, 3])
     return sampled
 
 
@@ -139,13 +147,13 @@ def _smpl_motion(armature_object, names, sampled):
     rows = [rig.index(name) for name in names]
     parents = [rows.index(rig.parents[row]) if rig.parents[row] >= 0 else -1 for row in rows]
     away = sampled["rotations"] @ rig.rest[rows, :3, :3].swapaxes(-1, -2)
-    motion = _motion("smpl", names, parents, rig.rest[rows, :3, 3], away, sampled["heads"], None, sampled["contacts"])
+    motion = _build_motion("smpl", names, parents, rig.rest[rows, :3, 3], away, sampled["heads"], None, sampled["contacts"])
     rigid, _ = forward_kinematics(motion)
     grown = motion.transl[:, None] + armature_object.matrix_world.median_scale * (rigid - motion.transl[:, None])
-    return replace(motion, joints=sampled["heads"]) if np.abs(grown - sampled["heads"]).max() > _SAME_PLACE else motion
+    return replace(motion, joints=sampled["heads"]) if np.abs(grown - sampled["heads"]).max() > _POSITION_TOLERANCE else motion
 
 
-def _motion_of(performance):
+def _motion_from_performance(performance):
     """A Performance as a Motion: its hips and what hangs from them."""
     rig = performance.rig
     rows = [rig.index(performance.mapping.slots["hips"][0])]
@@ -158,10 +166,10 @@ def _motion_of(performance):
     heads = rig.rest[rows, :3, 3] @ rig.world[:3, :3].T + rig.world[:3, 3]
     names = ["_".join(rig.bones[row].split()) for row in rows]  # BVH's words end at spaces
     away = performance.rotations[:, rows] @ rest.swapaxes(-1, -2)
-    return _motion("character", names, parents, heads, away, performance.heads[:, rows], performance.fps, None)
+    return _build_motion("character", names, parents, heads, away, performance.heads[:, rows], performance.fps, None)
 
 
-def _motion(skeleton, names, parents, rest_joints, away, heads, fps, contacts):
+def _build_motion(skeleton, names, parents, rest_joints, away, heads, fps, contacts):
     """away (F,J,3,3): each joint's turn away from its rest, in the world."""
     render = bpy.context.scene.render
     fps = fps or render.fps / render.fps_base
@@ -188,7 +196,7 @@ def _intrinsics(lens, render):
     return [[focal, 0, center[0]], [0, focal / aspect, center[1]], [0, 0, 1]]
 
 
-def camera_of(armature_object):
+def find_clip_camera(armature_object):
     """The camera of the clip that a person was made from; the scene's where there is none of its own."""
     own = set(armature_object.users_collection)
     for clip in bpy.data.collections:

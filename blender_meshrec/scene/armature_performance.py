@@ -6,12 +6,12 @@ import numpy as np
 from ..core.errors import InputError
 from ..retarget.mapping.map_bones import map_bones
 from ..retarget.rig import Performance, Rig
-from .isolated_playback import playing
+from .isolated_playback import isolated_scene
 from .rig_checks import check_rig
 from .rig_reader import read_rig
 
-_SAME_PLACE = 1e-3  # of the rig's size
-_ALONG = 0.999  # cosine between bones that lie along each other
+_POSITION_TOLERANCE = 1e-3  # of the rig's size
+_MIN_ALIGNMENT_COSINE = 0.999  # cosine between bones that lie along each other
 
 
 def performance_from_armature(armature_object, first, last, mapping=None):
@@ -28,7 +28,9 @@ def performance_from_armature(armature_object, first, last, mapping=None):
         InputError: the armature cannot be read, is no humanoid, or there are no frames.
     """
     if last < first:
-        raise InputError(f"There are no frames from {first} to {last}.", "Choose a last frame after the first.")
+        raise InputError(
+            "frames-reversed", "There are no frames from {first} to {last}.", "Choose a last frame after the first.", first=first, last=last
+        )
     check_rig(armature_object)
     whole = read_rig(armature_object)
     mapping = mapping or map_bones(whole)
@@ -37,7 +39,7 @@ def performance_from_armature(armature_object, first, last, mapping=None):
     rows = [bones.find(name) for name in shown]
     flat = np.empty(16 * len(bones), np.float32)
     matrices = np.empty((last - first + 1, len(rig), 4, 4))
-    with playing(armature_object) as at:
+    with isolated_scene(armature_object) as at:
         for frame in range(first, last + 1):
             posed = armature_object.evaluated_get(at(frame))
             posed.pose.bones.foreach_get("matrix", flat)
@@ -45,7 +47,7 @@ def performance_from_armature(armature_object, first, last, mapping=None):
             matrices[frame - first] = np.array(posed.matrix_world) @ pose
     # What shows a bone may lie in other axes than the bone: the rotation between them at rest goes along.
     own = np.array([whole.rest[whole.index(name), :3, :3] for name in shown])
-    rotations = _rotations(matrices[..., :3, :3]) @ (own.swapaxes(1, 2) @ rig.rest[:, :3, :3])
+    rotations = _orthonormal_rotations(matrices[..., :3, :3]) @ (own.swapaxes(1, 2) @ rig.rest[:, :3, :3])
     render = bpy.context.scene.render
     fps = render.fps / render.fps_base
     timestamps = np.arange(len(matrices)) / fps
@@ -67,18 +69,18 @@ def _mapped_bones(rig, mapping):
     chosen = Rig(rig.name, [rig.bones[row] for row in rows], parents, rig.rest[rows], rig.lengths[rows], rig.world)
     if mapping.controls is None:
         return chosen, chosen.bones
-    return chosen, [rig.bones[_shown_by(rig, row)] for row in rows]
+    return chosen, [rig.bones[_find_deform_bone(rig, row)] for row in rows]
 
 
-def _shown_by(rig, control):
+def _find_deform_bone(rig, control):
     """The deforming bone that begins where a control does and lies along it; the control itself where there is none."""
     heads, along = rig.rest[:, :3, 3], rig.rest[:, :3, 1]
-    near = np.linalg.norm(heads - heads[control], axis=1) < _SAME_PLACE * np.ptp(heads, axis=0).max()
-    same = np.flatnonzero(near & rig.deform & (along @ along[control] > _ALONG))
+    near = np.linalg.norm(heads - heads[control], axis=1) < _POSITION_TOLERANCE * np.ptp(heads, axis=0).max()
+    same = np.flatnonzero(near & rig.deform & (along @ along[control] > _MIN_ALIGNMENT_COSINE))
     return int(same[0]) if len(same) else control
 
 
-def _rotations(matrices):
+def _orthonormal_rotations(matrices):
     """The rotations (...,3,3) of matrices that may also scale: y as it is, x square to it."""
     y = matrices[..., 1] / np.linalg.norm(matrices[..., 1], axis=-1, keepdims=True)
     z = np.cross(matrices[..., 0], y)

@@ -6,18 +6,19 @@ from pathlib import Path
 import bpy
 
 from ..core.errors import InputError
+from ..core.messages import Message
 from ..core.motion import motion_from_recovery
-from ..core.rotations import short_arc
-from .armature import bone_rotations, build_armature, rest_rotations, root_location
+from ..core.rotations import align_quat_signs
+from .armature import bone_quats, build_armature, rest_rotmats, root_location
 from .bone_stretching import stretch_curves
 from .camera import add_footage, build_camera, fit_footage, match_resolution
-from .keyframes import Curve, last_frame, set_timeline, timeline, vector_curves, write_action
-from .materials import dress
+from .keyframes import Curve, last_frame, set_timeline, snapped_key_frames, vector_curves, write_action
+from .materials import assign_materials
 from .mesh import build_mesh
 from .skel_person import build_skel_person
 from .surface import add_surface
 
-CONTACTS = ("contact_left_heel", "contact_left_toe", "contact_right_heel", "contact_right_toe")
+CONTACT_PROPERTIES = ("contact_left_heel", "contact_left_toe", "contact_right_heel", "contact_right_toe")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Assembly:
 
 
 @dataclass(frozen=True)
-class _How:
+class _AssemblyOptions:
     fps: float
     pose_shapes: bool
     stretch: bool
@@ -86,29 +87,29 @@ def assemble(people, name, fps=None, pose_shapes=True, footage=True, stretch=Tru
     collection = bpy.data.collections.new(name)
     scene.collection.children.link(collection)
     try:
-        return _fill(collection, people, name, _How(fps, pose_shapes, stretch, bone_scale), footage)
+        return _assemble_into(collection, people, name, _AssemblyOptions(fps, pose_shapes, stretch, bone_scale), footage)
     except BaseException:
-        _discard(collection)
+        _remove_collection(collection)
         raise
     finally:
         layer.objects.active = active
 
 
-def _fill(collection, people, name, how, footage):
-    notes, fps = [], how.fps
-    made = [_make_person(person, number, collection, how, notes) for number, person in enumerate(people)]
+def _assemble_into(collection, people, name, options, footage):
+    notes, fps = [], options.fps
+    made = [_make_person(person, number, collection, options, notes) for number, person in enumerate(people)]
     recovery = people[0].recovery
-    frames = timeline(recovery.timestamps, fps)
-    eye = build_camera(f"{name} camera", recovery.camera, frames, collection)
+    frames = snapped_key_frames(recovery.timestamps, fps)
+    camera_object = build_camera(f"{name} camera", recovery.camera, frames, collection)
     if footage:
-        note = add_footage(eye, recovery, fps, bpy.context.scene)
+        note = add_footage(camera_object, recovery, fps, bpy.context.scene)
         notes += [note] if note else []
-    end = max(last_frame(timeline(person.recovery.timestamps, fps)) for person in people)
+    end = max(last_frame(snapped_key_frames(person.recovery.timestamps, fps)) for person in people)
     bodies = tuple(body for _, own in made for body in own)
-    return Assembly(collection, tuple(rig for rig, _ in made), bodies, eye, fps, end, tuple(notes))
+    return Assembly(collection, tuple(rig for rig, _ in made), bodies, camera_object, fps, end, tuple(notes))
 
 
-def _discard(collection):
+def _remove_collection(collection):
     """Remove a half-made collection and everything in it."""
     for thing in list(collection.all_objects):
         bpy.data.objects.remove(thing)
@@ -124,46 +125,60 @@ def match_scene(scene, assembly, camera):
     scene.camera = assembly.camera
 
 
-def _make_person(person, number, parent, how, notes):
+def _make_person(person, number, parent, options, notes):
     recovery = person.recovery
     template = person.skel or person.template
     collection = bpy.data.collections.new(person.name)
     parent.children.link(collection)
     make = _make_smpl if person.skel is None else _make_skel
-    rig, bodies = make(person, number, collection, how)
-    _describe(rig, recovery)
-    if template.posedirs is not None and not how.pose_shapes:
-        notes.append(f"{person.name} goes without the pose blend shapes of its body.")
+    rig, bodies = make(person, number, collection, options)
+    _store_body_properties(rig, recovery)
+    if template.posedirs is not None and not options.pose_shapes:
+        notes.append(Message("pose-blend-shapes-left-out", "{name} goes without the pose blend shapes of its body.", name=person.name))
     if person.skel is not None and (recovery.calibrated_joints is not None or person.surface is not None):
-        notes.append(f"{person.name} goes without what was calibrated: SKEL's bones do not stretch.")
+        notes.append(
+            Message("calibration-left-out", "{name} goes without what was calibrated: SKEL's bones do not stretch.", name=person.name)
+        )
     return rig, bodies
 
 
-def _make_smpl(person, number, collection, how):
+def _make_smpl(person, number, collection, options):
     recovery, template = person.recovery, person.template
     have, need = recovery.poses.shape[1] // 3, len(template.joint_names)
     if have < need:
-        problem = f"The motion of {person.name} has {have} joints and the body {template.name} has {need}."
-        raise InputError(problem, "Choose the body that the motion was made with.")
+        raise InputError(
+            "motion-has-fewer-joints",
+            "The motion of {name} has {have} joints and the body {body} has {need}.",
+            "Choose the body that the motion was made with.",
+            name=person.name,
+            have=have,
+            body=template.name,
+            need=need,
+        )
     motion = motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
-    if not how.stretch:
+    if not options.stretch:
         motion = replace(motion, joints=None)
-    rig = build_armature(person.name, motion, collection, apart=motion.joints is not None and not how.bone_scale)
-    body = build_mesh(f"{person.name} body", template, recovery.betas, rig, collection, how.pose_shapes)
-    dress(body, template, number)
-    animate(rig, motion, recovery.visible, how.fps, how.bone_scale)
+    rig = build_armature(person.name, motion, collection, offset_tails=motion.joints is not None and not options.bone_scale)
+    body = build_mesh(f"{person.name} body", template, recovery.betas, rig, collection, options.pose_shapes)
+    assign_materials(body, template, number)
+    animate(rig, motion, recovery.visible, options.fps, options.bone_scale)
     if person.surface is not None:
-        add_surface(body, person.surface, timeline(recovery.timestamps, how.fps))
+        add_surface(body, person.surface, snapped_key_frames(recovery.timestamps, options.fps))
     return rig, (body,)
 
 
-def _make_skel(person, number, collection, how):
+def _make_skel(person, number, collection, options):
     recovery = person.recovery
     if recovery.q is None:
-        raise InputError(f"The motion of {person.name} has no angles of SKEL.", "Reconstruct it with the skeleton SKEL.")
-    rig, bodies, curves = build_skel_person(person.name, recovery, person.skel, number, collection, how.pose_shapes)
+        raise InputError(
+            "motion-lacks-skel-angles",
+            "The motion of {name} has no angles of SKEL.",
+            "Reconstruct it with the skeleton SKEL.",
+            name=person.name,
+        )
+    rig, bodies, curves = build_skel_person(person.name, recovery, person.skel, number, collection, options.pose_shapes)
     curves += track_curves(rig, recovery.contacts, recovery.visible)
-    write_action(rig.name, rig, timeline(recovery.timestamps, how.fps), curves)
+    write_action(rig.name, rig, snapped_key_frames(recovery.timestamps, options.fps), curves)
     return rig, bodies
 
 
@@ -174,7 +189,7 @@ def animate(rig, motion, visible, fps, bone_scale=True):
     """
     curves = motion_curves(rig, motion, bone_scale)
     curves += track_curves(rig, motion.contacts, visible)
-    write_action(rig.name, rig, timeline(motion.timestamps, fps), curves)
+    write_action(rig.name, rig, snapped_key_frames(motion.timestamps, fps), curves)
 
 
 def motion_curves(rig, motion, bone_scale=True):
@@ -182,8 +197,8 @@ def motion_curves(rig, motion, bone_scale=True):
     if motion.joints is not None:
         return stretch_curves(rig, motion, bone_scale)
     names = motion.joint_names
-    rest = rest_rotations(rig, names)
-    rotations = short_arc(bone_rotations(motion.rotations, rest))
+    rest = rest_rotmats(rig, names)
+    rotations = align_quat_signs(bone_quats(motion.rotations, rest))
     root = f'pose.bones["{names[0]}"]'
     curves = vector_curves(f"{root}.location", root_location(motion.transl, motion.rest_joints[0], rest[0]), names[0])
     for joint, name in enumerate(names):
@@ -194,7 +209,7 @@ def motion_curves(rig, motion, bone_scale=True):
 def track_curves(rig, contacts, visible):
     """Curves of what else is known of every frame, as properties of the armature object: contacts (F,4) or None, visible (F,)."""
     curves = []
-    tracks = dict(zip(CONTACTS, contacts.T)) if contacts is not None else {}
+    tracks = dict(zip(CONTACT_PROPERTIES, contacts.T)) if contacts is not None else {}
     for track, values in {**tracks, "visible": visible}.items():
         rig[track] = float(values[0])
         rig.id_properties_ui(track).update(min=0.0, max=1.0)
@@ -202,7 +217,7 @@ def track_curves(rig, contacts, visible):
     return curves
 
 
-def _describe(rig, recovery):
+def _store_body_properties(rig, recovery):
     """What the armature is made of, for scripts and for whoever opens the file later."""
     rig["betas"] = [float(beta) for beta in recovery.betas]
     rig["gender"] = recovery.gender

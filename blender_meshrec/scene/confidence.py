@@ -6,9 +6,9 @@ from ..core.skel.vocabulary import SKEL_JOINTS, SMPL_OF_SKEL
 from ..core.skeletons import SMPL_JOINTS
 
 # Confidence and sRGB: told apart by brightness too, for those who do not see red and green.
-COLOURS = ((0.25, (196, 54, 46)), (0.5, (240, 170, 50)), (0.8, (120, 205, 130)))
-SELECTED, ACTIVE = 0.45, 0.8  # how far towards white
-UNSURE = 0.5
+CONFIDENCE_COLOURS = ((0.25, (196, 54, 46)), (0.5, (240, 170, 50)), (0.8, (120, 205, 130)))
+SELECTED_WHITE_SHARE, ACTIVE_WHITE_SHARE = 0.45, 0.8  # how far towards white
+LOW_CONFIDENCE = 0.5
 
 
 def joint_confidence(recovery):
@@ -28,28 +28,28 @@ def colour_bones(rig, confidence):
         colour = bone_colour(found[bone.name])
         bone.color.palette = "CUSTOM"
         bone.color.custom.normal = colour
-        bone.color.custom.select = colour + SELECTED * (1 - colour)
-        bone.color.custom.active = colour + ACTIVE * (1 - colour)
+        bone.color.custom.select = colour + SELECTED_WHITE_SHARE * (1 - colour)
+        bone.color.custom.active = colour + ACTIVE_WHITE_SHARE * (1 - colour)
 
 
-def colour_sides(rig):
+def restore_side_colours(rig):
     """Take the colours by confidence away; the bones' own, which tell left from right, show again."""
     for bone in rig.pose.bones:
         bone.color.palette = "DEFAULT"
 
 
-def is_coloured(rig):
+def is_coloured_by_confidence(rig):
     """Whether an armature shows confidence."""
     return any(bone.color.palette == "CUSTOM" for bone in rig.pose.bones)
 
 
 def bone_colour(confidence):
-    """The sRGB colour (3,), 0..1, of a confidence: between the nearest of COLOURS."""
-    steps = [step for step, _ in COLOURS]
-    return np.array([np.interp(confidence, steps, [colour[channel] / 255 for _, colour in COLOURS]) for channel in range(3)])
+    """The sRGB colour (3,), 0..1, of a confidence: between the nearest of CONFIDENCE_COLOURS."""
+    steps = [step for step, _ in CONFIDENCE_COLOURS]
+    return np.array([np.interp(confidence, steps, [colour[channel] / 255 for _, colour in CONFIDENCE_COLOURS]) for channel in range(3)])
 
 
-def unsure_joints(confidence):
+def low_confidence_joints(confidence):
     """The names of the joints whose confidence (24,) is low, the lowest first."""
     order = np.argsort(confidence, kind="stable")
-    return [SMPL_JOINTS[joint] for joint in order if confidence[joint] < UNSURE]
+    return [SMPL_JOINTS[joint] for joint in order if confidence[joint] < LOW_CONFIDENCE]

@@ -5,10 +5,10 @@ Only what was made with a result goes; an artist's own objects that lie in its c
 
 import bpy
 
-_ASIDE = "earlier "
+_SIDELINED_PREFIX = "earlier "
 
 
-def mark(assembly, footage, people, report):
+def mark_result(assembly, footage, people, report):
     """Note what an Assembly was made from: the footage, (number, what they are called) of its people and the text block of its report."""
     assembly.collection["meshrec_footage"] = footage
     assembly.collection["meshrec_report"] = report
@@ -19,7 +19,7 @@ def mark(assembly, footage, people, report):
         thing["meshrec_made"] = True
 
 
-def earlier_results(footage, numbers):
+def find_earlier_results(footage, numbers):
     """The collections of earlier results of the same footage: of these people, and of whole clips with no other people."""
     found = []
     for clip in bpy.data.collections:
@@ -31,7 +31,7 @@ def earlier_results(footage, numbers):
     return found
 
 
-def called(footage, number):
+def person_name(footage, number):
     """What a person of some footage is called in the scene; "" where there is no result of theirs."""
     return next((person["meshrec_called"] for person in _results_of(footage, number)), "")
 
@@ -45,7 +45,7 @@ def rename_person(footage, number, name):
         if name == old or rig is None:
             continue
         prefix, found, _ = rig.name.rpartition(old)  # "clip person1", and perhaps ".001"; the artist may have named it otherwise
-        for block in (person, *made, *dict.fromkeys(block for thing in made for block in _blocks_of(thing))) if found else ():
+        for block in (person, *made, *dict.fromkeys(block for thing in made for block in _data_blocks_of(thing))) if found else ():
             if block.name.startswith(prefix + old):
                 block.name = prefix + name + block.name[len(prefix + old) :]
         person["meshrec_called"] = name
@@ -56,7 +56,7 @@ def _results_of(footage, number):
     return [person for clip in clips for person in clip.children if person.get("meshrec_person") == number]
 
 
-class SetAside:
+class SidelinedResults:
     """Collections out of the way of a new result that is to have their names.
 
     `remove` when that is made, `bring_back` when it could not be. armatures: those of the collections.
@@ -68,13 +68,13 @@ class SetAside:
         self._objects = list(objects)
         self.armatures = [thing for thing in self._objects if thing.type == "ARMATURE"]
         self._texts = [text for collection in collections if (text := collection.get("meshrec_report")) is not None]
-        self._blocks = list(dict.fromkeys(block for thing in self._objects for block in _blocks_of(thing)))
+        self._blocks = list(dict.fromkeys(block for thing in self._objects for block in _data_blocks_of(thing)))
         # The prefix comes first: names are cut at their end.
         self._names = {block: block.name for block in (*self._collections, *self._objects, *self._texts, *self._blocks)}
         for block, name in self._names.items():
-            block.name = _ASIDE + name
+            block.name = _SIDELINED_PREFIX + name
 
-    def bring_back(self):
+    def restore(self):
         """Everything as it was."""
         for block, name in self._names.items():
             block.name = name
@@ -96,7 +96,7 @@ class SetAside:
             bpy.data.batch_remove(unused)
 
 
-def _blocks_of(thing):
+def _data_blocks_of(thing):
     """What came with an object: its data, shape keys' actions, actions, materials and footage."""
     yield from _action_of(thing)
     if thing.data is None:

@@ -24,16 +24,16 @@ import bpy
 from mathutils import Matrix
 
 from ..core.errors import InputError
-from ..core.files.output_file import whole_file
+from ..core.files.output_file import atomic_write
 from .bundled_addons import enable_addon
-from .export_proxy import as_others_follow
-from .surface import surfaces_of
+from .export_proxy import export_proxies
+from .surface import surface_modifiers
 
 PRESETS = ("blender", "unreal", "unity")
-_LEAST_FREE = 4096  # bytes; a disk with less was full when the file was written
+_MIN_FREE_BYTES = 4096  # bytes; a disk with less was full when the file was written
 
 # The kinds of data that refer to files; without libraries, whose path cannot be changed and put back without reading them again.
-_REFERRING = ("movieclips", "images", "sounds", "fonts", "volumes", "cache_files", "texts")
+_FILE_BLOCK_KINDS = ("movieclips", "images", "sounds", "fonts", "volumes", "cache_files", "texts")
 
 # The axes a file declares. Unreal's are Blender's own, so that nothing is turned on the way and every node's rotation
 # is zero; Unity and the rest of the FBX world have y up.
@@ -41,7 +41,7 @@ _FBX_AXES = {"unreal": ("Y", "Z"), "unity": ("-Z", "Y"), "blender": ("-Z", "Y")}
 
 
 @dataclass(frozen=True)
-class Cast:
+class CharacterGroup:
     """Artists' characters to write: armatures, the meshes they move, and what these hang from; deform_only: of control rigs."""
 
     armatures: tuple
@@ -49,7 +49,7 @@ class Cast:
     deform_only: bool = False
 
     @property
-    def carriers(self):
+    def parent_objects(self):
         """The objects, mostly empties, that the armatures hang from: without them they would lie elsewhere."""
         found = []
         for thing in (rig.parent for rig in self.armatures):
@@ -60,7 +60,7 @@ class Cast:
 
 
 def export_assembly(path, assembly, preset="blender", home=None):
-    """Write an Assembly, or a Cast, of the current scene to `path`; the suffix names the format.
+    """Write an Assembly, or a CharacterGroup, of the current scene to `path`; the suffix names the format.
 
     The scene's own frame rate and range say what is baked: call `match_scene` before. Only a .blend keeps bones that scale and the
     exact surface; in the others bones are moved instead (see core/format_notes.py), and the mesh is skinned. A .blend is to lie in the
@@ -71,27 +71,35 @@ def export_assembly(path, assembly, preset="blender", home=None):
         OutputError: the file cannot be written.
     """
     if preset not in PRESETS:
-        raise InputError(f"There is no preset named {preset}.", f"Choose one of: {', '.join(PRESETS)}.")
+        raise InputError(
+            "export-preset-unknown", "There is no preset named {preset}.", "Choose one of: {known}.", preset=preset, known=PRESETS
+        )
     try:
         write = WRITERS[path.suffix.lower()]
     except KeyError:
         known = ", ".join(sorted([*WRITERS, ".bvh", ".npz"]))
-        raise InputError(f"{path.name} has no format this software writes.", f"End the output's name in one of: {known}.") from None
+        raise InputError(
+            "export-format-unknown",
+            "{name} has no format this software writes.",
+            "End the output's name in one of: {known}.",
+            name=path.name,
+            known=known,
+        ) from None
     own = path.suffix.lower() == ".blend"
-    followed = contextlib.nullcontext(assembly) if own else as_others_follow(assembly)
+    followed = contextlib.nullcontext(assembly) if own else export_proxies(assembly)
     # Other formats hold what caches say and not their paths: they are played while a file is written.
-    caches = surfaces_of(bpy.data.objects) if own else ()
-    with whole_file(path) as temporary, _files_seen_from(home or path.parent, caches), followed as bodies:
+    caches = surface_modifiers(bpy.data.objects) if own else ()
+    with atomic_write(path) as temporary, _relative_file_paths(home or path.parent, caches), followed as bodies:
         try:
             write(temporary, bodies, preset)
         except RuntimeError as error:  # how Blender reports that an exporter failed
             raise _write_error(temporary, error) from error
-        if not temporary.is_file() or shutil.disk_usage(temporary.parent).free < _LEAST_FREE:
+        if not temporary.is_file() or shutil.disk_usage(temporary.parent).free < _MIN_FREE_BYTES:
             raise _write_error(temporary, None)
 
 
 def _write_error(temporary, error):
-    full = shutil.disk_usage(temporary.parent).free < _LEAST_FREE or "No space left" in str(error)
+    full = shutil.disk_usage(temporary.parent).free < _MIN_FREE_BYTES or "No space left" in str(error)
     return OSError(errno.ENOSPC if full else errno.EIO, "Blender could not write it" if error is None else str(error).strip())
 
 
@@ -116,10 +124,10 @@ def _only_selected(objects):
 
 
 @contextlib.contextmanager
-def _files_seen_from(folder, modifiers=()):
+def _relative_file_paths(folder, modifiers=()):
     """Name what a file, and modifiers in it, refer to relative to a folder for a while, as Blender itself does when it saves: projects
     can be moved."""
-    blocks = [block for kind in _REFERRING for block in getattr(bpy.data, kind, ()) if not getattr(block, "library", None)]
+    blocks = [block for kind in _FILE_BLOCK_KINDS for block in getattr(bpy.data, kind, ()) if not getattr(block, "library", None)]
     blocks += modifiers
     changed = [(block, block.filepath) for block in blocks if block.filepath and block.filepath != "<builtin>"]
     try:
@@ -132,17 +140,17 @@ def _files_seen_from(folder, modifiers=()):
             block.filepath = filepath
 
 
-def _bodies(assembly):
-    return (*assembly.armatures, *assembly.meshes, *(assembly.carriers if isinstance(assembly, Cast) else ()))
+def _exported_objects(assembly):
+    return (*assembly.armatures, *assembly.meshes, *(assembly.parent_objects if isinstance(assembly, CharacterGroup) else ()))
 
 
 def _write_fbx(path, assembly, preset):
     enable_addon("io_scene_fbx")
     forward, up = _FBX_AXES[preset]
-    foreign = isinstance(assembly, Cast)
-    stance = _y_up(assembly) if preset == "unity" and not foreign else contextlib.nullcontext()
+    foreign = isinstance(assembly, CharacterGroup)
+    stance = _y_up_data(assembly) if preset == "unity" and not foreign else contextlib.nullcontext()
     textures = {"path_mode": "COPY", "embed_textures": True} if foreign else {}
-    with stance, _only_selected(_bodies(assembly)), _take_named_like_the_action(assembly):
+    with stance, _only_selected(_exported_objects(assembly)), _name_take_after_action(assembly):
         bpy.ops.export_scene.fbx(
             filepath=str(path),
             use_selection=True,
@@ -162,7 +170,7 @@ def _write_fbx(path, assembly, preset):
 
 
 @contextlib.contextmanager
-def _take_named_like_the_action(assembly):
+def _name_take_after_action(assembly):
     """Call the scene like the first armature's action for a while: the exporter names an .fbx's take after the scene."""
     scene = bpy.context.scene
     before = scene.name
@@ -179,13 +187,13 @@ def _take_name(assembly):
 
 
 @contextlib.contextmanager
-def _y_up(assembly):
+def _y_up_data(assembly):
     """Keep the armature's data y up and its object turned upright for a while.
 
     The exporter turns z up into y up on the object: undone in advance, the file's objects have no rotation at all.
     """
     turn = Matrix.Rotation(math.pi / 2, 4, "X")
-    for thing in _bodies(assembly):
+    for thing in _exported_objects(assembly):
         _transform_data(thing, turn.inverted())
     for rig in assembly.armatures:
         rig.matrix_world = turn
@@ -195,7 +203,7 @@ def _y_up(assembly):
     finally:
         for rig in assembly.armatures:
             rig.matrix_world = Matrix()
-        for thing in _bodies(assembly):
+        for thing in _exported_objects(assembly):
             _transform_data(thing, turn)
         bpy.context.view_layer.update()
 
@@ -209,8 +217,8 @@ def _transform_data(thing, matrix):
 
 def _write_glb(path, assembly, preset):
     enable_addon("io_scene_gltf2")
-    foreign = isinstance(assembly, Cast)
-    with _only_selected(_bodies(assembly)):
+    foreign = isinstance(assembly, CharacterGroup)
+    with _only_selected(_exported_objects(assembly)):
         bpy.ops.export_scene.gltf(
             filepath=str(path),
             export_format="GLB",
@@ -220,7 +228,7 @@ def _write_glb(path, assembly, preset):
             export_frame_range=True,
             export_anim_single_armature=False,  # some versions would add every other action of the file
             # Of our own people the keys themselves at their own times, a variable rate's too; angles are no keys of glTF's.
-            export_force_sampling=foreign or _has_angles(assembly),
+            export_force_sampling=foreign or _has_euler_bones(assembly),
             export_def_bones=foreign and assembly.deform_only,
             export_optimize_animation_size=False,
             export_morph_normal=False,
@@ -228,15 +236,15 @@ def _write_glb(path, assembly, preset):
         )
 
 
-def _has_angles(assembly):
+def _has_euler_bones(assembly):
     """Whether bones move by Euler angles, as SKEL's do."""
     return any(bone.rotation_mode != "QUATERNION" for rig in assembly.armatures for bone in rig.pose.bones)
 
 
 def _write_usd(path, assembly, preset):
     if "usd_export" not in dir(bpy.ops.wm):  # as in Debian's
-        raise InputError("This Blender was built without USD.", "Choose another format, or a Blender from blender.org.")
-    with _only_selected(_bodies(assembly)):
+        raise InputError("usd-not-built", "This Blender was built without USD.", "Choose another format, or a Blender from blender.org.")
+    with _only_selected(_exported_objects(assembly)):
         bpy.ops.wm.usd_export(
             filepath=str(path),
             selected_objects_only=True,

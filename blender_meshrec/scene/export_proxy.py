@@ -8,40 +8,40 @@ import numpy as np
 
 from ..core.rotations import quat_from_rotmat, rotmat_from_quat
 from .armature import build_armature
-from .armature_motion import motion_from_armature, smpl_names
+from .armature_motion import motion_from_armature, smpl_joint_names
 from .assemble import motion_curves
 from .keyframes import write_action
-from .surface import SURFACE
+from .surface import SURFACE_MODIFIER
 
 
-def stretches(armature_object):
+def has_stretching_bones(armature_object):
     """Whether an armature is a person's of ours whose bones may scale."""
-    ours = "betas" in armature_object and smpl_names(armature_object) is not None
+    ours = "betas" in armature_object and smpl_joint_names(armature_object) is not None
     return ours and any(bone.inherit_scale == "NONE" for bone in armature_object.data.bones)
 
 
-def plays_surface(mesh_object):
+def has_visible_surface(mesh_object):
     """Whether a mesh has the exact surface, and shows it."""
-    modifier = mesh_object.modifiers.get(SURFACE)
+    modifier = mesh_object.modifiers.get(SURFACE_MODIFIER)
     return modifier is not None and modifier.show_viewport
 
 
 @contextlib.contextmanager
-def as_others_follow(bodies):
-    """An Assembly or Cast whose stretching armatures stand-ins play for, under their names, over the scene's frame range.
+def export_proxies(bodies):
+    """An Assembly or CharacterGroup with proxies in place of stretching armatures, over the scene's frame range.
 
     Exact surfaces are switched off meanwhile.
     """
     with contextlib.ExitStack() as stack:
         for mesh in bodies.meshes:
-            stack.enter_context(_skin_alone(mesh))
-        rigs = [stack.enter_context(_stand_in(rig, bodies.meshes)) if stretches(rig) else rig for rig in bodies.armatures]
+            stack.enter_context(_surface_disabled(mesh))
+        rigs = [stack.enter_context(_proxy_armature(rig, bodies.meshes)) if has_stretching_bones(rig) else rig for rig in bodies.armatures]
         yield replace(bodies, armatures=tuple(rigs))
 
 
 @contextlib.contextmanager
-def _skin_alone(mesh):
-    modifier = mesh.modifiers.get(SURFACE)
+def _surface_disabled(mesh):
+    modifier = mesh.modifiers.get(SURFACE_MODIFIER)
     if modifier is None:
         yield
         return
@@ -54,24 +54,24 @@ def _skin_alone(mesh):
 
 
 @contextlib.contextmanager
-def _stand_in(rig, meshes):
+def _proxy_armature(rig, meshes):
     scene, layer = bpy.context.scene, bpy.context.view_layer
     moved = [mesh for mesh in meshes if mesh.find_armature() == rig]
     active = layer.objects.active
     first, last = scene.frame_start, scene.frame_end
-    motion = _in_armature(motion_from_armature(rig, first, last), np.array(rig.matrix_world))
-    with _aside(rig) as (name, data_name, action_name):
-        stand_in = build_armature(name, motion, scene.collection, apart=True)
+    motion = _to_armature_space(motion_from_armature(rig, first, last), np.array(rig.matrix_world))
+    with _release_names(rig) as (name, data_name, action_name):
+        stand_in = build_armature(name, motion, scene.collection, offset_tails=True)
         stand_in.data.name = data_name
         stand_in.matrix_world = rig.matrix_world
         action = write_action(action_name, stand_in, np.arange(first, last + 1), motion_curves(stand_in, motion, bone_scale=False))
         layer.objects.active = active
-        _hang(moved, rig, stand_in)
+        _rebind_meshes(moved, rig, stand_in)
         layer.update()
         try:
             yield stand_in
         finally:
-            _hang(moved, stand_in, rig)
+            _rebind_meshes(moved, stand_in, rig)
             armature = stand_in.data
             bpy.data.objects.remove(stand_in)
             bpy.data.armatures.remove(armature)
@@ -80,7 +80,7 @@ def _stand_in(rig, meshes):
 
 
 @contextlib.contextmanager
-def _aside(rig):
+def _release_names(rig):
     """Take an armature's names from it for a while; gives the names: the object's, the data's and the action's."""
     action = rig.animation_data and rig.animation_data.action
     blocks = [block for block in (rig, rig.data, action) if block]
@@ -94,7 +94,7 @@ def _aside(rig):
             block.name = name
 
 
-def _hang(meshes, before, after):
+def _rebind_meshes(meshes, before, after):
     """Let meshes follow another armature at the same place."""
     for mesh in meshes:
         if mesh.parent == before:
@@ -104,7 +104,7 @@ def _hang(meshes, before, after):
                 modifier.object = after
 
 
-def _in_armature(motion, world_from_armature):
+def _to_armature_space(motion, world_from_armature):
     """A Motion of the world in the axes of an armature object, which may be scaled evenly."""
     scale = np.cbrt(np.linalg.det(world_from_armature[:3, :3]))
     turn = world_from_armature[:3, :3] / scale

@@ -75,7 +75,7 @@ def _curve_container(action, owner):
     return channels.fcurves, make
 
 
-def timeline(timestamps, fps):
+def snapped_key_frames(timestamps, fps):
     """Key frames 1 + t * fps of timestamps (F,) s, whole where only rounding keeps them from it."""
     frames = key_frames(timestamps, fps)
     whole = np.round(frames)

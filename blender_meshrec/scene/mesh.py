@@ -4,12 +4,12 @@ import bpy
 import numpy as np
 
 from ..core.conventions import WORLD_FROM_BODY
-from .armature import rest_rotations
+from .armature import rest_rotmats
 
-MOST_WEIGHTS = 4  # bones a vertex: what game engines read
-_LEAST_WEIGHT = 1e-4
+MAX_WEIGHTS = 4  # bones a vertex: what game engines read
+_MIN_WEIGHT = 1e-4
 BETA_RANGE = 5.0
-_LEAST_POSE_OFFSET = 1e-5  # m; a pose blend shape that moves no vertex further is left out
+_MIN_POSE_OFFSET = 1e-5  # m; a pose blend shape that moves no vertex further is left out
 
 # The nine entries of R - 1, row by row, of a rotation w, x, y, z: small enough for Blender's own evaluator, without Python.
 _ROTATION_ENTRIES = (
@@ -60,10 +60,10 @@ def fill_mesh(mesh, vertices, faces):
 
 def strongest_weights(lbs_weights):
     """The bones (V,4) and weights (V,4) that move each vertex most, the weights summing to 1."""
-    count = min(MOST_WEIGHTS, lbs_weights.shape[1])
+    count = min(MAX_WEIGHTS, lbs_weights.shape[1])
     bones = np.argsort(-lbs_weights, axis=1, kind="stable")[:, :count]
     weights = np.take_along_axis(lbs_weights, bones, 1).astype(float)
-    weights[weights < _LEAST_WEIGHT] = 0
+    weights[weights < _MIN_WEIGHT] = 0
     return bones, weights / weights.sum(1, keepdims=True)
 
 
@@ -96,21 +96,21 @@ def _add_pose_keys(body, posedirs, vertices, rig, names):
     """Pose blend shapes, each driven by one entry of one bone's rotation. Source: Loper et al. 2015 (SMPL), eq. 9."""
     for joint in range(1, len(names)):
         offsets = np.ascontiguousarray(posedirs[..., 9 * (joint - 1) : 9 * joint], np.float32)
-        if names[joint] is None or np.abs(offsets).max() < _LEAST_POSE_OFFSET:
+        if names[joint] is None or np.abs(offsets).max() < _MIN_POSE_OFFSET:
             continue
         # R_smpl - 1 = M (R_bone - 1) M^T with M = C^T B: turn the shapes to the bone's frame, not the pose to SMPL's.
-        turn = WORLD_FROM_BODY.T @ rest_rotations(rig, [names[joint]])[0]
+        turn = WORLD_FROM_BODY.T @ rest_rotmats(rig, [names[joint]])[0]
         in_bone = (offsets.reshape(-1, 9) @ np.kron(turn, turn).astype(np.float32)).reshape(-1, 3, 9)
         in_bone = np.moveaxis(in_bone, -1, 0) @ WORLD_FROM_BODY.T.astype(np.float32)
         for entry in range(9):
-            if np.abs(in_bone[entry]).max() < _LEAST_POSE_OFFSET:
+            if np.abs(in_bone[entry]).max() < _MIN_POSE_OFFSET:
                 continue
             key = _add_key(body, f"pose_{names[joint]}_{entry}", vertices + in_bone[entry])
             key.slider_min, key.slider_max = -2.0, 2.0
-            _drive(key, rig, names[joint], _ROTATION_ENTRIES[entry])
+            _add_driver(key, rig, names[joint], _ROTATION_ENTRIES[entry])
 
 
-def _drive(key, rig, bone, expression):
+def _add_driver(key, rig, bone, expression):
     driver = key.driver_add("value").driver
     driver.type = "SCRIPTED"
     driver.expression = expression

@@ -8,11 +8,11 @@ import bpy
 
 from ..core.files.bvh import write_bvh
 from ..core.files.motion_npz import write_motion
-from ..core.format_notes import carried
+from ..core.format_notes import format_notes
 from ..core.motion import motion_from_recovery
 from .assemble import assemble, match_scene
 from .export import export_assembly
-from .surface import surfaces_of
+from .surface import surface_modifiers
 
 _FRAME_IN_VIEW = 0.9  # how much of a 3D view the camera's frame takes
 _VIEW_HEIGHT = 0.6  # of a 3D view's width, in Blender's own layouts
@@ -52,13 +52,13 @@ def write_outputs(people, outputs, name, preset="blender", stretch=True):
     for output in outputs:
         chosen = [people[index] for index in output.people]
         suffix = output.path.suffix.lower()
-        if suffix in _WITHOUT_A_SCENE:
-            _WITHOUT_A_SCENE[suffix](output.path, chosen[0], stretch)
+        if suffix in _SCENELESS_WRITERS:
+            _SCENELESS_WRITERS[suffix](output.path, chosen[0], stretch)
         else:
             notes += _write_scene(chosen, output, name, preset, stretch)
         for person in chosen:
             stretched = stretch and person.skel is None and person.recovery.calibrated_joints is not None
-            notes += carried(suffix, person.name, stretched, person.surface is not None, anatomy=person.skel is not None)
+            notes += format_notes(suffix, person.name, stretched, person.surface is not None, anatomy=person.skel is not None)
     return list(dict.fromkeys(notes))
 
 
@@ -70,7 +70,7 @@ def _write_scene(people, output, name, preset, stretch):
     if not whole_scene:
         people = [replace(person, surface=None) for person in people]
     assembly = assemble(people, name, pose_shapes=whole_scene, footage=whole_scene, stretch=stretch, bone_scale=whole_scene)
-    for modifier, place in zip(surfaces_of(assembly.meshes), output.surfaces):
+    for modifier, place in zip(surface_modifiers(assembly.meshes), output.surfaces):
         modifier.filepath = str(place)
     match_scene(bpy.context.scene, assembly, people[0].recovery.camera)
     if whole_scene:
@@ -90,7 +90,7 @@ def _write_bvh(path, person, stretch):
     write_bvh(path, motion if stretch else replace(motion, joints=None))
 
 
-_WITHOUT_A_SCENE = {".npz": _write_motion, ".bvh": _write_bvh}
+_SCENELESS_WRITERS = {".npz": _write_motion, ".bvh": _write_bvh}
 
 
 def look_through_camera(assembly):

@@ -2,11 +2,12 @@
 
 import bpy
 
-from .confidence import joint_confidence, unsure_joints
+from ..core.messages import Message, label
+from .confidence import joint_confidence, low_confidence_joints
 
 # A median distance in the picture as a share of the person's height; a detector's own points scatter by about 1 %.
 GOOD_FIT, FAIR_FIT = 0.02, 0.04
-_MOST_NAMES = 4
+_MAX_NAMES = 4
 
 
 def quality_sentences(recovery, numbers=None):
@@ -17,41 +18,52 @@ def quality_sentences(recovery, numbers=None):
     """
     said = []
     if numbers:
-        said += [sentence for sentence in (_fit(numbers), _feet(numbers)) if sentence]
-    return [*said, _presence(recovery), *_unsure(recovery), *_anatomy(numbers or {})]
+        said += [sentence for sentence in (_fit_sentence(numbers), _foot_slide_sentence(numbers)) if sentence]
+    return [*said, _visibility_sentence(recovery), *_low_confidence_sentences(recovery), *_anatomy_sentences(numbers or {})]
 
 
-def _fit(numbers):
+def _fit_sentence(numbers):
     share = numbers.get("reprojection_share_of_box")
     if share is None:
-        return "How well the result lies on the picture was not measured."
-    grade = "good" if share <= GOOD_FIT else "fair" if share <= FAIR_FIT else "poor, compare it with the footage"
-    return f"Match with the picture: joints are {100 * share:.1f} % of the person's height away ({grade})."
+        return Message("fit-not-measured", "How well the result lies on the picture was not measured.")
+    values = {"share": 100 * share}
+    if share <= GOOD_FIT:
+        return Message("fit-good", "Match with the picture: joints are {share:.1f} % of the person's height away (good).", **values)
+    if share <= FAIR_FIT:
+        return Message("fit-fair", "Match with the picture: joints are {share:.1f} % of the person's height away (fair).", **values)
+    text = "Match with the picture: joints are {share:.1f} % of the person's height away (poor, compare it with the footage)."
+    return Message("fit-poor", text, **values)
 
 
-def _feet(numbers):
+def _foot_slide_sentence(numbers):
     before, after = numbers.get("foot_slide_before_cm_s"), numbers.get("foot_slide_after_cm_s")
     if before is None or after is None:
-        return "Feet: none was found to touch the floor, or Lock Feet is off."
-    return f"Feet slide {after:.1f} cm/s where they touch the floor; {before:.1f} before they were locked."
+        return Message("feet-without-contact", "Feet: none was found to touch the floor, or Lock Feet is off.")
+    text = "Feet slide {after:.1f} cm/s where they touch the floor; {before:.1f} before they were locked."
+    return Message("feet-slide", text, after=after, before=before)
 
 
-def _presence(recovery):
+def _visibility_sentence(recovery):
     frames, seen = len(recovery), int(recovery.visible.sum())
     if seen == frames:
-        return f"The person is in all {frames} frames." if frames > 1 else "The person is in the picture."
-    return f"The person is missing from {frames - seen} of {frames} frames: the motion is filled in there."
+        if frames > 1:
+            return Message("person-in-all-frames", "The person is in all {frames} frames.", frames=frames)
+        return Message("person-in-picture", "The person is in the picture.")
+    text = "The person is missing from {missing} of {frames} frames: the motion is filled in there."
+    return Message("person-missing-from-frames", text, missing=frames - seen, frames=frames)
 
 
-def _unsure(recovery):
-    names = [name.replace("_", " ") for name in unsure_joints(joint_confidence(recovery))]
+def _low_confidence_sentences(recovery):
+    names = [label(name.replace("_", " ")) for name in low_confidence_joints(joint_confidence(recovery))]
     if not names:
         return []
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return [f"Least sure of: {', '.join(names[:_MOST_NAMES])}{more}."]
+    more = len(names) - _MAX_NAMES
+    if more > 0:
+        return [Message("least-sure-of-some", "Least sure of: {names} and {count} more.", names=names[:_MAX_NAMES], count=more)]
+    return [Message("least-sure-of", "Least sure of: {names}.", names=names)]
 
 
-def _anatomy(numbers):
+def _anatomy_sentences(numbers):
     line = numbers.get("skel", {}).get("anatomy_line")
     return [line] if line else []
 

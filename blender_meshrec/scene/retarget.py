@@ -9,46 +9,47 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
+from ..core.messages import Message
 from ..retarget.mapping.map_bones import map_bones
 from ..retarget.rig import RetargetOptions
 from ..retarget.solve.retarget import retarget
 from ..retarget.write.channels import rotation_channels
-from ..retarget.write.controls import every_control, key_controls, skeleton_of_controls, switches
-from .control_rig import controls_follow, moved_from_rest
-from .keyframes import Curve, last_frame, timeline, vector_curves, write_action
-from .rig_checks import check_lengths, check_rig
+from ..retarget.write.controls import control_names, control_skeleton, key_controls, switch_values
+from .control_rig import bones_off_rest, find_control_parents
+from .keyframes import Curve, last_frame, snapped_key_frames, vector_curves, write_action
+from .rig_checks import check_bone_lengths, check_rig
 from .rig_reader import read_rig
-from .skin_floor import skin_floor
+from .skin_floor import skin_floor_height
 
 # Constraints that bound what keys may do, and do not move a bone by themselves.
-_BOUNDS = ("LIMIT_LOCATION", "LIMIT_ROTATION", "LIMIT_SCALE", "LIMIT_DISTANCE")
-_REST = {"location": (0, 0, 0), "rotation_quaternion": (1, 0, 0, 0), "rotation_axis_angle": (0, 0, 1, 0), "scale": (1, 1, 1)}
+_LIMIT_CONSTRAINTS = ("LIMIT_LOCATION", "LIMIT_ROTATION", "LIMIT_SCALE", "LIMIT_DISTANCE")
+_REST_VALUES = {"location": (0, 0, 0), "rotation_quaternion": (1, 0, 0, 0), "rotation_axis_angle": (0, 0, 1, 0), "scale": (1, 1, 1)}
 
 
 @dataclass(frozen=True)
-class Plan:
+class RetargetPlan:
     """What will be keyed on a character, before anything is.
 
     rig: the character's Rig. mapping: its BoneMapping. skeleton: the Rig that was computed with: the character's, or on a control
-    rig its controls alone. moves: the Retargeted of the skeleton. keys: the Retargeted of the rig's own bones. switches: (bone,
-    property) -> value. notes: sentences about what may not go as planned.
+    rig its controls alone. skeleton_motion: the RetargetedMotion of the skeleton. keys: that of the rig's own bones.
+    switches: (bone, property) -> value. notes: sentences about what may not go as planned.
     """
 
     rig: object
     mapping: object
     skeleton: object
-    moves: object
+    skeleton_motion: object
     keys: object
     switches: dict
     notes: tuple
 
 
 @dataclass(frozen=True)
-class Result:
-    """What was made: the action, the Plan it was made by, quality (numbers, as Retargeted has them), notes, and the timeline it needs."""
+class RetargetResult:
+    """What was made: the action, the RetargetPlan it was made by, quality (as RetargetedMotion has it), notes, and its timeline."""
 
     action: object
-    plan: Plan
+    plan: RetargetPlan
     quality: dict
     notes: tuple
     fps: float
@@ -59,7 +60,7 @@ class Result:
         return self.plan.mapping
 
 
-def retarget_onto(armature_object, performance, mapping=None, options=None, name=None, humanoid=None):
+def retarget_armature(armature_object, performance, mapping=None, options=None, name=None, humanoid=None):
     """Let a character perform: make one new action and assign it.
 
     Args:
@@ -67,7 +68,7 @@ def retarget_onto(armature_object, performance, mapping=None, options=None, name
             it is None. options: RetargetOptions. name: of the action, the performance's by default. humanoid: VRM's own map.
 
     Returns:
-        A Result.
+        A RetargetResult.
 
     Raises:
         InputError: the armature cannot be animated or is no humanoid; then nothing was changed.
@@ -77,44 +78,44 @@ def retarget_onto(armature_object, performance, mapping=None, options=None, name
 
 
 def plan_retarget(armature_object, performance, mapping=None, options=None, humanoid=None):
-    """Compute what to key, and change nothing: arguments and errors as `retarget_onto` has them.
+    """Compute what to key, and change nothing: arguments and errors as `retarget_armature` has them.
 
     Returns:
-        A Plan.
+        A RetargetPlan.
     """
     options = options or RetargetOptions()
     check_rig(armature_object)
     rig = read_rig(armature_object, humanoid)
     mapping = mapping or map_bones(rig)
-    check_lengths(rig, mapping.bones)
-    floor = skin_floor(armature_object, rig, mapping)
+    check_bone_lengths(rig, mapping.bones)
+    floor = skin_floor_height(armature_object, rig, mapping)
     notes = (*_constraint_notes(armature_object, mapping), *_nla_notes(armature_object))
     if mapping.controls is None:
         moves = keys = retarget(performance, rig, mapping, options, floor)
-        return Plan(rig, mapping, rig, moves, keys, {}, notes)
+        return RetargetPlan(rig, mapping, rig, moves, keys, {}, notes)
     # As FK, each control follows another of its own; what IK controls follow does not depend on that.
-    follows = controls_follow(armature_object, every_control(mapping), switches(mapping, "fk"))
-    skeleton = skeleton_of_controls(rig, mapping, follows)
+    control_parents = find_control_parents(armature_object, control_names(mapping), switch_values(mapping, "fk"))
+    skeleton = control_skeleton(rig, mapping, control_parents)
     moves = retarget(performance, skeleton, mapping, options, floor)
-    keys = key_controls(moves, rig, skeleton, mapping, follows, options)
-    return Plan(rig, mapping, skeleton, moves, keys, switches(mapping, options.drive), notes)
+    keys = key_controls(moves, rig, skeleton, mapping, control_parents, options)
+    return RetargetPlan(rig, mapping, skeleton, moves, keys, switch_values(mapping, options.drive), notes)
 
 
 def write_plan(armature_object, plan, name):
-    """Make a Plan's action and assign it. Returns a Result."""
+    """Make a RetargetPlan's action and assign it. Returns a RetargetResult."""
     keys = plan.keys
-    frames = timeline(keys.timestamps, keys.fps)
+    frames = snapped_key_frames(keys.timestamps, keys.fps)
     curves = _key_curves(keys, plan.rig)
     curves += _switch_curves(armature_object, plan.switches)
-    curves += _back_to_rest(armature_object, plan)
+    curves += _rest_curves(armature_object, plan)
     animation = armature_object.animation_data
     before = animation.action if animation else None
     notes = list(plan.notes)
     action = write_action(name, armature_object, frames, curves)
     if before is not None and before.users == 0:
         before.use_fake_user = True
-        notes.append(f'The action "{before.name}" is kept with a fake user.')
-    return Result(action, plan, dict(keys.quality), tuple(notes), keys.fps, last_frame(frames))
+        notes.append(Message("action-kept", 'The action "{name}" is kept with a fake user.', name=before.name))
+    return RetargetResult(action, plan, dict(keys.quality), tuple(notes), keys.fps, last_frame(frames))
 
 
 def _bone_path(bone):
@@ -145,14 +146,14 @@ def _switch_curves(armature_object, switches):
     ]
 
 
-def _back_to_rest(armature_object, plan):
+def _rest_curves(armature_object, plan):
     """Keys for channels that are posed by hand and would move what is keyed: of keyed bones, and of those that carry them.
 
     On a control rig whatever is posed may carry a control.
     """
-    moved = moved_from_rest(armature_object)
+    moved = bones_off_rest(armature_object)
     if plan.mapping.controls is None:
-        moved &= _carriers(plan.rig, plan.mapping.bones)
+        moved &= _with_ancestors(plan.rig, plan.mapping.bones)
     curves = []
     for bone in sorted(moved):
         mode = armature_object.pose.bones[bone].rotation_mode
@@ -161,11 +162,11 @@ def _back_to_rest(armature_object, plan):
         keyed |= {"location"} if bone in plan.keys.locations else set()
         for channel in ("location", turning, "scale"):
             if channel not in keyed:
-                curves += _bone_curves(bone, channel, np.array([_REST.get(channel, (0, 0, 0))], float))
+                curves += _bone_curves(bone, channel, np.array([_REST_VALUES.get(channel, (0, 0, 0))], float))
     return curves
 
 
-def _carriers(rig, bones):
+def _with_ancestors(rig, bones):
     """These bones and all that they hang from."""
     found = set()
     for row in (rig.index(bone) for bone in bones):
@@ -180,12 +181,12 @@ def _constraint_notes(armature_object, mapping):
     held = []
     for name in mapping.bones:
         constraints = armature_object.pose.bones[name].constraints
-        if any(c.type not in _BOUNDS and not c.mute and c.influence > 0 for c in constraints):
+        if any(c.type not in _LIMIT_CONSTRAINTS and not c.mute and c.influence > 0 for c in constraints):
             held.append(name)
     if not held:
         return ()
     names = ", ".join(f'"{name}"' for name in held[:4]) + (f" and {len(held) - 4} more" if len(held) > 4 else "")
-    return (f"Constraints of the rig also move {names}; they win over the keys.",)
+    return (Message("constraints-win-over-keys", "Constraints of the rig also move {bones}; they win over the keys.", bones=names),)
 
 
 def _nla_notes(armature_object):
@@ -193,4 +194,6 @@ def _nla_notes(armature_object):
     if not animation or not animation.use_nla:
         return ()
     playing = [track.name for track in animation.nla_tracks if track.strips and not track.mute]
-    return (f'The NLA track "{playing[0]}" still moves what the new action does not.',) if playing else ()
+    if not playing:
+        return ()
+    return (Message("nla-track-still-plays", 'The NLA track "{track}" still moves what the new action does not.', track=playing[0]),)

@@ -6,17 +6,17 @@ import numpy as np
 from ..core.files.bvh import write_bvh
 from ..core.records import Motion
 from ..core.rotations import quat_from_rotmat
-from ..retarget.character_path import split_object
+from ..retarget.character_path import split_character_path
 from ..retarget.mapping.presets import read_preset
 from ..retarget.rig import RetargetOptions
 from ..retarget.source.files import read_performance
-from .export import Cast, export_assembly
+from .export import CharacterGroup, export_assembly
 from .keyframes import set_timeline
-from .retarget import retarget_onto
-from .rig_file import bring_into_view, load_character
+from .retarget import retarget_armature
+from .rig_file import load_character, unhide_character
 
 
-def cast(motions, outputs, body, preset, rig, options=None, mapping=None):
+def retarget_files(motions, outputs, body, preset, rig, options=None, mapping=None):
     """Read motions and let the character of a file perform them: `write_retargeted` from files to files.
 
     Args:
@@ -43,44 +43,44 @@ def write_retargeted(performances, outputs, rig, preset="blender", options=None,
         quality, a dict for each output's path, and sentences about what did not go as planned.
 
     Raises:
-        InputError, OutputError: as `load_character`, `retarget_onto` and `export_assembly` do.
+        InputError, OutputError: as `load_character`, `retarget_armature` and `export_assembly` do.
     """
     if not bpy.app.background:
         raise RuntimeError("write_retargeted empties the open file and is for Blender without a window")
-    path, name = split_object(rig)
+    path, name = split_character_path(rig)
     quality, notes = {}, []
     for output in outputs:
         chosen = [performances[index] for index in output.people]
-        made = _write(chosen, output, path, name, preset, options or RetargetOptions(), mapping)
+        made = _write_output(chosen, output, path, name, preset, options or RetargetOptions(), mapping)
         quality[str(output.path)] = dict(made[0].quality)
         notes += [note for result in made for note in result.notes]
     return quality, list(dict.fromkeys(notes))
 
 
-def _write(performances, output, path, name, preset, options, mapping):
+def _write_output(performances, output, path, name, preset, options, mapping):
     # Not read_factory_settings: that would switch off every add-on, this one included.
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     characters = []
     for _ in performances:
         characters.append(load_character(path, name, characters[0] if characters else None))
-        bring_into_view(characters[-1])
+        unhide_character(characters[-1])
     made = [
-        retarget_onto(character.armature, performance, mapping, options, take, character.humanoid)
+        retarget_armature(character.armature, performance, mapping, options, take, character.humanoid)
         for character, (take, performance) in zip(characters, performances)
     ]
     set_timeline(bpy.context.scene, made[0].fps, max(result.last_frame for result in made))
     if output.path.suffix.lower() == ".bvh":
-        write_bvh(output.path, motion_of(made[0].plan))
+        write_bvh(output.path, motion_from_plan(made[0].plan))
         return made
     meshes = tuple(mesh for character in characters for mesh in character.meshes)
     controls = any(result.mapping.controls is not None for result in made)
-    export_assembly(output.path, Cast(tuple(c.armature for c in characters), meshes, controls), preset, output.home)
+    export_assembly(output.path, CharacterGroup(tuple(c.armature for c in characters), meshes, controls), preset, output.home)
     return made
 
 
-def motion_of(plan):
-    """A Plan as a Motion of its rig, in metres in the world: hips and all that hangs from them."""
-    rig, moves = plan.skeleton, plan.moves
+def motion_from_plan(plan):
+    """A RetargetPlan as a Motion of its rig, in metres in the world: hips and all that hangs from them."""
+    rig, moves = plan.skeleton, plan.skeleton_motion
     hips = rig.index(plan.mapping.slots["hips"][0])
     rows = [hips]
     for row in range(hips + 1, len(rig)):

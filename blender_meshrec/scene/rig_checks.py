@@ -4,8 +4,8 @@ import numpy as np
 
 from ..core.errors import InputError
 
-_NO_LENGTH = 1e-5  # of the longest bone; numbers in Blender are not finer
-_FLAT = 1e-9  # of the largest scale, cubed
+_MIN_LENGTH = 1e-5  # of the longest bone; numbers in Blender are not finer
+_MIN_VOLUME = 1e-9  # of the largest scale, cubed
 
 
 def check_rig(armature_object):
@@ -18,45 +18,69 @@ def check_rig(armature_object):
     rig = armature_object
     if rig is None or rig.type != "ARMATURE":
         what = "Nothing" if rig is None else f'"{rig.name}"'
-        raise InputError(f"{what} is not an armature.", "Choose the armature of a character.")
+        raise InputError("object-not-armature", "{name} is not an armature.", "Choose the armature of a character.", name=what)
     if not rig.data.bones:
-        raise InputError(f'"{rig.name}" has no bones.', "Choose an armature that has bones.")
+        raise InputError("rig-without-bones", '"{name}" has no bones.', "Choose an armature that has bones.", name=rig.name)
     library = rig.library or (rig.override_library and rig.override_library.is_system_override and rig.override_library.reference.library)
     if library:
-        remedy = "Make a library override that can be edited of the character (Object > Library Override > Make), or make it local."
-        raise InputError(f'"{rig.name}" is linked from {library.filepath} and cannot be animated here.', remedy)
+        raise InputError(
+            "rig-linked",
+            '"{name}" is linked from {path} and cannot be animated here.',
+            "Make a library override that can be edited of the character (Object > Library Override > Make), or make it local.",
+            name=rig.name,
+            path=library.filepath,
+        )
     if rig.mode == "EDIT":
-        raise InputError(f'"{rig.name}" is in Edit Mode.', "Leave Edit Mode first.")
+        raise InputError("rig-in-edit-mode", '"{name}" is in Edit Mode.', "Leave Edit Mode first.", name=rig.name)
     if rig.animation_data and rig.animation_data.use_tweak_mode:
-        raise InputError(f'An NLA strip of "{rig.name}" is being tweaked.', "Leave the NLA editor's tweak mode (Tab) first.")
+        raise InputError(
+            "rig-nla-tweaked", 'An NLA strip of "{name}" is being tweaked.', "Leave the NLA editor's tweak mode (Tab) first.", name=rig.name
+        )
     _check_scale(rig)
     _check_rest(rig)
-    if circle := constraint_circle(rig):
+    if circle := find_constraint_cycle(rig):
         names = " -> ".join(f'"{name}"' for name in circle)
-        raise InputError(f'The constraints of "{rig.name}" go in a circle: {names}.', "Mute or remove one of these constraints.")
+        raise InputError(
+            "rig-constraints-circular",
+            'The constraints of "{name}" go in a circle: {bones}.',
+            "Mute or remove one of these constraints.",
+            name=rig.name,
+            bones=names,
+        )
 
 
-def check_lengths(rig, bones):
+def check_bone_lengths(rig, bones):
     """Refuse bones (names) of a Rig that are to be animated and have no length, and so no direction.
 
     Raises:
         InputError: names them.
     """
-    least = _NO_LENGTH * rig.lengths.max()
+    least = _MIN_LENGTH * rig.lengths.max()
     if short := [bone for bone in bones if not rig.lengths[rig.index(bone)] > least]:
         names = ", ".join(f'"{bone}"' for bone in short[:4]) + (f" and {len(short) - 4} more" if len(short) > 4 else "")
-        problem = f'In "{rig.name}" these bones have no length: {names}.'
-        raise InputError(problem, "Give them a length in Edit Mode, or choose others in Mapping.")
+        raise InputError(
+            "rig-bones-without-length",
+            'In "{name}" these bones have no length: {bones}.',
+            "Give them a length in Edit Mode, or choose others in Mapping.",
+            name=rig.name,
+            bones=names,
+        )
 
 
 def _check_scale(rig):
     world = np.array(rig.matrix_world)[:3, :3]
     volume = np.linalg.det(world) if np.isfinite(world).all() else 0.0
     if volume < 0:
-        remedy = "Apply the scale (Object > Apply > Scale), or make it positive."
-        raise InputError(f'"{rig.name}" is mirrored: its scale is negative.', remedy)
-    if volume <= _FLAT * np.abs(world).max() ** 3:
-        raise InputError(f'"{rig.name}" is flat: its scale is zero along an axis.', "Give it a scale that is not zero.")
+        raise InputError(
+            "rig-mirrored",
+            '"{name}" is mirrored: its scale is negative.',
+            "Apply the scale (Object > Apply > Scale), or make it positive.",
+            name=rig.name,
+        )
+    if volume <= _MIN_VOLUME * np.abs(world).max() ** 3:
+        raise InputError(
+            "rig-flat", '"{name}" is flat: its scale is zero along an axis.', "Give it a scale that is not zero.", name=rig.name
+        )
 
 
 def _check_rest(rig):
@@ -66,10 +90,16 @@ def _check_rest(rig):
     broken = ~np.isfinite(rest.reshape(len(bones), 16)).all(1)
     if broken.any():
         name = bones[int(np.argmax(broken))].name
-        raise InputError(f'The rest pose of "{rig.name}" is damaged at "{name}".', "Export the character again.")
+        raise InputError(
+            "rig-rest-pose-damaged",
+            'The rest pose of "{name}" is damaged at "{bone}".',
+            "Export the character again.",
+            name=rig.name,
+            bone=name,
+        )
 
 
-def constraint_circle(rig):
+def find_constraint_cycle(rig):
     """Bones and objects that wait for each other, in order, the first one again at the end; None where there is no circle.
 
     A bone waits for its parent and for what its constraints look at; Blender would evaluate a circle in an order nobody chose.
@@ -81,19 +111,19 @@ def constraint_circle(rig):
             place = (other, bone) if other.type == "ARMATURE" and bone in other.data.bones else (other, "")
             waits.setdefault(node, []).append(place)
 
-    for thing in _objects_around(rig):
+    for thing in _related_objects(rig):
         add((thing, ""), thing.parent, thing.parent_bone if thing.parent_type == "BONE" else "")
         _constraint_targets(thing.constraints, (thing, ""), add)
         for bone in thing.pose.bones if thing.pose else ():
             node = (thing, bone.name)
             waits.setdefault(node, []).append((thing, bone.parent.name if bone.parent else ""))
-            for held, constraint in ((held, c) for c in bone.constraints for held in _held_by(bone, c)):
+            for held, constraint in ((held, c) for c in bone.constraints for held in _constrained_bones(bone, c)):
                 _constraint_targets([constraint], (thing, held), add)
-    circle = _find_circle(waits)
+    circle = _find_cycle(waits)
     return [bone or thing.name for thing, bone in circle] if circle else None
 
 
-def _objects_around(rig):
+def _related_objects(rig):
     """The armature and every object that it or its constraints can wait for."""
     found, waiting = {}, [rig]
     while waiting:
@@ -104,11 +134,11 @@ def _objects_around(rig):
         waiting.append(thing.parent)
         holders = [thing, *(thing.pose.bones if thing.pose else ())]
         for constraint in (c for holder in holders for c in holder.constraints):
-            waiting += [target for target, _ in _targets(constraint)]
+            waiting += [target for target, _ in _targets_of(constraint)]
     return found.values()
 
 
-def _held_by(bone, constraint):
+def _constrained_bones(bone, constraint):
     """The bones that a constraint moves: an IK's whole chain."""
     if constraint.type not in ("IK", "SPLINE_IK"):
         return [bone.name]
@@ -120,13 +150,13 @@ def _held_by(bone, constraint):
 
 def _constraint_targets(constraints, node, add):
     for constraint in constraints:
-        for target, bone in _targets(constraint):
+        for target, bone in _targets_of(constraint):
             # Objects' shapes are waited for by other ways, which are not followed here.
             if target is not None:
                 add(node, target, bone)
 
 
-def _targets(constraint):
+def _targets_of(constraint):
     if constraint.mute or not constraint.enabled:
         return []
     if constraint.type == "ARMATURE":
@@ -137,7 +167,7 @@ def _targets(constraint):
     return [(target, bone) for target, bone in pairs if target is not None]
 
 
-def _find_circle(waits):
+def _find_cycle(waits):
     """A circle in a graph node -> nodes, by depth-first search without recursion."""
     done = set()
     for start in list(waits):

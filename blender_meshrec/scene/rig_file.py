@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 
 from ..core.errors import InputError
-from ..retarget.mapping.vrm import read_humanoid
+from ..retarget.mapping.vrm import read_vrm_humanoid
 from .bundled_addons import enable_addon
 
 
@@ -26,14 +26,14 @@ class Character:
         return (self.armature,)
 
 
-def load_character(path, name="", beside=None):
+def load_character(path, name="", previous=None):
     """Bring a character into the open file and choose its armature.
 
     A .blend is opened in place of the open file, with its scripts not run. The others are imported into the open file, at rest and
     without the takes that are in them.
 
     Args:
-        path: of the file. name: of the armature object where the file has several. beside: the Character that was loaded from the
+        path: of the file. name: of the armature object where the file has several. previous: the Character that was loaded from the
             same file before, to stay there while another of it is added.
 
     Returns:
@@ -43,28 +43,28 @@ def load_character(path, name="", beside=None):
         InputError: the file cannot be read, or has no armature, or several and none was named.
     """
     suffix = path.suffix.lower()
-    if suffix == ".blend" and beside is not None:
-        return _once_more(beside)
+    if suffix == ".blend" and previous is not None:
+        return _duplicate_character(previous)
     if suffix == ".blend":
-        with _said_plainly(path):
+        with _wrap_import_errors(path):
             bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
         found = list(bpy.context.scene.objects)
         if not any(thing.type == "ARMATURE" for thing in found):
             found = list(bpy.data.objects)
-        return Character(*_choose(found, path.name, name), {})
+        return Character(*_choose_armature(found, path.name, name), {})
     before, actions_before = set(bpy.data.objects), set(bpy.data.actions)
-    with _said_plainly(path):
+    with _wrap_import_errors(path):
         _IMPORTERS[suffix](path)
     found = [thing for thing in bpy.data.objects if thing not in before]
-    _without_takes(found, [action for action in bpy.data.actions if action not in actions_before])
+    _remove_animation(found, [action for action in bpy.data.actions if action not in actions_before])
     bpy.context.view_layer.update()
-    humanoid = {} if suffix == ".fbx" else read_humanoid(path)
-    return Character(*_choose(found, path.name, name), humanoid)
+    humanoid = {} if suffix == ".fbx" else read_vrm_humanoid(path)
+    return Character(*_choose_armature(found, path.name, name), humanoid)
 
 
-def _once_more(character):
+def _duplicate_character(character):
     """Another copy of a character of an open .blend, as the artist's own Duplicate Objects makes it."""
-    bring_into_view(character)
+    unhide_character(character)
     bpy.ops.object.select_all(action="DESELECT")
     for thing in (character.armature, *character.meshes):
         thing.select_set(True)
@@ -76,7 +76,7 @@ def _once_more(character):
     return Character(armature, tuple(thing for thing in copies if thing.type == "MESH"), character.humanoid)
 
 
-def bring_into_view(character):
+def unhide_character(character):
     """Let an armature and its meshes be evaluated and selected, wherever their file keeps them hidden."""
     layer = bpy.context.view_layer
     for thing in (character.armature, *character.meshes):
@@ -88,7 +88,7 @@ def bring_into_view(character):
     layer.update()
 
 
-def _without_takes(objects, actions):
+def _remove_animation(objects, actions):
     """Remove what importers made of a file's animation, and bring the characters to rest."""
     for thing in objects:
         for owner in (thing, getattr(thing.data, "shape_keys", None)):
@@ -101,7 +101,7 @@ def _without_takes(objects, actions):
 
 
 @contextlib.contextmanager
-def _said_plainly(path):
+def _wrap_import_errors(path):
     """Importers fail in as many ways as there are damaged files: each becomes one sentence."""
     try:
         yield
@@ -112,8 +112,13 @@ def _said_plainly(path):
         remedy = "Export it again, or give another file."
         if path.suffix.lower() == ".blend":
             remedy = "If a later Blender has saved it, give that one with --blender."
-        problem = f"{path.name} cannot be read as a character ({said[-1].removeprefix('Error: ').rstrip('.')})."
-        raise InputError(problem, remedy) from error
+        raise InputError(
+            "character-file-unreadable",
+            "{name} cannot be read as a character ({what}).",
+            remedy,
+            name=path.name,
+            what=said[-1].removeprefix("Error: ").rstrip("."),
+        ) from error
 
 
 def _import_fbx(path):
@@ -155,14 +160,21 @@ def meshes_of(armature, objects):
     return tuple(thing for thing in objects if thing.type == "MESH" and moved(thing))
 
 
-def _choose(objects, file, name):
+def _choose_armature(objects, file, name):
     """The armature that is meant, and its meshes."""
     armatures = [thing for thing in objects if thing.type == "ARMATURE"]
     if name:
         chosen = [thing for thing in armatures if thing.name == name]
         if not chosen:
-            known = f"its armatures are {_listed(armatures)}" if armatures else "it has no armature at all"
-            raise InputError(f'{file} has no armature "{name}": {known}.', "Name one of the file's armatures after the #.")
+            known = f"its armatures are {_quote_names(armatures)}" if armatures else "it has no armature at all"
+            raise InputError(
+                "character-armature-unknown",
+                '{file} has no armature "{name}": {known}.',
+                "Name one of the file's armatures after the #.",
+                file=file,
+                name=name,
+                known=known,
+            )
     else:
         chosen = armatures
         if len(armatures) > 1:
@@ -171,13 +183,26 @@ def _choose(objects, file, name):
             chosen = next((few for few in (skinned, generated) if len(few) == 1), armatures)
     if not chosen:
         only = "only meshes" if any(thing.type == "MESH" for thing in objects) else "nothing that could be a character"
-        raise InputError(f"{file} has no armature, {only}.", "Give a character that is rigged: a mesh with an armature.")
+        raise InputError(
+            "character-without-armature",
+            "{file} has no armature, {only}.",
+            "Give a character that is rigged: a mesh with an armature.",
+            file=file,
+            only=only,
+        )
     if len(chosen) > 1:
-        problem = f"{file} has {len(chosen)} armatures: {_listed(chosen)}."
-        raise InputError(problem, f"Say which one, as in {file}#{chosen[0].name}.")
+        raise InputError(
+            "character-armature-ambiguous",
+            "{file} has {count} armatures: {what}.",
+            "Say which one, as in {file}#{name}.",
+            file=file,
+            count=len(chosen),
+            what=_quote_names(chosen),
+            name=chosen[0].name,
+        )
     return chosen[0], meshes_of(chosen[0], objects)
 
 
-def _listed(things, most=8):
+def _quote_names(things, most=8):
     names = ", ".join(f'"{thing.name}"' for thing in things[:most])
     return f"{names} and {len(things) - most} more" if len(things) > most else names

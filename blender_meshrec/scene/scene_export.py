@@ -7,14 +7,14 @@ import bpy
 from ..core.errors import InputError
 from ..core.files.bvh import write_bvh
 from ..core.files.motion_npz import write_motion
-from ..core.format_notes import carried
-from .armature_motion import camera_of, motion_from_armature, recovery_from_armature
-from .export import Cast, export_assembly
-from .export_proxy import plays_surface, stretches
+from ..core.format_notes import format_notes
+from .armature_motion import find_clip_camera, motion_from_armature, recovery_from_armature
+from .export import CharacterGroup, export_assembly
+from .export_proxy import has_stretching_bones, has_visible_surface
 
 FORMATS = (".fbx", ".glb", ".usdc", ".bvh", ".npz")
 # Bones that carry skin are what engines want of a rig with more than so many others.
-_CONTROL_RIG = 1.5
+_CONTROL_RIG_RATIO = 1.5
 
 
 def export_characters(path, armatures, preset="blender", frames=None):
@@ -31,21 +31,23 @@ def export_characters(path, armatures, preset="blender", frames=None):
         InputError: there is nothing to write, or the format cannot hold it. OutputError: the file cannot be written.
     """
     if not armatures:
-        raise InputError("Nothing to export is selected.", "Select a person that MeshRec has made, or your character.")
+        raise InputError(
+            "export-nothing-selected", "Nothing to export is selected.", "Select a person that MeshRec has made, or your character."
+        )
     suffix = path.suffix.lower()
-    first, last = frames or frames_of(armatures)
+    first, last = frames or action_frame_range(armatures)
     if suffix == ".bvh":
         write_bvh(path, motion_from_armature(armatures[0], first, last))
     elif suffix == ".npz":
-        write_motion(path, recovery_from_armature(armatures[0], camera_of(armatures[0]), first, last))
+        write_motion(path, recovery_from_armature(armatures[0], find_clip_camera(armatures[0]), first, last))
     else:
-        meshes = tuple(mesh for rig in armatures for mesh in meshes_of(rig))
-        with _plain(armatures, meshes) as bodies, _only_frames(first, last):
-            export_assembly(path, Cast(tuple(armatures), bodies, any(_is_control_rig(rig) for rig in armatures)), preset)
-    return [note for rig in armatures for note in carried(suffix, rig.name, stretches(rig), _has_surface(rig), (".blend",))]
+        meshes = tuple(mesh for rig in armatures for mesh in visible_meshes_of(rig))
+        with _without_pose_shapes(armatures, meshes) as bodies, _frame_range(first, last):
+            export_assembly(path, CharacterGroup(tuple(armatures), bodies, any(_is_control_rig(rig) for rig in armatures)), preset)
+    return [note for rig in armatures for note in format_notes(suffix, rig.name, has_stretching_bones(rig), _has_surface(rig), (".blend",))]
 
 
-def frames_of(armatures):
+def action_frame_range(armatures):
     """The first and last whole frame in which the armatures' actions move them; the scene's where there are none."""
     actions = [rig.animation_data.action for rig in armatures if rig.animation_data and rig.animation_data.action]
     if not actions:
@@ -54,7 +56,7 @@ def frames_of(armatures):
     return int(min(first for first, _ in ranges)), int(-(-max(last for _, last in ranges) // 1))
 
 
-def meshes_of(armature_object):
+def visible_meshes_of(armature_object):
     """The mesh objects in view that an armature moves."""
     layer = bpy.context.view_layer
     return [
@@ -67,16 +69,16 @@ def meshes_of(armature_object):
 
 
 def _has_surface(armature_object):
-    return any(plays_surface(mesh) for mesh in meshes_of(armature_object))
+    return any(has_visible_surface(mesh) for mesh in visible_meshes_of(armature_object))
 
 
 def _is_control_rig(armature_object):
     bones = armature_object.data.bones
-    return len(bones) > _CONTROL_RIG * max(1, sum(bone.use_deform for bone in bones))
+    return len(bones) > _CONTROL_RIG_RATIO * max(1, sum(bone.use_deform for bone in bones))
 
 
 @contextlib.contextmanager
-def _only_frames(first, last):
+def _frame_range(first, last):
     scene = bpy.context.scene
     before = scene.frame_start, scene.frame_end, scene.frame_current
     scene.frame_start, scene.frame_end = first, last
@@ -88,14 +90,14 @@ def _only_frames(first, last):
 
 
 @contextlib.contextmanager
-def _plain(armatures, meshes):
+def _without_pose_shapes(armatures, meshes):
     """The meshes without the pose blend shapes of MeshRec's bodies: engines and file formats want plain skinning.
 
     Copies stand for them under their names meanwhile; meshes of other characters are given as they are.
     """
     if bpy.context.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
-    ours = [mesh for mesh in meshes if "betas" in (_rig_of(mesh, armatures) or {}) and mesh.data.shape_keys]
+    ours = [mesh for mesh in meshes if "betas" in (_armature_of(mesh, armatures) or {}) and mesh.data.shape_keys]
     copies = {}
     try:
         for mesh in ours:
@@ -117,5 +119,5 @@ def _plain(armatures, meshes):
             mesh.name, mesh.data.name = name, data_name
 
 
-def _rig_of(mesh, armatures):
+def _armature_of(mesh, armatures):
     return next((m.object for m in mesh.modifiers if m.type == "ARMATURE" and m.object in armatures), None)

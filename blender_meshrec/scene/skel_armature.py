@@ -12,18 +12,18 @@ from mathutils import Matrix, Vector
 
 from ..core.conventions import WORLD_FROM_BODY
 from ..core.skel.channels import limb_directions, skel_channels
-from ..core.skel.kinematics import SCAPULAE, SPINE, joint_shifts, offsets
-from ..core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, LIMITS, SKEL_JOINTS, SKEL_PARENTS
+from ..core.skel.kinematics import SCAPULAE, SPINE, joint_shifts, joint_offsets
+from ..core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, DOF_LIMITS, SKEL_JOINTS, SKEL_PARENTS
 from .keyframes import Curve, vector_curves
 
 LIMIT_NAME = "Anatomical Limits"
 # Of the two ways to say a rotation in Euler angles, the limiting constraint takes the one of the smaller sum; angles whose sum is
 # above 3/2 pi it would take for others, and limit those. rad
-_READ_WELL = 1.45 * np.pi
-_SHORTEST = 0.02  # m; what a bone without a child is drawn as, at least
+_MAX_ANGLE_SUM = 1.45 * np.pi
+_MIN_BONE_LENGTH = 0.02  # m; what a bone without a child is drawn as, at least
 _SIDES = {"r": ("Right", "THEME04"), "l": ("Left", "THEME01")}
 # Joints that move as they turn.
-GLIDING = (*SPINE, *(joint for joint, *_ in SCAPULAE))
+GLIDING_JOINTS = (*SPINE, *(joint for joint, *_ in SCAPULAE))
 _ARM = ("scapula", "humerus", "ulna", "radius", "hand")
 
 
@@ -57,7 +57,7 @@ def build_skel_armature(name, template, betas, collection):
     towards = limb_directions(rest_joints)
     for joint, bone in enumerate(rig.pose.bones[name] for name in SKEL_JOINTS):
         _set_channels(bone, joint, channels)
-        _draw_along(bone, shape, channels.frames[joint].T @ towards[joint])
+        _align_bone_shape(bone, shape, channels.frames[joint].T @ towards[joint])
     _group_bones(armature)
     return rig, channels
 
@@ -68,17 +68,17 @@ def angle_curves(q, rest_joints, channels):
     for joint, name in enumerate(SKEL_JOINTS):
         path = f'pose.bones["{name}"].rotation_euler'
         curves += [Curve(path, int(channels.columns[dof]), q[:, dof], name) for dof in _dofs(joint)]
-        read_well = np.abs(q[:, JOINT_DOFS[joint]]).sum(1) < _READ_WELL
+        read_well = np.abs(q[:, JOINT_DOFS[joint]]).sum(1) < _MAX_ANGLE_SUM
         if joint and not read_well.all():
             curves.append(Curve(f'pose.bones["{name}"].constraints["{LIMIT_NAME}"].influence', 0, read_well, name, "CONSTANT"))
     shifts = joint_shifts(q, rest_joints)
-    for joint in GLIDING:
+    for joint in GLIDING_JOINTS:
         path = f'pose.bones["{SKEL_JOINTS[joint]}"].location'
         curves += vector_curves(path, shifts[:, joint] @ channels.frames[joint], SKEL_JOINTS[joint])
     return curves
 
 
-def angle_of(bone, column):
+def channel_angle_name(bone, column):
     """The name of the angle that a pose bone's Euler channel 0, 1 or 2 holds; "" for a channel that is none."""
     return bone.get("angles", ["", "", ""])[column]
 
@@ -88,11 +88,11 @@ def _dofs(joint):
 
 
 def _limb_lengths(rest_joints):
-    steps = offsets(rest_joints)
+    steps = joint_offsets(rest_joints)
     lengths = np.linalg.norm(steps, axis=-1)
     for joint in range(23, 0, -1):
         lengths[SKEL_PARENTS[joint]] = np.linalg.norm(steps[joint])
-    return np.maximum(lengths, _SHORTEST)
+    return np.maximum(lengths, _MIN_BONE_LENGTH)
 
 
 def _make_bones(edit_bones, rest_joints, channels, lengths):
@@ -129,8 +129,8 @@ def _set_channels(bone, joint, channels):
         setattr(limit, f"use_limit_{axis}", True)
     for dof in _dofs(joint):
         axis = "xyz"[channels.columns[dof]]
-        setattr(limit, f"min_{axis}", LIMITS[dof, 0])
-        setattr(limit, f"max_{axis}", LIMITS[dof, 1])
+        setattr(limit, f"min_{axis}", DOF_LIMITS[dof, 0])
+        setattr(limit, f"max_{axis}", DOF_LIMITS[dof, 1])
 
 
 # --- how it looks -----------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def _bone_shape():
     return bpy.data.objects.new(name, mesh)
 
 
-def _draw_along(bone, shape, direction):
+def _align_bone_shape(bone, shape, direction):
     bone.custom_shape = shape
     bone.custom_shape_rotation_euler = Vector((0, 1, 0)).rotation_difference(Vector(direction)).to_euler()
 

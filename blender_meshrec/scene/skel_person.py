@@ -4,10 +4,10 @@ import bpy
 import numpy as np
 
 from ..core.conventions import WORLD_FROM_BODY
-from ..core.skel.channels import upright_angles
+from ..core.skel.channels import upright_from_world_angles
 from ..core.skel.vocabulary import SKEL_JOINTS, SMPL_OF_SKEL
 from .keyframes import vector_curves
-from .materials import dress_skel
+from .materials import assign_skel_materials
 from .mesh import add_weights, build_mesh, fill_mesh
 from .skel_armature import angle_curves, build_skel_armature
 
@@ -30,7 +30,7 @@ def build_skel_person(name, recovery, template, number, collection, pose_shapes=
     rig, channels = build_skel_armature(name, template, betas, collection)
     skin = build_mesh(f"{name} body", template, betas, rig, collection, pose_shapes, POSE_BONES)
     bones = build_bones(f"{name} bones", template, betas, rig, collection)
-    dress_skel(skin, bones, number)
+    assign_skel_materials(skin, bones, number)
     return rig, (skin, bones), skel_curves(recovery, template, channels)
 
 
@@ -49,7 +49,7 @@ def build_bones(name, template, betas, rig, collection):
 def skel_curves(recovery, template, channels):
     """The curves of a recovery's angles and of the pelvis's location."""
     betas = recovery.skel_betas
-    q = upright_angles(recovery.q, template.bone_frames(betas)[0])
+    q = upright_from_world_angles(recovery.q, template.bone_frames(betas)[0])
     rest = WORLD_FROM_BODY @ channels.frames[0]
     rest_joints = template.rest_joints(betas)
     # The root is where it is at rest, plus trans; the armature's own rest is the body's, stood up.

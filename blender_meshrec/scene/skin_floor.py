@@ -6,10 +6,10 @@ import numpy as np
 from ..retarget.rig import SIDES
 from .rig_file import meshes_of
 
-_HOLDS = 0.5  # a vertex belongs to a foot that has this much of its weights
+_MIN_FOOT_WEIGHT = 0.5  # a vertex belongs to a foot that has this much of its weights
 
 
-def skin_floor(armature_object, rig, mapping):
+def skin_floor_height(armature_object, rig, mapping):
     """The height of the lowest skin of the feet, m in the world, with the armature at rest; None where no skin tells.
 
     Args:
@@ -29,7 +29,7 @@ def skin_floor(armature_object, rig, mapping):
     if mapping.controls is not None:
         names |= _same_place(rig, feet)
     heads = rig.rest[[rig.index(bone) for bone in feet], :3, 3] @ rig.world[:3, :3].T + rig.world[:3, 3]
-    heights = [_lowest(mesh, names, heads[:, 2].max()) for mesh in meshes_of(armature_object, bpy.data.objects)]
+    heights = [_lowest_vertex(mesh, names, heads[:, 2].max()) for mesh in meshes_of(armature_object, bpy.data.objects)]
     return min((height for height in heights if height is not None), default=None)
 
 
@@ -43,7 +43,7 @@ def _same_place(rig, bones):
     return found
 
 
-def _lowest(mesh, bones, ankle):
+def _lowest_vertex(mesh, bones, ankle):
     """The lowest vertex of a mesh object, in the world, that mostly hangs from these bones."""
     groups = {group.index for group in mesh.vertex_groups if group.name in bones}
     vertices = mesh.data.vertices
@@ -58,6 +58,6 @@ def _lowest(mesh, bones, ankle):
             return None
         weights = [(member.weight, member.group in groups) for member in vertices[int(row)].groups]
         total = sum(weight for weight, _ in weights)
-        if total > 0 and sum(weight for weight, is_foot in weights if is_foot) >= _HOLDS * total:
+        if total > 0 and sum(weight for weight, is_foot in weights if is_foot) >= _MIN_FOOT_WEIGHT * total:
             return float(heights[row])
     return None

@@ -10,7 +10,7 @@ from ..core.errors import InputError
 from ..core.files.point_cache import read_point_cache
 from .keyframes import Curve, write_action
 
-SURFACE = "Calibrated surface"
+SURFACE_MODIFIER = "Calibrated surface"
 
 
 def add_surface(body, path, frames):
@@ -21,25 +21,36 @@ def add_surface(body, path, frames):
     """
     samples, vertices = read_point_cache(path).shape[:2]
     if (samples, vertices) != (len(frames), len(body.data.vertices)):
-        problem = f"{path.name} holds {samples} frames of {vertices} points, {body.name} {len(frames)} of {len(body.data.vertices)}."
-        raise InputError(problem, "Choose the body the surface was made with, or reconstruct with the exact surface again.")
-    modifier = body.modifiers.new(SURFACE, "MESH_CACHE")
+        raise InputError(
+            "surface-of-another-mesh",
+            "{name} holds {frames} frames of {points} points, {body} {keys} of {vertices}.",
+            "Choose the body the surface was made with, or reconstruct with the exact surface again.",
+            name=path.name,
+            frames=samples,
+            points=vertices,
+            body=body.name,
+            keys=len(frames),
+            vertices=len(body.data.vertices),
+        )
+    modifier = body.modifiers.new(SURFACE_MODIFIER, "MESH_CACHE")
     modifier.cache_format = "PC2"
-    modifier.filepath = seen_from_blend(path)
+    modifier.filepath = blend_relative_path(path)
     modifier.deform_mode = "OVERWRITE"
     modifier.interpolation = "LINEAR"
     # The sample itself is keyed: rates may vary, and the timeline's may be another.
     modifier.time_mode, modifier.play_mode = "FRAME", "CUSTOM"
     modifier.forward_axis, modifier.up_axis = "POS_Y", "POS_Z"
-    write_action(body.name, body, frames, [Curve(f'modifiers["{SURFACE}"].eval_frame', 0, np.arange(len(frames)), SURFACE)])
+    write_action(
+        body.name, body, frames, [Curve(f'modifiers["{SURFACE_MODIFIER}"].eval_frame', 0, np.arange(len(frames)), SURFACE_MODIFIER)]
+    )
 
 
-def surfaces_of(objects):
+def surface_modifiers(objects):
     """The modifiers of objects that play point caches of their own file."""
     return [modifier for thing in objects if not thing.library for modifier in thing.modifiers if modifier.type == "MESH_CACHE"]
 
 
-def seen_from_blend(path):
+def blend_relative_path(path):
     """A path as the open file refers to it: relative where that is saved, and on the same disk."""
     if bpy.data.filepath:
         try:

@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..bridge.backend_location import keep_environments_in
+from ..bridge.backend_location import set_environment_home
 from . import (
     choice_operators,
     environment_operators,
@@ -56,8 +56,8 @@ def register():
         bpy.utils.register_class(kind)
     bpy.types.Scene.meshrec = bpy.props.PointerProperty(type=properties.Settings)
     bpy.types.Scene.meshrec_retarget = bpy.props.PointerProperty(type=retarget_settings.RetargetSettings)
-    preferences.keep_home(bpy.context)
-    menus.add_entries()
+    preferences.apply_backend_home(bpy.context)
+    menus.add_menu_entries()
     surface_files.register()
     _commands.append(bpy.utils.register_cli_command("meshrec", _command))
 
@@ -66,11 +66,11 @@ def unregister():
     jobs.stop()
     surface_files.unregister()
     retarget_preview.stop()
-    setup_state.stop()
-    redraw.stop()
-    thumbnails.stop()
-    menus.remove_entries()
-    keep_environments_in(None)
+    setup_state.stop_all()
+    redraw.stop_redrawing()
+    thumbnails.free_previews()
+    menus.remove_menu_entries()
+    set_environment_home(None)
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     del bpy.types.Scene.meshrec, bpy.types.Scene.meshrec_retarget

@@ -4,22 +4,22 @@ import bpy
 
 from ..core.errors import CancelledError
 from . import setup_state
-from .redraw import watch
+from .redraw import start_redrawing
 from .text import draw_text
 from .translation import say, told, translated
 
-_DEVICES = {"cpu": "for the processor", "cuda": "for an NVIDIA graphics card", "mps": "for Apple's graphics processor"}
+_DEVICE_PHRASES = {"cpu": "for the processor", "cuda": "for an NVIDIA graphics card", "mps": "for Apple's graphics processor"}
 
 
 def draw_backend(layout, context, preferences):
     """Draw it all; nothing here waits or asks another program."""
-    look = setup_state.look_around(bpy.path.abspath(preferences.backend_python), preferences.device)
-    if look.running:
-        watch()
+    probe = setup_state.start_probe(bpy.path.abspath(preferences.backend_python), preferences.device)
+    if probe.running:
+        start_redrawing()
     box = layout.box()
     installation = setup_state.installation
     installing = installation is not None and installation.running
-    draw_text(box, say("Looking at this computer.") if look.running else backend_sentence(look), context, icon=_icon(look))
+    draw_text(box, say("Looking at this computer.") if probe.running else backend_status(probe), context, icon=_status_icon(probe))
     if installing:
         box.progress(factor=installation.fraction, text=translated(installation.text))
         box.operator("meshrec.cancel_install", icon="CANCEL")
@@ -27,9 +27,9 @@ def draw_backend(layout, context, preferences):
         failed = installation is not None and installation.error is not None
         if failed and not isinstance(installation.error, CancelledError):
             _draw_error(box, installation.error, context)
-        elif look.error is not None and look.backend is None:
-            draw_text(box, told(look.error), context, icon="ERROR", alert=True)
-        _draw_buttons(box, context, preferences, look)
+        elif probe.error is not None and probe.backend is None:
+            draw_text(box, told(probe.error), context, icon="ERROR", alert=True)
+        _draw_buttons(box, context, preferences, probe)
         if installation is not None and installation.environment is not None:
             for note in installation.notes:
                 draw_text(box, translated(note), context, icon="INFO")
@@ -37,39 +37,39 @@ def draw_backend(layout, context, preferences):
     settings.enabled = not installing
     for name in ("backend_python", "device", "bundle", "backend_home"):
         settings.prop(preferences, name)
-    if not look.running and look.error is None and (look.backend is None or not look.current):
-        draw_text(box, plan_sentence(look, preferences.bundle), context)
+    if not probe.running and probe.error is None and (probe.backend is None or not probe.is_current):
+        draw_text(box, describe_plan(probe, preferences.bundle), context)
     _draw_check(box, context)
 
 
-def backend_sentence(look):
+def backend_status(probe):
     """What is installed."""
-    if look.backend is None:
-        if look.half_made:
+    if probe.backend is None:
+        if probe.is_partial:
             return say("The backend is half installed. Go On Installing takes it up where it stopped.")
         return say("The backend is not installed yet: MeshRec needs it to reconstruct.")
-    if not look.facts:
-        return say("The backend runs in {path}.", path=look.backend)
-    facts = {"python": look.facts["python"], "device": say(_DEVICES[look.facts["device"]]), "packages": look.facts["packages"]}
+    if not probe.stamp:
+        return say("The backend runs in {path}.", path=probe.backend)
+    facts = {"python": probe.stamp["python"], "device": say(_DEVICE_PHRASES[probe.stamp["device"]]), "packages": probe.stamp["packages"]}
     sentence = say("The backend is installed: Python {python}, {device}, {packages} packages.", **facts)
-    return sentence if look.current else f"{sentence} {say('It was made for an earlier version of MeshRec: update it.')}"
+    return sentence if probe.is_current else f"{sentence} {say('It was made for an earlier version of MeshRec: update it.')}"
 
 
-def plan_sentence(look, bundle):
+def describe_plan(probe, bundle):
     """What Install Backend would do."""
-    chosen = {"device": say(look.device.name), "python": look.interpreter.label, "path": look.interpreter.path}
+    chosen = {"device": say(probe.device.name), "python": probe.interpreter.label, "path": probe.interpreter.path}
     sentence = say("To be installed: {device}, Python {python} at {path}.", **chosen)
     source = say("Packages are taken from the offline bundle." if bundle else "Packages are downloaded.")
-    return " ".join(part for part in (sentence, source, look.device.note and translated(look.device.note)) if part)
+    return " ".join(part for part in (sentence, source, probe.device.note and translated(probe.device.note)) if part)
 
 
-def _icon(look):
-    return "SORTTIME" if look.running else "CHECKMARK" if look.backend else "INFO"
+def _status_icon(probe):
+    return "SORTTIME" if probe.running else "CHECKMARK" if probe.backend else "INFO"
 
 
-def _draw_buttons(box, context, preferences, look):
+def _draw_buttons(box, context, preferences, probe):
     offline = not bpy.app.online_access and not preferences.bundle
-    if offline and (look.running or look.backend is None or not look.current):
+    if offline and (probe.running or probe.backend is None or not probe.is_current):
         sentence = say("The backend's packages have to be downloaded, and Blender's online access is off. Nothing is sent.")
         draw_text(box, sentence, context, icon="INTERNET_OFFLINE")
         box.operator("meshrec.allow_online", icon="INTERNET")
@@ -77,16 +77,16 @@ def _draw_buttons(box, context, preferences, look):
     row.scale_y = 1.3
     install = row.row()
     install.enabled = not offline
-    if look.facts and look.device is not None and look.device.kind != look.facts["device"]:
-        install.operator("meshrec.install_backend", text=say("Install for: {device}", device=say(look.device.name)), icon="IMPORT")
-    elif look.facts and preferences.backend_python and look.interpreter is not None and look.interpreter.label != look.facts["python"]:
-        install.operator("meshrec.install_backend", text=say("Install with Python {python}", python=look.interpreter.label), icon="IMPORT")
-    elif look.facts and look.current:
+    if probe.stamp and probe.device is not None and probe.device.kind != probe.stamp["device"]:
+        install.operator("meshrec.install_backend", text=say("Install for: {device}", device=say(probe.device.name)), icon="IMPORT")
+    elif probe.stamp and preferences.backend_python and probe.interpreter is not None and probe.interpreter.label != probe.stamp["python"]:
+        install.operator("meshrec.install_backend", text=say("Install with Python {python}", python=probe.interpreter.label), icon="IMPORT")
+    elif probe.stamp and probe.is_current:
         install.operator("meshrec.install_backend", text="Repair", icon="FILE_REFRESH").anew = True
     else:
-        name = "Update Backend" if look.facts else "Go On Installing" if look.half_made else "Install Backend"
+        name = "Update Backend" if probe.stamp else "Go On Installing" if probe.is_partial else "Install Backend"
         install.operator("meshrec.install_backend", text=name, icon="IMPORT")
-    if look.facts or look.half_made:
+    if probe.stamp or probe.is_partial:
         row.operator("meshrec.remove_backend", icon="TRASH")
 
 

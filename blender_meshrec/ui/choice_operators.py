@@ -6,13 +6,13 @@ import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..scene.confidence import colour_bones, colour_sides, is_coloured
+from ..scene.confidence import colour_bones, is_coloured_by_confidence, restore_side_colours
 from . import jobs
 from .preferences import ADDON
 from .redraw import redraw
 from .translation import say
 
-_FILES = (("body", "Body", "An SMPL, SMPL-H or SMPL-X file"), ("skel_body", "SKEL", "A SKEL file"))
+_MODEL_ITEMS = (("body", "Body", "An SMPL, SMPL-H or SMPL-X file"), ("skel_body", "SKEL", "A SKEL file"))
 
 
 class ChoosePerson(bpy.types.Operator):
@@ -39,7 +39,7 @@ class ChooseModel(bpy.types.Operator, ImportHelper):
     bl_options: ClassVar = {"UNDO", "INTERNAL"}
 
     filter_glob: StringProperty(default="*.npz;*.pkl", options={"HIDDEN"})
-    which: EnumProperty(name="Model", items=_FILES, options={"HIDDEN"})
+    which: EnumProperty(name="Model", items=_MODEL_ITEMS, options={"HIDDEN"})
 
     def execute(self, context):
         setattr(context.scene.meshrec, self.which, self.filepath)
@@ -54,7 +54,7 @@ class UseOpenModel(bpy.types.Operator):
     bl_label = "Use the Open Model"
     bl_options: ClassVar = {"UNDO", "INTERNAL"}
 
-    which: EnumProperty(name="Model", items=_FILES)
+    which: EnumProperty(name="Model", items=_MODEL_ITEMS)
 
     def execute(self, context):
         setattr(context.scene.meshrec, self.which, "")
@@ -106,8 +106,8 @@ class ToggleConfidence(bpy.types.Operator):
 
     def execute(self, context):
         rig = result_rig(context)
-        if is_coloured(rig):
-            colour_sides(rig)
+        if is_coloured_by_confidence(rig):
+            restore_side_colours(rig)
         else:
             colour_bones(rig, rig["confidence"])
         return {"FINISHED"}
@@ -121,10 +121,10 @@ class CopyReport(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return report_of(result_rig(context)) is not None
+        return report_text(result_rig(context)) is not None
 
     def execute(self, context):
-        text = report_of(result_rig(context))
+        text = report_text(result_rig(context))
         context.window_manager.clipboard = text.as_string()
         self.report({"INFO"}, say('The report is on the clipboard, and the text block "{name}" of this file.', name=text.name))
         return {"FINISHED"}
@@ -138,7 +138,7 @@ def result_rig(context):
     return thing if thing is not None and thing.type == "ARMATURE" else None
 
 
-def report_of(rig):
+def report_text(rig):
     """The text block with an armature's report, or None."""
     return None if rig is None else rig.get("report")
 

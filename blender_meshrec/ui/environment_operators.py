@@ -5,12 +5,12 @@ from typing import ClassVar
 import bpy
 from bpy.props import BoolProperty
 
-from ..bridge.backend_environment import LOG, remove
+from ..bridge.backend_environment import LOG_FILE, remove_environments
 from ..bridge.backend_location import environment_home
 from ..core.errors import InputError, MeshRecError, NotSetUpError
 from . import jobs, setup_state
-from .preferences import backend_python, plan_from
-from .redraw import watch
+from .preferences import build_installation_plan, get_backend_python
+from .redraw import start_redrawing
 from .translation import say, told, translated
 
 
@@ -18,11 +18,11 @@ def check_online(plan):
     """Raises NotSetUpError where packages would have to be downloaded and Blender does not allow it."""
     if plan.bundle or bpy.app.online_access:
         return
+    problem = "The backend's packages have to be downloaded, and Blender's online access is off."
     if bpy.app.online_access_override:
         remedy = "Start Blender without --offline-mode, or choose an Offline Bundle."
-    else:
-        remedy = "Click Allow Online Access, or choose an Offline Bundle."
-    raise NotSetUpError("The backend's packages have to be downloaded, and Blender's online access is off.", remedy)
+        raise NotSetUpError("online-access-overridden", problem, remedy)
+    raise NotSetUpError("online-access-off", problem, "Click Allow Online Access, or choose an Offline Bundle.")
 
 
 class InstallBackend(bpy.types.Operator):
@@ -62,14 +62,14 @@ class InstallBackend(bpy.types.Operator):
             return self.execute(context)
         if not self._start(context):
             return {"CANCELLED"}
-        watch()
+        start_redrawing()
         return {"FINISHED"}
 
     def _start(self, context):
-        plan = plan_from(context, anew=self.anew)
+        plan = build_installation_plan(context, anew=self.anew)
         try:
             check_online(plan)
-            setup_state.install(plan)
+            setup_state.start_installation(plan)
         except MeshRecError as error:
             self.report({"ERROR"}, told(error))
             return False
@@ -106,12 +106,12 @@ class RemoveBackend(bpy.types.Operator):
 
     def execute(self, context):
         try:
-            remove()
+            remove_environments()
         except MeshRecError as error:
             self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         setup_state.installation = setup_state.check = None
-        setup_state.look_again()
+        setup_state.discard_probe()
         return {"FINISHED"}
 
 
@@ -145,12 +145,12 @@ class CheckBackend(bpy.types.Operator):
         return setup_state.check is None or not setup_state.check.running
 
     def execute(self, context):
-        check = setup_state.begin_check(backend_python(context))
+        check = setup_state.start_check(get_backend_python(context))
         if bpy.app.background:
             check.wait()
             self.report({"INFO"}, check.text)
         else:
-            watch()
+            start_redrawing()
         return {"FINISHED"}
 
 
@@ -192,9 +192,9 @@ class OpenInstallLog(bpy.types.Operator):
     bl_label = "Open Log"
 
     def execute(self, context):
-        path = environment_home() / LOG
+        path = environment_home() / LOG_FILE
         if not path.is_file():
-            error = InputError("There is no log: nothing was installed yet.", "Click Install Backend first.")
+            error = InputError("installation-log-missing", "There is no log: nothing was installed yet.", "Click Install Backend first.")
             self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         return bpy.ops.wm.path_open(filepath=str(path))

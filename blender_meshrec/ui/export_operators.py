@@ -10,11 +10,11 @@ from bpy_extras.io_utils import ExportHelper
 from ..core.errors import MeshRecError
 from ..scene.scene_export import export_characters
 from .operators import as_meshrec_error
-from .panels import Tab
-from .properties import EXPORT_PRESETS
+from .panels import SidebarTab
+from .properties import EXPORT_PRESET_ITEMS
 from .translation import say, told, translated
 
-FORMATS = (
+FORMAT_ITEMS = (
     (".fbx", "FBX", "Armature, mesh and animation, for engines and other 3D programs"),
     (".glb", "glTF", "Armature, mesh and animation in one .glb, for the web and engines"),
     (".usdc", "USD", "Skeleton, mesh and animation, for film pipelines"),
@@ -37,9 +37,9 @@ class ExportCharacter(bpy.types.Operator, ExportHelper):
     bl_label = "Export Character"
 
     filename_ext = ""
-    filter_glob: StringProperty(default=";".join(f"*{name}" for name, *_ in FORMATS), options={"HIDDEN"})
-    file_format: EnumProperty(name="Format", description="What kind of file", items=FORMATS)
-    preset: EnumProperty(name="For", description="The program that is to read the file", items=EXPORT_PRESETS)
+    filter_glob: StringProperty(default=";".join(f"*{name}" for name, *_ in FORMAT_ITEMS), options={"HIDDEN"})
+    file_format: EnumProperty(name="Format", description="What kind of file", items=FORMAT_ITEMS)
+    preset: EnumProperty(name="For", description="The program that is to read the file", items=EXPORT_PRESET_ITEMS)
     check_extension = None
 
     @classmethod
@@ -51,7 +51,7 @@ class ExportCharacter(bpy.types.Operator, ExportHelper):
 
     @classmethod
     def description(cls, context, properties):
-        entry = next((text for name, _, text in FORMATS if name == properties.file_format), "")
+        entry = next((text for name, _, text in FORMAT_ITEMS if name == properties.file_format), "")
         what = say(cls.__doc__)
         return f"{what}. {say(entry)}" if properties.is_property_set("file_format") else what
 
@@ -67,7 +67,7 @@ class ExportCharacter(bpy.types.Operator, ExportHelper):
     def check(self, context):
         """Keep the name's suffix that of the format."""
         path = Path(self.filepath)
-        wanted = path.with_suffix(self.file_format) if path.suffix.lower() in {name for name, *_ in FORMATS} else path
+        wanted = path.with_suffix(self.file_format) if path.suffix.lower() in {name for name, *_ in FORMAT_ITEMS} else path
         changed = str(wanted) != self.filepath
         self.filepath = str(wanted)
         return changed
@@ -81,7 +81,7 @@ class ExportCharacter(bpy.types.Operator, ExportHelper):
 
     def execute(self, context):
         path = Path(bpy.path.abspath(self.filepath))
-        if path.suffix.lower() not in {name for name, *_ in FORMATS}:
+        if path.suffix.lower() not in {name for name, *_ in FORMAT_ITEMS}:
             path = path.with_name(f"{path.name}{self.file_format}")
         try:
             notes = export_characters(path, selected_armatures(context), self.preset)
@@ -97,7 +97,7 @@ class ExportCharacter(bpy.types.Operator, ExportHelper):
         return {"FINISHED"}
 
 
-class ExportPanel(Tab, bpy.types.Panel):
+class ExportPanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_export"
     bl_label = "Export"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
@@ -113,7 +113,7 @@ class ExportPanel(Tab, bpy.types.Panel):
         layout.label(text=names or say("Nothing is selected"), icon="ARMATURE_DATA", translate=False)
         layout.prop(settings, "export_preset")
         grid = layout.grid_flow(columns=3, even_columns=True, align=True)
-        for suffix, label, _ in FORMATS:
+        for suffix, label, _ in FORMAT_ITEMS:
             button = grid.operator("meshrec.export", text=label)
             button.file_format, button.preset = suffix, settings.export_preset
 

@@ -8,9 +8,9 @@ import bpy
 
 from .translation import say
 
-VIDEOS = tuple(sorted(bpy.path.extensions_movie))
-IMAGES = tuple(sorted(bpy.path.extensions_image))
-KEYPOINTS = (".npz", ".json")
+VIDEO_SUFFIXES = tuple(sorted(bpy.path.extensions_movie))
+IMAGE_SUFFIXES = tuple(sorted(bpy.path.extensions_image))
+KEYPOINT_SUFFIXES = (".npz", ".json")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Footage:
     size: tuple = (0, 0)
 
     @property
-    def sentence(self):
+    def summary(self):
         """One line for the panel."""
         if self.kind == "NONE":
             return say("Blender cannot read this footage")
@@ -41,25 +41,25 @@ class Footage:
         return ", ".join(part for part in (say("{frames} frames", frames=self.frames), seconds, rate, size) if part)
 
 
-def look_at(source):
+def probe_footage(source):
     """The Footage at a path. It opens the file, and leaves nothing behind in the .blend."""
     path = Path(source)
     if path.is_dir():
-        pictures = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES)
+        pictures = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
         if not pictures:
             return Footage("KEYPOINTS") if any(path.glob("*.json")) else Footage()
         return Footage("FOLDER", str(pictures[0]), len(pictures), 0.0, _image_size(pictures[0]))
     suffix = path.suffix.lower()
     if not path.is_file():
         return Footage()
-    if suffix in KEYPOINTS:
+    if suffix in KEYPOINT_SUFFIXES:
         return Footage("KEYPOINTS")
-    if suffix in IMAGES:
+    if suffix in IMAGE_SUFFIXES:
         return Footage("IMAGE", str(path), 1, 0.0, _image_size(path))
-    return _look_at_video(path) if suffix in VIDEOS else Footage()
+    return _probe_video(path) if suffix in VIDEO_SUFFIXES else Footage()
 
 
-def _look_at_video(path):
+def _probe_video(path):
     with contextlib.suppress(RuntimeError):  # how Blender says that it cannot read a file
         clip = bpy.data.movieclips.load(str(path))
         try:

@@ -8,14 +8,14 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProp
 from bpy_extras.io_utils import ImportHelper
 
 from ..core.conventions import FIRST_BLENDER_FRAME
-from .footage import IMAGES, KEYPOINTS, VIDEOS
+from .footage import IMAGE_SUFFIXES, KEYPOINT_SUFFIXES, VIDEO_SUFFIXES
 from .redraw import redraw
 from .translation import say
 
-_FILTER = ";".join(f"*{suffix}" for suffix in (*VIDEOS, *IMAGES, *KEYPOINTS))
+_FOOTAGE_FILTER = ";".join(f"*{suffix}" for suffix in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES, *KEYPOINT_SUFFIXES))
 
 
-def take_footage(context, path):
+def set_footage(context, path):
     """Make a file or folder the scene's footage, relative to the .blend where that is what the user prefers."""
     if bpy.data.filepath and context.preferences.filepaths.use_relative_paths:
         try:
@@ -33,7 +33,7 @@ class OpenFootage(bpy.types.Operator, ImportHelper):
     bl_label = "Open Footage"
     bl_options: ClassVar = {"UNDO"}
 
-    filter_glob: StringProperty(default=_FILTER, options={"HIDDEN"})
+    filter_glob: StringProperty(default=_FOOTAGE_FILTER, options={"HIDDEN"})
     filter_folder: BoolProperty(default=True, options={"HIDDEN"})
     filter_movie: BoolProperty(default=True, options={"HIDDEN"})
     filter_image: BoolProperty(default=True, options={"HIDDEN"})
@@ -41,12 +41,12 @@ class OpenFootage(bpy.types.Operator, ImportHelper):
 
     def execute(self, context):
         path = Path(self.filepath)
-        if self.whole_folder and path.suffix.lower() in IMAGES:
+        if self.whole_folder and path.suffix.lower() in IMAGE_SUFFIXES:
             path = path.parent
         if not path.exists():
             self.report({"ERROR"}, say("There is no file {path}. Choose one that exists.", path=path))
             return {"CANCELLED"}
-        take_footage(context, str(path))
+        set_footage(context, str(path))
         return {"FINISHED"}
 
     def draw(self, context):
@@ -93,12 +93,12 @@ class DropFootage(bpy.types.Operator):
     def path(self):
         """What was dropped: a file, or where there are several images, their folder."""
         if self.directory and self.files:
-            several = len(self.files) > 1 and all(Path(file.name).suffix.lower() in IMAGES for file in self.files)
+            several = len(self.files) > 1 and all(Path(file.name).suffix.lower() in IMAGE_SUFFIXES for file in self.files)
             return Path(self.directory) if several else Path(self.directory) / self.files[0].name
         return Path(self.filepath)
 
     def invoke(self, context, event):
-        if self.path.suffix.lower() not in IMAGES or self.asked:
+        if self.path.suffix.lower() not in IMAGE_SUFFIXES or self.asked:
             return self.execute(context)
         path = str(self.path)
 
@@ -116,7 +116,7 @@ class DropFootage(bpy.types.Operator):
         if not path.exists():
             self.report({"ERROR"}, say("There is no file {path}.", path=path))
             return {"CANCELLED"}
-        take_footage(context, str(path))
+        set_footage(context, str(path))
         self.report({"INFO"}, say("{name} is the footage now. Click Reconstruct in the sidebar's MeshRec tab (N).", name=path.name))
         return {"FINISHED"}
 

@@ -2,7 +2,7 @@
 
 from ..bridge.messages import Failure, Progress, Result
 from ..core.errors import InputError, MeshRecError, error_from_exit_code
-from .progress_pace import Pace
+from .progress_rate import ProgressRate
 from .translation import say
 
 # The job that runs or has run last; None until there was one.
@@ -12,15 +12,15 @@ current = None
 class Job:
     """A reconstruction under way in the backend.
 
-    client: the bridge's, None where the backend could not be started. progress: the last Progress, or None. pace: the stage's
-    Pace. result: a Result once it is done. error: a MeshRecError once it has failed, and details for a bug report. notes:
+    client: the bridge's, None where the backend could not be started. progress: the last Progress, or None. progress_rate: the stage's
+    ProgressRate. result: a Result once it is done. error: a MeshRecError once it has failed, and details for a bug report. notes:
     sentences to show with the result.
     """
 
     def __init__(self, client, request):
         self.request = request
         self.progress = None
-        self.pace = Pace()
+        self.progress_rate = ProgressRate()
         self.result = None
         self.error = None
         self.details = ""
@@ -55,17 +55,17 @@ class Job:
         )
 
     @property
-    def pace_text(self):
+    def rate_text(self):
         """One line below the progress bar."""
-        return self.pace.text(self.progress.unit if self.progress else "frames")
+        return self.progress_rate.text(self.progress.unit if self.progress else "frames")
 
-    def advance(self):
+    def update(self):
         """Take in what the backend has said since; True where that changed anything."""
         messages = self._client.poll() if self.running else []
         for message in messages:
             if isinstance(message, Progress):
                 self.progress = message
-                self.pace.note(message)
+                self.progress_rate.update(message)
             elif isinstance(message, Result):
                 self.result, self._ended = message, True
             elif isinstance(message, Failure):
@@ -96,7 +96,7 @@ def start(request, python=None):
     """
     global current
     if is_running():
-        raise InputError("A reconstruction is running already.", "Wait for it, or cancel it first.")
+        raise InputError("reconstruction-running", "A reconstruction is running already.", "Wait for it, or cancel it first.")
     try:
         current = Job(start_client(request, python), request)
     except MeshRecError as error:
@@ -117,7 +117,7 @@ def start_client(request, python):
     """The bridge's client at work on a request; imported late, it is needed only once a job is started."""
     from ..bridge.backend_process import start_job
 
-    return start_job(request, python=python, considerate=True)
+    return start_job(request, python=python, low_priority=True)
 
 
 def stop():

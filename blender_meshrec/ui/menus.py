@@ -3,7 +3,7 @@
 import bpy
 
 from .export_operators import ExportCharacter
-from .footage import IMAGES, VIDEOS
+from .footage import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from .operators import ImportMotion
 
 
@@ -11,7 +11,7 @@ class DroppedFootage(bpy.types.FileHandler):
     bl_idname = "MESHREC_FH_footage"
     bl_label = "Footage for MeshRec"
     bl_import_operator = "meshrec.drop_footage"
-    bl_file_extensions = ";".join((*VIDEOS, *IMAGES))
+    bl_file_extensions = ";".join((*VIDEO_SUFFIXES, *IMAGE_SUFFIXES))
 
     @classmethod
     def poll_drop(cls, context):
@@ -60,7 +60,7 @@ def _draw_menu(self, context):
     self.layout.menu(MeshRecMenu.bl_idname)
 
 
-_ENTRIES = (
+_MENU_ENTRIES = (
     ("TOPBAR_MT_file_import", _draw_import),
     ("TOPBAR_MT_file_export", _draw_export),
     ("VIEW3D_MT_object", _draw_menu),
@@ -68,15 +68,15 @@ _ENTRIES = (
 )
 
 
-def add_entries():
+def add_menu_entries():
     """Put MeshRec into Blender's own menus."""
-    for menu, draw in _ENTRIES:
+    for menu, draw in _MENU_ENTRIES:
         getattr(bpy.types, menu).append(draw)
 
 
-def remove_entries():
+def remove_menu_entries():
     """Take it out of them again."""
-    for menu, draw in _ENTRIES:
+    for menu, draw in _MENU_ENTRIES:
         getattr(bpy.types, menu).remove(draw)
 
 

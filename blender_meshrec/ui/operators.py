@@ -13,15 +13,15 @@ from ..core.errors import MeshRecError
 from ..core.files.motion_npz import read_motion
 from ..core.files.point_cache import SUFFIX
 from . import jobs, setup_state
-from .preferences import backend_python, cache
-from .properties import request_from
+from .preferences import get_backend_python, get_cache_folder
+from .properties import build_request
 from .redraw import redraw
 from .scene_making import make_people
 from .surface_files import SurfaceFiles
 from .translation import say, told, translated
 
 _INTERVAL = 0.1  # s
-_TICKS_A_REDRAW = 5
+_TICKS_PER_REDRAW = 5
 
 
 class Reconstruct(bpy.types.Operator):
@@ -54,7 +54,7 @@ class Reconstruct(bpy.types.Operator):
         if not self._start(context):
             return {"CANCELLED"}
         while jobs.current.running:
-            jobs.current.advance()
+            jobs.current.update()
             time.sleep(_INTERVAL / 2)
         return self._finish(context)
 
@@ -72,33 +72,33 @@ class Reconstruct(bpy.types.Operator):
     def modal(self, context, event):
         job = jobs.current
         if job is None:  # the add-on was switched off
-            self._let_go(context)
+            self._end_modal(context)
             self._discard_surfaces()
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS" and job.running:
             job.cancel()
         elif event.type == "TIMER":
             self._ticks += 1
-            if job.advance() or self._ticks % _TICKS_A_REDRAW == 0:  # the time left goes on while nothing arrives
+            if job.update() or self._ticks % _TICKS_PER_REDRAW == 0:  # the time left goes on while nothing arrives
                 redraw()
         if job.running:
             return {"PASS_THROUGH"}
-        self._let_go(context)
+        self._end_modal(context)
         return self._finish(context)
 
     def cancel(self, context):
         """Blender ends the operator: another file is opened, or the window closes."""
         jobs.stop()
         self._discard_surfaces()
-        self._let_go(context)
+        self._end_modal(context)
 
     def _start(self, context):
         settings = context.scene.meshrec
         try:
-            if settings.calibrates and settings.surface == "EXACT":
+            if settings.is_calibrated and settings.surface == "EXACT":
                 self._surfaces = SurfaceFiles(Path(settings.path).stem)
             prefix = self._surfaces and self._surfaces.prefix
-            jobs.start(request_from(settings, cache(context), prefix), backend_python(context))
+            jobs.start(build_request(settings, get_cache_folder(context), prefix), get_backend_python(context))
         except MeshRecError as error:
             self._discard_surfaces()
             redraw()
@@ -110,7 +110,7 @@ class Reconstruct(bpy.types.Operator):
         job = jobs.current
         if job.result is not None:
             try:
-                self._make(context, job)
+                self._make_scene(context, job)
             except Exception as error:  # noqa: BLE001 - whatever happens, the artist is told and Blender goes on
                 job.fail(as_meshrec_error(error), traceback.format_exc())
         self._discard_surfaces()
@@ -119,13 +119,13 @@ class Reconstruct(bpy.types.Operator):
             self.report({"ERROR"}, told(job.error))
         return {"FINISHED"} if job.error is None and job.result is not None else {"CANCELLED"}
 
-    def _make(self, context, job):
+    def _make_scene(self, context, job):
         settings, result = context.scene.meshrec, job.result
-        settings.show_people(result.report, result.portraits)
+        settings.set_people(result.report, result.portraits)
         numbered = tuple(zip(result.people, result.recoveries))
         name = Path(job.request.source).stem
         bodies = (job.request.body, job.request.skel_body)
-        surfaces = self._surfaces.keep(result.people) if self._surfaces else {}
+        surfaces = self._surfaces.keep_surfaces(result.people) if self._surfaces else {}
         try:
             assembly = make_people(context, name, numbered, bodies, result.report, settings.rerun == "REPLACE", surfaces)
         except BaseException:
@@ -142,7 +142,7 @@ class Reconstruct(bpy.types.Operator):
             self._surfaces.discard()
             self._surfaces = None
 
-    def _let_go(self, context):
+    def _end_modal(self, context):
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
@@ -218,7 +218,7 @@ def as_meshrec_error(error):
     """An error a person can read, of any."""
     if isinstance(error, MeshRecError):
         return error
-    return MeshRecError(f"Making the scene failed: {error}.", "Report this with Copy Details.")
+    return MeshRecError("scene-not-made", "Making the scene failed: {reason}.", "Report this with Copy Details.", reason=error)
 
 
 CLASSES = (Reconstruct, Cancel, ImportMotion, CopyDetails)

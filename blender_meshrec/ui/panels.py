@@ -7,17 +7,17 @@ import bpy
 from ..core.errors import NotSetUpError
 from . import jobs
 from .presets import MESHREC_PT_presets
-from .properties import explanation
+from .properties import item_description
 from .remedies import buttons_for
 from .setup_box import draw_setup
 from .text import draw_text
-from .thumbnails import portrait_icon, thumbnail
+from .thumbnails import portrait_icon, thumbnail_icon
 from .translation import say, translated
 
-_THUMBNAIL, _PORTRAIT = 7.0, 2.0  # icons high
+_THUMBNAIL_SCALE, _PORTRAIT_SCALE = 7.0, 2.0  # icons high
 
 
-class Tab:
+class SidebarTab:
     """Where MeshRec's panels are."""
 
     bl_space_type = "VIEW_3D"
@@ -25,7 +25,7 @@ class Tab:
     bl_category = "MeshRec"
 
 
-class MainPanel(Tab, bpy.types.Panel):
+class MainPanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_main"
     bl_label = "MeshRec"
 
@@ -60,7 +60,7 @@ class MainPanel(Tab, bpy.types.Panel):
             box.operator("meshrec.dismiss", text="OK")
 
 
-class PeoplePanel(Tab, bpy.types.Panel):
+class PeoplePanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_people"
     bl_label = "People Found"
     bl_parent_id = "MESHREC_PT_main"
@@ -78,10 +78,10 @@ class PeoplePanel(Tab, bpy.types.Panel):
             chosen = chosen or (settings.person == "LARGEST" and person.number == 1)
             picture = portrait_icon(person)
             if picture:
-                row.template_icon(icon_value=picture, scale=_PORTRAIT)
+                row.template_icon(icon_value=picture, scale=_PORTRAIT_SCALE)
             # As high as the picture, or in one line with each other where there is none.
             row = row.row(align=True)
-            row.scale_y = _PORTRAIT if picture else 1.0
+            row.scale_y = _PORTRAIT_SCALE if picture else 1.0
             row.operator("meshrec.choose_person", text=str(person.number), depress=chosen, icon="USER").number = person.number
             row.prop(person, "name", text="")
             row.label(text=f"{100 * person.frames / person.total:.0f} %" if person.total else "", translate=False)
@@ -89,7 +89,7 @@ class PeoplePanel(Tab, bpy.types.Panel):
             layout.operator("meshrec.choose_person", text="Everybody", depress=settings.person == "ALL", icon="COMMUNITY").number = 0
 
 
-class RangePanel(Tab, bpy.types.Panel):
+class RangePanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_range"
     bl_label = "Part of the Clip"
     bl_parent_id = "MESHREC_PT_main"
@@ -115,64 +115,64 @@ class RangePanel(Tab, bpy.types.Panel):
             row.operator("meshrec.set_range", text="", icon="PREV_KEYFRAME" if end == "IN" else "NEXT_KEYFRAME").end = end
 
 
-class OptionsPanel(Tab, bpy.types.Panel):
+class OptionsPanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_options"
     bl_label = "Method"
     bl_parent_id = "MESHREC_PT_main"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
-        layout, settings = _prepared(self.layout, context)
+        layout, settings = _prepare_layout(self.layout, context)
         names = ["detector", "method", "quality", "device"]
         if len(settings.bl_rna.properties["quality"].enum_items) < 2:
             names.remove("quality")
         for name in names:
-            draw_explained(layout, settings, name, context)
-        if settings.calibrates:
+            draw_menu_with_help(layout, settings, name, context)
+        if settings.is_calibrated:
             layout.prop(settings, "stretch")
             layout.row().prop(settings, "surface", expand=True)
 
 
-class BodyPanel(Tab, bpy.types.Panel):
+class BodyPanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_body"
     bl_label = "Body"
     bl_parent_id = "MESHREC_PT_main"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
-        layout, settings = _prepared(self.layout, context)
-        draw_explained(layout, settings, "skeleton", context)
+        layout, settings = _prepare_layout(self.layout, context)
+        draw_menu_with_help(layout, settings, "skeleton", context)
         layout.prop(settings, "body", placeholder=say("Open body"))
         if settings.skeleton == "skel":
             layout.prop(settings, "skel_body", placeholder=say("Open SKEL body"))
 
 
-class CleanUpPanel(Tab, bpy.types.Panel):
+class CleanUpPanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_clean_up"
     bl_label = "Clean-Up"
     bl_parent_id = "MESHREC_PT_main"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
-        layout, settings = _prepared(self.layout, context)
+        layout, settings = _prepare_layout(self.layout, context)
         for name in ("smoothing", "contacts", "upright"):
             layout.prop(settings, name)
 
 
-class ScenePanel(Tab, bpy.types.Panel):
+class ScenePanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_scene"
     bl_label = "Scene"
     bl_parent_id = "MESHREC_PT_main"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
-        layout, settings = _prepared(self.layout, context)
+        layout, settings = _prepare_layout(self.layout, context)
         layout.prop(settings, "match_scene")
         layout.row().prop(settings, "rerun", expand=True)
         layout.operator("meshrec.import_motion", icon="IMPORT")
 
 
-def _prepared(layout, context):
+def _prepare_layout(layout, context):
     """A panel's layout as settings are drawn in it, greyed out while a job runs with them; and the settings."""
     layout.use_property_split = True
     layout.use_property_decorate = False
@@ -188,26 +188,26 @@ def draw_footage(layout, settings):
     if not settings.source:
         layout.operator("meshrec.open_footage", icon="FILE_MOVIE")
         return
-    icon = thumbnail(settings.footage_picture, settings.footage_kind == "VIDEO")
+    icon = thumbnail_icon(settings.footage_picture, settings.footage_kind == "VIDEO")
     if icon:
-        layout.template_icon(icon_value=icon, scale=_THUMBNAIL)
+        layout.template_icon(icon_value=icon, scale=_THUMBNAIL_SCALE)
     line = layout.row()
     line.alignment = "CENTER"
-    line.label(text=settings.footage.sentence, translate=False)
+    line.label(text=settings.footage.summary, translate=False)
 
 
-def draw_explained(layout, settings, name, context):
+def draw_menu_with_help(layout, settings, name, context):
     """A menu, and below it in one line what its choice means."""
     layout.prop(settings, name)
     hint = layout.column()
     hint.active = False
-    draw_text(hint, say(explanation(settings, name)), context)
+    draw_text(hint, say(item_description(settings, name)), context)
 
 
 def _draw_progress(layout, job):
     box = layout.box()
     box.progress(factor=job.fraction, text=job.text)
-    box.label(text=job.pace_text or say("Just begun"), icon="TIME", translate=False)
+    box.label(text=job.rate_text or say("Just begun"), icon="TIME", translate=False)
     row = box.row()
     row.scale_y = 1.5
     row.operator("meshrec.cancel", text="Cancel (Esc)", icon="CANCEL")

@@ -8,7 +8,7 @@ from bl_ui.utils import PresetPanel
 
 _FOLDER = "meshrec"
 # Everything that is a matter of taste; neither the footage nor whom and which part of it.
-NAMES = (
+PRESET_SETTINGS = (
     "detector", "method", "quality", "device", "skeleton", "body", "skel_body", "smoothing", "contacts", "upright",
     "match_scene", "rerun", "export_preset", "stretch", "surface",
 )  # fmt: skip
@@ -24,7 +24,7 @@ class AddPreset(AddPresetBase, bpy.types.Operator):
     preset_menu = "MESHREC_PT_presets"
     preset_subdir = _FOLDER
     preset_defines: ClassVar = ["settings = bpy.context.scene.meshrec"]
-    preset_values: ClassVar = [f"settings.{name}" for name in NAMES]
+    preset_values: ClassVar = [f"settings.{name}" for name in PRESET_SETTINGS]
 
 
 class MESHREC_PT_presets(PresetPanel, bpy.types.Panel):  # noqa: N801 - Blender opens it by the name of its class

@@ -4,15 +4,15 @@ import bpy
 
 from . import setup_state
 
-_INTERVAL = 0.2  # s
+_INTERVAL_SECONDS = 0.2  # s
 # What shows an installation. Not the 3D view itself: drawing a heavy scene again and again would make Blender slow.
 _REGIONS = {"PREFERENCES": "WINDOW", "VIEW_3D": "UI"}
 
 
-def watch():
+def start_redrawing():
     """Redraw the preferences and the 3D views' sidebars until nothing goes on any more."""
     if not bpy.app.timers.is_registered(redraw):
-        bpy.app.timers.register(redraw, first_interval=_INTERVAL, persistent=True)
+        bpy.app.timers.register(redraw, first_interval=_INTERVAL_SECONDS, persistent=True)
 
 
 def redraw():
@@ -22,10 +22,10 @@ def redraw():
             for region in area.regions:
                 if region.type == _REGIONS.get(area.type):
                     region.tag_redraw()
-    return _INTERVAL if setup_state.busy() else None
+    return _INTERVAL_SECONDS if setup_state.is_busy() else None
 
 
-def stop():
+def stop_redrawing():
     """Remove the timer, if there is one."""
     if bpy.app.timers.is_registered(redraw):
         bpy.app.timers.unregister(redraw)

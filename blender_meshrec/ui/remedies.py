@@ -30,7 +30,7 @@ OPEN_BODY = Button("meshrec.use_open_model", "Use the Open Body", "LOOP_BACK", {
 OPEN_SKELETON = Button("meshrec.use_open_model", "Use the Open Skeleton", "LOOP_BACK", {"which": "skel_body"})
 
 
-def _set(name, value, text):
+def _set_enum_button(name, value, text):
     """Blender's own operator that chooses an item of a menu."""
     return Button("wm.context_set_enum", text, "CHECKMARK", {"data_path": f"scene.meshrec.{name}", "value": value})
 
@@ -55,15 +55,15 @@ def buttons_for(job, online):
         return (OPEN_FOOTAGE, RETRY)
     if isinstance(error, InputError):
         # What could not even be started is not the footage's fault, but that of a path in the preferences.
-        return (OPEN_FOOTAGE, *_other_settings(request), RETRY) if job.was_started else (PREFERENCES, RETRY)
+        return (OPEN_FOOTAGE, *_setting_buttons(request), RETRY) if job.was_started else (PREFERENCES, RETRY)
     return (RETRY,)
 
 
-def _other_settings(request):
+def _setting_buttons(request):
     """Buttons for settings that some input, or some computer, does not go with."""
     if request.device not in ("auto", "cpu"):
-        yield _set("device", "auto", "Choose the Device Automatically")
+        yield _set_enum_button("device", "auto", "Choose the Device Automatically")
     if set(request.refine) - set(DEFAULT_REFINERS) and request.skeleton != "skel":
-        yield _set("skeleton", "skel", "Use the SKEL Skeleton")
+        yield _set_enum_button("skeleton", "skel", "Use the SKEL Skeleton")
     if request.skeleton == "skel" and (request.body == "open") != (request.skel_body == "open"):  # their skins differ
         yield OPEN_BODY if request.body != "open" else OPEN_SKELETON

@@ -2,16 +2,17 @@
 
 import bpy
 
-from ..scene.confidence import is_coloured
-from .choice_operators import report_of, result_rig
-from .panels import Tab
+from ..core.messages import messages_from_text
+from ..scene.confidence import is_coloured_by_confidence
+from .choice_operators import report_text, result_rig
+from .panels import SidebarTab
 from .text import draw_text
 from .translation import translated
 
-_WARNING = ("poor", "missing", "least sure")
+_WARNING_WORDS = ("poor", "missing", "least sure")
 
 
-class ResultPanel(Tab, bpy.types.Panel):
+class ResultPanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_result"
     bl_label = "Result"
 
@@ -22,12 +23,12 @@ class ResultPanel(Tab, bpy.types.Panel):
     def draw(self, context):
         layout, rig = self.layout, result_rig(context)
         layout.label(text=rig.name, icon="ARMATURE_DATA", translate=False)
-        for sentence in rig["quality"].split("\n"):
-            doubtful = any(word in sentence.lower() for word in _WARNING)
+        for sentence in messages_from_text(rig["quality"]):
+            doubtful = any(word in sentence.lower() for word in _WARNING_WORDS)
             draw_text(layout, translated(sentence), context, icon="ERROR" if doubtful else "DOT")
         column = layout.column(align=True)
-        column.operator("meshrec.toggle_confidence", icon="COLOR", depress=is_coloured(rig))
-        if report_of(rig) is not None:
+        column.operator("meshrec.toggle_confidence", icon="COLOR", depress=is_coloured_by_confidence(rig))
+        if report_text(rig) is not None:
             column.operator("meshrec.copy_report", icon="COPYDOWN")
 
 

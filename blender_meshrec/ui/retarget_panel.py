@@ -4,17 +4,18 @@ from typing import ClassVar
 
 import bpy
 
+from ..core.messages import messages_from_text
 from . import retarget_preview
-from .panels import Tab
-from .retarget_settings import label
+from .panels import SidebarTab
+from .retarget_settings import slot_label
 from .text import draw_text
 from .translation import say, translated
 
 _ICONS = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
 # Blender 4.4 gave these icons another name.
-_COLOUR = "STRIP_COLOR_" if "STRIP_COLOR_01" in _ICONS else "SEQUENCE_COLOR_"
-_SURE, _LIKELY = 0.75, 0.5  # confidence
-_FOUND_BY = {
+_COLOUR_ICON_PREFIX = "STRIP_COLOR_" if "STRIP_COLOR_01" in _ICONS else "SEQUENCE_COLOR_"
+_HIGH_CONFIDENCE, _MEDIUM_CONFIDENCE = 0.75, 0.5  # confidence
+_FOUND_BY_LABELS = {
     "preset": "found by a preset",
     "vrm": "found by the file's own map",
     "names": "found by names",
@@ -22,9 +23,9 @@ _FOUND_BY = {
 }
 
 
-def colour(confidence):
+def confidence_icon(confidence):
     """The icon for a confidence: green, yellow, red."""
-    return _COLOUR + ("04" if confidence >= _SURE else "03" if confidence >= _LIKELY else "01")
+    return _COLOUR_ICON_PREFIX + ("04" if confidence >= _HIGH_CONFIDENCE else "03" if confidence >= _MEDIUM_CONFIDENCE else "01")
 
 
 class MappingList(bpy.types.UIList):
@@ -32,7 +33,7 @@ class MappingList(bpy.types.UIList):
 
     def draw_item(self, context, layout, settings, row, icon, active_settings, active_property, index=0):
         split = layout.split(factor=0.42, align=True)
-        split.label(text=say(label(row.name)), icon=colour(row.confidence) if row.bone else "BLANK1", translate=False)
+        split.label(text=say(slot_label(row.name)), icon=confidence_icon(row.confidence) if row.bone else "BLANK1", translate=False)
         if settings.target is None:
             split.label(text=row.bone, translate=False)
         else:
@@ -42,11 +43,11 @@ class MappingList(bpy.types.UIList):
         """Search by part and by bone."""
         rows = getattr(settings, name)
         wanted = self.filter_name.lower()
-        shown = [wanted in f"{say(label(row.name))} {row.bone}".lower() for row in rows]
+        shown = [wanted in f"{say(slot_label(row.name))} {row.bone}".lower() for row in rows]
         return [self.bitflag_filter_item if show else 0 for show in shown] if wanted else [], []
 
 
-class RetargetPanel(Tab, bpy.types.Panel):
+class RetargetPanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_retarget"
     bl_label = "Retarget"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
@@ -64,11 +65,11 @@ class RetargetPanel(Tab, bpy.types.Panel):
         row.scale_y = 1.5
         row.operator("meshrec.retarget", icon="ARMATURE_DATA")
         row.operator("meshrec.retarget_preview", text="", icon="HIDE_OFF", depress=retarget_preview.is_on())
-        if settings.result:
-            draw_text(layout.box(), translated(settings.result), context, icon="INFO")
+        for sentence in messages_from_text(settings.result):
+            draw_text(layout.box(), translated(sentence), context, icon="INFO")
 
 
-class MappingPanel(Tab, bpy.types.Panel):
+class MappingPanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_mapping"
     bl_label = "Mapping"
     bl_parent_id = "MESHREC_PT_retarget"
@@ -78,7 +79,7 @@ class MappingPanel(Tab, bpy.types.Panel):
         layout, settings = self.layout, context.scene.meshrec_retarget
         layout.operator("meshrec.map_bones", icon="VIEWZOOM")
         if settings.rows:
-            found = say(_FOUND_BY.get(settings.found_by, "found by hand"))
+            found = say(_FOUND_BY_LABELS.get(settings.found_by, "found by hand"))
             layout.label(text=", ".join(part for part in (settings.convention, found) if part), translate=False)
         row = layout.row()
         row.template_list("MESHREC_UL_mapping", "", settings, "rows", settings, "active_row", rows=6)

@@ -8,12 +8,12 @@ from ..scene.armature_performance import performance_from_armature
 from ..scene.retarget import plan_retarget
 
 # What is shown: the character's name and session number, its pose and its switches as they were. None while nothing is.
-_shown = None
+_active_preview = None
 
 
 def is_on():
     """Whether a preview is shown."""
-    return _shown is not None
+    return _active_preview is not None
 
 
 def start(context):
@@ -22,15 +22,15 @@ def start(context):
     Raises:
         MeshRecError: as `plan_retarget` does; nothing is changed then.
     """
-    global _shown
+    global _active_preview
     stop()
     settings = context.scene.meshrec_retarget
     frame = context.scene.frame_current
     performance = performance_from_armature(settings.source, frame, frame)
-    plan = plan_retarget(settings.target, performance, settings.mapping_of_target(), settings.options())
+    plan = plan_retarget(settings.target, performance, settings.get_mapping(), settings.get_options())
     bones = settings.target.pose.bones
     switches = {place: bones[place[0]][place[1]] for place in plan.switches if place[0] in bones and place[1] in bones[place[0]]}
-    _shown = (settings.target.name, settings.target.session_uid, {bone.name: bone.matrix_basis.copy() for bone in bones}, switches)
+    _active_preview = (settings.target.name, settings.target.session_uid, {bone.name: bone.matrix_basis.copy() for bone in bones}, switches)
     for column, name in enumerate(plan.keys.bones):
         bone = bones[name]
         at = plan.keys.locations.get(name)
@@ -39,19 +39,19 @@ def start(context):
     for bone, name in switches:
         bones[bone][name] = type(switches[bone, name])(plan.switches[bone, name])
     settings.target.update_tag()
-    if _follow not in bpy.app.handlers.frame_change_post:
-        bpy.app.handlers.frame_change_post.append(_follow)
+    if _on_frame_change not in bpy.app.handlers.frame_change_post:
+        bpy.app.handlers.frame_change_post.append(_on_frame_change)
 
 
 def stop():
     """Put the character back as it was."""
-    global _shown
-    if _follow in bpy.app.handlers.frame_change_post:
-        bpy.app.handlers.frame_change_post.remove(_follow)
-    if _shown is None:
+    global _active_preview
+    if _on_frame_change in bpy.app.handlers.frame_change_post:
+        bpy.app.handlers.frame_change_post.remove(_on_frame_change)
+    if _active_preview is None:
         return
-    name, number, poses, switches = _shown
-    _shown = None
+    name, number, poses, switches = _active_preview
+    _active_preview = None
     rig = bpy.data.objects.get(name)
     if rig is None or rig.session_uid != number or rig.pose is None:  # another file is open, or it was deleted
         return
@@ -75,5 +75,5 @@ def refresh(context):
         stop()
 
 
-def _follow(_scene, *_):
+def _on_frame_change(_scene, *_):
     refresh(bpy.context)

@@ -8,24 +8,24 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from ..retarget.mapping.map_bones import map_bones
-from ..retarget.mapping.presets import FORMAT, preset_from_dict, preset_from_mapping
+from ..retarget.mapping.presets import FORMAT, mapping_to_dict, preset_from_dict
 from ..retarget.rig import SLOTS, RetargetOptions
 from ..scene.rig_reader import read_rig
 from . import retarget_preview
 
-ROOTS = (
+ROOT_ITEMS = (
     ("hips", "Hips", "The hips carry the whole movement"),
     ("root", "Root Bone", "A root bone carries the path over the floor and the heading, as engines want it; where the character has one"),
     ("in_place", "In Place", "The character stays where it stands"),
 )
-DRIVES = (
+DRIVE_ITEMS = (
     ("both", "FK and IK", "Key both sets of controls, so that either can be switched on"),
     ("fk", "FK", "Key the FK controls and switch the rig to FK"),
     ("ik", "IK", "Key the IK controls and switch the rig to IK"),
 )
 
 
-def label(slot):
+def slot_label(slot):
     """A slot as people read it: left_upper_arm is "Left Upper Arm"."""
     return slot.replace("_", " ").title()
 
@@ -34,19 +34,19 @@ def _is_armature(_settings, thing):
     return thing.type == "ARMATURE"
 
 
-def _target_changed(settings, context):
-    settings.forget_mapping()
+def _on_target_change(settings, context):
+    settings.clear_mapping()
     retarget_preview.stop()
 
 
-def _option_changed(settings, context):
+def _on_option_change(settings, context):
     retarget_preview.refresh(context)
 
 
 class MappedBone(bpy.types.PropertyGroup):
     """One bone of the mapping: `name` is the slot; several bones of one slot follow each other from parent to child."""
 
-    bone: StringProperty(name="Bone", description="The character's bone for this part of the body", update=_option_changed)
+    bone: StringProperty(name="Bone", description="The character's bone for this part of the body", update=_on_option_change)
     confidence: FloatProperty(name="Confidence", description="How sure the mapping is, 0 to 1", min=0.0, max=1.0, default=1.0)
 
 
@@ -59,34 +59,36 @@ class RetargetSettings(bpy.types.PropertyGroup):
         description="The armature of your character. Its rest pose, constraints and actions are not changed",
         type=bpy.types.Object,
         poll=_is_armature,
-        update=_target_changed,
+        update=_on_target_change,
     )
     rows: CollectionProperty(type=MappedBone)
     active_row: IntProperty()
     found_by: StringProperty()
     convention: StringProperty()
     controls: StringProperty()
-    root: EnumProperty(name="Movement", description="What carries the character through the scene", items=ROOTS, update=_option_changed)
+    root: EnumProperty(
+        name="Movement", description="What carries the character through the scene", items=ROOT_ITEMS, update=_on_option_change
+    )
     feet: BoolProperty(
         name="Keep Foot Contacts",
         description="Plant heels and toes where the person's touch the floor",
         default=True,
-        update=_option_changed,
+        update=_on_option_change,
     )
     hands: BoolProperty(
         name="Keep Hands in Place",
         description="Bring hands to where the person's are, whatever the length of the arms",
-        update=_option_changed,
+        update=_on_option_change,
     )
-    drive: EnumProperty(name="Controls", description="Which controls of a control rig are keyed", items=DRIVES)
+    drive: EnumProperty(name="Controls", description="Which controls of a control rig are keyed", items=DRIVE_ITEMS)
     result: StringProperty()
 
-    def forget_mapping(self):
+    def clear_mapping(self):
         """Empty the list; the next look at the character fills it anew."""
         self.rows.clear()
         self.found_by = self.convention = self.controls = self.result = ""
 
-    def show_mapping(self, mapping):
+    def set_mapping(self, mapping):
         """Fill the list with a BoneMapping."""
         self.rows.clear()
         for slot in SLOTS:
@@ -94,9 +96,9 @@ class RetargetSettings(bpy.types.PropertyGroup):
                 row = self.rows.add()
                 row.name, row.bone, row.confidence = slot, bone, mapping.confidence.get(bone, 1.0)
         self.found_by, self.convention = mapping.found_by, mapping.convention
-        self.controls = json.dumps(preset_from_mapping(mapping, "")["controls"]) if mapping.controls else ""
+        self.controls = json.dumps(mapping_to_dict(mapping, "")["controls"]) if mapping.controls else ""
 
-    def mapping_of_target(self):
+    def get_mapping(self):
         """The BoneMapping that the list says; rows without a bone are left out.
 
         Raises:
@@ -110,7 +112,7 @@ class RetargetSettings(bpy.types.PropertyGroup):
         mapping = map_bones(read_rig(self.target), preset_from_dict(content, "The mapping").mapping)
         return replace(mapping, found_by=self.found_by or "preset", confidence={row.bone: row.confidence for row in filled})
 
-    def options(self):
+    def get_options(self):
         """The RetargetOptions."""
         return RetargetOptions(root=self.root, feet=self.feet, hands=self.hands, drive=self.drive)
 

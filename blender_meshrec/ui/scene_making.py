@@ -1,10 +1,11 @@
 """From a result to what the artist sees: people in the scene under the names they were given, coloured, with their report."""
 
 from ..core.files.body_template import load_body
+from ..core.messages import messages_to_text
 from ..core.skel.file import load_skel
 from ..scene.assemble import Person, assemble, match_scene
 from ..scene.confidence import colour_bones, joint_confidence
-from ..scene.earlier_results import SetAside, earlier_results, mark
+from ..scene.earlier_results import SidelinedResults, find_earlier_results, mark_result
 from ..scene.report_text import quality_sentences, report_lines, write_report
 
 
@@ -19,15 +20,15 @@ def make_people(context, clip, numbered, bodies, report=None, replace=False, sur
     """
     report = report or {}
     footage = numbered[0][1].footage
-    aside = SetAside(earlier_results(footage, [number for number, _ in numbered]) if replace and footage else ())
+    aside = SidelinedResults(find_earlier_results(footage, [number for number, _ in numbered]) if replace and footage else ())
     try:
         assembly = _assemble(context.scene, clip, numbered, bodies, report, surfaces or {})
     except BaseException:
-        aside.bring_back()
+        aside.restore()
         raise
-    _hand_over(context.scene, aside, assembly)
+    _transfer_references(context.scene, aside, assembly)
     aside.remove()
-    _select(context, assembly)
+    _select_armatures(context, assembly)
     return assembly
 
 
@@ -35,7 +36,7 @@ def _assemble(scene, clip, numbered, bodies, report, surfaces):
     settings = scene.meshrec
     template = load_body(bodies[0])
     skel = load_skel(bodies[1]) if any(recovery.q is not None for _, recovery in numbered) else None
-    called = [settings.name_of(number) for number, _ in numbered]
+    called = [settings.person_name(number) for number, _ in numbered]
     people = [
         Person(f"{clip} {name}", recovery, template, skel if recovery.q is not None else None, surfaces.get(number))
         for name, (number, recovery) in zip(called, numbered)
@@ -48,23 +49,23 @@ def _assemble(scene, clip, numbered, bodies, report, surfaces):
     told = []
     for rig, name, (number, recovery) in zip(assembly.armatures, called, numbered):
         sentences = quality_sentences(recovery, numbers.get(number))
-        rig["quality"] = "\n".join(sentences)
+        rig["quality"] = messages_to_text(sentences)
         told.append((name, sentences, numbers.get(number, {})))
         colour_bones(rig, joint_confidence(recovery))
     text = write_report(clip, report_lines(clip, told, report, assembly.notes))
     for rig in assembly.armatures:
         rig["report"] = text
-    mark(assembly, numbered[0][1].footage, [(number, name) for name, (number, _) in zip(called, numbered)], text)
+    mark_result(assembly, numbered[0][1].footage, [(number, name) for name, (number, _) in zip(called, numbered)], text)
     return assembly
 
 
-def _hand_over(scene, aside, assembly):
+def _transfer_references(scene, aside, assembly):
     """Let what referred to an earlier result refer to the new one."""
     if scene.meshrec_retarget.source in (None, *aside.armatures):
         scene.meshrec_retarget.source = assembly.armatures[0]
 
 
-def _select(context, assembly):
+def _select_armatures(context, assembly):
     for thing in context.selected_objects:
         thing.select_set(False)
     for rig in assembly.armatures:

@@ -4,8 +4,8 @@ import bpy
 
 from ..core.errors import CancelledError
 from . import setup_state
-from .preferences import preferences_of
-from .redraw import watch
+from .preferences import get_preferences
+from .redraw import start_redrawing
 from .text import draw_text
 from .translation import say, told, translated
 
@@ -19,21 +19,21 @@ def draw_setup(layout, context):
         box.progress(factor=installation.fraction, text=translated(installation.text))
         box.operator("meshrec.cancel_install", icon="CANCEL")
         return True
-    preferences = preferences_of(context)
+    preferences = get_preferences(context)
     python = bpy.path.abspath(preferences.backend_python) if preferences else ""
-    look = setup_state.look_around(python, preferences.device if preferences else "auto")
-    if look.running:
-        watch()
+    probe = setup_state.start_probe(python, preferences.device if preferences else "auto")
+    if probe.running:
+        start_redrawing()
         return False
-    if look.backend is not None:
+    if probe.backend is not None:
         return False
     box = layout.box()
     failed = installation is not None and installation.error is not None and not isinstance(installation.error, CancelledError)
     if failed:
         draw_text(box, translated(installation.error.problem), context, icon="ERROR", alert=True)
         draw_text(box, translated(installation.error.remedy), context, icon="BLANK1")
-    elif look.error is not None:
-        draw_text(box, told(look.error), context, icon="ERROR", alert=True)
+    elif probe.error is not None:
+        draw_text(box, told(probe.error), context, icon="ERROR", alert=True)
     else:
         draw_text(box, say("One step is left: the backend, which does the reconstructing, has to be installed once."), context, icon="INFO")
     offline = not bpy.app.online_access and not (preferences and preferences.bundle)
@@ -43,6 +43,6 @@ def draw_setup(layout, context):
     row = box.row()
     row.enabled = not offline
     row.scale_y = 1.5
-    row.operator("meshrec.install_backend", text="Go On Installing" if look.half_made else "Install Backend", icon="IMPORT")
+    row.operator("meshrec.install_backend", text="Go On Installing" if probe.is_partial else "Install Backend", icon="IMPORT")
     box.operator("meshrec.open_preferences", icon="PREFERENCES")
     return True

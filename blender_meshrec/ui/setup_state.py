@@ -1,29 +1,29 @@
-"""The installation, the check and the look at this computer that run at a time; the preferences show them. No bpy."""
+"""The installation, the check and the probe of this computer that run at a time; the preferences show them. No bpy."""
 
 import threading
 import types
 
-from ..bridge.backend_environment import facts_of, half_made, is_current
-from ..bridge.backend_location import as_backend, environment_home, environments, find_backend
+from ..bridge.backend_environment import has_partial_environment, is_current, read_stamp
+from ..bridge.backend_location import chosen_backend, complete_environments, environment_home, find_backend
 from ..bridge.interpreters import choose_device, find_interpreter
 from ..core.errors import InputError, MeshRecError
 
 installation = None  # the Installation that runs or has run last
 check = None  # the Check that runs or has run last
-look = None  # the Look at what this computer has, until something changes it
+environment_probe = None  # the EnvironmentProbe of what this computer has, until something changes it
 
 
-class Look:
+class EnvironmentProbe:
     """What this computer has for the backend, found out in a thread: asking each Python takes a moment.
 
-    backend: the Python the backend would run in, or None. facts: what its environment's stamp says. current: whether it was
-    made for this version of the add-on. half_made: whether an installation was cut off. interpreter, device: what a new
+    backend: the Python the backend would run in, or None. stamp: what its environment's stamp says. is_current: whether it was
+    made for this version of the add-on. has_partial_environment: whether an installation was cut off. interpreter, device: what a new
     environment would be made with; error: the MeshRecError why it cannot be made.
     """
 
     def __init__(self, python, device):
         self.backend = self.interpreter = self.device = self.error = None
-        self.facts, self.current, self.half_made = {}, True, False
+        self.stamp, self.is_current, self.is_partial = {}, True, False
         self._thread = threading.Thread(target=self._work, args=(python, device), daemon=True)
         self._thread.start()
 
@@ -38,14 +38,14 @@ class Look:
     def _work(self, python, device):
         home = environment_home()
         try:
-            self.backend = find_backend(as_backend(python))
+            self.backend = find_backend(chosen_backend(python))
         except MeshRecError:
             self.backend = None  # which is what the preferences tell
-        for folder in environments(home)[:1]:
+        for folder in complete_environments(home)[:1]:
             if self.backend is not None and folder in self.backend.parents:
-                self.facts = facts_of(folder)
-                self.current = is_current(folder)
-        self.half_made = half_made(home)
+                self.stamp = read_stamp(folder)
+                self.is_current = is_current(folder)
+        self.is_partial = has_partial_environment(home)
         try:
             self.device = choose_device(device)
             self.interpreter = find_interpreter(python)
@@ -74,7 +74,7 @@ class Check:
         """Wait until the report is whole."""
         self._thread.join()
 
-    def say(self, text):
+    def print_result(self, text):
         """A line of the report: the check stands where the command line has its console."""
         self.lines.append(text)
 
@@ -96,8 +96,8 @@ def is_installing():
     return installation is not None and installation.running
 
 
-def install(plan):
-    """Start an Installation from a Plan and make it the current one.
+def start_installation(plan):
+    """Start an Installation from an InstallationPlan and make it the current one.
 
     Raises:
         InputError: one is running already.
@@ -106,12 +106,12 @@ def install(plan):
     from ..bridge.installation import Installation
 
     if is_installing():
-        raise InputError("The backend is being installed already.", "Wait for it, or cancel it first.")
-    installation = Installation(plan, on_end=look_again)
+        raise InputError("installation-running", "The backend is being installed already.", "Wait for it, or cancel it first.")
+    installation = Installation(plan, on_end=discard_probe)
     return installation
 
 
-def begin_check(python):
+def start_check(python):
     """Start a Check, unless one runs."""
     global check
     if check is None or not check.running:
@@ -119,29 +119,29 @@ def begin_check(python):
     return check
 
 
-def look_around(python, device):
-    """The Look at this computer; begun now if there is none."""
-    global look
-    if look is None:
-        look = Look(python, device)
-    return look
+def start_probe(python, device):
+    """The EnvironmentProbe of this computer; begun now if there is none."""
+    global environment_probe
+    if environment_probe is None:
+        environment_probe = EnvironmentProbe(python, device)
+    return environment_probe
 
 
-def look_again():
+def discard_probe():
     """Forget what was found out: something has changed."""
-    global look
-    look = None
+    global environment_probe
+    environment_probe = None
 
 
-def busy():
+def is_busy():
     """Whether something goes on that the preferences should keep showing."""
-    return any(thing is not None and thing.running for thing in (installation, check, look))
+    return any(thing is not None and thing.running for thing in (installation, check, environment_probe))
 
 
-def stop():
+def stop_all():
     """End the installation, if one runs, and forget everything."""
-    global installation, check, look
+    global installation, check, environment_probe
     if installation is not None:
         installation.cancel()
         installation.join(2.0)
-    installation = check = look = None
+    installation = check = environment_probe = None

@@ -3,7 +3,7 @@
 import blf
 
 _MARGIN = 95  # px at a scale of 1: the tabs, borders of the region and of boxes, and an icon
-_SMALLEST = 80  # px
+_MIN_WIDTH = 80  # px
 
 
 def draw_text(layout, text, context, icon="NONE", alert=False):
@@ -13,12 +13,12 @@ def draw_text(layout, text, context, icon="NONE", alert=False):
     blf.size(0, getattr(style, "points", 11) * scale)
     column = layout.column(align=True)
     column.alert = alert
-    for line in lines_of(text, max(_SMALLEST, context.region.width / scale - _MARGIN) * scale, lambda words: blf.dimensions(0, words)[0]):
+    for line in wrap_text(text, max(_MIN_WIDTH, context.region.width / scale - _MARGIN) * scale, lambda words: blf.dimensions(0, words)[0]):
         column.label(text=line, icon=icon, translate=False)
         icon = "BLANK1" if icon != "NONE" else "NONE"
 
 
-def lines_of(text, width, measure):
+def wrap_text(text, width, measure):
     """Break a text into lines that `measure` as `width` at most: between words, and inside one that is longer, such as a path."""
     lines = [""]
     for word in text.split():

@@ -9,17 +9,17 @@ import numpy as np
 _previews = None  # Blender's collection of pictures, made with the first
 
 
-def thumbnail(picture, is_video):
+def thumbnail_icon(picture, is_video):
     """The icon of a file's thumbnail, which Blender makes in the background; 0 for none."""
     if bpy.app.background or not picture:
         return 0
-    previews = _collection()
+    previews = _get_previews()
     if picture not in previews:
         previews.load(picture, picture, "MOVIE" if is_video else "IMAGE")
     return previews[picture].icon_id
 
 
-def keep_portrait(person, portrait):
+def store_portrait(person, portrait):
     """Keep a picture with a FoundPerson, so that it goes with the .blend. portrait: (S,S,3) uint8 RGB, or None for none."""
     person.portrait_key = ""
     if portrait is None:
@@ -34,7 +34,7 @@ def portrait_icon(person):
     """The icon of a FoundPerson's picture; 0 for none."""
     if bpy.app.background or not person.portrait_key:
         return 0
-    previews = _collection()
+    previews = _get_previews()
     if person.portrait_key not in previews:
         pixels = person["portrait"]
         side = round(len(pixels) ** 0.5)
@@ -44,14 +44,14 @@ def portrait_icon(person):
     return previews[person.portrait_key].icon_id
 
 
-def _collection():
+def _get_previews():
     global _previews
     if _previews is None:
         _previews = bpy.utils.previews.new()
     return _previews
 
 
-def stop():
+def free_previews():
     """Let go of the pictures."""
     global _previews
     if _previews is not None:

@@ -1,23 +1,32 @@
-"""What the interface says, in the language that Blender is set to and in the words of its own buttons.
+"""What the interface says: in the language that Blender is set to, and in the words of its own buttons.
 
-Names, tooltips and labels are translated by Blender as it draws them, from the table that `register` gives it; sentences that are
-put together here are translated before their {placeholders} are filled in.
+Labels and tooltips are translated by Blender as it draws them, from the tables that `register` gives it. Messages of other parts come
+as `core.messages.Message`: their wording in the panel and their translation are looked up by their name, then their values filled in.
+The tables are `locale/*.po`, compiled by `scripts/translations.py`; where they are not compiled, everything is in English.
 """
 
-import re
-from functools import lru_cache
+import json
+from pathlib import Path
 
 import bpy
 
-from .german import GERMAN
-from .german_errors import GERMAN_ERRORS
-from .sentences import GERMAN_SENTENCES, PANEL_WORDS
+from ..core.messages import Message, fill_in
 
+_LOCALE = Path(__file__).with_name("locale")
+_PANEL = "panel_en"
 # Blender takes a language for all its countries. Where it knows a word itself, its own translation is used.
-_TABLES = {"de": {**GERMAN, **GERMAN_SENTENCES, **GERMAN_ERRORS}}
-_CONTEXTS = ("*", "Operator")
-# What these placeholders stand for is words, one or a list of them; other values are names and numbers.
-_OF_WORDS = ("names", "device")
+_LABEL_CONTEXTS = ("*", "Operator")
+
+
+def read_table(name):
+    """A compiled table of `locale`: context (a message's name, or "") -> English text -> text; empty where there is none."""
+    try:
+        return json.loads((_LOCALE / f"{name}.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+_PANEL_WORDING = read_table(_PANEL)
 
 
 def say(msgid, **values):
@@ -26,14 +35,11 @@ def say(msgid, **values):
     return text.format(**values) if values else text
 
 
-def translated(sentence):
-    """A sentence that another part has put together in English, in the panel's words and the artist's language.
-
-    Sentences that are not known stay as they are.
-    """
-    msgid, values = _recognised(sentence)
-    words = {name: ", ".join(look_up(word) for word in value.split(", ")) if name in _OF_WORDS else value for name, value in values.items()}
-    return say(msgid, **words)
+def translated(message):
+    """A Message in the panel's words and the artist's language; any other text as it is, unless it is a label."""
+    if not isinstance(message, Message):
+        return look_up(message)
+    return fill_in(look_up(panel_wording(message), message.name), {name: _translated(value) for name, value in message.values.items()})
 
 
 def told(error):
@@ -41,38 +47,36 @@ def told(error):
     return f"{translated(error.problem)} {translated(error.remedy)}".strip()
 
 
-def look_up(msgid):
-    """Blender's own lookup; gives the msgid where there is no translation."""
-    return bpy.app.translations.pgettext_iface(msgid)
+def panel_wording(message):
+    """The English template of a Message where the panel says it otherwise than the command line, else its own."""
+    by_name, shared = (_PANEL_WORDING.get(context, {}) for context in (message.name, ""))
+    return by_name.get(message.text) or shared.get(message.text) or message.text
 
 
-@lru_cache(maxsize=256)
-def _recognised(sentence):
-    """The msgid of a finished sentence, and what its placeholders stand for."""
-    for template, pattern in _patterns():
-        if found := pattern.fullmatch(sentence):
-            return PANEL_WORDS.get(template, template), found.groupdict()
-    return sentence, {}
+def look_up(msgid, name=""):
+    """Blender's own lookup, by a message's name and then by the text alone; gives the msgid where there is no translation."""
+    named = bpy.app.translations.pgettext_iface(msgid, name) if name else msgid
+    return named if named != msgid else bpy.app.translations.pgettext_iface(msgid)
 
 
-@lru_cache(maxsize=1)
-def _patterns():
-    """(template, pattern) of every sentence known, those with most text of their own first."""
-    templates = sorted({*PANEL_WORDS, *GERMAN_SENTENCES, *GERMAN_ERRORS}, key=lambda template: -len(re.sub(r"\{\w+\}", "", template)))
-    return [(template, pattern_of(template)) for template in templates]
+def _translated(value):
+    if isinstance(value, tuple):
+        return tuple(map(_translated, value))
+    return translated(value) if isinstance(value, Message) else value
 
 
-def pattern_of(template):
-    """What a template's sentences look like: each {name} is a group of that name."""
-    parts = re.split(r"\{(\w+)\}", template)
-    return re.compile("".join(f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)), re.DOTALL)
+def blender_tables():
+    """The tables as Blender takes them: language -> (context, English text) -> text."""
+    return {path.stem: _blender_table(read_table(path.stem)) for path in _LOCALE.glob("*.json") if path.stem != _PANEL}
+
+
+def _blender_table(table):
+    contexts = ((context, texts) for name, texts in table.items() for context in ([name] if name else _LABEL_CONTEXTS))
+    return {(context, msgid): text for context, texts in contexts for msgid, text in texts.items()}
 
 
 def register():
-    tables = {
-        locale: {(context, msgid): text for msgid, text in table.items() for context in _CONTEXTS} for locale, table in _TABLES.items()
-    }
-    bpy.app.translations.register(__name__, tables)
+    bpy.app.translations.register(__name__, blender_tables())
 
 
 def unregister():

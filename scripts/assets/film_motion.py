@@ -14,27 +14,28 @@ from pathlib import Path
 
 import numpy as np
 
-from blender_meshrec.core.cameras import inverse_rigid, rigid
+from blender_meshrec.core.cameras import invert_rigid_transform, rigid_transform
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from scripts.assets.demo_clip.performer import Performer
-from scripts.evaluate.truth import truth_of
+from scripts.assets.demo_clip.rendering import encode_video, render_frames
+from scripts.evaluate.ground_truth import ground_truth_of
 from scripts.train.data.recordings import FPS, read_recordings
 
-SIZE = (640, 480)
+IMAGE_SIZE = (640, 480)
 
 
-class Scene:
+class FilmedRecording:
     """A recording's Performer, on a body of some shape, before some camera."""
 
-    def __init__(self, mocap, name):
+    def __init__(self, mocap: Path, name: str) -> None:
         self.name, *part = name.split(":")
         self.folder = name.replace(":", "_")
         rows = slice(*(int(end) for end in part)) if part else slice(None)
         recording = next(one for one in read_recordings(mocap) if one.name == self.name)
         template = load_body("open")
-        truth = truth_of(template, recording)
+        truth = ground_truth_of(template, recording)
         rng = np.random.default_rng(zlib.crc32(name.encode()))
         betas = rng.normal(0, 0.8, truth.betas.shape) * (np.arange(len(truth.betas)) < 6)
         rest, old = template.rest_joints(betas), template.rest_joints(truth.betas)
@@ -43,86 +44,63 @@ class Scene:
         self.performer = Performer(template, betas, rotmat_from_rotvec(truth.poses[rows].reshape(-1, 24, 3)), pelvis)
         self.joints = self.performer.joints
         self.joints[..., 2] -= np.quantile(self.joints[:, [7, 8], 2].min(1), 0.02) - 0.08  # feet on the floor
-        self._camera(rng)
+        self._set_camera(rng)
 
-    def _camera(self, rng):
+    def _set_camera(self, rng: np.random.Generator) -> None:
         """A camera that sees the whole path."""
-        focal = rng.uniform(0.75, 1.4) * np.hypot(*SIZE)
-        self.intrinsics = np.array([[focal, 0, SIZE[0] / 2], [0, focal, SIZE[1] / 2], [0, 0, 1]])
+        focal = rng.uniform(0.75, 1.4) * np.hypot(*IMAGE_SIZE)
+        self.intrinsics = np.array([[focal, 0, IMAGE_SIZE[0] / 2], [0, focal, IMAGE_SIZE[1] / 2], [0, 0, 1]])
         turn = rotmat_from_rotvec([0, 0, rng.uniform(-np.pi, np.pi)]) @ WORLD_FROM_LEVEL_CAMERA
         turn = turn @ rotmat_from_rotvec([-rng.uniform(-0.02, 0.3), 0, 0]) @ rotmat_from_rotvec([0, 0, rng.normal(0, 0.02)])
         points = self.joints.reshape(-1, 3)
         middle = (points.min(0) + points.max(0)) / 2
         seen = (points - middle) @ turn  # in camera axes about the middle
         reach = np.abs(seen[:, :2]) + 0.2
-        distance = (reach * 2 * focal / SIZE * 1.05 - seen[:, 2:]).max()
-        self.world_from_camera = rigid(turn, middle - turn @ [0, 0, distance])
-        self.camera_from_world = inverse_rigid(self.world_from_camera)
+        distance = (reach * 2 * focal / IMAGE_SIZE * 1.05 - seen[:, 2:]).max()
+        self.world_from_camera = rigid_transform(turn, middle - turn @ [0, 0, distance])
+        self.camera_from_world = invert_rigid_transform(self.world_from_camera)
 
 
-def film(scene, folder, samples):
+def film(recording: FilmedRecording, folder: Path, samples: int) -> None:
     """Render the pictures that are not there yet."""
-    import bpy
-
-    from scripts.assets.demo_clip.figure import Figure
-    from scripts.assets.demo_clip.stage import dress_stage
-
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    dress_stage(SIZE, scene.intrinsics, scene.world_from_camera, samples, 100)
-    bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads = "FIXED", 1
-    figure = Figure(scene.performer)
-    pictures = folder / scene.folder
-    pictures.mkdir(parents=True, exist_ok=True)
-    for frame in range(len(scene.joints)):
-        path = pictures / f"{frame:04d}.png"
-        if not path.exists():
-            figure.pose(frame)
-            bpy.context.scene.render.filepath = str(path)
-            bpy.ops.render.render(write_still=True)
+    pictures = folder / recording.folder
+    render_frames(recording.performer, pictures, IMAGE_SIZE, recording.intrinsics, recording.world_from_camera, samples, threads=1)
 
 
-def encode(scene, folder):
+def encode(recording: FilmedRecording, folder: Path) -> None:
     """Make a video of the pictures."""
-    import av
-    import cv2
-
-    with av.open(str(folder / f"{scene.folder}.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=int(FPS))
-        stream.width, stream.height, stream.pix_fmt, stream.options = *SIZE, "yuv420p", {"crf": "16"}
-        for path in sorted((folder / scene.folder).glob("*.png")):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(cv2.imread(str(path)), format="bgr24")))
-        container.mux(stream.encode())
+    encode_video(folder / recording.folder, folder / f"{recording.folder}.mp4", IMAGE_SIZE, int(FPS), {"crf": "16"})
 
 
-def measure(scene, folder):
+def measure_estimators(recording: FilmedRecording, folder: Path) -> dict[str, float]:
     """PA-MPJPE, mm, by what it is of."""
     from dataclasses import replace
 
     from blender_meshrec.backend.pipeline import recover
-    from blender_meshrec.backend.registry import find, names
+    from blender_meshrec.backend.registry import ESTIMATORS
     from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
     from blender_meshrec.bridge.messages import ReconstructRequest
     from blender_meshrec.core.cameras import default_intrinsics, transform_points
     from blender_meshrec.core.metrics import pa_mpjpe
     from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS, limb_indices
 
-    request = ReconstructRequest(source=str(folder / f"{scene.folder}.mp4"), cache=str(folder / "cache"), device="cpu")
+    request = ReconstructRequest(source=str(folder / f"{recording.folder}.mp4"), cache=str(folder / "cache"), device="cpu")
     sighting = detect_and_track(request)
     person = sighting.people[0]
-    true = transform_points(scene.camera_from_world, scene.joints)[: len(person)][:, limb_indices(SMPL_JOINTS)]
+    true = transform_points(recording.camera_from_world, recording.joints)[: len(person)][:, limb_indices(SMPL_JOINTS)]
     seen = person.visible
     numbers = {"frames": int(seen.sum())}
-    for method in names("estimator"):
-        estimate = find("estimator", method)(person, default_intrinsics(sighting.frames.size), sighting.frames.timestamps, "cpu")
+    for method in ESTIMATORS.implementations:
+        estimate = ESTIMATORS.get(method)(person, default_intrinsics(sighting.frames.size), sighting.frames.timestamps, "cpu")
         numbers[f"{method} alone"] = pa_mpjpe(estimate.joints[seen][:, limb_indices(H36M17)], true[seen])
-    for method in ("auto", *names("estimator")):
+    for method in ("auto", *ESTIMATORS.implementations):
         recovery = recover(replace(request, method=method)).recoveries[0]
         lifted = transform_points(recovery.camera_from_world, recovery.lifted_joints.astype(float))
         numbers[f"{method} lifted"] = pa_mpjpe(lifted[seen][:, limb_indices(H36M17)], true[seen])
     return numbers
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=("film", "encode", "measure"))
     parser.add_argument("mocap", type=Path)
@@ -132,13 +110,13 @@ def main():
     settings = parser.parse_args()
     every = []
     for name in settings.clips:
-        scene = Scene(settings.mocap, name)
+        recording = FilmedRecording(settings.mocap, name)
         if settings.step == "film":
-            film(scene, settings.folder, settings.samples)
+            film(recording, settings.folder, settings.samples)
         elif settings.step == "encode":
-            encode(scene, settings.folder)
+            encode(recording, settings.folder)
         else:
-            every.append(measure(scene, settings.folder))
+            every.append(measure_estimators(recording, settings.folder))
             print(name, " ".join(f"{what} {value:.4g}" for what, value in every[-1].items()), flush=True)
     if every:
         print("mean", " ".join(f"{what} {np.mean([numbers[what] for numbers in every]):.4g}" for what in every[0]))

@@ -29,7 +29,7 @@ from blender_meshrec.retarget.mapping.map_bones import map_bones
 from blender_meshrec.retarget.source.motion import performance_from_motion
 from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.scene.keyframes import set_timeline
-from blender_meshrec.scene.retarget import retarget_onto
+from blender_meshrec.scene.retarget import retarget_armature
 from blender_meshrec.scene.rig_reader import read_rig
 from scripts import ROOT
 
@@ -60,7 +60,7 @@ _SIDE = {
 _FINGERS = {"Thumb": -0.04, "Index": -0.025, "Middle": 0.0, "Ring": 0.02, "Pinky": 0.04}  # where across the hand, m
 
 
-def character():
+def character_bones():
     """Names to (parent, head, tail) of 65 bones."""
     bones = dict(_TRUNK)
     for side, sign in (("Left", 1), ("Right", -1)):
@@ -82,9 +82,9 @@ def build_character(name):
     armature = bpy.data.armatures.new(name)
     rig = bpy.data.objects.new(name, armature)
     bpy.context.scene.collection.objects.link(rig)
-    activate(rig)
+    make_active(rig)
     bpy.ops.object.mode_set(mode="EDIT")
-    for bone, (parent, head, tail) in character().items():
+    for bone, (parent, head, tail) in character_bones().items():
         made = armature.edit_bones.new(bone)
         made.head, made.tail = head, tail
         if parent:
@@ -119,13 +119,13 @@ def build_skin(rig):
     return skin
 
 
-def activate(thing):
+def make_active(thing):
     for other in bpy.context.view_layer.objects:
         other.select_set(other is thing)
     bpy.context.view_layer.objects.active = thing
 
 
-def long_recovery(frames):
+def loop_motion(frames):
     """The bundled motion, there and back, as a Recovery of so many frames."""
     truth = read_motion(TRUTH)
     cycle = np.concatenate([np.arange(len(truth)), np.arange(len(truth) - 2, 0, -1)])
@@ -151,7 +151,7 @@ def hip_height(rig, mapping):
 def constrain_and_bake(rig, mapping, source, source_mapping, frames):
     """Retarget as artists do by hand: COPY_ROTATION from aligned helpers, COPY_LOCATION at the hips, `nla.bake`."""
     source.scale = (hip_height(rig, mapping) / hip_height(source, source_mapping),) * 3
-    activate(source)
+    make_active(source)
     bpy.ops.object.mode_set(mode="EDIT")
     followed = {}
     for slot, bones in mapping.slots.items():
@@ -170,7 +170,7 @@ def constrain_and_bake(rig, mapping, source, source_mapping, frames):
         constraint.target, constraint.subtarget = source, helper
     hips = rig.pose.bones[mapping.slots["hips"][0]].constraints.new("COPY_LOCATION")
     hips.target, hips.subtarget = source, source_mapping.slots["hips"][0]
-    activate(rig)
+    make_active(rig)
     bpy.ops.object.mode_set(mode="POSE")
     for bone in rig.pose.bones:
         select = bone if hasattr(bone, "select") else bone.bone
@@ -192,7 +192,7 @@ def foot_slide(rig, mapping, contacts, frames, fps):
     return float(speed[touching[1:] & touching[:-1]].mean())
 
 
-def traced(work):
+def peak_python_memory(work):
     """The most that `work` holds of Python's and numpy's memory, MB."""
     tracemalloc.start()
     work()
@@ -206,7 +206,7 @@ def main():
     parser.add_argument("--frames", type=int, default=3000)
     frames = parser.parse_args().frames
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    template, recovery = load_body(), long_recovery(frames)
+    template, recovery = load_body(), loop_motion(frames)
     motion = motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
     source, ours = make_source(recovery, template, frames), build_character("ours")
     build_skin(ours)
@@ -216,12 +216,12 @@ def main():
     before, seconds = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
     for _ in range(REPEATS):
         begun = time.perf_counter()
-        retarget_onto(ours, performance_from_motion(motion))
+        retarget_armature(ours, performance_from_motion(motion))
         seconds.append(time.perf_counter() - begun)
     # A process's peak never falls: what the scene took before may hide what retargeting takes. Python's own count does not.
     memory = max(
         (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
-        traced(lambda: retarget_onto(ours, performance_from_motion(motion))),
+        peak_python_memory(lambda: retarget_armature(ours, performance_from_motion(motion))),
     )
     report = {
         "blender": bpy.app.version_string,

@@ -32,7 +32,7 @@ from blender_meshrec.scene.export import export_assembly
 REPEATS = 3
 
 
-def moving_person(template, frames, fps=30.0):
+def make_recovery(template, frames, fps=30.0):
     """A Recovery that keys every joint of every frame."""
     rng = np.random.default_rng(0)
     times = np.arange(frames) / fps
@@ -56,7 +56,7 @@ def moving_person(template, frames, fps=30.0):
     )
 
 
-def play(frames):
+def time_playback(frames):
     start = time.perf_counter()
     for frame in range(1, frames + 1):
         bpy.context.scene.frame_set(frame)
@@ -68,7 +68,7 @@ def main():
     parser.add_argument("--frames", type=int, default=3000)
     arguments = parser.parse_args()
     template = load_body()
-    person = Person("person1", moving_person(template, arguments.frames), template)
+    person = Person("person1", make_recovery(template, arguments.frames), template)
     seconds = {}
 
     def build(pose_shapes):
@@ -79,7 +79,7 @@ def main():
         return time.perf_counter() - start, assembly
 
     seconds["scene_build"] = min(build(pose_shapes=True)[0] for _ in range(REPEATS))
-    seconds["play_100_frames"] = play(100)
+    seconds["play_100_frames"] = time_playback(100)
     assembly = build(pose_shapes=False)[1]  # as files are written
     motion = motion_from_recovery(person.recovery, template.rest_joints(person.recovery.betas), template.joint_names, template.parents)
     with tempfile.TemporaryDirectory() as folder:

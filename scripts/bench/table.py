@@ -21,7 +21,7 @@ from scripts import ROOT
 
 CLIP = ROOT / "scripts" / "demo_clip.mp4"
 TRUTH = ROOT / "scripts" / "demo_clip_truth.npz"
-BLENDER = ROOT / ".venvs" / "bpy-4.5" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+BPY_PYTHON = ROOT / ".venvs" / "bpy-4.5" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
 class Table:
@@ -56,10 +56,10 @@ def main():
 def start_up(table):
     """A fresh process until the detector could look at its first frame."""
     code = (
-        "from blender_meshrec.backend import detectors, pipeline\n"
+        "from blender_meshrec.backend import pipeline\n"
+        "from blender_meshrec.backend.registry import DETECTORS\n"
         "from blender_meshrec.bridge.messages import ReconstructRequest\n"
-        "from blender_meshrec.backend.registry import find\n"
-        "find('detector', 'mediapipe')(ReconstructRequest('')).close()\n"
+        "DETECTORS.get('mediapipe')(ReconstructRequest('')).close()\n"
     )
     begun = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
@@ -85,9 +85,9 @@ def end_to_end(table):
 def write_720p(path, seconds):
     """The bundled clip, enlarged and played over and over."""
     from blender_meshrec.backend.footage.video import open_footage
-    from blender_meshrec.backend.footage.video_writer import VideoWriter, fit_height
+    from blender_meshrec.backend.footage.video_writer import VideoWriter, resize_to_height
 
-    images = [fit_height(frame.image, 720) for frame in open_footage(CLIP).read()]
+    images = [resize_to_height(frame.image, 720) for frame in open_footage(CLIP).read()]
     with VideoWriter(path, 30) as writer:
         for index in range(30 * seconds):
             # There and back again: nobody jumps.
@@ -99,9 +99,9 @@ def dik(table):
     """Rotations of random poses of the open body from their 24 joints."""
     import torch
 
-    from blender_meshrec.bodies.smpl import make_body
+    from blender_meshrec.bodies.make_body import make_body
     from blender_meshrec.core.files.body_template import load_body
-    from blender_meshrec.methods.dik import match_rotations
+    from blender_meshrec.methods.dik import solve_dik
 
     body = make_body(load_body())
     torch.manual_seed(0)
@@ -112,14 +112,14 @@ def dik(table):
 
     def forward():
         with torch.no_grad():
-            match_rotations(joints, rest)
+            solve_dik(joints, rest)
 
     def with_gradients():
         moving = joints.clone().requires_grad_()
-        match_rotations(moving, rest)[0].sum().backward()
+        solve_dik(moving, rest)[0].sum().backward()
 
-    table.add("DIK, 24 joints, forward", frames / quickest(forward), "frames/s", least=20_000)
-    table.add("DIK, 24 joints, with gradients", frames / quickest(with_gradients), "frames/s", least=5_000)
+    table.add("DIK, 24 joints, forward", frames / shortest_time(forward), "frames/s", least=20_000)
+    table.add("DIK, 24 joints, with gradients", frames / shortest_time(with_gradients), "frames/s", least=5_000)
 
 
 def lifting(table):
@@ -130,7 +130,7 @@ def lifting(table):
     from blender_meshrec.core.records import Observations
     from blender_meshrec.methods import skeleton2mesh
 
-    keypoints, size = projected_truth(3000)
+    keypoints, size = project_truth(3000)
     seen = np.ones(len(keypoints), bool)
     observations = Observations("h36m17", np.zeros((len(keypoints), 4)), keypoints, seen)
     times, template = np.arange(len(keypoints)) / 30, load_body()
@@ -139,35 +139,37 @@ def lifting(table):
         estimate = skeleton2mesh.estimate(observations, default_intrinsics(size), times, "cpu")
         fit_body(template, estimate.joints, estimate.confidence, None, times)
 
-    table.add("lifting and body fit (DIK)", len(keypoints) / quickest(lift_and_match, 2), "frames/s", least=500)
+    table.add("lifting and body fit (DIK)", len(keypoints) / shortest_time(lift_and_match, 2), "frames/s", least=500)
 
 
 def silhouettes(table):
     """The refinement from silhouettes: 32 drawn ones of a person fitted too thin."""
     import torch
 
-    from blender_meshrec.backend.refiners.silhouette_refiner import refine_shape, seen_of
-    from blender_meshrec.bodies.silhouette_rendering import Surface, rasterise
+    from blender_meshrec.backend.refiners.silhouette_refiner import make_silhouette_crops, refine_shape
+    from blender_meshrec.bodies.silhouette_rendering import SurfacePoints, rasterise
     from blender_meshrec.core.cameras import default_intrinsics
     from blender_meshrec.core.files.body_template import load_body
     from blender_meshrec.core.files.motion_npz import read_motion
     from blender_meshrec.core.records import BodyParams
     from blender_meshrec.core.rotations import rotmat_from_rotvec
-    from blender_meshrec.core.silhouettes import MOST, SIDE, Silhouettes
+    from blender_meshrec.core.silhouettes import MASK_SIZE, MAX_SILHOUETTES, Silhouettes
 
     template, size = load_body(), (1280, 720)
-    poses = np.array(read_motion(TRUTH).poses[:MOST])
+    poses = np.array(read_motion(TRUTH).poses[:MAX_SILHOUETTES])
     poses[:, :3] = [np.pi, 0, 0]
-    stout, squares = [0, 1, 0, -1, 0, 0, 0, 0, 0, 0], np.tile([640.0, 360, 700], (MOST, 1))
-    body = BodyParams("open", np.zeros(10), poses[:, :3], poses[:, 3:], np.tile([0, 0, 4.0], (MOST, 1)))
-    seen = seen_of(Silhouettes(np.arange(MOST), squares, np.zeros((MOST, SIDE, SIDE))), default_intrinsics(size), size)
-    rotmats = torch.as_tensor(rotmat_from_rotvec(poses.reshape(MOST, -1, 3)), dtype=torch.float32)
-    betas = torch.tensor(stout, dtype=torch.float32).expand(MOST, -1)
-    points, _joints = Surface(template).pose(betas, rotmats, torch.tensor([0, 0, 4.0]).expand(MOST, -1))
-    drawn = Silhouettes(np.arange(MOST), squares, rasterise(points, seen.windows, SIDE)[0].numpy())
-    times = np.arange(MOST) / 30
-    seconds = quickest(lambda: refine_shape(template, body, drawn, default_intrinsics(size), size, times), 2)
-    table.add(f"refinement from {MOST} silhouettes, a clip", seconds, "s")
+    stout, squares = [0, 1, 0, -1, 0, 0, 0, 0, 0, 0], np.tile([640.0, 360, 700], (MAX_SILHOUETTES, 1))
+    body = BodyParams("open", np.zeros(10), poses[:, :3], poses[:, 3:], np.tile([0, 0, 4.0], (MAX_SILHOUETTES, 1)))
+    seen = make_silhouette_crops(
+        Silhouettes(np.arange(MAX_SILHOUETTES), squares, np.zeros((MAX_SILHOUETTES, MASK_SIZE, MASK_SIZE))), default_intrinsics(size), size
+    )
+    rotmats = torch.as_tensor(rotmat_from_rotvec(poses.reshape(MAX_SILHOUETTES, -1, 3)), dtype=torch.float32)
+    betas = torch.tensor(stout, dtype=torch.float32).expand(MAX_SILHOUETTES, -1)
+    points, _joints = SurfacePoints(template).pose(betas, rotmats, torch.tensor([0, 0, 4.0]).expand(MAX_SILHOUETTES, -1))
+    drawn = Silhouettes(np.arange(MAX_SILHOUETTES), squares, rasterise(points, seen.windows, MASK_SIZE)[0].numpy())
+    times = np.arange(MAX_SILHOUETTES) / 30
+    seconds = shortest_time(lambda: refine_shape(template, body, drawn, default_intrinsics(size), size, times), 2)
+    table.add(f"refinement from {MAX_SILHOUETTES} silhouettes, a clip", seconds, "s")
 
 
 def calibration(table):
@@ -175,14 +177,14 @@ def calibration(table):
     import smplx
     import torch
 
-    from blender_meshrec.backend.fitting.mesh_calibration import Calibrator
-    from blender_meshrec.backend.report import peak_memory
-    from blender_meshrec.bodies.smpl import make_body
+    from blender_meshrec.backend.fitting.mesh_calibration import MeshCalibrator
+    from blender_meshrec.backend.report import peak_memory_bytes
+    from blender_meshrec.bodies.make_body import make_body
     from blender_meshrec.core.files.body_template import load_body
     from blender_meshrec.core.files.motion_npz import read_motion
 
     truth, body = read_motion(TRUTH), make_body(load_body())
-    calibrate = Calibrator(body)
+    calibrate = MeshCalibrator(body)
     frames = np.arange(1000) % len(truth)
     poses, betas = (torch.as_tensor(np.array(each)) for each in (truth.poses[frames], truth.betas[None]))
     regressor = torch.zeros(len(body.J_template), len(body.v_template))
@@ -195,20 +197,20 @@ def calibration(table):
             smplx.lbs.lbs(betas.expand(100, -1), poses[rows], *smpl)
 
     peaks = []  # first: the process's peak says nothing of less than what it once was
-    for motion in (played(truth, 500), played(truth, 2000)):
+    for motion in (loop_recovery(truth, 500), loop_recovery(truth, 2000)):
         calibrate(motion, motion)
-        peaks.append(peak_memory() / 1e6)
+        peaks.append(peak_memory_bytes() / 1e6)
     with torch.inference_mode():
         vertices = body(truth.betas, poses[:, :3], poses[:, 3:])[1]
         joints = calibrate.projector.h36m17 @ vertices
-        seconds = quickest(lambda: calibrate.module(vertices, joints, 1.05 * joints), 3)
-        beside = quickest(forward, 3)
+        seconds = shortest_time(lambda: calibrate.module(vertices, joints, 1.05 * joints), 3)
+        beside = shortest_time(forward, 3)
     table.add(f"calibrating {vertices.shape[1]} vertices x 1,000 frames", seconds, "s", most=4)
     table.add("the smplx package's forward on them, times that", beside / seconds, "times")
     table.add("calibrating 2,000 frames, more memory than 500", peaks[1] - peaks[0], "MB", most=50)
 
 
-def played(recovery, count):
+def loop_recovery(recovery, count):
     """A Recovery, there and back until it has so many frames."""
     from dataclasses import fields, replace
 
@@ -224,7 +226,7 @@ def long_input(table):
     seconds, memory = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for frames in (2500, 10_000):
-            keypoints, size = projected_truth(frames)
+            keypoints, size = project_truth(frames)
             path = Path(folder) / f"{frames}.npz"
             np.savez(path, keypoints=keypoints, keypoint_set="h36m17", image_size=size, fps=30.0)
             code = (
@@ -263,7 +265,7 @@ def long_video(table):
 
 def scene(table):
     """Blender's half, with the Blender module that the demo uses."""
-    done = subprocess.run([str(BLENDER), "-m", "scripts.bench.scene"], cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run([str(BPY_PYTHON), "-m", "scripts.bench.scene"], cwd=ROOT, check=True, capture_output=True, text=True)
     measured = json.loads(done.stdout.splitlines()[-1])
     table.add(f"scene build, 3,000 frames, Blender {measured['blender']}", measured["seconds"]["scene_build"], "s", most=1)
     for name, seconds in measured["seconds"].items():
@@ -273,7 +275,7 @@ def scene(table):
 
 def retargeting(table):
     """One motion onto a character, and the same by Blender's own constraints and bake."""
-    done = subprocess.run([str(BLENDER), "-m", "scripts.bench.retarget"], cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run([str(BPY_PYTHON), "-m", "scripts.bench.retarget"], cwd=ROOT, check=True, capture_output=True, text=True)
     measured = json.loads(done.stdout.splitlines()[-1])
     table.add("retarget onto 65 bones, 3,000 frames", measured["retarget_s"], "s", most=1)
     table.add("retarget onto 65 bones, 3,000 frames, memory", measured["retarget_mb"], "MB", most=500)
@@ -287,26 +289,26 @@ def skel(table):
     """SKEL: posing, and converting the bundled motion."""
     import torch
 
+    from blender_meshrec.bodies.make_body import make_body
     from blender_meshrec.bodies.skel import Skel
-    from blender_meshrec.bodies.smpl import make_body
     from blender_meshrec.core.files.body_template import load_body
     from blender_meshrec.core.files.motion_npz import read_motion
     from blender_meshrec.core.skel.file import load_skel
-    from blender_meshrec.methods.smpl_to_skel import convert
+    from blender_meshrec.methods.smpl_to_skel import convert_smpl_to_skel
 
     body, skel = make_body(load_body()), Skel(load_skel())
     q, betas = 0.1 * np.random.default_rng(0).normal(size=(1000, 46)), np.zeros(10)
     with torch.no_grad():
-        table.add("SKEL, joints", 1000 / quickest(lambda: skel.joints(q, betas)), "frames/s", least=1000)
-        table.add("SKEL, joints and all skin vertices", 100 / quickest(lambda: skel(q[:100], betas), 2), "frames/s")
+        table.add("SKEL, joints", 1000 / shortest_time(lambda: skel.joints(q, betas)), "frames/s", least=1000)
+        table.add("SKEL, joints and all skin vertices", 100 / shortest_time(lambda: skel(q[:100], betas), 2), "frames/s")
     truth = read_motion(TRUTH)
     rows = np.arange(300) % len(truth)
     begun = time.perf_counter()
-    convert(body, skel, truth.poses[rows], truth.betas, truth.trans[rows])
+    convert_smpl_to_skel(body, skel, truth.poses[rows], truth.betas, truth.trans[rows])
     table.add("SMPL to SKEL, 300 frames", time.perf_counter() - begun, "s", most=60)
 
 
-def projected_truth(frames):
+def project_truth(frames):
     """The bundled motion's joints in its camera, played over and over: keypoints (F,17,3) px, image size."""
     from blender_meshrec.core.cameras import project, transform_points
     from blender_meshrec.core.files.motion_npz import read_motion
@@ -318,7 +320,7 @@ def projected_truth(frames):
     return np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1), np.asarray(truth.image_size)
 
 
-def quickest(action, repeats=5):
+def shortest_time(action, repeats=5):
     """The shortest of some runs, s, after one that does not count."""
     action()
     times = []

@@ -52,13 +52,13 @@ def main():
     parser.add_argument("--centre", type=float, nargs=3, help="what the camera looks at, metres from the pelvis")
     chosen = parser.parse_args()
     template = load_body(chosen.body)
-    betas, poses = np.array(chosen.betas), [rotvecs_of(template, POSES[pose]).ravel() for pose in chosen.poses]
+    betas, poses = np.array(chosen.betas), [pose_rotvecs(template, POSES[pose]).ravel() for pose in chosen.poses]
     # The pelvis at the origin.
     posed = posed_vertices(template, betas, poses, np.tile(-template.rest_joints(betas)[0], (len(poses), 1)))
-    tiles.save(draw(template, posed, chosen), chosen.out)
+    tiles.save_picture(draw_poses(template, posed, chosen), chosen.out)
 
 
-def rotvecs_of(template, pose):
+def pose_rotvecs(template, pose):
     """Local rotation vectors (J,3) rad of a pose of POSES."""
     rotvecs = np.zeros((len(template.joint_names), 3))
     for joint, degrees in pose.items():
@@ -68,14 +68,14 @@ def rotvecs_of(template, pose):
     return rotvecs
 
 
-def draw(template, posed, chosen):
+def draw_poses(template, posed, chosen):
     """All poses in all views as one picture (H,W,4)."""
-    camera, body = tiles.soft_scene(TILE, chosen.zoom), dressed_body(template, chosen.plain)
+    camera, body = tiles.set_up_scene(TILE, chosen.zoom), dressed_body(template, chosen.plain)
     drawn = []
     for vertices in posed:
-        centre = tiles.centre_of(tiles.put(body, vertices), chosen.centre)
-        drawn.append(np.concatenate([tiles.seen_from(camera, centre, around) for around in np.radians(VIEWS)], axis=1))
-    return tiles.laid_out(drawn, COLUMNS)
+        centre = tiles.camera_target(tiles.set_body_vertices(body, vertices), chosen.centre)
+        drawn.append(np.concatenate([tiles.render_view(camera, centre, around) for around in np.radians(VIEWS)], axis=1))
+    return tiles.arrange_in_grid(drawn, COLUMNS)
 
 
 def dressed_body(template, plain):
@@ -83,7 +83,7 @@ def dressed_body(template, plain):
     body = tiles.add_mesh("body", template.v_template, template.faces)
     dressed = template.face_parts is not None and not plain
     for part in template.part_names if dressed else ("skin",):
-        body.data.materials.append(tiles.matt(part, (np.array(SRGB[part]) / 255) ** 2.2, 0.8)[0])
+        body.data.materials.append(tiles.matte_material(part, (np.array(SRGB[part]) / 255) ** 2.2, 0.8)[0])
     if dressed:
         body.data.polygons.foreach_set("material_index", template.face_parts.astype(np.int32))
     return body

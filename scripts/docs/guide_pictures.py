@@ -1,12 +1,12 @@
-#!/usr/bin/env python3
 """Make the pictures of the user guide, docs/pictures/guide_*.jpg, from a real window.
 
-python3 build.py package --offline --device cpu && python3 scripts/prepare_window_blender.py
-.venv/bin/python -m scripts.docs.guide_pictures
+    python3 build.py package --offline --device cpu && python3 -m scripts.prepare_window_blender
+    .venv/bin/python -m scripts.docs.guide_pictures
 
 An artist who has never seen MeshRec walks the guide from a fresh user folder, step by step, by drags, clicks and keys.
 """
 
+import argparse
 import shutil
 import sys
 import tempfile
@@ -15,27 +15,28 @@ from pathlib import Path
 
 from scripts import ROOT
 from scripts.window.artist import Artist
+from scripts.window.builds import BUNDLE, EXTENSION, newest_build
 from scripts.window.window import Window, reason_to_skip
 
 PICTURES = ROOT / "docs" / "pictures"
-SIZE = (1280, 800)
+WINDOW_SIZE = (1280, 800)
 
 
-class Walk(Artist):
+class GuideWalkthrough(Artist):
     """The guide's steps, in its order."""
 
     def picture(self, name, box=None):
         """Save the screen, or the sidebar, or the window of the preferences."""
         time.sleep(0.6)
         if isinstance(box, tuple):
-            left, top, width, height = self.window.region(*box)
-            box = (max(0, left - 4), max(0, top - 4), width + 8, min(height, SIZE[1] - top) + 4)
-        self.window.look(PICTURES / f"guide_{name}.jpg", box)
+            left, top, width, height = self.window.screen_region(*box)
+            box = (max(0, left - 4), max(0, top - 4), width + 8, min(height, WINDOW_SIZE[1] - top) + 4)
+        self.window.save_screenshot(PICTURES / f"guide_{name}.jpg", box)
         print(f"guide_{name}.jpg", flush=True)
 
     def sidebar(self, name, height):
         """Save the upper part of the sidebar."""
-        left, top, width, _ = self.window.region("VIEW_3D", "UI")
+        left, top, width, _ = self.window.screen_region("VIEW_3D", "UI")
         self.picture(name, [left, top - 4, width, height])
 
     def install_step(self):
@@ -48,16 +49,16 @@ class Walk(Artist):
     def preferences(self):
         """Save the add-on's preferences while the backend is being installed, down to where this computer's own paths begin."""
         time.sleep(15)
-        left, top, width, _ = self.window.region("PREFERENCES", "WINDOW")
+        left, top, width, _ = self.window.screen_region("PREFERENCES", "WINDOW")
         self.picture("backend_installing", [left - 4, top - 4, width + 8, 454])
 
     def backend_step(self):
         self.open_tab(90)
         self.window.move(300, 500)
         self.sidebar("backend_missing", 500)
-        error = self.set_up("bundle", on_begin=self.preferences)
+        error = self.install_backend("bundle", on_begin=self.preferences)
         assert not error, error
-        self.back_to_blender()
+        self.raise_main_window()
 
     def footage_step(self, clip):
         self.drag(clip)
@@ -70,13 +71,13 @@ class Walk(Artist):
 
     def error_step(self):
         self.open_section("MESHREC_PT_body", below="meshrec.reconstruct(")
-        self.window.fill(".body", "/home/artist/SMPL_NEUTRAL.npz")
-        self.window.push("meshrec.reconstruct(")
+        self.window.fill_text_field(".body", "/home/artist/SMPL_NEUTRAL.npz")
+        self.window.click_button("meshrec.reconstruct(")
         self.window.wait_until("jobs.current is not None and jobs.current.error is not None", 90)
         self.window.move(300, 600)
         self.window.press("Escape")
         self.sidebar("error", 620)
-        self.window.push("meshrec.use_open_model")
+        self.window.click_button("meshrec.use_open_model")
         self.open_section("MESHREC_PT_body", below="meshrec.reconstruct(")
 
     def reconstruct_step(self):
@@ -86,18 +87,18 @@ class Walk(Artist):
         window.press("x")
         time.sleep(0.4)
         window.press("Return")
-        window.push("meshrec.reconstruct(")
+        window.click_button("meshrec.reconstruct(")
         window.wait_until("jobs.current.progress is not None and jobs.current.progress.done > 40", 120)
         window.move(300, 500)
         self.picture("progress")
         window.wait_until("not jobs.current.running", 300)
         time.sleep(2)
-        window.push("meshrec.dismiss")
+        window.click_button("meshrec.dismiss")
         window.move(300, 500)
         self.sidebar("people", 410)
         window.press("KP_0")
         time.sleep(1.5)
-        window.ask("bpy.context.scene.frame_set(60)")
+        window.evaluate("bpy.context.scene.frame_set(60)")
         self.picture("camera")
         window.press("KP_0")
         window.press("KP_Decimal")
@@ -117,50 +118,51 @@ class Walk(Artist):
         """The character of the picture is a second person, given by its motion file."""
         window = self.window
         self.open_section("MESHREC_PT_export")
-        window.push("file_format='.npz'")
+        window.click_button("file_format='.npz'")
         self.save_file()
         window.wait_until("not region_box('FILE_BROWSER', 'EXECUTE')", 60)
         window.run("sh", "-c", "cp /home/artist/*.npz /mnt/material/hero.npz")
         self.open_section("MESHREC_PT_export")
         self.drag("hero.npz")
         window.wait_until("len(bpy.data.armatures) == 2", 30)
-        window.ask("setattr(bpy.context.object, 'name', 'Hero')")
+        window.evaluate("setattr(bpy.context.object, 'name', 'Hero')")
         self.open_section("MESHREC_PT_retarget")
-        window.push(".target")
+        window.click_button(".target")
         time.sleep(0.6)
         window.type("Hero")
         window.press("Return")
         window.wait_until("bpy.context.scene.meshrec_retarget.target", 10)
-        window.push("meshrec.retarget()")
+        window.click_button("meshrec.retarget()")
         window.wait_until("bpy.context.scene.meshrec_retarget.result", 60)
         window.move(300, 500)
         self.sidebar("retarget", 380)
 
 
-def newest(pattern):
-    """The file or folder in dist/ that was made last."""
-    found = sorted((ROOT / "dist").glob(pattern), key=lambda path: path.stat().st_mtime)
-    if not found:
+def require_build(pattern: str) -> Path:
+    """The newest build of a pattern; exits where there is none."""
+    found = newest_build(pattern)
+    if found is None:
         sys.exit(f"There is no {pattern} in dist/. Run `python3 build.py package --offline --device cpu` first.")
-    return found[-1]
+    return found
 
 
-def main():
+def main() -> int:
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     reason = reason_to_skip()
     if reason:
         sys.exit(reason)
     clip = "demo_clip.mp4"
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as material:
-        shutil.copy(newest("blender_meshrec-*.zip"), Path(material) / "meshrec.zip")
-        shutil.copytree(newest("blender_meshrec-*-offline-linux_x86_64-py311-cpu"), Path(material) / "bundle")
+        shutil.copy(require_build(EXTENSION), Path(material) / "meshrec.zip")
+        shutil.copytree(require_build(BUNDLE), Path(material) / "bundle")
         shutil.copy(ROOT / "scripts" / clip, material)
-        with Window(home, material, size=SIZE) as window:
+        with Window(home, material, size=WINDOW_SIZE) as window:
             window.start()
-            walk = Walk(window)
-            walk.greet()
+            walk = GuideWalkthrough(window)
+            walk.close_splash()
             walk.install_step()
             walk.backend_step()
-            walk.state()
+            walk.bind_addon_state()
             walk.footage_step(clip)
             walk.error_step()
             walk.reconstruct_step()

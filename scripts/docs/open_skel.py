@@ -60,7 +60,7 @@ def main():
         angles = [angles_of(POSES[pose]) for pose in chosen.poses]
     else:
         angles = [q for name in chosen.limits or DOF_NAMES for q in at_limits(name)]
-    tiles.save(draw(template, [posed(template, np.array(chosen.betas), q) for q in angles], chosen), chosen.out)
+    tiles.save_picture(draw_poses(template, [pose_skel(template, np.array(chosen.betas), q) for q in angles], chosen), chosen.out)
 
 
 def angles_of(pose):
@@ -79,7 +79,7 @@ def at_limits(name):
     return [np.where(np.arange(len(DOFS)) == dof_index(name), end, 0.0) for end in ends]
 
 
-def posed(template, betas, q):
+def pose_skel(template, betas, q):
     """Skin (V,3) and bones (N,3) m, the pelvis at the origin. Source: Keller et al. 2023; the skinning is SMPL's."""
     rest = template.rest_joints(betas)
     pose = skel_kinematics(q[None], rest, template.bone_frames(betas))
@@ -99,27 +99,27 @@ def posed(template, betas, q):
     return skinned(skin, template.lbs_weights), skinned(template.rest_bone_vertices(betas), template.bone_weights)
 
 
-def draw(template, poses, chosen):
+def draw_poses(template, poses, chosen):
     """All poses in all views as one picture (H,W,4)."""
-    camera = tiles.soft_scene(chosen.tile, chosen.zoom)
+    camera = tiles.set_up_scene(chosen.tile, chosen.zoom)
     bpy.context.scene.cycles.transparent_max_bounces = 12
     skin = tiles.add_mesh("skin", template.v_template, template.faces)
     bones = tiles.add_mesh("bone", template.bone_template, template.bone_faces)
-    skin.data.materials.append(material("skin", chosen.skin))
-    bones.data.materials.append(material("bone", "solid"))
+    skin.data.materials.append(make_material("skin", chosen.skin))
+    bones.data.materials.append(make_material("bone", "solid"))
     skin.hide_render = chosen.skin == "none"
     drawn = []
     for skin_vertices, bone_vertices in poses:
-        centre = tiles.centre_of(tiles.put(skin, skin_vertices), chosen.centre)
-        tiles.put(bones, bone_vertices)
-        views = [tiles.seen_from(camera, centre, around, np.radians(chosen.tilt)) for around in np.radians(chosen.views)]
+        centre = tiles.camera_target(tiles.set_body_vertices(skin, skin_vertices), chosen.centre)
+        tiles.set_body_vertices(bones, bone_vertices)
+        views = [tiles.render_view(camera, centre, around, np.radians(chosen.tilt)) for around in np.radians(chosen.views)]
         drawn.append(np.concatenate(views, axis=1))
-    return tiles.laid_out(drawn, chosen.columns)
+    return tiles.arrange_in_grid(drawn, chosen.columns)
 
 
-def material(name, look):
+def make_material(name, look):
     """Matt, or for "glass" see-through where one looks straight at it and denser towards the outline."""
-    made, shader = tiles.matt(name, COLOURS[name], 0.7)
+    made, shader = tiles.matte_material(name, COLOURS[name], 0.7)
     if look == "glass":
         nodes, links = made.node_tree.nodes, made.node_tree.links
         edge, scaled = nodes.new("ShaderNodeLayerWeight"), nodes.new("ShaderNodeMath")

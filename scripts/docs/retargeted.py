@@ -18,18 +18,18 @@ from mathutils import Euler, Vector
 
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import read_motion
-from blender_meshrec.retarget.character_path import split_object
+from blender_meshrec.retarget.character_path import split_character_path
 from blender_meshrec.retarget.rig import RetargetOptions
 from blender_meshrec.retarget.source.files import read_performance
 from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.scene.keyframes import set_timeline
-from blender_meshrec.scene.retarget import retarget_onto
+from blender_meshrec.scene.retarget import retarget_armature
 from blender_meshrec.scene.rig_file import load_character
 from scripts import ROOT
 from scripts.docs import tiles
 
 BACKGROUND = (0.93, 0.93, 0.93)
-AIR = 1.12  # how much more than the figure's own height is shown
+HEIGHT_MARGIN = 1.12  # how much more than the figure's own height is shown
 
 
 def main():
@@ -45,7 +45,7 @@ def main():
     columns = [draw_person(chosen), *(draw_character(file, chosen) for file in chosen.characters)]
     picture = np.concatenate([np.concatenate(rows, 0) for rows in columns], 1)
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    save(picture, chosen.out)
+    save_picture(picture, chosen.out)
     print(f"wrote {chosen.out}")
     sys.stdout.flush()
     os._exit(0)  # some Blender modules hang while Python tears them down
@@ -60,9 +60,9 @@ def draw_person(chosen):
 
 def draw_character(file, chosen):
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    path, name = split_object(file)
+    path, name = split_character_path(file)
     character = load_character(path, name)
-    made = retarget_onto(character.armature, read_performance(chosen.motion), options=RetargetOptions(feet=not chosen.fk))
+    made = retarget_armature(character.armature, read_performance(chosen.motion), options=RetargetOptions(feet=not chosen.fk))
     print(path.name, {key: round(value, 2) for key, value in made.quality.items() if isinstance(value, float)}, *made.notes)
     set_timeline(bpy.context.scene, made.fps, made.last_frame)
     return draw_frames(character.armature, made.mapping.slots["hips"][0], character.meshes, chosen)
@@ -73,14 +73,14 @@ def draw_frames(rig, hips, meshes, chosen):
     scene = bpy.context.scene
     for thing in scene.objects:
         thing.hide_render = thing not in meshes
-    stage(scene, chosen.height)
+    set_up_scene(scene, chosen.height)
     scene.frame_set(chosen.frames[0])
     height = figure_height(meshes)
     drawn = []
     for frame in chosen.frames:
         scene.frame_set(frame)
         middle = rig.matrix_world @ rig.pose.bones[hips].head
-        look_at(scene.camera, Vector((middle.x, middle.y, 0.5 * height)), AIR * height, chosen.view)
+        aim_camera(scene.camera, Vector((middle.x, middle.y, 0.5 * height)), HEIGHT_MARGIN * height, chosen.view)
         drawn.append(tiles.render()[..., :3])
     return drawn
 
@@ -92,7 +92,7 @@ def figure_height(meshes):
     return max(heights) - min(*heights, 0)
 
 
-def stage(scene, height):
+def set_up_scene(scene, height):
     scene.render.engine = "BLENDER_WORKBENCH"
     scene.render.resolution_x, scene.render.resolution_y = round(0.8 * height), height
     scene.render.resolution_percentage = 100
@@ -113,14 +113,14 @@ def stage(scene, height):
     scene.collection.objects.link(bpy.data.objects.new("floor", floor))
 
 
-def look_at(camera, target, width, view):
+def aim_camera(camera, target, width, view):
     turned = Euler((np.radians(78), 0, np.radians(view)))
     camera.rotation_euler = turned
     camera.location = target + turned.to_matrix() @ Vector((0, 0, 20))
     camera.data.ortho_scale = width
 
 
-def save(picture, path):
+def save_picture(picture, path):
     height, width, _ = picture.shape
     image = bpy.data.images.new("picture", width, height)
     flat = np.concatenate([picture[::-1], np.ones((height, width, 1), np.float32)], -1)

@@ -10,10 +10,10 @@ import bpy
 import numpy as np
 from mathutils import Euler, Vector
 
-DISTANCE = 6  # m from the camera to what it looks at
+CAMERA_DISTANCE = 6  # m from the camera to what it looks at
 
 
-def soft_scene(tile, zoom):
+def set_up_scene(tile, zoom):
     """Begin an empty scene with soft light, for Cycles; returns its camera.
 
     tile: (width, height) px. zoom: width of what is seen, m.
@@ -50,7 +50,7 @@ def add_mesh(name, vertices, faces):
     return item
 
 
-def matt(name, colour, roughness):
+def matte_material(name, colour, roughness):
     """A material of one colour, linear RGB, and its shader node."""
     material = bpy.data.materials.new(name)
     material.use_nodes = True
@@ -60,7 +60,7 @@ def matt(name, colour, roughness):
     return material, shader
 
 
-def put(item, vertices):
+def set_body_vertices(item, vertices):
     """Give a mesh the vertices (V,3) m of a body, y up, facing +z; returns them as they stand in the scene, z up, facing -y."""
     world = vertices[:, [0, 2, 1]] * (1, -1, 1)
     item.data.vertices.foreach_set("co", world.astype(np.float32).ravel())
@@ -68,15 +68,15 @@ def put(item, vertices):
     return world
 
 
-def seen_from(camera, centre, around, down=0.0):
+def render_view(camera, centre, around, down=0.0):
     """One tile: a point (3,) m in the middle, seen from `around`, 0 its front and pi/2 its left, looking `down`, rad."""
     back = Vector((np.sin(around) * np.cos(down), -np.cos(around) * np.cos(down), np.sin(down)))
-    camera.location = Vector(centre) + DISTANCE * back
+    camera.location = Vector(centre) + CAMERA_DISTANCE * back
     camera.rotation_euler = Euler((np.pi / 2 - down, 0, around))
     return render()
 
 
-def centre_of(world, wanted=None):
+def camera_target(world, wanted=None):
     """What the camera looks at, (3,) m in the scene: the middle of vertices (V,3), or a point wanted in the body's own axes."""
     return np.array(wanted)[[0, 2, 1]] * (1, -1, 1) if wanted else (world.min(0) + world.max(0)) / 2
 
@@ -94,13 +94,13 @@ def render():
     return pixels
 
 
-def laid_out(tiles, columns):
+def arrange_in_grid(tiles, columns):
     """Tiles of one size in rows of so many, the last row filled up with white."""
     tiles = tiles + [np.ones_like(tiles[0])] * (-len(tiles) % columns)
     return np.concatenate([np.concatenate(tiles[first : first + columns], axis=1) for first in range(0, len(tiles), columns)])
 
 
-def save(pixels, path):
+def save_picture(pixels, path):
     """Write a picture as a small PNG, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = bpy.data.images.new("all", pixels.shape[1], pixels.shape[0])

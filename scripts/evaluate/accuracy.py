@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from blender_meshrec.backend.pipeline import recover
-from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core import metrics
 from blender_meshrec.core.cameras import transform_points
@@ -26,15 +26,15 @@ from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_JOINTS, limb_indices
 from scripts import ROOT
-from scripts.evaluate.truth import truth_of
-from scripts.train.data.camera_views import SET_NAMES, see
-from scripts.train.data.motion_clips import clip_of
+from scripts.evaluate.ground_truth import ground_truth_of
+from scripts.train.data.camera_views import film_clip
+from scripts.train.data.motion_clips import clip_from_recording
 from scripts.train.data.recordings import FPS, TEST_SUBJECTS, read_recordings
 
-TABLE = ROOT / "docs" / "accuracy.md"
+PAGE = ROOT / "docs" / "accuracy.md"
 METRICS = ROOT / "addon_models" / "lifter.metrics.json"
-BY_HAND = "\n## Footage\n"  # what begins here was measured by other scripts, and stays
-DIAGONAL = 2203  # px: a picture of 1920 x 1080
+HAND_WRITTEN_HEADING = "\n## Footage\n"  # what begins here was measured by other scripts, and stays
+IMAGE_DIAGONAL = 2203  # px: a picture of 1920 x 1080
 BONES = ("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")
 LIMBS = [(f"{side}_{start}", f"{side}_{end}") for side in ("left", "right") for start, end in BONES]
 LIMBS17, LIMBS24 = (np.array([[names.index(end) for end in limb] for limb in LIMBS]) for names in (H36M17, SMPL_JOINTS))
@@ -59,7 +59,7 @@ def main():
     parser.add_argument("mocap", type=Path)
     parser.add_argument("--cameras", type=int, default=4, help="how many film each clip")
     parser.add_argument("--every", type=int, default=1, help="only every so-manieth clip, for a look")
-    parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     settings = parser.parse_args()
     begun = time.perf_counter()
     template = load_body("open")
@@ -67,28 +67,26 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for number, recording in enumerate(recordings):
-            clip, truth = clip_of(recording), truth_of(template, recording)
+            clip, truth = clip_from_recording(recording), ground_truth_of(template, recording)
             for noisy in (False, True):
                 for numbers in evaluate(template, clip, truth, settings.cameras, number, noisy, Path(folder)):
-                    rows.append({"clip": clip.name, "kind": kind_of(clip), "noisy": noisy, **numbers})
-    text = table(rows, len(recordings), settings.cameras) + training_table(json.loads(METRICS.read_text(encoding="utf-8")))
+                    rows.append({"clip": clip.name, "kind": motion_kind(clip), "noisy": noisy, **numbers})
+    text = accuracy_table(rows, len(recordings), settings.cameras) + training_table(json.loads(METRICS.read_text(encoding="utf-8")))
     print(text)
     print(f"{time.perf_counter() - begun:.0f} s")
     if settings.write:
-        kept = TABLE.read_text(encoding="utf-8").partition(BY_HAND)[2] if TABLE.exists() else "\n"
-        TABLE.write_text(text + BY_HAND + kept, encoding="utf-8")
+        kept = PAGE.read_text(encoding="utf-8").partition(HAND_WRITTEN_HEADING)[2] if PAGE.exists() else "\n"
+        PAGE.write_text(text + HAND_WRITTEN_HEADING + kept, encoding="utf-8")
 
 
-def kind_of(clip):
+def motion_kind(clip):
     """What the motion of a clip is, by its description."""
     return "walking" if "walk" in clip.text else "running and jumping" if "jump" in clip.text or "run" in clip.text else "other"
 
 
 def evaluate(template, clip, truth, cameras, seed, noisy, folder):
     """Numbers by COLUMNS' names, a dict for each camera."""
-    rng = np.random.default_rng([7, seed])
-    whole = (np.repeat(array[None], cameras, 0) for array in (clip.points(), clip.axes, clip.valid))
-    views = see(rng, *whole, sets=[SET_NAMES.index("h36m17")] * cameras, noisy=noisy, lossy=False, steady=True)
+    views = film_clip(np.random.default_rng([7, seed]), clip, "h36m17", cameras, noisy)
     body = make_body(template)
     for camera in range(cameras):
         path = folder / "keypoints.npz"
@@ -96,21 +94,21 @@ def evaluate(template, clip, truth, cameras, seed, noisy, folder):
         recovery = recover(ReconstructRequest(source=str(path), device="cpu")).recoveries[0]
         # The truth's world has z up, the views' y.
         turn, transl = views.turn[camera] @ WORLD_FROM_BODY.T, views.transl[camera]
-        yield compare(body, recovery, truth, turn.astype(float), transl.astype(float), clip.valid)
+        yield compare_to_truth(body, recovery, truth, turn.astype(float), transl.astype(float), clip.valid)
 
 
 def write_keypoints(path, views, camera):
     """A keypoints file, as pixels of a picture whose lens the file does not tell."""
     rays = views.rays[camera, :, : len(H36M17)] / views.zoom[camera]
     size = np.array([1920, 1080])
-    pixels = rays * views.focal[camera] * DIAGONAL
+    pixels = rays * views.focal[camera] * IMAGE_DIAGONAL
     if np.abs(pixels[..., 1]).max() > size[1] / 2 and np.abs(pixels[..., 0]).max() <= size[1] / 2:
         size = size[::-1]  # held upright
     keypoints = np.concatenate([pixels + size / 2, views.confidence[camera, :, : len(H36M17), None]], -1)
     np.savez(path, keypoints=keypoints, keypoint_set="h36m17", image_size=size, fps=FPS)
 
 
-def compare(body, recovery, truth, turn, transl, valid):
+def compare_to_truth(body, recovery, truth, turn, transl, valid):
     """Numbers by COLUMNS' names for a Recovery and a Truth that is seen by a camera: turn (F,3,3) and transl (F,3) m from its world."""
 
     def seen(points):
@@ -118,7 +116,7 @@ def compare(body, recovery, truth, turn, transl, valid):
 
     def of_body(betas, poses, trans):
         joints, vertices = (points.numpy().astype(float) for points in body(betas, poses[:, :3], poses[:, 3:], trans))
-        return vertices, joints[:, body.template.smpl_joints]
+        return vertices, joints[:, body.template.smpl_joint_indices]
 
     to_camera = recovery.camera_from_world
     lifted = transform_points(to_camera, recovery.lifted_joints.astype(float))
@@ -137,13 +135,13 @@ def compare(body, recovery, truth, turn, transl, valid):
         "acceleration": metrics.acceleration_error(joints, true24, times),
         "bones": float(metrics.bone_length_variation(lifted, H36M17_PARENTS).max()),
         "f1": metrics.contact_f1(recovery.contacts, truth.contacts),
-        "lifted_turn": limb_error(lifted[valid], LIMBS17, true17[valid]),
-        "joints_turn": limb_error(joints[valid], LIMBS24, true17[valid]),
+        "lifted_turn": limb_direction_error(lifted[valid], LIMBS17, true17[valid]),
+        "joints_turn": limb_direction_error(joints[valid], LIMBS24, true17[valid]),
         "pitch": abs(np.degrees(np.arctan2(up[2], -up[1]) - np.arctan2(true_up[2], -true_up[1]))),
     }
 
 
-def limb_error(joints, limbs, true17):
+def limb_direction_error(joints, limbs, true17):
     """The median angle, degrees, between limbs of joints (F,J,3) and those of the true ones (F,17,3)."""
 
     def directions(points, ends):
@@ -154,7 +152,7 @@ def limb_error(joints, limbs, true17):
     return float(np.degrees(np.median(np.arccos(np.clip(cosine, -1, 1)))))
 
 
-def table(rows, clips, cameras):
+def accuracy_table(rows, clips, cameras):
     """The Markdown file of all numbers."""
     lines = [
         "# Accuracy on held-out motion",

@@ -17,20 +17,20 @@ import cv2
 import numpy as np
 
 from blender_meshrec.backend.footage.video import open_footage
-from blender_meshrec.backend.overlay import PALETTE, draw_mesh
+from blender_meshrec.backend.overlay import PERSON_COLOURS, draw_mesh
 from blender_meshrec.backend.pipeline import recover
-from blender_meshrec.backend.registry import find
+from blender_meshrec.backend.registry import GENERATORS
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
-from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import transform_points
 from blender_meshrec.core.errors import NobodyFoundError
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.point_cache import read_point_cache
-from blender_meshrec.core.metrics import reprojection
+from blender_meshrec.core.metrics import reprojection_error
 from blender_meshrec.core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices, to_h36m17
 
-LIMBS, SURE, HEIGHT = limb_indices(H36M17), 0.5, 480
+LIMBS, MIN_CONFIDENCE, PICTURE_HEIGHT = limb_indices(H36M17), 0.5, 480
 
 
 def main():
@@ -46,7 +46,7 @@ def main():
     for path in settings.footage:
         with tempfile.TemporaryDirectory() as scratch:
             try:
-                seen = Seen(path, frames if path.suffix in (".mp4", ".avi", ".mov") else None, Path(scratch), body)
+                seen = CalibratedFootage(path, frames if path.suffix in (".mp4", ".avi", ".mov") else None, Path(scratch), body)
             except NobodyFoundError:
                 print(f"| {path.name} | nobody | | | | |")
                 continue
@@ -61,7 +61,7 @@ def main():
     print(f"\nCalibrated is better than either in {sum(better)} of {len(better)}.")
 
 
-class Seen:
+class CalibratedFootage:
     """One piece of footage, reconstructed by PC-HMR."""
 
     def __init__(self, path, frames, scratch, body):
@@ -74,7 +74,7 @@ class Seen:
         self.stretch = result.report["people"][0]["calibration"]["edge_stretch"]
         self.surface = np.array(read_point_cache(Path(f"{request.surface}.person{number}.pc2")))
         self.who = detect_and_track(request).people[number - 1]
-        self.generated = find("generator", "hmr")(self.who, self.recovery.camera_intrinsics, self.recovery.timestamps, "cpu")
+        self.generated = GENERATORS.get("hmr")(self.who, self.recovery.camera_intrinsics, self.recovery.timestamps, "cpu")
         params = self.generated.body
         vertices = body(params.betas, params.global_orient, params.body_pose)[1].numpy()
         joints = body.h36m17(params.betas, params.global_orient, params.body_pose).numpy()
@@ -86,11 +86,15 @@ class Seen:
         recovery, names = self.recovery, KEYPOINT_SETS[self.who.keypoint_set].points
         seen = to_h36m17(self.who.keypoints, self.who.keypoint_set)[:, LIMBS]
         height = (self.who.boxes[:, 3] - self.who.boxes[:, 1])[:, None]
-        counted = (seen[..., 2] > SURE) & self.who.visible[:, None]
+        counted = (seen[..., 2] > MIN_CONFIDENCE) & self.who.visible[:, None]
         own = np.linalg.norm(self.generated.points[:, LIMBS] - seen[..., :2], axis=-1) / np.maximum(height, 1e-6)
         calibrated = transform_points(recovery.camera_from_world, recovery.calibrated_joints)
         rest = self.who.keypoints, names, recovery.camera_intrinsics, self.who.boxes
-        return np.median(own[counted]), reprojection(self.placed, H36M17, *rest)[1], reprojection(calibrated, SMPL_JOINTS, *rest)[1]
+        return (
+            np.median(own[counted]),
+            reprojection_error(self.placed, H36M17, *rest)[1],
+            reprojection_error(calibrated, SMPL_JOINTS, *rest)[1],
+        )
 
     def steps(self):
         """The farthest that the calibrated mesh, and its joints, move between two frames, cm."""
@@ -108,10 +112,11 @@ class Seen:
         image = next(f.image for f in open_footage(self.source, self.frames).read() if f.time >= recovery.timestamps[row] - 1e-6)
         meshes = self.placed_vertices[row], transform_points(recovery.camera_from_world[row], self.surface[row])
         drawn = [
-            draw_mesh(image, mesh.astype(float), self.body.faces, recovery.camera_intrinsics, PALETTE[k]) for k, mesh in enumerate(meshes)
+            draw_mesh(image, mesh.astype(float), self.body.faces, recovery.camera_intrinsics, PERSON_COLOURS[k])
+            for k, mesh in enumerate(meshes)
         ]
         across = np.hstack([image, *drawn])
-        across = cv2.resize(across, None, fx=HEIGHT / len(across), fy=HEIGHT / len(across), interpolation=cv2.INTER_AREA)
+        across = cv2.resize(across, None, fx=PICTURE_HEIGHT / len(across), fy=PICTURE_HEIGHT / len(across), interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(path), cv2.cvtColor(across, cv2.COLOR_RGB2BGR))
 
 

@@ -15,29 +15,29 @@ import roma
 import torch
 
 from blender_meshrec.backend.fitting.body_fit import fit_body
-from blender_meshrec.backend.refiners.silhouette_refiner import refine_shape, seen_of
+from blender_meshrec.backend.refiners.silhouette_refiner import make_silhouette_crops, refine_shape
 from blender_meshrec.bodies.lbs import forward_kinematics
-from blender_meshrec.bodies.silhouette_rendering import Surface, agreement, rasterise
-from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.bodies.make_body import make_body
+from blender_meshrec.bodies.silhouette_rendering import SurfacePoints, rasterise, silhouette_iou
 from blender_meshrec.core.cameras import default_intrinsics
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.records import BodyParams
-from blender_meshrec.core.silhouettes import MARGIN, SIDE, Silhouettes, spread_out
-from blender_meshrec.methods.silhouette_refinement import BETAS, END_JOINTS, ENDS
-from scripts.train.data.recordings import FPS, TEST_SUBJECTS, read_recordings, rotmats_of
-from scripts.train.data.silhouette_bodies import AT, END_SPREAD, FARTHEST, FOREARM_TWIST, draw_cameras
-from scripts.train.data.silhouette_masks import spoil
+from blender_meshrec.core.silhouettes import BOX_MARGIN, MASK_SIZE, Silhouettes, evenly_spaced_indices
+from blender_meshrec.methods.silhouette_refinement import END_JOINT_INDICES, END_JOINTS, NUM_BETAS
+from scripts.train.data.recordings import FPS, TEST_SUBJECTS, read_recordings, rotmats_from_quats
+from scripts.train.data.silhouette_bodies import END_SIGMAS, FOREARM_TWIST_SIGMA, JOINT_INDEX, MAX_BETA, draw_cameras
+from scripts.train.data.silhouette_masks import corrupt_masks
 
-FRAMES = 240
-SIZE = (1280, 720)
-JOINT_ERROR, DRIFT = 0.015, 0.95  # m, and how slowly it changes from frame to frame
+MAX_FRAMES = 240
+IMAGE_SIZE = (1280, 720)
+JOINT_ERROR, ERROR_AUTOCORRELATION = 0.015, 0.95  # m, and how slowly it changes from frame to frame
 # Where a tape goes round: at which joint, and how far above it, m.
 GIRTHS = {"hips": ("left_hip", -0.02), "waist": ("spine1", 0.05), "chest": ("spine2", 0.08)}
 LIMBS = [(a, b) for side in ("left", "right") for a, b in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
          for a, b in [(f"{side}_{a}", f"{side}_{b}")]]  # fmt: skip
 
 
-class Case(NamedTuple):
+class EvaluationCase(NamedTuple):
     """A clip: what is true (BodyParams), what was fitted (BodyParams), Silhouettes clean and spoilt, and times (F,) s."""
 
     name: str
@@ -51,30 +51,32 @@ class Case(NamedTuple):
 def evaluate(mocap, network, pictures=None, seed=11, most=None):
     """Means over the test clips, without and with the refinement, of silhouettes clean and spoilt."""
     template = load_body()
-    surface, body = Surface(template), make_body(template)
+    surface, body = SurfacePoints(template), make_body(template)
     rows = {"clean masks": [], "spoilt masks": []}
-    for number, clip in enumerate(test_clips(mocap)[:most]):
-        case = film(np.random.default_rng([seed, number]), template, body, surface, clip)
+    for number, clip in enumerate(read_test_clips(mocap)[:most]):
+        case = film_case(np.random.default_rng([seed, number]), template, body, surface, clip)
         for label, silhouettes in (("clean masks", case.clean), ("spoilt masks", case.spoilt)):
             begun = time.process_time()
-            refined, report = refine_shape(template, case.fitted, silhouettes, default_intrinsics(SIZE), SIZE, case.times, network=network)
+            refined, report = refine_shape(
+                template, case.fitted, silhouettes, default_intrinsics(IMAGE_SIZE), IMAGE_SIZE, case.times, network=network
+            )
             seconds = time.process_time() - begun
-            before, after = (measure(template, surface, case, params) for params in (case.fitted, refined))
+            before, after = (measure_errors(template, surface, case, params) for params in (case.fitted, refined))
             measured = {name: (before[name], after[name]) for name in before}
-            changed = limb_turns(surface, case.fitted, refined)
+            changed = max_limb_rotation(surface, case.fitted, refined)
             told = {
                 "seconds of CPU": seconds,
                 "limbs turned at most, deg": changed,
-                "clips whose shape was left alone": report.applied == 0,
+                "clips whose shape was left alone": report.applied_share == 0,
             }
             rows[label].append({**measured, **told})
             if pictures is not None and label == "spoilt masks":
                 Path(pictures).mkdir(parents=True, exist_ok=True)
                 draw(Path(pictures) / f"{number:02}_{case.name}.png", surface, case, refined)
-    return {label: summary(found) for label, found in rows.items()}
+    return {label: summarise(found) for label, found in rows.items()}
 
 
-def summary(found):
+def summarise(found):
     """The means of a label's rows: [without, with] for what is measured on both."""
     table = {"clips": len(found)}
     for name in found[0]:
@@ -116,28 +118,30 @@ def table_page(report, credit):
     return "\n".join([*lines, "", credit, ""])
 
 
-def test_clips(folder):
-    """(name, rotmats (F,24,3,3), pelvis (F,3) m) of the test subjects' recordings, FRAMES from the middle of each."""
+def read_test_clips(folder):
+    """(name, rotmats (F,24,3,3), pelvis (F,3) m) of the test subjects' recordings, MAX_FRAMES from the middle of each."""
     clips = []
     for recording in read_recordings(Path(folder)):
         if recording.testing:
-            start = max(0, (len(recording.quats) - FRAMES) // 2)
-            rows = slice(start, start + FRAMES)
-            clips.append((recording.name, rotmats_of(recording.quats[rows]), recording.trans[rows].astype(float)))
+            start = max(0, (len(recording.quats) - MAX_FRAMES) // 2)
+            rows = slice(start, start + MAX_FRAMES)
+            clips.append((recording.name, rotmats_from_quats(recording.quats[rows]), recording.trans[rows].astype(float)))
     return clips
 
 
-def film(rng, template, body, surface, clip):
+def film_case(rng, template, body, surface, clip):
     """A Case of one clip."""
     name, rotmats, pelvis = clip
     frames = len(rotmats)
     rotmats = torch.as_tensor(rotmats, dtype=torch.float32)
-    for end, spread in END_SPREAD.items():
-        rotmats[:, AT[end]] = rotmats[:, AT[end]] @ roma.rotvec_to_rotmat(torch.as_tensor(wander(rng, frames, spread), dtype=torch.float32))
+    for end, spread in END_SIGMAS.items():
+        rotmats[:, JOINT_INDEX[end]] = rotmats[:, JOINT_INDEX[end]] @ roma.rotvec_to_rotmat(
+            torch.as_tensor(drifting_rotvecs(rng, frames, spread), dtype=torch.float32)
+        )
     for elbow in ("left_elbow", "right_elbow"):
-        twist = torch.as_tensor(wander(rng, frames, FOREARM_TWIST) * [1, 0, 0], dtype=torch.float32)
-        rotmats[:, AT[elbow]] = rotmats[:, AT[elbow]] @ roma.rotvec_to_rotmat(twist)
-    betas = np.clip(rng.normal(0, 1, BETAS), -FARTHEST, FARTHEST)
+        twist = torch.as_tensor(drifting_rotvecs(rng, frames, FOREARM_TWIST_SIGMA) * [1, 0, 0], dtype=torch.float32)
+        rotmats[:, JOINT_INDEX[elbow]] = rotmats[:, JOINT_INDEX[elbow]] @ roma.rotvec_to_rotmat(twist)
+    betas = np.clip(rng.normal(0, 1, NUM_BETAS), -MAX_BETA, MAX_BETA)
     turn, place = (value[0] for value in draw_cameras(rng, 1))
     moved = torch.as_tensor(pelvis - pelvis.mean(0), dtype=torch.float32) @ turn.T
     rotmats[:, 0] = turn @ rotmats[:, 0]
@@ -151,44 +155,44 @@ def film(rng, template, body, surface, clip):
     joints = body.h36m17(truth.betas, truth.global_orient, truth.body_pose, truth.transl).numpy()
     error = rng.normal(size=joints.shape)
     for frame in range(1, frames):
-        error[frame] = DRIFT * error[frame - 1] + np.sqrt(1 - DRIFT**2) * error[frame]
+        error[frame] = ERROR_AUTOCORRELATION * error[frame - 1] + np.sqrt(1 - ERROR_AUTOCORRELATION**2) * error[frame]
     # In depth a lifter errs twice as much as across.
     joints = joints + JOINT_ERROR * error * [0.6, 0.6, 1.4]
     times = np.arange(frames) / FPS
     fitted = fit_body(template, joints, np.ones(joints.shape[:2]), None, times).body
-    rows = spread_out(np.arange(frames))
-    return Case(name, truth, fitted, *silhouettes_of(rng, surface, truth, joints, rows), times)
+    rows = evenly_spaced_indices(np.arange(frames))
+    return EvaluationCase(name, truth, fitted, *make_silhouettes(rng, surface, truth, joints, rows), times)
 
 
-def wander(rng, frames, spread):
+def drifting_rotvecs(rng, frames, spread):
     """Rotation vectors (F,3) that change within about a second: half kept all along, half moving."""
     moving = cv2.GaussianBlur(rng.normal(size=(frames, 3)), (1, 0), sigmaX=0.1, sigmaY=10.0) if frames > 1 else np.zeros((1, 3))
     moving /= max(moving.std(), 1e-6)
     return spread * np.sqrt(0.5) * (rng.normal(size=3) + moving)
 
 
-def silhouettes_of(rng, surface, truth, joints, rows):
+def make_silhouettes(rng, surface, truth, joints, rows):
     """Silhouettes of frames, clean and spoilt, in squares round the joints as a detector would see them."""
-    intrinsics = default_intrinsics(SIZE)
+    intrinsics = default_intrinsics(IMAGE_SIZE)
     pixels = joints[rows] @ intrinsics.T
-    pixels = np.clip(pixels[..., :2] / pixels[..., 2:], 0, SIZE)
+    pixels = np.clip(pixels[..., :2] / pixels[..., 2:], 0, IMAGE_SIZE)
     low, high = pixels.min(1), pixels.max(1)
-    squares = np.concatenate([(low + high) / 2, (high - low).max(1, keepdims=True).clip(2) * MARGIN], 1)
+    squares = np.concatenate([(low + high) / 2, (high - low).max(1, keepdims=True).clip(2) * BOX_MARGIN], 1)
     squares[:, 2] *= np.exp(rng.normal(0, 0.03, len(rows)))
-    nothing = np.zeros((len(rows), SIDE, SIDE), bool)
-    seen = seen_of(Silhouettes(rows, squares, nothing), intrinsics, SIZE)
+    nothing = np.zeros((len(rows), MASK_SIZE, MASK_SIZE), bool)
+    seen = make_silhouette_crops(Silhouettes(rows, squares, nothing), intrinsics, IMAGE_SIZE)
     masks, posed = render(surface, truth, rows, seen)
-    hands = posed[:, [AT["left_hand"], AT["right_hand"]]]
-    hands = ((hands[..., :2] / hands[..., 2:] - seen.windows[:, None, :2]) / seen.windows[:, None, 2:] * SIDE).numpy()
-    spoilt, _inside = spoil(rng, masks.numpy().astype(np.uint8), hands, cut=0)
+    hands = posed[:, [JOINT_INDEX["left_hand"], JOINT_INDEX["right_hand"]]]
+    hands = ((hands[..., :2] / hands[..., 2:] - seen.windows[:, None, :2]) / seen.windows[:, None, 2:] * MASK_SIZE).numpy()
+    spoilt, _inside = corrupt_masks(rng, masks.numpy().astype(np.uint8), hands, cut=0)
     return Silhouettes(rows, squares, masks.numpy()), Silhouettes(rows, squares, spoilt)
 
 
 def render(surface, params, rows, seen):
-    """Silhouettes (S,SIDE,SIDE) within the picture, and joints (S,24,3) m, of BodyParams in some rows."""
+    """Silhouettes (S,MASK_SIZE,MASK_SIZE) within the picture, and joints (S,24,3) m, of BodyParams in some rows."""
     betas = torch.as_tensor(np.array(params.betas)).expand(len(rows), -1)
     points, joints = surface.pose(betas, posed_rotmats(params)[rows], torch.as_tensor(params.transl[rows]))
-    return rasterise(points, seen.windows, SIDE)[0] & seen.inside, joints
+    return rasterise(points, seen.windows, MASK_SIZE)[0] & seen.inside, joints
 
 
 def posed_rotmats(params):
@@ -196,31 +200,31 @@ def posed_rotmats(params):
     return roma.rotvec_to_rotmat(torch.as_tensor(params.poses.reshape(len(params.transl), -1, 3)))
 
 
-def measure(template, surface, case, params):
+def measure_errors(template, surface, case, params):
     """Silhouette error, 1 - IoU with the true body's; how far ends point elsewhere, deg; joints about the pelvis, skin at rest,
     stature and girths, mm; betas, mean."""
-    seen = seen_of(case.clean, default_intrinsics(SIZE), SIZE)
+    seen = make_silhouette_crops(case.clean, default_intrinsics(IMAGE_SIZE), IMAGE_SIZE)
     rendered, _joints = render(surface, params, case.clean.rows, seen)
-    result = {"silhouette error": float(1 - agreement(seen.silhouettes, rendered, seen.inside).mean())}
-    own, true = (global_rotations(surface, values)[:, END_JOINTS] for values in (params, case.truth))
+    result = {"silhouette error": float(1 - silhouette_iou(seen.silhouettes, rendered, seen.inside).mean())}
+    own, true = (global_rotations(surface, values)[:, END_JOINT_INDICES] for values in (params, case.truth))
     angles = np.degrees(roma.rotmat_geodesic_distance(own, true).numpy())
     result["ends, mean, deg"] = float(angles.mean())
-    result |= {f"{end.replace('_', ' ')}, deg": float(angles[:, i].mean()) for i, end in enumerate(ENDS)}
+    result |= {f"{end.replace('_', ' ')}, deg": float(angles[:, i].mean()) for i, end in enumerate(END_JOINTS)}
     joints, true_joints = (posed_joints(surface, values) for values in (params, case.truth))
     result["joints about the pelvis, mm"] = float(1000 * np.linalg.norm(joints - true_joints, axis=-1).mean())
     result["betas"] = float(np.abs(params.betas - case.truth.betas).mean())
     off = template.rest_vertices(params.betas) - template.rest_vertices(case.truth.betas)
     result["skin at rest, mm"] = float(1000 * np.linalg.norm(off, axis=-1).mean())
-    sizes, true_sizes = (tape(template, values.betas) for values in (params, case.truth))
+    sizes, true_sizes = (body_measurements(template, values.betas) for values in (params, case.truth))
     return result | {f"{name}, mm": 1000 * abs(sizes[name] - true_sizes[name]) for name in sizes}
 
 
-def tape(template, betas):
+def body_measurements(template, betas):
     """Stature, and girths round hips, waist and chest as a tape would lie, m."""
     vertices, joints = template.rest_vertices(betas), template.rest_joints(betas)
     sizes = {"stature": float(np.ptp(vertices[:, 1]))}
     for name, (joint, above) in GIRTHS.items():
-        level = joints[template.smpl_joints[AT[joint]], 1] + above
+        level = joints[template.smpl_joint_indices[JOINT_INDEX[joint]], 1] + above
         near = vertices[(np.abs(vertices[:, 1] - level) < 0.012) & (np.abs(vertices[:, 0]) < 0.35)]
         sizes[name] = cv2.arcLength(cv2.convexHull(near[:, [0, 2]].astype(np.float32)), True)
     return sizes
@@ -238,23 +242,23 @@ def global_rotations(surface, params):
     return forward_kinematics(rotmats, surface.rest_joints(torch.as_tensor(np.array(params.betas))[None]), surface.tree)[1]
 
 
-def limb_turns(surface, before, after):
+def max_limb_rotation(surface, before, after):
     """The most by which a limb's direction changed, deg."""
     bones = []
     for params in (before, after):
         joints = torch.as_tensor(posed_joints(surface, params))
-        vectors = torch.stack([joints[:, AT[b]] - joints[:, AT[a]] for a, b in LIMBS], 1)
+        vectors = torch.stack([joints[:, JOINT_INDEX[b]] - joints[:, JOINT_INDEX[a]] for a, b in LIMBS], 1)
         bones.append(torch.nn.functional.normalize(vectors.double(), dim=-1))
     return float(torch.rad2deg(torch.linalg.cross(*bones).norm(dim=-1).clamp(max=1).asin().max()))
 
 
 def draw(path, surface, case, refined, count=6):
     """A row of silhouettes: seen in red, the body in green and both in yellow; above without, below with the refinement."""
-    seen = seen_of(case.spoilt, default_intrinsics(SIZE), SIZE)
-    chosen = spread_out(np.arange(len(case.spoilt)), count)
+    seen = make_silhouette_crops(case.spoilt, default_intrinsics(IMAGE_SIZE), IMAGE_SIZE)
+    chosen = evenly_spaced_indices(np.arange(len(case.spoilt)), count)
     lines = []
     for params in (case.fitted, refined):
         rendered, _joints = render(surface, params, case.spoilt.rows, seen)
-        tiles = [np.stack([np.zeros((SIDE, SIDE)), rendered[i].numpy(), seen.silhouettes[i].numpy()], -1) for i in chosen]
+        tiles = [np.stack([np.zeros((MASK_SIZE, MASK_SIZE)), rendered[i].numpy(), seen.silhouettes[i].numpy()], -1) for i in chosen]
         lines.append(np.concatenate([cv2.resize(np.uint8(220 * tile), (288, 288), interpolation=cv2.INTER_NEAREST) for tile in tiles], 1))
     cv2.imwrite(str(path), np.concatenate(lines, 0))

@@ -15,20 +15,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bodies.skel import Skel
-from blender_meshrec.bodies.smpl import make_body
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotvec_from_rotmat
 from blender_meshrec.core.skel.file import load_skel
-from blender_meshrec.core.skel.inverse import LIKE_SMPL
+from blender_meshrec.core.skel.inverse import SMPL_SOURCE_JOINTS
 from blender_meshrec.core.skel.vocabulary import SKEL_JOINTS, limit_excess
-from blender_meshrec.methods.smpl_to_skel import FLAGGED, convert
+from blender_meshrec.methods.smpl_to_skel import FLAG_DISTANCE, convert_smpl_to_skel
 from scripts import ROOT
-from scripts.evaluate.skelify import LONGEST, skelify_rows
-from scripts.train.data.recordings import CREDIT, FPS, read_recordings, rotmats_of
+from scripts.evaluate.skelify import MAX_FRAMES, skelify_rows
+from scripts.train.data.recordings import CREDIT, FPS, read_recordings, rotmats_from_quats
 
-COMPARED = [
+COMPARED_JOINTS = [
     joint for joint, name in enumerate(SKEL_JOINTS) if name.split("_")[0] in ("femur", "tibia", "talus", "humerus", "ulna", "hand", "head")
 ]
 
@@ -44,31 +44,31 @@ def main():
     rows = []
     for number, recording in enumerate(read_recordings(chosen.mocap)[:: chosen.every]):
         start = max(0, (len(recording.quats) - chosen.frames) // 2)
-        poses, trans = motion_of(recording, slice(start, start + chosen.frames))
-        rows.append(measure(body, skel, recording.text, poses, trans, np.random.default_rng(number).normal(0, 0.7, 10)))
+        poses, trans = motion_from_recording(recording, slice(start, start + chosen.frames))
+        rows.append(measure_conversion(body, skel, recording.text, poses, trans, np.random.default_rng(number).normal(0, 0.7, 10)))
         print(f"{number:4d} {recording.text[:50]:<50} {table_row(rows[-1:])}", flush=True)
     fitted = []
     for row in skelify_rows(chosen.mocap, skel, chosen.every):
         fitted.append(row)
         print(row, flush=True)
-    write(chosen, rows, fitted)
+    write_page(chosen, rows, fitted)
 
 
-def motion_of(recording, rows):
+def motion_from_recording(recording, rows):
     """Poses (F,72) rad and trans (F,3) m of some frames of a Recording, z up."""
-    rotmats = rotmats_of(recording.quats[rows])
+    rotmats = rotmats_from_quats(recording.quats[rows])
     rotmats[:, 0] = WORLD_FROM_BODY @ rotmats[:, 0]
     return rotvec_from_rotmat(rotmats).reshape(-1, 72), recording.trans[rows] @ WORLD_FROM_BODY.T
 
 
-def measure(body, skel, text, poses, trans, betas):
+def measure_conversion(body, skel, text, poses, trans, betas):
     """What converting a clip, poses (F,72) rad and trans (F,3) m, costs: by frame, by joint and frame, and as a whole."""
     begun = time.perf_counter()
-    found = convert(body, skel, poses, betas, trans)
+    found = convert_smpl_to_skel(body, skel, poses, betas, trans)
     seconds = time.perf_counter() - begun
     with torch.no_grad():
-        source = body.joints(betas, poses[:, :3], poses[:, 3:], trans).numpy()[:, LIKE_SMPL[COMPARED]]
-        made = skel.joints(found.q, betas, found.skel_trans).numpy()[:, COMPARED]
+        source = body.joints(betas, poses[:, :3], poses[:, 3:], trans).numpy()[:, SMPL_SOURCE_JOINTS[COMPARED_JOINTS]]
+        made = skel.joints(found.q, betas, found.skel_trans).numpy()[:, COMPARED_JOINTS]
     return {
         "text": text,
         "within": found.within_limits,
@@ -91,9 +91,9 @@ def table_row(rows):
             f"{len(pve)}",
             f"{100 * within.mean():.0f} %",
             f"{1000 * pve[within].mean():.1f} mm" if kept else "-",
-            f"{100 * (max_pve[within] < FLAGGED).mean():.1f} %" if kept else "-",
+            f"{100 * (max_pve[within] < FLAG_DISTANCE).mean():.1f} %" if kept else "-",
             f"{1000 * pve.mean():.1f} mm",
-            f"{100 * (max_pve < FLAGGED).mean():.1f} %",
+            f"{100 * (max_pve < FLAG_DISTANCE).mean():.1f} %",
             f"{max(row['excess'] for row in rows):.3f} deg",
             f"{ratio:.2f}",
             f"{sum(row['seconds'] for row in rows) / len(pve) * 300:.0f} s",
@@ -101,7 +101,7 @@ def table_row(rows):
     )
 
 
-def write(chosen, rows, fitted):
+def write_page(chosen, rows, fitted):
     """Write the page of all tables, and print it."""
     kinds = {
         "all": rows,
@@ -122,8 +122,8 @@ def write(chosen, rows, fitted):
         "",
         "## SKELify",
         "",
-        f"True 2D joints of {len(fitted)} clips of at most {LONGEST} frames, of subjects the lifter was not trained on, seen by one random",
-        "camera each. PA-MPJPE over the 12 limb joints, means over clips; the reprojection error is the median over frames.",
+        f"True 2D joints of {len(fitted)} clips of at most {MAX_FRAMES} frames, of subjects the lifter was not trained on, seen by one",
+        "random camera each. PA-MPJPE over the 12 limb joints, means over clips; the reprojection error is the median over frames.",
         "",
         "| | PA-MPJPE | reprojection error |",
         "|---|---|---|",

@@ -15,17 +15,17 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from blender_meshrec.backend.fitting.camera_space import place
+from blender_meshrec.backend.fitting.camera_space import solve_camera_space
 from blender_meshrec.backend.lifting import estimators  # noqa: F401 - registers them
-from blender_meshrec.backend.registry import find, names
+from blender_meshrec.backend.registry import ESTIMATORS
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import default_intrinsics
-from blender_meshrec.core.metrics import align_similar, bone_length_variation, pa_mpjpe
+from blender_meshrec.core.metrics import align_similarity, bone_length_variation, pa_mpjpe
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, limb_indices, to_h36m17
 
 SUBPIXELS = 64  # Qualisys counts intrinsics in 64ths of a pixel
-CONFIDENT, CLOSE = 0.5, 0.1  # 2D confidence, and distance of the two lines of sight in m, of a point taken for true
+MIN_CONFIDENCE, MAX_LINE_DISTANCE = 0.5, 0.1  # 2D confidence, and distance of the two lines of sight in m, of a point taken for true
 LIMBS = limb_indices(H36M17)
 
 
@@ -34,16 +34,16 @@ def main():
     parser.add_argument("calibration", type=Path)
     parser.add_argument("views", nargs=2, metavar="CAMERA=VIDEO")
     settings = parser.parse_args()
-    views = [View(settings.calibration, *view.split("=", 1)) for view in settings.views]
+    views = [CalibratedView(settings.calibration, *view.split("=", 1)) for view in settings.views]
     frames = min(len(view.observations) for view in views)
     true, sure = triangulate(*views, frames)
     print(f"{frames} frames; limb joints with a truth: {100 * sure[:, LIMBS].mean():.0f} %")
     for view in views:
-        for method in names("estimator"):
+        for method in ESTIMATORS.implementations:
             print(view.name, method, " ".join(f"{name} {value:.3g}" for name, value in view.errors(method, true, sure).items()))
 
 
-class View:
+class CalibratedView:
     """One camera and what the detector saw of its largest person."""
 
     def __init__(self, calibration, camera, video):
@@ -62,13 +62,13 @@ class View:
     def errors(self, method, true, sure):
         """What is wrong with a method that sees this view alone, through the lens a user's footage would be taken for."""
         lens, times = default_intrinsics(self.frames.size), self.frames.timestamps
-        estimate = find("estimator", method)(self.observations, lens, times, "cpu")
-        placed = place(estimate, self.points, self.observations.visible, lens, self.frames.size, times)
-        alone = per_frame(estimate.joints[: len(true)].astype(float), true, sure)
+        estimate = ESTIMATORS.get(method)(self.observations, lens, times, "cpu")
+        placed = solve_camera_space(estimate, self.points, self.observations.visible, lens, self.frames.size, times)
+        alone = frame_errors(estimate.joints[: len(true)].astype(float), true, sure)
         joints = placed.joints[: len(true)]
-        errors = per_frame(joints, true, sure)
+        errors = frame_errors(joints, true, sure)
         flips = np.zeros(len(true), bool)
-        aligned = align_similar(joints, true)
+        aligned = align_similarity(joints, true)
         for part in ("hip", "shoulder"):
             left, right = H36M17.index(f"left_{part}"), H36M17.index(f"right_{part}")
             flips |= ((aligned[:, left] - aligned[:, right]) * (true[:, left] - true[:, right])).sum(-1) < 0
@@ -82,7 +82,7 @@ class View:
         }
 
 
-def per_frame(joints, true, sure):
+def frame_errors(joints, true, sure):
     """PA-MPJPE, mm, over the limb joints whose truth is known, of each frame that has enough of them."""
     frames = zip(joints[:, LIMBS], true[:, LIMBS], sure[:, LIMBS])
     return [pa_mpjpe(found[None, known], aim[None, known]) for found, aim, known in frames if known.sum() >= 9]
@@ -109,8 +109,8 @@ def triangulate(first, second, frames):
     spread = np.maximum(1 - cosine**2, 1e-9)
     on_a = origins[0] + a * ((along_a - cosine * along_b) / spread)[..., None]
     on_b = origins[1] + b * ((cosine * along_a - along_b) / spread)[..., None]
-    confident = np.minimum(first.points[:frames, :, 2], second.points[:frames, :, 2]) > CONFIDENT
-    return (on_a + on_b) / 2, confident & (np.linalg.norm(on_a - on_b, axis=-1) < CLOSE)
+    confident = np.minimum(first.points[:frames, :, 2], second.points[:frames, :, 2]) > MIN_CONFIDENCE
+    return (on_a + on_b) / 2, confident & (np.linalg.norm(on_a - on_b, axis=-1) < MAX_LINE_DISTANCE)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Checkpoint:
 
 
 @torch.no_grad()
-def average(mean, network, keep):
+def update_ema(mean, network, keep):
     """Move the running mean of weights and statistics towards the network as it is."""
     for own, new in zip(mean.state_dict().values(), network.state_dict().values()):
         if own.is_floating_point():

@@ -8,7 +8,6 @@ MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab M
 generator is the one in addon_models (scripts/train/hmr.py), frozen at its validation optimum; its own meshes are what is calibrated.
 """
 
-import argparse
 import time
 from copy import deepcopy
 from dataclasses import replace
@@ -18,21 +17,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from blender_meshrec.methods.pc_hmr import BONES, Calibration, first_weights
+from blender_meshrec.methods.pc_hmr import BONES, Calibration, initial_weights
 from blender_meshrec.methods.skeleton2mesh import load_lifter
-from scripts.train.calibration.extras import Guess
-from scripts.train.calibration.lifters import in_units, tune
-from scripts.train.calibration.pool import PARTS, read_clips
-from scripts.train.calibration.setting import FRAMES, WINDOWS, Setting
-from scripts.train.calibration.streams import lift, seen_by_generator, sized
-from scripts.train.calibration.tables import Variant, write_tables
-from scripts.train.shipping import write_metrics, write_network
+from scripts.train.calibration.ablation_modules import CorrectionNetwork
+from scripts.train.calibration.experiment import FRAMES, WINDOWS, Experiment
+from scripts.train.calibration.filmed_windows import SUBJECT_SPLITS, read_split_clips
+from scripts.train.calibration.lifter_tuning import restore_unit_scale, tune_lifter
+from scripts.train.calibration.mesh_and_pose_streams import lift_keypoints, project_generated_joints, scale_to_body
+from scripts.train.calibration.paper_tables import Variant, write_tables
+from scripts.train.command_line import training_parser
+from scripts.train.optimisation import RunningMean, optimise
+from scripts.train.weights_export import export_weights, write_metrics
 
-BATCH, EACH = 2, 3  # windows, and every so-manieth of their frames is skinned
-RATE, LIFTER_RATE = 1e-3, 3e-5
-EDGES = 0.5  # how much edges that stretch count beside vertices that stray
+BATCH, FRAME_STRIDE = 2, 3  # windows, and every so-manieth of their frames is skinned
+LEARNING_RATE, LIFTER_LEARNING_RATE = 1e-3, 3e-5
+EDGE_WEIGHT = 0.5  # how much edges that stretch count beside vertices that stray
 # Lifters that are tuned first: the one each begins as (None: Skeleton2Mesh's), whether serial, by frame and on varied poses, windows of a
-# batch, steps and learning rate (scripts/train/calibration/lifters.py).
+# batch, steps and learning rate (scripts/train/calibration/lifter_tuning.py).
 LIFTERS = {
     "begun": (None, False, False, False, 16, 14000, 5e-4),
     "parallel": ("begun", False, False, True, 16, 4000, 3e-4),
@@ -51,102 +52,99 @@ RUNS = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mocap", type=Path)
-    parser.add_argument("--state", type=Path, required=True, help="folder of checkpoints")
+def main() -> None:
+    parser = training_parser(
+        __doc__, 150, ("--state", "--export"), seed=3, changes={"--state": {"required": True, "help": "folder of checkpoints"}}
+    )
     parser.add_argument("--hmr", type=Path, help="a generator's weights; those that ship by default")
-    parser.add_argument("--steps", type=int, default=150, help="of the calibration alone")
-    parser.add_argument("--joint-steps", type=int, default=800, help="of calibration and lifter together")
-    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument(
+        "--joint-steps", type=int, default=800, help="of calibration and lifter together, after --steps of the former alone"
+    )
     parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS))
     parser.add_argument("--tables", action="store_true")
-    parser.add_argument("--export", action="store_true")
     settings = parser.parse_args()
     settings.state.mkdir(parents=True, exist_ok=True)
-    setting = Setting(settings.mocap, settings.state, settings.hmr)
+    experiment = Experiment(settings.mocap, settings.state, settings.hmr)
     if settings.export:
-        export(setting, settings)
+        export(experiment, settings)
         return
-    lifters = {name: tuned_lifter(setting, settings, name) for name in LIFTERS}
-    variants = {name: trained(setting, settings, name, lifters) for name in settings.runs}
+    lifters = {name: load_or_tune_lifter(experiment, settings, name) for name in LIFTERS}
+    variants = {name: load_or_train_variant(experiment, settings, name, lifters) for name in settings.runs}
     if settings.tables:
-        variants["first"] = Variant(Calibration(*first_weights(setting.template)), load_lifter())
+        variants["first"] = Variant(Calibration(*initial_weights(experiment.template)), load_lifter())
         for way, run in (("parallel", "full"), ("serial", "serial")):
             variants[f"{way}, frames"] = replace(variants[run], lifter=lifters[f"{way}, frames"])
-        write_tables(setting, variants)
+        write_tables(experiment, variants)
 
 
-def tuned_lifter(setting, settings, name):
+def load_or_tune_lifter(experiment, settings, name):
     """One of LIFTERS; from FOLDER/lifter NAME.pt where it has been tuned."""
     path, (first, serial, by_frame, varied, batch, steps, rate) = settings.state / f"lifter {name}.pt", LIFTERS[name]
     if not path.exists():
-        lifter = tuned_lifter(setting, settings, first) if first else deepcopy(load_lifter())
-        clips = read_clips(settings.mocap, "training")
-        seconds = tune(setting, clips, lifter, batch, steps, rate, serial, by_frame, varied, settings.seed)
+        lifter = load_or_tune_lifter(experiment, settings, first) if first else deepcopy(load_lifter())
+        clips = read_split_clips(settings.mocap, "training")
+        seconds = tune_lifter(experiment, clips, lifter, batch, steps, rate, serial, by_frame, varied, settings.seed)
         torch.save({"lifter": lifter.state_dict(), "seconds": seconds}, path)
     lifter = deepcopy(load_lifter())
     lifter.load_state_dict(torch.load(path, weights_only=True)["lifter"])
     return lifter
 
 
-def trained(setting, settings, name, lifters):
+def load_or_train_variant(experiment, settings, name, lifters):
     """One of RUNS as a Variant; from FOLDER/NAME.pt where it has been trained."""
     path, run = settings.state / f"{name}.pt", {"tuned": True, **RUNS[name]}
     lifter = lifters["serial" if run.get("serial") else "parallel"] if run["tuned"] else load_lifter()
-    variant = Variant(Calibration(*first_weights(setting.template)), deepcopy(lifter), **run)
+    variant = Variant(Calibration(*initial_weights(experiment.template)), deepcopy(lifter), **run)
     torch.manual_seed(settings.seed)
     if variant.spin:
-        variant.guess = Guess(len(BONES))
+        variant.guess = CorrectionNetwork(len(BONES))
     elif variant.shape:
-        variant.guess = Guess(23 * 3)
+        variant.guess = CorrectionNetwork(23 * 3)
     parts = nn.ModuleDict({key: part for key, part in vars(variant).items() if isinstance(part, nn.Module)})
     if path.exists():
         parts.load_state_dict(torch.load(path, weights_only=True)["parts"])
     else:
-        seconds = train(setting, settings, name, variant)
+        seconds = train(experiment, settings, name, variant)
         torch.save({"parts": parts.state_dict(), "seconds": seconds}, path)
     parts.eval().requires_grad_(False)
     return variant
 
 
-def train(setting, settings, name, variant):
+def train(experiment, settings, name, variant):
     """Adam on the calibration, then on lifter and calibration together; gives the seconds it took."""
     variant.lifter.requires_grad_(variant.tuned)
     own = [*variant.calibration.parameters(), *(variant.guess.parameters() if variant.guess else ())]
-    groups = [{"params": own, "lr": RATE}] + ([{"params": variant.lifter.parameters(), "lr": 0.0}] if variant.tuned else [])
+    groups = [{"params": own, "lr": LEARNING_RATE}] + ([{"params": variant.lifter.parameters(), "lr": 0.0}] if variant.tuned else [])
     optimiser = torch.optim.Adam(groups)
-    steps, begun, running = settings.steps + settings.joint_steps, time.perf_counter(), None
+    steps, begun, running = settings.steps + settings.joint_steps, time.perf_counter(), RunningMean(0.97)
     for step in range(steps):
         fall = 0.5 * (1 + np.cos(np.pi * step / steps))
-        optimiser.param_groups[0]["lr"] = RATE * fall
+        optimiser.param_groups[0]["lr"] = LEARNING_RATE * fall
         if variant.tuned:
-            optimiser.param_groups[1]["lr"] = LIFTER_RATE * fall * (step >= settings.steps)
-        loss = loss_of(setting, variant, np.random.default_rng([settings.seed, step]))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        running = loss.item() if running is None else 0.97 * running + 0.03 * loss.item()
+            optimiser.param_groups[1]["lr"] = LIFTER_LEARNING_RATE * fall * (step >= settings.steps)
+        loss = calibration_loss(experiment, variant, np.random.default_rng([settings.seed, step]))
+        optimise(optimiser, loss)
+        running.update({"loss": loss.item()})
         if (step + 1) % 50 == 0:
-            print(f"{name} step {step + 1} loss {1000 * running:.1f} mm, {time.perf_counter() - begun:.0f} s", flush=True)
+            print(f"{name} step {step + 1} loss {1000 * running.values['loss']:.1f} mm, {time.perf_counter() - begun:.0f} s", flush=True)
     return time.perf_counter() - begun
 
 
-def loss_of(setting, variant, rng):
+def calibration_loss(experiment, variant, rng):
     """How far vertices and target joints are off, and edges too long or short, mean m."""
     rows = torch.as_tensor(rng.choice(WINDOWS["training"], BATCH, replace=False))
-    pool, points, generated, true = setting.draw(rng, "training", rows)
+    pool, points, generated, true = experiment.observe(rng, "training", rows)
     if variant.serial:
-        points = seen_by_generator(generated, pool), torch.ones_like(points[1])
-    target = sized(lift(variant.lifter, *points), generated.joints, FRAMES["training"])
+        points = project_generated_joints(generated, pool), torch.ones_like(points[1])
+    target = scale_to_body(lift_keypoints(variant.lifter, *points), generated.joints, FRAMES["training"])
     off = (target - true.joints).norm(dim=-1).mean()
-    chosen = torch.arange(int(rng.integers(EACH)), len(target), EACH)
-    made = variant.calibrate(setting.body, generated.rows(chosen), target[chosen])
+    chosen = torch.arange(int(rng.integers(FRAME_STRIDE)), len(target), FRAME_STRIDE)
+    made = variant.calibrate(experiment.body, generated.select(chosen), target[chosen])
     vertices = true.vertices[chosen]
-    return (made - vertices).norm(dim=-1).mean() + off + EDGES * setting.edge_error(made, vertices)
+    return (made - vertices).norm(dim=-1).mean() + off + EDGE_WEIGHT * experiment.edge_error(made, vertices)
 
 
-def export(setting, settings):
+def export(experiment, settings):
     """Write A, W and the lifter that was tuned with them as fp16, and what was trained on."""
     state = torch.load(settings.state / "full.pt", weights_only=True)
     parts = {name: {} for name in ("calibration", "lifter")}
@@ -154,17 +152,17 @@ def export(setting, settings):
         part, _, key = key.partition(".")
         parts[part][key] = value
     calibration = parts["calibration"]
-    write_network("pc_hmr", {"A": calibration["logits"].softmax(-1), "W": calibration["W"]}, settings.seed)
+    export_weights("pc_hmr", {"A": calibration["logits"].softmax(-1), "W": calibration["W"]}, settings.seed)
     lifter = deepcopy(load_lifter())
     lifter.load_state_dict(parts["lifter"])
-    in_units(setting, read_clips(settings.mocap, "training"), lifter, settings.seed)
-    write_network("pc_hmr", lifter.state_dict(), settings.seed, part="_lifter")
+    restore_unit_scale(experiment, read_split_clips(settings.mocap, "training"), lifter, settings.seed)
+    export_weights("pc_hmr", lifter.state_dict(), settings.seed, part="_lifter")
     tuned = [torch.load(settings.state / f"lifter {name}.pt", weights_only=True)["seconds"] for name in ("begun", "parallel")]
     numbers = {
         "steps": settings.steps + settings.joint_steps,
         "lifter_steps": LIFTERS["begun"][-2] + LIFTERS["parallel"][-2],
         "training_hours": round((state["seconds"] + sum(tuned)) / 3600, 2),
-        "test_subjects": PARTS["test"],
+        "test_subjects": SUBJECT_SPLITS["test"],
         "results": "docs/pc_hmr.md",
     }
     write_metrics("pc_hmr", settings.seed, numbers)

@@ -9,77 +9,69 @@ motion are played on the open body with random betas; what is seen are its joint
 Subjects in scripts/train/data/recordings.py's TEST_SUBJECTS are never trained on.
 """
 
-import argparse
 import json
-import math
-from pathlib import Path
 
 import numpy as np
 import roma
 import torch
 
-from blender_meshrec.bodies.lbs import Tree, forward_kinematics
-from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.bodies.lbs import KinematicTree, forward_kinematics
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_quat
-from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_of
+from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_from_names
 from blender_meshrec.methods import dik
-from blender_meshrec.methods.dik_supervision import RotationNetwork, better_twists, read_network, seen_from_pelvis
+from blender_meshrec.methods.dik_supervision import RotationNetwork, apply_network_twists, joints_in_pelvis_frame, read_network
 from scripts.train.checkpoint import Checkpoint
-from scripts.train.data.recordings import TEST_SUBJECTS, mirrored, read_recordings
-from scripts.train.shipping import write_metrics, write_network
+from scripts.train.command_line import require_state, training_parser
+from scripts.train.data.recordings import TEST_SUBJECTS, mirror_rotmats, read_recordings
+from scripts.train.optimisation import RunningMean, cosine_learning_rate, optimise
+from scripts.train.weights_export import export_weights, write_metrics
 
 WINDOW, BATCH = 64, 24  # frames, windows
-RATE, WARM_UP, EMA = 1e-3, 100, 0.998
+LEARNING_RATE, WARM_UP_STEPS, EMA_DECAY = 1e-3, 100, 0.998
 # What counts: true rotations, DIK's (the paper's supervision), and how rotations change from frame to frame.
-TRUE, DIK, STEADY = 1.0, 0.15, 4.0
-WORST = 0.035  # m: a lifter's error at wrists and ankles, one standard deviation at the worst level
-KEPT = 0.93  # of an error from frame to frame
-SPEEDS = (2 / 3, 3 / 2)
+TRUE_WEIGHT, DIK_WEIGHT, VELOCITY_WEIGHT = 1.0, 0.15, 4.0
+MAX_ERROR = 0.035  # m: a lifter's error at wrists and ankles, one standard deviation at the worst level
+ERROR_AUTOCORRELATION = 0.93  # of an error from frame to frame
+SPEED_RANGE = (2 / 3, 3 / 2)
 _NAMES = (*SMPL_JOINTS, "nose", "head_top")
 _AT = {name: index for index, name in enumerate(SMPL_JOINTS)}
 # How much of a lifter's worst error each joint has.
 _ERROR = np.array(
     [1.0 if n.endswith(("wrist", "ankle", "hand", "foot")) else 0.7 if n.endswith(("knee", "elbow")) else 0.3 for n in SMPL_JOINTS]
 )
-UPPER = [_AT[f"{side}_{name}"] for side in ("left", "right") for name in ("hip", "shoulder")]
-LOWER = [_AT[f"{side}_{name}"] for side in ("left", "right") for name in ("knee", "elbow")]
-ENDS = [_AT[name] for name in ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")]
+UPPER_LIMBS = [_AT[f"{side}_{name}"] for side in ("left", "right") for name in ("hip", "shoulder")]
+LOWER_LIMBS = [_AT[f"{side}_{name}"] for side in ("left", "right") for name in ("knee", "elbow")]
+END_JOINTS = [_AT[name] for name in ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mocap", type=Path)
-    parser.add_argument("--state", type=Path, help="checkpoint to go on from and to write")
-    parser.add_argument("--steps", type=int, default=2500)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--export", action="store_true")
-    parser.add_argument("--evaluate", type=Path, metavar="WEIGHTS")
+def main() -> None:
+    parser = training_parser(__doc__, 2500, ("--state", "--export", "--evaluate"))
     settings = parser.parse_args()
-    if not (settings.evaluate or settings.state):
-        parser.error("to train or to export, --state says where the checkpoint is")
-    stage = Stage()
+    require_state(parser, settings)
+    stage = NoisySkeleton()
     if settings.evaluate:
-        print(json.dumps(evaluate(stage, read_network(settings.evaluate), read_clips(settings.mocap, True)), indent=2))
+        print(json.dumps(evaluate(stage, read_network(settings.evaluate), read_rotation_clips(settings.mocap, True)), indent=2))
     elif settings.export:
         export(settings, stage)
     else:
         train(settings, stage)
 
 
-def read_clips(folder, testing):
+def read_rotation_clips(folder, testing):
     """The quats (F,24,4) of each unbroken piece of recordings: of the test subjects, or of all others."""
     pieces = [one.quats[piece] for one in read_recordings(folder) if one.testing == testing for piece in one.pieces()]
     return [quats for quats in pieces if len(quats) > 8]
 
 
-class Stage:
+class NoisySkeleton:
     """The open body's skeleton: plays rotations on random shapes, and errs as a lifter does."""
 
     def __init__(self):
         self.template = load_body()
-        self.tree = Tree(SMPL_PARENTS, "cpu")
-        self.weights = torch.as_tensor(h36m17_weights_of(_NAMES), dtype=torch.float32)
+        self.tree = KinematicTree(SMPL_PARENTS, "cpu")
+        self.weights = torch.as_tensor(h36m17_weights_from_names(_NAMES), dtype=torch.float32)
 
     def rest(self, rng):
         """A random shape at rest, (26,3) m: joints, nose and head top."""
@@ -100,78 +92,72 @@ class Stage:
         head = _AT["head"]
         on_head = (turned[:, None, head] @ (rest[:, 24:] - rest[:, None, head])[..., None])[..., 0] + joints[:, None, head]
         points = torch.cat([joints, on_head], 1) + errors
-        estimated, _ = dik.match_rotations(self.weights @ points, self.weights @ rest)
+        estimated, _ = dik.solve_dik(self.weights @ points, self.weights @ rest)
         return estimated, forward_kinematics(estimated, rest[:, :24], self.tree)[0]
 
 
-def errors(rng, frames):
+def lifter_errors(rng, frames):
     """A lifter's errors (F,26,3) m: they drift, and are larger at the ends of limbs and along one direction, the depth."""
-    level = rng.random() * WORST * np.append(_ERROR, [0.3, 0.3])[:, None]
+    level = rng.random() * MAX_ERROR * np.append(_ERROR, [0.3, 0.3])[:, None]
     white = rng.normal(size=(frames, 26, 3)) * [0.6, 0.6, 1.0]
     drift = white.copy()
     for frame in range(1, frames):
-        drift[frame] = KEPT * drift[frame - 1] + (1 - KEPT**2) ** 0.5 * white[frame]
+        drift[frame] = ERROR_AUTOCORRELATION * drift[frame - 1] + (1 - ERROR_AUTOCORRELATION**2) ** 0.5 * white[frame]
     turn = rotmat_from_quat(rng.normal(size=4))
     return torch.as_tensor(level * drift @ turn, dtype=torch.float32)
 
 
-def draw(rng, stage, clips, chances, count):
+def draw_windows(rng, stage, clips, chances, count):
     """Windows: what is seen (B,F,15,3), DIK's local rotations and the true ones (B,F,24,3,3), the root's in the pelvis's axes."""
     rotmats, rests, off = [], [], []
     for _ in range(count):
         quats = clips[rng.choice(len(clips), p=chances)]
-        speed = np.exp(rng.uniform(*np.log(SPEEDS)))
+        speed = np.exp(rng.uniform(*np.log(SPEED_RANGE)))
         length = min(int(WINDOW * speed) + 1, len(quats))
         first = rng.integers(len(quats) - length + 1)
         rotmats.append(local_rotations(quats[first + np.minimum((np.arange(WINDOW) * speed).astype(int), length - 1)], rng.random() < 0.5))
         rests.append(stage.rest(rng).expand(WINDOW, -1, -1))
-        off.append(errors(rng, WINDOW))
+        off.append(lifter_errors(rng, WINDOW))
     rotmats, rests, off = (torch.cat(each) for each in (rotmats, rests, off))
     estimated, joints = stage.seen(rotmats, rests, off)
     pelvis = estimated[:, 0]
     true = torch.cat([(pelvis.mT @ rotmats[:, 0])[:, None], rotmats[:, 1:]], 1)
     own = torch.cat([torch.eye(3).expand_as(pelvis)[:, None], estimated[:, 1:]], 1)
-    return (each.unflatten(0, (count, WINDOW)) for each in (seen_from_pelvis(joints, pelvis), own, true))
+    return (each.unflatten(0, (count, WINDOW)) for each in (joints_in_pelvis_frame(joints, pelvis), own, true))
 
 
 def local_rotations(quats, mirror=False):
     """(F,24,3,3) of quaternions (F,24,4) wxyz of any length, of the mirrored motion where asked for."""
     rotmats = rotmat_from_quat(quats.astype(float))
-    return torch.as_tensor(mirrored(rotmats) if mirror else rotmats, dtype=torch.float32)
+    return torch.as_tensor(mirror_rotmats(rotmats) if mirror else rotmats, dtype=torch.float32)
 
 
 def train(settings, stage):
     torch.manual_seed(settings.seed)
-    clips = read_clips(settings.mocap, False)
+    clips = read_rotation_clips(settings.mocap, False)
     chances = np.array([len(clip) for clip in clips], float)
     chances /= chances.sum()
     network = RotationNetwork()
-    mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA))
-    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-3)
-    state, running = Checkpoint(settings.state, network=network, mean=mean.module, optimiser=optimiser), None
+    mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA_DECAY))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-3)
+    state, running = Checkpoint(settings.state, network=network, mean=mean.module, optimiser=optimiser), RunningMean()
     mean.n_averaged.fill_(state.step)  # or the first step after an interruption would begin the mean anew
     for step in range(state.step, settings.steps):
         with torch.no_grad():
-            seen, own, true = draw(np.random.default_rng([settings.seed, step]), stage, clips, chances, BATCH)
-        fall = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
-        optimiser.param_groups[0]["lr"] = RATE * min(1, (step + 1) / WARM_UP) * max(fall, 1e-3)
+            seen, own, true = draw_windows(np.random.default_rng([settings.seed, step]), stage, clips, chances, BATCH)
+        optimiser.param_groups[0]["lr"] = cosine_learning_rate(step, settings.steps, LEARNING_RATE, WARM_UP_STEPS)
         said = network(seen)
         apart = (said - true).flatten(-2).norm(dim=-1).mean()
         parts = {
-            "true": TRUE * apart,
-            "dik": DIK * (said - own).flatten(-2).norm(dim=-1).mean(),
-            "steady": STEADY * (said.diff(dim=1) - true.diff(dim=1)).flatten(-2).norm(dim=-1).mean(),
+            "true": TRUE_WEIGHT * apart,
+            "dik": DIK_WEIGHT * (said - own).flatten(-2).norm(dim=-1).mean(),
+            "steady": VELOCITY_WEIGHT * (said.diff(dim=1) - true.diff(dim=1)).flatten(-2).norm(dim=-1).mean(),
         }
-        optimiser.zero_grad()
-        sum(parts.values()).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        optimise(optimiser, sum(parts.values()), network)
         mean.update_parameters(network)
-        now = {name: part.item() for name, part in parts.items()}
-        running = now if running is None else {name: 0.98 * running[name] + 0.02 * now[name] for name in now}
+        running.update({name: part.item() for name, part in parts.items()})
         if (step + 1) % 100 == 0:
-            said = " ".join(f"{name} {value:.4f}" for name, value in running.items())
-            print(f"step {step + 1} {said} seconds {state.seconds:.0f}", flush=True)
+            print(f"step {step + 1} {running.text()} seconds {state.seconds:.0f}", flush=True)
         if (step + 1) % 500 == 0 or step + 1 == settings.steps:
             state.save(step + 1)
 
@@ -185,18 +171,24 @@ def evaluate(stage, network, clips, seed=5):
         for number, quats in enumerate(clips):
             rng = np.random.default_rng([seed, number])
             true, rest = local_rotations(quats), stage.rest(rng)
-            rests, off = rest.expand(len(true), -1, -1), errors(rng, len(true))
+            rests, off = rest.expand(len(true), -1, -1), lifter_errors(rng, len(true))
             estimated, joints = stage.seen(true, rests, off if noisy else 0 * off)
-            estimated = dik.carry_twist(estimated, stage.weights @ rest)
-            bettered = better_twists(estimated, joints, rest[:24], network=network)
+            estimated = dik.interpolate_twist(estimated, stage.weights @ rest)
+            bettered = apply_network_twists(estimated, joints, rest[:24], network=network)
             vertices = [body(np.zeros(10), each[:, 0], each[:, 1:])[1] for each in (true, estimated, bettered)]
-            truth = turned(true)
+            truth = stack_global_rotations(true)
             row = []
             for each, skin in zip((estimated, bettered), vertices[1:]):
-                angle = torch.rad2deg(roma.rotmat_geodesic_distance(turned(each), truth))
-                tremble = (turned(each).diff(2, dim=0) - truth.diff(2, dim=0)).flatten(-2).norm(dim=-1)
-                groups = [angle[:, group].mean().item() for group in (UPPER, LOWER, ENDS)]
-                row.append([*groups, 1000 * (skin - vertices[0]).norm(dim=-1).mean().item(), 100 * tremble[:, UPPER + LOWER].mean().item()])
+                angle = torch.rad2deg(roma.rotmat_geodesic_distance(stack_global_rotations(each), truth))
+                tremble = (stack_global_rotations(each).diff(2, dim=0) - truth.diff(2, dim=0)).flatten(-2).norm(dim=-1)
+                groups = [angle[:, group].mean().item() for group in (UPPER_LIMBS, LOWER_LIMBS, END_JOINTS)]
+                row.append(
+                    [
+                        *groups,
+                        1000 * (skin - vertices[0]).norm(dim=-1).mean().item(),
+                        100 * tremble[:, UPPER_LIMBS + LOWER_LIMBS].mean().item(),
+                    ]
+                )
             rows.append(row)
         for name, values in zip(("DIK", "network"), np.mean(rows, 0)):
             columns = ("upper_limbs_deg", "lower_limbs_deg", "ends_deg", "mpve_mm", "tremble")
@@ -204,20 +196,20 @@ def evaluate(stage, network, clips, seed=5):
     return report
 
 
-def turned(rotmats):
-    return torch.stack([dik.global_rotations(rotmats)[name] for name in SMPL_JOINTS], 1)
+def stack_global_rotations(rotmats):
+    return torch.stack([dik.global_rotmats(rotmats)[name] for name in SMPL_JOINTS], 1)
 
 
 def export(settings, stage):
     """Write the averaged weights as fp16, and how good they are."""
     state = torch.load(settings.state, weights_only=True)
-    path = write_network("rotations", state["mean"], settings.seed)
+    path = export_weights("rotations", state["mean"], settings.seed)
     numbers = {
         "steps": state["step"],
         "windows": f"{BATCH} of {WINDOW} frames",
         "training_hours": round(state["seconds"] / 3600, 2),
         "test_subjects": sorted(TEST_SUBJECTS),
-        **evaluate(stage, read_network(path), read_clips(settings.mocap, True)),
+        **evaluate(stage, read_network(path), read_rotation_clips(settings.mocap, True)),
     }
     write_metrics("rotations", settings.seed, numbers)
 

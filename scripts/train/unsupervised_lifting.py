@@ -23,24 +23,25 @@ from torch.nn import functional
 
 from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, limb_indices
-from blender_meshrec.methods.skeleton2mesh import BONE_SUM, MIRROR17, turn_onto
-from scripts.train.data.camera_views import SET_NAMES, see
-from scripts.train.data.lifter_bodies import Windows
+from blender_meshrec.methods.skeleton2mesh import H36M17_MIRROR, TOTAL_BONE_LENGTH, rotation_to_optical_axis
+from scripts.train.data.camera_views import SET_NAMES, film_bodies, film_clip
+from scripts.train.data.motion_augmentation import WindowSampler
+from scripts.train.optimisation import optimise
 
 JOINTS = len(H36M17)
 H36M = SET_NAMES.index("h36m17")
-WIDTH, BATCH, RATE = 256, 256, 4e-4
-DECAY = 0.4  # the last share of the steps, over which the rate falls to zero
-EMA = 0.998  # of the lifter's weights: adversaries chase each other, their mean is steadier than either
-POOL = 100_000  # 2D poses that are drawn from
-ELEVATION, ROLL = np.pi / 9, np.pi / 18
-BLUR = 0.04  # of the pose's size: noise on all that the judge sees, lest it wins by what no eye would find
+WIDTH, BATCH, LEARNING_RATE = 256, 256, 4e-4
+DECAY_SHARE = 0.4  # the last share of the steps, over which the rate falls to zero
+EMA_DECAY = 0.998  # of the lifter's weights: adversaries chase each other, their mean is steadier than either
+NUM_POSES = 100_000  # 2D poses that are drawn from
+MAX_ELEVATION, MAX_ROLL = np.pi / 9, np.pi / 18
+DISCRIMINATOR_NOISE = 0.04  # of the pose's size: noise on all that the judge sees, lest it wins by what no eye would find
 # Weights: adversary, reprojection, agreement of what is lifted twice, knees.
-ADVERSARY, REPROJECTION, AGREEMENT, KNEES = 1.0, 10.0, 1.0, 1.0
-PROPORTIONS = 2.0  # of a recipe that has it
+ADVERSARIAL_WEIGHT, REPROJECTION_WEIGHT, CONSISTENCY_WEIGHT, KNEE_WEIGHT = 1.0, 10.0, 1.0, 1.0
+PROPORTION_WEIGHT = 2.0  # of a recipe that has it
 _NEAREST = 0.3  # of the camera's distance: nothing comes closer
 _PARENTS = torch.tensor(H36M17_PARENTS)
-_TWIN = [joint - 1 for joint in MIRROR17[1:]]  # of the bone that ends in a joint, the one on the other side
+_OPPOSITE_BONE = [joint - 1 for joint in H36M17_MIRROR[1:]]  # of the bone that ends in a joint, the one on the other side
 _HIPS = [H36M17.index("left_hip"), H36M17.index("right_hip")]
 _LEGS = [[H36M17.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle")] for side in ("left", "right")]
 
@@ -58,7 +59,7 @@ class Recipe:
 ABLATION = tuple(Recipe(*row, proportions=False) for row in (("bce", np.pi), ("least squares", np.pi), ("least squares", 7 * np.pi / 9)))
 
 
-class Residual(nn.Module):
+class ResidualNetwork(nn.Module):
     """The paper's residual blocks on 2D poses (B,34): one Res1, then Res2; linear layers are its convolutions of kernel 1."""
 
     def __init__(self, outputs, blocks, norm):
@@ -85,19 +86,19 @@ def train_unsupervised(clips, recipe, steps, seed, device="cpu", log=print):
     """Train a lifter of single 2D poses; returns the mean network and the seconds it took."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    poses, distances = (each.to(device) for each in draw_poses(rng, clips, POOL))
-    lifter, judge = Residual(JOINTS, 5, norm=True).to(device), Residual(1, 2, norm=False).to(device)
-    optimisers = [torch.optim.Adam(network.parameters(), lr=RATE, betas=(0.5, 0.99)) for network in (lifter, judge)]
-    mean = torch.optim.swa_utils.AveragedModel(lifter, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA), use_buffers=True)
+    poses, distances = (each.to(device) for each in draw_poses(rng, clips, NUM_POSES))
+    lifter, judge = ResidualNetwork(JOINTS, 5, norm=True).to(device), ResidualNetwork(1, 2, norm=False).to(device)
+    optimisers = [torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, betas=(0.5, 0.99)) for network in (lifter, judge)]
+    mean = torch.optim.swa_utils.AveragedModel(lifter, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA_DECAY), use_buffers=True)
     begun, running = time.perf_counter(), np.zeros(5)
     for step in range(steps):
         for optimiser in optimisers:
-            optimiser.param_groups[0]["lr"] = RATE * min(1, (steps - step) / (DECAY * steps))
+            optimiser.param_groups[0]["lr"] = LEARNING_RATE * min(1, (steps - step) / (DECAY_SHARE * steps))
         rows, others = torch.as_tensor(rng.integers(len(poses), size=(2, BATCH)), device=device)
-        losses, turned = _lifting_losses(lifter, judge, poses[rows], distances[rows], recipe)
-        _descend(optimisers[0], sum(losses), lifter)
+        losses, turned = _lifter_losses(lifter, judge, poses[rows], distances[rows], recipe)
+        optimise(optimisers[0], sum(losses), lifter)
         mean.update_parameters(lifter)
-        _descend(optimisers[1], _judging_loss(judge, poses[others], turned.detach(), recipe), judge)
+        optimise(optimisers[1], _discriminator_loss(judge, poses[others], turned.detach(), recipe), judge)
         running += [loss.item() for loss in losses]
         if (step + 1) % 500 == 0:
             named = zip(("adversary", "reprojection", "agreement", "knees", "proportions"), running / 500)
@@ -106,56 +107,54 @@ def train_unsupervised(clips, recipe, steps, seed, device="cpu", log=print):
     return mean.module.eval(), time.perf_counter() - begun
 
 
-def _descend(optimiser, loss, network):
-    optimiser.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    optimiser.step()
-
-
-def _lifting_losses(lifter, judge, poses, distances, recipe):
+def _lifter_losses(lifter, judge, poses, distances, recipe):
     """The weighted losses of the lifter, and the turned projections (B,17,2) that the judge is shown."""
-    joints = lift(lifter, poses, distances)
-    turn = random_turns(len(poses), recipe.azimuth, poses.device)
+    joints = lift_poses(lifter, poses, distances)
+    turn = random_rotations(len(poses), recipe.azimuth, poses.device)
     turned = joints @ turn.transpose(-1, -2)
     seen = project(turned, distances)
-    again = lift(lifter, seen, distances)
+    again = lift_poses(lifter, seen, distances)
     back = project(again @ turn, distances)
-    verdict = judge(blurred(seen))
+    verdict = judge(add_noise(seen))
     adversary = functional.binary_cross_entropy_with_logits(verdict, torch.ones_like(verdict))
     if recipe.adversary == "least squares":
         adversary = (verdict - 1).square().mean()
     agreement = (again - turned).square().sum(-1).mean()
     reprojection = (back - poses).square().sum(-1).mean()
-    losses = ADVERSARY * adversary, REPROJECTION * reprojection, AGREEMENT * agreement, KNEES * bent_back(joints)
-    return (*losses, PROPORTIONS * recipe.proportions * uneven(joints)), seen
+    losses = (
+        ADVERSARIAL_WEIGHT * adversary,
+        REPROJECTION_WEIGHT * reprojection,
+        CONSISTENCY_WEIGHT * agreement,
+        KNEE_WEIGHT * knee_hyperextension(joints),
+    )
+    return (*losses, PROPORTION_WEIGHT * recipe.proportions * bone_proportion_variance(joints)), seen
 
 
-def _judging_loss(judge, real, made, recipe):
-    real, made = judge(blurred(real)), judge(blurred(made))
+def _discriminator_loss(judge, real, made, recipe):
+    real, made = judge(add_noise(real)), judge(add_noise(made))
     if recipe.adversary == "least squares":
         return (real - 1).square().mean() + made.square().mean()
     loss = functional.binary_cross_entropy_with_logits
     return loss(real, torch.ones_like(real)) + loss(made, torch.zeros_like(made))
 
 
-def blurred(poses):
+def add_noise(poses):
     """Poses (B,17,2) with noise, (B,34)."""
-    return (poses + BLUR * torch.randn_like(poses)).flatten(1)
+    return (poses + DISCRIMINATOR_NOISE * torch.randn_like(poses)).flatten(1)
 
 
-def lift(lifter, poses, distances):
+def lift_poses(lifter, poses, distances):
     """Poses (B,17,2) about the hip, seen from distances (B,1), as joints (B,17,3); lengths are in units of the pose's size."""
     depth = lifter(poses.flatten(1))
     depth = depth - depth[:, :1]
     return torch.cat([poses * (1 + depth / distances).clamp_min(_NEAREST)[..., None], depth[..., None]], -1)
 
 
-def lift_both_ways(lifter, poses, distances):
-    """`lift` of poses and of their mirror images, averaged."""
+def lift_with_mirror(lifter, poses, distances):
+    """`lift_poses` of poses and of their mirror images, averaged."""
     flip = torch.tensor([-1.0, 1.0, 1.0]).to(poses)
-    mirror = lift(lifter, poses[:, MIRROR17] * flip[:2], distances)[:, MIRROR17] * flip
-    return 0.5 * (lift(lifter, poses, distances) + mirror)
+    mirror = lift_poses(lifter, poses[:, H36M17_MIRROR] * flip[:2], distances)[:, H36M17_MIRROR] * flip
+    return 0.5 * (lift_poses(lifter, poses, distances) + mirror)
 
 
 def project(joints, distances):
@@ -163,9 +162,9 @@ def project(joints, distances):
     return joints[..., :2] / (1 + joints[..., 2:] / distances[..., None]).clamp_min(_NEAREST)
 
 
-def random_turns(count, azimuth, device):
+def random_rotations(count, azimuth, device):
     """Rotations (B,3,3): about y, then x, then z, each angle uniform in its range."""
-    angles = (2 * torch.rand(3, count, device=device) - 1) * torch.tensor([[azimuth], [ELEVATION], [ROLL]], device=device)
+    angles = (2 * torch.rand(3, count, device=device) - 1) * torch.tensor([[azimuth], [MAX_ELEVATION], [MAX_ROLL]], device=device)
     return _about(2, angles[2]) @ _about(0, angles[1]) @ _about(1, angles[0])
 
 
@@ -178,7 +177,7 @@ def _about(axis, angle):
     return matrix
 
 
-def bent_back(joints):
+def knee_hyperextension(joints):
     """How far knees bend the wrong way: the part of thigh x shin that points from the left hip to the right one."""
     across = functional.normalize(joints[:, _HIPS[0]] - joints[:, _HIPS[1]] + 1e-6, dim=-1)
     wrong = 0
@@ -188,17 +187,17 @@ def bent_back(joints):
     return wrong
 
 
-def uneven(joints):
+def bone_proportion_variance(joints):
     """How much bones of joints (B,17,3) differ, as shares of a body's bones: between sides, and from body to body."""
     lengths = (joints[:, 1:] - joints[:, _PARENTS[1:]]).square().sum(-1).add(1e-4).sqrt()
     shares = (lengths / lengths.sum(1, keepdim=True)).log()
-    return shares.var(0).mean() + (shares - shares[:, _TWIN]).square().mean()
+    return shares.var(0).mean() + (shares - shares[:, _OPPOSITE_BONE]).square().mean()
 
 
-def normalise(rays):
+def normalise_rays(rays):
     """Rays (..., 17, 2) as poses about the hip, of size 1, the camera's distance in that size, and the rotation to undo, (...,3,3)."""
     rays = torch.as_tensor(rays)
-    turn = turn_onto(rays[..., 0, :])
+    turn = rotation_to_optical_axis(rays[..., 0, :])
     directions = torch.cat([rays, torch.ones_like(rays[..., :1])], -1) @ turn.transpose(-1, -2)
     poses = directions[..., :2] / directions[..., 2:]
     poses = poses - poses[..., :1, :]
@@ -208,12 +207,12 @@ def normalise(rays):
 
 def draw_poses(rng, clips, count):
     """About so many 2D poses (N,17,2) with their distances (N,1), of varied motion seen by random cameras without noise."""
-    windows, frames, batch = Windows(clips, 9), 3, 256
+    windows, frames, batch = WindowSampler(clips, 9), 3, 256
     poses, distances = [], []
     for _ in range(count // (batch * frames)):
-        views = see(rng, *windows.draw(rng, batch), sets=[H36M] * batch, noisy=False)
+        views = film_bodies(rng, *windows.draw(rng, batch), sets=[H36M] * batch, noisy=False)
         every = slice(None, None, 9 // frames + 1)
-        seen, far, _turn = normalise(views.rays[:, every, :JOINTS])
+        seen, far, _turn = normalise_rays(views.rays[:, every, :JOINTS])
         valid = torch.as_tensor(views.valid[:, every])
         poses.append(seen[valid])
         distances.append(far[valid])
@@ -225,15 +224,13 @@ def evaluate_unsupervised(lifter, clips, cameras=4, seed=7, device="cpu"):
     """PA-MPJPE over the twelve limb joints, mm, on the same clips and cameras as the supervised lifter's clean row."""
     limbs, by_clip = limb_indices(H36M17), []
     for number, clip in enumerate(clips):
-        rng = np.random.default_rng([seed, number])
-        whole = (np.repeat(array[None], cameras, 0) for array in (clip.points(), clip.axes, clip.valid))
-        views = see(rng, *whole, sets=[H36M] * cameras, noisy=False, lossy=False, steady=True)
+        views = film_clip(np.random.default_rng([seed, number]), clip, "h36m17", cameras, noisy=False)
         errors = []
         for camera in range(cameras):
-            poses, distances, turn = (each.to(device) for each in normalise(views.rays[camera, :, :JOINTS]))
-            joints = (lift_both_ways(lifter, poses, distances) @ turn).cpu().numpy()
+            poses, distances, turn = (each.to(device) for each in normalise_rays(views.rays[camera, :, :JOINTS]))
+            joints = (lift_with_mirror(lifter, poses, distances) @ turn).cpu().numpy()
             valid = views.valid[camera]
-            errors.append(pa_mpjpe(joints[valid][:, limbs], BONE_SUM * views.joints[camera][valid][:, limbs]))
+            errors.append(pa_mpjpe(joints[valid][:, limbs], TOTAL_BONE_LENGTH * views.joints[camera][valid][:, limbs]))
         by_clip.append(float(np.mean(errors)))
     walks = [error for error, clip in zip(by_clip, clips) if "walk" in clip.text]
     return {"all": round(float(np.mean(by_clip)), 2), "walking": round(float(np.mean(walks)), 2)}

@@ -2,7 +2,7 @@
 
 import time
 
-from scripts.window.window import MATERIAL
+from scripts.window.window import MATERIAL_FOLDER
 
 ADDON = "bl_ext.user_default.blender_meshrec"
 PREFERENCES = f"bpy.context.preferences.addons[{ADDON!r}].preferences"
@@ -17,7 +17,7 @@ class Artist:
     def __init__(self, window):
         self.window = window
 
-    def greet(self):
+    def close_splash(self):
         """Close the splash screen of a first start."""
         self.window.move(640, 650)
         self.window.press("Escape", "Escape")
@@ -27,8 +27,8 @@ class Artist:
         """Drag files from a file manager's window into Blender's; where drop is False, hold them there."""
         window = self.window
         left, top = 560, window.size[1] - 36
-        names = " ".join(f"'{MATERIAL}/{name}'" for name in files)
-        window.run("sh", "-c", f"rm -f {_DRAGGED}; wish /mnt/stage/drag.tcl {_DRAGGED} {left} {top} {names} >/dev/null 2>&1 &")
+        names = " ".join(f"'{MATERIAL_FOLDER}/{name}'" for name in files)
+        window.run("sh", "-c", f"rm -f {_DRAGGED}; wish /mnt/tools/drag.tcl {_DRAGGED} {left} {top} {names} >/dev/null 2>&1 &")
         self._wait_for_drag("ready")
         window.move(left + 60, top + 15)
         window.run("xdotool", "mousedown", 1)
@@ -65,47 +65,47 @@ class Artist:
     def _press_until(self, key, expression, seconds):
         """Answer a question that Blender shows sooner or later: the key does nothing before."""
         end = time.monotonic() + seconds
-        while not self.window.ask(expression):
+        while not self.window.evaluate(expression):
             if time.monotonic() > end:
                 raise TimeoutError(f"{expression} is not true after {seconds} s of pressing {key}")
             self.window.press(key)
             time.sleep(1.0)
 
-    def back_to_blender(self):
+    def raise_main_window(self):
         """Bring Blender's main window before its others."""
         self.window.run("xdotool", "search", "--name", " - Blender ", "windowraise", "windowfocus")
         time.sleep(0.5)
 
-    def set_up(self, bundle, seconds=400, on_begin=lambda: None):
+    def install_backend(self, bundle, seconds=400, on_begin=lambda: None):
         """Have the backend installed from a folder of packages, in Blender's preferences, and wait for it."""
         window = self.window
-        window.push("meshrec.open_preferences")
+        window.click_button("meshrec.open_preferences")
         window.wait_until("region_box('PREFERENCES', 'WINDOW')", 30)
         time.sleep(0.8)
         place = {"area": "PREFERENCES", "region": "WINDOW", "columns": (0.6,), "scrolls": 3}
-        x, y = window.find("meshrec.install_backend", **place)
+        x, y = window.find_button("meshrec.install_backend", **place)
         # Blender does not tell the names of preferences below the pointer.
         window.click(x, y + _TO_BUNDLE, times=2)
         window.press("ctrl+a")
-        window.type(f"{MATERIAL}/{bundle}")
+        window.type(f"{MATERIAL_FOLDER}/{bundle}")
         window.press("Return")
-        window.wait_until(f"{PREFERENCES}.bundle == {MATERIAL + '/' + bundle!r}", 30)
-        window.push("meshrec.install_backend", **place)
-        self.state()
+        window.wait_until(f"{PREFERENCES}.bundle == {MATERIAL_FOLDER + '/' + bundle!r}", 30)
+        window.click_button("meshrec.install_backend", **place)
+        self.bind_addon_state()
         on_begin()
         window.wait_until("state.installation is not None and not state.installation.running", seconds, every=0.5)
-        return window.ask("str(state.installation.error or '')")
+        return window.evaluate("str(state.installation.error or '')")
 
-    def state(self):
+    def bind_addon_state(self):
         """Let the observer know the add-on's own state."""
-        self.window.ask(f"import {ADDON}.ui.setup_state as state, {ADDON}.ui.jobs as jobs")
-        self.window.ask(f"watch_panels({ADDON!r})")
+        self.window.evaluate(f"import {ADDON}.ui.setup_state as state, {ADDON}.ui.jobs as jobs")
+        self.window.evaluate(f"watch_panels({ADDON!r})")
 
     def open_panels(self):
         """The panels of the sidebar that are open."""
-        self.window.ask("draw_sidebar()")
+        self.window.evaluate("draw_sidebar()")
         self.window.wait_until("open_panels() is not None", 30, every=0.05)
-        return self.window.ask("open_panels()")
+        return self.window.evaluate("open_panels()")
 
     def open_section(self, panel, below=None):
         """Click the heading of a section, which opens or closes it; below: what the button does from which on it is looked for.
@@ -113,12 +113,12 @@ class Artist:
         Blender does not tell where headings are: every place that is no button is tried, and what was not meant is undone.
         """
         window = self.window
-        left, top, _, height = window.region("VIEW_3D", "UI")
-        first = window.find(below)[1] if below else top
+        left, top, _, height = window.screen_region("VIEW_3D", "UI")
+        first = window.find_button(below)[1] if below else top
         before = self.open_panels()
         for y in range(int(first) + 6, min(int(top + height), window.size[1]) - 6, _STEP):
             window.move(left + 24, y)
-            if window.ask("under_pointer('VIEW_3D', 'UI')"):
+            if window.evaluate("under_pointer('VIEW_3D', 'UI')"):
                 continue
             window.click(left + 24, y)
             now = self.open_panels()
@@ -134,25 +134,25 @@ class Artist:
         """Confirm the file browser as it stands."""
         self.window.wait_until("region_box('FILE_BROWSER', 'EXECUTE')", 30)
         time.sleep(0.8)
-        self.window.push("file.execute", "FILE_BROWSER", "EXECUTE", columns=(0.7, 0.8, 0.9))
+        self.window.click_button("file.execute", "FILE_BROWSER", "EXECUTE", columns=(0.7, 0.8, 0.9))
 
     def open_tab(self, width=0):
         """Open the sidebar and its MeshRec tab; pull it wider by so many pixels."""
         window = self.window
-        left, top, across, down = window.region("VIEW_3D", "WINDOW")
+        left, top, across, down = window.screen_region("VIEW_3D", "WINDOW")
         window.move(left + 0.4 * across, top + 0.6 * down)
         shown = "next(a for a in bpy.context.window_manager.windows[0].screen.areas if a.type == 'VIEW_3D').spaces[0].show_region_ui"
-        if not window.ask(shown):
+        if not window.evaluate(shown):
             window.press("n")
             window.wait_until(shown, 30)
             time.sleep(0.5)
         category = "[r.active_panel_category for _, _, r in _regions('VIEW_3D', 'UI')][:1]"
-        left, top, across, down = window.region("VIEW_3D", "UI")
+        left, top, across, down = window.screen_region("VIEW_3D", "UI")
         for y in range(int(top) + 20, int(top + down), 24):
-            if window.ask(category) == ["MeshRec"]:
+            if window.evaluate(category) == ["MeshRec"]:
                 break
             window.click(left + across - 8, y)
-        assert window.ask(category) == ["MeshRec"], f"there is no tab MeshRec: {window.log()}"
+        assert window.evaluate(category) == ["MeshRec"], f"there is no tab MeshRec: {window.log()}"
         if width:
             window.move(left + 1, top + 0.8 * down)
             window.run("xdotool", "mousedown", 1)

@@ -11,22 +11,22 @@ import sys
 import time
 from pathlib import Path
 
-from scripts.prepare_window_blender import is_ready, why_not, window_folder
+from scripts.prepare_window_blender import is_ready, missing_requirement, window_folder
 
-STAGE = Path(__file__).resolve().parent
-MATERIAL = "/mnt/material"
+TOOLS_FOLDER = Path(__file__).resolve().parent
+MATERIAL_FOLDER = "/mnt/material"
 # Nothing of what is mounted here is seen outside, and it ends with the process.
 _ENTER = """
 set -e
-root=$1 home=$2 material=$3 python=$4 stage=$5 width=$6 height=$7
+root=$1 home=$2 material=$3 python=$4 tools=$5 width=$6 height=$7
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$root/tmp"
 mount -t tmpfs tmpfs "$root/mnt"
 mount -t tmpfs tmpfs "$root/home"
-mkdir -p "$root/home/artist" "$root/mnt/material" "$root/mnt/stage"
+mkdir -p "$root/home/artist" "$root/mnt/material" "$root/mnt/tools"
 mount --bind "$home" "$root/home/artist"
 mount --bind "$material" "$root/mnt/material"
-mount --bind "$stage" "$root/mnt/stage"
+mount --bind "$tools" "$root/mnt/tools"
 if [ -n "$python" ]; then
     # At its own place: where a Python is built to be, it looks for its libraries.
     mkdir -p "$root$python"
@@ -37,13 +37,13 @@ mount --rbind /dev "$root/dev"
 mount --rbind /sys "$root/sys"
 mount -t proc proc "$root/proc"
 exec chroot "$root" /usr/bin/env -i HOME=/home/artist USER=artist LANG=C.UTF-8 TERM=dumb LIBGL_ALWAYS_SOFTWARE=1 \\
-    XDG_RUNTIME_DIR=/tmp PATH="${python:+$python/bin:}/usr/bin:/bin" /usr/bin/python3 -u /mnt/stage/stage.py "$width" "$height"
+    XDG_RUNTIME_DIR=/tmp PATH="${python:+$python/bin:}/usr/bin:/bin" /usr/bin/python3 -u /mnt/tools/blender_host.py "$width" "$height"
 """
 
 
 def reason_to_skip():
     """Why there is no window here, or None."""
-    reason = why_not()
+    reason = missing_requirement()
     if reason:
         return reason
     if not is_ready(window_folder()):
@@ -61,7 +61,7 @@ class Window:
     def __init__(self, home, material, python=True, size=(1280, 800)):
         self.size = size
         lent = sys.base_prefix if python else ""
-        words = [window_folder(), home, material, lent, STAGE, *size]
+        words = [window_folder(), home, material, lent, TOOLS_FOLDER, *size]
         namespaces = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child"]
         command = [*namespaces, "sh", "-c", _ENTER, "enter", *(str(word) for word in words)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -73,19 +73,19 @@ class Window:
         self._process.kill()
         self._process.wait()
 
-    # --- what the stage does ---
+    # --- the Blender process ---
 
     def start(self, *arguments, **environ):
         """Start Blender; gives its version."""
-        version = self._do("blender", arguments=arguments, environ=environ)
+        version = self._do("start", arguments=arguments, environ=environ)
         self.wait_until("drawn", 60)
-        self.ask("bpy.types.SpaceView3D.draw_handler_remove(_first, 'WINDOW')")
+        self.evaluate("bpy.types.SpaceView3D.draw_handler_remove(_first, 'WINDOW')")
         time.sleep(0.5)
         return version
 
-    def ask(self, code, seconds=60):
+    def evaluate(self, code, seconds=60):
         """The value of an expression in Blender, evaluated between two of its events; None for statements."""
-        return self._do("ask", code=code, seconds=seconds)
+        return self._do("evaluate", code=code, seconds=seconds)
 
     def processes(self):
         """Every process there: (id, parent, command)."""
@@ -125,7 +125,7 @@ class Window:
             raise RuntimeError(value)
         return value
 
-    # --- hands and eyes ---
+    # --- pointer, keyboard and screen ---
 
     def move(self, x, y):
         """Move the pointer."""
@@ -154,7 +154,7 @@ class Window:
         self.run("xdotool", "type", "--delay", "12", text)
         time.sleep(0.2)
 
-    def look(self, path, box=None):
+    def save_screenshot(self, path, box=None):
         """Save what is on the screen as a .png or .jpg; box: left, top, width, height of a part of it."""
         crop = ["-crop", "{2}x{3}+{0}+{1}".format(*map(int, box)), "+repage"] if box else []
         picture = f"/tmp/screen{Path(path).suffix}"
@@ -162,23 +162,23 @@ class Window:
         Path(path).write_bytes(base64.b64decode(self.run("base64", "-w0", picture)))
         self.run("rm", picture)
 
-    def region(self, area, region):
+    def screen_region(self, area, region):
         """A region's left, top, width and height on the screen."""
-        box = self.ask(f"region_box({area!r}, {region!r})")
+        box = self.evaluate(f"region_box({area!r}, {region!r})")
         if box is None:
             raise LookupError(f"there is no {region} of a {area}")
         left, bottom, width, height, window_left, window_bottom = box
         top = self.size[1] - window_bottom - bottom - height
         return left + window_left, top, width, height
 
-    def find(self, what, area="VIEW_3D", region="UI", columns=(0.5, 0.25, 0.75, 0.92, 0.1), scrolls=0, below=0):
+    def find_button(self, what, area="VIEW_3D", region="UI", columns=(0.5, 0.25, 0.75, 0.92, 0.1), scrolls=0, below=0):
         """Move the pointer down a region until the button below it does `what`; gives the place.
 
         Args:
             what: part of the Python of an operator, or of the path of a property. columns: where to look, shares of the width.
             scrolls: how often the region may be scrolled down on the way. below: the y from which on to look.
         """
-        left, top, width, height = self.region(area, region)
+        left, top, width, height = self.screen_region(area, region)
         for scroll in range(scrolls + 1):
             if scroll:
                 for _ in range(4):
@@ -189,19 +189,19 @@ class Window:
                 for y in range(max(int(top), int(below), 0) + 6, min(int(top + height), self.size[1]) - 3, 9):
                     self.run("xdotool", "mousemove", int(x), y)
                     time.sleep(0.02)
-                    if what in (self.ask(f"under_pointer({area!r}, {region!r})") or ""):
+                    if what in (self.evaluate(f"under_pointer({area!r}, {region!r})") or ""):
                         return x, y + 3
         raise LookupError(f"no button for {what} in the {region} of {area}")
 
-    def push(self, what, area="VIEW_3D", region="UI", **options):
+    def click_button(self, what, area="VIEW_3D", region="UI", **options):
         """Find a button and click it."""
-        x, y = self.find(what, area, region, **options)
+        x, y = self.find_button(what, area, region, **options)
         self.click(x, y)
         return x, y
 
-    def fill(self, what, text, area="VIEW_3D", region="UI", **options):
+    def fill_text_field(self, what, text, area="VIEW_3D", region="UI", **options):
         """Find a text field, put a text into it and leave it."""
-        x, y = self.find(what, area, region, **options)
+        x, y = self.find_button(what, area, region, **options)
         self.click(x, y, times=2)
         self.press("ctrl+a")
         self.type(text)
@@ -211,7 +211,7 @@ class Window:
         """Wait until an expression in Blender is true; gives its value."""
         end = time.monotonic() + seconds
         while True:
-            value = self.ask(expression)
+            value = self.evaluate(expression)
             if value:
                 return value
             if time.monotonic() > end:

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from blender_meshrec.backend import devices
-from blender_meshrec.bodies.chunking import in_chunks
+from blender_meshrec.bodies.chunking import run_in_chunks
 from blender_meshrec.cli import program
 from blender_meshrec.core.errors import InputError
 
-HERE = [kind for kind in ("cpu", "cuda", "mps") if devices.works(kind)]
+HERE = [kind for kind in ("cpu", "cuda", "mps") if devices.is_usable(kind)]
 
 
 @pytest.mark.parametrize("kind", HERE)
@@ -18,7 +18,7 @@ def test_a_device_at_hand_is_given(kind):
 
 def test_auto_takes_the_fastest_that_works(monkeypatch):
     assert devices.choose_device().type == devices.choose_device("auto").type == (HERE[1] if len(HERE) > 1 else "cpu")
-    monkeypatch.setattr(devices, "works", lambda kind: kind in ("cpu", "cuda"))
+    monkeypatch.setattr(devices, "is_usable", lambda kind: kind in ("cpu", "cuda"))
     assert devices.choose_device("auto").type == "cuda"
 
 
@@ -38,7 +38,7 @@ def test_a_card_that_is_listed_but_fails_is_passed_over(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch, "ones", fail)
-    assert not devices.works("cuda")
+    assert not devices.is_usable("cuda")
 
 
 def test_the_command_line_offers_these_devices():
@@ -62,7 +62,7 @@ class Card:
 
 def in_pieces(compute, count, size, device, warn=lambda sentence: None):
     """How the pipeline computes what is long: in pieces on the device, else on the CPU."""
-    return devices.or_on_cpu(lambda where: in_chunks(lambda rows: compute(rows, where), count, size), device, warn)
+    return devices.run_with_cpu_fallback(lambda where: run_in_chunks(lambda rows: compute(rows, where), count, size), device, warn)
 
 
 @pytest.mark.parametrize("room, size, count", [(100, 7, 20), (3, 16, 20), (1, 64, 33)])

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.camera_space import place
-from blender_meshrec.backend.fitting.gravity_and_floor import Seen, camera_tilt, stand_up
+from blender_meshrec.backend.fitting.camera_space import solve_camera_space
+from blender_meshrec.backend.fitting.gravity_and_floor import GroundEvidence, estimate_camera_tilt, estimate_gravity_and_floor
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import default_intrinsics, transform_points
 from blender_meshrec.core.contacts import detect_contacts
-from blender_meshrec.core.metrics import bone_length_variation, jitter, reprojection
+from blender_meshrec.core.metrics import bone_length_variation, jitter, reprojection_error
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, to_h36m17
 from blender_meshrec.methods import blazepose
 
@@ -21,13 +21,13 @@ def squats(shared_media):
     intrinsics = default_intrinsics(frames.size)
     estimate = blazepose.estimate(person, intrinsics, frames.timestamps, "cpu")
     keypoints = to_h36m17(person.keypoints, person.keypoint_set)
-    placed = place(estimate, keypoints, person.visible, intrinsics, frames.size, frames.timestamps)
+    placed = solve_camera_space(estimate, keypoints, person.visible, intrinsics, frames.size, frames.timestamps)
     return person, frames.timestamps, intrinsics, keypoints, placed
 
 
 def test_joints_lie_on_the_picture_with_constant_bones(squats):
     person, times, intrinsics, keypoints, placed = squats
-    assert reprojection(placed.joints, H36M17, keypoints, H36M17, intrinsics, person.boxes)[1] < 0.02
+    assert reprojection_error(placed.joints, H36M17, keypoints, H36M17, intrinsics, person.boxes)[1] < 0.02
     assert bone_length_variation(placed.joints, H36M17_PARENTS).max() < 1e-6
     assert jitter(placed.joints, times) < 8
     assert placed.joints[:, 0, 2].min() > 1.5 and placed.joints[:, 0, 2].max() < 6  # m, a room
@@ -37,9 +37,9 @@ def test_the_camera_is_about_level_and_the_feet_stay_down(squats):
     """By eye the camera is level within 10 degrees; the feet never leave the ground."""
     person, times, _intrinsics, _keypoints, placed = squats
     ankles = placed.joints[:, [H36M17.index(f"{side}_ankle") for side in ("left", "left", "right", "right")]]
-    seen = Seen(placed.joints, ankles, person.visible)
-    assert np.abs(np.degrees(camera_tilt([seen], times))).max() < 10
-    world_from_camera = stand_up([seen], times)
+    seen = GroundEvidence(placed.joints, ankles, person.visible)
+    assert np.abs(np.degrees(estimate_camera_tilt([seen], times))).max() < 10
+    world_from_camera = estimate_gravity_and_floor([seen], times)
     joints, feet = (transform_points(world_from_camera, points) for points in (placed.joints, ankles))
     head, hip = joints[:, H36M17.index("head_top")], joints[:, 0]
     assert (head[:, 2] - hip[:, 2] > 0.3).all()

@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.footage.video_writer import VideoWriter, fit_height
-from blender_meshrec.backend.overlay import PALETTE, draw_mesh, draw_people, drawn_frames
-from blender_meshrec.bodies.smpl import make_body
-from tests.support.synthetic_bodies import recovered, tube_man
+from blender_meshrec.backend.footage.video_writer import VideoWriter, resize_to_height
+from blender_meshrec.backend.overlay import PERSON_COLOURS, draw_frames, draw_mesh, draw_people
+from blender_meshrec.bodies.make_body import make_body
+from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 INTRINSICS = np.array([[500.0, 0, 160], [0, 500, 120], [0, 0, 1]])
 SQUARE = np.array([[-0.5, -0.5, 5], [0.5, -0.5, 5], [0.5, 0.5, 5], [-0.5, 0.5, 5.0]])
@@ -42,7 +42,7 @@ def test_the_nearer_person_is_drawn_over_the_farther():
     near, far = (Person(), lambda row: SQUARE * 0.8), (Person(), lambda row: SQUARE)
     for people in ([near, far], [far, near]):
         middle = draw_people(grey(), 0, people, TOWARDS)[120, 160].astype(float)
-        colours = np.array([PALETTE[people.index(near)], PALETTE[people.index(far)]], float)
+        colours = np.array([PERSON_COLOURS[people.index(near)], PERSON_COLOURS[people.index(far)]], float)
         # Mostly the nearer one's hue.
         hue = (middle - middle.mean()) @ (colours - colours.mean(1, keepdims=True)).T / np.linalg.norm(colours, axis=1)
         assert hue[0] > hue[1]
@@ -52,8 +52,8 @@ def test_an_image_that_cannot_be_read_is_black(tmp_path):
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"{number}.png"), grey())
     (tmp_path / "1.png").write_bytes(b"broken")
-    body = tube_man(posedirs=False)
-    pairs = list(drawn_frames([recovered(body, frames=3, fps=30, footage=str(tmp_path))], make_body(body)))
+    body = make_tube_body(posedirs=False)
+    pairs = list(draw_frames([make_recovery(body, frames=3, fps=30, footage=str(tmp_path))], make_body(body)))
     assert [plain.mean() for plain, _ in pairs] == [128, 0, 128] and {drawn.shape for _, drawn in pairs} == {grey().shape}
 
 
@@ -71,5 +71,5 @@ def test_a_video_has_the_frames_and_the_rate_it_was_given(tmp_path):
 
 @pytest.mark.parametrize("height", [50, 200])
 def test_resized_images_suit_encoders(height):
-    image = fit_height(np.zeros((101, 77, 3), np.uint8), height)
+    image = resize_to_height(np.zeros((101, 77, 3), np.uint8), height)
     assert image.shape[0] == height and image.shape[1] % 2 == 0

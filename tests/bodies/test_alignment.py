@@ -4,7 +4,7 @@ import pytest
 import roma
 import torch
 
-from blender_meshrec.bodies.alignment import align, perpendicular, plane_frame, swing, unit_or
+from blender_meshrec.bodies.alignment import fit_rotation, normalize_or, perpendicular, plane_frame, swing_onto
 
 
 def directions(count, seed, dtype=torch.float64):
@@ -19,7 +19,7 @@ def rotations(count, seed):
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-4)])
 def test_a_swing_is_the_least_turn_that_reaches_the_target(dtype, tolerance):
     before, rest, target = rotations(500, 0).to(dtype), directions(500, 1, dtype), directions(500, 2, dtype)
-    after = swing(before, rest, target)
+    after = swing_onto(before, rest, target)
     assert ((after @ rest[..., None])[..., 0] - target).abs().max() < tolerance
     assert (after @ after.mT - torch.eye(3, dtype=dtype)).abs().max() < tolerance
     start = (before @ rest[..., None])[..., 0]
@@ -30,8 +30,8 @@ def test_a_swing_is_the_least_turn_that_reaches_the_target(dtype, tolerance):
 def test_half_a_turn_and_no_turn():
     before, rest = rotations(50, 3), directions(50, 4)
     start = (before @ rest[..., None])[..., 0]
-    assert (swing(before, rest, start) - before).abs().max() < 1e-14
-    back = swing(before, rest, -start)
+    assert (swing_onto(before, rest, start) - before).abs().max() < 1e-14
+    back = swing_onto(before, rest, -start)
     assert ((back @ rest[..., None])[..., 0] + start).abs().max() < 1e-14
     assert (torch.linalg.det(back) - 1).abs().max() < 1e-12
     assert (perpendicular(rest) * rest).sum(-1).abs().max() < 1e-15
@@ -41,11 +41,11 @@ def test_kabsch_recovers_a_rotation_and_heeds_weights():
     true, rest = rotations(100, 5), torch.randn(100, 5, 3, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
     seen = rest @ true.mT
     otherwise = torch.eye(3, dtype=torch.float64)
-    assert (align(seen, rest, None, otherwise) - true).abs().max() < 1e-13
+    assert (fit_rotation(seen, rest, None, otherwise) - true).abs().max() < 1e-13
     seen[:, 0] += 10
     weights = torch.ones(100, 5).double()
     weights[:, 0] = 0
-    assert (align(seen, rest, weights, otherwise) - true).abs().max() < 1e-13
+    assert (fit_rotation(seen, rest, weights, otherwise) - true).abs().max() < 1e-13
 
 
 @pytest.mark.parametrize("vectors", [1, 3])
@@ -53,20 +53,20 @@ def test_one_line_leaves_the_twist_to_the_other_rotation(vectors):
     """Several vectors along one line, or a single one, say only where the line points."""
     true, otherwise, line = rotations(40, 7), rotations(40, 8), directions(40, 9)
     rest = line[:, None] * torch.tensor([0.1, 0.25, -0.3]).double()[:vectors, None]
-    found = align(rest @ true.mT, rest, None, otherwise)
-    assert (found - swing(otherwise, line, (true @ line[..., None])[..., 0])).abs().max() < 1e-12
+    found = fit_rotation(rest @ true.mT, rest, None, otherwise)
+    assert (found - swing_onto(otherwise, line, (true @ line[..., None])[..., 0])).abs().max() < 1e-12
 
 
 def test_nothing_known_leaves_the_other_rotation():
     otherwise = rotations(10, 10)
     rest = torch.randn(10, 3, 3, generator=torch.Generator().manual_seed(11), dtype=torch.float64)
-    assert (align(torch.zeros_like(rest), rest, None, otherwise) - otherwise).abs().max() < 1e-14
-    assert (align(rest, rest, torch.zeros(10, 3).double(), otherwise) - otherwise).abs().max() < 1e-14
+    assert (fit_rotation(torch.zeros_like(rest), rest, None, otherwise) - otherwise).abs().max() < 1e-14
+    assert (fit_rotation(rest, rest, torch.zeros(10, 3).double(), otherwise) - otherwise).abs().max() < 1e-14
 
 
 def test_short_vectors_take_the_fallback_with_finite_gradients():
     vectors = torch.tensor([[0.0, 0, 0], [1e-9, 0, 0], [0, 2.0, 0]], requires_grad=True)
-    units = unit_or(vectors, torch.tensor([0.0, 0, 1]))
+    units = normalize_or(vectors, torch.tensor([0.0, 0, 1]))
     assert units.tolist() == [[0, 0, 1], [0, 0, 1], [0, 1, 0]]
     units.sum().backward()
     assert torch.isfinite(vectors.grad).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from blender_meshrec.bodies.least_squares import descend, steadied
+from blender_meshrec.bodies.least_squares import levenberg_marquardt, smooth_solution
 
 
 class Curves:
@@ -18,19 +18,19 @@ class Curves:
     def energy(self, x, frames):
         return self.residuals(x, frames).square().sum(1)
 
-    def expansion(self, x, frames):
+    def linearize(self, x, frames):
         zero, one = torch.zeros(len(x)).double(), torch.ones(len(x)).double()
         columns = torch.stack([torch.stack([-20 * x[:, 0], -one], 1), torch.stack([10 * one, zero], 1)], 1)
         residuals = self.residuals(x, frames)
         return self.energy(x, frames), (columns @ residuals[..., None])[..., 0], columns @ columns.mT
 
-    def move(self, x, step):
+    def apply_step(self, x, step):
         return x + step
 
 
 def test_every_frame_finds_its_own_end_of_the_valley():
     places = torch.linspace(-2, 2, 9).double()
-    found = descend(Curves(places), torch.full((9, 2), -1.5).double(), 200)
+    found = levenberg_marquardt(Curves(places), torch.full((9, 2), -1.5).double(), 200)
     assert (found[:, 0] - places).abs().max() < 1e-2 and (found[:, 1] - places**2).abs().max() < 4e-2
 
 
@@ -41,7 +41,7 @@ def test_no_frame_gets_worse_and_blocked_unknowns_stay():
     def blocked(x, gradient):
         return torch.tensor([False, True]).expand_as(gradient)
 
-    found = descend(problem, begun, 20, blocked)
+    found = levenberg_marquardt(problem, begun, 20, blocked)
     assert (problem.energy(found, frames) <= problem.energy(begun, frames)).all()
     assert torch.equal(found[:, 1], begun[:, 1]) and not torch.equal(found[:, 0], begun[:, 0])
 
@@ -61,10 +61,10 @@ def test_steadying_is_the_solution_of_its_equations():
         rows = slice(frame * unknowns, (frame + 1) * unknowns)
         whole[rows, rows] = block
     wanted = np.linalg.solve(whole + bends.T @ np.diag(np.tile(weights, frames - 2)) @ bends, whole @ best.ravel())
-    found = steadied(*(torch.as_tensor(each) for each in (best, curvature, weights)))
+    found = smooth_solution(*(torch.as_tensor(each) for each in (best, curvature, weights)))
     assert np.abs(found.numpy().ravel() - wanted).max() < 1e-5
 
 
 def test_two_frames_cannot_bend():
     best = torch.tensor([[1.0, 2], [3, 5]])
-    assert torch.equal(steadied(best, torch.eye(2).expand(2, 2, 2), torch.ones(2)), best)
+    assert torch.equal(smooth_solution(best, torch.eye(2).expand(2, 2, 2), torch.ones(2)), best)

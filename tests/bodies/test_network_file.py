@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from blender_meshrec.bodies.network_file import filled, read_weights
+from blender_meshrec.bodies.network_file import load_weights, read_weights
 from blender_meshrec.core.errors import ModelError
 
 
@@ -20,7 +20,7 @@ def floats(state):
 def test_weights_come_back_and_are_not_trained(tmp_path):
     path, written = tmp_path / "a.safetensors", network()
     save_file(floats(written.state_dict()), path)
-    read = filled(network().train(), read_weights(path), path, "a test network")
+    read = load_weights(network().train(), read_weights(path), path, "a test network")
     assert not read.training and not any(parameter.requires_grad for parameter in read.parameters())
     assert torch.equal(read[0].weight, written[0].weight.half().float())
 
@@ -34,4 +34,4 @@ def test_missing_damaged_and_other_files_are_model_errors(tmp_path):
         read_weights(path)
     save_file(floats(nn.Linear(3, 4).state_dict()), path)
     with pytest.raises(ModelError, match="is not a test network"):
-        filled(network(), read_weights(path), path, "a test network")
+        load_weights(network(), read_weights(path), path, "a test network")

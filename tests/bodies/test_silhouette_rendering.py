@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.bodies.silhouette_rendering import SPACING, Surface, agreement, rasterise, strew
+from blender_meshrec.bodies.silhouette_rendering import SPACING, SurfacePoints, rasterise, scatter_surface_points, silhouette_iou
 from blender_meshrec.bodies.smpl import Smpl
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
@@ -21,7 +21,7 @@ def template():
 
 @pytest.fixture(scope="module")
 def surface(template):
-    return Surface(template)
+    return SurfacePoints(template)
 
 
 def pose(rng, count=1, bend=0.3):
@@ -68,7 +68,7 @@ def triangles_seen(vertices, faces, window, side):
 def test_points_are_spread_evenly_over_a_surface():
     # Two triangles: one of four times the other's area.
     vertices = np.array([[0, 0, 0], [2, 0, 0], [0, 2, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1]], float)
-    faces, shares = strew(vertices, np.array([[0, 1, 2], [3, 4, 5]]), 0.05)
+    faces, shares = scatter_surface_points(vertices, np.array([[0, 1, 2], [3, 4, 5]]), 0.05)
     assert len(faces) == round(2.5 / 0.05**2)
     assert np.bincount(faces).tolist() == pytest.approx([800, 200], abs=1)
     assert (shares >= 0).all() and np.allclose(shares.sum(1), 1)
@@ -81,7 +81,7 @@ def test_points_are_spread_evenly_over_a_surface():
 def test_points_are_posed_as_the_body_is(template, surface):
     betas, rotmats, transl = pose(np.random.default_rng(1), 2)
     joints, vertices = Smpl(template)(betas, rotmats[:, 0], rotmats[:, 1:], transl)
-    faces, shares = strew(template.v_template, template.faces, SPACING)
+    faces, shares = scatter_surface_points(template.v_template, template.faces, SPACING)
     on_skin = torch.einsum("nc,bncx->bnx", torch.as_tensor(shares), vertices[:, template.faces[faces].astype(int)])
     points, own_joints = surface.pose(betas, rotmats, transl)
     torch.testing.assert_close(own_joints, joints, atol=1e-5, rtol=0)  # m
@@ -93,7 +93,7 @@ def test_points_are_posed_as_the_body_is(template, surface):
 def test_slopes_are_how_points_move_with_betas(surface):
     betas, rotmats, transl = pose(np.random.default_rng(2))
     chosen = torch.arange(0, len(surface.v_template), 997)
-    slopes = surface.slopes(rotmats[0], chosen)
+    slopes = surface.shape_jacobian(rotmats[0], chosen)
     for beta in range(10):
         step = torch.zeros(1, 10)
         step[0, beta] = 0.5
@@ -110,7 +110,7 @@ def test_points_show_what_triangles_would(template, surface, seed, part):
     window[:, 2:] *= part
     seen, nearness = rasterise(surface.pose(betas, rotmats, transl)[0], window, SIDE)
     truth, near = triangles_seen(vertices[0].numpy(), template.faces, window[0].numpy(), SIDE)
-    assert agreement(seen, torch.as_tensor(truth)[None]).item() > (0.95 if part == 1 else 0.97)
+    assert silhouette_iou(seen, torch.as_tensor(truth)[None]).item() > (0.95 if part == 1 else 0.97)
     # Neither fatter nor thinner: the outline lies within a tenth of a pixel, on average.
     outline = (truth[1:] != truth[:-1]).sum() + (truth[:, 1:] != truth[:, :-1]).sum()
     assert abs(seen.sum().item() - truth.sum()) / outline < 0.1  # px
@@ -128,7 +128,7 @@ def test_nobody_is_seen_behind_the_camera(surface):
 def test_agreement_counts_only_what_counts():
     one, other = torch.zeros(2, 4, 4, dtype=torch.bool), torch.zeros(2, 4, 4, dtype=torch.bool)
     one[0, :2], other[0, 1:3] = True, True
-    assert agreement(one, other).tolist() == pytest.approx([1 / 3, 0])
+    assert silhouette_iou(one, other).tolist() == pytest.approx([1 / 3, 0])
     counted = torch.ones_like(one)
     counted[:, 2:] = False
-    assert agreement(one, other, counted).tolist() == pytest.approx([1 / 2, 0])
+    assert silhouette_iou(one, other, counted).tolist() == pytest.approx([1 / 2, 0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.bodies.skel import Skel, arc
+from blender_meshrec.bodies.skel import Skel, arc_displacement
 from blender_meshrec.core.skel import kinematics as plain
 from blender_meshrec.core.skel.file import load_skel, skel_from_arrays
 from blender_meshrec.core.skel.vocabulary import SMPL_OF_SKEL
@@ -91,7 +91,7 @@ def test_gradients_are_finite_at_rest_and_far_beyond_it():
 
 def test_the_arc_is_smooth_where_its_series_takes_over():
     angle = torch.tensor([0.0, 1e-8, 1e-3, 0.0999999, 0.1, 0.1000001, -0.1, 1.0], dtype=torch.float64)
-    for found, expected in zip(arc(angle), plain.arc(angle.numpy())):
+    for found, expected in zip(arc_displacement(angle), plain.arc_end(angle.numpy())):
         assert np.abs(found.numpy() - expected).max() < 1e-14
 
 

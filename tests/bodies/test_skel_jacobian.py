@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from blender_meshrec.bodies.skel import Skel
-from blender_meshrec.bodies.skel_jacobian import SkelJacobian, with_joints
+from blender_meshrec.bodies.skel_jacobian import SkelJacobian, skin_with_joints
 from blender_meshrec.core.skel.file import load_skel
-from blender_meshrec.core.skel.vocabulary import LIMITS, NUM_DOFS
+from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, NUM_DOFS
 
 STEP = 1e-5
 
@@ -15,8 +15,8 @@ def test_columns_are_what_finite_differences_are():
     rng = np.random.default_rng(0)
     skel = Skel(load_skel(), dtype=torch.float64)
     betas = rng.normal(0, 0.7, 10)
-    skin = with_joints(skel, betas, skel.subset(rng.choice(len(skel.skin.v_template), 60, replace=False))._replace(posedirs=None))
-    q = torch.as_tensor(rng.uniform(*np.clip(LIMITS, -2, 2).T, (3, NUM_DOFS)))
+    skin = skin_with_joints(skel, betas, skel.subset(rng.choice(len(skel.skin.v_template), 60, replace=False))._replace(posedirs=None))
+    q = torch.as_tensor(rng.uniform(*np.clip(DOF_LIMITS, -2, 2).T, (3, NUM_DOFS)))
     place = torch.as_tensor(rng.normal(size=(3, 3)))
     columns = SkelJacobian(skel, betas, skin)(q, skel(q, betas, place, skin=skin))
     for unknown in range(NUM_DOFS + 3):
@@ -31,7 +31,7 @@ def test_joints_as_points_lie_on_the_joints_in_every_pose():
     rng = np.random.default_rng(1)
     skel = Skel(load_skel(), dtype=torch.float64)
     betas = rng.normal(0, 0.7, 10)
-    skin = with_joints(skel, betas, skel.subset([0]))
+    skin = skin_with_joints(skel, betas, skel.subset([0]))
     q = np.zeros((2, NUM_DOFS))
     q[:, [6, 7, 13, 14]] = rng.uniform(0, 1, (2, 4))
     posed = skel(q, betas, skin=skin)

@@ -6,20 +6,20 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from blender_meshrec.bodies.skel_rotations import (
-    BALLS,
-    HINGES,
+    BALL_JOINTS,
+    HINGE_JOINTS,
     RELEASED_WIDTH,
     WIDTH,
-    WRISTS,
+    WRIST_JOINTS,
     angles_from_representation,
-    angles_from_rotations,
+    angles_from_rotmats,
     continuous_angles,
     nearest_angles,
     representation_from_angles,
-    rotations_from_representation,
+    rotmats_from_representation,
 )
 from blender_meshrec.core.skel.kinematics import dof_rotations
-from blender_meshrec.core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, LIMITS
+from blender_meshrec.core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, DOF_LIMITS
 
 # As the released code names them: the axes of each joint's angles, last first, and the angles' signs.
 ORDERS = {0: "YXZ", 1: "YXZ", 6: "YXZ", 11: "YZX", 12: "YZX", 13: "YZX", 14: "XZY", 19: "XZY", 15: "ZYX", 20: "ZYX"}
@@ -28,7 +28,7 @@ FLIPS = {6: (1, -1, -1), 14: (1, -1, -1)}
 
 def random_q(frames, dtype=torch.float64, seed=0, margin=0.02):
     """Angles within their limits, the root anywhere; a little away from +-90 degrees in the middle of three."""
-    low, high = np.nan_to_num(LIMITS.T, neginf=-np.pi, posinf=np.pi)
+    low, high = np.nan_to_num(DOF_LIMITS.T, neginf=-np.pi, posinf=np.pi)
     low, high = low.copy(), high.copy()
     for dof in ("pelvis_list", "shoulder_r_y", "shoulder_l_y"):
         low[DOF_NAMES.index(dof)], high[DOF_NAMES.index(dof)] = -np.pi / 2 + margin, np.pi / 2 - margin
@@ -42,7 +42,7 @@ def test_angles_come_back(width, dtype):
     representation = representation_from_angles(q, width)
     assert representation.shape == (2000, width)
     assert (angles_from_representation(representation) - q).abs().max() < 1e-5  # rad
-    assert (angles_from_rotations(rotations_from_representation(representation)) - q).abs().max() < 1e-5  # rad
+    assert (angles_from_rotmats(rotmats_from_representation(representation)) - q).abs().max() < 1e-5  # rad
 
 
 @pytest.mark.parametrize("width", [WIDTH, RELEASED_WIDTH])
@@ -52,24 +52,24 @@ def test_representations_come_back(width):
     # Nor does it matter how long a network's vectors are.
     q = angles_from_representation(representation)
     scaled = representation.clone()
-    starts = np.cumsum([0, *(6 if joint in BALLS else 2 for joint in range(24))]) if width == WIDTH else 6 * np.arange(25)
+    starts = np.cumsum([0, *(6 if joint in BALL_JOINTS else 2 for joint in range(24))]) if width == WIDTH else 6 * np.arange(25)
     for joint in range(24):
-        if joint not in WRISTS:
-            scaled[:, starts[joint] : starts[joint] + 6 if joint in BALLS else starts[joint] + 2] *= 0.3
+        if joint not in WRIST_JOINTS:
+            scaled[:, starts[joint] : starts[joint] + 6 if joint in BALL_JOINTS else starts[joint] + 2] *= 0.3
     assert (angles_from_representation(scaled) - q).abs().max() < 1e-9  # rad
 
 
 def test_the_layout_is_rows_of_euler_rotations_cosines_and_raw_wrists():
     q = random_q(20)
     representation, wide = representation_from_angles(q), representation_from_angles(q, RELEASED_WIDTH)
-    assert sorted([*BALLS, *HINGES, *WRISTS]) == list(range(24)) and sorted(ORDERS) == BALLS.tolist()
+    assert sorted([*BALL_JOINTS, *HINGE_JOINTS, *WRIST_JOINTS]) == list(range(24)) and sorted(ORDERS) == BALL_JOINTS.tolist()
     place = 0
     for joint, dofs in enumerate(JOINT_DOFS):
         angles = q[:, dofs].numpy()
         if joint in ORDERS:
             turned = Rotation.from_euler(ORDERS[joint], (angles * FLIPS.get(joint, (1, 1, 1)))[:, ::-1]).as_matrix()
             expected = turned[:, :2].reshape(20, 6)
-        elif joint in HINGES:
+        elif joint in HINGE_JOINTS:
             expected = np.concatenate([np.cos(angles), -np.sin(angles)], 1)
         else:
             expected = angles
@@ -83,20 +83,20 @@ def test_the_layout_is_rows_of_euler_rotations_cosines_and_raw_wrists():
 
 def test_rotations_are_the_bodys_own():
     q = random_q(50)
-    assert np.abs(rotations_from_representation(representation_from_angles(q)).numpy() - dof_rotations(q.numpy())).max() < 1e-12
+    assert np.abs(rotmats_from_representation(representation_from_angles(q)).numpy() - dof_rotations(q.numpy())).max() < 1e-12
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_where_only_a_sum_is_known_the_rotation_is_still_right(sign):
     q = random_q(40)
-    for joint in BALLS:
+    for joint in BALL_JOINTS:
         q[:, JOINT_DOFS[joint].start + 1] = sign * np.pi / 2
     representation = representation_from_angles(q)
     for near in (None, q + 0.1):
         again = angles_from_representation(representation, near)
         assert torch.isfinite(again).all()
         assert (
-            rotations_from_representation(representation_from_angles(again)) - rotations_from_representation(representation)
+            rotmats_from_representation(representation_from_angles(again)) - rotmats_from_representation(representation)
         ).abs().max() < 1e-7
     assert (again - q)[:, [0, 2]].abs().max() < 0.2 + 1e-6  # rad, with angles near by to go by
 
@@ -107,10 +107,10 @@ def test_gradients_agree_with_finite_differences_and_are_finite_everywhere():
         assert torch.autograd.gradcheck(lambda q, width=width: representation_from_angles(q, width), q)
     representation = representation_from_angles(q).detach().requires_grad_()
     assert torch.autograd.gradcheck(angles_from_representation, representation)
-    assert torch.autograd.gradcheck(rotations_from_representation, representation)
+    assert torch.autograd.gradcheck(rotmats_from_representation, representation)
     for value in (torch.zeros(1, 46), torch.full((1, 46), torch.pi / 2), torch.full((1, 46), torch.pi)):
         representation = representation_from_angles(value).requires_grad_()
-        (angles_from_representation(representation).sum() + rotations_from_representation(representation).sum()).backward()
+        (angles_from_representation(representation).sum() + rotmats_from_representation(representation).sum()).backward()
         assert torch.isfinite(representation.grad).all()
 
 
@@ -135,9 +135,9 @@ def test_a_clip_that_turns_over_has_no_jumps():
 
 def test_of_rotations_a_joint_cannot_make_a_hinge_takes_the_nearest_angle():
     rotations = torch.tensor(Rotation.random(24, random_state=1).as_matrix())[None]
-    q = angles_from_rotations(rotations)
+    q = angles_from_rotmats(rotations)
     made = torch.tensor(dof_rotations(q.numpy()))
-    for joint in HINGES:
+    for joint in HINGE_JOINTS:
         dof = JOINT_DOFS[joint].start
         distance = (made[0, joint] - rotations[0, joint]).norm()
         for angle in np.linspace(-np.pi, np.pi, 73):

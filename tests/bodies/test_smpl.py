@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.bodies.chunking import in_chunks
-from blender_meshrec.bodies.smpl import Smpl, make_body
+from blender_meshrec.bodies.chunking import run_in_chunks
+from blender_meshrec.bodies.make_body import make_body
+from blender_meshrec.bodies.smpl import Smpl
 from blender_meshrec.core.files.body_template import body_from_arrays, load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import H36M17
@@ -187,10 +188,10 @@ def test_a_full_graphics_card_means_smaller_pieces():
         sizes.append(rows.stop - rows.start)
         return torch.arange(rows.start, rows.stop)
 
-    assert in_chunks(function, 20, 16).tolist() == list(range(20))
+    assert run_in_chunks(function, 20, 16).tolist() == list(range(20))
     assert max(sizes) <= 3
     with pytest.raises(torch.OutOfMemoryError):
-        in_chunks(lambda rows: function(slice(0, 9)), 4, 4)
+        run_in_chunks(lambda rows: function(slice(0, 9)), 4, 4)
 
     def full_later(rows):
         if rows.stop > 3:
@@ -198,4 +199,4 @@ def test_a_full_graphics_card_means_smaller_pieces():
         return torch.arange(rows.start, rows.stop)
 
     with pytest.raises(torch.OutOfMemoryError):  # at the fourth row, alone, too
-        in_chunks(full_later, 8, 4)
+        run_in_chunks(full_later, 8, 4)

@@ -118,7 +118,7 @@ def test_a_backend_that_dies_leaves_a_clear_message(method, words):
     job = start(method)
     failure = until(job, Failure)[-1]
     assert words in failure.problem and failure.exit_code == errors.ExitCode.FAULT and failure.remedy
-    assert len(failure.details) <= backend_process.LOG_BYTES
+    assert len(failure.details) <= backend_process.MAX_LOG_BYTES
     assert gone(job.pid, 1)
     if method == "flood":
         assert "the end of the flood" in failure.details
@@ -242,7 +242,7 @@ def test_a_request_that_cannot_travel_starts_nothing():
 
 @posix
 def test_a_considerate_backend_stays_in_this_session_in_a_group_of_its_own():
-    job = backend_process.start_job(ReconstructRequest("clip.mp4", method="sleep"), sys.executable, FAKE, considerate=True)
+    job = backend_process.start_job(ReconstructRequest("clip.mp4", method="sleep"), sys.executable, FAKE, low_priority=True)
     try:
         assert (os.getsid(job.pid), os.getpgid(job.pid)) == (os.getsid(0), job.pid)
     finally:
@@ -255,6 +255,6 @@ _HOW_FAR_BACK = "'idle' if hasattr(os, 'SCHED_IDLE') and os.sched_getscheduler(0
 
 @posix
 def test_the_backend_steps_back_where_it_is_asked_to():
-    code = f"import os, runpy; runpy.run_path({str(backend_process.LAUNCH)!r})['step_back'](); print({_HOW_FAR_BACK})"
+    code = f"import os, runpy; runpy.run_path({str(backend_process.LAUNCH_SCRIPT)!r})['lower_priority'](); print({_HOW_FAR_BACK})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ("idle" if hasattr(os, "SCHED_IDLE") else str(min(19, os.nice(0) + 15)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from blender_meshrec.bridge import backend_location, installation, interpreters, locks
-from blender_meshrec.bridge.pip_errors import explain
+from blender_meshrec.bridge.pip_errors import explain_pip_error
 from blender_meshrec.core import errors
 
 posix = pytest.mark.skipif(os.name == "nt", reason="shell scripts stand for programs")
@@ -15,22 +15,26 @@ posix = pytest.mark.skipif(os.name == "nt", reason="shell scripts stand for prog
 
 def test_the_real_locks_are_read_whole():
     folder = locks.locks_folder()
-    backend = {one.name: one for one in locks.read_lock(folder / locks.BACKEND)}
+    backend = {one.name: one for one in locks.read_lock(folder / locks.BACKEND_LOCK)}
     assert {"mediapipe", "av", "opencv-python", "numpy", "roma", "safetensors"} <= backend.keys()
-    for name in (locks.INSTALLER, locks.BACKEND, locks.TORCH, locks.TORCH_CPU):
+    for name in (locks.INSTALLER_LOCK, locks.BACKEND_LOCK, locks.TORCH_LOCK, locks.TORCH_CPU_LOCK):
         assert all(one.hashes for one in locks.read_lock(folder / name)), name
-    assert locks.recipe(folder, "cpu", (3, 11)) != locks.recipe(folder, "cpu", (3, 13)) != locks.recipe(folder, "cuda", (3, 13))
-    (torch,) = locks.read_lock(folder / locks.TORCH_CPU)
+    assert (
+        locks.environment_hash(folder, "cpu", (3, 11))
+        != locks.environment_hash(folder, "cpu", (3, 13))
+        != locks.environment_hash(folder, "cuda", (3, 13))
+    )
+    (torch,) = locks.read_lock(folder / locks.TORCH_CPU_LOCK)
     assert torch.key.startswith("torch==") and torch.key.endswith("+cpu")
 
 
 def test_interpreters(monkeypatch, tmp_path):
-    found, why_not = interpreters.probe(sys.executable)
+    found, why_not = interpreters.probe_interpreter(sys.executable)
     assert found.version == sys.version_info[:3] and not why_not
     fake = tmp_path / "python3.11"
     fake.write_text("#!/bin/sh\nexit 3\n")
     fake.chmod(0o755)
-    assert interpreters.probe(fake) == (None, "it does not run as a Python")
+    assert interpreters.probe_interpreter(fake) == (None, "it does not run as a Python")
     with pytest.raises(errors.InputError, match="there is no such file"):
         interpreters.find_interpreter(tmp_path / "nowhere")
     old = '[[3, 8, 1], "/usr/bin/python3.8", true, 64, "linux-x86_64", "CPython"]'
@@ -40,13 +44,13 @@ def test_interpreters(monkeypatch, tmp_path):
         (old.replace("3, 8, 1", "3, 11, 1").replace("64,", "32,"), "64-bit CPython is needed"),
     ):
         fake.write_text(f"#!/bin/sh\necho '{answer}'\n")
-        interpreter, why_not = interpreters.probe(fake)
+        interpreter, why_not = interpreters.probe_interpreter(fake)
         assert interpreter is None and words in why_not
-    monkeypatch.setattr(interpreters, "_candidates", lambda: iter([str(fake)]))
+    monkeypatch.setattr(interpreters, "_interpreter_candidates", lambda: iter([str(fake)]))
     with pytest.raises(errors.NotSetUpError, match=r"No Python 3\.11 or 3\.12 or 3\.13.*python\.org") as caught:
         interpreters.find_interpreter()
     assert "64-bit CPython is needed" in caught.value.__notes__[0]
-    monkeypatch.setattr(interpreters, "_candidates", lambda: iter([str(fake), sys.executable]))
+    monkeypatch.setattr(interpreters, "_interpreter_candidates", lambda: iter([str(fake), sys.executable]))
     assert interpreters.find_interpreter().version == sys.version_info[:3]
 
 
@@ -80,9 +84,9 @@ def test_windows_keeps_paths_short(monkeypatch):
     monkeypatch.setenv("LOCALAPPDATA", "/C/Users/someone/AppData/Local")
     roaming = "/C/Users/someone/AppData/Roaming/Blender Foundation/Blender/4.2/extensions/.user/user_default/blender_meshrec"
     for home, kept in (("/C/mr", True), (roaming, False)):
-        backend_location.keep_environments_in(home)
+        backend_location.set_environment_home(home)
         assert (backend_location.environment_home() == Path(home)) is kept
-    backend_location.keep_environments_in(None)
+    backend_location.set_environment_home(None)
 
 
 PIP_SAYS = """Collecting numpy==2.4.6 (from -r batch.txt (line 1))
@@ -100,15 +104,15 @@ def test_progress_is_read_from_what_pip_prints():
     said = []
 
     class Stand:
-        def _say(self, stage, more=0.0):
+        def _set_progress(self, stage, more=0.0):
             said.append((stage, more))
 
-        def _hear(self, line):
+        def _log_line(self, line):
             assert not line.startswith("Progress")
 
-    listener = installation._PipListener(Stand(), batch)
+    listener = installation._PipOutputParser(Stand(), batch)
     for line in PIP_SAYS:
-        listener.hear(line)
+        listener.parse_line(line)
     numpy = batch[0].megabytes
     assert said == [
         ("Loading numpy", 0),
@@ -134,5 +138,5 @@ def test_progress_is_read_from_what_pip_prints():
     ],
 )
 def test_what_pip_says_becomes_a_sentence(output, kind, words):
-    error = explain(output, 2, "Amiga")
+    error = explain_pip_error(output, 2, "Amiga")
     assert isinstance(error, kind) and words in error.problem and error.remedy

@@ -14,13 +14,19 @@ from hypothesis import strategies as st
 
 from blender_meshrec.bridge import wire
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest, Result
-from tests.support.synthetic_bodies import recovered, tube_man
+from blender_meshrec.core.messages import Message
+from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 PORTRAIT = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
 REPORT = {"people": [{"jitter": 1.5}], "warnings": ["Näh"], "none": None}
-RESULT = Result((recovered(tube_man(), frames=5),), (2,), REPORT, (PORTRAIT, None))
+RESULT = Result((make_recovery(make_tube_body(), frames=5),), (2,), REPORT, (PORTRAIT, None))
 REQUEST = ReconstructRequest("/a path/舞.mp4", person="2", frames=(3, None), fps=23.976, refine=("one", "two"), cache=None)
-MESSAGES = (REQUEST, Progress("Finding people", 3, 10), RESULT, Failure(4, "It is missing.", "Get it.", "details\n"))
+MESSAGES = (
+    REQUEST,
+    Progress("Finding people", 3, 10),
+    RESULT,
+    Failure(4, Message("test-error.problem", "It is missing."), Message("test-error.remedy", "Get it."), "details\n"),
+)
 
 
 def written(*messages):
@@ -131,7 +137,7 @@ def test_a_stream_that_ends_early_is_told_from_one_that_ends():
     assert read(b"") is None
     raw = written(RESULT)
     for cut in (1, 10, 25, 300, len(raw) // 2, len(raw) - 1):
-        with pytest.raises(wire.CutOffError):
+        with pytest.raises(wire.TruncatedMessageError):
             read(raw[:cut])
 
 
@@ -139,11 +145,11 @@ def test_a_claim_takes_no_memory():
     """A frame that claims 8 GB and brings 8 bytes costs about that."""
     raw = frame(listing(["|u1", [2**33]]), bytes(8), claimed=2**33)
     tracemalloc.start()
-    with pytest.raises(wire.CutOffError):
+    with pytest.raises(wire.TruncatedMessageError):
         read(raw)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4 * wire.PIECE  # bytes
+    assert peak < 4 * wire.CHUNK_BYTES  # bytes
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -155,7 +161,7 @@ def test_random_bytes_never_do_more_than_fail(raw):
             read(candidate)
 
 
-SMALL = written(Result((recovered(tube_man(posedirs=False), frames=1),), (1,), {"a": [1.5, None]}))
+SMALL = written(Result((make_recovery(make_tube_body(posedirs=False), frames=1),), (1,), {"a": [1.5, None]}))
 HEADED = SMALL.index(b'"arrays"') + 700  # past the text: most of the damage hits what is parsed
 
 

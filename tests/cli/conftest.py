@@ -9,7 +9,7 @@ import pytest
 from blender_meshrec.bridge import backend_process
 from blender_meshrec.cli.commands import reconstruct
 from blender_meshrec.core.files.motion_npz import write_motion
-from tests.support.synthetic_bodies import recovered, tube_man
+from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = ROOT / "tests" / "support" / "fake_backend.py"
@@ -18,7 +18,7 @@ FAKE = ROOT / "tests" / "support" / "fake_backend.py"
 @pytest.fixture
 def backend(monkeypatch, tmp_path):
     """A function that says what the backend is to do; the current folder is one of its own, with two clips in it."""
-    monkeypatch.setattr(backend_process, "LAUNCH", FAKE)
+    monkeypatch.setattr(backend_process, "LAUNCH_SCRIPT", FAKE)
     monkeypatch.setenv("MESHREC_PYTHON", sys.executable)
     monkeypatch.setenv("MESHREC_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "der Ort 場所"
@@ -50,7 +50,7 @@ def files():
 def motion(tmp_path):
     """A motion file of 30 frames."""
     path = tmp_path / "motion.npz"
-    write_motion(path, recovered(tube_man(posedirs=False), frames=30, fps=25.0))
+    write_motion(path, make_recovery(make_tube_body(posedirs=False), frames=30, fps=25.0))
     return path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blender_meshrec.bridge.maker_process import find_maker
+from blender_meshrec.bridge.scene_process import find_scene_command
 from blender_meshrec.cli import program
 from blender_meshrec.cli.commands import batch, doctor, evaluate
 from blender_meshrec.core.errors import InputError
@@ -34,7 +34,7 @@ def test_convert_without_blender(motion, tmp_path, capsys):
 
 def test_convert_in_a_child(motion, tmp_path):
     try:
-        find_maker()
+        find_scene_command()
     except InputError as error:
         pytest.skip(error.problem)
     assert program.main(["convert", str(motion), "-o", str(tmp_path / "a.fbx"), "--preset", "unreal"]) == 0
@@ -162,7 +162,7 @@ def test_a_file_of_one_s_own_is_kept_under_a_name(tmp_path, monkeypatch, capsys)
     assert program.main(["models", "add", str(smpl), "--name", "mine"]) == 0 and "--body mine" in capsys.readouterr().out
     assert program.main(["models", "add", str(skel)]) == 0 and "--skel skel_male" in capsys.readouterr().out
     smpl.unlink()
-    options = program.parser().parse_args(["reconstruct", "a.mp4", "-o", "a.npz", "--body", "mine", "--skel", "skel_male"])
+    options = program.build_parser().parse_args(["reconstruct", "a.mp4", "-o", "a.npz", "--body", "mine", "--skel", "skel_male"])
     assert options.body == str(tmp_path / "data" / "models" / "mine.npz") and options.skel.endswith("skel_male.npz")
     assert program.main(["models", "list"]) == 0 and "mine" in capsys.readouterr().out
 
@@ -188,7 +188,7 @@ def test_the_doctor_finds_this_environment_well(capsys, monkeypatch):
 
 def test_the_doctor_names_what_is_missing(monkeypatch, capsys, tmp_path):
     found = {"python": "3.11.9", "versions": {"numpy": "2"}, "missing": {"torch": "No module named 'torch'"}, "devices": []}
-    monkeypatch.setattr(doctor, "describe", lambda python: found)
+    monkeypatch.setattr(doctor, "describe_backend", lambda python: found)
     monkeypatch.setattr(model_files, "model_folders", lambda: [tmp_path])
     monkeypatch.setenv("MESHREC_PYTHON", sys.executable)
     assert program.main(["doctor", "--blender", "nowhere"]) == 4
@@ -204,5 +204,5 @@ def test_a_python_that_cannot_load_the_software(tmp_path):
     bare.write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
     bare.chmod(0o755)
     with pytest.raises(Exception, match="cannot load") as caught:
-        doctor.describe(bare)
+        doctor.describe_backend(bare)
     assert caught.value.__notes__ == ["broken\n"]

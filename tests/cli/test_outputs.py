@@ -22,7 +22,7 @@ sys.path.insert(0, {str(ROOT)!r})
 from blender_meshrec import cli
 from blender_meshrec.bridge import backend_process
 from pathlib import Path
-backend_process.LAUNCH = Path({str(FAKE)!r})
+backend_process.LAUNCH_SCRIPT = Path({str(FAKE)!r})
 if sys.argv[1] != "0":
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
 sys.exit(cli.main(sys.argv[2:]))
@@ -132,7 +132,7 @@ def test_what_is_to_be_ignored_stays_ignored():
     """As under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with program.interruptible():
+        with program.interrupt_on_signals():
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGTERM)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blender_meshrec.bridge.maker_process import find_maker
 from blender_meshrec.bridge.messages import Progress
+from blender_meshrec.bridge.scene_process import find_scene_command
 from blender_meshrec.cli import console as consoles
 from blender_meshrec.cli import program
 from blender_meshrec.cli.commands import reconstruct
@@ -32,8 +32,8 @@ def test_one_input_becomes_one_file(backend, capsys, files):
     [([], DEFAULT_REFINERS), (["--refine", "none"], ()), (["--refine", "silhouettes", "--refine", "skelify"], ("silhouettes", "skelify"))],
 )
 def test_results_are_refined_as_asked(words, refine):
-    options = program.parser().parse_args(["reconstruct", "walk.mp4", "-o", "walk.npz", *words])
-    assert reconstruct.request_of("walk.mp4", options).refine == refine
+    options = program.build_parser().parse_args(["reconstruct", "walk.mp4", "-o", "walk.npz", *words])
+    assert reconstruct.build_request("walk.mp4", options).refine == refine
 
 
 def test_everybody_has_a_file_of_their_own(backend, files):
@@ -74,7 +74,7 @@ def test_the_report_adds_what_was_written(backend):
 
 def test_options_arrive_in_the_request():
     words = "--person 3 --frames 5: --fps 24000/1001 --smoothing 0 --no-contacts --no-upright --device cpu --no-cache --method blazepose"
-    request = reconstruct.request_of("a.mp4", program.parser().parse_args(["reconstruct", "a.mp4", "-o", "a.npz", *words.split()]))
+    request = reconstruct.build_request("a.mp4", program.build_parser().parse_args(["reconstruct", "a.mp4", "-o", "a.npz", *words.split()]))
     assert request.source == os.path.abspath("a.mp4") and request.person == "3" and request.frames == (5, None)
     assert abs(request.fps - 23.976) < 1e-3 and request.smoothing == 0 and not request.contacts and not request.upright
     assert request.device == "cpu" and request.cache is None and request.method == "blazepose"
@@ -211,7 +211,7 @@ def test_work_goes_on_without_readers_but_not_where_results_are_lost(backend, mo
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_a_name_that_is_no_text_gets_into_a_scene(backend, motion, tmp_path):
     try:
-        find_maker()
+        find_scene_command()
     except InputError as error:
         pytest.skip(error.problem)
     strange = motion.rename(os.fsdecode(os.fsencode(tmp_path) + b"/d\xffnce.npz"))
@@ -225,7 +225,7 @@ def test_a_log_gets_a_line_for_each_stage(backend, capsys):
 
 
 def test_the_bar():
-    assert consoles.bar(Progress("Looking", 50, 200), 0.5) == "Looking [######..................] 50/200 frames"
-    assert consoles.bar(Progress("Looking", 50, 200), 2.0).endswith("50/200 frames, 25.0 a second")
-    assert consoles.bar(Progress("Looking", 7, 0), 0.0) == "Looking 7 frames"
-    assert consoles.bar(Progress("Loading", 0, 0), 9.0) == "Loading"
+    assert consoles.format_progress_bar(Progress("Looking", 50, 200), 0.5) == "Looking [######..................] 50/200 frames"
+    assert consoles.format_progress_bar(Progress("Looking", 50, 200), 2.0).endswith("50/200 frames, 25.0 a second")
+    assert consoles.format_progress_bar(Progress("Looking", 7, 0), 0.0) == "Looking 7 frames"
+    assert consoles.format_progress_bar(Progress("Loading", 0, 0), 9.0) == "Loading"

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blender_meshrec.bridge.messages import calibrates
+from blender_meshrec.bridge.messages import is_calibrated_method
 from blender_meshrec.cli import program, surfaces
 from blender_meshrec.core.files.motion_npz import read_motion, write_motion
 from blender_meshrec.core.files.point_cache import read_point_cache, write_point_cache
-from tests.support.synthetic_bodies import calibrated
+from tests.support.synthetic_bodies import with_calibrated_joints
 
 
 @pytest.fixture
 def calibrating(backend, monkeypatch, tmp_path):
     """A backend whose methods all calibrate, and a folder for its temporary files."""
     backend("calibrate")
-    monkeypatch.setattr(surfaces, "calibrates", lambda method: True)
+    monkeypatch.setattr(surfaces, "is_calibrated_method", lambda method: True)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     return tmp_path / "temporary"
@@ -29,7 +29,7 @@ def position_channels(path):
 
 
 def test_only_one_method_has_an_exact_surface():
-    assert calibrates("pc-hmr") and not calibrates("auto") and not calibrates("skeleton2mesh")
+    assert is_calibrated_method("pc-hmr") and not is_calibrated_method("auto") and not is_calibrated_method("skeleton2mesh")
 
 
 @pytest.mark.parametrize("words", ["--surface exact", "--surface exact --method blazepose"])
@@ -40,7 +40,7 @@ def test_what_has_no_exact_surface_is_refused_before_the_work(no_backend, capsys
 
 
 def test_skel_has_no_exact_surface(no_backend, monkeypatch, capsys):
-    monkeypatch.setattr(surfaces, "calibrates", lambda method: True)
+    monkeypatch.setattr(surfaces, "is_calibrated_method", lambda method: True)
     assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--surface", "exact", "--skeleton", "skel"]) == 2
     assert "SKEL" in capsys.readouterr().err
 
@@ -97,7 +97,7 @@ def test_a_surface_that_cannot_be_placed_leaves_nothing(calibrating, small_disk,
 @pytest.fixture
 def kept(motion):
     """A calibrated motion file with its surface."""
-    recovery = calibrated(read_motion(motion))
+    recovery = with_calibrated_joints(read_motion(motion))
     write_motion(motion, recovery)
     write_point_cache(motion.with_suffix(".pc2"), 5, len(recovery), [np.ones((len(recovery), 5, 3))])
     return motion

@@ -5,20 +5,20 @@ import dataclasses
 import numpy as np
 import pytest
 
-from blender_meshrec.core.bone_stretching import aimed, lengthening, offsets
+from blender_meshrec.core.bone_stretching import aim_bones, bone_length_ratios, joint_offsets
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.files.bvh import write_bvh
-from blender_meshrec.core.format_notes import carried
+from blender_meshrec.core.format_notes import format_notes
 from blender_meshrec.core.motion import forward_kinematics, resample_motion
-from blender_meshrec.core.rotations import angle_between, rotmat_from_quat, rotmat_from_rotvec
-from tests.support.synthetic_bodies import calibrated, motion_of, recovered, tube_man
+from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_quat, rotmat_from_rotvec
+from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of, with_calibrated_joints
 from tests.support.synthetic_template import synthetic_template
 
 
 @pytest.fixture(scope="module")
 def stretched():
-    template = tube_man(posedirs=False)
-    return motion_of(calibrated(recovered(template)), template)
+    template = make_tube_body(posedirs=False)
+    return motion_of(with_calibrated_joints(make_recovery(template)), template)
 
 
 def ends(motion):
@@ -28,8 +28,8 @@ def ends(motion):
 
 
 def test_bones_point_to_where_the_next_joint_lands_and_reach_it(stretched):
-    _, rotations = forward_kinematics(aimed(stretched))
-    times = lengthening(stretched)
+    _, rotations = forward_kinematics(aim_bones(stretched))
+    times = bone_length_ratios(stretched)
     assert len(ends(stretched)) == 17
     for joint, child in ends(stretched):
         along = stretched.rest_joints[child] - stretched.rest_joints[joint]
@@ -42,20 +42,20 @@ def test_bones_point_to_where_the_next_joint_lands_and_reach_it(stretched):
 def test_bones_swing_no_more_than_they_must(stretched):
     """The least rotation between two directions is the angle between them: no twist comes in."""
     _, before = forward_kinematics(stretched)
-    _, after = forward_kinematics(aimed(stretched))
+    _, after = forward_kinematics(aim_bones(stretched))
     for joint, child in ends(stretched):
         along = stretched.rest_joints[child] - stretched.rest_joints[joint]
         a, b = before[:, joint] @ along, stretched.joints[:, child] - stretched.joints[:, joint]
         cosine = (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
-        assert np.abs(angle_between(before[:, joint], after[:, joint]) - np.arccos(np.clip(cosine, -1, 1))).max() < 1e-6  # rad
+        assert np.abs(angle_between_rotmats(before[:, joint], after[:, joint]) - np.arccos(np.clip(cosine, -1, 1))).max() < 1e-6  # rad
     for joint in (10, 11, 15, 22, 23):  # none at the end
-        assert angle_between(before[:, joint], after[:, joint]).max() < 1e-6
+        assert angle_between_rotmats(before[:, joint], after[:, joint]).max() < 1e-6
 
 
 def test_bones_with_several_joints_turn_to_where_these_lie_best(stretched):
     """A little further in any direction, and they lie worse; turned about it, a whole pelvis is found again."""
     _, before = forward_kinematics(stretched)
-    _, after = forward_kinematics(aimed(stretched))
+    _, after = forward_kinematics(aim_bones(stretched))
 
     def off(joint, rotations, motion=stretched):
         children = np.flatnonzero(motion.parents == joint)
@@ -71,12 +71,12 @@ def test_bones_with_several_joints_turn_to_where_these_lie_best(stretched):
     joints = forward_kinematics(stretched)[0]
     joints[:, [1, 2, 3]] = joints[:, :1] + (joints[:, [1, 2, 3]] - joints[:, :1]) @ tilt.T
     tilted = dataclasses.replace(stretched, joints=joints)
-    assert np.degrees(angle_between(tilt @ before[:, 0], forward_kinematics(aimed(tilted))[1][:, 0])).max() < 0.1
+    assert np.degrees(angle_between_rotmats(tilt @ before[:, 0], forward_kinematics(aim_bones(tilted))[1][:, 0])).max() < 0.1
 
 
 def test_offsets_bring_every_joint_where_it_shall_land(stretched):
-    turned = aimed(stretched)
-    local, away = rotmat_from_quat(turned.rotations), offsets(turned)
+    turned = aim_bones(stretched)
+    local, away = rotmat_from_quat(turned.rotations), joint_offsets(turned)
     places, rotations = [away[:, 0]], [local[:, 0]]
     for joint in range(1, 24):
         parent = stretched.parents[joint]
@@ -86,24 +86,24 @@ def test_offsets_bring_every_joint_where_it_shall_land(stretched):
 
 
 def test_joints_where_the_rigid_pose_has_them_stretch_nothing():
-    template = tube_man(posedirs=False)
-    recovery = recovered(template)
+    template = make_tube_body(posedirs=False)
+    recovery = make_recovery(template)
     motion = motion_of(recovery, template)
     assert motion.joints is None
     still = dataclasses.replace(motion, joints=forward_kinematics(motion)[0])
-    assert np.abs(lengthening(still) - 1).max() < 1e-9
-    before, after = rotmat_from_quat(motion.rotations), rotmat_from_quat(aimed(still).rotations)
-    assert np.degrees(angle_between(before, after)).max() < 1e-4
+    assert np.abs(bone_length_ratios(still) - 1).max() < 1e-9
+    before, after = rotmat_from_quat(motion.rotations), rotmat_from_quat(aim_bones(still).rotations)
+    assert np.degrees(angle_between_rotmats(before, after)).max() < 1e-4
 
 
 @pytest.mark.parametrize("joints", [52, 55])
 def test_fingers_and_faces_hang_from_their_parents_as_before(joints):
     template = synthetic_template(joints=joints)
-    recovery = calibrated(recovered(template))
+    recovery = with_calibrated_joints(make_recovery(template))
     motion = motion_of(recovery, template)
     assert np.abs(motion.joints[:, :22] - recovery.calibrated_joints[:, :22]).max() < 1e-6  # m
-    assert np.abs(lengthening(motion)[:, 22:] - 1).max() < 1e-9
-    _, rotations = forward_kinematics(aimed(motion))
+    assert np.abs(bone_length_ratios(motion)[:, 22:] - 1).max() < 1e-9
+    _, rotations = forward_kinematics(aim_bones(motion))
     for joint in range(22, joints):
         parent = motion.parents[joint]
         expected = motion.joints[:, parent] + rotations[:, parent] @ (motion.rest_joints[joint] - motion.rest_joints[parent])
@@ -111,15 +111,15 @@ def test_fingers_and_faces_hang_from_their_parents_as_before(joints):
 
 
 def test_joints_that_fall_together_or_lie_behind_are_no_fault():
-    template = tube_man(posedirs=False)
-    recovery = recovered(template, frames=3)
+    template = make_tube_body(posedirs=False)
+    recovery = make_recovery(template, frames=3)
     joints = recovery.joints.astype(float)
     knee, ankle = 4, 7
     joints[0, ankle] = joints[0, knee]
     joints[1, ankle] = 2 * joints[1, knee] - joints[1, ankle]  # the shin points the other way
     motion = motion_of(type(recovery)(**{**recovery.arrays(), "calibrated_joints": joints}), template)
-    turned, times = aimed(motion), lengthening(motion)
-    assert np.isfinite(turned.rotations).all() and np.isfinite(offsets(turned)).all() and (times > 0).all()
+    turned, times = aim_bones(motion), bone_length_ratios(motion)
+    assert np.isfinite(turned.rotations).all() and np.isfinite(joint_offsets(turned)).all() and (times > 0).all()
     determinants = np.linalg.det(rotmat_from_quat(turned.rotations))
     assert np.abs(determinants - 1).max() < 1e-9
 
@@ -162,5 +162,5 @@ def test_bvh_gives_positions_only_to_what_moves_and_lands(stretched, tmp_path):
     ],
 )
 def test_what_a_format_keeps_is_said(suffix, stretched, surface, told):
-    said = carried(suffix, "anna", stretched, surface)
+    said = format_notes(suffix, "anna", stretched, surface)
     assert len(said) == len(told) and all(part in sentence and "anna" in sentence for part, sentence in zip(told, said))

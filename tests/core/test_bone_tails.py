@@ -8,7 +8,7 @@ import pytest
 
 from blender_meshrec.core.bone_tails import bone_tails
 from blender_meshrec.core.skeletons import SMPL_JOINTS
-from tests.support.retargeting import motion_of
+from tests.support.retargeting import motion_from_walker
 from tests.support.synthetic_gait import stand
 
 AT = {name: joint for joint, name in enumerate(SMPL_JOINTS)}
@@ -16,7 +16,7 @@ AT = {name: joint for joint, name in enumerate(SMPL_JOINTS)}
 
 @pytest.fixture(scope="module")
 def motion():
-    return motion_of(stand(np.arange(4) / 30))
+    return motion_from_walker(stand(np.arange(4) / 30))
 
 
 def test_bones_of_limbs_and_trunk_reach_the_next_joint(motion):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.core.contacts import contact_runs, detect_contacts, point_speeds, steady_contacts, support_height
+from blender_meshrec.core.contacts import contact_runs, detect_contacts, point_speeds, contacts_from_probabilities, support_height
 from blender_meshrec.core.metrics import contact_f1
 from blender_meshrec.core.smoothing import smooth_positions
 from tests.support import synthetic_gait
@@ -97,9 +97,9 @@ def test_what_a_network_tells_loses_its_flicker(fps):
     sureness = np.clip(0.5 + 0.4 * (2 * truth.contacts - 1) + rng.normal(0, 0.12, truth.contacts.shape), 0, 1)
     wrong = rng.random(sureness.shape) < (0.03 if fps > 12 else 0)  # one frame of ten a second may be a contact
     sureness = np.where(wrong, 1 - sureness, sureness)
-    assert contact_f1(steady_contacts(sureness, truth.times), truth.contacts) > 0.97
+    assert contact_f1(contacts_from_probabilities(sureness, truth.times), truth.contacts) > 0.97
     visible = truth.times < 3
-    assert not steady_contacts(sureness, truth.times, visible)[~visible].any()
+    assert not contacts_from_probabilities(sureness, truth.times, visible)[~visible].any()
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -111,7 +111,7 @@ def test_a_foot_that_is_hidden_for_a_frame_stands_on_and_one_that_shows_for_a_fr
     visible[120:160, :2] = False
     visible[[130, 137, 138], :2] = True
     arguments = (np.full((len(times), 4), 0.9), times, visible, standing) if told else (standing, times, visible)
-    touching = (steady_contacts if told else detect_contacts)(*arguments) > 0.5
+    touching = (contacts_from_probabilities if told else detect_contacts)(*arguments) > 0.5
     assert touching[:, 2:].all() and touching[:120].all() and not touching[120:160, :2].any()
 
 
@@ -122,6 +122,6 @@ def test_no_network_can_tell_that_a_moving_foot_rests():
     sure = np.full((len(times), 4), 0.9)
     for velocity in (1.2, 0.15):  # m/s
         moving = truth.points + velocity * times[:, None, None] * [1, 0, 0]
-        assert (steady_contacts(sure, times, points=moving)[45:] < 0.5).all()  # a creeping one is first given the benefit of the doubt
+        assert (contacts_from_probabilities(sure, times, points=moving)[45:] < 0.5).all()  # a creeping one is first given the benefit of the doubt
     trembling = truth.points + np.random.default_rng(3).normal(0, 0.005, truth.points.shape)
-    assert (steady_contacts(sure, times, points=trembling) > 0.5).all()
+    assert (contacts_from_probabilities(sure, times, points=trembling) > 0.5).all()

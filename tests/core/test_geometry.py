@@ -49,10 +49,10 @@ def test_the_default_lens_sees_53_degrees_across_the_diagonal():
 def test_rigid_transforms_invert():
     rng = np.random.default_rng(0)
     q, _ = np.linalg.qr(rng.normal(size=(5, 3, 3)))
-    matrix = cameras.rigid(q, rng.normal(size=(5, 3)))
-    np.testing.assert_allclose(cameras.inverse_rigid(matrix) @ matrix, np.broadcast_to(np.eye(4), (5, 4, 4)), atol=1e-12)
+    matrix = cameras.rigid_transform(q, rng.normal(size=(5, 3)))
+    np.testing.assert_allclose(cameras.invert_rigid_transform(matrix) @ matrix, np.broadcast_to(np.eye(4), (5, 4, 4)), atol=1e-12)
     points = rng.normal(size=(5, 7, 3))
-    np.testing.assert_allclose(cameras.transform_points(cameras.inverse_rigid(matrix), cameras.transform_points(matrix, points)), points)
+    np.testing.assert_allclose(cameras.transform_points(cameras.invert_rigid_transform(matrix), cameras.transform_points(matrix, points)), points)
 
 
 @pytest.mark.parametrize("name", KEYPOINT_SETS)

@@ -18,7 +18,7 @@ def test_reprojection_counts_confident_limb_joints_only():
     keypoints[0, COCO17.index("left_wrist")] = [9000, 0, 0.5]  # not above one half
     keypoints[:, COCO17.index("nose")] = [9000, 0, 1.0]  # no limb
     boxes = np.array([[0, 0, 10, 200.0], [0, 0, 10, 100.0]])
-    pixels, share = metrics.reprojection(joints, H36M17, keypoints, COCO17, intrinsics, boxes)
+    pixels, share = metrics.reprojection_error(joints, H36M17, keypoints, COCO17, intrinsics, boxes)
     off = [k for k, name in enumerate(LIMB_JOINTS) if name != "left_wrist"]
     assert pixels == pytest.approx(np.median([*off, *range(12)]))
     assert share == pytest.approx(np.median([*(k / 200 for k in off), *(k / 100 for k in range(12))]))

@@ -5,9 +5,10 @@ import pytest
 
 from blender_meshrec.core.errors import ExitCode, InputError, error_from_exit_code
 from blender_meshrec.core.files.motion_npz import read_motion, write_motion
+from blender_meshrec.core.messages import Message
 from blender_meshrec.core.motion import forward_kinematics, motion_from_recovery
 from blender_meshrec.core.records import Observations, Recovery
-from blender_meshrec.core.resampling import resample
+from blender_meshrec.core.resampling import resample_recovery
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 
@@ -149,7 +150,7 @@ def test_numbers_and_words_that_became_arrays_of_one_are_read(tmp_path):
 
 @pytest.mark.parametrize("code", list(ExitCode)[1:])
 def test_errors_keep_their_exit_code_across_the_wire(code):
-    assert error_from_exit_code(code, "p.", "r.").exit_code == code
+    assert error_from_exit_code(code, Message("e.problem", "p."), Message("e.remedy", "r.")).exit_code == code
 
 
 def test_motion_has_the_joints_that_the_npz_promises():
@@ -184,7 +185,7 @@ def test_a_skel_result_keeps_its_angles_in_the_file_and_at_another_rate(tmp_path
     again = read_motion(tmp_path / "skel.npz")
     assert again.skel_model_type == "open"
     assert np.array_equal(again.q, record.q) and np.array_equal(again.skel_betas, record.skel_betas)
-    faster = resample(again, 50.0)
+    faster = resample_recovery(again, 50.0)
     assert faster.q.shape == (9, 46) and faster.skel_trans.shape == (9, 3)
     assert np.abs(np.diff(faster.q[:, 0])).max() < 0.051 + 1e-4  # rad a frame
 
@@ -194,7 +195,7 @@ def test_calibrated_joints_stay_in_the_file_and_come_along_to_another_rate(tmp_p
     record = recovery(calibrated_joints=joints)
     write_motion(tmp_path / "m.npz", record)
     assert np.array_equal(read_motion(tmp_path / "m.npz").calibrated_joints, joints)
-    assert np.abs(resample(record, 50.0).calibrated_joints[:, 0, 0] - np.arange(1, 5.5, 0.5)).max() < 1e-6  # m
+    assert np.abs(resample_recovery(record, 50.0).calibrated_joints[:, 0, 0] - np.arange(1, 5.5, 0.5)).max() < 1e-6  # m
     write_motion(tmp_path / "plain.npz", recovery())
     assert read_motion(tmp_path / "plain.npz").calibrated_joints is None
     with pytest.raises(ValueError):

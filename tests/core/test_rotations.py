@@ -45,7 +45,7 @@ def test_product_of_quaternions_is_product_of_matrices(rotvecs):
 
 def test_short_arc_changes_signs_only_and_leaves_no_jump(rotvecs):
     quat = rotations.quat_from_rotvec(rotvecs.reshape(500, 4, 3))
-    steady = rotations.short_arc(quat)
+    steady = rotations.align_quat_signs(quat)
     assert ((steady[1:] * steady[:-1]).sum(-1) >= 0).all()
     np.testing.assert_allclose(np.abs((steady * quat).sum(-1)), 1, atol=1e-12)
 
@@ -54,7 +54,7 @@ def test_slerp_moves_at_constant_angular_speed(rotvecs):
     a, b = rotations.quat_from_rotvec(rotvecs[0]), rotations.quat_from_rotvec(rotvecs[1])
     weights = np.linspace(0, 1, 11)
     path = rotations.rotmat_from_quat(rotations.slerp(a, b, weights))
-    steps = rotations.angle_between(path[:-1], path[1:])
+    steps = rotations.angle_between_rotmats(path[:-1], path[1:])
     np.testing.assert_allclose(steps, steps[0], atol=1e-9)
     np.testing.assert_allclose(path[[0, -1]], rotations.rotmat_from_quat(np.stack([a, b])), atol=1e-12)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.skinning import posed_vertices
 

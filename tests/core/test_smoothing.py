@@ -9,14 +9,14 @@ from scipy.interpolate import CubicSpline
 from blender_meshrec.core import smoothing
 from blender_meshrec.core.metrics import jitter
 from blender_meshrec.core.rotations import (
-    angle_between,
+    angle_between_rotmats,
     multiply_quat,
     quat_from_rotmat,
     quat_from_rotvec,
     rotmat_from_quat,
     rotmat_from_rotvec,
 )
-from blender_meshrec.core.smoothing import fit_smooth, smooth_positions, smooth_quaternions
+from blender_meshrec.core.smoothing import smooth_positions, smooth_quaternions, smooth_whittaker
 
 
 def obvious_fit(values, times, cutoff, weights):
@@ -41,10 +41,10 @@ def test_the_banded_solver_agrees_with_dense_matrices():
     rng = np.random.default_rng(0)
     times = np.cumsum(rng.uniform(0.01, 0.05, 150))
     values, weights, cutoffs = rng.normal(size=(150, 4)), rng.uniform(0.1, 1, (150, 4)), [1.5, 2.0, 4.0, 8.0]
-    together = fit_smooth(values, times, cutoffs, weights)
+    together = smooth_whittaker(values, times, cutoffs, weights)
     for k in range(4):
         np.testing.assert_allclose(together[:, k], obvious_fit(values[:, k], times, cutoffs[k], weights[:, k]), atol=1e-8)
-    shared = fit_smooth(values, times, 3.0, weights[:, 0])
+    shared = smooth_whittaker(values, times, 3.0, weights[:, 0])
     np.testing.assert_allclose(shared[:, 2], obvious_fit(values[:, 2], times, 3.0, weights[:, 0]), atol=1e-8)
 
 
@@ -52,7 +52,7 @@ def test_the_banded_solver_agrees_with_dense_matrices():
 def test_the_transfer_function_is_the_one_promised(frequency, share):
     times = np.arange(1200) / 120
     wave = np.sin(2 * np.pi * frequency * times)[:, None]
-    smooth = fit_smooth(wave, times, 3.0)[300:900]
+    smooth = smooth_whittaker(wave, times, 3.0)[300:900]
     assert np.abs(smooth - share * wave[300:900]).max() < 0.01  # in phase, so without lag
 
 
@@ -100,7 +100,7 @@ def test_a_kick_keeps_its_height_among_noise(fps):
     smooth = smooth_positions(noisy, times)
     assert abs(smooth[:, 0].max() - truth[:, 0].max()) < 0.03  # m of 0.8
     assert np.sqrt(((smooth - truth) ** 2).mean()) < 0.6 * np.sqrt(((noisy - truth) ** 2).mean())
-    assert fit_smooth(noisy, times, smoothing.BANDS[0])[:, 0].max() < 0.7  # what one cutoff would leave of it
+    assert smooth_whittaker(noisy, times, smoothing.BAND_EDGES[0])[:, 0].max() < 0.7  # what one cutoff would leave of it
 
 
 def test_the_frame_rate_does_not_matter():
@@ -113,7 +113,7 @@ def test_the_frame_rate_does_not_matter():
     common = np.linspace(0.5, 3.5, 200)
 
     def filmed(times):
-        return CubicSpline(times, fit_smooth(motion(times), times, 4.0)[:, 0])(common)
+        return CubicSpline(times, smooth_whittaker(motion(times), times, 4.0)[:, 0])(common)
 
     truth = filmed(np.arange(960) / 240)
     uneven = np.arange(200) / 50 + rng.uniform(-0.006, 0.006, 200)
@@ -140,7 +140,7 @@ def test_rotations_smooth_through_half_turns_and_both_signs():
     smooth = smooth_quaternions(quat, times)
     np.testing.assert_allclose(np.linalg.norm(smooth, axis=-1), 1)
     assert ((smooth[1:] * smooth[:-1]).sum(-1) > 0).all()
-    before, after = angle_between(truth, truth @ noise), angle_between(truth, rotmat_from_quat(smooth))
+    before, after = angle_between_rotmats(truth, truth @ noise), angle_between_rotmats(truth, rotmat_from_quat(smooth))
     assert np.median(after) < 0.5 * np.median(before)
     assert after.max() < before.max()
 

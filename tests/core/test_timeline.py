@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from blender_meshrec.core.timeline import across_time, weighted_quantile, windowed_mean, windowed_minimum
+from blender_meshrec.core.timeline import interpolate_over_time, weighted_quantile, windowed_mean, windowed_minimum
 
 RNG = np.random.default_rng(0)
 TIMES = np.sort(RNG.uniform(0, 5, 80))
 
 
 def test_across_time_is_linear_and_held():
-    values = across_time(np.array([0.0, 1.0, 2.0, 3.0, 4.0]), np.array([1.0, 3.0]), np.array([[10.0], [30.0]]))
+    values = interpolate_over_time(np.array([0.0, 1.0, 2.0, 3.0, 4.0]), np.array([1.0, 3.0]), np.array([[10.0], [30.0]]))
     np.testing.assert_allclose(values[:, 0], [10, 10, 20, 30, 30])
-    np.testing.assert_array_equal(across_time(TIMES, TIMES[:1], [[7.0]]), np.full((80, 1), 7.0))
+    np.testing.assert_array_equal(interpolate_over_time(TIMES, TIMES[:1], [[7.0]]), np.full((80, 1), 7.0))
 
 
 def test_windows_reach_the_same_time_both_ways():

@@ -8,7 +8,7 @@ from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import H36M17, h36m17_weights
 from blender_meshrec.methods import blazepose
-from tests.support.synthetic_keypoints import stick_person
+from tests.support.synthetic_keypoints import animate_stick_figure
 
 INTRINSICS = default_intrinsics((1280, 720))
 TIMES = np.arange(30) / 30
@@ -19,7 +19,7 @@ def observed(world_points, visible=None, metres=True):
     pixels = world_points @ INTRINSICS.T
     pixels = pixels[..., :2] / pixels[..., 2:]
     hip = world_points[:, 23:25].mean(1, keepdims=True)
-    turn = blazepose.turn_onto(blazepose.line_of_sight(pixels, INTRINSICS))
+    turn = blazepose.rotation_from_optical_axis(blazepose.line_of_sight(pixels, INTRINSICS))
     along_sight = np.einsum("fba,fkb->fka", turn, world_points - hip)
     visible = np.ones(len(pixels), bool) if visible is None else visible
     keypoints = np.concatenate([pixels, np.full((*pixels.shape[:2], 1), 0.9)], -1)
@@ -28,7 +28,7 @@ def observed(world_points, visible=None, metres=True):
 
 @pytest.mark.parametrize("place", [(0.0, 0.0, 5.0), (2.5, -0.8, 5.0), (-2.0, 1.0, 4.0)])
 def test_people_off_the_middle_are_turned_back_into_camera_axes(place):
-    truth = stick_person(TIMES, turn=0.4) + np.array(place)
+    truth = animate_stick_figure(TIMES, turn=0.4) + np.array(place)
     estimate = blazepose.estimate(observed(truth), INTRINSICS, TIMES, "cpu")
     expected = np.einsum("jk,fkc->fjc", h36m17_weights("blazepose33"), truth)
     np.testing.assert_allclose(estimate.joints, expected - expected[:, :1], atol=1e-5)  # m
@@ -38,7 +38,7 @@ def test_people_off_the_middle_are_turned_back_into_camera_axes(place):
 
 def test_unseen_frames_hold_zeros():
     visible = np.arange(30) % 3 > 0
-    estimate = blazepose.estimate(observed(stick_person(TIMES) + [0, 0, 5], visible), INTRINSICS, TIMES, "cpu")
+    estimate = blazepose.estimate(observed(animate_stick_figure(TIMES) + [0, 0, 5], visible), INTRINSICS, TIMES, "cpu")
     assert not estimate.joints[~visible].any() and not estimate.confidence[~visible].any()
     assert estimate.confidence[visible].all()
 
@@ -47,7 +47,7 @@ def test_turns_are_rotations_that_turn_forward_onto_the_ray():
     rng = np.random.default_rng(0)
     rays = rng.normal(size=(50, 3)) * [0.7, 0.7, 0.1] + [0, 0, 1.0]
     rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    turn = blazepose.turn_onto(rays)
+    turn = blazepose.rotation_from_optical_axis(rays)
     np.testing.assert_allclose(turn @ np.swapaxes(turn, -1, -2), np.broadcast_to(np.eye(3), turn.shape), atol=1e-12)
     np.testing.assert_allclose(turn[:, :, 2], rays, atol=1e-12)
     np.testing.assert_allclose(np.linalg.det(turn), 1)
@@ -55,5 +55,5 @@ def test_turns_are_rotations_that_turn_forward_onto_the_ray():
 
 def test_keypoints_without_metres_are_refused_with_a_remedy():
     with pytest.raises(InputError, match="2D keypoints do not carry") as failure:
-        blazepose.estimate(observed(stick_person(TIMES) + [0, 0, 5], metres=False), INTRINSICS, TIMES, "cpu")
+        blazepose.estimate(observed(animate_stick_figure(TIMES) + [0, 0, 5], metres=False), INTRINSICS, TIMES, "cpu")
     assert "lifts 2D keypoints" in failure.value.remedy

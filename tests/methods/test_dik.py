@@ -5,10 +5,10 @@ import pytest
 import roma
 import torch
 
-from blender_meshrec.bodies.lbs import Tree, forward_kinematics
+from blender_meshrec.bodies.lbs import KinematicTree, forward_kinematics
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_quat
-from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_of
+from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_from_names
 from blender_meshrec.methods import dik
 from tests.support import dik_oracle
 from tests.support.synthetic_template import REST
@@ -28,7 +28,7 @@ def rest_of(skeleton, joints=24, dtype=torch.float64):
         if skeleton == "open body":
             open_body = load_body("open")
             head = torch.tensor(open_body.v_template[[open_body.landmarks[name] for name in ("nose", "head_top")]])
-        weights = torch.tensor(h36m17_weights_of((*SMPL_JOINTS, "nose", "head_top")))
+        weights = torch.tensor(h36m17_weights_from_names((*SMPL_JOINTS, "nose", "head_top")))
         return (weights @ torch.cat([rest_of(skeleton), head])).to(dtype)
     rest = torch.tensor(load_body("open").J_template if skeleton == "open body" else REST)
     if skeleton == "random proportions":
@@ -54,12 +54,12 @@ def rotvec(*values):
 
 def forward(rotmats, rest):
     """Joints (F,24,3) with the root at its rest place."""
-    return forward_kinematics(rotmats, rest[None], Tree(SMPL_PARENTS, rotmats.device))[0]
+    return forward_kinematics(rotmats, rest[None], KinematicTree(SMPL_PARENTS, rotmats.device))[0]
 
 
 def repeated(joints, rest, **options):
     """Joints that the matched skeleton takes, its root where it was seen."""
-    rotmats, root = dik.match_rotations(joints, rest, **options)
+    rotmats, root = dik.solve_dik(joints, rest, **options)
     again = forward(rotmats, rest)
     return again - again[:, :1] + root[:, None]
 
@@ -128,7 +128,7 @@ def test_straight_and_folded_limbs_are_repeated_too(skeleton, dtype, tolerance):
 def test_the_slow_oracle_agrees_on_24_joints(skeleton):
     rest = rest_of(skeleton)
     joints = forward(poses(20, seed=3), rest)
-    fast, _ = dik.match_rotations(joints, rest)
+    fast, _ = dik.solve_dik(joints, rest)
     slow = torch.tensor(np.array([dik_oracle.match(frame, rest.numpy()) for frame in joints.numpy()]))
     assert degrees_between(fast, slow).max() < 1e-4
     joints_of_slow = np.array([dik_oracle.forward(frame, rest.numpy()) for frame in slow.numpy()])
@@ -142,7 +142,7 @@ def test_the_slow_oracle_agrees_on_noisy_joints(joints):
     generator = torch.Generator().manual_seed(4)
     turned = roma.rotvec_to_rotmat(3 * torch.randn(20, 3, generator=generator, dtype=torch.float64))
     noisy = (rest + 0.06 * torch.randn(20, joints, 3, generator=generator, dtype=torch.float64)) @ turned
-    fast, _ = dik.match_rotations(noisy, rest)
+    fast, _ = dik.solve_dik(noisy, rest)
     slow = torch.tensor(np.array([dik_oracle.match(frame, rest.numpy()) for frame in noisy.numpy()]))
     assert degrees_between(fast, slow).max() < 1e-4
 
@@ -153,7 +153,7 @@ def test_every_bone_of_a_limb_points_where_it_was_seen(joints):
     rest = rest_of("open body", joints)
     generator = torch.Generator().manual_seed(5)
     noisy = rest + 0.06 * torch.randn(200, joints, 3, generator=generator, dtype=torch.float64)
-    rotmats, _ = dik.match_rotations(noisy, rest)
+    rotmats, _ = dik.solve_dik(noisy, rest)
     skeleton = rest_of("open body")
     again = forward(rotmats, skeleton)
     names = SMPL_JOINTS if joints == 24 else H36M17
@@ -170,8 +170,8 @@ def test_turning_moving_and_scaling_the_joints_turns_the_root_alone(joints):
     generator = torch.Generator().manual_seed(6)
     seen = rest + 0.1 * torch.randn(100, joints, 3, generator=generator, dtype=torch.float64)
     turn = roma.rotvec_to_rotmat(torch.randn(3, generator=generator, dtype=torch.float64))
-    before, root = dik.match_rotations(seen, rest)
-    after, moved_root = dik.match_rotations(1.3 * seen @ turn.T + torch.tensor([1.0, -2, 3]), rest)
+    before, root = dik.solve_dik(seen, rest)
+    after, moved_root = dik.solve_dik(1.3 * seen @ turn.T + torch.tensor([1.0, -2, 3]), rest)
     torch.testing.assert_close(after[:, 0], turn @ before[:, 0], atol=1e-10, rtol=0)
     torch.testing.assert_close(after[:, 1:], before[:, 1:], atol=1e-10, rtol=0)
     torch.testing.assert_close(moved_root, 1.3 * root @ turn.T + torch.tensor([1.0, -2, 3]), atol=1e-10, rtol=0)
@@ -189,7 +189,7 @@ def test_hinge_poses_are_recovered_as_rotations(skeleton):
     for limb in dik.LIMBS:
         angle = torch.empty(frames, 1, dtype=torch.float64).uniform_(0.35, 2.4, generator=generator)  # from 20 to 137 degrees
         rotmats[:, SMPL_JOINTS.index(limb.middle)] = roma.rotvec_to_rotmat(angle * rotvec(*limb.hinge))
-    found, _ = dik.match_rotations(forward(rotmats, rest), rest)
+    found, _ = dik.solve_dik(forward(rotmats, rest), rest)
     assert degrees_between(found, rotmats).max() < 1e-6
 
 
@@ -205,7 +205,7 @@ def test_knees_and_elbows_bend_the_human_way():
     joints = forward(rotmats, rest)[0]
     assert joints[SMPL_JOINTS.index("left_knee"), 2] > 0.25  # thighs forward
     assert joints[SMPL_JOINTS.index("left_ankle"), 1] < joints[SMPL_JOINTS.index("left_knee"), 1] - 0.3
-    found, _ = dik.match_rotations(joints[None], rest)
+    found, _ = dik.solve_dik(joints[None], rest)
     assert degrees_between(found, rotmats).max() < 1e-6
 
 
@@ -219,8 +219,8 @@ def test_values_and_gradients_are_finite_everywhere(joints, dtype, device):
     random = torch.rand(len(cases), joints, generator=generator).to(rest)
     for weights in (None, random, (random > 0.5).to(rest), random * 0):
         seen, at_rest = cases.clone().requires_grad_(), rest.clone().requires_grad_()
-        rotmats, root = dik.match_rotations(seen, at_rest, weights)
-        carried = dik.carry_twist(rotmats, at_rest)
+        rotmats, root = dik.solve_dik(seen, at_rest, weights)
+        carried = dik.interpolate_twist(rotmats, at_rest)
         for result in (rotmats, carried):
             assert torch.isfinite(result).all()
             assert (result @ result.mT - torch.eye(3).to(rest)).abs().max() < (3e-5 if dtype == torch.float32 else 1e-12)
@@ -239,7 +239,7 @@ def test_gradients_are_those_of_finite_differences(joints):
     direction = torch.randn(24, 3, 3, generator=generator, dtype=torch.float64)
     for chosen in (None, weights):
         assert torch.autograd.gradcheck(
-            lambda seen, rest, chosen=chosen: (dik.match_rotations(seen, rest, chosen)[0] * direction).sum((-1, -2)),
+            lambda seen, rest, chosen=chosen: (dik.solve_dik(seen, rest, chosen)[0] * direction).sum((-1, -2)),
             (seen, rest.clone().requires_grad_()),
             atol=1e-5,
         )
@@ -265,12 +265,12 @@ def test_joints_without_weight_leave_their_bones_as_at_rest():
     seen = forward(poses(50, spread=0.4, seed=12), rest)
     weights = torch.ones(50, 24)
     weights[:, [SMPL_JOINTS.index("left_wrist"), SMPL_JOINTS.index("right_foot")]] = 0
-    all_seen, _ = dik.match_rotations(seen, rest)
-    found, _ = dik.match_rotations(seen, rest, weights)
+    all_seen, _ = dik.solve_dik(seen, rest)
+    found, _ = dik.solve_dik(seen, rest, weights)
     still = [SMPL_JOINTS.index(name) for name in ("left_wrist", "right_ankle")]
     assert degrees_between(found[:, still], torch.eye(3, dtype=torch.float64)).max() < 1e-6
     forearm = forward(found, rest)[:, 20] - forward(found, rest)[:, 18]
-    world = dik.global_rotations(found)
+    world = dik.global_rotmats(found)
     upper_arm_frame = (world["left_shoulder"].mT @ forearm[..., None])[..., 0]
     torch.testing.assert_close(upper_arm_frame, (rest[20] - rest[18]).expand(50, 3), atol=1e-9, rtol=0)
     elsewhere = [
@@ -283,14 +283,14 @@ def test_without_any_weight_the_rest_pose_remains():
     rest = rest_of("smpl-like")
     seen = forward(poses(5, seed=13), rest)
     for chosen, at_rest in ((seen, rest), (seen[:, :17], rest_of("smpl-like", 17))):
-        found, _ = dik.match_rotations(chosen, at_rest, torch.zeros(chosen.shape[:2]))
+        found, _ = dik.solve_dik(chosen, at_rest, torch.zeros(chosen.shape[:2]))
         assert degrees_between(found, torch.eye(3, dtype=torch.float64)).max() < 1e-6
 
 
 def ten_units(rotmats, rest, bend_joint="spine1"):
     """h36m17 points (F,17,3) and at rest of a skeleton whose spine bends at one joint only, spine and thorax being rigid parts."""
     joints = forward(rotmats, rest)
-    rotations = dik.global_rotations(rotmats)
+    rotations = dik.global_rotmats(rotmats)
     head = torch.stack([rest[15] + torch.tensor([0, 0.03, 0.1]), rest[15] + torch.tensor([0, 0.17, 0])]) - rest[12]
 
     def points(joints, neck):
@@ -308,7 +308,7 @@ def test_the_ten_units_are_exact_on_17_joints_where_only_they_move():
     moving = ["pelvis", "spine1", "neck", *(limb.upper for limb in dik.LIMBS), *(limb.middle for limb in dik.LIMBS)]
     rotmats[:, [i for i, name in enumerate(SMPL_JOINTS) if name not in moving]] = torch.eye(3, dtype=torch.float64)
     seen, at_rest = ten_units(rotmats, rest)
-    found, _ = dik.match_rotations(seen, at_rest, spine_share=(1.0, 0.0, 0.0))
+    found, _ = dik.solve_dik(seen, at_rest, spine_share=(1.0, 0.0, 0.0))
     exact = [SMPL_JOINTS.index(name) for name in ("pelvis", "spine1", "spine2", "spine3", "neck")]
     assert degrees_between(found[:, exact], rotmats[:, exact]).max() < 1e-6
     again, _ = ten_units(found, rest)
@@ -321,7 +321,7 @@ def test_what_17_joints_cannot_show_is_as_documented(joint):
     rest = rest_of("smpl-like")
     rotmats = poses(1000, spread=np.radians(20) / 3**0.5, seed=15)
     seen, at_rest = ten_units(rotmats, rest, bend_joint=joint)
-    found, _ = dik.match_rotations(seen, at_rest)
+    found, _ = dik.solve_dik(seen, at_rest)
     again, _ = ten_units(found, rest, bend_joint=joint)
     missed = (again - seen).norm(dim=-1)[:, [H36M17.index(name) for name in ("thorax", "left_shoulder", "right_shoulder")]]
     assert 0.02 < missed.mean() < 0.04
@@ -330,10 +330,10 @@ def test_what_17_joints_cannot_show_is_as_documented(joint):
 def test_the_spine_shares_its_bend():
     rest = rest_of("smpl-like", 17)
     seen = rest + 0.05 * torch.randn(20, 17, 3, generator=torch.Generator().manual_seed(16), dtype=torch.float64)
-    found, _ = dik.match_rotations(seen, rest)
+    found, _ = dik.solve_dik(seen, rest)
     torch.testing.assert_close(found[:, 3], found[:, 6], atol=1e-10, rtol=0)
     torch.testing.assert_close(found[:, 3], found[:, 9], atol=1e-10, rtol=0)
-    whole, _ = dik.match_rotations(seen, rest, spine_share=(1.0, 0.0, 0.0))
+    whole, _ = dik.solve_dik(seen, rest, spine_share=(1.0, 0.0, 0.0))
     torch.testing.assert_close(found[:, 3] @ found[:, 6] @ found[:, 9], whole[:, 3], atol=1e-10, rtol=0)
 
 
@@ -342,7 +342,7 @@ def test_a_nose_on_the_line_of_the_head_does_not_spin_it():
     rest = rest_of("smpl-like", 17)
     rest[H36M17.index("nose")] = 0.5 * (rest[H36M17.index("thorax")] + rest[H36M17.index("head_top")]) + torch.tensor([0, 0, 0.01])
     seen = rest + 0.01 * torch.randn(300, 17, 3, generator=torch.Generator().manual_seed(17), dtype=torch.float64)
-    found, _ = dik.match_rotations(seen, rest)
+    found, _ = dik.solve_dik(seen, rest)
     assert degrees_between(found[:, SMPL_JOINTS.index("neck")], torch.eye(3, dtype=torch.float64)).max() < 25
 
 
@@ -350,15 +350,15 @@ def test_a_nose_on_the_line_of_the_head_does_not_spin_it():
 def test_devices_agree_and_keep_dtype(device):
     rest = rest_of("open body")
     joints = forward(poses(64, seed=19), rest)
-    here, _ = dik.match_rotations(joints, rest)
-    there, root = dik.match_rotations(joints.float().to(device), rest)
+    here, _ = dik.solve_dik(joints, rest)
+    there, root = dik.solve_dik(joints.float().to(device), rest)
     assert there.device.type == device and there.dtype == root.dtype == torch.float32
     assert (forward(there.cpu(), rest.float()) - forward(here, rest)).abs().max() < 1e-3
 
 
 def test_other_numbers_of_joints_are_refused():
     with pytest.raises(ValueError, match="24"):
-        dik.match_rotations(torch.zeros(1, 22, 3), torch.zeros(22, 3))
+        dik.solve_dik(torch.zeros(1, 22, 3), torch.zeros(22, 3))
 
 
 def test_real_motion_is_repeated(recordings):

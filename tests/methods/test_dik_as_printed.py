@@ -46,8 +46,8 @@ def test_the_printed_equations_hold_on_a_right_angled_skeleton():
     """There, all ten printed rotations are the ones that posed it, and ours."""
     rest = right_angled()
     seen, turns = bent_pose(rest)
-    printed = dik_oracle.printed(seen.numpy())
-    found, _ = dik.match_rotations(seen[None], rest, spine_share=(0.0, 0.0, 1.0))
+    printed = dik_oracle.paper_equations(seen.numpy())
+    found, _ = dik.solve_dik(seen[None], rest, spine_share=(0.0, 0.0, 1.0))
     assert set(printed) == set(turns) and len(printed) == 10
     for name, rotmat in printed.items():
         ours = found[0, SMPL_JOINTS.index(name)]
@@ -65,10 +65,10 @@ def test_the_printed_equations_miss_on_a_body_and_ours_do_not():
     for limb in dik.LIMBS:
         rotmats[:, SMPL_JOINTS.index(limb.middle)] = roma.rotvec_to_rotmat(0.9 * rotvec(*limb.hinge))
     seen, at_rest = ten_units(rotmats, rest)
-    found, _ = dik.match_rotations(seen, at_rest, spine_share=(1.0, 0.0, 0.0))
+    found, _ = dik.solve_dik(seen, at_rest, spine_share=(1.0, 0.0, 0.0))
     assert degrees_between(found, rotmats).max() < 1e-5
     for frame, true in zip(seen, rotmats):
-        printed = dik_oracle.printed(frame.numpy())
+        printed = dik_oracle.paper_equations(frame.numpy())
         limbs = [limb.upper for limb in dik.LIMBS]
         missed = [degrees_between(torch.tensor(printed[name]), true[SMPL_JOINTS.index(name)]).item() for name in limbs]
         assert np.mean(missed) > 15

@@ -5,13 +5,19 @@ import pytest
 import roma
 import torch
 
-from blender_meshrec.bodies.lbs import Tree, forward_kinematics
+from blender_meshrec.bodies.lbs import KinematicTree, forward_kinematics
 from blender_meshrec.core.errors import ModelError
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 from blender_meshrec.methods import dik_supervision
-from blender_meshrec.methods.dik_supervision import RotationNetwork, better_twists, load_network, read_network, seen_from_pelvis
+from blender_meshrec.methods.dik_supervision import (
+    RotationNetwork,
+    apply_network_twists,
+    joints_in_pelvis_frame,
+    load_network,
+    read_network,
+)
 from scripts.train import rotations
 
 FRAMES = 40
@@ -33,16 +39,16 @@ def posed():
     rng = np.random.default_rng(0)
     rest = torch.as_tensor(load_body().rest_joints(np.zeros(10)), dtype=torch.float32)
     rotmats = torch.as_tensor(rotmat_from_rotvec(rng.normal(0, 0.4, (FRAMES, 24, 3))), dtype=torch.float32)
-    return rotmats, forward_kinematics(rotmats, rest[None], Tree(SMPL_PARENTS, "cpu"))[0], rest
+    return rotmats, forward_kinematics(rotmats, rest[None], KinematicTree(SMPL_PARENTS, "cpu"))[0], rest
 
 
 def joints_of(rotmats, rest):
-    return forward_kinematics(rotmats, rest[None], Tree(SMPL_PARENTS, "cpu"))
+    return forward_kinematics(rotmats, rest[None], KinematicTree(SMPL_PARENTS, "cpu"))
 
 
 def test_joints_stay_but_for_tips_of_unseen_ends(network, posed):
     rotmats, joints, rest = posed
-    turned = better_twists(rotmats, joints, rest, network=network)
+    turned = apply_network_twists(rotmats, joints, rest, network=network)
     kept = [index for name, index in AT.items() if not name.endswith(("_foot", "_hand"))]
     assert (joints_of(turned, rest)[0] - joints)[:, kept].abs().max() < 1e-5  # m
     assert (turned - rotmats).abs().max() > 0.1
@@ -53,14 +59,14 @@ def test_ends_that_are_known_keep_their_place_and_turn(network, posed):
     rotmats, joints, rest = posed
     known = np.ones((FRAMES, 5))
     known[::2] = 0
-    turned = better_twists(rotmats, joints, rest, known, network)
+    turned = apply_network_twists(rotmats, joints, rest, known, network)
     after, world = joints_of(turned, rest)
     _, before = joints_of(rotmats, rest)
     ends = [AT[name] for name in ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")]
     assert (world - before)[1::2][:, ends].abs().max() < 1e-5 and (after - joints)[1::2].abs().max() < 1e-5
     assert (world - before)[::2][:, ends[1:]].abs().max() > 0.1
     seen, guessed, halfway = (
-        joints_of(better_twists(rotmats, joints, rest, np.full((FRAMES, 5), k), network), rest)[1] for k in (1.0, 0.0, 0.5)
+        joints_of(apply_network_twists(rotmats, joints, rest, np.full((FRAMES, 5), k), network), rest)[1] for k in (1.0, 0.0, 0.5)
     )
     angles = [roma.rotmat_geodesic_distance(halfway[:, ends[1:]], side[:, ends[1:]]) for side in (seen, guessed)]
     assert (angles[0] - angles[1]).abs().max() < 1e-3 and angles[0].max() > 0.05
@@ -69,17 +75,17 @@ def test_ends_that_are_known_keep_their_place_and_turn(network, posed):
 def test_what_is_seen_knows_neither_place_nor_heading_nor_size(posed):
     rotmats, joints, _ = posed
     turn = torch.as_tensor(rotmat_from_rotvec([0.4, 2.0, -0.3]), dtype=torch.float32)
-    plain = seen_from_pelvis(joints, rotmats[:, 0])
-    moved = seen_from_pelvis(1.3 * joints @ turn.T + torch.tensor([1.0, 2, 3]), turn @ rotmats[:, 0])
+    plain = joints_in_pelvis_frame(joints, rotmats[:, 0])
+    moved = joints_in_pelvis_frame(1.3 * joints @ turn.T + torch.tensor([1.0, 2, 3]), turn @ rotmats[:, 0])
     assert (plain - moved).abs().max() < 1e-4
 
 
 def test_long_clips_come_in_pieces_that_fit(network, posed, monkeypatch):
     rotmats, joints, _ = posed
-    seen = seen_from_pelvis(joints, rotmats[:, 0])
-    whole = dik_supervision._in_pieces(network, seen)
-    monkeypatch.setattr(dik_supervision, "CHUNK", 9)
-    assert (dik_supervision._in_pieces(network, seen) - whole).abs().max() < 1e-4
+    seen = joints_in_pelvis_frame(joints, rotmats[:, 0])
+    whole = dik_supervision._run_in_chunks(network, seen)
+    monkeypatch.setattr(dik_supervision, "CHUNK_FRAMES", 9)
+    assert (dik_supervision._run_in_chunks(network, seen) - whole).abs().max() < 1e-4
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
@@ -92,8 +98,8 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 def test_what_ships_turns_limbs_more_truly_than_dik_alone(shared_mocap):
     """On subjects it was not trained on, with a lifter's errors; addon_models/rotations.metrics.json has all numbers."""
-    stage = rotations.Stage()
-    clips = [clip[:90] for clip in rotations.read_clips(shared_mocap, True)][::6]
+    stage = rotations.NoisySkeleton()
+    clips = [clip[:90] for clip in rotations.read_rotation_clips(shared_mocap, True)][::6]
     report = rotations.evaluate(stage, load_network(), clips)
     before, after = (report[f"a lifter's joints, {name}"] for name in ("DIK", "network"))
     for number in ("upper_limbs_deg", "lower_limbs_deg", "ends_deg", "tremble"):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.cameras import default_intrinsics, project
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.records import Observations
-from blender_meshrec.core.silhouettes import SIDE as MASK
+from blender_meshrec.core.silhouettes import MASK_SIZE as MASK
 from blender_meshrec.core.silhouettes import Silhouettes
 from blender_meshrec.methods import hmr
 from tests.support.synthetic_gait import walk
@@ -65,8 +65,8 @@ def test_frames_without_anybody_or_anything_known_are_finite(joints):
 
 def test_windows_go_round_what_is_sure():
     rays = torch.tensor([[[0.0, 0.0], [0.2, 0.4], [5.0, 5.0]]])
-    window = hmr.windows_round(rays, torch.tensor([[True, True, False]]))
-    inside = hmr.in_windows(rays, window)
+    window = hmr.windows_around(rays, torch.tensor([[True, True, False]]))
+    inside = hmr.window_coordinates(rays, window)
     assert (inside[0, :2].abs() < 1).all() and inside[0, 2, 0] > 1
     assert torch.allclose(inside[0, 0], -inside[0, 1])
     assert torch.allclose(window[0, 2], window[0, 3])
@@ -75,7 +75,7 @@ def test_windows_go_round_what_is_sure():
 def test_joints_come_back_through_the_camera():
     window, camera = torch.tensor([[-0.1, -0.3, 0.5, 0.5]]), torch.tensor([[0.9, 0.1, -0.2]])
     joints = torch.rand(1, 17, 3)
-    inside = hmr.in_windows(hmr.in_picture(joints, camera, window), window)
+    inside = hmr.window_coordinates(hmr.project_weak_perspective(joints, camera, window), window)
     assert torch.allclose(inside, camera[:, None, 1:] + camera[:, None, :1] * joints[..., :2], atol=1e-5)
 
 
@@ -87,15 +87,15 @@ def test_silhouettes_count_where_every_frame_has_one(joints):
     masks[:, : MASK // 2] = True  # all above the person's middle
     both, one = Silhouettes([0, 1], squares, masks), Silhouettes([0], squares[:1], masks[:1])
     rays = torch.as_tensor((observations.keypoints[..., :2] - INTRINSICS[:2, 2]) / INTRINSICS[0, 0], dtype=torch.float32)
-    windows = hmr.windows_round(rays, torch.ones(2, 17, dtype=torch.bool))
-    found = hmr.silhouettes_in(observed(joints[:2], silhouettes=both), windows, INTRINSICS)
-    assert (found[:, : hmr.SIDE // 2 - 1] == 1).all() and (found[:, hmr.SIDE // 2 + 1 :] == 0).all()
-    assert not hmr.silhouettes_in(observed(joints[:2], silhouettes=one), windows, INTRINSICS).any()
+    windows = hmr.windows_around(rays, torch.ones(2, 17, dtype=torch.bool))
+    found = hmr.crop_silhouettes(observed(joints[:2], silhouettes=both), windows, INTRINSICS)
+    assert (found[:, : hmr.SILHOUETTE_SIZE // 2 - 1] == 1).all() and (found[:, hmr.SILHOUETTE_SIZE // 2 + 1 :] == 0).all()
+    assert not hmr.crop_silhouettes(observed(joints[:2], silhouettes=one), windows, INTRINSICS).any()
 
 
 def test_the_turn_onto_a_window_is_a_rotation_that_looks_at_its_middle():
     windows = torch.tensor([[0.3, -0.2, 0.2, 0.2], [-0.1, -0.1, 0.2, 0.2]])
-    turn = hmr.turn_onto(windows)
+    turn = hmr.window_rotation_to_axis(windows)
     middle = torch.cat([windows[:, :2] + windows[:, 2:] / 2, torch.ones(2, 1)], 1)
     looked = (turn @ middle[..., None])[..., 0]
     assert torch.allclose(looked[:, :2], torch.zeros(2, 2), atol=1e-6)

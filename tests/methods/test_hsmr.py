@@ -29,7 +29,7 @@ def truth(skel):
     """Somebody who bends knees and elbows while turning a little: q, betas, transl, keypoints of COCO (F,17,3)."""
     wave = 0.5 - 0.5 * np.cos(np.linspace(0, 2 * np.pi, FRAMES))
     q = np.zeros((FRAMES, 46))
-    for name, value in hsmr._STANDING.items():
+    for name, value in hsmr._STANDING_ANGLES.items():
         q[:, dof_index(name)] = value
     for name, reach in {"knee_angle_r": 1.0, "hip_flexion_r": 0.8, "elbow_flexion_l": 1.2, "pelvis_rotation": 0.4}.items():
         q[:, dof_index(name)] += reach * wave
@@ -101,7 +101,7 @@ def test_the_energy_s_gradient_is_that_of_finite_differences(truth):
     q, betas, transl, keypoints = truth
     limbs = keypoints[:2, [COCO17.index(name) for name in LIMB_JOINTS]] + [5, -3, 0]
     camera = np.broadcast_to(CAMERA_FROM_BODY, (2, 4, 4))
-    fit = hsmr._Skelify(skel, limbs, INTRINSICS, camera, q[:2], betas, transl[:2], smooth=1.0)
+    fit = hsmr._SkelifyFit(skel, limbs, INTRINSICS, camera, q[:2], betas, transl[:2], smooth=1.0)
     free = fit.free.clone().requires_grad_()
 
     def energy(free):

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from blender_meshrec.bodies.joint_projector import JointProjector
-from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import H36M17
-from blender_meshrec.methods.pc_hmr import BONES, Calibration, first_weights, transform_bones
+from blender_meshrec.methods.pc_hmr import BONES, Calibration, initial_weights, transform_bones
 
 FRAMES = 5
 
@@ -35,7 +35,7 @@ def posed(template):
 
 @pytest.fixture(scope="module")
 def calibration(template):
-    return Calibration(*first_weights(template)).double()
+    return Calibration(*initial_weights(template)).double()
 
 
 def directions(joints):
@@ -45,7 +45,7 @@ def directions(joints):
 
 
 def test_weights_begin_as_the_paper_shows(template):
-    weights, share = first_weights(template)
+    weights, share = initial_weights(template)
     assert np.abs(weights.sum(1) - 1).max() < 1e-6 and weights.min() >= 0
     assert share.min() == 0 and share.max() == 1
     # A foot goes with its shin, a hand with its forearm.
@@ -145,7 +145,7 @@ def test_bones_without_length_do_not_turn():
 
 def test_gradients_reach_weights_and_poses(template, posed):
     rows = np.arange(0, len(template.v_template), 700)
-    calibration = Calibration(*(each[rows] for each in first_weights(template))).double()
+    calibration = Calibration(*(each[rows] for each in initial_weights(template))).double()
     (vertices, joints), (_, target) = ([each[:1] for each in part] for part in posed)
     inputs = vertices[:, rows].clone().requires_grad_(), joints.clone().requires_grad_(), target.clone().requires_grad_()
     assert torch.autograd.gradcheck(calibration, inputs, eps=1e-6, atol=1e-4)
@@ -155,7 +155,7 @@ def test_gradients_reach_weights_and_poses(template, posed):
 
 def test_joints_of_the_mesh_are_the_body_s_own_to_a_centimetre(template):
     body = make_body(template)
-    projector = JointProjector(body).shown
+    projector = JointProjector(body).h36m17_image
     rng = np.random.default_rng(5)
     with torch.no_grad():
         arguments = rng.normal(0, 0.7, 10), rng.normal(0, 0.4, (20, 3)), rng.normal(0, 0.3, (20, 69))

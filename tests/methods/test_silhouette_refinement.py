@@ -6,26 +6,26 @@ import roma
 import torch
 from safetensors.torch import save_file
 
-from blender_meshrec.bodies.silhouette_rendering import Surface
+from blender_meshrec.bodies.silhouette_rendering import SurfacePoints
 from blender_meshrec.core.errors import ModelError
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.methods.silhouette_refinement import (
-    BETAS,
+    END_JOINT_INDICES,
     END_JOINTS,
-    ENDS,
+    NUM_BETAS,
     RefinerConfig,
     ResNet18,
-    Seen,
+    SilhouetteCrops,
     SilhouetteNetwork,
-    correct,
-    end_orientations,
+    apply_end_corrections,
+    encode_inputs,
+    end_rotmats,
     load_network,
-    look_at,
+    predict_corrections,
     read_network,
-    turn_onto,
-    with_ends,
+    rotation_to_optical_axis,
 )
 from scripts.train import silhouettes
 
@@ -35,7 +35,7 @@ SIDE = 96
 
 @pytest.fixture(scope="module")
 def surface():
-    return Surface(load_body("open"))
+    return SurfacePoints(load_body("open"))
 
 
 def person(count=2, seed=0):
@@ -45,8 +45,8 @@ def person(count=2, seed=0):
     rotmats[:, 0] = rotmat_from_rotvec(np.array([np.pi, 0, 0])) @ rotmats[:, 0]
     window = torch.tensor([[-0.35, -0.35, 0.7, 0.7]]).expand(count, 4)
     nothing = torch.zeros(count, SIDE, SIDE, dtype=torch.bool)
-    seen = Seen(nothing, torch.ones_like(nothing), window)
-    betas = torch.as_tensor(rng.normal(size=(count, BETAS)), dtype=torch.float32)
+    seen = SilhouetteCrops(nothing, torch.ones_like(nothing), window)
+    betas = torch.as_tensor(rng.normal(size=(count, NUM_BETAS)), dtype=torch.float32)
     transl = torch.tensor([[0.05, 0.2, 4.0]]).expand(count, 3)
     return betas, torch.as_tensor(rotmats, dtype=torch.float32), transl, seen
 
@@ -64,32 +64,32 @@ def test_four_heads_answer_in_units_and_shapes(surface):
     betas, rotmats, transl, seen = person()
     network = SilhouetteNetwork(RefinerConfig(width=8, head=16)).eval()
     assert len(network.heads) == 4
-    said = correct(network, surface, seen, betas, rotmats, transl)
-    shapes = {"betas": (2, 10), "ends": (2, 5, 3), "camera": (2, 3), "view": (2, 3), "doubt_betas": (2, 10), "doubt_ends": (2, 5)}
+    said = predict_corrections(network, surface, seen, betas, rotmats, transl)
+    shapes = {"betas": (2, 10), "ends": (2, 5, 3), "camera": (2, 3), "view": (2, 3), "log_scale_betas": (2, 10), "log_scale_ends": (2, 5)}
     assert {name: tuple(value.shape) for name, value in said._asdict().items()} == shapes
 
 
 def test_it_sees_its_own_estimate_in_the_same_window(surface):
     betas, rotmats, transl, seen = person()
-    pictures, numbers = look_at(surface, seen, betas, rotmats, transl)
-    assert pictures.shape == (2, 4, SIDE, SIDE) and numbers.shape == (2, RefinerConfig().numbers)
+    pictures, numbers = encode_inputs(surface, seen, betas, rotmats, transl)
+    assert pictures.shape == (2, 4, SIDE, SIDE) and numbers.shape == (2, RefinerConfig().num_inputs)
     assert not pictures[:, 0].any() and pictures[:, 3].all()
     # The estimate stands in the window's middle, its skin within half a metre of its pelvis or so in depth.
     own = pictures[:, 1] > 0
     assert 0.02 < own.float().mean() < 0.4 and own[:, SIDE // 2 - 8 : SIDE // 2 + 8].any(1)[:, SIDE // 2].all()
     assert (pictures[:, 2][~own] == 0).all() and pictures[:, 2].abs().max() < 2
     # Twice as far in a window half as large looks the same, but for perspective and the size it would have.
-    far = Seen(seen.silhouettes, seen.inside, seen.windows / 2)
-    there, more = look_at(surface, far, betas, rotmats, transl * torch.tensor([1.0, 1, 2]))
+    far = SilhouetteCrops(seen.silhouettes, seen.inside, seen.windows / 2)
+    there, more = encode_inputs(surface, far, betas, rotmats, transl * torch.tensor([1.0, 1, 2]))
     assert ((there[:, 1] > 0) == own).float().mean() > 0.97
     changed = (numbers - more).abs() > 0.02
-    assert not changed[:, : -3 - BETAS][:, 6:].any() and torch.allclose(numbers[:, -3], more[:, -3], atol=0.01)
+    assert not changed[:, : -3 - NUM_BETAS][:, 6:].any() and torch.allclose(numbers[:, -3], more[:, -3], atol=0.01)
 
 
 def test_lines_of_sight_are_turned_onto_the_axis():
     middle = torch.tensor([[0.3, -0.2], [0.0, 0.0], [-0.5, 0.5]])
     towards = torch.nn.functional.normalize(torch.cat([middle, torch.ones(3, 1)], 1), dim=1)
-    turned = turn_onto(middle)
+    turned = rotation_to_optical_axis(middle)
     torch.testing.assert_close((turned @ towards[..., None])[..., 0], torch.tensor([[0.0, 0, 1]]).expand(3, 3), atol=1e-6, rtol=0)
     torch.testing.assert_close(torch.linalg.det(turned), torch.ones(3))
     torch.testing.assert_close(turned[1], torch.eye(3))
@@ -98,15 +98,17 @@ def test_lines_of_sight_are_turned_onto_the_axis():
 def test_corrections_turn_ends_and_nothing_else(surface):
     _betas, rotmats, _transl, _seen = person(seed=3)
     turns = torch.as_tensor(np.random.default_rng(1).normal(0, 0.4, (2, 5, 3)), dtype=torch.float32)
-    turned = with_ends(rotmats, turns)
-    others = [joint for joint in range(24) if joint not in END_JOINTS]
+    turned = apply_end_corrections(rotmats, turns)
+    others = [joint for joint in range(24) if joint not in END_JOINT_INDICES]
     torch.testing.assert_close(turned[:, others], rotmats[:, others], atol=0, rtol=0)
-    torch.testing.assert_close(rotmats[:, END_JOINTS].mT @ turned[:, END_JOINTS], roma.rotvec_to_rotmat(turns), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        rotmats[:, END_JOINT_INDICES].mT @ turned[:, END_JOINT_INDICES], roma.rotvec_to_rotmat(turns), atol=1e-5, rtol=0
+    )
     # What training asks for, taken back, is where ends truly point.
     tree = surface.tree
-    wanted = roma.rotmat_to_rotvec(end_orientations(rotmats, tree).mT @ end_orientations(turned, tree))
+    wanted = roma.rotmat_to_rotvec(end_rotmats(rotmats, tree).mT @ end_rotmats(turned, tree))
     torch.testing.assert_close(wanted, turns, atol=1e-4, rtol=0)
-    assert [SMPL_JOINTS[joint] for joint in END_JOINTS] == list(ENDS)
+    assert [SMPL_JOINTS[joint] for joint in END_JOINT_INDICES] == list(END_JOINTS)
 
 
 def test_a_network_goes_to_a_file_and_back_in_half_precision(tmp_path):
@@ -115,7 +117,7 @@ def test_a_network_goes_to_a_file_and_back_in_half_precision(tmp_path):
     save_file({n: v.half() for n, v in network.state_dict().items() if v.is_floating_point()}, tmp_path / "w.safetensors")
     read = read_network(tmp_path / "w.safetensors")
     assert not any(p.requires_grad for p in read.parameters()) and not read.training
-    pictures, numbers = torch.rand(1, 4, SIDE, SIDE), torch.rand(1, RefinerConfig().numbers)
+    pictures, numbers = torch.rand(1, 4, SIDE, SIDE), torch.rand(1, RefinerConfig().num_inputs)
     with torch.no_grad():
         for own, other in zip(network(pictures, numbers), read(pictures, numbers)):
             torch.testing.assert_close(own, other, atol=5e-3, rtol=0)
@@ -137,13 +139,13 @@ def test_weights_of_another_network_are_refused(tmp_path, damage):
 
 @pytest.fixture(scope="module")
 def source(shared_mocap):
-    return silhouettes.Source(shared_mocap, testing=True)
+    return silhouettes.SampleGenerator(shared_mocap, testing=True)
 
 
 def test_what_ships_knows_people_it_has_not_seen(source):
     lesson = source.draw(np.random.default_rng(8), 160)
     with torch.no_grad():
-        shares = silhouettes.lesson_loss(load_network(), lesson)[1]
+        shares = silhouettes.correction_loss(load_network(), lesson)[1]
     # Errors of one spoilt silhouette's answers, as shares of what doing nothing is off by.
     assert shares["betas"] < 0.96 and shares["ends"] < 0.92 and shares["camera"] < 0.75 and shares["view"] < 0.92
 

@@ -5,13 +5,13 @@ import pytest
 import roma
 import torch
 
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bodies.skel import Skel
-from blender_meshrec.bodies.smpl import make_body
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.skel.file import load_skel
-from blender_meshrec.core.skel.vocabulary import LIMITS, NUM_DOFS
-from blender_meshrec.methods.skel_to_smpl import _Fit, _Problem, between, convert_back
+from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, NUM_DOFS
+from blender_meshrec.methods.skel_to_smpl import _SkinProblem, _SmplFit, convert_skel_to_smpl, halfway_rotmats
 from tests.support.synthetic_skel import synthetic_skel
 
 
@@ -28,7 +28,7 @@ def skel():
 def angles(frames, seed=0):
     """Angles somewhere in the middle of their ranges, a heading, and places: (F,46) rad and (F,3) m."""
     rng = np.random.default_rng(seed)
-    low, high = np.clip(LIMITS, -0.8, 0.8).T
+    low, high = np.clip(DOF_LIMITS, -0.8, 0.8).T
     q = 0.6 * rng.uniform(low, high, (frames, NUM_DOFS))
     q[:, 2] = np.linspace(0, 3, frames)
     return q, rng.normal(0, 1, (frames, 3))
@@ -36,7 +36,7 @@ def angles(frames, seed=0):
 
 def test_the_skins_meet_again(body, skel):
     (q, place), betas = angles(8), np.random.default_rng(3).normal(0, 0.7, 10)
-    found = convert_back(skel, body, q, betas, place)
+    found = convert_skel_to_smpl(skel, body, q, betas, place)
     with torch.no_grad():
         made = body(betas, found.poses[:, :3], found.poses[:, 3:], found.trans)[1]
         apart = (made - skel(q, betas, place).vertices).norm(dim=-1).numpy()
@@ -45,31 +45,31 @@ def test_the_skins_meet_again(body, skel):
 
 
 def test_gradients_are_those_of_the_energy_when_blend_shapes_are_left_out(body, skel):
-    fit = _Fit(Skel(load_skel(), dtype=torch.float64), make_body(load_body()).double(), np.zeros(10))
+    fit = _SmplFit(Skel(load_skel(), dtype=torch.float64), make_body(load_body()).double(), np.zeros(10))
     fit.posedirs = None
     rng = np.random.default_rng(0)
     turns = torch.as_tensor(rng.normal(0, 0.2, (1, 75)))
     begun = torch.eye(3).double().expand(1, 24, 3, 3)
-    problem = _Problem(fit, torch.as_tensor(rng.normal(0, 0.5, (1, len(fit.rows), 3))), begun)
+    problem = _SkinProblem(fit, torch.as_tensor(rng.normal(0, 0.5, (1, len(fit.rows), 3))), begun)
     frames, x = torch.arange(1), torch.cat([begun.flatten(1), torch.zeros(1, 3).double()], 1)
-    x = problem.move(x, turns)
-    _, gradient, _ = problem.expansion(x, frames)
+    x = problem.apply_step(x, turns)
+    _, gradient, _ = problem.linearize(x, frames)
     for unknown in (0, 4, 13, 50, 74):
         step = torch.zeros(1, 75).double()
         step[0, unknown] = 1e-5
-        wanted = (problem.energy(problem.move(x, step), frames) - problem.energy(problem.move(x, -step), frames)) / 2e-5
+        wanted = (problem.energy(problem.apply_step(x, step), frames) - problem.energy(problem.apply_step(x, -step), frames)) / 2e-5
         assert abs(2 * gradient[0, unknown] - wanted[0]) < 1e-5 * max(1, abs(wanted[0]))
 
 
 def test_half_way_between_two_rotations():
     about = torch.tensor([[0.0, 0, 0.4], [0, 0, 1.0]])
     first, second = roma.rotvec_to_rotmat(about)
-    assert (roma.rotmat_to_rotvec(between(first, second)) - torch.tensor([0, 0, 0.7])).abs().max() < 1e-6
+    assert (roma.rotmat_to_rotvec(halfway_rotmats(first, second)) - torch.tensor([0, 0, 0.7])).abs().max() < 1e-6
 
 
 def test_bodies_of_different_meshes_are_refused(body):
     with pytest.raises(InputError, match="different skins"):
-        convert_back(Skel(synthetic_skel()), body, np.zeros((1, NUM_DOFS)), np.zeros(10), np.zeros((1, 3)))
+        convert_skel_to_smpl(Skel(synthetic_skel()), body, np.zeros((1, NUM_DOFS)), np.zeros(10), np.zeros((1, 3)))
 
 
 def test_progress_is_told_and_can_end_the_work(body, skel):
@@ -78,4 +78,4 @@ def test_progress_is_told_and_can_end_the_work(body, skel):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert_back(skel, body, *(angles(2)[0], np.zeros(10), angles(2)[1]), on_progress=stop)
+        convert_skel_to_smpl(skel, body, *(angles(2)[0], np.zeros(10), angles(2)[1]), on_progress=stop)

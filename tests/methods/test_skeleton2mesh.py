@@ -9,7 +9,7 @@ from blender_meshrec.core.metrics import contact_f1, pa_mpjpe
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, KEYPOINT_SETS, limb_indices
 from blender_meshrec.methods import skeleton2mesh as lifting
-from tests.support.synthetic_gait import squat, view, walk
+from tests.support.synthetic_gait import make_view, squat, walk
 
 LIMBS = limb_indices(H36M17)
 CPU = torch.device("cpu")
@@ -57,7 +57,7 @@ def times():
 
 @pytest.fixture(scope="module")
 def camera():
-    return view(distance=5.0, bearing=0.7)
+    return make_view(distance=5.0, bearing=0.7)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_every_keypoint_set_is_lifted(keypoint_set, walker, camera, times):
 
 @pytest.mark.parametrize("motion, bearing", [(walk, 0.0), (walk, 1.5), (walk, 2.5)])
 def test_made_up_motion_is_lifted_well(motion, bearing, times):
-    camera, walker = view(distance=4.5, bearing=bearing), motion(times)
+    camera, walker = make_view(distance=4.5, bearing=bearing), motion(times)
     true = truth(walker, camera)
     estimate = lifted(seen(walker, camera), camera, times)
     error = pa_mpjpe(estimate.joints[:, LIMBS], true[:, LIMBS])
@@ -97,7 +97,7 @@ def test_made_up_motion_is_lifted_well(motion, bearing, times):
 def test_metres_are_those_of_an_ordinary_person(walker, camera, times):
     joints = lifted(seen(walker, camera), camera, times).joints
     bones = joints[:, 1:] - joints[:, H36M17_PARENTS[1:]]
-    assert np.linalg.norm(bones, axis=-1).sum(-1).mean() == pytest.approx(lifting.BONE_SUM, rel=0.1)
+    assert np.linalg.norm(bones, axis=-1).sum(-1).mean() == pytest.approx(lifting.TOTAL_BONE_LENGTH, rel=0.1)
 
 
 def test_the_pictures_size_does_not_matter(walker, camera, times):
@@ -109,10 +109,10 @@ def test_the_pictures_size_does_not_matter(walker, camera, times):
 
 def test_a_mirrored_person_is_lifted_to_the_mirrored_joints(walker, camera, times):
     plain = seen(walker, camera)
-    keypoints = np.array(plain.keypoints)[:, lifting.MIRROR17]
+    keypoints = np.array(plain.keypoints)[:, lifting.H36M17_MIRROR]
     keypoints[..., 0] = camera.size[0] - keypoints[..., 0]
     mirrored = lifted(observed(keypoints), camera, times).joints
-    expected = lifted(plain, camera, times).joints[:, lifting.MIRROR17] * [-1, 1, 1]
+    expected = lifted(plain, camera, times).joints[:, lifting.H36M17_MIRROR] * [-1, 1, 1]
     np.testing.assert_allclose(mirrored, expected, atol=1e-4)  # m
 
 
@@ -123,7 +123,7 @@ def test_contacts_of_a_walker_are_told_from_joints_alone(walker, camera, times):
 
 def test_a_mirrored_persons_other_feet_touch(walker, camera, times):
     plain = seen(walker, camera)
-    keypoints = np.array(plain.keypoints)[:, lifting.MIRROR17]
+    keypoints = np.array(plain.keypoints)[:, lifting.H36M17_MIRROR]
     keypoints[..., 0] = camera.size[0] - keypoints[..., 0]
     told, mirrored = (lifted(observations, camera, times).contacts for observations in (plain, observed(keypoints)))
     np.testing.assert_allclose(mirrored, told[:, [2, 3, 0, 1]], atol=1e-4)
@@ -155,7 +155,7 @@ def test_frames_without_the_person_hold_zeros(walker, camera, times):
 def test_the_legs_of_a_squat(bearing, times):
     # Legs only: the made-up squatter's arms swing apart as no squatter's do.
     legs = [i for i in LIMBS if H36M17[i].split("_")[1] in ("hip", "knee", "ankle")]
-    camera, walker = view(distance=4.5, bearing=bearing), squat(times)
+    camera, walker = make_view(distance=4.5, bearing=bearing), squat(times)
     error = pa_mpjpe(lifted(seen(walker, camera), camera, times).joints[:, legs], truth(walker, camera)[:, legs])
     assert error < 60, f"{error:.0f} mm"
 
@@ -203,7 +203,7 @@ def test_uneven_timestamps(camera):
 @pytest.mark.parametrize("fps", [5, 12, 24000 / 1001, 25, 30, 50, 60, 240])
 def test_the_clock_meets_the_frames_of_a_constant_rate(fps):
     stamps = 3 + np.arange(40) / fps
-    times, ways = lifting.clock(stamps)
+    times, ways = lifting.resample_times(stamps)
     nearest = np.abs(times[:, None] - stamps).min(0)
     assert nearest.max() < 1e-9
     network_rate = 1 / (times[1] - times[0]) / ways
@@ -226,11 +226,11 @@ def test_the_same_twice(walker, camera, times):
 
 def test_long_clips_in_chunks_are_as_at_once(monkeypatch):
     lifter = lifting.load_lifter()
-    encoded = torch.randn(1, 300, lifting.LifterConfig().inputs // lifting.TOKEN, generator=torch.Generator().manual_seed(0))
+    encoded = torch.randn(1, 300, lifting.LifterConfig().inputs // lifting.TOKEN_FRAMES, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        whole = lifting._lift(lifter, encoded)
-        monkeypatch.setattr(lifting, "CHUNK", 20)
-        torch.testing.assert_close(lifting._lift(lifter, encoded), whole, atol=1e-5, rtol=0)
+        whole = lifting._lift_in_chunks(lifter, encoded)
+        monkeypatch.setattr(lifting, "CHUNK_TOKENS", 20)
+        torch.testing.assert_close(lifting._lift_in_chunks(lifter, encoded), whole, atol=1e-5, rtol=0)
 
 
 def test_a_token_depends_on_its_reach_and_no_more():
@@ -238,7 +238,7 @@ def test_a_token_depends_on_its_reach_and_no_more():
     encoded = torch.randn(1, 3 * 60, lifting.LifterConfig().inputs // 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
     lifter(encoded)[:, 3 * 30 : 3 * 31].square().sum().backward()
     tokens = encoded.grad[0].reshape(60, -1).abs().sum(1).nonzero()[:, 0]
-    assert (tokens.min(), tokens.max()) == (30 - lifting.REACH, 30 + lifting.REACH)
+    assert (tokens.min(), tokens.max()) == (30 - lifting.RECEPTIVE_TOKENS, 30 + lifting.RECEPTIVE_TOKENS)
 
 
 def test_res2_shortcuts_see_features_and_points_together():
@@ -251,7 +251,7 @@ def test_res2_shortcuts_see_features_and_points_together():
 def test_turning_a_line_of_sight_onto_the_axis():
     rng = np.random.default_rng(0)
     towards = torch.tensor(rng.normal(0, 0.6, (50, 2)))
-    turn = lifting.turn_onto(towards)
+    turn = lifting.rotation_to_optical_axis(towards)
     torch.testing.assert_close(turn @ turn.transpose(-1, -2), torch.eye(3, dtype=turn.dtype).expand(50, 3, 3))
     line = torch.cat([towards, torch.ones(50, 1)], -1)
     line = line / line.norm(dim=-1, keepdim=True)

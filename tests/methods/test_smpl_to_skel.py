@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bodies.skel import Skel
-from blender_meshrec.bodies.smpl import make_body
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.body_template import load_body
@@ -13,7 +13,7 @@ from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotma
 from blender_meshrec.core.skel.file import load_skel
 from blender_meshrec.core.skel.vocabulary import limit_excess
 from blender_meshrec.core.skeletons import SMPL_JOINTS
-from blender_meshrec.methods.smpl_to_skel import FLAGGED, convert
+from blender_meshrec.methods.smpl_to_skel import FLAG_DISTANCE, convert_smpl_to_skel
 from tests.support.synthetic_skel import synthetic_skel
 
 
@@ -53,7 +53,7 @@ def exercise(frames=24, strength=1.0):
 def converted(body, skel):
     poses, trans = exercise()
     betas = np.random.default_rng(0).normal(0, 0.7, 10)
-    return poses, betas, trans, convert(body, skel, poses, betas, trans)
+    return poses, betas, trans, convert_smpl_to_skel(body, skel, poses, betas, trans)
 
 
 def test_the_skins_meet_in_the_world(body, skel, converted):
@@ -63,13 +63,13 @@ def test_the_skins_meet_in_the_world(body, skel, converted):
         made = skel(found.q, found.skel_betas, found.skel_trans).vertices
     apart = (made - wanted).norm(dim=-1).numpy()
     assert np.abs(apart.mean(1) - found.pve).max() < 1e-5 and np.abs(apart.max(1) - found.max_pve).max() < 1e-5  # m
-    assert found.pve.mean() < 0.012 and found.max_pve.max() < FLAGGED
+    assert found.pve.mean() < 0.012 and found.max_pve.max() < FLAG_DISTANCE
     assert not found.flagged.any()
 
 
 def test_no_angle_leaves_its_limits_even_where_the_source_does(body, skel):
     poses, trans = (each[9:15] for each in exercise(24, strength=2.2))
-    found = convert(body, skel, poses, np.zeros(10), trans)
+    found = convert_smpl_to_skel(body, skel, poses, np.zeros(10), trans)
     assert limit_excess(found.q).max() < np.radians(0.01)
     assert not found.within_limits.all()
 
@@ -88,13 +88,13 @@ def test_motion_stays_as_steady_as_it_was(body, skel, converted):
 
 def test_a_single_image_is_a_clip_of_one_frame(body, skel):
     poses, trans = exercise(13)
-    found = convert(body, skel, poses[12:], np.zeros(10), trans[12:])
-    assert found.q.shape == (1, 46) and found.max_pve[0] < FLAGGED
+    found = convert_smpl_to_skel(body, skel, poses[12:], np.zeros(10), trans[12:])
+    assert found.q.shape == (1, 46) and found.max_pve[0] < FLAG_DISTANCE
 
 
 def test_bodies_of_different_meshes_are_refused(body):
     with pytest.raises(InputError, match="different skins"):
-        convert(body, Skel(synthetic_skel()), np.zeros((1, 72)), np.zeros(10), np.zeros((1, 3)))
+        convert_smpl_to_skel(body, Skel(synthetic_skel()), np.zeros((1, 72)), np.zeros(10), np.zeros((1, 3)))
 
 
 def test_progress_is_told_and_can_end_the_work(body, skel):
@@ -105,13 +105,13 @@ def test_progress_is_told_and_can_end_the_work(body, skel):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(body, skel, poses, np.zeros(10), trans, on_progress=stop)
+        convert_smpl_to_skel(body, skel, poses, np.zeros(10), trans, on_progress=stop)
 
 
 def test_steadying_calms_a_trembling_motion_and_keeps_the_skin(body, skel):
     poses, trans = exercise(24)
     trembling = poses + np.random.default_rng(1).normal(0, 0.03, poses.shape)
-    alone, calmed = (convert(body, skel, trembling, np.zeros(10), trans, smooth=smooth) for smooth in (0.0, 2e-3))
+    alone, calmed = (convert_smpl_to_skel(body, skel, trembling, np.zeros(10), trans, smooth=smooth) for smooth in (0.0, 2e-3))
 
     def bends(found):
         return np.square(np.diff(found.q[:, 3:], 2, axis=0)).sum()

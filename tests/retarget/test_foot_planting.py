@@ -9,17 +9,25 @@ import pytest
 
 from blender_meshrec.core.contacts import contact_runs
 from blender_meshrec.retarget.rig import FINGER_SLOTS, SIDES, BoneMapping, RetargetOptions
-from blender_meshrec.retarget.solve.fading import covering, faded, smoothed
 from blender_meshrec.retarget.solve.footprints import plan_footprints
-from blender_meshrec.retarget.solve.limb_ik import Limb, reach
+from blender_meshrec.retarget.solve.limb_ik import Limb, solve_two_bone_ik
 from blender_meshrec.retarget.solve.rest_pose import RestPose
 from blender_meshrec.retarget.solve.retarget import retarget
-from blender_meshrec.retarget.solve.soles import stance_of
+from blender_meshrec.retarget.solve.stance import estimate_stance
+from blender_meshrec.retarget.solve.temporal_blending import fade_between_runs, smooth_triangular, smooth_upper_envelope
 from blender_meshrec.retarget.source.contacts import source_soles
 from blender_meshrec.retarget.source.motion import performance_from_motion
-from tests.support.retargeting import bending, character, motion_of, place_of, recorded_motion, slide, slots
+from tests.support.retargeting import (
+    foot_slide_speed,
+    joint_bending,
+    make_slots,
+    motion_from_walker,
+    random_character,
+    recorded_motion,
+    world_point,
+)
 from tests.support.synthetic_gait import jump, squat, stand, walk
-from tests.support.synthetic_rigs import person
+from tests.support.synthetic_rigs import make_humanoid
 
 TIMES = np.arange(0, 4, 1 / 30)
 PEOPLE = {"walk": walk(TIMES), "turned": walk(TIMES, 2.0), "squat": squat(TIMES), "stand": stand(TIMES), "jump": jump(TIMES)}
@@ -28,13 +36,13 @@ PEOPLE = {"walk": walk(TIMES), "turned": walk(TIMES, 2.0), "squat": squat(TIMES)
 def sole_points(rig, mapping, result):
     """Heel and ball of both feet in the world, (F,4,3), and their heights at rest over the floor (4,)."""
     rest = RestPose(rig, mapping)
-    stance = stance_of(rest)
+    stance = estimate_stance(rest)
     points, heights = [], []
     for side in SIDES:
         foot = stance.feet[side]
         for point in (foot.heel, foot.ball):
-            here = np.linalg.solve(rest.scale * rest.turn, point)
-            points.append(place_of(rig, result, rig.bones[foot.bone], here))
+            here = np.linalg.solve(rest.scale * rest.world_rotation, point)
+            points.append(world_point(rig, result, rig.bones[foot.bone], here))
             heights.append(point[2] - stance.floor)
     return np.stack(points, 1), np.array(heights)
 
@@ -43,18 +51,18 @@ def sole_points(rig, mapping, result):
 @pytest.mark.parametrize("name", PEOPLE)
 def test_feet_stay_where_they_touch(name, seed):
     """On contacts heel and ball lie within 1 mm of one place on the floor, nothing is 5 mm below it, and knees bend forward."""
-    performance = performance_from_motion(motion_of(PEOPLE[name]))
-    rig, mapping = character(seed)
+    performance = performance_from_motion(motion_from_walker(PEOPLE[name]))
+    rig, mapping = random_character(seed)
     result = retarget(performance, rig, mapping)
     points, heights = sole_points(rig, mapping, result)
     for k in range(4):
         touching = performance.contacts[:, k] > 0.5
-        assert slide(points[:, k], touching, TIMES)[1] < 0.1  # cm/s
+        assert foot_slide_speed(points[:, k], touching, TIMES)[1] < 0.1  # cm/s
         for first, last in contact_runs(touching):
             np.testing.assert_allclose(points[first:last, k], np.broadcast_to(points[first, k], (last - first, 3)), atol=1e-3)
             np.testing.assert_allclose(points[first:last, k, 2], heights[k], atol=1e-3)
     assert (points[..., 2] - heights).min() > -5e-3
-    assert bending(rig, mapping, result).min() > -1
+    assert joint_bending(rig, mapping, result).min() > -1
     assert result.quality["foot_slide_after"] < 0.1 * result.quality["foot_slide_before"] or result.quality["foot_slide_before"] < 0.5
 
 
@@ -62,7 +70,7 @@ def test_feet_stay_where_they_touch(name, seed):
 def test_the_slide_that_is_told_is_that_of_heels_and_balls(rate):
     """Without planting: mean speed over the floor where a point touches in two frames, by the result's own bones, within 1 %."""
     times = np.arange(0, 4, 1 / rate)
-    performance, (rig, mapping) = performance_from_motion(motion_of(walk(times))), character(2)
+    performance, (rig, mapping) = performance_from_motion(motion_from_walker(walk(times))), random_character(2)
     result = retarget(performance, rig, mapping, RetargetOptions(feet=False))
     points, _heights = sole_points(rig, mapping, result)
     both = (performance.contacts[1:] > 0.5) & (performance.contacts[:-1] > 0.5)
@@ -76,11 +84,11 @@ def test_slide_and_bending_on_motion_capture(recordings):
     slides, before, jumps = [], [], []
     for number, seed in ((100, 0), (110, 1), (20, 2), (130, 4), (140, 5)):
         performance = performance_from_motion(recorded_motion(recordings[number]))
-        rig, mapping = character(seed)
+        rig, mapping = random_character(seed)
         result, plain = retarget(performance, rig, mapping), retarget(performance, rig, mapping, RetargetOptions(feet=False))
         slides.append(result.quality["foot_slide_after"])
         before.append(result.quality["foot_slide_before"])
-        ours, theirs = bending(rig, mapping, result), bending(rig, mapping, plain)
+        ours, theirs = joint_bending(rig, mapping, result), joint_bending(rig, mapping, plain)
         assert ours[:, [0, 2]].min() > min(theirs[:, [0, 2]].min(), 0) - 1
         jumps.append(np.percentile(np.abs(np.diff(ours[:, [0, 2]], n=2, axis=0)) - np.abs(np.diff(theirs[:, [0, 2]], n=2, axis=0)), 99))
         assert result.quality["floor_penetration_after"] < 5  # mm
@@ -89,11 +97,11 @@ def test_slide_and_bending_on_motion_capture(recordings):
 
 
 def test_contacts_do_not_depend_on_the_rate():
-    rig, mapping = character(3)
+    rig, mapping = random_character(3)
     places = []
     for rate in (24, 60):
         times = np.arange(0, 3, 1 / rate)
-        result = retarget(performance_from_motion(motion_of(walk(times))), rig, mapping)
+        result = retarget(performance_from_motion(motion_from_walker(walk(times))), rig, mapping)
         points, _ = sole_points(rig, mapping, result)
         places.append(np.stack([np.interp([0.2, 0.9, 1.6, 2.3], times, points[:, 1, axis]) for axis in range(3)], 1))
     np.testing.assert_allclose(places[0], places[1], atol=0.02)
@@ -101,8 +109,8 @@ def test_contacts_do_not_depend_on_the_rate():
 
 def test_a_floor_known_from_the_skin_counts():
     """Told that soles are 3 cm lower than bones say, the whole body is that much higher."""
-    performance = performance_from_motion(motion_of(PEOPLE["stand"]))
-    rig, mapping = character(0)
+    performance = performance_from_motion(motion_from_walker(PEOPLE["stand"]))
+    rig, mapping = random_character(0)
     usual = retarget(performance, rig, mapping)
     thick = retarget(performance, replace(rig, world=rig.world), mapping, floor_height=-0.03)
     np.testing.assert_allclose((thick.heads - usual.heads)[..., 2].mean(), 0.03, atol=2e-3)
@@ -111,9 +119,9 @@ def test_a_floor_known_from_the_skin_counts():
 @pytest.mark.parametrize("name", ["walk", "stand", "squat"])
 def test_how_thick_a_sources_soles_are_changes_nothing(name):
     """Soles 5 cm below the bones' own, at rest and in motion alike, are a floor 5 cm lower: the character moves as it did, within 1 mm."""
-    performance = performance_from_motion(motion_of(PEOPLE[name]))
-    source, (rig, mapping) = RestPose(performance.rig, performance.mapping), character(1)
-    soles = source_soles(performance, source, stance_of(source))
+    performance = performance_from_motion(motion_from_walker(PEOPLE[name]))
+    source, (rig, mapping) = RestPose(performance.rig, performance.mapping), random_character(1)
+    soles = source_soles(performance, source, estimate_stance(source))
     for options in (RetargetOptions(), RetargetOptions(feet=False)):
         thin, thick = (retarget(replace(performance, soles=soles - [0, 0, d]), rig, mapping, options).heads for d in (0.0, 0.05))
         np.testing.assert_allclose(thick, thin, atol=1e-3)
@@ -122,7 +130,7 @@ def test_how_thick_a_sources_soles_are_changes_nothing(name):
 @pytest.mark.parametrize("name", ["walk", "jump"])
 def test_a_source_whose_floor_is_not_at_zero_stands_on_it(name):
     """A performance 5 cm higher or lower is the same performance, within 0.001 mm."""
-    performance, (rig, mapping) = performance_from_motion(motion_of(PEOPLE[name])), character(1)
+    performance, (rig, mapping) = performance_from_motion(motion_from_walker(PEOPLE[name])), random_character(1)
     usual = retarget(performance, rig, mapping).heads
     for lift in (0.05, -0.05):
         lifted = replace(performance, heads=performance.heads + [0, 0, lift])
@@ -134,8 +142,8 @@ def test_steps_keep_their_height():
     walker = stand(TIMES)
     walker.pelvis[:, 2] += 0.3 * np.clip((TIMES - 1.9) / 0.2, 0, 1)
     walker.contacts[np.abs(TIMES - 2) < 0.15] = 0
-    performance = performance_from_motion(motion_of(walker))
-    rig, mapping = character(1)
+    performance = performance_from_motion(motion_from_walker(walker))
+    rig, mapping = random_character(1)
     result = retarget(performance, rig, mapping)
     points, heights = sole_points(rig, mapping, result)
     ratio = result.quality["hip_scale"]
@@ -164,13 +172,13 @@ def test_two_bones_reach(seed):
     wanted = rng.normal(size=(50, 3)) * [0.3, 0.3, 0.1] - [0, 0, 0.7 * length]
     wanted *= (np.clip(np.linalg.norm(wanted, axis=1), 0.3 * length, 0.99 * length) / np.linalg.norm(wanted, axis=1))[:, None]
     root = rng.normal(size=(50, 3))
-    upper, lower = reach(leg, root, root + wanted)
+    upper, lower = solve_two_bone_ik(leg, root, root + wanted)
     knee = np.einsum("fij,fj->fi", upper, leg.middle - leg.root)
     end = knee + np.einsum("fij,fj->fi", lower, leg.end - leg.middle)
     np.testing.assert_allclose(end, wanted, atol=1e-9)
     hinge = np.einsum("fij,fj->fi", upper, leg.hinge)
     assert ((np.cross(knee, end - knee) * hinge).sum(1) > 0).all()
-    upper, lower = reach(leg, root, root + 10 * wanted)
+    upper, lower = solve_two_bone_ik(leg, root, root + 10 * wanted)
     end = np.einsum("fij,fj->fi", upper, leg.middle) + np.einsum("fij,fj->fi", lower, leg.end - leg.middle)
     np.testing.assert_allclose(end / np.linalg.norm(end, axis=1)[:, None], wanted / np.linalg.norm(wanted, axis=1)[:, None], atol=1e-9)
 
@@ -180,14 +188,14 @@ def test_fading_and_covering():
     times = np.arange(200) / 50
     runs = np.array([[20, 40], [44, 60], [150, 151]])
     values = np.random.default_rng(0).normal(size=(200, 2)).cumsum(0) * 0.01
-    result = faded(values, runs, times, 0.2)
+    result = fade_between_runs(values, runs, times, 0.2)
     for first, last in runs:
         np.testing.assert_array_equal(result[first:last], values[first:last])
     np.testing.assert_array_equal(result[75:135], 0)
     assert np.abs(np.diff(result, axis=0)).max() < np.abs(values[20:61]).max() * 0.5
     need = np.maximum(np.sin(times * 7) - 0.5, 0)
-    assert (covering(need, times, 0.1) >= need).all()
-    np.testing.assert_allclose(smoothed(times[:, None] * 3, times, 0.3)[:, 0], times * 3, atol=1e-9)
+    assert (smooth_upper_envelope(need, times, 0.1) >= need).all()
+    np.testing.assert_allclose(smooth_triangular(times[:, None] * 3, times, 0.3)[:, 0], times * 3, atol=1e-9)
 
 
 def test_footprints_keep_one_foots_length():
@@ -198,7 +206,7 @@ def test_footprints_keep_one_foots_length():
     points = np.random.default_rng(0).normal(size=(2, 60, 2)) * 0.01
     arm = lambda turn: 0.2 * np.array([np.cos(turn), np.sin(turn)])  # noqa: E731
     points[1] += 0.2 * np.stack([np.cos(heading), np.sin(heading)], 1)
-    prints, headings, kept = plan_footprints(points, heading, touching, arm, drift=1.0)
+    prints, headings, kept = plan_footprints(points, heading, touching, arm, max_drift=1.0)
     np.testing.assert_array_equal(kept, touching)
     for k, (first, last) in ((0, (5, 30)), (1, (10, 50)), (0, (40, 55))):
         np.testing.assert_array_equal(prints[k, first:last], np.broadcast_to(prints[k, first], (last - first, 2)))
@@ -208,9 +216,9 @@ def test_footprints_keep_one_foots_length():
 
 def test_hands_come_to_their_places():
     """Wrists lie where the actor's do in a world of the character's scale, within 1 mm in easy reach; elbows bend forward."""
-    performance = performance_from_motion(motion_of(PEOPLE["squat"]))
+    performance = performance_from_motion(motion_from_walker(PEOPLE["squat"]))
     for seed in range(4):
-        rig, mapping = character(seed)
+        rig, mapping = random_character(seed)
         result = retarget(performance, rig, mapping, RetargetOptions(hands=True))
         ratio = result.quality["hip_scale"]
         wrists, shoulders = [], []
@@ -226,17 +234,17 @@ def test_hands_come_to_their_places():
         if len(offsets):
             np.testing.assert_allclose(offsets, np.broadcast_to(offsets[0], offsets.shape), atol=1e-3)
             assert np.abs(offsets[0, :2]).max() < 1e-3 and abs(offsets[0, 2]) < 0.06
-        assert bending(rig, mapping, result)[:, [1, 3]].min() > -1
+        assert joint_bending(rig, mapping, result)[:, [1, 3]].min() > -1
 
 
 def test_long_clips_are_quick_and_small():
     """3,000 frames onto 65 bones, contacts found and planted: under a second of this processor's time, under 500 MB."""
     times = np.arange(3000) / 30
     rng = np.random.default_rng(0)
-    truth = slots() | {f"{side}_{finger}": [f"{side}_{finger}{k}" for k in range(4)] for side in SIDES for finger in FINGER_SLOTS}
-    rig, mapping = person(truth, rng).rig(rng), BoneMapping(truth)
+    truth = make_slots() | {f"{side}_{finger}": [f"{side}_{finger}{k}" for k in range(4)] for side in SIDES for finger in FINGER_SLOTS}
+    rig, mapping = make_humanoid(truth, rng).rig(rng), BoneMapping(truth)
     assert len(rig) >= 60
-    motion = motion_of(walk(times), contacts=False)
+    motion = motion_from_walker(walk(times), contacts=False)
     spent = []
     for _ in range(3):
         begun = time.process_time()
@@ -254,8 +262,8 @@ def test_long_clips_are_quick_and_small():
 @pytest.mark.parametrize("clip", [35, 80])
 def test_long_feet_on_short_legs_keep_their_contacts(recordings, clip):
     """A dancer's pivots and a fighter's on a character whose feet are nearly half as long as its legs."""
-    truth = slots()
-    build = person(truth, np.random.default_rng(0))
+    truth = make_slots()
+    build = make_humanoid(truth, np.random.default_rng(0))
     for side in SIDES:
         up = 0.5 * (build.heads[f"{side}_upper_leg"][2] - build.heads[f"{side}_foot"][2])
         build.heads[f"{side}_lower_leg"][2] += 0.5 * up

@@ -7,10 +7,10 @@ import pytest
 
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.retarget.mapping.map_bones import map_bones
-from blender_meshrec.retarget.mapping.names import read_names, words_of
+from blender_meshrec.retarget.mapping.names import parse_names, split_name
 from blender_meshrec.retarget.rig import FINGER_SLOTS, SIDES, SLOTS
-from tests.support.rig_conventions import OTHERS, TABLES, truth_of
-from tests.support.synthetic_rigs import body_slots, clutter, person
+from tests.support.rig_conventions import OTHERS, TABLES, true_slots
+from tests.support.synthetic_rigs import add_extra_bones, body_slots, make_humanoid
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def check(rig, truth, *, fingers=True):
 @pytest.mark.parametrize("seed", range(3))
 def test_every_table_maps_to_its_own_slots(tables, name, seed):
     rng = np.random.default_rng(seed)
-    truth, twist, metacarpals = truth_of(tables, name)
+    truth, twist, metacarpals = true_slots(tables, name)
     quirks = {"metacarpals": metacarpals}
     if "rocketbox" in name:  # as 3ds Max makes them
         quirks |= {
@@ -42,14 +42,14 @@ def test_every_table_maps_to_its_own_slots(tables, name, seed):
             "clavicles_from": truth.get("neck", [None])[0],
             "over_hips": ["Bip01"],
         }
-    build = person(truth, rng, **quirks)
+    build = make_humanoid(truth, rng, **quirks)
     for (side, part), bones in twist.items():
         owner = truth[f"{side}_{part}"][0]
         for number, bone in enumerate(bones):
             below = next(other for other, parent in build.parent.items() if parent == owner)
             build.add(bone, owner, build.heads[owner] + (build.heads[below] - build.heads[owner]) * (0.3 + 0.3 * number))
     if seed:
-        clutter(build, truth, rng)
+        add_extra_bones(build, truth, rng)
     mapping = check(build.rig(rng, tails="along" if seed < 2 else "anywhere"), truth)
     assert mapping.found_by == "names"
     beside = {f"{side}_{part}_twist": bones for (side, part), bones in twist.items() if f"{side}_{part}_twist" in SLOTS}
@@ -62,9 +62,9 @@ def test_every_table_maps_to_its_own_slots(tables, name, seed):
 def test_conventions_beyond_the_tables(name, seed):
     rng = np.random.default_rng(100 + seed)
     truth, quirks = OTHERS[name]
-    build = person(truth, rng, **quirks)
+    build = make_humanoid(truth, rng, **quirks)
     if seed:
-        clutter(build, truth, rng)
+        add_extra_bones(build, truth, rng)
     mapping = check(build.rig(rng, tails="along" if seed < 2 else "anywhere"), truth)
     assert mapping.found_by == "names"
 
@@ -75,11 +75,11 @@ DRESSES = {
     "both": lambda name: f"SK_Hero2_{name}_bind",
     "an object's name": lambda name: f"Armature|{name}",
     "a namespace": lambda name: f"hero:rig:{name}",
-    "capitals": lambda name: "_".join(words_of(name)).upper(),
+    "capitals": lambda name: "_".join(split_name(name)).upper(),
     "lower case": lambda name: name.lower(),
-    "snakes": lambda name: "_".join(words_of(name)),
-    "spaces": lambda name: " ".join(words_of(name)),
-    "dots": lambda name: ".".join(words_of(name)),
+    "snakes": lambda name: "_".join(split_name(name)),
+    "spaces": lambda name: " ".join(split_name(name)),
+    "dots": lambda name: ".".join(split_name(name)),
     "a side at the end": lambda name: _side_last(name, "_{}"),
     "a side at the end, dotted": lambda name: _side_last(name, ".{}"),
     "a side at the end, spelled": lambda name: _side_last(name, "_{}", {"left": "Left", "right": "Right"}),
@@ -106,8 +106,8 @@ def test_names_in_any_dress(dress, source):
         truth = {slot: [_spell(name) for name in names] for slot, names in truth.items()}
     worn = {slot: [DRESSES[dress](name) for name in names] for slot, names in truth.items()}
     quirks = {key: tuple(map(DRESSES[dress], value)) for key, value in quirks.items()}
-    build = person(worn, rng, **quirks)
-    clutter(build, worn, rng, style=DRESSES[dress])
+    build = make_humanoid(worn, rng, **quirks)
+    add_extra_bones(build, worn, rng, style=DRESSES[dress])
     check(build.rig(rng), worn)
 
 
@@ -116,25 +116,25 @@ def _spell(name):
 
 
 def test_words():
-    assert words_of("mixamorig1:LeftForeArm") == ("left", "fore", "arm")
-    assert words_of("rthigh") == ("r", "thigh")
-    assert words_of("LHipJoint") == ("l", "hip", "joint")
-    assert words_of("leftforearm") == ("left", "forearm")
-    assert words_of("DEF-upper_arm.L.001") == ("def", "upper", "arm", "l", "001")
-    assert words_of("左腕") == ("left", "arm")
-    assert words_of("ball") == ("ball",)
-    assert words_of("Armor") == ("armor",)
+    assert split_name("mixamorig1:LeftForeArm") == ("left", "fore", "arm")
+    assert split_name("rthigh") == ("r", "thigh")
+    assert split_name("LHipJoint") == ("l", "hip", "joint")
+    assert split_name("leftforearm") == ("left", "forearm")
+    assert split_name("DEF-upper_arm.L.001") == ("def", "upper", "arm", "l", "001")
+    assert split_name("左腕") == ("left", "arm")
+    assert split_name("ball") == ("ball",)
+    assert split_name("Armor") == ("armor",)
 
 
 def test_what_every_bone_shares_says_nothing():
-    _, readings = read_names(["Bip01 L Hand", "Bip01 R Hand", "Bip01 Head", "Bip01 L Foot", "Bip01 R Foot"])
+    _, readings = parse_names(["Bip01 L Hand", "Bip01 R Hand", "Bip01 Head", "Bip01 L Foot", "Bip01 R Foot"])
     assert [reading.words for reading in readings] == [("l", "hand"), ("r", "hand"), ("head",), ("l", "foot"), ("r", "foot")]
 
 
 def test_helpers_are_not_mapped_even_where_they_are_named_like_parts():
     rng = np.random.default_rng(0)
     truth, _ = OTHERS["rokoko"]
-    build = person(truth, rng)
+    build = make_humanoid(truth, rng)
     for side in ("Left", "Right"):
         for part in ("Hand", "Foot"):
             build.add(f"IK{side}{part}", None, build.heads[f"{side}{part}"])
@@ -147,7 +147,7 @@ def test_helpers_are_not_mapped_even_where_they_are_named_like_parts():
 def test_the_ball_of_a_foot_comes_before_its_toes():
     rng = np.random.default_rng(0)
     truth, _ = OTHERS["synty"]
-    build = person(truth, rng)
+    build = make_humanoid(truth, rng)
     for side in "LR":
         build.add(f"Toes_{side}", f"Ball_{side}", build.heads[f"Ball_{side}"] - [0, 0.05, 0])
     check(build.rig(rng), truth)
@@ -157,7 +157,7 @@ def test_a_rest_pose_that_is_no_pose():
     """As some BVH files have it: every bone points the same way at rest, legs and spine alike."""
     rng = np.random.default_rng(0)
     truth, _ = OTHERS["rokoko"]
-    build = person(truth, rng)
+    build = make_humanoid(truth, rng)
     for bone, parent in build.parent.items():
         if parent:
             aside = {"Left": 0.1, "Right": -0.1}.get(bone.removesuffix("Thigh").removesuffix("Shoulder"), 0.0)
@@ -169,7 +169,7 @@ def test_sides_swapped_in_the_names_lower_the_confidence():
     rng = np.random.default_rng(0)
     truth, _ = OTHERS["rokoko"]
     swapped = {slot.replace("left", "x").replace("right", "left").replace("x", "right"): names for slot, names in truth.items()}
-    good, bad = map_bones(person(truth, rng).rig(rng)), map_bones(person(swapped, rng).rig(rng))
+    good, bad = map_bones(make_humanoid(truth, rng).rig(rng)), map_bones(make_humanoid(swapped, rng).rig(rng))
     assert bad.slots == good.slots, "names are believed"
     assert bad.confidence["LeftArm"] < good.confidence["LeftArm"] - 0.1
     assert bad.confidence["Hips"] == good.confidence["Hips"]
@@ -179,7 +179,7 @@ def test_sides_swapped_in_the_names_lower_the_confidence():
 def test_four_legs_are_refused(seed):
     rng = np.random.default_rng(seed)
     truth, _ = OTHERS["rokoko"]
-    build = person(truth, rng)
+    build = make_humanoid(truth, rng)
     # The trunk turned forward about the hips, the arms turned down to the ground.
     hips = build.heads["Hips"].copy()
     arms = {f"{side}{part}" for side in ("Left", "Right") for part in ("Arm", "ForeArm", "Hand")}

@@ -8,7 +8,7 @@ import pytest
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.retarget.mapping.map_bones import map_bones
 from blender_meshrec.retarget.rig import SIDES, Rig
-from tests.support.synthetic_rigs import Builder, anonymous, body_slots, clutter, person
+from tests.support.synthetic_rigs import RigBuilder, add_extra_bones, anonymise_bones, body_slots, make_humanoid
 
 TRUTH = {"hips": ["hips"], "head": ["head"]}
 for _side in SIDES:
@@ -50,7 +50,7 @@ def mistakes(rig, truth):
 def test_meaningless_names(seed):
     rng = np.random.default_rng(seed)
     truth = random_truth(rng)
-    build, truth, *_ = anonymous(person(truth, rng, hip_joints=("a", "b") if seed % 5 == 0 else None), truth, rng)
+    build, truth, *_ = anonymise_bones(make_humanoid(truth, rng, hip_joints=("a", "b") if seed % 5 == 0 else None), truth, rng)
     wrong, share, mapping = mistakes(build.rig(rng, tails="along" if seed % 2 else "anywhere"), truth)
     assert not wrong
     assert share >= 0.95
@@ -62,8 +62,8 @@ def test_meaningless_names_amid_clutter(seed):
     rng = np.random.default_rng(1000 + seed)
     truth = random_truth(rng)
     truth["neck"] = truth["neck"] or ["neck"]
-    build = clutter(person(truth, rng), truth, rng)
-    build, truth, *_ = anonymous(build, truth, rng)
+    build = add_extra_bones(make_humanoid(truth, rng), truth, rng)
+    build, truth, *_ = anonymise_bones(build, truth, rng)
     wrong, share, _ = mistakes(build.rig(rng), truth)
     assert not wrong
     assert share >= 0.95
@@ -83,7 +83,7 @@ def test_meaningless_names_on_skeletons_with_less_or_more(kind, seed):
     long_bones = [slot for slot in truth if slot.endswith(("upper_arm", "lower_arm", "upper_leg", "lower_leg"))]
     if kind == "limbs in two":
         truth |= {slot: [truth[slot][0], f"{truth[slot][0]} 2"] for slot in long_bones}
-    build = person(truth, rng, arms_down=80 if kind == "arms hang" else None)
+    build = make_humanoid(truth, rng, arms_down=80 if kind == "arms hang" else None)
     parents = dict(build.parent)
     if kind == "ends":
         for bone in set(parents) - set(parents.values()):
@@ -93,7 +93,7 @@ def test_meaningless_names_on_skeletons_with_less_or_more(kind, seed):
             below = next(build.heads[child] for child, parent in parents.items() if parent == bone)
             for share in (0.3, 0.6):
                 build.add(f"{bone} twist {share}", bone, build.heads[bone] + share * (below - build.heads[bone]))
-    build, truth = anonymous(build, truth, rng)
+    build, truth = anonymise_bones(build, truth, rng)
     wrong, share, _ = mistakes(build.rig(rng, tails="along" if seed % 2 else "anywhere"), truth)
     assert not wrong
     assert share >= 0.95
@@ -104,7 +104,7 @@ def test_axes_size_and_place_do_not_matter(seed):
     """An armature whose own axes are any, in an object turned, scaled and moved to stand upright again, or left lying."""
     rng = np.random.default_rng(2000 + seed)
     truth = random_truth(rng)
-    build, truth, *_ = anonymous(person(truth, rng), truth, rng)
+    build, truth, *_ = anonymise_bones(make_humanoid(truth, rng), truth, rng)
     body = np.eye(4)
     body[:3, :3] = turn(rng) * 10 ** rng.uniform(-2, 2)
     body[:3, 3] = rng.normal(size=3)
@@ -116,7 +116,7 @@ def test_sides_in_otherwise_meaningless_names_are_believed():
     """A name like bone.012.L says no part, but it does say left, even where the feet point backward."""
     rng = np.random.default_rng(0)
     truth = {**TRUTH, "spine": ["spine_0", "spine_1"], "neck": ["neck"]}
-    build = person(truth, rng)
+    build = make_humanoid(truth, rng)
     new = {}
     for number, bone in enumerate(build.heads):
         side = {"left": ".R", "right": ".L"}.get(bone.split("_")[0], "")
@@ -135,7 +135,7 @@ def test_half_of_the_names_mean_something():
     arms = [
         bone for slot, bones in truth.items() if slot.split("_", 1)[-1] in ("clavicle", "upper_arm", "lower_arm", "hand") for bone in bones
     ]
-    build = person(truth, rng)
+    build = make_humanoid(truth, rng)
     new = {bone: f"x{number}" if bone in arms else bone for number, bone in enumerate(build.heads)}
     build.heads = {new[bone]: head for bone, head in build.heads.items()}
     build.parent = {new[bone]: new.get(parent) for bone, parent in build.parent.items()}
@@ -182,7 +182,7 @@ def test_random_trees_are_no_people(seed):
 
 def car():
     """Symmetric, with four branches, and no person."""
-    build = Builder()
+    build = RigBuilder()
     build.add("body", None, [0, 0, 0.5])
     build.add("roof", "body", [0, 0, 1.2])
     for x in (-1, 1):
@@ -193,7 +193,7 @@ def car():
 
 
 def spider():
-    build = Builder()
+    build = RigBuilder()
     build.chain(["thorax", "abdomen"], None, np.array([0, 0, 0.3]), np.array([0, 1.0, 0.3]))
     for x in (-1, 1):
         for leg in range(4):
@@ -205,7 +205,7 @@ def spider():
 
 
 def dog():
-    build = Builder()
+    build = RigBuilder()
     build.chain(["s0", "s1", "s2", "s3"], None, np.array([0, 0.6, 0.6]), np.array([0, -0.1, 0.65]))
     build.chain(["n0", "n1", "h"], "s3", np.array([0, -0.2, 0.7]), np.array([0, -0.6, 0.9]))
     build.chain(["t0", "t1", "t2"], "s0", np.array([0, 0.7, 0.6]), np.array([0, 1.2, 0.7]))
@@ -229,7 +229,7 @@ def test_flat_skeletons_are_refused_with_their_roots():
     """All the right names, but legs and arms hang from roots of their own."""
     rng = np.random.default_rng(0)
     truth = {**TRUTH, "spine": ["spine_0"], "neck": ["neck"]}
-    build = person(truth, rng)
+    build = make_humanoid(truth, rng)
     for side in SIDES:
         build.parent[f"{side}_upper_leg"] = None
     with pytest.raises(InputError, match=r'3 separate roots.*"left_upper_leg"'):
@@ -243,11 +243,11 @@ def test_flat_skeletons_are_refused_with_their_roots():
 def test_seven_hundred_bones_are_mapped_in_well_under_a_third_of_a_second(named):
     rng = np.random.default_rng(0)
     truth = {**TRUTH, "spine": ["spine_0", "spine_1"], "neck": ["neck"]}
-    build = clutter(person(truth, rng), truth, rng)
+    build = add_extra_bones(make_humanoid(truth, rng), truth, rng)
     for number in range(700 - len(build.heads)):
         build.add(f"face {number}", "head", build.heads["head"] + rng.normal(size=3) * 0.05)
     if not named:
-        build, truth, *_ = anonymous(build, truth, rng)
+        build, truth, *_ = anonymise_bones(build, truth, rng)
     rig = build.rig(rng)
     map_bones(rig)  # reads the tables once
     begun = time.perf_counter()

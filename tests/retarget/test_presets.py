@@ -7,10 +7,10 @@ import pytest
 
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.retarget.mapping.map_bones import map_bones, missing_slots
-from blender_meshrec.retarget.mapping.presets import preset_from_mapping, read_preset, shipped_presets, write_preset
-from blender_meshrec.retarget.rig import NEEDED_SLOTS, BoneMapping, Controls
+from blender_meshrec.retarget.mapping.presets import mapping_to_dict, read_preset, shipped_presets, write_preset
+from blender_meshrec.retarget.rig import REQUIRED_SLOTS, BoneMapping, Controls
 from tests.support.rig_conventions import OTHERS
-from tests.support.synthetic_rigs import anonymous, person
+from tests.support.synthetic_rigs import anonymise_bones, make_humanoid
 
 CONTROLS = Controls(
     fk=(("Hand.L", "ik", 0.0),), ik=(("Hand.L", "ik", 1.0),), ik_targets={"left_hand": "Hand_IK.L"}, poles={"left_arm": "Elbow.L"}
@@ -20,7 +20,7 @@ CONTROLS = Controls(
 @pytest.fixture
 def rig():
     rng = np.random.default_rng(0)
-    return person(OTHERS["rokoko"][0], rng).rig(rng)
+    return make_humanoid(OTHERS["rokoko"][0], rng).rig(rng)
 
 
 def test_what_is_saved_is_loaded_again(rig, tmp_path):
@@ -44,10 +44,10 @@ def test_a_preset_maps_a_rig_that_is_no_person_by_name_or_shape(rig):
     """Chosen by hand, even a heap of bones may be mapped."""
     truth = OTHERS["rokoko"][0]
     rng = np.random.default_rng(0)
-    build = person(truth, rng)
+    build = make_humanoid(truth, rng)
     for bone in build.heads:
         build.heads[bone] = rng.normal(size=3)
-    build, truth = anonymous(build, truth, rng)
+    build, truth = anonymise_bones(build, truth, rng)
     heap = build.rig(rng)
     with pytest.raises(InputError):
         map_bones(heap)
@@ -79,7 +79,7 @@ def test_auto_rig_pro_maps_to_its_controls():
     rng = np.random.default_rng(0)
     preset = next(preset for preset in shipped_presets() if preset.name == "Auto-Rig Pro controls")
     truth = {slot: list(bones) for slot, bones in preset.mapping.slots.items()}
-    build = person(truth, rng)
+    build = make_humanoid(truth, rng)
     for bone, head in list(build.heads.items()):
         build.add(bone.replace("c_", "", 1).replace("_fk", "_stretch"), build.parent[bone], head)
     for bone in {*preset.mapping.controls.ik_targets.values(), *preset.mapping.controls.poles.values()}:
@@ -91,7 +91,7 @@ def test_auto_rig_pro_maps_to_its_controls():
 
 
 def damaged(**changes):
-    content = preset_from_mapping(BoneMapping({slot: (slot,) for slot in NEEDED_SLOTS}, controls=CONTROLS), "x")
+    content = mapping_to_dict(BoneMapping({slot: (slot,) for slot in REQUIRED_SLOTS}, controls=CONTROLS), "x")
     return {**content, **changes}
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.rotations import angle_between, quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec
+from blender_meshrec.core.rotations import angle_between_rotmats, quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec
 from blender_meshrec.retarget.rig import SIDES, BoneMapping, RetargetOptions
 from blender_meshrec.retarget.solve.retarget import retarget
 from blender_meshrec.retarget.source.motion import performance_from_motion
-from tests.support.retargeting import character, limb_vector, motion_of, slots, world_heads, worst_direction
+from tests.support.retargeting import limb_vector, make_slots, max_direction_error, motion_from_walker, random_character, world_heads
 from tests.support.synthetic_gait import squat, walk
-from tests.support.synthetic_rigs import person
+from tests.support.synthetic_rigs import make_humanoid
 
 FK = RetargetOptions(feet=False)
 TIMES = np.arange(0, 2.5, 1 / 30)
@@ -28,7 +28,7 @@ def lively():
     swing = np.sin(TIMES[:, None, None] * rng.uniform(1, 4, (1, 24, 3)) + rng.uniform(0, 6, (1, 24, 3)))
     joints = [3, 6, 9, 12, 15, 13, 14, 16, 17, 18, 19, 20, 21]
     walker.rotmats[:, joints] = walker.rotmats[:, joints] @ rotmat_from_rotvec(0.5 * swing[:, joints])
-    return performance_from_motion(motion_of(walker))
+    return performance_from_motion(motion_from_walker(walker))
 
 
 def placed(rng, even=True):
@@ -48,14 +48,14 @@ def test_limbs_point_where_the_sources_do(lively, seed):
         options = {"armature_from_body": Y_UP * [[100], [100], [100], [1]], "world": placed(rng) @ np.linalg.inv(Y_UP)}
     elif seed % 3 == 2:
         options = {"world": placed(rng) * 100 / [[1], [1], [1], [100]]}
-    rig, mapping = character(seed, **options)
-    assert worst_direction(lively, rig, mapping, retarget(lively, rig, mapping, FK)) < 0.1
+    rig, mapping = random_character(seed, **options)
+    assert max_direction_error(lively, rig, mapping, retarget(lively, rig, mapping, FK)) < 0.1
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_limbs_point_right_on_stretched_objects(lively, seed):
-    rig, mapping = character(seed, world=placed(np.random.default_rng(seed), even=False))
-    assert worst_direction(lively, rig, mapping, retarget(lively, rig, mapping, FK)) < 0.1
+    rig, mapping = random_character(seed, world=placed(np.random.default_rng(seed), even=False))
+    assert max_direction_error(lively, rig, mapping, retarget(lively, rig, mapping, FK)) < 0.1
 
 
 def test_a_source_gives_itself_its_own_motion(lively):
@@ -72,8 +72,8 @@ def test_a_source_gives_itself_its_own_motion(lively):
 def test_there_and_back_again(lively, seed):
     """Given on to a character and from it back to the source, limbs turn as at first, twist included, but for the shared spine."""
     rng = np.random.default_rng(seed)
-    truth = slots(spine=3)
-    rig, mapping = person(truth, rng, arms_down=40).rig(rng), BoneMapping(truth)
+    truth = make_slots(spine=3)
+    rig, mapping = make_humanoid(truth, rng, arms_down=40).rig(rng), BoneMapping(truth)
     there = retarget(lively, rig, mapping, FK)
     world = there.rotmats
     passed_on = replace(lively, rig=rig, mapping=mapping, rotations=world, heads=there.heads, contacts=None)
@@ -81,14 +81,14 @@ def test_there_and_back_again(lively, seed):
     for slot in lively.mapping.slots:
         row = lively.rig.index(lively.mapping.slots[slot][0])
         if slot not in ("spine", "neck"):
-            assert np.degrees(angle_between(back.rotmats[:, row], lively.rotations[:, row])).max() < 0.5, slot
+            assert np.degrees(angle_between_rotmats(back.rotmats[:, row], lively.rotations[:, row])).max() < 0.5, slot
 
 
 def test_limbs_go_where_their_bones_end_though_nobody_named_what_comes_next(lively):
     """A source without hands and feet in its mapping moves forearms and shins as it does with them, within 1e-4 degrees."""
     fewer = {slot: bones for slot, bones in lively.mapping.slots.items() if not slot.endswith(("hand", "foot", "toes"))}
     sources = replace(lively, contacts=None), replace(lively, mapping=BoneMapping(fewer), contacts=None)
-    rig, mapping = character(5)
+    rig, mapping = random_character(5)
     results = [retarget(source, rig, mapping, FK) for source in sources]
     for side in SIDES:
         for part, below in (("lower_arm", "hand"), ("lower_leg", "foot")):
@@ -103,8 +103,8 @@ def test_rest_poses_do_not_twist_limbs(lively):
 
     Not more nearly, because no least swing is defined by a plane: arms lie a few degrees off the one they are lowered in.
     """
-    truth = slots()
-    level = person(truth, np.random.default_rng(7), arms_down=0).rig(np.random.default_rng(8))
+    truth = make_slots()
+    level = make_humanoid(truth, np.random.default_rng(7), arms_down=0).rig(np.random.default_rng(8))
     expected = retarget(lively, level, BoneMapping(truth), FK)
     for down in (40.0, 75.0):
         rest, lifts = level.rest.copy(), {}
@@ -121,12 +121,12 @@ def test_rest_poses_do_not_twist_limbs(lively):
         result = retarget(lively, hanging, BoneMapping(truth), FK)
         for row, lower in lifts.items():
             skin = result.rotmats[:, row] @ rest[row, :3, :3].T @ lower
-            assert np.degrees(angle_between(skin, expected.rotmats[:, row] @ level.rest[row, :3, :3].T)).max() < 5.0, level.bones[row]
+            assert np.degrees(angle_between_rotmats(skin, expected.rotmats[:, row] @ level.rest[row, :3, :3].T)).max() < 5.0, level.bones[row]
 
 
 def test_basis_rotations_pose_what_is_said(lively):
     """Composed down the tree as Blender composes them, the keys give the heads and rotations of the result, 1e-9."""
-    rig, mapping = character(5)
+    rig, mapping = random_character(5)
     result = retarget(lively, rig, mapping, FK)
     rows = {bone: number for number, bone in enumerate(result.bones)}
     frames = len(lively)
@@ -146,17 +146,17 @@ def test_basis_rotations_pose_what_is_said(lively):
 
 def test_spines_share_the_bend():
     """A spine of any count ends in the chest's rotation and bends evenly, no bone more than its share of the whole."""
-    performance = performance_from_motion(motion_of(squat(TIMES)))
+    performance = performance_from_motion(motion_from_walker(squat(TIMES)))
     chest = performance.rig.index("spine3")
     for count in (1, 2, 4, 5):
-        truth = slots(spine=count)
-        rig = person(truth, np.random.default_rng(count)).rig(np.random.default_rng(0))
+        truth = make_slots(spine=count)
+        rig = make_humanoid(truth, np.random.default_rng(count)).rig(np.random.default_rng(0))
         result = retarget(performance, rig, BoneMapping(truth), FK)
         turned = [result.rotmats[:, rig.index(name)] @ rig.rest[rig.index(name), :3, :3].T for name in ["hips", *truth["spine"]]]
-        whole = angle_between(turned[0], turned[-1])
+        whole = angle_between_rotmats(turned[0], turned[-1])
         expected = performance.rotations[:, chest] @ performance.rig.rest[chest, :3, :3].T
-        assert np.degrees(angle_between(turned[-1], expected)).max() < 1e-3
-        steps = np.array([angle_between(a, b) for a, b in pairwise(turned)])
+        assert np.degrees(angle_between_rotmats(turned[-1], expected)).max() < 1e-3
+        steps = np.array([angle_between_rotmats(a, b) for a, b in pairwise(turned)])
         np.testing.assert_allclose(steps.sum(0), whole, atol=1e-3)
         if count == 5:
             assert (steps.max(0)[whole > 0.1] < 0.75 * whole[whole > 0.1]).all()
@@ -167,9 +167,9 @@ def test_twist_spreads_along_the_forearm():
     walker = walk(TIMES)
     turn = np.linspace(-2.2, 2.2, len(TIMES))
     walker.rotmats[:, 20] = walker.rotmats[:, 20] @ rotmat_from_rotvec(turn[:, None] * [1.0, 0, 0])
-    performance = performance_from_motion(motion_of(walker))
-    truth = slots(split=("lower_arm",))
-    build = person(truth, np.random.default_rng(2), arms_down=0)
+    performance = performance_from_motion(motion_from_walker(walker))
+    truth = make_slots(split=("lower_arm",))
+    build = make_humanoid(truth, np.random.default_rng(2), arms_down=0)
     elbow, wrist = build.heads["left_lower_arm0"], build.heads["left_hand"]
     for k, place in enumerate((0.3, 0.7)):
         build.add(f"twist{k}", "left_lower_arm0", elbow + place * (wrist - elbow))
@@ -192,7 +192,7 @@ def test_twist_spreads_along_the_forearm():
 
 def test_the_path_scales_with_the_legs(lively):
     """Hips travel as far as the legs are longer, and stand over the floor as high as legs and ankles let them."""
-    rig, mapping = character(0)
+    rig, mapping = random_character(0)
     for scale in (0.01, 1.0, 3.0):
         world = np.diag([scale, scale, scale, 1.0])
         result = retarget(lively, replace(rig, world=world), mapping, FK)
@@ -206,8 +206,8 @@ def test_the_path_scales_with_the_legs(lively):
 
 def test_root_motion_and_in_place(lively):
     """A root bone carries path and heading and lies on the floor; in place nothing travels; bodies pose alike in all three."""
-    truth = slots() | {"root": ["root"]}
-    rig = person(truth, np.random.default_rng(1)).rig(np.random.default_rng(2))
+    truth = make_slots() | {"root": ["root"]}
+    rig = make_humanoid(truth, np.random.default_rng(1)).rig(np.random.default_rng(2))
     mapping = BoneMapping(truth)
     hips, root = rig.index("hips"), rig.index("root")
     free, rooted, still = (retarget(lively, rig, mapping, replace(FK, root=root)) for root in ("hips", "root", "in_place"))
@@ -225,27 +225,27 @@ def test_root_motion_and_in_place(lively):
 
 def test_other_rates_and_uneven_times(lively):
     """Twice the rate gives the frames in between; uneven timestamps are kept."""
-    rig, mapping = character(2)
+    rig, mapping = random_character(2)
     plain, double = retarget(lively, rig, mapping, FK), retarget(lively, rig, mapping, replace(FK, fps=60.0))
     np.testing.assert_allclose(double.heads[::2], plain.heads, atol=1e-6)
     assert double.fps == 60.0 and len(double.timestamps) == 2 * len(plain.timestamps) - 1
-    uneven = performance_from_motion(motion_of(walk(np.cumsum(np.random.default_rng(0).uniform(0.02, 0.06, 60)))))
+    uneven = performance_from_motion(motion_from_walker(walk(np.cumsum(np.random.default_rng(0).uniform(0.02, 0.06, 60)))))
     result = retarget(uneven, rig, mapping)
     np.testing.assert_array_equal(result.timestamps, uneven.timestamps)
     assert result.quality["foot_slide_after"] < 0.1
 
 
 def test_a_single_frame(lively):
-    one = performance_from_motion(motion_of(walk(TIMES)))
+    one = performance_from_motion(motion_from_walker(walk(TIMES)))
     one = replace(
         one, rotations=one.rotations[:1], heads=one.heads[:1], timestamps=one.timestamps[:1], contacts=one.contacts[:1], soles=None
     )
-    rig, mapping = character(1)
+    rig, mapping = random_character(1)
     assert retarget(one, rig, mapping).rotations.shape[0] == 1
 
 
 def test_mirrored_objects_are_refused(lively):
-    rig, mapping = character(0, world=np.diag([-1.0, 1, 1, 1]))
+    rig, mapping = random_character(0, world=np.diag([-1.0, 1, 1, 1]))
     with pytest.raises(InputError, match="negative"):
         retarget(lively, rig, mapping)
 
@@ -254,8 +254,8 @@ def test_mirrored_objects_are_refused(lively):
 def test_rigs_that_lack_parts(lively, without):
     """Whatever of clavicles, hands, feet and toes is missing, the limbs that are there point as the source's do, and nothing slides."""
     for seed in range(3):
-        truth = slots(without=without, spine=seed, neck=seed)
-        build = person({**slots(), **truth} if seed else {**truth, "spine": ["spine0"]}, np.random.default_rng(seed))
+        truth = make_slots(without=without, spine=seed, neck=seed)
+        build = make_humanoid({**make_slots(), **truth} if seed else {**truth, "spine": ["spine0"]}, np.random.default_rng(seed))
         rig, mapping = build.rig(np.random.default_rng(seed)), BoneMapping(truth)
         result = retarget(lively, rig, mapping, FK)
         for side in SIDES:
@@ -270,20 +270,20 @@ def test_rigs_that_lack_parts(lively, without):
 
 def test_thighs_that_hang_beside_the_hips(lively):
     """Where thighs hang from a bone above the hips, that bone carries the body, and the legs stay in their sockets."""
-    truth = slots()
-    rig = person(truth, np.random.default_rng(0), thighs_from="pelvis", over_hips=("pelvis",)).rig(np.random.default_rng(1))
+    truth = make_slots()
+    rig = make_humanoid(truth, np.random.default_rng(0), thighs_from="pelvis", over_hips=("pelvis",)).rig(np.random.default_rng(1))
     mapping = BoneMapping(truth)
     result = retarget(lively, rig, mapping, FK)
     assert set(result.locations) == {"pelvis"}
-    assert worst_direction(lively, rig, mapping, result) < 0.1
+    assert max_direction_error(lively, rig, mapping, result) < 0.1
     hips, thigh = rig.index("hips"), rig.index("left_upper_leg")
     local = np.einsum("fji,fj->fi", result.rotmats[:, hips], result.heads[:, thigh] - result.heads[:, hips])
     np.testing.assert_allclose(local, np.broadcast_to(local[0], local.shape), atol=1e-9)
 
 
 def test_fingers_follow_only_a_source_that_has_them(lively):
-    truth = slots() | {f"{side}_index": [f"{side}_index{k}" for k in range(3)] for side in SIDES}
-    rig = person(truth, np.random.default_rng(0)).rig(np.random.default_rng(1))
+    truth = make_slots() | {f"{side}_index": [f"{side}_index{k}" for k in range(3)] for side in SIDES}
+    rig = make_humanoid(truth, np.random.default_rng(0)).rig(np.random.default_rng(1))
     mapping = BoneMapping(truth)
     plain = retarget(lively, rig, mapping, FK)
     assert not any("index" in bone for bone in plain.bones)
@@ -294,10 +294,10 @@ def test_fingers_follow_only_a_source_that_has_them(lively):
         for k in range(3):
             rotations[:, rig.index(f"{side}_index{k}")] = curl @ rotations[:, rig.index(f"{side}_index{k}")]
     source = replace(lively, rig=rig, mapping=mapping, rotations=rotations, heads=plain.heads, contacts=None)
-    other = person(truth, np.random.default_rng(5)).rig(np.random.default_rng(6))
+    other = make_humanoid(truth, np.random.default_rng(5)).rig(np.random.default_rng(6))
     result = retarget(source, other, mapping, FK)
     for name in ("left_index1", "right_index2"):
         row, theirs = other.index(name), rig.index(name)
         turned = result.rotmats[:, row] @ np.swapaxes(result.rotmats[:1, row], 1, 2)
         expected = rotations[:, theirs] @ np.swapaxes(rotations[:1, theirs], 1, 2)
-        assert np.degrees(angle_between(turned, expected)).max() < 1e-3
+        assert np.degrees(angle_between_rotmats(turned, expected)).max() < 1e-3

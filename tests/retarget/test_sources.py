@@ -15,7 +15,7 @@ from blender_meshrec.retarget.source.bvh import performance_from_bvh
 from blender_meshrec.retarget.source.motion import performance_from_motion
 from blender_meshrec.retarget.source.smpl import is_smpl_motion, performance_from_smpl
 from blender_meshrec.retarget.write.channels import euler_from_rotmat
-from tests.support.retargeting import LIMBS, character, limb_vector, motion_of, worst_direction
+from tests.support.retargeting import LIMBS, limb_vector, max_direction_error, motion_from_walker, random_character
 from tests.support.synthetic_gait import walk
 
 TIMES = np.arange(0, 2, 1 / 30)
@@ -35,7 +35,7 @@ def motion():
     swing = np.sin(TIMES[:, None, None] * rng.uniform(1, 4, (1, 24, 3)))
     joints = [3, 6, 9, 12, 15, 13, 14, 16, 17, 18, 19, 20, 21]
     walker.rotmats[:, joints] = walker.rotmats[:, joints] @ rotmat_from_rotvec(0.4 * swing[:, joints])
-    return motion_of(walker, contacts=False)
+    return motion_from_walker(walker, contacts=False)
 
 
 def write_any_bvh(path, motion, order="ZXY", unit=1.0, z_up=False, rest=None, position_last=False):
@@ -121,9 +121,9 @@ def test_a_rest_pose_that_nobody_could_stand_in(tmp_path, motion):
     write_any_bvh(tmp_path / "a.bvh", motion, rest=own)
     performance = performance_from_bvh(tmp_path / "a.bvh")
     compare(performance, motion, 1e-4)
-    rig, mapping = character(0)
+    rig, mapping = random_character(0)
     result = retarget(performance, rig, mapping, RetargetOptions(feet=False))
-    assert worst_direction(performance, rig, mapping, result) < 0.1
+    assert max_direction_error(performance, rig, mapping, result) < 0.1
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_amass_files(tmp_path, open_body, motion, width, z_up):
     rest = open_body.rest_joints(np.zeros(1))
     arm = np.einsum("fij,j->fi", expected, rest[18] - rest[16])
     np.testing.assert_allclose(performance.heads[:, elbow] - performance.heads[:, performance.rig.index("left_shoulder")], arm, atol=1e-6)
-    rig, mapping = character(1)
+    rig, mapping = random_character(1)
     assert retarget(performance, rig, mapping).contacts.shape == (frames, 4)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from blender_meshrec.retarget.mapping.map_bones import map_bones
-from blender_meshrec.retarget.mapping.vrm import read_humanoid
+from blender_meshrec.retarget.mapping.vrm import read_vrm_humanoid
 from blender_meshrec.retarget.rig import SIDES
-from tests.support.synthetic_rigs import anonymous, person
+from tests.support.synthetic_rigs import anonymise_bones, make_humanoid
 
 PARTS = {"clavicle": "Shoulder", "upper_arm": "UpperArm", "lower_arm": "LowerArm", "hand": "Hand"}
 PARTS |= {"upper_leg": "UpperLeg", "lower_leg": "LowerLeg", "foot": "Foot", "toes": "Toes"}
@@ -24,7 +24,7 @@ FIRST_VERSION = {"ThumbMetacarpal": "ThumbProximal", "ThumbProximal": "ThumbInte
 def character(seed=0):
     """A Rig with names that mean nothing, its truth, and VRM's part -> bone."""
     rng = np.random.default_rng(seed)
-    build, truth = anonymous(person(TRUTH, rng), TRUTH, rng)
+    build, truth = anonymise_bones(make_humanoid(TRUTH, rng), TRUTH, rng)
     humanoid = {part: bone for slot, parts in TRUTH.items() for part, bone in zip(parts, truth[slot], strict=True)}
     return build.rig(rng), truth, humanoid
 
@@ -55,7 +55,7 @@ def test_both_versions_give_the_same_map(tmp_path, version, suffix):
     path = tmp_path / f"character{suffix}"
     content = gltf(humanoid, version)
     path.write_bytes(json.dumps(content).encode() if suffix == ".gltf" else glb(content))
-    assert read_humanoid(path) == humanoid
+    assert read_vrm_humanoid(path) == humanoid
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -95,9 +95,9 @@ def test_a_map_that_lacks_a_leg_or_names_bones_that_are_gone_is_passed_over():
 def test_damaged_files_carry_no_map(tmp_path, content, suffix):
     path = tmp_path / f"character{suffix}"
     path.write_bytes(content)
-    assert read_humanoid(path) == {}
+    assert read_vrm_humanoid(path) == {}
 
 
 def test_a_file_that_is_not_there_carries_no_map(tmp_path):
-    assert read_humanoid(tmp_path / "none.glb") == {}
-    assert read_humanoid(tmp_path) == {}
+    assert read_vrm_humanoid(tmp_path / "none.glb") == {}
+    assert read_vrm_humanoid(tmp_path) == {}

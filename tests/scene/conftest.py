@@ -5,7 +5,7 @@ import pytest
 
 from blender_meshrec.core.errors import ModelError
 from blender_meshrec.core.files.body_template import load_body
-from tests.support.synthetic_bodies import recovered, tube_man
+from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def empty_file():
 def template(request):
     """A body of tubes, and the body that ships where it is in place."""
     if request.param == "tube man":
-        return tube_man()
+        return make_tube_body()
     try:
         return load_body("open")
     except ModelError as error:
@@ -26,9 +26,9 @@ def template(request):
 
 @pytest.fixture(scope="session")
 def tubes():
-    return tube_man()
+    return make_tube_body()
 
 
 @pytest.fixture(scope="session")
 def recovery(template):
-    return recovered(template)
+    return make_recovery(template)

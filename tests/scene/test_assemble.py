@@ -6,14 +6,14 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
-from blender_meshrec.core.cameras import project, rigid, transform_points
+from blender_meshrec.core.cameras import project, rigid_transform, transform_points
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.motion import forward_kinematics
-from blender_meshrec.core.rotations import angle_between
+from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
-from tests.support.synthetic_bodies import motion_of, recovered, skinned, tube_man
+from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of, skin_recovery
 from tests.support.synthetic_template import synthetic_template
 
 MILLIMETRE = 1e-3
@@ -28,34 +28,34 @@ def test_bones_are_where_the_motion_puts_its_joints(template, recovery):
         heads, turned = pose_in_blender(made.armatures[0], template.joint_names)
         assert np.abs(heads - joints[row]).max() < 0.05 * MILLIMETRE
         assert np.abs(heads[:24] - recovery.joints[row]).max() < 0.2 * MILLIMETRE
-        assert np.degrees(angle_between(turned, rotations[row])).max() < 0.01
+        assert np.degrees(angle_between_rotmats(turned, rotations[row])).max() < 0.01
 
 
 def test_the_mesh_that_blender_evaluates_is_the_skinned_body(template, recovery):
     made = assemble([Person("anna", recovery, template)], "clip")
     for row in FIVE:
         bpy.context.scene.frame_set(1 + row)
-        assert np.abs(vertices_in_blender(made.meshes[0]) - skinned(recovery, template, row)).max() < 0.2 * MILLIMETRE
+        assert np.abs(vertices_in_blender(made.meshes[0]) - skin_recovery(recovery, template, row)).max() < 0.2 * MILLIMETRE
 
 
 @pytest.mark.parametrize("joints", [24, 52, 55])
 def test_bodies_with_fingers_and_faces_are_made_alike(joints):
     template = synthetic_template(joints=joints)
-    recovery = recovered(template)
+    recovery = make_recovery(template)
     made = assemble([Person("anna", recovery, template)], "clip")
     positions, rotations = forward_kinematics(motion_of(recovery, template))
     for row in FIVE:
         bpy.context.scene.frame_set(1 + row)
         heads, turned = pose_in_blender(made.armatures[0], template.joint_names)
         assert np.abs(heads - positions[row]).max() < 0.05 * MILLIMETRE
-        assert np.abs(heads[template.smpl_joints] - recovery.joints[row]).max() < 0.2 * MILLIMETRE
-        assert np.degrees(angle_between(turned, rotations[row])).max() < 0.01
-        assert np.abs(vertices_in_blender(made.meshes[0]) - skinned(recovery, template, row)).max() < 0.2 * MILLIMETRE
+        assert np.abs(heads[template.smpl_joint_indices] - recovery.joints[row]).max() < 0.2 * MILLIMETRE
+        assert np.degrees(angle_between_rotmats(turned, rotations[row])).max() < 0.01
+        assert np.abs(vertices_in_blender(made.meshes[0]) - skin_recovery(recovery, template, row)).max() < 0.2 * MILLIMETRE
 
 
 def test_a_motion_of_another_body_is_refused_and_leaves_nothing(tubes):
     with pytest.raises(InputError, match="24 joints"):
-        assemble([Person("anna", recovered(tubes), synthetic_template(joints=52))], "clip")
+        assemble([Person("anna", make_recovery(tubes), synthetic_template(joints=52))], "clip")
     assert not bpy.data.objects and not bpy.data.collections
 
 
@@ -83,14 +83,14 @@ def test_the_rest_is_the_clips_betas_and_beta_keys_add_to_them(template, recover
 
 
 def test_objects_stand_at_the_origin_with_scale_one(tubes):
-    made = assemble([Person("anna", recovered(tubes), tubes)], "clip")
+    made = assemble([Person("anna", make_recovery(tubes), tubes)], "clip")
     for thing in (*made.armatures, *made.meshes):
         assert np.allclose(thing.matrix_world, np.eye(4), atol=1e-7)
         assert tuple(thing.scale) == (1.0, 1.0, 1.0)
 
 
 def test_positive_x_bends_knees_and_elbows(tubes):
-    rig = assemble([Person("anna", recovered(tubes), tubes)], "clip").armatures[0]
+    rig = assemble([Person("anna", make_recovery(tubes), tubes)], "clip").armatures[0]
     rig.animation_data_clear()
     for side in ("left", "right"):
         for joint, end, where in (("knee", "ankle", Vector((0, 1, 0))), ("elbow", "wrist", Vector((0, -1, 0)))):
@@ -104,7 +104,7 @@ def test_positive_x_bends_knees_and_elbows(tubes):
 
 
 def test_keys_take_the_short_way_round(tubes):
-    rig = assemble([Person("anna", recovered(tubes, frames=120), tubes)], "clip").armatures[0]
+    rig = assemble([Person("anna", make_recovery(tubes, frames=120), tubes)], "clip").armatures[0]
     for name in tubes.joint_names:
         curves = [find_curve(rig, f'pose.bones["{name}"].rotation_quaternion', index) for index in range(4)]
         quat = np.array([[point.co[1] for point in curve.keyframe_points] for curve in curves]).T
@@ -124,7 +124,7 @@ def find_curve(owner, path, index=0):
     "fps, pair", [(24.0, (24, 1.0)), (24 / 1.001, (24, 1.001)), (5.0, (5, 1.0)), (60 / 1.001, (60, 1.001)), (12.5, (12, 0.96))]
 )
 def test_the_timeline_is_the_clips(tubes, fps, pair):
-    recovery = recovered(tubes, frames=50, fps=fps)
+    recovery = make_recovery(tubes, frames=50, fps=fps)
     scene = bpy.context.scene
     made = assemble([Person("anna", recovery, tubes)], "clip")
     match_scene(scene, made, recovery.camera)
@@ -137,7 +137,7 @@ def test_the_timeline_is_the_clips(tubes, fps, pair):
 
 def test_variable_rates_keep_their_times(tubes):
     times = np.cumsum(np.random.default_rng(3).uniform(0.01, 0.08, 40))
-    recovery = recovered(tubes, timestamps=times - times[0], fps=25.0)
+    recovery = make_recovery(tubes, timestamps=times - times[0], fps=25.0)
     made = assemble([Person("anna", recovery, tubes)], "clip")
     match_scene(bpy.context.scene, made, recovery.camera)
     keys = np.array([point.co[0] for point in find_curve(made.armatures[0], '["visible"]').keyframe_points])
@@ -151,14 +151,14 @@ def test_variable_rates_keep_their_times(tubes):
 
 
 def test_another_rate_keeps_the_real_speed(tubes):
-    recovery = recovered(tubes, frames=50, fps=25.0)
+    recovery = make_recovery(tubes, frames=50, fps=25.0)
     rig = assemble([Person("anna", recovery, tubes)], "clip", fps=50).armatures[0]
     keys = [point.co[0] for point in find_curve(rig, '["visible"]').keyframe_points]
     assert keys == list(range(1, 100, 2))
 
 
 def test_contacts_and_visibility_are_keyed(tubes):
-    recovery = recovered(tubes)
+    recovery = make_recovery(tubes)
     rig = assemble([Person("anna", recovery, tubes)], "clip").armatures[0]
     for row in (0, 3, 30):
         bpy.context.scene.frame_set(1 + row)
@@ -170,7 +170,7 @@ def test_contacts_and_visibility_are_keyed(tubes):
 def moving_camera(frames):
     angle = np.linspace(0, 1.0, frames)
     turn = np.array([[[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]] for a in angle])
-    return rigid(turn @ [[1.0, 0, 0], [0, 0, -1], [0, 1, 0]], np.stack([0.1 * angle, 0 * angle + 1, 4 + angle], -1))
+    return rigid_transform(turn @ [[1.0, 0, 0], [0, 0, -1], [0, 1, 0]], np.stack([0.1 * angle, 0 * angle + 1, 4 + angle], -1))
 
 
 @pytest.mark.parametrize("moving", [False, True])
@@ -178,7 +178,7 @@ def moving_camera(frames):
 def test_the_camera_sees_what_the_footage_saw(tubes, moving, size, square):
     intrinsics = [[930.0, 0, size[0] * 0.53], [0, 930.0 if square else 850.0, size[1] * 0.44], [0, 0, 1]]
     changes = {"camera_from_world": moving_camera(60)} if moving else {}
-    recovery = recovered(tubes, image_size=size, camera_intrinsics=intrinsics, **changes)
+    recovery = make_recovery(tubes, image_size=size, camera_intrinsics=intrinsics, **changes)
     made = assemble([Person("anna", recovery, tubes)], "clip")
     scene = bpy.context.scene
     match_scene(scene, made, recovery.camera)
@@ -211,7 +211,7 @@ def test_nothing_else_of_the_scene_changes(tubes):
         )
 
     before = state()
-    people = [Person("anna", recovered(tubes), tubes), Person("ben", recovered(tubes, seed=1), tubes)]
+    people = [Person("anna", make_recovery(tubes), tubes), Person("ben", make_recovery(tubes, seed=1), tubes)]
     made = assemble(people, "clip")
     assert state() == before
     assert list(scene.collection.children) == [made.collection]
@@ -224,15 +224,15 @@ def test_nothing_else_of_the_scene_changes(tubes):
 
 
 def test_a_body_without_its_pose_shapes_says_so(tubes):
-    made = assemble([Person("anna", recovered(tubes), tubes)], "clip", pose_shapes=False)
+    made = assemble([Person("anna", make_recovery(tubes), tubes)], "clip", pose_shapes=False)
     assert [key.name for key in made.meshes[0].data.shape_keys.key_blocks] == ["Basis", *(f"beta_{i}" for i in range(10))]
     assert any("pose blend shapes" in note for note in made.notes)
-    plain = tube_man(posedirs=False)
-    assert not any("pose blend" in note for note in assemble([Person("ben", recovered(plain), plain)], "clip").notes)
+    plain = make_tube_body(posedirs=False)
+    assert not any("pose blend" in note for note in assemble([Person("ben", make_recovery(plain), plain)], "clip").notes)
 
 
 def test_pose_shapes_are_driven_without_python_and_only_where_the_body_has_them(tubes):
-    body = assemble([Person("anna", recovered(tubes), tubes)], "clip").meshes[0]
+    body = assemble([Person("anna", make_recovery(tubes), tubes)], "clip").meshes[0]
     drivers = body.data.shape_keys.animation_data.drivers
     assert len(drivers) == 81  # nine joints of the tube man have any
     assert all(curve.driver.is_simple_expression and curve.is_valid for curve in drivers)
@@ -245,7 +245,7 @@ def test_no_vertex_has_more_than_four_bones(template, recovery):
 
 
 def test_three_thousand_frames_are_built_within_a_second(template):
-    long = recovered(template, frames=3000)
+    long = make_recovery(template, frames=3000)
     seconds = []
     for _ in range(3):
         bpy.ops.wm.read_factory_settings(use_empty=True)

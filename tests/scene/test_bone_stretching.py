@@ -8,10 +8,10 @@ from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
-from blender_meshrec.scene.keyframes import timeline
-from blender_meshrec.scene.surface import SURFACE
+from blender_meshrec.scene.keyframes import snapped_key_frames
+from blender_meshrec.scene.surface import SURFACE_MODIFIER
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
-from tests.support.synthetic_bodies import calibrated, motion_of, recovered, skinned
+from tests.support.synthetic_bodies import make_recovery, motion_of, skin_recovery, with_calibrated_joints
 from tests.support.synthetic_template import synthetic_template
 
 MILLIMETRE = 1e-3
@@ -20,7 +20,7 @@ FIVE = (0, 7, 23, 41, 59)
 
 @pytest.fixture(scope="module")
 def stretched(template):
-    return calibrated(recovered(template))
+    return with_calibrated_joints(make_recovery(template))
 
 
 def heads_at(rig, names, row):
@@ -75,7 +75,7 @@ def test_tails_land_too_and_nothing_shears(template, stretched):
 
 
 def test_only_what_moves_is_keyed(tubes):
-    stretched = calibrated(recovered(tubes))
+    stretched = with_calibrated_joints(make_recovery(tubes))
     found = keyed(assemble([Person("anna", stretched, tubes)], "clip").armatures[0])
     placed = {"pelvis", "left_hip", "right_hip", "spine1", "neck", "left_collar", "right_collar"}
     assert {bone for bone, what in found.items() if "location" in what} == placed
@@ -87,8 +87,8 @@ def test_only_what_moves_is_keyed(tubes):
 
 
 def test_without_stretching_people_are_as_if_never_calibrated(tubes):
-    stretched = calibrated(recovered(tubes))
-    plain = recovered(tubes)
+    stretched = with_calibrated_joints(make_recovery(tubes))
+    plain = make_recovery(tubes)
     made = [
         assemble([Person("anna", stretched, tubes)], "clip", stretch=False).armatures[0],
         assemble([Person("ben", plain, tubes)], "clip").armatures[0],
@@ -110,7 +110,7 @@ def test_without_stretching_people_are_as_if_never_calibrated(tubes):
 @pytest.mark.parametrize("joints", [52, 55])
 def test_fingers_and_faces_come_along(joints):
     template = synthetic_template(joints=joints)
-    recovery = calibrated(recovered(template))
+    recovery = with_calibrated_joints(make_recovery(template))
     rig = assemble([Person("anna", recovery, template)], "clip").armatures[0]
     expected = motion_of(recovery, template).joints
     for row in FIVE:
@@ -121,7 +121,7 @@ def test_fingers_and_faces_come_along(joints):
 
 def test_the_skin_follows_the_bones_as_linear_blend_skinning_has_it(tubes):
     """The obvious way: each vertex moved by each bone's matrix from rest to pose, by its weight."""
-    recovery = calibrated(recovered(tubes))
+    recovery = with_calibrated_joints(make_recovery(tubes))
     made = assemble([Person("anna", recovery, tubes)], "clip", pose_shapes=False)
     rig, rest = made.armatures[0], tubes.rest_vertices(recovery.betas) @ [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
     for row in FIVE[:3]:
@@ -140,7 +140,7 @@ def test_the_skin_follows_the_bones_as_linear_blend_skinning_has_it(tubes):
 def surface_of(recovery, template, path):
     """A point cache of what is nearly the skinned body."""
     waves = 0.03 * np.sin(np.arange(len(recovery)))[:, None, None]
-    surface = np.stack([skinned(recovery, template, row) for row in range(len(recovery))]) + waves
+    surface = np.stack([skin_recovery(recovery, template, row) for row in range(len(recovery))]) + waves
     write_point_cache(path, surface.shape[1], len(surface), [surface])
     return surface
 
@@ -149,27 +149,27 @@ def surface_of(recovery, template, path):
 def test_the_mesh_is_the_exact_surface(tubes, tmp_path, kind):
     frames = 1 if kind == "one frame" else 20
     times = np.cumsum(np.random.default_rng(2).uniform(0.02, 0.07, frames)) if kind == "uneven" else None
-    recovery = calibrated(recovered(tubes, frames, timestamps=None if times is None else times - times[0]))
+    recovery = with_calibrated_joints(make_recovery(tubes, frames, timestamps=None if times is None else times - times[0]))
     surface = surface_of(recovery, tubes, tmp_path / "a.pc2")
     fps = 30.0 if kind == "another rate" else recovery.mocap_framerate
     made = assemble([Person("anna", recovery, tubes, surface=tmp_path / "a.pc2")], "clip", fps=fps)
     match_scene(bpy.context.scene, made, recovery.camera)
-    keys = timeline(recovery.timestamps, fps)
+    keys = snapped_key_frames(recovery.timestamps, fps)
     for row in sorted({0, frames // 3, frames - 1}):
         bpy.context.scene.frame_set(int(keys[row]), subframe=float(keys[row] % 1))
         assert np.abs(vertices_in_blender(made.meshes[0]) - surface[row]).max() < 0.1 * MILLIMETRE, row
 
 
 def test_a_beta_key_and_the_pose_do_not_disturb_the_surface_and_its_eye_brings_the_skin_back(tubes, tmp_path):
-    recovery = calibrated(recovered(tubes, 6))
+    recovery = with_calibrated_joints(make_recovery(tubes, 6))
     surface = surface_of(recovery, tubes, tmp_path / "a.pc2")
     made = assemble([Person("anna", recovery, tubes, surface=tmp_path / "a.pc2")], "clip")
     body = made.meshes[0]
-    assert [modifier.name for modifier in body.modifiers] == ["Armature", SURFACE]
+    assert [modifier.name for modifier in body.modifiers] == ["Armature", SURFACE_MODIFIER]
     bpy.context.scene.frame_set(4)
-    body.modifiers[SURFACE].show_viewport = False
+    body.modifiers[SURFACE_MODIFIER].show_viewport = False
     skin = vertices_in_blender(body)
-    body.modifiers[SURFACE].show_viewport = True
+    body.modifiers[SURFACE_MODIFIER].show_viewport = True
     body.data.shape_keys.key_blocks["beta_0"].value = 2.0
     made.armatures[0].data.pose_position = "REST"
     assert np.abs(vertices_in_blender(body) - surface[3]).max() < 0.1 * MILLIMETRE
@@ -183,7 +183,7 @@ def test_a_beta_key_and_the_pose_do_not_disturb_the_surface_and_its_eye_brings_t
 
 @pytest.mark.parametrize("wrong", ["frames", "points", "missing", "text"])
 def test_a_surface_of_something_else_is_refused_and_leaves_nothing(tubes, tmp_path, wrong):
-    recovery = calibrated(recovered(tubes, 4))
+    recovery = with_calibrated_joints(make_recovery(tubes, 4))
     count, path = len(tubes.v_template), tmp_path / "a.pc2"
     if wrong == "text":
         path.write_text("no points")

@@ -6,26 +6,26 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_meshrec.bridge import maker_process
+from blender_meshrec.bridge import scene_process
 from blender_meshrec.cli import outputs, program
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene import export
-from blender_meshrec.scene.surface import SURFACE
+from blender_meshrec.scene.surface import SURFACE_MODIFIER
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
-from tests.support.synthetic_bodies import calibrated, recovered, tube_man
+from tests.support.synthetic_bodies import make_recovery, make_tube_body, with_calibrated_joints
 
 
 @pytest.fixture
 def motion(tmp_path):
-    write_motion(tmp_path / "walk.npz", recovered(tube_man(posedirs=False), frames=5, fps=25.0))
+    write_motion(tmp_path / "walk.npz", make_recovery(make_tube_body(posedirs=False), frames=5, fps=25.0))
     return str(tmp_path / "walk.npz")
 
 
 def test_scenes_are_made_here_and_not_in_a_child(motion, tmp_path, monkeypatch):
-    monkeypatch.setattr(maker_process.subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
+    monkeypatch.setattr(scene_process.subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
     for suffix in outputs.FORMATS:
         assert program.main(["convert", motion, "-o", str(tmp_path / f"a{suffix}")]) == 0
         assert (tmp_path / f"a{suffix}").stat().st_size > 1000  # bytes
@@ -36,7 +36,7 @@ def test_scenes_are_made_here_and_not_in_a_child(motion, tmp_path, monkeypatch):
 @pytest.fixture
 def calibrated_motion(tmp_path):
     """A calibrated motion file of the open body, with its exact surface beside it, and that surface."""
-    recovery = calibrated(recovered(tube_man(posedirs=False), frames=5, fps=25.0))
+    recovery = with_calibrated_joints(make_recovery(make_tube_body(posedirs=False), frames=5, fps=25.0))
     write_motion(tmp_path / "dance.npz", recovery)
     vertices = load_body("open").v_template
     surface = vertices + np.arange(5.0)[:, None, None]
@@ -54,7 +54,7 @@ def test_a_blend_brings_the_exact_surface_along_wherever_it_is_moved(calibrated_
     (tmp_path / "out").rename(tmp_path / "moved")
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "moved" / "a.blend"))
     rig, body = (next(thing for thing in bpy.data.objects if thing.type == kind) for kind in ("ARMATURE", "MESH"))
-    assert body.modifiers[SURFACE].filepath == "//a.pc2"
+    assert body.modifiers[SURFACE_MODIFIER].filepath == "//a.pc2"
     for row in (0, 3):
         bpy.context.scene.frame_set(1 + row)
         assert np.abs(vertices_in_blender(body) - surface[row]).max() < 1e-4  # m

@@ -10,11 +10,11 @@ from blender_meshrec.core.errors import InputError, OutputError
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.bvh import write_bvh
 from blender_meshrec.core.motion import forward_kinematics, resample_motion
-from blender_meshrec.core.rotations import angle_between
+from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from blender_meshrec.scene.export import export_assembly
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
-from tests.support.synthetic_bodies import motion_of, recovered, skinned, tube_man
+from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of, skin_recovery
 
 MILLIMETRE = 1e-3
 FPS = 24 / 1.001
@@ -65,9 +65,9 @@ def assert_plays(rig, body, recovery, template, head_tolerance=0.2 * MILLIMETRE,
         bpy.context.scene.frame_set(int(frame), subframe=frame % 1)
         heads, turned = pose_in_blender(rig, template.joint_names)
         assert np.abs(heads - joints[row]).max() < head_tolerance, row
-        assert np.degrees(angle_between(turned, rotations[row])).max() < angle_tolerance, row
+        assert np.degrees(angle_between_rotmats(turned, rotations[row])).max() < angle_tolerance, row
         if body:
-            distance = np.abs(vertices_in_blender(body) - skinned(recovery, template, row, pose_shapes=False)[origin]).max()
+            distance = np.abs(vertices_in_blender(body) - skin_recovery(recovery, template, row, pose_shapes=False)[origin]).max()
             assert distance < 1 * MILLIMETRE, row
 
 
@@ -89,12 +89,12 @@ OLD_IMPORTER = 1.001
 
 @pytest.fixture(scope="module")
 def plain():
-    return tube_man(posedirs=False)
+    return make_tube_body(posedirs=False)
 
 
 @pytest.fixture(scope="module")
 def clip(plain):
-    return recovered(plain, frames=FRAMES, fps=FPS)
+    return make_recovery(plain, frames=FRAMES, fps=FPS)
 
 
 @pytest.mark.parametrize("name", ["a.fbx", "größe 測試.fbx", "a.glb", "a.usdc", "a.blend"])
@@ -107,7 +107,7 @@ def test_what_is_written_comes_back(tmp_path, plain, clip, name):
 @pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".blend"])
 def test_the_open_body_comes_back(tmp_path, suffix):
     template = load_body("open")
-    recovery = recovered(template, frames=FRAMES, fps=FPS)
+    recovery = make_recovery(template, frames=FRAMES, fps=FPS)
     path = tmp_path / f"a{suffix}"
     export_assembly(path, make(template, recovery), "unreal")
     rig, body = import_again(path)
@@ -173,7 +173,7 @@ def test_exporting_leaves_the_scene_as_it_was(tmp_path, plain, clip):
     bpy.context.scene.frame_set(1 + 13)
     heads, _ = pose_in_blender(made.armatures[0], plain.joint_names)
     assert np.abs(heads - forward_kinematics(motion_of(clip, plain))[0][13]).max() < 0.2 * MILLIMETRE
-    assert np.abs(vertices_in_blender(made.meshes[0]) - skinned(clip, plain, 13)).max() < 0.2 * MILLIMETRE
+    assert np.abs(vertices_in_blender(made.meshes[0]) - skin_recovery(clip, plain, 13)).max() < 0.2 * MILLIMETRE
     for name in ("a.fbx", "a.glb", "a.usdc"):
         import_again(tmp_path / name)
         assert "bystander" not in bpy.data.objects
@@ -183,7 +183,7 @@ def test_exporting_leaves_the_scene_as_it_was(tmp_path, plain, clip):
 @pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".bvh"])
 def test_a_variable_rate_is_baked_at_the_nominal_one(tmp_path, plain, suffix):
     times = np.cumsum(np.random.default_rng(5).uniform(0.02, 0.05, 40))
-    recovery = recovered(plain, timestamps=times - times[0], fps=30.0)
+    recovery = make_recovery(plain, timestamps=times - times[0], fps=30.0)
     made = make(plain, recovery)
     path = tmp_path / f"a{suffix}"
     if suffix == ".bvh":

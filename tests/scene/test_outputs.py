@@ -10,11 +10,12 @@ import pytest
 from blender_meshrec.core.errors import ExitCode, OutputError
 from blender_meshrec.core.files.motion_npz import read_motion, write_motion
 from blender_meshrec.core.files.point_cache import write_point_cache
+from blender_meshrec.core.messages import message_from_json
 from blender_meshrec.scene.assemble import Person
 from blender_meshrec.scene.camera import add_footage, build_camera
 from blender_meshrec.scene.outputs import Output, write_outputs
-from blender_meshrec.scene.surface import SURFACE
-from tests.support.synthetic_bodies import calibrated, recovered, tube_man
+from blender_meshrec.scene.surface import SURFACE_MODIFIER
+from tests.support.synthetic_bodies import make_recovery, make_tube_body, with_calibrated_joints
 
 SUFFIXES = (".fbx", ".glb", ".bvh", ".usdc", ".blend", ".npz")
 
@@ -34,7 +35,7 @@ def couple(tubes, tmp_path):
     for number in range(5, 8):
         picture(tmp_path / "footage" / f"shot_{number:04d}.png")
     footage = str(tmp_path / "footage")
-    return [Person(f"clip person{i + 1}", recovered(tubes, frames=3, seed=i, footage=footage, first_frame=1), tubes) for i in (0, 1)]
+    return [Person(f"clip person{i + 1}", make_recovery(tubes, frames=3, seed=i, footage=footage, first_frame=1), tubes) for i in (0, 1)]
 
 
 def test_every_format_is_written_for_each_person(couple, tmp_path):
@@ -68,14 +69,14 @@ def test_a_blend_holds_everybody_and_opens_through_the_camera(couple, tmp_path):
 def test_a_blend_of_several_finds_each_ones_surface_where_it_will_lie(tubes, tmp_path):
     people = []
     for number in (1, 2):
-        recovery, path = calibrated(recovered(tubes, frames=3)), tmp_path / f"{number}.pc2"
+        recovery, path = with_calibrated_joints(make_recovery(tubes, frames=3)), tmp_path / f"{number}.pc2"
         write_point_cache(path, len(tubes.v_template), 3, [np.zeros((3, len(tubes.v_template), 3))])
         people.append(Person(f"clip person{number}", recovery, tubes, surface=path))
     lying = tuple(tmp_path / "home" / f"a.person{number}.pc2" for number in (1, 2))
     notes = write_outputs(people, [Output(tmp_path / "a.blend", (0, 1), tmp_path / "home", lying)], "clip")
     assert len(notes) == 1 and "no footage" in notes[0]
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
-    found = [bpy.data.objects[f"clip person{number} body"].modifiers[SURFACE].filepath for number in (1, 2)]
+    found = [bpy.data.objects[f"clip person{number} body"].modifiers[SURFACE_MODIFIER].filepath for number in (1, 2)]
     assert found == ["//a.person1.pc2", "//a.person2.pc2"]
     notes = write_outputs(people, [Output(tmp_path / "a.glb", (0,)), Output(tmp_path / "a.bvh", (1,))], "clip")
     assert [note.split()[0] for note in notes if "blend shapes" not in note] == [".glb", ".glb", ".bvh", ".bvh"]
@@ -97,7 +98,7 @@ def test_footage_behind_the_camera_or_a_note(tubes, tmp_path, kind):
         "text": tmp_path / "c.txt",
     }
     (tmp_path / "c.txt").write_text("no picture")
-    recovery = recovered(tubes, frames=3, footage=str(footage[kind]))
+    recovery = make_recovery(tubes, frames=3, footage=str(footage[kind]))
     eye = build_camera("camera", recovery.camera, np.arange(3), bpy.context.scene.collection)
     note = add_footage(eye, recovery, 24.0, bpy.context.scene)
     shown = kind in ("image", "folder")
@@ -112,7 +113,7 @@ def test_a_folders_first_image_by_number_is_behind_the_camera(tubes, tmp_path):
     for name in ("8.png", "9.png", "10.png"):
         picture(tmp_path / name)
     (tmp_path / "._8.png").write_bytes(b"what macOS leaves behind")
-    recovery = recovered(tubes, frames=3, footage=str(tmp_path))
+    recovery = make_recovery(tubes, frames=3, footage=str(tmp_path))
     eye = build_camera("camera", recovery.camera, np.arange(3), bpy.context.scene.collection)
     assert add_footage(eye, recovery, 24.0, bpy.context.scene) is None
     assert Path(eye.data.background_images[0].clip.filepath).name == "8.png"
@@ -136,10 +137,10 @@ def run_job(tmp_path, **changes):
 
 
 def test_the_job_runs_as_a_file_from_anywhere(tmp_path):
-    write_motion(tmp_path / "m.npz", recovered(tube_man(posedirs=False), frames=3))
+    write_motion(tmp_path / "m.npz", make_recovery(make_tube_body(posedirs=False), frames=3))
     code, answer = run_job(tmp_path)
     assert (code, answer["meshrec"]) == (0, "made")
-    assert answer["notes"] == ["clip person1 goes without the pose blend shapes of its body."]
+    assert [message_from_json(note) for note in answer["notes"]] == ["clip person1 goes without the pose blend shapes of its body."]
     assert (tmp_path / "out" / "a.fbx").stat().st_size > 10_000
 
 
@@ -153,10 +154,10 @@ def test_the_job_runs_as_a_file_from_anywhere(tmp_path):
     ],
 )
 def test_the_job_says_why_it_failed(tmp_path, changes, expected):
-    write_motion(tmp_path / "m.npz", recovered(tube_man(posedirs=False), frames=3))
+    write_motion(tmp_path / "m.npz", make_recovery(make_tube_body(posedirs=False), frames=3))
     code, answer = run_job(tmp_path, **changes)
     assert code == answer["exit_code"] == expected
-    assert answer["problem"] and answer["remedy"] and "Traceback" in answer["details"]
+    assert message_from_json(answer["problem"]) and message_from_json(answer["remedy"]) and "Traceback" in answer["details"]
 
 
 def test_a_window_with_an_artists_scene_is_never_emptied(couple, tmp_path, monkeypatch):
@@ -178,7 +179,7 @@ def test_an_unwritable_folder_is_said_plainly(couple, tmp_path):
 @pytest.mark.parametrize("rotation, stored", [(0, (1280, 720)), (180, (1280, 720)), (90, (720, 1280)), (270, (720, 1280))])
 def test_a_picture_stored_on_its_side_is_turned_and_fills_the_frame(tubes, tmp_path, rotation, stored):
     footage = picture(tmp_path / "a.png", stored)
-    recovery = recovered(tubes, frames=1, footage=str(footage), footage_rotation=rotation)
+    recovery = make_recovery(tubes, frames=1, footage=str(footage), footage_rotation=rotation)
     write_outputs([Person("anna", recovery, tubes)], [Output(tmp_path / "a.blend", (0,))], "clip")
     background = bpy.context.scene.camera.data.background_images[0]
     assert background.rotation == pytest.approx(np.radians(rotation))

@@ -8,13 +8,13 @@ import pytest
 from mathutils import Euler, Matrix
 
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.rotations import angle_between
+from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.retarget.source.files import read_performance
 from blender_meshrec.scene.armature_performance import performance_from_armature
-from blender_meshrec.scene.retarget import plan_retarget, retarget_onto
+from blender_meshrec.scene.retarget import plan_retarget, retarget_armature
 from tests.conftest import ROOT
 from tests.support.blender_characters import add_bone, make_character
-from tests.support.scene_dump import dump_file
+from tests.support.scene_dump import dump_scene
 
 MILLIMETRE = 1e-3
 FRAMES = (1, 33, 70, 130)
@@ -30,7 +30,7 @@ def world(armature, plan, frame):
     """Heads (B,3) and rotations (B,3,3) that a plan has at a frame, in the world."""
     matrix = np.array(armature.matrix_world)
     linear = matrix[:3, :3] / np.cbrt(np.linalg.det(matrix[:3, :3]))
-    return plan.moves.heads[frame - 1] @ matrix[:3, :3].T + matrix[:3, 3], linear @ plan.moves.rotmats[frame - 1]
+    return plan.skeleton_motion.heads[frame - 1] @ matrix[:3, :3].T + matrix[:3, 3], linear @ plan.skeleton_motion.rotmats[frame - 1]
 
 
 def evaluated(armature, names):
@@ -48,7 +48,7 @@ def assert_goes_as_planned(armature, result, names=None, far=0.1 * MILLIMETRE, d
         heads, rotations = evaluated(armature, names)
         planned_heads, planned_rotations = world(armature, result.plan, frame)
         assert np.abs(heads - planned_heads[rows]).max() < far, frame
-        assert np.degrees(angle_between(rotations, planned_rotations[rows])).max() < degrees, frame
+        assert np.degrees(angle_between_rotmats(rotations, planned_rotations[rows])).max() < degrees, frame
 
 
 def turned(matrix):
@@ -62,7 +62,7 @@ def test_blender_plays_what_was_planned(performance, matrix):
     for number, bone in enumerate(armature.pose.bones):
         bone.rotation_mode = ("QUATERNION", "XYZ", "AXIS_ANGLE", "ZXY", "YXZ")[number % 5]
     bpy.context.view_layer.update()
-    result = retarget_onto(armature, performance)
+    result = retarget_armature(armature, performance)
     assert_goes_as_planned(armature, result)
     assert (result.fps, result.last_frame) == (performance.fps, len(performance))
 
@@ -77,10 +77,10 @@ def test_one_new_action_and_nothing_else(performance):
     armature["note"] = "mine"
     bpy.context.view_layer.update()
     bpy.context.scene.frame_set(17)
-    before = dump_file()
+    before = dump_scene()
     selected = bpy.context.view_layer.objects.active
-    result = retarget_onto(armature, performance, name="walk")
-    after = dump_file(leave_out=[result.action])
+    result = retarget_armature(armature, performance, name="walk")
+    after = dump_scene(leave_out=[result.action])
     assert result.action.name == "walk" and armature.animation_data.action == result.action
     changed = {key for key in before if before[key] != after.get(key)}
     new = {key for key in after if key not in before}
@@ -95,7 +95,7 @@ def test_one_new_action_and_nothing_else(performance):
 def test_an_action_that_was_there_stays_in_the_file(performance, tmp_path):
     armature, _ = make_character()
     armature.animation_data_create().action = bpy.data.actions.new("idle")
-    result = retarget_onto(armature, performance, name="walk")
+    result = retarget_armature(armature, performance, name="walk")
     assert any('"idle"' in note for note in result.notes)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
@@ -110,8 +110,8 @@ def test_hands_on_poses_do_not_bend_the_performance(performance):
     armature.pose.bones["RightArm"].scale = (1, 2, 1)
     armature.pose.bones["Prop"].location = (0, 0, 0.5)
     bpy.context.view_layer.update()
-    result = retarget_onto(armature, performance)
-    assert np.array_equal(result.plan.moves.rotmats, plain.moves.rotmats)
+    result = retarget_armature(armature, performance)
+    assert np.array_equal(result.plan.skeleton_motion.rotmats, plain.skeleton_motion.rotmats)
     assert_goes_as_planned(armature, result, [name for name in result.plan.rig.bones if name != "Prop"])
     assert armature.pose.bones["Prop"].location.z == 0.5  # what carries nothing stays as the artist left it
 
@@ -120,7 +120,7 @@ def test_names_may_hold_anything(performance):
     armature, _ = make_character()
     for bone in armature.data.bones:
         bone.name = f'a "b" \\ {bone.name}'
-    result = retarget_onto(armature, performance)
+    result = retarget_armature(armature, performance)
     assert_goes_as_planned(armature, result)
 
 
@@ -128,7 +128,7 @@ def test_constraints_on_keyed_bones_are_told_of(performance):
     armature, _ = make_character()
     armature.pose.bones["LeftForeArm"].constraints.new("COPY_ROTATION").target = armature
     armature.pose.bones["LeftForeArm"].constraints[0].subtarget = "RightForeArm"
-    notes = retarget_onto(armature, performance).notes
+    notes = retarget_armature(armature, performance).notes
     assert len(notes) == 1 and "LeftForeArm" in notes[0]
 
 
@@ -136,7 +136,7 @@ def test_what_an_armature_plays_is_a_performance(performance):
     """Off one character, onto another: as from the first source itself."""
     armature, _ = make_character()
     armature.matrix_world = turned(Matrix.Scale(1.3, 4))
-    result = retarget_onto(armature, performance)
+    result = retarget_armature(armature, performance)
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = round(performance.fps), round(performance.fps) / performance.fps
     scene.frame_set(9)
@@ -147,7 +147,7 @@ def test_what_an_armature_plays_is_a_performance(performance):
         heads, rotations = world(armature, result.plan, frame)
         rows = [result.plan.rig.index(name) for name in again.rig.bones]
         assert np.abs(again.heads[frame - 1] - heads[rows]).max() < 0.1 * MILLIMETRE
-        assert np.degrees(angle_between(again.rotations[frame - 1], rotations[rows])).max() < 0.05
+        assert np.degrees(angle_between_rotmats(again.rotations[frame - 1], rotations[rows])).max() < 0.05
 
 
 def test_long_clips_are_quick(performance):
@@ -161,7 +161,7 @@ def test_long_clips_are_quick(performance):
     seconds = []
     for _ in range(2):
         begun = time.process_time()  # what the machine does beside this does not count
-        retarget_onto(armature, long)
+        retarget_armature(armature, long)
         seconds.append(time.process_time() - begun)
     assert min(seconds) < 1.0
 
@@ -242,11 +242,11 @@ def no_person():
 def test_bad_rigs_are_refused_and_left_alone(performance, bad, told):
     rig = bad()
     bpy.context.view_layer.update()
-    before = dump_file()
+    before = dump_scene()
     with pytest.raises(InputError, match=told) as caught:
-        retarget_onto(rig, performance)
+        retarget_armature(rig, performance)
     assert caught.value.remedy
-    assert dump_file() == before
+    assert dump_scene() == before
     assert not bpy.data.actions
 
 
@@ -260,12 +260,12 @@ def test_linked_characters_are_refused_and_overridden_ones_are_not(performance, 
     bpy.context.scene.collection.objects.link(armature)
     bpy.context.view_layer.update()
     with pytest.raises(InputError, match=r"linked from .*library\.blend"):
-        retarget_onto(armature, performance)
+        retarget_armature(armature, performance)
     assert not bpy.data.actions
     local = armature.override_create(remap_local_usages=True)
     local.override_library.is_system_override = False
     bpy.context.view_layer.update()
-    assert_goes_as_planned(local, retarget_onto(local, performance))
+    assert_goes_as_planned(local, retarget_armature(local, performance))
 
 
 def test_helpers_are_no_circle(performance):
@@ -276,4 +276,4 @@ def test_helpers_are_no_circle(performance):
     constraint = armature.pose.bones["LeftLeg"].constraints.new("IK")
     constraint.target = constraint.pole_target = armature
     constraint.subtarget, constraint.pole_subtarget, constraint.chain_count = "goal", "pole", 2
-    assert retarget_onto(armature, performance).action
+    assert retarget_armature(armature, performance).action

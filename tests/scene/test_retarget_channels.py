@@ -9,7 +9,7 @@ from blender_meshrec.core.rotations import quat_from_rotmat, rotmat_from_quat
 from blender_meshrec.retarget.rig import BoneMapping
 from blender_meshrec.retarget.solve.forward_kinematics import Pose
 from blender_meshrec.retarget.solve.rest_pose import RestPose
-from blender_meshrec.retarget.write.channels import final_pose, rotation_channels
+from blender_meshrec.retarget.write.channels import rotation_channels, solve_bone_channels
 from blender_meshrec.scene.rig_reader import read_rig
 
 MODES = ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
@@ -68,7 +68,7 @@ def test_blender_poses_as_computed(seed):
     turns = {bone: random_turns(rng, 3) for bone in bones if rng.random() < 0.7}
     heads = {bone: rng.normal(size=(3, 3)) for bone in turns if not rig.connected[bone] and rng.random() < 0.5}
     pose = Pose(rest, turns, heads, 3)
-    keyed, quats, locations = final_pose(pose, turns, heads)
+    keyed, quats, locations = solve_bone_channels(pose, turns, heads)
     for frame in range(3):
         for row, bone in enumerate(keyed):
             posed = armature.pose.bones[rig.bones[bone]]
@@ -79,9 +79,9 @@ def test_blender_poses_as_computed(seed):
         bpy.context.view_layer.update()
         evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
         matrices = np.array([evaluated.pose.bones[name].matrix for name in rig.bones])
-        found = rest.turn @ matrices[:, :3, :3]
+        found = rest.world_rotation @ matrices[:, :3, :3]
         np.testing.assert_allclose(found, pose.rotations[:, frame], atol=2e-5)
-        np.testing.assert_allclose(rest.scale * matrices[:, :3, 3] @ rest.turn.T, pose.heads[:, frame], atol=2e-5)
+        np.testing.assert_allclose(rest.scale * matrices[:, :3, 3] @ rest.world_rotation.T, pose.heads[:, frame], atol=2e-5)
         for bone, wanted in turns.items():
             np.testing.assert_allclose(found[bone], wanted[frame], atol=2e-5)
 
@@ -113,7 +113,7 @@ def test_locked_channels_stay_at_rest_and_bones_below_still_turn():
         rest = RestPose(rig, BoneMapping({slot: [slot] for slot in BODY}))
         turns = {rig.index(bone): random_turns(rng, 4) for bone in ("bone0", "below")}
         pose = Pose(rest, turns, {}, 4)
-        keyed, quats, _ = final_pose(pose, turns, {})
+        keyed, quats, _ = solve_bone_channels(pose, turns, {})
         row = list(keyed).index(rig.index("bone0"))
         np.testing.assert_allclose(quats[:, row, 2:], 0, atol=1e-9)
         assert np.abs(quats[:, row, 1]).max() > 0.05

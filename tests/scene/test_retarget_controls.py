@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.rotations import angle_between
+from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.retarget.mapping.map_bones import map_bones
 from blender_meshrec.retarget.rig import SIDES, RetargetOptions
 from blender_meshrec.retarget.source.files import read_performance
-from blender_meshrec.retarget.write.controls import every_control, switches
+from blender_meshrec.retarget.write.controls import control_names, switch_values
 from blender_meshrec.scene.armature_performance import performance_from_armature
-from blender_meshrec.scene.control_rig import controls_follow
-from blender_meshrec.scene.retarget import retarget_onto
+from blender_meshrec.scene.control_rig import find_control_parents
+from blender_meshrec.scene.retarget import retarget_armature
 from blender_meshrec.scene.rig_reader import read_rig
 from tests.conftest import ROOT
 from tests.support.blender_rigs import generate_rigify
-from tests.support.scene_dump import dump_file
+from tests.support.scene_dump import dump_scene
 
 FRAMES = (1, 40, 75, 90, 130)
 MILLIMETRE = 1e-3
@@ -62,7 +62,7 @@ def limbs(rig, plan, frame):
         for parts in (("upper_arm", "lower_arm", "hand"), ("upper_leg", "lower_leg", "foot", "toes")):
             controls = [plan.skeleton.index(plan.mapping.slots[f"{side}_{part}"][0]) for part in parts]
             bones = [f"DEF-{SHOWN[part]}.{side[0].upper()}" for part in parts]
-            yield f"{side} {parts[0]}", plan.moves.heads[frame - 1, controls], np.array([posed[bone].head for bone in bones])
+            yield f"{side} {parts[0]}", plan.skeleton_motion.heads[frame - 1, controls], np.array([posed[bone].head for bone in bones])
 
 
 def angles(wanted, had):
@@ -74,7 +74,7 @@ def angles(wanted, had):
 
 @pytest.mark.parametrize("root", ["hips", "root"])
 def test_fk_plays_what_was_planned(rig, performance, root):
-    result = retarget_onto(rig, performance, options=RetargetOptions(drive="fk", root=root))
+    result = retarget_armature(rig, performance, options=RetargetOptions(drive="fk", root=root))
     for frame in FRAMES:
         for limb, wanted, had in limbs(rig, result.plan, frame):
             assert np.abs(wanted - had).max() < 0.1 * MILLIMETRE, (frame, limb)
@@ -83,7 +83,7 @@ def test_fk_plays_what_was_planned(rig, performance, root):
 
 @pytest.mark.parametrize("root", ["hips", "root"])
 def test_ik_brings_feet_and_hands_where_they_are_to_be(rig, performance, root):
-    result = retarget_onto(rig, performance, options=RetargetOptions(drive="ik", root=root))
+    result = retarget_armature(rig, performance, options=RetargetOptions(drive="ik", root=root))
     for frame in FRAMES:
         for limb, wanted, had in limbs(rig, result.plan, frame):
             ends = slice(2, None)
@@ -96,7 +96,7 @@ def test_ik_brings_feet_and_hands_where_they_are_to_be(rig, performance, root):
 
 
 def test_switching_to_ik_by_hand_goes_on_from_where_fk_was(rig, performance):
-    result = retarget_onto(rig, performance)
+    result = retarget_armature(rig, performance)
     assert result.plan.switches["thigh_parent.L", "IK_FK"] == 1.0
     for bone in ("thigh_parent.L", "thigh_parent.R", "upper_arm_parent.L", "upper_arm_parent.R"):
         curves = [curve for curve in curves_of(result.action) if curve.data_path == f'pose.bones["{bone}"]["IK_FK"]']
@@ -115,7 +115,7 @@ def curves_of(action):
 
 @pytest.mark.parametrize("drive", ["fk", "ik", "both"])
 def test_only_controls_are_keyed(rig, performance, drive):
-    result = retarget_onto(rig, performance, options=RetargetOptions(drive=drive))
+    result = retarget_armature(rig, performance, options=RetargetOptions(drive=drive))
     keyed = {curve.data_path.split('"')[1] for curve in curves_of(result.action)}
     assert not {bone for bone in keyed if bone.startswith(("DEF-", "ORG-", "MCH-"))}
     assert {"foot_ik.L", "thigh_ik_target.R", "hand_ik.R"} <= keyed or drive == "fk"
@@ -130,16 +130,16 @@ def test_looking_at_what_follows_what_leaves_no_trace(rig):
     bpy.context.view_layer.update()
     mapping = map_bones(read_rig(rig))
     values = {bone.name: [list(bone.matrix_basis.row[i]) for i in range(4)] for bone in rig.pose.bones}
-    before = dump_file()
-    follows = controls_follow(rig, every_control(mapping), switches(mapping, "fk"))
+    before = dump_scene()
+    follows = find_control_parents(rig, control_names(mapping), switch_values(mapping, "fk"))
     assert follows["torso"] in (None, "root") and follows["forearm_fk.L"] == "upper_arm_fk.L"
     assert follows["f_index.01.L"] == "hand_fk.L" and follows["thigh_fk.R"] == "torso" and follows["toe_ik.L"] == "foot_ik.L"
-    assert dump_file() == before and rig.animation_data.action == old
+    assert dump_scene() == before and rig.animation_data.action == old
     assert values == {bone.name: [list(bone.matrix_basis.row[i]) for i in range(4)] for bone in rig.pose.bones}
 
 
 def test_a_control_rig_on_ik_is_read_by_the_bones_that_show(rig, performance):
-    result = retarget_onto(rig, performance, options=RetargetOptions(drive="ik"))
+    result = retarget_armature(rig, performance, options=RetargetOptions(drive="ik"))
     again = performance_from_armature(rig, 1, 40)
     mapping = result.mapping
     for frame in (1, 40):
@@ -152,10 +152,10 @@ def test_a_control_rig_on_ik_is_read_by_the_bones_that_show(rig, performance):
                 assert np.abs(again.heads[frame - 1, row] - shown.head).max() < 0.1 * MILLIMETRE
                 rest = np.array(shown.bone.matrix_local.to_3x3())
                 away = np.array(shown.matrix.to_3x3().normalized()) @ rest.T
-                assert np.degrees(angle_between(again.rotations[frame - 1, row], away @ again.rig.rest[row, :3, :3])) < 0.1
+                assert np.degrees(angle_between_rotmats(again.rotations[frame - 1, row], away @ again.rig.rest[row, :3, :3])) < 0.1
 
 
 def test_a_control_between_two_is_refused(rig):
     """With Rigify's own settings the neck turns half with the torso: no key could be computed for it alone."""
     with pytest.raises(InputError, match="neck"):
-        controls_follow(rig, map_bones(read_rig(rig)).bones, {})
+        find_control_parents(rig, map_bones(read_rig(rig)).bones, {})

@@ -9,8 +9,8 @@ import pytest
 
 from blender_meshrec.cli import program
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.rotations import angle_between
-from blender_meshrec.retarget.character_path import split_object
+from blender_meshrec.core.rotations import angle_between_rotmats
+from blender_meshrec.retarget.character_path import split_character_path
 from blender_meshrec.retarget.source.files import read_performance
 from blender_meshrec.scene import retarget_outputs
 from blender_meshrec.scene.outputs import Output
@@ -41,7 +41,7 @@ def written(performance, monkeypatch):
         made["names"] = [bone.name for bone in rig.data.bones]
         made["fps"] = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
         made["poses"] = poses(rig, made["names"])
-        made["meshes"], made["movable"] = len(cast.meshes), 1 + len(cast.carriers)
+        made["meshes"], made["movable"] = len(cast.meshes), 1 + len(cast.parent_objects)
         export(path, cast, preset, home)
 
     export = retarget_outputs.export_assembly
@@ -80,7 +80,7 @@ def assert_comes_back(path, made):
     rig = import_again(path, made["fps"])
     for (heads, turned), (heads_again, turned_again) in zip(made["poses"], poses(rig, made["names"])):
         assert np.abs(heads - heads_again).max() < 0.1 * MILLIMETRE
-        assert np.degrees(angle_between(turned, turned_again)).max() < 0.02
+        assert np.degrees(angle_between_rotmats(turned, turned_again)).max() < 0.02
     # The new take and none that the character's file had; an importer makes an action for each object that it moves.
     assert 1 <= len(bpy.data.actions) <= made["movable"]
     assert all("walk" in action.name for action in bpy.data.actions) or path.suffix == ".usdc"
@@ -194,15 +194,15 @@ def test_files_without_a_character_are_refused(tmp_path):
         with pytest.raises(InputError, match="cannot be read"):
             load_character(tmp_path / f"broken{suffix}")
     with pytest.raises(InputError, match="no file"):
-        split_object(tmp_path / "none.fbx")
+        split_character_path(tmp_path / "none.fbx")
     with pytest.raises(InputError, match="character"):
-        split_object(tmp_path / "clip.mp4")
+        split_character_path(tmp_path / "clip.mp4")
 
 
 def test_a_name_with_a_hash_is_a_name(tmp_path):
     (tmp_path / "a#1.fbx").touch()
-    assert split_object(str(tmp_path / "a#1.fbx")) == (tmp_path / "a#1.fbx", "")
-    assert split_object(str(tmp_path / "a#1.fbx#rig"))[1] == "rig"
+    assert split_character_path(str(tmp_path / "a#1.fbx")) == (tmp_path / "a#1.fbx", "")
+    assert split_character_path(str(tmp_path / "a#1.fbx#rig"))[1] == "rig"
 
 
 def test_a_vrm_is_a_glb(shared_rigs, tmp_path):

@@ -6,21 +6,21 @@ import pytest
 
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.motion_npz import read_motion
-from blender_meshrec.scene.armature_motion import camera_of, recovery_from_armature
+from blender_meshrec.scene.armature_motion import find_clip_camera, recovery_from_armature
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
-from blender_meshrec.scene.isolated_playback import playing
+from blender_meshrec.scene.isolated_playback import isolated_scene
 from blender_meshrec.scene.scene_export import export_characters
 from tests.support.blender_characters import make_character
 from tests.support.blender_poses import pose_in_blender
-from tests.support.synthetic_bodies import recovered, tube_man
+from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 FRAMES = 12
 
 
 @pytest.fixture
 def made():
-    recovery = recovered(tube_man(), FRAMES)
-    assembly = assemble([Person("anna", recovery, tube_man())], "clip", footage=False)
+    recovery = make_recovery(make_tube_body(), FRAMES)
+    assembly = assemble([Person("anna", recovery, make_tube_body())], "clip", footage=False)
     match_scene(bpy.context.scene, assembly, recovery.camera)
     return recovery, assembly
 
@@ -28,7 +28,7 @@ def made():
 def test_a_person_is_read_back_as_it_was_made(made):
     recovery, assembly = made
     rig = assembly.armatures[0]
-    again = recovery_from_armature(rig, camera_of(rig), 1, FRAMES)
+    again = recovery_from_armature(rig, find_clip_camera(rig), 1, FRAMES)
     assert np.abs(again.joints - recovery.joints).max() < 1e-4  # m
     assert np.abs(again.trans - recovery.trans).max() < 1e-4
     assert np.abs(again.camera_from_world - recovery.camera_from_world).max() < 1e-4
@@ -66,7 +66,7 @@ def test_playing_leaves_the_scene_where_it_is_and_follows_constraints(made):
     names = set(bpy.data.scenes.keys()), set(scene.objects.keys())
     scene.frame_set(5)
     seen = []
-    with playing(rig) as at:
+    with isolated_scene(rig) as at:
         for frame in (1, 7, FRAMES):
             posed = rig.evaluated_get(at(frame))
             seen.append(np.array(posed.matrix_world @ posed.pose.bones["pelvis"].head))
@@ -78,6 +78,6 @@ def test_playing_leaves_the_scene_where_it_is_and_follows_constraints(made):
 
 def test_playing_ends_when_something_goes_wrong(made):
     _, assembly = made
-    with pytest.raises(ZeroDivisionError), playing(assembly.armatures[0]):
+    with pytest.raises(ZeroDivisionError), isolated_scene(assembly.armatures[0]):
         raise ZeroDivisionError
     assert [scene.name for scene in bpy.data.scenes] == [bpy.context.scene.name]

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.errors import InputError, ModelError
-from blender_meshrec.core.skel.channels import world_angles
+from blender_meshrec.core.skel.channels import world_from_upright_angles
 from blender_meshrec.core.skel.file import load_skel
 from blender_meshrec.core.skel.kinematics import skel_kinematics
-from blender_meshrec.core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, LIMITS, SKEL_JOINTS, dof_index
+from blender_meshrec.core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, DOF_LIMITS, SKEL_JOINTS, dof_index
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from blender_meshrec.scene.export import export_assembly
 from blender_meshrec.scene.mesh import strongest_weights
-from blender_meshrec.scene.skel_armature import angle_of
+from blender_meshrec.scene.skel_armature import channel_angle_name
 from blender_meshrec.scene.skel_person import POSE_BONES
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
-from tests.support.synthetic_bodies import recovered, tube_man
+from tests.support.synthetic_bodies import make_recovery, make_tube_body
 from tests.support.synthetic_skel import synthetic_skel
 
 MILLIMETRE = 1e-3
@@ -38,14 +38,14 @@ def moving(skel, seed=0):
     """A recovery whose every angle goes through most of its range, while the person turns round and walks."""
     rng = np.random.default_rng(seed)
     times = np.arange(FRAMES) / 24
-    low, high = np.where(np.isfinite(LIMITS), LIMITS, [-0.5, 0.5]).T
+    low, high = np.where(np.isfinite(DOF_LIMITS), DOF_LIMITS, [-0.5, 0.5]).T
     wave = np.sin(rng.uniform(0.5, 3, 46) * times[:, None] + rng.uniform(0, 6, 46))
     q = (low + high) / 2 + 0.48 * (high - low) * wave
     q[:, 2] = 3.0 * times
     betas = rng.normal(0, 0.5, 10)
     return replace(
-        recovered(tube_man(), FRAMES),
-        q=world_angles(q, skel.bone_frames(betas)[0]),
+        make_recovery(make_tube_body(), FRAMES),
+        q=world_from_upright_angles(q, skel.bone_frames(betas)[0]),
         skel_betas=betas,
         skel_trans=np.stack([times, -times, 1 + 0.1 * np.sin(times)], -1),
         skel_model_type="open",
@@ -55,7 +55,7 @@ def moving(skel, seed=0):
 @pytest.fixture
 def made(skel):
     recovery = moving(skel)
-    return recovery, assemble([Person("anna", recovery, tube_man(), skel)], "clip")
+    return recovery, assemble([Person("anna", recovery, make_tube_body(), skel)], "clip")
 
 
 def posed(recovery, skel):
@@ -98,8 +98,8 @@ def test_channels_are_the_angles_an_anatomist_knows(made):
     found = {}
     for bone in rig.pose.bones:
         for column in range(3):
-            if angle_of(bone, column):
-                found[angle_of(bone, column)] = bone.rotation_euler[column]
+            if channel_angle_name(bone, column):
+                found[channel_angle_name(bone, column)] = bone.rotation_euler[column]
             else:
                 assert bone.lock_rotation[column] and abs(bone.rotation_euler[column]) < 1e-6
     assert set(found) == set(DOF_NAMES)
@@ -117,12 +117,12 @@ def test_no_bone_goes_beyond_its_limits(made, skel, beyond):
     for name in bones:
         joint = SKEL_JOINTS.index(name)
         dof = JOINT_DOFS[joint].start
-        column = next(column for column in range(3) if angle_of(rig.pose.bones[name], column))
-        rig.pose.bones[name].rotation_euler[column] = LIMITS[dof, int(beyond > 0)] + 0.4 * beyond
+        column = next(column for column in range(3) if channel_angle_name(rig.pose.bones[name], column))
+        rig.pose.bones[name].rotation_euler[column] = DOF_LIMITS[dof, int(beyond > 0)] + 0.4 * beyond
     bpy.context.view_layer.update()
     q = np.zeros((1, 46))
     for name in bones:
-        q[0, JOINT_DOFS[SKEL_JOINTS.index(name)]] = LIMITS[JOINT_DOFS[SKEL_JOINTS.index(name)].start, int(beyond > 0)]
+        q[0, JOINT_DOFS[SKEL_JOINTS.index(name)]] = DOF_LIMITS[JOINT_DOFS[SKEL_JOINTS.index(name)].start, int(beyond > 0)]
     expected = skel_kinematics(q, skel.rest_joints(betas), skel.bone_frames(betas)).local_rotations[0]
     _, turned = pose_in_blender(rig, SKEL_JOINTS)
     for name in bones:
@@ -136,7 +136,7 @@ def test_no_bone_goes_beyond_its_limits(made, skel, beyond):
 
 def test_a_motion_without_angles_is_refused_and_leaves_nothing(skel):
     with pytest.raises(InputError, match="SKEL"):
-        assemble([Person("anna", recovered(tube_man()), tube_man(), skel)], "clip")
+        assemble([Person("anna", make_recovery(make_tube_body()), make_tube_body(), skel)], "clip")
     assert not bpy.data.objects and not bpy.data.collections
 
 
@@ -144,7 +144,7 @@ def test_a_motion_without_angles_is_refused_and_leaves_nothing(skel):
 def test_what_is_written_comes_back(tmp_path, suffix):
     skel = synthetic_skel()
     recovery = replace(moving(skel), mocap_framerate=24.0)
-    made = assemble([Person("anna", recovery, tube_man(), skel)], "clip", pose_shapes=False, footage=False)
+    made = assemble([Person("anna", recovery, make_tube_body(), skel)], "clip", pose_shapes=False, footage=False)
     match_scene(bpy.context.scene, made, recovery.camera)
     path = tmp_path / f"a{suffix}"
     export_assembly(path, made)

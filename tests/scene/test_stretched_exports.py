@@ -10,9 +10,9 @@ from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from blender_meshrec.scene.export import export_assembly
 from blender_meshrec.scene.scene_export import export_characters
-from blender_meshrec.scene.surface import SURFACE
+from blender_meshrec.scene.surface import SURFACE_MODIFIER
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
-from tests.support.synthetic_bodies import calibrated, motion_of, recovered, tube_man
+from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of, with_calibrated_joints
 
 MILLIMETRE = 1e-3
 FRAMES, FPS = 24, 25.0
@@ -28,12 +28,12 @@ IMPORTERS = {
 
 @pytest.fixture(scope="module")
 def plain():
-    return tube_man(posedirs=False)
+    return make_tube_body(posedirs=False)
 
 
 @pytest.fixture(scope="module")
 def clip(plain):
-    return calibrated(recovered(plain, FRAMES, fps=FPS))
+    return with_calibrated_joints(make_recovery(plain, FRAMES, fps=FPS))
 
 
 def make(plain, clip, **options):
@@ -125,7 +125,7 @@ def test_writing_leaves_the_scene_as_it_was_and_the_surface_out(tmp_path, plain,
     assert state() == before and [note.startswith(name[1:]) for note in notes] == [True, True] and "exact" in notes[1]
     bpy.context.scene.frame_set(6)
     assert np.abs(vertices_in_blender(body) - surface[5]).max() < 0.1 * MILLIMETRE
-    body.modifiers[SURFACE].show_viewport = False
+    body.modifiers[SURFACE_MODIFIER].show_viewport = False
     lowest = vertices_in_blender(body)[:, 2].min()
     for path in (tmp_path / name, tmp_path / f"scene {name}"):
         for again, mesh in imported(path):

@@ -7,10 +7,10 @@ import torch
 from blender_meshrec.core.metrics import contact_f1
 from blender_meshrec.methods import skeleton2mesh as lifting
 from scripts.train import contacts
-from scripts.train.data import camera_views, ground_contact, motion_clips
+from scripts.train.data import camera_views, contact_labels, motion_clips
 from tests.methods.test_skeleton2mesh import CPU, seen
 from tests.scripts.test_lifter_training import made_up_clip
-from tests.support.synthetic_gait import jump, squat, stand, view, walk
+from tests.support.synthetic_gait import jump, make_view, squat, stand, walk
 
 
 @pytest.fixture(scope="module")
@@ -20,23 +20,23 @@ def clip():
 
 @pytest.fixture(scope="module")
 def scenes(clip):
-    return [scene for turn in range(6) for scene in contacts.film(lifting.load_lifter(), [clip], 3, turn, "cpu")]
+    return [scene for turn in range(6) for scene in contacts.film_scenes(lifting.load_lifter(), [clip], 3, turn, "cpu")]
 
 
 def test_what_touches_in_a_varied_recording_is_at_rest(clip):
     """Whatever the size, the speed and the rate, and in the mirror too."""
-    (piece,) = ground_contact.pieces_of([clip])
+    (piece,) = contact_labels.split_into_pieces([clip])
     for seed in range(12):
-        points, _axes, valid, contacts, step = ground_contact.varied(np.random.default_rng(seed), piece)
+        points, _axes, valid, contacts, step = contact_labels.augment_piece(np.random.default_rng(seed), piece)
         assert len(points) == len(valid) == len(contacts)
-        speed = np.linalg.norm(np.gradient(points[:, ground_contact.FEET].astype(float), step, axis=0), axis=-1)
+        speed = np.linalg.norm(np.gradient(points[:, contact_labels.FEET].astype(float), step, axis=0), axis=-1)
         assert 0.2 < contacts.mean() < 0.9
         assert np.median(speed[contacts]) < 0.1 < 0.5 < np.median(speed[~contacts])  # m/s
 
 
 def test_who_crouches_keeps_feet_and_bones(clip):
     points, front = clip.points().astype(float), clip.axes
-    lowered = ground_contact.crouched(np.random.default_rng(2), points, front, 30)
+    lowered = contact_labels.make_crouch(np.random.default_rng(2), points, front, 30)
     names = [[motion_clips.NODES.index(f"{side}_{name}") for side in ("left", "right")] for name in ("hip", "knee", "ankle", "heel")]
     hips, knees, ankles, heels = names
     np.testing.assert_allclose(lowered[:, ankles + heels], points[:, ankles + heels], atol=1e-5)  # m
@@ -50,17 +50,17 @@ def test_who_crouches_keeps_feet_and_bones(clip):
 
 def test_long_recordings_are_taken_in_pieces_with_one_ground():
     long = made_up_clip(1000)[0]
-    pieces = ground_contact.pieces_of([long])
+    pieces = contact_labels.split_into_pieces([long])
     assert [piece.frames.start for piece in pieces[1:]] == [piece.frames.stop for piece in pieces[:-1]]
     assert (pieces[0].frames.start, pieces[-1].frames.stop) == (0, 1000)
     for piece in pieces:
         np.testing.assert_array_equal(piece.ground, pieces[0].ground)
-    assert not ground_contact.pieces_of([made_up_clip(ground_contact.LEAST - 1)[0]])
+    assert not contact_labels.split_into_pieces([made_up_clip(contact_labels.MIN_FRAMES - 1)[0]])
 
 
 def test_training_teaches_and_a_seed_repeats(scenes):
     begun = lifting.ContactNetwork()
-    (batch,) = contacts.windows_of(scenes, 1, 4)
+    (batch,) = contacts.draw_windows(scenes, 1, 4)
     one, other = (contacts.train(scenes, 50, 3, "cpu") for _ in range(2))
     losses = [contacts.contact_loss(network, *batch).item() for network in (begun, one)]
     assert losses[1] < 0.8 * losses[0], losses
@@ -74,7 +74,7 @@ def test_where_an_unsure_point_lies_does_not_matter(scenes):
     confidence[:, 20:40, lifting._ANKLES] = 0.1
     elsewhere = rays.clone()
     elsewhere[:, 20:40, lifting._ANKLES] += 0.3
-    one, other = (lifting.legs_seen(r, confidence, joints, torch.zeros(1), torch.full((1,), 1 / 30)) for r in (rays, elsewhere))
+    one, other = (lifting.contact_features(r, confidence, joints, torch.zeros(1), torch.full((1,), 1 / 30)) for r in (rays, elsewhere))
     torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
 
 
@@ -86,7 +86,7 @@ def test_where_an_unsure_point_lies_does_not_matter(scenes):
 @pytest.mark.parametrize("bearing", [0.0, 1.5])
 def test_who_stays_on_the_spot_touches_the_ground(motion, bearing, keypoint_set, least):
     times = np.arange(90) / 30
-    camera = view(distance=5.0, bearing=bearing)
+    camera = make_view(distance=5.0, bearing=bearing)
     told = lifting.estimate(seen(motion(times), camera, keypoint_set), camera.intrinsics, times, CPU).contacts
     assert (told > 0.5).mean() > least
 
@@ -94,7 +94,7 @@ def test_who_stays_on_the_spot_touches_the_ground(motion, bearing, keypoint_set,
 @pytest.mark.parametrize("fps", [24, 30, 60])
 def test_nobody_touches_the_ground_in_flight(fps):
     times = np.arange(3 * fps) / fps
-    camera, walker = view(distance=5.0, bearing=0.7), jump(times)
+    camera, walker = make_view(distance=5.0, bearing=0.7), jump(times)
     told = lifting.estimate(seen(walker, camera), camera.intrinsics, times, CPU).contacts > 0.5
     flying = walker.contacts[:, 0] < 0.5
     # At take-off and landing it may be a twentieth of a second late.
@@ -108,7 +108,7 @@ def test_nobody_touches_the_ground_in_flight(fps):
 def test_contacts_of_slow_clips_are_told_too(fps):
     """Below the network's rate most of its slots are empty: they are filled between frames."""
     times = np.arange(4 * fps) / fps
-    camera, walker = view(distance=6.0, bearing=0.9, look_at=(0, -2, 0.9)), walk(times)
+    camera, walker = make_view(distance=6.0, bearing=0.9, look_at=(0, -2, 0.9)), walk(times)
     told = lifting.estimate(seen(walker, camera), camera.intrinsics, times, CPU).contacts
     assert contact_f1(told, walker.contacts) > 0.8
 
@@ -116,7 +116,7 @@ def test_contacts_of_slow_clips_are_told_too(fps):
 def test_gaps_are_bridged_by_straight_lines_and_long_ones_are_not():
     slots = np.zeros((40, 2, 3))
     slots[[0, 6, 30]] = np.array([0, 6, 30])[:, None, None] + [[[0, 0, 1]]]
-    filled = lifting.bridged(slots, 1 / 30)
+    filled = lifting.fill_gaps(slots, 1 / 30)
     np.testing.assert_allclose(filled[:7, :, 0], np.repeat(np.arange(7)[:, None], 2, 1), atol=1e-12)
     np.testing.assert_array_equal(filled[7:], slots[7:])
 
@@ -124,9 +124,9 @@ def test_gaps_are_bridged_by_straight_lines_and_long_ones_are_not():
 @pytest.mark.parametrize("every", [1, 2, 3])
 def test_contacts_of_recorded_walking(shared_mocap, every):
     """Of a subject that was not trained on, by a detector that errs, at 30, 15 and 10 frames a second."""
-    clip = next(c for c in motion_clips.split(motion_clips.read_clips(shared_mocap))[1] if "walk" in c.text)
+    clip = next(c for c in motion_clips.split_by_subject(motion_clips.read_clips(shared_mocap))[1] if "walk" in c.text)
     filmed = (values[None] for values in (clip.points(), clip.axes, clip.valid))
-    seen_by = camera_views.see(np.random.default_rng(7), *filmed, sets=[0], lossy=False, steady=True)
+    seen_by = camera_views.film_bodies(np.random.default_rng(7), *filmed, sets=[0], lossy=False, steady=True)
     rays, confidence, times = seen_by.rays[0, ::every], seen_by.confidence[0, ::every], np.arange(len(clip.hip))[::every] / 30
     _joints, told = lifting.lift_clip(lifting.load_lifter(), rays, confidence, times, False, "cpu", lifting.load_contact_network())
-    assert contact_f1(told, ground_contact.contacts_of(clip)[::every]) > 0.8
+    assert contact_f1(told, contact_labels.label_contacts(clip)[::every]) > 0.8

@@ -9,7 +9,7 @@ import torch
 from blender_meshrec.core.skeletons import H36M17
 from blender_meshrec.methods.skeleton2mesh import POINTS
 from scripts.train import lifter
-from scripts.train.data import camera_views, lifter_bodies, motion_clips
+from scripts.train.data import camera_views, motion_augmentation, motion_clips
 from tests.support.synthetic_gait import walk
 
 
@@ -23,7 +23,7 @@ def made_up_clip(frames=150):
     front /= np.linalg.norm(front, axis=-1, keepdims=True)
     frame = np.stack([left, np.cross(front, left), front], -1)
     at = dict(zip(H36M17, np.moveaxis(joints, 1, 0)))
-    at |= {name: at["nose"] + frame @ np.array(offset) for name, offset in motion_clips._FACE_AT.items()}
+    at |= {name: at["nose"] + frame @ np.array(offset) for name, offset in motion_clips._FACE_OFFSETS.items()}
     at |= {f"{s}_{n}": at[f"{s}_ankle"] + x * front for s in ("left", "right") for n, x in (("big_toe", 0.2), ("heel", -0.05))}
     points = np.stack([at[name] for name in motion_clips.NODES], 1)
     vectors = points - points[:, np.maximum(motion_clips.PARENTS, 0)]
@@ -40,7 +40,7 @@ def clip():
 @pytest.fixture
 def drawn(clip):
     rng = np.random.default_rng(5)
-    return rng, *lifter_bodies.Windows([clip], 27).draw(rng, 64)
+    return rng, *motion_augmentation.WindowSampler([clip], 27).draw(rng, 64)
 
 
 def test_vectors_rebuild_the_points():
@@ -66,7 +66,7 @@ def test_axes_turn_with_the_body_and_left_is_left_also_in_the_mirror(drawn):
 
 def test_a_perfect_detector_sees_the_joints_where_they_are(drawn):
     rng, *moving = drawn
-    seen = camera_views.see(rng, *moving, sets=[0] * 64, noisy=False)
+    seen = camera_views.film_bodies(rng, *moving, sets=[0] * 64, noisy=False)
     rays = seen.rays[:, :, : len(H36M17)] / seen.zoom[:, None, None, None]
     # Hip at unknown (x, y, z): joints + hip lie on their rays, three linear unknowns a frame.
     x, y, z = np.moveaxis(seen.joints.astype(float), -1, 0)
@@ -81,9 +81,9 @@ def test_a_perfect_detector_sees_the_joints_where_they_are(drawn):
 
 def test_detectors_see_only_the_points_of_their_sets(drawn):
     rng, *moving = drawn
-    numbers = np.arange(64) % len(camera_views.SETS)
-    seen = camera_views.see(rng, *moving, sets=numbers)
-    for number, (_share, lacks) in enumerate(camera_views.SETS.values()):
+    numbers = np.arange(64) % len(camera_views.DETECTOR_SETS)
+    seen = camera_views.film_bodies(rng, *moving, sets=numbers)
+    for number, (_share, lacks) in enumerate(camera_views.DETECTOR_SETS.values()):
         assert not seen.confidence[numbers == number][..., [POINTS.index(p) for p in lacks]].any()
     assert np.isfinite(seen.rays).all()
     assert 0 <= seen.confidence.min() <= seen.confidence.max() <= 1
@@ -101,9 +101,9 @@ def test_a_seed_repeats(clip, tmp_path):
 
 
 def test_training_teaches(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(lifter, "WARM_UP", 1)
+    monkeypatch.setattr(lifter, "WARM_UP_STEPS", 1)
     rng = np.random.default_rng(1)
-    unseen = camera_views.see(rng, *lifter_bodies.Windows([clip], 27).draw(rng, 32))
+    unseen = camera_views.film_bodies(rng, *motion_augmentation.WindowSampler([clip], 27).draw(rng, 32))
     losses = []
     for state in (trained(clip, tmp_path / "begun.pt", 1), trained(clip, tmp_path / "trained.pt", 40)):
         network = lifter.Lifter(lifter.LifterConfig(width=32))

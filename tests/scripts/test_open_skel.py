@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch")
 from blender_meshrec.bodies.skel import Skel  # noqa: E402
 from blender_meshrec.core.files.body_template import load_body  # noqa: E402
 from blender_meshrec.core.rotations import rotmat_from_rotvec  # noqa: E402
-from blender_meshrec.core.skel.file import KEYS, load_skel  # noqa: E402
-from blender_meshrec.core.skel.vocabulary import DOF_NAMES, LIMITS, SKEL_JOINTS, dof_index  # noqa: E402
+from blender_meshrec.core.skel.file import REQUIRED_KEYS, load_skel  # noqa: E402
+from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, DOF_NAMES, SKEL_JOINTS, dof_index  # noqa: E402
 from blender_meshrec.core.skeletons import SMPL_JOINTS  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,7 +85,7 @@ def test_it_is_listed_with_its_hash_and_licence(arrays):
 
 
 def test_it_has_skels_keys_and_the_open_bodys_skin(arrays, template):
-    assert set(arrays) == {*KEYS, "skel_shapedirs", "licence", "source"}
+    assert set(arrays) == {*REQUIRED_KEYS, "skel_shapedirs", "licence", "source"}
     body = load_body("open")
     assert np.array_equal(template.v_template, body.v_template) and np.array_equal(template.faces, body.faces)
     assert np.array_equal(template.shapedirs, body.shapedirs) and np.array_equal(template.posedirs, body.posedirs)
@@ -127,7 +127,7 @@ def test_joints_are_smpls_where_anatomy_has_them_there_for_every_shape(template)
 def test_a_mirrored_pose_is_the_mirror_image(arrays, layer, template):
     skin, bones = opposite(arrays["skin_template_v"]), opposite(template.rest_bone_vertices(np.zeros(10)))
     rng = np.random.default_rng(1)
-    low, high = np.clip(LIMITS, -1, 1).T
+    low, high = np.clip(DOF_LIMITS, -1, 1).T
     q = rng.uniform(low, high, (4, 46))
     betas = rng.normal(size=10)
     posed = layer(q, betas, with_bones=True)

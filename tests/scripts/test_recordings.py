@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.core.rotations import normalised
+from blender_meshrec.core.rotations import normalise_quat
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
-from scripts.train.calibration import pool
-from scripts.train.data.motion_clips import clip_of, read_clips, split
-from scripts.train.data.recordings import TEST_SUBJECTS, VALIDATION_SUBJECTS, mirrored, read_recordings, rotmats_of
+from scripts.train.calibration import filmed_windows
+from scripts.train.data.motion_clips import clip_from_recording, read_clips, split_by_subject
+from scripts.train.data.recordings import TEST_SUBJECTS, VALIDATION_SUBJECTS, mirror_rotmats, read_recordings, rotmats_from_quats
 
 LENGTHS = {"02": 7, "16": 5, "77": 12}  # frames of each subject's recording
 BAD = [3, 8]  # frames of the last that are not valid
@@ -24,7 +24,7 @@ def folder(tmp_path):
             valid[BAD] = False
         np.savez(
             tmp_path / f"cmu_smpl24_{letter}.npz",
-            quat=np.rint(32767 * normalised(rng.normal(size=(sum(lengths), 24, 4)))).astype(np.int16),
+            quat=np.rint(32767 * normalise_quat(rng.normal(size=(sum(lengths), 24, 4)))).astype(np.int16),
             trans=rng.normal(size=(sum(lengths), 3)).astype(np.float32),
             valid=valid,
             clip_start=np.cumsum([0, *lengths]),
@@ -62,19 +62,19 @@ def test_pieces_are_the_runs_between_bad_frames(folder):
 def test_bones_keep_their_lengths(folder):
     """Points of a Clip are the skeleton's: rotations turn bones and nothing else."""
     recording = read_recordings(folder)[0]
-    clip = clip_of(recording)
+    clip = clip_from_recording(recording)
     shin = np.linalg.norm(clip.vectors[:, [2, 5]], axis=-1)  # from hips to knees
     assert np.abs(shin - np.linalg.norm(recording.offsets[[5, 4]], axis=-1)).max() < 1e-5  # m
 
 
 def test_a_mirror_changes_sides_and_is_its_own_inverse(folder):
-    rotmats = rotmats_of(read_recordings(folder)[0].quats)
-    assert np.array_equal(mirrored(mirrored(rotmats)), rotmats)
+    rotmats = rotmats_from_quats(read_recordings(folder)[0].quats)
+    assert np.array_equal(mirror_rotmats(mirror_rotmats(rotmats)), rotmats)
     offsets = np.random.default_rng(1).normal(size=(24, 3))
     swapped = [{"left": "right", "right": "left"}.get(side, side) + rest for side, rest in (_sided(name) for name in SMPL_JOINTS)]
     other = [SMPL_JOINTS.index(name) for name in swapped]
     flip = np.array([-1, 1, 1])
-    posed, in_the_mirror = joints_of(rotmats, offsets), joints_of(mirrored(rotmats), offsets[other] * flip)
+    posed, in_the_mirror = joints_of(rotmats, offsets), joints_of(mirror_rotmats(rotmats), offsets[other] * flip)
     assert np.abs(in_the_mirror - posed[:, other] * flip).max() < 1e-9  # m
 
 
@@ -103,10 +103,13 @@ def test_nobody_of_the_motion_capture_is_trained_on_and_tested_with(shared_mocap
 
 
 def check_split(folder):
-    training, testing = split(read_clips(folder))
+    training, testing = split_by_subject(read_clips(folder))
     assert {clip.subject for clip in testing} <= set(TEST_SUBJECTS)
     assert not {clip.subject for clip in training} & set(TEST_SUBJECTS)
-    frames = {part: sum(len(quats) for quats, _trans in pool.read_clips(folder, part)) for part in (*pool.PARTS, "training")}
+    frames = {
+        part: sum(len(quats) for quats, _trans in filmed_windows.read_split_clips(folder, part))
+        for part in (*filmed_windows.SUBJECT_SPLITS, "training")
+    }
     assert min(frames.values()) > 0
     assert sum(frames.values()) == sum(one.valid.sum() for one in read_recordings(folder))
     return training, testing

@@ -5,8 +5,8 @@ import json
 import torch
 from safetensors import safe_open
 
-from scripts.train import shipping
-from scripts.train.checkpoint import Checkpoint, average
+from scripts.train import weights_export
+from scripts.train.checkpoint import Checkpoint, update_ema
 from scripts.train.data.recordings import CREDIT
 
 
@@ -24,7 +24,7 @@ def trained(path, *ends):
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            average(mean, network, 0.9)
+            update_ema(mean, network, 0.9)
         state.save(end, best=end)
     return {**network.state_dict(), **{f"mean.{name}": value for name, value in mean.state_dict().items()}}
 
@@ -47,11 +47,11 @@ def test_steps_seconds_and_the_rest_are_kept(tmp_path):
 
 
 def test_what_ships_is_half_precision_without_counters_and_credited(tmp_path, monkeypatch):
-    monkeypatch.setattr(shipping, "OUT", tmp_path)
+    monkeypatch.setattr(weights_export, "MODELS_FOLDER", tmp_path)
     weights = {"a": torch.tensor([0.1, 2.0]), "a.num_batches_tracked": torch.tensor(9)}
-    with safe_open(shipping.write_network("lifter", weights, 3), "pt") as file:
+    with safe_open(weights_export.export_weights("lifter", weights, 3), "pt") as file:
         assert list(file.keys()) == ["a"] and file.get_tensor("a").dtype == torch.float16
         assert file.metadata() == {"credit": CREDIT, "script": "scripts/train/lifter.py", "seed": "3"}
-    shipping.write_metrics("lifter", 3, {"steps": 5})
+    weights_export.write_metrics("lifter", 3, {"steps": 5})
     report = json.loads((tmp_path / "lifter.metrics.json").read_text(encoding="utf-8"))
     assert report == {"script": "scripts/train/lifter.py", "seed": 3, "steps": 5, "credit": CREDIT}

@@ -12,32 +12,32 @@ from tests.support.synthetic_gait import walk
 
 def test_lifted_joints_project_to_the_pose_they_were_lifted_from():
     torch.manual_seed(0)
-    lifter = unsupervised_lifting.Residual(17, 2, norm=True).eval()
+    lifter = unsupervised_lifting.ResidualNetwork(17, 2, norm=True).eval()
     poses, distances = 0.5 * torch.randn(20, 17, 2), torch.full((20, 1), 6.0)
     poses[:, 0] = 0
-    joints = unsupervised_lifting.lift(lifter, poses, distances)
+    joints = unsupervised_lifting.lift_poses(lifter, poses, distances)
     torch.testing.assert_close(unsupervised_lifting.project(joints, distances), poses, atol=1e-5, rtol=0)
 
 
 def test_turns_are_rotations_within_their_ranges():
     torch.manual_seed(1)
-    turn = unsupervised_lifting.random_turns(500, 0.5, "cpu")
+    turn = unsupervised_lifting.random_rotations(500, 0.5, "cpu")
     torch.testing.assert_close(turn @ turn.mT, torch.eye(3).expand(500, 3, 3), atol=1e-5, rtol=0)
     assert torch.linalg.det(turn).min() > 0.99
     upright = torch.acos(turn[:, 1, 1].clamp(-1, 1))
-    assert upright.max() <= unsupervised_lifting.ELEVATION + unsupervised_lifting.ROLL
+    assert upright.max() <= unsupervised_lifting.MAX_ELEVATION + unsupervised_lifting.MAX_ROLL
 
 
 def test_only_knees_that_bend_backwards_cost():
     joints = torch.as_tensor(walk(np.arange(40) / 30).h36m17[..., [0, 2, 1]] * [1, -1, 1], dtype=torch.float32)
-    forwards = unsupervised_lifting.bent_back(joints - joints[:, :1])
-    backwards = unsupervised_lifting.bent_back((joints - joints[:, :1]) * torch.tensor([1.0, 1.0, -1.0]))
+    forwards = unsupervised_lifting.knee_hyperextension(joints - joints[:, :1])
+    backwards = unsupervised_lifting.knee_hyperextension((joints - joints[:, :1]) * torch.tensor([1.0, 1.0, -1.0]))
     assert forwards < 0.02 * backwards
 
 
 @pytest.mark.parametrize("recipe", unsupervised_lifting.ABLATION, ids=lambda recipe: f"{recipe.adversary} {recipe.azimuth:.1f}")
 def test_a_few_steps_run_and_repeat(recipe, monkeypatch):
-    monkeypatch.setattr(unsupervised_lifting, "POOL", 256 * 3)
+    monkeypatch.setattr(unsupervised_lifting, "NUM_POSES", 256 * 3)
     clip = made_up_clip()[0]
     one, other = (unsupervised_lifting.train_unsupervised([clip], recipe, 3, seed=2, log=str)[0].state_dict() for _ in range(2))
     for name in one:
@@ -49,8 +49,8 @@ def test_bodies_alike_are_even_and_a_lengthened_shin_is_not():
     """Whatever their sizes and poses: turned and enlarged, a body with two sides alike has the same proportions."""
     rng = np.random.default_rng(8)
     one = torch.as_tensor(rng.normal(size=(1, 17, 3)))
-    one = 0.5 * (one + one[:, unsupervised_lifting.MIRROR17] * torch.tensor([-1.0, 1.0, 1.0]))
-    bodies = one * torch.tensor([10.0, 20.0, 30.0])[:, None, None] @ unsupervised_lifting.random_turns(3, 1.0, "cpu").double().mT
-    assert unsupervised_lifting.uneven(bodies) < 1e-6
+    one = 0.5 * (one + one[:, unsupervised_lifting.H36M17_MIRROR] * torch.tensor([-1.0, 1.0, 1.0]))
+    bodies = one * torch.tensor([10.0, 20.0, 30.0])[:, None, None] @ unsupervised_lifting.random_rotations(3, 1.0, "cpu").double().mT
+    assert unsupervised_lifting.bone_proportion_variance(bodies) < 1e-6
     bodies[:, H36M17.index("left_ankle")] += bodies[:, H36M17.index("left_ankle")] - bodies[:, H36M17.index("left_knee")]
-    assert unsupervised_lifting.uneven(bodies) > 0.01
+    assert unsupervised_lifting.bone_proportion_variance(bodies) > 0.01

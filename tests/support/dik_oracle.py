@@ -25,7 +25,7 @@ def angle_of(a, b):
     return np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)
 
 
-def least_rodrigues(a, b):
+def shortest_rotation(a, b):
     """The least rotation that brings direction a to direction b."""
     axis = np.cross(a, b)
     return np.eye(3) if np.linalg.norm(axis) < 1e-12 else rodrigues(axis, angle_of(a, b))
@@ -63,9 +63,9 @@ def limb(parent, upper, lower, upper_seen, lower_seen, hinge):
     if np.sin(bend) > np.sin(np.radians(1)):
         first = frame(upper_seen, lower_seen) @ frame(upper, bent @ lower).T
     else:
-        first = least_rodrigues(parent @ upper, upper_seen) @ parent
+        first = shortest_rotation(parent @ upper, upper_seen) @ parent
     second = first @ bent
-    return first, least_rodrigues(second @ lower, lower_seen) @ second
+    return first, shortest_rotation(second @ lower, lower_seen) @ second
 
 
 def frame(a, b):
@@ -88,7 +88,7 @@ def match(joints, rest, spine_share=(1 / 3, 1 / 3, 1 / 3)):
 
     def swung(parent, a, b):
         observed, resting = bone(a, b)
-        return least_rodrigues(parent @ resting, observed) @ parent
+        return shortest_rotation(parent @ resting, observed) @ parent
 
     world = {}
     if len(joints) == 24:
@@ -137,7 +137,7 @@ def forward(rotmats, rest):
     return np.array(joints)
 
 
-def printed(joints):
+def paper_equations(joints):
     """The ten rotations by the paper's equations as printed, of one frame of h36m17, by the SMPL joint they turn.
 
     l(a, b) is the paper's l_{a.b}, the vector from a to b; x is its cross product. A rotation is P^T C.

@@ -9,7 +9,7 @@ WIDTH, HEIGHT = 96, 64
 CORNER = (220, 30, 30)  # the top left corner of an upright picture
 
 
-def picture(number, width=WIDTH, height=HEIGHT):
+def make_frame(number, width=WIDTH, height=HEIGHT):
     """(H,W,3) uint8 RGB: grey, a red top left corner, and `number` (0..31) as five white or black bars along the bottom."""
     image = np.full((height, width, 3), 128, np.uint8)
     image[: height // 3, : width // 3] = CORNER
@@ -18,19 +18,19 @@ def picture(number, width=WIDTH, height=HEIGHT):
     return image
 
 
-def number_of(image):
-    """What `picture` was told."""
+def read_frame_number(image):
+    """What `make_frame` was told."""
     height, width = image.shape[:2]
     return sum((int(image[-height // 8, (2 * bit + 1) * width // 10].mean() > 128)) << bit for bit in range(5))
 
 
-def stands_upright(image):
+def is_upright(image):
     """Whether the red corner is at the top left."""
     height, width = image.shape[:2]
     return np.abs(image[height // 8, width // 8].astype(int) - CORNER).max() < 60
 
 
-def write_film(path, images, fps=30, codec="libx264", times=None, rotation=0, aspect=None, options=None, container_options=None):
+def write_video(path, images, fps=30, codec="libx264", times=None, rotation=0, aspect=None, options=None, container_options=None):
     """Encode images. times: s, for a rate that varies. rotation: degrees counterclockwise a player turns it. aspect: of a pixel."""
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options or {"crf": "12", "g": "10"})

@@ -60,7 +60,7 @@ class NoLayout:
         pass
 
 
-def drawn(panel, layout=None):
+def draw_panel(panel, layout=None):
     """What a panel draws now; None where it is not shown."""
 
     class Context:
@@ -81,11 +81,11 @@ def drawn(panel, layout=None):
     return seen
 
 
-def operators_in(seen):
+def operators_drawn(seen):
     """The operators of what was drawn."""
     return [entry[1] for entry in seen if entry[0] == "operator"]
 
 
-def text_of(seen):
+def visible_text(seen):
     """The sentences of what was drawn."""
     return " ".join(entry[1] for entry in seen if entry[0] == "label" and len(entry) > 1)

@@ -7,7 +7,7 @@ from blender_meshrec.core.records import Motion
 from blender_meshrec.core.rotations import quat_from_rotmat, rotmat_from_quat
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 from blender_meshrec.retarget.rig import SIDES, BoneMapping
-from tests.support.synthetic_rigs import person
+from tests.support.synthetic_rigs import make_humanoid
 from tests.support.synthetic_template import REST
 
 LIMBS = [
@@ -17,7 +17,7 @@ LIMBS = [
 ]
 
 
-def motion_of(walker, contacts=True):
+def motion_from_walker(walker, contacts=True):
     """A Walker as a Motion of z-up joints."""
     local = WORLD_FROM_BODY @ walker.rotmats @ WORLD_FROM_BODY.T
     local[:, 0] = walker.rotmats[:, 0] @ WORLD_FROM_BODY.T
@@ -33,7 +33,7 @@ def recorded_motion(recording):
     return Motion("smpl", SMPL_JOINTS, SMPL_PARENTS, rest, quat_from_rotmat(local), trans, 30.0, np.arange(len(trans)) / 30)
 
 
-def slots(spine=3, neck=1, split=(), without=()):
+def make_slots(spine=3, neck=1, split=(), without=()):
     """Names by slot for `rigged_people.person`: bones are called as their slots, split parts have two bones."""
     truth = {"hips": ["hips"], "spine": [f"spine{k}" for k in range(spine)], "neck": [f"neck{k}" for k in range(neck)], "head": ["head"]}
     for side in SIDES:
@@ -43,12 +43,12 @@ def slots(spine=3, neck=1, split=(), without=()):
     return truth
 
 
-def character(seed, **options):
+def random_character(seed, **options):
     """A random character: proportions, rest pose, rolls, tails, numbers of spine and neck bones, split limbs. Rig and BoneMapping."""
     rng = np.random.default_rng(seed)
     split = [(), ("upper_arm", "lower_arm"), ("upper_leg",), ("lower_arm", "lower_leg")][seed % 4]
-    truth = slots(spine=1 + seed % 5, neck=seed % 4, split=split)
-    build = person(truth, rng, arms_down=[0, 30, 50, 85][rng.integers(4)])
+    truth = make_slots(spine=1 + seed % 5, neck=seed % 4, split=split)
+    build = make_humanoid(truth, rng, arms_down=[0, 30, 50, 85][rng.integers(4)])
     rig = build.rig(rng, tails=("along", "anywhere")[seed % 2], **options)
     return rig, BoneMapping(truth)
 
@@ -63,7 +63,7 @@ def limb_vector(heads, rig, mapping, part, below):
     return heads[:, rig.index(mapping.slots[below][0])] - heads[:, rig.index(mapping.slots[part][0])]
 
 
-def worst_direction(performance, rig, mapping, result):
+def max_direction_error(performance, rig, mapping, result):
     """The largest angle, degrees, between a limb's direction in the world and the source's, over limbs and frames."""
     worst, heads = 0.0, world_heads(rig, result)
     for part, below in LIMBS:
@@ -74,7 +74,7 @@ def worst_direction(performance, rig, mapping, result):
     return worst
 
 
-def place_of(rig, result, bone, point):
+def world_point(rig, result, bone, point):
     """Where a point (3,) of the armature at rest, fixed to a bone, comes to be in the world, (F,3)."""
     row = rig.index(bone)
     rest = rig.rest[row]
@@ -83,14 +83,14 @@ def place_of(rig, result, bone, point):
     return posed @ rig.world[:3, :3].T + rig.world[:3, 3]
 
 
-def slide(points, touching, times):
+def foot_slide_speed(points, touching, times):
     """The mean and the largest speed over the floor, cm/s, of points (F,3) while they touch (F,) in two frames running."""
     speed = 100 * np.linalg.norm(np.diff(points[:, :2], axis=0), axis=1) / np.diff(times)
     both = touching[1:] & touching[:-1]
     return (speed[both].mean(), speed[both].max()) if both.any() else (0.0, 0.0)
 
 
-def bending(rig, mapping, result, forward=(0.0, -1.0, 0.0)):
+def joint_bending(rig, mapping, result, forward=(0.0, -1.0, 0.0)):
     """How far knees and elbows bend, degrees, (F,4), less than zero where backwards; told from the bones above them at rest.
 
     forward: of the character at rest, in the armature's axes.

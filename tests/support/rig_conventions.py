@@ -20,48 +20,63 @@ TABLES = (
 )  # fmt: skip
 
 
-def truth_of(tables, name):
+class TrueMapping:
+    """What a table says: slots (slot -> bones), twist ((side, part) -> twist bones beside it), metacarpals ((side, finger) -> bone)."""
+
+    def __init__(self):
+        self.slots, self.twist, self.metacarpals = {}, {}, {}
+
+    def add(self, slot, bone):
+        self.slots.setdefault(slot, []).append(_SLIPS.get(bone, bone))
+
+
+def true_slots(tables, name):
     """slot -> bones and (side, part) -> twist bones beside it, and metacarpals, of one table."""
     name, _, alternative = name.partition(" ")
-    truth, twist, metacarpals = {}, {}, {}
-    put = lambda slot, bone: truth.setdefault(slot, []).append(_SLIPS.get(bone, bone))  # noqa: E731
-    rows = tables[name].items()
+    mapping = TrueMapping()
     if name.startswith("expy:"):
-        for part in ("spine.hips", "spine.spine", "spine.spine1", "spine.spine2", "spine.neck", "spine.head"):
-            put(_EXPY_SPINE[part.split(".")[1]], tables[name][part])
-        for key, bone in rows:
-            side, _, rest = key.partition("_")
-            area, *where = rest.split(".")
-            if side not in SIDES or "_ik" in area:
-                continue
-            if area == "fingers":
-                finger = {"pinky": "little"}.get(where[0], where[0])
-                if where[1] == "meta":
-                    metacarpals[side, finger] = bone
-                else:
-                    put(f"{side}_{finger}", bone)
-            elif where[0] in _EXPY_PARTS:
-                put(f"{side}_{_EXPY_PARTS[where[0]]}", bone)
-            elif (part := _EXPY_PARTS.get(where[0].partition("_twist")[0])) and bone not in truth.get(f"{side}_{part}", ()):
-                if name in _IN_LINE:
-                    put(f"{side}_{part}", bone)
-                else:
-                    twist.setdefault((side, part), []).append(bone)
+        _read_expy_table(mapping, tables[name], twist_in_line=name in _IN_LINE)
     else:
-        pick = (lambda bones: bones[-1]) if alternative else (lambda bones: bones[0])
-        for key in _VRM_SPINE:
-            if key in tables[name]:
-                put(_VRM_SPINE[key], pick(tables[name][key]))
-        for key, bones in rows:
-            side, _, part = key.partition("_")
-            side = side.lower()
-            if side not in SIDES:
-                continue
-            if part in _VRM_PARTS:
-                put(f"{side}_{_VRM_PARTS[part]}", pick(bones))
-            elif part.split("_")[0].lower() in FINGER_SLOTS:
-                put(f"{side}_{part.split('_')[0].lower()}", pick(bones))
-    return truth, twist, metacarpals
+        _read_vrm_table(mapping, tables[name], choice=-1 if alternative else 0)
+    return mapping.slots, mapping.twist, mapping.metacarpals
+
+
+def _read_expy_table(mapping, table, twist_in_line):
+    for part in ("spine.hips", "spine.spine", "spine.spine1", "spine.spine2", "spine.neck", "spine.head"):
+        mapping.add(_EXPY_SPINE[part.split(".")[1]], table[part])
+    for key, bone in table.items():
+        side, _, rest = key.partition("_")
+        area, *where = rest.split(".")
+        if side not in SIDES or "_ik" in area:
+            continue
+        if area == "fingers":
+            finger = {"pinky": "little"}.get(where[0], where[0])
+            if where[1] == "meta":
+                mapping.metacarpals[side, finger] = bone
+            else:
+                mapping.add(f"{side}_{finger}", bone)
+        elif where[0] in _EXPY_PARTS:
+            mapping.add(f"{side}_{_EXPY_PARTS[where[0]]}", bone)
+        elif (part := _EXPY_PARTS.get(where[0].partition("_twist")[0])) and bone not in mapping.slots.get(f"{side}_{part}", ()):
+            if twist_in_line:
+                mapping.add(f"{side}_{part}", bone)
+            else:
+                mapping.twist.setdefault((side, part), []).append(bone)
+
+
+def _read_vrm_table(mapping, table, choice):
+    for key in _VRM_SPINE:
+        if key in table:
+            mapping.add(_VRM_SPINE[key], table[key][choice])
+    for key, bones in table.items():
+        side, _, part = key.partition("_")
+        side, finger = side.lower(), part.split("_")[0].lower()
+        if side not in SIDES:
+            continue
+        if part in _VRM_PARTS:
+            mapping.add(f"{side}_{_VRM_PARTS[part]}", bones[choice])
+        elif finger in FINGER_SLOTS:
+            mapping.add(f"{side}_{finger}", bones[choice])
 
 
 def _of(sides, text):

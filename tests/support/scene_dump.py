@@ -14,7 +14,7 @@ _POSED = {"location", "rotation_quaternion", "rotation_euler", "rotation_axis_an
 _KINDS = ("objects", "armatures", "actions", "meshes", "materials", "images", "collections", "scenes", "libraries", "texts", "node_groups")
 
 
-def dump_file(leave_out=()):
+def dump_scene(leave_out=()):
     """(kind, name, path ...) -> value of every data block, animated pose values and the armatures' own action left out.
 
     leave_out: data blocks that are not looked into.

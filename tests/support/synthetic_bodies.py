@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from blender_meshrec.core.cameras import rigid
+from blender_meshrec.core.cameras import rigid_transform
 from blender_meshrec.core.conventions import WORLD_FROM_BODY, WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.files.body_template import BodyTemplate
 from blender_meshrec.core.motion import forward_kinematics, motion_from_recovery
@@ -22,7 +22,7 @@ REST = np.array(
 RING, RADIUS = 8, 0.05
 
 
-def tube_man(posedirs=True, seed=0):
+def make_tube_body(posedirs=True, seed=0):
     """A tube along every bone; the ring at a joint regresses that joint. Betas and pose move vertices by smooth fields."""
     rng = np.random.default_rng(seed)
     angles = np.arange(RING) * 2 * np.pi / RING
@@ -70,7 +70,7 @@ def tube_man(posedirs=True, seed=0):
     )
 
 
-def recovered(template, frames=60, fps=24.0, seed=0, timestamps=None, **changes):
+def make_recovery(template, frames=60, fps=24.0, seed=0, timestamps=None, **changes):
     """A Recovery of a person who moves every joint and walks about in front of a level camera."""
     rng = np.random.default_rng(seed)
     times = np.arange(frames) / fps if timestamps is None else np.asarray(timestamps)
@@ -83,7 +83,7 @@ def recovered(template, frames=60, fps=24.0, seed=0, timestamps=None, **changes)
     betas = rng.normal(size=10)
     rest = template.rest_joints(betas)
     pelvis = np.stack([0.5 * np.sin(times), 0.3 * np.cos(times), 0.95 + 0.1 * np.sin(2 * times)], -1)
-    camera_from_world = rigid(WORLD_FROM_LEVEL_CAMERA.T, -WORLD_FROM_LEVEL_CAMERA.T @ [0.2, -4.5, 1.1])
+    camera_from_world = rigid_transform(WORLD_FROM_LEVEL_CAMERA.T, -WORLD_FROM_LEVEL_CAMERA.T @ [0.2, -4.5, 1.1])
     values = dict(
         poses=poses,
         trans=pelvis - rest[0],
@@ -102,10 +102,10 @@ def recovered(template, frames=60, fps=24.0, seed=0, timestamps=None, **changes)
     )
     record = Recovery(**{**values, **changes})
     motion = motion_of(record, template)
-    return Recovery(**{**record.arrays(), "joints": forward_kinematics(motion)[0][:, template.smpl_joints]})
+    return Recovery(**{**record.arrays(), "joints": forward_kinematics(motion)[0][:, template.smpl_joint_indices]})
 
 
-def calibrated(recovery, seed=0):
+def with_calibrated_joints(recovery, seed=0):
     """The same with calibrated joints: its bones smoothly a tenth longer or shorter, turned a little, and all of it moved."""
     rng = np.random.default_rng(seed)
     joints = recovery.joints.astype(float)
@@ -123,7 +123,7 @@ def motion_of(recovery, template):
     return motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
 
 
-def skinned(recovery, template, row, pose_shapes=True):
+def skin_recovery(recovery, template, row, pose_shapes=True):
     """Vertices (V,3) m in the world at one row, in SMPL's own axes up to the last step, every joint in turn."""
     vertices, joints = template.rest(recovery.betas)
     local = rotmat_from_rotvec(recovery.poses[row].reshape(-1, 3))
@@ -144,6 +144,6 @@ def skinned(recovery, template, row, pose_shapes=True):
     return posed + recovery.trans[row]
 
 
-def upright(vertices_or_joints):
+def rotate_upright(vertices_or_joints):
     """From a body's axes at rest to the world's."""
     return vertices_or_joints @ WORLD_FROM_BODY.T

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blender_meshrec.core.cameras import default_intrinsics, project, rigid, transform_points
+from blender_meshrec.core.cameras import default_intrinsics, project, rigid_transform, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_BODY, WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_of
+from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_from_names
 from tests.support.synthetic_template import REST
 
 # Points fixed to a foot, from its ankle, y up: heel and toe on the sole; and the head's, from the head joint.
 HEEL, TOE = np.array([0, -0.08, -0.05]), np.array([0, -0.08, 0.17])
 NOSE, HEAD_TOP = np.array([0, 0.02, 0.1]), np.array([0, 0.17, 0.02])
 LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
-AHEAD = 0.045  # m; who stands has their weight before their ankles, over the middle of their feet
+ANKLE_TO_WEIGHT = 0.045  # m; who stands has their weight before their ankles, over the middle of their feet
 STEP, CADENCE, STANCE = 0.62, 1.8, 0.62  # m a step, steps a second, share of a stride a foot stands
 
 
@@ -70,7 +70,7 @@ def squat(times, period=2.5, depth=0.35, ahead=0.0):
 def stand(times):
     """Still, but for breathing and a little sway."""
     times = np.asarray(times, float)
-    pelvis = np.stack([0.006 * np.sin(1.3 * times), 0.004 * np.cos(0.9 * times) - AHEAD, 0.925 + 0 * times], -1)
+    pelvis = np.stack([0.006 * np.sin(1.3 * times), 0.004 * np.cos(0.9 * times) - ANKLE_TO_WEIGHT, 0.925 + 0 * times], -1)
     return _pose(times, pelvis, _standing(times), np.ones((len(times), 4)), lean=0.02 * np.sin(times), arms=0 * times)
 
 
@@ -121,7 +121,7 @@ def _pose(times, pelvis, feet, contacts, lean, arms, turn=0.0):
         if parent >= 0:
             rotmats[:, joint] = np.swapaxes(world[:, parent], -1, -2) @ world[:, joint]
     face = joints[:, 15, None] + np.stack([world[:, 15] @ NOSE, world[:, 15] @ HEAD_TOP], 1)
-    h36m17 = h36m17_weights_of((*SMPL_JOINTS, "nose", "head_top")) @ np.concatenate([joints, face], 1)
+    h36m17 = h36m17_weights_from_names((*SMPL_JOINTS, "nose", "head_top")) @ np.concatenate([joints, face], 1)
     return Walker(times, rotmats, pelvis, joints, h36m17, points, contacts.astype(float))
 
 
@@ -169,7 +169,7 @@ class View:
         return np.concatenate([pixels, np.full((*pixels.shape[:-1], 1), confidence)], -1)
 
 
-def view(distance=4.5, height=1.3, pitch=0.0, roll=0.0, look_at=(0.0, 0.0, 0.9), bearing=0.0, size=(1280, 720), aim=True):
+def make_view(distance=4.5, height=1.3, pitch=0.0, roll=0.0, look_at=(0.0, 0.0, 0.9), bearing=0.0, size=(1280, 720), aim=True):
     """A camera `distance` m from `look_at`, in the direction -y turned by `bearing`.
 
     pitch > 0 looks down, roll > 0 is turned clockwise seen from behind. aim: move the camera up or down so that look_at
@@ -179,7 +179,7 @@ def view(distance=4.5, height=1.3, pitch=0.0, roll=0.0, look_at=(0.0, 0.0, 0.9),
     centre = np.array(look_at) + turn @ [0, -distance, 0]
     centre[2] = look_at[2] + distance * np.tan(pitch) if aim else height
     world_from_camera = turn @ WORLD_FROM_LEVEL_CAMERA @ _rotation(-pitch, 0) @ _rotation(roll, 2)
-    return View(rigid(world_from_camera.T, -world_from_camera.T @ centre), default_intrinsics(size), size)
+    return View(rigid_transform(world_from_camera.T, -world_from_camera.T @ centre), default_intrinsics(size), size)
 
 
 def _rotation(angle, axis):

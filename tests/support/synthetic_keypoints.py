@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from blender_meshrec.backend.detection.detections import Pose
+from blender_meshrec.backend.detection.detections import Detection
 from blender_meshrec.core.skeletons import BLAZEPOSE33
 
 # Metres from the hips' middle in camera axes (x right, y down, z forward): the subject faces the camera, so left is +x.
@@ -26,7 +26,7 @@ _SWING = {
 }
 
 
-def stick_person(times, turn=0.0, pace=1.0):
+def animate_stick_figure(times, turn=0.0, pace=1.0):
     """(F,33,3) m in camera axes: arms and legs swing against each other; `turn` rad (F,) about the vertical."""
     times, turn = np.asarray(times, float), np.broadcast_to(turn, np.shape(times))
     points = np.zeros((len(times), 33, 3))
@@ -42,14 +42,14 @@ def stick_person(times, turn=0.0, pace=1.0):
     return points
 
 
-def seen_at(metres, place, scale=200.0, confidence=0.9):
+def project_orthographic(metres, place, scale=200.0, confidence=0.9):
     """(F,33,3) px and confidence of people seen from afar. place: (F,2) px of the hips' middle; scale: px a metre."""
     places = np.broadcast_to(np.asarray(place, float), (len(metres), 2))
     pixels = metres[..., :2] * scale + places[:, None]
     return np.concatenate([pixels, np.full((*metres.shape[:2], 1), confidence)], -1)
 
 
-def clothes(seed):
+def clothing_colours(seed):
     """A look, as `poses.appearance` gives it: two with different seeds differ plainly."""
     look = np.random.default_rng(seed).gamma(0.15, size=64)
     return (look / look.sum()).astype(np.float32)
@@ -60,6 +60,8 @@ def poses_of(people, looks, hidden=()):
     rng = np.random.default_rng(0)
     frames = []
     for frame in range(len(people[0])):
-        here = [Pose(person[frame], None, 0.9, look) for i, (person, look) in enumerate(zip(people, looks)) if (i, frame) not in hidden]
+        here = [
+            Detection(person[frame], None, 0.9, look) for i, (person, look) in enumerate(zip(people, looks)) if (i, frame) not in hidden
+        ]
         frames.append([here[i] for i in rng.permutation(len(here))])
     return frames

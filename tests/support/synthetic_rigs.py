@@ -14,7 +14,7 @@ def body_slots(slots):
     return {slot: tuple(bones) for slot, bones in slots.items() if slot in BODY or slot.split("_", 1)[-1] in LIMBS}
 
 
-class Builder:
+class RigBuilder:
     """Bones of a character one by one: name, parent, where it begins; tails follow from what hangs from it."""
 
     def __init__(self):
@@ -77,7 +77,7 @@ class Builder:
         return Rig(name, names, parents, rest, lengths, np.eye(4) if world is None else world, **fields)
 
 
-def person(
+def make_humanoid(
     truth, rng, *, arms_down=None, thighs_from=None, clavicles_from=None, over_hips=(), pelvis=None, hip_joints=None, metacarpals=None
 ):
     """A standing person whose bones have the names of `truth` (slot -> bones), as a Builder to hang more on.
@@ -87,7 +87,7 @@ def person(
     two bones from the middle of the hips to the thighs. metacarpals: names by (side, finger).
     """
     vary = lambda low, high: rng.uniform(low, high)  # noqa: E731
-    build = Builder()
+    build = RigBuilder()
     height = 1.7
     leg, torso, arm = 0.47 * height * vary(0.7, 1.2), 0.28 * height * vary(0.85, 1.15), 0.32 * height * vary(0.85, 1.2)
     hip, shoulder = 0.055 * height * vary(0.8, 1.4), 0.11 * height * vary(0.85, 1.2)
@@ -150,7 +150,7 @@ def person(
     return build
 
 
-def clutter(build, truth, rng, style=str):
+def add_extra_bones(build, truth, rng, style=str):
     """Hang on what characters carry that is no part of a body: ends, face, hair, cloth, weapons, IK targets, correctives.
 
     style: makes a name in the rig's own manner out of plain words.
@@ -189,11 +189,11 @@ def clutter(build, truth, rng, style=str):
     return build
 
 
-def anonymous(build, truth, rng):
+def anonymise_bones(build, truth, rng):
     """The same character with names that mean nothing: a new Builder and truth, and what each name was."""
     numbers = rng.permutation(len(build.heads))
     new = {bone: f"bone.{number:03d}" for bone, number in zip(build.heads, numbers, strict=True)}
-    other = Builder()
+    other = RigBuilder()
     other.heads = {new[bone]: head for bone, head in build.heads.items()}
     other.parent = {new[bone]: new.get(parent) for bone, parent in build.parent.items()}
     return other, {slot: [new[bone] for bone in bones] for slot, bones in truth.items()}

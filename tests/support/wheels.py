@@ -20,7 +20,7 @@ def make_wheel(folder, name, version="1.0", files=None, python="py3"):
     return path
 
 
-def entry(path, marker="", digest=None):
+def lock_entry(path, marker="", digest=None):
     """A lock's lines for a wheel; `digest`: another than its own."""
     name, version = path.name.split("-")[:2]
     digest = digest or hashlib.sha256(path.read_bytes()).hexdigest()

@@ -8,7 +8,7 @@ import blender_meshrec
 from blender_meshrec.bridge.interpreters import Device, Interpreter
 from blender_meshrec.bridge.messages import Result
 from blender_meshrec.ui import jobs, setup_state
-from tests.support.synthetic_bodies import recovered, tube_man
+from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 
 class ScriptedClient:
@@ -31,20 +31,20 @@ class SettledLook:
     running = False
 
     def __init__(self, **found):
-        self.backend, self.facts, self.current, self.half_made, self.error = None, {}, True, False, None
+        self.backend, self.stamp, self.is_current, self.is_partial, self.error = None, {}, True, False, None
         self.interpreter = Interpreter("/usr/bin/python3.11", (3, 11, 7), "linux-x86_64")
         self.device = Device("cpu", "processor", "")
         vars(self).update(found)
 
 
-INSTALLED = {"backend": "/home/env/bin/python", "facts": {"python": "3.11.7", "device": "cpu", "packages": 34}}
+INSTALLED = {"backend": "/home/env/bin/python", "stamp": {"python": "3.11.7", "device": "cpu", "packages": 34}}
 
 
 @pytest.fixture
 def addon():
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_meshrec.register()
-    setup_state.look = SettledLook(**INSTALLED)
+    setup_state.environment_probe = SettledLook(**INSTALLED)
     yield bpy.context.scene.meshrec
     blender_meshrec.unregister()
 
@@ -70,8 +70,8 @@ def backend(monkeypatch):
 
 @pytest.fixture(scope="session")
 def result():
-    tubes = tube_man()
-    recoveries = tuple(recovered(tubes, frames=30, fps=25.0, seed=seed) for seed in (0, 1))
+    tubes = make_tube_body()
+    recoveries = tuple(make_recovery(tubes, frames=30, fps=25.0, seed=seed) for seed in (0, 1))
     people = [
         {
             "person": number,
@@ -103,6 +103,6 @@ def tubes(monkeypatch):
     """The body of tubes wherever a body file is asked for."""
     from blender_meshrec.ui import scene_making
 
-    template = tube_man()
+    template = make_tube_body()
     monkeypatch.setattr(scene_making, "load_body", lambda source: template)
     return template

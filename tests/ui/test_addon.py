@@ -6,11 +6,12 @@ import blender_meshrec
 from blender_meshrec.bridge.messages import Failure, Progress
 from blender_meshrec.core import catalog
 from blender_meshrec.core.files.motion_npz import write_motion
+from blender_meshrec.core.messages import Message
 from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.ui import jobs, panels
-from blender_meshrec.ui.properties import request_from
+from blender_meshrec.ui.properties import build_request
 from tests.support.blender_poses import pose_in_blender
-from tests.support.panel_drawing import drawn, operators_in, text_of
+from tests.support.panel_drawing import draw_panel, operators_drawn, visible_text
 from tests.support.synthetic_bodies import motion_of
 
 
@@ -80,7 +81,14 @@ def test_one_undo_takes_everything_back(addon, backend, result, tubes):
 
 def test_a_failure_is_told_with_its_remedy_and_changes_nothing(addon, backend):
     addon.source = "/empty.mp4"
-    backend([Progress("Looking", 1, 9)], [Failure(3, "Nobody was found.", "Choose other footage.", "at frame 4")])
+    backend(
+        [Progress("Looking", 1, 9)],
+        [
+            Failure(
+                3, Message("test-error.problem", "Nobody was found."), Message("test-error.remedy", "Choose other footage."), "at frame 4"
+            )
+        ],
+    )
     with pytest.raises(RuntimeError, match=r"Nobody was found\. Choose other footage\."):
         bpy.ops.meshrec.reconstruct()
     job = jobs.current
@@ -106,10 +114,10 @@ def test_a_fault_while_making_leaves_no_half_scene(addon, backend, result, tubes
 def test_only_one_job_runs_and_it_can_be_cancelled(addon, backend, result):
     addon.source = "/clip.mp4"
     client = backend()
-    job = jobs.start(request_from(addon))
+    job = jobs.start(build_request(addon))
     assert not bpy.ops.meshrec.reconstruct.poll()
     with pytest.raises(blender_meshrec.ui.jobs.InputError):
-        jobs.start(request_from(addon))
+        jobs.start(build_request(addon))
     assert bpy.ops.meshrec.cancel() == {"FINISHED"}
     assert client.cancelled and not job.running and job.error is None
     assert not bpy.ops.meshrec.cancel.poll()
@@ -122,7 +130,7 @@ def test_unregistering_ends_the_job(backend):
     blender_meshrec.register()
     bpy.context.scene.meshrec.source = "/clip.mp4"
     client = backend()
-    jobs.start(request_from(bpy.context.scene.meshrec))
+    jobs.start(build_request(bpy.context.scene.meshrec))
     blender_meshrec.unregister()
     assert client.cancelled
 
@@ -133,12 +141,12 @@ def test_without_footage_the_button_is_off(addon):
 
 def test_settings_become_the_request(addon):
     addon.source = "/footage/clip.mp4"
-    request = request_from(addon)
+    request = build_request(addon)
     assert (request.source, request.person, request.frames, request.body) == ("/footage/clip.mp4", "largest", None, "open")
     addon.person, addon.person_number = "ONE", 3
     addon.use_range, addon.first_frame, addon.last_frame = True, 11, 20
     addon.body, addon.smoothing, addon.contacts, addon.device = "/models/SMPL_NEUTRAL.pkl", 0.0, False, "cpu"
-    request = request_from(addon, cache="/cache")
+    request = build_request(addon, cache="/cache")
     assert (request.person, request.frames, request.body) == ("3", (10, 20), "/models/SMPL_NEUTRAL.pkl")
     assert (request.smoothing, request.contacts, request.device, request.cache) == (0.0, False, "cpu", "/cache")
 
@@ -146,7 +154,7 @@ def test_settings_become_the_request(addon):
 @pytest.mark.parametrize("role, name", [("detector", "detector"), ("estimator", "method")])
 def test_the_menus_offer_the_catalogue(addon, role, name):
     offered = [item.identifier for item in addon.bl_rna.properties[name].enum_items]
-    assert offered == ["auto", *(entry.name for entry in catalog.entries(role))]
+    assert offered == ["auto", *(entry.name for entry in catalog.catalog_entries(role))]
 
 
 def test_a_motion_file_is_imported(addon, result, tubes, tmp_path):
@@ -160,23 +168,29 @@ def test_a_motion_file_is_imported(addon, result, tubes, tmp_path):
 
 def test_the_panel_shows_what_goes_on(addon, backend, result):
     addon.source = "/clip.mp4"
-    assert "meshrec.reconstruct" in operators_in(drawn(panels.MainPanel))
+    assert "meshrec.reconstruct" in operators_drawn(draw_panel(panels.MainPanel))
     backend(
         [Progress("Load models", 0, 0)],
         [Progress("Looking", 3, 30)],
-        [Failure(3, "Nobody was found in this long and winding clip.", "Choose other footage.")],
+        [
+            Failure(
+                3,
+                Message("test-error.problem", "Nobody was found in this long and winding clip."),
+                Message("test-error.remedy", "Choose other footage."),
+            )
+        ],
     )
-    job = jobs.start(request_from(addon))
+    job = jobs.start(build_request(addon))
     assert job.text == "Starting"
-    job.advance()
+    job.update()
     assert job.text == "Load models"
-    job.advance()
-    seen = drawn(panels.MainPanel)
+    job.update()
+    seen = draw_panel(panels.MainPanel)
     assert ("progress", "Looking: 3 of 30 frames", 0.1) in seen
-    assert "meshrec.cancel" in operators_in(seen) and "meshrec.reconstruct" not in operators_in(seen)
-    job.advance()
-    seen = drawn(panels.MainPanel)
-    assert "Nobody was found in this long and winding clip. Choose other footage." in text_of(seen)
+    assert "meshrec.cancel" in operators_drawn(seen) and "meshrec.reconstruct" not in operators_drawn(seen)
+    job.update()
+    seen = draw_panel(panels.MainPanel)
+    assert "Nobody was found in this long and winding clip. Choose other footage." in visible_text(seen)
 
 
 def test_the_command_line_is_the_same_program(addon, monkeypatch):

@@ -12,12 +12,13 @@ import pytest
 from blender_meshrec.bridge.messages import Failure, Result
 from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.core.files.point_cache import write_point_cache
+from blender_meshrec.core.messages import Message
 from blender_meshrec.core.skeletons import SMPL_JOINTS
-from blender_meshrec.scene.surface import SURFACE
+from blender_meshrec.scene.surface import SURFACE_MODIFIER
 from blender_meshrec.ui import jobs, properties, scene_making, surface_files
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
-from tests.support.panel_drawing import drawn
-from tests.support.synthetic_bodies import calibrated, recovered
+from tests.support.panel_drawing import draw_panel
+from tests.support.synthetic_bodies import make_recovery, with_calibrated_joints
 
 FRAMES = 6
 
@@ -25,7 +26,7 @@ FRAMES = 6
 @pytest.fixture
 def exact(addon, monkeypatch):
     """The settings of footage to be calibrated, its exact surface wanted."""
-    monkeypatch.setattr(properties, "calibrates", lambda method: True)
+    monkeypatch.setattr(properties, "is_calibrated_method", lambda method: True)
     addon.source, addon.surface = "/walk.mp4", "EXACT"
     return addon
 
@@ -35,7 +36,7 @@ def calibrating(backend, tubes, monkeypatch, tmp_path):
     """A function that lets the next job's backend write surfaces, if asked for, and calibrate two people."""
     monkeypatch.setenv("MESHREC_CACHE", str(tmp_path / "cache"))
     count = len(tubes.v_template)
-    recoveries = tuple(calibrated(recovered(tubes, FRAMES, seed=seed, footage="/walk.mp4")) for seed in (0, 1))
+    recoveries = tuple(with_calibrated_joints(make_recovery(tubes, FRAMES, seed=seed, footage="/walk.mp4")) for seed in (0, 1))
 
     def prepare(*answers):
         client = backend(list(answers) or [Result(recoveries, (1, 2))])
@@ -58,22 +59,22 @@ def files(folder):
 
 
 def bodies():
-    return sorted((thing for thing in bpy.data.objects if SURFACE in thing.modifiers), key=lambda thing: thing.name)
+    return sorted((thing for thing in bpy.data.objects if SURFACE_MODIFIER in thing.modifiers), key=lambda thing: thing.name)
 
 
 def test_stretching_and_the_surface_are_offered_with_the_one_method(addon, monkeypatch):
     def offered():
-        return {entry[2] for entry in drawn(bpy.types.MESHREC_PT_options) if entry[0] == "prop"} & {"stretch", "surface"}
+        return {entry[2] for entry in draw_panel(bpy.types.MESHREC_PT_options) if entry[0] == "prop"} & {"stretch", "surface"}
 
     assert offered() == set()
-    monkeypatch.setattr(properties, "calibrates", lambda method: True)
+    monkeypatch.setattr(properties, "is_calibrated_method", lambda method: True)
     assert offered() == {"stretch", "surface"}
     addon.skeleton = "skel"
     assert offered() == set()
 
 
 def test_a_surface_is_asked_for_only_where_it_is_wanted(addon, calibrating, monkeypatch):
-    monkeypatch.setattr(properties, "calibrates", lambda method: True)
+    monkeypatch.setattr(properties, "is_calibrated_method", lambda method: True)
     addon.source = "/walk.mp4"
     recoveries = calibrating()
     bpy.ops.meshrec.reconstruct()
@@ -82,7 +83,7 @@ def test_a_surface_is_asked_for_only_where_it_is_wanted(addon, calibrating, monk
     bpy.context.scene.frame_set(3)
     assert np.abs(pose_in_blender(rig, SMPL_JOINTS)[0] - recoveries[0].calibrated_joints[2]).max() < 1e-4  # m
     addon.stretch, addon.surface = False, "EXACT"
-    monkeypatch.setattr(properties, "calibrates", lambda method: False)
+    monkeypatch.setattr(properties, "is_calibrated_method", lambda method: False)
     calibrating()
     bpy.ops.meshrec.reconstruct()
     assert jobs.current.request.surface is None and not bodies()
@@ -99,7 +100,7 @@ def test_surfaces_of_an_unsaved_scene_lie_in_the_cache_and_nothing_is_overwritte
         bpy.context.scene.frame_set(3)
         found = bodies()
         assert [float(np.median(vertices_in_blender(body))) for body in found] == [1, 2]
-    assert all(Path(body.modifiers[SURFACE].filepath).name.startswith("walk.001") for body in found)
+    assert all(Path(body.modifiers[SURFACE_MODIFIER].filepath).name.startswith("walk.001") for body in found)
 
 
 def test_surfaces_of_a_saved_scene_lie_beside_it(exact, calibrating, tmp_path):
@@ -108,7 +109,7 @@ def test_surfaces_of_a_saved_scene_lie_beside_it(exact, calibrating, tmp_path):
     calibrating()
     bpy.ops.meshrec.reconstruct()
     assert files(tmp_path / "project") == ["a.blend", "walk.person1.pc2", "walk.person2.pc2"]
-    assert [body.modifiers[SURFACE].filepath for body in bodies()] == ["//walk.person1.pc2", "//walk.person2.pc2"]
+    assert [body.modifiers[SURFACE_MODIFIER].filepath for body in bodies()] == ["//walk.person1.pc2", "//walk.person2.pc2"]
 
 
 def test_saving_brings_surfaces_out_of_the_cache(exact, calibrating, tmp_path):
@@ -116,30 +117,30 @@ def test_saving_brings_surfaces_out_of_the_cache(exact, calibrating, tmp_path):
     bpy.ops.meshrec.reconstruct()
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "walk.person1.pc2").write_text("the artist's own")
-    in_cache = [body.modifiers[SURFACE].filepath for body in bodies()]
+    in_cache = [body.modifiers[SURFACE_MODIFIER].filepath for body in bodies()]
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "project" / "copy.blend"), copy=True)
-    assert [body.modifiers[SURFACE].filepath for body in bodies()] == in_cache  # this scene is still without a place
+    assert [body.modifiers[SURFACE_MODIFIER].filepath for body in bodies()] == in_cache  # this scene is still without a place
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "project" / "a.blend"))
     expected = ["a.blend", "copy.blend", "walk.person1.001.pc2", "walk.person1.pc2", "walk.person2.pc2"]
     assert files(tmp_path / "project") == expected
     for name in ("a.blend", "copy.blend"):
         shutil.rmtree(tmp_path / "cache", ignore_errors=True)
         bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "project" / name))
-        assert [body.modifiers[SURFACE].filepath for body in bodies()] == ["//walk.person1.001.pc2", "//walk.person2.pc2"]
+        assert [body.modifiers[SURFACE_MODIFIER].filepath for body in bodies()] == ["//walk.person1.001.pc2", "//walk.person2.pc2"]
         bpy.context.scene.frame_set(3)
         assert [float(np.median(vertices_in_blender(body))) for body in bodies()] == [1, 2]
 
 
 def test_surfaces_lie_in_the_cache_that_the_artist_has_chosen(exact, calibrating, tmp_path, monkeypatch):
     chosen = [tmp_path / "one", tmp_path / "other"]
-    monkeypatch.setattr(surface_files, "cache", lambda context: str(chosen[0]))
+    monkeypatch.setattr(surface_files, "get_cache_folder", lambda context: str(chosen[0]))
     calibrating()
     bpy.ops.meshrec.reconstruct()
     assert files(tmp_path) == ["one/surfaces/walk.person1.pc2", "one/surfaces/walk.person2.pc2"]
     chosen.pop(0)
     (tmp_path / "project").mkdir()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "project" / "a.blend"))
-    assert [body.modifiers[SURFACE].filepath for body in bodies()] == ["//walk.person1.pc2", "//walk.person2.pc2"]
+    assert [body.modifiers[SURFACE_MODIFIER].filepath for body in bodies()] == ["//walk.person1.pc2", "//walk.person2.pc2"]
 
 
 def test_what_nothing_plays_and_no_scene_was_saved_with_goes_in_the_end(exact, calibrating, tmp_path):
@@ -164,7 +165,7 @@ def test_what_nothing_plays_and_no_scene_was_saved_with_goes_in_the_end(exact, c
     bpy.ops.wm.save_mainfile()
     surface_files.unregister()
     surface_files.register()
-    playing = {Path(bpy.path.abspath(body.modifiers[SURFACE].filepath)).name for body in bodies()}
+    playing = {Path(bpy.path.abspath(body.modifiers[SURFACE_MODIFIER].filepath)).name for body in bodies()}
     assert {name for name in files(project) if name.endswith(".pc2")} == {name for name in saved if name.endswith(".pc2")} | playing
 
 
@@ -182,13 +183,13 @@ def test_surfaces_of_scenes_never_saved_go_after_a_month(exact, calibrating, tmp
 @pytest.mark.parametrize("how", ["a failure", "a fault while making", "cancelled"])
 def test_no_surface_is_left_where_nothing_was_made(exact, calibrating, tmp_path, monkeypatch, how):
     if how == "a failure":
-        calibrating(Failure(3, "Nobody is here.", "Choose other footage."))
+        calibrating(Failure(3, Message("test-error.problem", "Nobody is here."), Message("test-error.remedy", "Choose other footage.")))
     else:
         calibrating()
     if how == "a fault while making":
         monkeypatch.setattr(scene_making, "assemble", lambda *_, **__: 1 / 0)
     if how == "cancelled":
-        monkeypatch.setattr(jobs.Job, "advance", lambda job: job.cancel())
+        monkeypatch.setattr(jobs.Job, "update", lambda job: job.cancel())
         assert bpy.ops.meshrec.reconstruct() == {"CANCELLED"}
     else:
         with pytest.raises(RuntimeError):
@@ -198,7 +199,7 @@ def test_no_surface_is_left_where_nothing_was_made(exact, calibrating, tmp_path,
 
 
 def test_a_motion_is_imported_with_the_surface_beside_it(exact, tubes, tmp_path):
-    recovery, count = calibrated(recovered(tubes, FRAMES)), len(tubes.v_template)
+    recovery, count = with_calibrated_joints(make_recovery(tubes, FRAMES)), len(tubes.v_template)
     write_motion(tmp_path / "dance.npz", recovery)
     write_point_cache(tmp_path / "dance.pc2", count, FRAMES, [np.full((FRAMES, count, 3), 7.0)])
     bpy.ops.meshrec.import_motion(filepath=str(tmp_path / "dance.npz"))

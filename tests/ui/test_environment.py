@@ -12,7 +12,7 @@ from blender_meshrec.bridge.interpreters import Device
 from blender_meshrec.bridge.messages import Progress
 from blender_meshrec.core.errors import CancelledError, MeshRecError, NotSetUpError
 from blender_meshrec.ui import backend_box, environment_operators, preferences, redraw, setup_state
-from blender_meshrec.ui.text import lines_of
+from blender_meshrec.ui.text import wrap_text
 from tests.support.panel_drawing import RecordingLayout
 from tests.ui.conftest import INSTALLED, SettledLook
 
@@ -45,11 +45,11 @@ class ScriptedInstallation:
 def page(addon, monkeypatch):
     """The preferences as they are drawn: a function of what was found out; `settings` are what the artist has set."""
     settings = types.SimpleNamespace(backend_python="", device="auto", bundle="", backend_home="", cache="")
-    monkeypatch.setattr(preferences, "preferences_of", lambda context: settings)
+    monkeypatch.setattr(preferences, "get_preferences", lambda context: settings)
 
-    def draw(look=None):
+    def draw(probe=None):
         seen = []
-        monkeypatch.setattr(setup_state, "look_around", lambda python, device: look or SettledLook())
+        monkeypatch.setattr(setup_state, "start_probe", lambda python, device: probe or SettledLook())
         context = types.SimpleNamespace(region=types.SimpleNamespace(width=520), preferences=bpy.context.preferences)
         backend_box.draw_backend(RecordingLayout(seen), context, settings)
         return seen
@@ -68,7 +68,7 @@ def installation(page, monkeypatch, tmp_path):
         made.started.append(setup_state.installation)
         return setup_state.installation
 
-    monkeypatch.setattr(setup_state, "install", start)
+    monkeypatch.setattr(setup_state, "start_installation", start)
     page.settings.bundle = str(tmp_path)  # which needs no network
     return made
 
@@ -88,11 +88,11 @@ def test_registering_leaves_no_timer_and_no_thread(monkeypatch):
     threads = threading.active_count()
     for _ in range(2):
         blender_meshrec.register()
-        redraw.watch()
+        redraw.start_redrawing()
         setup_state.installation = running = ScriptedInstallation(None)
         blender_meshrec.unregister()
         assert not bpy.app.timers.is_registered(redraw.redraw) and not running.running
-        assert (setup_state.installation, setup_state.check, setup_state.look) == (None, None, None)
+        assert (setup_state.installation, setup_state.check, setup_state.environment_probe) == (None, None, None)
         assert "install_backend" not in dir(bpy.ops.meshrec)
     assert threading.active_count() == threads
 
@@ -120,7 +120,7 @@ def test_the_button_installs_what_the_preferences_say(installation, page, tmp_pa
 
 
 def test_a_failure_is_told_and_can_be_copied(installation, page):
-    installation.outcome = NotSetUpError("The download broke off.", "Check the connection.")
+    installation.outcome = NotSetUpError("test-error", "The download broke off.", "Check the connection.")
     with pytest.raises(RuntimeError, match=r"The download broke off\. Check the connection\."):
         bpy.ops.meshrec.install_backend()
     seen = page()
@@ -145,7 +145,7 @@ def test_nothing_is_downloaded_without_blenders_consent(installation, page):
 
 
 def test_only_one_runs_and_it_can_be_cancelled(installation, page):
-    setup_state.install(preferences.plan_from(bpy.context))
+    setup_state.start_installation(preferences.build_installation_plan(bpy.context))
     assert not bpy.ops.meshrec.install_backend.poll() and not bpy.ops.meshrec.remove_backend.poll()
     seen = page()
     assert ("progress", "Loading torch: 120 of 480 MB", 0.25) in seen
@@ -159,13 +159,13 @@ def test_only_one_runs_and_it_can_be_cancelled(installation, page):
     "found, words, name",
     [
         ({}, "not installed yet", "Install Backend"),
-        ({"half_made": True}, "half installed", "Go On Installing"),
+        ({"is_partial": True}, "half installed", "Go On Installing"),
         (INSTALLED, "installed: Python 3.11.7, for the processor, 34 packages.", "Repair"),
-        ({**INSTALLED, "current": False}, "earlier version", "Update Backend"),
+        ({**INSTALLED, "is_current": False}, "earlier version", "Update Backend"),
         ({**INSTALLED, "device": Device("cuda", "NVIDIA H200")}, "for the processor", "Install for: NVIDIA H200"),
         ({"backend": "/my/own/python"}, "runs in /my/own/python.", "Install Backend"),
         (
-            {"error": NotSetUpError("No Python was found.", "Install Python 3.11.")},
+            {"error": NotSetUpError("test-error", "No Python was found.", "Install Python 3.11.")},
             "No Python was found. Install Python 3.11.",
             "Install Backend",
         ),
@@ -179,27 +179,27 @@ def test_the_page_says_what_there_is_and_what_can_be_done(page, found, words, na
 
 
 def test_looking_around_finds_this_computer(addon, monkeypatch, tmp_path):
-    backend_location.keep_environments_in(tmp_path)
+    backend_location.set_environment_home(tmp_path)
     monkeypatch.setenv("MESHREC_PYTHON", "")
-    setup_state.look_again()
-    look = setup_state.look_around("", "cpu")
-    assert setup_state.look_around("", "cpu") is look
+    setup_state.discard_probe()
+    look = setup_state.start_probe("", "cpu")
+    assert setup_state.start_probe("", "cpu") is look
     look.wait()
     assert look.error is None and look.device.kind == "cpu" and look.interpreter.version >= (3, 11)
-    assert not look.half_made
+    assert not look.is_partial
     (tmp_path / "env-12345678").mkdir()
-    setup_state.look_again()
-    again = setup_state.look_around("", "cpu")
+    setup_state.discard_probe()
+    again = setup_state.start_probe("", "cpu")
     again.wait()
-    assert again is not look and again.half_made
+    assert again is not look and again.is_partial
 
 
 def test_checking_gives_a_report_to_copy(page, monkeypatch):
     from blender_meshrec.cli.commands import doctor
 
     def run(options, console):
-        console.say(f"backend    {options.python}")
-        console.fail(MeshRecError("A model is missing.", "Install it."))
+        console.print_result(f"backend    {options.python}")
+        console.fail(MeshRecError("test-error", "A model is missing.", "Install it."))
 
     monkeypatch.setattr(doctor, "run", run)
     assert bpy.ops.meshrec.check_backend() == {"FINISHED"}
@@ -211,19 +211,19 @@ def test_checking_gives_a_report_to_copy(page, monkeypatch):
 
 
 def test_removing_takes_the_environment_away(page, tmp_path):
-    backend_location.keep_environments_in(tmp_path)
+    backend_location.set_environment_home(tmp_path)
     (tmp_path / "env-12345678").mkdir()
-    (tmp_path / backend_environment.LOG).write_text("")
+    (tmp_path / backend_environment.LOG_FILE).write_text("")
     assert bpy.ops.meshrec.remove_backend() == {"FINISHED"}
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bare_python_in_the_preferences_is_no_backend(page, monkeypatch):
     page.settings.backend_python = sys.executable
-    monkeypatch.setattr(backend_location, "NEEDED", ("nowhere_to_be_found",))
-    assert preferences.backend_python(bpy.context) is None
-    monkeypatch.setattr(backend_location, "NEEDED", ("json",))
-    assert preferences.backend_python(bpy.context) == sys.executable
+    monkeypatch.setattr(backend_location, "REQUIRED_MODULES", ("nowhere_to_be_found",))
+    assert preferences.get_backend_python(bpy.context) is None
+    monkeypatch.setattr(backend_location, "REQUIRED_MODULES", ("json",))
+    assert preferences.get_backend_python(bpy.context) == sys.executable
 
 
 def test_there_is_no_timer_once_nothing_goes_on(page):
@@ -242,7 +242,7 @@ def test_offline_mode_is_explained(monkeypatch):
 
 
 def test_sentences_break_where_the_width_ends():
-    assert lines_of("one two three", 7, len) == ["one two", "three"]
-    assert lines_of("to /a/long/path here", 6, len) == ["to", "/a/lon", "g/path", "here"]
-    assert lines_of("", 5, len) == [""]
-    assert all(len(line) <= 9 for line in lines_of("a " * 30 + "b" * 40, 9, len))
+    assert wrap_text("one two three", 7, len) == ["one two", "three"]
+    assert wrap_text("to /a/long/path here", 6, len) == ["to", "/a/lon", "g/path", "here"]
+    assert wrap_text("", 5, len) == [""]
+    assert all(len(line) <= 9 for line in wrap_text("a " * 30 + "b" * 40, 9, len))

@@ -11,11 +11,12 @@ import pytest
 
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest
 from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, NobodyFoundError, NotSetUpError
+from blender_meshrec.core.messages import Message
 from blender_meshrec.ui import _PARTS, jobs, menus, panels, presets, redraw, setup_state
-from blender_meshrec.ui.progress_pace import Pace, duration
-from blender_meshrec.ui.properties import request_from
+from blender_meshrec.ui.progress_rate import ProgressRate, format_duration
+from blender_meshrec.ui.properties import build_request
 from blender_meshrec.ui.remedies import buttons_for
-from tests.support.panel_drawing import NoLayout, drawn, operators_in, text_of
+from tests.support.panel_drawing import NoLayout, draw_panel, operators_drawn, visible_text
 from tests.ui.conftest import SettledLook
 
 PANELS = [
@@ -24,7 +25,7 @@ PANELS = [
 
 
 def draw_all():
-    return {panel.bl_idname: drawn(panel) for panel in PANELS}
+    return {panel.bl_idname: draw_panel(panel) for panel in PANELS}
 
 
 def test_all_panels_draw_in_every_state(addon, backend, result, tubes):
@@ -33,7 +34,7 @@ def test_all_panels_draw_in_every_state(addon, backend, result, tubes):
     addon.source, addon.person, addon.skeleton = "/clip.mp4", "ONE", "skel"
     draw_all()
     backend([Progress("Looking", 3, 30)], [result])
-    jobs.start(request_from(addon)).advance()
+    jobs.start(build_request(addon)).update()
     draw_all()
     jobs.stop()
     addon.skeleton = "smpl"
@@ -41,25 +42,30 @@ def test_all_panels_draw_in_every_state(addon, backend, result, tubes):
     bpy.ops.meshrec.reconstruct()
     shown = draw_all()
     assert shown["MESHREC_PT_people"] and shown["MESHREC_PT_result"]
-    for error in (NotSetUpError("a.", "b."), ModelError("a.", "b."), InputError("a.", "b."), MeshRecError("a.", "b.")):
+    for error in (
+        NotSetUpError("test-error", "a.", "b."),
+        ModelError("test-error", "a.", "b."),
+        InputError("test-error", "a.", "b."),
+        MeshRecError("test-error", "a.", "b."),
+    ):
         jobs.current.fail(error)
-        assert text_of(drawn(panels.MainPanel)).endswith("a. b.")
+        assert visible_text(draw_panel(panels.MainPanel)).endswith("a. b.")
 
 
 def test_what_the_buttons_do_is_in_the_menus_where_blenders_search_finds_it(addon):
-    operators = operators_in(drawn(menus.MeshRecMenu))
+    operators = operators_drawn(draw_panel(menus.MeshRecMenu))
     assert {"meshrec.open_footage", "meshrec.reconstruct", "meshrec.retarget", "meshrec.export", "meshrec.import_motion"} <= set(operators)
-    for menu, draw in menus._ENTRIES:
+    for menu, draw in menus._MENU_ENTRIES:
         assert draw in getattr(bpy.types, menu)._dyn_ui_initialize()
-    menus.remove_entries()
-    assert not any(draw in getattr(bpy.types, menu)._dyn_ui_initialize() for menu, draw in menus._ENTRIES)
-    menus.add_entries()
+    menus.remove_menu_entries()
+    assert not any(draw in getattr(bpy.types, menu)._dyn_ui_initialize() for menu, draw in menus._MENU_ENTRIES)
+    menus.add_menu_entries()
 
 
 def test_presets_are_offered_before_there_are_any(addon, monkeypatch):
     monkeypatch.setattr(bpy.utils, "preset_paths", lambda folder: [])
-    seen = drawn(presets.MESHREC_PT_presets)
-    assert "No presets yet" in text_of(seen) and "meshrec.add_preset" in operators_in(seen)
+    seen = draw_panel(presets.MESHREC_PT_presets)
+    assert "No presets yet" in visible_text(seen) and "meshrec.add_preset" in operators_drawn(seen)
 
 
 def test_every_operator_and_setting_explains_itself(addon):
@@ -74,13 +80,13 @@ def test_every_operator_and_setting_explains_itself(addon):
 
 def test_a_backend_that_is_missing_is_offered_before_anybody_meets_an_error(addon, monkeypatch):
     addon.source = "/clip.mp4"
-    setup_state.look = SettledLook()
-    seen = drawn(panels.MainPanel)
-    assert "meshrec.install_backend" in operators_in(seen)
-    assert ("meshrec.allow_online" in operators_in(seen)) != bpy.app.online_access
+    setup_state.environment_probe = SettledLook()
+    seen = draw_panel(panels.MainPanel)
+    assert "meshrec.install_backend" in operators_drawn(seen)
+    assert ("meshrec.allow_online" in operators_drawn(seen)) != bpy.app.online_access
     monkeypatch.setattr(setup_state, "installation", SimpleNamespace(running=True, fraction=0.25, text="Loading torch: 1 of 4 MB"))
-    seen = drawn(panels.MainPanel)
-    assert ("progress", "Loading torch: 1 of 4 MB", 0.25) in seen and "meshrec.cancel_install" in operators_in(seen)
+    seen = draw_panel(panels.MainPanel)
+    assert ("progress", "Loading torch: 1 of 4 MB", 0.25) in seen and "meshrec.cancel_install" in operators_drawn(seen)
     assert not bpy.ops.meshrec.reconstruct.poll()
     setup_state.installation = None
 
@@ -89,16 +95,16 @@ def test_a_backend_that_cannot_start_is_told_in_the_panel(addon, monkeypatch):
     addon.source = "/clip.mp4"
 
     def start(request, python):
-        raise NotSetUpError("The environment was not found.", "Click Install Backend.")
+        raise NotSetUpError("test-error", "The environment was not found.", "Click Install Backend.")
 
     monkeypatch.setattr(jobs, "start_client", start)
     with pytest.raises(RuntimeError, match="was not found"):
         bpy.ops.meshrec.reconstruct()
-    seen = drawn(panels.MainPanel)
-    assert "The environment was not found. Click Install Backend." in text_of(seen)
-    assert "meshrec.install_backend" in operators_in(seen)
+    seen = draw_panel(panels.MainPanel)
+    assert "The environment was not found. Click Install Backend." in visible_text(seen)
+    assert "meshrec.install_backend" in operators_drawn(seen)
     bpy.ops.meshrec.dismiss()
-    assert jobs.current is None and "was not found" not in text_of(drawn(panels.MainPanel))
+    assert jobs.current is None and "was not found" not in visible_text(draw_panel(panels.MainPanel))
 
 
 def failed(error, started=True, **request):
@@ -108,19 +114,27 @@ def failed(error, started=True, **request):
 @pytest.mark.parametrize(
     "job, online, labels",
     [
-        (failed(NotSetUpError("", "")), False, ["Allow Online Access", "Install Backend", "Open Preferences"]),
-        (failed(NotSetUpError("", "")), True, ["Install Backend", "Open Preferences"]),
-        (failed(ModelError("", "")), True, ["Repair Backend", "Open Preferences"]),
-        (failed(ModelError("", ""), body="/SMPL.pkl"), True, ["Choose Body File", "Use the Open Body"]),
-        (failed(ModelError("", ""), skeleton="skel", skel_body="/skel.pkl"), True, ["Choose SKEL File", "Use the Open Skeleton"]),
-        (failed(NobodyFoundError("", "")), True, ["Open Footage", "Retry"]),
-        (failed(InputError("", "")), True, ["Open Footage", "Retry"]),
-        (failed(InputError("", ""), device="cuda"), True, ["Open Footage", "Choose the Device Automatically", "Retry"]),
-        (failed(InputError("", ""), refine=("skelify",)), True, ["Open Footage", "Use the SKEL Skeleton", "Retry"]),
-        (failed(InputError("", ""), skeleton="skel", body="/SMPL.pkl"), True, ["Open Footage", "Use the Open Body", "Retry"]),
-        (failed(InputError("", ""), skeleton="skel", skel_body="/skel.pkl"), True, ["Open Footage", "Use the Open Skeleton", "Retry"]),
-        (failed(InputError("", ""), started=False), True, ["Open Preferences", "Retry"]),
-        (failed(MeshRecError("", "")), True, ["Retry"]),
+        (failed(NotSetUpError("test-error", "", "")), False, ["Allow Online Access", "Install Backend", "Open Preferences"]),
+        (failed(NotSetUpError("test-error", "", "")), True, ["Install Backend", "Open Preferences"]),
+        (failed(ModelError("test-error", "", "")), True, ["Repair Backend", "Open Preferences"]),
+        (failed(ModelError("test-error", "", ""), body="/SMPL.pkl"), True, ["Choose Body File", "Use the Open Body"]),
+        (
+            failed(ModelError("test-error", "", ""), skeleton="skel", skel_body="/skel.pkl"),
+            True,
+            ["Choose SKEL File", "Use the Open Skeleton"],
+        ),
+        (failed(NobodyFoundError("test-error", "", "")), True, ["Open Footage", "Retry"]),
+        (failed(InputError("test-error", "", "")), True, ["Open Footage", "Retry"]),
+        (failed(InputError("test-error", "", ""), device="cuda"), True, ["Open Footage", "Choose the Device Automatically", "Retry"]),
+        (failed(InputError("test-error", "", ""), refine=("skelify",)), True, ["Open Footage", "Use the SKEL Skeleton", "Retry"]),
+        (failed(InputError("test-error", "", ""), skeleton="skel", body="/SMPL.pkl"), True, ["Open Footage", "Use the Open Body", "Retry"]),
+        (
+            failed(InputError("test-error", "", ""), skeleton="skel", skel_body="/skel.pkl"),
+            True,
+            ["Open Footage", "Use the Open Skeleton", "Retry"],
+        ),
+        (failed(InputError("test-error", "", ""), started=False), True, ["Open Preferences", "Retry"]),
+        (failed(MeshRecError("test-error", "", "")), True, ["Retry"]),
     ],
 )
 def test_errors_have_the_button_that_mends_them(job, online, labels):
@@ -129,7 +143,7 @@ def test_errors_have_the_button_that_mends_them(job, online, labels):
 
 def test_a_remedy_sets_what_it_says(addon):
     addon.device = "cuda"
-    (button,) = [button for button in buttons_for(failed(InputError("", ""), device="cuda"), True) if button.properties]
+    (button,) = [button for button in buttons_for(failed(InputError("test-error", "", ""), device="cuda"), True) if button.properties]
     area, name = button.operator.split(".")
     getattr(getattr(bpy.ops, area), name)(**button.properties)
     assert addon.device == "auto"
@@ -141,10 +155,10 @@ def test_a_missing_body_file_can_be_chosen_or_gone_without(addon, backend):
         lambda: bpy.ops.meshrec.choose_model(filepath="/here.pkl", which="body"),
         lambda: bpy.ops.meshrec.use_open_model(which="body"),
     ):
-        backend([Failure(4, "There is no body file.", "Choose one.")])
+        backend([Failure(4, Message("test-error.problem", "There is no body file."), Message("test-error.remedy", "Choose one."))])
         with pytest.raises(RuntimeError, match="no body file"):
             bpy.ops.meshrec.reconstruct()
-        assert "meshrec.choose_model" in operators_in(drawn(panels.MainPanel))
+        assert "meshrec.choose_model" in operators_drawn(draw_panel(panels.MainPanel))
         press()
         assert jobs.current is None
     assert addon.body == ""
@@ -152,10 +166,20 @@ def test_a_missing_body_file_can_be_chosen_or_gone_without(addon, backend):
 
 def test_a_killed_backend_can_be_tried_again(addon, backend, result, tubes):
     addon.source = "/clip.mp4"
-    backend([Progress("Finding people", 3, 9)], [Failure(1, "The backend was ended from outside.", "Run it again.", "log")])
+    backend(
+        [Progress("Finding people", 3, 9)],
+        [
+            Failure(
+                1,
+                Message("test-error.problem", "The backend was ended from outside."),
+                Message("test-error.remedy", "Run it again."),
+                "log",
+            )
+        ],
+    )
     with pytest.raises(RuntimeError, match="ended from outside"):
         bpy.ops.meshrec.reconstruct()
-    seen = drawn(panels.MainPanel)
+    seen = draw_panel(panels.MainPanel)
     assert ("operator", "meshrec.reconstruct", "Retry") in seen
     backend([result])
     assert bpy.ops.meshrec.reconstruct() == {"FINISHED"}
@@ -170,21 +194,21 @@ class Clock:
 
 def test_the_pace_is_that_of_the_stage_and_of_the_last_seconds():
     clock = Clock()
-    pace = Pace(clock)
+    pace = ProgressRate(clock)
     assert pace.text() == ""
     for done in range(0, 101):  # 10 a second
-        pace.note(Progress("Finding people", done, 300))
+        pace.update(Progress("Finding people", done, 300))
         clock.now += 0.1
     assert pace.rate == pytest.approx(10.0, rel=0.02)
     assert pace.seconds_left == pytest.approx(20.0, rel=0.02)
     assert pace.text() == "9.9 frames a second, 20 s left"
     for done in range(100, 121):  # it becomes slower: 2 a second, which after the window is all that counts
-        pace.note(Progress("Finding people", done, 300))
+        pace.update(Progress("Finding people", done, 300))
         clock.now += 0.5
     assert pace.rate == pytest.approx(2.0, rel=0.1)
     clock.now += 30  # it hangs
     assert pace.rate < 0.6
-    pace.note(Progress("Fit body", 0, 0))
+    pace.update(Progress("Fit body", 0, 0))
     assert pace.rate is None and pace.seconds_left is None and pace.text() == ""
     clock.now += 5
     assert pace.text() == "For 5 s"
@@ -192,16 +216,16 @@ def test_the_pace_is_that_of_the_stage_and_of_the_last_seconds():
 
 def test_frames_of_an_earlier_run_do_not_count_as_fast():
     clock = Clock()
-    pace = Pace(clock)
-    pace.note(Progress("Finding people", 200, 300))
+    pace = ProgressRate(clock)
+    pace.update(Progress("Finding people", 200, 300))
     clock.now += 2
-    pace.note(Progress("Finding people", 204, 300))
+    pace.update(Progress("Finding people", 204, 300))
     assert pace.rate == pytest.approx(2.0) and pace.seconds_left == pytest.approx(48.0)
 
 
 @pytest.mark.parametrize("seconds, text", [(0.2, "1 s"), (40.4, "40 s"), (120, "2 min"), (5400, "1 h 30 min"), (9000, "2 h 30 min")])
 def test_durations_read_as_people_say_them(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_an_idle_panel_costs_nothing(addon, backend, result, tubes):
@@ -211,7 +235,7 @@ def test_an_idle_panel_costs_nothing(addon, backend, result, tubes):
     begun = time.process_time()
     for _ in range(100):
         for panel in PANELS:
-            drawn(panel, NoLayout())
+            draw_panel(panel, NoLayout())
     assert (time.process_time() - begun) / 100 < 0.002  # s for all panels, opened
     assert not bpy.app.timers.is_registered(redraw.redraw)
 
@@ -229,7 +253,7 @@ def test_everybody_found_is_listed_with_a_picture_that_goes_with_the_file(addon,
     assert (red, green, blue, alpha) == (200, 100, 50, 255)
     # Without a window there are no icons; the panel asks for them all the same.
     monkeypatch.setattr(panels, "portrait_icon", lambda person: 7 if person.portrait_key else 0)
-    kinds = [entry[0] for entry in drawn(panels.PeoplePanel)]
+    kinds = [entry[0] for entry in draw_panel(panels.PeoplePanel)]
     assert kinds.count("template_icon") == 2
 
 
@@ -250,7 +274,7 @@ def test_a_person_who_is_named_is_renamed_in_the_scene_and_keeps_the_name(addon,
     assert [rig.name for rig in bpy.data.objects if rig.type == "ARMATURE"] == [f"{clip} Anna", f"{clip} person1"]
     addon.source = "/other.mp4"  # forgets the list, not the scene
     addon.source = own.recoveries[0].footage
-    addon.show_people(own.report)
+    addon.set_people(own.report)
     assert addon.people[1].name == "Anna"
     addon.people[1].name = ""
     assert f"{clip} person2" in bpy.data.objects

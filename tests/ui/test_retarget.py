@@ -9,7 +9,7 @@ import pytest
 from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.ui import retarget_panel, retarget_preview
 from scripts.bench.retarget import build_character
-from tests.support.synthetic_bodies import recovered, tube_man
+from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 NEEDED = {"hips", "head", "left_upper_leg", "right_lower_arm", "left_foot", "right_toes"}
 
@@ -17,7 +17,7 @@ NEEDED = {"hips", "head", "left_upper_leg", "right_lower_arm", "left_foot", "rig
 @pytest.fixture
 def scene(addon):
     """A person who moves and a character who stands, both chosen."""
-    made = assemble([Person("anna", recovered(tube_man(), 20), tube_man())], "clip")
+    made = assemble([Person("anna", make_recovery(make_tube_body(), 20), make_tube_body())], "clip")
     settings = bpy.context.scene.meshrec_retarget
     settings.source, settings.target = made.armatures[0], build_character("hero")
     bpy.context.view_layer.update()
@@ -98,7 +98,7 @@ def test_a_mapping_is_saved_and_loaded(scene, tmp_path):
     bpy.ops.meshrec.map_bones()
     rows = [(row.name, row.bone) for row in scene.rows]
     bpy.ops.meshrec.save_mapping(filepath=str(tmp_path / "hero.json"))
-    scene.forget_mapping()
+    scene.clear_mapping()
     bpy.ops.meshrec.load_mapping(filepath=str(tmp_path / "hero.json"))
     assert [(row.name, row.bone) for row in scene.rows] == rows
     (tmp_path / "broken.json").write_text("{")
@@ -114,7 +114,7 @@ def test_another_character_has_another_mapping(scene):
 
 
 def test_colours_tell_how_sure_the_mapping_is():
-    colours = [retarget_panel.colour(confidence) for confidence in (0.95, 0.6, 0.2)]
+    colours = [retarget_panel.confidence_icon(confidence) for confidence in (0.95, 0.6, 0.2)]
     assert len(set(colours)) == 3
     icons = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
     assert set(colours) <= set(icons)

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
-from blender_meshrec.core.skel.vocabulary import DOF_NAMES, LIMITS, dof_index
+from blender_meshrec.core.skel.vocabulary import DOF_NAMES, DOF_LIMITS, dof_index
 from blender_meshrec.scene.skel_armature import build_skel_armature
-from blender_meshrec.ui.skel_panel import AnglesPanel, angles_of, beyond
+from blender_meshrec.ui.skel_panel import AnglesPanel, bone_angles, limit_side
 from tests.support.synthetic_skel import synthetic_skel
 
 
@@ -25,11 +25,11 @@ def test_it_shows_for_skel_armatures_only(rig):
 
 
 def test_it_names_every_angle_and_tells_which_are_at_their_end(rig):
-    names = [name for bone in rig.pose.bones for _, name in angles_of(bone)]
+    names = [name for bone in rig.pose.bones for _, name in bone_angles(bone)]
     assert sorted(names) == sorted(DOF_NAMES)
     knee = rig.pose.bones["tibia_r"]
-    ((column, name),) = angles_of(knee)
-    low, high = LIMITS[dof_index(name)]
+    ((column, name),) = bone_angles(knee)
+    low, high = DOF_LIMITS[dof_index(name)]
     for value, end in ((low, -1), ((low + high) / 2, 0), (high, 1), (high + 0.2, 1)):
         knee.rotation_euler[column] = value
-        assert beyond(knee, column, name) == end
+        assert limit_side(knee, column, name) == end

@@ -10,20 +10,22 @@ import pytest
 
 import blender_meshrec
 from blender_meshrec import ui
-from blender_meshrec.bridge.messages import Failure, Progress
-from blender_meshrec.core.errors import MeshRecError
+from blender_meshrec.bridge.messages import Progress, failure_from_error
+from blender_meshrec.core.errors import InputError, NobodyFoundError
+from blender_meshrec.core.messages import Message, label
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.retarget.rig import SLOTS
 from blender_meshrec.ui import backend_box, jobs, panels, retarget_panel, setup_state, translation
-from blender_meshrec.ui.german import GERMAN
-from blender_meshrec.ui.german_errors import GERMAN_ERRORS
-from blender_meshrec.ui.properties import request_from
-from blender_meshrec.ui.retarget_settings import label
-from blender_meshrec.ui.sentences import GERMAN_SENTENCES, PANEL_WORDS
-from tests.support.panel_drawing import drawn
+from blender_meshrec.ui.properties import build_request
+from blender_meshrec.ui.retarget_settings import slot_label
+from tests.support.message_sites import message_sites
+from tests.support.panel_drawing import draw_panel
 from tests.ui.conftest import INSTALLED, SettledLook
 
 PACKAGE = Path(blender_meshrec.__file__).parent
+GERMAN, PANEL = translation.read_table("de"), translation.read_table("panel_en")
+LABELS = GERMAN.get("", {})
+PARTS = ("core", "retarget", "bridge", "bodies", "methods", "backend", "scene", "ui")
 # Names of programs, methods and file formats, which are their own in every language, and what is the same in German.
 OWN_NAMES = {
     "MeshRec", "SMPL", "SKEL", "MediaPipe", "NVIDIA", "Apple", "Unreal Engine", "Unity", "FBX", "glTF", "USD", "BVH", "NPZ", "FK", "OK",
@@ -31,17 +33,23 @@ OWN_NAMES = {
     "Person", "Name", "Format", "Standard", "Export", "{seconds} s", "{minutes} min", "{hours} h {minutes} min", "",
     "{stage}: {done} {unit}",
 }  # fmt: skip
-# Errors that stay English: settings that the panel does not give, and damage that nobody has met.
+# Messages that stay English: of what only the command line gives or does, and damage that nobody has met.
+COMMAND_LINE_FILES = {
+    "scene_process.py",
+    "user_models.py",
+    "rig_file.py",
+    "character_path.py",
+    "rtmlib_detector.py",
+    "registry.py",
+    "make_job.py",
+}
 SELDOM = {
-    # These are translated with what is filled in.
-    "There is no person {}: {} found.", "{} was read, but no person was found {}.", "{} holds {}.", "{} is {}.",
-    'The mapping does not fit "{}"; {} would be missing{}.',
-    "{} is no person.", "Choose largest, all, or a number from 1.",
-    "{} does not connect SKEL's bones as they should be.", "{} does not hold SKEL's {} {} in their order.",
-    "The model file {} is of another body.", "The model file {} is not {} of this version.",
-    "{} is not a character file that can be read.", "Give a character as one of: {}.", "Check the path of the character.",
-    "There is no preset named {}.", "{} has no format this software writes.", "End the output's name in one of: {}.",
+    "device-unknown.problem", "person-choice-unknown.problem", "person-choice-unknown.remedy", "network-file-of-another-version.problem",
+    "skel-names-wrong.problem", "skel-bones-misconnected.problem", "pc-hmr-weights-of-another-body.problem",
+    "export-preset-unknown.problem", "export-format-unknown.problem", "export-format-unknown.remedy",
 }  # fmt: skip
+# What German leaves out.
+LEFT_OUT = {"when", "first", "end", "frames"}
 SKEL_REFINERS = ("skelify",)  # of backend/refiners/skel_conversion.py, which needs torch
 PANELS = [kind for part in ui._PARTS for kind in part.CLASSES if issubclass(kind, bpy.types.Panel) and getattr(kind, "bl_category", "")]
 
@@ -63,16 +71,9 @@ def literals(node):
     return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 
-def put_together(node):
-    """A text with {} for what is filled in, of a text or an f-string; None for anything else."""
-    if isinstance(node, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
-    return next(iter(literals(node)), None)
-
-
 def asked_for():
     """Every text whose translation the code asks for, and every one that it gives Blender to translate."""
-    found = [*retarget_panel._FOUND_BY.values(), *backend_box._DEVICES.values(), *map(label, SLOTS)]
+    found = [*retarget_panel._FOUND_BY_LABELS.values(), *backend_box._DEVICE_PHRASES.values(), *map(slot_label, SLOTS)]
     found += [name.replace("_", " ") for name in SMPL_JOINTS]
     found += [name.capitalize() for name in SKEL_REFINERS]  # each is a stage
     for name, call in calls(code("ui")):
@@ -110,79 +111,75 @@ def named():
 
 
 def test_everything_is_in_german(addon):
-    missing = sorted({*asked_for(), *named()} - {*GERMAN, *OWN_NAMES})
-    assert not missing, "add to ui/german.py:\n" + "\n".join(map(repr, missing))
+    missing = sorted({*asked_for(), *named()} - {*LABELS, *OWN_NAMES})
+    assert not missing, "add to ui/locale/de.po and run `python -m scripts.translations`:\n" + "\n".join(map(repr, missing))
+
+
+def in_the_panel(site):
+    """The English template of a message site as the panel words it."""
+    return PANEL.get(site.name, {}).get(site.text) or PANEL.get("", {}).get(site.text) or site.text
+
+
+def fields(template):
+    return {(name, spec) for _, name, spec, _ in string.Formatter().parse(template) if name is not None}
+
+
+def messages():
+    return [site for site in message_sites(*PARTS) if site.text is not None]
+
+
+def test_a_name_stands_for_one_text():
+    texts = {}
+    for site in (site for site in message_sites(".") if site.text is not None):
+        assert texts.setdefault(site.name, site.text) == site.text, (site.name, site.file)
+        assert site.name == site.text or re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*(\.problem|\.remedy)?", site.name), site.name
 
 
 def test_translations_have_the_placeholders_of_what_they_translate():
-    for table in (GERMAN, GERMAN_SENTENCES, GERMAN_ERRORS, PANEL_WORDS):
-        for msgid, text in table.items():
-            wanted, has = ({name for _, name, _, _ in string.Formatter().parse(each) if name} for each in (msgid, text))
-            assert has <= wanted, msgid
-            assert has == wanted or wanted - has <= {"when", "first", "end", "frames"}, msgid
+    for table in (GERMAN, PANEL):
+        for msgid, text in (pair for texts in table.values() for pair in texts.items()):
+            assert fields(text) <= fields(msgid), msgid
+            assert {name for name, _ in fields(msgid) - fields(text)} <= LEFT_OUT, msgid
             assert text[-1:] == msgid[-1:] or not {text[-1], msgid[-1]} & {*".,: "}, msgid
 
 
-def test_every_sentence_of_the_tables_is_said_somewhere():
-    said = {put_together(node) for tree in code(".") for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.JoinedStr)}
-    said |= set(PANEL_WORDS.values())
-    said |= {"{} was read, but no person was found in it.", "{} was read, but no person was found in its {} frames."}
-    loose = [re.sub(r"\\\{\\\}", ".*", re.escape(text)) for text in said if text and text.count("{}") and text.count(" ") > 1]
-    for template in (*PANEL_WORDS, *GERMAN_SENTENCES, *GERMAN_ERRORS):
-        plain = re.sub(r"\{\w+\}", "{}", template)
-        assert plain in said or template in said or any(re.fullmatch(pattern, plain) for pattern in loose), template
+def test_every_message_of_the_tables_is_said_somewhere():
+    said = {(site.name, site.text) for site in messages()} | {("", site.text) for site in messages()}
+    missing = [(name, text) for name, texts in PANEL.items() for text in texts if (name, text) not in said]
+    drawn = {(site.name, in_the_panel(site)) for site in messages()}
+    missing += [(name, text) for name, texts in GERMAN.items() if name for text in texts if (name, text) not in drawn]
+    # A sentence without a name is a label or tooltip, or shared by several messages.
+    shared = {text for _name, text in drawn}
+    written = {node.value for tree in code("ui", "backend", "core", "bridge") for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    parts = {slot_label(slot) for slot in SLOTS} | {name.replace("_", " ") for name in SMPL_JOINTS} | {"Skelify"}
+    written |= {text[:1].upper() + text[1:] for text in written if isinstance(text, str)}
+    missing += [("", text) for text in LABELS if text not in shared | written | parts]
+    assert not missing, "take out of ui/locale/*.po:\n" + "\n".join(map(repr, missing))
 
 
 def test_what_the_panel_can_be_told_is_in_german():
-    """Every error of the parts it uses, but for what only the command line and developers meet."""
-    elsewhere = {
-        "maker_process.py",
-        "user_models.py",
-        "rig_file.py",
-        "outputs.py",
-        "registry.py",
-        "devices.py",
-        "rtmlib_detector.py",
-        "pickle_stubs.py",
-    }
-    errors = re.compile(r"^(Input|NobodyFound|Model|NotSetUp|Output)Error$")
+    """Every message of the parts it uses, but for what only the command line and developers meet."""
     missing = []
-    parts = ("core", "retarget", "bodies", "methods", "backend", "scene")
-    for file in (file for part in parts for file in (PACKAGE / part).rglob("*.py")):
-        for name, call in calls([ast.parse(file.read_text(encoding="utf-8"))]) if file.name not in elsewhere else ():
-            for argument in call.args if errors.match(name) else ():
-                for text in filter(None, literals(argument) or [put_together(argument)]):
-                    said = text.replace("{}", "X")
-                    if text not in SELDOM and not any(pattern.fullmatch(said) for _, pattern in translation._patterns()):
-                        missing.append((file.name, text))
-    assert not missing, "add to ui/german_errors.py:\n" + "\n".join(map(repr, missing))
+    for site in (site for site in messages() if site.file.name not in COMMAND_LINE_FILES and site.name not in SELDOM):
+        text = in_the_panel(site)
+        if text not in GERMAN.get(site.name, {}) and text not in LABELS:
+            missing.append((site.name, text))
+    assert not missing, "add to ui/locale/de.po and run `python -m scripts.translations`:\n" + "\n".join(map(repr, missing))
 
 
-def test_no_sentence_for_the_panel_speaks_of_the_command_line():
+def test_no_message_of_the_panel_speaks_of_the_command_line():
     """But for those of what only the command line does."""
-    elsewhere = {"maker_process.py", "user_models.py", "rig_file.py", "outputs.py"}
-    errors = re.compile(r"^[A-Z]\w*Error$")
-    for file in (
-        file
-        for part in ("core", "retarget", "bridge", "bodies", "methods", "backend", "scene", "ui")
-        for file in (PACKAGE / part).rglob("*.py")
-    ):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        told = [argument for name, call in calls([tree]) if errors.match(name) for argument in call.args]
-        told += [node.value for node in ast.walk(tree) if isinstance(node, ast.Assign) and "REMEDY" in ast.unparse(node.targets[0]).upper()]
-        for text in filter(None, map(put_together, told)):
-            if file.name not in elsewhere and re.search(r"`|meshrec \w|build\.py|--(?!keypoint_scale|write_json|offline-mode)\w", text):
-                assert text in PANEL_WORDS, (file.name, text)
+    for site in messages():
+        if site.file.name not in COMMAND_LINE_FILES:
+            spoken = re.search(r"`|meshrec \w|build\.py|--(?!keypoint_scale|write_json|offline-mode)\w", in_the_panel(site))
+            assert not spoken, (site.name, site.file.name)
 
 
 @pytest.fixture
 def pseudo(monkeypatch):
     """A language that marks every word it has translated."""
-    monkeypatch.setattr(
-        translation,
-        "look_up",
-        lambda msgid: f"{msgid}§".replace(" ", "§ ") if msgid in {**GERMAN, **GERMAN_SENTENCES, **GERMAN_ERRORS} else msgid,
-    )
+    known = {text for texts in GERMAN.values() for text in texts}
+    monkeypatch.setattr(translation, "look_up", lambda msgid, name="": f"{msgid}§".replace(" ", "§ ") if msgid in known else msgid)
 
 
 def unmarked(seen):
@@ -194,22 +191,22 @@ def unmarked(seen):
     return [
         text
         for kind, text in texts
-        if isinstance(text, str) and "§" not in text and text not in GERMAN and not re.fullmatch(rf"({names}| )*", text)
+        if isinstance(text, str) and "§" not in text and text not in LABELS and not re.fullmatch(rf"({names}| )*", text)
     ]
 
 
 def test_every_panel_speaks_the_language_in_every_state(addon, backend, result, tubes, pseudo):
     def draw_all():
         for panel in PANELS:
-            assert unmarked(drawn(panel) or []) == [], panel.bl_idname
+            assert unmarked(draw_panel(panel) or []) == [], panel.bl_idname
 
     draw_all()
     addon.source, addon.person, addon.skeleton = "/clip.mp4", "ONE", "skel"
-    for look in (SettledLook(), SettledLook(half_made=True), SettledLook(**INSTALLED)):
-        setup_state.look = look
+    for look in (SettledLook(), SettledLook(is_partial=True), SettledLook(**INSTALLED)):
+        setup_state.environment_probe = look
         draw_all()
     backend([Progress("Finding people", 3, 30)], [result])
-    jobs.start(request_from(addon)).advance()
+    jobs.start(build_request(addon)).update()
     draw_all()
     jobs.stop()
     addon.skeleton = "smpl"
@@ -217,25 +214,39 @@ def test_every_panel_speaks_the_language_in_every_state(addon, backend, result, 
     bpy.ops.meshrec.reconstruct()
     jobs.dismiss()
     draw_all()
-    backend([Failure(3, "clip.mp4 was read, but no person was found in its 9 frames.", "Check the path.")])
+    problem = "{name} was read, but no person was found in its {frames} frames."
+    backend([failure_from_error(NobodyFoundError("nobody-in-footage", problem, "Check the path.", name="clip.mp4", frames=9))])
     with pytest.raises(RuntimeError, match="no§ person§"):
         bpy.ops.meshrec.reconstruct()
     draw_all()
 
 
-def test_sentences_of_other_parts_come_in_the_panels_words():
-    assert translation.translated("Run `meshrec doctor`, which says what is missing.").startswith("Click Check Installation")
-    told = translation.told(MeshRecError("clip.mp4 has 30 frames, and the range begins at frame 40.", "Choose frames below 30."))
-    assert told == "clip.mp4 has 30 frames, and Part of the Clip begins after them. Choose an earlier In under Part of the Clip."
+def test_messages_come_in_the_panels_words():
+    remedy = Message("backend-did-not-start.remedy", "Run `meshrec doctor`, which says what is missing.")
+    assert translation.translated(remedy).startswith("Click Check Installation")
+    problem = "{name} has {frames} frames, and the range begins at frame {first}."
+    error = InputError("frame-range-past-end", problem, "Choose frames below {frames}.", name="clip.mp4", frames=30, first=40)
+    assert str(error) == "clip.mp4 has 30 frames, and the range begins at frame 40. Choose frames below 30."
+    told = "clip.mp4 has 30 frames, and Part of the Clip begins after them. Choose an earlier In under Part of the Clip."
+    assert translation.told(error) == told
     assert translation.translated("Nobody {knows} this.") == "Nobody {knows} this."
+    assert translation.translated(Message("not-in-the-tables", "Nobody knows {what}.", what="{this}")) == "Nobody knows {this}."
 
 
-def test_lists_of_words_are_translated_word_by_word_and_names_are_not(monkeypatch):
-    monkeypatch.setattr(translation, "look_up", lambda msgid: {**GERMAN, **GERMAN_SENTENCES}.get(msgid, msgid))
-    assert (
-        translation.translated("Least sure of: left wrist, head and 3 more.")
-        == "Am wenigsten sicher: Handgelenk links, Kopf und 3 weitere."
-    )
-    assert translation.translated("head is empty (0 bytes).") == "head ist leer (0 Byte)."
+def test_labels_among_the_values_are_translated_and_names_are_not(monkeypatch):
+    monkeypatch.setattr(translation, "look_up", lambda msgid, name="": GERMAN.get(name, {}).get(msgid) or LABELS.get(msgid, msgid))
+    names = [label("left wrist"), label("head")]
+    unsure = Message("least-sure-of-some", "Least sure of: {names} and {count} more.", names=names, count=3)
+    assert unsure == "Least sure of: left wrist, head and 3 more."
+    assert translation.translated(unsure) == "Am wenigsten sicher: Handgelenk links, Kopf und 3 weitere."
+    empty = Message("footage-empty.problem", "{name} is empty (0 bytes).", name="head")
+    assert translation.translated(empty) == "head ist leer (0 Byte)."
     assert jobs.Job(None, None).text == "Beginn"
     assert panels.say("{rate}, {time} left", rate="9", time="{x}") == "9, noch {x}"
+
+
+def test_blender_is_given_messages_by_their_name_and_labels_for_all_it_draws():
+    german = translation.blender_tables()["de"]
+    assert german["footage-empty.problem", "{name} is empty (0 bytes)."] == "{name} ist leer (0 Byte)."
+    assert german["*", "Choose footage first"] == german["Operator", "Choose footage first"] == "Zuerst eine Aufnahme wählen"
+    assert "panel_en" not in translation.blender_tables()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.window.artist import Artist
+from scripts.window.builds import BUNDLE, EXTENSION, newest_build
 from scripts.window.window import Window, reason_to_skip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,7 +17,7 @@ CLIP = "demo_clip.mp4"
 @pytest.fixture(scope="module")
 def extension():
     """The extension's zip that was packaged last."""
-    found = _newest("blender_meshrec-*.zip", "build.py package")
+    found = _require_build(EXTENSION, "build.py package")
     if not _is_current(found):
         pytest.skip(f"{found.name} is older than the code: run build.py package")
     return found
@@ -25,7 +26,7 @@ def extension():
 @pytest.fixture(scope="module")
 def bundle():
     """The folder of the backend's packages."""
-    return _newest("blender_meshrec-*-offline-linux_x86_64-py311-cpu", "build.py package --offline --device cpu")
+    return _require_build(BUNDLE, "build.py package --offline --device cpu")
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +41,19 @@ def artist(tmp_path_factory, extension, bundle):
     with Window(home, material) as window:
         window.start()
         artist = Artist(window)
-        artist.greet()
+        artist.close_splash()
         yield artist
     shutil.rmtree(home, ignore_errors=True)  # the backend is large
 
 
-def _newest(pattern, how):
+def _require_build(pattern, how):
     reason = reason_to_skip()
     if reason:
         pytest.skip(reason)
-    found = sorted((ROOT / "dist").glob(pattern), key=lambda path: path.stat().st_mtime)
-    if not found:
+    found = newest_build(pattern)
+    if found is None:
         pytest.skip(f"there is no {pattern} in dist/: run {how}")
-    return found[-1]
+    return found
 
 
 def _is_current(archive):

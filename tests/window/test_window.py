@@ -30,7 +30,7 @@ def scratch(window):
 
 
 def begin_job(window):
-    window.push("meshrec.reconstruct(")
+    window.click_button("meshrec.reconstruct(")
     window.wait_until(f"{JOB} is not None and {JOB}.running", 30, every=0.02)
     assert len(backends(window)) == 1
 
@@ -46,7 +46,7 @@ def lag(window):
     waits = []
     for _ in range(5):
         begun = time.monotonic()
-        window.ask("True")
+        window.evaluate("True")
         waits.append(time.monotonic() - begun)
     return max(waits)
 
@@ -71,14 +71,14 @@ def press_escape(window):
 
 def test_the_extension_is_installed_by_dropping_its_zip(artist):
     artist.install("meshrec.zip")
-    artist.state()
-    assert artist.window.ask("hasattr(bpy.context.scene, 'meshrec')")
+    artist.bind_addon_state()
+    assert artist.window.evaluate("hasattr(bpy.context.scene, 'meshrec')")
 
 
 def test_enabling_is_quick_and_loads_nothing_heavy(artist):
     window = artist.window
-    window.ask("import addon_utils")
-    window.ask(f"""
+    window.evaluate("import addon_utils")
+    window.evaluate(f"""
 seconds = []
 for _ in range(3):
     addon_utils.disable({ADDON!r})
@@ -88,15 +88,15 @@ for _ in range(3):
     addon_utils.enable({ADDON!r})
     seconds.append(time.perf_counter() - begun)
 """)
-    print(f"enabling takes {min(window.ask('seconds')):.3f} s")
-    assert min(window.ask("seconds")) < 0.2
-    assert not window.ask("sorted({'torch', 'cv2', 'mediapipe', 'av', 'scipy'} & set(sys.modules))")
-    artist.state()  # the modules are new
+    print(f"enabling takes {min(window.evaluate('seconds')):.3f} s")
+    assert min(window.evaluate("seconds")) < 0.2
+    assert not window.evaluate("sorted({'torch', 'cv2', 'mediapipe', 'av', 'scipy'} & set(sys.modules))")
+    artist.bind_addon_state()  # the modules are new
 
 
 def test_a_closed_tab_costs_no_call_and_an_open_one_hardly_any_time(artist):
     window = artist.window
-    window.ask(f"""
+    window.evaluate(f"""
 spent = []
 
 def timed(work):
@@ -113,11 +113,11 @@ for kind in bpy.types.Panel.__subclasses__():
 
     def cost():
         """Panels drawn, and seconds spent in them, a redraw."""
-        window.ask("spent.clear()")
+        window.evaluate("spent.clear()")
         for _ in range(10):
-            window.ask("[region.tag_redraw() for kind in ('UI', 'WINDOW') for *_, region in _regions('VIEW_3D', kind)]")
+            window.evaluate("[region.tag_redraw() for kind in ('UI', 'WINDOW') for *_, region in _regions('VIEW_3D', kind)]")
             time.sleep(0.3)
-        return [each / 10 for each in window.ask("[len(spent), sum(spent)]")]
+        return [each / 10 for each in window.evaluate("[len(spent), sum(spent)]")]
 
     assert cost() == [0, 0]
     artist.open_tab(80)
@@ -125,26 +125,28 @@ for kind in bpy.types.Panel.__subclasses__():
     print(f"an open tab: {calls} panels and {1000 * seconds:.2f} ms a redraw")
     # What is closed is not drawn. A computer that is busy may draw once for two requests.
     assert 0.5 < calls <= 1.5 and seconds < 0.005
-    assert not window.ask("[each for name in ('frame_change_post', 'depsgraph_update_post') for each in getattr(bpy.app.handlers, name)]")
+    assert not window.evaluate(
+        "[each for name in ('frame_change_post', 'depsgraph_update_post') for each in getattr(bpy.app.handlers, name)]"
+    )
 
 
 def test_footage_is_dropped_into_the_view(artist):
     artist.drop_footage(CLIP)
-    assert artist.window.ask("[*map(str, (bpy.context.scene.meshrec.footage.kind, bpy.context.scene.meshrec.footage.frames))]") == [
+    assert artist.window.evaluate("[*map(str, (bpy.context.scene.meshrec.footage.kind, bpy.context.scene.meshrec.footage.frames))]") == [
         "VIDEO",
         "130",
     ]
 
 
 def test_a_backend_that_is_missing_is_offered_with_blenders_own_switch(artist):
-    artist.window.find("meshrec.allow_online")
-    artist.window.find("meshrec.install_backend")
+    artist.window.find_button("meshrec.allow_online")
+    artist.window.find_button("meshrec.install_backend")
 
 
 def test_the_backend_is_installed_by_clicks_and_without_a_network(artist):
-    assert artist.set_up("bundle") == ""
-    artist.back_to_blender()
-    assert artist.window.ask(f"{PREFERENCES}.bundle")
+    assert artist.install_backend("bundle") == ""
+    artist.raise_main_window()
+    assert artist.window.evaluate(f"{PREFERENCES}.bundle")
     assert scratch(artist.window) == []
 
 
@@ -153,9 +155,9 @@ def test_a_job_leaves_the_window_free(artist):
     window = artist.window
 
     def measure(redrawing, seconds):
-        window.ask(f"measure = Measure({redrawing})")
+        window.evaluate(f"measure = Measure({redrawing})")
         time.sleep(seconds)
-        return window.ask("measure.end()")
+        return window.evaluate("measure.end()")
 
     begin_job(window)
     window.wait_until(f"{JOB}.progress is not None", PATIENCE)
@@ -166,8 +168,8 @@ def test_a_job_leaves_the_window_free(artist):
         hold(window, "CONT")
         busy.append(measure(True, 1.6)["rate"])
         gaps.append(measure(False, 0.8)["p99"])
-        if not window.ask(f"{JOB}.running"):  # the job has ended, and its result was built: no turn of a job at work
-            assert turn >= 2, window.ask(f"str({JOB}.error)")
+        if not window.evaluate(f"{JOB}.running"):  # the job has ended, and its result was built: no turn of a job at work
+            assert turn >= 2, window.evaluate(f"str({JOB}.error)")
             del idle[-1], busy[-1], gaps[-1]
             break
         if turn >= 2 and sum(busy) >= SHARE * sum(idle):
@@ -181,17 +183,17 @@ def test_a_job_leaves_the_window_free(artist):
 @pytest.mark.parametrize("how", ["button", "Esc"])
 def test_cancel_leaves_nothing_behind(artist, how):
     window = artist.window
-    before, files = window.ask("blocks()"), scratch(window)
+    before, files = window.evaluate("blocks()"), scratch(window)
     begin_job(window)
     window.wait_until(f"{JOB}.progress is not None", PATIENCE)
     if how == "button":
-        place, late = window.find("meshrec.cancel("), lag(window)
+        place, late = window.find_button("meshrec.cancel("), lag(window)
         window.click(*place)
         assert gone(window, CANCELLED + late)
     else:
         press_escape(window)
-    assert not window.ask(f"{JOB}.running") and window.ask(f"{JOB}.error is None")
-    assert window.ask("blocks()") == before and scratch(window) == files
+    assert not window.evaluate(f"{JOB}.running") and window.evaluate(f"{JOB}.error is None")
+    assert window.evaluate("blocks()") == before and scratch(window) == files
 
 
 def test_a_killed_backend_is_told_and_can_be_tried_again(artist):
@@ -200,9 +202,9 @@ def test_a_killed_backend_is_told_and_can_be_tried_again(artist):
     window.wait_until(f"{JOB}.progress is not None", PATIENCE)
     hold(window, "KILL")
     window.wait_until(f"not {JOB}.running", 30)
-    assert "ended by the system" in window.ask(f"{JOB}.error.problem")
+    assert "ended by the system" in window.evaluate(f"{JOB}.error.problem")
     window.press("Escape")
-    window.push("meshrec.reconstruct(", below=window.find("meshrec.reconstruct(")[1] + 40)  # Retry, below the message
+    window.click_button("meshrec.reconstruct(", below=window.find_button("meshrec.reconstruct(")[1] + 40)  # Retry, below the message
     window.wait_until(f"{JOB}.running", 30)
     press_escape(window)
 
@@ -210,43 +212,43 @@ def test_a_killed_backend_is_told_and_can_be_tried_again(artist):
 def test_an_error_shows_the_button_that_mends_it(artist):
     window = artist.window
     artist.open_section(BODY, below="meshrec.reconstruct(")
-    window.fill(".body", "/mnt/material/gone.npz")
-    window.push("meshrec.reconstruct(")
+    window.fill_text_field(".body", "/mnt/material/gone.npz")
+    window.click_button("meshrec.reconstruct(")
     window.wait_until(f"{JOB} is not None and {JOB}.error is not None", PATIENCE)
     window.move(300, 500)
-    window.find("meshrec.choose_model")
-    window.push("meshrec.use_open_model")
-    assert window.ask("bpy.context.scene.meshrec.body") == "" and window.ask(f"{JOB} is None")
+    window.find_button("meshrec.choose_model")
+    window.click_button("meshrec.use_open_model")
+    assert window.evaluate("bpy.context.scene.meshrec.body") == "" and window.evaluate(f"{JOB} is None")
     artist.open_section(BODY, below="meshrec.reconstruct(")
 
 
 def test_one_click_brings_the_people_and_one_undo_takes_them_away(artist):
     window = artist.window
-    before = window.ask("blocks()")
+    before = window.evaluate("blocks()")
     for again in (False, True):
         begin_job(window)
         window.wait_until(f"not {JOB}.running", PATIENCE)
         time.sleep(1.0)
-        assert window.ask(f"str({JOB}.error or '')") == ""
-        rigs = window.ask("[rig.name for rig in bpy.data.objects if rig.type == 'ARMATURE']")
+        assert window.evaluate(f"str({JOB}.error or '')") == ""
+        rigs = window.evaluate("[rig.name for rig in bpy.data.objects if rig.type == 'ARMATURE']")
         assert rigs == ["demo_clip person1"]
         if not again:
             window.move(300, 500)
             window.press("ctrl+z")
             window.wait_until("not bpy.data.armatures", 60)
-            assert {kind: count for kind, count in window.ask("blocks()").items() if kind != "texts"} == {
+            assert {kind: count for kind, count in window.evaluate("blocks()").items() if kind != "texts"} == {
                 kind: count for kind, count in before.items() if kind != "texts"
             }
-    assert window.ask("bpy.context.object['quality']").startswith("Match with the picture")
+    assert window.evaluate("bpy.context.object['quality']").startswith("Match with the picture")
 
 
 def test_the_result_is_exported_by_a_click(artist):
     window = artist.window
-    window.push("meshrec.dismiss")
+    window.click_button("meshrec.dismiss")
     artist.open_section(MAIN)
     artist.open_section(EXPORT)
     for suffix in (".npz", ".fbx"):
-        window.push(f"file_format='{suffix}'")
+        window.click_button(f"file_format='{suffix}'")
         artist.save_file()
         window.wait_until("not region_box('FILE_BROWSER', 'EXECUTE')", 60)
         path = f"/home/artist/demo_clip_person1{suffix}"
@@ -257,7 +259,7 @@ def test_the_result_is_exported_by_a_click(artist):
 def test_the_movement_is_retargeted_onto_another_character(artist):
     """A character that MeshRec has not made: Rigify's, with names and a rest pose of its own, larger and turned away."""
     window = artist.window
-    window.ask("""
+    window.evaluate("""
 import addon_utils, math
 addon_utils.enable("rigify")
 bpy.ops.object.armature_human_metarig_add()
@@ -265,15 +267,15 @@ hero = bpy.context.object
 hero.name, hero.location, hero.scale, hero.rotation_euler.z = "hero", (2, 1, 0), (1.3, 1.3, 1.3), math.radians(130)
 """)
     artist.open_section(RETARGET)
-    window.push(".target")
+    window.click_button(".target")
     time.sleep(0.6)
     window.type("hero")
     window.press("Return")
     window.wait_until("bpy.context.scene.meshrec_retarget.target == hero", 30)
-    window.push("meshrec.retarget()")
+    window.click_button("meshrec.retarget()")
     window.wait_until("bpy.context.scene.meshrec_retarget.result", 60)
-    assert window.ask("'demo_clip person1' in hero.animation_data.action.name"), window.log()
-    window.ask("""
+    assert window.evaluate("'demo_clip person1' in hero.animation_data.action.name"), window.log()
+    window.evaluate("""
 person = bpy.context.scene.meshrec_retarget.source
 
 def directions(rig, names):
@@ -287,22 +289,22 @@ def apart():
         worst = max(worst, *(math.degrees(own.angle(other)) for own, other in pairs))
     return worst
 """)
-    turned = window.ask("math.degrees(hero.matrix_world.to_euler().z)")
+    turned = window.evaluate("math.degrees(hero.matrix_world.to_euler().z)")
     assert abs(turned - 130) < 0.1  # the rig itself is where it was
-    print(f"forearms and shin at most {window.ask('apart()'):.1f} degrees from the person's")
-    assert window.ask("apart()") < 12
+    print(f"forearms and shin at most {window.evaluate('apart()'):.1f} degrees from the person's")
+    assert window.evaluate("apart()") < 12
     artist.open_section(RETARGET)
 
 
 def test_the_skeleton_is_chosen_and_part_of_the_clip_reconstructed_with_it(artist):
     window = artist.window
     artist.open_section(MAIN)
-    window.push(".use_range", columns=(0.15, 0.1, 0.2, 0.05))
+    window.click_button(".use_range", columns=(0.15, 0.1, 0.2, 0.05))
     artist.open_section(RANGE, below="meshrec.reconstruct(")
-    window.fill(".last_frame", "12")
+    window.fill_text_field(".last_frame", "12")
     artist.open_section(RANGE, below="meshrec.reconstruct(")
     artist.open_section(BODY, below="meshrec.reconstruct(")
-    window.push(".skeleton", columns=(0.7, 0.6, 0.8))
+    window.click_button(".skeleton", columns=(0.7, 0.6, 0.8))
     time.sleep(0.5)
     window.press("k")  # of the menu that has opened: SKEL
     window.wait_until("bpy.context.scene.meshrec.skeleton == 'skel'", 30)
@@ -310,13 +312,13 @@ def test_the_skeleton_is_chosen_and_part_of_the_clip_reconstructed_with_it(artis
     begin_job(window)
     window.wait_until(f"not {JOB}.running", PATIENCE)
     time.sleep(1.0)
-    assert window.ask(f"str({JOB}.error or '')") == ""
-    assert window.ask("bpy.context.object.type == 'ARMATURE' and 'tibia_r' in bpy.context.object.pose.bones")
-    assert window.ask("bpy.context.object.animation_data.action.frame_range[1]") == 12
-    window.push("meshrec.dismiss")
-    assert window.ask("[person.number for person in bpy.context.scene.meshrec.people]") == [1]
-    window.find(".people[0].name")
-    assert window.ask("bool(bpy.context.scene.meshrec.people[0].portrait_key)")
+    assert window.evaluate(f"str({JOB}.error or '')") == ""
+    assert window.evaluate("bpy.context.object.type == 'ARMATURE' and 'tibia_r' in bpy.context.object.pose.bones")
+    assert window.evaluate("bpy.context.object.animation_data.action.frame_range[1]") == 12
+    window.click_button("meshrec.dismiss")
+    assert window.evaluate("[person.number for person in bpy.context.scene.meshrec.people]") == [1]
+    window.find_button(".people[0].name")
+    assert window.evaluate("bool(bpy.context.scene.meshrec.people[0].portrait_key)")
 
 
 def test_blenders_search_finds_the_buttons(artist):
@@ -333,20 +335,20 @@ def test_blenders_search_finds_the_buttons(artist):
 
 def test_a_person_is_given_a_name(artist):
     window = artist.window
-    window.fill(".people[0].name", "Anna")
+    window.fill_text_field(".people[0].name", "Anna")
     window.wait_until("bpy.context.object.name == 'demo_clip Anna'", 30)
-    assert window.ask("bpy.context.object.users_collection[0].name") == "demo_clip Anna"
+    assert window.evaluate("bpy.context.object.users_collection[0].name") == "demo_clip Anna"
 
 
 def test_the_interface_speaks_german(artist):
     window = artist.window
     view = "bpy.context.preferences.view"
-    window.ask(f"{view}.language = 'de_DE'; {view}.use_translate_interface = True")
-    texts = window.ask(f"texts_of({MAIN!r})")
+    window.evaluate(f"{view}.language = 'de_DE'; {view}.use_translate_interface = True")
+    texts = window.evaluate(f"texts_of({MAIN!r})")
     assert "Rekonstruieren" in texts and "Person" in texts and any(text.startswith("130 Bilder") for text in texts), texts
-    quality = " ".join(window.ask(f"texts_of({RESULT!r})"))
+    quality = " ".join(window.evaluate(f"texts_of({RESULT!r})"))
     assert "Ergebnis" in quality and "Übereinstimmung mit dem Bild" in quality and "The " not in quality
-    window.ask(f"setattr({view}, 'language', 'en_US')")
+    window.evaluate(f"setattr({view}, 'language', 'en_US')")
 
 
 @pytest.mark.parametrize("how", ["closed", "killed"])
@@ -354,10 +356,10 @@ def test_a_blender_that_ends_takes_the_backend_with_it(artist, how):
     window = artist.window
     if how == "killed":
         window.start()
-        artist.greet()
+        artist.close_splash()
         artist.open_tab(80)
         artist.drop_footage(CLIP)
-        artist.state()
+        artist.bind_addon_state()
     else:
         assert MAIN in artist.open_panels()
     begin_job(window)

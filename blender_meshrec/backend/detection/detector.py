@@ -20,7 +20,7 @@ class Detector:
         """Everything but the footage that decides the result, as text; None if results are not worth keeping."""
         raise NotImplementedError
 
-    def find(self, frame, expected):
+    def detect(self, frame, expected):
         """The people in one frame, each once.
 
         Args:
@@ -32,4 +32,4 @@ class Detector:
         raise NotImplementedError
 
     def close(self):
-        """Give back what `find` needed."""
+        """Give back what `detect` needed."""

@@ -13,10 +13,10 @@ OPENPOSE18 = (
 )  # fmt: skip
 # The body and feet of COCO-WholeBody; its other 110 points are face and hands.
 WHOLEBODY_FEET = ("left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel")
-_BY_COUNT = {17: "coco17", 25: "openpose25", 26: "halpe26", 33: "blazepose33"}
+_SET_BY_COUNT = {17: "coco17", 25: "openpose25", 26: "halpe26", 33: "blazepose33"}
 
 
-def in_known_set(keypoints, source):
+def convert_to_known_set(keypoints, source):
     """Keypoints of a detector, known by their number, in a set of core.skeletons.
 
     Args:
@@ -29,27 +29,32 @@ def in_known_set(keypoints, source):
         InputError: no detector that is known delivers so many.
     """
     count = keypoints.shape[1]
-    if count in _BY_COUNT:
-        return keypoints, _BY_COUNT[count]
+    if count in _SET_BY_COUNT:
+        return keypoints, _SET_BY_COUNT[count]
     if count == 18:
-        return _rearranged(keypoints, OPENPOSE18, OPENPOSE25), "openpose25"
+        return _reorder_keypoints(keypoints, OPENPOSE18, OPENPOSE25), "openpose25"
     if count == 133:
         coco = KEYPOINT_SETS["coco17"].points
-        return _rearranged(keypoints[:, :23], (*coco, *WHOLEBODY_FEET), HALPE26), "halpe26"
+        return _reorder_keypoints(keypoints[:, :23], (*coco, *WHOLEBODY_FEET), HALPE26), "halpe26"
     raise InputError(
-        f"{source} has {count} keypoints a person, which no known set has.", f"Use one of: {', '.join(sorted(KEYPOINT_SETS))}."
+        "keypoint-count-unknown",
+        "{name} has {count} keypoints a person, which no known set has.",
+        "Use one of: {known}.",
+        name=source,
+        count=count,
+        known=sorted(KEYPOINT_SETS),
     )
 
 
-def _rearranged(keypoints, have, want):
-    """(N,K,3) in the order `want`; the hips' and shoulders' middles and the head's top are made of what is there."""
+def _reorder_keypoints(keypoints, source_points, target_points):
+    """(N,K,3) in the order `target_points`; the hips' and shoulders' middles and the head's top are made of what is there."""
     coco = KEYPOINT_SETS["coco17"].points
-    body = to_h36m17(keypoints[:, [have.index(point) for point in coco]], "coco17")
+    body = to_h36m17(keypoints[:, [source_points.index(point) for point in coco]], "coco17")
     made = {"hip": "hip", "neck": "thorax", "head_top": "head_top"}
-    arranged = np.zeros((len(keypoints), len(want), 3))
-    for place, point in enumerate(want):
-        if point in have:
-            arranged[:, place] = keypoints[:, have.index(point)]
+    arranged = np.zeros((len(keypoints), len(target_points), 3))
+    for place, point in enumerate(target_points):
+        if point in source_points:
+            arranged[:, place] = keypoints[:, source_points.index(point)]
         elif point in made:
             arranged[:, place] = body[:, H36M17.index(made[point])]
     return arranged

@@ -8,7 +8,7 @@ from ...core.rotations import quat_from_rotvec, rotvec_from_quat
 from ...core.smoothing import smooth_positions, smooth_quaternions
 
 
-def steady_body(params, visible, timestamps, strength=1.0):
+def smooth_body(params, visible, timestamps, strength=1.0):
     """BodyParams with every rotation and the root's path smoothed, without lag.
 
     Args:

@@ -6,11 +6,11 @@ move people off the picture, and most of it is one offset of the whole clip. The
 
 import numpy as np
 
-ROUNDS, USUAL = 5, 0.02  # how often errors are weighed anew; and an error that counts half, as a share of the distance
-STIFF = 1e-3  # against moving along the line of sight, which pictures hardly tell
+NUM_ITERATIONS, HALF_WEIGHT_ERROR = 5, 0.02  # how often errors are weighed anew; and an error that counts half, as a share of the distance
+DEPTH_STIFFNESS = 1e-3  # against moving along the line of sight, which pictures hardly tell
 
 
-def resighted(people):
+def realign_camera(people):
     """How far all people together are to move to be on their lines of sight again.
 
     Args:
@@ -32,10 +32,10 @@ def resighted(people):
     slopes = np.stack([np.eye(2)[axis] / depth for axis in (0, 1)], 1)
     slopes = np.concatenate([slopes, -(rays / depth)[..., None]], 2)
     missing = rays - joints[:, :2] / depth
-    for _ in range(ROUNDS):
+    for _ in range(NUM_ITERATIONS):
         off = np.linalg.norm(missing - slopes @ move, axis=1)
-        counted = (weights / (1 + (off / USUAL) ** 2))[:, None, None]
+        counted = (weights / (1 + (off / HALF_WEIGHT_ERROR) ** 2))[:, None, None]
         normal = (np.swapaxes(slopes, 1, 2) @ (counted * slopes)).sum(0)
-        normal[2, 2] += STIFF * normal[0, 0]
+        normal[2, 2] += DEPTH_STIFFNESS * normal[0, 0]
         move = np.linalg.solve(normal + 1e-12 * np.eye(3), (np.swapaxes(slopes, 1, 2) @ (counted * missing[..., None])).sum(0)[:, 0])
     return move

@@ -4,18 +4,18 @@ import numpy as np
 
 from ...core.skeletons import H36M17, KEYPOINT_SETS
 from ...core.smoothing import smooth_positions
-from ...methods.blazepose import KEYPOINT_SET, line_of_sight, turn_onto
+from ...methods.blazepose import KEYPOINT_SET, line_of_sight, rotation_from_optical_axis
 from .end_rotations import EndPoints
 
 
-def end_points(observations, placed, intrinsics, timestamps, smoothing):
+def locate_end_points(observations, camera_joints, intrinsics, timestamps, smoothing):
     """Where the detector's points are in front of the camera.
 
     Each lies on its line of sight, at the depth the detector gives it beside the placed hip: what the picture shows of a
     foot's or a hand's direction is kept, and only what it cannot show is the detector's guess.
 
     Args:
-        observations: one person of F frames. placed: the Placed joints. intrinsics: (3,3) px. timestamps: (F,) s.
+        observations: one person of F frames. camera_joints: CameraSpaceJoints. intrinsics: (3,3) px. timestamps: (F,) s.
         smoothing: strength, as for the joints.
 
     Returns:
@@ -29,8 +29,8 @@ def end_points(observations, placed, intrinsics, timestamps, smoothing):
     if observations.keypoints_3d is None or observations.keypoint_set != KEYPOINT_SET:
         return EndPoints(names, None, confidence, smooth_rays)
     # The same turn onto the line of sight that the joints of these landmarks take.
-    turn = turn_onto(line_of_sight(observations.keypoints, intrinsics))
+    turn = rotation_from_optical_axis(line_of_sight(observations.keypoints, intrinsics))
     depth = np.einsum("fb,fkb->fk", turn[:, 2], observations.keypoints_3d.astype(float))
-    depth += placed.joints[:, H36M17.index("hip"), 2][:, None]
+    depth += camera_joints.joints[:, H36M17.index("hip"), 2][:, None]
     positions = smooth_positions(rays * depth[..., None], timestamps, smoothing, confidence)
     return EndPoints(names, positions, confidence, smooth_rays)

@@ -11,17 +11,17 @@ import numpy as np
 import roma
 import torch
 
-from ...bodies.alignment import align, plane_frame, unit_or
+from ...bodies.alignment import fit_rotation, normalize_or, plane_frame
 
 # From this confidence on a point is used.
-SURE = 0.5
+MIN_CONFIDENCE = 0.5
 # How far ends turn from rest, rad: ankles, wrists, head against chest. Ours, after the ranges in anatomy books.
-ANKLE, WRIST, HEAD = 1.1, 1.4, 1.4
+MAX_ANKLE_ANGLE, MAX_WRIST_ANGLE, MAX_HEAD_ANGLE = 1.1, 1.4, 1.4
 # A foot or hand nearer than this to the axis its roll is taken from does not show it; sine.
-ACROSS = 0.35
+MIN_AXIS_SINE = 0.35
 # Supination turns the palm by up to 160 degrees from palms-down, pronation hardly: the forearm's range, rad. Ours.
 PALM_MIDDLE, PALM_RANGE = 1.3, 1.8
-FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+FACE_POINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
 
 class EndPoints(NamedTuple):
@@ -36,21 +36,21 @@ class EndPoints(NamedTuple):
     confidence: np.ndarray
     rays: np.ndarray | None = None
 
-    def has(self, *names):
+    def has_points(self, *names):
         return all(name in self.names for name in names)
 
-    def at(self, names, what, like):
-        """`what`, one of the fields, of the points `names`: (F,N,...), as a tensor like `like`."""
+    def tensor_of(self, names, field, like):
+        """`field`, one of the fields, of the points `names`: (F,N,...), as a tensor like `like`."""
         rows = [self.names.index(name) for name in names]
-        return torch.as_tensor(np.array(getattr(self, what)[:, rows])).to(like)
+        return torch.as_tensor(np.array(getattr(self, field)[:, rows])).to(like)
 
 
-def foot_directions(points, landmarks, ankles, resting):
+def foot_directions(points, landmarks, ankles, rest_directions):
     """Where feet point.
 
     Args:
         points: EndPoints. landmarks: name -> (3,) m at rest. ankles: (F,2,3) m, where left and right ankle are.
-        resting: unit vectors (F,2,3), where the feet would point if they were at rest against their shins.
+        rest_directions: unit vectors (F,2,3), where the feet would point if they were at rest against their shins.
 
     Returns:
         unit vectors (F,2,3) from heels to toes, which are sure (F,2), and the same vectors (2,3) m at rest; None if the
@@ -61,22 +61,22 @@ def foot_directions(points, landmarks, ankles, resting):
     down by 20 degrees.
     """
     names = ("left_heel", "right_heel", "left_big_toe", "right_big_toe")
-    if not points.has(*names) or (points.positions is None and points.rays is None):
+    if not points.has_points(*names) or (points.positions is None and points.rays is None):
         return None
-    rest = torch.stack([torch.as_tensor(landmarks[name]).to(resting) for name in names])
+    rest = torch.stack([torch.as_tensor(landmarks[name]).to(rest_directions) for name in names])
     rest = rest[2:] - rest[:2]
-    sure = points.at(names, "confidence", resting).unflatten(1, (2, 2)).amin(1) > SURE
-    slant = resting
+    sure = points.tensor_of(names, "confidence", rest_directions).unflatten(1, (2, 2)).amin(1) > MIN_CONFIDENCE
+    slant = rest_directions
     if points.positions is not None:
-        heels, toes = points.at(names, "positions", resting).unflatten(1, (2, 2)).unbind(1)
-        slant = unit_or(toes - heels, resting)
+        heels, toes = points.tensor_of(names, "positions", rest_directions).unflatten(1, (2, 2)).unbind(1)
+        slant = normalize_or(toes - heels, rest_directions)
     if points.rays is not None:
-        heels, toes = points.at(names, "rays", resting).unflatten(1, (2, 2)).unbind(1)
-        slant = _laid_in_picture(slant, heels, toes, ankles[..., 2:], rest.norm(dim=-1, keepdim=True))
+        heels, toes = points.tensor_of(names, "rays", rest_directions).unflatten(1, (2, 2)).unbind(1)
+        slant = _directions_from_rays(slant, heels, toes, ankles[..., 2:], rest.norm(dim=-1, keepdim=True))
     return slant, sure, rest
 
 
-def _laid_in_picture(slant, start_rays, end_rays, depth, length):
+def _directions_from_rays(slant, start_rays, end_rays, depth, length):
     """Unit vectors (F,N,3) that go from one ray to another and slant in depth about as `slant` (F,N,3) does.
 
     start_rays, end_rays: (F,N,2). depth: (F,N,1) m of the start. length: (N,1) m between the points.
@@ -90,7 +90,7 @@ def _laid_in_picture(slant, start_rays, end_rays, depth, length):
     away = told / (told.square() + (0.1 * length).square()).sqrt()
     deep = share * away * by_length + (1 - share) * torch.minimum(torch.maximum(told, -bound), bound)
     vectors = torch.cat([end_rays * (depth + deep) - start_rays * depth, deep], -1)
-    return torch.where(depth > 0, unit_or(vectors, slant), slant)
+    return torch.where(depth > 0, normalize_or(vectors, slant), slant)
 
 
 def knee_axes(feet, thighs, rest_thighs):
@@ -103,7 +103,7 @@ def knee_axes(feet, thighs, rest_thighs):
         axes (F,2,3) and trust (F,2), 0 or 1.
     """
     directions, sure, rest = feet
-    clear = torch.linalg.cross(thighs, directions).norm(dim=-1) > ACROSS
+    clear = torch.linalg.cross(thighs, directions).norm(dim=-1) > MIN_AXIS_SINE
     always = torch.ones(2, dtype=torch.bool, device=rest.device)
     turned = plane_frame(thighs, directions, clear) @ plane_frame(rest_thighs, rest, always).mT
     return turned[..., :, 0], (sure & clear).to(directions)
@@ -116,8 +116,8 @@ def ankle_rotvecs(feet, shins, times):
     """
     directions, sure, rest = feet
     down = rest.new_tensor([0.0, -1.0, 0.0])
-    turned, clear = _turned(directions, shins @ down, rest, down.expand(2, 3))
-    return _between(_limited(roma.rotmat_to_rotvec(shins.mT @ turned), ANKLE), sure & clear, times)
+    turned, clear = _align_two_axes(directions, shins @ down, rest, down.expand(2, 3))
+    return _interpolate_missing(_clamp_rotvec(roma.rotmat_to_rotvec(shins.mT @ turned), MAX_ANKLE_ANGLE), sure & clear, times)
 
 
 def wrist_rotvecs(points, forearms, rest_forearms, times):
@@ -131,24 +131,24 @@ def wrist_rotvecs(points, forearms, rest_forearms, times):
         likes it), and rotations (F,2,3) rad of the wrists; None if the points have no hands.
     """
     names = [f"{side}_{point}" for point in ("wrist", "index", "pinky") for side in ("left", "right")]
-    if not points.has(*names) or points.positions is None:
+    if not points.has_points(*names) or points.positions is None:
         return None
-    wrist, index, pinky = points.at(names, "positions", forearms).unflatten(1, (3, 2)).unbind(1)
-    sure = points.at(names, "confidence", forearms).unflatten(1, (3, 2)).amin(1) > SURE
+    wrist, index, pinky = points.tensor_of(names, "positions", forearms).unflatten(1, (3, 2)).unbind(1)
+    sure = points.tensor_of(names, "confidence", forearms).unflatten(1, (3, 2)).amin(1) > MIN_CONFIDENCE
     # At rest hands point outwards, palms down, index before little finger.
     thumbwards = forearms.new_tensor([0.0, 0.0, 1.0]).expand(2, 3)
-    turned, clear = _turned((index + pinky) / 2 - wrist, index - pinky, rest_forearms, thumbwards)
+    turned, clear = _align_two_axes((index + pinky) / 2 - wrist, index - pinky, rest_forearms, thumbwards)
     relative = forearms.mT @ turned
     # Twist about the forearm: of the rotation's quaternion, the part along the bone.
     quat = roma.rotmat_to_unitquat(relative)
     twist = 2 * torch.atan2((quat[..., :3] * rest_forearms).sum(-1), quat[..., 3])
-    bend = _limited(roma.rotmat_to_rotvec(relative @ roma.rotvec_to_rotmat(-twist[..., None] * rest_forearms)), WRIST)
+    bend = _clamp_rotvec(roma.rotmat_to_rotvec(relative @ roma.rotvec_to_rotmat(-twist[..., None] * rest_forearms)), MAX_WRIST_ANGLE)
     middle = PALM_MIDDLE * twist.new_tensor([-1.0, 1.0])  # about bones that point outwards
-    off_middle = _wrapped(twist - middle)
+    off_middle = _wrap_angle(twist - middle)
     # Far out of range index and little finger have been mistaken for each other.
     usable = sure & clear & (off_middle.abs() < PALM_RANGE + 0.5)
-    twist = _between((middle + off_middle.clamp(-PALM_RANGE, PALM_RANGE))[..., None], usable, times)[..., 0]
-    bend = roma.rotvec_to_rotmat(_between(bend, usable, times))
+    twist = _interpolate_missing((middle + off_middle.clamp(-PALM_RANGE, PALM_RANGE))[..., None], usable, times)[..., 0]
+    bend = roma.rotvec_to_rotmat(_interpolate_missing(bend, usable, times))
     half = roma.rotvec_to_rotmat(twist[..., None] / 2 * rest_forearms)
     return twist / 2, roma.rotmat_to_rotvec(half.mT @ bend @ half @ half)
 
@@ -160,39 +160,39 @@ def head_rotvecs(points, landmarks, chest, head, times):
         chest: global rotations (F,3,3). head: the same, as the joints have it, for clips that never show the face.
     """
     fallback = roma.rotmat_to_rotvec(chest.mT @ head)
-    if not points.has(*FACE) or points.positions is None:
-        return _limited(fallback, HEAD)
-    positions = points.at(FACE, "positions", chest)
-    rest = torch.stack([torch.as_tensor(landmarks[name]).to(chest) for name in FACE])
+    if not points.has_points(*FACE_POINTS) or points.positions is None:
+        return _clamp_rotvec(fallback, MAX_HEAD_ANGLE)
+    positions = points.tensor_of(FACE_POINTS, "positions", chest)
+    rest = torch.stack([torch.as_tensor(landmarks[name]).to(chest) for name in FACE_POINTS])
     spread = positions - positions.mean(1, keepdim=True)
-    rotvec = roma.rotmat_to_rotvec(chest.mT @ align(spread, rest - rest.mean(0), None, head))
-    sure = points.at(FACE, "confidence", chest).mean(1, keepdim=True) > SURE
-    rotvec = _between(rotvec[:, None], sure, times)[:, 0] if sure.any() else fallback
-    return _limited(rotvec, HEAD)
+    rotvec = roma.rotmat_to_rotvec(chest.mT @ fit_rotation(spread, rest - rest.mean(0), None, head))
+    sure = points.tensor_of(FACE_POINTS, "confidence", chest).mean(1, keepdim=True) > MIN_CONFIDENCE
+    rotvec = _interpolate_missing(rotvec[:, None], sure, times)[:, 0] if sure.any() else fallback
+    return _clamp_rotvec(rotvec, MAX_HEAD_ANGLE)
 
 
-def _turned(forward, side, rest_forward, rest_side):
+def _align_two_axes(forward, side, rest_forward, rest_side):
     """Rotations (F,2,3,3) that bring the rest's forward exactly, and its side as nearly as may be, to the observed; where they can."""
-    forward = unit_or(forward, torch.zeros_like(forward))
-    side = unit_or(side, torch.zeros_like(side))
-    clear = torch.linalg.cross(forward, side).norm(dim=-1) > ACROSS
+    forward = normalize_or(forward, torch.zeros_like(forward))
+    side = normalize_or(side, torch.zeros_like(side))
+    clear = torch.linalg.cross(forward, side).norm(dim=-1) > MIN_AXIS_SINE
     rest_forward = rest_forward / rest_forward.norm(dim=-1, keepdim=True)
     always = torch.ones(rest_forward.shape[:-1], dtype=torch.bool, device=forward.device)
     turned = plane_frame(forward, side, clear) @ plane_frame(rest_forward, rest_side, always).mT
     return torch.where(clear[..., None, None], turned, torch.eye(3).to(turned)), clear
 
 
-def _limited(rotvec, most):
-    """Rotation vectors (..., 3) no longer than `most` rad."""
+def _clamp_rotvec(rotvec, max_angle):
+    """Rotation vectors (..., 3) no longer than `max_angle` rad."""
     length = rotvec.norm(dim=-1, keepdim=True)
-    return rotvec * (most / length.clamp(min=most))
+    return rotvec * (max_angle / length.clamp(min=max_angle))
 
 
-def _wrapped(angle):
+def _wrap_angle(angle):
     return angle - 2 * torch.pi * torch.round(angle / (2 * torch.pi))
 
 
-def _between(values, known, times):
+def _interpolate_missing(values, known, times):
     """Values (F,N,C) where `known` (F,N); elsewhere between the neighbours in time, held at the ends; 0 where nothing is known."""
     rows, sure, at = values.cpu().numpy(), known.cpu().numpy(), np.asarray(times, float)
     filled = np.zeros_like(rows)

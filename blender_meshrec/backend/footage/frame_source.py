@@ -17,7 +17,7 @@ class Frame(NamedTuple):
 
     row: int
     time: float
-    since: float
+    interval: float
     image: np.ndarray | None
 
 
@@ -25,7 +25,7 @@ class Footage:
     """A piece of footage over a range of its frames.
 
     source: the path. size: (width, height) px, upright. rotation: degrees clockwise the stored image is turned.
-    first, end: the range, end None for "until the footage ends". claimed: how many frames the file claims the range to
+    first, end: the range, end None for "until the footage ends". num_declared_frames: how many frames the file claims the range to
     have, 0 when it claims nothing; never relied on. warnings: sentences, complete once everything was read.
     """
 
@@ -35,45 +35,56 @@ class Footage:
         self.warnings = []
         if self.first < 0 or (self.end is not None and self.end <= self.first):
             raise InputError(
-                f"The range of frames {self.first}:{self.end} is empty.", "Give a range such as 0:100; the end is not included."
+                "frame-range-empty",
+                "The range of frames {first}:{end} is empty.",
+                "Give a range such as 0:100; the end is not included.",
+                first=self.first,
+                end=self.end,
             )
 
     @property
     def name(self):
         return Path(self.source).name
 
-    def read(self, pixels_from=0):
-        """Give every Frame of the range in order; rows before `pixels_from` come with image None, which is quicker.
+    def read(self, decode_from=0):
+        """Give every Frame of the range in order; rows before `decode_from` come with image None, which is quicker.
 
         Raises:
             InputError: nothing can be read, or the range begins after the end.
         """
         raise NotImplementedError
 
-    def rate(self, timestamps):
+    def frame_rate(self, timestamps):
         """The nominal frames per second, given the (F,) times that were read."""
         raise NotImplementedError
 
-    def claimed_in_range(self, claimed_in_file):
-        end = claimed_in_file if self.end is None else min(self.end, claimed_in_file or self.end)
+    def declared_in_range(self, num_in_file):
+        end = num_in_file if self.end is None else min(self.end, num_in_file or self.end)
         return max(0, end - self.first)
 
-    def beyond_the_end(self, read):
+    def past_end_error(self, num_frames):
         """The error of a range that begins after the last frame."""
-        return InputError(f"{self.name} has {read} frames, and the range begins at frame {self.first}.", f"Choose frames below {read}.")
+        return InputError(
+            "frame-range-past-end",
+            "{name} has {frames} frames, and the range begins at frame {first}.",
+            "Choose frames below {frames}.",
+            name=self.name,
+            frames=num_frames,
+            first=self.first,
+        )
 
 
-def nominal_rate(timestamps, declared):
+def nominal_rate(timestamps, declared_rates):
     """The rate a clip is meant to play at: what the file declares if its frames agree, else what they show.
 
-    timestamps: (F,) s. declared: rates the file gives, the best first; None and 0 are passed over. A rate agrees if the
+    timestamps: (F,) s. declared_rates: rates the file gives, the best first; None and 0 are passed over. A rate agrees if the
     median interval says so, as with a phone that drops frames and still counts as 30 frames a second, or the mean one,
     as with times that were rounded.
     """
-    declared = [float(rate) for rate in declared if rate]
+    declared_rates = [float(rate) for rate in declared_rates if rate]
     if len(timestamps) < 2:
-        return standard_fps(declared[0]) if declared else 30.0
+        return standard_fps(declared_rates[0]) if declared_rates else 30.0
     median = 1.0 / float(np.median(np.diff(timestamps)))
     mean = (len(timestamps) - 1) / float(timestamps[-1] - timestamps[0])
-    agreeing = [rate for rate in declared if any(abs(rate / measured - 1) < 0.03 for measured in (median, mean))]
+    agreeing = [rate for rate in declared_rates if any(abs(rate / measured - 1) < 0.03 for measured in (median, mean))]
     return standard_fps(agreeing[0] if agreeing else median)

@@ -10,6 +10,7 @@ import numpy as np
 from ...core.conventions import FOLDER_FPS, IMAGE_FPS
 from ...core.errors import InputError
 from ...core.files.natural_order import natural_key
+from ...core.messages import Message
 from .frame_source import Footage, Frame
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".exr", ".avif"))
@@ -48,18 +49,18 @@ def stored_rotation(path, image):
     return next((90 * turns for turns in range(4) if np.array_equal(np.rot90(stored, -turns), image)), 0)
 
 
-class Picture(Footage):
+class StillImage(Footage):
     """One image: one frame at 24 frames a second."""
 
-    claimed = 1
+    num_declared_frames = 1
 
     def __init__(self, path, frames, image):
         super().__init__(path, frames)
-        self._image = image
+        self._to_upright_image = image
         self.size = (image.shape[1], image.shape[0])
         self.rotation = stored_rotation(path, image)
         if self.first > 0:
-            raise self.beyond_the_end(1)
+            raise self.past_end_error(1)
 
     @classmethod
     def open(cls, path, frames=None):
@@ -67,14 +68,14 @@ class Picture(Footage):
         image = decode_image(path)
         return None if image is None else cls(path, frames, image)
 
-    def read(self, pixels_from=0):
-        yield Frame(0, 0.0, 0.0, self._image if pixels_from == 0 else None)
+    def read(self, decode_from=0):
+        yield Frame(0, 0.0, 0.0, self._to_upright_image if decode_from == 0 else None)
 
-    def rate(self, timestamps):
+    def frame_rate(self, timestamps):
         return IMAGE_FPS
 
 
-class PictureFolder(Footage):
+class ImageSequence(Footage):
     """A folder of numbered images: 30 frames a second unless told, in the order of the numbers in their names."""
 
     def __init__(self, path, frames=None, fps=None):
@@ -82,13 +83,16 @@ class PictureFolder(Footage):
         files = [file for file in Path(path).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")]
         if not files:
             raise InputError(
-                f"The folder {self.name} holds no images.", "Choose a folder of numbered .png or .jpg images, or the video itself."
+                "image-folder-empty",
+                "The folder {name} holds no images.",
+                "Choose a folder of numbered .png or .jpg images, or the video itself.",
+                name=self.name,
             )
         files.sort(key=lambda file: natural_key(file.name))
         if self.first >= len(files):
-            raise self.beyond_the_end(len(files))
+            raise self.past_end_error(len(files))
         self._files = files[self.first : self.end]
-        self.claimed = len(self._files)
+        self.num_declared_frames = len(self._files)
         self._fps = float(fps or FOLDER_FPS)
         image = None
         for file in self._files:
@@ -96,19 +100,33 @@ class PictureFolder(Footage):
             if image is not None:
                 break
         if image is None:
-            raise InputError(f"None of the {len(files)} images in {self.name} can be read.", "Export the images again.")
+            raise InputError(
+                "images-unreadable",
+                "None of the {count} images in {name} can be read.",
+                "Export the images again.",
+                count=len(files),
+                name=self.name,
+            )
         self.size = (image.shape[1], image.shape[0])
         self.rotation = stored_rotation(file, image)
 
-    def read(self, pixels_from=0):
+    def read(self, decode_from=0):
         unreadable, odd = [], []
-        missing, before = left_out([file.name for file in self._files])
+        missing, before = find_missing_images([file.name for file in self._files])
         if missing:
-            self.warnings.append(f"Images missing from {self.name}: {missing}, the first after {before}. The others count as consecutive.")
+            self.warnings.append(
+                Message(
+                    "images-missing",
+                    "Images missing from {folder}: {count}, the first after {name}. The others count as consecutive.",
+                    folder=self.name,
+                    count=missing,
+                    name=before,
+                )
+            )
         for row, file in enumerate(self._files):
             # A picture that cannot be used keeps its place in time: nobody is seen in it.
             image = None
-            if row >= pixels_from:
+            if row >= decode_from:
                 image = decode_image(file)
                 if image is None:
                     unreadable.append(file.name)
@@ -117,15 +135,29 @@ class PictureFolder(Footage):
                     image = None
             yield Frame(row, row / self._fps, 1 / self._fps if row else 0.0, image)
         if unreadable:
-            self.warnings.append(f"Images that cannot be read: {len(unreadable)}, the first being {unreadable[0]}.")
+            self.warnings.append(
+                Message(
+                    "images-skipped-unreadable",
+                    "Images that cannot be read: {count}, the first being {name}.",
+                    count=len(unreadable),
+                    name=unreadable[0],
+                )
+            )
         if odd:
-            self.warnings.append(f"Images of another size, which were passed over: {len(odd)}, the first being {odd[0]}.")
+            self.warnings.append(
+                Message(
+                    "images-skipped-of-another-size",
+                    "Images of another size, which were passed over: {count}, the first being {name}.",
+                    count=len(odd),
+                    name=odd[0],
+                )
+            )
 
-    def rate(self, timestamps):
+    def frame_rate(self, timestamps):
         return self._fps
 
 
-def left_out(names):
+def find_missing_images(names):
     """How many numbers a sequence of file names leaves out, and the name before the first gap; (0, "") where names are no sequence.
 
     Where numbers do not usually go up by one, as times and every second frame do not, nothing is missing.

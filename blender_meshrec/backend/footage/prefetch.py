@@ -6,7 +6,7 @@ import threading
 _END = object()
 
 
-def ahead(items, depth=4):
+def prefetch(items, depth=4):
     """Give what an iterator gives, read up to `depth` items ahead in a thread of its own.
 
     An error of the iterator is raised where its item would have come. Closing this generator stops the thread.

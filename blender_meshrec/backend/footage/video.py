@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 
 from ...core.errors import InputError
+from ...core.messages import Message
 from .frame_source import Footage, Frame, nominal_rate
-from .images import IMAGE_SUFFIXES, Picture, PictureFolder
+from .images import IMAGE_SUFFIXES, ImageSequence, StillImage
 
-READABLE = "Choose a video, an image, or a folder of numbered images."
-EXPORT_AGAIN = "Export the clip again as an H.264 .mp4."
+SUPPORTED_FOOTAGE_REMEDY = "Choose a video, an image, or a folder of numbered images."
+REEXPORT_REMEDY = "Export the clip again as an H.264 .mp4."
 
 
 def open_footage(path, frames=None, fps=None):
@@ -32,19 +33,23 @@ def open_footage(path, frames=None, fps=None):
     path = Path(path).absolute()
     try:
         if path.is_dir():
-            return PictureFolder(path, frames, fps)
+            return ImageSequence(path, frames, fps)
         if not path.exists():
-            raise InputError(f"There is no file {path}.", "Check the path.")
+            raise InputError("footage-not-found", "There is no file {path}.", "Check the path.", path=path)
         if path.stat().st_size == 0:
-            raise InputError(f"{path.name} is empty (0 bytes).", "Copy it again from the camera or the disk it came from.")
+            raise InputError(
+                "footage-empty", "{name} is empty (0 bytes).", "Copy it again from the camera or the disk it came from.", name=path.name
+            )
         # Some pictures only FFmpeg knows (HEIC); a GIF may move.
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            picture = Picture.open(path, frames)
+            picture = StillImage.open(path, frames)
             if picture:
                 return picture
         return Video(path, frames)
     except PermissionError as error:
-        raise InputError(f"{path.name} may not be read.", "Give yourself permission to read it, or copy it elsewhere.") from error
+        raise InputError(
+            "footage-not-permitted", "{name} may not be read.", "Give yourself permission to read it, or copy it elsewhere.", name=path.name
+        ) from error
 
 
 class Video(Footage):
@@ -53,82 +58,115 @@ class Video(Footage):
     def __init__(self, path, frames=None):
         super().__init__(path, frames)
         with self._open() as container:
-            stream = self._picture_stream(container)
-            still = next(_decoded(container, stream, []), None)
+            stream = self._select_video_stream(container)
+            still = next(_decode_frames(container, stream, []), None)
             if still is None:
-                raise InputError(f"No frame of {self.name} could be decoded ({stream.codec_context.name}).", EXPORT_AGAIN)
-            self._stored_size = _square_size(still, stream)
-            self._matrix = display_matrix(still)
-            self._declared = (stream.guessed_rate, stream.average_rate)
-            self._claimed, self._claimed_end = stream.frames, claimed_end(container, stream)
-        width, height = self._stored_size
-        self.size = (height, width) if self._matrix[0, 0] == 0 else (width, height)
-        self.rotation = round(np.degrees(np.arctan2(self._matrix[0, 1], self._matrix[0, 0]))) % 360
-        self.claimed = self.claimed_in_range(self._claimed)
+                raise InputError(
+                    "video-undecodable",
+                    "No frame of {name} could be decoded ({codec}).",
+                    REEXPORT_REMEDY,
+                    name=self.name,
+                    codec=stream.codec_context.name,
+                )
+            self._square_pixel_size = _square_pixel_size(still, stream)
+            self._display_matrix = display_matrix(still)
+            self._declared_rates = (stream.guessed_rate, stream.average_rate)
+            self._num_file_frames, self._declared_end_time = stream.frames, declared_end_time(container, stream)
+        width, height = self._square_pixel_size
+        self.size = (height, width) if self._display_matrix[0, 0] == 0 else (width, height)
+        self.rotation = round(np.degrees(np.arctan2(self._display_matrix[0, 1], self._display_matrix[0, 0]))) % 360
+        self.num_declared_frames = self.declared_in_range(self._num_file_frames)
 
-    def read(self, pixels_from=0):
+    def read(self, decode_from=0):
         garbled, start, previous, count, longest = [], None, None, 0, 0.0
         with self._open() as container:
-            stream = self._picture_stream(container)
-            for count, frame in enumerate(_decoded(container, stream, garbled), 1):
+            stream = self._select_video_stream(container)
+            for count, frame in enumerate(_decode_frames(container, stream, garbled), 1):
                 row = count - 1 - self.first
-                time = self._time(frame, previous)
+                time = self._frame_time(frame, previous)
                 since, previous = time - (time if start is None else previous), time
                 longest = max(longest, since)
                 if row < 0:
                     continue
                 start = time if start is None else start
-                yield Frame(row, time - start, since, self._image(frame) if row >= pixels_from else None)
+                yield Frame(row, time - start, since, self._to_upright_image(frame) if row >= decode_from else None)
                 if count == self.end:
                     break
         if start is None:
-            raise self.beyond_the_end(count)
-        if count != self.end and count < self._claimed - 1:
-            self.warnings.append(f"{self.name} ends early: {count} of {self._claimed} frames could be read.")
-        elif count != self.end and self._claimed_end is not None and previous + max(3 * longest, 0.1) < self._claimed_end:
-            self.warnings.append(f"{self.name} ends early: {previous:.1f} of {self._claimed_end:.1f} seconds could be read.")
+            raise self.past_end_error(count)
+        if count != self.end and count < self._num_file_frames - 1:
+            self.warnings.append(
+                Message(
+                    "video-frames-missing",
+                    "{name} ends early: {count} of {claimed} frames could be read.",
+                    name=self.name,
+                    count=count,
+                    claimed=self._num_file_frames,
+                )
+            )
+        elif count != self.end and self._declared_end_time is not None and previous + max(3 * longest, 0.1) < self._declared_end_time:
+            self.warnings.append(
+                Message(
+                    "video-seconds-missing",
+                    "{name} ends early: {count:.1f} of {claimed:.1f} seconds could be read.",
+                    name=self.name,
+                    count=previous,
+                    claimed=self._declared_end_time,
+                )
+            )
         if garbled:
-            self.warnings.append(f"{self.name} is damaged: {len(garbled)} of its frames are garbled or lost.")
+            self.warnings.append(
+                Message(
+                    "video-damaged", "{name} is damaged: {count} of its frames are garbled or lost.", name=self.name, count=len(garbled)
+                )
+            )
 
-    def rate(self, timestamps):
-        return nominal_rate(timestamps, self._declared)
+    def frame_rate(self, timestamps):
+        return nominal_rate(timestamps, self._declared_rates)
 
     def _open(self):
         try:
             # Only files are read, whatever a playlist in disguise may ask for; "file:" keeps colons in names harmless.
             return av.open(f"file:{self.source}", metadata_errors="replace", options={"protocol_whitelist": "file"})
         except (av.error.FFmpegError, ValueError) as error:
-            if lacks_index(self.source):
-                problem = f"{self.name} was cut off before its index was written (no moov atom)."
-                raise InputError(problem, "Copy it again from the camera, or have a video repair tool rebuild the index.") from error
-            raise InputError(f"{self.name} is not a video or image that can be read.", READABLE) from error
+            if is_missing_index(self.source):
+                raise InputError(
+                    "video-without-index",
+                    "{name} was cut off before its index was written (no moov atom).",
+                    "Copy it again from the camera, or have a video repair tool rebuild the index.",
+                    name=self.name,
+                ) from error
+            raise InputError(
+                "footage-unreadable", "{name} is not a video or image that can be read.", SUPPORTED_FOOTAGE_REMEDY, name=self.name
+            ) from error
 
-    def _picture_stream(self, container):
+    def _select_video_stream(self, container):
         # A song's cover is a video stream too.
         moving = [stream for stream in container.streams.video if not stream.disposition & av.stream.Disposition.attached_pic]
         if not moving:
-            what = "sound but no pictures" if container.streams.audio else "no pictures"
-            raise InputError(f"{self.name} holds {what}.", READABLE)
+            if container.streams.audio:
+                raise InputError("footage-sound-only", "{name} holds sound but no pictures.", SUPPORTED_FOOTAGE_REMEDY, name=self.name)
+            raise InputError("footage-without-pictures", "{name} holds no pictures.", SUPPORTED_FOOTAGE_REMEDY, name=self.name)
         if moving[0].codec_context is None:
-            raise InputError(f"The codec of {self.name} is not known.", EXPORT_AGAIN)
+            raise InputError("video-codec-unknown", "The codec of {name} is not known.", REEXPORT_REMEDY, name=self.name)
         moving[0].thread_type = "AUTO"
         return moving[0]
 
-    def _time(self, frame, previous):
+    def _frame_time(self, frame, previous):
         """Seconds of a frame; files without times count on at the declared rate. Times always grow."""
-        step = 1.0 / float(next((rate for rate in self._declared if rate), 30))
+        step = 1.0 / float(next((rate for rate in self._declared_rates if rate), 30))
         time = frame.time
         if time is None:
             return 0.0 if previous is None else previous + step
         return time if previous is None or time > previous else previous + 0.1 * step
 
-    def _image(self, frame):
-        width, height = self._stored_size
-        return upright(frame.to_ndarray(format="rgb24", width=width, height=height), self._matrix)
+    def _to_upright_image(self, frame):
+        width, height = self._square_pixel_size
+        return apply_display_matrix(frame.to_ndarray(format="rgb24", width=width, height=height), self._display_matrix)
 
 
-def _decoded(container, stream, garbled):
-    """Every frame that decodes; what does not is noted in `garbled` and passed over."""
+def _decode_frames(container, stream, errors):
+    """Every frame that decodes; what does not is noted in `errors` and passed over."""
     packets = container.demux(stream)
     while True:
         try:
@@ -137,25 +175,25 @@ def _decoded(container, stream, garbled):
                 return
             frames = packet.decode()
         except av.error.InvalidDataError as error:
-            garbled.append(str(error))
+            errors.append(str(error))
             continue
         except av.error.FFmpegError as error:
             # The container itself breaks off: what came before stays good.
-            garbled.append(str(error))
+            errors.append(str(error))
             return
         for frame in frames:
             if frame.is_corrupt:
-                garbled.append("corrupt")
+                errors.append("corrupt")
             yield frame
 
 
-def _square_size(frame, stream):
+def _square_pixel_size(frame, stream):
     """(width, height) of the stored image once its pixels are made square; the shorter side of a pixel grows."""
     aspect = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
     return (round(frame.width * max(aspect, 1.0)), round(frame.height / min(aspect, 1.0)))
 
 
-def claimed_end(container, stream):
+def declared_end_time(container, stream):
     """Seconds at which a Matroska, WebM or MXF file says that its pictures end; None where it does not, or counts frames instead.
 
     Of other files FFmpeg guesses the length by what is left of them.
@@ -183,7 +221,7 @@ def display_matrix(frame):
     return np.round(linear / length) if length.all() else np.eye(2)
 
 
-def upright(image, matrix):
+def apply_display_matrix(image, matrix):
     """Turn and mirror an image as a `display_matrix` says."""
     if matrix[0, 0] == 0:
         image = cv2.transpose(image)
@@ -193,7 +231,7 @@ def upright(image, matrix):
     return np.ascontiguousarray(image)
 
 
-def lacks_index(path):
+def is_missing_index(path):
     """Whether a file is an MP4 or MOV whose index never was written, as when a phone's battery dies."""
     kinds, offset = set(), 0
     with open(path, "rb") as file:

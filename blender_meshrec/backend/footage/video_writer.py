@@ -15,13 +15,13 @@ class VideoWriter:
         self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         self._stream.pix_fmt = "yuv420p"
         self._stream.options = {"crf": "23", "preset": "veryfast"}
-        self._sized = False
+        self._has_size = False
 
     def write(self, image):
         """Append an image, (H,W,3) uint8 RGB."""
-        if not self._sized:
+        if not self._has_size:
             self._stream.height, self._stream.width = image.shape[:2]
-            self._sized = True
+            self._has_size = True
         for packet in self._stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")):
             self._container.mux(packet)
 
@@ -35,7 +35,7 @@ class VideoWriter:
         self._container.close()
 
 
-def fit_height(image, height):
+def resize_to_height(image, height):
     """Resize to a height, both sides even, as video encoders want."""
     scale = height / image.shape[0]
     size = (max(2, round(image.shape[1] * scale / 2) * 2), height)

@@ -14,42 +14,44 @@ import torch
 
 from ...bodies.silhouette_rendering import rasterise
 
-ROUNDS = 4
+NUM_ITERATIONS = 4
 # The rim: points this near the body's own outline, px, stand for it.
-RIM = 1.6
+RIM_WIDTH = 1.6
 # An outline is off by about so much for no reason of shape (clothes, the segmentation, limbs in slightly wrong places), px of
-# 96; from FARTHEST_OFF on it is something else's.
-BLUR, FARTHEST_OFF = 1.5, 5.0
+# 96; from MAX_OUTLINE_OFFSET on it is something else's.
+OUTLINE_SIGMA, MAX_OUTLINE_OFFSET = 1.5, 5.0
 # How many independent measurements a silhouette is worth.
-WORTH = 12.0
+EFFECTIVE_MEASUREMENTS = 12.0
 # How far, px, and by what share of its size, a body may appear elsewhere than it does.
-SHIFT, SCALE = 1.5, 0.02
+SHIFT_SIGMA, SCALE_SIGMA = 1.5, 0.02
 # Cosine between the outlines' normals below which they are not of one thing.
-ALIKE = 0.5
+MIN_NORMAL_COSINE = 0.5
 
 
-def fit_contours(surface, seen, trust, betas, rotmats, transl, prior):
+def fit_contours(surface, crops, trust, betas, rotmats, transl, prior):
     """The betas (B,) that silhouettes and a prior together make likeliest.
 
     Args:
-        surface: a Surface. seen: Seen, of S silhouettes. trust: (S,) 0..1. betas: (B,), where to start. rotmats: (S,J,3,3).
+        surface: SurfacePoints. crops: SilhouetteCrops, of S silhouettes. trust: (S,) 0..1. betas: (B,), where to start. rotmats: (S,J,3,3).
         transl: (S,3) m. prior: (mean (B,), precision (B,B)), Gaussian.
     """
-    masks, inside = seen.silhouettes.numpy(), seen.inside.numpy()
+    masks, inside = crops.silhouettes.numpy(), crops.inside.numpy()
     goals = [signed_distance(mask) for mask in masks]
     # Where the picture ends no outline shows.
     usable = [cv2.erode(np.pad(part, 1, constant_values=True).astype(np.uint8), np.ones((5, 5)))[1:-1, 1:-1] > 0 for part in inside]
     betas = np.asarray(betas, float)
     mean, precision = prior
-    for _ in range(ROUNDS):
+    for _ in range(NUM_ITERATIONS):
         repeated = torch.as_tensor(betas, dtype=torch.float32).expand(len(masks), -1)
         points, _joints = surface.pose(repeated, rotmats, transl)
-        own, _nearness = rasterise(points, seen.windows, masks.shape[-1])
+        own, _nearness = rasterise(points, crops.windows, masks.shape[-1])
         matrix, right = precision.copy(), precision @ (mean - betas)
         for row in np.flatnonzero(trust > 0):
-            rows, off, weight = _outline(surface, points[row], seen.windows[row], rotmats[row], own[row].numpy(), goals[row], usable[row])
+            rows, off, weight = _outline_equations(
+                surface, points[row], crops.windows[row], rotmats[row], own[row].numpy(), goals[row], usable[row]
+            )
             if len(off):
-                _add(matrix, right, rows, off, trust[row] * weight)
+                _add_normal_equations(matrix, right, rows, off, trust[row] * weight)
         betas = betas + np.linalg.solve(matrix, right)
     return betas
 
@@ -61,7 +63,7 @@ def signed_distance(mask):
     return np.where(mask, inside - 0.5, 0.5 - outside)
 
 
-def _outline(surface, points, window, rotmats, own, goal, usable):
+def _outline_equations(surface, points, window, rotmats, own, goal, usable):
     """Rows (P, B+3), how the body's outline moves outwards with betas, shift and size; off (P,), how far it should; weights (P,)."""
     side = len(own)
     pixels = ((points[:, :2] / points[:, 2:] - window[:2]) / window[2:] * side).numpy()
@@ -70,29 +72,29 @@ def _outline(surface, points, window, rotmats, own, goal, usable):
     place = np.clip(place, 0, side - 1)
     at = place[:, 1], place[:, 0]
     distance = signed_distance(own)
-    chosen = np.flatnonzero(within & own[at] & (distance[at] < RIM) & usable[at])
+    chosen = np.flatnonzero(within & own[at] & (distance[at] < RIM_WIDTH) & usable[at])
     at = place[chosen, 1], place[chosen, 0]
-    normals, others = (_outwards(field, at) for field in (distance, goal))
+    normals, others = (_outward_normals(field, at) for field in (distance, goal))
     off = goal[at] - distance[at]
     # Tukey's weight, and the same thing's outline runs the same way.
-    weight = np.clip(1 - (off / FARTHEST_OFF) ** 2, 0, 1) ** 2 * ((normals * others).sum(-1) > ALIKE)
+    weight = np.clip(1 - (off / MAX_OUTLINE_OFFSET) ** 2, 0, 1) ** 2 * ((normals * others).sum(-1) > MIN_NORMAL_COSINE)
     good = weight > 0
     chosen, normals, off, weight = chosen[good], normals[good], off[good], weight[good]
     if not len(chosen):
         return np.zeros((0, 0)), off, weight
-    slopes = surface.slopes(rotmats, torch.as_tensor(chosen)).numpy()
+    slopes = surface.shape_jacobian(rotmats, torch.as_tensor(chosen)).numpy()
     x, y, z = points[chosen].numpy().T
     outward = normals * (side / window[2:].numpy())
     along = outward[:, 0] / z, outward[:, 1] / z, -(outward[:, 0] * x + outward[:, 1] * y) / z**2
     moved = sum(part[:, None] * slopes[:, axis] for axis, part in enumerate(along))
     about = pixels[chosen] - pixels.mean(0)
     size = (normals * about).sum(-1, keepdims=True)
-    rows = np.concatenate([moved, normals * SHIFT, size * SCALE], 1)
+    rows = np.concatenate([moved, normals * SHIFT_SIGMA, size * SCALE_SIGMA], 1)
     # Smoothly towards nothing where few of the points find an outline to match.
-    return rows, off, weight * WORTH / (len(good) * BLUR**2)
+    return rows, off, weight * EFFECTIVE_MEASUREMENTS / (len(good) * OUTLINE_SIGMA**2)
 
 
-def _outwards(distance, at):
+def _outward_normals(distance, at):
     """Unit normals (P,2), x and y, out of a mask whose signed distance is given, at pixels."""
     smooth = cv2.GaussianBlur(distance.astype(np.float32), (0, 0), 1.0)
     down, right = np.gradient(smooth)
@@ -100,7 +102,7 @@ def _outwards(distance, at):
     return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
 
 
-def _add(matrix, right, rows, off, weight):
+def _add_normal_equations(matrix, right, rows, off, weight):
     """Add one silhouette's normal equations, its own shift and size eliminated (their prior is of unit variance)."""
     betas = matrix.shape[0]
     weighted = rows * weight[:, None]

@@ -1,21 +1,25 @@
 """The last stage of a SKEL reconstruction: SMPL motion said in SKEL's anatomical angles, those fitted to the footage, and the way back."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ...bodies.skel import Skel
 from ...core.conventions import WORLD_FROM_BODY
 from ...core.errors import InputError
-from ...core.skel.channels import upright_angles, upright_place, world_angles, world_place
+from ...core.messages import Message
+from ...core.records import Observations, Recovery
+from ...core.skel.channels import upright_from_world_angles, upright_from_world_transl, world_from_upright_angles, world_from_upright_transl
 from ...core.skel.file import load_skel
-from ...core.skel.metrics import anatomy_line, anatomy_report
+from ...core.skel.metrics import format_anatomy_report, anatomy_report
 from ...core.skeletons import KEYPOINT_SETS
 from ...methods.hsmr import skelify
-from ...methods.skel_to_smpl import convert_back
-from ...methods.smpl_to_skel import FLAGGED, convert
+from ...methods.skel_to_smpl import convert_skel_to_smpl
+from ...methods.smpl_to_skel import FLAG_DISTANCE, convert_smpl_to_skel
+from ..clip import Clip, Person
 from ..fitting.posed_joints import with_posed_joints
-from ..registry import refiner
+from ..registry import refiner, refiners_of_stage
 
 
 def load_skel_body(source, device):
@@ -23,7 +27,7 @@ def load_skel_body(source, device):
     return Skel(load_skel(source), device)
 
 
-def in_skel(recovery, body, skel, on_progress=lambda done, total: None):
+def convert_to_skel(recovery, body, skel, on_progress=lambda done, total: None):
     """Say a Recovery in SKEL's angles.
 
     Returns:
@@ -32,7 +36,7 @@ def in_skel(recovery, body, skel, on_progress=lambda done, total: None):
     Raises:
         InputError: body and skel are of different meshes.
     """
-    found = convert(body, skel, recovery.poses, recovery.betas, recovery.trans, on_progress=on_progress)
+    found = convert_smpl_to_skel(body, skel, recovery.poses, recovery.betas, recovery.trans, on_progress=on_progress)
     recovery = replace(recovery, q=found.q, skel_betas=found.skel_betas, skel_trans=found.skel_trans, skel_model_type=skel.template.kind)
     betas = recovery.betas
     own = body.template.rest_vertices(betas), body.template.faces
@@ -43,37 +47,49 @@ def in_skel(recovery, body, skel, on_progress=lambda done, total: None):
         "frames_within_limits": int(found.within_limits.sum()),
         "frames_repaired": int(found.repaired.sum()),
         "frames_over_6_cm": int(found.flagged.sum()),
-        "anatomy": _rounded(anatomy),
-        "anatomy_line": anatomy_line(anatomy),
+        "anatomy": _round_report(anatomy),
+        "anatomy_line": format_anatomy_report(anatomy),
     }
-    return recovery, report, _warnings(found)
+    return recovery, report, _conversion_warnings(found)
 
 
-def in_smpl(recovery, body, skel, on_progress=lambda done, total: None):
-    """Say the SKEL angles of a Recovery in SMPL's rotations; returns and raises as `in_skel`."""
+def convert_to_smpl(recovery, body, skel, on_progress=lambda done, total: None):
+    """Say the SKEL angles of a Recovery in SMPL's rotations; returns and raises as `convert_to_skel`."""
     if skel.template.kind != recovery.skel_model_type:
-        raise InputError(
-            f"The angles were made on another SKEL body ({recovery.skel_model_type}, not {skel.template.kind}).",
-            "Choose the SKEL file they were made with." if recovery.skel_model_type != "open" else "Choose the open SKEL body.",
-        )
-    found = convert_back(skel, body, recovery.q, recovery.skel_betas, recovery.skel_trans, on_progress)
+        made, given = recovery.skel_model_type, skel.template.kind
+        problem = "The angles were made on another SKEL body ({made}, not {given})."
+        if made == "open":
+            raise InputError("angles-of-open-skel", problem, "Choose the open SKEL body.", made=made, given=given)
+        raise InputError("angles-of-another-skel", problem, "Choose the SKEL file they were made with.", made=made, given=given)
+    found = convert_skel_to_smpl(skel, body, recovery.q, recovery.skel_betas, recovery.skel_trans, on_progress)
     recovery = with_posed_joints(body, replace(recovery, poses=found.poses, betas=found.betas, trans=found.trans))
     report = {
         "mean_distance_mm": round(1000 * float(found.pve.mean()), 2),
-        "frames_over_6_cm": int((found.max_pve > FLAGGED).sum()),
+        "frames_over_6_cm": int((found.max_pve > FLAG_DISTANCE).sum()),
     }
-    return recovery, report, _far_apart(found.max_pve > FLAGGED)
+    return recovery, report, _distance_warnings(found.max_pve > FLAG_DISTANCE)
 
 
-def needs_skel(names, skeleton):
+def check_skel_refiners(names, skeleton):
     """Refuse refiners of SKEL's angles where there are none."""
-    for name in names:
-        if name in SKEL_REFINERS and skeleton != "skel":
-            raise InputError(f"The refiner {name} betters SKEL's angles, and the skeleton is SMPL's.", "Choose the skeleton SKEL, too.")
+    for name in refiners_of_stage("skel", names):
+        if skeleton != "skel":
+            raise InputError(
+                "refiner-needs-skel",
+                "The refiner {name} betters SKEL's angles, and the skeleton is SMPL's.",
+                "Choose the skeleton SKEL, too.",
+                name=name,
+            )
 
 
-@refiner("skelify")
-def skelified(recovery, observations, skel):
+@refiner("skelify", stage="skel")
+def refine_angles(person: Person, clip: Clip) -> dict[str, Any]:
+    """The Refiner of SKEL's angles."""
+    person.recovery, report = refine_with_skelify(person.recovery, person.observations, clip.skel)
+    return report
+
+
+def refine_with_skelify(recovery: Recovery, observations: Observations, skel: Skel) -> tuple[Recovery, dict[str, Any]]:
     """A Recovery whose SKEL angles are fitted to what was seen, where that brings them nearer to it; and what a report says of it."""
     betas = recovery.skel_betas
     pelvis, root = skel.template.bone_frames(betas)[0], skel.template.rest_joints(betas)[0]
@@ -86,36 +102,41 @@ def skelified(recovery, observations, skel):
         KEYPOINT_SETS[observations.keypoint_set].points,
         recovery.camera_intrinsics,
         recovery.camera_from_world @ stood,
-        upright_angles(recovery.q, pelvis),
+        upright_from_world_angles(recovery.q, pelvis),
         betas,
-        upright_place(recovery.skel_trans, root),
+        upright_from_world_transl(recovery.skel_trans, root),
     )
     pelvis, root = skel.template.bone_frames(found.betas)[0], skel.template.rest_joints(found.betas)[0]
-    recovery = replace(recovery, q=world_angles(found.q, pelvis), skel_betas=found.betas, skel_trans=world_place(found.transl, root))
+    recovery = replace(recovery, q=world_from_upright_angles(found.q, pelvis), skel_betas=found.betas, skel_trans=world_from_upright_transl(found.transl, root))
     seen = observations.visible
     before, after = (round(float(np.median(error[seen])), 2) if seen.any() else None for error in (found.error_before, found.error))
     return recovery, {"reprojection_px_before": before, "reprojection_px": after, "frames_kept": int(found.kept.sum())}
 
 
-SKEL_REFINERS = ("skelify",)
-
-
-def _warnings(found):
+def _conversion_warnings(found):
     said = []
     if beyond := int((~found.within_limits).sum()):
         said.append(
-            f"In {beyond} of {len(found.pve)} frames the motion goes beyond what SKEL's joints can do, and was held at their limits."
+            Message(
+                "motion-beyond-skel-limits",
+                "In {count} of {frames} frames the motion goes beyond what SKEL's joints can do, and was held at their limits.",
+                count=beyond,
+                frames=len(found.pve),
+            )
         )
-    return said + _far_apart(found.flagged)
+    return said + _distance_warnings(found.flagged)
 
 
-def _far_apart(flagged):
+def _distance_warnings(flagged):
     frames = int(flagged.sum())
-    return [f"In {frames} frames SKEL's skin is more than {100 * FLAGGED:.0f} cm away from SMPL's somewhere."] if frames else []
+    if not frames:
+        return []
+    text = "In {count} frames SKEL's skin is more than {distance:.0f} cm away from SMPL's somewhere."
+    return [Message("skel-skin-far-from-smpl", text, count=frames, distance=100 * FLAG_DISTANCE)]
 
 
-def _rounded(report):
+def _round_report(report):
     """The numbers of a nested report with two or three digits, None for those that are none."""
     if isinstance(report, dict):
-        return {name: _rounded(part) for name, part in report.items()}
+        return {name: _round_report(part) for name, part in report.items()}
     return round(report, 3) if np.isfinite(report) else None

@@ -3,24 +3,24 @@
 import numpy as np
 
 
-def assign(value, least):
-    """Match rows to columns so that they are worth the most; what a pair is worth is its value above `least`.
+def assign(values, min_value):
+    """Match rows to columns so that they are worth the most; what a pair is worth is its value above `min_value`.
 
     Args:
-        value: (R,C), higher is better.
+        values: (R,C), higher is better.
 
     Returns:
         list of (row, column).
 
     Source: the Hungarian algorithm in its shortest augmenting path form (Jonker and Volgenant 1987), O(R C^2).
     """
-    value = np.asarray(value, float)
-    if value.size == 0:
+    values = np.asarray(values, float)
+    if values.size == 0:
         return []
-    rows, columns = value.shape
+    rows, columns = values.shape
     # Every row may stay single: a column of its own, worth nothing, stands for that.
     cost = np.full((rows, columns + rows), 1e9)
-    cost[:, :columns] = np.where(value > least, least - value, 1e9)
+    cost[:, :columns] = np.where(values > min_value, min_value - values, 1e9)
     cost[np.arange(rows), columns + np.arange(rows)] = 0.0
     row_of = np.full(columns + rows, -1)
     u, v = np.zeros(rows), np.zeros(columns + rows)

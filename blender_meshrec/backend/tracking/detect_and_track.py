@@ -6,12 +6,13 @@ from pathlib import Path
 
 from ...bridge.messages import Progress
 from ...core.errors import NobodyFoundError
+from ...core.messages import message_from_json, message_to_json
 from ...core.records import FootageInfo
 from .. import detection, registry
-from ..footage.prefetch import ahead
+from ..footage.prefetch import prefetch
 from .observation_cache import ObservationLog
-from .portraits import with_portraits
-from .side_swaps import steady_sides
+from .portraits import add_portraits
+from .side_swaps import correct_side_swaps
 from .tracker import Tracker
 
 STAGE = "Finding people"
@@ -41,62 +42,64 @@ def detect_and_track(request, on_progress=lambda progress: None):
         InputError: the source cannot be read. NobodyFoundError: nobody is in it. ModelError: the detector lacks its model.
     """
     begun = time.perf_counter()
-    detector = registry.find("detector", detector_name(request))(request)
+    detector = registry.DETECTORS.get(choose_detector(request))(request)
     try:
         footage = detector.open(request.source, request.frames, request.fps)
-        log = ObservationLog.of(request.cache, footage, detector.identity(), request.fps)
+        log = ObservationLog.for_footage(request.cache, footage, detector.identity(), request.fps)
         tracker = Tracker(detector.keypoint_set)
         for row, (moment, poses) in enumerate(log.frames):
-            tracker.step(row, moment, poses)
+            tracker.update(row, moment, poses)
         timestamps = [moment for moment, _poses in log.frames]
         started = time.perf_counter()
-        if log.done is None:
+        if log.summary is None:
             try:
-                timestamps += watch(footage, detector, tracker, log, on_progress)
+                timestamps += detect_new_frames(footage, detector, tracker, log, on_progress)
             finally:
                 log.flush()
-            log.finish({"fps": footage.rate(timestamps), "warnings": footage.warnings})
-        fps, warnings = (log.done["fps"], log.done["warnings"]) if log.done else (footage.rate(timestamps), footage.warnings)
+            log.finish({"fps": footage.frame_rate(timestamps), "warnings": list(map(message_to_json, footage.warnings))})
+        fps, warnings = footage.frame_rate(timestamps), footage.warnings
+        if log.summary:
+            fps, warnings = log.summary["fps"], map(message_from_json, log.summary["warnings"])
     finally:
         detector.close()
     frames = FootageInfo(footage.source, timestamps, fps, footage.size, footage.first, footage.rotation)
-    people = tuple(steady_sides(person, timestamps) for person in tracker.people())
+    people = tuple(correct_side_swaps(person, timestamps) for person in tracker.people())
     if not people:
-        raise nobody_found(footage, len(frames))
+        raise nobody_found_error(footage, len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
     return TrackingResult(frames, people, tuple(warnings), seconds)
 
 
-def watch(footage, detector, tracker, log, on_progress):
+def detect_new_frames(footage, detector, tracker, log, on_progress):
     """Look at the frames that the log does not have yet; returns their times, s."""
     times = []
     known = len(log.frames)
-    reader = ahead(footage.read(pixels_from=known))
+    reader = prefetch(footage.read(decode_from=known))
     try:
         for frame in reader:
             if frame.row < known:
                 continue
-            poses = with_portraits(frame, detector.find(frame, tracker.expected(frame.time)), detector.keypoint_set)
-            tracker.step(frame.row, frame.time, poses)
+            poses = add_portraits(frame, detector.detect(frame, tracker.predict(frame.time)), detector.keypoint_set)
+            tracker.update(frame.row, frame.time, poses)
             log.append(frame.time, poses)
             times.append(frame.time)
-            on_progress(Progress(STAGE, frame.row + 1, max(footage.claimed, frame.row + 1)))
+            on_progress(Progress(STAGE, frame.row + 1, max(footage.num_declared_frames, frame.row + 1)))
     finally:
         reader.close()
     return times
 
 
-def detector_name(request):
+def choose_detector(request):
     """The detector that "auto" stands for: keypoints files are read, everything else is looked at."""
     if request.detector != "auto":
         return request.detector
     return "keypoints" if detection.keypoints_file.is_keypoints(Path(request.source)) else "mediapipe"
 
 
-def nobody_found(footage, frames):
+def nobody_found_error(footage, frames):
     """The error of footage in which, in so many frames, there is nobody."""
-    where = "in it" if frames == 1 else f"in its {frames} frames"
-    return NobodyFoundError(
-        f"{footage.name} was read, but no person was found {where}.",
-        "Choose footage in which somebody is seen from head to hips at least, or a range of frames in which they are.",
-    )
+    remedy = "Choose footage in which somebody is seen from head to hips at least, or a range of frames in which they are."
+    if frames == 1:
+        return NobodyFoundError("nobody-in-image", "{name} was read, but no person was found in it.", remedy, name=footage.name)
+    problem = "{name} was read, but no person was found in its {frames} frames."
+    return NobodyFoundError("nobody-in-footage", problem, remedy, name=footage.name, frames=frames)

@@ -9,67 +9,69 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.skeletons import KEYPOINT_SETS, limb_indices
-from ..detection.detections import body_size, swap_sides
+from ..detection.detections import body_size, mirror_permutation
 
 # How a frame is read: as it is; told the wrong way round, depth included; only named the wrong way round.
-AS_IT_IS, MIRRORED, MISNAMED = range(3)
+UNCHANGED, MIRRORED, RELABELLED = range(3)
 # What it costs to doubt the detector, a second. A jump of the limb joints by 0.3 body sizes and metres in all, at both
 # ends of a stretch, outweighs about a second of doubt.
-DOUBT = 0.3
+SWAP_COST = 0.3
 # Frames farther apart than this, s, say little about each other: a person may have turned round.
-MEMORY = 0.12
+TRANSITION_DECAY = 0.12
 # A single point counts at most this much, in body sizes or metres.
-FARTHEST = 0.5
+MAX_POINT_DISTANCE = 0.5
 # Where the face points is followed beside the limb joints, and counts as so many of them: who stands upright has all joints in one
 # plane, and only the nose is before or behind it.
-FACE, FACING = ("nose", "left_ear", "right_ear"), 3.0
+FACE_POINTS, FACE_WEIGHT = ("nose", "left_ear", "right_ear"), 3.0
 
 
-def steady_sides(person, timestamps):
+def correct_side_swaps(observations, timestamps):
     """Observations with stretches of swapped sides corrected.
 
     timestamps: (F,) s. The cheapest reading of all frames together is taken (Viterbi): joints should move little from
     frame to frame, and the detector be believed where nothing speaks against it. Who really turns round does so over
     several frames in which no other reading is cheaper.
     """
-    rows = np.flatnonzero(person.visible)
+    rows = np.flatnonzero(observations.visible)
     if len(rows) < 3:
-        return person
-    metres = None if person.keypoints_3d is None else person.keypoints_3d[rows]
-    readings = [read_as(person.keypoints[rows], metres, how, person.keypoint_set) for how in (AS_IT_IS, MIRRORED, MISNAMED)]
-    sizes = np.array([body_size(box) for box in person.boxes[rows]])
-    features = np.stack([joint_features(*reading, sizes, person.keypoint_set) for reading in readings])
-    weight = feature_weights(person.keypoints[rows], person.keypoint_set)
+        return observations
+    metres = None if observations.keypoints_3d is None else observations.keypoints_3d[rows]
+    readings = [
+        apply_hypothesis(observations.keypoints[rows], metres, how, observations.keypoint_set) for how in (UNCHANGED, MIRRORED, RELABELLED)
+    ]
+    sizes = np.array([body_size(box) for box in observations.boxes[rows]])
+    features = np.stack([joint_features(*reading, sizes, observations.keypoint_set) for reading in readings])
+    weight = feature_weights(observations.keypoints[rows], observations.keypoint_set)
     gaps = np.diff(np.asarray(timestamps)[rows])
-    best = cheapest_reading(features, weight, gaps)
-    keypoints = np.array(person.keypoints)
-    keypoints_3d = None if person.keypoints_3d is None else np.array(person.keypoints_3d)
-    for how in (MIRRORED, MISNAMED):
+    best = find_cheapest_hypotheses(features, weight, gaps)
+    keypoints = np.array(observations.keypoints)
+    keypoints_3d = None if observations.keypoints_3d is None else np.array(observations.keypoints_3d)
+    for how in (MIRRORED, RELABELLED):
         chosen = best == how
         keypoints[rows[chosen]] = readings[how][0][chosen]
         if keypoints_3d is not None:
             keypoints_3d[rows[chosen]] = readings[how][1][chosen]
-    return replace(person, keypoints=keypoints, keypoints_3d=keypoints_3d)
+    return replace(observations, keypoints=keypoints, keypoints_3d=keypoints_3d)
 
 
-def read_as(keypoints, metres, how, keypoint_set):
+def apply_hypothesis(keypoints, keypoints_3d, hypothesis, keypoint_set):
     """Keypoints (F,K,3) and metres (F,K,3) or None, read another way. Each way undoes itself."""
-    if how == AS_IT_IS:
-        return keypoints, metres
-    order = swap_sides(keypoint_set)
-    depth = np.array([1.0, 1.0, -1.0 if how == MIRRORED else 1.0])
-    return keypoints[:, order], None if metres is None else metres[:, order] * depth
+    if hypothesis == UNCHANGED:
+        return keypoints, keypoints_3d
+    order = mirror_permutation(keypoint_set)
+    depth = np.array([1.0, 1.0, -1.0 if hypothesis == MIRRORED else 1.0])
+    return keypoints[:, order], None if keypoints_3d is None else keypoints_3d[:, order] * depth
 
 
-def joint_features(keypoints, metres, sizes, keypoint_set):
-    """Limb joints, and the nose seen from the ears, (F,P,2) in body sizes or (F,P,5) with metres: differences say how far they went."""
+def joint_features(keypoints, keypoints_3d, sizes, keypoint_set):
+    """Limb joints, and the nose seen from the ears, (F,P,2) in body sizes or (F,P,5) with 3D: differences say how far they went."""
     points = KEYPOINT_SETS[keypoint_set].points
     measured = keypoints[..., :2] / np.median(sizes)
-    measured = measured if metres is None else np.concatenate([measured, metres], -1)
+    measured = measured if keypoints_3d is None else np.concatenate([measured, keypoints_3d], -1)
     features = measured[:, limb_indices(points)]
-    if not set(FACE) <= set(points):
+    if not set(FACE_POINTS) <= set(points):
         return features
-    nose, *ears = (measured[:, points.index(name)] for name in FACE)
+    nose, *ears = (measured[:, points.index(name)] for name in FACE_POINTS)
     return np.concatenate([features, (nose - np.mean(ears, 0))[:, None]], 1)
 
 
@@ -77,28 +79,28 @@ def feature_weights(keypoints, keypoint_set):
     """How much each of `joint_features` counts, (F,P), by the confidence of its points."""
     points = KEYPOINT_SETS[keypoint_set].points
     weight = keypoints[:, limb_indices(points), 2] + 0.05
-    if not set(FACE) <= set(points):
+    if not set(FACE_POINTS) <= set(points):
         return weight
-    face = keypoints[:, [points.index(name) for name in FACE], 2].min(1, keepdims=True)
-    return np.concatenate([weight, FACING * (face + 0.05)], 1)
+    face = keypoints[:, [points.index(name) for name in FACE_POINTS], 2].min(1, keepdims=True)
+    return np.concatenate([weight, FACE_WEIGHT * (face + 0.05)], 1)
 
 
-def cheapest_reading(features, weight, gaps):
+def find_cheapest_hypotheses(features, weights, gaps):
     """The reading of each frame, (F,) int.
 
     Args:
-        features: (R,F,P,2 or 5), one for each reading. weight: (F,P). gaps: (F-1,) s.
+        features: (R,F,P,2 or 5), one for each reading. weights: (F,P). gaps: (F-1,) s.
     """
     readings, frames = features.shape[:2]
-    pair_weight = np.minimum(weight[1:], weight[:-1])
+    pair_weight = np.minimum(weights[1:], weights[:-1])
     pair_weight = pair_weight / pair_weight.sum(1, keepdims=True)
     # jumps[a, b, f]: how far joints go from frame f read as a to frame f + 1 read as b
     steps = features[None, :, 1:] - features[:, None, :-1]
-    distance = np.minimum(np.linalg.norm(steps[..., :2], axis=-1), FARTHEST)
+    distance = np.minimum(np.linalg.norm(steps[..., :2], axis=-1), MAX_POINT_DISTANCE)
     if features.shape[-1] > 2:
-        distance = distance + np.minimum(np.linalg.norm(steps[..., 2:], axis=-1), FARTHEST)
-    jumps = (distance * pair_weight).sum(-1) * np.exp(-gaps / MEMORY)
-    doubt = np.array([0.0, DOUBT, DOUBT])[:readings, None] * np.append(gaps, gaps.min())
+        distance = distance + np.minimum(np.linalg.norm(steps[..., 2:], axis=-1), MAX_POINT_DISTANCE)
+    jumps = (distance * pair_weight).sum(-1) * np.exp(-gaps / TRANSITION_DECAY)
+    doubt = np.array([0.0, SWAP_COST, SWAP_COST])[:readings, None] * np.append(gaps, gaps.min())
     cost = doubt[:, 0]
     came_from = np.zeros((frames, readings), int)
     for f in range(1, frames):

@@ -13,14 +13,14 @@ from ...core.errors import InputError
 from ...core.files.user_models import user_models
 from . import reconstruct
 
-_PATHS = ("output", "report", "cache", "blender", "python", "rig", "mapping")
-_MODELS = ("body", "skel")  # "open", a path, or a name
+_PATH_OPTIONS = ("output", "report", "cache", "blender", "python", "rig", "mapping")
+_MODEL_OPTIONS = ("body", "skel")  # "open", a path, or a name
 _REMEDY = 'Write a list of jobs such as [{"input": "a.mp4", "output": "a.fbx"}]; other keys are the options of `meshrec reconstruct`.'
 
 
 def run(options, console):
     """Check every job, then run each; the highest exit code of them all."""
-    jobs = [_options(words, number) for number, words in enumerate(read_jobs(options.jobs), 1)]
+    jobs = [_parse_job(words, number) for number, words in enumerate(read_jobs(options.jobs), 1)]
     codes = []
     for number, job in enumerate(jobs, 1):
         try:
@@ -35,28 +35,33 @@ def read_jobs(path):
     try:
         jobs = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+        raise InputError(
+            "job-list-unreadable", "{path} cannot be read: {reason}.", "Check the path.", path=path, reason=error.strerror
+        ) from error
     except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}.", _REMEDY) from error
+        raise InputError("job-list-not-json", "{path} is not JSON: {reason}.", _REMEDY, path=path, reason=error) from error
     if not isinstance(jobs, list) or not jobs or not all(isinstance(job, dict) for job in jobs):
-        raise InputError(f"{path} is not a list of jobs.", _REMEDY)
-    return [_words(job, number, Path(path).absolute().parent) for number, job in enumerate(jobs, 1)]
+        raise InputError("job-list-malformed", "{path} is not a list of jobs.", _REMEDY, path=path)
+    return [_job_arguments(job, number, Path(path).absolute().parent) for number, job in enumerate(jobs, 1)]
 
 
-def _options(words, number):
-    from ..program import parser
+def _parse_job(words, number):
+    from ..program import build_parser
 
     try:
-        return parser().parse_args(words)
+        return build_parser().parse_args(words)
     except InputError as error:
-        raise InputError(f"Job {number}: {error.problem[:1].lower()}{error.problem[1:]}", error.remedy) from error
+        problem = f"{error.problem[:1].lower()}{error.problem[1:]}"
+        raise InputError("job-options-wrong", "Job {number}: {problem}", error.remedy, number=number, problem=problem) from error
 
 
-def _words(job, number, folder):
+def _job_arguments(job, number, folder):
     """A job as the words of `meshrec reconstruct`."""
     job = {key.replace("_", "-"): value for key, value in job.items()}
     if not {"input", "output"} <= job.keys():
-        raise InputError(f"Job {number} has no {'input' if 'input' not in job else 'output'}.", _REMEDY)
+        raise InputError(
+            "job-incomplete", "Job {number} has no {what}.", _REMEDY, number=number, what="input" if "input" not in job else "output"
+        )
     inputs = job.pop("input")
     words = ["reconstruct", *(str(folder / str(source)) for source in (inputs if isinstance(inputs, list) else [inputs]))]
     for key, value in job.items():
@@ -64,11 +69,11 @@ def _words(job, number, folder):
             if one is True:
                 words.append(f"--{key}")
             elif one is not False and one is not None:
-                is_path = key in _PATHS or (key in _MODELS and not _is_name(str(one), folder))
+                is_path = key in _PATH_OPTIONS or (key in _MODEL_OPTIONS and not _is_model_name(str(one), folder))
                 words.append(f"--{key}={folder / str(one) if is_path else one}")
     return words
 
 
-def _is_name(model, folder):
+def _is_model_name(model, folder):
     """Whether a body or SKEL file is called by a name rather than by its path from the folder."""
     return model == "open" or (model in user_models() and not (folder / model).exists())

@@ -10,88 +10,98 @@ import tempfile
 from pathlib import Path
 
 from ...bridge.backend_location import find_backend
-from ...bridge.backend_process import LAUNCH
-from ...bridge.maker_process import find_maker, temporary_in
+from ...bridge.backend_process import LAUNCH_SCRIPT
+from ...bridge.scene_process import environ_with_temp_folder, find_scene_command
 from ...core.errors import ExitCode, MeshRecError
 from ...core.files.model_files import listed_models
 from ...core.files.user_folders import cache_folder
 from ...core.version import version
 
-_PATIENCE = 120  # s; the first import of a fresh environment is slow
-_LITTLE_DISK = 1e9
+_TIMEOUT = 120  # s; the first import of a fresh environment is slow
+_LOW_DISK_SPACE = 1e9
 
 
 def run(options, console):
     """Look at everything a reconstruction needs; 4 where something is missing, 0 where only Blender is."""
-    console.say(f"meshrec    {version()}, Python {platform.python_version()}, {platform.platform()}")
-    missing = [*backend(options.python, console), *models(console)]
-    blender(options.blender, console)
-    disk(console)
+    console.print_result(f"meshrec    {version()}, Python {platform.python_version()}, {platform.platform()}")
+    missing = [*check_backend(options.python, console), *check_models(console)]
+    check_blender(options.blender, console)
+    check_disk(console)
     if missing:
-        console.say("")
+        console.print_result("")
         for error in missing:
             console.fail(error)
         return ExitCode.MODEL_MISSING
     return ExitCode.DONE
 
 
-def backend(chosen, console):
+def check_backend(chosen, console):
     """Tell of the backend's environment and its devices; gives the errors."""
     try:
         python = find_backend(chosen)
-        found = describe(python)
+        found = describe_backend(python)
     except MeshRecError as error:
-        console.say("backend    MISSING")
+        console.print_result("backend    MISSING")
         return [error]
-    console.say(f"backend    {python}, Python {found['python']}")
+    console.print_result(f"backend    {python}, Python {found['python']}")
     for package, number in found["versions"].items():
-        console.say(f"           {package} {number}")
-    console.say(
+        console.print_result(f"           {package} {number}")
+    console.print_result(
         f"devices    {', '.join(found['devices']) or 'none'}{''.join(f' ({name})' for name in found.get('device_names', {}).values())}"
     )
     problems = [f"{package} ({why})" for package, why in found["missing"].items()]
     if not problems:
         return []
-    remedy = "Install the backend again: in the add-on's preferences, with `meshrec setup`, or with `python3 build.py setup` in a checkout."
-    return [MeshRecError(f"The backend's environment lacks {', '.join(problems)}.", remedy)]
+    return [
+        MeshRecError(
+            "backend-incomplete",
+            "The backend's environment lacks {problems}.",
+            "Install the backend again: in the add-on's preferences, with `meshrec setup`, or with `python3 build.py setup` in a checkout.",
+            problems=problems,
+        )
+    ]
 
 
-def describe(python):
+def describe_backend(python):
     """What the backend's environment says of itself. Raises MeshRecError where it cannot."""
     remedy = "Choose another Python with --python, or install the backend: in the add-on's preferences, or with `meshrec setup`."
     try:
         done = subprocess.run(
-            [str(python), "-I", str(LAUNCH), "describe"], capture_output=True, text=True, errors="replace", timeout=_PATIENCE
+            [str(python), "-I", str(LAUNCH_SCRIPT), "describe"], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT
         )
         return json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise MeshRecError(f"The backend's Python {python} does not run: {error}.", remedy) from error
+        raise MeshRecError(
+            "backend-python-not-running", "The backend's Python {python} does not run: {reason}.", remedy, python=python, reason=error
+        ) from error
     except (IndexError, ValueError) as error:
-        failure = MeshRecError(f"The backend's Python {python} cannot load the software.", remedy)
+        failure = MeshRecError(
+            "backend-python-cannot-load", "The backend's Python {python} cannot load the software.", remedy, python=python
+        )
         failure.add_note(done.stderr)
         raise failure from error
 
 
-def models(console):
+def check_models(console):
     """Tell of the model files; gives the errors."""
     listed = listed_models()
     for entry, path, error in listed:
-        console.say(f"model      {path}, sha256 as listed" if error is None else f"model      {entry['file']} FAILED")
+        console.print_result(f"model      {path}, sha256 as listed" if error is None else f"model      {entry['file']} FAILED")
     if not listed:
-        return [MeshRecError("The list of model files is missing.", "Install the software again.")]
+        return [MeshRecError("model-list-missing", "The list of model files is missing.", "Install the software again.")]
     return [error for _entry, _path, error in listed if error is not None]
 
 
-def blender(chosen, console):
+def check_blender(chosen, console):
     """Tell of the Blender that makes scenes; without one, .npz and .bvh can be written all the same."""
     if chosen is None and "bpy" in sys.modules:
-        console.say(f"Blender    this one, {sys.modules['bpy'].app.version_string}")
+        console.print_result(f"Blender    this one, {sys.modules['bpy'].app.version_string}")
         return
     try:
-        program = find_maker(chosen)[0]
-        console.say(f"Blender    {program}, {blender_version(Path(program))}")
+        program = find_scene_command(chosen)[0]
+        console.print_result(f"Blender    {program}, {blender_version(Path(program))}")
     except MeshRecError as error:
-        console.say(f"Blender    none: only .npz and .bvh can be written. {error.remedy}")
+        console.print_result(f"Blender    none: only .npz and .bvh can be written. {error.remedy}")
 
 
 def blender_version(program):
@@ -100,17 +110,23 @@ def blender_version(program):
     words = ["-c", code] if program.name.lower().startswith("python") else ["--version"]
     try:
         with tempfile.TemporaryDirectory(prefix="meshrec-") as scratch:
-            settings = {"capture_output": True, "text": True, "errors": "replace", "timeout": _PATIENCE, "env": temporary_in(scratch)}
+            settings = {
+                "capture_output": True,
+                "text": True,
+                "errors": "replace",
+                "timeout": _TIMEOUT,
+                "env": environ_with_temp_folder(scratch),
+            }
             done = subprocess.run([str(program), *words], **settings)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"which does not run: {error}"
     return next((line for line in done.stdout.splitlines() if line.startswith("Blender")), "which does not say its version")
 
 
-def disk(console):
+def check_disk(console):
     """Tell where footage is remembered and where temporary files go, and how much room is there."""
     for label, folder in (("cache", cache_folder()), ("temporary", Path(tempfile.gettempdir()))):
         there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         free = shutil.disk_usage(there).free
         writable = "" if os.access(there, os.W_OK) else ", CANNOT BE WRITTEN"
-        console.say(f"{label:10} {folder}, {free / 1e9:.1f} GB free{' (little)' if free < _LITTLE_DISK else ''}{writable}")
+        console.print_result(f"{label:10} {folder}, {free / 1e9:.1f} GB free{' (little)' if free < _LOW_DISK_SPACE else ''}{writable}")

@@ -9,7 +9,7 @@ from ...core.files.body_template import load_body
 from ...core.files.motion_npz import read_motion
 from ...core.skeletons import SMPL_PARENTS
 from ...core.skinning import posed_vertices
-from ..outputs import check_report, files_read
+from ..outputs import check_report, input_files
 from .reconstruct import write_report
 
 UNITS = {
@@ -30,11 +30,11 @@ UNITS = {
 
 def run(options, console):
     """Compare two motion files at the times they share."""
-    check_report(options.report, files_read(options))
+    check_report(options.report, input_files(options))
     motion, truth = read_motion(options.motion), read_motion(options.truth)
     numbers = evaluate(motion, truth)
     for name, value in numbers.items():
-        console.say(f"{name:24} {'not known' if value is None else f'{value:.6g}'} {UNITS.get(name, '')}".rstrip())
+        console.print_result(f"{name:24} {'not known' if value is None else f'{value:.6g}'} {UNITS.get(name, '')}".rstrip())
     if options.report:
         write_report(options.report, numbers)
     return ExitCode.DONE
@@ -81,13 +81,13 @@ def mesh_error(motion, truth, rows, true_rows):
     if motion.surface_model_type != "open" or truth.surface_model_type != "open":
         return np.nan
     template, errors = load_body("open"), []
-    both = zip(*(_skin(template, *each) for each in ((motion, rows), (truth, true_rows))))
+    both = zip(*(_pelvis_relative_vertices(template, *each) for each in ((motion, rows), (truth, true_rows))))
     for vertices, true_vertices in both:
         errors.append(np.linalg.norm(vertices - true_vertices, axis=-1).mean())
     return 1000 * float(np.mean(errors))
 
 
-def _skin(template, motion, rows):
+def _pelvis_relative_vertices(template, motion, rows):
     """Yield the vertices (V,3) m of a motion's rows about the pelvis, in camera axes."""
     skin = posed_vertices(template, motion.betas, motion.poses[rows], motion.trans[rows])
     for vertices, pelvis, camera in zip(skin, motion.joints[rows, 0], motion.camera_from_world[rows]):
@@ -106,5 +106,9 @@ def shared_rows(motion, truth):
     nearest = np.where(true_times - times[before] <= times[after] - true_times, before, after)
     shared = truth.visible & (np.abs(times[nearest] - true_times) <= 0.5 / max(motion.mocap_framerate, truth.mocap_framerate) + 1e-6)
     if not shared.any():
-        raise InputError("The two motions share no moment at which the truth sees the person.", "Choose motions of the same footage.")
+        raise InputError(
+            "motions-share-no-moment",
+            "The two motions share no moment at which the truth sees the person.",
+            "Choose motions of the same footage.",
+        )
     return nearest[shared], np.flatnonzero(shared)

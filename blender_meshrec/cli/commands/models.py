@@ -8,28 +8,30 @@ from ...core.files.user_models import add_user_model, user_models, user_models_f
 def run(options, console):
     """`list` tells of every model; `verify` compares each with its checksum and fails where one does not agree; `add` keeps a file."""
     if options.action == "add":
-        return add(options, console)
+        return add_model(options, console)
     models = listed_models()
     if not models:
-        raise ModelError("The list of model files is missing.", "Install the software again.")
+        raise ModelError("model-list-missing", "The list of model files is missing.", "Install the software again.")
     if options.action == "list":
         for entry, path, error in models:
-            console.say(f"{entry['file']}\n  {path or error.problem}\n  licence {entry['licence']}; from {entry['source']}")
+            console.print_result(f"{entry['file']}\n  {path or error.problem}\n  licence {entry['licence']}; from {entry['source']}")
         for name, path in user_models().items():
-            console.say(f"{name}\n  {path}\n  yours")
+            console.print_result(f"{name}\n  {path}\n  yours")
         return ExitCode.DONE
     for entry, _path, error in models:
-        console.say(f"{'ok     ' if error is None else 'FAILED '} {entry['file']}  sha256 {entry.get('sha256', 'not listed')}")
+        console.print_result(f"{'ok     ' if error is None else 'FAILED '} {entry['file']}  sha256 {entry.get('sha256', 'not listed')}")
     errors = [error for _entry, _path, error in models if error is not None]
     if errors:
-        raise ModelError(" ".join(error.problem for error in errors), errors[0].remedy)
+        raise ModelError("models-damaged", "{problems}", errors[0].remedy, problems=" ".join(error.problem for error in errors))
     return ExitCode.DONE
 
 
-def add(options, console):
+def add_model(options, console):
     """Keep a copy of the user's own body or SKEL file, and say how to ask for it."""
     if not options.file:
-        raise InputError("There is no file to add.", "Name an SMPL, SMPL-H, SMPL-X or SKEL file: `meshrec models add FILE`.")
+        raise InputError(
+            "model-file-not-given", "There is no file to add.", "Name an SMPL, SMPL-H, SMPL-X or SKEL file: `meshrec models add FILE`."
+        )
     name, kind = add_user_model(options.file, options.name)
-    console.say(f"{name} is kept in {user_models_folder()}. Ask for it with --{kind} {name}.")
+    console.print_result(f"{name} is kept in {user_models_folder()}. Ask for it with --{kind} {name}.")
     return ExitCode.DONE

@@ -9,20 +9,20 @@ from ...bridge.backend_process import start_job
 from ...bridge.messages import Progress, ReconstructRequest
 from ...core.catalog import DEFAULT_REFINERS
 from ...core.errors import InputError, MeshRecError
-from ...core.files.output_file import whole_file
+from ...core.files.output_file import atomic_write
 from ...core.files.user_folders import cache_folder
 from .. import surfaces
-from ..outputs import FORMATS, casting_of, check_outputs, check_report, files_read, people_in, write_outputs
+from ..outputs import FORMATS, check_outputs, check_report, input_files, outputs_per_person, retarget_target_from_options, write_outputs
 
 
 def run(options, console):
     """Reconstruct every input; the highest exit code of them all."""
-    targets = targets_of(options.inputs, Path(options.output), options.format)
-    surfaces.check_reconstruct(options, [path for paths in targets.values() for path in paths])
-    casting = casting_of(options)
-    outputs, kept = [path for paths in targets.values() for path in paths], files_read(options)
-    check_outputs(outputs, options.blender, keep=kept, cast=casting is not None)
-    check_report(options.report, kept, outputs)
+    targets = output_paths(options.inputs, Path(options.output), options.format)
+    surfaces.check_reconstruct_options(options, [path for paths in targets.values() for path in paths])
+    target = retarget_target_from_options(options)
+    outputs, protected = [path for paths in targets.values() for path in paths], input_files(options)
+    check_outputs(outputs, options.blender, protected=protected, with_character=target is not None)
+    check_report(options.report, protected, outputs)
     several = len(options.inputs) > 1
     codes, reports = [], []
     try:
@@ -31,15 +31,15 @@ def run(options, console):
                 reports.append(reconstruct(source, paths, options, console))
                 codes.append(0)
             except Exception as error:  # noqa: BLE001 - the inputs after this one are to have their turn
-                codes.append(console.fail(error, source, alone=not several))
-                reports.append({"input": source, "error": _facts(error, codes[-1])})
+                codes.append(console.fail(error, source, is_only_input=not several))
+                reports.append({"input": source, "error": _error_report(error, codes[-1])})
     finally:
         if options.report and reports:
             write_report(options.report, reports if several else reports[0])
     return max(codes)
 
 
-def targets_of(inputs, output, formats):
+def output_paths(inputs, output, formats):
     """input -> the paths to write: one file, or where `output` is a folder, NAME.format for each format.
 
     Raises:
@@ -47,18 +47,24 @@ def targets_of(inputs, output, formats):
     """
     for source in inputs:
         if not os.path.exists(source):
-            raise InputError(f"There is no file or folder {source}.", "Check the path of the input.")
+            raise InputError("input-not-found", "There is no file or folder {source}.", "Check the path of the input.", source=source)
     if len(set(inputs)) < len(inputs):
-        raise InputError("An input is given twice.", "Give each input once.")
+        raise InputError("input-given-twice", "An input is given twice.", "Give each input once.")
     is_folder = os.path.isdir(output) or (len(inputs) > 1 and output.suffix.lower() not in FORMATS)
     if not is_folder:
         if len(inputs) > 1:
-            raise InputError(f"{len(inputs)} inputs do not fit into the one file {output}.", "Give a folder to write them into.")
+            raise InputError(
+                "inputs-exceed-output",
+                "{count} inputs do not fit into the one file {output}.",
+                "Give a folder to write them into.",
+                count=len(inputs),
+                output=output,
+            )
         return {inputs[0]: [output]}
-    return {source: [output / f"{_name_of(source)}{suffix}" for suffix in formats] for source in inputs}
+    return {source: [output / f"{_output_stem(source)}{suffix}" for suffix in formats] for source in inputs}
 
 
-def _name_of(source):
+def _output_stem(source):
     """What an input's outputs are called: a file's name without its suffix, a folder's whole name."""
     path = Path(os.path.abspath(source))
     return path.name if path.is_dir() else path.stem
@@ -71,16 +77,21 @@ def reconstruct(source, paths, options, console):
 
 
 def _reconstruct(source, paths, options, console, prefix):
-    request = request_of(source, options, prefix)
+    request = build_request(source, options, prefix)
     job = start_job(request, options.python)
     result = job.wait(lambda progress: console.progress(progress, source))
     begun = time.perf_counter()
-    outputs = [output for path in paths for output in people_in(path, result.people, options.person == "all")]
+    outputs = [output for path in paths for output in outputs_per_person(path, result.people, options.person == "all")]
     console.progress(Progress("Writing", 0, len(outputs), "files"), source)
-    name = _name_of(source)
-    settings = {"body": options.body, "preset": options.preset, "blender": options.blender, "casting": casting_of(options)}
+    name = _output_stem(source)
+    settings = {
+        "body": options.body,
+        "preset": options.preset,
+        "blender": options.blender,
+        "retarget_target": retarget_target_from_options(options),
+    }
     settings.update(skel=options.skel if options.skeleton == "skel" else None, stretch=not options.no_stretch)
-    settings["surfaces"] = surfaces.written(prefix, result.people, result.recoveries)
+    settings["surfaces"] = surfaces.find_written_surfaces(prefix, result.people, result.recoveries)
     made = write_outputs(result.recoveries, result.people, outputs, name, **settings)
     written = [str(path) for path in (*(path for path, _people in outputs), *made.surfaces)]
     report = {**result.report, "outputs": written, "warnings": [*result.report.get("warnings", ()), *made.notes]}
@@ -93,7 +104,7 @@ def _reconstruct(source, paths, options, console, prefix):
     return report
 
 
-def request_of(source, options, surface=None):
+def build_request(source, options, surface=None):
     """The ReconstructRequest that the options come down to; paths are made absolute, so that the results keep them.
 
     surface: the prefix of the files that exact surfaces are to be written to.
@@ -121,13 +132,13 @@ def request_of(source, options, surface=None):
 
 def write_report(path, report):
     """Write a report as JSON, whole or not at all."""
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(
             json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8", errors="backslashreplace"
         )
 
 
-def _facts(error, exit_code):
+def _error_report(error, exit_code):
     if isinstance(error, MeshRecError):
         return {"exit_code": exit_code, "problem": error.problem, "remedy": error.remedy}
     return {"exit_code": exit_code, "problem": str(error), "remedy": ""}

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ...bridge.maker_process import MakeRequest
+from ...bridge.scene_process import SceneRequest
 from ...core.errors import InputError
-from ..outputs import casting_of, check_outputs, check_report, files_read, make_scenes, writable
+from ..outputs import check_outputs, check_report, input_files, make_scenes, retarget_target_from_options, utf8_name
 from .reconstruct import write_report
 
 
@@ -12,14 +12,14 @@ def run(options, console):
     """Let the character perform the motion, and write what the output's suffix asks for."""
     motion, output = Path(options.motion), Path(options.output)
     if not motion.is_file():
-        raise InputError(f"There is no file {motion}.", "Check the path of the motion.")
-    casting = casting_of(options)
+        raise InputError("motion-argument-not-found", "There is no file {path}.", "Check the path of the motion.", path=motion)
+    target = retarget_target_from_options(options)
     if output.suffix.lower() == ".npz":
-        raise InputError("An .npz holds a motion and no character.", "Choose another suffix for the output.")
-    check_outputs([output], options.blender, keep=files_read(options), cast=True)
-    check_report(options.report, files_read(options), [output])
-    name = writable(motion.stem)
-    request = MakeRequest(name, ((name, motion),), ((output, (0,)),), options.body, options.preset, casting)
+        raise InputError("npz-holds-no-character", "An .npz holds a motion and no character.", "Choose another suffix for the output.")
+    check_outputs([output], options.blender, protected=input_files(options), with_character=True)
+    check_report(options.report, input_files(options), [output])
+    name = utf8_name(motion.stem)
+    request = SceneRequest(name, ((name, motion),), ((output, (0,)),), options.body, options.preset, target)
     made = make_scenes(request, options.blender)
     for note in made.notes:
         console.warn(note)

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from ...bridge.backend_environment import remove
-from ...bridge.installation import Installation, Plan
+from ...bridge.backend_environment import remove_environments
+from ...bridge.installation import Installation, InstallationPlan
 from ...core.errors import ExitCode
 
 
 def run(options, console):
     """Install the backend, or remove it; tells where it is."""
     if options.remove:
-        remove()
+        remove_environments()
         return ExitCode.DONE
     bundle = Path(options.offline) if options.offline else None
-    installation = Installation(Plan(python=options.python, device=options.device, bundle=bundle, anew=options.anew))
+    installation = Installation(InstallationPlan(python=options.python, device=options.device, bundle=bundle, anew=options.anew))
     folder = installation.wait(console.progress)
     for note in installation.notes:
         console.warn(note)

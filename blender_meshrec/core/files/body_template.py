@@ -16,6 +16,7 @@ import numpy as np
 
 from ..body_landmarks import SMPL_VERTICES, SMPLX_VERTICES, find_landmarks
 from ..errors import ModelError
+from ..messages import Message
 from ..skeletons import SMPL_JOINTS
 from .model_files import model_file
 from .safe_npz import read_numeric_npz
@@ -73,7 +74,7 @@ class BodyTemplate:
                 value.setflags(write=False)
 
     @property
-    def smpl_joints(self):
+    def smpl_joint_indices(self):
         """Which joints play SMPL's 24, (24,): all of them, or for a body with fingers its own choice of hand joints."""
         names = [name if name in self.joint_names else HAND_JOINTS[name] for name in SMPL_JOINTS]
         return np.array([self.joint_names.index(name) for name in names])
@@ -103,9 +104,11 @@ def load_body(source="open"):
     """
     path = model_file(OPEN_BODY) if source == "open" else Path(source)
     if not path.is_file():
-        raise ModelError(f"There is no body file {path}.", _REMEDY)
+        raise ModelError("body-file-not-found", "There is no body file {path}.", _REMEDY, path=path)
     if path.suffix.lower() not in (".npz", ".pkl"):
-        raise ModelError(f"{path.name} is neither .pkl nor .npz, the formats body files come in.", _REMEDY)
+        raise ModelError(
+            "body-file-format-unknown", "{name} is neither .pkl nor .npz, the formats body files come in.", _REMEDY, name=path.name
+        )
     # By content, not by name: both kinds are passed around under the other's suffix.
     if zipfile.is_zipfile(path):
         content = read_numeric_npz(path, (*_KEYS, *_OPTIONAL, *_FOREIGN))
@@ -116,11 +119,13 @@ def load_body(source="open"):
 
 def body_from_arrays(content, name):
     """A BodyTemplate of the arrays in a body file, under SMPL's key names; raises ModelError where they do not fit."""
-    _recognise(content, name)
+    _check_keys(content, name)
     arrays = {key: _numbers(content, key, name) for key in _KEYS}
     vertices, joints = arrays["v_template"].shape[0], arrays["kintree_table"].shape[-1]
     if joints not in FAMILIES:
-        raise ModelError(f"{name} has {joints} joints; SMPL has 24, SMPL-H 52 and SMPL-X 55.", _REMEDY)
+        raise ModelError(
+            "body-joint-count-wrong", "{name} has {count} joints; SMPL has 24, SMPL-H 52 and SMPL-X 55.", _REMEDY, name=name, count=joints
+        )
     shapedirs = arrays["shapedirs"] if arrays["shapedirs"].ndim == 3 else arrays["shapedirs"][..., None]
     posedirs = _numbers(content, "posedirs", name) if "posedirs" in content else None
     expected = {
@@ -136,10 +141,18 @@ def body_from_arrays(content, name):
     for key, shape in expected.items():
         found = {**arrays, "shapedirs": shapedirs, "posedirs": posedirs}[key]
         if found.shape != shape:
-            raise ModelError(f"{name} is damaged: {key} does not fit the {vertices} vertices and {joints} joints.", _REMEDY)
+            raise ModelError(
+                "body-array-shape-wrong",
+                "{name} is damaged: {key} does not fit the {vertices} vertices and {joints} joints.",
+                _REMEDY,
+                name=name,
+                key=key,
+                vertices=vertices,
+                joints=joints,
+            )
     faces, parents = arrays["f"].astype(np.int64), arrays["kintree_table"][0].astype(np.int64)
     parents[0] = -1
-    _check(name, vertices, faces, parents, arrays["weights"])
+    _check_topology(name, vertices, faces, parents, arrays["weights"])
     kind, joint_names = FAMILIES[joints]
     own = "landmark_names" in content
     v_template, weights = arrays["v_template"].astype(np.float32), arrays["weights"].astype(np.float32)
@@ -163,36 +176,42 @@ def body_from_arrays(content, name):
 
 
 # Keys that tell a file of another family apart.
-_FOREIGN = {"skin_template_v": "a SKEL model, not an SMPL one", "poses": "a motion, not a body", "q": "a SKEL motion, not a body"}
+_FOREIGN = {
+    "skin_template_v": Message("skel-model-not-smpl", "a SKEL model, not an SMPL one"),
+    "poses": Message("motion-not-body", "a motion, not a body"),
+    "q": Message("skel-motion-not-body", "a SKEL motion, not a body"),
+}
 
 
-def _recognise(content, name):
+def _check_keys(content, name):
     for key, what in _FOREIGN.items():
         if key in content:
-            raise ModelError(f"{name} is {what}.", _REMEDY)
+            raise ModelError("body-file-of-another-kind", "{name} is {what}.", _REMEDY, name=name, what=what)
     missing = [key for key in _KEYS if key not in content]
     if len(missing) == len(_KEYS):
-        raise ModelError(f"{name} is not an SMPL-family body file.", _REMEDY)
+        raise ModelError("body-file-not-smpl", "{name} is not an SMPL-family body file.", _REMEDY, name=name)
     if missing:
-        raise ModelError(f"{name} is not a whole SMPL-family body file: it lacks {', '.join(missing)}.", _REMEDY)
+        raise ModelError(
+            "body-file-incomplete", "{name} is not a whole SMPL-family body file: it lacks {what}.", _REMEDY, name=name, what=missing
+        )
 
 
 def _numbers(content, key, name):
     array = content[key]
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
-        raise ModelError(f"{name} is damaged: {key} does not hold numbers.", _REMEDY)
+        raise ModelError("body-array-not-numeric", "{name} is damaged: {key} does not hold numbers.", _REMEDY, name=name, key=key)
     if not np.isfinite(array).all():
-        raise ModelError(f"{name} is damaged: {key} holds values that are not finite.", _REMEDY)
+        raise ModelError("body-array-not-finite", "{name} is damaged: {key} holds values that are not finite.", _REMEDY, name=name, key=key)
     return array
 
 
-def _check(name, vertices, faces, parents, weights):
+def _check_topology(name, vertices, faces, parents, weights):
     if faces.size and not (faces.min() >= 0 and faces.max() < vertices):
-        raise ModelError(f"{name} is damaged: a face names a vertex that does not exist.", _REMEDY)
+        raise ModelError("body-faces-wrong", "{name} is damaged: a face names a vertex that does not exist.", _REMEDY, name=name)
     if (parents[1:] >= np.arange(1, len(parents))).any() or (parents[1:] < 0).any():
-        raise ModelError(f"{name} is damaged: its joints do not form a tree.", _REMEDY)
+        raise ModelError("body-tree-broken", "{name} is damaged: its joints do not form a tree.", _REMEDY, name=name)
     if weights.min() < -1e-4 or np.abs(weights.sum(1) - 1).max() > 1e-2:
-        raise ModelError(f"{name} is damaged: the skin weights of a vertex do not sum to one.", _REMEDY)
+        raise ModelError("body-weights-wrong", "{name} is damaged: the skin weights of a vertex do not sum to one.", _REMEDY, name=name)
 
 
 def _landmarks(content, v_template, weights, joint_names):

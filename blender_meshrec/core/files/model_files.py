@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ModelError
 
-LIST = "weights.toml"
+WEIGHTS_LIST = "weights.toml"
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 
@@ -27,11 +27,11 @@ def model_file(name):
     for folder in model_folders():
         path = folder / name
         if path.is_file():
-            expected = _listed(folder / LIST).get(name, {}).get("sha256")
+            expected = _read_weights_list(folder / WEIGHTS_LIST).get(name, {}).get("sha256")
             if expected and _sha256(path, path.stat().st_mtime_ns, path.stat().st_size) != expected:
-                raise ModelError(f"The model file {path} is damaged.", _REMEDY)
+                raise ModelError("model-file-damaged", "The model file {name} is damaged.", _REMEDY, name=path)
             return path
-    raise ModelError(f"The model file {name} is missing.", _REMEDY)
+    raise ModelError("model-file-missing", "The model file {name} is missing.", _REMEDY, name=name)
 
 
 _REMEDY = "Run `python3 build.py setup` in a checkout, or install the add-on again from its zip."
@@ -41,7 +41,7 @@ def listed_models():
     """Every model file that the folders' lists name, as (entry, path, error): error is a ModelError, or None where all is well."""
     entries = {}
     for folder in model_folders():
-        entries = {**_listed(folder / LIST), **entries}
+        entries = {**_read_weights_list(folder / WEIGHTS_LIST), **entries}
     found = []
     for name, entry in entries.items():
         try:
@@ -51,7 +51,7 @@ def listed_models():
     return found
 
 
-def _listed(path):
+def _read_weights_list(path):
     """File name -> entry, of what the list names."""
     if not path.is_file():
         return {}

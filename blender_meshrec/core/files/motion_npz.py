@@ -22,14 +22,14 @@ import numpy as np
 
 from ..errors import InputError
 from ..records import Recovery
-from .output_file import whole_file
+from .output_file import atomic_write
 
-_BETAS = 10  # at most, whatever the body
+_MAX_BETAS = 10  # at most, whatever the body
 
 
 def write_motion(path, recovery):
     """Write a Recovery to `path` (.npz). Raises OutputError; the file appears whole or not at all."""
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         np.savez_compressed(temporary, **recovery.arrays())
 
 
@@ -44,22 +44,22 @@ def read_motion(path):
         with np.load(path, allow_pickle=False) as archive:
             stored = {key: archive[key] for key in archive.files}
     except FileNotFoundError as error:
-        raise InputError(f"There is no file {path}.", "Check the path.") from error
+        raise InputError("motion-file-not-found", "There is no file {path}.", "Check the path.", path=path) from error
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise InputError(f"{path} cannot be read as a motion file.", remedy) from error
+        raise InputError("motion-file-unreadable", "{name} cannot be read as a motion file.", remedy, name=path) from error
     missing = [f.name for f in fields(Recovery) if f.default is MISSING and f.name not in stored]
     if missing:
-        raise InputError(f"{path} lacks {', '.join(missing)}.", remedy)
+        raise InputError("motion-file-incomplete", "{name} lacks {keys}.", remedy, name=path, keys=missing)
     try:
         recovery = recovery_from_arrays(stored)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path} is damaged: {error}.", remedy) from error
-    if wrong := _impossible(recovery):
-        raise InputError(f"{path} is damaged: {wrong}.", remedy)
+        raise InputError("motion-file-damaged", "{name} is damaged: {reason}.", remedy, name=path, reason=error) from error
+    if wrong := _find_invalid_value(recovery):
+        raise InputError("motion-file-damaged", "{name} is damaged: {reason}.", remedy, name=path, reason=wrong)
     return recovery
 
 
-def _impossible(recovery):
+def _find_invalid_value(recovery):
     """Why no clip is such a Recovery, in words; None where one may be."""
     if len(recovery) == 0:
         return "it holds no frames"
@@ -67,7 +67,7 @@ def _impossible(recovery):
         return f"its frame rate is {recovery.mocap_framerate:g}"
     if (np.diff(recovery.timestamps) <= 0).any():
         return "its timestamps do not rise"
-    return f"it holds {len(recovery.betas)} betas" if len(recovery.betas) > _BETAS else None
+    return f"it holds {len(recovery.betas)} betas" if len(recovery.betas) > _MAX_BETAS else None
 
 
 def recovery_from_arrays(stored):

@@ -12,7 +12,7 @@ from ..errors import OutputError
 
 
 @contextlib.contextmanager
-def whole_file(path):
+def atomic_write(path):
     """Give a temporary path beside `path`, with the same suffix; move it into place when the block ends well.
 
     Raises:
@@ -49,7 +49,7 @@ def check_writable(path):
     except OSError as error:  # the name is too long, the folder is shut
         raise _output_error(path, error) from error
     if is_folder:
-        raise OutputError(f"{path} is a folder.", "Give the output a file name.")
+        raise OutputError("output-is-folder", "{path} is a folder.", "Give the output a file name.", path=path)
     folder = next(parent for parent in path.absolute().parents if parent.exists() or parent.is_symlink())
     try:
         with tempfile.TemporaryFile(prefix=".meshrec-", dir=folder) as file:
@@ -60,10 +60,25 @@ def check_writable(path):
 
 def _output_error(path, error):
     if error.errno == errno.ENOSPC:
-        problem = f"The disk is full: {path.name} was not written."
-        return OutputError(problem, "Free some space, or choose an output folder on another disk.")
+        return OutputError(
+            "output-disk-full",
+            "The disk is full: {name} was not written.",
+            "Free some space, or choose an output folder on another disk.",
+            name=path.name,
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return OutputError(f"The folder {path.parent} cannot be written.", "Choose an output folder you may write to.")
+        return OutputError(
+            "output-folder-not-writable",
+            "The folder {path} cannot be written.",
+            "Choose an output folder you may write to.",
+            path=path.parent,
+        )
     if error.errno == errno.ENOTDIR:
-        return OutputError(f"{path.parent} is not a folder.", "Choose another output folder.")
-    return OutputError(f"{path} could not be written: {error.strerror or error}.", "Choose another output file.")
+        return OutputError("output-parent-not-folder", "{path} is not a folder.", "Choose another output folder.", path=path.parent)
+    return OutputError(
+        "output-not-written",
+        "{name} could not be written: {reason}.",
+        "Choose another output file.",
+        name=path,
+        reason=error.strerror or error,
+    )

@@ -1,6 +1,6 @@
 """What the names in a body file's pickle may stand for: inert pieces that become numpy arrays and nothing else.
 
-`NAMES` is the whole list of globals a body file may mention, in the spellings of Python 2 and 3: numpy arrays, scipy
+`ALLOWED_GLOBALS` is the whole list of globals a body file may mention, in the spellings of Python 2 and 3: numpy arrays, scipy
 sparse matrices, chumpy arrays, and the few helpers that pickling itself uses. None of them is ever imported or called.
 """
 
@@ -8,18 +8,18 @@ import numpy as np
 
 from ..errors import ModelError
 
-_NUMBERS = {f"{kind}{size}" for kind, sizes in {"b": "1", "i": "1248", "u": "1248", "f": "248"}.items() for size in sizes}
+_NUMERIC_CODES = {f"{kind}{size}" for kind, sizes in {"b": "1", "i": "1248", "u": "1248", "f": "248"}.items() for size in sizes}
 # What sparse matrices, selections and lists may grow to beyond the file's own bytes, in elements over one file.
-_GROWTH = 1 << 26
-_LIST_ITEM = 64
-_DEPTH = 16
+_MAX_EXPANSION = 1 << 26
+_LIST_ITEM_COST = 64
+_MAX_DEPTH = 16
 
 
 class DamagedError(Exception):
     """The bytes are not what they should be; the message completes "it is not a whole body file: ..."."""
 
 
-class Opaque:
+class UnreadValue:
     """Stands for a value that was passed over, such as an array of Python objects."""
 
     def __init__(self, what):
@@ -29,7 +29,7 @@ class Opaque:
         return f"<{self.what}>"
 
 
-class Name:
+class GlobalStub:
     """An allowed global: what it is called, and which role its stand-in plays."""
 
     def __init__(self, name, role):
@@ -37,25 +37,25 @@ class Name:
         self.role = role
 
 
-class Dtype:
+class DtypeStub:
     """A numpy dtype by its code, such as f8; the byte order comes with a later `build`."""
 
     def __init__(self, code):
         self.code = code
         self.order = "="
 
-    def number(self):
+    def numpy_dtype(self):
         """The numpy dtype, or None where it is not one of plain numbers."""
-        return np.dtype(self.code).newbyteorder(self.order) if self.code in _NUMBERS else None
+        return np.dtype(self.code).newbyteorder(self.order) if self.code in _NUMERIC_CODES else None
 
 
-class Array:
+class ArrayStub:
     """A numpy array whose content comes with a later `build`."""
 
     value = None
 
 
-class Instance:
+class InstanceStub:
     """A chumpy array or a sparse matrix: its kind, and the attributes that `build` gives it."""
 
     def __init__(self, kind):
@@ -63,7 +63,7 @@ class Instance:
         self.state = {}
 
 
-def _names():
+def _allowed_globals():
     table = {"_codecs encode": "encode", "collections OrderedDict": "mapping"}
     for core in ("numpy.core", "numpy._core"):
         table |= {f"{core}.multiarray _reconstruct": "array", f"{core}.multiarray scalar": "scalar"}
@@ -79,54 +79,57 @@ def _names():
     return table | {"chumpy.ch Ch": "Ch", "chumpy.reordering Select": "Select", "chumpy.reordering Reshape": "Reshape"}
 
 
-NAMES = _names()
-_INSTANCES = ("csc", "csr", "coo", "Ch", "Select", "Reshape")
+ALLOWED_GLOBALS = _allowed_globals()
+_INSTANCE_KINDS = ("csc", "csr", "coo", "Ch", "Select", "Reshape")
 
 
-class Workshop:
+class StubFactory:
     """Makes the stand-ins that one file asks for, and turns them into numpy arrays at the end."""
 
     def __init__(self, file_name):
         self.file_name = file_name
-        self.grown = 0
-        self.finished = {}
+        self.expanded_size = 0
+        self.converted = {}
 
-    def refusal(self, what):
+    def refusal_error(self, what):
         return ModelError(
-            f"{self.file_name} asks for {what}, which a body file never needs, so it was not read.",
+            "pickle-refused",
+            "{name} asks for {what}, which a body file never needs, so it was not read.",
             "Use the file as its official site delivers it, and do not open this one with other software.",
+            name=self.file_name,
+            what=what,
         )
 
-    def grow(self, elements):
-        self.grown += elements
-        if self.grown > _GROWTH:
-            raise self.refusal("more memory than a body takes")
+    def count_expansion(self, elements):
+        self.expanded_size += elements
+        if self.expanded_size > _MAX_EXPANSION:
+            raise self.refusal_error("more memory than a body takes")
 
     # --- stand-ins ---
 
-    def name(self, module, name):
-        full = f"{as_text(module)} {as_text(name)}"
-        if full not in NAMES:
-            raise self.refusal(f"“{full.replace(' ', '.')}”")
-        return Name(full, NAMES[full])
+    def resolve_global(self, module, name):
+        full = f"{decode_text(module)} {decode_text(name)}"
+        if full not in ALLOWED_GLOBALS:
+            raise self.refusal_error(f"“{full.replace(' ', '.')}”")
+        return GlobalStub(full, ALLOWED_GLOBALS[full])
 
-    def make(self, maker, arguments):
+    def call_global(self, maker, arguments):
         """What a call of a named thing stands for; only the calls that pickling numpy, scipy and chumpy objects gives."""
-        if not isinstance(maker, Name) or not isinstance(arguments, tuple):
-            raise self.refusal("a call of something that has no name")
+        if not isinstance(maker, GlobalStub) or not isinstance(arguments, tuple):
+            raise self.refusal_error("a call of something that has no name")
         match maker.role, arguments:
-            case "array", (Name(name="numpy ndarray"), _, _):
-                return Array()
-            case "scalar", (Dtype() as dtype, data):
-                return self.array(data, dtype, (), "C")
-            case "buffer", (data, Dtype() as dtype, shape, order):
-                return self.array(data, dtype, shape, "F" if as_text(order) == "F" else "C")
+            case "array", (GlobalStub(name="numpy ndarray"), _, _):
+                return ArrayStub()
+            case "scalar", (DtypeStub() as dtype, data):
+                return self.make_array(data, dtype, (), "C")
+            case "buffer", (data, DtypeStub() as dtype, shape, order):
+                return self.make_array(data, dtype, shape, "F" if decode_text(order) == "F" else "C")
             case "dtype", (code, *_):
-                return Dtype(as_text(code))
-            case "instance", (Name(role=kind), Name(name="__builtin__ object" | "builtins object"), None) if kind in _INSTANCES:
-                return Instance(kind)
-            case "encode", (str() as text, encoding) if as_text(encoding) in ("latin1", "latin-1"):
-                self.grow(len(text))
+                return DtypeStub(decode_text(code))
+            case "instance", (GlobalStub(role=kind), GlobalStub(name="__builtin__ object" | "builtins object"), None) if kind in _INSTANCE_KINDS:
+                return InstanceStub(kind)
+            case "encode", (str() as text, encoding) if decode_text(encoding) in ("latin1", "latin-1"):
+                self.count_expansion(len(text))
                 return text.encode("latin-1")
             case "set", (list() as items,):
                 return items
@@ -135,89 +138,89 @@ class Workshop:
             case "mapping", ():
                 return {}
             case "mapping", (list() as pairs,):
-                self.grow(len(pairs) * _LIST_ITEM)
-                return {as_key(key): value for key, value in pairs}
+                self.count_expansion(len(pairs) * _LIST_ITEM_COST)
+                return {decode_key(key): value for key, value in pairs}
             case "bytes", ():
                 return b""
-            case kind, () if kind in _INSTANCES:
-                return Instance(kind)
-        raise self.refusal(f"an unusual use of “{maker.name.replace(' ', '.')}”")
+            case kind, () if kind in _INSTANCE_KINDS:
+                return InstanceStub(kind)
+        raise self.refusal_error(f"an unusual use of “{maker.name.replace(' ', '.')}”")
 
     def build(self, target, state):
         """Give a stand-in its content."""
         match target, state:
-            case Array(), (_, shape, Dtype() as dtype, fortran, data) | (shape, Dtype() as dtype, fortran, data):
-                target.value = self.array(data, dtype, shape, "F" if fortran else "C")
-            case Dtype(), (_, order, None, None, None, *_):
-                target.order = {"<": "<", ">": ">"}.get(as_text(order), "=")
-            case Dtype(), tuple():
+            case ArrayStub(), (_, shape, DtypeStub() as dtype, fortran, data) | (shape, DtypeStub() as dtype, fortran, data):
+                target.value = self.make_array(data, dtype, shape, "F" if fortran else "C")
+            case DtypeStub(), (_, order, None, None, None, *_):
+                target.order = {"<": "<", ">": ">"}.get(decode_text(order), "=")
+            case DtypeStub(), tuple():
                 target.code = "record"
-            case Instance(), dict() | (None, dict()):
+            case InstanceStub(), dict() | (None, dict()):
                 target.state.update(state if isinstance(state, dict) else state[1])
             case _:
-                raise self.refusal("something to be filled in that it cannot fill")
+                raise self.refusal_error("something to be filled in that it cannot fill")
 
-    def array(self, data, dtype, shape, order):
-        number = dtype.number()
+    def make_array(self, data, dtype, shape, order):
+        number = dtype.numpy_dtype()
         if number is None:
-            return Opaque(f"array of type {dtype.code[:8]}")
+            return UnreadValue(f"array of type {dtype.code[:8]}")
         if not isinstance(data, bytes) or not isinstance(shape, tuple) or len(shape) > 8:
             raise DamagedError("an array has no numbers in it")
         size = number.itemsize
         for length in shape:
-            size *= _count(length)
+            size *= _check_length(length)
         if size != len(data):
             raise DamagedError("an array is not of the size it claims")
         return np.frombuffer(data, number).reshape(shape, order=order)
 
     # --- from stand-ins to numpy ---
 
-    def finish(self, value, depth=0):
+    def to_numpy(self, value, depth=0):
         """Numpy arrays, text, numbers, lists and dictionaries of what the file holds."""
-        if depth > _DEPTH:
+        if depth > _MAX_DEPTH:
             raise DamagedError("it is nested too deeply")
-        if isinstance(value, Array | Instance):
-            if id(value) not in self.finished:
-                self.finished[id(value)] = value.value if isinstance(value, Array) else self._evaluate(value, depth + 1)
-            if self.finished[id(value)] is None:
+        if isinstance(value, ArrayStub | InstanceStub):
+            if id(value) not in self.converted:
+                self.converted[id(value)] = value.value if isinstance(value, ArrayStub) else self._evaluate(value, depth + 1)
+            if self.converted[id(value)] is None:
                 raise DamagedError("an array was left empty")
-            return self.finished[id(value)]
+            return self.converted[id(value)]
         if isinstance(value, bytes):
             return value.decode("latin-1")
         if isinstance(value, list | tuple):
-            self.grow(len(value) * _LIST_ITEM)
-            return [self.finish(item, depth + 1) for item in value]
+            self.count_expansion(len(value) * _LIST_ITEM_COST)
+            return [self.to_numpy(item, depth + 1) for item in value]
         if isinstance(value, dict):
-            self.grow(len(value) * _LIST_ITEM)
-            return {key: self.finish(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, str | int | float | np.ndarray | Opaque | None):
+            self.count_expansion(len(value) * _LIST_ITEM_COST)
+            return {key: self.to_numpy(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, str | int | float | np.ndarray | UnreadValue | None):
             return value
-        return Opaque("value of another kind")
+        return UnreadValue("value of another kind")
 
     def _evaluate(self, instance, depth):
         """The array that a chumpy object or a sparse matrix stands for."""
         parts = instance.state
         if instance.kind == "Ch":
-            return self._numbers(parts["x"], depth)
+            return self._numeric_array(parts["x"], depth)
         if instance.kind == "Reshape":
-            return self._numbers(parts["a"], depth).reshape(self._shape(parts["newshape"], depth))
+            return self._numeric_array(parts["a"], depth).reshape(self._shape(parts["newshape"], depth))
         if instance.kind == "Select":
-            index = self._numbers(parts["idxs"], depth, "iu")
-            self.grow(index.size)
-            chosen = self._numbers(parts["a"], depth).ravel()[index]
+            index = self._numeric_array(parts["idxs"], depth, "iu")
+            self.count_expansion(index.size)
+            chosen = self._numeric_array(parts["a"], depth).ravel()[index]
             return chosen.reshape(self._shape(parts["preferred_shape"], depth)) if "preferred_shape" in parts else chosen
-        return self._dense(instance.kind, parts, depth)
+        return self._densify(instance.kind, parts, depth)
 
-    def _dense(self, kind, parts, depth):
+    def _densify(self, kind, parts, depth):
         """A sparse matrix written out in full; entries given twice add up, as in scipy."""
         rows, columns = shape = self._shape(parts["_shape"] if "_shape" in parts else parts["shape"], depth)
-        self.grow(_count(rows) * _count(columns))
-        values = self._numbers(parts["data"], depth)
+        self.count_expansion(_check_length(rows) * _check_length(columns))
+        values = self._numeric_array(parts["data"], depth)
         if kind == "coo":
             pair = parts["coords"] if "coords" in parts else (parts["row"], parts["col"])
-            row, column = (self._numbers(part, depth, "iu") for part in pair)
+            row, column = (self._numeric_array(part, depth, "iu") for part in pair)
         else:
-            inner, starts = self._numbers(parts["indices"], depth, "iu"), self._numbers(parts["indptr"], depth, "iu").astype(np.int64)
+            inner, starts = self._numeric_array(parts["indices"], depth, "iu"), self._numeric_array(parts["indptr"], depth, "iu").astype(np.int64)
             counts = np.diff(starts)
             if len(counts) != (columns if kind == "csc" else rows) or starts[0] != 0 or counts.min() < 0 or starts[-1] != len(inner):
                 raise DamagedError("a sparse matrix does not fit together")
@@ -231,8 +234,8 @@ class Workshop:
         np.add.at(matrix, (row, column), values)
         return matrix
 
-    def _numbers(self, value, depth, kinds="biuf"):
-        array = self.finish(value, depth)
+    def _numeric_array(self, value, depth, kinds="biuf"):
+        array = self.to_numpy(value, depth)
         if isinstance(array, int | float | list):
             array = np.array(array)
         if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
@@ -240,10 +243,10 @@ class Workshop:
         return array
 
     def _shape(self, value, depth):
-        return tuple(int(length) for length in self._numbers(value, depth, "iu").ravel())
+        return tuple(int(length) for length in self._numeric_array(value, depth, "iu").ravel())
 
 
-def as_text(value):
+def decode_text(value):
     """Names and codes come as byte strings from Python 2 and as text from Python 3."""
     if isinstance(value, bytes):
         return value.decode("latin-1")
@@ -252,12 +255,12 @@ def as_text(value):
     raise DamagedError("a name is not text")
 
 
-def as_key(key):
+def decode_key(key):
     """A dictionary's key: text or a number."""
-    return key if type(key) in (int, float, bool, type(None)) else as_text(key)
+    return key if type(key) in (int, float, bool, type(None)) else decode_text(key)
 
 
-def _count(length):
+def _check_length(length):
     if type(length) is not int or length < 0:
         raise DamagedError("a size is not a number")
     return length

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .output_file import whole_file
+from .output_file import atomic_write
 
 SUFFIX = ".pc2"
 _HEADER = struct.Struct("<12siiffi")
@@ -33,7 +33,7 @@ def write_point_cache(path, vertex_count, sample_count, chunks):
         ValueError: the pieces do not fit. OutputError: the file cannot be written.
     """
     written = 0
-    with whole_file(path) as temporary, open(temporary, "wb") as file:
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
         file.write(_HEADER.pack(_MAGIC, _VERSION, vertex_count, 0.0, 1.0, sample_count))
         for chunk in chunks:
             chunk = np.ascontiguousarray(chunk, "<f4")
@@ -57,10 +57,12 @@ def read_point_cache(path):
             head = file.read(_HEADER.size)
         size = path.stat().st_size
     except OSError as error:
-        raise InputError(f"The point cache {path} cannot be read: {error.strerror}.", remedy) from error
+        raise InputError(
+            "point-cache-unreadable", "The point cache {path} cannot be read: {reason}.", remedy, path=path, reason=error.strerror
+        ) from error
     if len(head) < _HEADER.size or not head.startswith(_MAGIC):
-        raise InputError(f"{path} is no point cache.", remedy)
+        raise InputError("point-cache-not-one", "{path} is no point cache.", remedy, path=path)
     _, version, vertices, _, _, samples = _HEADER.unpack(head)
     if version != _VERSION or vertices < 1 or samples < 1 or size != _HEADER.size + 12 * vertices * samples:
-        raise InputError(f"{path} is no whole point cache.", remedy)
+        raise InputError("point-cache-incomplete", "{path} is no whole point cache.", remedy, path=path)
     return np.memmap(path, "<f4", "r", offset=_HEADER.size, shape=(samples, vertices, 3))

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import ModelError
 
-_LARGEST = 1 << 30
+_MAX_BYTES = 1 << 30
 
 
 def read_numeric_npz(path, keys):
@@ -25,11 +25,17 @@ def read_numeric_npz(path, keys):
                 if f"{key}.npy" in archive.NameToInfo:
                     found[key] = _array(archive, f"{key}.npy")
     except ValueError as error:
-        raise ModelError(f"{path.name} cannot be read: {error}.", remedy) from error
+        raise ModelError("body-archive-unreadable", "{path} cannot be read: {reason}.", remedy, path=path.name, reason=error) from error
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zipfile.zlib.error) as error:
-        raise ModelError(f"{path.name} is damaged.", remedy) from error
+        raise ModelError("body-archive-damaged", "{name} is damaged.", remedy, name=path.name) from error
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}.", "Check the path and that you may read it.") from error
+        raise ModelError(
+            "body-file-not-readable",
+            "{path} cannot be read: {reason}.",
+            "Check the path and that you may read it.",
+            path=path,
+            reason=error.strerror or error,
+        ) from error
     return found
 
 
@@ -42,7 +48,7 @@ def _array(archive, member):
         shape, _, dtype = header(file)
         if dtype.hasobject or dtype.kind not in "biufUS":
             raise ValueError(f"{member.removesuffix('.npy')} holds objects instead of numbers")
-        if min(shape, default=0) < 0 or size > _LARGEST or size - file.tell() != int(np.prod(shape, dtype=object)) * dtype.itemsize:
+        if min(shape, default=0) < 0 or size > _MAX_BYTES or size - file.tell() != int(np.prod(shape, dtype=object)) * dtype.itemsize:
             raise ValueError(f"{member.removesuffix('.npy')} is not of the size it claims")
     with archive.open(member) as file:
         return np.lib.format.read_array(file, allow_pickle=False)

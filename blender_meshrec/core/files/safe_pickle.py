@@ -1,7 +1,7 @@
 """Read the pickles that SMPL and SKEL files are, without executing anything in them.
 
 A pickle is a program for a small stack machine, and some of its instructions call whatever Python function they name.
-This is that machine without those powers: a name stands for nothing but itself (`inert.NAMES` lists the few allowed),
+This is that machine without those powers: a name stands for nothing but itself (`pickle_stubs.ALLOWED_GLOBALS` lists the few allowed),
 and a call makes an inert piece or is refused. Persistent ids, extension codes, out-of-band buffers and old-style
 instances do not exist here. Numbers come from bytes that are in the file, so a short file cannot ask for much memory.
 
@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 
 from ..errors import ModelError
-from .pickle_stubs import DamagedError, Workshop, as_key
+from .pickle_stubs import DamagedError, StubFactory, decode_key
 
 _MARK = object()
 _UNREADABLE = (DamagedError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, struct.error)
@@ -25,7 +25,7 @@ def read_model_pickle(path):
     """The top-level dictionary of a body file in pickle format.
 
     Arrays, sparse matrices (made dense) and chumpy arrays come as read-only or fresh numpy arrays, byte strings as
-    latin-1 text. An array that does not hold plain numbers comes as an `inert.Opaque`, unread.
+    latin-1 text. An array that does not hold plain numbers comes as an `pickle_stubs.UnreadValue`, unread.
 
     Raises:
         ModelError: the file cannot be read, is damaged, is not a dictionary, or asks for what body files never need.
@@ -33,33 +33,45 @@ def read_model_pickle(path):
     path = Path(path)
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
-            workshop = Workshop(path.name)
-            content = _Machine(buffer, workshop).run()
+            stub_factory = StubFactory(path.name)
+            content = _PickleMachine(buffer, stub_factory).run()
             if not isinstance(content, dict):
                 raise DamagedError("it does not hold a table of named values")
-            return {key: workshop.finish(value) for key, value in content.items()}
+            return {key: stub_factory.to_numpy(value) for key, value in content.items()}
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}.", "Check the path and that you may read it.") from error
+        raise ModelError(
+            "body-file-not-readable",
+            "{path} cannot be read: {reason}.",
+            "Check the path and that you may read it.",
+            path=path,
+            reason=error.strerror,
+        ) from error
     except _UNREADABLE as error:
         reason = str(error) if isinstance(error, DamagedError) else "it does not fit together"
-        raise ModelError(f"{path.name} is not a whole body file: {reason}.", "Download it again from its official site.") from error
+        raise ModelError(
+            "body-pickle-damaged",
+            "{name} is not a whole body file: {reason}.",
+            "Download it again from its official site.",
+            name=path.name,
+            reason=reason,
+        ) from error
 
 
-class _Machine:
+class _PickleMachine:
     """The stack machine: `run` gives what the program in `buffer` leaves on the stack."""
 
-    def __init__(self, buffer, workshop):
+    def __init__(self, buffer, stub_factory):
         self.buffer = buffer
-        self.workshop = workshop
+        self.stub_factory = stub_factory
         self.position = 0
         self.stack = []
         self.memo = {}
 
     def run(self):
         while (code := self.take(1)) != b".":
-            step = _STEPS.get(code)
-            if step is None and code in _REFUSED:
-                raise self.workshop.refusal(f"the pickle instruction {_REFUSED[code]}")
+            step = _OPCODES.get(code)
+            if step is None and code in _REFUSED_OPCODES:
+                raise self.stub_factory.refusal_error(f"the pickle instruction {_REFUSED_OPCODES[code]}")
             if step is None:
                 raise DamagedError("it is not a pickle")
             step(self)
@@ -137,7 +149,7 @@ class _Machine:
         if not isinstance(self.stack[-1], dict) or len(items) % 2:
             raise DamagedError("it does not fit together")
         for key, value in zip(items[::2], items[1::2]):
-            self.stack[-1][as_key(key)] = value
+            self.stack[-1][decode_key(key)] = value
 
     def dictionary(self):
         items = self.to_mark()
@@ -150,24 +162,24 @@ class _Machine:
     # --- stand-ins ---
 
     def name(self, module, name):
-        self.push(self.workshop.name(module, name))
+        self.push(self.stub_factory.resolve_global(module, name))
 
     def call(self):
-        self.push(self.workshop.make(*self.last(2)))
+        self.push(self.stub_factory.call_global(*self.last(2)))
 
     def build(self):
         (state,) = self.last(1)
-        self.workshop.build(self.stack[-1], state)
+        self.stub_factory.build(self.stack[-1], state)
 
 
 # Instructions that reach outside the file, or call with what it chooses.
-_REFUSED = {
+_REFUSED_OPCODES = {
     b"P": "PERSID", b"Q": "BINPERSID", b"\x82": "EXT1", b"\x83": "EXT2", b"\x84": "EXT4", b"i": "INST", b"o": "OBJ",
     b"\x92": "NEWOBJ_EX", b"\x97": "NEXT_BUFFER", b"\x98": "READONLY_BUFFER",
 }  # fmt: skip
 
 # Sets are kept as lists, so that nothing of the file's choosing is hashed.
-_STEPS = {
+_OPCODES = {
     b"\x80": lambda m: m.take(1),  # PROTO
     b"\x95": lambda m: m.take(8),  # FRAME
     b"(": lambda m: m.push(_MARK),

@@ -4,16 +4,16 @@ import os
 import sys
 from pathlib import Path
 
-NAME = "meshrec"
+FOLDER_NAME = "meshrec"
 
 
 def data_folder():
     """This user's folder for what is to stay, such as the backend's environment; it may not exist yet."""
     if sys.platform == "win32":
-        return _folder("LOCALAPPDATA", "AppData/Local") / NAME
+        return _folder("LOCALAPPDATA", "AppData/Local") / FOLDER_NAME
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / NAME
-    return _folder("XDG_DATA_HOME", ".local/share") / NAME
+        return Path.home() / "Library" / "Application Support" / FOLDER_NAME
+    return _folder("XDG_DATA_HOME", ".local/share") / FOLDER_NAME
 
 
 def cache_folder():
@@ -21,10 +21,10 @@ def cache_folder():
     if chosen := os.environ.get("MESHREC_CACHE"):
         return Path(chosen)
     if sys.platform == "win32":
-        return _folder("LOCALAPPDATA", "AppData/Local") / NAME / "cache"
+        return _folder("LOCALAPPDATA", "AppData/Local") / FOLDER_NAME / "cache"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / NAME
-    return _folder("XDG_CACHE_HOME", ".cache") / NAME
+        return Path.home() / "Library" / "Caches" / FOLDER_NAME
+    return _folder("XDG_CACHE_HOME", ".cache") / FOLDER_NAME
 
 
 def _folder(variable, default):

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import InputError, ModelError
 from ..skel.file import load_skel
 from .body_template import load_body
-from .output_file import whole_file
+from .output_file import atomic_write
 from .user_folders import data_folder
 
 _NAME = re.compile(r"[\w.-]+")
@@ -24,7 +24,7 @@ def user_models():
     return {path.stem: path for path in sorted(folder.glob("*")) if path.suffix in (".npz", ".pkl")} if folder.is_dir() else {}
 
 
-def named_model(source):
+def resolve_model_path(source):
     """The path of the file kept under a name; any other source, a path or "open", as it is."""
     if source is None or source == "open" or Path(source).exists():
         return source
@@ -46,11 +46,16 @@ def add_user_model(path, name=None):
     """
     path, name = Path(path), name or Path(path).stem
     if not _NAME.fullmatch(name) or name == "open" or name.startswith("."):
-        raise InputError(f"{name} cannot be a model's name.", "Choose letters, digits, dots, dashes and underscores; not `open`.")
+        raise InputError(
+            "model-name-invalid",
+            "{name} cannot be a model's name.",
+            "Choose letters, digits, dots, dashes and underscores; not `open`.",
+            name=name,
+        )
     kind = _kind_of(path)
     target = user_models_folder() / f"{name}{path.suffix.lower()}"
     earlier = user_models().get(name)
-    with whole_file(target) as temporary:
+    with atomic_write(target) as temporary:
         shutil.copyfile(path, temporary)
     if earlier and earlier != target:
         earlier.unlink()

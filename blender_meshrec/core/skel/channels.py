@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..conventions import WORLD_FROM_BODY
-from .kinematics import dof_rotations, offsets
-from .vocabulary import AXES, JOINT_DOFS, SKEL_PARENTS
+from .kinematics import dof_rotations, joint_offsets
+from .vocabulary import DOF_AXES, JOINT_DOFS, SKEL_PARENTS
 
 _LETTERS = "XYZ"
 
 
-class Channels(NamedTuple):
+class EulerChannels(NamedTuple):
     """modes: 24 of Blender's rotation modes, read as the order in which angles turn. columns: (46,), which of x, y, z each angle is.
 
     frames: (24,3,3), the bones' axes in the axes of the body at rest, y up.
@@ -38,17 +38,17 @@ def skel_channels(rest_joints, bone_frames):
         its angles in its mode.
     """
     towards = limb_directions(rest_joints)
-    modes, columns, frames = [], np.empty(len(AXES), np.int64), np.empty((24, 3, 3))
+    modes, columns, frames = [], np.empty(len(DOF_AXES), np.int64), np.empty((24, 3, 3))
     for joint, dofs in enumerate(JOINT_DOFS):
         along = bone_frames[joint].T @ towards[joint]
-        letters, axes = _lay(AXES[dofs], along)
+        letters, axes = _choose_bone_axes(DOF_AXES[dofs], along)
         columns[dofs] = [_LETTERS.index(letter) for letter in letters]
         modes.append(letters if len(letters) == 3 else "XYZ")
         frames[joint] = bone_frames[joint] @ axes
-    return Channels(tuple(modes), columns, frames)
+    return EulerChannels(tuple(modes), columns, frames)
 
 
-def _lay(axes, along):
+def _choose_bone_axes(axes, along):
     """Letters for the angles about `axes` (D,3), and the bone's own axes as columns (3,3); `along` (3,) is where the limb goes."""
     if len(axes) == 3:
         laid = {"".join(order): np.stack([axes[order.index(letter)] for letter in _LETTERS], -1) for order in permutations(_LETTERS)}
@@ -65,7 +65,7 @@ def _lay(axes, along):
 
 def limb_directions(rest_joints):
     """Where each bone's limb goes, (24,3) unit vectors: to its first child, or on as it came; the pelvis up."""
-    steps = offsets(rest_joints)
+    steps = joint_offsets(rest_joints)
     found = steps.copy()
     for joint in range(23, 0, -1):
         found[SKEL_PARENTS[joint]] = steps[joint]
@@ -73,7 +73,7 @@ def limb_directions(rest_joints):
     return found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-9)
 
 
-def upright_angles(q, pelvis_frame):
+def upright_from_world_angles(q, pelvis_frame):
     """Angles whose root turns a y-up body into the z-up world, as an upright body has them.
 
     Args:
@@ -84,25 +84,25 @@ def upright_angles(q, pelvis_frame):
         (F,46): the same but for the pelvis, whose tilt, list and rotation are now about zero for a subject who stands facing -y.
         They are continuous where the motion is.
     """
-    return _turned_root(WORLD_FROM_BODY.T, q, pelvis_frame)
+    return _rotate_root(WORLD_FROM_BODY.T, q, pelvis_frame)
 
 
-def world_angles(q, pelvis_frame):
-    """The inverse of `upright_angles`."""
-    return _turned_root(WORLD_FROM_BODY, q, pelvis_frame)
+def world_from_upright_angles(q, pelvis_frame):
+    """The inverse of `upright_from_world_angles`."""
+    return _rotate_root(WORLD_FROM_BODY, q, pelvis_frame)
 
 
-def upright_place(skel_trans, rest_root):
-    """Translations (F,3) m of a z-up world, as an upright body of root joint rest_root (3,) m has them: with `upright_angles`."""
+def upright_from_world_transl(skel_trans, rest_root):
+    """Translations (F,3) m of a z-up world, as an upright body of root joint rest_root (3,) m has them: with `upright_from_world_angles`."""
     return (np.asarray(skel_trans, float) + rest_root) @ WORLD_FROM_BODY - rest_root
 
 
-def world_place(place, rest_root):
-    """The inverse of `upright_place`."""
-    return (np.asarray(place, float) + rest_root) @ WORLD_FROM_BODY.T - rest_root
+def world_from_upright_transl(transl, rest_root):
+    """The inverse of `upright_from_world_transl`."""
+    return (np.asarray(transl, float) + rest_root) @ WORLD_FROM_BODY.T - rest_root
 
 
-def _turned_root(turn, q, pelvis_frame):
+def _rotate_root(turn, q, pelvis_frame):
     q = np.array(q, float)
     turned = turn @ pelvis_frame @ dof_rotations(q)[:, 0] @ pelvis_frame.T
     q[:, :3] = pelvis_angles(pelvis_frame.T @ turned @ pelvis_frame)

@@ -22,7 +22,7 @@ V skin vertices, N bone vertices; y up, facing +z, metres.
 | parameter_mapping, tpose_transfo, apose_transfo | (2,46), (24,4,4), (24,4,4) | present, not used |
 
 For betas = 0 a body made here should keep the bone frames it was made with (K = per_joint_rot, core/skel_kinematics). The last
-columns of apose_rel_transfo decide that; `rest_transfo` computes them.
+columns of apose_rel_transfo decide that; `make_apose_rel_transfo` computes them.
 """
 
 import zipfile
@@ -35,15 +35,16 @@ from ..errors import ModelError
 from ..files.model_files import model_file
 from ..files.safe_npz import read_numeric_npz
 from ..files.safe_pickle import read_model_pickle
-from .kinematics import MEASURE, TURN_FROM, bone_orientations, bone_scales, offsets
+from ..messages import Message
+from .kinematics import BONE_SIZE_SUMS, FILE_DIRECTION_SUMS, bone_orientations, bone_scales, joint_offsets
 from .vocabulary import DOF_NAMES, SKEL_JOINTS, SKEL_PARENTS
 
 OPEN_SKEL = "open_skel.npz"
-VERSION = "1.1.1"
+SKEL_VERSION = "1.1.1"
 NUM_BETAS = 10
 _REMEDY = "Choose skel_male.pkl or skel_female.pkl, version 1.1.1, as SKEL's official site delivers them, or `open`."
-_BONE_SHAPES = "skel_shapedirs"
-_TEXT = ("version", "bone_names", "joints_name", "pose_params_name")
+_BONE_SHAPEDIRS_KEY = "skel_shapedirs"
+_TEXT_KEYS = ("version", "bone_names", "joints_name", "pose_params_name")
 # Shapes by letters that must agree: V skin vertices, N bone vertices, T and M their faces, S shapes (10 or more).
 _SHAPES = {
     "skin_template_v": ("V", 3), "skin_template_f": ("T", 3), "shapedirs": ("V", 3, "S"), "posedirs": ("V", 3, 207),
@@ -52,7 +53,7 @@ _SHAPES = {
     "parameter_mapping": (2, 46), "skel_template_v": ("N", 3), "skel_template_f": ("M", 3), "skel_weights": ("N", 24),
     "skel_weights_rigid": ("N", 24),
 }  # fmt: skip
-KEYS = (*_TEXT, *_SHAPES)
+REQUIRED_KEYS = (*_TEXT_KEYS, *_SHAPES)
 
 
 @dataclass(frozen=True)
@@ -136,20 +137,22 @@ def load_skel(source="open"):
     """
     path = model_file(OPEN_SKEL) if source == "open" else Path(source)
     if not path.is_file():
-        raise ModelError(f"There is no SKEL file {path}.", _REMEDY)
+        raise ModelError("skel-file-not-found", "There is no SKEL file {path}.", _REMEDY, path=path)
     if path.suffix.lower() not in (".npz", ".pkl"):
-        raise ModelError(f"{path.name} is neither .pkl nor .npz, the formats SKEL files come in.", _REMEDY)
+        raise ModelError(
+            "skel-file-format-unknown", "{name} is neither .pkl nor .npz, the formats SKEL files come in.", _REMEDY, name=path.name
+        )
     # By content, not by name: both kinds are passed around under the other's suffix.
-    content = read_numeric_npz(path, (*KEYS, _BONE_SHAPES, *_FOREIGN)) if zipfile.is_zipfile(path) else read_model_pickle(path)
+    content = read_numeric_npz(path, (*REQUIRED_KEYS, _BONE_SHAPEDIRS_KEY, *_FOREIGN)) if zipfile.is_zipfile(path) else read_model_pickle(path)
     return skel_from_arrays(content, path.stem, "open" if path.name == OPEN_SKEL else "skel")
 
 
 def skel_from_arrays(content, name, kind="skel"):
     """A SkelTemplate of what a SKEL file holds, by its key names; raises ModelError where that does not fit."""
-    _recognise(content, name)
+    _check_keys(content, name)
     arrays = _checked_arrays(content, name)
     faces, bone_faces = arrays["skin_template_f"].astype(np.int64), arrays["skel_template_f"].astype(np.int64)
-    _check(name, arrays, faces, bone_faces)
+    _check_topology(name, arrays, faces, bone_faces)
     return SkelTemplate(
         name=name,
         kind=kind,
@@ -167,27 +170,33 @@ def skel_from_arrays(content, name, kind="skel"):
         bone_faces=bone_faces,
         bone_weights=arrays["skel_weights"].astype(np.float32),
         bone_of_vertex=arrays["skel_weights_rigid"].argmax(1),
-        bone_shapedirs=_bone_shapes(content, arrays, name),
+        bone_shapedirs=_bone_shapedirs(content, arrays, name),
     )
 
 
-def _bone_shapes(content, arrays, name):
+def _bone_shapedirs(content, arrays, name):
     """The open body's own key: how its bone meshes follow the betas, (N,3,10); None in real files."""
-    shapes = content.get(_BONE_SHAPES)
+    shapes = content.get(_BONE_SHAPEDIRS_KEY)
     if shapes is None:
         return None
     if shapes.shape != (len(arrays["skel_template_v"]), 3, NUM_BETAS) or not np.isfinite(shapes).all():
-        raise ModelError(f"{name} is damaged: {_BONE_SHAPES} does not fit its bones.", _REMEDY)
+        raise ModelError(
+            "skel-bone-shapes-wrong",
+            "{name} is damaged: {key} does not fit its bones.",
+            _REMEDY,
+            name=name,
+            key=_BONE_SHAPEDIRS_KEY,
+        )
     return shapes.astype(np.float32)
 
 
-def rest_transfo(per_joint_rot, rest_joints, bone_frames):
+def make_apose_rel_transfo(per_joint_rot, rest_joints, bone_frames):
     """The apose_rel_transfo (24,4,4) of a new body: for betas = 0 its K is per_joint_rot, its K Ra^T is bone_frames, its bones' scale 1.
 
     Args:
         per_joint_rot, bone_frames: (24,3,3), rotations. rest_joints: (24,3) m, at betas = 0.
     """
-    steps, joint = offsets(rest_joints), SKEL_JOINTS.index
+    steps, joint = joint_offsets(rest_joints), SKEL_JOINTS.index
     seen = np.einsum("jba,jb->ja", per_joint_rot[np.maximum(SKEL_PARENTS, 0)], steps)
     seen[0] = 0
     # Where the layer reads a direction otherwise than from one child: the thorax lies along its own offset, the ulna towards the hand.
@@ -205,28 +214,43 @@ def rest_transfo(per_joint_rot, rest_joints, bone_frames):
 
 # Keys that tell a file of another family apart.
 _FOREIGN = {
-    "v_template": "an SMPL-family body, not a SKEL one",
-    "poses": "a motion, not a SKEL body",
-    "q": "a SKEL motion, not a SKEL body",
+    "v_template": Message("smpl-body-not-skel", "an SMPL-family body, not a SKEL one"),
+    "poses": Message("motion-not-skel-body", "a motion, not a SKEL body"),
+    "q": Message("skel-motion-not-skel-body", "a SKEL motion, not a SKEL body"),
 }
+_UNKNOWN = Message("not-skel-body", "not a SKEL body")
 
 
-def _recognise(content, name):
-    missing = [key for key in KEYS if key not in content]
-    if len(missing) > len(KEYS) / 2:
-        what = next((what for key, what in _FOREIGN.items() if key in content), "not a SKEL body")
-        raise ModelError(f"{name} is {what}.", _REMEDY)
-    if "version" in content and _words(content["version"]) != (VERSION,):
-        found = " ".join(_words(content["version"])) or "unknown"
-        raise ModelError(f"{name} is version {found[:20]} of SKEL's files; this software reads version {VERSION}.", _REMEDY)
+def _check_keys(content, name):
+    missing = [key for key in REQUIRED_KEYS if key not in content]
+    if len(missing) > len(REQUIRED_KEYS) / 2:
+        what = next((what for key, what in _FOREIGN.items() if key in content), _UNKNOWN)
+        raise ModelError("skel-file-of-another-kind", "{name} is {what}.", _REMEDY, name=name, what=what)
+    if "version" in content and _text_tuple(content["version"]) != (SKEL_VERSION,):
+        found = " ".join(_text_tuple(content["version"])) or "unknown"
+        raise ModelError(
+            "skel-file-version-unknown",
+            "{name} is version {found} of SKEL's files; this software reads version {known}.",
+            _REMEDY,
+            name=name,
+            found=found[:20],
+            known=SKEL_VERSION,
+        )
     if missing:
-        raise ModelError(f"{name} is not a whole SKEL file: it lacks {', '.join(missing)}.", _REMEDY)
+        raise ModelError("skel-file-incomplete", "{name} is not a whole SKEL file: it lacks {keys}.", _REMEDY, name=name, keys=missing)
     for key, expected, what in (("bone_names", SKEL_JOINTS, "bones"), ("pose_params_name", DOF_NAMES, "angles")):
-        if _words(content[key]) != expected:
-            raise ModelError(f"{name} does not hold SKEL's {len(expected)} {what} in their order.", _REMEDY)
+        if _text_tuple(content[key]) != expected:
+            raise ModelError(
+                "skel-names-wrong",
+                "{name} does not hold SKEL's {count} {what} in their order.",
+                _REMEDY,
+                name=name,
+                count=len(expected),
+                what=what,
+            )
 
 
-def _words(value):
+def _text_tuple(value):
     """A text, or a list or array of texts, as a tuple of them; empty where it is neither."""
     if isinstance(value, np.ndarray):
         value = value.ravel().tolist()
@@ -242,7 +266,7 @@ def _checked_arrays(content, name):
     for key, shape in _SHAPES.items():
         array = content[key]
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
-            raise ModelError(f"{name} is damaged: {key} does not hold numbers.", _REMEDY)
+            raise ModelError("skel-array-not-numeric", "{name} is damaged: {key} does not hold numbers.", _REMEDY, name=name, key=key)
         agree = array.ndim == len(shape) and all(
             length == (sizes.setdefault(letter, length) if isinstance(letter, str) else letter)
             for length, letter in zip(array.shape, shape)
@@ -250,24 +274,36 @@ def _checked_arrays(content, name):
         if not agree or (key == "shapedirs" and array.shape[-1] < NUM_BETAS):
             expected = " x ".join(str(sizes.get(letter, letter)) for letter in shape)
             found = " x ".join(str(length) for length in array.shape)
-            raise ModelError(f"{name} is damaged: {key} has the shape {found or 'of one number'}, not {expected}.", _REMEDY)
+            raise ModelError(
+                "skel-array-shape-wrong",
+                "{name} is damaged: {key} has the shape {what}, not {expected}.",
+                _REMEDY,
+                name=name,
+                key=key,
+                what=found or "of one number",
+                expected=expected,
+            )
         if not np.isfinite(array).all():
-            raise ModelError(f"{name} is damaged: {key} holds values that are not finite.", _REMEDY)
+            raise ModelError(
+                "skel-array-not-finite", "{name} is damaged: {key} holds values that are not finite.", _REMEDY, name=name, key=key
+            )
     return {key: content[key] for key in _SHAPES}
 
 
-def _check(name, arrays, faces, bone_faces):
+def _check_topology(name, arrays, faces, bone_faces):
     for mesh, vertices, what in ((faces, "skin_template_v", "the skin"), (bone_faces, "skel_template_v", "the bones")):
         if mesh.size and not (mesh.min() >= 0 and mesh.max() < len(arrays[vertices])):
-            raise ModelError(f"{name} is damaged: a face of {what} names a vertex that does not exist.", _REMEDY)
+            raise ModelError(
+                "skel-faces-wrong", "{name} is damaged: a face of {what} names a vertex that does not exist.", _REMEDY, name=name, what=what
+            )
     parents = arrays["osim_kintree_table"][0]
     if not np.array_equal(parents[1:], SKEL_PARENTS[1:]):
-        raise ModelError(f"{name} does not connect SKEL's bones as they should be.", _REMEDY)
+        raise ModelError("skel-bones-misconnected", "{name} does not connect SKEL's bones as they should be.", _REMEDY, name=name)
     for key in ("skin_weights", "skel_weights"):
         if arrays[key].min(initial=0) < -1e-4 or np.abs(arrays[key].sum(1) - 1).max(initial=0) > 0.05:
-            raise ModelError(f"{name} is damaged: {key} of a vertex do not sum to one.", _REMEDY)
+            raise ModelError("skel-weights-wrong", "{name} is damaged: {key} of a vertex do not sum to one.", _REMEDY, name=name, key=key)
     columns = arrays["apose_rel_transfo"][:, :3, 3]
-    aligned = TURN_FROM.any(1)
-    lengths = np.concatenate([np.linalg.norm(TURN_FROM[aligned] @ columns, axis=-1), np.linalg.norm(MEASURE @ columns, axis=-1)])
+    aligned = FILE_DIRECTION_SUMS.any(1)
+    lengths = np.concatenate([np.linalg.norm(FILE_DIRECTION_SUMS[aligned] @ columns, axis=-1), np.linalg.norm(BONE_SIZE_SUMS @ columns, axis=-1)])
     if lengths.min() < 1e-6:
-        raise ModelError(f"{name} is damaged: apose_rel_transfo holds a bone of no length.", _REMEDY)
+        raise ModelError("skel-bone-without-length", "{name} is damaged: apose_rel_transfo holds a bone of no length.", _REMEDY, name=name)

@@ -6,10 +6,10 @@ import numpy as np
 
 from ..skeletons import SMPL_JOINTS, SMPL_PARENTS
 from .kinematics import dof_rotations
-from .vocabulary import AXES, JOINT_DOFS, LIMITS, SKEL_JOINTS, SKEL_PARENTS
+from .vocabulary import DOF_AXES, JOINT_DOFS, DOF_LIMITS, SKEL_JOINTS, SKEL_PARENTS
 
 # Whose rotation each SKEL joint takes from SMPL. (core/skel.SMPL_OF_SKEL says which rotation feeds which blend shape instead.)
-_LIKE = {
+_SMPL_SOURCE = {
     "pelvis": "pelvis", "lumbar_body": "spine1", "thorax": "spine3", "head": "head",
     "femur": "hip", "tibia": "knee", "talus": "ankle", "calcn": "ankle", "toes": "foot",
     "scapula": "collar", "humerus": "shoulder", "ulna": "elbow", "radius": "wrist", "hand": "wrist",
@@ -17,23 +17,23 @@ _LIKE = {
 _SIDES = {"r": "right", "l": "left"}
 
 
-def _like(name):
+def _smpl_source_joint(name):
     bone, _, side = name.rpartition("_")
-    return SMPL_JOINTS.index(f"{_SIDES[side]}_{_LIKE[bone]}" if side in _SIDES else _LIKE[name])
+    return SMPL_JOINTS.index(f"{_SIDES[side]}_{_SMPL_SOURCE[bone]}" if side in _SIDES else _SMPL_SOURCE[name])
 
 
-LIKE_SMPL = np.array([_like(name) for name in SKEL_JOINTS])
-LIKE_SMPL.setflags(write=False)
+SMPL_SOURCE_JOINTS = np.array([_smpl_source_joint(name) for name in SKEL_JOINTS])
+SMPL_SOURCE_JOINTS.setflags(write=False)
 
 
-class Laid(NamedTuple):
+class DofAngles(NamedTuple):
     """Angles (F,46) rad within their limits, and what they would be (F,46) rad if nothing limited them."""
 
     q: np.ndarray
-    unlimited: np.ndarray
+    unclamped: np.ndarray
 
 
-def angles_of_smpl(rotations, bone_frames):
+def angles_from_smpl(rotations, bone_frames):
     """The angles that turn SKEL's bones most nearly as SMPL's joints are turned.
 
     Args:
@@ -46,24 +46,24 @@ def angles_of_smpl(rotations, bone_frames):
     for joint in range(1, 24):
         turned[:, joint] = turned[:, SMPL_PARENTS[joint]] @ turned[:, joint]
     frames = len(turned)
-    q, unlimited = np.zeros((frames, len(AXES))), np.zeros((frames, len(AXES)))
+    q, unlimited = np.zeros((frames, len(DOF_AXES))), np.zeros((frames, len(DOF_AXES)))
     reached = np.empty((frames, 24, 3, 3))
     for joint, dofs in enumerate(JOINT_DOFS):
         above = SKEL_PARENTS[joint]
-        wanted = turned[:, LIKE_SMPL[joint]]
+        wanted = turned[:, SMPL_SOURCE_JOINTS[joint]]
         local = wanted if above < 0 else reached[:, above].swapaxes(1, 2) @ wanted
         own = bone_frames[joint].T @ local @ bone_frames[joint]
-        unlimited[:, dofs] = angles_about(own, AXES[dofs])
-        q[:, dofs] = np.clip(unlimited[:, dofs], LIMITS[dofs, 0], LIMITS[dofs, 1])
+        unlimited[:, dofs] = angles_about_axes(own, DOF_AXES[dofs])
+        q[:, dofs] = np.clip(unlimited[:, dofs], DOF_LIMITS[dofs, 0], DOF_LIMITS[dofs, 1])
         alone = np.zeros_like(q)
         alone[:, dofs] = q[:, dofs]
         made = bone_frames[joint] @ dof_rotations(alone)[:, joint] @ bone_frames[joint].T
         reached[:, joint] = made if above < 0 else reached[:, above] @ made
     q[:, :3] = np.unwrap(q[:, :3], axis=0)
-    return Laid(q, unlimited)
+    return DofAngles(q, unlimited)
 
 
-def angles_about(rotations, axes):
+def angles_about_axes(rotations, axes):
     """Angles (F,D) about D axes (D,3), of rotations (F,3,3): exact for three, the nearest turn for one, the first two of three for two.
 
     R = R3 R2 R1; axes are unit vectors, and square to each other where there are several.

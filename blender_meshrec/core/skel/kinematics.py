@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .vocabulary import AXES, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS, dof_index
+from .vocabulary import DOF_AXES, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS, dof_index
 
 _JOINT = {name: index for index, name in enumerate(SKEL_JOINTS)}
 SPINE = tuple(_JOINT[name] for name in ("lumbar_body", "thorax", "head"))
@@ -33,7 +33,7 @@ SCAPULAE = tuple(
 _FIXED = ("pelvis", "toes_r", "toes_l", "head", "hand_r", "hand_l")
 
 
-def _sums(table):
+def _sum_matrix(table):
     """Rows that add up bones: joint -> its bones' names, each with a sign, as a matrix (24,24) over offsets to the parent."""
     matrix = np.zeros((24, 24))
     for name, bones in table.items():
@@ -43,7 +43,7 @@ def _sums(table):
     return matrix
 
 
-def _directions():
+def _direction_sums():
     """What each bone points along, in the file and in the shaped body: offsets to the parent that are added up."""
     child = {
         name: {SKEL_JOINTS[int(np.flatnonzero(joint == SKEL_PARENTS)[0])]: 1}
@@ -52,10 +52,10 @@ def _directions():
     }
     for side in "rl":
         child[f"ulna_{side}"] = {f"radius_{side}": 1, f"hand_{side}": 1}
-    return _sums({**child, "thorax": {"head": 1}}), _sums({**child, "thorax": {"thorax": 1}})
+    return _sum_matrix({**child, "thorax": {"head": 1}}), _sum_matrix({**child, "thorax": {"thorax": 1}})
 
 
-def _lengths():
+def _bone_size_sums():
     """What each bone's size is measured by: its own length, a neighbour's, or a distance between left and right."""
     measured = {"pelvis": {"femur_r": 1, "femur_l": -1}, "lumbar_body": {"thorax": 1}, "thorax": {"head": 1}, "head": {"head": 1}}
     for side in "rl":
@@ -63,12 +63,12 @@ def _lengths():
         measured |= {f"{bone}_{side}": {f"toes_{side}": 1} for bone in ("talus", "calcn", "toes")}
         measured |= {f"scapula_{side}": {"scapula_r": 1, "scapula_l": -1}, f"humerus_{side}": {f"ulna_{side}": 1}}
         measured |= {f"{bone}_{side}": {f"radius_{side}": 1, f"hand_{side}": 1} for bone in ("ulna", "radius", "hand")}
-    return _sums(measured)
+    return _sum_matrix(measured)
 
 
 # Matrices over the joints' offsets from their parents: which sums each bone is turned from and onto, and measured by.
-TURN_FROM, TURN_ONTO = _directions()
-MEASURE = _lengths()
+FILE_DIRECTION_SUMS, SHAPED_DIRECTION_SUMS = _direction_sums()
+BONE_SIZE_SUMS = _bone_size_sums()
 
 
 class SkelPose(NamedTuple):
@@ -79,7 +79,7 @@ class SkelPose(NamedTuple):
     local_rotations: np.ndarray
 
 
-def offsets(rest_joints):
+def joint_offsets(rest_joints):
     """Each joint's place seen from its parent, (..., 24, 3) m; the root's own place."""
     rest_joints = np.asarray(rest_joints, float)
     found = rest_joints - rest_joints[..., np.maximum(SKEL_PARENTS, 0), :]
@@ -89,11 +89,11 @@ def offsets(rest_joints):
 
 def bone_orientations(rest_joints, per_joint_rot, apose_rel_transfo):
     """K (..., 24, 3, 3): which way each bone lies in a body with these rest joints (..., 24, 3) m. Step 1 above."""
-    source = np.einsum("jab,jb->ja", per_joint_rot, TURN_FROM @ apose_rel_transfo[:, :3, 3])
-    return least_turn(source, TURN_ONTO @ offsets(rest_joints)) @ per_joint_rot
+    source = np.einsum("jab,jb->ja", per_joint_rot, FILE_DIRECTION_SUMS @ apose_rel_transfo[:, :3, 3])
+    return minimal_rotation(source, SHAPED_DIRECTION_SUMS @ joint_offsets(rest_joints)) @ per_joint_rot
 
 
-def least_turn(source, target):
+def minimal_rotation(source, target):
     """The rotation (..., 3, 3) by the least angle from one direction onto another; the identity where either is zero.
 
     Directions that are exactly opposite have no least turn; the identity is returned.
@@ -105,11 +105,11 @@ def least_turn(source, target):
 
 
 def bone_scales(rest_joints, apose_rel_transfo):
-    """How much larger each bone is in this body than in the file, (..., 24). Ours: isotropic, by the lengths of `MEASURE`."""
-    return np.linalg.norm(MEASURE @ offsets(rest_joints), axis=-1) / np.linalg.norm(MEASURE @ apose_rel_transfo[:, :3, 3], axis=-1)
+    """How much larger each bone is in this body than in the file, (..., 24). Ours: isotropic, by the lengths of `BONE_SIZE_SUMS`."""
+    return np.linalg.norm(BONE_SIZE_SUMS @ joint_offsets(rest_joints), axis=-1) / np.linalg.norm(BONE_SIZE_SUMS @ apose_rel_transfo[:, :3, 3], axis=-1)
 
 
-def dof_rotations(q, axes=AXES):
+def dof_rotations(q, axes=DOF_AXES):
     """Rotation matrices (F,24,3,3) of the joints' angles q (F,46) rad, R = R3 R2 R1.
 
     Args:
@@ -132,11 +132,11 @@ def joint_shifts(q, rest_joints):
         q: (F,46) rad. rest_joints: (24,3) or (F,24,3) m.
     """
     q, rest_joints = np.asarray(q, float), np.asarray(rest_joints, float)
-    rise = offsets(rest_joints)[..., 1]
+    rise = joint_offsets(rest_joints)[..., 1]
     shifts = np.zeros((len(q), 24, 3))
     for joint, (bending, extension) in zip(SPINE, SPINE_DOFS):
-        aside, lost_by_bending = arc(q[:, bending])
-        back, lost_by_extension = arc(q[:, extension])
+        aside, lost_by_bending = arc_end(q[:, bending])
+        back, lost_by_extension = arc_end(q[:, extension])
         shifts[:, joint] = np.abs(rise[..., joint, None]) * np.stack([-aside, -lost_by_bending - lost_by_extension, -back], -1)
     right, left = (rest_joints[..., joint, :] for joint, *_ in SCAPULAE)
     across = np.linalg.norm(left - right, axis=-1) / 4
@@ -148,7 +148,7 @@ def joint_shifts(q, rest_joints):
     return shifts
 
 
-def arc(angle):
+def arc_end(angle):
     """The end of an arc of length 1 that bends by `angle`: how far aside, (1 - cos a) / a, and how much lower, 1 - sin a / a."""
     angle = np.asarray(angle, float)
     return angle / 2 * np.sinc(angle / (2 * np.pi)) ** 2, 1 - np.sinc(angle / np.pi)
@@ -166,8 +166,8 @@ def skel_kinematics(q, rest_joints, bone_frames, transl=None):
         rest orientation is bone_frames[j] turns, in its own axes, by `dof_rotations(q)[f, j]`.
     """
     rest_joints = np.asarray(rest_joints, float)
-    local = dof_rotations(q, body_axes(bone_frames))
-    steps = offsets(rest_joints) + joint_shifts(q, rest_joints)
+    local = dof_rotations(q, dof_axes_in_body(bone_frames))
+    steps = joint_offsets(rest_joints) + joint_shifts(q, rest_joints)
     joints, rotations = np.empty(steps.shape), np.empty_like(local)
     joints[:, 0], rotations[:, 0] = steps[:, 0], local[:, 0]
     for joint in range(1, 24):
@@ -177,10 +177,10 @@ def skel_kinematics(q, rest_joints, bone_frames, transl=None):
     return SkelPose(joints if transl is None else joints + np.asarray(transl, float)[:, None], rotations, local)
 
 
-def body_axes(bone_frames):
+def dof_axes_in_body(bone_frames):
     """The angles' axes in the body's axes at rest, (..., 46, 3), of bone frames (..., 24, 3, 3)."""
     joints = np.repeat(np.arange(24), [dofs.stop - dofs.start for dofs in JOINT_DOFS])
-    return np.einsum("...dab,db->...da", bone_frames[..., joints, :, :], AXES)
+    return np.einsum("...dab,db->...da", bone_frames[..., joints, :, :], DOF_AXES)
 
 
 def _skew(v):

@@ -9,9 +9,10 @@ forearm may as far as SKEL's radius does, because SMPL's elbow carries that turn
 
 import numpy as np
 
+from ..messages import Message
 from ..rotations import rotmat_from_rotvec
 from ..skeletons import SMPL_JOINTS
-from .vocabulary import LIMITS, dof_index
+from .vocabulary import DOF_LIMITS, dof_index
 
 VIOLATION_JOINTS = ("left_knee", "right_knee", "left_elbow", "right_elbow")
 # The angles of SKEL that bend these joints.
@@ -37,15 +38,15 @@ def smpl_limit_violation(poses):
     for column, name in enumerate(VIOLATION_JOINTS):
         axes, sign, turning = _SMPL_AXES[name]
         bend, aside, turn = euler_angles(rotmat_from_rotvec(rotvecs[:, SMPL_JOINTS.index(name)]), axes)
-        turn_limits = (0.0, 0.0) if turning is None else LIMITS[dof_index(turning)]
-        excess = _excess(sign * bend, LIMITS[_BENDING[column]]), np.abs(aside), _excess(turn, turn_limits)
+        turn_limits = (0.0, 0.0) if turning is None else DOF_LIMITS[dof_index(turning)]
+        excess = _excess(sign * bend, DOF_LIMITS[_BENDING[column]]), np.abs(aside), _excess(turn, turn_limits)
         found[:, column] = np.degrees(np.max(excess, 0))
     return found
 
 
 def skel_limit_violation(q):
     """How far SKEL's knees and elbows, q (F,46) rad, bend beyond their limits, (F,4) degrees, in the order of `VIOLATION_JOINTS`."""
-    return np.degrees(np.stack([_excess(np.asarray(q, float)[:, dof], LIMITS[dof]) for dof in _BENDING], -1))
+    return np.degrees(np.stack([_excess(np.asarray(q, float)[:, dof], DOF_LIMITS[dof]) for dof in _BENDING], -1))
 
 
 def violation_summary(violation, thresholds=(10.0, 20.0, 30.0)):
@@ -81,13 +82,13 @@ def anatomy_report(poses, q, smpl_rest, skel_rest):
     return found
 
 
-def anatomy_line(report):
+def format_anatomy_report(report):
     """An `anatomy_report` as one line of text."""
     bodies = (
         f"{name.upper()} {part['mean']:.1f} deg on average, {part['max']:.1f} at most, {part['volume_dm3']:.1f} litres"
         for name, part in report.items()
     )
-    return f"Knees and elbows beyond their limits: {'; '.join(bodies)}"
+    return Message("joint-limit-violations", "Knees and elbows beyond their limits: {what}", what="; ".join(bodies))
 
 
 def euler_angles(rotmat, axes):
@@ -107,20 +108,20 @@ def body_volume(vertices, faces):
     """
     vertices, faces = np.asarray(vertices, float), np.asarray(faces)
     vertices = vertices - vertices.mean(-2, keepdims=True)  # keeps the sum's terms small
-    total = _signed(vertices, faces)
-    for rim in _rims(faces):
+    total = _signed_volume(vertices, faces)
+    for rim in _boundary_loops(faces):
         middle = vertices[..., np.unique(rim), :].mean(-2, keepdims=True)
         cone = np.concatenate([rim[:, ::-1], np.full((len(rim), 1), vertices.shape[-2])], 1)
-        total = total + _signed(np.concatenate([vertices, middle], -2), cone)
+        total = total + _signed_volume(np.concatenate([vertices, middle], -2), cone)
     return 1000 * total
 
 
-def _signed(vertices, faces):
+def _signed_volume(vertices, faces):
     a, b, c = (vertices[..., faces[:, corner], :] for corner in range(3))
     return (a * np.cross(b, c)).sum((-1, -2)) / 6
 
 
-def _rims(faces):
+def _boundary_loops(faces):
     """The edges that only one face has, as that face runs along them, hole by hole: list of (E,2)."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     _, place, counts = np.unique(np.sort(edges, 1), axis=0, return_inverse=True, return_counts=True)

@@ -1,13 +1,13 @@
 """SKEL's vocabulary: 24 joints and the 46 angles that move them, with their axes and limits.
 
 Bone frames are those of OpenSim: x front, y up, z right. A joint's angles q1, q2, q3 turn its bone by R = R3 R2 R1, each
-about an axis that is fixed in the bone's frame at rest. `AXES` holds the signs: a positive angle turns positively about its row.
+about an axis that is fixed in the bone's frame at rest. `DOF_AXES` holds the signs: a positive angle turns positively about its row.
 
 Sources: Keller et al. 2023, "From Skin to Skeleton" (joints, angles); the oblique axes of elbow, forearm, ankle, subtalar
 and toe joints are those of OpenSim's gait2392 (Delp et al. 1990) and of Rajagopal et al. 2016. Limits: SKEL's model lists
 them for knees, ankles, feet, spine, scapulae, elbows, forearms, wrists and shoulder_r_y; HSMR (Xia et al. 2025) lists 43,
 everything but the pelvis. Where both speak they agree, but that SKEL gives the ends of scapula_elevation_l the wrong way
-round. `LIMITS` is therefore HSMR's set; `SKEL_LISTS_LIMIT` says where SKEL's own model has a limit too.
+round. `DOF_LIMITS` is therefore HSMR's set; `HAS_SKEL_LIMIT` says where SKEL's own model has a limit too.
 
 Two things in the published tables look like slips and are kept, because files and networks were made with them. The left ankle's
 axis is not the right one's mirror image. And scapula_elevation_l lies in [-0.4, -0.1] like the right one although its sense is
@@ -105,15 +105,15 @@ DOF_NAMES = tuple(dof.name for dof in DOFS)
 NUM_DOFS = len(DOFS)
 # Signed unit axes (46,3), limits (46,2) in rad (infinite for the pelvis), the joint of each angle (46,).
 # The published axes are given to seven digits; here they have length 1 to the last.
-AXES = np.array([dof.axis for dof in DOFS]) / np.linalg.norm([dof.axis for dof in DOFS], axis=1, keepdims=True)
-LIMITS = np.array([(dof.low, dof.high) for dof in DOFS])
-SKEL_LISTS_LIMIT = np.array([dof.in_skel for dof in DOFS])
+DOF_AXES = np.array([dof.axis for dof in DOFS]) / np.linalg.norm([dof.axis for dof in DOFS], axis=1, keepdims=True)
+DOF_LIMITS = np.array([(dof.low, dof.high) for dof in DOFS])
+HAS_SKEL_LIMIT = np.array([dof.in_skel for dof in DOFS])
 DOF_JOINTS = np.array([SKEL_JOINTS.index(dof.joint) for dof in DOFS])
 # Joint -> its angles in q, as a slice.
 JOINT_DOFS = tuple(slice(int(rows[0]), int(rows[-1]) + 1) for rows in (np.flatnonzero(joint == DOF_JOINTS) for joint in range(24)))
 # Which SMPL joint each SKEL joint stands for: what its rotation feeds in SMPL's pose blend shapes.
 SMPL_OF_SKEL = np.array([0, 2, 5, 8, 8, 11, 1, 4, 7, 7, 10, 3, 6, 15, 14, 17, 19, 0, 21, 13, 16, 18, 0, 20])
-for _array in (SKEL_PARENTS, AXES, LIMITS, SKEL_LISTS_LIMIT, DOF_JOINTS, SMPL_OF_SKEL):
+for _array in (SKEL_PARENTS, DOF_AXES, DOF_LIMITS, HAS_SKEL_LIMIT, DOF_JOINTS, SMPL_OF_SKEL):
     _array.setflags(write=False)
 
 
@@ -127,9 +127,9 @@ def dof_index(name):
 def limit_excess(q):
     """How far angles q (..., 46) rad lie beyond their limits, (..., 46) rad; 0 within them."""
     q = np.asarray(q, float)
-    return np.maximum(np.maximum(LIMITS[:, 0] - q, q - LIMITS[:, 1]), 0.0)
+    return np.maximum(np.maximum(DOF_LIMITS[:, 0] - q, q - DOF_LIMITS[:, 1]), 0.0)
 
 
 def clamp_to_limits(q):
     """Angles q (..., 46) rad moved to the nearest angle within their limits."""
-    return np.clip(np.asarray(q, float), LIMITS[:, 0], LIMITS[:, 1])
+    return np.clip(np.asarray(q, float), DOF_LIMITS[:, 0], DOF_LIMITS[:, 1])

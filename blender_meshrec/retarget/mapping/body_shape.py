@@ -12,16 +12,16 @@ from ..rig import SIDES
 from .chains import ARM, LEG
 from .limb_fit import fit_arm, fit_leg, unit
 
-_NEAR = 0.03  # of the rig's extent: nearer bones stand on the same place, mirrored or not
-_CENTRED = 0.012  # of the extent: a branch whose middle lies nearer to the mirror plane than this does not belong to a side
-_UPRIGHT = 0.7  # cosine between the way up the legs and the way up the spine
-_LEAST_REACH = 0.12  # of the extent: branches that reach less far are no limbs
-_MOST_BONES = 250  # compared with each other when planes are tried
-_MOST_BRANCHES = 12  # longest pairs of branches that may be limbs
+_MIRROR_TOLERANCE = 0.03  # of the rig's extent: nearer bones stand on the same place, mirrored or not
+_CENTRE_TOLERANCE = 0.012  # of the extent: a branch whose middle lies nearer to the mirror plane than this does not belong to a side
+_MIN_SPINE_LEG_COSINE = 0.7  # cosine between the way up the legs and the way up the spine
+_MIN_BRANCH_REACH = 0.12  # of the extent: branches that reach less far are no limbs
+_MAX_COMPARED_BONES = 250  # compared with each other when planes are tried
+_MAX_BRANCH_PAIRS = 12  # longest pairs of branches that may be limbs
 
 
 @dataclass
-class Shape:
+class BodyShape:
     """A body as its shape tells it.
 
     limbs: (side, "arm" or "leg") -> part -> bones. fit: 0..1, how much like a person.
@@ -31,14 +31,14 @@ class Shape:
     fit: float
 
 
-def find_body(tree, other_things=()):
+def find_body_by_shape(tree, excluded_bones=()):
     """The body in a rig by its shape alone.
 
     Args:
-        other_things: bones that names tell to be no arms or legs, such as wings; a branch that begins with them is none.
+        excluded_bones: bones that names tell to be no arms or legs, such as wings; a branch that begins with them is none.
 
     Returns:
-        a Shape, or None where no two legs and two arms that mirror each other hang from one spine.
+        a BodyShape, or None where no two legs and two arms that mirror each other hang from one spine.
     """
     if len(tree) < 8:
         return None
@@ -46,26 +46,28 @@ def find_body(tree, other_things=()):
     if extent <= 0:
         return None
     best = None
-    for normal, offset in _mirror_planes(tree, extent):
-        branches = [branch for branch in _branches(tree, normal, offset, extent) if not _mostly(branch[1][:3], other_things)]
-        branches = sorted(branches, key=lambda branch: -tree.reach[branch[1][0]])[:_MOST_BRANCHES]
+    for normal, offset in _find_mirror_planes(tree, extent):
+        branches = [
+            branch for branch in _find_mirrored_branches(tree, normal, offset, extent) if not _most_are_in(branch[1][:3], excluded_bones)
+        ]
+        branches = sorted(branches, key=lambda branch: -tree.reach[branch[1][0]])[:_MAX_BRANCH_PAIRS]
         for legs in branches:
             for arms in branches:
-                if legs is not arms and (body := _body(tree, normal, legs, arms)) and (best is None or body.fit > best.fit):
+                if legs is not arms and (body := _fit_body(tree, normal, legs, arms)) and (best is None or body.fit > best.fit):
                     best = body
         if best is not None and best.fit > 0.6:
             break
     return best
 
 
-def _mostly(bones, kind):
+def _most_are_in(bones, kind):
     return 2 * sum(bone in kind for bone in bones) >= len(bones)
 
 
 # --- the mirror plane --------------------------------------------------------------------------------------------------
 
 
-def _mirror_planes(tree, extent):
+def _find_mirror_planes(tree, extent):
     """Planes at which much of the rig mirrors, best first: (unit normal, offset)."""
     candidates = []
     for bone, children in enumerate([*tree.children, tree.roots]):
@@ -74,15 +76,15 @@ def _mirror_planes(tree, extent):
         for first in range(len(children)):
             for second in range(first + 1, len(children)):
                 a, b = children[first], children[second]
-                if tree.reach[a] < _LEAST_REACH * extent or abs(tree.reach[a] - tree.reach[b]) > 0.15 * tree.reach[a]:
+                if tree.reach[a] < _MIN_BRANCH_REACH * extent or abs(tree.reach[a] - tree.reach[b]) > 0.15 * tree.reach[a]:
                     continue
-                ends = [tree.heads[_main_chain(tree, branch)[-1]] for branch in (a, b)]
+                ends = [tree.heads[_longest_chain(tree, branch)[-1]] for branch in (a, b)]
                 between = ends[0] - ends[1]
-                if origin is not None and (length := np.linalg.norm(between)) > 4 * _NEAR * extent:
+                if origin is not None and (length := np.linalg.norm(between)) > 4 * _MIRROR_TOLERANCE * extent:
                     candidates.append((tree.reach[a], between / length, (ends[0] + ends[1]) @ between / (2 * length)))
     candidates.sort(key=lambda candidate: -candidate[0])
     tried, planes = [], []
-    step = max(1, len(tree) // _MOST_BONES)
+    step = max(1, len(tree) // _MAX_COMPARED_BONES)
     points = tree.heads[::step]
     for _, normal, offset in candidates:
         if any(abs(normal @ other) > 0.99 for other in tried):
@@ -91,15 +93,15 @@ def _mirror_planes(tree, extent):
         off_plane = points @ normal - offset
         mirrored = points - 2 * off_plane[:, None] * normal
         nearest = ((mirrored[:, None] - points[None]) ** 2).sum(-1).min(1) ** 0.5
-        outside = np.abs(off_plane) > _NEAR * extent
-        planes.append((np.sum(outside & (nearest < _NEAR * extent)), normal, offset))
+        outside = np.abs(off_plane) > _MIRROR_TOLERANCE * extent
+        planes.append((np.sum(outside & (nearest < _MIRROR_TOLERANCE * extent)), normal, offset))
         if len(tried) == 8:
             break
     planes.sort(key=lambda plane: -plane[0])
     return [(normal, offset) for count, normal, offset in planes if count >= 4]
 
 
-def _main_chain(tree, bone):
+def _longest_chain(tree, bone):
     """From a bone down the way that reaches farthest."""
     chain = [bone]
     while children := tree.children[chain[-1]]:
@@ -111,33 +113,33 @@ def _main_chain(tree, bone):
 # --- branches to either side ---------------------------------------------------------------------------------------------
 
 
-def _branches(tree, normal, offset, extent):
+def _find_mirrored_branches(tree, normal, offset, extent):
     """Pairs of branches that leave the middle of the body to either side: (bone in the middle, one chain, its mirror image)."""
     side = tree.heads @ normal - offset
     sums = side.copy()
     for bone in range(len(tree) - 1, -1, -1):
         if tree.parents[bone] >= 0:
             sums[tree.parents[bone]] += sums[bone]
-    mean = sums / tree.below
+    mean = sums / tree.subtree_sizes
     middle = np.zeros(len(tree), bool)
     found = []
     for bone in range(len(tree)):
         parent = tree.parents[bone]
-        middle[bone] = (parent < 0 or middle[parent]) and abs(mean[bone]) < _CENTRED * extent
+        middle[bone] = (parent < 0 or middle[parent]) and abs(mean[bone]) < _CENTRE_TOLERANCE * extent
     for bone in np.flatnonzero(middle):
-        sided = [child for child in tree.children[bone] if not middle[child] and tree.reach[child] > _LEAST_REACH * extent]
+        sided = [child for child in tree.children[bone] if not middle[child] and tree.reach[child] > _MIN_BRANCH_REACH * extent]
         ones, others = [c for c in sided if mean[c] > 0], [c for c in sided if mean[c] < 0]
         for one in ones:
             image = tree.heads[one] - 2 * side[one] * normal
-            end = tree.heads[_main_chain(tree, one)[-1]]
+            end = tree.heads[_longest_chain(tree, one)[-1]]
             end = end - 2 * (end @ normal - offset) * normal
 
             def apart(other, image=image, end=end):
-                return np.linalg.norm(tree.heads[other] - image) + np.linalg.norm(tree.heads[_main_chain(tree, other)[-1]] - end)
+                return np.linalg.norm(tree.heads[other] - image) + np.linalg.norm(tree.heads[_longest_chain(tree, other)[-1]] - end)
 
             other = min(others, key=apart, default=None)
-            if other is not None and apart(other) < 4 * _NEAR * extent + 0.2 * tree.reach[one]:
-                chains = _main_chain(tree, one), _main_chain(tree, other)
+            if other is not None and apart(other) < 4 * _MIRROR_TOLERANCE * extent + 0.2 * tree.reach[one]:
+                chains = _longest_chain(tree, one), _longest_chain(tree, other)
                 if len(chains[0]) == len(chains[1]) and len(chains[0]) >= 2:
                     found.append((int(bone), *chains))
     return found
@@ -146,68 +148,68 @@ def _branches(tree, normal, offset, extent):
 # --- a body of two legs and two arms -------------------------------------------------------------------------------------
 
 
-def _points(tree, chains):
+def _chain_points(tree, chains):
     """Where two mirrored chains have their joints: (2,N,3)."""
     return np.array([tree.heads[chain] for chain in chains])
 
 
-def _across(vector, normal):
+def _project_to_plane(vector, normal):
     """The part of a vector that lies in the mirror plane."""
     return vector - vector @ normal * normal
 
 
-def _body(tree, normal, legs, arms):
-    if len(legs[1]) < 2 or len(arms[1]) < 2 or not _joined(tree, legs[0], arms[0]):
+def _fit_body(tree, normal, legs, arms):
+    if len(legs[1]) < 2 or len(arms[1]) < 2 or not _are_connected(tree, legs[0], arms[0]):
         return None
-    leg_points, arm_points = _points(tree, legs[1:]), _points(tree, arms[1:])
+    leg_points, arm_points = _chain_points(tree, legs[1:]), _chain_points(tree, arms[1:])
     arm = fit_arm(tree, arms[1:], arm_points)
     if arm is None:
         return None
     # Up is where the spine goes and the legs come from; what is thigh, shin and foot is seen with the spine alone at first.
     shoulders = arm_points[:, arm["upper_arm"]].mean(0)
     middles = leg_points.mean(0)
-    up = unit(_across(shoulders - middles[0], normal))
+    up = unit(_project_to_plane(shoulders - middles[0], normal))
     for _ in range(2):
         leg = fit_leg(leg_points, up)
         if leg is None:
             return None
         hips, ankles = middles[leg["upper_leg"]], middles[-1 if leg["foot"] is None else leg["foot"]]
-        spine, legs_up = _across(shoulders - hips, normal), _across(hips - ankles, normal)
+        spine, legs_up = _project_to_plane(shoulders - hips, normal), _project_to_plane(hips - ankles, normal)
         torso_length, leg_length = np.linalg.norm(spine), np.linalg.norm(legs_up)
-        if min(torso_length, leg_length) <= 0 or spine @ legs_up < _UPRIGHT * torso_length * leg_length:
+        if min(torso_length, leg_length) <= 0 or spine @ legs_up < _MIN_SPINE_LEG_COSINE * torso_length * leg_length:
             return None
         up = unit(spine / torso_length + legs_up / leg_length)
     floor = (leg_points @ up).min()
-    if _head_above(tree, arms, normal, up) is None:
+    if _head_branch(tree, arms, normal, up) is None:
         return None
     # What people's proportions are like, toys and giants among them: legs 1.5 and arms 1.1 of hip to shoulder, feet lowest.
     leg_ratio, arm_ratio = leg_length / torso_length, arm["length"] / torso_length
     if not (0.35 < leg_ratio < 4 and 0.35 < arm_ratio < 4):
         return None
     proportions = np.exp(-0.5 * ((np.log(leg_ratio / 1.5) / 0.8) ** 2 + (np.log(arm_ratio / 1.1) / 0.7) ** 2))
-    lowest = (tree.heads[tree.subtree(tree.fork([legs[0], arms[0]]))] @ up).min()
+    lowest = (tree.heads[tree.subtree(tree.common_ancestor([legs[0], arms[0]]))] @ up).min()
     footing = np.exp(-max(0.0, (floor - lowest) / leg_length) / 0.15)
-    richness = 1 - np.exp(-(tree.below[arms[1][0]] + tree.below[legs[1][0]]) / 6)
+    richness = 1 - np.exp(-(tree.subtree_sizes[arms[1][0]] + tree.subtree_sizes[legs[1][0]]) / 6)
     fit = float((proportions * leg["fit"] * arm["fit"]) ** (1 / 3) * footing * (0.6 + 0.4 * richness))
-    left = np.cross(up, _forward(leg_points, leg, arm_points, arm, up, normal))
+    left = np.cross(up, _forward_direction(leg_points, leg, arm_points, arm, up, normal))
     limbs = {}
     for which in (0, 1):
         side = SIDES[0 if (leg_points[which] - leg_points[1 - which]).mean(0) @ left > 0 else 1]
-        limbs[side, "leg"] = _bones(legs[1 + which], leg, LEG)
+        limbs[side, "leg"] = _bones_by_part(legs[1 + which], leg, LEG)
         arm_side = SIDES[0 if (arm_points[which] - arm_points[1 - which]).mean(0) @ left > 0 else 1]
-        limbs[arm_side, "arm"] = _bones(arms[1 + which], arm, ARM)
+        limbs[arm_side, "arm"] = _bones_by_part(arms[1 + which], arm, ARM)
     if len(limbs) < 4:
         return None
-    return Shape(limbs, fit)
+    return BodyShape(limbs, fit)
 
 
-def _joined(tree, legs_from, arms_from):
-    return tree.lineage(legs_from)[0] == tree.lineage(arms_from)[0] and not (
-        legs_from != arms_from and tree.descends(legs_from, arms_from)
+def _are_connected(tree, legs_from, arms_from):
+    return tree.chain_from_root(legs_from)[0] == tree.chain_from_root(arms_from)[0] and not (
+        legs_from != arms_from and tree.is_descendant(legs_from, arms_from)
     )  # legs never hang from the chest
 
 
-def _bones(chain, fit, parts):
+def _bones_by_part(chain, fit, parts):
     """The bones of each part, from where each part begins in the chain."""
     starts = [(part, fit[part]) for part in parts if fit.get(part) is not None]
     bones = {}
@@ -217,7 +219,7 @@ def _bones(chain, fit, parts):
     return bones
 
 
-def _forward(leg_points, leg, arm_points, arm, up, normal):
+def _forward_direction(leg_points, leg, arm_points, arm, up, normal):
     """Which way the body faces: feet point forward, else knees bend forward and elbows backward, else as Blender's own characters do."""
 
     def level(direction):
@@ -243,7 +245,7 @@ def _forward(leg_points, leg, arm_points, arm, up, normal):
     return unit(usual)
 
 
-def _head_above(tree, arms, normal, up):
+def _head_branch(tree, arms, normal, up):
     """The bone of the middle that rises above the shoulders, or None."""
     shoulders = tree.heads[[arms[1][0], arms[2][0]]].mean(0)
     sided = {arms[1][0], arms[2][0]}
@@ -260,11 +262,11 @@ def _head_above(tree, arms, normal, up):
 # --- the neck and head -----------------------------------------------------------------------------------------------
 
 
-def neck_and_head(tree, limbs, arms_from):
+def find_neck_and_head(tree, limbs, arm_root):
     """The bones of neck and head above the bone the arms hang from, by where they lie.
 
     Returns:
-        neck bones and the head, None where nothing rises above the shoulders. `arms_from` itself comes first among the neck's
+        neck bones and the head, None where nothing rises above the shoulders. `arm_root` itself comes first among the neck's
         where it lies as high as the shoulders.
     """
     shoulders = np.mean([tree.heads[limbs[side, "arm"]["upper_arm"][0]] for side in SIDES], axis=0)
@@ -282,13 +284,13 @@ def neck_and_head(tree, limbs, arms_from):
     def centred(bone):
         return abs((tree.heads[bone] - shoulders) @ across) < 0.06 * torso
 
-    line, here = [], arms_from
+    line, here = [], arm_root
     while True:
         onward = [c for c in tree.children[here] if not arm_bones.intersection(tree.subtree(c)) and centred(c) and rise(c) > rise(here)]
         if not onward:
             break
         # Straight on up the middle rather than to hair, jaw or a necktie: the branch with most of the head on it.
-        here = max(onward, key=lambda child: (tree.below[child], tree.reach[child]))
+        here = max(onward, key=lambda child: (tree.subtree_sizes[child], tree.reach[child]))
         line.append(here)
         if len([c for c in tree.children[here] if not centred(c)]) >= 2:
             break  # eyes, ears or cheeks: this is the head
@@ -302,6 +304,6 @@ def neck_and_head(tree, limbs, arms_from):
     low = [bone for bone in line if rise(bone) < 0.45] or line[:1]
     head = low[-1]
     neck = low[:-1]
-    if rise(arms_from) > -0.08:
-        neck = [arms_from, *neck]
+    if rise(arm_root) > -0.08:
+        neck = [arm_root, *neck]
     return neck, head

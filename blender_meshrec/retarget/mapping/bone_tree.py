@@ -3,12 +3,12 @@
 import numpy as np
 
 
-class Tree:
+class BoneTree:
     """Where a Rig's bones begin at rest, and who hangs from whom.
 
     heads: (B,3) in the world, so that a turned, scaled or mirrored object is seen as it stands; where bones end is not here,
     because importers let them point anywhere. parents: list of int,
-    -1 at roots. children: list of lists. below: (B,) how many bones hang from each, itself included. reach: (B,) the longest
+    -1 at roots. children: list of lists. subtree_sizes: (B,) how many bones hang from each, itself included. reach: (B,) the longest
     way from a bone's head down to the last joint, in the world's units.
     """
 
@@ -19,20 +19,20 @@ class Tree:
         count = len(rig)
         self.children = [[] for _ in range(count)]
         self.roots = []
-        self.below = np.ones(count, int)
+        self.subtree_sizes = np.ones(count, int)
         self.reach = np.zeros(count)
         for bone, parent in enumerate(self.parents):
             (self.children[parent] if parent >= 0 else self.roots).append(bone)
         for bone in range(count - 1, -1, -1):
             if (parent := self.parents[bone]) >= 0:
-                self.below[parent] += self.below[bone]
+                self.subtree_sizes[parent] += self.subtree_sizes[bone]
                 step = np.linalg.norm(self.heads[bone] - self.heads[parent])
                 self.reach[parent] = max(self.reach[parent], step + self.reach[bone])
 
     def __len__(self):
         return len(self.parents)
 
-    def lineage(self, bone):
+    def chain_from_root(self, bone):
         """A bone and its ancestors, root first."""
         line = []
         while bone >= 0:
@@ -40,15 +40,15 @@ class Tree:
             bone = self.parents[bone]
         return line[::-1]
 
-    def descends(self, bone, ancestor):
+    def is_descendant(self, bone, ancestor):
         """Whether a bone is `ancestor` or hangs from it."""
         while bone > ancestor:  # parents come before their children
             bone = self.parents[bone]
         return bone == ancestor
 
-    def fork(self, bones):
+    def common_ancestor(self, bones):
         """The nearest bone that all of `bones` are or hang from; -1 where they share none."""
-        lines = [self.lineage(bone) for bone in bones]
+        lines = [self.chain_from_root(bone) for bone in bones]
         shared = -1
         for step in zip(*lines, strict=False):
             if len(set(step)) > 1:
@@ -56,9 +56,9 @@ class Tree:
             shared = step[0]
         return shared
 
-    def between(self, ancestor, bone):
+    def chain_between(self, ancestor, bone):
         """The bones from `ancestor` down to `bone`, both included."""
-        line = self.lineage(bone)
+        line = self.chain_from_root(bone)
         return line[line.index(ancestor) :]
 
     def subtree(self, bone):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-_NO_END = 2.0  # what it costs to take a limb's last bone for its shin or forearm: most limbs have feet and hands
+_MISSING_END_COST = 2.0  # what it costs to take a limb's last bone for its shin or forearm: most limbs have feet and hands
 
 
 def unit(vector):
@@ -10,11 +10,11 @@ def unit(vector):
     return vector / (np.linalg.norm(vector) or 1.0)
 
 
-def _log_close(value, expected, width):
+def _log_ratio_cost(value, expected, width):
     return ((np.log(max(value, 1e-6)) - np.log(expected)) / width) ** 2
 
 
-def _bends(points):
+def _bend_cost(points):
     """How much a stretch of chain bends inside, in units of 15 degrees, squared: a long bone cut in two is straight."""
     steps, whole = np.diff(points, axis=0), points[-1] - points[0]
     lengths = np.linalg.norm(steps, axis=1) * np.linalg.norm(whole)
@@ -48,19 +48,19 @@ def fit_leg(points, up):
             if min(upper, total) <= 0:
                 continue
             thigh = (points[0, knee] - points[0, hip]) / upper
-            cost_of_thigh = _bends(points[0, hip : knee + 1])
+            cost_of_thigh = _bend_cost(points[0, hip : knee + 1])
             cost_of_thigh += (max(0.0, 0.8 + thigh @ up) / 0.2) ** 2
             cost_of_thigh += 2.0 * (sideways[hip] < 0.3 * sideways[knee])
             for ankle in range(knee + 1, joint_count + 1):
                 cost, lower = cost_of_thigh, upper  # a shin that nothing hangs from: as long as the thigh
                 if ankle == joint_count:
-                    cost += _NO_END + 4.0 * (ankle - 1 - knee)
+                    cost += _MISSING_END_COST + 4.0 * (ankle - 1 - knee)
                 else:
                     lower = np.linalg.norm(points[0, ankle] - points[0, knee])
                     if lower <= 0:
                         continue
                     shin = (points[0, ankle] - points[0, knee]) / lower
-                    cost += _bends(points[0, knee : ankle + 1]) + _log_close(upper / lower, 1.05, 0.3)
+                    cost += _bend_cost(points[0, knee : ankle + 1]) + _log_ratio_cost(upper / lower, 1.05, 0.3)
                     cost += (max(0.0, (heights[ankle] - floor) / total - 0.09) / 0.12) ** 2
                     cost += (max(0.0, 0.5 - (upper + lower) / whole) / 0.1) ** 2  # thigh and shin are most of a leg
                     cost += (max(0.0, 0.9 + shin @ up) / 0.15) ** 2
@@ -83,7 +83,7 @@ def fit_arm(tree, chains, points):
     """Where along a chain of joints shoulder, elbow and wrist are; a clavicle where something comes before.
 
     Args:
-        tree: a Tree. chains: two mirrored arms' bones. points: (2,N,3) where they begin, in any unit.
+        tree: a BoneTree. chains: two mirrored arms' bones. points: (2,N,3) where they begin, in any unit.
 
     Returns:
         part -> number of the joint it begins at, None where the chain ends before; "fit" is 0..1, "length" that of upper arm and
@@ -93,19 +93,19 @@ def fit_arm(tree, chains, points):
     steps = np.linalg.norm(np.diff(points[0], axis=0), axis=1)
     sideways = np.linalg.norm(points[0] - points[1], axis=1)
     # Fingers leave the hand: the first joint from which three chains or more go on is the hand or hangs from it.
-    fans = [i for i, bone in enumerate(chains[0]) if sum(tree.below[child] >= 2 for child in tree.children[bone]) >= 3]
+    fans = [i for i, bone in enumerate(chains[0]) if sum(tree.subtree_sizes[child] >= 2 for child in tree.children[bone]) >= 3]
     hand_at = next((i for i in fans if i >= 2), None)
     best = None
     for shoulder in range(min(4, joint_count - 1)):
         for elbow in range(shoulder + 1, joint_count):
             for wrist in range(elbow + 1, joint_count + 1):
                 before, upper, lower, after = (part.sum() for part in np.split(steps, (shoulder, elbow, wrist)))
-                cost = _bends(points[0, shoulder : elbow + 1])
+                cost = _bend_cost(points[0, shoulder : elbow + 1])
                 if wrist == joint_count:
                     lower = upper  # a forearm that nothing hangs from
-                    cost += _NO_END + 4.0 * (wrist - 1 - elbow)
+                    cost += _MISSING_END_COST + 4.0 * (wrist - 1 - elbow)
                 elif lower > 0 and upper > 0:
-                    cost += _bends(points[0, elbow : wrist + 1]) + _log_close(upper / lower, 1.1, 0.25)
+                    cost += _bend_cost(points[0, elbow : wrist + 1]) + _log_ratio_cost(upper / lower, 1.1, 0.25)
                     cost += (max(0.0, after / lower - 0.8) / 0.25) ** 2
                     if wrist + 1 < joint_count:
                         cost += (max(0.0, 0.22 - after / lower) / 0.15) ** 2

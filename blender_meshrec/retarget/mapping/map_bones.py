@@ -5,15 +5,15 @@ from itertools import pairwise
 import numpy as np
 
 from ...core.errors import InputError
-from ..rig import NEEDED_SLOTS, SIDES, SLOTS, BoneMapping
+from ..rig import REQUIRED_SLOTS, SIDES, SLOTS, BoneMapping
 from . import presets
-from .body_shape import find_body, neck_and_head
-from .bone_tree import Tree
-from .chains import ARM, LEG, fingers, limbs_by_name, torso, twists
-from .names import read_names
+from .body_shape import find_body_by_shape, find_neck_and_head
+from .bone_tree import BoneTree
+from .chains import ARM, LEG, find_fingers, find_limbs, find_torso, find_twist_bones
+from .names import parse_names
 
 # VRM's names of the parts (1.0; 0.x differs at the thumb) -> slot and place in it.
-_VRM = {"hips": "hips", "spine": "spine", "chest": "spine", "upperChest": "spine", "neck": "neck", "head": "head"}
+_VRM_TORSO = {"hips": "hips", "spine": "spine", "chest": "spine", "upperChest": "spine", "neck": "neck", "head": "head"}
 _VRM_LIMBS = {
     "Shoulder": "clavicle", "UpperArm": "upper_arm", "LowerArm": "lower_arm", "Hand": "hand",
     "UpperLeg": "upper_leg", "LowerLeg": "lower_leg", "Foot": "foot", "Toes": "toes",
@@ -22,10 +22,10 @@ _VRM_FINGERS = {"Thumb": "thumb", "Index": "index", "Middle": "middle", "Ring": 
 _VRM_JOINTS = ("Metacarpal", "Proximal", "Intermediate", "Distal")
 REMEDY = "Choose the bones by hand in the Mapping list of the Retarget panel, or load a mapping preset for this rig."
 # Confidence: what the file itself says; a bone of a known convention; what a clear name adds to what an unclear one gets.
-_STATED, _CONVENTION, _NAME, _CLEAR_NAME = 1.0, 0.97, 0.55, 0.35
+_STATED_CONFIDENCE, _CONVENTION_CONFIDENCE, _NAME_CONFIDENCE, _CLEAR_NAME_BONUS = 1.0, 0.97, 0.55, 0.35
 # What a bone loses when its limb's counterpart is of another length, and when the feet say that left is on the other side.
-_UNEVEN, _WRONG_SIDE = 0.15, 0.2
-_BY_SHAPE = 0.6  # the most that shape alone is trusted
+_UNEVEN_PENALTY, _WRONG_SIDE_PENALTY = 0.15, 0.2
+_MAX_SHAPE_CONFIDENCE = 0.6  # the most that shape alone is trusted
 
 
 def map_bones(rig, preset=None):
@@ -42,23 +42,23 @@ def map_bones(rig, preset=None):
         InputError: the rig has no bones, or is no humanoid; it names what is missing.
     """
     if not len(rig):
-        raise InputError(f'"{rig.name}" has no bones.', "Choose an armature that has bones.")
+        raise InputError("rig-without-bones", '"{name}" has no bones.', "Choose an armature that has bones.", name=rig.name)
     if preset is not None:
         return _apply_preset(rig, preset)
-    if (mapping := _from_vrm(rig)) is not None:
+    if (mapping := _map_from_vrm(rig)) is not None:
         return mapping
     for shipped in presets.shipped_presets():
         if shipped.recognised_by and set(shipped.recognised_by) <= set(rig.bones):
-            return _apply_preset(rig, shipped.mapping, found_by="names", confidence=_CONVENTION)
-    return _look(rig)
+            return _apply_preset(rig, shipped.mapping, found_by="names", confidence=_CONVENTION_CONFIDENCE)
+    return _map_by_names_and_shape(rig)
 
 
 def missing_slots(mapping):
-    """The slots of NEEDED_SLOTS that a mapping lacks."""
-    return [slot for slot in NEEDED_SLOTS if not mapping.slots.get(slot)]
+    """The slots of REQUIRED_SLOTS that a mapping lacks."""
+    return [slot for slot in REQUIRED_SLOTS if not mapping.slots.get(slot)]
 
 
-def _apply_preset(rig, preset, found_by="preset", confidence=_STATED):
+def _apply_preset(rig, preset, found_by="preset", confidence=_STATED_CONFIDENCE):
     have = set(rig.bones)
     slots = {slot: [bone for bone in bones if bone in have] for slot, bones in preset.slots.items()}
     mapping = BoneMapping(
@@ -66,19 +66,22 @@ def _apply_preset(rig, preset, found_by="preset", confidence=_STATED):
         {bone: confidence for bones in slots.values() for bone in bones},
         found_by,
         preset.convention,
-        presets.controls_for(preset.controls, have),
+        presets.filter_controls(preset.controls, have),
     )
     if missing := missing_slots(mapping):
         named = [bone for slot in missing for bone in preset.slots.get(slot, ())]
-        absent = f": it has no bone {_listed(named)}" if named else ""
-        raise InputError(f'The mapping does not fit "{rig.name}"; {_words(missing)} would be missing{absent}.', REMEDY)
+        problem, values = 'The mapping does not fit "{name}"; {what} would be missing.', {"name": rig.name, "what": _join_slots(missing)}
+        if not named:
+            raise InputError("mapping-incomplete", problem, REMEDY, **values)
+        problem = 'The mapping does not fit "{name}"; {what} would be missing: it has no bone {bones}.'
+        raise InputError("mapping-bones-absent", problem, REMEDY, **values, bones=_quote_names(named))
     return mapping
 
 
 # --- a VRM file's own map ------------------------------------------------------------------------------------------------
 
 
-def _from_vrm(rig):
+def _map_from_vrm(rig):
     """The map that a VRM file carries; None where there is none or it lacks what a body needs."""
     have = set(rig.bones)
     ordered = {}
@@ -90,26 +93,26 @@ def _from_vrm(rig):
     mapping = BoneMapping(slots, {}, "vrm", "VRM")
     if missing_slots(mapping):
         return None
-    tree = Tree(rig)
+    tree = BoneTree(rig)
     index = {bone: number for number, bone in enumerate(rig.bones)}
     limbs = {
         (side, limb): {p: [index[b] for b in mapping.slots[f"{side}_{p}"]] for p in parts if f"{side}_{p}" in mapping.slots}
         for side in SIDES
         for limb, parts in (("arm", ARM), ("leg", LEG))
     }
-    _, readings = read_names(rig.bones)
-    extra = torso(tree, readings, limbs, lambda arms: ([], None))
-    if not extra or any(not _hangs_together(tree, parts) for parts in limbs.values()):
+    _, readings = parse_names(rig.bones)
+    extra = find_torso(tree, readings, limbs, lambda arms: ([], None))
+    if not extra or any(not _is_connected(tree, parts) for parts in limbs.values()):
         return None
-    slots = {**{slot: [rig.bones[b] for b in bones] for slot, bones in twists(tree, readings, limbs).items()}, **slots}
+    slots = {**{slot: [rig.bones[b] for b in bones] for slot, bones in find_twist_bones(tree, readings, limbs).items()}, **slots}
     if "root" in extra and rig.bones[extra["root"][0]] not in mapping.bones:
         slots["root"] = [rig.bones[bone] for bone in extra["root"]]
-    return BoneMapping(slots, {bone: _STATED for bones in slots.values() for bone in bones}, "vrm", "VRM")
+    return BoneMapping(slots, {bone: _STATED_CONFIDENCE for bones in slots.values() for bone in bones}, "vrm", "VRM")
 
 
 def _vrm_slot(name):
-    if name in _VRM:
-        return _VRM[name], list(_VRM).index(name)
+    if name in _VRM_TORSO:
+        return _VRM_TORSO[name], list(_VRM_TORSO).index(name)
     side = next((side for side in SIDES if name.startswith(side)), None)
     part = name[len(side) :] if side else ""
     if part in _VRM_LIMBS:
@@ -120,39 +123,47 @@ def _vrm_slot(name):
     return None, 0
 
 
-def _hangs_together(tree, parts):
+def _is_connected(tree, parts):
     bones = [bone for part in parts.values() for bone in part]
-    return all(tree.descends(below, above) for above, below in pairwise(bones))
+    return all(tree.is_descendant(below, above) for above, below in pairwise(bones))
 
 
 # --- names and shape -----------------------------------------------------------------------------------------------------
 
 
-def _look(rig):
-    tree = Tree(rig)
-    convention, readings = read_names(rig.bones)
-    named = limbs_by_name(tree, readings)
+def _map_by_names_and_shape(rig):
+    tree = BoneTree(rig)
+    convention, readings = parse_names(rig.bones)
+    named = find_limbs(tree, readings)
     shape = None
     if len(named) < 4:
-        shape = find_body(tree, {bone for bone, reading in enumerate(readings) if reading.helper})
-    limbs = _complete(named, shape, readings)
+        shape = find_body_by_shape(tree, {bone for bone, reading in enumerate(readings) if reading.is_helper})
+    limbs = _complete_limbs(named, shape, readings)
     if len(limbs) < 4:
-        raise _refusal(rig, tree, limbs)
-    if _on_all_fours(tree, limbs):
-        raise InputError(f'"{rig.name}" stands on four legs: its spine lies flat and its arms reach the ground.', REMEDY)
-    slots = torso(tree, readings, limbs, lambda arms: neck_and_head(tree, limbs, arms))
+        raise _not_humanoid_error(rig, tree, limbs)
+    if _is_quadruped(tree, limbs):
+        raise InputError(
+            "rig-on-four-legs", '"{name}" stands on four legs: its spine lies flat and its arms reach the ground.', REMEDY, name=rig.name
+        )
+    slots = find_torso(tree, readings, limbs, lambda arms: find_neck_and_head(tree, limbs, arms))
     if not slots:
-        raise _refusal(rig, tree, limbs)
+        raise _not_humanoid_error(rig, tree, limbs)
     for (side, _), parts in limbs.items():
         slots.update({f"{side}_{part}": bones for part, bones in parts.items()})
-    _keep_once(slots)
-    if missing := [slot for slot in NEEDED_SLOTS if not slots.get(slot)]:
-        raise InputError(f'"{rig.name}" does not look like a person: {_words(missing)} cannot be found.', REMEDY)
+    _remove_duplicates(slots)
+    if missing := [slot for slot in REQUIRED_SLOTS if not slots.get(slot)]:
+        raise InputError(
+            "rig-parts-not-found",
+            '"{name}" does not look like a person: {what} cannot be found.',
+            REMEDY,
+            name=rig.name,
+            what=_join_slots(missing),
+        )
     by_name = len(named) == 4
-    slots.update(twists(tree, readings, limbs))
-    slots.update(fingers(tree, readings, limbs))
+    slots.update(find_twist_bones(tree, readings, limbs))
+    slots.update(find_fingers(tree, readings, limbs))
     slots = {slot: slots[slot] for slot in SLOTS if slots.get(slot)}
-    confidence = _confidence(tree, readings, slots, limbs, shape)
+    confidence = _bone_confidence(tree, readings, slots, limbs, shape)
     return BoneMapping(
         {slot: [rig.bones[bone] for bone in bones] for slot, bones in slots.items()},
         {rig.bones[bone]: value for bone, value in confidence.items()},
@@ -161,7 +172,7 @@ def _look(rig):
     )
 
 
-def _keep_once(slots):
+def _remove_duplicates(slots):
     """No bone in two slots: limbs keep theirs before the torso, the torso's ends before its middle."""
     taken = set()
     order = [slot for slot in SLOTS if "_" in slot] + ["hips", "head", "root", "neck", "spine"]
@@ -171,12 +182,12 @@ def _keep_once(slots):
             taken.update(slots[slot])
 
 
-def _complete(named, shape, readings):
+def _complete_limbs(named, shape, readings):
     """The limbs that names told, and from the shape those they did not, on the side that names or the other limbs tell."""
     if shape is None:
         return dict(named)
     limbs = dict(named)
-    swap = _sides_swapped(shape, readings)
+    swap = _are_sides_swapped(shape, readings)
     for (side, limb), parts in shape.limbs.items():
         other = SIDES[1 - SIDES.index(side)] if swap else side
         if (other, limb) not in limbs and not _shares_bones(parts, limbs):
@@ -189,7 +200,7 @@ def _shares_bones(parts, limbs):
     return any(bones.intersection(part) for others in limbs.values() for part in others.values())
 
 
-def _sides_swapped(shape, readings):
+def _are_sides_swapped(shape, readings):
     """Whether names say left where the shape says right: names know better, feet may point backward."""
     agree = 0
     for (side, _), parts in shape.limbs.items():
@@ -198,7 +209,7 @@ def _sides_swapped(shape, readings):
     return agree < 0
 
 
-def _on_all_fours(tree, limbs):
+def _is_quadruped(tree, limbs):
     """Whether the spine lies across the legs and what hangs from the arms ends where the legs do: an animal on four legs."""
     starts = {limb: [limbs[side, limb][part][0] for side in SIDES] for limb, part in (("leg", "upper_leg"), ("arm", "upper_arm"))}
     hips, shoulders = (tree.heads[starts[limb]].mean(0) for limb in ("leg", "arm"))
@@ -212,10 +223,10 @@ def _on_all_fours(tree, limbs):
     return bool(across and reach > 0.7)
 
 
-def _confidence(tree, readings, slots, limbs, shape):
+def _bone_confidence(tree, readings, slots, limbs, shape):
     """How sure each bone is: what its name says, less where the two sides or the feet speak against it."""
-    sides_agree = _feet_agree(tree, limbs)
-    by_shape = _BY_SHAPE * (shape.fit if shape else 0.7)
+    sides_agree = _sides_match_feet(tree, limbs)
+    by_shape = _MAX_SHAPE_CONFIDENCE * (shape.fit if shape else 0.7)
     lengths = {}
     for (side, _), parts in limbs.items():
         for (part, bones), (_, below) in pairwise(parts.items()):
@@ -229,23 +240,23 @@ def _confidence(tree, readings, slots, limbs, shape):
             reading = readings[bone]
             named_finger = float(reading.finger is not None)
             weight = max(reading.limbs.get(part.removesuffix("_twist"), 0.0), reading.centre.get(slot, 0.0), named_finger)
-            if reading.exact == slot:
-                value = _CONVENTION
+            if reading.exact_slot == slot:
+                value = _CONVENTION_CONFIDENCE
             elif weight > 0 and reading.side == side:
-                value = _NAME + _CLEAR_NAME * min(weight, 1.0)
+                value = _NAME_CONFIDENCE + _CLEAR_NAME_BONUS * min(weight, 1.0)
             else:
                 value = by_shape
             if side:
                 pair = [lengths.get((which, part), 0.0) for which in SIDES]
                 if min(pair) < 0.7 * max(pair):
-                    value -= _UNEVEN
+                    value -= _UNEVEN_PENALTY
                 if sides_agree is False:
-                    value -= _WRONG_SIDE
+                    value -= _WRONG_SIDE_PENALTY
             confidence[bone] = round(float(np.clip(value, 0.05, 1.0)), 3)
     return confidence
 
 
-def _feet_agree(tree, limbs):
+def _sides_match_feet(tree, limbs):
     """Whether the left side lies to the left of the way the feet point; None where there are no toes, or they do not say."""
     forward, hips, shoulders = [], [], []
     for side in SIDES:
@@ -268,27 +279,45 @@ def _feet_agree(tree, limbs):
 # --- refusing --------------------------------------------------------------------------------------------------------------
 
 
-def _refusal(rig, tree, limbs):
+def _not_humanoid_error(rig, tree, limbs):
     missing = [f"{side} {limb}" for limb in ("arm", "leg") for side in SIDES if (side, limb) not in limbs]
-    roots = [root for root in tree.roots if tree.below[root] > 2]
+    roots = [root for root in tree.roots if tree.subtree_sizes[root] > 2]
     if not missing and len(roots) > 1:
-        names = _listed([rig.bones[root] for root in roots])
-        problem = f'The arms and legs of "{rig.name}" hang not from one spine but from {len(roots)} separate roots: {names}.'
-        return InputError(problem, REMEDY)
+        names = _quote_names([rig.bones[root] for root in roots])
+        return InputError(
+            "rig-roots-separate",
+            'The arms and legs of "{name}" hang not from one spine but from {count} separate roots: {bones}.',
+            REMEDY,
+            name=rig.name,
+            count=len(roots),
+            bones=names,
+        )
     if not missing:
-        return InputError(f'"{rig.name}" does not look like a person: its arms and legs do not hang from one spine.', REMEDY)
-    return InputError(f'"{rig.name}" does not look like a person: no {_either(missing)} was found among its {len(tree)} bones.', REMEDY)
+        return InputError(
+            "rig-without-spine",
+            '"{name}" does not look like a person: its arms and legs do not hang from one spine.',
+            REMEDY,
+            name=rig.name,
+        )
+    return InputError(
+        "rig-limbs-not-found",
+        '"{name}" does not look like a person: no {what} was found among its {count} bones.',
+        REMEDY,
+        name=rig.name,
+        what=_join_with_or(missing),
+        count=len(tree),
+    )
 
 
-def _either(words):
+def _join_with_or(words):
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _words(slots):
+def _join_slots(slots):
     words = [f"the {slot.replace('_', ' ')}" for slot in slots]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _listed(names, most=4):
+def _quote_names(names, most=4):
     shown = ", ".join(f'"{name}"' for name in names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -12,24 +12,24 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from ..rig import NEEDED_SLOTS, SIDES
+from ..rig import REQUIRED_SLOTS, SIDES
 
-_PIECES = re.compile(r"\d+|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_]+")
+_WORD_PATTERN = re.compile(r"\d+|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_]+")
 # A word at the beginning or end of this share of the bones is a prefix or suffix of the rig, not of the bone.
-_COMMON = 0.6
+_COMMON_SHARE = 0.6
 # A word nobody knows makes a name speak less clearly for its part ("hand_grip" is less of a hand than "hand").
-_STRANGE = 0.8
-# A convention is recognised when the rig has this share of its body bones, those of NEEDED_SLOTS among them.
-_RECOGNISED = 0.75
+_UNKNOWN_WORD_FACTOR = 0.8
+# A convention is recognised when the rig has this share of its body bones, those of REQUIRED_SLOTS among them.
+_MIN_CONVENTION_SHARE = 0.75
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedName:
     """What one name says.
 
     side: "left", "right" or "". limbs: slots without their side -> 0..1, for bones of arms and legs. centre: the same for
     hips, spine, neck, head and root. phrase: the words that said so. finger: a finger's slot, or "" with `numbers` holding the
-    finger's number. exact: the slot a known convention gives this very name. helper, twist: what the bone is otherwise.
+    finger's number. exact_slot: the slot a known convention gives this very name. is_helper, is_twist: what the bone is otherwise.
     """
 
     words: tuple
@@ -39,13 +39,13 @@ class Reading:
     phrase: str = ""
     finger: str | None = None
     numbers: tuple = ()
-    exact: str = ""
-    helper: bool = False
-    twist: bool = False
+    exact_slot: str = ""
+    is_helper: bool = False
+    is_twist: bool = False
 
 
 @cache
-def _tables():
+def _load_tables():
     tables = json.loads(Path(__file__).with_name("conventions.json").read_text(encoding="utf-8"))
     words = tables["words"]
     phrases = {kind: {tuple(phrase.split()): slots for phrase, slots in words[kind].items()} for kind in ("limbs", "centre")}
@@ -70,9 +70,9 @@ def _tables():
 
 
 @cache
-def _unglued(word):
+def _split_compound(word):
     """The known words a word is made of, as few as possible: ("left", "fore", "arm"); the word itself where there are none."""
-    tables = _tables()
+    tables = _load_tables()
     if word in tables["known"] or len(word) < 4:
         return (word,)
     best = {0: ()}
@@ -86,19 +86,19 @@ def _unglued(word):
     return pieces if any(piece in tables["parts"] for piece in pieces) else (word,)
 
 
-def words_of(name):
+def split_name(name):
     """Cut a bone's name into lower-case words and numbers, without what stands before the last ":" or "|"."""
     name = unicodedata.normalize("NFKC", name)
     name = re.split(r"[:|]", name.rstrip(":|"))[-1]
     if not name.isascii():
-        for theirs, ours in _tables()["translate"]:
+        for theirs, ours in _load_tables()["translate"]:
             name = name.replace(theirs, ours)
-    return tuple(part for piece in _PIECES.findall(name) for part in _unglued(piece.lower()))
+    return tuple(part for piece in _WORD_PATTERN.findall(name) for part in _split_compound(piece.lower()))
 
 
-def _without_common_ends(names):
+def _strip_common_affixes(names):
     """Take away the words that most names begin or end with, as long as those say nothing about a part or a side."""
-    tables = _tables()
+    tables = _load_tables()
     telling = tables["parts"] | set(tables["side_of"])
     names = [list(words) for words in names]
     for end in (0, -1):
@@ -107,7 +107,7 @@ def _without_common_ends(names):
             if not longer:
                 break
             word, count = Counter(words[end] for words in longer).most_common(1)[0]
-            if count < _COMMON * len(names) or count < 4 or word in telling or (end == -1 and word.isdigit()):
+            if count < _COMMON_SHARE * len(names) or count < 4 or word in telling or (end == -1 and word.isdigit()):
                 break
             for words in longer:
                 if words[end] == word:
@@ -115,11 +115,11 @@ def _without_common_ends(names):
     return [tuple(words) for words in names]
 
 
-def _key(words):
+def _name_key(words):
     return "".join(words)
 
 
-def recognise(names):
+def recognise_convention(names):
     """The known convention that names follow best.
 
     Args:
@@ -130,40 +130,40 @@ def recognise(names):
     """
     by_key = {}
     for bone, words in enumerate(names):
-        by_key.setdefault(_key(words), bone)
+        by_key.setdefault(_name_key(words), bone)
     best, best_share = ("", {}), 0.0
-    for convention in _tables()["conventions"]:
+    for convention in _load_tables()["conventions"]:
         found, wanted, slots = {}, 0, set()
         for slot, forms in convention["bones"].items():
             sides = zip(SIDES, convention["sides"], strict=True) if "{side}" in forms[0] else [("", "")]
             for side, form in sides:
                 full = f"{side}_{slot}" if side else slot
-                bones = [by_key.get(_key(words_of(name.format(side=form)))) for name in forms]
+                bones = [by_key.get(_name_key(split_name(name.format(side=form)))) for name in forms]
                 wanted += slot not in ("root", "neck")
                 if any(bone is not None for bone in bones):
                     slots.add(full)
                     found.update({bone: full for bone in bones if bone is not None})
         share = len(slots - {"root", "neck"}) / wanted + 0.001 * len(found)
-        if slots.issuperset(NEEDED_SLOTS) and share >= _RECOGNISED and share > best_share:
+        if slots.issuperset(REQUIRED_SLOTS) and share >= _MIN_CONVENTION_SHARE and share > best_share:
             best, best_share = (convention["name"], found), share
     return best
 
 
-def _match(words, phrases):
+def _match_phrase(words, phrases):
     """The longest phrase whose words all occur, with the slots it speaks for."""
     present = set(words)
     best = max((phrase for phrase in phrases if present.issuperset(phrase)), key=len, default=None)
     return (best, phrases[best]) if best else ((), {})
 
 
-def _pardoned(words, twist, fingers):
+def _is_excused_helper(words, twist, fingers):
     """Whether a helper's word is no such thing here: twist bones are leaves, and a thumb's first joint is its metacarpal."""
-    said = {word for word in words if word in _tables()["helpers"]}
+    said = {word for word in words if word in _load_tables()["helpers"]}
     return (twist and said == {"leaf"}) or ("thumb" in fingers and said <= {"metacarpal", "meta"})
 
 
-def _read(words, exact):
-    tables = _tables()
+def _parse_name(words, exact):
+    tables = _load_tables()
     side, helper, twist, fingers, numbers, rest = "", False, False, [], [], []
     for word in words:
         if word in tables["side_of"]:
@@ -176,12 +176,12 @@ def _read(words, exact):
             helper = helper or word in tables["helpers"]
             if word in tables["fingers"]:
                 fingers.append(tables["fingers"][word])
-    if helper and _pardoned(rest, twist, fingers):
+    if helper and _is_excused_helper(rest, twist, fingers):
         helper = False
-    limb_phrase, limbs = _match(rest, tables["phrases"]["limbs"])
-    centre_phrase, centre = _match(rest, tables["phrases"]["centre"])
+    limb_phrase, limbs = _match_phrase(rest, tables["phrases"]["limbs"])
+    centre_phrase, centre = _match_phrase(rest, tables["phrases"]["centre"])
     used = set(limb_phrase) | set(centre_phrase) | tables["noise"] | tables["twist"] | set(tables["fingers"]) | tables["helpers"]
-    clarity = _STRANGE ** sum(word not in used and len(word) > 1 for word in rest)
+    clarity = _UNKNOWN_WORD_FACTOR ** sum(word not in used and len(word) > 1 for word in rest)
     finger = None
     if fingers and not (centre or any(word in ("arm", "leg", "toe", "foot") for word in rest)):
         finger = next((name for name in fingers if name), "")
@@ -191,7 +191,7 @@ def _read(words, exact):
         limbs = {}
     if side or finger is not None or (limb_phrase and not centre_phrase):
         centre = {}
-    return Reading(
+    return ParsedName(
         words=words,
         side=side,
         limbs={slot: weight * clarity for slot, weight in limbs.items()},
@@ -199,18 +199,18 @@ def _read(words, exact):
         phrase=" ".join(limb_phrase if limbs else centre_phrase),
         finger=finger,
         numbers=tuple(numbers),
-        exact=exact,
-        helper=helper and not exact,
-        twist=twist,
+        exact_slot=exact,
+        is_helper=helper and not exact,
+        is_twist=twist,
     )
 
 
-def read_names(bones):
+def parse_names(bones):
     """Read every bone's name of a rig.
 
     Returns:
         the convention that was recognised, or "", and one Reading a bone.
     """
-    names = _without_common_ends([words_of(bone) for bone in bones])
-    convention, exact = recognise(names)
-    return convention, [_read(words, exact.get(bone, "")) for bone, words in enumerate(names)]
+    names = _strip_common_affixes([split_name(bone) for bone in bones])
+    convention, exact = recognise_convention(names)
+    return convention, [_parse_name(words, exact.get(bone, "")) for bone, words in enumerate(names)]

@@ -11,13 +11,13 @@ from functools import cache
 from pathlib import Path
 
 from ...core.errors import InputError
-from ...core.files.output_file import whole_file
+from ...core.files.output_file import atomic_write
 from ..rig import SIDES, SLOTS, BoneMapping, Controls
 
 FORMAT = 1
 SUFFIX = ".json"
-_SHIPPED = Path(__file__).with_name("presets")
-_MOST_BYTES = 1 << 20
+_SHIPPED_FOLDER = Path(__file__).with_name("presets")
+_MAX_BYTES = 1 << 20
 _ENDS = tuple(f"{side}_{end}" for side in SIDES for end in ("hand", "foot", "toes"))
 _LIMBS = tuple(f"{side}_{limb}" for side in SIDES for limb in ("arm", "leg"))
 _REMEDY = "Save the mapping again from a rig, or choose another preset."
@@ -32,7 +32,7 @@ class Preset:
     recognised_by: tuple = ()
 
 
-def preset_from_mapping(mapping, name):
+def mapping_to_dict(mapping, name):
     """What a preset file holds of a mapping, as a dict for JSON."""
     slots = {slot: list(mapping.slots[slot]) for slot in SLOTS if slot in mapping.slots}
     preset = {"meshrec_mapping": FORMAT, "name": name, "slots": slots}
@@ -55,12 +55,19 @@ def preset_from_dict(content, source="The mapping preset"):
     """
 
     def wrong(what):
-        return InputError(f"{source} is damaged: {what}.", _REMEDY)
+        return InputError("mapping-preset-damaged", "{name} is damaged: {reason}.", _REMEDY, name=source, reason=what)
 
     if not isinstance(content, dict) or "meshrec_mapping" not in content:
-        raise InputError(f"{source} is not a mapping preset.", "Choose a file that was saved as a mapping preset.")
+        raise InputError(
+            "mapping-preset-not-one", "{name} is not a mapping preset.", "Choose a file that was saved as a mapping preset.", name=source
+        )
     if content["meshrec_mapping"] != FORMAT:
-        raise InputError(f"{source} was saved by a later version.", "Update the add-on, or save the mapping again.")
+        raise InputError(
+            "mapping-preset-of-later-version",
+            "{name} was saved by a later version.",
+            "Update the add-on, or save the mapping again.",
+            name=source,
+        )
     name, slots = content.get("name", ""), content.get("slots")
     if not isinstance(name, str):
         raise wrong("its name is no text")
@@ -76,7 +83,7 @@ def preset_from_dict(content, source="The mapping preset"):
             if bone in seen:
                 raise wrong(f'the bone "{bone}" is both "{seen[bone]}" and "{slot}"')
             seen[bone] = slot
-    controls = _controls(content["controls"], wrong) if content.get("controls") is not None else None
+    controls = _parse_controls(content["controls"], wrong) if content.get("controls") is not None else None
     recognised_by = content.get("recognised_by", [])
     if not isinstance(recognised_by, list) or not all(isinstance(bone, str) for bone in recognised_by):
         raise wrong('"recognised_by" is no list of bone names')
@@ -84,7 +91,7 @@ def preset_from_dict(content, source="The mapping preset"):
     return Preset(name, mapping, tuple(recognised_by))
 
 
-def _controls(content, wrong):
+def _parse_controls(content, wrong):
     if not isinstance(content, dict):
         raise wrong('"controls" is no table')
     switches = {}
@@ -106,7 +113,7 @@ def _is_switch(row):
     return isinstance(row, list) and len(row) == 3 and all(isinstance(part, str) for part in row[:2]) and isinstance(row[2], int | float)
 
 
-def controls_for(controls, bones):
+def filter_controls(controls, bones):
     """The controls that a rig with these bones has; None where none are left."""
     if controls is None:
         return None
@@ -127,17 +134,30 @@ def read_preset(path):
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InputError(f"{path.name} is too large for a mapping preset.", "Choose a file that was saved as a mapping preset.")
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(
+                "mapping-preset-too-large",
+                "{name} is too large for a mapping preset.",
+                "Choose a file that was saved as a mapping preset.",
+                name=path.name,
+            )
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.", "Choose another mapping preset.") from error
+        raise InputError(
+            "mapping-preset-not-readable",
+            "{path} cannot be read: {reason}.",
+            "Choose another mapping preset.",
+            path=path,
+            reason=error.strerror or error,
+        ) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path.name} is not a mapping preset.", "Choose a file that was saved as a mapping preset.") from error
+        raise InputError(
+            "mapping-preset-not-one", "{name} is not a mapping preset.", "Choose a file that was saved as a mapping preset.", name=path.name
+        ) from error
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path.name} is damaged: it is not valid JSON.", _REMEDY) from error
+        raise InputError("mapping-preset-not-json", "{name} is damaged: it is not valid JSON.", _REMEDY, name=path.name) from error
     return preset_from_dict(content, path.name)
 
 
@@ -148,12 +168,12 @@ def write_preset(path, mapping, name=None):
         OutputError: the file cannot be written.
     """
     path = Path(path)
-    text = json.dumps(preset_from_mapping(mapping, name or path.stem), indent=1, ensure_ascii=False)
-    with whole_file(path) as temporary:
+    text = json.dumps(mapping_to_dict(mapping, name or path.stem), indent=1, ensure_ascii=False)
+    with atomic_write(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
 @cache
 def shipped_presets():
     """The presets that ship, by name."""
-    return tuple(read_preset(path) for path in sorted(_SHIPPED.glob(f"*{SUFFIX}")))
+    return tuple(read_preset(path) for path in sorted(_SHIPPED_FOLDER.glob(f"*{SUFFIX}")))

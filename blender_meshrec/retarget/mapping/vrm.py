@@ -8,12 +8,12 @@ import struct
 from pathlib import Path
 
 _MAGIC, _JSON_CHUNK = 0x46546C67, 0x4E4F534A
-_MOST_BYTES = 256 << 20  # of JSON
+_MAX_JSON_BYTES = 256 << 20  # of JSON
 # VRM 0.x counts a thumb's joints from the second: its proximal bone is what 1.0 calls the metacarpal.
 _THUMBS = {"ThumbProximal": "ThumbMetacarpal", "ThumbIntermediate": "ThumbProximal", "ThumbDistal": "ThumbDistal"}
 
 
-def read_humanoid(path):
+def read_vrm_humanoid(path):
     """A VRM file's own map from the parts of a human to the names of nodes.
 
     Args:
@@ -24,12 +24,12 @@ def read_humanoid(path):
         the importer is the one to complain.
     """
     gltf = _read_json(Path(path))
-    extensions = _table(gltf, "extensions")
+    extensions = _get_dict(gltf, "extensions")
     nodes = gltf.get("nodes")
     if not isinstance(nodes, list):
         return {}
     found = {}
-    for part, node in (_first_version if "VRM" in extensions and "VRMC_vrm" not in extensions else _second_version)(extensions):
+    for part, node in (_vrm0_bones if "VRM" in extensions and "VRMC_vrm" not in extensions else _vrm1_bones)(extensions):
         if isinstance(part, str) and isinstance(node, int) and not isinstance(node, bool) and 0 <= node < len(nodes):
             name = nodes[node].get("name") if isinstance(nodes[node], dict) else None
             if isinstance(name, str) and name:
@@ -37,15 +37,15 @@ def read_humanoid(path):
     return found
 
 
-def _second_version(extensions):
-    bones = _table(_table(_table(extensions, "VRMC_vrm"), "humanoid"), "humanBones")
+def _vrm1_bones(extensions):
+    bones = _get_dict(_get_dict(_get_dict(extensions, "VRMC_vrm"), "humanoid"), "humanBones")
     for part, entry in bones.items():
         if isinstance(entry, dict):
             yield part, entry.get("node")
 
 
-def _first_version(extensions):
-    bones = _table(_table(extensions, "VRM"), "humanoid").get("humanBones")
+def _vrm0_bones(extensions):
+    bones = _get_dict(_get_dict(extensions, "VRM"), "humanoid").get("humanBones")
     for entry in bones if isinstance(bones, list) else ():
         if isinstance(entry, dict):
             part = entry.get("bone")
@@ -56,7 +56,7 @@ def _first_version(extensions):
             yield part, entry.get("node")
 
 
-def _table(content, key):
+def _get_dict(content, key):
     value = content.get(key) if isinstance(content, dict) else None
     return value if isinstance(value, dict) else {}
 
@@ -68,10 +68,10 @@ def _read_json(path):
             head = file.read(20)
             if len(head) == 20 and struct.unpack("<I", head[:4])[0] == _MAGIC:
                 length, kind = struct.unpack("<II", head[12:20])
-                if kind != _JSON_CHUNK or length > _MOST_BYTES:
+                if kind != _JSON_CHUNK or length > _MAX_JSON_BYTES:
                     return {}
                 text = file.read(length)
-            elif path.suffix.lower() == ".gltf" and path.stat().st_size <= _MOST_BYTES:
+            elif path.suffix.lower() == ".gltf" and path.stat().st_size <= _MAX_JSON_BYTES:
                 text = head + file.read()
             else:
                 return {}

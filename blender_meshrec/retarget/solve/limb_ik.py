@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.axis_rotations import about, rotate, shortest_turn, unit
+from ...core.axis_rotations import rotation_about_axis, rotate_vectors, rotation_between, unit_vector
 
 # A limb is not stretched beyond this share of its length: its middle joint's angle runs away there.
-STRETCH = 0.9995
+MAX_EXTENSION = 0.9995
 # From this share of its length a limb would rather have its root come nearer than straighten further.
-EASE = 0.96
+SOFT_LIMIT_START = 0.96
 # How much the limb's natural hinge counts beside the plane that its bones span, as the sine of the bend where both are even.
-NEARLY_STRAIGHT = 0.05
+HINGE_WEIGHT = 0.05
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ class Limb:
         return np.linalg.norm(self.end - self.root, axis=-1)
 
 
-def limb_of(pose, upper, lower, end, bends_towards):
+def limb_from_pose(pose, upper, lower, end, bends_towards):
     """One limb of a Pose as a Limb; slots of its three parts, and the direction (3,) its lower part bends to, at rest."""
     rest = pose.rest
-    hinge = unit(np.cross(rest.direction(upper, lower), bends_towards))
-    turned = pose.delta(rest.slots[upper][-1]) @ hinge
-    return Limb(pose.heads[rest.first(upper)], pose.heads[rest.first(lower)], pose.end(lower, end), turned)
+    hinge = unit_vector(np.cross(rest.segment_direction(upper, lower), bends_towards))
+    turned = pose.rest_delta(rest.slots[upper][-1]) @ hinge
+    return Limb(pose.heads[rest.first_bone(upper)], pose.heads[rest.first_bone(lower)], pose.segment_end(lower, end), turned)
 
 
-def eased_extent(limb, distance):
+def soft_ik_distance(limb, distance):
     """How far a limb stretches towards something `distance` (F,) m from its root, (F,) m: the straighter it was, the less it gives."""
     length = sum(limb.lengths)
-    start, room = EASE * length, (1 - EASE) * length
+    start, room = SOFT_LIMIT_START * length, (1 - SOFT_LIMIT_START) * length
 
     def eased(values):
         over = np.maximum(values - start, 0)
@@ -57,7 +57,7 @@ def eased_extent(limb, distance):
     return np.minimum(distance, limb.extent + eased(distance) - eased(limb.extent))
 
 
-def reach(limb, root, target):
+def solve_two_bone_ik(limb, root, target):
     """Turns that bring a limb's end to a target, or as near as it reaches.
 
     Args:
@@ -72,17 +72,19 @@ def reach(limb, root, target):
     """
     upper, lower = limb.middle - limb.root, limb.end - limb.middle
     long, short = limb.lengths
-    hinge = np.cross(upper, lower) / (long * short) + NEARLY_STRAIGHT * limb.hinge
+    hinge = np.cross(upper, lower) / (long * short) + HINGE_WEIGHT * limb.hinge
     hinge /= np.maximum(np.linalg.norm(hinge, axis=-1, keepdims=True), 1e-9)
     wanted = target - root
     distance = np.linalg.norm(wanted, axis=-1)
-    distance = np.clip(distance, abs(long - short) + 1e-3 * long, np.maximum(STRETCH * (long + short), np.minimum(limb.extent, distance)))
+    distance = np.clip(
+        distance, abs(long - short) + 1e-3 * long, np.maximum(MAX_EXTENSION * (long + short), np.minimum(limb.extent, distance))
+    )
     a = (upper * hinge).sum(-1) * (lower * hinge).sum(-1)
     b = (upper * lower).sum(-1) - a
     c = (upper * np.cross(hinge, lower)).sum(-1)
     k = (distance**2 - long**2 - short**2) / 2
     # Straight is where the two solutions meet, cos(d - phase) = 1; flexion is the larger d.
     angle = np.arctan2(c, b) + np.arccos(np.clip((k - a) / np.maximum(np.hypot(b, c), 1e-12), -1, 1))
-    bend = about(hinge, angle)
-    swing = shortest_turn(upper + rotate(bend, lower), wanted)
+    bend = rotation_about_axis(hinge, angle)
+    swing = rotation_between(upper + rotate_vectors(bend, lower), wanted)
     return swing, swing @ bend

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ...core.axis_rotations import unit
+from ...core.axis_rotations import unit_vector
 from ...core.errors import InputError
 from ..rig import SIDES
 
@@ -17,13 +17,13 @@ ARM = ("upper_arm", "lower_arm", "hand")
 LEG = ("upper_leg", "lower_leg", "foot")
 SEGMENTS = tuple((f"{side}_{part}", f"{side}_{below}") for side in SIDES for limb in (ARM, LEG) for part, below in pairwise(limb))
 # A body whose own axis is this near an axis of the world or of its armature is meant to stand along it: cosines of 25 and 10 degrees.
-_UPRIGHT, _SQUARE = 0.906, 0.985
+_MIN_UPRIGHT_COSINE, _MIN_SIDEWAYS_COSINE = 0.906, 0.985
 
 
 class RestPose:
     """A Rig at rest with its BoneMapping.
 
-    rotations: (B,3,3). heads: (B,3) m. relative: (B,3,3) rotations relative to the parent, offsets: (B,3) heads in the
+    rotations: (B,3,3). heads: (B,3) m. local_rotations: (B,3,3) rotations relative to the parent, offsets: (B,3) heads in the
     parent's axes, m. slots: slot -> bone numbers. axes: (3,3), the columns left, forward, up of the body. scale: metres an
     armature unit. stretch: (3,3), world = stretch @ place + origin.
 
@@ -35,37 +35,39 @@ class RestPose:
         linear = rig.world[:3, :3]
         if np.linalg.det(linear) <= 1e-18:
             raise InputError(
-                f'"{rig.name}" has a negative or zero scale, which mirrors or flattens its bones.',
+                "rig-scale-not-positive",
+                '"{name}" has a negative or zero scale, which mirrors or flattens its bones.',
                 "Apply the object's scale (Ctrl A, Scale) and try again.",
+                name=rig.name,
             )
         u, sizes, vt = np.linalg.svd(linear)
         self.rig = rig
-        self.turn = u @ vt
+        self.world_rotation = u @ vt
         self.scale = float(np.cbrt(np.prod(sizes)))
         self.stretch = (u * (sizes / self.scale)) @ u.T
         if np.abs(self.stretch - np.eye(3)).max() < 1e-5:
             self.stretch = np.eye(3)
         self.origin = rig.world[:3, 3]
         rest = rig.rest[:, :3, :3]
-        self.rotations = self.turn @ (rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12))
-        self.heads = self.scale * rig.rest[:, :3, 3] @ self.turn.T
+        self.rotations = self.world_rotation @ (rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12))
+        self.heads = self.scale * rig.rest[:, :3, 3] @ self.world_rotation.T
         self.tails = self.heads + self.rotations[:, :, 1] * (self.scale * rig.lengths)[:, None]
         above = np.maximum(rig.parents, 0)
-        self.relative = np.where(
+        self.local_rotations = np.where(
             (rig.parents >= 0)[:, None, None], np.swapaxes(self.rotations[above], 1, 2) @ self.rotations, self.rotations
         )
         self.offsets = np.einsum("bji,bj->bi", self.rotations[above], self.heads - self.heads[above])
         number = {bone: index for index, bone in enumerate(rig.bones)}
         self.slots = {slot: [number[bone] for bone in bones if bone in number] for slot, bones in mapping.slots.items()}
-        self.axes = self._axes()
+        self.axes = self._body_axes()
 
-    def first(self, slot):
+    def first_bone(self, slot):
         """The number of a slot's first bone, or None."""
         return self.slots[slot][0] if self.slots.get(slot) else None
 
-    def end(self, slot, below):
+    def segment_end(self, slot, below):
         """Where the part of a slot ends at rest, (3,): where the part below begins, else at its last bone's child or tail."""
-        if (bone := self.first(below)) is not None:
+        if (bone := self.first_bone(below)) is not None:
             return self.heads[bone]
         last = self.slots[slot][-1]
         children = np.flatnonzero(self.rig.parents == last)
@@ -75,15 +77,15 @@ class RestPose:
                 return self.heads[children[away.argmax()]]
         return self.tails[last]
 
-    def direction(self, slot, below):
+    def segment_direction(self, slot, below):
         """The unit direction (3,) of a part at rest, from its first head to where it ends."""
-        return unit(self.end(slot, below) - self.heads[self.first(slot)])
+        return unit_vector(self.segment_end(slot, below) - self.heads[self.first_bone(slot)])
 
-    def length(self, slot, below):
+    def segment_length(self, slot, below):
         """The length of a part at rest, m."""
-        return float(np.linalg.norm(self.end(slot, below) - self.heads[self.first(slot)]))
+        return float(np.linalg.norm(self.segment_end(slot, below) - self.heads[self.first_bone(slot)]))
 
-    def lineage(self, bone):
+    def chain_to_root(self, bone):
         """A bone and its ancestors, the bone first."""
         line = []
         while bone >= 0:
@@ -94,20 +96,20 @@ class RestPose:
     @property
     def hip_centre(self):
         """The middle (3,) between the heads of the thighs at rest."""
-        return self.heads[[self.first(f"{side}_upper_leg") for side in SIDES]].mean(0)
+        return self.heads[[self.first_bone(f"{side}_upper_leg") for side in SIDES]].mean(0)
 
-    def _axes(self):
-        legs, arms = ([self.heads[self.first(f"{side}_{part}")] for side in SIDES] for part in ("upper_leg", "upper_arm"))
-        body_up = unit(np.mean(arms, 0) - np.mean(legs, 0))
-        up = _snapped(body_up, [np.array([0.0, 0.0, 1.0]), *self.turn.T], _UPRIGHT)
+    def _body_axes(self):
+        legs, arms = ([self.heads[self.first_bone(f"{side}_{part}")] for side in SIDES] for part in ("upper_leg", "upper_arm"))
+        body_up = unit_vector(np.mean(arms, 0) - np.mean(legs, 0))
+        up = _snap_to_axis(body_up, [np.array([0.0, 0.0, 1.0]), *self.world_rotation.T], _MIN_UPRIGHT_COSINE)
         left = legs[0] - legs[1] + arms[0] - arms[1]
-        left = unit(left - (left @ up) * up)
-        across = [axis for axis in (*np.eye(3), *self.turn.T) if abs(axis @ up) < 1e-6]
-        left = _snapped(left, across, _SQUARE)
+        left = unit_vector(left - (left @ up) * up)
+        across = [axis for axis in (*np.eye(3), *self.world_rotation.T) if abs(axis @ up) < 1e-6]
+        left = _snap_to_axis(left, across, _MIN_SIDEWAYS_COSINE)
         return np.stack([left, np.cross(left, up), up], axis=1)
 
 
-def _snapped(direction, candidates, least):
+def _snap_to_axis(direction, candidates, least):
     """The first of some axes, either way round, that a direction nearly is; else the direction."""
     for axis in candidates:
         cosine = direction @ axis
@@ -116,9 +118,9 @@ def _snapped(direction, candidates, least):
     return direction
 
 
-def twist_partner(rest, slot, below, above):
-    """The bone a part's twist is measured against: what it hangs from (`above`), or the first bone below it; None without one."""
-    if not above:
-        return rest.first(below)
-    parent = rest.rig.parents[rest.first(slot)]
+def twist_reference_bone(rest, slot, below, is_proximal):
+    """The bone a part's twist is measured against: what it hangs from (`is_proximal`), or the first bone below it; None without one."""
+    if not is_proximal:
+        return rest.first_bone(below)
+    parent = rest.rig.parents[rest.first_bone(slot)]
     return int(parent) if parent >= 0 else None

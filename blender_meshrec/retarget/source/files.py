@@ -29,7 +29,13 @@ def read_performance(path, body="open"):
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path.name} is not a motion that can be retargeted.", f"Give a motion as one of: {' '.join(SUFFIXES)}.")
+        raise InputError(
+            "motion-format-unknown",
+            "{name} is not a motion that can be retargeted.",
+            "Give a motion as one of: {known}.",
+            name=path.name,
+            known=" ".join(SUFFIXES),
+        )
     if path.suffix.lower() == ".bvh":
         return performance_from_bvh(path)
     if is_smpl_motion(path):

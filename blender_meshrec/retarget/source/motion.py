@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...core.axis_rotations import shortest_turn
+from ...core.axis_rotations import rotation_between
 from ...core.bone_tails import bone_tails
 from ...core.conventions import WORLD_FROM_BODY
 from ...core.motion import forward_kinematics
@@ -26,7 +26,7 @@ def performance_from_motion(motion, template=None, betas=None):
     joints, rotations = forward_kinematics(motion)
     along = bone_tails(motion) - motion.rest_joints
     rest = np.tile(np.eye(4), (len(along), 1, 1))
-    rest[:, :3, :3] = shortest_turn([0.0, 1.0, 0.0], along)  # bones lie along their own y
+    rest[:, :3, :3] = rotation_between([0.0, 1.0, 0.0], along)  # bones lie along their own y
     rest[:, :3, 3] = motion.rest_joints
     rig = Rig(motion.skeleton, motion.joint_names, motion.parents, rest, np.linalg.norm(along, axis=1))
     return Performance(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.rotations import quat_from_rotmat, rotmat_from_quat, slerp
-from ...core.timeline import across_time
+from ...core.timeline import interpolate_over_time
 
 
 def resample_performance(performance, fps):
@@ -24,7 +24,7 @@ def resample_performance(performance, fps):
     rotations[:, used] = rotmat_from_quat(slerp(quats[before], quats[after], np.broadcast_to(share[:, None], (len(wanted), len(used)))))
 
     def mix(values):
-        return None if values is None else across_time(wanted, times, values)
+        return None if values is None else interpolate_over_time(wanted, times, values)
 
     return replace(
         performance,

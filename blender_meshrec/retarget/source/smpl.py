@@ -13,10 +13,10 @@ from ...core.rotations import quat_from_rotmat, rotmat_from_rotvec
 from .motion import performance_from_motion
 
 _REMEDY = "Choose an .npz with SMPL's `poses` and `trans`, such as AMASS holds."
-_RATES = ("mocap_framerate", "mocap_frame_rate", "framerate", "fps")
-_USUAL_RATE = 30.0
+_RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "framerate", "fps")
+_DEFAULT_RATE = 30.0
 # How many of SMPL's 24 joints come first in poses of each width; with fingers the hands' joints are others.
-_BODY_JOINTS = 22
+_NUM_BODY_JOINTS = 22
 
 
 def is_smpl_motion(path):
@@ -42,20 +42,20 @@ def performance_from_smpl(path, body="open"):
     Raises:
         InputError: no such file, or its arrays do not fit together.
     """
-    stored = read_smpl(Path(path))
+    stored = read_smpl_arrays(Path(path))
     template = load_body(body)
     poses, trans = stored["poses"], stored["trans"]
     same = poses.shape[1] == 3 * len(template.joint_names)
     own = template.surface_model_type != "open"
     betas = stored["betas"].ravel()[: template.shapedirs.shape[-1]] if own and "betas" in stored else np.zeros(1)
     rest = template.rest_joints(betas)
-    given = len(template.joint_names) if same else _BODY_JOINTS
+    given = len(template.joint_names) if same else _NUM_BODY_JOINTS
     local = np.tile(np.eye(3), (len(poses), len(rest), 1, 1))
     local[:, :given] = rotmat_from_rotvec(poses[:, : 3 * given].reshape(len(poses), given, 3))
-    turn = z_up(local[:, 0])
+    turn = z_up_from_file(local[:, 0])
     rotations = WORLD_FROM_BODY @ local @ WORLD_FROM_BODY.T
     rotations[:, 0] = turn @ local[:, 0] @ WORLD_FROM_BODY.T
-    fps = float(stored.get("rate", _USUAL_RATE))
+    fps = float(stored.get("rate", _DEFAULT_RATE))
     motion = Motion(
         skeleton=Path(path).stem,
         joint_names=template.joint_names,
@@ -69,31 +69,38 @@ def performance_from_smpl(path, body="open"):
     return performance_from_motion(motion, template, betas)
 
 
-def read_smpl(path):
+def read_smpl_arrays(path):
     """The arrays of an AMASS-like .npz by name: poses (F,66 or more) rad, trans (F,3) m, perhaps betas and rate. Raises InputError."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             stored = {key: np.asarray(archive[key], float) for key in ("poses", "trans", "betas") if key in archive.files}
-            rate = next((archive[key] for key in _RATES if key in archive.files), None)
+            rate = next((archive[key] for key in _RATE_KEYS if key in archive.files), None)
     except FileNotFoundError as error:
-        raise InputError(f"There is no file {path}.", "Check the path.") from error
+        raise InputError("smpl-motion-not-found", "There is no file {path}.", "Check the path.", path=path) from error
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError) as error:
-        raise InputError(f"{path} cannot be read as an SMPL motion.", _REMEDY) from error
+        raise InputError("smpl-motion-unreadable", "{name} cannot be read as an SMPL motion.", _REMEDY, name=path) from error
     if missing := {"poses", "trans"} - set(stored):
-        raise InputError(f"{path.name} lacks {' and '.join(sorted(missing))}.", _REMEDY)
+        raise InputError("smpl-motion-incomplete", "{name} lacks {keys}.", _REMEDY, name=path.name, keys=" and ".join(sorted(missing)))
     poses, trans = stored["poses"], stored["trans"]
     if poses.ndim == 3 and poses.shape[2] == 3:
         poses = stored["poses"] = poses.reshape(len(poses), -1)
-    if poses.ndim != 2 or poses.shape[1] < 3 * _BODY_JOINTS or poses.shape[1] % 3 or trans.shape != (len(poses), 3) or not len(poses):
-        raise InputError(f"The poses and trans of {path.name} do not fit together: {poses.shape} and {trans.shape}.", _REMEDY)
+    if poses.ndim != 2 or poses.shape[1] < 3 * _NUM_BODY_JOINTS or poses.shape[1] % 3 or trans.shape != (len(poses), 3) or not len(poses):
+        raise InputError(
+            "smpl-motion-shapes-differ",
+            "The poses and trans of {name} do not fit together: {poses} and {trans}.",
+            _REMEDY,
+            name=path.name,
+            poses=str(poses.shape),
+            trans=str(trans.shape),
+        )
     if not (np.isfinite(poses).all() and np.isfinite(trans).all()):
-        raise InputError(f"{path.name} holds numbers that are not finite.", _REMEDY)
+        raise InputError("smpl-motion-not-finite", "{name} holds numbers that are not finite.", _REMEDY, name=path.name)
     if rate is not None and np.size(rate) == 1 and np.asarray(rate).dtype.kind in "iuf" and float(rate.reshape(-1)[0]) > 0:
         stored["rate"] = float(rate.reshape(-1)[0])
     return stored
 
 
-def z_up(root):
+def z_up_from_file(root):
     """The turn (3,3) from the file's world to z up, told by where the body's own y points in most frames, root (F,3,3)."""
     up = np.median(root[:, :, 1], axis=0)
     return WORLD_FROM_BODY if abs(up[1]) > abs(up[2]) else np.eye(3)

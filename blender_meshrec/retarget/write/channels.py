@@ -7,17 +7,17 @@ BKE_bone_parent_transform_calc_from_matrices, as its evaluated armatures show).
 
 import numpy as np
 
-from ...core.axis_rotations import transposed, turned_by
-from ...core.rotations import quat_from_rotmat, rotmat_from_quat, short_arc
+from ...core.axis_rotations import transpose, right_multiply
+from ...core.rotations import quat_from_rotmat, rotmat_from_quat, align_quat_signs
 
 _AXES = {"X": 0, "Y": 1, "Z": 2}
 
 
-def final_pose(pose, turns, heads):
+def solve_bone_channels(pose, bone_rotations, heads):
     """Express a Pose as bases of its turned bones, with locked channels left alone.
 
     Args:
-        pose: a Pose, filled anew here. turns: bone -> (F,3,3) wanted in the world. heads: bone -> (F,3) m wanted.
+        pose: a Pose, filled anew here. bone_rotations: bone -> (F,3,3) wanted in the world. heads: bone -> (F,3) m wanted.
 
     Returns:
         bones (N,) numbers in order, rotations (F,N,4) wxyz with continuous signs, and locations: bone -> (F,3) in armature units.
@@ -26,41 +26,41 @@ def final_pose(pose, turns, heads):
     """
     rest, rig = pose.rest, pose.rest.rig
     frames = pose.heads.shape[1]
-    keyed = sorted(turns)
+    keyed = sorted(bone_rotations)
     bases, locations = np.empty((len(keyed), frames, 3, 3)), {}
     row = {bone: number for number, bone in enumerate(keyed)}
     for bone, parent in enumerate(rig.parents):
         held = np.broadcast_to(rest.rotations[bone], (frames, 3, 3))
         if parent >= 0:
-            along = turned_by(pose.rotations[parent], rest.relative[bone])
+            along = right_multiply(pose.rotations[parent], rest.local_rotations[bone])
             held = along if rig.inherit_rotation[bone] else held
             pose.heads[bone] = pose.heads[parent] + pose.rotations[parent] @ rest.offsets[bone]
         else:
             along = held
             pose.heads[bone] = rest.heads[bone]
         if bone in row:
-            basis = transposed(held) @ turns[bone]
+            basis = transpose(held) @ bone_rotations[bone]
             locked = rig.lock_rotation[bone]
             if locked.any():
-                basis = _with_locks(basis, locked, rig.rotation_modes[bone])
+                basis = _apply_locks(basis, locked, rig.rotation_modes[bone])
                 pose.rotations[bone] = held @ basis
             else:
-                pose.rotations[bone] = turns[bone]
+                pose.rotations[bone] = bone_rotations[bone]
             bases[row[bone]] = basis
         else:
             pose.rotations[bone] = held
         if bone in heads:
             if not rig.local_location[bone]:
-                along = pose.rotations[parent] if parent >= 0 else np.broadcast_to(rest.turn, (frames, 3, 3))
+                along = pose.rotations[parent] if parent >= 0 else np.broadcast_to(rest.world_rotation, (frames, 3, 3))
             local = np.einsum("fji,fj->fi", along, heads[bone] - pose.heads[bone])
             local[:, rig.lock_location[bone] | rig.connected[bone]] = 0.0
             pose.heads[bone] += np.einsum("fij,fj->fi", along, local)
             locations[bone] = local / rest.scale
-    quats = short_arc(quat_from_rotmat(bases).swapaxes(0, 1))
+    quats = align_quat_signs(quat_from_rotmat(bases).swapaxes(0, 1))
     return np.array(keyed), quats, locations
 
 
-def _with_locks(basis, locked, mode):
+def _apply_locks(basis, locked, mode):
     """A basis (F,3,3) whose locked angles (3,) bool are zero: of its own Euler order, or of XYZ for other modes."""
     if locked.all():
         return np.broadcast_to(np.eye(3), basis.shape)
@@ -85,9 +85,9 @@ def rotation_channels(quat_wxyz, mode):
         the property's name, and its values: (F,4) wxyz, (F,4) rad and axis, or (F,3) rad, all continuous over frames.
     """
     if mode == "QUATERNION":
-        return "rotation_quaternion", short_arc(quat_wxyz)
+        return "rotation_quaternion", align_quat_signs(quat_wxyz)
     if mode == "AXIS_ANGLE":
-        return "rotation_axis_angle", _axis_angle(short_arc(quat_wxyz))
+        return "rotation_axis_angle", _axis_angle(align_quat_signs(quat_wxyz))
     return "rotation_euler", continuous_euler(euler_from_rotmat(rotmat_from_quat(quat_wxyz), mode), mode)
 
 
@@ -161,9 +161,9 @@ def continuous_euler(angles, order):
     """
     second = _AXES[order[1]]
     others = [axis for axis in range(3) if axis != second]
-    stay = np.abs(_wrapped(np.diff(angles, axis=0))).sum(1)
-    change = np.abs(_wrapped(np.diff(angles[:, others], axis=0) + np.pi)).sum(1)
-    change += np.abs(_wrapped(np.pi - angles[1:, second] - angles[:-1, second]))
+    stay = np.abs(_wrap_angles(np.diff(angles, axis=0))).sum(1)
+    change = np.abs(_wrap_angles(np.diff(angles[:, others], axis=0) + np.pi)).sum(1)
+    change += np.abs(_wrap_angles(np.pi - angles[1:, second] - angles[:-1, second]))
     changed = np.concatenate([[0], np.cumsum(change < stay - 1e-9)]) % 2 == 1
     angles = angles.copy()
     angles[changed, second] = np.pi - angles[changed, second]
@@ -172,5 +172,5 @@ def continuous_euler(angles, order):
     return angles - 2 * np.pi * np.round(angles[:1] / (2 * np.pi))
 
 
-def _wrapped(angles):
+def _wrap_angles(angles):
     return (angles + np.pi) % (2 * np.pi) - np.pi

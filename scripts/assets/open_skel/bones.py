@@ -13,10 +13,10 @@ from scipy.spatial import cKDTree
 from blender_meshrec.core.skel.vocabulary import SKEL_JOINTS
 
 from .hands_feet import foot_bones, hand_bones
-from .inside import pull_inside
 from .joints import FLIP, JOINT_MIRROR, foot_axes
 from .limbs import arm_bones, leg_bones
 from .shapes import bone_shapedirs
+from .skin_containment import pull_inside
 from .skull import skull_bones, teeth
 from .torso import breastbone, collar_bone, pelvis_bone, ribs, shoulder_blade, vertebrae
 
@@ -40,30 +40,30 @@ def bone_meshes(skin, joints, orientations, maps):
     """The Bones of the body.
 
     Args:
-        skin: an `inside.Skin`. joints (24,3) m and orientations (24,3,3): SKEL's at betas = 0. maps: `shapes.bone_maps`.
+        skin: a `skin_containment.Skin`. joints (24,3) m and orientations (24,3,3): SKEL's at betas = 0. maps: `shapes.bone_maps`.
     """
     place = dict(zip(SKEL_JOINTS, joints, strict=True))
     middle, left = [], []
     for bone, vertices, faces in (("pelvis", *pelvis_bone()), ("thorax", *breastbone()), *skull_bones(place)):
-        middle.append((vertices, faces, _rigid(bone, vertices)))
+        middle.append((vertices, faces, _rigid_weights(bone, vertices)))
     for height, vertices, faces in vertebrae():
         middle.append((vertices, faces, np.tile(spine_weights(skin, height), (len(vertices), 1))))
     for height, vertices, faces in ribs():
         left.append((vertices, faces, np.tile(spine_weights(skin, height), (len(vertices), 1))))
     limbs = (*leg_bones(place), *arm_bones(place), *hand_bones(place, skin.body), *foot_bones(place, foot_axes()))
     for bone, vertices, faces in (("scapula_l", *shoulder_blade()), *teeth(place), *limbs):
-        left.append((vertices, faces, _rigid(bone, vertices)))
-    left.append(_collar())
-    return _finished(skin, middle, left, joints, orientations, maps)
+        left.append((vertices, faces, _rigid_weights(bone, vertices)))
+    left.append(_collar_bone_weights())
+    return _mirror_and_fit(skin, middle, left, joints, orientations, maps)
 
 
-def _rigid(bone, vertices):
+def _rigid_weights(bone, vertices):
     weights = np.zeros((len(vertices), 24))
     weights[:, _JOINT[bone]] = 1
     return weights
 
 
-def _collar():
+def _collar_bone_weights():
     vertices, faces = collar_bone()
     weights = np.zeros((len(vertices), 24))
     share = np.clip((vertices[:, 0] - 0.02) / 0.13, 0, 1)
@@ -81,7 +81,7 @@ def spine_weights(skin, height):
     return weights / weights.sum()
 
 
-def _finished(skin, middle, left, joints, orientations, maps):
+def _mirror_and_fit(skin, middle, left, joints, orientations, maps):
     sides = [
         (*_symmetric(vertices, weights), faces) if piece < len(middle) else (vertices, weights, faces)
         for piece, (vertices, faces, weights) in enumerate(middle + left)

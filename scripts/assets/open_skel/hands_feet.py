@@ -6,29 +6,41 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from .solids import ball, joined, meshed, rod, tube
+from .signed_distance import capsule_chain, ellipsoid, mesh_solid, rod_mesh, union
 
 # How far from the finger's tip, along the skin, two rings around it lie that give its line; and its joints on that line,
 # from the tip's bone to the knuckle.
-FINGERS = {
+FINGER_RINGS = {
     "thumb": (0.020, 0.052, (0.009, 0.029, 0.060)), "index": (0.036, 0.068, (0.008, 0.026, 0.050, 0.094)),
     "middle": (0.036, 0.068, (0.008, 0.027, 0.054, 0.100)), "ring": (0.036, 0.068, (0.008, 0.027, 0.052, 0.095)),
     "pinky": (0.020, 0.044, (0.008, 0.023, 0.041, 0.075)),
 }  # fmt: skip
 # Where the metacarpals begin, from the wrist: along the hand, up, towards the thumb.
-METACARPALS = {
+METACARPAL_BASES = {
     "thumb": (0.022, -0.010, 0.021), "index": (0.031, 0.0, 0.010), "middle": (0.031, 0.001, 0.001), "ring": (0.030, 0.0, -0.008),
     "pinky": (0.029, -0.002, -0.016),
 }  # fmt: skip
-WRIST = [
+CARPALS = [
     ((0.010, -0.001, 0.011), (0.0075, 0.007, 0.007)), ((0.011, 0, 0.001), (0.0075, 0.007, 0.006)),
     ((0.010, 0, -0.009), (0.007, 0.006, 0.0055)), ((0.020, -0.003, 0.016), (0.006, 0.006, 0.006)),
     ((0.023, 0, 0.009), (0.006, 0.006, 0.0045)), ((0.023, 0.001, 0), (0.008, 0.007, 0.005)),
     ((0.022, 0, -0.010), (0.007, 0.006, 0.006)),
 ]  # fmt: skip
 # The foot in its own axes around the ankle: lateral, up, front.
-HEADS = [(-0.021, -0.054, 0.137), (-0.002, -0.052, 0.141), (0.0160, -0.053, 0.134), (0.0335, -0.055, 0.123), (0.0460, -0.057, 0.106)]
-BASES = [(-0.012, -0.031, 0.070), (-0.002, -0.027, 0.069), (0.009, -0.029, 0.067), (0.019, -0.036, 0.062), (0.029, -0.043, 0.054)]
+METATARSAL_HEADS = [
+    (-0.021, -0.054, 0.137),
+    (-0.002, -0.052, 0.141),
+    (0.0160, -0.053, 0.134),
+    (0.0335, -0.055, 0.123),
+    (0.0460, -0.057, 0.106),
+]
+METATARSAL_BASES = [
+    (-0.012, -0.031, 0.070),
+    (-0.002, -0.027, 0.069),
+    (0.009, -0.029, 0.067),
+    (0.019, -0.036, 0.062),
+    (0.029, -0.043, 0.054),
+]
 TOE_TIPS = [(-0.021, -0.062, 0.205), (0.0045, -0.062, 0.204), (0.0220, -0.062, 0.194), (0.0375, -0.062, 0.179), (0.0520, -0.062, 0.164)]
 TOE_JOINTS = ((0.034, 0.010), *((0.031, 0.019, 0.009),) * 3, (0.025, 0.016, 0.009))  # back from the tips
 
@@ -37,7 +49,7 @@ def hand_bones(place, body):
     """Wrist, palm and fingers as (bone, vertices, faces). body: the open body's arrays."""
     wrist = place["hand_l"]
     lines = finger_joints(body)
-    for finger, (along, up, thumbwards) in METACARPALS.items():
+    for finger, (along, up, thumbwards) in METACARPAL_BASES.items():
         knuckles = lines[finger][::-1]
         thick = {"thumb": 1.12, "pinky": 0.88}.get(finger, 1)
         joints = np.concatenate([[wrist + (along, up, thumbwards)], knuckles])
@@ -47,8 +59,8 @@ def hand_bones(place, body):
                 "hand_l",
                 *knuckle_bone(start, end, thick * (0.0060, 0.0054, 0.0048, 0.0044)[number + (finger == "thumb" and number > 0)], last),
             )
-    carpals = joined(*(ball(centre, radii) for centre, radii in WRIST), reach=0.0015)
-    yield "hand_l", *meshed(carpals, (-0.005, -0.02, -0.03), (0.04, 0.02, 0.035), 0.0036, wrist)
+    carpals = union(*(ellipsoid(centre, radii) for centre, radii in CARPALS), reach=0.0015)
+    yield "hand_l", *mesh_solid(carpals, (-0.005, -0.02, -0.03), (0.04, 0.02, 0.035), 0.0036, wrist)
 
 
 def finger_joints(body):
@@ -59,7 +71,7 @@ def finger_joints(body):
     graph = coo_matrix((lengths, edges.T), shape=(len(v_template),) * 2).tocsr()
     tips = dict(zip(body["landmark_names"].tolist(), body["landmark_vertices"], strict=True))
     found = {}
-    for finger, (*rings, joints) in FINGERS.items():
+    for finger, (*rings, joints) in FINGER_RINGS.items():
         away = dijkstra(graph, directed=False, indices=tips[f"left_{finger}_tip"], limit=0.1)
         near, far = (_middle(v_template[np.abs(away - ring) < 0.007]) for ring in rings)
         found[finger] = near + ((np.array(joints) - rings[0]) / (rings[1] - rings[0]))[:, None] * (far - near)
@@ -76,28 +88,29 @@ def knuckle_bone(start, end, radius, last=False):
     profile = np.array([0.45, 0.95, 1.05, 0.74, 0.66, 1.02, 0.9, 0.45])
     if last:
         profile = np.array([0.45, 0.95, 1.05, 0.78, 0.62, 0.74, 0.55, 0.3])
-    return rod(start + share[:, None] * (end - start), radius * profile, 6)
+    return rod_mesh(start + share[:, None] * (end - start), radius * profile, 6)
 
 
 def foot_bones(place, axes):
     """Talus, the rest of the foot's middle, and toes as (bone, vertices, faces). axes: (3,3), columns lateral, up, front."""
     ankle = place["talus_l"]
-    dome = joined(
-        ball((0.001, -0.013, 0.001), (0.0165, 0.012, 0.021)), ball((0.001, -0.022, 0), (0.016, 0.008, 0.019)),
-        tube([(-0.001, -0.017, 0.014), (-0.006, -0.023, 0.032)], (0.0105, 0.0115)), reach=0.006,
+    dome = union(
+        ellipsoid((0.001, -0.013, 0.001), (0.0165, 0.012, 0.021)), ellipsoid((0.001, -0.022, 0), (0.016, 0.008, 0.019)),
+        capsule_chain([(-0.001, -0.017, 0.014), (-0.006, -0.023, 0.032)], (0.0105, 0.0115)), reach=0.006,
     )  # fmt: skip
-    yield "talus_l", *meshed(dome, (-0.03, -0.05, -0.04), (0.03, 0.015, 0.06), 0.005, ankle, axes)
-    heel = joined(
-        ball((0.002, -0.043, -0.040), (0.014, 0.0205, 0.0125)), tube([(0.003, -0.038, -0.035), (0.008, -0.038, 0.006)], (0.014, 0.0115)),
-        ball((0.012, -0.038, 0.022), (0.011, 0.012, 0.014)), ball((-0.009, -0.029, 0.002), (0.008, 0.005, 0.010)), reach=0.008,
+    yield "talus_l", *mesh_solid(dome, (-0.03, -0.05, -0.04), (0.03, 0.015, 0.06), 0.005, ankle, axes)
+    heel = union(
+        ellipsoid((0.002, -0.043, -0.040), (0.014, 0.0205, 0.0125)),
+        capsule_chain([(0.003, -0.038, -0.035), (0.008, -0.038, 0.006)], (0.014, 0.0115)),
+        ellipsoid((0.012, -0.038, 0.022), (0.011, 0.012, 0.014)), ellipsoid((-0.009, -0.029, 0.002), (0.008, 0.005, 0.010)), reach=0.008,
     )  # fmt: skip
-    tarsus = joined(
-        heel, ball((-0.008, -0.024, 0.047), (0.0145, 0.0115, 0.0065)), ball((0.016, -0.039, 0.046), (0.010, 0.0095, 0.0125)),
-        ball((-0.014, -0.027, 0.062), (0.0085, 0.0105, 0.010)), ball((-0.003, -0.023, 0.061), (0.0062, 0.009, 0.0085)),
-        ball((0.007, -0.025, 0.060), (0.0062, 0.0085, 0.009)), reach=0.0018,
+    tarsus = union(
+        heel, ellipsoid((-0.008, -0.024, 0.047), (0.0145, 0.0115, 0.0065)), ellipsoid((0.016, -0.039, 0.046), (0.010, 0.0095, 0.0125)),
+        ellipsoid((-0.014, -0.027, 0.062), (0.0085, 0.0105, 0.010)), ellipsoid((-0.003, -0.023, 0.061), (0.0062, 0.009, 0.0085)),
+        ellipsoid((0.007, -0.025, 0.060), (0.0062, 0.0085, 0.009)), reach=0.0018,
     )  # fmt: skip
-    yield "calcn_l", *meshed(tarsus, (-0.035, -0.08, -0.07), (0.045, 0.01, 0.09), 0.0054, ankle, axes)
-    for number, (base, head, tip, back) in enumerate(zip(BASES, HEADS, TOE_TIPS, TOE_JOINTS, strict=True)):
+    yield "calcn_l", *mesh_solid(tarsus, (-0.035, -0.08, -0.07), (0.045, 0.01, 0.09), 0.0054, ankle, axes)
+    for number, (base, head, tip, back) in enumerate(zip(METATARSAL_BASES, METATARSAL_HEADS, TOE_TIPS, TOE_JOINTS, strict=True)):
         thick = 0.0075 if number == 0 else 0.0052
         base, head, tip = (ankle + axes @ place for place in (base, head, tip))
         yield "calcn_l", *knuckle_bone(base, head, thick)

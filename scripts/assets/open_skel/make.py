@@ -2,13 +2,13 @@
 
     python -m scripts.assets.open_skel.make [--out FILE]
 
-Needs scipy, which the add-on does not. Every step is a function of scripts/open_skel; the same open body gives the same bytes.
+Needs scipy, which the add-on does not. Every step is a function of scripts/assets/open_skel; the same open body gives the same bytes.
 Afterwards put the printed sha256 into addon_models/weights.toml, and look at it with scripts/docs/open_skel.py.
 """
 
 import argparse
-import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import ROOT
@@ -19,13 +19,13 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 
-from blender_meshrec.core.skel.file import VERSION, rest_transfo  # noqa: E402
+from blender_meshrec.core.skel.file import SKEL_VERSION, make_apose_rel_transfo  # noqa: E402
 from blender_meshrec.core.skel.vocabulary import DOF_JOINTS, DOF_NAMES, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS  # noqa: E402
-from scripts.assets.open_body.make import write  # noqa: E402
+from scripts.assets.open_body.make import write_npz  # noqa: E402
 from scripts.assets.open_skel.bones import bone_meshes  # noqa: E402
-from scripts.assets.open_skel.inside import Skin  # noqa: E402
 from scripts.assets.open_skel.joints import FLIP, joint_regressor, rest_frames  # noqa: E402
 from scripts.assets.open_skel.shapes import bone_maps  # noqa: E402
+from scripts.assets.open_skel.skin_containment import Skin  # noqa: E402
 from scripts.assets.open_skel.weights import skin_weights  # noqa: E402
 
 OUT = ROOT / "addon_models" / "open_skel.npz"
@@ -37,17 +37,14 @@ SOURCE = (
 )
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args(arguments)
-    body = make_body(OPEN_BODY)
-    write(body, chosen.out)
-    content = chosen.out.read_bytes()
-    print(f"wrote {chosen.out.name}, {len(content) / 1e6:.2f} MB, sha256 {hashlib.sha256(content).hexdigest()}")
+    write_npz(make_body(OPEN_BODY), chosen.out)
 
 
-def make_body(open_body):
+def make_body(open_body: Path) -> dict[str, np.ndarray]:
     """All arrays of the file, under SKEL's own key names. `open_body`: path of the open body's .npz."""
     with np.load(open_body, allow_pickle=False) as content:
         stored = {key: content[key] for key in content}
@@ -56,12 +53,12 @@ def make_body(open_body):
     regressor = joint_regressor(body, mirror).astype(np.float32)
     joints = regressor.astype(float) @ body["v_template"]
     orientations, axes = rest_frames(joints)
-    transfo = rest_transfo(orientations, joints, axes)
+    transfo = make_apose_rel_transfo(orientations, joints, axes)
     weights = skin_weights(body, joints, mirror)
     maps = bone_maps(body, joints, regressor.astype(float), weights)
     bones = bone_meshes(Skin(body, weights), joints, orientations, maps)
     return {
-        "version": np.array(VERSION),
+        "version": np.array(SKEL_VERSION),
         "bone_names": np.array(SKEL_JOINTS),
         "joints_name": np.array(SKEL_JOINTS),
         "pose_params_name": np.array(DOF_NAMES),
@@ -88,7 +85,7 @@ def make_body(open_body):
     }
 
 
-def opposite_vertices(v_template):
+def opposite_vertices(v_template: np.ndarray) -> np.ndarray:
     """The vertex opposite each vertex, (V,); the open body is exactly symmetric."""
     places = np.round(v_template, 6) + 0.0
     lookup = {tuple(place): vertex for vertex, place in enumerate(places)}

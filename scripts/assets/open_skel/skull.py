@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .solids import ball, both_sides, joined, meshed, outward, plate, tube, without
+from .signed_distance import capsule_chain, difference, ellipsoid, mesh_solid, mirror_solid, orient_outwards, plate, union
 
 
 def skull_bones(place):
     """Skull and jaw as (bone, vertices, faces); both sides at once."""
     joint = place["head"]
-    yield "head", *meshed(both_sides(skull()), (-0.085, -0.05, -0.10), (0.085, 0.16, 0.12), 0.0076, joint)
-    yield "head", *meshed(both_sides(jaw()), (-0.075, -0.095, -0.03), (0.075, 0.04, 0.11), 0.0068, joint)
+    yield "head", *mesh_solid(mirror_solid(skull()), (-0.085, -0.05, -0.10), (0.085, 0.16, 0.12), 0.0076, joint)
+    yield "head", *mesh_solid(mirror_solid(jaw()), (-0.075, -0.095, -0.03), (0.075, 0.04, 0.11), 0.0068, joint)
 
 
 def teeth(place):
@@ -20,29 +20,37 @@ def teeth(place):
 
 
 def skull():
-    vault = joined(ball((0, 0.074, 0.008), (0.067, 0.066, 0.084)), ball((0, 0.080, 0.045), (0.056, 0.052, 0.050)),
-                   ball((0, 0.048, -0.02), (0.058, 0.050, 0.055)), reach=0.02)  # fmt: skip
-    brow = tube([(0, 0.048, 0.092), (0.018, 0.053, 0.092), (0.038, 0.050, 0.080), (0.050, 0.038, 0.066)], (0.008, 0.0085, 0.007, 0.006))
-    cheek = tube([(0.018, 0.006, 0.082), (0.036, 0.009, 0.078), (0.050, 0.017, 0.060)], (0.008, 0.0085, 0.007))
-    rim = tube([(0.050, 0.038, 0.066), (0.050, 0.017, 0.062)], (0.006, 0.007))
-    arch = tube([(0.050, 0.017, 0.060), (0.060, 0.019, 0.038), (0.062, 0.020, 0.012)], (0.0062, 0.0056, 0.006))
-    upper_jaw = joined(ball((0, -0.004, 0.072), (0.030, 0.020, 0.026)), ball((0, -0.018, 0.072), (0.026, 0.009, 0.024)), reach=0.01)
-    nose = tube([(0, 0.046, 0.090), (0, 0.026, 0.105)], (0.007, 0.0058))
-    beside_nose = tube([(0.008, 0.040, 0.086), (0.016, 0.012, 0.090)], (0.006, 0.008))
-    base = joined(ball((0, 0.010, 0.0), (0.042, 0.018, 0.040)), ball((0.050, 0.000, -0.008), (0.011, 0.020, 0.013)), reach=0.012)
-    whole = joined(vault, brow, joined(cheek, rim, arch, upper_jaw, nose, beside_nose, reach=0.006), base, reach=0.010)
-    eye = ball((0.030, 0.030, 0.086), (0.0175, 0.0155, 0.028))
-    hole = joined(ball((0.004, 0.012, 0.100), (0.0078, 0.013, 0.020)), ball((0.003, 0.020, 0.100), (0.005, 0.011, 0.020)), reach=0.004)
-    temple = ball((0.080, 0.036, 0.040), (0.024, 0.026, 0.026))
-    return without(whole, eye, hole, temple, reach=0.004)
+    vault = union(ellipsoid((0, 0.074, 0.008), (0.067, 0.066, 0.084)), ellipsoid((0, 0.080, 0.045), (0.056, 0.052, 0.050)),
+                   ellipsoid((0, 0.048, -0.02), (0.058, 0.050, 0.055)), reach=0.02)  # fmt: skip
+    brow = capsule_chain(
+        [(0, 0.048, 0.092), (0.018, 0.053, 0.092), (0.038, 0.050, 0.080), (0.050, 0.038, 0.066)], (0.008, 0.0085, 0.007, 0.006)
+    )
+    cheek = capsule_chain([(0.018, 0.006, 0.082), (0.036, 0.009, 0.078), (0.050, 0.017, 0.060)], (0.008, 0.0085, 0.007))
+    rim = capsule_chain([(0.050, 0.038, 0.066), (0.050, 0.017, 0.062)], (0.006, 0.007))
+    arch = capsule_chain([(0.050, 0.017, 0.060), (0.060, 0.019, 0.038), (0.062, 0.020, 0.012)], (0.0062, 0.0056, 0.006))
+    upper_jaw = union(
+        ellipsoid((0, -0.004, 0.072), (0.030, 0.020, 0.026)), ellipsoid((0, -0.018, 0.072), (0.026, 0.009, 0.024)), reach=0.01
+    )
+    nose = capsule_chain([(0, 0.046, 0.090), (0, 0.026, 0.105)], (0.007, 0.0058))
+    beside_nose = capsule_chain([(0.008, 0.040, 0.086), (0.016, 0.012, 0.090)], (0.006, 0.008))
+    base = union(ellipsoid((0, 0.010, 0.0), (0.042, 0.018, 0.040)), ellipsoid((0.050, 0.000, -0.008), (0.011, 0.020, 0.013)), reach=0.012)
+    whole = union(vault, brow, union(cheek, rim, arch, upper_jaw, nose, beside_nose, reach=0.006), base, reach=0.010)
+    eye = ellipsoid((0.030, 0.030, 0.086), (0.0175, 0.0155, 0.028))
+    hole = union(
+        ellipsoid((0.004, 0.012, 0.100), (0.0078, 0.013, 0.020)), ellipsoid((0.003, 0.020, 0.100), (0.005, 0.011, 0.020)), reach=0.004
+    )
+    temple = ellipsoid((0.080, 0.036, 0.040), (0.024, 0.026, 0.026))
+    return difference(whole, eye, hole, temple, reach=0.004)
 
 
 def jaw():
     corner, hinge, chin = (0.043, -0.042, 0.026), (0.051, 0.012, 0.016), (0.010, -0.062, 0.086)
-    body = tube([corner, (0.034, -0.050, 0.056), chin, (0, -0.062, 0.089)], (0.0085, 0.0095, 0.0115, 0.0115), (1.25, 1, 1))
+    body = capsule_chain([corner, (0.034, -0.050, 0.056), chin, (0, -0.062, 0.089)], (0.0085, 0.0095, 0.0115, 0.0115), (1.25, 1, 1))
     branch = plate([corner, hinge, (0.046, 0.006, 0.042)], 0.008)
     front = plate([corner, (0.046, 0.004, 0.040), (0.036, -0.046, 0.054)], 0.009)
-    return joined(body, branch, front, ball(hinge, (0.008, 0.006, 0.006)), ball((0, -0.066, 0.090), (0.014, 0.009, 0.008)), reach=0.007)
+    return union(
+        body, branch, front, ellipsoid(hinge, (0.008, 0.006, 0.006)), ellipsoid((0, -0.066, 0.090), (0.014, 0.009, 0.008)), reach=0.007
+    )
 
 
 def _dental_arch():
@@ -57,4 +65,4 @@ def _tooth(middle, half):
     quads = np.array([(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)])
     faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     vertices = corners * half + middle
-    return vertices, outward(corners, faces)
+    return vertices, orient_outwards(corners, faces)

@@ -10,40 +10,40 @@ import numpy as np
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS
 from blender_meshrec.methods.skeleton2mesh import POINTS
-from scripts.train.data.motion_clips import AXES, NODES
+from scripts.train.data.motion_clips import AXES, NODES, Clip
 
 STATURE = 1.7  # m, of the tallest extent that a camera frames
 _Y_DOWN = np.diag([1.0, -1.0, -1.0])
 
 # Keypoint sets by what they lack of POINTS, and how often each is shown.
-SETS = {
+DETECTOR_SETS = {
     "h36m17": (0.3, ("left_ear", "right_ear", "left_big_toe", "right_big_toe", "left_heel", "right_heel")),
     "coco17": (0.15, ("head_top", "left_big_toe", "right_big_toe", "left_heel", "right_heel")),
     "halpe26": (0.15, ()),
     "openpose25": (0.15, ("head_top",)),
     "blazepose33": (0.25, ("head_top",)),
 }
-SET_NAMES = tuple(SETS)
-_LACKS = np.array([[point in lacks for point in POINTS] for _share, lacks in SETS.values()])
-_SHARES = np.array([share for share, _lacks in SETS.values()])
+SET_NAMES = tuple(DETECTOR_SETS)
+_MISSING_POINTS = np.array([[point in lacks for point in POINTS] for _share, lacks in DETECTOR_SETS.values()])
+_SET_SHARES = np.array([share for share, _lacks in DETECTOR_SETS.values()])
 
 # How unsteady a detector is at each point, by the last word of its name.
-_UNSTEADY = {"wrist": 1.6, "ankle": 1.6, "toe": 1.5, "heel": 1.5, "elbow": 1.2, "knee": 1.2, "hip": 1.2}
-_UNSTEADY = np.array([_UNSTEADY.get(point.split("_")[-1], 1.0) for point in POINTS])
-_FOOT = ("knee", "ankle", "big_toe", "heel")
+_NOISE_FACTORS = {"wrist": 1.6, "ankle": 1.6, "toe": 1.5, "heel": 1.5, "elbow": 1.2, "knee": 1.2, "hip": 1.2}
+_NOISE_FACTORS = np.array([_NOISE_FACTORS.get(point.split("_")[-1], 1.0) for point in POINTS])
+_LEG_POINTS = ("knee", "ankle", "big_toe", "heel")
 
 
-def _at(side, names):
+def _point_indices(side, names):
     return [POINTS.index(f"{side}_{name}") for name in names]
 
 
-_LIMBS = [_at(side, names) for side in ("left", "right") for names in (("elbow", "wrist"), _FOOT)]
+_LIMBS = [_point_indices(side, names) for side in ("left", "right") for names in (("elbow", "wrist"), _LEG_POINTS)]
 _SIDES = {
-    kind: (_at("left", names), _at("right", names))
-    for kind, names in {"arms": ("shoulder", "elbow", "wrist"), "legs": ("hip", *_FOOT), "face": ("ear",)}.items()
+    kind: (_point_indices("left", names), _point_indices("right", names))
+    for kind, names in {"arms": ("shoulder", "elbow", "wrist"), "legs": ("hip", *_LEG_POINTS), "face": ("ear",)}.items()
 }
 _HIPS, _SHOULDERS = ([POINTS.index(f"{side}_{name}") for side in ("left", "right")] for name in ("hip", "shoulder"))
-_MIXED = {"hip": _HIPS, "thorax": _SHOULDERS, "spine": _HIPS + _SHOULDERS}
+_TORSO_POINTS = {"hip": _HIPS, "thorax": _SHOULDERS, "spine": _HIPS + _SHOULDERS}
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class Views:
     transl: np.ndarray
 
 
-def see(rng, points, axes, valid, sets=None, noisy=True, lossy=True, steady=False):
+def film_bodies(rng, points, axes, valid, sets=None, noisy=True, lossy=True, steady=False):
     """Film bodies (B,F,25,3) m, y up, with AXES (B,F,3,3,3), each by a camera of its own.
 
-    sets: (B,) indices of SETS, drawn if None. noisy: whether the detector errs; lossy: whether it then loses points and
+    sets: (B,) indices of DETECTOR_SETS, drawn if None. noisy: whether the detector errs; lossy: whether it then loses points and
     frames. steady: cameras do not move.
     """
     count = len(points)
-    sets = rng.choice(len(SETS), count, p=_SHARES) if sets is None else np.asarray(sets)
+    sets = rng.choice(len(DETECTOR_SETS), count, p=_SET_SHARES) if sets is None else np.asarray(sets)
     detected = np.array([SET_NAMES[s] != "h36m17" for s in sets])
     turn, transl, focal, zoom = _cameras(rng, points, steady)
     camera_points = np.einsum("bfij,bfnj->bfni", turn, points) + transl[:, :, None]
@@ -80,15 +80,21 @@ def see(rng, points, axes, valid, sets=None, noisy=True, lossy=True, steady=Fals
     bone_sum = np.linalg.norm(bones, axis=-1).sum(-1).mean(1)
     seen = _detector_points(rng, camera_points, camera_axes, detected, noisy)
     rays = seen[..., :2] / seen[..., 2:]
-    confidence = np.where(_LACKS[sets][:, None], 0.0, 1.0) * valid[..., None]
+    confidence = np.where(_MISSING_POINTS[sets][:, None], 0.0, 1.0) * valid[..., None]
     if noisy:
-        rays, confidence = _misdetect(rng, rays, confidence, seen[..., 2])
+        rays, confidence = _add_detection_errors(rng, rays, confidence, seen[..., 2])
         if lossy:
-            _lose(rng, confidence)
-    _mix(rays, confidence, np.flatnonzero(detected))
+            _drop_points(rng, confidence)
+    _average_torso_points(rays, confidence, np.flatnonzero(detected))
     rays, joints = rays * zoom[:, None, None, None], joints / bone_sum[:, None, None, None]
     rays, confidence, joints, zoom = (np.asarray(values, np.float32) for values in (rays, confidence, joints, zoom))
     return Views(rays, confidence, detected, joints, zoom, valid, focal, turn, transl)
+
+
+def film_clip(rng: np.random.Generator, clip: Clip, keypoint_set: str, cameras: int = 1, noisy: bool = True) -> Views:
+    """Film the whole of a clip by static cameras, for evaluation: no frames or points are dropped, and every camera is a window."""
+    whole = (np.repeat(array[None], cameras, 0) for array in (clip.points(), clip.axes, clip.valid))
+    return film_bodies(rng, *whole, sets=[SET_NAMES.index(keypoint_set)] * cameras, noisy=noisy, lossy=False, steady=True)
 
 
 def _cameras(rng, points, steady):
@@ -115,7 +121,7 @@ def _cameras(rng, points, steady):
     transl = np.concatenate([aim, np.ones((count, 1))], -1) * distance[:, None] - np.einsum("bij,bj->bi", stand, middle)
     turn, transl = np.repeat(stand[:, None], frames, 1), np.repeat(transl[:, None], frames, 1)
     if not steady:
-        _follow(rng, points, middle, turn, transl)
+        _move_cameras(rng, points, middle, turn, transl)
     # Who films steps back until the hip stays in the picture and nothing comes nearer than an arm.
     hip = np.einsum("bfij,bfj->bfi", turn, points[:, :, 0]) + transl
     aside = (np.abs(hip[..., :2]) / half[:, None] - hip[..., 2:]).max((1, 2))
@@ -124,7 +130,7 @@ def _cameras(rng, points, steady):
     return turn.astype(np.float32), transl.astype(np.float32), focal, zoom
 
 
-def _follow(rng, points, middle, turn, transl):
+def _move_cameras(rng, points, middle, turn, transl):
     """Some cameras pan unsteadily, some travel along with the person."""
     count, frames = points.shape[:2]
     travel = np.where(rng.random(count) < 0.12, rng.random(count), 0)[:, None, None]
@@ -167,19 +173,19 @@ def _detector_points(rng, points, axes, detected, noisy):
     return seen
 
 
-def _mix(rays, confidence, rows):
+def _average_torso_points(rays, confidence, rows):
     """Hip, thorax and spine of a detector's sets are means of what it saw, and as sure as the least of it."""
-    for name, used in _MIXED.items():
+    for name, used in _TORSO_POINTS.items():
         rays[rows, :, POINTS.index(name)] = rays[rows][:, :, used].mean(2)
         confidence[rows, :, POINTS.index(name)] = confidence[rows][:, :, used].min(2)
 
 
-def _misdetect(rng, rays, confidence, depth):
+def _add_detection_errors(rng, rays, confidence, depth):
     """A detector's errors: trembling, slips, sides exchanged, points and frames lost; and how sure it says it is."""
     count, frames, _points = confidence.shape
     height = STATURE / np.maximum(depth, 0.3)  # a person's height as seen at each point
     clean = rng.random(count) < 0.2
-    level = np.where(clean, 0, rng.uniform(0, 0.022, count))[:, None, None] * _UNSTEADY
+    level = np.where(clean, 0, rng.uniform(0, 0.022, count))[:, None, None] * _NOISE_FACTORS
     # Points hidden behind the torso are guessed.
     behind = depth - depth[:, :, [POINTS.index("hip")]]
     aside = np.linalg.norm(rays - rays[:, :, [POINTS.index("spine")]], axis=-1) / height
@@ -190,14 +196,14 @@ def _misdetect(rng, rays, confidence, depth):
     for frame in range(1, frames):
         slow[:, frame] = keep * slow[:, frame - 1] + np.sqrt(1 - keep**2) * slow[:, frame]
     error = (np.sqrt(share) * slow + np.sqrt(1 - share) * rng.normal(size=rays.shape)) * (level * (1 + 1.5 * hidden))[..., None]
-    sureness = _sureness(rng, error, hidden, clean)
-    _slip(rng, error, sureness, clean)
+    sureness = _confidence(rng, error, hidden, clean)
+    _add_outliers(rng, error, sureness, clean)
     rays = rays + error * height[..., None]
-    _exchange_sides(rng, rays, sureness, clean)
+    _swap_sides(rng, rays, sureness, clean)
     return rays, confidence * sureness
 
 
-def _sureness(rng, error, hidden, clean):
+def _confidence(rng, error, hidden, clean):
     """Confidence (B,F,P) that falls with the error, in a way that differs from clip to clip."""
     count = len(error)
     top, slope = rng.uniform(0.65, 1, (count, 1, 1)), rng.uniform(0, 12, (count, 1, 1))
@@ -206,7 +212,7 @@ def _sureness(rng, error, hidden, clean):
     return np.where((clean & (rng.random(count) < 0.8))[:, None, None], 1, np.clip(sureness, 0.02, 1))
 
 
-def _slip(rng, error, sureness, clean):
+def _add_outliers(rng, error, sureness, clean):
     """For some frames single points lie elsewhere; the detector may know."""
     count, frames, points = sureness.shape
     slips = rng.poisson(0.6, count) * ~clean
@@ -218,7 +224,7 @@ def _slip(rng, error, sureness, clean):
             sureness[row, span, point] *= rng.uniform(0.1, 0.8)
 
 
-def _exchange_sides(rng, rays, sureness, clean):
+def _swap_sides(rng, rays, sureness, clean):
     """For some frames arms, legs or all are taken for those of the other side."""
     count, frames, _points = sureness.shape
     for row in np.flatnonzero((rng.random(count) < 0.15) & ~clean):
@@ -232,7 +238,7 @@ def _exchange_sides(rng, rays, sureness, clean):
                     part[:, left + right] = part[:, right + left]
 
 
-def _lose(rng, confidence):
+def _drop_points(rng, confidence):
     """Points, limbs, lower bodies and whole frames that are not there; clips that are short, and slow ones."""
     count, frames, points = confidence.shape
     kind = rng.random(count)
@@ -240,7 +246,7 @@ def _lose(rng, confidence):
     for row in range(count):
         lost = confidence[row]
         if kind[row] < 0.06:  # cut at the waist or the knees
-            lost[:, [point for side in ("left", "right") for point in _at(side, _FOOT[rng.integers(2) :])]] = 0
+            lost[:, [point for side in ("left", "right") for point in _point_indices(side, _LEG_POINTS[rng.integers(2) :])]] = 0
         elif kind[row] < 0.2:  # a limb out of sight for a while
             begin = rng.integers(frames)
             lost[begin : begin + rng.integers(3, frames), _LIMBS[rng.integers(len(_LIMBS))]] *= rng.choice([0, 0.3])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_PARENTS
-from scripts.train.data.recordings import TEST_SUBJECTS, read_recordings, rotmats_of
+from scripts.train.data.recordings import TEST_SUBJECTS, read_recordings, rotmats_from_quats
 
 # Points that detectors see besides the joints of h36m17, and the joint each is fixed to.
 FACE = ("face", "left_ear", "right_ear", "crown")
@@ -18,8 +18,8 @@ PARENTS = np.array([*H36M17_PARENTS, *[_HEAD] * len(FACE), *_ANKLES, *_ANKLES])
 AXES = ("pelvis", "thorax", "head")
 
 # Where a face is, from the head joint in the head's axes (left, up, front), and heels from ankles in the foot's, metres.
-_FACE_AT = {"face": (0, 0.06, 0.11), "left_ear": (0.075, 0.07, 0.01), "right_ear": (-0.075, 0.07, 0.01), "crown": (0, 0.2, 0.0)}
-_HEEL_AT = (0, -0.06, -0.05)
+_FACE_OFFSETS = {"face": (0, 0.06, 0.11), "left_ear": (0.075, 0.07, 0.01), "right_ear": (-0.075, 0.07, 0.01), "crown": (0, 0.2, 0.0)}
+_HEEL_OFFSET = (0, -0.06, -0.05)
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Clip:
 
     def points(self):
         """NODES in the world, (F,25,3) m."""
-        return rebuild(self.hip, self.vectors)
+        return points_from_vectors(self.hip, self.vectors)
 
 
-def rebuild(hip, vectors):
+def points_from_vectors(hip, vectors):
     """Points (...,25,3) of the hip (...,3) and vectors (...,25,3)."""
     points = np.empty_like(vectors)
     points[..., 0, :] = hip
@@ -51,18 +51,18 @@ def rebuild(hip, vectors):
 
 def read_clips(folder):
     """All recordings of a folder as Clips."""
-    return [clip_of(recording) for recording in read_recordings(folder)]
+    return [clip_from_recording(recording) for recording in read_recordings(folder)]
 
 
-def split(clips):
+def split_by_subject(clips):
     """(to train on, to test on), by subject."""
     return [c for c in clips if c.subject not in TEST_SUBJECTS], [c for c in clips if c.subject in TEST_SUBJECTS]
 
 
-def clip_of(recording):
+def clip_from_recording(recording):
     """A Recording as a Clip."""
     offsets, extra = recording.offsets.astype(float), recording.extra.astype(float)
-    joints, turned = _forward(rotmats_of(recording.quats), recording.trans.astype(float), offsets)
+    joints, turned = _forward_kinematics(rotmats_from_quats(recording.quats), recording.trans.astype(float), offsets)
 
     def fixed(joint, offset):
         return joints[:, joint] + turned[:, joint] @ np.asarray(offset, float)
@@ -75,9 +75,9 @@ def clip_of(recording):
             for side in ("left", "right")
             for joint, at in {"hip": 1, "knee": 4, "ankle": 7, "shoulder": 16, "elbow": 18, "wrist": 20}.items()
         },
-        **{point: fixed(15, offset) for point, offset in _FACE_AT.items()},
+        **{point: fixed(15, offset) for point, offset in _FACE_OFFSETS.items()},
         **{"left_big_toe": fixed(10, extra[1]), "right_big_toe": fixed(11, extra[2])},
-        **{"left_heel": fixed(7, _HEEL_AT), "right_heel": fixed(8, _HEEL_AT)},
+        **{"left_heel": fixed(7, _HEEL_OFFSET), "right_heel": fixed(8, _HEEL_OFFSET)},
     }
     points = np.stack([nodes[name] for name in NODES], 1)
     vectors = points - points[:, np.maximum(PARENTS, 0)]
@@ -85,7 +85,7 @@ def clip_of(recording):
     return Clip(recording.name, recording.subject, recording.text, *small, recording.valid)
 
 
-def _forward(local, transl, offsets):
+def _forward_kinematics(local, transl, offsets):
     """Joints (F,24,3) and their rotations in the world (F,24,3,3) of rotations relative to the parent."""
     turned, joints = local.copy(), np.repeat(transl[:, None], 24, 1)
     for joint in range(1, 24):

@@ -17,7 +17,7 @@ TEST_SUBJECTS = ("02", "38", "daz_13")
 # Of what is trained until a validation optimum; other networks learn from these too.
 VALIDATION_SUBJECTS = ("16", "35", "daz_salsa")
 
-_OTHER_SIDE = mirror_indices(SMPL_JOINTS)
+_MIRROR_JOINTS = mirror_indices(SMPL_JOINTS)
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -25,7 +25,7 @@ _FLIP = np.array([-1.0, 1.0, 1.0])
 class Recording:
     """One clip of one performer, F frames.
 
-    quats: (F,24,4) int16, wxyz times 32767: local rotations, see `rotmats_of`. trans: (F,3) float32, m, where the pelvis is.
+    quats: (F,24,4) int16, wxyz times 32767: local rotations, see `rotmats_from_quats`. trans: (F,3) float32, m, where the pelvis is.
     valid: (F,) bool, False where the capture is known to be wrong. offsets: (24,3) float32, m, joints from their parents at rest.
     extra: (6,3) float32, m, of head top, toe tips, finger tips and the neck's base from joints 15, 10, 11, 22, 23 and 12.
     """
@@ -77,12 +77,12 @@ def read_recordings(folder):
     return recordings
 
 
-def rotmats_of(quats):
+def rotmats_from_quats(quats):
     """Rotations (...,3,3) of a Recording's quats (...,4)."""
     quats = quats.astype(float)
     return rotmat_from_quat(quats / np.linalg.norm(quats, axis=-1, keepdims=True))
 
 
-def mirrored(rotmats):
+def mirror_rotmats(rotmats):
     """Local rotations (...,24,3,3) of the motion in a mirror: left and right change places."""
-    return rotmats[..., _OTHER_SIDE, :, :] * _FLIP[:, None] * _FLIP
+    return rotmats[..., _MIRROR_JOINTS, :, :] * _FLIP[:, None] * _FLIP

@@ -6,40 +6,40 @@ B silhouettes of S pixels a side.
 import cv2
 import numpy as np
 
-CLEAN = 0.1  # share of silhouettes that stay as they are
-CUT, HIDDEN, HOLED, HOLDING, TOUCHED, LOST = 0.22, 0.12, 0.25, 0.25, 0.2, 0.02
+CLEAN_SHARE = 0.1  # share of silhouettes that stay as they are
+CROPPED_SHARE, OCCLUDED_SHARE, HOLES_SHARE, HELD_OBJECT_SHARE, NEIGHBOUR_SHARE, LOST_SHARE = 0.22, 0.12, 0.25, 0.25, 0.2, 0.02
 
 
-def spoil(rng, silhouettes, hands, cut=CUT):
+def corrupt_masks(rng, silhouettes, hands, cut=CROPPED_SHARE):
     """Silhouettes (B,S,S) uint8 as a segmentation might show them, and which pixels lie in the picture; both (B,S,S) bool.
 
     hands: (B,2,2) px, where things may be held. cut: share that the picture's end cuts off.
     """
     count, _side = silhouettes.shape[:2]
     seen, inside = np.empty(silhouettes.shape, bool), np.ones(silhouettes.shape, bool)
-    clean = rng.random(count) < CLEAN
+    clean = rng.random(count) < CLEAN_SHARE
     for row, silhouette in enumerate(silhouettes):
         if rng.random() < cut:
-            _cut(rng, inside[row], silhouette)
+            _crop_image(rng, inside[row], silhouette)
         if clean[row]:
             seen[row] = (silhouette > 0) & inside[row]
             continue
         mask = silhouette.copy()
-        if rng.random() < HIDDEN:
-            _hide(rng, mask)
-        if rng.random() < HOLDING:
-            _hold(rng, mask, hands[row])
-        if rng.random() < TOUCHED:
-            mask |= _beside(rng, silhouettes[(row + 1 + rng.integers(count - 1)) % count] if count > 1 else silhouette)
-        if rng.random() < HOLED:
-            _holes(rng, mask)
-        if rng.random() < LOST:
+        if rng.random() < OCCLUDED_SHARE:
+            _add_occluder(rng, mask)
+        if rng.random() < HELD_OBJECT_SHARE:
+            _add_held_object(rng, mask, hands[row])
+        if rng.random() < NEIGHBOUR_SHARE:
+            mask |= _shifted_neighbour(rng, silhouettes[(row + 1 + rng.integers(count - 1)) % count] if count > 1 else silhouette)
+        if rng.random() < HOLES_SHARE:
+            _cut_holes(rng, mask)
+        if rng.random() < LOST_SHARE:
             mask[:] = 0
-        seen[row] = ragged(rng, mask) & inside[row]
+        seen[row] = roughen_edge(rng, mask) & inside[row]
     return seen, inside
 
 
-def ragged(rng, mask):
+def roughen_edge(rng, mask):
     """A mask (S,S) uint8 with an uncertain edge: smoothed, and moved in and out by a slow random field."""
     side = len(mask)
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), rng.uniform(0.4, 1.4))
@@ -49,7 +49,7 @@ def ragged(rng, mask):
     return soft > 0.5 + rng.normal(-0.04, 0.1) + rng.uniform(0, 0.12) * field
 
 
-def _cut(rng, inside, silhouette):
+def _crop_image(rng, inside, silhouette):
     """The picture ends at one or two sides; something of the person stays."""
     rows, columns = np.nonzero(silhouette)
     if not len(rows):
@@ -66,7 +66,7 @@ def _cut(rng, inside, silhouette):
             inside[:, : int(columns.min() + share * np.ptp(columns))] = False
 
 
-def _hide(rng, mask):
+def _add_occluder(rng, mask):
     """Furniture or a post in front of the person."""
     side = len(mask)
     centre, size = rng.uniform(0.2, 0.8, 2) * side, rng.uniform(0.08, 0.45, 2) * side
@@ -74,7 +74,7 @@ def _hide(rng, mask):
     cv2.fillConvexPoly(mask, np.round(box).astype(np.int32), 0)
 
 
-def _hold(rng, mask, hands):
+def _add_held_object(rng, mask, hands):
     """A ball, bag or stick at a hand."""
     side = len(mask)
     x, y = hands[rng.integers(2)]
@@ -90,7 +90,7 @@ def _hold(rng, mask, hands):
         cv2.line(mask, tuple(map(int, start)), tuple(map(int, end)), 1, int(rng.integers(1, 4)))
 
 
-def _beside(rng, other):
+def _shifted_neighbour(rng, other):
     """Somebody else (S,S), moved aside so that they touch or overlap a little, larger or smaller."""
     side = len(other)
     scale = rng.uniform(0.7, 1.3)
@@ -100,7 +100,7 @@ def _beside(rng, other):
     return cv2.warpAffine(other, matrix, (side, side), flags=cv2.INTER_NEAREST)
 
 
-def _holes(rng, mask):
+def _cut_holes(rng, mask):
     rows, columns = np.nonzero(mask)
     for _ in range(rng.integers(1, 4)):
         if len(rows):

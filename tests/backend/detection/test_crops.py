@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.detection.crops import Square, cut_square, picture_tiles, square_round, undo_turns
+from blender_meshrec.backend.detection.crops import Square, crop_square, image_from_turned, image_tiles, square_around
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (640, 640), (1920, 480), (101, 57)])
 def test_tiles_cover_the_picture_at_every_scale(size):
     width, height = size
-    tiles = picture_tiles(width, height, 3)
+    tiles = image_tiles(width, height, 3)
     assert tiles[0] == (width / 2, height / 2, max(size), 0)
     assert len(tiles) < 200 and len(set(tiles)) == len(tiles)
-    assert picture_tiles(width, height, 2) == tiles[: len(picture_tiles(width, height, 2))]
+    assert image_tiles(width, height, 2) == tiles[: len(image_tiles(width, height, 2))]
     for side in {tile.side for tile in tiles}:
         covered = np.zeros((height, width), bool)
         for tile in (tile for tile in tiles if tile.side == side):
@@ -31,7 +31,7 @@ def test_what_is_seen_in_a_crop_is_found_in_the_picture(square, turns):
     """A smooth picture of its own coordinates: a crop's pixel must say where it came from."""
     x, y = np.meshgrid(np.arange(300) + 0.5, np.arange(200) + 0.5)
     image = np.stack([x / 300 * 255, y / 200 * 255, np.zeros_like(x)], -1).round().astype(np.uint8)
-    crop, picture_from_crop = cut_square(image, Square(*square, turns), 64)
+    crop, picture_from_crop = crop_square(image, Square(*square, turns), 64)
     assert crop.shape == (64, 64, 3)
     grid = (np.stack(np.meshgrid(np.arange(64), np.arange(64)), -1) + 0.5) / 64
     places = grid @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]
@@ -47,14 +47,14 @@ def test_what_is_seen_in_a_crop_is_found_in_the_picture(square, turns):
 def test_directions_turn_with_the_picture():
     right, down = np.array([1.0, 0.0]), np.array([0.0, 1.0])
     # What pointed right points up once the picture is turned counterclockwise.
-    assert np.allclose(undo_turns(1) @ -down, right)
-    assert np.allclose(undo_turns(3) @ down, right)
-    assert np.allclose(undo_turns(2) @ -right, right)
+    assert np.allclose(image_from_turned(1) @ -down, right)
+    assert np.allclose(image_from_turned(3) @ down, right)
+    assert np.allclose(image_from_turned(2) @ -right, right)
 
 
 def test_a_square_that_misses_the_picture_gives_nothing():
-    assert cut_square(np.zeros((50, 50, 3), np.uint8), Square(200, 20, 30), 64) == (None, None)
+    assert crop_square(np.zeros((50, 50, 3), np.uint8), Square(200, 20, 30), 64) == (None, None)
 
 
 def test_a_square_round_a_box_holds_it():
-    assert square_round(np.array([10, 20, 30, 100]), 1.5, 2) == (20, 60, 120, 2)
+    assert square_around(np.array([10, 20, 30, 100]), 1.5, 2) == (20, 60, 120, 2)

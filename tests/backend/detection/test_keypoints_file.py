@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.detection.keypoint_sets import OPENPOSE18, in_known_set
-from blender_meshrec.backend.detection.keypoints_file import guessed_size, is_keypoints, steady_order
+from blender_meshrec.backend.detection.keypoint_sets import OPENPOSE18, convert_to_known_set
+from blender_meshrec.backend.detection.keypoints_file import guess_image_size, has_stable_order, is_keypoints
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.errors import InputError, NobodyFoundError
 from blender_meshrec.core.skeletons import KEYPOINT_SETS
-from tests.support.synthetic_keypoints import seen_at, stick_person
+from tests.support.synthetic_keypoints import animate_stick_figure, project_orthographic
 
 TIMES = np.arange(60) / 25
 
@@ -25,7 +25,7 @@ def people_in(keypoint_set, count=2):
     for person in range(count):
         start = 300 + 300 * person
         places = np.stack([np.linspace(start, 900 - start + 300, len(TIMES)), np.full(len(TIMES), 350 + 40 * person)], -1)
-        everybody.append(seen_at(stick_person(TIMES), places, 220 - 30 * person)[:, order])
+        everybody.append(project_orthographic(animate_stick_figure(TIMES), places, 220 - 30 * person)[:, order])
     return np.stack(everybody, 1)
 
 
@@ -67,7 +67,7 @@ def test_openpose_people_in_any_order_are_told_apart(tmp_path):
     truth = people_in("openpose25")
     shuffled = truth.copy()
     shuffled[::3] = truth[::3, ::-1]
-    assert steady_order(truth) and not steady_order(shuffled)
+    assert has_stable_order(truth) and not has_stable_order(shuffled)
     sighting = detect_and_track(ReconstructRequest(save_openpose(tmp_path / "json", shuffled)))
     assert sighting.frames.fps == 30 and "was assumed" in sighting.warnings[0]
     assert len(sighting.people) == 2
@@ -94,27 +94,27 @@ def test_openpose_frames_without_anybody(tmp_path):
 def test_sets_known_only_by_their_number_of_points():
     coco = people_in("coco17")[:, 0]
     eighteen = np.stack([coco[:, KEYPOINT_SETS["coco17"].index[p]] if p != "neck" else coco[:, 5] for p in OPENPOSE18], 1)
-    found, name = in_known_set(eighteen, "x")
+    found, name = convert_to_known_set(eighteen, "x")
     index = KEYPOINT_SETS["openpose25"].index
     assert name == "openpose25"
     assert np.array_equal(found[:, index["left_knee"]], coco[:, KEYPOINT_SETS["coco17"].index["left_knee"]])
     assert np.allclose(found[:, index["hip"]], (found[:, index["left_hip"]] + found[:, index["right_hip"]]) / 2)
     assert not found[:, index["left_heel"]].any()
     wholebody = np.concatenate([coco, np.full((len(coco), 116, 3), 0.5)], 1)
-    found, name = in_known_set(wholebody, "x")
+    found, name = convert_to_known_set(wholebody, "x")
     index = KEYPOINT_SETS["halpe26"].index
     assert name == "halpe26" and np.array_equal(found[:, :17], coco)
     shoulders = (coco[:, 5, :2] + coco[:, 6, :2]) / 2
     assert np.allclose(found[:, index["neck"], :2], shoulders)
     assert (found[:, index["head_top"], 1] < found[:, 0, 1]).all()
     with pytest.raises(InputError, match="19 keypoints"):
-        in_known_set(np.zeros((1, 19, 3)), "x")
+        convert_to_known_set(np.zeros((1, 19, 3)), "x")
 
 
 def test_the_picture_is_at_least_as_large_as_what_is_in_it():
-    assert guessed_size(np.array([[[1000.0, 500, 1]]])) == (1280, 720)
-    assert guessed_size(np.array([[[500.0, 1000, 1]]])) == (720, 1280)
-    assert guessed_size(np.array([[[9000.0, 10, 1]]])) == (9000, 10)
+    assert guess_image_size(np.array([[[1000.0, 500, 1]]])) == (1280, 720)
+    assert guess_image_size(np.array([[[500.0, 1000, 1]]])) == (720, 1280)
+    assert guess_image_size(np.array([[[9000.0, 10, 1]]])) == (9000, 10)
 
 
 GOOD = people_in("coco17", 1)

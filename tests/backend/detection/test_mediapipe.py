@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.detection.crops import Square
-from blender_meshrec.backend.detection.detections import overlap, person_box
-from blender_meshrec.backend.detection.landmarkers import Landmarkers
+from blender_meshrec.backend.detection.detections import box_iou, person_box
+from blender_meshrec.backend.detection.landmarkers import LandmarkerPool
 from blender_meshrec.backend.footage.images import decode_image
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
@@ -33,7 +33,7 @@ def test_everybody_in_a_picture_is_found_once(shared_media, name):
     truth = [np.array(box, float) for box in PICTURES[name]]
     assert len(sighting.people) == len(truth)
     for box in truth:
-        assert sum(overlap(box, person.boxes[0]) > 0.4 for person in sighting.people) == 1
+        assert sum(box_iou(box, person.boxes[0]) > 0.4 for person in sighting.people) == 1
     for person in sighting.people:
         metres = person.keypoints_3d[0]
         assert np.linalg.norm(metres[23:25].mean(0)) < 0.02  # the hips' middle is the origin
@@ -59,13 +59,13 @@ def test_metres_are_in_camera_axes(shared_media):
 def test_somebody_on_their_head_is_seen_as_well_as_standing(shared_media):
     image = decode_image(shared_media / "image" / "openpose__COCO_val2014_000000000564.jpg")
     height, width = image.shape[:2]
-    landmarkers = Landmarkers(model_file("pose_landmarker.task"))
+    landmarkers = LandmarkerPool(model_file("pose_landmarker.task"))
     try:
         square = Square(310, 470, 380)
-        (upright,) = landmarkers.submit(landmarkers.look, image, square).result()
+        (upright,) = landmarkers.submit(landmarkers.detect, image, square).result()
         turned = np.ascontiguousarray(np.rot90(image, 2))
         head_down = Square(width - square.x, height - square.y, square.side, 2)
-        (inverted,) = landmarkers.submit(landmarkers.look, turned, head_down).result()
+        (inverted,) = landmarkers.submit(landmarkers.detect, turned, head_down).result()
     finally:
         landmarkers.close()
     assert np.abs(inverted.keypoints[:, :2] - ([width, height] - upright.keypoints[:, :2])).max() < 2  # px
@@ -86,7 +86,7 @@ def test_several_small_people_are_found_and_kept_apart(shared_media):
     assert 4 <= len(sighting.people) <= 9
     rows = [row for row in range(14) for a in range(len(sighting.people)) for b in range(a)
             if sighting.people[a].visible[row] and sighting.people[b].visible[row]
-            and overlap(sighting.people[a].boxes[row], sighting.people[b].boxes[row]) > 0.7]  # fmt: skip
+            and box_iou(sighting.people[a].boxes[row], sighting.people[b].boxes[row]) > 0.7]  # fmt: skip
     assert not rows
 
 
@@ -135,9 +135,9 @@ def test_the_bundle_is_stored_aligned_and_says_its_scale():
 
 def test_boxes_hold_the_head():
     """The highest landmark is an eye: the box must reach above it."""
-    from tests.support.synthetic_keypoints import seen_at, stick_person
+    from tests.support.synthetic_keypoints import animate_stick_figure, project_orthographic
 
-    keypoints = seen_at(stick_person([0.0]), (300, 300))[0]
+    keypoints = project_orthographic(animate_stick_figure([0.0]), (300, 300))[0]
     box = person_box(keypoints, "blazepose33")
     eyes, ankle = keypoints[1:7, 1].min(), keypoints[27, 1]
     assert 0.05 < (eyes - box[1]) / (ankle - eyes) < 0.12  # 11 cm of 1.5 m in an adult

@@ -8,7 +8,7 @@ import pytest
 
 from blender_meshrec.backend.detection import rtmlib_detector
 from blender_meshrec.backend.footage.frame_source import Frame
-from blender_meshrec.backend.tracking.tracker import Expected
+from blender_meshrec.backend.tracking.tracker import ExpectedPerson
 from blender_meshrec.core.errors import ModelError
 
 IMAGE = np.full((400, 600, 3), (200, 0, 50), np.uint8)
@@ -68,30 +68,30 @@ def modules(monkeypatch, tmp_path):
     onnxruntime = SimpleNamespace(InferenceSession=FakeSession, get_available_providers=lambda: ["CPUExecutionProvider"])
     monkeypatch.setitem(sys.modules, "onnxruntime", onnxruntime)
     monkeypatch.setenv("MESHREC_MODELS", str(tmp_path))
-    (tmp_path / rtmlib_detector.DETECTOR).write_text("onnx 1")
-    (tmp_path / rtmlib_detector.POSE).write_text("onnx 2")
+    (tmp_path / rtmlib_detector.DETECTOR_FILE).write_text("onnx 1")
+    (tmp_path / rtmlib_detector.POSE_FILE).write_text("onnx 2")
     return rtmlib
 
 
 def test_people_are_found_and_then_followed_without_searching(modules):
     detector = rtmlib_detector.RtmlibDetector()
-    poses = detector.find(Frame(0, 0.0, 0.0, IMAGE), [])
+    poses = detector.detect(Frame(0, 0.0, 0.0, IMAGE), [])
     assert detector.keypoint_set == "coco17" and len(poses) == 2
-    assert all(pose.keypoints_3d is None and pose.keypoints[:, 2].max() <= 1 and pose.look is not None for pose in poses)
+    assert all(pose.keypoints_3d is None and pose.keypoints[:, 2].max() <= 1 and pose.appearance is not None for pose in poses)
     lefts = sorted(pose.keypoints[:, 0].min() for pose in poses)
     assert 100.5 <= lefts[0] < 200 and 350.5 <= lefts[1] < 450
-    expected = [Expected(np.array(box, float)) for box in FakePeople.boxes]
+    expected = [ExpectedPerson(np.array(box, float)) for box in FakePeople.boxes]
     modules.YOLOX.calls = 0
     for row in range(1, 31):
-        assert len(detector.find(Frame(row, row / 30, 1 / 30, IMAGE), expected)) == 2
+        assert len(detector.detect(Frame(row, row / 30, 1 / 30, IMAGE), expected)) == 2
     assert modules.YOLOX.calls == 2  # at 0.5 s and 1 s
 
 
 def test_a_box_that_shows_nobody_gives_nobody(modules):
     modules.YOLOX.boxes = [[520, 50, 590, 350]]
-    assert rtmlib_detector.RtmlibDetector().find(Frame(0, 0.0, 0.0, IMAGE), []) == []
+    assert rtmlib_detector.RtmlibDetector().detect(Frame(0, 0.0, 0.0, IMAGE), []) == []
     modules.YOLOX.boxes = np.zeros((0, 4))
-    assert rtmlib_detector.RtmlibDetector().find(Frame(0, 0.0, 0.0, IMAGE), []) == []
+    assert rtmlib_detector.RtmlibDetector().detect(Frame(0, 0.0, 0.0, IMAGE), []) == []
 
 
 @pytest.mark.parametrize("points, keypoint_set", [(17, "coco17"), (26, "halpe26"), (133, "halpe26")])
@@ -99,19 +99,19 @@ def test_the_number_of_points_tells_the_set(modules, points, keypoint_set):
     modules.RTMPose.points = points
     detector = rtmlib_detector.RtmlibDetector()
     assert detector.keypoint_set == keypoint_set
-    assert detector.find(Frame(0, 0.0, 0.0, IMAGE), [])[0].keypoints.shape == (17 if points == 17 else 26, 3)
+    assert detector.detect(Frame(0, 0.0, 0.0, IMAGE), [])[0].keypoints.shape == (17 if points == 17 else 26, 3)
 
 
 def test_one_output_means_vitpose(modules, tmp_path):
-    (tmp_path / rtmlib_detector.POSE).write_text("onnx 1")
-    assert isinstance(rtmlib_detector.RtmlibDetector()._pose, modules.ViTPose)
+    (tmp_path / rtmlib_detector.POSE_FILE).write_text("onnx 1")
+    assert isinstance(rtmlib_detector.RtmlibDetector()._pose_estimator, modules.ViTPose)
 
 
 def test_what_is_missing_is_named(modules, monkeypatch, tmp_path):
-    (tmp_path / rtmlib_detector.DETECTOR).write_text("a letter")
+    (tmp_path / rtmlib_detector.DETECTOR_FILE).write_text("a letter")
     with pytest.raises(ModelError, match="cannot be read as an ONNX model"):
         rtmlib_detector.RtmlibDetector()
-    (tmp_path / rtmlib_detector.DETECTOR).unlink()
+    (tmp_path / rtmlib_detector.DETECTOR_FILE).unlink()
     with pytest.raises(ModelError, match=r"rtmlib_detector\.onnx") as caught:
         rtmlib_detector.RtmlibDetector()
     assert "YOLOX" in caught.value.remedy and caught.value.exit_code == 4

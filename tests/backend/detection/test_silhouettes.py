@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.detection.crops import Square, cut_square
-from blender_meshrec.backend.detection.detections import Pose
-from blender_meshrec.backend.detection.landmarkers import CROP, Landmarkers, _silhouette
+from blender_meshrec.backend.detection.crops import Square, crop_square
+from blender_meshrec.backend.detection.detections import Detection
+from blender_meshrec.backend.detection.landmarkers import CROP_SIDE, LandmarkerPool, _resample_mask
 from blender_meshrec.backend.footage.images import decode_image
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
-from blender_meshrec.backend.tracking.observation_cache import packed, unpacked
-from blender_meshrec.backend.tracking.tracker import Track, silhouettes_of
+from blender_meshrec.backend.tracking.observation_cache import pack_frames, unpack_frames
+from blender_meshrec.backend.tracking.tracker import Track, select_silhouettes
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.files.model_files import model_file
-from blender_meshrec.core.silhouettes import MOST, SIDE, Silhouettes, spread_out
+from blender_meshrec.core.silhouettes import MAX_SILHOUETTES, MASK_SIZE, Silhouettes, evenly_spaced_indices
 
 
 def disc(x, y, radius, size):
@@ -23,54 +23,57 @@ def disc(x, y, radius, size):
 @pytest.mark.parametrize("quarter_turns", range(4))
 def test_a_mask_lands_where_the_picture_has_the_person(quarter_turns):
     picture = np.repeat(disc(300, 200, 60, (640, 400))[..., None] * np.uint8(255), 3, 2)
-    crop, picture_from_crop = cut_square(picture, Square(320, 190, 220, quarter_turns), CROP)
+    crop, picture_from_crop = crop_square(picture, Square(320, 190, 220, quarter_turns), CROP_SIDE)
     square = Square(310, 205, 160)
-    found = _silhouette(crop[..., :1] / np.float32(255), picture_from_crop, square)
-    shown = disc((300 - 230) / 160 * SIDE, (200 - 125) / 160 * SIDE, 60 / 160 * SIDE, (SIDE, SIDE))
+    found = _resample_mask(crop[..., :1] / np.float32(255), picture_from_crop, square)
+    shown = disc((300 - 230) / 160 * MASK_SIZE, (200 - 125) / 160 * MASK_SIZE, 60 / 160 * MASK_SIZE, (MASK_SIZE, MASK_SIZE))
     assert (found & shown).sum() / (found | shown).sum() > 0.98
 
 
 def test_beside_the_crop_nobody_is():
-    _crop, picture_from_crop = cut_square(np.zeros((400, 640, 3), np.uint8), Square(320, 190, 100), CROP)
-    found = _silhouette(np.ones((CROP, CROP, 1), np.float32), picture_from_crop, Square(320, 190, 200))
-    assert found[SIDE // 4 + 1 : -SIDE // 4 - 1, SIDE // 4 + 1 : -SIDE // 4 - 1].all()
+    _crop, picture_from_crop = crop_square(np.zeros((400, 640, 3), np.uint8), Square(320, 190, 100), CROP_SIDE)
+    found = _resample_mask(np.ones((CROP_SIDE, CROP_SIDE, 1), np.float32), picture_from_crop, Square(320, 190, 200))
+    assert found[MASK_SIZE // 4 + 1 : -MASK_SIZE // 4 - 1, MASK_SIZE // 4 + 1 : -MASK_SIZE // 4 - 1].all()
     assert found.mean() == pytest.approx(0.25, abs=0.02)
 
 
 def cut_out(score=0.9):
-    return Pose(np.zeros((33, 3)), None, score, silhouette=np.ones((SIDE, SIDE)), square=(10, 20, 30))
+    return Detection(np.zeros((33, 3)), None, score, silhouette=np.ones((MASK_SIZE, MASK_SIZE)), square=(10, 20, 30))
 
 
 def test_a_clip_keeps_few_silhouettes_spread_over_it_and_none_of_bad_frames():
     rows = list(range(0, 1000, 4))
     poses = [cut_out(0.1 if row < 200 else 0.9) for row in rows]
-    kept = silhouettes_of(Track(rows=[*rows, 1001], poses=[*poses, Pose(np.zeros((33, 3)), None, 0.9)]))
-    assert len(kept) <= MOST and kept.rows[0] == 200 and kept.rows[-1] == 996
-    assert np.diff(kept.rows).max() < 2 * 800 / MOST
-    assert kept.masks.shape == (len(kept), SIDE, SIDE) and kept.squares[0].tolist() == [10, 20, 30]
+    kept = select_silhouettes(Track(rows=[*rows, 1001], detections=[*poses, Detection(np.zeros((33, 3)), None, 0.9)]))
+    assert len(kept) <= MAX_SILHOUETTES and kept.rows[0] == 200 and kept.rows[-1] == 996
+    assert np.diff(kept.rows).max() < 2 * 800 / MAX_SILHOUETTES
+    assert kept.masks.shape == (len(kept), MASK_SIZE, MASK_SIZE) and kept.squares[0].tolist() == [10, 20, 30]
 
 
 def test_a_clip_without_silhouettes_has_none():
-    assert silhouettes_of(Track(rows=[0], poses=[Pose(np.zeros((33, 3)), None, 0.9)])) is None
+    assert select_silhouettes(Track(rows=[0], detections=[Detection(np.zeros((33, 3)), None, 0.9)])) is None
 
 
-@pytest.mark.parametrize("count", [1, MOST, MOST + 1, 500])
+@pytest.mark.parametrize("count", [1, MAX_SILHOUETTES, MAX_SILHOUETTES + 1, 500])
 def test_spreading_out_keeps_the_ends(count):
-    kept = spread_out(np.arange(count) * 3)
-    assert len(kept) <= MOST and kept[0] == 0 and kept[-1] == count - 1
-    assert len(kept) >= min(count, MOST) - 1
+    kept = evenly_spaced_indices(np.arange(count) * 3)
+    assert len(kept) <= MAX_SILHOUETTES and kept[0] == 0 and kept[-1] == count - 1
+    assert len(kept) >= min(count, MAX_SILHOUETTES) - 1
 
 
 def test_silhouettes_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="2 rows"):
-        Silhouettes([0, 1], [[0, 0, 1]], np.zeros((2, SIDE, SIDE)))
+        Silhouettes([0, 1], [[0, 0, 1]], np.zeros((2, MASK_SIZE, MASK_SIZE)))
 
 
 def test_the_cache_keeps_silhouettes_bit_for_bit():
     rng = np.random.default_rng(3)
-    mask = rng.random((SIDE, SIDE)) < 0.5
-    frames = [(0.0, [Pose(np.zeros((33, 3)), None, 0.9), Pose(np.ones((33, 3)), None, 0.8, silhouette=mask, square=(1, 2, 3))]), (0.1, [])]
-    (_, (without, with_mask)), (_, nobody) = unpacked(packed(frames))
+    mask = rng.random((MASK_SIZE, MASK_SIZE)) < 0.5
+    frames = [
+        (0.0, [Detection(np.zeros((33, 3)), None, 0.9), Detection(np.ones((33, 3)), None, 0.8, silhouette=mask, square=(1, 2, 3))]),
+        (0.1, []),
+    ]
+    (_, (without, with_mask)), (_, nobody) = unpack_frames(pack_frames(frames))
     assert without.silhouette is None and without.square is None and nobody == []
     np.testing.assert_array_equal(with_mask.silhouette, mask)
     assert with_mask.silhouette.dtype == bool and with_mask.square.tolist() == [1, 2, 3]
@@ -78,19 +81,19 @@ def test_the_cache_keeps_silhouettes_bit_for_bit():
 
 def test_cutting_people_out_changes_nothing_else(shared_media):
     image = decode_image(shared_media / "image" / "debian-opencv-doc__messi5.jpg")
-    landmarkers = Landmarkers(model_file("pose_landmarker.task"))
+    landmarkers = LandmarkerPool(model_file("pose_landmarker.task"))
     try:
         square = Square(260, 200, 330)
-        (plain,) = landmarkers.submit(landmarkers.look, image, square).result()
-        (cut,) = landmarkers.submit(landmarkers.look, image, square, True).result()
-        nobody = landmarkers.submit(landmarkers.look, np.zeros_like(image), square, True).result()
+        (plain,) = landmarkers.submit(landmarkers.detect, image, square).result()
+        (cut,) = landmarkers.submit(landmarkers.detect, image, square, True).result()
+        nobody = landmarkers.submit(landmarkers.detect, np.zeros_like(image), square, True).result()
     finally:
         landmarkers.close()
     np.testing.assert_array_equal(cut.keypoints, plain.keypoints)
     np.testing.assert_array_equal(cut.keypoints_3d, plain.keypoints_3d)
     assert plain.silhouette is None and nobody == []
     # Joints that are sure lie on the person.
-    place = np.floor((cut.keypoints[:, :2] - (cut.square[:2] - cut.square[2] / 2)) / cut.square[2] * SIDE).astype(int)
+    place = np.floor((cut.keypoints[:, :2] - (cut.square[:2] - cut.square[2] / 2)) / cut.square[2] * MASK_SIZE).astype(int)
     limbs = [11, 12, 23, 24, 25, 26]
     assert cut.silhouette[place[limbs, 1], place[limbs, 0]].all()
 

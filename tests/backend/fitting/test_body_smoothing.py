@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from blender_meshrec.backend.fitting.body_smoothing import steady_body
+from blender_meshrec.backend.fitting.body_smoothing import smooth_body
 from blender_meshrec.core.metrics import jitter
 from blender_meshrec.core.records import BodyParams
-from blender_meshrec.core.rotations import angle_between, rotmat_from_rotvec, rotvec_from_rotmat
+from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec, rotvec_from_rotmat
 from tests.support import synthetic_gait
 from tests.support.synthetic_template import REST
 
@@ -22,10 +22,10 @@ def params_of(truth, rng=None, scale=0.05):
 def test_noise_goes_and_motion_stays():
     truth = synthetic_gait.walk(TIMES)
     noisy = params_of(truth, np.random.default_rng(0))
-    steady = steady_body(noisy, np.ones(120, bool), TIMES)
+    steady = smooth_body(noisy, np.ones(120, bool), TIMES)
     exact = params_of(truth)
     rotmats = [rotmat_from_rotvec(each.body_pose.reshape(120, -1, 3)) for each in (noisy, steady)]
-    turns = [angle_between(each, truth.rotmats[:, 1:]).mean() for each in rotmats]
+    turns = [angle_between_rotmats(each, truth.rotmats[:, 1:]).mean() for each in rotmats]
     assert turns[1] < 0.5 * turns[0]
     axes = [each.reshape(120, -1, 3) for each in rotmats]
     assert jitter(axes[1], TIMES) < 0.1 * jitter(axes[0], TIMES)
@@ -35,9 +35,9 @@ def test_noise_goes_and_motion_stays():
 def test_strength_zero_and_unseen_frames_change_nothing():
     noisy = params_of(synthetic_gait.walk(TIMES), np.random.default_rng(1))
     everywhere = np.ones(120, bool)
-    assert steady_body(noisy, everywhere, TIMES, 0.0) is noisy
+    assert smooth_body(noisy, everywhere, TIMES, 0.0) is noisy
     visible = np.arange(120) % 40 < 30
-    steady = steady_body(noisy, visible, TIMES)
+    steady = smooth_body(noisy, visible, TIMES)
     np.testing.assert_allclose(steady.body_pose[~visible], noisy.body_pose[~visible], atol=1e-6)
     assert np.abs(steady.body_pose[visible] - noisy.body_pose[visible]).max() > 0.01
 
@@ -47,5 +47,5 @@ def test_a_body_that_turns_round_keeps_turning():
     truth = synthetic_gait.stand(TIMES)
     spin = np.stack([np.zeros(120), np.zeros(120), 2.0 * TIMES], -1)
     truth.rotmats[:, 0] = rotmat_from_rotvec(spin) @ truth.rotmats[:, 0]
-    steady = steady_body(params_of(truth), np.ones(120, bool), TIMES)
-    assert np.degrees(angle_between(rotmat_from_rotvec(steady.global_orient), truth.rotmats[:, 0])).max() < 1.0
+    steady = smooth_body(params_of(truth), np.ones(120, bool), TIMES)
+    assert np.degrees(angle_between_rotmats(rotmat_from_rotvec(steady.global_orient), truth.rotmats[:, 0])).max() < 1.0

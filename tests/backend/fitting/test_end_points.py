@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.end_points import end_points
+from blender_meshrec.backend.fitting.end_points import locate_end_points
 from blender_meshrec.core.cameras import default_intrinsics, project
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import BLAZEPOSE33, COCO17
@@ -38,7 +38,7 @@ def hip_at(depth):
 def test_points_come_to_where_they_are(person, smoothing):
     """Someone who keeps still is found where they stand; whom nobody sees says nothing."""
     points, observations, placed = person
-    found = end_points(observations, placed, INTRINSICS, np.arange(FRAMES) / 30, smoothing)
+    found = locate_end_points(observations, placed, INTRINSICS, np.arange(FRAMES) / 30, smoothing)
     assert found.names == BLAZEPOSE33
     np.testing.assert_allclose(found.positions, points, atol=1e-4)  # m
     np.testing.assert_allclose(found.rays, points[..., :2] / points[..., 2:], atol=1e-4)
@@ -47,12 +47,12 @@ def test_points_come_to_where_they_are(person, smoothing):
 
 def test_who_stands_farther_off_is_larger_in_the_same_picture(person):
     _points, observations, placed = person
-    near, far = (end_points(observations, each, INTRINSICS, np.arange(FRAMES) / 30, 0.0) for each in (placed, hip_at(8.0)))
+    near, far = (locate_end_points(observations, each, INTRINSICS, np.arange(FRAMES) / 30, 0.0) for each in (placed, hip_at(8.0)))
     np.testing.assert_allclose(far.positions[..., 2] - near.positions[..., 2], 4.0, atol=1e-9)  # m
     np.testing.assert_allclose(far.positions[..., :2] / far.positions[..., 2:], near.rays, atol=1e-6)
 
 
 def test_other_points_have_no_depth():
     observations = Observations("coco17", np.zeros((FRAMES, 4)), np.ones((FRAMES, len(COCO17), 3)), np.ones(FRAMES, bool))
-    found = end_points(observations, hip_at(4.0), INTRINSICS, np.arange(FRAMES) / 30, 1.0)
+    found = locate_end_points(observations, hip_at(4.0), INTRINSICS, np.arange(FRAMES) / 30, 1.0)
     assert found.positions is None and found.rays.shape == (FRAMES, len(COCO17), 2)

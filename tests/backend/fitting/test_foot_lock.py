@@ -9,8 +9,8 @@ from blender_meshrec.backend.fitting.foot_lock import lock_feet
 from blender_meshrec.backend.fitting.leg_ik import pose_legs
 from blender_meshrec.core import metrics
 from blender_meshrec.core.contacts import detect_contacts
-from blender_meshrec.core.rotations import angle_between, rotmat_from_rotvec
-from blender_meshrec.core.smoothing import fit_smooth
+from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec
+from blender_meshrec.core.smoothing import smooth_whittaker
 from tests.backend.fitting.test_leg_ik import SOLES
 from tests.support import synthetic_gait
 from tests.support.synthetic_template import REST
@@ -26,7 +26,7 @@ MOTIONS = {
 
 def blurred(rng, times, count, cutoff):
     """Smooth noise of standard deviation 1, (F,count)."""
-    noise = fit_smooth(rng.normal(size=(len(times), count)), times, cutoff)
+    noise = smooth_whittaker(rng.normal(size=(len(times), count)), times, cutoff)
     return noise / noise.std(0)
 
 
@@ -95,7 +95,7 @@ def test_right_motion_is_left_alone():
         truth = motion(times)
         rotmats, pelvis = lock_feet(truth.rotmats, truth.pelvis, REST, SOLES, truth.contacts, times, CAMERA)
         assert np.abs(pelvis - truth.pelvis).max() < 0.005  # m
-        assert np.degrees(angle_between(rotmats, truth.rotmats)).max() < 3
+        assert np.degrees(angle_between_rotmats(rotmats, truth.rotmats)).max() < 3
 
 
 def test_without_contacts_only_the_floor_counts():
@@ -103,7 +103,7 @@ def test_without_contacts_only_the_floor_counts():
     truth = synthetic_gait.squat(times)
     rotmats, pelvis = lock_feet(truth.rotmats, truth.pelvis + [0, 0, 0.1], REST, SOLES, np.zeros((90, 4)), times, CAMERA)
     np.testing.assert_allclose(pelvis, truth.pelvis + [0, 0, 0.1], atol=1e-12)
-    assert np.degrees(angle_between(rotmats, truth.rotmats)).max() < 1e-4
+    assert np.degrees(angle_between_rotmats(rotmats, truth.rotmats)).max() < 1e-4
     sunk = lock_feet(truth.rotmats, truth.pelvis - [0, 0, 0.1], REST, SOLES, np.zeros((90, 4)), times, CAMERA)
     assert pose_legs(*sunk, REST, SOLES).points[..., 2].min() > -0.001
 

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.gravity_and_floor import Seen, camera_tilt, floor_height, sizes_on_floor, stand_up
-from blender_meshrec.core.cameras import inverse_rigid, transform_points
+from blender_meshrec.backend.fitting.gravity_and_floor import (
+    GroundEvidence,
+    body_scales_on_floor,
+    estimate_camera_tilt,
+    estimate_floor_height,
+    estimate_gravity_and_floor,
+)
+from blender_meshrec.core.cameras import invert_rigid_transform, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from tests.support import synthetic_gait
@@ -15,11 +21,11 @@ TIMES = np.arange(150) / 30
 def person(truth, view, visible=None, scale=1.0, moved=(0, 0, 0)):
     visible = np.ones(len(truth.times), bool) if visible is None else visible
     joints, soles = (view.joints(points + np.array(moved, float)) * scale for points in (truth.h36m17, truth.points))
-    return Seen(joints * visible[:, None, None], soles * visible[:, None, None], visible)
+    return GroundEvidence(joints * visible[:, None, None], soles * visible[:, None, None], visible)
 
 
 def balanced_squat(times):
-    return synthetic_gait.squat(times, ahead=synthetic_gait.AHEAD)
+    return synthetic_gait.squat(times, ahead=synthetic_gait.ANKLE_TO_WEIGHT)
 
 
 def tilt_error(found, pitch, roll):
@@ -31,8 +37,8 @@ def tilt_error(found, pitch, roll):
 def test_somebody_who_walks_tells_what_is_up(pitch, roll):
     """Towards the camera, the footholds tell the pitch; roll is told by balance, and a third of it taken for chance. Degrees."""
     truth = synthetic_gait.walk(TIMES)
-    view = synthetic_gait.view(distance=9, pitch=pitch, roll=roll, look_at=(0, -2.5, 0.9))
-    off = tilt_error(camera_tilt([person(truth, view)], TIMES), pitch, roll)
+    view = synthetic_gait.make_view(distance=9, pitch=pitch, roll=roll, look_at=(0, -2.5, 0.9))
+    off = tilt_error(estimate_camera_tilt([person(truth, view)], TIMES), pitch, roll)
     assert off[0] < 1.5 and off[1] < 2.5
 
 
@@ -40,8 +46,8 @@ def test_somebody_who_walks_tells_what_is_up(pitch, roll):
 def test_somebody_who_stands_tells_most_of_it(motion):
     """On one spot only balance counts, and the answer is drawn towards a level camera, never beyond it. Degrees."""
     for pitch, most in ((0.0, 2.0), (0.2, 6.0), (0.5, 6.0)):
-        view = synthetic_gait.view(distance=5, pitch=pitch, roll=0.05)
-        found = camera_tilt([person(motion(TIMES), view)], TIMES)
+        view = synthetic_gait.make_view(distance=5, pitch=pitch, roll=0.05)
+        found = estimate_camera_tilt([person(motion(TIMES), view)], TIMES)
         off = tilt_error(found, pitch, 0.05)
         assert off[0] < most and off[1] < 1.5
         assert found[0] < pitch + np.radians(1)
@@ -50,26 +56,26 @@ def test_somebody_who_stands_tells_most_of_it(motion):
 def test_who_crouches_where_the_distance_is_misjudged_tilts_nothing():
     """Down into a squat that seems to be held 15 % farther away, on feet that seem to point down: degrees."""
     truth = balanced_squat(np.clip(TIMES - 1, 0, 1.25))
-    view = synthetic_gait.view(distance=5, height=1.2, pitch=0.05)
+    view = synthetic_gait.make_view(distance=5, height=1.2, pitch=0.05)
     down = (truth.pelvis[:, 2].max() - truth.pelvis[:, 2]) / np.ptp(truth.pelvis[:, 2])
     seen = person(truth, view, scale=(1 + 0.15 * down)[:, None, None])
     seen.soles[:, [1, 3], 1] += 0.06
-    assert tilt_error(camera_tilt([seen], TIMES), 0.05, 0.0).max() < 3
+    assert tilt_error(estimate_camera_tilt([seen], TIMES), 0.05, 0.0).max() < 3
 
 
 def leaning(seen, lean):
     """The same, turned in depth by `lean` rad about their hips."""
     hip, turn = seen.joints[:, :1], rotmat_from_rotvec([lean, 0, 0]).T
-    return Seen((seen.joints - hip) @ turn + hip, (seen.soles - hip) @ turn + hip, seen.visible)
+    return GroundEvidence((seen.joints - hip) @ turn + hip, (seen.soles - hip) @ turn + hip, seen.visible)
 
 
 def test_many_who_lean_alike_do_not_outweigh_the_floor():
     """Four who stand, each taken to lean by 7 degrees, and one who walks up to the camera: degrees."""
-    stands = leaning(person(synthetic_gait.stand(TIMES), synthetic_gait.view(distance=6, pitch=0.2)), 0.12)
-    walks = person(synthetic_gait.walk(TIMES), synthetic_gait.view(distance=9, pitch=0.2, look_at=(0, -2.5, 0.9)))
-    alone, many = (tilt_error(camera_tilt(people, TIMES), 0.2, 0.0)[0] for people in ([stands], [stands] * 4))
+    stands = leaning(person(synthetic_gait.stand(TIMES), synthetic_gait.make_view(distance=6, pitch=0.2)), 0.12)
+    walks = person(synthetic_gait.walk(TIMES), synthetic_gait.make_view(distance=9, pitch=0.2, look_at=(0, -2.5, 0.9)))
+    alone, many = (tilt_error(estimate_camera_tilt(people, TIMES), 0.2, 0.0)[0] for people in ([stands], [stands] * 4))
     assert many == pytest.approx(alone, abs=0.2)
-    assert tilt_error(camera_tilt([stands] * 4 + [walks], TIMES), 0.2, 0.0)[0] < 2.5
+    assert tilt_error(estimate_camera_tilt([stands] * 4 + [walks], TIMES), 0.2, 0.0)[0] < 2.5
 
 
 def test_noisy_depth_and_a_lean_do_not_make_it_wild():
@@ -77,29 +83,29 @@ def test_noisy_depth_and_a_lean_do_not_make_it_wild():
     rng = np.random.default_rng(0)
     for pitch in (0.0, 0.2):
         truth = synthetic_gait.walk(TIMES, turn=1.2)
-        view = synthetic_gait.view(distance=7, pitch=pitch, look_at=(1.5, -1, 0.9))
+        view = synthetic_gait.make_view(distance=7, pitch=pitch, look_at=(1.5, -1, 0.9))
         wobble = 1 + 0.03 * np.sin(2 * np.pi * 0.6 * TIMES + rng.uniform(0, 6))[:, None, None]
         seen = person(truth, view, scale=wobble)
-        assert tilt_error(camera_tilt([leaning(seen, 0.12)], TIMES), pitch, 0.0).max() < 14
+        assert tilt_error(estimate_camera_tilt([leaning(seen, 0.12)], TIMES), pitch, 0.0).max() < 14
 
 
 def test_people_who_never_stand_leave_the_camera_level():
     truth = synthetic_gait.stand(TIMES)
-    lying = synthetic_gait.view(distance=5)
+    lying = synthetic_gait.make_view(distance=5)
     turn = np.array([[0, -1.0, 0], [1, 0, 0], [0, 0, 1]])  # lying on their side
     joints, soles = lying.joints(truth.h36m17) @ turn, lying.joints(truth.points) @ turn
-    found = camera_tilt([Seen(joints, soles, np.ones(150, bool))], TIMES)
+    found = estimate_camera_tilt([GroundEvidence(joints, soles, np.ones(150, bool))], TIMES)
     assert np.abs(np.degrees(found)).max() < 10
-    nobody = Seen(np.zeros((150, 17, 3)), np.zeros((150, 4, 3)), np.zeros(150, bool))
-    np.testing.assert_array_equal(camera_tilt([nobody], TIMES), 0)
+    nobody = GroundEvidence(np.zeros((150, 17, 3)), np.zeros((150, 4, 3)), np.zeros(150, bool))
+    np.testing.assert_array_equal(estimate_camera_tilt([nobody], TIMES), 0)
 
 
 @pytest.mark.parametrize("pitch, roll", [(0.0, 0.0), (0.25, 0.06)])
 def test_the_world_is_the_one_promised(pitch, roll):
     """z up, the floor at zero, the origin below the first pelvis, the camera looking along +y."""
     truth = synthetic_gait.walk(TIMES)
-    view = synthetic_gait.view(distance=8, pitch=pitch, roll=roll, look_at=(0, -2, 0.9))
-    world_from_camera = stand_up([person(truth, view)], TIMES)
+    view = synthetic_gait.make_view(distance=8, pitch=pitch, roll=roll, look_at=(0, -2, 0.9))
+    world_from_camera = estimate_gravity_and_floor([person(truth, view)], TIMES)
     rotation = world_from_camera[:3, :3]
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
     assert abs(rotation[0, 2]) < 1e-9 and rotation[1, 2] > 0  # forward has no sideways part
@@ -115,18 +121,18 @@ def test_the_world_is_the_one_promised(pitch, roll):
 
 def test_off_means_a_level_camera_with_the_floor_at_the_feet():
     truth = synthetic_gait.stand(TIMES)
-    view = synthetic_gait.view(distance=5, pitch=0.3)
-    world_from_camera = stand_up([person(truth, view)], TIMES, upright=False)
+    view = synthetic_gait.make_view(distance=5, pitch=0.3)
+    world_from_camera = estimate_gravity_and_floor([person(truth, view)], TIMES, upright=False)
     np.testing.assert_array_equal(world_from_camera[:3, :3], WORLD_FROM_LEVEL_CAMERA)
     assert abs(np.median(transform_points(world_from_camera, view.joints(truth.points))[..., 2])) < 0.05
 
 
 def test_several_people_share_one_world():
     """The first-seen one gives the origin, both the floor; neither moves against the other."""
-    view = synthetic_gait.view(distance=8, pitch=0.15, look_at=(0, -1, 0.9))
+    view = synthetic_gait.make_view(distance=8, pitch=0.15, look_at=(0, -1, 0.9))
     early, late = np.ones(150, bool), np.arange(150) >= 40
     people = [person(synthetic_gait.stand(TIMES), view, late, moved=(1.5, 0.5, 0)), person(synthetic_gait.walk(TIMES), view, early)]
-    world_from_camera = stand_up(people, TIMES)
+    world_from_camera = estimate_gravity_and_floor(people, TIMES)
     pelvis = transform_points(world_from_camera, people[1].joints)[0, 0]
     np.testing.assert_allclose(pelvis[:2], 0, atol=1e-9)
     both = [
@@ -134,14 +140,14 @@ def test_several_people_share_one_world():
         for points in (synthetic_gait.walk(TIMES).points, synthetic_gait.stand(TIMES).points)
     ]
     assert all(abs(np.median(points[..., 2].min(1))) < 0.05 for points in both)
-    back = transform_points(inverse_rigid(world_from_camera), transform_points(world_from_camera, people[0].joints))
+    back = transform_points(invert_rigid_transform(world_from_camera), transform_points(world_from_camera, people[0].joints))
     np.testing.assert_allclose(back, people[0].joints, atol=1e-9)
 
 
 def test_the_floor_is_below_boxes_and_jumps():
     def floor(truth, soles):
         raised = truth.h36m17 + (soles - truth.points).mean(1, keepdims=True)
-        return floor_height([Seen(raised, soles, np.ones(150, bool))], TIMES, np.eye(3))
+        return estimate_floor_height([GroundEvidence(raised, soles, np.ones(150, bool))], TIMES, np.eye(3))
 
     still, jumping = synthetic_gait.stand(TIMES), synthetic_gait.jump(TIMES, at=2.0)
     assert abs(floor(still, still.points + np.where(TIMES < 3, 1.8, 0.0)[:, None, None] * [0, 0, 1])) < 0.02
@@ -155,16 +161,16 @@ def test_the_floor_is_below_boxes_and_jumps():
 
 def test_one_picture_is_enough():
     truth = synthetic_gait.stand(TIMES[:1])
-    view = synthetic_gait.view(distance=5, pitch=0.1)
-    world_from_camera = stand_up([person(truth, view)], TIMES[:1])
+    view = synthetic_gait.make_view(distance=5, pitch=0.1)
+    world_from_camera = estimate_gravity_and_floor([person(truth, view)], TIMES[:1])
     assert np.abs(transform_points(world_from_camera, view.joints(truth.points))[..., 2]).max() < 0.1
 
 
 @pytest.mark.parametrize("scale, expected", [(1.0, 1.0), (0.85, 1 / 0.85), (1.2, 1 / 1.2), (0.5, 1.0)])
 def test_people_on_one_floor_tell_each_others_size(scale, expected):
     """The second one's size is misjudged, and so the distance; sizes that no person has are left. Shares."""
-    view = synthetic_gait.view(distance=6, height=2.5, pitch=0.2)
+    view = synthetic_gait.make_view(distance=6, height=2.5, pitch=0.2)
     people = [person(synthetic_gait.stand(TIMES), view), person(synthetic_gait.stand(TIMES), view, scale=scale, moved=(1.0, 0.5, 0))]
-    first, second = sizes_on_floor(people, TIMES, stand_up(people[:1], TIMES))
+    first, second = body_scales_on_floor(people, TIMES, estimate_gravity_and_floor(people[:1], TIMES))
     assert first == 1.0
     assert second == pytest.approx(expected, rel=0.03)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.backend.fitting.mesh_calibration import Calibrator, _Edges, mesh_in_world
+from blender_meshrec.backend.fitting.mesh_calibration import MeshCalibrator, _EdgeStretch, mesh_in_world
 from blender_meshrec.backend.pipeline import recover
-from blender_meshrec.bodies.smpl import make_body
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import project, transform_points
 from blender_meshrec.core.errors import InputError
@@ -56,14 +56,14 @@ def test_the_surface_is_that_of_the_joints(calibrated):
     (recovery,) = result.recoveries
     body = make_body(load_body())
     assert surface.shape == (FRAMES, len(body.template.v_template), 3)
-    joints = Calibrator(body).projector.smpl.numpy() @ surface
+    joints = MeshCalibrator(body).projector.smpl.numpy() @ surface
     assert np.abs(joints - recovery.calibrated_joints).max() < 1e-4
     said = result.report["people"][0]["calibration"]
     assert 1 <= said["edge_stretch"] < 2 and 0 < said["moved_mm"] < 150
 
 
 def test_stretched_edges_are_counted():
-    edges, points = _Edges(np.array([[0, 1, 2]])), torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]])
+    edges, points = _EdgeStretch(np.array([[0, 1, 2]])), torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]])
     edges.add(points.repeat(9, 1, 1), 1.5 * points.repeat(9, 1, 1))
     assert abs(edges.stretch() - 1.5) < 0.02
     edges.add(points, 3 * points)  # a tenth of all
@@ -104,15 +104,15 @@ def test_other_methods_calibrate_nothing(keypoints):
 
 def test_a_mesh_that_agrees_stays_and_one_that_faces_away_is_turned(calibrated):
     (recovery,) = calibrated[0].recoveries
-    calibrator = Calibrator(make_body(load_body()))
+    calibrator = MeshCalibrator(make_body(load_body()))
     with torch.no_grad():
         own = calibrator.body(recovery.betas, recovery.poses[:, :3], recovery.poses[:, 3:], recovery.trans)[1]
         target = (calibrator.projector.h36m17 @ own).numpy()
     mesh = replace(recovery, lifted_joints=target)
-    same = torch.cat([after for _, after in calibrator.surfaces(mesh)])
+    same = torch.cat([after for _, after in calibrator.calibrate_chunks(mesh)])
     assert (same - own).abs().max() < 1e-4
     away = mesh_in_world(mesh, _params(mesh, about=np.pi), target, smoothing=0)
-    turned = torch.cat([after for _, after in calibrator.surfaces(away)])
+    turned = torch.cat([after for _, after in calibrator.calibrate_chunks(away)])
     assert (turned - own).abs().max() < 2e-3
 
 
@@ -139,13 +139,13 @@ def test_rows_without_the_person_lie_between_their_neighbours(calibrated):
 def test_limbs_that_point_elsewhere_are_not_believed(calibrated):
     """Frames in which a thigh points backwards and up play the fitted pose; those far from them keep the generated one."""
     (recovery,) = calibrated[0].recoveries
-    calibrator = Calibrator(make_body(load_body()))
+    calibrator = MeshCalibrator(make_body(load_body()))
     target = calibrator.body.h36m17(recovery.betas, recovery.poses[:, :3], recovery.poses[:, 3:], recovery.trans).numpy()
     mesh, hip = replace(recovery, lifted_joints=target), 3 * SMPL_JOINTS.index("left_hip")
     poses = np.array(mesh.poses)
     poses[10:12, hip : hip + 3] = [2.2, 0, 0]
     poses[:, 3 * SMPL_JOINTS.index("head")] += 0.2  # what tells the generated pose from the fitted one
-    trusted = calibrator.trusted(replace(mesh, poses=poses), recovery).poses
+    trusted = calibrator.replace_implausible_poses(replace(mesh, poses=poses), recovery).poses
     assert np.abs(trusted[10:12] - recovery.poses[10:12]).max() < 1e-3
     assert np.abs(trusted[[0, 1, 22, 23]] - poses[[0, 1, 22, 23]]).max() < 5e-3
     nod = (trusted - recovery.poses)[:, 3 * SMPL_JOINTS.index("head")]
@@ -153,6 +153,6 @@ def test_limbs_that_point_elsewhere_are_not_believed(calibrated):
 
 
 def test_bodies_with_fingers_are_refused():
-    hands = SimpleNamespace(template=SimpleNamespace(joint_names=range(52), smpl_joints=range(24), name="smplh"))
+    hands = SimpleNamespace(template=SimpleNamespace(joint_names=range(52), smpl_joint_indices=range(24), name="smplh"))
     with pytest.raises(InputError, match="hands"):
-        Calibrator(hands)
+        MeshCalibrator(hands)

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.footage.images import left_out
+from blender_meshrec.backend.footage.images import find_missing_images
 from blender_meshrec.backend.footage.video import open_footage
 from blender_meshrec.core.errors import InputError
-from tests.support.footage_files import HEIGHT, WIDTH, number_of, picture, stands_upright
+from tests.support.footage_files import HEIGHT, WIDTH, is_upright, make_frame, read_frame_number
 
 
 def save(path, image):
@@ -30,19 +30,19 @@ def with_orientation(path, orientation):
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff", ".avif"])
 def test_an_image_is_one_frame_at_24(tmp_path, suffix):
-    footage = open_footage(save(tmp_path / f"фото 写真{suffix}", picture(9)))
+    footage = open_footage(save(tmp_path / f"фото 写真{suffix}", make_frame(9)))
     (frame,) = footage.read()
-    assert number_of(frame.image) == 9 and stands_upright(frame.image)
-    assert footage.size == (WIDTH, HEIGHT) and footage.claimed == 1
-    assert footage.rate([frame.time]) == 24
+    assert read_frame_number(frame.image) == 9 and is_upright(frame.image)
+    assert footage.size == (WIDTH, HEIGHT) and footage.num_declared_frames == 1
+    assert footage.frame_rate([frame.time]) == 24
 
 
 @pytest.mark.parametrize("orientation, turn, rotation", [(1, 0, 0), (3, 2, 180), (6, 1, 90), (8, 3, 270)])
 def test_exif_orientation_is_honoured(tmp_path, orientation, turn, rotation):
-    stored = np.rot90(picture(5), turn)
+    stored = np.rot90(make_frame(5), turn)
     footage = open_footage(with_orientation(save(tmp_path / "held.jpg", stored), orientation))
     (frame,) = footage.read()
-    assert footage.size == (WIDTH, HEIGHT) and stands_upright(frame.image)
+    assert footage.size == (WIDTH, HEIGHT) and is_upright(frame.image)
     assert footage.rotation == rotation
 
 
@@ -68,7 +68,7 @@ def write_exr(path, light):
 
 
 def test_openexr_plates_are_read_as_a_screen_shows_them(tmp_path):
-    shown = picture(5).astype(float) / 255
+    shown = make_frame(5).astype(float) / 255
     light = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
     light[-1, -1] = [7, np.nan, -1]  # light has no end
     for number in (1, 2):
@@ -76,7 +76,7 @@ def test_openexr_plates_are_read_as_a_screen_shows_them(tmp_path):
     (tmp_path / "plate.0003.exr").write_bytes(b"v/1\x01 broken")
     footage = open_footage(tmp_path)
     first, second, broken = footage.read()
-    expected = picture(5)
+    expected = make_frame(5)
     expected[-1, -1] = [255, 0, 0]
     assert np.abs(first.image.astype(int) - expected).max() <= 1 and np.array_equal(first.image, second.image)
     assert broken.image is None and "plate.0003.exr" in footage.warnings[0]
@@ -84,32 +84,32 @@ def test_openexr_plates_are_read_as_a_screen_shows_them(tmp_path):
 
 
 def test_a_24_megapixel_image(tmp_path):
-    footage = open_footage(save(tmp_path / "large.jpg", picture(3, 6000, 4000)))
+    footage = open_footage(save(tmp_path / "large.jpg", make_frame(3, 6000, 4000)))
     assert footage.size == (6000, 4000)
-    assert number_of(next(footage.read()).image) == 3
+    assert read_frame_number(next(footage.read()).image) == 3
 
 
 def test_a_folder_is_read_by_number(tmp_path):
     for number in (10, 9, 1, 2):
-        save(tmp_path / f"Bild_{number}.png", picture(number))
+        save(tmp_path / f"Bild_{number}.png", make_frame(number))
     (tmp_path / "notes.txt").write_text("nothing")
     (tmp_path / "._Bild_1.png").write_bytes(b"what macOS leaves behind")
     footage = open_footage(tmp_path)
     frames = list(footage.read())
-    assert [number_of(frame.image) for frame in frames] == [1, 2, 9, 10]
+    assert [read_frame_number(frame.image) for frame in frames] == [1, 2, 9, 10]
     assert np.allclose([frame.time for frame in frames], np.arange(4) / 30)
-    assert footage.rate([]) == 30 and open_footage(tmp_path, fps=12).rate([]) == 12
-    assert [number_of(frame.image) for frame in open_footage(tmp_path, frames=(1, 3)).read()] == [2, 9]
+    assert footage.frame_rate([]) == 30 and open_footage(tmp_path, fps=12).frame_rate([]) == 12
+    assert [read_frame_number(frame.image) for frame in open_footage(tmp_path, frames=(1, 3)).read()] == [2, 9]
 
 
 def test_images_that_cannot_be_used_keep_their_place_in_time(tmp_path):
     for number in range(5):
-        save(tmp_path / f"{number}.png", picture(number))
+        save(tmp_path / f"{number}.png", make_frame(number))
     (tmp_path / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    save(tmp_path / "3.png", picture(3, WIDTH * 2, HEIGHT))
+    save(tmp_path / "3.png", make_frame(3, WIDTH * 2, HEIGHT))
     footage = open_footage(tmp_path)
     frames = list(footage.read())
-    assert [None if frame.image is None else number_of(frame.image) for frame in frames] == [0, None, 2, None, 4]
+    assert [None if frame.image is None else read_frame_number(frame.image) for frame in frames] == [0, None, 2, None, 4]
     assert len(footage.warnings) == 2 and "1.png" in footage.warnings[0] and "3.png" in footage.warnings[1]
 
 
@@ -126,12 +126,12 @@ def test_images_that_cannot_be_used_keep_their_place_in_time(tmp_path):
     ],
 )
 def test_a_sequence_with_gaps_says_so(names, missing, before):
-    assert left_out([f"{name}.png" for name in names]) == (missing, before)
+    assert find_missing_images([f"{name}.png" for name in names]) == (missing, before)
 
 
 def test_gaps_outside_the_range_are_no_matter(tmp_path):
     for number in (1, 2, 3, 5):
-        save(tmp_path / f"{number}.png", picture(number))
+        save(tmp_path / f"{number}.png", make_frame(number))
     footage = open_footage(tmp_path)
     assert len(list(footage.read())) == 4 and "the first after 3.png" in footage.warnings[0]
     footage = open_footage(tmp_path, frames=(0, 3))
@@ -148,7 +148,7 @@ def test_a_folder_without_images(tmp_path):
 
 
 def test_a_range_beyond_the_pictures(tmp_path):
-    save(tmp_path / "1.png", picture(1))
+    save(tmp_path / "1.png", make_frame(1))
     for path in (tmp_path, tmp_path / "1.png"):
         with pytest.raises(InputError, match="1 frames"):
             open_footage(path, frames=(4, 6))

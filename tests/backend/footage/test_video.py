@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.footage.frame_source import nominal_rate
-from blender_meshrec.backend.footage.video import lacks_index, open_footage, upright
+from blender_meshrec.backend.footage.video import apply_display_matrix, is_missing_index, open_footage
 from blender_meshrec.core.errors import InputError
-from tests.support.footage_files import HEIGHT, WIDTH, number_of, picture, stands_upright, write_film
+from tests.support.footage_files import HEIGHT, WIDTH, is_upright, make_frame, read_frame_number, write_video
 
-FRAMES = [picture(i) for i in range(20)]
+FRAMES = [make_frame(i) for i in range(20)]
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    return write_film(tmp_path_factory.mktemp("film") / "film.mp4", FRAMES, container_options={"movflags": "faststart"})
+    return write_video(tmp_path_factory.mktemp("film") / "film.mp4", FRAMES, container_options={"movflags": "faststart"})
 
 
 def read(path, **options):
@@ -26,22 +26,22 @@ def read(path, **options):
 
 def test_every_frame_comes_once_in_order_at_its_time(film):
     footage, frames = read(film)
-    assert [number_of(frame.image) for frame in frames] == list(range(20)) == [frame.row for frame in frames]
+    assert [read_frame_number(frame.image) for frame in frames] == list(range(20)) == [frame.row for frame in frames]
     assert np.allclose([frame.time for frame in frames], np.arange(20) / 30, atol=1e-4)  # s
-    assert np.allclose([frame.since for frame in frames], [0] + [1 / 30] * 19, atol=1e-4)
-    assert footage.size == (WIDTH, HEIGHT) and footage.claimed == 20
-    assert footage.rate([frame.time for frame in frames]) == 30
+    assert np.allclose([frame.interval for frame in frames], [0] + [1 / 30] * 19, atol=1e-4)
+    assert footage.size == (WIDTH, HEIGHT) and footage.num_declared_frames == 20
+    assert footage.frame_rate([frame.time for frame in frames]) == 30
     assert not footage.warnings
 
 
 @pytest.mark.parametrize("quarter_turns", [1, 2, 3])
 def test_a_turned_phone_gives_upright_pictures(tmp_path, quarter_turns):
     stored = [np.rot90(image, quarter_turns) for image in FRAMES[:3]]
-    footage, frames = read(write_film(tmp_path / "turned.mp4", stored, rotation=-90 * quarter_turns))
+    footage, frames = read(write_video(tmp_path / "turned.mp4", stored, rotation=-90 * quarter_turns))
     assert footage.size == (WIDTH, HEIGHT)
     assert footage.rotation == 90 * quarter_turns
-    assert all(frame.image.shape == (HEIGHT, WIDTH, 3) and stands_upright(frame.image) for frame in frames)
-    assert [number_of(frame.image) for frame in frames] == [0, 1, 2]
+    assert all(frame.image.shape == (HEIGHT, WIDTH, 3) and is_upright(frame.image) for frame in frames)
+    assert [read_frame_number(frame.image) for frame in frames] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -54,22 +54,22 @@ def test_any_display_matrix_moves_pixels_where_it_says(quarter_turns, mirrored):
     places -= places.min(0)
     slow = np.zeros((*(places.max(0) + 1)[::-1], 3), np.uint8)
     slow[places[:, 1], places[:, 0]] = image.reshape(-1, 3)
-    assert np.array_equal(upright(image, turn), slow)
+    assert np.array_equal(apply_display_matrix(image, turn), slow)
 
 
 def test_pixels_twice_as_wide_as_tall_are_made_square(tmp_path):
-    footage, frames = read(write_film(tmp_path / "wide.mp4", FRAMES[:3], aspect=2))
+    footage, frames = read(write_video(tmp_path / "wide.mp4", FRAMES[:3], aspect=2))
     assert footage.size == (2 * WIDTH, HEIGHT) == frames[0].image.shape[1::-1]
-    assert [number_of(frame.image) for frame in frames] == [0, 1, 2]
-    footage, _ = read(write_film(tmp_path / "tall.mp4", FRAMES[:3], aspect=0.5))
+    assert [read_frame_number(frame.image) for frame in frames] == [0, 1, 2]
+    footage, _ = read(write_video(tmp_path / "tall.mp4", FRAMES[:3], aspect=0.5))
     assert footage.size == (WIDTH, 2 * HEIGHT)
 
 
 def test_a_varying_rate_keeps_its_times(tmp_path):
     times = np.cumsum([0.1, *np.tile([1, 1, 1, 2, 1, 3, 1, 1, 1], 2) / 30, 0.5])
-    footage, frames = read(write_film(tmp_path / "phone.mp4", FRAMES, times=times))
+    footage, frames = read(write_video(tmp_path / "phone.mp4", FRAMES, times=times))
     assert np.allclose([frame.time for frame in frames], times - times[0], atol=1e-3)  # s
-    assert footage.rate([frame.time for frame in frames]) == pytest.approx(30, abs=0.05)
+    assert footage.frame_rate([frame.time for frame in frames]) == pytest.approx(30, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -88,16 +88,16 @@ def test_the_nominal_rate_is_the_one_meant(times, declared, rate):
 
 @pytest.mark.parametrize("codec, suffix, options", [("libsvtav1", "mp4", {"preset": "12"}), ("libvpx-vp9", "webm", {"cpu-used": "8"})])
 def test_new_codecs_are_read(tmp_path, codec, suffix, options):
-    _footage, frames = read(write_film(tmp_path / f"new.{suffix}", FRAMES[:6], codec=codec, options=options))
-    assert [number_of(frame.image) for frame in frames] == list(range(6))
+    _footage, frames = read(write_video(tmp_path / f"new.{suffix}", FRAMES[:6], codec=codec, options=options))
+    assert [read_frame_number(frame.image) for frame in frames] == list(range(6))
 
 
 def test_one_frame_and_a_name_with_spaces_and_other_letters(tmp_path):
     folder = tmp_path / "Видео 動画"
     folder.mkdir()
-    footage, frames = read(write_film(folder / "ein Übungs:clip 100%d.mp4", FRAMES[7:8], fps=25))
-    assert [number_of(frame.image) for frame in frames] == [7]
-    assert footage.rate([0.0]) == 25
+    footage, frames = read(write_video(folder / "ein Übungs:clip 100%d.mp4", FRAMES[7:8], fps=25))
+    assert [read_frame_number(frame.image) for frame in frames] == [7]
+    assert footage.frame_rate([0.0]) == 25
 
 
 def test_an_animated_gif_is_a_video(tmp_path):
@@ -109,22 +109,22 @@ def test_an_animated_gif_is_a_video(tmp_path):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24").reformat(format="rgb8")))
         container.mux(stream.encode())
     footage, frames = read(path)
-    assert [number_of(frame.image) for frame in frames] == [0, 1, 2, 3]
-    assert footage.rate([frame.time for frame in frames]) == 10
+    assert [read_frame_number(frame.image) for frame in frames] == [0, 1, 2, 3]
+    assert footage.frame_rate([frame.time for frame in frames]) == 10
 
 
 def test_a_range_is_half_open_and_starts_at_time_zero(film):
     footage, frames = read(film, frames=(5, 9))
-    assert [number_of(frame.image) for frame in frames] == [5, 6, 7, 8]
+    assert [read_frame_number(frame.image) for frame in frames] == [5, 6, 7, 8]
     assert [frame.row for frame in frames] == [0, 1, 2, 3] and frames[0].time == 0
-    assert footage.claimed == 4 and not footage.warnings
+    assert footage.num_declared_frames == 4 and not footage.warnings
     assert len(read(film, frames=(15, 99))[1]) == 5
 
 
 def test_frames_known_already_come_without_pixels(film):
-    frames = list(open_footage(film).read(pixels_from=18))
+    frames = list(open_footage(film).read(decode_from=18))
     assert [frame.image is None for frame in frames] == [True] * 18 + [False] * 2
-    assert number_of(frames[18].image) == 18
+    assert read_frame_number(frames[18].image) == 18
 
 
 @pytest.mark.parametrize("frames", [(20, 25), (9, 9), (-1, 4)])
@@ -140,7 +140,7 @@ def test_a_truncated_file_gives_what_is_there_with_a_warning(film, tmp_path):
     cut.write_bytes(content[: pictures + int(0.6 * (len(content) - pictures))])
     footage, frames = read(cut)
     assert 3 < len(frames) < 20
-    assert [number_of(frame.image) for frame in frames[:3]] == [0, 1, 2]
+    assert [read_frame_number(frame.image) for frame in frames[:3]] == [0, 1, 2]
     assert "ends early" in footage.warnings[0] and "of 20 frames" in footage.warnings[0]
 
 
@@ -151,7 +151,7 @@ VARYING = [0, 0.1, 0.13, 0.4, 0.5, 0.9, 1.0, 1.3, 1.4, 1.9]  # s
 def test_a_truncated_file_that_counts_no_frames_is_told_by_its_length(tmp_path, suffix, times):
     codec = {"codec": "libvpx-vp9" if suffix == ".webm" else "libx264", "options": {"g": "2"}}
     images = [np.random.default_rng(number).integers(0, 255, (64, 96, 3), np.uint8) for number in range(10 if times else 30)]
-    film = write_film(tmp_path / f"film{suffix}", images, times=times, **codec)
+    film = write_video(tmp_path / f"film{suffix}", images, times=times, **codec)
     footage, frames = read(film)
     assert len(frames) == len(images) and footage.warnings == []
     film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
@@ -162,7 +162,7 @@ def test_a_truncated_file_that_counts_no_frames_is_told_by_its_length(tmp_path, 
 
 
 def test_damage_is_reported_and_the_rest_read(tmp_path):
-    content = bytearray(write_film(tmp_path / "good.mp4", FRAMES, container_options={"movflags": "faststart"}).read_bytes())
+    content = bytearray(write_video(tmp_path / "good.mp4", FRAMES, container_options={"movflags": "faststart"}).read_bytes())
     start = content.index(b"mdat") + 1500
     content[start : start + 40] = bytes(40)
     bad = tmp_path / "bad.mp4"
@@ -218,10 +218,10 @@ def test_what_cannot_be_read_says_what_is_wrong_and_what_to_do(tmp_path, name):
 
 
 def test_a_recording_cut_off_before_its_index_says_so(tmp_path):
-    whole = write_film(tmp_path / "whole.mp4", FRAMES)
+    whole = write_video(tmp_path / "whole.mp4", FRAMES)
     cut = tmp_path / "battery.mp4"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    assert lacks_index(cut) and not lacks_index(whole)
+    assert is_missing_index(cut) and not is_missing_index(whole)
     with pytest.raises(InputError, match="no moov"):
         open_footage(cut)
 

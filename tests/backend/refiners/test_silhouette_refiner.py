@@ -9,22 +9,30 @@ import numpy as np
 import pytest
 import torch
 
+from blender_meshrec.backend.clip import Person
 from blender_meshrec.backend.fitting.betas_fit import fit_betas, measure_lengths
 from blender_meshrec.backend.fitting.body_fit import BodyFit
 from blender_meshrec.backend.pipeline import recover
-from blender_meshrec.backend.refiners.contour_fit import _outline, fit_contours, signed_distance
-from blender_meshrec.backend.refiners.silhouette_refiner import LIMBS, _Rig, ends_seen, refine_shape, seen_of, weighted_median
-from blender_meshrec.backend.registry import find
+from blender_meshrec.backend.refiners.contour_fit import _outline_equations, fit_contours, signed_distance
+from blender_meshrec.backend.refiners.silhouette_refiner import (
+    LIMBS,
+    _PosedClip,
+    end_visibility,
+    make_silhouette_crops,
+    refine_shape,
+    weighted_median,
+)
+from blender_meshrec.backend.registry import REFINERS
 from blender_meshrec.bodies.lbs import forward_kinematics
-from blender_meshrec.bodies.silhouette_rendering import Surface, rasterise
+from blender_meshrec.bodies.silhouette_rendering import SurfacePoints, rasterise
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import default_intrinsics
 from blender_meshrec.core.files.body_template import body_from_arrays, load_body
 from blender_meshrec.core.records import BodyParams, Observations
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from blender_meshrec.core.silhouettes import MARGIN, SIDE, Silhouettes
+from blender_meshrec.core.silhouettes import BOX_MARGIN, MASK_SIZE, Silhouettes
 from blender_meshrec.core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
-from blender_meshrec.methods.silhouette_refinement import ENDS, SilhouetteNetwork
+from blender_meshrec.methods.silhouette_refinement import END_JOINTS, SilhouetteNetwork
 from tests.support.synthetic_template import smpl_arrays
 
 torch.set_num_threads(1)
@@ -41,7 +49,7 @@ def template():
 
 @pytest.fixture(scope="module")
 def surface(template):
-    return Surface(template)
+    return SurfacePoints(template)
 
 
 @pytest.fixture(scope="module")
@@ -71,18 +79,18 @@ def person(betas, seed=0, model="open"):
 
 def silhouettes_of(surface, template, body, rows=ROWS):
     """What a perfect segmentation shows of a body."""
-    rig = _Rig(template, body, rows)
+    rig = _PosedClip(template, body, rows)
     points, _joints = surface.pose(torch.as_tensor(np.array(body.betas)).expand(len(rows), -1), rig.rotmats, rig.all_transl[rig.rows])
     pixels = points.numpy() @ default_intrinsics(SIZE).T
     pixels = pixels[..., :2] / pixels[..., 2:]
     low, high = pixels.min(1), pixels.max(1)
-    squares = np.concatenate([(low + high) / 2, (high - low).max(1, keepdims=True) * MARGIN], 1)
-    seen = seen_of(Silhouettes(rows, squares, np.zeros((len(rows), SIDE, SIDE))), default_intrinsics(SIZE), SIZE)
-    return Silhouettes(rows, squares, (rasterise(points, seen.windows, SIDE)[0] & seen.inside).numpy())
+    squares = np.concatenate([(low + high) / 2, (high - low).max(1, keepdims=True) * BOX_MARGIN], 1)
+    seen = make_silhouette_crops(Silhouettes(rows, squares, np.zeros((len(rows), MASK_SIZE, MASK_SIZE))), default_intrinsics(SIZE), SIZE)
+    return Silhouettes(rows, squares, (rasterise(points, seen.windows, MASK_SIZE)[0] & seen.inside).numpy())
 
 
 def seen_by(silhouettes):
-    return seen_of(silhouettes, default_intrinsics(SIZE), SIZE)
+    return make_silhouette_crops(silhouettes, default_intrinsics(SIZE), SIZE)
 
 
 def refined(template, body, silhouettes, network, **more):
@@ -91,14 +99,14 @@ def refined(template, body, silhouettes, network, **more):
 
 def like(template, truth, betas):
     """A body of other betas whose limbs point as another's do, its limb joints about the same middle."""
-    rotmats, transl = _Rig(template, truth, ROWS).reshaped(betas)
+    rotmats, transl = _PosedClip(template, truth, ROWS).with_betas(betas)
     poses = rotvec_from_rotmat(rotmats.numpy())
     return BodyParams(truth.model, betas, poses[:, 0], poses[:, 1:].reshape(FRAMES, -1), transl.numpy())
 
 
 def bones_tell(template, surface, truth):
     """The betas that the pipeline fits to the truth's bone lengths."""
-    joints = surface.rest_joints(torch.as_tensor(np.array(truth.betas))[None]).numpy()[:, template.smpl_joints]
+    joints = surface.rest_joints(torch.as_tensor(np.array(truth.betas))[None]).numpy()[:, template.smpl_joint_indices]
     joints17 = np.zeros((1, len(H36M17), 3))
     joints17[0, limb_indices(H36M17)] = joints[0, limb_indices(SMPL_JOINTS)]
     return fit_betas(template, measure_lengths(joints17, np.ones((1, len(H36M17)))))
@@ -139,8 +147,8 @@ def limbs_of(surface, body):
 def test_girth_comes_back_and_limbs_stay(template, surface, case, quiet):
     truth, estimate, silhouettes = case
     body, report = refined(template, estimate, silhouettes, quiet)
-    assert report.used == len(ROWS) and report.applied == 1 and report.ends == ()
-    assert report.after > report.before + 0.02 and report.after > 0.93
+    assert report.num_used == len(ROWS) and report.applied_share == 1 and report.corrected_ends == ()
+    assert report.iou_after > report.iou_before + 0.02 and report.iou_after > 0.93
     assert off(template, body.betas, truth) < 0.4 * off(template, estimate.betas, truth)
     (before, joints_before), (after, joints_after) = limbs_of(surface, estimate), limbs_of(surface, body)
     np.testing.assert_allclose(after, before, atol=1e-4)
@@ -150,7 +158,7 @@ def test_girth_comes_back_and_limbs_stay(template, surface, case, quiet):
 
 def spoilt_by(kind, masks, rng):
     masks = masks.copy()
-    side = np.arange(SIDE)
+    side = np.arange(MASK_SIZE)
     for mask in masks:
         rows, columns = np.nonzero(mask)
         if kind == "holes":
@@ -189,7 +197,7 @@ def test_what_does_not_show_this_body_changes_nothing(template, case, quiet, wha
     if what in masks:
         given = Silhouettes(silhouettes.rows, silhouettes.squares, masks[what])
     body, report = refined(template, estimate, given, quiet)
-    assert body is estimate and report.used == 0 and report.applied == 0
+    assert body is estimate and report.num_used == 0 and report.applied_share == 0
 
 
 def test_a_few_bad_silhouettes_among_good_ones_are_passed_over(template, case, quiet):
@@ -197,7 +205,7 @@ def test_a_few_bad_silhouettes_among_good_ones_are_passed_over(template, case, q
     masks = silhouettes.masks.copy()
     masks[::3] = False
     body, report = refined(template, estimate, Silhouettes(silhouettes.rows, silhouettes.squares, masks), quiet)
-    assert report.looked_at == 12 and report.used == 8
+    assert report.num_silhouettes == 12 and report.num_used == 8
     assert off(template, body.betas, truth) < 0.5 * off(template, estimate.betas, truth)
 
 
@@ -205,7 +213,7 @@ def test_a_body_that_fits_stays(template, surface, quiet):
     truth = person(np.zeros(10))
     body, report = refined(template, truth, silhouettes_of(surface, template, truth), quiet)
     assert off(template, body.betas, truth) < 0.01  # m
-    assert report.after >= report.before
+    assert report.iou_after >= report.iou_before
 
 
 def test_a_body_brought_by_the_user_gets_its_girth(quiet):
@@ -213,12 +221,12 @@ def test_a_body_brought_by_the_user_gets_its_girth(quiet):
     arrays = smpl_arrays()
     # Its faces are large and lie anywhere: some of them cover it.
     own = body_from_arrays({**arrays, "f": arrays["f"][:60]}, "synthetic")
-    surface, rng = Surface(own), np.random.default_rng(2)
+    surface, rng = SurfacePoints(own), np.random.default_rng(2)
     truth = person(rng.normal(0, 1, own.J_shapedirs.shape[-1]), model=own.surface_model_type)
     estimate = like(own, truth, 0.3 * truth.betas)
     body, report = refined(own, estimate, silhouettes_of(surface, own, truth), quiet)
     assert body.model == own.surface_model_type and body.betas.shape == estimate.betas.shape
-    assert report.applied > 0 and report.after > report.before + 0.02
+    assert report.applied_share > 0 and report.iou_after > report.iou_before + 0.02
     after, before = (np.linalg.norm(own.rest_vertices(each.betas) - own.rest_vertices(truth.betas), axis=-1) for each in (body, estimate))
     assert after.mean() < 0.7 * before.mean()
 
@@ -234,20 +242,20 @@ def test_ends_are_turned_only_where_nothing_else_shows_them(template, surface, q
     estimate = dataclasses.replace(truth, body_pose=bent.reshape(FRAMES, -1))
     knows = _answering(quiet, "left_ankle", (-0.25, 0.0, 0.0))  # twice a quarter: it is asked twice
     body, report = refined(template, estimate, silhouettes, knows)
-    assert report.ends == ("left_ankle",) and report.after > report.before
+    assert report.corrected_ends == ("left_ankle",) and report.iou_after > report.iou_before
     np.testing.assert_allclose(
         body.body_pose.reshape(FRAMES, 23, 3)[:, foot - 1], truth.body_pose.reshape(FRAMES, 23, 3)[:, foot - 1], atol=2e-2
     )
-    known = np.zeros((FRAMES, len(ENDS)), bool)
-    known[:, ENDS.index("left_ankle")] = True
+    known = np.zeros((FRAMES, len(END_JOINTS)), bool)
+    known[:, END_JOINTS.index("left_ankle")] = True
     body, report = refined(template, estimate, silhouettes, knows, ends_known=known)
-    assert report.ends == ()
+    assert report.corrected_ends == ()
 
 
 def _answering(network, end, rotvec):
     """A copy of a network that always says the same of one end."""
     network = copy.deepcopy(network)
-    column = 4 * ENDS.index(end)
+    column = 4 * END_JOINTS.index(end)
     bias = network.heads["ends"][-1].bias.data
     bias[column : column + 3] = torch.tensor(rotvec) / 0.35
     bias[column + 3] = -2
@@ -262,14 +270,14 @@ def test_points_of_their_own_show_ends():
     seen = np.ones(3, bool)
     metres = np.zeros((3, len(names), 3))
     times = np.arange(3.0)
-    known = ends_seen(Observations("blazepose33", np.zeros((3, 4)), keypoints, seen, metres), times)
+    known = end_visibility(Observations("blazepose33", np.zeros((3, 4)), keypoints, seen, metres), times)
     assert (known[0] == 1).all() and not known[2].any()
-    assert [end for end, here in zip(ENDS, known[1]) if not here] == ["left_ankle"]
+    assert [end for end, here in zip(END_JOINTS, known[1]) if not here] == ["left_ankle"]
     # Hands and head turn in depth: without points in metres nothing shows it.
-    known = ends_seen(Observations("blazepose33", np.zeros((3, 4)), keypoints, seen), times)
-    assert [end for end, here in zip(ENDS, known[0]) if here] == ["left_ankle", "right_ankle"]
+    known = end_visibility(Observations("blazepose33", np.zeros((3, 4)), keypoints, seen), times)
+    assert [end for end, here in zip(END_JOINTS, known[0]) if here] == ["left_ankle", "right_ankle"]
     coco = len(KEYPOINT_SETS["coco17"].points)
-    assert not ends_seen(Observations("coco17", np.zeros((3, 4)), np.ones((3, coco, 3)), seen), times).any()
+    assert not end_visibility(Observations("coco17", np.zeros((3, 4)), np.ones((3, coco, 3)), seen), times).any()
 
 
 def test_an_end_whose_points_come_and_go_is_never_known_by_leaps():
@@ -277,8 +285,10 @@ def test_an_end_whose_points_come_and_go_is_never_known_by_leaps():
     keypoints = np.ones((90, len(names), 3))
     keypoints[20:70, names.index("left_heel"), 2] = 0.4
     keypoints[[24, 31, 33], names.index("left_heel"), 2] = 0.6
-    known = ends_seen(Observations("blazepose33", np.zeros((90, 4)), keypoints, np.ones(90, bool), np.zeros((90, len(names), 3))), times)
-    foot = known[:, ENDS.index("left_ankle")]
+    known = end_visibility(
+        Observations("blazepose33", np.zeros((90, 4)), keypoints, np.ones(90, bool), np.zeros((90, len(names), 3))), times
+    )
+    foot = known[:, END_JOINTS.index("left_ankle")]
     assert (foot[[24, 31, 33]] == 1).all() and (foot[45:60] == 0).all()
     assert np.abs(np.diff(foot)).max() < 0.2
 
@@ -287,17 +297,19 @@ def test_an_end_whose_points_come_and_go_is_never_known_by_leaps():
 def test_outlines_move_as_their_slopes_say(template, surface, beta, step):
     """Predicted motion, against outlines drawn of a body with more or less of a beta; outlines know no tenth of a pixel."""
     body = person(np.zeros(10))
-    rig = _Rig(template, body, ROWS)
+    rig = _PosedClip(template, body, ROWS)
     seen = seen_by(silhouettes_of(surface, template, body))
     place = rig.rotmats, rig.all_transl[rig.rows]
     points, _joints = surface.pose(torch.zeros(len(ROWS), 10), *place)
     betas = torch.zeros(len(ROWS), 10)
     betas[:, beta] = step
-    goals = rasterise(surface.pose(betas, *place)[0], seen.windows, SIDE)[0].numpy()
+    goals = rasterise(surface.pose(betas, *place)[0], seen.windows, MASK_SIZE)[0].numpy()
     told, found, weights = [], [], []
     for i, goal in enumerate(goals):
-        own, everywhere = seen.silhouettes[i].numpy(), np.ones((SIDE, SIDE), bool)
-        rows, off_by, weight = _outline(surface, points[i], seen.windows[i], rig.rotmats[i], own, signed_distance(goal), everywhere)
+        own, everywhere = seen.silhouettes[i].numpy(), np.ones((MASK_SIZE, MASK_SIZE), bool)
+        rows, off_by, weight = _outline_equations(
+            surface, points[i], seen.windows[i], rig.rotmats[i], own, signed_distance(goal), everywhere
+        )
         told.append(step * rows[:, beta])
         found.append(off_by)
         weights.append(weight)
@@ -308,7 +320,7 @@ def test_outlines_move_as_their_slopes_say(template, surface, beta, step):
 
 def test_a_strong_prior_is_kept(surface, template, case):
     _truth, estimate, silhouettes = case
-    rig = _Rig(template, estimate, silhouettes.rows)
+    rig = _PosedClip(template, estimate, silhouettes.rows)
     prior = estimate.betas.astype(float), 1e9 * np.eye(10)
     fitted = fit_contours(surface, seen_by(silhouettes), np.ones(len(ROWS)), estimate.betas, rig.rotmats, rig.all_transl[rig.rows], prior)
     np.testing.assert_allclose(fitted, estimate.betas, atol=1e-4)
@@ -342,6 +354,8 @@ def test_keypoints_have_no_silhouettes(template):
     body = person(np.zeros(10))
     keypoints = np.ones((FRAMES, len(KEYPOINT_SETS["coco17"].points), 3))
     observations = Observations("coco17", np.zeros((FRAMES, 4)), keypoints, np.ones(FRAMES, bool))
-    frames = SimpleNamespace(size=SIZE, timestamps=TIMES)
-    fit, said = find("refiner", "silhouettes")(BodyFit(body, *[np.zeros(0)] * 3), observations, template, None, frames)
-    assert fit.body is body and said["looked_at"] == 0
+    clip = SimpleNamespace(template=template, intrinsics=None, frames=SimpleNamespace(size=SIZE), timestamps=TIMES)
+    subject = Person(1, observations)
+    subject.fit = BodyFit(body, *[np.zeros(0)] * 3)
+    said = REFINERS.get("silhouettes")(subject, clip)
+    assert subject.fit.body is body and said["looked_at"] == 0

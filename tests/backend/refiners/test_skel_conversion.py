@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.backend.motion_input import is_motion
+from blender_meshrec.backend.motion_input import is_motion_file
 from blender_meshrec.backend.pipeline import recover
+from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bodies.skel import Skel
-from blender_meshrec.bodies.smpl import make_body
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import project, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
@@ -18,7 +18,7 @@ from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.core.rotations import rotvec_from_rotmat
 from blender_meshrec.core.skel.file import load_skel
-from blender_meshrec.core.skel.vocabulary import LIMITS, dof_index, limit_excess
+from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, dof_index, limit_excess
 from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS
 from tests.support.synthetic_gait import walk
 
@@ -85,7 +85,7 @@ def test_other_people_s_motion_is_said_in_angles(tmp_path, y_up):
     poses[:, :66] = rotvec_from_rotmat(rotmats).reshape(8, 72)[:, :66]
     root = load_body().rest_joints(np.zeros(10))[0]
     np.savez(tmp_path / "amass.npz", poses=poses, trans=walker.pelvis @ turn.T - root, betas=np.zeros(16), mocap_framerate=30.0)
-    assert is_motion(tmp_path / "amass.npz")
+    assert is_motion_file(tmp_path / "amass.npz")
     said = recover(ReconstructRequest(str(tmp_path / "amass.npz"), skeleton="skel"))
     (recovery,) = said.recoveries
     assert np.abs(recovery.trans + root - walker.pelvis).max() < 1e-5
@@ -99,7 +99,7 @@ def test_angles_become_poses_again(tmp_path, keypoints):
     (recovery,) = recover(ReconstructRequest(str(keypoints), skeleton="skel")).recoveries
     changed = np.array(recovery.q)
     changed[:, dof_index("knee_angle_r")] += 0.3
-    write_motion(tmp_path / "bent.npz", replace(recovery, q=np.clip(changed, *LIMITS.T)))
+    write_motion(tmp_path / "bent.npz", replace(recovery, q=np.clip(changed, *DOF_LIMITS.T)))
     said = recover(ReconstructRequest(str(tmp_path / "bent.npz")))
     (back,), report = said.recoveries, said.report["people"][0]["smpl"]
     smpl, skel = skins(back)
@@ -114,4 +114,4 @@ def test_angles_become_poses_again(tmp_path, keypoints):
 
 def test_footage_is_no_motion(tmp_path, keypoints):
     (tmp_path / "a.mp4").write_bytes(b"not a zip")
-    assert not is_motion(tmp_path / "a.mp4") and not is_motion(keypoints) and not is_motion(tmp_path / "nothing.npz")
+    assert not is_motion_file(tmp_path / "a.mp4") and not is_motion_file(keypoints) and not is_motion_file(tmp_path / "nothing.npz")

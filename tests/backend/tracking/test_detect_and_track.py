@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend import registry
-from blender_meshrec.backend.detection.detections import Pose
+from blender_meshrec.backend.detection.detections import Detection
 from blender_meshrec.backend.detection.detector import Detector
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import Progress, ReconstructRequest
 from blender_meshrec.core.errors import CancelledError, InputError, NobodyFoundError
-from tests.support.footage_files import number_of, picture, write_film
-from tests.support.synthetic_keypoints import clothes, seen_at, stick_person
+from tests.support.footage_files import make_frame, read_frame_number, write_video
+from tests.support.synthetic_keypoints import animate_stick_figure, clothing_colours, project_orthographic
 
 COUNT = 260
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    images = [picture(i % 32) for i in range(COUNT)]
-    return str(write_film(tmp_path_factory.mktemp("film") / "film.mp4", images, options={"preset": "ultrafast", "crf": "20"}))
+    images = [make_frame(i % 32) for i in range(COUNT)]
+    return str(write_video(tmp_path_factory.mktemp("film") / "film.mp4", images, options={"preset": "ultrafast", "crf": "20"}))
 
 
 class ReadsBars(Detector):
@@ -34,12 +34,12 @@ class ReadsBars(Detector):
     def identity(self):
         return "reads bars"
 
-    def find(self, frame, expected):
+    def detect(self, frame, expected):
         self.asked.append((frame.row, len(expected)))
         if self.nobody:
             return []
-        keypoints = seen_at(stick_person([frame.time]), (40 + number_of(frame.image) * 0.1, 30), 20)[0]
-        return [Pose(keypoints, stick_person([frame.time])[0], 0.9, clothes(1))]
+        keypoints = project_orthographic(animate_stick_figure([frame.time]), (40 + read_frame_number(frame.image) * 0.1, 30), 20)[0]
+        return [Detection(keypoints, animate_stick_figure([frame.time])[0], 0.9, clothing_colours(1))]
 
     def close(self):
         type(self).closed += 1
@@ -48,7 +48,7 @@ class ReadsBars(Detector):
 @pytest.fixture
 def detector(monkeypatch):
     fresh = type("Fresh", (ReadsBars,), {"asked": [], "closed": 0})
-    monkeypatch.setitem(registry._ROLES["detector"], "bars", fresh)
+    monkeypatch.setitem(registry.DETECTORS.implementations, "bars", fresh)
     return fresh
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.detection.detections import Pose
+from blender_meshrec.backend.detection.detections import Detection
 from blender_meshrec.backend.tracking import observation_cache
-from blender_meshrec.backend.tracking.observation_cache import FRAMES_A_FILE, ObservationLog, content_hash, packed, unpacked
+from blender_meshrec.backend.tracking.observation_cache import FRAMES_PER_FILE, ObservationLog, content_hash, pack_frames, unpack_frames
 from blender_meshrec.core.errors import OutputError
 
 
@@ -17,7 +17,7 @@ def some_frames(count, seed=0):
         depth = rng.random((33, 3)) if rng.random() < 0.7 else None
         clothes = rng.random(64) if rng.random() < 0.5 else None
         picture = rng.integers(0, 256, (8, 8, 3)) if rng.random() < 0.5 else None
-        return Pose(rng.random((33, 3)), depth, float(rng.random()), clothes, portrait=picture)
+        return Detection(rng.random((33, 3)), depth, float(rng.random()), clothes, portrait=picture)
 
     return [(i / 30, [pose() for _ in range(rng.integers(0, 4))]) for i in range(count)]
 
@@ -27,7 +27,7 @@ def equal(a, b):
         return (x is None and y is None) or np.array_equal(x, y)
 
     def same_pose(p, q):
-        names = ("keypoints", "keypoints_3d", "look", "portrait")
+        names = ("keypoints", "keypoints_3d", "appearance", "portrait")
         return p.score == q.score and all(same(getattr(p, name), getattr(q, name)) for name in names)
 
     return len(a) == len(b) and all(ta == tb and len(pa) == len(pb) and all(map(same_pose, pa, pb)) for (ta, pa), (tb, pb) in zip(a, b))
@@ -42,27 +42,27 @@ def write(root, frames, key="clip", finished=True):
     return log
 
 
-@pytest.mark.parametrize("count", [1, FRAMES_A_FILE, 2 * FRAMES_A_FILE + 7])
+@pytest.mark.parametrize("count", [1, FRAMES_PER_FILE, 2 * FRAMES_PER_FILE + 7])
 def test_what_was_written_is_read_bit_for_bit(tmp_path, count):
     frames = some_frames(count)
     write(tmp_path, frames)
     again = ObservationLog(tmp_path, "clip")
     assert equal(again.frames, frames)
-    assert again.done == {"fps": 30.0, "warnings": [], "frames": count}
+    assert again.summary == {"fps": 30.0, "warnings": [], "frames": count}
     assert ObservationLog(tmp_path, "another clip").frames == []
 
 
 def test_packing_undoes_itself_for_frames_without_anybody():
     frames = [(0.0, []), (0.1, [])]
-    assert equal(unpacked(packed(frames)), frames)
+    assert equal(unpack_frames(pack_frames(frames)), frames)
 
 
 def test_after_a_kill_what_was_written_is_there_and_not_done(tmp_path):
     frames = some_frames(250)
     write(tmp_path, frames, finished=False)
     again = ObservationLog(tmp_path, "clip")
-    assert again.done is None
-    assert equal(again.frames, frames[: 2 * FRAMES_A_FILE])
+    assert again.summary is None
+    assert equal(again.frames, frames[: 2 * FRAMES_PER_FILE])
     for time, poses in frames[len(again.frames) :]:
         again.append(time, poses)
     again.finish({"fps": 30.0, "warnings": []})
@@ -73,7 +73,7 @@ def test_after_a_kill_what_was_written_is_there_and_not_done(tmp_path):
 def test_a_damaged_file_ends_what_is_believed(tmp_path, damage):
     frames = some_frames(250)
     write(tmp_path, frames)
-    middle = next(tmp_path.glob(f"*/frames-{FRAMES_A_FILE:06}.npz"))
+    middle = next(tmp_path.glob(f"*/frames-{FRAMES_PER_FILE:06}.npz"))
     if damage == "cut":
         middle.write_bytes(middle.read_bytes()[:300])
     elif damage == "gone":
@@ -81,14 +81,14 @@ def test_a_damaged_file_ends_what_is_believed(tmp_path, damage):
     else:
         np.savez(middle, times=np.array([{"a": 1}], dtype=object), counts=np.array([0]))
     again = ObservationLog(tmp_path, "clip")
-    assert again.done is None and equal(again.frames, frames[:FRAMES_A_FILE])
+    assert again.summary is None and equal(again.frames, frames[:FRAMES_PER_FILE])
 
 
 def test_a_full_disk_costs_the_cache_and_nothing_else(tmp_path, monkeypatch):
     def full(path):
-        raise OutputError("The disk is full.", "Free some space.")
+        raise OutputError("test-error", "The disk is full.", "Free some space.")
 
-    monkeypatch.setattr(observation_cache, "whole_file", full)
+    monkeypatch.setattr(observation_cache, "atomic_write", full)
     write(tmp_path, some_frames(300))
     assert ObservationLog(tmp_path, "clip").frames == []
 
@@ -100,7 +100,7 @@ def test_the_longest_unused_go_when_room_runs_out(tmp_path, monkeypatch):
         log = write(tmp_path, some_frames(100, age), key)
         os.utime(log._folder, (1e9 - age, 1e9 - age))
     size = sum(file.stat().st_size for file in log._folder.iterdir())
-    monkeypatch.setattr(observation_cache, "LIMIT_BYTES", int(2.5 * size))
+    monkeypatch.setattr(observation_cache, "MAX_CACHE_BYTES", int(2.5 * size))
     ObservationLog(tmp_path, "older")  # used again
     write(tmp_path, some_frames(10), "latest")
     assert [bool(ObservationLog(tmp_path, key).frames) for key in ("latest", "older", "new", "oldest")] == [True, True, True, False]
@@ -115,7 +115,7 @@ def test_making_room_leaves_what_is_not_the_caches(tmp_path, monkeypatch):
     for file in theirs:
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(bytes(1000))
-    monkeypatch.setattr(observation_cache, "LIMIT_BYTES", 1)
+    monkeypatch.setattr(observation_cache, "MAX_CACHE_BYTES", 1)
     write(tmp_path, some_frames(10), "new")
     assert all(file.is_file() for file in theirs) and not entry.exists()
     assert ObservationLog(tmp_path, "new").frames
@@ -130,7 +130,7 @@ def test_content_decides_not_name_or_date(tmp_path):
 
 
 def test_a_large_file_is_sampled_to_its_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(observation_cache, "HASH_WHOLE_BYTES", 10_000)
+    monkeypatch.setattr(observation_cache, "MAX_FULL_HASH_BYTES", 10_000)
     monkeypatch.setattr(observation_cache, "SAMPLE_BYTES", 100)
     content = np.random.default_rng(0).bytes(50_000)
     hashes = set()

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.detection.detections import Pose
+from blender_meshrec.backend.detection.detections import Detection
 from blender_meshrec.backend.footage.frame_source import Frame
-from blender_meshrec.backend.tracking.portraits import EVERY, SIDE, portrait, with_portraits
-from blender_meshrec.backend.tracking.tracker import LEAST_TIME, Tracker
+from blender_meshrec.backend.tracking.portraits import PORTRAIT_INTERVAL, PORTRAIT_SIDE, add_portraits, crop_portrait
+from blender_meshrec.backend.tracking.tracker import MIN_TRACK_TIME, Tracker
 from blender_meshrec.core.skeletons import KEYPOINT_SETS
 
 POINTS = KEYPOINT_SETS["coco17"].points
@@ -37,34 +37,34 @@ def test_a_portrait_stands_upright_however_the_person_lies(turns):
     for _ in range(turns):  # a quarter turn counterclockwise
         keypoints = np.column_stack([keypoints[:, 1], image.shape[1] - keypoints[:, 0], keypoints[:, 2]])
         image = np.rot90(image)
-    small = portrait(np.ascontiguousarray(image), keypoints, "coco17")
-    assert small.shape == (SIDE, SIDE, 3) and small.dtype == np.uint8
+    small = crop_portrait(np.ascontiguousarray(image), keypoints, "coco17")
+    assert small.shape == (PORTRAIT_SIDE, PORTRAIT_SIDE, 3) and small.dtype == np.uint8
     red, green = (np.argwhere((small[..., channel] > 200) & (small.min(-1) < 60)) for channel in (0, 1))
-    assert len(red) > 0.02 * SIDE**2 and len(green) > 0.02 * SIDE**2
-    assert red[:, 0].mean() < SIDE / 2 < green[:, 0].mean()  # rows: the head is above
-    assert abs(red[:, 1].mean() - SIDE / 2) < SIDE / 8
+    assert len(red) > 0.02 * PORTRAIT_SIDE**2 and len(green) > 0.02 * PORTRAIT_SIDE**2
+    assert red[:, 0].mean() < PORTRAIT_SIDE / 2 < green[:, 0].mean()  # rows: the head is above
+    assert abs(red[:, 1].mean() - PORTRAIT_SIDE / 2) < PORTRAIT_SIDE / 8
 
 
 def test_whoever_is_outside_the_picture_has_no_portrait():
     keypoints, image = person_and_image()
-    assert portrait(image, keypoints + [1000, 0, 0], "coco17") is None
-    assert portrait(image, keypoints * [1, 1, 0], "coco17") is None
+    assert crop_portrait(image, keypoints + [1000, 0, 0], "coco17") is None
+    assert crop_portrait(image, keypoints * [1, 1, 0], "coco17") is None
 
 
 def test_everybody_who_counts_as_a_person_has_one_and_it_is_the_best():
     keypoints, image = person_and_image()
     tracker, rate = Tracker("coco17"), 30
     first = 7  # nobody is there before
-    for row in range(first + int(np.ceil(rate * max(EVERY, LEAST_TIME))) + 1):
+    for row in range(first + int(np.ceil(rate * max(PORTRAIT_INTERVAL, MIN_TRACK_TIME))) + 1):
         shade = np.uint8(row)
         frame = Frame(row, row / rate, 1 / rate if row else 0.0, np.minimum(image, 200 + shade // 8))
-        pose = Pose(keypoints, None, 0.9)
-        poses = with_portraits(frame, [pose] if row >= first else [], "coco17")
-        tracker.step(row, frame.time, poses)
+        pose = Detection(keypoints, None, 0.9)
+        poses = add_portraits(frame, [pose] if row >= first else [], "coco17")
+        tracker.update(row, frame.time, poses)
     (person,) = tracker.people()
     assert person.portrait is not None
     sure, unsure = (replace(pose, score=score, portrait=np.full((4, 4, 3), 100 * score)) for score in (0.9, 0.5))
     tracker = Tracker("coco17")
     for row, each in enumerate((unsure, sure, unsure)):
-        tracker.step(row, row / 2, [each])
+        tracker.update(row, row / 2, [each])
     assert tracker.people()[0].portrait.max() == 90

@@ -5,10 +5,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.detection.detections import Pose
+from blender_meshrec.backend.detection.detections import Detection
 from blender_meshrec.backend.tracking.assignment import assign
-from blender_meshrec.backend.tracking.tracker import Tracker, quarter_turns
-from tests.support.synthetic_keypoints import clothes, poses_of, seen_at, stick_person
+from blender_meshrec.backend.tracking.tracker import Tracker, upright_quarter_turns
+from tests.support.synthetic_keypoints import animate_stick_figure, clothing_colours, poses_of, project_orthographic
 
 FPS = 30
 TIMES = np.arange(120) / FPS
@@ -17,14 +17,14 @@ TIMES = np.arange(120) / FPS
 def follow(frames, times=TIMES):
     tracker = Tracker("blazepose33")
     for row, (time, poses) in enumerate(zip(times, frames)):
-        tracker.step(row, time, poses)
+        tracker.update(row, time, poses)
     return tracker
 
 
 def across(start, end, y=400, scale=200.0, times=TIMES, pace=1.0):
     """Somebody who walks from x = start to x = end, px."""
     places = np.stack([np.linspace(start, end, len(times)), np.full(len(times), y)], -1)
-    return seen_at(stick_person(times, pace=pace), places, scale)
+    return project_orthographic(animate_stick_figure(times, pace=pace), places, scale)
 
 
 def keeps_to(person, truth):
@@ -34,7 +34,7 @@ def keeps_to(person, truth):
 
 def test_two_people_cross_and_stay_themselves():
     people = [across(200, 1000), across(1000, 200, y=430, scale=180)]
-    found = follow(poses_of(people, [clothes(1), clothes(2)])).people()
+    found = follow(poses_of(people, [clothing_colours(1), clothing_colours(2)])).people()
     assert len(found) == 2 and all(person.visible.all() for person in found)
     assert keeps_to(found[0], people[0]) and keeps_to(found[1], people[1])
 
@@ -45,7 +45,7 @@ def test_without_clothes_place_and_heading_tell_people_apart():
     assert len(found) == 2 and keeps_to(found[0], people[0]) and keeps_to(found[1], people[1])
 
 
-@pytest.mark.parametrize("looks", [(clothes(1), clothes(2)), (None, None)])
+@pytest.mark.parametrize("looks", [(clothing_colours(1), clothing_colours(2)), (None, None)])
 def test_who_is_hidden_while_passing_comes_out_on_the_other_side(looks):
     people = [across(200, 1000), across(1000, 200, y=410, scale=190)]
     hidden = {(1, frame) for frame in range(52, 68)}
@@ -57,7 +57,7 @@ def test_who_is_hidden_while_passing_comes_out_on_the_other_side(looks):
 def test_who_leaves_and_comes_back_elsewhere_is_recognised_by_clothes():
     times = np.arange(300) / FPS
     person, other = across(200, 1200, times=times), across(500, 520, y=420, times=times)
-    frames = poses_of([person, other], [clothes(1), clothes(2)], {(0, frame) for frame in range(80, 200)})
+    frames = poses_of([person, other], [clothing_colours(1), clothing_colours(2)], {(0, frame) for frame in range(80, 200)})
     found = follow(frames, times).people()
     assert len(found) == 2
     assert sorted(person.visible.sum() for person in found) == [180, 300]
@@ -66,24 +66,24 @@ def test_who_leaves_and_comes_back_elsewhere_is_recognised_by_clothes():
 def test_a_stranger_in_other_clothes_is_a_new_person():
     times = np.arange(200) / FPS
     first, second = across(200, 400, times=times), across(900, 700, times=times)
-    frames = poses_of([first, second], [clothes(1), clothes(2)], {(0, f) for f in range(80, 200)} | {(1, f) for f in range(120)})
+    frames = poses_of([first, second], [clothing_colours(1), clothing_colours(2)], {(0, f) for f in range(80, 200)} | {(1, f) for f in range(120)})
     assert len(follow(frames, times).people()) == 2
 
 
 def test_a_jump_at_five_frames_a_second_is_followed():
     times = np.arange(20) / 5
     places = np.stack([np.linspace(300, 700, 20), 400 - 150 * np.abs(np.sin(times * 3))], -1)
-    person = seen_at(stick_person(times), places)
-    found = follow(poses_of([person], [clothes(1)]), times).people()
+    person = project_orthographic(animate_stick_figure(times), places)
+    found = follow(poses_of([person], [clothing_colours(1)]), times).people()
     assert len(found) == 1 and found[0].visible.all()
 
 
 def test_finds_that_do_not_last_are_dropped():
     person = across(400, 500)
-    frames = poses_of([person], [clothes(1)])
-    ghost = seen_at(stick_person(TIMES), (1000, 300))
+    frames = poses_of([person], [clothing_colours(1)])
+    ghost = project_orthographic(animate_stick_figure(TIMES), (1000, 300))
     for row in range(40, 44):
-        frames[row] = [*frames[row], Pose(ghost[row], None, 0.6, clothes(3))]
+        frames[row] = [*frames[row], Detection(ghost[row], None, 0.6, clothing_colours(3))]
     assert len(follow(frames).people()) == 1
 
 
@@ -96,21 +96,21 @@ def test_one_picture_is_enough_for_everybody_in_it():
 def test_the_largest_comes_first():
     sizes = (150.0, 260.0, 200.0)
     people = [across(x, x + 50, scale=scale) for x, scale in zip((200, 700, 1200), sizes)]
-    found = follow(poses_of(people, [clothes(i) for i in range(3)])).people()
+    found = follow(poses_of(people, [clothing_colours(i) for i in range(3)])).people()
     assert [keeps_to(person, people[i]) for person, i in zip(found, (1, 2, 0))] == [True] * 3
     assert found[0].median_area > found[1].median_area > found[2].median_area
 
 
 def test_rows_out_of_sight_are_zero():
     person = across(400, 500)
-    found = follow(poses_of([person], [clothes(1)], {(0, f) for f in range(50, 60)})).people()[0]
+    found = follow(poses_of([person], [clothing_colours(1)], {(0, f) for f in range(50, 60)})).people()[0]
     assert not found.visible[50:60].any() and not found.keypoints[50:60].any() and not found.boxes[50:60].any()
     assert found.keypoints_3d is None
 
 
 def test_a_detector_that_knows_who_is_who_is_believed():
     people = [across(200, 1000), across(1000, 200)]
-    frames = [[Pose(person[row], None, 0.9, identity=i) for i, person in enumerate(people)] for row in range(120)]
+    frames = [[Detection(person[row], None, 0.9, identity=i) for i, person in enumerate(people)] for row in range(120)]
     found = follow(frames).people()
     assert len(found) == 2 and {keeps_to(person, people[0]) for person in found} == {True, False}
 
@@ -118,21 +118,21 @@ def test_a_detector_that_knows_who_is_who_is_believed():
 def test_expected_boxes_run_ahead_and_remember_who_crouched():
     walk = across(200, 1000)
     tracker = follow(poses_of([walk], [None])[:60])
-    soon = tracker.expected(TIMES[60])[0]
-    later = tracker.expected(TIMES[59] + 0.5)[0]
+    soon = tracker.predict(TIMES[60])[0]
+    later = tracker.predict(TIMES[59] + 0.5)[0]
     middle = (soon.box[0] + soon.box[2]) / 2
     assert abs(middle - walk[60, :, 0].mean()) < 15  # px
     assert later.box[0] + later.box[2] > soon.box[0] + soon.box[2] and soon.missed == 0
-    assert not tracker.expected(TIMES[59] + 2.0)
+    assert not tracker.predict(TIMES[59] + 2.0)
 
 
 @pytest.mark.parametrize("turns", range(4))
 def test_quarter_turns_stand_a_person_upright(turns):
-    keypoints = seen_at(stick_person([0.0]), (0, 0))[0]
+    keypoints = project_orthographic(animate_stick_figure([0.0]), (0, 0))[0]
     lying = keypoints.copy()
     for _ in range(turns):  # a quarter turn clockwise, y down: (x, y) -> (-y, x)
         lying[:, :2] = np.stack([-lying[:, 1], lying[:, 0]], -1)
-    assert quarter_turns(lying.astype(np.float32), "blazepose33") == turns
+    assert upright_quarter_turns(lying.astype(np.float32), "blazepose33") == turns
 
 
 def test_assignment_equals_trying_everything():

@@ -30,9 +30,9 @@ def test_joint_counts_tell_the_family(joints, kind):
     assert np.array_equal(body.parents, parents)
     # The first 22 joints agree in every family, and a finger plays SMPL's hand.
     assert body.joint_names[:22] == SMPL_JOINTS[:22]
-    assert np.array_equal(body.smpl_joints[:22], np.arange(22))
-    assert [parents[joint] for joint in body.smpl_joints[22:]] == [20, 21]
-    assert [body.joint_names[joint].split("_")[0] for joint in body.smpl_joints[22:]] == ["left", "right"]
+    assert np.array_equal(body.smpl_joint_indices[:22], np.arange(22))
+    assert [parents[joint] for joint in body.smpl_joint_indices[22:]] == [20, 21]
+    assert [body.joint_names[joint].split("_")[0] for joint in body.smpl_joint_indices[22:]] == ["left", "right"]
 
 
 def test_rest_follows_the_definition():

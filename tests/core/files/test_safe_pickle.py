@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blender_meshrec.core.errors import ModelError
-from blender_meshrec.core.files.pickle_stubs import Opaque
+from blender_meshrec.core.files.pickle_stubs import UnreadValue
 from blender_meshrec.core.files.safe_pickle import read_model_pickle
 from tests.support.python2_pickle import Chumpy, Csc, dumps
 from tests.support.synthetic_template import smpl_arrays
@@ -199,7 +199,7 @@ def test_arrays_of_objects_and_text_stay_unread(tmp_path):
     others = {"objects": np.array([{"a": 1}, None], object), "text": np.array(["a"]), "mixed": np.zeros(2, "f4,i4")}
     found = read(tmp_path, pickle.dumps({"good": np.arange(3.0), **others}, protocol=2))
     assert np.array_equal(found["good"], np.arange(3.0))
-    assert all(isinstance(found[key], Opaque) for key in others)
+    assert all(isinstance(found[key], UnreadValue) for key in others)
 
 
 def test_every_truncation_is_a_clear_error(tmp_path):

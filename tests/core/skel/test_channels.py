@@ -5,9 +5,9 @@ import pytest
 
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.core.skel.channels import skel_channels, upright_angles, upright_place, world_angles, world_place
+from blender_meshrec.core.skel.channels import skel_channels, upright_from_world_angles, upright_from_world_transl, world_from_upright_angles, world_from_upright_transl
 from blender_meshrec.core.skel.kinematics import dof_rotations, skel_kinematics
-from blender_meshrec.core.skel.vocabulary import JOINT_DOFS, LIMITS, SKEL_PARENTS
+from blender_meshrec.core.skel.vocabulary import JOINT_DOFS, DOF_LIMITS, SKEL_PARENTS
 
 _UNIT = np.eye(3)
 
@@ -24,7 +24,7 @@ def a_body(seed):
 
 def some_angles(frames, seed):
     rng = np.random.default_rng(seed)
-    low, high = np.where(np.isfinite(LIMITS), LIMITS, [-3.0, 3.0]).T
+    low, high = np.where(np.isfinite(DOF_LIMITS), DOF_LIMITS, [-3.0, 3.0]).T
     return rng.uniform(low, high, (frames, 46))
 
 
@@ -56,25 +56,25 @@ def test_channels_turn_bones_as_angles_do(seed):
 def test_upright_angles_are_the_world_s_seen_from_an_upright_body():
     q = some_angles(50, 1)
     frame = rotmat_from_rotvec(np.array([0.1, -1.5, 0.2]))
-    upright = upright_angles(q, frame)
+    upright = upright_from_world_angles(q, frame)
     assert np.array_equal(upright[:, 3:], q[:, 3:])
     in_world, in_body = (frame @ dof_rotations(each)[:, 0] @ frame.T for each in (q, upright))
     assert np.abs(WORLD_FROM_BODY @ in_body - in_world).max() < 1e-9
-    assert np.abs(dof_rotations(world_angles(upright, frame))[:, 0] - dof_rotations(q)[:, 0]).max() < 1e-9
+    assert np.abs(dof_rotations(world_from_upright_angles(upright, frame))[:, 0] - dof_rotations(q)[:, 0]).max() < 1e-9
 
 
 def test_a_subject_who_stands_facing_minus_y_has_upright_angles_of_zero():
     frame = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])  # x front, y up, z right
-    standing = world_angles(np.zeros((1, 46)), frame)
+    standing = world_from_upright_angles(np.zeros((1, 46)), frame)
     assert np.abs(frame @ dof_rotations(standing)[0, 0] @ frame.T - WORLD_FROM_BODY).max() < 1e-9
-    assert np.abs(upright_angles(standing, frame)).max() < 1e-9
+    assert np.abs(upright_from_world_angles(standing, frame)).max() < 1e-9
 
 
 def test_angles_of_a_spin_are_continuous():
     q = np.zeros((200, 46))
     q[:, 2] = np.linspace(0, 12, 200)  # rad: twice round
     frame = rotmat_from_rotvec(np.array([0.1, -1.5, 0.2]))
-    assert np.abs(np.diff(upright_angles(world_angles(q, frame), frame), axis=0)).max() < 0.1
+    assert np.abs(np.diff(upright_from_world_angles(world_from_upright_angles(q, frame), frame), axis=0)).max() < 0.1
 
 
 def test_an_upright_body_is_posed_as_in_the_world():
@@ -82,8 +82,8 @@ def test_an_upright_body_is_posed_as_in_the_world():
     rest, frames = a_body(5)
     q, trans = some_angles(20, 6), np.random.default_rng(7).normal(size=(20, 3))
     posed = skel_kinematics(q, rest, frames).joints + trans[:, None]
-    upright, place = upright_angles(q, frames[0]), upright_place(trans, rest[0])
+    upright, place = upright_from_world_angles(q, frames[0]), upright_from_world_transl(trans, rest[0])
     found = skel_kinematics(upright, rest, frames).joints + place[:, None]
     assert np.abs(found @ WORLD_FROM_BODY.T - posed).max() < 1e-9  # m
-    assert np.abs(world_place(place, rest[0]) - trans).max() < 1e-9  # m
-    assert np.abs(dof_rotations(world_angles(upright, frames[0])) - dof_rotations(q)).max() < 1e-9
+    assert np.abs(world_from_upright_transl(place, rest[0]) - trans).max() < 1e-9  # m
+    assert np.abs(dof_rotations(world_from_upright_angles(upright, frames[0])) - dof_rotations(q)).max() < 1e-9

@@ -8,7 +8,7 @@ import scipy.sparse
 
 from blender_meshrec.core.errors import ModelError
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.core.skel.file import KEYS, load_skel, rest_transfo, skel_from_arrays
+from blender_meshrec.core.skel.file import REQUIRED_KEYS, load_skel, make_apose_rel_transfo, skel_from_arrays
 from blender_meshrec.core.skel.kinematics import bone_orientations, bone_scales
 from tests.support.synthetic_skel import rest_joints, skel_arrays, synthetic_skel
 from tests.support.synthetic_template import smpl_arrays
@@ -54,7 +54,7 @@ def test_the_sample_of_the_real_format_is_read(shared_vectors):
     assert np.abs(template.rest_joints(known["betas"][1]) - known["joints_tpose"][1]).max() < 1e-6  # m
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", REQUIRED_KEYS)
 def test_a_missing_key_is_named(key):
     arrays = skel_arrays()
     del arrays[key]
@@ -138,7 +138,7 @@ def test_a_new_body_keeps_the_frames_it_was_made_with():
     rng = np.random.default_rng(3)
     joints = rest_joints()
     per_joint_rot, frames = (rotmat_from_rotvec(rng.normal(size=(24, 3))) for _ in range(2))
-    transfo = rest_transfo(per_joint_rot, joints, frames)
+    transfo = make_apose_rel_transfo(per_joint_rot, joints, frames)
     orientations = bone_orientations(joints, per_joint_rot, transfo)
     assert np.abs(orientations - per_joint_rot).max() < 1e-12
     assert np.abs(orientations @ np.swapaxes(transfo[:, :3, :3], -1, -2) - frames).max() < 1e-12
@@ -149,7 +149,7 @@ def test_bone_meshes_grow_and_turn_with_the_body():
     arrays = skel_arrays()
     joints = arrays["J_regressor_osim"] @ arrays["skin_template_v"]
     frames = arrays["per_joint_rot"]
-    arrays["apose_rel_transfo"] = rest_transfo(frames, joints, frames)
+    arrays["apose_rel_transfo"] = make_apose_rel_transfo(frames, joints, frames)
     # A shape that makes everything a tenth larger around the origin.
     arrays["shapedirs"][..., 0] = 0.1 * arrays["skin_template_v"]
     template = skel_from_arrays(arrays, "grown")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.core.skel.inverse import LIKE_SMPL, angles_about, angles_of_smpl
+from blender_meshrec.core.skel.inverse import SMPL_SOURCE_JOINTS, angles_about_axes, angles_from_smpl
 from blender_meshrec.core.skel.kinematics import dof_rotations
-from blender_meshrec.core.skel.vocabulary import AXES, JOINT_DOFS, LIMITS, SKEL_JOINTS, limit_excess
+from blender_meshrec.core.skel.vocabulary import DOF_AXES, JOINT_DOFS, DOF_LIMITS, SKEL_JOINTS, limit_excess
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 
 
@@ -16,15 +16,15 @@ def test_angles_about_a_joint_s_axes_come_back(joint):
     q = np.zeros((50, 46))
     dofs = JOINT_DOFS[joint]
     q[:, dofs] = rng.uniform(-1.5, 1.5, (50, dofs.stop - dofs.start))
-    found = angles_about(dof_rotations(q)[:, joint], AXES[dofs])
+    found = angles_about_axes(dof_rotations(q)[:, joint], DOF_AXES[dofs])
     assert np.abs(found - q[:, dofs]).max() < 1e-6
 
 
 def test_one_axis_takes_the_turn_that_is_nearest():
     rng = np.random.default_rng(0)
     rotations = rotmat_from_rotvec(rng.normal(size=(20, 3)))
-    axis = AXES[6]
-    (found,) = angles_about(rotations, axis[None]).T
+    axis = DOF_AXES[6]
+    (found,) = angles_about_axes(rotations, axis[None]).T
 
     def distance(angles):
         return np.linalg.norm(rotmat_from_rotvec(angles[:, None] * axis) - rotations, axis=(1, 2))
@@ -37,16 +37,16 @@ def test_a_person_is_laid_on_angles_within_limits():
     rng = np.random.default_rng(1)
     rotations = rotmat_from_rotvec(rng.normal(0, 0.7, (30, 24, 3)))
     frames = rotmat_from_rotvec(rng.normal(0, 0.3, (24, 3)))
-    laid = angles_of_smpl(rotations, frames)
+    laid = angles_from_smpl(rotations, frames)
     assert limit_excess(laid.q).max() < 1e-12
-    inside = (laid.unlimited > LIMITS[:, 0]) & (laid.unlimited < LIMITS[:, 1])
-    assert np.abs((laid.q - laid.unlimited)[:, 3:][inside[:, 3:]]).max() < 1e-12
+    inside = (laid.unclamped > DOF_LIMITS[:, 0]) & (laid.unclamped < DOF_LIMITS[:, 1])
+    assert np.abs((laid.q - laid.unclamped)[:, 3:][inside[:, 3:]]).max() < 1e-12
     pelvis = frames[0] @ dof_rotations(laid.q)[:, 0] @ frames[0].T
     assert np.abs(pelvis - rotations[:, 0]).max() < 1e-9
 
 
 def test_every_joint_has_its_like():
-    named = {name: SMPL_JOINTS[LIKE_SMPL[joint]] for joint, name in enumerate(SKEL_JOINTS)}
+    named = {name: SMPL_JOINTS[SMPL_SOURCE_JOINTS[joint]] for joint, name in enumerate(SKEL_JOINTS)}
     assert named["femur_l"] == "left_hip" and named["talus_r"] == "right_ankle" and named["head"] == "head"
     for right, left in ((name, f"{name[:-1]}l") for name in SKEL_JOINTS if name.endswith("_r")):
         assert named[left] == named[right].replace("right", "left")

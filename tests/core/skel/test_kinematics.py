@@ -5,8 +5,8 @@ import pytest
 
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skel.file import load_skel
-from blender_meshrec.core.skel.kinematics import arc, dof_rotations, joint_shifts, least_turn, offsets, skel_kinematics
-from blender_meshrec.core.skel.vocabulary import AXES, DOF_JOINTS, DOF_NAMES, LIMITS, SKEL_JOINTS, SKEL_PARENTS
+from blender_meshrec.core.skel.kinematics import arc_end, dof_rotations, joint_shifts, minimal_rotation, joint_offsets, skel_kinematics
+from blender_meshrec.core.skel.vocabulary import DOF_AXES, DOF_JOINTS, DOF_NAMES, DOF_LIMITS, SKEL_JOINTS, SKEL_PARENTS
 from tests.support.synthetic_skel import rest_joints, synthetic_skel
 
 
@@ -45,7 +45,7 @@ def test_an_angle_turns_its_own_bone_about_its_axis_and_no_other(template, dof):
     local = skel_kinematics(q, template.rest_joints([]), frames).local_rotations[0]
     joint = DOF_JOINTS[dof]
     assert np.abs(np.delete(local, joint, 0) - np.eye(3)).max() == 0
-    assert np.abs(rotvec_from_rotmat(local[joint]) - 0.3 * frames[joint] @ AXES[dof]).max() < 1e-12
+    assert np.abs(rotvec_from_rotmat(local[joint]) - 0.3 * frames[joint] @ DOF_AXES[dof]).max() < 1e-12
 
 
 def test_a_bone_turns_in_its_own_frame_by_the_joints_rotation(template):
@@ -56,7 +56,7 @@ def test_a_bone_turns_in_its_own_frame_by_the_joints_rotation(template):
 
 def test_later_angles_turn_what_earlier_ones_turned():
     q = random_q(3)
-    hip = [rotmat_from_rotvec(q[:, dof, None] * AXES[dof]) for dof in (3, 4, 5)]
+    hip = [rotmat_from_rotvec(q[:, dof, None] * DOF_AXES[dof]) for dof in (3, 4, 5)]
     assert np.abs(dof_rotations(q)[:, SKEL_JOINTS.index("femur_r")] - hip[2] @ hip[1] @ hip[0]).max() < 1e-12
 
 
@@ -64,7 +64,7 @@ def test_bones_keep_their_length_but_where_joints_slide(template):
     pose = skel_kinematics(random_q(20), template.rest_joints([]), template.bone_frames([]))
     length = np.linalg.norm(pose.joints[:, 1:] - pose.joints[:, SKEL_PARENTS[1:]], axis=-1)
     slides = np.array([name.startswith(("lumbar", "thorax", "head", "scapula")) for name in SKEL_JOINTS[1:]])
-    rest = np.linalg.norm(offsets(template.rest_joints([]))[1:], axis=-1)
+    rest = np.linalg.norm(joint_offsets(template.rest_joints([]))[1:], axis=-1)
     assert np.abs(length - rest)[:, ~slides].max() < 1e-12
     assert np.abs(length - rest)[:, slides].max() > 0.005
 
@@ -72,7 +72,7 @@ def test_bones_keep_their_length_but_where_joints_slide(template):
 @pytest.mark.parametrize("angle", [-1.2, -0.3, 1e-9, 0.0, 0.7, 2.0])
 def test_an_arc_is_many_short_straight_steps_each_turned_a_little_more(angle):
     steps = (np.arange(20000) + 0.5) / 20000 * angle
-    aside, lower = arc(angle)
+    aside, lower = arc_end(angle)
     assert abs(aside - np.sin(steps).mean()) < 1e-9
     assert abs(1 - lower - np.cos(steps).mean()) < 1e-9
 
@@ -109,16 +109,16 @@ def test_the_scapula_slides_on_an_ellipsoid_and_the_left_mirrors_the_right():
 def test_the_least_turn_brings_one_direction_onto_the_other_about_what_is_square_to_both():
     rng = np.random.default_rng(2)
     source, target = rng.normal(size=(2, 100, 3))
-    turn = least_turn(source, target)
+    turn = minimal_rotation(source, target)
     unit = [v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (source, target)]
     assert np.abs(np.einsum("nab,nb->na", turn, unit[0]) - unit[1]).max() < 1e-10
     rotvec = rotvec_from_rotmat(turn)
     assert np.abs((rotvec * unit[0]).sum(-1)).max() < 1e-7 and np.abs((rotvec * unit[1]).sum(-1)).max() < 1e-7
-    assert np.array_equal(least_turn(np.zeros(3), np.ones(3)), np.eye(3))
+    assert np.array_equal(minimal_rotation(np.zeros(3), np.ones(3)), np.eye(3))
 
 
 def test_within_the_published_limits_the_right_shoulder_is_raised_and_the_left_lowered():
-    low, high = LIMITS[[27, 37]].T
+    low, high = DOF_LIMITS[[27, 37]].T
     q = np.zeros((2, 46))
     q[:, [27, 37]] = low, high
     rise = joint_shifts(q, rest_joints())[..., 1]

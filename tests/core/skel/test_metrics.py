@@ -8,7 +8,7 @@ from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skel.metrics import (
     VIOLATION_JOINTS,
-    anatomy_line,
+    format_anatomy_report,
     anatomy_report,
     body_volume,
     euler_angles,
@@ -114,7 +114,7 @@ def test_a_report_has_both_bodies():
     report = anatomy_report(poses, q, (corners, faces), (2 * corners, faces))
     assert report["smpl"]["max"] == pytest.approx(30) and report["smpl"]["mean"] == pytest.approx(7.5)
     assert report["skel"]["max"] == report["skel"]["mean"] == 0
-    assert anatomy_line(report) == (
+    assert format_anatomy_report(report) == (
         "Knees and elbows beyond their limits: SMPL 7.5 deg on average, 30.0 at most, 102.0 litres; "
         "SKEL 0.0 deg on average, 0.0 at most, 816.0 litres"
     )

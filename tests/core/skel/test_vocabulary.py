@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.skel.vocabulary import (
-    AXES,
+    DOF_AXES,
     DOF_JOINTS,
     DOF_NAMES,
     DOFS,
     JOINT_DOFS,
-    LIMITS,
+    DOF_LIMITS,
     SKEL_JOINTS,
-    SKEL_LISTS_LIMIT,
+    HAS_SKEL_LIMIT,
     SKEL_PARENTS,
     SMPL_OF_SKEL,
     clamp_to_limits,
@@ -33,10 +33,10 @@ def test_every_angle_belongs_to_one_joint_and_every_joint_has_one_to_three():
 
 
 def test_axes_have_unit_length_and_limits_an_order():
-    assert np.abs(np.linalg.norm(AXES, axis=-1) - 1).max() < 1e-15
-    assert np.abs(AXES - [dof.axis for dof in DOFS]).max() < 1e-7  # published to seven digits
-    assert (LIMITS[:, 0] < LIMITS[:, 1]).all()
-    assert np.isinf(LIMITS).sum() == 6 and np.isinf(LIMITS[:3]).all()
+    assert np.abs(np.linalg.norm(DOF_AXES, axis=-1) - 1).max() < 1e-15
+    assert np.abs(DOF_AXES - [dof.axis for dof in DOFS]).max() < 1e-7  # published to seven digits
+    assert (DOF_LIMITS[:, 0] < DOF_LIMITS[:, 1]).all()
+    assert np.isinf(DOF_LIMITS).sum() == 6 and np.isinf(DOF_LIMITS[:3]).all()
 
 
 def test_joints_stand_for_smpl_joints_of_their_own_side():
@@ -50,7 +50,7 @@ def test_the_tables_are_the_published_ones(shared_vectors):
     published = json.loads((shared_vectors.parent / "checkpoint_keys" / "skel_dofs.json").read_text())
     assert list(SKEL_JOINTS) == published["joint_names"]
     assert SMPL_OF_SKEL.tolist() == published["smpl_joint_corresp"]
-    for dof, known, in_skel in zip(DOFS, published["dofs"], SKEL_LISTS_LIMIT, strict=True):
+    for dof, known, in_skel in zip(DOFS, published["dofs"], HAS_SKEL_LIMIT, strict=True):
         assert (dof.name, dof.joint) == (known["name"], known["joint"])
         assert np.allclose(dof.axis, np.multiply(known["sign"], known["axis"]), atol=1e-9)
         assert in_skel == (known["limit_skel"] is not None)
@@ -61,7 +61,7 @@ def test_the_tables_are_the_published_ones(shared_vectors):
 def test_hsmrs_limits_are_the_published_ones(shared_vectors):
     published = json.loads((shared_vectors.parent / "checkpoint_keys" / "hsmr_joint_limits.json").read_text())
     assert [DOF_NAMES[dof] for dof in published["qids"]] == published["names"]
-    assert np.allclose(LIMITS[published["qids"]], published["bounds"], atol=1e-6)
+    assert np.allclose(DOF_LIMITS[published["qids"]], published["bounds"], atol=1e-6)
     assert sorted(published["qids"]) == list(range(3, 46))
 
 

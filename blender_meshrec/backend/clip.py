@@ -1,0 +1,100 @@
+"""What a reconstruction knows: a Clip with a Person for each subject, filled in by the passes of pipeline.py."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..bodies.skel import Skel
+from ..bodies.smpl import Smpl
+from ..bridge.messages import Progress, ReconstructRequest
+from ..core.array_types import BoolArray, FloatArray
+from ..core.files.body_template import BodyTemplate
+from ..core.records import BodyParams, Estimate, FootageInfo, Observations, Recovery
+from .fitting.body_fit import BodyFit
+from .fitting.camera_space import CameraSpaceJoints
+
+OnProgress = Callable[[Progress], None]
+
+
+class Stages:
+    """Wall time by stage, and a Progress as each stage begins."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self.seconds: dict[str, float] = {}
+        self._on_progress = on_progress
+        self._current = ""
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Time a stage. Successive uses of one name are one stage."""
+        stage = name[:1].upper() + name[1:]
+        if stage != self._current:
+            self._on_progress(Progress(stage, 0, 0))
+        self._current = stage
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+    def count(self, done: int, total: int) -> None:
+        """Report progress within the current stage."""
+        self._on_progress(Progress(self._current, done, total))
+
+
+@dataclass
+class Person:
+    """One person on the way from keypoints to a motion. A field exists once the pass that makes it has run.
+
+    number: as the interface counts people, from 1. scale: factor that puts the person's feet on the shared floor.
+    ankles_seen: (F,2), whether the left and right ankle are seen. free, locked: the body in the world before and after
+    foot locking. contacts: (F,4). foot_slide: cm/s before and after locking. generated: Recovery of PC-HMR's generated mesh, or None.
+    refined: what body refiners report, by name. skel_report: what the conversion to SKEL and its refiners report, or None.
+    """
+
+    number: int
+    observations: Observations
+    scale: float = 1.0
+    estimate: Estimate = field(init=False)
+    camera_space: CameraSpaceJoints = field(init=False)
+    fit: BodyFit = field(init=False)
+    ankles_seen: BoolArray = field(init=False)
+    free: BodyParams = field(init=False)
+    locked: BodyParams = field(init=False)
+    contacts: FloatArray = field(init=False)
+    foot_slide: tuple[float, float] = field(init=False)
+    recovery: Recovery = field(init=False)
+    generated: Recovery | None = None
+    refined: dict[str, Any] = field(default_factory=dict)
+    skel_report: dict[str, Any] | None = None
+
+
+@dataclass
+class Clip:
+    """Footage, models and people of one reconstruction.
+
+    intrinsics: (3,3) px. world_from_camera: (4,4), set by the pass "stand up". skel: None unless the request asks for SKEL.
+    """
+
+    request: ReconstructRequest
+    stages: Stages
+    device: torch.device
+    body: Smpl
+    skel: Skel | None
+    frames: FootageInfo
+    intrinsics: FloatArray
+    people: list[Person]
+    warnings: list[Any]
+    world_from_camera: FloatArray = field(init=False)
+
+    @property
+    def template(self) -> BodyTemplate:
+        """The body at rest."""
+        return self.body.template
+
+    @property
+    def timestamps(self) -> FloatArray:
+        """(F,) s."""
+        return self.frames.timestamps

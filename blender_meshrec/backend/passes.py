@@ -1,0 +1,272 @@
+"""The passes of pipeline.py: each reads what a Clip holds and fills in one more part of its people, or of its world."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..core.array_types import BoolArray, FloatArray
+from ..core.cameras import invert_rigid_transform, rigid_transform, transform_points
+from ..core.contacts import detect_contacts, contacts_from_probabilities
+from ..core.files.body_template import BodyTemplate
+from ..core.metrics import foot_slide
+from ..core.records import BodyParams, Recovery
+from ..core.resampling import resample_recovery
+from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from ..core.skeletons import H36M17, to_h36m17
+from .clip import Clip, Person
+from .devices import run_with_cpu_fallback
+from .fitting.body_fit import fit_body, transform_body
+from .fitting.body_smoothing import smooth_body
+from .fitting.camera_realignment import realign_camera
+from .fitting.camera_space import solve_camera_space
+from .fitting.end_points import locate_end_points
+from .fitting.foot_lock import lock_feet
+from .fitting.gravity_and_floor import GroundEvidence, body_scales_on_floor, estimate_gravity_and_floor
+from .fitting.leg_ik import Legs, pose_legs, soles_from_template
+from .fitting.mesh_calibration import MeshCalibrator, mesh_in_world, target_joints
+from .fitting.posed_joints import with_posed_joints
+from .lifting import estimators  # noqa: F401 - registers the estimators
+from .refiners import silhouette_refiner, twist_refiner  # noqa: F401 - register themselves
+from .refiners.skel_conversion import convert_to_skel
+from .registry import ESTIMATORS, refiners_of_stage
+
+ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
+# Ankle confidence from which a foot counts as seen: feet outside the picture say nothing about the floor.
+MIN_ANKLE_CONFIDENCE = 0.3
+
+
+# --- from keypoints to a body in the world ----------------------------------------------------------------------------
+
+
+def lift_keypoints(clip: Clip) -> None:
+    """2D keypoints to 3D joints about the hip, by the chosen Estimator."""
+    method = "skeleton2mesh" if clip.request.method == "auto" else clip.request.method
+    estimator = ESTIMATORS.get(method)
+    for person in clip.people:
+        estimate = partial(estimator, person.observations, clip.intrinsics, clip.timestamps)
+        person.estimate = run_with_cpu_fallback(estimate, clip.device, clip.warnings.append)
+        for refine in refiners_of_stage("estimate", clip.request.refine).values():
+            refine(person, clip)
+
+
+def solve_joints_in_camera_space(clip: Clip) -> None:
+    """Joints on their lines of sight, with constant bone lengths, smoothed over time."""
+    for person in clip.people:
+        seen = person.observations
+        person.camera_space = solve_camera_space(
+            person.estimate,
+            to_h36m17(seen.keypoints, seen.keypoint_set),
+            seen.visible,
+            clip.intrinsics,
+            clip.frames.size,
+            clip.timestamps,
+            clip.request.smoothing,
+            scale=person.scale,
+        )
+
+
+def fit_bodies(clip: Clip) -> None:
+    """Betas from bone lengths, rotations by DIK, smoothed over time."""
+    smoothing = clip.request.smoothing
+    for person in clip.people:
+        seen, joints = person.observations, person.camera_space
+        points = locate_end_points(seen, joints, clip.intrinsics, clip.timestamps, smoothing)
+        fit = partial(fit_body, clip.template, joints.joints, joints.confidence, points, clip.timestamps)
+        fitted = run_with_cpu_fallback(fit, clip.device, clip.warnings.append)
+        person.fit = replace(fitted, body=smooth_body(fitted.body, seen.visible, clip.timestamps, smoothing))
+
+
+def estimate_world(clip: Clip) -> None:
+    """Gravity, the floor and the origin of the world that all people share."""
+    for person in clip.people:
+        ankles = person.camera_space.confidence[:, ANKLES]
+        person.ankles_seen = (ankles > MIN_ANKLE_CONFIDENCE) & person.observations.visible[:, None]
+    evidence = [ground_evidence(person, clip.template) for person in clip.people]
+    clip.world_from_camera = estimate_gravity_and_floor(evidence, clip.timestamps, clip.request.upright)
+
+
+def scale_people_to_floor(clip: Clip) -> None:
+    """Scale people so that they share a floor, which one view cannot tell; the largest, who is seen best, keeps their size."""
+    evidence = [ground_evidence(person, clip.template) for person in clip.people]
+    for person, scale in zip(clip.people, body_scales_on_floor(evidence, clip.timestamps, clip.world_from_camera)):
+        person.scale = scale
+
+
+def is_rescaled(clip: Clip) -> bool:
+    """Whether somebody's size was changed, so that joints, bodies and world are solved once more."""
+    return any(person.scale != 1 for person in clip.people)
+
+
+def ground_evidence(person: Person, template: BodyTemplate) -> GroundEvidence:
+    """What a person's joints and soles say of the ground: in frames with a foot in view, or, without any, with the person."""
+    frames = person.ankles_seen.any(1) if person.ankles_seen.any() else person.observations.visible
+    return GroundEvidence(person.camera_space.joints, posed_legs(template, person.fit.body).points, frames)
+
+
+def refine_bodies(clip: Clip) -> None:
+    """Improve each body by the refiners asked for, one refiner after another."""
+    for name, refine in refiners_of_stage("body", clip.request.refine).items():
+        for person in clip.people:
+            person.refined[name] = refine(person, clip)
+
+
+# --- contacts and the final world -------------------------------------------------------------------------------------
+
+
+def lock_feet_of_people(clip: Clip) -> None:
+    """Hold feet where they touch the floor, move the camera so that people are seen where they were, and set the origin."""
+    rotation, camera = clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3]
+    roots = [clip.template.rest_joints(person.fit.body.betas)[0] for person in clip.people]
+    for person, root in zip(clip.people, roots):
+        person.free = transform_body(person.fit.body, root, rotation, camera)
+        lock_feet_of_person(person, clip, camera)
+    # An offset that all people share is the camera's, not theirs.
+    offset = -rotation @ realign_camera([joints_in_camera(person, clip, rotation, camera) for person in clip.people])
+    # Foot locking has moved the pelvis: the origin lies below where the first person seen is now.
+    pelvises = [person.locked.transl + root for person, root in zip(clip.people, roots)]
+    shift = -first_pelvis(pelvises, [person.observations.visible for person in clip.people]) * [1, 1, 0]
+    for person in clip.people:
+        person.free = replace(person.free, transl=person.free.transl + offset + shift)
+        person.locked = replace(person.locked, transl=person.locked.transl + shift)
+    clip.world_from_camera = rigid_transform(rotation, camera + offset + shift)
+
+
+def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
+    """Find one person's contacts and hold the feet there; camera: its place (3,) m in the world."""
+    times, template = clip.timestamps, clip.template
+    if not clip.request.contacts:
+        person.locked, person.contacts, person.foot_slide = person.free, np.zeros((len(times), 4)), (np.nan, np.nan)
+        return
+    before, points_seen = posed_legs(template, person.free).points, np.repeat(person.ankles_seen, 2, axis=1)
+    if person.estimate.contacts is None:
+        contacts = detect_contacts(before, times, points_seen, camera)
+    else:
+        contacts = contacts_from_probabilities(person.estimate.contacts, times, points_seen, before, camera)
+    rest_joints, soles = template.rest_joints(person.free.betas), soles_from_template(template, person.free.betas)
+    pelvis = person.free.transl + rest_joints[0]
+    rotmats, pelvis = lock_feet(local_rotmats(person.free), pelvis, rest_joints, soles, contacts, times, camera)
+    poses = rotvec_from_rotmat(rotmats)
+    body_pose = poses[:, 1:].reshape(len(poses), -1)
+    person.locked = replace(person.free, global_orient=poses[:, 0], body_pose=body_pose, transl=pelvis - rest_joints[0])
+    after = posed_legs(template, person.locked).points
+    person.contacts = contacts
+    person.foot_slide = (foot_slide(before, contacts, times), foot_slide(after, contacts, times))
+
+
+def joints_in_camera(person: Person, clip: Clip, rotation: FloatArray, camera: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Joints (F,24,3) m in camera axes with feet locked and free, and their weights (F,24), as `realign_camera` takes them."""
+    locked, free = (
+        (posed_joints(clip, params)[:, clip.template.smpl_joint_indices].astype(float) - camera) @ rotation
+        for params in (person.locked, person.free)
+    )
+    return locked, free, person.fit.confidence * person.observations.visible[:, None]
+
+
+def first_pelvis(pelvises: list[FloatArray], visible: list[BoolArray]) -> FloatArray:
+    """The pelvis (3,) m of the person seen first, in their first frame; pelvises (F,3) and visible (F,), one each a person."""
+    first_rows = [int(np.argmax(rows)) if rows.any() else len(rows) for rows in visible]
+    first = int(np.argmin(first_rows))
+    return pelvises[first][min(first_rows[first], len(pelvises[first]) - 1)]
+
+
+def local_rotmats(params: BodyParams) -> FloatArray:
+    """Local rotations (F,J,3,3) of BodyParams."""
+    return rotmat_from_rotvec(params.poses.reshape(len(params.poses), -1, 3))
+
+
+def posed_legs(template: BodyTemplate, params: BodyParams) -> Legs:
+    """The legs of BodyParams, with heels and toes on the sole."""
+    rest_joints = template.rest_joints(params.betas)
+    return pose_legs(local_rotmats(params), params.transl + rest_joints[0], rest_joints, soles_from_template(template, params.betas))
+
+
+def posed_joints(clip: Clip, params: BodyParams) -> FloatArray:
+    """All joints (F,J,3) m of BodyParams."""
+    return clip.body.joints(params.betas, params.global_orient, params.body_pose, params.transl).cpu().numpy()
+
+
+# --- recoveries -------------------------------------------------------------------------------------------------------
+
+
+def make_recoveries(clip: Clip) -> None:
+    """Everything known of each person, as the motion file keeps it."""
+    frames, template = clip.frames, clip.template
+    camera_from_world = invert_rigid_transform(clip.world_from_camera)
+    for person in clip.people:
+        seen = person.observations
+        recovery = Recovery(
+            poses=person.locked.poses,
+            trans=person.locked.transl,
+            betas=person.locked.betas,
+            gender=template.gender,
+            surface_model_type=person.locked.model,
+            mocap_framerate=frames.fps,
+            timestamps=frames.timestamps,
+            visible=seen.visible,
+            joints=np.zeros((len(frames), 24, 3)),
+            confidence=np.clip(person.fit.confidence, 0, 1) * seen.visible[:, None],
+            lifted_joints=transform_points(clip.world_from_camera[None], person.camera_space.joints),
+            contacts=person.contacts,
+            camera_intrinsics=clip.intrinsics,
+            camera_from_world=np.broadcast_to(camera_from_world, (len(frames), 4, 4)),
+            image_size=frames.size,
+            footage=str(Path(frames.source).absolute()),
+            footage_rotation=frames.rotation,
+            first_frame=frames.first,
+        )
+        person.recovery = with_posed_joints(clip.body, recovery)
+
+
+def wants_skel(clip: Clip) -> bool:
+    """Whether the motion is to be converted to SKEL's angles."""
+    return clip.skel is not None
+
+
+def convert_people_to_skel(clip: Clip) -> None:
+    """SMPL motion to SKEL's angles."""
+    for person in clip.people:
+        person.recovery, person.skel_report, warnings = convert_to_skel(person.recovery, clip.body, clip.skel, clip.stages.count)
+        clip.warnings += warnings
+
+
+def refine_skel(clip: Clip) -> None:
+    """Improve SKEL's angles by the refiners asked for; each is a stage of its own."""
+    for name, refine in refiners_of_stage("skel", clip.request.refine).items():
+        with clip.stages(name):
+            for person in clip.people:
+                person.skel_report[name] = refine(person, clip)
+
+
+def has_generated_meshes(clip: Clip) -> bool:
+    """Whether the estimator has generated meshes (PC-HMR)."""
+    return clip.people[0].estimate.body is not None
+
+
+def bring_generated_meshes_to_world(clip: Clip) -> None:
+    """PC-HMR: each generated mesh smoothed and turned into the world, with the target pose as its lifted joints."""
+    for person in clip.people:
+        target = target_joints(clip.body, person.recovery.lifted_joints, person.free, person.locked)
+        person.generated = mesh_in_world(person.recovery, person.estimate.body, target, clip.request.smoothing)
+
+
+def is_resampled(clip: Clip) -> bool:
+    """Whether another frame rate was asked for."""
+    return bool(clip.request.fps)
+
+
+def resample_people(clip: Clip) -> None:
+    """Motion at the frame rate asked for."""
+    for person in clip.people:
+        person.recovery = with_posed_joints(clip.body, resample_recovery(person.recovery, clip.request.fps))
+        if person.generated is not None:
+            person.generated = resample_recovery(person.generated, clip.request.fps)
+
+
+def calibrate_meshes(clip: Clip) -> None:
+    """PC-HMR: the generated mesh calibrated onto the target pose."""
+    calibrate = MeshCalibrator(clip.body, clip.device)
+    for person in clip.people:
+        surface = Path(f"{clip.request.surface}.person{person.number}.pc2") if clip.request.surface else None
+        person.recovery, person.refined["calibration"] = calibrate(person.recovery, person.generated, surface)

@@ -1,0 +1,15 @@
+"""The torch body for a BodyTemplate."""
+
+from .smpl import Smpl
+from .smplx_body import SmplxBody
+
+
+def make_body(template, device="cpu"):
+    """The body that a BodyTemplate describes; SMPL-H and SMPL-X files are served through the `smplx` package.
+
+    Raises:
+        ModelError: the file is SMPL-H or SMPL-X and `smplx` is not installed.
+    """
+    if template.surface_model_type in ("smplh", "smplx"):
+        return SmplxBody(template, device)
+    return Smpl(template, device)

@@ -1,0 +1,69 @@
+"""Pictures and videos of a Performer: what the demo clip and the filmed recordings share."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scripts.assets.demo_clip.performer import Performer
+
+
+def render_frames(
+    performer: Performer,
+    folder: Path,
+    size: tuple[int, int],
+    intrinsics: np.ndarray,
+    world_from_camera: np.ndarray,
+    samples: int,
+    percent: int = 100,
+    chosen: Sequence[int] = (),
+    threads: int | None = None,
+) -> None:
+    """Render a performer's frames to FOLDER/NNNN.png with Cycles: those that are not there yet, or the chosen ones anew. Needs bpy.
+
+    Args:
+        size: (width, height) px. intrinsics: (3,3) px. world_from_camera: (4,4), OpenCV axes.
+        samples: of Cycles, a pixel. percent: of the size. threads: of the renderer; all by default.
+    """
+    import bpy
+
+    from scripts.assets.demo_clip.figure import ClothedFigure
+    from scripts.assets.demo_clip.render_scene import set_up_render_scene
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    set_up_render_scene(size, intrinsics, world_from_camera, samples, percent)
+    render = bpy.context.scene.render
+    if threads:
+        render.threads_mode, render.threads = "FIXED", threads
+    figure = ClothedFigure(performer)
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame in chosen or range(len(performer.joints)):
+        path = folder / f"{frame:04d}.png"
+        if not chosen and path.exists():
+            continue
+        figure.pose(frame)
+        render.filepath = str(path)
+        bpy.ops.render.render(write_still=True)
+
+
+def encode_video(
+    folder: Path,
+    path: Path,
+    size: tuple[int, int],
+    fps: int,
+    options: Mapping[str, str],
+    container_options: Mapping[str, str] | None = None,
+) -> int:
+    """Make an H.264 video of a folder's PNG pictures; returns how many frames it has."""
+    import av
+    import cv2
+
+    pictures = sorted(folder.glob("*.png"))
+    with av.open(str(path), "w", options=dict(container_options or {})) as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.options = dict(options)
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(cv2.imread(str(picture)), format="bgr24")))
+        container.mux(stream.encode())
+    return len(pictures)

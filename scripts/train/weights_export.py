@@ -1,0 +1,34 @@
+"""What ships of a training: its weights, and beside them what they were trained on and how good they are."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from scripts import ROOT
+from scripts.train.data.recordings import CREDIT
+
+MODELS_FOLDER = ROOT / "addon_models"
+
+
+def export_weights(name: str, weights: Mapping[str, torch.Tensor], seed: int, part: str = "") -> Path:
+    """Write the weights (tensors by name) that are no counters as fp16 to addon_models/NAMEPART.safetensors; returns the path.
+
+    name: the training's, scripts/train/NAME.py. part: where one training makes several networks.
+    """
+    path = MODELS_FOLDER / f"{name}{part}.safetensors"
+    halves = {key: value.half().cpu().contiguous() for key, value in weights.items() if value.is_floating_point()}
+    save_file(halves, path, metadata={"credit": CREDIT, "script": f"scripts/train/{name}.py", "seed": str(seed)})
+    path.chmod(0o644)
+    return path
+
+
+def write_metrics(name: str, seed: int, numbers: Mapping[str, Any]) -> None:
+    """Write what is to be known of a network to addon_models/NAME.metrics.json, and print it."""
+    report = {"script": f"scripts/train/{name}.py", "seed": seed, **numbers, "credit": CREDIT}
+    text = json.dumps(report, indent=2)
+    (MODELS_FOLDER / f"{name}.metrics.json").write_text(text + "\n", encoding="utf-8")
+    print(text)

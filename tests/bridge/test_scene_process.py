@@ -1,0 +1,97 @@
+"""The child process that makes scenes: found, run, and without traces when it dies."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from blender_meshrec.bridge.scene_process import SceneRequest, find_scene_command, run_scene_process
+from blender_meshrec.cli.commands import doctor
+from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, OutputError
+from blender_meshrec.core.files.motion_npz import write_motion
+from tests.support.synthetic_bodies import make_recovery, make_tube_body
+
+
+@pytest.fixture
+def request_in(tmp_path):
+    """A function that makes a request for one person's FBX and .blend in `tmp_path/out`."""
+    write_motion(tmp_path / "m.npz", make_recovery(make_tube_body(posedirs=False), frames=3))
+
+    def make_request(**changes):
+        values = dict(
+            name="clip",
+            people=(("clip person1", tmp_path / "m.npz"),),
+            outputs=((tmp_path / "out" / "a.fbx", (0,)), (tmp_path / "out" / "a.blend", (0,))),
+        )
+        return SceneRequest(**{**values, **changes})
+
+    return make_request
+
+
+@pytest.fixture
+def blender():
+    try:
+        return find_scene_command()[0]
+    except InputError as error:
+        pytest.skip(error.problem)
+
+
+def test_a_child_makes_the_files(request_in, tmp_path, blender, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(name, str(temporary))
+    notes = run_scene_process(request_in(), blender).notes
+    assert list(temporary.iterdir()) == []  # neither ours nor Blender's
+    assert doctor.blender_version(Path(blender)).startswith("Blender") and list(temporary.iterdir()) == []
+    assert any("no footage" in note for note in notes)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.blend", "a.fbx"]
+
+
+@pytest.mark.parametrize(
+    "changes, error",
+    [({"preset": "maya"}, InputError), ({"body": "/nowhere/smpl.pkl"}, ModelError)],
+)
+def test_its_errors_arrive_with_their_remedy_and_nothing_is_left(request_in, tmp_path, blender, changes, error):
+    with pytest.raises(error) as caught:
+        run_scene_process(request_in(**changes), blender)
+    assert caught.value.remedy
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_child_that_dies_leaves_nothing(request_in, tmp_path):
+    dying = tmp_path / "python-that-dies"
+    dying.write_text(f"#!{sys.executable}\nimport os\nos.kill(os.getpid(), 9)\n")
+    dying.chmod(0o755)
+    with pytest.raises(MeshRecError, match="ended unexpectedly"):
+        run_scene_process(request_in(), dying)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_interrupted_child_is_ended_and_leaves_nothing(request_in, tmp_path, monkeypatch):
+    endless = tmp_path / "python-endless"
+    endless.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n")
+    endless.chmod(0o755)
+    children = []
+    from blender_meshrec.bridge import scene_process
+
+    class Interrupted(scene_process.subprocess.Popen):
+        def communicate(self, *arguments, **options):
+            children.append(self)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(scene_process.subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_scene_process(request_in(), endless)
+    assert children[0].poll() is not None
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_missing_blender_and_an_unwritable_folder(request_in, tmp_path, blender):
+    with pytest.raises(InputError, match="--blender"):
+        run_scene_process(request_in(), tmp_path / "no-blender")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError):
+        run_scene_process(request_in(outputs=((tmp_path / "file" / "a.fbx", (0,)),)), blender)
