@@ -14,13 +14,13 @@ import polib
 LOCALE = Path(__file__).resolve().parents[1] / "blender_meshrec" / "ui" / "locale"
 
 
-def read_catalogue(path):
+def read_catalogue(path: Path) -> dict[str, dict[str, str]]:
     """A .po file as {context: {English text: text}}.
 
     Raises:
         ValueError: an entry is fuzzy, obsolete, not translated or there twice.
     """
-    table = {}
+    table: dict[str, dict[str, str]] = {}
     for entry in polib.pofile(str(path)):
         if entry.fuzzy or entry.obsolete or not entry.msgstr:
             raise ValueError(f"{path.name}: not translated: {entry.msgid}")
@@ -31,7 +31,7 @@ def read_catalogue(path):
     return table
 
 
-def compile_catalogues(folder=LOCALE):
+def compile_catalogues(folder: Path = LOCALE) -> None:
     """Write the .json of every .po in a folder."""
     for path in sorted(folder.glob("*.po")):
         path.with_suffix(".json").write_text(json.dumps(read_catalogue(path), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

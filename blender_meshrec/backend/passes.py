@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.array_types import BoolArray, FloatArray
 from ..core.cameras import invert_rigid_transform, rigid_transform, transform_points
-from ..core.contacts import detect_contacts, contacts_from_probabilities
+from ..core.contacts import contacts_from_probabilities, detect_contacts
 from ..core.files.body_template import BodyTemplate
 from ..core.metrics import foot_slide
 from ..core.records import BodyParams, Recovery
@@ -26,7 +26,7 @@ from .fitting.foot_lock import lock_feet
 from .fitting.gravity_and_floor import GroundEvidence, body_scales_on_floor, estimate_gravity_and_floor
 from .fitting.leg_ik import Legs, pose_legs, soles_from_template
 from .fitting.mesh_calibration import MeshCalibrator, mesh_in_world, target_joints
-from .fitting.posed_joints import with_posed_joints
+from .fitting.body_params import with_posed_joints
 from .lifting import estimators  # noqa: F401 - registers the estimators
 from .refiners import silhouette_refiner, twist_refiner  # noqa: F401 - register themselves
 from .refiners.skel_conversion import convert_to_skel

@@ -1,22 +1,25 @@
-"""Long clips in pieces: memory stays flat, and a full graphics card means smaller pieces instead of the end."""
+"""Long clips in chunks of frames: memory stays bounded, and a full graphics card means smaller chunks instead of an error."""
+
+from collections.abc import Callable
 
 import torch
 
 
-def run_in_chunks(function, count, size):
-    """Call `function(rows)` for slices that cover range(count), at most `size` long, and join what it returns along frames.
+def run_in_chunks(function: Callable[[slice], tuple[torch.Tensor, ...]], count: int, size: int) -> tuple[torch.Tensor, ...]:
+    """Call `function(rows)` for slices that cover range(count), each at most `size` long, and concatenate the results.
 
     Args:
         count: at least 1.
-        function: takes a slice, returns a tensor or a tuple of tensors whose first axis is the slice's.
+        function: takes a slice, returns tensors whose first axis is the slice's.
 
-    When the device runs out of memory the piece is halved and tried again; at one frame the error is passed on.
+    When the device runs out of memory the chunk is halved and tried again; at one frame the error is passed on.
     """
-    pieces, start = [], 0
+    chunks: list[tuple[torch.Tensor, ...]] = []
+    start = 0
     while start < count:
         rows = slice(start, min(start + size, count))
         try:
-            pieces.append(function(rows))
+            chunks.append(function(rows))
         except torch.OutOfMemoryError:
             if rows.stop - rows.start <= 1:
                 raise
@@ -25,8 +28,4 @@ def run_in_chunks(function, count, size):
                 torch.cuda.empty_cache()
             continue
         start = rows.stop
-    if len(pieces) == 1:
-        return pieces[0]
-    if isinstance(pieces[0], tuple):
-        return tuple(torch.cat(parts) for parts in zip(*pieces))
-    return torch.cat(pieces)
+    return chunks[0] if len(chunks) == 1 else tuple(torch.cat(parts) for parts in zip(*chunks))

@@ -1,11 +1,20 @@
-"""Kinematics and linear blend skinning, batched over frames and differentiable. Source: Loper et al. 2015 (SMPL)."""
+"""Kinematics and linear blend skinning of SMPL-family bodies, batched over frames and differentiable.
+
+Source of every equation: Loper et al. 2015, "SMPL: A Skinned Multi-Person Linear Model".
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import roma
 import torch
 
+from ..core.array_types import ArrayLike, FloatArray
+from ..core.skeletons import SMPL_PARENTS
 
-def rotmats_from_pose(global_orient, body_pose):
+
+def rotmats_from_pose(global_orient: torch.Tensor, body_pose: torch.Tensor) -> torch.Tensor:
     """Local rotation matrices (F,J,3,3) of a pose.
 
     Args:
@@ -19,53 +28,127 @@ def rotmats_from_pose(global_orient, body_pose):
     return roma.rotvec_to_rotmat(rotvecs)
 
 
-class KinematicTree:
-    """The joints of a kinematic tree by their depth, so that kinematics takes one step a level instead of one a joint.
+# ---- kinematics -------------------------------------------------------------------------------------------------------
 
-    parents: (J,) int, -1 at the root, each parent before its children.
+
+class KinematicTree:
+    """The joints of a skeleton grouped by depth, so that kinematics takes one step per level instead of one per joint.
+
+    parents: (J,) int, -1 at the root, each parent before its children. As an attribute, 0 stands for the root's parent.
     """
 
-    def __init__(self, parents, device):
+    def __init__(self, parents: ArrayLike, device: torch.device | str) -> None:
         parents = np.asarray(parents)
         depth = np.zeros(len(parents), int)
         for joint in range(1, len(parents)):
             depth[joint] = depth[parents[joint]] + 1
         order = np.argsort(depth, kind="stable")
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        self.parents = torch.as_tensor(np.maximum(parents, 0), device=device)
-        self.place = torch.as_tensor(place, device=device)
-        # For each level below the root: its joints, and where in the level above their parents stand.
-        self.levels = []
-        above = order[:1]
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        self.parents: torch.Tensor = torch.as_tensor(np.maximum(parents, 0), device=device)
+        self.rank: torch.Tensor = torch.as_tensor(rank, device=device)
+        # For each level below the root: its joints, and the positions of their parents within the level above.
+        self.levels: list[tuple[torch.Tensor, torch.Tensor]] = []
+        level_above = order[:1]
         for level in range(1, depth.max() + 1):
             joints = order[depth[order] == level]
-            slots = [int(np.flatnonzero(above == parents[joint])[0]) for joint in joints]
+            slots = [int(np.flatnonzero(level_above == parents[joint])[0]) for joint in joints]
             self.levels.append((torch.as_tensor(joints, device=device), torch.as_tensor(slots, device=device)))
-            above = joints
+            level_above = joints
 
 
-def forward_kinematics(rotmats, rest_joints, tree):
+@lru_cache
+def smpl_tree(device: torch.device | str = "cpu") -> KinematicTree:
+    """The KinematicTree of SMPL's 24 joints."""
+    with torch.inference_mode(False):  # tensors made in inference mode could not be used for gradients later
+        return KinematicTree(SMPL_PARENTS, device)
+
+
+def global_rotmats(local: torch.Tensor, tree: KinematicTree) -> torch.Tensor:
+    """Global rotations (F,J,3,3) of rotations relative to the parents (F,J,3,3)."""
+    return torch.cat(_global_rotmats_by_level(local, tree), 1)[:, tree.rank]
+
+
+def local_rotmats(rotations: torch.Tensor, tree: KinematicTree) -> torch.Tensor:
+    """Rotations relative to the parents (F,J,3,3) of global rotations (F,J,3,3): the inverse of `global_rotmats`."""
+    return torch.cat([rotations[:, :1], rotations[:, tree.parents[1:]].mT @ rotations[:, 1:]], 1)
+
+
+def forward_kinematics(rotmats: torch.Tensor, rest_joints: torch.Tensor, tree: KinematicTree) -> tuple[torch.Tensor, torch.Tensor]:
     """Pose a skeleton.
 
     Args:
-        rotmats: (F,J,3,3), local. rest_joints: (F,J,3) or (1,J,3) m. tree: a Tree.
+        rotmats: (F,J,3,3), local. rest_joints: (F,J,3) or (1,J,3) m.
 
     Returns:
-        joints (F,J,3) m with the root at its rest place, and global rotations (F,J,3,3). Source: SMPL eq. 4.
+        joints (F,J,3) m with the root at its rest position, and global rotations (F,J,3,3). Source: eq. 4.
     """
-    frames = len(rotmats)
     offsets = rest_joints - rest_joints[:, tree.parents]
-    rotations = [rotmats[:, :1]]
-    joints = [rest_joints[:, :1].expand(frames, -1, -1)]
+    rotations = _global_rotmats_by_level(rotmats, tree)
+    joints = [rest_joints[:, :1].expand(len(rotmats), -1, -1)]
+    for rotations_above, (members, slots) in zip(rotations, tree.levels):
+        joints.append(joints[-1][:, slots] + (rotations_above[:, slots] @ offsets[:, members, :, None])[..., 0])
+    return torch.cat(joints, 1)[:, tree.rank], torch.cat(rotations, 1)[:, tree.rank]
+
+
+def _global_rotmats_by_level(local: torch.Tensor, tree: KinematicTree) -> list[torch.Tensor]:
+    """Global rotations (F,L,3,3) of each level's L joints, root first."""
+    rotations = [local[:, :1]]
     for members, slots in tree.levels:
-        above = rotations[-1][:, slots]
-        joints.append(joints[-1][:, slots] + (above @ offsets[:, members, :, None])[..., 0])
-        rotations.append(above @ rotmats[:, members])
-    return torch.cat(joints, 1)[:, tree.place], torch.cat(rotations, 1)[:, tree.place]
+        rotations.append(rotations[-1][:, slots] @ local[:, members])
+    return rotations
 
 
-def skin_vertices(vertices, lbs_weights, joints, rotations, rest_joints):
+def descendant_matrix(parents: ArrayLike) -> FloatArray:
+    """(J,J): 1 where the column's joint is the row's joint or hangs below it, else 0."""
+    parents = np.asarray(parents)
+    below = np.eye(len(parents))
+    for joint in range(len(parents) - 1, 0, -1):
+        below[parents[joint]] += below[joint]
+    return below
+
+
+# ---- skinning ---------------------------------------------------------------------------------------------------------
+
+
+class Skin(NamedTuple):
+    """Skin vertices to pose, all of a body's or some: v_template (V,3) m, shapedirs (V,3,B), posedirs (V,3,9(J-1)) or None,
+    lbs_weights (V,J)."""
+
+    v_template: torch.Tensor
+    shapedirs: torch.Tensor
+    posedirs: torch.Tensor | None
+    lbs_weights: torch.Tensor
+
+    def subset(self, vertices: torch.Tensor) -> "Skin":
+        """The skin of some vertices (indices)."""
+        posedirs = None if self.posedirs is None else self.posedirs[vertices]
+        return Skin(self.v_template[vertices], self.shapedirs[vertices], posedirs, self.lbs_weights[vertices])
+
+
+def shape_points(template: torch.Tensor, shapedirs: torch.Tensor, betas: torch.Tensor) -> torch.Tensor:
+    """Points or joints (F,N,3) m of shapes betas (F,B): template (N,3) m plus shapedirs (N,3,>=B) times betas. Source: eq. 8, 10."""
+    return template + torch.einsum("vcb,fb->fvc", shapedirs[..., : betas.shape[-1]], betas)
+
+
+def pose_skin(
+    skin: Skin, betas: torch.Tensor, rotmats: torch.Tensor, joints: torch.Tensor, rotations: torch.Tensor, rest_joints: torch.Tensor
+) -> torch.Tensor:
+    """Vertices (F,V,3) m of a Skin, with blend shapes of shape and pose.
+
+    Args:
+        betas: (F,B) or (1,B). rotmats: (F,J,3,3), local, which the pose blend shapes depend on.
+        joints, rotations, rest_joints: as of `skin_vertices`.
+    """
+    vertices = shape_points(skin.v_template, skin.shapedirs, betas)
+    if skin.posedirs is not None:
+        vertices = vertices + pose_blend_shapes(rotmats, skin.posedirs)
+    return skin_vertices(vertices, skin.lbs_weights, joints, rotations, rest_joints)
+
+
+def skin_vertices(
+    vertices: torch.Tensor, lbs_weights: torch.Tensor, joints: torch.Tensor, rotations: torch.Tensor, rest_joints: torch.Tensor
+) -> torch.Tensor:
     """Linear blend skinning.
 
     Args:
@@ -73,19 +156,19 @@ def skin_vertices(vertices, lbs_weights, joints, rotations, rest_joints):
         joints: (F,J,3) m and rotations (F,J,3,3), from `forward_kinematics`. rest_joints: (F,J,3) or (1,J,3) m.
 
     Returns:
-        (F,V,3) m. Source: SMPL eq. 2-3.
+        (F,V,3) m. Source: eq. 2-3.
     """
-    # Joint transforms that leave the rest pose where it is: x -> G x + (joint - G rest_joint).
+    # Transforms that map the rest pose onto itself: x -> G x + (joint - G rest_joint).
     shift = joints - (rotations @ rest_joints[..., None])[..., 0]
     blended = torch.cat([rotations, shift[..., None]], -1).flatten(2)
     blended = torch.matmul(lbs_weights, blended).unflatten(-1, (3, 4))
     return (blended[..., :3] * vertices[:, :, None, :]).sum(-1) + blended[..., 3]
 
 
-def pose_blend_shapes(rotmats, posedirs):
-    """Vertex offsets (F,V,3) m that correct skinning: posedirs (V,3,9(J-1)) times the local rotations' departure from rest.
+def pose_blend_shapes(rotmats: torch.Tensor, posedirs: torch.Tensor) -> torch.Tensor:
+    """Vertex offsets (F,V,3) m that correct skinning: posedirs (V,3,9(J-1)) times the local rotations (F,J,3,3) minus identity.
 
-    Source: SMPL eq. 9-10.
+    Source: eq. 9.
     """
     feature = rotmats[:, 1:] - torch.eye(3, dtype=rotmats.dtype, device=rotmats.device)
     return (feature.flatten(1) @ posedirs.flatten(0, 1).T).unflatten(1, (-1, 3))

@@ -1,11 +1,18 @@
-"""The torch body for a BodyTemplate."""
+"""The torch body of a BodyTemplate."""
+
+from typing import TYPE_CHECKING
+
+import torch
 
 from .smpl import Smpl
 from .smplx_body import SmplxBody
 
+if TYPE_CHECKING:
+    from ..core.files.body_template import BodyTemplate
 
-def make_body(template, device="cpu"):
-    """The body that a BodyTemplate describes; SMPL-H and SMPL-X files are served through the `smplx` package.
+
+def make_body(template: "BodyTemplate", device: torch.device | str = "cpu") -> Smpl:
+    """The body that a BodyTemplate describes; SMPL-H and SMPL-X files are posed by the `smplx` package.
 
     Raises:
         ModelError: the file is SMPL-H or SMPL-X and `smplx` is not installed.

@@ -1,14 +1,38 @@
-"""Trained networks from safetensors files, which hold numbers alone: nothing of them is ever executed."""
+"""Trained networks from safetensors files, which hold numbers alone: nothing in them is ever executed."""
 
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import torch
 from safetensors import SafetensorError, safe_open
+from torch import nn
 
 from ..core.errors import ModelError
+from ..core.files.model_files import model_file
+
+Weights: TypeAlias = Mapping[str, torch.Tensor]
+Network = TypeVar("Network", bound=nn.Module)
 
 _REMEDY = "Install the add-on again from its zip."
 
 
-def read_weights(path):
-    """The tensors of a file by their names, in single precision. Raises ModelError: the file is missing or damaged."""
+@lru_cache
+def load_network(read: Callable[[Path], Network], file_name: str, device: str = "cpu") -> Network:
+    """A network that ships with the add-on, read once for each device and shared by all callers.
+
+    Args:
+        read: reads the network from a path, in evaluation mode. file_name: in `addon_models`. device: as torch spells it.
+
+    Raises:
+        ModelError: the file is missing, damaged or of another network.
+    """
+    return read(model_file(file_name)).to(device)
+
+
+def read_weights(path: Path | str) -> Weights:
+    """The tensors of a file by name, in single precision. Raises ModelError: the file is missing or damaged."""
     try:
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
@@ -18,13 +42,16 @@ def read_weights(path):
         raise ModelError("network-file-damaged", "The model file {name} is damaged.", _REMEDY, name=path) from error
 
 
-def load_weights(network, weights, path, kind):
-    """A network with the weights of `read_weights`, in evaluation mode, never to be trained by mistake.
+def load_weights(network: Network, weights: Weights, path: Path | str, kind: str) -> Network:
+    """The network with the weights of `read_weights`, in evaluation mode and with its gradients off.
+
+    Args:
+        path: of the file, for the error. kind: what the error calls such a network, "a lifting network".
 
     Raises:
-        ModelError: they are not of such a network; kind: what the sentence calls it, "a lifting network".
+        ModelError: the weights are not of such a network.
     """
-    # Counters of batches are whole numbers, and no file keeps them.
+    # Batch normalisation counts batches in whole numbers, which no file keeps.
     own = {name: value.shape for name, value in network.state_dict().items() if value.is_floating_point()}
     if own != {name: value.shape for name, value in weights.items()}:
         raise ModelError(

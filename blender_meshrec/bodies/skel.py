@@ -1,6 +1,6 @@
 """SKEL in torch: joints, skin and bones of a shape in many poses, from 46 anatomical angles. Source: Keller et al. 2023.
 
-The steps, and what was settled against the published forward's numbers, are told in core/skel_kinematics, the plain numpy
+The steps, and what was settled against the published forward's numbers, are told in core/skel/kinematics, the plain numpy
 version of the same. Differences to the published code: batched over frames, differentiable at every q (arcs at angle 0
 included), and bone meshes scaled alike in all directions (ours; the published model measures the skin at fixed vertices).
 """
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core.skel.kinematics import BONE_SIZE_SUMS, SCAPULAE, SPINE, SPINE_DOFS, FILE_DIRECTION_SUMS, SHAPED_DIRECTION_SUMS
+from ..core.skel.kinematics import BONE_SIZE_SUMS, FILE_DIRECTION_SUMS, SCAPULAE, SHAPED_DIRECTION_SUMS, SPINE, SPINE_DOFS
 from ..core.skel.vocabulary import DOF_AXES, DOF_JOINTS, JOINT_DOFS, NUM_DOFS, SKEL_PARENTS, SMPL_OF_SKEL
 from .chunking import run_in_chunks
 from .lbs import KinematicTree, forward_kinematics, pose_blend_shapes, skin_vertices

@@ -14,7 +14,7 @@ from ..core.files.motion_npz import write_motion
 from ..core.files.output_file import check_writable
 from ..core.format_notes import format_notes
 from ..core.motion import motion_from_recovery
-from ..core.skel.file import load_skel
+from ..core.skel.template import load_skel
 from ..retarget.character_path import split_character_path
 from ..retarget.mapping.presets import read_preset
 from .surfaces import copied_surfaces

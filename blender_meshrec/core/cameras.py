@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .array_types import ArrayLike, FloatArray
+
 
 def default_intrinsics(image_size):
     """Intrinsics of a lens whose focal length equals the image diagonal (about 53 degrees across it).
@@ -25,6 +27,18 @@ def project(points, intrinsics):
     depth = np.where(points[..., 2:] > 1e-6, points[..., 2:], np.nan)
     homogeneous = points @ np.asarray(intrinsics, float).T
     return homogeneous[..., :2] / depth
+
+
+def rays_from_pixels(pixels: ArrayLike, intrinsics: ArrayLike) -> FloatArray:
+    """Pixels (..., 2) -> their lines of sight (..., 2), as x/z and y/z in camera axes."""
+    pixels = np.asarray(pixels, float)
+    homogeneous = np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1)
+    return (homogeneous @ np.linalg.inv(np.asarray(intrinsics, float)).T)[..., :2]
+
+
+def points_on_rays(rays: FloatArray, depth: FloatArray) -> FloatArray:
+    """Points (..., 3) m in camera axes at depths (...) m on lines of sight (..., 2)."""
+    return np.concatenate([rays * depth[..., None], depth[..., None]], -1)
 
 
 def transform_points(matrix, points):

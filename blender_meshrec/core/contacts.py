@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .timeline import interpolate_over_time, windowed_minimum
+from .time_series import interpolate_over_time, windowed_minimum
 
 # A point slower than the first speed may touch, one faster than the second cannot; in between it is a matter of degree. m/s.
 CONTACT_SPEEDS = (0.15, 0.5)
@@ -72,7 +72,9 @@ def contacts_from_probabilities(probabilities, timestamps, visible=None, points=
     score = probabilities * visible
     if points is not None:
         score = score * (point_speeds(points, timestamps, camera, NETWORK_SPEED_DEPTH_WEIGHT) < NETWORK_MAX_SPEED)
-    touching = np.stack([_apply_hysteresis(score[:, k], timestamps, PROBABILITY_THRESHOLDS) for k in range(score.shape[1])], 1) & present[:, None]
+    touching = (
+        np.stack([_apply_hysteresis(score[:, k], timestamps, PROBABILITY_THRESHOLDS) for k in range(score.shape[1])], 1) & present[:, None]
+    )
     for k in range(score.shape[1] if points is not None else 0):
         _release_drifting(touching[:, k], points[:, k], timestamps, camera, NETWORK_MAX_DRIFT, NETWORK_DRIFT_DEPTH_WEIGHT)
     return np.where(touching, np.maximum(score, 0.505), np.minimum(score, 0.495))

@@ -1,12 +1,13 @@
-"""The errors a user can meet: what is wrong, what to do about it, and the exit code a script sees."""
+"""Errors that a user can meet: the problem, the remedy, and the exit code that a script receives."""
 
 from enum import IntEnum
+from typing import ClassVar
 
 from .messages import Message
 
 
 class ExitCode(IntEnum):
-    """Exit codes of every command; users' scripts hold on to them."""
+    """Exit codes of every command; users' scripts depend on them."""
 
     DONE = 0
     FAULT = 1
@@ -18,18 +19,18 @@ class ExitCode(IntEnum):
 
 
 class MeshRecError(Exception):
-    """Something the user can understand and mend.
+    """A failure that the user can understand and correct.
 
     Args:
         name: stable identity of the error, in kebab case.
-        problem: one sentence saying what is wrong, as an English template with {placeholders}, or a Message.
-        remedy: one sentence saying what to do, in the interface's words; likewise.
-        values: what stands for the placeholders.
+        problem: one sentence that states the problem, as an English template with {placeholders}, or a finished Message.
+        remedy: one sentence that states what to do, in the words of the user interface; likewise.
+        values: values of the placeholders.
     """
 
-    exit_code = ExitCode.FAULT
+    exit_code: ClassVar[ExitCode] = ExitCode.FAULT
 
-    def __init__(self, name, problem, remedy, /, **values):
+    def __init__(self, name: str, problem: str, remedy: str, /, **values: object) -> None:
         self.name = name
         self.problem = problem if isinstance(problem, Message) else Message(f"{name}.problem", problem, **values)
         self.remedy = remedy if isinstance(remedy, Message) else Message(f"{name}.remedy", remedy, **values)
@@ -37,25 +38,25 @@ class MeshRecError(Exception):
 
 
 class InputError(MeshRecError):
-    """Bad usage, or an input that cannot be read."""
+    """Wrong usage, or an input that cannot be read."""
 
     exit_code = ExitCode.BAD_INPUT
 
 
 class NobodyFoundError(MeshRecError):
-    """The footage was read and shows no person."""
+    """No person was detected in the footage."""
 
     exit_code = ExitCode.NOBODY_FOUND
 
 
 class ModelError(MeshRecError):
-    """A model or licensed file is missing or damaged."""
+    """A model file or a licensed file is missing or damaged."""
 
     exit_code = ExitCode.MODEL_MISSING
 
 
 class NotSetUpError(ModelError):
-    """What the software needs is not installed on this computer."""
+    """Required software is not installed on this computer."""
 
 
 class OutputError(MeshRecError):
@@ -65,18 +66,20 @@ class OutputError(MeshRecError):
 
 
 class CancelledError(MeshRecError):
-    """The user stopped the job."""
+    """The user cancelled the job."""
 
     exit_code = ExitCode.CANCELLED
 
-    def __init__(self, name="cancelled", problem="Cancelled.", remedy="Nothing was changed.", /, **values):
+    def __init__(
+        self, name: str = "cancelled", problem: str = "Cancelled.", remedy: str = "Nothing was changed.", /, **values: object
+    ) -> None:
         super().__init__(name, problem, remedy, **values)
 
 
-def error_from_exit_code(exit_code, problem, remedy):
-    """The error of the class that carries `exit_code`, of two Messages: how an error crosses the wire."""
+def error_from_exit_code(exit_code: int, problem: Message, remedy: Message) -> MeshRecError:
+    """Rebuild an error that was sent to another process, as the class with this exit code."""
     name = problem.name.removesuffix(".problem")
-    for kind in (InputError, NobodyFoundError, ModelError, OutputError, CancelledError):
-        if kind.exit_code == exit_code:
-            return kind(name, problem, remedy)
+    for error_class in (InputError, NobodyFoundError, ModelError, OutputError, CancelledError):
+        if error_class.exit_code == exit_code:
+            return error_class(name, problem, remedy)
     return MeshRecError(name, problem, remedy)

@@ -1,85 +1,97 @@
-"""Messages to the user: an English sentence that keeps the name and the values it was made of, so that it can be translated."""
+"""Messages to the user: finished English sentences that keep the template and values they were made of, for translation."""
 
 import json
 import os
+from collections.abc import Iterable, Mapping
+from typing import Any, Self, TypeAlias
+
+# A Message is a str and so also a MessageValue.
+MessageValue: TypeAlias = "str | int | float | tuple[MessageValue, ...]"
 
 
 class Message(str):
-    """An English sentence with its identity.
+    """An English sentence with a stable identity.
 
-    It is the finished sentence, so that reports, logs and terminals use it like any text; the user interface looks up another
-    wording or language by its name and fills in the same values.
+    As a str it is the finished sentence, which reports, logs and terminals use directly. The user interface can look up
+    another wording or language by its name and fill in the same values.
 
     Args:
-        name: stable identity, in kebab case. text: the English template, with {placeholders}. values: what stands for the
-            placeholders: str, int, float, Message, or a tuple of these, which is joined by commas. Anything else becomes text.
+        name: stable identity, in kebab case.
+        text: the English template, with {placeholders}.
+        values: values of the placeholders: str, int, float, Message, or a tuple of these, which is joined by commas.
+            Other values are converted to str.
     """
 
     __slots__ = ("name", "text", "values")
+    name: str
+    text: str
+    values: dict[str, MessageValue]
 
-    def __new__(cls, name, text, /, **values):
-        values = {key: _plain_value(value) for key, value in values.items()}
-        message = super().__new__(cls, fill_in(text, values))
-        message.name, message.text, message.values = name, text, values
+    def __new__(cls, name: str, text: str, /, **values: object) -> Self:
+        plain_values = {key: _plain_value(value) for key, value in values.items()}
+        message = super().__new__(cls, fill_in(text, plain_values))
+        message.name, message.text, message.values = name, text, plain_values
         return message
 
-    def __getnewargs_ex__(self):
+    def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, MessageValue]]:
         return (self.name, self.text), self.values
 
 
-def label(text):
-    """A fixed word or short label as a Message: its English text is its name."""
+def label(text: str) -> Message:
+    """A fixed word or short label as a Message whose name is its English text."""
     return Message(text, text.replace("{", "{{").replace("}", "}}"))
 
 
-def fill_in(template, values):
-    """A template with its values in the places of its {placeholders}; tuples are joined by commas."""
+def fill_in(template: str, values: Mapping[str, MessageValue]) -> str:
+    """Replace the {placeholders} of a template by their values; tuples are joined by commas."""
     return template.format(**{key: ", ".join(map(str, value)) if isinstance(value, tuple) else value for key, value in values.items()})
 
 
-def message_to_json(message):
-    """A Message as JSON can hold it: {"name", "text", "values"}; any other str as it is."""
+def message_to_json(message: str) -> str | dict[str, Any]:
+    """Convert a Message to {"name", "text", "values"} for JSON; any other str stays as it is."""
     if not isinstance(message, Message):
         return message
     return {"name": message.name, "text": message.text, "values": {key: _value_to_json(value) for key, value in message.values.items()}}
 
 
-def message_from_json(content):
-    """The Message that `message_to_json` wrote, or the str that it kept.
+def message_from_json(content: str | Mapping[str, Any]) -> str:
+    """The inverse of `message_to_json`.
 
     Raises:
-        ValueError, TypeError, KeyError: it is neither.
+        ValueError, TypeError, KeyError: `content` is neither a str nor such a dictionary.
     """
     if isinstance(content, str):
         return content
     return Message(content["name"], content["text"], **{key: _value_from_json(value) for key, value in content["values"].items()})
 
 
-def messages_to_text(messages):
-    """Messages as a text that a .blend file keeps."""
+def messages_to_text(messages: Iterable[str]) -> str:
+    """Messages as one text that can be stored in a .blend file."""
     return json.dumps(list(map(message_to_json, messages)))
 
 
-def messages_from_text(text):
-    """The Messages that `messages_to_text` wrote; a file of an earlier version has plain sentences, one a line."""
+def messages_from_text(text: str) -> list[str]:
+    """The inverse of `messages_to_text`; files of earlier versions store plain sentences, one per line."""
     return list(map(message_from_json, json.loads(text))) if text.startswith("[") else [line for line in text.split("\n") if line]
 
 
-def _plain_value(value):
+def _plain_value(value: object) -> MessageValue:
     if isinstance(value, str | int | float):
         return value
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return tuple(map(_plain_value, value))
-    return value.item() if hasattr(value, "item") else str(value)  # numpy's numbers; errors
+    return value.item() if hasattr(value, "item") else str(value)  # numpy scalars; exceptions
 
 
-def _value_to_json(value):
-    return [_value_to_json(item) for item in value] if isinstance(value, tuple) else message_to_json(value)
+def _value_to_json(value: MessageValue) -> Any:
+    if isinstance(value, tuple):
+        return [_value_to_json(item) for item in value]
+    return message_to_json(value) if isinstance(value, str) else value
 
 
-def _value_from_json(value):
+def _value_from_json(value: Any) -> MessageValue:
     if isinstance(value, list):
         return tuple(map(_value_from_json, value))
     return message_from_json(value) if isinstance(value, dict) else value

@@ -161,7 +161,7 @@ class GeneratedMesh:
 class Estimate:
     """What an estimator says of one person in camera axes (OpenCV): h36m17 joints (F,17,3) m relative to the hip, confidence (F,17).
 
-    body, in the same axes, is of estimators that have a mesh to be calibrated onto the joints. steady: whether frames were judged
+    body, in the same axes, is of estimators that have a mesh to be calibrated onto the joints. is_temporal: whether frames were judged
     from their neighbours too, so that the joints do not tremble. contacts: (F,4) 0..1, how surely left heel, left toe, right
     heel and right toe touch the ground, of estimators that see it.
     """
@@ -169,7 +169,7 @@ class Estimate:
     joints: np.ndarray
     confidence: np.ndarray
     body: BodyParams | None = None
-    steady: bool = False
+    is_temporal: bool = False
     contacts: np.ndarray | None = None
 
     def __post_init__(self):

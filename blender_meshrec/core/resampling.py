@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from .rotations import quat_from_rotvec, rotvec_from_quat, slerp
-from .timeline import interpolate_over_time
+from .time_series import interpolate_over_time
 
 _LINEAR = ("trans", "joints", "lifted_joints", "confidence", "contacts", "camera_from_world")
 

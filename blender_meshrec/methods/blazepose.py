@@ -13,6 +13,7 @@ Deviations, ours:
 
 import numpy as np
 
+from ..core.cameras import points_on_rays, rays_from_pixels
 from ..core.errors import InputError
 from ..core.records import Estimate
 from ..core.skeletons import KEYPOINT_SETS, h36m17_weights, to_h36m17
@@ -51,7 +52,7 @@ def line_of_sight(keypoints, intrinsics):
     """Unit directions (F,3), camera axes, to the middle of the torso in keypoints (F,33,3) px."""
     torso = [KEYPOINT_SETS[KEYPOINT_SET].index[name] for name in TORSO_KEYPOINTS]
     middle = keypoints[:, torso, :2].astype(float).mean(1)
-    rays = np.concatenate([middle, np.ones((len(middle), 1))], -1) @ np.linalg.inv(intrinsics).T
+    rays = points_on_rays(rays_from_pixels(middle, intrinsics), np.ones(len(middle)))
     return rays / np.linalg.norm(rays, axis=-1, keepdims=True)
 
 

@@ -27,6 +27,7 @@ from torch import nn
 from ..bodies.alignment import rotation_to_optical_axis as turn_onto_ray
 from ..bodies.make_body import make_body
 from ..bodies.network_file import load_weights, read_weights
+from ..core.cameras import rays_from_pixels
 from ..core.files.body_template import load_body
 from ..core.files.model_files import model_file
 from ..core.records import BodyParams, GeneratedMesh
@@ -109,8 +110,7 @@ def generate(observations, intrinsics, timestamps, device):
     """
     network = load_hmr(str(device))
     keypoints = to_h36m17(observations.keypoints, observations.keypoint_set)
-    homogeneous = np.concatenate([keypoints[..., :2], np.ones_like(keypoints[..., :1])], -1)
-    rays = torch.as_tensor((homogeneous @ np.linalg.inv(intrinsics).T)[..., :2], dtype=torch.float32, device=device)
+    rays = torch.as_tensor(rays_from_pixels(keypoints[..., :2], intrinsics), dtype=torch.float32, device=device)
     confidence = torch.as_tensor(keypoints[..., 2] * observations.visible[:, None], dtype=torch.float32, device=device)
     windows = windows_around(rays, confidence >= MIN_CONFIDENCE)
     points = torch.cat([window_coordinates(rays, windows), confidence[..., None]], -1)

@@ -32,6 +32,7 @@ from torch.nn import functional
 
 from ..bodies.alignment import rotation_to_optical_axis
 from ..bodies.network_file import load_weights, read_weights
+from ..core.cameras import rays_from_pixels
 from ..core.files.model_files import model_file
 from ..core.records import Estimate
 from ..core.skeletons import H36M17, KEYPOINT_SETS, h36m17_weights, mirror_indices, to_h36m17
@@ -326,15 +327,14 @@ def estimate(observations, intrinsics, timestamps, device, weights=WEIGHTS_FILE)
     """
     points = input_points(observations.keypoints, observations.keypoint_set)
     points[..., 2] *= observations.visible[:, None]
-    homogeneous = np.concatenate([points[..., :2], np.ones_like(points[..., :1])], -1)
-    rays = (homogeneous @ np.linalg.inv(np.asarray(intrinsics, float)).T)[..., :2]
+    rays = rays_from_pixels(points[..., :2], intrinsics)
     detected = observations.keypoint_set != "h36m17"
     networks = load_lifter(str(device), weights), load_contact_network(str(device))
     joints, contacts = lift_clip(networks[0], rays, points[..., 2], timestamps, detected, device, networks[1])
     confidence = np.clip(to_h36m17(observations.keypoints, observations.keypoint_set)[..., 2], 0, 1)
     seen = observations.visible[:, None]
     joints = joints * TOTAL_BONE_LENGTH * seen[..., None]
-    return Estimate(joints=joints, confidence=confidence * seen, contacts=contacts * seen, steady=True)
+    return Estimate(joints=joints, confidence=confidence * seen, contacts=contacts * seen, is_temporal=True)
 
 
 def lift_clip(lifter, rays, confidence, timestamps, detected, device="cpu", contact_network=None):

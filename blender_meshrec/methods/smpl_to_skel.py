@@ -29,8 +29,8 @@ from ..core.errors import InputError
 from ..core.farthest_point_sampling import farthest_point_sampling
 from ..core.rotations import rotmat_from_rotvec
 from ..core.skel.channels import world_from_upright_angles
-from ..core.skel.inverse import angles_from_smpl
-from ..core.skel.vocabulary import DOF_JOINTS, DOF_NAMES, DOF_LIMITS, NUM_DOFS, SKEL_JOINTS, limit_excess
+from ..core.skel.inverse_kinematics import angles_from_smpl
+from ..core.skel.vocabulary import DOF_JOINTS, DOF_LIMITS, DOF_NAMES, NUM_DOFS, SKEL_JOINTS, limit_excess
 
 FLAG_DISTANCE = 0.06  # m; HSMR, supplement S.2
 OUTLIER_DISTANCE = 0.04  # m
@@ -174,7 +174,9 @@ class _SkelFit:
         self.jacobian = SkelJacobian(skel, source.betas, self.skin)
         self.owner = np.array(SKEL_JOINTS)[template.lbs_weights[self.vertices].argmax(1)]
         self.J_regressor_osim = self._tensor(template.J_regressor_osim)
-        self.low, self.high = (torch.cat([self._tensor(each), self._tensor([side * np.inf] * 3)]) for each, side in zip(DOF_LIMITS.T, (-1, 1)))
+        self.low, self.high = (
+            torch.cat([self._tensor(each), self._tensor([side * np.inf] * 3)]) for each, side in zip(DOF_LIMITS.T, (-1, 1))
+        )
 
     def solve(self, rows, q, place, stages=STAGES):
         """Run the stages on some frames (indices) from these q and place; gives new ones."""

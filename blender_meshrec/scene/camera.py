@@ -10,7 +10,7 @@ from ..core.cameras import invert_rigid_transform
 from ..core.conventions import BLENDER_CAMERA_FROM_OPENCV, FIRST_BLENDER_FRAME
 from ..core.files.natural_order import natural_key
 from ..core.messages import Message
-from ..core.rotations import quat_from_rotmat, align_quat_signs
+from ..core.rotations import align_quat_signs, quat_from_rotmat
 from .keyframes import vector_curves, write_action
 
 SENSOR_WIDTH = 36.0  # mm

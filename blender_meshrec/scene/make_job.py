@@ -55,7 +55,7 @@ def write_job_outputs(part, settings):
     load_body = importlib.import_module(part + "core.files.body_template").load_body
     read_motion = importlib.import_module(part + "core.files.motion_npz").read_motion
     template, skel = load_body(settings["body"]), settings.get("skel")
-    skel = skel and importlib.import_module(part + "core.skel.file").load_skel(skel)
+    skel = skel and importlib.import_module(part + "core.skel.template").load_skel(skel)
     surfaces = [path and Path(path) for path in settings.get("surfaces") or [None] * len(motions)]
     people = [assemble.Person(name, read_motion(motion), template, skel, surface) for (name, motion), surface in zip(motions, surfaces)]
     return outputs.write_outputs(people, wanted, settings["name"], settings["preset"], settings.get("stretch", True)), {}

@@ -12,8 +12,8 @@ from mathutils import Matrix, Vector
 
 from ..core.conventions import WORLD_FROM_BODY
 from ..core.skel.channels import limb_directions, skel_channels
-from ..core.skel.kinematics import SCAPULAE, SPINE, joint_shifts, joint_offsets
-from ..core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, DOF_LIMITS, SKEL_JOINTS, SKEL_PARENTS
+from ..core.skel.kinematics import SCAPULAE, SPINE, joint_offsets, joint_shifts
+from ..core.skel.vocabulary import DOF_LIMITS, DOF_NAMES, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS
 from .keyframes import Curve, vector_curves
 
 LIMIT_NAME = "Anatomical Limits"

@@ -3,30 +3,7 @@
 import bpy
 
 from ..bridge.backend_location import set_environment_home
-from . import (
-    choice_operators,
-    environment_operators,
-    export_operators,
-    footage_operators,
-    jobs,
-    menus,
-    operators,
-    panels,
-    preferences,
-    presets,
-    properties,
-    redraw,
-    result_panel,
-    retarget_operators,
-    retarget_panel,
-    retarget_preview,
-    retarget_settings,
-    setup_state,
-    skel_panel,
-    surface_files,
-    thumbnails,
-    translation,
-)
+from . import choice_operators, environment_operators, export_operators, footage_operators, jobs, menus, operators, panels, preferences, presets, properties, redraw, result_panel, retarget_operators, retarget_panel, retarget_preview, retarget_settings, setup_state, skel_panel, surface_files, thumbnails, translation
 
 # In this order the panels stand in the tab.
 _PARTS = (

@@ -2,7 +2,7 @@
 
 from ..core.files.body_template import load_body
 from ..core.messages import messages_to_text
-from ..core.skel.file import load_skel
+from ..core.skel.template import load_skel
 from ..scene.assemble import Person, assemble, match_scene
 from ..scene.confidence import colour_bones, joint_confidence
 from ..scene.earlier_results import SidelinedResults, find_earlier_results, mark_result

@@ -14,7 +14,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import MeshRecError
-from ..core.files.output_file import check_writable, atomic_write
+from ..core.files.output_file import atomic_write, check_writable
 from ..core.files.point_cache import SUFFIX
 from ..scene.surface import surface_modifiers
 from .preferences import get_cache_folder

@@ -293,7 +293,7 @@ def skel(table):
     from blender_meshrec.bodies.skel import Skel
     from blender_meshrec.core.files.body_template import load_body
     from blender_meshrec.core.files.motion_npz import read_motion
-    from blender_meshrec.core.skel.file import load_skel
+    from blender_meshrec.core.skel.template import load_skel
     from blender_meshrec.methods.smpl_to_skel import convert_smpl_to_skel
 
     body, skel = make_body(load_body()), Skel(load_skel())

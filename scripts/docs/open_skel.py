@@ -15,8 +15,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from blender_meshrec.core.skel.file import load_skel
 from blender_meshrec.core.skel.kinematics import skel_kinematics
+from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.core.skel.vocabulary import DOF_NAMES, DOFS, SMPL_OF_SKEL, dof_index
 from scripts import ROOT
 from scripts.docs import tiles

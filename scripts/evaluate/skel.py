@@ -20,8 +20,8 @@ from blender_meshrec.bodies.skel import Skel
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotvec_from_rotmat
-from blender_meshrec.core.skel.file import load_skel
-from blender_meshrec.core.skel.inverse import SMPL_SOURCE_JOINTS
+from blender_meshrec.core.skel.inverse_kinematics import SMPL_SOURCE_JOINTS
+from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.core.skel.vocabulary import SKEL_JOINTS, limit_excess
 from blender_meshrec.methods.smpl_to_skel import FLAG_DISTANCE, convert_smpl_to_skel
 from scripts import ROOT

@@ -20,7 +20,7 @@ from blender_meshrec.backend.lifting import estimators  # noqa: F401 - registers
 from blender_meshrec.backend.registry import ESTIMATORS
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
-from blender_meshrec.core.cameras import default_intrinsics
+from blender_meshrec.core.cameras import default_intrinsics, points_on_rays, rays_from_pixels
 from blender_meshrec.core.metrics import align_similarity, bone_length_variation, pa_mpjpe
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, limb_indices, to_h36m17
 
@@ -55,8 +55,8 @@ class CalibratedView:
 
     def lines(self):
         """Unit directions (F,17,3) of the points' lines of sight in the world."""
-        pixels = np.concatenate([self.points[..., :2], np.ones_like(self.points[..., :1])], -1)
-        rays = pixels @ np.linalg.inv(self.intrinsics).T @ self.turn
+        rays = rays_from_pixels(self.points[..., :2], self.intrinsics)
+        rays = points_on_rays(rays, np.ones(rays.shape[:-1])) @ self.turn
         return rays / np.linalg.norm(rays, axis=-1, keepdims=True)
 
     def errors(self, method, true, sure):

@@ -8,7 +8,7 @@ import torch
 
 from blender_meshrec.bodies.skel import Skel, arc_displacement
 from blender_meshrec.core.skel import kinematics as plain
-from blender_meshrec.core.skel.file import load_skel, skel_from_arrays
+from blender_meshrec.core.skel.template import load_skel, skel_from_arrays
 from blender_meshrec.core.skel.vocabulary import SMPL_OF_SKEL
 from tests.support.synthetic_skel import skel_arrays, synthetic_skel
 

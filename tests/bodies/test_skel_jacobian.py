@@ -5,7 +5,7 @@ import torch
 
 from blender_meshrec.bodies.skel import Skel
 from blender_meshrec.bodies.skel_jacobian import SkelJacobian, skin_with_joints
-from blender_meshrec.core.skel.file import load_skel
+from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, NUM_DOFS
 
 STEP = 1e-5

@@ -5,21 +5,9 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from blender_meshrec.bodies.skel_rotations import (
-    BALL_JOINTS,
-    HINGE_JOINTS,
-    RELEASED_WIDTH,
-    WIDTH,
-    WRIST_JOINTS,
-    angles_from_representation,
-    angles_from_rotmats,
-    continuous_angles,
-    nearest_angles,
-    representation_from_angles,
-    rotmats_from_representation,
-)
+from blender_meshrec.bodies.skel_rotations import BALL_JOINTS, HINGE_JOINTS, RELEASED_WIDTH, WIDTH, WRIST_JOINTS, angles_from_representation, angles_from_rotmats, continuous_angles, nearest_angles, representation_from_angles, rotmats_from_representation
 from blender_meshrec.core.skel.kinematics import dof_rotations
-from blender_meshrec.core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, DOF_LIMITS
+from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, DOF_NAMES, JOINT_DOFS
 
 # As the released code names them: the axes of each joint's angles, last first, and the angles' signs.
 ORDERS = {0: "YXZ", 1: "YXZ", 6: "YXZ", 11: "YZX", 12: "YZX", 13: "YZX", 14: "XZY", 19: "XZY", 15: "ZYX", 20: "ZYX"}

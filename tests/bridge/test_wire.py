@@ -50,6 +50,17 @@ class Dribble(io.RawIOBase):
         return self.raw.read(min(size, int(self.rng.integers(1, 50))))
 
 
+def test_sentences_keep_their_identity_on_the_way():
+    text = "{name} ends early: {count:.1f} s, {what}."
+    warning = Message("early", text, name="clip.mp4", count=np.float32(2.25), what=(Message("cut", "cut off"), 3))
+    came = read(written(Result((), (), {"warnings": (warning,)}))).report["warnings"]
+    assert came == ["clip.mp4 ends early: 2.2 s, cut off, 3."]
+    assert (came[0].name, came[0].text, came[0].values) == (warning.name, warning.text, warning.values)
+    assert came[0].values["what"][0].name == "cut"
+    with pytest.raises(wire.WireError):
+        read(written(Failure(4, "no Message", Message("test-error.remedy", "Get it."))))
+
+
 def test_messages_come_out_as_they_went_in():
     stream = Dribble(written(*MESSAGES))
     for message in MESSAGES:

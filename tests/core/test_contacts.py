@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.core.contacts import contact_runs, detect_contacts, point_speeds, contacts_from_probabilities, support_height
+from blender_meshrec.core.contacts import contact_runs, contacts_from_probabilities, detect_contacts, point_speeds, support_height
 from blender_meshrec.core.metrics import contact_f1
-from blender_meshrec.core.smoothing import smooth_positions
+from blender_meshrec.backend.fitting.smoothing import smooth_positions
 from tests.support import synthetic_gait
 
 RATES = [10, 24, 30, 60, 120]
@@ -122,6 +122,8 @@ def test_no_network_can_tell_that_a_moving_foot_rests():
     sure = np.full((len(times), 4), 0.9)
     for velocity in (1.2, 0.15):  # m/s
         moving = truth.points + velocity * times[:, None, None] * [1, 0, 0]
-        assert (contacts_from_probabilities(sure, times, points=moving)[45:] < 0.5).all()  # a creeping one is first given the benefit of the doubt
+        assert (
+            contacts_from_probabilities(sure, times, points=moving)[45:] < 0.5
+        ).all()  # a creeping one is first given the benefit of the doubt
     trembling = truth.points + np.random.default_rng(3).normal(0, 0.005, truth.points.shape)
     assert (contacts_from_probabilities(sure, times, points=trembling) > 0.5).all()

@@ -52,7 +52,8 @@ def test_rigid_transforms_invert():
     matrix = cameras.rigid_transform(q, rng.normal(size=(5, 3)))
     np.testing.assert_allclose(cameras.invert_rigid_transform(matrix) @ matrix, np.broadcast_to(np.eye(4), (5, 4, 4)), atol=1e-12)
     points = rng.normal(size=(5, 7, 3))
-    np.testing.assert_allclose(cameras.transform_points(cameras.invert_rigid_transform(matrix), cameras.transform_points(matrix, points)), points)
+    moved = cameras.transform_points(matrix, points)
+    np.testing.assert_allclose(cameras.transform_points(cameras.invert_rigid_transform(matrix), moved), points)
 
 
 @pytest.mark.parametrize("name", KEYPOINT_SETS)

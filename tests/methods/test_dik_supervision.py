@@ -11,13 +11,7 @@ from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 from blender_meshrec.methods import dik_supervision
-from blender_meshrec.methods.dik_supervision import (
-    RotationNetwork,
-    apply_network_twists,
-    joints_in_pelvis_frame,
-    load_network,
-    read_network,
-)
+from blender_meshrec.methods.dik_supervision import RotationNetwork, apply_network_twists, joints_in_pelvis_frame, load_network, read_network
 from scripts.train import rotations
 
 FRAMES = 40

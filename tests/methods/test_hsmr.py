@@ -6,7 +6,7 @@ import torch
 
 from blender_meshrec.bodies.skel import Skel
 from blender_meshrec.core.cameras import project
-from blender_meshrec.core.skel.file import load_skel
+from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.core.skel.vocabulary import clamp_to_limits, dof_index, limit_excess
 from blender_meshrec.core.skeletons import COCO17, LIMB_JOINTS
 from blender_meshrec.methods import hsmr

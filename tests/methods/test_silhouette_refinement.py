@@ -11,22 +11,7 @@ from blender_meshrec.core.errors import ModelError
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS
-from blender_meshrec.methods.silhouette_refinement import (
-    END_JOINT_INDICES,
-    END_JOINTS,
-    NUM_BETAS,
-    RefinerConfig,
-    ResNet18,
-    SilhouetteCrops,
-    SilhouetteNetwork,
-    apply_end_corrections,
-    encode_inputs,
-    end_rotmats,
-    load_network,
-    predict_corrections,
-    read_network,
-    rotation_to_optical_axis,
-)
+from blender_meshrec.methods.silhouette_refinement import END_JOINT_INDICES, END_JOINTS, NUM_BETAS, RefinerConfig, ResNet18, SilhouetteCrops, SilhouetteNetwork, apply_end_corrections, encode_inputs, end_rotmats, load_network, predict_corrections, read_network, rotation_to_optical_axis
 from scripts.train import silhouettes
 
 torch.set_num_threads(1)

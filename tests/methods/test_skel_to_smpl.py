@@ -9,7 +9,7 @@ from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bodies.skel import Skel
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.body_template import load_body
-from blender_meshrec.core.skel.file import load_skel
+from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, NUM_DOFS
 from blender_meshrec.methods.skel_to_smpl import _SkinProblem, _SmplFit, convert_skel_to_smpl, halfway_rotmats
 from tests.support.synthetic_skel import synthetic_skel

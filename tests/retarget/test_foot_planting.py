@@ -17,15 +17,7 @@ from blender_meshrec.retarget.solve.stance import estimate_stance
 from blender_meshrec.retarget.solve.temporal_blending import fade_between_runs, smooth_triangular, smooth_upper_envelope
 from blender_meshrec.retarget.source.contacts import source_soles
 from blender_meshrec.retarget.source.motion import performance_from_motion
-from tests.support.retargeting import (
-    foot_slide_speed,
-    joint_bending,
-    make_slots,
-    motion_from_walker,
-    random_character,
-    recorded_motion,
-    world_point,
-)
+from tests.support.retargeting import foot_slide_speed, joint_bending, make_slots, motion_from_walker, random_character, recorded_motion, world_point
 from tests.support.synthetic_gait import jump, squat, stand, walk
 from tests.support.synthetic_rigs import make_humanoid
 

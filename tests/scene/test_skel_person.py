@@ -1,4 +1,4 @@
-"""A SKEL person in Blender: what its dependency graph evaluates is what core/skel_kinematics says."""
+"""A SKEL person in Blender: what its dependency graph evaluates is what core/skel/kinematics says."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ import pytest
 
 from blender_meshrec.core.errors import InputError, ModelError
 from blender_meshrec.core.skel.channels import world_from_upright_angles
-from blender_meshrec.core.skel.file import load_skel
 from blender_meshrec.core.skel.kinematics import skel_kinematics
-from blender_meshrec.core.skel.vocabulary import DOF_NAMES, JOINT_DOFS, DOF_LIMITS, SKEL_JOINTS, dof_index
+from blender_meshrec.core.skel.template import load_skel
+from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, DOF_NAMES, JOINT_DOFS, SKEL_JOINTS, dof_index
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from blender_meshrec.scene.export import export_assembly
 from blender_meshrec.scene.mesh import strongest_weights

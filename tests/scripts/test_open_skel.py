@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from blender_meshrec.bodies.skel import Skel  # noqa: E402
 from blender_meshrec.core.files.body_template import load_body  # noqa: E402
 from blender_meshrec.core.rotations import rotmat_from_rotvec  # noqa: E402
-from blender_meshrec.core.skel.file import REQUIRED_KEYS, load_skel  # noqa: E402
+from blender_meshrec.core.skel.template import REQUIRED_KEYS, load_skel  # noqa: E402
 from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, DOF_NAMES, SKEL_JOINTS, dof_index  # noqa: E402
 from blender_meshrec.core.skeletons import SMPL_JOINTS  # noqa: E402
 

@@ -13,10 +13,15 @@ _ERROR = re.compile(r"(MeshRec|Input|NobodyFound|Model|NotSetUp|Output|Cancelled
 
 @dataclass(frozen=True)
 class MessageSite:
-    """Where a message is made. name: its identity; text: the English template, None where it comes from elsewhere; file: the module."""
+    """Where a message is made.
+
+    name: its identity. text: the English template, None where it comes from elsewhere. values: the names of the values that are
+    given there, for an error those of its problem and its remedy; None where some come from elsewhere. file: the module.
+    """
 
     name: str
     text: str | None
+    values: frozenset | None
     file: Path
 
 
@@ -36,12 +41,14 @@ def message_sites(*folders):
 def _sites_of(call, known, file):
     called = getattr(call.func, "id", getattr(call.func, "attr", ""))
     texts = [_text(argument, known) for argument in call.args]
+    names = [keyword.arg for keyword in call.keywords]
+    values = None if None in names else frozenset(names)
     if called == "Message" and len(texts) > 1 and texts[0]:
-        return [MessageSite(texts[0], texts[1], file)]
+        return [MessageSite(texts[0], texts[1], values, file)]
     if called == "label" and texts and texts[0]:
-        return [MessageSite(texts[0], texts[0], file)]
+        return [MessageSite(texts[0], texts[0], None, file)]
     if _ERROR.fullmatch(called) and texts and texts[0]:
-        return [MessageSite(f"{texts[0]}.{part}", text, file) for part, text in zip(("problem", "remedy"), texts[1:])]
+        return [MessageSite(f"{texts[0]}.{part}", text, values, file) for part, text in zip(("problem", "remedy"), texts[1:])]
     return []
 
 

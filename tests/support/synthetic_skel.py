@@ -3,7 +3,7 @@
 import numpy as np
 
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.core.skel.file import skel_from_arrays
+from blender_meshrec.core.skel.template import skel_from_arrays
 from blender_meshrec.core.skel.vocabulary import DOF_NAMES, SKEL_JOINTS, SKEL_PARENTS
 
 # Roughly where a person's joints are: x left, y up, z front, metres. The right side; the left is its mirror image.

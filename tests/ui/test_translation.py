@@ -135,6 +135,11 @@ def test_a_name_stands_for_one_text():
         assert site.name == site.text or re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*(\.problem|\.remedy)?", site.name), site.name
 
 
+def test_messages_are_given_the_values_they_need():
+    for site in (site for site in message_sites(".") if site.text is not None and site.values is not None):
+        assert {name for name, _ in fields(site.text)} <= site.values, (site.name, site.file)
+
+
 def test_translations_have_the_placeholders_of_what_they_translate():
     for table in (GERMAN, PANEL):
         for msgid, text in (pair for texts in table.values() for pair in texts.items()):

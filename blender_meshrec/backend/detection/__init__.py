@@ -1,4 +1,4 @@
-"""Who finds people in footage. Importing this package registers every detector."""
+"""Detectors, which find people in frames. Importing this package registers all of them."""
 
 from . import keypoints_file, mediapipe_detector, rtmlib_detector
 

@@ -1,35 +1,44 @@
-"""The detector's role: what the pipeline asks of anything that finds people in footage."""
+"""The detector's role: finding the people in every frame. Subclass Detector and register the class with `registry.detector`."""
 
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from ..footage.frame_source import Footage, Frame, FrameRange, PathArgument
 from ..footage.video import open_footage
+from .detections import Detection
+
+if TYPE_CHECKING:
+    from ...bridge.messages import ReconstructRequest
+    from ..tracking.track import ExpectedPerson
 
 
-class Detector:
-    """Finds people frame by frame; following them through time is the tracker's work.
+class Detector(ABC):
+    """Finds people frame by frame; the tracker joins the detections over time.
 
     keypoint_set: one of core.skeletons.KEYPOINT_SETS, known once `open` has returned.
-    A detector must answer the same for the same frame and expected boxes: results are cached and resumed.
+    A detector must give the same result for the same frame and expected people: results are cached and resumed.
     """
 
     keypoint_set = "blazepose33"
 
-    def open(self, path, frames=None, fps=None):
-        """The Footage to watch; fps is the rate of a folder of numbered files, which do not know it. Raises InputError."""
+    def __init__(self, request: "ReconstructRequest | None" = None) -> None:
+        """request: what is being reconstructed; None for the defaults."""
+
+    def open(self, path: PathArgument, frames: FrameRange | None = None, fps: float | None = None) -> Footage:
+        """The Footage to look at; fps is the rate of a folder of numbered files, which states none. Raises InputError."""
         return open_footage(path, frames, fps)
 
-    def identity(self):
-        """Everything but the footage that decides the result, as text; None if results are not worth keeping."""
-        raise NotImplementedError
+    def identity(self) -> str | None:
+        """Everything but the footage that the result depends on, as text; None if results are not to be cached."""
+        return None
 
-    def detect(self, frame, expected):
+    @abstractmethod
+    def detect(self, frame: Frame, expected: "list[ExpectedPerson]") -> list[Detection]:
         """The people in one frame, each once.
 
         Args:
-            frame: a footage.Frame. expected: tracking.Expected of everybody who is being followed.
-
-        Returns:
-            list of Pose.
+            frame: its image may be None. expected: where everybody who is being tracked should be.
         """
-        raise NotImplementedError
 
-    def close(self):
-        """Give back what `detect` needed."""
+    def close(self) -> None:
+        """Release what `detect` needed."""

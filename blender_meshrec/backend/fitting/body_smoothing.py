@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.rotations import quat_from_rotvec, rotvec_from_quat
-from ...core.smoothing import smooth_positions, smooth_quaternions
+from .smoothing import smooth_positions, smooth_quaternions
 
 
 def smooth_body(params, visible, timestamps, strength=1.0):

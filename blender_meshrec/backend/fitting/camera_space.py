@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.skeletons import H36M17, mirror_indices
-from ...core.smoothing import smooth_whittaker, smooth_positions
-from ...core.timeline import interpolate_over_time, weighted_quantile
+from .smoothing import smooth_positions, smooth_whittaker
+from ...core.time_series import interpolate_over_time, weighted_quantile
 from .camera_translation import JOINT_OUTLIER, solve_smooth_translation, solve_translation
 from .reprojection_fit import BONES, SEGMENTS, fit_reprojection
 
@@ -58,7 +58,7 @@ def solve_camera_space(estimate, keypoints, visible, intrinsics, image_size, tim
     weights = keypoint_weights(points, image_size)
     rays, relative = _rays_from_pixels(points[..., :2], intrinsics), scale * np.asarray(estimate.joints, float)[known]
     contacts = None if estimate.contacts is None else np.asarray(estimate.contacts, float)[known]
-    root, directions, bones = _solve_visible_frames(relative, rays, weights, contacts, times[known], smoothing, estimate.steady)
+    root, directions, bones = _solve_visible_frames(relative, rays, weights, contacts, times[known], smoothing, estimate.is_temporal)
     # Frames without the person lie between their neighbours, limb by limb.
     root, directions = (interpolate_over_time(times, times[known], values) for values in (root, directions))
     joints = root + _joints_from_bones(_set_lengths(directions, bones))

@@ -9,8 +9,8 @@ import numpy as np
 
 from ...core.contacts import contact_runs, contacts_from_probabilities
 from ...core.skeletons import H36M17
-from ...core.smoothing import smooth_whittaker
-from ...core.timeline import weighted_quantile
+from .smoothing import smooth_whittaker
+from ...core.time_series import weighted_quantile
 from .crouch_ratio import crouch_ratio
 
 # A person's distance changes slowly; what looks faster is the estimate's pose trembling. Hz.

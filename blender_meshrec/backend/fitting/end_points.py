@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...core.skeletons import H36M17, KEYPOINT_SETS
-from ...core.smoothing import smooth_positions
+from .smoothing import smooth_positions
 from ...methods.blazepose import KEYPOINT_SET, line_of_sight, rotation_from_optical_axis
 from .end_rotations import EndPoints
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...core.contacts import contact_runs, deadband
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from ...core.smoothing import smooth_whittaker
-from ...core.timeline import windowed_mean, windowed_minimum
+from .smoothing import smooth_whittaker
+from ...core.time_series import windowed_mean, windowed_minimum
 from .leg_ik import LEG_JOINTS, pose_legs, rotation_between, soft_reach_shortfall, solve_leg_ik
 
 # A correction fades over this time before and after a contact, s.

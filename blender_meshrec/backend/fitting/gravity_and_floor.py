@@ -20,11 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.cameras import rigid_transform
-from ...core.contacts import WEIGHT_BEARING_THRESHOLD, weight_bearing, contact_runs
+from ...core.contacts import WEIGHT_BEARING_THRESHOLD, contact_runs, weight_bearing
 from ...core.conventions import WORLD_FROM_LEVEL_CAMERA
 from ...core.rotations import rotmat_from_rotvec
 from ...core.skeletons import H36M17
-from ...core.timeline import weighted_quantile
+from ...core.time_series import weighted_quantile
 from .crouch_ratio import body_length, crouch_ratio
 
 TILT_PRIOR_SIGMA = np.radians([15.0, 5.0])  # pitch, roll
@@ -136,7 +136,9 @@ def estimate_floor_height(people, timestamps, rotation):
     height, lasted, bent = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
     for person in people:
         soles = person.soles @ rotation.T
-        places, seconds, runs = _find_footholds(soles, weight_bearing(soles, timestamps, person.visible) > WEIGHT_BEARING_THRESHOLD, timestamps)
+        places, seconds, runs = _find_footholds(
+            soles, weight_bearing(soles, timestamps, person.visible) > WEIGHT_BEARING_THRESHOLD, timestamps
+        )
         height, lasted, bent = height + [places[:, 2]], lasted + [seconds], bent + [_crouch_ratios(person, runs)]
     height, lasted, bent = (np.concatenate(each) for each in (height, lasted, bent))
     if not len(height):  # nobody stands: the lowest that anybody comes

@@ -1,1 +1,1 @@
-"""Videos and images, read upright, with square pixels and true times."""
+"""Reading videos and images as upright frames with square pixels and true times."""

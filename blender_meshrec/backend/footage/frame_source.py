@@ -1,38 +1,55 @@
-"""What every kind of footage offers: upright, square-pixel RGB images with true times, one at a time."""
+"""The interface of all footage: upright, square-pixel RGB images with their true times, one at a time."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from ...core.array_types import FloatArray, ImageArray
 from ...core.conventions import standard_fps
 from ...core.errors import InputError
+
+FrameRange: TypeAlias = tuple[int, int | None]  # (first, end) half-open, counted from 0; end None for "until the footage ends"
+PathArgument: TypeAlias = str | PathLike[str]
+
+MAX_RATE_DEVIATION = 0.03  # relative difference up to which a declared frame rate agrees with a measured one
 
 
 class Frame(NamedTuple):
     """One frame: its row in the range, its time in s since the range's first frame and in s since the frame before.
 
-    image: (H,W,3) uint8 RGB, or None where it was not asked for or cannot be read.
+    image: (H,W,3) uint8 RGB, or None where it was not requested or cannot be read.
     """
 
     row: int
     time: float
     interval: float
-    image: np.ndarray | None
+    image: ImageArray | None
+
+    def is_due(self, period: float) -> bool:
+        """Whether something that is done every `period` s is done at this frame; it always is at the first frame."""
+        return self.row == 0 or int(self.time / period) != int((self.time - self.interval) / period)
 
 
-class Footage:
-    """A piece of footage over a range of its frames.
+class Footage(ABC):
+    """Footage over a range of its frames.
 
-    source: the path. size: (width, height) px, upright. rotation: degrees clockwise the stored image is turned.
-    first, end: the range, end None for "until the footage ends". num_declared_frames: how many frames the file claims the range to
-    have, 0 when it claims nothing; never relied on. warnings: sentences, complete once everything was read.
+    source: the path. size: (width, height) px, upright. rotation: degrees clockwise by which the stored image is turned.
+    first, end: the range. num_declared_frames: number of frames that the file claims for the range, 0 without a claim; never
+    relied on. warnings: sentences, complete once everything is read.
     """
 
-    def __init__(self, source, frames=None):
+    size: tuple[int, int]
+    rotation: int
+    num_declared_frames: int
+
+    def __init__(self, source: PathArgument, frames: FrameRange | None = None) -> None:
         self.source = str(source)
         self.first, self.end = frames or (0, None)
-        self.warnings = []
+        self.warnings: list[str] = []
         if self.first < 0 or (self.end is not None and self.end <= self.first):
             raise InputError(
                 "frame-range-empty",
@@ -43,26 +60,28 @@ class Footage:
             )
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """The file name."""
         return Path(self.source).name
 
-    def read(self, decode_from=0):
-        """Give every Frame of the range in order; rows before `decode_from` come with image None, which is quicker.
+    @abstractmethod
+    def read(self, decode_from: int = 0) -> Iterator[Frame]:
+        """Give every Frame of the range in order; rows before `decode_from` come with image None, which is faster.
 
         Raises:
             InputError: nothing can be read, or the range begins after the end.
         """
-        raise NotImplementedError
 
-    def frame_rate(self, timestamps):
-        """The nominal frames per second, given the (F,) times that were read."""
-        raise NotImplementedError
+    @abstractmethod
+    def frame_rate(self, timestamps: FloatArray | list[float]) -> float:
+        """The nominal frames per second, given the times (F,) s of the frames read."""
 
-    def declared_in_range(self, num_in_file):
+    def declared_in_range(self, num_in_file: int) -> int:
+        """The number of frames of the range, given the number that the file claims to have, 0 if it claims none."""
         end = num_in_file if self.end is None else min(self.end, num_in_file or self.end)
         return max(0, end - self.first)
 
-    def past_end_error(self, num_frames):
+    def past_end_error(self, num_frames: int) -> InputError:
         """The error of a range that begins after the last frame."""
         return InputError(
             "frame-range-past-end",
@@ -74,17 +93,32 @@ class Footage:
         )
 
 
-def nominal_rate(timestamps, declared_rates):
-    """The rate a clip is meant to play at: what the file declares if its frames agree, else what they show.
+class FixedRateFootage(Footage):
+    """Footage whose frames have no times of their own: row i is at i / fps."""
 
-    timestamps: (F,) s. declared_rates: rates the file gives, the best first; None and 0 are passed over. A rate agrees if the
-    median interval says so, as with a phone that drops frames and still counts as 30 frames a second, or the mean one,
-    as with times that were rounded.
+    fps: float
+
+    def fixed_rate_frame(self, row: int, image: ImageArray | None) -> Frame:
+        """The Frame of a row."""
+        return Frame(row, row / self.fps, 1 / self.fps if row else 0.0, image)
+
+    def frame_rate(self, timestamps: FloatArray | list[float]) -> float:
+        return self.fps
+
+
+def nominal_rate(timestamps: FloatArray | list[float], declared_rates: Iterable[float | None]) -> float:
+    """The rate at which a clip is meant to play: the declared rate if the frames agree with it, else the measured one.
+
+    A declared rate agrees with the frames if it matches their median interval (a phone that drops frames still counts as
+    30 frames a second) or their mean interval (times may be rounded).
+
+    Args:
+        timestamps: (F,) s. declared_rates: rates that the file gives, the most reliable first; None and 0 are ignored.
     """
-    declared_rates = [float(rate) for rate in declared_rates if rate]
+    rates = [float(rate) for rate in declared_rates if rate]
     if len(timestamps) < 2:
-        return standard_fps(declared_rates[0]) if declared_rates else 30.0
+        return standard_fps(rates[0]) if rates else 30.0
     median = 1.0 / float(np.median(np.diff(timestamps)))
     mean = (len(timestamps) - 1) / float(timestamps[-1] - timestamps[0])
-    agreeing = [rate for rate in declared_rates if any(abs(rate / measured - 1) < 0.03 for measured in (median, mean))]
+    agreeing = [rate for rate in rates if any(abs(rate / measured - 1) < MAX_RATE_DEVIATION for measured in (median, mean))]
     return standard_fps(agreeing[0] if agreeing else median)

@@ -1,84 +1,88 @@
-"""Single images and folders of numbered images, read with OpenCV, and with FFmpeg where they are OpenEXR."""
+"""Single images and folders of numbered images, read with OpenCV, and with FFmpeg if they are OpenEXR."""
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 
+from ...core.array_types import ImageArray
 from ...core.conventions import FOLDER_FPS, IMAGE_FPS
 from ...core.errors import InputError
 from ...core.files.natural_order import natural_key
 from ...core.messages import Message
-from .frame_source import Footage, Frame
+from .frame_source import FixedRateFootage, Frame, FrameRange, PathArgument
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".exr", ".avif"))
 
 
-def decode_image(path, as_stored=False):
-    """An image file as (H,W,3) uint8 RGB, turned upright as its EXIF says unless `as_stored`; None if it cannot be read."""
+def decode_image(path: PathArgument, as_stored: bool = False) -> ImageArray | None:
+    """An image file as (H,W,3) uint8 RGB, turned upright by its EXIF orientation unless `as_stored`; None if it cannot be read."""
     if Path(path).suffix.lower() == ".exr":
         return _decode_exr(path)
-    # Read by Python: OpenCV's own reading fails on non-Latin paths on Windows.
+    # Read by Python: OpenCV's own reader fails on non-Latin paths on Windows.
     content = np.fromfile(path, np.uint8)
     flags = cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if as_stored else 0)
     try:
         image = cv2.imdecode(content, flags) if content.size else None
     except cv2.error:
         return None
-    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _decode_exr(path):
-    """An OpenEXR file, which OpenCV leaves out: its light, linear and without end, as a screen shows it."""
+def _decode_exr(path: PathArgument) -> ImageArray | None:
+    """An OpenEXR file, which OpenCV's wheels cannot read: linear light clipped to 0..1 and encoded as sRGB."""
     try:
         with av.open(f"file:{path}", format="exr_pipe", options={"protocol_whitelist": "file"}) as container:
             frame = next(container.decode(video=0))
     except (av.error.FFmpegError, StopIteration):
         return None
-    light = np.clip(np.nan_to_num(frame.reformat(format="gbrpf32le").to_ndarray()), 0, 1)
+    linear = np.clip(np.nan_to_num(frame.reformat(format="gbrpf32le").to_ndarray()), 0, 1)
     # The transfer function of sRGB, IEC 61966-2-1.
-    shown = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return (255 * shown).round().astype(np.uint8)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return (255 * encoded).round().astype(np.uint8)
 
 
-def stored_rotation(path, image):
-    """Degrees clockwise between a file's stored pixels and the upright image they became; 0 for a mirrored one."""
+def stored_rotation(path: PathArgument, image: ImageArray) -> int:
+    """Degrees clockwise between a file's stored pixels and its upright image (H,W,3); 0 for a mirrored one."""
     stored = decode_image(path, as_stored=True)
-    return next((90 * turns for turns in range(4) if np.array_equal(np.rot90(stored, -turns), image)), 0)
+    return next((90 * turns for turns in range(4) if stored is not None and np.array_equal(np.rot90(stored, -turns), image)), 0)
 
 
-class StillImage(Footage):
+class StillImage(FixedRateFootage):
     """One image: one frame at 24 frames a second."""
 
     num_declared_frames = 1
+    fps = IMAGE_FPS
 
-    def __init__(self, path, frames, image):
+    def __init__(self, path: PathArgument, frames: FrameRange | None, image: ImageArray) -> None:
         super().__init__(path, frames)
-        self._to_upright_image = image
+        self._image = image
         self.size = (image.shape[1], image.shape[0])
         self.rotation = stored_rotation(path, image)
         if self.first > 0:
             raise self.past_end_error(1)
 
     @classmethod
-    def open(cls, path, frames=None):
-        """The picture, or None if OpenCV cannot read it."""
+    def open(cls, path: PathArgument, frames: FrameRange | None = None) -> "StillImage | None":
+        """The image, or None if OpenCV cannot read it."""
         image = decode_image(path)
         return None if image is None else cls(path, frames, image)
 
-    def read(self, decode_from=0):
-        yield Frame(0, 0.0, 0.0, self._to_upright_image if decode_from == 0 else None)
-
-    def frame_rate(self, timestamps):
-        return IMAGE_FPS
+    def read(self, decode_from: int = 0) -> Iterator[Frame]:
+        yield self.fixed_rate_frame(0, self._image if decode_from == 0 else None)
 
 
-class ImageSequence(Footage):
-    """A folder of numbered images: 30 frames a second unless told, in the order of the numbers in their names."""
+class ImageSequence(FixedRateFootage):
+    """A folder of numbered images, in the order of their numbers; fps: 30 by default.
 
-    def __init__(self, path, frames=None, fps=None):
+    An image that cannot be read, or is of another size than the first, becomes a frame without an image: the frames after it
+    keep their times.
+    """
+
+    def __init__(self, path: PathArgument, frames: FrameRange | None = None, fps: float | None = None) -> None:
         super().__init__(path, frames)
         files = [file for file in Path(path).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")]
         if not files:
@@ -93,13 +97,9 @@ class ImageSequence(Footage):
             raise self.past_end_error(len(files))
         self._files = files[self.first : self.end]
         self.num_declared_frames = len(self._files)
-        self._fps = float(fps or FOLDER_FPS)
-        image = None
-        for file in self._files:
-            image = decode_image(file)
-            if image is not None:
-                break
-        if image is None:
+        self.fps = float(fps or FOLDER_FPS)
+        first_readable = next(((file, image) for file in self._files if (image := decode_image(file)) is not None), None)
+        if first_readable is None:
             raise InputError(
                 "images-unreadable",
                 "None of the {count} images in {name} can be read.",
@@ -107,11 +107,27 @@ class ImageSequence(Footage):
                 count=len(files),
                 name=self.name,
             )
+        file, image = first_readable
         self.size = (image.shape[1], image.shape[0])
         self.rotation = stored_rotation(file, image)
 
-    def read(self, decode_from=0):
-        unreadable, odd = [], []
+    def read(self, decode_from: int = 0) -> Iterator[Frame]:
+        unreadable: list[str] = []
+        of_another_size: list[str] = []
+        self._warn_of_missing_images()
+        for row, file in enumerate(self._files):
+            image = None
+            if row >= decode_from:
+                image = decode_image(file)
+                if image is None:
+                    unreadable.append(file.name)
+                elif (image.shape[1], image.shape[0]) != self.size:
+                    of_another_size.append(file.name)
+                    image = None
+            yield self.fixed_rate_frame(row, image)
+        self._warn_of_skipped_images(unreadable, of_another_size)
+
+    def _warn_of_missing_images(self) -> None:
         missing, before = find_missing_images([file.name for file in self._files])
         if missing:
             self.warnings.append(
@@ -123,47 +139,24 @@ class ImageSequence(Footage):
                     name=before,
                 )
             )
-        for row, file in enumerate(self._files):
-            # A picture that cannot be used keeps its place in time: nobody is seen in it.
-            image = None
-            if row >= decode_from:
-                image = decode_image(file)
-                if image is None:
-                    unreadable.append(file.name)
-                elif (image.shape[1], image.shape[0]) != self.size:
-                    odd.append(file.name)
-                    image = None
-            yield Frame(row, row / self._fps, 1 / self._fps if row else 0.0, image)
+
+    def _warn_of_skipped_images(self, unreadable: list[str], of_another_size: list[str]) -> None:
+        """Warn of the files of these names."""
         if unreadable:
-            self.warnings.append(
-                Message(
-                    "images-skipped-unreadable",
-                    "Images that cannot be read: {count}, the first being {name}.",
-                    count=len(unreadable),
-                    name=unreadable[0],
-                )
-            )
-        if odd:
-            self.warnings.append(
-                Message(
-                    "images-skipped-of-another-size",
-                    "Images of another size, which were passed over: {count}, the first being {name}.",
-                    count=len(odd),
-                    name=odd[0],
-                )
-            )
-
-    def frame_rate(self, timestamps):
-        return self._fps
+            text = "Images that cannot be read: {count}, the first being {name}."
+            self.warnings.append(Message("images-skipped-unreadable", text, count=len(unreadable), name=unreadable[0]))
+        if of_another_size:
+            text = "Images of another size, which were passed over: {count}, the first being {name}."
+            self.warnings.append(Message("images-skipped-of-another-size", text, count=len(of_another_size), name=of_another_size[0]))
 
 
-def find_missing_images(names):
-    """How many numbers a sequence of file names leaves out, and the name before the first gap; (0, "") where names are no sequence.
+def find_missing_images(names: Sequence[str]) -> tuple[int, str]:
+    """The number of images that a sequence of file names leaves out, and the name before the first gap; (0, "") without gaps.
 
-    Where numbers do not usually go up by one, as times and every second frame do not, nothing is missing.
+    Names whose numbers do not usually go up by one (times, or every second frame) count as having no gaps.
     """
-    parts = [re.fullmatch(r"(.*?)(\d+)(\D*)", name.rpartition(".")[0]) for name in names]
-    if len(names) < 2 or not all(parts) or len({(part[1], part[3]) for part in parts}) > 1:
+    parts = [match for name in names if (match := re.fullmatch(r"(.*?)(\d+)(\D*)", name.rpartition(".")[0]))]
+    if len(names) < 2 or len(parts) < len(names) or len({(part[1], part[3]) for part in parts}) > 1:
         return 0, ""
     steps = np.diff([int(part[2]) for part in parts])
     if np.median(steps) != 1:

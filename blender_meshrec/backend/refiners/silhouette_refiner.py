@@ -18,16 +18,8 @@ from ...bodies.lbs import forward_kinematics
 from ...bodies.silhouette_rendering import SurfacePoints, rasterise, silhouette_iou
 from ...core.files.body_template import load_body
 from ...core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
-from ...core.timeline import interpolate_over_time, time_proximity
-from ...methods.silhouette_refinement import (
-    END_JOINT_INDICES,
-    END_JOINTS,
-    NUM_BETAS,
-    SilhouetteCrops,
-    apply_end_corrections,
-    load_network,
-    predict_corrections,
-)
+from ...core.time_series import interpolate_over_time, time_proximity
+from ...methods.silhouette_refinement import END_JOINT_INDICES, END_JOINTS, NUM_BETAS, SilhouetteCrops, apply_end_corrections, load_network, predict_corrections
 from ..clip import Clip, Person
 from ..fitting.betas_fit import MAX_BETA, MEASUREMENTS, SIDES, fit_betas, measure_lengths
 from ..fitting.end_rotations import FACE_POINTS, MIN_CONFIDENCE

@@ -11,14 +11,14 @@ from ...core.errors import InputError
 from ...core.messages import Message
 from ...core.records import Observations, Recovery
 from ...core.skel.channels import upright_from_world_angles, upright_from_world_transl, world_from_upright_angles, world_from_upright_transl
-from ...core.skel.file import load_skel
-from ...core.skel.metrics import format_anatomy_report, anatomy_report
+from ...core.skel.metrics import anatomy_report, format_anatomy_report
+from ...core.skel.template import load_skel
 from ...core.skeletons import KEYPOINT_SETS
 from ...methods.hsmr import skelify
 from ...methods.skel_to_smpl import convert_skel_to_smpl
 from ...methods.smpl_to_skel import FLAG_DISTANCE, convert_smpl_to_skel
 from ..clip import Clip, Person
-from ..fitting.posed_joints import with_posed_joints
+from ..fitting.body_params import with_posed_joints
 from ..registry import refiner, refiners_of_stage
 
 
@@ -107,7 +107,12 @@ def refine_with_skelify(recovery: Recovery, observations: Observations, skel: Sk
         upright_from_world_transl(recovery.skel_trans, root),
     )
     pelvis, root = skel.template.bone_frames(found.betas)[0], skel.template.rest_joints(found.betas)[0]
-    recovery = replace(recovery, q=world_from_upright_angles(found.q, pelvis), skel_betas=found.betas, skel_trans=world_from_upright_transl(found.transl, root))
+    recovery = replace(
+        recovery,
+        q=world_from_upright_angles(found.q, pelvis),
+        skel_betas=found.betas,
+        skel_trans=world_from_upright_transl(found.transl, root),
+    )
     seen = observations.visible
     before, after = (round(float(np.median(error[seen])), 2) if seen.any() else None for error in (found.error_before, found.error))
     return recovery, {"reprojection_px_before": before, "reprojection_px": after, "frames_kept": int(found.kept.sum())}

@@ -12,18 +12,7 @@ import numpy as np
 from ...core.records import Observations
 from ...core.silhouettes import Silhouettes, evenly_spaced_indices
 from ...core.skeletons import KEYPOINT_SETS
-from ..detection.detections import (
-    CONFIDENCE_THRESHOLD,
-    KEYPOINT_SPREAD,
-    Detection,
-    appearance_similarity,
-    body_size,
-    box_iou,
-    h36m17_joint,
-    keypoint_similarity,
-    person_box,
-    torso_centre,
-)
+from ..detection.detections import CONFIDENCE_THRESHOLD, KEYPOINT_SPREAD, Detection, appearance_similarity, body_size, box_iou, h36m17_joint, keypoint_similarity, person_box, torso_centre
 from .assignment import assign
 
 # How long somebody out of sight is looked for where they were heading, s, and at least how many frames.

@@ -15,7 +15,7 @@ from . import reconstruct
 
 _PATH_OPTIONS = ("output", "report", "cache", "blender", "python", "rig", "mapping")
 _MODEL_OPTIONS = ("body", "skel")  # "open", a path, or a name
-_REMEDY = 'Write a list of jobs such as [{"input": "a.mp4", "output": "a.fbx"}]; other keys are the options of `meshrec reconstruct`.'
+_REMEDY = 'Write a list of jobs such as [{{"input": "a.mp4", "output": "a.fbx"}}]; other keys are the options of `meshrec reconstruct`.'
 
 
 def run(options, console):

@@ -126,7 +126,9 @@ class StubFactory:
                 return self.make_array(data, dtype, shape, "F" if decode_text(order) == "F" else "C")
             case "dtype", (code, *_):
                 return DtypeStub(decode_text(code))
-            case "instance", (GlobalStub(role=kind), GlobalStub(name="__builtin__ object" | "builtins object"), None) if kind in _INSTANCE_KINDS:
+            case "instance", (GlobalStub(role=kind), GlobalStub(name="__builtin__ object" | "builtins object"), None) if (
+                kind in _INSTANCE_KINDS
+            ):
                 return InstanceStub(kind)
             case "encode", (str() as text, encoding) if decode_text(encoding) in ("latin1", "latin-1"):
                 self.count_expansion(len(text))
@@ -220,7 +222,8 @@ class StubFactory:
             pair = parts["coords"] if "coords" in parts else (parts["row"], parts["col"])
             row, column = (self._numeric_array(part, depth, "iu") for part in pair)
         else:
-            inner, starts = self._numeric_array(parts["indices"], depth, "iu"), self._numeric_array(parts["indptr"], depth, "iu").astype(np.int64)
+            inner = self._numeric_array(parts["indices"], depth, "iu")
+            starts = self._numeric_array(parts["indptr"], depth, "iu").astype(np.int64)
             counts = np.diff(starts)
             if len(counts) != (columns if kind == "csc" else rows) or starts[0] != 0 or counts.min() < 0 or starts[-1] != len(inner):
                 raise DamagedError("a sparse matrix does not fit together")

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from ..errors import InputError, ModelError
-from ..skel.file import load_skel
+from ..skel.template import load_skel
 from .body_template import load_body
 from .output_file import atomic_write
 from .user_folders import data_folder

@@ -93,7 +93,10 @@ def world_from_upright_angles(q, pelvis_frame):
 
 
 def upright_from_world_transl(skel_trans, rest_root):
-    """Translations (F,3) m of a z-up world, as an upright body of root joint rest_root (3,) m has them: with `upright_from_world_angles`."""
+    """Translations (F,3) m of a z-up world, as an upright body of root joint rest_root (3,) m has them.
+
+    They go with `upright_from_world_angles`.
+    """
     return (np.asarray(skel_trans, float) + rest_root) @ WORLD_FROM_BODY - rest_root
 
 

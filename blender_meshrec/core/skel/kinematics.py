@@ -106,7 +106,8 @@ def minimal_rotation(source, target):
 
 def bone_scales(rest_joints, apose_rel_transfo):
     """How much larger each bone is in this body than in the file, (..., 24). Ours: isotropic, by the lengths of `BONE_SIZE_SUMS`."""
-    return np.linalg.norm(BONE_SIZE_SUMS @ joint_offsets(rest_joints), axis=-1) / np.linalg.norm(BONE_SIZE_SUMS @ apose_rel_transfo[:, :3, 3], axis=-1)
+    sizes = np.linalg.norm(BONE_SIZE_SUMS @ joint_offsets(rest_joints), axis=-1)
+    return sizes / np.linalg.norm(BONE_SIZE_SUMS @ apose_rel_transfo[:, :3, 3], axis=-1)
 
 
 def dof_rotations(q, axes=DOF_AXES):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...core.axis_rotations import rotation_about_axis, rotate_vectors, rotation_between, transpose, right_multiply, twist_angle, unit_vector
+from ...core.axis_rotations import right_multiply, rotate_vectors, rotation_about_axis, rotation_between, transpose, twist_angle, unit_vector
 from ..rig import FINGER_SLOTS, SIDES
 from .chain_interpolation import bone_end_fractions, interpolate_along_chain
 from .rest_pose import SEGMENTS, twist_reference_bone

@@ -7,10 +7,10 @@ the legs cannot reach without straightening, the hips come down for.
 
 import numpy as np
 
-from ...core.axis_rotations import rotation_about_axis, rotation_between, transpose, right_multiply, unit_vector
+from ...core.axis_rotations import right_multiply, rotation_about_axis, rotation_between, transpose, unit_vector
 from ...core.contacts import contact_runs
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from ...core.timeline import interpolate_over_time
+from ...core.time_series import interpolate_over_time
 from ..rig import SIDES
 from .footprints import plan_footprints
 from .limb_ik import MAX_EXTENSION, limb_from_pose, soft_ik_distance, solve_two_bone_ik

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.axis_rotations import rotation_about_axis, rotate_vectors, rotation_between, unit_vector
+from ...core.axis_rotations import rotate_vectors, rotation_about_axis, rotation_between, unit_vector
 
 # A limb is not stretched beyond this share of its length: its middle joint's angle runs away there.
 MAX_EXTENSION = 0.9995

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...core.axis_rotations import rotation_about_axis, right_multiply
+from ...core.axis_rotations import right_multiply, rotation_about_axis
 from ..rig import SIDES
 
 # Soles this near the object's own origin, as a share of the height of the hips, stand on a floor at the origin's height.

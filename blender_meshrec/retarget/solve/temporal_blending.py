@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...core.timeline import windowed_minimum
+from ...core.time_series import windowed_minimum
 
 
 def fade_between_runs(values, runs, timestamps, fade_time):

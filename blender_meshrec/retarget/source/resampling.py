@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.rotations import quat_from_rotmat, rotmat_from_quat, slerp
-from ...core.timeline import interpolate_over_time
+from ...core.time_series import interpolate_over_time
 
 
 def resample_performance(performance, fps):

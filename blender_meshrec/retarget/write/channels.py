@@ -7,8 +7,8 @@ BKE_bone_parent_transform_calc_from_matrices, as its evaluated armatures show).
 
 import numpy as np
 
-from ...core.axis_rotations import transpose, right_multiply
-from ...core.rotations import quat_from_rotmat, rotmat_from_quat, align_quat_signs
+from ...core.axis_rotations import right_multiply, transpose
+from ...core.rotations import align_quat_signs, quat_from_rotmat, rotmat_from_quat
 
 _AXES = {"X": 0, "Y": 1, "Z": 2}
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...core.rotations import quat_from_rotmat, align_quat_signs
+from ...core.rotations import align_quat_signs, quat_from_rotmat
 from ..rig import Rig
 
 _CHAINS = {"arm": ("upper_arm", "lower_arm", "hand"), "leg": ("upper_leg", "lower_leg", "foot")}

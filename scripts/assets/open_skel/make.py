@@ -19,7 +19,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 
-from blender_meshrec.core.skel.file import SKEL_VERSION, make_apose_rel_transfo  # noqa: E402
+from blender_meshrec.core.skel.template import SKEL_VERSION, make_apose_rel_transfo  # noqa: E402
 from blender_meshrec.core.skel.vocabulary import DOF_JOINTS, DOF_NAMES, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS  # noqa: E402
 from scripts.assets.open_body.make import write_npz  # noqa: E402
 from scripts.assets.open_skel.bones import bone_meshes  # noqa: E402

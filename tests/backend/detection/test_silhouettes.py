@@ -12,7 +12,7 @@ from blender_meshrec.backend.tracking.observation_cache import pack_frames, unpa
 from blender_meshrec.backend.tracking.tracker import Track, select_silhouettes
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.files.model_files import model_file
-from blender_meshrec.core.silhouettes import MAX_SILHOUETTES, MASK_SIZE, Silhouettes, evenly_spaced_indices
+from blender_meshrec.core.silhouettes import MASK_SIZE, MAX_SILHOUETTES, Silhouettes, evenly_spaced_indices
 
 
 def disc(x, y, radius, size):

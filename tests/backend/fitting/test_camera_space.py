@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.fitting import camera_space, reprojection_fit
-from blender_meshrec.backend.fitting.camera_space import (
-    keypoint_noise,
-    keypoint_weights,
-    measure_segment_lengths,
-    solve_camera_space,
-    solve_translation,
-)
+from blender_meshrec.backend.fitting.camera_space import keypoint_noise, keypoint_weights, measure_segment_lengths, solve_camera_space, solve_translation
 from blender_meshrec.core import metrics
 from blender_meshrec.core.records import Estimate
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS
@@ -234,7 +228,7 @@ def test_points_that_tremble_pull_less(monkeypatch):
     view = synthetic_gait.make_view(distance=6)
     estimate, keypoints, truth = seen(synthetic_gait.squat(times).h36m17, view)
     keypoints[..., :2] += np.random.default_rng(3).normal(0, 0.03 / 6 * view.intrinsics[0, 0], keypoints[..., :2].shape)
-    estimate = replace(estimate, steady=True)
+    estimate = replace(estimate, is_temporal=True)
     weighed = metrics.pa_mpjpe(placed(estimate, keypoints, view, times=times).joints, truth)
     monkeypatch.setattr(camera_space, "NOISE_FACTOR", 0.0)
     assert weighed < 0.75 * metrics.pa_mpjpe(placed(estimate, keypoints, view, times=times).joints, truth)

@@ -10,7 +10,7 @@ from blender_meshrec.backend.fitting.leg_ik import pose_legs
 from blender_meshrec.core import metrics
 from blender_meshrec.core.contacts import detect_contacts
 from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec
-from blender_meshrec.core.smoothing import smooth_whittaker
+from blender_meshrec.backend.fitting.smoothing import smooth_whittaker
 from tests.backend.fitting.test_leg_ik import SOLES
 from tests.support import synthetic_gait
 from tests.support.synthetic_template import REST

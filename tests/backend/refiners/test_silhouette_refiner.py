@@ -14,14 +14,7 @@ from blender_meshrec.backend.fitting.betas_fit import fit_betas, measure_lengths
 from blender_meshrec.backend.fitting.body_fit import BodyFit
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.backend.refiners.contour_fit import _outline_equations, fit_contours, signed_distance
-from blender_meshrec.backend.refiners.silhouette_refiner import (
-    LIMBS,
-    _PosedClip,
-    end_visibility,
-    make_silhouette_crops,
-    refine_shape,
-    weighted_median,
-)
+from blender_meshrec.backend.refiners.silhouette_refiner import LIMBS, _PosedClip, end_visibility, make_silhouette_crops, refine_shape, weighted_median
 from blender_meshrec.backend.registry import REFINERS
 from blender_meshrec.bodies.lbs import forward_kinematics
 from blender_meshrec.bodies.silhouette_rendering import SurfacePoints, rasterise

@@ -17,7 +17,7 @@ from blender_meshrec.core.errors import InputError, ModelError
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.core.rotations import rotvec_from_rotmat
-from blender_meshrec.core.skel.file import load_skel
+from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, dof_index, limit_excess
 from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS
 from tests.support.synthetic_gait import walk

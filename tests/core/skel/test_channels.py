@@ -7,7 +7,7 @@ from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skel.channels import skel_channels, upright_from_world_angles, upright_from_world_transl, world_from_upright_angles, world_from_upright_transl
 from blender_meshrec.core.skel.kinematics import dof_rotations, skel_kinematics
-from blender_meshrec.core.skel.vocabulary import JOINT_DOFS, DOF_LIMITS, SKEL_PARENTS
+from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, JOINT_DOFS, SKEL_PARENTS
 
 _UNIT = np.eye(3)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from blender_meshrec.core.skel.file import load_skel
-from blender_meshrec.core.skel.kinematics import arc_end, dof_rotations, joint_shifts, minimal_rotation, joint_offsets, skel_kinematics
-from blender_meshrec.core.skel.vocabulary import DOF_AXES, DOF_JOINTS, DOF_NAMES, DOF_LIMITS, SKEL_JOINTS, SKEL_PARENTS
+from blender_meshrec.core.skel.kinematics import arc_end, dof_rotations, joint_offsets, joint_shifts, minimal_rotation, skel_kinematics
+from blender_meshrec.core.skel.template import load_skel
+from blender_meshrec.core.skel.vocabulary import DOF_AXES, DOF_JOINTS, DOF_LIMITS, DOF_NAMES, SKEL_JOINTS, SKEL_PARENTS
 from tests.support.synthetic_skel import rest_joints, synthetic_skel
 
 

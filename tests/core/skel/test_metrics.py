@@ -6,16 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.core.skel.metrics import (
-    VIOLATION_JOINTS,
-    format_anatomy_report,
-    anatomy_report,
-    body_volume,
-    euler_angles,
-    skel_limit_violation,
-    smpl_limit_violation,
-    violation_summary,
-)
+from blender_meshrec.core.skel.metrics import VIOLATION_JOINTS, anatomy_report, body_volume, euler_angles, format_anatomy_report, skel_limit_violation, smpl_limit_violation, violation_summary
 from blender_meshrec.core.skel.vocabulary import DOF_NAMES
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 

@@ -5,21 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from blender_meshrec.core.skel.vocabulary import (
-    DOF_AXES,
-    DOF_JOINTS,
-    DOF_NAMES,
-    DOFS,
-    JOINT_DOFS,
-    DOF_LIMITS,
-    SKEL_JOINTS,
-    HAS_SKEL_LIMIT,
-    SKEL_PARENTS,
-    SMPL_OF_SKEL,
-    clamp_to_limits,
-    dof_index,
-    limit_excess,
-)
+from blender_meshrec.core.skel.vocabulary import DOF_AXES, DOF_JOINTS, DOF_LIMITS, DOF_NAMES, DOFS, HAS_SKEL_LIMIT, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS, SMPL_OF_SKEL, clamp_to_limits, dof_index, limit_excess
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 
 

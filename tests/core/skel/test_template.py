@@ -8,8 +8,8 @@ import scipy.sparse
 
 from blender_meshrec.core.errors import ModelError
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.core.skel.file import REQUIRED_KEYS, load_skel, make_apose_rel_transfo, skel_from_arrays
 from blender_meshrec.core.skel.kinematics import bone_orientations, bone_scales
+from blender_meshrec.core.skel.template import REQUIRED_KEYS, load_skel, make_apose_rel_transfo, skel_from_arrays
 from tests.support.synthetic_skel import rest_joints, skel_arrays, synthetic_skel
 from tests.support.synthetic_template import smpl_arrays
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from blender_meshrec.core.timeline import interpolate_over_time, weighted_quantile, windowed_mean, windowed_minimum
+from blender_meshrec.core.time_series import interpolate_over_time, weighted_quantile, windowed_mean, windowed_minimum
 
 RNG = np.random.default_rng(0)
 TIMES = np.sort(RNG.uniform(0, 5, 80))

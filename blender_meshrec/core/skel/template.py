@@ -21,7 +21,7 @@ V skin vertices, N bone vertices; y up, facing +z, metres.
 | skel_shapedirs | (N,3,10) | not in real files: how the bones' meshes follow the betas |
 | parameter_mapping, tpose_transfo, apose_transfo | (2,46), (24,4,4), (24,4,4) | present, not used |
 
-For betas = 0 a body made here should keep the bone frames it was made with (K = per_joint_rot, core/skel_kinematics). The last
+For betas = 0 a body made here should keep the bone frames it was made with (K = per_joint_rot, core/skel/kinematics). The last
 columns of apose_rel_transfo decide that; `make_apose_rel_transfo` computes them.
 """
 
@@ -143,7 +143,9 @@ def load_skel(source="open"):
             "skel-file-format-unknown", "{name} is neither .pkl nor .npz, the formats SKEL files come in.", _REMEDY, name=path.name
         )
     # By content, not by name: both kinds are passed around under the other's suffix.
-    content = read_numeric_npz(path, (*REQUIRED_KEYS, _BONE_SHAPEDIRS_KEY, *_FOREIGN)) if zipfile.is_zipfile(path) else read_model_pickle(path)
+    content = (
+        read_numeric_npz(path, (*REQUIRED_KEYS, _BONE_SHAPEDIRS_KEY, *_FOREIGN)) if zipfile.is_zipfile(path) else read_model_pickle(path)
+    )
     return skel_from_arrays(content, path.stem, "open" if path.name == OPEN_SKEL else "skel")
 
 
@@ -304,6 +306,8 @@ def _check_topology(name, arrays, faces, bone_faces):
             raise ModelError("skel-weights-wrong", "{name} is damaged: {key} of a vertex do not sum to one.", _REMEDY, name=name, key=key)
     columns = arrays["apose_rel_transfo"][:, :3, 3]
     aligned = FILE_DIRECTION_SUMS.any(1)
-    lengths = np.concatenate([np.linalg.norm(FILE_DIRECTION_SUMS[aligned] @ columns, axis=-1), np.linalg.norm(BONE_SIZE_SUMS @ columns, axis=-1)])
+    lengths = np.concatenate(
+        [np.linalg.norm(FILE_DIRECTION_SUMS[aligned] @ columns, axis=-1), np.linalg.norm(BONE_SIZE_SUMS @ columns, axis=-1)]
+    )
     if lengths.min() < 1e-6:
         raise ModelError("skel-bone-without-length", "{name} is damaged: apose_rel_transfo holds a bone of no length.", _REMEDY, name=name)

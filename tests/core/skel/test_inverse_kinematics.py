@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.core.skel.inverse import SMPL_SOURCE_JOINTS, angles_about_axes, angles_from_smpl
+from blender_meshrec.core.skel.inverse_kinematics import SMPL_SOURCE_JOINTS, angles_about_axes, angles_from_smpl
 from blender_meshrec.core.skel.kinematics import dof_rotations
-from blender_meshrec.core.skel.vocabulary import DOF_AXES, JOINT_DOFS, DOF_LIMITS, SKEL_JOINTS, limit_excess
+from blender_meshrec.core.skel.vocabulary import DOF_AXES, DOF_LIMITS, JOINT_DOFS, SKEL_JOINTS, limit_excess
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..skeletons import SMPL_JOINTS, SMPL_PARENTS
 from .kinematics import dof_rotations
-from .vocabulary import DOF_AXES, JOINT_DOFS, DOF_LIMITS, SKEL_JOINTS, SKEL_PARENTS
+from .vocabulary import DOF_AXES, DOF_LIMITS, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS
 
 # Whose rotation each SKEL joint takes from SMPL. (core/skel.SMPL_OF_SKEL says which rotation feeds which blend shape instead.)
 _SMPL_SOURCE = {

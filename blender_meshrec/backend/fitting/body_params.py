@@ -1,0 +1,47 @@
+"""Read and change the parameters of a posed body: local rotations, other axes, joints."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...bodies.smpl import Smpl
+from ...core.array_types import FloatArray
+from ...core.records import BodyParams, Recovery
+from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
+
+
+def local_rotvecs(params: BodyParams) -> FloatArray:
+    """Local rotation vectors (F,J,3) rad, the root's first, as float64."""
+    return params.poses.astype(float).reshape(len(params.poses), -1, 3)
+
+
+def local_rotmats(params: BodyParams) -> FloatArray:
+    """Local rotation matrices (F,J,3,3), the root's first."""
+    return rotmat_from_rotvec(local_rotvecs(params))
+
+
+def with_rotvecs(params: BodyParams, rotvecs: FloatArray, **changes: Any) -> BodyParams:
+    """The parameters with other local rotation vectors (F,J,3) rad, the root's first, and other changes by field name."""
+    return replace(params, global_orient=rotvecs[:, 0], body_pose=rotvecs[:, 1:].reshape(len(rotvecs), -1), **changes)
+
+
+def transform_body(params: BodyParams, rest_root: FloatArray, rotation: FloatArray, translation: FloatArray) -> BodyParams:
+    """The same body in other axes, x -> rotation x + translation.
+
+    Args:
+        rest_root: (3,) m, the body's root joint at rest under its betas. rotation: (3,3) or (F,3,3). translation: (3,) or (F,3) m.
+
+    A body turns about its root, which rests at `rest_root` and not at the origin: global_orient is multiplied from the
+    left, and transl moves the root to its new position.
+    """
+    rotation, rest_root = np.asarray(rotation, float), np.asarray(rest_root, float)
+    global_orient = rotvec_from_rotmat(rotation @ rotmat_from_rotvec(params.global_orient))
+    root = (rotation @ (params.transl + rest_root)[..., None])[..., 0] + translation
+    return replace(params, global_orient=global_orient, transl=root - rest_root)
+
+
+def with_posed_joints(body: Smpl, recovery: Recovery) -> Recovery:
+    """The recovery with `joints` as its own poses, betas and trans give them."""
+    joints = body.joints(recovery.betas, recovery.poses[:, :3], recovery.poses[:, 3:], recovery.trans)
+    return replace(recovery, joints=joints[:, body.template.smpl_joint_indices].detach().cpu().numpy())
