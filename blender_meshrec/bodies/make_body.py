@@ -1,17 +1,13 @@
 """The torch body of a BodyTemplate."""
 
-from typing import TYPE_CHECKING
-
 import torch
 
+from ..core.files.body_template import BodyTemplate
 from .smpl import Smpl
 from .smplx_body import SmplxBody
 
-if TYPE_CHECKING:
-    from ..core.files.body_template import BodyTemplate
 
-
-def make_body(template: "BodyTemplate", device: torch.device | str = "cpu") -> Smpl:
+def make_body(template: BodyTemplate, device: torch.device | str = "cpu") -> Smpl:
     """The body that a BodyTemplate describes; SMPL-H and SMPL-X files are posed by the `smplx` package.
 
     Raises:

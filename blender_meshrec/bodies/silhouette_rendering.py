@@ -1,44 +1,47 @@
-"""Silhouettes of posed bodies on the CPU: points strewn over the skin, posed like vertices, dropped into pixels.
+"""Silhouettes of posed bodies on the CPU: points scattered over the skin, posed like vertices and rasterised as points.
 
-At a hundred pixels a triangle is smaller than a pixel, so points at a spacing below half of one show what triangles would.
+At a hundred pixels a side a triangle is smaller than a pixel, so points closer than half a pixel show the same as triangles.
 Ours. B bodies, N points, S pixels a side.
 """
 
 import numpy as np
 import torch
 
-from .lbs import KinematicTree, forward_kinematics, pose_blend_shapes, skin_vertices
+from ..core.array_types import ArrayLike, FloatArray, IntArray
+from ..core.files.body_template import BodyTemplate
+from .lbs import KinematicTree, Skin, forward_kinematics, pose_skin, shape_points
+from .tensors import to_tensor
 
 # Between neighbouring points, m.
 SPACING = 0.014
+MIN_DEPTH = 1e-2  # m: nearer points are not seen
 
 
 class SurfacePoints:
-    """Points of a BodyTemplate's skin, about SPACING apart, that are posed together: `pose`."""
+    """Points of a BodyTemplate's skin, about `spacing` m apart, that are posed together."""
 
-    def __init__(self, template, device="cpu", spacing=SPACING):
-        faces, shares = scatter_surface_points(template.v_template, template.faces, spacing)
+    def __init__(self, template: BodyTemplate, device: torch.device | str = "cpu", spacing: float = SPACING) -> None:
+        faces, barycentric = scatter_surface_points(template.v_template, template.faces, spacing)
         corners = template.faces[faces]
 
-        def mixed(values):
-            blend = np.einsum("nc,nc...->n...", shares, np.asarray(values, np.float32)[corners])
-            return torch.as_tensor(blend, dtype=torch.float32, device=device)
+        def interpolate(values: ArrayLike) -> torch.Tensor:
+            return to_tensor(np.einsum("nc,nc...->n...", barycentric, np.asarray(values, np.float32)[corners]), device=device)
 
         self.tree = KinematicTree(template.parents, device)
-        self.smpl_joint_indices = template.smpl_joint_indices.tolist()
-        self.v_template, self.shapedirs, self.lbs_weights = (
-            mixed(getattr(template, n)) for n in ("v_template", "shapedirs", "lbs_weights")
-        )
-        self.posedirs = None if template.posedirs is None else mixed(template.posedirs)
-        self.J_template, self.J_shapedirs = (
-            torch.as_tensor(np.array(value), dtype=torch.float32, device=device) for value in (template.J_template, template.J_shapedirs)
-        )
+        self.smpl_joint_indices: list[int] = template.smpl_joint_indices.tolist()
+        self.v_template = interpolate(template.v_template)
+        self.shapedirs = interpolate(template.shapedirs)
+        self.lbs_weights = interpolate(template.lbs_weights)
+        self.posedirs = None if template.posedirs is None else interpolate(template.posedirs)
+        self.J_template, self.J_shapedirs = (to_tensor(value, device=device) for value in (template.J_template, template.J_shapedirs))
 
-    def rest_joints(self, betas):
+    def rest_joints(self, betas: torch.Tensor) -> torch.Tensor:
         """(B,J,3) m of betas (B,K)."""
-        return self.J_template + torch.einsum("jck,bk->bjc", self.J_shapedirs[..., : betas.shape[-1]], betas)
+        return shape_points(self.J_template, self.J_shapedirs, betas)
 
-    def pose(self, betas, rotmats, transl, pose_correctives=True):
+    def pose(
+        self, betas: torch.Tensor, rotmats: torch.Tensor, transl: torch.Tensor, pose_correctives: bool = True
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Points (B,N,3) and joints (B,J,3), m.
 
         Args:
@@ -46,30 +49,28 @@ class SurfacePoints:
         """
         rest_joints = self.rest_joints(betas)
         joints, rotations = forward_kinematics(rotmats, rest_joints, self.tree)
-        points = self.v_template + torch.einsum("vck,bk->bvc", self.shapedirs[..., : betas.shape[-1]], betas)
-        if pose_correctives and self.posedirs is not None:
-            points = points + pose_blend_shapes(rotmats, self.posedirs)
-        points = skin_vertices(points, self.lbs_weights, joints, rotations, rest_joints)
+        skin = Skin(self.v_template, self.shapedirs, self.posedirs if pose_correctives else None, self.lbs_weights)
+        points = pose_skin(skin, betas, rotmats, joints, rotations, rest_joints)
         return points + transl[:, None], joints + transl[:, None]
 
-    def shape_jacobian(self, rotmats, points):
-        """How chosen points of one body move as its betas grow, (P,3,K) m.
+    def shape_jacobian(self, rotmats: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        """Derivatives (P,3,K) m of some points of one body with respect to its K betas.
 
         Args:
             rotmats: (J,3,3), local. points: (P,) indices of points.
 
-        Source: SMPL eq. 2-4, all linear in betas while the rotations stay.
+        Source: SMPL eq. 2-4, which are linear in betas while the rotations are constant.
         """
         shapes = self.J_shapedirs.permute(2, 0, 1)
         joints, rotations = forward_kinematics(rotmats.expand(len(shapes), -1, -1, -1), shapes, self.tree)
-        carried = joints - (rotations @ shapes[..., None])[..., 0]
+        shifts = joints - (rotations @ shapes[..., None])[..., 0]
         weights = self.lbs_weights[points]
-        turned = torch.einsum("pj,jab,pbk->pak", weights, rotations[0], self.shapedirs[points])
-        return turned + torch.einsum("pj,kja->pak", weights, carried)
+        rotated = torch.einsum("pj,jab,pbk->pak", weights, rotations[0], self.shapedirs[points])
+        return rotated + torch.einsum("pj,kja->pak", weights, shifts)
 
 
-def scatter_surface_points(vertices, faces, spacing):
-    """Points spread evenly over a surface: the face of each, (N,), and what its corners count for, (N,3).
+def scatter_surface_points(vertices: ArrayLike, faces: IntArray, spacing: float) -> tuple[IntArray, FloatArray]:
+    """Points spread evenly over a surface: the face of each, (N,), and its barycentric coordinates, (N,3).
 
     Args:
         vertices: (V,3) m. faces: (T,3). spacing: m.
@@ -81,57 +82,66 @@ def scatter_surface_points(vertices, faces, spacing):
     count = max(1, round(area.sum() / spacing**2))
     chosen = np.searchsorted(np.cumsum(area), (np.arange(count) + 0.5) / count * area.sum())
     chosen = np.minimum(chosen, len(faces) - 1)
-    # Where in its face each point lies: the sequence of Roberts 2018, folded into the triangle.
+    # Positions within the faces: the low-discrepancy sequence of Roberts 2018, folded into the triangle.
     u, v = np.modf(np.outer(np.arange(1, count + 1), [0.7548776662466927, 0.5698402909980532]))[0].T
     outside = u + v > 1
     u, v = np.where(outside, 1 - u, u), np.where(outside, 1 - v, v)
     return chosen, np.stack([1 - u - v, u, v], -1).astype(np.float32)
 
 
-def rasterise(points, windows, side, spacing=SPACING):
-    """What a camera sees of points, in a window of its picture.
+def rasterise(points: torch.Tensor, windows: torch.Tensor, side: int, spacing: float = SPACING) -> tuple[torch.Tensor, torch.Tensor]:
+    """Silhouettes and inverse depths of points in windows of the picture.
 
     Args:
-        points: (B,N,3) m, camera axes (OpenCV), `spacing` m apart on the skin. windows: (B,4), left, top, width and height as
-        x/z and y/z. side: px, S.
+        points: (B,N,3) m, camera axes (OpenCV), `spacing` m apart on the skin.
+        windows: (B,4), left, top, width and height as x/z and y/z. side: px, S.
 
     Returns:
-        silhouettes (B,S,S) bool, true where the middle of a pixel is covered, and nearness (B,S,S), 1/z of what is
-        nearest in 1/m, zero beside the body.
+        silhouettes (B,S,S) bool, true where a pixel's centre is covered, and nearness (B,S,S), 1/z of the nearest point
+        in 1/m, zero outside the silhouette.
     """
-    count, fine = len(points), 2 * side
-    near = 1 / points[..., 2].clamp_min(1e-2)
-    at = ((points[..., :2] * near[..., None] - windows[:, None, :2]) * (fine / windows[:, None, 2:])).floor()
-    seen = (points[..., 2] > 1e-2) & (at >= 0).all(-1) & (at < fine).all(-1)
-    cell = torch.where(seen, at[..., 1] * fine + at[..., 0], float(fine * fine)).long()
-    nearness = points.new_zeros(count, fine * fine + 1)
-    nearness.scatter_reduce_(1, cell, near, "amax")
-    nearness = nearness[:, :-1].reshape(count, fine, fine)
-    # Gaps between points are closed, as a morphological closing does; where cells are smaller than the gaps, farther.
-    cells = windows[:, 2:].amin(1) / fine / near.median(1).values
-    radius = (0.75 * spacing / cells).ceil().clamp(1, 4)
+    fine = 2 * side
+    nearness = _nearness_of_cells(points, windows, fine)
+    # Gaps between points are closed by morphological closing; the smaller the cells, the larger its radius.
+    cell_size = windows[:, 2:].amin(1) / fine / _inverse_depth(points).median(1).values
+    radius = (0.75 * spacing / cell_size).ceil().clamp(1, 4)
     for size in radius.unique().int().tolist():
         rows = radius == size
         nearness[rows] = -_dilate(-_dilate(nearness[rows], size), size)
-    # A cell is taken where any point falls into it, so a pixel's middle is covered where the cells on both sides of it are.
+    # A cell is filled where any point falls into it, so a pixel's centre is covered where the cells on both sides of it are.
     quarters = [nearness[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
-    covered = sum((quarter > 0).byte() for quarter in quarters) > 2
+    covered = torch.stack([(quarter > 0).byte() for quarter in quarters]).sum(0) > 2
     return covered, torch.stack(quarters).amax(0) * covered
 
 
-def _dilate(values, radius):
+def _inverse_depth(points: torch.Tensor) -> torch.Tensor:
+    return 1 / points[..., 2].clamp_min(MIN_DEPTH)
+
+
+def _nearness_of_cells(points: torch.Tensor, windows: torch.Tensor, side: int) -> torch.Tensor:
+    """The largest 1/z of the points (B,N,3) in each of side x side cells of their window, (B,side,side); 0 in empty cells."""
+    inverse_depth = _inverse_depth(points)
+    position = ((points[..., :2] * inverse_depth[..., None] - windows[:, None, :2]) * (side / windows[:, None, 2:])).floor()
+    inside = (points[..., 2] > MIN_DEPTH) & (position >= 0).all(-1) & (position < side).all(-1)
+    cell = torch.where(inside, position[..., 1] * side + position[..., 0], float(side * side)).long()  # the last cell takes the rest
+    nearness = points.new_zeros(len(points), side * side + 1)
+    nearness.scatter_reduce_(1, cell, inverse_depth, "amax")
+    return nearness[:, :-1].reshape(len(points), side, side)
+
+
+def _dilate(values: torch.Tensor, radius: int) -> torch.Tensor:
     """The largest of values (B,S,S) within a square of `radius` cells about each."""
     for axis in (1, 2):
         wide = values.clone()
         for step in range(1, radius + 1):
-            kept = values.shape[axis] - step
-            torch.maximum(wide.narrow(axis, 0, kept), values.narrow(axis, step, kept), out=wide.narrow(axis, 0, kept))
-            torch.maximum(wide.narrow(axis, step, kept), values.narrow(axis, 0, kept), out=wide.narrow(axis, step, kept))
+            overlap = values.shape[axis] - step
+            torch.maximum(wide.narrow(axis, 0, overlap), values.narrow(axis, step, overlap), out=wide.narrow(axis, 0, overlap))
+            torch.maximum(wide.narrow(axis, step, overlap), values.narrow(axis, 0, overlap), out=wide.narrow(axis, step, overlap))
         values = wide
     return values
 
 
-def silhouette_iou(silhouettes, others, valid=None):
+def silhouette_iou(silhouettes: torch.Tensor, others: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:
     """Intersection over union (B,) of silhouettes (B,S,S) bool; pixels where `valid` is false do not count."""
     both, either = silhouettes & others, silhouettes | others
     if valid is not None:

@@ -1,12 +1,17 @@
 """SMPL-family bodies in torch: joints, vertices and named points of a shape in many poses."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import nn
 
+from ..core.array_types import IntArray
+from ..core.files.body_template import BodyTemplate
 from ..core.skeletons import h36m17_weights_from_names
 from .chunking import run_in_chunks
-from .lbs import KinematicTree, forward_kinematics, pose_blend_shapes, rotmats_from_pose, skin_vertices
+from .lbs import KinematicTree, Skin, forward_kinematics, pose_skin, rotmats_from_pose, shape_points
+from .tensors import TensorLike, to_tensor
 
 # Frames skinned at once: (64, V, 12) floats is 40 MB at 13,000 vertices.
 CHUNK_FRAMES = 64
@@ -22,7 +27,15 @@ class Smpl(nn.Module):
     as tensors or arrays, and is differentiable in all of them. Source: Loper et al. 2015, "SMPL".
     """
 
-    def __init__(self, template, device="cpu", dtype=torch.float32):
+    v_template: torch.Tensor
+    shapedirs: torch.Tensor
+    posedirs: torch.Tensor | None
+    lbs_weights: torch.Tensor
+    J_template: torch.Tensor
+    J_shapedirs: torch.Tensor
+    h36m17_weights: torch.Tensor
+
+    def __init__(self, template: BodyTemplate, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.template = template
         self.tree = KinematicTree(template.parents, device)
@@ -32,76 +45,87 @@ class Smpl(nn.Module):
             self.register_buffer(name, None if value is None else self._tensor(value))
         points = (*template.joint_names, "nose", "head_top")
         self.register_buffer("h36m17_weights", self._tensor(h36m17_weights_from_names(points)))
-        self.faces = template.faces
-        self._subsets = {}
+        self.faces: IntArray = template.faces
+        self._landmark_skins: dict[tuple[str, ...], Skin] = {}
 
     @property
-    def num_betas(self):
+    def num_betas(self) -> int:
+        """B, the betas that the body has."""
         return self.shapedirs.shape[-1]
 
     @property
-    def num_joints(self):
+    def num_joints(self) -> int:
+        """J."""
         return len(self.J_template)
 
-    def forward(self, betas, global_orient, body_pose, transl=None, chunk=CHUNK_FRAMES):
+    @property
+    def skin(self) -> Skin:
+        """All vertices."""
+        return Skin(self.v_template, self.shapedirs, self.posedirs, self.lbs_weights)
+
+    def forward(
+        self, betas: TensorLike, global_orient: TensorLike, body_pose: TensorLike, transl: TensorLike | None = None, chunk: int = CHUNK_FRAMES
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Posed joints (F,J,3) and vertices (F,V,3), metres."""
-        betas, rotmats, transl = self._arguments(betas, global_orient, body_pose, transl)
-        return run_in_chunks(lambda rows: self._pose(_slice_betas(betas, rows), rotmats[rows], transl[rows]), len(rotmats), chunk)
+        shape, rotmats, shift = self._arguments(betas, global_orient, body_pose, transl)
 
-    def joints(self, betas, global_orient, body_pose, transl=None):
-        """Posed joints (F,J,3) m, without touching a vertex."""
-        betas, rotmats, transl = self._arguments(betas, global_orient, body_pose, transl)
-        return forward_kinematics(rotmats, self.rest_joints(betas), self.tree)[0] + transl[:, None]
+        def pose(rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
+            return self._pose(shape if len(shape) == 1 else shape[rows], rotmats[rows], shift[rows], self.skin)
 
-    def landmarks(self, betas, global_orient, body_pose, transl=None, names=None):
+        joints, vertices = run_in_chunks(pose, len(rotmats), chunk)
+        return joints, vertices
+
+    def joints(self, betas: TensorLike, global_orient: TensorLike, body_pose: TensorLike, transl: TensorLike | None = None) -> torch.Tensor:
+        """Posed joints (F,J,3) m; no vertex is computed."""
+        shape, rotmats, shift = self._arguments(betas, global_orient, body_pose, transl)
+        return forward_kinematics(rotmats, self.rest_joints(shape), self.tree)[0] + shift[:, None]
+
+    def landmarks(
+        self,
+        betas: TensorLike,
+        global_orient: TensorLike,
+        body_pose: TensorLike,
+        transl: TensorLike | None = None,
+        names: Sequence[str] | None = None,
+    ) -> torch.Tensor:
         """Posed landmarks (F,L,3) m, in the order of `names` (all of the template's when None); only these vertices are skinned."""
-        betas, rotmats, transl = self._arguments(betas, global_orient, body_pose, transl)
-        return self._pose(betas, rotmats, transl, tuple(names or self.template.landmarks))[1]
+        shape, rotmats, shift = self._arguments(betas, global_orient, body_pose, transl)
+        return self._pose(shape, rotmats, shift, self._skin_of_landmarks(tuple(names or self.template.landmarks)))[1]
 
-    def h36m17(self, betas, global_orient, body_pose, transl=None):
-        """The 17 joints (F,17,3) m that a lifter speaks of, on this body.
+    def h36m17(self, betas: TensorLike, global_orient: TensorLike, body_pose: TensorLike, transl: TensorLike | None = None) -> torch.Tensor:
+        """The 17 joints (F,17,3) m of h36m17, which lifters estimate, on this body.
 
-        Limbs are the body's joints; hip and thorax the middles of hips and shoulders; spine the middle of those; nose
+        Limbs are the body's joints; hip and thorax the midpoints of hips and shoulders; spine the midpoint of those; nose
         and head top lie on the skin.
         """
-        betas, rotmats, transl = self._arguments(betas, global_orient, body_pose, transl)
-        joints, ends = self._pose(betas, rotmats, transl, ("nose", "head_top"))
+        shape, rotmats, shift = self._arguments(betas, global_orient, body_pose, transl)
+        joints, ends = self._pose(shape, rotmats, shift, self._skin_of_landmarks(("nose", "head_top")))
         return self.h36m17_weights @ torch.cat([joints, ends], 1)
 
-    def rest_joints(self, betas):
+    def rest_joints(self, betas: torch.Tensor) -> torch.Tensor:
         """(1,J,3) or (F,J,3) m: joints at rest of the shapes betas (1,B) or (F,B). Source: SMPL eq. 10."""
-        return self.J_template + torch.einsum("jcb,fb->fjc", self.J_shapedirs[..., : betas.shape[-1]], betas)
+        return shape_points(self.J_template, self.J_shapedirs, betas)
 
-    def _pose(self, betas, rotmats, transl, landmarks=None):
-        """Joints, and all vertices or the named ones."""
-        v_template, shapedirs, posedirs, weights = self._skin_of(landmarks)
+    def _pose(self, betas: torch.Tensor, rotmats: torch.Tensor, transl: torch.Tensor, skin: Skin) -> tuple[torch.Tensor, torch.Tensor]:
+        """Joints and the skin's vertices."""
         rest_joints = self.rest_joints(betas)
         joints, rotations = forward_kinematics(rotmats, rest_joints, self.tree)
-        vertices = v_template + torch.einsum("vcb,fb->fvc", shapedirs[..., : betas.shape[-1]], betas)
-        if posedirs is not None:
-            vertices = vertices + pose_blend_shapes(rotmats, posedirs)
-        vertices = skin_vertices(vertices, weights, joints, rotations, rest_joints)
+        vertices = pose_skin(skin, betas, rotmats, joints, rotations, rest_joints)
         return joints + transl[:, None], vertices + transl[:, None]
 
-    def _skin_of(self, landmarks):
-        if landmarks is None:
-            return self.v_template, self.shapedirs, self.posedirs, self.lbs_weights
-        if landmarks not in self._subsets:
-            rows = torch.tensor([self.template.landmarks[name] for name in landmarks], device=self.device)
-            posedirs = None if self.posedirs is None else self.posedirs[rows]
-            self._subsets[landmarks] = self.v_template[rows], self.shapedirs[rows], posedirs, self.lbs_weights[rows]
-        return self._subsets[landmarks]
+    def _skin_of_landmarks(self, names: tuple[str, ...]) -> Skin:
+        if names not in self._landmark_skins:
+            vertices = torch.tensor([self.template.landmarks[name] for name in names], device=self.device)
+            self._landmark_skins[names] = self.skin.subset(vertices)
+        return self._landmark_skins[names]
 
-    def _arguments(self, betas, global_orient, body_pose, transl):
+    def _arguments(
+        self, betas: TensorLike, global_orient: TensorLike, body_pose: TensorLike, transl: TensorLike | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """betas (1,B) or (F,B), local rotations (F,J,3,3) and transl (F,3)."""
         rotmats = rotmats_from_pose(self._tensor(global_orient), self._tensor(body_pose))
-        transl = rotmats.new_zeros(len(rotmats), 3) if transl is None else self._tensor(transl)
-        return self._tensor(betas).reshape(-1, np.shape(betas)[-1]), rotmats, transl
+        shift = rotmats.new_zeros(len(rotmats), 3) if transl is None else self._tensor(transl)
+        return self._tensor(betas).reshape(-1, np.shape(betas)[-1]), rotmats, shift
 
-    def _tensor(self, value):
-        if not torch.is_tensor(value):
-            value = np.array(value)  # records are read-only, which torch warns of
-        return torch.as_tensor(value, dtype=self.dtype, device=self.device)
-
-
-def _slice_betas(betas, rows):
-    return betas if len(betas) == 1 else betas[rows]
+    def _tensor(self, value: TensorLike) -> torch.Tensor:
+        return to_tensor(value, self.dtype, self.device)

@@ -1,12 +1,16 @@
-"""The pinhole camera: intrinsics, projection and the default lens when footage says nothing about its own."""
+"""The pinhole camera: intrinsics, projection, lines of sight, rigid transforms, and the default lens of footage without lens data."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from .array_types import ArrayLike, FloatArray
+from .array_types import ArrayLike, FloatArray, IntArray
+
+_MIN_DEPTH = 1e-6  # m; nearer points count as on or behind the camera plane
 
 
-def default_intrinsics(image_size):
-    """Intrinsics of a lens whose focal length equals the image diagonal (about 53 degrees across it).
+def default_intrinsics(image_size: Sequence[float] | IntArray) -> FloatArray:
+    """Intrinsics of a lens whose focal length equals the image diagonal (a diagonal field of view of about 53 degrees).
 
     Args:
         image_size: (width, height) px.
@@ -21,10 +25,10 @@ def default_intrinsics(image_size):
     return np.array([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]])
 
 
-def project(points, intrinsics):
+def project(points: ArrayLike, intrinsics: ArrayLike) -> FloatArray:
     """Points in camera axes (..., 3) m -> pixels (..., 2). Points on or behind the camera plane give nan."""
     points = np.asarray(points, float)
-    depth = np.where(points[..., 2:] > 1e-6, points[..., 2:], np.nan)
+    depth = np.where(points[..., 2:] > _MIN_DEPTH, points[..., 2:], np.nan)
     homogeneous = points @ np.asarray(intrinsics, float).T
     return homogeneous[..., :2] / depth
 
@@ -41,13 +45,13 @@ def points_on_rays(rays: FloatArray, depth: FloatArray) -> FloatArray:
     return np.concatenate([rays * depth[..., None], depth[..., None]], -1)
 
 
-def transform_points(matrix, points):
-    """Apply (..., 4, 4) to (..., N, 3)."""
+def transform_points(matrix: FloatArray, points: FloatArray) -> FloatArray:
+    """Apply rigid or affine transforms (..., 4, 4) to points (..., N, 3)."""
     return points @ np.swapaxes(matrix[..., :3, :3], -1, -2) + matrix[..., None, :3, 3]
 
 
-def rigid_transform(rotation, translation):
-    """A (..., 4, 4) matrix of a rotation (..., 3, 3) and a translation (..., 3)."""
+def rigid_transform(rotation: ArrayLike, translation: ArrayLike) -> FloatArray:
+    """The matrix (..., 4, 4) of a rotation (..., 3, 3) followed by a translation (..., 3)."""
     rotation = np.asarray(rotation, float)
     translation = np.asarray(translation, float)
     leading = np.broadcast_shapes(rotation.shape[:-2], translation.shape[:-1])
@@ -58,7 +62,7 @@ def rigid_transform(rotation, translation):
     return matrix
 
 
-def invert_rigid_transform(matrix):
-    """The inverse of a rigid transform (..., 4, 4)."""
+def invert_rigid_transform(matrix: FloatArray) -> FloatArray:
+    """The inverse of rigid transforms (..., 4, 4)."""
     rotation = np.swapaxes(matrix[..., :3, :3], -1, -2)
     return rigid_transform(rotation, -(rotation @ matrix[..., :3, 3:])[..., 0])

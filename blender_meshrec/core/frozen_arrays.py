@@ -12,7 +12,7 @@ from .array_types import AnyArray, ArrayLike
 ArrayLayouts: TypeAlias = Mapping[str, tuple[npt.DTypeLike, tuple[int | str, ...]]]
 
 
-def read_only_array(values: ArrayLike, dtype: npt.DTypeLike = None) -> npt.NDArray[Any]:
+def read_only_array(values: ArrayLike, dtype: npt.DTypeLike | None = None) -> npt.NDArray[Any]:
     """A read-only copy of `values`."""
     array = np.array(values, dtype)
     array.setflags(write=False)

@@ -1,23 +1,25 @@
-"""Named joints and keypoints: SMPL's tree, the 17 joints the lifter speaks, and what 2D detectors deliver."""
+"""Named joints and keypoints: SMPL's joint tree, Human3.6M's 17 joints (the lifter's skeleton) and the keypoint sets of 2D detectors."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from .array_types import ArrayLike, FloatArray, IntArray
+from .frozen_arrays import read_only_array
 
 SMPL_JOINTS = (
     "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
     "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder",
     "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand",
 )  # fmt: skip
-SMPL_PARENTS = np.array([-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21])
-SMPL_PARENTS.setflags(write=False)
+SMPL_PARENTS: IntArray = read_only_array([-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21])
 
 H36M17 = (
     "hip", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine", "thorax", "nose",
     "head_top", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
 )  # fmt: skip
-H36M17_PARENTS = np.array([-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15])
-H36M17_PARENTS.setflags(write=False)
+H36M17_PARENTS: IntArray = read_only_array([-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15])
 
 COCO17 = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
@@ -42,22 +44,22 @@ BLAZEPOSE33 = (
     "right_heel", "left_big_toe", "right_big_toe",
 )  # fmt: skip
 
-# The limb joints that every detector and every body name alike: reprojection and PA-MPJPE are measured over them.
+# The limb joints that all keypoint sets and bodies share. Reprojection error and PA-MPJPE are measured over them.
 LIMB_JOINTS = tuple(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right"))
 
 
 @dataclass(frozen=True)
 class KeypointSet:
-    """An ordered list of named 2D points as a detector delivers them."""
+    """The ordered names of a detector's 2D keypoints; `index` maps a name to its position."""
 
     name: str
-    points: tuple
-    index: dict = field(init=False, repr=False, compare=False)
+    points: tuple[str, ...]
+    index: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "index", {point: i for i, point in enumerate(self.points)})
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.points)
 
 
@@ -73,20 +75,20 @@ KEYPOINT_SETS = {
 }
 
 
-def limb_indices(names):
-    """Where the twelve LIMB_JOINTS stand in a sequence of names, (12,) int."""
+def limb_indices(names: Sequence[str]) -> IntArray:
+    """Positions of the twelve LIMB_JOINTS in a sequence of names, (12,)."""
     return np.array([list(names).index(joint) for joint in LIMB_JOINTS])
 
 
-def mirror_indices(names):
-    """Where the other side's counterpart of each name stands in a sequence of names, (N,) int; a name without a side is its own."""
+def mirror_indices(names: Sequence[str]) -> IntArray:
+    """For each of N names, the position of its counterpart on the other side, (N,); a name without a side maps to itself."""
     swapped = (name.replace("left", "#").replace("right", "left").replace("#", "right") for name in names)
     return np.array([list(names).index(name) for name in swapped])
 
 
-# How the joints of h36m17 that a set lacks are made of those it has: means with these weights. "spine" is the middle
-# of the torso. "head_top" has no counterpart in sets without it: the ears' middle is lifted away from the shoulders.
-_MIXTURES = {
+# Joints of h36m17 that a keypoint set may lack, as weighted sums of keypoints it has. "spine" is the middle of the torso.
+# "head_top" extrapolates from the middle of the shoulders through the middle of the ears.
+_JOINT_MIXTURES = {
     "hip": {"left_hip": 0.5, "right_hip": 0.5},
     "thorax": {"left_shoulder": 0.5, "right_shoulder": 0.5},
     "spine": {"left_shoulder": 0.25, "right_shoulder": 0.25, "left_hip": 0.25, "right_hip": 0.25},
@@ -94,36 +96,36 @@ _MIXTURES = {
 }
 
 
-def h36m17_weights_from_names(points):
-    """Linear map from named points to h36m17, (17, len(points)), rows sum to 1.
+def h36m17_weights_from_names(points: Sequence[str]) -> FloatArray:
+    """Linear map from named keypoints to h36m17, (17, len(points)); rows sum to 1.
 
-    A joint the points name themselves is copied; the others are fixed mixtures of shoulders, hips and ears.
-    Rows of zeros mark joints the points cannot give.
+    Joints that are among the keypoints are copied; the others are fixed mixtures of shoulders, hips and ears.
+    The row of a joint that the keypoints cannot give is zero.
     """
     index = {point: i for i, point in enumerate(points)}
     weights = np.zeros((len(H36M17), len(points)))
     for row, joint in enumerate(H36M17):
-        mixture = {joint: 1.0} if joint in index else _MIXTURES.get(joint, {})
+        mixture = {joint: 1.0} if joint in index else _JOINT_MIXTURES.get(joint, {})
         if all(point in index for point in mixture):
             for point, weight in mixture.items():
                 weights[row, index[point]] = weight
     return weights
 
 
-def h36m17_weights(keypoint_set):
-    """`h36m17_weights_from_names` a keypoint set, (17, K)."""
+def h36m17_weights(keypoint_set: str) -> FloatArray:
+    """`h36m17_weights_from_names` for a keypoint set, (17, K)."""
     return h36m17_weights_from_names(KEYPOINT_SETS[keypoint_set].points)
 
 
-def to_h36m17(keypoints, keypoint_set):
-    """Map detected points to h36m17.
+def to_h36m17(keypoints: ArrayLike, keypoint_set: str) -> FloatArray:
+    """Map detected keypoints to h36m17.
 
     Args:
-        keypoints: (..., K, C), the last channel being confidence.
+        keypoints: (..., K, C); the last channel is the confidence.
         keypoint_set: one of KEYPOINT_SETS.
 
     Returns:
-        (..., 17, C). A mixture's confidence is the lowest of its parts; 0 where the set cannot give the joint.
+        (..., 17, C). The confidence of a mixture is the lowest of its parts, and 0 where the set cannot give the joint.
     """
     keypoints = np.asarray(keypoints, float)
     weights = h36m17_weights(keypoint_set)

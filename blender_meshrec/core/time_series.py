@@ -1,20 +1,36 @@
-"""Numbers over time: between samples, over windows, and by how long they lasted."""
+"""Numbers over time: interpolation at uneven sample times, moving windows in seconds, and weighted quantiles."""
 
 import numpy as np
 
+from .array_types import ArrayLike, BoolArray, FloatArray, IntArray
 
-def interpolate_over_time(times, known_times, values):
-    """Values (K, ...) known at rising times (K,), at all `times` (F,): linear in between, held at the ends."""
-    values = np.asarray(values, float)
-    place = np.interp(times, known_times, np.arange(len(known_times)))
-    before = np.floor(place).astype(int)
+
+def bracketing_samples(times: ArrayLike, known_times: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """The samples before and after each of `times`, for interpolation.
+
+    Args:
+        times: (F,) s. known_times: (K,) s, strictly rising.
+
+    Returns:
+        Indices (F,) of the sample before and of the sample after, and the weight (F,) 0..1 of the latter. Times outside
+        the samples get the first or the last sample.
+    """
+    position = np.interp(times, known_times, np.arange(len(known_times)))
+    before = np.floor(position).astype(int)
     after = np.minimum(before + 1, len(known_times) - 1)
-    share = (place - before).reshape(-1, *(1,) * (values.ndim - 1))
-    return (1 - share) * values[before] + share * values[after]
+    return before, after, position - before
 
 
-def windowed_mean(values, timestamps, half_window):
-    """Means of values (F,C), none below zero, over `half_window` seconds either side, taken twice: weights fall off as a triangle."""
+def interpolate_over_time(times: ArrayLike, known_times: FloatArray, values: ArrayLike) -> FloatArray:
+    """Values (K, ...) known at rising times (K,), at `times` (F,): linear in between, constant beyond the ends."""
+    values = np.asarray(values, float)
+    before, after, weight = bracketing_samples(times, known_times)
+    weight = weight.reshape(-1, *(1,) * (values.ndim - 1))
+    return (1 - weight) * values[before] + weight * values[after]
+
+
+def windowed_mean(values: FloatArray, timestamps: ArrayLike, half_window: float) -> FloatArray:
+    """Moving mean of non-negative values (F,C) over `half_window` seconds on either side, applied twice: a triangular kernel."""
     first, last = _window(timestamps, half_window)
     for _ in range(2):
         total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, 0)])
@@ -22,8 +38,11 @@ def windowed_mean(values, timestamps, half_window):
     return values
 
 
-def windowed_minimum(values, timestamps, half_window):
-    """Minima of (F,) over `half_window` seconds either side of each of timestamps (F,), by tables of minima over 2, 4, 8 ... frames."""
+def windowed_minimum(values: FloatArray, timestamps: ArrayLike, half_window: float) -> FloatArray:
+    """Moving minimum of values (F,) over `half_window` seconds on either side.
+
+    Minima over 2, 4, 8, ... samples are tabulated first; each window is the union of two entries (a sparse table).
+    """
     first, last = _window(timestamps, half_window)
     tables = [values]
     while 2 ** len(tables) <= len(values):
@@ -37,26 +56,43 @@ def windowed_minimum(values, timestamps, half_window):
     return minimum
 
 
-def time_proximity(flagged, timestamps, falloff):
-    """How near in time each of timestamps (F,) is to one that is flagged (F,): 1 there, and smoothly to 0 at `falloff` seconds off."""
+def time_proximity(flagged: ArrayLike, timestamps: ArrayLike, falloff: float) -> FloatArray:
+    """Closeness in time of each sample to the nearest flagged one, (F,).
+
+    Args:
+        flagged: (F,) bool. timestamps: (F,) s.
+        falloff: s; the proximity is 1 at a flagged sample and falls smoothly to 0 at this distance.
+    """
     flagged, timestamps = np.asarray(flagged, bool), np.asarray(timestamps, float)
     if not flagged.any():
         return np.zeros(len(timestamps))
-    at = timestamps[flagged]
-    after = np.searchsorted(at, timestamps)
-    apart = np.minimum(*(np.abs(timestamps - at[np.clip(row, 0, len(at) - 1)]) for row in (after - 1, after)))
-    share = np.clip(1 - apart / falloff, 0, 1)
-    return share * share * (3 - 2 * share)
+    flagged_times = timestamps[flagged]
+    after = np.searchsorted(flagged_times, timestamps)
+    distance_before, distance_after = (
+        np.abs(timestamps - flagged_times[np.clip(row, 0, len(flagged_times) - 1)]) for row in (after - 1, after)
+    )
+    return smoothstep(1 - np.minimum(distance_before, distance_after) / falloff)
 
 
-def weighted_quantile(values, weights, quantile):
-    """The value of (N,) up to which lies a quantile, 0..1, of the weights (N,): of what happened, say, by how long it lasted."""
+def smoothstep(values: ArrayLike) -> FloatArray:
+    """Values clipped to 0..1 and eased in and out: 3 x^2 - 2 x^3."""
+    clipped = np.clip(values, 0, 1)
+    return clipped * clipped * (3 - 2 * clipped)
+
+
+def weighted_quantile(values: FloatArray, weights: FloatArray, quantile: float) -> np.floating:
+    """The smallest of values (N,) at which the weights (N,) of it and all smaller values reach `quantile` (0..1) of their sum."""
     order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return values[order][min(np.searchsorted(total, quantile * total[-1]), len(values) - 1)]
+    cumulative = np.cumsum(weights[order])
+    return values[order][min(np.searchsorted(cumulative, quantile * cumulative[-1]), len(values) - 1)]
 
 
-def _window(timestamps, half_window):
-    """The frames within `half_window` seconds of each of timestamps (F,): first, and last plus one."""
+def weighted_median(values: FloatArray, weights: FloatArray) -> np.floating:
+    """The weighted quantile at one half."""
+    return weighted_quantile(values, weights, 0.5)
+
+
+def _window(timestamps: ArrayLike, half_window: float) -> tuple[IntArray, IntArray]:
+    """For each of timestamps (F,), the range of samples within `half_window` seconds: first, and last plus one."""
     timestamps = np.asarray(timestamps, float)
     return np.searchsorted(timestamps, timestamps - half_window - 1e-9), np.searchsorted(timestamps, timestamps + half_window + 1e-9)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.core.rotations import normalise_quat
+from blender_meshrec.core.rotations import normalize_quat
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 from scripts.train.calibration import filmed_windows
 from scripts.train.data.motion_clips import clip_from_recording, read_clips, split_by_subject
@@ -24,7 +24,7 @@ def folder(tmp_path):
             valid[BAD] = False
         np.savez(
             tmp_path / f"cmu_smpl24_{letter}.npz",
-            quat=np.rint(32767 * normalise_quat(rng.normal(size=(sum(lengths), 24, 4)))).astype(np.int16),
+            quat=np.rint(32767 * normalize_quat(rng.normal(size=(sum(lengths), 24, 4)))).astype(np.int16),
             trans=rng.normal(size=(sum(lengths), 3)).astype(np.float32),
             valid=valid,
             clip_start=np.cumsum([0, *lengths]),

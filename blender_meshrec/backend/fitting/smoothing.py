@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import solve_banded  # pyrefly: ignore[untyped-import] - scipy ships no type stubs
 
 from ...core.array_types import ArrayLike, FloatArray
-from ...core.rotations import align_quat_signs, normalise_quat
+from ...core.rotations import align_quat_signs, normalize_quat
 from ...core.time_series import windowed_mean
 
 # Edges of the bands at strength 1, Hz. The lowest band always passes: it holds walking and tai chi. A kick or a jump
@@ -72,9 +72,9 @@ def smooth_quaternions(
     quat_wxyz = np.asarray(quat_wxyz, float)
     if strength <= 0 or len(quat_wxyz) < 4:
         return quat_wxyz.copy()
-    groups = align_quat_signs(normalise_quat(quat_wxyz)).reshape(len(quat_wxyz), -1, 4)
+    groups = align_quat_signs(normalize_quat(quat_wxyz)).reshape(len(quat_wxyz), -1, 4)
     smooth = _smooth_groups(groups, timestamps, strength, _group_confidence(confidence, quat_wxyz.shape[:-1]))
-    return normalise_quat(smooth).reshape(quat_wxyz.shape)
+    return normalize_quat(smooth).reshape(quat_wxyz.shape)
 
 
 def smooth_whittaker(values: ArrayLike, timestamps: ArrayLike, cutoff: ArrayLike, weights: ArrayLike | None = None) -> FloatArray:

@@ -1,1 +1,1 @@
-"""Detections of single frames joined into people over time."""
+"""Tracking: joining the detections of single frames into people."""

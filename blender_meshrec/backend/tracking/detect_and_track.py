@@ -1,16 +1,21 @@
-"""Looking at footage: who is in it, and where, in one pass."""
+"""The first stage: who is in the footage, and where, in one pass over its frames."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...bridge.messages import Progress
+import numpy as np
+
+from ...bridge.messages import Progress, ReconstructRequest
 from ...core.errors import NobodyFoundError
 from ...core.messages import message_from_json, message_to_json
-from ...core.records import FootageInfo
+from ...core.records import FootageInfo, Observations
 from .. import detection, registry
+from ..detection.detector import Detector
+from ..footage.frame_source import Footage
 from ..footage.prefetch import prefetch
-from .observation_cache import ObservationLog
+from .observation_cache import ObservationLog, Summary
 from .portraits import add_portraits
 from .side_swaps import correct_side_swaps
 from .tracker import Tracker
@@ -20,26 +25,26 @@ STAGE = "Finding people"
 
 @dataclass(frozen=True)
 class TrackingResult:
-    """What was seen: the frames, and the people, the largest first: person N of the interface is people[N - 1].
+    """The frames and the people in them, the largest first: person N of the interface is people[N - 1].
 
-    seconds: wall time of "start detector" and "find people"; both near zero when the cache knew the footage.
+    seconds: wall time of "start detector" and "find people"; both near zero if the cache has the footage.
     """
 
     frames: FootageInfo
-    people: tuple
-    warnings: tuple = ()
-    seconds: dict = field(default_factory=dict)
+    people: tuple[Observations, ...]
+    warnings: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
-def detect_and_track(request, on_progress=lambda progress: None):
-    """Find and follow everybody in a piece of footage.
+def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progress], None] = lambda progress: None) -> TrackingResult:
+    """Find and track everybody in the footage.
 
     Args:
-        request: a ReconstructRequest; source, frames, detector and cache count here.
-        on_progress: called with a Progress after every frame; what it raises ends the look (frames seen stay cached).
+        request: its source, frames, fps, detector and cache are used.
+        on_progress: called with a Progress after every frame; an exception that it raises ends the pass (its detections stay cached).
 
     Raises:
-        InputError: the source cannot be read. NobodyFoundError: nobody is in it. ModelError: the detector lacks its model.
+        InputError: the source cannot be read. NobodyFoundError: nobody is in it. ModelError: the detector's model is missing.
     """
     begun = time.perf_counter()
     detector = registry.DETECTORS.get(choose_detector(request))(request)
@@ -47,59 +52,60 @@ def detect_and_track(request, on_progress=lambda progress: None):
         footage = detector.open(request.source, request.frames, request.fps)
         log = ObservationLog.for_footage(request.cache, footage, detector.identity(), request.fps)
         tracker = Tracker(detector.keypoint_set)
-        for row, (moment, poses) in enumerate(log.frames):
-            tracker.update(row, moment, poses)
-        timestamps = [moment for moment, _poses in log.frames]
+        for row, (moment, detections) in enumerate(log.frames):
+            tracker.update(row, moment, detections)
+        timestamps = [moment for moment, _detections in log.frames]
         started = time.perf_counter()
-        if log.summary is None:
+        summary = log.summary
+        if summary is None:
             try:
                 timestamps += detect_new_frames(footage, detector, tracker, log, on_progress)
             finally:
                 log.flush()
-            log.finish({"fps": footage.frame_rate(timestamps), "warnings": list(map(message_to_json, footage.warnings))})
-        fps, warnings = footage.frame_rate(timestamps), footage.warnings
-        if log.summary:
-            fps, warnings = log.summary["fps"], map(message_from_json, log.summary["warnings"])
+            summary = Summary(footage.frame_rate(timestamps), [message_to_json(warning) for warning in footage.warnings])
+            log.finish(summary)
     finally:
         detector.close()
-    frames = FootageInfo(footage.source, timestamps, fps, footage.size, footage.first, footage.rotation)
+    frames = FootageInfo(footage.source, np.array(timestamps), summary.fps, footage.size, footage.first, footage.rotation)
     people = tuple(correct_side_swaps(person, timestamps) for person in tracker.people())
     if not people:
         raise nobody_found_error(footage, len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
-    return TrackingResult(frames, people, tuple(warnings), seconds)
+    return TrackingResult(frames, people, tuple(map(message_from_json, summary.warnings)), seconds)
 
 
-def detect_new_frames(footage, detector, tracker, log, on_progress):
-    """Look at the frames that the log does not have yet; returns their times, s."""
-    times = []
-    known = len(log.frames)
-    reader = prefetch(footage.read(decode_from=known))
+def detect_new_frames(
+    footage: Footage, detector: Detector, tracker: Tracker, log: ObservationLog, on_progress: Callable[[Progress], None]
+) -> list[float]:
+    """Detect and track in the frames that the log does not have yet; returns their times, s."""
+    times: list[float] = []
+    num_known = len(log.frames)
+    frames = prefetch(footage.read(decode_from=num_known))
     try:
-        for frame in reader:
-            if frame.row < known:
+        for frame in frames:
+            if frame.row < num_known:
                 continue
-            poses = add_portraits(frame, detector.detect(frame, tracker.predict(frame.time)), detector.keypoint_set)
-            tracker.update(frame.row, frame.time, poses)
-            log.append(frame.time, poses)
+            detections = add_portraits(frame, detector.detect(frame, tracker.predict(frame.time)), detector.keypoint_set)
+            tracker.update(frame.row, frame.time, detections)
+            log.append(frame.time, detections)
             times.append(frame.time)
             on_progress(Progress(STAGE, frame.row + 1, max(footage.num_declared_frames, frame.row + 1)))
     finally:
-        reader.close()
+        frames.close()
     return times
 
 
-def choose_detector(request):
-    """The detector that "auto" stands for: keypoints files are read, everything else is looked at."""
+def choose_detector(request: ReconstructRequest) -> str:
+    """The detector's name; "auto" is "keypoints" for files of 2D keypoints, else "mediapipe"."""
     if request.detector != "auto":
         return request.detector
     return "keypoints" if detection.keypoints_file.is_keypoints(Path(request.source)) else "mediapipe"
 
 
-def nobody_found_error(footage, frames):
-    """The error of footage in which, in so many frames, there is nobody."""
+def nobody_found_error(footage: Footage, num_frames: int) -> NobodyFoundError:
+    """The error of footage that shows nobody in any of its frames."""
     remedy = "Choose footage in which somebody is seen from head to hips at least, or a range of frames in which they are."
-    if frames == 1:
+    if num_frames == 1:
         return NobodyFoundError("nobody-in-image", "{name} was read, but no person was found in it.", remedy, name=footage.name)
     problem = "{name} was read, but no person was found in its {frames} frames."
-    return NobodyFoundError("nobody-in-footage", problem, remedy, name=footage.name, frames=frames)
+    return NobodyFoundError("nobody-in-footage", problem, remedy, name=footage.name, frames=num_frames)

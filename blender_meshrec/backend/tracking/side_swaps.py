@@ -1,114 +1,120 @@
-"""Putting left and right back where a detector mixed them up for a while.
+"""Correction of frames in which a detector has exchanged left and right.
 
-Seen edge on, or with the face hidden, a whole body is easily taken for its mirror image: every left joint is called
-right, and what is near is told as far. In one frame nothing gives that away; the frames before and after do.
+A person seen from the side, or with the face hidden, is easily detected as their mirror image: every left joint is called
+right, and what is near is reported as far. A single frame does not reveal this; the frames before and after do.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
-from ...core.skeletons import KEYPOINT_SETS, limb_indices
-from ..detection.detections import body_size, mirror_permutation
+from ...core.array_types import FloatArray, IntArray
+from ...core.records import Observations
+from ...core.skeletons import KEYPOINT_SETS
+from ..detection.detections import body_size, mirror_permutation, set_limb_indices
 
-# How a frame is read: as it is; told the wrong way round, depth included; only named the wrong way round.
+# Hypotheses about the keypoints of a frame: as detected; mirrored, depth included; only the names of left and right exchanged.
 UNCHANGED, MIRRORED, RELABELLED = range(3)
-# What it costs to doubt the detector, a second. A jump of the limb joints by 0.3 body sizes and metres in all, at both
-# ends of a stretch, outweighs about a second of doubt.
+HYPOTHESES = (UNCHANGED, MIRRORED, RELABELLED)
+# Cost of a changed frame, per second. A jump of the limb joints by 0.3 body sizes and metres in all, at both ends of an
+# interval, outweighs about a second of changed frames.
 SWAP_COST = 0.3
-# Frames farther apart than this, s, say little about each other: a person may have turned round.
+# Time constant, s, with which the cost of a movement between two frames decays with their distance in time: in a longer gap a
+# person may have turned round.
 TRANSITION_DECAY = 0.12
-# A single point counts at most this much, in body sizes or metres.
+# Upper limit of the movement of a single point, in body sizes or metres.
 MAX_POINT_DISTANCE = 0.5
-# Where the face points is followed beside the limb joints, and counts as so many of them: who stands upright has all joints in one
-# plane, and only the nose is before or behind it.
+# The direction of the face is a feature beside the limb joints, with the weight of this many of them: of a person who stands
+# upright all joints are in one plane, and only the nose is in front of or behind it.
 FACE_POINTS, FACE_WEIGHT = ("nose", "left_ear", "right_ear"), 3.0
 
 
-def correct_side_swaps(observations, timestamps):
-    """Observations with stretches of swapped sides corrected.
+def correct_side_swaps(observations: Observations, timestamps: FloatArray | list[float]) -> Observations:
+    """Observations in which swapped sides are corrected.
 
-    timestamps: (F,) s. The cheapest reading of all frames together is taken (Viterbi): joints should move little from
-    frame to frame, and the detector be believed where nothing speaks against it. Who really turns round does so over
-    several frames in which no other reading is cheaper.
+    The cheapest sequence of hypotheses is chosen (Viterbi): joints should move little from frame to frame, and few frames be
+    changed. A person who really turns round does so over several frames, in which no other hypothesis is cheaper.
+
+    timestamps: (F,) s.
     """
     rows = np.flatnonzero(observations.visible)
     if len(rows) < 3:
         return observations
-    metres = None if observations.keypoints_3d is None else observations.keypoints_3d[rows]
-    readings = [
-        apply_hypothesis(observations.keypoints[rows], metres, how, observations.keypoint_set) for how in (UNCHANGED, MIRRORED, RELABELLED)
-    ]
+    keypoint_set = observations.keypoint_set
+    keypoints_3d = None if observations.keypoints_3d is None else observations.keypoints_3d[rows]
+    hypotheses = [apply_hypothesis(observations.keypoints[rows], keypoints_3d, hypothesis, keypoint_set) for hypothesis in HYPOTHESES]
     sizes = np.array([body_size(box) for box in observations.boxes[rows]])
-    features = np.stack([joint_features(*reading, sizes, observations.keypoint_set) for reading in readings])
-    weight = feature_weights(observations.keypoints[rows], observations.keypoint_set)
-    gaps = np.diff(np.asarray(timestamps)[rows])
-    best = find_cheapest_hypotheses(features, weight, gaps)
-    keypoints = np.array(observations.keypoints)
-    keypoints_3d = None if observations.keypoints_3d is None else np.array(observations.keypoints_3d)
-    for how in (MIRRORED, RELABELLED):
-        chosen = best == how
-        keypoints[rows[chosen]] = readings[how][0][chosen]
-        if keypoints_3d is not None:
-            keypoints_3d[rows[chosen]] = readings[how][1][chosen]
-    return replace(observations, keypoints=keypoints, keypoints_3d=keypoints_3d)
+    features = np.stack([joint_features(*hypothesis, sizes, keypoint_set) for hypothesis in hypotheses])
+    weights = feature_weights(observations.keypoints[rows], keypoint_set)
+    best = find_cheapest_hypotheses(features, weights, np.diff(np.asarray(timestamps)[rows]))
+    corrected = np.array(observations.keypoints)
+    corrected_3d = None if observations.keypoints_3d is None else np.array(observations.keypoints_3d)
+    for hypothesis in (MIRRORED, RELABELLED):
+        chosen = best == hypothesis
+        changed, changed_3d = hypotheses[hypothesis]
+        corrected[rows[chosen]] = changed[chosen]
+        if corrected_3d is not None and changed_3d is not None:
+            corrected_3d[rows[chosen]] = changed_3d[chosen]
+    return replace(observations, keypoints=corrected, keypoints_3d=corrected_3d)
 
 
-def apply_hypothesis(keypoints, keypoints_3d, hypothesis, keypoint_set):
-    """Keypoints (F,K,3) and metres (F,K,3) or None, read another way. Each way undoes itself."""
+def apply_hypothesis(
+    keypoints: FloatArray, keypoints_3d: FloatArray | None, hypothesis: int, keypoint_set: str
+) -> tuple[FloatArray, FloatArray | None]:
+    """Keypoints (F,K,3) px and (F,K,3) m, or None, as they are under a hypothesis. Each hypothesis is its own inverse."""
     if hypothesis == UNCHANGED:
         return keypoints, keypoints_3d
     order = mirror_permutation(keypoint_set)
-    depth = np.array([1.0, 1.0, -1.0 if hypothesis == MIRRORED else 1.0])
-    return keypoints[:, order], None if keypoints_3d is None else keypoints_3d[:, order] * depth
+    depth_sign = np.array([1.0, 1.0, -1.0 if hypothesis == MIRRORED else 1.0])
+    return keypoints[:, order], None if keypoints_3d is None else keypoints_3d[:, order] * depth_sign
 
 
-def joint_features(keypoints, keypoints_3d, sizes, keypoint_set):
-    """Limb joints, and the nose seen from the ears, (F,P,2) in body sizes or (F,P,5) with 3D: differences say how far they went."""
+def joint_features(keypoints: FloatArray, keypoints_3d: FloatArray | None, sizes: FloatArray, keypoint_set: str) -> FloatArray:
+    """Limb joints, and the nose relative to the ears, (F,P,2) in body sizes, or with 3D (F,P,5), the last three in metres."""
     points = KEYPOINT_SETS[keypoint_set].points
-    measured = keypoints[..., :2] / np.median(sizes)
-    measured = measured if keypoints_3d is None else np.concatenate([measured, keypoints_3d], -1)
-    features = measured[:, limb_indices(points)]
+    positions = keypoints[..., :2] / np.median(sizes)
+    positions = positions if keypoints_3d is None else np.concatenate([positions, keypoints_3d], -1)
+    features = positions[:, set_limb_indices(keypoint_set)]
     if not set(FACE_POINTS) <= set(points):
         return features
-    nose, *ears = (measured[:, points.index(name)] for name in FACE_POINTS)
+    nose, *ears = (positions[:, points.index(name)] for name in FACE_POINTS)
     return np.concatenate([features, (nose - np.mean(ears, 0))[:, None]], 1)
 
 
-def feature_weights(keypoints, keypoint_set):
-    """How much each of `joint_features` counts, (F,P), by the confidence of its points."""
+def feature_weights(keypoints: FloatArray, keypoint_set: str) -> FloatArray:
+    """The weights of `joint_features`, (F,P), by the confidence of their points."""
     points = KEYPOINT_SETS[keypoint_set].points
-    weight = keypoints[:, limb_indices(points), 2] + 0.05
+    weights = keypoints[:, set_limb_indices(keypoint_set), 2] + 0.05
     if not set(FACE_POINTS) <= set(points):
-        return weight
+        return weights
     face = keypoints[:, [points.index(name) for name in FACE_POINTS], 2].min(1, keepdims=True)
-    return np.concatenate([weight, FACE_WEIGHT * (face + 0.05)], 1)
+    return np.concatenate([weights, FACE_WEIGHT * (face + 0.05)], 1)
 
 
-def find_cheapest_hypotheses(features, weights, gaps):
-    """The reading of each frame, (F,) int.
+def find_cheapest_hypotheses(features: FloatArray, weights: FloatArray, gaps: FloatArray) -> IntArray:
+    """The hypothesis of each frame in the cheapest sequence, (F,).
 
     Args:
-        features: (R,F,P,2 or 5), one for each reading. weights: (F,P). gaps: (F-1,) s.
+        features: (H,F,P,2 or 5), under each of H hypotheses. weights: (F,P). gaps: (F-1,) s between frames.
     """
-    readings, frames = features.shape[:2]
-    pair_weight = np.minimum(weights[1:], weights[:-1])
-    pair_weight = pair_weight / pair_weight.sum(1, keepdims=True)
-    # jumps[a, b, f]: how far joints go from frame f read as a to frame f + 1 read as b
+    num_hypotheses, num_frames = features.shape[:2]
+    pair_weights = np.minimum(weights[1:], weights[:-1])
+    pair_weights = pair_weights / pair_weights.sum(1, keepdims=True)
+    # moves[a, b, f]: the movement from frame f under hypothesis a to frame f + 1 under hypothesis b
     steps = features[None, :, 1:] - features[:, None, :-1]
     distance = np.minimum(np.linalg.norm(steps[..., :2], axis=-1), MAX_POINT_DISTANCE)
     if features.shape[-1] > 2:
         distance = distance + np.minimum(np.linalg.norm(steps[..., 2:], axis=-1), MAX_POINT_DISTANCE)
-    jumps = (distance * pair_weight).sum(-1) * np.exp(-gaps / TRANSITION_DECAY)
-    doubt = np.array([0.0, SWAP_COST, SWAP_COST])[:readings, None] * np.append(gaps, gaps.min())
-    cost = doubt[:, 0]
-    came_from = np.zeros((frames, readings), int)
-    for f in range(1, frames):
-        through = cost[:, None] + jumps[:, :, f - 1]
-        came_from[f] = through.argmin(0)
-        cost = through.min(0) + doubt[:, f]
-    best = np.zeros(frames, int)
+    moves = (distance * pair_weights).sum(-1) * np.exp(-gaps / TRANSITION_DECAY)
+    swap_costs = np.array([0.0, SWAP_COST, SWAP_COST])[:num_hypotheses, None] * np.append(gaps, gaps.min())
+    cost = swap_costs[:, 0]
+    came_from = np.zeros((num_frames, num_hypotheses), int)
+    for f in range(1, num_frames):
+        path_costs = cost[:, None] + moves[:, :, f - 1]
+        came_from[f] = path_costs.argmin(0)
+        cost = path_costs.min(0) + swap_costs[:, f]
+    best = np.zeros(num_frames, int)
     best[-1] = cost.argmin()
-    for f in range(frames - 1, 0, -1):
+    for f in range(num_frames - 1, 0, -1):
         best[f - 1] = came_from[f, best[f]]
     return best

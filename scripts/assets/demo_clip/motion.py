@@ -7,7 +7,7 @@ own axes: y up, the performer faces +z, metres and radians, in units of the leg'
 
 import numpy as np
 
-from blender_meshrec.core.rotations import multiply_quat, normalise_quat, quat_from_rotmat, quat_from_rotvec, rotmat_from_quat, slerp
+from blender_meshrec.core.rotations import multiply_quat, normalize_quat, quat_from_rotmat, quat_from_rotvec, rotmat_from_quat, slerp
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 
 FPS = 25
@@ -193,7 +193,7 @@ def smooth_upper_body(quats, sigma=1.6):
     near = quats[frames_at][:, :, soft]
     near = near * np.where((near * quats[:, None, soft]).sum(-1, keepdims=True) < 0, -1, 1)
     smoothed = quats.copy()
-    smoothed[:, soft] = normalise_quat((near * kernel[None, :, None, None]).sum(1))
+    smoothed[:, soft] = normalize_quat((near * kernel[None, :, None, None]).sum(1))
     return smoothed
 
 

@@ -1,0 +1,110 @@
+"""Association of a frame's detections with tracks: scores of a pair, and the best one-to-one matching.
+
+A person is recognised by their predicted position and by the colours of their clothes; after a longer absence by their clothes
+alone.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from ...core.array_types import FloatArray
+from ..detection.detections import body_size
+from ..detection.similarity import KEYPOINT_SPREAD, appearance_similarity, keypoint_similarity
+from .track import Candidate, Track
+
+# How confidently a candidate is the person of a track, 0..1, given the track, the time in s and the candidate.
+PairScore: TypeAlias = Callable[[Track, float, Candidate], float]
+
+# Pairs with a lower score are different people.
+MIN_MATCH_SCORE = 0.2
+# Growth of the keypoint spread per second since the last detection, as a fraction of the person's size.
+SPREAD_GROWTH = 0.5
+# Speed at which a torso may deviate from its predicted position, in body sizes per second.
+MAX_DEVIATION_SPEED = 3.0
+# Ratio of sizes within which two detections may be one person.
+MATCH_SIZE_RATIO, REID_SIZE_RATIO = (0.33, 3.0), (0.3, 3.0)
+# Re-identification by clothes: the lowest similarity near the expected position, the lowest elsewhere, and the margin over the
+# similarity to anybody else.
+MIN_REID_SIMILARITY, MIN_DISTANT_REID_SIMILARITY, REID_MARGIN = 0.88, 0.93, 0.03
+# The deviation allowed for "near" stops growing after this gap, s; below this body size, px, clothes are too small to compare.
+MAX_REID_GAP, MIN_REID_SIZE = 1.5, 80.0
+# Similarity of clothes that may still be the same, seen from another side or blurred.
+MIN_COMPATIBLE_SIMILARITY = 0.7
+
+
+def match_score(track: Track, time: float, candidate: Candidate, keypoint_set: str) -> float:
+    """Score of a track seen a moment ago: similarity of predicted and detected keypoints, reduced if the clothes differ."""
+    if not _is_size_within(track, candidate, MATCH_SIZE_RATIO):
+        return 0.0
+    gap = min(track.gap(time), 1.0)
+    spread = KEYPOINT_SPREAD + SPREAD_GROWTH * gap
+    similarity = keypoint_similarity(track.expected_keypoints(time), candidate.detection.keypoints, track.size, keypoint_set, spread)
+    # A somersault or a fall changes every joint in a moment, but hardly the torso's centre.
+    deviation = track.deviation(time, candidate.torso_centre)
+    similarity = max(similarity, 0.6 * np.exp(-0.5 * (deviation / (0.2 + MAX_DEVIATION_SPEED * gap)) ** 2))
+    clothes = appearance_similarity(track.appearance, candidate.detection.appearance)
+    # A similarity below 0.5 means clearly different clothes, above 0.9 the same clothes in another light.
+    return float(similarity * (0.8 if clothes is None else 0.3 + 0.7 * np.clip((clothes - 0.5) / 0.4, 0, 1)))
+
+
+def leftover_score(track: Track, time: float, candidate: Candidate) -> float:
+    """Score of a track and a candidate that `match_score` has left over: near the expected position, and clothes that may be the same."""
+    is_near = track.deviation(time, candidate.torso_centre) < 0.7 + MAX_DEVIATION_SPEED * min(time - track.time, 1.0)
+    clothes = appearance_similarity(track.appearance, candidate.detection.appearance)
+    is_compatible = clothes is None or clothes > MIN_COMPATIBLE_SIMILARITY
+    if not (is_near and is_compatible and _is_size_within(track, candidate, MATCH_SIZE_RATIO)):
+        return 0.0
+    return clothes or MIN_COMPATIBLE_SIMILARITY
+
+
+def reid_score(track: Track, time: float, candidate: Candidate) -> float:
+    """Score of a track that was out of view for long: similarity of the clothes, which must be higher away from the expected position."""
+    clothes = appearance_similarity(track.appearance, candidate.detection.appearance)
+    if clothes is None or not _is_size_within(track, candidate, REID_SIZE_RATIO):
+        return 0.0
+    is_near = track.deviation(time, candidate.torso_centre) < 1 + MAX_DEVIATION_SPEED * min(time - track.time, MAX_REID_GAP)
+    if not is_near and min(track.size, body_size(candidate.box)) < MIN_REID_SIZE:
+        return 0.0
+    return clothes if clothes > (MIN_REID_SIMILARITY if is_near else MIN_DISTANT_REID_SIMILARITY) else 0.0
+
+
+def _is_size_within(track: Track, candidate: Candidate, limits: tuple[float, float]) -> bool:
+    return limits[0] < body_size(candidate.box) / track.size < limits[1]
+
+
+def score_pairs(score: PairScore, tracks: Sequence[Track], time: float, candidates: Sequence[Candidate]) -> FloatArray:
+    """The score of every pair, (T,C)."""
+    scores = np.zeros((len(tracks), len(candidates)))
+    for t, track in enumerate(tracks):
+        scores[t] = [score(track, time, candidate) for candidate in candidates]
+    return scores
+
+
+def suppress_ambiguous(scores: FloatArray) -> FloatArray:
+    """Scores (T,C) with those set to 0 that do not exceed all others of their row and column by REID_MARGIN."""
+    clear = np.array(scores, float)
+    for (row, column), value in np.ndenumerate(scores):
+        rivals = np.concatenate([np.delete(scores[row], column), np.delete(scores[:, column], row)])
+        if rivals.size and value < rivals.max() + REID_MARGIN:
+            clear[row, column] = 0.0
+    return clear
+
+
+def match_pairs(scores: FloatArray, min_score: float) -> list[tuple[int, int]]:
+    """The one-to-one matching with the greatest sum of scores above `min_score`; rows and columns may remain unmatched.
+
+    Args:
+        scores: (R,C), higher is better.
+
+    Returns:
+        (row, column) pairs, their scores above `min_score`. Of equally good matchings it is not defined which is returned.
+    """
+    if not (scores > min_score).any():
+        return []
+    from scipy.optimize import linear_sum_assignment  # here, because importing it takes 0.4 s, which starting must not wait for
+
+    # A pair at or below `min_score` gains nothing, as if it were not matched, and is removed afterwards.
+    rows, columns = linear_sum_assignment(np.maximum(scores - min_score, 0), maximize=True)
+    return [(int(row), int(column)) for row, column in zip(rows, columns) if scores[row, column] > min_score]
