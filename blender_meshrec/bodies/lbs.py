@@ -66,7 +66,7 @@ def smpl_tree(device: torch.device | str = "cpu") -> KinematicTree:
 
 def global_rotmats(local: torch.Tensor, tree: KinematicTree) -> torch.Tensor:
     """Global rotations (F,J,3,3) of rotations relative to the parents (F,J,3,3)."""
-    return torch.cat(_global_rotmats_by_level(local, tree), 1)[:, tree.rank]
+    return forward_kinematics(local, local.new_zeros(1, local.shape[1], 3), tree)[1]
 
 
 def local_rotmats(rotations: torch.Tensor, tree: KinematicTree) -> torch.Tensor:
@@ -84,19 +84,13 @@ def forward_kinematics(rotmats: torch.Tensor, rest_joints: torch.Tensor, tree: K
         joints (F,J,3) m with the root at its rest position, and global rotations (F,J,3,3). Source: eq. 4.
     """
     offsets = rest_joints - rest_joints[:, tree.parents]
-    rotations = _global_rotmats_by_level(rotmats, tree)
+    rotations = [rotmats[:, :1]]
     joints = [rest_joints[:, :1].expand(len(rotmats), -1, -1)]
-    for rotations_above, (members, slots) in zip(rotations, tree.levels):
-        joints.append(joints[-1][:, slots] + (rotations_above[:, slots] @ offsets[:, members, :, None])[..., 0])
-    return torch.cat(joints, 1)[:, tree.rank], torch.cat(rotations, 1)[:, tree.rank]
-
-
-def _global_rotmats_by_level(local: torch.Tensor, tree: KinematicTree) -> list[torch.Tensor]:
-    """Global rotations (F,L,3,3) of each level's L joints, root first."""
-    rotations = [local[:, :1]]
     for members, slots in tree.levels:
-        rotations.append(rotations[-1][:, slots] @ local[:, members])
-    return rotations
+        parent_rotations = rotations[-1][:, slots]
+        joints.append(joints[-1][:, slots] + (parent_rotations @ offsets[:, members, :, None])[..., 0])
+        rotations.append(parent_rotations @ rotmats[:, members])
+    return torch.cat(joints, 1)[:, tree.rank], torch.cat(rotations, 1)[:, tree.rank]
 
 
 def descendant_matrix(parents: ArrayLike) -> FloatArray:

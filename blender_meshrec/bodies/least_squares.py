@@ -30,7 +30,9 @@ class LeastSquaresProblem(Protocol):
 
 
 @torch.no_grad()
-def levenberg_marquardt(problem: LeastSquaresProblem, x: torch.Tensor, max_steps: int, blocked: BlockedUnknowns | None = None) -> torch.Tensor:
+def levenberg_marquardt(
+    problem: LeastSquaresProblem, x: torch.Tensor, max_steps: int, blocked: BlockedUnknowns | None = None
+) -> torch.Tensor:
     """Minimise the energy of each frame by damped Gauss-Newton steps.
 
     Args:

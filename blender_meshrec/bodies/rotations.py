@@ -17,14 +17,20 @@ def cross_product_matrix(vectors: torch.Tensor) -> torch.Tensor:
     return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
 
 
-def rotmats_about_axes(axes: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> torch.Tensor:
-    """Rotation matrices (..., 3, 3) about unit axes (..., 3) by the angles of these cosines and sines (...).
+def rotmats_about_axes(axes: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
+    """Rotation matrices (..., 3, 3) about unit axes (..., 3) by angles (...) rad; smooth at every angle."""
+    angles = angles[..., None, None]
+    return rodrigues(axes, torch.cos(angles), torch.sin(angles))
 
-    Smooth at every angle. Source: Rodrigues' formula.
+
+def rodrigues(axes: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> torch.Tensor:
+    """Rotation matrices (..., 3, 3) about unit axes (..., 3) by the angle of a cosine and a sine, (..., 1, 1) each.
+
+    Source: Rodrigues' formula.
     """
     cross = cross_product_matrix(axes)
     identity = torch.eye(3, dtype=axes.dtype, device=axes.device)
-    return identity + sine[..., None, None] * cross + (1 - cosine)[..., None, None] * (cross @ cross)
+    return identity + sine * cross + (1 - cosine) * (cross @ cross)
 
 
 def rotmats_from_columns(columns: torch.Tensor) -> torch.Tensor:

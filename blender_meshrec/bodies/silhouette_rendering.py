@@ -109,9 +109,9 @@ def rasterise(points: torch.Tensor, windows: torch.Tensor, side: int, spacing: f
         rows = radius == size
         nearness[rows] = -_dilate(-_dilate(nearness[rows], size), size)
     # A cell is filled where any point falls into it, so a pixel's centre is covered where the cells on both sides of it are.
-    quarters = [nearness[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
-    covered = torch.stack([(quarter > 0).byte() for quarter in quarters]).sum(0) > 2
-    return covered, torch.stack(quarters).amax(0) * covered
+    quarters = torch.stack([nearness[:, row::2, column::2] for row in (0, 1) for column in (0, 1)])
+    covered = (quarters > 0).sum(0) > 2
+    return covered, quarters.amax(0) * covered
 
 
 def _inverse_depth(points: torch.Tensor) -> torch.Tensor:

@@ -64,7 +64,12 @@ class Smpl(nn.Module):
         return Skin(self.v_template, self.shapedirs, self.posedirs, self.lbs_weights)
 
     def forward(
-        self, betas: TensorLike, global_orient: TensorLike, body_pose: TensorLike, transl: TensorLike | None = None, chunk: int = CHUNK_FRAMES
+        self,
+        betas: TensorLike,
+        global_orient: TensorLike,
+        body_pose: TensorLike,
+        transl: TensorLike | None = None,
+        chunk: int = CHUNK_FRAMES,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Posed joints (F,J,3) and vertices (F,V,3), metres."""
         shape, rotmats, shift = self._arguments(betas, global_orient, body_pose, transl)

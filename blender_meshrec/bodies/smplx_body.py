@@ -43,7 +43,12 @@ class SmplxBody(Smpl):
             self.layer = _smplx_layer(smplx, template).to(self.device, self.dtype)
 
     def forward(
-        self, betas: TensorLike, global_orient: TensorLike, body_pose: TensorLike, transl: TensorLike | None = None, chunk: int = CHUNK_FRAMES
+        self,
+        betas: TensorLike,
+        global_orient: TensorLike,
+        body_pose: TensorLike,
+        transl: TensorLike | None = None,
+        chunk: int = CHUNK_FRAMES,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Posed joints (F,J,3) and vertices (F,V,3), metres."""
         shape, rotmats, shift = self._arguments(betas, global_orient, body_pose, transl)
@@ -74,7 +79,7 @@ def _smplx_layer(smplx: ModuleType, template: BodyTemplate) -> nn.Module:
     arrays["shapedirs"] = np.pad(template.shapedirs, ((0, 0), (0, 0), (0, 20 - template.shapedirs.shape[-1])))
     with tempfile.TemporaryDirectory(prefix="meshrec-") as folder:
         path = Path(folder) / "body.npz"
-        np.savez(path, allow_pickle=True, **arrays)
+        np.savez(path, **arrays)  # pyrefly: ignore[bad-argument-type]  # its stub takes any name for allow_pickle
         return smplx.SMPLXLayer(str(path), ext="npz", num_expression_coeffs=10, **options)
 
 

@@ -41,10 +41,19 @@ def freeze_arrays(record: object, layouts: ArrayLayouts, *, require_finite: bool
         object.__setattr__(record, name, array)
 
 
+def lengths_agree(shape: tuple[int, ...], expected: tuple[int | str, ...], length_of: dict[str, int]) -> bool:
+    """Whether a shape has the expected number of axes and lengths.
+
+    Args:
+        expected: a number is a fixed length, a letter the length in `length_of`, which gets the lengths of new letters.
+    """
+    return len(shape) == len(expected) and all(
+        length == (length_of.setdefault(axis, length) if isinstance(axis, str) else axis) for length, axis in zip(shape, expected)
+    )
+
+
 def _check_shape(field: str, array: AnyArray, shape: tuple[int | str, ...], length_of: dict[str, int]) -> None:
     if array.ndim != len(shape):
         raise ValueError(f"{field} needs {len(shape)} axes {shape}, not shape {array.shape}")
-    for length, axis in zip(array.shape, shape):
-        expected = length_of.setdefault(axis, length) if isinstance(axis, str) else axis
-        if length != expected:
-            raise ValueError(f"{field} needs shape {shape} with {length_of}, not {array.shape}")
+    if not lengths_agree(array.shape, shape, length_of):
+        raise ValueError(f"{field} needs shape {shape} with {length_of}, not {array.shape}")

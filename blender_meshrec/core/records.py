@@ -1,4 +1,4 @@
-"""The records handed from stage to stage: frozen, checked when made, their arrays copied and read-only.
+"""Records that the stages pass on: frozen dataclasses whose arrays are checked, copied and read-only.
 
 Letters for axes: F frames, J joints, K keypoints, B betas, V vertices.
 """
@@ -7,76 +7,56 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from .array_types import AnyArray, BoolArray, FloatArray, ImageArray, IntArray
+from .frozen_arrays import freeze_arrays
 from .silhouettes import Silhouettes
 from .skeletons import KEYPOINT_SETS
-
-# Symbols in a shape bind on first use and must agree afterwards; numbers must match as they stand.
-
-
-def _freeze(record, shapes):
-    """Copy the named arrays of a record, make them read-only and check their shapes against each other."""
-    bound = {}
-    for name, (dtype, shape) in shapes.items():
-        value = getattr(record, name)
-        if value is None:
-            continue
-        array = np.array(value, dtype=dtype)
-        if array.ndim != len(shape):
-            raise ValueError(f"{type(record).__name__}.{name} needs {len(shape)} axes {shape}, not shape {array.shape}")
-        for length, symbol in zip(array.shape, shape):
-            expected = bound.setdefault(symbol, length) if isinstance(symbol, str) else symbol
-            if length != expected:
-                raise ValueError(f"{type(record).__name__}.{name} needs shape {shape} with {bound}, not {array.shape}")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError(f"{type(record).__name__}.{name} holds values that are not finite")
-        array.setflags(write=False)
-        object.__setattr__(record, name, array)
 
 
 @dataclass(frozen=True)
 class FootageInfo:
-    """What is known of a piece of footage; the pixels stay in the file.
+    """Properties of a range of footage; the pixels stay in the file.
 
-    source: path. timestamps: (F,) s, zero at the first frame of the range. fps: the nominal rate.
+    source: path. timestamps: (F,) s, zero at the first frame of the range. fps: nominal rate.
     size: (width, height) px of the upright, square-pixel image. first: index of the range's first frame in the file.
-    rotation: degrees clockwise that the stored image was turned to stand upright.
+    rotation: degrees clockwise by which the stored image is rotated to be upright.
     """
 
     source: str
-    timestamps: np.ndarray
+    timestamps: FloatArray
     fps: float
-    size: tuple
+    size: tuple[int, int]
     first: int = 0
     rotation: int = 0
 
-    def __post_init__(self):
-        _freeze(self, {"timestamps": (np.float64, ("F",))})
+    def __post_init__(self) -> None:
+        freeze_arrays(self, {"timestamps": (np.float64, ("F",))})
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.timestamps)
 
 
 @dataclass(frozen=True)
 class Observations:
-    """One tracked person over a range of frames, one row a frame of the range.
+    """Detections of one tracked person, one row per frame of a range.
 
     boxes: (F,4) px, left, top, right, bottom. keypoints: (F,K,3) x px, y px, confidence 0..1.
-    keypoints_3d: (F,K,3) m in camera axes relative to the hips' middle, or None. visible: (F,).
-    silhouettes: of a few of the frames, or None. portrait: (S,S,3) uint8 RGB, a small picture of the person, or None.
-    Rows where the person is not visible hold zeros.
+    keypoints_3d: (F,K,3) m in camera axes relative to the middle of the hips, or None. visible: (F,).
+    silhouettes: of some of the frames, or None. portrait: (S,S,3) RGB, a small picture of the person, or None.
+    Rows where the person is not visible are zero.
     """
 
     keypoint_set: str
-    boxes: np.ndarray
-    keypoints: np.ndarray
-    visible: np.ndarray
-    keypoints_3d: np.ndarray | None = None
+    boxes: FloatArray
+    keypoints: FloatArray
+    visible: BoolArray
+    keypoints_3d: FloatArray | None = None
     silhouettes: Silhouettes | None = None
-    portrait: np.ndarray | None = None
+    portrait: ImageArray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         points = len(KEYPOINT_SETS[self.keypoint_set])
-        _freeze(
+        freeze_arrays(
             self,
             {
                 "boxes": (np.float32, ("F", 4)),
@@ -87,12 +67,12 @@ class Observations:
             },
         )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.visible)
 
     @property
-    def median_area(self):
-        """Median box area in px^2 over the frames with the person: what "the largest" is judged by."""
+    def median_area(self) -> float:
+        """Median box area in px^2 over the frames where the person is visible; the largest person is chosen by it."""
         if not self.visible.any():
             return 0.0
         size = (self.boxes[:, 2:] - self.boxes[:, :2])[self.visible]
@@ -103,12 +83,12 @@ class Observations:
 class Camera:
     """A pinhole camera: intrinsics (3,3) px, camera_from_world (F,4,4) with OpenCV axes, image_size (width, height) px."""
 
-    intrinsics: np.ndarray
-    camera_from_world: np.ndarray
-    image_size: np.ndarray
+    intrinsics: FloatArray
+    camera_from_world: FloatArray
+    image_size: IntArray
 
-    def __post_init__(self):
-        _freeze(
+    def __post_init__(self) -> None:
+        freeze_arrays(
             self,
             {
                 "intrinsics": (np.float64, (3, 3)),
@@ -120,16 +100,16 @@ class Camera:
 
 @dataclass(frozen=True)
 class BodyParams:
-    """The parameters of an SMPL-type body: betas (B,) one set a person, global_orient (F,3), body_pose (F,D) rad, transl (F,3) m."""
+    """The parameters of an SMPL-family body: betas (B,) for all frames, global_orient (F,3), body_pose (F,D) rad, transl (F,3) m."""
 
     model: str
-    betas: np.ndarray
-    global_orient: np.ndarray
-    body_pose: np.ndarray
-    transl: np.ndarray
+    betas: FloatArray
+    global_orient: FloatArray
+    body_pose: FloatArray
+    transl: FloatArray
 
-    def __post_init__(self):
-        _freeze(
+    def __post_init__(self) -> None:
+        freeze_arrays(
             self,
             {
                 "betas": (np.float32, ("B",)),
@@ -140,40 +120,44 @@ class BodyParams:
         )
 
     @property
-    def poses(self):
-        """All rotations, the root's first, (F,3+D) rad."""
+    def poses(self) -> FloatArray:
+        """global_orient and body_pose, (F,3+D) rad."""
         return np.concatenate([self.global_orient, self.body_pose], 1)
 
 
 @dataclass(frozen=True)
 class GeneratedMesh:
-    """What a mesh generator makes of one person: body, in camera axes about the hip; points (F,17,2) px, its h36m17 joints in the
-    picture as its own camera shows them."""
+    """The result of a mesh generator for one person.
+
+    body: in camera axes, relative to the hip. points: (F,17,2) px, its h36m17 joints projected by the generator's own camera.
+    """
 
     body: BodyParams
-    points: np.ndarray
+    points: FloatArray
 
-    def __post_init__(self):
-        _freeze(self, {"points": (np.float32, ("F", 17, 2))})
+    def __post_init__(self) -> None:
+        freeze_arrays(self, {"points": (np.float32, ("F", 17, 2))})
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What an estimator says of one person in camera axes (OpenCV): h36m17 joints (F,17,3) m relative to the hip, confidence (F,17).
+    """The 3D pose of one person from an estimator.
 
-    body, in the same axes, is of estimators that have a mesh to be calibrated onto the joints. is_temporal: whether frames were judged
-    from their neighbours too, so that the joints do not tremble. contacts: (F,4) 0..1, how surely left heel, left toe, right
-    heel and right toe touch the ground, of estimators that see it.
+    joints: (F,17,3) m, h36m17 in camera axes (OpenCV), relative to the hip. confidence: (F,17).
+    body: in the same axes, from estimators with a mesh to be calibrated onto the joints.
+    is_temporal: whether neighboring frames were used too, so that the joints are free of high-frequency noise.
+    contacts: (F,4) probabilities 0..1 that left heel, left toe, right heel and right toe touch the ground, from estimators that
+    predict them.
     """
 
-    joints: np.ndarray
-    confidence: np.ndarray
+    joints: FloatArray
+    confidence: FloatArray
     body: BodyParams | None = None
     is_temporal: bool = False
-    contacts: np.ndarray | None = None
+    contacts: FloatArray | None = None
 
-    def __post_init__(self):
-        _freeze(
+    def __post_init__(self) -> None:
+        freeze_arrays(
             self,
             {
                 "joints": (np.float32, ("F", "J", 3)),
@@ -185,27 +169,27 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Motion:
-    """What an armature plays: Z up throughout.
+    """An animation of an armature, z up.
 
     skeleton: name of the joint list. rest_joints: (J,3) m. parents: (J,), -1 at the root.
-    rotations: (F,J,4) wxyz relative to the parent, the identity being the rest pose. transl: (F,3) m, where the root
-    joint is. timestamps: (F,) s. contacts: (F,4) left heel, left toe, right heel, right toe. joints: (F,J,3) m, where the
-    joints shall land if bones may stretch, or None: the rotations leave the bones their lengths.
+    rotations: (F,J,4) wxyz relative to the parent; the identity is the rest pose. transl: (F,3) m, position of the root joint.
+    timestamps: (F,) s. contacts: (F,4) left heel, left toe, right heel, right toe.
+    joints: (F,J,3) m, target positions of the joints where bones may stretch; None where bones keep their lengths.
     """
 
     skeleton: str
-    joint_names: tuple
-    parents: np.ndarray
-    rest_joints: np.ndarray
-    rotations: np.ndarray
-    transl: np.ndarray
+    joint_names: tuple[str, ...]
+    parents: IntArray
+    rest_joints: FloatArray
+    rotations: FloatArray
+    transl: FloatArray
     fps: float
-    timestamps: np.ndarray
-    contacts: np.ndarray | None = None
-    joints: np.ndarray | None = None
+    timestamps: FloatArray
+    contacts: FloatArray | None = None
+    joints: FloatArray | None = None
 
-    def __post_init__(self):
-        _freeze(
+    def __post_init__(self) -> None:
+        freeze_arrays(
             self,
             {
                 "parents": (np.int64, ("J",)),
@@ -220,52 +204,52 @@ class Motion:
         if len(self.joint_names) != len(self.parents):
             raise ValueError(f"{len(self.joint_names)} joint names for {len(self.parents)} joints")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.timestamps)
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """One person recovered from footage: what a motion .npz holds, key by key (see motion_file for the meaning of each).
+    """The motion of one person recovered from footage: the content of a motion .npz, key by key (core/files/motion_npz lists them).
 
     World: metres, z up, floor at z = 0. Invariant: forward(poses, betas) + trans == joints within 1e-4 m.
-    `poses` is (F,72), or wider for a hand-bearing body; `footage`, `first_frame` and `footage_rotation` say which file,
-    which of its frames was row 0 and by how many degrees clockwise its stored picture was turned to stand upright, so
-    that a scene can put the footage behind the result.
+    `poses` is (F,72), or wider for a body with fingers. `footage`, `first_frame` and `footage_rotation` name the file, the
+    index in it of the frame of row 0, and the degrees clockwise by which its stored image is rotated to be upright, so that a
+    scene can show the footage behind the result.
 
-    Of a SKEL result also: q (F,46) rad, the anatomical angles in core/skel's order; skel_betas (B,); skel_trans (F,3) m;
-    skel_model_type, "open" or "skel". `poses` is then the converted SMPL motion. None and "" where there is no SKEL result.
+    SKEL results also have q (F,46) rad, the anatomical angles in core/skel's order; skel_betas (B,); skel_trans (F,3) m;
+    skel_model_type, "open" or "skel". `poses` is then the converted SMPL motion. Other results have None and "".
 
-    Of a calibrated result also: calibrated_joints (F,24,3) m, where the joints are if bones may stretch; `poses` is then the
-    nearest pose of bones that may not.
+    Calibrated results also have calibrated_joints (F,24,3) m, the joints with bones that stretch; `poses` is then the nearest
+    pose with bones of fixed length.
     """
 
-    poses: np.ndarray
-    trans: np.ndarray
-    betas: np.ndarray
+    poses: FloatArray
+    trans: FloatArray
+    betas: FloatArray
     surface_model_type: str
     mocap_framerate: float
-    timestamps: np.ndarray
-    visible: np.ndarray
-    joints: np.ndarray
-    confidence: np.ndarray
-    lifted_joints: np.ndarray
-    contacts: np.ndarray
-    camera_intrinsics: np.ndarray
-    camera_from_world: np.ndarray
-    image_size: np.ndarray
+    timestamps: FloatArray
+    visible: BoolArray
+    joints: FloatArray
+    confidence: FloatArray
+    lifted_joints: FloatArray
+    contacts: FloatArray
+    camera_intrinsics: FloatArray
+    camera_from_world: FloatArray
+    image_size: IntArray
     gender: str = "neutral"
     footage: str = ""
     first_frame: int = 0
     footage_rotation: int = 0
-    q: np.ndarray | None = None
-    skel_betas: np.ndarray | None = None
-    skel_trans: np.ndarray | None = None
+    q: FloatArray | None = None
+    skel_betas: FloatArray | None = None
+    skel_trans: FloatArray | None = None
     skel_model_type: str = ""
-    calibrated_joints: np.ndarray | None = None
+    calibrated_joints: FloatArray | None = None
 
-    def __post_init__(self):
-        _freeze(
+    def __post_init__(self) -> None:
+        freeze_arrays(
             self,
             {
                 "poses": (np.float32, ("F", "D")),
@@ -291,14 +275,14 @@ class Recovery:
         if self.poses.shape[1] < 72 or self.poses.shape[1] % 3:
             raise ValueError(f"Recovery.poses needs 72 values or more a frame, in threes, not {self.poses.shape[1]}")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.timestamps)
 
     @property
-    def camera(self):
+    def camera(self) -> Camera:
         return Camera(self.camera_intrinsics, self.camera_from_world, self.image_size)
 
-    def arrays(self):
-        """Every field by its name, but those that are None: what the file and the wire carry."""
+    def arrays(self) -> dict[str, AnyArray | str | float]:
+        """The fields that are not None, by name, as files and the wire protocol store them."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in named.items() if value is not None}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .array_types import ArrayLike, BoolArray, FloatArray, IntArray
+from .array_types import ArrayLike, FloatArray, IntArray
 
 
 def bracketing_samples(times: ArrayLike, known_times: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
@@ -15,7 +15,7 @@ def bracketing_samples(times: ArrayLike, known_times: FloatArray) -> tuple[IntAr
         Indices (F,) of the sample before and of the sample after, and the weight (F,) 0..1 of the latter. Times outside
         the samples get the first or the last sample.
     """
-    position = np.interp(times, known_times, np.arange(len(known_times)))
+    position = np.interp(np.asarray(times, float), known_times, np.arange(len(known_times)))
     before = np.floor(position).astype(int)
     after = np.minimum(before + 1, len(known_times) - 1)
     return before, after, position - before
@@ -27,6 +27,18 @@ def interpolate_over_time(times: ArrayLike, known_times: FloatArray, values: Arr
     before, after, weight = bracketing_samples(times, known_times)
     weight = weight.reshape(-1, *(1,) * (values.ndim - 1))
     return (1 - weight) * values[before] + weight * values[after]
+
+
+def interpolate_missing(values: FloatArray, known: ArrayLike, times: FloatArray) -> FloatArray:
+    """Values (F,K, ...) with those that are not `known` (F,K) interpolated over times (F,) s, each column k on its own.
+
+    Columns of which nothing is known stay as they are.
+    """
+    values, known = np.array(values, float), np.asarray(known, bool)
+    for column in np.flatnonzero(known.any(0)):
+        rows = known[:, column]
+        values[:, column] = interpolate_over_time(times, times[rows], values[rows, column])
+    return values
 
 
 def windowed_mean(values: FloatArray, timestamps: ArrayLike, half_window: float) -> FloatArray:

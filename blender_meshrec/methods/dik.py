@@ -36,7 +36,7 @@ from typing import NamedTuple
 import roma
 import torch
 
-from ..bodies.alignment import MIN_LENGTH, fit_rotation, normalize_or, plane_frame, swing_onto
+from ..bodies.alignment import MIN_LENGTH, fit_rotation, normalize_or, plane_frame, swing_onto, wrap_angle
 from ..core.skeletons import H36M17, SMPL_JOINTS, SMPL_PARENTS
 
 # Within this of straight or folded, a limb has no plane. Ours.
@@ -355,11 +355,11 @@ def interpolate_twist(rotmats, rest_joints, hinge_axes=None, axes_confidence=Non
         hinted = hinge.twist_of_axis((straight.transpose(-1, -2) @ hinge_axes[..., None])[..., 0])
         hinted_trust = torch.ones_like(seen) if axes_confidence is None else axes_confidence
 
-    anchored = hinted + torch.where(hinted_trust >= 1, trust, 1.0) * _wrap_angle(seen - hinted)
+    anchored = hinted + torch.where(hinted_trust >= 1, trust, 1.0) * wrap_angle(seen - hinted)
     times = torch.arange(len(rotmats), dtype=rotmats.dtype, device=rotmats.device) if times is None else times
     twist = _interpolate_angles(anchored, (trust >= 1) | (hinted_trust >= 1), times)
-    twist = twist + hinted_trust * _wrap_angle(hinted - twist)
-    twist = twist + trust * _wrap_angle(seen - twist)
+    twist = twist + hinted_trust * wrap_angle(hinted - twist)
+    twist = twist + trust * wrap_angle(seen - twist)
 
     kept = (trust >= 1)[..., None, None]
     upper = torch.where(kept, upper, straight @ hinge.twist_rotmats(twist))
@@ -385,11 +385,6 @@ def _smoothstep(x):
     return x * x * (3 - 2 * x)
 
 
-def _wrap_angle(angle):
-    """Angles brought to -pi..pi."""
-    return angle - 2 * math.pi * torch.round(angle / (2 * math.pi))
-
-
 def _interpolate_angles(angles, known, times):
     """Angles (F,L), where not `known` (F,L) passing the short way and smoothly from the last known to the next."""
     frames = len(angles)
@@ -402,4 +397,4 @@ def _interpolate_angles(angles, known, times):
     start = angles.gather(0, last)
     span = times[following] - times[last]
     part = _smoothstep(torch.where(span > 0, (times[:, None] - times[last]) / torch.where(span > 0, span, 1.0), 0.0))
-    return torch.where(any_last | any_following, start + part * _wrap_angle(angles.gather(0, following) - start), 0.0)
+    return torch.where(any_last | any_following, start + part * wrap_angle(angles.gather(0, following) - start), 0.0)

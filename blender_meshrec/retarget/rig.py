@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..core.frozen_arrays import freeze_arrays
+
 SIDES = ("left", "right")
 # The parts of a body that bones are mapped to. A part may hold several bones, from parent to child: a spine, a neck, an upper
 # arm that is split in two. "root" is a bone on the floor that carries root motion.
@@ -20,18 +22,6 @@ SLOTS = (*BODY_SLOTS, *(f"{side}_{slot}" for side in SIDES for slot in (*LIMB_SL
 REQUIRED_SLOTS = (
     "hips", "head", *(f"{side}_{slot}" for side in SIDES for slot in ("upper_arm", "lower_arm", "upper_leg", "lower_leg"))
 )  # fmt: skip
-
-
-def _freeze_arrays(record, shapes):
-    for name, (dtype, shape) in shapes.items():
-        value = getattr(record, name)
-        if value is None:
-            continue
-        array = np.array(value, dtype=dtype)
-        if array.shape != shape:
-            raise ValueError(f"{type(record).__name__}.{name} needs shape {shape}, not {array.shape}")
-        array.setflags(write=False)
-        object.__setattr__(record, name, array)
 
 
 @dataclass(frozen=True)
@@ -75,7 +65,7 @@ class Rig:
                 object.__setattr__(self, name, default)
         object.__setattr__(self, "bones", tuple(self.bones))
         object.__setattr__(self, "rotation_modes", tuple(self.rotation_modes) or ("QUATERNION",) * count)
-        _freeze_arrays(
+        freeze_arrays(
             self,
             {
                 "parents": (np.int64, (count,)),
@@ -89,6 +79,7 @@ class Rig:
                 "local_location": (bool, (count,)),
                 "connected": (bool, (count,)),
             },
+            require_finite=False,
         )
         if (self.parents >= np.arange(count)).any():
             raise ValueError("Rig.bones must list parents before their children")
@@ -164,7 +155,7 @@ class Performance:
 
     def __post_init__(self):
         frames, count = len(self.timestamps), len(self.rig)
-        _freeze_arrays(
+        freeze_arrays(
             self,
             {
                 "rotations": (np.float64, (frames, count, 3, 3)),
@@ -173,6 +164,7 @@ class Performance:
                 "contacts": (np.float64, (frames, 4)),
                 "soles": (np.float64, (frames, 4, 3)),
             },
+            require_finite=False,
         )
 
     def __len__(self):

@@ -1,1 +1,1 @@
-"""What is made in Blender: bpy, no torch, no operators."""
+"""Scenes in Blender: armatures, meshes, keyframes, cameras and exported files. Uses bpy; contains no operators and no torch."""

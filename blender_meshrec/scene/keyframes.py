@@ -1,100 +1,125 @@
-"""Keyframes in bulk, alike on actions with slots (Blender 4.4 and later) and without."""
+"""Keyframes in bulk, for actions with slots (Blender 4.4 and later) and without, and the scene's timeline."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import bpy
 import numpy as np
 
+from ..core.array_types import AnyArray, FloatArray
 from ..core.conventions import FIRST_BLENDER_FRAME, key_frames
+from .context import expect_type
 
-_FRAME_TOLERANCE = 1e-3  # frames; keys this near a whole frame lie on it
+_FRAME_TOLERANCE = 1e-3  # frames; a key this close to a whole frame is on it
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One animated value: an RNA path and its index, values (F,), the channel group it is shown in, how keys connect.
+    """One f-curve: RNA path and array index, values (F,), name of its channel group, interpolation of its keys.
 
-    A value that does not change may be given once, (1,): it gets one key, at the first frame.
+    Values of shape (1,) give one key, at the first frame.
     """
 
     path: str
     index: int
-    values: np.ndarray
+    values: AnyArray
     group: str
     interpolation: str = "LINEAR"
 
 
-def vector_curves(path, values, group):
+_FCurveFactory: TypeAlias = Callable[[Curve], bpy.types.FCurve]
+
+
+def vector_curves(path: str, values: FloatArray, group: str) -> list[Curve]:
     """Curves of a vector or quaternion property: values (F,N)."""
     return [Curve(path, index, values[:, index], group) for index in range(values.shape[1])]
 
 
-def write_action(name, owner, frames, curves):
-    """Key `owner` with curves that share their key frames; an action of that name is made and assigned.
+def write_action(name: str, owner: bpy.types.ID, frames: AnyArray, curves: Sequence[Curve]) -> bpy.types.Action:
+    """Create an action that animates `owner`, and assign it.
 
     Args:
-        owner: the object, camera or shape-key block that is animated.
+        owner: the object, camera or shape-key block to animate.
         frames: (F,) key positions on the timeline, fractions allowed.
-        curves: Curve objects, each of F values, or of one.
+        curves: each of F values, or of one.
     """
     action = bpy.data.actions.new(name)
-    fcurves, make = _curve_container(action, owner)
-    flat = np.empty((len(frames), 2), np.float32)
-    flat[:, 0] = frames
-    kinds = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items
+    new_fcurve = _assign_action(action, owner)
+    coordinates = np.empty((len(frames), 2), np.float32)
+    coordinates[:, 0] = frames
+    interpolations = _interpolation_values()
     for curve in curves:
         count = len(curve.values)
-        flat[:count, 1] = curve.values
-        fcurve = make(fcurves, curve)
+        coordinates[:count, 1] = curve.values
+        fcurve = new_fcurve(curve)
         fcurve.keyframe_points.add(count)
-        fcurve.keyframe_points.foreach_set("co", flat[:count].ravel())
-        fcurve.keyframe_points.foreach_set("interpolation", np.full(count, kinds[curve.interpolation].value, np.int32))
+        fcurve.keyframe_points.foreach_set("co", coordinates[:count].ravel())
+        fcurve.keyframe_points.foreach_set("interpolation", np.full(count, interpolations[curve.interpolation], np.int32))
         fcurve.update()
     return action
 
 
-def _curve_container(action, owner):
-    """Where an action keeps the curves of `owner`, and how to make one there; assigns the action."""
+def _interpolation_values() -> dict[str, int]:
+    """The integer of each interpolation, which `foreach_set` takes in place of its name."""
+    interpolation = expect_type(bpy.types.Keyframe.bl_rna.properties["interpolation"], bpy.types.EnumProperty)
+    return {item.identifier: item.value for item in interpolation.enum_items}
+
+
+def _assign_action(action: bpy.types.Action, owner: bpy.types.ID) -> _FCurveFactory:
+    """Assign an empty action to `owner`; returns the function that adds an f-curve to it in this version of Blender."""
     animation = owner.animation_data_create()
     if not hasattr(action, "slots"):  # Blender 4.2 and 4.3
         animation.action = action
-        return action.fcurves, lambda fcurves, curve: fcurves.new(curve.path, index=curve.index, action_group=curve.group)
+        fcurves = action.fcurves
+        return lambda curve: fcurves.new(curve.path, index=curve.index, action_group=curve.group)
     slot = action.slots.new(id_type=owner.id_type, name=owner.name)
-    strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
-    channels = strip.channelbag(slot, ensure=True)
+    channelbag = _new_channelbag(action, slot)
     animation.action = action
     animation.action_slot = slot
+    fcurves, groups = channelbag.fcurves, channelbag.groups
     if bpy.app.version >= (5, 0, 0):
-        return channels.fcurves, lambda fcurves, curve: fcurves.new(curve.path, index=curve.index, group_name=curve.group)
+        return lambda curve: fcurves.new(curve.path, index=curve.index, group_name=curve.group)
 
-    def make(fcurves, curve):
+    def new_fcurve(curve: Curve) -> bpy.types.FCurve:
         fcurve = fcurves.new(curve.path, index=curve.index)
-        fcurve.group = channels.groups.get(curve.group) or channels.groups.new(curve.group)
+        fcurve.group = groups.get(curve.group) or groups.new(curve.group)
         return fcurve
 
-    return channels.fcurves, make
+    return new_fcurve
 
 
-def snapped_key_frames(timestamps, fps):
-    """Key frames 1 + t * fps of timestamps (F,) s, whole where only rounding keeps them from it."""
+def _new_channelbag(action: bpy.types.Action, slot: "bpy.types.ActionSlot") -> Any:
+    """The container of a slot's f-curves; untyped, because the arguments of its methods changed between Blender 4.4 and 5.0."""
+    strip: Any = action.layers.new("Layer").strips.new(type="KEYFRAME")
+    return strip.channelbag(slot, ensure=True)
+
+
+def snapped_key_frames(timestamps: FloatArray, fps: float) -> FloatArray:
+    """Key frames 1 + t * fps of timestamps (F,) s, snapped to whole frames where they differ only by rounding."""
     frames = key_frames(timestamps, fps)
     whole = np.round(frames)
     return np.where(np.abs(frames - whole) < _FRAME_TOLERANCE, whole, frames)
 
 
-def last_frame(frames):
-    """The whole frame by which the last of the keys (F,) has been played."""
+def last_frame(frames: FloatArray) -> int:
+    """The whole frame at or after the last of the key frames (F,)."""
     return int(np.ceil(frames[-1] - _FRAME_TOLERANCE))
 
 
-def blender_rate(fps):
+def blender_rate(fps: float) -> tuple[int, float]:
     """A frame rate as Blender's pair (fps, fps_base): 23.976 is (24, 1.001)."""
     nominal = max(1, round(fps))
     return nominal, nominal / fps
 
 
-def set_timeline(scene, fps, end):
-    """Give a scene the rate and the range of a clip, and stand at its first frame."""
+def scene_fps(scene: bpy.types.Scene) -> float:
+    """The frame rate of a scene; the inverse of `blender_rate`."""
+    return scene.render.fps / scene.render.fps_base
+
+
+def set_timeline(scene: bpy.types.Scene, fps: float, end: int) -> None:
+    """Set a scene's frame rate and range to those of a clip, and go to its first frame."""
     scene.render.fps, scene.render.fps_base = blender_rate(fps)
     scene.frame_start, scene.frame_end = FIRST_BLENDER_FRAME, end
     scene.frame_set(FIRST_BLENDER_FRAME)

@@ -1,76 +1,80 @@
 """An armature whose Euler channels are SKEL's 46 anatomical angles, with their limits.
 
-What glides in SKEL as it turns - the joints of the spine along their arcs, the shoulder blades over the ribs - has keys of its
-location, too: a driver may not read the channels of its own bone. Turned by hand, those bones turn where they are.
+In SKEL some joints shift as they rotate: those of the spine along arcs, the scapulae over the ribs. Their bones have location
+keys, too, because a driver may not read the channels of its own bone. Rotated by hand, these bones rotate in place.
 
-An arm raised and turned far at once is more than Blender's limiting constraint can read; for such frames it is keyed off.
+An arm that is raised and rotated far at once has angles that Blender's limiting constraint cannot read; the constraint is keyed
+off in such frames.
 """
 
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from ..core.array_types import FloatArray
 from ..core.conventions import WORLD_FROM_BODY
-from ..core.skel.channels import limb_directions, skel_channels
+from ..core.skel.channels import EulerChannels, limb_directions, skel_channels
 from ..core.skel.kinematics import SCAPULAE, SPINE, joint_offsets, joint_shifts
+from ..core.skel.template import SkelTemplate
 from ..core.skel.vocabulary import DOF_LIMITS, DOF_NAMES, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS
+from .armature import LEFT_PALETTE, RIGHT_PALETTE, TORSO_PALETTE, assign_bone_group, edit_mode, new_armature_object
+from .context import armature_data, expect_type, pose_bones
 from .keyframes import Curve, vector_curves
 
 LIMIT_NAME = "Anatomical Limits"
-# Of the two ways to say a rotation in Euler angles, the limiting constraint takes the one of the smaller sum; angles whose sum is
-# above 3/2 pi it would take for others, and limit those. rad
+# A rotation has two sets of Euler angles, and the limiting constraint takes the one of the smaller sum. Angles whose sum exceeds
+# 3/2 pi may be read as the other set, and limited wrongly. rad
 _MAX_ANGLE_SUM = 1.45 * np.pi
-_MIN_BONE_LENGTH = 0.02  # m; what a bone without a child is drawn as, at least
-_SIDES = {"r": ("Right", "THEME04"), "l": ("Left", "THEME01")}
-# Joints that move as they turn.
+_MIN_BONE_LENGTH = 0.02  # m; the drawn length of a bone without a child is at least this
+_SIDES = {"r": ("Right", RIGHT_PALETTE), "l": ("Left", LEFT_PALETTE)}
+# Joints that shift as they rotate.
 GLIDING_JOINTS = (*SPINE, *(joint for joint, *_ in SCAPULAE))
 _ARM = ("scapula", "humerus", "ulna", "radius", "hand")
 
 
-def build_skel_armature(name, template, betas, collection):
+def build_skel_armature(
+    name: str, template: SkelTemplate, betas: FloatArray, collection: bpy.types.Collection
+) -> tuple[bpy.types.Object, EulerChannels]:
     """Make an armature object of SKEL's 24 bones in the shape `betas`.
 
-    Its bones' heads are exactly at the joints. Which way a bone's own axes lie is given by its angles; the shapes drawn for
-    the bones lie along the limbs. The object becomes the active one of the view layer.
+    The bones' heads are at the joints. The angles determine the bones' axes; the shapes drawn for the bones point along the
+    limbs. The object becomes the active one of the view layer.
 
     Args:
-        name: of the object and its data. template: a SkelTemplate. betas: (B,).
-        collection: where the object goes; it must be part of the current view layer.
+        name: of the object and its data.
+        betas: (B,).
+        collection: the object's collection; it must be part of the current view layer.
 
     Returns:
-        the object, and the Channels its bones were laid by.
+        the object, and the EulerChannels that the bones' axes were chosen by.
     """
     rest_joints, bone_frames = template.rest_joints(betas), template.bone_frames(betas)
     channels = skel_channels(rest_joints, bone_frames)
-    armature = bpy.data.armatures.new(name)
-    rig = bpy.data.objects.new(name, armature)
-    rig.show_in_front = True
-    collection.objects.link(rig)
-    bpy.context.view_layer.objects.active = rig
+    armature_object = new_armature_object(name, collection)
+    armature = armature_data(armature_object)
     lengths = _limb_lengths(rest_joints)
-    bpy.ops.object.mode_set(mode="EDIT")
-    try:
+    with edit_mode():
         _make_bones(armature.edit_bones, rest_joints, channels, lengths)
-    finally:
-        bpy.ops.object.mode_set(mode="OBJECT")
     shape = _bone_shape()
-    towards = limb_directions(rest_joints)
-    for joint, bone in enumerate(rig.pose.bones[name] for name in SKEL_JOINTS):
-        _set_channels(bone, joint, channels)
-        _align_bone_shape(bone, shape, channels.frames[joint].T @ towards[joint])
-    _group_bones(armature)
-    return rig, channels
+    directions = limb_directions(rest_joints)
+    bones = pose_bones(armature_object)
+    for joint, bone in enumerate(bones[name] for name in SKEL_JOINTS):
+        _set_up_channels(bone, joint, channels)
+        _align_bone_shape(bone, shape, channels.frames[joint].T @ directions[joint])
+    for bone in armature.bones:
+        _assign_limb_group(armature, bone)
+    return armature_object, channels
 
 
-def angle_curves(q, rest_joints, channels):
-    """Curves of the angles q (F,46) rad, pelvis upright, and of what glides with them, each in a group named like its bone."""
-    curves = []
+def angle_curves(q: FloatArray, rest_joints: FloatArray, channels: EulerChannels) -> list[Curve]:
+    """Curves of the angles q (F,46) rad, pelvis upright, and of the joints' shifts; each bone is a channel group."""
+    curves: list[Curve] = []
     for joint, name in enumerate(SKEL_JOINTS):
         path = f'pose.bones["{name}"].rotation_euler'
-        curves += [Curve(path, int(channels.columns[dof]), q[:, dof], name) for dof in _dofs(joint)]
-        read_well = np.abs(q[:, JOINT_DOFS[joint]]).sum(1) < _MAX_ANGLE_SUM
-        if joint and not read_well.all():
-            curves.append(Curve(f'pose.bones["{name}"].constraints["{LIMIT_NAME}"].influence', 0, read_well, name, "CONSTANT"))
+        curves += [Curve(path, int(channels.columns[dof]), q[:, dof], name) for dof in _dofs_of_joint(joint)]
+        is_readable = np.abs(q[:, JOINT_DOFS[joint]]).sum(1) < _MAX_ANGLE_SUM
+        if joint and not is_readable.all():
+            curves.append(Curve(f'pose.bones["{name}"].constraints["{LIMIT_NAME}"].influence', 0, is_readable, name, "CONSTANT"))
     shifts = joint_shifts(q, rest_joints)
     for joint in GLIDING_JOINTS:
         path = f'pose.bones["{SKEL_JOINTS[joint]}"].location'
@@ -78,24 +82,27 @@ def angle_curves(q, rest_joints, channels):
     return curves
 
 
-def channel_angle_name(bone, column):
-    """The name of the angle that a pose bone's Euler channel 0, 1 or 2 holds; "" for a channel that is none."""
+def channel_angle_name(bone: bpy.types.PoseBone, column: int) -> str:
+    """The name of the angle in a pose bone's Euler channel 0, 1 or 2; "" for a channel without one."""
     return bone.get("angles", ["", "", ""])[column]
 
 
-def _dofs(joint):
+def _dofs_of_joint(joint: int) -> range:
     return range(JOINT_DOFS[joint].start, JOINT_DOFS[joint].stop)
 
 
-def _limb_lengths(rest_joints):
-    steps = joint_offsets(rest_joints)
-    lengths = np.linalg.norm(steps, axis=-1)
+def _limb_lengths(rest_joints: FloatArray) -> FloatArray:
+    """The drawn lengths (24,) m of the bones: to the first child, or as long as from the parent."""
+    offsets = joint_offsets(rest_joints)
+    lengths = np.linalg.norm(offsets, axis=-1)
     for joint in range(23, 0, -1):
-        lengths[SKEL_PARENTS[joint]] = np.linalg.norm(steps[joint])
+        lengths[SKEL_PARENTS[joint]] = np.linalg.norm(offsets[joint])
     return np.maximum(lengths, _MIN_BONE_LENGTH)
 
 
-def _make_bones(edit_bones, rest_joints, channels, lengths):
+def _make_bones(
+    edit_bones: bpy.types.ArmatureEditBones, rest_joints: FloatArray, channels: EulerChannels, lengths: FloatArray
+) -> None:
     heads = rest_joints @ WORLD_FROM_BODY.T
     for joint, name in enumerate(SKEL_JOINTS):
         bone = edit_bones.new(name)
@@ -108,36 +115,36 @@ def _make_bones(edit_bones, rest_joints, channels, lengths):
             bone.parent = edit_bones[SKEL_JOINTS[SKEL_PARENTS[joint]]]
 
 
-def _set_channels(bone, joint, channels):
-    """Rotation mode, locks, names and limits of one bone's angles."""
+def _set_up_channels(bone: bpy.types.PoseBone, joint: int, channels: EulerChannels) -> None:
+    """Set the rotation mode, locks, names and limits of one bone's angles."""
     bone.rotation_mode = channels.modes[joint]
     bone.lock_location = (joint > 0,) * 3
     bone.lock_scale = (True,) * 3
     names = ["", "", ""]
-    for dof in _dofs(joint):
+    for dof in _dofs_of_joint(joint):
         names[channels.columns[dof]] = DOF_NAMES[dof]
     bone["angles"] = names
     bone.lock_rotation = [not name for name in names]
     if joint == 0:
         return
-    limit = bone.constraints.new("LIMIT_ROTATION")
+    limit = expect_type(bone.constraints.new("LIMIT_ROTATION"), bpy.types.LimitRotationConstraint)
     limit.name = LIMIT_NAME
     limit.owner_space = "LOCAL"
     limit.euler_order = channels.modes[joint]
-    limit.use_transform_limit = True  # what is turned by hand stops there, too
+    limit.use_transform_limit = True  # rotations by hand also stop at the limits
     for axis in "xyz":
         setattr(limit, f"use_limit_{axis}", True)
-    for dof in _dofs(joint):
+    for dof in _dofs_of_joint(joint):
         axis = "xyz"[channels.columns[dof]]
         setattr(limit, f"min_{axis}", DOF_LIMITS[dof, 0])
         setattr(limit, f"max_{axis}", DOF_LIMITS[dof, 1])
 
 
-# --- how it looks -----------------------------------------------------------------------------------------------------
+# --- display ----------------------------------------------------------------------------------------------------------
 
 
-def _bone_shape():
-    """The mesh drawn for every bone: an octahedron of length 1 along Y; one in the file."""
+def _bone_shape() -> bpy.types.Object:
+    """The mesh drawn for every bone, an octahedron of length 1 along Y; the file has one for all people."""
     name = "MeshRec bone"
     for thing in bpy.data.objects:
         if thing.name.startswith(name) and thing.type == "MESH" and not thing.users_collection:
@@ -149,17 +156,15 @@ def _bone_shape():
     return bpy.data.objects.new(name, mesh)
 
 
-def _align_bone_shape(bone, shape, direction):
+def _align_bone_shape(bone: bpy.types.PoseBone, shape: bpy.types.Object, direction: FloatArray) -> None:
     bone.custom_shape = shape
     bone.custom_shape_rotation_euler = Vector((0, 1, 0)).rotation_difference(Vector(direction)).to_euler()
 
 
-def _group_bones(armature):
-    for bone in armature.bones:
-        stem, _, side = bone.name.rpartition("_")
-        if side in _SIDES:
-            word, bone.color.palette = _SIDES[side]
-            group = f"{word} {'Arm' if stem in _ARM else 'Leg'}"
-        else:
-            group, bone.color.palette = "Torso", "THEME09"
-        (armature.collections.get(group) or armature.collections.new(group)).assign(bone)
+def _assign_limb_group(armature: bpy.types.Armature, bone: bpy.types.Bone) -> None:
+    stem, _, side = bone.name.rpartition("_")
+    if side in _SIDES:
+        prefix, palette = _SIDES[side]
+        assign_bone_group(armature, bone, f"{prefix} {'Arm' if stem in _ARM else 'Leg'}", palette)
+    else:
+        assign_bone_group(armature, bone, "Torso", TORSO_PALETTE)

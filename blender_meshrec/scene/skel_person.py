@@ -1,58 +1,100 @@
-"""A person as SKEL has them: the armature of anatomical angles, the skin, and the bones inside it."""
+"""A person with SKEL's skeleton: the armature of anatomical angles, the skin, and the meshes of the bones inside it."""
 
 import bpy
 import numpy as np
 
+from ..core.array_types import FloatArray
 from ..core.conventions import WORLD_FROM_BODY
-from ..core.skel.channels import upright_from_world_angles
+from ..core.errors import InputError
+from ..core.records import Recovery
+from ..core.skel.channels import EulerChannels, upright_from_world_angles
+from ..core.skel.template import SkelTemplate
 from ..core.skel.vocabulary import SKEL_JOINTS, SMPL_OF_SKEL
-from .keyframes import vector_curves
+from .keyframes import Curve, snapped_key_frames, vector_curves, write_action
 from .materials import assign_skel_materials
-from .mesh import add_weights, build_mesh, fill_mesh
+from .mesh import add_armature_modifier, add_weights, build_mesh, new_mesh_object
+from .motion_curves import track_curves
 from .skel_armature import angle_curves, build_skel_armature
 
-# Which bone turns the pose blend shapes of each of SMPL's joints; where two could, the later one, as in bodies/skel.
-POSE_BONES = [None] * 24
-for _bone, _joint in zip(SKEL_JOINTS, SMPL_OF_SKEL):
-    POSE_BONES[_joint] = _bone
 
+def _pose_bones_of_joints() -> list[str | None]:
+    """The bone that drives the pose blend shapes of each of SMPL's joints.
 
-def build_skel_person(name, recovery, template, number, collection, pose_shapes=True):
-    """Make the armature, the skin and the bones of a Recovery with SKEL's angles.
-
-    Args:
-        template: the SkelTemplate that the recovery's angles belong to. number: the person's, from 0. pose_shapes: as `build_mesh` has it.
-
-    Returns:
-        the armature object, (skin, bones) mesh objects, and the curves that make the armature move.
+    Where two bones belong to a joint it is the later one, as in bodies/skel.
     """
-    betas = recovery.skel_betas
-    rig, channels = build_skel_armature(name, template, betas, collection)
-    skin = build_mesh(f"{name} body", template, betas, rig, collection, pose_shapes, POSE_BONES)
-    bones = build_bones(f"{name} bones", template, betas, rig, collection)
-    assign_skel_materials(skin, bones, number)
-    return rig, (skin, bones), skel_curves(recovery, template, channels)
-
-
-def build_bones(name, template, betas, rig, collection):
-    """Make the mesh object of the bones themselves, bound to a SKEL armature."""
-    mesh = bpy.data.meshes.new(name)
-    fill_mesh(mesh, template.rest_bone_vertices(betas) @ WORLD_FROM_BODY.T, template.bone_faces)
-    bones = bpy.data.objects.new(name, mesh)
-    collection.objects.link(bones)
-    bones.parent = rig
-    add_weights(bones, template.bone_weights, SKEL_JOINTS)
-    bones.modifiers.new("Armature", "ARMATURE").object = rig
+    bones: list[str | None] = [None] * 24
+    for bone, joint in zip(SKEL_JOINTS, SMPL_OF_SKEL):
+        bones[joint] = bone
     return bones
 
 
-def skel_curves(recovery, template, channels):
-    """The curves of a recovery's angles and of the pelvis's location."""
-    betas = recovery.skel_betas
-    q = upright_from_world_angles(recovery.q, template.bone_frames(betas)[0])
+POSE_BONES = _pose_bones_of_joints()
+
+
+def build_skel_person(
+    name: str,
+    recovery: Recovery,
+    template: SkelTemplate,
+    number: int,
+    collection: bpy.types.Collection,
+    fps: float,
+    pose_shapes: bool = True,
+) -> tuple[bpy.types.Object, tuple[bpy.types.Object, ...]]:
+    """Make and animate the armature, the skin and the bones of a Recovery with SKEL's angles.
+
+    Args:
+        template: the SkelTemplate of the recovery's angles. number: the person's, from 0. fps: the timeline's rate.
+        pose_shapes: as in `build_mesh`.
+
+    Returns:
+        the armature object, and the (skin, bones) mesh objects.
+
+    Raises:
+        InputError: the recovery has no angles of SKEL.
+    """
+    q, betas, transl = _skel_arrays(name, recovery)
+    armature_object, channels = build_skel_armature(name, template, betas, collection)
+    skin = build_mesh(f"{name} body", template, betas, armature_object, collection, pose_shapes, POSE_BONES)
+    bones = _build_bones(f"{name} bones", template, betas, armature_object, collection)
+    assign_skel_materials(skin, bones, number)
+    curves = _skel_curves(q, betas, transl, template, channels)
+    curves += track_curves(armature_object, recovery.contacts, recovery.visible)
+    write_action(armature_object.name, armature_object, snapped_key_frames(recovery.timestamps, fps), curves)
+    return armature_object, (skin, bones)
+
+
+def _skel_arrays(name: str, recovery: Recovery) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The q, skel_betas and skel_trans of a Recovery."""
+    if recovery.q is None or recovery.skel_betas is None or recovery.skel_trans is None:
+        raise InputError(
+            "motion-lacks-skel-angles",
+            "The motion of {name} has no angles of SKEL.",
+            "Reconstruct it with the skeleton SKEL.",
+            name=name,
+        )
+    return recovery.q, recovery.skel_betas, recovery.skel_trans
+
+
+def _build_bones(
+    name: str, template: SkelTemplate, betas: FloatArray, armature_object: bpy.types.Object, collection: bpy.types.Collection
+) -> bpy.types.Object:
+    """Make the mesh object of the bones, bound to a SKEL armature."""
+    vertices = template.rest_bone_vertices(betas) @ WORLD_FROM_BODY.T
+    bones = new_mesh_object(name, vertices, template.bone_faces, armature_object, collection)
+    add_weights(bones, template.bone_weights, SKEL_JOINTS)
+    add_armature_modifier(bones, armature_object)
+    return bones
+
+
+def _skel_curves(
+    q: FloatArray, betas: FloatArray, transl: FloatArray, template: SkelTemplate, channels: EulerChannels
+) -> list[Curve]:
+    """The curves of the angles and of the pelvis's location."""
+    upright_q = upright_from_world_angles(q, template.bone_frames(betas)[0])
     rest = WORLD_FROM_BODY @ channels.frames[0]
     rest_joints = template.rest_joints(betas)
-    # The root is where it is at rest, plus trans; the armature's own rest is the body's, stood up.
-    moved = recovery.skel_trans + rest_joints[0] - WORLD_FROM_BODY @ rest_joints[0]
+    # The root joint is at its rest position plus transl; the armature's rest pose is the body's, rotated upright.
+    root_shift = transl + rest_joints[0] - WORLD_FROM_BODY @ rest_joints[0]
     root = SKEL_JOINTS[0]
-    return angle_curves(q, rest_joints, channels) + vector_curves(f'pose.bones["{root}"].location', np.asarray(moved, float) @ rest, root)
+    location_curves = vector_curves(f'pose.bones["{root}"].location', np.asarray(root_shift, float) @ rest, root)
+    return angle_curves(upright_q, rest_joints, channels) + location_curves

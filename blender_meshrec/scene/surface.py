@@ -1,57 +1,63 @@
-"""The exact calibrated surface: a modifier that plays a point cache after the bones have moved the skin.
+"""The exact calibrated surface: a modifier that plays a point cache after the armature modifier.
 
-Switched off by its eye, it leaves the skin that the bones move.
+If the modifier is disabled, the mesh is the skin that the bones move.
 """
+
+from collections.abc import Iterable
+from pathlib import Path
 
 import bpy
 import numpy as np
 
+from ..core.array_types import FloatArray
 from ..core.errors import InputError
 from ..core.files.point_cache import read_point_cache
+from .context import expect_type, mesh_data
 from .keyframes import Curve, write_action
 
 SURFACE_MODIFIER = "Calibrated surface"
 
 
-def add_surface(body, path, frames):
-    """Let a mesh object play the point cache `path`, one sample at each of the key frames (F,).
+def add_surface(mesh_object: bpy.types.Object, path: Path, frames: FloatArray) -> None:
+    """Make a mesh object play the point cache `path`, one sample at each of the key frames (F,).
 
     Raises:
-        InputError: the point cache cannot be read, or is of another mesh or clip.
+        InputError: the point cache cannot be read, or belongs to another mesh or clip.
     """
-    samples, vertices = read_point_cache(path).shape[:2]
-    if (samples, vertices) != (len(frames), len(body.data.vertices)):
+    num_samples, num_points = read_point_cache(path).shape[:2]
+    num_vertices = len(mesh_data(mesh_object).vertices)
+    if (num_samples, num_points) != (len(frames), num_vertices):
         raise InputError(
             "surface-of-another-mesh",
             "{name} holds {frames} frames of {points} points, {body} {keys} of {vertices}.",
             "Choose the body the surface was made with, or reconstruct with the exact surface again.",
             name=path.name,
-            frames=samples,
-            points=vertices,
-            body=body.name,
+            frames=num_samples,
+            points=num_points,
+            body=mesh_object.name,
             keys=len(frames),
-            vertices=len(body.data.vertices),
+            vertices=num_vertices,
         )
-    modifier = body.modifiers.new(SURFACE_MODIFIER, "MESH_CACHE")
+    modifier = expect_type(mesh_object.modifiers.new(SURFACE_MODIFIER, "MESH_CACHE"), bpy.types.MeshCacheModifier)
     modifier.cache_format = "PC2"
     modifier.filepath = blend_relative_path(path)
     modifier.deform_mode = "OVERWRITE"
     modifier.interpolation = "LINEAR"
-    # The sample itself is keyed: rates may vary, and the timeline's may be another.
+    # Key the number of the sample: the clip's rate may vary, and the timeline's may be another.
     modifier.time_mode, modifier.play_mode = "FRAME", "CUSTOM"
     modifier.forward_axis, modifier.up_axis = "POS_Y", "POS_Z"
-    write_action(
-        body.name, body, frames, [Curve(f'modifiers["{SURFACE_MODIFIER}"].eval_frame', 0, np.arange(len(frames)), SURFACE_MODIFIER)]
-    )
+    sample_curve = Curve(f'modifiers["{SURFACE_MODIFIER}"].eval_frame', 0, np.arange(len(frames)), SURFACE_MODIFIER)
+    write_action(mesh_object.name, mesh_object, frames, [sample_curve])
 
 
-def surface_modifiers(objects):
-    """The modifiers of objects that play point caches of their own file."""
-    return [modifier for thing in objects if not thing.library for modifier in thing.modifiers if modifier.type == "MESH_CACHE"]
+def surface_modifiers(objects: Iterable[bpy.types.Object]) -> list[bpy.types.MeshCacheModifier]:
+    """The modifiers that play point caches, of objects that are not linked from a library."""
+    local_objects = [thing for thing in objects if not thing.library]
+    return [modifier for thing in local_objects for modifier in thing.modifiers if isinstance(modifier, bpy.types.MeshCacheModifier)]
 
 
-def blend_relative_path(path):
-    """A path as the open file refers to it: relative where that is saved, and on the same disk."""
+def blend_relative_path(path: Path) -> str:
+    """A path as the open file should store it: relative if that file is saved on the same disk, else as it is."""
     if bpy.data.filepath:
         try:
             return bpy.path.relpath(str(path))

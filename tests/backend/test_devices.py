@@ -62,7 +62,7 @@ class Card:
 
 def in_pieces(compute, count, size, device, warn=lambda sentence: None):
     """How the pipeline computes what is long: in pieces on the device, else on the CPU."""
-    return devices.run_with_cpu_fallback(lambda where: run_in_chunks(lambda rows: compute(rows, where), count, size), device, warn)
+    return devices.run_with_cpu_fallback(lambda where: run_in_chunks(lambda rows: (compute(rows, where),), count, size)[0], device, warn)
 
 
 @pytest.mark.parametrize("room, size, count", [(100, 7, 20), (3, 16, 20), (1, 64, 33)])

@@ -1,88 +1,105 @@
-"""MediaPipe's pose landmarker, several at work at once: a square of a picture in, the people in it out.
+"""MediaPipe's pose landmarker, several instances in parallel: a square of an image in, the people in it out.
 
 Source: Bazarevsky et al. 2020, "BlazePose: On-device real-time body pose tracking"; Grishchenko et al. 2022, "BlazePose
 GHUM Holistic" for the landmarks in metres.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import cv2
 import numpy as np
 
+from ...core.array_types import BoolArray, FloatArray, ImageArray
 from ...core.errors import NotSetUpError
 from ...core.silhouettes import BOX_MARGIN, MASK_SIZE
 from ...core.skeletons import KEYPOINT_SETS, limb_indices
-from .crops import crop_square, image_from_turned, square_around
+from .crops import Square, crop_square, image_from_turned, square_around
 from .detections import CONFIDENCE_THRESHOLD, Detection, person_box
 
-# Side of the square the landmarker is given, px. It samples 256 px round a person, who fills most of a crop.
+if TYPE_CHECKING:
+    from mediapipe.tasks.python.components.containers.landmark import Landmark, NormalizedLandmark
+    from mediapipe.tasks.python.vision import PoseLandmarker, PoseLandmarkerResult
+
+Arguments = ParamSpec("Arguments")
+Output = TypeVar("Output")
+
+# Side of the square that the landmarker receives, px. It samples 256 px around a person, who fills most of a crop.
 CROP_SIDE = 384
-# More than one, because the person who is meant may not be the one who is seen best.
+# More than one, because the person of interest may not be the most prominent one.
 MAX_PEOPLE_PER_CROP = 4
 NUM_WORKERS = 2
-# The landmarks that lie in the picture are present by this much on average, and this many limb joints are, in the
-# crop: anything less is no person, or too little of one.
+# A person has this mean presence over the landmarks inside the image, and this many limb joints inside the crop.
 MIN_PRESENCE, MIN_LIMB_JOINTS = 0.55, 4
 _LIMB_INDICES = limb_indices(KEYPOINT_SETS["blazepose33"].points)
 
 
 class LandmarkerPool:
-    """A few landmarkers for still images, started when first needed: a clip the cache knows needs none."""
+    """Landmarkers for still images, created on first use: a clip in the cache needs none."""
 
-    def __init__(self, model):
+    def __init__(self, model: Path) -> None:
         self._model = model
-        self._landmarkers = []
-        self._idle = SimpleQueue()
-        # One more that also cuts people out, which takes a tenth longer; few frames need it.
-        self._mask_landmarker, self._mask_lock = None, Lock()
+        self._landmarkers: list[PoseLandmarker] = []
+        self._idle: SimpleQueue[PoseLandmarker] = SimpleQueue()
+        # One more that also segments people, which takes a tenth longer; few frames need it.
+        self._mask_landmarker: PoseLandmarker | None = None
+        self._mask_lock = Lock()
         self._threads = ThreadPoolExecutor(NUM_WORKERS, "landmarker")
 
-    def submit(self, work, *arguments):
-        """Do something that calls `detect` in a thread; returns its Future."""
+    def submit(self, work: Callable[Arguments, Output], *arguments: Arguments.args, **options: Arguments.kwargs) -> Future[Output]:
+        """Run a function that calls `detect` in a thread."""
         if not self._landmarkers:
             self._landmarkers = [_create_landmarker(self._model) for _ in range(NUM_WORKERS)]
             for landmarker in self._landmarkers:
                 self._idle.put(landmarker)
-        return self._threads.submit(work, *arguments)
+        return self._threads.submit(work, *arguments, **options)
 
-    def detect(self, image, square, with_silhouettes=False):
-        """Everybody in a Square of an image (H,W,3) uint8 RGB, as Poses in px of the image and metres in camera axes.
+    def detect(self, image: ImageArray, square: Square, with_silhouettes: bool = False) -> list[Detection]:
+        """Everybody in a Square of an image (H,W,3) uint8 RGB, keypoints in px of the image.
 
-        with_silhouettes: with their silhouettes; the rest comes out the same.
+        with_silhouettes: add silhouettes; everything else remains the same.
         """
-        import mediapipe
-
-        crop, picture_from_crop = crop_square(image, square, CROP_SIDE)
+        crop = crop_square(image, square, CROP_SIDE)
         if crop is None:
             return []
-        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=crop)
-        if with_silhouettes:
+        result = self._run_landmarker(crop.image, with_silhouettes)
+        # None without `with_silhouettes`, and if there is nobody.
+        masks = result.segmentation_masks or [None] * len(result.pose_landmarks)
+        image_size = (image.shape[1], image.shape[0])
+        detections = []
+        for landmarks, world_landmarks, mask in zip(result.pose_landmarks, result.pose_world_landmarks, masks):
+            mask_values = None if mask is None else np.asarray(mask.numpy_view())
+            detection = _to_detection(landmarks, world_landmarks, mask_values, crop.image_from_crop, square.quarter_turns, image_size)
+            if detection is not None:
+                detections.append(detection)
+        return detections
+
+    def _run_landmarker(self, image: ImageArray, with_masks: bool) -> "PoseLandmarkerResult":
+        import mediapipe
+
+        wrapped = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image)
+        if with_masks:
             with self._mask_lock:
                 self._mask_landmarker = self._mask_landmarker or _create_landmarker(self._model, masks=True)
-                result = self._mask_landmarker.detect(picture)
-        else:
-            landmarker = self._idle.get()
-            try:
-                result = landmarker.detect(picture)
-            finally:
-                self._idle.put(landmarker)
-        # None where nobody was asked to be cut out, and where there is nobody.
-        masks = result.segmentation_masks or [None] * len(result.pose_landmarks)
-        poses = (
-            _to_detection(landmarks, world, mask, picture_from_crop, square.quarter_turns, (image.shape[1], image.shape[0]))
-            for landmarks, world, mask in zip(result.pose_landmarks, result.pose_world_landmarks, masks)
-        )
-        return [pose for pose in poses if pose is not None]
+                return self._mask_landmarker.detect(wrapped)
+        landmarker = self._idle.get()
+        try:
+            return landmarker.detect(wrapped)
+        finally:
+            self._idle.put(landmarker)
 
-    def close(self):
+    def close(self) -> None:
+        """Stop the threads and release the landmarkers."""
         self._threads.shutdown(cancel_futures=True)
         for landmarker in (*self._landmarkers, *([self._mask_landmarker] if self._mask_landmarker else [])):
             landmarker.close()
 
 
-def _create_landmarker(model, masks=False):
+def _create_landmarker(model: Path, masks: bool = False) -> "PoseLandmarker":
     from mediapipe.tasks.python import BaseOptions, vision
 
     options = vision.PoseLandmarkerOptions(
@@ -95,7 +112,7 @@ def _create_landmarker(model, masks=False):
     try:
         return vision.PoseLandmarker.create_from_options(options)
     except OSError as error:
-        # MediaPipe loads its native half here; on Linux that wants the system's OpenGL ES.
+        # MediaPipe loads its native library here; on Linux that needs the system's OpenGL ES.
         raise NotSetUpError(
             "mediapipe-cannot-start",
             "MediaPipe cannot start on this computer: {reason}.",
@@ -104,36 +121,45 @@ def _create_landmarker(model, masks=False):
         ) from error
 
 
-def _to_detection(landmarks, world, mask, picture_from_crop, quarter_turns, image_size):
-    """A Pose of the landmarker's answer, or None if it is no person or too little of one."""
-    place = np.array([(point.x, point.y) for point in landmarks])
+def _to_detection(
+    landmarks: "Sequence[NormalizedLandmark]",
+    world_landmarks: "Sequence[Landmark]",
+    mask: FloatArray | None,
+    image_from_crop: FloatArray,
+    quarter_turns: int,
+    image_size: tuple[int, int],
+) -> Detection | None:
+    """A Detection of the landmarker's result, or None if too little of a person is in view."""
+    positions = np.array([(point.x, point.y) for point in landmarks])
     visibility, presence = np.array([(point.visibility, point.presence) for point in landmarks]).T
-    pixels = place @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]
-    in_crop = ((place > 0) & (place < 1)).all(1)
-    in_picture = ((pixels > 0) & (pixels < image_size)).all(1)
-    score = float(presence[in_picture].mean()) if in_picture.any() else 0.0
+    pixels = positions @ image_from_crop[:, :2].T + image_from_crop[:, 2]
+    in_crop = ((positions > 0) & (positions < 1)).all(1)
+    in_image = ((pixels > 0) & (pixels < image_size)).all(1)
+    score = float(presence[in_image].mean()) if in_image.any() else 0.0
     if score < MIN_PRESENCE or (in_crop & (presence > CONFIDENCE_THRESHOLD))[_LIMB_INDICES].sum() < MIN_LIMB_JOINTS:
         return None
-    metres = np.array([(point.x, point.y, point.z) for point in world])
-    metres[:, :2] = metres[:, :2] @ image_from_turned(quarter_turns).T
-    # A landmark that the crop cut off was guessed: a crop that shows it knows better, and its pose counts for more.
-    keypoints, score = np.column_stack([pixels, np.minimum(visibility, presence)]), score * float(in_crop.mean())
+    keypoints_3d = np.array([(point.x, point.y, point.z) for point in world_landmarks])
+    keypoints_3d[:, :2] = keypoints_3d[:, :2] @ image_from_turned(quarter_turns).T
+    keypoints = np.column_stack([pixels, np.minimum(visibility, presence)])
+    # Landmarks outside the crop are guesses: a crop that contains them gives a better detection, which needs the higher score.
+    score *= float(in_crop.mean())
     if mask is None:
-        return Detection(keypoints, metres, score)
+        return Detection(keypoints, keypoints_3d, score)
     square = square_around(person_box(keypoints, "blazepose33"), BOX_MARGIN)
-    return Detection(keypoints, metres, score, silhouette=_resample_mask(mask.numpy_view(), picture_from_crop, square), square=square[:3])
+    silhouette = _resample_mask(mask, image_from_crop, square)
+    return Detection(keypoints, keypoints_3d, score, silhouette=silhouette, square=np.array(square[:3]))
 
 
-def _resample_mask(mask, picture_from_crop, square):
-    """The part of a crop's mask (M,M) or (M,M,1), 0..1, that a Square of the picture shows: (MASK_SIZE,MASK_SIZE) bool, false beside the crop."""
+def _resample_mask(mask: FloatArray, image_from_crop: FloatArray, square: Square) -> BoolArray:
+    """The part of a crop's mask (M,M) or (M,M,1), 0..1, inside a Square of the image: (MASK_SIZE,MASK_SIZE), false outside the crop."""
     mask = np.ascontiguousarray(mask.reshape(mask.shape[:2]))
-    # Pixel middles lie at halves: shares of the crop -> px of the picture -> shares of the square.
+    # Pixel centres are at halves: px of the mask -> fractions of the crop -> px of the image -> px of the square.
     crop_from_pixel = np.array([[1.0, 0, 0.5], [0, 1.0, 0.5]]) / len(mask)
-    turn = picture_from_crop[:, :2] @ crop_from_pixel[:, :2]
-    move = picture_from_crop[:, :2] @ crop_from_pixel[:, 2] + picture_from_crop[:, 2]
-    fine = 2 * MASK_SIZE
-    scale = fine / square.side
+    linear = image_from_crop[:, :2] @ crop_from_pixel[:, :2]
+    offset = image_from_crop[:, :2] @ crop_from_pixel[:, 2] + image_from_crop[:, 2]
+    supersampled = 2 * MASK_SIZE
+    scale = supersampled / square.side
     corner = np.array([square.x, square.y]) - square.side / 2
-    matrix = np.column_stack([scale * turn, scale * (move - corner) - 0.5])
-    cut = cv2.warpAffine(mask, matrix, (fine, fine), flags=cv2.INTER_LINEAR)
-    return cv2.resize(cut, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_AREA) > 0.5
+    matrix = np.column_stack([scale * linear, scale * (offset - corner) - 0.5])
+    warped = cv2.warpAffine(mask, matrix, (supersampled, supersampled), flags=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(warped, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_AREA) > 0.5)

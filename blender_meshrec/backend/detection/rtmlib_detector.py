@@ -1,27 +1,36 @@
-"""RTMPose or ViTPose through rtmlib, from ONNX files that the user brings.
+"""RTMPose or ViTPose through rtmlib, from ONNX files that the user provides.
 
-Two files are looked for among the models: `rtmlib_detector.onnx` (YOLOX, finds people) and `rtmlib_pose.onnx` (RTMPose
+Two files are searched for in the models folders: `rtmlib_detector.onnx` (YOLOX, finds people) and `rtmlib_pose.onnx` (RTMPose
 or ViTPose with 17, 26 or 133 points). Nothing is downloaded.
 
 Source: Jiang et al. 2023, "RTMPose: Real-time multi-person pose estimation"; Xu et al. 2022, "ViTPose".
 """
 
 import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
 
+from ...bridge.messages import ReconstructRequest
+from ...core.array_types import AnyArray, FloatArray, ImageArray
 from ...core.errors import ModelError
 from ...core.files.model_files import model_file
+from ..footage.frame_source import Frame
 from ..registry import detector
-from .detections import Detection, box_iou, compute_appearance, remove_duplicates
-from .detector import Detector
+from .detections import Detection
+from .detector import Detector, ExpectedPerson
 from .keypoint_sets import convert_to_known_set
+from .similarity import box_iou, compute_appearance, remove_duplicates
 
 DETECTOR_FILE, POSE_FILE = "rtmlib_detector.onnx", "rtmlib_pose.onnx"
-# Newcomers are looked for this often, s; in between people are followed by where they should be.
+# Interval, s, at which newcomers are searched for; in between people are followed by their expected boxes.
 SEARCH_INTERVAL = 0.5
-# Mean confidence below which a pose is no person.
+# A found box that overlaps an expected one more than this replaces it.
+MAX_NEW_BOX_IOU = 0.3
+# Mean confidence below which keypoints are no person.
 MIN_SCORE = 0.3
 
 
@@ -29,54 +38,53 @@ MIN_SCORE = 0.3
 class RtmlibDetector(Detector):
     """Finds people with the user's own ONNX files. Raises ModelError if rtmlib, onnxruntime or a file is missing."""
 
-    def __init__(self, request=None):
+    def __init__(self, request: ReconstructRequest | None = None) -> None:
+        super().__init__(request)
         rtmlib, onnxruntime = import_optional("rtmlib"), import_optional("onnxruntime")
-        self._paths = [str(_find_model(name)) for name in (DETECTOR_FILE, POSE_FILE)]
-        cuda = getattr(request, "device", "cpu") == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-        settings = {"backend": "onnxruntime", "device": "cuda" if cuda else "cpu"}
-        (height, width), _outputs = inspect_onnx(onnxruntime, self._paths[0])
-        self._person_detector = rtmlib.YOLOX(self._paths[0], model_input_size=(height, width), **settings)
-        (height, width), outputs = inspect_onnx(onnxruntime, self._paths[1])
-        # RTMPose answers with a row and a column for each point, ViTPose with one map.
-        pose = rtmlib.RTMPose if outputs == 2 else rtmlib.ViTPose
-        self._pose_estimator = pose(self._paths[1], model_input_size=(width, height), **settings)
+        self._paths = [_find_model(name) for name in (DETECTOR_FILE, POSE_FILE)]
+        detector_path, pose_path = map(str, self._paths)
+        wants_cuda = request is not None and request.device == "cuda"
+        has_cuda = wants_cuda and "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+        settings = {"backend": "onnxruntime", "device": "cuda" if has_cuda else "cpu"}
+        (height, width), _outputs = inspect_onnx(onnxruntime, detector_path)
+        self._person_detector = rtmlib.YOLOX(detector_path, model_input_size=(height, width), **settings)
+        (height, width), outputs = inspect_onnx(onnxruntime, pose_path)
+        # RTMPose has two outputs, a row and a column for each point (SimCC); ViTPose has one, heatmaps.
+        estimator_class = rtmlib.RTMPose if outputs == 2 else rtmlib.ViTPose
+        self._pose_estimator = estimator_class(pose_path, model_input_size=(width, height), **settings)
         blank = np.zeros((height, width, 3), np.uint8)
-        _keypoints, self.keypoint_set = convert_to_known_set(self._estimate_keypoints(blank, [[0, 0, width, height]]), POSE_FILE)
+        _keypoints, self.keypoint_set = convert_to_known_set(self._estimate_keypoints(blank, [np.array([0, 0, width, height])]), POSE_FILE)
 
-    def identity(self):
-        return " ".join(
-            [
-                "rtmlib",
-                *(f"{_find_model(name).stat().st_size} {_find_model(name).stat().st_mtime_ns}" for name in (DETECTOR_FILE, POSE_FILE)),
-            ]
-        )
+    def identity(self) -> str:
+        files = [path.stat() for path in self._paths]
+        return " ".join(["rtmlib", *(f"{file.st_size} {file.st_mtime_ns}" for file in files)])
 
-    def detect(self, frame, expected):
+    def detect(self, frame: Frame, expected: list[ExpectedPerson]) -> list[Detection]:
         if frame.image is None:
             return []
-        image = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
+        image = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), np.uint8)
         boxes = [np.asarray(person.box, float) for person in expected]
-        if not boxes or frame.row == 0 or int(frame.time / SEARCH_INTERVAL) != int((frame.time - frame.interval) / SEARCH_INTERVAL):
+        if not boxes or frame.is_due(SEARCH_INTERVAL):
             found = np.asarray(self._person_detector(image), float).reshape(-1, 4)
-            boxes = [*found, *(box for box in boxes if all(box_iou(box, other) < 0.3 for other in found))]
+            boxes = [*found, *(box for box in boxes if all(box_iou(box, other) < MAX_NEW_BOX_IOU for other in found))]
         if not boxes:
             return []
-        keypoints, _name = convert_to_known_set(self._estimate_keypoints(image, boxes), POSE_FILE)
-        poses = [
+        keypoints, _set = convert_to_known_set(self._estimate_keypoints(image, boxes), POSE_FILE)
+        detections = [
             Detection(person, None, float(person[:, 2].mean()), compute_appearance(frame.image, person, self.keypoint_set))
             for person in keypoints
             if person[:, 2].mean() > MIN_SCORE
         ]
-        return remove_duplicates(poses, self.keypoint_set)
+        return remove_duplicates(detections, self.keypoint_set)
 
-    def _estimate_keypoints(self, image, boxes):
-        """(N,K,3) px and confidence of the people in N boxes; rtmlib gives whole pixels from 0, here their middles lie at 0.5."""
-        places, scores = self._pose_estimator(image, bboxes=[list(map(float, box)) for box in boxes])
-        return np.concatenate([np.asarray(places, float) + 0.5, np.clip(np.asarray(scores, float), 0, 1)[..., None]], -1)
+    def _estimate_keypoints(self, image: ImageArray, boxes: Sequence[AnyArray]) -> FloatArray:
+        """(N,K,3) px and confidence of the people in N boxes. rtmlib's pixel centres are at whole numbers, ours at 0.5."""
+        positions, scores = self._pose_estimator(image, bboxes=[list(map(float, box)) for box in boxes])
+        return np.concatenate([np.asarray(positions, float) + 0.5, np.clip(np.asarray(scores, float), 0, 1)[..., None]], -1)
 
 
-def import_optional(name):
-    """A module the user may not have. Raises ModelError."""
+def import_optional(name: str) -> ModuleType:
+    """Import a module that the user may not have. Raises ModelError."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -88,8 +96,8 @@ def import_optional(name):
         ) from error
 
 
-def inspect_onnx(onnxruntime, path):
-    """((height, width), number of outputs) of an ONNX file. Raises ModelError if it is not one, or its input's size is open."""
+def inspect_onnx(onnxruntime: ModuleType, path: str) -> tuple[tuple[int, int], int]:
+    """((height, width) of the input, number of outputs) of an ONNX file. Raises ModelError if it is unreadable or has no fixed size."""
     try:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has an error class of its own for each way a file can be wrong
@@ -107,7 +115,7 @@ def inspect_onnx(onnxruntime, path):
     return (height, width), len(session.get_outputs())
 
 
-def _find_model(name):
+def _find_model(name: str) -> Path:
     try:
         return model_file(name)
     except ModelError as error:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from ...core.array_types import FloatArray, ImageArray, IntArray
+from ...core.array_types import AnyArray, FloatArray, ImageArray, IntArray
 from ...core.skeletons import KEYPOINT_SETS
 from .detections import Detection, body_size, mirror_permutation, person_box, set_limb_indices, torso_centre
 
@@ -86,7 +86,7 @@ def compute_appearance(image: ImageArray, keypoints: FloatArray, keypoint_set: s
     side.
     """
     index = KEYPOINT_SETS[keypoint_set].index
-    histograms = []
+    histograms: list[AnyArray] = []
     for upper, lower in (("shoulder", "hip"), ("hip", "knee")):
         corners = keypoints[[index[f"{side}_{joint}"] for joint in (upper, lower) for side in ("left", "right")], :2]
         centre = (corners.min(0) + corners.max(0)) / 2

@@ -1,27 +1,26 @@
-"""A body's rotations smoothed over time: what single frames cannot tell, such as twists and the ends of limbs, trembles most."""
-
-from dataclasses import replace
+"""Smooth a body's rotations over time: twists and the ends of limbs, which single frames show badly, are the noisiest."""
 
 import numpy as np
 
+from ...core.array_types import ArrayLike
+from ...core.records import BodyParams
 from ...core.rotations import quat_from_rotvec, rotvec_from_quat
+from .body_params import local_rotvecs, with_rotvecs
 from .smoothing import smooth_positions, smooth_quaternions
 
 
-def smooth_body(params, visible, timestamps, strength=1.0):
-    """BodyParams with every rotation and the root's path smoothed, without lag.
+def smooth_body(params: BodyParams, visible: ArrayLike, timestamps: ArrayLike, strength: float = 1.0) -> BodyParams:
+    """BodyParams of F frames with every rotation and the root's path smoothed, without lag.
 
     Args:
-        params: BodyParams of F frames, in any axes.
-        visible: (F,); frames without the person are left as they are. timestamps: (F,) s. strength: 0 changes nothing.
+        params: in any axes. visible: (F,); frames without the person are left as they are. timestamps: (F,) s.
+        strength: 0 returns `params` itself.
     """
-    rows = np.asarray(visible, bool)
-    if strength <= 0 or rows.sum() < 4:
+    visible = np.asarray(visible, bool)
+    if strength <= 0 or visible.sum() < 4:
         return params
-    times = np.asarray(timestamps, float)[rows]
-    poses = params.poses.astype(float).reshape(len(rows), -1, 3)
-    transl = params.transl.astype(float)
-    quat = smooth_quaternions(quat_from_rotvec(poses[rows]), times, strength)
-    poses[rows] = rotvec_from_quat(quat)
-    transl[rows] = smooth_positions(transl[rows], times, strength)
-    return replace(params, global_orient=poses[:, 0], body_pose=poses[:, 1:].reshape(len(poses), -1), transl=transl)
+    times = np.asarray(timestamps, float)[visible]
+    rotvecs, transl = local_rotvecs(params), params.transl.astype(float)
+    rotvecs[visible] = rotvec_from_quat(smooth_quaternions(quat_from_rotvec(rotvecs[visible]), times, strength))
+    transl[visible] = smooth_positions(transl[visible], times, strength)
+    return with_rotvecs(params, rotvecs, transl=transl)

@@ -1,41 +1,49 @@
-"""The camera, moved so that people whose feet were locked are seen again where they were.
+"""Move the camera so that people whose feet were locked project again to where they were seen.
 
-One view tells depth badly: a path's depth may be off by decimetres and wander. Feet that are kept where they stand put that right, but
-move people off the picture, and most of it is one offset of the whole clip. The floor and every footprint stay; the camera moves.
+One view determines depth badly: a path's depth may be off by decimetres and drift. Feet that are locked to the floor correct that, but
+move people off their image, and most of it is one offset of the whole clip. The floor and every footprint stay; the camera moves.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
-NUM_ITERATIONS, HALF_WEIGHT_ERROR = 5, 0.02  # how often errors are weighed anew; and an error that counts half, as a share of the distance
-DEPTH_STIFFNESS = 1e-3  # against moving along the line of sight, which pictures hardly tell
+from ...core.array_types import FloatArray
+from .robust_weights import cauchy_weight
+
+NUM_ITERATIONS = 5  # of reweighted least squares
+ERROR_SCALE = 0.02  # scale of the robust loss of a joint's offset, as a fraction of its distance
+DEPTH_STIFFNESS = 1e-3  # against moving along the line of sight, which images hardly determine
+MIN_DEPTH = 0.1  # m in front of the camera from which a joint is used
 
 
-def realign_camera(people):
-    """How far all people together are to move to be on their lines of sight again.
+def realign_camera(people: Sequence[tuple[FloatArray, FloatArray, FloatArray]]) -> FloatArray:
+    """The translation of all people together that puts them back on their lines of sight.
 
     Args:
-        people: (joints, seen, weights) each, camera axes: joints (F,J,3) m where they are, seen (F,J,3) m where they were
-            placed, weights (F,J).
+        people: (joints, observed, weights) each, in camera axes: joints (F,J,3) m with locked feet, observed (F,J,3) m as
+            seen, weights (F,J).
 
     Returns:
         (3,) m, camera axes; zeros where nothing is in front of the camera.
     """
-    joints, seen, weights = (np.concatenate([np.asarray(each[part], float).reshape(-1, *tail) for each in people])
-                             for part, tail in ((0, (3,)), (1, (3,)), (2, ())))  # fmt: skip
-    ahead = (joints[:, 2] > 0.1) & (seen[:, 2] > 0.1) & (weights > 0)
-    joints, seen, weights = joints[ahead], seen[ahead], weights[ahead]
-    move = np.zeros(3)
+    joints, observed = (np.concatenate([np.asarray(person[part], float).reshape(-1, 3) for person in people]) for part in (0, 1))
+    weights = np.concatenate([np.asarray(person[2], float).ravel() for person in people])
+    usable = (joints[:, 2] > MIN_DEPTH) & (observed[:, 2] > MIN_DEPTH) & (weights > 0)
+    joints, observed, weights = joints[usable], observed[usable], weights[usable]
+    transl = np.zeros(3)
     if not len(joints):
-        return move
-    rays, depth = seen[:, :2] / seen[:, 2:], joints[:, 2:]
-    # (joint + move) on its ray: joint_xy + move_xy = ray (joint_z + move_z), as a share of the distance.
-    slopes = np.stack([np.eye(2)[axis] / depth for axis in (0, 1)], 1)
-    slopes = np.concatenate([slopes, -(rays / depth)[..., None]], 2)
-    missing = rays - joints[:, :2] / depth
+        return transl
+    rays, depth = observed[:, :2] / observed[:, 2:], joints[:, 2:]
+    # (joint + transl) on its ray: joint_xy + transl_xy = ray (joint_z + transl_z), divided by the distance.
+    jacobian = np.stack([np.eye(2)[axis] / depth for axis in (0, 1)], 1)
+    jacobian = np.concatenate([jacobian, -(rays / depth)[..., None]], 2)
+    offset = rays - joints[:, :2] / depth
     for _ in range(NUM_ITERATIONS):
-        off = np.linalg.norm(missing - slopes @ move, axis=1)
-        counted = (weights / (1 + (off / HALF_WEIGHT_ERROR) ** 2))[:, None, None]
-        normal = (np.swapaxes(slopes, 1, 2) @ (counted * slopes)).sum(0)
+        residual = np.linalg.norm(offset - jacobian @ transl, axis=1)
+        robust = (weights * cauchy_weight(residual, ERROR_SCALE))[:, None, None]
+        normal = (np.swapaxes(jacobian, 1, 2) @ (robust * jacobian)).sum(0)
         normal[2, 2] += DEPTH_STIFFNESS * normal[0, 0]
-        move = np.linalg.solve(normal + 1e-12 * np.eye(3), (np.swapaxes(slopes, 1, 2) @ (counted * missing[..., None])).sum(0)[:, 0])
-    return move
+        right = (np.swapaxes(jacobian, 1, 2) @ (robust * offset[..., None])).sum(0)[:, 0]
+        transl = np.linalg.solve(normal + 1e-12 * np.eye(3), right)
+    return transl

@@ -1,89 +1,96 @@
-"""How far away a person is over a clip: by how large they look, by how far they crouch, and by planted feet.
+"""Where a person is in front of the camera over a clip: by their size in the image, their crouching, and their planted feet.
 
-How large somebody looks tells how far away they are, if it is known how each limb leans. While they crouch that is the weak side
-of every monocular estimate: it bends them too little, so that they look small, and seem to step back. What is known while they
-stand upright is believed more, and who keeps both feet in place does not step back at all.
+The size in the image gives the distance if the slant of each limb is known. A crouching person is where monocular
+estimates are weakest: they bend the person too little, so that the person looks small and seems to step back. The distance is
+therefore taken mostly from upright frames, and held constant while both feet are planted.
 """
 
 import numpy as np
 
+from ...core.array_types import ArrayLike, FloatArray
 from ...core.contacts import contact_runs, contacts_from_probabilities
 from ...core.skeletons import H36M17
-from .smoothing import smooth_whittaker
 from ...core.time_series import weighted_quantile
 from .crouch_ratio import crouch_ratio
+from .robust_weights import cauchy_weight, geman_mcclure_weight
+from .smoothing import smooth_whittaker
 
-# A person's distance changes slowly; what looks faster is the estimate's pose trembling. Hz.
+# A person's distance changes slowly; faster changes are noise of the estimated pose. Hz.
 DEPTH_CUTOFF = 0.8
-# A distance off its neighbours in time by this share is a slip.
+# Scale of the robust loss of a distance against its neighbours in time, as a fraction of the distance.
 DEPTH_OUTLIER = 0.04
-JOINT_OUTLIER = 0.05  # m; so is an estimate's joint
+JOINT_OUTLIER = 0.05  # scale of the robust loss of a joint, m
 MIN_DEPTH, MAX_DEPTH = 0.3, 200.0  # m
-# The share of a person's length that is missing between head and feet at which their distance counts half.
+# Crouch ratio, above the clip's least, at which a frame's distance weighs half.
 HALF_WEIGHT_CROUCH = 0.05
-# Both feet in place for as long as this, s, is standing; in walking they are for less.
+# Both feet in contact for at least this long, s, is standing; in walking they are for less.
 MIN_STANDING_TIME = 0.5
+NUM_ITERATIONS = 4  # of reweighted least squares
 _ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
 
 
-def solve_translation(joints, rays, weights, depth=None):
-    """Where a figure stands so that it projects onto its 2D points, (F,3) m.
+def solve_translation(joints: FloatArray, rays: FloatArray, weights: FloatArray, depth: FloatArray | None = None) -> FloatArray:
+    """The translation (F,3) m with which a figure projects onto its keypoints.
 
     Args:
         joints: (F,J,3) m about any origin. rays: (F,J,2), x/z and y/z. weights: (F,J). depth: (F,) m, if it is known.
 
     Source: the linear equations of perspective resection with known points (Hartley and Zisserman, "Multiple view
-    geometry", 7.1), three unknowns a frame, reweighted four times against outliers.
+    geometry", 7.1), three unknowns a frame, reweighted against outliers.
     """
     u, v = np.moveaxis(rays, -1, 0)
     x, y, z = np.moveaxis(joints, -1, 0)
-    trust = weights + 1e-6
-    for _ in range(4):
-        total, su, sv = trust.sum(1), (trust * u).sum(1), (trust * v).sum(1)
+    transl = np.zeros((len(joints), 3))
+    inlier_weights = weights + 1e-6
+    for _ in range(NUM_ITERATIONS):
+        total, su, sv = inlier_weights.sum(1), (inlier_weights * u).sum(1), (inlier_weights * v).sum(1)
         right_x, right_y = u * z - x, v * z - y
+        sum_x, sum_y = (inlier_weights * right_x).sum(1), (inlier_weights * right_y).sum(1)
         if depth is None:
-            squared = (trust * (u * u + v * v)).sum(1) - (su * su + sv * sv) / total
-            mixed = (trust * (u * right_x + v * right_y)).sum(1) - (su * (trust * right_x).sum(1) + sv * (trust * right_y).sum(1)) / total
-            found = np.clip(-mixed / np.maximum(squared, 1e-9), MIN_DEPTH, MAX_DEPTH)
+            squared = (inlier_weights * (u * u + v * v)).sum(1) - (su * su + sv * sv) / total
+            mixed = (inlier_weights * (u * right_x + v * right_y)).sum(1) - (su * sum_x + sv * sum_y) / total
+            solved = np.clip(-mixed / np.maximum(squared, 1e-9), MIN_DEPTH, MAX_DEPTH)
         else:
-            found = depth
-        shift = np.stack([(trust * right_x).sum(1) + su * found, (trust * right_y).sum(1) + sv * found], -1) / total[:, None]
-        transl = np.concatenate([shift, found[:, None]], -1)
+            solved = depth
+        transl = np.stack([(sum_x + su * solved) / total, (sum_y + sv * solved) / total, solved], -1)
         moved = joints + transl[:, None]
-        off = np.linalg.norm(moved[..., :2] - rays * moved[..., 2:], axis=-1)
-        trust = weights / (1 + (off / JOINT_OUTLIER) ** 2) ** 2 + 1e-6
+        residual = np.linalg.norm(moved[..., :2] - rays * moved[..., 2:], axis=-1)
+        inlier_weights = weights * geman_mcclure_weight(residual, JOINT_OUTLIER) + 1e-6
     return transl
 
 
-def solve_smooth_translation(joints, rays, weights, timestamps, contacts=None):
-    """`solve_translation` with a distance that changes slowly: the clip's slips and trembling taken out, (F,3) m.
+def solve_smooth_translation(
+    joints: FloatArray, rays: FloatArray, weights: FloatArray, timestamps: ArrayLike, contacts: FloatArray | None = None
+) -> FloatArray:
+    """`solve_translation` with a depth that changes slowly, without the clip's outliers and noise, (F,3) m.
 
     Args:
         joints, rays, weights: of `solve_translation`. timestamps: (F,) s.
-        contacts: (F,4) 0..1, how surely left heel and toe, right heel and toe touch the ground; None where nothing tells.
+        contacts: (F,4) 0..1, probabilities that left heel and toe, right heel and toe touch the ground; None where unknown.
     """
-    distance = solve_translation(joints, rays, weights)[:, 2]
-    bent = crouch_ratio(joints)
-    evidence = np.clip(weights.sum(1) / 6, 0, 1) / (1 + ((bent - bent.min()) / HALF_WEIGHT_CROUCH) ** 2)
+    depth = solve_translation(joints, rays, weights)[:, 2]
+    crouch = crouch_ratio(joints)
+    evidence = np.clip(weights.sum(1) / 6, 0, 1) * cauchy_weight(crouch - crouch.min(), HALF_WEIGHT_CROUCH)
     if contacts is not None:
-        distance = _hold_depth_while_standing(distance, joints, evidence, contacts, timestamps)
-    distance = np.log(np.clip(distance, MIN_DEPTH, MAX_DEPTH))
-    trust = evidence
-    smooth = distance
-    for _ in range(4):
-        smooth = smooth_whittaker(distance[:, None], timestamps, DEPTH_CUTOFF, trust)[:, 0]
-        trust = evidence / (1 + ((distance - smooth) / DEPTH_OUTLIER) ** 2)
+        depth = _hold_depth_while_standing(depth, joints, evidence, contacts, timestamps)
+    log_depth = np.log(np.clip(depth, MIN_DEPTH, MAX_DEPTH))
+    smooth, inlier_weights = log_depth, evidence
+    for _ in range(NUM_ITERATIONS):
+        smooth = smooth_whittaker(log_depth[:, None], timestamps, DEPTH_CUTOFF, inlier_weights)[:, 0]
+        inlier_weights = evidence * cauchy_weight(log_depth - smooth, DEPTH_OUTLIER)
     return solve_translation(joints, rays, weights, np.exp(smooth))
 
 
-def _hold_depth_while_standing(distance, joints, evidence, contacts, timestamps):
-    """The hip's distances (F,) m, changed so that the feet stay where they are while both stand."""
+def _hold_depth_while_standing(
+    depth: FloatArray, joints: FloatArray, evidence: FloatArray, contacts: FloatArray, timestamps: ArrayLike
+) -> FloatArray:
+    """The hip's depths (F,) m, changed so that the ankles keep their depth while both feet are in contact."""
     times = np.asarray(timestamps, float)
-    touching = contacts_from_probabilities(contacts, times).reshape(-1, 2, 2).max(2) > 0.5
-    from_hip = joints[:, _ANKLES, 2].mean(1)
-    distance = distance.copy()
-    for first, last in contact_runs(touching.all(1)):
+    in_contact = contacts_from_probabilities(contacts, times).reshape(-1, 2, 2).max(2) > 0.5
+    ankles_from_hip = joints[:, _ANKLES, 2].mean(1)
+    depth = depth.copy()
+    for first, last in contact_runs(in_contact.all(1)):
         if times[last - 1] - times[first] >= MIN_STANDING_TIME:
-            feet = distance[first:last] + from_hip[first:last]
-            distance[first:last] = weighted_quantile(feet, evidence[first:last] + 1e-6, 0.5) - from_hip[first:last]
-    return distance
+            ankles = depth[first:last] + ankles_from_hip[first:last]
+            depth[first:last] = weighted_quantile(ankles, evidence[first:last] + 1e-6, 0.5) - ankles_from_hip[first:last]
+    return depth

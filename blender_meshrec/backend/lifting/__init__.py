@@ -1,1 +1,1 @@
-"""2D keypoints to 3D joints and meshes."""
+"""Lifting: 2D keypoints to 3D joints and meshes."""

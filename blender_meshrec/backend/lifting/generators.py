@@ -1,7 +1,4 @@
-"""Who makes a mesh of each frame without asking a 3D pose. Importing this module registers every mesh generator.
-
-A generator is a function `generate(observations, intrinsics, timestamps, device) -> GeneratedMesh`.
-"""
+"""The mesh generators, which give one mesh a frame without a 3D pose as input. Importing this module registers all of them."""
 
 from ...methods.hmr import generate
 from .. import registry

@@ -9,13 +9,12 @@ import numpy as np
 
 from ...bridge.messages import Progress, ReconstructRequest
 from ...core.errors import NobodyFoundError
-from ...core.messages import message_from_json, message_to_json
 from ...core.records import FootageInfo, Observations
 from .. import detection, registry
 from ..detection.detector import Detector
 from ..footage.frame_source import Footage
 from ..footage.prefetch import prefetch
-from .observation_cache import ObservationLog, Summary
+from .observation_cache import ObservationLog
 from .portraits import add_portraits
 from .side_swaps import correct_side_swaps
 from .tracker import Tracker
@@ -62,8 +61,7 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
                 timestamps += detect_new_frames(footage, detector, tracker, log, on_progress)
             finally:
                 log.flush()
-            summary = Summary(footage.frame_rate(timestamps), [message_to_json(warning) for warning in footage.warnings])
-            log.finish(summary)
+            summary = log.finish(footage.frame_rate(timestamps), footage.warnings)
     finally:
         detector.close()
     frames = FootageInfo(footage.source, np.array(timestamps), summary.fps, footage.size, footage.first, footage.rotation)
@@ -71,7 +69,7 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
     if not people:
         raise nobody_found_error(footage, len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
-    return TrackingResult(frames, people, tuple(map(message_from_json, summary.warnings)), seconds)
+    return TrackingResult(frames, people, tuple(summary.warnings), seconds)
 
 
 def detect_new_frames(

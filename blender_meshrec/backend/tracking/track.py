@@ -16,14 +16,6 @@ VELOCITY_DECAY = 0.4
 SIZE_DECAY = 1.5
 
 
-class ExpectedPerson(NamedTuple):
-    """Where a tracked person should be: box (4,) px, the counterclockwise quarter turns that bring them upright, frames missed."""
-
-    box: FloatArray
-    quarter_turns: int = 0
-    missed: int = 0
-
-
 class Candidate(NamedTuple):
     """A detection that no track has taken yet, its box (4,) px and its torso's centre (2,) px."""
 
@@ -85,7 +77,7 @@ class Track:
     def deviation(self, time: float, position: FloatArray) -> float:
         """Distance of a position (2,) px from the predicted or the last torso centre, whichever is nearer, in body sizes."""
         offset = position - self.torso_centre
-        return min(np.linalg.norm(offset), np.linalg.norm(offset - self.predicted_shift(time))) / self.size
+        return float(min(np.linalg.norm(offset), np.linalg.norm(offset - self.predicted_shift(time))) / self.size)
 
     def expected_box(self, time: float) -> FloatArray:
         """Where to look for the person, (4,) px: up to 1.5 times larger the longer they are out of view."""

@@ -8,14 +8,15 @@ from functools import partial
 
 import numpy as np
 
+from ...core.array_types import ImageArray
 from ...core.records import Observations
 from ...core.silhouettes import Silhouettes, evenly_spaced_indices
 from ...core.skeletons import KEYPOINT_SETS
-from ...core.array_types import ImageArray
 from ..detection.detections import Detection, body_size, person_box, upright_quarter_turns
+from ..detection.detector import ExpectedPerson
 from ..detection.similarity import box_iou
 from .association import MIN_MATCH_SCORE, leftover_score, match_pairs, match_score, reid_score, score_pairs, suppress_ambiguous
-from .track import MIN_COAST_FRAMES, MIN_COAST_TIME, Candidate, ExpectedPerson, Track
+from .track import MIN_COAST_FRAMES, MIN_COAST_TIME, Candidate, Track
 
 # Tracks shorter than this, s, or than this many frames, are false detections unless they cover half of the range.
 MIN_TRACK_TIME, MIN_TRACK_FRAMES = 0.6, 3

@@ -31,10 +31,10 @@ def test_what_is_seen_in_a_crop_is_found_in_the_picture(square, turns):
     """A smooth picture of its own coordinates: a crop's pixel must say where it came from."""
     x, y = np.meshgrid(np.arange(300) + 0.5, np.arange(200) + 0.5)
     image = np.stack([x / 300 * 255, y / 200 * 255, np.zeros_like(x)], -1).round().astype(np.uint8)
-    crop, picture_from_crop = crop_square(image, Square(*square, turns), 64)
+    crop, image_from_crop = crop_square(image, Square(*square, turns), 64)
     assert crop.shape == (64, 64, 3)
     grid = (np.stack(np.meshgrid(np.arange(64), np.arange(64)), -1) + 0.5) / 64
-    places = grid @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]
+    places = grid @ image_from_crop[:, :2].T + image_from_crop[:, 2]
     inside = ((places > 8) & (places < [292, 192])).all(-1)
     told = crop[..., :2] / 255 * [300, 200]
     # half a picture pixel of rounding, one grey level, and the average over a crop pixel
@@ -53,7 +53,7 @@ def test_directions_turn_with_the_picture():
 
 
 def test_a_square_that_misses_the_picture_gives_nothing():
-    assert crop_square(np.zeros((50, 50, 3), np.uint8), Square(200, 20, 30), 64) == (None, None)
+    assert crop_square(np.zeros((50, 50, 3), np.uint8), Square(200, 20, 30), 64) is None
 
 
 def test_a_square_round_a_box_holds_it():

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.detection.keypoint_sets import OPENPOSE18, convert_to_known_set
-from blender_meshrec.backend.detection.keypoints_file import guess_image_size, has_stable_order, is_keypoints
+from blender_meshrec.backend.detection.keypoints_file import is_keypoints
+from blender_meshrec.backend.detection.keypoints_footage import has_stable_order
+from blender_meshrec.backend.detection.openpose_json import guess_image_size
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.errors import InputError, NobodyFoundError

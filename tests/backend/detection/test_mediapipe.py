@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.detection.crops import Square
-from blender_meshrec.backend.detection.detections import box_iou, person_box
+from blender_meshrec.backend.detection.detections import person_box
 from blender_meshrec.backend.detection.landmarkers import LandmarkerPool
+from blender_meshrec.backend.detection.similarity import box_iou
 from blender_meshrec.backend.footage.images import decode_image
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.detection import rtmlib_detector
+from blender_meshrec.backend.detection.detector import ExpectedPerson
 from blender_meshrec.backend.footage.frame_source import Frame
-from blender_meshrec.backend.tracking.tracker import ExpectedPerson
 from blender_meshrec.core.errors import ModelError
 
 IMAGE = np.full((400, 600, 3), (200, 0, 50), np.uint8)

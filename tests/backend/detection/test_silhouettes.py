@@ -8,8 +8,9 @@ from blender_meshrec.backend.detection.detections import Detection
 from blender_meshrec.backend.detection.landmarkers import CROP_SIDE, LandmarkerPool, _resample_mask
 from blender_meshrec.backend.footage.images import decode_image
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
-from blender_meshrec.backend.tracking.observation_cache import pack_frames, unpack_frames
-from blender_meshrec.backend.tracking.tracker import Track, select_silhouettes
+from blender_meshrec.backend.tracking.packing import pack_frames, unpack_frames
+from blender_meshrec.backend.tracking.track import Track
+from blender_meshrec.backend.tracking.tracker import select_silhouettes
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.files.model_files import model_file
 from blender_meshrec.core.silhouettes import MASK_SIZE, MAX_SILHOUETTES, Silhouettes, evenly_spaced_indices
@@ -23,16 +24,16 @@ def disc(x, y, radius, size):
 @pytest.mark.parametrize("quarter_turns", range(4))
 def test_a_mask_lands_where_the_picture_has_the_person(quarter_turns):
     picture = np.repeat(disc(300, 200, 60, (640, 400))[..., None] * np.uint8(255), 3, 2)
-    crop, picture_from_crop = crop_square(picture, Square(320, 190, 220, quarter_turns), CROP_SIDE)
+    crop, image_from_crop = crop_square(picture, Square(320, 190, 220, quarter_turns), CROP_SIDE)
     square = Square(310, 205, 160)
-    found = _resample_mask(crop[..., :1] / np.float32(255), picture_from_crop, square)
+    found = _resample_mask(crop[..., :1] / np.float32(255), image_from_crop, square)
     shown = disc((300 - 230) / 160 * MASK_SIZE, (200 - 125) / 160 * MASK_SIZE, 60 / 160 * MASK_SIZE, (MASK_SIZE, MASK_SIZE))
     assert (found & shown).sum() / (found | shown).sum() > 0.98
 
 
 def test_beside_the_crop_nobody_is():
-    _crop, picture_from_crop = crop_square(np.zeros((400, 640, 3), np.uint8), Square(320, 190, 100), CROP_SIDE)
-    found = _resample_mask(np.ones((CROP_SIDE, CROP_SIDE, 1), np.float32), picture_from_crop, Square(320, 190, 200))
+    _crop, image_from_crop = crop_square(np.zeros((400, 640, 3), np.uint8), Square(320, 190, 100), CROP_SIDE)
+    found = _resample_mask(np.ones((CROP_SIDE, CROP_SIDE, 1), np.float32), image_from_crop, Square(320, 190, 200))
     assert found[MASK_SIZE // 4 + 1 : -MASK_SIZE // 4 - 1, MASK_SIZE // 4 + 1 : -MASK_SIZE // 4 - 1].all()
     assert found.mean() == pytest.approx(0.25, abs=0.02)
 

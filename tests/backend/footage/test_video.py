@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.footage.frame_source import nominal_rate
 from blender_meshrec.backend.footage.container import apply_display_matrix, is_missing_index
+from blender_meshrec.backend.footage.frame_source import nominal_rate
 from blender_meshrec.backend.footage.video import open_footage
 from blender_meshrec.core.errors import InputError
 from tests.support.footage_files import HEIGHT, WIDTH, is_upright, make_frame, read_frame_number, write_video

@@ -5,7 +5,8 @@ import pytest
 
 from blender_meshrec.backend.detection.detections import Detection
 from blender_meshrec.backend.tracking import observation_cache
-from blender_meshrec.backend.tracking.observation_cache import FRAMES_PER_FILE, ObservationLog, content_hash, pack_frames, unpack_frames
+from blender_meshrec.backend.tracking.observation_cache import FRAMES_PER_FILE, ObservationLog, Summary, content_hash
+from blender_meshrec.backend.tracking.packing import pack_frames, unpack_frames
 from blender_meshrec.core.errors import OutputError
 
 
@@ -38,7 +39,7 @@ def write(root, frames, key="clip", finished=True):
     for time, poses in frames:
         log.append(time, poses)
     if finished:
-        log.finish({"fps": 30.0, "warnings": []})
+        log.finish(30.0, [])
     return log
 
 
@@ -48,7 +49,7 @@ def test_what_was_written_is_read_bit_for_bit(tmp_path, count):
     write(tmp_path, frames)
     again = ObservationLog(tmp_path, "clip")
     assert equal(again.frames, frames)
-    assert again.summary == {"fps": 30.0, "warnings": [], "frames": count}
+    assert again.summary == Summary(30.0, [], count)
     assert ObservationLog(tmp_path, "another clip").frames == []
 
 
@@ -65,7 +66,7 @@ def test_after_a_kill_what_was_written_is_there_and_not_done(tmp_path):
     assert equal(again.frames, frames[: 2 * FRAMES_PER_FILE])
     for time, poses in frames[len(again.frames) :]:
         again.append(time, poses)
-    again.finish({"fps": 30.0, "warnings": []})
+    again.finish(30.0, [])
     assert equal(ObservationLog(tmp_path, "clip").frames, frames)
 
 

@@ -5,9 +5,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.detection.detections import Detection
-from blender_meshrec.backend.tracking.assignment import assign
-from blender_meshrec.backend.tracking.tracker import Tracker, upright_quarter_turns
+from blender_meshrec.backend.detection.detections import Detection, upright_quarter_turns
+from blender_meshrec.backend.tracking.association import match_pairs
+from blender_meshrec.backend.tracking.tracker import Tracker
 from tests.support.synthetic_keypoints import animate_stick_figure, clothing_colours, poses_of, project_orthographic
 
 FPS = 30
@@ -66,7 +66,9 @@ def test_who_leaves_and_comes_back_elsewhere_is_recognised_by_clothes():
 def test_a_stranger_in_other_clothes_is_a_new_person():
     times = np.arange(200) / FPS
     first, second = across(200, 400, times=times), across(900, 700, times=times)
-    frames = poses_of([first, second], [clothing_colours(1), clothing_colours(2)], {(0, f) for f in range(80, 200)} | {(1, f) for f in range(120)})
+    frames = poses_of(
+        [first, second], [clothing_colours(1), clothing_colours(2)], {(0, f) for f in range(80, 200)} | {(1, f) for f in range(120)}
+    )
     assert len(follow(frames, times).people()) == 2
 
 
@@ -144,7 +146,7 @@ def test_assignment_equals_trying_everything():
         places = [*range(columns), *[-1] * rows]
         best = max(sum(value[r, c] - least for r, c in enumerate(choice) if c >= 0 and value[r, c] > least)
                    for choice in set(permutations(places, int(rows))))  # fmt: skip
-        pairs = assign(value, least)
+        pairs = match_pairs(value, least)
         assert len({r for r, _ in pairs}) == len({c for _, c in pairs}) == len(pairs)
         assert all(value[pair] > least for pair in pairs)
         assert sum(value[pair] - least for pair in pairs) == pytest.approx(best)

@@ -1,0 +1,42 @@
+"""The content of a body file, before it is known to fit: reading it without executing anything, and checks that body kinds share."""
+
+import zipfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias, TypeGuard
+
+import numpy as np
+
+from ..array_types import AnyArray, FloatArray, IntArray
+from .safe_npz import read_numeric_npz
+from .safe_pickle import read_model_pickle
+
+# Key -> array, text, number or list, as the file holds them.
+ModelContent: TypeAlias = Mapping[str, Any]
+
+MODEL_SUFFIXES = (".npz", ".pkl")
+
+
+def read_model_content(path: Path, keys: Collection[str]) -> ModelContent:
+    """The content of an .npz (only `keys`) or of a pickle (all keys).
+
+    Raises:
+        ModelError: the file cannot be read or is damaged.
+    """
+    # By content, not by suffix: both formats are distributed under either suffix.
+    return read_numeric_npz(path, keys) if zipfile.is_zipfile(path) else read_model_pickle(path)
+
+
+def is_numeric_array(value: object) -> TypeGuard[AnyArray]:
+    """Whether a value is an array of integers or floats."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "iuf"
+
+
+def is_mesh(faces: IntArray, num_vertices: int) -> bool:
+    """Whether faces (T,3) name existing vertices only."""
+    return not faces.size or bool(faces.min() >= 0 and faces.max() < num_vertices)
+
+
+def are_skin_weights(weights: FloatArray, tolerance: float) -> bool:
+    """Whether weights (V,J) are not negative and each vertex's weights sum to one within `tolerance`."""
+    return not (weights.min(initial=0) < -1e-4 or np.abs(weights.sum(1) - 1).max(initial=0) > tolerance)

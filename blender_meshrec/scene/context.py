@@ -1,0 +1,72 @@
+"""Typed access to Blender's context and to the data of objects.
+
+Blender's API declares the active scene, an object's data and its pose as optional or as a union of types. The functions
+here return the value with the type that the caller relies on, and raise a TypeError where it is another.
+"""
+
+from typing import Protocol, TypeVar
+
+import bpy
+
+Value = TypeVar("Value")
+
+
+class HasAnimationData(Protocol):
+    """An object, mesh, shape-key block or other data block that can be animated."""
+
+    @property
+    def animation_data(self) -> bpy.types.AnimData | None: ...
+
+
+def expect_type(value: object, kind: type[Value]) -> Value:
+    """`value` itself, checked to be an instance of `kind`."""
+    if not isinstance(value, kind):
+        raise TypeError(f"expected {kind.__name__}, not {type(value).__name__}")
+    return value
+
+
+def active_scene() -> bpy.types.Scene:
+    return expect_type(bpy.context.scene, bpy.types.Scene)
+
+
+def active_view_layer() -> bpy.types.ViewLayer:
+    return expect_type(bpy.context.view_layer, bpy.types.ViewLayer)
+
+
+def armature_data(armature_object: bpy.types.Object) -> bpy.types.Armature:
+    return expect_type(armature_object.data, bpy.types.Armature)
+
+
+def mesh_data(mesh_object: bpy.types.Object) -> bpy.types.Mesh:
+    return expect_type(mesh_object.data, bpy.types.Mesh)
+
+
+def camera_data(camera_object: bpy.types.Object) -> bpy.types.Camera:
+    return expect_type(camera_object.data, bpy.types.Camera)
+
+
+def pose_bones(armature_object: bpy.types.Object) -> "bpy.types.bpy_prop_collection[bpy.types.PoseBone]":
+    return expect_type(armature_object.pose, bpy.types.Pose).bones
+
+
+def pose_bones_if_any(thing: bpy.types.Object) -> tuple[bpy.types.PoseBone, ...]:
+    """The pose bones of any object; empty if it is not an armature."""
+    return tuple(thing.pose.bones) if thing.pose else ()
+
+
+def bone_color(bone: bpy.types.Bone | bpy.types.PoseBone) -> bpy.types.BoneColor:
+    return expect_type(bone.color, bpy.types.BoneColor)
+
+
+def armature_modifiers(mesh_object: bpy.types.Object) -> list[bpy.types.ArmatureModifier]:
+    return [modifier for modifier in mesh_object.modifiers if isinstance(modifier, bpy.types.ArmatureModifier)]
+
+
+def assigned_action(owner: HasAnimationData) -> bpy.types.Action | None:
+    animation = owner.animation_data
+    return animation.action if animation else None
+
+
+def ensure_object_mode() -> None:
+    if bpy.context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")

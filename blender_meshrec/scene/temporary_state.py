@@ -1,0 +1,79 @@
+"""Context managers that change the open file for a while and restore it afterwards."""
+
+import contextlib
+import os
+from collections.abc import Generator, Iterable, Sequence
+from pathlib import Path
+
+import bpy
+
+from .context import active_view_layer
+
+# Data blocks that refer to files. Libraries are left out: their path cannot be changed and restored without reading them again.
+_FILE_BLOCK_KINDS = ("movieclips", "images", "sounds", "fonts", "volumes", "cache_files", "texts")
+
+
+@contextlib.contextmanager
+def changed_attributes(owner: object, **values: object) -> Generator[None, None, None]:
+    """Set attributes of a Blender struct, in the order given."""
+    before = {name: getattr(owner, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(owner, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(owner, name, value)
+
+
+@contextlib.contextmanager
+def released_names(blocks: Iterable[bpy.types.ID]) -> Generator[list[str], None, None]:
+    """Rename data blocks so that others can have their names; yields these names."""
+    blocks = list(blocks)
+    names = [block.name for block in blocks]
+    for block, name in zip(blocks, names):
+        block.name = f"~{name}"
+    try:
+        yield names
+    finally:
+        for block, name in zip(blocks, names):
+            block.name = name
+
+
+@contextlib.contextmanager
+def only_selected(objects: Sequence[bpy.types.Object]) -> Generator[None, None, None]:
+    """Select these objects alone, the first one active: exporters write the selection."""
+    layer = active_view_layer()
+    selected, active = list(bpy.context.selected_objects), layer.objects.active
+    try:
+        for thing in selected:
+            thing.select_set(False)
+        for thing in objects:
+            thing.select_set(True)
+        layer.objects.active = objects[0]
+        yield
+    finally:
+        for thing in objects:
+            thing.select_set(False)
+        for thing in selected:
+            thing.select_set(True)
+        layer.objects.active = active
+
+
+@contextlib.contextmanager
+def relative_file_paths(folder: Path, modifiers: Iterable[bpy.types.MeshCacheModifier] = ()) -> Generator[None, None, None]:
+    """Make the file paths of data blocks and modifiers relative to a folder, so that a project can be moved.
+
+    Blender itself does so when it saves a file in its final place.
+    """
+    blocks = [block for kind in _FILE_BLOCK_KINDS for block in getattr(bpy.data, kind, ()) if not getattr(block, "library", None)]
+    blocks += modifiers
+    changed = [(block, block.filepath) for block in blocks if block.filepath and block.filepath != "<builtin>"]
+    try:
+        for block, filepath in changed:
+            with contextlib.suppress(ValueError):  # another drive of Windows has no relative path
+                block.filepath = bpy.path.relpath(os.path.realpath(bpy.path.abspath(filepath)), start=os.path.realpath(folder))
+        yield
+    finally:
+        for block, filepath in changed:
+            block.filepath = filepath

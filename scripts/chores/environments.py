@@ -1,0 +1,105 @@
+"""Set-up: virtual environments made from the hash-pinned locks, and prepared files of addon_models/."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts import ROOT
+from scripts.chores.shell import is_successful, print_line, run, run_output
+
+LOCKS = ROOT / "locks"
+BACKEND_VENV = ROOT / ".venv"
+BLENDER_PYTHONS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
+SCENE_BLENDER = "4.5"  # the Blender module that demo and the command line make scenes with
+
+
+def setup(blenders: Iterable[str] = (SCENE_BLENDER,), tools: bool = False) -> int:
+    """Make what is missing or out of date; a stamp in each environment remembers the locks it was made from."""
+    locks = [LOCKS / "torch.txt", LOCKS / "backend.txt"] + ([LOCKS / "tools.txt"] if tools else [])
+    if update_environment(BACKEND_VENV, "3.11", locks, keep_superset=True):
+        link_package(BACKEND_VENV)
+    for version in blenders:
+        update_environment(blender_environment(version), BLENDER_PYTHONS[version], [LOCKS / f"bpy-{version}.txt"])
+    run([venv_python(BACKEND_VENV), "-m", "scripts.assets.pose_bundle", ROOT / "addon_models" / "pose_landmarker.task"])
+    if "tools.txt" in (BACKEND_VENV / "locks.stamp").read_text():
+        run([venv_python(BACKEND_VENV), "-m", "scripts.translations"])  # without the tools, the panel speaks English
+    return 0
+
+
+def update_environment(folder: Path, version: str, locks: list[Path], keep_superset: bool = False) -> bool:
+    """Bring a virtual environment to what the locks say; True when anything had to be done."""
+    wanted = {lock.name: hashlib.sha256(lock.read_bytes()).hexdigest() for lock in locks}
+    stamp = folder / "locks.stamp"
+    have = dict(line.split() for line in stamp.read_text().splitlines()) if stamp.exists() else {}
+    if all(have.get(name) == digest for name, digest in wanted.items()) and (keep_superset or have.keys() == wanted.keys()):
+        return False
+    stale = any(name in have and have[name] != digest for name, digest in wanted.items()) or (folder.exists() and not have)
+    if stale:
+        shutil.rmtree(folder)
+        have = {}
+    if not folder.exists():
+        print_line(f"Making {folder.relative_to(ROOT)} with Python {version}")
+        run([find_python(version), "-m", "venv", folder])
+    for lock in locks:
+        if have.get(lock.name) != wanted[lock.name]:
+            install_lock(folder, lock)
+    stamp.write_text("".join(f"{name} {digest}\n" for name, digest in {**have, **wanted}.items()))
+    return True
+
+
+def install_lock(folder: Path, lock: Path) -> None:
+    """Install a lock as it stands: every file's hash is checked, nothing is resolved."""
+    print_line(f"Installing {lock.relative_to(ROOT)}")
+    if lock.name == "torch.txt" and is_cpu_torch_enough() and is_successful(install_command(folder, LOCKS / "torch-cpu.txt")):
+        return
+    run(install_command(folder, lock))
+
+
+def install_command(folder: Path, lock: Path) -> list[str]:
+    options = ["-q", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
+    return [str(part) for part in (venv_python(folder), "-m", "pip", "install", *options, "-r", lock)]
+
+
+def is_cpu_torch_enough() -> bool:
+    """On Linux the usual torch brings gigabytes of CUDA; without an NVIDIA driver its CPU build is tried first, where pip knows of one."""
+    return sys.platform == "linux" and shutil.which("nvidia-smi") is None
+
+
+def link_package(folder: Path) -> None:
+    """Put this checkout on the environment's path and `meshrec` among its commands, without building anything."""
+    site = run_output([venv_python(folder), "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]).strip()
+    (Path(site) / "blender_meshrec_checkout.pth").write_text(f"{ROOT}\n")
+    if os.name == "nt":
+        (folder / "Scripts" / "meshrec.cmd").write_text(f'@"{venv_python(folder)}" -m blender_meshrec.cli %*\n')
+    else:
+        script = folder / "bin" / "meshrec"
+        script.write_text(f"#!{venv_python(folder)}\nimport sys\nfrom blender_meshrec.cli import main\n\nsys.exit(main())\n")
+        script.chmod(0o755)
+
+
+def find_python(version: str) -> str:
+    """A Python of this version: the one running, one on PATH, the Windows launcher's, or one of pyenv's or uv's."""
+    candidates = [[sys.executable], [f"python{version}"], ["python3"], ["python"], ["py", f"-{version}"]]
+    homes = [Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions", Path.home() / ".local" / "share" / "uv" / "python"]
+    for home in homes:
+        candidates += [[str(path)] for path in sorted(home.glob(f"*{version}*/bin/python{version}"))]
+    check = f"import sys, venv; assert sys.version_info[:2] == tuple(map(int, '{version}'.split('.'))); print(sys.executable)"
+    for candidate in candidates:
+        try:
+            found = subprocess.run([*candidate, "-c", check], capture_output=True, text=True, timeout=60, check=True)
+        except (OSError, subprocess.SubprocessError):
+            continue
+        return found.stdout.strip()
+    sys.exit(f"Python {version} was not found. Install Python {version} and make `python{version}` work in this terminal.")
+
+
+def venv_python(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def blender_environment(version: str) -> Path:
+    return ROOT / ".venvs" / f"bpy-{version}"
