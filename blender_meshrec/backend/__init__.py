@@ -1,1 +1,1 @@
-"""The inference process: footage in, recoveries out. Torch, no bpy."""
+"""The inference process: footage in, recoveries out. Uses torch, never bpy."""

@@ -1,7 +1,7 @@
-"""What a reconstruction knows: a Clip with a Person for each subject, filled in by the passes of pipeline.py."""
+"""The state of a reconstruction: a Clip with a Person for each subject, filled in by the passes of pipeline.py."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +29,7 @@ class Stages:
         self._current = ""
 
     @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
+    def __call__(self, name: str) -> Generator[None, None, None]:
         """Time a stage. Successive uses of one name are one stage."""
         stage = name[:1].upper() + name[1:]
         if stage != self._current:
@@ -49,9 +49,9 @@ class Person:
     """One person on the way from keypoints to a motion. A field exists once the pass that makes it has run.
 
     number: as the interface counts people, from 1. scale: factor that puts the person's feet on the shared floor.
-    ankles_seen: (F,2), whether the left and right ankle are seen. free, locked: the body in the world before and after
-    foot locking. contacts: (F,4). foot_slide: cm/s before and after locking. generated: Recovery of PC-HMR's generated mesh, or None.
-    refined: what body refiners report, by name. skel_report: what the conversion to SKEL and its refiners report, or None.
+    ankles_seen: (F,2), whether the left and right ankle are in view. free, locked: the body in the world before and after
+    foot locking. contacts: (F,4). foot_slide: cm/s before and after locking. generated: PC-HMR's generated mesh, or None.
+    refined: the reports of body refiners, by name. skel_report: the report of the conversion to SKEL and its refiners, or None.
     """
 
     number: int
@@ -75,7 +75,7 @@ class Person:
 class Clip:
     """Footage, models and people of one reconstruction.
 
-    intrinsics: (3,3) px. world_from_camera: (4,4), set by the pass "stand up". skel: None unless the request asks for SKEL.
+    intrinsics: (3,3) px. world_from_camera: (4,4), set by the pass `estimate_world`. skel: None unless the request asks for SKEL.
     """
 
     request: ReconstructRequest
@@ -86,13 +86,19 @@ class Clip:
     frames: FootageInfo
     intrinsics: FloatArray
     people: list[Person]
-    warnings: list[Any]
+    warnings: list[str]
     world_from_camera: FloatArray = field(init=False)
 
     @property
     def template(self) -> BodyTemplate:
         """The body at rest."""
         return self.body.template
+
+    def require_skel(self) -> Skel:
+        """The SKEL body, for passes and refiners that run only where the request asks for SKEL."""
+        if self.skel is None:
+            raise ValueError("This clip was opened without a SKEL body")
+        return self.skel
 
     @property
     def timestamps(self) -> FloatArray:

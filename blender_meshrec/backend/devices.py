@@ -1,19 +1,24 @@
-"""Which device torch computes on, and what to do when its memory is full."""
+"""The device on which torch computes, and the fallback to the CPU when a graphics card's memory is full."""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
 from ..core.errors import InputError
 from ..core.messages import Message, label
 
+Output = TypeVar("Output")
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _LABELS = {"cuda": "NVIDIA graphics card", "mps": "Apple graphics processor"}
 
 
-def choose_device(name="auto"):
-    """The torch.device that a setting names; "auto" is the fastest that works.
+def choose_device(name: str = "auto") -> torch.device:
+    """The torch.device that a setting names; "auto" is the fastest usable one.
 
     Raises:
-        InputError: there is no such device here, or it does not work.
+        InputError: there is no such device, or it is not usable.
     """
     if name not in DEVICES:
         raise InputError("device-unknown", "There is no device named {name}.", "Choose one of: {known}.", name=name, known=DEVICES)
@@ -29,8 +34,8 @@ def choose_device(name="auto"):
     return torch.device(name)
 
 
-def is_usable(kind):
-    """Whether torch can compute on a kind of device: one that is listed may still have too old a driver, or no memory left."""
+def is_usable(kind: str) -> bool:
+    """Whether torch can compute on a kind of device: one that is available may still have too old a driver, or no free memory."""
     if kind == "cuda" and not torch.cuda.is_available():
         return False
     if kind == "mps" and not torch.backends.mps.is_available():
@@ -41,23 +46,25 @@ def is_usable(kind):
         return False
 
 
-def run_with_cpu_fallback(compute, device, warn=lambda sentence: None):
-    """Call `compute(device)`; where the graphics card's memory is too small for it, `compute(cpu)`. For stages that need a whole clip."""
+def run_with_cpu_fallback(
+    compute: Callable[[torch.device], Output], device: torch.device | str, warn: Callable[[Message], object] = lambda message: None
+) -> Output:
+    """Call `compute(device)`, and `compute(cpu)` if the graphics card's memory is too small. For stages that need a whole clip."""
     device = torch.device(device)
     try:
         return compute(device)
     except RuntimeError as error:
         if device.type == "cpu" or not is_out_of_memory(error):
             raise
-    # Outside of the except clause: the error's traceback kept the tensors of the failed piece alive.
+    # Outside the except clause: the error's traceback references the tensors of the failed computation.
     if device.type == "cuda":
         torch.cuda.empty_cache()
     warn(Message("graphics-memory-too-small", "The graphics card's memory was too small; the CPU did its work."))
     return compute(torch.device("cpu"))
 
 
-def is_out_of_memory(error):
-    """Whether an error says that memory is full: the graphics card's, or this computer's."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory is full: the graphics card's, or this computer's."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     # Apple's device and the CPU's allocator have no error class of their own.

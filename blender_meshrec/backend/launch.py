@@ -1,8 +1,8 @@
-"""Start the backend by this file's path: its Python needs nothing of the package on its own path.
+"""Start the backend by the path of this file, so that the package need not be importable.
 
 python -I launch.py               read one request from standard input, answer on standard output (see bridge/wire.py)
-python -I launch.py considerate   the same, and the window that waits for the answer goes first
-python -I launch.py describe      print what this environment has, as JSON
+python -I launch.py background    the same, at low priority, so that Blender's window stays responsive
+python -I launch.py describe      print what is installed in this environment, as JSON
 """
 
 import importlib
@@ -13,34 +13,36 @@ from pathlib import Path
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 PACKAGE_NAME = "blender_meshrec"
-NICE_INCREMENT = 15  # of the 19 that a process may step back, where a system knows no better way
+NICE_INCREMENT = 15  # of at most 19, on systems without SCHED_IDLE
 
 
-def import_package():
-    """Make the package importable from where it lies, whatever its folder is called.
+def import_package() -> None:
+    """Make the package importable under PACKAGE_NAME, whatever its folder is called.
 
-    Its parent folder stays off the path: other add-ons live there, and their names could hide installed modules.
+    Its parent folder is not put on the path: other add-ons are there, whose names could hide installed modules.
     """
     spec = importlib.util.spec_from_file_location(PACKAGE_NAME, PACKAGE_DIR / "__init__.py", submodule_search_locations=[str(PACKAGE_DIR)])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{PACKAGE_DIR} is not a package")
     package = importlib.util.module_from_spec(spec)
     sys.modules[PACKAGE_NAME] = package
     spec.loader.exec_module(package)
 
 
-def lower_priority():
-    """Let Blender's window go first. On Windows, the client starts us so."""
+def lower_priority() -> None:
+    """Give other processes precedence. On Windows the client starts this process with a low priority."""
     if hasattr(os, "SCHED_IDLE"):
-        # A step back is a smaller share for each of our threads, and there are several on a core; this is what the others leave.
+        # A nice value only reduces each thread's share of a core, and torch has several threads a core; SCHED_IDLE uses only idle time.
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     elif hasattr(os, "nice"):
         os.nice(NICE_INCREMENT)
 
 
 if __name__ == "__main__":
-    # Threads that wait must sleep: spinning ones take the cores that Blender, or a second backend, is working on, and
-    # torch on two busy cores becomes many times slower. OpenMP reads this when torch is loaded.
+    # Waiting threads must sleep: spinning ones take the cores that Blender or a second backend uses, and torch on two busy
+    # cores becomes many times slower. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if sys.argv[1:] == ["considerate"]:
+    if sys.argv[1:] == ["background"]:
         lower_priority()
     import_package()
     if sys.argv[1:] == ["describe"]:

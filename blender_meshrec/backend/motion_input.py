@@ -1,14 +1,17 @@
-"""A motion instead of footage: SMPL motion files, ours and others', to be said in SKEL's angles, or angles in SMPL's rotations."""
+"""Input that is a motion instead of footage: SMPL motions to be converted to SKEL's angles, or SKEL's angles to SMPL rotations."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from ..bodies.make_body import make_body
-from ..bridge.messages import Progress, Result
+from ..bodies.smpl import Smpl
+from ..bridge.messages import Progress, ReconstructRequest, Result
+from ..core.array_types import FloatArray
 from ..core.errors import InputError
-from ..core.files.body_template import load_body
+from ..core.files.body_template import BodyTemplate, load_body
 from ..core.files.motion_npz import read_motion
 from ..core.records import Recovery
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
@@ -16,10 +19,14 @@ from ..retarget.source.smpl import is_smpl_motion, read_smpl_arrays, z_up_from_f
 from .devices import choose_device
 from .refiners.skel_conversion import convert_to_skel, convert_to_smpl, load_skel_body
 
-_LEVEL_CAMERA_FROM_WORLD = np.array([[1.0, 0, 0, 0], [0, 0, -1, 1], [0, 1, 0, 4], [0, 0, 0, 1]])  # a camera 4 m away, 1 m high
+DEFAULT_MOTION_FPS = 30.0
+# AMASS files have no camera: a level one is assumed, 4 m away and 1 m high.
+_DEFAULT_CAMERA_FROM_WORLD = np.array([[1.0, 0, 0, 0], [0, 0, -1, 1], [0, 1, 0, 4], [0, 0, 0, 1]])
+_DEFAULT_INTRINSICS = np.array([[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]])
+_DEFAULT_IMAGE_SIZE = np.array([1280, 720])
 
 
-def is_motion_file(source):
+def is_motion_file(source: str) -> bool:
     """Whether a source is a motion .npz rather than footage or keypoints."""
     try:
         with zipfile.ZipFile(source) as archive:
@@ -28,11 +35,11 @@ def is_motion_file(source):
         return False
 
 
-def recover_motion(request, on_progress=lambda progress: None):
-    """What `pipeline.recover` does of footage, of a motion: its Recovery in SKEL's angles, or their angles as SMPL's poses.
+def recover_motion(request: ReconstructRequest, on_progress: Callable[[Progress], None] = lambda progress: None) -> Result:
+    """The counterpart of `pipeline.recover` for a motion file: its Recovery in SKEL's angles, or their angles as SMPL poses.
 
     Raises:
-        MeshRecError as `pipeline.recover`; InputError where the motion has no angles to convert.
+        MeshRecError as `pipeline.recover`; InputError if the motion has no angles to convert.
     """
     device = choose_device(request.device)
     body = make_body(load_body(request.body), device)
@@ -47,46 +54,52 @@ def recover_motion(request, on_progress=lambda progress: None):
         )
     skel = load_skel_body(request.skel_body, device)
 
-    def counted(done, total):
+    def report_progress(done: int, total: int) -> None:
         on_progress(Progress("Convert to SKEL" if request.skeleton == "skel" else "Convert to SMPL", done, total))
 
-    recovery, report, warnings = (convert_to_skel if request.skeleton == "skel" else convert_to_smpl)(recovery, body, skel, counted)
+    convert = convert_to_skel if request.skeleton == "skel" else convert_to_smpl
+    recovery, report, warnings = convert(recovery, body, skel, report_progress)
     return Result((recovery,), (1,), {"input": request.source, "people": [{"person": 1, request.skeleton: report}], "warnings": warnings})
 
 
-def read_amass_motion(path, body):
-    """An AMASS-like file as a Recovery: what it does not say is left level, seen by nobody and touching nothing."""
+def read_amass_motion(path: str, body: Smpl) -> Recovery:
+    """An AMASS-like file as a Recovery, with a default camera, full confidence, no lifted joints and no contacts."""
     template = body.template
     stored = read_smpl_arrays(Path(path))
-    count = len(stored["poses"])
-    poses = np.zeros((count, 24, 3))
-    poses[:, :22] = stored["poses"][:, :66].reshape(count, 22, 3)
-    root = rotmat_from_rotvec(poses[:, 0])
-    turn = z_up_from_file(root)
-    poses[:, 0] = rotvec_from_rotmat(turn @ root)
-    # Another body's betas mean another shape.
-    known = template.surface_model_type != "open" and "betas" in stored
-    betas = np.zeros(template.shapedirs.shape[-1])
-    if known:
-        given = stored["betas"].ravel()[: len(betas)]
-        betas[: len(given)] = given
-    rest = template.rest_joints(betas)[0]
-    trans = (stored["trans"] + rest) @ turn.T - rest
-    fps = float(stored.get("rate", 30.0))
+    num_frames = len(stored["poses"])
+    poses = np.zeros((num_frames, 24, 3))
+    poses[:, :22] = stored["poses"][:, :66].reshape(num_frames, 22, 3)
+    global_orient = rotmat_from_rotvec(poses[:, 0])
+    world_from_file = z_up_from_file(global_orient)
+    poses[:, 0] = rotvec_from_rotmat(world_from_file @ global_orient)
+    betas = _compatible_betas(stored, template)
+    rest_pelvis = template.rest_joints(betas)[0]
+    trans = (stored["trans"] + rest_pelvis) @ world_from_file.T - rest_pelvis
+    fps = float(stored.get("rate", DEFAULT_MOTION_FPS))
+    joints = body.joints(betas, poses[:, 0], poses[:, 1:].reshape(num_frames, -1), trans)
     return Recovery(
-        poses=poses.reshape(count, 72),
+        poses=poses.reshape(num_frames, 72),
         trans=trans,
         betas=betas,
         gender=template.gender,
         surface_model_type=template.surface_model_type,
         mocap_framerate=fps,
-        timestamps=np.arange(count) / fps,
-        visible=np.ones(count, bool),
-        joints=body.joints(betas, poses[:, 0], poses[:, 1:].reshape(count, -1), trans)[:, template.smpl_joint_indices].cpu().numpy(),
-        confidence=np.ones((count, 24)),
-        lifted_joints=np.zeros((count, 17, 3)),
-        contacts=np.zeros((count, 4)),
-        camera_intrinsics=[[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]],
-        camera_from_world=np.tile(_LEVEL_CAMERA_FROM_WORLD, (count, 1, 1)),
-        image_size=(1280, 720),
+        timestamps=np.arange(num_frames) / fps,
+        visible=np.ones(num_frames, bool),
+        joints=joints[:, template.smpl_joint_indices].cpu().numpy(),
+        confidence=np.ones((num_frames, 24)),
+        lifted_joints=np.zeros((num_frames, 17, 3)),
+        contacts=np.zeros((num_frames, 4)),
+        camera_intrinsics=_DEFAULT_INTRINSICS,
+        camera_from_world=np.tile(_DEFAULT_CAMERA_FROM_WORLD, (num_frames, 1, 1)),
+        image_size=_DEFAULT_IMAGE_SIZE,
     )
+
+
+def _compatible_betas(stored: dict[str, FloatArray], template: BodyTemplate) -> FloatArray:
+    """The file's betas in the number that the body has; zeros for the open body, whose shape space is another one than SMPL's."""
+    betas = np.zeros(template.shapedirs.shape[-1])
+    if template.surface_model_type != "open" and "betas" in stored:
+        given = stored["betas"].ravel()[: len(betas)]
+        betas[: len(given)] = given
+    return betas

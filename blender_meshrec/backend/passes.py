@@ -13,27 +13,27 @@ from ..core.files.body_template import BodyTemplate
 from ..core.metrics import foot_slide
 from ..core.records import BodyParams, Recovery
 from ..core.resampling import resample_recovery
-from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from ..core.rotations import rotvec_from_rotmat
 from ..core.skeletons import H36M17, to_h36m17
 from .clip import Clip, Person
 from .devices import run_with_cpu_fallback
-from .fitting.body_fit import fit_body, transform_body
+from .fitting.body_fit import fit_body
+from .fitting.body_params import local_rotmats, transform_body, with_posed_joints, with_rotvecs
 from .fitting.body_smoothing import smooth_body
 from .fitting.camera_realignment import realign_camera
 from .fitting.camera_space import solve_camera_space
 from .fitting.end_points import locate_end_points
 from .fitting.foot_lock import lock_feet
 from .fitting.gravity_and_floor import GroundEvidence, body_scales_on_floor, estimate_gravity_and_floor
-from .fitting.leg_ik import Legs, pose_legs, soles_from_template
+from .fitting.leg_kinematics import Legs, pose_legs, soles_from_template
 from .fitting.mesh_calibration import MeshCalibrator, mesh_in_world, target_joints
-from .fitting.body_params import with_posed_joints
 from .lifting import estimators  # noqa: F401 - registers the estimators
 from .refiners import silhouette_refiner, twist_refiner  # noqa: F401 - register themselves
 from .refiners.skel_conversion import convert_to_skel
 from .registry import ESTIMATORS, refiners_of_stage
 
 ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
-# Ankle confidence from which a foot counts as seen: feet outside the picture say nothing about the floor.
+# Ankle confidence from which a foot counts as seen: feet outside the image say nothing about the floor.
 MIN_ANKLE_CONFIDENCE = 0.3
 
 
@@ -54,11 +54,11 @@ def lift_keypoints(clip: Clip) -> None:
 def solve_joints_in_camera_space(clip: Clip) -> None:
     """Joints on their lines of sight, with constant bone lengths, smoothed over time."""
     for person in clip.people:
-        seen = person.observations
+        observations = person.observations
         person.camera_space = solve_camera_space(
             person.estimate,
-            to_h36m17(seen.keypoints, seen.keypoint_set),
-            seen.visible,
+            to_h36m17(observations.keypoints, observations.keypoint_set),
+            observations.visible,
             clip.intrinsics,
             clip.frames.size,
             clip.timestamps,
@@ -71,11 +71,11 @@ def fit_bodies(clip: Clip) -> None:
     """Betas from bone lengths, rotations by DIK, smoothed over time."""
     smoothing = clip.request.smoothing
     for person in clip.people:
-        seen, joints = person.observations, person.camera_space
-        points = locate_end_points(seen, joints, clip.intrinsics, clip.timestamps, smoothing)
+        observations, joints = person.observations, person.camera_space
+        points = locate_end_points(observations, joints, clip.intrinsics, clip.timestamps, smoothing)
         fit = partial(fit_body, clip.template, joints.joints, joints.confidence, points, clip.timestamps)
         fitted = run_with_cpu_fallback(fit, clip.device, clip.warnings.append)
-        person.fit = replace(fitted, body=smooth_body(fitted.body, seen.visible, clip.timestamps, smoothing))
+        person.fit = replace(fitted, body=smooth_body(fitted.body, observations.visible, clip.timestamps, smoothing))
 
 
 def estimate_world(clip: Clip) -> None:
@@ -88,7 +88,7 @@ def estimate_world(clip: Clip) -> None:
 
 
 def scale_people_to_floor(clip: Clip) -> None:
-    """Scale people so that they share a floor, which one view cannot tell; the largest, who is seen best, keeps their size."""
+    """Scale people so that they share a floor, which one view leaves open; the largest, who is seen best, keeps their size."""
     evidence = [ground_evidence(person, clip.template) for person in clip.people]
     for person, scale in zip(clip.people, body_scales_on_floor(evidence, clip.timestamps, clip.world_from_camera)):
         person.scale = scale
@@ -100,13 +100,13 @@ def is_rescaled(clip: Clip) -> bool:
 
 
 def ground_evidence(person: Person, template: BodyTemplate) -> GroundEvidence:
-    """What a person's joints and soles say of the ground: in frames with a foot in view, or, without any, with the person."""
-    frames = person.ankles_seen.any(1) if person.ankles_seen.any() else person.observations.visible
+    """A person's joints and soles in the frames that show a foot, or, without any, the person."""
+    frames = person.ankles_seen[:, 0] | person.ankles_seen[:, 1] if person.ankles_seen.any() else person.observations.visible
     return GroundEvidence(person.camera_space.joints, posed_legs(template, person.fit.body).points, frames)
 
 
 def refine_bodies(clip: Clip) -> None:
-    """Improve each body by the refiners asked for, one refiner after another."""
+    """Improve each body by the requested refiners, one refiner after another."""
     for name, refine in refiners_of_stage("body", clip.request.refine).items():
         for person in clip.people:
             person.refined[name] = refine(person, clip)
@@ -116,7 +116,7 @@ def refine_bodies(clip: Clip) -> None:
 
 
 def lock_feet_of_people(clip: Clip) -> None:
-    """Hold feet where they touch the floor, move the camera so that people are seen where they were, and set the origin."""
+    """Lock feet while they touch the floor, move the camera so that people project to where they were seen, and set the origin."""
     rotation, camera = clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3]
     roots = [clip.template.rest_joints(person.fit.body.betas)[0] for person in clip.people]
     for person, root in zip(clip.people, roots):
@@ -124,7 +124,7 @@ def lock_feet_of_people(clip: Clip) -> None:
         lock_feet_of_person(person, clip, camera)
     # An offset that all people share is the camera's, not theirs.
     offset = -rotation @ realign_camera([joints_in_camera(person, clip, rotation, camera) for person in clip.people])
-    # Foot locking has moved the pelvis: the origin lies below where the first person seen is now.
+    # Foot locking has moved the pelvis: the origin is below the new first pelvis.
     pelvises = [person.locked.transl + root for person, root in zip(clip.people, roots)]
     shift = -first_pelvis(pelvises, [person.observations.visible for person in clip.people]) * [1, 1, 0]
     for person in clip.people:
@@ -134,7 +134,7 @@ def lock_feet_of_people(clip: Clip) -> None:
 
 
 def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
-    """Find one person's contacts and hold the feet there; camera: its place (3,) m in the world."""
+    """Find one person's contacts and lock the feet there; camera: its position (3,) m in the world."""
     times, template = clip.timestamps, clip.template
     if not clip.request.contacts:
         person.locked, person.contacts, person.foot_slide = person.free, np.zeros((len(times), 4)), (np.nan, np.nan)
@@ -147,9 +147,7 @@ def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
     rest_joints, soles = template.rest_joints(person.free.betas), soles_from_template(template, person.free.betas)
     pelvis = person.free.transl + rest_joints[0]
     rotmats, pelvis = lock_feet(local_rotmats(person.free), pelvis, rest_joints, soles, contacts, times, camera)
-    poses = rotvec_from_rotmat(rotmats)
-    body_pose = poses[:, 1:].reshape(len(poses), -1)
-    person.locked = replace(person.free, global_orient=poses[:, 0], body_pose=body_pose, transl=pelvis - rest_joints[0])
+    person.locked = with_rotvecs(person.free, rotvec_from_rotmat(rotmats), transl=pelvis - rest_joints[0])
     after = posed_legs(template, person.locked).points
     person.contacts = contacts
     person.foot_slide = (foot_slide(before, contacts, times), foot_slide(after, contacts, times))
@@ -171,19 +169,14 @@ def first_pelvis(pelvises: list[FloatArray], visible: list[BoolArray]) -> FloatA
     return pelvises[first][min(first_rows[first], len(pelvises[first]) - 1)]
 
 
-def local_rotmats(params: BodyParams) -> FloatArray:
-    """Local rotations (F,J,3,3) of BodyParams."""
-    return rotmat_from_rotvec(params.poses.reshape(len(params.poses), -1, 3))
-
-
 def posed_legs(template: BodyTemplate, params: BodyParams) -> Legs:
-    """The legs of BodyParams, with heels and toes on the sole."""
+    """The legs of a posed body, with heels and toes on the sole."""
     rest_joints = template.rest_joints(params.betas)
     return pose_legs(local_rotmats(params), params.transl + rest_joints[0], rest_joints, soles_from_template(template, params.betas))
 
 
 def posed_joints(clip: Clip, params: BodyParams) -> FloatArray:
-    """All joints (F,J,3) m of BodyParams."""
+    """All joints (F,J,3) m of a posed body."""
     return clip.body.joints(params.betas, params.global_orient, params.body_pose, params.transl).cpu().numpy()
 
 
@@ -191,11 +184,11 @@ def posed_joints(clip: Clip, params: BodyParams) -> FloatArray:
 
 
 def make_recoveries(clip: Clip) -> None:
-    """Everything known of each person, as the motion file keeps it."""
+    """Each person's motion as the motion file stores it."""
     frames, template = clip.frames, clip.template
     camera_from_world = invert_rigid_transform(clip.world_from_camera)
     for person in clip.people:
-        seen = person.observations
+        visible = person.observations.visible
         recovery = Recovery(
             poses=person.locked.poses,
             trans=person.locked.transl,
@@ -204,14 +197,14 @@ def make_recoveries(clip: Clip) -> None:
             surface_model_type=person.locked.model,
             mocap_framerate=frames.fps,
             timestamps=frames.timestamps,
-            visible=seen.visible,
+            visible=visible,
             joints=np.zeros((len(frames), 24, 3)),
-            confidence=np.clip(person.fit.confidence, 0, 1) * seen.visible[:, None],
+            confidence=np.clip(person.fit.confidence, 0, 1) * visible[:, None],
             lifted_joints=transform_points(clip.world_from_camera[None], person.camera_space.joints),
             contacts=person.contacts,
             camera_intrinsics=clip.intrinsics,
             camera_from_world=np.broadcast_to(camera_from_world, (len(frames), 4, 4)),
-            image_size=frames.size,
+            image_size=np.array(frames.size),
             footage=str(Path(frames.source).absolute()),
             footage_rotation=frames.rotation,
             first_frame=frames.first,
@@ -227,16 +220,16 @@ def wants_skel(clip: Clip) -> bool:
 def convert_people_to_skel(clip: Clip) -> None:
     """SMPL motion to SKEL's angles."""
     for person in clip.people:
-        person.recovery, person.skel_report, warnings = convert_to_skel(person.recovery, clip.body, clip.skel, clip.stages.count)
+        person.recovery, person.skel_report, warnings = convert_to_skel(person.recovery, clip.body, clip.require_skel(), clip.stages.count)
         clip.warnings += warnings
 
 
 def refine_skel(clip: Clip) -> None:
-    """Improve SKEL's angles by the refiners asked for; each is a stage of its own."""
+    """Improve SKEL's angles by the requested refiners; each is a stage of its own."""
     for name, refine in refiners_of_stage("skel", clip.request.refine).items():
         with clip.stages(name):
             for person in clip.people:
-                person.skel_report[name] = refine(person, clip)
+                person.skel_report = {**(person.skel_report or {}), name: refine(person, clip)}
 
 
 def has_generated_meshes(clip: Clip) -> bool:
@@ -245,28 +238,33 @@ def has_generated_meshes(clip: Clip) -> bool:
 
 
 def bring_generated_meshes_to_world(clip: Clip) -> None:
-    """PC-HMR: each generated mesh smoothed and turned into the world, with the target pose as its lifted joints."""
+    """PC-HMR: each generated mesh smoothed and rotated into the world, with the target pose as its lifted joints."""
     for person in clip.people:
+        if person.estimate.body is None:
+            continue
         target = target_joints(clip.body, person.recovery.lifted_joints, person.free, person.locked)
         person.generated = mesh_in_world(person.recovery, person.estimate.body, target, clip.request.smoothing)
 
 
 def is_resampled(clip: Clip) -> bool:
-    """Whether another frame rate was asked for."""
+    """Whether another frame rate is requested."""
     return bool(clip.request.fps)
 
 
 def resample_people(clip: Clip) -> None:
-    """Motion at the frame rate asked for."""
+    """Motion at the requested frame rate, or else the footage's."""
+    fps = clip.request.fps or clip.frames.fps
     for person in clip.people:
-        person.recovery = with_posed_joints(clip.body, resample_recovery(person.recovery, clip.request.fps))
+        person.recovery = with_posed_joints(clip.body, resample_recovery(person.recovery, fps))
         if person.generated is not None:
-            person.generated = resample_recovery(person.generated, clip.request.fps)
+            person.generated = resample_recovery(person.generated, fps)
 
 
 def calibrate_meshes(clip: Clip) -> None:
     """PC-HMR: the generated mesh calibrated onto the target pose."""
     calibrate = MeshCalibrator(clip.body, clip.device)
     for person in clip.people:
+        if person.generated is None:
+            continue
         surface = Path(f"{clip.request.surface}.person{person.number}.pc2") if clip.request.surface else None
         person.recovery, person.refined["calibration"] = calibrate(person.recovery, person.generated, surface)

@@ -3,12 +3,11 @@
     footage -> observations -> joints -> camera space -> body -> world -> shape -> contacts -> recovery (-> SKEL, calibrated mesh)
 
 Skeleton2Mesh's pose branch is "estimate" (lifting) and "fit body" (DIK), its shape branch "refine shape"; PC-HMR's two streams are
-estimators, and "calibrate" joins them. What stands between is ours.
+estimators, and "calibrate" joins them. The passes in between are ours.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..bodies.make_body import make_body
 from ..bridge.messages import ReconstructRequest, Result
@@ -58,13 +57,13 @@ def recover(request: ReconstructRequest, on_progress: OnProgress = lambda progre
     """Reconstruct the people of one piece of footage.
 
     Args:
-        on_progress: called with Progress; what it raises ends the work.
+        on_progress: called with Progress; an exception from it ends the reconstruction.
 
     Returns:
         a Recovery for each chosen person, in one shared world, and the report.
 
     Raises:
-        MeshRecError: of the class, and with the exit code, that says why.
+        MeshRecError: its class and exit code give the reason.
     """
     check_skel_refiners(request.refine, request.skeleton)
     if is_motion_file(request.source):
@@ -93,15 +92,16 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
     tracked = detect_and_track(request, on_progress)
     stages.seconds.update(tracked.seconds)
     people = [Person(number, tracked.people[number - 1]) for number in chosen_people(request.person, len(tracked.people))]
-    warnings: list[Any] = list(tracked.warnings)
-    return Clip(request, stages, device, body, skel, tracked.frames, default_intrinsics(tracked.frames.size), people, warnings), tracked
+    return Clip(
+        request, stages, device, body, skel, tracked.frames, default_intrinsics(tracked.frames.size), people, list(tracked.warnings)
+    ), tracked
 
 
 def chosen_people(person: str, found: int) -> list[int]:
-    """The numbers, from 1, that "largest", "all" or a number stands for among `found` people. Raises InputError."""
+    """The numbers, from 1, of the people that "largest", "all" or a number selects among `found` people. Raises InputError."""
     if person == "all":
         return list(range(1, found + 1))
-    if person != "largest" and not str(person).isdecimal():
+    if person != "largest" and not person.isdecimal():
         raise InputError("person-choice-unknown", "{person} is no person.", "Choose largest, all, or a number from 1.", person=person)
     number = 1 if person == "largest" else int(person)
     if not 1 <= number <= found:

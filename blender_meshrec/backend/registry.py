@@ -1,4 +1,7 @@
-"""Who fills the four roles: detectors, mesh generators, estimators and refiners. core/catalog.py says what the menus show."""
+"""Registries of the implementations of four roles: detectors, mesh generators, estimators and refiners.
+
+An implementation of your own registers itself with one decorator (examples/05_own_detector.py); core/catalog.py lists what menus show.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
@@ -32,7 +35,7 @@ class Generator(Protocol):
 
 
 class Refiner(Protocol):
-    """Improves what the Person holds at the refiner's stage, in place; returns what the report says of it, ready for JSON."""
+    """Improves, in place, what the Person holds at the refiner's stage; returns its part of the report, ready for JSON."""
 
     def __call__(self, person: "Person", clip: "Clip", /) -> dict[str, Any]: ...
 

@@ -1,4 +1,4 @@
-"""What `--report` says of a reconstruction: how good it is, how long it took, and what to know about it."""
+"""The report of a reconstruction (`--report`): quality, speed, warnings and versions."""
 
 import platform
 import sys
@@ -21,9 +21,12 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
     """The report, ready for JSON."""
     frames, seconds = len(clip.frames), clip.stages.seconds
     return {
-        "input": str(clip.request.source),
+        "input": clip.request.source,
         "people_found": len(tracked.people),
-        "found": [{"person": i, "frames_with_person": int(seen.visible.sum())} for i, seen in enumerate(tracked.people, 1)],
+        "found": [
+            {"person": number, "frames_with_person": int(observations.visible.sum())}
+            for number, observations in enumerate(tracked.people, 1)
+        ],
         "frames_read": frames,
         "people": [build_person_report(person) for person in clip.people],
         "seconds": {stage: round(taken, 4) for stage, taken in seconds.items()},
@@ -35,21 +38,21 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
 
 
 def build_person_report(person: Person) -> dict[str, Any]:
-    """One person's numbers; None stands for what cannot be measured."""
-    seen, recovery = person.observations, person.recovery
+    """One person's numbers; None where a number cannot be measured."""
+    observations, recovery = person.observations, person.recovery
     in_camera = transform_points(recovery.camera_from_world, recovery.joints.astype(float))
-    names = KEYPOINT_SETS[seen.keypoint_set].points
-    # A clip resampled by --fps no longer has the footage's rows: its reprojection is not measured against them.
-    pixels, share = (
-        reprojection_error(in_camera, SMPL_JOINTS, seen.keypoints, names, recovery.camera_intrinsics, seen.boxes)
-        if len(recovery) == len(seen)
+    names = KEYPOINT_SETS[observations.keypoint_set].points
+    # A clip resampled by --fps no longer has the footage's rows to measure its reprojection against.
+    pixels, relative = (
+        reprojection_error(in_camera, SMPL_JOINTS, observations.keypoints, names, recovery.camera_intrinsics, observations.boxes)
+        if len(recovery) == len(observations)
         else (float("nan"), float("nan"))
     )
     report = {
         "person": person.number,
-        "frames_with_person": int(seen.visible.sum()),
+        "frames_with_person": int(observations.visible.sum()),
         "reprojection_px": _round_finite(pixels, 2),
-        "reprojection_share_of_box": _round_finite(share, 4),
+        "reprojection_share_of_box": _round_finite(relative, 4),
         "jitter": _round_finite(jitter(recovery.joints, recovery.timestamps), 2),
         "foot_slide_before_cm_s": _round_finite(person.foot_slide[0], 2),
         "foot_slide_after_cm_s": _round_finite(person.foot_slide[1], 2),
@@ -58,8 +61,8 @@ def build_person_report(person: Person) -> dict[str, Any]:
     return report if person.skel_report is None else {**report, "skel": person.skel_report}
 
 
-def peak_memory_bytes():
-    """The most memory this process has held, bytes; 0 where the system does not say."""
+def peak_memory_bytes() -> int:
+    """The peak memory of this process, bytes; 0 on Windows, where it is not measured."""
     if sys.platform == "win32":
         return 0
     import resource  # not on Windows
@@ -68,9 +71,9 @@ def peak_memory_bytes():
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def package_versions():
-    """Of everything a bug report needs."""
-    found = {"meshrec": version_of_this(), "python": platform.python_version(), "platform": platform.platform()}
+def package_versions() -> dict[str, str | None]:
+    """Versions of everything a bug report needs; None for packages that are missing."""
+    found: dict[str, str | None] = {"meshrec": version_of_this(), "python": platform.python_version(), "platform": platform.platform()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
@@ -79,5 +82,6 @@ def package_versions():
     return found
 
 
-def _round_finite(value, digits):
+def _round_finite(value: float, digits: int) -> float | None:
+    """A rounded number, or None for nan."""
     return round(float(value), digits) if np.isfinite(value) else None

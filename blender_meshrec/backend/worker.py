@@ -1,4 +1,4 @@
-"""The backend's process: one request in, progress and one answer out, through the pipes it was started with."""
+"""The backend's process: reads one request, sends progress and one answer, through the pipes it was started with."""
 
 import contextlib
 import faulthandler
@@ -8,20 +8,24 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, NoReturn, TypeAlias
 
-from ..bridge.messages import ReconstructRequest, failure_from_error
+from ..bridge.messages import Failure, Progress, ReconstructRequest, Result, failure_from_error
 from ..bridge.wire import read_message, write_message
 from ..core.errors import ExitCode, MeshRecError, NotSetUpError
 
-MIN_PROGRESS_INTERVAL = 0.05
+Recover: TypeAlias = Callable[[ReconstructRequest, Callable[[Progress], None]], Result]
+
+MIN_PROGRESS_INTERVAL = 0.05  # s
 
 
-def main(recover=None):
+def main(recover: Recover | None = None) -> NoReturn:
     """Serve one request and end the process.
 
     Args:
-        recover: `recover(request, on_progress) -> Result`; the pipeline's by default.
+        recover: the pipeline's `recover` by default.
     """
     incoming, outgoing = claim_pipes()
     faulthandler.enable()
@@ -30,53 +34,53 @@ def main(recover=None):
     if not isinstance(request, ReconstructRequest):
         os._exit(ExitCode.FAULT)
     threading.Thread(target=exit_with_parent, args=(incoming,), daemon=True).start()
-    outbox = MessageSender(outgoing)
-    outbox.send(handle_request(request, outbox.progress, recover))
-    # Without the interpreter's own ending: native libraries may hang or crash in theirs, and everything is said.
+    sender = MessageSender(outgoing)
+    sender.send(handle_request(request, sender.progress, recover))
+    # The answer is sent: skip the interpreter's shutdown, in which native libraries may hang or crash.
     sys.stderr.flush()
     os._exit(ExitCode.DONE)
 
 
-def claim_pipes():
+def claim_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Keep standard input and output for messages, as binary streams.
 
-    What anything else prints, native code too, goes to standard error; who reads finds nothing. (On Windows, merely
-    loading a library can hang while another thread waits for standard input.)
+    Output of other code, native code included, goes to standard error; standard input is empty for it. (On Windows, loading a
+    library can hang while another thread waits for standard input.)
     """
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     return incoming, outgoing
 
 
-def exit_with_parent(stream):
-    """Wait for the end of the incoming pipe, which comes when whoever started this process ends, and end too."""
-    # Nothing follows the request, so a byte ends the wait as well. (prctl's parent-death signal will not do: it is sent
-    # when the thread that started this process ends.)
+def exit_with_parent(stream: BinaryIO) -> NoReturn:
+    """Wait for the end of the incoming pipe, which comes when the parent process ends, and end this process too."""
+    # Nothing follows the request, so a byte ends the wait as well. prctl's parent-death signal is no alternative: it is sent
+    # when the thread that started this process ends.
     stream.read(1)
     os._exit(ExitCode.CANCELLED)
 
 
-def raise_oom_score():
-    """Where Linux runs out of memory, have it end this process rather than the Blender that holds somebody's work."""
+def raise_oom_score() -> None:
+    """Make Linux end this process when memory runs out, rather than the Blender with the user's unsaved work."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800")
 
 
 class MessageSender:
-    """Sends messages, progress not more often than the eye can follow."""
+    """Sends messages; progress at most every MIN_PROGRESS_INTERVAL."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._stage = None
-        self._pending = None
+        self._stage: str | None = None
+        self._pending: Progress | None = None
         self._last_sent = 0.0
 
-    def progress(self, progress):
-        """Send a Progress now, later, or not at all: the first and the last of a stage are always sent."""
+    def progress(self, progress: Progress) -> None:
+        """Send a Progress now, later, or not at all; the first and the last of a stage are always sent."""
         now = time.monotonic()
         if progress.stage != self._stage:
             self._flush()
@@ -86,39 +90,41 @@ class MessageSender:
             self._flush()
             self._last_sent = now
 
-    def send(self, message):
-        """Send any message at once, after the progress that still waits."""
+    def send(self, message: Result | Failure) -> None:
+        """Send a message at once, after the pending progress."""
         self._flush()
         self._write(message)
 
-    def _flush(self):
+    def _flush(self) -> None:
         if self._pending is not None:
             self._write(self._pending)
             self._pending = None
 
-    def _write(self, message):
+    def _write(self, message: Progress | Result | Failure) -> None:
         try:
             write_message(self._stream, message)
-        except OSError:  # nobody listens any more
+        except OSError:  # the parent has closed the pipe
             os._exit(ExitCode.CANCELLED)
 
 
-def handle_request(request, on_progress, recover=None):
-    """Do what a request asks: the Result, or a Failure that says what went wrong in the user's words."""
+def handle_request(
+    request: ReconstructRequest, on_progress: Callable[[Progress], None], recover: Recover | None = None
+) -> Result | Failure:
+    """Reconstruct: the Result, or a Failure that explains the problem to the user."""
     try:
         if recover is None:
             recover = importlib.import_module("..pipeline", __name__).recover
         return recover(request, on_progress)
     except MeshRecError as error:
         return failure_from_error(error, traceback.format_exc())
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other process must hear of it
+    except Exception as error:  # noqa: BLE001 - the other process must receive every error
         return failure_from_error(_explain_error(error), traceback.format_exc())
 
 
-def _explain_error(error):
-    """The MeshRecError for an error that no stage foresaw."""
-    ours = __name__.split(".")[0]
-    if isinstance(error, ImportError) and (error.name or "").split(".")[0] != ours:
+def _explain_error(error: Exception) -> MeshRecError:
+    """The MeshRecError for an unexpected error."""
+    own_package = __name__.split(".")[0]
+    if isinstance(error, ImportError) and (error.name or "").split(".")[0] != own_package:
         return NotSetUpError(
             "environment-incomplete",
             "The backend's environment is not complete: {reason}.",
@@ -131,13 +137,13 @@ def _explain_error(error):
             "The memory was not enough for this footage.",
             "Close other programs, choose a shorter range of frames, or choose the device cpu.",
         )
-    said = f"{type(error).__name__}: {error}".rstrip(": .")
+    reason = f"{type(error).__name__}: {error}".rstrip(": .")
     remedy = "This is a fault of ours: please report it with the details."
-    return MeshRecError("reconstruction-failed", "The reconstruction failed ({reason}).", remedy, reason=said)
+    return MeshRecError("reconstruction-failed", "The reconstruction failed ({reason}).", remedy, reason=reason)
 
 
-def _is_out_of_memory(error):
+def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError):
         return True
-    # Without torch imported it cannot be torch's; importing it here could fail once more.
+    # If torch is not imported, the error is not torch's; importing torch here could fail again.
     return "torch" in sys.modules and importlib.import_module("..devices", __name__).is_out_of_memory(error)

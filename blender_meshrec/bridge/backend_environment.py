@@ -1,14 +1,16 @@
-"""The backend's environments on disk: which are complete, which were cut off, what they were made from, and how they go."""
+"""The backend's environments on disk: whether each is complete and current, what it was made from, and how it is removed."""
 
 import contextlib
 import errno
 import json
 import shutil
 import sys
+from collections.abc import Generator
 from pathlib import Path
+from typing import IO, Any
 
 from ..core.errors import InputError, OutputError
-from .backend_location import ENVIRONMENT_PREFIX, STAMP_FILE, environment_home
+from .backend_location import ENVIRONMENT_PREFIX, STAMP_FILE, PathName, environment_home
 from .locks import environment_hash, locks_folder
 
 LOG_FILE = "install.log"
@@ -17,11 +19,11 @@ LOCK_FILE = "install.lock"
 TEMP_FOLDER = "temporary"
 
 
-def remove_environments(home=None):
-    """Remove every environment, whole or half-made, with its log.
+def remove_environments(home: PathName | None = None) -> None:
+    """Remove every environment, complete or not, and the installation's log.
 
     Raises:
-        OutputError: a file of it cannot be removed; on Windows, because it is in use.
+        OutputError: a file cannot be removed; on Windows, because it is in use.
     """
     home = Path(home or environment_home())
     try:
@@ -41,35 +43,35 @@ def remove_environments(home=None):
         ) from error
 
 
-def delete_environment(folder):
-    """Remove an environment's folder, its stamp first: what is half removed must not count."""
+def delete_environment(folder: Path) -> None:
+    """Remove an environment's folder, its stamp first, so that a partly removed environment does not count as complete."""
     (folder / STAMP_FILE).unlink(missing_ok=True)
     shutil.rmtree(folder)
 
 
-def is_current(folder, locks=None):
-    """Whether an environment was made from the locks that this version of the software has."""
+def is_current(folder: PathName, locks: PathName | None = None) -> bool:
+    """Whether an environment was made from the locks of this version of the software."""
     facts = read_stamp(folder)
     version = tuple(int(part) for part in facts.get("python", "0.0").split(".")[:2])
     return Path(folder).name == f"{ENVIRONMENT_PREFIX}{environment_hash(locks or locks_folder(), facts.get('device', 'cpu'), version)}"
 
 
-def read_stamp(folder):
-    """What an environment's stamp says: python, device, devices, packages, made; empty where it cannot be read."""
+def read_stamp(folder: PathName) -> dict[str, Any]:
+    """The content of an environment's stamp: python, device, devices, packages, made; empty where it cannot be read."""
     try:
         return json.loads((Path(folder) / STAMP_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 
 
-def has_partial_environment(home=None):
-    """Whether an installation was cut off and can be taken up."""
+def has_partial_environment(home: PathName | None = None) -> bool:
+    """Whether an installation was interrupted and can be resumed."""
     home = Path(home or environment_home())
     return any(not (folder / STAMP_FILE).exists() for folder in home.glob(f"{ENVIRONMENT_PREFIX}*"))
 
 
-def installed_packages(folder):
-    """The keys of what is installed in an environment; None where it was never made to the point of installing."""
+def installed_packages(folder: PathName) -> list[str] | None:
+    """The keys of the packages that are installed in an environment; None where installing packages never began."""
     try:
         return (Path(folder) / INSTALLED_FILE).read_text(encoding="utf-8").split()
     except FileNotFoundError:
@@ -77,11 +79,11 @@ def installed_packages(folder):
 
 
 @contextlib.contextmanager
-def installation_lock(home):
+def installation_lock(home: Path) -> Generator[None, None, None]:
     """Let one process at a time install into `home`.
 
     Raises:
-        InputError: another does.
+        InputError: another process is installing.
     """
     with open(home / LOCK_FILE, "a+b") as file:
         try:
@@ -97,7 +99,7 @@ def installation_lock(home):
         yield
 
 
-def _lock_file(file):
+def _lock_file(file: IO[bytes]) -> None:
     if sys.platform == "win32":
         import msvcrt
 

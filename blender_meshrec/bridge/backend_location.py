@@ -1,4 +1,4 @@
-"""Where the backend's environment is on this computer."""
+"""Location of the backend's environment on this computer."""
 
 import importlib.util
 import os
@@ -9,28 +9,31 @@ from pathlib import Path
 from ..core.errors import InputError, NotSetUpError
 from ..core.files.user_folders import data_folder
 
+PathName = str | os.PathLike[str]
+
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
-# What a Python must have to be taken for the backend's own without being asked.
+LAUNCH_SCRIPT = PACKAGE_FOLDER / "backend" / "launch.py"
+# A Python that was not chosen as the backend's must have these modules to be used as such.
 REQUIRED_MODULES = ("torch", "av", "cv2")
-# An environment's folder is called so, with what it was made from after it; the file is written when it is complete.
+# An environment's folder is named by this prefix and a hash of its inputs; the stamp file is written when it is complete.
 ENVIRONMENT_PREFIX = "env-"
 STAMP_FILE = "meshrec.json"
-MAX_HOME_LENGTH = 259 - 171 - len(f"/{ENVIRONMENT_PREFIX}12345678/Lib/site-packages/")
-_home_override = []  # the folder that Blender keeps for the extension, once it has said which
+MAX_HOME_LENGTH = 259 - 171 - len(f"/{ENVIRONMENT_PREFIX}12345678/Lib/site-packages/")  # characters; see environment_home
+_home_override: list[Path] = []  # the folder that Blender keeps for the extension, once set
 
 
-def find_backend(chosen=None):
-    """The Python that the backend runs in.
+def find_backend(chosen: PathName | None = None) -> Path:
+    """Find the Python that the backend runs in.
 
-    In this order: `chosen`; MESHREC_PYTHON, if it has what the backend needs (a bare Python there is what an environment
-    is made with, see interpreters.py); the checkout's `.venv`; the newest complete environment in `environment_home`; the
-    Python that runs this, if it has what the backend needs.
+    In this order: `chosen`; MESHREC_PYTHON, if it has what the backend needs (a bare Python there makes environments, see
+    interpreters.py); the checkout's `.venv`; the newest complete environment in `environment_home`; the Python that runs this code,
+    if it has what the backend needs.
 
     Raises:
-        InputError: the Python that was chosen does not exist. NotSetUpError: there is none.
+        InputError: the chosen Python does not exist. NotSetUpError: none was found.
     """
-    named = os.environ.get("MESHREC_PYTHON")
-    for source, path in (("", chosen), (" (MESHREC_PYTHON)", named)):
+    from_environ = os.environ.get("MESHREC_PYTHON")
+    for source, path in (("", chosen), (" (MESHREC_PYTHON)", from_environ)):
         if path and not Path(path).is_file():
             raise InputError(
                 "backend-python-not-found",
@@ -40,15 +43,15 @@ def find_backend(chosen=None):
             )
     if chosen:
         return Path(chosen)
-    if named and has_required_modules(named):
-        return Path(named)
+    if from_environ and has_required_modules(from_environ):
+        return Path(from_environ)
     checkout = venv_python(PACKAGE_FOLDER.parent / ".venv")
     if checkout.is_file():
         return checkout
-    made = complete_environments()
-    if made:
-        return venv_python(made[0])
-    if all(importlib.util.find_spec(module) for module in REQUIRED_MODULES):
+    environments = complete_environments()
+    if environments:
+        return venv_python(environments[0])
+    if _can_import_required_modules():
         return Path(sys.executable)
     raise NotSetUpError(
         "backend-not-found",
@@ -57,10 +60,10 @@ def find_backend(chosen=None):
     )
 
 
-def has_required_modules(python):
-    """Whether a Python has what the backend needs; asked anew each time, for an environment may be completed meanwhile."""
+def has_required_modules(python: PathName) -> bool:
+    """Whether a Python has what the backend needs; not cached, because an environment may be completed in the meantime."""
     if Path(python).absolute() == Path(sys.executable).absolute():
-        return all(importlib.util.find_spec(module) for module in REQUIRED_MODULES)
+        return _can_import_required_modules()
     code = f"import importlib.util as u, sys; sys.exit(not all(u.find_spec(name) for name in {REQUIRED_MODULES}))"
     try:
         return subprocess.run([str(python), "-I", "-c", code], capture_output=True, timeout=20).returncode == 0
@@ -68,26 +71,30 @@ def has_required_modules(python):
         return False
 
 
-def chosen_backend(python):
-    """A Python that the user chose, if it is to run the backend; None for a bare one, which only makes environments.
+def _can_import_required_modules() -> bool:
+    return all(importlib.util.find_spec(module) for module in REQUIRED_MODULES)
 
-    One that does not exist is given back: `find_backend` says so.
+
+def chosen_backend(python: str | None) -> str | None:
+    """The Python that the user chose, if the backend can run in it; None for a bare one, which only makes environments.
+
+    A path that does not exist is returned as it is: `find_backend` raises the error.
     """
     return python if python and (not Path(python).is_file() or has_required_modules(python)) else None
 
 
-def complete_environments(home=None):
+def complete_environments(home: PathName | None = None) -> list[Path]:
     """The folders of the complete environments in `home` (`environment_home()` by default), the newest first."""
     stamps = list((Path(home) if home else environment_home()).glob(f"{ENVIRONMENT_PREFIX}*/{STAMP_FILE}"))
-    whole = [stamp for stamp in stamps if venv_python(stamp.parent).is_file()]
-    return [stamp.parent for stamp in sorted(whole, key=lambda stamp: stamp.stat().st_mtime, reverse=True)]
+    complete = [stamp for stamp in stamps if venv_python(stamp.parent).is_file()]
+    return [stamp.parent for stamp in sorted(complete, key=lambda stamp: stamp.stat().st_mtime, reverse=True)]
 
 
-def environment_home():
-    """Where the backend's environments are made: the folder Blender keeps for the extension, else this user's own.
+def environment_home() -> Path:
+    """The folder of the backend's environments: the one Blender keeps for the extension, else one of this user's.
 
-    Windows refuses paths of 260 characters, and PyTorch's own take 171 inside an environment: there the extension's
-    folder is used only if it leaves room for them.
+    Windows refuses paths of 260 characters, and PyTorch's own take 171 inside an environment: there the extension's folder is used
+    only if it leaves room for them.
     """
     home = _home_override[-1] if _home_override else data_folder()
     if sys.platform == "win32" and len(str(home)) > MAX_HOME_LENGTH and len(str(data_folder())) < len(str(home)):
@@ -95,11 +102,11 @@ def environment_home():
     return home
 
 
-def set_environment_home(home):
-    """Have the backend's environments kept in this folder from now on; None for this user's own."""
+def set_environment_home(home: PathName | None) -> None:
+    """Set the folder of the backend's environments; None for the default one."""
     _home_override[:] = [Path(home)] if home else []
 
 
-def venv_python(environment):
-    """Where a virtual environment keeps its Python."""
+def venv_python(environment: PathName) -> Path:
+    """The path of the Python in a virtual environment's folder."""
     return Path(environment) / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")

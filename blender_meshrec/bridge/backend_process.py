@@ -1,49 +1,50 @@
-"""Blender's side of the backend: start it, hear from it, end it. Nothing here waits, except `BackendJob.wait`."""
+"""The client of the backend: start its process, receive its messages, end it. Only `BackendJob.wait` blocks."""
 
 import contextlib
 import io
-import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
+from collections.abc import Callable
+from typing import TypeAlias
 
 from ..core.errors import CancelledError, MeshRecError, NotSetUpError, error_from_exit_code
-from .backend_location import PACKAGE_FOLDER, find_backend
-from .messages import Failure, Progress, Result, failure_from_error
+from .backend_location import LAUNCH_SCRIPT, PathName, find_backend
+from .messages import Failure, Progress, ReconstructRequest, Result, failure_from_error
+from .process_groups import kill_process_group, start_process_group
 from .wire import TruncatedMessageError, WireError, read_message, write_message
 
-LAUNCH_SCRIPT = PACKAGE_FOLDER / "backend" / "launch.py"
-MAX_LOG_BYTES = 32 * 1024  # of what the backend prints, the end: what a bug report needs
-EXIT_TIMEOUT = 5.0
-_WINDOWS = sys.platform == "win32"
+BackendMessage: TypeAlias = Progress | Result | Failure
+
+MAX_LOG_BYTES = 32 * 1024  # the end of the backend's output, which a bug report needs
+EXIT_TIMEOUT = 5.0  # s
 
 
-def start_job(request, python=None, launch_script=None, low_priority=False):
+def start_job(
+    request: ReconstructRequest, python: PathName | None = None, launch_script: PathName | None = None, low_priority: bool = False
+) -> "BackendJob":
     """Start the backend on a ReconstructRequest.
 
     Args:
         python: the Python of the backend's environment; found by `find_backend` by default.
         launch_script: the script that is started; the backend's own by default.
-        low_priority: this program's own window goes first.
+        low_priority: let this program's own window have the processor first.
 
     Returns:
-        A BackendJob, at work already.
+        The running BackendJob.
 
     Raises:
-        MeshRecError: there is no environment to run the backend in, or it cannot be started.
+        MeshRecError: there is no environment for the backend, or it cannot be started.
     """
     python = find_backend(python)
-    written = io.BytesIO()
-    write_message(written, request)
-    # -I: nothing of the environment variables, the current folder or the user's own packages reaches the backend.
+    request_bytes = io.BytesIO()
+    write_message(request_bytes, request)
+    # -I: isolates the backend from environment variables, the current folder and the user's own packages.
     command = [str(python), "-I", "-X", "utf8", str(launch_script or LAUNCH_SCRIPT)]
-    command += ["considerate"] if low_priority else []
-    own_group = _process_group_options(low_priority)
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command += ["background"] if low_priority else []
     try:
-        process = subprocess.Popen(command, **pipes, **own_group)
+        process = start_process_group(command, low_priority=low_priority)
     except OSError as error:
         raise NotSetUpError(
             "backend-not-startable",
@@ -52,55 +53,49 @@ def start_job(request, python=None, launch_script=None, low_priority=False):
             path=python,
             reason=error.strerror or error,
         ) from error
-    return BackendJob(process, written.getvalue())
-
-
-def _process_group_options(low_priority):
-    if _WINDOWS:
-        priority = subprocess.BELOW_NORMAL_PRIORITY_CLASS if low_priority else 0
-        return {"creationflags": subprocess.CREATE_NO_WINDOW | priority}
-    # A Linux for desktops shares its processors out among sessions before it asks who stepped back: one that steps back behind
-    # this program's window has to stay in this program's session.
-    return {"process_group": 0} if low_priority else {"start_new_session": True}
+    return BackendJob(process, request_bytes.getvalue())
 
 
 class BackendJob:
-    """A request that the backend works on, in a process of its own.
+    """A request that the backend executes in its own process.
 
-    The last message is a Result or a Failure, whatever becomes of the process; none follows it.
+    The last message is a Result or a Failure, however the process ends; none follows it.
     """
 
-    def __init__(self, process, request):
+    def __init__(self, process: subprocess.Popen[bytes], request: bytes) -> None:
+        # All three are pipes, and what can be read is buffered.
+        assert process.stdin is not None and process.stdout is not None and isinstance(process.stderr, io.BufferedReader)
         self._process = process
+        self._input, self._output, self._error_output = process.stdin, process.stdout, process.stderr
         self._request = request
-        self._messages = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[BackendMessage] = queue.SimpleQueue()
         self._log = bytearray()
-        self._stage = None
+        self._stage: str | None = None
         self._cancelled = False
-        self._answer = None
+        self._answer: Result | Failure | None = None
         self._listener = threading.Thread(target=self._read_log, daemon=True)
         self._reader = threading.Thread(target=self._read_messages, daemon=True)
         self._listener.start()
         self._reader.start()
 
     @property
-    def pid(self):
-        """The backend's process."""
+    def pid(self) -> int:
+        """The id of the backend's process."""
         return self._process.pid
 
     @property
-    def finished(self):
-        """Whether the last message has been handed out."""
+    def finished(self) -> bool:
+        """Whether the last message has been returned."""
         return self._answer is not None
 
     @property
-    def log(self):
+    def log(self) -> str:
         """The end of what the backend has printed."""
         return self._log.decode("utf-8", "replace")
 
-    def poll(self):
-        """The messages that have arrived since the last call, at once: Progress, and in the end a Result or a Failure."""
-        arrived = []
+    def poll(self) -> list[BackendMessage]:
+        """The messages that have arrived since the last call, without waiting: Progress, and at the end a Result or a Failure."""
+        arrived: list[BackendMessage] = []
         while self._answer is None:
             try:
                 arrived.append(self._next_message(block=False))
@@ -108,23 +103,23 @@ class BackendJob:
                 break
         return arrived
 
-    def cancel(self):
-        """End the backend's process, and whatever that has started, at once."""
+    def cancel(self) -> None:
+        """End the backend's process, and the processes it has started, at once."""
         self._cancelled = True
         self._kill()
 
-    def wait(self, on_progress=lambda progress: None):
+    def wait(self, on_progress: Callable[[Progress], None] = lambda progress: None) -> Result:
         """Wait for the end and return the Result.
 
-        An exception meanwhile, Ctrl-C's included, ends the backend before it is passed on.
+        An exception in the meantime, such as that of Ctrl-C, ends the backend before it is raised again.
 
         Raises:
-            MeshRecError: what the backend failed with, details for a bug report among its notes; CancelledError after `cancel`.
+            MeshRecError: the backend's error, with details for a bug report in a note; CancelledError after `cancel`.
         """
         try:
             while self._answer is None:
                 try:
-                    message = self._next_message(timeout=0.2)  # without a limit, Windows would not let Ctrl-C through
+                    message = self._next_message(timeout=0.2)  # s; on Windows, Ctrl-C does not interrupt a wait without a timeout
                 except queue.Empty:
                     continue
                 if isinstance(message, Progress):
@@ -137,34 +132,27 @@ class BackendJob:
             raise error_from_failure(self._answer)
         return self._answer
 
-    def _next_message(self, **waiting):
-        """The next message; the last one is kept."""
-        message = self._messages.get(**waiting)
+    def _next_message(self, block: bool = True, timeout: float | None = None) -> BackendMessage:
+        """The next message of the queue; the last one is stored as the answer. Raises queue.Empty where none has arrived."""
+        message = self._messages.get(block, timeout)
         if not isinstance(message, Progress):
             self._answer = message
         return message
 
-    def _read_messages(self):
-        """The reader's thread: hand the request over, pass on what comes, see the process end."""
+    def _read_messages(self) -> None:
+        """The reader's thread: send the request, queue the messages that arrive, and end the process."""
         answer, unreadable = None, None
         try:
-            with contextlib.suppress(OSError):  # it may have ended already; then reading says so
-                self._process.stdin.write(self._request)
-                self._process.stdin.flush()
-            while answer is None and (message := read_message(self._process.stdout)) is not None:
-                if isinstance(message, Progress):
-                    self._stage = message.stage
-                    self._messages.put(message)
-                elif isinstance(message, Result | Failure):
-                    answer = message
-                else:
-                    raise WireError("the backend sent a request")
+            with contextlib.suppress(OSError):  # the process may have ended; reading reports that
+                self._input.write(self._request)
+                self._input.flush()
+            answer = self._read_answer()
         except (TruncatedMessageError, OSError):
-            answer = None  # it died while it spoke
+            pass  # the process ended in the middle of a message
         except (WireError, MemoryError) as error:
             unreadable = error
         if answer is None and unreadable is None:
-            # Its end of the pipe closed: it is ending on its own, and how it does is the answer.
+            # The backend has closed its end of the pipe: it is ending, and its exit code tells why.
             try:
                 self._process.wait(EXIT_TIMEOUT)
             except subprocess.TimeoutExpired:
@@ -172,39 +160,45 @@ class BackendJob:
         self._kill()
         returncode = self._process.wait()
         self._listener.join(1.0)
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._input, self._output):
             with contextlib.suppress(OSError):
                 pipe.close()
         self._messages.put(answer or self._make_failure(returncode, unreadable))
 
-    def _read_log(self):
-        """The log's thread: keep the end of what the backend prints."""
-        with self._process.stderr as pipe:
-            while piece := pipe.read1():
-                self._log += piece
+    def _read_answer(self) -> Result | Failure | None:
+        """Queue the Progress that arrives; the last message, or None where the stream ends without one."""
+        while (message := read_message(self._output)) is not None:
+            if isinstance(message, Progress):
+                self._stage = message.stage
+                self._messages.put(message)
+            elif isinstance(message, Result | Failure):
+                return message
+            else:
+                raise WireError("the backend sent a request")
+        return None
+
+    def _read_log(self) -> None:
+        """The log's thread: keep the end of the backend's output."""
+        with self._error_output as pipe:
+            while chunk := pipe.read1():
+                self._log += chunk
                 del self._log[:-MAX_LOG_BYTES]
 
-    def _kill(self):
-        if self._process.returncode is not None:
-            return
-        if _WINDOWS:
-            self._process.kill()
-            return
-        # Its group: nothing it has started survives it.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+    def _kill(self) -> None:
+        if self._process.returncode is None:
+            kill_process_group(self._process)
 
-    def _make_failure(self, returncode, unreadable):
+    def _make_failure(self, returncode: int, unreadable: object) -> Failure:
         if self._cancelled:
             return failure_from_error(CancelledError())
         return failure_from_error(explain_exit(returncode, self._stage, unreadable), self.log)
 
 
-def explain_exit(returncode, stage, unreadable=None):
+def explain_exit(returncode: int, stage: str | None, unreadable: object = None) -> MeshRecError:
     """The MeshRecError for a backend that ended without an answer.
 
     Args:
-        returncode: as subprocess gives it. stage: of its last Progress, or None. unreadable: why its answer cannot be read, if so.
+        returncode: as subprocess returns it. stage: of the last Progress, or None. unreadable: why the answer cannot be read, or None.
     """
     when = f"while {stage[:1].lower()}{stage[1:]}" if stage else "before its work began"
     if unreadable is not None:
@@ -216,7 +210,7 @@ def explain_exit(returncode, stage, unreadable=None):
         return MeshRecError("backend-killed-by-system", problem, remedy, when=when)
     if -returncode in (signal.SIGTERM, signal.SIGINT):
         return MeshRecError("backend-ended-from-outside", "The backend was ended from outside {when}.", "Run it again.", when=when)
-    if returncode < 0 or returncode >= 0xC0000000:  # a signal, or the way Windows reports a crash
+    if returncode < 0 or returncode >= 0xC0000000:  # a signal, or a crash on Windows
         remedy = "Run it again, with the device cpu if it happens twice, and report it with the details."
         return MeshRecError("backend-crashed", "The backend crashed {when} ({signal}).", remedy, when=when, signal=_exit_name(returncode))
     if stage is None:
@@ -227,7 +221,7 @@ def explain_exit(returncode, stage, unreadable=None):
     return MeshRecError("backend-ended-without-answer", problem, remedy, when=when, code=returncode)
 
 
-def _exit_name(returncode):
+def _exit_name(returncode: int) -> str:
     if returncode >= 0:
         return f"0x{returncode:X}"
     try:
@@ -236,8 +230,8 @@ def _exit_name(returncode):
         return f"signal {-returncode}"
 
 
-def error_from_failure(failure):
-    """The error that a Failure stands for, its details in a note."""
+def error_from_failure(failure: Failure) -> MeshRecError:
+    """The error that a Failure stands for, with its details in a note."""
     error = error_from_exit_code(failure.exit_code, failure.problem, failure.remedy)
     if failure.details:
         error.add_note(failure.details)

@@ -1,74 +1,76 @@
-"""Child processes of an installation: heard line by line, ended at once, gone when this process is."""
+"""Child processes of an installation: their output arrives line by line, and they end at once with a cancelled or ended parent."""
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ..core.errors import CancelledError, NotSetUpError
+from .backend_location import PathName
+from .process_groups import kill_process_group, start_process_group
 
 _TETHERED_SCRIPT = Path(__file__).with_name("tethered_process.py")
-_WINDOWS = sys.platform == "win32"
 
 
 class ChildProcesses:
-    """Runs one child after another; `terminate` stops the one that runs, with whatever it has started, and every later one."""
+    """Runs one child after another; `terminate` ends the running one, with its own children, and prevents later ones."""
 
-    def __init__(self, environ):
+    def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._process = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._ended = False
         self._lock = threading.Lock()
 
     @property
-    def terminated(self):
+    def terminated(self) -> bool:
+        """Whether `terminate` was called."""
         return self._ended
 
-    def terminate(self):
-        """End the running child now; from any thread, at any time."""
+    def terminate(self) -> None:
+        """End the running child at once; may be called from any thread."""
         with self._lock:
             self._ended = True
             if self._process is not None:
                 _kill_tree(self._process)
 
-    def raise_if_terminated(self):
-        """Raises CancelledError once `terminate` was called."""
+    def raise_if_terminated(self) -> None:
+        """Raise CancelledError if `terminate` was called."""
         if self._ended:
             raise CancelledError(
                 "installation-cancelled", "Installing the backend was cancelled.", "Install Backend goes on where it stopped."
             )
 
-    def run_module(self, python, module, arguments, on_line):
-        """Run `python -m module`, tethered to this process: it ends when this one does, even if this one crashes."""
+    def run_module(self, python: PathName, module: str, arguments: Iterable[object], on_line: Callable[[str], None]) -> int:
+        """Run `python -m module` so that it ends when this process ends, even if this process crashes. Returns its exit code."""
         return self.run([python, "-I", "-u", _TETHERED_SCRIPT, module, *arguments], on_line)
 
-    def run(self, command, on_line):
-        """Run a command; `on_line` gets each line it prints, on either stream. Returns its exit code.
+    def run(self, command: Iterable[object], on_line: Callable[[str], None]) -> int:
+        """Run a command; `on_line` receives each line of its standard output and standard error. Returns its exit code.
 
         Raises:
-            NotSetUpError: it cannot be started. CancelledError: `terminate` was called.
+            NotSetUpError: the command cannot be started. CancelledError: `terminate` was called.
         """
-        own_group = {"creationflags": subprocess.CREATE_NO_WINDOW} if _WINDOWS else {"start_new_session": True}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        words = [str(word) for word in command]
         with self._lock:
             self.raise_if_terminated()
             try:
-                process = subprocess.Popen([str(word) for word in command], env=self._environ, **pipes, **own_group)
+                process = start_process_group(words, stderr=subprocess.STDOUT, env=self._environ)
             except OSError as error:
                 raise NotSetUpError(
                     "installation-python-not-startable",
                     "{program} could not be started: {reason}.",
                     "Choose another Python in the add-on's preferences.",
-                    program=command[0],
+                    program=words[0],
                     reason=error.strerror or error,
                 ) from error
             self._process = process
+        assert process.stdin is not None and process.stdout is not None  # both are pipes
+        output = process.stdout
         try:
-            with process.stdout:
-                for line in process.stdout:
+            with output:
+                for line in output:
                     on_line(line.decode("utf-8", "replace").rstrip())
             process.wait()
         finally:
@@ -80,15 +82,13 @@ class ChildProcesses:
                 process.stdin.close()
             process.wait()
         self.raise_if_terminated()
-        return process.returncode
+        return process.wait()
 
 
-def _kill_tree(process):
-    if process.poll() is not None and _WINDOWS:
+def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        if process.poll() is None:
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
         return
-    if _WINDOWS:
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
-        return
-    # Its group: what it has started goes with it. One that has ended may have left some of that behind.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    # A child that has ended may have left its own children behind.
+    kill_process_group(process)

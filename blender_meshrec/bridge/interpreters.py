@@ -1,4 +1,4 @@
-"""Which Python the backend's environment is made with, and which device it is made for: what this computer has."""
+"""The Python that the backend's environment is made with, and the device that it is made for, of those this computer has."""
 
 import json
 import os
@@ -6,19 +6,23 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from ..core.errors import InputError, NotSetUpError
 from ..core.messages import Message
+from ..core.options import DEVICE_LABELS
+from .backend_location import PathName
 
-# The locks hold for these; the first one that is found is taken.
+Candidate: TypeAlias = PathName | list[str]  # a Python's path, or the words of the command that starts it
+
+# The versions that the locks are made for, in order of preference.
 SUPPORTED_VERSIONS = ((3, 11), (3, 13), (3, 12))
-# What the CUDA libraries of the lock ask of NVIDIA's driver: CUDA 13.
-MIN_NVIDIA_DRIVER = 580
+MIN_NVIDIA_DRIVER = 580  # major version; the lock's CUDA libraries are of CUDA 13
 _TIMEOUT = 20  # s
-_DEVICE_NAMES = {"cpu": "processor", "cuda": "NVIDIA graphics card", "mps": "Apple graphics processor"}
-# What the locks can install for, by system.
+# Devices that the locks support, by sys.platform.
 _SYSTEM_DEVICES = {"linux": ("cpu", "cuda"), "darwin": ("cpu", "mps")}
 _PROBE_SCRIPT = (
     "import importlib.util as u, json, platform, struct, sys, sysconfig;"
@@ -30,44 +34,46 @@ REMEDY = "Install Python 3.11 from python.org or your system's packages, or choo
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python on this computer: its program, (major, minor, micro), and the platform its packages are made for."""
+    """A Python on this computer: its program, (major, minor, micro), and the platform that its packages are built for."""
 
     path: Path
-    version: tuple
+    version: tuple[int, ...]
     platform: str
 
     @property
-    def label(self):
+    def label(self) -> str:
+        """The version as text, such as 3.11.9."""
         return ".".join(map(str, self.version))
 
 
 @dataclass(frozen=True)
 class Device:
-    """What the backend can compute on here: cpu, cuda or mps; what it is called; and a sentence where something better fails."""
+    """The device that the backend computes on: cpu, cuda or mps; its name; and why a faster device is not used, or ""."""
 
     kind: str
     name: str
     note: str = ""
 
 
-def find_interpreter(chosen=None):
-    """The Python to make the backend's environment with: `chosen`, else MESHREC_PYTHON, PATH, the usual places, Blender's own.
+def find_interpreter(chosen: PathName | None = None) -> Interpreter:
+    """Find the Python to make the backend's environment with: `chosen`, else MESHREC_PYTHON, PATH, the usual folders, Blender's own.
 
     Raises:
-        InputError: the one that was chosen does not exist or does not fit. NotSetUpError: none fits.
+        InputError: the chosen one does not exist or is unsuitable. NotSetUpError: no suitable one was found.
     """
     if chosen:
-        interpreter, why_not = probe_interpreter(chosen)
+        interpreter, reason = probe_interpreter(chosen)
         if interpreter is None:
-            raise InputError("python-unsuitable", "The Python {path} does not fit: {reason}.", REMEDY, path=chosen, reason=why_not)
+            raise InputError("python-unsuitable", "The Python {path} does not fit: {reason}.", REMEDY, path=chosen, reason=reason)
         return interpreter
-    best, rejected = None, []
+    best: tuple[int, Interpreter] | None = None
+    rejected = []
     for candidate in _interpreter_candidates():
-        interpreter, why_not = probe_interpreter(candidate)
+        interpreter, reason = probe_interpreter(candidate)
         if interpreter is None:
-            rejected.append(f"{candidate[0] if isinstance(candidate, list) else candidate}: {why_not}")
+            rejected.append(f"{candidate[0] if isinstance(candidate, list) else candidate}: {reason}")
             continue
-        rank = 0 if candidate == os.environ.get("MESHREC_PYTHON") else 1 + SUPPORTED_VERSIONS.index(interpreter.version[:2])
+        rank = _interpreter_rank(candidate, interpreter)
         if best is None or rank < best[0]:
             best = (rank, interpreter)
         if rank <= 1:
@@ -82,14 +88,21 @@ def find_interpreter(chosen=None):
     raise error
 
 
-def probe_interpreter(candidate):
-    """(Interpreter, "") where a Python fits, else (None, why not). `candidate`: its path, or the words that start it."""
+def _interpreter_rank(candidate: Candidate, interpreter: Interpreter) -> int:
+    """Rank of a suitable Python: 0 for MESHREC_PYTHON, then by version; lower is better."""
+    if candidate == os.environ.get("MESHREC_PYTHON"):
+        return 0
+    return 1 + SUPPORTED_VERSIONS.index((interpreter.version[0], interpreter.version[1]))
+
+
+def probe_interpreter(candidate: Candidate) -> tuple[Interpreter | None, str]:
+    """Start a Python and check it: (Interpreter, "") where it is suitable, else (None, the reason)."""
     words = list(candidate) if isinstance(candidate, list) else [str(candidate)]
     try:
         done = subprocess.run(
             [*words, "-I", "-c", _PROBE_SCRIPT], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=True
         )
-        version, path, makes_environments, bits, built_for, implementation = json.loads(done.stdout.splitlines()[-1])
+        version, path, has_venv, bits, built_for, implementation = json.loads(done.stdout.splitlines()[-1])
     except FileNotFoundError:
         return None, "there is no such file"
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
@@ -103,48 +116,49 @@ def probe_interpreter(candidate):
         return None, f"it is made for {built_for}, not for Windows"
     if sys.platform == "darwin" and not built_for.endswith(("arm64", "universal2")):
         return None, "it is made for Intel processors, for which PyTorch is no longer made"
-    if not makes_environments:
+    if not has_venv:
         return None, f"it cannot make environments (install python{version[0]}.{version[1]}-venv)"
     return Interpreter(Path(path), tuple(version), built_for), ""
 
 
-def _interpreter_candidates():
-    """Paths or command words, in the order in which they are tried; each only once, and only where there is such a file."""
-    named = [os.environ["MESHREC_PYTHON"]] if os.environ.get("MESHREC_PYTHON") else []
-    paths = list(named)
+def _interpreter_candidates() -> Iterator[Candidate]:
+    """Candidates in the order in which they are tried, each once; of paths, those of existing files and MESHREC_PYTHON."""
+    from_environ = os.environ.get("MESHREC_PYTHON")
+    candidates: list[Candidate | None] = [from_environ]
     launcher = shutil.which("py") if sys.platform == "win32" else None
     for version in (f"{major}.{minor}" for major, minor in SUPPORTED_VERSIONS):
-        paths.append(shutil.which(f"python{version}"))
-        paths += [str(place) for place in _common_locations(version)]
+        candidates.append(shutil.which(f"python{version}"))
+        candidates += [str(path) for path in _common_locations(version)]
         if launcher:
-            paths.append([launcher, f"-{version}"])
-    # Last Blender's own: it is complete, but it goes when this Blender does.
-    paths += [shutil.which("python3"), shutil.which("python"), sys.executable]
-    tried = []
-    for path in paths:
-        if path and path not in tried and (isinstance(path, list) or path in named or Path(path).is_file()):
-            tried.append(path)
-            yield path
+            candidates.append([launcher, f"-{version}"])
+    # Blender's own Python comes last: it is complete, but an update of Blender removes it.
+    candidates += [shutil.which("python3"), shutil.which("python"), sys.executable]
+    tried: list[Candidate] = []
+    for candidate in filter(None, candidates):
+        if candidate not in tried and (isinstance(candidate, list) or candidate == from_environ or Path(candidate).is_file()):
+            tried.append(candidate)
+            yield candidate
 
 
-def _common_locations(version):
+def _common_locations(version: str) -> list[Path]:
+    """Paths where installers put the Python of a version, whether or not they exist."""
     home, tail = Path.home(), f"bin/python{version}"
     if sys.platform == "win32":
         folder = f"Python{version.replace('.', '')}"
         bases = [os.environ.get("LOCALAPPDATA"), os.environ.get("PROGRAMFILES")]
         return [Path(base) / part / folder / "python.exe" for base in bases if base for part in ("Programs/Python", ".")]
-    places = [Path(f"/Library/Frameworks/Python.framework/Versions/{version}") / tail] if sys.platform == "darwin" else []
-    places += [Path(base) / tail for base in ("/opt/homebrew", "/usr/local", "/usr")]
+    locations = [Path(f"/Library/Frameworks/Python.framework/Versions/{version}") / tail] if sys.platform == "darwin" else []
+    locations += [Path(base) / tail for base in ("/opt/homebrew", "/usr/local", "/usr")]
     pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions"
     for folder in (pyenv, home / ".local" / "share" / "uv" / "python"):
-        places += sorted(folder.glob(f"*{version}*/{tail}"))
-    return places
+        locations += sorted(folder.glob(f"*{version}*/{tail}"))
+    return locations
 
 
-def find_device():
-    """The Device to make an environment for, by looking at this computer."""
+def find_device() -> Device:
+    """The Device to make an environment for: the fastest of this computer that the locks support."""
     if sys.platform == "darwin":
-        return Device("mps", "Apple graphics processor") if platform.machine() == "arm64" else Device("cpu", "processor")
+        return Device("mps", DEVICE_LABELS["mps"]) if platform.machine() == "arm64" else _cpu()
     try:
         done = subprocess.run(
             ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"],
@@ -154,26 +168,28 @@ def find_device():
             timeout=_TIMEOUT,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return Device("cpu", "processor")
+        return _cpu()
     name, _, driver = done.stdout.partition("\n")[0].partition(", ")
     if done.returncode or not driver:
-        return Device("cpu", "processor", Message("nvidia-driver-without-card", "NVIDIA's driver is installed but finds no graphics card."))
+        return _cpu(Message("nvidia-driver-without-card", "NVIDIA's driver is installed but finds no graphics card."))
     if sys.platform == "win32":
         text = "On Windows the lock has PyTorch for the processor only, so {device} is not used."
-        return Device("cpu", "processor", Message("graphics-card-unsupported-on-windows", text, device=name))
+        return _cpu(Message("graphics-card-unsupported-on-windows", text, device=name))
     if int(driver.partition(".")[0] or 0) < MIN_NVIDIA_DRIVER:
         text = "{device} needs NVIDIA's driver {needed} or later (this is {found})."
-        return Device(
-            "cpu", "processor", Message("nvidia-driver-too-old", text, device=name, needed=MIN_NVIDIA_DRIVER, found=driver.strip())
-        )
+        return _cpu(Message("nvidia-driver-too-old", text, device=name, needed=MIN_NVIDIA_DRIVER, found=driver.strip()))
     return Device("cuda", name)
 
 
-def choose_device(kind="auto"):
-    """The Device that a setting names; `auto` is what `find_device` finds.
+def _cpu(note: str = "") -> Device:
+    return Device("cpu", DEVICE_LABELS["cpu"], note)
+
+
+def choose_device(kind: str = "auto") -> Device:
+    """The Device that a setting names; `auto` is that of `find_device`.
 
     Raises:
-        InputError: this computer's system has no such device.
+        InputError: there is no such device on this operating system.
     """
     if kind == "auto":
         return find_device()
@@ -182,6 +198,6 @@ def choose_device(kind="auto"):
             "installation-device-unavailable",
             "The backend cannot be installed for {device} on this system.",
             "Choose Automatic or CPU.",
-            device=_DEVICE_NAMES.get(kind, kind),
+            device=DEVICE_LABELS.get(kind, kind),
         )
-    return Device(kind, _DEVICE_NAMES[kind])
+    return Device(kind, DEVICE_LABELS[kind])

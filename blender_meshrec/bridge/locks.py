@@ -1,4 +1,4 @@
-"""The locks that the backend's environment is made from: which belong to a device, and what they ask of a Python."""
+"""Lock files of the backend's environment: which ones a device needs, and the packages that they list."""
 
 import hashlib
 import re
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import ModelError
-from .backend_location import PACKAGE_FOLDER
+from .backend_location import PACKAGE_FOLDER, PathName
 
 INSTALLER_LOCK = "installer.txt"
 BACKEND_LOCK = "backend.txt"
 TORCH_LOCK = "torch.txt"
 TORCH_CPU_LOCK = "torch-cpu.txt"
-# Megabytes of the larger wheels, as they were for Linux and Python 3.11; a lock does not say. For progress and the disk check.
+# Sizes of the larger wheels, MB, for Linux and Python 3.11: lock files have none. For progress and the check of disk space.
 _WHEEL_MEGABYTES = {
     "torch": 550,
     "torch+cpu": 190,
@@ -33,6 +33,7 @@ _WHEEL_MEGABYTES = {
     "opencv-contrib-python": 80,
     "av": 36,
     "mediapipe": 36,
+    "scipy": 35,
     "numpy": 17,
     "matplotlib": 10,
     "pillow": 8,
@@ -40,45 +41,45 @@ _WHEEL_MEGABYTES = {
     "fonttools": 5,
 }
 _DEFAULT_MEGABYTES = 1
-# How much larger than its file a package is once installed: all of the CPU's together 3.1 times, CUDA's libraries less.
+# Ratio of a package's installed size to its wheel's: 3.1 for all packages of the CPU together, less for CUDA's libraries.
 _INSTALLED_RATIO = 3.5
 _INSTALLED_RATIO_CUDA = 2.0
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """One entry of a lock: the package, its pinned version, and the entry's lines with all their hashes."""
+    """One entry of a lock file: the package, its pinned version, and the entry's lines with all hashes."""
 
     name: str
     version: str
     entry: str
 
     @property
-    def key(self):
-        """What it is called where it is remembered that it was installed."""
+    def key(self) -> str:
+        """The name under which an environment records that the package is installed."""
         return f"{self.name}=={self.version}"
 
     @property
-    def megabytes(self):
-        """How much there is to load, roughly."""
+    def megabytes(self) -> int:
+        """Approximate size of the download, MB."""
         return _WHEEL_MEGABYTES.get(f"{self.name}+cpu" if self.version.endswith("+cpu") else self.name, _DEFAULT_MEGABYTES)
 
     @property
-    def installed_megabytes(self):
-        """How much of the disk it takes, rather too much than too little."""
+    def installed_megabytes(self) -> float:
+        """Upper estimate of the disk space it needs, MB."""
         return self.megabytes * (_INSTALLED_RATIO_CUDA if self.name.startswith("nvidia-") else _INSTALLED_RATIO)
 
     @property
-    def hashes(self):
-        """The sha256 of every file that may be installed for it."""
+    def hashes(self) -> set[str]:
+        """The sha256 of every file that may be installed."""
         return set(re.findall(r"--hash=sha256:([0-9a-f]{64})", self.entry))
 
 
-def locks_folder():
-    """Where the locks lie: inside the package (the extension), or beside it (a checkout).
+def locks_folder() -> Path:
+    """The folder of the lock files: inside the package (in the extension), or beside it (in a checkout).
 
     Raises:
-        ModelError: they are missing.
+        ModelError: there is none.
     """
     for folder in (PACKAGE_FOLDER / "locks", PACKAGE_FOLDER.parent / "locks"):
         if (folder / BACKEND_LOCK).is_file():
@@ -86,27 +87,33 @@ def locks_folder():
     raise ModelError("package-list-missing", "The list of the backend's packages is missing.", "Install the add-on again from its zip.")
 
 
-def read_lock(path):
-    """The Requirements of a lock, in its order; markers are left to pip."""
+def read_lock(path: PathName) -> list[Requirement]:
+    """The Requirements of a lock file, in its order; environment markers are not evaluated.
+
+    Raises:
+        ValueError: an entry has no pinned version.
+    """
     text = re.sub(r"^#.*\n", "", Path(path).read_text(encoding="utf-8"), flags=re.MULTILINE).strip()
     found = []
     for entry in filter(None, re.split(r"\n(?=[A-Za-z0-9])", text)):
         match = re.match(r"([A-Za-z0-9._-]+)==([^\s;\\]+)", entry)
+        if match is None:
+            raise ValueError(f"not a pinned requirement: {entry}")
         found.append(Requirement(match[1].lower(), match[2], entry))
     return found
 
 
-def torch_locks(device):
-    """The names of the locks that torch may come from, the better first.
+def torch_locks(device: str) -> tuple[str, ...]:
+    """The names of the lock files that torch may be installed from, the preferred one first.
 
-    torch's usual file for Linux brings gigabytes of CUDA. Its CPU build has no place in the package index that pip knows
-    by itself: it is taken where pip's configuration, or an offline bundle, has it.
+    torch's default wheel for Linux depends on gigabytes of CUDA libraries. Its CPU build is not in pip's default index: it is used
+    where pip's configuration or an offline bundle offers it.
     """
     return (TORCH_CPU_LOCK, TORCH_LOCK) if device == "cpu" else (TORCH_LOCK,)
 
 
-def environment_hash(folder, device, version):
-    """A short name for what an environment is made from: the locks, the device, and the Python's (major, minor)."""
+def environment_hash(folder: PathName, device: str, version: tuple[int, ...]) -> str:
+    """A short hash of an environment's inputs: the lock files, the device, and the Python's (major, minor)."""
     digest = hashlib.sha256(f"{device} {version[0]}.{version[1]}".encode())
     for name in (INSTALLER_LOCK, *torch_locks(device), BACKEND_LOCK):
         digest.update((Path(folder) / name).read_bytes())

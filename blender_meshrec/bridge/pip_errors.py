@@ -1,24 +1,25 @@
-"""What pip's output means to a person."""
+"""Explanation of an installation's failures to the user: of pip, and of reading and writing files."""
 
+import errno
 import re
+from pathlib import Path
 
 from ..core.errors import MeshRecError, ModelError, NotSetUpError, OutputError
 
 
 class NoSuchPackageError(NotSetUpError):
-    """No file of a package is offered for this computer and this Python."""
+    """The package index has no file of a package for this computer and this Python."""
 
 
 NETWORK_REMEDY = "Check the internet connection, then click Install Backend again: it goes on where it stopped."
-# The first that matches is it. Disk and permission come first: they also make pip retry and complain of other things.
-_ERROR_PATTERNS = (
+_DISK_FULL = OutputError(
+    "installation-disk-full", "The disk is full: the backend was not installed.", "Free some space, then click Install Backend again."
+)
+# The first pattern that matches decides. Disk and permission come first, because they also make pip retry and report other errors.
+_ERROR_PATTERNS: tuple[tuple[str, MeshRecError], ...] = (
     (
         r"No space left on device|\[Errno 28\]|not enough space on the disk|Disk quota exceeded",
-        OutputError(
-            "installation-disk-full",
-            "The disk is full: the backend was not installed.",
-            "Free some space, then click Install Backend again.",
-        ),
+        _DISK_FULL,
     ),
     (
         r"Permission denied|\[Errno 13\]|\[Errno 30\]|\[WinError 5\]|Read-only file system",
@@ -60,15 +61,15 @@ _ERROR_PATTERNS = (
 )
 
 
-def explain_pip_error(output, returncode, where=""):
-    """The MeshRecError for a pip that failed.
+def explain_pip_error(output: str, returncode: int, where: str = "") -> MeshRecError:
+    """The MeshRecError for a failed pip.
 
     Args:
-        output: what it printed. where: for which computer and Python, for the sentence where a package is not to be had.
+        output: pip's output. where: the computer and Python, for the message that a package has no file for them.
     """
-    for signs, error in _ERROR_PATTERNS:
-        if re.search(signs, output):
-            return type(error)(error.name, error.problem, error.remedy)
+    for pattern, error in _ERROR_PATTERNS:
+        if re.search(pattern, output):
+            return _copy_error(error)
     missing = re.search(r"No matching distribution found for (\S+)", output)
     if missing:
         remedy = "Choose another Python (3.11 is best), or an offline bundle that was made for this system."
@@ -82,3 +83,27 @@ def explain_pip_error(output, returncode, where=""):
         "Click Install Backend again, and look at its log.",
         code=returncode,
     )
+
+
+def explain_os_error(error: OSError, home: Path) -> MeshRecError:
+    """The MeshRecError for a file of an environment below `home` that could not be read or written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _copy_error(_DISK_FULL)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(
+            "installation-folder-not-writable",
+            "The folder {path} cannot be written.",
+            "Choose a Backend Folder you may write to in the preferences.",
+            path=home,
+        )
+    return OutputError(
+        "installation-file-error",
+        "The backend could not be installed: {reason}.",
+        "Click Install Backend again.",
+        reason=error.strerror or error,
+    )
+
+
+def _copy_error(error: MeshRecError) -> MeshRecError:
+    """A new exception with the same message, to be raised without the traceback of an earlier one."""
+    return type(error)(error.name, error.problem, error.remedy)

@@ -1,6 +1,6 @@
-"""Run a module of this Python that ends when the process that started it does.
+"""Run a module of this Python in a process that ends when the process that started it ends.
 
-python -I -u tethered_process.py MODULE ARGUMENTS...    with a pipe as standard input that nobody writes to
+python -I -u tethered_process.py MODULE ARGUMENTS...    with a pipe as standard input, to which nothing is written
 """
 
 import os
@@ -10,12 +10,12 @@ import sys
 import threading
 
 
-def _exit_with_parent():
-    # os.read, not sys.stdin: a reader that waits inside a buffer would make the interpreter's own end fail.
+def _exit_with_parent() -> None:
+    # os.read, not sys.stdin: a thread that waits inside a buffered reader makes the interpreter's shutdown fail.
     while os.read(0, 1):
         pass
-    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)  # and whatever the module has started
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # also ends what the module has started
     os._exit(1)
 
 

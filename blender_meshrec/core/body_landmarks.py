@@ -1,9 +1,13 @@
-"""Named points on a body's skin: what detectors see beside joints (nose, eyes, ears, top of the head, heels, toes)."""
+"""Landmarks on a body's skin: keypoints of detectors that are no joints (nose, eyes, ears, top of the head, heels, toes)."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-# Vertices of the two published topologies. Source: vertex_ids.py of the smplx package; the top of the head after SPIN's
-# joint regressor list (vertex 411).
+from .array_types import FloatArray
+
+# Vertices of the two published topologies. Source: vertex_ids.py of the smplx package; the top of the head from SPIN's
+# list of joint regressors (vertex 411).
 SMPL_VERTICES = {
     "nose": 332, "left_eye": 2800, "right_eye": 6260, "left_ear": 583, "right_ear": 4071, "head_top": 411,
     "left_big_toe": 3216, "left_small_toe": 3226, "left_heel": 3387,
@@ -16,11 +20,11 @@ SMPLX_VERTICES = {
 }  # fmt: skip
 
 
-def find_landmarks(v_template, lbs_weights, joint_names):
-    """Landmarks by their place on a body at rest, for a topology nobody has listed.
+def find_landmarks(v_template: FloatArray, lbs_weights: FloatArray, joint_names: Sequence[str]) -> dict[str, int]:
+    """Landmarks by their position on the body at rest, for topologies without a published list.
 
-    The nose is the head's foremost vertex, the top its highest, the ears its outermost; heels and toes are the feet's
-    rearmost and foremost.
+    The nose is the head's foremost vertex, the top of the head its highest, the ears its outermost; heels and toes are the
+    rearmost and foremost vertices of the feet.
 
     Args:
         v_template: (V,3) m, y up, facing +z. lbs_weights: (V,J). joint_names: of the J joints.
@@ -30,17 +34,17 @@ def find_landmarks(v_template, lbs_weights, joint_names):
     """
     owner = np.asarray(lbs_weights).argmax(1)
 
-    def extreme(joints, direction):
+    def extreme_vertex(joints: Sequence[str], direction: tuple[float, float, float]) -> int:
         members = np.flatnonzero(np.isin(owner, [joint_names.index(joint) for joint in joints]))
         members = members if len(members) else np.arange(len(v_template))
         return int(members[(v_template[members] @ np.array(direction, float)).argmax()])
 
-    found = {"nose": extreme(["head"], (0, 0, 1)), "head_top": extreme(["head"], (0, 1, 0))}
+    landmarks = {"nose": extreme_vertex(["head"], (0, 0, 1)), "head_top": extreme_vertex(["head"], (0, 1, 0))}
     for side, sign in (("left", 1), ("right", -1)):
         foot = [f"{side}_ankle", f"{side}_foot"]
-        found[f"{side}_ear"] = extreme(["head"], (sign, 0, 0))
-        found[f"{side}_eye"] = extreme(["head"], (0.3 * sign, 0.3, 1))
-        found[f"{side}_heel"] = extreme(foot, (0, -0.5, -1))
-        found[f"{side}_big_toe"] = extreme(foot, (-0.2 * sign, -0.2, 1))
-        found[f"{side}_small_toe"] = extreme(foot, (0.5 * sign, -0.2, 1))
-    return found
+        landmarks[f"{side}_ear"] = extreme_vertex(["head"], (sign, 0, 0))
+        landmarks[f"{side}_eye"] = extreme_vertex(["head"], (0.3 * sign, 0.3, 1))
+        landmarks[f"{side}_heel"] = extreme_vertex(foot, (0, -0.5, -1))
+        landmarks[f"{side}_big_toe"] = extreme_vertex(foot, (-0.2 * sign, -0.2, 1))
+        landmarks[f"{side}_small_toe"] = extreme_vertex(foot, (0.5 * sign, -0.2, 1))
+    return landmarks

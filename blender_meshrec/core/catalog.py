@@ -1,6 +1,6 @@
-"""What the menus offer: the user interface cannot import methods, so it reads them here.
+"""The methods that menus offer. The user interface cannot import the methods themselves.
 
-A test holds this list and the backend's registries equal.
+A test compares this list with the backend's registries.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """One choice: its registered name, its role, what the menu says, where it comes from and what it needs."""
+    """One method.
+
+    name: registered name. role: detector, estimator, generator or refiner. label, explanation: menu texts. paper: its source, or "".
+    weights: file name of its weights, "user" where the user provides them, None where it needs none. license: SPDX identifier.
+    """
 
     name: str
     role: str
@@ -16,7 +20,7 @@ class CatalogEntry:
     explanation: str
     paper: str
     weights: str | None
-    licence: str
+    license: str
 
 
 CATALOG = (
@@ -27,7 +31,7 @@ CATALOG = (
         explanation="Finds and follows several people; needs nothing but what is installed",
         paper="Bazarevsky et al. 2020, BlazePose: On-device real-time body pose tracking",
         weights="pose_landmarker.task",
-        licence="Apache-2.0",
+        license="Apache-2.0",
     ),
     CatalogEntry(
         name="keypoints",
@@ -36,7 +40,7 @@ CATALOG = (
         explanation="Reads keypoints from an .npz or a folder of OpenPose JSON instead of looking at pixels",
         paper="",
         weights=None,
-        licence="GPL-3.0-or-later",
+        license="GPL-3.0-or-later",
     ),
     CatalogEntry(
         name="rtmlib",
@@ -45,7 +49,7 @@ CATALOG = (
         explanation="Runs RTMPose or ViTPose ONNX files that you bring",
         paper="Jiang et al. 2023, RTMPose: Real-time multi-person pose estimation",
         weights="user",
-        licence="Apache-2.0",
+        license="Apache-2.0",
     ),
     CatalogEntry(
         name="blazepose",
@@ -54,7 +58,7 @@ CATALOG = (
         explanation="The detector's own 3D joints, anchored to its 2D",
         paper="Grishchenko et al. 2022, BlazePose GHUM Holistic",
         weights="pose_landmarker.task",
-        licence="Apache-2.0",
+        license="Apache-2.0",
     ),
     CatalogEntry(
         name="skeleton2mesh",
@@ -63,7 +67,7 @@ CATALOG = (
         explanation="3D joints from 2D keypoints, judged over time; averaged with the detector's own where it has them",
         paper="Yu et al. 2021, Skeleton2Mesh: Kinematics Prior Injected Unsupervised Human Mesh Recovery",
         weights="lifter.safetensors",
-        licence="GPL-3.0-or-later",
+        license="GPL-3.0-or-later",
     ),
     CatalogEntry(
         name="hmr",
@@ -72,7 +76,7 @@ CATALOG = (
         explanation="Pose and shape of each frame by itself, from 2D joints and an outline",
         paper="Kanazawa et al. 2018, End-to-end Recovery of Human Shape and Pose",
         weights="hmr.safetensors",
-        licence="GPL-3.0-or-later",
+        license="GPL-3.0-or-later",
     ),
     CatalogEntry(
         name="pc-hmr",
@@ -81,7 +85,7 @@ CATALOG = (
         explanation="A mesh generated from each frame, calibrated onto the lifted joints: bones may stretch to meet them exactly",
         paper="Luan et al. 2021, PC-HMR: Pose Calibration for 3D Human Mesh Recovery from 2D Images/Videos",
         weights="pc_hmr.safetensors",
-        licence="GPL-3.0-or-later",
+        license="GPL-3.0-or-later",
     ),
     CatalogEntry(
         name="pc-hmr-serial",
@@ -90,7 +94,7 @@ CATALOG = (
         explanation="The same, the joints lifted from the generated mesh itself: less exact, for comparison",
         paper="Luan et al. 2021, PC-HMR: Pose Calibration for 3D Human Mesh Recovery from 2D Images/Videos",
         weights="pc_hmr.safetensors",
-        licence="GPL-3.0-or-later",
+        license="GPL-3.0-or-later",
     ),
     CatalogEntry(
         name="dik-network",
@@ -99,7 +103,7 @@ CATALOG = (
         explanation="How limbs turn about themselves, and hands, feet and head that nothing shows, as motion capture has it",
         paper="Yu et al. 2021, Skeleton2Mesh: Kinematics Prior Injected Unsupervised Human Mesh Recovery",
         weights="rotations.safetensors",
-        licence="GPL-3.0-or-later",
+        license="GPL-3.0-or-later",
     ),
     CatalogEntry(
         name="silhouettes",
@@ -108,7 +112,7 @@ CATALOG = (
         explanation="Girth, and how hands and feet are turned, from the person's outline in up to 32 frames of footage",
         paper="Yu et al. 2021, Skeleton2Mesh: Kinematics Prior Injected Unsupervised Human Mesh Recovery",
         weights="silhouettes.safetensors",
-        licence="GPL-3.0-or-later",
+        license="GPL-3.0-or-later",
     ),
     CatalogEntry(
         name="skelify",
@@ -117,14 +121,14 @@ CATALOG = (
         explanation="Fits SKEL's angles to the 2D keypoints, frame by frame only where they come nearer; needs the skeleton SKEL",
         paper="Xia et al. 2025, Reconstructing Humans with a Biomechanically Accurate Skeleton",
         weights=None,
-        licence="GPL-3.0-or-later",
+        license="GPL-3.0-or-later",
     ),
 )
 
-# What results are bettered with unless something else is asked for.
+# Refiners that run unless the user chooses others.
 DEFAULT_REFINERS = ("dik-network", "silhouettes")
 
 
-def catalog_entries(role):
-    """The catalogue's entries of one role, in menu order."""
+def catalog_entries(role: str) -> tuple[CatalogEntry, ...]:
+    """The entries of one role, in menu order."""
     return tuple(entry for entry in CATALOG if entry.role == role)

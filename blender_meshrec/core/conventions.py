@@ -1,6 +1,6 @@
-"""Every axis and unit convention, in one place.
+"""All axis and unit conventions.
 
-Three frames meet in this software, all right-handed and in metres:
+The software uses three right-handed frames, in metres:
 
 * body: y up, the subject faces +z, the subject's left is +x (SMPL's rest pose);
 * camera: x right, y down, z forward (OpenCV);
@@ -9,37 +9,38 @@ Three frames meet in this software, all right-handed and in metres:
 
 import numpy as np
 
+from .array_types import ArrayLike, FloatArray
+from .frozen_arrays import read_only_array
+
 # C of ARCHITECTURE.md, Rx(+90 deg): (x, y, z) -> (x, -z, y).
-WORLD_FROM_BODY = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-WORLD_FROM_BODY.setflags(write=False)
+WORLD_FROM_BODY: FloatArray = read_only_array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
-# A level camera looking along +y: its right is world x, its down is world -z.
-WORLD_FROM_LEVEL_CAMERA = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-WORLD_FROM_LEVEL_CAMERA.setflags(write=False)
+# A level camera that looks along +y: its x axis is world x, its y axis is world -z.
+WORLD_FROM_LEVEL_CAMERA: FloatArray = read_only_array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
-# A camera-frame point seen in a y-up frame: Rx(180 deg).
-Y_UP_FROM_CAMERA = np.diag([1.0, -1.0, -1.0])
-Y_UP_FROM_CAMERA.setflags(write=False)
+# From camera axes to y-up axes that look along -z: Rx(180 deg).
+Y_UP_FROM_CAMERA: FloatArray = read_only_array(np.diag([1.0, -1.0, -1.0]))
 
 # Blender's cameras look along their own -z with +y up.
-BLENDER_CAMERA_FROM_OPENCV = np.diag([1.0, -1.0, -1.0])
-BLENDER_CAMERA_FROM_OPENCV.setflags(write=False)
+BLENDER_CAMERA_FROM_OPENCV: FloatArray = read_only_array(np.diag([1.0, -1.0, -1.0]))
 
 IMAGE_FPS = 24.0
 FOLDER_FPS = 30.0
 FIRST_BLENDER_FRAME = 1
+_NOMINAL_RATES = (24, 30, 48, 60, 120)  # fps; NTSC variants are slower by 1.001
+_RATE_TOLERANCE = 2e-4  # relative
 
 
-def key_frames(timestamps, fps):
-    """Where keyframes lie on Blender's timeline: 1 + t * fps, timestamps (F,) in seconds; fractional for variable rates."""
+def key_frames(timestamps: ArrayLike, fps: float) -> FloatArray:
+    """Positions of keyframes on Blender's timeline: 1 + t * fps, timestamps (F,) in seconds; fractional for variable rates."""
     return FIRST_BLENDER_FRAME + np.asarray(timestamps, float) * fps
 
 
-def standard_fps(fps):
-    """Snap a measured rate to the exact one it stands for: 23.976 is 24/1.001, 29.97 is 30/1.001."""
-    for nominal in (24, 30, 48, 60, 120):
+def standard_fps(fps: float) -> float:
+    """Replace a measured rate by the exact standard rate: 23.976 by 24/1.001, 29.97 by 30/1.001."""
+    for nominal in _NOMINAL_RATES:
         for exact in (nominal / 1.001, float(nominal)):
-            if abs(fps - exact) < 2e-4 * exact:
+            if abs(fps - exact) < _RATE_TOLERANCE * exact:
                 return exact
     nearest = round(fps)
-    return float(nearest) if nearest and abs(fps - nearest) < 2e-4 * nearest else float(fps)
+    return float(nearest) if nearest and abs(fps - nearest) < _RATE_TOLERANCE * nearest else float(fps)

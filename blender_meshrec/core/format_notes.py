@@ -1,9 +1,11 @@
-"""What each format keeps of a person, in sentences.
+"""Notes for the user on what each file format keeps of a person.
 
-A bone that is scaled along itself comes back from .fbx, .glb and .usdc with joints below it 35 to 44 mm away (Blender's own exporters
-and importers, bones a tenth longer or shorter), because these formats hand a bone's scale on to the bones below. So there bones are
-moved instead, whatever the preset, and joints come back within 0.01 mm.
+Bones scaled along their length do not survive .fbx, .glb and .usdc: these formats pass a bone's scale on to its children. With bones
+10% longer or shorter, Blender's own exporters and importers displace the joints below by 35 to 44 mm. For these formats bones are
+therefore translated instead, whatever the preset, and joints come back within 0.01 mm.
 """
+
+from collections.abc import Sequence
 
 from .messages import Message
 
@@ -11,22 +13,31 @@ _BONE_MOVING_FORMATS = (".fbx", ".glb", ".usdc")
 SURFACE_FORMATS = (".blend", ".npz")
 
 
-def format_notes(suffix, name, stretched, surface, surface_formats=SURFACE_FORMATS, anatomy=False):
-    """Sentences about what a file of one format keeps of a person, and what it does not.
+def format_notes(
+    suffix: str,
+    name: str,
+    stretched: bool,
+    surface: bool,
+    surface_formats: Sequence[str] = SURFACE_FORMATS,
+    anatomy: bool = False,
+) -> list[Message]:
+    """What a file of one format does not keep of a person.
 
     Args:
-        suffix: the format. name: the person's. stretched: whether their bones stretch. surface: whether they have the exact
-            surface, which formats of `surface_formats` keep. anatomy: whether they are to have SKEL's skeleton.
+        suffix: of the format. name: of the person.
+        stretched: whether the person's bones stretch.
+        surface: whether the person has the exact surface, which only `surface_formats` keep.
+        anatomy: whether the person has SKEL's skeleton.
     """
-    said = []
+    notes = []
     if anatomy and suffix == ".bvh":
-        said.append(
+        notes.append(
             Message(
                 "bvh-has-smpl-joints", ".bvh has SMPL's joints of {name}: SKEL's bones are kept by .blend, .fbx, .glb and .usdc.", name=name
             )
         )
     if stretched and suffix in _BONE_MOVING_FORMATS:
-        said.append(
+        notes.append(
             Message(
                 "format-moves-bones",
                 "{suffix} keeps the calibrated joints of {name} by moving bones; it refuses their scale, which it would hand on.",
@@ -35,7 +46,7 @@ def format_notes(suffix, name, stretched, surface, surface_formats=SURFACE_FORMA
             )
         )
     if stretched and suffix == ".bvh":
-        said.append(
+        notes.append(
             Message(
                 "bvh-has-joint-positions",
                 ".bvh keeps the calibrated joints of {name} as positions of every joint, which not every program reads.",
@@ -43,7 +54,7 @@ def format_notes(suffix, name, stretched, surface, surface_formats=SURFACE_FORMA
             )
         )
     if surface and suffix not in surface_formats:
-        said.append(
+        notes.append(
             Message(
                 "format-has-skinned-surface",
                 "{suffix} has the skinned surface of {name}: the exact one is kept by {keepers} alone.",
@@ -52,4 +63,4 @@ def format_notes(suffix, name, stretched, surface, surface_formats=SURFACE_FORMA
                 keepers=" and ".join(surface_formats),
             )
         )
-    return said
+    return notes

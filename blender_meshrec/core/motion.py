@@ -1,30 +1,33 @@
-"""From a recovery to what an armature plays, and forward kinematics in numpy."""
+"""Motions of an armature: conversion from a recovery, forward kinematics and resampling, in numpy."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from .array_types import ArrayLike, FloatArray, IntArray
 from .conventions import WORLD_FROM_BODY
-from .records import Motion
+from .records import Motion, Recovery
 from .rotations import quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec, slerp
 from .skeletons import SMPL_JOINTS
+from .time_series import bracketing_samples, interpolate_over_time
 
 
-def motion_from_recovery(recovery, rest_joints, joint_names, parents):
-    """Turn SMPL poses into rotations of a z-up armature.
+def motion_from_recovery(recovery: Recovery, rest_joints: ArrayLike, joint_names: Sequence[str], parents: IntArray) -> Motion:
+    """Convert SMPL poses to rotations of a z-up armature.
 
     Args:
-        recovery: a Recovery of F frames.
-        rest_joints: (J,3) m, the body's own joints under the recovery's betas, y up; J at most poses' width / 3.
-        joint_names, parents: of those joints.
+        recovery: F frames.
+        rest_joints: (J,3) m, the body's own joints of the recovery's betas, y up; J is at most the width of `poses` / 3.
+        joint_names, parents: of these joints.
 
     Returns:
-        A Motion, with `joints` where the recovery is calibrated. With C = Rx(+90 deg): rest C r, root R C^T (R = C G for a y-up
-        orientation G), locals C R C^T.
+        A Motion, with `joints` if the recovery is calibrated. With C = WORLD_FROM_BODY, rest joints r become C r, local
+        rotations R become C R C^T, and the root's becomes R C^T (R = C G for the root orientation G of a y-up world).
     """
     rest_joints = np.asarray(rest_joints, float)
-    count = len(rest_joints)
-    local = rotmat_from_rotvec(recovery.poses.reshape(len(recovery), -1, 3)[:, :count])
+    num_joints = len(rest_joints)
+    local = rotmat_from_rotvec(recovery.poses.reshape(len(recovery), -1, 3)[:, :num_joints])
     rotations = WORLD_FROM_BODY @ local @ WORLD_FROM_BODY.T
     rotations[:, 0] = local[:, 0] @ WORLD_FROM_BODY.T
     motion = Motion(
@@ -43,20 +46,20 @@ def motion_from_recovery(recovery, rest_joints, joint_names, parents):
     return replace(motion, joints=_target_joints(motion, recovery.calibrated_joints))
 
 
-def _target_joints(motion, calibrated):
-    """Where the joints of a Motion shall land, (F,J,3) m: SMPL's as `calibrated` (F,24,3) has them, others carried by their parent."""
+def _target_joints(motion: Motion, calibrated: FloatArray) -> FloatArray:
+    """Target positions (F,J,3) m: SMPL's joints from `calibrated` (F,24,3), other joints at a fixed offset from their parent."""
     _, rotations = forward_kinematics(motion)
-    places = np.empty((len(motion), len(motion.parents), 3))
+    targets = np.empty((len(motion), len(motion.parents), 3))
     for joint, (name, parent) in enumerate(zip(motion.joint_names, motion.parents)):
         if name in SMPL_JOINTS:
-            places[:, joint] = calibrated[:, SMPL_JOINTS.index(name)]
+            targets[:, joint] = calibrated[:, SMPL_JOINTS.index(name)]
         else:
-            places[:, joint] = places[:, parent] + rotations[:, parent] @ (motion.rest_joints[joint] - motion.rest_joints[parent])
-    return places
+            targets[:, joint] = targets[:, parent] + rotations[:, parent] @ (motion.rest_joints[joint] - motion.rest_joints[parent])
+    return targets
 
 
-def forward_kinematics(motion):
-    """Where the joints of a Motion are, (F,J,3) m, and their global rotations (F,J,3,3)."""
+def forward_kinematics(motion: Motion) -> tuple[FloatArray, FloatArray]:
+    """Joint positions (F,J,3) m and global rotations (F,J,3,3) of a Motion."""
     local = rotmat_from_quat(motion.rotations)
     offsets = motion.rest_joints - motion.rest_joints[np.maximum(motion.parents, 0)]
     joints = np.empty((len(motion), len(motion.parents), 3))
@@ -70,23 +73,19 @@ def forward_kinematics(motion):
     return joints, rotations
 
 
-def resample_motion(motion, timestamps):
-    """A Motion at other times (F,) s: rotations by slerp, the rest linearly, held before its first and after its last frame."""
+def resample_motion(motion: Motion, timestamps: ArrayLike) -> Motion:
+    """A Motion at other times (F,) s: rotations by slerp, the rest linearly, constant before the first and after the last frame."""
     timestamps = np.asarray(timestamps, float)
-    place = np.interp(timestamps, motion.timestamps, np.arange(len(motion)))
-    before = np.floor(place).astype(int)
-    after = np.minimum(before + 1, len(motion) - 1)
-    share = place - before
+    before, after, weight = bracketing_samples(timestamps, motion.timestamps)
 
-    def mix(values):
-        weight = share.reshape(-1, *(1,) * (values.ndim - 1))
-        return (1 - weight) * values[before] + weight * values[after]
+    def resample(values: FloatArray) -> FloatArray:
+        return interpolate_over_time(timestamps, motion.timestamps, values)
 
     return replace(
         motion,
-        rotations=slerp(motion.rotations[before], motion.rotations[after], share[:, None]),
-        transl=mix(motion.transl),
+        rotations=slerp(motion.rotations[before], motion.rotations[after], weight[:, None]),
+        transl=resample(motion.transl),
         timestamps=timestamps,
-        contacts=None if motion.contacts is None else mix(motion.contacts),
-        joints=None if motion.joints is None else mix(motion.joints),
+        contacts=None if motion.contacts is None else resample(motion.contacts),
+        joints=None if motion.joints is None else resample(motion.joints),
     )

@@ -1,36 +1,43 @@
-"""A recovery at another frame rate."""
+"""Resampling of a recovery to another frame rate."""
 
 import dataclasses
 
 import numpy as np
 
+from .array_types import FloatArray
+from .records import Recovery
 from .rotations import quat_from_rotvec, rotvec_from_quat, slerp
-from .time_series import interpolate_over_time
-
-_LINEAR = ("trans", "joints", "lifted_joints", "confidence", "contacts", "camera_from_world")
+from .time_series import bracketing_samples, interpolate_over_time
 
 
-def resample_recovery(recovery, fps):
-    """The same motion with rows at even times k / fps, k = 0 .. up to the last row's time.
+def resample_recovery(recovery: Recovery, fps: float) -> Recovery:
+    """The same motion with rows at even times k / fps, from the first row's time to the last row's.
 
-    Rotations turn along the shortest arc, everything else is interpolated linearly, `visible` is taken from the nearest
-    row. Joints are interpolated too: `pipeline` poses them anew, to keep the file's invariant exact. SKEL's angles are
-    continued over full turns first.
+    Rotations are interpolated by slerp, everything else linearly, and `visible` is taken from the nearest row. SKEL's angles
+    are unwrapped first. Joints are interpolated too; the pipeline poses them anew to keep the file's invariant exact.
     """
     times = recovery.timestamps
     target = np.arange(int(np.floor((times[-1] - times[0]) * fps + 1e-6)) + 1) / fps + times[0]
-    place = np.interp(target, times, np.arange(len(times)))
-    before = np.minimum(np.floor(place).astype(int), max(len(times) - 2, 0))
-    after = np.minimum(before + 1, len(times) - 1)
-    share = place - before
-    linear = {name: getattr(recovery, name) for name in _LINEAR}
-    if recovery.calibrated_joints is not None:
-        linear["calibrated_joints"] = recovery.calibrated_joints
-    if recovery.q is not None:
-        linear.update(q=np.unwrap(recovery.q, axis=0), skel_trans=recovery.skel_trans)
-    changed = {name: interpolate_over_time(target, times, values) for name, values in linear.items()}
+    before, after, weight = bracketing_samples(target, times)
     quat = quat_from_rotvec(recovery.poses.reshape(len(times), -1, 3))
-    turned = slerp(quat[before], quat[after], np.broadcast_to(share[:, None], quat[before].shape[:-1]))
-    changed["poses"] = rotvec_from_quat(turned).reshape(len(target), -1)
-    changed["visible"] = recovery.visible[np.round(place).astype(int)]
-    return dataclasses.replace(recovery, timestamps=target - times[0], mocap_framerate=fps, **changed)
+    quat = slerp(quat[before], quat[after], np.broadcast_to(weight[:, None], quat[before].shape[:-1]))
+
+    def resample(values: FloatArray) -> FloatArray:
+        return interpolate_over_time(target, times, values)
+
+    return dataclasses.replace(
+        recovery,
+        mocap_framerate=fps,
+        timestamps=target - times[0],
+        poses=rotvec_from_quat(quat).reshape(len(target), -1),
+        trans=resample(recovery.trans),
+        visible=recovery.visible[np.round(before + weight).astype(int)],
+        joints=resample(recovery.joints),
+        confidence=resample(recovery.confidence),
+        lifted_joints=resample(recovery.lifted_joints),
+        contacts=resample(recovery.contacts),
+        camera_from_world=resample(recovery.camera_from_world),
+        q=None if recovery.q is None else resample(np.unwrap(recovery.q, axis=0)),
+        skel_trans=None if recovery.skel_trans is None else resample(recovery.skel_trans),
+        calibrated_joints=None if recovery.calibrated_joints is None else resample(recovery.calibrated_joints),
+    )

@@ -1,38 +1,42 @@
-"""Silhouettes of one person in a few frames: what a detector that segments people has beside keypoints."""
+"""Silhouettes of one person in some frames, from detectors that segment people."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-# A silhouette's side, px; and the square of the picture it shows: the longer side of the person's box, times this.
-MASK_SIZE, BOX_MARGIN = 96, 1.3
-# So many are enough for a clip: shape is one for all of it.
-MAX_SILHOUETTES = 32
+from .array_types import ArrayLike, BoolArray, FloatArray, IntArray
+from .frozen_arrays import read_only_array
+
+MASK_SIZE = 96  # px, side of a mask
+BOX_MARGIN = 1.3  # side of the image square that a mask shows, over the longer side of the person's box
+MAX_SILHOUETTES = 32  # per clip; enough because the shape is the same in all frames
 
 
 @dataclass(frozen=True)
 class Silhouettes:
-    """rows (S,): which frames. squares (S,3) px: middle x, y and side of what of the picture each shows. masks (S,MASK_SIZE,MASK_SIZE)
-    bool: true on the person."""
+    """S masks of one person.
 
-    rows: np.ndarray
-    squares: np.ndarray
-    masks: np.ndarray
+    rows: (S,), frames. squares: (S,3) px, middle x, middle y and side of the image square that each mask shows.
+    masks: (S,MASK_SIZE,MASK_SIZE), true on the person.
+    """
 
-    def __post_init__(self):
+    rows: IntArray
+    squares: FloatArray
+    masks: BoolArray
+
+    def __post_init__(self) -> None:
         for name, dtype, shape in (("rows", np.int64, ()), ("squares", np.float32, (3,)), ("masks", bool, (MASK_SIZE, MASK_SIZE))):
-            array = np.array(getattr(self, name), dtype).reshape(-1, *shape)
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+            array = np.asarray(getattr(self, name), dtype).reshape(-1, *shape)
+            object.__setattr__(self, name, read_only_array(array))
         if not len(self.rows) == len(self.squares) == len(self.masks):
             raise ValueError(f"Silhouettes of {len(self.rows)} rows have {len(self.squares)} squares and {len(self.masks)} masks")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
 
-def evenly_spaced_indices(rows, max_count=MAX_SILHOUETTES):
-    """Which of ascending rows (S,) to keep so that at most `max_count` remain, spread evenly over them: indices."""
+def evenly_spaced_indices(rows: ArrayLike, max_count: int = MAX_SILHOUETTES) -> IntArray:
+    """Indices of at most `max_count` of ascending rows (S,), spread evenly over them."""
     rows = np.asarray(rows)
     if len(rows) <= max_count:
         return np.arange(len(rows))

@@ -127,9 +127,21 @@ def to_h36m17(keypoints: ArrayLike, keypoint_set: str) -> FloatArray:
     Returns:
         (..., 17, C). The confidence of a mixture is the lowest of its parts, and 0 where the set cannot give the joint.
     """
+    return mix_keypoints(keypoints, h36m17_weights(keypoint_set))
+
+
+def mix_keypoints(keypoints: ArrayLike, weights: FloatArray) -> FloatArray:
+    """Weighted sums of keypoints.
+
+    Args:
+        keypoints: (..., K, C); the last channel is the confidence.
+        weights: (N, K).
+
+    Returns:
+        (..., N, C). The confidence of a sum is the lowest of its parts, and 0 where there is none.
+    """
     keypoints = np.asarray(keypoints, float)
-    weights = h36m17_weights(keypoint_set)
-    mapped = np.einsum("jk,...kc->...jc", weights, keypoints)
+    mixed = np.einsum("jk,...kc->...jc", weights, keypoints)
     for row, used in enumerate(weights != 0):
-        mapped[..., row, -1] = keypoints[..., used, -1].min(-1) if used.any() else 0.0
-    return mapped
+        mixed[..., row, -1] = keypoints[..., used, -1].min(-1) if used.any() else 0.0
+    return mixed

@@ -1,29 +1,34 @@
-"""An SMPL-family body's skin in numpy, frame by frame: for measures, where nothing is to be learnt or installed."""
+"""Linear blend skinning of SMPL-family bodies in numpy, frame by frame, where no gradients are needed."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
+from .array_types import ArrayLike, FloatArray
+from .files.body_template import BodyTemplate
 from .rotations import rotmat_from_rotvec
 
 
-def posed_vertices(template, betas, poses, trans):
+def posed_vertices(template: BodyTemplate, betas: ArrayLike, poses: ArrayLike, trans: ArrayLike) -> Iterator[FloatArray]:
     """Yield the vertices (V,3) m of each frame of a motion.
 
     Args:
-        template: a BodyTemplate of J joints. betas: (B,). poses: (F,3J) rad, root first. trans: (F,3) m.
+        template: a body of J joints. betas: (B,). poses: (F,3J) rad, root first. trans: (F,3) m.
 
     Source: Loper et al. 2015, "SMPL: A Skinned Multi-Person Linear Model", eq. 2 to 9.
     """
-    vertices, joints = template.rest(betas)
-    parents = np.asarray(template.parents)
-    for pose, shift in zip(np.asarray(poses, float), np.asarray(trans, float)):
+    vertices, rest_joints = template.rest(betas)
+    parents = template.parents
+    for pose, transl in zip(np.asarray(poses, float), np.asarray(trans, float)):
         local = rotmat_from_rotvec(pose.reshape(-1, 3))
-        turned, placed = local.copy(), joints.copy()
+        rotations, joints = local.copy(), rest_joints.copy()
         for joint, parent in enumerate(parents[1:], 1):
-            turned[joint] = turned[parent] @ local[joint]
-            placed[joint] = placed[parent] + turned[parent] @ (joints[joint] - joints[parent])
-        skin = vertices
+            rotations[joint] = rotations[parent] @ local[joint]
+            joints[joint] = joints[parent] + rotations[parent] @ (rest_joints[joint] - rest_joints[parent])
+        shaped = vertices
         if template.posedirs is not None:
-            skin = skin + template.posedirs @ (local[1:] - np.eye(3)).ravel()
-        offset = placed - (turned @ joints[..., None])[..., 0]
-        blended = (template.lbs_weights @ np.concatenate([turned, offset[..., None]], -1).reshape(len(parents), 12)).reshape(-1, 3, 4)
-        yield np.einsum("vij,vj->vi", blended[..., :3], skin) + blended[..., 3] + shift
+            shaped = shaped + template.posedirs @ (local[1:] - np.eye(3)).ravel()
+        offsets = joints - (rotations @ rest_joints[..., None])[..., 0]
+        transforms = np.concatenate([rotations, offsets[..., None]], -1).reshape(len(parents), 12)
+        blended = (template.lbs_weights @ transforms).reshape(-1, 3, 4)
+        yield np.einsum("vij,vj->vi", blended[..., :3], shaped) + blended[..., 3] + transl

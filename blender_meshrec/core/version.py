@@ -1,4 +1,4 @@
-"""This software's version."""
+"""The version of this software."""
 
 import tomllib
 from functools import cache
@@ -6,6 +6,6 @@ from pathlib import Path
 
 
 @cache
-def version():
-    """As the add-on's manifest has it: the one file that a checkout and an installed extension share."""
+def version() -> str:
+    """The version in the add-on's manifest, the one file that a checkout and an installed extension share."""
     return tomllib.loads((Path(__file__).parents[1] / "blender_manifest.toml").read_text(encoding="utf-8"))["version"]

@@ -1,39 +1,47 @@
-"""Skeleton2Mesh's "DIK as supervision": a network that gives an SMPL skeleton's rotations directly, learnt from DIK's and true ones.
+"""Skeleton2Mesh's "DIK as supervision": a network from a 3D skeleton to SMPL's rotations, trained on DIK's and on true ones.
 
-Paper: Yu et al. 2021, "Skeleton2Mesh: Kinematics Prior Injected Unsupervised Human Mesh Recovery", supplementary: a residual
-network maps a 3D skeleton to rotations and is trained on what DIK makes of it, for valid poses that are steady over time.
+Paper: Yu et al. 2021, "Skeleton2Mesh: Kinematics Prior Injected Unsupervised Human Mesh Recovery", supplementary material
+section 3, "Usage of The DIK Module": a residual network maps a 3D skeleton to rotations and is trained on DIK's output, for
+valid poses that are consistent over time. There is no figure.
 
 What the paper leaves open, and what is ours:
 
-* Residual blocks of temporal convolutions, so that a limb's twist is judged by what it does before and after: where it is straight,
-  its joints do not show it, and DIK can only carry it over (methods/dik.interpolate_twist).
-* The skeleton is seen from its own pelvis, as DIK turns it, in units of its bones: which way somebody faces is no matter.
+* Residual blocks of temporal convolutions, so that a limb's twist is judged from the frames before and after: where the limb is
+  straight, its joints do not show the twist, and DIK can only interpolate it (methods/dik.interpolate_twist).
+* The input skeleton is in the axes of its own pelvis, as DIK rotates it, in units of its bones: heading and size do not matter.
 * Trained on DIK's output and on the motion capture's own rotations (scripts/train/rotations.py).
-* What joints do show stays exactly: each limb's bones are swung onto where they were.
+* What joints do show is kept exactly: each limb's bones are swung onto their directions.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 
-import numpy as np
-import roma
 import torch
 from torch import nn
 
+from ..bodies import network_file
 from ..bodies.alignment import swing_onto
-from ..bodies.network_file import load_weights, read_weights
-from ..core.files.model_files import model_file
-from ..core.skeletons import SMPL_JOINTS, SMPL_PARENTS
+from ..bodies.lbs import global_rotmats, local_rotmats, smpl_tree
+from ..bodies.rotations import IDENTITY_COLUMNS, interpolate_rotmats, rotmats_from_columns
+from ..core.array_types import FloatArray
+from ..core.skeletons import SMPL_JOINTS
 
 WEIGHTS_FILE = "rotations.safetensors"
-# What is seen: joints that every estimate of a body knows.
+# The network's input: joints that every estimate of a body has.
 INPUT_JOINTS = ("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "spine3", "neck", "left_shoulder",
         "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "head")  # fmt: skip
 LIMBS = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
-TOTAL_BONE_LENGTH = 3.5  # m: lengths are counted in this share of the bones' sum
+TIPS = {"ankle": "foot", "wrist": "hand"}
+# The joints whose rotations other observations may give; `end_confidence` is in this order.
+END_JOINTS = ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")
+TOTAL_BONE_LENGTH = 3.5  # m: skeletons are scaled to this sum of bone lengths
 CHUNK_FRAMES = 2048  # frames at once
-_INPUT_INDICES = [SMPL_JOINTS.index(name) for name in INPUT_JOINTS]
+_INDEX = {name: index for index, name in enumerate(SMPL_JOINTS)}
+_INPUT_INDICES = [_INDEX[name] for name in INPUT_JOINTS]
+
+
+# ---- the network ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,10 @@ class RotationConfig:
     """Sizes of the network; `dilations` gives one block each, in frames."""
 
     width: int = 256
-    dilations: tuple = (1, 2, 4, 8)
+    dilations: tuple[int, ...] = (1, 2, 4, 8)
 
     @property
-    def receptive_radius(self):
+    def receptive_radius(self) -> int:
         """Frames on either side that a frame's result depends on."""
         return 1 + sum(self.dilations)
 
@@ -52,112 +60,103 @@ class RotationConfig:
 class RotationNetwork(nn.Module):
     """Joints (B,F,15,3), of `joints_in_pelvis_frame`, to local rotations (B,F,24,3,3), the root's in the pelvis's axes."""
 
-    def __init__(self, config=None):
+    def __init__(self, config: RotationConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or RotationConfig()
         self.enter = nn.Conv1d(3 * len(INPUT_JOINTS), config.width, 3, padding=1)
         self.blocks = nn.ModuleList(_Block(config.width, dilation) for dilation in config.dilations)
         self.leave = nn.Conv1d(config.width, 6 * len(SMPL_JOINTS), 1)
         nn.init.normal_(self.leave.weight, std=1e-3)
-        with torch.no_grad():
-            self.leave.bias.copy_(torch.tensor([1.0, 0, 0, 0, 1, 0]).repeat(len(SMPL_JOINTS)))
+        self.leave.bias = nn.Parameter(torch.tensor(IDENTITY_COLUMNS).repeat(len(SMPL_JOINTS)))
 
-    def forward(self, joints):
+    def forward(self, joints: torch.Tensor) -> torch.Tensor:
         features = self.enter(joints.flatten(2).transpose(1, 2))
         for block in self.blocks:
             features = block(features)
-        six = self.leave(features).transpose(1, 2).unflatten(2, (len(SMPL_JOINTS), 2, 3))
-        return roma.special_gramschmidt(six.mT)
+        columns = self.leave(features).transpose(1, 2).unflatten(2, (len(SMPL_JOINTS), 2, 3))
+        return rotmats_from_columns(columns)
 
 
 class _Block(nn.Module):
-    """Two convolutions and a skip, each frame normalised by itself."""
+    """Two convolutions and a shortcut; features are normalised in each frame."""
 
-    def __init__(self, width, dilation):
+    def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
         self.wide, self.narrow = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation), nn.Conv1d(width, width, 1)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
 
-    def forward(self, features):
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
         inner = features
         for norm, layer in zip(self.norms, (self.wide, self.narrow)):
             inner = layer(torch.relu(norm(inner.transpose(1, 2)).transpose(1, 2)))
         return features + inner
 
 
-def joints_in_pelvis_frame(joints, pelvis):
-    """What the network sees (...,15,3) of joints (...,24,3) m: about the root, in the axes of pelvis (...,3,3), without size."""
-    about = (joints[..., _INPUT_INDICES, :] - joints[..., :1, :]) @ pelvis
-    parents = torch.as_tensor(SMPL_PARENTS[1:].copy(), device=joints.device)
+def joints_in_pelvis_frame(joints: torch.Tensor, pelvis: torch.Tensor) -> torch.Tensor:
+    """The network's input (...,15,3) from joints (...,24,3) m: relative to the root, in the axes of pelvis (...,3,3), at unit size."""
+    relative = (joints[..., _INPUT_INDICES, :] - joints[..., :1, :]) @ pelvis
+    parents = smpl_tree(joints.device).parents[1:]
     total = (joints[..., 1:, :] - joints[..., parents, :]).norm(dim=-1).sum(-1)
-    return about * (TOTAL_BONE_LENGTH / total.clamp_min(1e-3))[..., None, None]
+    return relative * (TOTAL_BONE_LENGTH / total.clamp_min(1e-3))[..., None, None]
+
+
+# ---- inference --------------------------------------------------------------------------------------------------------
 
 
 @torch.inference_mode()
-def apply_network_twists(rotmats, joints, rest_joints, end_confidence=None, network=None):
-    """Turn limbs about themselves, and ends that nothing shows, as the network has them; every joint stays where it is.
+def apply_network_twists(
+    rotmats: torch.Tensor,
+    joints: torch.Tensor,
+    rest_joints: torch.Tensor,
+    end_confidence: FloatArray | torch.Tensor | None = None,
+    network: RotationNetwork | None = None,
+) -> torch.Tensor:
+    """Replace the twist of limbs, and the rotations of ends that are not observed, by the network's; joints stay in place.
 
     Args:
-        rotmats: (F,24,3,3), local, of DIK. joints: (F,24,3) m, as they pose `rest_joints` (24,3) m.
-        end_confidence: (F,5) 0..1, how far head, left and right hand, left and right foot are turned by points of their own; None: nowhere.
+        rotmats: (F,24,3,3), local, of DIK. joints: (F,24,3) m, of `rest_joints` (24,3) m in this pose.
+        end_confidence: (F,5) 0..1, how far the rotations of END_JOINTS come from keypoints of their own; None: not at all.
         network: the one that ships when None.
 
     Returns:
         (F,24,3,3), local.
     """
     network = load_network(str(rotmats.device)) if network is None else network
-    pelvis = rotmats[:, 0]
-    local = _run_in_chunks(network, joints_in_pelvis_frame(joints, pelvis))
-    given, own = _global_rotmats(torch.cat([rotmats[:, :1], local[:, 1:]], 1)), _global_rotmats(rotmats)
-    at = {name: index for index, name in enumerate(SMPL_JOINTS)}
-    turned = {name: own[:, index] for name, index in at.items()}
-    known = np.zeros((len(rotmats), 5)) if end_confidence is None else end_confidence
-    known = dict(zip(("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle"), torch.as_tensor(known).to(rotmats).T))
+    tree = smpl_tree(rotmats.device)
+    predicted = _run_in_chunks(network, joints_in_pelvis_frame(joints, rotmats[:, 0]))
+    predicted_global = global_rotmats(torch.cat([rotmats[:, :1], predicted[:, 1:]], 1), tree)
+    observed_global = global_rotmats(rotmats, tree)
+    confidence = rotmats.new_zeros(len(rotmats), len(END_JOINTS)) if end_confidence is None else torch.as_tensor(end_confidence).to(rotmats)
+    rotations = dict(zip(SMPL_JOINTS, observed_global.unbind(1)))
     for side in ("left", "right"):
-        for upper, middle, end in LIMBS:
-            names = [f"{side}_{name}" for name in (upper, middle, end)]
-            for name, below in pairwise(names):
-                rest = torch.nn.functional.normalize(rest_joints[at[below]] - rest_joints[at[name]], dim=-1)
+        for limb in LIMBS:
+            upper, middle, end = (f"{side}_{name}" for name in limb)
+            for name, child in pairwise((upper, middle, end)):
+                rest = torch.nn.functional.normalize(rest_joints[_INDEX[child]] - rest_joints[_INDEX[name]], dim=-1)
                 rest = rest.expand(len(rotmats), 3)
-                turned[name] = swing_onto(given[:, at[name]], rest, (own[:, at[name]] @ rest[..., None])[..., 0])
-            end, tip = names[-1], {"ankle": "foot", "wrist": "hand"}[end]
-            follows = turned[names[1]] @ local[:, at[end]]
-            turned[end] = _slerp(follows, own[:, at[end]], known[end])
-            tip_local = _slerp(local[:, at[f"{side}_{tip}"]], rotmats[:, at[f"{side}_{tip}"]], known[end])
-            turned[f"{side}_{tip}"] = turned[end] @ tip_local
-    stacked = torch.stack([turned[name] for name in SMPL_JOINTS], 1)
-    parents = torch.as_tensor(SMPL_PARENTS[1:].copy(), device=rotmats.device)
-    return torch.cat([stacked[:, :1], stacked[:, parents].mT @ stacked[:, 1:]], 1)
+                direction = (observed_global[:, _INDEX[name]] @ rest[..., None])[..., 0]
+                rotations[name] = swing_onto(predicted_global[:, _INDEX[name]], rest, direction)
+            tip, known = f"{side}_{TIPS[limb[-1]]}", confidence[:, END_JOINTS.index(end)]
+            rotations[end] = interpolate_rotmats(rotations[middle] @ predicted[:, _INDEX[end]], rotations[end], known)
+            rotations[tip] = rotations[end] @ interpolate_rotmats(predicted[:, _INDEX[tip]], rotmats[:, _INDEX[tip]], known)
+    return local_rotmats(torch.stack([rotations[name] for name in SMPL_JOINTS], 1), tree)
 
 
-def _slerp(first, second, share):
-    """Rotations (F,3,3) that have gone a share (F,) of the way from the first to the second."""
-    return first @ roma.rotvec_to_rotmat(share[:, None] * roma.rotmat_to_rotvec(first.mT @ second))
+def _run_in_chunks(network: RotationNetwork, joints: torch.Tensor) -> torch.Tensor:
+    """The network over a clip of any length, (F,24,3,3), in bounded memory: in chunks that overlap by its receptive radius."""
+    radius = network.config.receptive_radius
+    chunks = []
+    for start in range(0, len(joints), CHUNK_FRAMES):
+        first = max(start - radius, 0)
+        chunks.append(network(joints[None, first : start + CHUNK_FRAMES + radius])[0, start - first : start - first + CHUNK_FRAMES])
+    return torch.cat(chunks)
 
 
-def _run_in_chunks(network, seen):
-    """The network over a clip of any length in flat memory: pieces that overlap by its reach, (F,24,3,3)."""
-    reach, parts = network.config.receptive_radius, []
-    for start in range(0, len(seen), CHUNK_FRAMES):
-        first = max(start - reach, 0)
-        parts.append(network(seen[None, first : start + CHUNK_FRAMES + reach])[0, start - first : start - first + CHUNK_FRAMES])
-    return torch.cat(parts)
+def load_network(device: str = "cpu") -> RotationNetwork:
+    """The network with the weights that ship. Raises ModelError."""
+    return network_file.load_network(read_network, WEIGHTS_FILE, device)
 
 
-def _global_rotmats(rotmats):
-    """Global rotations (F,24,3,3) of local ones."""
-    turned = [rotmats[:, 0]]
-    for joint in range(1, len(SMPL_JOINTS)):
-        turned.append(turned[SMPL_PARENTS[joint]] @ rotmats[:, joint])
-    return torch.stack(turned, 1)
-
-
-@lru_cache(maxsize=2)
-def load_network(device="cpu"):
-    """The network with the weights that ship; read once a device. Raises ModelError."""
-    return read_network(model_file(WEIGHTS_FILE)).to(device)
-
-
-def read_network(path):
+def read_network(path: Path | str) -> RotationNetwork:
     """The network with the weights of a file. Raises ModelError."""
-    return load_weights(RotationNetwork(), read_weights(path), path, "a network of rotations")
+    return network_file.load_weights(RotationNetwork(), network_file.read_weights(path), path, "a network of rotations")

@@ -1,93 +1,103 @@
-"""From recovered people to a Blender scene: a collection for each person, and the camera that saw them."""
+"""From recovered people to a Blender scene: a collection for each person, and the camera of their footage.
 
-from dataclasses import dataclass, replace
+Steps: `build_smpl_person` or `build_skel_person` makes the armature, mesh and action of each person, `build_camera` the
+camera, `add_footage` its background. `match_scene` then sets the scene's timeline, resolution and camera.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
-from ..core.errors import InputError
+from ..core.files.body_template import BodyTemplate
 from ..core.messages import Message
-from ..core.motion import motion_from_recovery
-from ..core.rotations import align_quat_signs
-from .armature import bone_quats, build_armature, rest_rotmats, root_location
-from .bone_stretching import stretch_curves
-from .camera import add_footage, build_camera, fit_footage, match_resolution
-from .keyframes import Curve, last_frame, set_timeline, snapped_key_frames, vector_curves, write_action
-from .materials import assign_materials
-from .mesh import build_mesh
+from ..core.records import Camera, Recovery
+from ..core.skel.template import SkelTemplate
+from .camera import build_camera, match_resolution
+from .camera_footage import add_footage, fit_footage
+from .context import active_scene, active_view_layer, ensure_object_mode
+from .keyframes import last_frame, set_timeline, snapped_key_frames
 from .skel_person import build_skel_person
-from .surface import add_surface
-
-CONTACT_PROPERTIES = ("contact_left_heel", "contact_left_toe", "contact_right_heel", "contact_right_toe")
+from .smpl_person import build_smpl_person
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who to make: a name for the objects, a Recovery and the BodyTemplate it was recovered with.
+    """A person to make: the name of the objects, a Recovery and the BodyTemplate of its pose.
 
-    skel: the SkelTemplate of a recovery that has SKEL's angles, to be made with SKEL's skeleton; None for SMPL's.
-    surface: the point cache of the exact calibrated surface, for the mesh to play it; None for the skin alone.
+    skel: the SkelTemplate of a recovery with SKEL's angles, to make SKEL's skeleton; None for SMPL's.
+    surface: the point cache of the exact calibrated surface, which the mesh plays; None for the skinned mesh alone.
     """
 
     name: str
-    recovery: object
-    template: object
-    skel: object = None
+    recovery: Recovery
+    template: BodyTemplate
+    skel: SkelTemplate | None = None
     surface: Path | None = None
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """What was made: a collection, in it one armature and one mesh object a person and the camera; SKEL people have two meshes.
+    """A collection with one armature and one mesh object per person, and the camera; SKEL people have two meshes.
 
-    fps and last_frame: the timeline the keys lie on. notes: sentences about what could not be carried over.
+    fps and last_frame: the timeline of the keys. notes: sentences about what was left out.
     """
 
-    collection: object
-    armatures: tuple
-    meshes: tuple
-    camera: object
+    collection: bpy.types.Collection
+    armatures: tuple[bpy.types.Object, ...]
+    meshes: tuple[bpy.types.Object, ...]
+    camera: bpy.types.Object
     fps: float
     last_frame: int
-    notes: tuple
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _AssemblyOptions:
+    name: str
     fps: float
     pose_shapes: bool
+    footage: bool
     stretch: bool
     bone_scale: bool
 
 
-def assemble(people, name, fps=None, pose_shapes=True, footage=True, stretch=True, bone_scale=True):
+def assemble(
+    people: Sequence[Person],
+    name: str,
+    fps: float | None = None,
+    pose_shapes: bool = True,
+    footage: bool = True,
+    stretch: bool = True,
+    bone_scale: bool = True,
+) -> Assembly:
     """Make the people of one clip in the current scene, and change nothing else of it.
 
     Args:
-        people: Person objects that share a camera, as those of one clip do.
-        name: of the collection; each person's own collection lies in it.
-        fps: the timeline's rate; the clip's own by default. Another rate keeps the motion's real speed.
-        pose_shapes: carry the body's pose blend shapes as driven shape keys; without them a note says so.
-        footage: put the footage behind the camera's view.
-        stretch: let the bones of calibrated people stretch, so that joints land where they were calibrated; without, people
-            have the nearest pose of bones that keep their lengths.
-        bone_scale: stretch bones by their scale; without, joints are moved to their places alone, as other programs can follow.
+        people: of one clip, so that they share a camera.
+        name: of the collection, which has a child collection for each person.
+        fps: the timeline's rate; the clip's own by default. At another rate the motion keeps its real speed.
+        pose_shapes: add the body's pose blend shapes as driven shape keys; without them a note says so.
+        footage: show the footage behind the camera's view.
+        stretch: let the bones of calibrated people stretch, so that joints are at their calibrated positions; otherwise
+            people have the nearest pose of bones that keep their lengths.
+        bone_scale: stretch bones by scaling them; otherwise bones are moved to the joints, which other programs can read.
 
     Returns:
-        An Assembly. Undo is the caller's: this makes one step of everything.
+        An Assembly. The caller makes the undo step.
 
     Raises:
-        InputError: a motion and its body or surface do not fit together; nothing is left in the scene.
+        InputError: a motion does not fit its body or surface; nothing is left in the scene.
     """
-    scene, layer = bpy.context.scene, bpy.context.view_layer
-    if bpy.context.mode != "OBJECT":
-        bpy.ops.object.mode_set(mode="OBJECT")
+    ensure_object_mode()
+    scene, layer = active_scene(), active_view_layer()
     active = layer.objects.active
-    fps = fps or people[0].recovery.mocap_framerate
+    options = _AssemblyOptions(name, fps or people[0].recovery.mocap_framerate, pose_shapes, footage, stretch, bone_scale)
     collection = bpy.data.collections.new(name)
     scene.collection.children.link(collection)
     try:
-        return _assemble_into(collection, people, name, _AssemblyOptions(fps, pose_shapes, stretch, bone_scale), footage)
+        return _assemble_into(collection, people, options)
     except BaseException:
         _remove_collection(collection)
         raise
@@ -95,131 +105,84 @@ def assemble(people, name, fps=None, pose_shapes=True, footage=True, stretch=Tru
         layer.objects.active = active
 
 
-def _assemble_into(collection, people, name, options, footage):
-    notes, fps = [], options.fps
-    made = [_make_person(person, number, collection, options, notes) for number, person in enumerate(people)]
-    recovery = people[0].recovery
-    frames = snapped_key_frames(recovery.timestamps, fps)
-    camera_object = build_camera(f"{name} camera", recovery.camera, frames, collection)
-    if footage:
-        note = add_footage(camera_object, recovery, fps, bpy.context.scene)
-        notes += [note] if note else []
-    end = max(last_frame(snapped_key_frames(person.recovery.timestamps, fps)) for person in people)
-    bodies = tuple(body for _, own in made for body in own)
-    return Assembly(collection, tuple(rig for rig, _ in made), bodies, camera_object, fps, end, tuple(notes))
-
-
-def _remove_collection(collection):
-    """Remove a half-made collection and everything in it."""
-    for thing in list(collection.all_objects):
-        bpy.data.objects.remove(thing)
-    for inner in (*collection.children_recursive, collection):
-        bpy.data.collections.remove(inner)
-
-
-def match_scene(scene, assembly, camera):
-    """Take a scene over for an assembly: its frame rate and range, its Camera's resolution, its camera."""
+def match_scene(scene: bpy.types.Scene, assembly: Assembly, camera: Camera) -> None:
+    """Set a scene's frame rate, frame range, resolution and camera to those of an assembly."""
     set_timeline(scene, assembly.fps, assembly.last_frame)
     match_resolution(scene, camera)
     fit_footage(assembly.camera, camera.image_size, scene)
     scene.camera = assembly.camera
 
 
-def _make_person(person, number, parent, options, notes):
-    recovery = person.recovery
-    template = person.skel or person.template
-    collection = bpy.data.collections.new(person.name)
+def _assemble_into(collection: bpy.types.Collection, people: Sequence[Person], options: _AssemblyOptions) -> Assembly:
+    armatures: list[bpy.types.Object] = []
+    meshes: list[bpy.types.Object] = []
+    notes: list[str] = []
+    for number, person in enumerate(people):
+        armature_object, person_meshes = _make_person(person, number, collection, options)
+        armatures.append(armature_object)
+        meshes += person_meshes
+        notes += _person_notes(person, options)
+    camera_object, camera_notes = _make_camera(collection, people[0].recovery, options)
+    end = max(last_frame(snapped_key_frames(person.recovery.timestamps, options.fps)) for person in people)
+    return Assembly(collection, tuple(armatures), tuple(meshes), camera_object, options.fps, end, (*notes, *camera_notes))
+
+
+def _make_person(
+    person: Person, number: int, parent: bpy.types.Collection, options: _AssemblyOptions
+) -> tuple[bpy.types.Object, tuple[bpy.types.Object, ...]]:
+    """Make a person's collection; returns its armature object and mesh objects."""
+    name, recovery = person.name, person.recovery
+    collection = bpy.data.collections.new(name)
     parent.children.link(collection)
-    make = _make_smpl if person.skel is None else _make_skel
-    rig, bodies = make(person, number, collection, options)
-    _store_body_properties(rig, recovery)
+    if person.skel is not None:
+        made = build_skel_person(name, recovery, person.skel, number, collection, options.fps, options.pose_shapes)
+    else:
+        made = build_smpl_person(
+            name,
+            recovery,
+            person.template,
+            number,
+            collection,
+            options.fps,
+            pose_shapes=options.pose_shapes,
+            stretch=options.stretch,
+            bone_scale=options.bone_scale,
+            surface=person.surface,
+        )
+    _store_body_properties(made[0], recovery)
+    return made
+
+
+def _store_body_properties(armature_object: bpy.types.Object, recovery: Recovery) -> None:
+    """Store the body's parameters as custom properties, for scripts and for later exports."""
+    armature_object["betas"] = [float(beta) for beta in recovery.betas]
+    armature_object["gender"] = recovery.gender
+    armature_object["surface_model_type"] = recovery.surface_model_type
+    armature_object["footage"] = recovery.footage
+
+
+def _person_notes(person: Person, options: _AssemblyOptions) -> list[str]:
+    notes: list[str] = []
+    template = person.skel or person.template
     if template.posedirs is not None and not options.pose_shapes:
         notes.append(Message("pose-blend-shapes-left-out", "{name} goes without the pose blend shapes of its body.", name=person.name))
-    if person.skel is not None and (recovery.calibrated_joints is not None or person.surface is not None):
-        notes.append(
-            Message("calibration-left-out", "{name} goes without what was calibrated: SKEL's bones do not stretch.", name=person.name)
-        )
-    return rig, bodies
+    if person.skel is not None and (person.recovery.calibrated_joints is not None or person.surface is not None):
+        text = "{name} goes without what was calibrated: SKEL's bones do not stretch."
+        notes.append(Message("calibration-left-out", text, name=person.name))
+    return notes
 
 
-def _make_smpl(person, number, collection, options):
-    recovery, template = person.recovery, person.template
-    have, need = recovery.poses.shape[1] // 3, len(template.joint_names)
-    if have < need:
-        raise InputError(
-            "motion-has-fewer-joints",
-            "The motion of {name} has {have} joints and the body {body} has {need}.",
-            "Choose the body that the motion was made with.",
-            name=person.name,
-            have=have,
-            body=template.name,
-            need=need,
-        )
-    motion = motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
-    if not options.stretch:
-        motion = replace(motion, joints=None)
-    rig = build_armature(person.name, motion, collection, offset_tails=motion.joints is not None and not options.bone_scale)
-    body = build_mesh(f"{person.name} body", template, recovery.betas, rig, collection, options.pose_shapes)
-    assign_materials(body, template, number)
-    animate(rig, motion, recovery.visible, options.fps, options.bone_scale)
-    if person.surface is not None:
-        add_surface(body, person.surface, snapped_key_frames(recovery.timestamps, options.fps))
-    return rig, (body,)
+def _make_camera(collection: bpy.types.Collection, recovery: Recovery, options: _AssemblyOptions) -> tuple[bpy.types.Object, list[str]]:
+    """Make the camera of a Recovery, with its footage if asked for; returns notes about the footage."""
+    frames = snapped_key_frames(recovery.timestamps, options.fps)
+    camera_object = build_camera(f"{options.name} camera", recovery.camera, frames, collection)
+    note = add_footage(camera_object, recovery, options.fps, active_scene()) if options.footage else None
+    return camera_object, [note] if note else []
 
 
-def _make_skel(person, number, collection, options):
-    recovery = person.recovery
-    if recovery.q is None:
-        raise InputError(
-            "motion-lacks-skel-angles",
-            "The motion of {name} has no angles of SKEL.",
-            "Reconstruct it with the skeleton SKEL.",
-            name=person.name,
-        )
-    rig, bodies, curves = build_skel_person(person.name, recovery, person.skel, number, collection, options.pose_shapes)
-    curves += track_curves(rig, recovery.contacts, recovery.visible)
-    write_action(rig.name, rig, snapped_key_frames(recovery.timestamps, options.fps), curves)
-    return rig, bodies
-
-
-def animate(rig, motion, visible, fps, bone_scale=True):
-    """Key a Motion on its armature: bone rotations on the short arc, the root's location, contacts and visibility.
-
-    A Motion with `joints` stretches the bones; bone_scale: as `assemble` has it.
-    """
-    curves = motion_curves(rig, motion, bone_scale)
-    curves += track_curves(rig, motion.contacts, visible)
-    write_action(rig.name, rig, snapped_key_frames(motion.timestamps, fps), curves)
-
-
-def motion_curves(rig, motion, bone_scale=True):
-    """Curves of a Motion's bones on its armature, as `animate` has them."""
-    if motion.joints is not None:
-        return stretch_curves(rig, motion, bone_scale)
-    names = motion.joint_names
-    rest = rest_rotmats(rig, names)
-    rotations = align_quat_signs(bone_quats(motion.rotations, rest))
-    root = f'pose.bones["{names[0]}"]'
-    curves = vector_curves(f"{root}.location", root_location(motion.transl, motion.rest_joints[0], rest[0]), names[0])
-    for joint, name in enumerate(names):
-        curves += vector_curves(f'pose.bones["{name}"].rotation_quaternion', rotations[:, joint], name)
-    return curves
-
-
-def track_curves(rig, contacts, visible):
-    """Curves of what else is known of every frame, as properties of the armature object: contacts (F,4) or None, visible (F,)."""
-    curves = []
-    tracks = dict(zip(CONTACT_PROPERTIES, contacts.T)) if contacts is not None else {}
-    for track, values in {**tracks, "visible": visible}.items():
-        rig[track] = float(values[0])
-        rig.id_properties_ui(track).update(min=0.0, max=1.0)
-        curves.append(Curve(f'["{track}"]', 0, values, "Footage", "CONSTANT" if track == "visible" else "LINEAR"))
-    return curves
-
-
-def _store_body_properties(rig, recovery):
-    """What the armature is made of, for scripts and for whoever opens the file later."""
-    rig["betas"] = [float(beta) for beta in recovery.betas]
-    rig["gender"] = recovery.gender
-    rig["surface_model_type"] = recovery.surface_model_type
-    rig["footage"] = recovery.footage
+def _remove_collection(collection: bpy.types.Collection) -> None:
+    """Remove a collection that is only partly made, and everything in it."""
+    for thing in list(collection.all_objects):
+        bpy.data.objects.remove(thing)
+    for inner in (*collection.children_recursive, collection):
+        bpy.data.collections.remove(inner)

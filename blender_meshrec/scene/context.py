@@ -4,18 +4,11 @@ Blender's API declares the active scene, an object's data and its pose as option
 here return the value with the type that the caller relies on, and raise a TypeError where it is another.
 """
 
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import bpy
 
 Value = TypeVar("Value")
-
-
-class HasAnimationData(Protocol):
-    """An object, mesh, shape-key block or other data block that can be animated."""
-
-    @property
-    def animation_data(self) -> bpy.types.AnimData | None: ...
 
 
 def expect_type(value: object, kind: type[Value]) -> Value:
@@ -62,11 +55,18 @@ def armature_modifiers(mesh_object: bpy.types.Object) -> list[bpy.types.Armature
     return [modifier for modifier in mesh_object.modifiers if isinstance(modifier, bpy.types.ArmatureModifier)]
 
 
-def assigned_action(owner: HasAnimationData) -> bpy.types.Action | None:
-    animation = owner.animation_data
+def assigned_action(owner: bpy.types.ID) -> bpy.types.Action | None:
+    """The action of a data block; None if it has none, or is of a kind that cannot be animated."""
+    animation: bpy.types.AnimData | None = getattr(owner, "animation_data", None)
     return animation.action if animation else None
 
 
 def ensure_object_mode() -> None:
     if bpy.context.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def set_property_range(owner: bpy.types.ID, name: str, minimum: float, maximum: float) -> None:
+    """Set the range in which the interface shows a custom property."""
+    manager = owner.id_properties_ui(name)
+    manager.update(min=minimum, max=maximum)  # pyrefly: ignore[missing-attribute]  the stub declares None

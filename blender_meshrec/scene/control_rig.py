@@ -1,53 +1,49 @@
-"""Finding out what a control rig's controls follow, by moving them and looking; everything is put back."""
+"""The hierarchy of a control rig's controls, found by rotating them and evaluating the rig; everything is restored afterwards."""
 
 import contextlib
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
 
 import bpy
 import numpy as np
 from mathutils import Quaternion
 
+from ..core.array_types import FloatArray
 from ..core.errors import InputError
+from .context import active_view_layer, pose_bones
+from .temporary_state import changed_attributes
 
 _TEST_ANGLE = 0.3  # rad
-_ROTATION_TOLERANCE = 2e-3  # of a rotation's entries
-_REST_TOLERANCE = 1e-4  # of the entries of a bone's own matrix; less is how importers round
+_ROTATION_TOLERANCE = 2e-3  # of the entries of a rotation matrix
+_REST_TOLERANCE = 1e-4  # of the entries of a bone's own matrix; importers round by less
 
 
-def find_control_parents(armature_object, bones, switches):
-    """Which control each control follows rigidly when the rig's switches are set.
+def find_control_parents(
+    armature_object: bpy.types.Object, controls: Sequence[str], switches: Mapping[tuple[str, str], float]
+) -> dict[str, str | None]:
+    """Find the control that each control follows rigidly while the rig's switches are set.
 
-    Every control is turned by an amount of its own, the rig is evaluated once, and the frame each control hangs from is
-    compared with how the others were moved.
+    Every control is given a different rotation, and the rig is evaluated once. A control's parent is the control whose
+    rotation equals that of the control's parent frame.
 
     Args:
-        bones: names of the controls. switches: (bone, property) -> value.
+        controls: names of bones. switches: (bone, property) -> value.
 
     Returns:
-        control -> control, or None where it follows the armature itself.
+        control -> control, or None if it follows the armature object.
 
     Raises:
-        InputError: a control follows none of them as a whole, so that it cannot be computed what it should be keyed with.
+        InputError: a control follows several others in part, so that its keys cannot be computed.
     """
-    generator = np.random.default_rng(0)
     with _rest_pose_with_switches(armature_object, switches):
-        for name in bones:
-            bone = armature_object.pose.bones[name]
-            turn = Quaternion(generator.normal(size=3), _TEST_ANGLE)
-            bone.matrix_basis = turn.to_matrix().to_4x4()
-        bpy.context.view_layer.update()
-        posed = armature_object.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
-        turned, hung = {None: np.eye(3)}, {}
-        for name in bones:
-            bone = posed[name]
-            pose, basis, rest = (np.array(matrix.to_3x3()) for matrix in (bone.matrix, bone.matrix_basis, bone.bone.matrix_local))
-            turned[name] = pose @ rest.T
-            hung[name] = pose @ basis.T @ rest.T
-    control_parents = {}
-    for name in bones:
-        others = [other for other in turned if other != name]
-        apart = [np.abs(hung[name] - turned[other]).max() for other in others]
-        nearest = int(np.argmin(apart))
-        if apart[nearest] > _ROTATION_TOLERANCE:
+        _rotate_controls(armature_object, controls)
+        own_rotations, parent_rotations = _read_rotations(armature_object, controls)
+    control_parents: dict[str, str | None] = {}
+    for name in controls:
+        candidates = [other for other in own_rotations if other != name]
+        distances = [np.abs(parent_rotations[name] - own_rotations[other]).max() for other in candidates]
+        nearest = int(np.argmin(distances))
+        if distances[nearest] > _ROTATION_TOLERANCE:
             raise InputError(
                 "control-follows-several",
                 'The control "{name}" of "{rig}" follows several others in part.',
@@ -55,56 +51,101 @@ def find_control_parents(armature_object, bones, switches):
                 name=name,
                 rig=armature_object.name,
             )
-        control_parents[name] = others[nearest]
+        control_parents[name] = candidates[nearest]
     return control_parents
 
 
+def bones_off_rest(armature_object: bpy.types.Object) -> set[str]:
+    """The names of bones whose own channels are not at rest."""
+    identity = np.eye(4)
+    bones = pose_bones(armature_object)
+    return {bone.name for bone in bones if np.abs(np.array(bone.matrix_basis) - identity).max() > _REST_TOLERANCE}
+
+
+def _rotate_controls(armature_object: bpy.types.Object, controls: Sequence[str]) -> None:
+    """Rotate each control about a random axis."""
+    generator = np.random.default_rng(0)
+    bones = pose_bones(armature_object)
+    for name in controls:
+        rotation = Quaternion(generator.normal(size=3).tolist(), _TEST_ANGLE)
+        bones[name].matrix_basis = rotation.to_matrix().to_4x4()
+    active_view_layer().update()
+
+
+def _read_rotations(
+    armature_object: bpy.types.Object, controls: Sequence[str]
+) -> tuple[dict[str | None, FloatArray], dict[str, FloatArray]]:
+    """Rotations from rest (3,3), in the armature's axes, of each control and of each control's parent frame.
+
+    The first dictionary also has the armature object, which does not rotate, as None.
+    """
+    evaluated = pose_bones(armature_object.evaluated_get(bpy.context.evaluated_depsgraph_get()))
+    own_rotations: dict[str | None, FloatArray] = {None: np.eye(3)}
+    parent_rotations: dict[str, FloatArray] = {}
+    for name in controls:
+        bone = evaluated[name]
+        pose, basis, rest = (np.array(matrix.to_3x3()) for matrix in (bone.matrix, bone.matrix_basis, bone.bone.matrix_local))
+        own_rotations[name] = pose @ rest.T
+        parent_rotations[name] = pose @ basis.T @ rest.T
+    return own_rotations, parent_rotations
+
+
 @contextlib.contextmanager
-def _rest_pose_with_switches(armature_object, switches):
-    """The rig at rest without its animation and with switches set, for a while; afterwards everything is as it was."""
-    bones = armature_object.pose.bones
-    animation = armature_object.animation_data
-    action, slot = (animation.action, getattr(animation, "action_slot", None)) if animation else (None, None)
-    with_nla = animation.use_nla if animation else False
-    poses = [(bone, _read_channels(bone)) for bone in bones]
+def _rest_pose_with_switches(armature_object: bpy.types.Object, switches: Mapping[tuple[str, str], float]) -> Generator[None, None, None]:
+    """The rig at rest, without its animation and with switches set; everything is restored afterwards."""
+    bones = pose_bones(armature_object)
+    channels = [(bone, _read_channels(bone)) for bone in bones]
     properties = [(bones[bone], name, bones[bone][name]) for bone, name in switches if name in bones[bone]]
-    try:
-        if animation:
-            animation.action, animation.use_nla = None, False
-        for bone, _ in poses:
+    with contextlib.ExitStack() as stack:
+        stack.callback(_update, armature_object)
+        stack.enter_context(_without_animation(armature_object))
+        stack.callback(_restore_bones, channels, properties)
+        for bone in bones:
             _reset_to_rest(bone)
         for bone, name, before in properties:
             bone[name] = type(before)(switches[bone.name, name])
-        armature_object.update_tag()
-        bpy.context.view_layer.update()
+        _update(armature_object)
         yield
+
+
+@contextlib.contextmanager
+def _without_animation(armature_object: bpy.types.Object) -> Generator[None, None, None]:
+    """Unassign the action and disable the NLA."""
+    animation = armature_object.animation_data
+    if animation is None:
+        yield
+        return
+    slot = getattr(animation, "action_slot", None)  # since Blender 4.4
+    try:
+        with changed_attributes(animation, action=None, use_nla=False):
+            yield
     finally:
-        for bone, name, before in properties:
-            bone[name] = before
-        for bone, channels in poses:
-            for channel, value in channels.items():
-                setattr(bone, channel, value)
-        if animation:
-            animation.action, animation.use_nla = action, with_nla
-            if slot is not None:
-                animation.action_slot = slot
-        armature_object.update_tag()
-        bpy.context.view_layer.update()
+        if slot is not None:
+            animation.action_slot = slot
 
 
-def _read_channels(bone):
-    """A pose bone's own values, whichever its rotation mode uses."""
+def _restore_bones(
+    channels: Sequence[tuple[bpy.types.PoseBone, Mapping[str, Any]]], properties: Sequence[tuple[bpy.types.PoseBone, str, Any]]
+) -> None:
+    for bone, name, before in properties:
+        bone[name] = before
+    for bone, values in channels:
+        for channel, value in values.items():
+            setattr(bone, channel, value)
+
+
+def _update(armature_object: bpy.types.Object) -> None:
+    armature_object.update_tag()
+    active_view_layer().update()
+
+
+def _read_channels(bone: bpy.types.PoseBone) -> dict[str, Any]:
+    """Copies of a pose bone's channels, those of every rotation mode."""
     axis_angle = tuple(bone.rotation_axis_angle)
     names = ("location", "rotation_quaternion", "rotation_euler", "scale")
     return {**{name: getattr(bone, name).copy() for name in names}, "rotation_axis_angle": axis_angle}
 
 
-def _reset_to_rest(bone):
+def _reset_to_rest(bone: bpy.types.PoseBone) -> None:
     bone.location, bone.scale = (0, 0, 0), (1, 1, 1)
     bone.rotation_quaternion, bone.rotation_euler, bone.rotation_axis_angle = (1, 0, 0, 0), (0, 0, 0), (0, 0, 1, 0)
-
-
-def bones_off_rest(armature_object):
-    """The names of bones whose own channels are not at rest."""
-    identity = np.eye(4)
-    return {bone.name for bone in armature_object.pose.bones if np.abs(np.array(bone.matrix_basis) - identity).max() > _REST_TOLERANCE}

@@ -1,118 +1,105 @@
-"""People as other programs can follow them, while a file is written: bones that move instead of scaling, and skin without its cache."""
+"""Replacements of people while a file is written: armatures whose bones move instead of scaling, and meshes without their point cache."""
 
 import contextlib
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 import bpy
 import numpy as np
 
+from ..core.array_types import FloatArray
+from ..core.records import Motion
 from ..core.rotations import quat_from_rotmat, rotmat_from_quat
 from .armature import build_armature
 from .armature_motion import motion_from_armature, smpl_joint_names
-from .assemble import motion_curves
+from .character_group import Exportable
+from .context import active_scene, active_view_layer, armature_data, armature_modifiers, assigned_action
 from .keyframes import write_action
+from .motion_curves import motion_curves
 from .surface import SURFACE_MODIFIER
+from .temporary_state import changed_attributes, released_names
 
 
-def has_stretching_bones(armature_object):
-    """Whether an armature is a person's of ours whose bones may scale."""
-    ours = "betas" in armature_object and smpl_joint_names(armature_object) is not None
-    return ours and any(bone.inherit_scale == "NONE" for bone in armature_object.data.bones)
+def has_stretching_bones(armature_object: bpy.types.Object) -> bool:
+    """Whether an armature was made by MeshRec and has bones that may scale."""
+    is_ours = "betas" in armature_object and smpl_joint_names(armature_object) is not None
+    return is_ours and any(bone.inherit_scale == "NONE" for bone in armature_data(armature_object).bones)
 
 
-def has_visible_surface(mesh_object):
-    """Whether a mesh has the exact surface, and shows it."""
+def has_visible_surface(mesh_object: bpy.types.Object) -> bool:
+    """Whether a mesh shows the exact surface."""
     modifier = mesh_object.modifiers.get(SURFACE_MODIFIER)
     return modifier is not None and modifier.show_viewport
 
 
 @contextlib.contextmanager
-def export_proxies(bodies):
+def export_proxies(bodies: Exportable) -> Generator[Exportable, None, None]:
     """An Assembly or CharacterGroup with proxies in place of stretching armatures, over the scene's frame range.
 
-    Exact surfaces are switched off meanwhile.
+    Exact surfaces are disabled meanwhile.
     """
     with contextlib.ExitStack() as stack:
-        for mesh in bodies.meshes:
-            stack.enter_context(_surface_disabled(mesh))
-        rigs = [stack.enter_context(_proxy_armature(rig, bodies.meshes)) if has_stretching_bones(rig) else rig for rig in bodies.armatures]
-        yield replace(bodies, armatures=tuple(rigs))
+        for mesh_object in bodies.meshes:
+            modifier = mesh_object.modifiers.get(SURFACE_MODIFIER)
+            if modifier is not None:
+                stack.enter_context(changed_attributes(modifier, show_viewport=False, show_render=False))
+        armatures: list[bpy.types.Object] = []
+        for armature_object in bodies.armatures:
+            is_stretching = has_stretching_bones(armature_object)
+            proxy = stack.enter_context(_proxy_armature(armature_object, bodies.meshes)) if is_stretching else armature_object
+            armatures.append(proxy)
+        yield replace(bodies, armatures=tuple(armatures))
 
 
 @contextlib.contextmanager
-def _surface_disabled(mesh):
-    modifier = mesh.modifiers.get(SURFACE_MODIFIER)
-    if modifier is None:
-        yield
-        return
-    shown = modifier.show_viewport, modifier.show_render
-    modifier.show_viewport = modifier.show_render = False
-    try:
-        yield
-    finally:
-        modifier.show_viewport, modifier.show_render = shown
-
-
-@contextlib.contextmanager
-def _proxy_armature(rig, meshes):
-    scene, layer = bpy.context.scene, bpy.context.view_layer
-    moved = [mesh for mesh in meshes if mesh.find_armature() == rig]
+def _proxy_armature(armature_object: bpy.types.Object, meshes: Sequence[bpy.types.Object]) -> Generator[bpy.types.Object, None, None]:
+    """An armature without scaled bones that has the name, action and meshes of another."""
+    scene, layer = active_scene(), active_view_layer()
+    moved_meshes = [mesh_object for mesh_object in meshes if mesh_object.find_armature() == armature_object]
     active = layer.objects.active
     first, last = scene.frame_start, scene.frame_end
-    motion = _to_armature_space(motion_from_armature(rig, first, last), np.array(rig.matrix_world))
-    with _release_names(rig) as (name, data_name, action_name):
-        stand_in = build_armature(name, motion, scene.collection, offset_tails=True)
-        stand_in.data.name = data_name
-        stand_in.matrix_world = rig.matrix_world
-        action = write_action(action_name, stand_in, np.arange(first, last + 1), motion_curves(stand_in, motion, bone_scale=False))
+    motion = _to_armature_space(motion_from_armature(armature_object, first, last), np.array(armature_object.matrix_world))
+    action = assigned_action(armature_object)
+    blocks = [block for block in (armature_object, armature_object.data, action) if block]
+    with released_names(blocks) as names:
+        proxy = build_armature(names[0], motion, scene.collection, offset_tails=True)
+        armature = armature_data(proxy)
+        armature.name = names[1]
+        proxy.matrix_world = armature_object.matrix_world
+        curves = motion_curves(proxy, motion, bone_scale=False)
+        proxy_action = write_action(names[2] if action else names[0], proxy, np.arange(first, last + 1), curves)
         layer.objects.active = active
-        _rebind_meshes(moved, rig, stand_in)
+        _rebind_meshes(moved_meshes, armature_object, proxy)
         layer.update()
         try:
-            yield stand_in
+            yield proxy
         finally:
-            _rebind_meshes(moved, stand_in, rig)
-            armature = stand_in.data
-            bpy.data.objects.remove(stand_in)
+            _rebind_meshes(moved_meshes, proxy, armature_object)
+            bpy.data.objects.remove(proxy)
             bpy.data.armatures.remove(armature)
-            bpy.data.actions.remove(action)
+            bpy.data.actions.remove(proxy_action)
     layer.update()
 
 
-@contextlib.contextmanager
-def _release_names(rig):
-    """Take an armature's names from it for a while; gives the names: the object's, the data's and the action's."""
-    action = rig.animation_data and rig.animation_data.action
-    blocks = [block for block in (rig, rig.data, action) if block]
-    names = [block.name for block in blocks]
-    for block, name in zip(blocks, names):
-        block.name = f"~{name}"
-    try:
-        yield names[0], names[1], names[2] if action else names[0]
-    finally:
-        for block, name in zip(blocks, names):
-            block.name = name
-
-
-def _rebind_meshes(meshes, before, after):
-    """Let meshes follow another armature at the same place."""
-    for mesh in meshes:
-        if mesh.parent == before:
-            mesh.parent = after
-        for modifier in mesh.modifiers:
-            if modifier.type == "ARMATURE" and modifier.object == before:
+def _rebind_meshes(meshes: Sequence[bpy.types.Object], before: bpy.types.Object, after: bpy.types.Object) -> None:
+    """Bind meshes to another armature at the same place."""
+    for mesh_object in meshes:
+        if mesh_object.parent == before:
+            mesh_object.parent = after
+        for modifier in armature_modifiers(mesh_object):
+            if modifier.object == before:
                 modifier.object = after
 
 
-def _to_armature_space(motion, world_from_armature):
+def _to_armature_space(motion: Motion, world_from_armature: FloatArray) -> Motion:
     """A Motion of the world in the axes of an armature object, which may be scaled evenly."""
     scale = np.cbrt(np.linalg.det(world_from_armature[:3, :3]))
-    turn = world_from_armature[:3, :3] / scale
+    rotation = world_from_armature[:3, :3] / scale
 
-    def inside(points):
-        return (points - world_from_armature[:3, 3]) @ turn / scale
+    def to_armature(points: FloatArray) -> FloatArray:
+        return (points - world_from_armature[:3, 3]) @ rotation / scale
 
     local = rotmat_from_quat(motion.rotations)
-    local[:, 0] = turn.T @ local[:, 0]
-    joints = None if motion.joints is None else inside(motion.joints)
-    return replace(motion, rotations=quat_from_rotmat(local), transl=inside(motion.transl), joints=joints)
+    local[:, 0] = rotation.T @ local[:, 0]
+    joints = None if motion.joints is None else to_armature(motion.joints)
+    return replace(motion, rotations=quat_from_rotmat(local), transl=to_armature(motion.transl), joints=joints)

@@ -1,10 +1,10 @@
-"""Write the outputs that a settings file asks for, in a process of its own.
+"""Write the outputs of a settings file, in a process of its own.
 
     python make_job.py SETTINGS.json                                         (a Python that has bpy)
     blender -b --factory-startup --python make_job.py -- SETTINGS.json
 
-The settings are those `bridge/scene_process.py` writes. The last line of JSON on standard output is the answer: notes, or why
-it failed. The package needs no installation: it is found from where this file lies.
+`bridge/scene_process.py` writes the settings. The last line on standard output is the answer in JSON: notes, or the reason
+of the failure. The package need not be installed: it is found from the path of this file.
 """
 
 import importlib
@@ -12,57 +12,58 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..core.errors import MeshRecError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def main(settings_path):
+def main(settings_path: str) -> None:
     sys.path.insert(0, str(PACKAGE.parent))
-    part = f"{PACKAGE.name}."
-    errors, messages = (importlib.import_module(f"{part}core.{name}") for name in ("errors", "messages"))
-
+    errors, messages = _import("core.errors"), _import("core.messages")
     try:
-        notes, quality = write_job_outputs(part, json.loads(Path(settings_path).read_text(encoding="utf-8")))
+        notes, quality = write_job_outputs(json.loads(Path(settings_path).read_text(encoding="utf-8")))
         answer = {"meshrec": "made", "notes": list(map(messages.message_to_json, notes)), "quality": quality}
         exit_code = errors.ExitCode.DONE
     except errors.MeshRecError as error:
         answer, exit_code = failure_answer(error, messages.message_to_json), error.exit_code
-    except Exception as error:  # noqa: BLE001 - the other process shows it; this one must end in any case
+    except Exception as error:  # noqa: BLE001 - the parent process shows it; this one must end in any case
         remedy = "Report this with the details."
         unforeseen = errors.MeshRecError("scene-process-failed", "Making the scene failed: {reason}.", remedy, reason=error)
         answer, exit_code = failure_answer(unforeseen, messages.message_to_json), unforeseen.exit_code
     print(f"\n{json.dumps(answer)}")
     sys.stdout.flush()
     sys.stderr.flush()
-    # Some Blender modules hang or crash while Python tears them down; everything is written by now.
+    # Some Blender modules hang or crash during Python's shutdown; all files are complete at this point.
     os._exit(int(exit_code))
 
 
-def write_job_outputs(part, settings):
-    """Write the outputs; gives notes, and the quality of a retarget."""
-    outputs = importlib.import_module(part + "scene.outputs")
-    wanted = [
+def write_job_outputs(settings: Mapping[str, Any]) -> tuple[list[str], dict[str, dict[str, float]]]:
+    """Write the outputs; returns notes, and the quality of a retarget by output path."""
+    outputs = _import("scene.outputs")
+    job_outputs = [
         outputs.Output(Path(entry["path"]), tuple(entry["people"]), Path(entry["home"]), tuple(entry.get("surfaces", ())))
         for entry in settings["outputs"]
     ]
     motions = [(person["name"], person["motion"]) for person in settings["people"]]
     if settings.get("retarget"):
-        retarget_outputs = importlib.import_module(part + "scene.retarget_outputs")
-        quality, notes = retarget_outputs.retarget_files(motions, wanted, settings["body"], settings["preset"], **settings["retarget"])
+        retarget_files = _import("scene.retarget_outputs").retarget_files
+        quality, notes = retarget_files(motions, job_outputs, settings["body"], settings["preset"], **settings["retarget"])
         return notes, quality
-    assemble = importlib.import_module(part + "scene.assemble")
-    load_body = importlib.import_module(part + "core.files.body_template").load_body
-    read_motion = importlib.import_module(part + "core.files.motion_npz").read_motion
-    template, skel = load_body(settings["body"]), settings.get("skel")
-    skel = skel and importlib.import_module(part + "core.skel.template").load_skel(skel)
+    person_class, read_motion = _import("scene.assemble").Person, _import("core.files.motion_npz").read_motion
+    template, skel = _import("core.files.body_template").load_body(settings["body"]), settings.get("skel")
+    skel = skel and _import("core.skel.template").load_skel(skel)
     surfaces = [path and Path(path) for path in settings.get("surfaces") or [None] * len(motions)]
-    people = [assemble.Person(name, read_motion(motion), template, skel, surface) for (name, motion), surface in zip(motions, surfaces)]
-    return outputs.write_outputs(people, wanted, settings["name"], settings["preset"], settings.get("stretch", True)), {}
+    people = [person_class(name, read_motion(motion), template, skel, surface) for (name, motion), surface in zip(motions, surfaces)]
+    return outputs.write_outputs(people, job_outputs, settings["name"], settings["preset"], settings.get("stretch", True)), {}
 
 
-def failure_answer(error, message_to_json):
-    """The answer of a job that came to nothing: a MeshRecError, and the traceback of the exception at hand."""
+def failure_answer(error: "MeshRecError", message_to_json: Callable[[str], object]) -> dict[str, object]:
+    """The answer of a failed job: a MeshRecError, and the traceback of the current exception."""
     problem, remedy = message_to_json(error.problem), message_to_json(error.remedy)
     return {
         "meshrec": "failed",
@@ -71,6 +72,11 @@ def failure_answer(error, message_to_json):
         "remedy": remedy,
         "details": traceback.format_exc(),
     }
+
+
+def _import(module: str) -> Any:
+    """A module of this package, whose name depends on its folder."""
+    return importlib.import_module(f"{PACKAGE.name}.{module}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Materials of a person: one for each body part that the template names, with a viewport colour."""
 
+from typing import Any
+
 import bpy
 import numpy as np
 
@@ -47,8 +49,9 @@ def _make_material(name: str, srgb: tuple[int, int, int], opacity: float = 1.0) 
         material.use_nodes = True
     nodes = expect_type(material.node_tree, bpy.types.NodeTree).nodes
     inputs = next(node for node in nodes if node.type == "BSDF_PRINCIPLED").inputs
-    for socket, value in (("Base Color", (red, green, blue, 1.0)), ("Alpha", opacity), ("Roughness", ROUGHNESS)):
-        setattr(inputs[socket], "default_value", value)
+    for input_name, value in (("Base Color", (red, green, blue, 1.0)), ("Alpha", opacity), ("Roughness", ROUGHNESS)):
+        socket: Any = inputs[input_name]  # each type of socket declares a default_value of its own
+        socket.default_value = value
     return material
 
 

@@ -7,6 +7,7 @@ from ..core.records import Motion
 from ..core.rotations import align_quat_signs
 from .armature import bone_quats, rest_rotmats, root_location
 from .bone_stretching import stretch_curves
+from .context import set_property_range
 from .keyframes import Curve, vector_curves
 
 CONTACT_PROPERTIES = ("contact_left_heel", "contact_left_toe", "contact_right_heel", "contact_right_toe")
@@ -36,6 +37,6 @@ def track_curves(armature_object: bpy.types.Object, contacts: FloatArray | None,
     curves: list[Curve] = []
     for track, values in {**tracks, "visible": visible}.items():
         armature_object[track] = float(values[0])
-        armature_object.id_properties_ui(track).update(min=0.0, max=1.0)
+        set_property_range(armature_object, track, 0.0, 1.0)
         curves.append(Curve(f'["{track}"]', 0, values, "Footage", "CONSTANT" if track == "visible" else "LINEAR"))
     return curves

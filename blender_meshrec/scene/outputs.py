@@ -1,6 +1,7 @@
-"""From recovered people to files, without a window: the second half of `meshrec reconstruct` and all of `meshrec convert`."""
+"""From recovered people to files, in Blender without a window: the second half of `meshrec reconstruct`, and `meshrec convert`."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,45 +11,47 @@ from ..core.files.bvh import write_bvh
 from ..core.files.motion_npz import write_motion
 from ..core.format_notes import format_notes
 from ..core.motion import motion_from_recovery
-from .assemble import assemble, match_scene
+from .assemble import Assembly, Person, assemble, match_scene
+from .context import active_scene, active_view_layer, expect_type
 from .export import export_assembly
 from .surface import surface_modifiers
 
-_FRAME_IN_VIEW = 0.9  # how much of a 3D view the camera's frame takes
-_VIEW_HEIGHT = 0.6  # of a 3D view's width, in Blender's own layouts
+_FRAME_FRACTION = 0.9  # the camera frame's size as a fraction of a 3D view's
+_VIEW_ASPECT = 0.6  # the height of a 3D view as a fraction of its width, in Blender's own layouts
 
 
 @dataclass(frozen=True)
 class Output:
-    """One file to write: its path, which people are in it (indices), and the folder it will be moved to, if any.
+    """One file to write: its path, the indices of its people, and the folder it will be moved to, if any.
 
-    surfaces: for a .blend, where the exact surface of each of its people will lie; where they lie now by default.
+    surfaces: for a .blend, the final paths of its people's exact surfaces; their present paths by default.
     """
 
     path: Path
-    people: tuple
+    people: tuple[int, ...]
     home: Path | None = None
-    surfaces: tuple = ()
+    surfaces: tuple[Path, ...] = ()
 
 
-def write_outputs(people, outputs, name, preset="blender", stretch=True):
-    """Write each output; the scene that is open in this process is thrown away.
+def write_outputs(
+    people: Sequence[Person], outputs: Sequence[Output], name: str, preset: str = "blender", stretch: bool = True
+) -> list[str]:
+    """Write each output; the open file is discarded.
 
     Args:
-        people: Person objects of one clip.
-        outputs: Output objects; the suffixes name the formats.
+        people: of one clip.
+        outputs: the suffixes of their paths are the formats.
         name: of the clip, for the collection in a .blend.
         preset: one of export.PRESETS. stretch: let the bones of calibrated people stretch.
 
     Returns:
-        Sentences about what could not be carried over.
+        Sentences about what the files lack.
 
     Raises:
-        InputError, OutputError: as `export_assembly` does.
+        InputError, OutputError: as in `export_assembly`.
     """
-    if not bpy.app.background:
-        raise RuntimeError("write_outputs empties the open file and is for Blender without a window")
-    notes = []
+    require_background("write_outputs")
+    notes: list[str] = []
     for output in outputs:
         chosen = [people[index] for index in output.people]
         suffix = output.path.suffix.lower()
@@ -57,53 +60,64 @@ def write_outputs(people, outputs, name, preset="blender", stretch=True):
         else:
             notes += _write_scene(chosen, output, name, preset, stretch)
         for person in chosen:
-            stretched = stretch and person.skel is None and person.recovery.calibrated_joints is not None
-            notes += format_notes(suffix, person.name, stretched, person.surface is not None, anatomy=person.skel is not None)
+            is_stretched = stretch and person.skel is None and person.recovery.calibrated_joints is not None
+            notes += format_notes(suffix, person.name, is_stretched, person.surface is not None, anatomy=person.skel is not None)
     return list(dict.fromkeys(notes))
 
 
-def _write_scene(people, output, name, preset, stretch):
-    # Not read_factory_settings: that would switch off every add-on, this one included.
+def require_background(function: str) -> None:
+    """Refuse to run in a Blender with a window, whose open file would be lost."""
+    if not bpy.app.background:
+        raise RuntimeError(f"{function} empties the open file and is for Blender without a window")
+
+
+def open_empty_file() -> None:
+    # Not read_factory_settings: that would disable every add-on, this one included.
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    whole_scene = output.path.suffix.lower() == ".blend"
-    # Engines and file formats want plain skinning: a body's many driven shape keys stay in Blender.
-    if not whole_scene:
+
+
+def _write_scene(people: Sequence[Person], output: Output, name: str, preset: str, stretch: bool) -> tuple[str, ...]:
+    open_empty_file()
+    is_blend = output.path.suffix.lower() == ".blend"
+    # Other programs read plain skinning: driven shape keys and point caches are for .blend alone.
+    if not is_blend:
         people = [replace(person, surface=None) for person in people]
-    assembly = assemble(people, name, pose_shapes=whole_scene, footage=whole_scene, stretch=stretch, bone_scale=whole_scene)
-    for modifier, place in zip(surface_modifiers(assembly.meshes), output.surfaces):
-        modifier.filepath = str(place)
-    match_scene(bpy.context.scene, assembly, people[0].recovery.camera)
-    if whole_scene:
-        look_through_camera(assembly)
+    assembly = assemble(people, name, pose_shapes=is_blend, footage=is_blend, stretch=stretch, bone_scale=is_blend)
+    for modifier, path in zip(surface_modifiers(assembly.meshes), output.surfaces):
+        modifier.filepath = str(path)
+    match_scene(active_scene(), assembly, people[0].recovery.camera)
+    if is_blend:
+        _view_through_camera(assembly)
     export_assembly(output.path, assembly, preset, output.home)
     return assembly.notes
 
 
-def _write_motion(path, person, stretch):
+def _write_npz(path: Path, person: Person, stretch: bool) -> None:
     write_motion(path, person.recovery)
 
 
-def _write_bvh(path, person, stretch):
+def _write_bvh(path: Path, person: Person, stretch: bool) -> None:
     recovery, template = person.recovery, person.template
     rest_joints = template.rest_joints(recovery.betas)
     motion = motion_from_recovery(recovery, rest_joints, template.joint_names, template.parents)
     write_bvh(path, motion if stretch else replace(motion, joints=None))
 
 
-_SCENELESS_WRITERS = {".npz": _write_motion, ".bvh": _write_bvh}
+_SCENELESS_WRITERS: dict[str, Callable[[Path, Person, bool], None]] = {".npz": _write_npz, ".bvh": _write_bvh}
 
 
-def look_through_camera(assembly):
-    """Let the file open with the result over its footage, and the first armature selected."""
-    render = bpy.context.scene.render
-    share = min(_FRAME_IN_VIEW, _FRAME_IN_VIEW * _VIEW_HEIGHT * render.resolution_x / render.resolution_y)
+def _view_through_camera(assembly: Assembly) -> None:
+    """Make the file open with the result over its footage, and the first armature selected."""
+    render = active_scene().render
+    frame_width = min(_FRAME_FRACTION, _FRAME_FRACTION * _VIEW_ASPECT * render.resolution_x / render.resolution_y)
     for screen in bpy.data.screens:
         for area in screen.areas:
-            if area.type == "VIEW_3D":
-                view = area.spaces.active.region_3d
+            space = area.spaces.active
+            if isinstance(space, bpy.types.SpaceView3D):
+                view = expect_type(space.region_3d, bpy.types.RegionView3D)
                 view.view_perspective = "CAMERA"
-                # How Blender defines this zoom: the frame takes (zoom / 50 + sqrt(2))^2 / 4 of the view's width.
-                view.view_camera_zoom = 50 * (2 * math.sqrt(share) - math.sqrt(2))
-    rig = assembly.armatures[0]
-    bpy.context.view_layer.objects.active = rig
-    rig.select_set(True)
+                # Blender's definition of this zoom: the frame takes (zoom / 50 + sqrt(2))^2 / 4 of the view's width.
+                view.view_camera_zoom = 50 * (2 * math.sqrt(frame_width) - math.sqrt(2))
+    armature_object = assembly.armatures[0]
+    active_view_layer().objects.active = armature_object
+    armature_object.select_set(True)

@@ -1,41 +1,43 @@
-"""A reconstruction's report in plain words: a few sentences for the panel, everything in a text block."""
+"""The report of a reconstruction: a few sentences for the panel, and everything in a text block."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import bpy
 
 from ..core.messages import Message, label
+from ..core.records import Recovery
 from .confidence import joint_confidence, low_confidence_joints
 
-# A median distance in the picture as a share of the person's height; a detector's own points scatter by about 1 %.
+# Median reprojection error as a fraction of the person's height. A detector's keypoints scatter by about 1 %.
 GOOD_FIT, FAIR_FIT = 0.02, 0.04
 _MAX_NAMES = 4
 
 
-def quality_sentences(recovery, numbers=None):
-    """What to know of one person's result, a few sentences.
+def quality_sentences(recovery: Recovery, numbers: Mapping[str, Any] | None = None) -> list[str]:
+    """A few sentences about the quality of one person's result.
 
     Args:
-        recovery: the Recovery. numbers: what the report says of the person, None where there is no report, as for files.
+        numbers: the person's entry of the report, None if there is no report, as for motion files.
     """
-    said = []
-    if numbers:
-        said += [sentence for sentence in (_fit_sentence(numbers), _foot_slide_sentence(numbers)) if sentence]
-    return [*said, _visibility_sentence(recovery), *_low_confidence_sentences(recovery), *_anatomy_sentences(numbers or {})]
+    sentences = [_fit_sentence(numbers), _foot_slide_sentence(numbers)] if numbers else []
+    return [*sentences, _visibility_sentence(recovery), *_low_confidence_sentences(recovery), *_anatomy_sentences(numbers or {})]
 
 
-def _fit_sentence(numbers):
-    share = numbers.get("reprojection_share_of_box")
-    if share is None:
+def _fit_sentence(numbers: Mapping[str, Any]) -> Message:
+    error = numbers.get("reprojection_share_of_box")
+    if error is None:
         return Message("fit-not-measured", "How well the result lies on the picture was not measured.")
-    values = {"share": 100 * share}
-    if share <= GOOD_FIT:
+    values = {"share": 100 * error}
+    if error <= GOOD_FIT:
         return Message("fit-good", "Match with the picture: joints are {share:.1f} % of the person's height away (good).", **values)
-    if share <= FAIR_FIT:
+    if error <= FAIR_FIT:
         return Message("fit-fair", "Match with the picture: joints are {share:.1f} % of the person's height away (fair).", **values)
     text = "Match with the picture: joints are {share:.1f} % of the person's height away (poor, compare it with the footage)."
     return Message("fit-poor", text, **values)
 
 
-def _foot_slide_sentence(numbers):
+def _foot_slide_sentence(numbers: Mapping[str, Any]) -> Message:
     before, after = numbers.get("foot_slide_before_cm_s"), numbers.get("foot_slide_after_cm_s")
     if before is None or after is None:
         return Message("feet-without-contact", "Feet: none was found to touch the floor, or Lock Feet is off.")
@@ -43,17 +45,17 @@ def _foot_slide_sentence(numbers):
     return Message("feet-slide", text, after=after, before=before)
 
 
-def _visibility_sentence(recovery):
-    frames, seen = len(recovery), int(recovery.visible.sum())
-    if seen == frames:
-        if frames > 1:
-            return Message("person-in-all-frames", "The person is in all {frames} frames.", frames=frames)
+def _visibility_sentence(recovery: Recovery) -> Message:
+    num_frames, num_visible = len(recovery), int(recovery.visible.sum())
+    if num_visible == num_frames:
+        if num_frames > 1:
+            return Message("person-in-all-frames", "The person is in all {frames} frames.", frames=num_frames)
         return Message("person-in-picture", "The person is in the picture.")
     text = "The person is missing from {missing} of {frames} frames: the motion is filled in there."
-    return Message("person-missing-from-frames", text, missing=frames - seen, frames=frames)
+    return Message("person-missing-from-frames", text, missing=num_frames - num_visible, frames=num_frames)
 
 
-def _low_confidence_sentences(recovery):
+def _low_confidence_sentences(recovery: Recovery) -> list[Message]:
     names = [label(name.replace("_", " ")) for name in low_confidence_joints(joint_confidence(recovery))]
     if not names:
         return []
@@ -63,16 +65,21 @@ def _low_confidence_sentences(recovery):
     return [Message("least-sure-of", "Least sure of: {names}.", names=names)]
 
 
-def _anatomy_sentences(numbers):
+def _anatomy_sentences(numbers: Mapping[str, Any]) -> list[str]:
     line = numbers.get("skel", {}).get("anatomy_line")
     return [line] if line else []
 
 
-def report_lines(name, people, report, notes):
+def report_lines(
+    name: str,
+    people: Iterable[tuple[str, Sequence[str], Mapping[str, Any]]],
+    report: Mapping[str, Any],
+    notes: Iterable[str],
+) -> list[str]:
     """The whole report, line by line.
 
     Args:
-        name: of the clip. people: (what the person is called, quality sentences, the report's numbers or {}) triples.
+        name: of the clip. people: (name, quality sentences, the person's entry of the report or {}) triples.
         report: of the Result. notes: sentences about the scene.
     """
     lines = [f"MeshRec: {name}", ""]
@@ -87,14 +94,14 @@ def report_lines(name, people, report, notes):
     if remarks:
         lines += ["To know", *(f"  {remark}" for remark in remarks), ""]
     if report.get("seconds"):
-        lines += ["Seconds", *(f"  {stage}: {taken:.1f}" for stage, taken in report["seconds"].items()), ""]
+        lines += ["Seconds", *(f"  {stage}: {duration:.1f}" for stage, duration in report["seconds"].items()), ""]
     if report.get("versions"):
         lines += ["Versions", *(f"  {program}: {version}" for program, version in report["versions"].items() if version), ""]
     return lines
 
 
-def write_report(name, lines):
-    """Put lines into a new text block."""
+def write_report(name: str, lines: Sequence[str]) -> bpy.types.Text:
+    """Write lines to a new text block."""
     text = bpy.data.texts.new(f"{name} report")
     text.from_string("\n".join(lines))
     text.cursor_set(0)

@@ -1,30 +1,38 @@
-"""From performances and a character's file to files of that character performing, without a window."""
+"""From motions and a character's file to files of that character, in Blender without a window: `meshrec retarget`."""
 
-import bpy
-import numpy as np
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from ..core.files.bvh import write_bvh
-from ..core.records import Motion
-from ..core.rotations import quat_from_rotmat
 from ..retarget.character_path import split_character_path
 from ..retarget.mapping.presets import read_preset
-from ..retarget.rig import RetargetOptions
+from ..retarget.rig import BoneMapping, Performance, RetargetOptions
 from ..retarget.source.files import read_performance
-from .export import CharacterGroup, export_assembly
+from .character_group import CharacterGroup
+from .character_motion import motion_from_plan
+from .context import active_scene
+from .export import export_assembly
 from .keyframes import set_timeline
-from .retarget import retarget_armature
-from .rig_file import load_character, unhide_character
+from .outputs import Output, open_empty_file, require_background
+from .retarget import RetargetResult, retarget_armature
+from .rig_file import Character, load_character, unhide_character
 
 
-def retarget_files(motions, outputs, body, preset, rig, options=None, mapping=None):
-    """Read motions and let the character of a file perform them: `write_retargeted` from files to files.
+def retarget_files(
+    motions: Sequence[tuple[str, str | Path]],
+    outputs: Sequence[Output],
+    body: str,
+    preset: str,
+    rig: str,
+    options: Mapping[str, Any] | None = None,
+    mapping: str | None = None,
+) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Read motions and retarget them to the character of a file: `write_retargeted` with files in place of records.
 
     Args:
-        motions: (name, path) pairs: .npz or .bvh. body: of our own motions, "open" or a file. options: of RetargetOptions,
-            by name. mapping: path of a mapping preset, or None.
-
-    Returns:
-        as `write_retargeted`.
+        motions: (name, path) pairs: .npz or .bvh. body: of MeshRec's own motions, "open" or a file. options: fields of
+            RetargetOptions. mapping: path of a mapping preset, or None.
     """
     chosen = RetargetOptions(**(options or {}))
     preset_mapping = read_preset(mapping).mapping if mapping else None
@@ -32,71 +40,69 @@ def retarget_files(motions, outputs, body, preset, rig, options=None, mapping=No
     return write_retargeted(performances, outputs, rig, preset, chosen, preset_mapping)
 
 
-def write_retargeted(performances, outputs, rig, preset="blender", options=None, mapping=None):
-    """Write each output: the character of `rig` as each of the output's people performs; the open file is thrown away.
+def write_retargeted(
+    performances: Sequence[tuple[str, Performance]],
+    outputs: Sequence[Output],
+    rig: str,
+    preset: str = "blender",
+    options: RetargetOptions | None = None,
+    mapping: BoneMapping | None = None,
+) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Write each output: a copy of the character of `rig` for each of the output's people; the open file is discarded.
 
     Args:
-        performances: (name, Performance) of one clip's people. outputs: Output objects of scene/outputs.py; a .blend holds all
-            its people, other formats the first. rig: FILE or FILE#object. mapping: a BoneMapping, or None to find it.
+        performances: (name, Performance) of one clip's people. outputs: a .blend holds all its people, other formats the
+            first. rig: FILE or FILE#object. mapping: found automatically if None.
 
     Returns:
-        quality, a dict for each output's path, and sentences about what did not go as planned.
+        quality by output path, and sentences about differences from the plan.
 
     Raises:
-        InputError, OutputError: as `load_character`, `retarget_armature` and `export_assembly` do.
+        InputError, OutputError: as in `load_character`, `retarget_armature` and `export_assembly`.
     """
-    if not bpy.app.background:
-        raise RuntimeError("write_retargeted empties the open file and is for Blender without a window")
+    require_background("write_retargeted")
     path, name = split_character_path(rig)
-    quality, notes = {}, []
+    quality: dict[str, dict[str, float]] = {}
+    notes: list[str] = []
     for output in outputs:
         chosen = [performances[index] for index in output.people]
-        made = _write_output(chosen, output, path, name, preset, options or RetargetOptions(), mapping)
-        quality[str(output.path)] = dict(made[0].quality)
-        notes += [note for result in made for note in result.notes]
+        characters = _load_characters(path, name, len(chosen))
+        results = _retarget_characters(characters, chosen, mapping, options or RetargetOptions())
+        _write_output(output, characters, results, preset)
+        quality[str(output.path)] = dict(results[0].quality)
+        notes += [note for result in results for note in result.notes]
     return quality, list(dict.fromkeys(notes))
 
 
-def _write_output(performances, output, path, name, preset, options, mapping):
-    # Not read_factory_settings: that would switch off every add-on, this one included.
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    characters = []
-    for _ in performances:
+def _load_characters(path: Path, name: str, count: int) -> list[Character]:
+    """Load `count` copies of a character into an empty file."""
+    open_empty_file()
+    characters: list[Character] = []
+    for _ in range(count):
         characters.append(load_character(path, name, characters[0] if characters else None))
         unhide_character(characters[-1])
-    made = [
+    return characters
+
+
+def _retarget_characters(
+    characters: Sequence[Character],
+    performances: Sequence[tuple[str, Performance]],
+    mapping: BoneMapping | None,
+    options: RetargetOptions,
+) -> list[RetargetResult]:
+    results = [
         retarget_armature(character.armature, performance, mapping, options, take, character.humanoid)
         for character, (take, performance) in zip(characters, performances)
     ]
-    set_timeline(bpy.context.scene, made[0].fps, max(result.last_frame for result in made))
+    set_timeline(active_scene(), results[0].fps, max(result.last_frame for result in results))
+    return results
+
+
+def _write_output(output: Output, characters: Sequence[Character], results: Sequence[RetargetResult], preset: str) -> None:
     if output.path.suffix.lower() == ".bvh":
-        write_bvh(output.path, motion_from_plan(made[0].plan))
-        return made
+        write_bvh(output.path, motion_from_plan(results[0].plan))
+        return
+    armatures = tuple(character.armature for character in characters)
     meshes = tuple(mesh for character in characters for mesh in character.meshes)
-    controls = any(result.mapping.controls is not None for result in made)
-    export_assembly(output.path, CharacterGroup(tuple(c.armature for c in characters), meshes, controls), preset, output.home)
-    return made
-
-
-def motion_from_plan(plan):
-    """A RetargetPlan as a Motion of its rig, in metres in the world: hips and all that hangs from them."""
-    rig, moves = plan.skeleton, plan.skeleton_motion
-    hips = rig.index(plan.mapping.slots["hips"][0])
-    rows = [hips]
-    for row in range(hips + 1, len(rig)):
-        if rig.parents[row] in rows:
-            rows.append(row)
-    turn = rig.world[:3, :3] / np.linalg.norm(rig.world[:3, :3], axis=0)
-    away = turn @ (moves.rotmats[:, rows] @ rig.rest[rows, :3, :3].swapaxes(-1, -2)) @ turn.T
-    parents = [rows.index(rig.parents[row]) if row != hips else -1 for row in rows]
-    local = np.stack([away[:, i] if p < 0 else away[:, p].swapaxes(-1, -2) @ away[:, i] for i, p in enumerate(parents)], 1)
-    return Motion(
-        skeleton="character",
-        joint_names=tuple("_".join(rig.bones[row].split()) for row in rows),  # BVH's words end at spaces
-        parents=parents,
-        rest_joints=rig.rest[rows, :3, 3] @ rig.world[:3, :3].T + rig.world[:3, 3],
-        rotations=quat_from_rotmat(local),
-        transl=moves.heads[:, hips] @ rig.world[:3, :3].T + rig.world[:3, 3],
-        fps=moves.fps,
-        timestamps=moves.timestamps,
-    )
+    has_controls = any(result.mapping.controls is not None for result in results)
+    export_assembly(output.path, CharacterGroup(armatures, meshes, has_controls), preset, output.home)

@@ -1,43 +1,51 @@
-"""A character's armature as the Rig that retargeting thinks about; nothing is changed by looking."""
+"""A character's armature as a Rig, the record that retargeting works with. Reading does not change the armature."""
 
+from collections.abc import Mapping
+
+import bpy
 import numpy as np
+import numpy.typing as npt
 
+from ..core.array_types import AnyArray
 from ..retarget.rig import Rig
+from .context import armature_data, pose_bones
 
 
-def read_rig(armature_object, humanoid=None):
-    """Read an armature's rest pose, hierarchy, channels and place in the world.
+def read_rig(armature_object: bpy.types.Object, humanoid: Mapping[str, str] | None = None) -> Rig:
+    """Read an armature's rest pose, hierarchy, channels and world matrix.
 
     Args:
-        armature_object: an armature object outside Edit Mode. humanoid: VRM's own map of its bones, where the file had one.
+        armature_object: an armature object outside Edit Mode. humanoid: VRM's own map of its bones, if the file has one.
 
     Returns:
         A Rig of the B bones, parents before children.
     """
-    bones = armature_object.data.bones
+    bones = armature_data(armature_object).bones
     count = len(bones)
-    names = [bone.name for bone in bones]
-    index = {name: number for number, name in enumerate(names)}
-    parents = np.array([index[bone.parent.name] if bone.parent else -1 for bone in bones], np.int64).reshape(count)
-    rest = _columns(bones, "matrix_local", 16).reshape(count, 4, 4).swapaxes(1, 2)
-    posed = [armature_object.pose.bones[name] for name in names]
-    rig = {
-        "bones": names,
-        "parents": parents,
-        "rest": rest,
-        "lengths": _columns(bones, "length", 1)[:, 0],
-        "deform": _columns(bones, "use_deform", 1, bool)[:, 0],
-        "rotation_modes": [bone.rotation_mode for bone in posed],
-        "lock_location": np.array([bone.lock_location for bone in posed], bool).reshape(count, 3),
-        "lock_rotation": np.array([bone.lock_rotation for bone in posed], bool).reshape(count, 3),
-        "inherit_rotation": _columns(bones, "use_inherit_rotation", 1, bool)[:, 0],
-        "local_location": _columns(bones, "use_local_location", 1, bool)[:, 0],
-        "connected": _columns(bones, "use_connect", 1, bool)[:, 0],
-    }
-    return Rig(name=armature_object.name, world=np.array(armature_object.matrix_world), humanoid=dict(humanoid or {}), **rig)
+    names = tuple(bone.name for bone in bones)
+    index = {name: row for row, name in enumerate(names)}
+    all_posed = pose_bones(armature_object)
+    posed = [all_posed[name] for name in names]
+    return Rig(
+        name=armature_object.name,
+        bones=names,
+        parents=np.array([index[bone.parent.name] if bone.parent else -1 for bone in bones], np.int64).reshape(count),
+        rest=_read_attribute(bones, "matrix_local", 16).reshape(count, 4, 4).swapaxes(1, 2),
+        lengths=_read_attribute(bones, "length", 1)[:, 0],
+        world=np.array(armature_object.matrix_world),
+        deform=_read_attribute(bones, "use_deform", 1, bool)[:, 0],
+        rotation_modes=tuple(bone.rotation_mode for bone in posed),
+        lock_location=np.array([bone.lock_location for bone in posed], bool).reshape(count, 3),
+        lock_rotation=np.array([bone.lock_rotation for bone in posed], bool).reshape(count, 3),
+        inherit_rotation=_read_attribute(bones, "use_inherit_rotation", 1, bool)[:, 0],
+        local_location=_read_attribute(bones, "use_local_location", 1, bool)[:, 0],
+        connected=_read_attribute(bones, "use_connect", 1, bool)[:, 0],
+        humanoid=dict(humanoid or {}),
+    )
 
 
-def _columns(bones, attribute, width, kind=np.float32):
-    values = np.empty(len(bones) * width, kind)
+def _read_attribute(bones: bpy.types.ArmatureBones, attribute: str, width: int, dtype: npt.DTypeLike = np.float32) -> AnyArray:
+    """An attribute of every bone, (B,width)."""
+    values = np.empty(len(bones) * width, dtype)
     bones.foreach_get(attribute, values)
     return values.reshape(len(bones), width)

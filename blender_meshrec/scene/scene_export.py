@@ -1,6 +1,8 @@
-"""Writing characters of an open scene to files, and leaving the scene as it is: what the Export buttons do."""
+"""Export of characters of an open scene, which stays as it is: the function of the Export buttons."""
 
 import contextlib
+from collections.abc import Generator, Iterable, Sequence
+from pathlib import Path
 
 import bpy
 
@@ -8,21 +10,36 @@ from ..core.errors import InputError
 from ..core.files.bvh import write_bvh
 from ..core.files.motion_npz import write_motion
 from ..core.format_notes import format_notes
-from .armature_motion import find_clip_camera, motion_from_armature, recovery_from_armature
-from .export import CharacterGroup, export_assembly
+from ..core.messages import Message
+from .armature_motion import motion_from_armature
+from .armature_recovery import find_clip_camera, recovery_from_armature
+from .character_group import CharacterGroup
+from .context import (
+    active_scene,
+    active_view_layer,
+    armature_data,
+    armature_modifiers,
+    assigned_action,
+    ensure_object_mode,
+    mesh_data,
+)
+from .export import export_assembly
 from .export_proxy import has_stretching_bones, has_visible_surface
+from .temporary_state import changed_attributes, released_names
 
 FORMATS = (".fbx", ".glb", ".usdc", ".bvh", ".npz")
-# Bones that carry skin are what engines want of a rig with more than so many others.
+# A rig with more than this many bones per deforming bone is a control rig; engines read its deforming bones alone.
 _CONTROL_RIG_RATIO = 1.5
 
 
-def export_characters(path, armatures, preset="blender", frames=None):
-    """Write characters, with the meshes that they move, to `path`; the suffix names the format.
+def export_characters(
+    path: Path, armatures: Sequence[bpy.types.Object], preset: str = "blender", frames: tuple[int, int] | None = None
+) -> list[str]:
+    """Write characters, with the meshes that they move, to `path`; the suffix is the format.
 
     Args:
-        armatures: armature objects; .bvh and .npz hold the first alone. preset: one of export.PRESETS. frames: (first, last) of the
-            timeline; what the characters' actions cover by default.
+        armatures: armature objects; .bvh and .npz hold the first alone. preset: one of export.PRESETS.
+        frames: (first, last) of the timeline; the range of the characters' actions by default.
 
     Returns:
         Sentences about what the format cannot hold.
@@ -41,83 +58,92 @@ def export_characters(path, armatures, preset="blender", frames=None):
     elif suffix == ".npz":
         write_motion(path, recovery_from_armature(armatures[0], find_clip_camera(armatures[0]), first, last))
     else:
-        meshes = tuple(mesh for rig in armatures for mesh in visible_meshes_of(rig))
-        with _without_pose_shapes(armatures, meshes) as bodies, _frame_range(first, last):
-            export_assembly(path, CharacterGroup(tuple(armatures), bodies, any(_is_control_rig(rig) for rig in armatures)), preset)
-    return [note for rig in armatures for note in format_notes(suffix, rig.name, has_stretching_bones(rig), _has_surface(rig), (".blend",))]
+        meshes = [mesh for armature_object in armatures for mesh in visible_meshes_of(armature_object)]
+        with _without_pose_shapes(armatures, meshes) as plain_meshes, _frame_range(first, last):
+            group = CharacterGroup(tuple(armatures), plain_meshes, any(map(_is_control_rig, armatures)))
+            export_assembly(path, group, preset)
+    return [note for armature_object in armatures for note in _format_notes(suffix, armature_object)]
 
 
-def action_frame_range(armatures):
-    """The first and last whole frame in which the armatures' actions move them; the scene's where there are none."""
-    actions = [rig.animation_data.action for rig in armatures if rig.animation_data and rig.animation_data.action]
+def action_frame_range(armatures: Iterable[bpy.types.Object]) -> tuple[int, int]:
+    """The first and last whole frame of the armatures' actions; the scene's if there are none."""
+    actions = [action for armature_object in armatures if (action := assigned_action(armature_object))]
     if not actions:
-        return bpy.context.scene.frame_start, bpy.context.scene.frame_end
+        return active_scene().frame_start, active_scene().frame_end
     ranges = [action.frame_range for action in actions]
     return int(min(first for first, _ in ranges)), int(-(-max(last for _, last in ranges) // 1))
 
 
-def visible_meshes_of(armature_object):
-    """The mesh objects in view that an armature moves."""
-    layer = bpy.context.view_layer
+def visible_meshes_of(armature_object: bpy.types.Object) -> list[bpy.types.Object]:
+    """The visible mesh objects with an armature's modifier."""
     return [
         thing
-        for thing in layer.objects
-        if thing.type == "MESH"
-        and thing.visible_get()
-        and any(m.type == "ARMATURE" and m.object == armature_object for m in thing.modifiers)
+        for thing in active_view_layer().objects
+        if thing.type == "MESH" and thing.visible_get() and _armature_among(thing, [armature_object]) is not None
     ]
 
 
-def _has_surface(armature_object):
-    return any(has_visible_surface(mesh) for mesh in visible_meshes_of(armature_object))
+def _format_notes(suffix: str, armature_object: bpy.types.Object) -> list[Message]:
+    has_surface = any(has_visible_surface(mesh) for mesh in visible_meshes_of(armature_object))
+    return format_notes(suffix, armature_object.name, has_stretching_bones(armature_object), has_surface, (".blend",))
 
 
-def _is_control_rig(armature_object):
-    bones = armature_object.data.bones
+def _is_control_rig(armature_object: bpy.types.Object) -> bool:
+    bones = armature_data(armature_object).bones
     return len(bones) > _CONTROL_RIG_RATIO * max(1, sum(bone.use_deform for bone in bones))
 
 
 @contextlib.contextmanager
-def _frame_range(first, last):
-    scene = bpy.context.scene
-    before = scene.frame_start, scene.frame_end, scene.frame_current
-    scene.frame_start, scene.frame_end = first, last
+def _frame_range(first: int, last: int) -> Generator[None, None, None]:
+    """Set the scene's frame range; afterwards also its current frame is restored."""
+    scene = active_scene()
+    current = scene.frame_current
     try:
-        yield
+        with changed_attributes(scene, frame_start=first, frame_end=last):
+            yield
     finally:
-        scene.frame_start, scene.frame_end = before[:2]
-        scene.frame_set(before[2])
+        scene.frame_set(current)
 
 
 @contextlib.contextmanager
-def _without_pose_shapes(armatures, meshes):
-    """The meshes without the pose blend shapes of MeshRec's bodies: engines and file formats want plain skinning.
+def _without_pose_shapes(
+    armatures: Sequence[bpy.types.Object], meshes: Sequence[bpy.types.Object]
+) -> Generator[tuple[bpy.types.Object, ...], None, None]:
+    """The meshes, with plain copies in place of MeshRec's bodies: other programs read skinning without driven shape keys."""
+    ensure_object_mode()
+    with contextlib.ExitStack() as stack:
+        plain = [
+            stack.enter_context(_plain_copy(mesh)) if _is_meshrec_body(mesh, armatures) and mesh_data(mesh).shape_keys else mesh
+            for mesh in meshes
+        ]
+        active_view_layer().update()
+        yield tuple(plain)
 
-    Copies stand for them under their names meanwhile; meshes of other characters are given as they are.
-    """
-    if bpy.context.mode != "OBJECT":
-        bpy.ops.object.mode_set(mode="OBJECT")
-    ours = [mesh for mesh in meshes if "betas" in (_armature_of(mesh, armatures) or {}) and mesh.data.shape_keys]
-    copies = {}
-    try:
-        for mesh in ours:
-            copy = mesh.copy()
-            copy.data = mesh.data.copy()
-            copies[mesh] = (copy, mesh.name, mesh.data.name)
-            mesh.name, mesh.data.name = f"~{mesh.name}", f"~{mesh.data.name}"
-            copy.name, copy.data.name = copies[mesh][1:]
-            bpy.context.scene.collection.objects.link(copy)
+
+@contextlib.contextmanager
+def _plain_copy(mesh_object: bpy.types.Object) -> Generator[bpy.types.Object, None, None]:
+    """A copy without shape keys that has the names of the original."""
+    copy = mesh_object.copy()
+    data = mesh_data(mesh_object).copy()
+    copy.data = data
+    with released_names([mesh_object, mesh_data(mesh_object)]) as names:
+        try:
+            copy.name, data.name = names
+            active_scene().collection.objects.link(copy)
             copy.shape_key_clear()
             copy.animation_data_clear()
-        bpy.context.view_layer.update()
-        yield tuple(copies[mesh][0] if mesh in copies else mesh for mesh in meshes)
-    finally:
-        for mesh, (copy, name, data_name) in copies.items():
-            data = copy.data
+            yield copy
+        finally:
             bpy.data.objects.remove(copy)
             bpy.data.meshes.remove(data)
-            mesh.name, mesh.data.name = name, data_name
 
 
-def _armature_of(mesh, armatures):
-    return next((m.object for m in mesh.modifiers if m.type == "ARMATURE" and m.object in armatures), None)
+def _is_meshrec_body(mesh_object: bpy.types.Object, armatures: Sequence[bpy.types.Object]) -> bool:
+    armature_object = _armature_among(mesh_object, armatures)
+    return armature_object is not None and "betas" in armature_object
+
+
+def _armature_among(mesh_object: bpy.types.Object, armatures: Sequence[bpy.types.Object]) -> bpy.types.Object | None:
+    """The first of a mesh's armatures that is one of `armatures`."""
+    targets = [modifier.object for modifier in armature_modifiers(mesh_object)]
+    return next((target for target in targets if target is not None and target in armatures), None)

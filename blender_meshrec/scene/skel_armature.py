@@ -7,6 +7,8 @@ An arm that is raised and rotated far at once has angles that Blender's limiting
 off in such frames.
 """
 
+from typing import Literal, TypeAlias, cast
+
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
@@ -29,6 +31,7 @@ _MIN_BONE_LENGTH = 0.02  # m; the drawn length of a bone without a child is at l
 _SIDES = {"r": ("Right", RIGHT_PALETTE), "l": ("Left", LEFT_PALETTE)}
 # Joints that shift as they rotate.
 GLIDING_JOINTS = (*SPINE, *(joint for joint, *_ in SCAPULAE))
+_EulerOrder: TypeAlias = Literal["XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"]
 _ARM = ("scapula", "humerus", "ulna", "radius", "hand")
 
 
@@ -100,9 +103,7 @@ def _limb_lengths(rest_joints: FloatArray) -> FloatArray:
     return np.maximum(lengths, _MIN_BONE_LENGTH)
 
 
-def _make_bones(
-    edit_bones: bpy.types.ArmatureEditBones, rest_joints: FloatArray, channels: EulerChannels, lengths: FloatArray
-) -> None:
+def _make_bones(edit_bones: bpy.types.ArmatureEditBones, rest_joints: FloatArray, channels: EulerChannels, lengths: FloatArray) -> None:
     heads = rest_joints @ WORLD_FROM_BODY.T
     for joint, name in enumerate(SKEL_JOINTS):
         bone = edit_bones.new(name)
@@ -117,7 +118,8 @@ def _make_bones(
 
 def _set_up_channels(bone: bpy.types.PoseBone, joint: int, channels: EulerChannels) -> None:
     """Set the rotation mode, locks, names and limits of one bone's angles."""
-    bone.rotation_mode = channels.modes[joint]
+    euler_order = cast(_EulerOrder, channels.modes[joint])
+    bone.rotation_mode = euler_order
     bone.lock_location = (joint > 0,) * 3
     bone.lock_scale = (True,) * 3
     names = ["", "", ""]
@@ -130,7 +132,7 @@ def _set_up_channels(bone: bpy.types.PoseBone, joint: int, channels: EulerChanne
     limit = expect_type(bone.constraints.new("LIMIT_ROTATION"), bpy.types.LimitRotationConstraint)
     limit.name = LIMIT_NAME
     limit.owner_space = "LOCAL"
-    limit.euler_order = channels.modes[joint]
+    limit.euler_order = euler_order
     limit.use_transform_limit = True  # rotations by hand also stop at the limits
     for axis in "xyz":
         setattr(limit, f"use_limit_{axis}", True)
@@ -158,7 +160,7 @@ def _bone_shape() -> bpy.types.Object:
 
 def _align_bone_shape(bone: bpy.types.PoseBone, shape: bpy.types.Object, direction: FloatArray) -> None:
     bone.custom_shape = shape
-    bone.custom_shape_rotation_euler = Vector((0, 1, 0)).rotation_difference(Vector(direction)).to_euler()
+    bone.custom_shape_rotation_euler = Vector((0, 1, 0)).rotation_difference(Vector(direction.tolist())).to_euler()
 
 
 def _assign_limb_group(armature: bpy.types.Armature, bone: bpy.types.Bone) -> None:

@@ -86,9 +86,7 @@ def _build_bones(
     return bones
 
 
-def _skel_curves(
-    q: FloatArray, betas: FloatArray, transl: FloatArray, template: SkelTemplate, channels: EulerChannels
-) -> list[Curve]:
+def _skel_curves(q: FloatArray, betas: FloatArray, transl: FloatArray, template: SkelTemplate, channels: EulerChannels) -> list[Curve]:
     """The curves of the angles and of the pelvis's location."""
     upright_q = upright_from_world_angles(q, template.bone_frames(betas)[0])
     rest = WORLD_FROM_BODY @ channels.frames[0]

@@ -1,60 +1,60 @@
-"""How high a character stands at rest, told by its skin: bones say where ankles and toes are, and not how thick a sole is."""
+"""The floor height of a character at rest, from its skin: bones mark ankles and toes, but not the thickness of soles."""
+
+from collections.abc import Container, Iterable
 
 import bpy
 import numpy as np
 
-from ..retarget.rig import SIDES
+from ..retarget.rig import SIDES, BoneMapping, Rig
+from .context import mesh_data
+from .rig_bones import descendant_rows, rest_heads_in_world
 from .rig_file import meshes_of
 
-_MIN_FOOT_WEIGHT = 0.5  # a vertex belongs to a foot that has this much of its weights
+_MIN_FOOT_WEIGHT = 0.5  # the fraction of a vertex's weights that a foot's vertex has on the foot's bones
+_POSITION_TOLERANCE = 1e-4  # as a fraction of the rig's size
 
 
-def skin_floor_height(armature_object, rig, mapping):
-    """The height of the lowest skin of the feet, m in the world, with the armature at rest; None where no skin tells.
+def skin_floor_height(armature_object: bpy.types.Object, rig: Rig, mapping: BoneMapping) -> float | None:
+    """The height of the lowest skin of the feet, m in the world, with the armature at rest; None without such skin.
 
     Args:
-        rig: the armature's Rig. mapping: its BoneMapping.
+        rig, mapping: of the armature.
     """
     feet = {bone for side in SIDES for part in ("foot", "toes") for bone in mapping.slots.get(f"{side}_{part}", ())}
     if not feet:
         return None
-    rows = {rig.index(bone) for bone in feet}
-    below = []
-    for row, parent in enumerate(rig.parents):
-        if parent in rows:
-            rows.add(row)
-        below.append(row in rows)
-    names = {bone for bone, is_foot in zip(rig.bones, below) if is_foot}
-    # Control rigs keep the bones that carry skin elsewhere: those that begin where the foot does.
-    if mapping.controls is not None:
-        names |= _same_place(rig, feet)
-    heads = rig.rest[[rig.index(bone) for bone in feet], :3, 3] @ rig.world[:3, :3].T + rig.world[:3, 3]
-    heights = [_lowest_vertex(mesh, names, heads[:, 2].max()) for mesh in meshes_of(armature_object, bpy.data.objects)]
+    foot_rows = [rig.index(bone) for bone in feet]
+    bones = {rig.bones[row] for row in descendant_rows(rig, foot_rows)}
+    if mapping.controls is not None:  # a control rig has the foot's deforming bones elsewhere in its hierarchy
+        bones |= _deform_bones_at(rig, foot_rows)
+    ankle_height = rest_heads_in_world(rig, foot_rows)[:, 2].max()
+    heights = [_lowest_vertex(mesh, bones, ankle_height) for mesh in meshes_of(armature_object, bpy.data.objects)]
     return min((height for height in heights if height is not None), default=None)
 
 
-def _same_place(rig, bones):
+def _deform_bones_at(rig: Rig, rows: Iterable[int]) -> set[str]:
+    """The names of deforming bones whose heads coincide with those of other bones."""
     heads = rig.rest[:, :3, 3]
-    near = 1e-4 * np.ptp(heads, axis=0).max()
-    found = set()
-    for bone in bones:
-        apart = np.linalg.norm(heads - heads[rig.index(bone)], axis=-1)
-        found |= {rig.bones[row] for row in np.flatnonzero((apart < near) & rig.deform)}
+    tolerance = _POSITION_TOLERANCE * np.ptp(heads, axis=0).max()
+    found: set[str] = set()
+    for row in rows:
+        distances = np.linalg.norm(heads - heads[row], axis=-1)
+        found |= {rig.bones[other] for other in np.flatnonzero((distances < tolerance) & rig.deform)}
     return found
 
 
-def _lowest_vertex(mesh, bones, ankle):
-    """The lowest vertex of a mesh object, in the world, that mostly hangs from these bones."""
-    groups = {group.index for group in mesh.vertex_groups if group.name in bones}
-    vertices = mesh.data.vertices
+def _lowest_vertex(mesh_object: bpy.types.Object, bones: Container[str], max_height: float) -> float | None:
+    """The height of the lowest vertex that is weighted mostly to these bones, m in the world; None above `max_height`."""
+    groups = {group.index for group in mesh_object.vertex_groups if group.name in bones}
+    vertices = mesh_data(mesh_object).vertices
     if not groups or not vertices:
         return None
-    places = np.empty(3 * len(vertices), np.float32)
-    vertices.foreach_get("co", places)
-    world = np.array(mesh.matrix_world)
-    heights = places.reshape(-1, 3) @ world[2, :3] + world[2, 3]
+    positions = np.empty(3 * len(vertices), np.float32)
+    vertices.foreach_get("co", positions)
+    world = np.array(mesh_object.matrix_world)
+    heights = positions.reshape(-1, 3) @ world[2, :3] + world[2, 3]
     for row in np.argsort(heights):
-        if heights[row] > ankle:
+        if heights[row] > max_height:
             return None
         weights = [(member.weight, member.group in groups) for member in vertices[int(row)].groups]
         total = sum(weight for weight, _ in weights)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blender_meshrec.backend.fitting.betas_fit import fit_betas, measure_lengths
-from blender_meshrec.backend.fitting.leg_ik import pose_legs, soles_from_template
+from blender_meshrec.backend.fitting.leg_kinematics import pose_legs, soles_from_template
 from blender_meshrec.core.contacts import detect_contacts
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.rotations import rotvec_from_rotmat

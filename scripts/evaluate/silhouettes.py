@@ -67,7 +67,7 @@ def evaluate(mocap, network, pictures=None, seed=11, most=None):
             told = {
                 "seconds of CPU": seconds,
                 "limbs turned at most, deg": changed,
-                "clips whose shape was left alone": report.applied_share == 0,
+                "clips whose shape was left alone": report.applied_fraction == 0,
             }
             rows[label].append({**measured, **told})
             if pictures is not None and label == "spoilt masks":

@@ -1,4 +1,4 @@
-"""Devices: the one asked for or a clear no, and graphics memory that runs out costs time, not the job."""
+"""Devices: the chosen one or a clear error, and the fallback to the CPU when graphics memory runs out."""
 
 import pytest
 import torch
@@ -8,21 +8,21 @@ from blender_meshrec.bodies.chunking import run_in_chunks
 from blender_meshrec.cli import program
 from blender_meshrec.core.errors import InputError
 
-HERE = [kind for kind in ("cpu", "cuda", "mps") if devices.is_usable(kind)]
+USABLE = [kind for kind in ("cpu", "cuda", "mps") if devices.is_usable(kind)]
 
 
-@pytest.mark.parametrize("kind", HERE)
-def test_a_device_at_hand_is_given(kind):
+@pytest.mark.parametrize("kind", USABLE)
+def test_an_available_device_is_chosen(kind):
     assert devices.choose_device(kind).type == kind
 
 
-def test_auto_takes_the_fastest_that_works(monkeypatch):
-    assert devices.choose_device().type == devices.choose_device("auto").type == (HERE[1] if len(HERE) > 1 else "cpu")
+def test_auto_chooses_the_fastest_usable_device(monkeypatch):
+    assert devices.choose_device().type == devices.choose_device("auto").type == (USABLE[1] if len(USABLE) > 1 else "cpu")
     monkeypatch.setattr(devices, "is_usable", lambda kind: kind in ("cpu", "cuda"))
     assert devices.choose_device("auto").type == "cuda"
 
 
-def test_a_device_that_is_not_there_is_refused_with_a_remedy(monkeypatch):
+def test_an_unavailable_device_is_refused_with_a_remedy(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match=r"NVIDIA.*cpu"):
         devices.choose_device("cuda")
@@ -30,8 +30,8 @@ def test_a_device_that_is_not_there_is_refused_with_a_remedy(monkeypatch):
         devices.choose_device("quantum")
 
 
-def test_a_card_that_is_listed_but_fails_is_passed_over(monkeypatch):
-    """As with a driver that is too old, or another program that holds all of its memory."""
+def test_a_listed_card_that_fails_is_not_usable(monkeypatch):
+    """As with a driver that is too old, or another program that occupies all of its memory."""
 
     def fail(*_arguments, **options):
         raise RuntimeError("no kernel image is available for execution on the device")
@@ -45,8 +45,8 @@ def test_the_command_line_offers_these_devices():
     assert program.DEVICES == devices.DEVICES
 
 
-class Card:
-    """Squares that fit into graphics memory only `room` rows at a time; "meta" plays the graphics card."""
+class LimitedCard:
+    """Computes squares, with graphics memory for `room` rows at a time; the device "meta" stands for the graphics card."""
 
     def __init__(self, room, error=None):
         self.room, self.calls = room, []
@@ -60,39 +60,39 @@ class Card:
         return torch.arange(rows.start, rows.stop) ** 2
 
 
-def in_pieces(compute, count, size, device, warn=lambda sentence: None):
-    """How the pipeline computes what is long: in pieces on the device, else on the CPU."""
+def compute_in_chunks(compute, count, size, device, warn=lambda message: None):
+    """How the pipeline computes long clips: in chunks on the device, else on the CPU."""
     return devices.run_with_cpu_fallback(lambda where: run_in_chunks(lambda rows: (compute(rows, where),), count, size)[0], device, warn)
 
 
 @pytest.mark.parametrize("room, size, count", [(100, 7, 20), (3, 16, 20), (1, 64, 33)])
-def test_pieces_shrink_until_they_fit(room, size, count):
-    card, said = Card(room), []
-    out = in_pieces(card, count, size, "meta", said.append)
+def test_chunks_shrink_until_they_fit_into_memory(room, size, count):
+    card, warnings = LimitedCard(room), []
+    out = compute_in_chunks(card, count, size, "meta", warnings.append)
     assert torch.equal(out, torch.arange(count) ** 2)
-    assert said == [] and all(kind == "meta" for kind, _size in card.calls)
+    assert warnings == [] and all(kind == "meta" for kind, _size in card.calls)
 
 
-def test_what_never_fits_is_computed_on_the_cpu():
-    card, said = Card(0), []
-    out = in_pieces(card, 20, 8, "meta", said.append)
+def test_chunks_that_never_fit_run_on_the_cpu():
+    card, warnings = LimitedCard(0), []
+    out = compute_in_chunks(card, 20, 8, "meta", warnings.append)
     assert torch.equal(out, torch.arange(20) ** 2)
     assert [size for kind, size in card.calls if kind == "meta"] == [8, 4, 2, 1]
     assert [size for kind, size in card.calls if kind == "cpu"] == [8, 8, 4]
-    assert len(said) == 1 and "CPU" in said[0]
+    assert len(warnings) == 1 and "CPU" in warnings[0]
 
 
-def test_apple_devices_say_it_with_another_error():
-    card = Card(0, RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB, max allowed: 9.07 GB)"))
-    assert torch.equal(in_pieces(card, 5, 2, "meta"), torch.arange(5) ** 2)
+def test_out_of_memory_errors_of_apple_devices_are_recognised():
+    card = LimitedCard(0, RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB, max allowed: 9.07 GB)"))
+    assert torch.equal(compute_in_chunks(card, 5, 2, "meta"), torch.arange(5) ** 2)
 
 
-def test_other_errors_pass():
+def test_other_errors_are_raised():
     with pytest.raises(RuntimeError, match="shapes"):
-        in_pieces(Card(0, RuntimeError("shapes do not match")), 5, 2, "meta")
+        compute_in_chunks(LimitedCard(0, RuntimeError("shapes do not match")), 5, 2, "meta")
 
 
-def test_memory_errors_are_told_from_others():
+def test_memory_errors_are_distinguished_from_others():
     with pytest.raises(RuntimeError) as real:
         torch.empty(1 << 60)
     assert devices.is_out_of_memory(real.value)
@@ -100,12 +100,12 @@ def test_memory_errors_are_told_from_others():
     assert not devices.is_out_of_memory(RuntimeError("boom")) and not devices.is_out_of_memory(ValueError("out of memory"))
 
 
-@pytest.mark.skipif("cuda" not in HERE, reason="no CUDA device here")
-def test_a_real_card_that_is_full():
+@pytest.mark.skipif("cuda" not in USABLE, reason="no CUDA device here")
+def test_a_full_cuda_device_falls_back_to_the_cpu():
     total = torch.cuda.get_device_properties(0).total_memory
 
     def compute(rows, device):
         rest = torch.empty((rows.stop - rows.start) * total // 3, dtype=torch.uint8, device=device)
         return rest[: rows.stop - rows.start] * 0 + 1
 
-    assert in_pieces(compute, 8, 8, "cuda").sum() == 8
+    assert compute_in_chunks(compute, 8, 8, "cuda").sum() == 8

@@ -1,4 +1,4 @@
-"""Pictures and videos of a result: what is drawn lies where the camera sees it."""
+"""Images and videos of a result: meshes are drawn where the camera sees them."""
 
 import av
 import cv2
@@ -22,14 +22,14 @@ def grey():
 def test_a_square_covers_the_pixels_it_projects_to():
     drawn = draw_mesh(grey(), SQUARE, TOWARDS, INTRINSICS, (255, 0, 0))
     rows, columns = np.nonzero((drawn != 128).any(-1))
-    # 0.5 m at 5 m with 500 px is 50 px either side of the middle.
+    # 0.5 m at 5 m with 500 px is 50 px on either side of the centre.
     assert abs(rows.min() - 70) <= 1 and abs(rows.max() - 169) <= 1
     assert abs(columns.min() - 110) <= 1 and abs(columns.max() - 209) <= 1
     assert drawn[120, 160, 0] > drawn[120, 160, 1]
 
 
 @pytest.mark.parametrize("vertices, faces", [(SQUARE, AWAY), (SQUARE * [1, 1, -1], TOWARDS), (SQUARE * [1, 1, 0], TOWARDS)])
-def test_what_faces_away_or_lies_behind_is_not_drawn(vertices, faces):
+def test_faces_turned_away_or_behind_the_camera_are_not_drawn(vertices, faces):
     np.testing.assert_array_equal(draw_mesh(grey(), vertices, faces, INTRINSICS, (255, 0, 0)), grey())
 
 
@@ -43,12 +43,12 @@ def test_the_nearer_person_is_drawn_over_the_farther():
     for people in ([near, far], [far, near]):
         middle = draw_people(grey(), 0, people, TOWARDS)[120, 160].astype(float)
         colours = np.array([PERSON_COLOURS[people.index(near)], PERSON_COLOURS[people.index(far)]], float)
-        # Mostly the nearer one's hue.
+        # The hue is closer to the nearer person's.
         hue = (middle - middle.mean()) @ (colours - colours.mean(1, keepdims=True)).T / np.linalg.norm(colours, axis=1)
         assert hue[0] > hue[1]
 
 
-def test_an_image_that_cannot_be_read_is_black(tmp_path):
+def test_an_unreadable_image_is_drawn_black(tmp_path):
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"{number}.png"), grey())
     (tmp_path / "1.png").write_bytes(b"broken")
@@ -57,7 +57,7 @@ def test_an_image_that_cannot_be_read_is_black(tmp_path):
     assert [plain.mean() for plain, _ in pairs] == [128, 0, 128] and {drawn.shape for _, drawn in pairs} == {grey().shape}
 
 
-def test_a_video_has_the_frames_and_the_rate_it_was_given(tmp_path):
+def test_a_written_video_has_its_frames_and_rate(tmp_path):
     images = [np.full((90, 160, 3), 10 * k, np.uint8) for k in range(12)]
     with VideoWriter(tmp_path / "v.mp4", 24 / 1.001) as writer:
         for image in images:
@@ -65,11 +65,11 @@ def test_a_video_has_the_frames_and_the_rate_it_was_given(tmp_path):
     with av.open(str(tmp_path / "v.mp4")) as container:
         stream = container.streams.video[0]
         assert float(stream.average_rate) == pytest.approx(24 / 1.001, rel=1e-6)
-        seen = [frame.to_ndarray(format="rgb24").mean() for frame in container.decode(stream)]
-    np.testing.assert_allclose(seen, [image.mean() for image in images], atol=3)
+        means = [frame.to_ndarray(format="rgb24").mean() for frame in container.decode(stream)]
+    np.testing.assert_allclose(means, [image.mean() for image in images], atol=3)
 
 
 @pytest.mark.parametrize("height", [50, 200])
-def test_resized_images_suit_encoders(height):
+def test_resized_images_have_even_widths(height):
     image = resize_to_height(np.zeros((101, 77, 3), np.uint8), height)
     assert image.shape[0] == height and image.shape[1] % 2 == 0

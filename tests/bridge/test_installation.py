@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from blender_meshrec.bridge import backend_location, installation, interpreters, locks
+from blender_meshrec.bridge import backend_location, interpreters, locks
 from blender_meshrec.bridge.pip_errors import explain_pip_error
+from blender_meshrec.bridge.pip_output import PipOutputParser
 from blender_meshrec.core import errors
 
 posix = pytest.mark.skipif(os.name == "nt", reason="shell scripts stand for programs")
@@ -16,7 +17,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="shell scripts stand for prog
 def test_the_real_locks_are_read_whole():
     folder = locks.locks_folder()
     backend = {one.name: one for one in locks.read_lock(folder / locks.BACKEND_LOCK)}
-    assert {"mediapipe", "av", "opencv-python", "numpy", "roma", "safetensors"} <= backend.keys()
+    assert {"mediapipe", "av", "opencv-python", "numpy", "roma", "safetensors", "scipy"} <= backend.keys()
     for name in (locks.INSTALLER_LOCK, locks.BACKEND_LOCK, locks.TORCH_LOCK, locks.TORCH_CPU_LOCK):
         assert all(one.hashes for one in locks.read_lock(folder / name)), name
     assert (
@@ -103,16 +104,12 @@ def test_progress_is_read_from_what_pip_prints():
     batch = [locks.Requirement("numpy", "2.4.6", ""), locks.Requirement("python-dateutil", "4.0.0", "")]
     said = []
 
-    class Stand:
-        def _set_progress(self, stage, more=0.0):
-            said.append((stage, more))
+    def log_line(line):
+        assert not line.startswith("Progress")
 
-        def _log_line(self, line):
-            assert not line.startswith("Progress")
-
-    listener = installation._PipOutputParser(Stand(), batch)
+    parser = PipOutputParser(batch, lambda stage, megabytes: said.append((stage, megabytes)), log_line)
     for line in PIP_SAYS:
-        listener.parse_line(line)
+        parser.parse_line(line)
     numpy = batch[0].megabytes
     assert said == [
         ("Loading numpy", 0),

@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from blender_meshrec.core.time_series import interpolate_over_time, weighted_quantile, windowed_mean, windowed_minimum
+from blender_meshrec.core.time_series import (
+    interpolate_missing,
+    interpolate_over_time,
+    weighted_median,
+    weighted_quantile,
+    windowed_mean,
+    windowed_minimum,
+)
 
 RNG = np.random.default_rng(0)
 TIMES = np.sort(RNG.uniform(0, 5, 80))
@@ -27,3 +34,16 @@ def test_a_weighted_quantile_counts_repeats():
     spread = np.sort(np.repeat(values, repeats))
     for share in (0.0, 0.05, 0.3, 0.5, 0.9, 1.0):
         assert weighted_quantile(values, repeats, share) == spread[max(int(np.ceil(share * len(spread))) - 1, 0)]
+
+
+def test_a_weighted_median_ignores_small_weights():
+    values = np.array([5.0, -100, 4, 6, 1000])
+    assert weighted_median(values, np.ones(5)) == 5
+    assert weighted_median(values, np.array([1, 1, 1, 1, 50.0])) == 1000
+
+
+def test_missing_values_are_interpolated_column_by_column():
+    values = np.array([[0.0, 7.0, 1.0], [9.0, 8.0, 9.0], [4.0, 9.0, 9.0]])
+    known = np.array([[True, False, True], [False, False, False], [True, False, False]])
+    filled = interpolate_missing(values, known, np.array([0.0, 1.0, 4.0]))
+    np.testing.assert_allclose(filled, [[0, 7, 1], [1, 8, 1], [4, 9, 1]])

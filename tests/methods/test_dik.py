@@ -308,7 +308,7 @@ def test_the_ten_units_are_exact_on_17_joints_where_only_they_move():
     moving = ["pelvis", "spine1", "neck", *(limb.upper for limb in dik.LIMBS), *(limb.middle for limb in dik.LIMBS)]
     rotmats[:, [i for i, name in enumerate(SMPL_JOINTS) if name not in moving]] = torch.eye(3, dtype=torch.float64)
     seen, at_rest = ten_units(rotmats, rest)
-    found, _ = dik.solve_dik(seen, at_rest, spine_share=(1.0, 0.0, 0.0))
+    found, _ = dik.solve_dik(seen, at_rest, spine_fractions=(1.0, 0.0, 0.0))
     exact = [SMPL_JOINTS.index(name) for name in ("pelvis", "spine1", "spine2", "spine3", "neck")]
     assert degrees_between(found[:, exact], rotmats[:, exact]).max() < 1e-6
     again, _ = ten_units(found, rest)
@@ -327,13 +327,13 @@ def test_what_17_joints_cannot_show_is_as_documented(joint):
     assert 0.02 < missed.mean() < 0.04
 
 
-def test_the_spine_shares_its_bend():
+def test_the_spine_fractionss_its_bend():
     rest = rest_of("smpl-like", 17)
     seen = rest + 0.05 * torch.randn(20, 17, 3, generator=torch.Generator().manual_seed(16), dtype=torch.float64)
     found, _ = dik.solve_dik(seen, rest)
     torch.testing.assert_close(found[:, 3], found[:, 6], atol=1e-10, rtol=0)
     torch.testing.assert_close(found[:, 3], found[:, 9], atol=1e-10, rtol=0)
-    whole, _ = dik.solve_dik(seen, rest, spine_share=(1.0, 0.0, 0.0))
+    whole, _ = dik.solve_dik(seen, rest, spine_fractions=(1.0, 0.0, 0.0))
     torch.testing.assert_close(found[:, 3] @ found[:, 6] @ found[:, 9], whole[:, 3], atol=1e-10, rtol=0)
 
 

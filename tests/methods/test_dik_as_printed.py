@@ -47,7 +47,7 @@ def test_the_printed_equations_hold_on_a_right_angled_skeleton():
     rest = right_angled()
     seen, turns = bent_pose(rest)
     printed = dik_oracle.paper_equations(seen.numpy())
-    found, _ = dik.solve_dik(seen[None], rest, spine_share=(0.0, 0.0, 1.0))
+    found, _ = dik.solve_dik(seen[None], rest, spine_fractions=(0.0, 0.0, 1.0))
     assert set(printed) == set(turns) and len(printed) == 10
     for name, rotmat in printed.items():
         ours = found[0, SMPL_JOINTS.index(name)]
@@ -65,7 +65,7 @@ def test_the_printed_equations_miss_on_a_body_and_ours_do_not():
     for limb in dik.LIMBS:
         rotmats[:, SMPL_JOINTS.index(limb.middle)] = roma.rotvec_to_rotmat(0.9 * rotvec(*limb.hinge))
     seen, at_rest = ten_units(rotmats, rest)
-    found, _ = dik.solve_dik(seen, at_rest, spine_share=(1.0, 0.0, 0.0))
+    found, _ = dik.solve_dik(seen, at_rest, spine_fractions=(1.0, 0.0, 0.0))
     assert degrees_between(found, rotmats).max() < 1e-5
     for frame, true in zip(seen, rotmats):
         printed = dik_oracle.paper_equations(frame.numpy())

@@ -56,7 +56,7 @@ def test_a_person_is_found_from_nothing(skel, truth):
     height = np.ptp(keypoints[:, [COCO17.index(name) for name in LIMB_JOINTS], 1], axis=1)
     assert np.median(found.error / height) < 0.03
     assert limit_excess(found.q).max() < np.radians(0.01)
-    assert found.kept.all()
+    assert found.improved.all()
 
 
 def test_somebody_who_turns_their_back_is_found_so(skel, truth):
@@ -72,7 +72,7 @@ def test_a_pose_near_by_is_refined(skel, truth):
     off = np.random.default_rng(0).normal(0, 0.12, 46)
     begun = clamp_to_limits(q + off)
     found = skelify(skel, keypoints, COCO17, INTRINSICS, CAMERA_FROM_BODY, begun, betas, transl)
-    assert found.kept.all() and np.median(found.error) < 0.3 * np.median(found.error_before)
+    assert found.improved.all() and np.median(found.error) < 0.3 * np.median(found.error_before)
     before, after, wanted = (joints_of(skel, each, *rest) for each, *rest in (
         (begun, betas, transl), (found.q, found.betas, found.transl), (q, betas, transl)))  # fmt: skip
     assert np.linalg.norm(after - wanted, axis=-1).mean() < 0.7 * np.linalg.norm(before - wanted, axis=-1).mean()
@@ -83,7 +83,7 @@ def test_frames_that_would_become_worse_stay_as_they_were(skel, truth):
     q, betas, transl, keypoints = truth
     found = skelify(skel, keypoints, COCO17, INTRINSICS, CAMERA_FROM_BODY, q, betas, transl)
     assert (found.error <= found.error_before + 1e-9).all()
-    assert np.abs((found.q - q)[~found.kept]).max(initial=0) < 1e-12
+    assert np.abs((found.q - q)[~found.improved]).max(initial=0) < 1e-12
 
 
 def test_points_that_are_not_seen_do_not_count(skel, truth):

@@ -9,12 +9,9 @@ import pytest
 
 from blender_meshrec.core.contacts import contact_runs
 from blender_meshrec.retarget.rig import FINGER_SLOTS, SIDES, BoneMapping, RetargetOptions
-from blender_meshrec.retarget.solve.footprints import plan_footprints
-from blender_meshrec.retarget.solve.limb_ik import Limb, solve_two_bone_ik
 from blender_meshrec.retarget.solve.rest_pose import RestPose
 from blender_meshrec.retarget.solve.retarget import retarget
 from blender_meshrec.retarget.solve.stance import estimate_stance
-from blender_meshrec.retarget.solve.temporal_blending import fade_between_runs, smooth_triangular, smooth_upper_envelope
 from blender_meshrec.retarget.source.contacts import source_soles
 from blender_meshrec.retarget.source.motion import performance_from_motion
 from tests.support.retargeting import foot_slide_speed, joint_bending, make_slots, motion_from_walker, random_character, recorded_motion, world_point
@@ -140,70 +137,6 @@ def test_steps_keep_their_height():
     points, heights = sole_points(rig, mapping, result)
     ratio = result.quality["hip_scale"]
     np.testing.assert_allclose(points[-1, :, 2] - heights, 0.3 * ratio, atol=0.03)
-
-
-def limb(rng, frames=50):
-    """A random bent leg and its hinge."""
-    hinge = np.tile([1.0, 0, 0], (frames, 1))
-    thigh, shin = rng.uniform(0.3, 0.5, 2)
-    swing, bend = rng.uniform(-0.5, 1.0, frames), rng.uniform(0.1, 2, frames)
-
-    def down(angle):
-        return np.stack([0 * angle, -np.sin(angle), -np.cos(angle)], 1)
-
-    knee = thigh * down(swing)
-    return Limb(np.zeros((frames, 3)), knee, knee + shin * down(swing - bend), hinge)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_two_bones_reach(seed):
-    """Targets within reach are met to 1e-9 m, lengths kept, the knee bends the way it did; beyond reach the leg points there."""
-    rng = np.random.default_rng(seed)
-    leg = limb(rng)
-    length = sum(leg.lengths)
-    wanted = rng.normal(size=(50, 3)) * [0.3, 0.3, 0.1] - [0, 0, 0.7 * length]
-    wanted *= (np.clip(np.linalg.norm(wanted, axis=1), 0.3 * length, 0.99 * length) / np.linalg.norm(wanted, axis=1))[:, None]
-    root = rng.normal(size=(50, 3))
-    upper, lower = solve_two_bone_ik(leg, root, root + wanted)
-    knee = np.einsum("fij,fj->fi", upper, leg.middle - leg.root)
-    end = knee + np.einsum("fij,fj->fi", lower, leg.end - leg.middle)
-    np.testing.assert_allclose(end, wanted, atol=1e-9)
-    hinge = np.einsum("fij,fj->fi", upper, leg.hinge)
-    assert ((np.cross(knee, end - knee) * hinge).sum(1) > 0).all()
-    upper, lower = solve_two_bone_ik(leg, root, root + 10 * wanted)
-    end = np.einsum("fij,fj->fi", upper, leg.middle) + np.einsum("fij,fj->fi", lower, leg.end - leg.middle)
-    np.testing.assert_allclose(end / np.linalg.norm(end, axis=1)[:, None], wanted / np.linalg.norm(wanted, axis=1)[:, None], atol=1e-9)
-
-
-def test_fading_and_covering():
-    """Corrections hold on runs, are none far away, and do not jump; a covering curve is never below what is needed."""
-    times = np.arange(200) / 50
-    runs = np.array([[20, 40], [44, 60], [150, 151]])
-    values = np.random.default_rng(0).normal(size=(200, 2)).cumsum(0) * 0.01
-    result = fade_between_runs(values, runs, times, 0.2)
-    for first, last in runs:
-        np.testing.assert_array_equal(result[first:last], values[first:last])
-    np.testing.assert_array_equal(result[75:135], 0)
-    assert np.abs(np.diff(result, axis=0)).max() < np.abs(values[20:61]).max() * 0.5
-    need = np.maximum(np.sin(times * 7) - 0.5, 0)
-    assert (smooth_upper_envelope(need, times, 0.1) >= need).all()
-    np.testing.assert_allclose(smooth_triangular(times[:, None] * 3, times, 0.3)[:, 0], times * 3, atol=1e-9)
-
-
-def test_footprints_keep_one_foots_length():
-    """Heel, flat, ball, and flat again after a turn on the ball: shared points stay, and each flat print is one foot long."""
-    touching = np.zeros((60, 2), bool)
-    touching[5:30, 0] = touching[10:50, 1] = touching[40:55, 0] = True
-    heading = np.where(np.arange(60) < 35, 0.2, 1.0)
-    points = np.random.default_rng(0).normal(size=(2, 60, 2)) * 0.01
-    arm = lambda turn: 0.2 * np.array([np.cos(turn), np.sin(turn)])  # noqa: E731
-    points[1] += 0.2 * np.stack([np.cos(heading), np.sin(heading)], 1)
-    prints, headings, kept = plan_footprints(points, heading, touching, arm, max_drift=1.0)
-    np.testing.assert_array_equal(kept, touching)
-    for k, (first, last) in ((0, (5, 30)), (1, (10, 50)), (0, (40, 55))):
-        np.testing.assert_array_equal(prints[k, first:last], np.broadcast_to(prints[k, first], (last - first, 2)))
-    for frame in (20, 45):
-        np.testing.assert_allclose(prints[1, frame] - prints[0, frame], arm(headings[frame]), atol=1e-12)
 
 
 def test_hands_come_to_their_places():

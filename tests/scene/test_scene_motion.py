@@ -6,7 +6,7 @@ import pytest
 
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.motion_npz import read_motion
-from blender_meshrec.scene.armature_motion import find_clip_camera, recovery_from_armature
+from blender_meshrec.scene.armature_recovery import find_clip_camera, recovery_from_armature
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from blender_meshrec.scene.isolated_playback import isolated_scene
 from blender_meshrec.scene.scene_export import export_characters

@@ -75,7 +75,7 @@ def frame(a, b):
     return np.stack([x, y, np.cross(x, y)], 1)
 
 
-def match(joints, rest, spine_share=(1 / 3, 1 / 3, 1 / 3)):
+def match(joints, rest, spine_fractions=(1 / 3, 1 / 3, 1 / 3)):
     """Local rotations (24,3,3) of one frame of 24 or 17 joints."""
     names = SMPL_JOINTS if len(joints) == 24 else H36M17
     seen, still = dict(zip(names, joints)), dict(zip(names, rest))
@@ -105,7 +105,7 @@ def match(joints, rest, spine_share=(1 / 3, 1 / 3, 1 / 3)):
         world["neck"] = all_of("thorax", "nose", "head_top")
         bend = Rotation.from_matrix(world["pelvis"].T @ world["spine3"]).as_rotvec()
         for i in (1, 2):
-            world[f"spine{i}"] = world["pelvis"] @ Rotation.from_rotvec(bend * sum(spine_share[:i])).as_matrix()
+            world[f"spine{i}"] = world["pelvis"] @ Rotation.from_rotvec(bend * sum(spine_fractions[:i])).as_matrix()
         world["left_collar"] = world["right_collar"] = world["spine3"]
     for side, elbow in (("left", -1.0), ("right", 1.0)):
         for parent, first, second, third, hinge in (

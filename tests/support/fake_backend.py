@@ -1,4 +1,4 @@
-"""A backend whose `recover` does what the request's method, or FAKE_BACKEND, says: started by path instead of launch.py."""
+"""A backend whose `recover` does what the request's method, or FAKE_BACKEND, names; started by path instead of launch.py."""
 
 import importlib.util
 import os
@@ -34,14 +34,14 @@ def make_result(request, frames=20):
 
 
 def make_calibrated_result(request):
-    """As of a method that calibrates: joints, and where asked for surfaces, each standing at its person's number."""
-    plain = make_result(request)
+    """The result of a method that calibrates: joints, and if requested surfaces, every vertex at its person's number."""
+    result = make_result(request)
     vertices = len(load_body("open").v_template)
-    for number, recovery in zip(plain.people, plain.recoveries):
+    for number, recovery in zip(result.people, result.recoveries):
         if request.surface:
             surface = np.full((len(recovery), vertices, 3), number, np.float32)
             write_point_cache(f"{request.surface}.person{number}.pc2", vertices, len(recovery), [surface])
-    return replace(plain, recoveries=tuple(with_calibrated_joints(recovery) for recovery in plain.recoveries))
+    return replace(result, recoveries=tuple(with_calibrated_joints(recovery) for recovery in result.recoveries))
 
 
 def work(words, request, on_progress):
@@ -104,8 +104,8 @@ def cut_message(words, request, on_progress):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-# What a request's method may ask for, by its first word; each returns its own Result, or None for the ordinary one.
-ACTS = {
+# Actions by the first word of a request's method; each returns its own Result, or None for the default one.
+ACTIONS = {
     "work": work,
     "long": lambda words, request, _: make_result(request, int(words[1])),
     "calibrate": lambda words, request, _: make_calibrated_result(request),
@@ -129,8 +129,8 @@ def recover(request, on_progress):
     if "FAKE_BACKEND_PID" in os.environ:
         Path(os.environ["FAKE_BACKEND_PID"]).write_text(str(os.getpid()))
     on_progress(Progress("Finding people", 1, 100))
-    act = ACTS.get(words[0])
-    return (act and act(words, request, on_progress)) or make_result(request)
+    action = ACTIONS.get(words[0])
+    return (action and action(words, request, on_progress)) or make_result(request)
 
 
 claim = worker.claim_pipes

@@ -1,4 +1,4 @@
-"""Small films for tests: every frame says which it is, and which way is up."""
+"""Small videos for tests, whose images show the number of the frame and which side is up."""
 
 from fractions import Fraction
 
@@ -6,7 +6,7 @@ import av
 import numpy as np
 
 WIDTH, HEIGHT = 96, 64
-CORNER = (220, 30, 30)  # the top left corner of an upright picture
+CORNER = (220, 30, 30)  # the top left corner of an upright image
 
 
 def make_frame(number, width=WIDTH, height=HEIGHT):
@@ -19,7 +19,7 @@ def make_frame(number, width=WIDTH, height=HEIGHT):
 
 
 def read_frame_number(image):
-    """What `make_frame` was told."""
+    """The number that was given to `make_frame`."""
     height, width = image.shape[:2]
     return sum((int(image[-height // 8, (2 * bit + 1) * width // 10].mean() > 128)) << bit for bit in range(5))
 
@@ -31,7 +31,7 @@ def is_upright(image):
 
 
 def write_video(path, images, fps=30, codec="libx264", times=None, rotation=0, aspect=None, options=None, container_options=None):
-    """Encode images. times: s, for a rate that varies. rotation: degrees counterclockwise a player turns it. aspect: of a pixel."""
+    """Encode images. times: s, for a varying rate. rotation: degrees counterclockwise by which players turn it. aspect: of a pixel."""
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options or {"crf": "12", "g": "10"})
         stream.height, stream.width = images[0].shape[:2]

@@ -1,11 +1,11 @@
-"""People of 33 points who walk on the spot and turn, and a picture of their clothes: what a detector would deliver."""
+"""Synthetic detections: stick figures of 33 points that walk on the spot and turn, with the colours of their clothes."""
 
 import numpy as np
 
 from blender_meshrec.backend.detection.detections import Detection
 from blender_meshrec.core.skeletons import BLAZEPOSE33
 
-# Metres from the hips' middle in camera axes (x right, y down, z forward): the subject faces the camera, so left is +x.
+# Positions in m relative to the hips' centre in camera axes (x right, y down, z forward). The subject faces the camera: left is +x.
 _REST = {
     "nose": (0, -0.62, -0.12), "eye_inner": (0.02, -0.66, -0.1), "eye": (0.03, -0.66, -0.1), "eye_outer": (0.04, -0.66, -0.1),
     "ear": (0.07, -0.64, 0.0), "mouth": (0.02, -0.59, -0.1), "shoulder": (0.18, -0.48, 0), "elbow": (0.24, -0.22, 0.02),
@@ -42,26 +42,28 @@ def animate_stick_figure(times, turn=0.0, pace=1.0):
     return points
 
 
-def project_orthographic(metres, place, scale=200.0, confidence=0.9):
-    """(F,33,3) px and confidence of people seen from afar. place: (F,2) px of the hips' middle; scale: px a metre."""
-    places = np.broadcast_to(np.asarray(place, float), (len(metres), 2))
-    pixels = metres[..., :2] * scale + places[:, None]
-    return np.concatenate([pixels, np.full((*metres.shape[:2], 1), confidence)], -1)
+def project_orthographic(points, position, scale=200.0, confidence=0.9):
+    """Points (F,33,3) m as keypoints (F,33,3) px and confidence. position: (F,2) px of the hips' centre; scale: px per metre."""
+    positions = np.broadcast_to(np.asarray(position, float), (len(points), 2))
+    pixels = points[..., :2] * scale + positions[:, None]
+    return np.concatenate([pixels, np.full((*points.shape[:2], 1), confidence)], -1)
 
 
 def clothing_colours(seed):
-    """A look, as `poses.appearance` gives it: two with different seeds differ plainly."""
-    look = np.random.default_rng(seed).gamma(0.15, size=64)
-    return (look / look.sum()).astype(np.float32)
+    """An appearance as `similarity.compute_appearance` gives it; different seeds give clearly different ones."""
+    histogram = np.random.default_rng(seed).gamma(0.15, size=64)
+    return (histogram / histogram.sum()).astype(np.float32)
 
 
-def poses_of(people, looks, hidden=()):
-    """Poses frame by frame, in an order of their own each frame. people: (F,33,3) each; hidden: (person, frame) pairs not seen."""
+def shuffled_detections(people, appearances, hidden=()):
+    """Detections frame by frame, in random order. people: (F,33,3) each; hidden: (person, frame) pairs that are not detected."""
     rng = np.random.default_rng(0)
     frames = []
     for frame in range(len(people[0])):
-        here = [
-            Detection(person[frame], None, 0.9, look) for i, (person, look) in enumerate(zip(people, looks)) if (i, frame) not in hidden
+        detections = [
+            Detection(person[frame], None, 0.9, appearance)
+            for i, (person, appearance) in enumerate(zip(people, appearances))
+            if (i, frame) not in hidden
         ]
-        frames.append([here[i] for i in rng.permutation(len(here))])
+        frames.append([detections[i] for i in rng.permutation(len(detections))])
     return frames

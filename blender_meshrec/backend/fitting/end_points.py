@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ...core.array_types import ArrayLike, FloatArray
+from ...core.array_types import FloatArray
 from ...core.cameras import points_on_rays, rays_from_pixels
 from ...core.records import Observations
 from ...core.skeletons import H36M17, KEYPOINT_SETS
@@ -38,7 +38,7 @@ class EndPoints:
 
 
 def locate_end_points(
-    observations: Observations, camera_joints: CameraSpaceJoints, intrinsics: ArrayLike, timestamps: FloatArray, smoothing: float
+    observations: Observations, camera_joints: CameraSpaceJoints, intrinsics: FloatArray, timestamps: FloatArray, smoothing: float
 ) -> EndPoints:
     """Find the detector's points in front of the camera.
 

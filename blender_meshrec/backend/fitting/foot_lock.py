@@ -1,176 +1,125 @@
-"""Feet stay where they touch.
+"""Foot locking: the reconstructed feet hold still where they touch, on the floor.
 
-While a heel or a toe is in contact it must not slide, and it stands on the ground. A foot that seems to hang above the floor
-or to sink into it is seen right but its distance is wrong: it is moved along its line of sight, nearly, to where that
-meets the floor. What is wrong with both feet is wrong with the whole person, and the root moves; what is left the legs take
-up. Before and after a contact the correction fades.
+A foot that appears above or below the floor is seen at the right place in the image but at the wrong distance: it moves along its
+line of sight, nearly, to where that meets the floor. An error that both feet share is an error of the whole body, and the root
+moves; the legs absorb the rest. `core/foot_planting` plans each foot; this module weighs movements by their cost in the image.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.contacts import contact_runs, deadband
+from ...core.array_types import ArrayLike, BoolArray, FloatArray
+from ...core.axis_rotations import transpose
+from ...core.conventions import WORLD_FROM_BODY
+from ...core.foot_planting.foot_plan import FootPlan, FootShape, PlanOptions, PosedFoot
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from ...core.two_bone_ik import Limb, soft_shortfall, solve_two_bone_ik
+from .leg_kinematics import KNEE_AXIS, LEG_JOINTS, Legs, Soles, pose_legs
 from .smoothing import smooth_whittaker
-from ...core.time_series import windowed_mean, windowed_minimum
-from .leg_ik import LEG_JOINTS, pose_legs, rotation_between, soft_reach_shortfall, solve_leg_ik
 
-# A correction fades over this time before and after a contact, s.
+# A correction fades over this time before and after a contact, s. Measured on footage: 0.2 s makes motion 4 % jerkier.
 FADE_TIME = 0.3
-# A contact point that strays farther in the picture has moved: its lock follows on a leash. Metres at its distance, and rad for
-# the foot's direction. Along the line of sight the leash is as much longer as the third number is less than one.
-POSITION_DEADBAND, HEADING_DEADBAND, DEADBAND_DEPTH_SCALE = 0.1, 0.3, 0.05
-# Feet rise out of the floor over this time, s.
-LIFT_TIME = 0.1
-# A foot this near z = 0 stands on the floor; a higher one on a step or a box of its own height. m.
-FLOOR_TOLERANCE = 0.15
-# Feet farther from z = 0 than this do not mean the floor: one world knows people's distances to a few percent. m.
+# What a foot stands on is a step or a box of its own height from this height on, m; lower ground is the floor.
+MIN_STEP_HEIGHT = 0.15
+# Feet farther from z = 0 than this are not on the floor when people's distances are corrected: they are known to a few percent. m.
 MAX_FLOOR_ERROR = 0.4
-# The farthest such a shift goes: along the line of sight, of the distance, and across it, m.
+# Maximum size of that correction: along the line of sight as a fraction of the distance, and across it in m.
 MAX_SHIFT_ALONG, MAX_SHIFT_ACROSS = 0.2, 0.06
-# The root follows what both feet need, slowly: faster than this the legs do it. Hz.
+# The root follows what both feet need up to this frequency, Hz; the legs do what is faster.
 ROOT_CUTOFF = 1.5
+# Cutoff, Hz, of the root's movement towards targets that are out of reach. Smoothing lowers peaks, so the movement overshoots by a
+# factor, and is repeated for what is still missing.
 REACH_CUTOFF = 4.0
-# Feet and picture pull at the root as equals across the line of sight; upwards the feet win: legs cannot grow.
-VERTICAL_WEIGHT = 20.0
-BODY_RADIUS = 0.45  # m, how far joints lie from the body's middle: what a change of distance moves them by in the picture
-# An ankle's place is known along the line of sight five times worse than across it.
-ANKLE_DEPTH_WEIGHT = 0.2**2
-# Smoothing lowers a peak, so a little more than what is missing is asked for; what is still missing the next round finds.
 OVERSHOOT, REACH_ITERATIONS = 1.2, 3
+# Weight of the feet against the image in moving the root: equal horizontally, higher vertically, because legs cannot grow.
+VERTICAL_WEIGHT = 20.0
+BODY_RADIUS = 0.45  # m, typical distance of joints from the body's centre, for the effect of a change of distance in the image
+# Cost of moving an ankle along its line of sight, relative to across it: depth is five times less certain.
+ANKLE_DEPTH_WEIGHT = 0.2**2
 
 
-def lock_feet(rotmats, pelvis, rest_joints, soles, contacts, timestamps, camera):
-    """Hold heels and toes in place while they touch, and keep feet out of the floor.
+@dataclass(frozen=True)
+class _LockedLeg:
+    """A leg as posed and the plan of its foot."""
+
+    limb: Limb
+    foot: FootPlan
+
+    def shortfall(self, shift: FloatArray) -> FloatArray:
+        """What the leg lacks, (F,3) m, to reach its foot's target with the root moved by `shift` (F,3) m."""
+        return soft_shortfall(self.limb, self.limb.root + shift, self.foot.ankle_target(shift))
+
+
+def lock_feet(
+    rotmats: FloatArray,
+    pelvis: FloatArray,
+    rest_joints: FloatArray,
+    soles: Soles,
+    contacts: ArrayLike,
+    timestamps: FloatArray,
+    camera: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Hold heels and toes in place while they touch, and keep the feet out of the floor.
 
     Args:
-        rotmats: (F,J,3,3) local, the root's in the world (z up). pelvis: (F,3) m. rest_joints: (J,3) m. soles: Soles.
+        rotmats: (F,J,3,3) local, the root's in the world (z up). pelvis: (F,3) m. rest_joints: (J,3) m.
         contacts: (F,4) 0..1: left heel, left toe, right heel, right toe. timestamps: (F,) s.
-        camera: (3,) m, where it stands: the root moves along its line of sight where it can.
+        camera: (3,) m, its position: the root moves along its line of sight where it can.
 
     Returns:
-        rotmats and pelvis, new arrays: the root's place and the rotations of hips, knees and ankles have changed.
+        rotmats and pelvis, new arrays: the pelvis and the rotations of hips, knees, ankles and feet have changed.
     """
     touching = np.asarray(contacts) > 0.5
-
-    def posed():
-        legs = pose_legs(rotmats, pelvis, rest_joints, soles)
-        return legs, [_FootLock(legs, leg, soles, touching[:, 2 * leg : 2 * leg + 2], timestamps, camera) for leg in range(2)]
-
-    _legs, feet = posed()
-    pelvis = pelvis + _floor_shift(np.concatenate([foot.point_heights() for foot in feet], 1), touching, pelvis, camera)
-    legs, feet = posed()
-    shift = _root_shift(feet, pelvis, camera, timestamps)
+    legs = _plan_legs(pose_legs(rotmats, pelvis, rest_joints, soles), rest_joints, soles, touching, timestamps, camera)
+    heights = np.concatenate([leg.foot.contact_point_heights() for leg in legs], 1)
+    pelvis = pelvis + _floor_shift(heights, touching, pelvis, camera)
+    posed = pose_legs(rotmats, pelvis, rest_joints, soles)
+    legs = _plan_legs(posed, rest_joints, soles, touching, timestamps, camera)
+    shift = _root_shift([leg.foot for leg in legs], pelvis, camera, timestamps)
     for _ in range(REACH_ITERATIONS):
-        short = [
-            soft_reach_shortfall(legs.joints[:, leg, 0] + shift, legs.joints[:, leg], foot.ankle_target(shift))
-            for leg, foot in enumerate(feet)
-        ]
-        shift = shift + _reach_shift(short, timestamps)
-    rotmats, pelvis = np.array(rotmats, float), pelvis + shift
-    for leg, (hip, knee, ankle, _toes) in enumerate(LEG_JOINTS):
-        joints, rotations = legs.joints[:, leg], legs.rotations[:, leg]
-        thigh, shin = solve_leg_ik(joints, rotations, joints[:, 0] + shift, feet[leg].ankle_target(shift))
-        rotmats[:, hip] = _transpose(rotmats[:, 0]) @ thigh
-        rotmats[:, knee] = _transpose(thigh) @ shin
-        rotmats[:, ankle] = _transpose(shin) @ feet[leg].rotmats @ rotations[:, 2]
-    return rotmats, pelvis
+        shift = shift + _reach_shift([leg.shortfall(shift) for leg in legs], timestamps)
+    rotmats = np.array(rotmats, float)
+    for leg, (hip, knee, ankle, toes), rotations in zip(legs, LEG_JOINTS, np.moveaxis(posed.rotations, 1, 0), strict=True):
+        upper, lower = solve_two_bone_ik(leg.limb, leg.limb.root + shift, leg.foot.ankle_target(shift))
+        thigh, shin, foot = upper @ rotations[:, 0], lower @ rotations[:, 1], leg.foot.rotation
+        rotmats[:, hip] = transpose(rotmats[:, 0]) @ thigh
+        rotmats[:, knee] = transpose(thigh) @ shin
+        rotmats[:, ankle] = transpose(shin) @ foot
+        bend = rotvec_from_rotmat(rotmats[:, toes]) * (1 - leg.foot.contact_proximity)[:, None]
+        rotmats[:, toes] = rotmat_from_rotvec(bend)  # the plan takes the foot to be rigid where it touches
+    return rotmats, pelvis + shift
 
 
-class _FootLock:
-    """One foot's lock: how it is turned, (F,3,3), and how far its ankle should move, (F,3) m, where the foot touches."""
-
-    def __init__(self, legs, leg, soles, touching, timestamps, camera):
-        self.touching = touching.any(1)
-        self._times = timestamps
-        self._ankle = legs.joints[:, leg, 2]
-        points, clearance = legs.points[:, 2 * leg : 2 * leg + 2], soles.clearance[2 * leg : 2 * leg + 2]
-        self.rotmats = self._flattening_rotmats(points, clearance, touching)
-        # Heel and toe, from the ankle, once the foot is turned.
-        self._points = np.einsum("fab,fkb->fka", self.rotmats, points - self._ankle[:, None])
-        self._clearance = clearance
-        self._drift_metric = _image_cost(self._ankle, camera, DEADBAND_DEPTH_SCALE**2)
-        self._lift_direction = _min_cost_lift(_image_cost(self._ankle, camera, ANKLE_DEPTH_WEIGHT))
-        self.correction = self._contact_correction(touching)
-
-    def point_heights(self):
-        """How high heel and toe are above the ground at z = 0 with the foot turned, (F,2) m."""
-        return (self._ankle[:, None] + self._points)[..., 2] - self._clearance
-
-    def _flattening_rotmats(self, points, clearance, touching):
-        """The turn (F,3,3) that lays a foot flat and keeps its direction while heel and toe touch; fading to none elsewhere.
-
-        While only one of them touches, the other is kept from going below it.
-        """
-        pointing = points[:, 1] - points[:, 0]
-        rise = clearance[1] - clearance[0]
-        heading = np.unwrap(np.arctan2(pointing[:, 1], pointing[:, 0]))
-        turn = np.zeros((len(points), 3))
-        runs = contact_runs(touching.all(1))
-        for first, last in runs:
-            kept = deadband(heading[first:last, None], HEADING_DEADBAND)[:, 0]
-            turn[first:last] = rotvec_from_rotmat(
-                rotation_between(pointing[first:last], _vectors_with_rise(pointing[first:last], kept, rise))
-            )
-        turn = rotmat_from_rotvec(_fade_between_runs(turn, runs, self._times))
-        pointing = np.einsum("fab,fb->fa", turn, pointing)
-        sunk = np.where(touching[:, 1], pointing[:, 2] > rise, pointing[:, 2] < rise) & (touching.sum(1) == 1)
-        level = _vectors_with_rise(pointing, np.arctan2(pointing[:, 1], pointing[:, 0]), rise)
-        return rotation_between(pointing, np.where(sunk[:, None], level, pointing)) @ turn
-
-    def _contact_correction(self, touching):
-        """How far the ankle must move for touching points to stay where they are, on the ground."""
-        points = self._ankle[:, None] + self._points
-        height = ((points[..., 2] - self._clearance) * touching).sum(1) / np.maximum(touching.sum(1), 1)
-        correction = np.zeros_like(self._ankle)
-        for first, last in contact_runs(self.touching):
-            ground = np.median(height[first:last])
-            ground = ground if abs(ground) > FLOOR_TOLERANCE else 0.0
-            correction[first:last] = (ground - height[first:last, None]) * self._lift_direction[first:last]
-        points = points + correction[:, None]
-        both = touching[1:] & touching[:-1]
-        drift = np.zeros((len(points), 2))
-        drift[1:] = (np.diff(points[..., :2], axis=0) * both[..., None]).sum(1) / np.maximum(both.sum(1), 1)[:, None]
-        drift = np.cumsum(drift, 0)
-        for first, last in contact_runs(self.touching):
-            # Without its drift the foot would stay put; on its leash it follows a drift that is real.
-            metric = np.linalg.cholesky(self._drift_metric[first:last, :2, :2].mean(0))
-            kept = np.linalg.solve(metric.T, deadband(drift[first:last] @ metric, POSITION_DEADBAND).T).T
-            correction[first:last, :2] += kept - drift[first:last]
-        return correction
-
-    def ankle_target(self, shift):
-        """Where the ankle should be, (F,3) m, if the root moves by `shift` (F,3) m."""
-        left = np.where(self.touching[:, None], self.correction - shift, 0)
-        target = self._ankle + shift + _fade_between_runs(left, contact_runs(self.touching), self._times)
-        return target + self._smooth_lift(self._penetration_depth(target))[:, None] * self._lift_direction
-
-    def penetration_lift(self):
-        """How far the foot would have to be lifted out of the floor along its line of sight, (F,3) m, touching or not."""
-        return self._penetration_depth(self._ankle)[:, None] * self._lift_direction
-
-    def _penetration_depth(self, ankle):
-        return np.maximum(-((ankle[:, None] + self._points)[..., 2] - self._clearance).min(1), 0)
-
-    def _smooth_lift(self, needed):
-        """How far to lift a foot out of the floor, (F,) m: a little earlier and later than `needed` (F,), not to jerk; 0 in touch."""
-        ahead = -windowed_minimum(-needed, self._times, LIFT_TIME)
-        smooth = windowed_mean(ahead[:, None], self._times, LIFT_TIME / 2)[:, 0]
-        from_touch = _fade_between_runs(self.touching[:, None].astype(float), contact_runs(self.touching), self._times)[:, 0]
-        return np.where(self.touching, 0, np.maximum(needed, smooth * (1 - from_touch)))
+def _plan_legs(
+    posed: Legs, rest_joints: FloatArray, soles: Soles, touching: BoolArray, timestamps: FloatArray, camera: FloatArray
+) -> list[_LockedLeg]:
+    """Plan both feet; touching: (F,4) bool."""
+    legs = []
+    for leg, chain in enumerate(LEG_JOINTS):
+        joints, rotations = posed.joints[:, leg], posed.rotations[:, leg]
+        limb = Limb(joints[:, 0], joints[:, 1], joints[:, 2], rotations[:, 0] @ KNEE_AXIS)
+        heel, toe = soles.points[2 * leg : 2 * leg + 2] - rest_joints[chain[2]]
+        shape = FootShape(to_heel=heel, to_ball=toe, to_tip=None, forward=toe - heel, upright_from_rest=WORLD_FROM_BODY)
+        foot = PosedFoot(shape, joints[:, 2], rotations[:, 2], touching[:, 2 * leg : 2 * leg + 2])
+        options = PlanOptions(FADE_TIME, min_step_height=MIN_STEP_HEIGHT)
+        lift_direction = _min_cost_lift(_image_cost(joints[:, 2], camera, ANKLE_DEPTH_WEIGHT))
+        legs.append(_LockedLeg(limb, FootPlan(foot, timestamps, options, lift_direction=lift_direction)))
+    return legs
 
 
-def _floor_shift(height, touching, pelvis, camera):
-    """A constant shift (3,) m that brings a person's standing feet to the floor where it shows least in the picture.
+def _floor_shift(heights: FloatArray, touching: BoolArray, pelvis: FloatArray, camera: FloatArray) -> FloatArray:
+    """A constant shift (3,) m that brings a person's standing feet to the floor where it shows least in the image.
 
-    height: (F,4) m, of heels and toes of feet that lie as they stand. With several people in one world each has a distance,
-    and so a height, of their own; some would float.
+    heights: (F,4) m, of heels and toes once the feet are flat. With several people in one world each has a distance, and so a
+    height, of their own; some would float.
     """
-    standing = height[touching & (np.abs(height) < MAX_FLOOR_ERROR)]
-    # Who is never seen to stand must at least not be in the floor.
-    off = float(np.median(standing)) if len(standing) else min(0.0, float(np.quantile(height.min(1), 0.1)))
+    standing = heights[touching & (np.abs(heights) < MAX_FLOOR_ERROR)]
+    # A person without standing feet must at least not be in the floor.
+    error = float(np.median(standing)) if len(standing) else min(0.0, float(np.quantile(heights.min(1), 0.1)))
     cost = np.mean(_image_cost(pelvis, camera, _body_depth_weight(pelvis, camera)), 0)
-    shift = -off * _min_cost_lift(cost)
-    # A shift that tears somebody off their picture mends nothing: then their size is wrong, or they stand on something else.
+    shift = -error * _min_cost_lift(cost)
+    # A large shift repairs nothing: the person's size is wrong, or they stand on something else.
     sight = np.median(pelvis, 0) - camera
     distance = np.linalg.norm(sight)
     along = shift @ sight / distance
@@ -178,84 +127,52 @@ def _floor_shift(height, touching, pelvis, camera):
     return shift if abs(along) < MAX_SHIFT_ALONG * distance and across < MAX_SHIFT_ACROSS else np.zeros(3)
 
 
-def _root_shift(feet, pelvis, camera, timestamps):
-    """How far the root moves, (F,3) m: what the touching feet ask for, weighed against what it does to the picture."""
-    asked = sum(np.where(foot.touching[:, None], foot.correction, 0) for foot in feet)
-    count = sum(foot.touching.astype(float) for foot in feet)
-    # In the air there is no foothold, but nobody dives into the floor either.
+def _root_shift(feet: list[FootPlan], pelvis: FloatArray, camera: FloatArray, timestamps: FloatArray) -> FloatArray:
+    """The root's movement (F,3) m: what the planted feet need, weighed against its cost in the image."""
+    needed: FloatArray = np.sum([foot.correction for foot in feet], 0)
+    count: FloatArray = np.sum([foot.supported.astype(float) for foot in feet], 0)
+    # In the air no foot holds the body, but it does not sink into the floor either.
     left, right = (foot.penetration_lift() for foot in feet)
     deepest = np.where((left[:, 2] > right[:, 2])[:, None], left, right)
-    diving = (count == 0) & (deepest[:, 2] > 0)
-    asked, count = np.where(diving[:, None], deepest, asked), count + diving
+    sinking = (count == 0) & (deepest[:, 2] > 0)
+    needed, count = np.where(sinking[:, None], deepest, needed), count + sinking
     if not count.any():
-        return np.zeros_like(asked)
+        return np.zeros_like(needed)
     weight, cost = np.diag([1.0, 1.0, VERTICAL_WEIGHT]), _image_cost(pelvis, camera, _body_depth_weight(pelvis, camera))
-    shift = np.linalg.solve(weight + cost, (asked / np.maximum(count, 1)[:, None] @ weight)[..., None])[..., 0]
+    shift = np.linalg.solve(weight + cost, (needed / np.maximum(count, 1)[:, None] @ weight)[..., None])[..., 0]
     known = count > 0
     for axis in range(3):
         shift[:, axis] = np.interp(timestamps, timestamps[known], shift[known, axis])
     return smooth_whittaker(shift, timestamps, ROOT_CUTOFF, np.where(known, 1.0, 0.1))
 
 
-def _image_cost(points, camera, depth):
-    """What a shift of points (F,3) does to the picture, as quadratic forms (F,3,3): squared metres at their distance.
+def _reach_shift(shortfalls: list[FloatArray], timestamps: FloatArray) -> FloatArray:
+    """The root's movement (F,3) m towards targets that the legs fall short of by (F,3) m each."""
+    count: FloatArray = np.sum([(np.abs(shortfall).max(1) > 1e-9).astype(float) for shortfall in shortfalls], 0)
+    if not count.any():
+        return np.zeros_like(shortfalls[0])
+    needed = np.sum(shortfalls, 0) / np.maximum(count, 1)[:, None]
+    return OVERSHOOT * smooth_whittaker(needed, timestamps, REACH_CUTOFF)
 
-    depth: what a shift along the line of sight counts, of one across it; a number or (F,).
+
+def _image_cost(points: FloatArray, camera: FloatArray, depth_weight: float | FloatArray) -> FloatArray:
+    """The cost in the image of moving points (F,3), as quadratic forms (F,3,3), in squared metres at their distance.
+
+    depth_weight: cost along the line of sight relative to across it, a number or (F,).
     """
     sight = points - np.asarray(camera, float)
     sight = sight / np.maximum(np.linalg.norm(sight, axis=-1, keepdims=True), 0.1)
     along = sight[:, :, None] * sight[:, None, :]
-    return np.eye(3) - along + np.broadcast_to(depth, len(points))[:, None, None] * along
+    return np.eye(3) - along + np.broadcast_to(depth_weight, len(points))[:, None, None] * along
 
 
-def _body_depth_weight(pelvis, camera):
-    """What a change of a whole person's distance counts: joints move apart in the picture by BODY_RADIUS over the distance."""
+def _body_depth_weight(pelvis: FloatArray, camera: FloatArray) -> FloatArray:
+    """Depth weights (F,) of a whole body: with its distance its joints move apart in the image by BODY_RADIUS over the distance."""
     return (BODY_RADIUS / np.maximum(np.linalg.norm(pelvis - np.asarray(camera, float), axis=-1), 0.1)) ** 2
 
 
-def _min_cost_lift(cost):
-    """The shifts (..., 3) that rise by 1 and cost least."""
-    least = np.linalg.solve(cost, np.broadcast_to(np.array([0.0, 0.0, 1.0])[:, None], (*cost.shape[:-1], 1)))[..., 0]
-    return least / least[..., 2:]
-
-
-def _reach_shift(short, timestamps):
-    """A root shift (F,3) m towards targets that legs are too short for."""
-    count = sum((np.abs(s).max(1) > 1e-9).astype(float) for s in short)
-    if not count.any():
-        return np.zeros_like(short[0])
-    needed = sum(short) / np.maximum(count, 1)[:, None]
-    return OVERSHOOT * smooth_whittaker(needed, timestamps, REACH_CUTOFF)
-
-
-def _vectors_with_rise(pointing, heading, rise):
-    """Vectors (F,3) as long as `pointing`, towards headings (F,) rad, that rise by `rise` m."""
-    along = np.sqrt(np.maximum((pointing**2).sum(-1) - rise**2, 0))
-    return np.stack([along * np.cos(heading), along * np.sin(heading), np.full(len(heading), rise)], -1)
-
-
-def _fade_between_runs(values, runs, timestamps):
-    """Values (F,C) kept on runs (N,2) of frames, and elsewhere the nearest runs' end values fading out over FADE_TIME seconds."""
-    result = np.zeros_like(values)
-    for first, last in runs:
-        result[first:last] = values[first:last]
-    for k in range(len(runs) + 1):
-        start = runs[k - 1][1] if k else 0
-        stop = runs[k][0] if k < len(runs) else len(values)
-        gap = timestamps[start:stop]
-        room = timestamps[runs[k][0]] - timestamps[runs[k - 1][1] - 1] if 0 < k < len(runs) else np.inf
-        if k:
-            result[start:stop] += _fade_weight(gap - timestamps[start - 1], room)[:, None] * values[start - 1]
-        if k < len(runs):
-            result[start:stop] += _fade_weight(timestamps[stop] - gap, room)[:, None] * values[stop]
-    return result
-
-
-def _fade_weight(since, room):
-    """From 1 at 0 s to 0 at FADE_TIME, or sooner where there is less room."""
-    share = np.clip(since / min(FADE_TIME, room), 0, 1)
-    return 1 - share**3 * (10 - 15 * share + 6 * share * share)
-
-
-def _transpose(rotmats):
-    return np.swapaxes(rotmats, -1, -2)
+def _min_cost_lift(cost: FloatArray) -> FloatArray:
+    """The shifts (...,3) that rise by 1 at the lowest cost (...,3,3)."""
+    up = np.array([0.0, 0.0, 1.0])
+    shift = np.linalg.solve(cost, np.broadcast_to(up[:, None], (*cost.shape[:-1], 1)))[..., 0]
+    return shift / shift[..., 2:]

@@ -1,51 +1,58 @@
-"""From the camera's axes to an upright world: which way is up, where the floor is, where the origin lies.
+"""From camera axes to an upright world: which way is up, how high the floor is, where the origin lies.
 
-One still camera sees everybody, so there is one world. Which way is up no single clue tells well, so each is weighed by how
-wrong it may be, as an angle, and the weighted best is taken:
+One still camera sees all people, so there is one world. No single cue determines up well, so each is weighted by its
+expected error as an angle, and the weighted best is taken:
 
 * cameras are held nearly level: a scale of 15 degrees of pitch and 5 of roll, with heavy tails, for there are cameras on
   ceilings and phones leant against a cup;
-* people balance: on average their middle is above the foot they stand on, to 3 degrees in depth and 2.5 in the picture. In depth
-  the estimate errs alike in everybody, so many people say no more than one;
-* feet stand on one plane: a place where a foot stood is well known across the line of sight, and to 6 % along it, worse
-  while its person crouches. Feet in one spot say little, and how a foot slants nothing; somebody who walks up to the
-  camera says nearly everything.
+* people balance: on average their centre of mass is above the foot they stand on, to 3 degrees in depth and 2.5 in the image.
+  In depth the estimate has the same error in everybody, so many people weigh no more than one;
+* feet stand on one plane: a foothold is known precisely across the line of sight, and to 6 % along it, worse while its
+  person crouches. Footholds in one spot say little, and the slant of a foot nothing; a person who walks up to the camera
+  says nearly everything.
 
 The up direction is a unit vector whose two degrees of freedom are pitch and roll; the answer is clamped to what a camera
-filming people plausibly does.
+filming people plausibly has.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from ...core.array_types import BoolArray, FloatArray
 from ...core.cameras import rigid_transform
 from ...core.contacts import WEIGHT_BEARING_THRESHOLD, contact_runs, weight_bearing
 from ...core.conventions import WORLD_FROM_LEVEL_CAMERA
 from ...core.rotations import rotmat_from_rotvec
 from ...core.skeletons import H36M17
-from ...core.time_series import weighted_quantile
+from ...core.time_series import weighted_median, weighted_quantile
 from .crouch_ratio import body_length, crouch_ratio
+from .robust_weights import cauchy_weight
 
 TILT_PRIOR_SIGMA = np.radians([15.0, 5.0])  # pitch, roll
 BALANCE_SIGMA = np.radians([3.0, 2.5])  # of a clip's mean, for all its people together
 MAX_TILT = np.radians([60.0, 30.0])
-# One frame's balance is off by this: a stride, a swing of the arms. Frames within BALANCE_TIME say the same, s.
+# Standard deviation of one frame's balance (a stride, a swing of the arms); frames within BALANCE_TIME are correlated, s.
 FRAME_BALANCE_SIGMA, BALANCE_TIME = np.radians(10.0), 0.5
 FOOTHOLD_DEPTH_SIGMA, FOOTHOLD_SIGMA = 0.06, 0.02  # a foothold's error along the line of sight, of its distance; and across it, m
-# How far away a crouching person is, is told by how far each limb is thought to slant: so much more of the distance, for each
-# share of their length that is missing between head and feet.
+# The distance of a crouching person depends on the slant of each limb: added to FOOTHOLD_DEPTH_SIGMA per unit of crouch ratio.
 CROUCH_DEPTH_SIGMA = 0.4
 MAX_EFFECTIVE_FOOTHOLDS = 8
-MIN_DROP_BELOW_CAMERA = 1.0  # m that a camera is taken to be above the floor at least, as far as the above is concerned
-# Of footholds, those count for the floor whose person is bent by no more than this above the least bent.
+MIN_DROP_BELOW_CAMERA = 1.0  # m; a camera lower above the floor weighs footholds as one at this height
+# The floor is measured where the person's crouch ratio is within this of the least.
 CROUCH_TOLERANCE = 0.1
-# Somebody who bends or lies says nothing of up: the middle must be this high above the feet, of the body's length.
+# A person who bends or lies says nothing of up: the centre of mass must be this high above the feet, as a fraction of their length.
 MIN_UPRIGHT_RATIO = 0.4
-# Footholds within this of the lowest ones stand on the floor; higher ones on something else, m.
+# Footholds within this of the lowest ones are on the floor; higher ones on something else, m.
 FLOOR_TOLERANCE = 0.12
-# People are taken for larger or smaller than their estimate within these; a camera lower than this cannot tell, m.
+# People are scaled within this range; a camera lower than this above the floor does not show sizes, m.
 SCALE_RANGE, MIN_CAMERA_HEIGHT = (0.75, 1.33), 0.5
+# Leniency towards footholds off the common plane, step by step; None leaves the floor out. Far from level, footholds look as if
+# they were on stairs.
+FLOOR_LENIENCY = (None, None, 4.0, 2.0, 1.0, 1.0, 1.0)
+BALANCE_ITERATIONS = 5  # of reweighting frames
 _MASS_WEIGHTS = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
 
 
@@ -56,17 +63,35 @@ class GroundEvidence:
     joints: (F,17,3) m, h36m17. soles: (F,4,3) m, heels and toes, left first. visible: (F,).
     """
 
-    joints: np.ndarray
-    soles: np.ndarray
-    visible: np.ndarray
+    joints: FloatArray
+    soles: FloatArray
+    visible: BoolArray
 
 
-def estimate_gravity_and_floor(people, timestamps, upright=True):
-    """Find the world that all the people of a clip share.
+class Footholds(NamedTuple):
+    """Where points rested on the ground: positions (N,3) m, durations (N,) s, and first and last-plus-one frames of each."""
+
+    positions: FloatArray
+    seconds: FloatArray
+    runs: list[tuple[int, int]]
+
+
+class TiltEquations(NamedTuple):
+    """Normal equations of the tilt: matrix (2,2), right (2,)."""
+
+    matrix: FloatArray
+    right: FloatArray
+
+
+# --- the world ---------------------------------------------------------------------------------------------------------
+
+
+def estimate_gravity_and_floor(people: Sequence[GroundEvidence], timestamps: FloatArray, upright: bool = True) -> FloatArray:
+    """Estimate the world that all people of a clip share.
 
     Args:
-        people: GroundEvidence, person 1 first, all over the same F frames. timestamps: (F,) s.
-        upright: False takes the camera for level; the floor is at the feet all the same.
+        people: person 1 first, all over the same F frames. timestamps: (F,) s.
+        upright: False assumes a level camera; the floor is at the feet all the same.
 
     Returns:
         world_from_camera (4,4): z up, the floor at z = 0, the origin below the first-seen person's first pelvis, the camera
@@ -74,160 +99,169 @@ def estimate_gravity_and_floor(people, timestamps, upright=True):
     """
     rotation = WORLD_FROM_LEVEL_CAMERA
     if upright:
-        tilt = estimate_camera_tilt(people, timestamps)
-        rotation = WORLD_FROM_LEVEL_CAMERA @ _rotation_from_tilt(tilt)
+        rotation = WORLD_FROM_LEVEL_CAMERA @ _rotmat_from_tilt(estimate_camera_tilt(people, timestamps))
     floor = estimate_floor_height(people, timestamps, rotation)
     first = min(people, key=lambda person: int(np.argmax(person.visible)) if person.visible.any() else len(timestamps))
     pelvis = rotation @ first.joints[int(np.argmax(first.visible)), H36M17.index("hip")]
     return rigid_transform(rotation, -np.array([pelvis[0], pelvis[1], floor]))
 
 
-def body_scales_on_floor(people, timestamps, world_from_camera):
-    """How many times larger, and farther, each person must be to stand on the first one's floor: they look the same in the picture.
+def body_scales_on_floor(people: Sequence[GroundEvidence], timestamps: FloatArray, world_from_camera: FloatArray) -> list[float]:
+    """The factors by which people must be larger, and farther away, to stand on the first one's floor: they project the same.
 
     Args:
-        people: GroundEvidence, in camera axes, the one whose size is kept first. world_from_camera: (4,4), of `estimate_gravity_and_floor`.
+        people: in camera axes, the one whose size is kept first. world_from_camera: (4,4), of `estimate_gravity_and_floor`.
 
     Returns:
-        a factor each; 1 for somebody who never stands, stands on something else, or would have to be of no person's size.
+        a factor each; 1 for a person who never stands, stands on something else, or would get an implausible size.
     """
     heights = [_standing_height(person, timestamps, world_from_camera) for person in people]
-    camera = world_from_camera[2, 3]
-    if heights[0] is None or camera - heights[0] < MIN_CAMERA_HEIGHT:
+    camera, first = world_from_camera[2, 3], heights[0]
+    if first is None or camera - first < MIN_CAMERA_HEIGHT:
         return [1.0] * len(people)
-    factors = [1.0 if height is None else (camera - heights[0]) / max(camera - height, 1e-6) for height in heights]
+    factors = [1.0 if height is None else (camera - first) / max(camera - height, 1e-6) for height in heights]
     return [factor if SCALE_RANGE[0] < factor < SCALE_RANGE[1] else 1.0 for factor in factors]
 
 
-def _standing_height(person, timestamps, world_from_camera):
-    """How high a person's feet stand, m; None if they never do."""
+def _standing_height(person: GroundEvidence, timestamps: FloatArray, world_from_camera: FloatArray) -> float | None:
+    """The height at which a person's feet stand, m; None if they never do."""
     soles = person.soles @ world_from_camera[:3, :3].T + world_from_camera[:3, 3]
-    places, seconds = _sole_footholds(soles, timestamps, person.visible)
-    return float(weighted_quantile(places[:, 2], seconds, 0.5)) if len(places) else None
+    footholds = _find_footholds(soles, _is_weight_bearing(soles, timestamps, person.visible), timestamps)
+    return float(weighted_median(footholds.positions[:, 2], footholds.seconds)) if footholds.runs else None
 
 
-def estimate_camera_tilt(people, timestamps):
+# --- the floor ---------------------------------------------------------------------------------------------------------
+
+
+def estimate_floor_height(people: Sequence[GroundEvidence], timestamps: FloatArray, rotation: FloatArray) -> float:
+    """The height of the floor, m: the median height of the footholds, without those on boxes and stairs.
+
+    Args:
+        timestamps: (F,) s. rotation: world_from_camera (3,3), z up.
+
+    A crouching person looks nearer or farther than they are, and so stands higher or lower: upright people take precedence.
+    """
+    footholds: list[Footholds] = []
+    crouch_ratios: list[FloatArray] = []
+    for person in people:
+        soles = person.soles @ rotation.T
+        found = _find_footholds(soles, _is_weight_bearing(soles, timestamps, person.visible), timestamps)
+        footholds.append(found)
+        crouch_ratios.append(_crouch_in_runs(person, found.runs))
+    height = np.concatenate([found.positions[:, 2] for found in footholds])
+    if not len(height):  # nobody stands: the lowest that anybody comes
+        height = np.concatenate([(person.soles[person.visible] @ rotation.T)[..., 2].min(1) for person in people])
+        return float(weighted_quantile(height, np.ones(len(height)), 0.02))
+    seconds, crouch = np.concatenate([found.seconds for found in footholds]), np.concatenate(crouch_ratios)
+    is_upright = crouch < crouch.min() + CROUCH_TOLERANCE
+    height, seconds = height[is_upright], seconds[is_upright]
+    is_on_floor = height < weighted_quantile(height, seconds, 0.05) + FLOOR_TOLERANCE
+    return float(weighted_median(height[is_on_floor], seconds[is_on_floor]))
+
+
+# --- the tilt ----------------------------------------------------------------------------------------------------------
+
+
+def estimate_camera_tilt(people: Sequence[GroundEvidence], timestamps: FloatArray) -> FloatArray:
     """The camera's pitch and roll, (2,) rad: pitch > 0 looks down, roll > 0 is turned clockwise seen from behind."""
     tilt = np.zeros(2)
-    # Which feet stand depends on what is up a little, so it is found again at each step. The floor has no say at first,
-    # and then at first a lenient one: far from level, footholds look as if they stood on stairs.
-    for leniency in (None, None, 4.0, 2.0, 1.0, 1.0, 1.0):
-        rotation = WORLD_FROM_LEVEL_CAMERA @ _rotation_from_tilt(tilt)
-        matrix, vector = np.diag(1 / (TILT_PRIOR_SIGMA**2 + tilt**2)), np.zeros(2)
-        balances = [_balance_evidence(*lean, tilt) for lean in (_balance_tilt(person, timestamps, rotation) for person in people) if lean]
-        # How far the estimate leans, it leans in everybody: many people say no more of it than one.
-        evidence = [(more_matrix / len(balances), more_vector / len(balances)) for more_matrix, more_vector in balances]
-        if leniency:
-            evidence += [_floor_evidence(person, timestamps, rotation, tilt, leniency) for person in people]
-        for more_matrix, more_vector in evidence:
-            matrix, vector = matrix + more_matrix, vector + more_vector
-        tilt = np.clip(np.linalg.solve(matrix, vector), -MAX_TILT, MAX_TILT)
+    # Which feet bear weight depends a little on up, so it is determined again at each step.
+    for leniency in FLOOR_LENIENCY:
+        rotation = WORLD_FROM_LEVEL_CAMERA @ _rotmat_from_tilt(tilt)
+        matrix, right = np.diag(1 / (TILT_PRIOR_SIGMA**2 + tilt**2)), np.zeros(2)
+        balances = [_balance_equations(person, timestamps, rotation, tilt) for person in people]
+        balances = [balance for balance in balances if balance is not None]
+        # The estimate leans alike in everybody: many people weigh no more than one.
+        evidence = [TiltEquations(balance.matrix / len(balances), balance.right / len(balances)) for balance in balances]
+        if leniency is not None:
+            evidence += [_floor_equations(person, timestamps, rotation, tilt, leniency) for person in people]
+        for equations in evidence:
+            matrix, right = matrix + equations.matrix, right + equations.right
+        tilt = np.clip(np.linalg.solve(matrix, right), -MAX_TILT, MAX_TILT)
     return tilt
 
 
-def estimate_floor_height(people, timestamps, rotation):
-    """How high the floor is, m: the footholds' middle height, leaving out those on boxes and stairs.
-
-    Args:
-        people: GroundEvidence. timestamps: (F,) s. rotation: world_from_camera (3,3), z up.
-
-    Who crouches looks nearer or farther than they are, and so stands higher or lower: whoever stands upright counts before them.
-    """
-    height, lasted, bent = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
-    for person in people:
-        soles = person.soles @ rotation.T
-        places, seconds, runs = _find_footholds(
-            soles, weight_bearing(soles, timestamps, person.visible) > WEIGHT_BEARING_THRESHOLD, timestamps
-        )
-        height, lasted, bent = height + [places[:, 2]], lasted + [seconds], bent + [_crouch_ratios(person, runs)]
-    height, lasted, bent = (np.concatenate(each) for each in (height, lasted, bent))
-    if not len(height):  # nobody stands: the lowest that anybody comes
-        height = np.concatenate([(person.soles[person.visible] @ rotation.T)[..., 2].min(1) for person in people])
-        lasted = np.ones(len(height))
-        return float(weighted_quantile(height, lasted, 0.02))
-    upright = bent < bent.min() + CROUCH_TOLERANCE
-    height, lasted = height[upright], lasted[upright]
-    lowest = weighted_quantile(height, lasted, 0.05)
-    near = height < lowest + FLOOR_TOLERANCE
-    return float(weighted_quantile(height[near], lasted[near], 0.5))
-
-
-def _rotation_from_tilt(tilt):
+def _rotmat_from_tilt(tilt: FloatArray) -> FloatArray:
     """level_camera_from_camera (3,3) of pitch and roll."""
     pitch, roll = tilt
-    # The camera's x points right and its z forward: looking down is a turn about -x, tipping clockwise one about z.
+    # The camera's x points right and its z forward: looking down is a rotation about -x, tipping clockwise one about z.
     return rotmat_from_rotvec([-pitch, 0, 0]) @ rotmat_from_rotvec([0, 0, roll])
 
 
-def _balance_evidence(lean, sigma, tilt):
-    """Normal equations (2,2), (2,) for the tilt with which a person balances."""
-    weight = sigma**-2 / (1 + ((lean - tilt) / (3 * sigma)) ** 2)
-    return np.diag(weight), weight * lean
-
-
-def _balance_tilt(person, timestamps, rotation):
-    """The tilt (2,) that would make a person balance, and its standard deviations (2,); None if they never stand."""
+def _balance_equations(person: GroundEvidence, timestamps: FloatArray, rotation: FloatArray, tilt: FloatArray) -> TiltEquations | None:
+    """Normal equations for the tilt at which a person balances; None if they never stand."""
     support = weight_bearing(person.soles @ rotation.T, timestamps, person.visible)
     stance = (support[..., None] * person.soles).sum(1) / np.maximum(support.sum(1), 1e-6)[:, None]
-    middle = sum(weight * person.joints[:, H36M17.index(name)] for name, weight in _MASS_WEIGHTS.items())
-    rise = middle - stance
+    centre = np.zeros_like(stance)
+    for name, weight in _MASS_WEIGHTS.items():
+        centre += weight * person.joints[:, H36M17.index(name)]
+    rise = centre - stance
     height = -rise[:, 1]
-    standing = (support > WEIGHT_BEARING_THRESHOLD).any(1)
-    if standing.any():
-        standing &= height > MIN_UPRIGHT_RATIO * body_length(person.joints[person.visible])
-    if not standing.any():
+    is_standing = (support > WEIGHT_BEARING_THRESHOLD).any(1)
+    if is_standing.any():
+        is_standing &= height > MIN_UPRIGHT_RATIO * body_length(person.joints[person.visible])
+    if not is_standing.any():
         return None
     # Up is -y in a level camera. Pitched down by p, it sees up as (0, -cos p, -sin p); rolled by r, as (-sin r, -cos r, 0).
-    angles = np.stack([np.arctan2(-rise[:, 2], np.hypot(height, rise[:, 0])), np.arctan2(-rise[:, 0], height)], -1)[standing]
-    weight = np.ones_like(angles)
-    for _ in range(5):
-        mean = (weight * angles).sum(0) / weight.sum(0)
-        weight = 1 / (1 + ((angles - mean) / FRAME_BALANCE_SIGMA) ** 2)
-    seconds = standing.sum() * float(np.median(np.diff(timestamps))) if len(timestamps) > 1 else 0.0
-    return mean, np.sqrt(BALANCE_SIGMA**2 + FRAME_BALANCE_SIGMA**2 / (1 + seconds / BALANCE_TIME))
+    angles = np.stack([np.arctan2(-rise[:, 2], np.hypot(height, rise[:, 0])), np.arctan2(-rise[:, 0], height)], -1)[is_standing]
+    mean, weights = np.zeros(2), np.ones_like(angles)
+    for _ in range(BALANCE_ITERATIONS):
+        mean = (weights * angles).sum(0) / weights.sum(0)
+        weights = cauchy_weight(angles - mean, FRAME_BALANCE_SIGMA)
+    seconds = is_standing.sum() * float(np.median(np.diff(timestamps))) if len(timestamps) > 1 else 0.0
+    sigma = np.sqrt(BALANCE_SIGMA**2 + FRAME_BALANCE_SIGMA**2 / (1 + seconds / BALANCE_TIME))
+    precision = sigma**-2 * cauchy_weight(mean - tilt, 3 * sigma)
+    return TiltEquations(np.diag(precision), precision * mean)
 
 
-def _crouch_ratios(person, runs):
-    """How far somebody crouches in runs of frames (N,2), (N,) 0..1."""
-    bent = crouch_ratio(person.joints)
-    return np.array([np.median(bent[first:last]) for first, last in runs])
+def _floor_equations(
+    person: GroundEvidence, timestamps: FloatArray, rotation: FloatArray, tilt: FloatArray, leniency: float
+) -> TiltEquations:
+    """Normal equations for the tilt at which a person's footholds are level.
 
-
-def _floor_evidence(person, timestamps, rotation, tilt, leniency):
-    """Normal equations (2,2), (2,) for the tilt at which a person's footholds are level.
-
-    leniency: how many times farther than usual a foothold may lie from the others' plane before its say fades.
+    leniency: factor on the distance from the others' plane at which a foothold's weight fades.
     """
     soles = person.soles @ rotation.T
-    touching = weight_bearing(soles, timestamps, person.visible) > WEIGHT_BEARING_THRESHOLD
-    feet = soles.reshape(-1, 2, 2, 3).mean(2), touching.reshape(-1, 2, 2).any(2)
-    places, seconds, runs = _find_footholds(*feet, timestamps)
-    if len(places) < 2:
-        return np.zeros((2, 2)), np.zeros(2)
-    # A line of sight that meets the floor at a slope moves the foothold's height by that slope times the depth's error. Were the
-    # camera on the floor, it would not move it, and every mistake of depth could be explained by that.
-    below = np.maximum(np.abs(places[:, 2]), MIN_DROP_BELOW_CAMERA)
-    variance = ((FOOTHOLD_DEPTH_SIGMA + CROUCH_DEPTH_SIGMA * _crouch_ratios(person, runs)) * below) ** 2 + FOOTHOLD_SIGMA**2
-    middle = np.median(places, 0)
-    # Tilting more lifts a place by -pitch * forward - roll * rightward, to first order.
-    slope = np.stack([middle[1] - places[:, 1], middle[0] - places[:, 0]], -1)
-    off = places[:, 2] - middle[2]
-    weight = np.minimum(seconds, 1.0) / variance / (1 + off**2 / (9 * leniency**2 * variance))
-    # Many steps on one spot share the depth's error: together they weigh no more than a few.
+    heel_or_toe = _is_weight_bearing(soles, timestamps, person.visible).reshape(-1, 2, 2)
+    feet = soles.reshape(-1, 2, 2, 3).mean(2)
+    positions, seconds, runs = _find_footholds(feet, heel_or_toe[..., 0] | heel_or_toe[..., 1], timestamps)
+    if len(positions) < 2:
+        return TiltEquations(np.zeros((2, 2)), np.zeros(2))
+    # An error in depth moves a foothold's height by the slope of its line of sight. With the camera on the floor it would not
+    # move it at all, and every error in depth could be explained by that.
+    drop = np.maximum(np.abs(positions[:, 2]), MIN_DROP_BELOW_CAMERA)
+    depth_sigma = FOOTHOLD_DEPTH_SIGMA + CROUCH_DEPTH_SIGMA * _crouch_in_runs(person, runs)
+    variance = (depth_sigma * drop) ** 2 + FOOTHOLD_SIGMA**2
+    middle = np.median(positions, 0)
+    # More tilt lifts a position by -pitch * forward - roll * rightward, to first order.
+    jacobian = np.stack([middle[1] - positions[:, 1], middle[0] - positions[:, 0]], -1)
+    residual = positions[:, 2] - middle[2]
+    weight = np.minimum(seconds, 1.0) / variance * cauchy_weight(residual, 3 * leniency * np.sqrt(variance))
+    # Many steps on one spot share the error in depth: together they weigh no more than a few.
     weight *= min(1.0, MAX_EFFECTIVE_FOOTHOLDS * weight.max() / weight.sum())
-    matrix = (slope * weight[:, None]).T @ slope
-    return matrix, matrix @ tilt - (slope * weight[:, None]).T @ off
+    weighted = (jacobian * weight[:, None]).T
+    matrix = weighted @ jacobian
+    return TiltEquations(matrix, matrix @ tilt - weighted @ residual)
 
 
-def _sole_footholds(soles, timestamps, visible):
-    """Where heels and toes stood, (N,3) m, and for how long, (N,) s, in soles (F,4,3) m with z nearly up."""
-    return _find_footholds(soles, weight_bearing(soles, timestamps, visible) > WEIGHT_BEARING_THRESHOLD, timestamps)[:2]
+# --- footholds ---------------------------------------------------------------------------------------------------------
 
 
-def _find_footholds(points, touching, timestamps):
-    """Where points (F,P,3) m were while they touched (F,P): places (N,3) m, for how long (N,) s, and in which frames (N,2)."""
-    step = np.gradient(timestamps) if len(timestamps) > 1 else np.ones(1)
-    runs = [(k, first, last) for k in range(points.shape[1]) for first, last in contact_runs(touching[:, k])]
-    places = np.array([np.median(points[first:last, k], 0) for k, first, last in runs]).reshape(-1, 3)
-    seconds = np.array([step[first:last].sum() for _, first, last in runs])
-    return places, seconds, [run[1:] for run in runs]
+def _is_weight_bearing(soles: FloatArray, timestamps: FloatArray, visible: BoolArray) -> BoolArray:
+    """Whether heels and toes (F,4,3) m, with z nearly up, bear weight, (F,4)."""
+    return weight_bearing(soles, timestamps, visible) > WEIGHT_BEARING_THRESHOLD
+
+
+def _find_footholds(points: FloatArray, in_contact: BoolArray, timestamps: FloatArray) -> Footholds:
+    """The footholds of points (F,P,3) m, one for each run of frames in contact (F,P)."""
+    frame_seconds = np.gradient(timestamps) if len(timestamps) > 1 else np.ones(1)
+    runs = [(point, first, last) for point in range(points.shape[1]) for first, last in contact_runs(in_contact[:, point])]
+    positions = np.array([np.median(points[first:last, point], 0) for point, first, last in runs]).reshape(-1, 3)
+    seconds = np.array([frame_seconds[first:last].sum() for _, first, last in runs])
+    return Footholds(positions, seconds, [(first, last) for _, first, last in runs])
+
+
+def _crouch_in_runs(person: GroundEvidence, runs: Sequence[tuple[int, int]]) -> FloatArray:
+    """The median crouch ratio in each of N runs of frames, (N,) 0..1."""
+    crouch = crouch_ratio(person.joints)
+    return np.array([np.median(crouch[first:last]) for first, last in runs])

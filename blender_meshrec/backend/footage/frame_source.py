@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -13,7 +12,7 @@ from ...core.conventions import standard_fps
 from ...core.errors import InputError
 
 FrameRange: TypeAlias = tuple[int, int | None]  # (first, end) half-open, counted from 0; end None for "until the footage ends"
-PathArgument: TypeAlias = str | PathLike[str]
+PathArgument: TypeAlias = str | Path
 
 MAX_RATE_DEVIATION = 0.03  # relative difference up to which a declared frame rate agrees with a measured one
 

@@ -1,113 +1,186 @@
-"""The shape whose outline is the seen one: betas by Gauss-Newton on the distances between outlines.
+"""Fit betas to silhouettes: Gauss-Newton on the distances between the body's outlines and the observed ones.
 
-Holes, things held and people who touch are outliers: the farther the seen outline is from the body's, and the less the two
-run alike, the less it counts; and every silhouette counts as a few measurements only, for its pixels err together. Where
-the body stands and how large it appears is free, a little, in every silhouette, so that what is misplaced is not taken for
-girth.
+Holes, held objects and people who touch are outliers: the farther the observed outline is from the body's, and the less their
+directions agree, the less it weighs; and every silhouette weighs as a few measurements only, for its pixels' errors are
+correlated. The body's position and size in the image are free, a little, in every silhouette, so that an offset is not
+explained by girth.
 
-Source: the idea of fitting parameters to a contour by signed distances is old; weighting, freedoms and constants are ours.
+Source: fitting parameters to a contour by signed distances is an old idea; weighting, freedoms and constants are ours.
 """
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 
-from ...bodies.silhouette_rendering import rasterise
+from ...bodies.silhouette_rendering import SurfacePoints, rasterise
+from ...core.array_types import BoolArray, FloatArray, IntArray
+from ...methods.silhouette_refinement import SilhouetteCrops
 
 NUM_ITERATIONS = 4
-# The rim: points this near the body's own outline, px, stand for it.
+# Surface points within this distance of the body's own outline represent it, px.
 RIM_WIDTH = 1.6
-# An outline is off by about so much for no reason of shape (clothes, the segmentation, limbs in slightly wrong places), px of
-# 96; from MAX_OUTLINE_OFFSET on it is something else's.
+# Standard deviation of an outline for reasons other than shape (clothes, the segmentation, limbs slightly off), px of 96; from
+# MAX_OUTLINE_OFFSET on it is another object's.
 OUTLINE_SIGMA, MAX_OUTLINE_OFFSET = 1.5, 5.0
-# How many independent measurements a silhouette is worth.
+# The number of independent measurements that a silhouette is worth.
 EFFECTIVE_MEASUREMENTS = 12.0
-# How far, px, and by what share of its size, a body may appear elsewhere than it does.
+# Standard deviations of a body's offset in its crop, px, and of its relative size.
 SHIFT_SIGMA, SCALE_SIGMA = 1.5, 0.02
-# Cosine between the outlines' normals below which they are not of one thing.
+# Cosine between the outlines' normals below which they belong to different objects.
 MIN_NORMAL_COSINE = 0.5
+# The crop's outer pixels, px, in which no outline shows.
+EDGE_WIDTH = 2
 
 
-def fit_contours(surface, crops, trust, betas, rotmats, transl, prior):
-    """The betas (B,) that silhouettes and a prior together make likeliest.
+class GaussianPrior(NamedTuple):
+    """A Gaussian distribution of betas: mean (B,), precision (B,B)."""
+
+    mean: FloatArray
+    precision: FloatArray
+
+
+class OutlineEquations(NamedTuple):
+    """Linear equations of one silhouette's P outline points.
+
+    jacobian: (P,B+3) px, outward motion of the outline by betas, by offset and by size, the latter three in their standard
+    deviations. offsets: (P,) px, by how much it should move outwards. weights: (P,).
+    """
+
+    jacobian: FloatArray
+    offsets: FloatArray
+    weights: FloatArray
+
+
+class OutlineMatches(NamedTuple):
+    """Surface points (P,) on the body's outline with an observed outline near them.
+
+    normals: (P,2), outward, x and y. offsets: (P,) px to the observed outline, positive outwards. weights: (P,) 0..1.
+    num_candidates: outline points, whether matched or not.
+    """
+
+    points: IntArray
+    normals: FloatArray
+    offsets: FloatArray
+    weights: FloatArray
+    num_candidates: int
+
+
+def fit_contours(
+    surface: SurfacePoints,
+    crops: SilhouetteCrops,
+    trust: FloatArray,
+    betas: FloatArray,
+    rotmats: torch.Tensor,
+    transl: torch.Tensor,
+    prior: GaussianPrior,
+) -> FloatArray:
+    """The betas (B,) of maximum posterior probability under S silhouettes and a prior.
 
     Args:
-        surface: SurfacePoints. crops: SilhouetteCrops, of S silhouettes. trust: (S,) 0..1. betas: (B,), where to start. rotmats: (S,J,3,3).
-        transl: (S,3) m. prior: (mean (B,), precision (B,B)), Gaussian.
+        trust: (S,) 0..1. betas: (B,), the first guess. rotmats: (S,J,3,3), local. transl: (S,3) m.
     """
-    masks, inside = crops.silhouettes.numpy(), crops.inside.numpy()
-    goals = [signed_distance(mask) for mask in masks]
-    # Where the picture ends no outline shows.
-    usable = [cv2.erode(np.pad(part, 1, constant_values=True).astype(np.uint8), np.ones((5, 5)))[1:-1, 1:-1] > 0 for part in inside]
+    masks = crops.silhouettes.numpy()
+    targets = [signed_distance(mask) for mask in masks]
+    usable = [_away_from_edges(inside) for inside in crops.inside.numpy()]
     betas = np.asarray(betas, float)
-    mean, precision = prior
     for _ in range(NUM_ITERATIONS):
         repeated = torch.as_tensor(betas, dtype=torch.float32).expand(len(masks), -1)
         points, _joints = surface.pose(repeated, rotmats, transl)
-        own, _nearness = rasterise(points, crops.windows, masks.shape[-1])
-        matrix, right = precision.copy(), precision @ (mean - betas)
+        rendered, _nearness = rasterise(points, crops.windows, masks.shape[-1])
+        matrix, right = prior.precision.copy(), prior.precision @ (prior.mean - betas)
         for row in np.flatnonzero(trust > 0):
-            rows, off, weight = _outline_equations(
-                surface, points[row], crops.windows[row], rotmats[row], own[row].numpy(), goals[row], usable[row]
+            equations = outline_equations(
+                surface, points[row], crops.windows[row], rotmats[row], rendered[row].numpy(), targets[row], usable[row]
             )
-            if len(off):
-                _add_normal_equations(matrix, right, rows, off, trust[row] * weight)
+            if len(equations.offsets):
+                _add_normal_equations(matrix, right, equations, trust[row])
         betas = betas + np.linalg.solve(matrix, right)
     return betas
 
 
-def signed_distance(mask):
-    """Distance (S,S) px of each pixel's middle from a mask's outline, positive inside."""
-    mask = mask.astype(np.uint8)
-    inside, outside = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (mask, 1 - mask))
-    return np.where(mask, inside - 0.5, 0.5 - outside)
+def signed_distance(mask: BoolArray) -> FloatArray:
+    """Distance (S,S) px of each pixel's centre from a mask's outline, positive inside."""
+    image = mask.astype(np.uint8)
+    inside, outside = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (image, 1 - image))
+    return np.where(image, inside - 0.5, 0.5 - outside)
 
 
-def _outline_equations(surface, points, window, rotmats, own, goal, usable):
-    """Rows (P, B+3), how the body's outline moves outwards with betas, shift and size; off (P,), how far it should; weights (P,)."""
-    side = len(own)
+def outline_equations(
+    surface: SurfacePoints,
+    points: torch.Tensor,
+    window: torch.Tensor,
+    rotmats: torch.Tensor,
+    rendered: BoolArray,
+    target: FloatArray,
+    usable: BoolArray,
+) -> OutlineEquations:
+    """The equations of one silhouette.
+
+    Args:
+        points: (N,3) m, posed. window: (4,) of the crop. rotmats: (J,3,3), local. rendered: (S,S), the body's silhouette.
+        target: (S,S) px, the observed silhouette's signed distance. usable: (S,S), pixels in which an outline can show.
+    """
+    side = len(rendered)
     pixels = ((points[:, :2] / points[:, 2:] - window[:2]) / window[2:] * side).numpy()
-    place = np.floor(pixels).astype(int)
-    within = ((place >= 0) & (place < side)).all(1)
-    place = np.clip(place, 0, side - 1)
-    at = place[:, 1], place[:, 0]
-    distance = signed_distance(own)
-    chosen = np.flatnonzero(within & own[at] & (distance[at] < RIM_WIDTH) & usable[at])
-    at = place[chosen, 1], place[chosen, 0]
-    normals, others = (_outward_normals(field, at) for field in (distance, goal))
-    off = goal[at] - distance[at]
-    # Tukey's weight, and the same thing's outline runs the same way.
-    weight = np.clip(1 - (off / MAX_OUTLINE_OFFSET) ** 2, 0, 1) ** 2 * ((normals * others).sum(-1) > MIN_NORMAL_COSINE)
-    good = weight > 0
-    chosen, normals, off, weight = chosen[good], normals[good], off[good], weight[good]
-    if not len(chosen):
-        return np.zeros((0, 0)), off, weight
-    slopes = surface.shape_jacobian(rotmats, torch.as_tensor(chosen)).numpy()
+    matches = _match_outlines(pixels, rendered, target, usable)
+    if not len(matches.points):
+        return OutlineEquations(np.zeros((0, 0)), matches.offsets, matches.weights)
+    chosen, normals = matches.points, matches.normals
+    derivatives = surface.shape_jacobian(rotmats, torch.as_tensor(chosen)).numpy()
     x, y, z = points[chosen].numpy().T
-    outward = normals * (side / window[2:].numpy())
-    along = outward[:, 0] / z, outward[:, 1] / z, -(outward[:, 0] * x + outward[:, 1] * y) / z**2
-    moved = sum(part[:, None] * slopes[:, axis] for axis, part in enumerate(along))
-    about = pixels[chosen] - pixels.mean(0)
-    size = (normals * about).sum(-1, keepdims=True)
-    rows = np.concatenate([moved, normals * SHIFT_SIGMA, size * SCALE_SIGMA], 1)
-    # Smoothly towards nothing where few of the points find an outline to match.
-    return rows, off, weight * EFFECTIVE_MEASUREMENTS / (len(good) * OUTLINE_SIGMA**2)
+    per_ray = normals * (side / window[2:].numpy())
+    per_metre = per_ray[:, 0] / z, per_ray[:, 1] / z, -(per_ray[:, 0] * x + per_ray[:, 1] * y) / z**2
+    by_betas = np.zeros_like(derivatives[:, 0])
+    for axis, factor in enumerate(per_metre):
+        by_betas += factor[:, None] * derivatives[:, axis]
+    by_size = (normals * (pixels[chosen] - pixels.mean(0))).sum(-1, keepdims=True)
+    jacobian = np.concatenate([by_betas, normals * SHIFT_SIGMA, by_size * SCALE_SIGMA], 1)
+    # Divided by the candidates, so that a silhouette fades out where few points find an outline to match.
+    weights = matches.weights * EFFECTIVE_MEASUREMENTS / (matches.num_candidates * OUTLINE_SIGMA**2)
+    return OutlineEquations(jacobian, matches.offsets, weights)
 
 
-def _outward_normals(distance, at):
-    """Unit normals (P,2), x and y, out of a mask whose signed distance is given, at pixels."""
+def _match_outlines(pixels: FloatArray, rendered: BoolArray, target: FloatArray, usable: BoolArray) -> OutlineMatches:
+    """Match surface points at pixels (N,2) on the body's outline with the observed outline."""
+    side = len(rendered)
+    cells = np.floor(pixels).astype(int)
+    is_within = ((cells >= 0) & (cells < side)).all(1)
+    columns, rows = np.clip(cells, 0, side - 1).T
+    distance = signed_distance(rendered)
+    is_on_rim = is_within & rendered[rows, columns] & (distance[rows, columns] < RIM_WIDTH) & usable[rows, columns]
+    points = np.flatnonzero(is_on_rim)
+    rows, columns = rows[points], columns[points]
+    normals, target_normals = (_outward_normals(field, rows, columns) for field in (distance, target))
+    offsets = target[rows, columns] - distance[rows, columns]
+    # Tukey's weight, for outlines that run the same way.
+    weights = np.clip(1 - (offsets / MAX_OUTLINE_OFFSET) ** 2, 0, 1) ** 2 * ((normals * target_normals).sum(-1) > MIN_NORMAL_COSINE)
+    matched = weights > 0
+    return OutlineMatches(points[matched], normals[matched], offsets[matched], weights[matched], len(points))
+
+
+def _away_from_edges(inside: BoolArray) -> BoolArray:
+    """The pixels (S,S) that are not near the image's edge, in crops whose pixels `inside` (S,S) are in the image."""
+    padded = np.pad(inside, 1, constant_values=True).astype(np.uint8)
+    kernel = np.ones((2 * EDGE_WIDTH + 1, 2 * EDGE_WIDTH + 1))
+    return cv2.erode(padded, kernel)[1:-1, 1:-1] > 0
+
+
+def _outward_normals(distance: FloatArray, rows: IntArray, columns: IntArray) -> FloatArray:
+    """Unit normals (P,2), x and y, out of a mask with a signed distance (S,S), at pixels."""
     smooth = cv2.GaussianBlur(distance.astype(np.float32), (0, 0), 1.0)
     down, right = np.gradient(smooth)
-    normals = -np.stack([right[at], down[at]], -1)
+    normals = -np.stack([right[rows, columns], down[rows, columns]], -1)
     return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
 
 
-def _add_normal_equations(matrix, right, rows, off, weight):
-    """Add one silhouette's normal equations, its own shift and size eliminated (their prior is of unit variance)."""
-    betas = matrix.shape[0]
-    weighted = rows * weight[:, None]
-    full, side = rows.T @ weighted, weighted.T @ off
-    own = full[betas:, betas:] + np.eye(rows.shape[1] - betas)
-    across = np.linalg.solve(own, full[betas:, :betas])
-    matrix += full[:betas, :betas] - full[:betas, betas:] @ across
-    right += side[:betas] - across.T @ side[betas:]
+def _add_normal_equations(matrix: FloatArray, right: FloatArray, equations: OutlineEquations, trust: float) -> None:
+    """Add one silhouette's normal equations to matrix (B,B) and right (B,), its offset and size eliminated (unit variance)."""
+    jacobian, num_betas = equations.jacobian, matrix.shape[0]
+    weighted = jacobian * (trust * equations.weights)[:, None]
+    full, side = jacobian.T @ weighted, weighted.T @ equations.offsets
+    nuisance = full[num_betas:, num_betas:] + np.eye(jacobian.shape[1] - num_betas)
+    eliminated = np.linalg.solve(nuisance, full[num_betas:, :num_betas])
+    matrix += full[:num_betas, :num_betas] - full[:num_betas, num_betas:] @ eliminated
+    right += side[:num_betas] - eliminated.T @ side[num_betas:]

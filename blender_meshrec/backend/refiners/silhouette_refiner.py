@@ -1,93 +1,127 @@
-"""What silhouettes say that joints cannot show, laid on a fitted body: girth, and hands and feet that no other point shows.
+"""`--refine silhouettes`: the fitted body's girth, and hands and feet that no keypoint shows, from silhouettes.
 
-The network of methods/silhouette_refinement.py looks at up to 32 silhouettes; its betas are pooled over them, and become,
-with the bone lengths the body has, the prior of a fit of outlines (contour_fit.py), so that silhouettes add girth and do not
-move joints. Limbs keep their directions exactly. What lowers the agreement of the body's silhouettes with the seen ones is
-refused: first in part, then as a whole.
+The network of methods/silhouette_refinement.py takes up to 32 silhouettes; its betas are pooled over them and become,
+with the body's bone lengths, the prior of a fit of outlines (contour_fit.py), so that silhouettes change girth and do not
+move joints. Limbs keep their directions exactly. A change that lowers the agreement of the body's silhouettes with the observed
+ones is rejected: first in part, then as a whole.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import roma
 import torch
 
-from ...bodies.alignment import swing_onto
-from ...bodies.lbs import forward_kinematics
-from ...bodies.silhouette_rendering import SurfacePoints, rasterise, silhouette_iou
-from ...core.files.body_template import load_body
-from ...core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
-from ...core.time_series import interpolate_over_time, time_proximity
-from ...methods.silhouette_refinement import END_JOINT_INDICES, END_JOINTS, NUM_BETAS, SilhouetteCrops, apply_end_corrections, load_network, predict_corrections
+from ...bodies.silhouette_rendering import SurfacePoints
+from ...core.array_types import ArrayLike, FloatArray, IntArray
+from ...core.cameras import rays_from_pixels
+from ...core.files.body_template import BodyTemplate, load_body
+from ...core.records import BodyParams
+from ...core.silhouettes import Silhouettes
+from ...core.skeletons import H36M17, SMPL_JOINTS, limb_indices
+from ...core.time_series import interpolate_over_time, weighted_median
+from ...methods.silhouette_refinement import (
+    END_JOINT_INDICES,
+    END_JOINTS,
+    NUM_BETAS,
+    Corrections,
+    SilhouetteCrops,
+    SilhouetteNetwork,
+    apply_end_corrections,
+    load_network,
+    predict_corrections,
+)
 from ..clip import Clip, Person
-from ..fitting.betas_fit import MAX_BETA, MEASUREMENTS, SIDES, fit_betas, measure_lengths
-from ..fitting.end_rotations import FACE_POINTS, MIN_CONFIDENCE
+from ..fitting.betas_fit import MAX_BETA, bone_lengths_and_jacobian, fit_betas, measure_lengths
+from ..fitting.body_params import with_rotvecs
 from ..registry import refiner
-from .contour_fit import fit_contours
+from .contour_fit import GaussianPrior, fit_contours
+from .end_visibility import end_visibility
+from .posed_clip import PosedClip, SilhouetteComparison, repeat_betas
 
-# A silhouette that the body covers less than this is somebody else's, or nobody's.
+# A silhouette that the body covers less than this shows somebody else, or nobody.
 MIN_IOU = 0.35
-NETWORK_ITERATIONS = 2  # how often the network looks at what it has made
-# Bone lengths are kept to within this, m, as far as silhouettes are concerned.
+NETWORK_ITERATIONS = 2  # applications of the network, each to the result of the one before
+# Standard deviation of the body's bone lengths in the fit of outlines, m.
 BONE_LENGTH_SIGMA = 0.006
-# How sure the network is of betas at best, though many silhouettes agree: it errs alike in all of them, and clothes mislead it.
+# Least standard deviation of the network's betas: it has the same error in all silhouettes, and clothes mislead it.
 MIN_NETWORK_SIGMA = 1.5
-# Over how long, s, corrections of ends are averaged; and the least a silhouette must say of an end to count (log of rad).
+# The fractions of the change of betas that are tried, in this order.
+BETAS_FRACTIONS = (1.0, 0.5, 0.25)
+# Standard deviation in time over which corrections of ends are averaged, s; and the log of the network's scale, of rad, up to
+# which a silhouette determines an end.
 END_SMOOTHING_TIME = 0.2
-MAX_END_LOG_SIGMA = 0.0
-# An end that points of its own show is known, less and less, this much longer, s.
-END_FADE_TIME = 0.3
-# An outline hardly shows how a head is turned: on people of the training set the network's answers for it did more harm than good.
+MAX_END_LOG_SCALE = 0.0
+# An outline hardly shows the rotation of a head: on people of the training set the network's answers for it did more harm than good.
 REFINED_ENDS = tuple(end for end in END_JOINTS if end != "head")
-# By how much, of the intersection over union, the silhouettes must agree better for a correction of an end to stay.
+# The gain in mean intersection over union from which a correction of an end is accepted.
 MIN_END_IOU_GAIN = 0.0005
-LIMBS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
 
 
 @dataclass(frozen=True)
 class ShapeReport:
-    """What came of a refinement.
+    """The outcome of a refinement.
 
-    num_silhouettes, num_used: silhouettes looked at and used. iou_before, iou_after: their mean intersection over union with the body.
-    applied_share: the share of the correction of shape that was kept, 0 when it was refused. corrected_ends: names of those that were
-    corrected.
+    num_silhouettes, num_used: silhouettes given and used. iou_before, iou_after: their mean intersection over union with the body.
+    applied_fraction: of the change of betas, 0 when it was rejected. corrected_ends: names of the ends that were corrected.
     """
 
     num_silhouettes: int
     num_used: int
     iou_before: float
     iou_after: float
-    applied_share: float
-    corrected_ends: tuple
+    applied_fraction: float
+    corrected_ends: tuple[str, ...]
+
+
+class NetworkAnswer(NamedTuple):
+    """The network's corrections for S silhouettes.
+
+    betas: (10,) to add, pooled, or None for a body whose betas the network does not know. betas_sigma: (10,).
+    end_rotvecs: (S,5,3) rad, of END_JOINTS. end_log_scales: (S,5), logs of the expected errors in rad.
+    """
+
+    betas: FloatArray | None
+    betas_sigma: FloatArray
+    end_rotvecs: torch.Tensor
+    end_log_scales: torch.Tensor
 
 
 @refiner("silhouettes", stage="body")
 def refine_by_silhouettes(person: Person, clip: Clip) -> dict[str, Any]:
     """The Refiner of girth, hands and feet."""
     visibility = end_visibility(person.observations, clip.timestamps)
-    body, said = refine_shape(
+    body, report = refine_shape(
         clip.template, person.fit.body, person.observations.silhouettes, clip.intrinsics, clip.frames.size, clip.timestamps, visibility
     )
     person.fit = replace(person.fit, body=body)
     return {
-        "looked_at": said.num_silhouettes,
-        "used": said.num_used,
-        "agreement_before": round(said.iou_before, 4),
-        "agreement_after": round(said.iou_after, 4),
-        "share_kept": said.applied_share,
-        "ends_turned": list(said.corrected_ends),
+        "looked_at": report.num_silhouettes,
+        "used": report.num_used,
+        "agreement_before": round(report.iou_before, 4),
+        "agreement_after": round(report.iou_after, 4),
+        "share_kept": report.applied_fraction,
+        "ends_turned": list(report.corrected_ends),
     }
 
 
-def refine_shape(template, body, silhouettes, intrinsics, image_size, timestamps, ends_known=None, network=None):
-    """A body bettered by silhouettes.
+def refine_shape(
+    template: BodyTemplate,
+    body: BodyParams,
+    silhouettes: Silhouettes | None,
+    intrinsics: ArrayLike,
+    image_size: tuple[int, int],
+    timestamps: ArrayLike,
+    ends_known: ArrayLike | None = None,
+    network: SilhouetteNetwork | None = None,
+) -> tuple[BodyParams, ShapeReport]:
+    """Refine a body by silhouettes.
 
     Args:
-        template: a BodyTemplate of any family. body: BodyParams in camera axes. silhouettes: a core Silhouettes, or None.
-        intrinsics: (3,3) px. image_size: (width, height) px. timestamps: (F,) s.
-        ends_known: (F,5) 0..1, how far head, hands and feet follow points of their own (`end_visibility`) and stay as they are.
-        network: a SilhouetteNetwork; the one that ships when None.
+        template: of any family. body: in camera axes. intrinsics: (3,3) px. image_size: (width, height) px. timestamps: (F,) s.
+        ends_known: (F,5) 0..1, how far head, hands and feet follow keypoints of their own (`end_visibility`) and stay as they are.
+        network: the one that ships when None.
 
     Returns:
         BodyParams and a ShapeReport. Without silhouettes that show this body, `body` itself.
@@ -97,39 +131,35 @@ def refine_shape(template, body, silhouettes, intrinsics, image_size, timestamps
     """
     if silhouettes is None or not len(silhouettes):
         return body, ShapeReport(0, 0, 0.0, 0.0, 0.0, ())
-    rig = _PosedClip(template, body, silhouettes.rows)
-    crops = make_silhouette_crops(silhouettes, intrinsics, image_size)
-    rendered = rig.render(rig.betas, rig.rotmats, crops)
-    before = silhouette_iou(crops.silhouettes, rendered, crops.inside).numpy()
+    clip = PosedClip(template, body, silhouettes.rows)
+    observed = SilhouetteComparison(clip, make_silhouette_crops(silhouettes, intrinsics, image_size), clip.rows)
+    before = observed.iou(clip.betas, clip.rotmats, clip.transl)
     trust = np.where(before > MIN_IOU, before, 0.0)
     if not trust.any():
         return body, ShapeReport(len(before), 0, float(before.mean()), float(before.mean()), 0.0, ())
-    network = network or load_network()
-    pooled, sureness, ends = _run_network(network, rig, crops, trust)
-    wanted = _fit_betas(rig, crops, trust, pooled, sureness)
+    answer = _run_network(network or load_network(), clip, observed.crops, trust)
+    wanted = _fit_betas(clip, observed.crops, trust, answer)
     used = np.flatnonzero(trust)
-    betas, share, after = _accept_betas(rig, crops, used, wanted, before)
-
+    compared = observed.select(used)
+    betas, fraction, after = _accept_betas(compared, wanted, before[used])
+    rotmats, transl = clip.with_betas(betas)
     known = np.zeros((len(body.transl), len(END_JOINTS))) if ends_known is None else np.asarray(ends_known, float)
-    rotmats, transl = rig.with_betas(betas)
-    rotmats, corrected, after = _refine_ends(rig, crops, used, betas, rotmats, transl, ends, known, timestamps, after)
-    report = ShapeReport(len(before), len(used), float(before[used].mean()), float(after.mean()), share, corrected)
-    if share == 0 and not corrected:
+    corrections = _end_corrections(answer, used, clip.rows[used], known, np.asarray(timestamps, float))
+    rotmats, corrected, after = _accept_end_corrections(compared, corrections, betas, rotmats, transl, after)
+    report = ShapeReport(len(before), len(used), float(before[used].mean()), float(after.mean()), fraction, corrected)
+    if fraction == 0 and not corrected:
         return body, report
-    poses = roma.rotmat_to_rotvec(rotmats).numpy()
-    poses = poses.reshape(len(poses), -1)
-    return replace(body, betas=betas, global_orient=poses[:, :3], body_pose=poses[:, 3:], transl=transl.numpy()), report
+    return with_rotvecs(body, roma.rotmat_to_rotvec(rotmats).numpy(), betas=betas, transl=transl.numpy()), report
 
 
-def make_silhouette_crops(silhouettes, intrinsics, image_size):
-    """Silhouettes as the network takes them: SilhouetteCrops, their windows as lines of sight."""
+def make_silhouette_crops(silhouettes: Silhouettes, intrinsics: ArrayLike, image_size: tuple[int, int]) -> SilhouetteCrops:
+    """Silhouettes as the network takes them, their windows as lines of sight; intrinsics (3,3) px, image_size (width, height) px."""
     intrinsics = np.asarray(intrinsics, float)
-    focal, principal = np.diag(intrinsics)[:2], intrinsics[:2, 2]
     side = silhouettes.squares[:, 2:].astype(float)
     corner = silhouettes.squares[:, :2] - side / 2
-    windows = np.concatenate([(corner - principal) / focal, side / focal], 1)
-    pixels = silhouettes.masks.shape[-1]
-    steps = (np.arange(pixels) + 0.5) / pixels
+    windows = np.concatenate([rays_from_pixels(corner, intrinsics), side / np.diag(intrinsics)[:2]], 1)
+    num_pixels = silhouettes.masks.shape[-1]
+    steps = (np.arange(num_pixels) + 0.5) / num_pixels
     columns, rows = (corner[:, axis, None] + side * steps for axis in (0, 1))
     inside = ((rows > 0) & (rows < image_size[1]))[:, :, None] & ((columns > 0) & (columns < image_size[0]))[:, None]
     return SilhouetteCrops(
@@ -137,189 +167,124 @@ def make_silhouette_crops(silhouettes, intrinsics, image_size):
     )
 
 
-def end_visibility(observations, timestamps):
-    """How far points of their own show how each of END_JOINTS is turned, (F,5) 0..1: where they are sure, and fading around there.
+# --- the network -------------------------------------------------------------------------------------------------------
 
-    Between two sure frames body_fit.py has carried the turn over. A point that comes and goes must not make a foot flap between
-    what it shows and what is guessed without it.
+
+def _run_network(network: SilhouetteNetwork, clip: PosedClip, crops: SilhouetteCrops, trust: FloatArray) -> NetworkAnswer:
+    """Apply the network to silhouettes with trust (S,), and pool its betas.
+
+    The network knows the open body; for another body it is given the open body with the same bone lengths.
     """
-    names = KEYPOINT_SETS[observations.keypoint_set].points
-    sure = observations.keypoints[..., 2] > MIN_CONFIDENCE
-    metres = observations.keypoints_3d is not None
-    wanted = {
-        "head": (FACE_POINTS, metres),
-        **{f"{side}_wrist": ([f"{side}_{point}" for point in ("wrist", "index", "pinky")], metres) for side in SIDES},
-        **{f"{side}_ankle": ([f"{side}_{point}" for point in ("heel", "big_toe")], True) for side in SIDES},
-    }
-    known = np.zeros((len(observations), len(END_JOINTS)), bool)
-    for column, end in enumerate(END_JOINTS):
-        points, enough = wanted[end]
-        if enough and all(point in names for point in points):
-            known[:, column] = sure[:, [names.index(point) for point in points]].all(1) & observations.visible
-    return np.stack([time_proximity(known[:, column], timestamps, END_FADE_TIME) for column in range(len(END_JOINTS))], 1)
-
-
-class _PosedClip:
-    """A body's surface and a clip's poses, and of these the rows with silhouettes."""
-
-    def __init__(self, template, body, rows):
-        self.template, self.rows = template, torch.as_tensor(np.array(rows))
-        self.surface = SurfacePoints(template)
-        # The network knows the open body; another one shows it the open body of the same bones.
-        self.own = template.surface_model_type == "open"
-        self.betas = np.asarray(body.betas, float)
-        self.all_rotmats = roma.rotvec_to_rotmat(torch.as_tensor(body.poses.reshape(len(body.transl), -1, 3)))
-        self.all_transl = torch.as_tensor(np.array(body.transl))
-        self.rotmats = self.all_rotmats[self.rows]
-
-    def render(self, betas, rotmats, crops, transl=None):
-        """Silhouettes (S,S',S') of these betas (B,), local rotations (S,J,3,3), cut off where the picture ends."""
-        transl = self.all_transl[self.rows] if transl is None else transl
-        points, _joints = self.surface.pose(_repeat_betas(betas, len(rotmats)), rotmats, transl)
-        return rasterise(points, crops.windows, crops.silhouettes.shape[-1])[0] & crops.inside
-
-    def with_betas(self, betas):
-        """The clip's rotations (F,J,3,3) and transl (F,3) under other betas, with every limb's direction, and the middle of
-        the limb joints, where they were."""
-        tree = self.surface.tree
-        old, new = (self.surface.rest_joints(_repeat_betas(b, 1)) for b in (self.betas, betas))
-        joints, turned = forward_kinematics(self.all_rotmats, old, tree)
-        turned = turned.clone()
-        at = {name: int(joint) for name, joint in zip(SMPL_JOINTS, self.template.smpl_joint_indices)}
-        for side in SIDES:
-            for start, end in LIMBS:
-                start, end = at[f"{side}_{start}"], at[f"{side}_{end}"]
-                bone, before = (torch.nn.functional.normalize(rest[0, end] - rest[0, start], dim=-1) for rest in (new, old))
-                turned[:, start] = swing_onto(turned[:, start], bone, (turned[:, start] @ before))
-        parents = np.maximum(self.template.parents, 0)
-        rotmats = turned[:, parents].mT @ turned
-        rotmats[:, 0] = turned[:, 0]
-        posed = forward_kinematics(rotmats, new, tree)[0]
-        limbs = self.template.smpl_joint_indices[limb_indices(SMPL_JOINTS)]
-        return rotmats, self.all_transl + (joints - posed)[:, limbs].mean(1)
-
-
-def _run_network(network, rig, crops, trust):
-    """What the network says: betas (10,) pooled over silhouettes or None, how sure (10,), and corrections of ends with their doubts.
-
-    Returns:
-        betas, sureness (standard deviations), (rotvecs (S,5,3), doubts (S,5)).
-    """
-    surface, betas, transl = rig.surface, rig.betas, rig.all_transl[rig.rows]
-    if not rig.own:
+    is_open = clip.template.surface_model_type == "open"
+    surface, betas, transl = clip.surface, clip.betas, clip.transl[clip.rows]
+    if not is_open:
         open_body = load_body()
         surface = SurfacePoints(open_body)
-        betas = _open_body_betas(open_body, rig.template, rig.betas)
-        # Pelvises meet, wherever each body has its origin.
-        root = rig.surface.rest_joints(_repeat_betas(rig.betas, 1))[0, 0] - surface.rest_joints(_repeat_betas(betas, 1))[0, 0]
-        transl = transl + root
-    rotmats = rig.rotmats[:, rig.template.smpl_joint_indices]
-    start, turned = betas, rotmats
-    weight = np.sqrt(trust)[:, None]
+        betas = _open_body_betas(open_body, clip.template, clip.betas)
+        # Pelvises coincide, wherever each body has its origin.
+        root, open_root = (body.rest_joints(repeat_betas(b, 1))[0, 0] for body, b in ((clip.surface, clip.betas), (surface, betas)))
+        transl = transl + (root - open_root)
+    rotmats = clip.rotmats[clip.rows][:, clip.template.smpl_joint_indices]
+    refined_betas, refined = betas, rotmats
+    answers: list[Corrections] = []
     for _ in range(NETWORK_ITERATIONS):
-        said = predict_corrections(network, surface, crops, _repeat_betas(betas, len(rotmats)), turned, transl)
-        sure = weight * np.exp(-said.log_scale_betas.numpy())
-        change = np.array([weighted_median(said.betas[:, k].numpy(), sure[:, k]) for k in range(NUM_BETAS)])
-        betas = np.clip(betas + change, -MAX_BETA, MAX_BETA)
-        turned = apply_end_corrections(turned, said.ends)
-    ends = roma.rotmat_to_rotvec(rotmats[:, END_JOINT_INDICES].mT @ turned[:, END_JOINT_INDICES])
-    spread = np.maximum(np.exp(said.log_scale_betas.numpy()).min(0), MIN_NETWORK_SIGMA)
-    return (betas - start if rig.own else None), spread, (ends, said.log_scale_ends)
+        corrections = predict_corrections(network, surface, crops, repeat_betas(refined_betas, len(rotmats)), refined, transl)
+        weights = np.sqrt(trust)[:, None] * np.exp(-corrections.log_scale_betas.numpy())
+        change = np.array([weighted_median(corrections.betas[:, k].numpy(), weights[:, k]) for k in range(NUM_BETAS)])
+        refined_betas = np.clip(refined_betas + change, -MAX_BETA, MAX_BETA)
+        refined = apply_end_corrections(refined, corrections.ends)
+        answers.append(corrections)
+    end_rotvecs = roma.rotmat_to_rotvec(rotmats[:, END_JOINT_INDICES].mT @ refined[:, END_JOINT_INDICES])
+    sigma = np.maximum(np.exp(answers[-1].log_scale_betas.numpy()).min(0), MIN_NETWORK_SIGMA)
+    return NetworkAnswer(refined_betas - betas if is_open else None, sigma, end_rotvecs, answers[-1].log_scale_ends)
 
 
-def _open_body_betas(open_body, template, betas):
+def _open_body_betas(open_body: BodyTemplate, template: BodyTemplate, betas: FloatArray) -> FloatArray:
     """Betas of the open body whose bones are as long as another body's."""
-    rest = template.rest_joints(betas)[template.smpl_joint_indices]
+    rest_joints = template.rest_joints(betas)[template.smpl_joint_indices]
     joints = np.zeros((1, len(H36M17), 3))
-    joints[0, limb_indices(H36M17)] = rest[limb_indices(SMPL_JOINTS)]
+    joints[0, limb_indices(H36M17)] = rest_joints[limb_indices(SMPL_JOINTS)]
     return fit_betas(open_body, measure_lengths(joints, np.ones(joints.shape[:2])))
 
 
-def _fit_betas(rig, crops, trust, pooled, sureness):
+# --- the shape ---------------------------------------------------------------------------------------------------------
+
+
+def _fit_betas(clip: PosedClip, crops: SilhouetteCrops, trust: FloatArray, answer: NetworkAnswer) -> FloatArray:
     """The betas (B,) of outlines, bone lengths and the network together."""
-    betas = rig.betas
-    rows = _bone_length_jacobian(rig.template, betas)
-    # What bone lengths do not tell is the population's, of which a beta is one standard deviation.
-    precision = rows.T @ rows / BONE_LENGTH_SIGMA**2 + np.eye(len(betas))
+    betas = clip.betas
+    _lengths, jacobian = bone_lengths_and_jacobian(clip.template, betas)
+    # What bone lengths do not determine has the population's distribution, of which a beta is one standard deviation.
+    precision = jacobian.T @ jacobian / BONE_LENGTH_SIGMA**2 + np.eye(len(betas))
     mean = betas
-    if pooled is not None:
-        said = np.diag(1 / sureness[: len(betas)] ** 2)
-        precision = precision + said
-        mean = betas + np.linalg.solve(precision, said @ pooled[: len(betas)])
-    fitted = fit_contours(rig.surface, crops, trust, mean, rig.rotmats, rig.all_transl[rig.rows], (mean, precision))
+    if answer.betas is not None:
+        network_precision = np.diag(1 / answer.betas_sigma[: len(betas)] ** 2)
+        precision = precision + network_precision
+        mean = betas + np.linalg.solve(precision, network_precision @ answer.betas[: len(betas)])
+    prior = GaussianPrior(mean, precision)
+    fitted = fit_contours(clip.surface, crops, trust, mean, clip.rotmats[clip.rows], clip.transl[clip.rows], prior)
     return np.clip(fitted, -MAX_BETA, MAX_BETA)
 
 
-def _accept_betas(rig, crops, used, wanted, before):
-    """As much of the change to `wanted` betas as raises the agreement: betas, the share, agreement (S',) of the used silhouettes."""
-    part = _select_rows(crops, used)
-    for share in (1.0, 0.5, 0.25):
-        betas = rig.betas + share * (wanted - rig.betas)
-        rotmats, transl = rig.with_betas(betas)
-        rows = rig.rows[used]
-        rendered = rig.render(betas, rotmats[rows], part, transl[rows])
-        after = silhouette_iou(part.silhouettes, rendered, part.inside).numpy()
-        if after.mean() > before[used].mean() and np.median(after) >= np.median(before[used]):
-            return betas, share, after
-    return rig.betas, 0.0, before[used]
+def _accept_betas(compared: SilhouetteComparison, wanted: FloatArray, before: FloatArray) -> tuple[FloatArray, float, FloatArray]:
+    """As much of the change to `wanted` betas as raises the agreement (S,): betas, the fraction, and the agreement (S,)."""
+    clip = compared.clip
+    for fraction in BETAS_FRACTIONS:
+        betas = clip.betas + fraction * (wanted - clip.betas)
+        after = compared.iou(betas, *clip.with_betas(betas))
+        if after.mean() > before.mean() and np.median(after) >= np.median(before):
+            return betas, fraction, after
+    return clip.betas, 0.0, before
 
 
-def _refine_ends(rig, crops, used, betas, rotmats, transl, ends, known, timestamps, before):
-    """Rotations (F,J,3,3) with the ends turned that nothing else shows, the names of these, and agreement (S',)."""
-    rotvecs, doubts = (values[used] for values in ends)
-    rows = rig.rows[used]
-    times = np.asarray(timestamps, float)
-    part = _select_rows(crops, used)
-    corrected = []
+# --- the ends ----------------------------------------------------------------------------------------------------------
+
+
+def _end_corrections(
+    answer: NetworkAnswer, used: IntArray, rows: torch.Tensor, known: FloatArray, times: FloatArray
+) -> dict[str, FloatArray]:
+    """Rotation vectors (F,3) rad by which to correct each end that silhouettes determine and keypoints do not.
+
+    used: (S,), indices of silhouettes. rows: (S,), their frames. known: (F,5) 0..1. times: (F,) s.
+    """
+    rotvecs, log_scales = answer.end_rotvecs.numpy()[used], answer.end_log_scales.numpy()[used]
+    frames = rows.numpy()
+    corrections: dict[str, FloatArray] = {}
     for end in REFINED_ENDS:
         column = END_JOINTS.index(end)
-        free = (known[rows.numpy(), column] == 0) & (doubts[:, column].numpy() < MAX_END_LOG_SIGMA)
-        if not free.any():
-            continue
-        turn = _smooth_corrections(
-            rotvecs[free, column].numpy(), np.exp(-2 * doubts[free, column].numpy()), times[rows[free].numpy()], times, known[:, column]
-        )
-        changed = rotmats.clone()
-        changed[:, END_JOINT_INDICES[column]] = rotmats[:, END_JOINT_INDICES[column]] @ roma.rotvec_to_rotmat(
-            torch.as_tensor(turn).to(rotmats)
-        )
-        rendered = rig.render(betas, changed[rows], part, transl[rows])
-        after = silhouette_iou(part.silhouettes, rendered, part.inside).numpy()
+        is_used = (known[frames, column] == 0) & (log_scales[:, column] < MAX_END_LOG_SCALE)
+        if is_used.any():
+            weights = np.exp(-2 * log_scales[is_used, column])
+            corrections[end] = _smooth_corrections(rotvecs[is_used, column], weights, times[frames[is_used]], times, known[:, column])
+    return corrections
+
+
+def _smooth_corrections(
+    rotvecs: FloatArray, weights: FloatArray, sample_times: FloatArray, times: FloatArray, known: FloatArray
+) -> FloatArray:
+    """Corrections (F,3) rad for every frame from those (P,3) at some times (P,): each averaged with its neighbours, linear in
+    between, and reduced by what is `known` (F,)."""
+    kernel = np.exp(-0.5 * ((sample_times[:, None] - sample_times) / END_SMOOTHING_TIME) ** 2) * weights
+    smooth = kernel @ rotvecs / kernel.sum(1, keepdims=True)
+    return (1 - known)[:, None] * interpolate_over_time(times, sample_times, smooth)
+
+
+def _accept_end_corrections(
+    compared: SilhouetteComparison,
+    corrections: dict[str, FloatArray],
+    betas: FloatArray,
+    rotmats: torch.Tensor,
+    transl: torch.Tensor,
+    before: FloatArray,
+) -> tuple[torch.Tensor, tuple[str, ...], FloatArray]:
+    """Rotations (F,J,3,3) with the corrections that raise the agreement (S,), the names of these, and the agreement."""
+    accepted: list[str] = []
+    for end, rotvecs in corrections.items():
+        joint = END_JOINT_INDICES[END_JOINTS.index(end)]
+        corrected = rotmats.clone()
+        corrected[:, joint] = rotmats[:, joint] @ roma.rotvec_to_rotmat(torch.as_tensor(rotvecs).to(rotmats))
+        after = compared.iou(betas, corrected, transl)
         if after.mean() >= before.mean() + MIN_END_IOU_GAIN:
-            rotmats, before = changed, after
-            corrected.append(end)
-    return rotmats, tuple(corrected), before
-
-
-def _smooth_corrections(rotvecs, weights, at, times, known):
-    """Corrections (F,3) rad for every frame of those (P,3) at some times: each averaged with its neighbours, linear between them,
-    and as much of it as is not `known` (F,)."""
-    near = np.exp(-0.5 * ((at[:, None] - at) / END_SMOOTHING_TIME) ** 2) * weights
-    smooth = near @ rotvecs / near.sum(1, keepdims=True)
-    return (1 - known)[:, None] * interpolate_over_time(times, at, smooth)
-
-
-def _bone_length_jacobian(template, betas):
-    """How the lengths of MEASUREMENTS grow with betas, (M,B)."""
-    rest, slopes, rows = template.rest_joints(betas)[template.smpl_joint_indices], template.J_shapedirs[template.smpl_joint_indices], []
-    for _name, starts, ends, _sigma in MEASUREMENTS:
-        for side in SIDES if not starts[0].startswith(SIDES) else ("",):
-            first, last = ([SMPL_JOINTS.index(f"{side}_{name}" if side else name) for name in names] for names in (starts, ends))
-            bone = rest[last].mean(0) - rest[first].mean(0)
-            rows.append(bone / np.linalg.norm(bone) @ (slopes[last].mean(0) - slopes[first].mean(0))[:, : len(betas)])
-    return np.array(rows)
-
-
-def weighted_median(values, weights):
-    """The value (one of (N,)) with half the weight on either side."""
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return values[order][np.searchsorted(total, total[-1] / 2)]
-
-
-def _select_rows(crops, rows):
-    return SilhouetteCrops(*(values[rows] for values in crops))
-
-
-def _repeat_betas(betas, count):
-    return torch.as_tensor(np.asarray(betas), dtype=torch.float32).expand(count, -1)
+            rotmats, before = corrected, after
+            accepted.append(end)
+    return rotmats, tuple(accepted), before

@@ -1,11 +1,15 @@
-"""The last stage of a SKEL reconstruction: SMPL motion said in SKEL's anatomical angles, those fitted to the footage, and the way back."""
+"""The last stage of a SKEL reconstruction: convert SMPL motion to SKEL's anatomical angles and back, and fit the angles to the footage."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from ...bodies.skel import Skel
+from ...bodies.smpl import Smpl
+from ...core.array_types import BoolArray, FloatArray
 from ...core.conventions import WORLD_FROM_BODY
 from ...core.errors import InputError
 from ...core.messages import Message
@@ -16,62 +20,64 @@ from ...core.skel.template import load_skel
 from ...core.skeletons import KEYPOINT_SETS
 from ...methods.hsmr import skelify
 from ...methods.skel_to_smpl import convert_skel_to_smpl
-from ...methods.smpl_to_skel import FLAG_DISTANCE, convert_smpl_to_skel
+from ...methods.smpl_to_skel import FLAG_DISTANCE, SkelMotion, convert_smpl_to_skel
 from ..clip import Clip, Person
 from ..fitting.body_params import with_posed_joints
 from ..registry import refiner, refiners_of_stage
 
+OnFrames = Callable[[int, int], None]  # is called with the frames done and the frames in total
+Conversion = tuple[Recovery, dict[str, Any], list[Message]]
 
-def load_skel_body(source, device):
+
+def load_skel_body(source: str, device: torch.device | str) -> Skel:
     """The Skel that a request's `skel_body` names. Raises ModelError as `load_skel` does."""
     return Skel(load_skel(source), device)
 
 
-def convert_to_skel(recovery, body, skel, on_progress=lambda done, total: None):
-    """Say a Recovery in SKEL's angles.
+def convert_to_skel(recovery: Recovery, body: Smpl, skel: Skel, on_progress: OnFrames = lambda done, total: None) -> Conversion:
+    """Add SKEL's angles to an SMPL motion.
 
     Returns:
-        the Recovery with q, skel_betas and skel_trans, what a report says of it, and sentences to warn with.
+        the Recovery with q, skel_betas and skel_trans, the report, and warnings.
 
     Raises:
         InputError: body and skel are of different meshes.
     """
-    found = convert_smpl_to_skel(body, skel, recovery.poses, recovery.betas, recovery.trans, on_progress=on_progress)
-    recovery = replace(recovery, q=found.q, skel_betas=found.skel_betas, skel_trans=found.skel_trans, skel_model_type=skel.template.kind)
-    betas = recovery.betas
-    own = body.template.rest_vertices(betas), body.template.faces
-    rest = skel.template.rest_vertices(found.skel_betas), skel.template.faces
-    anatomy = anatomy_report(recovery.poses[:, :72], found.q, own, rest)
+    motion = convert_smpl_to_skel(body, skel, recovery.poses, recovery.betas, recovery.trans, on_progress=on_progress)
+    smpl_rest = body.template.rest_vertices(recovery.betas), body.template.faces
+    skel_rest = skel.template.rest_vertices(motion.skel_betas), skel.template.faces
+    anatomy = anatomy_report(recovery.poses[:, :72], motion.q, smpl_rest, skel_rest)
     report = {
-        "mean_distance_mm": round(1000 * float(found.pve.mean()), 2),
-        "frames_within_limits": int(found.within_limits.sum()),
-        "frames_repaired": int(found.repaired.sum()),
-        "frames_over_6_cm": int(found.flagged.sum()),
-        "anatomy": _round_report(anatomy),
+        "mean_distance_mm": round(1000 * float(motion.pve.mean()), 2),
+        "frames_within_limits": int(motion.within_limits.sum()),
+        "frames_repaired": int(motion.repaired.sum()),
+        "frames_over_6_cm": int(motion.flagged.sum()),
+        "anatomy": _round_numbers(anatomy),
         "anatomy_line": format_anatomy_report(anatomy),
     }
-    return recovery, report, _conversion_warnings(found)
+    converted = replace(
+        recovery, q=motion.q, skel_betas=motion.skel_betas, skel_trans=motion.skel_trans, skel_model_type=skel.template.kind
+    )
+    return converted, report, _conversion_warnings(motion)
 
 
-def convert_to_smpl(recovery, body, skel, on_progress=lambda done, total: None):
-    """Say the SKEL angles of a Recovery in SMPL's rotations; returns and raises as `convert_to_skel`."""
+def convert_to_smpl(recovery: Recovery, body: Smpl, skel: Skel, on_progress: OnFrames = lambda done, total: None) -> Conversion:
+    """Replace the SMPL motion of a Recovery by the conversion of its SKEL angles; returns and raises as `convert_to_skel`."""
     if skel.template.kind != recovery.skel_model_type:
         made, given = recovery.skel_model_type, skel.template.kind
         problem = "The angles were made on another SKEL body ({made}, not {given})."
         if made == "open":
             raise InputError("angles-of-open-skel", problem, "Choose the open SKEL body.", made=made, given=given)
         raise InputError("angles-of-another-skel", problem, "Choose the SKEL file they were made with.", made=made, given=given)
-    found = convert_skel_to_smpl(skel, body, recovery.q, recovery.skel_betas, recovery.skel_trans, on_progress)
-    recovery = with_posed_joints(body, replace(recovery, poses=found.poses, betas=found.betas, trans=found.trans))
-    report = {
-        "mean_distance_mm": round(1000 * float(found.pve.mean()), 2),
-        "frames_over_6_cm": int((found.max_pve > FLAG_DISTANCE).sum()),
-    }
-    return recovery, report, _distance_warnings(found.max_pve > FLAG_DISTANCE)
+    motion = convert_skel_to_smpl(skel, body, *_skel_parameters(recovery), on_progress)
+    converted = with_posed_joints(body, replace(recovery, poses=motion.poses, betas=motion.betas, trans=motion.trans))
+    is_flagged = motion.max_pve > FLAG_DISTANCE
+    report = {"mean_distance_mm": round(1000 * float(motion.pve.mean()), 2), "frames_over_6_cm": int(is_flagged.sum())}
+    return converted, report, _distance_warnings(is_flagged)
 
 
-def check_skel_refiners(names, skeleton):
-    """Refuse refiners of SKEL's angles where there are none."""
+def check_skel_refiners(names: Iterable[str], skeleton: str) -> None:
+    """Refuse refiners of SKEL's angles for other skeletons. Raises InputError."""
     for name in refiners_of_stage("skel", names):
         if skeleton != "skel":
             raise InputError(
@@ -85,63 +91,74 @@ def check_skel_refiners(names, skeleton):
 @refiner("skelify", stage="skel")
 def refine_angles(person: Person, clip: Clip) -> dict[str, Any]:
     """The Refiner of SKEL's angles."""
-    person.recovery, report = refine_with_skelify(person.recovery, person.observations, clip.skel)
+    person.recovery, report = refine_with_skelify(person.recovery, person.observations, clip.require_skel())
     return report
 
 
 def refine_with_skelify(recovery: Recovery, observations: Observations, skel: Skel) -> tuple[Recovery, dict[str, Any]]:
-    """A Recovery whose SKEL angles are fitted to what was seen, where that brings them nearer to it; and what a report says of it."""
-    betas = recovery.skel_betas
+    """Fit the SKEL angles of a Recovery to the keypoints, in frames in which that lowers the reprojection error; and the report."""
+    q, betas, transl = _skel_parameters(recovery)
     pelvis, root = skel.template.bone_frames(betas)[0], skel.template.rest_joints(betas)[0]
-    stood = np.eye(4)
-    stood[:3, :3] = WORLD_FROM_BODY
-    keypoints = observations.keypoints * [1, 1, 0] + observations.keypoints * [0, 0, 1] * observations.visible[:, None, None]
-    found = skelify(
+    world_from_body = np.eye(4)
+    world_from_body[:3, :3] = WORLD_FROM_BODY
+    keypoints = observations.keypoints.astype(float)
+    keypoints[..., 2] *= observations.visible[:, None]
+    fit = skelify(
         skel,
         keypoints,
         KEYPOINT_SETS[observations.keypoint_set].points,
         recovery.camera_intrinsics,
-        recovery.camera_from_world @ stood,
-        upright_from_world_angles(recovery.q, pelvis),
+        recovery.camera_from_world @ world_from_body,
+        upright_from_world_angles(q, pelvis),
         betas,
-        upright_from_world_transl(recovery.skel_trans, root),
+        upright_from_world_transl(transl, root),
     )
-    pelvis, root = skel.template.bone_frames(found.betas)[0], skel.template.rest_joints(found.betas)[0]
-    recovery = replace(
+    pelvis, root = skel.template.bone_frames(fit.betas)[0], skel.template.rest_joints(fit.betas)[0]
+    refined = replace(
         recovery,
-        q=world_from_upright_angles(found.q, pelvis),
-        skel_betas=found.betas,
-        skel_trans=world_from_upright_transl(found.transl, root),
+        q=world_from_upright_angles(fit.q, pelvis),
+        skel_betas=fit.betas,
+        skel_trans=world_from_upright_transl(fit.transl, root),
     )
-    seen = observations.visible
-    before, after = (round(float(np.median(error[seen])), 2) if seen.any() else None for error in (found.error_before, found.error))
-    return recovery, {"reprojection_px_before": before, "reprojection_px": after, "frames_kept": int(found.kept.sum())}
+    report = {
+        "reprojection_px_before": _median_error(fit.error_before, observations.visible),
+        "reprojection_px": _median_error(fit.error, observations.visible),
+        "frames_kept": int(fit.improved.sum()),
+    }
+    return refined, report
 
 
-def _conversion_warnings(found):
-    said = []
-    if beyond := int((~found.within_limits).sum()):
-        said.append(
-            Message(
-                "motion-beyond-skel-limits",
-                "In {count} of {frames} frames the motion goes beyond what SKEL's joints can do, and was held at their limits.",
-                count=beyond,
-                frames=len(found.pve),
-            )
-        )
-    return said + _distance_warnings(found.flagged)
+def _skel_parameters(recovery: Recovery) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """q (F,46) rad, skel_betas (B,) and skel_trans (F,3) m of a SKEL result."""
+    if recovery.q is None or recovery.skel_betas is None or recovery.skel_trans is None:
+        raise ValueError("This Recovery has no SKEL angles")
+    return recovery.q, recovery.skel_betas, recovery.skel_trans
 
 
-def _distance_warnings(flagged):
-    frames = int(flagged.sum())
+def _median_error(error: FloatArray, visible: BoolArray) -> float | None:
+    """The median error, px, of frames with the person; None without any."""
+    return round(float(np.median(error[visible])), 2) if visible.any() else None
+
+
+def _conversion_warnings(motion: SkelMotion) -> list[Message]:
+    warnings: list[Message] = []
+    if count := int((~motion.within_limits).sum()):
+        text = "In {count} of {frames} frames the motion goes beyond what SKEL's joints can do, and was held at their limits."
+        warnings.append(Message("motion-beyond-skel-limits", text, count=count, frames=len(motion.pve)))
+    return warnings + _distance_warnings(motion.flagged)
+
+
+def _distance_warnings(is_flagged: BoolArray) -> list[Message]:
+    frames = int(is_flagged.sum())
     if not frames:
         return []
     text = "In {count} frames SKEL's skin is more than {distance:.0f} cm away from SMPL's somewhere."
     return [Message("skel-skin-far-from-smpl", text, count=frames, distance=100 * FLAG_DISTANCE)]
 
 
-def _round_report(report):
-    """The numbers of a nested report with two or three digits, None for those that are none."""
-    if isinstance(report, dict):
-        return {name: _round_report(part) for name, part in report.items()}
-    return round(report, 3) if np.isfinite(report) else None
+def _round_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A nested report with three digits, and None for numbers that are not finite."""
+    return {
+        name: _round_numbers(part) if isinstance(part, Mapping) else (round(part, 3) if np.isfinite(part) else None)
+        for name, part in report.items()
+    }

@@ -5,7 +5,7 @@ alone.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ..detection.detections import body_size
 from ..detection.similarity import KEYPOINT_SPREAD, appearance_similarity, keypoint_similarity
 from .track import Candidate, Track
 
+Item = TypeVar("Item")
 # How confidently a candidate is the person of a track, 0..1, given the track, the time in s and the candidate.
 PairScore: TypeAlias = Callable[[Track, float, Candidate], float]
 
@@ -72,6 +73,27 @@ def reid_score(track: Track, time: float, candidate: Candidate) -> float:
 
 def _is_size_within(track: Track, candidate: Candidate, limits: tuple[float, float]) -> bool:
     return limits[0] < body_size(candidate.box) / track.size < limits[1]
+
+
+def associate(stages: Sequence[tuple[list[Track], PairScore]], time: float, candidates: list[Candidate]) -> list[tuple[Track, Candidate]]:
+    """Pair tracks with candidates, one to one, stage by stage: each stage has the tracks and candidates that the ones before left over.
+
+    Re-identification is used only where it is unambiguous.
+    """
+    pairs: list[tuple[Track, Candidate]] = []
+    for stage_tracks, score in stages:
+        tracks = without(stage_tracks, [track for track, _candidate in pairs])
+        free = without(candidates, [candidate for _track, candidate in pairs])
+        scores = score_pairs(score, tracks, time, free)
+        if score is reid_score:
+            scores = suppress_ambiguous(scores)
+        pairs += [(tracks[t], free[c]) for t, c in match_pairs(scores, MIN_MATCH_SCORE)]
+    return pairs
+
+
+def without(items: Sequence[Item], taken: Sequence[Item]) -> list[Item]:
+    """The items that are not among those taken, by identity."""
+    return [item for item in items if not any(item is other for other in taken)]
 
 
 def score_pairs(score: PairScore, tracks: Sequence[Track], time: float, candidates: Sequence[Candidate]) -> FloatArray:

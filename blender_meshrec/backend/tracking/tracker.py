@@ -15,7 +15,7 @@ from ...core.skeletons import KEYPOINT_SETS
 from ..detection.detections import Detection, body_size, person_box, upright_quarter_turns
 from ..detection.detector import ExpectedPerson
 from ..detection.similarity import box_iou
-from .association import MIN_MATCH_SCORE, leftover_score, match_pairs, match_score, reid_score, score_pairs, suppress_ambiguous
+from .association import associate, leftover_score, match_score, reid_score, without
 from .track import MIN_COAST_FRAMES, MIN_COAST_TIME, Candidate, Track
 
 # Tracks shorter than this, s, or than this many frames, are false detections unless they cover half of the range.
@@ -64,19 +64,12 @@ class Tracker:
 
     def _associate(self, time: float, coast_time: float, candidates: list[Candidate]) -> list[tuple[Track, Candidate]]:
         """Pair every candidate with a track; those that no track matches with new ones."""
-        free_tracks = [track for track in self._tracks if track.time < time]
-        recent = [track for track in free_tracks if time - track.time <= coast_time]
-        absent = [track for track in free_tracks if time - track.time > coast_time and self._is_confirmed(track)]
+        earlier = [track for track in self._tracks if track.time < time]
+        recent = [track for track in earlier if time - track.time <= coast_time]
+        absent = [track for track in earlier if time - track.time > coast_time and self._is_confirmed(track)]
         match = partial(match_score, keypoint_set=self._keypoint_set)
-        pairs: list[tuple[Track, Candidate]] = []
-        for tracks, score in ((recent, match), (absent, reid_score), (recent, leftover_score)):
-            tracks = [track for track in tracks if not any(track is taken for taken, _candidate in pairs)]
-            free = [candidate for candidate in candidates if not any(candidate is taken for _track, taken in pairs)]
-            scores = score_pairs(score, tracks, time, free)
-            if score is reid_score:
-                scores = suppress_ambiguous(scores)
-            pairs += [(tracks[t], free[c]) for t, c in match_pairs(scores, MIN_MATCH_SCORE)]
-        new = [(Track(), candidate) for candidate in candidates if not any(candidate is taken for _track, taken in pairs)]
+        pairs = associate(((recent, match), (absent, reid_score), (recent, leftover_score)), time, candidates)
+        new = [(Track(), candidate) for candidate in without(candidates, [taken for _track, taken in pairs])]
         self._tracks += [track for track, _candidate in new]
         return pairs + new
 

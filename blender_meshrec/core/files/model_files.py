@@ -1,28 +1,38 @@
-"""Where the files of `addon_models` are, and whether they are what they should be."""
+"""The model files of `addon_models`: their folders, and their integrity by sha256."""
 
 import hashlib
 import os
 import tomllib
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import ModelError
 
 WEIGHTS_LIST = "weights.toml"
+_REMEDY = "Run `python3 build.py setup` in a checkout, or install the add-on again from its zip."
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 
-def model_folders():
-    """Where model files are looked for, in this order: MESHREC_MODELS, inside the package (the extension), beside it (a checkout)."""
+class ListedModel(NamedTuple):
+    """A model file named in a weights list: its entry there, and its path or the error that makes it unusable."""
+
+    entry: dict[str, str]
+    path: Path | None
+    error: ModelError | None
+
+
+def model_folders() -> list[Path]:
+    """Folders of model files, in search order: MESHREC_MODELS, inside the package (extension), beside it (checkout)."""
     chosen = os.environ.get("MESHREC_MODELS")
     return ([Path(chosen)] if chosen else []) + [_PACKAGE / "addon_models", _PACKAGE.parent / "addon_models"]
 
 
-def model_file(name):
-    """The path of a model file, checked against the sha256 that the folder's list gives for it.
+def model_file(name: str) -> Path:
+    """The path of a model file, checked against the sha256 in the folder's weights list.
 
     Raises:
-        ModelError: no folder has the file, or it is not the file it should be.
+        ModelError: no folder has the file, or its sha256 differs.
     """
     for folder in model_folders():
         path = folder / name
@@ -34,32 +44,29 @@ def model_file(name):
     raise ModelError("model-file-missing", "The model file {name} is missing.", _REMEDY, name=name)
 
 
-_REMEDY = "Run `python3 build.py setup` in a checkout, or install the add-on again from its zip."
-
-
-def listed_models():
-    """Every model file that the folders' lists name, as (entry, path, error): error is a ModelError, or None where all is well."""
-    entries = {}
+def listed_models() -> list[ListedModel]:
+    """The model files that the folders' weights lists name."""
+    entries: dict[str, dict[str, str]] = {}
     for folder in model_folders():
         entries = {**_read_weights_list(folder / WEIGHTS_LIST), **entries}
     found = []
     for name, entry in entries.items():
         try:
-            found.append((entry, model_file(name), None))
+            found.append(ListedModel(entry, model_file(name), None))
         except ModelError as error:
-            found.append((entry, None, error))
+            found.append(ListedModel(entry, None, error))
     return found
 
 
-def _read_weights_list(path):
-    """File name -> entry, of what the list names."""
+def _read_weights_list(path: Path) -> dict[str, dict[str, str]]:
+    """File name -> entry of a weights list; empty where there is no list."""
     if not path.is_file():
         return {}
     return {entry["file"]: entry for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("weights", ())}
 
 
 @lru_cache(maxsize=64)
-def _sha256(path, _modified, _size):
-    # Hashed once a process and again only when the file changes: its date and size are part of the cache's key.
+def _sha256(path: Path, _modified_ns: int, _size: int) -> str:
+    # The date and size are part of the cache's key, so that a changed file is hashed again.
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,22 +1,25 @@
-"""Motion files: one person's recovery as an AMASS-style .npz.
+"""Motion files: the motion of one person as an AMASS-style .npz.
 
-| key | meaning |
+| key | content |
 |---|---|
-| poses | (F,72) rad, SMPL order, axis-angle; wider for bodies with hands |
+| poses | (F,72) rad, SMPL order, rotation vectors; wider for bodies with fingers |
 | trans | (F,3) m; forward(poses, betas) + trans == joints, no further rotation |
 | betas, gender, surface_model_type | the body's shape; `smpl` or `open` |
-| mocap_framerate, timestamps, visible | frames a second; (F,) s; (F,) |
+| mocap_framerate, timestamps, visible | frames per second; (F,) s; (F,) |
 | joints, confidence | (F,24,3) m, the posed joints in the world; (F,24) 0..1 |
-| lifted_joints | (F,17,3) m, h36m17, z up: the 3D estimate before a body is fitted |
+| lifted_joints | (F,17,3) m, h36m17, z up: the estimated 3D joints before the body fit |
 | contacts | (F,4) 0..1: left heel, left toe, right heel, right toe |
 | camera_intrinsics, camera_from_world, image_size | (3,3) px; (F,4,4), OpenCV axes; (2,) px |
-| footage, first_frame, footage_rotation | the file it came from, which of its frames is row 0, degrees clockwise to upright |
-| q, skel_betas, skel_trans, skel_model_type | of SKEL results: (F,46) rad; (10,); (F,3) m; `open` or `skel` |
-| calibrated_joints | of calibrated results: (F,24,3) m, where the joints are if bones may stretch |
+| footage, first_frame, footage_rotation | the source file, the index in it of the frame of row 0, degrees clockwise to upright |
+| q, skel_betas, skel_trans, skel_model_type | SKEL results only: (F,46) rad; (10,); (F,3) m; `open` or `skel` |
+| calibrated_joints | calibrated results only: (F,24,3) m, the joints with bones that stretch |
 """
 
 import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,20 +27,34 @@ from ..errors import InputError
 from ..records import Recovery
 from .output_file import atomic_write
 
-_MAX_BETAS = 10  # at most, whatever the body
+_MAX_BETAS = 10  # of any body family
+_SCALAR_FIELDS: Mapping[str, Callable[[Any], str | int | float]] = {
+    "gender": str,
+    "surface_model_type": str,
+    "footage": str,
+    "skel_model_type": str,
+    "first_frame": int,
+    "footage_rotation": int,
+    "mocap_framerate": float,
+}
 
 
-def write_motion(path, recovery):
-    """Write a Recovery to `path` (.npz). Raises OutputError; the file appears whole or not at all."""
-    with atomic_write(path) as temporary:
-        np.savez_compressed(temporary, **recovery.arrays())
-
-
-def read_motion(path):
-    """Read a motion .npz written by `write_motion`.
+def write_motion(path: str | Path, recovery: Recovery) -> None:
+    """Write a Recovery to `path` (.npz).
 
     Raises:
-        InputError: not a motion file, damaged, of shapes that do not fit together, or no motion. Pickled arrays are refused.
+        OutputError: the file cannot be written; the file appears whole or not at all.
+    """
+    arrays: dict[str, Any] = recovery.arrays()
+    with atomic_write(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def read_motion(path: str | Path) -> Recovery:
+    """Read a motion .npz written by `write_motion`. Pickled arrays are refused.
+
+    Raises:
+        InputError: the file is no motion file, is damaged, has shapes that do not fit together, or values that no motion can have.
     """
     remedy = "Choose a .npz that `meshrec reconstruct` has written."
     try:
@@ -59,8 +76,8 @@ def read_motion(path):
     return recovery
 
 
-def _find_invalid_value(recovery):
-    """Why no clip is such a Recovery, in words; None where one may be."""
+def _find_invalid_value(recovery: Recovery) -> str | None:
+    """The reason why a Recovery cannot be the motion of a clip, to complete a message; None if there is none."""
     if len(recovery) == 0:
         return "it holds no frames"
     if not 0 < recovery.mocap_framerate < np.inf:
@@ -70,12 +87,14 @@ def _find_invalid_value(recovery):
     return f"it holds {len(recovery.betas)} betas" if len(recovery.betas) > _MAX_BETAS else None
 
 
-def recovery_from_arrays(stored):
-    """A Recovery of named arrays, as a file or the wire delivers them; unknown names are ignored."""
+def recovery_from_arrays(stored: Mapping[str, Any]) -> Recovery:
+    """A Recovery from named values of a file or a wire message, as `Recovery.arrays` names them; unknown names are ignored.
+
+    Raises:
+        ValueError, TypeError: values are missing or do not fit together.
+    """
     values = {f.name: stored[f.name] for f in fields(Recovery) if f.name in stored}
-    plain = {"gender": str, "surface_model_type": str, "footage": str, "skel_model_type": str}
-    plain.update(first_frame=int, footage_rotation=int, mocap_framerate=float)
-    for name, kind in plain.items():
+    for name, convert in _SCALAR_FIELDS.items():
         if name in values:
-            values[name] = kind(np.asarray(values[name]).item())  # other software may have made an array of one
+            values[name] = convert(np.asarray(values[name]).item())  # files of other software may hold arrays of one element
     return Recovery(**values)

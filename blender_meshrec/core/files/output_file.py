@@ -1,4 +1,4 @@
-"""Output that appears whole or not at all."""
+"""Atomic writing of output files: they appear whole or not at all."""
 
 import contextlib
 import errno
@@ -6,17 +6,18 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 from ..errors import OutputError
 
 
 @contextlib.contextmanager
-def atomic_write(path):
-    """Give a temporary path beside `path`, with the same suffix; move it into place when the block ends well.
+def atomic_write(path: str | Path) -> Generator[Path, None, None]:
+    """Yield a temporary path beside `path`, with the same suffix; move the file to `path` when the block succeeds.
 
     Raises:
-        OutputError: the folder cannot be written, or the disk is full. Nothing is left behind.
+        OutputError: the folder cannot be written, or the disk is full. No file remains.
     """
     path = Path(path)
     try:
@@ -35,18 +36,18 @@ def atomic_write(path):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_writable(path):
-    """Find out now, before hours of work, whether a file could be written at `path`; leaves nothing behind.
+def check_writable(path: str | Path) -> None:
+    """Check, before a long computation, whether a file can be written at `path`; no file remains.
 
     Raises:
-        OutputError: a folder is in the way, the folder cannot be made or written, or the disk is full.
+        OutputError: `path` is a folder, its folder cannot be made or written, or the disk is full.
     """
     path = Path(path)
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
         is_folder = False
-    except OSError as error:  # the name is too long, the folder is shut
+    except OSError as error:  # the name is too long, or the folder may not be searched
         raise _output_error(path, error) from error
     if is_folder:
         raise OutputError("output-is-folder", "{path} is a folder.", "Give the output a file name.", path=path)
@@ -58,7 +59,7 @@ def check_writable(path):
         raise _output_error(path, error) from error
 
 
-def _output_error(path, error):
+def _output_error(path: Path, error: OSError) -> OutputError:
     if error.errno == errno.ENOSPC:
         return OutputError(
             "output-disk-full",

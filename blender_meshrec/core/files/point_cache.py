@@ -1,19 +1,21 @@
-"""Point caches: a mesh's vertices frame by frame, in the PC2 format that Blender and 3ds Max read. Little-endian:
+"""Point caches: the vertices of a mesh frame by frame, in the PC2 format of Blender and 3ds Max. Little-endian:
 
-| bytes | what |
+| bytes | content |
 |---|---|
 | 12 | `POINTCACHE2` and a zero |
-| 4, 4 | int32: version, 1; vertices |
-| 4, 4 | float32: the first sample's frame, 0; frames a sample, 1 |
-| 4 | int32: samples |
-| 12 a vertex and sample | float32: x, y, z |
+| 4, 4 | int32: version, 1; number of vertices |
+| 4, 4 | float32: frame of the first sample, 0; frames per sample, 1 |
+| 4 | int32: number of samples |
+| 12 per vertex and sample | float32: x, y, z |
 """
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from ..array_types import FloatArray
 from ..errors import InputError
 from .output_file import atomic_write
 
@@ -22,15 +24,15 @@ _HEADER = struct.Struct("<12siiffi")
 _MAGIC, _VERSION = b"POINTCACHE2\0", 1
 
 
-def write_point_cache(path, vertex_count, sample_count, chunks):
-    """Write vertices to `path` (.pc2) piece by piece; the file appears whole or not at all.
+def write_point_cache(path: str | Path, vertex_count: int, sample_count: int, chunks: Iterable[FloatArray]) -> None:
+    """Write vertices to `path` (.pc2) chunk by chunk; the file appears whole or not at all.
 
     Args:
-        vertex_count, sample_count: V, and how many samples all the pieces hold together.
-        chunks: an iterable of arrays (n,V,3) m, in the mesh object's own axes; only one is held at a time.
+        vertex_count: V. sample_count: number of samples in all chunks together.
+        chunks: arrays (n,V,3) m, in the mesh object's own axes; only one is in memory at a time.
 
     Raises:
-        ValueError: the pieces do not fit. OutputError: the file cannot be written.
+        ValueError: the chunks do not have these counts. OutputError: the file cannot be written.
     """
     written = 0
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
@@ -45,11 +47,11 @@ def write_point_cache(path, vertex_count, sample_count, chunks):
             raise ValueError(f"{written} samples for a point cache of {sample_count}")
 
 
-def read_point_cache(path):
-    """The vertices of a point cache, (F,V,3) float32 m, read from the file as they are looked at.
+def read_point_cache(path: str | Path) -> FloatArray:
+    """The vertices of a point cache, (F,V,3) float32 m, memory-mapped.
 
     Raises:
-        InputError: there is no such file, or it is no whole point cache.
+        InputError: there is no such file, or it is no complete point cache.
     """
     path, remedy = Path(path), "Reconstruct with the exact surface again."
     try:

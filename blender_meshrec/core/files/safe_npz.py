@@ -1,20 +1,24 @@
-"""Read arrays of numbers and text from an .npz without unpickling, and without believing the sizes it claims."""
+"""Safe reading of numeric and text arrays from an .npz: nothing is unpickled, and claimed sizes are checked."""
 
 import zipfile
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from ..array_types import AnyArray
 from ..errors import ModelError
+from .read_errors import file_not_readable
 
 _MAX_BYTES = 1 << 30
 
 
-def read_numeric_npz(path, keys):
-    """Those of `keys` that the .npz holds, by name.
+def read_numeric_npz(path: str | Path, keys: Iterable[str]) -> dict[str, AnyArray]:
+    """The arrays among `keys` that the .npz holds, by name.
 
     Raises:
-        ModelError: damaged, or one of these arrays holds Python objects, or is larger than a body's can be.
+        ModelError: the file is damaged, or one of these arrays holds Python objects or is larger than a body's can be.
     """
     path = Path(path)
     remedy = "Download it again from its official site, or choose another file."
@@ -23,24 +27,18 @@ def read_numeric_npz(path, keys):
         with zipfile.ZipFile(path) as archive:
             for key in keys:
                 if f"{key}.npy" in archive.NameToInfo:
-                    found[key] = _array(archive, f"{key}.npy")
+                    found[key] = _read_array(archive, f"{key}.npy")
     except ValueError as error:
         raise ModelError("body-archive-unreadable", "{path} cannot be read: {reason}.", remedy, path=path.name, reason=error) from error
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, zipfile.zlib.error) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise ModelError("body-archive-damaged", "{name} is damaged.", remedy, name=path.name) from error
     except OSError as error:
-        raise ModelError(
-            "body-file-not-readable",
-            "{path} cannot be read: {reason}.",
-            "Check the path and that you may read it.",
-            path=path,
-            reason=error.strerror or error,
-        ) from error
+        raise file_not_readable(path, error) from error
     return found
 
 
-def _array(archive, member):
-    """One array, refused by its header before any memory is taken for it."""
+def _read_array(archive: zipfile.ZipFile, member: str) -> AnyArray:
+    """One array; its header is checked before memory is allocated."""
     size = archive.getinfo(member).file_size
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)

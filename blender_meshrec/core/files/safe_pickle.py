@@ -1,34 +1,40 @@
-"""Read the pickles that SMPL and SKEL files are, without executing anything in them.
+"""Safe reading of the pickles that SMPL and SKEL files are: nothing in them is executed.
 
-A pickle is a program for a small stack machine, and some of its instructions call whatever Python function they name.
-This is that machine without those powers: a name stands for nothing but itself (`pickle_stubs.ALLOWED_GLOBALS` lists the few allowed),
-and a call makes an inert piece or is refused. Persistent ids, extension codes, out-of-band buffers and old-style
-instances do not exist here. Numbers come from bytes that are in the file, so a short file cannot ask for much memory.
+A pickle is a program for a stack machine, some of whose instructions call any Python function that the program names. This is such a
+machine without these abilities: only the globals of `pickle_stubs.ALLOWED_GLOBALS` may be named, and a call makes an inert stub or is
+refused. Persistent ids, extension codes, out-of-band buffers and old-style instances are refused. All numbers come from bytes of the
+file, so a short file cannot take much memory.
 
-Source: the instruction set as documented in CPython's Lib/pickletools.py, protocols 0 to 5.
+Source: the instruction set documented in CPython's Lib/pickletools.py, protocols 0 to 5.
 """
 
 import codecs
 import mmap
+import pickletools
 import struct
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from ..errors import ModelError
+from .pickle_evaluation import StubEvaluator
 from .pickle_stubs import DamagedError, StubFactory, decode_key
+from .read_errors import file_not_readable
 
 _MARK = object()
 _UNREADABLE = (DamagedError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, struct.error)
+_INCONSISTENT = "it does not fit together"
 
 
-def read_model_pickle(path):
+def read_model_pickle(path: str | Path) -> dict[Any, Any]:
     """The top-level dictionary of a body file in pickle format.
 
-    Arrays, sparse matrices (made dense) and chumpy arrays come as read-only or fresh numpy arrays, byte strings as
-    latin-1 text. An array that does not hold plain numbers comes as an `pickle_stubs.UnreadValue`, unread.
+    Arrays, sparse matrices (as dense arrays) and chumpy arrays become numpy arrays, byte strings become text (latin-1). An array that
+    is not numeric becomes a `pickle_stubs.UnreadValue`.
 
     Raises:
-        ModelError: the file cannot be read, is damaged, is not a dictionary, or asks for what body files never need.
+        ModelError: the file cannot be read, is damaged, holds no dictionary, or asks for something that no body file needs.
     """
     path = Path(path)
     try:
@@ -37,17 +43,12 @@ def read_model_pickle(path):
             content = _PickleMachine(buffer, stub_factory).run()
             if not isinstance(content, dict):
                 raise DamagedError("it does not hold a table of named values")
-            return {key: stub_factory.to_numpy(value) for key, value in content.items()}
+            evaluator = StubEvaluator(stub_factory)
+            return {key: evaluator.to_plain(value) for key, value in content.items()}
     except OSError as error:
-        raise ModelError(
-            "body-file-not-readable",
-            "{path} cannot be read: {reason}.",
-            "Check the path and that you may read it.",
-            path=path,
-            reason=error.strerror,
-        ) from error
+        raise file_not_readable(path, error) from error
     except _UNREADABLE as error:
-        reason = str(error) if isinstance(error, DamagedError) else "it does not fit together"
+        reason = str(error) if isinstance(error, DamagedError) else _INCONSISTENT
         raise ModelError(
             "body-pickle-damaged",
             "{name} is not a whole body file: {reason}.",
@@ -58,28 +59,28 @@ def read_model_pickle(path):
 
 
 class _PickleMachine:
-    """The stack machine: `run` gives what the program in `buffer` leaves on the stack."""
+    """The stack machine: `run` returns what the program in `buffer` leaves on the stack."""
 
-    def __init__(self, buffer, stub_factory):
+    def __init__(self, buffer: mmap.mmap, stub_factory: StubFactory) -> None:
         self.buffer = buffer
         self.stub_factory = stub_factory
         self.position = 0
-        self.stack = []
-        self.memo = {}
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
 
-    def run(self):
-        while (code := self.take(1)) != b".":
-            step = _OPCODES.get(code)
-            if step is None and code in _REFUSED_OPCODES:
-                raise self.stub_factory.refusal_error(f"the pickle instruction {_REFUSED_OPCODES[code]}")
-            if step is None:
+    def run(self) -> object:
+        while (code := self.read(1)) != _STOP:
+            name = _OPCODE_NAMES.get(code, "")
+            if name in _REFUSED_OPCODES:
+                raise self.stub_factory.refusal_error(f"the pickle instruction {name}")
+            if name not in _INSTRUCTIONS:
                 raise DamagedError("it is not a pickle")
-            step(self)
+            _INSTRUCTIONS[name](self)
         return self.stack.pop()
 
-    # --- the program's bytes ---
+    # --- reading the program ---
 
-    def take(self, count):
+    def read(self, count: int) -> bytes:
         end = self.position + count
         if count < 0 or end > len(self.buffer):
             raise DamagedError("it breaks off")
@@ -87,16 +88,23 @@ class _PickleMachine:
         self.position = end
         return piece
 
-    def number(self, layout):
-        return struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
+    def read_number(self, layout: str) -> Any:
+        """A number in a layout of `struct`."""
+        return struct.unpack(layout, self.read(struct.calcsize(layout)))[0]
 
-    def sized(self, layout):
-        return self.take(self.number(layout))
+    def read_bytes(self, layout: str) -> bytes:
+        """Bytes that follow their length."""
+        return self.read(self.read_number(layout))
 
-    def text(self, layout):
-        return self.sized(layout).decode("utf-8", "surrogatepass")
+    def read_text(self, layout: str) -> str:
+        """UTF-8 text that follows its length in bytes."""
+        return self.read_bytes(layout).decode("utf-8", "surrogatepass")
 
-    def line(self):
+    def read_long(self, layout: str) -> int:
+        """An integer of any size that follows its length in bytes."""
+        return int.from_bytes(self.read_bytes(layout), "little", signed=True)
+
+    def read_line(self) -> bytes:
         end = self.buffer.find(b"\n", self.position)
         if end < 0:
             raise DamagedError("it breaks off")
@@ -106,135 +114,148 @@ class _PickleMachine:
             raise DamagedError("its line endings were changed on the way here")
         return piece
 
-    def integer_line(self):
-        text = self.line().removesuffix(b"L")
+    def read_integer_line(self) -> int:
+        text = self.read_line().removesuffix(b"L")
         return {b"00": False, b"01": True}[text] if text in (b"00", b"01") else int(text)
 
-    def string_line(self):
-        text = self.line().strip()
+    def read_string_line(self) -> bytes:
+        text = self.read_line().strip()
         if len(text) < 2 or text[:1] not in (b"'", b'"') or text[-1:] != text[:1]:
             raise DamagedError("a string has no end")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # a stray backslash, in a damaged file
             return codecs.escape_decode(text[1:-1])[0]
 
-    def long(self, layout):
-        return int.from_bytes(self.sized(layout), "little", signed=True)
-
     # --- the stack ---
 
-    def push(self, value):
+    def push(self, value: object) -> None:
         self.stack.append(value)
 
-    def to_mark(self):
+    def pop(self, count: int) -> tuple[Any, ...]:
+        """The last `count` values, oldest first."""
+        items = tuple(self.stack.pop() for _ in range(count))[::-1]
+        if any(item is _MARK for item in items):
+            raise DamagedError(_INCONSISTENT)
+        return items
+
+    def pop_to_mark(self) -> list[Any]:
+        """The values after the last mark; removes the mark too."""
         for index in range(len(self.stack) - 1, -1, -1):
             if self.stack[index] is _MARK:
                 items = self.stack[index + 1 :]
                 del self.stack[index:]
                 return items
-        raise DamagedError("it does not fit together")
+        raise DamagedError(_INCONSISTENT)
 
-    def last(self, count):
-        items = tuple(self.stack.pop() for _ in range(count))[::-1]
-        if any(item is _MARK for item in items):
-            raise DamagedError("it does not fit together")
-        return items
-
-    def extend(self, items):
+    def extend_list(self, items: tuple[Any, ...] | list[Any]) -> None:
         if not isinstance(self.stack[-1], list):
-            raise DamagedError("it does not fit together")
+            raise DamagedError(_INCONSISTENT)
         self.stack[-1].extend(items)
 
-    def set_items(self, items):
+    def set_items(self, items: tuple[Any, ...] | list[Any]) -> None:
+        """Add alternating keys and values to the dictionary on the stack."""
         if not isinstance(self.stack[-1], dict) or len(items) % 2:
-            raise DamagedError("it does not fit together")
+            raise DamagedError(_INCONSISTENT)
         for key, value in zip(items[::2], items[1::2]):
             self.stack[-1][decode_key(key)] = value
 
-    def dictionary(self):
-        items = self.to_mark()
+    def push_dictionary(self) -> None:
+        items = self.pop_to_mark()
         self.push({})
         self.set_items(items)
 
-    def remember(self, index):
+    def memoize(self, index: int) -> None:
         self.memo[index] = self.stack[-1]
 
-    # --- stand-ins ---
+    # --- stubs ---
 
-    def name(self, module, name):
+    def push_global(self, module: object, name: object) -> None:
         self.push(self.stub_factory.resolve_global(module, name))
 
-    def call(self):
-        self.push(self.stub_factory.call_global(*self.last(2)))
+    def call(self) -> None:
+        self.push(self.stub_factory.call_global(*self.pop(2)))
 
-    def build(self):
-        (state,) = self.last(1)
+    def build(self) -> None:
+        (state,) = self.pop(1)
         self.stub_factory.build(self.stack[-1], state)
 
 
-# Instructions that reach outside the file, or call with what it chooses.
-_REFUSED_OPCODES = {
-    b"P": "PERSID", b"Q": "BINPERSID", b"\x82": "EXT1", b"\x83": "EXT2", b"\x84": "EXT4", b"i": "INST", b"o": "OBJ",
-    b"\x92": "NEWOBJ_EX", b"\x97": "NEXT_BUFFER", b"\x98": "READONLY_BUFFER",
-}  # fmt: skip
+_OPCODE_NAMES = {opcode.code.encode("latin-1"): opcode.name for opcode in pickletools.opcodes}
+_STOP = b"."
 
-# Sets are kept as lists, so that nothing of the file's choosing is hashed.
-_OPCODES = {
-    b"\x80": lambda m: m.take(1),  # PROTO
-    b"\x95": lambda m: m.take(8),  # FRAME
-    b"(": lambda m: m.push(_MARK),
-    b"0": lambda m: m.stack.pop(),
-    b"1": lambda m: m.to_mark(),
-    b"2": lambda m: m.push(m.stack[-1]),  # DUP
-    b"N": lambda m: m.push(None),
-    b"\x88": lambda m: m.push(True),
-    b"\x89": lambda m: m.push(False),
-    b"I": lambda m: m.push(m.integer_line()),
-    b"L": lambda m: m.push(m.integer_line()),
-    b"J": lambda m: m.push(m.number("<i")),
-    b"K": lambda m: m.push(m.number("<B")),
-    b"M": lambda m: m.push(m.number("<H")),
-    b"\x8a": lambda m: m.push(m.long("<B")),
-    b"\x8b": lambda m: m.push(m.long("<i")),
-    b"F": lambda m: m.push(float(m.line())),
-    b"G": lambda m: m.push(m.number(">d")),
-    b"S": lambda m: m.push(m.string_line()),
-    b"T": lambda m: m.push(m.sized("<i")),
-    b"U": lambda m: m.push(m.sized("<B")),
-    b"C": lambda m: m.push(m.sized("<B")),
-    b"B": lambda m: m.push(m.sized("<I")),
-    b"\x8e": lambda m: m.push(m.sized("<Q")),
-    b"\x96": lambda m: m.push(m.sized("<Q")),  # BYTEARRAY8
-    b"V": lambda m: m.push(m.line().decode("raw-unicode-escape")),
-    b"\x8c": lambda m: m.push(m.text("<B")),
-    b"X": lambda m: m.push(m.text("<I")),
-    b"\x8d": lambda m: m.push(m.text("<Q")),
-    b")": lambda m: m.push(()),
-    b"\x85": lambda m: m.push(m.last(1)),
-    b"\x86": lambda m: m.push(m.last(2)),
-    b"\x87": lambda m: m.push(m.last(3)),
-    b"t": lambda m: m.push(tuple(m.to_mark())),
-    b"]": lambda m: m.push([]),
-    b"l": lambda m: m.push(m.to_mark()),
-    b"\x8f": lambda m: m.push([]),  # EMPTY_SET
-    b"\x91": lambda m: m.push(m.to_mark()),  # FROZENSET
-    b"a": lambda m: m.extend(m.last(1)),
-    b"e": lambda m: m.extend(m.to_mark()),
-    b"\x90": lambda m: m.extend(m.to_mark()),  # ADDITEMS
-    b"}": lambda m: m.push({}),
-    b"d": lambda m: m.dictionary(),
-    b"s": lambda m: m.set_items(m.last(2)),
-    b"u": lambda m: m.set_items(m.to_mark()),
-    b"p": lambda m: m.remember(int(m.line())),
-    b"q": lambda m: m.remember(m.number("<B")),
-    b"r": lambda m: m.remember(m.number("<I")),
-    b"\x94": lambda m: m.remember(len(m.memo)),
-    b"g": lambda m: m.push(m.memo[int(m.line())]),
-    b"h": lambda m: m.push(m.memo[m.number("<B")]),
-    b"j": lambda m: m.push(m.memo[m.number("<I")]),
-    b"c": lambda m: m.name(m.line(), m.line()),
-    b"\x93": lambda m: m.name(*m.last(2)),  # STACK_GLOBAL
-    b"R": lambda m: m.call(),
-    b"\x81": lambda m: m.call(),  # NEWOBJ
-    b"b": lambda m: m.build(),
+# Instructions that reach outside the file, or make calls of the file's choice.
+_REFUSED_OPCODES = {"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEWOBJ_EX", "NEXT_BUFFER", "READONLY_BUFFER"}
+
+_Instruction: TypeAlias = Callable[[_PickleMachine], object]
+_Reader: TypeAlias = Callable[[_PickleMachine, str], object]
+
+# Instructions that push a value which follows in the program: how it is read, and the `struct` layout of the number or of its length.
+_PUSHED_VALUES: Mapping[str, tuple[_Reader, str]] = {
+    "BININT": (_PickleMachine.read_number, "<i"),
+    "BININT1": (_PickleMachine.read_number, "<B"),
+    "BININT2": (_PickleMachine.read_number, "<H"),
+    "BINFLOAT": (_PickleMachine.read_number, ">d"),
+    "LONG1": (_PickleMachine.read_long, "<B"),
+    "LONG4": (_PickleMachine.read_long, "<i"),
+    "BINSTRING": (_PickleMachine.read_bytes, "<i"),
+    "SHORT_BINSTRING": (_PickleMachine.read_bytes, "<B"),
+    "SHORT_BINBYTES": (_PickleMachine.read_bytes, "<B"),
+    "BINBYTES": (_PickleMachine.read_bytes, "<I"),
+    "BINBYTES8": (_PickleMachine.read_bytes, "<Q"),
+    "BYTEARRAY8": (_PickleMachine.read_bytes, "<Q"),
+    "SHORT_BINUNICODE": (_PickleMachine.read_text, "<B"),
+    "BINUNICODE": (_PickleMachine.read_text, "<I"),
+    "BINUNICODE8": (_PickleMachine.read_text, "<Q"),
+}
+
+
+def _push_instruction(read_value: _Reader, layout: str) -> _Instruction:
+    return lambda machine: machine.push(read_value(machine, layout))
+
+
+# By the names in pickletools. Sets become lists, so that no value of the file's choice is hashed.
+_INSTRUCTIONS: Mapping[str, _Instruction] = {
+    "PROTO": lambda m: m.read(1),
+    "FRAME": lambda m: m.read(8),
+    "MARK": lambda m: m.push(_MARK),
+    "POP": lambda m: m.stack.pop(),
+    "POP_MARK": lambda m: m.pop_to_mark(),
+    "DUP": lambda m: m.push(m.stack[-1]),
+    "NONE": lambda m: m.push(None),
+    "NEWTRUE": lambda m: m.push(True),
+    "NEWFALSE": lambda m: m.push(False),
+    "INT": lambda m: m.push(m.read_integer_line()),
+    "LONG": lambda m: m.push(m.read_integer_line()),
+    "FLOAT": lambda m: m.push(float(m.read_line())),
+    "STRING": lambda m: m.push(m.read_string_line()),
+    "UNICODE": lambda m: m.push(m.read_line().decode("raw-unicode-escape")),
+    **{name: _push_instruction(read_value, layout) for name, (read_value, layout) in _PUSHED_VALUES.items()},
+    "EMPTY_TUPLE": lambda m: m.push(()),
+    "TUPLE1": lambda m: m.push(m.pop(1)),
+    "TUPLE2": lambda m: m.push(m.pop(2)),
+    "TUPLE3": lambda m: m.push(m.pop(3)),
+    "TUPLE": lambda m: m.push(tuple(m.pop_to_mark())),
+    "EMPTY_LIST": lambda m: m.push([]),
+    "EMPTY_SET": lambda m: m.push([]),
+    "LIST": lambda m: m.push(m.pop_to_mark()),
+    "FROZENSET": lambda m: m.push(m.pop_to_mark()),
+    "APPEND": lambda m: m.extend_list(m.pop(1)),
+    "APPENDS": lambda m: m.extend_list(m.pop_to_mark()),
+    "ADDITEMS": lambda m: m.extend_list(m.pop_to_mark()),
+    "EMPTY_DICT": lambda m: m.push({}),
+    "DICT": lambda m: m.push_dictionary(),
+    "SETITEM": lambda m: m.set_items(m.pop(2)),
+    "SETITEMS": lambda m: m.set_items(m.pop_to_mark()),
+    "PUT": lambda m: m.memoize(int(m.read_line())),
+    "BINPUT": lambda m: m.memoize(m.read_number("<B")),
+    "LONG_BINPUT": lambda m: m.memoize(m.read_number("<I")),
+    "MEMOIZE": lambda m: m.memoize(len(m.memo)),
+    "GET": lambda m: m.push(m.memo[int(m.read_line())]),
+    "BINGET": lambda m: m.push(m.memo[m.read_number("<B")]),
+    "LONG_BINGET": lambda m: m.push(m.memo[m.read_number("<I")]),
+    "GLOBAL": lambda m: m.push_global(m.read_line(), m.read_line()),
+    "STACK_GLOBAL": lambda m: m.push_global(*m.pop(2)),
+    "REDUCE": lambda m: m.call(),
+    "NEWOBJ": lambda m: m.call(),
+    "BUILD": lambda m: m.build(),
 }

@@ -1,4 +1,4 @@
-"""This user's own folders, by the customs of each system."""
+"""The user's folders for data and caches, by the conventions of each operating system."""
 
 import os
 import sys
@@ -7,8 +7,8 @@ from pathlib import Path
 FOLDER_NAME = "meshrec"
 
 
-def data_folder():
-    """This user's folder for what is to stay, such as the backend's environment; it may not exist yet."""
+def data_folder() -> Path:
+    """The user's folder for permanent data, such as the backend's environment; it may not exist yet."""
     if sys.platform == "win32":
         return _folder("LOCALAPPDATA", "AppData/Local") / FOLDER_NAME
     if sys.platform == "darwin":
@@ -16,8 +16,8 @@ def data_folder():
     return _folder("XDG_DATA_HOME", ".local/share") / FOLDER_NAME
 
 
-def cache_folder():
-    """This user's folder for what was seen in footage: MESHREC_CACHE, or the system's usual place. It may not exist yet."""
+def cache_folder() -> Path:
+    """The user's folder for cached detections: MESHREC_CACHE, or the system's cache folder. It may not exist yet."""
     if chosen := os.environ.get("MESHREC_CACHE"):
         return Path(chosen)
     if sys.platform == "win32":
@@ -27,7 +27,7 @@ def cache_folder():
     return _folder("XDG_CACHE_HOME", ".cache") / FOLDER_NAME
 
 
-def _folder(variable, default):
+def _folder(variable: str, default: str) -> Path:
     chosen = os.environ.get(variable, "")
-    # The XDG specification: a relative path is to be ignored.
+    # The XDG specification requires that relative paths are ignored.
     return Path(chosen) if os.path.isabs(chosen) else Path.home() / default

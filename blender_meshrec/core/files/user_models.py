@@ -1,4 +1,4 @@
-"""Model files that users bring and keep under a name: SMPL-family bodies and SKEL bodies, in a folder of their own."""
+"""Model files that users add under a name: SMPL-family bodies and SKEL bodies, copied to a folder."""
 
 import re
 import shutil
@@ -7,42 +7,43 @@ from pathlib import Path
 from ..errors import InputError, ModelError
 from ..skel.template import load_skel
 from .body_template import load_body
+from .model_content import MODEL_SUFFIXES
 from .output_file import atomic_write
 from .user_folders import data_folder
 
 _NAME = re.compile(r"[\w.-]+")
 
 
-def user_models_folder():
-    """Where they are kept; it may not exist yet."""
+def user_models_folder() -> Path:
+    """The folder of added model files; it may not exist yet."""
     return data_folder() / "models"
 
 
-def user_models():
-    """Name -> path of the files kept, by name."""
+def user_models() -> dict[str, Path]:
+    """Name -> path of the added model files, sorted by name."""
     folder = user_models_folder()
-    return {path.stem: path for path in sorted(folder.glob("*")) if path.suffix in (".npz", ".pkl")} if folder.is_dir() else {}
+    return {path.stem: path for path in sorted(folder.glob("*")) if path.suffix in MODEL_SUFFIXES} if folder.is_dir() else {}
 
 
-def resolve_model_path(source):
-    """The path of the file kept under a name; any other source, a path or "open", as it is."""
-    if source is None or source == "open" or Path(source).exists():
+def resolve_model_path(source: str) -> str:
+    """The path of the model file added under the name `source`; other sources, a path or "open", stay as they are."""
+    if source == "open" or Path(source).exists():
         return source
-    return str(user_models().get(str(source), source))
+    return str(user_models().get(source, source))
 
 
-def add_user_model(path, name=None):
-    """Keep a copy of a body file, once it has been read whole without anything in it being executed.
+def add_user_model(path: str | Path, name: str | None = None) -> tuple[str, str]:
+    """Copy a body file to the user's models, after checking it. Nothing in the file is executed.
 
     Args:
-        path: an SMPL, SMPL-H, SMPL-X or SKEL file. name: what it is called from now on; the file's own name by default. A file
-            already kept under this name is replaced.
+        path: an SMPL, SMPL-H, SMPL-X or SKEL file.
+        name: name of the copy; by default the file's own. A model of the same name is replaced.
 
     Returns:
-        its name, and "body" or "skel".
+        The name, and "body" or "skel".
 
     Raises:
-        ModelError: the file is neither. InputError: the name cannot be one. OutputError: the folder cannot be written.
+        ModelError: the file is no body. InputError: the name is not allowed. OutputError: the folder cannot be written.
     """
     path, name = Path(path), name or Path(path).stem
     if not _NAME.fullmatch(name) or name == "open" or name.startswith("."):
@@ -52,7 +53,7 @@ def add_user_model(path, name=None):
             "Choose letters, digits, dots, dashes and underscores; not `open`.",
             name=name,
         )
-    kind = _kind_of(path)
+    kind = _model_kind(path)
     target = user_models_folder() / f"{name}{path.suffix.lower()}"
     earlier = user_models().get(name)
     with atomic_write(target) as temporary:
@@ -62,7 +63,7 @@ def add_user_model(path, name=None):
     return name, kind
 
 
-def _kind_of(path):
+def _model_kind(path: Path) -> str:
     try:
         load_body(path)
         return "body"
@@ -71,5 +72,5 @@ def _kind_of(path):
             load_skel(path)
             return "skel"
         except ModelError as not_skel:
-            # What a SKEL file is told by its name; whatever else it is, it is no body.
+            # The file's name decides which of the two errors helps the user.
             raise (not_skel if "skel" in path.name.lower() else not_a_body) from None

@@ -16,12 +16,8 @@ from .footprints import flat_headings, overlap_contacts, plan_footprints
 from .run_blending import ease_into_runs, fade_between_runs, smooth_upper_envelope
 
 UP = np.array([0.0, 0.0, 1.0])
-# A foot comes to rest, and leaves, within this time, s: contacts begin while the posed foot still moves a little.
-SETTLE_TIME = 0.1
 # Feet rise out of the floor over this time, s.
 LIFT_TIME = 0.12
-# Maximum distance of a footprint from its foot that previous footprints may cause, as a fraction of the leg's length.
-MAX_DRIFT = 0.25
 
 
 @dataclass(frozen=True)
@@ -77,16 +73,18 @@ class PosedFoot:
 class PlanOptions:
     """How feet are planted.
 
-    fade_time: s, over which corrections fade before and after a contact. max_drift: m, see `plan_footprints`. min_step_height: m, a
-    measured ground nearer to the floor than this is the floor. ankle_led_roll: 0..1, how much of a roll over the ball follows the
-    path of the ankle rather than the posed rotation. floor: height below which nothing goes, m.
+    fade_time: s, over which corrections fade before and after a contact. settle_time: s, within which the foot comes to rest before a
+    contact and leaves after it. max_drift: m, see `plan_footprints`. ankle_led_roll: 0..1, how much of a roll over the ball follows
+    the path of the ankle rather than the posed rotation. floor: height below which nothing goes, m. min_step_height: m above the
+    floor from which on measured ground is a step.
     """
 
     fade_time: float
-    max_drift: float
-    min_step_height: float = 0.0
+    settle_time: float = 0.0
+    max_drift: float = np.inf
     ankle_led_roll: float = 0.0
     floor: float = 0.0
+    min_step_height: float = 0.0
 
 
 class FootPlan:
@@ -134,8 +132,14 @@ class FootPlan:
         """Where the ankle should go, (F,3) m, if the root moves by `shift` (F,3) m."""
         remaining = np.where(self.supported[:, None], self.correction - shift, 0)
         target = self.ankle + shift + self._fade(remaining, self._runs)
-        target[:, :2] = ease_into_runs(target[:, :2], self._runs, self._timestamps, SETTLE_TIME)
+        if self._options.settle_time:
+            target[:, :2] = ease_into_runs(target[:, :2], self._runs, self._timestamps, self._options.settle_time)
         return target + self._lift(self.penetration_depth(target))[:, None] * self._lift_direction
+
+    @property
+    def contact_proximity(self) -> FloatArray:
+        """How near in time each frame is to a contact, (F,): 1 during contacts, fading to 0."""
+        return self._fade(self.supported[:, None].astype(float), self._runs)[:, 0]
 
     def penetration_lift(self) -> FloatArray:
         """The movement (F,3) m that lifts the foot at its posed ankle out of the floor, whether it touches or not."""
@@ -227,8 +231,7 @@ class FootPlan:
         depth = np.where(self.supported, 0, depth)
         if not depth.any():
             return depth
-        near_contact = self._fade(self.supported[:, None].astype(float), self._runs)[:, 0]
-        smooth = smooth_upper_envelope(depth, self._timestamps, LIFT_TIME) * (1 - near_contact)
+        smooth = smooth_upper_envelope(depth, self._timestamps, LIFT_TIME) * (1 - self.contact_proximity)
         return np.where(self.supported, 0, np.maximum(depth, smooth))
 
 
@@ -237,5 +240,5 @@ def step_heights(heights: FloatArray, touching: BoolArray, min_height: float) ->
     steps = np.zeros(len(heights))
     for first, last in contact_runs(touching):
         middle = np.median(heights[first:last])
-        steps[first:last] = middle if abs(middle) > min_height else 0.0
+        steps[first:last] = middle if middle > min_height else 0.0
     return steps

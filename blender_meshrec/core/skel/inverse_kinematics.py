@@ -1,14 +1,17 @@
-"""SKEL's angles from the rotations of another skeleton's joints: each rotation is laid on its joint's own axes, from the root outwards."""
+"""SKEL's angles from the joint rotations of an SMPL skeleton, joint by joint from the root outwards."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from ..array_types import FloatArray, IntArray
+from ..frozen_arrays import read_only_array
+from ..rotations import skew_matrix
 from ..skeletons import SMPL_JOINTS, SMPL_PARENTS
 from .kinematics import dof_rotations
 from .vocabulary import DOF_AXES, DOF_LIMITS, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS
 
-# Whose rotation each SKEL joint takes from SMPL. (core/skel.SMPL_OF_SKEL says which rotation feeds which blend shape instead.)
+# The SMPL joint whose rotation each SKEL joint takes over. (vocabulary.SMPL_OF_SKEL is the correspondence for blend shapes.)
 _SMPL_SOURCE = {
     "pelvis": "pelvis", "lumbar_body": "spine1", "thorax": "spine3", "head": "head",
     "femur": "hip", "tibia": "knee", "talus": "ankle", "calcn": "ankle", "toes": "foot",
@@ -17,68 +20,67 @@ _SMPL_SOURCE = {
 _SIDES = {"r": "right", "l": "left"}
 
 
-def _smpl_source_joint(name):
+def _smpl_source_joint(name: str) -> int:
     bone, _, side = name.rpartition("_")
     return SMPL_JOINTS.index(f"{_SIDES[side]}_{_SMPL_SOURCE[bone]}" if side in _SIDES else _SMPL_SOURCE[name])
 
 
-SMPL_SOURCE_JOINTS = np.array([_smpl_source_joint(name) for name in SKEL_JOINTS])
-SMPL_SOURCE_JOINTS.setflags(write=False)
+SMPL_SOURCE_JOINTS: IntArray = read_only_array([_smpl_source_joint(name) for name in SKEL_JOINTS])
 
 
 class DofAngles(NamedTuple):
-    """Angles (F,46) rad within their limits, and what they would be (F,46) rad if nothing limited them."""
+    """Angles q (F,46) rad within their limits, and `unclamped` (F,46) rad before the limits were applied."""
 
-    q: np.ndarray
-    unclamped: np.ndarray
+    q: FloatArray
+    unclamped: FloatArray
 
 
-def angles_from_smpl(rotations, bone_frames):
-    """The angles that turn SKEL's bones most nearly as SMPL's joints are turned.
+def angles_from_smpl(rotations: FloatArray, bone_frames: FloatArray) -> DofAngles:
+    """The angles that bring SKEL's bones closest to the global orientations of SMPL's joints.
 
     Args:
-        rotations: (F,24,3,3), SMPL's own local rotations. bone_frames: (24,3,3), `SkelTemplate.bone_frames`.
+        rotations: (F,24,3,3), SMPL's local rotations. bone_frames: (24,3,3), `SkelTemplate.bone_frames`.
 
     Returns:
-        Laid. The pelvis is exact; what a joint cannot do, or may not, its children make up for as far as they can.
+        The angles. The pelvis is exact; what a joint cannot do, its children compensate within their own limits.
     """
-    turned = np.array(rotations, float)
+    targets = np.array(rotations, float)
     for joint in range(1, 24):
-        turned[:, joint] = turned[:, SMPL_PARENTS[joint]] @ turned[:, joint]
-    frames = len(turned)
-    q, unlimited = np.zeros((frames, len(DOF_AXES))), np.zeros((frames, len(DOF_AXES)))
-    reached = np.empty((frames, 24, 3, 3))
+        targets[:, joint] = targets[:, SMPL_PARENTS[joint]] @ targets[:, joint]
+    num_frames = len(targets)
+    q, unclamped = np.zeros((num_frames, len(DOF_AXES))), np.zeros((num_frames, len(DOF_AXES)))
+    reached = np.empty((num_frames, 24, 3, 3))
     for joint, dofs in enumerate(JOINT_DOFS):
-        above = SKEL_PARENTS[joint]
-        wanted = turned[:, SMPL_SOURCE_JOINTS[joint]]
-        local = wanted if above < 0 else reached[:, above].swapaxes(1, 2) @ wanted
-        own = bone_frames[joint].T @ local @ bone_frames[joint]
-        unlimited[:, dofs] = angles_about_axes(own, DOF_AXES[dofs])
-        q[:, dofs] = np.clip(unlimited[:, dofs], DOF_LIMITS[dofs, 0], DOF_LIMITS[dofs, 1])
-        alone = np.zeros_like(q)
-        alone[:, dofs] = q[:, dofs]
-        made = bone_frames[joint] @ dof_rotations(alone)[:, joint] @ bone_frames[joint].T
-        reached[:, joint] = made if above < 0 else reached[:, above] @ made
+        parent = SKEL_PARENTS[joint]
+        target = targets[:, SMPL_SOURCE_JOINTS[joint]]
+        local = target if parent < 0 else reached[:, parent].swapaxes(1, 2) @ target
+        in_bone_frame = bone_frames[joint].T @ local @ bone_frames[joint]
+        unclamped[:, dofs] = angles_about_axes(in_bone_frame, DOF_AXES[dofs])
+        q[:, dofs] = np.clip(unclamped[:, dofs], DOF_LIMITS[dofs, 0], DOF_LIMITS[dofs, 1])
+        joint_angles = np.zeros_like(q)
+        joint_angles[:, dofs] = q[:, dofs]
+        achieved = bone_frames[joint] @ dof_rotations(joint_angles)[:, joint] @ bone_frames[joint].T
+        reached[:, joint] = achieved if parent < 0 else reached[:, parent] @ achieved
     q[:, :3] = np.unwrap(q[:, :3], axis=0)
-    return DofAngles(q, unlimited)
+    return DofAngles(q, unclamped)
 
 
-def angles_about_axes(rotations, axes):
-    """Angles (F,D) about D axes (D,3), of rotations (F,3,3): exact for three, the nearest turn for one, the first two of three for two.
+def angles_about_axes(rotations: FloatArray, axes: FloatArray) -> FloatArray:
+    """Angles (F,D) about D axes (D,3) of rotations (F,3,3), R = R3 R2 R1.
 
-    R = R3 R2 R1; axes are unit vectors, and square to each other where there are several.
+    Three axes: exact. Two axes: the first two of the three angles that a third, orthogonal axis completes. One axis: the angle of
+    the nearest rotation about it. Axes are unit vectors, orthogonal to each other.
     """
     if len(axes) == 1:
-        x, y, z = axes[0]
-        along = np.einsum("i,fij,j->f", axes[0], rotations, axes[0])
-        skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-        return np.arctan2(np.einsum("fij,ij->f", rotations, skew), np.trace(rotations, axis1=1, axis2=2) - along)[:, None]
-    count = len(axes)
-    if count == 2:
+        along_axis = np.einsum("i,fij,j->f", axes[0], rotations, axes[0])
+        sine = np.einsum("fij,ij->f", rotations, skew_matrix(axes[0]))
+        return np.arctan2(sine, np.trace(rotations, axis1=1, axis2=2) - along_axis)[:, None]
+    num_axes = len(axes)
+    if num_axes == 2:
         axes = np.stack([*axes, np.cross(*axes)])
-    hand = np.sign(np.linalg.det(axes))  # of a left-handed triple, every angle turns the other way
-    seen = np.einsum("ai,fij,bj->fab", axes, rotations, axes)
-    first = np.arctan2(hand * seen[:, 2, 1], seen[:, 2, 2])
-    second = np.arcsin(np.clip(-hand * seen[:, 2, 0], -1, 1))
-    third = np.arctan2(hand * seen[:, 1, 0], seen[:, 0, 0])
-    return np.stack([first, second, third], -1)[:, :count]
+    handedness = np.sign(np.linalg.det(axes))  # with a left-handed triple, every angle has the opposite sense
+    in_axes = np.einsum("ai,fij,bj->fab", axes, rotations, axes)
+    first = np.arctan2(handedness * in_axes[:, 2, 1], in_axes[:, 2, 2])
+    second = np.arcsin(np.clip(-handedness * in_axes[:, 2, 0], -1, 1))
+    third = np.arctan2(handedness * in_axes[:, 1, 0], in_axes[:, 0, 0])
+    return np.stack([first, second, third], -1)[:, :num_axes]

@@ -1,39 +1,48 @@
-"""SKEL's vocabulary: 24 joints and the 46 angles that move them, with their axes and limits.
+"""SKEL's 24 joints and 46 degrees of freedom (angles), with their axes and limits.
 
-Bone frames are those of OpenSim: x front, y up, z right. A joint's angles q1, q2, q3 turn its bone by R = R3 R2 R1, each
-about an axis that is fixed in the bone's frame at rest. `DOF_AXES` holds the signs: a positive angle turns positively about its row.
+Bone frames are those of OpenSim: x front, y up, z right. The angles q1, q2, q3 of a joint rotate its bone by R = R3 R2 R1, each
+about an axis that is fixed in the bone's frame at rest. `DOF_AXES` includes the signs: a positive angle is a positive rotation about
+its row.
 
 Sources: Keller et al. 2023, "From Skin to Skeleton" (joints, angles); the oblique axes of elbow, forearm, ankle, subtalar
 and toe joints are those of OpenSim's gait2392 (Delp et al. 1990) and of Rajagopal et al. 2016. Limits: SKEL's model lists
-them for knees, ankles, feet, spine, scapulae, elbows, forearms, wrists and shoulder_r_y; HSMR (Xia et al. 2025) lists 43,
-everything but the pelvis. Where both speak they agree, but that SKEL gives the ends of scapula_elevation_l the wrong way
-round. `DOF_LIMITS` is therefore HSMR's set; `HAS_SKEL_LIMIT` says where SKEL's own model has a limit too.
+them for knees, ankles, feet, spine, scapulae, elbows, forearms, wrists and shoulder_r_y; HSMR (Xia et al. 2025) lists 43, all
+but the pelvis. Limits in both lists agree, except that SKEL swaps the ends of scapula_elevation_l. `DOF_LIMITS` is therefore
+HSMR's list; `HAS_SKEL_LIMIT` marks the limits that SKEL's own model has too.
 
-Two things in the published tables look like slips and are kept, because files and networks were made with them. The left ankle's
-axis is not the right one's mirror image. And scapula_elevation_l lies in [-0.4, -0.1] like the right one although its sense is
-the opposite: within their limits the right shoulder is always a little raised and the left a little lowered, never at rest.
+Two probable errors in the published tables are retained, because files and networks were made with them. The left ankle's axis
+is not the mirror image of the right ankle's. The limits of scapula_elevation_l are [-0.4, -0.1], as on the right, although its sense
+is opposite: within the limits the right shoulder is always slightly raised and the left one slightly lowered, never at rest.
 """
 
 from dataclasses import dataclass
 from math import inf, pi
+from typing import TypeAlias
 
 import numpy as np
+
+from ..array_types import ArrayLike, BoolArray, FloatArray, IntArray
+from ..frozen_arrays import read_only_array
 
 SKEL_JOINTS = (
     "pelvis", "femur_r", "tibia_r", "talus_r", "calcn_r", "toes_r", "femur_l", "tibia_l", "talus_l", "calcn_l", "toes_l",
     "lumbar_body", "thorax", "head", "scapula_r", "humerus_r", "ulna_r", "radius_r", "hand_r", "scapula_l", "humerus_l",
     "ulna_l", "radius_l", "hand_l",
 )  # fmt: skip
-SKEL_PARENTS = np.array([-1, 0, 1, 2, 3, 4, 0, 6, 7, 8, 9, 0, 11, 12, 12, 14, 15, 16, 17, 12, 19, 20, 21, 22])
+SKEL_PARENTS: IntArray = read_only_array([-1, 0, 1, 2, 3, 4, 0, 6, 7, 8, 9, 0, 11, 12, 12, 14, 15, 16, 17, 12, 19, 20, 21, 22])
+_Axis: TypeAlias = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Dof:
-    """One anatomical angle: its name, its joint, its signed axis in the bone's frame as published, its limits in rad."""
+    """One anatomical angle: name, joint, signed axis in the bone's frame as published, limits in rad.
+
+    in_skel: whether SKEL's own model has this limit.
+    """
 
     name: str
     joint: str
-    axis: tuple
+    axis: _Axis
     low: float
     high: float
     in_skel: bool = True
@@ -48,8 +57,8 @@ _ELBOW = (0.0494, 0.0366, 0.99810827)
 _FOREARM = (-0.01716099, 0.99266565, -0.11966796)
 
 
-def _mirrored(axis):
-    """The axis of the other side, as the published model has it: x and y negated."""
+def _mirrored(axis: _Axis) -> _Axis:
+    """The axis of the other side, as in the published model: x and y negated."""
     return (-axis[0], -axis[1], axis[2])
 
 
@@ -103,33 +112,37 @@ DOFS = (
 )
 DOF_NAMES = tuple(dof.name for dof in DOFS)
 NUM_DOFS = len(DOFS)
-# Signed unit axes (46,3), limits (46,2) in rad (infinite for the pelvis), the joint of each angle (46,).
-# The published axes are given to seven digits; here they have length 1 to the last.
-DOF_AXES = np.array([dof.axis for dof in DOFS]) / np.linalg.norm([dof.axis for dof in DOFS], axis=1, keepdims=True)
-DOF_LIMITS = np.array([(dof.low, dof.high) for dof in DOFS])
-HAS_SKEL_LIMIT = np.array([dof.in_skel for dof in DOFS])
-DOF_JOINTS = np.array([SKEL_JOINTS.index(dof.joint) for dof in DOFS])
-# Joint -> its angles in q, as a slice.
+# Signed unit axes (46,3). They are published to seven digits and normalized here.
+_AXES = np.array([dof.axis for dof in DOFS])
+DOF_AXES: FloatArray = read_only_array(_AXES / np.linalg.norm(_AXES, axis=1, keepdims=True))
+# Limits (46,2) in rad, infinite for the pelvis; whether SKEL's own model has them (46,); the joint of each angle (46,).
+DOF_LIMITS: FloatArray = read_only_array([(dof.low, dof.high) for dof in DOFS])
+HAS_SKEL_LIMIT: BoolArray = read_only_array([dof.in_skel for dof in DOFS])
+DOF_JOINTS: IntArray = read_only_array([SKEL_JOINTS.index(dof.joint) for dof in DOFS])
+# The angles of each joint, as a slice of q.
 JOINT_DOFS = tuple(slice(int(rows[0]), int(rows[-1]) + 1) for rows in (np.flatnonzero(joint == DOF_JOINTS) for joint in range(24)))
-# Which SMPL joint each SKEL joint stands for: what its rotation feeds in SMPL's pose blend shapes.
-SMPL_OF_SKEL = np.array([0, 2, 5, 8, 8, 11, 1, 4, 7, 7, 10, 3, 6, 15, 14, 17, 19, 0, 21, 13, 16, 18, 0, 20])
-for _array in (SKEL_PARENTS, DOF_AXES, DOF_LIMITS, HAS_SKEL_LIMIT, DOF_JOINTS, SMPL_OF_SKEL):
-    _array.setflags(write=False)
+# The SMPL joint that each SKEL joint corresponds to; its rotation drives SMPL's pose blend shapes.
+SMPL_OF_SKEL: IntArray = read_only_array([0, 2, 5, 8, 8, 11, 1, 4, 7, 7, 10, 3, 6, 15, 14, 17, 19, 0, 21, 13, 16, 18, 0, 20])
 
 
-def dof_index(name):
-    """Where an angle stands in q; raises KeyError for a name that is none of the 46."""
+def dof_index(name: str) -> int:
+    """The position of an angle in q; raises KeyError if there is no angle of this name."""
     if name not in DOF_NAMES:
         raise KeyError(f"{name} is not one of SKEL's angles: {', '.join(DOF_NAMES)}")
     return DOF_NAMES.index(name)
 
 
-def limit_excess(q):
-    """How far angles q (..., 46) rad lie beyond their limits, (..., 46) rad; 0 within them."""
-    q = np.asarray(q, float)
-    return np.maximum(np.maximum(DOF_LIMITS[:, 0] - q, q - DOF_LIMITS[:, 1]), 0.0)
+def excess_over_limits(angles: FloatArray, limits: ArrayLike) -> FloatArray:
+    """How far angles (..., D) rad are outside limits (D, 2), or one pair for all; 0 within them."""
+    low, high = np.moveaxis(np.asarray(limits, float), -1, 0)
+    return np.maximum(np.maximum(low - angles, angles - high), 0.0)
 
 
-def clamp_to_limits(q):
-    """Angles q (..., 46) rad moved to the nearest angle within their limits."""
+def limit_excess(q: ArrayLike) -> FloatArray:
+    """How far angles q (..., 46) rad are outside their limits, (..., 46) rad; 0 within them."""
+    return excess_over_limits(np.asarray(q, float), DOF_LIMITS)
+
+
+def clamp_to_limits(q: ArrayLike) -> FloatArray:
+    """Angles q (..., 46) rad clamped to their limits."""
     return np.clip(np.asarray(q, float), DOF_LIMITS[:, 0], DOF_LIMITS[:, 1])

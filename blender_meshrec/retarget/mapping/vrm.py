@@ -1,72 +1,83 @@
-"""The map from a human's parts to nodes that VRM files carry, read from the glTF JSON inside.
+"""The mapping from the parts of a human to nodes that VRM files hold, read from the glTF JSON inside.
 
 Sources: the VRM 0.x and VRMC_vrm-1.0 specifications, section humanoid; glTF 2.0, section GLB file format.
 """
 
 import json
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
-_MAGIC, _JSON_CHUNK = 0x46546C67, 0x4E4F534A
-_MAX_JSON_BYTES = 256 << 20  # of JSON
+from ..rig import SIDES
+
+_GLB_MAGIC, _JSON_CHUNK = 0x46546C67, 0x4E4F534A
+_MAX_JSON_BYTES = 256 << 20
 # VRM 0.x counts a thumb's joints from the second: its proximal bone is what 1.0 calls the metacarpal.
-_THUMBS = {"ThumbProximal": "ThumbMetacarpal", "ThumbIntermediate": "ThumbProximal", "ThumbDistal": "ThumbDistal"}
+_THUMB_PARTS = {"ThumbProximal": "ThumbMetacarpal", "ThumbIntermediate": "ThumbProximal", "ThumbDistal": "ThumbDistal"}
+_VRM1_FROM_VRM0 = {f"{side}{old}": f"{side}{new}" for side in SIDES for old, new in _THUMB_PARTS.items()}
 
 
-def read_vrm_humanoid(path):
-    """A VRM file's own map from the parts of a human to the names of nodes.
+def read_vrm_humanoid(path: Path | str) -> dict[str, str]:
+    """Read a VRM file's own mapping.
 
     Args:
         path: a .vrm, .glb or .gltf file.
 
     Returns:
-        VRM 1.0's name of a part (leftUpperArm) -> node name; empty where the file carries no such map, or is damaged: then
-        the importer is the one to complain.
+        VRM 1.0's name of a part (leftUpperArm) -> node name; empty if the file holds no such mapping, or is damaged, which the
+        importer reports.
     """
-    gltf = _read_json(Path(path))
+    gltf = _read_gltf_json(Path(path))
     extensions = _get_dict(gltf, "extensions")
     nodes = gltf.get("nodes")
     if not isinstance(nodes, list):
         return {}
-    found = {}
-    for part, node in (_vrm0_bones if "VRM" in extensions and "VRMC_vrm" not in extensions else _vrm1_bones)(extensions):
-        if isinstance(part, str) and isinstance(node, int) and not isinstance(node, bool) and 0 <= node < len(nodes):
-            name = nodes[node].get("name") if isinstance(nodes[node], dict) else None
-            if isinstance(name, str) and name:
-                found.setdefault(part, name)
-    return found
+    is_vrm0 = "VRM" in extensions and "VRMC_vrm" not in extensions
+    humanoid: dict[str, str] = {}
+    for part, node in _vrm0_bones(extensions) if is_vrm0 else _vrm1_bones(extensions):
+        name = _node_name(nodes, node)
+        if isinstance(part, str) and name:
+            humanoid.setdefault(part, name)
+    return humanoid
 
 
-def _vrm1_bones(extensions):
+def _vrm1_bones(extensions: dict[str, object]) -> Iterator[tuple[object, object]]:
+    """Parts and node numbers, not yet checked."""
     bones = _get_dict(_get_dict(_get_dict(extensions, "VRMC_vrm"), "humanoid"), "humanBones")
     for part, entry in bones.items():
         if isinstance(entry, dict):
             yield part, entry.get("node")
 
 
-def _vrm0_bones(extensions):
+def _vrm0_bones(extensions: dict[str, object]) -> Iterator[tuple[object, object]]:
+    """Parts, as VRM 1.0 names them, and node numbers, not yet checked."""
     bones = _get_dict(_get_dict(extensions, "VRM"), "humanoid").get("humanBones")
     for entry in bones if isinstance(bones, list) else ():
         if isinstance(entry, dict):
             part = entry.get("bone")
-            for theirs, ours in _THUMBS.items():
-                if isinstance(part, str) and part in (f"left{theirs}", f"right{theirs}"):
-                    part = part.removesuffix(theirs) + ours
-                    break
-            yield part, entry.get("node")
+            yield _VRM1_FROM_VRM0.get(part, part) if isinstance(part, str) else part, entry.get("node")
 
 
-def _get_dict(content, key):
-    value = content.get(key) if isinstance(content, dict) else None
+def _node_name(nodes: list[object], node: object) -> str:
+    """The name of a node by its number; "" if there is none."""
+    if not isinstance(node, int) or isinstance(node, bool) or not 0 <= node < len(nodes):
+        return ""
+    entry = nodes[node]
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _get_dict(content: dict[str, object], key: str) -> dict[str, object]:
+    value = content.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _read_json(path):
-    """The JSON of a glTF file, binary or text; empty where it is neither."""
+def _read_gltf_json(path: Path) -> dict[str, object]:
+    """The JSON of a glTF file, binary or text; empty if it is neither."""
     try:
         with path.open("rb") as file:
             head = file.read(20)
-            if len(head) == 20 and struct.unpack("<I", head[:4])[0] == _MAGIC:
+            if len(head) == 20 and struct.unpack("<I", head[:4])[0] == _GLB_MAGIC:
                 length, kind = struct.unpack("<II", head[12:20])
                 if kind != _JSON_CHUNK or length > _MAX_JSON_BYTES:
                     return {}

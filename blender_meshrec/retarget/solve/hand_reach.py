@@ -1,26 +1,23 @@
-"""Hands where the performer's were: on the floor, on a wall, on each other, in a world of the character's scale."""
+"""Hands where the performer's hands are, on the floor, on a wall or on each other, in a world of the character's scale."""
 
-import numpy as np
-
-from .limb_ik import limb_from_pose, soft_ik_distance, solve_two_bone_ik
+from ...core.array_types import FloatArray
+from ...core.two_bone_ik import soft_shortfall
+from .forward_kinematics import BoneArrays, Pose
+from .limb_ik import bend_limb, limb_from_pose
 from .rest_pose import ARM
 
 
-def reach_hands(pose, bone_rotations, wrist_targets, body_shift):
-    """Bend a posed rig's arms so that its wrists come to their places; hands stay turned as they are.
+def reach_hands(pose: Pose, bone_rotations: BoneArrays, wrist_targets: dict[str, FloatArray], body_shift: FloatArray) -> None:
+    """Bend a posed rig's arms so that its wrists reach their targets; the hands keep their rotation in the world.
 
     Args:
-        pose: a Pose. bone_rotations: bone -> (F,3,3), changed in place for both parts of the arms. wrist_targets: side -> (F,3) m.
-        body_shift: (F,3) m, how the whole body was moved over the floor since the places were told.
+        pose: the rig as posed. bone_rotations: bone -> (F,3,3), changed in place for both parts of the arms.
+        wrist_targets: side -> (F,3) m. body_shift: (F,3) m, how the body was moved over the floor after the targets were computed.
 
-    Arms that are too short reach as far as they like to straighten.
+    Arms that are too short reach as far as soft extension lets them.
     """
     for side, place in wrist_targets.items():
-        slots = [f"{side}_{part}" for part in ARM]
-        limb = limb_from_pose(pose, *slots, bends_towards=pose.rest.axes[:, 1])
-        away = place + body_shift - limb.root
-        distance = np.maximum(np.linalg.norm(away, axis=1), 1e-9)
-        target = limb.root + away * (soft_ik_distance(limb, distance) / distance)[:, None]
-        for slot, turn in zip(slots, solve_two_bone_ik(limb, limb.root, target), strict=False):
-            for bone in pose.rest.slots[slot]:
-                bone_rotations[bone] = turn @ bone_rotations[bone]
+        limb = limb_from_pose(pose, side, ARM)
+        target = place + body_shift
+        target = target - soft_shortfall(limb, limb.root, target)
+        bend_limb(pose, side, ARM, limb, limb.root, target, bone_rotations)

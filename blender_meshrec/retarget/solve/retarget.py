@@ -1,37 +1,47 @@
-"""Retargeting: a rig moves as a performer moved. `retarget` reads as the whole does: turn, carry, plant, express as channels.
+"""Retargeting: a rig moves as a performer moved. `retarget` lists the stages: rotations, path, feet, root motion, hands, twist, channels.
 
-The rest pose of the rig is never touched. What differs between the two rest poses is kept as one constant rotation a bone:
-R_target(t) = D(t) K  with  D(t) = R_source(t) R_source_rest^-1, how far the source has turned, and  K = A P R_target_rest.  P
+The rig's rest pose is never changed. The difference between the two rest poses is one constant rotation a bone:
+R_target(t) = D(t) K  with  D(t) = R_source(t) R_source_rest^-1, the source's rotation away from rest, and  K = A P R_target_rest.  P
 takes the target's body axes (left, forward, up) onto the source's; A takes a limb's direction onto that of the source's limb by
 the least swing, beginning with its parent's A, so that an A-pose, a T-pose and anything in between keep their natural twist.
 """
 
 import numpy as np
 
-from ...core.contacts import contact_runs
-from ..rig import RetargetedMotion, RetargetOptions
+from ...core.array_types import BoolArray, FloatArray
+from ...core.foot_planting.foot_plan import step_heights
+from ..rig import BoneMapping, Performance, RetargetedMotion, RetargetOptions, Rig
 from ..source.contacts import rest_floor_height, source_contacts, source_floor_height, source_soles
 from ..source.resampling import resample_performance
 from ..write.channels import solve_bone_channels
 from .bone_rotations import RotationTransfer, rotate_twist_bones
-from .foot_planting import MIN_STEP_HEIGHT, plant_feet
-from .forward_kinematics import Pose
+from .foot_planting import plant_feet
+from .forward_kinematics import BoneArrays, Pose
 from .hand_reach import reach_hands
 from .quality import measure_quality
 from .rest_pose import RestPose
 from .root_placement import RootPlacement, hip_height
-from .stance import estimate_stance
+from .stance import Stance, estimate_stance
+
+# What a foot stands on is a step of its own height from this height above the floor on, m of a source of ordinary size.
+MIN_STEP_HEIGHT = 0.08
 
 
-def retarget(performance, rig, mapping, options=None, floor_height=None):
+def retarget(
+    performance: Performance,
+    rig: Rig,
+    mapping: BoneMapping,
+    options: RetargetOptions | None = None,
+    floor_height: float | None = None,
+) -> RetargetedMotion:
     """Move a rig as a performance moved its source.
 
     Args:
-        performance: a Performance of F frames. rig: a Rig. mapping: its BoneMapping. options: RetargetOptions, or None for the usual.
-        floor_height: how high the rig's soles are at rest, m in the world, where its skin says so; None to tell from its bones.
+        performance: F frames. mapping: of the rig. options: None for the defaults.
+        floor_height: height of the rig's soles at rest, m in the world, if its skin shows it; None to estimate it from its bones.
 
     Returns:
-        a RetargetedMotion, a row a frame: the performance's own frames, or those of the options' fps.
+        One row a frame: the performance's own frames, or those at the options' fps.
 
     Raises:
         InputError: the rig's object is mirrored or flat.
@@ -39,70 +49,109 @@ def retarget(performance, rig, mapping, options=None, floor_height=None):
     options = options or RetargetOptions()
     if options.fps is not None:
         performance = resample_performance(performance, options.fps)
-    frames, times = len(performance), performance.timestamps
-    source, target = RestPose(performance.rig, performance.mapping), RestPose(rig, mapping)
-    source_stance = estimate_stance(source, rest_floor_height(performance, source))
-    if floor_height is not None:  # told in the world, and of use where the rig stands upright in it
-        upright = target.axes[2, 2] > 1 - 1e-6
-        floor_height = (floor_height - target.origin[2]) / target.stretch[2, 2] if upright else None
-    target_stance = estimate_stance(target, floor_height)
-    placement = RootPlacement(source, target, source_stance, target_stance, is_control_rig=mapping.controls is not None)
-
-    soles, hips = source_soles(performance, source, source_stance), hip_height(source, source_stance)
-    contacts = source_contacts(performance, soles, hips)
-    floor = source_floor_height(soles, contacts, hips)
-
-    bone_rotations = RotationTransfer(performance, source, target, source_stance.feet, target_stance.feet).bone_rotations
-    heads = placement.solve_body_location(bone_rotations, placement.hip_path(performance, floor))
-    pose = Pose(target, bone_rotations, {placement.location_bone: heads}, frames)
-    before = measure_quality(pose, target_stance, contacts, placement, times)
-    if options.feet and contacts.any():
-        heads = plant_feet(
-            pose, bone_rotations, heads, target_stance, contacts, _support_heights(soles, floor, contacts, placement), placement, times
-        )
-    moved = {placement.location_bone: heads}
-    if options.root == "in_place":
-        moved = {placement.location_bone: placement.pin_in_place(heads)}
-    elif options.root == "root" and (root := placement.extract_root_motion(bone_rotations, heads)) is not None:
-        moved[root[0]] = root[1]
+    source, target = _Source(performance), RestPose(rig, mapping)
+    stance = estimate_stance(target, _floor_at_rest(target, floor_height))
+    placement = RootPlacement(source.rest, target, source.stance, stance, is_control_rig=mapping.controls is not None)
+    body = _TargetBody(source, target, stance, placement)
+    before = measure_quality(body.pose, stance, source.contacts, placement, performance.timestamps)
+    if options.feet and source.contacts.any():
+        body.plant_feet()
+    body.move_root(options.root)
     if options.hands:
-        pose = Pose(target, bone_rotations, moved, frames)
-        reach_hands(pose, bone_rotations, placement.hand_targets(performance, floor), moved[placement.location_bone] - heads)
-    if any(target.slots.get(slot) for slot in mapping.slots if slot.endswith("_twist")):
-        pose = Pose(target, bone_rotations, moved, frames)
-        rotate_twist_bones(pose, bone_rotations)
-    keyed, quats, locations = solve_bone_channels(pose, bone_rotations, moved)
-    after = measure_quality(pose, target_stance, contacts, placement, times)
+        body.reach_hands()
+    body.rotate_twist_bones()
+    keyed, quats, locations = solve_bone_channels(body.pose, body.bone_rotations, body.heads)
+    after = measure_quality(body.pose, stance, source.contacts, placement, performance.timestamps)
     quality = {f"{name}_{when}": value for when, values in (("before", before), ("after", after)) for name, value in values.items()}
     return RetargetedMotion(
         bones=tuple(rig.bones[bone] for bone in keyed),
         rotations=quats,
-        locations={rig.bones[bone]: place for bone, place in locations.items()},
-        rotmats=np.swapaxes(target.world_rotation.T @ pose.rotations, 0, 1),
-        heads=np.swapaxes(pose.heads @ target.world_rotation, 0, 1) / target.scale,
-        timestamps=times,
+        locations={rig.bones[bone]: location for bone, location in locations.items()},
+        rotmats=np.swapaxes(target.world_rotation.T @ body.pose.rotations, 0, 1),
+        heads=np.swapaxes(body.pose.heads @ target.world_rotation, 0, 1) / target.scale,
+        timestamps=performance.timestamps,
         fps=performance.fps,
-        contacts=contacts.astype(float),
+        contacts=source.contacts.astype(float),
         quality={"hip_scale": float(placement.leg_ratio), **quality},
     )
 
 
-def _support_heights(soles, floor, contacts, placement):
-    """How high over the floor what each foot touches is, (F,2) m: zero but on steps and boxes."""
-    levels = np.zeros((len(contacts), 2))
-    if soles is None:
-        return levels
-    for side in range(2):
-        points = slice(2 * side, 2 * side + 2)
-        touching = contacts[:, points]
-        height = ((soles[:, points, 2] - floor) * touching).sum(1) / np.maximum(touching.sum(1), 1)
-        levels[:, side] = _step_heights(height, touching.any(1)) * placement.leg_ratio / placement.target.stretch[2, 2]
-    return levels
+class _Source:
+    """A performance and what its feet do: soles (F,4,3) m or None, contacts (F,4) bool, and the floor's height, m."""
+
+    def __init__(self, performance: Performance) -> None:
+        self.performance = performance
+        self.rest = RestPose(performance.rig, performance.mapping)
+        self.stance = estimate_stance(self.rest, rest_floor_height(performance, self.rest))
+        hips = hip_height(self.rest, self.stance)
+        self.soles = source_soles(performance, self.rest, self.stance)
+        self.contacts = source_contacts(performance, self.soles, hips)
+        self.floor = source_floor_height(self.soles, self.contacts, hips)
+
+    def step_heights(self) -> FloatArray:
+        """Height over the floor of what each foot stands on, (F,2) m: zero except on steps and boxes."""
+        steps = np.zeros((len(self.contacts), 2))
+        if self.soles is None:
+            return steps
+        for side in range(2):
+            points = slice(2 * side, 2 * side + 2)
+            touching = self.contacts[:, points]
+            heights = ((self.soles[:, points, 2] - self.floor) * touching).sum(1) / np.maximum(touching.sum(1), 1)
+            steps[:, side] = step_heights(heights, touching.any(1), MIN_STEP_HEIGHT)
+        return steps
 
 
-def _step_heights(height, touching):
-    steps = np.zeros(len(height))
-    for first, last in contact_runs(touching):
-        middle = np.median(height[first:last])
-        steps[first:last] = middle if middle > MIN_STEP_HEIGHT else 0.0
-    return steps
+class _TargetBody:
+    """The rig while it is solved.
+
+    bone_rotations: bone -> (F,3,3). heads: bone -> (F,3) m, of bones that move. pose: the rig as last posed.
+    """
+
+    def __init__(self, source: _Source, target: RestPose, stance: Stance, placement: RootPlacement) -> None:
+        """Turn the bones and move the body as the performer's, scaled to the rig's legs."""
+        self._source, self._target, self._stance, self._placement = source, target, stance, placement
+        self.bone_rotations = RotationTransfer(source.performance, source.rest, target, source.stance.feet, stance.feet).bone_rotations
+        path = placement.hip_path(source.performance, source.floor)
+        self._body_heads = placement.solve_body_location(self.bone_rotations, path)
+        self.heads: BoneArrays = {placement.location_bone: self._body_heads}
+        self.pose = self._posed()
+
+    def plant_feet(self) -> None:
+        """Hold the feet where they touch."""
+        source, placement = self._source, self._placement
+        steps = source.step_heights() * placement.leg_ratio / self._target.stretch[2, 2]
+        self._body_heads = plant_feet(
+            self.pose, self.bone_rotations, self._body_heads, self._stance, source.contacts, steps, placement, source.performance.timestamps
+        )
+        self.heads = {self._placement.location_bone: self._body_heads}
+
+    def move_root(self, root: str) -> None:
+        """Split the movement between hips and root bone as RetargetOptions.root says."""
+        if root == "in_place":
+            self.heads = {self._placement.location_bone: self._placement.pin_in_place(self._body_heads)}
+        elif root == "root" and (motion := self._placement.extract_root_motion(self.bone_rotations, self._body_heads)) is not None:
+            bone, heads = motion
+            self.heads[bone] = heads
+
+    def reach_hands(self) -> None:
+        """Bring the wrists where the performer's are."""
+        self.pose = self._posed()
+        targets = self._placement.hand_targets(self._source.performance, self._source.floor)
+        shift = self.heads[self._placement.location_bone] - self._body_heads
+        reach_hands(self.pose, self.bone_rotations, targets, shift)
+
+    def rotate_twist_bones(self) -> None:
+        """Turn the twist bones beside the limbs, if the rig has any."""
+        if any(bones for slot, bones in self._target.slots.items() if slot.endswith("_twist")):
+            self.pose = self._posed()
+            rotate_twist_bones(self.pose, self.bone_rotations)
+
+    def _posed(self) -> Pose:
+        return Pose(self._target, self.bone_rotations, self.heads, len(self._source.performance))
+
+
+def _floor_at_rest(target: RestPose, floor_height: float | None) -> float | None:
+    """A floor height in the world as a height in the target's axes, None where the rig does not stand upright in the world."""
+    if floor_height is None or target.axes[2, 2] <= 1 - 1e-6:
+        return None
+    return (floor_height - target.origin[2]) / target.stretch[2, 2]

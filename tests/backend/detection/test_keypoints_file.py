@@ -1,4 +1,4 @@
-"""2D keypoints instead of pixels: npz and OpenPose JSON, people told apart, and what is wrong with a bad file."""
+"""2D keypoints instead of pixels: .npz and OpenPose JSON, tracking of people, and clear errors for bad files."""
 
 import json
 
@@ -18,17 +18,17 @@ from tests.support.synthetic_keypoints import animate_stick_figure, project_orth
 TIMES = np.arange(60) / 25
 
 
-def people_in(keypoint_set, count=2):
-    """(F,P,K,3): people side by side who walk past each other, as a set of points."""
+def crossing_people(keypoint_set, count=2):
+    """(F,P,K,3): people who walk past each other."""
     names = KEYPOINT_SETS["blazepose33"].index
     fallback = {"head_top": "nose", "neck": "nose", "thorax": "nose", "hip": "left_hip", "spine": "left_hip"}
     order = [names.get(p, names.get(fallback.get(p), names.get(p.replace("small", "big")))) for p in KEYPOINT_SETS[keypoint_set].points]
-    everybody = []
+    people = []
     for person in range(count):
         start = 300 + 300 * person
-        places = np.stack([np.linspace(start, 900 - start + 300, len(TIMES)), np.full(len(TIMES), 350 + 40 * person)], -1)
-        everybody.append(project_orthographic(animate_stick_figure(TIMES), places, 220 - 30 * person)[:, order])
-    return np.stack(everybody, 1)
+        positions = np.stack([np.linspace(start, 900 - start + 300, len(TIMES)), np.full(len(TIMES), 350 + 40 * person)], -1)
+        people.append(project_orthographic(animate_stick_figure(TIMES), positions, 220 - 30 * person)[:, order])
+    return np.stack(people, 1)
 
 
 def save_npz(path, keypoints, keypoint_set="coco17", image_size=(1280, 720), fps=25.0, **more):
@@ -45,47 +45,47 @@ def save_openpose(folder, keypoints):
 
 
 @pytest.mark.parametrize("keypoint_set", sorted(KEYPOINT_SETS))
-def test_an_npz_of_every_set(tmp_path, keypoint_set):
-    truth = people_in(keypoint_set)
-    sighting = detect_and_track(ReconstructRequest(save_npz(tmp_path / "k.npz", truth, keypoint_set)))
-    assert sighting.frames.fps == 25 and sighting.frames.size == (1280, 720) and len(sighting.frames) == 60
-    assert np.allclose(sighting.frames.timestamps, TIMES)
-    assert [person.keypoint_set for person in sighting.people] == [keypoint_set] * 2
+def test_an_npz_of_every_keypoint_set_is_read(tmp_path, keypoint_set):
+    truth = crossing_people(keypoint_set)
+    tracked = detect_and_track(ReconstructRequest(save_npz(tmp_path / "k.npz", truth, keypoint_set)))
+    assert tracked.frames.fps == 25 and tracked.frames.size == (1280, 720) and len(tracked.frames) == 60
+    assert np.allclose(tracked.frames.timestamps, TIMES)
+    assert [person.keypoint_set for person in tracked.people] == [keypoint_set] * 2
     for person in range(2):
-        assert np.allclose(sighting.people[person].keypoints, truth[:, person], atol=1e-3)  # px
+        assert np.allclose(tracked.people[person].keypoints, truth[:, person], atol=1e-3)  # px
 
 
-def test_one_person_may_come_without_an_axis_for_people_and_with_gaps(tmp_path):
-    truth = people_in("coco17", 1)[:, 0]
+def test_the_people_axis_may_be_missing_and_keypoints_nan(tmp_path):
+    truth = crossing_people("coco17", 1)[:, 0]
     truth[20:25] = np.nan
-    sighting = detect_and_track(ReconstructRequest(save_npz(tmp_path / "k.npz", truth), frames=(10, 40)))
-    (person,) = sighting.people
-    assert len(person) == 30 and sighting.frames.first == 10
+    tracked = detect_and_track(ReconstructRequest(save_npz(tmp_path / "k.npz", truth), frames=(10, 40)))
+    (person,) = tracked.people
+    assert len(person) == 30 and tracked.frames.first == 10
     assert not person.visible[10:15].any() and person.visible.sum() == 25
     assert np.allclose(person.keypoints[:10], truth[10:20], atol=1e-3)
 
 
-def test_openpose_people_in_any_order_are_told_apart(tmp_path):
-    truth = people_in("openpose25")
+def test_openpose_people_in_any_order_are_tracked(tmp_path):
+    truth = crossing_people("openpose25")
     shuffled = truth.copy()
     shuffled[::3] = truth[::3, ::-1]
     assert has_stable_order(truth) and not has_stable_order(shuffled)
-    sighting = detect_and_track(ReconstructRequest(save_openpose(tmp_path / "json", shuffled)))
-    assert sighting.frames.fps == 30 and "was assumed" in sighting.warnings[0]
-    assert len(sighting.people) == 2
+    tracked = detect_and_track(ReconstructRequest(save_openpose(tmp_path / "json", shuffled)))
+    assert tracked.frames.fps == 30 and "was assumed" in tracked.warnings[0]
+    assert len(tracked.people) == 2
     for person in range(2):
-        assert np.allclose(sighting.people[person].keypoints, truth[:, person], atol=1e-3)
+        assert np.allclose(tracked.people[person].keypoints, truth[:, person], atol=1e-3)
     assert detect_and_track(ReconstructRequest(save_openpose(tmp_path / "json", shuffled), fps=25)).frames.fps == 25
 
 
 @pytest.mark.parametrize("name", [np.array(["coco17"]), np.bytes_("coco17"), np.array([b"coco17"])])
-def test_a_sets_name_however_it_was_stored(tmp_path, name):
-    (person,) = detect_and_track(ReconstructRequest(save_npz(tmp_path / "k.npz", people_in("coco17", 1), name))).people
+def test_the_sets_name_may_have_any_string_type(tmp_path, name):
+    (person,) = detect_and_track(ReconstructRequest(save_npz(tmp_path / "k.npz", crossing_people("coco17", 1), name))).people
     assert person.keypoint_set == "coco17"
 
 
-def test_openpose_frames_without_anybody(tmp_path):
-    truth = people_in("openpose25", 1)
+def test_openpose_frames_may_be_empty(tmp_path):
+    truth = crossing_people("openpose25", 1)
     truth[:5] = 0
     (person,) = detect_and_track(ReconstructRequest(save_openpose(tmp_path / "json", truth))).people
     assert person.visible.sum() == 55 and not person.visible[:5].any()
@@ -93,8 +93,8 @@ def test_openpose_frames_without_anybody(tmp_path):
         detect_and_track(ReconstructRequest(save_openpose(tmp_path / "nobody", truth[:5])))
 
 
-def test_sets_known_only_by_their_number_of_points():
-    coco = people_in("coco17")[:, 0]
+def test_other_sets_are_converted_by_their_number_of_points():
+    coco = crossing_people("coco17")[:, 0]
     eighteen = np.stack([coco[:, KEYPOINT_SETS["coco17"].index[p]] if p != "neck" else coco[:, 5] for p in OPENPOSE18], 1)
     found, name = convert_to_known_set(eighteen, "x")
     index = KEYPOINT_SETS["openpose25"].index
@@ -113,13 +113,13 @@ def test_sets_known_only_by_their_number_of_points():
         convert_to_known_set(np.zeros((1, 19, 3)), "x")
 
 
-def test_the_picture_is_at_least_as_large_as_what_is_in_it():
+def test_the_guessed_image_size_contains_all_keypoints():
     assert guess_image_size(np.array([[[1000.0, 500, 1]]])) == (1280, 720)
     assert guess_image_size(np.array([[[500.0, 1000, 1]]])) == (720, 1280)
     assert guess_image_size(np.array([[[9000.0, 10, 1]]])) == (9000, 10)
 
 
-GOOD = people_in("coco17", 1)
+GOOD = crossing_people("coco17", 1)
 BAD_NPZ = {
     "lacks fps": (dict(fps=None), "lacks fps"),
     "unknown set": (dict(keypoint_set="mine"), "unknown keypoint set, mine"),
@@ -129,14 +129,14 @@ BAD_NPZ = {
     "still": (dict(fps=0.0), "no usable image_size or fps"),
     "size in words": (dict(image_size=("a", "b")), "is not a number"),
     "rate in words": (dict(fps="25"), "is not a number"),
-    "shares of the sides": (dict(keypoints=GOOD / [1280, 720, 1]), "not in pixels"),
+    "normalized": (dict(keypoints=GOOD / [1280, 720, 1]), "not in pixels"),
     "pickled": (dict(keypoints=np.array([{}], dtype=object)), "cannot be read"),
     "a motion": (dict(keypoints=None, poses=np.zeros((3, 72))), "is a motion"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_NPZ)
-def test_a_bad_npz_says_what_is_wrong(tmp_path, case):
+def test_a_bad_npz_is_refused_with_the_problem(tmp_path, case):
     changes, problem = BAD_NPZ[case]
     content = {"keypoints": GOOD, "keypoint_set": "coco17", "image_size": (1280, 720), "fps": 25.0, **changes}
     np.savez(tmp_path / "k.npz", **{key: value for key, value in content.items() if value is not None})
@@ -145,16 +145,16 @@ def test_a_bad_npz_says_what_is_wrong(tmp_path, case):
     assert caught.value.remedy
 
 
-def test_a_bad_folder_says_what_is_wrong(tmp_path):
+def test_a_bad_folder_is_refused_with_the_problem(tmp_path):
     (tmp_path / "1.json").write_text('{"shopping": []}')
     with pytest.raises(InputError, match=r"1\.json is not a file that OpenPose wrote"):
         detect_and_track(ReconstructRequest(str(tmp_path)))
-    shares = people_in("openpose25", 1) / [1280, 720, 1]
+    normalized = crossing_people("openpose25", 1) / [1280, 720, 1]
     with pytest.raises(InputError, match="not in pixels"):
-        detect_and_track(ReconstructRequest(save_openpose(tmp_path / "shares", shares)))
+        detect_and_track(ReconstructRequest(save_openpose(tmp_path / "normalized", normalized)))
 
 
-def test_what_counts_as_keypoints(tmp_path):
+def test_keypoints_are_recognised_by_their_file_names(tmp_path):
     (tmp_path / "a.json").write_text("{}")
     assert is_keypoints(tmp_path) and is_keypoints("x.NPZ") and not is_keypoints("x.mp4")
     (tmp_path / "a.png").write_bytes(b"")

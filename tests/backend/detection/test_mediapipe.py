@@ -1,4 +1,4 @@
-"""MediaPipe on real pictures and clips: who is there is found, as often as they are, and nobody else."""
+"""MediaPipe on real images and clips: every person is found once, and nobody else."""
 
 import importlib.util
 import zipfile
@@ -17,7 +17,7 @@ from blender_meshrec.core.errors import ModelError, NobodyFoundError
 from blender_meshrec.core.files.model_files import model_file
 from tests.conftest import ROOT
 
-# Boxes by eye, px: left, top, right, bottom of everybody who plays a part in the picture.
+# Boxes by eye, px: left, top, right, bottom of everybody who is prominent in the image.
 PICTURES = {
     "debian-opencv-doc__messi5.jpg": [(70, 60, 455, 340)],
     "HybrIK__000000581357.jpg": [(255, 110, 480, 350)],
@@ -30,34 +30,34 @@ PICTURES = {
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_everybody_in_a_picture_is_found_once(shared_media, name):
-    sighting = detect_and_track(ReconstructRequest(str(shared_media / "image" / name)))
+    tracked = detect_and_track(ReconstructRequest(str(shared_media / "image" / name)))
     truth = [np.array(box, float) for box in PICTURES[name]]
-    assert len(sighting.people) == len(truth)
+    assert len(tracked.people) == len(truth)
     for box in truth:
-        assert sum(box_iou(box, person.boxes[0]) > 0.4 for person in sighting.people) == 1
-    for person in sighting.people:
-        metres = person.keypoints_3d[0]
-        assert np.linalg.norm(metres[23:25].mean(0)) < 0.02  # the hips' middle is the origin
-        assert 0.3 < np.linalg.norm(metres[11:13].mean(0) - metres[23:25].mean(0)) < 0.7  # a trunk's length
+        assert sum(box_iou(box, person.boxes[0]) > 0.4 for person in tracked.people) == 1
+    for person in tracked.people:
+        points = person.keypoints_3d[0]
+        assert np.linalg.norm(points[23:25].mean(0)) < 0.02  # the hips' centre is the origin
+        assert 0.3 < np.linalg.norm(points[11:13].mean(0) - points[23:25].mean(0)) < 0.7  # a torso's length
 
 
-def test_a_picture_of_a_clock_shows_nobody(shared_media):
+def test_nobody_is_found_in_an_image_of_a_clock(shared_media):
     with pytest.raises(NobodyFoundError, match="no person was found in it"):
         detect_and_track(ReconstructRequest(str(shared_media / "image" / "mediapipe__000000000078.jpg")))
 
 
-def test_metres_are_in_camera_axes(shared_media):
+def test_keypoints_3d_are_in_camera_axes(shared_media):
     """Messi faces the camera and leans back to his right: up is -y, his left is +x, his nose nearer than his ears."""
     (person,) = detect_and_track(ReconstructRequest(str(shared_media / "image" / "debian-opencv-doc__messi5.jpg"))).people
-    metres = person.keypoints_3d[0]
-    nose, left_ear, left_shoulder, right_shoulder, left_hip, left_ankle = metres[[0, 7, 11, 12, 23, 27]]
+    points = person.keypoints_3d[0]
+    nose, left_ear, left_shoulder, right_shoulder, left_hip, left_ankle = points[[0, 7, 11, 12, 23, 27]]
     assert nose[1] < left_shoulder[1] < left_hip[1]
     assert left_shoulder[0] > right_shoulder[0]
     assert nose[2] < left_ear[2]
-    assert left_ankle[0] > left_hip[0] + 0.2  # his left leg is stretched to the right of the picture
+    assert left_ankle[0] > left_hip[0] + 0.2  # his left leg is stretched to the right of the image
 
 
-def test_somebody_on_their_head_is_seen_as_well_as_standing(shared_media):
+def test_people_upside_down_are_detected_as_well_as_upright(shared_media):
     image = decode_image(shared_media / "image" / "openpose__COCO_val2014_000000000564.jpg")
     height, width = image.shape[:2]
     landmarkers = LandmarkerPool(model_file("pose_landmarker.task"))
@@ -73,21 +73,21 @@ def test_somebody_on_their_head_is_seen_as_well_as_standing(shared_media):
     assert np.abs(inverted.keypoints_3d - upright.keypoints_3d * [-1, -1, 1]).max() < 0.02  # m
 
 
-def test_one_man_is_followed_through_a_clip(shared_media):
-    sighting = detect_and_track(ReconstructRequest(str(shared_media / "video" / "HybrIK__taiji.mp4"), frames=(0, 30)))
-    (person,) = sighting.people
-    assert person.visible.all() and sighting.frames.fps == pytest.approx(24 / 1.001)
-    middle = (person.boxes[:, :2] + person.boxes[:, 2:]) / 2
-    assert np.linalg.norm(np.diff(middle, axis=0), axis=1).max() < 40  # px a frame: nobody else is jumped to
+def test_one_person_is_tracked_through_a_clip(shared_media):
+    tracked = detect_and_track(ReconstructRequest(str(shared_media / "video" / "HybrIK__taiji.mp4"), frames=(0, 30)))
+    (person,) = tracked.people
+    assert person.visible.all() and tracked.frames.fps == pytest.approx(24 / 1.001)
+    centres = (person.boxes[:, :2] + person.boxes[:, 2:]) / 2
+    assert np.linalg.norm(np.diff(centres, axis=0), axis=1).max() < 40  # px a frame: no jump to another person
     assert (person.keypoints[:, 23, 0] > person.keypoints[:, 24, 0]).all()  # he faces the camera throughout
 
 
-def test_several_small_people_are_found_and_kept_apart(shared_media):
-    sighting = detect_and_track(ReconstructRequest(str(shared_media / "video" / "debian-opencv-doc__vtest.avi"), frames=(80, 94)))
-    assert 4 <= len(sighting.people) <= 9
-    rows = [row for row in range(14) for a in range(len(sighting.people)) for b in range(a)
-            if sighting.people[a].visible[row] and sighting.people[b].visible[row]
-            and box_iou(sighting.people[a].boxes[row], sighting.people[b].boxes[row]) > 0.7]  # fmt: skip
+def test_several_small_people_are_found_without_overlap(shared_media):
+    tracked = detect_and_track(ReconstructRequest(str(shared_media / "video" / "debian-opencv-doc__vtest.avi"), frames=(80, 94)))
+    assert 4 <= len(tracked.people) <= 9
+    rows = [row for row in range(14) for a in range(len(tracked.people)) for b in range(a)
+            if tracked.people[a].visible[row] and tracked.people[b].visible[row]
+            and box_iou(tracked.people[a].boxes[row], tracked.people[b].boxes[row]) > 0.7]  # fmt: skip
     assert not rows
 
 
@@ -107,18 +107,18 @@ def test_a_missing_model_says_how_to_get_it(tmp_path, monkeypatch):
     assert caught.value.remedy and caught.value.exit_code == 4
 
 
-def make_pose_bundle():
+def import_bundle_script():
     spec = importlib.util.spec_from_file_location("pose_bundle", ROOT / "scripts" / "assets" / "pose_bundle.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_the_bundle_is_stored_aligned_and_says_its_scale():
+def test_the_model_bundle_is_aligned_and_has_normalization_metadata():
     from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata_schema
     from mediapipe.tasks.metadata import schema_py_generated as schema
 
-    script = make_pose_bundle()
+    script = import_bundle_script()
     path = model_file("pose_landmarker.task")
     assert script.sha256(path.read_bytes()) == script.expected_sha256(path.name)
     with zipfile.ZipFile(path) as bundle:
@@ -134,7 +134,7 @@ def test_the_bundle_is_stored_aligned_and_says_its_scale():
     assert scales == {"pose_detector.tflite": (127.5, 127.5), "pose_landmarks_detector.tflite": (0.0, 255.0)}
 
 
-def test_boxes_hold_the_head():
+def test_person_boxes_contain_the_head():
     """The highest landmark is an eye: the box must reach above it."""
     from tests.support.synthetic_keypoints import animate_stick_figure, project_orthographic
 

@@ -1,4 +1,4 @@
-"""The rtmlib detector with stand-ins for rtmlib and onnxruntime, which are the user's to install."""
+"""The rtmlib detector with fakes of rtmlib and onnxruntime, which users install themselves."""
 
 import sys
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ IMAGE = np.full((400, 600, 3), (200, 0, 50), np.uint8)
 
 
 class FakeSession:
-    """As onnxruntime shows a model: input NCHW, and one output more than the last digit of the file's content says."""
+    """An onnxruntime session: input NCHW, and as many outputs as the last digit of the file's content."""
 
     def __init__(self, path, providers):
         with open(path) as file:
@@ -40,12 +40,12 @@ class FakePeople:
 
     def __call__(self, image):
         type(self).calls += 1
-        assert image[0, 0].tolist() == [50, 0, 200]  # blue first, as OpenCV has it
+        assert image[0, 0].tolist() == [50, 0, 200]  # BGR, as in OpenCV
         return np.array(self.boxes)
 
 
 class FakePose:
-    """Points spread over each box; a box beyond x = 500 shows nobody."""
+    """Points spread over each box; a box beyond x = 500 contains nobody."""
 
     points = 17
 
@@ -53,11 +53,11 @@ class FakePose:
         assert model_input_size == (192, 256)
 
     def __call__(self, image, bboxes):
-        share = np.random.default_rng(0).random((self.points, 2))
+        fraction = np.random.default_rng(0).random((self.points, 2))
         boxes = np.array(bboxes)
-        places = boxes[:, None, :2] + share * (boxes[:, None, 2:] - boxes[:, None, :2])
+        positions = boxes[:, None, :2] + fraction * (boxes[:, None, 2:] - boxes[:, None, :2])
         scores = np.where(boxes[:, :1] > 500, 0.05, 0.9) * np.ones((len(boxes), self.points))
-        return places, scores * 1.2
+        return positions, scores * 1.2
 
 
 @pytest.fixture
@@ -73,12 +73,15 @@ def modules(monkeypatch, tmp_path):
     return rtmlib
 
 
-def test_people_are_found_and_then_followed_without_searching(modules):
+def test_people_found_are_followed_without_a_new_search(modules):
     detector = rtmlib_detector.RtmlibDetector()
-    poses = detector.detect(Frame(0, 0.0, 0.0, IMAGE), [])
-    assert detector.keypoint_set == "coco17" and len(poses) == 2
-    assert all(pose.keypoints_3d is None and pose.keypoints[:, 2].max() <= 1 and pose.appearance is not None for pose in poses)
-    lefts = sorted(pose.keypoints[:, 0].min() for pose in poses)
+    detections = detector.detect(Frame(0, 0.0, 0.0, IMAGE), [])
+    assert detector.keypoint_set == "coco17" and len(detections) == 2
+    assert all(
+        detection.keypoints_3d is None and detection.keypoints[:, 2].max() <= 1 and detection.appearance is not None
+        for detection in detections
+    )
+    lefts = sorted(detection.keypoints[:, 0].min() for detection in detections)
     assert 100.5 <= lefts[0] < 200 and 350.5 <= lefts[1] < 450
     expected = [ExpectedPerson(np.array(box, float)) for box in FakePeople.boxes]
     modules.YOLOX.calls = 0
@@ -87,7 +90,7 @@ def test_people_are_found_and_then_followed_without_searching(modules):
     assert modules.YOLOX.calls == 2  # at 0.5 s and 1 s
 
 
-def test_a_box_that_shows_nobody_gives_nobody(modules):
+def test_a_box_without_a_person_gives_no_detection(modules):
     modules.YOLOX.boxes = [[520, 50, 590, 350]]
     assert rtmlib_detector.RtmlibDetector().detect(Frame(0, 0.0, 0.0, IMAGE), []) == []
     modules.YOLOX.boxes = np.zeros((0, 4))
@@ -95,7 +98,7 @@ def test_a_box_that_shows_nobody_gives_nobody(modules):
 
 
 @pytest.mark.parametrize("points, keypoint_set", [(17, "coco17"), (26, "halpe26"), (133, "halpe26")])
-def test_the_number_of_points_tells_the_set(modules, points, keypoint_set):
+def test_the_number_of_points_determines_the_set(modules, points, keypoint_set):
     modules.RTMPose.points = points
     detector = rtmlib_detector.RtmlibDetector()
     assert detector.keypoint_set == keypoint_set
@@ -107,7 +110,7 @@ def test_one_output_means_vitpose(modules, tmp_path):
     assert isinstance(rtmlib_detector.RtmlibDetector()._pose_estimator, modules.ViTPose)
 
 
-def test_what_is_missing_is_named(modules, monkeypatch, tmp_path):
+def test_a_missing_file_or_package_is_named(modules, monkeypatch, tmp_path):
     (tmp_path / rtmlib_detector.DETECTOR_FILE).write_text("a letter")
     with pytest.raises(ModelError, match="cannot be read as an ONNX model"):
         rtmlib_detector.RtmlibDetector()

@@ -1,12 +1,15 @@
 """Fitting a body: bones keep their directions, shapes and rotations that made the joints come back, nonsense stays sane."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from blender_meshrec.backend.fitting.betas_fit import MAX_BETA, fit_betas, measure_lengths
-from blender_meshrec.backend.fitting.body_fit import fit_body, transform_body
-from blender_meshrec.backend.fitting.end_rotations import EndPoints
+from blender_meshrec.backend.fitting.body_fit import fit_body
+from blender_meshrec.backend.fitting.body_params import transform_body
+from blender_meshrec.backend.fitting.end_points import EndPoints
 from blender_meshrec.bodies.smpl import Smpl
 from blender_meshrec.core.files.body_template import body_from_arrays, load_body
 from blender_meshrec.core.records import BodyParams
@@ -228,7 +231,7 @@ def test_feet_need_no_metres(template, body):
     """Toes and heels known in the picture alone, as OpenPose and Halpe give them: 10 degrees on the median."""
     betas, poses = np.zeros(10), human_motion()
     joints, points = joints_of(body, betas, poses), points_of(body, betas, poses, hands=False)
-    fit = fit_body(template, joints, sure(joints), points._replace(positions=None))
+    fit = fit_body(template, joints, sure(joints), replace(points, positions=None))
     true, found = (global_rotmats(torch.tensor(rotmats)) for rotmats in (rotmat_from_rotvec(poses), rotations_of(fit)))
     for side in SIDES:
         wrong = off_degrees(true[f"{side}_ankle"].numpy()[..., 2], found[f"{side}_ankle"].numpy()[..., 2])
@@ -250,8 +253,8 @@ def test_unsure_ends_pass_from_one_sure_frame_to_the_next(template, body):
     confidence[20:40] = 0.1
     nonsense = points.positions.copy()
     nonsense[20:40] += np.random.default_rng(3).normal(0, 0.3, nonsense[20:40].shape)
-    fit = fit_body(template, joints, sure(joints), points._replace(confidence=confidence, positions=nonsense, rays=None))
-    whole = fit_body(template, joints, sure(joints), points._replace(rays=None))
+    fit = fit_body(template, joints, sure(joints), replace(points, confidence=confidence, positions=nonsense, rays=None))
+    whole = fit_body(template, joints, sure(joints), replace(points, rays=None))
     ends = [AT[f"{side}_{end}"] for side in SIDES for end in ("ankle", "wrist")]
     rotations = rotations_of(fit)[:, ends]
     np.testing.assert_allclose(rotations[:20], rotations_of(whole)[:20, ends], atol=1e-4)

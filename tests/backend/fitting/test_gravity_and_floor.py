@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.gravity_and_floor import (
-    GroundEvidence,
-    body_scales_on_floor,
-    estimate_camera_tilt,
-    estimate_floor_height,
-    estimate_gravity_and_floor,
-)
+from blender_meshrec.backend.fitting.gravity_and_floor import GroundEvidence, body_scales_on_floor, estimate_camera_tilt, estimate_floor_height, estimate_gravity_and_floor
 from blender_meshrec.core.cameras import invert_rigid_transform, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.rotations import rotmat_from_rotvec

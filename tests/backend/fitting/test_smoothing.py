@@ -7,16 +7,9 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from blender_meshrec.backend.fitting import smoothing
-from blender_meshrec.core.metrics import jitter
-from blender_meshrec.core.rotations import (
-    angle_between_rotmats,
-    multiply_quat,
-    quat_from_rotmat,
-    quat_from_rotvec,
-    rotmat_from_quat,
-    rotmat_from_rotvec,
-)
 from blender_meshrec.backend.fitting.smoothing import smooth_positions, smooth_quaternions, smooth_whittaker
+from blender_meshrec.core.metrics import jitter
+from blender_meshrec.core.rotations import angle_between_rotmats, multiply_quat, quat_from_rotmat, quat_from_rotvec, rotmat_from_quat, rotmat_from_rotvec
 
 
 def obvious_fit(values, times, cutoff, weights):

@@ -1,4 +1,4 @@
-"""Single images and folders of them: every common kind, upright, in the right order."""
+"""Single images and folders of images: every common format, upright, in the right order."""
 
 import struct
 
@@ -20,7 +20,7 @@ def save(path, image):
 
 
 def with_orientation(path, orientation):
-    """Put an EXIF orientation into a JPEG: what a phone held sideways writes."""
+    """Write an EXIF orientation into a JPEG, as a phone held sideways does."""
     content = path.read_bytes()
     tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
     body = b"Exif\0\0" + tiff
@@ -29,7 +29,7 @@ def with_orientation(path, orientation):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff", ".avif"])
-def test_an_image_is_one_frame_at_24(tmp_path, suffix):
+def test_an_image_is_one_frame_at_24_fps(tmp_path, suffix):
     footage = open_footage(save(tmp_path / f"фото 写真{suffix}", make_frame(9)))
     (frame,) = footage.read()
     assert read_frame_number(frame.image) == 9 and is_upright(frame.image)
@@ -67,10 +67,10 @@ def write_exr(path, light):
         container.mux(stream.encode())
 
 
-def test_openexr_plates_are_read_as_a_screen_shows_them(tmp_path):
+def test_openexr_images_are_converted_from_linear_to_srgb(tmp_path):
     shown = make_frame(5).astype(float) / 255
     light = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
-    light[-1, -1] = [7, np.nan, -1]  # light has no end
+    light[-1, -1] = [7, np.nan, -1]  # linear light is unbounded
     for number in (1, 2):
         write_exr(tmp_path / f"plate.{number:04}.exr", light)
     (tmp_path / "plate.0003.exr").write_bytes(b"v/1\x01 broken")
@@ -83,13 +83,13 @@ def test_openexr_plates_are_read_as_a_screen_shows_them(tmp_path):
     assert np.array_equal(next(open_footage(tmp_path / "plate.0001.exr").read()).image, first.image)
 
 
-def test_a_24_megapixel_image(tmp_path):
+def test_a_24_megapixel_image_is_read(tmp_path):
     footage = open_footage(save(tmp_path / "large.jpg", make_frame(3, 6000, 4000)))
     assert footage.size == (6000, 4000)
     assert read_frame_number(next(footage.read()).image) == 3
 
 
-def test_a_folder_is_read_by_number(tmp_path):
+def test_a_folder_is_read_in_order_of_numbers(tmp_path):
     for number in (10, 9, 1, 2):
         save(tmp_path / f"Bild_{number}.png", make_frame(number))
     (tmp_path / "notes.txt").write_text("nothing")
@@ -102,7 +102,7 @@ def test_a_folder_is_read_by_number(tmp_path):
     assert [read_frame_number(frame.image) for frame in open_footage(tmp_path, frames=(1, 3)).read()] == [2, 9]
 
 
-def test_images_that_cannot_be_used_keep_their_place_in_time(tmp_path):
+def test_unusable_images_become_frames_without_an_image(tmp_path):
     for number in range(5):
         save(tmp_path / f"{number}.png", make_frame(number))
     (tmp_path / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
@@ -125,11 +125,11 @@ def test_images_that_cannot_be_used_keep_their_place_in_time(tmp_path):
         (["1"], 0, ""),
     ],
 )
-def test_a_sequence_with_gaps_says_so(names, missing, before):
+def test_missing_images_of_a_sequence_are_counted(names, missing, before):
     assert find_missing_images([f"{name}.png" for name in names]) == (missing, before)
 
 
-def test_gaps_outside_the_range_are_no_matter(tmp_path):
+def test_gaps_outside_the_range_give_no_warning(tmp_path):
     for number in (1, 2, 3, 5):
         save(tmp_path / f"{number}.png", make_frame(number))
     footage = open_footage(tmp_path)
@@ -138,7 +138,7 @@ def test_gaps_outside_the_range_are_no_matter(tmp_path):
     assert len(list(footage.read())) == 3 and footage.warnings == []
 
 
-def test_a_folder_without_images(tmp_path):
+def test_a_folder_without_readable_images_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(InputError, match="holds no images"):
         open_footage(tmp_path)
@@ -147,7 +147,7 @@ def test_a_folder_without_images(tmp_path):
         open_footage(tmp_path)
 
 
-def test_a_range_beyond_the_pictures(tmp_path):
+def test_a_range_beyond_the_images_is_refused(tmp_path):
     save(tmp_path / "1.png", make_frame(1))
     for path in (tmp_path, tmp_path / "1.png"):
         with pytest.raises(InputError, match="1 frames"):

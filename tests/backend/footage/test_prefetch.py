@@ -1,4 +1,4 @@
-"""Reading ahead keeps order, errors and bounds."""
+"""Reading ahead keeps the order, raises errors in place, and is bounded."""
 
 import threading
 import time
@@ -8,29 +8,29 @@ import pytest
 from blender_meshrec.backend.footage.prefetch import prefetch
 
 
-def test_items_come_in_order_and_all():
+def test_all_items_come_in_order():
     assert list(prefetch(iter(range(500)))) == list(range(500))
 
 
-def test_an_error_comes_where_its_item_would():
+def test_an_error_is_raised_in_place_of_its_item():
     def broken():
         yield 1
         yield 2
         raise ValueError("third")
 
-    seen = []
+    received = []
     with pytest.raises(ValueError, match="third"):
         for item in prefetch(broken()):
-            seen.append(item)
-    assert seen == [1, 2]
+            received.append(item)
+    assert received == [1, 2]
 
 
-def test_no_more_is_read_than_fits():
+def test_reading_ahead_is_limited_by_the_depth():
     made = []
     reader = prefetch((made.append(i) or i for i in range(1000)), depth=3)
     next(reader)
     time.sleep(0.1)
-    assert len(made) <= 1 + 3 + 1  # given, waiting, in hand
+    assert len(made) <= 1 + 3 + 1  # given, in the queue, held by the thread
     reader.close()
 
 

@@ -1,4 +1,4 @@
-"""Videos: upright, square, at their true times; and what is wrong with a bad one, in words."""
+"""Videos: upright, with square pixels and true times; and clear errors for bad files."""
 
 import wave
 
@@ -36,7 +36,7 @@ def test_every_frame_comes_once_in_order_at_its_time(film):
 
 
 @pytest.mark.parametrize("quarter_turns", [1, 2, 3])
-def test_a_turned_phone_gives_upright_pictures(tmp_path, quarter_turns):
+def test_rotated_videos_give_upright_images(tmp_path, quarter_turns):
     stored = [np.rot90(image, quarter_turns) for image in FRAMES[:3]]
     footage, frames = read(write_video(tmp_path / "turned.mp4", stored, rotation=-90 * quarter_turns))
     assert footage.size == (WIDTH, HEIGHT)
@@ -47,18 +47,18 @@ def test_a_turned_phone_gives_upright_pictures(tmp_path, quarter_turns):
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("quarter_turns", range(4))
-def test_any_display_matrix_moves_pixels_where_it_says(quarter_turns, mirrored):
-    """The slow way: every pixel's place by the matrix."""
-    turn = np.linalg.matrix_power(np.array([[0, 1], [-1, 0]]), quarter_turns) @ np.diag([-1 if mirrored else 1, 1])
+def test_display_matrices_move_pixels_as_they_state(quarter_turns, mirrored):
+    """Against a slow version that moves every pixel by the matrix."""
+    matrix = np.linalg.matrix_power(np.array([[0, 1], [-1, 0]]), quarter_turns) @ np.diag([-1 if mirrored else 1, 1])
     image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-    places = np.stack(np.meshgrid(np.arange(6), np.arange(4)), -1).reshape(-1, 2) @ turn
-    places -= places.min(0)
-    slow = np.zeros((*(places.max(0) + 1)[::-1], 3), np.uint8)
-    slow[places[:, 1], places[:, 0]] = image.reshape(-1, 3)
-    assert np.array_equal(apply_display_matrix(image, turn), slow)
+    positions = np.stack(np.meshgrid(np.arange(6), np.arange(4)), -1).reshape(-1, 2) @ matrix
+    positions -= positions.min(0)
+    slow = np.zeros((*(positions.max(0) + 1)[::-1], 3), np.uint8)
+    slow[positions[:, 1], positions[:, 0]] = image.reshape(-1, 3)
+    assert np.array_equal(apply_display_matrix(image, matrix), slow)
 
 
-def test_pixels_twice_as_wide_as_tall_are_made_square(tmp_path):
+def test_pixels_that_are_not_square_are_made_square(tmp_path):
     footage, frames = read(write_video(tmp_path / "wide.mp4", FRAMES[:3], aspect=2))
     assert footage.size == (2 * WIDTH, HEIGHT) == frames[0].image.shape[1::-1]
     assert [read_frame_number(frame.image) for frame in frames] == [0, 1, 2]
@@ -66,7 +66,7 @@ def test_pixels_twice_as_wide_as_tall_are_made_square(tmp_path):
     assert footage.size == (WIDTH, 2 * HEIGHT)
 
 
-def test_a_varying_rate_keeps_its_times(tmp_path):
+def test_a_varying_frame_rate_keeps_its_times(tmp_path):
     times = np.cumsum([0.1, *np.tile([1, 1, 1, 2, 1, 3, 1, 1, 1], 2) / 30, 0.5])
     footage, frames = read(write_video(tmp_path / "phone.mp4", FRAMES, times=times))
     assert np.allclose([frame.time for frame in frames], times - times[0], atol=1e-3)  # s
@@ -78,12 +78,12 @@ def test_a_varying_rate_keeps_its_times(tmp_path):
     [
         (np.arange(50) / 23.976, [23.98], 24 / 1.001),
         (np.round(np.arange(50) / 60, 2), [60.0], 60.0),  # times rounded to 10 ms
-        (np.arange(50) / 25, [None, 0, 1000], 25.0),  # a container that declares its clock
+        (np.arange(50) / 25, [None, 0, 1000], 25.0),  # a container that declares its time base
         ([0.0], [30000 / 1001], 30 / 1.001),
         ([0.0], [None], 30.0),
     ],
 )
-def test_the_nominal_rate_is_the_one_meant(times, declared, rate):
+def test_the_nominal_rate_is_the_intended_one(times, declared, rate):
     assert nominal_rate(times, declared) == pytest.approx(rate, rel=1e-9)
 
 
@@ -93,7 +93,7 @@ def test_new_codecs_are_read(tmp_path, codec, suffix, options):
     assert [read_frame_number(frame.image) for frame in frames] == list(range(6))
 
 
-def test_one_frame_and_a_name_with_spaces_and_other_letters(tmp_path):
+def test_one_frame_and_a_non_latin_name_are_read(tmp_path):
     folder = tmp_path / "Видео 動画"
     folder.mkdir()
     footage, frames = read(write_video(folder / "ein Übungs:clip 100%d.mp4", FRAMES[7:8], fps=25))
@@ -122,19 +122,19 @@ def test_a_range_is_half_open_and_starts_at_time_zero(film):
     assert len(read(film, frames=(15, 99))[1]) == 5
 
 
-def test_frames_known_already_come_without_pixels(film):
+def test_frames_before_decode_from_come_without_images(film):
     frames = list(open_footage(film).read(decode_from=18))
     assert [frame.image is None for frame in frames] == [True] * 18 + [False] * 2
     assert read_frame_number(frames[18].image) == 18
 
 
 @pytest.mark.parametrize("frames", [(20, 25), (9, 9), (-1, 4)])
-def test_a_range_without_frames_says_so(film, frames):
+def test_a_range_without_frames_is_refused(film, frames):
     with pytest.raises(InputError, match="20 frames" if frames[0] == 20 else "empty"):
         read(film, frames=frames)
 
 
-def test_a_truncated_file_gives_what_is_there_with_a_warning(film, tmp_path):
+def test_a_truncated_file_gives_its_frames_and_a_warning(film, tmp_path):
     cut = tmp_path / "cut.mp4"
     content = film.read_bytes()
     pictures = content.index(b"mdat")
@@ -149,7 +149,7 @@ VARYING = [0, 0.1, 0.13, 0.4, 0.5, 0.9, 1.0, 1.3, 1.4, 1.9]  # s
 
 
 @pytest.mark.parametrize("suffix, times", [(".mkv", None), (".webm", None), (".mxf", None), (".mkv", VARYING)])
-def test_a_truncated_file_that_counts_no_frames_is_told_by_its_length(tmp_path, suffix, times):
+def test_truncation_is_detected_by_duration_without_a_frame_count(tmp_path, suffix, times):
     codec = {"codec": "libvpx-vp9" if suffix == ".webm" else "libx264", "options": {"g": "2"}}
     images = [np.random.default_rng(number).integers(0, 255, (64, 96, 3), np.uint8) for number in range(10 if times else 30)]
     film = write_video(tmp_path / f"film{suffix}", images, times=times, **codec)
@@ -162,7 +162,7 @@ def test_a_truncated_file_that_counts_no_frames_is_told_by_its_length(tmp_path, 
     assert not any("ends early" in warning for warning in read(film, frames=(0, 2))[0].warnings)
 
 
-def test_damage_is_reported_and_the_rest_read(tmp_path):
+def test_damage_is_reported_and_other_frames_are_read(tmp_path):
     content = bytearray(write_video(tmp_path / "good.mp4", FRAMES, container_options={"movflags": "faststart"}).read_bytes())
     start = content.index(b"mdat") + 1500
     content[start : start + 40] = bytes(40)
@@ -173,7 +173,7 @@ def test_damage_is_reported_and_the_rest_read(tmp_path):
     assert any("damaged" in warning for warning in footage.warnings)
 
 
-def silence(path):
+def write_silence(path):
     with wave.open(str(path), "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
@@ -181,8 +181,8 @@ def silence(path):
         sound.writeframes(bytes(8000))
 
 
-def song_with_cover(path):
-    """An mp3 with a picture of its sleeve, which is a video stream too."""
+def write_song_with_cover(path):
+    """An mp3 with a cover picture, which is a video stream too."""
     with av.open(str(path), "w") as container:
         sound, cover = container.add_stream("libmp3lame", rate=44100), container.add_stream("png")
         cover.width, cover.height, cover.pix_fmt = WIDTH, HEIGHT, "rgb24"
@@ -203,14 +203,14 @@ BAD = {
         "not a video",
     ),
     "list.mp4": (lambda path: path.write_text("ffconcat version 1.0\nfile /etc/hostname\n"), "not a video"),
-    "sound.wav": (silence, "sound but no pictures"),
-    "song.mp3": (song_with_cover, "sound but no pictures"),
+    "sound.wav": (write_silence, "sound but no pictures"),
+    "song.mp3": (write_song_with_cover, "sound but no pictures"),
     "picture.jpg": (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(300)), "not a video|No frame"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_read_says_what_is_wrong_and_what_to_do(tmp_path, name):
+def test_unreadable_files_are_refused_with_problem_and_remedy(tmp_path, name):
     make, problem = BAD[name]
     make(tmp_path / name)
     with pytest.raises(InputError, match=problem) as caught:
@@ -218,7 +218,7 @@ def test_what_cannot_be_read_says_what_is_wrong_and_what_to_do(tmp_path, name):
     assert name in caught.value.problem and caught.value.remedy
 
 
-def test_a_recording_cut_off_before_its_index_says_so(tmp_path):
+def test_a_recording_without_its_index_is_recognised(tmp_path):
     whole = write_video(tmp_path / "whole.mp4", FRAMES)
     cut = tmp_path / "battery.mp4"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
@@ -227,6 +227,6 @@ def test_a_recording_cut_off_before_its_index_says_so(tmp_path):
         open_footage(cut)
 
 
-def test_nothing_there(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="There is no file"):
         open_footage(tmp_path / "nothing.mp4")

@@ -1,4 +1,4 @@
-"""One pass over footage: progress, resuming after a kill, nobody there; with a detector that only reads what a frame says."""
+"""One pass over footage with a synthetic detector: progress, resuming after an interruption, and footage without people."""
 
 from dataclasses import replace
 
@@ -23,20 +23,20 @@ def film(tmp_path_factory):
     return str(write_video(tmp_path_factory.mktemp("film") / "film.mp4", images, options={"preset": "ultrafast", "crf": "20"}))
 
 
-class ReadsBars(Detector):
-    """Sees one person, whose place is the number the frame shows; notes what it was asked."""
+class FrameNumberDetector(Detector):
+    """Detects one person, whose position is the number that the frame shows; records its calls."""
 
-    asked, closed, nobody = [], 0, False
+    calls, closed, finds_nobody = [], 0, False
 
     def __init__(self, request):
         pass
 
     def identity(self):
-        return "reads bars"
+        return "frame numbers"
 
     def detect(self, frame, expected):
-        self.asked.append((frame.row, len(expected)))
-        if self.nobody:
+        self.calls.append((frame.row, len(expected)))
+        if self.finds_nobody:
             return []
         keypoints = project_orthographic(animate_stick_figure([frame.time]), (40 + read_frame_number(frame.image) * 0.1, 30), 20)[0]
         return [Detection(keypoints, animate_stick_figure([frame.time])[0], 0.9, clothing_colours(1))]
@@ -47,7 +47,7 @@ class ReadsBars(Detector):
 
 @pytest.fixture
 def detector(monkeypatch):
-    fresh = type("Fresh", (ReadsBars,), {"asked": [], "closed": 0})
+    fresh = type("Fresh", (FrameNumberDetector,), {"calls": [], "closed": 0})
     monkeypatch.setitem(registry.DETECTORS.implementations, "bars", fresh)
     return fresh
 
@@ -56,34 +56,34 @@ def request(film, **changes):
     return replace(ReconstructRequest(film, detector="bars"), **changes)
 
 
-def test_every_frame_is_looked_at_once_and_reported(film, detector):
+def test_every_frame_is_detected_once_and_reported(film, detector):
     reports = []
-    sighting = detect_and_track(request(film), reports.append)
-    assert [row for row, _ in detector.asked] == list(range(COUNT))
-    assert [expected for _, expected in detector.asked[:3]] == [0, 1, 1]
+    tracked = detect_and_track(request(film), reports.append)
+    assert [row for row, _ in detector.calls] == list(range(COUNT))
+    assert [expected for _, expected in detector.calls[:3]] == [0, 1, 1]
     assert reports == [Progress("Finding people", i + 1, COUNT) for i in range(COUNT)]
-    assert len(sighting.frames) == COUNT and sighting.frames.fps == 30 and sighting.frames.size == (96, 64)
-    (person,) = sighting.people
+    assert len(tracked.frames) == COUNT and tracked.frames.fps == 30 and tracked.frames.size == (96, 64)
+    (person,) = tracked.people
     assert person.visible.all() and person.keypoints_3d is not None
     assert np.allclose(person.keypoints[7, 23:25, 0].mean(), 40.7, atol=0.05)
-    assert detector.closed == 1 and set(sighting.seconds) == {"start detector", "find people"}
+    assert detector.closed == 1 and set(tracked.seconds) == {"start detector", "find people"}
 
 
-def test_a_second_run_does_not_look_again(film, detector, tmp_path):
+def test_a_second_run_reads_the_cache(film, detector, tmp_path):
     first = detect_and_track(request(film, cache=str(tmp_path)))
-    detector.asked.clear()
+    detector.calls.clear()
     second = detect_and_track(request(film, cache=str(tmp_path)))
-    assert detector.asked == []
+    assert detector.calls == []
     assert first.people[0].portrait is not None and np.array_equal(first.people[0].portrait, second.people[0].portrait)
     assert np.array_equal(first.people[0].keypoints, second.people[0].keypoints)
     assert np.array_equal(first.frames.timestamps, second.frames.timestamps) and first.frames.fps == second.frames.fps
     detect_and_track(request(film, cache=str(tmp_path), frames=(0, 20)))
-    assert len(detector.asked) == 20
+    assert len(detector.calls) == 20
 
 
-def test_a_run_after_a_kill_goes_on_where_it_broke_off(film, detector, tmp_path):
+def test_a_run_resumes_after_an_interruption(film, detector, tmp_path):
     whole = detect_and_track(request(film)).people[0]
-    detector.asked.clear()
+    detector.calls.clear()
 
     def cancel(progress):
         if progress.done == 150:
@@ -92,22 +92,22 @@ def test_a_run_after_a_kill_goes_on_where_it_broke_off(film, detector, tmp_path)
     with pytest.raises(CancelledError):
         detect_and_track(request(film, cache=str(tmp_path)), cancel)
     assert detector.closed == 2
-    assert len(detector.asked) == 150
-    detector.asked.clear()
+    assert len(detector.calls) == 150
+    detector.calls.clear()
     resumed = detect_and_track(request(film, cache=str(tmp_path)))
-    assert [row for row, _ in detector.asked] == list(range(150, COUNT))
-    assert detector.asked[0][1] == 1  # who was followed still is
+    assert [row for row, _ in detector.calls] == list(range(150, COUNT))
+    assert detector.calls[0][1] == 1  # the person is still tracked
     assert np.array_equal(resumed.people[0].keypoints, whole.keypoints)
     assert len(resumed.frames) == COUNT
 
 
-def test_nobody(film, detector):
-    detector.nobody = True
+def test_footage_without_people_is_an_error(film, detector):
+    detector.finds_nobody = True
     with pytest.raises(NobodyFoundError, match="no person was found in its 30 frames") as caught:
         detect_and_track(request(film, frames=(0, 30)))
     assert caught.value.remedy and caught.value.exit_code == 3
 
 
-def test_an_unknown_detector_lists_the_known(film):
+def test_an_unknown_detector_is_refused_with_the_choices(film):
     with pytest.raises(InputError, match="keypoints, mediapipe, rtmlib"):
         detect_and_track(request(film, detector="magic"))

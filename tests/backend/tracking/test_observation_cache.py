@@ -1,4 +1,4 @@
-"""What was seen is kept whole, resumed where it broke off, and never trusted when damaged."""
+"""The observation cache: complete, resumable, and never used beyond damage."""
 
 import numpy as np
 import pytest
@@ -10,42 +10,44 @@ from blender_meshrec.backend.tracking.packing import pack_frames, unpack_frames
 from blender_meshrec.core.errors import OutputError
 
 
-def some_frames(count, seed=0):
-    """Frames with 0 to 3 poses, some without depth or clothes."""
+def random_frames(count, seed=0):
+    """Frames with 0 to 3 detections, some without 3D keypoints, appearance or portrait."""
     rng = np.random.default_rng(seed)
 
-    def pose():
-        depth = rng.random((33, 3)) if rng.random() < 0.7 else None
-        clothes = rng.random(64) if rng.random() < 0.5 else None
-        picture = rng.integers(0, 256, (8, 8, 3)) if rng.random() < 0.5 else None
-        return Detection(rng.random((33, 3)), depth, float(rng.random()), clothes, portrait=picture)
+    def random_detection():
+        keypoints_3d = rng.random((33, 3)) if rng.random() < 0.7 else None
+        appearance = rng.random(64) if rng.random() < 0.5 else None
+        portrait = rng.integers(0, 256, (8, 8, 3)) if rng.random() < 0.5 else None
+        return Detection(rng.random((33, 3)), keypoints_3d, float(rng.random()), appearance, portrait=portrait)
 
-    return [(i / 30, [pose() for _ in range(rng.integers(0, 4))]) for i in range(count)]
+    return [(i / 30, [random_detection() for _ in range(rng.integers(0, 4))]) for i in range(count)]
 
 
 def equal(a, b):
     def same(x, y):
         return (x is None and y is None) or np.array_equal(x, y)
 
-    def same_pose(p, q):
+    def same_detection(p, q):
         names = ("keypoints", "keypoints_3d", "appearance", "portrait")
         return p.score == q.score and all(same(getattr(p, name), getattr(q, name)) for name in names)
 
-    return len(a) == len(b) and all(ta == tb and len(pa) == len(pb) and all(map(same_pose, pa, pb)) for (ta, pa), (tb, pb) in zip(a, b))
+    return len(a) == len(b) and all(
+        ta == tb and len(da) == len(db) and all(map(same_detection, da, db)) for (ta, da), (tb, db) in zip(a, b)
+    )
 
 
 def write(root, frames, key="clip", finished=True):
     log = ObservationLog(root, key)
-    for time, poses in frames:
-        log.append(time, poses)
+    for time, detections in frames:
+        log.append(time, detections)
     if finished:
         log.finish(30.0, [])
     return log
 
 
 @pytest.mark.parametrize("count", [1, FRAMES_PER_FILE, 2 * FRAMES_PER_FILE + 7])
-def test_what_was_written_is_read_bit_for_bit(tmp_path, count):
-    frames = some_frames(count)
+def test_detections_are_read_back_bit_for_bit(tmp_path, count):
+    frames = random_frames(count)
     write(tmp_path, frames)
     again = ObservationLog(tmp_path, "clip")
     assert equal(again.frames, frames)
@@ -53,26 +55,26 @@ def test_what_was_written_is_read_bit_for_bit(tmp_path, count):
     assert ObservationLog(tmp_path, "another clip").frames == []
 
 
-def test_packing_undoes_itself_for_frames_without_anybody():
+def test_frames_without_detections_are_packed_and_unpacked():
     frames = [(0.0, []), (0.1, [])]
     assert equal(unpack_frames(pack_frames(frames)), frames)
 
 
-def test_after_a_kill_what_was_written_is_there_and_not_done(tmp_path):
-    frames = some_frames(250)
+def test_an_interrupted_entry_has_frames_but_no_summary(tmp_path):
+    frames = random_frames(250)
     write(tmp_path, frames, finished=False)
     again = ObservationLog(tmp_path, "clip")
     assert again.summary is None
     assert equal(again.frames, frames[: 2 * FRAMES_PER_FILE])
-    for time, poses in frames[len(again.frames) :]:
-        again.append(time, poses)
+    for time, detections in frames[len(again.frames) :]:
+        again.append(time, detections)
     again.finish(30.0, [])
     assert equal(ObservationLog(tmp_path, "clip").frames, frames)
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "pickle"])
-def test_a_damaged_file_ends_what_is_believed(tmp_path, damage):
-    frames = some_frames(250)
+def test_only_frames_before_a_damaged_file_are_used(tmp_path, damage):
+    frames = random_frames(250)
     write(tmp_path, frames)
     middle = next(tmp_path.glob(f"*/frames-{FRAMES_PER_FILE:06}.npz"))
     if damage == "cut":
@@ -85,44 +87,44 @@ def test_a_damaged_file_ends_what_is_believed(tmp_path, damage):
     assert again.summary is None and equal(again.frames, frames[:FRAMES_PER_FILE])
 
 
-def test_a_full_disk_costs_the_cache_and_nothing_else(tmp_path, monkeypatch):
+def test_a_full_disk_only_disables_the_cache(tmp_path, monkeypatch):
     def full(path):
         raise OutputError("test-error", "The disk is full.", "Free some space.")
 
     monkeypatch.setattr(observation_cache, "atomic_write", full)
-    write(tmp_path, some_frames(300))
+    write(tmp_path, random_frames(300))
     assert ObservationLog(tmp_path, "clip").frames == []
 
 
-def test_the_longest_unused_go_when_room_runs_out(tmp_path, monkeypatch):
+def test_the_least_recently_used_entries_are_evicted(tmp_path, monkeypatch):
     import os
 
     for age, key in enumerate(("new", "older", "oldest")):
-        log = write(tmp_path, some_frames(100, age), key)
+        log = write(tmp_path, random_frames(100, age), key)
         os.utime(log._folder, (1e9 - age, 1e9 - age))
     size = sum(file.stat().st_size for file in log._folder.iterdir())
     monkeypatch.setattr(observation_cache, "MAX_CACHE_BYTES", int(2.5 * size))
     ObservationLog(tmp_path, "older")  # used again
-    write(tmp_path, some_frames(10), "latest")
+    write(tmp_path, random_frames(10), "latest")
     assert [bool(ObservationLog(tmp_path, key).frames) for key in ("latest", "older", "new", "oldest")] == [True, True, True, False]
 
 
-def test_making_room_leaves_what_is_not_the_caches(tmp_path, monkeypatch):
-    write(tmp_path, some_frames(100), "old")
+def test_eviction_keeps_files_of_others(tmp_path, monkeypatch):
+    write(tmp_path, random_frames(100), "old")
     (entry,) = tmp_path.iterdir()
     (entry / ".meshrec-killed").mkdir()
-    theirs = [tmp_path / "surfaces" / "clip.person1.pc2", tmp_path / "shots" / "frames-000000.npz", tmp_path / "done.json"]
-    theirs += [tmp_path / ("f" * 32) / "mine.txt"]
-    for file in theirs:
+    others = [tmp_path / "surfaces" / "clip.person1.pc2", tmp_path / "shots" / "frames-000000.npz", tmp_path / "done.json"]
+    others += [tmp_path / ("f" * 32) / "mine.txt"]
+    for file in others:
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(bytes(1000))
     monkeypatch.setattr(observation_cache, "MAX_CACHE_BYTES", 1)
-    write(tmp_path, some_frames(10), "new")
-    assert all(file.is_file() for file in theirs) and not entry.exists()
+    write(tmp_path, random_frames(10), "new")
+    assert all(file.is_file() for file in others) and not entry.exists()
     assert ObservationLog(tmp_path, "new").frames
 
 
-def test_content_decides_not_name_or_date(tmp_path):
+def test_the_hash_depends_on_content_only(tmp_path):
     a, b, c = (tmp_path / name for name in "abc")
     a.write_bytes(b"1" * 1000)
     b.write_bytes(b"1" * 1000)
@@ -130,7 +132,7 @@ def test_content_decides_not_name_or_date(tmp_path):
     assert content_hash(a) == content_hash(b) != content_hash(c)
 
 
-def test_a_large_file_is_sampled_to_its_ends(tmp_path, monkeypatch):
+def test_samples_of_a_large_file_include_its_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(observation_cache, "MAX_FULL_HASH_BYTES", 10_000)
     monkeypatch.setattr(observation_cache, "SAMPLE_BYTES", 100)
     content = np.random.default_rng(0).bytes(50_000)
@@ -141,7 +143,7 @@ def test_a_large_file_is_sampled_to_its_ends(tmp_path, monkeypatch):
     assert len(hashes) == 5
 
 
-def test_a_folder_is_its_files_names_and_bytes(tmp_path):
+def test_the_hash_of_a_folder_includes_file_names(tmp_path):
     for name in ("1.png", "2.png"):
         (tmp_path / name).write_bytes(name.encode())
     before = content_hash(tmp_path)

@@ -1,0 +1,78 @@
+"""Arguments of the command line: those made from the table of options, and their values as the backend's request has them."""
+
+import argparse
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from ..core.options import OPTIONS, OUTPUT_SUFFIXES, RECONSTRUCT_OPTIONS, Option
+
+NO_WORD = "none"  # the word that stands for an empty list
+
+
+def add_option(command: argparse.ArgumentParser, option: Option, help_text: str | None = None) -> None:
+    """Add an option to a command; its value gets the option's name.
+
+    Args:
+        help_text: for a command where the option means something else; the option's own by default.
+    """
+    argument = option.argument
+    if argument is None:
+        return
+    settings: dict[str, Any] = {"dest": option.name, "default": option.default, "help": (help_text or argument.help).replace("%", "%%")}
+    if option.value_type is bool:
+        settings["action"] = "store_false" if option.default else "store_true"
+    else:
+        settings["type"] = argument.parse or _word_parser(option)
+        settings["metavar"] = argument.metavar
+        settings["choices"] = option.words or None
+    if argument.is_repeated:
+        settings |= {"action": "append", "default": None}
+    command.add_argument(argument.flag, **settings)
+
+
+def add_options(command: argparse.ArgumentParser, options: Iterable[Option]) -> None:
+    """Add options to a command, in their order."""
+    for option in options:
+        add_option(command, option)
+
+
+def _word_parser(option: Option) -> type | None:
+    """The converter of an option's word where it has no parser of its own; None leaves it a str."""
+    return option.value_type if option.value_type in (int, float) else None
+
+
+def request_values(arguments: argparse.Namespace, options: Iterable[Option] = RECONSTRUCT_OPTIONS) -> dict[str, Any]:
+    """Values of the options by name, as a ReconstructRequest has them; paths are absolute, so that results can store them."""
+    return {option.name: _request_value(option, getattr(arguments, option.name)) for option in options if option.argument}
+
+
+def _request_value(option: Option, value: Any) -> Any:
+    if option.is_model_file:
+        return value if value == option.default else os.path.abspath(value)
+    if option.argument and option.argument.is_repeated:
+        return option.default if value is None else tuple(word for word in value if word != NO_WORD)
+    return value
+
+
+def model_flags() -> tuple[str, ...]:
+    """The flags, without dashes, of the options that name a model file."""
+    return tuple(option.argument.flag.lstrip("-") for option in OPTIONS.values() if option.is_model_file and option.argument)
+
+
+# --- values of arguments that are no options --------------------------------------------------------------------------
+
+
+def parse_output_path(word: str) -> str:
+    """Check that an output's path is not empty."""
+    if word:
+        return word
+    raise argparse.ArgumentTypeError("it has no name")
+
+
+def parse_formats(word: str) -> tuple[str, ...]:
+    """The suffixes of a list of formats such as `fbx,npz`."""
+    suffixes = tuple(dict.fromkeys(f".{name.strip().lower().removeprefix('.')}" for name in word.split(",")))
+    if unknown := [suffix for suffix in suffixes if suffix not in OUTPUT_SUFFIXES]:
+        raise argparse.ArgumentTypeError(f"there is no format {unknown[0]}; choose from {' '.join(OUTPUT_SUFFIXES)}")
+    return suffixes

@@ -1,0 +1,249 @@
+"""All options of a reconstruction: the request to the backend, the command line and Blender's panel are generated from this table.
+
+An option is a field of `ReconstructOptions`, `SceneOptions` or `CharacterOptions`. The field has the option's name, type and default;
+`option(...)` adds its choices, its argument on the command line and its property in the panel. A new option is one such field and the
+code that uses it. Two options have several properties in the panel, which `ui/properties.py` defines: person and frames.
+"""
+
+from dataclasses import dataclass
+
+from .catalog import DEFAULT_REFINERS, catalog_entries
+from .option_parsers import parse_fps, parse_frame_range, parse_model, parse_non_negative, parse_person
+from .option_records import Argument, Choice, PanelProperty, option, options_of
+
+OPEN_MODEL = "open"  # the value of a model-file option for the model that ships with the software
+
+
+# --- choices ----------------------------------------------------------------------------------------------------------
+
+
+def _catalog_choices(role: str, automatic: str) -> tuple[Choice, ...]:
+    """Choices of a role of the catalogue after `auto`, which is described by `automatic`."""
+    entries = (Choice(entry.name, entry.label, entry.explanation) for entry in catalog_entries(role))
+    return (Choice("auto", "Automatic", automatic), *entries)
+
+
+def _catalog_help(role: str) -> str:
+    return "; ".join(f"{entry.name}: {entry.explanation}" for entry in catalog_entries(role)) or "there is none yet"
+
+
+def _quality_choices() -> tuple[Choice, ...]:
+    """The refiners that the panel offers: none, the default ones, or the default ones and one more."""
+    more = [entry for entry in catalog_entries("refiner") if entry.name not in DEFAULT_REFINERS]
+    return (
+        Choice((), "Quick", "What the method gives, without a second look at the picture", "QUICK"),
+        Choice(DEFAULT_REFINERS, "Standard", "Limbs turned as motion capture knows it, and the shape that silhouettes show", "STANDARD"),
+        *(Choice((*DEFAULT_REFINERS, entry.name), entry.label, entry.explanation, entry.name) for entry in more),
+    )
+
+
+DEVICES = (
+    Choice("auto", "Automatic", "The graphics card where there is one that works"),
+    Choice("cpu", "Processor", "The processor, always"),
+    Choice("cuda", "NVIDIA", "An NVIDIA graphics card"),
+    Choice("mps", "Apple", "Apple's graphics"),
+)
+DEVICE_NAMES = tuple(str(choice.value) for choice in DEVICES)
+DEVICE_LABELS = {"cpu": "processor", "cuda": "NVIDIA graphics card", "mps": "Apple graphics processor"}  # inside a sentence
+SKELETONS = (
+    Choice("smpl", "SMPL", "24 joints, as research and most other software have them"),
+    Choice("skel", "SKEL", "The bones of the human body with 46 anatomical angles and their limits, beside SMPL's motion"),
+)
+SURFACES = (
+    Choice("skinned", "Skinned", "The skin that the bones move, to be edited like any character's", "SKINNED"),
+    Choice(
+        "exact",
+        "Exact",
+        "The calibrated surface itself, from a .pc2 file beside the .blend; the eye of its modifier brings the skin back",
+        "EXACT",
+    ),
+)
+# Blender's own description of the axes differs by engine; meshes, motion and units are the same.
+EXPORT_PRESETS = (
+    Choice("blender", "General", "Y up, for Blender, Maya, 3ds Max, Cinema 4D and most other programs"),
+    Choice("unreal", "Unreal Engine", "Z up, nothing is turned on the way"),
+    Choice("unity", "Unity", "Y up, and no object is rotated"),
+)
+ROOTS = (
+    Choice("hips", "Hips", "The hips carry the whole movement"),
+    Choice(
+        "root", "Root Bone", "A root bone carries the path over the floor and the heading, as engines want it; where the character has one"
+    ),
+    Choice("in_place", "In Place", "The character stays where it stands"),
+)
+DRIVES = (
+    Choice("both", "FK and IK", "Key both sets of controls, so that either can be switched on"),
+    Choice("fk", "FK", "Key the FK controls and switch the rig to FK"),
+    Choice("ik", "IK", "Key the IK controls and switch the rig to IK"),
+)
+EXPORT_PRESET_NAMES = tuple(str(choice.value) for choice in EXPORT_PRESETS)
+# The formats that the panel exports selected characters to; the command line also writes a whole scene.
+EXPORT_FORMATS = (
+    Choice(".fbx", "FBX", "Armature, mesh and animation, for engines and other 3D programs"),
+    Choice(".glb", "glTF", "Armature, mesh and animation in one .glb, for the web and engines"),
+    Choice(".usdc", "USD", "Skeleton, mesh and animation, for film pipelines"),
+    Choice(".bvh", "BVH", "The skeleton's motion alone"),
+    Choice(".npz", "NPZ", "SMPL parameters and camera, for research and for MeshRec's own Import"),
+)
+EXPORT_SUFFIXES = tuple(str(choice.value) for choice in EXPORT_FORMATS)
+OUTPUT_SUFFIXES = (".blend", *EXPORT_SUFFIXES)
+
+
+# --- options, in the order of --help ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconstructOptions:
+    """The options that the backend needs.
+
+    body: "open" or the path of an SMPL-family file; skel_body: "open" or the path of a SKEL file. person: "largest", "all" or a number
+    from 1. frames: (first, end) half-open, counted from 0, or None for all. fps: resample to this rate, or None. skeleton: "smpl", or
+    "skel" for SKEL's angles beside SMPL's. method: an Estimator of the catalogue; refine: Refiners in order. smoothing: 0 is off, 1 the
+    default strength. contacts: detect heel and toe contacts and lock the feet while they last. upright: turn the world so that z is up
+    and the floor is at zero.
+    """
+
+    body: str = option(
+        OPEN_MODEL,
+        argument=Argument(
+            "--body", "the open body, your SMPL, SMPL-H or SMPL-X file, or the name you gave it", "open|FILE|NAME", parse_model
+        ),
+        panel=PanelProperty("Body", "Your own SMPL, SMPL-H or SMPL-X file; empty for the body that comes with MeshRec"),
+        is_model_file=True,
+    )
+    person: str = option("largest", argument=Argument("--person", "who; N counts from 1, the largest first", "largest|all|N", parse_person))
+    frames: tuple[int, int | None] | None = option(
+        None, argument=Argument("--frames", "range of frames, counted from 0, without B", "A:B", parse_frame_range)
+    )
+    fps: float | None = option(
+        None, argument=Argument("--fps", "resample the motion to this rate; for a folder of images: their rate", parse=parse_fps)
+    )
+    skeleton: str = option(
+        "smpl",
+        choices=SKELETONS,
+        argument=Argument("--skeleton", "SMPL's joints, or SKEL's bones and anatomical angles with their limits"),
+        panel=PanelProperty("Skeleton", "Which bones the armature has"),
+    )
+    skel_body: str = option(
+        OPEN_MODEL,
+        argument=Argument("--skel", "the open SKEL body, your SKEL file, or the name you gave it", "open|FILE|NAME", parse_model),
+        panel=PanelProperty("SKEL Body", "Your own SKEL file; empty for the one that comes with MeshRec"),
+        is_model_file=True,
+    )
+    detector: str = option(
+        "auto",
+        choices=_catalog_choices("detector", "By the input"),
+        argument=Argument("--detector", _catalog_help("detector"), "NAME"),
+        panel=PanelProperty("Detector", "What finds people in the picture"),
+    )
+    method: str = option(
+        "auto",
+        choices=_catalog_choices("estimator", "The one that suits the detector"),
+        argument=Argument("--method", _catalog_help("estimator"), "NAME"),
+        panel=PanelProperty("Method", "What turns 2D into 3D"),
+    )
+    refine: tuple[str, ...] = option(
+        DEFAULT_REFINERS,
+        argument=Argument(
+            "--refine",
+            f"once or more, {' and '.join(DEFAULT_REFINERS)} by default, or none. {_catalog_help('refiner')}",
+            "NAME",
+            words=(*(entry.name for entry in catalog_entries("refiner")), "none"),
+            is_repeated=True,
+        ),
+        panel=PanelProperty("Quality", "How much work is put into the result", "quality", _quality_choices()),
+    )
+    device: str = option(
+        "auto", choices=DEVICES, argument=Argument("--device", "what to compute on"), panel=PanelProperty("Device", "What computes")
+    )
+    smoothing: float = option(
+        1.0,
+        argument=Argument("--smoothing", "strength of smoothing; 1 is usual, 0 is off", "S", parse_non_negative),
+        panel=PanelProperty("Smoothing", "How much jitter is removed; 0 is off, 1 is usual", minimum=0.0, soft_maximum=3.0),
+    )
+    contacts: bool = option(
+        True,
+        argument=Argument("--no-contacts", "do not keep feet where they touch the ground"),
+        panel=PanelProperty("Lock Feet", "Find when heels and toes touch the floor and hold them still"),
+    )
+    upright: bool = option(
+        True,
+        argument=Argument("--no-upright", "leave the world as the camera stands"),
+        panel=PanelProperty("Stand Upright", "Turn the world so that Z is up and the floor is at zero"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneOptions:
+    """The options of the scene or file that is made of a result.
+
+    preset: the program that an .fbx is for. stretch: let the bones of a calibrated person stretch until they meet the joints. surface:
+    of a calibrated person, the skin that the bones move or the exact surface.
+    """
+
+    preset: str = option(
+        "blender",
+        choices=EXPORT_PRESETS,
+        argument=Argument("--preset", "the axes of an .fbx"),
+        panel=PanelProperty("For", "The program that is to read the file", "export_preset"),
+    )
+    stretch: bool = option(
+        True,
+        argument=Argument(
+            "--no-stretch", "of a calibrated motion: bones keep their lengths, in the nearest pose to where the joints were calibrated"
+        ),
+        panel=PanelProperty(
+            "Stretch Bones",
+            "Let bones grow and shrink until every joint is where PC-HMR saw it. Off, they keep their lengths and come near it",
+        ),
+    )
+    surface: str = option(
+        "skinned",
+        choices=SURFACES,
+        argument=Argument(
+            "--surface",
+            "of a calibrated motion: the skin that bones move, or also the exact surface, as NAME.pc2 beside a .blend or an .npz",
+        ),
+        panel=PanelProperty("Surface", "What the mesh shows of a calibrated person"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CharacterOptions:
+    """The options of retargeting to an artist's character.
+
+    root: what carries the movement: "hips", "root" (a root-motion bone carries the path on the floor and the heading, where the rig has
+    one), or "in_place" (no movement over the floor). drive: the controls of a control rig that are keyed: "fk", "ik" or "both". hands,
+    feet: keep the positions of the hands and the contacts of the feet, by IK.
+    """
+
+    root: str = option(
+        "hips",
+        choices=ROOTS,
+        argument=Argument(
+            "--root", "what carries the movement: the hips, the bone for root motion, or nothing, which keeps the character in its place"
+        ),
+        panel=PanelProperty("Movement", "What carries the character through the scene"),
+    )
+    drive: str = option(
+        "both",
+        choices=DRIVES,
+        argument=Argument("--drive", "which controls of a control rig are keyed", words=("fk", "ik", "both")),
+        panel=PanelProperty("Controls", "Which controls of a control rig are keyed"),
+    )
+    hands: bool = option(
+        False,
+        argument=Argument("--hands", "keep hands where the performer's were, as far as the arms reach"),
+        panel=PanelProperty("Keep Hands in Place", "Bring hands to where the person's are, whatever the length of the arms"),
+    )
+    feet: bool = option(
+        True,
+        argument=Argument("--no-foot-ik", "turn the legs as the performer's and let feet go where that leads"),
+        panel=PanelProperty("Keep Foot Contacts", "Plant heels and toes where the person's touch the floor"),
+    )
+
+
+RECONSTRUCT_OPTIONS = options_of(ReconstructOptions)
+SCENE_OPTIONS = options_of(SceneOptions)
+CHARACTER_OPTIONS = options_of(CharacterOptions)
+OPTIONS = {entry.name: entry for entry in (*RECONSTRUCT_OPTIONS, *SCENE_OPTIONS, *CHARACTER_OPTIONS)}

@@ -1,0 +1,129 @@
+"""Footage as the background of the view through a camera."""
+
+import math
+from pathlib import Path
+
+import bpy
+
+from ..core.array_types import IntArray
+from ..core.conventions import FIRST_BLENDER_FRAME
+from ..core.files.natural_order import natural_key
+from ..core.messages import Message
+from ..core.records import Recovery
+from .context import camera_data
+
+_RATE_TOLERANCE = 2e-3  # a frame in 500
+_ROTATES_VIDEOS_SINCE = (4, 5, 0)  # Blender 4.5, 5.0 and 5.2 apply a video's rotation; 4.2 and 4.3 do not
+
+
+def add_footage(camera_object: bpy.types.Object, recovery: Recovery, fps: float, scene: bpy.types.Scene) -> Message | None:
+    """Show a Recovery's footage behind the view through the camera, its row 0 at Blender's first frame.
+
+    Args:
+        fps: of the timeline. scene: the picture is fitted to its render size.
+
+    Returns:
+        A sentence if the footage is not shown, or plays at another rate.
+    """
+    footage = recovery.footage
+    media_file = _first_media_file(Path(footage).absolute()) if footage else None
+    if media_file is None:
+        return _missing_footage_note(footage)
+    camera = camera_data(camera_object)
+    background = camera.background_images.new()
+    is_image = Path(footage).is_file() and _is_image(media_file)
+    width, height = _load_image(background, media_file) if is_image else _load_clip(background, media_file, recovery.first_frame)
+    background.alpha = 1.0
+    background.display_depth = "BACK"
+    background.rotation = math.radians(_remaining_rotation(background, (width, height), recovery))
+    fit_footage(camera_object, recovery.image_size, scene)
+    camera.show_background_images = True
+    if min(width, height) <= 0:
+        return Message("camera-footage-unreadable", "The camera has no footage behind it: Blender cannot read {path}.", path=footage)
+    return _rate_note(background, fps)
+
+
+def _load_image(background: bpy.types.CameraBackgroundImage, file: Path) -> tuple[int, int]:
+    """Set a still image; returns its stored (width, height) px."""
+    image = bpy.data.images.load(str(file), check_existing=True)
+    background.source = "IMAGE"
+    background.image = image
+    return image.size[0], image.size[1]
+
+
+def _load_clip(background: bpy.types.CameraBackgroundImage, file: Path, first_frame: int) -> tuple[int, int]:
+    """Set a video or image sequence; returns its stored (width, height) px."""
+    clip = bpy.data.movieclips.load(str(file))
+    clip.frame_start = FIRST_BLENDER_FRAME
+    clip.frame_offset = first_frame
+    background.source = "MOVIE_CLIP"
+    background.clip = clip
+    return clip.size[0], clip.size[1]
+
+
+def _remaining_rotation(background: bpy.types.CameraBackgroundImage, stored_size: tuple[int, int], recovery: Recovery) -> int:
+    """Degrees clockwise by which the picture that Blender shows still has to be rotated to be upright."""
+    rotation = recovery.footage_rotation
+    if rotation in (90, 270):
+        is_sideways = (stored_size[0] > stored_size[1]) != (recovery.image_size[0] > recovery.image_size[1])
+        return rotation if is_sideways else 0
+    return 0 if _is_video(background) and bpy.app.version >= _ROTATES_VIDEOS_SINCE else rotation
+
+
+def _is_video(background: bpy.types.CameraBackgroundImage) -> bool:
+    return background.clip is not None and background.clip.source == "MOVIE"
+
+
+def fit_footage(camera_object: bpy.types.Object, image_size: IntArray, scene: bpy.types.Scene) -> None:
+    """Fit the footage to the frame's width, which the focal length refers to, at any render height.
+
+    Args:
+        image_size: (width, height) px of the upright footage.
+    """
+    render = scene.render
+    frame_aspect = render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
+    for background in camera_data(camera_object).background_images:
+        width, height = image_size
+        if abs(math.sin(background.rotation)) > 0.5:  # stored sideways, and Blender fits the stored picture
+            background.scale = height / width
+            width, height = height, width
+        background.frame_method = "CROP" if frame_aspect > width / height + 1e-3 else "FIT"
+
+
+def _rate_note(background: bpy.types.CameraBackgroundImage, fps: float) -> Message | None:
+    rate = background.clip.fps if background.clip is not None and _is_video(background) else fps
+    if abs(rate - fps) <= _RATE_TOLERANCE * fps:
+        return None
+    return Message(
+        "camera-footage-rate-differs",
+        "The footage behind the camera plays at {rate:.5g} frames a second and the result at {fps:.5g}: they part over time.",
+        rate=rate,
+        fps=fps,
+    )
+
+
+def _missing_footage_note(footage: str) -> Message:
+    if not footage:
+        return Message("camera-without-footage", "The camera has no footage behind it: the motion names none.")
+    if not Path(footage).exists():
+        return Message("camera-footage-missing", "The camera has no footage behind it: {path} is not there.", path=footage)
+    text = "The camera has no footage behind it: {path} is neither a video nor an image that Blender reads."
+    return Message("camera-footage-of-another-kind", text, path=footage)
+
+
+def _first_media_file(path: Path) -> Path | None:
+    """A path itself if it is a video or an image; the first image of a folder."""
+    if path.is_file():
+        return path if _is_image(path) or _is_movie(path) else None
+    if path.is_dir():
+        images = [file for file in path.iterdir() if _is_image(file) and not file.name.startswith(".")]
+        return min(images, key=lambda file: natural_key(file.name), default=None)
+    return None
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in bpy.path.extensions_image  # pyrefly: ignore[missing-attribute]  the stub lacks it
+
+
+def _is_movie(file: Path) -> bool:
+    return file.suffix.lower() in bpy.path.extensions_movie  # pyrefly: ignore[missing-attribute]  the stub lacks it

@@ -1,0 +1,77 @@
+"""Export to .fbx for Blender, Unreal and Unity."""
+
+import contextlib
+import math
+from collections.abc import Generator
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import bpy
+from mathutils import Matrix
+
+from .bundled_addons import enable_addon
+from .character_group import CharacterGroup, Exportable, exported_objects, take_name
+from .context import active_scene, active_view_layer, armature_data, mesh_data
+from .temporary_state import changed_attributes, only_selected
+
+_Axis: TypeAlias = Literal["X", "Y", "Z", "-X", "-Y", "-Z"]
+# The (forward, up) axes that a file declares. Unreal's are Blender's own, so that the exporter rotates nothing and every
+# node's rotation is zero; Unity and other programs have y up.
+_FBX_AXES: dict[str, tuple[_Axis, _Axis]] = {"unreal": ("Y", "Z"), "unity": ("-Z", "Y"), "blender": ("-Z", "Y")}
+
+
+def write_fbx(path: Path, bodies: Exportable, preset: str) -> None:
+    enable_addon("io_scene_fbx")
+    forward, up = _FBX_AXES[preset]
+    is_artists = isinstance(bodies, CharacterGroup)
+    orientation = _y_up_data(bodies) if preset == "unity" and not is_artists else contextlib.nullcontext()
+    # The exporter names the take after the scene.
+    scene = active_scene()
+    named_scene = changed_attributes(scene, name=take_name(bodies) or scene.name)
+    with orientation, only_selected(exported_objects(bodies)), named_scene:
+        bpy.ops.export_scene.fbx(
+            filepath=str(path),
+            use_selection=True,
+            object_types={"ARMATURE", "MESH", "EMPTY"},
+            use_armature_deform_only=isinstance(bodies, CharacterGroup) and bodies.deform_only,
+            axis_forward=forward,
+            axis_up=up,
+            # A unit of 100 cm leaves the objects' scale at 1; the other settings write a scale of 100.
+            apply_scale_options="FBX_SCALE_UNITS",
+            add_leaf_bones=False,
+            mesh_smooth_type="FACE",
+            bake_anim_use_nla_strips=False,
+            bake_anim_use_all_actions=False,
+            bake_anim_simplify_factor=0.0,
+            path_mode="COPY" if is_artists else "AUTO",
+            embed_textures=is_artists,
+        )
+
+
+@contextlib.contextmanager
+def _y_up_data(bodies: Exportable) -> Generator[None, None, None]:
+    """Make the objects' data y up and rotate the armature objects upright.
+
+    The exporter rotates objects from z up to y up. Undone in advance, the file's objects have no rotation.
+    """
+    rotation = Matrix.Rotation(math.pi / 2, 4, "X")
+    for thing in exported_objects(bodies):
+        _transform_data(thing, rotation.inverted())
+    for armature_object in bodies.armatures:
+        armature_object.matrix_world = rotation
+    active_view_layer().update()
+    try:
+        yield
+    finally:
+        for armature_object in bodies.armatures:
+            armature_object.matrix_world = Matrix()
+        for thing in exported_objects(bodies):
+            _transform_data(thing, rotation)
+        active_view_layer().update()
+
+
+def _transform_data(thing: bpy.types.Object, matrix: Matrix) -> None:
+    if thing.type == "MESH":
+        mesh_data(thing).transform(matrix, shape_keys=True)
+    else:
+        armature_data(thing).transform(matrix)
