@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "addon_models" / "README.md"])
 SOURCES = sorted([*ROOT.glob("blender_meshrec/**/*.py"), *ROOT.glob("scripts/**/*.py"), ROOT / "build.py"])
 # Where a path that a text names may begin.
-PLACES = ("", "blender_meshrec", "blender_meshrec/core", "scripts", "tests")
+PLACES = ("", "blender_meshrec", "blender_meshrec/core", "blender_meshrec/backend", "scripts", "tests")
 # Of other programs.
 FOREIGN = {"--command", "--help", "--offline-mode"}
 

@@ -15,7 +15,7 @@ from ..core.files.body_template import BodyTemplate, load_body
 from ..core.files.motion_npz import read_motion
 from ..core.records import Recovery
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from ..retarget.source.smpl import is_smpl_motion, read_smpl_arrays, z_up_from_file
+from ..retarget.source.smpl import SmplArrays, is_smpl_motion, read_smpl_arrays, z_up_from_file
 from .devices import choose_device
 from .refiners.skel_conversion import convert_to_skel, convert_to_smpl, load_skel_body
 
@@ -66,16 +66,16 @@ def read_amass_motion(path: str, body: Smpl) -> Recovery:
     """An AMASS-like file as a Recovery, with a default camera, full confidence, no lifted joints and no contacts."""
     template = body.template
     stored = read_smpl_arrays(Path(path))
-    num_frames = len(stored["poses"])
+    num_frames = len(stored.poses)
     poses = np.zeros((num_frames, 24, 3))
-    poses[:, :22] = stored["poses"][:, :66].reshape(num_frames, 22, 3)
+    poses[:, :22] = stored.poses[:, :66].reshape(num_frames, 22, 3)
     global_orient = rotmat_from_rotvec(poses[:, 0])
     world_from_file = z_up_from_file(global_orient)
     poses[:, 0] = rotvec_from_rotmat(world_from_file @ global_orient)
     betas = _compatible_betas(stored, template)
     rest_pelvis = template.rest_joints(betas)[0]
-    trans = (stored["trans"] + rest_pelvis) @ world_from_file.T - rest_pelvis
-    fps = float(stored.get("rate", DEFAULT_MOTION_FPS))
+    trans = (stored.trans + rest_pelvis) @ world_from_file.T - rest_pelvis
+    fps = DEFAULT_MOTION_FPS if stored.fps is None else stored.fps
     joints = body.joints(betas, poses[:, 0], poses[:, 1:].reshape(num_frames, -1), trans)
     return Recovery(
         poses=poses.reshape(num_frames, 72),
@@ -96,10 +96,10 @@ def read_amass_motion(path: str, body: Smpl) -> Recovery:
     )
 
 
-def _compatible_betas(stored: dict[str, FloatArray], template: BodyTemplate) -> FloatArray:
+def _compatible_betas(stored: SmplArrays, template: BodyTemplate) -> FloatArray:
     """The file's betas in the number that the body has; zeros for the open body, whose shape space is another one than SMPL's."""
     betas = np.zeros(template.shapedirs.shape[-1])
-    if template.surface_model_type != "open" and "betas" in stored:
-        given = stored["betas"].ravel()[: len(betas)]
+    if template.surface_model_type != "open" and stored.betas is not None:
+        given = stored.betas.ravel()[: len(betas)]
         betas[: len(given)] = given
     return betas

@@ -5,7 +5,8 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.options import OPTIONS, OUTPUT_SUFFIXES, RECONSTRUCT_OPTIONS, Option
+from ..core.option_records import Option
+from ..core.options import OPTIONS, OUTPUT_SUFFIXES, RECONSTRUCT_OPTIONS
 
 NO_WORD = "none"  # the word that stands for an empty list
 

@@ -1,4 +1,4 @@
-"""What a command says: progress as a bar or as lines of JSON, results on standard output, errors on standard error."""
+"""Output of the commands: progress as a bar or as lines of JSON, results on standard output, errors on standard error."""
 
 import json
 import os
@@ -6,72 +6,79 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
+from typing import TextIO
 
+from ..bridge.messages import Progress
 from ..core.errors import CancelledError, ExitCode, MeshRecError, OutputError
 
 _BAR_WIDTH = 24  # characters
 
 
 class Console:
-    """Speaks to a terminal, a log or a script.
+    """Writes for a terminal, a log file or a script.
 
-    style: `format_progress_bar`, `json` (every event is a line on standard output) or `none`. debug: errors come with all that is known.
-    interruption: an Event that is set when the user wants to stop. finished: how many inputs are done.
+    Args:
+        style: of progress: `bar`, `json` (each event is a line on standard output) or `none`. debug: show the traceback and the details of
+            errors. interruption: an Event that is set when the user stops the command.
+
+    num_finished: number of inputs that are done.
     """
 
-    def __init__(self, style="bar", debug=False, interruption=None):
+    def __init__(self, style: str = "bar", debug: bool = False, interruption: threading.Event | None = None) -> None:
         self._style = style
         self._debug = debug
         self._interruption = interruption or threading.Event()
-        self.finished = 0
-        self._stage = None
-        self._stage_start = 0.0
-        self._width = 0
+        self.num_finished = 0
+        self._stage: str | None = None
+        self._stage_start = 0.0  # s
+        self._width = 0  # characters of the line that is drawn
 
-    def progress(self, progress, about=""):
-        """How far a stage is; `about` names the input."""
+    def progress(self, progress: Progress, about: str = "") -> None:
+        """Show a stage's progress; `about` names the input."""
         if self._style == "json":
             self._print_event("progress", input=about, stage=progress.stage, done=progress.done, total=progress.total, unit=progress.unit)
         elif self._style == "bar":
-            begins = progress.stage != self._stage
-            if begins:
+            is_new_stage = progress.stage != self._stage
+            if is_new_stage:
                 self._stage, self._stage_start = progress.stage, time.monotonic()
             if sys.stderr.isatty():
                 self._draw_line(format_progress_bar(progress, time.monotonic() - self._stage_start))
-            elif begins:  # a log: a line for each stage
+            elif is_new_stage:  # a log file gets one line for each stage
                 self._print_error(progress.stage)
 
-    def print_result(self, text):
-        """A line of what the command was asked for."""
+    def print_result(self, text: str) -> None:
+        """Print a line of the command's result."""
         self._draw_line("")
         if self._style != "json":
             self._print_output(text)
 
-    def warn(self, text, about=""):
-        """Something the user should know; the command goes on."""
+    def warn(self, text: str, about: str = "") -> None:
+        """Print a warning; the command continues."""
         self._draw_line("")
         if self._style == "json":
             self._print_event("warning", input=about, text=text)
         else:
             self._print_error(f"Warning: {text}")
 
-    def done(self, about, outputs):
-        """One input is finished."""
-        self.finished += 1
+    def done(self, about: str, outputs: Sequence[str]) -> None:
+        """Print the outputs of an input that is finished."""
+        self.num_finished += 1
         self._draw_line("")
         self._stage = None
         if self._style == "json":
-            self._print_event("done", input=about, outputs=outputs)
+            self._print_event("done", input=about, outputs=list(outputs))
         else:
             self._print_output("\n".join(outputs))
 
-    def fail(self, error, about="", is_only_input=False):
-        """Tell of any error in one sentence of problem and one of remedy; returns its exit code.
+    def fail(self, error: Exception, about: str = "", is_only_input: bool = False) -> int:
+        """Print an error as one sentence of problem and one of remedy; returns its exit code.
 
-        about: the input, or what else it happened to. is_only_input: there is no other, so that the sentence need not name it.
+        Args:
+            about: the input or whatever else failed. is_only_input: there is no other input, so the message need not name it.
 
         Raises:
-            KeyboardInterrupt: the user stopped the command, and something made an error of its own of that, as Blender does.
+            KeyboardInterrupt: the user stopped the command, and `error` was raised in consequence, as Blender does.
         """
         if self._interruption.is_set() and not isinstance(error, CancelledError):
             raise KeyboardInterrupt from error
@@ -87,15 +94,15 @@ class Console:
             self._print_event("failed", input=about, exit_code=code, problem=problem, remedy=remedy)
         if self._debug:
             traceback.print_exception(error)
-        # Where several inputs are at work, the sentence alone may not tell which it is about.
+        # With several inputs, the message alone may not tell which one failed.
         self._print_error(f"{about}: {problem} {remedy}" if about and not is_only_input else f"{problem} {remedy}")
         return code
 
-    def _print_event(self, event, **facts):
+    def _print_event(self, event: str, **facts: object) -> None:
         self._print_output(json.dumps({"event": event, **facts}))
 
-    def _print_output(self, text):
-        """A line on standard output; once nobody reads on, as behind `| head`, the work goes on in silence."""
+    def _print_output(self, text: str) -> None:
+        """Print a line on standard output; if its reader has closed the pipe, as `| head` does, later output is discarded."""
         try:
             print(text, flush=True)
         except BrokenPipeError:
@@ -108,32 +115,32 @@ class Console:
                 reason=error.strerror,
             ) from error
 
-    def _draw_line(self, line):
-        """Put a line in place of the last one; an empty one wipes it."""
+    def _draw_line(self, line: str) -> None:
+        """Replace the line that is drawn; an empty one clears it."""
         if line or self._width:
             self._print_error(f"\r{line.ljust(self._width)}", end="" if line else "\r")
             self._width = len(line)
 
-    def _print_error(self, text, end="\n"):
-        """Text on standard error; where that fails, the work goes on in silence."""
+    def _print_error(self, text: str, end: str = "\n") -> None:
+        """Print text on standard error; if that fails, later output is discarded."""
         try:
             print(text, end=end, file=sys.stderr, flush=True)
         except OSError:
             _redirect_to_null(sys.stderr)
 
 
-def _redirect_to_null(stream):
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+def _redirect_to_null(stream: TextIO) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
-def format_progress_bar(progress, seconds):
-    """One line for a terminal."""
+def format_progress_bar(progress: Progress, seconds: float) -> str:
+    """Progress as one line for a terminal, `seconds` after the stage began."""
     line = progress.stage
     if progress.total:
-        share = min(1.0, progress.done / progress.total)
-        line = f"{line} [{'#' * round(share * _BAR_WIDTH):.<{_BAR_WIDTH}}] {progress.done}/{progress.total} {progress.unit}"
+        fraction = min(1.0, progress.done / progress.total)
+        line = f"{line} [{'#' * round(fraction * _BAR_WIDTH):.<{_BAR_WIDTH}}] {progress.done}/{progress.total} {progress.unit}"
     elif progress.done:
         line = f"{line} {progress.done} {progress.unit}"
     return f"{line}, {progress.done / seconds:.1f} a second" if progress.done > 1 and seconds > 1 else line

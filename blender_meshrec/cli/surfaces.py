@@ -1,24 +1,32 @@
-"""Exact surfaces on their way: where the backend writes them, and beside which outputs they come to lie.
+"""Files of exact surfaces: where the backend writes them, and their copies beside the outputs.
 
-A surface lies beside NAME.blend or NAME.npz as NAME.pc2; several people in one .blend have NAME.personN.pc2.
+Beside NAME.blend or NAME.npz, a surface is called NAME.pc2; of several people in one .blend, NAME.personN.pc2.
 """
 
 import contextlib
 import shutil
 import tempfile
+from argparse import Namespace
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 
 from ..bridge.messages import is_calibrated_method
+from ..bridge.scene_process import OutputPeople
 from ..core.errors import InputError
 from ..core.files.output_file import atomic_write
 from ..core.files.point_cache import SUFFIX
 from ..core.format_notes import SURFACE_FORMATS
+from ..core.records import Recovery
 
 _UNSUPPORTED_METHOD = "The exact surface is of the method pc-hmr alone."
 
 
-def check_reconstruct_options(options, paths):
-    """Refuse the exact surface where the method, the skeleton or what is to be written at `paths` has none. Raises InputError."""
+def check_reconstruct_options(options: Namespace, paths: Iterable[Path]) -> None:
+    """Check that the method, the skeleton and the outputs at `paths` support the exact surface, if it is chosen.
+
+    Raises:
+        InputError: one does not.
+    """
     if options.surface == "exact" and options.rig and not any(path.suffix.lower() == ".npz" for path in paths):
         raise InputError(
             "surface-of-own-character", "A character of your own has no exact surface.", "Write an .npz as well, or give --surface skinned."
@@ -28,15 +36,15 @@ def check_reconstruct_options(options, paths):
     check_skeleton_option(options)
 
 
-def check_skeleton_option(options):
-    """Refuse the exact surface for SKEL's skin, which is another mesh. Raises InputError."""
+def check_skeleton_option(options: Namespace) -> None:
+    """Raise InputError for the exact surface of SKEL, whose skin is another mesh."""
     if options.surface == "exact" and options.skeleton == "skel":
         raise InputError("surface-of-skel", "SKEL's skin has no exact surface.", "Give --skeleton smpl, or --surface skinned.")
 
 
 @contextlib.contextmanager
-def scratch_prefix(options):
-    """A path prefix for the backend to write surfaces to, for a while; None where none are asked for."""
+def scratch_prefix(options: Namespace) -> Generator[str | None, None, None]:
+    """Yield a temporary path prefix for the backend to write surfaces to; None where the exact surface is not chosen."""
     if options.surface != "exact":
         yield None
         return
@@ -44,8 +52,12 @@ def scratch_prefix(options):
         yield str(Path(folder).resolve() / "surface")
 
 
-def find_written_surfaces(prefix, numbers, recoveries):
-    """The surfaces that the backend wrote for people of these numbers; () where none were asked for. Raises InputError: there are none."""
+def find_written_surfaces(prefix: str | None, numbers: Sequence[int], recoveries: Sequence[Recovery]) -> tuple[Path, ...]:
+    """The surfaces that the backend wrote for people of these numbers; () without a prefix.
+
+    Raises:
+        InputError: there are none.
+    """
     if prefix is None:
         return ()
     paths = [Path(f"{prefix}.person{number}{SUFFIX}") for number in numbers]
@@ -54,8 +66,12 @@ def find_written_surfaces(prefix, numbers, recoveries):
     return tuple(paths)
 
 
-def find_motion_surfaces(options, recovery):
-    """The surfaces of a motion file's person, () where none are asked for. Raises InputError: the motion has none."""
+def find_motion_surfaces(options: Namespace, recovery: Recovery) -> tuple[Path, ...]:
+    """The surface of a motion file's person, as a tuple; () where the exact surface is not chosen.
+
+    Raises:
+        InputError: the motion has none.
+    """
     if options.surface != "exact":
         return ()
     if recovery.calibrated_joints is None:
@@ -76,8 +92,8 @@ def find_motion_surfaces(options, recovery):
     return (path,)
 
 
-def surface_paths(path, numbers):
-    """Where the surfaces of the people of one output lie, one path a person; () beside an output that keeps none."""
+def surface_paths(path: Path, numbers: Sequence[int]) -> tuple[Path, ...]:
+    """The paths of the surfaces of one output's people, one each; () for a format without surfaces."""
     if path.suffix.lower() not in SURFACE_FORMATS:
         return ()
     if len(numbers) == 1:
@@ -86,21 +102,26 @@ def surface_paths(path, numbers):
 
 
 @contextlib.contextmanager
-def copied_surfaces(outputs, numbers, surfaces):
-    """Copy surfaces beside the outputs that keep them; they appear, whole, when the block ends well.
+def copied_surfaces(
+    outputs: Sequence[OutputPeople], numbers: Sequence[int], surfaces: Sequence[Path]
+) -> Generator[dict[Path, tuple[Path, ...]], None, None]:
+    """Copy surfaces beside the outputs whose format has them; the copies appear, whole, when the block succeeds.
 
     Args:
-        outputs: (path, indices of people) pairs. numbers: of the people. surfaces: a path a person, or ().
+        numbers: of the people. surfaces: one path for each person, or ().
 
-    Gives where they will lie: a tuple of paths for each output, as `surface_paths` has it.
+    Yields the paths of the copies by output path.
 
     Raises:
-        OutputError: there is no room, or the folder cannot be written.
+        OutputError: the disk is full, or the folder cannot be written.
     """
-    places = [surface_paths(path, [numbers[index] for index in indices]) if surfaces else () for path, indices in outputs]
+    copies: dict[Path, tuple[Path, ...]] = {}
     with contextlib.ExitStack() as stack:
-        sources = {place: surfaces[index] for (_, indices), there in zip(outputs, places) for index, place in zip(indices, there)}
-        for place, source in sources.items():
-            if not (place.exists() and place.samefile(source)):
-                shutil.copyfile(source, stack.enter_context(atomic_write(place)))
-        yield places
+        sources: dict[Path, Path] = {}
+        for path, indices in outputs:
+            copies[path] = surface_paths(path, [numbers[index] for index in indices]) if surfaces else ()
+            sources.update({copy: surfaces[index] for index, copy in zip(indices, copies[path])})
+        for copy, source in sources.items():
+            if not (copy.exists() and copy.samefile(source)):
+                shutil.copyfile(source, stack.enter_context(atomic_write(copy)))
+        yield copies

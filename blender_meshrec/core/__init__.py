@@ -1,1 +1,1 @@
-"""The vocabulary both processes share: records, conventions, geometry. Numpy and the standard library only."""
+"""What both processes share: records, conventions, geometry and file formats. Numpy and the standard library only."""

@@ -1,4 +1,4 @@
-"""Names for array types; shapes and units stand in docstrings (F frames, J joints, V vertices, K keypoints)."""
+"""Names for array types; docstrings give shapes and units (F frames, J joints, V vertices, K keypoints)."""
 
 from typing import Any, TypeAlias
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from .array_types import ArrayLike, FloatArray, IntArray
 from .conventions import WORLD_FROM_BODY
+from .kinematics import pose_joints
 from .records import Motion, Recovery
 from .rotations import quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec, slerp
 from .skeletons import SMPL_JOINTS
@@ -60,17 +61,10 @@ def _target_joints(motion: Motion, calibrated: FloatArray) -> FloatArray:
 
 def forward_kinematics(motion: Motion) -> tuple[FloatArray, FloatArray]:
     """Joint positions (F,J,3) m and global rotations (F,J,3,3) of a Motion."""
-    local = rotmat_from_quat(motion.rotations)
-    offsets = motion.rest_joints - motion.rest_joints[np.maximum(motion.parents, 0)]
-    joints = np.empty((len(motion), len(motion.parents), 3))
-    rotations = np.empty_like(local)
-    joints[:, 0] = motion.transl
-    rotations[:, 0] = local[:, 0]
-    for joint, parent in enumerate(motion.parents):
-        if parent >= 0:
-            rotations[:, joint] = rotations[:, parent] @ local[:, joint]
-            joints[:, joint] = joints[:, parent] + rotations[:, parent] @ offsets[joint]
-    return joints, rotations
+    rest_offsets = motion.rest_joints - motion.rest_joints[np.maximum(motion.parents, 0)]
+    offsets = np.tile(rest_offsets, (len(motion), 1, 1))
+    offsets[:, 0] = motion.transl
+    return pose_joints(rotmat_from_quat(motion.rotations), offsets, motion.parents)
 
 
 def resample_motion(motion: Motion, timestamps: ArrayLike) -> Motion:

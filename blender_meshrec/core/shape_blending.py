@@ -18,7 +18,7 @@ def blend_shapes(points: FloatArray, directions: FloatArray, betas: ArrayLike) -
 
 @dataclass(frozen=True)
 class ShapedTemplate:
-    """Base of the body templates: what meshes are made from, whatever the kind of skeleton.
+    """Base of the body templates: mesh, skinning weights and blend shapes, independent of the kind of skeleton.
 
     v_template: (V,3) m. faces: (T,3). shapedirs: (V,3,B). posedirs: (V,3,P), or None where the body has none.
     lbs_weights: (V,J), rows sum to 1. J_template: (J,3) m. J_shapedirs: (J,3,B).

@@ -36,6 +36,7 @@ from ..core.rotations import rotmat_from_rotvec
 from ..core.skel.channels import upright_from_world_transl, world_from_upright_angles, world_from_upright_transl
 from ..core.skel.inverse_kinematics import angles_from_smpl
 from ..core.skel.vocabulary import DOF_JOINTS, DOF_LIMITS, DOF_NAMES, NUM_DOFS, SKEL_JOINTS, limit_excess
+from ..core.time_series import interpolate_over_time
 
 FLAG_DISTANCE = 0.06  # m; HSMR, supplement S.2
 OUTLIER_DISTANCE = 0.04  # m
@@ -201,7 +202,8 @@ class _SkelFit:
     @torch.no_grad()
     def distances(self, q: FloatArray, transl: FloatArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """Mean and largest distance of the two whole skins at some frames (indices), (F,) m each."""
-        mean, largest = [], []
+        mean: list[torch.Tensor] = []
+        largest: list[torch.Tensor] = []
         for part in _chunks(len(rows), CHUNK_FRAMES):
             vertices = self.skel.vertices(q[part], self.source.betas, transl[part])
             distance = (vertices - self.source.vertices(rows[part])).norm(dim=-1)
@@ -215,7 +217,7 @@ class _SkelFit:
         good = np.flatnonzero(max_pve <= FLAG_DISTANCE)
         rows = np.flatnonzero(max_pve > FLAG_DISTANCE)
         if len(good) and len(rows):
-            start = np.stack([np.interp(rows, good, column[good]) for column in np.concatenate([q, transl], 1).T], 1)
+            start = interpolate_over_time(rows, good.astype(float), np.concatenate([q, transl], 1)[good])
             new_q, new_transl = self.solve(rows, start[:, :NUM_DOFS], start[:, NUM_DOFS:], STAGES[-1:])
             new_pve, new_max_pve = self.distances(new_q, new_transl, rows)
             better = new_max_pve < max_pve[rows] - MIN_REPAIR_GAIN
@@ -283,8 +285,8 @@ class _StageEnergy:
         """The energy (n,)."""
         values = []
         for part in _chunks(len(x), 8 * CHUNK_FRAMES):
-            squared = self._residuals(self._pose(x[part]), frames[part]).square().sum(-1)
-            values.append(self._value(x[part], squared))
+            _, residuals = self._pose(x[part], frames[part])
+            values.append(self._value(x[part], residuals.square().sum(-1)))
         return torch.cat(values).double()
 
     def linearize(self, x: torch.Tensor, frames: torch.Tensor) -> Linearization:
@@ -294,8 +296,7 @@ class _StageEnergy:
         return values, gradients, curvatures
 
     def _linearize_chunk(self, x: torch.Tensor, frames: torch.Tensor) -> Linearization:
-        posed = self._pose(x)
-        residuals = self._residuals(posed, frames)
+        posed, residuals = self._pose(x, frames)
         squared = residuals.square().sum(-1)
         columns, residuals_scaled = self._weigh_by_rho(self.fit.jacobian(x[:, :NUM_DOFS], posed), residuals, squared)
         columns = columns.flatten(2)
@@ -327,13 +328,11 @@ class _StageEnergy:
         """u^3 of each vertex, 0 of joints."""
         return (squared / self.outlier_distance**2) ** 3 * self.is_vertex
 
-    def _pose(self, x: torch.Tensor) -> SkelOutput:
+    def _pose(self, x: torch.Tensor, frames: torch.Tensor) -> tuple[SkelOutput, torch.Tensor]:
+        """The posed body, and its fitted vertices and joints minus their targets, (n,P,3) m."""
         fit = self.fit
-        return fit.skel(x[:, :NUM_DOFS], fit.source.betas, x[:, NUM_DOFS:], skin=fit.skin)
-
-    def _residuals(self, posed: SkelOutput, frames: torch.Tensor) -> torch.Tensor:
-        """Fitted vertices and joints minus their targets, (n,P,3) m."""
-        return posed.vertices - self.targets[frames]
+        posed = fit.skel(x[:, :NUM_DOFS], fit.source.betas, x[:, NUM_DOFS:], skin=fit.skin)
+        return posed, posed.vertices - self.targets[frames]
 
 
 def _chunks(count: int, size: int) -> Iterable[slice]:

@@ -1,1 +1,1 @@
-"""Moving one skeleton as another moved: numpy only, vectorised over frames, and the rig itself is never changed."""
+"""Retarget a performance to a rig: numpy only, vectorised over frames; the rig itself is never changed."""

@@ -1,4 +1,4 @@
-"""How a command names a character: FILE, or FILE#object where a file has several."""
+"""Character paths of the command line: FILE, or FILE#object for a file with several characters."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from ..core.errors import InputError
 SUFFIXES = (".fbx", ".glb", ".gltf", ".vrm", ".blend")
 
 
-def split_character_path(spec):
-    """The path and the object's name of `FILE` or `FILE#object`; the name is "" where none is given.
+def split_character_path(spec: str | Path) -> tuple[Path, str]:
+    """Split `FILE` or `FILE#object` into the path and the object's name, "" if none is given.
 
     Raises:
         InputError: there is no such file, or its suffix is no character format.

@@ -1,20 +1,22 @@
-"""What retargeting speaks of: a rig at rest, which of its bones are which part of a human, and a performance to give it.
+"""The records of retargeting: a rig at rest, the mapping of its bones to body parts, a performance, options and the result.
 
 Letters for axes: F frames, B bones. Rotation matrices act on columns. World: z up, metres.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..core.array_types import BoolArray, FloatArray, IntArray
 from ..core.frozen_arrays import freeze_arrays
 
 SIDES = ("left", "right")
-# The parts of a body that bones are mapped to. A part may hold several bones, from parent to child: a spine, a neck, an upper
+# The body parts ("slots") that bones are mapped to. A slot may hold several bones, from parent to child: a spine, a neck, an upper
 # arm that is split in two. "root" is a bone on the floor that carries root motion.
 BODY_SLOTS = ("root", "hips", "spine", "neck", "head")
 LIMB_SLOTS = ("clavicle", "upper_arm", "lower_arm", "hand", "upper_leg", "lower_leg", "foot", "toes")
-# Bones that lie beside a part and only share its turning about its own length.
+# Bones beside a limb that share its twist.
 TWIST_SLOTS = ("upper_arm_twist", "lower_arm_twist", "upper_leg_twist", "lower_leg_twist")
 FINGER_SLOTS = ("thumb", "index", "middle", "ring", "little")
 SLOTS = (*BODY_SLOTS, *(f"{side}_{slot}" for side in SIDES for slot in (*LIMB_SLOTS, *TWIST_SLOTS, *FINGER_SLOTS)))
@@ -24,34 +26,39 @@ REQUIRED_SLOTS = (
 )  # fmt: skip
 
 
+def _default_flags() -> BoolArray:
+    """The default of a Rig's flags, replaced in __post_init__, where the number of bones is known."""
+    return np.empty(0, bool)
+
+
 @dataclass(frozen=True)
 class Rig:
-    """A character's skeleton at rest, as Blender knows it.
+    """A character's skeleton at rest, as Blender describes it.
 
-    bones: names, parents before children. parents: (B,), -1 at roots. rest: (B,4,4), each bone's matrix in the armature's
-    space (`bone.matrix_local`): y along the bone, the head as translation. lengths: (B,) of the bones. world: (4,4), the
-    object's matrix. deform: (B,) bool, bones that carry skin. rotation_modes: Blender's names, one a bone.
-    lock_location, lock_rotation: (B,3) bool. inherit_rotation, local_location, connected: (B,) bool, as Blender's
+    bones: names, parents before children. parents: (B,), -1 at roots. rest: (B,4,4), each bone's matrix in armature space
+    (`bone.matrix_local`): y along the bone, the head as translation. lengths: (B,) of the bones. world: (4,4), the
+    object's matrix. deform: (B,) bool, bones with skin. rotation_modes: Blender's names, one a bone.
+    lock_location, lock_rotation: (B,3) bool. inherit_rotation, local_location, connected: (B,) bool, Blender's
     `use_inherit_rotation`, `use_local_location` and `use_connect`. humanoid: VRM's own map, its names (such as
     leftUpperArm) -> bones, empty where the file has none.
     """
 
     name: str
-    bones: tuple
-    parents: np.ndarray
-    rest: np.ndarray
-    lengths: np.ndarray
-    world: np.ndarray = field(default_factory=lambda: np.eye(4))
-    deform: np.ndarray | None = None
-    rotation_modes: tuple = ()
-    lock_location: np.ndarray | None = None
-    lock_rotation: np.ndarray | None = None
-    inherit_rotation: np.ndarray | None = None
-    local_location: np.ndarray | None = None
-    connected: np.ndarray | None = None
-    humanoid: dict = field(default_factory=dict)
+    bones: tuple[str, ...]
+    parents: IntArray
+    rest: FloatArray
+    lengths: FloatArray
+    world: FloatArray = field(default_factory=lambda: np.eye(4))
+    deform: BoolArray = field(default_factory=_default_flags)
+    rotation_modes: tuple[str, ...] = ()
+    lock_location: BoolArray = field(default_factory=_default_flags)
+    lock_rotation: BoolArray = field(default_factory=_default_flags)
+    inherit_rotation: BoolArray = field(default_factory=_default_flags)
+    local_location: BoolArray = field(default_factory=_default_flags)
+    connected: BoolArray = field(default_factory=_default_flags)
+    humanoid: dict[str, str] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         count = len(self.bones)
         for name, default in (
             ("deform", np.ones(count, bool)),
@@ -61,7 +68,7 @@ class Rig:
             ("local_location", np.ones(count, bool)),
             ("connected", np.zeros(count, bool)),
         ):
-            if getattr(self, name) is None:
+            if np.size(getattr(self, name)) == 0:
                 object.__setattr__(self, name, default)
         object.__setattr__(self, "bones", tuple(self.bones))
         object.__setattr__(self, "rotation_modes", tuple(self.rotation_modes) or ("QUATERNION",) * count)
@@ -84,76 +91,80 @@ class Rig:
         if (self.parents >= np.arange(count)).any():
             raise ValueError("Rig.bones must list parents before their children")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.bones)
 
-    def index(self, bone):
-        """Where a bone stands in `bones`; KeyError where there is none of that name."""
+    def index(self, bone: str) -> int:
+        """The position of a bone in `bones`. Raises KeyError if there is none of that name."""
         try:
             return self.bones.index(bone)
         except ValueError:
             raise KeyError(bone) from None
 
 
+# Bone, custom property, value.
+ControlSwitch = tuple[str, str, float]
+
+
 @dataclass(frozen=True)
 class Controls:
-    """How an animator's control rig is driven: by its controls, never by the bones that carry skin.
+    """How an animator's control rig is driven: by its controls, never by the bones with skin.
 
-    fk, ik: switches as (bone, custom property, value), to be set for FK or for IK. ik_targets: "left_hand", "right_foot",
-    "left_toes", ... -> the control that the limb's IK follows, for toes the one that turns them then. poles: "left_leg",
-    "right_arm", ... -> the control its knee or elbow points to.
+    fk, ik: switches as (bone, custom property, value), to set for FK or for IK. ik_targets: "left_hand", "right_foot",
+    "left_toes", ... -> the control that the limb's IK follows; for toes the control that turns them under IK. poles: "left_leg",
+    "right_arm", ... -> the control that its knee or elbow points to.
     """
 
-    fk: tuple = ()
-    ik: tuple = ()
-    ik_targets: dict = field(default_factory=dict)
-    poles: dict = field(default_factory=dict)
+    fk: tuple[ControlSwitch, ...] = ()
+    ik: tuple[ControlSwitch, ...] = ()
+    ik_targets: dict[str, str] = field(default_factory=dict)
+    poles: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class BoneMapping:
-    """Which bones of a rig are which part of a human.
+    """Which bones of a rig are which part of a human body.
 
-    slots: slot of SLOTS -> bone names from parent to child. confidence: bone -> 0..1. found_by: "preset", "vrm", "names"
-    or "geometry". convention: the naming that was recognised, for people to read. controls: for control rigs.
+    slots: slot of SLOTS -> bone names from parent to child; slots without bones are dropped. confidence: bone -> 0..1. found_by:
+    "preset", "vrm", "names" or "geometry". convention: the recognised naming, for people to read. controls: of a control rig.
     """
 
-    slots: dict
-    confidence: dict = field(default_factory=dict)
+    slots: Mapping[str, tuple[str, ...]]
+    confidence: dict[str, float] = field(default_factory=dict)
     found_by: str = "preset"
     convention: str = ""
     controls: Controls | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if unknown := [slot for slot in self.slots if slot not in SLOTS]:
             raise ValueError(f"There is no slot {unknown[0]}; there are {', '.join(SLOTS)}")
         object.__setattr__(self, "slots", {slot: tuple(bones) for slot, bones in self.slots.items() if bones})
 
     @property
-    def bones(self):
+    def bones(self) -> tuple[str, ...]:
         """Every mapped bone once, in the order of the slots."""
         return tuple(dict.fromkeys(bone for slot in SLOTS for bone in self.slots.get(slot, ())))
 
 
 @dataclass(frozen=True)
 class Performance:
-    """What was performed: a source skeleton, what its bones are, and where they went.
+    """Recorded motion of a source skeleton.
 
     rig, mapping: of the source. rotations: (F,B,3,3), each bone's rotation in the world, so that at rest it is that of
     world @ rest. heads: (F,B,3) m in the world. fps: nominal rate. timestamps: (F,) s. contacts: (F,4) 0..1, left heel, left
-    toe, right heel, right toe, or None where they are not known. soles: (F,4,3) m, those four points, or None.
+    toe, right heel, right toe, or None where they are unknown. soles: (F,4,3) m, those four points, or None.
     """
 
     rig: Rig
     mapping: BoneMapping
-    rotations: np.ndarray
-    heads: np.ndarray
+    rotations: FloatArray
+    heads: FloatArray
     fps: float
-    timestamps: np.ndarray
-    contacts: np.ndarray | None = None
-    soles: np.ndarray | None = None
+    timestamps: FloatArray
+    contacts: FloatArray | None = None
+    soles: FloatArray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         frames, count = len(self.timestamps), len(self.rig)
         freeze_arrays(
             self,
@@ -167,7 +178,7 @@ class Performance:
             require_finite=False,
         )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.timestamps)
 
 
@@ -175,8 +186,8 @@ class Performance:
 class RetargetOptions:
     """What the artist chooses.
 
-    root: "hips" (the hips carry everything), "root" (a root-motion bone carries the path on the floor and the heading, where
-    the rig has one), or "in_place" (no movement over the floor). feet, hands: keep the contacts of feet, the places of hands, by IK.
+    root: "hips" (the hips carry all movement), "root" (a root-motion bone carries the path on the floor and the heading, where
+    the rig has one), or "in_place" (no movement over the floor). feet, hands: keep contacts of feet, positions of hands, by IK.
     drive: "fk", "ik" or "both", for control rigs. fps: of the timeline, None for the performance's own.
     """
 
@@ -189,20 +200,20 @@ class RetargetOptions:
 
 @dataclass(frozen=True)
 class RetargetedMotion:
-    """What to key on the rig: one row a frame of the performance.
+    """What to key on the rig, one row a frame of the performance.
 
-    bones: the N bones that are keyed. rotations: (F,N,4) wxyz, each pose bone's own rotation (the rotation of Blender's
-    `matrix_basis`). locations: bone -> (F,3) of `matrix_basis`, in the armature's units, for the few bones that move.
-    rotmats, heads: (F,B,3,3) in the armature's space and (F,B,3) in the armature's units: where every bone of the rig comes to
-    be. contacts: (F,4) or None. quality: numbers for the report, such as foot_slide_before and foot_slide_after, cm/s.
+    bones: the N keyed bones. rotations: (F,N,4) wxyz, each pose bone's own rotation (the rotation of Blender's
+    `matrix_basis`). locations: bone -> (F,3) of `matrix_basis`, in armature units, for the few bones that move.
+    rotmats, heads: (F,B,3,3) in armature space and (F,B,3) in armature units, of every bone of the rig once keyed.
+    contacts: (F,4) or None. quality: numbers for the report, such as foot_slide_before and foot_slide_after, cm/s.
     """
 
-    bones: tuple
-    rotations: np.ndarray
-    locations: dict
-    rotmats: np.ndarray
-    heads: np.ndarray
-    timestamps: np.ndarray
+    bones: tuple[str, ...]
+    rotations: FloatArray
+    locations: dict[str, FloatArray]
+    rotmats: FloatArray
+    heads: FloatArray
+    timestamps: FloatArray
     fps: float
-    contacts: np.ndarray | None = None
-    quality: dict = field(default_factory=dict)
+    contacts: FloatArray | None = None
+    quality: dict[str, float] = field(default_factory=dict)

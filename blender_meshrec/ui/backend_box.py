@@ -6,7 +6,7 @@ from ..core.errors import CancelledError
 from . import setup_state
 from .redraw import start_redrawing
 from .text import draw_text
-from .translation import say, told, translated
+from .translation import translate, translate_error, translate_message
 
 _DEVICE_PHRASES = {"cpu": "for the processor", "cuda": "for an NVIDIA graphics card", "mps": "for Apple's graphics processor"}
 
@@ -19,20 +19,20 @@ def draw_backend(layout, context, preferences):
     box = layout.box()
     installation = setup_state.installation
     installing = installation is not None and installation.running
-    draw_text(box, say("Looking at this computer.") if probe.running else backend_status(probe), context, icon=_status_icon(probe))
+    draw_text(box, translate("Looking at this computer.") if probe.running else backend_status(probe), context, icon=_status_icon(probe))
     if installing:
-        box.progress(factor=installation.fraction, text=translated(installation.text))
+        box.progress(factor=installation.fraction, text=translate_message(installation.text))
         box.operator("meshrec.cancel_install", icon="CANCEL")
     else:
         failed = installation is not None and installation.error is not None
         if failed and not isinstance(installation.error, CancelledError):
             _draw_error(box, installation.error, context)
         elif probe.error is not None and probe.backend is None:
-            draw_text(box, told(probe.error), context, icon="ERROR", alert=True)
+            draw_text(box, translate_error(probe.error), context, icon="ERROR", alert=True)
         _draw_buttons(box, context, preferences, probe)
         if installation is not None and installation.environment is not None:
             for note in installation.notes:
-                draw_text(box, translated(note), context, icon="INFO")
+                draw_text(box, translate_message(note), context, icon="INFO")
     settings = box.column()
     settings.enabled = not installing
     for name in ("backend_python", "device", "bundle", "backend_home"):
@@ -46,21 +46,21 @@ def backend_status(probe):
     """What is installed."""
     if probe.backend is None:
         if probe.is_partial:
-            return say("The backend is half installed. Go On Installing takes it up where it stopped.")
-        return say("The backend is not installed yet: MeshRec needs it to reconstruct.")
+            return translate("The backend is half installed. Go On Installing takes it up where it stopped.")
+        return translate("The backend is not installed yet: MeshRec needs it to reconstruct.")
     if not probe.stamp:
-        return say("The backend runs in {path}.", path=probe.backend)
-    facts = {"python": probe.stamp["python"], "device": say(_DEVICE_PHRASES[probe.stamp["device"]]), "packages": probe.stamp["packages"]}
-    sentence = say("The backend is installed: Python {python}, {device}, {packages} packages.", **facts)
-    return sentence if probe.is_current else f"{sentence} {say('It was made for an earlier version of MeshRec: update it.')}"
+        return translate("The backend runs in {path}.", path=probe.backend)
+    facts = {"python": probe.stamp["python"], "device": translate(_DEVICE_PHRASES[probe.stamp["device"]]), "packages": probe.stamp["packages"]}
+    sentence = translate("The backend is installed: Python {python}, {device}, {packages} packages.", **facts)
+    return sentence if probe.is_current else f"{sentence} {translate('It was made for an earlier version of MeshRec: update it.')}"
 
 
 def describe_plan(probe, bundle):
     """What Install Backend would do."""
-    chosen = {"device": say(probe.device.name), "python": probe.interpreter.label, "path": probe.interpreter.path}
-    sentence = say("To be installed: {device}, Python {python} at {path}.", **chosen)
-    source = say("Packages are taken from the offline bundle." if bundle else "Packages are downloaded.")
-    return " ".join(part for part in (sentence, source, probe.device.note and translated(probe.device.note)) if part)
+    chosen = {"device": translate(probe.device.name), "python": probe.interpreter.label, "path": probe.interpreter.path}
+    sentence = translate("To be installed: {device}, Python {python} at {path}.", **chosen)
+    source = translate("Packages are taken from the offline bundle." if bundle else "Packages are downloaded.")
+    return " ".join(part for part in (sentence, source, probe.device.note and translate_message(probe.device.note)) if part)
 
 
 def _status_icon(probe):
@@ -70,7 +70,7 @@ def _status_icon(probe):
 def _draw_buttons(box, context, preferences, probe):
     offline = not bpy.app.online_access and not preferences.bundle
     if offline and (probe.running or probe.backend is None or not probe.is_current):
-        sentence = say("The backend's packages have to be downloaded, and Blender's online access is off. Nothing is sent.")
+        sentence = translate("The backend's packages have to be downloaded, and Blender's online access is off. Nothing is sent.")
         draw_text(box, sentence, context, icon="INTERNET_OFFLINE")
         box.operator("meshrec.allow_online", icon="INTERNET")
     row = box.row()
@@ -78,9 +78,9 @@ def _draw_buttons(box, context, preferences, probe):
     install = row.row()
     install.enabled = not offline
     if probe.stamp and probe.device is not None and probe.device.kind != probe.stamp["device"]:
-        install.operator("meshrec.install_backend", text=say("Install for: {device}", device=say(probe.device.name)), icon="IMPORT")
+        install.operator("meshrec.install_backend", text=translate("Install for: {device}", device=translate(probe.device.name)), icon="IMPORT")
     elif probe.stamp and preferences.backend_python and probe.interpreter is not None and probe.interpreter.label != probe.stamp["python"]:
-        install.operator("meshrec.install_backend", text=say("Install with Python {python}", python=probe.interpreter.label), icon="IMPORT")
+        install.operator("meshrec.install_backend", text=translate("Install with Python {python}", python=probe.interpreter.label), icon="IMPORT")
     elif probe.stamp and probe.is_current:
         install.operator("meshrec.install_backend", text="Repair", icon="FILE_REFRESH").anew = True
     else:
@@ -108,6 +108,6 @@ def _draw_check(box, context):
 
 
 def _draw_error(layout, error, context):
-    draw_text(layout, translated(error.problem), context, icon="ERROR", alert=True)
-    draw_text(layout, translated(error.remedy), context, icon="BLANK1")
+    draw_text(layout, translate_message(error.problem), context, icon="ERROR", alert=True)
+    draw_text(layout, translate_message(error.remedy), context, icon="BLANK1")
     layout.operator("meshrec.copy_install_details", icon="COPYDOWN")

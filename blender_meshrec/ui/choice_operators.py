@@ -10,7 +10,7 @@ from ..scene.confidence import colour_bones, is_coloured_by_confidence, restore_
 from . import jobs
 from .preferences import ADDON
 from .redraw import redraw
-from .translation import say
+from .translation import translate
 
 _MODEL_ITEMS = (("body", "Body", "An SMPL, SMPL-H or SMPL-X file"), ("skel_body", "SKEL", "A SKEL file"))
 
@@ -100,7 +100,7 @@ class ToggleConfidence(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if result_rig(context) is None:
-            cls.poll_message_set(say("Select a person that MeshRec has made"))
+            cls.poll_message_set(translate("Select a person that MeshRec has made"))
             return False
         return True
 
@@ -126,7 +126,7 @@ class CopyReport(bpy.types.Operator):
     def execute(self, context):
         text = report_text(result_rig(context))
         context.window_manager.clipboard = text.as_string()
-        self.report({"INFO"}, say('The report is on the clipboard, and the text block "{name}" of this file.', name=text.name))
+        self.report({"INFO"}, translate('The report is on the clipboard, and the text block "{name}" of this file.', name=text.name))
         return {"FINISHED"}
 
 

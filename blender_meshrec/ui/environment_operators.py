@@ -11,7 +11,7 @@ from ..core.errors import InputError, MeshRecError, NotSetUpError
 from . import jobs, setup_state
 from .preferences import build_installation_plan, get_backend_python
 from .redraw import start_redrawing
-from .translation import say, told, translated
+from .translation import translate, translate_error, translate_message
 
 
 def check_online(plan):
@@ -36,10 +36,10 @@ class InstallBackend(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if jobs.is_running():
-            cls.poll_message_set(say("A reconstruction is running"))
+            cls.poll_message_set(translate("A reconstruction is running"))
             return False
         if setup_state.is_installing():
-            cls.poll_message_set(say("The backend is being installed"))
+            cls.poll_message_set(translate("The backend is being installed"))
             return False
         return True
 
@@ -51,10 +51,10 @@ class InstallBackend(bpy.types.Operator):
         try:
             installation.wait()
         except MeshRecError as error:
-            self.report({"ERROR"}, told(error))
+            self.report({"ERROR"}, translate_error(error))
             return {"CANCELLED"}
         for note in installation.notes:
-            self.report({"WARNING"}, translated(note))
+            self.report({"WARNING"}, translate_message(note))
         return {"FINISHED"}
 
     def invoke(self, context, event):
@@ -71,7 +71,7 @@ class InstallBackend(bpy.types.Operator):
             check_online(plan)
             setup_state.start_installation(plan)
         except MeshRecError as error:
-            self.report({"ERROR"}, told(error))
+            self.report({"ERROR"}, translate_error(error))
             return False
         return True
 
@@ -108,7 +108,7 @@ class RemoveBackend(bpy.types.Operator):
         try:
             remove_environments()
         except MeshRecError as error:
-            self.report({"ERROR"}, told(error))
+            self.report({"ERROR"}, translate_error(error))
             return {"CANCELLED"}
         setup_state.installation = setup_state.check = None
         setup_state.discard_probe()
@@ -125,7 +125,7 @@ class AllowOnline(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if bpy.app.online_access_override:
-            cls.poll_message_set(say("Blender was started with --offline-mode or --online-mode"))
+            cls.poll_message_set(translate("Blender was started with --offline-mode or --online-mode"))
             return False
         return not bpy.app.online_access
 
@@ -195,7 +195,7 @@ class OpenInstallLog(bpy.types.Operator):
         path = environment_home() / LOG_FILE
         if not path.is_file():
             error = InputError("installation-log-missing", "There is no log: nothing was installed yet.", "Click Install Backend first.")
-            self.report({"ERROR"}, told(error))
+            self.report({"ERROR"}, translate_error(error))
             return {"CANCELLED"}
         return bpy.ops.wm.path_open(filepath=str(path))
 

@@ -12,7 +12,7 @@ from ..scene.scene_export import export_characters
 from .operators import as_meshrec_error
 from .panels import SidebarTab
 from .properties import EXPORT_PRESET_ITEMS
-from .translation import say, told, translated
+from .translation import translate, translate_error, translate_message
 
 FORMAT_ITEMS = (
     (".fbx", "FBX", "Armature, mesh and animation, for engines and other 3D programs"),
@@ -45,15 +45,15 @@ class ExportCharacter(bpy.types.Operator, ExportHelper):
     @classmethod
     def poll(cls, context):
         if not selected_armatures(context):
-            cls.poll_message_set(say("Select a person that MeshRec has made, or your character"))
+            cls.poll_message_set(translate("Select a person that MeshRec has made, or your character"))
             return False
         return True
 
     @classmethod
     def description(cls, context, properties):
         entry = next((text for name, _, text in FORMAT_ITEMS if name == properties.file_format), "")
-        what = say(cls.__doc__)
-        return f"{what}. {say(entry)}" if properties.is_property_set("file_format") else what
+        what = translate(cls.__doc__)
+        return f"{what}. {translate(entry)}" if properties.is_property_set("file_format") else what
 
     def invoke(self, context, event):
         if not self.properties.is_property_set("preset"):
@@ -86,14 +86,14 @@ class ExportCharacter(bpy.types.Operator, ExportHelper):
         try:
             notes = export_characters(path, selected_armatures(context), self.preset)
         except MeshRecError as error:
-            self.report({"ERROR"}, told(error))
+            self.report({"ERROR"}, translate_error(error))
             return {"CANCELLED"}
         except RuntimeError as error:
-            self.report({"ERROR"}, told(as_meshrec_error(error)))
+            self.report({"ERROR"}, translate_error(as_meshrec_error(error)))
             return {"CANCELLED"}
-        self.report({"INFO"}, say("{name} was written.", name=path.name))
+        self.report({"INFO"}, translate("{name} was written.", name=path.name))
         for note in notes:
-            self.report({"WARNING"}, translated(note))
+            self.report({"WARNING"}, translate_message(note))
         return {"FINISHED"}
 
 
@@ -109,8 +109,8 @@ class ExportPanel(SidebarTab, bpy.types.Panel):
         rigs = selected_armatures(context)
         names = ", ".join(rig.name for rig in rigs[:2])
         if len(rigs) > 2:
-            names = say("{names} and {count} more", names=names, count=len(rigs) - 2)
-        layout.label(text=names or say("Nothing is selected"), icon="ARMATURE_DATA", translate=False)
+            names = translate("{names} and {count} more", names=names, count=len(rigs) - 2)
+        layout.label(text=names or translate("Nothing is selected"), icon="ARMATURE_DATA", translate=False)
         layout.prop(settings, "export_preset")
         grid = layout.grid_flow(columns=3, even_columns=True, align=True)
         for suffix, label, _ in FORMAT_ITEMS:

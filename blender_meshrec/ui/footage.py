@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 
-from .translation import say
+from .translation import translate
 
 VIDEO_SUFFIXES = tuple(sorted(bpy.path.extensions_movie))
 IMAGE_SUFFIXES = tuple(sorted(bpy.path.extensions_image))
@@ -30,15 +30,15 @@ class Footage:
     def summary(self):
         """One line for the panel."""
         if self.kind == "NONE":
-            return say("Blender cannot read this footage")
+            return translate("Blender cannot read this footage")
         if self.kind == "KEYPOINTS":
-            return say("2D keypoints")
+            return translate("2D keypoints")
         size = f"{self.size[0]} x {self.size[1]}" if min(self.size) > 0 else ""
         if self.kind == "IMAGE":
-            return say("Image, {size}", size=size) if size else say("Image")
-        rate = say("{rate} fps", rate=f"{self.fps:.5g}") if self.fps else ""
-        seconds = say("{seconds} s", seconds=f"{self.frames / self.fps:.1f}") if self.fps else ""
-        return ", ".join(part for part in (say("{frames} frames", frames=self.frames), seconds, rate, size) if part)
+            return translate("Image, {size}", size=size) if size else translate("Image")
+        rate = translate("{rate} fps", rate=f"{self.fps:.5g}") if self.fps else ""
+        seconds = translate("{seconds} s", seconds=f"{self.frames / self.fps:.1f}") if self.fps else ""
+        return ", ".join(part for part in (translate("{frames} frames", frames=self.frames), seconds, rate, size) if part)
 
 
 def probe_footage(source):

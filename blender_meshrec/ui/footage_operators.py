@@ -10,7 +10,7 @@ from bpy_extras.io_utils import ImportHelper
 from ..core.conventions import FIRST_BLENDER_FRAME
 from .footage import IMAGE_SUFFIXES, KEYPOINT_SUFFIXES, VIDEO_SUFFIXES
 from .redraw import redraw
-from .translation import say
+from .translation import translate
 
 _FOOTAGE_FILTER = ";".join(f"*{suffix}" for suffix in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES, *KEYPOINT_SUFFIXES))
 
@@ -44,7 +44,7 @@ class OpenFootage(bpy.types.Operator, ImportHelper):
         if self.whole_folder and path.suffix.lower() in IMAGE_SUFFIXES:
             path = path.parent
         if not path.exists():
-            self.report({"ERROR"}, say("There is no file {path}. Choose one that exists.", path=path))
+            self.report({"ERROR"}, translate("There is no file {path}. Choose one that exists.", path=path))
             return {"CANCELLED"}
         set_footage(context, str(path))
         return {"FINISHED"}
@@ -65,8 +65,8 @@ class SetFootageRange(bpy.types.Operator):
     @classmethod
     def description(cls, context, properties):
         if properties.end == "IN":
-            return say("Let the timeline's current frame be the first of the footage to use")
-        return say("Let the timeline's current frame be the last of the footage to use")
+            return translate("Let the timeline's current frame be the first of the footage to use")
+        return translate("Let the timeline's current frame be the last of the footage to use")
 
     def execute(self, context):
         settings = context.scene.meshrec
@@ -114,10 +114,10 @@ class DropFootage(bpy.types.Operator):
     def execute(self, context):
         path = self.path
         if not path.exists():
-            self.report({"ERROR"}, say("There is no file {path}.", path=path))
+            self.report({"ERROR"}, translate("There is no file {path}.", path=path))
             return {"CANCELLED"}
         set_footage(context, str(path))
-        self.report({"INFO"}, say("{name} is the footage now. Click Reconstruct in the sidebar's MeshRec tab (N).", name=path.name))
+        self.report({"INFO"}, translate("{name} is the footage now. Click Reconstruct in the sidebar's MeshRec tab (N).", name=path.name))
         return {"FINISHED"}
 
 

@@ -3,7 +3,7 @@
 from ..bridge.messages import Failure, Progress, Result
 from ..core.errors import InputError, MeshRecError, error_from_exit_code
 from .progress_rate import ProgressRate
-from .translation import say
+from .translation import translate
 
 # The job that runs or has run last; None until there was one.
 current = None
@@ -46,11 +46,11 @@ class Job:
     def text(self):
         """One line for the progress bar."""
         if self.progress is None:
-            return say("Starting")
-        stage, unit, done, total = say(self.progress.stage), say(self.progress.unit), self.progress.done, self.progress.total
+            return translate("Starting")
+        stage, unit, done, total = translate(self.progress.stage), translate(self.progress.unit), self.progress.done, self.progress.total
         if not (done or total):
             return stage
-        return say(
+        return translate(
             "{stage}: {done} of {total} {unit}" if total else "{stage}: {done} {unit}", stage=stage, done=done, total=total, unit=unit
         )
 

@@ -18,7 +18,7 @@ from .properties import build_request
 from .redraw import redraw
 from .scene_making import make_people
 from .surface_files import SurfaceFiles
-from .translation import say, told, translated
+from .translation import translate, translate_error, translate_message
 
 _INTERVAL = 0.1  # s
 _TICKS_PER_REDRAW = 5
@@ -39,13 +39,13 @@ class Reconstruct(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if jobs.is_running():
-            cls.poll_message_set(say("A reconstruction is running"))
+            cls.poll_message_set(translate("A reconstruction is running"))
             return False
         if setup_state.is_installing():
-            cls.poll_message_set(say("The backend is being installed"))
+            cls.poll_message_set(translate("The backend is being installed"))
             return False
         if not context.scene.meshrec.source:
-            cls.poll_message_set(say("Choose footage first"))
+            cls.poll_message_set(translate("Choose footage first"))
             return False
         return True
 
@@ -66,7 +66,7 @@ class Reconstruct(bpy.types.Operator):
         manager = context.window_manager
         self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
         manager.modal_handler_add(self)
-        context.workspace.status_text_set(say("MeshRec is at work. Esc: cancel"))
+        context.workspace.status_text_set(translate("MeshRec is at work. Esc: cancel"))
         return {"RUNNING_MODAL"}
 
     def modal(self, context, event):
@@ -102,7 +102,7 @@ class Reconstruct(bpy.types.Operator):
         except MeshRecError as error:
             self._discard_surfaces()
             redraw()
-            self.report({"ERROR"}, told(error))
+            self.report({"ERROR"}, translate_error(error))
             return False
         return True
 
@@ -116,7 +116,7 @@ class Reconstruct(bpy.types.Operator):
         self._discard_surfaces()
         redraw()
         if job.error is not None:
-            self.report({"ERROR"}, told(job.error))
+            self.report({"ERROR"}, translate_error(job.error))
         return {"FINISHED"} if job.error is None and job.result is not None else {"CANCELLED"}
 
     def _make_scene(self, context, job):
@@ -133,7 +133,7 @@ class Reconstruct(bpy.types.Operator):
                 surface.unlink(missing_ok=True)
             raise
         counted = "1 person, {frames} frames." if len(numbered) == 1 else "{people} people, {frames} frames."
-        summary = say(counted, people=len(numbered), frames=len(numbered[0][1]))
+        summary = translate(counted, people=len(numbered), frames=len(numbered[0][1]))
         job.notes = (summary, *result.report.get("warnings", ()), *assembly.notes)
         self.report({"INFO"}, summary)
 
@@ -191,10 +191,10 @@ class ImportMotion(bpy.types.Operator, ImportHelper):
             bodies = settings.body_source, settings.skel_source
             assembly = make_people(context, path.stem, [(1, read_motion(path))], bodies, surfaces=surfaces)
         except MeshRecError as error:
-            self.report({"ERROR"}, told(error))
+            self.report({"ERROR"}, translate_error(error))
             return {"CANCELLED"}
         for note in assembly.notes:
-            self.report({"WARNING"}, translated(note))
+            self.report({"WARNING"}, translate_message(note))
         return {"FINISHED"}
 
 

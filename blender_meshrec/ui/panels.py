@@ -12,7 +12,7 @@ from .remedies import buttons_for
 from .setup_box import draw_setup
 from .text import draw_text
 from .thumbnails import portrait_icon, thumbnail_icon
-from .translation import say, translated
+from .translation import translate, translate_message
 
 _THUMBNAIL_SCALE, _PORTRAIT_SCALE = 7.0, 2.0  # icons high
 
@@ -56,7 +56,7 @@ class MainPanel(SidebarTab, bpy.types.Panel):
         elif job is not None and job.notes:
             box = layout.box()
             for number, note in enumerate(job.notes):
-                draw_text(box, translated(note), context, icon="CHECKMARK" if number == 0 else "INFO")
+                draw_text(box, translate_message(note), context, icon="CHECKMARK" if number == 0 else "INFO")
             box.operator("meshrec.dismiss", text="OK")
 
 
@@ -142,9 +142,9 @@ class BodyPanel(SidebarTab, bpy.types.Panel):
     def draw(self, context):
         layout, settings = _prepare_layout(self.layout, context)
         draw_menu_with_help(layout, settings, "skeleton", context)
-        layout.prop(settings, "body", placeholder=say("Open body"))
+        layout.prop(settings, "body", placeholder=translate("Open body"))
         if settings.skeleton == "skel":
-            layout.prop(settings, "skel_body", placeholder=say("Open SKEL body"))
+            layout.prop(settings, "skel_body", placeholder=translate("Open SKEL body"))
 
 
 class CleanUpPanel(SidebarTab, bpy.types.Panel):
@@ -201,13 +201,13 @@ def draw_menu_with_help(layout, settings, name, context):
     layout.prop(settings, name)
     hint = layout.column()
     hint.active = False
-    draw_text(hint, say(item_description(settings, name)), context)
+    draw_text(hint, translate(item_description(settings, name)), context)
 
 
 def _draw_progress(layout, job):
     box = layout.box()
     box.progress(factor=job.fraction, text=job.text)
-    box.label(text=job.rate_text or say("Just begun"), icon="TIME", translate=False)
+    box.label(text=job.rate_text or translate("Just begun"), icon="TIME", translate=False)
     row = box.row()
     row.scale_y = 1.5
     row.operator("meshrec.cancel", text="Cancel (Esc)", icon="CANCEL")
@@ -215,8 +215,8 @@ def _draw_progress(layout, job):
 
 def _draw_error(layout, job, context):
     box = layout.box()
-    draw_text(box, translated(job.error.problem), context, icon="ERROR", alert=True)
-    draw_text(box, translated(job.error.remedy), context, icon="BLANK1")
+    draw_text(box, translate_message(job.error.problem), context, icon="ERROR", alert=True)
+    draw_text(box, translate_message(job.error.remedy), context, icon="BLANK1")
     column = box.column(align=True)
     for button in buttons_for(job, bpy.app.online_access):
         drawn = column.operator(button.operator, text=button.text, icon=button.icon)

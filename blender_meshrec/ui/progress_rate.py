@@ -3,7 +3,7 @@
 import time
 from collections import deque
 
-from .translation import say
+from .translation import translate
 
 _WINDOW_SECONDS = 8.0  # s; the rate is that of the last so many seconds: footage is not equally hard throughout
 _MIN_SECONDS = 1.0  # s; before that nothing is said of the rate, for it would jump about
@@ -56,15 +56,15 @@ class ProgressRate:
     def text(self, unit="frames"):
         """One line: the rate and the time left, or how long the stage has taken so far."""
         if self.rate is None:
-            return say("For {time}", time=format_duration(self.elapsed)) if self.elapsed >= _MIN_SECONDS else ""
-        rate = say("{rate} {unit} a second", rate=f"{self.rate:.1f}", unit=say(unit))
-        return rate if self.seconds_left is None else say("{rate}, {time} left", rate=rate, time=format_duration(self.seconds_left))
+            return translate("For {time}", time=format_duration(self.elapsed)) if self.elapsed >= _MIN_SECONDS else ""
+        rate = translate("{rate} {unit} a second", rate=f"{self.rate:.1f}", unit=translate(unit))
+        return rate if self.seconds_left is None else translate("{rate}, {time} left", rate=rate, time=format_duration(self.seconds_left))
 
 
 def format_duration(seconds):
     """Seconds as people say them."""
     if seconds < 90:
-        return say("{seconds} s", seconds=max(1, round(seconds)))
+        return translate("{seconds} s", seconds=max(1, round(seconds)))
     if seconds < 90 * 60:
-        return say("{minutes} min", minutes=round(seconds / 60))
-    return say("{hours} h {minutes} min", hours=int(seconds // 3600), minutes=int(seconds % 3600 // 60))
+        return translate("{minutes} min", minutes=round(seconds / 60))
+    return translate("{hours} h {minutes} min", hours=int(seconds // 3600), minutes=int(seconds % 3600 // 60))

@@ -7,7 +7,7 @@ from ..scene.confidence import is_coloured_by_confidence
 from .choice_operators import report_text, result_rig
 from .panels import SidebarTab
 from .text import draw_text
-from .translation import translated
+from .translation import translate_message
 
 _WARNING_WORDS = ("poor", "missing", "least sure")
 
@@ -25,7 +25,7 @@ class ResultPanel(SidebarTab, bpy.types.Panel):
         layout.label(text=rig.name, icon="ARMATURE_DATA", translate=False)
         for sentence in messages_from_text(rig["quality"]):
             doubtful = any(word in sentence.lower() for word in _WARNING_WORDS)
-            draw_text(layout, translated(sentence), context, icon="ERROR" if doubtful else "DOT")
+            draw_text(layout, translate_message(sentence), context, icon="ERROR" if doubtful else "DOT")
         column = layout.column(align=True)
         column.operator("meshrec.toggle_confidence", icon="COLOR", depress=is_coloured_by_confidence(rig))
         if report_text(rig) is not None:

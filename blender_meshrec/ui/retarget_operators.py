@@ -19,7 +19,7 @@ from ..scene.rig_checks import check_rig
 from ..scene.rig_reader import read_rig
 from . import retarget_preview
 from .retarget_settings import slot_label
-from .translation import say, told, translated
+from .translation import translate, translate_error, translate_message
 
 
 class _CharacterOperator:
@@ -28,7 +28,7 @@ class _CharacterOperator:
     @classmethod
     def poll(cls, context):
         if context.scene.meshrec_retarget.target is None:
-            cls.poll_message_set(say("Choose your character first"))
+            cls.poll_message_set(translate("Choose your character first"))
             return False
         return True
 
@@ -36,7 +36,7 @@ class _CharacterOperator:
         try:
             self._run(context, context.scene.meshrec_retarget)
         except MeshRecError as error:
-            self.report({"ERROR"}, told(error))
+            self.report({"ERROR"}, translate_error(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -48,10 +48,10 @@ class _SourceAndCharacterOperator(_CharacterOperator):
     def poll(cls, context):
         settings = context.scene.meshrec_retarget
         if settings.source is None:
-            cls.poll_message_set(say("Choose the person whose movement is wanted first"))
+            cls.poll_message_set(translate("Choose the person whose movement is wanted first"))
             return False
         if settings.source == settings.target:
-            cls.poll_message_set(say("Person and character are the same armature"))
+            cls.poll_message_set(translate("Person and character are the same armature"))
             return False
         return super().poll(context)
 
@@ -86,9 +86,9 @@ class Retarget(_SourceAndCharacterOperator, bpy.types.Operator):
         summary = foot_contact_summary(made.quality)
         settings.result = messages_to_text([summary])
         for note in made.notes:
-            self.report({"WARNING"}, translated(note))
-        done = say('"{character}" performs "{action}".', character=settings.target.name, action=made.action.name)
-        self.report({"INFO"}, f"{done} {translated(summary)}")
+            self.report({"WARNING"}, translate_message(note))
+        done = translate('"{character}" performs "{action}".', character=settings.target.name, action=made.action.name)
+        self.report({"INFO"}, f"{done} {translate_message(summary)}")
 
 
 class Preview(_SourceAndCharacterOperator, bpy.types.Operator):

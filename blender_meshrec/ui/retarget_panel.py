@@ -9,7 +9,7 @@ from . import retarget_preview
 from .panels import SidebarTab
 from .retarget_settings import slot_label
 from .text import draw_text
-from .translation import say, translated
+from .translation import translate, translate_message
 
 _ICONS = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
 # Blender 4.4 gave these icons another name.
@@ -33,7 +33,7 @@ class MappingList(bpy.types.UIList):
 
     def draw_item(self, context, layout, settings, row, icon, active_settings, active_property, index=0):
         split = layout.split(factor=0.42, align=True)
-        split.label(text=say(slot_label(row.name)), icon=confidence_icon(row.confidence) if row.bone else "BLANK1", translate=False)
+        split.label(text=translate(slot_label(row.name)), icon=confidence_icon(row.confidence) if row.bone else "BLANK1", translate=False)
         if settings.target is None:
             split.label(text=row.bone, translate=False)
         else:
@@ -43,7 +43,7 @@ class MappingList(bpy.types.UIList):
         """Search by part and by bone."""
         rows = getattr(settings, name)
         wanted = self.filter_name.lower()
-        shown = [wanted in f"{say(slot_label(row.name))} {row.bone}".lower() for row in rows]
+        shown = [wanted in f"{translate(slot_label(row.name))} {row.bone}".lower() for row in rows]
         return [self.bitflag_filter_item if show else 0 for show in shown] if wanted else [], []
 
 
@@ -66,7 +66,7 @@ class RetargetPanel(SidebarTab, bpy.types.Panel):
         row.operator("meshrec.retarget", icon="ARMATURE_DATA")
         row.operator("meshrec.retarget_preview", text="", icon="HIDE_OFF", depress=retarget_preview.is_on())
         for sentence in messages_from_text(settings.result):
-            draw_text(layout.box(), translated(sentence), context, icon="INFO")
+            draw_text(layout.box(), translate_message(sentence), context, icon="INFO")
 
 
 class MappingPanel(SidebarTab, bpy.types.Panel):
@@ -79,7 +79,7 @@ class MappingPanel(SidebarTab, bpy.types.Panel):
         layout, settings = self.layout, context.scene.meshrec_retarget
         layout.operator("meshrec.map_bones", icon="VIEWZOOM")
         if settings.rows:
-            found = say(_FOUND_BY_LABELS.get(settings.found_by, "found by hand"))
+            found = translate(_FOUND_BY_LABELS.get(settings.found_by, "found by hand"))
             layout.label(text=", ".join(part for part in (settings.convention, found) if part), translate=False)
         row = layout.row()
         row.template_list("MESHREC_UL_mapping", "", settings, "rows", settings, "active_row", rows=6)

@@ -7,7 +7,7 @@ from . import setup_state
 from .preferences import get_preferences
 from .redraw import start_redrawing
 from .text import draw_text
-from .translation import say, told, translated
+from .translation import translate, translate_error, translate_message
 
 
 def draw_setup(layout, context):
@@ -16,7 +16,7 @@ def draw_setup(layout, context):
     if installation is not None and installation.running:
         box = layout.box()
         box.label(text="Installing the backend", icon="IMPORT")
-        box.progress(factor=installation.fraction, text=translated(installation.text))
+        box.progress(factor=installation.fraction, text=translate_message(installation.text))
         box.operator("meshrec.cancel_install", icon="CANCEL")
         return True
     preferences = get_preferences(context)
@@ -30,15 +30,15 @@ def draw_setup(layout, context):
     box = layout.box()
     failed = installation is not None and installation.error is not None and not isinstance(installation.error, CancelledError)
     if failed:
-        draw_text(box, translated(installation.error.problem), context, icon="ERROR", alert=True)
-        draw_text(box, translated(installation.error.remedy), context, icon="BLANK1")
+        draw_text(box, translate_message(installation.error.problem), context, icon="ERROR", alert=True)
+        draw_text(box, translate_message(installation.error.remedy), context, icon="BLANK1")
     elif probe.error is not None:
-        draw_text(box, told(probe.error), context, icon="ERROR", alert=True)
+        draw_text(box, translate_error(probe.error), context, icon="ERROR", alert=True)
     else:
-        draw_text(box, say("One step is left: the backend, which does the reconstructing, has to be installed once."), context, icon="INFO")
+        draw_text(box, translate("One step is left: the backend, which does the reconstructing, has to be installed once."), context, icon="INFO")
     offline = not bpy.app.online_access and not (preferences and preferences.bundle)
     if offline:
-        draw_text(box, say("Its packages are downloaded, and Blender's online access is off."), context, icon="INTERNET_OFFLINE")
+        draw_text(box, translate("Its packages are downloaded, and Blender's online access is off."), context, icon="INTERNET_OFFLINE")
         box.operator("meshrec.allow_online", icon="INTERNET")
     row = box.row()
     row.enabled = not offline

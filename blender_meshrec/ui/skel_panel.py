@@ -8,7 +8,7 @@ import bpy
 from ..core.skel.vocabulary import DOFS, dof_index
 from ..scene.skel_armature import channel_angle_name
 from .panels import SidebarTab
-from .translation import say
+from .translation import translate
 
 _LIMIT_TOLERANCE = 1e-3  # rad; as near as this, an angle is at its limit
 
@@ -50,7 +50,7 @@ class AnglesPanel(SidebarTab, bpy.types.Panel):
             box = layout.box()
             box.label(text="At the limit", icon="ERROR")
             for name, end in ends:
-                box.label(text=say("{angle}: most" if end > 0 else "{angle}: least", angle=name), translate=False)
+                box.label(text=translate("{angle}: most" if end > 0 else "{angle}: least", angle=name), translate=False)
 
 
 def _draw_angle(layout, bone, column, name):
@@ -59,7 +59,7 @@ def _draw_angle(layout, bone, column, name):
     row.alert = limit_side(bone, column, name) != 0
     row.prop(bone, "rotation_euler", index=column, text=name, translate=False)
     ends = {"low": f"{degrees(dof.low):.0f}", "high": f"{degrees(dof.high):.0f}"} if isfinite(dof.low) else {}
-    row.label(text=say("{low}° to {high}°", **ends) if ends else say("free"), translate=False)
+    row.label(text=translate("{low}° to {high}°", **ends) if ends else translate("free"), translate=False)
 
 
 CLASSES = (AnglesPanel,)

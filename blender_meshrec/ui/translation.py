@@ -31,22 +31,22 @@ def read_table(name: str) -> dict[str, dict[str, str]]:
 _PANEL_WORDING = read_table(_PANEL)
 
 
-def say(msgid: str, **values: Any) -> str:
+def translate(msgid: str, **values: Any) -> str:
     """A text in the artist's language. msgid: in English, with {names} of values."""
     text = look_up(msgid)
     return text.format(**values) if values else text
 
 
-def translated(message: str) -> str:
+def translate_message(message: str) -> str:
     """A Message in the panel's words and the artist's language; any other text as it is, unless it is a label."""
     if not isinstance(message, Message):
         return look_up(message)
     return fill_in(look_up(panel_wording(message), message.name), {name: _translated(value) for name, value in message.values.items()})
 
 
-def told(error: MeshRecError) -> str:
+def translate_error(error: MeshRecError) -> str:
     """A MeshRecError as one line: what is wrong, and what to do."""
-    return f"{translated(error.problem)} {translated(error.remedy)}".strip()
+    return f"{translate_message(error.problem)} {translate_message(error.remedy)}".strip()
 
 
 def panel_wording(message: Message) -> str:
@@ -64,7 +64,7 @@ def look_up(msgid: str, name: str = "") -> str:
 def _translated(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_translated, value))
-    return translated(value) if isinstance(value, Message) else value
+    return translate_message(value) if isinstance(value, Message) else value
 
 
 def blender_tables() -> dict[str, dict[tuple[str, str], str]]:

@@ -18,7 +18,17 @@ import torch
 
 from blender_meshrec.core.contacts import contacts_from_probabilities
 from blender_meshrec.core.metrics import contact_f1
-from blender_meshrec.methods.skeleton2mesh import FPS, MIN_CONFIDENCE, ContactNetwork, contact_features, lift_clip, load_lifter, mirror_joints, mirror_points, read_contact_network
+from blender_meshrec.methods.skeleton2mesh import (
+    FPS,
+    MIN_CONFIDENCE,
+    ContactNetwork,
+    contact_features,
+    lift_clip,
+    load_lifter,
+    mirror_joints,
+    mirror_points,
+    read_contact_network,
+)
 from scripts.train.command_line import training_parser
 from scripts.train.data.camera_views import film_bodies, film_clip
 from scripts.train.data.contact_labels import augment_piece, label_contacts, split_into_pieces

@@ -20,7 +20,17 @@ import torch
 
 from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.skeletons import H36M17, limb_indices
-from blender_meshrec.methods.skeleton2mesh import FPS, MIN_CONFIDENCE, TOTAL_BONE_LENGTH, Lifter, LifterConfig, encode_keypoints, lift_clip, read_lifter, rotation_to_optical_axis
+from blender_meshrec.methods.skeleton2mesh import (
+    FPS,
+    MIN_CONFIDENCE,
+    TOTAL_BONE_LENGTH,
+    Lifter,
+    LifterConfig,
+    encode_keypoints,
+    lift_clip,
+    read_lifter,
+    rotation_to_optical_axis,
+)
 from scripts.train.checkpoint import Checkpoint, update_ema
 from scripts.train.command_line import require_state, training_parser
 from scripts.train.data.camera_views import Views, film_bodies, film_clip

@@ -15,11 +15,11 @@ import numpy as np
 import roma
 import torch
 
-from blender_meshrec.bodies.lbs import KinematicTree, forward_kinematics
+from blender_meshrec.bodies.lbs import forward_kinematics, global_rotmats, smpl_tree
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_quat
-from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_from_names
+from blender_meshrec.core.skeletons import SMPL_JOINTS, h36m17_weights_from_names
 from blender_meshrec.methods import dik
 from blender_meshrec.methods.dik_supervision import RotationNetwork, apply_network_twists, joints_in_pelvis_frame, read_network
 from scripts.train.checkpoint import Checkpoint
@@ -70,7 +70,7 @@ class NoisySkeleton:
 
     def __init__(self):
         self.template = load_body()
-        self.tree = KinematicTree(SMPL_PARENTS, "cpu")
+        self.tree = smpl_tree()
         self.weights = torch.as_tensor(h36m17_weights_from_names(_NAMES), dtype=torch.float32)
 
     def rest(self, rng):
@@ -197,7 +197,7 @@ def evaluate(stage, network, clips, seed=5):
 
 
 def stack_global_rotations(rotmats):
-    return torch.stack([dik.global_rotmats(rotmats)[name] for name in SMPL_JOINTS], 1)
+    return global_rotmats(rotmats, smpl_tree(rotmats.device))
 
 
 def export(settings, stage):

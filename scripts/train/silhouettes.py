@@ -21,11 +21,26 @@ import torch
 from blender_meshrec.bodies.silhouette_rendering import SurfacePoints, rasterise
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.silhouettes import MASK_SIZE
-from blender_meshrec.methods.silhouette_refinement import RefinerConfig, SilhouetteCrops, SilhouetteNetwork, encode_inputs, end_rotmats, read_network, rotation_to_optical_axis
+from blender_meshrec.methods.silhouette_refinement import (
+    RefinerConfig,
+    SilhouetteCrops,
+    SilhouetteNetwork,
+    encode_inputs,
+    end_rotmats,
+    read_network,
+    rotation_to_optical_axis,
+)
 from scripts.train.checkpoint import Checkpoint, update_ema
 from scripts.train.command_line import require_state, training_parser
 from scripts.train.data.recordings import CREDIT, TEST_SUBJECTS
-from scripts.train.data.silhouette_bodies import JOINT_INDEX, betas_from_bone_lengths, crop_windows, draw_people, perturb_estimate, read_rotations
+from scripts.train.data.silhouette_bodies import (
+    JOINT_INDEX,
+    betas_from_bone_lengths,
+    crop_windows,
+    draw_people,
+    perturb_estimate,
+    read_rotations,
+)
 from scripts.train.data.silhouette_masks import corrupt_masks
 from scripts.train.optimisation import RunningMean, cosine_learning_rate, optimise
 from scripts.train.weights_export import export_weights, write_metrics

@@ -1,4 +1,4 @@
-"""Bones that stretch: joints land where they shall, and where nothing is to be stretched nothing is."""
+"""Bones that stretch: joints reach their targets, and bones stretch only where needed."""
 
 import dataclasses
 
@@ -21,52 +21,52 @@ def stretched():
     return motion_of(with_calibrated_joints(make_recovery(template)), template)
 
 
-def ends(motion):
-    """(joint, child) of the bones with one joint at their end, found the slow way."""
+def only_children(motion):
+    """(joint, child) of the bones with one child, the slow way."""
     children = {joint: [child for child, parent in enumerate(motion.parents) if parent == joint] for joint in range(len(motion.parents))}
     return [(joint, found[0]) for joint, found in children.items() if len(found) == 1]
 
 
-def test_bones_point_to_where_the_next_joint_lands_and_reach_it(stretched):
+def test_bones_with_one_child_reach_its_target(stretched):
     _, rotations = forward_kinematics(aim_bones(stretched))
-    times = bone_length_ratios(stretched)
-    assert len(ends(stretched)) == 17
-    for joint, child in ends(stretched):
+    ratios = bone_length_ratios(stretched)
+    assert len(only_children(stretched)) == 17
+    for joint, child in only_children(stretched):
         along = stretched.rest_joints[child] - stretched.rest_joints[joint]
-        reached = stretched.joints[:, joint] + times[:, joint, None] * (rotations[:, joint] @ along)
+        reached = stretched.joints[:, joint] + ratios[:, joint, None] * (rotations[:, joint] @ along)
         assert np.abs(reached - stretched.joints[:, child]).max() < 1e-9  # m
-    others = sorted(set(range(24)) - {joint for joint, _ in ends(stretched)})
-    assert (times[:, others] == 1).all() and 1.05 < times.max() < 1.2 and 0.8 < times.min() < 0.95
+    others = sorted(set(range(24)) - {joint for joint, _ in only_children(stretched)})
+    assert (ratios[:, others] == 1).all() and 1.05 < ratios.max() < 1.2 and 0.8 < ratios.min() < 0.95
 
 
-def test_bones_swing_no_more_than_they_must(stretched):
-    """The least rotation between two directions is the angle between them: no twist comes in."""
+def test_aimed_bones_rotate_by_the_least_angle(stretched):
+    """The angle of the rotation is the angle between the directions: no twist is added."""
     _, before = forward_kinematics(stretched)
     _, after = forward_kinematics(aim_bones(stretched))
-    for joint, child in ends(stretched):
+    for joint, child in only_children(stretched):
         along = stretched.rest_joints[child] - stretched.rest_joints[joint]
         a, b = before[:, joint] @ along, stretched.joints[:, child] - stretched.joints[:, joint]
         cosine = (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
         assert np.abs(angle_between_rotmats(before[:, joint], after[:, joint]) - np.arccos(np.clip(cosine, -1, 1))).max() < 1e-6  # rad
-    for joint in (10, 11, 15, 22, 23):  # none at the end
+    for joint in (10, 11, 15, 22, 23):  # without children
         assert angle_between_rotmats(before[:, joint], after[:, joint]).max() < 1e-6
 
 
-def test_bones_with_several_joints_turn_to_where_these_lie_best(stretched):
-    """A little further in any direction, and they lie worse; turned about it, a whole pelvis is found again."""
+def test_bones_with_several_children_fit_them_best(stretched):
+    """Small further rotations increase the error, and a known rotation of the pelvis is recovered."""
     _, before = forward_kinematics(stretched)
     _, after = forward_kinematics(aim_bones(stretched))
 
-    def off(joint, rotations, motion=stretched):
+    def squared_error(joint, rotations, motion=stretched):
         children = np.flatnonzero(motion.parents == joint)
         at_rest = motion.rest_joints[children] - motion.rest_joints[joint]
         away = motion.joints[:, children] - motion.joints[:, joint, None] - at_rest @ np.swapaxes(rotations, 1, 2)
         return (away**2).sum((1, 2))
 
     for joint in (0, 9):
-        assert (off(joint, after[:, joint]) <= off(joint, before[:, joint]) + 1e-12).all()
+        assert (squared_error(joint, after[:, joint]) <= squared_error(joint, before[:, joint]) + 1e-12).all()
         for axis in 0.02 * np.vstack([np.eye(3), -np.eye(3)]):
-            assert (off(joint, rotmat_from_rotvec(axis) @ after[:, joint]) > off(joint, after[:, joint])).all()
+            assert (squared_error(joint, rotmat_from_rotvec(axis) @ after[:, joint]) > squared_error(joint, after[:, joint])).all()
     tilt = rotmat_from_rotvec([0.4, 0.1, -0.2])
     joints = forward_kinematics(stretched)[0]
     joints[:, [1, 2, 3]] = joints[:, :1] + (joints[:, [1, 2, 3]] - joints[:, :1]) @ tilt.T
@@ -74,7 +74,7 @@ def test_bones_with_several_joints_turn_to_where_these_lie_best(stretched):
     assert np.degrees(angle_between_rotmats(tilt @ before[:, 0], forward_kinematics(aim_bones(tilted))[1][:, 0])).max() < 0.1
 
 
-def test_offsets_bring_every_joint_where_it_shall_land(stretched):
+def test_joint_offsets_reach_the_targets(stretched):
     turned = aim_bones(stretched)
     local, away = rotmat_from_quat(turned.rotations), joint_offsets(turned)
     places, rotations = [away[:, 0]], [local[:, 0]]
@@ -85,7 +85,7 @@ def test_offsets_bring_every_joint_where_it_shall_land(stretched):
     assert np.abs(np.stack(places, 1) - stretched.joints).max() < 1e-9  # m
 
 
-def test_joints_where_the_rigid_pose_has_them_stretch_nothing():
+def test_targets_of_the_rigid_pose_stretch_nothing():
     template = make_tube_body(posedirs=False)
     recovery = make_recovery(template)
     motion = motion_of(recovery, template)
@@ -97,7 +97,7 @@ def test_joints_where_the_rigid_pose_has_them_stretch_nothing():
 
 
 @pytest.mark.parametrize("joints", [52, 55])
-def test_fingers_and_faces_hang_from_their_parents_as_before(joints):
+def test_finger_and_face_joints_keep_their_offsets(joints):
     template = synthetic_template(joints=joints)
     recovery = with_calibrated_joints(make_recovery(template))
     motion = motion_of(recovery, template)
@@ -110,7 +110,7 @@ def test_fingers_and_faces_hang_from_their_parents_as_before(joints):
         assert np.abs(motion.joints[:, joint] - expected).max() < 1e-6
 
 
-def test_joints_that_fall_together_or_lie_behind_are_no_fault():
+def test_coincident_and_reversed_targets_give_finite_results():
     template = make_tube_body(posedirs=False)
     recovery = make_recovery(template, frames=3)
     joints = recovery.joints.astype(float)
@@ -118,18 +118,18 @@ def test_joints_that_fall_together_or_lie_behind_are_no_fault():
     joints[0, ankle] = joints[0, knee]
     joints[1, ankle] = 2 * joints[1, knee] - joints[1, ankle]  # the shin points the other way
     motion = motion_of(type(recovery)(**{**recovery.arrays(), "calibrated_joints": joints}), template)
-    turned, times = aim_bones(motion), bone_length_ratios(motion)
-    assert np.isfinite(turned.rotations).all() and np.isfinite(joint_offsets(turned)).all() and (times > 0).all()
+    turned, ratios = aim_bones(motion), bone_length_ratios(motion)
+    assert np.isfinite(turned.rotations).all() and np.isfinite(joint_offsets(turned)).all() and (ratios > 0).all()
     determinants = np.linalg.det(rotmat_from_quat(turned.rotations))
     assert np.abs(determinants - 1).max() < 1e-9
 
 
-def test_joints_come_along_to_other_times(stretched):
+def test_targets_are_resampled_linearly(stretched):
     halfway = resample_motion(stretched, (stretched.timestamps[1:] + stretched.timestamps[:-1]) / 2)
     assert np.abs(halfway.joints - (stretched.joints[1:] + stretched.joints[:-1]) / 2).max() < 1e-9  # m
 
 
-def test_bvh_gives_positions_only_to_what_moves_and_lands(stretched, tmp_path):
+def test_bvh_positions_reproduce_the_targets(stretched, tmp_path):
     write_bvh(tmp_path / "a.bvh", stretched)
     lines = (tmp_path / "a.bvh").read_text().splitlines()
     assert sum("CHANNELS 6" in line for line in lines) == 24
@@ -145,12 +145,12 @@ def test_bvh_gives_positions_only_to_what_moves_and_lands(stretched, tmp_path):
         above = stretched.joint_names[stretched.parents[joint]] if stretched.parents[joint] >= 0 else None
         places[name] = places[above] + turns[above] @ [x, y, z] if above else np.array([x, y, z])
         turns[name] = turns[above] @ turn if above else turn
-    landed = np.array([places[name] for name in stretched.joint_names]) @ WORLD_FROM_BODY.T
-    assert np.abs(landed - stretched.joints[0]).max() < 1e-5  # m
+    positions = np.array([places[name] for name in stretched.joint_names]) @ WORLD_FROM_BODY.T
+    assert np.abs(positions - stretched.joints[0]).max() < 1e-5  # m
 
 
 @pytest.mark.parametrize(
-    "suffix, stretched, surface, told",
+    "suffix, stretched, surface, expected",
     [
         (".fbx", True, True, ["moving bones", "exact one"]),
         (".glb", True, False, ["moving bones"]),
@@ -161,6 +161,6 @@ def test_bvh_gives_positions_only_to_what_moves_and_lands(stretched, tmp_path):
         (".usdc", False, True, ["exact one"]),
     ],
 )
-def test_what_a_format_keeps_is_said(suffix, stretched, surface, told):
-    said = format_notes(suffix, "anna", stretched, surface)
-    assert len(said) == len(told) and all(part in sentence and "anna" in sentence for part, sentence in zip(told, said))
+def test_format_notes_name_the_losses_of_each_format(suffix, stretched, surface, expected):
+    notes = format_notes(suffix, "anna", stretched, surface)
+    assert len(notes) == len(expected) and all(part in note and "anna" in note for part, note in zip(expected, notes))

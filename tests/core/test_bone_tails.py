@@ -1,4 +1,4 @@
-"""Where bones end: at the next joint of their limb, and nowhere at no length at all."""
+"""Tails of bones: at the next joint of the chain, and never at the head."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -19,7 +19,7 @@ def motion():
     return motion_from_walker(stand(np.arange(4) / 30))
 
 
-def test_bones_of_limbs_and_trunk_reach_the_next_joint(motion):
+def test_tails_of_chains_are_at_the_next_joint(motion):
     tails = bone_tails(motion)
     chains = [("pelvis", "spine1", "spine2", "spine3", "neck", "head")]
     chains += [tuple(f"{side}_{name}" for name in names) for side in ("left", "right")
@@ -29,14 +29,14 @@ def test_bones_of_limbs_and_trunk_reach_the_next_joint(motion):
             assert np.array_equal(tails[AT[joint]], motion.rest_joints[AT[below]]), joint
 
 
-def test_ends_carry_on_upwards_forwards_and_outwards(motion):
+def test_end_bones_point_up_forwards_and_outwards(motion):
     away = bone_tails(motion) - motion.rest_joints
     assert away[AT["head"]] @ [0, 0, 1] > 0.1  # m
     for side, sign in (("left", 1), ("right", -1)):
         assert away[AT[f"{side}_foot"]] @ [0, -1, 0] > 0.04 and away[AT[f"{side}_hand"]] @ [sign, 0, 0] > 0.04  # m
 
 
-def test_joints_in_one_place_still_have_bones_of_some_length(motion):
+def test_coincident_joints_have_bones_of_nonzero_length(motion):
     rest = np.array(motion.rest_joints)
     rest[AT["spine1"]] = rest[AT["pelvis"]]
     lengths = np.linalg.norm(bone_tails(replace(motion, rest_joints=rest)) - rest, axis=-1)

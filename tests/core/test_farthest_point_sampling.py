@@ -1,11 +1,11 @@
-"""Vertices that stand for a skin lie all over it."""
+"""Farthest point sampling covers the surface evenly."""
 
 import numpy as np
 
 from blender_meshrec.core.farthest_point_sampling import farthest_point_sampling
 
 
-def test_vertices_are_spread_evenly():
+def test_farthest_points_cover_better_than_random_ones():
     points = np.random.default_rng(0).normal(size=(500, 3))
     chosen = farthest_point_sampling(points, 60)
     assert len(set(chosen)) == 60

@@ -18,7 +18,7 @@ def test_a_subject_at_rest_faces_a_level_camera():
     front, left, up = np.eye(3)[2], np.eye(3)[0], np.eye(3)[1]
     to_camera = conventions.WORLD_FROM_LEVEL_CAMERA.T @ conventions.WORLD_FROM_BODY
     np.testing.assert_array_equal(to_camera @ front, [0, 0, -1])  # towards the camera
-    np.testing.assert_array_equal(to_camera @ left, [1, 0, 0])  # the subject's left is the picture's right
+    np.testing.assert_array_equal(to_camera @ left, [1, 0, 0])  # the subject's left is the image's right
     np.testing.assert_array_equal(to_camera @ up, [0, -1, 0])
 
 
@@ -26,21 +26,21 @@ def test_a_subject_at_rest_faces_a_level_camera():
     "measured, exact",
     [(23.976, 24 / 1.001), (29.97, 30 / 1.001), (59.94, 60 / 1.001), (25.0001, 25.0), (24.0, 24.0), (30, 30.0), (5, 5.0), (12.5, 12.5)],
 )
-def test_rates_snap_to_what_they_stand_for(measured, exact):
+def test_measured_rates_snap_to_standard_rates(measured, exact):
     assert conventions.standard_fps(measured) == exact
 
 
-def test_keys_start_at_one():
+def test_key_frames_start_at_one():
     np.testing.assert_allclose(conventions.key_frames([0, 0.04, 0.1], 25), [1, 2, 3.5])
 
 
-def test_projection_by_hand():
+def test_projection_of_known_points():
     intrinsics = np.array([[1000.0, 0, 320], [0, 1000, 240], [0, 0, 1]])
     np.testing.assert_allclose(cameras.project([0.5, -0.25, 5.0], intrinsics), [420, 190])
     assert np.isnan(cameras.project([0, 0, -1.0], intrinsics)).all()
 
 
-def test_the_default_lens_sees_53_degrees_across_the_diagonal():
+def test_default_lens_has_53_degrees_diagonal_field_of_view():
     intrinsics = cameras.default_intrinsics((1280, 720))
     half = np.hypot(640, 360) / intrinsics[0, 0]
     assert np.degrees(2 * np.arctan(half)) == pytest.approx(53.13, abs=0.01)
@@ -57,8 +57,8 @@ def test_rigid_transforms_invert():
 
 
 @pytest.mark.parametrize("name", KEYPOINT_SETS)
-def test_mixtures_move_with_the_image(name):
-    """Weights sum to one, so that moving the picture moves every derived joint; every limb joint is copied."""
+def test_h36m17_mixtures_are_translation_equivariant(name):
+    """Weights sum to one, so that translating the image translates every derived joint; limb joints are copied."""
     weights = h36m17_weights(name)
     sums = weights.sum(1)
     assert np.all(np.isclose(sums, 1) | (sums == 0))
@@ -66,7 +66,7 @@ def test_mixtures_move_with_the_image(name):
         assert sorted(np.unique(weights[H36M17.index(joint)])) == [0, 1]
 
 
-def test_coco_to_h36m17_takes_the_lowest_confidence_of_a_mixture():
+def test_mixtures_have_the_lowest_confidence_of_their_parts():
     keypoints = np.ones((17, 3))
     keypoints[COCO17.index("left_hip")] = [10, 20, 0.25]
     keypoints[COCO17.index("right_hip")] = [30, 40, 0.75]

@@ -1,4 +1,4 @@
-"""Messages: English sentences that keep what they were made of."""
+"""Messages: English sentences that keep their template and values."""
 
 import copy
 import json
@@ -31,7 +31,7 @@ def test_messages_keep_their_identity_through_json_and_copies(message):
         assert again == message and (again.name, again.text, again.values) == (message.name, message.text, message.values)
 
 
-def test_values_become_what_json_can_hold():
+def test_values_are_converted_for_json():
     values = {"path": Path("a/b"), "number": np.float32(0.5), "error": OSError("gone"), "names": ["a", "b"], "missing": None}
     message = Message("values", "{path} {number} {error} {names} {missing}", **values)
     assert message == f"{Path('a/b')} 0.5 gone a, b None"

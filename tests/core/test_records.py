@@ -1,3 +1,5 @@
+"""Records, motion files and error codes."""
+
 import dataclasses
 
 import numpy as np
@@ -60,7 +62,7 @@ def test_records_copy_and_freeze_their_arrays():
         {"q": np.zeros((5, 45)), "skel_betas": np.zeros(10), "skel_trans": np.zeros((5, 3))},
     ],
 )
-def test_a_record_that_does_not_fit_together_is_refused(changes):
+def test_records_of_inconsistent_shapes_are_refused(changes):
     with pytest.raises(ValueError):
         recovery(**changes)
 
@@ -70,7 +72,7 @@ def test_keypoints_must_match_their_set():
         Observations("coco17", np.zeros((3, 4)), np.zeros((3, 33, 3)), np.ones(3, bool))
 
 
-def test_median_area_looks_only_at_frames_with_the_person():
+def test_median_area_counts_only_visible_frames():
     boxes = np.zeros((3, 4))
     boxes[1] = [10, 10, 20, 40]
     person = Observations("coco17", boxes, np.zeros((3, 17, 3)), np.array([False, True, False]))
@@ -78,7 +80,7 @@ def test_median_area_looks_only_at_frames_with_the_person():
     assert Observations("coco17", boxes, np.zeros((3, 17, 3)), np.zeros(3, bool)).median_area == 0
 
 
-def test_a_motion_file_brings_back_what_was_written(tmp_path):
+def test_motion_file_round_trip(tmp_path):
     record = recovery()
     write_motion(tmp_path / "größe 測試.npz", record)
     again = read_motion(tmp_path / "größe 測試.npz")
@@ -87,7 +89,7 @@ def test_a_motion_file_brings_back_what_was_written(tmp_path):
     assert isinstance(again.gender, str) and isinstance(again.first_frame, int)
 
 
-def test_nothing_is_left_where_writing_fails(tmp_path):
+def test_a_failed_write_leaves_no_file(tmp_path):
     target = tmp_path / "folder" / "m.npz"
     broken = recovery()
     object.__setattr__(broken, "trans", {"a set cannot be": "an array of numbers"})
@@ -105,26 +107,26 @@ def test_nothing_is_left_where_writing_fails(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04garbage"])
-def test_files_that_are_no_motion_are_refused_with_a_sentence(tmp_path, content):
+def test_other_files_are_refused_as_motions(tmp_path, content):
     (tmp_path / "m.npz").write_bytes(content)
     with pytest.raises(InputError) as caught:
         read_motion(tmp_path / "m.npz")
     assert caught.value.remedy and caught.value.exit_code == ExitCode.BAD_INPUT
 
 
-def test_a_pickled_array_is_refused_without_being_read(tmp_path):
+def test_pickled_arrays_are_refused_unread(tmp_path):
     np.savez(tmp_path / "m.npz", poses=np.array([print], dtype=object))
     with pytest.raises(InputError):
         read_motion(tmp_path / "m.npz")
 
 
-def test_missing_keys_are_named(tmp_path):
+def test_the_error_names_missing_keys(tmp_path):
     np.savez(tmp_path / "m.npz", poses=np.zeros((2, 72)))
     with pytest.raises(InputError, match="trans"):
         read_motion(tmp_path / "m.npz")
 
 
-NO_MOTION = {
+INVALID_VALUES = {
     "it holds no frames": {},
     "its frame rate is 0": dict(mocap_framerate=0.0),
     "its frame rate is -5": dict(mocap_framerate=-5.0),
@@ -134,14 +136,14 @@ NO_MOTION = {
 }
 
 
-@pytest.mark.parametrize("wrong", NO_MOTION)
-def test_what_no_clip_can_be_is_refused_with_a_word(tmp_path, wrong):
-    write_motion(tmp_path / "m.npz", recovery(frames=0 if "frames" in wrong else 5, **NO_MOTION[wrong]))
+@pytest.mark.parametrize("wrong", INVALID_VALUES)
+def test_invalid_values_are_refused_with_the_reason(tmp_path, wrong):
+    write_motion(tmp_path / "m.npz", recovery(frames=0 if "frames" in wrong else 5, **INVALID_VALUES[wrong]))
     with pytest.raises(InputError, match=wrong):
         read_motion(tmp_path / "m.npz")
 
 
-def test_numbers_and_words_that_became_arrays_of_one_are_read(tmp_path):
+def test_scalars_stored_as_arrays_of_one_are_read(tmp_path):
     arrays = recovery().arrays()
     np.savez(tmp_path / "m.npz", **arrays | {name: np.atleast_1d(arrays[name]) for name in ("mocap_framerate", "first_frame", "gender")})
     again = read_motion(tmp_path / "m.npz")
@@ -153,8 +155,8 @@ def test_errors_keep_their_exit_code_across_the_wire(code):
     assert error_from_exit_code(code, Message("e.problem", "p."), Message("e.remedy", "r.")).exit_code == code
 
 
-def test_motion_has_the_joints_that_the_npz_promises():
-    """Forward kinematics of the z-up Motion equals SMPL's own recursion on poses and trans (the npz invariant)."""
+def test_motion_joints_satisfy_the_npz_invariant():
+    """Forward kinematics of the z-up Motion equals SMPL's recursion on poses and trans."""
     rng = np.random.default_rng(1)
     rest = rng.normal(size=(24, 3))
     record = recovery()
@@ -170,16 +172,16 @@ def test_motion_has_the_joints_that_the_npz_promises():
     np.testing.assert_allclose(forward_kinematics(motion)[0], joints, atol=1e-6)
 
 
-def test_an_upright_subject_facing_the_camera_has_the_identity_at_the_root():
+def test_root_rotation_is_identity_for_an_upright_subject():
     poses = np.zeros((5, 72))
     poses[:, 0] = np.pi / 2
     motion = motion_from_recovery(recovery(poses=poses), np.eye(24, 3), SMPL_JOINTS, SMPL_PARENTS)
     np.testing.assert_allclose(motion.rotations, np.broadcast_to([1, 0, 0, 0], (5, 24, 4)), atol=1e-6)
 
 
-def test_a_skel_result_keeps_its_angles_in_the_file_and_at_another_rate(tmp_path):
+def test_skel_angles_survive_the_file_and_resampling(tmp_path):
     q = np.zeros((5, 46))
-    q[:, 0] = [3.0, 3.1, -3.083, -2.983, -2.883]  # a pelvis that turns past pi
+    q[:, 0] = [3.0, 3.1, -3.083, -2.983, -2.883]  # a pelvis that rotates past pi
     record = recovery(q=q, skel_betas=np.arange(10.0), skel_trans=np.ones((5, 3)), skel_model_type="open")
     write_motion(tmp_path / "skel.npz", record)
     again = read_motion(tmp_path / "skel.npz")
@@ -190,7 +192,7 @@ def test_a_skel_result_keeps_its_angles_in_the_file_and_at_another_rate(tmp_path
     assert np.abs(np.diff(faster.q[:, 0])).max() < 0.051 + 1e-4  # rad a frame
 
 
-def test_calibrated_joints_stay_in_the_file_and_come_along_to_another_rate(tmp_path):
+def test_calibrated_joints_survive_the_file_and_resampling(tmp_path):
     joints = np.cumsum(np.ones((5, 24, 3)), 0)
     record = recovery(calibrated_joints=joints)
     write_motion(tmp_path / "m.npz", record)

@@ -1,3 +1,5 @@
+"""Conversions and interpolation of rotations."""
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ def rotvecs():
     return axis * rng.uniform(0, np.pi, (2000, 1))
 
 
-def test_every_form_survives_a_round_trip(rotvecs):
+def test_conversions_round_trip(rotvecs):
     rotmat = rotations.rotmat_from_rotvec(rotvecs)
     np.testing.assert_allclose(rotations.rotvec_from_rotmat(rotmat), rotvecs, atol=1e-7)
     np.testing.assert_allclose(rotations.rotvec_from_quat(rotations.quat_from_rotvec(rotvecs)), rotvecs, atol=1e-7)
@@ -26,14 +28,14 @@ def test_matrices_are_rotations(rotvecs):
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-12, 1e-8, 1e-4, np.pi - 1e-7, np.pi])
-def test_small_and_half_turns_are_exact(angle):
+def test_tiny_angles_and_half_turns_are_exact(angle):
     for axis in np.vstack([np.eye(3), [[0.6, 0.0, 0.8]]]):
         rotmat = rotations.rotmat_from_rotvec(axis * angle)
         again = rotations.rotmat_from_rotvec(rotations.rotvec_from_rotmat(rotmat))
         np.testing.assert_allclose(again, rotmat, atol=1e-9)
 
 
-def test_half_turn_about_x_is_what_one_expects():
+def test_quarter_turn_about_x_maps_y_to_z():
     np.testing.assert_allclose(rotations.rotmat_from_rotvec([np.pi / 2, 0, 0]) @ [0, 1, 0], [0, 0, 1], atol=1e-15)
 
 
@@ -43,11 +45,11 @@ def test_product_of_quaternions_is_product_of_matrices(rotvecs):
     np.testing.assert_allclose(product, rotations.rotmat_from_quat(a) @ rotations.rotmat_from_quat(b), atol=1e-12)
 
 
-def test_short_arc_changes_signs_only_and_leaves_no_jump(rotvecs):
+def test_aligned_quaternions_differ_in_sign_and_never_jump(rotvecs):
     quat = rotations.quat_from_rotvec(rotvecs.reshape(500, 4, 3))
-    steady = rotations.align_quat_signs(quat)
-    assert ((steady[1:] * steady[:-1]).sum(-1) >= 0).all()
-    np.testing.assert_allclose(np.abs((steady * quat).sum(-1)), 1, atol=1e-12)
+    aligned = rotations.align_quat_signs(quat)
+    assert ((aligned[1:] * aligned[:-1]).sum(-1) >= 0).all()
+    np.testing.assert_allclose(np.abs((aligned * quat).sum(-1)), 1, atol=1e-12)
 
 
 def test_slerp_moves_at_constant_angular_speed(rotvecs):

@@ -1,4 +1,4 @@
-"""The numpy skin against the torch body, and where the joints carry it."""
+"""Linear blend skinning in numpy against the torch body and a known rotation."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.skinning import posed_vertices
 
 
-def test_numpy_skins_like_the_body_that_is_fitted():
+def test_numpy_skinning_agrees_with_the_torch_body():
     template = load_body("open")
     rng = np.random.default_rng(0)
     betas, poses, trans = rng.normal(0, 1, 10), rng.normal(0, 0.4, (3, 72)), rng.normal(0, 2, (3, 3))
@@ -18,11 +18,11 @@ def test_numpy_skins_like_the_body_that_is_fitted():
     np.testing.assert_allclose(ours, theirs.numpy(), atol=2e-5)  # m
 
 
-def test_one_rotation_of_the_root_turns_the_whole_skin_about_it():
+def test_root_rotation_rotates_the_skin_about_the_root():
     template = load_body("open")
     rest, joints = template.rest(np.zeros(10))
     poses = np.zeros((1, 72))
     poses[0, 1] = np.pi / 2
     turned = next(posed_vertices(template, np.zeros(10), poses, np.zeros((1, 3))))
-    about = rest - joints[0]
-    np.testing.assert_allclose(turned - joints[0], np.stack([about[:, 2], about[:, 1], -about[:, 0]], 1), atol=1e-9)
+    from_root = rest - joints[0]
+    np.testing.assert_allclose(turned - joints[0], np.stack([from_root[:, 2], from_root[:, 1], -from_root[:, 0]], 1), atol=1e-9)

@@ -7,7 +7,14 @@ import pytest
 
 from blender_meshrec.core.axis_rotations import rotation_between
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.core.two_bone_ik import MAX_EXTENSION, Limb, reachable_distance, soft_reachable_distance, soft_shortfall, solve_two_bone_ik
+from blender_meshrec.core.two_bone_ik import (
+    MAX_EXTENSION,
+    Limb,
+    reachable_distance,
+    soft_reachable_distance,
+    soft_shortfall,
+    solve_two_bone_ik,
+)
 from tests.support import synthetic_gait
 from tests.support.synthetic_gait import Walker
 

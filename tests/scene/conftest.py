@@ -15,7 +15,7 @@ def empty_file():
 
 @pytest.fixture(scope="session", params=["tube man", "open body"])
 def template(request):
-    """A body of tubes, and the body that ships where it is in place."""
+    """A synthetic body of tubes, and the body that ships with the add-on, if its file is there."""
     if request.param == "tube man":
         return make_tube_body()
     try:

@@ -1,3 +1,5 @@
+"""Scenes of recovered people: what Blender evaluates is compared with forward kinematics, skinning and projection in numpy."""
+
 import time
 
 import bpy
@@ -12,18 +14,19 @@ from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from tests.support.blender_keyframes import keys_of
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of, skin_recovery
 from tests.support.synthetic_template import synthetic_template
 
 MILLIMETRE = 1e-3
-FIVE = (0, 7, 23, 41, 59)
+ROWS = (0, 7, 23, 41, 59)
 
 
-def test_bones_are_where_the_motion_puts_its_joints(template, recovery):
+def test_bones_match_forward_kinematics(template, recovery):
     made = assemble([Person("anna", recovery, template)], "clip")
     joints, rotations = forward_kinematics(motion_of(recovery, template))
-    for row in FIVE:
+    for row in ROWS:
         bpy.context.scene.frame_set(1 + row)
         heads, turned = pose_in_blender(made.armatures[0], template.joint_names)
         assert np.abs(heads - joints[row]).max() < 0.05 * MILLIMETRE
@@ -31,20 +34,20 @@ def test_bones_are_where_the_motion_puts_its_joints(template, recovery):
         assert np.degrees(angle_between_rotmats(turned, rotations[row])).max() < 0.01
 
 
-def test_the_mesh_that_blender_evaluates_is_the_skinned_body(template, recovery):
+def test_the_evaluated_mesh_matches_the_skinned_body(template, recovery):
     made = assemble([Person("anna", recovery, template)], "clip")
-    for row in FIVE:
+    for row in ROWS:
         bpy.context.scene.frame_set(1 + row)
         assert np.abs(vertices_in_blender(made.meshes[0]) - skin_recovery(recovery, template, row)).max() < 0.2 * MILLIMETRE
 
 
 @pytest.mark.parametrize("joints", [24, 52, 55])
-def test_bodies_with_fingers_and_faces_are_made_alike(joints):
+def test_bodies_with_fingers_and_faces_match_too(joints):
     template = synthetic_template(joints=joints)
     recovery = make_recovery(template)
     made = assemble([Person("anna", recovery, template)], "clip")
     positions, rotations = forward_kinematics(motion_of(recovery, template))
-    for row in FIVE:
+    for row in ROWS:
         bpy.context.scene.frame_set(1 + row)
         heads, turned = pose_in_blender(made.armatures[0], template.joint_names)
         assert np.abs(heads - positions[row]).max() < 0.05 * MILLIMETRE
@@ -59,7 +62,7 @@ def test_a_motion_of_another_body_is_refused_and_leaves_nothing(tubes):
     assert not bpy.data.objects and not bpy.data.collections
 
 
-def test_the_rest_is_the_clips_betas_and_beta_keys_add_to_them(template, recovery):
+def test_the_rest_pose_has_the_betas_and_beta_keys_add(template, recovery):
     made = assemble([Person("anna", recovery, template)], "clip")
     rig, body = made.armatures[0], made.meshes[0]
     rig.data.pose_position = "REST"
@@ -82,7 +85,7 @@ def test_the_rest_is_the_clips_betas_and_beta_keys_add_to_them(template, recover
     assert np.abs(vertices_in_blender(body) - wider @ [[1, 0, 0], [0, 0, 1], [0, -1, 0]]).max() < 0.02 * MILLIMETRE
 
 
-def test_objects_stand_at_the_origin_with_scale_one(tubes):
+def test_objects_are_at_the_origin_with_scale_one(tubes):
     made = assemble([Person("anna", make_recovery(tubes), tubes)], "clip")
     for thing in (*made.armatures, *made.meshes):
         assert np.allclose(thing.matrix_world, np.eye(4), atol=1e-7)
@@ -93,37 +96,27 @@ def test_positive_x_bends_knees_and_elbows(tubes):
     rig = assemble([Person("anna", make_recovery(tubes), tubes)], "clip").armatures[0]
     rig.animation_data_clear()
     for side in ("left", "right"):
-        for joint, end, where in (("knee", "ankle", Vector((0, 1, 0))), ("elbow", "wrist", Vector((0, -1, 0)))):
+        for joint, end, direction in (("knee", "ankle", Vector((0, 1, 0))), ("elbow", "wrist", Vector((0, -1, 0)))):
             for bone in rig.pose.bones:
                 bone.matrix_basis.identity()
             bpy.context.view_layer.update()
             before = rig.pose.bones[f"{side}_{end}"].head.copy()
             rig.pose.bones[f"{side}_{joint}"].rotation_quaternion = (np.cos(0.5), np.sin(0.5), 0, 0)
             bpy.context.view_layer.update()
-            assert (rig.pose.bones[f"{side}_{end}"].head - before).dot(where) > 0.1
+            assert (rig.pose.bones[f"{side}_{end}"].head - before).dot(direction) > 0.1
 
 
-def test_keys_take_the_short_way_round(tubes):
+def test_quaternion_keys_follow_the_short_arc(tubes):
     rig = assemble([Person("anna", make_recovery(tubes, frames=120), tubes)], "clip").armatures[0]
     for name in tubes.joint_names:
-        curves = [find_curve(rig, f'pose.bones["{name}"].rotation_quaternion', index) for index in range(4)]
-        quat = np.array([[point.co[1] for point in curve.keyframe_points] for curve in curves]).T
+        quat = np.stack([keys_of(rig, f'pose.bones["{name}"].rotation_quaternion', index)[:, 1] for index in range(4)], -1)
         assert ((quat[1:] * quat[:-1]).sum(1) > 0.9).all()
-
-
-def find_curve(owner, path, index=0):
-    action = owner.animation_data.action
-    if hasattr(action, "slots"):
-        curves = action.layers[0].strips[0].channelbag(owner.animation_data.action_slot).fcurves
-    else:
-        curves = action.fcurves
-    return curves.find(path, index=index)
 
 
 @pytest.mark.parametrize(
     "fps, pair", [(24.0, (24, 1.0)), (24 / 1.001, (24, 1.001)), (5.0, (5, 1.0)), (60 / 1.001, (60, 1.001)), (12.5, (12, 0.96))]
 )
-def test_the_timeline_is_the_clips(tubes, fps, pair):
+def test_the_timeline_matches_the_clip(tubes, fps, pair):
     recovery = make_recovery(tubes, frames=50, fps=fps)
     scene = bpy.context.scene
     made = assemble([Person("anna", recovery, tubes)], "clip")
@@ -131,16 +124,16 @@ def test_the_timeline_is_the_clips(tubes, fps, pair):
     assert (scene.render.fps, round(scene.render.fps_base, 6)) == pair
     assert scene.render.fps / scene.render.fps_base == pytest.approx(fps, rel=1e-6)
     assert (scene.frame_start, scene.frame_end) == (1, 50)
-    keys = [point.co[0] for point in find_curve(made.armatures[0], '["visible"]').keyframe_points]
-    assert keys == list(range(1, 51))
+    keys = keys_of(made.armatures[0], '["visible"]')[:, 0]
+    assert keys.tolist() == list(range(1, 51))
 
 
-def test_variable_rates_keep_their_times(tubes):
+def test_variable_frame_rates_keep_their_times(tubes):
     times = np.cumsum(np.random.default_rng(3).uniform(0.01, 0.08, 40))
     recovery = make_recovery(tubes, timestamps=times - times[0], fps=25.0)
     made = assemble([Person("anna", recovery, tubes)], "clip")
     match_scene(bpy.context.scene, made, recovery.camera)
-    keys = np.array([point.co[0] for point in find_curve(made.armatures[0], '["visible"]').keyframe_points])
+    keys = keys_of(made.armatures[0], '["visible"]')[:, 0]
     assert np.abs(keys - (1 + recovery.timestamps * 25)).max() < 1e-3
     assert bpy.context.scene.frame_end >= keys[-1] > bpy.context.scene.frame_end - 1
     joints = forward_kinematics(motion_of(recovery, tubes))[0]
@@ -150,11 +143,11 @@ def test_variable_rates_keep_their_times(tubes):
         assert np.abs(heads - joints[row]).max() < 0.5 * MILLIMETRE
 
 
-def test_another_rate_keeps_the_real_speed(tubes):
+def test_another_timeline_rate_keeps_the_real_speed(tubes):
     recovery = make_recovery(tubes, frames=50, fps=25.0)
     rig = assemble([Person("anna", recovery, tubes)], "clip", fps=50).armatures[0]
-    keys = [point.co[0] for point in find_curve(rig, '["visible"]').keyframe_points]
-    assert keys == list(range(1, 100, 2))
+    keys = keys_of(rig, '["visible"]')[:, 0]
+    assert keys.tolist() == list(range(1, 100, 2))
 
 
 def test_contacts_and_visibility_are_keyed(tubes):
@@ -168,6 +161,7 @@ def test_contacts_and_visibility_are_keyed(tubes):
 
 
 def moving_camera(frames):
+    """camera_from_world (F,4,4) of a camera that pans and moves."""
     angle = np.linspace(0, 1.0, frames)
     turn = np.array([[[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]] for a in angle])
     return rigid_transform(turn @ [[1.0, 0, 0], [0, 0, -1], [0, 1, 0]], np.stack([0.1 * angle, 0 * angle + 1, 4 + angle], -1))
@@ -175,7 +169,7 @@ def moving_camera(frames):
 
 @pytest.mark.parametrize("moving", [False, True])
 @pytest.mark.parametrize("size, square", [((1280, 720), True), ((720, 1280), True), ((720, 576), False)])
-def test_the_camera_sees_what_the_footage_saw(tubes, moving, size, square):
+def test_the_camera_projects_joints_like_the_footage(tubes, moving, size, square):
     intrinsics = [[930.0, 0, size[0] * 0.53], [0, 930.0 if square else 850.0, size[1] * 0.44], [0, 0, 1]]
     changes = {"camera_from_world": moving_camera(60)} if moving else {}
     recovery = make_recovery(tubes, image_size=size, camera_intrinsics=intrinsics, **changes)
@@ -183,16 +177,16 @@ def test_the_camera_sees_what_the_footage_saw(tubes, moving, size, square):
     scene = bpy.context.scene
     match_scene(scene, made, recovery.camera)
     assert (made.camera.animation_data is not None) == moving
-    for row in FIVE:
+    for row in ROWS:
         scene.frame_set(1 + row)
         bpy.context.view_layer.update()
-        seen = [world_to_camera_view(scene, made.camera, Vector(joint)) for joint in recovery.joints[row]]
-        pixels = np.array([(x * size[0], (1 - y) * size[1]) for x, y, _ in seen])
+        views = [world_to_camera_view(scene, made.camera, Vector(joint)) for joint in recovery.joints[row]]
+        pixels = np.array([(x * size[0], (1 - y) * size[1]) for x, y, _ in views])
         expected = project(transform_points(recovery.camera_from_world[row], recovery.joints[row]), recovery.camera_intrinsics)
         assert np.abs(pixels - expected).max() < 0.1  # px
 
 
-def test_nothing_else_of_the_scene_changes(tubes):
+def test_assemble_changes_nothing_else_of_the_scene(tubes):
     scene = bpy.context.scene
     bystander = bpy.data.objects.new("bystander", bpy.data.meshes.new("bystander"))
     scene.collection.objects.link(bystander)
@@ -223,7 +217,7 @@ def test_nothing_else_of_the_scene_changes(tubes):
     assert list(made.collection.objects) == [made.camera]
 
 
-def test_a_body_without_its_pose_shapes_says_so(tubes):
+def test_left_out_pose_shapes_are_noted(tubes):
     made = assemble([Person("anna", make_recovery(tubes), tubes)], "clip", pose_shapes=False)
     assert [key.name for key in made.meshes[0].data.shape_keys.key_blocks] == ["Basis", *(f"beta_{i}" for i in range(10))]
     assert any("pose blend shapes" in note for note in made.notes)
@@ -231,7 +225,7 @@ def test_a_body_without_its_pose_shapes_says_so(tubes):
     assert not any("pose blend" in note for note in assemble([Person("ben", make_recovery(plain), plain)], "clip").notes)
 
 
-def test_pose_shapes_are_driven_without_python_and_only_where_the_body_has_them(tubes):
+def test_pose_shape_drivers_need_no_python_and_skip_zero_shapes(tubes):
     body = assemble([Person("anna", make_recovery(tubes), tubes)], "clip").meshes[0]
     drivers = body.data.shape_keys.animation_data.drivers
     assert len(drivers) == 81  # nine joints of the tube man have any

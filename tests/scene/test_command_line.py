@@ -1,4 +1,4 @@
-"""`blender --command meshrec`: the same command line, making scenes in this very Blender."""
+"""`blender --command meshrec`: the same command line, which makes scenes in the running Blender."""
 
 import sys
 
@@ -24,7 +24,7 @@ def motion(tmp_path):
     return str(tmp_path / "walk.npz")
 
 
-def test_scenes_are_made_here_and_not_in_a_child(motion, tmp_path, monkeypatch):
+def test_scenes_are_made_without_a_child_process(motion, tmp_path, monkeypatch):
     monkeypatch.setattr(scene_process.subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
     for suffix in outputs.FORMATS:
         assert program.main(["convert", motion, "-o", str(tmp_path / f"a{suffix}")]) == 0
@@ -35,7 +35,7 @@ def test_scenes_are_made_here_and_not_in_a_child(motion, tmp_path, monkeypatch):
 
 @pytest.fixture
 def calibrated_motion(tmp_path):
-    """A calibrated motion file of the open body, with its exact surface beside it, and that surface."""
+    """A calibrated motion file of the open body with a point cache of its exact surface; its Recovery and the surface."""
     recovery = with_calibrated_joints(make_recovery(make_tube_body(posedirs=False), frames=5, fps=25.0))
     write_motion(tmp_path / "dance.npz", recovery)
     vertices = load_body("open").v_template
@@ -45,7 +45,7 @@ def calibrated_motion(tmp_path):
 
 
 @pytest.mark.parametrize("child", [False, True], ids=["here", "in a child"])
-def test_a_blend_brings_the_exact_surface_along_wherever_it_is_moved(calibrated_motion, tmp_path, child):
+def test_a_blend_keeps_its_exact_surface_when_moved(calibrated_motion, tmp_path, child):
     motion, recovery, surface = calibrated_motion
     words = ["--blender", sys.executable] if child else []
     assert program.main(["convert", str(motion), "-o", str(tmp_path / "out" / "a.blend"), "--surface", "exact", *words]) == 0
@@ -61,7 +61,7 @@ def test_a_blend_brings_the_exact_surface_along_wherever_it_is_moved(calibrated_
         assert np.abs(pose_in_blender(rig, SMPL_JOINTS)[0] - recovery.calibrated_joints[row]).max() < 1e-4
 
 
-def test_stretching_is_switched_off_in_a_child_too(calibrated_motion, tmp_path, capsys):
+def test_no_stretch_applies_in_a_child_process(calibrated_motion, tmp_path, capsys):
     motion, recovery, _ = calibrated_motion
     for name, words in (("a.fbx", []), ("b.fbx", ["--no-stretch"])):
         assert program.main(["convert", str(motion), "-o", str(tmp_path / name), "--blender", sys.executable, *words]) == 0
@@ -75,13 +75,13 @@ def test_stretching_is_switched_off_in_a_child_too(calibrated_motion, tmp_path, 
         assert off > 0.01 if words else off < 1e-4  # m
 
 
-def test_exit_codes_are_the_same(motion, tmp_path, capsys):
+def test_exit_codes_are_those_of_the_command_line(motion, tmp_path, capsys):
     assert program.main(["convert", motion, "-o", str(tmp_path / "a.fbx"), "--preset", "maya"]) == 2
     assert program.main(["convert", motion, "-o", "/proc/nowhere/a.fbx"]) == 5
     assert program.main(["convert", motion, "-o", str(tmp_path / "a.fbx"), "--body", "nowhere.pkl"]) == 4
     assert not (tmp_path / "a.fbx").exists()
 
 
-def test_the_command_line_offers_what_scenes_can_do():
+def test_presets_and_formats_match_those_of_export():
     assert outputs.PRESETS == export.PRESETS
     assert set(outputs.FORMATS) == {*export.WRITERS, ".bvh", ".npz"}

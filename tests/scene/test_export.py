@@ -1,4 +1,4 @@
-"""Every format is proven by importing it again: bone heads in millimetres, rotations in degrees, at frames through the clip."""
+"""Every export format, imported again: bone heads, rotations and vertices at several frames of the clip."""
 
 import bpy
 import numpy as np
@@ -13,6 +13,7 @@ from blender_meshrec.core.motion import forward_kinematics, resample_motion
 from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from blender_meshrec.scene.export import export_assembly
+from tests.support.blender_imports import import_file, imported_object, open_empty_scene
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of, skin_recovery
 
@@ -28,38 +29,17 @@ def make(template, recovery, **options):
     return made
 
 
-def empty_scene_at(fps):
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    render = bpy.context.scene.render
-    render.fps, render.fps_base = round(fps), round(fps) / fps
-
-
 def import_again(path, fps=FPS):
-    """Import into an empty scene of the clip's rate and give its armature and mesh, or None for one it lacks."""
-    empty_scene_at(fps)
-    importers = {
-        ".fbx": lambda: bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0.0),
-        ".glb": lambda: bpy.ops.import_scene.gltf(filepath=str(path)),
-        ".bvh": lambda: bpy.ops.import_anim.bvh(filepath=str(path), rotate_mode="NATIVE"),
-        ".usdc": lambda: bpy.ops.wm.usd_import(filepath=str(path)),
-        ".blend": lambda: bpy.ops.wm.open_mainfile(filepath=str(path)),
-    }
-    importers[path.suffix]()
-    return the_only("ARMATURE"), the_only("MESH")
-
-
-def the_only(kind):
-    # glTF's importer adds a sphere to draw bones with, outside the scene's view.
-    found = [thing for thing in bpy.context.view_layer.objects if thing.type == kind and "Icosphere" not in thing.name]
-    assert len(found) <= 1
-    return found[0] if found else None
+    """The armature and the mesh of a file, None for one that it lacks."""
+    import_file(path, fps)
+    return imported_object("ARMATURE"), imported_object("MESH")
 
 
 def assert_plays(rig, body, recovery, template, head_tolerance=0.2 * MILLIMETRE, angle_tolerance=0.02, stretch=1.0):
     joints, rotations = forward_kinematics(motion_of(recovery, template))
     assert set(template.joint_names) <= set(rig.data.bones.keys())
     if body:
-        origin = same_vertices(body, template, recovery)
+        origin = template_vertices_of(body, template, recovery)
     for row in ROWS:
         frame = (1 + row) * stretch
         bpy.context.scene.frame_set(int(frame), subframe=frame % 1)
@@ -71,8 +51,8 @@ def assert_plays(rig, body, recovery, template, head_tolerance=0.2 * MILLIMETRE,
             assert distance < 1 * MILLIMETRE, row
 
 
-def same_vertices(body, template, recovery):
-    """Which of the template's vertices each imported one is, by its place at rest: glTF doubles them where materials meet."""
+def template_vertices_of(body, template, recovery):
+    """The template's vertex of each imported one, by its position at rest: glTF duplicates vertices where materials meet."""
     rest = template.rest_vertices(recovery.betas) @ WORLD_FROM_BODY.T
     tree = KDTree(len(rest))
     for index, place in enumerate(rest):
@@ -83,8 +63,8 @@ def same_vertices(body, template, recovery):
     return np.array([index for _place, index, _distance in found])
 
 
-# Blender's older FBX importer reads times at the whole rate (24 for 24/1.001), so NTSC clips come back that much longer.
-OLD_IMPORTER = 1.001
+# Blender's older FBX importer rounds the frame rate (24 for 24/1.001), so that imported NTSC clips are longer by this factor.
+OLD_IMPORTER_STRETCH = 1.001
 
 
 @pytest.fixture(scope="module")
@@ -98,30 +78,30 @@ def clip(plain):
 
 
 @pytest.mark.parametrize("name", ["a.fbx", "größe 測試.fbx", "a.glb", "a.usdc", "a.blend"])
-def test_what_is_written_comes_back(tmp_path, plain, clip, name):
+def test_exported_people_import_unchanged(tmp_path, plain, clip, name):
     export_assembly(tmp_path / name, make(plain, clip), "blender")
     rig, body = import_again(tmp_path / name)
-    assert_plays(rig, body, clip, plain, stretch=OLD_IMPORTER if name.endswith(".fbx") else 1)
+    assert_plays(rig, body, clip, plain, stretch=OLD_IMPORTER_STRETCH if name.endswith(".fbx") else 1)
 
 
 @pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".blend"])
-def test_the_open_body_comes_back(tmp_path, suffix):
+def test_the_exported_open_body_imports_unchanged(tmp_path, suffix):
     template = load_body("open")
     recovery = make_recovery(template, frames=FRAMES, fps=FPS)
     path = tmp_path / f"a{suffix}"
     export_assembly(path, make(template, recovery), "unreal")
     rig, body = import_again(path)
-    assert_plays(rig, body, recovery, template, stretch=OLD_IMPORTER if suffix == ".fbx" else 1)
+    assert_plays(rig, body, recovery, template, stretch=OLD_IMPORTER_STRETCH if suffix == ".fbx" else 1)
 
 
-def test_bvh_comes_back_upright_with_the_importers_own_settings(tmp_path, plain, clip):
+def test_bvh_imports_upright_with_default_settings(tmp_path, plain, clip):
     write_bvh(tmp_path / "a.bvh", motion_of(clip, plain))
     rig, _none = import_again(tmp_path / "a.bvh")
     assert_plays(rig, None, clip, plain)
 
 
 @pytest.mark.parametrize("preset", ["unreal", "unity", "blender"])
-def test_fbx_objects_have_scale_one_and_stand_upright(tmp_path, plain, clip, preset):
+def test_fbx_objects_have_scale_one_and_no_rotation(tmp_path, plain, clip, preset):
     export_assembly(tmp_path / "a.fbx", make(plain, clip), preset)
     settings, models = fbx_content(tmp_path / "a.fbx")
     assert settings[b"UnitScaleFactor"] == 100.0
@@ -134,11 +114,11 @@ def test_fbx_objects_have_scale_one_and_stand_upright(tmp_path, plain, clip, pre
             assert np.allclose(models[name].get(b"Lcl Rotation", (0, 0, 0)), 0, atol=1e-4), name
     rig, body = import_again(tmp_path / "a.fbx")
     assert np.allclose(rig.scale, 1, atol=1e-6) and np.allclose(body.scale, 1, atol=1e-6)
-    assert_plays(rig, body, clip, plain, stretch=OLD_IMPORTER)
+    assert_plays(rig, body, clip, plain, stretch=OLD_IMPORTER_STRETCH)
 
 
 def fbx_content(path):
-    """Global settings, and of every Model its transform properties, as the file itself states them."""
+    """The global settings of a file, and the transform properties of every Model."""
     from io_scene_fbx import parse_fbx
 
     settings, models = {}, {}
@@ -155,14 +135,14 @@ def fbx_content(path):
 
 @pytest.mark.skipif("fbx_import" not in dir(bpy.ops.wm), reason="Blender before 4.5 has one FBX importer")
 @pytest.mark.parametrize("preset", ["unreal", "unity", "blender"])
-def test_fbx_comes_back_through_the_other_importer(tmp_path, plain, clip, preset):
+def test_fbx_imports_unchanged_through_the_other_importer(tmp_path, plain, clip, preset):
     export_assembly(tmp_path / "a.fbx", make(plain, clip), preset)
-    empty_scene_at(FPS)
+    open_empty_scene(FPS)
     bpy.ops.wm.fbx_import(filepath=str(tmp_path / "a.fbx"), anim_offset=0.0)
-    assert_plays(the_only("ARMATURE"), the_only("MESH"), clip, plain)
+    assert_plays(imported_object("ARMATURE"), imported_object("MESH"), clip, plain)
 
 
-def test_exporting_leaves_the_scene_as_it_was(tmp_path, plain, clip):
+def test_exporting_does_not_change_the_scene(tmp_path, plain, clip):
     made = make(plain, clip)
     bystander = bpy.data.objects.new("bystander", bpy.data.meshes.new("bystander"))
     bpy.context.scene.collection.objects.link(bystander)
@@ -200,7 +180,7 @@ def test_a_variable_rate_is_baked_at_the_nominal_one(tmp_path, plain, suffix):
         assert np.abs(heads - expected).max() < 1 * MILLIMETRE
 
 
-def test_bad_names_and_places_are_said_plainly(tmp_path, plain, clip, monkeypatch):
+def test_unknown_formats_and_unwritable_paths_raise_errors(tmp_path, plain, clip):
     made = make(plain, clip)
     with pytest.raises(InputError, match=r"\.glb"):
         export_assembly(tmp_path / "a.obj", made)
@@ -212,14 +192,14 @@ def test_bad_names_and_places_are_said_plainly(tmp_path, plain, clip, monkeypatc
 
 
 @pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".blend"])
-def test_an_exporter_that_fails_leaves_nothing_behind(tmp_path, plain, clip, suffix, monkeypatch):
+def test_a_failing_exporter_leaves_no_file(tmp_path, plain, clip, suffix, monkeypatch):
     from blender_meshrec.scene import export
 
-    def half(path, assembly, preset):
+    def write_half(path, assembly, preset):
         path.write_text("half")
         raise RuntimeError("Error: [Errno 28] No space left on device")
 
-    monkeypatch.setitem(export.WRITERS, suffix, half)
+    monkeypatch.setitem(export.WRITERS, suffix, write_half)
     with pytest.raises(OutputError, match="disk is full"):
         export_assembly(tmp_path / f"a{suffix}", make(plain, clip))
     assert list(tmp_path.iterdir()) == []

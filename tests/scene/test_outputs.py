@@ -1,3 +1,5 @@
+"""Outputs of people without a window, footage behind the camera, and the job that a child process runs."""
+
 import json
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from tests.support.synthetic_bodies import make_recovery, make_tube_body, with_c
 SUFFIXES = (".fbx", ".glb", ".bvh", ".usdc", ".blend", ".npz")
 
 
-def picture(path, size=(1280, 720)):
+def save_picture(path, size=(1280, 720)):
     image = bpy.data.images.new("picture", *size)
     image.filepath_raw, image.file_format = str(path), "PNG"
     image.save()
@@ -31,10 +33,10 @@ def picture(path, size=(1280, 720)):
 
 @pytest.fixture
 def couple(tubes, tmp_path):
-    """Two people of one clip, a folder of three pictures."""
+    """Two people of one clip, whose footage is a folder of three images."""
     (tmp_path / "footage").mkdir()
     for number in range(5, 8):
-        picture(tmp_path / "footage" / f"shot_{number:04d}.png")
+        save_picture(tmp_path / "footage" / f"shot_{number:04d}.png")
     footage = str(tmp_path / "footage")
     return [Person(f"clip person{i + 1}", make_recovery(tubes, frames=3, seed=i, footage=footage, first_frame=1), tubes) for i in (0, 1)]
 
@@ -49,7 +51,7 @@ def test_every_format_is_written_for_each_person(couple, tmp_path):
     assert all(np.array_equal(again[key], value) for key, value in couple[1].recovery.arrays().items())
 
 
-def test_a_blend_holds_everybody_and_opens_through_the_camera(couple, tmp_path):
+def test_a_blend_has_all_people_and_a_camera_view(couple, tmp_path):
     target = tmp_path / "out" / "all.blend"
     notes = write_outputs(couple, [Output(target, (0, 1))], "clip")
     assert notes == []
@@ -67,14 +69,14 @@ def test_a_blend_holds_everybody_and_opens_through_the_camera(couple, tmp_path):
     assert areas and all(area.spaces.active.region_3d.view_perspective == "CAMERA" for area in areas)
 
 
-def test_a_blend_of_several_finds_each_ones_surface_where_it_will_lie(tubes, tmp_path):
+def test_a_blend_refers_to_the_final_paths_of_surfaces(tubes, tmp_path):
     people = []
     for number in (1, 2):
         recovery, path = with_calibrated_joints(make_recovery(tubes, frames=3)), tmp_path / f"{number}.pc2"
         write_point_cache(path, len(tubes.v_template), 3, [np.zeros((3, len(tubes.v_template), 3))])
         people.append(Person(f"clip person{number}", recovery, tubes, surface=path))
-    lying = tuple(tmp_path / "home" / f"a.person{number}.pc2" for number in (1, 2))
-    notes = write_outputs(people, [Output(tmp_path / "a.blend", (0, 1), tmp_path / "home", lying)], "clip")
+    final_paths = tuple(tmp_path / "home" / f"a.person{number}.pc2" for number in (1, 2))
+    notes = write_outputs(people, [Output(tmp_path / "a.blend", (0, 1), tmp_path / "home", final_paths)], "clip")
     assert len(notes) == 1 and "no footage" in notes[0]
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
     found = [bpy.data.objects[f"clip person{number} body"].modifiers[SURFACE_MODIFIER].filepath for number in (1, 2)]
@@ -83,16 +85,16 @@ def test_a_blend_of_several_finds_each_ones_surface_where_it_will_lie(tubes, tmp
     assert [note.split()[0] for note in notes if "blend shapes" not in note] == [".glb", ".glb", ".bvh", ".bvh"]
 
 
-def test_the_footage_is_found_from_where_the_file_will_lie(couple, tmp_path):
+def test_footage_paths_are_relative_to_the_final_folder(couple, tmp_path):
     write_outputs(couple, [Output(tmp_path / "deep" / "er" / "a.blend", (0,), tmp_path)], "clip")
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "deep" / "er" / "a.blend"))
     assert bpy.data.movieclips[0].filepath == "//footage/shot_0005.png"
 
 
 @pytest.mark.parametrize("kind", ["image", "folder", "nothing", "missing", "text"])
-def test_footage_behind_the_camera_or_a_note(tubes, tmp_path, kind):
+def test_footage_is_behind_the_camera_or_noted(tubes, tmp_path, kind):
     footage = {
-        "image": picture(tmp_path / "a.png"),
+        "image": save_picture(tmp_path / "a.png"),
         "folder": tmp_path,
         "nothing": "",
         "missing": tmp_path / "b.mp4",
@@ -100,24 +102,24 @@ def test_footage_behind_the_camera_or_a_note(tubes, tmp_path, kind):
     }
     (tmp_path / "c.txt").write_text("no picture")
     recovery = make_recovery(tubes, frames=3, footage=str(footage[kind]))
-    eye = build_camera("camera", recovery.camera, np.arange(3), bpy.context.scene.collection)
-    note = add_footage(eye, recovery, 24.0, bpy.context.scene)
+    camera_object = build_camera("camera", recovery.camera, np.arange(3), bpy.context.scene.collection)
+    note = add_footage(camera_object, recovery, 24.0, bpy.context.scene)
     shown = kind in ("image", "folder")
     assert (note is None) == shown
-    assert bool(eye.data.background_images) == shown
+    assert bool(camera_object.data.background_images) == shown
     if shown:
-        assert eye.data.show_background_images
-        assert eye.data.background_images[0].source == ("IMAGE" if kind == "image" else "MOVIE_CLIP")
+        assert camera_object.data.show_background_images
+        assert camera_object.data.background_images[0].source == ("IMAGE" if kind == "image" else "MOVIE_CLIP")
 
 
-def test_a_folders_first_image_by_number_is_behind_the_camera(tubes, tmp_path):
+def test_image_sequences_start_at_the_lowest_number(tubes, tmp_path):
     for name in ("8.png", "9.png", "10.png"):
-        picture(tmp_path / name)
-    (tmp_path / "._8.png").write_bytes(b"what macOS leaves behind")
+        save_picture(tmp_path / name)
+    (tmp_path / "._8.png").write_bytes(b"a file that macOS creates")
     recovery = make_recovery(tubes, frames=3, footage=str(tmp_path))
-    eye = build_camera("camera", recovery.camera, np.arange(3), bpy.context.scene.collection)
-    assert add_footage(eye, recovery, 24.0, bpy.context.scene) is None
-    assert Path(eye.data.background_images[0].clip.filepath).name == "8.png"
+    camera_object = build_camera("camera", recovery.camera, np.arange(3), bpy.context.scene.collection)
+    assert add_footage(camera_object, recovery, 24.0, bpy.context.scene) is None
+    assert Path(camera_object.data.background_images[0].clip.filepath).name == "8.png"
 
 
 def run_job(tmp_path, **changes):
@@ -137,7 +139,7 @@ def run_job(tmp_path, **changes):
     return done.returncode, json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def test_the_job_runs_as_a_file_from_anywhere(tmp_path):
+def test_the_job_script_runs_from_any_folder(tmp_path):
     write_motion(tmp_path / "m.npz", make_recovery(make_tube_body(posedirs=False), frames=3))
     code, answer = run_job(tmp_path)
     assert (code, answer["meshrec"]) == (0, "made")
@@ -154,14 +156,14 @@ def test_the_job_runs_as_a_file_from_anywhere(tmp_path):
         ({"people": []}, ExitCode.FAULT),
     ],
 )
-def test_the_job_says_why_it_failed(tmp_path, changes, expected):
+def test_the_job_reports_why_it_failed(tmp_path, changes, expected):
     write_motion(tmp_path / "m.npz", make_recovery(make_tube_body(posedirs=False), frames=3))
     code, answer = run_job(tmp_path, **changes)
     assert code == answer["exit_code"] == expected
     assert message_from_json(answer["problem"]) and message_from_json(answer["remedy"]) and "Traceback" in answer["details"]
 
 
-def test_a_window_with_an_artists_scene_is_never_emptied(couple, tmp_path, monkeypatch):
+def test_a_blender_with_a_window_is_refused(couple, tmp_path, monkeypatch):
     class Windowed:
         background = False
 
@@ -170,7 +172,7 @@ def test_a_window_with_an_artists_scene_is_never_emptied(couple, tmp_path, monke
         write_outputs(couple, [Output(tmp_path / "a.blend", (0,))], "clip")
 
 
-def test_an_unwritable_folder_is_said_plainly(couple, tmp_path):
+def test_unwritable_folders_raise_output_errors(couple, tmp_path):
     (tmp_path / "file").write_text("in the way")
     for suffix in SUFFIXES:
         with pytest.raises(OutputError):
@@ -178,12 +180,12 @@ def test_an_unwritable_folder_is_said_plainly(couple, tmp_path):
 
 
 @pytest.mark.parametrize("rotation, stored", [(0, (1280, 720)), (180, (1280, 720)), (90, (720, 1280)), (270, (720, 1280))])
-def test_a_picture_stored_on_its_side_is_turned_and_fills_the_frame(tubes, tmp_path, rotation, stored):
-    footage = picture(tmp_path / "a.png", stored)
+def test_a_sideways_picture_is_rotated_and_fills_the_frame(tubes, tmp_path, rotation, stored):
+    footage = save_picture(tmp_path / "a.png", stored)
     recovery = make_recovery(tubes, frames=1, footage=str(footage), footage_rotation=rotation)
     write_outputs([Person("anna", recovery, tubes)], [Output(tmp_path / "a.blend", (0,))], "clip")
     background = bpy.context.scene.camera.data.background_images[0]
     assert background.rotation == pytest.approx(np.radians(rotation))
-    # FIT and CROP both fit the stored width to the frame's where they must; scaled, the upright picture fills the frame.
+    # FIT and CROP fit the stored width to the frame's width; with the scale the upright picture fills the frame.
     assert background.scale == pytest.approx(720 / 1280 if rotation in (90, 270) else 1)
     assert background.frame_method == ("CROP" if rotation in (90, 270) else "FIT")

@@ -1,4 +1,4 @@
-"""A performance onto a character: the pose Blender evaluates is the one that was computed, and nothing else is changed."""
+"""Retargeting to a character: Blender evaluates the planned pose, and nothing else of the file changes."""
 
 import time
 
@@ -26,48 +26,49 @@ def performance():
     return read_performance(ROOT / "scripts" / "demo_clip_truth.npz")
 
 
-def world(armature, plan, frame):
-    """Heads (B,3) and rotations (B,3,3) that a plan has at a frame, in the world."""
+def planned_pose(armature, plan, frame):
+    """The planned heads (B,3) and rotations (B,3,3) at a frame, in the world."""
     matrix = np.array(armature.matrix_world)
     linear = matrix[:3, :3] / np.cbrt(np.linalg.det(matrix[:3, :3]))
     return plan.skeleton_motion.heads[frame - 1] @ matrix[:3, :3].T + matrix[:3, 3], linear @ plan.skeleton_motion.rotmats[frame - 1]
 
 
-def evaluated(armature, names):
+def evaluated_pose(armature, names):
+    """The evaluated heads (B,3) and rotations (B,3,3), in the world."""
     posed = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
     matrices = np.array([np.array(posed.matrix_world) @ np.array(posed.pose.bones[name].matrix) for name in names])
     linear = matrices[:, :3, :3]
     return matrices[:, :3, 3], linear / np.cbrt(np.linalg.det(linear))[:, None, None]
 
 
-def assert_goes_as_planned(armature, result, names=None, far=0.1 * MILLIMETRE, degrees=0.05):
+def assert_follows_plan(armature, result, names=None, max_distance=0.1 * MILLIMETRE, max_degrees=0.05):
     names = names or result.plan.rig.bones
     rows = [result.plan.skeleton.index(name) for name in names]
     for frame in FRAMES:
         bpy.context.scene.frame_set(frame)
-        heads, rotations = evaluated(armature, names)
-        planned_heads, planned_rotations = world(armature, result.plan, frame)
-        assert np.abs(heads - planned_heads[rows]).max() < far, frame
-        assert np.degrees(angle_between_rotmats(rotations, planned_rotations[rows])).max() < degrees, frame
+        heads, rotations = evaluated_pose(armature, names)
+        planned_heads, planned_rotations = planned_pose(armature, result.plan, frame)
+        assert np.abs(heads - planned_heads[rows]).max() < max_distance, frame
+        assert np.degrees(angle_between_rotmats(rotations, planned_rotations[rows])).max() < max_degrees, frame
 
 
-def turned(matrix):
+def rotated_and_moved(matrix):
     return Matrix.Translation((0.4, -1.2, 0.3)) @ Euler((0.1, -0.2, 2.0)).to_matrix().to_4x4() @ matrix
 
 
-@pytest.mark.parametrize("matrix", [Matrix(), turned(Matrix.Scale(0.01, 4)), turned(Matrix.Scale(2.1, 4))])
-def test_blender_plays_what_was_planned(performance, matrix):
+@pytest.mark.parametrize("matrix", [Matrix(), rotated_and_moved(Matrix.Scale(0.01, 4)), rotated_and_moved(Matrix.Scale(2.1, 4))])
+def test_the_evaluated_motion_follows_the_plan(performance, matrix):
     armature, _ = make_character(scale=1 / matrix.median_scale)
     armature.matrix_world = matrix
     for number, bone in enumerate(armature.pose.bones):
         bone.rotation_mode = ("QUATERNION", "XYZ", "AXIS_ANGLE", "ZXY", "YXZ")[number % 5]
     bpy.context.view_layer.update()
     result = retarget_armature(armature, performance)
-    assert_goes_as_planned(armature, result)
+    assert_follows_plan(armature, result)
     assert (result.fps, result.last_frame) == (performance.fps, len(performance))
 
 
-def test_one_new_action_and_nothing_else(performance):
+def test_retargeting_adds_one_action_and_changes_nothing_else(performance):
     armature, mesh = make_character()
     bone = armature.pose.bones["LeftHand"]
     constraint = bone.constraints.new("LIMIT_ROTATION")
@@ -86,13 +87,13 @@ def test_one_new_action_and_nothing_else(performance):
     new = {key for key in after if key not in before}
     assert len(before) > 1000
     assert changed == set()
-    # Keying gives the armature its animation data, empty but for the action.
+    # Keying creates the armature's animation data, which holds the action alone.
     assert all(key[:3] == ("objects", armature.name, "animation_data") for key in new), new
     assert bpy.context.scene.frame_current == 17 and bpy.context.view_layer.objects.active == selected
     assert mesh.name in bpy.data.objects
 
 
-def test_an_action_that_was_there_stays_in_the_file(performance, tmp_path):
+def test_a_replaced_action_stays_in_the_file(performance, tmp_path):
     armature, _ = make_character()
     armature.animation_data_create().action = bpy.data.actions.new("idle")
     result = retarget_armature(armature, performance, name="walk")
@@ -102,7 +103,7 @@ def test_an_action_that_was_there_stays_in_the_file(performance, tmp_path):
     assert {"idle", "walk"} <= set(bpy.data.actions.keys())
 
 
-def test_hands_on_poses_do_not_bend_the_performance(performance):
+def test_poses_set_by_hand_do_not_affect_the_motion(performance):
     armature, _ = make_character()
     plain = plan_retarget(armature, performance)
     armature.pose.bones["Spine1"].rotation_quaternion = (0.9, 0.3, 0.1, 0)
@@ -112,19 +113,19 @@ def test_hands_on_poses_do_not_bend_the_performance(performance):
     bpy.context.view_layer.update()
     result = retarget_armature(armature, performance)
     assert np.array_equal(result.plan.skeleton_motion.rotmats, plain.skeleton_motion.rotmats)
-    assert_goes_as_planned(armature, result, [name for name in result.plan.rig.bones if name != "Prop"])
-    assert armature.pose.bones["Prop"].location.z == 0.5  # what carries nothing stays as the artist left it
+    assert_follows_plan(armature, result, [name for name in result.plan.rig.bones if name != "Prop"])
+    assert armature.pose.bones["Prop"].location.z == 0.5  # a bone without keyed descendants keeps the artist's pose
 
 
-def test_names_may_hold_anything(performance):
+def test_bone_names_may_contain_quotes_and_backslashes(performance):
     armature, _ = make_character()
     for bone in armature.data.bones:
         bone.name = f'a "b" \\ {bone.name}'
     result = retarget_armature(armature, performance)
-    assert_goes_as_planned(armature, result)
+    assert_follows_plan(armature, result)
 
 
-def test_constraints_on_keyed_bones_are_told_of(performance):
+def test_constraints_on_keyed_bones_are_noted(performance):
     armature, _ = make_character()
     armature.pose.bones["LeftForeArm"].constraints.new("COPY_ROTATION").target = armature
     armature.pose.bones["LeftForeArm"].constraints[0].subtarget = "RightForeArm"
@@ -132,10 +133,10 @@ def test_constraints_on_keyed_bones_are_told_of(performance):
     assert len(notes) == 1 and "LeftForeArm" in notes[0]
 
 
-def test_what_an_armature_plays_is_a_performance(performance):
-    """Off one character, onto another: as from the first source itself."""
+def test_a_retargeted_armature_is_a_source_in_turn(performance):
+    """The performance read from a retargeted character matches its plan."""
     armature, _ = make_character()
-    armature.matrix_world = turned(Matrix.Scale(1.3, 4))
+    armature.matrix_world = rotated_and_moved(Matrix.Scale(1.3, 4))
     result = retarget_armature(armature, performance)
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = round(performance.fps), round(performance.fps) / performance.fps
@@ -144,13 +145,13 @@ def test_what_an_armature_plays_is_a_performance(performance):
     assert scene.frame_current == 9
     assert len(again) == 130 and again.timestamps[-1] == pytest.approx(performance.timestamps[-1], abs=1e-6)
     for frame in FRAMES:
-        heads, rotations = world(armature, result.plan, frame)
+        heads, rotations = planned_pose(armature, result.plan, frame)
         rows = [result.plan.rig.index(name) for name in again.rig.bones]
         assert np.abs(again.heads[frame - 1] - heads[rows]).max() < 0.1 * MILLIMETRE
         assert np.degrees(angle_between_rotmats(again.rotations[frame - 1], rotations[rows])).max() < 0.05
 
 
-def test_long_clips_are_quick(performance):
+def test_three_thousand_frames_are_retargeted_within_a_second(performance):
     armature, _ = make_character(fingers=True)
     assert len(armature.data.bones) >= 60
     count = 3000
@@ -160,7 +161,7 @@ def test_long_clips_are_quick(performance):
     )
     seconds = []
     for _ in range(2):
-        begun = time.process_time()  # what the machine does beside this does not count
+        begun = time.process_time()  # CPU time, without other processes
         retarget_armature(armature, long)
         seconds.append(time.process_time() - begun)
     assert min(seconds) < 1.0
@@ -169,7 +170,7 @@ def test_long_clips_are_quick(performance):
 # --- rigs that cannot be animated ----------------------------------------------------------------------------------------
 
 
-def no_armature():
+def not_an_armature():
     return bpy.data.objects.new("box", bpy.data.meshes.new("box"))
 
 
@@ -220,15 +221,15 @@ def in_edit_mode():
     return armature
 
 
-def no_person():
+def not_a_humanoid():
     armature, _ = make_character(only=("Hips", "Spine", "Head"))
     return armature
 
 
 @pytest.mark.parametrize(
-    "bad, told",
+    "make_rig, message",
     [
-        (no_armature, "not an armature"),
+        (not_an_armature, "not an armature"),
         (no_bones, "no bones"),
         (mirrored, "mirrored"),
         (flat, "flat"),
@@ -236,21 +237,21 @@ def no_person():
         (circular_objects, "circle"),
         (no_length, "no length"),
         (in_edit_mode, "Edit Mode"),
-        (no_person, "person"),
+        (not_a_humanoid, "person"),
     ],
 )
-def test_bad_rigs_are_refused_and_left_alone(performance, bad, told):
-    rig = bad()
+def test_rigs_that_cannot_be_animated_are_refused_unchanged(performance, make_rig, message):
+    rig = make_rig()
     bpy.context.view_layer.update()
     before = dump_scene()
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         retarget_armature(rig, performance)
     assert caught.value.remedy
     assert dump_scene() == before
     assert not bpy.data.actions
 
 
-def test_linked_characters_are_refused_and_overridden_ones_are_not(performance, tmp_path):
+def test_linked_characters_are_refused_but_library_overrides_are_not(performance, tmp_path):
     make_character()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -265,11 +266,11 @@ def test_linked_characters_are_refused_and_overridden_ones_are_not(performance, 
     local = armature.override_create(remap_local_usages=True)
     local.override_library.is_system_override = False
     bpy.context.view_layer.update()
-    assert_goes_as_planned(local, retarget_armature(local, performance))
+    assert_follows_plan(local, retarget_armature(local, performance))
 
 
-def test_helpers_are_no_circle(performance):
-    """IK with a pole and a stretched chain: what sound rigs are made of."""
+def test_ik_with_a_pole_is_not_a_cycle(performance):
+    """Targets and poles of IK chains are common in valid rigs."""
     armature, _ = make_character()
     add_bone(armature, "goal", None, (0.1, 0.1, 0.1))
     add_bone(armature, "pole", None, (0.1, -0.6, 0.5))

@@ -1,4 +1,4 @@
-"""Bases of pose bones, computed in numpy, against what Blender's own evaluation makes of them."""
+"""Channels of pose bones, computed in numpy, against Blender's own evaluation."""
 
 import bpy
 import numpy as np
@@ -13,7 +13,7 @@ from blender_meshrec.retarget.write.channels import rotation_channels, solve_bon
 from blender_meshrec.scene.rig_reader import read_rig
 
 MODES = ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
-# Bones that RestPose needs to know a body; they stand beside the ones that are tested.
+# Bones that RestPose needs for a body, in addition to those that are tested.
 BODY = {
     "hips": (0, 0, 1), "head": (0, 0, 1.6), "left_upper_arm": (0.2, 0, 1.4), "left_lower_arm": (0.5, 0, 1.4),
     "right_upper_arm": (-0.2, 0, 1.4), "right_lower_arm": (-0.5, 0, 1.4), "left_upper_leg": (0.1, 0, 0.9), "left_lower_leg": (0.1, 0, 0.5),
@@ -21,8 +21,8 @@ BODY = {
 }  # fmt: skip
 
 
-def build(rng, count=14):
-    """A rig of a body's bones and a random tree with every kind of bone; turned, moved and evenly scaled."""
+def build_rig(rng, count=14):
+    """A rig of a body's bones and a random tree with every kind of bone; its object is rotated, moved and evenly scaled."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     armature = bpy.data.armatures.new("rig")
     rig = bpy.data.objects.new("rig", armature)
@@ -58,10 +58,10 @@ def random_turns(rng, frames):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_blender_poses_as_computed(seed):
-    """World rotations and heads of every bone agree with the depsgraph's, for any flags, modes and place of the object."""
+def test_evaluated_pose_matches_the_computed_channels(seed):
+    """World rotations and heads of every bone match the depsgraph's, for any flags, rotation modes and object matrix."""
     rng = np.random.default_rng(seed)
-    armature = build(rng)
+    armature = build_rig(rng)
     rig = read_rig(armature)
     rest = RestPose(rig, BoneMapping({slot: [slot] for slot in BODY}))
     bones = [rig.index(f"bone{number}") for number in range(14)]
@@ -87,7 +87,7 @@ def test_blender_poses_as_computed(seed):
 
 
 @pytest.mark.parametrize("mode", MODES[2:])
-def test_euler_angles_mean_what_blender_says(mode):
+def test_euler_angles_match_blenders(mode):
     rng = np.random.default_rng(3)
     quats = rng.normal(size=(50, 4))
     quats[10] = quat_from_rotmat(np.array(Euler((0.4, np.pi / 2, 0.2), mode).to_matrix()))
@@ -96,11 +96,11 @@ def test_euler_angles_mean_what_blender_says(mode):
         np.testing.assert_allclose(np.array(Euler(row, mode).to_matrix()), rotmat_from_quat(quat), atol=1e-5)
 
 
-def test_locked_channels_stay_at_rest_and_bones_below_still_turn():
-    """A knee that may only bend about its own x keeps to it, in any mode; its foot is turned as wanted all the same."""
+def test_locked_channels_stay_at_rest_while_child_bones_rotate():
+    """A bone that is locked to its x axis rotates about it alone, in any mode; its child still has the wanted rotation."""
     rng = np.random.default_rng(5)
     for mode in ("XYZ", "ZYX", "QUATERNION"):
-        armature = build(rng, 1)
+        armature = build_rig(rng, 1)
         bpy.context.view_layer.objects.active = armature
         bpy.ops.object.mode_set(mode="EDIT")
         lower = armature.data.edit_bones.new("below")

@@ -1,4 +1,4 @@
-"""Characters from files to files: read in again, they move as planned; what is no character is refused."""
+"""Retargeting from character files to files: imported again, the characters move as exported; other files are refused."""
 
 import json
 import shutil
@@ -18,6 +18,7 @@ from blender_meshrec.scene.retarget_outputs import write_retargeted
 from blender_meshrec.scene.rig_file import load_character
 from tests.conftest import ROOT
 from tests.support.blender_characters import make_character
+from tests.support.blender_imports import import_file, imported_objects
 from tests.support.blender_poses import pose_in_blender
 
 TRUTH = ROOT / "scripts" / "demo_clip_truth.npz"
@@ -33,19 +34,19 @@ def performance():
 
 @pytest.fixture
 def written(performance, monkeypatch):
-    """A function that writes a character's performance, and says how its bones lay in Blender when it was written."""
+    """A function that writes a retargeted character and returns what was exported: names, poses, fps and numbers of objects."""
     made = {}
 
-    def remember(path, cast, preset, home):
-        rig = cast.armatures[0]
+    def export_and_record(path, group, preset, home):
+        rig = group.armatures[0]
         made["names"] = [bone.name for bone in rig.data.bones]
         made["fps"] = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
         made["poses"] = poses(rig, made["names"])
-        made["meshes"], made["movable"] = len(cast.meshes), 1 + len(cast.parent_objects)
-        export(path, cast, preset, home)
+        made["num_meshes"], made["num_animated"] = len(group.meshes), 1 + len(group.parent_objects)
+        export(path, group, preset, home)
 
     export = retarget_outputs.export_assembly
-    monkeypatch.setattr(retarget_outputs, "export_assembly", remember)
+    monkeypatch.setattr(retarget_outputs, "export_assembly", export_and_record)
 
     def write(rig, path, **options):
         write_retargeted([("walk", performance)], [Output(path, (0,))], str(rig), **options)
@@ -63,35 +64,25 @@ def poses(rig, names):
 
 
 def import_again(path, fps):
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    render = bpy.context.scene.render
-    render.fps, render.fps_base = round(fps), round(fps) / fps
-    if path.suffix == ".fbx":
-        bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0.0)
-    elif path.suffix == ".glb":
-        bpy.ops.import_scene.gltf(filepath=str(path))
-    else:
-        bpy.ops.wm.usd_import(filepath=str(path))
+    import_file(path, fps)
     (rig,) = (thing for thing in bpy.data.objects if thing.type == "ARMATURE")
     return rig
 
 
-def assert_comes_back(path, made):
+def assert_imports_unchanged(path, made):
     rig = import_again(path, made["fps"])
     for (heads, turned), (heads_again, turned_again) in zip(made["poses"], poses(rig, made["names"])):
         assert np.abs(heads - heads_again).max() < 0.1 * MILLIMETRE
         assert np.degrees(angle_between_rotmats(turned, turned_again)).max() < 0.02
-    # The new take and none that the character's file had; an importer makes an action for each object that it moves.
-    assert 1 <= len(bpy.data.actions) <= made["movable"]
+    # The file has the new take and none of the character's file; an importer makes an action for each animated object.
+    assert 1 <= len(bpy.data.actions) <= made["num_animated"]
     assert all("walk" in action.name for action in bpy.data.actions) or path.suffix == ".usdc"
-    # glTF's importer adds a sphere to draw bones with.
-    skins = [thing for thing in bpy.context.view_layer.objects if thing.type == "MESH" and "Icosphere" not in thing.name]
-    assert len(skins) == made["meshes"]
+    assert len(imported_objects("MESH")) == made["num_meshes"]
     return rig
 
 
 def save_character(folder, scale=1.0, parented=False):
-    """A character file of our own, in .blend: its object may be scaled and hang from an empty that is turned."""
+    """A synthetic character in a .blend; its object may be scaled and parented to a rotated empty."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     armature, _ = make_character(scale=1 / scale)
     armature.scale = (scale,) * 3
@@ -107,41 +98,39 @@ def save_character(folder, scale=1.0, parented=False):
 
 @pytest.mark.parametrize("preset", ["blender", "unreal", "unity"])
 @pytest.mark.parametrize("scale, parented", [(1.0, False), (0.01, True)])
-def test_fbx_comes_back(written, tmp_path, scale, parented, preset):
+def test_exported_fbx_imports_unchanged(written, tmp_path, scale, parented, preset):
     made = written(save_character(tmp_path, scale, parented), tmp_path / "out.fbx", preset=preset)
-    assert_comes_back(tmp_path / "out.fbx", made)
+    assert_imports_unchanged(tmp_path / "out.fbx", made)
 
 
 @pytest.mark.parametrize("suffix", [".glb", ".usdc"])
 @pytest.mark.parametrize("scale, parented", [(1.0, False), (0.01, True)])
-def test_other_formats_come_back(written, tmp_path, scale, parented, suffix):
+def test_other_exported_formats_import_unchanged(written, tmp_path, scale, parented, suffix):
     made = written(save_character(tmp_path, scale, parented), tmp_path / f"out{suffix}")
-    assert_comes_back(tmp_path / f"out{suffix}", made)
+    assert_imports_unchanged(tmp_path / f"out{suffix}", made)
 
 
 @pytest.mark.parametrize("suffix", [".fbx", ".glb"])
 @pytest.mark.parametrize("name", RIGS)
-def test_real_characters_come_back(shared_rigs, written, tmp_path, name, suffix):
+def test_exported_real_characters_import_unchanged(shared_rigs, written, tmp_path, name, suffix):
     made = written(shared_rigs / name, tmp_path / f"out{suffix}")
-    assert_comes_back(tmp_path / f"out{suffix}", made)
+    assert_imports_unchanged(tmp_path / f"out{suffix}", made)
 
 
-def test_bvh_plays_in_the_world(performance, tmp_path):
+def test_bvh_is_in_metres_in_the_world(performance, tmp_path):
     path = save_character(tmp_path, 0.01, parented=True)
     quality, _ = write_retargeted([("walk", performance)], [Output(tmp_path / "a.bvh", (0,))], str(path))
     assert quality[str(tmp_path / "a.bvh")]["foot_slide_after"] < 1.0  # cm/s
     rig = bpy.data.objects["character"]
     names = [bone.name for bone in rig.data.bones]
-    heads = [places for places, _ in poses(rig, names)]
+    heads = [positions for positions, _ in poses(rig, names)]
     fps = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = round(fps), round(fps) / fps
-    bpy.ops.import_anim.bvh(filepath=str(tmp_path / "a.bvh"), rotate_mode="NATIVE")
+    import_file(tmp_path / "a.bvh", fps)
     for wanted, (had, _) in zip(heads, poses(bpy.context.object, names)):
         assert np.abs(wanted - had).max() < 0.1 * MILLIMETRE
 
 
-def test_a_blend_keeps_what_was_in_the_artists_file(performance, tmp_path):
+def test_a_blend_keeps_the_content_of_the_artists_file(performance, tmp_path):
     path = save_character(tmp_path)
     bpy.data.objects.new("lamp", bpy.data.lights.new("lamp", "POINT"))
     bpy.context.scene.collection.objects.link(bpy.data.objects["lamp"])
@@ -161,7 +150,7 @@ def test_a_blend_keeps_what_was_in_the_artists_file(performance, tmp_path):
     assert {mesh.modifiers[0].object for mesh in bpy.context.scene.objects if mesh.type == "MESH"} == set(rigs)
 
 
-def test_which_armature_is_meant(tmp_path):
+def test_the_choice_among_several_armatures(tmp_path):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     make_character("anna")
     path = tmp_path / "two.blend"
@@ -199,24 +188,24 @@ def test_files_without_a_character_are_refused(tmp_path):
         split_character_path(tmp_path / "clip.mp4")
 
 
-def test_a_name_with_a_hash_is_a_name(tmp_path):
+def test_file_names_may_contain_a_hash(tmp_path):
     (tmp_path / "a#1.fbx").touch()
     assert split_character_path(str(tmp_path / "a#1.fbx")) == (tmp_path / "a#1.fbx", "")
     assert split_character_path(str(tmp_path / "a#1.fbx#rig"))[1] == "rig"
 
 
-def test_a_vrm_is_a_glb(shared_rigs, tmp_path):
+def test_a_vrm_is_imported_as_glb(shared_rigs, tmp_path):
     shutil.copyfile(shared_rigs / "kenney_human.glb", tmp_path / "a.vrm")
     bpy.ops.wm.read_factory_settings(use_empty=True)
     assert len(load_character(tmp_path / "a.vrm").armature.data.bones) == 39
 
 
-def test_the_command(tmp_path, capsys):
+def test_the_retarget_command(tmp_path, capsys):
     path = save_character(tmp_path)
     out, report = tmp_path / "out.glb", tmp_path / "report.json"
     assert program.main(["retarget", str(TRUTH), "--rig", f"{path}#character", "-o", str(out), "--report", str(report)]) == 0
-    facts = json.loads(report.read_text())
-    assert facts["retarget"][str(out)]["foot_slide_after"] < 1.0  # cm/s
+    report_content = json.loads(report.read_text())
+    assert report_content["retarget"][str(out)]["foot_slide_after"] < 1.0  # cm/s
     assert import_again(out, 30.0)
     assert program.main(["retarget", str(TRUTH), "--rig", f"{path}#nobody", "-o", str(out)]) == 2
     assert 'no armature "nobody"' in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Mapping on real character files and on generated Rigify characters, against lists written by hand."""
+"""Bone mapping of real character files and of generated Rigify characters, against mappings written by hand."""
 
 import time
 from dataclasses import replace
@@ -16,8 +16,8 @@ from tests.support.blender_rigs import generate_rigify, import_rig
 from tests.support.synthetic_rigs import body_slots
 
 
-def by_hand(sides, **parts):
-    """slot -> bones; "{}" stands for the side's letter, commas part several bones of one slot."""
+def mapping_by_hand(sides, **parts):
+    """slot -> bones; "{}" is the letter of the side, commas separate several bones of a slot."""
     truth = {}
     for slot, names in parts.items():
         names = names.split(",")
@@ -27,39 +27,39 @@ def by_hand(sides, **parts):
 
 
 def unreal(root, neck="neck_01"):
-    return by_hand("lr", root=root, hips="pelvis", spine="spine_01,spine_02,spine_03", neck=neck, head="head", clavicle="clavicle_{}",
-        upper_arm="upperarm_{}", lower_arm="lowerarm_{}", hand="hand_{}", upper_leg="thigh_{}", lower_leg="calf_{}", foot="foot_{}",
+    return mapping_by_hand("lr", root=root, hips="pelvis", spine="spine_01,spine_02,spine_03", neck=neck, head="head",
+        clavicle="clavicle_{}", upper_arm="upperarm_{}", lower_arm="lowerarm_{}", hand="hand_{}", upper_leg="thigh_{}", lower_leg="calf_{}", foot="foot_{}",
         toes="ball_{}", **{part: f"{name}_01_{{}},{name}_02_{{}},{name}_03_{{}}" for part, name in (("thumb", "thumb"), ("index", "index"),
         ("middle", "middle"), ("ring", "ring"), ("little", "pinky"))})  # fmt: skip
 
 
-MIXAMO = by_hand(("Left", "Right"), hips="Hips", spine="Spine,Spine1,Spine2", neck="Neck", head="Head",
+MIXAMO = mapping_by_hand(("Left", "Right"), hips="Hips", spine="Spine,Spine1,Spine2", neck="Neck", head="Head",
     clavicle="{}Shoulder", upper_arm="{}Arm", lower_arm="{}ForeArm", hand="{}Hand", upper_leg="{}UpLeg", lower_leg="{}Leg",
     foot="{}Foot", toes="{}ToeBase",
     **{part: f"{{}}Hand{name}1,{{}}Hand{name}2,{{}}Hand{name}3" for part, name in (("thumb", "Thumb"), ("index", "Index"),
     ("middle", "Middle"), ("ring", "Ring"), ("little", "Pinky"))})  # fmt: skip
 MIXAMO = {slot: [f"mixamorig:{bone}" for bone in bones] for slot, bones in MIXAMO.items()}
-BY_HAND = {
+EXPECTED = {
     "mpfb_mixamo.glb": MIXAMO,
     "mpfb_mixamo.fbx": MIXAMO,
     "mpfb_game_engine.fbx": unreal("Root"),
     "m2m_human_male.glb": unreal("root"),
-    "mpfb_cmu_mb.blend": by_hand(("Left", "Right"), hips="Hips", spine="LowerBack,Spine,Spine1", neck="Neck,Neck1", head="Head",
+    "mpfb_cmu_mb.blend": mapping_by_hand(("Left", "Right"), hips="Hips", spine="LowerBack,Spine,Spine1", neck="Neck,Neck1", head="Head",
         clavicle="{}Shoulder", upper_arm="{}Arm", lower_arm="{}ForeArm", hand="{}Hand", upper_leg="{}UpLeg", lower_leg="{}Leg",
         foot="{}Foot", toes="{}ToeBase") | {"left_thumb": ["LThumb"], "right_thumb": ["RThumb"]},
-    "kaykit_Knight.glb": by_hand("lr", root="root", hips="hips", spine="spine,chest", head="head", upper_arm="upperarm.{}",
+    "kaykit_Knight.glb": mapping_by_hand("lr", root="root", hips="hips", spine="spine,chest", head="head", upper_arm="upperarm.{}",
         lower_arm="lowerarm.{}", hand="wrist.{},hand.{}", upper_leg="upperleg.{}", lower_leg="lowerleg.{}", foot="foot.{}", toes="toes.{}"),
-    "kenney_human.glb": by_hand(("Left", "Right"), hips="Hips", spine="Spine,Chest,UpperChest", neck="Neck", head="Head",
+    "kenney_human.glb": mapping_by_hand(("Left", "Right"), hips="Hips", spine="Spine,Chest,UpperChest", neck="Neck", head="Head",
         clavicle="{}Shoulder", upper_arm="{}Arm", lower_arm="{}ForeArm", hand="{}Hand", upper_leg="{}UpLeg", lower_leg="{}Leg",
         foot="{}Foot", toes="{}Toes", thumb="{}HandThumb1,{}HandThumb2", index="{}HandIndex1,{}HandIndex2,{}HandIndex3"),
 }  # fmt: skip
-RIGIFY = by_hand("LR", hips="torso", spine="spine_fk.002,spine_fk.003", neck="neck", head="head", clavicle="shoulder.{}",
+RIGIFY = mapping_by_hand("LR", hips="torso", spine="spine_fk.002,spine_fk.003", neck="neck", head="head", clavicle="shoulder.{}",
     upper_arm="upper_arm_fk.{}", lower_arm="forearm_fk.{}", hand="hand_fk.{}", upper_leg="thigh_fk.{}", lower_leg="shin_fk.{}",
     foot="foot_fk.{}", toes="toe_fk.{}")  # fmt: skip
-RIGIFY_FINGERS = by_hand("LR", thumb="thumb.01.{},thumb.02.{},thumb.03.{}",
+RIGIFY_FINGERS = mapping_by_hand("LR", thumb="thumb.01.{},thumb.02.{},thumb.03.{}",
     **{part: f"f_{name}.01.{{}},f_{name}.02.{{}},f_{name}.03.{{}}" for part, name in (("index", "index"), ("middle", "middle"),
     ("ring", "ring"), ("little", "pinky"))})  # fmt: skip
-METARIG = by_hand("LR", hips="spine", spine="spine.001,spine.002,spine.003", neck="spine.004,spine.005", head="spine.006",
+METARIG = mapping_by_hand("LR", hips="spine", spine="spine.001,spine.002,spine.003", neck="spine.004,spine.005", head="spine.006",
     clavicle="shoulder.{}", upper_arm="upper_arm.{}", lower_arm="forearm.{}", hand="hand.{}", upper_leg="thigh.{}", lower_leg="shin.{}",
     foot="foot.{}", toes="toe.{}")  # fmt: skip
 
@@ -74,37 +74,37 @@ def as_lists(slots):
     return {slot: list(bones) for slot, bones in slots.items()}
 
 
-@pytest.mark.parametrize("name", BY_HAND)
-def test_characters_by_name(shared_rigs, name):
+@pytest.mark.parametrize("name", EXPECTED)
+def test_real_characters_are_mapped_by_name(shared_rigs, name):
     mapping = map_bones(load(shared_rigs, name))
-    assert as_lists(mapping.slots) == BY_HAND[name]
+    assert as_lists(mapping.slots) == EXPECTED[name]
     assert mapping.found_by == "names"
     assert min(mapping.confidence.values()) > 0.7
 
 
-@pytest.mark.parametrize("name", BY_HAND)
-def test_characters_by_shape(shared_rigs, name):
-    """The same characters with their names taken away."""
+@pytest.mark.parametrize("name", EXPECTED)
+def test_real_characters_are_mapped_by_shape(shared_rigs, name):
+    """Without bone names, the mapping is the same."""
     rig = load(shared_rigs, name)
     numbers = np.random.default_rng(0).permutation(len(rig))
     was = {f"bone.{number:03d}": bone for number, bone in zip(numbers, rig.bones, strict=True)}
     mapping = map_bones(replace(rig, bones=tuple(was)))
     assert mapping.found_by == "geometry"
-    truth = {bone: slot for slot, bones in body_slots(BY_HAND[name]).items() for bone in bones}
+    truth = {bone: slot for slot, bones in body_slots(EXPECTED[name]).items() for bone in bones}
     got = {was[bone]: slot for slot, bones in body_slots(mapping.slots).items() for bone in bones}
-    assert {bone: slot for bone, slot in got.items() if truth.get(bone) != slot} == {}, "bones that are something else"
-    # The Knight's hand beyond its wrist could as well be a glove.
+    assert {bone: slot for bone, slot in got.items() if truth.get(bone) != slot} == {}, "bones mapped to a wrong slot"
+    # The shape of the Knight's hand beyond its wrist is ambiguous.
     assert set(truth) - set(got) <= {"hand.l", "hand.r"}
 
 
-def test_openpose_is_refused(shared_rigs):
+def test_separate_roots_are_refused(shared_rigs):
     with pytest.raises(InputError, match="3 separate roots") as refused:
         map_bones(load(shared_rigs, "mpfb_openpose.glb"))
     assert "by hand" in refused.value.remedy and "preset" in refused.value.remedy
 
 
 @pytest.mark.parametrize("basic", [True, False], ids=["basic", "full"])
-def test_rigify_maps_to_its_controls_and_its_metarig_to_its_bones(basic):
+def test_rigify_maps_to_controls_and_its_metarig_to_bones(basic):
     metarig, rig_object = generate_rigify(basic)
     metarig, rig = read_rig(metarig), read_rig(rig_object)
     begun = time.perf_counter()
@@ -130,15 +130,15 @@ def test_rigify_animals_are_refused(kind):
         map_bones(read_rig(bpy.context.object))
 
 
-def turned(rig_object, bone):
-    """How a bone was moved and turned from its rest, in the armature's space."""
+def transform_from_rest(rig_object, bone):
+    """A bone's transform from rest to pose, in the armature's space."""
     bpy.context.view_layer.update()
     evaluated = rig_object.evaluated_get(bpy.context.evaluated_depsgraph_get())
     return evaluated.pose.bones[bone].matrix @ rig_object.data.bones[bone].matrix_local.inverted()
 
 
-def as_a_body_hangs(slots):
-    """(bone, what it hangs from) of a whole body, from the hips outward."""
+def expected_parents(slots):
+    """(bone, its expected parent) pairs of a whole body, from the hips outward."""
     chains = [(None, ("hips", "spine", "neck", "head"))]
     for side in SIDES:
         chains.append(("spine", [f"{side}_{part}" for part in ("clavicle", "upper_arm", "lower_arm", "hand")]))
@@ -151,18 +151,18 @@ def as_a_body_hangs(slots):
                 above = bone
 
 
-def switch(rig_object, switches):
+def set_switches(rig_object, switches):
     for bone, name, value in switches:
         rig_object.pose.bones[bone][name] = value
     rig_object.update_tag()
 
 
-def test_with_rigifys_fk_switches_controls_turn_as_a_skeleton_of_them_does():
-    """Controls that hang from one another as the parts of a body do predict where Blender puts them and the skin's bones."""
+def test_rigifys_fk_controls_follow_a_plain_skeleton():
+    """A hierarchy of the controls by body parts predicts the evaluated controls and deforming bones."""
     _, rig_object = generate_rigify()
     rig = read_rig(rig_object)
     mapping = map_bones(rig)
-    switch(rig_object, mapping.controls.fk)
+    set_switches(rig_object, mapping.controls.fk)
     rng = np.random.default_rng(0)
     basis = {}
     body = [bone for bone in mapping.bones if bone != "root"]
@@ -172,40 +172,40 @@ def test_with_rigifys_fk_switches_controls_turn_as_a_skeleton_of_them_does():
         posed.rotation_mode = "QUATERNION"
         posed.rotation_quaternion = basis[bone]
     moved = {None: Matrix()}
-    for bone, above in as_a_body_hangs(mapping.slots):
+    for bone, above in expected_parents(mapping.slots):
         rest = rig_object.data.bones[bone].matrix_local
         moved[bone] = moved[above] @ rest @ basis[bone].to_matrix().to_4x4() @ rest.inverted()
     for bone in body:
-        assert np.abs(np.array(turned(rig_object, bone)) - np.array(moved[bone])).max() < 1e-3, bone
+        assert np.abs(np.array(transform_from_rest(rig_object, bone)) - np.array(moved[bone])).max() < 1e-3, bone
     deforming = {"torso": "DEF-spine", "spine_fk.003": "DEF-spine.003", "head": "DEF-spine.006"}
     for side in "LR":
         deforming |= {f"{part}_fk.{side}": f"DEF-{part}.{side}" for part in ("forearm", "hand", "shin", "foot", "toe")}
     for control, bone in deforming.items():
         rest = rig_object.data.bones[bone].matrix_local
-        goes, expected = turned(rig_object, bone) @ rest, moved[control] @ rest
-        assert goes.col[1].to_3d().angle(expected.col[1].to_3d()) < 0.02, f"{bone} does not point where {control} does"
-        assert (goes.translation - expected.translation).length < 0.01, f"{bone} does not lie where {control} does"
+        evaluated, expected = transform_from_rest(rig_object, bone) @ rest, moved[control] @ rest
+        assert evaluated.col[1].to_3d().angle(expected.col[1].to_3d()) < 0.02, f"{bone} does not point where {control} does"
+        assert (evaluated.translation - expected.translation).length < 0.01, f"{bone} is not at {control}"
 
 
 @pytest.mark.parametrize("side", ["L", "R"])
-def test_with_rigifys_ik_switches_feet_follow_their_targets_and_knees_their_poles(side):
+def test_rigifys_ik_feet_follow_targets_and_knees_poles(side):
     _, rig_object = generate_rigify()
     mapping = map_bones(read_rig(rig_object))
-    switch(rig_object, mapping.controls.ik)
+    set_switches(rig_object, mapping.controls.ik)
     which = SIDES["LR".index(side)]
     poses = rig_object.pose.bones
 
-    def at(bone):
+    def evaluated_head(bone):
         bpy.context.view_layer.update()
         return rig_object.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones[bone].head.copy()
 
     target = poses[mapping.controls.ik_targets[f"{which}_foot"]]
     target.matrix = Matrix.Translation((0, -0.1, 0.25)) @ rig_object.data.bones[target.name].matrix_local
-    assert (at(f"DEF-foot.{side}") - at(target.name)).length < 1e-3  # m
-    knee = at(f"DEF-shin.{side}")
+    assert (evaluated_head(f"DEF-foot.{side}") - evaluated_head(target.name)).length < 1e-3  # m
+    knee = evaluated_head(f"DEF-shin.{side}")
     pole = poses[mapping.controls.poles[f"{which}_leg"]]
-    where = at(pole.name)
+    pole_position = evaluated_head(pole.name)
     poses["torso"].location = (0, 0, -0.05)
-    assert (at(pole.name) - where).length < 1e-4, "poles stay where they are put"
+    assert (evaluated_head(pole.name) - pole_position).length < 1e-4, "poles do not follow the torso"
     pole.matrix = Matrix.Translation((0.5, 0, 0)) @ rig_object.data.bones[pole.name].matrix_local
-    assert at(f"DEF-shin.{side}").x > knee.x + 0.05
+    assert evaluated_head(f"DEF-shin.{side}").x > knee.x + 0.05

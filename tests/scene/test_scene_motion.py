@@ -1,4 +1,4 @@
-"""Armatures of the scene as motion again: by themselves, with what an artist has changed, and nothing of the scene disturbed."""
+"""Armatures of the scene read back as motion, with an artist's changes and without a change to the scene."""
 
 import bpy
 import numpy as np
@@ -25,7 +25,7 @@ def made():
     return recovery, assembly
 
 
-def test_a_person_is_read_back_as_it_was_made(made):
+def test_a_person_is_read_back_unchanged(made):
     recovery, assembly = made
     rig = assembly.armatures[0]
     again = recovery_from_armature(rig, find_clip_camera(rig), 1, FRAMES)
@@ -37,7 +37,7 @@ def test_a_person_is_read_back_as_it_was_made(made):
     assert np.abs(again.contacts - recovery.contacts).max() < 1e-5
 
 
-def test_what_an_artist_has_changed_is_exported(made, tmp_path):
+def test_an_artists_changes_are_exported(made, tmp_path):
     recovery, assembly = made
     assembly.armatures[0].location.x = 0.5
     export_characters(tmp_path / "moved.npz", assembly.armatures)
@@ -45,14 +45,14 @@ def test_what_an_artist_has_changed_is_exported(made, tmp_path):
     assert np.abs(moved.trans - recovery.trans - [0.5, 0, 0]).max() < 1e-4
 
 
-def test_an_artist_s_character_is_no_npz(tmp_path):
+def test_an_artists_character_is_refused_as_npz(tmp_path):
     rig, _ = make_character()
     with pytest.raises(InputError, match="no person"):
         export_characters(tmp_path / "a.npz", [rig])
     assert not list(tmp_path.iterdir())
 
 
-def test_playing_leaves_the_scene_where_it_is_and_follows_constraints(made):
+def test_isolated_playback_follows_constraints_and_keeps_the_current_frame(made):
     _, assembly = made
     rig = assembly.armatures[0]
     leader = bpy.data.objects.new("leader", None)
@@ -65,18 +65,18 @@ def test_playing_leaves_the_scene_where_it_is_and_follows_constraints(made):
     scene = bpy.context.scene
     names = set(bpy.data.scenes.keys()), set(scene.objects.keys())
     scene.frame_set(5)
-    seen = []
-    with isolated_scene(rig) as at:
+    heads = []
+    with isolated_scene(rig) as evaluate_frame:
         for frame in (1, 7, FRAMES):
-            posed = rig.evaluated_get(at(frame))
-            seen.append(np.array(posed.matrix_world @ posed.pose.bones["pelvis"].head))
+            posed = rig.evaluated_get(evaluate_frame(frame))
+            heads.append(np.array(posed.matrix_world @ posed.pose.bones["pelvis"].head))
     assert scene.frame_current == 5 and (set(bpy.data.scenes.keys()), set(scene.objects.keys())) == names
-    for frame, head in zip((1, 7, FRAMES), seen):
+    for frame, head in zip((1, 7, FRAMES), heads):
         scene.frame_set(frame)
         assert np.abs(pose_in_blender(rig, ["pelvis"])[0][0] - head).max() < 1e-6
 
 
-def test_playing_ends_when_something_goes_wrong(made):
+def test_the_temporary_scene_is_removed_after_an_error(made):
     _, assembly = made
     with pytest.raises(ZeroDivisionError), isolated_scene(assembly.armatures[0]):
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""A SKEL person in Blender: what its dependency graph evaluates is what core/skel/kinematics says."""
+"""A SKEL person in Blender: its evaluated pose matches core/skel/kinematics."""
 
 from dataclasses import replace
 
@@ -16,6 +16,7 @@ from blender_meshrec.scene.export import export_assembly
 from blender_meshrec.scene.mesh import strongest_weights
 from blender_meshrec.scene.skel_armature import channel_angle_name
 from blender_meshrec.scene.skel_person import POSE_BONES
+from tests.support.blender_imports import import_file, imported_object
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 from tests.support.synthetic_skel import synthetic_skel
@@ -24,9 +25,9 @@ MILLIMETRE = 1e-3
 FRAMES, ROWS = 40, (0, 11, 39)
 
 
-@pytest.fixture(scope="module", params=["made up", "open"])
+@pytest.fixture(scope="module", params=["synthetic", "open"])
 def skel(request):
-    if request.param == "made up":
+    if request.param == "synthetic":
         return synthetic_skel()
     try:
         return load_skel("open")
@@ -34,8 +35,8 @@ def skel(request):
         pytest.skip(error.problem)
 
 
-def moving(skel, seed=0):
-    """A recovery whose every angle goes through most of its range, while the person turns round and walks."""
+def moving_recovery(skel, seed=0):
+    """A recovery in which every angle covers most of its range, while the person turns and moves."""
     rng = np.random.default_rng(seed)
     times = np.arange(FRAMES) / 24
     low, high = np.where(np.isfinite(DOF_LIMITS), DOF_LIMITS, [-0.5, 0.5]).T
@@ -54,26 +55,26 @@ def moving(skel, seed=0):
 
 @pytest.fixture
 def made(skel):
-    recovery = moving(skel)
+    recovery = moving_recovery(skel)
     return recovery, assemble([Person("anna", recovery, make_tube_body(), skel)], "clip")
 
 
-def posed(recovery, skel):
+def expected_pose(recovery, skel):
     return skel_kinematics(recovery.q, skel.rest_joints(recovery.skel_betas), skel.bone_frames(recovery.skel_betas), recovery.skel_trans)
 
 
-def test_bones_are_where_the_angles_put_them(made, skel):
+def test_bone_heads_match_the_kinematics(made, skel):
     recovery, assembly = made
-    expected = posed(recovery, skel)
+    expected = expected_pose(recovery, skel)
     for row in ROWS:
         bpy.context.scene.frame_set(1 + row)
         heads, _ = pose_in_blender(assembly.armatures[0], SKEL_JOINTS)
         assert np.abs(heads - expected.joints[row]).max() < 0.1 * MILLIMETRE
 
 
-def test_skin_and_bones_follow(made, skel):
+def test_skin_and_bone_meshes_match_the_kinematics(made, skel):
     recovery, assembly = made
-    pose, rest = posed(recovery, skel), skel.rest_joints(recovery.skel_betas)
+    pose, rest = expected_pose(recovery, skel), skel.rest_joints(recovery.skel_betas)
     skin, bones = assembly.meshes
     for row in ROWS:
         bpy.context.scene.frame_set(1 + row)
@@ -91,7 +92,7 @@ def test_skin_and_bones_follow(made, skel):
             assert np.abs(vertices_in_blender(mesh) - expected).max() < 0.3 * MILLIMETRE
 
 
-def test_channels_are_the_angles_an_anatomist_knows(made):
+def test_euler_channels_are_the_anatomical_angles(made):
     recovery, assembly = made
     rig = assembly.armatures[0]
     bpy.context.scene.frame_set(1)
@@ -103,12 +104,12 @@ def test_channels_are_the_angles_an_anatomist_knows(made):
             else:
                 assert bone.lock_rotation[column] and abs(bone.rotation_euler[column]) < 1e-6
     assert set(found) == set(DOF_NAMES)
-    for name in DOF_NAMES[3:]:  # the pelvis's are said as an upright body has them
+    for name in DOF_NAMES[3:]:  # the pelvis's angles are those of an upright body
         assert abs(found[name] - recovery.q[0, dof_index(name)]) < 1e-5
 
 
 @pytest.mark.parametrize("beyond", [-1.0, 1.0])
-def test_no_bone_goes_beyond_its_limits(made, skel, beyond):
+def test_bones_stop_at_their_limits(made, skel, beyond):
     recovery, assembly = made
     rig = assembly.armatures[0]
     rig.animation_data.action = None
@@ -129,8 +130,8 @@ def test_no_bone_goes_beyond_its_limits(made, skel, beyond):
         joint = SKEL_JOINTS.index(name)
         above = SKEL_JOINTS.index(rig.pose.bones[name].parent.name)
         # In the body's axes, not the world's.
-        stood = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-        local = stood.T @ turned[above].T @ turned[joint] @ stood
+        world_from_body = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+        local = world_from_body.T @ turned[above].T @ turned[joint] @ world_from_body
         assert np.abs(local - expected[joint]).max() < 1e-4, name
 
 
@@ -141,27 +142,17 @@ def test_a_motion_without_angles_is_refused_and_leaves_nothing(skel):
 
 
 @pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".blend"])
-def test_what_is_written_comes_back(tmp_path, suffix):
+def test_exported_people_import_unchanged(tmp_path, suffix):
     skel = synthetic_skel()
-    recovery = replace(moving(skel), mocap_framerate=24.0)
+    recovery = replace(moving_recovery(skel), mocap_framerate=24.0)
     made = assemble([Person("anna", recovery, make_tube_body(), skel)], "clip", pose_shapes=False, footage=False)
     match_scene(bpy.context.scene, made, recovery.camera)
     path = tmp_path / f"a{suffix}"
     export_assembly(path, made)
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.context.scene.render.fps = 24
-    IMPORTERS[suffix](str(path))
-    rig = next(thing for thing in bpy.context.view_layer.objects if thing.type == "ARMATURE")
-    expected = posed(recovery, skel)
+    import_file(path, 24)
+    rig = imported_object("ARMATURE")
+    expected = expected_pose(recovery, skel)
     for row in ROWS:
         bpy.context.scene.frame_set(1 + row)
         heads, _ = pose_in_blender(rig, SKEL_JOINTS)
         assert np.abs(heads - expected.joints[row]).max() < 0.5 * MILLIMETRE, row
-
-
-IMPORTERS = {
-    ".fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path, anim_offset=0.0),
-    ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
-    ".usdc": lambda path: bpy.ops.wm.usd_import(filepath=path),
-    ".blend": lambda path: bpy.ops.wm.open_mainfile(filepath=path),
-}

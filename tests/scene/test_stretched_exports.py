@@ -1,4 +1,4 @@
-"""Calibrated people in files: what comes back through Blender's importers, and that writing leaves the scene as it was."""
+"""Calibrated people in files: joints after import by each of Blender's importers, and an unchanged scene after export."""
 
 import bpy
 import numpy as np
@@ -11,6 +11,7 @@ from blender_meshrec.scene.assemble import Person, assemble, match_scene
 from blender_meshrec.scene.export import export_assembly
 from blender_meshrec.scene.scene_export import export_characters
 from blender_meshrec.scene.surface import SURFACE_MODIFIER
+from tests.support.blender_imports import import_with_every_importer, imported_object
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of, with_calibrated_joints
 
@@ -18,12 +19,6 @@ MILLIMETRE = 1e-3
 FRAMES, FPS = 24, 25.0
 ROWS = (0, 5, FRAMES - 1)
 FILES = [("a.fbx", "blender"), ("a.fbx", "unity"), ("a.fbx", "unreal"), ("a.glb", "blender"), ("a.usdc", "blender")]
-IMPORTERS = {
-    ".fbx": ["import_scene.fbx", "wm.fbx_import"],
-    ".glb": ["import_scene.gltf"],
-    ".usdc": ["wm.usd_import"],
-    ".bvh": ["import_anim.bvh"],
-}
 
 
 @pytest.fixture(scope="module")
@@ -44,21 +39,12 @@ def make(plain, clip, **options):
 
 
 def imported(path):
-    """Every way in which this Blender reads a file: its armature and mesh."""
-    for way in IMPORTERS[path.suffix]:
-        group, name = way.split(".")
-        if name not in dir(getattr(bpy.ops, group)):
-            continue  # Blender before 4.5 has one FBX importer
-        bpy.ops.wm.read_factory_settings(use_empty=True)
-        bpy.context.scene.render.fps = int(FPS)
-        options = {".fbx": {"anim_offset": 0.0}, ".bvh": {"rotate_mode": "NATIVE"}}.get(path.suffix, {})
-        getattr(getattr(bpy.ops, group), name)(filepath=str(path), **options)
-        found = [thing for thing in bpy.context.view_layer.objects if "Icosphere" not in thing.name]
-        meshes = [thing for thing in found if thing.type == "MESH"]
-        yield next(thing for thing in found if thing.type == "ARMATURE"), meshes[0] if meshes else None
+    """The armature and the mesh, or None, of a file, by each importer of this Blender."""
+    for _ in import_with_every_importer(path, FPS):
+        yield imported_object("ARMATURE"), imported_object("MESH")
 
 
-def assert_lands(rig, plain, joints):
+def assert_heads_match(rig, plain, joints):
     for row in ROWS:
         bpy.context.scene.frame_set(1 + row)
         heads, _ = pose_in_blender(rig, plain.joint_names)
@@ -66,16 +52,16 @@ def assert_lands(rig, plain, joints):
 
 
 @pytest.mark.parametrize("name, preset, bone_scale", [*((*file, False) for file in FILES), ("a.fbx", "unity", True)])
-def test_joints_come_back_where_they_were_calibrated(tmp_path, plain, clip, name, preset, bone_scale):
+def test_joints_import_at_their_calibrated_positions(tmp_path, plain, clip, name, preset, bone_scale):
     export_assembly(tmp_path / name, make(plain, clip, bone_scale=bone_scale), preset)
     for rig, body in imported(tmp_path / name):
-        assert_lands(rig, plain, clip.calibrated_joints)
+        assert_heads_match(rig, plain, clip.calibrated_joints)
         assert rig.name.startswith("anna") and body is not None
         assert np.abs(np.array([bone.scale for bone in rig.pose.bones]) - 1).max() < 1e-4
 
 
 @pytest.mark.parametrize("name", ["a.fbx", "a.glb", "a.usdc", "a.bvh"])
-def test_a_person_of_the_scene_comes_back_with_what_an_artist_has_changed(tmp_path, plain, clip, name):
+def test_an_artists_changes_are_exported(tmp_path, plain, clip, name):
     made = make(plain, clip)
     rig = made.armatures[0]
     rig.location, rig.rotation_euler.z = (0.3, -0.2, 0.1), 0.5
@@ -84,23 +70,23 @@ def test_a_person_of_the_scene_comes_back_with_what_an_artist_has_changed(tmp_pa
     notes = export_characters(tmp_path / name, made.armatures, "unreal")
     assert len(notes) == 1 and notes[0].startswith(name[1:]) and "anna" in notes[0]
     for again, _ in imported(tmp_path / name):
-        assert_lands(again, plain, moved)
+        assert_heads_match(again, plain, moved)
 
 
-def test_an_npz_of_the_scene_keeps_both_poses(tmp_path, plain, clip):
+def test_npz_of_the_scene_has_both_poses(tmp_path, plain, clip):
     made = make(plain, clip)
     assert export_characters(tmp_path / "a.npz", made.armatures) == []
     again = read_motion(tmp_path / "a.npz")
     assert np.abs(again.calibrated_joints - clip.calibrated_joints).max() < 0.05 * MILLIMETRE
-    rigid = forward_kinematics(motion_of(again, plain))[0]  # the npz's own promise: poses make the joints
+    rigid = forward_kinematics(motion_of(again, plain))[0]  # the joints of an .npz are those of its poses
     assert np.abs(rigid - again.joints).max() < 0.1 * MILLIMETRE < np.abs(rigid - clip.calibrated_joints).max()
-    stiff = make(plain, clip, stretch=False)
-    export_characters(tmp_path / "b.npz", stiff.armatures)
+    unstretched = make(plain, clip, stretch=False)
+    export_characters(tmp_path / "b.npz", unstretched.armatures)
     assert read_motion(tmp_path / "b.npz").calibrated_joints is None
 
 
 @pytest.mark.parametrize("name, preset", [FILES[1], *FILES[3:]])
-def test_writing_leaves_the_scene_as_it_was_and_the_surface_out(tmp_path, plain, clip, name, preset):
+def test_exporting_changes_no_scene_and_omits_the_surface(tmp_path, plain, clip, name, preset):
     shape = (FRAMES, len(plain.v_template), 3)
     surface = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     write_point_cache(tmp_path / "s.pc2", shape[1], shape[0], [surface])

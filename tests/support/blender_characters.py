@@ -1,4 +1,4 @@
-"""A made-up character with Mixamo's names in a T-pose, boxes for skin: what an artist may bring."""
+"""A synthetic artist's character: Mixamo's bone names, in a T-pose, with a skin of boxes."""
 
 import bpy
 import numpy as np
@@ -22,7 +22,7 @@ _SIDE = {
     "Foot": ("Leg", (0.1, 0.01, 0.1)),
     "ToeBase": ("Foot", (0.1, -0.13, 0.03)),
 }
-_FINGERS = {"Thumb": -0.04, "Index": -0.025, "Middle": 0.0, "Ring": 0.02, "Pinky": 0.04}  # where across the hand, m
+_FINGERS = {"Thumb": -0.04, "Index": -0.025, "Middle": 0.0, "Ring": 0.02, "Pinky": 0.04}  # offset across the hand, m
 _ENDS = {"Head": (0, 0, 0.2), "Prop": (0, 0.1, 0), "ToeBase": (0, -0.07, 0), "Hand": (0.08, 0, 0)}
 
 
@@ -40,11 +40,11 @@ def _bones(fingers):
 
 
 def make_character(name="character", scale=1.0, fingers=False, only=(), short=()):
-    """Make it in the current scene.
+    """Make the character in the current scene.
 
     Args:
-        scale: armature units a metre. fingers: four bones each. only: names of bones to leave out all others. short: names of
-            bones that are to have next to no length.
+        scale: armature units per metre. fingers: whether to add five fingers of four bones. only: names of the bones to make,
+            all by default. short: names of bones with almost no length.
 
     Returns:
         the armature object, the mesh object.
@@ -70,7 +70,7 @@ def make_character(name="character", scale=1.0, fingers=False, only=(), short=()
 
 
 def add_bone(armature, name, parent, head):
-    """One more bone, 10 cm long."""
+    """Add a bone, 10 cm long."""
     bpy.context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
     bone = armature.data.edit_bones.new(name)
@@ -80,7 +80,7 @@ def add_bone(armature, name, parent, head):
 
 
 def _skin(armature, bones, scale):
-    """A box around every bone, moved by it alone; the feet's reach down to the floor."""
+    """Make a box around every bone, weighted to it alone; no box is below the floor."""
     corners = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
     quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
     vertices, faces = [], []

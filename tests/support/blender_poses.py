@@ -1,15 +1,15 @@
-"""What Blender's dependency graph says of a pose, in numpy."""
+"""Poses and vertices evaluated by Blender's dependency graph, in numpy."""
 
 import bpy
 import numpy as np
 
 
 def pose_in_blender(rig, names):
-    """Heads (J,3) m and rotations relative to rest (J,3,3), both in the world."""
+    """Heads (J,3) m and rotations from rest (J,3,3), both in the world."""
     evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
     world = np.array(evaluated.matrix_world)
     posed = np.array([world @ np.array(evaluated.pose.bones[name].matrix) for name in names])
-    # At rest the armature object stands as it does now: its data may be y up and its object turned.
+    # The rest pose in the object's current matrix: its data may be y up and its object rotated.
     rest = np.array([world @ np.array(rig.data.bones[name].matrix_local) for name in names])
     return posed[:, :3, 3], unscaled(posed) @ np.swapaxes(unscaled(rest), 1, 2)
 

@@ -4,7 +4,7 @@ import bpy
 
 
 def import_rig(path):
-    """Open a character file in an empty scene and give its one armature object."""
+    """Open a character file in an empty scene; returns its one armature object."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     suffix = path.suffix.lower()
     if suffix == ".glb":
@@ -18,7 +18,7 @@ def import_rig(path):
 
 
 def generate_rigify(basic=True):
-    """A character's control rig as Rigify makes it from its human metarig: the metarig and the rig."""
+    """Generate Rigify's control rig from its human metarig; returns the metarig and the rig."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.preferences.addon_enable(module="rigify")
     (bpy.ops.object.armature_basic_human_metarig_add if basic else bpy.ops.object.armature_human_metarig_add)()

@@ -1,6 +1,6 @@
-"""Writes pickles the way Python 2 wrote the official SMPL files: protocol 0 or 2, chumpy and scipy objects included.
+"""Pickles as Python 2 wrote the official SMPL files: protocol 0 or 2, with chumpy and scipy objects.
 
-Instruction by instruction, so that neither chumpy nor scipy is needed and nothing but the bytes is tested.
+The instructions are written one by one, so that neither chumpy nor scipy is needed.
 """
 
 import struct
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Chumpy:
-    """A chumpy object to be written: class name (module and name) and attributes."""
+    """A chumpy object to write: class name (module and name) and attributes."""
 
     def __init__(self, name="chumpy.ch Ch", **state):
         self.name = name
@@ -17,7 +17,7 @@ class Chumpy:
 
 
 class Csc:
-    """A scipy.sparse.csc_matrix to be written."""
+    """A scipy.sparse.csc_matrix to write."""
 
     def __init__(self, dense):
         columns = np.asarray(dense).T

@@ -1,23 +1,23 @@
-"""Everything a Blender file holds as plain values, to tell what a function changed."""
+"""The content of a Blender file as plain values, to find what a function changes."""
 
 import bpy
 
-# What evaluation writes, and what only says how Blender keeps things.
-_PASSING = {
+# Properties that evaluation writes, and those of Blender's internal storage.
+_TRANSIENT = {
     "rna_type", "users", "is_updated", "is_updated_data", "session_uid", "original", "matrix", "matrix_basis", "matrix_world",
     "matrix_local", "matrix_channel", "matrix_parent_inverse", "head", "tail", "is_evaluated", "tag", "is_runtime_data",
     "bound_box", "dimensions", "storage_type", "children", "error_location", "error_rotation", "is_valid", "active_index",
     "is_active", "preview",
 }  # fmt: skip
-# What an action that is assigned animates, as soon as it is evaluated.
-_POSED = {"location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale"}
+# Properties that change as soon as an assigned action is evaluated.
+_ANIMATED = {"location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale"}
 _KINDS = ("objects", "armatures", "actions", "meshes", "materials", "images", "collections", "scenes", "libraries", "texts", "node_groups")
 
 
 def dump_scene(leave_out=()):
-    """(kind, name, path ...) -> value of every data block, animated pose values and the armatures' own action left out.
+    """(kind, name, path ...) -> value for every data block, without animated pose channels and assigned actions.
 
-    leave_out: data blocks that are not looked into.
+    leave_out: data blocks to skip.
     """
     found = {}
     for kind in _KINDS:
@@ -32,11 +32,11 @@ def _dump(item, path, found, depth):
         try:
             for key, value in item.items():
                 found[(*path, f"[{key}]")] = repr(value.to_dict() if hasattr(value, "to_dict") else value)
-        except TypeError:  # this struct has no properties of its own
+        except TypeError:  # this struct cannot have custom properties
             pass
-    for prop in item.bl_rna.properties:  # those of add-ons come into being by being read
+    for prop in item.bl_rna.properties:  # reading creates those of add-ons
         name = prop.identifier
-        if prop.is_runtime or name in _PASSING or (name in _POSED and isinstance(item, bpy.types.PoseBone)):
+        if prop.is_runtime or name in _TRANSIENT or (name in _ANIMATED and isinstance(item, bpy.types.PoseBone)):
             continue
         if isinstance(item, bpy.types.AnimData) and name.startswith(("action", "last_slot")) and name not in ("action_influence",):
             continue
@@ -47,7 +47,7 @@ def _dump(item, path, found, depth):
             elif depth < 4 and isinstance(value, bpy.types.AnimData | bpy.types.Driver | bpy.types.Pose):
                 _dump(value, (*path, name), found, depth + 1)
         elif prop.type == "COLLECTION":
-            if not isinstance(item, bpy.types.BoneCollection):  # its bones stand in the armature
+            if not isinstance(item, bpy.types.BoneCollection):  # its bones are dumped with the armature
                 _dump_all(value, (*path, name), found, depth)
         elif getattr(prop, "is_array", False):
             found[(*path, name)] = repr(list(value))

@@ -1,4 +1,4 @@
-"""Made-up people for tests: a body of tubes with everything an SMPL body has, a motion for it, and slow, obvious skinning."""
+"""Synthetic people for tests: a body of tubes with all arrays of an SMPL body, a motion for it, and skinning in a slow, simple version."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from blender_meshrec.core.records import Recovery
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 
-# Roughly where an adult's joints are: y up, facing +z, metres.
+# Approximate joints of an adult: y up, facing +z, metres.
 REST = np.array(
     [
         (0, 0.95, 0), (0.07, 0.86, 0), (-0.07, 0.86, 0), (0, 1.06, -0.03), (0.1, 0.48, 0), (-0.1, 0.48, 0), (0, 1.19, -0.02),
@@ -23,7 +23,7 @@ RING, RADIUS = 8, 0.05
 
 
 def make_tube_body(posedirs=True, seed=0):
-    """A tube along every bone; the ring at a joint regresses that joint. Betas and pose move vertices by smooth fields."""
+    """A tube along each bone; the ring of vertices at a joint regresses the joint. Blend shapes are smooth fields."""
     rng = np.random.default_rng(seed)
     angles = np.arange(RING) * 2 * np.pi / RING
     vertices, weights, faces = [], [], []
@@ -34,11 +34,11 @@ def make_tube_body(posedirs=True, seed=0):
         side /= np.linalg.norm(side)
         circle = RADIUS * (np.outer(np.cos(angles), side) + np.outer(np.sin(angles), np.cross(along, side)))
         first = len(vertices) * RING
-        for share in (0.0, 0.5, 1.0):
-            vertices.append(start + share * (end - start) + circle)
+        for fraction in (0.0, 0.5, 1.0):
+            vertices.append(start + fraction * (end - start) + circle)
             row = np.zeros(24)
-            row[joint] += 0.5 * share**2
-            row[max(parent, 0)] += 1 - 0.5 * share**2
+            row[joint] += 0.5 * fraction**2
+            row[max(parent, 0)] += 1 - 0.5 * fraction**2
             weights.append(np.tile(row, (RING, 1)))
         for ring in (0, RING):
             for i in range(RING):
@@ -53,7 +53,7 @@ def make_tube_body(posedirs=True, seed=0):
     poses = None
     if posedirs:
         poses = rng.normal(scale=0.004, size=(len(vertices), 3, 9 * 23))
-        poses[:, :, 9 * 9 :] = 0  # the first nine joints only: unused entries must cost nothing
+        poses[:, :, 9 * 9 :] = 0  # only the first nine joints have corrections
     return BodyTemplate(
         name="tube man",
         surface_model_type="open",
@@ -77,7 +77,7 @@ def make_recovery(template, frames=60, fps=24.0, seed=0, timestamps=None, **chan
     values = 3 * len(template.joint_names)
     waves = rng.uniform(0.3, 1.5, (1, values)) * times[:, None] * 2 * np.pi + rng.uniform(0, 6, (1, values))
     poses = 0.35 * np.sin(waves)
-    # Turns round once in two seconds, through quaternions of both signs, swaying a little.
+    # One full turn in two seconds, through quaternions of both signs, with some sway.
     turning = rotmat_from_rotvec(np.outer(np.pi * times, [0, 0, 1]))
     poses[:, :3] = rotvec_from_rotmat(turning @ WORLD_FROM_BODY @ rotmat_from_rotvec(0.5 * poses[:, :3]))
     betas = rng.normal(size=10)
@@ -106,17 +106,17 @@ def make_recovery(template, frames=60, fps=24.0, seed=0, timestamps=None, **chan
 
 
 def with_calibrated_joints(recovery, seed=0):
-    """The same with calibrated joints: its bones smoothly a tenth longer or shorter, turned a little, and all of it moved."""
+    """The same recovery with calibrated joints: bones up to 10% longer or shorter and slightly rotated, the whole body translated."""
     rng = np.random.default_rng(seed)
     joints = recovery.joints.astype(float)
     waves = np.sin(rng.uniform(1, 4, (24, 4)) * recovery.timestamps[:, None, None] + rng.uniform(0, 6, (24, 4)))
-    landed = joints + 0.02 * waves[:, :1, :3]
+    targets = joints + 0.02 * waves[:, :1, :3]
     for joint, parent in enumerate(SMPL_PARENTS):
         if parent >= 0:
-            turn = rotmat_from_rotvec(0.08 * waves[:, joint, 1:])
-            bone = turn @ (joints[:, joint] - joints[:, parent])[..., None]
-            landed[:, joint] = landed[:, parent] + (1 + 0.1 * waves[:, joint, :1]) * bone[..., 0]
-    return Recovery(**{**recovery.arrays(), "calibrated_joints": landed})
+            rotation = rotmat_from_rotvec(0.08 * waves[:, joint, 1:])
+            bone = rotation @ (joints[:, joint] - joints[:, parent])[..., None]
+            targets[:, joint] = targets[:, parent] + (1 + 0.1 * waves[:, joint, :1]) * bone[..., 0]
+    return Recovery(**{**recovery.arrays(), "calibrated_joints": targets})
 
 
 def motion_of(recovery, template):
@@ -124,7 +124,7 @@ def motion_of(recovery, template):
 
 
 def skin_recovery(recovery, template, row, pose_shapes=True):
-    """Vertices (V,3) m in the world at one row, in SMPL's own axes up to the last step, every joint in turn."""
+    """Vertices (V,3) m in the world of one row, by a loop over the joints."""
     vertices, joints = template.rest(recovery.betas)
     local = rotmat_from_rotvec(recovery.poses[row].reshape(-1, 3))
     if pose_shapes and template.posedirs is not None:
@@ -145,5 +145,5 @@ def skin_recovery(recovery, template, row, pose_shapes=True):
 
 
 def rotate_upright(vertices_or_joints):
-    """From a body's axes at rest to the world's."""
+    """Convert points from the body's axes at rest to world axes."""
     return vertices_or_joints @ WORLD_FROM_BODY.T

@@ -1,4 +1,4 @@
-"""A made-up SKEL body, small and without meaning, in the layout of the real files: for tests that need no particular body."""
+"""A small random SKEL body in the layout of the published files."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skel.template import skel_from_arrays
 from blender_meshrec.core.skel.vocabulary import DOF_NAMES, SKEL_JOINTS, SKEL_PARENTS
 
-# Roughly where a person's joints are: x left, y up, z front, metres. The right side; the left is its mirror image.
+# Approximate joints of a person: x left, y up, z front, metres. Right side only; the left side is mirrored.
 _RIGHT = {
     "pelvis": (0, 0, 0), "femur": (-0.08, -0.06, 0), "tibia": (-0.09, -0.47, 0.01), "talus": (-0.09, -0.87, -0.03),
     "calcn": (-0.1, -0.92, -0.07), "toes": (-0.11, -0.94, 0.1), "lumbar_body": (0, 0.12, -0.03), "thorax": (0, 0.3, -0.02),
@@ -16,14 +16,14 @@ _RIGHT = {
 
 
 def rest_joints():
-    """(24,3) m, left-right symmetric."""
+    """Joints (24,3) m at rest, symmetric."""
     return np.array(
         [np.array(_RIGHT[name.removesuffix("_r").removesuffix("_l")]) * (-1 if name.endswith("_l") else 1, 1, 1) for name in SKEL_JOINTS]
     )
 
 
 def skel_arrays(seed=0, vertices=60, bones=30, shapes=12):
-    """What a SKEL file holds, by its keys; every array dense."""
+    """The content of a SKEL file by its keys, with dense arrays."""
     rng = np.random.default_rng(seed)
     owner = np.concatenate([np.arange(24), rng.integers(0, 24, vertices - 24)])
     template = rest_joints()[owner] + rng.normal(0, 0.03, (vertices, 3))

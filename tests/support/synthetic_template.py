@@ -1,11 +1,11 @@
-"""A small random body in SMPL's format: a plausible skeleton with a cloud of skin around its bones."""
+"""A small random body in SMPL's format: a plausible skeleton with skin vertices scattered around its bones."""
 
 import numpy as np
 
 from blender_meshrec.core.files.body_template import body_from_arrays
 from blender_meshrec.core.skeletons import SMPL_PARENTS
 
-# A T-pose of about 1.7 m, y up, facing +z, the left at +x; centimetres, pelvis first, in SMPL's order.
+# A T pose of a person of about 1.7 m, y up, facing +z, left at +x; in centimetres, in SMPL's order.
 REST = (
     np.array(
         [

@@ -228,14 +228,14 @@ def test_every_panel_speaks_the_language_in_every_state(addon, backend, result, 
 
 def test_messages_come_in_the_panels_words():
     remedy = Message("backend-did-not-start.remedy", "Run `meshrec doctor`, which says what is missing.")
-    assert translation.translated(remedy).startswith("Click Check Installation")
+    assert translation.translate_message(remedy).startswith("Click Check Installation")
     problem = "{name} has {frames} frames, and the range begins at frame {first}."
     error = InputError("frame-range-past-end", problem, "Choose frames below {frames}.", name="clip.mp4", frames=30, first=40)
     assert str(error) == "clip.mp4 has 30 frames, and the range begins at frame 40. Choose frames below 30."
     told = "clip.mp4 has 30 frames, and Part of the Clip begins after them. Choose an earlier In under Part of the Clip."
-    assert translation.told(error) == told
-    assert translation.translated("Nobody {knows} this.") == "Nobody {knows} this."
-    assert translation.translated(Message("not-in-the-tables", "Nobody knows {what}.", what="{this}")) == "Nobody knows {this}."
+    assert translation.translate_error(error) == told
+    assert translation.translate_message("Nobody {knows} this.") == "Nobody {knows} this."
+    assert translation.translate_message(Message("not-in-the-tables", "Nobody knows {what}.", what="{this}")) == "Nobody knows {this}."
 
 
 def test_labels_among_the_values_are_translated_and_names_are_not(monkeypatch):
@@ -243,11 +243,11 @@ def test_labels_among_the_values_are_translated_and_names_are_not(monkeypatch):
     names = [label("left wrist"), label("head")]
     unsure = Message("least-sure-of-some", "Least sure of: {names} and {count} more.", names=names, count=3)
     assert unsure == "Least sure of: left wrist, head and 3 more."
-    assert translation.translated(unsure) == "Am wenigsten sicher: Handgelenk links, Kopf und 3 weitere."
+    assert translation.translate_message(unsure) == "Am wenigsten sicher: Handgelenk links, Kopf und 3 weitere."
     empty = Message("footage-empty.problem", "{name} is empty (0 bytes).", name="head")
-    assert translation.translated(empty) == "head ist leer (0 Byte)."
+    assert translation.translate_message(empty) == "head ist leer (0 Byte)."
     assert jobs.Job(None, None).text == "Beginn"
-    assert panels.say("{rate}, {time} left", rate="9", time="{x}") == "9, noch {x}"
+    assert panels.translate("{rate}, {time} left", rate="9", time="{x}") == "9, noch {x}"
 
 
 def test_blender_is_given_messages_by_their_name_and_labels_for_all_it_draws():

@@ -1,63 +1,64 @@
-"""`meshrec convert`: a motion file to another format; only between SMPL's poses and SKEL's angles is the backend needed."""
+"""`meshrec convert`: a motion file to another format; only conversions between SMPL's poses and SKEL's angles need the backend."""
 
 import os
+from argparse import Namespace
 from pathlib import Path
 
 from ...bridge.backend_process import start_job
 from ...bridge.messages import ReconstructRequest
-from ...core.errors import InputError
+from ...core.errors import ExitCode, InputError
 from ...core.files.body_template import load_body
 from ...core.files.motion_npz import read_motion
+from ...core.options import OPTIONS
+from ...core.records import Recovery
 from ...retarget.source.smpl import is_smpl_motion
 from .. import surfaces
-from ..outputs import check_outputs, input_files, write_outputs
+from ..arguments import request_values
+from ..console import Console
+from ..output_checks import check_outputs, input_files
+from ..outputs import settings_from_options, write_outputs
 
 
-def run(options, console):
-    """Read the motion, make what the output's suffix asks for."""
+def run(options: Namespace, console: Console) -> int:
+    """Read the motion, and write it in the format of the output's suffix."""
     output, name = Path(options.output), Path(options.motion).stem
-    # A motion may be converted in its place.
+    # The output may replace the motion itself.
     check_outputs([output], options.blender, protected=[file for file in input_files(options) if file != Path(options.motion)])
     surfaces.check_skeleton_option(options)
-    skel = options.skel if options.skeleton == "skel" else None
-    if options.from_skel or (skel and lacks_skel_angles(options.motion)):
+    if options.from_skel or (options.skeleton == "skel" and lacks_skel_angles(options.motion)):
         recovery = convert_in_backend(options, console)
     else:
         recovery = read_motion(options.motion)
     if output.suffix.lower() != ".npz":
         check_body_model(recovery, options)
-    settings = {"skel": skel, "stretch": not options.no_stretch, "surfaces": surfaces.find_motion_surfaces(options, recovery)}
-    made = write_outputs([recovery], [1], [(output, (0,))], name, options.body, options.preset, options.blender, **settings)
+    settings = settings_from_options(options, surfaces.find_motion_surfaces(options, recovery))
+    made = write_outputs([recovery], [1], [(output, (0,))], name, settings)
     for note in made.notes:
         console.warn(note)
     console.done(options.motion, [str(path) for path in (output, *made.surfaces)])
-    return 0
+    return ExitCode.DONE
 
 
-def lacks_skel_angles(motion):
-    """Whether a motion is not one of ours that holds SKEL's angles already."""
+def lacks_skel_angles(motion: str) -> bool:
+    """Whether a motion file is not one of ours with SKEL's angles."""
     return is_smpl_motion(motion) or read_motion(motion).q is None
 
 
-def convert_in_backend(options, console):
-    """The motion as the backend says it in SKEL's angles, or its angles in SMPL's poses."""
-    request = ReconstructRequest(
-        source=os.path.abspath(options.motion),
-        body=options.body if options.body == "open" else os.path.abspath(options.body),
-        skeleton="smpl" if options.from_skel else "skel",
-        skel_body=options.skel if options.skel == "open" else os.path.abspath(options.skel),
-    )
+def convert_in_backend(options: Namespace, console: Console) -> Recovery:
+    """The motion with SKEL's angles fitted to SMPL's poses; with --from-skel, with SMPL's poses fitted to SKEL's angles."""
+    models = request_values(options, (OPTIONS["body"], OPTIONS["skel_body"]))
+    request = ReconstructRequest(os.path.abspath(options.motion), skeleton="smpl" if options.from_skel else "skel", **models)
     result = start_job(request, options.python).wait(lambda progress: console.progress(progress, options.motion))
     for warning in result.report["warnings"]:
         console.warn(warning)
     return result.recoveries[0]
 
 
-def check_body_model(recovery, options):
-    """Refuse a body of another family than the motion's: its betas would mean another shape.
+def check_body_model(recovery: Recovery, options: Namespace) -> None:
+    """Check that --body is of the motion's model family: the same betas are another shape in another family.
 
     Raises:
-        InputError, or ModelError where the body file cannot be read.
+        InputError: it is not. ModelError: the body file cannot be read.
     """
     kind = load_body(options.body).surface_model_type
     if recovery.surface_model_type != kind:

@@ -1,4 +1,4 @@
-"""`meshrec doctor`: what is installed, what is missing, and where things are kept."""
+"""`meshrec doctor`: what is installed, what is missing, and where files are stored."""
 
 import json
 import os
@@ -7,22 +7,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
-from ...bridge.backend_location import find_backend
-from ...bridge.backend_process import LAUNCH_SCRIPT
+from ...bridge.backend_location import LAUNCH_SCRIPT, find_backend
 from ...bridge.scene_process import environ_with_temp_folder, find_scene_command
 from ...core.errors import ExitCode, MeshRecError
 from ...core.files.model_files import listed_models
 from ...core.files.user_folders import cache_folder
 from ...core.version import version
+from ..console import Console
 
 _TIMEOUT = 120  # s; the first import of a fresh environment is slow
-_LOW_DISK_SPACE = 1e9
+_LOW_DISK_SPACE = 1e9  # bytes
 
 
-def run(options, console):
-    """Look at everything a reconstruction needs; 4 where something is missing, 0 where only Blender is."""
+def run(options: Namespace, console: Console) -> int:
+    """Check everything that a reconstruction needs; 4 where something other than Blender is missing."""
     console.print_result(f"meshrec    {version()}, Python {platform.python_version()}, {platform.platform()}")
     missing = [*check_backend(options.python, console), *check_models(console)]
     check_blender(options.blender, console)
@@ -35,8 +37,8 @@ def run(options, console):
     return ExitCode.DONE
 
 
-def check_backend(chosen, console):
-    """Tell of the backend's environment and its devices; gives the errors."""
+def check_backend(chosen: str | None, console: Console) -> list[MeshRecError]:
+    """Print the backend's environment and its devices; returns the errors."""
     try:
         python = find_backend(chosen)
         found = describe_backend(python)
@@ -44,12 +46,11 @@ def check_backend(chosen, console):
         console.print_result("backend    MISSING")
         return [error]
     console.print_result(f"backend    {python}, Python {found['python']}")
-    for package, number in found["versions"].items():
-        console.print_result(f"           {package} {number}")
-    console.print_result(
-        f"devices    {', '.join(found['devices']) or 'none'}{''.join(f' ({name})' for name in found.get('device_names', {}).values())}"
-    )
-    problems = [f"{package} ({why})" for package, why in found["missing"].items()]
+    for package, package_version in found["versions"].items():
+        console.print_result(f"           {package} {package_version}")
+    device_names = "".join(f" ({name})" for name in found.get("device_names", {}).values())
+    console.print_result(f"devices    {', '.join(found['devices']) or 'none'}{device_names}")
+    problems = [f"{package} ({reason})" for package, reason in found["missing"].items()]
     if not problems:
         return []
     return [
@@ -62,18 +63,23 @@ def check_backend(chosen, console):
     ]
 
 
-def describe_backend(python):
-    """What the backend's environment says of itself. Raises MeshRecError where it cannot."""
+def describe_backend(python: Path) -> dict[str, Any]:
+    """The backend's description of its environment.
+
+    Raises:
+        MeshRecError: the Python does not run, or cannot import the software.
+    """
     remedy = "Choose another Python with --python, or install the backend: in the add-on's preferences, or with `meshrec setup`."
     try:
         done = subprocess.run(
             [str(python), "-I", str(LAUNCH_SCRIPT), "describe"], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT
         )
-        return json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MeshRecError(
             "backend-python-not-running", "The backend's Python {python} does not run: {reason}.", remedy, python=python, reason=error
         ) from error
+    try:
+        return json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError) as error:
         failure = MeshRecError(
             "backend-python-cannot-load", "The backend's Python {python} cannot load the software.", remedy, python=python
@@ -82,8 +88,8 @@ def describe_backend(python):
         raise failure from error
 
 
-def check_models(console):
-    """Tell of the model files; gives the errors."""
+def check_models(console: Console) -> list[MeshRecError]:
+    """Print the model files; returns the errors."""
     listed = listed_models()
     for entry, path, error in listed:
         console.print_result(f"model      {path}, sha256 as listed" if error is None else f"model      {entry['file']} FAILED")
@@ -92,8 +98,8 @@ def check_models(console):
     return [error for _entry, _path, error in listed if error is not None]
 
 
-def check_blender(chosen, console):
-    """Tell of the Blender that makes scenes; without one, .npz and .bvh can be written all the same."""
+def check_blender(chosen: str | None, console: Console) -> None:
+    """Print the Blender that makes scenes; .npz and .bvh can be written without one."""
     if chosen is None and "bpy" in sys.modules:
         console.print_result(f"Blender    this one, {sys.modules['bpy'].app.version_string}")
         return
@@ -104,29 +110,29 @@ def check_blender(chosen, console):
         console.print_result(f"Blender    none: only .npz and .bvh can be written. {error.remedy}")
 
 
-def blender_version(program):
-    """What a Blender, or a Python with bpy, says its version is; a word of trouble where it says none."""
+def blender_version(program: Path) -> str:
+    """The version that a Blender, or a Python with bpy, prints; a description of the failure where it prints none."""
     code = "import bpy, os; print('Blender', bpy.app.version_string, flush=True); os._exit(0)"
-    words = ["-c", code] if program.name.lower().startswith("python") else ["--version"]
+    arguments = ["-c", code] if program.name.lower().startswith("python") else ["--version"]
     try:
         with tempfile.TemporaryDirectory(prefix="meshrec-") as scratch:
-            settings = {
-                "capture_output": True,
-                "text": True,
-                "errors": "replace",
-                "timeout": _TIMEOUT,
-                "env": environ_with_temp_folder(scratch),
-            }
-            done = subprocess.run([str(program), *words], **settings)
+            done = subprocess.run(
+                [str(program), *arguments],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_TIMEOUT,
+                env=environ_with_temp_folder(scratch),
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"which does not run: {error}"
     return next((line for line in done.stdout.splitlines() if line.startswith("Blender")), "which does not say its version")
 
 
-def check_disk(console):
-    """Tell where footage is remembered and where temporary files go, and how much room is there."""
+def check_disk(console: Console) -> None:
+    """Print the folders of the cache and of temporary files, and their free space."""
     for label, folder in (("cache", cache_folder()), ("temporary", Path(tempfile.gettempdir()))):
-        there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-        free = shutil.disk_usage(there).free
-        writable = "" if os.access(there, os.W_OK) else ", CANNOT BE WRITTEN"
+        existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+        free = shutil.disk_usage(existing).free
+        writable = "" if os.access(existing, os.W_OK) else ", CANNOT BE WRITTEN"
         console.print_result(f"{label:10} {folder}, {free / 1e9:.1f} GB free{' (little)' if free < _LOW_DISK_SPACE else ''}{writable}")

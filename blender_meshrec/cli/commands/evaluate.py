@@ -1,15 +1,21 @@
-"""`meshrec evaluate`: how far a motion is from the true one, in the field's measures."""
+"""`meshrec evaluate`: errors of a motion against the ground truth, in the field's metrics."""
+
+from argparse import Namespace
+from collections.abc import Iterator
 
 import numpy as np
 
 from ...core import metrics
+from ...core.array_types import FloatArray, IntArray
 from ...core.cameras import transform_points
 from ...core.errors import ExitCode, InputError
-from ...core.files.body_template import load_body
+from ...core.files.body_template import BodyTemplate, load_body
 from ...core.files.motion_npz import read_motion
+from ...core.records import Recovery
 from ...core.skeletons import SMPL_PARENTS
 from ...core.skinning import posed_vertices
-from ..outputs import check_report, input_files
+from ..console import Console
+from ..output_checks import check_report, input_files
 from .reconstruct import write_report
 
 UNITS = {
@@ -28,8 +34,8 @@ UNITS = {
 }
 
 
-def run(options, console):
-    """Compare two motion files at the times they share."""
+def run(options: Namespace, console: Console) -> int:
+    """Compare two motion files over the times they share."""
     check_report(options.report, input_files(options))
     motion, truth = read_motion(options.motion), read_motion(options.truth)
     numbers = evaluate(motion, truth)
@@ -40,24 +46,22 @@ def run(options, console):
     return ExitCode.DONE
 
 
-def evaluate(motion, truth):
-    """Compare two Recoveries of the same footage, over the frames where the truth sees the person.
+def evaluate(motion: Recovery, truth: Recovery) -> dict[str, float | int | None]:
+    """Compare a Recovery with the ground truth of the same footage, over the frames where the truth shows the person.
 
     Returns:
-        numbers by name, see UNITS; None for what cannot be known. Joints are compared in camera axes, so that it does not
-        matter where either puts the world's origin: `mpjpe` and `mpve`, of the skin's vertices, with the pelves in one place,
-        `camera_mpjpe` as they are. Vertices are known of the open body. Of a calibrated motion the same of the joints that
-        bones stretch to.
+        numbers by name, see UNITS; None where a number is unknown. Joints and vertices are compared in camera axes, so that the
+        origins of the two worlds do not matter: for `mpjpe` and for `mpve`, of the open body's vertices, with coinciding pelves; for
+        `camera_mpjpe` as they are. For a calibrated motion also the errors of the calibrated joints.
 
     Raises:
-        InputError: the motions share no moment.
+        InputError: the motions share no time.
     """
     rows, true_rows = shared_rows(motion, truth)
-    joints = transform_points(motion.camera_from_world, motion.joints.astype(float))[rows]
-    true_joints = transform_points(truth.camera_from_world, truth.joints.astype(float))[true_rows]
+    joints = _camera_joints(motion, motion.joints, rows)
+    true_joints = _camera_joints(truth, truth.joints, true_rows)
     times = truth.timestamps[true_rows]
     numbers = {
-        "frames": len(rows),
         "mpjpe": metrics.mpjpe(joints, true_joints, root=0),
         "pa_mpjpe": metrics.pa_mpjpe(joints, true_joints),
         "camera_mpjpe": metrics.mpjpe(joints, true_joints),
@@ -69,35 +73,44 @@ def evaluate(motion, truth):
         "contact_f1": metrics.contact_f1(motion.contacts[rows], truth.contacts[true_rows]),
     }
     if motion.calibrated_joints is not None:
-        calibrated = transform_points(motion.camera_from_world, motion.calibrated_joints.astype(float))[rows]
+        calibrated = _camera_joints(motion, motion.calibrated_joints, rows)
         numbers["calibrated_mpjpe"] = metrics.mpjpe(calibrated, true_joints, root=0)
         numbers["calibrated_pa_mpjpe"] = metrics.pa_mpjpe(calibrated, true_joints)
         numbers["calibrated_camera_mpjpe"] = metrics.mpjpe(calibrated, true_joints)
-    return {name: value if isinstance(value, int) else round(value, 6) if np.isfinite(value) else None for name, value in numbers.items()}
+    rounded = {name: round(value, 6) if np.isfinite(value) else None for name, value in numbers.items()}
+    return {"frames": len(rows), **rounded}
 
 
-def mesh_error(motion, truth, rows, true_rows):
-    """Mean distance of the vertices, mm, in camera axes about the pelves; nan where the bodies are not both the open one."""
+def _camera_joints(recovery: Recovery, joints: FloatArray, rows: IntArray) -> FloatArray:
+    """A Recovery's world joints of some rows, (N,J,3) m, in camera axes."""
+    return transform_points(recovery.camera_from_world, joints.astype(float))[rows]
+
+
+def mesh_error(motion: Recovery, truth: Recovery, rows: IntArray, true_rows: IntArray) -> float:
+    """Mean distance of the vertices, mm, in camera axes about the pelves; nan unless both bodies are the open one."""
     if motion.surface_model_type != "open" or truth.surface_model_type != "open":
         return np.nan
-    template, errors = load_body("open"), []
-    both = zip(*(_pelvis_relative_vertices(template, *each) for each in ((motion, rows), (truth, true_rows))))
-    for vertices, true_vertices in both:
-        errors.append(np.linalg.norm(vertices - true_vertices, axis=-1).mean())
+    template = load_body("open")
+    vertices = _pelvis_relative_vertices(template, motion, rows)
+    true_vertices = _pelvis_relative_vertices(template, truth, true_rows)
+    errors = [np.linalg.norm(ours - true, axis=-1).mean() for ours, true in zip(vertices, true_vertices)]
     return 1000 * float(np.mean(errors))
 
 
-def _pelvis_relative_vertices(template, motion, rows):
-    """Yield the vertices (V,3) m of a motion's rows about the pelvis, in camera axes."""
+def _pelvis_relative_vertices(template: BodyTemplate, motion: Recovery, rows: IntArray) -> Iterator[FloatArray]:
+    """Yield the vertices (V,3) m of a motion's rows relative to the pelvis, in camera axes."""
     skin = posed_vertices(template, motion.betas, motion.poses[rows], motion.trans[rows])
     for vertices, pelvis, camera in zip(skin, motion.joints[rows, 0], motion.camera_from_world[rows]):
         yield (vertices - pelvis) @ camera[:3, :3].T
 
 
-def shared_rows(motion, truth):
-    """Rows of both, (N,) and (N,), that show the same moment: the nearest in time, at most half a frame apart.
+def shared_rows(motion: Recovery, truth: Recovery) -> tuple[IntArray, IntArray]:
+    """Rows of both, (N,) and (N,), at the same time: the nearest ones, at most half a frame apart.
 
-    Moments count from the footage's first frame, so that the ranges may differ.
+    Times count from the footage's first frame, so the frame ranges may differ.
+
+    Raises:
+        InputError: the motions share no time at which the truth shows the person.
     """
     times = motion.timestamps + motion.first_frame / motion.mocap_framerate
     true_times = truth.timestamps + truth.first_frame / truth.mocap_framerate

@@ -1,23 +1,42 @@
-"""`meshrec models`: what ships, where it comes from, and whether it is whole; and what a user has brought."""
+"""`meshrec models`: list and verify the model files, and add a user's own."""
+
+from argparse import Namespace
+from collections.abc import Sequence
 
 from ...core.errors import ExitCode, InputError, ModelError
-from ...core.files.model_files import listed_models
+from ...core.files.model_files import ListedModel, listed_models
 from ...core.files.user_models import add_user_model, user_models, user_models_folder
+from ..console import Console
 
 
-def run(options, console):
-    """`list` tells of every model; `verify` compares each with its checksum and fails where one does not agree; `add` keeps a file."""
+def run(options: Namespace, console: Console) -> int:
+    """Run the action: `list`, `verify` (compare each file with its checksum; an error if one differs), or `add`."""
     if options.action == "add":
         return add_model(options, console)
     models = listed_models()
     if not models:
         raise ModelError("model-list-missing", "The list of model files is missing.", "Install the software again.")
     if options.action == "list":
-        for entry, path, error in models:
-            console.print_result(f"{entry['file']}\n  {path or error.problem}\n  licence {entry['licence']}; from {entry['source']}")
-        for name, path in user_models().items():
-            console.print_result(f"{name}\n  {path}\n  yours")
-        return ExitCode.DONE
+        return list_models(models, console)
+    return verify_models(models, console)
+
+
+def list_models(models: Sequence[ListedModel], console: Console) -> int:
+    """Print the model files that ship, and the user's own."""
+    for entry, path, error in models:
+        location = path if path or error is None else error.problem
+        console.print_result(f"{entry['file']}\n  {location}\n  licence {entry['licence']}; from {entry['source']}")
+    for name, path in user_models().items():
+        console.print_result(f"{name}\n  {path}\n  yours")
+    return ExitCode.DONE
+
+
+def verify_models(models: Sequence[ListedModel], console: Console) -> int:
+    """Print whether each model file agrees with its checksum.
+
+    Raises:
+        ModelError: a file is missing or differs.
+    """
     for entry, _path, error in models:
         console.print_result(f"{'ok     ' if error is None else 'FAILED '} {entry['file']}  sha256 {entry.get('sha256', 'not listed')}")
     errors = [error for _entry, _path, error in models if error is not None]
@@ -26,8 +45,8 @@ def run(options, console):
     return ExitCode.DONE
 
 
-def add_model(options, console):
-    """Keep a copy of the user's own body or SKEL file, and say how to ask for it."""
+def add_model(options: Namespace, console: Console) -> int:
+    """Store a copy of the user's own body or SKEL file under a name, and print the option that chooses it."""
     if not options.file:
         raise InputError(
             "model-file-not-given", "There is no file to add.", "Name an SMPL, SMPL-H, SMPL-X or SKEL file: `meshrec models add FILE`."

@@ -1,15 +1,18 @@
-"""`meshrec retarget`: a motion onto an artist's character; no backend is needed."""
+"""`meshrec retarget`: retarget a motion to an artist's character, without the backend."""
 
+from argparse import Namespace
 from pathlib import Path
 
 from ...bridge.scene_process import SceneRequest
-from ...core.errors import InputError
-from ..outputs import check_outputs, check_report, input_files, make_scenes, retarget_target_from_options, utf8_name
+from ...core.errors import ExitCode, InputError
+from ..console import Console
+from ..output_checks import check_outputs, check_report, input_files
+from ..outputs import make_scenes, retarget_target_from_options, utf8_name
 from .reconstruct import write_report
 
 
-def run(options, console):
-    """Let the character perform the motion, and write what the output's suffix asks for."""
+def run(options: Namespace, console: Console) -> int:
+    """Retarget the motion to the character, and write it in the format of the output's suffix."""
     motion, output = Path(options.motion), Path(options.output)
     if not motion.is_file():
         raise InputError("motion-argument-not-found", "There is no file {path}.", "Check the path of the motion.", path=motion)
@@ -27,4 +30,4 @@ def run(options, console):
         facts = {"input": str(motion), "outputs": [str(output)], "warnings": list(made.notes), "retarget": made.quality}
         write_report(options.report, facts)
     console.done(options.motion, [str(output)])
-    return 0
+    return ExitCode.DONE

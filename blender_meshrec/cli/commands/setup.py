@@ -1,14 +1,16 @@
-"""`meshrec setup`: install the environment the backend runs in, as the add-on's button does."""
+"""`meshrec setup`: install the backend's environment, as the add-on's button does."""
 
+from argparse import Namespace
 from pathlib import Path
 
 from ...bridge.backend_environment import remove_environments
 from ...bridge.installation import Installation, InstallationPlan
 from ...core.errors import ExitCode
+from ..console import Console
 
 
-def run(options, console):
-    """Install the backend, or remove it; tells where it is."""
+def run(options: Namespace, console: Console) -> int:
+    """Install the backend and print its folder, or remove it."""
     if options.remove:
         remove_environments()
         return ExitCode.DONE

@@ -1,1 +1,1 @@
-"""Files that both processes read and write, each format through one checked reader."""
+"""File formats that both processes read and write, each through one reader that checks its input."""

@@ -1,4 +1,4 @@
-"""The content of a body file, before it is known to fit: reading it without executing anything, and checks that body kinds share."""
+"""The unchecked content of a body file, read without executing anything, and checks common to SMPL and SKEL bodies."""
 
 import zipfile
 from collections.abc import Collection, Mapping
@@ -11,7 +11,7 @@ from ..array_types import AnyArray, FloatArray, IntArray
 from .safe_npz import read_numeric_npz
 from .safe_pickle import read_model_pickle
 
-# Key -> array, text, number or list, as the file holds them.
+# Key -> array, text, number or list of the file.
 ModelContent: TypeAlias = Mapping[str, Any]
 
 MODEL_SUFFIXES = (".npz", ".pkl")

@@ -49,13 +49,13 @@ def listed_models() -> list[ListedModel]:
     entries: dict[str, dict[str, str]] = {}
     for folder in model_folders():
         entries = {**_read_weights_list(folder / WEIGHTS_LIST), **entries}
-    found = []
+    models = []
     for name, entry in entries.items():
         try:
-            found.append(ListedModel(entry, model_file(name), None))
+            models.append(ListedModel(entry, model_file(name), None))
         except ModelError as error:
-            found.append(ListedModel(entry, None, error))
-    return found
+            models.append(ListedModel(entry, None, error))
+    return models
 
 
 def _read_weights_list(path: Path) -> dict[str, dict[str, str]]:

@@ -22,19 +22,19 @@ def read_numeric_npz(path: str | Path, keys: Iterable[str]) -> dict[str, AnyArra
     """
     path = Path(path)
     remedy = "Download it again from its official site, or choose another file."
-    found = {}
+    arrays: dict[str, AnyArray] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             for key in keys:
                 if f"{key}.npy" in archive.NameToInfo:
-                    found[key] = _read_array(archive, f"{key}.npy")
+                    arrays[key] = _read_array(archive, f"{key}.npy")
     except ValueError as error:
         raise ModelError("body-archive-unreadable", "{path} cannot be read: {reason}.", remedy, path=path.name, reason=error) from error
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise ModelError("body-archive-damaged", "{name} is damaged.", remedy, name=path.name) from error
     except OSError as error:
         raise file_not_readable(path, error) from error
-    return found
+    return arrays
 
 
 def _read_array(archive: zipfile.ZipFile, member: str) -> AnyArray:

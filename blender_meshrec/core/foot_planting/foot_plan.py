@@ -112,16 +112,16 @@ class FootPlan:
         self._timestamps, self._options = timestamps, options
         self._lift_direction = np.broadcast_to(lift_direction, foot.ankle.shape)
         self.contacts = overlap_contacts(foot.contacts)
-        self._flat_runs = contact_runs(self.contacts.all(1))
+        self._flat_runs = contact_runs(np.all(self.contacts, axis=1))
         self._headings = flat_headings(foot.shape.headings(foot.delta), self.contacts)
         self.rotation = self._flatten(foot.delta, self._headings, self._flat_runs)
         heights = self._contact_heights()
-        self._ground = options.floor + step_heights(heights - options.floor, self.contacts.any(1), options.min_step_height)
+        self._ground = options.floor + step_heights(heights - options.floor, np.any(self.contacts, axis=1), options.min_step_height)
         if ground is not None:
             self._ground = ground
-        grounded = self.ankle + np.where(self.contacts.any(1), self._ground - heights, 0.0)[:, None] * self._lift_direction
+        grounded = self.ankle + np.where(np.any(self.contacts, axis=1), self._ground - heights, 0.0)[:, None] * self._lift_direction
         self._plan_footprints(grounded)
-        self.supported = self.contacts.any(1)
+        self.supported = np.any(self.contacts, axis=1)
         self._runs = contact_runs(self.supported)
         if options.ankle_led_roll:
             self._lead_roll_by_ankle()
@@ -159,7 +159,7 @@ class FootPlan:
     def toe_rotation(self, delta: FloatArray) -> FloatArray:
         """Rotations (F,3,3) from rest of the toes, posed by `delta` (F,3,3): flat while the ball touches, in the flat foot's heading."""
         runs = contact_runs(self.contacts[:, 1])
-        headings, flat = self._headings.copy(), self.contacts.all(1)
+        headings, flat = self._headings.copy(), np.all(self.contacts, axis=1)
         for first, last in runs:
             rows, known = np.arange(first, last), np.flatnonzero(flat[first:last]) + first
             headings[rows] = np.interp(rows, known, self._headings[known]) if len(known) else headings[rows].mean()
@@ -189,7 +189,7 @@ class FootPlan:
         rolling = self.contacts[:, 1] & ~self.contacts[:, 0]
         if not rolling.any():
             return
-        flat = self.contacts.all(1)
+        flat = np.all(self.contacts, axis=1)
         by_rotation = self._ankle_over_ball()
         moved = np.where(flat[:, None], by_rotation - self.ankle, 0.0)
         by_path = self.ankle + self._fade(moved, self._flat_runs)

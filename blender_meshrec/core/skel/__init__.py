@@ -1,1 +1,1 @@
-"""SKEL in numpy: its joints and angles, their limits, kinematics, files and metrics."""
+"""SKEL in numpy: joints and angles with their limits, kinematics, template files and metrics."""

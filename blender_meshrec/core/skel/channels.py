@@ -88,7 +88,7 @@ def upright_from_world_angles(q: ArrayLike, pelvis_frame: FloatArray) -> FloatAr
         pelvis_frame: (3,3), the first of `SkelTemplate.bone_frames`.
 
     Returns:
-        (F,46): only tilt, list and rotation of the pelvis change. They are about zero for a subject who stands facing -y, and
+        (F,46): only tilt, list and rotation of the pelvis change. They are about zero for an upright subject that faces -y, and
         continuous where the motion is.
     """
     return _rotate_root(WORLD_FROM_BODY.T, q, pelvis_frame)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..array_types import FloatArray, IntArray
 from ..frozen_arrays import read_only_array
+from ..kinematics import global_rotmats
 from ..rotations import skew_matrix
 from ..skeletons import SMPL_JOINTS, SMPL_PARENTS
 from .kinematics import dof_rotations
@@ -44,9 +45,7 @@ def angles_from_smpl(rotations: FloatArray, bone_frames: FloatArray) -> DofAngle
     Returns:
         The angles. The pelvis is exact; what a joint cannot do, its children compensate within their own limits.
     """
-    targets = np.array(rotations, float)
-    for joint in range(1, 24):
-        targets[:, joint] = targets[:, SMPL_PARENTS[joint]] @ targets[:, joint]
+    targets = global_rotmats(rotations, SMPL_PARENTS)
     num_frames = len(targets)
     q, unclamped = np.zeros((num_frames, len(DOF_AXES))), np.zeros((num_frames, len(DOF_AXES)))
     reached = np.empty((num_frames, 24, 3, 3))

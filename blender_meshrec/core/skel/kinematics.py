@@ -24,6 +24,7 @@ import numpy as np
 from ..array_types import ArrayLike, FloatArray
 from ..axis_rotations import unit_vector
 from ..frozen_arrays import read_only_array
+from ..kinematics import pose_joints
 from ..rotations import skew_matrix
 from .vocabulary import DOF_AXES, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS, dof_index
 
@@ -173,12 +174,7 @@ def skel_kinematics(q: ArrayLike, rest_joints: ArrayLike, bone_frames: FloatArra
     rest_joints = np.asarray(rest_joints, float)
     local = dof_rotations(q, dof_axes_in_body(bone_frames))
     offsets = joint_offsets(rest_joints) + joint_shifts(q, rest_joints)
-    joints, rotations = np.empty(offsets.shape), np.empty_like(local)
-    joints[:, 0], rotations[:, 0] = offsets[:, 0], local[:, 0]
-    for joint in range(1, 24):
-        parent = SKEL_PARENTS[joint]
-        joints[:, joint] = joints[:, parent] + np.einsum("fab,fb->fa", rotations[:, parent], offsets[:, joint])
-        rotations[:, joint] = rotations[:, parent] @ local[:, joint]
+    joints, rotations = pose_joints(local, offsets, SKEL_PARENTS)
     return SkelPose(joints if transl is None else joints + np.asarray(transl, float)[:, None], rotations, local)
 
 

@@ -285,7 +285,7 @@ def _check_topology(name: str, arrays: dict[str, AnyArray], faces: IntArray, bon
 
 
 def _check_bone_lengths(name: str, apose_rel_transfo: FloatArray) -> None:
-    """Refuse a file in which a bone's direction or size could not be told because its offset is zero."""
+    """Refuse a file in which a bone's direction or size is undefined because the sum of its offsets is zero."""
     columns = apose_rel_transfo[:, :3, 3]
     has_direction = FILE_DIRECTION_SUMS.any(1)
     sums = np.concatenate([FILE_DIRECTION_SUMS[has_direction] @ columns, BONE_SIZE_SUMS @ columns])

@@ -1,1 +1,1 @@
-"""Which bones of a rig are which part of a human."""
+"""Find which bones of a rig are which part of a human."""

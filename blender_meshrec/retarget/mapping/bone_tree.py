@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ...core.array_types import FloatArray, IntArray
+from ...core.array_types import BoolArray, FloatArray, IntArray
 from ..rig import Rig
 
 
@@ -15,22 +15,22 @@ class BoneTree:
 
     heads: (B,3) in the world, so that the object's rotation, scale and mirroring are included. parents: -1 at roots.
     subtree_sizes: (B,) number of bones in each bone's subtree, itself included. reach: (B,) length of the longest path from a
-    bone's head down to a leaf's head, in world units.
+    bone's head down to a leaf's head, in world units. is_deform: (B,) bones that deform the skin.
     """
 
-    rig: Rig
     parents: list[int]
     children: list[list[int]]
     roots: list[int]
     heads: FloatArray
     subtree_sizes: IntArray
     reach: FloatArray
+    is_deform: BoolArray
 
     def __init__(self, rig: Rig) -> None:
-        self.rig = rig
         self.parents = rig.parents.tolist()
         self.heads = rig.rest[:, :3, 3] @ rig.world[:3, :3].T + rig.world[:3, 3]
         count = len(rig)
+        self.is_deform = rig.deform
         self.children = [[] for _ in range(count)]
         self.roots = []
         self.subtree_sizes = np.ones(count, int)

@@ -3,6 +3,7 @@
 Sources: the VRM 0.x and VRMC_vrm-1.0 specifications, section humanoid.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from ..rig import REQUIRED_SLOTS, SIDES, BoneMapping, Rig
@@ -36,11 +37,12 @@ def map_from_vrm(rig: Rig) -> BoneMapping | None:
     torso = find_torso(tree, names, limbs, lambda arm_root: ([], None))
     if not torso:
         return None
-    twist_slots = {slot: [rig.bones[bone] for bone in bones] for slot, bones in find_twist_bones(tree, names, limbs).items()}
+    twist_bones = find_twist_bones(tree, names, limbs)
     mapped_bones = {bone for bones in slots.values() for bone in bones}
-    slots = {**twist_slots, **slots}
-    if "root" in torso and rig.bones[torso["root"][0]] not in mapped_bones:
-        slots["root"] = [rig.bones[bone] for bone in torso["root"]]
+    slots = {**{slot: _bone_names(rig, bones) for slot, bones in twist_bones.items()}, **slots}
+    root_bones = _bone_names(rig, torso.get("root", []))
+    if root_bones and mapped_bones.isdisjoint(root_bones):
+        slots["root"] = root_bones
     return BoneMapping(
         slots={slot: tuple(bones) for slot, bones in slots.items()},
         confidence={bone: STATED_CONFIDENCE for bones in slots.values() for bone in bones},
@@ -75,6 +77,10 @@ def _slot_of_part(part: str) -> tuple[str | None, int]:
         if joint != sided_part and joint in _FINGER_JOINTS:
             return f"{side}_{slot}", _FINGER_JOINTS.index(joint)
     return None, 0
+
+
+def _bone_names(rig: Rig, bones: Sequence[int]) -> list[str]:
+    return [rig.bones[bone] for bone in bones]
 
 
 def _limbs_from_slots(rig: Rig, slots: dict[str, list[str]]) -> Limbs:

@@ -94,7 +94,7 @@ class _LimbSearch:
         weight = self._weight(bone, part)
         if not weight:
             return []
-        bonus = _DEFORM_BONUS * self.tree.rig.deform[bone] + _SUBTREE_BONUS * (1 - 1 / self.tree.subtree_sizes[bone])
+        bonus = _DEFORM_BONUS * self.tree.is_deform[bone] + _SUBTREE_BONUS * (1 - 1 / self.tree.subtree_sizes[bone])
         predecessors = _ALLOWED_PREDECESSORS[part]
         choices: list[tuple[float, _Assignment | None]] = [(weight + bonus, None)] if None in predecessors else []
         for ancestor in above:

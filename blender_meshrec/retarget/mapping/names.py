@@ -51,30 +51,33 @@ def parse_names(bones: Iterable[str]) -> tuple[str, list[ParsedName]]:
 
 def _parse_name(words: tuple[str, ...], exact_slot: str) -> ParsedName:
     tables = load_naming_tables()
-    side = next((tables.sides[word] for word in words if word in tables.sides), "")
-    numbers = tuple(word for word in words if word not in tables.sides and word.isdigit())
-    rest = [word for word in words if word not in tables.sides and not word.isdigit()]
+    side, numbers, rest = _separate_words(words)
     is_twist = not tables.twist_words.isdisjoint(rest)
     limb_phrase, limbs = _match_phrase(rest, tables.limb_phrases)
     centre_phrase, centre = _match_phrase(rest, tables.centre_phrases)
     finger = None if centre else _parse_finger(rest)
-    if finger is not None or not side:
-        limbs = {}
-    if finger is not None or side:
-        centre = {}
+    is_limb, is_centre = finger is None and side != "", finger is None and side == ""
     clarity = _clarity(rest, limb_phrase + centre_phrase)
     return ParsedName(
         words=words,
         side=side,
-        limbs={slot: weight * clarity for slot, weight in limbs.items()},
-        centre={slot: weight * clarity for slot, weight in centre.items()},
-        phrase=" ".join(limb_phrase if limbs else centre_phrase),
+        limbs={slot: weight * clarity for slot, weight in limbs.items() if is_limb},
+        centre={slot: weight * clarity for slot, weight in centre.items() if is_centre},
+        phrase=" ".join(limb_phrase if is_limb and limbs else centre_phrase),
         finger=finger,
         numbers=numbers,
         exact_slot=exact_slot,
         is_helper=not exact_slot and (_has_helper_word(rest, is_twist) or _is_single_toe(rest)),
         is_twist=is_twist,
     )
+
+
+def _separate_words(words: Iterable[str]) -> tuple[str, tuple[str, ...], list[str]]:
+    """The side, the numbers and the other words of a name."""
+    sides = load_naming_tables().sides
+    unsided = [word for word in words if word not in sides]
+    side = next((sides[word] for word in words if word in sides), "")
+    return side, tuple(word for word in unsided if word.isdigit()), [word for word in unsided if not word.isdigit()]
 
 
 def _match_phrase(words: list[str], phrases: Phrases) -> tuple[tuple[str, ...], dict[str, float]]:

@@ -39,7 +39,7 @@ def find_torso(tree: BoneTree, names: Sequence[ParsedName], limbs: Limbs, find_n
         slots["root"] = [root]
     spine, neck_below_arms = search.split_spine(hips)
     if (head := search.find_named_head(hips)) is not None:
-        neck = [bone for bone in tree.chain_between(hips, head)[1:-1] if bone not in spine and not names[bone].is_helper]
+        neck = [bone for bone in search.bones_between(hips, head) if bone not in spine]
     else:
         neck, head = find_neck_and_head(arm_root)
         if arm_root in neck:
@@ -76,7 +76,7 @@ class _TorsoSearch:
         return bool(abs(self.heights[bone]) < _FLOOR_HEIGHT)
 
     def find_hips(self) -> int:
-        """The lowest bone above the fork that is named as hips, else the fork; bones on the floor are no hips."""
+        """The bone above the fork, or the fork, that is named as hips, else the fork. Bones on the floor are no hips."""
         tree = self.tree
         named = [bone for bone in tree.chain_from_root(self.fork) if self._is_named(bone, "hips") and not self._is_on_floor(bone)]
         if named:
@@ -94,6 +94,10 @@ class _TorsoSearch:
         if not candidates:
             return None
         return next((bone for bone in reversed(candidates) if self._is_named(bone, "root", _MIN_ROOT_WEIGHT)), candidates[-1])
+
+    def bones_between(self, above: int, below: int) -> list[int]:
+        """The bones between two bones, without helpers."""
+        return [bone for bone in self.tree.chain_between(above, below)[1:-1] if not self.names[bone].is_helper]
 
     def split_spine(self, hips: int) -> tuple[list[int], list[int]]:
         """The bones from the hips to the arms as spine and, from the first bone named as neck or head on, neck."""

@@ -126,7 +126,9 @@ def _hip_follow_shift(legs: list[_PlantedLeg], timestamps: FloatArray) -> FloatA
     change of its extension bends its knee, and the more closely the hips follow.
     """
     still = np.zeros((len(timestamps), 3))
-    asked, weights, straight = [], [], []
+    asked: list[FloatArray] = []
+    weights: list[FloatArray] = []
+    straight: list[FloatArray] = []
     for leg in legs:
         limb, target = leg.limb, leg.foot.ankle_target(still)
         hip_to_target = target - limb.root

@@ -97,7 +97,7 @@ class _Source:
             points = slice(2 * side, 2 * side + 2)
             touching = self.contacts[:, points]
             heights = ((self.soles[:, points, 2] - self.floor) * touching).sum(1) / np.maximum(touching.sum(1), 1)
-            steps[:, side] = step_heights(heights, touching.any(1), MIN_STEP_HEIGHT)
+            steps[:, side] = step_heights(heights, np.any(touching, axis=1), MIN_STEP_HEIGHT)
         return steps
 
 

@@ -1,1 +1,1 @@
-"""Performances to retarget: read from files, or made from motions."""
+"""Performances to retarget, from files and from Motions."""

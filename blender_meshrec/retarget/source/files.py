@@ -1,15 +1,18 @@
-"""Performances from files that a command is given."""
+"""Read performances from the files that retargeting accepts."""
 
 from pathlib import Path
 
 import numpy as np
 
+from ...core.array_types import FloatArray
 from ...core.errors import InputError
 from ...core.files.body_template import load_body
 from ...core.files.motion_npz import read_motion
 from ...core.motion import motion_from_recovery
+from ...core.records import Recovery
 from ...core.rotations import rotmat_from_rotvec
 from ...core.skeletons import SMPL_JOINTS, SMPL_PARENTS
+from ..rig import Performance
 from .bvh import performance_from_bvh
 from .motion import performance_from_motion
 from .smpl import is_smpl_motion, performance_from_smpl
@@ -17,12 +20,12 @@ from .smpl import is_smpl_motion, performance_from_smpl
 SUFFIXES = (".npz", ".bvh")
 
 
-def read_performance(path, body="open"):
-    """Read what a source file performs.
+def read_performance(path: Path | str, body: str | Path = "open") -> Performance:
+    """Read the performance of a source file.
 
     Args:
-        path: a motion .npz of ours, another's SMPL motion such as AMASS holds, or a BVH file. body: "open", or the SMPL-family file
-            that a motion was made with; it only adds what a motion does not say itself, such as fingers.
+        path: a motion .npz of this add-on, an SMPL motion such as AMASS holds, or a BVH file. body: "open", or the SMPL-family file
+            that the motion was made with; it only adds what a motion lacks, such as fingers.
 
     Raises:
         InputError: the file cannot be read, or is of no kind that can be retargeted.
@@ -43,27 +46,27 @@ def read_performance(path, body="open"):
     return performance_from_recovery(read_motion(path), body)
 
 
-def performance_from_recovery(recovery, body="open"):
-    """A Recovery as a Performance: on its own body where `body` is of its kind, else on the joints it holds itself."""
+def performance_from_recovery(recovery: Recovery, body: str | Path = "open") -> Performance:
+    """A Recovery as a Performance: on the joints of `body` if it is of the same kind, else on rest joints from the Recovery itself."""
     template = load_body(body)
     if template.surface_model_type == recovery.surface_model_type and recovery.poses.shape[1] >= 3 * len(template.joint_names):
         rest_joints = template.rest_joints(recovery.betas)
         motion = motion_from_recovery(recovery, rest_joints, template.joint_names, template.parents)
         return performance_from_motion(motion, template, recovery.betas)
-    return performance_from_motion(motion_from_recovery(recovery, _rest_joints(recovery), SMPL_JOINTS, SMPL_PARENTS))
+    return performance_from_motion(motion_from_recovery(recovery, _rest_joints_from_poses(recovery), SMPL_JOINTS, SMPL_PARENTS))
 
 
-def _rest_joints(recovery):
-    """The rest joints (24,3) m, y up, of which `joints` are the posed ones: in its parent's axes each lies still."""
-    local = rotmat_from_rotvec(recovery.poses[:, :72].reshape(len(recovery), 24, 3))
+def _rest_joints_from_poses(recovery: Recovery) -> FloatArray:
+    """The rest joints (24,3) m, y up, from the posed ones: a joint's offset is constant in its parent's axes."""
+    local_rotmats = rotmat_from_rotvec(recovery.poses[:, :72].reshape(len(recovery), 24, 3))
     joints = np.asarray(recovery.joints, float)
-    turned, rest = np.empty_like(local), np.empty((24, 3))
+    rotmats, rest_joints = np.empty_like(local_rotmats), np.empty((24, 3))
     for joint, parent in enumerate(SMPL_PARENTS):
         if parent < 0:
-            turned[:, joint] = local[:, joint]
-            rest[joint] = (joints[:, joint] - recovery.trans).mean(0)
+            rotmats[:, joint] = local_rotmats[:, joint]
+            rest_joints[joint] = (joints[:, joint] - recovery.trans).mean(0)
         else:
-            turned[:, joint] = turned[:, parent] @ local[:, joint]
-            step = np.einsum("fji,fj->fi", turned[:, parent], joints[:, joint] - joints[:, parent])
-            rest[joint] = rest[parent] + np.median(step, axis=0)
-    return rest
+            rotmats[:, joint] = rotmats[:, parent] @ local_rotmats[:, joint]
+            offsets = np.einsum("fji,fj->fi", rotmats[:, parent], joints[:, joint] - joints[:, parent])
+            rest_joints[joint] = rest_joints[parent] + np.median(offsets, axis=0)
+    return rest_joints

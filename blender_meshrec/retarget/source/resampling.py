@@ -1,37 +1,42 @@
-"""A performance at another frame rate."""
+"""Resample a performance to another frame rate."""
 
 from dataclasses import replace
 
 import numpy as np
 
+from ...core.array_types import FloatArray
 from ...core.rotations import quat_from_rotmat, rotmat_from_quat, slerp
 from ...core.time_series import interpolate_over_time
+from ..rig import Performance
 
 
-def resample_performance(performance, fps):
-    """The same performance at even times k / fps from its first on: rotations by slerp, the rest linearly."""
+def resample_performance(performance: Performance, fps: float) -> Performance:
+    """The same performance at even times k / fps from its first frame on.
+
+    Rotations of mapped bones are interpolated by slerp, everything else linearly; other bones keep the rotation of the frame before.
+    """
     times = performance.timestamps
-    wanted = times[0] + np.arange(int(np.floor((times[-1] - times[0]) * fps + 1e-6)) + 1) / fps
-    if len(wanted) == len(times) and np.abs(wanted - times).max() < 1e-6:
+    target = times[0] + np.arange(int(np.floor((times[-1] - times[0]) * fps + 1e-6)) + 1) / fps
+    if len(target) == len(times) and np.abs(target - times).max() < 1e-6:
         return replace(performance, fps=fps)
-    place = np.interp(wanted, times, np.arange(len(times)))
-    before = np.floor(place + 1e-9).astype(int)
+    position = np.interp(target, times, np.arange(len(times)))
+    before = np.floor(position + 1e-9).astype(int)
     after = np.minimum(before + 1, len(times) - 1)
-    share = np.clip(place - before, 0, 1)
-    used = sorted({performance.rig.index(bone) for bone in performance.mapping.bones})
+    mapped = sorted({performance.rig.index(bone) for bone in performance.mapping.bones})
+    weight = np.broadcast_to(np.clip(position - before, 0, 1)[:, None], (len(target), len(mapped)))
+    quats = quat_from_rotmat(performance.rotations[:, mapped])
     rotations = performance.rotations[before].copy()
-    quats = quat_from_rotmat(performance.rotations[:, used])
-    rotations[:, used] = rotmat_from_quat(slerp(quats[before], quats[after], np.broadcast_to(share[:, None], (len(wanted), len(used)))))
+    rotations[:, mapped] = rotmat_from_quat(slerp(quats[before], quats[after], weight))
 
-    def mix(values):
-        return None if values is None else interpolate_over_time(wanted, times, values)
+    def resample(values: FloatArray | None) -> FloatArray | None:
+        return None if values is None else interpolate_over_time(target, times, values)
 
     return replace(
         performance,
         rotations=rotations,
-        heads=mix(performance.heads),
-        timestamps=wanted,
+        heads=interpolate_over_time(target, times, performance.heads),
+        timestamps=target,
         fps=fps,
-        contacts=mix(performance.contacts),
-        soles=mix(performance.soles),
+        contacts=resample(performance.contacts),
+        soles=resample(performance.soles),
     )

@@ -1,26 +1,39 @@
-"""Other people's SMPL motions: AMASS and what is written like it, as performances on the open body's joints."""
+"""Performances from SMPL motions written by others: AMASS files and files like them, on the open body's joints."""
 
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ...core.array_types import AnyArray, FloatArray
 from ...core.conventions import WORLD_FROM_BODY
 from ...core.errors import InputError
-from ...core.files.body_template import load_body
+from ...core.files.body_template import BodyTemplate, load_body
 from ...core.records import Motion
 from ...core.rotations import quat_from_rotmat, rotmat_from_rotvec
+from ..rig import Performance
 from .motion import performance_from_motion
 
 _REMEDY = "Choose an .npz with SMPL's `poses` and `trans`, such as AMASS holds."
-_RATE_KEYS = ("mocap_framerate", "mocap_frame_rate", "framerate", "fps")
-_DEFAULT_RATE = 30.0
-# How many of SMPL's 24 joints come first in poses of each width; with fingers the hands' joints are others.
+_FPS_KEYS = ("mocap_framerate", "mocap_frame_rate", "framerate", "fps")
+_DEFAULT_FPS = 30.0
+# The joints that SMPL, SMPL-H and SMPL-X have in common; the others are hands.
 _NUM_BODY_JOINTS = 22
 
 
-def is_smpl_motion(path):
-    """Whether an .npz holds an SMPL motion that is not of our own writing: `poses` and `trans`, and no `lifted_joints`."""
+@dataclass(frozen=True)
+class SmplArrays:
+    """The content of an AMASS-like file. poses: (F,D) rad, D >= 66. trans: (F,3) m. betas and fps: None if the file has none."""
+
+    poses: FloatArray
+    trans: FloatArray
+    betas: FloatArray | None
+    fps: float | None
+
+
+def is_smpl_motion(path: Path | str) -> bool:
+    """Whether a file is an .npz of an SMPL motion that this add-on did not write: `poses` and `trans`, and no `lifted_joints`."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.removesuffix(".npy") for name in archive.namelist()}
@@ -29,62 +42,88 @@ def is_smpl_motion(path):
     return {"poses", "trans"} <= names and "lifted_joints" not in names
 
 
-def performance_from_smpl(path, body="open"):
+def performance_from_smpl(path: Path | str, body: str | Path = "open") -> Performance:
     """Read an SMPL motion of the AMASS kind.
 
     Args:
-        path: an .npz with poses (F,66 or more) rad, trans (F,3) m, perhaps betas and a frame rate; z or y up. body: "open", or the
-            SMPL-family file it was made with: then its betas and, where body and poses have them, its fingers count.
+        path: an .npz with poses (F,66 or more) rad, trans (F,3) m, optionally betas and a frame rate; z or y up. body: "open", or the
+            SMPL-family file that the motion was made with: then its betas and, if body and poses have them, its fingers are used.
 
     Returns:
-        a Performance without contacts: they are found from the motion.
+        a Performance without contacts, which are detected from the motion.
 
     Raises:
         InputError: no such file, or its arrays do not fit together.
     """
     stored = read_smpl_arrays(Path(path))
     template = load_body(body)
-    poses, trans = stored["poses"], stored["trans"]
-    same = poses.shape[1] == 3 * len(template.joint_names)
-    own = template.surface_model_type != "open"
-    betas = stored["betas"].ravel()[: template.shapedirs.shape[-1]] if own and "betas" in stored else np.zeros(1)
-    rest = template.rest_joints(betas)
-    given = len(template.joint_names) if same else _NUM_BODY_JOINTS
-    local = np.tile(np.eye(3), (len(poses), len(rest), 1, 1))
-    local[:, :given] = rotmat_from_rotvec(poses[:, : 3 * given].reshape(len(poses), given, 3))
-    turn = z_up_from_file(local[:, 0])
-    rotations = WORLD_FROM_BODY @ local @ WORLD_FROM_BODY.T
-    rotations[:, 0] = turn @ local[:, 0] @ WORLD_FROM_BODY.T
-    fps = float(stored.get("rate", _DEFAULT_RATE))
+    betas = _compatible_betas(stored, template)
+    rest_joints = template.rest_joints(betas)
+    local_rotmats = _local_rotmats(stored.poses, len(template.joint_names))
+    world_from_file = z_up_from_file(local_rotmats[:, 0])
+    rotmats = WORLD_FROM_BODY @ local_rotmats @ WORLD_FROM_BODY.T
+    rotmats[:, 0] = world_from_file @ local_rotmats[:, 0] @ WORLD_FROM_BODY.T
+    fps = _DEFAULT_FPS if stored.fps is None else stored.fps
     motion = Motion(
         skeleton=Path(path).stem,
         joint_names=template.joint_names,
         parents=template.parents,
-        rest_joints=rest @ WORLD_FROM_BODY.T,
-        rotations=quat_from_rotmat(rotations),
-        transl=(trans + rest[0]) @ turn.T,
+        rest_joints=rest_joints @ WORLD_FROM_BODY.T,
+        rotations=quat_from_rotmat(rotmats),
+        transl=(stored.trans + rest_joints[0]) @ world_from_file.T,
         fps=fps,
-        timestamps=np.arange(len(poses)) / fps,
+        timestamps=np.arange(len(stored.poses)) / fps,
     )
     return performance_from_motion(motion, template, betas)
 
 
-def read_smpl_arrays(path):
-    """The arrays of an AMASS-like .npz by name: poses (F,66 or more) rad, trans (F,3) m, perhaps betas and rate. Raises InputError."""
+def _compatible_betas(stored: SmplArrays, template: BodyTemplate) -> FloatArray:
+    """The file's betas, at most as many as the body has; zero for the open body, whose shape space is not SMPL's."""
+    if template.surface_model_type == "open" or stored.betas is None:
+        return np.zeros(1)
+    return stored.betas.ravel()[: template.shapedirs.shape[-1]]
+
+
+def _local_rotmats(poses: FloatArray, num_joints: int) -> FloatArray:
+    """Rotations (F,J,3,3) relative to the parents: of all joints if the poses are of as many, else of the body without hands."""
+    num_posed = num_joints if poses.shape[1] == 3 * num_joints else _NUM_BODY_JOINTS
+    rotmats = np.tile(np.eye(3), (len(poses), num_joints, 1, 1))
+    rotmats[:, :num_posed] = rotmat_from_rotvec(poses[:, : 3 * num_posed].reshape(len(poses), num_posed, 3))
+    return rotmats
+
+
+def z_up_from_file(global_orient: FloatArray) -> FloatArray:
+    """The rotation (3,3) from the file's world to z up, by where the body's own y axis points in most frames.
+
+    global_orient: (F,3,3).
+    """
+    up = np.median(global_orient[:, :, 1], axis=0)
+    return WORLD_FROM_BODY if abs(up[1]) > abs(up[2]) else np.eye(3)
+
+
+# --- reading the file ----------------------------------------------------------------------------------------------------
+
+
+def read_smpl_arrays(path: Path) -> SmplArrays:
+    """Read the arrays of an AMASS-like .npz.
+
+    Raises:
+        InputError: no such file, or its arrays do not fit together.
+    """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            stored = {key: np.asarray(archive[key], float) for key in ("poses", "trans", "betas") if key in archive.files}
-            rate = next((archive[key] for key in _RATE_KEYS if key in archive.files), None)
+            arrays = {key: np.asarray(archive[key], float) for key in ("poses", "trans", "betas") if key in archive.files}
+            fps = _parse_fps(next((archive[key] for key in _FPS_KEYS if key in archive.files), None))
     except FileNotFoundError as error:
         raise InputError("smpl-motion-not-found", "There is no file {path}.", "Check the path.", path=path) from error
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError) as error:
         raise InputError("smpl-motion-unreadable", "{name} cannot be read as an SMPL motion.", _REMEDY, name=path) from error
-    if missing := {"poses", "trans"} - set(stored):
+    if missing := {"poses", "trans"} - set(arrays):
         raise InputError("smpl-motion-incomplete", "{name} lacks {keys}.", _REMEDY, name=path.name, keys=" and ".join(sorted(missing)))
-    poses, trans = stored["poses"], stored["trans"]
+    poses, trans = arrays["poses"], arrays["trans"]
     if poses.ndim == 3 and poses.shape[2] == 3:
-        poses = stored["poses"] = poses.reshape(len(poses), -1)
-    if poses.ndim != 2 or poses.shape[1] < 3 * _NUM_BODY_JOINTS or poses.shape[1] % 3 or trans.shape != (len(poses), 3) or not len(poses):
+        poses = poses.reshape(len(poses), -1)
+    if not _do_shapes_match(poses, trans):
         raise InputError(
             "smpl-motion-shapes-differ",
             "The poses and trans of {name} do not fit together: {poses} and {trans}.",
@@ -95,12 +134,19 @@ def read_smpl_arrays(path):
         )
     if not (np.isfinite(poses).all() and np.isfinite(trans).all()):
         raise InputError("smpl-motion-not-finite", "{name} holds numbers that are not finite.", _REMEDY, name=path.name)
-    if rate is not None and np.size(rate) == 1 and np.asarray(rate).dtype.kind in "iuf" and float(rate.reshape(-1)[0]) > 0:
-        stored["rate"] = float(rate.reshape(-1)[0])
-    return stored
+    return SmplArrays(poses, trans, arrays.get("betas"), fps)
 
 
-def z_up_from_file(root):
-    """The turn (3,3) from the file's world to z up, told by where the body's own y points in most frames, root (F,3,3)."""
-    up = np.median(root[:, :, 1], axis=0)
-    return WORLD_FROM_BODY if abs(up[1]) > abs(up[2]) else np.eye(3)
+def _do_shapes_match(poses: FloatArray, trans: FloatArray) -> bool:
+    """Whether poses and trans are of the same frames, at least one, and the poses of whole joints, at least the body's."""
+    if poses.ndim != 2 or not len(poses) or trans.shape != (len(poses), 3):
+        return False
+    return poses.shape[1] >= 3 * _NUM_BODY_JOINTS and poses.shape[1] % 3 == 0
+
+
+def _parse_fps(stored: AnyArray | None) -> float | None:
+    """A frame rate as the file stores it; None if it is no positive number."""
+    if stored is None or np.size(stored) != 1 or np.asarray(stored).dtype.kind not in "iuf":
+        return None
+    fps = float(stored.reshape(-1)[0])
+    return fps if fps > 0 else None

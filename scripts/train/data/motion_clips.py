@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blender_meshrec.core.kinematics import pose_joints
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_PARENTS
 from scripts.train.data.recordings import TEST_SUBJECTS, read_recordings, rotmats_from_quats
 
@@ -62,7 +63,9 @@ def split_by_subject(clips):
 def clip_from_recording(recording):
     """A Recording as a Clip."""
     offsets, extra = recording.offsets.astype(float), recording.extra.astype(float)
-    joints, turned = _forward_kinematics(rotmats_from_quats(recording.quats), recording.trans.astype(float), offsets)
+    joint_offsets = np.tile(offsets, (len(recording.trans), 1, 1))
+    joint_offsets[:, 0] = recording.trans
+    joints, turned = pose_joints(rotmats_from_quats(recording.quats), joint_offsets, SMPL_PARENTS)
 
     def fixed(joint, offset):
         return joints[:, joint] + turned[:, joint] @ np.asarray(offset, float)
@@ -83,13 +86,3 @@ def clip_from_recording(recording):
     vectors = points - points[:, np.maximum(PARENTS, 0)]
     small = (array.astype(np.float32) for array in (hip, vectors, turned[:, [0, 9, 15]]))
     return Clip(recording.name, recording.subject, recording.text, *small, recording.valid)
-
-
-def _forward_kinematics(local, transl, offsets):
-    """Joints (F,24,3) and their rotations in the world (F,24,3,3) of rotations relative to the parent."""
-    turned, joints = local.copy(), np.repeat(transl[:, None], 24, 1)
-    for joint in range(1, 24):
-        parent = SMPL_PARENTS[joint]
-        joints[:, joint] = joints[:, parent] + turned[:, parent] @ offsets[joint]
-        turned[:, joint] = turned[:, parent] @ local[:, joint]
-    return joints, turned

@@ -10,6 +10,7 @@ import roma
 import torch
 
 from blender_meshrec.backend.fitting.betas_fit import MEASUREMENTS
+from blender_meshrec.bodies.lbs import global_rotmats, local_rotmats, smpl_tree
 from blender_meshrec.core.silhouettes import BOX_MARGIN
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 from blender_meshrec.methods.silhouette_refinement import NUM_BETAS
@@ -125,10 +126,7 @@ def perturb_estimate(rng, truth, gain, noise):
 def perturb_rotations(rng, rotmats):
     """Local rotations (B,24,3,3) whose bones are off in the camera's axes, each by itself: mostly in depth."""
     count = len(rotmats)
-    turned = [rotmats[:, 0]]
-    for joint in range(1, 24):
-        turned.append(turned[SMPL_PARENTS[joint]] @ rotmats[:, joint])
-    turned = torch.stack(turned, 1)
+    turned = global_rotmats(rotmats, smpl_tree())
     errors = rng.normal(size=(count, 24, 3)) * [DEPTH_SIGMA, DEPTH_SIGMA, IMAGE_PLANE_SIGMA] * rng.random((count, 1, 1))
     twists = rng.normal(size=(count, 24, 3)) * TWIST_SIGMA * rng.random((count, 1, 1)) * LIMB_AXES
     trunk = [JOINT_INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3", "neck", "left_collar", "right_collar")]
@@ -138,7 +136,7 @@ def perturb_rotations(rng, rotmats):
     errors[:, ends] = errors[:, SMPL_PARENTS[ends]]
     turn, twist = (roma.rotvec_to_rotmat(torch.as_tensor(values, dtype=torch.float32)) for values in (errors, twists))
     turned = turn @ turned @ twist
-    return torch.cat([turned[:, :1], turned[:, SMPL_PARENTS[1:].tolist()].mT @ turned[:, 1:]], 1)
+    return local_rotmats(turned, smpl_tree())
 
 
 def remove_twist(rotmats):

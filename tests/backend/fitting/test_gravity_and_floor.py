@@ -1,9 +1,15 @@
-"""The upright world: cameras of known tilt, people of known places."""
+"""The upright world: cameras of known tilt, people at known positions."""
 
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.gravity_and_floor import GroundEvidence, body_scales_on_floor, estimate_camera_tilt, estimate_floor_height, estimate_gravity_and_floor
+from blender_meshrec.backend.fitting.gravity_and_floor import (
+    GroundEvidence,
+    body_scales_on_floor,
+    estimate_camera_tilt,
+    estimate_floor_height,
+    estimate_gravity_and_floor,
+)
 from blender_meshrec.core.cameras import invert_rigid_transform, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.rotations import rotmat_from_rotvec
@@ -28,8 +34,8 @@ def tilt_error(found, pitch, roll):
 
 @pytest.mark.parametrize("pitch", [-0.1, 0.0, 0.2, 0.5])
 @pytest.mark.parametrize("roll", [-0.1, 0.0, 0.1])
-def test_somebody_who_walks_tells_what_is_up(pitch, roll):
-    """Towards the camera, the footholds tell the pitch; roll is told by balance, and a third of it taken for chance. Degrees."""
+def test_a_walker_determines_pitch_and_roll(pitch, roll):
+    """Footholds towards the camera give the pitch; balance gives the roll, a third of which the prior takes away. Degrees."""
     truth = synthetic_gait.walk(TIMES)
     view = synthetic_gait.make_view(distance=9, pitch=pitch, roll=roll, look_at=(0, -2.5, 0.9))
     off = tilt_error(estimate_camera_tilt([person(truth, view)], TIMES), pitch, roll)
@@ -37,8 +43,8 @@ def test_somebody_who_walks_tells_what_is_up(pitch, roll):
 
 
 @pytest.mark.parametrize("motion", [synthetic_gait.stand, balanced_squat])
-def test_somebody_who_stands_tells_most_of_it(motion):
-    """On one spot only balance counts, and the answer is drawn towards a level camera, never beyond it. Degrees."""
+def test_a_standing_person_determines_most_of_the_tilt(motion):
+    """On one spot only balance counts, and the prior draws the answer towards a level camera, never beyond it. Degrees."""
     for pitch, most in ((0.0, 2.0), (0.2, 6.0), (0.5, 6.0)):
         view = synthetic_gait.make_view(distance=5, pitch=pitch, roll=0.05)
         found = estimate_camera_tilt([person(motion(TIMES), view)], TIMES)
@@ -47,47 +53,47 @@ def test_somebody_who_stands_tells_most_of_it(motion):
         assert found[0] < pitch + np.radians(1)
 
 
-def test_who_crouches_where_the_distance_is_misjudged_tilts_nothing():
-    """Down into a squat that seems to be held 15 % farther away, on feet that seem to point down: degrees."""
+def test_a_squat_at_a_wrong_depth_tilts_nothing():
+    """A squat estimated 15 % farther away, on feet that seem to point down: degrees."""
     truth = balanced_squat(np.clip(TIMES - 1, 0, 1.25))
     view = synthetic_gait.make_view(distance=5, height=1.2, pitch=0.05)
     down = (truth.pelvis[:, 2].max() - truth.pelvis[:, 2]) / np.ptp(truth.pelvis[:, 2])
-    seen = person(truth, view, scale=(1 + 0.15 * down)[:, None, None])
-    seen.soles[:, [1, 3], 1] += 0.06
-    assert tilt_error(estimate_camera_tilt([seen], TIMES), 0.05, 0.0).max() < 3
+    evidence = person(truth, view, scale=(1 + 0.15 * down)[:, None, None])
+    evidence.soles[:, [1, 3], 1] += 0.06
+    assert tilt_error(estimate_camera_tilt([evidence], TIMES), 0.05, 0.0).max() < 3
 
 
-def leaning(seen, lean):
-    """The same, turned in depth by `lean` rad about their hips."""
-    hip, turn = seen.joints[:, :1], rotmat_from_rotvec([lean, 0, 0]).T
-    return GroundEvidence((seen.joints - hip) @ turn + hip, (seen.soles - hip) @ turn + hip, seen.visible)
+def leaning(evidence, lean):
+    """The same person, rotated in depth by `lean` rad about their hips."""
+    hip, rotation = evidence.joints[:, :1], rotmat_from_rotvec([lean, 0, 0]).T
+    return GroundEvidence((evidence.joints - hip) @ rotation + hip, (evidence.soles - hip) @ rotation + hip, evidence.visible)
 
 
-def test_many_who_lean_alike_do_not_outweigh_the_floor():
-    """Four who stand, each taken to lean by 7 degrees, and one who walks up to the camera: degrees."""
-    stands = leaning(person(synthetic_gait.stand(TIMES), synthetic_gait.make_view(distance=6, pitch=0.2)), 0.12)
-    walks = person(synthetic_gait.walk(TIMES), synthetic_gait.make_view(distance=9, pitch=0.2, look_at=(0, -2.5, 0.9)))
-    alone, many = (tilt_error(estimate_camera_tilt(people, TIMES), 0.2, 0.0)[0] for people in ([stands], [stands] * 4))
+def test_many_leaning_people_do_not_outweigh_the_floor():
+    """Four standing people, each estimated to lean by 7 degrees, and one who walks up to the camera: degrees."""
+    standing = leaning(person(synthetic_gait.stand(TIMES), synthetic_gait.make_view(distance=6, pitch=0.2)), 0.12)
+    walking = person(synthetic_gait.walk(TIMES), synthetic_gait.make_view(distance=9, pitch=0.2, look_at=(0, -2.5, 0.9)))
+    alone, many = (tilt_error(estimate_camera_tilt(people, TIMES), 0.2, 0.0)[0] for people in ([standing], [standing] * 4))
     assert many == pytest.approx(alone, abs=0.2)
-    assert tilt_error(estimate_camera_tilt([stands] * 4 + [walks], TIMES), 0.2, 0.0)[0] < 2.5
+    assert tilt_error(estimate_camera_tilt([standing] * 4 + [walking], TIMES), 0.2, 0.0)[0] < 2.5
 
 
-def test_noisy_depth_and_a_lean_do_not_make_it_wild():
-    """Distances trembling by 3 %, bodies that lean by 7 degrees in depth: off by no more than twice the lean."""
+def test_noisy_depth_and_a_lean_are_tolerated():
+    """Distances that vary by 3 %, bodies that lean by 7 degrees in depth: an error of at most twice the lean."""
     rng = np.random.default_rng(0)
     for pitch in (0.0, 0.2):
         truth = synthetic_gait.walk(TIMES, turn=1.2)
         view = synthetic_gait.make_view(distance=7, pitch=pitch, look_at=(1.5, -1, 0.9))
         wobble = 1 + 0.03 * np.sin(2 * np.pi * 0.6 * TIMES + rng.uniform(0, 6))[:, None, None]
-        seen = person(truth, view, scale=wobble)
-        assert tilt_error(estimate_camera_tilt([leaning(seen, 0.12)], TIMES), pitch, 0.0).max() < 14
+        evidence = person(truth, view, scale=wobble)
+        assert tilt_error(estimate_camera_tilt([leaning(evidence, 0.12)], TIMES), pitch, 0.0).max() < 14
 
 
 def test_people_who_never_stand_leave_the_camera_level():
     truth = synthetic_gait.stand(TIMES)
     lying = synthetic_gait.make_view(distance=5)
-    turn = np.array([[0, -1.0, 0], [1, 0, 0], [0, 0, 1]])  # lying on their side
-    joints, soles = lying.joints(truth.h36m17) @ turn, lying.joints(truth.points) @ turn
+    rotation = np.array([[0, -1.0, 0], [1, 0, 0], [0, 0, 1]])  # lying on their side
+    joints, soles = lying.joints(truth.h36m17) @ rotation, lying.joints(truth.points) @ rotation
     found = estimate_camera_tilt([GroundEvidence(joints, soles, np.ones(150, bool))], TIMES)
     assert np.abs(np.degrees(found)).max() < 10
     nobody = GroundEvidence(np.zeros((150, 17, 3)), np.zeros((150, 4, 3)), np.zeros(150, bool))
@@ -95,7 +101,7 @@ def test_people_who_never_stand_leave_the_camera_level():
 
 
 @pytest.mark.parametrize("pitch, roll", [(0.0, 0.0), (0.25, 0.06)])
-def test_the_world_is_the_one_promised(pitch, roll):
+def test_the_world_follows_its_conventions(pitch, roll):
     """z up, the floor at zero, the origin below the first pelvis, the camera looking along +y."""
     truth = synthetic_gait.walk(TIMES)
     view = synthetic_gait.make_view(distance=8, pitch=pitch, roll=roll, look_at=(0, -2, 0.9))
@@ -110,10 +116,10 @@ def test_the_world_is_the_one_promised(pitch, roll):
     np.testing.assert_allclose(pelvis[:2], 0, atol=1e-9)
     assert abs(pelvis[2] - truth.h36m17[0, 0, 2]) < 0.05
     joints = transform_points(world_from_camera, view.joints(truth.h36m17))
-    assert joints[-1, 0, 1] < -4  # who walks up to the camera walks along -y
+    assert joints[-1, 0, 1] < -4  # walking up to the camera is walking along -y
 
 
-def test_off_means_a_level_camera_with_the_floor_at_the_feet():
+def test_upright_off_assumes_a_level_camera():
     truth = synthetic_gait.stand(TIMES)
     view = synthetic_gait.make_view(distance=5, pitch=0.3)
     world_from_camera = estimate_gravity_and_floor([person(truth, view)], TIMES, upright=False)
@@ -122,7 +128,7 @@ def test_off_means_a_level_camera_with_the_floor_at_the_feet():
 
 
 def test_several_people_share_one_world():
-    """The first-seen one gives the origin, both the floor; neither moves against the other."""
+    """The first-seen person gives the origin, both the floor; neither moves against the other."""
     view = synthetic_gait.make_view(distance=8, pitch=0.15, look_at=(0, -1, 0.9))
     early, late = np.ones(150, bool), np.arange(150) >= 40
     people = [person(synthetic_gait.stand(TIMES), view, late, moved=(1.5, 0.5, 0)), person(synthetic_gait.walk(TIMES), view, early)]
@@ -148,12 +154,12 @@ def test_the_floor_is_below_boxes_and_jumps():
     assert abs(floor(jumping, jumping.points)) < 0.02
     flying = np.random.default_rng(0).normal(size=(150, 4, 3)) + [0, 0, 3.0]  # nobody stands
     assert 0 < floor(still, flying) < 3
-    # Who crouches seems to do it farther away, and so lower: the floor is where they stand upright.
+    # A crouching person seems farther away, and so lower: the floor is where they stand upright.
     squatting = synthetic_gait.squat(np.clip(TIMES - 2, 0, 1.25))
     assert abs(floor(squatting, squatting.points - np.where(TIMES > 3.25, 0.2, 0.0)[:, None, None] * [0, 0, 1])) < 0.02
 
 
-def test_one_picture_is_enough():
+def test_one_frame_is_enough():
     truth = synthetic_gait.stand(TIMES[:1])
     view = synthetic_gait.make_view(distance=5, pitch=0.1)
     world_from_camera = estimate_gravity_and_floor([person(truth, view)], TIMES[:1])
@@ -161,8 +167,8 @@ def test_one_picture_is_enough():
 
 
 @pytest.mark.parametrize("scale, expected", [(1.0, 1.0), (0.85, 1 / 0.85), (1.2, 1 / 1.2), (0.5, 1.0)])
-def test_people_on_one_floor_tell_each_others_size(scale, expected):
-    """The second one's size is misjudged, and so the distance; sizes that no person has are left. Shares."""
+def test_people_on_one_floor_are_scaled_to_it(scale, expected):
+    """The second person's size, and so distance, is estimated wrongly; implausible sizes stay. Factors."""
     view = synthetic_gait.make_view(distance=6, height=2.5, pitch=0.2)
     people = [person(synthetic_gait.stand(TIMES), view), person(synthetic_gait.stand(TIMES), view, scale=scale, moved=(1.0, 0.5, 0))]
     first, second = body_scales_on_floor(people, TIMES, estimate_gravity_and_floor(people[:1], TIMES))

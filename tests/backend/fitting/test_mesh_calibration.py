@@ -1,4 +1,4 @@
-"""PC-HMR in the pipeline: the calibrated joints lie where the lifted ones do, the surface is what was promised, in both frameworks."""
+"""PC-HMR in the pipeline, both frameworks: the calibrated joints are the lifted ones, and the surface fits the joints."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -44,25 +44,25 @@ def calibrated(keypoints, tmp_path_factory):
     return result, np.array(read_point_cache(prefix.with_name("walk.person1.pc2")))
 
 
-def test_joints_land_where_they_were_lifted(calibrated):
+def test_calibrated_joints_are_at_the_lifted_ones(calibrated):
     (recovery,) = calibrated[0].recoveries
     off = np.linalg.norm(recovery.calibrated_joints[:, LIMBS24] - recovery.lifted_joints[:, LIMBS17], axis=-1)
     rigid = np.linalg.norm(recovery.joints[:, LIMBS24] - recovery.lifted_joints[:, LIMBS17], axis=-1)
     assert np.median(off) < 0.01 and np.median(off) < np.median(rigid)  # m
 
 
-def test_the_surface_is_that_of_the_joints(calibrated):
+def test_the_surface_fits_the_calibrated_joints(calibrated):
     result, surface = calibrated
     (recovery,) = result.recoveries
     body = make_body(load_body())
     assert surface.shape == (FRAMES, len(body.template.v_template), 3)
     joints = MeshCalibrator(body).projector.smpl.numpy() @ surface
     assert np.abs(joints - recovery.calibrated_joints).max() < 1e-4
-    said = result.report["people"][0]["calibration"]
-    assert 1 <= said["edge_stretch"] < 2 and 0 < said["moved_mm"] < 150
+    report = result.report["people"][0]["calibration"]
+    assert 1 <= report["edge_stretch"] < 2 and 0 < report["moved_mm"] < 150
 
 
-def test_stretched_edges_are_counted():
+def test_edge_stretch_is_a_high_quantile():
     edges, points = _EdgeStretch(np.array([[0, 1, 2]])), torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]])
     edges.add(points.repeat(9, 1, 1), 1.5 * points.repeat(9, 1, 1))
     assert abs(edges.stretch() - 1.5) < 0.02
@@ -70,7 +70,7 @@ def test_stretched_edges_are_counted():
     assert abs(edges.stretch() - 3.0) < 0.02
 
 
-def test_locked_feet_stand_in_the_calibrated_mesh_too(keypoints):
+def test_locked_feet_are_locked_in_the_calibrated_mesh(keypoints):
     (recovery,) = recover(ReconstructRequest(str(keypoints), method="pc-hmr")).recoveries
     ankles = [SMPL_JOINTS.index("left_ankle"), SMPL_JOINTS.index("right_ankle")]
     heels = recovery.contacts[:, [0, 2]] > 0.5
@@ -82,14 +82,14 @@ def test_locked_feet_stand_in_the_calibrated_mesh_too(keypoints):
     assert np.median(steps["calibrated"]) < np.median(steps["rigid"]) + 0.005  # m a frame
 
 
-def test_another_frame_rate_resamples_mesh_and_joints_alike(keypoints, tmp_path):
+def test_another_frame_rate_resamples_mesh_and_joints(keypoints, tmp_path):
     request = ReconstructRequest(str(keypoints), method="pc-hmr", fps=12.5, surface=str(tmp_path / "slow"))
     (recovery,) = recover(request).recoveries
     surface = read_point_cache(tmp_path / "slow.person1.pc2")
     assert len(surface) == len(recovery) == len(recovery.calibrated_joints) < FRAMES
 
 
-def test_serial_looks_at_the_generated_mesh_alone(keypoints, calibrated):
+def test_serial_estimates_from_the_generated_mesh(keypoints, calibrated):
     (parallel,) = calibrated[0].recoveries
     (serial,) = recover(ReconstructRequest(str(keypoints), method="pc-hmr-serial", contacts=False)).recoveries
     apart = np.linalg.norm(serial.lifted_joints - parallel.lifted_joints, axis=-1)
@@ -102,7 +102,7 @@ def test_other_methods_calibrate_nothing(keypoints):
     assert recovery.calibrated_joints is None
 
 
-def test_a_mesh_that_agrees_stays_and_one_that_faces_away_is_turned(calibrated):
+def test_a_mesh_that_faces_away_is_turned_around(calibrated):
     (recovery,) = calibrated[0].recoveries
     calibrator = MeshCalibrator(make_body(load_body()))
     with torch.no_grad():
@@ -117,13 +117,13 @@ def test_a_mesh_that_agrees_stays_and_one_that_faces_away_is_turned(calibrated):
 
 
 def _params(recovery, about):
-    """The poses of a Recovery in its camera's axes, turned about the vertical."""
-    turn = rotmat_from_rotvec([0, 0, about])
-    orient = recovery.camera_from_world[0, :3, :3] @ turn @ rotmat_from_rotvec(recovery.poses[:, :3].astype(float))
+    """The poses of a Recovery in its camera's axes, rotated about the vertical by `about` rad."""
+    rotation = rotmat_from_rotvec([0, 0, about])
+    orient = recovery.camera_from_world[0, :3, :3] @ rotation @ rotmat_from_rotvec(recovery.poses[:, :3].astype(float))
     return BodyParams("open", recovery.betas, rotvec_from_rotmat(orient), recovery.poses[:, 3:], recovery.trans)
 
 
-def test_rows_without_the_person_lie_between_their_neighbours(calibrated):
+def test_rows_without_the_person_are_interpolated(calibrated):
     (recovery,) = calibrated[0].recoveries
     visible = np.ones(FRAMES, bool)
     visible[8:12] = False
@@ -136,19 +136,19 @@ def test_rows_without_the_person_lie_between_their_neighbours(calibrated):
     assert np.abs(between).max() > 0.05 and np.abs(np.diff(between, n=2, axis=0)).max() < 0.02
 
 
-def test_limbs_that_point_elsewhere_are_not_believed(calibrated):
-    """Frames in which a thigh points backwards and up play the fitted pose; those far from them keep the generated one."""
+def test_implausible_limbs_take_the_fitted_pose(calibrated):
+    """Frames in which a thigh points backwards and up get the fitted pose; those far from them keep the generated one."""
     (recovery,) = calibrated[0].recoveries
     calibrator = MeshCalibrator(make_body(load_body()))
     target = calibrator.body.h36m17(recovery.betas, recovery.poses[:, :3], recovery.poses[:, 3:], recovery.trans).numpy()
     mesh, hip = replace(recovery, lifted_joints=target), 3 * SMPL_JOINTS.index("left_hip")
     poses = np.array(mesh.poses)
     poses[10:12, hip : hip + 3] = [2.2, 0, 0]
-    poses[:, 3 * SMPL_JOINTS.index("head")] += 0.2  # what tells the generated pose from the fitted one
-    trusted = calibrator.replace_implausible_poses(replace(mesh, poses=poses), recovery).poses
-    assert np.abs(trusted[10:12] - recovery.poses[10:12]).max() < 1e-3
-    assert np.abs(trusted[[0, 1, 22, 23]] - poses[[0, 1, 22, 23]]).max() < 5e-3
-    nod = (trusted - recovery.poses)[:, 3 * SMPL_JOINTS.index("head")]
+    poses[:, 3 * SMPL_JOINTS.index("head")] += 0.2  # distinguishes the generated pose from the fitted one
+    plausible = calibrator.replace_implausible_poses(replace(mesh, poses=poses), recovery).poses
+    assert np.abs(plausible[10:12] - recovery.poses[10:12]).max() < 1e-3
+    assert np.abs(plausible[[0, 1, 22, 23]] - poses[[0, 1, 22, 23]]).max() < 5e-3
+    nod = (plausible - recovery.poses)[:, 3 * SMPL_JOINTS.index("head")]
     assert np.abs(np.diff(nod)).max() < 0.1  # rad: it fades
 
 

@@ -1,4 +1,4 @@
-"""Smoothing: exact against an obvious solver, without lag, independent of the frame rate, and gentle with kicks."""
+"""Smoothing: exact against a dense solver, without lag, independent of the frame rate, and gentle with kicks."""
 
 import time
 
@@ -9,10 +9,17 @@ from scipy.interpolate import CubicSpline
 from blender_meshrec.backend.fitting import smoothing
 from blender_meshrec.backend.fitting.smoothing import smooth_positions, smooth_quaternions, smooth_whittaker
 from blender_meshrec.core.metrics import jitter
-from blender_meshrec.core.rotations import angle_between_rotmats, multiply_quat, quat_from_rotmat, quat_from_rotvec, rotmat_from_quat, rotmat_from_rotvec
+from blender_meshrec.core.rotations import (
+    angle_between_rotmats,
+    multiply_quat,
+    quat_from_rotmat,
+    quat_from_rotvec,
+    rotmat_from_quat,
+    rotmat_from_rotvec,
+)
 
 
-def obvious_fit(values, times, cutoff, weights):
+def dense_fit(values, times, cutoff, weights):
     """The same least-squares fit with dense matrices, channel by channel."""
     spacing = np.gradient(times)
     frames = len(times)
@@ -36,17 +43,17 @@ def test_the_banded_solver_agrees_with_dense_matrices():
     values, weights, cutoffs = rng.normal(size=(150, 4)), rng.uniform(0.1, 1, (150, 4)), [1.5, 2.0, 4.0, 8.0]
     together = smooth_whittaker(values, times, cutoffs, weights)
     for k in range(4):
-        np.testing.assert_allclose(together[:, k], obvious_fit(values[:, k], times, cutoffs[k], weights[:, k]), atol=1e-8)
+        np.testing.assert_allclose(together[:, k], dense_fit(values[:, k], times, cutoffs[k], weights[:, k]), atol=1e-8)
     shared = smooth_whittaker(values, times, 3.0, weights[:, 0])
-    np.testing.assert_allclose(shared[:, 2], obvious_fit(values[:, 2], times, 3.0, weights[:, 0]), atol=1e-8)
+    np.testing.assert_allclose(shared[:, 2], dense_fit(values[:, 2], times, 3.0, weights[:, 0]), atol=1e-8)
 
 
-@pytest.mark.parametrize("frequency, share", [(0.5, 1 / (1 + (1 / 6) ** 6)), (3.0, 0.5), (6.0, 1 / 65)])
-def test_the_transfer_function_is_the_one_promised(frequency, share):
+@pytest.mark.parametrize("frequency, gain", [(0.5, 1 / (1 + (1 / 6) ** 6)), (3.0, 0.5), (6.0, 1 / 65)])
+def test_the_transfer_function_is_the_documented_one(frequency, gain):
     times = np.arange(1200) / 120
     wave = np.sin(2 * np.pi * frequency * times)[:, None]
     smooth = smooth_whittaker(wave, times, 3.0)[300:900]
-    assert np.abs(smooth - share * wave[300:900]).max() < 0.01  # in phase, so without lag
+    assert np.abs(smooth - gain * wave[300:900]).max() < 0.01  # in phase, so without lag
 
 
 def test_strength_zero_and_tiny_clips_change_nothing():
@@ -61,13 +68,13 @@ def test_strength_zero_and_tiny_clips_change_nothing():
 
 
 def test_parabolas_pass_as_they_are():
-    """Standing, walking at a constant speed and falling are no noise."""
+    """Standing, walking at a constant speed and falling are not noise."""
     times = np.cumsum(np.random.default_rng(2).uniform(0.01, 0.06, 200))
     path = np.stack([0 * times + 3, 1.4 * times, 2 - 9.81 / 2 * times**2], -1)
     np.testing.assert_allclose(smooth_positions(path, times), path, atol=1e-6)
 
 
-def test_smoothing_runs_the_same_both_ways():
+def test_smoothing_is_the_same_in_reversed_time():
     rng = np.random.default_rng(3)
     times = np.cumsum(rng.uniform(0.02, 0.05, 150))
     path = np.cumsum(rng.normal(size=(150, 3)), 0) * 0.01
@@ -75,8 +82,8 @@ def test_smoothing_runs_the_same_both_ways():
     np.testing.assert_allclose(smooth_positions(path, times), backwards, atol=1e-9)
 
 
-def test_a_still_person_stops_trembling():
-    """12 mm/frame^2 at 30 frames a second, what the detector delivers of somebody who stands still, is a jitter of 59."""
+def test_noise_of_a_still_person_is_removed():
+    """A detector's 12 mm/frame^2 at 30 frames a second on a still person is a jitter of 59."""
     rng = np.random.default_rng(4)
     times = np.arange(600) / 30
     noise = rng.normal(size=(600, 24, 3))
@@ -86,18 +93,18 @@ def test_a_still_person_stops_trembling():
 
 
 @pytest.mark.parametrize("fps", [24, 30, 60])
-def test_a_kick_keeps_its_height_among_noise(fps):
+def test_a_kick_in_noise_keeps_its_height(fps):
     times = np.arange(4 * fps) / fps
     truth = np.stack([kick(times), 0 * times, 0 * times], -1)
     noisy = truth + np.random.default_rng(5).normal(scale=0.008, size=truth.shape)
     smooth = smooth_positions(noisy, times)
     assert abs(smooth[:, 0].max() - truth[:, 0].max()) < 0.03  # m of 0.8
     assert np.sqrt(((smooth - truth) ** 2).mean()) < 0.6 * np.sqrt(((noisy - truth) ** 2).mean())
-    assert smooth_whittaker(noisy, times, smoothing.BAND_EDGES[0])[:, 0].max() < 0.7  # what one cutoff would leave of it
+    assert smooth_whittaker(noisy, times, smoothing.BAND_EDGES[0])[:, 0].max() < 0.7  # with a single cutoff
 
 
 def test_the_frame_rate_does_not_matter():
-    """The same motion filmed at 30, 60, 120 and 240 frames a second, and unevenly, comes out the same at common times."""
+    """The same motion sampled at 30, 60, 120 and 240 frames a second, and unevenly, is the same at common times."""
     rng = np.random.default_rng(6)
 
     def motion(times):
@@ -138,7 +145,7 @@ def test_rotations_smooth_through_half_turns_and_both_signs():
     assert after.max() < before.max()
 
 
-def test_rotations_do_not_care_about_the_axes_they_are_told_in():
+def test_rotations_smooth_alike_in_any_axes():
     rng = np.random.default_rng(8)
     times = np.arange(60) / 30
     quat = quat_from_rotvec(np.cumsum(rng.normal(scale=0.1, size=(60, 3)), 0))

@@ -1,4 +1,4 @@
-"""`--skeleton skel` in the backend: footage's motion and other people's, said in SKEL's angles."""
+"""`--skeleton skel` in the backend: motion of footage and of files, converted to SKEL's angles."""
 
 from dataclasses import replace
 
@@ -39,16 +39,16 @@ def keypoints(tmp_path_factory):
 
 
 def skins(recovery):
-    """Both bodies' vertices in the world, (F,V,3) m each, as the motion file's invariants promise them."""
+    """Both bodies' vertices in the world, (F,V,3) m each, by the parameters of the motion file."""
     body, skel = make_body(load_body()), Skel(load_skel())
     with torch.no_grad():
         smpl = body(recovery.betas, recovery.poses[:, :3], recovery.poses[:, 3:], recovery.trans)[1]
         return smpl.numpy(), skel(recovery.q, recovery.skel_betas, recovery.skel_trans).vertices.numpy()
 
 
-def test_a_clip_is_said_in_angles(keypoints):
-    said = recover(ReconstructRequest(str(keypoints), skeleton="skel"))
-    (recovery,), report = said.recoveries, said.report["people"][0]["skel"]
+def test_a_clip_is_converted_to_angles(keypoints):
+    result = recover(ReconstructRequest(str(keypoints), skeleton="skel"))
+    (recovery,), report = result.recoveries, result.report["people"][0]["skel"]
     assert recovery.q.shape == (FRAMES, 46) and recovery.skel_model_type == "open"
     assert limit_excess(recovery.q).max() < np.radians(0.1)
     smpl, skel = skins(recovery)
@@ -58,36 +58,36 @@ def test_a_clip_is_said_in_angles(keypoints):
     assert "Knees and elbows" in report["anatomy_line"]
 
 
-def test_skelify_brings_the_angles_nearer_to_what_was_seen(keypoints):
-    said = recover(ReconstructRequest(str(keypoints), skeleton="skel", refine=("skelify",)))
-    report = said.report["people"][0]["skel"]["skelify"]
+def test_skelify_lowers_the_reprojection_error(keypoints):
+    result = recover(ReconstructRequest(str(keypoints), skeleton="skel", refine=("skelify",)))
+    report = result.report["people"][0]["skel"]["skelify"]
     assert report["reprojection_px"] <= report["reprojection_px_before"] and report["frames_kept"] > 0
-    assert limit_excess(said.recoveries[0].q).max() < np.radians(0.1)
+    assert limit_excess(result.recoveries[0].q).max() < np.radians(0.1)
 
 
-def test_skelify_without_skel_is_a_sentence(keypoints):
+def test_skelify_without_skel_is_an_input_error(keypoints):
     with pytest.raises(InputError, match="skelify"):
         recover(ReconstructRequest(str(keypoints), refine=("skelify",)))
 
 
-def test_a_skel_file_that_is_not_there_is_told_before_the_work(keypoints):
+def test_a_missing_skel_file_is_reported_first(keypoints):
     with pytest.raises(ModelError, match=r"nowhere\.pkl"):
         recover(ReconstructRequest(str(keypoints), skeleton="skel", skel_body="nowhere.pkl"))
 
 
 @pytest.mark.parametrize("y_up", [False, True])
-def test_other_people_s_motion_is_said_in_angles(tmp_path, y_up):
+def test_amass_motion_is_converted_to_angles(tmp_path, y_up):
     walker = walk(np.arange(8) / 30)
-    turn = WORLD_FROM_BODY.T if y_up else np.eye(3)
+    rotation = WORLD_FROM_BODY.T if y_up else np.eye(3)
     rotmats = np.array(walker.rotmats)
-    rotmats[:, 0] = turn @ rotmats[:, 0]
+    rotmats[:, 0] = rotation @ rotmats[:, 0]
     poses = np.zeros((8, 156))
     poses[:, :66] = rotvec_from_rotmat(rotmats).reshape(8, 72)[:, :66]
     root = load_body().rest_joints(np.zeros(10))[0]
-    np.savez(tmp_path / "amass.npz", poses=poses, trans=walker.pelvis @ turn.T - root, betas=np.zeros(16), mocap_framerate=30.0)
+    np.savez(tmp_path / "amass.npz", poses=poses, trans=walker.pelvis @ rotation.T - root, betas=np.zeros(16), mocap_framerate=30.0)
     assert is_motion_file(tmp_path / "amass.npz")
-    said = recover(ReconstructRequest(str(tmp_path / "amass.npz"), skeleton="skel"))
-    (recovery,) = said.recoveries
+    result = recover(ReconstructRequest(str(tmp_path / "amass.npz"), skeleton="skel"))
+    (recovery,) = result.recoveries
     assert np.abs(recovery.trans + root - walker.pelvis).max() < 1e-5
     smpl, skel = skins(recovery)
     assert np.linalg.norm(smpl - skel, axis=-1).mean() < 0.02
@@ -95,13 +95,13 @@ def test_other_people_s_motion_is_said_in_angles(tmp_path, y_up):
         recover(ReconstructRequest(str(tmp_path / "amass.npz")))
 
 
-def test_angles_become_poses_again(tmp_path, keypoints):
+def test_angles_convert_back_to_poses(tmp_path, keypoints):
     (recovery,) = recover(ReconstructRequest(str(keypoints), skeleton="skel")).recoveries
     changed = np.array(recovery.q)
     changed[:, dof_index("knee_angle_r")] += 0.3
     write_motion(tmp_path / "bent.npz", replace(recovery, q=np.clip(changed, *DOF_LIMITS.T)))
-    said = recover(ReconstructRequest(str(tmp_path / "bent.npz")))
-    (back,), report = said.recoveries, said.report["people"][0]["smpl"]
+    result = recover(ReconstructRequest(str(tmp_path / "bent.npz")))
+    (back,), report = result.recoveries, result.report["people"][0]["smpl"]
     smpl, skel = skins(back)
     apart = np.linalg.norm(smpl - skel, axis=-1)
     assert apart.mean() < 0.01 and abs(1000 * apart.mean() - report["mean_distance_mm"]) < 0.1
@@ -112,6 +112,6 @@ def test_angles_become_poses_again(tmp_path, keypoints):
     assert np.abs(again - back.joints).max() < 1e-4
 
 
-def test_footage_is_no_motion(tmp_path, keypoints):
+def test_footage_is_no_motion_file(tmp_path, keypoints):
     (tmp_path / "a.mp4").write_bytes(b"not a zip")
     assert not is_motion_file(tmp_path / "a.mp4") and not is_motion_file(keypoints) and not is_motion_file(tmp_path / "nothing.npz")

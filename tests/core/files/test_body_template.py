@@ -1,4 +1,4 @@
-"""Body files of every layout give the same body; wrong ones give a message that names what is wrong."""
+"""Body files of every layout give the same body; wrong ones give a message that names the problem."""
 
 import numpy as np
 import pytest
@@ -22,20 +22,20 @@ def test_pickle_and_npz_give_the_same_body(tmp_path):
 
 
 @pytest.mark.parametrize("joints, kind", [(24, "smpl"), (52, "smplh"), (55, "smplx")])
-def test_joint_counts_tell_the_family(joints, kind):
+def test_joint_count_determines_the_family(joints, kind):
     body = synthetic_template(joints=joints, vertices=160)
     parents, _ = rest_skeleton(joints)
     assert body.surface_model_type == kind
     assert len(body.joint_names) == len(set(body.joint_names)) == joints
     assert np.array_equal(body.parents, parents)
-    # The first 22 joints agree in every family, and a finger plays SMPL's hand.
+    # The first 22 joints are the same in every family, and a finger stands in for SMPL's hand.
     assert body.joint_names[:22] == SMPL_JOINTS[:22]
     assert np.array_equal(body.smpl_joint_indices[:22], np.arange(22))
     assert [parents[joint] for joint in body.smpl_joint_indices[22:]] == [20, 21]
     assert [body.joint_names[joint].split("_")[0] for joint in body.smpl_joint_indices[22:]] == ["left", "right"]
 
 
-def test_rest_follows_the_definition():
+def test_rest_joints_and_vertices_follow_the_definition():
     arrays = smpl_arrays(seed=3)
     body = body_from_arrays(arrays, "body")
     betas = np.random.default_rng(3).normal(size=10)
@@ -46,7 +46,7 @@ def test_rest_follows_the_definition():
     assert np.abs(body.rest_joints(betas[:4]) - body.rest_joints([*betas[:4], 0, 0])).max() < 1e-12  # m
 
 
-def test_more_shape_components_than_ten_are_cut_and_absent_pose_directions_are_allowed():
+def test_betas_are_limited_to_ten_and_posedirs_are_optional():
     arrays = smpl_arrays(betas=16, posedirs=False)
     assert body_from_arrays(arrays, "body").shapedirs.shape[-1] == 10
     assert body_from_arrays(arrays, "body").posedirs is None
@@ -54,7 +54,7 @@ def test_more_shape_components_than_ten_are_cut_and_absent_pose_directions_are_a
     assert body_from_arrays(arrays, "body").posedirs is None
 
 
-def test_landmarks_of_published_topologies_and_by_place():
+def test_landmarks_are_published_or_found_by_position():
     body = synthetic_template(vertices=6890, posedirs=False)
     assert body.landmarks["nose"] == 332 and body.landmarks["right_heel"] == 6787
     body = synthetic_template(vertices=600, posedirs=False)
@@ -93,7 +93,7 @@ WRONG = {
 
 @pytest.mark.parametrize("message", WRONG)
 @pytest.mark.parametrize("suffix", [".npz", ".pkl"])
-def test_wrong_files_say_what_they_are(tmp_path, message, suffix):
+def test_wrong_files_are_refused_with_the_reason(tmp_path, message, suffix):
     path = tmp_path / f"file{suffix}"
     if suffix == ".npz":
         np.savez(path, **WRONG[message]())
@@ -104,12 +104,12 @@ def test_wrong_files_say_what_they_are(tmp_path, message, suffix):
     assert caught.value.exit_code == 4
 
 
-def test_the_skel_sample_is_named_as_what_it_is(shared_vectors):
+def test_a_skel_file_is_refused_as_skel(shared_vectors):
     with pytest.raises(ModelError, match="SKEL"):
         load_body(shared_vectors / "skel_small_male.pkl")
 
 
-def test_an_npz_with_objects_in_a_needed_place_is_refused(tmp_path):
+def test_an_npz_with_a_required_object_array_is_refused(tmp_path):
     arrays = {**smpl_arrays(vertices=40), "weights": np.array([[None]], object)}
     np.savez(tmp_path / "body.npz", **arrays)
     with pytest.raises(ModelError, match="objects instead of numbers"):
@@ -133,19 +133,19 @@ def test_an_npz_that_claims_more_than_it_holds_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "name, content", [("a.npz", b""), ("a.npz", b"text"), ("a.pkl", b""), ("a.obj", b"v 0 0 0"), ("a.npz", b"PK\x03\x04" + b"x" * 40)]
 )
-def test_files_that_are_no_model_at_all(tmp_path, name, content):
+def test_files_of_other_formats_are_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ModelError):
         load_body(tmp_path / name)
 
 
-def test_content_and_not_the_suffix_tells_the_format(tmp_path):
+def test_content_rather_than_suffix_determines_the_format(tmp_path):
     arrays = smpl_arrays(vertices=40)
     np.savez(tmp_path / "body.npz", **arrays)
     (tmp_path / "body.npz").rename(tmp_path / "misnamed.pkl")
     assert np.array_equal(load_body(tmp_path / "misnamed.pkl").faces, arrays["f"])
 
 
-def test_a_missing_file_says_so(tmp_path):
+def test_a_missing_body_file_is_reported(tmp_path):
     with pytest.raises(ModelError, match="no body file"):
         load_body(tmp_path / "absent.pkl")

@@ -1,4 +1,4 @@
-"""Model files are found where they may lie, and are what the list says."""
+"""Model files: search order of folders and checksums."""
 
 import hashlib
 
@@ -24,7 +24,7 @@ def test_the_chosen_folder_comes_first(folder):
     assert model_files.model_file("open_body.npz") == folder / "open_body.npz"
 
 
-def test_the_extension_carries_its_own_folder(monkeypatch, tmp_path):
+def test_the_folder_inside_the_package_precedes_the_one_beside(monkeypatch, tmp_path):
     monkeypatch.delenv("MESHREC_MODELS", raising=False)
     monkeypatch.setattr(model_files, "_PACKAGE", tmp_path / "package")
     inside, beside = tmp_path / "package" / "addon_models", tmp_path / "addon_models"
@@ -36,7 +36,7 @@ def test_the_extension_carries_its_own_folder(monkeypatch, tmp_path):
     assert model_files.model_file("a.bin") == beside / "a.bin"
 
 
-def test_a_damaged_file_is_found_out_even_after_it_was_good(folder):
+def test_a_file_damaged_after_a_first_check_is_detected(folder):
     list_file(folder, "a.bin", b"right")
     (folder / "a.bin").write_bytes(b"right")
     assert model_files.model_file("a.bin")
@@ -46,13 +46,13 @@ def test_a_damaged_file_is_found_out_even_after_it_was_good(folder):
     assert caught.value.exit_code == 4
 
 
-def test_a_missing_file_comes_with_its_remedy(folder):
+def test_a_missing_model_file_error_names_the_remedy(folder):
     with pytest.raises(ModelError, match="nothing_like_this") as caught:
         model_files.model_file("nothing_like_this.bin")
     assert "build.py setup" in caught.value.remedy
 
 
-def test_the_lists_are_read_whole(folder, tmp_path):
+def test_listed_models_include_missing_and_damaged_files(folder, tmp_path):
     list_file(folder, "a.bin", b"right")
     for content, expected in ((None, "missing"), (b"wrong", "damaged"), (b"right", None)):
         if content:

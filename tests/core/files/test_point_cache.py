@@ -1,4 +1,4 @@
-"""Point caches: what is written comes back, byte by byte as the format has it, and whole or not at all."""
+"""Point caches: round trip, byte layout, and atomic writing."""
 
 import struct
 import tracemalloc
@@ -10,7 +10,7 @@ from blender_meshrec.core.errors import InputError, OutputError
 from blender_meshrec.core.files.point_cache import read_point_cache, write_point_cache
 
 
-def test_what_is_written_comes_back_and_is_pc2(tmp_path):
+def test_point_cache_round_trip_in_pc2_format(tmp_path):
     samples = np.random.default_rng(0).normal(size=(7, 11, 3)).astype(np.float32)
     path = tmp_path / "größe 測試.pc2"
     write_point_cache(path, 11, 7, (samples[start : start + 3] for start in (0, 3, 6)))
@@ -21,13 +21,13 @@ def test_what_is_written_comes_back_and_is_pc2(tmp_path):
 
 
 @pytest.mark.parametrize("chunks", [[np.zeros((2, 4, 3))], [np.zeros((3, 5, 3))], [np.zeros((3, 4))], []])
-def test_pieces_that_do_not_fit_leave_nothing(tmp_path, chunks):
+def test_chunks_of_wrong_shape_leave_no_file(tmp_path, chunks):
     with pytest.raises(ValueError):
         write_point_cache(tmp_path / "a.pc2", 4, 3, chunks)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cannot_be_written_is_said_plainly(tmp_path):
+def test_an_unwritable_path_raises_an_output_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError):
         write_point_cache(tmp_path / "file" / "a.pc2", 4, 3, [np.zeros((3, 4, 3))])
@@ -44,7 +44,7 @@ def test_a_place_that_cannot_be_written_is_said_plainly(tmp_path):
         lambda content: content[:16] + struct.pack("<i", -4) + content[20:],
     ],
 )
-def test_what_is_no_whole_point_cache_is_refused(tmp_path, damage):
+def test_damaged_point_caches_are_refused(tmp_path, damage):
     path = tmp_path / "a.pc2"
     write_point_cache(path, 4, 3, [np.zeros((3, 4, 3))])
     path.write_bytes(damage(path.read_bytes()))
@@ -54,7 +54,7 @@ def test_what_is_no_whole_point_cache_is_refused(tmp_path, damage):
         read_point_cache(tmp_path / "missing.pc2")
 
 
-def test_memory_does_not_grow_with_the_clip(tmp_path):
+def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
     def peak(samples):
         tracemalloc.start()
         write_point_cache(tmp_path / "a.pc2", 1000, samples, (np.zeros((8, 1000, 3), np.float32) for _ in range(samples // 8)))

@@ -1,4 +1,4 @@
-"""Official body files are read whole; a malicious one is refused before anything happens."""
+"""Official body files are read completely; malicious ones are refused before anything is executed."""
 
 import pickle
 import struct
@@ -22,8 +22,8 @@ def read(tmp_path, content):
     return read_model_pickle(path)
 
 
-def official(arrays):
-    """The layout of basicmodel_*_lbs_10_207_0_*.pkl: shape and pose directions, weights and template in chumpy objects."""
+def official_content(arrays):
+    """The layout of basicmodel_*_lbs_10_207_0_*.pkl: shapedirs, posedirs, weights and v_template in chumpy objects."""
     shuffled = np.random.default_rng(0).permutation(arrays["posedirs"].size)
     return {
         "J_regressor": Csc(arrays["J_regressor"]),
@@ -46,9 +46,9 @@ def official(arrays):
 
 
 @pytest.mark.parametrize("protocol", [0, 2])
-def test_an_official_file_reads_as_the_numbers_that_were_written(tmp_path, protocol):
+def test_official_layout_gives_the_written_arrays(tmp_path, protocol):
     arrays = smpl_arrays(vertices=60)
-    found = read(tmp_path, dumps(official(arrays), protocol))
+    found = read(tmp_path, dumps(official_content(arrays), protocol))
     for key, expected in arrays.items():
         assert np.array_equal(found[key], expected), key
     assert found["bs_style"] == "lbs"
@@ -56,7 +56,7 @@ def test_an_official_file_reads_as_the_numbers_that_were_written(tmp_path, proto
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("kind", ["csc_matrix", "csr_matrix", "coo_matrix", "csr_array", "coo_array"])
-def test_what_python_3_pickles_reads_as_pickle_reads_it(tmp_path, protocol, kind):
+def test_python_3_pickles_read_as_with_pickle(tmp_path, protocol, kind):
     rng = np.random.default_rng(1)
     dense = rng.normal(size=(5, 9)) * (rng.uniform(size=(5, 9)) < 0.3)
     content = {
@@ -77,7 +77,7 @@ def test_what_python_3_pickles_reads_as_pickle_reads_it(tmp_path, protocol, kind
     assert found["nested"] == {"a": [1, -2, 10**12, None, True, 0.25]}
 
 
-def test_the_skel_sample_reads_as_pickle_reads_it(shared_vectors):
+def test_the_skel_sample_reads_as_with_pickle(shared_vectors):
     path = shared_vectors / "skel_small_male.pkl"
     found, expected = read_model_pickle(path), pickle.loads(path.read_bytes())  # noqa: S301 - our own sample
     assert found.keys() == expected.keys()
@@ -86,7 +86,7 @@ def test_the_skel_sample_reads_as_pickle_reads_it(shared_vectors):
 
 
 class Call:
-    """Pickles as a call of any function with any arguments."""
+    """Pickles as a call of a function with arguments."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -134,7 +134,7 @@ MALICIOUS = {
     "an array of another class": b"cnumpy.core.multiarray\n_reconstruct\n(c__builtin__\nobject\n(K\x00tU\x01btR.",
     "a set of code": b"c__builtin__\nset\n(cos\nsystem\ntR.",
 }
-HUGE = {
+INCONSISTENT = {
     "an array larger than its bytes": b"}S'a'\n" + ARRAY + b"(K\x01(J\xff\xff\xff\x7ftcnumpy\ndtype\n(U\x02f8K\x00K\x01tRI00\nU\x01xtbs.",
     "a negative size": b"}S'a'\n" + ARRAY + b"(K\x01(I-1\nt" + DTYPE + b"I00\nU\x00tbs.",
     "a size of another type": b"}S'a'\n" + ARRAY + b"(K\x01(G\x3f\xf0\x00\x00\x00\x00\x00\x00t" + DTYPE + b"I00\nU\x08xxxxxxxxtbs.",
@@ -163,7 +163,7 @@ HUGE = {
 
 
 @pytest.mark.parametrize("name", MALICIOUS)
-def test_malicious_files_are_refused_and_nothing_happens(tmp_path, monkeypatch, name):
+def test_malicious_files_are_refused_without_side_effects(tmp_path, monkeypatch, name):
     mark = tmp_path / "executed"
     content = MALICIOUS[name].replace(b"{mark}", str(mark).encode())
     monkeypatch.setattr("os.system", lambda *_: mark.touch())
@@ -173,20 +173,20 @@ def test_malicious_files_are_refused_and_nothing_happens(tmp_path, monkeypatch, 
     assert "never needs" in caught.value.problem and caught.value.remedy
 
 
-@pytest.mark.parametrize("name", HUGE)
-def test_files_that_do_not_fit_together_are_refused_without_taking_memory(tmp_path, name):
+@pytest.mark.parametrize("name", INCONSISTENT)
+def test_inconsistent_files_are_refused_without_taking_memory(tmp_path, name):
     import tracemalloc
 
     tracemalloc.start()
     try:
         with pytest.raises(ModelError):
-            read(tmp_path, HUGE[name])
+            read(tmp_path, INCONSISTENT[name])
         assert tracemalloc.get_traced_memory()[1] < 150e6
     finally:
         tracemalloc.stop()
 
 
-def test_a_call_hidden_anywhere_in_a_real_layout_is_refused(tmp_path):
+def test_a_call_hidden_in_a_valid_layout_is_refused(tmp_path):
     mark = tmp_path / "executed"
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
         content = {"v_template": np.zeros((3, 3)), "names": ["a", {"deep": Call(mark.touch)}]}
@@ -195,24 +195,24 @@ def test_a_call_hidden_anywhere_in_a_real_layout_is_refused(tmp_path):
     assert not mark.exists()
 
 
-def test_arrays_of_objects_and_text_stay_unread(tmp_path):
+def test_object_and_text_arrays_stay_unread(tmp_path):
     others = {"objects": np.array([{"a": 1}, None], object), "text": np.array(["a"]), "mixed": np.zeros(2, "f4,i4")}
     found = read(tmp_path, pickle.dumps({"good": np.arange(3.0), **others}, protocol=2))
     assert np.array_equal(found["good"], np.arange(3.0))
     assert all(isinstance(found[key], UnreadValue) for key in others)
 
 
-def test_every_truncation_is_a_clear_error(tmp_path):
+def test_every_truncation_raises_a_model_error(tmp_path):
     for protocol in (0, 2):
-        whole = dumps(official(smpl_arrays(vertices=30)), protocol)
+        whole = dumps(official_content(smpl_arrays(vertices=30)), protocol)
         for length in np.linspace(1, len(whole) - 1, 60).astype(int):
             with pytest.raises(ModelError):
                 read(tmp_path, whole[:length])
 
 
 @given(st.data())
-def test_flipped_bytes_end_in_an_answer_or_a_clear_error(tmp_path_factory, data):
-    whole = bytearray(dumps(official(smpl_arrays(vertices=26)), data.draw(st.sampled_from([0, 2]))))
+def test_flipped_bytes_give_a_result_or_a_model_error(tmp_path_factory, data):
+    whole = bytearray(dumps(official_content(smpl_arrays(vertices=26)), data.draw(st.sampled_from([0, 2]))))
     for _ in range(data.draw(st.integers(1, 8))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -221,7 +221,7 @@ def test_flipped_bytes_end_in_an_answer_or_a_clear_error(tmp_path_factory, data)
         assert error.problem and error.remedy
 
 
-def test_a_missing_file_and_a_folder_are_clear_errors(tmp_path):
+def test_a_missing_file_and_a_folder_raise_model_errors(tmp_path):
     for path in (tmp_path / "absent.pkl", tmp_path):
         with pytest.raises(ModelError):
             read_model_pickle(path)

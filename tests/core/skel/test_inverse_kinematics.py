@@ -1,4 +1,4 @@
-"""Angles laid on SKEL's axes from rotations."""
+"""SKEL's angles from rotations."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from blender_meshrec.core.skeletons import SMPL_JOINTS
 
 
 @pytest.mark.parametrize("joint", range(24))
-def test_angles_about_a_joint_s_axes_come_back(joint):
+def test_angles_about_axes_round_trip(joint):
     rng = np.random.default_rng(joint)
     q = np.zeros((50, 46))
     dofs = JOINT_DOFS[joint]
@@ -20,7 +20,7 @@ def test_angles_about_a_joint_s_axes_come_back(joint):
     assert np.abs(found - q[:, dofs]).max() < 1e-6
 
 
-def test_one_axis_takes_the_turn_that_is_nearest():
+def test_one_axis_gives_the_nearest_rotation():
     rng = np.random.default_rng(0)
     rotations = rotmat_from_rotvec(rng.normal(size=(20, 3)))
     axis = DOF_AXES[6]
@@ -29,23 +29,23 @@ def test_one_axis_takes_the_turn_that_is_nearest():
     def distance(angles):
         return np.linalg.norm(rotmat_from_rotvec(angles[:, None] * axis) - rotations, axis=(1, 2))
 
-    tried = np.stack([distance(np.full(20, angle)) for angle in np.linspace(-np.pi, np.pi, 721)])
-    assert (distance(found) <= tried.min(0) + 1e-4).all()
+    tried_distances = np.stack([distance(np.full(20, angle)) for angle in np.linspace(-np.pi, np.pi, 721)])
+    assert (distance(found) <= tried_distances.min(0) + 1e-4).all()
 
 
-def test_a_person_is_laid_on_angles_within_limits():
+def test_angles_from_smpl_are_within_limits_with_exact_pelvis():
     rng = np.random.default_rng(1)
     rotations = rotmat_from_rotvec(rng.normal(0, 0.7, (30, 24, 3)))
     frames = rotmat_from_rotvec(rng.normal(0, 0.3, (24, 3)))
-    laid = angles_from_smpl(rotations, frames)
-    assert limit_excess(laid.q).max() < 1e-12
-    inside = (laid.unclamped > DOF_LIMITS[:, 0]) & (laid.unclamped < DOF_LIMITS[:, 1])
-    assert np.abs((laid.q - laid.unclamped)[:, 3:][inside[:, 3:]]).max() < 1e-12
-    pelvis = frames[0] @ dof_rotations(laid.q)[:, 0] @ frames[0].T
+    angles = angles_from_smpl(rotations, frames)
+    assert limit_excess(angles.q).max() < 1e-12
+    inside = (angles.unclamped > DOF_LIMITS[:, 0]) & (angles.unclamped < DOF_LIMITS[:, 1])
+    assert np.abs((angles.q - angles.unclamped)[:, 3:][inside[:, 3:]]).max() < 1e-12
+    pelvis = frames[0] @ dof_rotations(angles.q)[:, 0] @ frames[0].T
     assert np.abs(pelvis - rotations[:, 0]).max() < 1e-9
 
 
-def test_every_joint_has_its_like():
+def test_source_joints_correspond_and_mirror():
     named = {name: SMPL_JOINTS[SMPL_SOURCE_JOINTS[joint]] for joint, name in enumerate(SKEL_JOINTS)}
     assert named["femur_l"] == "left_hip" and named["talus_r"] == "right_ankle" and named["head"] == "head"
     for right, left in ((name, f"{name[:-1]}l") for name in SKEL_JOINTS if name.endswith("_r")):

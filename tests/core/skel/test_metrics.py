@@ -1,4 +1,4 @@
-"""Joint-limit violation and volume: against bodies whose answer is known."""
+"""Joint-limit violation and volume against known values."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,21 @@ from scipy.spatial.transform import Rotation
 
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.core.skel.metrics import VIOLATION_JOINTS, anatomy_report, body_volume, euler_angles, format_anatomy_report, skel_limit_violation, smpl_limit_violation, violation_summary
+from blender_meshrec.core.skel.metrics import (
+    VIOLATION_JOINTS,
+    anatomy_report,
+    body_volume,
+    euler_angles,
+    format_anatomy_report,
+    skel_limit_violation,
+    smpl_limit_violation,
+    violation_summary,
+)
 from blender_meshrec.core.skel.vocabulary import DOF_NAMES
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 
-# The way each joint bends in SMPL's axes: knees back, elbows forward from a T pose.
-BEND = {"left_knee": (1, 0, 0), "right_knee": (1, 0, 0), "left_elbow": (0, -1, 0), "right_elbow": (0, 1, 0)}
+# The flexion axis of each joint in SMPL's axes: knees backwards, elbows forwards from a T pose.
+FLEXION_AXES = {"left_knee": (1, 0, 0), "right_knee": (1, 0, 0), "left_elbow": (0, -1, 0), "right_elbow": (0, 1, 0)}
 
 
 def pose_of(joint, rotvec):
@@ -22,30 +31,30 @@ def pose_of(joint, rotvec):
 
 @pytest.mark.parametrize("joint", VIOLATION_JOINTS)
 @pytest.mark.parametrize(("degrees", "beyond"), [(0, 0), (60, 0), (134.9, 0), (145, 10), (-20, 20)])
-def test_bending_counts_beyond_straight_and_beyond_135_degrees(joint, degrees, beyond):
-    found = smpl_limit_violation(pose_of(joint, np.radians(degrees) * np.array(BEND[joint])))
+def test_flexion_violates_below_0_and_above_135_degrees(joint, degrees, beyond):
+    found = smpl_limit_violation(pose_of(joint, np.radians(degrees) * np.array(FLEXION_AXES[joint])))
     expected = np.where(np.array(VIOLATION_JOINTS) == joint, beyond, 0.0)
     assert np.abs(found - expected).max() < 1e-6  # degrees
 
 
 @pytest.mark.parametrize("joint", VIOLATION_JOINTS)
-def test_the_largest_of_the_axes_counts(joint):
+def test_the_largest_violation_of_the_axes_counts(joint):
     to_the_side = rotmat_from_rotvec(np.radians([0, 0, 25.0]))
-    bent = rotmat_from_rotvec(np.radians(80) * np.array(BEND[joint]))
+    bent = rotmat_from_rotvec(np.radians(80) * np.array(FLEXION_AXES[joint]))
     found = smpl_limit_violation(pose_of(joint, Rotation.from_matrix(bent @ to_the_side).as_rotvec()))
     assert abs(found.max() - 25) < 1e-6  # degrees
-    straight_back = rotmat_from_rotvec(np.radians(-40) * np.array(BEND[joint]))
+    straight_back = rotmat_from_rotvec(np.radians(-40) * np.array(FLEXION_AXES[joint]))
     found = smpl_limit_violation(pose_of(joint, Rotation.from_matrix(straight_back @ to_the_side).as_rotvec()))
     assert abs(found.max() - 40) < 1e-6  # degrees
 
 
-def test_forearms_may_turn_and_shins_may_not():
+def test_axial_rotation_is_allowed_for_forearms_only():
     assert smpl_limit_violation(pose_of("left_knee", np.radians([0, 15, 0])))[0, 0] == pytest.approx(15, abs=1e-6)
     assert smpl_limit_violation(pose_of("left_elbow", np.radians([60, 0, 0]))).max() == 0
     assert smpl_limit_violation(pose_of("right_elbow", np.radians([80, 0, 0])))[0, 3] == pytest.approx(12.5, abs=1e-6)
 
 
-def test_euler_angles_make_the_rotation_again():
+def test_euler_angles_round_trip():
     rotations = Rotation.random(200, random_state=0)
     for axes in ((0, 2, 1), (1, 2, 0), (0, 1, 2), (2, 0, 1)):
         angles = np.stack(euler_angles(rotations.as_matrix(), axes), -1)
@@ -53,7 +62,7 @@ def test_euler_angles_make_the_rotation_again():
         assert (again * rotations.inv()).magnitude().max() < 1e-7  # rad
 
 
-def test_skels_own_angles_are_measured_against_their_limits():
+def test_skel_angles_are_compared_with_their_limits():
     q = np.zeros((3, 46))
     q[1, DOF_NAMES.index("knee_angle_r")] = np.radians(-12)
     q[2, DOF_NAMES.index("elbow_flexion_l")] = np.radians(150)
@@ -84,7 +93,7 @@ def box(width, height, depth):
     return corners, np.array(faces)
 
 
-def test_the_volume_of_a_box_open_or_closed_wherever_it_stands():
+def test_box_volume_is_independent_of_pose_and_holes():
     corners, faces = box(0.3, 1.7, 0.2)
     turned = np.stack([corners, corners @ rotmat_from_rotvec([0.3, 1, -2]).T + [3, -5, 8]])
     for mesh in (faces, faces[2:], faces[:-2], faces[4:]):
@@ -92,14 +101,14 @@ def test_the_volume_of_a_box_open_or_closed_wherever_it_stands():
     assert body_volume(corners, faces[:, ::-1]) == pytest.approx(-102)
 
 
-def test_the_open_bodys_volume_is_a_persons_and_goes_with_its_size():
+def test_open_body_volume_is_plausible_and_scales_cubically():
     body = load_body()
     volume = body_volume(body.v_template, body.faces)
     assert 50 < volume < 90  # dm^3
     assert body_volume(1.1 * body.v_template, body.faces) == pytest.approx(1.331 * volume, rel=1e-6)
 
 
-def test_a_report_has_both_bodies():
+def test_anatomy_report_covers_both_bodies():
     poses, q = pose_of("left_knee", np.radians([-30.0, 0, 0])), np.zeros((1, 46))
     corners, faces = box(0.3, 1.7, 0.2)
     report = anatomy_report(poses, q, (corners, faces), (2 * corners, faces))

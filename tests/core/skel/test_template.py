@@ -1,4 +1,4 @@
-"""SKEL files: read as they are, refused with a reason where they are not what they should be."""
+"""SKEL files are read; invalid ones are refused with the reason."""
 
 import pickle
 
@@ -16,7 +16,7 @@ from tests.support.synthetic_template import smpl_arrays
 ARRAYS = {key: value for key, value in skel_arrays().items() if isinstance(value, np.ndarray)}
 CHANGES = [
     *((key, change) for key in ARRAYS for change in ("an axis more", "text")),
-    *((key, "a row less") for key in ARRAYS if not key.endswith("template_f")),  # any number of faces is right
+    *((key, "a row less") for key in ARRAYS if not key.endswith("template_f")),  # any number of faces is valid
     *((key, "nan") for key, value in ARRAYS.items() if value.dtype.kind == "f"),
 ]
 SPARSE = ("J_regressor", "J_regressor_osim", "skin_weights", "skel_weights", "skel_weights_rigid")
@@ -34,7 +34,7 @@ def refusal(content, name="skel_male"):
     return caught.value.problem
 
 
-def test_a_pickle_with_sparse_arrays_and_a_plain_npz_give_the_same_body(tmp_path):
+def test_sparse_pickle_and_npz_give_the_same_body(tmp_path):
     arrays = skel_arrays()
     pickled = {key: scipy.sparse.coo_matrix(value) if key in SPARSE else value for key, value in arrays.items()}
     np.savez(tmp_path / "skel_female.npz", **{key: np.array(value) for key, value in arrays.items()})
@@ -47,7 +47,7 @@ def test_a_pickle_with_sparse_arrays_and_a_plain_npz_give_the_same_body(tmp_path
     assert one.shapedirs.shape == (60, 3, 10)
 
 
-def test_the_sample_of_the_real_format_is_read(shared_vectors):
+def test_a_sample_of_the_published_format_is_read(shared_vectors):
     template = load_skel(shared_vectors / "skel_small_male.pkl")
     known = np.load(shared_vectors / "skel_small.npz")
     assert template.gender == "male" and template.v_template.shape == (240, 3) and template.bone_template.shape == (120, 3)
@@ -55,14 +55,14 @@ def test_the_sample_of_the_real_format_is_read(shared_vectors):
 
 
 @pytest.mark.parametrize("key", REQUIRED_KEYS)
-def test_a_missing_key_is_named(key):
+def test_the_error_names_a_missing_key(key):
     arrays = skel_arrays()
     del arrays[key]
     assert f"it lacks {key}" in refusal(arrays)
 
 
 @pytest.mark.parametrize(("key", "change"), CHANGES)
-def test_an_array_that_does_not_fit_is_named(key, change):
+def test_the_error_names_an_array_that_does_not_fit(key, change):
     arrays = skel_arrays()
     value = arrays[key]
     arrays[key] = {
@@ -71,12 +71,12 @@ def test_an_array_that_does_not_fit_is_named(key, change):
         "text": "abc",
         "nan": np.where(np.arange(value.size).reshape(value.shape) == 3, np.nan, value),
     }[change]
-    # Where the skin's vertices themselves are fewer, what no longer fits them is named.
+    # With fewer vertices in the template itself, the error names the first array that no longer fits them.
     expected = {"skin_template_v": "shapedirs", "skel_template_v": "skel_weights"}.get(key, key) if change == "a row less" else key
     assert expected in refusal(arrays)
 
 
-def test_too_few_shapes_and_what_points_nowhere_are_refused():
+def test_invalid_betas_faces_weights_trees_and_bones_are_refused():
     assert "shapedirs" in refusal(skel_arrays(shapes=9))
     for key, what in (("skin_template_f", "the skin"), ("skel_template_f", "the bones")):
         arrays = skel_arrays()
@@ -94,7 +94,7 @@ def test_too_few_shapes_and_what_points_nowhere_are_refused():
 
 
 @pytest.mark.parametrize("version", ["1.1.0", "2", 1.11, None, ["1.1.1", "1.1.1"]])
-def test_another_version_is_named(version):
+def test_the_error_names_another_version(version):
     problem = refusal({**skel_arrays(), "version": version})
     assert "version" in problem and "1.1.1" in problem
 
@@ -106,7 +106,7 @@ def test_another_order_of_bones_or_angles_is_refused():
         assert "order" in refusal(arrays)
 
 
-def test_other_files_are_told_apart(tmp_path):
+def test_files_of_other_kinds_are_identified(tmp_path):
     assert "SMPL-family" in refusal(smpl_arrays(vertices=30))
     assert "a motion" in refusal({"poses": np.zeros((3, 72))})
     assert "not a SKEL body" in refusal({})
@@ -134,7 +134,7 @@ def test_nothing_in_the_file_is_executed(tmp_path):
     assert not mark.exists()
 
 
-def test_a_new_body_keeps_the_frames_it_was_made_with():
+def test_a_new_body_has_the_given_bone_frames():
     rng = np.random.default_rng(3)
     joints = rest_joints()
     per_joint_rot, frames = (rotmat_from_rotvec(rng.normal(size=(24, 3))) for _ in range(2))
@@ -145,7 +145,7 @@ def test_a_new_body_keeps_the_frames_it_was_made_with():
     assert np.abs(bone_scales(joints, transfo) - 1).max() < 1e-12
 
 
-def test_bone_meshes_grow_and_turn_with_the_body():
+def test_bone_meshes_scale_with_the_body():
     arrays = skel_arrays()
     joints = arrays["J_regressor_osim"] @ arrays["skin_template_v"]
     frames = arrays["per_joint_rot"]
@@ -156,7 +156,7 @@ def test_bone_meshes_grow_and_turn_with_the_body():
     assert np.abs(template.rest_bone_vertices([1.0]) - 1.1 * template.rest_bone_vertices([0.0])).max() < 1e-6  # m
 
 
-def test_shapes_are_linear():
+def test_rest_joints_are_regressed_from_rest_vertices():
     template = synthetic_skel()
     betas = np.linspace(-1, 1, 10)
     assert np.allclose(template.J_regressor_osim @ template.rest_vertices(betas), template.rest_joints(betas), atol=1e-9)

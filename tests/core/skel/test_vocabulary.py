@@ -1,15 +1,29 @@
-"""SKEL's vocabulary: what the published tables say, and limits that hold."""
+"""SKEL's joints, angles and limits against the published tables."""
 
 import json
 
 import numpy as np
 import pytest
 
-from blender_meshrec.core.skel.vocabulary import DOF_AXES, DOF_JOINTS, DOF_LIMITS, DOF_NAMES, DOFS, HAS_SKEL_LIMIT, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS, SMPL_OF_SKEL, clamp_to_limits, dof_index, limit_excess
+from blender_meshrec.core.skel.vocabulary import (
+    DOF_AXES,
+    DOF_JOINTS,
+    DOF_LIMITS,
+    DOF_NAMES,
+    DOFS,
+    HAS_SKEL_LIMIT,
+    JOINT_DOFS,
+    SKEL_JOINTS,
+    SKEL_PARENTS,
+    SMPL_OF_SKEL,
+    clamp_to_limits,
+    dof_index,
+    limit_excess,
+)
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 
 
-def test_every_angle_belongs_to_one_joint_and_every_joint_has_one_to_three():
+def test_each_joint_has_one_to_three_of_the_angles():
     assert len(DOF_NAMES) == len(set(DOF_NAMES)) == 46 and len(SKEL_JOINTS) == 24
     covered = [dof for dofs in JOINT_DOFS for dof in range(dofs.start, dofs.stop)]
     assert covered == list(range(46))
@@ -18,21 +32,21 @@ def test_every_angle_belongs_to_one_joint_and_every_joint_has_one_to_three():
     assert (SKEL_PARENTS[1:] < np.arange(1, 24)).all()
 
 
-def test_axes_have_unit_length_and_limits_an_order():
+def test_axes_are_unit_vectors_and_limits_are_ordered():
     assert np.abs(np.linalg.norm(DOF_AXES, axis=-1) - 1).max() < 1e-15
     assert np.abs(DOF_AXES - [dof.axis for dof in DOFS]).max() < 1e-7  # published to seven digits
     assert (DOF_LIMITS[:, 0] < DOF_LIMITS[:, 1]).all()
     assert np.isinf(DOF_LIMITS).sum() == 6 and np.isinf(DOF_LIMITS[:3]).all()
 
 
-def test_joints_stand_for_smpl_joints_of_their_own_side():
+def test_smpl_correspondence_keeps_the_side():
     for joint, smpl in enumerate(SMPL_OF_SKEL):
-        if smpl:  # the root stands where SMPL has no such joint
+        if smpl:  # 0, the root, where SMPL has no such joint
             side = {"_r": "right_", "_l": "left_"}.get(SKEL_JOINTS[joint][-2:], "")
             assert SMPL_JOINTS[smpl].startswith(side), SKEL_JOINTS[joint]
 
 
-def test_the_tables_are_the_published_ones(shared_vectors):
+def test_tables_equal_the_published_ones(shared_vectors):
     published = json.loads((shared_vectors.parent / "checkpoint_keys" / "skel_dofs.json").read_text())
     assert list(SKEL_JOINTS) == published["joint_names"]
     assert SMPL_OF_SKEL.tolist() == published["smpl_joint_corresp"]
@@ -44,7 +58,7 @@ def test_the_tables_are_the_published_ones(shared_vectors):
             assert limit is None or np.allclose(sorted(limit), (dof.low, dof.high), atol=1e-9), dof.name
 
 
-def test_hsmrs_limits_are_the_published_ones(shared_vectors):
+def test_limits_equal_hsmrs(shared_vectors):
     published = json.loads((shared_vectors.parent / "checkpoint_keys" / "hsmr_joint_limits.json").read_text())
     assert [DOF_NAMES[dof] for dof in published["qids"]] == published["names"]
     assert np.allclose(DOF_LIMITS[published["qids"]], published["bounds"], atol=1e-6)
@@ -59,7 +73,7 @@ def test_excess_is_the_distance_to_the_clamped_angle():
     assert (limit_excess(q)[:, 3:] > 0).any()
 
 
-def test_an_unknown_angle_is_named():
+def test_the_error_names_an_unknown_angle():
     assert dof_index("knee_angle_r") == 6
     with pytest.raises(KeyError, match="knee_twist"):
         dof_index("knee_twist")

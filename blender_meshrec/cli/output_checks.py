@@ -1,0 +1,86 @@
+"""Checks of a command's outputs before its work begins: can they be written, and do they overwrite an input?"""
+
+import os
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..bridge.scene_process import find_scene_command
+from ..core.errors import InputError
+from ..core.files.output_file import check_writable
+from ..core.options import OPEN_MODEL, OPTIONS, OUTPUT_SUFFIXES
+from ..retarget.character_path import split_character_path
+from .outputs import needs_scene_process
+
+# Arguments that name one file to read.
+_INPUT_ARGUMENTS = ("motion", "truth", "mapping", *(option.name for option in OPTIONS.values() if option.is_model_file))
+
+
+def check_format(path: Path) -> None:
+    """Raise InputError for a path whose suffix is not that of a format."""
+    if path.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise InputError(
+            "output-format-unknown",
+            "{name} has no format this software writes.",
+            "End the output's name in one of: {known}.",
+            name=path.name,
+            known=" ".join(OUTPUT_SUFFIXES),
+        )
+
+
+def check_outputs(paths: Sequence[Path], blender: str | None = None, protected: Iterable[Path] = (), with_character: bool = False) -> None:
+    """Check that every output can be made and written.
+
+    Args:
+        blender: path of the Blender that makes scenes, or None. protected: files that are read, which no output may overwrite.
+        with_character: whether the motion is retargeted to an artist's character.
+
+    Raises:
+        InputError: a format is unknown, an output is an input or another output, or there is no Blender for a scene.
+        OutputError: a path cannot be written.
+    """
+    protected = list(protected)
+    for path in paths:
+        check_format(path)
+        if _is_same_file(path, protected):
+            raise InputError("output-is-input", "{path} is the input.", "Choose another name or folder for the output.", path=path)
+        check_writable(path)
+    names = [str(path).casefold() for path in paths]
+    if doubled := [path for path, name in zip(paths, names) if names.count(name) > 1]:
+        raise InputError(
+            "outputs-collide",
+            "Two inputs would be written to {doubled}.",
+            "Rename one, or write them into two folders.",
+            doubled=doubled[0],
+        )
+    if needs_scene_process(paths, blender, with_character):
+        find_scene_command(blender)
+
+
+def check_report(report: str | None, protected: Iterable[Path], outputs: Iterable[Path] = ()) -> None:
+    """Check that a report can be written, if there is one.
+
+    Raises:
+        InputError: it would overwrite a file in `protected` or an output. OutputError: it cannot be written.
+    """
+    if report is None:
+        return
+    path = Path(report)
+    if _is_same_file(path, protected):
+        raise InputError("report-is-input", "{path} is the input.", "Choose another name or folder for the report.", path=path)
+    if any(os.path.abspath(path) == os.path.abspath(output) for output in outputs):
+        raise InputError("report-is-output", "{path} is the output.", "Choose another name or folder for the report.", path=path)
+    check_writable(path)
+
+
+def input_files(options: Namespace) -> list[Path]:
+    """The files that a command reads, which no output may overwrite."""
+    named = [*getattr(options, "inputs", ()), *(getattr(options, name, None) for name in _INPUT_ARGUMENTS)]
+    if getattr(options, "rig", None):
+        named.append(split_character_path(options.rig)[0])
+    return [Path(name) for name in named if name and name != OPEN_MODEL]
+
+
+def _is_same_file(path: Path, files: Iterable[Path]) -> bool:
+    """Whether a path is one of some files, under any name; files that do not exist are ignored."""
+    return os.path.exists(path) and any(path.samefile(file) for file in files if os.path.exists(file))
