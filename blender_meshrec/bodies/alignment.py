@@ -107,8 +107,3 @@ def rotation_to_optical_axis(rays: torch.Tensor) -> torch.Tensor:
     scale = 1 / (1 + z)
     rows = [1 - scale * x * x, -scale * x * y, -x, -scale * x * y, 1 - scale * y * y, -y, x, y, z]
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
-
-
-def wrap_angle(angle: torch.Tensor) -> torch.Tensor:
-    """Angles brought to -pi..pi rad."""
-    return angle - 2 * torch.pi * torch.round(angle / (2 * torch.pi))

@@ -24,6 +24,7 @@ import torch
 
 from ..bodies.skel import Skel
 from ..core.array_types import ArrayLike, BoolArray, FloatArray
+from ..core.cameras import points_on_rays, rays_from_pixels
 from ..core.skel.vocabulary import DOF_LIMITS, SKEL_JOINTS, clamp_to_limits, dof_index
 from ..core.skeletons import LIMB_JOINTS
 
@@ -128,8 +129,7 @@ def _initial_guess(
     torso = np.linalg.norm(shoulders[..., :2].mean(1) - hips[..., :2].mean(1), axis=-1)
     length = np.linalg.norm(rest[_SHOULDERS].mean(0) - rest[_HIPS].mean(0))
     depth = intrinsics[1, 1] * length / np.maximum(torso, 1.0)
-    centre = np.concatenate([observed[:, _TORSO, :2].mean(1), np.ones((frames, 1))], 1)
-    in_camera = centre @ np.linalg.inv(intrinsics).T * depth[:, None]
+    in_camera = points_on_rays(rays_from_pixels(observed[:, _TORSO, :2].mean(1), intrinsics), depth)
     in_body = np.einsum("fba,fb->fa", camera[:, :3, :3], in_camera - camera[:, :3, 3])
     return q, betas, in_body - rest[_TORSO].mean(0)
 

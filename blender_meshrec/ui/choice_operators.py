@@ -1,4 +1,4 @@
-"""Small buttons of the panel: whom, which files, and what to do about a message."""
+"""The buttons that choose a person, a model file or bone colours, and those that answer a message."""
 
 from typing import ClassVar
 
@@ -8,8 +8,11 @@ from bpy_extras.io_utils import ImportHelper
 
 from ..scene.confidence import colour_bones, is_coloured_by_confidence, restore_side_colours
 from . import jobs
+from .blender_types import HasFilepath, OperatorResult, require, settings_of
+from .operator_feedback import poll_unless
 from .preferences import ADDON
 from .redraw import redraw
+from .selection import result_armature
 from .translation import translate
 
 _MODEL_ITEMS = (("body", "Body", "An SMPL, SMPL-H or SMPL-X file"), ("skel_body", "SKEL", "A SKEL file"))
@@ -24,14 +27,14 @@ class ChoosePerson(bpy.types.Operator):
 
     number: IntProperty(name="Number", description="0: everybody", min=0)
 
-    def execute(self, context):
-        settings = context.scene.meshrec
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        settings = settings_of(context)
         settings.person = "ONE" if self.number else "ALL"
         settings.person_number = max(1, self.number)
         return {"FINISHED"}
 
 
-class ChooseModel(bpy.types.Operator, ImportHelper):
+class ChooseModel(bpy.types.Operator, ImportHelper, HasFilepath):
     """Choose your own model file"""
 
     bl_idname = "meshrec.choose_model"
@@ -41,8 +44,8 @@ class ChooseModel(bpy.types.Operator, ImportHelper):
     filter_glob: StringProperty(default="*.npz;*.pkl", options={"HIDDEN"})
     which: EnumProperty(name="Model", items=_MODEL_ITEMS, options={"HIDDEN"})
 
-    def execute(self, context):
-        setattr(context.scene.meshrec, self.which, self.filepath)
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        setattr(settings_of(context), self.which, self.filepath)
         jobs.dismiss()
         return {"FINISHED"}
 
@@ -56,8 +59,8 @@ class UseOpenModel(bpy.types.Operator):
 
     which: EnumProperty(name="Model", items=_MODEL_ITEMS)
 
-    def execute(self, context):
-        setattr(context.scene.meshrec, self.which, "")
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        setattr(settings_of(context), self.which, "")
         jobs.dismiss()
         return {"FINISHED"}
 
@@ -70,10 +73,10 @@ class OpenPreferences(bpy.types.Operator):
     bl_options: ClassVar = {"INTERNAL"}
 
     @classmethod
-    def poll(cls, context):
-        return ADDON in context.preferences.addons
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return ADDON in require(context.preferences).addons
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         return bpy.ops.preferences.addon_show(module=ADDON)
 
 
@@ -84,7 +87,7 @@ class Dismiss(bpy.types.Operator):
     bl_label = "Dismiss"
     bl_options: ClassVar = {"INTERNAL"}
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         jobs.dismiss()
         redraw()
         return {"FINISHED"}
@@ -98,49 +101,16 @@ class ToggleConfidence(bpy.types.Operator):
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context):
-        if result_rig(context) is None:
-            cls.poll_message_set(translate("Select a person that MeshRec has made"))
-            return False
-        return True
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return poll_unless(cls, translate("Select a person that MeshRec has made") if result_armature(context) is None else "")
 
-    def execute(self, context):
-        rig = result_rig(context)
-        if is_coloured_by_confidence(rig):
-            restore_side_colours(rig)
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        armature_object = require(result_armature(context))
+        if is_coloured_by_confidence(armature_object):
+            restore_side_colours(armature_object)
         else:
-            colour_bones(rig, rig["confidence"])
+            colour_bones(armature_object, armature_object["confidence"])
         return {"FINISHED"}
 
 
-class CopyReport(bpy.types.Operator):
-    """Copy the whole report of this result to the clipboard; it is also a text block of the file"""
-
-    bl_idname = "meshrec.copy_report"
-    bl_label = "Copy Report"
-
-    @classmethod
-    def poll(cls, context):
-        return report_text(result_rig(context)) is not None
-
-    def execute(self, context):
-        text = report_text(result_rig(context))
-        context.window_manager.clipboard = text.as_string()
-        self.report({"INFO"}, translate('The report is on the clipboard, and the text block "{name}" of this file.', name=text.name))
-        return {"FINISHED"}
-
-
-def result_rig(context):
-    """The armature of the selected result: the active object, or what it belongs to; None where it is no result."""
-    thing = context.object
-    while thing is not None and "quality" not in thing:
-        thing = thing.parent
-    return thing if thing is not None and thing.type == "ARMATURE" else None
-
-
-def report_text(rig):
-    """The text block with an armature's report, or None."""
-    return None if rig is None else rig.get("report")
-
-
-CLASSES = (ChoosePerson, ChooseModel, UseOpenModel, OpenPreferences, Dismiss, ToggleConfidence, CopyReport)
+CLASSES = (ChoosePerson, ChooseModel, UseOpenModel, OpenPreferences, Dismiss, ToggleConfidence)

@@ -8,19 +8,15 @@ from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper
 
 from ..core.errors import MeshRecError
+from ..core.options import EXPORT_FORMATS
 from ..scene.scene_export import export_characters
+from .option_properties import enum_items
 from .operators import as_meshrec_error
 from .panels import SidebarTab
 from .properties import EXPORT_PRESET_ITEMS
 from .translation import translate, translate_error, translate_message
 
-FORMAT_ITEMS = (
-    (".fbx", "FBX", "Armature, mesh and animation, for engines and other 3D programs"),
-    (".glb", "glTF", "Armature, mesh and animation in one .glb, for the web and engines"),
-    (".usdc", "USD", "Skeleton, mesh and animation, for film pipelines"),
-    (".bvh", "BVH", "The skeleton's motion alone"),
-    (".npz", "NPZ", "SMPL parameters and camera, for research and for MeshRec's own Import"),
-)
+FORMAT_ITEMS = enum_items(EXPORT_FORMATS)
 
 
 def selected_armatures(context):

@@ -1,67 +1,72 @@
-"""The one job that runs at a time: the operators drive it, the panel shows it."""
+"""The reconstruction job of the session: operators start and update it, panels show it. At most one runs at a time."""
 
-from ..bridge.messages import Failure, Progress, Result
+from typing import TYPE_CHECKING
+
+from ..bridge.messages import Failure, Progress, ReconstructRequest, Result
 from ..core.errors import InputError, MeshRecError, error_from_exit_code
+from . import setup_state
 from .progress_rate import ProgressRate
 from .translation import translate
 
-# The job that runs or has run last; None until there was one.
-current = None
+if TYPE_CHECKING:
+    from ..bridge.backend_process import BackendJob
+
+# The running or last job; None before the first and after `dismiss`.
+current: "Job | None" = None
 
 
 class Job:
-    """A reconstruction under way in the backend.
+    """A reconstruction in the backend process.
 
-    client: the bridge's, None where the backend could not be started. progress: the last Progress, or None. progress_rate: the stage's
-    ProgressRate. result: a Result once it is done. error: a MeshRecError once it has failed, and details for a bug report. notes:
-    sentences to show with the result.
+    client: the bridge's BackendJob, None if the backend could not be started. progress: the latest Progress, None before the first.
+    progress_rate: the speed of the current stage. result: the Result, once the job succeeded. error: the MeshRecError, once it
+    failed; details: a log for a bug report. notes: sentences shown with the result.
     """
 
-    def __init__(self, client, request):
+    def __init__(self, client: "BackendJob | None", request: ReconstructRequest) -> None:
         self.request = request
-        self.progress = None
+        self.progress: Progress | None = None
         self.progress_rate = ProgressRate()
-        self.result = None
-        self.error = None
+        self.result: Result | None = None
+        self.error: MeshRecError | None = None
         self.details = ""
-        self.notes = ()
+        self.notes: tuple[str, ...] = ()
         self._client = client
         self._ended = False
 
     @property
-    def running(self):
+    def running(self) -> bool:
         return not self._ended
 
     @property
-    def was_started(self):
-        """Whether the backend ever was at work on it."""
+    def was_started(self) -> bool:
+        """Whether a backend process was started for this job."""
         return self._client is not None
 
     @property
-    def fraction(self):
-        """How far the stage has come, 0..1; 0 where its length is not known."""
+    def fraction(self) -> float:
+        """Completed fraction of the current stage, 0..1; 0 if its length is unknown."""
         return min(1.0, self.progress.done / self.progress.total) if self.progress and self.progress.total else 0.0
 
     @property
-    def text(self):
-        """One line for the progress bar."""
+    def text(self) -> str:
+        """The line in the progress bar."""
         if self.progress is None:
             return translate("Starting")
         stage, unit, done, total = translate(self.progress.stage), translate(self.progress.unit), self.progress.done, self.progress.total
         if not (done or total):
             return stage
-        return translate(
-            "{stage}: {done} of {total} {unit}" if total else "{stage}: {done} {unit}", stage=stage, done=done, total=total, unit=unit
-        )
+        template = "{stage}: {done} of {total} {unit}" if total else "{stage}: {done} {unit}"
+        return translate(template, stage=stage, done=done, total=total, unit=unit)
 
     @property
-    def rate_text(self):
-        """One line below the progress bar."""
+    def rate_text(self) -> str:
+        """The line below the progress bar."""
         return self.progress_rate.text(self.progress.unit if self.progress else "frames")
 
-    def update(self):
-        """Take in what the backend has said since; True where that changed anything."""
-        messages = self._client.poll() if self.running else []
+    def update(self) -> bool:
+        """Process the backend's new messages; True if there were any."""
+        messages = self._client.poll() if self._client is not None and self.running else []
         for message in messages:
             if isinstance(message, Progress):
                 self.progress = message
@@ -72,27 +77,36 @@ class Job:
                 self.fail(error_from_exit_code(message.exit_code, message.problem, message.remedy), message.details)
         return bool(messages)
 
-    def fail(self, error, details=""):
+    def fail(self, error: MeshRecError, details: str = "") -> None:
         """End with an error."""
         self.error, self.details, self._ended = error, details, True
 
-    def cancel(self):
-        """End the backend's process at once; the job ends without a result and without an error."""
+    def cancel(self) -> None:
+        """End the backend process immediately; the job ends without a result and without an error."""
         if self.running:
             self._ended = True
-            self._client.cancel()
+            if self._client is not None:
+                self._client.cancel()
 
 
-def is_running():
-    """Whether a reconstruction goes on."""
+def is_running() -> bool:
+    """Whether a reconstruction is running."""
     return current is not None and current.running
 
 
-def start(request, python=None):
-    """Start the backend on a ReconstructRequest and make it the current Job.
+def busy_message() -> str:
+    """The running task that prevents the start of another, as a translated sentence; "" if none is running."""
+    if is_running():
+        return translate("A reconstruction is running")
+    return translate("The backend is being installed") if setup_state.is_installing() else ""
+
+
+def start(request: ReconstructRequest, python: str | None = None) -> Job:
+    """Start the backend with a request and make it the current Job.
 
     Raises:
-        InputError: a job is running already. MeshRecError: the backend cannot be started; the current Job tells why, too.
+        InputError: a job is running already.
+        MeshRecError: the backend cannot be started; the current Job has the same error.
     """
     global current
     if is_running():
@@ -106,22 +120,22 @@ def start(request, python=None):
     return current
 
 
-def dismiss():
-    """Forget a job that has ended: its message is read."""
+def dismiss() -> None:
+    """Forget a job that has ended; the panel no longer shows its message."""
     global current
     if current is not None and not current.running:
         current = None
 
 
-def start_client(request, python):
-    """The bridge's client at work on a request; imported late, it is needed only once a job is started."""
-    from ..bridge.backend_process import start_job
+def start_client(request: ReconstructRequest, python: str | None) -> "BackendJob":
+    """Start the backend process with a request."""
+    from ..bridge.backend_process import start_job  # imported late: no job, no import
 
     return start_job(request, python=python, low_priority=True)
 
 
-def stop():
-    """End the current job, if one runs, and forget it."""
+def stop() -> None:
+    """Cancel the current job if it runs, and forget it."""
     global current
     if current is not None:
         current.cancel()

@@ -1,4 +1,4 @@
-"""Settings under a name, by Blender's own presets: the button in the panel's header."""
+"""Presets of the settings, by Blender's preset system: the button in the panel's header."""
 
 from typing import ClassVar
 
@@ -6,12 +6,16 @@ import bpy
 from bl_operators.presets import AddPresetBase
 from bl_ui.utils import PresetPanel
 
+from ..core.options import RECONSTRUCT_OPTIONS, SCENE_OPTIONS
+from .blender_types import HasLayout, require, set_operator_properties
+
 _FOLDER = "meshrec"
-# Everything that is a matter of taste; neither the footage nor whom and which part of it.
+# All options, but neither the footage nor the choice of people and frames.
 PRESET_SETTINGS = (
-    "detector", "method", "quality", "device", "skeleton", "body", "skel_body", "smoothing", "contacts", "upright",
-    "match_scene", "rerun", "export_preset", "stretch", "surface",
-)  # fmt: skip
+    *(option.panel_identifier for option in (*RECONSTRUCT_OPTIONS, *SCENE_OPTIONS) if option.panel),
+    "match_scene",
+    "rerun",
+)
 
 
 class AddPreset(AddPresetBase, bpy.types.Operator):
@@ -27,22 +31,23 @@ class AddPreset(AddPresetBase, bpy.types.Operator):
     preset_values: ClassVar = [f"settings.{name}" for name in PRESET_SETTINGS]
 
 
-class MESHREC_PT_presets(PresetPanel, bpy.types.Panel):  # noqa: N801 - Blender opens it by the name of its class
+class MESHREC_PT_presets(HasLayout, PresetPanel, bpy.types.Panel):  # noqa: N801 - Blender opens it by the name of its class
     bl_label = "MeshRec Presets"
     preset_subdir = _FOLDER
     preset_operator = "script.execute_preset"
     preset_add_operator = AddPreset.bl_idname
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context) -> None:
         if bpy.utils.preset_paths(_FOLDER):
             super().draw(context)
             return
-        # Where there is no preset yet, Blender would complain of a missing path.
+        # Without any preset, Blender's own menu reports a missing path.
         self.layout.label(text="No presets yet")
         row = self.layout.row()
-        row.operator_context = "EXEC_DEFAULT"  # the name is here; no dialog has to ask for it
-        row.prop(context.window_manager, "preset_name", text="")
-        row.operator(AddPreset.bl_idname, text="", icon="ADD").name = context.window_manager.preset_name
+        row.operator_context = "EXEC_DEFAULT"  # the name is given here, so no dialog is needed
+        manager = require(context.window_manager)
+        row.prop(manager, "preset_name", text="")
+        set_operator_properties(row.operator(AddPreset.bl_idname, text="", icon="ADD"), name=manager.preset_name)
 
 
 CLASSES = (AddPreset,)

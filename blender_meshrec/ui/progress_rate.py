@@ -1,29 +1,31 @@
-"""How fast a stage of a job goes and how long it will still take, from nothing but what its Progress has said."""
+"""The speed of a job's current stage and its remaining time, estimated from the Progress messages."""
 
 import time
 from collections import deque
+from collections.abc import Callable
 
+from ..bridge.messages import Progress
 from .translation import translate
 
-_WINDOW_SECONDS = 8.0  # s; the rate is that of the last so many seconds: footage is not equally hard throughout
-_MIN_SECONDS = 1.0  # s; before that nothing is said of the rate, for it would jump about
+_WINDOW_SECONDS = 8.0  # s; the rate is the mean over this window, because some parts of footage take longer than others
+_MIN_SECONDS = 1.0  # s; a shorter time gives no stable rate
 
 
 class ProgressRate:
-    """The pace of the stage that goes on; every stage begins anew, for none tells anything of another's pace.
+    """The rate of the current stage; each new stage starts a new measurement.
 
-    stage: its name, or None before the first. clock: gives seconds.
+    stage: its name, None before the first. clock: returns seconds.
     """
 
-    def __init__(self, clock=time.monotonic):
-        self.stage = None
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.stage: str | None = None
         self._clock = clock
         self._stage_start = clock()
-        self._counts = deque()
-        self._num_left = 0
+        self._counts: deque[tuple[float, int]] = deque()  # (time, units done)
+        self._num_left: int | None = 0
 
-    def update(self, progress):
-        """Take a Progress in."""
+    def update(self, progress: Progress) -> None:
+        """Record a Progress."""
         now = self._clock()
         if progress.stage != self.stage or (self._counts and progress.done < self._counts[-1][1]):
             self.stage, self._stage_start = progress.stage, now
@@ -34,35 +36,37 @@ class ProgressRate:
         self._num_left = max(0, progress.total - progress.done) if progress.total else None
 
     @property
-    def elapsed(self):
+    def elapsed(self) -> float:
         """Seconds since the stage began."""
         return self._clock() - self._stage_start
 
     @property
-    def rate(self):
-        """How many a second; None where too little is known. Up to now, so that a stage that hangs is seen to slow down."""
+    def rate(self) -> float | None:
+        """Units per second until now, None if unknown. The rate of a stage that hangs decreases."""
         if not self._counts:
             return None
-        begun, first = self._counts[0]
-        seconds, done = self._clock() - begun, self._counts[-1][1] - first
-        return done / seconds if done > 0 and seconds >= _MIN_SECONDS else None
+        start_time, start_count = self._counts[0]
+        seconds, num_done = self._clock() - start_time, self._counts[-1][1] - start_count
+        return num_done / seconds if num_done > 0 and seconds >= _MIN_SECONDS else None
 
     @property
-    def seconds_left(self):
-        """Seconds that the stage will take at this rate; None where its length or the rate is not known."""
+    def seconds_left(self) -> float | None:
+        """Remaining seconds of the stage at this rate; None if its length or the rate is unknown."""
         rate = self.rate
         return None if rate is None or self._num_left is None else self._num_left / rate
 
-    def text(self, unit="frames"):
-        """One line: the rate and the time left, or how long the stage has taken so far."""
-        if self.rate is None:
-            return translate("For {time}", time=format_duration(self.elapsed)) if self.elapsed >= _MIN_SECONDS else ""
-        rate = translate("{rate} {unit} a second", rate=f"{self.rate:.1f}", unit=translate(unit))
-        return rate if self.seconds_left is None else translate("{rate}, {time} left", rate=rate, time=format_duration(self.seconds_left))
+    def text(self, unit: str = "frames") -> str:
+        """One line: the rate and the remaining time, or the elapsed time of the stage while the rate is unknown."""
+        rate, seconds_left = self.rate, self.seconds_left
+        if rate is None:
+            elapsed = self.elapsed
+            return translate("For {time}", time=format_duration(elapsed)) if elapsed >= _MIN_SECONDS else ""
+        text = translate("{rate} {unit} a second", rate=f"{rate:.1f}", unit=translate(unit))
+        return text if seconds_left is None else translate("{rate}, {time} left", rate=text, time=format_duration(seconds_left))
 
 
-def format_duration(seconds):
-    """Seconds as people say them."""
+def format_duration(seconds: float) -> str:
+    """A duration as text, in seconds, minutes or hours."""
     if seconds < 90:
         return translate("{seconds} s", seconds=max(1, round(seconds)))
     if seconds < 90 * 60:

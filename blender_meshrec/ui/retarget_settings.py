@@ -5,24 +5,15 @@ from dataclasses import replace
 from itertools import groupby
 
 import bpy
-from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import CollectionProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
+from ..core.options import OPTIONS
 from ..retarget.mapping.map_bones import map_bones
 from ..retarget.mapping.presets import FORMAT, mapping_to_dict, preset_from_dict
 from ..retarget.rig import SLOTS, RetargetOptions
 from ..scene.rig_reader import read_rig
 from . import retarget_preview
-
-ROOT_ITEMS = (
-    ("hips", "Hips", "The hips carry the whole movement"),
-    ("root", "Root Bone", "A root bone carries the path over the floor and the heading, as engines want it; where the character has one"),
-    ("in_place", "In Place", "The character stays where it stands"),
-)
-DRIVE_ITEMS = (
-    ("both", "FK and IK", "Key both sets of controls, so that either can be switched on"),
-    ("fk", "FK", "Key the FK controls and switch the rig to FK"),
-    ("ik", "IK", "Key the IK controls and switch the rig to IK"),
-)
+from .option_properties import make_property
 
 
 def slot_label(slot):
@@ -66,21 +57,10 @@ class RetargetSettings(bpy.types.PropertyGroup):
     found_by: StringProperty()
     convention: StringProperty()
     controls: StringProperty()
-    root: EnumProperty(
-        name="Movement", description="What carries the character through the scene", items=ROOT_ITEMS, update=_on_option_change
-    )
-    feet: BoolProperty(
-        name="Keep Foot Contacts",
-        description="Plant heels and toes where the person's touch the floor",
-        default=True,
-        update=_on_option_change,
-    )
-    hands: BoolProperty(
-        name="Keep Hands in Place",
-        description="Bring hands to where the person's are, whatever the length of the arms",
-        update=_on_option_change,
-    )
-    drive: EnumProperty(name="Controls", description="Which controls of a control rig are keyed", items=DRIVE_ITEMS)
+    root: make_property(OPTIONS["root"], _on_option_change)
+    feet: make_property(OPTIONS["feet"], _on_option_change)
+    hands: make_property(OPTIONS["hands"], _on_option_change)
+    drive: make_property(OPTIONS["drive"])
     result: StringProperty()
 
     def clear_mapping(self):

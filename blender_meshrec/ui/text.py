@@ -1,25 +1,41 @@
-"""Sentences in Blender's layouts, which do not break lines by themselves."""
+"""Text and errors in Blender's layouts, which do not wrap lines."""
+
+from collections.abc import Callable
 
 import blf
+import bpy
 
-_MARGIN = 95  # px at a scale of 1: the tabs, borders of the region and of boxes, and an icon
+from ..core.errors import MeshRecError
+from .blender_types import Icon, require
+from .translation import translate_message
+
+_MARGIN = 95  # px at a scale of 1: tabs, borders of the region and of boxes, and an icon
 _MIN_WIDTH = 80  # px
 
 
-def draw_text(layout, text, context, icon="NONE", alert=False):
-    """A sentence, translated already, in as many lines as the region's width asks for."""
-    scale = context.preferences.system.ui_scale or 1.0  # 0 where there is no window
-    style = context.preferences.ui_styles[0].widget
-    blf.size(0, getattr(style, "points", 11) * scale)
+def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context, icon: Icon = "NONE", alert: bool = False) -> None:
+    """Draw a translated text, wrapped to the width of the region; the first line has the icon."""
+    preferences = require(context.preferences)
+    scale = preferences.system.ui_scale or 1.0  # 0 without a window
+    blf.size(0, getattr(preferences.ui_styles[0].widget, "points", 11) * scale)
     column = layout.column(align=True)
     column.alert = alert
-    for line in wrap_text(text, max(_MIN_WIDTH, context.region.width / scale - _MARGIN) * scale, lambda words: blf.dimensions(0, words)[0]):
+    for line in wrap_text(text, max(_MIN_WIDTH, require(context.region).width / scale - _MARGIN) * scale, _text_width):
         column.label(text=line, icon=icon, translate=False)
         icon = "BLANK1" if icon != "NONE" else "NONE"
 
 
-def wrap_text(text, width, measure):
-    """Break a text into lines that `measure` as `width` at most: between words, and inside one that is longer, such as a path."""
+def draw_error(layout: bpy.types.UILayout, error: MeshRecError, context: bpy.types.Context) -> None:
+    """Draw what is wrong, and below it the remedy."""
+    draw_text(layout, translate_message(error.problem), context, icon="ERROR", alert=True)
+    draw_text(layout, translate_message(error.remedy), context, icon="BLANK1")
+
+
+def wrap_text(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
+    """Break a text into lines of at most `width`: between words, and within a word that is longer, such as a path.
+
+    measure: returns the width of a text.
+    """
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -31,3 +47,7 @@ def wrap_text(text, width, measure):
             fits = next(length for length in range(len(lines[-1]) - 1, 0, -1) if length == 1 or measure(lines[-1][:length]) <= width)
             lines[-1:] = [lines[-1][:fits], lines[-1][fits:]]
     return [line for line in lines if line] or [""]
+
+
+def _text_width(text: str) -> float:
+    return blf.dimensions(0, text)[0]

@@ -1,37 +1,47 @@
-"""Thumbnails of footage and pictures of people, as icons that panels draw."""
+"""Thumbnails of footage and portraits of people, as icons for panels."""
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import bpy
 import bpy.utils.previews
 import numpy as np
 
-_previews = None  # Blender's collection of pictures, made with the first
+from ..core.array_types import ImageArray
+
+if TYPE_CHECKING:
+    from .properties import FoundPerson
+
+_previews: "bpy.utils.previews.ImagePreviewCollection | None" = None  # made with the first icon
 
 
-def thumbnail_icon(picture, is_video):
-    """The icon of a file's thumbnail, which Blender makes in the background; 0 for none."""
-    if bpy.app.background or not picture:
+def thumbnail_icon(path: str, is_video: bool) -> int:
+    """The icon of a file's thumbnail, which Blender renders in the background; 0 without a window or a path."""
+    if bpy.app.background or not path:
         return 0
     previews = _get_previews()
-    if picture not in previews:
-        previews.load(picture, picture, "MOVIE" if is_video else "IMAGE")
-    return previews[picture].icon_id
+    if path not in previews:
+        previews.load(path, path, "MOVIE" if is_video else "IMAGE")
+    return previews[path].icon_id
 
 
-def store_portrait(person, portrait):
-    """Keep a picture with a FoundPerson, so that it goes with the .blend. portrait: (S,S,3) uint8 RGB, or None for none."""
+def store_portrait(person: "FoundPerson", portrait: ImageArray | None) -> None:
+    """Store a portrait as a property of `person`, so that the .blend contains it.
+
+    portrait: (S,S,3) uint8 RGB, or None for none.
+    """
     person.portrait_key = ""
     if portrait is None:
         return
-    rows = np.concatenate([portrait[::-1], np.full((*portrait.shape[:2], 1), 255, np.uint8)], -1)  # Blender begins at the bottom
-    pixels = np.ascontiguousarray(rows).view("<i4").ravel()
+    # The rows of a Blender image begin at the bottom.
+    rgba = np.concatenate([portrait[::-1], np.full((*portrait.shape[:2], 1), 255, np.uint8)], -1)
+    pixels = np.ascontiguousarray(rgba).view("<i4").ravel()
     person["portrait"] = pixels.tolist()
     person.portrait_key = hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
-def portrait_icon(person):
-    """The icon of a FoundPerson's picture; 0 for none."""
+def portrait_icon(person: "FoundPerson") -> int:
+    """The icon of a person's portrait; 0 without a window or a portrait."""
     if bpy.app.background or not person.portrait_key:
         return 0
     previews = _get_previews()
@@ -44,16 +54,16 @@ def portrait_icon(person):
     return previews[person.portrait_key].icon_id
 
 
-def _get_previews():
-    global _previews
-    if _previews is None:
-        _previews = bpy.utils.previews.new()
-    return _previews
-
-
-def free_previews():
-    """Let go of the pictures."""
+def free_previews() -> None:
+    """Free the icons."""
     global _previews
     if _previews is not None:
         bpy.utils.previews.remove(_previews)
         _previews = None
+
+
+def _get_previews() -> "bpy.utils.previews.ImagePreviewCollection":
+    global _previews
+    if _previews is None:
+        _previews = bpy.utils.previews.new()
+    return _previews

@@ -1,4 +1,4 @@
-"""Turning directions onto directions: exact, least, and defined where there is nothing to go by."""
+"""Rotations of directions onto directions: exact, least, and defined at degenerate input."""
 
 import pytest
 import roma
@@ -17,7 +17,7 @@ def rotations(count, seed):
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-4)])
-def test_a_swing_is_the_least_turn_that_reaches_the_target(dtype, tolerance):
+def test_a_swing_is_the_least_rotation_to_the_target(dtype, tolerance):
     before, rest, target = rotations(500, 0).to(dtype), directions(500, 1, dtype), directions(500, 2, dtype)
     after = swing_onto(before, rest, target)
     assert ((after @ rest[..., None])[..., 0] - target).abs().max() < tolerance
@@ -27,7 +27,7 @@ def test_a_swing_is_the_least_turn_that_reaches_the_target(dtype, tolerance):
     assert (roma.rotmat_geodesic_distance(before, after) - least).abs().max() < max(tolerance, 1e-7) * 100
 
 
-def test_half_a_turn_and_no_turn():
+def test_a_half_turn_and_no_rotation_are_exact():
     before, rest = rotations(50, 3), directions(50, 4)
     start = (before @ rest[..., None])[..., 0]
     assert (swing_onto(before, rest, start) - before).abs().max() < 1e-14
@@ -37,31 +37,31 @@ def test_half_a_turn_and_no_turn():
     assert (perpendicular(rest) * rest).sum(-1).abs().max() < 1e-15
 
 
-def test_kabsch_recovers_a_rotation_and_heeds_weights():
+def test_kabsch_recovers_a_rotation_and_uses_weights():
     true, rest = rotations(100, 5), torch.randn(100, 5, 3, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
     seen = rest @ true.mT
-    otherwise = torch.eye(3, dtype=torch.float64)
-    assert (fit_rotation(seen, rest, None, otherwise) - true).abs().max() < 1e-13
+    fallback = torch.eye(3, dtype=torch.float64)
+    assert (fit_rotation(seen, rest, None, fallback) - true).abs().max() < 1e-13
     seen[:, 0] += 10
     weights = torch.ones(100, 5).double()
     weights[:, 0] = 0
-    assert (fit_rotation(seen, rest, weights, otherwise) - true).abs().max() < 1e-13
+    assert (fit_rotation(seen, rest, weights, fallback) - true).abs().max() < 1e-13
 
 
 @pytest.mark.parametrize("vectors", [1, 3])
-def test_one_line_leaves_the_twist_to_the_other_rotation(vectors):
-    """Several vectors along one line, or a single one, say only where the line points."""
-    true, otherwise, line = rotations(40, 7), rotations(40, 8), directions(40, 9)
+def test_collinear_vectors_leave_the_twist_to_the_fallback(vectors):
+    """Several vectors along one line, or a single one, determine only the direction of the line."""
+    true, fallback, line = rotations(40, 7), rotations(40, 8), directions(40, 9)
     rest = line[:, None] * torch.tensor([0.1, 0.25, -0.3]).double()[:vectors, None]
-    found = fit_rotation(rest @ true.mT, rest, None, otherwise)
-    assert (found - swing_onto(otherwise, line, (true @ line[..., None])[..., 0])).abs().max() < 1e-12
+    found = fit_rotation(rest @ true.mT, rest, None, fallback)
+    assert (found - swing_onto(fallback, line, (true @ line[..., None])[..., 0])).abs().max() < 1e-12
 
 
-def test_nothing_known_leaves_the_other_rotation():
-    otherwise = rotations(10, 10)
+def test_unknown_vectors_give_the_fallback():
+    fallback = rotations(10, 10)
     rest = torch.randn(10, 3, 3, generator=torch.Generator().manual_seed(11), dtype=torch.float64)
-    assert (fit_rotation(torch.zeros_like(rest), rest, None, otherwise) - otherwise).abs().max() < 1e-14
-    assert (fit_rotation(rest, rest, torch.zeros(10, 3).double(), otherwise) - otherwise).abs().max() < 1e-14
+    assert (fit_rotation(torch.zeros_like(rest), rest, None, fallback) - fallback).abs().max() < 1e-14
+    assert (fit_rotation(rest, rest, torch.zeros(10, 3).double(), fallback) - fallback).abs().max() < 1e-14
 
 
 def test_short_vectors_take_the_fallback_with_finite_gradients():
@@ -72,7 +72,7 @@ def test_short_vectors_take_the_fallback_with_finite_gradients():
     assert torch.isfinite(vectors.grad).all()
 
 
-def test_a_plane_frame_is_right_handed_and_empty_without_a_plane():
+def test_a_plane_frame_is_right_handed_or_empty():
     first, second = directions(20, 12), directions(20, 13)
     frames = plane_frame(first, second, torch.ones(20, dtype=torch.bool))
     assert (frames.mT @ frames - torch.eye(3).double()).abs().max() < 1e-12 and (torch.linalg.det(frames) - 1).abs().max() < 1e-12

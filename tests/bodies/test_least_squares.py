@@ -1,4 +1,4 @@
-"""Damped Gauss-Newton steps over frames: they find what each frame wants, and steadying is the exact optimum it claims to be."""
+"""Damped Gauss-Newton steps find each frame's minimum, and smoothing finds the exact optimum."""
 
 import numpy as np
 import torch
@@ -28,13 +28,13 @@ class Curves:
         return x + step
 
 
-def test_every_frame_finds_its_own_end_of_the_valley():
+def test_every_frame_finds_its_own_minimum():
     places = torch.linspace(-2, 2, 9).double()
     found = levenberg_marquardt(Curves(places), torch.full((9, 2), -1.5).double(), 200)
     assert (found[:, 0] - places).abs().max() < 1e-2 and (found[:, 1] - places**2).abs().max() < 4e-2
 
 
-def test_no_frame_gets_worse_and_blocked_unknowns_stay():
+def test_energies_do_not_increase_and_blocked_unknowns_stay():
     problem, frames = Curves(torch.linspace(-2, 2, 9).double()), torch.arange(9)
     begun = torch.full((9, 2), 0.3).double()
 
@@ -46,7 +46,7 @@ def test_no_frame_gets_worse_and_blocked_unknowns_stay():
     assert torch.equal(found[:, 1], begun[:, 1]) and not torch.equal(found[:, 0], begun[:, 0])
 
 
-def test_steadying_is_the_solution_of_its_equations():
+def test_smoothing_solves_its_normal_equations():
     rng = np.random.default_rng(0)
     frames, unknowns = 12, 3
     roots = rng.normal(size=(frames, unknowns, unknowns))
@@ -65,6 +65,6 @@ def test_steadying_is_the_solution_of_its_equations():
     assert np.abs(found.numpy().ravel() - wanted).max() < 1e-5
 
 
-def test_two_frames_cannot_bend():
+def test_two_frames_stay_unchanged():
     best = torch.tensor([[1.0, 2], [3, 5]])
     assert torch.equal(smooth_solution(best, torch.eye(2).expand(2, 2, 2), torch.ones(2)), best)

@@ -1,11 +1,11 @@
-"""Networks from files: what was written comes back, and what is missing, damaged or another network's is said so."""
+"""Networks from files: weights survive a round trip; missing, damaged and wrong files raise errors; shipped ones are read once."""
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from blender_meshrec.bodies.network_file import load_weights, read_weights
+from blender_meshrec.bodies.network_file import load_network, load_weights, read_weights
 from blender_meshrec.core.errors import ModelError
 
 
@@ -17,7 +17,7 @@ def floats(state):
     return {name: value.half() for name, value in state.items() if value.is_floating_point()}
 
 
-def test_weights_come_back_and_are_not_trained(tmp_path):
+def test_weights_survive_a_file_without_gradients(tmp_path):
     path, written = tmp_path / "a.safetensors", network()
     save_file(floats(written.state_dict()), path)
     read = load_weights(network().train(), read_weights(path), path, "a test network")
@@ -25,7 +25,7 @@ def test_weights_come_back_and_are_not_trained(tmp_path):
     assert torch.equal(read[0].weight, written[0].weight.half().float())
 
 
-def test_missing_damaged_and_other_files_are_model_errors(tmp_path):
+def test_missing_damaged_and_wrong_files_raise_model_errors(tmp_path):
     path = tmp_path / "a.safetensors"
     with pytest.raises(ModelError, match="is missing"):
         read_weights(path)
@@ -35,3 +35,16 @@ def test_missing_damaged_and_other_files_are_model_errors(tmp_path):
     save_file(floats(nn.Linear(3, 4).state_dict()), path)
     with pytest.raises(ModelError, match="is not a test network"):
         load_weights(network(), read_weights(path), path, "a test network")
+
+
+def test_a_shipped_network_is_read_once_per_device(tmp_path, monkeypatch):
+    monkeypatch.setenv("MESHREC_MODELS", str(tmp_path))
+    save_file(floats(network().state_dict()), tmp_path / "once.safetensors")
+    paths = []
+
+    def read(path):
+        paths.append(path)
+        return load_weights(network(), read_weights(path), path, "a test network")
+
+    assert load_network(read, "once.safetensors") is load_network(read, "once.safetensors")
+    assert paths == [tmp_path / "once.safetensors"]

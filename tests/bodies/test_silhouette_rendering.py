@@ -1,4 +1,4 @@
-"""Silhouettes of points strewn over a body: what triangles and the body itself would show."""
+"""Silhouettes of points scattered over a body agree with those of its triangles."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def pose(rng, count=1, bend=0.3):
 
 
 def window_of(points, margin=1.2):
-    """A square round points (B,N,3), (B,4)."""
+    """A square window around points (B,N,3), (B,4)."""
     rays = points[..., :2] / points[..., 2:]
     low, high = rays.amin(1), rays.amax(1)
     side = (high - low).amax(1, keepdim=True) * margin
@@ -68,21 +68,21 @@ def triangles_seen(vertices, faces, window, side):
 def test_points_are_spread_evenly_over_a_surface():
     # Two triangles: one of four times the other's area.
     vertices = np.array([[0, 0, 0], [2, 0, 0], [0, 2, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1]], float)
-    faces, shares = scatter_surface_points(vertices, np.array([[0, 1, 2], [3, 4, 5]]), 0.05)
+    faces, barycentric = scatter_surface_points(vertices, np.array([[0, 1, 2], [3, 4, 5]]), 0.05)
     assert len(faces) == round(2.5 / 0.05**2)
     assert np.bincount(faces).tolist() == pytest.approx([800, 200], abs=1)
-    assert (shares >= 0).all() and np.allclose(shares.sum(1), 1)
-    points = np.einsum("nc,nc...->n...", shares, vertices[np.array([[0, 1, 2], [3, 4, 5]])[faces]])[faces == 0]
-    # Every disc of three spacings inside the triangle holds about as many as its area says.
+    assert (barycentric >= 0).all() and np.allclose(barycentric.sum(1), 1)
+    points = np.einsum("nc,nc...->n...", barycentric, vertices[np.array([[0, 1, 2], [3, 4, 5]])[faces]])[faces == 0]
+    # Every disc of three spacings inside the triangle holds about as many points as its area.
     counts = [(np.linalg.norm(points[:, :2] - middle, axis=1) < 0.15).sum() for middle in ((0.4, 0.4), (1.2, 0.3), (0.3, 1.3), (0.8, 0.8))]
     assert np.array(counts) == pytest.approx(np.pi * 9, rel=0.25)
 
 
-def test_points_are_posed_as_the_body_is(template, surface):
+def test_points_are_posed_like_the_body(template, surface):
     betas, rotmats, transl = pose(np.random.default_rng(1), 2)
     joints, vertices = Smpl(template)(betas, rotmats[:, 0], rotmats[:, 1:], transl)
-    faces, shares = scatter_surface_points(template.v_template, template.faces, SPACING)
-    on_skin = torch.einsum("nc,bncx->bnx", torch.as_tensor(shares), vertices[:, template.faces[faces].astype(int)])
+    faces, barycentric = scatter_surface_points(template.v_template, template.faces, SPACING)
+    on_skin = torch.einsum("nc,bncx->bnx", torch.as_tensor(barycentric), vertices[:, template.faces[faces].astype(int)])
     points, own_joints = surface.pose(betas, rotmats, transl)
     torch.testing.assert_close(own_joints, joints, atol=1e-5, rtol=0)  # m
     # Skinning blends its corners' weights instead of its corners: millimetres apart in sharp bends.
@@ -90,19 +90,19 @@ def test_points_are_posed_as_the_body_is(template, surface):
     assert (points - on_skin).norm(dim=-1).mean() < 3e-4
 
 
-def test_slopes_are_how_points_move_with_betas(surface):
+def test_shape_jacobian_agrees_with_finite_differences(surface):
     betas, rotmats, transl = pose(np.random.default_rng(2))
     chosen = torch.arange(0, len(surface.v_template), 997)
-    slopes = surface.shape_jacobian(rotmats[0], chosen)
+    jacobian = surface.shape_jacobian(rotmats[0], chosen)
     for beta in range(10):
         step = torch.zeros(1, 10)
         step[0, beta] = 0.5
         ends = [surface.pose(betas + sign * step, rotmats, transl)[0][0, chosen] for sign in (1, -1)]
-        torch.testing.assert_close(ends[0] - ends[1], slopes[..., beta], atol=1e-5, rtol=0)
+        torch.testing.assert_close(ends[0] - ends[1], jacobian[..., beta], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("seed", "part"), [(3, 1.0), (4, 1.0), (5, 0.35)])
-def test_points_show_what_triangles_would(template, surface, seed, part):
+def test_points_give_the_silhouette_of_triangles(template, surface, seed, part):
     betas, rotmats, transl = pose(np.random.default_rng(seed))
     vertices = Smpl(template)(betas, rotmats[:, 0], rotmats[:, 1:], transl)[1]
     window = window_of(vertices)
@@ -111,7 +111,7 @@ def test_points_show_what_triangles_would(template, surface, seed, part):
     seen, nearness = rasterise(surface.pose(betas, rotmats, transl)[0], window, SIDE)
     truth, near = triangles_seen(vertices[0].numpy(), template.faces, window[0].numpy(), SIDE)
     assert silhouette_iou(seen, torch.as_tensor(truth)[None]).item() > (0.95 if part == 1 else 0.97)
-    # Neither fatter nor thinner: the outline lies within a tenth of a pixel, on average.
+    # Neither larger nor smaller: the mean outline error is below a tenth of a pixel.
     outline = (truth[1:] != truth[:-1]).sum() + (truth[:, 1:] != truth[:, :-1]).sum()
     assert abs(seen.sum().item() - truth.sum()) / outline < 0.1  # px
     both = seen[0].numpy() & truth
@@ -119,13 +119,13 @@ def test_points_show_what_triangles_would(template, surface, seed, part):
     assert (nearness[~seen] == 0).all()
 
 
-def test_nobody_is_seen_behind_the_camera(surface):
+def test_points_behind_the_camera_are_not_rendered(surface):
     betas, rotmats, transl = pose(np.random.default_rng(6))
     seen, nearness = rasterise(surface.pose(betas, rotmats, -transl)[0], torch.tensor([[-0.5, -0.5, 1.0, 1.0]]), SIDE)
     assert not seen.any() and not nearness.any()
 
 
-def test_agreement_counts_only_what_counts():
+def test_iou_counts_valid_pixels_only():
     one, other = torch.zeros(2, 4, 4, dtype=torch.bool), torch.zeros(2, 4, 4, dtype=torch.bool)
     one[0, :2], other[0, 1:3] = True, True
     assert silhouette_iou(one, other).tolist() == pytest.approx([1 / 3, 0])

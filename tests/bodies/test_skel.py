@@ -39,7 +39,7 @@ def test_it_agrees_with_the_published_forward(shared_vectors, dtype):
     assert np.abs(orientations.numpy() - known["joints_ori"]).max() < 1e-5
 
 
-def test_it_is_the_plain_version(template, body):
+def test_it_agrees_with_the_numpy_version(template, body):
     q, betas, transl = arguments(7)
     found = body(q, betas, transl)
     pose = plain.skel_kinematics(q, template.rest_joints(betas), template.bone_frames(betas), transl)
@@ -59,7 +59,7 @@ def test_it_is_the_plain_version(template, body):
         assert np.abs(found.vertices[:, vertex].numpy() - expected).max() < 1e-6  # m, the file's own float32
 
 
-def test_at_zero_the_body_and_its_bones_rest(template, body):
+def test_zero_angles_give_the_rest_body(template, body):
     betas = arguments(1)[1]
     found = body(np.zeros((2, 46)), betas, with_bones=True)
     assert np.abs(found.joints.numpy() - template.rest_joints(betas)).max() < 1e-12
@@ -79,7 +79,7 @@ def test_gradients_agree_with_finite_differences(body):
         assert torch.autograd.gradcheck(pose, (q, betas, transl), eps=1e-6, atol=1e-6, fast_mode=True)
 
 
-def test_gradients_are_finite_at_rest_and_far_beyond_it():
+def test_gradients_are_finite_at_rest_and_extreme_angles():
     body = Skel(synthetic_skel(), dtype=torch.float32)
     for value in (0.0, -0.0, 1e-30, 0.1, np.pi, -2 * np.pi, 50.0):
         q = torch.full((2, 46), value, requires_grad=True)
@@ -89,18 +89,18 @@ def test_gradients_are_finite_at_rest_and_far_beyond_it():
         assert torch.isfinite(q.grad).all() and torch.isfinite(betas.grad).all()
 
 
-def test_the_arc_is_smooth_where_its_series_takes_over():
+def test_the_arc_is_smooth_where_its_series_begins():
     angle = torch.tensor([0.0, 1e-8, 1e-3, 0.0999999, 0.1, 0.1000001, -0.1, 1.0], dtype=torch.float64)
     for found, expected in zip(arc_displacement(angle), plain.arc_end(angle.numpy())):
         assert np.abs(found.numpy() - expected).max() < 1e-14
 
 
-def test_pieces_shapes_per_frame_and_subsets_change_nothing(body):
+def test_chunks_shapes_per_frame_and_subsets_agree(body):
     q, betas, transl = arguments(9, many=True)
     whole = body(q, betas, transl, with_bones=True)
-    pieces = body(q, betas, transl, with_bones=True, chunk=4)
+    chunks = body(q, betas, transl, with_bones=True, chunk=4)
     few = body(q, betas, transl, skin=body.subset([5, 2]))
-    for one, other in zip(whole, pieces):
+    for one, other in zip(whole, chunks):
         assert (one - other).abs().max() < 1e-12
     assert (few.vertices - whole.vertices[:, [5, 2]]).abs().max() < 1e-12
     for frame in range(9):
@@ -113,7 +113,7 @@ def test_pieces_shapes_per_frame_and_subsets_change_nothing(body):
     assert (fewer.vertices - body(q, betas * (np.arange(10) < 3)).vertices).abs().max() < 1e-12
 
 
-def test_a_body_without_pose_blend_shapes_is_skinned_only():
+def test_zero_pose_blend_shapes_are_left_out():
     arrays = skel_arrays()
     with_corrections = Skel(skel_from_arrays(arrays, "with"))
     arrays["posedirs"] = np.zeros_like(arrays["posedirs"])
@@ -128,7 +128,7 @@ def test_angles_of_another_width_are_refused(body):
         body(np.zeros((2, 72)), np.zeros(10))
 
 
-def test_a_thousand_frames_of_joints_take_less_than_a_second(body):
+def test_a_thousand_frames_take_less_than_a_second(body):
     q, betas, transl = arguments(1000)
     body.joints(q, betas, transl)
     start = time.process_time()

@@ -1,4 +1,4 @@
-"""SKEL's Jacobian in closed form against finite differences of the forward, pose blend shapes left out as it says."""
+"""SKEL's Jacobian in closed form against finite differences of the forward, pose blend shapes left out as documented."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, NUM_DOFS
 STEP = 1e-5
 
 
-def test_columns_are_what_finite_differences_are():
+def test_columns_agree_with_finite_differences():
     rng = np.random.default_rng(0)
     skel = Skel(load_skel(), dtype=torch.float64)
     betas = rng.normal(0, 0.7, 10)
@@ -23,11 +23,11 @@ def test_columns_are_what_finite_differences_are():
         step = torch.zeros(NUM_DOFS + 3, dtype=torch.float64)
         step[unknown] = STEP
         ahead, behind = (skel(q + sign * step[:NUM_DOFS], betas, place + sign * step[NUM_DOFS:], skin=skin).vertices for sign in (1, -1))
-        wanted = (ahead - behind) / (2 * STEP)
-        assert (columns[:, unknown].mT - wanted).abs().max() < 1e-6, unknown  # m a radian
+        expected = (ahead - behind) / (2 * STEP)
+        assert (columns[:, unknown].mT - expected).abs().max() < 1e-6, unknown  # m a radian
 
 
-def test_joints_as_points_lie_on_the_joints_in_every_pose():
+def test_points_on_joints_stay_on_them_when_posed():
     rng = np.random.default_rng(1)
     skel = Skel(load_skel(), dtype=torch.float64)
     betas = rng.normal(0, 0.7, 10)
@@ -37,5 +37,5 @@ def test_joints_as_points_lie_on_the_joints_in_every_pose():
     posed = skel(q, betas, skin=skin)
     straight = skel(np.zeros((1, NUM_DOFS)), betas, skin=skin)
     assert (straight.vertices[:, 1:] - straight.joints).abs().max() < 1e-9
-    # A point that its bone carries stays on the joint: joints are where bones turn.
+    # A point that moves with its bone stays on the joint, because bones rotate about their joints.
     assert (posed.vertices[:, 1:] - posed.joints).abs().max() < 1e-9

@@ -5,7 +5,19 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from blender_meshrec.bodies.skel_rotations import BALL_JOINTS, HINGE_JOINTS, RELEASED_WIDTH, WIDTH, WRIST_JOINTS, angles_from_representation, angles_from_rotmats, continuous_angles, nearest_angles, representation_from_angles, rotmats_from_representation
+from blender_meshrec.bodies.skel_rotations import (
+    BALL_JOINTS,
+    HINGE_JOINTS,
+    RELEASED_WIDTH,
+    WIDTH,
+    WRIST_JOINTS,
+    angles_from_representation,
+    angles_from_rotmats,
+    continuous_angles,
+    nearest_angles,
+    representation_from_angles,
+    rotmats_from_representation,
+)
 from blender_meshrec.core.skel.kinematics import dof_rotations
 from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, DOF_NAMES, JOINT_DOFS
 
@@ -25,7 +37,7 @@ def random_q(frames, dtype=torch.float64, seed=0, margin=0.02):
 
 @pytest.mark.parametrize("width", [WIDTH, RELEASED_WIDTH])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_angles_come_back(width, dtype):
+def test_angles_survive_a_round_trip(width, dtype):
     q = random_q(2000, dtype)
     representation = representation_from_angles(q, width)
     assert representation.shape == (2000, width)
@@ -34,10 +46,10 @@ def test_angles_come_back(width, dtype):
 
 
 @pytest.mark.parametrize("width", [WIDTH, RELEASED_WIDTH])
-def test_representations_come_back(width):
+def test_representations_survive_a_round_trip(width):
     representation = representation_from_angles(random_q(500), width)
     assert (representation_from_angles(angles_from_representation(representation), width) - representation).abs().max() < 1e-9
-    # Nor does it matter how long a network's vectors are.
+    # The length of a network's vectors has no influence.
     q = angles_from_representation(representation)
     scaled = representation.clone()
     starts = np.cumsum([0, *(6 if joint in BALL_JOINTS else 2 for joint in range(24))]) if width == WIDTH else 6 * np.arange(25)
@@ -47,7 +59,7 @@ def test_representations_come_back(width):
     assert (angles_from_representation(scaled) - q).abs().max() < 1e-9  # rad
 
 
-def test_the_layout_is_rows_of_euler_rotations_cosines_and_raw_wrists():
+def test_the_layout_is_that_of_the_released_network():
     q = random_q(20)
     representation, wide = representation_from_angles(q), representation_from_angles(q, RELEASED_WIDTH)
     assert sorted([*BALL_JOINTS, *HINGE_JOINTS, *WRIST_JOINTS]) == list(range(24)) and sorted(ORDERS) == BALL_JOINTS.tolist()
@@ -69,27 +81,27 @@ def test_the_layout_is_rows_of_euler_rotations_cosines_and_raw_wrists():
     assert place == WIDTH
 
 
-def test_rotations_are_the_bodys_own():
+def test_rotations_agree_with_the_body():
     q = random_q(50)
     assert np.abs(rotmats_from_representation(representation_from_angles(q)).numpy() - dof_rotations(q.numpy())).max() < 1e-12
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_where_only_a_sum_is_known_the_rotation_is_still_right(sign):
+def test_gimbal_lock_still_gives_the_right_rotation(sign):
     q = random_q(40)
     for joint in BALL_JOINTS:
         q[:, JOINT_DOFS[joint].start + 1] = sign * np.pi / 2
     representation = representation_from_angles(q)
-    for near in (None, q + 0.1):
-        again = angles_from_representation(representation, near)
+    for reference in (None, q + 0.1):
+        again = angles_from_representation(representation, reference)
         assert torch.isfinite(again).all()
         assert (
             rotmats_from_representation(representation_from_angles(again)) - rotmats_from_representation(representation)
         ).abs().max() < 1e-7
-    assert (again - q)[:, [0, 2]].abs().max() < 0.2 + 1e-6  # rad, with angles near by to go by
+    assert (again - q)[:, [0, 2]].abs().max() < 0.2 + 1e-6  # rad, with angles reference by to go by
 
 
-def test_gradients_agree_with_finite_differences_and_are_finite_everywhere():
+def test_gradients_are_finite_and_agree_with_finite_differences():
     q = random_q(2).requires_grad_()
     for width in (WIDTH, RELEASED_WIDTH):
         assert torch.autograd.gradcheck(lambda q, width=width: representation_from_angles(q, width), q)
@@ -102,16 +114,16 @@ def test_gradients_agree_with_finite_differences_and_are_finite_everywhere():
         assert torch.isfinite(representation.grad).all()
 
 
-def test_of_equal_angles_the_nearest_are_found():
-    near = 3 * random_q(300, seed=1)
-    q = angles_from_representation(representation_from_angles(near))
-    found = nearest_angles(q, near)
+def test_the_nearest_of_equivalent_angles_are_found():
+    reference = 3 * random_q(300, seed=1)
+    q = angles_from_representation(representation_from_angles(reference))
+    found = nearest_angles(q, reference)
     # Whatever distance lies between, the truth is one of the candidates; wrists are as they are, and never far.
     others = [dof for dof, name in enumerate(DOF_NAMES) if not name.startswith("wrist")]
-    assert (found - near)[:, others].abs().max() < 1e-6  # rad
+    assert (found - reference)[:, others].abs().max() < 1e-6  # rad
 
 
-def test_a_clip_that_turns_over_has_no_jumps():
+def test_a_clip_of_full_turns_has_no_jumps():
     turns = torch.linspace(0, 6 * torch.pi, 200, dtype=torch.float64)
     q = torch.zeros(200, 46, dtype=torch.float64)
     q[:, 0], q[:, 1], q[:, 2] = 0.3 + turns, 0.5 * turns, 0.2
@@ -121,7 +133,7 @@ def test_a_clip_that_turns_over_has_no_jumps():
     assert (continuous - q).abs().max() < 1e-6  # rad
 
 
-def test_of_rotations_a_joint_cannot_make_a_hinge_takes_the_nearest_angle():
+def test_hinges_take_the_nearest_angle_to_impossible_rotations():
     rotations = torch.tensor(Rotation.random(24, random_state=1).as_matrix())[None]
     q = angles_from_rotmats(rotations)
     made = torch.tensor(dof_rotations(q.numpy()))

@@ -1,4 +1,4 @@
-"""The body's forward against the smplx package, against finite differences, and against what must not change it."""
+"""The body's forward against the smplx package and finite differences, and its invariances."""
 
 import contextlib
 import io
@@ -39,7 +39,7 @@ def inputs(seed=0, frames=FRAMES, joints=24):
     return rng.normal(size=10), *random_pose(rng, frames, joints)
 
 
-def far(a, b):
+def max_distance(a, b):
     """The largest distance between points, metres."""
     return np.linalg.norm(np.asarray(a.detach().cpu() if torch.is_tensor(a) else a) - np.asarray(b), axis=-1).max()
 
@@ -52,8 +52,8 @@ def test_forward_agrees_with_the_smplx_package(device, posedirs):
     for seed in range(3):
         joints, vertices = body(*inputs(seed))
         expected_joints, expected_vertices = smplx_oracle(arrays, *inputs(seed))
-        assert far(joints, expected_joints) < 1e-5  # m
-        assert far(vertices, expected_vertices) < 1e-5  # m
+        assert max_distance(joints, expected_joints) < 1e-5  # m
+        assert max_distance(vertices, expected_vertices) < 1e-5  # m
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -69,11 +69,11 @@ def test_the_open_body_agrees_with_the_smplx_package(device):
         "weights": template.lbs_weights.astype(float),
     }
     for found, expected in zip(make_body(template, device)(*inputs(3)), smplx_oracle(arrays, *inputs(3))):
-        assert far(found, expected) < 1e-5  # m
+        assert max_distance(found, expected) < 1e-5  # m
 
 
 @pytest.mark.parametrize("joints", [52, 55])
-def test_bodies_with_fingers_go_through_smplx_and_agree_with_our_own_skinning(joints):
+def test_bodies_with_fingers_agree_with_our_own_skinning(joints):
     pytest.importorskip("smplx")
     # SMPL-X's extra joints are fixed vertices of its own topology, so the body needs as many.
     template = synthetic_template(seed=2, joints=joints, vertices=10475 if joints == 55 else 700, posedirs=joints == 52)
@@ -81,33 +81,37 @@ def test_bodies_with_fingers_go_through_smplx_and_agree_with_our_own_skinning(jo
     assert type(body) is not Smpl
     arguments = inputs(4, 3, joints)
     for served, own in zip(body(*arguments), Smpl(template)(*arguments)):
-        assert far(served, own.numpy()) < 1e-5  # m
-    assert far(body.joints(*arguments), body(*arguments)[0].numpy()) < 1e-5  # m
+        assert max_distance(served, own.numpy()) < 1e-5  # m
+    assert max_distance(body.joints(*arguments), body(*arguments)[0].numpy()) < 1e-5  # m
     # The first 66 values move a hand-bearing body as they move SMPL.
     flat = arguments[2].copy()
     flat[:, 63:] = 0
-    assert far(body.joints(arguments[0], arguments[1], flat, arguments[3])[:, :22], body.joints(*arguments)[:, :22].numpy()) < 1e-5  # m
+    assert (
+        max_distance(body.joints(arguments[0], arguments[1], flat, arguments[3])[:, :22], body.joints(*arguments)[:, :22].numpy()) < 1e-5
+    )  # m
 
 
 def test_rest_pose_is_the_template():
     template = synthetic_template(seed=5)
     betas = np.random.default_rng(5).normal(size=10)
     joints, vertices = Smpl(template)(betas, np.zeros((1, 3)), np.zeros((1, 69)))
-    assert far(vertices[0], template.rest(betas)[0]) < 1e-6  # m
-    assert far(joints[0], template.rest(betas)[1]) < 1e-6  # m
+    assert max_distance(vertices[0], template.rest(betas)[0]) < 1e-6  # m
+    assert max_distance(joints[0], template.rest(betas)[1]) < 1e-6  # m
 
 
-def test_joints_and_landmarks_alone_are_those_of_the_whole_body():
+def test_joints_and_landmarks_agree_with_the_whole_body():
     template = synthetic_template(seed=6)
     body = Smpl(template)
     joints, vertices = body(*inputs(6))
-    assert far(body.joints(*inputs(6)), joints.numpy()) < 1e-6  # m
-    assert far(body.landmarks(*inputs(6)), vertices[:, list(template.landmarks.values())].numpy()) < 1e-6  # m
+    assert max_distance(body.joints(*inputs(6)), joints.numpy()) < 1e-6  # m
+    assert max_distance(body.landmarks(*inputs(6)), vertices[:, list(template.landmarks.values())].numpy()) < 1e-6  # m
     names = ("left_heel", "nose")
-    assert far(body.landmarks(*inputs(6), names=names), vertices[:, [template.landmarks[name] for name in names]].numpy()) < 1e-6  # m
+    assert (
+        max_distance(body.landmarks(*inputs(6), names=names), vertices[:, [template.landmarks[name] for name in names]].numpy()) < 1e-6
+    )  # m
 
 
-def test_h36m17_points_lie_where_their_names_say():
+def test_h36m17_points_agree_with_joints_and_landmarks():
     template = synthetic_template(seed=7)
     body = Smpl(template)
     joints, vertices = (part.numpy() for part in body(*inputs(7)))
@@ -115,15 +119,15 @@ def test_h36m17_points_lie_where_their_names_say():
     joint = dict(zip(template.joint_names, joints.swapaxes(0, 1)))
     for side in ("left", "right"):
         for name in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist"):
-            assert far(points[f"{side}_{name}"], joint[f"{side}_{name}"]) < 1e-6  # m
+            assert max_distance(points[f"{side}_{name}"], joint[f"{side}_{name}"]) < 1e-6  # m
     hips, shoulders = ((joint[f"left_{name}"] + joint[f"right_{name}"]) / 2 for name in ("hip", "shoulder"))
-    assert far(points["hip"], hips) < 1e-5 and far(points["thorax"], shoulders) < 1e-5  # m
-    assert far(points["spine"], (hips + shoulders) / 2) < 1e-5  # m
+    assert max_distance(points["hip"], hips) < 1e-5 and max_distance(points["thorax"], shoulders) < 1e-5  # m
+    assert max_distance(points["spine"], (hips + shoulders) / 2) < 1e-5  # m
     for name in ("nose", "head_top"):
-        assert far(points[name], vertices[:, template.landmarks[name]]) < 1e-5  # m
+        assert max_distance(points[name], vertices[:, template.landmarks[name]]) < 1e-5  # m
 
 
-def test_turning_and_moving_the_root_turns_and_moves_everything():
+def test_rigid_motion_of_the_root_moves_all_points():
     template = synthetic_template(seed=8)
     body = Smpl(template)
     betas, global_orient, body_pose, transl = inputs(8)
@@ -131,30 +135,30 @@ def test_turning_and_moving_the_root_turns_and_moves_everything():
     root = template.rest_joints(betas)[0]
     turned = rotvec_from_rotmat(turn @ rotmat_from_rotvec(global_orient))
     for before, after in zip(body(betas, global_orient, body_pose), body(betas, turned, body_pose, transl)):
-        assert far(after, (before.numpy() - root) @ turn.T + root + transl[:, None]) < 1e-5  # m
+        assert max_distance(after, (before.numpy() - root) @ turn.T + root + transl[:, None]) < 1e-5  # m
 
 
-def test_matrices_and_rotation_vectors_are_the_same_pose():
+def test_matrices_and_rotation_vectors_give_the_same_pose():
     body = Smpl(synthetic_template(seed=9))
     betas, global_orient, body_pose, transl = inputs(9)
     matrices = rotmat_from_rotvec(global_orient), rotmat_from_rotvec(body_pose.reshape(FRAMES, -1, 3))
     for one, other in zip(body(betas, global_orient, body_pose, transl), body(betas, *matrices, transl)):
-        assert far(one, other.numpy()) < 1e-5  # m
+        assert max_distance(one, other.numpy()) < 1e-5  # m
 
 
-def test_one_shape_a_clip_is_that_shape_in_every_frame_and_short_betas_are_padded():
+def test_betas_are_broadcast_over_frames_and_padded():
     body = Smpl(synthetic_template(seed=10))
     betas, *pose = inputs(10)
     for other in (np.tile(betas, (FRAMES, 1)), betas[None]):
-        assert far(body(betas, *pose, chunk=2)[1], body(other, *pose, chunk=3)[1].numpy()) < 1e-6  # m
-    assert far(body(betas[:3], *pose)[1], body([*betas[:3], *[0] * 7], *pose)[1].numpy()) < 1e-6  # m
+        assert max_distance(body(betas, *pose, chunk=2)[1], body(other, *pose, chunk=3)[1].numpy()) < 1e-6  # m
+    assert max_distance(body(betas[:3], *pose)[1], body([*betas[:3], *[0] * 7], *pose)[1].numpy()) < 1e-6  # m
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 100])
-def test_the_size_of_pieces_changes_nothing(chunk):
+def test_chunk_size_has_no_influence(chunk):
     body = Smpl(synthetic_template(seed=11))
     for piece, whole in zip(body(*inputs(11), chunk=chunk), body(*inputs(11))):
-        assert far(piece, whole.numpy()) < 1e-6  # m
+        assert max_distance(piece, whole.numpy()) < 1e-6  # m
 
 
 def test_gradients_agree_with_finite_differences():
@@ -164,8 +168,8 @@ def test_gradients_agree_with_finite_differences():
     assert torch.autograd.gradcheck(body.h36m17, arguments, eps=1e-6, atol=1e-6)
 
 
-def test_gradients_are_finite_and_right_at_rest():
-    """The rest pose is where every fit begins, and where a careless axis-angle has no derivative."""
+def test_gradients_are_finite_and_correct_at_rest():
+    """Every fit starts at the rest pose, where a naive axis-angle formula has no derivative."""
     body = Smpl(synthetic_template(seed=13, vertices=30), dtype=torch.float64)
     pose = torch.zeros(1, 69, dtype=torch.float64, requires_grad=True)
     fixed = torch.zeros(10, dtype=torch.float64), torch.zeros(1, 3, dtype=torch.float64)
@@ -179,16 +183,16 @@ def test_gradients_are_finite_and_right_at_rest():
         assert abs(gradient[0, index] - difference) < 1e-6  # m/rad
 
 
-def test_a_full_graphics_card_means_smaller_pieces():
+def test_a_full_graphics_card_leads_to_smaller_chunks():
     sizes = []
 
     def function(rows):
         if rows.stop - rows.start > 3:
             raise torch.OutOfMemoryError
         sizes.append(rows.stop - rows.start)
-        return torch.arange(rows.start, rows.stop)
+        return (torch.arange(rows.start, rows.stop),)
 
-    assert run_in_chunks(function, 20, 16).tolist() == list(range(20))
+    assert run_in_chunks(function, 20, 16)[0].tolist() == list(range(20))
     assert max(sizes) <= 3
     with pytest.raises(torch.OutOfMemoryError):
         run_in_chunks(lambda rows: function(slice(0, 9)), 4, 4)
@@ -196,7 +200,7 @@ def test_a_full_graphics_card_means_smaller_pieces():
     def full_later(rows):
         if rows.stop > 3:
             raise torch.OutOfMemoryError
-        return torch.arange(rows.start, rows.stop)
+        return (torch.arange(rows.start, rows.stop),)
 
     with pytest.raises(torch.OutOfMemoryError):  # at the fourth row, alone, too
         run_in_chunks(full_later, 8, 4)

@@ -163,7 +163,7 @@ def test_a_file_of_one_s_own_is_kept_under_a_name(tmp_path, monkeypatch, capsys)
     assert program.main(["models", "add", str(skel)]) == 0 and "--skel skel_male" in capsys.readouterr().out
     smpl.unlink()
     options = program.build_parser().parse_args(["reconstruct", "a.mp4", "-o", "a.npz", "--body", "mine", "--skel", "skel_male"])
-    assert options.body == str(tmp_path / "data" / "models" / "mine.npz") and options.skel.endswith("skel_male.npz")
+    assert options.body == str(tmp_path / "data" / "models" / "mine.npz") and options.skel_body.endswith("skel_male.npz")
     assert program.main(["models", "list"]) == 0 and "mine" in capsys.readouterr().out
 
 

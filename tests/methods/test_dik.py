@@ -1,4 +1,4 @@
-"""DIK repeats joints exactly, agrees with a slow oracle, and never returns anything that is not finite."""
+"""DIK gives back joints exactly, agrees with a slow oracle, and never returns values that are not finite."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def rest_of(skeleton, joints=24, dtype=torch.float64):
 
 
 def poses(frames, spread=0.8, seed=0):
-    """Random local rotations (F,24,3,3): any orientation, wild poses."""
+    """Random local rotations (F,24,3,3): any orientation, extreme poses."""
     generator = torch.Generator().manual_seed(seed)
     rotvecs = spread * torch.randn(frames, 24, 3, generator=generator, dtype=torch.float64)
     rotmats = roma.rotvec_to_rotmat(rotvecs)
@@ -57,8 +57,8 @@ def forward(rotmats, rest):
     return forward_kinematics(rotmats, rest[None], KinematicTree(SMPL_PARENTS, rotmats.device))[0]
 
 
-def repeated(joints, rest, **options):
-    """Joints that the matched skeleton takes, its root where it was seen."""
+def posed_joints(joints, rest, **options):
+    """Joints of the solved skeleton, with the root at its observed position."""
     rotmats, root = dik.solve_dik(joints, rest, **options)
     again = forward(rotmats, rest)
     return again - again[:, :1] + root[:, None]
@@ -81,8 +81,8 @@ def with_limb(rest, names, side, limb, bend, reverse=False):
     return joints
 
 
-def awkward(rest):
-    """Poses (name -> joints) at which closed forms break: straight, folded, flat, mirrored, coincident."""
+def degenerate_poses(rest):
+    """Degenerate poses (name -> joints) for closed forms: straight, folded, flat, mirrored, coincident."""
     names = SMPL_JOINTS if len(rest) == 24 else H36M17
     found = {
         "rest": rest, "one point": rest * 0, "on one line": rest * rest.new_tensor([0, 1, 0]), "flat": rest * rest.new_tensor([1, 1, 0]),
@@ -103,24 +103,24 @@ def awkward(rest):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-13), (torch.float32, 10 * MICROMETRE)])
 @pytest.mark.parametrize("skeleton", SKELETONS)
-def test_forward_kinematics_of_dik_repeats_all_24_joints(skeleton, dtype, tolerance, device):
-    """Over 3000 wild poses, in metres; the bound asked for is 1e-4 m in single and 1e-9 m in double precision."""
+def test_forward_kinematics_gives_back_all_24_joints(skeleton, dtype, tolerance, device):
+    """Over 3000 random poses, in metres; the required bound is 1e-4 m in single and 1e-9 m in double precision."""
     rest = rest_of(skeleton)
     joints = forward(poses(3000), rest).to(device, dtype)
-    error = (repeated(joints, rest.to(device, dtype)) - joints).norm(dim=-1)
+    error = (posed_joints(joints, rest.to(device, dtype)) - joints).norm(dim=-1)
     assert error.max() < tolerance
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-9), (torch.float32, 1e-4)])
 @pytest.mark.parametrize("skeleton", SKELETONS)
-def test_straight_and_folded_limbs_are_repeated_too(skeleton, dtype, tolerance):
+def test_straight_and_folded_limbs_are_exact_too(skeleton, dtype, tolerance):
     rest = rest_of(skeleton, dtype=dtype)
     for side in ("left", "right"):
         for limb in LIMBS_OF:
             for bend in (0.0, 1e-9, 1e-6, 1e-3, 0.0174, 0.0175, 0.02, 1.0, np.pi - 0.0176, np.pi - 1e-4, np.pi):
                 joints = with_limb(rest, SMPL_JOINTS, side, limb, bend)[None]
-                error = (repeated(joints, rest) - joints).norm(dim=-1)
-                # Feet and hands hang on the limb that was moved: the bone to them is not of its rest length any more.
+                error = (posed_joints(joints, rest) - joints).norm(dim=-1)
+                # Feet and hands did not move with the limb: the bone to them no longer has its rest length.
                 assert error[:, :22][:, [j for j in range(22) if j not in (10, 11)]].max() < tolerance, (side, limb, bend)
 
 
@@ -137,7 +137,7 @@ def test_the_slow_oracle_agrees_on_24_joints(skeleton):
 
 @pytest.mark.parametrize("joints", FORMS)
 def test_the_slow_oracle_agrees_on_noisy_joints(joints):
-    """Joints whose distances fit no skeleton: least squares and clamped hinges at work."""
+    """Joints whose distances fit no skeleton: least squares and clamped hinges are in use."""
     rest = rest_of("smpl-like", joints)
     generator = torch.Generator().manual_seed(4)
     turned = roma.rotvec_to_rotmat(3 * torch.randn(20, 3, generator=generator, dtype=torch.float64))
@@ -148,7 +148,7 @@ def test_the_slow_oracle_agrees_on_noisy_joints(joints):
 
 
 @pytest.mark.parametrize("joints", FORMS)
-def test_every_bone_of_a_limb_points_where_it_was_seen(joints):
+def test_every_limb_bone_has_its_observed_direction(joints):
     """Whatever the observed lengths: noise of 6 cm."""
     rest = rest_of("open body", joints)
     generator = torch.Generator().manual_seed(5)
@@ -165,7 +165,7 @@ def test_every_bone_of_a_limb_points_where_it_was_seen(joints):
 
 
 @pytest.mark.parametrize("joints", FORMS)
-def test_turning_moving_and_scaling_the_joints_turns_the_root_alone(joints):
+def test_similarity_transforms_of_the_joints_change_only_the_root(joints):
     rest = rest_of("smpl-like", joints)
     generator = torch.Generator().manual_seed(6)
     seen = rest + 0.1 * torch.randn(100, joints, 3, generator=generator, dtype=torch.float64)
@@ -179,7 +179,7 @@ def test_turning_moving_and_scaling_the_joints_turns_the_root_alone(joints):
 
 @pytest.mark.parametrize("skeleton", SKELETONS)
 def test_hinge_poses_are_recovered_as_rotations(skeleton):
-    """Where knees and elbows only flex, and what no joint shows stays at rest, rotations come back exactly."""
+    """Where knees and elbows only flex and unobservable rotations are at rest, all rotations are recovered exactly."""
     rest = rest_of(skeleton)
     generator = torch.Generator().manual_seed(8)
     frames = 500
@@ -215,13 +215,13 @@ def test_knees_and_elbows_bend_the_human_way():
 def test_values_and_gradients_are_finite_everywhere(joints, dtype, device):
     rest = rest_of("open body", joints, dtype).to(device)
     generator = torch.Generator().manual_seed(9)
-    cases = torch.stack(list(awkward(rest).values()))
+    cases = torch.stack(list(degenerate_poses(rest).values()))
     random = torch.rand(len(cases), joints, generator=generator).to(rest)
     for weights in (None, random, (random > 0.5).to(rest), random * 0):
         seen, at_rest = cases.clone().requires_grad_(), rest.clone().requires_grad_()
         rotmats, root = dik.solve_dik(seen, at_rest, weights)
-        carried = dik.interpolate_twist(rotmats, at_rest)
-        for result in (rotmats, carried):
+        interpolated = dik.interpolate_twist(rotmats, at_rest)
+        for result in (rotmats, interpolated):
             assert torch.isfinite(result).all()
             assert (result @ result.mT - torch.eye(3).to(rest)).abs().max() < (3e-5 if dtype == torch.float32 else 1e-12)
             assert (torch.linalg.det(result) > 0.99).all()
@@ -231,7 +231,7 @@ def test_values_and_gradients_are_finite_everywhere(joints, dtype, device):
 
 
 @pytest.mark.parametrize("joints", FORMS)
-def test_gradients_are_those_of_finite_differences(joints):
+def test_gradients_agree_with_finite_differences(joints):
     rest = rest_of("smpl-like", joints)
     generator = torch.Generator().manual_seed(10)
     seen = (rest + 0.05 * torch.randn(1, joints, 3, generator=generator, dtype=torch.float64)).requires_grad_()
@@ -245,7 +245,7 @@ def test_gradients_are_those_of_finite_differences(joints):
         )
 
 
-def test_gradients_lead_to_the_joints():
+def test_gradient_descent_reduces_the_joint_error():
     """A step against the gradient lowers the error: DIK works as a layer."""
     rest = rest_of("smpl-like")
     target = forward(poses(8, spread=0.3, seed=11), rest)
@@ -253,14 +253,14 @@ def test_gradients_lead_to_the_joints():
     optimizer, errors = torch.optim.Adam([seen], lr=2e-3), []
     for _ in range(30):
         optimizer.zero_grad()
-        error = (repeated(seen, rest) - target).norm(dim=-1).mean()
+        error = (posed_joints(seen, rest) - target).norm(dim=-1).mean()
         error.backward()
         optimizer.step()
         errors.append(error.item())
     assert errors[-1] < 0.25 * errors[0]
 
 
-def test_joints_without_weight_leave_their_bones_as_at_rest():
+def test_bones_of_joints_without_weight_stay_at_rest():
     rest = rest_of("smpl-like")
     seen = forward(poses(50, spread=0.4, seed=12), rest)
     weights = torch.ones(50, 24)
@@ -279,7 +279,7 @@ def test_joints_without_weight_leave_their_bones_as_at_rest():
     torch.testing.assert_close(found[:, elsewhere], all_seen[:, elsewhere], atol=1e-12, rtol=0)
 
 
-def test_without_any_weight_the_rest_pose_remains():
+def test_zero_weights_give_the_rest_pose():
     rest = rest_of("smpl-like")
     seen = forward(poses(5, seed=13), rest)
     for chosen, at_rest in ((seen, rest), (seen[:, :17], rest_of("smpl-like", 17))):
@@ -302,7 +302,7 @@ def ten_units(rotmats, rest, bend_joint="spine1"):
     return points(joints, rotations["neck"]), points(rest, torch.eye(3, dtype=torch.float64))
 
 
-def test_the_ten_units_are_exact_on_17_joints_where_only_they_move():
+def test_ten_units_are_exact_on_17_joints_if_alone():
     rest = rest_of("smpl-like")
     rotmats = poses(300, seed=14)
     moving = ["pelvis", "spine1", "neck", *(limb.upper for limb in dik.LIMBS), *(limb.middle for limb in dik.LIMBS)]
@@ -316,8 +316,8 @@ def test_the_ten_units_are_exact_on_17_joints_where_only_they_move():
 
 
 @pytest.mark.parametrize("joint", ["spine2", "spine3"])
-def test_what_17_joints_cannot_show_is_as_documented(joint):
-    """Collars and every joint of the spine turned by 20 degrees: 2 to 4 cm at neck and shoulders, whichever joint is called spine."""
+def test_unobservable_error_on_17_joints_is_as_documented(joint):
+    """With collars and spine joints rotated by 20 degrees, neck and shoulders are off by 2 to 4 cm, whichever joint is the spine."""
     rest = rest_of("smpl-like")
     rotmats = poses(1000, spread=np.radians(20) / 3**0.5, seed=15)
     seen, at_rest = ten_units(rotmats, rest, bend_joint=joint)
@@ -327,7 +327,7 @@ def test_what_17_joints_cannot_show_is_as_documented(joint):
     assert 0.02 < missed.mean() < 0.04
 
 
-def test_the_spine_fractionss_its_bend():
+def test_the_bend_is_spread_evenly_over_the_spine():
     rest = rest_of("smpl-like", 17)
     seen = rest + 0.05 * torch.randn(20, 17, 3, generator=torch.Generator().manual_seed(16), dtype=torch.float64)
     found, _ = dik.solve_dik(seen, rest)
@@ -337,8 +337,8 @@ def test_the_spine_fractionss_its_bend():
     torch.testing.assert_close(found[:, 3] @ found[:, 6] @ found[:, 9], whole[:, 3], atol=1e-10, rtol=0)
 
 
-def test_a_nose_on_the_line_of_the_head_does_not_spin_it():
-    """Skeletons that call the base of the skull a nose: the head then swings, and noise of 1 cm stays noise."""
+def test_a_nose_on_the_head_axis_does_not_spin_it():
+    """In skeletons that call the base of the skull a nose, the head swings, and 1 cm of noise does not spin it."""
     rest = rest_of("smpl-like", 17)
     rest[H36M17.index("nose")] = 0.5 * (rest[H36M17.index("thorax")] + rest[H36M17.index("head_top")]) + torch.tensor([0, 0, 0.01])
     seen = rest + 0.01 * torch.randn(300, 17, 3, generator=torch.Generator().manual_seed(17), dtype=torch.float64)
@@ -361,9 +361,9 @@ def test_other_numbers_of_joints_are_refused():
         dik.solve_dik(torch.zeros(1, 22, 3), torch.zeros(22, 3))
 
 
-def test_real_motion_is_repeated(recordings):
+def test_motion_capture_joints_are_given_back(recordings):
     """Motion capture, its own skeletons (coincident pelvis and spine1 included): every 50th frame of every tenth recording."""
     for recording in recordings[::10]:
         rest = torch.tensor(recording.rest_joints())
         joints = forward(torch.tensor(rotmat_from_quat(recording.quats[::50])), rest)
-        assert (repeated(joints, rest) - joints).norm(dim=-1).max() < 1e-9
+        assert (posed_joints(joints, rest) - joints).norm(dim=-1).max() < 1e-9

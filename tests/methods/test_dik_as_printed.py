@@ -1,4 +1,4 @@
-"""The equations as the paper prints them: where they hold, and why methods/dik.py has a corrected form."""
+"""The equations as printed in the paper: where they hold, and why methods/dik.py has a corrected form."""
 
 import numpy as np
 import roma
@@ -11,7 +11,7 @@ from tests.support import dik_oracle
 
 
 def right_angled():
-    """A skeleton of h36m17 with nothing but right angles, the only one on which the paper's equations hold as printed."""
+    """A skeleton of h36m17 with right angles only, the only kind on which the paper's equations hold as printed."""
     centimetres = [
         (0, 0, 0), (-10, 0, 0), (-10, -45, 0), (-10, -90, 0), (10, 0, 0), (10, -45, 0), (10, -90, 0), (0, 25, 0), (0, 50, 0),
         (0, 60, 10), (0, 75, 0), (20, 50, 0), (48, 50, 0), (74, 50, 0), (-20, 50, 0), (-48, 50, 0), (-74, 50, 0),
@@ -43,7 +43,7 @@ def bent_pose(rest, seed=18):
 
 
 def test_the_printed_equations_hold_on_a_right_angled_skeleton():
-    """There, all ten printed rotations are the ones that posed it, and ours."""
+    """There all ten printed rotations equal the true ones, and ours."""
     rest = right_angled()
     seen, turns = bent_pose(rest)
     printed = dik_oracle.paper_equations(seen.numpy())
@@ -56,8 +56,8 @@ def test_the_printed_equations_hold_on_a_right_angled_skeleton():
             assert degrees_between(torch.tensor(rotmat), turns[name]) < 1e-6, name
 
 
-def test_the_printed_equations_miss_on_a_body_and_ours_do_not():
-    """Why there is a corrected form: on SMPL's own joints, whose hips and shoulders are tilted, by tens of degrees."""
+def test_printed_equations_fail_on_a_body_and_ours_hold():
+    """On SMPL's joints, whose hips and shoulders are tilted, the printed equations are off by tens of degrees."""
     rest = rest_of("open body")
     rotmats = poses(50, spread=0.4, seed=20)
     moving = ["spine1", "neck", *(limb.upper for limb in dik.LIMBS)]

@@ -1,26 +1,32 @@
-"""The network of rotations: any answer of it leaves joints where they were; its size, its pieces, and what ships."""
+"""The network of rotations: whatever it predicts, joints stay in place; invariances, chunks, and the accuracy of the shipped weights."""
 
 import numpy as np
 import pytest
 import roma
 import torch
 
-from blender_meshrec.bodies.lbs import KinematicTree, forward_kinematics
+from blender_meshrec.bodies.lbs import forward_kinematics, smpl_tree
 from blender_meshrec.core.errors import ModelError
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
+from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.methods import dik_supervision
-from blender_meshrec.methods.dik_supervision import RotationNetwork, apply_network_twists, joints_in_pelvis_frame, load_network, read_network
+from blender_meshrec.methods.dik_supervision import (
+    RotationNetwork,
+    apply_network_twists,
+    joints_in_pelvis_frame,
+    load_network,
+    read_network,
+)
 from scripts.train import rotations
 
 FRAMES = 40
-AT = {name: index for index, name in enumerate(SMPL_JOINTS)}
+INDEX = {name: index for index, name in enumerate(SMPL_JOINTS)}
 
 
 @pytest.fixture(scope="module")
 def network():
-    """One that answers anything."""
+    """A network with random outputs."""
     torch.manual_seed(0)
     network = RotationNetwork()
     torch.nn.init.normal_(network.leave.weight, std=0.2)
@@ -29,34 +35,34 @@ def network():
 
 @pytest.fixture(scope="module")
 def posed():
-    """Local rotations (F,24,3,3), joints (F,24,3) and these at rest (24,3)."""
+    """Local rotations (F,24,3,3), joints (F,24,3) and rest joints (24,3)."""
     rng = np.random.default_rng(0)
     rest = torch.as_tensor(load_body().rest_joints(np.zeros(10)), dtype=torch.float32)
     rotmats = torch.as_tensor(rotmat_from_rotvec(rng.normal(0, 0.4, (FRAMES, 24, 3))), dtype=torch.float32)
-    return rotmats, forward_kinematics(rotmats, rest[None], KinematicTree(SMPL_PARENTS, "cpu"))[0], rest
+    return rotmats, forward_kinematics(rotmats, rest[None], smpl_tree())[0], rest
 
 
 def joints_of(rotmats, rest):
-    return forward_kinematics(rotmats, rest[None], KinematicTree(SMPL_PARENTS, "cpu"))
+    return forward_kinematics(rotmats, rest[None], smpl_tree())
 
 
-def test_joints_stay_but_for_tips_of_unseen_ends(network, posed):
+def test_joints_stay_except_tips_of_unobserved_ends(network, posed):
     rotmats, joints, rest = posed
     turned = apply_network_twists(rotmats, joints, rest, network=network)
-    kept = [index for name, index in AT.items() if not name.endswith(("_foot", "_hand"))]
+    kept = [index for name, index in INDEX.items() if not name.endswith(("_foot", "_hand"))]
     assert (joints_of(turned, rest)[0] - joints)[:, kept].abs().max() < 1e-5  # m
     assert (turned - rotmats).abs().max() > 0.1
     assert (turned @ turned.mT - torch.eye(3)).abs().max() < 1e-5
 
 
-def test_ends_that_are_known_keep_their_place_and_turn(network, posed):
+def test_observed_ends_keep_their_position_and_rotation(network, posed):
     rotmats, joints, rest = posed
     known = np.ones((FRAMES, 5))
     known[::2] = 0
     turned = apply_network_twists(rotmats, joints, rest, known, network)
     after, world = joints_of(turned, rest)
     _, before = joints_of(rotmats, rest)
-    ends = [AT[name] for name in ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")]
+    ends = [INDEX[name] for name in ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")]
     assert (world - before)[1::2][:, ends].abs().max() < 1e-5 and (after - joints)[1::2].abs().max() < 1e-5
     assert (world - before)[::2][:, ends[1:]].abs().max() > 0.1
     seen, guessed, halfway = (
@@ -66,7 +72,7 @@ def test_ends_that_are_known_keep_their_place_and_turn(network, posed):
     assert (angles[0] - angles[1]).abs().max() < 1e-3 and angles[0].max() > 0.05
 
 
-def test_what_is_seen_knows_neither_place_nor_heading_nor_size(posed):
+def test_input_is_invariant_to_position_heading_and_size(posed):
     rotmats, joints, _ = posed
     turn = torch.as_tensor(rotmat_from_rotvec([0.4, 2.0, -0.3]), dtype=torch.float32)
     plain = joints_in_pelvis_frame(joints, rotmats[:, 0])
@@ -74,7 +80,7 @@ def test_what_is_seen_knows_neither_place_nor_heading_nor_size(posed):
     assert (plain - moved).abs().max() < 1e-4
 
 
-def test_long_clips_come_in_pieces_that_fit(network, posed, monkeypatch):
+def test_chunks_of_a_clip_give_the_same_result(network, posed, monkeypatch):
     rotmats, joints, _ = posed
     seen = joints_in_pelvis_frame(joints, rotmats[:, 0])
     whole = dik_supervision._run_in_chunks(network, seen)
@@ -90,7 +96,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
         read_network(tmp_path / "a.safetensors")
 
 
-def test_what_ships_turns_limbs_more_truly_than_dik_alone(shared_mocap):
+def test_shipped_weights_are_more_accurate_than_dik_alone(shared_mocap):
     """On subjects it was not trained on, with a lifter's errors; addon_models/rotations.metrics.json has all numbers."""
     stage = rotations.NoisySkeleton()
     clips = [clip[:90] for clip in rotations.read_rotation_clips(shared_mocap, True)][::6]

@@ -1,4 +1,4 @@
-"""PC-HMR's mesh generator: what it says is where the person is, whatever of them is seen, and the wire between pixels and windows."""
+"""PC-HMR's mesh generator: its accuracy and invariances, and the coordinates of pixels and windows."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def observed(joints, visible=None, silhouettes=None):
     return Observations("h36m17", boxes, keypoints * visible[:, None, None], visible, None, silhouettes)
 
 
-def test_the_generated_person_stands_where_the_points_are(joints):
+def test_generated_joints_project_to_the_keypoints(joints):
     observations = observed(joints)
     generated = hmr.generate(observations, INTRINSICS, TIMES, "cpu")
     height = (observations.boxes[:, 3] - observations.boxes[:, 1])[:, None]
@@ -45,8 +45,8 @@ def test_the_generated_person_stands_where_the_points_are(joints):
     assert pa_mpjpe(body, joints) < 80  # mm
 
 
-def test_a_place_in_the_picture_is_no_turn(joints):
-    """Moved round the camera, the person looks the same to a camera that looks at them: all turns but the root's stay."""
+def test_body_pose_does_not_depend_on_picture_position(joints):
+    """Moved around the camera, the person looks the same to a camera that faces them: only the root's rotation changes."""
     aside = joints.copy()
     angle = 0.25
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
@@ -56,14 +56,14 @@ def test_a_place_in_the_picture_is_no_turn(joints):
     assert np.median(np.abs(here.body_pose - there.body_pose)) < 0.01
 
 
-def test_frames_without_anybody_or_anything_known_are_finite(joints):
+def test_frames_without_the_person_are_finite(joints):
     visible = np.arange(FRAMES) % 3 > 0
     for seen in (observed(joints, visible), observed(joints, np.zeros(FRAMES, bool))):
         generated = hmr.generate(seen, INTRINSICS, TIMES, "cpu")
         assert np.isfinite(generated.points).all() and np.isfinite(generated.body.body_pose).all()
 
 
-def test_windows_go_round_what_is_sure():
+def test_windows_surround_the_valid_points():
     rays = torch.tensor([[[0.0, 0.0], [0.2, 0.4], [5.0, 5.0]]])
     window = hmr.windows_around(rays, torch.tensor([[True, True, False]]))
     inside = hmr.window_coordinates(rays, window)
@@ -72,19 +72,19 @@ def test_windows_go_round_what_is_sure():
     assert torch.allclose(window[0, 2], window[0, 3])
 
 
-def test_joints_come_back_through_the_camera():
+def test_weak_perspective_projection_matches_the_camera():
     window, camera = torch.tensor([[-0.1, -0.3, 0.5, 0.5]]), torch.tensor([[0.9, 0.1, -0.2]])
     joints = torch.rand(1, 17, 3)
     inside = hmr.window_coordinates(hmr.project_weak_perspective(joints, camera, window), window)
     assert torch.allclose(inside, camera[:, None, 1:] + camera[:, None, :1] * joints[..., :2], atol=1e-5)
 
 
-def test_silhouettes_count_where_every_frame_has_one(joints):
+def test_silhouettes_are_used_if_every_frame_has_one(joints):
     observations = observed(joints[:2])
     middle = (observations.boxes[:, :2] + observations.boxes[:, 2:]) / 2
     squares = np.concatenate([middle, np.full((2, 1), 900.0)], 1)
     masks = np.zeros((2, MASK, MASK), bool)
-    masks[:, : MASK // 2] = True  # all above the person's middle
+    masks[:, : MASK // 2] = True  # all above the person's centre
     both, one = Silhouettes([0, 1], squares, masks), Silhouettes([0], squares[:1], masks[:1])
     rays = torch.as_tensor((observations.keypoints[..., :2] - INTRINSICS[:2, 2]) / INTRINSICS[0, 0], dtype=torch.float32)
     windows = hmr.windows_around(rays, torch.ones(2, 17, dtype=torch.bool))
@@ -93,7 +93,7 @@ def test_silhouettes_count_where_every_frame_has_one(joints):
     assert not hmr.crop_silhouettes(observed(joints[:2], silhouettes=one), windows, INTRINSICS).any()
 
 
-def test_the_turn_onto_a_window_is_a_rotation_that_looks_at_its_middle():
+def test_window_rotation_points_the_axis_at_the_centre():
     windows = torch.tensor([[0.3, -0.2, 0.2, 0.2], [-0.1, -0.1, 0.2, 0.2]])
     turn = hmr.window_rotation_to_axis(windows)
     middle = torch.cat([windows[:, :2] + windows[:, 2:] / 2, torch.ones(2, 1)], 1)

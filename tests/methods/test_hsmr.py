@@ -1,4 +1,4 @@
-"""SKELify: 2D points that were made from SKEL are found again."""
+"""SKELify recovers poses from keypoints that were projected from SKEL."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def skel():
 
 @pytest.fixture(scope="module")
 def truth(skel):
-    """Somebody who bends knees and elbows while turning a little: q, betas, transl, keypoints of COCO (F,17,3)."""
+    """A person who bends knees and elbows while turning a little: q, betas, transl, keypoints of COCO (F,17,3)."""
     wave = 0.5 - 0.5 * np.cos(np.linspace(0, 2 * np.pi, FRAMES))
     q = np.zeros((FRAMES, 46))
     for name, value in hsmr._STANDING_ANGLES.items():
@@ -50,61 +50,62 @@ def seen(skel, q, betas, transl):
     return keypoints
 
 
-def test_a_person_is_found_from_nothing(skel, truth):
+def test_a_person_is_fitted_from_nothing(skel, truth):
     *_, keypoints = truth
-    found = skelify(skel, keypoints, COCO17, INTRINSICS, CAMERA_FROM_BODY)
+    fit = skelify(skel, keypoints, COCO17, INTRINSICS, CAMERA_FROM_BODY)
     height = np.ptp(keypoints[:, [COCO17.index(name) for name in LIMB_JOINTS], 1], axis=1)
-    assert np.median(found.error / height) < 0.03
-    assert limit_excess(found.q).max() < np.radians(0.01)
-    assert found.improved.all()
+    assert np.median(fit.error / height) < 0.03
+    assert limit_excess(fit.q).max() < np.radians(0.01)
+    assert fit.improved.all()
 
 
-def test_somebody_who_turns_their_back_is_found_so(skel, truth):
+def test_a_person_seen_from_behind_gets_that_heading(skel, truth):
     q, betas, transl, _ = truth
     q = q.copy()
     q[:, 2] += np.pi
-    found = skelify(skel, seen(skel, q, betas, transl), COCO17, INTRINSICS, CAMERA_FROM_BODY)
-    assert np.abs(np.angle(np.exp(1j * (found.q[:, 2] - q[:, 2])))).max() < 0.5  # rad
+    fit = skelify(skel, seen(skel, q, betas, transl), COCO17, INTRINSICS, CAMERA_FROM_BODY)
+    assert np.abs(np.angle(np.exp(1j * (fit.q[:, 2] - q[:, 2])))).max() < 0.5  # rad
 
 
-def test_a_pose_near_by_is_refined(skel, truth):
+def test_a_pose_near_the_truth_is_refined(skel, truth):
     q, betas, transl, keypoints = truth
     off = np.random.default_rng(0).normal(0, 0.12, 46)
-    begun = clamp_to_limits(q + off)
-    found = skelify(skel, keypoints, COCO17, INTRINSICS, CAMERA_FROM_BODY, begun, betas, transl)
-    assert found.improved.all() and np.median(found.error) < 0.3 * np.median(found.error_before)
-    before, after, wanted = (joints_of(skel, each, *rest) for each, *rest in (
-        (begun, betas, transl), (found.q, found.betas, found.transl), (q, betas, transl)))  # fmt: skip
-    assert np.linalg.norm(after - wanted, axis=-1).mean() < 0.7 * np.linalg.norm(before - wanted, axis=-1).mean()
-    assert limit_excess(found.q).max() < np.radians(0.01)
+    start = clamp_to_limits(q + off)
+    fit = skelify(skel, keypoints, COCO17, INTRINSICS, CAMERA_FROM_BODY, start, betas, transl)
+    assert fit.improved.all() and np.median(fit.error) < 0.3 * np.median(fit.error_before)
+    before, after, target = (joints_of(skel, each, *rest) for each, *rest in (
+        (start, betas, transl), (fit.q, fit.betas, fit.transl), (q, betas, transl)))  # fmt: skip
+    assert np.linalg.norm(after - target, axis=-1).mean() < 0.7 * np.linalg.norm(before - target, axis=-1).mean()
+    assert limit_excess(fit.q).max() < np.radians(0.01)
 
 
-def test_frames_that_would_become_worse_stay_as_they_were(skel, truth):
+def test_frames_whose_error_would_increase_stay_unchanged(skel, truth):
     q, betas, transl, keypoints = truth
-    found = skelify(skel, keypoints, COCO17, INTRINSICS, CAMERA_FROM_BODY, q, betas, transl)
-    assert (found.error <= found.error_before + 1e-9).all()
-    assert np.abs((found.q - q)[~found.improved]).max(initial=0) < 1e-12
+    fit = skelify(skel, keypoints, COCO17, INTRINSICS, CAMERA_FROM_BODY, q, betas, transl)
+    assert (fit.error <= fit.error_before + 1e-9).all()
+    assert np.abs((fit.q - q)[~fit.improved]).max(initial=0) < 1e-12
 
 
-def test_points_that_are_not_seen_do_not_count(skel, truth):
+def test_keypoints_without_confidence_have_no_influence(skel, truth):
     q, betas, transl, keypoints = truth
     wrong = keypoints.copy()
     wrist = COCO17.index("left_wrist")
     wrong[:, wrist, :2] += 400
     wrong[:, wrist, 2] = 0
-    found = skelify(skel, wrong, COCO17, INTRINSICS, CAMERA_FROM_BODY, q, betas, transl)
-    assert np.linalg.norm(joints_of(skel, found.q, found.betas, found.transl) - joints_of(skel, q, betas, transl), axis=-1).max() < 0.05
+    fit = skelify(skel, wrong, COCO17, INTRINSICS, CAMERA_FROM_BODY, q, betas, transl)
+    assert np.linalg.norm(joints_of(skel, fit.q, fit.betas, fit.transl) - joints_of(skel, q, betas, transl), axis=-1).max() < 0.05
 
 
-def test_the_energy_s_gradient_is_that_of_finite_differences(truth):
+def test_the_energy_gradient_agrees_with_finite_differences(truth):
     skel = Skel(load_skel(), dtype=torch.float64)
     q, betas, transl, keypoints = truth
     limbs = keypoints[:2, [COCO17.index(name) for name in LIMB_JOINTS]] + [5, -3, 0]
     camera = np.broadcast_to(CAMERA_FROM_BODY, (2, 4, 4))
-    fit = hsmr._SkelifyFit(skel, limbs, INTRINSICS, camera, q[:2], betas, transl[:2], smooth=1.0)
-    free = fit.free.clone().requires_grad_()
+    energy_fit = hsmr._SkelifyFit(skel, limbs, INTRINSICS, camera, q[:2], betas, transl[:2], smooth=1.0)
+    u = energy_fit.u.clone().requires_grad_()
 
-    def energy(free):
-        return fit.reprojection(fit.angles(free), fit.betas, fit.transl) + fit.limit_prior(fit.angles(free))
+    def energy(u):
+        q = energy_fit.angles(u)
+        return energy_fit.reprojection(q, energy_fit.betas, energy_fit.transl) + energy_fit.limit_prior(q)
 
-    assert torch.autograd.gradcheck(energy, (free,), fast_mode=True)
+    assert torch.autograd.gradcheck(energy, (u,), fast_mode=True)

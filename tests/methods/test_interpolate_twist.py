@@ -1,4 +1,4 @@
-"""The twist of limbs too straight to show it: carried over time, without moving a bone or touching a bent limb."""
+"""The twist of limbs too straight to show it is interpolated over time; no bone changes direction and bent limbs stay unchanged."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def clip(bends, twists=0.0):
 
 
 def noisy(joints, metres=0.01):
-    """Knees, ankles, elbows and wrists off by this much; the torso, which carries the limbs, is where it is."""
+    """Joints with noise of this standard deviation at knees, ankles, elbows and wrists, and none at the torso."""
     noise = metres * torch.randn(joints.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     moved = torch.zeros(24, 1).double()
     moved[[*MIDDLE, *(SMPL_JOINTS.index(limb.end) for limb in dik.LIMBS)]] = 1
@@ -51,20 +51,20 @@ def test_a_straight_limb_stops_jumping():
     rest = rest_of("smpl-like")
     truth = clip(*straight_in_the_middle())
     found, _ = dik.solve_dik(noisy(forward(truth, rest)), rest)
-    carried = dik.interpolate_twist(found, rest)
+    interpolated = dik.interpolate_twist(found, rest)
     assert jumps(found)[40:80].max() > 60  # the plane of a straight limb is noise
-    assert jumps(carried).max() < 20  # 1 cm of noise turns the bones themselves by up to 13 degrees a frame
-    error = degrees_between(carried[:, UPPER], truth[:, UPPER])
+    assert jumps(interpolated).max() < 20  # 1 cm of noise turns the bones themselves by up to 13 degrees a frame
+    error = degrees_between(interpolated[:, UPPER], truth[:, UPPER])
     assert error[45:75].max() < 20 and error[45:75].mean() < 10
 
 
-def test_bent_limbs_are_left_untouched():
+def test_bent_limbs_stay_unchanged():
     rest = rest_of("smpl-like")
     bends, twists = straight_in_the_middle()
     found, _ = dik.solve_dik(noisy(forward(clip(bends, twists), rest)), rest)
-    carried = dik.interpolate_twist(found, rest)
+    interpolated = dik.interpolate_twist(found, rest)
     bent = [*range(30), *range(90, FRAMES)]
-    torch.testing.assert_close(carried[bent], found[bent], atol=1e-12, rtol=0)
+    torch.testing.assert_close(interpolated[bent], found[bent], atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("joints", [24, 17])
@@ -74,23 +74,23 @@ def test_no_bone_changes_its_direction(joints):
     truth = clip(*straight_in_the_middle())
     truth[:, UPPER] = truth[:, UPPER] @ roma.rotvec_to_rotmat(torch.randn(4, 3, generator=generator, dtype=torch.float64))
     found, _ = dik.solve_dik(noisy(forward(truth, rest)), rest)
-    carried = dik.interpolate_twist(found, rest_of("smpl-like", joints))
-    assert (found - carried).abs().max() > 0.1
-    moved = (forward(carried, rest) - forward(found, rest)).norm(dim=-1)
+    interpolated = dik.interpolate_twist(found, rest_of("smpl-like", joints))
+    assert (found - interpolated).abs().max() > 0.1
+    moved = (forward(interpolated, rest) - forward(found, rest)).norm(dim=-1)
     # With 17 joints feet and hands were not observed, and turn with shin and forearm.
     assert moved[:, :22].max() < 1e-12 if joints == 24 else moved[:, [0, 4, 5, 7, 8, 18, 19, 20, 21]].max() < 1e-12
     assert moved.max() < 1e-12 or joints == 17
 
 
-def test_time_has_no_direction():
-    """Zero-phase: the clip played backwards is carried to the same rotations."""
+def test_a_reversed_clip_gives_the_reversed_result():
+    """Zero-phase: the clip played backwards gets the same rotations."""
     rest = rest_of("smpl-like")
     found, _ = dik.solve_dik(noisy(forward(clip(*straight_in_the_middle()), rest)), rest)
     there, back = dik.interpolate_twist(found, rest), dik.interpolate_twist(found.flip(0), rest).flip(0)
     torch.testing.assert_close(there, back, atol=1e-9, rtol=0)
 
 
-def test_twist_holds_at_the_ends_and_is_natural_where_never_seen():
+def test_twist_is_constant_at_ends_and_zero_if_unobserved():
     rest = rest_of("smpl-like")
     bends = np.interp(np.arange(FRAMES), [0, 50, 60, 119], [0.0, 0.0, 1.0, 1.0])
     twist = np.radians(30)
@@ -103,54 +103,54 @@ def test_twist_holds_at_the_ends_and_is_natural_where_never_seen():
     assert degrees_between(single[:, UPPER], clip(bends[:1] * 0)[:, UPPER]).max() < 6
 
 
-def test_a_knee_seen_backwards_does_not_spin_the_thigh():
-    """A depth error: knees and elbows bend backwards for ten frames. Bones stay where seen; thighs keep facing forward."""
+def test_a_backward_knee_does_not_spin_the_thigh():
+    """A depth error bends knees and elbows backwards for ten frames: bones keep their directions and thighs still face forward."""
     rest = rest_of("smpl-like")
     bends = np.full(FRAMES, 0.8)
     bends[50:60] = -0.8
     found, _ = dik.solve_dik(forward(clip(bends), rest), rest)
-    carried = dik.interpolate_twist(found, rest)
+    interpolated = dik.interpolate_twist(found, rest)
     assert degrees_between(found[:, UPPER], clip(bends)[:, UPPER])[50:60].max() > 150
-    assert degrees_between(carried[:, UPPER], clip(bends)[:, UPPER]).max() < 1
-    torch.testing.assert_close(forward(carried, rest), forward(found, rest), atol=1e-12, rtol=0)
+    assert degrees_between(interpolated[:, UPPER], clip(bends)[:, UPPER]).max() < 1
+    torch.testing.assert_close(forward(interpolated, rest), forward(found, rest), atol=1e-12, rtol=0)
 
 
-def test_other_evidence_turns_a_straight_limb():
-    """A foot says where its knee's hinge points: the straight leg follows it, the bent one does not."""
+def test_hinge_axis_evidence_twists_a_straight_limb():
+    """A foot shows the direction of its knee's hinge: a straight leg follows it, a bent one does not."""
     rest = rest_of("smpl-like")
     bends, twist = straight_in_the_middle()[0], np.radians(50)
     truth = clip(bends, twist)
     found, _ = dik.solve_dik(noisy(forward(truth, rest), 0.003), rest)
     world = dik.global_rotmats(truth)
     axes = torch.stack([world[limb.upper] @ rotvec(*limb.hinge) for limb in dik.LIMBS], 1)
-    carried = dik.interpolate_twist(found, rest, hinge_axes=axes)
-    assert degrees_between(carried[40:80, UPPER], truth[40:80, UPPER]).max() < 3
+    interpolated = dik.interpolate_twist(found, rest, hinge_axes=axes)
+    assert degrees_between(interpolated[40:80, UPPER], truth[40:80, UPPER]).max() < 3
     wrong = dik.interpolate_twist(found, rest, hinge_axes=-axes)
     torch.testing.assert_close(wrong[:30], found[:30], atol=1e-12, rtol=0)
     ignored = dik.interpolate_twist(found, rest, hinge_axes=-axes, axes_confidence=torch.zeros(FRAMES, 4).double())
     torch.testing.assert_close(ignored, dik.interpolate_twist(found, rest), atol=1e-12, rtol=0)
 
 
-def test_uneven_timestamps_count():
-    """A gap of straight frames: halfway in time is halfway in twist, whatever the frame's number."""
+def test_uneven_timestamps_are_used():
+    """In a gap of straight frames, halfway in time is halfway in twist, whatever the frame number."""
     rest = rest_of("smpl-like")
     bends = np.array([1.0, 0.0, 0.0, 1.0])
     truth = clip(bends, np.radians([0.0, 0, 0, 60]))
     found, _ = dik.solve_dik(forward(truth, rest), rest)
-    carried = dik.interpolate_twist(found, rest, times=rotvec(0.0, 0.5, 0.9, 1.0))
+    interpolated = dik.interpolate_twist(found, rest, times=rotvec(0.0, 0.5, 0.9, 1.0))
     halfway = clip(bends, np.radians([0.0, 30, 60, 60]))
-    assert degrees_between(carried[1, UPPER], halfway[1, UPPER]).max() < 1e-4
-    assert degrees_between(carried[2, UPPER], halfway[2, UPPER]).max() < 3
+    assert degrees_between(interpolated[1, UPPER], halfway[1, UPPER]).max() < 1e-4
+    assert degrees_between(interpolated[2, UPPER], halfway[2, UPPER]).max() < 3
 
 
 def test_real_motion_keeps_its_joints(recordings):
-    """Every tenth recording: limb joints stay put, and the largest step of thighs and upper arms shrinks on the whole."""
+    """Every tenth recording: limb joints stay in place, and the mean largest step of thighs and upper arms decreases."""
     steps = []
     for recording in recordings[::10]:
         rest = torch.tensor(recording.rest_joints())
         found, _ = dik.solve_dik(forward(torch.tensor(rotmat_from_quat(recording.quats)), rest), rest)
-        carried = dik.interpolate_twist(found, rest)
-        assert (forward(carried, rest) - forward(found, rest)).norm(dim=-1).max() < 1e-9
-        steps.append((jumps(found).max().item(), jumps(carried).max().item()))
+        interpolated = dik.interpolate_twist(found, rest)
+        assert (forward(interpolated, rest) - forward(found, rest)).norm(dim=-1).max() < 1e-9
+        steps.append((jumps(found).max().item(), jumps(interpolated).max().item()))
     before, after = np.mean(steps, 0)
     assert after < 0.75 * before

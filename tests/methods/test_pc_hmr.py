@@ -1,4 +1,4 @@
-"""PC-HMR's calibration: what equations 6-13 promise, at every bone there is, and against a slow reading of them."""
+"""PC-HMR's calibration: the properties of equations 6-13, at degenerate bones too, and a slow version of the equations."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def template():
 
 @pytest.fixture(scope="module")
 def posed(template):
-    """A body in double precision, posed twice: vertices (F,V,3), joints (F,17,3), and another pose's."""
+    """A body in double precision in two motions: vertices (F,V,3) and joints (F,17,3) of each."""
     body = make_body(template)
     projector = JointProjector(body).h36m17.double()
     rng = np.random.default_rng(0)
@@ -44,32 +44,32 @@ def directions(joints):
     return bones / bones.norm(dim=-1, keepdim=True), bones.norm(dim=-1)
 
 
-def test_weights_begin_as_the_paper_shows(template):
-    weights, share = initial_weights(template)
+def test_initial_weights_are_as_in_the_paper(template):
+    weights, fraction = initial_weights(template)
     assert np.abs(weights.sum(1) - 1).max() < 1e-6 and weights.min() >= 0
-    assert share.min() == 0 and share.max() == 1
-    # A foot goes with its shin, a hand with its forearm.
+    assert fraction.min() == 0 and fraction.max() == 1
+    # A foot moves with its shin, a hand with its forearm.
     for joint, child in (("left_foot", "left_ankle"), ("right_hand", "right_wrist")):
         rows = template.lbs_weights[:, template.joint_names.index(joint)] > 0.9
         assert rows.any() and weights[rows][:, [H36M17[end] for _, end in BONES].index(child)].min() > 0.9
 
 
-def test_nothing_moves_when_both_poses_agree(calibration, posed):
+def test_equal_poses_leave_the_mesh_unchanged(calibration, posed):
     vertices, joints = posed[0]
     with torch.no_grad():
         assert (calibration(vertices, joints, joints) - vertices).abs().max() < 1e-9  # m
 
 
-def test_parents_land_on_their_places_and_children_where_w_is_one(posed):
+def test_parents_are_mapped_exactly_and_children_if_w_is_one(posed):
     (_, joints), (_, target) = posed
     moved = transform_bones(joints, target)
     for row, (parent, child) in enumerate(BONES):
-        for joint, share in ((parent, 0), (child, 1)):
-            place = (moved.psi[:, row] @ joints[:, joint, :, None])[..., 0] + moved.translation[:, row] + share * moved.delta[:, row]
+        for joint, fraction in ((parent, 0), (child, 1)):
+            place = (moved.psi[:, row] @ joints[:, joint, :, None])[..., 0] + moved.translation[:, row] + fraction * moved.delta[:, row]
             assert (place - target[:, joint]).abs().max() < 1e-9
 
 
-def test_equal_bones_need_no_stretch_and_others_stretch_along_the_target(posed):
+def test_delta_is_zero_or_along_the_target_bone(posed):
     (_, joints), (_, target) = posed
     towards, lengths = directions(target)
     _, own = directions(joints)
@@ -79,7 +79,7 @@ def test_equal_bones_need_no_stretch_and_others_stretch_along_the_target(posed):
     assert transform_bones(joints, turned).delta.abs().max() < 1e-6
 
 
-def test_moving_and_turning_everything_moves_and_turns_the_result(calibration, posed):
+def test_calibration_is_equivariant_to_rigid_motion(calibration, posed):
     (vertices, joints), (_, target) = posed
     turn, shift = torch.as_tensor(rotmat_from_rotvec([0.5, 1.1, -0.4])), torch.tensor([0.3, -2.0, 5.0], dtype=torch.float64)
     with torch.no_grad():
@@ -90,7 +90,7 @@ def test_moving_and_turning_everything_moves_and_turns_the_result(calibration, p
     assert (away - plain - shift).abs().max() < 1e-9
 
 
-def test_it_is_what_the_equations_say(calibration, posed):
+def test_it_agrees_with_the_equations_vertex_by_vertex(calibration, posed):
     (vertices, joints), (_, target) = posed
     with torch.no_grad():
         fast = calibration(vertices, joints, target).numpy()
@@ -111,7 +111,7 @@ def test_it_is_what_the_equations_say(calibration, posed):
         assert np.abs(fast[frame, vertex] - slow).max() < 1e-6
 
 
-def test_without_the_non_rigid_term(calibration, posed):
+def test_the_non_rigid_term_changes_only_unequal_bones(calibration, posed):
     (vertices, joints), (_, target) = posed
     with torch.no_grad():
         rigid = calibration(vertices, joints, target, nonrigid=False)
@@ -125,7 +125,7 @@ def test_without_the_non_rigid_term(calibration, posed):
 def test_parallel_and_opposite_bones_are_finite_with_finite_gradients(turn):
     joints = torch.as_tensor(np.random.default_rng(2).normal(size=(1, 17, 3)), dtype=torch.float64).requires_grad_()
     target = (joints @ torch.as_tensor(rotmat_from_rotvec([0.0, 0.0, turn])).T).detach()
-    target[:, 2] = joints.detach()[:, 1] - (joints.detach()[:, 2] - joints.detach()[:, 1])  # one bone the other way round
+    target[:, 2] = joints.detach()[:, 1] - (joints.detach()[:, 2] - joints.detach()[:, 1])  # one bone in the opposite direction
     target.requires_grad_()
     moved = transform_bones(joints, target)
     total = sum(each.square().sum() for each in (moved.psi, moved.translation, moved.delta))
@@ -134,7 +134,7 @@ def test_parallel_and_opposite_bones_are_finite_with_finite_gradients(turn):
     assert (moved.psi @ moved.psi.mT - torch.eye(3).double()).abs().max() < 1e-9
 
 
-def test_bones_without_length_do_not_turn():
+def test_bones_without_length_are_not_rotated():
     joints = torch.zeros(1, 17, 3, dtype=torch.float64)
     target = torch.as_tensor(np.random.default_rng(3).normal(size=(1, 17, 3)))
     for pair in ((joints, target), (target, joints)):
@@ -153,7 +153,7 @@ def test_gradients_reach_weights_and_poses(template, posed):
     assert calibration.logits.grad.abs().max() > 0 and calibration.W.grad.abs().max() > 0
 
 
-def test_joints_of_the_mesh_are_the_body_s_own_to_a_centimetre(template):
+def test_projected_joints_are_near_the_body_joints(template):
     body = make_body(template)
     projector = JointProjector(body).h36m17_image
     rng = np.random.default_rng(5)
@@ -164,7 +164,7 @@ def test_joints_of_the_mesh_are_the_body_s_own_to_a_centimetre(template):
     assert apart.mean() < 0.005 and apart.max() < 0.03
 
 
-def test_spinning_turns_bones_about_themselves(posed):
+def test_self_rotation_turns_bones_about_themselves(posed):
     (_, joints), (_, target) = posed
     spin = torch.full((FRAMES, len(BONES)), 0.3, dtype=torch.float64)
     plain, spun = transform_bones(joints, target), transform_bones(joints, target, spin)

@@ -1,4 +1,4 @@
-"""Skeleton2Mesh's refinement network: its parts, what it sees, what its answers do, and files it refuses."""
+"""Skeleton2Mesh's refinement network: its layers, its input, its corrections, and files it refuses."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,22 @@ from blender_meshrec.core.errors import ModelError
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS
-from blender_meshrec.methods.silhouette_refinement import END_JOINT_INDICES, END_JOINTS, NUM_BETAS, RefinerConfig, ResNet18, SilhouetteCrops, SilhouetteNetwork, apply_end_corrections, encode_inputs, end_rotmats, load_network, predict_corrections, read_network, rotation_to_optical_axis
+from blender_meshrec.methods.silhouette_refinement import (
+    END_JOINT_INDICES,
+    END_JOINTS,
+    NUM_BETAS,
+    RefinerConfig,
+    ResNet18,
+    SilhouetteCrops,
+    SilhouetteNetwork,
+    apply_end_corrections,
+    encode_inputs,
+    end_rotmats,
+    load_network,
+    predict_corrections,
+    read_network,
+    rotation_to_optical_axis,
+)
 from scripts.train import silhouettes
 
 torch.set_num_threads(1)
@@ -24,7 +39,7 @@ def surface():
 
 
 def person(count=2, seed=0):
-    """betas, rotmats, transl and what is seen of nobody, in a window round the body."""
+    """betas, rotmats, transl and empty silhouettes in a window around the body."""
     rng = np.random.default_rng(seed)
     rotmats = rotmat_from_rotvec(rng.normal(0, 0.3, (count, 24, 3)))
     rotmats[:, 0] = rotmat_from_rotvec(np.array([np.pi, 0, 0])) @ rotmats[:, 0]
@@ -45,25 +60,25 @@ def test_the_features_are_resnet18s():
     assert network.layers[:-2](torch.zeros(1, 4, SIDE, SIDE)).shape == (1, 256, SIDE // 32, SIDE // 32)
 
 
-def test_four_heads_answer_in_units_and_shapes(surface):
+def test_four_heads_give_corrections_of_the_right_shapes(surface):
     betas, rotmats, transl, seen = person()
     network = SilhouetteNetwork(RefinerConfig(width=8, head=16)).eval()
     assert len(network.heads) == 4
-    said = predict_corrections(network, surface, seen, betas, rotmats, transl)
+    corrections = predict_corrections(network, surface, seen, betas, rotmats, transl)
     shapes = {"betas": (2, 10), "ends": (2, 5, 3), "camera": (2, 3), "view": (2, 3), "log_scale_betas": (2, 10), "log_scale_ends": (2, 5)}
-    assert {name: tuple(value.shape) for name, value in said._asdict().items()} == shapes
+    assert {name: tuple(value.shape) for name, value in corrections._asdict().items()} == shapes
 
 
-def test_it_sees_its_own_estimate_in_the_same_window(surface):
+def test_the_estimate_is_rendered_in_the_same_window(surface):
     betas, rotmats, transl, seen = person()
     pictures, numbers = encode_inputs(surface, seen, betas, rotmats, transl)
     assert pictures.shape == (2, 4, SIDE, SIDE) and numbers.shape == (2, RefinerConfig().num_inputs)
     assert not pictures[:, 0].any() and pictures[:, 3].all()
-    # The estimate stands in the window's middle, its skin within half a metre of its pelvis or so in depth.
+    # The estimate is at the window's centre, its skin within about half a metre of its pelvis in depth.
     own = pictures[:, 1] > 0
     assert 0.02 < own.float().mean() < 0.4 and own[:, SIDE // 2 - 8 : SIDE // 2 + 8].any(1)[:, SIDE // 2].all()
     assert (pictures[:, 2][~own] == 0).all() and pictures[:, 2].abs().max() < 2
-    # Twice as far in a window half as large looks the same, but for perspective and the size it would have.
+    # Twice as far in a window half as large looks the same, except for perspective and the implied size.
     far = SilhouetteCrops(seen.silhouettes, seen.inside, seen.windows / 2)
     there, more = encode_inputs(surface, far, betas, rotmats, transl * torch.tensor([1.0, 1, 2]))
     assert ((there[:, 1] > 0) == own).float().mean() > 0.97
@@ -71,7 +86,7 @@ def test_it_sees_its_own_estimate_in_the_same_window(surface):
     assert not changed[:, : -3 - NUM_BETAS][:, 6:].any() and torch.allclose(numbers[:, -3], more[:, -3], atol=0.01)
 
 
-def test_lines_of_sight_are_turned_onto_the_axis():
+def test_lines_of_sight_are_rotated_onto_the_axis():
     middle = torch.tensor([[0.3, -0.2], [0.0, 0.0], [-0.5, 0.5]])
     towards = torch.nn.functional.normalize(torch.cat([middle, torch.ones(3, 1)], 1), dim=1)
     turned = rotation_to_optical_axis(middle)
@@ -80,7 +95,7 @@ def test_lines_of_sight_are_turned_onto_the_axis():
     torch.testing.assert_close(turned[1], torch.eye(3))
 
 
-def test_corrections_turn_ends_and_nothing_else(surface):
+def test_corrections_rotate_the_ends_only(surface):
     _betas, rotmats, _transl, _seen = person(seed=3)
     turns = torch.as_tensor(np.random.default_rng(1).normal(0, 0.4, (2, 5, 3)), dtype=torch.float32)
     turned = apply_end_corrections(rotmats, turns)
@@ -89,14 +104,14 @@ def test_corrections_turn_ends_and_nothing_else(surface):
     torch.testing.assert_close(
         rotmats[:, END_JOINT_INDICES].mT @ turned[:, END_JOINT_INDICES], roma.rotvec_to_rotmat(turns), atol=1e-5, rtol=0
     )
-    # What training asks for, taken back, is where ends truly point.
+    # The rotation from the estimated to the true ends is the correction that training asks for.
     tree = surface.tree
     wanted = roma.rotmat_to_rotvec(end_rotmats(rotmats, tree).mT @ end_rotmats(turned, tree))
     torch.testing.assert_close(wanted, turns, atol=1e-4, rtol=0)
     assert [SMPL_JOINTS[joint] for joint in END_JOINT_INDICES] == list(END_JOINTS)
 
 
-def test_a_network_goes_to_a_file_and_back_in_half_precision(tmp_path):
+def test_a_network_survives_a_file_in_half_precision(tmp_path):
     torch.manual_seed(1)
     network = SilhouetteNetwork().eval()
     save_file({n: v.half() for n, v in network.state_dict().items() if v.is_floating_point()}, tmp_path / "w.safetensors")
@@ -127,17 +142,17 @@ def source(shared_mocap):
     return silhouettes.SampleGenerator(shared_mocap, testing=True)
 
 
-def test_what_ships_knows_people_it_has_not_seen(source):
-    lesson = source.draw(np.random.default_rng(8), 160)
+def test_shipped_weights_generalise_to_test_subjects(source):
+    sample = source.draw(np.random.default_rng(8), 160)
     with torch.no_grad():
-        shares = silhouettes.correction_loss(load_network(), lesson)[1]
-    # Errors of one spoilt silhouette's answers, as shares of what doing nothing is off by.
-    assert shares["betas"] < 0.96 and shares["ends"] < 0.92 and shares["camera"] < 0.75 and shares["view"] < 0.92
+        fractions = silhouettes.correction_loss(load_network(), sample)[1]
+    # Errors from one degraded silhouette, as fractions of the uncorrected errors.
+    assert fractions["betas"] < 0.96 and fractions["ends"] < 0.92 and fractions["camera"] < 0.75 and fractions["view"] < 0.92
 
 
-def test_lessons_repeat_and_show_what_they_ask(source):
+def test_training_samples_are_reproducible_and_need_corrections(source):
     one, other = (source.draw(np.random.default_rng([1, 7]), 6) for _ in range(2))
     for values, same in zip(one, other):
         torch.testing.assert_close(values, same, atol=0, rtol=0)
     assert one.pictures[:, 0].any() and one.pictures[:, 1].any() and torch.isfinite(one.numbers).all()
-    assert one.betas.abs().mean() > 0.2 and one.ends.norm(dim=-1).mean() > 0.1  # something is left to say
+    assert one.betas.abs().mean() > 0.2 and one.ends.norm(dim=-1).mean() > 0.1  # there is something to correct

@@ -1,4 +1,4 @@
-"""The lifter: what must not matter to it (picture size, mirror, unseen points, frame rate), what it is made of, how well it does."""
+"""The lifter: its invariances (picture size, mirror, unconfident keypoints, frame rate), its layers, and its accuracy."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 def seen(walker, camera, keypoint_set="h36m17", confidence=0.9):
-    """Observations of a Walker by any keypoint set; what a walker has no point for lies at its nearest one."""
+    """Observations of a Walker by any keypoint set; keypoints that a walker lacks are at its nearest point."""
     at = {name: walker.h36m17[:, i] for i, name in enumerate(H36M17)}
     face, up = at["nose"], at["head_top"] - at["thorax"]
     left = at["left_shoulder"] - at["right_shoulder"]
@@ -81,26 +81,26 @@ def test_every_keypoint_set_is_lifted(keypoint_set, walker, camera, times):
 
 
 @pytest.mark.parametrize("motion, bearing", [(walk, 0.0), (walk, 1.5), (walk, 2.5)])
-def test_made_up_motion_is_lifted_well(motion, bearing, times):
+def test_synthetic_motion_is_lifted_accurately(motion, bearing, times):
     camera, walker = make_view(distance=4.5, bearing=bearing), motion(times)
     true = truth(walker, camera)
     estimate = lifted(seen(walker, camera), camera, times)
     error = pa_mpjpe(estimate.joints[:, LIMBS], true[:, LIMBS])
     assert error < 70, f"{error:.0f} mm"
-    # Facing the right way and standing up: the left is on the left, the head above.
+    # Facing the right way and upright: the left is on the left, the head above.
     for a, b in (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"), ("head_top", "hip")):
         line, expected = (j[:, H36M17.index(a)] - j[:, H36M17.index(b)] for j in (estimate.joints, true))
         cosine = (line * expected).sum(-1) / np.linalg.norm(line, axis=-1) / np.linalg.norm(expected, axis=-1)
         assert cosine.min() > 0.8
 
 
-def test_metres_are_those_of_an_ordinary_person(walker, camera, times):
+def test_the_scale_is_that_of_an_average_person(walker, camera, times):
     joints = lifted(seen(walker, camera), camera, times).joints
     bones = joints[:, 1:] - joints[:, H36M17_PARENTS[1:]]
     assert np.linalg.norm(bones, axis=-1).sum(-1).mean() == pytest.approx(lifting.TOTAL_BONE_LENGTH, rel=0.1)
 
 
-def test_the_pictures_size_does_not_matter(walker, camera, times):
+def test_picture_size_has_no_influence(walker, camera, times):
     small = seen(walker, camera)
     large = observed(np.array(small.keypoints) * [3, 3, 1])
     of_large = lifting.estimate(large, np.diag([3, 3, 1]) @ camera.intrinsics, times, CPU)
@@ -116,20 +116,20 @@ def test_a_mirrored_person_is_lifted_to_the_mirrored_joints(walker, camera, time
     np.testing.assert_allclose(mirrored, expected, atol=1e-4)  # m
 
 
-def test_contacts_of_a_walker_are_told_from_joints_alone(walker, camera, times):
-    told = lifted(seen(walker, camera), camera, times).contacts
-    assert contact_f1(told, walker.contacts) > 0.8
+def test_contacts_of_a_walker_are_predicted_from_joints(walker, camera, times):
+    contacts = lifted(seen(walker, camera), camera, times).contacts
+    assert contact_f1(contacts, walker.contacts) > 0.8
 
 
-def test_a_mirrored_persons_other_feet_touch(walker, camera, times):
+def test_mirroring_swaps_the_contacts_of_the_feet(walker, camera, times):
     plain = seen(walker, camera)
     keypoints = np.array(plain.keypoints)[:, lifting.H36M17_MIRROR]
     keypoints[..., 0] = camera.size[0] - keypoints[..., 0]
-    told, mirrored = (lifted(observations, camera, times).contacts for observations in (plain, observed(keypoints)))
-    np.testing.assert_allclose(mirrored, told[:, [2, 3, 0, 1]], atol=1e-4)
+    contacts, mirrored = (lifted(observations, camera, times).contacts for observations in (plain, observed(keypoints)))
+    np.testing.assert_allclose(mirrored, contacts[:, [2, 3, 0, 1]], atol=1e-4)
 
 
-def test_where_an_unsure_point_lies_does_not_matter(walker, camera, times):
+def test_positions_of_unconfident_keypoints_have_no_influence(walker, camera, times):
     keypoints = np.array(seen(walker, camera).keypoints)
     lost = [H36M17.index("left_wrist"), H36M17.index("right_knee")]
     keypoints[10:30, lost, 2] = 0.1
@@ -152,8 +152,8 @@ def test_frames_without_the_person_hold_zeros(walker, camera, times):
 
 
 @pytest.mark.parametrize("bearing", [0.0, 0.6, 1.5])
-def test_the_legs_of_a_squat(bearing, times):
-    # Legs only: the made-up squatter's arms swing apart as no squatter's do.
+def test_the_legs_of_a_squat_are_accurate(bearing, times):
+    # Legs only: the synthetic squatter's arms swing unnaturally.
     legs = [i for i in LIMBS if H36M17[i].split("_")[1] in ("hip", "knee", "ankle")]
     camera, walker = make_view(distance=4.5, bearing=bearing), squat(times)
     error = pa_mpjpe(lifted(seen(walker, camera), camera, times).joints[:, legs], truth(walker, camera)[:, legs])
@@ -161,7 +161,7 @@ def test_the_legs_of_a_squat(bearing, times):
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4])
-def test_single_images_and_the_shortest_clips(frames, camera):
+def test_single_images_and_short_clips_are_lifted(frames, camera):
     errors = []
     for begin in np.linspace(0, 1, 6):
         times = begin + np.arange(frames) / 24
@@ -173,8 +173,8 @@ def test_single_images_and_the_shortest_clips(frames, camera):
 
 
 @pytest.mark.parametrize("fps", [24, 50, 60, 120])
-def test_the_frame_rate_matters_little(fps, camera):
-    # Both rates film the same moments every 0.5 s; in between they see more or less of the same motion.
+def test_the_frame_rate_has_little_influence(fps, camera):
+    # Both rates have frames at the same times every 0.5 s, and more or fewer of the same motion in between.
     at_30, at_fps = (np.arange(round(3 * rate) + 1) / rate for rate in (30, fps))
     reference = lifted(seen(walk(at_30), camera), camera, at_30).joints[::15]
     joints = lifted(seen(walk(at_fps), camera), camera, at_fps).joints[:: fps // 2]
@@ -191,7 +191,7 @@ def test_slow_clips_are_lifted_too(fps, camera):
     assert error < 80, f"{error:.0f} mm"
 
 
-def test_uneven_timestamps(camera):
+def test_uneven_timestamps_are_lifted_accurately(camera):
     rng = np.random.default_rng(3)
     times = np.cumsum(rng.choice([1 / 30, 2 / 30, 0.036], 60, p=[0.7, 0.2, 0.1]))
     walker = walk(times)
@@ -201,7 +201,7 @@ def test_uneven_timestamps(camera):
 
 
 @pytest.mark.parametrize("fps", [5, 12, 24000 / 1001, 25, 30, 50, 60, 240])
-def test_the_clock_meets_the_frames_of_a_constant_rate(fps):
+def test_resampled_times_include_frames_of_a_constant_rate(fps):
     stamps = 3 + np.arange(40) / fps
     times, ways = lifting.resample_times(stamps)
     nearest = np.abs(times[:, None] - stamps).min(0)
@@ -211,7 +211,7 @@ def test_the_clock_meets_the_frames_of_a_constant_rate(fps):
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
-def test_a_few_frames_of_a_high_speed_camera(count, camera):
+def test_a_few_high_speed_frames_agree_with_one(count, camera):
     times = np.arange(count) / 1000  # fewer frames than there are interleaved clips at the network's rate
     walker = walk(times)
     joints = lifted(seen(walker, camera), camera, times).joints
@@ -219,12 +219,12 @@ def test_a_few_frames_of_a_high_speed_camera(count, camera):
     np.testing.assert_allclose(joints, np.broadcast_to(alone, joints.shape), atol=0.02)  # m: nobody moves in 7 ms
 
 
-def test_the_same_twice(walker, camera, times):
+def test_lifting_is_deterministic(walker, camera, times):
     one, other = (lifted(seen(walker, camera), camera, times).joints for _ in range(2))
     np.testing.assert_array_equal(one, other)
 
 
-def test_long_clips_in_chunks_are_as_at_once(monkeypatch):
+def test_chunks_of_a_clip_give_the_same_result(monkeypatch):
     lifter = lifting.load_lifter()
     encoded = torch.randn(1, 300, lifting.LifterConfig().inputs // lifting.TOKEN_FRAMES, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
@@ -233,7 +233,7 @@ def test_long_clips_in_chunks_are_as_at_once(monkeypatch):
         torch.testing.assert_close(lifting._lift_in_chunks(lifter, encoded), whole, atol=1e-5, rtol=0)
 
 
-def test_a_token_depends_on_its_reach_and_no_more():
+def test_a_token_depends_on_its_receptive_field_only():
     lifter = lifting.Lifter(lifting.LifterConfig(width=16)).eval()
     encoded = torch.randn(1, 3 * 60, lifting.LifterConfig().inputs // 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
     lifter(encoded)[:, 3 * 30 : 3 * 31].square().sum().backward()
@@ -241,14 +241,14 @@ def test_a_token_depends_on_its_reach_and_no_more():
     assert (tokens.min(), tokens.max()) == (30 - lifting.RECEPTIVE_TOKENS, 30 + lifting.RECEPTIVE_TOKENS)
 
 
-def test_res2_shortcuts_see_features_and_points_together():
+def test_res2_shortcuts_take_features_and_points():
     config = lifting.LifterConfig()
     lifter = lifting.Lifter(config)
     assert len(lifter.res2) + 1 == 5
     assert all(block.skip.in_channels == config.width + config.inputs for block in lifter.res2)
 
 
-def test_turning_a_line_of_sight_onto_the_axis():
+def test_lines_of_sight_are_rotated_onto_the_axis():
     rng = np.random.default_rng(0)
     towards = torch.tensor(rng.normal(0, 0.6, (50, 2)))
     turn = lifting.rotation_to_optical_axis(towards)

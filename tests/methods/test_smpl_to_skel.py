@@ -1,4 +1,4 @@
-"""SMPL motion as SKEL's angles: skins that meet, limits that hold, motion that stays as steady as it was."""
+"""SMPL motion becomes SKEL's angles: skins agree, limits hold, accelerations do not increase."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def skel():
 
 
 def exercise(frames=24, strength=1.0):
-    """Somebody who turns round, squats a little, swings the arms and nods: poses (F,72) rad and trans (F,3) m, z up."""
+    """A person who turns around, squats a little, swings the arms and nods: poses (F,72) rad and trans (F,3) m, z up."""
     times = np.arange(frames) / 24
     wave = 0.5 - 0.5 * np.cos(2 * np.pi * times)
     poses = np.zeros((frames, 24, 3))
@@ -56,7 +56,7 @@ def converted(body, skel):
     return poses, betas, trans, convert_smpl_to_skel(body, skel, poses, betas, trans)
 
 
-def test_the_skins_meet_in_the_world(body, skel, converted):
+def test_the_fitted_skin_agrees_in_the_world(body, skel, converted):
     poses, betas, trans, found = converted
     with torch.no_grad():
         wanted = body(betas, poses[:, :3], poses[:, 3:], trans)[1]
@@ -67,14 +67,14 @@ def test_the_skins_meet_in_the_world(body, skel, converted):
     assert not found.flagged.any()
 
 
-def test_no_angle_leaves_its_limits_even_where_the_source_does(body, skel):
+def test_angles_stay_within_limits_that_the_source_exceeds(body, skel):
     poses, trans = (each[9:15] for each in exercise(24, strength=2.2))
     found = convert_smpl_to_skel(body, skel, poses, np.zeros(10), trans)
     assert limit_excess(found.q).max() < np.radians(0.01)
     assert not found.within_limits.all()
 
 
-def test_motion_stays_as_steady_as_it_was(body, skel, converted):
+def test_accelerations_do_not_increase(body, skel, converted):
     poses, betas, trans, found = converted
     with torch.no_grad():
         before = body.joints(betas, poses[:, :3], poses[:, 3:], trans).numpy()
@@ -97,7 +97,7 @@ def test_bodies_of_different_meshes_are_refused(body):
         convert_smpl_to_skel(body, Skel(synthetic_skel()), np.zeros((1, 72)), np.zeros(10), np.zeros((1, 3)))
 
 
-def test_progress_is_told_and_can_end_the_work(body, skel):
+def test_progress_is_reported_and_can_cancel(body, skel):
     poses, trans = exercise(4)
 
     def stop(done, total):
@@ -108,13 +108,13 @@ def test_progress_is_told_and_can_end_the_work(body, skel):
         convert_smpl_to_skel(body, skel, poses, np.zeros(10), trans, on_progress=stop)
 
 
-def test_steadying_calms_a_trembling_motion_and_keeps_the_skin(body, skel):
+def test_smoothing_reduces_noise_and_preserves_the_skin(body, skel):
     poses, trans = exercise(24)
-    trembling = poses + np.random.default_rng(1).normal(0, 0.03, poses.shape)
-    alone, calmed = (convert_smpl_to_skel(body, skel, trembling, np.zeros(10), trans, smooth=smooth) for smooth in (0.0, 2e-3))
+    noisy_poses = poses + np.random.default_rng(1).normal(0, 0.03, poses.shape)
+    alone, smoothed = (convert_smpl_to_skel(body, skel, noisy_poses, np.zeros(10), trans, smooth=smooth) for smooth in (0.0, 2e-3))
 
-    def bends(found):
+    def squared_accelerations(found):
         return np.square(np.diff(found.q[:, 3:], 2, axis=0)).sum()
 
-    assert bends(calmed) < 0.25 * bends(alone)
-    assert calmed.pve.mean() < alone.pve.mean() + 0.005 and limit_excess(calmed.q).max() < np.radians(0.01)
+    assert squared_accelerations(smoothed) < 0.25 * squared_accelerations(alone)
+    assert smoothed.pve.mean() < alone.pve.mean() + 0.005 and limit_excess(smoothed.q).max() < np.radians(0.01)

@@ -14,7 +14,15 @@ from blender_meshrec.retarget.solve.retarget import retarget
 from blender_meshrec.retarget.solve.stance import estimate_stance
 from blender_meshrec.retarget.source.contacts import source_soles
 from blender_meshrec.retarget.source.motion import performance_from_motion
-from tests.support.retargeting import foot_slide_speed, joint_bending, make_slots, motion_from_walker, random_character, recorded_motion, world_point
+from tests.support.retargeting import (
+    foot_slide_speed,
+    joint_bending,
+    make_slots,
+    motion_from_walker,
+    random_character,
+    recorded_motion,
+    world_point,
+)
 from tests.support.synthetic_gait import jump, squat, stand, walk
 from tests.support.synthetic_rigs import make_humanoid
 
@@ -167,7 +175,7 @@ def test_long_clips_are_quick_and_small():
     times = np.arange(3000) / 30
     rng = np.random.default_rng(0)
     truth = make_slots() | {f"{side}_{finger}": [f"{side}_{finger}{k}" for k in range(4)] for side in SIDES for finger in FINGER_SLOTS}
-    rig, mapping = make_humanoid(truth, rng).rig(rng), BoneMapping(truth)
+    rig, mapping = make_humanoid(truth, rng).build_rig(rng), BoneMapping(truth)
     assert len(rig) >= 60
     motion = motion_from_walker(walk(times), contacts=False)
     spent = []
@@ -194,6 +202,6 @@ def test_long_feet_on_short_legs_keep_their_contacts(recordings, clip):
         build.heads[f"{side}_lower_leg"][2] += 0.5 * up
         for part in ("foot", "toes"):
             build.heads[f"{side}_{part}"][2] += up
-    rig, mapping = build.rig(np.random.default_rng(1)), BoneMapping(truth)
+    rig, mapping = build.build_rig(np.random.default_rng(1)), BoneMapping(truth)
     result = retarget(performance_from_motion(recorded_motion(recordings[clip])), rig, mapping)
     assert result.quality["foot_slide_after"] < 0.1  # cm/s

@@ -50,7 +50,7 @@ def test_every_table_maps_to_its_own_slots(tables, name, seed):
             build.add(bone, owner, build.heads[owner] + (build.heads[below] - build.heads[owner]) * (0.3 + 0.3 * number))
     if seed:
         add_extra_bones(build, truth, rng)
-    mapping = check(build.rig(rng, tails="along" if seed < 2 else "anywhere"), truth)
+    mapping = check(build.build_rig(rng, tails="along" if seed < 2 else "anywhere"), truth)
     assert mapping.found_by == "names"
     beside = {f"{side}_{part}_twist": bones for (side, part), bones in twist.items() if f"{side}_{part}_twist" in SLOTS}
     assert {slot: list(bones) for slot, bones in mapping.slots.items() if slot.endswith("_twist")} == beside
@@ -65,7 +65,7 @@ def test_conventions_beyond_the_tables(name, seed):
     build = make_humanoid(truth, rng, **quirks)
     if seed:
         add_extra_bones(build, truth, rng)
-    mapping = check(build.rig(rng, tails="along" if seed < 2 else "anywhere"), truth)
+    mapping = check(build.build_rig(rng, tails="along" if seed < 2 else "anywhere"), truth)
     assert mapping.found_by == "names"
 
 
@@ -108,7 +108,7 @@ def test_names_in_any_dress(dress, source):
     quirks = {key: tuple(map(DRESSES[dress], value)) for key, value in quirks.items()}
     build = make_humanoid(worn, rng, **quirks)
     add_extra_bones(build, worn, rng, style=DRESSES[dress])
-    check(build.rig(rng), worn)
+    check(build.build_rig(rng), worn)
 
 
 def _spell(name):
@@ -140,7 +140,7 @@ def test_helpers_are_not_mapped_even_where_they_are_named_like_parts():
             build.add(f"IK{side}{part}", None, build.heads[f"{side}{part}"])
             build.add(f"MCH-{side}{part}", "Hips", build.heads[f"{side}{part}"])
             build.add(f"{side}{part}_grip", f"{side}{part}", build.heads[f"{side}{part}"])
-    mapping = check(build.rig(rng), truth)
+    mapping = check(build.build_rig(rng), truth)
     assert not [bone for bone in mapping.bones if "IK" in bone or "MCH" in bone or "grip" in bone]
 
 
@@ -150,7 +150,7 @@ def test_the_ball_of_a_foot_comes_before_its_toes():
     build = make_humanoid(truth, rng)
     for side in "LR":
         build.add(f"Toes_{side}", f"Ball_{side}", build.heads[f"Ball_{side}"] - [0, 0.05, 0])
-    check(build.rig(rng), truth)
+    check(build.build_rig(rng), truth)
 
 
 def test_a_rest_pose_that_is_no_pose():
@@ -162,14 +162,14 @@ def test_a_rest_pose_that_is_no_pose():
         if parent:
             aside = {"Left": 0.1, "Right": -0.1}.get(bone.removesuffix("Thigh").removesuffix("Shoulder"), 0.0)
             build.heads[bone] = build.heads[parent] + [0.3, aside, 0]
-    check(build.rig(rng), truth)
+    check(build.build_rig(rng), truth)
 
 
 def test_sides_swapped_in_the_names_lower_the_confidence():
     rng = np.random.default_rng(0)
     truth, _ = OTHERS["rokoko"]
     swapped = {slot.replace("left", "x").replace("right", "left").replace("x", "right"): names for slot, names in truth.items()}
-    good, bad = map_bones(make_humanoid(truth, rng).rig(rng)), map_bones(make_humanoid(swapped, rng).rig(rng))
+    good, bad = map_bones(make_humanoid(truth, rng).build_rig(rng)), map_bones(make_humanoid(swapped, rng).build_rig(rng))
     assert bad.slots == good.slots, "names are believed"
     assert bad.confidence["LeftArm"] < good.confidence["LeftArm"] - 0.1
     assert bad.confidence["Hips"] == good.confidence["Hips"]
@@ -192,4 +192,4 @@ def test_four_legs_are_refused(seed):
         for share, part in ((0.02, "Arm"), (0.5, "ForeArm"), (0.95, "Hand")):
             build.heads[f"{side}{part}"] = shoulder * [1, 1, 1 - share]
     with pytest.raises(InputError, match="four legs"):
-        map_bones(build.rig(rng))
+        map_bones(build.build_rig(rng))

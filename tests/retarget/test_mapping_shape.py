@@ -51,7 +51,7 @@ def test_meaningless_names(seed):
     rng = np.random.default_rng(seed)
     truth = random_truth(rng)
     build, truth, *_ = anonymise_bones(make_humanoid(truth, rng, hip_joints=("a", "b") if seed % 5 == 0 else None), truth, rng)
-    wrong, share, mapping = mistakes(build.rig(rng, tails="along" if seed % 2 else "anywhere"), truth)
+    wrong, share, mapping = mistakes(build.build_rig(rng, tails="along" if seed % 2 else "anywhere"), truth)
     assert not wrong
     assert share >= 0.95
     assert max(mapping.confidence.values()) <= 0.6, "shape alone is not trusted as names are"
@@ -64,7 +64,7 @@ def test_meaningless_names_amid_clutter(seed):
     truth["neck"] = truth["neck"] or ["neck"]
     build = add_extra_bones(make_humanoid(truth, rng), truth, rng)
     build, truth, *_ = anonymise_bones(build, truth, rng)
-    wrong, share, _ = mistakes(build.rig(rng), truth)
+    wrong, share, _ = mistakes(build.build_rig(rng), truth)
     assert not wrong
     assert share >= 0.95
 
@@ -94,7 +94,7 @@ def test_meaningless_names_on_skeletons_with_less_or_more(kind, seed):
             for share in (0.3, 0.6):
                 build.add(f"{bone} twist {share}", bone, build.heads[bone] + share * (below - build.heads[bone]))
     build, truth = anonymise_bones(build, truth, rng)
-    wrong, share, _ = mistakes(build.rig(rng, tails="along" if seed % 2 else "anywhere"), truth)
+    wrong, share, _ = mistakes(build.build_rig(rng, tails="along" if seed % 2 else "anywhere"), truth)
     assert not wrong
     assert share >= 0.95
 
@@ -109,7 +109,7 @@ def test_axes_size_and_place_do_not_matter(seed):
     body[:3, :3] = turn(rng) * 10 ** rng.uniform(-2, 2)
     body[:3, 3] = rng.normal(size=3)
     world = np.linalg.inv(body) if seed % 2 else np.eye(4)
-    assert not mistakes(build.rig(rng, armature_from_body=body, world=world), truth)[0]
+    assert not mistakes(build.build_rig(rng, armature_from_body=body, world=world), truth)[0]
 
 
 def test_sides_in_otherwise_meaningless_names_are_believed():
@@ -123,7 +123,7 @@ def test_sides_in_otherwise_meaningless_names_are_believed():
         new[bone] = f"bone.{number:03d}{side}"
     build.heads = {new[bone]: head for bone, head in build.heads.items()}
     build.parent = {new[bone]: new.get(parent) for bone, parent in build.parent.items()}
-    mapping = map_bones(build.rig(rng))
+    mapping = map_bones(build.build_rig(rng))
     assert all(bone.endswith(".L") for slot, bones in mapping.slots.items() for bone in bones if slot.startswith("left_"))
     assert all(bone.endswith(".R") for slot, bones in mapping.slots.items() for bone in bones if slot.startswith("right_"))
 
@@ -139,7 +139,7 @@ def test_half_of_the_names_mean_something():
     new = {bone: f"x{number}" if bone in arms else bone for number, bone in enumerate(build.heads)}
     build.heads = {new[bone]: head for bone, head in build.heads.items()}
     build.parent = {new[bone]: new.get(parent) for bone, parent in build.parent.items()}
-    mapping = map_bones(build.rig(rng))
+    mapping = map_bones(build.build_rig(rng))
     for slot in ("left_clavicle", "left_upper_arm", "right_lower_arm", "right_hand", "left_upper_leg", "hips", "head"):
         assert mapping.slots[slot] == tuple(new[bone] for bone in truth[slot]), slot
     assert mapping.confidence[mapping.slots["left_upper_arm"][0]] < mapping.confidence[mapping.slots["left_upper_leg"][0]]
@@ -219,7 +219,7 @@ def dog():
 def test_things_with_branches_are_no_people(make):
     rng = np.random.default_rng(0)
     build = make()
-    rig = build.rig(rng)
+    rig = build.build_rig(rng)
     with pytest.raises(InputError) as refused:
         map_bones(rig)
     assert '"character"' in refused.value.problem
@@ -233,7 +233,7 @@ def test_flat_skeletons_are_refused_with_their_roots():
     for side in SIDES:
         build.parent[f"{side}_upper_leg"] = None
     with pytest.raises(InputError, match=r'3 separate roots.*"left_upper_leg"'):
-        map_bones(build.rig(rng))
+        map_bones(build.build_rig(rng))
 
 
 # --- time --------------------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def test_seven_hundred_bones_are_mapped_in_well_under_a_third_of_a_second(named)
         build.add(f"face {number}", "head", build.heads["head"] + rng.normal(size=3) * 0.05)
     if not named:
         build, truth, *_ = anonymise_bones(build, truth, rng)
-    rig = build.rig(rng)
+    rig = build.build_rig(rng)
     map_bones(rig)  # reads the tables once
     begun = time.perf_counter()
     map_bones(rig)

@@ -20,7 +20,7 @@ CONTROLS = Controls(
 @pytest.fixture
 def rig():
     rng = np.random.default_rng(0)
-    return make_humanoid(OTHERS["rokoko"][0], rng).rig(rng)
+    return make_humanoid(OTHERS["rokoko"][0], rng).build_rig(rng)
 
 
 def test_what_is_saved_is_loaded_again(rig, tmp_path):
@@ -48,7 +48,7 @@ def test_a_preset_maps_a_rig_that_is_no_person_by_name_or_shape(rig):
     for bone in build.heads:
         build.heads[bone] = rng.normal(size=3)
     build, truth = anonymise_bones(build, truth, rng)
-    heap = build.rig(rng)
+    heap = build.build_rig(rng)
     with pytest.raises(InputError):
         map_bones(heap)
     assert map_bones(heap, BoneMapping(truth)).slots["hips"] == tuple(truth["hips"])
@@ -84,7 +84,7 @@ def test_auto_rig_pro_maps_to_its_controls():
         build.add(bone.replace("c_", "", 1).replace("_fk", "_stretch"), build.parent[bone], head)
     for bone in {*preset.mapping.controls.ik_targets.values(), *preset.mapping.controls.poles.values()}:
         build.add(bone, None, [0, 0, 0])
-    mapping = map_bones(build.rig(rng))
+    mapping = map_bones(build.build_rig(rng))
     assert mapping.slots == preset.mapping.slots
     assert mapping.convention == "Auto-Rig Pro controls"
     assert mapping.controls == preset.mapping.controls

@@ -73,7 +73,7 @@ def test_there_and_back_again(lively, seed):
     """Given on to a character and from it back to the source, limbs turn as at first, twist included, but for the shared spine."""
     rng = np.random.default_rng(seed)
     truth = make_slots(spine=3)
-    rig, mapping = make_humanoid(truth, rng, arms_down=40).rig(rng), BoneMapping(truth)
+    rig, mapping = make_humanoid(truth, rng, arms_down=40).build_rig(rng), BoneMapping(truth)
     there = retarget(lively, rig, mapping, FK)
     world = there.rotmats
     passed_on = replace(lively, rig=rig, mapping=mapping, rotations=world, heads=there.heads, contacts=None)
@@ -104,7 +104,7 @@ def test_rest_poses_do_not_twist_limbs(lively):
     Not more nearly, because no least swing is defined by a plane: arms lie a few degrees off the one they are lowered in.
     """
     truth = make_slots()
-    level = make_humanoid(truth, np.random.default_rng(7), arms_down=0).rig(np.random.default_rng(8))
+    level = make_humanoid(truth, np.random.default_rng(7), arms_down=0).build_rig(np.random.default_rng(8))
     expected = retarget(lively, level, BoneMapping(truth), FK)
     for down in (40.0, 75.0):
         rest, lifts = level.rest.copy(), {}
@@ -121,7 +121,9 @@ def test_rest_poses_do_not_twist_limbs(lively):
         result = retarget(lively, hanging, BoneMapping(truth), FK)
         for row, lower in lifts.items():
             skin = result.rotmats[:, row] @ rest[row, :3, :3].T @ lower
-            assert np.degrees(angle_between_rotmats(skin, expected.rotmats[:, row] @ level.rest[row, :3, :3].T)).max() < 5.0, level.bones[row]
+            assert np.degrees(angle_between_rotmats(skin, expected.rotmats[:, row] @ level.rest[row, :3, :3].T)).max() < 5.0, level.bones[
+                row
+            ]
 
 
 def test_basis_rotations_pose_what_is_said(lively):
@@ -150,7 +152,7 @@ def test_spines_share_the_bend():
     chest = performance.rig.index("spine3")
     for count in (1, 2, 4, 5):
         truth = make_slots(spine=count)
-        rig = make_humanoid(truth, np.random.default_rng(count)).rig(np.random.default_rng(0))
+        rig = make_humanoid(truth, np.random.default_rng(count)).build_rig(np.random.default_rng(0))
         result = retarget(performance, rig, BoneMapping(truth), FK)
         turned = [result.rotmats[:, rig.index(name)] @ rig.rest[rig.index(name), :3, :3].T for name in ["hips", *truth["spine"]]]
         whole = angle_between_rotmats(turned[0], turned[-1])
@@ -174,7 +176,7 @@ def test_twist_spreads_along_the_forearm():
     for k, place in enumerate((0.3, 0.7)):
         build.add(f"twist{k}", "left_lower_arm0", elbow + place * (wrist - elbow))
     truth["left_lower_arm_twist"] = ["twist0", "twist1"]
-    rig = build.rig(np.random.default_rng(3))
+    rig = build.build_rig(np.random.default_rng(3))
     result = retarget(performance, rig, BoneMapping(truth), FK)
 
     def about_forearm(name):
@@ -207,7 +209,7 @@ def test_the_path_scales_with_the_legs(lively):
 def test_root_motion_and_in_place(lively):
     """A root bone carries path and heading and lies on the floor; in place nothing travels; bodies pose alike in all three."""
     truth = make_slots() | {"root": ["root"]}
-    rig = make_humanoid(truth, np.random.default_rng(1)).rig(np.random.default_rng(2))
+    rig = make_humanoid(truth, np.random.default_rng(1)).build_rig(np.random.default_rng(2))
     mapping = BoneMapping(truth)
     hips, root = rig.index("hips"), rig.index("root")
     free, rooted, still = (retarget(lively, rig, mapping, replace(FK, root=root)) for root in ("hips", "root", "in_place"))
@@ -256,7 +258,7 @@ def test_rigs_that_lack_parts(lively, without):
     for seed in range(3):
         truth = make_slots(without=without, spine=seed, neck=seed)
         build = make_humanoid({**make_slots(), **truth} if seed else {**truth, "spine": ["spine0"]}, np.random.default_rng(seed))
-        rig, mapping = build.rig(np.random.default_rng(seed)), BoneMapping(truth)
+        rig, mapping = build.build_rig(np.random.default_rng(seed)), BoneMapping(truth)
         result = retarget(lively, rig, mapping, FK)
         for side in SIDES:
             for part, below in (("upper_arm", "lower_arm"), ("upper_leg", "lower_leg")):
@@ -271,7 +273,7 @@ def test_rigs_that_lack_parts(lively, without):
 def test_thighs_that_hang_beside_the_hips(lively):
     """Where thighs hang from a bone above the hips, that bone carries the body, and the legs stay in their sockets."""
     truth = make_slots()
-    rig = make_humanoid(truth, np.random.default_rng(0), thighs_from="pelvis", over_hips=("pelvis",)).rig(np.random.default_rng(1))
+    rig = make_humanoid(truth, np.random.default_rng(0), thighs_from="pelvis", over_hips=("pelvis",)).build_rig(np.random.default_rng(1))
     mapping = BoneMapping(truth)
     result = retarget(lively, rig, mapping, FK)
     assert set(result.locations) == {"pelvis"}
@@ -283,7 +285,7 @@ def test_thighs_that_hang_beside_the_hips(lively):
 
 def test_fingers_follow_only_a_source_that_has_them(lively):
     truth = make_slots() | {f"{side}_index": [f"{side}_index{k}" for k in range(3)] for side in SIDES}
-    rig = make_humanoid(truth, np.random.default_rng(0)).rig(np.random.default_rng(1))
+    rig = make_humanoid(truth, np.random.default_rng(0)).build_rig(np.random.default_rng(1))
     mapping = BoneMapping(truth)
     plain = retarget(lively, rig, mapping, FK)
     assert not any("index" in bone for bone in plain.bones)
@@ -294,7 +296,7 @@ def test_fingers_follow_only_a_source_that_has_them(lively):
         for k in range(3):
             rotations[:, rig.index(f"{side}_index{k}")] = curl @ rotations[:, rig.index(f"{side}_index{k}")]
     source = replace(lively, rig=rig, mapping=mapping, rotations=rotations, heads=plain.heads, contacts=None)
-    other = make_humanoid(truth, np.random.default_rng(5)).rig(np.random.default_rng(6))
+    other = make_humanoid(truth, np.random.default_rng(5)).build_rig(np.random.default_rng(6))
     result = retarget(source, other, mapping, FK)
     for name in ("left_index1", "right_index2"):
         row, theirs = other.index(name), rig.index(name)

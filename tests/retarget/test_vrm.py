@@ -26,7 +26,7 @@ def character(seed=0):
     rng = np.random.default_rng(seed)
     build, truth = anonymise_bones(make_humanoid(TRUTH, rng), TRUTH, rng)
     humanoid = {part: bone for slot, parts in TRUTH.items() for part, bone in zip(parts, truth[slot], strict=True)}
-    return build.rig(rng), truth, humanoid
+    return build.build_rig(rng), truth, humanoid
 
 
 def gltf(humanoid, version):

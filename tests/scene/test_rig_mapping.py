@@ -28,9 +28,9 @@ def mapping_by_hand(sides, **parts):
 
 def unreal(root, neck="neck_01"):
     return mapping_by_hand("lr", root=root, hips="pelvis", spine="spine_01,spine_02,spine_03", neck=neck, head="head",
-        clavicle="clavicle_{}", upper_arm="upperarm_{}", lower_arm="lowerarm_{}", hand="hand_{}", upper_leg="thigh_{}", lower_leg="calf_{}", foot="foot_{}",
-        toes="ball_{}", **{part: f"{name}_01_{{}},{name}_02_{{}},{name}_03_{{}}" for part, name in (("thumb", "thumb"), ("index", "index"),
-        ("middle", "middle"), ("ring", "ring"), ("little", "pinky"))})  # fmt: skip
+        clavicle="clavicle_{}", upper_arm="upperarm_{}", lower_arm="lowerarm_{}", hand="hand_{}", upper_leg="thigh_{}", lower_leg="calf_{}",
+        foot="foot_{}", toes="ball_{}", **{part: f"{name}_01_{{}},{name}_02_{{}},{name}_03_{{}}" for part, name in (("thumb", "thumb"),
+        ("index", "index"), ("middle", "middle"), ("ring", "ring"), ("little", "pinky"))})  # fmt: skip
 
 
 MIXAMO = mapping_by_hand(("Left", "Right"), hips="Hips", spine="Spine,Spine1,Spine2", neck="Neck", head="Head",

@@ -1,7 +1,7 @@
-"""DIK again, frame by frame in plain numpy and by other means: what the fast one is held against.
+"""A slow DIK as an oracle: frame by frame in numpy, by other algorithms.
 
 Rotations by Rodrigues' formula, Kabsch by singular values, the knee's angle by bisection instead of in closed form.
-Also the equations (1)-(10) as the paper prints them.
+Also the equations (1)-(10) as printed in the paper.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def angle_of(a, b):
 
 
 def shortest_rotation(a, b):
-    """The least rotation that brings direction a to direction b."""
+    """The least rotation from direction a to direction b."""
     axis = np.cross(a, b)
     return np.eye(3) if np.linalg.norm(axis) < 1e-12 else rodrigues(axis, angle_of(a, b))
 
@@ -37,7 +37,7 @@ def kabsch(observed, rest):
 
 
 def flexion(upper, lower, hinge, angle):
-    """The flexion, from straightest to fully folded but for a margin of 0.05 degrees, at which the bones make `angle`, by bisection."""
+    """The flexion at which the bones make `angle`, by bisection between straightest and fully folded less 0.05 degrees."""
 
     def angle_at(flexed):
         return angle_of(upper, rodrigues(hinge, flexed) @ lower)
@@ -83,26 +83,26 @@ def match(joints, rest, spine_fractions=(1 / 3, 1 / 3, 1 / 3)):
     def bone(a, b):
         return seen[b] - seen[a], still[b] - still[a]
 
-    def all_of(start, *ends):
+    def fit_bones(start, *ends):
         return kabsch(*zip(*(bone(start, end) for end in ends)))
 
-    def swung(parent, a, b):
+    def swing_bone(parent, a, b):
         observed, resting = bone(a, b)
         return shortest_rotation(parent @ resting, observed) @ parent
 
     world = {}
     if len(joints) == 24:
-        world["pelvis"] = all_of("pelvis", "left_hip", "right_hip", "spine1")
-        world["spine1"] = swung(world["pelvis"], "spine1", "spine2")
-        world["spine2"] = swung(world["spine1"], "spine2", "spine3")
-        world["spine3"] = all_of("spine3", "neck", "left_collar", "right_collar")
-        world["neck"] = swung(world["spine3"], "neck", "head")
+        world["pelvis"] = fit_bones("pelvis", "left_hip", "right_hip", "spine1")
+        world["spine1"] = swing_bone(world["pelvis"], "spine1", "spine2")
+        world["spine2"] = swing_bone(world["spine1"], "spine2", "spine3")
+        world["spine3"] = fit_bones("spine3", "neck", "left_collar", "right_collar")
+        world["neck"] = swing_bone(world["spine3"], "neck", "head")
         for side in ("left", "right"):
-            world[f"{side}_collar"] = swung(world["spine3"], f"{side}_collar", f"{side}_shoulder")
+            world[f"{side}_collar"] = swing_bone(world["spine3"], f"{side}_collar", f"{side}_shoulder")
     else:
-        world["pelvis"] = all_of("hip", "left_hip", "right_hip", "spine")
-        world["spine3"] = all_of("spine", "thorax", "left_shoulder", "right_shoulder")
-        world["neck"] = all_of("thorax", "nose", "head_top")
+        world["pelvis"] = fit_bones("hip", "left_hip", "right_hip", "spine")
+        world["spine3"] = fit_bones("spine", "thorax", "left_shoulder", "right_shoulder")
+        world["neck"] = fit_bones("thorax", "nose", "head_top")
         bend = Rotation.from_matrix(world["pelvis"].T @ world["spine3"]).as_rotvec()
         for i in (1, 2):
             world[f"spine{i}"] = world["pelvis"] @ Rotation.from_rotvec(bend * sum(spine_fractions[:i])).as_matrix()
@@ -117,8 +117,8 @@ def match(joints, rest, spine_fractions=(1 / 3, 1 / 3, 1 / 3)):
             rotations = limb(world[parent], upper, lower, upper_seen, lower_seen, np.array(hinge))
             world[f"{side}_{first}"], world[f"{side}_{second}"] = rotations
         if len(joints) == 24:
-            world[f"{side}_ankle"] = swung(world[f"{side}_knee"], f"{side}_ankle", f"{side}_foot")
-            world[f"{side}_wrist"] = swung(world[f"{side}_elbow"], f"{side}_wrist", f"{side}_hand")
+            world[f"{side}_ankle"] = swing_bone(world[f"{side}_knee"], f"{side}_ankle", f"{side}_foot")
+            world[f"{side}_wrist"] = swing_bone(world[f"{side}_elbow"], f"{side}_wrist", f"{side}_hand")
     local = np.empty((24, 3, 3))
     for joint, (name, parent) in enumerate(zip(SMPL_JOINTS, SMPL_PARENTS)):
         above = np.eye(3) if parent < 0 else world[SMPL_JOINTS[parent]]

@@ -49,7 +49,7 @@ def random_character(seed, **options):
     split = [(), ("upper_arm", "lower_arm"), ("upper_leg",), ("lower_arm", "lower_leg")][seed % 4]
     truth = make_slots(spine=1 + seed % 5, neck=seed % 4, split=split)
     build = make_humanoid(truth, rng, arms_down=[0, 30, 50, 85][rng.integers(4)])
-    rig = build.rig(rng, tails=("along", "anywhere")[seed % 2], **options)
+    rig = build.build_rig(rng, tails=("along", "anywhere")[seed % 2], **options)
     return rig, BoneMapping(truth)
 
 

@@ -1,4 +1,7 @@
-"""Naming conventions of characters: the tables of facts as slots, and conventions that no table holds."""
+"""Naming conventions of characters: the shared tables as slots, and conventions that the tables lack."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from blender_meshrec.retarget.rig import FINGER_SLOTS, SIDES
 
@@ -8,10 +11,10 @@ _EXPY_SPINE = {"hips": "hips", "spine": "spine", "spine1": "spine", "spine2": "s
 _VRM_PARTS = {"SHOULDER": "clavicle", "UPPER_ARM": "upper_arm", "LOWER_ARM": "lower_arm", "HAND": "hand"}
 _VRM_PARTS |= {"UPPER_LEG": "upper_leg", "LOWER_LEG": "lower_leg", "FOOT": "foot", "TOES": "toes"}
 _VRM_SPINE = {"HIPS": "hips", "SPINE": "spine", "CHEST": "spine", "UPPER_CHEST": "spine", "NECK": "neck", "HEAD": "head"}
-# Slips of the tables themselves: ActorCore's right forearm is called as the left one is.
-_SLIPS = {"CC_Base_R_ForearmTwist01": "CC_Base_R_Forearm"}
-# Where a "twist" bone of the table lies in the limb and carries the rest of it.
-_IN_LINE = ("expy:Daz_Genesis_8", "expy:Rigify_Deform")
+# An error of the tables: ActorCore's right forearm has the name of its twist bone.
+_CORRECTIONS = {"CC_Base_R_ForearmTwist01": "CC_Base_R_Forearm"}
+# Tables whose "twist" bones are part of the chain, so that the rest of the limb hangs from them.
+_TABLES_WITH_INLINE_TWIST = ("expy:Daz_Genesis_8", "expy:Rigify_Deform")
 TABLES = (
     "expy:ActorCore", "expy:Daz_Genesis_8", "expy:Mixamo", "expy:MocapOnline", "expy:RenderPeople", "expy:Rigify_Deform",
     "expy:Rigify_Metarig", "expy:Unreal_Mannequin", "expy:Unreal_Mannequin_5_0", "vrm:mixamo", "vrm:reallusion",
@@ -21,29 +24,35 @@ TABLES = (
 
 
 class TrueMapping:
-    """What a table says: slots (slot -> bones), twist ((side, part) -> twist bones beside it), metacarpals ((side, finger) -> bone)."""
+    """The content of a table.
 
-    def __init__(self):
-        self.slots, self.twist, self.metacarpals = {}, {}, {}
+    slots: slot -> bones. twist: (side, part) -> twist bones beside it. metacarpals: (side, finger) -> bone.
+    """
 
-    def add(self, slot, bone):
-        self.slots.setdefault(slot, []).append(_SLIPS.get(bone, bone))
+    def __init__(self) -> None:
+        self.slots: dict[str, list[str]] = {}
+        self.twist: dict[tuple[str, str], list[str]] = {}
+        self.metacarpals: dict[tuple[str, str], str] = {}
+
+    def add(self, slot: str, bone: str) -> None:
+        """Add a bone at the end of its slot."""
+        self.slots.setdefault(slot, []).append(_CORRECTIONS.get(bone, bone))
 
 
-def true_slots(tables, name):
-    """slot -> bones and (side, part) -> twist bones beside it, and metacarpals, of one table."""
+def read_table(tables: Mapping[str, Any], name: str) -> TrueMapping:
+    """The mapping of one of TABLES. "vrm:mpfb 2" is the second alternative of a table that gives several names."""
     name, _, alternative = name.partition(" ")
     mapping = TrueMapping()
     if name.startswith("expy:"):
-        _read_expy_table(mapping, tables[name], twist_in_line=name in _IN_LINE)
+        _read_expy_table(mapping, tables[name], has_inline_twist=name in _TABLES_WITH_INLINE_TWIST)
     else:
         _read_vrm_table(mapping, tables[name], choice=-1 if alternative else 0)
-    return mapping.slots, mapping.twist, mapping.metacarpals
+    return mapping
 
 
-def _read_expy_table(mapping, table, twist_in_line):
-    for part in ("spine.hips", "spine.spine", "spine.spine1", "spine.spine2", "spine.neck", "spine.head"):
-        mapping.add(_EXPY_SPINE[part.split(".")[1]], table[part])
+def _read_expy_table(mapping: TrueMapping, table: Mapping[str, str], has_inline_twist: bool) -> None:
+    for part, slot in _EXPY_SPINE.items():
+        mapping.add(slot, table[f"spine.{part}"])
     for key, bone in table.items():
         side, _, rest = key.partition("_")
         area, *where = rest.split(".")
@@ -58,16 +67,16 @@ def _read_expy_table(mapping, table, twist_in_line):
         elif where[0] in _EXPY_PARTS:
             mapping.add(f"{side}_{_EXPY_PARTS[where[0]]}", bone)
         elif (part := _EXPY_PARTS.get(where[0].partition("_twist")[0])) and bone not in mapping.slots.get(f"{side}_{part}", ()):
-            if twist_in_line:
+            if has_inline_twist:
                 mapping.add(f"{side}_{part}", bone)
             else:
                 mapping.twist.setdefault((side, part), []).append(bone)
 
 
-def _read_vrm_table(mapping, table, choice):
-    for key in _VRM_SPINE:
-        if key in table:
-            mapping.add(_VRM_SPINE[key], table[key][choice])
+def _read_vrm_table(mapping: TrueMapping, table: Mapping[str, Sequence[str]], choice: int) -> None:
+    for part, slot in _VRM_SPINE.items():
+        if part in table:
+            mapping.add(slot, table[part][choice])
     for key, bones in table.items():
         side, _, part = key.partition("_")
         side, finger = side.lower(), part.split("_")[0].lower()
@@ -79,24 +88,24 @@ def _read_vrm_table(mapping, table, choice):
             mapping.add(f"{side}_{finger}", bones[choice])
 
 
-def _of(sides, text):
-    """slot -> bones, from "slot=bone,bone; slot=..."; "{}" stands for the side."""
-    truth = {}
+def _slots_from_text(sides: Sequence[str], text: str) -> dict[str, list[str]]:
+    """Slot -> bones, from "slot=bone,bone; slot=..."; "{}" is replaced by the side."""
+    truth: dict[str, list[str]] = {}
     for part in text.split("; "):
-        slot, _, names = part.partition("=")
-        names = names.split(",")
+        slot, _, joined_names = part.partition("=")
+        names = joined_names.split(",")
         if "{" not in names[0]:
             truth[slot] = names
             continue
-        for side, form in zip(SIDES, sides, strict=True):
-            truth[f"{side}_{slot}"] = [name.format(form) for name in names]
+        for side, side_word in zip(SIDES, sides, strict=True):
+            truth[f"{side}_{slot}"] = [name.format(side_word) for name in names]
     return truth
 
 
-# Conventions that no table holds, from their makers' own documents and characters.
-OTHERS = {
+# Conventions that the tables lack, from their makers' documents and characters: slot -> bones, and options of make_humanoid.
+OTHER_CONVENTIONS: dict[str, tuple[dict[str, list[str]], dict[str, Any]]] = {
     "genesis 9": (
-        _of(
+        _slots_from_text(
             "lr",
             "hips=hip; spine=spine1,spine2,spine3,spine4; neck=neck1,neck2; head=head; clavicle={}_shoulder; "
             "upper_arm={}_upperarm; lower_arm={}_forearm; hand={}_hand; upper_leg={}_thigh; lower_leg={}_shin; foot={}_foot; "
@@ -105,7 +114,7 @@ OTHERS = {
         {"pelvis": "pelvis"},
     ),
     "genesis 2": (
-        _of(
+        _slots_from_text(
             "lr",
             "hips=hip; spine=abdomen,abdomen2,chest; neck=neck; head=head; clavicle={}Collar; upper_arm={}Shldr; "
             "lower_arm={}ForeArm; hand={}Hand; upper_leg={}Thigh; lower_leg={}Shin; foot={}Foot; toes={}Toe",
@@ -113,7 +122,7 @@ OTHERS = {
         {"pelvis": "pelvis"},
     ),
     "character creator": (
-        _of(
+        _slots_from_text(
             "LR",
             "root=CC_Base_BoneRoot; hips=CC_Base_Hip; spine=CC_Base_Waist,CC_Base_Spine01,CC_Base_Spine02; "
             "neck=CC_Base_NeckTwist01,CC_Base_NeckTwist02; head=CC_Base_Head; clavicle=CC_Base_{}_Clavicle; "
@@ -128,7 +137,7 @@ OTHERS = {
         {"pelvis": "CC_Base_Pelvis"},
     ),
     "biped": (
-        _of(
+        _slots_from_text(
             "LR",
             "hips=Bip001 Pelvis; spine=Bip001 Spine,Bip001 Spine1,Bip001 Spine2; neck=Bip001 Neck; head=Bip001 Head; "
             "clavicle=Bip001 {} Clavicle; upper_arm=Bip001 {} UpperArm; lower_arm=Bip001 {} Forearm; hand=Bip001 {} Hand; "
@@ -137,7 +146,7 @@ OTHERS = {
         {"thighs_from": "Bip001 Spine", "clavicles_from": "Bip001 Neck", "over_hips": ["Bip001"]},
     ),
     "source engine": (
-        _of(
+        _slots_from_text(
             "LR",
             "hips=ValveBiped.Bip01_Pelvis; "
             "spine=ValveBiped.Bip01_Spine,ValveBiped.Bip01_Spine1,ValveBiped.Bip01_Spine2,ValveBiped.Bip01_Spine4; "
@@ -149,7 +158,7 @@ OTHERS = {
         {},
     ),
     "cmu": (
-        _of(
+        _slots_from_text(
             ("Left", "Right"),
             "hips=Hips; spine=LowerBack,Spine,Spine1; neck=Neck,Neck1; head=Head; clavicle={}Shoulder; upper_arm={}Arm; "
             "lower_arm={}ForeArm; hand={}Hand; upper_leg={}UpLeg; lower_leg={}Leg; foot={}Foot; toes={}ToeBase",
@@ -157,7 +166,7 @@ OTHERS = {
         {"hip_joints": ("LHipJoint", "RHipJoint")},
     ),
     "acclaim": (
-        _of(
+        _slots_from_text(
             "lr",
             "hips=root; spine=lowerback,upperback,thorax; neck=lowerneck,upperneck; head=head; clavicle={}clavicle; "
             "upper_arm={}humerus; lower_arm={}radius; hand={}wrist,{}hand; upper_leg={}femur; lower_leg={}tibia; foot={}foot; "
@@ -166,7 +175,7 @@ OTHERS = {
         {"hip_joints": ("lhipjoint", "rhipjoint")},
     ),
     "older bvh": (
-        _of(
+        _slots_from_text(
             "lr",
             "hips=hip; spine=abdomen,chest; neck=neck; head=head; clavicle={}Collar; upper_arm={}Shldr; lower_arm={}ForeArm; "
             "hand={}Hand; upper_leg={}Thigh; lower_leg={}Shin; foot={}Foot",
@@ -174,7 +183,7 @@ OTHERS = {
         {},
     ),
     "bvh by joints": (
-        _of(
+        _slots_from_text(
             ("Left", "Right"),
             "hips=Hips; spine=Chest,Chest2,Chest3,Chest4; neck=Neck; head=Head; clavicle={}Collar; upper_arm={}Shoulder; "
             "lower_arm={}Elbow; hand={}Wrist; upper_leg={}Hip; lower_leg={}Knee; foot={}Ankle; toes={}Toe",
@@ -182,7 +191,7 @@ OTHERS = {
         {},
     ),
     "smpl": (
-        _of(
+        _slots_from_text(
             ("left", "right"),
             "hips=pelvis; spine=spine1,spine2,spine3; neck=neck; head=head; clavicle={}_collar; upper_arm={}_shoulder; "
             "lower_arm={}_elbow; hand={}_wrist,{}_hand; upper_leg={}_hip; lower_leg={}_knee; foot={}_ankle; toes={}_foot",
@@ -190,7 +199,7 @@ OTHERS = {
         {},
     ),
     "smpl in maya": (
-        _of(
+        _slots_from_text(
             "LR",
             "hips=m_avg_Pelvis; spine=m_avg_Spine1,m_avg_Spine2,m_avg_Spine3; neck=m_avg_Neck; head=m_avg_Head; "
             "clavicle=m_avg_{}_Collar; upper_arm=m_avg_{}_Shoulder; lower_arm=m_avg_{}_Elbow; hand=m_avg_{}_Wrist,m_avg_{}_Hand; "
@@ -199,7 +208,7 @@ OTHERS = {
         {},
     ),
     "auto-rig pro, exported": (
-        _of(
+        _slots_from_text(
             "lr",
             "hips=root.x; spine=spine_01.x,spine_02.x,spine_03.x; neck=neck.x; head=head.x; clavicle=shoulder.{}; "
             "upper_arm=arm_stretch.{}; lower_arm=forearm_stretch.{}; hand=hand.{}; upper_leg=thigh_stretch.{}; "
@@ -209,7 +218,7 @@ OTHERS = {
         {},
     ),
     "advanced skeleton": (
-        _of(
+        _slots_from_text(
             "LR",
             "hips=Root_M; spine=Spine1_M,Spine2_M,Chest_M; neck=Neck_M; head=Head_M; clavicle=Scapula_{}; upper_arm=Shoulder_{}; "
             "lower_arm=Elbow_{}; hand=Wrist_{}; upper_leg=Hip_{}; lower_leg=Knee_{}; foot=Ankle_{}; toes=Toes_{}; "
@@ -218,7 +227,7 @@ OTHERS = {
         {},
     ),
     "godot and unity": (
-        _of(
+        _slots_from_text(
             ("Left", "Right"),
             "root=Root; hips=Hips; spine=Spine,Chest,UpperChest; neck=Neck; head=Head; clavicle={}Shoulder; upper_arm={}UpperArm; "
             "lower_arm={}LowerArm; hand={}Hand; upper_leg={}UpperLeg; lower_leg={}LowerLeg; foot={}Foot; toes={}Toes; "
@@ -227,7 +236,7 @@ OTHERS = {
         {},
     ),
     "rokoko": (
-        _of(
+        _slots_from_text(
             ("Left", "Right"),
             "hips=Hips; spine=Spine1,Spine2,Spine3,Spine4; neck=Neck; head=Head; clavicle={}Shoulder; upper_arm={}Arm; "
             "lower_arm={}ForeArm; hand={}Hand; upper_leg={}Thigh; lower_leg={}Shin; foot={}Foot; toes={}Toe",
@@ -235,7 +244,7 @@ OTHERS = {
         {},
     ),
     "xsens": (
-        _of(
+        _slots_from_text(
             ("Left", "Right"),
             "hips=Pelvis; spine=L5,L3,T12,T8; neck=Neck; head=Head; clavicle={}Shoulder; upper_arm={}UpperArm; "
             "lower_arm={}ForeArm; hand={}Hand; upper_leg={}UpperLeg; lower_leg={}LowerLeg; foot={}Foot; toes={}Toe",
@@ -243,7 +252,7 @@ OTHERS = {
         {},
     ),
     "mmd": (
-        _of(
+        _slots_from_text(
             "左右",
             "root=全ての親; hips=センター; spine=上半身,上半身2; neck=首; head=頭; clavicle={}肩; upper_arm={}腕; "
             "lower_arm={}ひじ; hand={}手首; "
@@ -252,7 +261,7 @@ OTHERS = {
         {"pelvis": "下半身"},
     ),
     "mmd in blender": (
-        _of(
+        _slots_from_text(
             "LR",
             "root=全ての親; hips=センター; spine=上半身,上半身2; neck=首; head=頭; clavicle=肩.{}; upper_arm=腕.{}; "
             "lower_arm=ひじ.{}; hand=手首.{}; "
@@ -261,7 +270,7 @@ OTHERS = {
         {"pelvis": "下半身"},
     ),
     "makehuman, complete": (
-        _of(
+        _slots_from_text(
             "LR",
             "hips=root; spine=spine05,spine04,spine03,spine02,spine01; neck=neck01,neck02,neck03; head=head; "
             "clavicle=clavicle.{},shoulder01.{}; upper_arm=upperarm01.{},upperarm02.{}; lower_arm=lowerarm01.{},lowerarm02.{}; "
@@ -273,7 +282,7 @@ OTHERS = {
         {"hip_joints": ("pelvis.L", "pelvis.R")},
     ),
     "synty": (
-        _of(
+        _slots_from_text(
             "LR",
             "root=Root; hips=Hips; spine=Spine_01,Spine_02,Spine_03; neck=Neck; head=Head; clavicle=Clavicle_{}; "
             "upper_arm=Shoulder_{}; lower_arm=Elbow_{}; hand=Hand_{}; upper_leg=UpperLeg_{}; lower_leg=LowerLeg_{}; "
@@ -281,16 +290,16 @@ OTHERS = {
         ),
         {},
     ),
-    "a blender artist": (
-        _of(
+    "blender artist": (
+        _slots_from_text(
             "LR",
             "hips=Hips; spine=Abdomen,Torso; neck=Neck; head=Head; clavicle=Shoulder.{}; upper_arm=UpperArm.{}; "
             "lower_arm=LowerArm.{}; hand=Hand.{}; upper_leg=UpperLeg.{}; lower_leg=LowerLeg.{}; foot=Foot.{}",
         ),
         {},
     ),
-    "words the other way round": (
-        _of(
+    "reversed words": (
+        _slots_from_text(
             "LR",
             "hips=pelvis; spine=spine_lower,spine_upper; neck=neck; head=head; clavicle=clavicle_{}; upper_arm=arm_upper_{}; "
             "lower_arm=arm_lower_{}; hand=hand_{}; upper_leg=leg_upper_{}; lower_leg=leg_lower_{}; foot=foot_{}; toes=toe_{}",
@@ -298,7 +307,7 @@ OTHERS = {
         {},
     ),
     "numbered arms and legs": (
-        _of(
+        _slots_from_text(
             "LR",
             "hips=Hip; spine=Spine; head=Head; upper_arm=Arm1.{}; lower_arm=Arm2.{}; hand=Hand.{}; upper_leg=Leg1.{}; "
             "lower_leg=Leg2.{}; foot=Foot.{}",
@@ -306,7 +315,7 @@ OTHERS = {
         {},
     ),
     "skel": (
-        _of(
+        _slots_from_text(
             "lr",
             "hips=pelvis; spine=lumbar_body,thorax; head=head; clavicle=scapula_{}; upper_arm=humerus_{}; "
             "lower_arm=ulna_{},radius_{}; hand=hand_{}; upper_leg=femur_{}; lower_leg=tibia_{}; foot=talus_{},calcn_{}; "

@@ -1,4 +1,4 @@
-"""Fit a body to joints: betas from bone lengths, rotations by DIK, ends from the points seen on them.
+"""Fit a body to joints: betas from bone lengths, rotations by DIK, ends from the keypoints on them.
 
 The 17 joints of estimators and a body's joints are not the same points: hips and shoulders are marked on the skin, "thorax" and
 "nose" mean different things to different detectors. What is exact and what is approximate:

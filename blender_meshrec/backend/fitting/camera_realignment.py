@@ -21,8 +21,8 @@ def realign_camera(people: Sequence[tuple[FloatArray, FloatArray, FloatArray]]) 
     """The translation of all people together that puts them back on their lines of sight.
 
     Args:
-        people: (joints, observed, weights) each, in camera axes: joints (F,J,3) m with locked feet, observed (F,J,3) m as
-            seen, weights (F,J).
+        people: (joints, observed, weights) each, in camera axes: joints (F,J,3) m with locked feet, observed (F,J,3) m before
+            foot locking, weights (F,J).
 
     Returns:
         (3,) m, camera axes; zeros where nothing is in front of the camera.

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import roma
 import torch
 
-from ...bodies.alignment import fit_rotation, normalize_or, plane_frame, wrap_angle
+from ...bodies.alignment import fit_rotation, normalize_or, plane_frame
+from ...bodies.rotations import wrap_angle
 from ...core.array_types import FloatArray
 from ...core.time_series import interpolate_missing
 from .end_points import EndPoints

@@ -11,9 +11,9 @@ import numpy as np
 from ...core.array_types import ArrayLike, FloatArray
 from ...core.time_series import weighted_quantile
 
-# 2D confidence from which a keypoint counts at all, and from which it counts in full.
+# 2D confidence at which a keypoint's weight begins, and from which it is 1.
 MIN_CONFIDENCE, FULL_CONFIDENCE = 0.2, 0.7
-# A keypoint farther outside the image than this fraction of its larger side is extrapolated and counts nothing.
+# A keypoint farther outside the image than this fraction of its larger side is extrapolated and has no weight.
 EDGE_MARGIN = 0.02
 # Frames farther apart than this do not separate noise from motion, s.
 MAX_FRAME_INTERVAL = 0.055

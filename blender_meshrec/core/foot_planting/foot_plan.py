@@ -108,7 +108,7 @@ class FootPlan:
             timestamps: (F,) s. ground: (F,) m, height of what the foot stands on, or None to measure it.
             lift_direction: (3,) or (F,3) with z = 1: the direction in which the foot moves to another height.
         """
-        self.ankle, self._shape, self._delta = foot.ankle, foot.shape, foot.delta
+        self.ankle, self._shape = foot.ankle, foot.shape
         self._timestamps, self._options = timestamps, options
         self._lift_direction = np.broadcast_to(lift_direction, foot.ankle.shape)
         self.contacts = overlap_contacts(foot.contacts)

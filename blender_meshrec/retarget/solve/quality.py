@@ -24,9 +24,7 @@ def foot_points(pose: Pose, stance: Stance) -> tuple[FloatArray, FloatArray] | N
     return np.stack(points, 1), np.array(heights)
 
 
-def measure_quality(
-    pose: Pose, stance: Stance, contacts: BoolArray, placement: RootPlacement, timestamps: FloatArray
-) -> dict[str, float]:
+def measure_quality(pose: Pose, stance: Stance, contacts: BoolArray, placement: RootPlacement, timestamps: FloatArray) -> dict[str, float]:
     """Foot slide in cm/s over contacts (F,4), and floor penetration in mm; nan where there is nothing to measure.
 
     Foot slide is the mean horizontal speed of heels and balls, from one frame to the next where they touch in both.

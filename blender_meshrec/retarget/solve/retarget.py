@@ -8,7 +8,7 @@ the least swing, beginning with its parent's A, so that an A-pose, a T-pose and 
 
 import numpy as np
 
-from ...core.array_types import BoolArray, FloatArray
+from ...core.array_types import FloatArray
 from ...core.foot_planting.foot_plan import step_heights
 from ..rig import BoneMapping, Performance, RetargetedMotion, RetargetOptions, Rig
 from ..source.contacts import rest_floor_height, source_contacts, source_floor_height, source_soles

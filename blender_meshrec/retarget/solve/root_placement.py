@@ -22,9 +22,7 @@ class RootPlacement:
     upright_from_rest: (3,3), from the target's rest axes to a body that stands upright in the world.
     """
 
-    def __init__(
-        self, source: RestPose, target: RestPose, source_stance: Stance, target_stance: Stance, is_control_rig: bool
-    ) -> None:
+    def __init__(self, source: RestPose, target: RestPose, source_stance: Stance, target_stance: Stance, is_control_rig: bool) -> None:
         self.source, self.target = source, target
         rise = target.stretch[2, 2]
         self.leg_ratio = rise * leg_length(target) / leg_length(source)

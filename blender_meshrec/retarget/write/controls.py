@@ -1,133 +1,152 @@
-"""Control rigs: the controls as a skeleton of their own, and what IK controls and poles are keyed with.
+"""Control rigs: the controls as a skeleton of their own, and the keys of IK controls and poles.
 
-A control rig's bones hang from helpers that constraints move. What matters is which control each control follows: with that
-known (`scene/control_rig.py` finds out), the controls are a plain skeleton, and IK controls follow from where it goes.
-F frames, B bones; rotations act on columns, in the armature's space.
+A control rig's bones hang from helper bones that constraints move. Once it is known which control each control follows
+(`scene/control_rig.py` measures it), the controls are a plain skeleton, and its motion determines the IK controls and poles.
+F frames, B bones; rotations act on columns, in armature space.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from ...core.array_types import FloatArray
+from ...core.axis_rotations import unit_vector
 from ...core.rotations import align_quat_signs, quat_from_rotmat
-from ..rig import Rig
+from ..rig import BoneMapping, Controls, RetargetedMotion, RetargetOptions, Rig
 
 _CHAINS = {"arm": ("upper_arm", "lower_arm", "hand"), "leg": ("upper_leg", "lower_leg", "foot")}
-# The sine of a limb's bend below which its plane is not to be trusted, and from which on it is alone.
+# Sines of a limb's bend between which the limb's own plane gradually replaces its rest hinge.
 _MIN_BEND_SINE, _FULL_BEND_SINE = 0.03, 0.12
 
+# Control -> the control that it follows rigidly, or None for the armature itself.
+ControlParents = Mapping[str, str | None]
 
-def control_names(mapping):
+
+def control_names(mapping: BoneMapping) -> tuple[str, ...]:
     """The names of all controls that may be keyed: mapped bones, IK controls, poles."""
-    controls = mapping.controls
+    controls = _controls_of(mapping)
     return tuple(dict.fromkeys((*mapping.bones, *controls.ik_targets.values(), *controls.poles.values())))
 
 
-def switch_values(mapping, drive):
-    """What to set a control rig's switches to: (bone, property) -> value.
+def switch_values(mapping: BoneMapping, drive: str) -> dict[tuple[str, str], float]:
+    """The values of a control rig's switches, (bone, property) -> value.
 
-    With "both" the rig is left on FK, which plays what was computed to the bone; IK controls lie where they would take over.
+    With "both" the rig is on FK, which plays the solved motion exactly, and the IK controls are keyed to match it.
     """
-    fk, ik = ({(bone, name): value for bone, name, value in rows} for rows in (mapping.controls.fk, mapping.controls.ik))
+    controls = _controls_of(mapping)
+    fk, ik = ({(bone, name): value for bone, name, value in rows} for rows in (controls.fk, controls.ik))
     return {**fk, **ik} if drive == "ik" else {**ik, **fk}
 
 
-def control_skeleton(rig, mapping, control_parents):
-    """The mapped controls alone as a Rig.
-
-    Args:
-        control_parents: control -> the control that it follows rigidly, or None for the armature itself.
-
-    Returns:
-        A Rig of the controls, parents first.
-    """
-    names, waiting = [], list(mapping.bones)
+def control_skeleton(rig: Rig, mapping: BoneMapping, control_parents: ControlParents) -> Rig:
+    """The mapped controls as a Rig of their own, parents first."""
+    names: list[str] = []
+    waiting = list(mapping.bones)
     while waiting:
         ready = [bone for bone in waiting if control_parents[bone] is None or control_parents[bone] in names]
         names += ready
         waiting = [bone for bone in waiting if bone not in ready]
     rows = [rig.index(bone) for bone in names]
+    number: dict[str | None, int] = {None: -1, **{bone: number for number, bone in enumerate(names)}}
     return Rig(
         name=rig.name,
-        bones=names,
-        parents=[-1 if control_parents[bone] is None else names.index(control_parents[bone]) for bone in names],
+        bones=tuple(names),
+        parents=np.array([number[control_parents[bone]] for bone in names], np.int64),
         rest=rig.rest[rows],
         lengths=rig.lengths[rows],
         world=rig.world,
-        rotation_modes=[rig.rotation_modes[row] for row in rows],
+        rotation_modes=tuple(rig.rotation_modes[row] for row in rows),
         lock_location=rig.lock_location[rows],
         lock_rotation=rig.lock_rotation[rows],
     )
 
 
+def _controls_of(mapping: BoneMapping) -> Controls:
+    if mapping.controls is None:
+        raise ValueError("The mapping is not that of a control rig")
+    return mapping.controls
+
+
 class _ControlMotion:
-    """Where the controls go: for each its rotation and shift away from rest, in the armature's space."""
+    """The motion of the controls in armature space, and the channels of each control that follow from it.
 
-    def __init__(self, rig, skeleton, retargeted):
+    ik_transforms: IK control -> what `transform` returns for it.
+    """
+
+    def __init__(self, rig: Rig, skeleton: Rig, retargeted: RetargetedMotion) -> None:
+        """rig: the whole rig. skeleton: its `control_skeleton`. retargeted: the skeleton's motion."""
         self.rig, self.skeleton, self.retargeted = rig, skeleton, retargeted
-        self.ik_transforms = {}
+        self.ik_transforms: dict[str, tuple[FloatArray, FloatArray]] = {}
 
-    def transform(self, bone):
-        """Rotation (F,3,3) and shift (F,3): a point x that hangs from the control comes to rotation @ x + shift."""
+    def transform(self, bone: str) -> tuple[FloatArray, FloatArray]:
+        """A control's rotation (F,3,3) and shift (F,3) away from rest: a point x that follows it is at rotation @ x + shift."""
         if bone in self.ik_transforms:
             return self.ik_transforms[bone]
         row = self.skeleton.index(bone)
-        turn = self.retargeted.rotmats[:, row] @ self.skeleton.rest[row, :3, :3].T
-        return turn, self.retargeted.heads[:, row] - turn @ self.skeleton.rest[row, :3, 3]
+        rotation = self.retargeted.rotmats[:, row] @ self.skeleton.rest[row, :3, :3].T
+        return rotation, self.retargeted.heads[:, row] - rotation @ self.skeleton.rest[row, :3, 3]
 
-    def head(self, bone):
-        """Where a control's own head comes to, (F,3)."""
-        turn, shift = self.transform(bone)
-        return turn @ self.rest_head(bone) + shift
+    def head(self, bone: str) -> FloatArray:
+        """The position (F,3) of a control's head."""
+        rotation, shift = self.transform(bone)
+        return rotation @ self.rest_head(bone) + shift
 
-    def rest_head(self, bone):
+    def rest_head(self, bone: str) -> FloatArray:
+        """The position (3,) of a control's head at rest."""
         return self.rig.rest[self.rig.index(bone), :3, 3]
 
-    def location(self, bone, head, parent):
+    def location(self, bone: str, head: FloatArray, parent: str | None) -> FloatArray:
         """The channel `location` (F,3) that brings a control's head to (F,3)."""
         if parent is not None:
-            turn, shift = self.transform(parent)
-            head = np.einsum("fji,fj->fi", turn, head - shift)
+            rotation, shift = self.transform(parent)
+            head = np.einsum("fji,fj->fi", rotation, head - shift)
         return (head - self.rest_head(bone)) @ self._location_axes(bone)
 
-    def _location_axes(self, bone):
-        """The axes that a bone's location is told in, in the armature's space at rest."""
+    def _location_axes(self, bone: str) -> FloatArray:
+        """The axes (3,3) of a bone's location, in armature space at rest."""
         row = self.rig.index(bone)
         if self.rig.local_location[row]:
             return self.rig.rest[row, :3, :3]
         parent = self.rig.parents[row]
         return self.rig.rest[parent, :3, :3] if parent >= 0 else np.eye(3)
 
-    def rotation(self, bone, turn, parent):
-        """The control's own rotation (F,4) wxyz that turns it by (F,3,3) away from rest."""
+    def rotation(self, bone: str, delta: FloatArray, parent: str | None) -> FloatArray:
+        """The control's own rotation (F,4) wxyz that turns it by delta (F,3,3) away from rest."""
         if parent is not None:
-            turn = self.transform(parent)[0].swapaxes(-1, -2) @ turn
+            delta = self.transform(parent)[0].swapaxes(-1, -2) @ delta
         axes = self.rig.rest[self.rig.index(bone), :3, :3]
-        return align_quat_signs(quat_from_rotmat(axes.T @ turn @ axes))
+        return align_quat_signs(quat_from_rotmat(axes.T @ delta @ axes))
 
 
-def key_controls(retargeted, rig, skeleton, mapping, control_parents, options):
-    """From the motion of `control_skeleton` to keys for the rig's own controls, IK controls and poles among them.
+def key_controls(
+    retargeted: RetargetedMotion,
+    rig: Rig,
+    skeleton: Rig,
+    mapping: BoneMapping,
+    control_parents: ControlParents,
+    options: RetargetOptions,
+) -> RetargetedMotion:
+    """Convert the motion of a `control_skeleton` to keys for the rig's own controls, including IK controls and poles.
 
     Args:
-        retargeted: a RetargetedMotion of the skeleton. rig: the whole rig. control_parents: as `control_skeleton` has it, for
-            every control.
+        retargeted: motion of the skeleton. rig: the whole rig. control_parents: of every control.
 
     Returns:
-        A RetargetedMotion whose bones are the rig's; its rotmats and heads are still the skeleton's.
+        The keys of the rig's controls; rotmats and heads are still the skeleton's.
     """
-    moves = _ControlMotion(rig, skeleton, retargeted)
+    motion, controls = _ControlMotion(rig, skeleton, retargeted), _controls_of(mapping)
     rotations = {bone: retargeted.rotations[:, column] for column, bone in enumerate(retargeted.bones)}
-    locations = {bone: moves.location(bone, moves.head(bone), control_parents[bone]) for bone in retargeted.locations}
+    locations = {bone: motion.location(bone, motion.head(bone), control_parents[bone]) for bone in retargeted.locations}
     if options.drive != "fk":
-        for end, control in mapping.controls.ik_targets.items():
+        for end, control in controls.ik_targets.items():
             if end in mapping.slots:
-                moves.ik_transforms[control] = moves.transform(mapping.slots[end][-1])
-        for control, (turn, _) in moves.ik_transforms.items():
-            rotations[control] = moves.rotation(control, turn, control_parents[control])
-            locations[control] = moves.location(control, moves.head(control), control_parents[control])
-        for limb, pole in mapping.controls.poles.items():
-            locations[pole] = moves.location(pole, _pole_position(moves, mapping, limb, pole), control_parents[pole])
+                motion.ik_transforms[control] = motion.transform(mapping.slots[end][-1])
+        for control, (delta, _shift) in motion.ik_transforms.items():
+            rotations[control] = motion.rotation(control, delta, control_parents[control])
+            locations[control] = motion.location(control, motion.head(control), control_parents[control])
+        for limb, pole in controls.poles.items():
+            locations[pole] = motion.location(pole, _pole_position(motion, mapping, limb, pole), control_parents[pole])
     if options.drive == "ik":
         for bone in _fk_controls_replaced_by_ik(mapping):
             rotations.pop(bone, None)
@@ -140,44 +159,40 @@ def key_controls(retargeted, rig, skeleton, mapping, control_parents, options):
     )
 
 
-def _fk_controls_replaced_by_ik(mapping):
-    """FK controls that say nothing where only IK is keyed."""
-    for end in mapping.controls.ik_targets:
+def _fk_controls_replaced_by_ik(mapping: BoneMapping) -> Iterator[str]:
+    """FK controls without effect where only IK is keyed."""
+    for end in _controls_of(mapping).ik_targets:
         side, _, part = end.partition("_")
         for slot in _CHAINS["leg"] if part == "foot" else _CHAINS["arm"] if part == "hand" else (part,):
             yield from mapping.slots.get(f"{side}_{slot}", ())
 
 
-def _pole_position(moves, mapping, limb, pole):
-    """Where a pole goes, (F,3), so that IK bends a limb in the plane it is to have.
+def _pole_position(motion: _ControlMotion, mapping: BoneMapping, limb: str, pole: str) -> FloatArray:
+    """The position (F,3) of a pole with which IK bends a limb in its solved plane.
 
-    Blender's solver turns the limb about the line from its root to its goal until a direction that is fixed to the upper bone,
-    square to it, points to the pole. That direction is the one that does so at rest.
+    Blender's solver turns the limb about the line from its root to its goal until a direction fixed to the upper bone,
+    perpendicular to it, points to the pole. That direction is the one that points to the pole at rest.
     """
     side, _, kind = limb.partition("_")
     upper, lower, end = (mapping.slots[f"{side}_{part}"][0] for part in _CHAINS[kind])
-    a0, b0, c0, p0 = (moves.rest_head(bone) for bone in (upper, lower, end, pole))
-    along0, axis0 = _unit(b0 - a0), _unit(c0 - a0)
-    towards0 = _unit(_perpendicular_part(p0 - a0, axis0))
-    pointer = _unit(towards0 - axis0 * (towards0 @ along0) / (axis0 @ along0))
-    bend0 = np.cross(along0, _unit(c0 - b0))
-    hinge0 = _unit(bend0) if np.linalg.norm(bend0) > 0.01 else _unit(np.cross(towards0, along0))
-    a, b, c = (moves.head(bone) for bone in (upper, lower, end))
-    along, axis = _unit(b - a), _unit(c - a)
-    bend = np.cross(along, _unit(c - b))
+    a0, b0, c0, p0 = (motion.rest_head(bone) for bone in (upper, lower, end, pole))
+    along0, axis0 = unit_vector(b0 - a0), unit_vector(c0 - a0)
+    towards0 = unit_vector(_perpendicular_part(p0 - a0, axis0))
+    pointer = unit_vector(towards0 - axis0 * (towards0 @ along0) / (axis0 @ along0))
+    bend0 = np.cross(along0, unit_vector(c0 - b0))
+    hinge0 = unit_vector(bend0) if np.linalg.norm(bend0) > 0.01 else unit_vector(np.cross(towards0, along0))
+    a, b, c = (motion.head(bone) for bone in (upper, lower, end))
+    along, axis = unit_vector(b - a), unit_vector(c - a)
+    bend = np.cross(along, unit_vector(c - b))
     sine = np.linalg.norm(bend, axis=-1, keepdims=True)
-    trust = np.clip((sine - _MIN_BEND_SINE) / (_FULL_BEND_SINE - _MIN_BEND_SINE), 0, 1)
-    hinge = trust * bend / np.maximum(sine, 1e-9) + (1 - trust) * (moves.transform(upper)[0] @ hinge0)
-    hinge = _unit(_perpendicular_part(hinge, along))
+    plane_weight = np.clip((sine - _MIN_BEND_SINE) / (_FULL_BEND_SINE - _MIN_BEND_SINE), 0, 1)
+    hinge = plane_weight * bend / np.maximum(sine, 1e-9) + (1 - plane_weight) * (motion.transform(upper)[0] @ hinge0)
+    hinge = unit_vector(_perpendicular_part(hinge, along))
     frame0 = np.stack([along0, hinge0, np.cross(along0, hinge0)], -1)
     frame = np.stack([along, hinge, np.cross(along, hinge)], -1)
-    towards = _unit(_perpendicular_part(frame @ (frame0.T @ pointer), axis))
+    towards = unit_vector(_perpendicular_part(frame @ (frame0.T @ pointer), axis))
     return b + np.linalg.norm(p0 - b0) * towards
 
 
-def _perpendicular_part(vector, axis):
+def _perpendicular_part(vector: FloatArray, axis: FloatArray) -> FloatArray:
     return vector - (vector * axis).sum(-1, keepdims=True) * axis
-
-
-def _unit(vector):
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-12)

@@ -9,7 +9,7 @@ import numpy as np
 import roma
 import torch
 
-from blender_meshrec.backend.fitting.betas_fit import MEASUREMENTS
+from blender_meshrec.backend.fitting.betas_fit import MEASURED_BONES, bone_lengths_and_jacobian
 from blender_meshrec.bodies.lbs import global_rotmats, local_rotmats, smpl_tree
 from blender_meshrec.core.silhouettes import BOX_MARGIN
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS
@@ -151,14 +151,8 @@ def betas_from_bone_lengths(template):
 
     The same measures and deviations that `backend/fitting/betas_fit.py` weighs.
     """
-    rest, slopes, rows, noise = template.J_template, template.J_shapedirs, [], []
-    for _name, starts, ends, sigma in MEASUREMENTS:
-        for side in ("left", "right") if not starts[0].startswith(("left", "right")) else ("",):
-            first, last = ([JOINT_INDEX[f"{side}_{n}" if side else n] for n in names] for names in (starts, ends))
-            bone, change = (value[last].mean(0) - value[first].mean(0) for value in (rest, slopes))
-            rows.append(bone / np.linalg.norm(bone) @ change)
-            noise.append(sigma)
-    rows, noise = np.array(rows), np.array(noise)
+    _lengths, rows = bone_lengths_and_jacobian(template, np.zeros(template.J_shapedirs.shape[-1]))
+    noise = np.array([bone.sigma for bone in MEASURED_BONES])
     gain = np.linalg.solve(np.eye(rows.shape[1]) + rows.T @ (rows / noise[:, None] ** 2), (rows / noise[:, None] ** 2).T)
     return tuple(torch.as_tensor(value, dtype=torch.float32) for value in (gain, rows)), noise
 

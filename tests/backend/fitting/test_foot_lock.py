@@ -7,10 +7,10 @@ import pytest
 
 from blender_meshrec.backend.fitting.foot_lock import lock_feet
 from blender_meshrec.backend.fitting.leg_kinematics import pose_legs
+from blender_meshrec.backend.fitting.smoothing import smooth_whittaker
 from blender_meshrec.core import metrics
 from blender_meshrec.core.contacts import detect_contacts
 from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec
-from blender_meshrec.backend.fitting.smoothing import smooth_whittaker
 from tests.backend.fitting.test_leg_kinematics import SOLES
 from tests.support import synthetic_gait
 from tests.support.synthetic_template import REST
