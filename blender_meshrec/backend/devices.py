@@ -7,11 +7,9 @@ import torch
 
 from ..core.errors import InputError
 from ..core.messages import Message, label
+from ..core.options import DEVICE_LABELS, DEVICE_NAMES
 
 Output = TypeVar("Output")
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
-_LABELS = {"cuda": "NVIDIA graphics card", "mps": "Apple graphics processor"}
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -20,8 +18,8 @@ def choose_device(name: str = "auto") -> torch.device:
     Raises:
         InputError: there is no such device, or it is not usable.
     """
-    if name not in DEVICES:
-        raise InputError("device-unknown", "There is no device named {name}.", "Choose one of: {known}.", name=name, known=DEVICES)
+    if name not in DEVICE_NAMES:
+        raise InputError("device-unknown", "There is no device named {name}.", "Choose one of: {known}.", name=name, known=DEVICE_NAMES)
     if name == "auto":
         return next(torch.device(kind) for kind in ("cuda", "mps", "cpu") if is_usable(kind))
     if not is_usable(name):
@@ -29,7 +27,7 @@ def choose_device(name: str = "auto") -> torch.device:
             "device-unavailable",
             "PyTorch finds no {device} that works on this computer.",
             "Choose the device auto or cpu.",
-            device=label(_LABELS[name]),
+            device=label(DEVICE_LABELS[name]),
         )
     return torch.device(name)
 

@@ -75,7 +75,7 @@ class Smpl(nn.Module):
         shape, rotmats, shift = self._arguments(betas, global_orient, body_pose, transl)
 
         def pose(rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
-            return self._pose(shape if len(shape) == 1 else shape[rows], rotmats[rows], shift[rows], self.skin)
+            return self._pose_body(shape if len(shape) == 1 else shape[rows], rotmats[rows], shift[rows])
 
         joints, vertices = run_in_chunks(pose, len(rotmats), chunk)
         return joints, vertices
@@ -110,6 +110,10 @@ class Smpl(nn.Module):
     def rest_joints(self, betas: torch.Tensor) -> torch.Tensor:
         """(1,J,3) or (F,J,3) m: joints at rest of the shapes betas (1,B) or (F,B). Source: SMPL eq. 10."""
         return shape_points(self.J_template, self.J_shapedirs, betas)
+
+    def _pose_body(self, betas: torch.Tensor, rotmats: torch.Tensor, transl: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Joints and all vertices of one chunk of frames."""
+        return self._pose(betas, rotmats, transl, self.skin)
 
     def _pose(self, betas: torch.Tensor, rotmats: torch.Tensor, transl: torch.Tensor, skin: Skin) -> tuple[torch.Tensor, torch.Tensor]:
         """Joints and the skin's vertices."""

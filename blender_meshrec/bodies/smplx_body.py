@@ -18,9 +18,7 @@ from torch import nn
 from ..core.array_types import AnyArray
 from ..core.errors import ModelError
 from ..core.files.body_template import BodyTemplate
-from .chunking import run_in_chunks
-from .smpl import CHUNK_FRAMES, Smpl
-from .tensors import TensorLike
+from .smpl import Smpl
 
 _NUM_HAND_JOINTS = 15
 
@@ -42,31 +40,17 @@ class SmplxBody(Smpl):
         with contextlib.redirect_stdout(io.StringIO()):  # it prints about the number of betas
             self.layer = _smplx_layer(smplx, template).to(self.device, self.dtype)
 
-    def forward(
-        self,
-        betas: TensorLike,
-        global_orient: TensorLike,
-        body_pose: TensorLike,
-        transl: TensorLike | None = None,
-        chunk: int = CHUNK_FRAMES,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Posed joints (F,J,3) and vertices (F,V,3), metres."""
-        shape, rotmats, shift = self._arguments(betas, global_orient, body_pose, transl)
-        shape = torch.nn.functional.pad(shape, (0, self.num_betas - shape.shape[-1])).expand(len(rotmats), -1)
+    def _pose_body(self, betas: torch.Tensor, rotmats: torch.Tensor, transl: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Joints and all vertices of one chunk of frames, by the package."""
+        betas = torch.nn.functional.pad(betas, (0, self.num_betas - betas.shape[-1])).expand(len(rotmats), -1)
         names = ("left_hand_pose", "right_hand_pose")
         if self.template.surface_model_type == "smplx":
             names = ("jaw_pose", "leye_pose", "reye_pose", *names)
         sizes = [1, 21, *(_NUM_HAND_JOINTS if "hand" in name else 1 for name in names)]
-
-        def pose(rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
-            root, body, *rest = rotmats[rows].split(sizes, 1)
-            output = self.layer(
-                betas=shape[rows], global_orient=root, body_pose=body, transl=shift[rows], pose2rot=False, **dict(zip(names, rest))
-            )
-            return output.joints[:, : self.num_joints], output.vertices
-
-        joints, vertices = run_in_chunks(pose, len(rotmats), chunk)
-        return joints, vertices
+        root, body, *rest = rotmats.split(sizes, 1)
+        poses = dict(zip(names, rest))
+        output = self.layer(betas=betas, global_orient=root, body_pose=body, transl=transl, pose2rot=False, **poses)
+        return output.joints[:, : self.num_joints], output.vertices
 
 
 def _smplx_layer(smplx: ModuleType, template: BodyTemplate) -> nn.Module:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.array_types import BoolArray, FloatArray, IntArray
 from ..core.frozen_arrays import freeze_arrays
+from ..core.options import CharacterOptions
 
 SIDES = ("left", "right")
 # The body parts ("slots") that bones are mapped to. A slot may hold several bones, from parent to child: a spine, a neck, an upper
@@ -182,19 +183,13 @@ class Performance:
         return len(self.timestamps)
 
 
-@dataclass(frozen=True)
-class RetargetOptions:
-    """What the artist chooses.
+@dataclass(frozen=True, kw_only=True)
+class RetargetOptions(CharacterOptions):
+    """The options of retargeting to an artist's character.
 
-    root: "hips" (the hips carry all movement), "root" (a root-motion bone carries the path on the floor and the heading, where
-    the rig has one), or "in_place" (no movement over the floor). feet, hands: keep contacts of feet, positions of hands, by IK.
-    drive: "fk", "ik" or "both", for control rigs. fps: of the timeline, None for the performance's own.
+    fps: of the timeline, None for the performance's own.
     """
 
-    root: str = "hips"
-    feet: bool = True
-    hands: bool = False
-    drive: str = "both"
     fps: float | None = None
 
 

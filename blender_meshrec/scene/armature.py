@@ -17,7 +17,7 @@ from ..core.bone_tails import bone_tails
 from ..core.records import Motion
 from ..core.rotations import multiply_quat, quat_from_rotmat
 from ..core.skeletons import SMPL_JOINTS
-from .context import active_view_layer, armature_data, bone_color, pose_bones
+from .context import active_view_layer, armature_data, bone_color_settings, pose_bones
 
 Palette = Literal["THEME01", "THEME04", "THEME09"]
 LEFT_PALETTE: Palette = "THEME01"
@@ -79,7 +79,7 @@ def assign_bone_group(armature: bpy.types.Armature, bone: bpy.types.Bone, group:
     """Put a bone into the bone collection `group`, which is made if needed, and give it a colour."""
     members = armature.collections.get(group) or armature.collections.new(group)
     members.assign(bone)
-    bone_color(bone).palette = palette
+    bone_color_settings(bone).palette = palette
 
 
 def _make_bones(edit_bones: bpy.types.ArmatureEditBones, motion: Motion, tails: FloatArray) -> None:

@@ -85,13 +85,13 @@ def sample_frames(
         heads=bones[..., :3, 3],
         contacts=np.array(contacts),
         visible=np.array(visible) > 0.5,
-        world_from_camera=_opencv_from_blender_cameras(np.array(cameras).reshape(-1, 4, 4)),
+        world_from_camera=_world_from_opencv_camera(np.array(cameras).reshape(-1, 4, 4)),
     )
 
 
-def _opencv_from_blender_cameras(cameras: FloatArray) -> FloatArray:
-    """World matrices (F,4,4) of a Blender camera with OpenCV's axes."""
-    return rigid_transform(cameras[:, :3, :3] @ BLENDER_CAMERA_FROM_OPENCV, cameras[:, :3, 3])
+def _world_from_opencv_camera(world_from_blender_camera: FloatArray) -> FloatArray:
+    """World matrices (F,4,4) of a camera, with OpenCV's axes in place of Blender's."""
+    return rigid_transform(world_from_blender_camera[:, :3, :3] @ BLENDER_CAMERA_FROM_OPENCV, world_from_blender_camera[:, :3, 3])
 
 
 def smpl_motion(armature_object: bpy.types.Object, names: tuple[str, ...], sampled: SampledFrames) -> Motion:

@@ -95,7 +95,7 @@ def find_clip_camera(armature_object: bpy.types.Object) -> bpy.types.Object | No
     person_collections = set(armature_object.users_collection)
     for clip in bpy.data.collections:
         if person_collections & set(clip.children):
-            for thing in clip.objects:
-                if thing.type == "CAMERA":
-                    return thing
+            for obj in clip.objects:
+                if obj.type == "CAMERA":
+                    return obj
     return active_scene().camera

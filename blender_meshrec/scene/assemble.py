@@ -173,7 +173,7 @@ def _person_notes(person: Person, options: _AssemblyOptions) -> list[str]:
 
 
 def _make_camera(collection: bpy.types.Collection, recovery: Recovery, options: _AssemblyOptions) -> tuple[bpy.types.Object, list[str]]:
-    """Make the camera of a Recovery, with its footage if asked for; returns notes about the footage."""
+    """Make the camera of a Recovery and, by option, its footage; returns notes about the footage."""
     frames = snapped_key_frames(recovery.timestamps, options.fps)
     camera_object = build_camera(f"{options.name} camera", recovery.camera, frames, collection)
     note = add_footage(camera_object, recovery, options.fps, active_scene()) if options.footage else None
@@ -182,7 +182,7 @@ def _make_camera(collection: bpy.types.Collection, recovery: Recovery, options: 
 
 def _remove_collection(collection: bpy.types.Collection) -> None:
     """Remove a collection that is only partly made, and everything in it."""
-    for thing in list(collection.all_objects):
-        bpy.data.objects.remove(thing)
+    for obj in list(collection.all_objects):
+        bpy.data.objects.remove(obj)
     for inner in (*collection.children_recursive, collection):
         bpy.data.collections.remove(inner)

@@ -8,7 +8,7 @@ from ..core.array_types import FloatArray
 from ..core.records import Recovery
 from ..core.skel.vocabulary import SKEL_JOINTS, SMPL_OF_SKEL
 from ..core.skeletons import SMPL_JOINTS
-from .context import bone_color, pose_bones
+from .context import bone_color_settings, pose_bones
 
 # Confidence and sRGB. The colours also differ in brightness, for people who do not distinguish red from green.
 CONFIDENCE_COLOURS = ((0.25, (196, 54, 46)), (0.5, (240, 170, 50)), (0.8, (120, 205, 130)))
@@ -31,9 +31,9 @@ def colour_bones(armature_object: bpy.types.Object, confidence: FloatArray) -> N
     for bone in pose_bones(armature_object):  # parents come before their children
         inherited = bone_values[bone.parent.name] if bone.parent else 1.0
         bone_values[bone.name] = joint_values.get(bone.name, inherited)
-        colour = bone_colour(bone_values[bone.name])
-        bone_color(bone).palette = "CUSTOM"
-        custom = bone_color(bone).custom
+        colour = confidence_colour(bone_values[bone.name])
+        bone_color_settings(bone).palette = "CUSTOM"
+        custom = bone_color_settings(bone).custom
         custom.normal = Color(colour.tolist())
         custom.select = Color((colour + SELECTED_WHITE_FRACTION * (1 - colour)).tolist())
         custom.active = Color((colour + ACTIVE_WHITE_FRACTION * (1 - colour)).tolist())
@@ -42,15 +42,15 @@ def colour_bones(armature_object: bpy.types.Object, confidence: FloatArray) -> N
 def restore_side_colours(armature_object: bpy.types.Object) -> None:
     """Remove the colours by confidence, so that those of left and right show again."""
     for bone in pose_bones(armature_object):
-        bone_color(bone).palette = "DEFAULT"
+        bone_color_settings(bone).palette = "DEFAULT"
 
 
 def is_coloured_by_confidence(armature_object: bpy.types.Object) -> bool:
     """Whether an armature shows confidence."""
-    return any(bone_color(bone).palette == "CUSTOM" for bone in pose_bones(armature_object))
+    return any(bone_color_settings(bone).palette == "CUSTOM" for bone in pose_bones(armature_object))
 
 
-def bone_colour(confidence: float) -> FloatArray:
+def confidence_colour(confidence: float) -> FloatArray:
     """The sRGB colour (3,), 0..1, of a confidence, interpolated between CONFIDENCE_COLOURS."""
     steps = [step for step, _ in CONFIDENCE_COLOURS]
     return np.array([np.interp(confidence, steps, [colour[channel] / 255 for _, colour in CONFIDENCE_COLOURS]) for channel in range(3)])

@@ -17,7 +17,7 @@ def find_constraint_cycle(armature_object: bpy.types.Object) -> list[str] | None
     A bone depends on its parent and on the targets of its constraints. Blender evaluates a cycle in an arbitrary order.
     """
     cycle = _find_cycle(_dependency_graph(armature_object))
-    return [bone or thing.name for thing, bone in cycle] if cycle else None
+    return [bone or obj.name for obj, bone in cycle] if cycle else None
 
 
 def _dependency_graph(armature_object: bpy.types.Object) -> dict[_Node, list[_Node]]:
@@ -28,17 +28,17 @@ def _dependency_graph(armature_object: bpy.types.Object) -> dict[_Node, list[_No
         if target is not None:
             graph.setdefault(node, []).append(_target_node(target, bone))
 
-    for thing in _related_objects(armature_object):
-        add((thing, ""), thing.parent, thing.parent_bone if thing.parent_type == "BONE" else "")
-        for constraint in thing.constraints:
+    for obj in _related_objects(armature_object):
+        add((obj, ""), obj.parent, obj.parent_bone if obj.parent_type == "BONE" else "")
+        for constraint in obj.constraints:
             for target, bone_name in _targets_of(constraint):
-                add((thing, ""), target, bone_name)
-        for bone in pose_bones_if_any(thing):
-            graph.setdefault((thing, bone.name), []).append((thing, bone.parent.name if bone.parent else ""))
+                add((obj, ""), target, bone_name)
+        for bone in pose_bones_if_any(obj):
+            graph.setdefault((obj, bone.name), []).append((obj, bone.parent.name if bone.parent else ""))
             for constraint in bone.constraints:
                 for constrained in _constrained_bones(bone, constraint):
                     for target, bone_name in _targets_of(constraint):
-                        add((thing, constrained), target, bone_name)
+                        add((obj, constrained), target, bone_name)
     return graph
 
 
@@ -52,12 +52,12 @@ def _related_objects(armature_object: bpy.types.Object) -> Iterable[bpy.types.Ob
     found: dict[str, bpy.types.Object] = {}
     pending: list[bpy.types.Object | None] = [armature_object]
     while pending:
-        thing = pending.pop()
-        if thing is None or thing.name_full in found:
+        obj = pending.pop()
+        if obj is None or obj.name_full in found:
             continue
-        found[thing.name_full] = thing
-        pending.append(thing.parent)
-        constraints = [*thing.constraints, *(constraint for bone in pose_bones_if_any(thing) for constraint in bone.constraints)]
+        found[obj.name_full] = obj
+        pending.append(obj.parent)
+        constraints = [*obj.constraints, *(constraint for bone in pose_bones_if_any(obj) for constraint in bone.constraints)]
         for constraint in constraints:
             pending += [target for target, _ in _targets_of(constraint)]
     return found.values()

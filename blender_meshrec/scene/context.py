@@ -42,12 +42,12 @@ def pose_bones(armature_object: bpy.types.Object) -> "bpy.types.bpy_prop_collect
     return expect_type(armature_object.pose, bpy.types.Pose).bones
 
 
-def pose_bones_if_any(thing: bpy.types.Object) -> tuple[bpy.types.PoseBone, ...]:
+def pose_bones_if_any(obj: bpy.types.Object) -> tuple[bpy.types.PoseBone, ...]:
     """The pose bones of any object; empty if it is not an armature."""
-    return tuple(thing.pose.bones) if thing.pose else ()
+    return tuple(obj.pose.bones) if obj.pose else ()
 
 
-def bone_color(bone: bpy.types.Bone | bpy.types.PoseBone) -> bpy.types.BoneColor:
+def bone_color_settings(bone: bpy.types.Bone | bpy.types.PoseBone) -> bpy.types.BoneColor:
     return expect_type(bone.color, bpy.types.BoneColor)
 
 

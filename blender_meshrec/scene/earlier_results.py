@@ -28,8 +28,8 @@ def mark_result(assembly: "Assembly", footage: str, people: Sequence[tuple[int, 
     for armature_object, (number, name) in zip(assembly.armatures, people):
         armature_object.users_collection[0]["meshrec_person"] = number
         armature_object.users_collection[0]["meshrec_called"] = name
-    for thing in assembly.collection.all_objects:
-        thing["meshrec_made"] = True
+    for obj in assembly.collection.all_objects:
+        obj["meshrec_made"] = True
 
 
 def find_earlier_results(footage: str, numbers: Container[int]) -> list[bpy.types.Collection]:
@@ -51,13 +51,13 @@ def rename_person(footage: str, number: int, name: str) -> None:
     """Rename the collections, objects and data blocks of a person's results in the scene."""
     for person in _results_of_person(footage, number):
         old = person["meshrec_called"]
-        made = [thing for thing in person.objects if "meshrec_made" in thing]
-        armature_object = next((thing for thing in made if thing.type == "ARMATURE"), None)
+        made = [obj for obj in person.objects if "meshrec_made" in obj]
+        armature_object = next((obj for obj in made if obj.type == "ARMATURE"), None)
         if name == old or armature_object is None:
             continue
         prefix, found, _ = armature_object.name.rpartition(old)  # "clip person1", perhaps with ".001"; the artist may have renamed it
         if found:
-            for block in (person, *made, *_unique(block for thing in made for block in _data_blocks_of(thing))):
+            for block in (person, *made, *_unique(block for obj in made for block in _data_blocks_of(obj))):
                 if block.name.startswith(prefix + old):
                     block.name = prefix + name + block.name[len(prefix + old) :]
         person["meshrec_called"] = name
@@ -80,12 +80,12 @@ class SidelinedResults:
 
     def __init__(self, collections: Iterable[bpy.types.Collection]) -> None:
         self._collections = list(collections)
-        self._objects = _unique(thing for collection in self._collections for thing in collection.objects if "meshrec_made" in thing)
-        self.armatures = [thing for thing in self._objects if thing.type == "ARMATURE"]
+        self._objects = _unique(obj for collection in self._collections for obj in collection.objects if "meshrec_made" in obj)
+        self.armatures = [obj for obj in self._objects if obj.type == "ARMATURE"]
         self._texts: list[bpy.types.Text] = [
             text for collection in self._collections if (text := collection.get("meshrec_report")) is not None
         ]
-        self._blocks = _unique(block for thing in self._objects for block in _data_blocks_of(thing))
+        self._blocks = _unique(block for obj in self._objects for block in _data_blocks_of(obj))
         blocks: list[bpy.types.ID] = [*self._collections, *self._objects, *self._texts, *self._blocks]
         self._names = {block: block.name for block in blocks}
         for block, name in self._names.items():
@@ -100,7 +100,7 @@ class SidelinedResults:
         """Remove the results, and their data blocks that nothing else uses."""
         root = active_scene().collection
         for collection in self._collections:
-            for foreign in [thing for thing in collection.objects if thing not in self._objects]:
+            for foreign in [obj for obj in collection.objects if obj not in self._objects]:
                 if foreign.users_collection == (collection,):
                     root.objects.link(foreign)
             for inner in [child for child in collection.children if child not in self._collections]:
@@ -113,10 +113,10 @@ class SidelinedResults:
             bpy.data.batch_remove(unused)
 
 
-def _data_blocks_of(thing: bpy.types.Object) -> Iterator[bpy.types.ID]:
+def _data_blocks_of(obj: bpy.types.Object) -> Iterator[bpy.types.ID]:
     """The data blocks made with an object: its data, actions, materials and footage."""
-    yield from _action_of(thing)
-    data = thing.data
+    yield from _action_of(obj)
+    data = obj.data
     if data is None:
         return
     yield data

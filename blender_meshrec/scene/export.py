@@ -23,6 +23,7 @@ import bpy
 
 from ..core.errors import InputError
 from ..core.files.output_file import atomic_write
+from ..core.options import EXPORT_PRESET_NAMES
 from .bundled_addons import enable_addon
 from .character_group import CharacterGroup, Exportable, exported_objects, take_name
 from .context import pose_bones
@@ -31,7 +32,6 @@ from .export_proxy import export_proxies
 from .surface import surface_modifiers
 from .temporary_state import only_selected, relative_file_paths
 
-PRESETS = ("blender", "unreal", "unity")
 _MIN_FREE_BYTES = 4096  # bytes; a disk with less was full when the file was written
 
 
@@ -49,9 +49,13 @@ def export_assembly(path: Path, assembly: Exportable, preset: str = "blender", h
         InputError: the format or the preset is not known.
         OutputError: the file cannot be written.
     """
-    if preset not in PRESETS:
+    if preset not in EXPORT_PRESET_NAMES:
         raise InputError(
-            "export-preset-unknown", "There is no preset named {preset}.", "Choose one of: {known}.", preset=preset, known=PRESETS
+            "export-preset-unknown",
+            "There is no preset named {preset}.",
+            "Choose one of: {known}.",
+            preset=preset,
+            known=EXPORT_PRESET_NAMES,
         )
     write = _writer_of(path)
     is_blend = path.suffix.lower() == ".blend"

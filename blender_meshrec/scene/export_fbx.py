@@ -17,12 +17,12 @@ from .temporary_state import changed_attributes, only_selected
 _Axis: TypeAlias = Literal["X", "Y", "Z", "-X", "-Y", "-Z"]
 # The (forward, up) axes that a file declares. Unreal's are Blender's own, so that the exporter rotates nothing and every
 # node's rotation is zero; Unity and other programs have y up.
-_FBX_AXES: dict[str, tuple[_Axis, _Axis]] = {"unreal": ("Y", "Z"), "unity": ("-Z", "Y"), "blender": ("-Z", "Y")}
+FBX_AXES: dict[str, tuple[_Axis, _Axis]] = {"unreal": ("Y", "Z"), "unity": ("-Z", "Y"), "blender": ("-Z", "Y")}
 
 
 def write_fbx(path: Path, bodies: Exportable, preset: str) -> None:
     enable_addon("io_scene_fbx")
-    forward, up = _FBX_AXES[preset]
+    forward, up = FBX_AXES[preset]
     is_artists = isinstance(bodies, CharacterGroup)
     orientation = _y_up_data(bodies) if preset == "unity" and not is_artists else contextlib.nullcontext()
     # The exporter names the take after the scene.
@@ -55,8 +55,8 @@ def _y_up_data(bodies: Exportable) -> Generator[None, None, None]:
     The exporter rotates objects from z up to y up. Undone in advance, the file's objects have no rotation.
     """
     rotation = Matrix.Rotation(math.pi / 2, 4, "X")
-    for thing in exported_objects(bodies):
-        _transform_data(thing, rotation.inverted())
+    for obj in exported_objects(bodies):
+        _transform_data(obj, rotation.inverted())
     for armature_object in bodies.armatures:
         armature_object.matrix_world = rotation
     active_view_layer().update()
@@ -65,13 +65,13 @@ def _y_up_data(bodies: Exportable) -> Generator[None, None, None]:
     finally:
         for armature_object in bodies.armatures:
             armature_object.matrix_world = Matrix()
-        for thing in exported_objects(bodies):
-            _transform_data(thing, rotation)
+        for obj in exported_objects(bodies):
+            _transform_data(obj, rotation)
         active_view_layer().update()
 
 
-def _transform_data(thing: bpy.types.Object, matrix: Matrix) -> None:
-    if thing.type == "MESH":
-        mesh_data(thing).transform(matrix, shape_keys=True)
+def _transform_data(obj: bpy.types.Object, matrix: Matrix) -> None:
+    if obj.type == "MESH":
+        mesh_data(obj).transform(matrix, shape_keys=True)
     else:
-        armature_data(thing).transform(matrix)
+        armature_data(obj).transform(matrix)

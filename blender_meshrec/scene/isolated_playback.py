@@ -24,8 +24,8 @@ def isolated_scene(*objects: bpy.types.Object) -> Generator[Callable[[int], bpy.
     try:
         for setting in _TIME_SETTINGS:
             setattr(isolated.render, setting, getattr(current.render, setting))
-        for thing in objects:
-            isolated.collection.objects.link(thing)
+        for obj in objects:
+            isolated.collection.objects.link(obj)
 
         def evaluate_frame(frame: int) -> bpy.types.Depsgraph:
             isolated.frame_set(frame)

@@ -42,7 +42,7 @@ def write_outputs(
         people: of one clip.
         outputs: the suffixes of their paths are the formats.
         name: of the clip, for the collection in a .blend.
-        preset: one of export.PRESETS. stretch: let the bones of calibrated people stretch.
+        preset: one of EXPORT_PRESET_NAMES. stretch: let the bones of calibrated people stretch.
 
     Returns:
         Sentences about what the files lack.

@@ -47,7 +47,7 @@ def load_character(path: Path, name: str = "", previous: Character | None = None
     if suffix == ".blend":
         open_blend(path)
         objects = list(active_scene().objects)
-        if not any(thing.type == "ARMATURE" for thing in objects):
+        if not any(obj.type == "ARMATURE" for obj in objects):
             objects = list(bpy.data.objects)
         return Character(*_choose_armature(objects, path.name, name))
     objects = import_character(path)
@@ -58,18 +58,18 @@ def load_character(path: Path, name: str = "", previous: Character | None = None
 def unhide_character(character: Character) -> None:
     """Make an armature and its meshes visible and selectable in the current view layer."""
     layer = active_view_layer()
-    for thing in (character.armature, *character.meshes):
-        if thing.name not in layer.objects:
-            active_scene().collection.objects.link(thing)
-        if thing == character.armature or not thing.hide_render:
-            thing.hide_viewport = thing.hide_select = False
-            thing.hide_set(False)
+    for obj in (character.armature, *character.meshes):
+        if obj.name not in layer.objects:
+            active_scene().collection.objects.link(obj)
+        if obj == character.armature or not obj.hide_render:
+            obj.hide_viewport = obj.hide_select = False
+            obj.hide_set(False)
     layer.update()
 
 
 def meshes_of(armature_object: bpy.types.Object, objects: Iterable[bpy.types.Object]) -> tuple[bpy.types.Object, ...]:
     """The mesh objects of `objects` that an armature moves: by a modifier, or as descendants."""
-    return tuple(thing for thing in objects if thing.type == "MESH" and _is_moved_by(thing, armature_object))
+    return tuple(obj for obj in objects if obj.type == "MESH" and _is_moved_by(obj, armature_object))
 
 
 def _is_moved_by(mesh_object: bpy.types.Object, armature_object: bpy.types.Object) -> bool:
@@ -85,22 +85,22 @@ def _duplicate_character(character: Character) -> Character:
     """A second copy of a character of an open .blend, by Blender's own Duplicate Linked."""
     unhide_character(character)
     bpy.ops.object.select_all(action="DESELECT")
-    for thing in (character.armature, *character.meshes):
-        thing.select_set(True)
+    for obj in (character.armature, *character.meshes):
+        obj.select_set(True)
     active_view_layer().objects.active = character.armature
     bpy.ops.object.duplicate(linked=True)
     copies = list(bpy.context.selected_objects)
-    (armature_object,) = (thing for thing in copies if thing.type == "ARMATURE")
+    (armature_object,) = (obj for obj in copies if obj.type == "ARMATURE")
     active_view_layer().update()
-    return Character(armature_object, tuple(thing for thing in copies if thing.type == "MESH"), character.humanoid)
+    return Character(armature_object, tuple(obj for obj in copies if obj.type == "MESH"), character.humanoid)
 
 
 def _choose_armature(objects: Sequence[bpy.types.Object], file: str, name: str) -> tuple[bpy.types.Object, tuple[bpy.types.Object, ...]]:
     """The armature named `name`, or the one that is the character if the name is empty; and its meshes."""
-    armatures = [thing for thing in objects if thing.type == "ARMATURE"]
+    armatures = [obj for obj in objects if obj.type == "ARMATURE"]
     chosen = _armatures_named(name, armatures, file) if name else _likely_armatures(armatures, objects)
     if not chosen:
-        found = "only meshes" if any(thing.type == "MESH" for thing in objects) else "nothing that could be a character"
+        found = "only meshes" if any(obj.type == "MESH" for obj in objects) else "nothing that could be a character"
         raise InputError(
             "character-without-armature",
             "{file} has no armature, {only}.",
@@ -122,7 +122,7 @@ def _choose_armature(objects: Sequence[bpy.types.Object], file: str, name: str) 
 
 
 def _armatures_named(name: str, armatures: Sequence[bpy.types.Object], file: str) -> Sequence[bpy.types.Object]:
-    chosen = [thing for thing in armatures if thing.name == name]
+    chosen = [obj for obj in armatures if obj.name == name]
     if not chosen:
         known = f"its armatures are {_quote_object_names(armatures)}" if armatures else "it has no armature at all"
         raise InputError(
@@ -140,10 +140,10 @@ def _likely_armatures(armatures: Sequence[bpy.types.Object], objects: Sequence[b
     """Of several armatures the only one with a skin, or the only one that Rigify generated; otherwise all."""
     if len(armatures) < 2:
         return armatures
-    skinned = [thing for thing in armatures if meshes_of(thing, objects)]
-    generated = [thing for thing in armatures if "rig_id" in armature_data(thing)]
+    skinned = [obj for obj in armatures if meshes_of(obj, objects)]
+    generated = [obj for obj in armatures if "rig_id" in armature_data(obj)]
     return next((candidates for candidates in (skinned, generated) if len(candidates) == 1), armatures)
 
 
 def _quote_object_names(objects: Sequence[bpy.types.Object]) -> str:
-    return quote_names([thing.name for thing in objects], _MAX_QUOTED_ARMATURES)
+    return quote_names([obj.name for obj in objects], _MAX_QUOTED_ARMATURES)

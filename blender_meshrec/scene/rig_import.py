@@ -33,7 +33,7 @@ def import_character(path: Path) -> list[bpy.types.Object]:
     objects_before, actions_before = set(bpy.data.objects), set(bpy.data.actions)
     with _wrap_import_errors(path):
         _IMPORTERS[path.suffix.lower()](path)
-    objects = [thing for thing in bpy.data.objects if thing not in objects_before]
+    objects = [obj for obj in bpy.data.objects if obj not in objects_before]
     _remove_animation(objects, [action for action in bpy.data.actions if action not in actions_before])
     active_view_layer().update()
     return objects
@@ -41,11 +41,11 @@ def import_character(path: Path) -> list[bpy.types.Object]:
 
 def _remove_animation(objects: Iterable[bpy.types.Object], actions: Iterable[bpy.types.Action]) -> None:
     """Remove an imported file's animation, and reset its characters to the rest pose."""
-    for thing in objects:
-        for owner in (thing, getattr(thing.data, "shape_keys", None)):
+    for obj in objects:
+        for owner in (obj, getattr(obj.data, "shape_keys", None)):
             if owner is not None and owner.animation_data is not None:
                 owner.animation_data_clear()
-        for bone in pose_bones_if_any(thing):
+        for bone in pose_bones_if_any(obj):
             bone.matrix_basis.identity()
     for action in actions:
         bpy.data.actions.remove(action)

@@ -27,7 +27,6 @@ from .export import export_assembly
 from .export_proxy import has_stretching_bones, has_visible_surface
 from .temporary_state import changed_attributes, released_names
 
-FORMATS = (".fbx", ".glb", ".usdc", ".bvh", ".npz")
 # A rig with more than this many bones per deforming bone is a control rig; engines read its deforming bones alone.
 _CONTROL_RIG_RATIO = 1.5
 
@@ -38,7 +37,7 @@ def export_characters(
     """Write characters, with the meshes that they move, to `path`; the suffix is the format.
 
     Args:
-        armatures: armature objects; .bvh and .npz hold the first alone. preset: one of export.PRESETS.
+        armatures: armature objects; .bvh and .npz hold the first alone. preset: one of EXPORT_PRESET_NAMES.
         frames: (first, last) of the timeline; the range of the characters' actions by default.
 
     Returns:
@@ -77,9 +76,9 @@ def action_frame_range(armatures: Iterable[bpy.types.Object]) -> tuple[int, int]
 def visible_meshes_of(armature_object: bpy.types.Object) -> list[bpy.types.Object]:
     """The visible mesh objects with an armature's modifier."""
     return [
-        thing
-        for thing in active_view_layer().objects
-        if thing.type == "MESH" and thing.visible_get() and _armature_among(thing, [armature_object]) is not None
+        obj
+        for obj in active_view_layer().objects
+        if obj.type == "MESH" and obj.visible_get() and _armature_among(obj, [armature_object]) is not None
     ]
 
 

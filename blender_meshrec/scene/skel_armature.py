@@ -148,9 +148,9 @@ def _set_up_channels(bone: bpy.types.PoseBone, joint: int, channels: EulerChanne
 def _bone_shape() -> bpy.types.Object:
     """The mesh drawn for every bone, an octahedron of length 1 along Y; the file has one for all people."""
     name = "MeshRec bone"
-    for thing in bpy.data.objects:
-        if thing.name.startswith(name) and thing.type == "MESH" and not thing.users_collection:
-            return thing
+    for obj in bpy.data.objects:
+        if obj.name.startswith(name) and obj.type == "MESH" and not obj.users_collection:
+            return obj
     corners = [(0, 0, 0), (0.1, 0.15, 0), (0, 0.15, 0.1), (-0.1, 0.15, 0), (0, 0.15, -0.1), (0, 1, 0)]
     faces = [(0, 2, 1), (0, 3, 2), (0, 4, 3), (0, 1, 4), (5, 1, 2), (5, 2, 3), (5, 3, 4), (5, 4, 1)]
     mesh = bpy.data.meshes.new(name)

@@ -52,8 +52,8 @@ def add_surface(mesh_object: bpy.types.Object, path: Path, frames: FloatArray) -
 
 def surface_modifiers(objects: Iterable[bpy.types.Object]) -> list[bpy.types.MeshCacheModifier]:
     """The modifiers that play point caches, of objects that are not linked from a library."""
-    local_objects = [thing for thing in objects if not thing.library]
-    return [modifier for thing in local_objects for modifier in thing.modifiers if isinstance(modifier, bpy.types.MeshCacheModifier)]
+    local_objects = [obj for obj in objects if not obj.library]
+    return [modifier for obj in local_objects for modifier in obj.modifiers if isinstance(modifier, bpy.types.MeshCacheModifier)]
 
 
 def blend_relative_path(path: Path) -> str:

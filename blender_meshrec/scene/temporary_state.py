@@ -46,17 +46,17 @@ def only_selected(objects: Sequence[bpy.types.Object]) -> Generator[None, None, 
     layer = active_view_layer()
     selected, active = list(bpy.context.selected_objects), layer.objects.active
     try:
-        for thing in selected:
-            thing.select_set(False)
-        for thing in objects:
-            thing.select_set(True)
+        for obj in selected:
+            obj.select_set(False)
+        for obj in objects:
+            obj.select_set(True)
         layer.objects.active = objects[0]
         yield
     finally:
-        for thing in objects:
-            thing.select_set(False)
-        for thing in selected:
-            thing.select_set(True)
+        for obj in objects:
+            obj.select_set(False)
+        for obj in selected:
+            obj.select_set(True)
         layer.objects.active = active
 
 

@@ -77,7 +77,7 @@ class OpenPreferences(bpy.types.Operator):
         return ADDON in require(context.preferences).addons
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
-        return bpy.ops.preferences.addon_show(module=ADDON)
+        return bpy.ops.preferences.addon_show(module=ADDON)  # pyrefly: ignore[bad-return]  the stub declares None
 
 
 class Dismiss(bpy.types.Operator):

@@ -1,6 +1,6 @@
-"""The buttons that install, repair, check and remove the backend. Nothing waits here but for scripts."""
+"""The buttons that install, repair, check and remove the backend. Only scripts and Blender without a window wait for the end."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bpy.props import BoolProperty
@@ -9,13 +9,22 @@ from ..bridge.backend_environment import LOG_FILE, remove_environments
 from ..bridge.backend_location import environment_home
 from ..core.errors import InputError, MeshRecError, NotSetUpError
 from . import jobs, setup_state
+from .blender_types import OperatorResult, require
+from .operator_feedback import poll_unless, report_error, report_notes
 from .preferences import build_installation_plan, get_backend_python
 from .redraw import start_redrawing
-from .translation import translate, translate_error, translate_message
+from .translation import translate
+
+if TYPE_CHECKING:
+    from ..bridge.installation import Installation, InstallationPlan
 
 
-def check_online(plan):
-    """Raises NotSetUpError where packages would have to be downloaded and Blender does not allow it."""
+def check_online(plan: "InstallationPlan") -> None:
+    """Check that Blender allows the downloads that a plan needs.
+
+    Raises:
+        NotSetUpError: it does not.
+    """
     if plan.bundle or bpy.app.online_access:
         return
     problem = "The backend's packages have to be downloaded, and Blender's online access is off."
@@ -34,46 +43,33 @@ class InstallBackend(bpy.types.Operator):
     anew: BoolProperty(name="Anew", description="Throw away what is there first", options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context):
-        if jobs.is_running():
-            cls.poll_message_set(translate("A reconstruction is running"))
-            return False
-        if setup_state.is_installing():
-            cls.poll_message_set(translate("The backend is being installed"))
-            return False
-        return True
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return poll_unless(cls, jobs.busy_message())
 
-    def execute(self, context):
-        """Wait for the end: for scripts, and for Blender without a window."""
-        if not self._start(context):
-            return {"CANCELLED"}
-        installation = setup_state.installation
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Wait for the end: for scripts and for Blender without a window."""
         try:
+            installation = self._start(context)
             installation.wait()
         except MeshRecError as error:
-            self.report({"ERROR"}, translate_error(error))
-            return {"CANCELLED"}
-        for note in installation.notes:
-            self.report({"WARNING"}, translate_message(note))
+            return report_error(self, error)
+        report_notes(self, installation.notes)
         return {"FINISHED"}
 
-    def invoke(self, context, event):
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         if bpy.app.background:
             return self.execute(context)
-        if not self._start(context):
-            return {"CANCELLED"}
+        try:
+            self._start(context)
+        except MeshRecError as error:
+            return report_error(self, error)
         start_redrawing()
         return {"FINISHED"}
 
-    def _start(self, context):
+    def _start(self, context: bpy.types.Context) -> "Installation":
         plan = build_installation_plan(context, anew=self.anew)
-        try:
-            check_online(plan)
-            setup_state.start_installation(plan)
-        except MeshRecError as error:
-            self.report({"ERROR"}, translate_error(error))
-            return False
-        return True
+        check_online(plan)
+        return setup_state.start_installation(plan)
 
 
 class CancelInstall(bpy.types.Operator):
@@ -83,11 +79,11 @@ class CancelInstall(bpy.types.Operator):
     bl_label = "Cancel"
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context) -> bool:
         return setup_state.is_installing()
 
-    def execute(self, context):
-        setup_state.installation.cancel()
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        require(setup_state.installation).cancel()
         return {"FINISHED"}
 
 
@@ -98,18 +94,17 @@ class RemoveBackend(bpy.types.Operator):
     bl_label = "Remove Backend"
 
     @classmethod
-    def poll(cls, context):
-        return InstallBackend.poll(context)
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return poll_unless(cls, jobs.busy_message())
 
-    def invoke(self, context, event):
-        return context.window_manager.invoke_confirm(self, event)
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
+        return require(context.window_manager).invoke_confirm(self, event)
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         try:
             remove_environments()
         except MeshRecError as error:
-            self.report({"ERROR"}, translate_error(error))
-            return {"CANCELLED"}
+            return report_error(self, error)
         setup_state.installation = setup_state.check = None
         setup_state.discard_probe()
         return {"FINISHED"}
@@ -123,14 +118,13 @@ class AllowOnline(bpy.types.Operator):
     bl_options: ClassVar = {"INTERNAL"}
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context) -> bool:
         if bpy.app.online_access_override:
-            cls.poll_message_set(translate("Blender was started with --offline-mode or --online-mode"))
-            return False
+            return poll_unless(cls, translate("Blender was started with --offline-mode or --online-mode"))
         return not bpy.app.online_access
 
-    def execute(self, context):
-        context.preferences.system.use_online_access = True
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        require(context.preferences).system.use_online_access = True
         return {"FINISHED"}
 
 
@@ -141,10 +135,10 @@ class CheckBackend(bpy.types.Operator):
     bl_label = "Check Installation"
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context) -> bool:
         return setup_state.check is None or not setup_state.check.running
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         check = setup_state.start_check(get_backend_python(context))
         if bpy.app.background:
             check.wait()
@@ -154,59 +148,18 @@ class CheckBackend(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CopyCheck(bpy.types.Operator):
-    """Copy the report of Check Installation to the clipboard"""
-
-    bl_idname = "meshrec.copy_check"
-    bl_label = "Copy Report"
-
-    @classmethod
-    def poll(cls, context):
-        return setup_state.check is not None and not setup_state.check.running
-
-    def execute(self, context):
-        context.window_manager.clipboard = setup_state.check.text
-        return {"FINISHED"}
-
-
-class CopyInstallDetails(bpy.types.Operator):
-    """Copy what is known of the failed installation to the clipboard, for a bug report"""
-
-    bl_idname = "meshrec.copy_install_details"
-    bl_label = "Copy Details"
-
-    @classmethod
-    def poll(cls, context):
-        return setup_state.installation is not None and setup_state.installation.error is not None
-
-    def execute(self, context):
-        installation = setup_state.installation
-        context.window_manager.clipboard = f"{installation.error}\n\n{installation.details}"
-        return {"FINISHED"}
-
-
 class OpenInstallLog(bpy.types.Operator):
     """Open the installation's log file"""
 
     bl_idname = "meshrec.open_install_log"
     bl_label = "Open Log"
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         path = environment_home() / LOG_FILE
         if not path.is_file():
             error = InputError("installation-log-missing", "There is no log: nothing was installed yet.", "Click Install Backend first.")
-            self.report({"ERROR"}, translate_error(error))
-            return {"CANCELLED"}
-        return bpy.ops.wm.path_open(filepath=str(path))
+            return report_error(self, error)
+        return bpy.ops.wm.path_open(filepath=str(path))  # pyrefly: ignore[bad-return]  the stub declares None
 
 
-CLASSES = (
-    InstallBackend,
-    CancelInstall,
-    RemoveBackend,
-    AllowOnline,
-    CheckBackend,
-    CopyCheck,
-    CopyInstallDetails,
-    OpenInstallLog,
-)
+CLASSES = (InstallBackend, CancelInstall, RemoveBackend, AllowOnline, CheckBackend, OpenInstallLog)

@@ -1,4 +1,4 @@
-"""What footage is, found out by Blender itself: its length, rate and size."""
+"""The kind, length, frame rate and size of footage, as Blender reads them."""
 
 import contextlib
 from dataclasses import dataclass
@@ -8,27 +8,29 @@ import bpy
 
 from .translation import translate
 
-VIDEO_SUFFIXES = tuple(sorted(bpy.path.extensions_movie))
-IMAGE_SUFFIXES = tuple(sorted(bpy.path.extensions_image))
+# Blender's stubs lack these two.
+VIDEO_SUFFIXES: tuple[str, ...] = tuple(sorted(bpy.path.extensions_movie))  # pyrefly: ignore[missing-attribute]
+IMAGE_SUFFIXES: tuple[str, ...] = tuple(sorted(bpy.path.extensions_image))  # pyrefly: ignore[missing-attribute]
 KEYPOINT_SUFFIXES = (".npz", ".json")
 
 
 @dataclass(frozen=True)
 class Footage:
-    """A piece of footage. kind: VIDEO, IMAGE, FOLDER, KEYPOINTS, or NONE where Blender cannot read it.
+    """A piece of footage.
 
-    picture: the file to show a thumbnail of, "" for none. frames, fps, size (px): 0 where not known.
+    kind: VIDEO, IMAGE, FOLDER, KEYPOINTS, or NONE if Blender cannot read it. picture: the file of the thumbnail, "" for none.
+    frames, fps, size (width and height, px): 0 if unknown.
     """
 
     kind: str = "NONE"
     picture: str = ""
     frames: int = 0
     fps: float = 0.0
-    size: tuple = (0, 0)
+    size: tuple[int, int] = (0, 0)
 
     @property
-    def summary(self):
-        """One line for the panel."""
+    def summary(self) -> str:
+        """One translated line for the panel."""
         if self.kind == "NONE":
             return translate("Blender cannot read this footage")
         if self.kind == "KEYPOINTS":
@@ -36,19 +38,20 @@ class Footage:
         size = f"{self.size[0]} x {self.size[1]}" if min(self.size) > 0 else ""
         if self.kind == "IMAGE":
             return translate("Image, {size}", size=size) if size else translate("Image")
+        frames = translate("{frames} frames", frames=self.frames)
         rate = translate("{rate} fps", rate=f"{self.fps:.5g}") if self.fps else ""
         seconds = translate("{seconds} s", seconds=f"{self.frames / self.fps:.1f}") if self.fps else ""
-        return ", ".join(part for part in (translate("{frames} frames", frames=self.frames), seconds, rate, size) if part)
+        return ", ".join(part for part in (frames, seconds, rate, size) if part)
 
 
-def probe_footage(source):
-    """The Footage at a path. It opens the file, and leaves nothing behind in the .blend."""
+def probe_footage(source: str) -> Footage:
+    """Read the footage at a path. Leaves no data blocks in the .blend."""
     path = Path(source)
     if path.is_dir():
-        pictures = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-        if not pictures:
+        images = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+        if not images:
             return Footage("KEYPOINTS") if any(path.glob("*.json")) else Footage()
-        return Footage("FOLDER", str(pictures[0]), len(pictures), 0.0, _image_size(pictures[0]))
+        return Footage("FOLDER", str(images[0]), len(images), 0.0, _image_size(images[0]))
     suffix = path.suffix.lower()
     if not path.is_file():
         return Footage()
@@ -59,23 +62,24 @@ def probe_footage(source):
     return _probe_video(path) if suffix in VIDEO_SUFFIXES else Footage()
 
 
-def _probe_video(path):
-    with contextlib.suppress(RuntimeError):  # how Blender says that it cannot read a file
+def _probe_video(path: Path) -> Footage:
+    with contextlib.suppress(RuntimeError):  # Blender cannot read the file
         clip = bpy.data.movieclips.load(str(path))
         try:
-            size = tuple(clip.size)
-            if min(size) > 0:
-                return Footage("VIDEO", str(path), int(clip.frame_duration), float(clip.fps), size)
+            width, height = clip.size
+            if min(width, height) > 0:
+                return Footage("VIDEO", str(path), clip.frame_duration, clip.fps, (width, height))
         finally:
             bpy.data.movieclips.remove(clip)
     return Footage()
 
 
-def _image_size(path):
-    with contextlib.suppress(RuntimeError):
+def _image_size(path: Path) -> tuple[int, int]:
+    with contextlib.suppress(RuntimeError):  # Blender cannot read the file
         image = bpy.data.images.load(str(path))
         try:
-            return tuple(image.size)
+            width, height = image.size
+            return width, height
         finally:
             bpy.data.images.remove(image)
     return (0, 0)

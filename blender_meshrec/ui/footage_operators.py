@@ -1,5 +1,6 @@
-"""The buttons of the footage box: choose it, and which part of it."""
+"""The buttons that choose the footage and the part of it to reconstruct."""
 
+import contextlib
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,6 +9,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProp
 from bpy_extras.io_utils import ImportHelper
 
 from ..core.conventions import FIRST_BLENDER_FRAME
+from .blender_types import HasFilepath, HasLayout, OperatorResult, require, scene_of, set_operator_properties, settings_of
 from .footage import IMAGE_SUFFIXES, KEYPOINT_SUFFIXES, VIDEO_SUFFIXES
 from .redraw import redraw
 from .translation import translate
@@ -15,18 +17,16 @@ from .translation import translate
 _FOOTAGE_FILTER = ";".join(f"*{suffix}" for suffix in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES, *KEYPOINT_SUFFIXES))
 
 
-def set_footage(context, path):
-    """Make a file or folder the scene's footage, relative to the .blend where that is what the user prefers."""
-    if bpy.data.filepath and context.preferences.filepaths.use_relative_paths:
-        try:
+def set_footage(context: bpy.types.Context, path: str) -> None:
+    """Set a file or folder as the scene's footage, relative to the .blend if the user prefers relative paths."""
+    if bpy.data.filepath and require(context.preferences).filepaths.use_relative_paths:
+        with contextlib.suppress(ValueError):  # on Windows a path on another drive has no relative form
             path = bpy.path.relpath(path)
-        except ValueError:  # another drive of Windows has no relative path
-            path = str(path)
-    context.scene.meshrec.source = path
+    settings_of(context).source = path
     redraw()
 
 
-class OpenFootage(bpy.types.Operator, ImportHelper):
+class OpenFootage(HasLayout, bpy.types.Operator, ImportHelper, HasFilepath):
     """Choose a video, an image, a folder of numbered images, or a 2D keypoints file"""
 
     bl_idname = "meshrec.open_footage"
@@ -39,7 +39,7 @@ class OpenFootage(bpy.types.Operator, ImportHelper):
     filter_image: BoolProperty(default=True, options={"HIDDEN"})
     whole_folder: BoolProperty(name="All Images of the Folder", description="Take the numbered images of the folder as one clip")
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         path = Path(self.filepath)
         if self.whole_folder and path.suffix.lower() in IMAGE_SUFFIXES:
             path = path.parent
@@ -49,7 +49,7 @@ class OpenFootage(bpy.types.Operator, ImportHelper):
         set_footage(context, str(path))
         return {"FINISHED"}
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context) -> None:
         self.layout.prop(self, "whole_folder")
 
 
@@ -63,14 +63,14 @@ class SetFootageRange(bpy.types.Operator):
     end: EnumProperty(name="End", items=(("IN", "In", "The first frame"), ("OUT", "Out", "The last frame")), options={"SKIP_SAVE"})
 
     @classmethod
-    def description(cls, context, properties):
+    def description(cls, context: bpy.types.Context, properties: "SetFootageRange") -> str:
         if properties.end == "IN":
             return translate("Let the timeline's current frame be the first of the footage to use")
         return translate("Let the timeline's current frame be the last of the footage to use")
 
-    def execute(self, context):
-        settings = context.scene.meshrec
-        frame = context.scene.frame_current - FIRST_BLENDER_FRAME + 1
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        settings = settings_of(context)
+        frame = scene_of(context).frame_current - FIRST_BLENDER_FRAME + 1
         frame = max(1, min(frame, settings.footage_frames or frame))
         settings.use_range = True
         setattr(settings, "first_frame" if self.end == "IN" else "last_frame", frame)
@@ -90,28 +90,31 @@ class DropFootage(bpy.types.Operator):
     asked: BoolProperty(options={"SKIP_SAVE", "HIDDEN"})
 
     @property
-    def path(self):
-        """What was dropped: a file, or where there are several images, their folder."""
+    def path(self) -> Path:
+        """The dropped file, or the folder of several dropped images."""
         if self.directory and self.files:
-            several = len(self.files) > 1 and all(Path(file.name).suffix.lower() in IMAGE_SUFFIXES for file in self.files)
-            return Path(self.directory) if several else Path(self.directory) / self.files[0].name
+            is_sequence = len(self.files) > 1 and all(Path(file.name).suffix.lower() in IMAGE_SUFFIXES for file in self.files)
+            return Path(self.directory) if is_sequence else Path(self.directory) / self.files[0].name
         return Path(self.filepath)
 
-    def invoke(self, context, event):
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
+        """Set a video at once; ask for images, which Blender itself would add as a reference image."""
         if self.path.suffix.lower() not in IMAGE_SUFFIXES or self.asked:
             return self.execute(context)
         path = str(self.path)
 
-        def draw(menu, context):
-            menu.layout.operator_context = "EXEC_DEFAULT"
-            own = menu.layout.operator(self.bl_idname, text="Footage for MeshRec", icon="ARMATURE_DATA")
-            own.filepath, own.asked = path, True
-            menu.layout.operator("object.empty_image_add", text="Reference Image", icon="IMAGE_REFERENCE").filepath = path
+        def draw(menu: HasLayout, context: bpy.types.Context) -> None:
+            layout = menu.layout
+            layout.operator_context = "EXEC_DEFAULT"
+            footage_button = layout.operator(self.bl_idname, text="Footage for MeshRec", icon="ARMATURE_DATA")
+            set_operator_properties(footage_button, filepath=path, asked=True)
+            reference_button = layout.operator("object.empty_image_add", text="Reference Image", icon="IMAGE_REFERENCE")
+            set_operator_properties(reference_button, filepath=path)
 
-        context.window_manager.popup_menu(draw, title=self.path.name)
+        require(context.window_manager).popup_menu(draw, title=self.path.name)
         return {"FINISHED"}
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         path = self.path
         if not path.exists():
             self.report({"ERROR"}, translate("There is no file {path}.", path=path))

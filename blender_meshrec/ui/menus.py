@@ -1,63 +1,60 @@
-"""File > Import, File > Export, the 3D view's menus, where Blender's search (F3) looks, and what is dropped into the 3D view."""
+"""Entries in Blender's menus, which its search (F3) also finds, and handlers of files dropped into the 3D view."""
 
 import bpy
 
+from .blender_types import HasLayout, require
 from .export_operators import ExportCharacter
 from .footage import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from .operators import ImportMotion
 
 
-class DroppedFootage(bpy.types.FileHandler):
+class _DropInto3DView:
+    """Accepts files that are dropped into a 3D view."""
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+class DroppedFootage(_DropInto3DView, bpy.types.FileHandler):
     bl_idname = "MESHREC_FH_footage"
     bl_label = "Footage for MeshRec"
     bl_import_operator = "meshrec.drop_footage"
     bl_file_extensions = ";".join((*VIDEO_SUFFIXES, *IMAGE_SUFFIXES))
 
-    @classmethod
-    def poll_drop(cls, context):
-        return _is_3d_view(context)
 
-
-class DroppedMotion(bpy.types.FileHandler):
+class DroppedMotion(_DropInto3DView, bpy.types.FileHandler):
     bl_idname = "MESHREC_FH_motion"
     bl_label = "Motion for MeshRec"
     bl_import_operator = "meshrec.import_motion"
     bl_file_extensions = ".npz"
 
-    @classmethod
-    def poll_drop(cls, context):
-        return _is_3d_view(context)
 
-
-class MeshRecMenu(bpy.types.Menu):
+class MeshRecMenu(HasLayout, bpy.types.Menu):
     bl_idname = "MESHREC_MT_meshrec"
     bl_label = "MeshRec"
 
-    def draw(self, context):
-        layout = self.layout
-        for entries in (("open_footage", "reconstruct", "cancel"), ("retarget", "map_bones", "retarget_preview"), ("toggle_confidence",)):
-            for name in entries:
-                layout.operator(f"meshrec.{name}")
-            layout.separator()
-        layout.operator(ImportMotion.bl_idname)
-        layout.operator(ExportCharacter.bl_idname)
+    def draw(self, context: bpy.types.Context) -> None:
+        for names in (("open_footage", "reconstruct", "cancel"), ("retarget", "map_bones", "retarget_preview"), ("toggle_confidence",)):
+            for name in names:
+                self.layout.operator(f"meshrec.{name}")
+            self.layout.separator()
+        self.layout.operator(ImportMotion.bl_idname)
+        self.layout.operator(ExportCharacter.bl_idname)
 
 
-def _is_3d_view(context):
-    return context.area is not None and context.area.type == "VIEW_3D"
+def _draw_import(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    require(self.layout).operator(ImportMotion.bl_idname, text="MeshRec Motion (.npz)")
 
 
-def _draw_import(self, context):
-    self.layout.operator(ImportMotion.bl_idname, text="MeshRec Motion (.npz)")
+def _draw_export(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    require(self.layout).operator(ExportCharacter.bl_idname, text="MeshRec Character (.fbx/.glb/.usdc/.bvh/.npz)")
 
 
-def _draw_export(self, context):
-    self.layout.operator(ExportCharacter.bl_idname, text="MeshRec Character (.fbx/.glb/.usdc/.bvh/.npz)")
-
-
-def _draw_menu(self, context):
-    self.layout.separator()
-    self.layout.menu(MeshRecMenu.bl_idname)
+def _draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    layout = require(self.layout)
+    layout.separator()
+    layout.menu(MeshRecMenu.bl_idname)
 
 
 _MENU_ENTRIES = (
@@ -68,14 +65,14 @@ _MENU_ENTRIES = (
 )
 
 
-def add_menu_entries():
-    """Put MeshRec into Blender's own menus."""
+def add_menu_entries() -> None:
+    """Add MeshRec to Blender's own menus."""
     for menu, draw in _MENU_ENTRIES:
         getattr(bpy.types, menu).append(draw)
 
 
-def remove_menu_entries():
-    """Take it out of them again."""
+def remove_menu_entries() -> None:
+    """Remove MeshRec from Blender's own menus."""
     for menu, draw in _MENU_ENTRIES:
         getattr(bpy.types, menu).remove(draw)
 

@@ -1,4 +1,4 @@
-"""The buttons: each gathers settings, calls one function and reports."""
+"""The buttons that reconstruct people and import motion files."""
 
 import time
 import traceback
@@ -9,16 +9,19 @@ import bpy
 from bpy.props import StringProperty
 from bpy_extras.io_utils import ImportHelper
 
+from ..bridge.messages import Result
 from ..core.errors import MeshRecError
 from ..core.files.motion_npz import read_motion
 from ..core.files.point_cache import SUFFIX
-from . import jobs, setup_state
+from . import jobs
+from .blender_types import OperatorResult, require, settings_of
+from .operator_feedback import poll_unless, report_error, report_notes
 from .preferences import get_backend_python, get_cache_folder
 from .properties import build_request
 from .redraw import redraw
 from .scene_making import make_people
 from .surface_files import SurfaceFiles
-from .translation import translate, translate_error, translate_message
+from .translation import translate
 
 _INTERVAL = 0.1  # s
 _TICKS_PER_REDRAW = 5
@@ -29,49 +32,45 @@ class Reconstruct(bpy.types.Operator):
 
     bl_idname = "meshrec.reconstruct"
     bl_label = "Reconstruct"
-    # Not REGISTER: Repeat Last would wait for the whole job instead of letting Blender go on.
+    # Not REGISTER: Repeat Last would block Blender until the job ends.
     bl_options: ClassVar = {"UNDO"}
 
-    _timer = None
+    _timer: bpy.types.Timer | None = None
     _ticks = 0
-    _surfaces = None
+    _surfaces: SurfaceFiles | None = None
 
     @classmethod
-    def poll(cls, context):
-        if jobs.is_running():
-            cls.poll_message_set(translate("A reconstruction is running"))
-            return False
-        if setup_state.is_installing():
-            cls.poll_message_set(translate("The backend is being installed"))
-            return False
-        if not context.scene.meshrec.source:
-            cls.poll_message_set(translate("Choose footage first"))
-            return False
-        return True
+    def poll(cls, context: bpy.types.Context) -> bool:
+        reason = jobs.busy_message() or ("" if settings_of(context).source else translate("Choose footage first"))
+        return poll_unless(cls, reason)
 
-    def execute(self, context):
-        """Wait for the result: for scripts, and for Blender without a window."""
-        if not self._start(context):
-            return {"CANCELLED"}
-        while jobs.current.running:
-            jobs.current.update()
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Wait for the result: for scripts and for Blender without a window."""
+        try:
+            job = self._start(context)
+        except MeshRecError as error:
+            return report_error(self, error)
+        while job.running:
+            job.update()
             time.sleep(_INTERVAL / 2)
-        return self._finish(context)
+        return self._finish(context, job)
 
-    def invoke(self, context, event):
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         if bpy.app.background:
             return self.execute(context)
-        if not self._start(context):
-            return {"CANCELLED"}
-        manager = context.window_manager
+        try:
+            self._start(context)
+        except MeshRecError as error:
+            return report_error(self, error)
+        manager = require(context.window_manager)
         self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
         manager.modal_handler_add(self)
-        context.workspace.status_text_set(translate("MeshRec is at work. Esc: cancel"))
+        require(context.workspace).status_text_set(translate("MeshRec is at work. Esc: cancel"))
         return {"RUNNING_MODAL"}
 
-    def modal(self, context, event):
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         job = jobs.current
-        if job is None:  # the add-on was switched off
+        if job is None:  # the add-on was disabled
             self._end_modal(context)
             self._discard_surfaces()
             return {"CANCELLED"}
@@ -79,48 +78,45 @@ class Reconstruct(bpy.types.Operator):
             job.cancel()
         elif event.type == "TIMER":
             self._ticks += 1
-            if job.update() or self._ticks % _TICKS_PER_REDRAW == 0:  # the time left goes on while nothing arrives
+            if job.update() or self._ticks % _TICKS_PER_REDRAW == 0:  # the remaining time changes without new messages, too
                 redraw()
         if job.running:
             return {"PASS_THROUGH"}
         self._end_modal(context)
-        return self._finish(context)
+        return self._finish(context, job)
 
-    def cancel(self, context):
+    def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator: another file is opened, or the window closes."""
         jobs.stop()
         self._discard_surfaces()
         self._end_modal(context)
 
-    def _start(self, context):
-        settings = context.scene.meshrec
+    def _start(self, context: bpy.types.Context) -> jobs.Job:
+        settings = settings_of(context)
         try:
             if settings.is_calibrated and settings.surface == "EXACT":
                 self._surfaces = SurfaceFiles(Path(settings.path).stem)
-            prefix = self._surfaces and self._surfaces.prefix
-            jobs.start(build_request(settings, get_cache_folder(context), prefix), get_backend_python(context))
-        except MeshRecError as error:
+            prefix = self._surfaces.prefix if self._surfaces else None
+            return jobs.start(build_request(settings, get_cache_folder(context), prefix), get_backend_python(context))
+        except MeshRecError:
             self._discard_surfaces()
             redraw()
-            self.report({"ERROR"}, translate_error(error))
-            return False
-        return True
+            raise
 
-    def _finish(self, context):
-        job = jobs.current
+    def _finish(self, context: bpy.types.Context, job: jobs.Job) -> OperatorResult:
         if job.result is not None:
             try:
-                self._make_scene(context, job)
-            except Exception as error:  # noqa: BLE001 - whatever happens, the artist is told and Blender goes on
+                self._make_scene(context, job, job.result)
+            except Exception as error:  # noqa: BLE001 - the panel shows any error, and Blender continues
                 job.fail(as_meshrec_error(error), traceback.format_exc())
         self._discard_surfaces()
         redraw()
         if job.error is not None:
-            self.report({"ERROR"}, translate_error(job.error))
-        return {"FINISHED"} if job.error is None and job.result is not None else {"CANCELLED"}
+            return report_error(self, job.error)
+        return {"FINISHED"} if job.result is not None else {"CANCELLED"}
 
-    def _make_scene(self, context, job):
-        settings, result = context.scene.meshrec, job.result
+    def _make_scene(self, context: bpy.types.Context, job: jobs.Job, result: Result) -> None:
+        settings = settings_of(context)
         settings.set_people(result.report, result.portraits)
         numbered = tuple(zip(result.people, result.recoveries))
         name = Path(job.request.source).stem
@@ -132,19 +128,19 @@ class Reconstruct(bpy.types.Operator):
             for surface in surfaces.values():
                 surface.unlink(missing_ok=True)
             raise
-        counted = "1 person, {frames} frames." if len(numbered) == 1 else "{people} people, {frames} frames."
-        summary = translate(counted, people=len(numbered), frames=len(numbered[0][1]))
+        template = "1 person, {frames} frames." if len(numbered) == 1 else "{people} people, {frames} frames."
+        summary = translate(template, people=len(numbered), frames=len(numbered[0][1]))
         job.notes = (summary, *result.report.get("warnings", ()), *assembly.notes)
         self.report({"INFO"}, summary)
 
-    def _discard_surfaces(self):
+    def _discard_surfaces(self) -> None:
         if self._surfaces is not None:
             self._surfaces.discard()
             self._surfaces = None
 
-    def _end_modal(self, context):
+    def _end_modal(self, context: bpy.types.Context) -> None:
         if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
+            require(context.window_manager).event_timer_remove(self._timer)
             self._timer = None
         if context.workspace is not None:
             context.workspace.status_text_set(None)
@@ -157,11 +153,11 @@ class Cancel(bpy.types.Operator):
     bl_label = "Cancel"
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context) -> bool:
         return jobs.is_running()
 
-    def execute(self, context):
-        jobs.current.cancel()
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        require(jobs.current).cancel()
         redraw()
         return {"FINISHED"}
 
@@ -175,50 +171,32 @@ class ImportMotion(bpy.types.Operator, ImportHelper):
 
     filename_ext = ".npz"
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
-    # SKIP_SAVE: the file of the last time is no file that was dropped.
+    # SKIP_SAVE: otherwise the previous path would look like that of a dropped file.
     filepath: StringProperty(name="File Path", description="The motion file", subtype="FILE_PATH", options={"SKIP_SAVE"})
 
-    def invoke(self, context, event):
-        if self.properties.is_property_set("filepath"):  # it was dropped into the 3D view
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
+        if self.properties.is_property_set("filepath"):  # the file was dropped into the 3D view
             return self.execute(context)
         return super().invoke(context, event)
 
-    def execute(self, context):
-        path, settings = Path(self.filepath), context.scene.meshrec
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        path, settings = Path(self.filepath), settings_of(context)
         surface = path.with_suffix(SUFFIX)
         surfaces = {1: surface} if settings.surface == "EXACT" and surface.is_file() else {}
         try:
             bodies = settings.body_source, settings.skel_source
             assembly = make_people(context, path.stem, [(1, read_motion(path))], bodies, surfaces=surfaces)
         except MeshRecError as error:
-            self.report({"ERROR"}, translate_error(error))
-            return {"CANCELLED"}
-        for note in assembly.notes:
-            self.report({"WARNING"}, translate_message(note))
+            return report_error(self, error)
+        report_notes(self, assembly.notes)
         return {"FINISHED"}
 
 
-class CopyDetails(bpy.types.Operator):
-    """Copy what is known of the error to the clipboard, for a bug report"""
-
-    bl_idname = "meshrec.copy_details"
-    bl_label = "Copy Details"
-
-    @classmethod
-    def poll(cls, context):
-        return jobs.current is not None and jobs.current.error is not None
-
-    def execute(self, context):
-        job = jobs.current
-        context.window_manager.clipboard = f"{job.error.problem}\n{job.error.remedy}\n\n{job.details}"
-        return {"FINISHED"}
-
-
-def as_meshrec_error(error):
-    """An error a person can read, of any."""
+def as_meshrec_error(error: Exception) -> MeshRecError:
+    """The error itself if it is a MeshRecError, else one that quotes it."""
     if isinstance(error, MeshRecError):
         return error
     return MeshRecError("scene-not-made", "Making the scene failed: {reason}.", "Report this with Copy Details.", reason=error)
 
 
-CLASSES = (Reconstruct, Cancel, ImportMotion, CopyDetails)
+CLASSES = (Reconstruct, Cancel, ImportMotion)

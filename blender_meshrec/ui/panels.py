@@ -1,63 +1,47 @@
-"""The MeshRec tab in the 3D view's sidebar (N): from footage to people."""
-
-from typing import ClassVar
+"""The panels of the MeshRec tab from footage to people."""
 
 import bpy
 
 from ..core.errors import NotSetUpError
+from ..scene.context import expect_type
 from . import jobs
+from .blender_types import Icon, set_operator_properties, settings_of
 from .presets import MESHREC_PT_presets
-from .properties import item_description
+from .properties import FoundPerson, Settings, item_description
 from .remedies import buttons_for
 from .setup_box import draw_setup
-from .text import draw_text
+from .sidebar import ReconstructionSection, SidebarTab, align_properties, prepare_settings
+from .layouts import draw_error, draw_text
 from .thumbnails import portrait_icon, thumbnail_icon
 from .translation import translate, translate_message
 
-_THUMBNAIL_SCALE, _PORTRAIT_SCALE = 7.0, 2.0  # icons high
-
-
-class SidebarTab:
-    """Where MeshRec's panels are."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "MeshRec"
+_THUMBNAIL_SCALE, _PORTRAIT_SCALE = 7.0, 2.0  # heights of an icon
 
 
 class MainPanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_main"
     bl_label = "MeshRec"
 
-    def draw_header_preset(self, context):
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
         MESHREC_PT_presets.draw_panel_header(self.layout)
 
-    def draw(self, context):
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        settings, job = context.scene.meshrec, jobs.current
-        column = layout.column()
-        column.enabled = not jobs.is_running()
-        draw_footage(column, settings)
-        column.prop(settings, "person")
-        if settings.person == "ONE":
-            column.prop(settings, "person_number")
-        if jobs.is_running():
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, job = self.layout, jobs.current
+        align_properties(layout)
+        _draw_input(layout, settings_of(context))
+        if job is not None and job.running:
             _draw_progress(layout, job)
             return
-        missing = draw_setup(layout, context)
+        is_setup_drawn = draw_setup(layout, context)
         button = layout.row()
         button.scale_y = 1.5
         button.operator("meshrec.reconstruct", icon="ARMATURE_DATA")
-        if job is not None and job.error is not None:
-            if not (missing and isinstance(job.error, NotSetUpError)):
-                _draw_error(layout, job, context)
-        elif job is not None and job.notes:
-            box = layout.box()
-            for number, note in enumerate(job.notes):
-                draw_text(box, translate_message(note), context, icon="CHECKMARK" if number == 0 else "INFO")
-            box.operator("meshrec.dismiss", text="OK")
+        if job is None:
+            return
+        if job.error is None:
+            _draw_notes(layout, job, context)
+        elif not (is_setup_drawn and isinstance(job.error, NotSetUpError)):
+            _draw_failure(layout, job, context)
 
 
 class PeoplePanel(SidebarTab, bpy.types.Panel):
@@ -66,122 +50,103 @@ class PeoplePanel(SidebarTab, bpy.types.Panel):
     bl_parent_id = "MESHREC_PT_main"
 
     @classmethod
-    def poll(cls, context):
-        return len(context.scene.meshrec.people) > 0
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return len(settings_of(context).people) > 0
 
-    def draw(self, context):
-        layout, settings = self.layout, context.scene.meshrec
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, settings_of(context)
         layout.enabled = not jobs.is_running()
         for person in settings.people:
-            row = layout.row(align=True)
-            chosen = settings.person == "ALL" or (settings.person == "ONE" and settings.person_number == person.number)
-            chosen = chosen or (settings.person == "LARGEST" and person.number == 1)
-            picture = portrait_icon(person)
-            if picture:
-                row.template_icon(icon_value=picture, scale=_PORTRAIT_SCALE)
-            # As high as the picture, or in one line with each other where there is none.
-            row = row.row(align=True)
-            row.scale_y = _PORTRAIT_SCALE if picture else 1.0
-            row.operator("meshrec.choose_person", text=str(person.number), depress=chosen, icon="USER").number = person.number
-            row.prop(person, "name", text="")
-            row.label(text=f"{100 * person.frames / person.total:.0f} %" if person.total else "", translate=False)
+            _draw_person(layout, settings, person)
         if len(settings.people) > 1:
-            layout.operator("meshrec.choose_person", text="Everybody", depress=settings.person == "ALL", icon="COMMUNITY").number = 0
+            everybody = layout.operator("meshrec.choose_person", text="Everybody", depress=settings.person == "ALL", icon="COMMUNITY")
+            set_operator_properties(everybody, number=0)
 
 
-class RangePanel(SidebarTab, bpy.types.Panel):
+class RangePanel(ReconstructionSection, bpy.types.Panel):
     bl_idname = "MESHREC_PT_range"
     bl_label = "Part of the Clip"
-    bl_parent_id = "MESHREC_PT_main"
-    bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
     @classmethod
-    def poll(cls, context):
-        return context.scene.meshrec.footage_kind != "IMAGE"
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return settings_of(context).footage_kind != "IMAGE"
 
-    def draw_header(self, context):
-        self.layout.prop(context.scene.meshrec, "use_range", text="")
+    def draw_header(self, context: bpy.types.Context) -> None:
+        self.layout.prop(settings_of(context), "use_range", text="")
 
-    def draw(self, context):
-        layout, settings = self.layout, context.scene.meshrec
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = not jobs.is_running()
-        for end, name in (("IN", "first_frame"), ("OUT", "last_frame")):
-            row = layout.row(align=True)
-            value = row.row(align=True)
-            value.active = settings.use_range
-            value.prop(settings, name)
-            row.operator("meshrec.set_range", text="", icon="PREV_KEYFRAME" if end == "IN" else "NEXT_KEYFRAME").end = end
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = prepare_settings(self.layout, context)
+        _draw_range_end(self.layout, settings, "first_frame", "IN", "PREV_KEYFRAME")
+        _draw_range_end(self.layout, settings, "last_frame", "OUT", "NEXT_KEYFRAME")
 
 
-class OptionsPanel(SidebarTab, bpy.types.Panel):
+class OptionsPanel(ReconstructionSection, bpy.types.Panel):
     bl_idname = "MESHREC_PT_options"
     bl_label = "Method"
-    bl_parent_id = "MESHREC_PT_main"
-    bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
-    def draw(self, context):
-        layout, settings = _prepare_layout(self.layout, context)
-        names = ["detector", "method", "quality", "device"]
-        if len(settings.bl_rna.properties["quality"].enum_items) < 2:
-            names.remove("quality")
-        for name in names:
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, prepare_settings(self.layout, context)
+        has_qualities = len(expect_type(settings.bl_rna.properties["quality"], bpy.types.EnumProperty).enum_items) > 1
+        for name in ("detector", "method", "quality", "device") if has_qualities else ("detector", "method", "device"):
             draw_menu_with_help(layout, settings, name, context)
         if settings.is_calibrated:
             layout.prop(settings, "stretch")
             layout.row().prop(settings, "surface", expand=True)
 
 
-class BodyPanel(SidebarTab, bpy.types.Panel):
+class BodyPanel(ReconstructionSection, bpy.types.Panel):
     bl_idname = "MESHREC_PT_body"
     bl_label = "Body"
-    bl_parent_id = "MESHREC_PT_main"
-    bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
-    def draw(self, context):
-        layout, settings = _prepare_layout(self.layout, context)
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, prepare_settings(self.layout, context)
         draw_menu_with_help(layout, settings, "skeleton", context)
         layout.prop(settings, "body", placeholder=translate("Open body"))
         if settings.skeleton == "skel":
             layout.prop(settings, "skel_body", placeholder=translate("Open SKEL body"))
 
 
-class CleanUpPanel(SidebarTab, bpy.types.Panel):
+class CleanUpPanel(ReconstructionSection, bpy.types.Panel):
     bl_idname = "MESHREC_PT_clean_up"
     bl_label = "Clean-Up"
-    bl_parent_id = "MESHREC_PT_main"
-    bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
-    def draw(self, context):
-        layout, settings = _prepare_layout(self.layout, context)
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = prepare_settings(self.layout, context)
         for name in ("smoothing", "contacts", "upright"):
-            layout.prop(settings, name)
+            self.layout.prop(settings, name)
 
 
-class ScenePanel(SidebarTab, bpy.types.Panel):
+class ScenePanel(ReconstructionSection, bpy.types.Panel):
     bl_idname = "MESHREC_PT_scene"
     bl_label = "Scene"
-    bl_parent_id = "MESHREC_PT_main"
-    bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
-    def draw(self, context):
-        layout, settings = _prepare_layout(self.layout, context)
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, prepare_settings(self.layout, context)
         layout.prop(settings, "match_scene")
         layout.row().prop(settings, "rerun", expand=True)
         layout.operator("meshrec.import_motion", icon="IMPORT")
 
 
-def _prepare_layout(layout, context):
-    """A panel's layout as settings are drawn in it, greyed out while a job runs with them; and the settings."""
-    layout.use_property_split = True
-    layout.use_property_decorate = False
-    layout.enabled = not jobs.is_running()
-    return layout, context.scene.meshrec
+def draw_menu_with_help(layout: bpy.types.UILayout, settings: Settings, name: str, context: bpy.types.Context) -> None:
+    """Draw a menu, and below it the description of the chosen item."""
+    layout.prop(settings, name)
+    hint = layout.column()
+    hint.active = False
+    draw_text(hint, translate(item_description(settings, name)), context)
 
 
-def draw_footage(layout, settings):
-    """The footage: what it looks like, how long it is, and the button that opens another."""
+def _draw_input(layout: bpy.types.UILayout, settings: Settings) -> None:
+    """The footage and the choice of person, greyed out while a job runs."""
+    column = layout.column()
+    column.enabled = not jobs.is_running()
+    _draw_footage(column, settings)
+    column.prop(settings, "person")
+    if settings.person == "ONE":
+        column.prop(settings, "person_number")
+
+
+def _draw_footage(layout: bpy.types.UILayout, settings: Settings) -> None:
+    """The footage: its path, the button that opens another, its thumbnail and summary."""
     row = layout.row(align=True)
     row.prop(settings, "source", text="")
     row.operator("meshrec.open_footage", text="", icon="FILEBROWSER")
@@ -196,15 +161,32 @@ def draw_footage(layout, settings):
     line.label(text=settings.footage.summary, translate=False)
 
 
-def draw_menu_with_help(layout, settings, name, context):
-    """A menu, and below it in one line what its choice means."""
-    layout.prop(settings, name)
-    hint = layout.column()
-    hint.active = False
-    draw_text(hint, translate(item_description(settings, name)), context)
+def _draw_person(layout: bpy.types.UILayout, settings: Settings, person: FoundPerson) -> None:
+    """A person's portrait, number, name and percentage of frames."""
+    is_chosen = settings.person == "ALL" or (settings.person == "ONE" and settings.person_number == person.number)
+    is_chosen = is_chosen or (settings.person == "LARGEST" and person.number == 1)
+    row = layout.row(align=True)
+    portrait = portrait_icon(person)
+    if portrait:
+        row.template_icon(icon_value=portrait, scale=_PORTRAIT_SCALE)
+    row = row.row(align=True)
+    row.scale_y = _PORTRAIT_SCALE if portrait else 1.0
+    button = row.operator("meshrec.choose_person", text=str(person.number), depress=is_chosen, icon="USER")
+    set_operator_properties(button, number=person.number)
+    row.prop(person, "name", text="")
+    row.label(text=f"{100 * person.frames / person.total:.0f} %" if person.total else "", translate=False)
 
 
-def _draw_progress(layout, job):
+def _draw_range_end(layout: bpy.types.UILayout, settings: Settings, name: str, end: str, icon: Icon) -> None:
+    """The first or last frame, and the button that sets it to the timeline's current frame."""
+    row = layout.row(align=True)
+    value = row.row(align=True)
+    value.active = settings.use_range
+    value.prop(settings, name)
+    set_operator_properties(row.operator("meshrec.set_range", text="", icon=icon), end=end)
+
+
+def _draw_progress(layout: bpy.types.UILayout, job: jobs.Job) -> None:
     box = layout.box()
     box.progress(factor=job.fraction, text=job.text)
     box.label(text=job.rate_text or translate("Just begun"), icon="TIME", translate=False)
@@ -213,15 +195,25 @@ def _draw_progress(layout, job):
     row.operator("meshrec.cancel", text="Cancel (Esc)", icon="CANCEL")
 
 
-def _draw_error(layout, job, context):
+def _draw_notes(layout: bpy.types.UILayout, job: jobs.Job, context: bpy.types.Context) -> None:
+    """The summary of a result, then its notes; nothing if there are none."""
+    if not job.notes:
+        return
     box = layout.box()
-    draw_text(box, translate_message(job.error.problem), context, icon="ERROR", alert=True)
-    draw_text(box, translate_message(job.error.remedy), context, icon="BLANK1")
+    for number, note in enumerate(job.notes):
+        draw_text(box, translate_message(note), context, icon="CHECKMARK" if number == 0 else "INFO")
+    box.operator("meshrec.dismiss", text="OK")
+
+
+def _draw_failure(layout: bpy.types.UILayout, job: jobs.Job, context: bpy.types.Context) -> None:
+    """The error of a job and the buttons for it."""
+    if job.error is None:
+        return
+    box = layout.box()
+    draw_error(box, job.error, context)
     column = box.column(align=True)
     for button in buttons_for(job, bpy.app.online_access):
-        drawn = column.operator(button.operator, text=button.text, icon=button.icon)
-        for name, value in button.properties.items():
-            setattr(drawn, name, value)
+        set_operator_properties(column.operator(button.operator, text=button.text, icon=button.icon), **button.properties)
     row = box.row(align=True)
     row.operator("meshrec.copy_details", icon="COPYDOWN")
     row.operator("meshrec.dismiss", icon="X")

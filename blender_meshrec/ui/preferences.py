@@ -1,6 +1,7 @@
-"""What is set once for all scenes."""
+"""The add-on's preferences, which all scenes share."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
@@ -9,8 +10,13 @@ from ..bridge.backend_location import chosen_backend, environment_home, set_envi
 from ..core.files.user_folders import cache_folder
 from . import setup_state
 from .backend_box import draw_backend
+from .blender_types import HasLayout, require
+from .layouts import align_properties
 
-ADDON = __package__.rpartition(".")[0]
+if TYPE_CHECKING:
+    from ..bridge.installation import InstallationPlan
+
+ADDON = require(__package__).rpartition(".")[0]
 _DEVICE_ITEMS = (
     ("auto", "Automatic", "What this computer has"),
     ("cpu", "CPU", "The processor: works everywhere, and needs the least disk"),
@@ -19,12 +25,12 @@ _DEVICE_ITEMS = (
 )
 
 
-def _on_change(self, context):
+def _on_change(preferences: "Preferences", context: bpy.types.Context) -> None:
     apply_backend_home(context)
     setup_state.discard_probe()
 
 
-class Preferences(bpy.types.AddonPreferences):
+class Preferences(HasLayout, bpy.types.AddonPreferences):
     """MeshRec's page in Blender's preferences."""
 
     bl_idname = ADDON
@@ -56,31 +62,30 @@ class Preferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
     )
 
-    def draw(self, context):
-        self.layout.use_property_split = True
-        self.layout.use_property_decorate = False
+    def draw(self, context: bpy.types.Context) -> None:
+        align_properties(self.layout)
         draw_backend(self.layout, context, self)
         self.layout.prop(self, "cache")
 
 
-def get_preferences(context):
-    """MeshRec's Preferences; None where the add-on runs without any, as in scripts that register it themselves."""
-    addon = context.preferences.addons.get(ADDON)
-    return addon.preferences if addon else None
+def get_preferences(context: bpy.types.Context) -> Preferences | None:
+    """MeshRec's preferences; None if it was not enabled as an add-on but registered by a script."""
+    addon = require(context.preferences).addons.get(ADDON)
+    return cast(Preferences, addon.preferences) if addon else None
 
 
-def get_backend_python(context):
-    """The Python that the user chose for the backend, or None: a bare one only makes environments."""
+def get_backend_python(context: bpy.types.Context) -> str | None:
+    """The Python that the user chose to run the backend; None if none was chosen, or one without the packages that it needs."""
     return chosen_backend(_get_path(context, "backend_python"))
 
 
-def get_cache_folder(context):
-    """The folder that keeps what was seen in footage."""
+def get_cache_folder(context: bpy.types.Context) -> str:
+    """The folder of the observations cached for each piece of footage."""
     return _get_path(context, "cache") or str(cache_folder())
 
 
-def build_installation_plan(context, anew=False):
-    """The InstallationPlan of an installation, as the preferences have it."""
+def build_installation_plan(context: bpy.types.Context, anew: bool = False) -> "InstallationPlan":
+    """The InstallationPlan for the choices in the preferences."""
     from ..bridge.installation import InstallationPlan
 
     preferences, bundle = get_preferences(context), _get_path(context, "bundle")
@@ -93,20 +98,20 @@ def build_installation_plan(context, anew=False):
     )
 
 
-def apply_backend_home(context):
-    """Have the backend kept in the folder of the preferences, or in the one that Blender keeps for this extension."""
+def apply_backend_home(context: bpy.types.Context) -> None:
+    """Set the folder of the backend's environments: that of the preferences, else Blender's folder for this extension."""
     set_environment_home(_get_path(context, "backend_home") or _extension_folder())
 
 
-def _extension_folder():
-    """Upgrades leave it alone; removing the extension removes it. None where this is no extension."""
+def _extension_folder() -> str | None:
+    """The folder that Blender keeps over upgrades and deletes with the extension; None if this is not installed as an extension."""
     try:
         return bpy.utils.extension_path_user(ADDON, create=False)
     except ValueError:
         return None
 
 
-def _get_path(context, name):
+def _get_path(context: bpy.types.Context, name: str) -> str | None:
     preferences = get_preferences(context)
     chosen = getattr(preferences, name) if preferences else ""
     return bpy.path.abspath(chosen) if chosen else None

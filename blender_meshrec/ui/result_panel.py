@@ -1,15 +1,16 @@
-"""The Result section: how good the selected person's motion is, in plain words."""
+"""The Result section: the quality of the selected person's motion, in sentences."""
 
 import bpy
 
 from ..core.messages import messages_from_text
 from ..scene.confidence import is_coloured_by_confidence
-from .choice_operators import report_text, result_rig
-from .panels import SidebarTab
-from .text import draw_text
+from .blender_types import require
+from .layouts import draw_text
+from .selection import report_of, result_armature
+from .sidebar import SidebarTab
 from .translation import translate_message
 
-_WARNING_WORDS = ("poor", "missing", "least sure")
+_WARNING_WORDS = ("poor", "missing", "least sure")  # of the English sentences
 
 
 class ResultPanel(SidebarTab, bpy.types.Panel):
@@ -17,18 +18,18 @@ class ResultPanel(SidebarTab, bpy.types.Panel):
     bl_label = "Result"
 
     @classmethod
-    def poll(cls, context):
-        return result_rig(context) is not None
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return result_armature(context) is not None
 
-    def draw(self, context):
-        layout, rig = self.layout, result_rig(context)
-        layout.label(text=rig.name, icon="ARMATURE_DATA", translate=False)
-        for sentence in messages_from_text(rig["quality"]):
-            doubtful = any(word in sentence.lower() for word in _WARNING_WORDS)
-            draw_text(layout, translate_message(sentence), context, icon="ERROR" if doubtful else "DOT")
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, armature_object = self.layout, require(result_armature(context))
+        layout.label(text=armature_object.name, icon="ARMATURE_DATA", translate=False)
+        for sentence in messages_from_text(armature_object["quality"]):
+            is_warning = any(word in sentence.lower() for word in _WARNING_WORDS)
+            draw_text(layout, translate_message(sentence), context, icon="ERROR" if is_warning else "DOT")
         column = layout.column(align=True)
-        column.operator("meshrec.toggle_confidence", icon="COLOR", depress=is_coloured_by_confidence(rig))
-        if report_text(rig) is not None:
+        column.operator("meshrec.toggle_confidence", icon="COLOR", depress=is_coloured_by_confidence(armature_object))
+        if report_of(armature_object) is not None:
             column.operator("meshrec.copy_report", icon="COPYDOWN")
 
 

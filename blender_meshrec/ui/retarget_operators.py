@@ -1,6 +1,7 @@
-"""The buttons of retargeting: each gathers settings, calls one function and reports."""
+"""The buttons of retargeting."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,45 +15,45 @@ from ..retarget.mapping.map_bones import map_bones
 from ..retarget.mapping.presets import read_preset, write_preset
 from ..retarget.rig import SLOTS
 from ..scene.armature_performance import performance_from_armature
+from ..scene.context import assigned_action
 from ..scene.retarget import retarget_armature
 from ..scene.rig_checks import check_rig
 from ..scene.rig_reader import read_rig
 from . import retarget_preview
-from .retarget_settings import slot_label
-from .translation import translate, translate_error, translate_message
+from .blender_types import HasFilepath, OperatorMixin, OperatorResult, require, retarget_settings_of, scene_of
+from .operator_feedback import poll_unless, report_error, report_notes
+from .retarget_settings import RetargetSettings, slot_label
+from .translation import translate, translate_message
 
 
-class _CharacterOperator:
-    """A button of retargeting: needs a character, tells errors as sentences."""
+class _CharacterOperator(OperatorMixin):
+    """An operator on the character: needs one to be chosen, and reports errors of `_run`."""
 
     @classmethod
-    def poll(cls, context):
-        if context.scene.meshrec_retarget.target is None:
-            cls.poll_message_set(translate("Choose your character first"))
-            return False
-        return True
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return poll_unless(cls, "" if retarget_settings_of(context).target is not None else translate("Choose your character first"))
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         try:
-            self._run(context, context.scene.meshrec_retarget)
+            self._run(context, retarget_settings_of(context))
         except MeshRecError as error:
-            self.report({"ERROR"}, translate_error(error))
-            return {"CANCELLED"}
+            return report_error(self, error)
         return {"FINISHED"}
+
+    def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
+        raise NotImplementedError
 
 
 class _SourceAndCharacterOperator(_CharacterOperator):
-    """It also needs a person whose movement is wanted."""
+    """An operator that also needs the person whose motion is retargeted."""
 
     @classmethod
-    def poll(cls, context):
-        settings = context.scene.meshrec_retarget
+    def poll(cls, context: bpy.types.Context) -> bool:
+        settings = retarget_settings_of(context)
         if settings.source is None:
-            cls.poll_message_set(translate("Choose the person whose movement is wanted first"))
-            return False
+            return poll_unless(cls, translate("Choose the person whose movement is wanted first"))
         if settings.source == settings.target:
-            cls.poll_message_set(translate("Person and character are the same armature"))
-            return False
+            return poll_unless(cls, translate("Person and character are the same armature"))
         return super().poll(context)
 
 
@@ -63,10 +64,9 @@ class MapBones(_CharacterOperator, bpy.types.Operator):
     bl_label = "Find Bones"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
-    def _run(self, context, settings):
+    def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
         retarget_preview.stop()
-        check_rig(settings.target)
-        settings.set_mapping(map_bones(read_rig(settings.target)))
+        map_character(settings)
 
 
 class Retarget(_SourceAndCharacterOperator, bpy.types.Operator):
@@ -76,18 +76,16 @@ class Retarget(_SourceAndCharacterOperator, bpy.types.Operator):
     bl_label = "Retarget"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
-    def _run(self, context, settings):
+    def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
         retarget_preview.stop()
         if not settings.rows:
-            check_rig(settings.target)
-            settings.set_mapping(map_bones(read_rig(settings.target)))
-        performance = performance_from_armature(settings.source, *animation_range(settings.source, context.scene))
-        made = retarget_armature(settings.target, performance, settings.get_mapping(), settings.get_options())
-        summary = foot_contact_summary(made.quality)
+            map_character(settings)
+        performance = performance_from_armature(settings.source, *animation_range(settings.source, scene_of(context)))
+        retargeted = retarget_armature(settings.target, performance, settings.get_mapping(), settings.get_options())
+        summary = foot_contact_summary(retargeted.quality)
         settings.result = messages_to_text([summary])
-        for note in made.notes:
-            self.report({"WARNING"}, translate_message(note))
-        done = translate('"{character}" performs "{action}".', character=settings.target.name, action=made.action.name)
+        report_notes(self, retargeted.notes)
+        done = translate('"{character}" performs "{action}".', character=settings.target.name, action=retargeted.action.name)
         self.report({"INFO"}, f"{done} {translate_message(summary)}")
 
 
@@ -97,13 +95,12 @@ class Preview(_SourceAndCharacterOperator, bpy.types.Operator):
     bl_idname = "meshrec.retarget_preview"
     bl_label = "Preview Frame"
 
-    def _run(self, context, settings):
+    def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
         if retarget_preview.is_on():
             retarget_preview.stop()
             return
         if not settings.rows:
-            check_rig(settings.target)
-            settings.set_mapping(map_bones(read_rig(settings.target)))
+            map_character(settings)
         retarget_preview.start(context)
 
 
@@ -116,10 +113,10 @@ class AddMappedBone(_CharacterOperator, bpy.types.Operator):
 
     slot: EnumProperty(name="Part", description="Which part of the body", items=tuple((slot, slot_label(slot), "") for slot in SLOTS))
 
-    def invoke(self, context, event):
-        return context.window_manager.invoke_props_popup(self, event)
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
+        return require(context.window_manager).invoke_props_popup(self, event)
 
-    def _run(self, context, settings):
+    def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
         row = settings.rows.add()
         row.name = self.slot
         settings.active_row = len(settings.rows) - 1
@@ -132,13 +129,13 @@ class RemoveMappedBone(_CharacterOperator, bpy.types.Operator):
     bl_label = "Remove Bone"
     bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
 
-    def _run(self, context, settings):
+    def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
         settings.rows.remove(settings.active_row)
         settings.active_row = max(0, min(settings.active_row, len(settings.rows) - 1))
         retarget_preview.refresh(context)
 
 
-class SaveMapping(_CharacterOperator, bpy.types.Operator, ExportHelper):
+class SaveMapping(_CharacterOperator, bpy.types.Operator, ExportHelper, HasFilepath):
     """Save the mapping as a file, to load again or to share"""
 
     bl_idname = "meshrec.save_mapping"
@@ -147,11 +144,11 @@ class SaveMapping(_CharacterOperator, bpy.types.Operator, ExportHelper):
     filename_ext = ".json"
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
 
-    def _run(self, context, settings):
+    def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
         write_preset(Path(self.filepath), settings.get_mapping())
 
 
-class LoadMapping(_CharacterOperator, bpy.types.Operator, ImportHelper):
+class LoadMapping(_CharacterOperator, bpy.types.Operator, ImportHelper, HasFilepath):
     """Load a mapping that was saved"""
 
     bl_idname = "meshrec.load_mapping"
@@ -161,25 +158,35 @@ class LoadMapping(_CharacterOperator, bpy.types.Operator, ImportHelper):
     filename_ext = ".json"
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
 
-    def _run(self, context, settings):
+    def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
         retarget_preview.stop()
         preset = read_preset(Path(self.filepath)).mapping
         settings.set_mapping(map_bones(read_rig(settings.target), preset))
 
 
-def animation_range(armature_object, scene):
-    """The first and last frame of what an armature does: its action's, or the scene's where it has none."""
-    action = armature_object.animation_data and armature_object.animation_data.action
+def map_character(settings: RetargetSettings) -> None:
+    """Find the bones of the character and fill the list with them.
+
+    Raises:
+        MeshRecError: the rig cannot be used, or has no human body.
+    """
+    check_rig(settings.target)
+    settings.set_mapping(map_bones(read_rig(settings.target)))
+
+
+def animation_range(armature_object: bpy.types.Object, scene: bpy.types.Scene) -> tuple[int, int]:
+    """The first and last frame of an armature's action; those of the scene if it has no action."""
+    action = assigned_action(armature_object)
     if action is None:
         return scene.frame_start, scene.frame_end
     first, last = action.frame_range
     return math.floor(first), math.ceil(last)
 
 
-def foot_contact_summary(quality):
-    """What became of the feet, in plain English."""
-    before, after = (quality.get(f"foot_slide_{when}") for when in ("before", "after"))
-    if None in (before, after) or math.isnan(before) or math.isnan(after):
+def foot_contact_summary(quality: Mapping[str, float]) -> Message:
+    """How far the feet slide during contacts, in English."""
+    before, after = quality.get("foot_slide_before"), quality.get("foot_slide_after")
+    if before is None or after is None or math.isnan(before) or math.isnan(after):
         return Message("retarget-without-contact", "No foot touches the floor.")
     text = "Feet slide {after:.1f} cm/s where they touch; {before:.1f} without contacts kept."
     return Message("retarget-feet-slide", text, after=after, before=before)

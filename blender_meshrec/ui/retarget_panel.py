@@ -1,20 +1,21 @@
-"""The Retarget section of the MeshRec tab: person, character, mapping, options, and how well the feet stand."""
+"""The Retarget section of the MeshRec tab: person, character, options, bone mapping, and how far the feet slide."""
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import bpy
 
 from ..core.messages import messages_from_text
 from . import retarget_preview
-from .panels import SidebarTab
-from .retarget_settings import slot_label
-from .text import draw_text
+from .blender_types import Icon, retarget_settings_of
+from .layouts import align_properties, draw_text
+from .retarget_settings import MappedBone, RetargetSettings, slot_label
+from .sidebar import SidebarTab
 from .translation import translate, translate_message
 
 _ICONS = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
-# Blender 4.4 gave these icons another name.
+# Blender 4.4 renamed these icons.
 _COLOUR_ICON_PREFIX = "STRIP_COLOR_" if "STRIP_COLOR_01" in _ICONS else "SEQUENCE_COLOR_"
-_HIGH_CONFIDENCE, _MEDIUM_CONFIDENCE = 0.75, 0.5  # confidence
+_HIGH_CONFIDENCE, _MEDIUM_CONFIDENCE = 0.75, 0.5
 _FOUND_BY_LABELS = {
     "preset": "found by a preset",
     "vrm": "found by the file's own map",
@@ -23,28 +24,41 @@ _FOUND_BY_LABELS = {
 }
 
 
-def confidence_icon(confidence):
-    """The icon for a confidence: green, yellow, red."""
-    return _COLOUR_ICON_PREFIX + ("04" if confidence >= _HIGH_CONFIDENCE else "03" if confidence >= _MEDIUM_CONFIDENCE else "01")
+def confidence_icon(confidence: float) -> Icon:
+    """The icon for a confidence: green, yellow or red."""
+    color = "04" if confidence >= _HIGH_CONFIDENCE else "03" if confidence >= _MEDIUM_CONFIDENCE else "01"
+    return cast(Icon, f"{_COLOUR_ICON_PREFIX}{color}")
 
 
 class MappingList(bpy.types.UIList):
     bl_idname = "MESHREC_UL_mapping"
 
-    def draw_item(self, context, layout, settings, row, icon, active_settings, active_property, index=0):
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        settings: RetargetSettings,
+        row: MappedBone,
+        icon: int,
+        active_settings: RetargetSettings,
+        active_property: str,
+        index: int = 0,
+    ) -> None:
         split = layout.split(factor=0.42, align=True)
-        split.label(text=translate(slot_label(row.name)), icon=confidence_icon(row.confidence) if row.bone else "BLANK1", translate=False)
+        slot_icon = confidence_icon(row.confidence) if row.bone else "BLANK1"
+        split.label(text=translate(slot_label(row.name)), icon=slot_icon, translate=False)
         if settings.target is None:
             split.label(text=row.bone, translate=False)
         else:
             split.prop_search(row, "bone", settings.target.data, "bones", text="")
 
-    def filter_items(self, context, settings, name):
-        """Search by part and by bone."""
-        rows = getattr(settings, name)
+    def filter_items(self, context: bpy.types.Context, settings: RetargetSettings, name: str) -> tuple[list[int], list[int]]:
+        """Search by the names of slots and bones; returns the flags of the rows, and no order of their own."""
         wanted = self.filter_name.lower()
-        shown = [wanted in f"{translate(slot_label(row.name))} {row.bone}".lower() for row in rows]
-        return [self.bitflag_filter_item if show else 0 for show in shown] if wanted else [], []
+        if not wanted:
+            return [], []
+        is_shown = [wanted in f"{translate(slot_label(row.name))} {row.bone}".lower() for row in getattr(settings, name)]
+        return [self.bitflag_filter_item if shown else 0 for shown in is_shown], []
 
 
 class RetargetPanel(SidebarTab, bpy.types.Panel):
@@ -52,11 +66,9 @@ class RetargetPanel(SidebarTab, bpy.types.Panel):
     bl_label = "Retarget"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
-    def draw(self, context):
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        settings = context.scene.meshrec_retarget
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, retarget_settings_of(context)
+        align_properties(layout)
         for name in ("source", "target", "root", "feet", "hands"):
             layout.prop(settings, name)
         if settings.controls:
@@ -75,12 +87,12 @@ class MappingPanel(SidebarTab, bpy.types.Panel):
     bl_parent_id = "MESHREC_PT_retarget"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
-    def draw(self, context):
-        layout, settings = self.layout, context.scene.meshrec_retarget
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, retarget_settings_of(context)
         layout.operator("meshrec.map_bones", icon="VIEWZOOM")
         if settings.rows:
-            found = translate(_FOUND_BY_LABELS.get(settings.found_by, "found by hand"))
-            layout.label(text=", ".join(part for part in (settings.convention, found) if part), translate=False)
+            found_by = translate(_FOUND_BY_LABELS.get(settings.found_by, "found by hand"))
+            layout.label(text=", ".join(part for part in (settings.convention, found_by) if part), translate=False)
         row = layout.row()
         row.template_list("MESHREC_UL_mapping", "", settings, "rows", settings, "active_row", rows=6)
         column = row.column(align=True)

@@ -1,79 +1,111 @@
-"""One frame of the retargeting shown on the character before anything is keyed; everything is put back afterwards."""
+"""Shows one frame of the retargeting on the character without keyframes, and restores the character's pose afterwards."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import bpy
 from mathutils import Matrix, Quaternion
 
 from ..core.errors import MeshRecError
 from ..scene.armature_performance import performance_from_armature
-from ..scene.retarget import plan_retarget
+from ..scene.context import pose_bones
+from ..scene.retarget import RetargetPlan, plan_retarget
+from .blender_types import retarget_settings_of, scene_of
 
-# What is shown: the character's name and session number, its pose and its switches as they were. None while nothing is.
-_active_preview = None
+
+@dataclass(frozen=True)
+class _Preview:
+    """The character that shows a preview, and its state before.
+
+    session_uid: tells the character from another object of the same name. poses: bone -> matrix_basis.
+    switches: (bone, property) -> value.
+    """
+
+    name: str
+    session_uid: int
+    poses: dict[str, Matrix]
+    switches: dict[tuple[str, str], Any]
 
 
-def is_on():
+_active_preview: _Preview | None = None
+
+
+def is_on() -> bool:
     """Whether a preview is shown."""
     return _active_preview is not None
 
 
-def start(context):
-    """Pose the character as it would be at the current frame.
+def start(context: bpy.types.Context) -> None:
+    """Pose the character as the retargeting would pose it at the current frame.
 
     Raises:
-        MeshRecError: as `plan_retarget` does; nothing is changed then.
+        MeshRecError: as `plan_retarget` raises it; then nothing is changed.
     """
     global _active_preview
     stop()
-    settings = context.scene.meshrec_retarget
-    frame = context.scene.frame_current
+    settings = retarget_settings_of(context)
+    frame = scene_of(context).frame_current
     performance = performance_from_armature(settings.source, frame, frame)
     plan = plan_retarget(settings.target, performance, settings.get_mapping(), settings.get_options())
-    bones = settings.target.pose.bones
-    switches = {place: bones[place[0]][place[1]] for place in plan.switches if place[0] in bones and place[1] in bones[place[0]]}
-    _active_preview = (settings.target.name, settings.target.session_uid, {bone.name: bone.matrix_basis.copy() for bone in bones}, switches)
-    for column, name in enumerate(plan.keys.bones):
-        bone = bones[name]
-        at = plan.keys.locations.get(name)
-        location = bone.location if at is None else at[0]
-        bone.matrix_basis = Matrix.LocRotScale(location, Quaternion(plan.keys.rotations[0, column]), bone.scale)
-    for bone, name in switches:
-        bones[bone][name] = type(switches[bone, name])(plan.switches[bone, name])
-    settings.target.update_tag()
+    _active_preview = _record_state(settings.target, plan)
+    _apply_first_frame(settings.target, plan, _active_preview)
     if _on_frame_change not in bpy.app.handlers.frame_change_post:
         bpy.app.handlers.frame_change_post.append(_on_frame_change)
 
 
-def stop():
-    """Put the character back as it was."""
+def stop() -> None:
+    """Restore the character's state from before the preview."""
     global _active_preview
     if _on_frame_change in bpy.app.handlers.frame_change_post:
         bpy.app.handlers.frame_change_post.remove(_on_frame_change)
     if _active_preview is None:
         return
-    name, number, poses, switches = _active_preview
-    _active_preview = None
-    rig = bpy.data.objects.get(name)
-    if rig is None or rig.session_uid != number or rig.pose is None:  # another file is open, or it was deleted
+    preview, _active_preview = _active_preview, None
+    rig = bpy.data.objects.get(preview.name)
+    # Another file may be open, or the character deleted.
+    if rig is None or rig.session_uid != preview.session_uid or rig.pose is None:
         return
-    for bone, basis in poses.items():
-        if bone in rig.pose.bones:
-            rig.pose.bones[bone].matrix_basis = basis
-    for (bone, switch), value in switches.items():
-        if bone in rig.pose.bones:
-            rig.pose.bones[bone][switch] = value
+    bones = pose_bones(rig)
+    for name, basis in preview.poses.items():
+        bone = bones.get(name)
+        if bone is not None:
+            bone.matrix_basis = basis
+    for (name, switch), value in preview.switches.items():
+        bone = bones.get(name)
+        if bone is not None:
+            bone[switch] = value
     rig.update_tag()
 
 
-def refresh(context):
-    """Show the frame anew, where one is shown: an option or the frame has changed. What cannot be shown ends it."""
+def refresh(context: bpy.types.Context) -> None:
+    """Update the preview, if there is one, to the current frame and options; an error ends it."""
     if not is_on():
         return
     try:
         start(context)
     except MeshRecError as error:
-        context.scene.meshrec_retarget.result = str(error)
+        retarget_settings_of(context).result = str(error)
         stop()
 
 
-def _on_frame_change(_scene, *_):
+def _record_state(rig: bpy.types.Object, plan: RetargetPlan) -> _Preview:
+    """The character's pose, and the values of the switches that the plan sets."""
+    bones = pose_bones(rig)
+    switches = {(bone, name): bones[bone][name] for bone, name in plan.switches if bone in bones and name in bones[bone]}
+    return _Preview(rig.name, rig.session_uid, {bone.name: bone.matrix_basis.copy() for bone in bones}, switches)
+
+
+def _apply_first_frame(rig: bpy.types.Object, plan: RetargetPlan, before: _Preview) -> None:
+    bones = pose_bones(rig)
+    for column, name in enumerate(plan.keys.bones):
+        bone = bones[name]
+        locations = plan.keys.locations.get(name)
+        location = bone.location if locations is None else locations[0]
+        bone.matrix_basis = Matrix.LocRotScale(location, Quaternion(plan.keys.rotations[0, column]), bone.scale)
+    for (bone_name, switch), value in before.switches.items():
+        bones[bone_name][switch] = type(value)(plan.switches[bone_name, switch])
+    rig.update_tag()
+
+
+def _on_frame_change(_scene: bpy.types.Scene, *_: object) -> None:
     refresh(bpy.context)

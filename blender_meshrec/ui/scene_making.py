@@ -1,73 +1,104 @@
-"""From a result to what the artist sees: people in the scene under the names they were given, coloured, with their report."""
+"""Turns a result into people in the scene: with their names, coloured bones, quality and report."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import bpy
 
 from ..core.files.body_template import load_body
 from ..core.messages import messages_to_text
+from ..core.records import Recovery
 from ..core.skel.template import load_skel
-from ..scene.assemble import Person, assemble, match_scene
+from ..scene.assemble import Assembly, Person, assemble, match_scene
 from ..scene.confidence import colour_bones, joint_confidence
 from ..scene.earlier_results import SidelinedResults, find_earlier_results, mark_result
 from ..scene.report_text import quality_sentences, report_lines, write_report
+from .blender_types import require, retarget_settings_of, scene_of, settings_of
 
 
-def make_people(context, clip, numbered, bodies, report=None, replace=False, surfaces=None):
-    """Make recoveries in the current scene, select their armatures and give the Assembly.
+def make_people(
+    context: bpy.types.Context,
+    clip: str,
+    numbered: Sequence[tuple[int, Recovery]],
+    bodies: tuple[str, str],
+    report: Mapping[str, Any] | None = None,
+    replace: bool = False,
+    surfaces: Mapping[int, Path] | None = None,
+) -> Assembly:
+    """Build recoveries in the current scene and select their armatures.
 
-    What people are called, whether bones may stretch and the scene follows the footage, are the scene's own settings.
+    The scene's settings determine the people's names, whether bones may stretch, and whether the scene is matched to the footage.
 
     Args:
-        clip: a name. numbered: (number, Recovery) pairs of one clip. bodies: what `load_body` and `load_skel` are given.
-        report: of the Result. replace: earlier results of the same people go. surfaces: number -> point cache of the exact surface.
+        clip: the clip's name.
+        numbered: (number, Recovery) of each person, of one clip.
+        bodies: the sources for `load_body` and `load_skel`.
+        report: the report of the Result.
+        replace: whether to remove earlier results of the same people.
+        surfaces: number -> point cache of the exact surface.
     """
-    report = report or {}
     footage = numbered[0][1].footage
-    aside = SidelinedResults(find_earlier_results(footage, [number for number, _ in numbered]) if replace and footage else ())
+    earlier = find_earlier_results(footage, [number for number, _ in numbered]) if replace and footage else ()
+    sidelined = SidelinedResults(earlier)
     try:
-        assembly = _assemble(context.scene, clip, numbered, bodies, report, surfaces or {})
+        assembly = _assemble(context, clip, numbered, bodies, report or {}, surfaces or {})
     except BaseException:
-        aside.restore()
+        sidelined.restore()
         raise
-    _transfer_references(context.scene, aside, assembly)
-    aside.remove()
+    retarget_settings = retarget_settings_of(context)
+    if retarget_settings.source in (None, *sidelined.armatures):
+        retarget_settings.source = assembly.armatures[0]
+    sidelined.remove()
     _select_armatures(context, assembly)
     return assembly
 
 
-def _assemble(scene, clip, numbered, bodies, report, surfaces):
-    settings = scene.meshrec
+def _assemble(
+    context: bpy.types.Context,
+    clip: str,
+    numbered: Sequence[tuple[int, Recovery]],
+    bodies: tuple[str, str],
+    report: Mapping[str, Any],
+    surfaces: Mapping[int, Path],
+) -> Assembly:
+    scene, settings = scene_of(context), settings_of(context)
     template = load_body(bodies[0])
     skel = load_skel(bodies[1]) if any(recovery.q is not None for _, recovery in numbered) else None
-    called = [settings.person_name(number) for number, _ in numbered]
+    names = [settings.person_name(number) for number, _ in numbered]
     people = [
         Person(f"{clip} {name}", recovery, template, skel if recovery.q is not None else None, surfaces.get(number))
-        for name, (number, recovery) in zip(called, numbered)
+        for name, (number, recovery) in zip(names, numbered)
     ]
     fps = None if settings.match_scene else scene.render.fps / scene.render.fps_base
     assembly = assemble(people, clip, fps=fps, stretch=settings.stretch)
     if settings.match_scene:
         match_scene(scene, assembly, people[0].recovery.camera)
-    numbers = {person["person"]: person for person in report.get("people", ())}
-    told = []
-    for rig, name, (number, recovery) in zip(assembly.armatures, called, numbered):
-        sentences = quality_sentences(recovery, numbers.get(number))
-        rig["quality"] = messages_to_text(sentences)
-        told.append((name, sentences, numbers.get(number, {})))
-        colour_bones(rig, joint_confidence(recovery))
-    text = write_report(clip, report_lines(clip, told, report, assembly.notes))
-    for rig in assembly.armatures:
-        rig["report"] = text
-    mark_result(assembly, numbered[0][1].footage, [(number, name) for name, (number, _) in zip(called, numbered)], text)
+    text = _store_report(assembly, clip, names, numbered, report)
+    mark_result(assembly, numbered[0][1].footage, [(number, name) for name, (number, _) in zip(names, numbered)], text)
     return assembly
 
 
-def _transfer_references(scene, aside, assembly):
-    """Let what referred to an earlier result refer to the new one."""
-    if scene.meshrec_retarget.source in (None, *aside.armatures):
-        scene.meshrec_retarget.source = assembly.armatures[0]
+def _store_report(
+    assembly: Assembly, clip: str, names: Sequence[str], numbered: Sequence[tuple[int, Recovery]], report: Mapping[str, Any]
+) -> bpy.types.Text:
+    """Store each person's quality with the armature, colour the bones, and write the report as a text block."""
+    numbers_of_person = {entry["person"]: entry for entry in report.get("people", ())}
+    people: list[tuple[str, Sequence[str], Mapping[str, Any]]] = []
+    for rig, name, (number, recovery) in zip(assembly.armatures, names, numbered):
+        sentences = quality_sentences(recovery, numbers_of_person.get(number))
+        rig["quality"] = messages_to_text(sentences)
+        people.append((name, sentences, numbers_of_person.get(number, {})))
+        colour_bones(rig, joint_confidence(recovery))
+    text = write_report(clip, report_lines(clip, people, report, assembly.notes))
+    for rig in assembly.armatures:
+        rig["report"] = text
+    return text
 
 
-def _select_armatures(context, assembly):
+def _select_armatures(context: bpy.types.Context, assembly: Assembly) -> None:
     for thing in context.selected_objects:
         thing.select_set(False)
     for rig in assembly.armatures:
         rig.select_set(True)
-    context.view_layer.objects.active = assembly.armatures[0]
+    require(context.view_layer).objects.active = assembly.armatures[0]

@@ -1,23 +1,23 @@
-"""Setting the backend up from the sidebar: the same buttons as in the preferences, where they are needed."""
+"""The box in the sidebar that installs the backend, shown while the backend is missing."""
 
 import bpy
 
-from ..core.errors import CancelledError
 from . import setup_state
-from .preferences import get_preferences
+from .backend_box import draw_installation, draw_offline_notice, is_download_blocked
+from .preferences import Preferences, get_preferences
 from .redraw import start_redrawing
-from .text import draw_text
-from .translation import translate, translate_error, translate_message
+from .setup_state import EnvironmentProbe
+from .layouts import draw_error, draw_text
+from .translation import translate, translate_error
 
 
-def draw_setup(layout, context):
-    """Draw what is missing and the button that mends it; True where there was something to draw."""
+def draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context) -> bool:
+    """Draw the box if the backend is missing or being installed; True if it was drawn."""
     installation = setup_state.installation
     if installation is not None and installation.running:
         box = layout.box()
         box.label(text="Installing the backend", icon="IMPORT")
-        box.progress(factor=installation.fraction, text=translate_message(installation.text))
-        box.operator("meshrec.cancel_install", icon="CANCEL")
+        draw_installation(box, installation)
         return True
     preferences = get_preferences(context)
     python = bpy.path.abspath(preferences.backend_python) if preferences else ""
@@ -28,21 +28,29 @@ def draw_setup(layout, context):
     if probe.backend is not None:
         return False
     box = layout.box()
-    failed = installation is not None and installation.error is not None and not isinstance(installation.error, CancelledError)
-    if failed:
-        draw_text(box, translate_message(installation.error.problem), context, icon="ERROR", alert=True)
-        draw_text(box, translate_message(installation.error.remedy), context, icon="BLANK1")
+    _draw_reason(box, context, probe)
+    _draw_buttons(box, context, preferences, probe)
+    return True
+
+
+def _draw_reason(box: bpy.types.UILayout, context: bpy.types.Context, probe: EnvironmentProbe) -> None:
+    """Why the backend is missing: the last installation's error, what prevents an installation, or that there was none."""
+    error = setup_state.installation_error()
+    if error is not None:
+        draw_error(box, error, context)
     elif probe.error is not None:
         draw_text(box, translate_error(probe.error), context, icon="ERROR", alert=True)
     else:
-        draw_text(box, translate("One step is left: the backend, which does the reconstructing, has to be installed once."), context, icon="INFO")
-    offline = not bpy.app.online_access and not (preferences and preferences.bundle)
-    if offline:
-        draw_text(box, translate("Its packages are downloaded, and Blender's online access is off."), context, icon="INTERNET_OFFLINE")
-        box.operator("meshrec.allow_online", icon="INTERNET")
+        sentence = translate("One step is left: the backend, which does the reconstructing, has to be installed once.")
+        draw_text(box, sentence, context, icon="INFO")
+
+
+def _draw_buttons(box: bpy.types.UILayout, context: bpy.types.Context, preferences: Preferences | None, probe: EnvironmentProbe) -> None:
+    is_blocked = is_download_blocked(preferences)
+    if is_blocked:
+        draw_offline_notice(box, translate("Its packages are downloaded, and Blender's online access is off."), context)
     row = box.row()
-    row.enabled = not offline
+    row.enabled = not is_blocked
     row.scale_y = 1.5
     row.operator("meshrec.install_backend", text="Go On Installing" if probe.is_partial else "Install Backend", icon="IMPORT")
     box.operator("meshrec.open_preferences", icon="PREFERENCES")
-    return True

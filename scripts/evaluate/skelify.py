@@ -1,15 +1,20 @@
-"""SKELify against the SMPL result it begins from, on motion that nothing was trained on."""
+"""Compare SKELify with the SMPL result that it starts from, on motion capture that no network was trained on."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.backend.refiners.skel_conversion import refine_with_skelify
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
+from blender_meshrec.bodies.skel import Skel
 from blender_meshrec.bridge.messages import ReconstructRequest
+from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.metrics import pa_mpjpe
+from blender_meshrec.core.records import Recovery
 from blender_meshrec.core.skeletons import H36M17, LIMB_JOINTS, SMPL_JOINTS
 from blender_meshrec.methods.hsmr import SKEL_LIMB_JOINTS
 from blender_meshrec.methods.skeleton2mesh import TOTAL_BONE_LENGTH
@@ -21,9 +26,18 @@ LIMBS17, LIMBS24 = ([names.index(name) for name in LIMB_JOINTS] for names in (H3
 MAX_FRAMES = 300  # frames
 
 
-def skelify_rows(mocap, skel, every=1):
-    """A row for each test clip of at most MAX_FRAMES frames, filmed without error: PA-MPJPE over the limb joints in mm of SMPL's
-    result, of it said in angles, and of SKELify's; and its median 2D error before and after, px."""
+class SkelifyRow(NamedTuple):
+    """One clip. errors: PA-MPJPE over the limb joints, mm, of the SMPL result, of the same in SKEL's angles, and of SKELify.
+    reprojection_before, reprojection_after: median 2D error, px, before and after SKELify."""
+
+    text: str
+    errors: list[float]
+    reprojection_before: float
+    reprojection_after: float
+
+
+def skelify_rows(mocap: Path, skel: Skel, every: int = 1) -> Iterator[SkelifyRow]:
+    """Yield a SkelifyRow for each test clip of at most MAX_FRAMES frames, filmed without noise."""
     testing = split_by_subject(read_clips(mocap))[1]
     for number in range(0, len(testing), every):
         clip = testing[number]
@@ -33,11 +47,17 @@ def skelify_rows(mocap, skel, every=1):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "keypoints.npz"
             write_keypoints(path, views, 0)
-            begun = recover(ReconstructRequest(source=str(path), device="cpu", skeleton="skel")).recoveries[0]
-            who = detect_and_track(ReconstructRequest(source=str(path), device="cpu")).people[0]
-        fitted, report = refine_with_skelify(begun, who, skel)
+            converted = recover(ReconstructRequest(source=str(path), device="cpu", skeleton="skel")).recoveries[0]
+            observations = detect_and_track(ReconstructRequest(source=str(path), device="cpu")).people[0]
+        fitted, report = refine_with_skelify(converted, observations, skel)
         valid = views.valid[0]
         true = views.joints[0][valid][:, LIMBS17].astype(float) * TOTAL_BONE_LENGTH
-        posed = [skel.joints(each.q, each.skel_betas, each.skel_trans).numpy()[:, SKEL_LIMB_JOINTS] for each in (begun, fitted)]
-        errors = [pa_mpjpe(joints[valid].astype(float), true) for joints in (begun.joints[:, LIMBS24], *posed)]
-        yield clip.text, errors, report["reprojection_px_before"], report["reprojection_px"]
+        results = [converted.joints[:, LIMBS24], *(_skel_limb_joints(skel, recovery) for recovery in (converted, fitted))]
+        errors = [pa_mpjpe(joints[valid].astype(float), true) for joints in results]
+        yield SkelifyRow(clip.text, errors, report["reprojection_px_before"], report["reprojection_px"])
+
+
+def _skel_limb_joints(skel: Skel, recovery: Recovery) -> FloatArray:
+    """SKEL's limb joints (F,12,3) m of a Recovery with SKEL's angles."""
+    assert recovery.q is not None and recovery.skel_betas is not None
+    return skel.joints(recovery.q, recovery.skel_betas, recovery.skel_trans).numpy()[:, SKEL_LIMB_JOINTS]

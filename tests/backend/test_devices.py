@@ -7,6 +7,7 @@ from blender_meshrec.backend import devices
 from blender_meshrec.bodies.chunking import run_in_chunks
 from blender_meshrec.cli import program
 from blender_meshrec.core.errors import InputError
+from blender_meshrec.core.options import DEVICE_NAMES
 
 USABLE = [kind for kind in ("cpu", "cuda", "mps") if devices.is_usable(kind)]
 
@@ -41,8 +42,13 @@ def test_a_listed_card_that_fails_is_not_usable(monkeypatch):
     assert not devices.is_usable("cuda")
 
 
-def test_the_command_line_offers_these_devices():
-    assert program.DEVICES == devices.DEVICES
+@pytest.mark.parametrize("name", DEVICE_NAMES)
+def test_the_backend_knows_each_device_of_the_command_line(name):
+    assert program.build_parser().parse_args(["setup", "--device", name]).device == name
+    try:
+        devices.choose_device(name)
+    except InputError as error:
+        assert error.name == "device-unavailable"
 
 
 class LimitedCard:

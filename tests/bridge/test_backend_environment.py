@@ -1,4 +1,4 @@
-"""The backend's environment made, cut off and taken up again, from packages made on the spot; nothing is downloaded."""
+"""Installations of the backend's environment, interrupted and resumed, from packages that the tests make; nothing is downloaded."""
 
 import collections
 import os
@@ -15,7 +15,7 @@ import pytest
 from blender_meshrec.bridge import backend_environment, backend_location, installation, installer_processes, locks
 from blender_meshrec.bridge.installation import Installation, InstallationPlan
 from blender_meshrec.core import errors
-from tests.bridge.test_backend_process import alive, gone
+from tests.bridge.test_backend_process import is_running, ends_within
 from tests.support.wheels import lock_entry, make_wheel, write_locks
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and process groups of POSIX")
@@ -24,14 +24,14 @@ MANY = {f"large/part{number}.py": f"number = {number}\n" for number in range(300
 FAKE_LAUNCH = """
 import importlib.util, json, sys
 missing = {name: "not there" for name in %r if importlib.util.find_spec(name) is None}
-print("a word of a library")
+print("output of a library")
 print(json.dumps({"python": "3", "versions": {}, "missing": missing, "devices": ["cpu"]}))
 """
 
 
 @pytest.fixture(scope="module")
 def empty_environment(tmp_path_factory):
-    """An environment with nothing but pip: making one takes seconds."""
+    """An environment with only pip, because making one takes seconds."""
     folder = tmp_path_factory.mktemp("template") / "env"
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     return folder
@@ -39,7 +39,7 @@ def empty_environment(tmp_path_factory):
 
 @pytest.fixture
 def quick(monkeypatch, empty_environment):
-    """Environments are copied, and made with the pip that Python brings along, which does not know all of our options."""
+    """Environments are copies of the empty one, and packages are installed with Python's own pip, which lacks some of our options."""
     run_module = installer_processes.ChildProcesses.run_module
 
     def copy_or_run(self, python, module, arguments, on_line):
@@ -57,10 +57,10 @@ def quick(monkeypatch, empty_environment):
 
 
 @pytest.fixture
-def shop(tmp_path, quick):
-    """Wheels, locks for them, and an InstallationPlan that installs them from there."""
+def index(tmp_path, quick):
+    """Wheels, locks for them, and an InstallationPlan that installs them."""
 
-    class Shop:
+    class LocalIndex:
         wheels, home, names = tmp_path / "bundle" / "wheels", tmp_path / "home", ("torch", "small", "large")
 
         def plan(self, **changes):
@@ -69,23 +69,23 @@ def shop(tmp_path, quick):
             settings = {"home": self.home, "python": sys.executable, "device": "cpu", "bundle": tmp_path / "bundle"}
             return InstallationPlan(**{**settings, "locks": tmp_path / "locks", "launch": launch, **changes})
 
-    shop = Shop()
-    shop.torch = make_wheel(shop.wheels, "torch", "2.0+cpu")
-    shop.other_torch = make_wheel(tmp_path / "elsewhere", "torch", "2.0")
-    shop.small = make_wheel(shop.wheels, "small")
-    shop.large = make_wheel(shop.wheels, "large")
-    shop.never = make_wheel(tmp_path / "elsewhere", "never")
-    shop.locks = write_locks(
+    index = LocalIndex()
+    index.torch = make_wheel(index.wheels, "torch", "2.0+cpu")
+    index.other_torch = make_wheel(tmp_path / "elsewhere", "torch", "2.0")
+    index.small = make_wheel(index.wheels, "small")
+    index.large = make_wheel(index.wheels, "large")
+    index.never = make_wheel(tmp_path / "elsewhere", "never")
+    index.locks = write_locks(
         tmp_path / "locks",
-        torch=[lock_entry(shop.other_torch)],
-        cpu=[lock_entry(shop.torch)],
+        torch=[lock_entry(index.other_torch)],
+        cpu=[lock_entry(index.torch)],
         backend=[
-            lock_entry(shop.small),
-            lock_entry(shop.never, "python_full_version < '3' and sys_platform == 'amiga'"),
-            lock_entry(shop.large),
+            lock_entry(index.small),
+            lock_entry(index.never, "python_full_version < '3' and sys_platform == 'amiga'"),
+            lock_entry(index.large),
         ],
     )
-    return shop
+    return index
 
 
 def install(plan, on_progress=lambda progress: None):
@@ -106,38 +106,38 @@ def packages(folder):
     }
 
 
-def test_from_a_bundle_to_an_environment(shop):
-    seen = []
-    folder = install(shop.plan(), seen.append)
+def test_a_bundle_is_installed_with_progress(index):
+    progress_events = []
+    folder = install(index.plan(), progress_events.append)
     assert {"torch-2.0+cpu.dist-info", "small-1.0.dist-info", "large-1.0.dist-info"} <= packages(folder)
     assert "never-1.0.dist-info" not in packages(folder)
-    assert backend_location.complete_environments(shop.home) == [folder]
+    assert backend_location.complete_environments(index.home) == [folder]
     facts = backend_environment.read_stamp(folder)
     assert (facts["device"], facts["packages"], facts["python"]) == ("cpu", 3, ".".join(map(str, sys.version_info[:3])))
-    assert backend_environment.is_current(folder, shop.locks)
-    # Progress never goes back while its total stays, ends at everything, and names what is loaded.
-    whole = [progress for progress in seen if progress.total == seen[-1].total]
-    assert [progress.done for progress in whole] == sorted(progress.done for progress in whole)
-    assert whole[-1].done == whole[-1].total > 0 and any("torch" in progress.stage for progress in seen)
-    log = (shop.home / backend_environment.LOG_FILE).read_text()
+    assert backend_environment.is_current(folder, index.locks)
+    # While the total is constant, progress does not decrease; it ends at the total and names the packages.
+    complete_total = [progress for progress in progress_events if progress.total == progress_events[-1].total]
+    assert [progress.done for progress in complete_total] == sorted(progress.done for progress in complete_total)
+    assert complete_total[-1].done == complete_total[-1].total > 0 and any("torch" in progress.stage for progress in progress_events)
+    log = (index.home / backend_environment.LOG_FILE).read_text()
     assert sys.executable in log and "Successfully installed" in log
-    assert not (shop.home / "temporary").exists()
-    begun = time.perf_counter()
-    assert install(shop.plan()) == folder  # nothing to do
-    assert time.perf_counter() - begun < 1.0  # s
+    assert not (index.home / "temporary").exists()
+    start = time.perf_counter()
+    assert install(index.plan()) == folder  # already complete
+    assert time.perf_counter() - start < 1.0  # s
 
 
-def test_find_backend_takes_complete_environments_only(shop, monkeypatch, tmp_path):
+def test_find_backend_takes_complete_environments_only(index, monkeypatch, tmp_path):
     monkeypatch.delenv("MESHREC_PYTHON", raising=False)
     monkeypatch.setattr(backend_location, "PACKAGE_FOLDER", tmp_path / "nowhere" / "package")
     monkeypatch.setattr(backend_location, "REQUIRED_MODULES", ("nowhere_to_be_found",))
-    backend_location.set_environment_home(shop.home)
+    backend_location.set_environment_home(index.home)
     try:
         with pytest.raises(errors.NotSetUpError, match="Install Backend"):
             backend_location.find_backend()
-        folder = install(shop.plan())
+        folder = install(index.plan())
         assert backend_location.find_backend() == backend_location.venv_python(folder)
-        monkeypatch.setenv("MESHREC_PYTHON", sys.executable)  # a bare Python: it makes environments, it is none
+        monkeypatch.setenv("MESHREC_PYTHON", sys.executable)  # a bare Python makes environments and is none
         assert backend_location.find_backend() == backend_location.venv_python(folder)
         assert (
             backend_location.chosen_backend(sys.executable) is None
@@ -146,45 +146,45 @@ def test_find_backend_takes_complete_environments_only(shop, monkeypatch, tmp_pa
         (folder / backend_location.STAMP_FILE).unlink()
         with pytest.raises(errors.NotSetUpError):
             backend_location.find_backend()
-        assert backend_environment.has_partial_environment(shop.home)
+        assert backend_environment.has_partial_environment(index.home)
     finally:
         backend_location.set_environment_home(None)
 
 
-def test_cancelled_in_the_middle_and_taken_up_again(shop):
-    make_wheel(shop.wheels, "large", files={"large/__init__.py": "", **MANY})
+def test_a_cancelled_installation_is_resumed(index):
+    make_wheel(index.wheels, "large", files={"large/__init__.py": "", **MANY})
     write_locks(
-        shop.locks,
-        torch=[lock_entry(shop.other_torch)],
-        cpu=[lock_entry(shop.torch)],
-        backend=[lock_entry(shop.small), lock_entry(shop.large)],
+        index.locks,
+        torch=[lock_entry(index.other_torch)],
+        cpu=[lock_entry(index.torch)],
+        backend=[lock_entry(index.small), lock_entry(index.large)],
     )
-    job = Installation(shop.plan())
+    job = Installation(index.plan())
     end = time.monotonic() + 30
     while job.progress.stage != "Unpacking small and 1 more":
         assert job.running and time.monotonic() < end, (job.error, job.details)
         time.sleep(0.002)
     time.sleep(0.1)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     job.cancel()
     job.join(5)
-    assert time.perf_counter() - begun < 0.5  # s
+    assert time.perf_counter() - start < 0.5  # s
     assert isinstance(job.error, errors.CancelledError) and job.environment is None
-    assert not backend_location.complete_environments(shop.home) and backend_environment.has_partial_environment(shop.home)
-    assert not (shop.home / "temporary").exists()
-    (half,) = shop.home.glob("env-*")
-    assert "torch==2.0+cpu" in backend_environment.installed_packages(half)
-    torch = next(half.glob("**/site-packages/torch.py"))
+    assert not backend_location.complete_environments(index.home) and backend_environment.has_partial_environment(index.home)
+    assert not (index.home / "temporary").exists()
+    (partial,) = index.home.glob("env-*")
+    assert "torch==2.0+cpu" in backend_environment.installed_packages(partial)
+    torch = next(partial.glob("**/site-packages/torch.py"))
     before = torch.stat().st_ino, torch.stat().st_mtime_ns
-    folder = install(shop.plan())
-    assert folder == half and (torch.stat().st_ino, torch.stat().st_mtime_ns) == before  # it was not installed again
+    folder = install(index.plan())
+    assert folder == partial and (torch.stat().st_ino, torch.stat().st_mtime_ns) == before  # not installed again
     assert len(list(folder.glob("**/site-packages/large/part*.py"))) == len(MANY)
 
 
 @posix
-def test_a_process_that_is_killed_leaves_no_child_and_its_work_is_taken_up(shop, tmp_path):
-    plan = shop.plan()
-    # A lock whose first package is there and whose second takes its time: its index answers nobody.
+def test_a_killed_installation_leaves_no_child_and_is_resumed(index, tmp_path):
+    plan = index.plan()
+    # Instead of pip, a child that sleeps.
     script = tmp_path / "install.py"
     script.write_text(
         textwrap.dedent(f"""
@@ -207,138 +207,144 @@ def test_a_process_that_is_killed_leaves_no_child_and_its_work_is_taken_up(shop,
     child = int(parent.stdout.readline())
     with pytest.raises(errors.InputError, match="Another Blender is installing"):
         install(plan)
-    assert alive(child)
+    assert is_running(child)
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    assert gone(child, 2)
-    assert not backend_location.complete_environments(shop.home)
-    assert backend_location.complete_environments(shop.home) == [] and install(plan) in backend_location.complete_environments(shop.home)
+    assert ends_within(child, 2)
+    assert not backend_location.complete_environments(index.home)
+    assert backend_location.complete_environments(index.home) == [] and install(plan) in backend_location.complete_environments(index.home)
 
 
-def test_an_environment_whose_making_was_cut_off_is_made_anew(shop):
-    folder = shop.home / f"env-{locks.environment_hash(shop.locks, 'cpu', sys.version_info[:2])}"
+def test_a_half_made_environment_is_made_again(index):
+    folder = index.home / f"env-{locks.environment_hash(index.locks, 'cpu', sys.version_info[:2])}"
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "rubbish").write_text("")
-    assert install(shop.plan()) == folder
+    assert install(index.plan()) == folder
     assert not (folder / "bin" / "rubbish").exists()
 
 
-def test_a_lost_connection_is_said_so_and_what_came_before_stays(shop, monkeypatch):
-    monkeypatch.setenv("PIP_FIND_LINKS", str(shop.wheels))
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens there
-    hidden = shop.large.rename(shop.large.with_suffix(".away"))
-    shop.locks = write_locks(
-        shop.locks, torch=[lock_entry(shop.other_torch)], cpu=[lock_entry(shop.torch)], backend=[lock_entry(shop.small), lock_entry(hidden)]
+def test_a_lost_connection_is_reported_and_the_installation_resumes(index, monkeypatch):
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index.wheels))
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # a port without a server
+    hidden_wheel = index.large.rename(index.large.with_suffix(".away"))
+    index.locks = write_locks(
+        index.locks,
+        torch=[lock_entry(index.other_torch)],
+        cpu=[lock_entry(index.torch)],
+        backend=[lock_entry(index.small), lock_entry(hidden_wheel)],
     )
-    error = failure(shop.plan(bundle=None))
+    error = failure(index.plan(bundle=None))
     assert isinstance(error, errors.NotSetUpError) and "cannot be reached" in error.problem and "goes on where it stopped" in error.remedy
-    (half,) = shop.home.glob("env-*")
-    assert backend_environment.installed_packages(half) == ["torch==2.0+cpu"]  # small was loaded with large, and goes with it
-    hidden.rename(shop.large)
-    assert install(shop.plan(bundle=None)) == half
+    (partial,) = index.home.glob("env-*")
+    assert backend_environment.installed_packages(partial) == ["torch==2.0+cpu"]  # small is in one batch with large
+    hidden_wheel.rename(index.large)
+    assert install(index.plan(bundle=None)) == partial
 
 
-def test_a_file_that_is_not_the_one_of_the_lock_is_not_installed(shop):
+def test_a_file_with_another_hash_is_not_installed(index):
     write_locks(
-        shop.locks, torch=[lock_entry(shop.other_torch)], cpu=[lock_entry(shop.torch)], backend=[lock_entry(shop.small, digest="0" * 64)]
+        index.locks,
+        torch=[lock_entry(index.other_torch)],
+        cpu=[lock_entry(index.torch)],
+        backend=[lock_entry(index.small, digest="0" * 64)],
     )
-    error = failure(shop.plan())
+    error = failure(index.plan())
     assert isinstance(error, errors.ModelError) and "not the one" in error.problem
-    (half,) = shop.home.glob("env-*")
-    assert "small-1.0.dist-info" not in packages(half)
+    (partial,) = index.home.glob("env-*")
+    assert "small-1.0.dist-info" not in packages(partial)
 
 
-def test_a_package_without_a_hash_is_not_installed(shop):
-    write_locks(shop.locks, torch=[lock_entry(shop.other_torch)], cpu=[lock_entry(shop.torch)], backend=["small==1.0\n"])
-    assert isinstance(failure(shop.plan()), errors.MeshRecError)
-    (half,) = shop.home.glob("env-*")
-    assert "small-1.0.dist-info" not in packages(half)
+def test_a_package_without_a_hash_is_not_installed(index):
+    write_locks(index.locks, torch=[lock_entry(index.other_torch)], cpu=[lock_entry(index.torch)], backend=["small==1.0\n"])
+    assert isinstance(failure(index.plan()), errors.MeshRecError)
+    (partial,) = index.home.glob("env-*")
+    assert "small-1.0.dist-info" not in packages(partial)
 
 
-def test_torch_falls_back_to_its_usual_build(shop):
-    shop.torch.unlink()
-    shutil.copy(shop.other_torch, shop.wheels)
-    folder = install(shop.plan())
+def test_torch_falls_back_to_the_default_build(index):
+    index.torch.unlink()
+    shutil.copy(index.other_torch, index.wheels)
+    folder = install(index.plan())
     assert "torch-2.0.dist-info" in packages(folder)
-    assert "usual build" in (shop.home / backend_environment.LOG_FILE).read_text()
+    assert "usual build" in (index.home / backend_environment.LOG_FILE).read_text()
 
 
-def test_a_package_that_is_nowhere_is_named(shop):
-    shop.small.unlink()
-    error = failure(shop.plan())
+def test_a_package_without_a_file_is_named(index):
+    index.small.unlink()
+    error = failure(index.plan())
     assert "no file of small==1.0" in error.problem and "Python 3" in error.problem
 
 
-def test_a_full_disk_is_seen_before_anything_is_loaded(shop, monkeypatch):
+def test_a_full_disk_is_reported_before_the_download(index, monkeypatch):
     usage = collections.namedtuple("usage", "total used free")
     monkeypatch.setattr(installation.shutil, "disk_usage", lambda path: usage(1e12, 1e12 - 4e8, 4e8))
-    error = failure(shop.plan())
+    error = failure(index.plan())
     assert isinstance(error, errors.OutputError) and "0.4 GB left" in error.problem
-    (half,) = shop.home.glob("env-*")
-    assert backend_environment.installed_packages(half) == []
+    (partial,) = index.home.glob("env-*")
+    assert backend_environment.installed_packages(partial) == []
 
 
-def test_an_environment_that_cannot_load_everything_does_not_count(shop):
-    shop.names = ("torch", "cv2_that_is_not_there")
-    error = failure(shop.plan())
+def test_an_environment_that_lacks_a_module_is_not_complete(index):
+    index.names = ("torch", "cv2_that_is_not_there")
+    error = failure(index.plan())
     assert "cv2_that_is_not_there: not there" in error.problem
 
 
-def test_an_update_takes_the_place_of_what_was_there_only_when_it_is_complete(shop):
-    old = install(shop.plan())
-    newer = make_wheel(shop.wheels, "small", "2.0")
-    hidden = newer.with_suffix(".away")
-    write_locks(shop.locks, torch=[lock_entry(shop.other_torch)], cpu=[lock_entry(shop.torch)], backend=[lock_entry(newer)])
-    newer.rename(hidden)
-    shop.names = ("torch", "small")
-    assert not backend_environment.is_current(old, shop.locks)
+def test_an_update_replaces_the_environment_only_when_complete(index):
+    old = install(index.plan())
+    newer = make_wheel(index.wheels, "small", "2.0")
+    hidden_wheel = newer.with_suffix(".away")
+    write_locks(index.locks, torch=[lock_entry(index.other_torch)], cpu=[lock_entry(index.torch)], backend=[lock_entry(newer)])
+    newer.rename(hidden_wheel)
+    index.names = ("torch", "small")
+    assert not backend_environment.is_current(old, index.locks)
     with pytest.raises(errors.MeshRecError):
-        install(shop.plan())
-    assert backend_location.complete_environments(shop.home) == [old]
-    hidden.rename(newer)
-    new = install(shop.plan())
-    assert backend_location.complete_environments(shop.home) == [new] and not old.exists()
+        install(index.plan())
+    assert backend_location.complete_environments(index.home) == [old]
+    hidden_wheel.rename(newer)
+    new = install(index.plan())
+    assert backend_location.complete_environments(index.home) == [new] and not old.exists()
     (new / "lib" / "rubbish").write_text("")
-    assert install(shop.plan(anew=True)) == new and not (new / "lib" / "rubbish").exists()
+    assert install(index.plan(anew=True)) == new and not (new / "lib" / "rubbish").exists()
 
 
-def test_removing_leaves_nothing(shop):
-    install(shop.plan())
-    backend_environment.remove_environments(shop.home)
-    assert list(shop.home.iterdir()) == []
-    backend_environment.remove_environments(shop.home)  # once more is harmless
-    backend_environment.remove_environments(shop.home / "never")
+def test_removing_leaves_no_files(index):
+    install(index.plan())
+    backend_environment.remove_environments(index.home)
+    assert list(index.home.iterdir()) == []
+    backend_environment.remove_environments(index.home)  # a second time has no effect
+    backend_environment.remove_environments(index.home / "never")
 
 
-def test_a_folder_that_cannot_be_written(shop, tmp_path):
+def test_an_unwritable_folder_is_reported(index, tmp_path):
     home = tmp_path / "file"
     home.write_text("")
-    error = failure(shop.plan(home=home / "below"))
+    error = failure(index.plan(home=home / "below"))
     assert isinstance(error, errors.OutputError)
 
 
 @posix
 @pytest.mark.skipif(hasattr(os, "getuid") and os.getuid() == 0, reason="root may write everywhere")
-def test_no_permission(shop):
-    shop.home.mkdir()
-    shop.home.chmod(0o500)
-    assert "cannot be written" in failure(shop.plan()).problem
+def test_a_folder_without_permission_is_reported(index):
+    index.home.mkdir()
+    index.home.chmod(0o500)
+    assert "cannot be written" in failure(index.plan()).problem
 
 
-def test_a_bundle_without_packages(shop, tmp_path):
+def test_a_bundle_without_packages_is_reported(index, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert "holds no packages" in failure(shop.plan(bundle=tmp_path / "empty")).problem
+    assert "holds no packages" in failure(index.plan(bundle=tmp_path / "empty")).problem
 
 
-def test_a_removal_that_is_cut_off_leaves_nothing_that_counts(shop, monkeypatch):
-    folder = install(shop.plan())
-    assert backend_location.complete_environments(shop.home) == [folder]
+def test_an_interrupted_removal_leaves_no_complete_environment(index, monkeypatch):
+    folder = install(index.plan())
+    assert backend_location.complete_environments(index.home) == [folder]
 
     def cut_off(path):
         raise PermissionError(13, "it is in use", str(path))
 
     monkeypatch.setattr(backend_environment.shutil, "rmtree", cut_off)
     with pytest.raises(errors.OutputError, match="in use"):
-        backend_environment.remove_environments(shop.home)
-    assert backend_location.complete_environments(shop.home) == []
+        backend_environment.remove_environments(index.home)
+    assert backend_location.complete_environments(index.home) == []

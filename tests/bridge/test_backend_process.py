@@ -1,4 +1,4 @@
-"""The backend's process seen from Blender's side: it works, it is ended, it dies; always one clear answer."""
+"""The client of the backend's process: it succeeds, is cancelled or crashes, and there is always one answer."""
 
 import os
 import signal
@@ -22,8 +22,8 @@ def start(method, **changes):
     return backend_process.start_job(ReconstructRequest("clip.mp4", method=method, **changes), sys.executable, FAKE)
 
 
-def until(job, found, seconds=30):
-    """Poll until a message is of a kind, or until `found(message)`; all messages so far."""
+def poll_until(job, found, seconds=30):
+    """Poll poll_until a message is of a class, or poll_until `found(message)`; returns all messages so far."""
     messages, end = [], time.monotonic() + seconds
     while not any(isinstance(message, found) if isinstance(found, type) else found(message) for message in messages):
         assert time.monotonic() < end, (messages, job.log)
@@ -32,24 +32,24 @@ def until(job, found, seconds=30):
     return messages
 
 
-def alive(pid):
-    """Whether a process runs; one that has ended and waits to be collected does not."""
+def is_running(pid):
+    """Whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
 
 
-def gone(pid, seconds):
+def ends_within(pid, seconds):
     end = time.monotonic() + seconds
-    while alive(pid) and time.monotonic() < end:
+    while is_running(pid) and time.monotonic() < end:
         time.sleep(0.005)
-    return not alive(pid)
+    return not is_running(pid)
 
 
 def test_progress_streams_and_the_result_arrives():
     job = start("work 0.6", person="all")
-    messages = until(job, Result)
+    messages = poll_until(job, Result)
     progress, result = messages[:-1], messages[-1]
     assert job.finished and job.poll() == []
     assert all(isinstance(message, Progress) for message in progress)
@@ -58,43 +58,43 @@ def test_progress_streams_and_the_result_arrives():
     assert 3 <= len(finding) <= 0.6 / 0.05 + 8  # at most 20 a second, and first and last
     assert progress[-1].stage == "Fitting"
     assert len(result.recoveries) == 2 and result.people == (1, 2)
-    assert gone(job.pid, 2)
-    assert job.wait() is result  # once more, for who has polled to the end
+    assert ends_within(job.pid, 2)
+    assert job.wait() is result  # also after polling to the end
 
 
-def test_wait_returns_the_result_and_tells_of_progress():
-    seen = []
-    result = start("work 0.01").wait(seen.append)
-    assert isinstance(result, Result) and seen[0].stage == "Finding people"
+def test_wait_returns_the_result_and_passes_on_progress():
+    progress_events = []
+    result = start("work 0.01").wait(progress_events.append)
+    assert isinstance(result, Result) and progress_events[0].stage == "Finding people"
 
 
 def test_poll_never_waits():
     job = start("sleep")
-    begun = time.perf_counter()
+    start_time = time.perf_counter()
     for _ in range(100):
         job.poll()
-    assert time.perf_counter() - begun < 0.1  # s
+    assert time.perf_counter() - start_time < 0.1  # s
     job.cancel()
 
 
 @posix
-def test_cancel_ends_the_process_and_its_children_at_once():
+def test_cancel_ends_the_process_and_its_children():
     job = start("child")
-    child = int(until(job, lambda message: "child" in message.stage)[-1].stage.split()[1])
-    assert alive(job.pid) and alive(child)
-    begun = time.perf_counter()
+    child = int(poll_until(job, lambda message: "child" in message.stage)[-1].stage.split()[1])
+    assert is_running(job.pid) and is_running(child)
+    start_time = time.perf_counter()
     job.cancel()
-    assert time.perf_counter() - begun < 0.1  # s: it does not wait
-    assert gone(job.pid, 0.5) and gone(child, 0.5)
-    failure = until(job, Failure)[-1]
+    assert time.perf_counter() - start_time < 0.1  # s
+    assert ends_within(job.pid, 0.5) and ends_within(child, 0.5)
+    failure = poll_until(job, Failure)[-1]
     assert failure.exit_code == errors.ExitCode.CANCELLED
-    job.cancel()  # once more is harmless
+    job.cancel()  # a second time has no effect
 
 
-def test_cancel_before_anything_has_begun():
+def test_cancel_before_the_first_message():
     job = start("sleep")
     job.cancel()
-    assert until(job, Failure)[-1].exit_code == errors.ExitCode.CANCELLED
+    assert poll_until(job, Failure)[-1].exit_code == errors.ExitCode.CANCELLED
     with pytest.raises(errors.CancelledError):
         cancelled = start("sleep")
         cancelled.cancel()
@@ -114,12 +114,12 @@ def test_cancel_before_anything_has_begun():
         ("garbage", "cannot be read"),
     ],
 )
-def test_a_backend_that_dies_leaves_a_clear_message(method, words):
+def test_a_crashed_backend_is_reported_with_its_stage(method, words):
     job = start(method)
-    failure = until(job, Failure)[-1]
+    failure = poll_until(job, Failure)[-1]
     assert words in failure.problem and failure.exit_code == errors.ExitCode.FAULT and failure.remedy
     assert len(failure.details) <= backend_process.MAX_LOG_BYTES
-    assert gone(job.pid, 1)
+    assert ends_within(job.pid, 1)
     if method == "flood":
         assert "the end of the flood" in failure.details
     if method == "signal SIGSEGV":
@@ -129,15 +129,15 @@ def test_a_backend_that_dies_leaves_a_clear_message(method, words):
 
 
 @posix
-def test_a_kill_from_outside_is_a_failure_too():
+def test_a_backend_killed_from_outside_is_a_failure():
     job = start("sleep")
-    until(job, Progress)
+    poll_until(job, Progress)
     os.kill(job.pid, signal.SIGKILL)
-    assert "lack of memory" in until(job, Failure)[-1].problem
+    assert "lack of memory" in poll_until(job, Failure)[-1].problem
 
 
 @pytest.mark.parametrize("name", ["InputError", "NobodyFoundError", "ModelError", "OutputError", "CancelledError", "MeshRecError"])
-def test_errors_arrive_as_they_were_raised(name):
+def test_errors_keep_their_class_and_text(name):
     kind = getattr(errors, name)
     with pytest.raises(kind) as caught:
         start(f"error {name}").wait()
@@ -154,20 +154,20 @@ def test_errors_arrive_as_they_were_raised(name):
         ("raise ImportError", 4, "no libGL"),
     ],
 )
-def test_what_no_stage_foresaw_is_explained(method, code, words):
-    failure = until(start(method), Failure)[-1]
+def test_unexpected_errors_are_explained(method, code, words):
+    failure = poll_until(start(method), Failure)[-1]
     assert failure.exit_code == code and words in failure.problem and failure.remedy
     assert "Traceback" in failure.details
 
 
 def test_stray_prints_do_not_disturb_the_messages():
     job = start("print")
-    assert isinstance(until(job, Result)[-1], Result)
+    assert isinstance(poll_until(job, Result)[-1], Result)
     assert "stray text of native code" in job.log and "stray text of Python" in job.log
 
 
 @posix
-def test_the_backend_ends_with_whoever_started_it(tmp_path):
+def test_the_backend_ends_with_its_parent(tmp_path):
     script = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT)!r})
@@ -181,11 +181,11 @@ time.sleep(600)
 """
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     pid = int(parent.stdout.readline())
-    assert alive(pid)
+    assert is_running(pid)
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert gone(pid, 2)
+    assert ends_within(pid, 2)
 
 
 def test_an_exception_in_wait_ends_the_backend():
@@ -196,20 +196,20 @@ def test_an_exception_in_wait_ends_the_backend():
 
     with pytest.raises(KeyboardInterrupt):
         job.wait(interrupt)
-    assert gone(job.pid, 0.5)
+    assert ends_within(job.pid, 0.5)
 
 
-def test_nothing_of_the_surroundings_reaches_the_backend(tmp_path, monkeypatch):
-    """A module of the current folder or of PYTHONPATH does not take the place of an installed one."""
+def test_environment_and_folder_do_not_affect_the_backend(tmp_path, monkeypatch):
+    """A module of the current folder or of PYTHONPATH does not shadow an installed one."""
     (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "numpy.py"))
-    assert isinstance(until(start("work 0.01"), Result)[-1], Result)
+    assert isinstance(poll_until(start("work 0.01"), Result)[-1], Result)
 
 
-def test_the_package_may_lie_in_a_folder_of_any_name(tmp_path):
-    """As Blender's extensions do: the real launch.py, by its path, without the project on the path."""
+def test_the_package_runs_from_a_folder_of_any_name(tmp_path):
+    """As in Blender's extensions: the real launch.py is started by its path, without the project on sys.path."""
     home = tmp_path / "user default" / "meshrec-0.1 (1)"
     home.parent.mkdir()
     home.symlink_to(ROOT / "blender_meshrec", target_is_directory=True)
@@ -218,7 +218,7 @@ def test_the_package_may_lie_in_a_folder_of_any_name(tmp_path):
     assert done.returncode == 1 and b"WireError" in done.stderr.splitlines()[-1]
 
 
-def test_a_python_that_is_none(tmp_path):
+def test_a_backend_python_that_does_not_run_is_reported(tmp_path):
     request = ReconstructRequest("clip.mp4")
     with pytest.raises(errors.InputError, match="no Python at"):
         backend_process.start_job(request, tmp_path / "python")
@@ -227,34 +227,34 @@ def test_a_python_that_is_none(tmp_path):
         backend_process.start_job(request, tmp_path / "python")
 
 
-def test_an_environment_without_anything_in_it(tmp_path):
+def test_an_empty_environment_is_reported(tmp_path):
     broken = tmp_path / "launch.py"
     broken.write_text("import a_module_that_is_not_there")
-    failure = until(backend_process.start_job(ReconstructRequest("clip.mp4"), sys.executable, broken), Failure)[-1]
+    failure = poll_until(backend_process.start_job(ReconstructRequest("clip.mp4"), sys.executable, broken), Failure)[-1]
     assert failure.exit_code == errors.ExitCode.MODEL_MISSING and "did not start" in failure.problem and "doctor" in failure.remedy
     assert "a_module_that_is_not_there" in failure.details
 
 
-def test_a_request_that_cannot_travel_starts_nothing():
+def test_a_request_that_cannot_be_encoded_starts_no_process():
     with pytest.raises(TypeError, match="travel"):
         backend_process.start_job(ReconstructRequest(object()), sys.executable, FAKE)
 
 
 @posix
-def test_a_considerate_backend_stays_in_this_session_in_a_group_of_its_own():
+def test_a_low_priority_backend_stays_in_this_session():
     job = backend_process.start_job(ReconstructRequest("clip.mp4", method="sleep"), sys.executable, FAKE, low_priority=True)
     try:
         assert (os.getsid(job.pid), os.getpgid(job.pid)) == (os.getsid(0), job.pid)
     finally:
         job.cancel()
-    assert isinstance(until(job, Failure)[-1], Failure) and not alive(job.pid)
+    assert isinstance(poll_until(job, Failure)[-1], Failure) and not is_running(job.pid)
 
 
-_HOW_FAR_BACK = "'idle' if hasattr(os, 'SCHED_IDLE') and os.sched_getscheduler(0) == os.SCHED_IDLE else os.nice(0)"
+_PRIORITY = "'idle' if hasattr(os, 'SCHED_IDLE') and os.sched_getscheduler(0) == os.SCHED_IDLE else os.nice(0)"
 
 
 @posix
-def test_the_backend_steps_back_where_it_is_asked_to():
-    code = f"import os, runpy; runpy.run_path({str(backend_process.LAUNCH_SCRIPT)!r})['lower_priority'](); print({_HOW_FAR_BACK})"
+def test_the_backend_lowers_its_priority():
+    code = f"import os, runpy; runpy.run_path({str(backend_process.LAUNCH_SCRIPT)!r})['lower_priority'](); print({_PRIORITY})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ("idle" if hasattr(os, "SCHED_IDLE") else str(min(19, os.nice(0) + 15)))

@@ -1,4 +1,4 @@
-"""What an installation goes by: the locks, the Pythons and devices of this computer, and what pip prints."""
+"""The inputs of an installation: the locks, the Pythons and devices of this computer, and pip's output."""
 
 import os
 import sys
@@ -11,10 +11,10 @@ from blender_meshrec.bridge.pip_errors import explain_pip_error
 from blender_meshrec.bridge.pip_output import PipOutputParser
 from blender_meshrec.core import errors
 
-posix = pytest.mark.skipif(os.name == "nt", reason="shell scripts stand for programs")
+posix = pytest.mark.skipif(os.name == "nt", reason="shell scripts replace programs")
 
 
-def test_the_real_locks_are_read_whole():
+def test_every_entry_of_the_locks_is_read():
     folder = locks.locks_folder()
     backend = {one.name: one for one in locks.read_lock(folder / locks.BACKEND_LOCK)}
     assert {"mediapipe", "av", "opencv-python", "numpy", "roma", "safetensors", "scipy"} <= backend.keys()
@@ -29,9 +29,9 @@ def test_the_real_locks_are_read_whole():
     assert torch.key.startswith("torch==") and torch.key.endswith("+cpu")
 
 
-def test_interpreters(monkeypatch, tmp_path):
-    found, why_not = interpreters.probe_interpreter(sys.executable)
-    assert found.version == sys.version_info[:3] and not why_not
+def test_unsuitable_interpreters_are_rejected_with_reasons(monkeypatch, tmp_path):
+    found, reason = interpreters.probe_interpreter(sys.executable)
+    assert found.version == sys.version_info[:3] and not reason
     fake = tmp_path / "python3.11"
     fake.write_text("#!/bin/sh\nexit 3\n")
     fake.chmod(0o755)
@@ -45,8 +45,8 @@ def test_interpreters(monkeypatch, tmp_path):
         (old.replace("3, 8, 1", "3, 11, 1").replace("64,", "32,"), "64-bit CPython is needed"),
     ):
         fake.write_text(f"#!/bin/sh\necho '{answer}'\n")
-        interpreter, why_not = interpreters.probe_interpreter(fake)
-        assert interpreter is None and words in why_not
+        interpreter, reason = interpreters.probe_interpreter(fake)
+        assert interpreter is None and words in reason
     monkeypatch.setattr(interpreters, "_interpreter_candidates", lambda: iter([str(fake)]))
     with pytest.raises(errors.NotSetUpError, match=r"No Python 3\.11 or 3\.12 or 3\.13.*python\.org") as caught:
         interpreters.find_interpreter()
@@ -65,7 +65,7 @@ def test_interpreters(monkeypatch, tmp_path):
         (None, "cpu", ""),
     ],
 )
-def test_the_device_is_what_this_computer_has(monkeypatch, tmp_path, answer, kind, note):
+def test_the_device_is_one_of_this_computer(monkeypatch, tmp_path, answer, kind, note):
     if sys.platform != "linux":
         pytest.skip("NVIDIA's driver on Linux")
     if answer is not None:
@@ -84,13 +84,13 @@ def test_windows_keeps_paths_short(monkeypatch):
     monkeypatch.setattr(backend_location.sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", "/C/Users/someone/AppData/Local")
     roaming = "/C/Users/someone/AppData/Roaming/Blender Foundation/Blender/4.2/extensions/.user/user_default/blender_meshrec"
-    for home, kept in (("/C/mr", True), (roaming, False)):
+    for home, is_used in (("/C/mr", True), (roaming, False)):
         backend_location.set_environment_home(home)
-        assert (backend_location.environment_home() == Path(home)) is kept
+        assert (backend_location.environment_home() == Path(home)) is is_used
     backend_location.set_environment_home(None)
 
 
-PIP_SAYS = """Collecting numpy==2.4.6 (from -r batch.txt (line 1))
+PIP_OUTPUT = """Collecting numpy==2.4.6 (from -r batch.txt (line 1))
   Downloading numpy-2.4.6-cp311-cp311-manylinux_2_28_x86_64.whl (16.9 MB)
 Progress 0 of 16900000
 Progress 8450000 of 16900000
@@ -100,18 +100,18 @@ Installing collected packages: numpy, python-dateutil
 Successfully installed numpy-2.4.6 python-dateutil-4.0.0""".splitlines()
 
 
-def test_progress_is_read_from_what_pip_prints():
+def test_progress_is_parsed_from_pips_output():
     batch = [locks.Requirement("numpy", "2.4.6", ""), locks.Requirement("python-dateutil", "4.0.0", "")]
-    said = []
+    progress_events = []
 
     def log_line(line):
         assert not line.startswith("Progress")
 
-    parser = PipOutputParser(batch, lambda stage, megabytes: said.append((stage, megabytes)), log_line)
-    for line in PIP_SAYS:
+    parser = PipOutputParser(batch, lambda stage, megabytes: progress_events.append((stage, megabytes)), log_line)
+    for line in PIP_OUTPUT:
         parser.parse_line(line)
     numpy = batch[0].megabytes
-    assert said == [
+    assert progress_events == [
         ("Loading numpy", 0),
         ("Loading numpy", 0),
         ("Loading numpy", numpy / 2),
@@ -134,6 +134,6 @@ def test_progress_is_read_from_what_pip_prints():
         ("something else", errors.MeshRecError, "exit code 2"),
     ],
 )
-def test_what_pip_says_becomes_a_sentence(output, kind, words):
+def test_pips_errors_are_explained(output, kind, words):
     error = explain_pip_error(output, 2, "Amiga")
     assert isinstance(error, kind) and words in error.problem and error.remedy

@@ -1,4 +1,4 @@
-"""The child process that makes scenes: found, run, and without traces when it dies."""
+"""The child process that makes scenes: found, run, and without files when it crashes."""
 
 import sys
 import tempfile
@@ -37,14 +37,14 @@ def blender():
         pytest.skip(error.problem)
 
 
-def test_a_child_makes_the_files(request_in, tmp_path, blender, monkeypatch):
+def test_a_child_writes_the_files_and_no_others(request_in, tmp_path, blender, monkeypatch):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     for name in ("TMPDIR", "TEMP", "TMP"):
         monkeypatch.setenv(name, str(temporary))
     notes = run_scene_process(request_in(), blender).notes
-    assert list(temporary.iterdir()) == []  # neither ours nor Blender's
+    assert list(temporary.iterdir()) == []  # neither MeshRec's nor Blender's
     assert doctor.blender_version(Path(blender)).startswith("Blender") and list(temporary.iterdir()) == []
     assert any("no footage" in note for note in notes)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.blend", "a.fbx"]
@@ -54,14 +54,14 @@ def test_a_child_makes_the_files(request_in, tmp_path, blender, monkeypatch):
     "changes, error",
     [({"preset": "maya"}, InputError), ({"body": "/nowhere/smpl.pkl"}, ModelError)],
 )
-def test_its_errors_arrive_with_their_remedy_and_nothing_is_left(request_in, tmp_path, blender, changes, error):
+def test_a_childs_errors_have_remedies_and_leave_no_files(request_in, tmp_path, blender, changes, error):
     with pytest.raises(error) as caught:
         run_scene_process(request_in(**changes), blender)
     assert caught.value.remedy
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_child_that_dies_leaves_nothing(request_in, tmp_path):
+def test_a_killed_child_leaves_no_files(request_in, tmp_path):
     dying = tmp_path / "python-that-dies"
     dying.write_text(f"#!{sys.executable}\nimport os\nos.kill(os.getpid(), 9)\n")
     dying.chmod(0o755)
@@ -70,7 +70,7 @@ def test_a_child_that_dies_leaves_nothing(request_in, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_an_interrupted_child_is_ended_and_leaves_nothing(request_in, tmp_path, monkeypatch):
+def test_an_interrupted_child_is_ended_and_leaves_no_files(request_in, tmp_path, monkeypatch):
     endless = tmp_path / "python-endless"
     endless.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n")
     endless.chmod(0o755)
@@ -89,7 +89,7 @@ def test_an_interrupted_child_is_ended_and_leaves_nothing(request_in, tmp_path, 
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_missing_blender_and_an_unwritable_folder(request_in, tmp_path, blender):
+def test_a_missing_blender_or_unwritable_folder_is_reported(request_in, tmp_path, blender):
     with pytest.raises(InputError, match="--blender"):
         run_scene_process(request_in(), tmp_path / "no-blender")
     (tmp_path / "file").write_text("in the way")

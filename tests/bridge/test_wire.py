@@ -1,4 +1,4 @@
-"""The wire: what goes in comes out, and nothing but a clean error comes of bytes that are no message."""
+"""The wire format: messages survive a round trip, and bytes that are no message raise a WireError."""
 
 import contextlib
 import io
@@ -29,7 +29,7 @@ MESSAGES = (
 )
 
 
-def written(*messages):
+def encoded(*messages):
     stream = io.BytesIO()
     for message in messages:
         wire.write_message(stream, message)
@@ -40,8 +40,8 @@ def read(raw):
     return wire.read_message(io.BytesIO(raw))
 
 
-class Dribble(io.RawIOBase):
-    """A stream that gives a byte or a few at a time, as pipes may."""
+class SlowStream(io.RawIOBase):
+    """A stream that returns a few bytes at a time, as pipes may."""
 
     def __init__(self, raw):
         self.raw, self.rng = io.BytesIO(raw), np.random.default_rng(0)
@@ -50,28 +50,28 @@ class Dribble(io.RawIOBase):
         return self.raw.read(min(size, int(self.rng.integers(1, 50))))
 
 
-def test_sentences_keep_their_identity_on_the_way():
+def test_messages_keep_their_identity_on_the_wire():
     text = "{name} ends early: {count:.1f} s, {what}."
     warning = Message("early", text, name="clip.mp4", count=np.float32(2.25), what=(Message("cut", "cut off"), 3))
-    came = read(written(Result((), (), {"warnings": (warning,)}))).report["warnings"]
-    assert came == ["clip.mp4 ends early: 2.2 s, cut off, 3."]
-    assert (came[0].name, came[0].text, came[0].values) == (warning.name, warning.text, warning.values)
-    assert came[0].values["what"][0].name == "cut"
+    received = read(encoded(Result((), (), {"warnings": (warning,)}))).report["warnings"]
+    assert received == ["clip.mp4 ends early: 2.2 s, cut off, 3."]
+    assert (received[0].name, received[0].text, received[0].values) == (warning.name, warning.text, warning.values)
+    assert received[0].values["what"][0].name == "cut"
     with pytest.raises(wire.WireError):
-        read(written(Failure(4, "no Message", Message("test-error.remedy", "Get it."))))
+        read(encoded(Failure(4, "no Message", Message("test-error.remedy", "Get it."))))
 
 
-def test_messages_come_out_as_they_went_in():
-    stream = Dribble(written(*MESSAGES))
+def test_messages_survive_a_round_trip():
+    stream = SlowStream(encoded(*MESSAGES))
     for message in MESSAGES:
-        came = wire.read_message(stream)
+        received = wire.read_message(stream)
         if not isinstance(message, Result):
-            assert came == message
+            assert received == message
             continue
-        assert came.people == message.people and came.report == message.report
-        assert np.array_equal(came.portraits[0], PORTRAIT) and came.portraits[1:] == (None,)
+        assert received.people == message.people and received.report == message.report
+        assert np.array_equal(received.portraits[0], PORTRAIT) and received.portraits[1:] == (None,)
         for name, value in message.recoveries[0].arrays().items():
-            other = getattr(came.recoveries[0], name)
+            other = getattr(received.recoveries[0], name)
             assert np.array_equal(other, value) and type(other) is type(value)
             assert not isinstance(value, np.ndarray) or other.dtype == value.dtype
     assert wire.read_message(stream) is None
@@ -80,17 +80,17 @@ def test_messages_come_out_as_they_went_in():
 def test_arrays_of_any_layout_and_byte_order_arrive():
     grid = np.arange(24.0).reshape(2, 3, 4)
     arrays = [grid.T, grid[:, ::2], grid.astype(">f4"), np.array(7, np.uint16), np.zeros((0, 3)), np.array([True, False])]
-    came = read(written(Result((), (), {"arrays": arrays})))
-    for array, other in zip(arrays, came.report["arrays"]):
+    received = read(encoded(Result((), (), {"arrays": arrays})))
+    for array, other in zip(arrays, received.report["arrays"]):
         assert array.shape == other.shape and np.array_equal(array, other)
 
 
 @pytest.mark.parametrize("value", [np.array([object()]), np.array(["text"]), np.array([1j]), {1: 2}, {"$array": 0}, {"a", "b"}, lambda: 0])
-def test_only_numbers_text_and_arrays_travel(value):
+def test_only_numbers_text_and_arrays_are_encoded(value):
     with pytest.raises(TypeError, match="travel"):
-        written(Result((), (), {"value": value}))
+        encoded(Result((), (), {"value": value}))
     with pytest.raises(TypeError, match="no message"):
-        written(value)
+        encoded(value)
 
 
 def frame(text, arrays=b"", claimed=None, magic=b"MREC", version=1):
@@ -99,62 +99,62 @@ def frame(text, arrays=b"", claimed=None, magic=b"MREC", version=1):
     return struct.pack("<4sHHIQ", magic, version, 0, len(encoded), size) + encoded + arrays
 
 
-def progress(**changes):
+def progress_frame(**changes):
     return {"kind": "Progress", "fields": {"stage": "a", "done": 1, "total": 2, **changes}, "arrays": []}
 
 
-def listing(*entries, **more):
+def result_frame(*entries, **more):
     return {"kind": "Result", "fields": {"recoveries": [], "people": [], "report": {"x": {"$array": 0}}, **more}, "arrays": [*entries]}
 
 
-BAD = {
+MALFORMED = {
     "not ours": b"GET / HTTP/1.1\r\n\r\n01234567890",
-    "another version": frame(progress(), version=2),
+    "another version": frame(progress_frame(), version=2),
     "huge text": struct.pack("<4sHHIQ", b"MREC", 1, 0, 0xFFFFFFFF, 0),
-    "huge arrays": frame(listing(["<f8", [2**40]]), claimed=2**43),
+    "huge arrays": frame(result_frame(["<f8", [2**40]]), claimed=2**43),
     "not JSON": frame(b"{{"),
     "not text": frame(b"\xff\xfe"),
     "a number too long": frame(b'{"kind": "Progress", "fields": {"done": ' + b"9" * 5000 + b"}}"),
     "deep": frame(b"[" * 100_000),
     "a list": frame([1, 2]),
     "an unknown kind": frame({"kind": "Popen", "fields": {}, "arrays": []}),
-    "an unknown field": frame(progress(shell="rm")),
+    "an unknown field": frame(progress_frame(shell="rm")),
     "a missing field": frame({"kind": "Progress", "fields": {"stage": "a"}, "arrays": []}),
-    "text for a number": frame(progress(done="1")),
-    "a boolean for a number": frame(progress(done=True)),
-    "objects": frame(listing(["|O", [1]]), bytes(8)),
-    "a negative shape": frame(listing(["<f8", [-1, -1]]), bytes(8)),
-    "a shape of text": frame(listing(["<f8", "1"]), bytes(8)),
-    "sizes that do not agree": frame(listing(["<f8", [2]]), bytes(8)),
-    "too many axes": frame(listing(["|u1", [1] * 64]), bytes(1)),
-    "no such array": frame(listing()),
-    "array number -1": frame(listing(["<f8", [1]], report={"x": {"$array": -1}}), bytes(8)),
-    "booleans of other bytes": frame(listing(["|b1", [1]]), b"\x07"),
-    "recoveries of nothing": frame(listing(["<f8", [1]], recoveries=[{}]), bytes(8)),
-    "recoveries of text": frame(listing(["<f8", [1]], recoveries=["a"]), bytes(8)),
+    "text for a number": frame(progress_frame(done="1")),
+    "a boolean for a number": frame(progress_frame(done=True)),
+    "objects": frame(result_frame(["|O", [1]]), bytes(8)),
+    "a negative shape": frame(result_frame(["<f8", [-1, -1]]), bytes(8)),
+    "a shape of text": frame(result_frame(["<f8", "1"]), bytes(8)),
+    "sizes that do not agree": frame(result_frame(["<f8", [2]]), bytes(8)),
+    "too many axes": frame(result_frame(["|u1", [1] * 64]), bytes(1)),
+    "no such array": frame(result_frame()),
+    "array number -1": frame(result_frame(["<f8", [1]], report={"x": {"$array": -1}}), bytes(8)),
+    "booleans of other bytes": frame(result_frame(["|b1", [1]]), b"\x07"),
+    "recoveries of nothing": frame(result_frame(["<f8", [1]], recoveries=[{}]), bytes(8)),
+    "recoveries of text": frame(result_frame(["<f8", [1]], recoveries=["a"]), bytes(8)),
     "an endless number": frame(
-        listing(["<f8", [1]], recoveries=[dict.fromkeys(RESULT.recoveries[0].arrays(), 1) | {"first_frame": float("inf")}]), bytes(8)
+        result_frame(["<f8", [1]], recoveries=[dict.fromkeys(RESULT.recoveries[0].arrays(), 1) | {"first_frame": float("inf")}]), bytes(8)
     ),
 }
 
 
-@pytest.mark.parametrize("raw", BAD.values(), ids=BAD)
-def test_what_is_no_message_is_refused(raw):
+@pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED)
+def test_bytes_that_are_no_message_are_refused(raw):
     with pytest.raises(wire.WireError):
         read(raw)
 
 
-def test_a_stream_that_ends_early_is_told_from_one_that_ends():
+def test_a_truncated_stream_differs_from_one_that_ends():
     assert read(b"") is None
-    raw = written(RESULT)
+    raw = encoded(RESULT)
     for cut in (1, 10, 25, 300, len(raw) // 2, len(raw) - 1):
         with pytest.raises(wire.TruncatedMessageError):
             read(raw[:cut])
 
 
-def test_a_claim_takes_no_memory():
-    """A frame that claims 8 GB and brings 8 bytes costs about that."""
-    raw = frame(listing(["|u1", [2**33]]), bytes(8), claimed=2**33)
+def test_a_claimed_size_allocates_no_memory():
+    """A frame that claims 8 GB and has 8 bytes allocates little more than those."""
+    raw = frame(result_frame(["|u1", [2**33]]), bytes(8), claimed=2**33)
     tracemalloc.start()
     with pytest.raises(wire.TruncatedMessageError):
         read(raw)
@@ -166,33 +166,33 @@ def test_a_claim_takes_no_memory():
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(raw=st.binary(max_size=200))
 @example(raw=b"MREC" + bytes(16))
-def test_random_bytes_never_do_more_than_fail(raw):
+def test_random_bytes_raise_only_wire_errors(raw):
     for candidate in (raw, b"MREC\x01\0\0\0" + raw, frame(raw)):
         with contextlib.suppress(wire.WireError):
             read(candidate)
 
 
-SMALL = written(Result((make_recovery(make_tube_body(posedirs=False), frames=1),), (1,), {"a": [1.5, None]}))
-HEADED = SMALL.index(b'"arrays"') + 700  # past the text: most of the damage hits what is parsed
+SMALL = encoded(Result((make_recovery(make_tube_body(posedirs=False), frames=1),), (1,), {"a": [1.5, None]}))
+HEADER_SIZE = SMALL.index(b'"arrays"') + 700  # includes the JSON text, which is parsed
 
 
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(data=st.data())
-def test_damaged_messages_never_do_more_than_fail(data):
+def test_damaged_messages_raise_only_wire_errors(data):
     raw = bytearray(SMALL)
     for _ in range(data.draw(st.integers(1, 4))):
-        raw[data.draw(st.integers(0, HEADED))] = data.draw(st.integers(0, 255))
+        raw[data.draw(st.integers(0, HEADER_SIZE))] = data.draw(st.integers(0, 255))
     raw = raw[: data.draw(st.one_of(st.just(len(raw)), st.integers(0, len(raw))))]
     with contextlib.suppress(wire.WireError):
         read(bytes(raw))
 
 
 def test_speed_of_a_long_result():
-    """Ten minutes of one person travel in well under a second."""
+    """Ten minutes of one person are encoded and decoded in well under a second."""
     frames = 18_000
     short = RESULT.recoveries[0]
     long = type(short)(**{k: np.resize(v, (frames, *v.shape[1:])) if np.ndim(v) and len(v) == 5 else v for k, v in short.arrays().items()})
-    begun = time.perf_counter()
-    came = read(written(Result((long,), (1,), {})))
-    assert len(came.recoveries[0]) == frames
-    assert time.perf_counter() - begun < 2.0  # s
+    start = time.perf_counter()
+    received = read(encoded(Result((long,), (1,), {})))
+    assert len(received.recoveries[0]) == frames
+    assert time.perf_counter() - start < 2.0  # s

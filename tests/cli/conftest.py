@@ -1,4 +1,4 @@
-"""A backend that does as it is told, and a folder with two clips to reconstruct."""
+"""A scripted backend, and a folder with two clips to reconstruct."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ FAKE = ROOT / "tests" / "support" / "fake_backend.py"
 
 @pytest.fixture
 def backend(monkeypatch, tmp_path):
-    """A function that says what the backend is to do; the current folder is one of its own, with two clips in it."""
+    """A function that sets the backend's script; the current folder is a new one with two clips."""
     monkeypatch.setattr(backend_process, "LAUNCH_SCRIPT", FAKE)
     monkeypatch.setenv("MESHREC_PYTHON", sys.executable)
     monkeypatch.setenv("MESHREC_CACHE", str(tmp_path / "cache"))
@@ -26,18 +26,18 @@ def backend(monkeypatch, tmp_path):
     monkeypatch.chdir(folder)
     for name in ("walk.mp4", "jump.mov"):
         (folder / name).touch()
-    return lambda act: monkeypatch.setenv("FAKE_BACKEND", act)
+    return lambda script: monkeypatch.setenv("FAKE_BACKEND", script)
 
 
 @pytest.fixture
 def no_backend(backend, monkeypatch):
-    """Starting the backend is a fault of the test's subject."""
+    """The test fails if the backend is started."""
     monkeypatch.setattr(reconstruct, "start_job", lambda *_: pytest.fail("the backend was started"))
 
 
 @pytest.fixture
 def files():
-    """A function that lists the files below a folder, clips aside."""
+    """A function that lists the files below a folder, except clips."""
 
     def listed(folder="."):
         paths = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix not in (".mp4", ".mov")]
@@ -56,7 +56,7 @@ def motion(tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 64 KB, where this may be mounted."""
+    """A disk of 64 KB; skips the test where none may be mounted."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]

@@ -1,4 +1,4 @@
-"""The commands beside `reconstruct`."""
+"""The commands other than `reconstruct`."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ def changed(recovery, **changes):
     return Recovery(**{**recovery.arrays(), **changes})
 
 
-def test_convert_without_blender(motion, tmp_path, capsys):
+def test_convert_to_bvh_and_npz_needs_no_blender(motion, tmp_path, capsys):
     assert program.main(["convert", str(motion), "-o", str(tmp_path / "a.bvh")]) == 0
     assert (tmp_path / "a.bvh").read_text().startswith("HIERARCHY")
     assert program.main(["convert", str(motion), "-o", str(tmp_path / "b.npz")]) == 0
@@ -32,7 +32,7 @@ def test_convert_without_blender(motion, tmp_path, capsys):
         assert np.array_equal(value, getattr(read_motion(tmp_path / "b.npz"), name)), name
 
 
-def test_convert_in_a_child(motion, tmp_path):
+def test_convert_to_fbx_runs_a_child(motion, tmp_path):
     try:
         find_scene_command()
     except InputError as error:
@@ -54,11 +54,11 @@ def test_evaluate_measures_known_errors(motion, tmp_path, capsys):
     numbers = evaluate.evaluate(moved, truth)
     assert numbers["frames"] == truth.visible.sum() < len(truth)
     assert abs(numbers["camera_mpjpe"] - 50) < 1e-2 and numbers["mpjpe"] < 1e-2 and numbers["pa_mpjpe"] < 1e-2  # mm
-    assert numbers["mpve"] == pytest.approx(50, abs=0.01)  # the skin stayed where it was, and the pelves are put in one place
+    assert numbers["mpve"] == pytest.approx(50, abs=0.01)  # mm: the skin did not move, and the pelves are aligned
     turned = evaluate.evaluate(changed(truth, poses=truth.poses + np.float32([0.1] + [0] * 71)), truth)
-    assert turned["mpjpe"] < 1e-2 < 20 < turned["mpve"]  # mm: joints as before, the skin turned
-    grown = evaluate.evaluate(changed(truth, joints=truth.joints * 1.1), truth)
-    assert grown["mpjpe"] > 10 and grown["pa_mpjpe"] < 1e-2 and grown["contact_f1"] == 1.0  # mm
+    assert turned["mpjpe"] < 1e-2 < 20 < turned["mpve"]  # mm: the joints did not move, the skin did
+    scaled = evaluate.evaluate(changed(truth, joints=truth.joints * 1.1), truth)
+    assert scaled["mpjpe"] > 10 and scaled["pa_mpjpe"] < 1e-2 and scaled["contact_f1"] == 1.0  # mm
     write_motion(tmp_path / "moved.npz", moved)
     assert program.main(["evaluate", str(tmp_path / "moved.npz"), str(motion), "--report", str(tmp_path / "r.json")]) == 0
     assert "camera_mpjpe" in capsys.readouterr().out and json.loads((tmp_path / "r.json").read_text()) == numbers
@@ -74,17 +74,17 @@ def test_a_single_frame_is_evaluated(motion):
         assert numbers["frames"] == 1 and numbers["camera_mpjpe"] < 1e-3 and numbers["jitter"] is None  # mm
 
 
-def test_evaluate_tells_of_calibrated_joints_too(motion):
+def test_evaluate_also_measures_calibrated_joints(motion):
     truth = read_motion(motion)
     assert not any(name.startswith("calibrated") for name in evaluate.evaluate(truth, truth))
-    aside = changed(truth, joints=truth.joints + np.float32([0.03, 0.04, 0]), calibrated_joints=truth.joints)
-    numbers = evaluate.evaluate(aside, truth)
+    calibrated = changed(truth, joints=truth.joints + np.float32([0.03, 0.04, 0]), calibrated_joints=truth.joints)
+    numbers = evaluate.evaluate(calibrated, truth)
     assert numbers["camera_mpjpe"] == pytest.approx(50, abs=0.01) and numbers["calibrated_camera_mpjpe"] < 1e-2  # mm
-    grown = evaluate.evaluate(changed(truth, calibrated_joints=truth.joints * 1.1), truth)
-    assert grown["mpjpe"] < 1e-2 < 10 < grown["calibrated_mpjpe"] and grown["calibrated_pa_mpjpe"] < 1e-2  # mm
+    scaled = evaluate.evaluate(changed(truth, calibrated_joints=truth.joints * 1.1), truth)
+    assert scaled["mpjpe"] < 1e-2 < 10 < scaled["calibrated_mpjpe"] and scaled["calibrated_pa_mpjpe"] < 1e-2  # mm
 
 
-def test_evaluate_finds_the_moments_two_ranges_share(motion):
+def test_evaluate_compares_the_times_that_two_ranges_share(motion):
     truth = read_motion(motion)
     rows = slice(10, 20)
     per_frame = {name: value[rows] for name, value in truth.arrays().items() if np.ndim(value) and len(value) == len(truth)}
@@ -95,7 +95,7 @@ def test_evaluate_finds_the_moments_two_ranges_share(motion):
         evaluate.evaluate(changed(part, first_frame=1000), truth)
 
 
-def test_batch_runs_every_job_and_gives_the_highest_code(backend, tmp_path, capsys, monkeypatch, files):
+def test_batch_runs_every_job_and_returns_the_highest_code(backend, tmp_path, capsys, monkeypatch, files):
     backend("nobody")
     Path("nobody.mp4").touch()
     jobs = [
@@ -106,14 +106,14 @@ def test_batch_runs_every_job_and_gives_the_highest_code(backend, tmp_path, caps
     Path("jobs.json").write_text(json.dumps(jobs))
     jobs_file = str(Path("jobs.json").absolute())
     home = Path.cwd()
-    monkeypatch.chdir(tmp_path)  # paths start from the list's folder
+    monkeypatch.chdir(tmp_path)  # paths are relative to the list's folder
     assert program.main(["batch", jobs_file]) == 3
     expected = ["jobs.json", "many/jump.npz", "many/r.json", "many/walk.npz", "out/b.person1.npz", "out/b.person2.npz"]
     assert files(home) == expected
 
 
-def test_a_jobs_body_is_a_name_or_a_path_from_the_lists_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch, "user_models", lambda: {"hero": tmp_path / "kept.npz", "bones": tmp_path / "kept.pkl"})
+def test_a_jobs_body_is_a_name_or_relative_path(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "user_models", lambda: {"hero": tmp_path / "stored.npz", "bones": tmp_path / "stored.pkl"})
     lists = tmp_path / "lists"
     lists.mkdir()
     (lists / "bones").touch()
@@ -127,13 +127,13 @@ def test_a_jobs_body_is_a_name_or_a_path_from_the_lists_folder(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("jobs", ["{", "[]", "[1]", '[{"input": "walk.mp4"}]', '[{"input": "walk.mp4", "output": "a.npz", "colour": 1}]'])
-def test_a_list_that_is_not_right_runs_nothing(no_backend, jobs, capsys):
+def test_a_malformed_list_runs_no_job(no_backend, jobs, capsys):
     Path("jobs.json").write_text(jobs)
     assert program.main(["batch", "jobs.json"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_list_as_windows_writes_it_and_the_job_that_is_wrong(no_backend, capsys):
+def test_a_list_with_a_bom_and_a_wrong_job(no_backend, capsys):
     jobs = [{"input": "walk.mp4", "output": "a.npz"}, {"input": "walk.mp4", "output": "b.npz", "person": "me"}]
     Path("jobs.json").write_text(json.dumps(jobs), encoding="utf-8-sig")
     assert program.main(["batch", "jobs.json"]) == 2
@@ -153,7 +153,7 @@ def test_models_are_listed_and_verified(tmp_path, monkeypatch, capsys):
     assert "damaged" in capsys.readouterr().err
 
 
-def test_a_file_of_one_s_own_is_kept_under_a_name(tmp_path, monkeypatch, capsys):
+def test_a_users_own_model_is_stored_under_a_name(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(user_models, "data_folder", lambda: tmp_path / "data")
     monkeypatch.setattr(model_files, "model_folders", lambda: [ROOT / "addon_models"])
     smpl, skel = tmp_path / "SMPL_NEUTRAL.npz", tmp_path / "skel_male.npz"
@@ -168,7 +168,7 @@ def test_a_file_of_one_s_own_is_kept_under_a_name(tmp_path, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("words", [["nowhere.pkl"], [], ["{file}", "--name", "open"], ["{file}", "--name", "../a"], ["{text}"]])
-def test_what_cannot_be_kept_leaves_nothing(tmp_path, monkeypatch, capsys, words):
+def test_an_unusable_model_file_is_not_stored(tmp_path, monkeypatch, capsys, words):
     monkeypatch.setattr(user_models, "data_folder", lambda: tmp_path / "data")
     np.savez(tmp_path / "a.npz", **smpl_arrays())
     (tmp_path / "b.pkl").write_text("no model")
@@ -177,13 +177,13 @@ def test_what_cannot_be_kept_leaves_nothing(tmp_path, monkeypatch, capsys, words
     assert len(capsys.readouterr().err.splitlines()) == 1 and not (tmp_path / "data").exists()
 
 
-def test_the_doctor_finds_this_environment_well(capsys, monkeypatch):
+def test_the_doctor_approves_this_environment(capsys, monkeypatch):
     monkeypatch.setattr(model_files, "model_folders", lambda: [ROOT / "addon_models"])
     monkeypatch.setenv("MESHREC_PYTHON", sys.executable)
     code = program.main(["doctor"])
-    said = capsys.readouterr()
-    assert "torch 2" in said.out and "cpu" in said.out and "cache" in said.out
-    assert code == (0 if all(error is None for _, _, error in model_files.listed_models()) else 4), said.err
+    output = capsys.readouterr()
+    assert "torch 2" in output.out and "cpu" in output.out and "cache" in output.out
+    assert code == (0 if all(error is None for _, _, error in model_files.listed_models()) else 4), output.err
 
 
 def test_the_doctor_names_what_is_missing(monkeypatch, capsys, tmp_path):
@@ -192,14 +192,14 @@ def test_the_doctor_names_what_is_missing(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(model_files, "model_folders", lambda: [tmp_path])
     monkeypatch.setenv("MESHREC_PYTHON", sys.executable)
     assert program.main(["doctor", "--blender", "nowhere"]) == 4
-    said = capsys.readouterr()
-    assert "lacks torch" in said.err and "list of model files is missing" in said.err and "only .npz and .bvh" in said.out
+    output = capsys.readouterr()
+    assert "lacks torch" in output.err and "list of model files is missing" in output.err and "only .npz and .bvh" in output.out
     monkeypatch.setenv("MESHREC_PYTHON", str(tmp_path / "python"))
     assert program.main(["doctor"]) == 4
     assert "no Python at" in capsys.readouterr().err
 
 
-def test_a_python_that_cannot_load_the_software(tmp_path):
+def test_a_python_that_cannot_load_the_software_is_reported(tmp_path):
     bare = tmp_path / "python"
     bare.write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
     bare.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Outputs: refused before the work where they cannot be written, and whole or not at all whatever happens."""
+"""Outputs: checked before the work, and complete or absent whatever happens."""
 
 import json
 import os
@@ -30,7 +30,7 @@ sys.exit(cli.main(sys.argv[2:]))
 
 
 @pytest.mark.parametrize("output", ["in_the_way/a.npz", "folder.npz/", "/proc/a.npz", "/proc/new/a.npz"])
-def test_an_output_that_cannot_be_written_is_told_before_the_footage_is_looked_at(no_backend, output, files):
+def test_an_unwritable_output_is_reported_before_the_work(no_backend, output, files):
     Path("in_the_way").write_text("a file")
     Path("folder.npz").mkdir()
     (Path("folder.npz") / "walk.npz").mkdir()
@@ -40,16 +40,16 @@ def test_an_output_that_cannot_be_written_is_told_before_the_footage_is_looked_a
     assert files() == ["in_the_way"]
 
 
-def test_outputs_take_nobodys_place(no_backend, capsys):
+def test_outputs_overwrite_neither_inputs_nor_each_other(no_backend, capsys):
     Path("points.npz").touch()
     assert program.main(["reconstruct", "points.npz", "-o", "."]) == 2
     Path("walk.mov").touch()
     assert program.main(["reconstruct", "walk.mp4", "walk.mov", "-o", "out"]) == 2
-    assert "is the input" in (said := capsys.readouterr().err) and "Two inputs" in said
+    assert "is the input" in (errors := capsys.readouterr().err) and "Two inputs" in errors
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, expected",
     [
         ("reconstruct walk.mp4 -o a.npz --report walk.mp4", "input"),
         ("reconstruct walk.mp4 jump.mov -o . --report other/../jump.mov", "input"),
@@ -62,17 +62,17 @@ def test_outputs_take_nobodys_place(no_backend, capsys):
         ("convert a_motion.npz -o body.npz --body body.npz", "input"),
     ],
 )
-def test_nothing_is_written_in_the_place_of_what_is_read(no_backend, capsys, words, told):
+def test_no_output_or_report_overwrites_an_input(no_backend, capsys, words, expected):
     given = [Path(name) for name in ("walk.mp4", "jump.mov", "body.npz", "a_motion.npz", "rig.fbx")]
     Path("other").mkdir()
     for file in given:
         file.write_text("mine")
     assert program.main(words.split()) == 2
-    assert f"is the {told}" in capsys.readouterr().err
+    assert f"is the {expected}" in capsys.readouterr().err
     assert all(file.read_text() == "mine" for file in given) and not Path("a.npz").exists()
 
 
-def test_a_disk_that_becomes_full_leaves_nothing(backend, small_disk, capsys):
+def test_a_disk_that_becomes_full_keeps_the_earlier_file(backend, small_disk, capsys):
     backend("long 3000")
     (small_disk / "a.npz").write_text("from before")
     assert program.main(["reconstruct", "walk.mp4", "-o", str(small_disk / "a.npz")]) == 5
@@ -80,14 +80,14 @@ def test_a_disk_that_becomes_full_leaves_nothing(backend, small_disk, capsys):
     assert os.listdir(small_disk) == ["a.npz"] and (small_disk / "a.npz").read_text() == "from before"
 
 
-def test_a_disk_that_is_full_is_told_at_once(no_backend, small_disk, capsys):
+def test_a_full_disk_is_reported_before_the_work(no_backend, small_disk, capsys):
     with open(small_disk / "big", "wb", buffering=0) as file:
         file.write(bytes(1 << 20))
     assert program.main(["reconstruct", "walk.mp4", "-o", str(small_disk / "a.npz")]) == 5
     assert "disk is full" in capsys.readouterr().err
 
 
-def test_a_disk_that_may_not_be_written_is_told_at_once(no_backend, small_disk, capsys):
+def test_a_read_only_disk_is_reported_before_the_work(no_backend, small_disk, capsys):
     if subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], capture_output=True).returncode:
         pytest.skip("no disk may be mounted read-only here")
     assert program.main(["reconstruct", "walk.mp4", "-o", str(small_disk / "new" / "a.npz")]) == 5
@@ -96,7 +96,7 @@ def test_a_disk_that_may_not_be_written_is_told_at_once(no_backend, small_disk, 
 
 @posix
 @pytest.mark.parametrize("suffix", ["npz", "bvh"])
-def test_a_write_that_fails_half_way_leaves_nothing(backend, suffix, files):
+def test_a_write_that_fails_leaves_no_file(backend, suffix, files):
     backend("long 3000")
     command = [sys.executable, "-c", DRIVER, "40000", "reconstruct", "walk.mp4", "-o", f"out/a.{suffix}"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -104,8 +104,8 @@ def test_a_write_that_fails_half_way_leaves_nothing(backend, suffix, files):
     assert files() == [] and os.listdir("out") == []
 
 
-def _hear_ctrl_c():
-    """Ctrl-C ends Python as usual, though the tests may run where a shell has it ignored: in the background."""
+def _restore_ctrl_c():
+    """Restore Ctrl-C, which a shell may have ignored for tests in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -116,19 +116,19 @@ def test_ctrl_c_and_sigterm_end_everything(backend, tmp_path, number, monkeypatc
     monkeypatch.setenv("FAKE_BACKEND_PID", str(tmp_path / "pid"))
     command = [sys.executable, "-c", DRIVER, "0", "reconstruct", "walk.mp4", "jump.mov", "-o", "out", "--progress", "json"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, start_new_session=True, preexec_fn=_hear_ctrl_c, **pipes)
+    process = subprocess.Popen(command, start_new_session=True, preexec_fn=_restore_ctrl_c, **pipes)
     assert json.loads(process.stdout.readline())["event"] == "progress"
     pid = int((tmp_path / "pid").read_text())
-    begun = time.monotonic()
+    start = time.monotonic()
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
-    assert process.returncode == 130 and time.monotonic() - begun < 2.0  # s, the interpreter's end included
+    assert process.returncode == 130 and time.monotonic() - start < 2.0  # s, the interpreter's end included
     assert err == "Cancelled. Nothing was changed.\n" and json.loads(out.splitlines()[-1])["exit_code"] == 130
     assert not Path(f"/proc/{pid}").exists() and files() == []
 
 
 @posix
-def test_what_is_to_be_ignored_stays_ignored():
+def test_ignored_signals_stay_ignored():
     """As under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -143,7 +143,7 @@ def test_what_is_to_be_ignored_stays_ignored():
 
 
 @posix
-def test_an_interrupt_that_blender_made_an_error_of_is_one_still(backend, monkeypatch, capsys):
+def test_an_interrupt_that_blender_converts_to_an_error_cancels(backend, monkeypatch, capsys):
     def write(*_arguments, **_settings):
         try:
             os.kill(os.getpid(), signal.SIGINT)
@@ -154,7 +154,7 @@ def test_an_interrupt_that_blender_made_an_error_of_is_one_still(backend, monkey
     backend("work 0.01")
     monkeypatch.setattr(reconstruct, "write_outputs", write)
     before = signal.getsignal(signal.SIGINT)
-    _hear_ctrl_c()
+    _restore_ctrl_c()
     try:
         assert program.main(["reconstruct", "walk.mp4", "jump.mov", "-o", "out"]) == 130
     finally:

@@ -1,4 +1,4 @@
-"""`meshrec reconstruct` with a backend that does as it is told: names, formats, exit codes, progress."""
+"""`meshrec reconstruct` with a scripted backend: names, formats, exit codes, progress."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import pytest
 
 from blender_meshrec.bridge.messages import Progress
 from blender_meshrec.bridge.scene_process import find_scene_command
-from blender_meshrec.cli import console as consoles
+from blender_meshrec.cli import console as console_module
 from blender_meshrec.cli import program
 from blender_meshrec.cli.commands import reconstruct
 from blender_meshrec.core.catalog import DEFAULT_REFINERS
@@ -23,20 +23,20 @@ def test_one_input_becomes_one_file(backend, capsys, files):
     backend("work 0.01")
     assert program.main(["reconstruct", "walk.mp4", "-o", "out/tänze.npz"]) == 0
     assert files() == ["out/tänze.npz"] and len(read_motion("out/tänze.npz")) == 20
-    said = capsys.readouterr()
-    assert said.out.split() == [str(Path("out/tänze.npz"))] and "Warning: A warning." in said.err
+    output = capsys.readouterr()
+    assert output.out.split() == [str(Path("out/tänze.npz"))] and "Warning: A warning." in output.err
 
 
 @pytest.mark.parametrize(
     ("words", "refine"),
     [([], DEFAULT_REFINERS), (["--refine", "none"], ()), (["--refine", "silhouettes", "--refine", "skelify"], ("silhouettes", "skelify"))],
 )
-def test_results_are_refined_as_asked(words, refine):
+def test_refine_options_become_refiners(words, refine):
     options = program.build_parser().parse_args(["reconstruct", "walk.mp4", "-o", "walk.npz", *words])
     assert reconstruct.build_request("walk.mp4", options).refine == refine
 
 
-def test_everybody_has_a_file_of_their_own(backend, files):
+def test_with_person_all_each_person_has_a_file(backend, files):
     backend("work 0.01")
     assert program.main(["reconstruct", "walk.mp4", "-o", "a.b.npz", "--person", "all"]) == 0
     assert files() == ["a.b.person1.npz", "a.b.person2.npz"]
@@ -53,7 +53,7 @@ def test_several_inputs_make_a_folder(backend, files):
     assert [Path(report["input"]).name for report in reports] == ["walk.mp4", "jump.mov"]
 
 
-def test_several_inputs_the_highest_code_and_every_turn(backend, capsys, files):
+def test_several_inputs_all_run_and_the_highest_code_returns(backend, capsys, files):
     backend("nobody")
     Path("nobody.mp4").touch()
     assert program.main(["reconstruct", "nobody.mp4", "walk.mp4", "-o", "out", "--report", "r.json"]) == 3
@@ -64,7 +64,7 @@ def test_several_inputs_the_highest_code_and_every_turn(backend, capsys, files):
     assert reports[1]["outputs"] == [str(Path("out/walk.npz"))]
 
 
-def test_the_report_adds_what_was_written(backend):
+def test_the_report_lists_the_outputs(backend):
     backend("work 0.01")
     assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--report", "deep/r.json"]) == 0
     report = json.loads(Path("deep/r.json").read_text())
@@ -72,7 +72,7 @@ def test_the_report_adds_what_was_written(backend):
     assert {"finding people", "write outputs"} <= report["seconds"].keys()
 
 
-def test_options_arrive_in_the_request():
+def test_options_become_the_request():
     words = "--person 3 --frames 5: --fps 24000/1001 --smoothing 0 --no-contacts --no-upright --device cpu --no-cache --method blazepose"
     request = reconstruct.build_request("a.mp4", program.build_parser().parse_args(["reconstruct", "a.mp4", "-o", "a.npz", *words.split()]))
     assert request.source == os.path.abspath("a.mp4") and request.person == "3" and request.frames == (5, None)
@@ -93,18 +93,18 @@ def test_every_class_of_error_has_its_exit_code(backend, capsys, name, code, fil
 
 
 @pytest.mark.parametrize(
-    "act, code", [("raise ValueError", 1), ("raise ImportError", 4), ("signal SIGKILL", 1), ("garbage", 1), ("exit 0", 1)]
+    "script, code", [("raise ValueError", 1), ("raise ImportError", 4), ("signal SIGKILL", 1), ("garbage", 1), ("exit 0", 1)]
 )
-def test_a_backend_that_fails_is_a_sentence_and_a_remedy(backend, capsys, act, code, files):
-    backend(act)
+def test_a_failing_backend_is_reported_with_a_remedy(backend, capsys, script, code, files):
+    backend(script)
     assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--progress", "none"]) == code
-    said = capsys.readouterr()
-    assert len(said.err.splitlines()) == 1 and said.err.count(". ") >= 1 and "Traceback" not in said.err and said.out == ""
+    output = capsys.readouterr()
+    assert len(output.err.splitlines()) == 1 and output.err.count(". ") >= 1 and "Traceback" not in output.err and output.out == ""
     assert files() == []
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, expected",
     [
         ("", "COMMAND"),
         ("paint", "paint"),
@@ -137,19 +137,19 @@ def test_a_backend_that_fails_is_a_sentence_and_a_remedy(backend, capsys, act, c
         ("evaluate walk.mp4 walk.mp4", "walk.mp4"),
     ],
 )
-def test_bad_usage(backend, capsys, words, told, files):
+def test_wrong_usage_is_reported_in_one_line(backend, capsys, words, expected, files):
     assert program.main(words.split()) == 2
-    said = capsys.readouterr().err
-    assert told in said and len(said.splitlines()) == 1
+    output = capsys.readouterr().err
+    assert expected in output and len(output.splitlines()) == 1
     assert files() == []
 
 
-def test_help_and_version_are_no_errors(capsys):
+def test_help_and_version_exit_with_zero(capsys):
     assert program.main(["--help"]) == 0 and program.main(["reconstruct", "--help"]) == 0 and program.main(["--version"]) == 0
     assert "Exit codes: 0 done" in capsys.readouterr().out
 
 
-def test_progress_for_scripts_is_a_line_of_json_for_each_event(backend, capsys):
+def test_json_progress_is_one_line_for_each_event(backend, capsys):
     backend("work 0.1")
     assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--progress", "json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -157,17 +157,17 @@ def test_progress_for_scripts_is_a_line_of_json_for_each_event(backend, capsys):
     assert events[0] == {"event": "progress", "input": "walk.mp4", "stage": "Finding people", "done": 1, "total": 100, "unit": "frames"}
 
 
-def test_an_input_that_failed_is_named_to_scripts(backend, capsys):
+def test_json_progress_names_the_input_that_failed(backend, capsys):
     backend("error NobodyFoundError")
     assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--progress", "json"]) == 3
-    said = capsys.readouterr()
-    event = json.loads(said.out.splitlines()[-1])
+    output = capsys.readouterr()
+    event = json.loads(output.out.splitlines()[-1])
     assert (event["event"], event["input"]) == ("failed", "walk.mp4")
-    assert said.err == f"{event['problem']} {event['remedy']}\n"
+    assert output.err == f"{event['problem']} {event['remedy']}\n"
 
 
-@pytest.mark.parametrize("rounds, told", [(0, "Nothing was changed."), (1, "What was written before stays.")])
-def test_cancelling_tells_whether_something_was_written(backend, monkeypatch, capsys, rounds, told):
+@pytest.mark.parametrize("rounds, expected", [(0, "Nothing was changed."), (1, "What was written before stays.")])
+def test_cancelling_reports_whether_a_file_was_written(backend, monkeypatch, capsys, rounds, expected):
     done, reconstruct_one = [], reconstruct.reconstruct
 
     def interrupted(*arguments):
@@ -178,11 +178,11 @@ def test_cancelling_tells_whether_something_was_written(backend, monkeypatch, ca
 
     monkeypatch.setattr(reconstruct, "reconstruct", interrupted)
     assert program.main(["reconstruct", "walk.mp4", "jump.mov", "-o", "out"]) == 130
-    assert capsys.readouterr().err.endswith(f"Cancelled. {told}\n")
+    assert capsys.readouterr().err.endswith(f"Cancelled. {expected}\n")
     assert Path("out/walk.npz").is_file() == bool(rounds)
 
 
-class Broken(io.TextIOWrapper):
+class FailingStream(io.TextIOWrapper):
     """A standard output that fails."""
 
     def __init__(self, error):
@@ -196,20 +196,20 @@ class Broken(io.TextIOWrapper):
         return -1
 
 
-@pytest.mark.parametrize("error, code", [(BrokenPipeError(32, "Broken pipe"), 0), (OSError(28, "No space left on device"), 5)])
-def test_work_goes_on_without_readers_but_not_where_results_are_lost(backend, monkeypatch, capsys, error, code):
+@pytest.mark.parametrize("error, code", [(BrokenPipeError(32, "FailingStream pipe"), 0), (OSError(28, "No space left on device"), 5)])
+def test_a_closed_pipe_is_ignored_but_a_full_disk_fails(backend, monkeypatch, capsys, error, code):
     monkeypatch.setattr(os, "dup2", lambda *_: None)
-    monkeypatch.setattr(sys, "stdout", Broken(error))
+    monkeypatch.setattr(sys, "stdout", FailingStream(error))
     assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz"]) == code
     assert Path("a.npz").is_file() and "Traceback" not in capsys.readouterr().err
     monkeypatch.undo()
     monkeypatch.setattr(os, "dup2", lambda *_: None)
-    monkeypatch.setattr(sys, "stderr", Broken(error))
+    monkeypatch.setattr(sys, "stderr", FailingStream(error))
     assert program.main(["reconstruct", "missing.mp4", "-o", "a.npz"]) == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-def test_a_name_that_is_no_text_gets_into_a_scene(backend, motion, tmp_path):
+def test_a_clip_name_that_is_not_utf8_is_converted(backend, motion, tmp_path):
     try:
         find_scene_command()
     except InputError as error:
@@ -218,14 +218,14 @@ def test_a_name_that_is_no_text_gets_into_a_scene(backend, motion, tmp_path):
     assert program.main(["convert", str(strange), "-o", str(tmp_path / "a.blend")]) == 0
 
 
-def test_a_log_gets_a_line_for_each_stage(backend, capsys):
+def test_a_log_file_has_one_line_for_each_stage(backend, capsys):
     backend("work 0.1")
     assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz"]) == 0
     assert capsys.readouterr().err.splitlines()[:3] == ["Finding people", "Fitting", "Writing"]
 
 
-def test_the_bar():
-    assert consoles.format_progress_bar(Progress("Looking", 50, 200), 0.5) == "Looking [######..................] 50/200 frames"
-    assert consoles.format_progress_bar(Progress("Looking", 50, 200), 2.0).endswith("50/200 frames, 25.0 a second")
-    assert consoles.format_progress_bar(Progress("Looking", 7, 0), 0.0) == "Looking 7 frames"
-    assert consoles.format_progress_bar(Progress("Loading", 0, 0), 9.0) == "Loading"
+def test_the_progress_bar_shows_count_and_rate():
+    assert console_module.format_progress_bar(Progress("Looking", 50, 200), 0.5) == "Looking [######..................] 50/200 frames"
+    assert console_module.format_progress_bar(Progress("Looking", 50, 200), 2.0).endswith("50/200 frames, 25.0 a second")
+    assert console_module.format_progress_bar(Progress("Looking", 7, 0), 0.0) == "Looking 7 frames"
+    assert console_module.format_progress_bar(Progress("Loading", 0, 0), 9.0) == "Loading"

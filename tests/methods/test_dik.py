@@ -5,10 +5,10 @@ import pytest
 import roma
 import torch
 
-from blender_meshrec.bodies.lbs import KinematicTree, forward_kinematics
+from blender_meshrec.bodies.lbs import forward_kinematics, smpl_tree
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_quat
-from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_from_names
+from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS, h36m17_weights_from_names
 from blender_meshrec.methods import dik
 from tests.support import dik_oracle
 from tests.support.synthetic_template import REST
@@ -54,7 +54,7 @@ def rotvec(*values):
 
 def forward(rotmats, rest):
     """Joints (F,24,3) with the root at its rest place."""
-    return forward_kinematics(rotmats, rest[None], KinematicTree(SMPL_PARENTS, rotmats.device))[0]
+    return forward_kinematics(rotmats, rest[None], smpl_tree(rotmats.device))[0]
 
 
 def posed_joints(joints, rest, **options):

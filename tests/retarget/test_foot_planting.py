@@ -1,4 +1,4 @@
-"""Contacts on new proportions: feet stay where they touch, on the floor, with knees that bend forward and do not jump."""
+"""Contacts on new proportions: feet hold still where they touch, on the floor, and knees bend forward without jumps."""
 
 import time
 import tracemalloc
@@ -31,7 +31,7 @@ PEOPLE = {"walk": walk(TIMES), "turned": walk(TIMES, 2.0), "squat": squat(TIMES)
 
 
 def sole_points(rig, mapping, result):
-    """Heel and ball of both feet in the world, (F,4,3), and their heights at rest over the floor (4,)."""
+    """Heel and ball of both feet in the world, (F,4,3) m, and their heights above the floor at rest, (4,) m."""
     rest = RestPose(rig, mapping)
     stance = estimate_stance(rest)
     points, heights = [], []
@@ -46,8 +46,8 @@ def sole_points(rig, mapping, result):
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("name", PEOPLE)
-def test_feet_stay_where_they_touch(name, seed):
-    """On contacts heel and ball lie within 1 mm of one place on the floor, nothing is 5 mm below it, and knees bend forward."""
+def test_feet_hold_still_where_they_touch(name, seed):
+    """In contact, heel and ball are within 1 mm of one place on the floor; nothing is 5 mm below it; knees bend forward."""
     performance = performance_from_motion(motion_from_walker(PEOPLE[name]))
     rig, mapping = random_character(seed)
     result = retarget(performance, rig, mapping)
@@ -64,8 +64,8 @@ def test_feet_stay_where_they_touch(name, seed):
 
 
 @pytest.mark.parametrize("rate", [30, 60])
-def test_the_slide_that_is_told_is_that_of_heels_and_balls(rate):
-    """Without planting: mean speed over the floor where a point touches in two frames, by the result's own bones, within 1 %."""
+def test_reported_slide_is_that_of_heels_and_balls(rate):
+    """Without planting: mean horizontal speed of points in contact, measured on the result's bones, within 1 %."""
     times = np.arange(0, 4, 1 / rate)
     performance, (rig, mapping) = performance_from_motion(motion_from_walker(walk(times))), random_character(2)
     result = retarget(performance, rig, mapping, RetargetOptions(feet=False))
@@ -77,7 +77,7 @@ def test_the_slide_that_is_told_is_that_of_heels_and_balls(rate):
 
 
 def test_slide_and_bending_on_motion_capture(recordings):
-    """Real clips without contacts of their own: found, and kept within 1 cm/s; knees jump no more than the actor's do."""
+    """Real clips without contacts: detected, held within 1 cm/s; knees jump no more than the performer's."""
     slides, before, jumps = [], [], []
     for number, seed in ((100, 0), (110, 1), (20, 2), (130, 4), (140, 5)):
         performance = performance_from_motion(recorded_motion(recordings[number]))
@@ -93,7 +93,7 @@ def test_slide_and_bending_on_motion_capture(recordings):
     assert max(jumps) < 10  # degrees from frame to frame
 
 
-def test_contacts_do_not_depend_on_the_rate():
+def test_contacts_do_not_depend_on_frame_rate():
     rig, mapping = random_character(3)
     places = []
     for rate in (24, 60):
@@ -104,8 +104,8 @@ def test_contacts_do_not_depend_on_the_rate():
     np.testing.assert_allclose(places[0], places[1], atol=0.02)
 
 
-def test_a_floor_known_from_the_skin_counts():
-    """Told that soles are 3 cm lower than bones say, the whole body is that much higher."""
+def test_known_sole_height_raises_the_body():
+    """With soles 3 cm lower than estimated from the bones, the whole body is 3 cm higher."""
     performance = performance_from_motion(motion_from_walker(PEOPLE["stand"]))
     rig, mapping = random_character(0)
     usual = retarget(performance, rig, mapping)
@@ -114,8 +114,8 @@ def test_a_floor_known_from_the_skin_counts():
 
 
 @pytest.mark.parametrize("name", ["walk", "stand", "squat"])
-def test_how_thick_a_sources_soles_are_changes_nothing(name):
-    """Soles 5 cm below the bones' own, at rest and in motion alike, are a floor 5 cm lower: the character moves as it did, within 1 mm."""
+def test_thickness_of_source_soles_does_not_matter(name):
+    """Source soles 5 cm lower, at rest and in motion, stand on a floor 5 cm lower: the same result within 1 mm."""
     performance = performance_from_motion(motion_from_walker(PEOPLE[name]))
     source, (rig, mapping) = RestPose(performance.rig, performance.mapping), random_character(1)
     soles = source_soles(performance, source, estimate_stance(source))
@@ -125,8 +125,8 @@ def test_how_thick_a_sources_soles_are_changes_nothing(name):
 
 
 @pytest.mark.parametrize("name", ["walk", "jump"])
-def test_a_source_whose_floor_is_not_at_zero_stands_on_it(name):
-    """A performance 5 cm higher or lower is the same performance, within 0.001 mm."""
+def test_height_of_source_floor_does_not_matter(name):
+    """A performance 5 cm higher or lower gives the same result within 0.001 mm."""
     performance, (rig, mapping) = performance_from_motion(motion_from_walker(PEOPLE[name])), random_character(1)
     usual = retarget(performance, rig, mapping).heads
     for lift in (0.05, -0.05):
@@ -135,7 +135,7 @@ def test_a_source_whose_floor_is_not_at_zero_stands_on_it(name):
 
 
 def test_steps_keep_their_height():
-    """A foot that stands 30 cm up stands on something as high, scaled."""
+    """A foot that stands 30 cm above the floor stands on a step of that height, scaled."""
     walker = stand(TIMES)
     walker.pelvis[:, 2] += 0.3 * np.clip((TIMES - 1.9) / 0.2, 0, 1)
     walker.contacts[np.abs(TIMES - 2) < 0.15] = 0
@@ -147,8 +147,8 @@ def test_steps_keep_their_height():
     np.testing.assert_allclose(points[-1, :, 2] - heights, 0.3 * ratio, atol=0.03)
 
 
-def test_hands_come_to_their_places():
-    """Wrists lie where the actor's do in a world of the character's scale, within 1 mm in easy reach; elbows bend forward."""
+def test_hands_reach_their_targets():
+    """Wrists are where the performer's are in a world of the character's scale, within 1 mm in easy reach; elbows bend forward."""
     performance = performance_from_motion(motion_from_walker(PEOPLE["squat"]))
     for seed in range(4):
         rig, mapping = random_character(seed)
@@ -170,8 +170,8 @@ def test_hands_come_to_their_places():
         assert joint_bending(rig, mapping, result)[:, [1, 3]].min() > -1
 
 
-def test_long_clips_are_quick_and_small():
-    """3,000 frames onto 65 bones, contacts found and planted: under a second of this processor's time, under 500 MB."""
+def test_long_clips_take_little_time_and_memory():
+    """3,000 frames onto 65 bones, contacts detected and planted: under a second of processor time, under 500 MB."""
     times = np.arange(3000) / 30
     rng = np.random.default_rng(0)
     truth = make_slots() | {f"{side}_{finger}": [f"{side}_{finger}{k}" for k in range(4)] for side in SIDES for finger in FINGER_SLOTS}
@@ -194,7 +194,7 @@ def test_long_clips_are_quick_and_small():
 
 @pytest.mark.parametrize("clip", [35, 80])
 def test_long_feet_on_short_legs_keep_their_contacts(recordings, clip):
-    """A dancer's pivots and a fighter's on a character whose feet are nearly half as long as its legs."""
+    """The pivots of a dancer and a fighter on a character whose feet are nearly half as long as its legs."""
     truth = make_slots()
     build = make_humanoid(truth, np.random.default_rng(0))
     for side in SIDES:

@@ -1,4 +1,4 @@
-"""Presets: what is saved is loaded again, and a damaged file says what is wrong with it."""
+"""Mapping presets: saving and loading, use in place of detection, and errors for damaged files."""
 
 import json
 
@@ -9,7 +9,7 @@ from blender_meshrec.core.errors import InputError
 from blender_meshrec.retarget.mapping.map_bones import map_bones, missing_slots
 from blender_meshrec.retarget.mapping.presets import mapping_to_dict, read_preset, shipped_presets, write_preset
 from blender_meshrec.retarget.rig import REQUIRED_SLOTS, BoneMapping, Controls
-from tests.support.rig_conventions import OTHERS
+from tests.support.rig_conventions import OTHER_CONVENTIONS
 from tests.support.synthetic_rigs import anonymise_bones, make_humanoid
 
 CONTROLS = Controls(
@@ -20,10 +20,10 @@ CONTROLS = Controls(
 @pytest.fixture
 def rig():
     rng = np.random.default_rng(0)
-    return make_humanoid(OTHERS["rokoko"][0], rng).build_rig(rng)
+    return make_humanoid(OTHER_CONVENTIONS["rokoko"][0], rng).build_rig(rng)
 
 
-def test_what_is_saved_is_loaded_again(rig, tmp_path):
+def test_saved_preset_is_loaded_unchanged(rig, tmp_path):
     mapping = BoneMapping(map_bones(rig).slots, controls=CONTROLS)
     write_preset(tmp_path / "mine" / "hero.json", mapping, "My hero")
     again = read_preset(tmp_path / "mine" / "hero.json")
@@ -31,7 +31,7 @@ def test_what_is_saved_is_loaded_again(rig, tmp_path):
     assert list((tmp_path / "mine").iterdir()) == [tmp_path / "mine" / "hero.json"]
 
 
-def test_a_preset_is_used_instead_of_looking(rig, tmp_path):
+def test_preset_is_used_in_place_of_detection(rig, tmp_path):
     mapping = BoneMapping({**map_bones(rig).slots, "head": ("Neck",), "neck": ()})
     write_preset(tmp_path / "odd.json", mapping)
     used = map_bones(rig, read_preset(tmp_path / "odd.json").mapping)
@@ -40,21 +40,21 @@ def test_a_preset_is_used_instead_of_looking(rig, tmp_path):
     assert set(used.confidence.values()) == {1.0}
 
 
-def test_a_preset_maps_a_rig_that_is_no_person_by_name_or_shape(rig):
-    """Chosen by hand, even a heap of bones may be mapped."""
-    truth = OTHERS["rokoko"][0]
+def test_preset_maps_a_rig_that_detection_refuses():
+    """A mapping chosen by hand applies to any bones."""
+    truth = OTHER_CONVENTIONS["rokoko"][0]
     rng = np.random.default_rng(0)
     build = make_humanoid(truth, rng)
     for bone in build.heads:
         build.heads[bone] = rng.normal(size=3)
     build, truth = anonymise_bones(build, truth, rng)
-    heap = build.build_rig(rng)
+    scattered_rig = build.build_rig(rng)
     with pytest.raises(InputError):
-        map_bones(heap)
-    assert map_bones(heap, BoneMapping(truth)).slots["hips"] == tuple(truth["hips"])
+        map_bones(scattered_rig)
+    assert map_bones(scattered_rig, BoneMapping(truth)).slots["hips"] == tuple(truth["hips"])
 
 
-def test_bones_that_a_rig_lacks_are_left_out_and_needed_ones_are_named(rig):
+def test_absent_bones_are_dropped_and_required_ones_reported(rig):
     slots = map_bones(rig).slots
     used = map_bones(rig, BoneMapping({**slots, "left_toes": ("no such toe",)}, controls=CONTROLS))
     assert "left_toes" not in used.slots
@@ -63,7 +63,7 @@ def test_bones_that_a_rig_lacks_are_left_out_and_needed_ones_are_named(rig):
         map_bones(rig, BoneMapping({**slots, "left_upper_arm": ("LArm",)}))
 
 
-def test_every_preset_that_ships_is_whole():
+def test_shipped_presets_are_complete():
     presets = shipped_presets()
     assert {"Rigify controls", "Auto-Rig Pro controls"} <= {preset.name for preset in presets}
     for preset in presets:
@@ -75,7 +75,7 @@ def test_every_preset_that_ships_is_whole():
 
 
 def test_auto_rig_pro_maps_to_its_controls():
-    """Its own controls, among the bones that carry skin."""
+    """The controls are chosen among the deform bones."""
     rng = np.random.default_rng(0)
     preset = next(preset for preset in shipped_presets() if preset.name == "Auto-Rig Pro controls")
     truth = {slot: list(bones) for slot, bones in preset.mapping.slots.items()}
@@ -90,38 +90,38 @@ def test_auto_rig_pro_maps_to_its_controls():
     assert mapping.controls == preset.mapping.controls
 
 
-def damaged(**changes):
+def preset_content(**changes):
     content = mapping_to_dict(BoneMapping({slot: (slot,) for slot in REQUIRED_SLOTS}, controls=CONTROLS), "x")
     return {**content, **changes}
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("", "not valid JSON"),
         ("{", "not valid JSON"),
         ("[" * 100000, "not valid JSON"),
         ("[]", "not a mapping preset"),
         ('{"slots": {}}', "not a mapping preset"),
-        (damaged(meshrec_mapping=2), "later version"),
-        (damaged(slots={}), "maps no bones"),
-        (damaged(slots=[1]), "maps no bones"),
-        (damaged(slots={"tail": ["x"]}), '"tail", which is no part'),
-        (damaged(slots={"hips": "x"}), '"hips" is no list'),
-        (damaged(slots={"hips": [1]}), '"hips" is no list'),
-        (damaged(slots={"hips": ["x"], "head": ["x"]}), '"x" is both "hips" and "head"'),
-        (damaged(name=3), "name"),
-        (damaged(controls=[]), '"controls" is no table'),
-        (damaged(controls={"fk": [["a", "b"]]}), 'a switch in "fk"'),
-        (damaged(controls={"ik": [["a", "b", "c"]]}), 'a switch in "ik"'),
-        (damaged(controls={"poles": {"tail": "x"}}), '"poles"'),
-        (damaged(controls={"ik_targets": {"left_hand": 3}}), '"ik_targets"'),
-        (damaged(recognised_by="x"), '"recognised_by"'),
+        (preset_content(meshrec_mapping=2), "later version"),
+        (preset_content(slots={}), "maps no bones"),
+        (preset_content(slots=[1]), "maps no bones"),
+        (preset_content(slots={"tail": ["x"]}), '"tail", which is no part'),
+        (preset_content(slots={"hips": "x"}), '"hips" is no list'),
+        (preset_content(slots={"hips": [1]}), '"hips" is no list'),
+        (preset_content(slots={"hips": ["x"], "head": ["x"]}), '"x" is both "hips" and "head"'),
+        (preset_content(name=3), "name"),
+        (preset_content(controls=[]), '"controls" is no table'),
+        (preset_content(controls={"fk": [["a", "b"]]}), 'a switch in "fk"'),
+        (preset_content(controls={"ik": [["a", "b", "c"]]}), 'a switch in "ik"'),
+        (preset_content(controls={"poles": {"tail": "x"}}), '"poles"'),
+        (preset_content(controls={"ik_targets": {"left_hand": 3}}), '"ik_targets"'),
+        (preset_content(recognised_by="x"), '"recognised_by"'),
         (b"\xff\xfe\x00", "not a mapping preset"),
     ],
     ids=lambda value: value if isinstance(value, str) and value else None,
 )
-def test_a_damaged_file_says_what_is_wrong(tmp_path, content, says):
+def test_damaged_file_is_refused_with_its_defect(tmp_path, content, message):
     path = tmp_path / "hero.json"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -129,12 +129,12 @@ def test_a_damaged_file_says_what_is_wrong(tmp_path, content, says):
         path.write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(InputError) as error:
         read_preset(path)
-    assert says in error.value.problem
+    assert message in error.value.problem
     assert "hero.json" in error.value.problem
     assert error.value.remedy
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_missing_file_and_folder_are_refused(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_preset(tmp_path / "none.json")
     with pytest.raises(InputError, match="cannot be read"):

@@ -1,4 +1,4 @@
-"""Transfer of motion without contacts: directions, proportions, rest poses, objects' places and scales, shared chains and twist."""
+"""Retargeting without contacts: directions, proportions, rest poses, object transforms, bone chains and twist."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -17,12 +17,12 @@ from tests.support.synthetic_rigs import make_humanoid
 
 FK = RetargetOptions(feet=False)
 TIMES = np.arange(0, 2.5, 1 / 30)
-Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # how a z-up body lies in a y-up armature
+Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # a z-up body in a y-up armature
 
 
 @pytest.fixture(scope="module")
 def lively():
-    """A turning walk with arms, spine and wrists that move every way."""
+    """A turning walk with arms, spine and wrists that move in all directions."""
     rng = np.random.default_rng(0)
     walker = walk(TIMES, turn=0.7)
     swing = np.sin(TIMES[:, None, None] * rng.uniform(1, 4, (1, 24, 3)) + rng.uniform(0, 6, (1, 24, 3)))
@@ -31,8 +31,8 @@ def lively():
     return performance_from_motion(motion_from_walker(walker))
 
 
-def placed(rng, even=True):
-    """A world matrix: any heading, any place, one scale or three."""
+def random_world(rng, even=True):
+    """A world matrix of random heading and position, with one scale or three."""
     world = np.eye(4)
     world[:3, :3] = rotmat_from_rotvec([0, 0, rng.uniform(-3, 3)]) @ np.diag(np.full(3, 0.01) if even else rng.uniform(0.5, 2, 3))
     world[:2, 3] = rng.normal(size=2)
@@ -40,26 +40,26 @@ def placed(rng, even=True):
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_limbs_point_where_the_sources_do(lively, seed):
+def test_limb_directions_match_the_source(lively, seed):
     """Within 0.1 degrees for any proportions, rest pose, rolls, tails, bone counts; also y-up, turned, tiny or huge objects."""
     rng = np.random.default_rng(100 + seed)
     options = {}
     if seed % 3 == 1:
-        options = {"armature_from_body": Y_UP * [[100], [100], [100], [1]], "world": placed(rng) @ np.linalg.inv(Y_UP)}
+        options = {"armature_from_body": Y_UP * [[100], [100], [100], [1]], "world": random_world(rng) @ np.linalg.inv(Y_UP)}
     elif seed % 3 == 2:
-        options = {"world": placed(rng) * 100 / [[1], [1], [1], [100]]}
+        options = {"world": random_world(rng) * 100 / [[1], [1], [1], [100]]}
     rig, mapping = random_character(seed, **options)
     assert max_direction_error(lively, rig, mapping, retarget(lively, rig, mapping, FK)) < 0.1
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_limbs_point_right_on_stretched_objects(lively, seed):
-    rig, mapping = random_character(seed, world=placed(np.random.default_rng(seed), even=False))
+def test_limb_directions_match_on_stretched_objects(lively, seed):
+    rig, mapping = random_character(seed, world=random_world(np.random.default_rng(seed), even=False))
     assert max_direction_error(lively, rig, mapping, retarget(lively, rig, mapping, FK)) < 0.1
 
 
-def test_a_source_gives_itself_its_own_motion(lively):
-    """Onto its own skeleton nothing changes: rotations within 1e-6, heads within 0.01 mm."""
+def test_retarget_onto_the_source_is_identity(lively):
+    """Onto the source's own skeleton nothing changes: rotations within 1e-6, heads within 0.01 mm."""
     result = retarget(lively, lively.rig, lively.mapping, FK)
     mapped = [lively.rig.index(bone) for bone in lively.mapping.bones]
     np.testing.assert_allclose(result.rotmats[:, mapped], lively.rotations[:, mapped], atol=1e-6)
@@ -69,8 +69,8 @@ def test_a_source_gives_itself_its_own_motion(lively):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_there_and_back_again(lively, seed):
-    """Given on to a character and from it back to the source, limbs turn as at first, twist included, but for the shared spine."""
+def test_round_trip_restores_limb_rotations(lively, seed):
+    """To a character and back to the source: limbs turn as before, twist included; the spine is exempt."""
     rng = np.random.default_rng(seed)
     truth = make_slots(spine=3)
     rig, mapping = make_humanoid(truth, rng, arms_down=40).build_rig(rng), BoneMapping(truth)
@@ -84,8 +84,8 @@ def test_there_and_back_again(lively, seed):
             assert np.degrees(angle_between_rotmats(back.rotmats[:, row], lively.rotations[:, row])).max() < 0.5, slot
 
 
-def test_limbs_go_where_their_bones_end_though_nobody_named_what_comes_next(lively):
-    """A source without hands and feet in its mapping moves forearms and shins as it does with them, within 1e-4 degrees."""
+def test_unmapped_hands_and_feet_do_not_matter(lively):
+    """A source without hands and feet in its mapping moves forearms and shins as with them, within 1e-4 degrees."""
     fewer = {slot: bones for slot, bones in lively.mapping.slots.items() if not slot.endswith(("hand", "foot", "toes"))}
     sources = replace(lively, contacts=None), replace(lively, mapping=BoneMapping(fewer), contacts=None)
     rig, mapping = random_character(5)
@@ -99,9 +99,9 @@ def test_limbs_go_where_their_bones_end_though_nobody_named_what_comes_next(live
 
 
 def test_rest_poses_do_not_twist_limbs(lively):
-    """The same character at rest with arms level or hanging performs alike: its arms' skin turns alike within 5 degrees.
+    """The same character with level or hanging arms at rest: its arms' skin turns alike within 5 degrees.
 
-    Not more nearly, because no least swing is defined by a plane: arms lie a few degrees off the one they are lowered in.
+    Not closer, because the arms are a few degrees off the plane in which they are lowered.
     """
     truth = make_slots()
     level = make_humanoid(truth, np.random.default_rng(7), arms_down=0).build_rig(np.random.default_rng(8))
@@ -126,8 +126,8 @@ def test_rest_poses_do_not_twist_limbs(lively):
             ]
 
 
-def test_basis_rotations_pose_what_is_said(lively):
-    """Composed down the tree as Blender composes them, the keys give the heads and rotations of the result, 1e-9."""
+def test_keys_reproduce_heads_and_rotations(lively):
+    """Composed down the tree as Blender does, the keys give the result's heads and rotations within 1e-9."""
     rig, mapping = random_character(5)
     result = retarget(lively, rig, mapping, FK)
     rows = {bone: number for number, bone in enumerate(result.bones)}
@@ -146,8 +146,8 @@ def test_basis_rotations_pose_what_is_said(lively):
     assert (np.abs(np.diff(result.rotations, axis=0)).max(-1) < 1).all()  # signs are continuous
 
 
-def test_spines_share_the_bend():
-    """A spine of any count ends in the chest's rotation and bends evenly, no bone more than its share of the whole."""
+def test_spine_distributes_its_bend():
+    """A spine of any number of bones ends in the chest's rotation and bends evenly."""
     performance = performance_from_motion(motion_from_walker(squat(TIMES)))
     chest = performance.rig.index("spine3")
     for count in (1, 2, 4, 5):
@@ -165,7 +165,7 @@ def test_spines_share_the_bend():
 
 
 def test_twist_spreads_along_the_forearm():
-    """With the hand turned about the forearm, split bones and twist bones beside it turn in between, in order of their places."""
+    """With the hand turned about the forearm, split bones and twist bones turn in between, in order along it."""
     walker = walk(TIMES)
     turn = np.linspace(-2.2, 2.2, len(TIMES))
     walker.rotmats[:, 20] = walker.rotmats[:, 20] @ rotmat_from_rotvec(turn[:, None] * [1.0, 0, 0])
@@ -192,8 +192,8 @@ def test_twist_spreads_along_the_forearm():
     assert 0 <= ranges[0] < 0.05 and ranges[0] < ranges[1] <= ranges[2] + 0.05 and ranges[2] < ranges[3] < 0.95
 
 
-def test_the_path_scales_with_the_legs(lively):
-    """Hips travel as far as the legs are longer, and stand over the floor as high as legs and ankles let them."""
+def test_path_scales_with_leg_length(lively):
+    """The hips' path is scaled by the ratio of the legs' lengths."""
     rig, mapping = random_character(0)
     for scale in (0.01, 1.0, 3.0):
         world = np.diag([scale, scale, scale, 1.0])
@@ -207,7 +207,7 @@ def test_the_path_scales_with_the_legs(lively):
 
 
 def test_root_motion_and_in_place(lively):
-    """A root bone carries path and heading and lies on the floor; in place nothing travels; bodies pose alike in all three."""
+    """A root bone carries path and heading on the floor; in place nothing travels; the body's pose is the same in all three."""
     truth = make_slots() | {"root": ["root"]}
     rig = make_humanoid(truth, np.random.default_rng(1)).build_rig(np.random.default_rng(2))
     mapping = BoneMapping(truth)
@@ -225,8 +225,8 @@ def test_root_motion_and_in_place(lively):
     np.testing.assert_allclose(still.heads[:, hips, 2], free.heads[:, hips, 2], atol=1e-9)
 
 
-def test_other_rates_and_uneven_times(lively):
-    """Twice the rate gives the frames in between; uneven timestamps are kept."""
+def test_other_frame_rates_and_uneven_timestamps(lively):
+    """Twice the frame rate gives the frames in between; uneven timestamps remain."""
     rig, mapping = random_character(2)
     plain, double = retarget(lively, rig, mapping, FK), retarget(lively, rig, mapping, replace(FK, fps=60.0))
     np.testing.assert_allclose(double.heads[::2], plain.heads, atol=1e-6)
@@ -237,7 +237,7 @@ def test_other_rates_and_uneven_times(lively):
     assert result.quality["foot_slide_after"] < 0.1
 
 
-def test_a_single_frame(lively):
+def test_single_frame(lively):
     one = performance_from_motion(motion_from_walker(walk(TIMES)))
     one = replace(
         one, rotations=one.rotations[:1], heads=one.heads[:1], timestamps=one.timestamps[:1], contacts=one.contacts[:1], soles=None
@@ -254,7 +254,7 @@ def test_mirrored_objects_are_refused(lively):
 
 @pytest.mark.parametrize("without", [("toes",), ("toes", "foot"), ("hand",), ("clavicle",), ("clavicle", "hand", "foot", "toes")])
 def test_rigs_that_lack_parts(lively, without):
-    """Whatever of clavicles, hands, feet and toes is missing, the limbs that are there point as the source's do, and nothing slides."""
+    """Whichever of clavicles, hands, feet and toes is missing, the other limbs point as the source's, and feet do not slide."""
     for seed in range(3):
         truth = make_slots(without=without, spine=seed, neck=seed)
         build = make_humanoid({**make_slots(), **truth} if seed else {**truth, "spine": ["spine0"]}, np.random.default_rng(seed))
@@ -270,8 +270,8 @@ def test_rigs_that_lack_parts(lively, without):
         assert "foot" in without or planted.quality["foot_slide_after"] < 0.1
 
 
-def test_thighs_that_hang_beside_the_hips(lively):
-    """Where thighs hang from a bone above the hips, that bone carries the body, and the legs stay in their sockets."""
+def test_thighs_with_a_parent_above_the_hips(lively):
+    """Where the thighs' parent is above the hips, that bone carries the body, and the legs stay attached."""
     truth = make_slots()
     rig = make_humanoid(truth, np.random.default_rng(0), thighs_from="pelvis", over_hips=("pelvis",)).build_rig(np.random.default_rng(1))
     mapping = BoneMapping(truth)

@@ -1,4 +1,4 @@
-"""Motions of others as performances: BVH in any axes, units and channel orders, AMASS files; and damaged ones, refused."""
+"""Performances from files: BVH in any axes, units and channel orders, and AMASS files; damaged files are refused."""
 
 import numpy as np
 import pytest
@@ -19,8 +19,8 @@ from tests.support.retargeting import LIMBS, limb_vector, max_direction_error, m
 from tests.support.synthetic_gait import walk
 
 TIMES = np.arange(0, 2, 1 / 30)
-# SMPL's joints under names that mapping knows from other files.
-NAMES = {
+# SMPL joint -> a common name in BVH files.
+BVH_NAMES = {
     "pelvis": "Hips", "spine1": "Spine", "spine2": "Spine1", "spine3": "Spine2", "neck": "Neck", "head": "Head",
     **{f"{side}_{ours}": f"{side.title()}{theirs}" for side in ("left", "right") for ours, theirs in (
         ("collar", "Shoulder"), ("shoulder", "Arm"), ("elbow", "ForeArm"), ("wrist", "Hand"), ("hand", "HandMiddle1"), ("hip", "UpLeg"),
@@ -38,39 +38,42 @@ def motion():
     return motion_from_walker(walker, contacts=False)
 
 
-def write_any_bvh(path, motion, order="ZXY", unit=1.0, z_up=False, rest=None, position_last=False):
-    """A BVH of a Motion in other conventions. order: of Euler channels. unit: m. rest: (J,3,3) turns of joints' axes in a rest
-    pose of its own, in which offsets are what they are not in the T-pose."""
-    turn = np.eye(3) if z_up else WORLD_FROM_BODY.T
-    joints, rotations = forward_kinematics(motion)
-    joints, rotations = joints @ turn.T / unit, turn @ rotations @ turn.T
-    t_pose = motion.rest_joints @ turn.T / unit
-    own = np.tile(np.eye(3), (len(t_pose), 1, 1)) if rest is None else rest
-    rotations = rotations @ own
-    lines, listed = ["HIERARCHY"], []
+def write_bvh_in_convention(path, motion, order="ZXY", unit=1.0, z_up=False, rest=None, position_last=False):
+    """Write a Motion as BVH in another convention.
 
-    def add(joint, depth):
-        listed.append(joint)
+    order: of the Euler channels. unit: m. rest: (J,3,3) rotations of the joints' axes in the T-pose, None for a T-pose as rest pose.
+    """
+    file_from_world = np.eye(3) if z_up else WORLD_FROM_BODY.T
+    joints, rotations = forward_kinematics(motion)
+    joints, rotations = joints @ file_from_world.T / unit, file_from_world @ rotations @ file_from_world.T
+    t_pose = motion.rest_joints @ file_from_world.T / unit
+    axes = np.tile(np.eye(3), (len(t_pose), 1, 1)) if rest is None else rest
+    rotations = rotations @ axes
+    lines, order_of_joints = ["HIERARCHY"], []
+
+    def add_joint(joint, depth):
+        order_of_joints.append(joint)
         tab, parent = " " * depth, motion.parents[joint]
-        offset = own[parent].T @ (t_pose[joint] - t_pose[parent]) if parent >= 0 else np.zeros(3)
-        turns = " ".join(f"{axis}rotation" for axis in order)
-        places = "Xposition Yposition Zposition"
-        channels = turns if depth else (f"{turns} {places}" if position_last else f"{places} {turns}")
-        lines.append(f"{tab}{'JOINT' if depth else 'ROOT'} {NAMES[motion.joint_names[joint]]}")
+        offset = axes[parent].T @ (t_pose[joint] - t_pose[parent]) if parent >= 0 else np.zeros(3)
+        rotation_channels = " ".join(f"{axis}rotation" for axis in order)
+        position_channels = "Xposition Yposition Zposition"
+        root_channels = (rotation_channels, position_channels) if position_last else (position_channels, rotation_channels)
+        channels = rotation_channels if depth else " ".join(root_channels)
+        lines.append(f"{tab}{'JOINT' if depth else 'ROOT'} {BVH_NAMES[motion.joint_names[joint]]}")
         lines.append(f"{tab}{{\n{tab}OFFSET {' '.join(map(repr, offset.tolist()))}\n{tab}CHANNELS {3 if depth else 6} {channels}")
         children = np.flatnonzero(motion.parents == joint)
         for child in children:
-            add(child, depth + 1)
+            add_joint(child, depth + 1)
         if not len(children):
             lines.append(f"{tab}End Site\n{tab}{{\n{tab}OFFSET 0 {0.1 / unit} 0\n{tab}}}")
         lines.append(f"{tab}}}")
 
-    add(0, 0)
+    add_joint(0, 0)
     rows = []
-    for joint in listed:
+    for joint in order_of_joints:
         parent = motion.parents[joint]
         local = rotations[:, joint] if parent < 0 else np.swapaxes(rotations[:, parent], 1, 2) @ rotations[:, joint]
-        # Channels turn from the left to the right: the last one listed is Blender's first.
+        # Rotations are multiplied in the order of the channels: the last one is Blender's first.
         angles = np.degrees(euler_from_rotmat(local, order[::-1]))[:, ["XYZ".index(axis) for axis in order]]
         if parent < 0:
             angles = np.concatenate([angles, joints[:, 0]] if position_last else [joints[:, 0], angles], 1)
@@ -80,15 +83,15 @@ def write_any_bvh(path, motion, order="ZXY", unit=1.0, z_up=False, rest=None, po
     path.write_text("\n".join(lines))
 
 
-def compare(performance, motion, tolerance):
-    """Joints agree in metres up to one shift, and limbs point alike."""
+def assert_same_joints(performance, motion, tolerance):
+    """Assert that all joints agree within `tolerance` m, up to one translation."""
     joints, _ = forward_kinematics(motion)
-    rows = [performance.rig.index(NAMES.get(name, name)) for name in motion.joint_names]
+    rows = [performance.rig.index(BVH_NAMES.get(name, name)) for name in motion.joint_names]
     offset = performance.heads[:, rows] - joints
     np.testing.assert_allclose(offset, np.broadcast_to(offset[0, 0], offset.shape), atol=tolerance)
 
 
-def test_our_own_bvh_comes_back(tmp_path, motion):
+def test_exported_bvh_is_read_back(tmp_path, motion):
     write_bvh(tmp_path / "a.bvh", motion)
     performance = performance_from_bvh(tmp_path / "a.bvh")
     joints, _ = forward_kinematics(motion)
@@ -99,16 +102,16 @@ def test_our_own_bvh_comes_back(tmp_path, motion):
 
 @pytest.mark.parametrize("order", ["ZXY", "XYZ", "YXZ", "ZYX"])
 @pytest.mark.parametrize(("unit", "z_up"), [(1.0, False), (0.01, False), (0.0254, True)])
-def test_bvh_in_any_convention(tmp_path, motion, order, unit, z_up):
-    """Orders of channels, centimetres and inches, y or z up: the same metres and the same motion."""
-    write_any_bvh(tmp_path / "a.bvh", motion, order, unit, z_up, position_last=z_up)
-    compare(performance_from_bvh(tmp_path / "a.bvh"), motion, 1e-4)
+def test_bvh_conventions_give_the_same_motion(tmp_path, motion, order, unit, z_up):
+    """Channel orders, centimetres and inches, y or z up."""
+    write_bvh_in_convention(tmp_path / "a.bvh", motion, order, unit, z_up, position_last=z_up)
+    assert_same_joints(performance_from_bvh(tmp_path / "a.bvh"), motion, 1e-4)
 
 
-def test_a_rest_pose_that_nobody_could_stand_in(tmp_path, motion):
-    """All bones along one axis, as some capture systems write them: the performance still moves a character rightly."""
+def test_bvh_without_an_upright_rest_pose_retargets(tmp_path, motion):
+    """All bones along one axis, as some capture systems write them."""
     t_pose = motion.rest_joints @ WORLD_FROM_BODY
-    own = np.empty((24, 3, 3))
+    axes = np.empty((24, 3, 3))
     for joint in range(24):
         children = np.flatnonzero(motion.parents == joint)
         along = (
@@ -117,29 +120,30 @@ def test_a_rest_pose_that_nobody_could_stand_in(tmp_path, motion):
         x = along / np.linalg.norm(along)
         z = np.cross(x, [0.3, 0.5, 0.8])
         z /= np.linalg.norm(z)
-        own[joint] = np.stack([x, np.cross(z, x), z], 1)
-    write_any_bvh(tmp_path / "a.bvh", motion, rest=own)
+        axes[joint] = np.stack([x, np.cross(z, x), z], 1)
+    write_bvh_in_convention(tmp_path / "a.bvh", motion, rest=axes)
     performance = performance_from_bvh(tmp_path / "a.bvh")
-    compare(performance, motion, 1e-4)
+    assert_same_joints(performance, motion, 1e-4)
     rig, mapping = random_character(0)
     result = retarget(performance, rig, mapping, RetargetOptions(feet=False))
     assert max_direction_error(performance, rig, mapping, result) < 0.1
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("", "not a BVH"),
         ("HIERARCHY\nROOT a\n{\nOFFSET 0 0\nMOTION\nFrames: 1\nFrame Time: 0.1\n0", "damaged"),
+        ("HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 6 Xrotation\nMOTION\nFrames: 1\nFrame Time: 0.1\n0", "damaged"),
         ("HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Xrotation\n}\nMOTION\nFrames: 0\nFrame Time: 0.1\n", "no motion"),
         ("HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Xrotation\n}\nMOTION\nFrames: 1\nFrame Time: 0.1\nnan", "no motion"),
         ("HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Xrotation\n}\nMOTION\nFrames: 1\nFrame Time: 0.1\nq", "damaged"),
         ("HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Xrotation\n}\nMOTION\nFrames: 1\nFrame Time: 0.1\n1", "person"),
     ],
 )
-def test_damaged_bvh_files_are_refused(tmp_path, text, says):
+def test_damaged_bvh_files_are_refused(tmp_path, text, message):
     (tmp_path / "a.bvh").write_text(text)
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=message):
         performance_from_bvh(tmp_path / "a.bvh")
     with pytest.raises(InputError, match="no file"):
         performance_from_bvh(tmp_path / "b.bvh")
@@ -155,35 +159,37 @@ def open_body():
 
 @pytest.mark.parametrize("width", [66, 72, 156, 165])
 @pytest.mark.parametrize("z_up", [True, False])
-def test_amass_files(tmp_path, open_body, motion, width, z_up):
-    """Poses of every width, z or y up: limbs turn as in the file, the path is the file's, contacts are found."""
-    frames, rng = len(motion), np.random.default_rng(0)
+def test_amass_rotations_and_path_are_kept(tmp_path, open_body, motion, width, z_up):
+    """Poses of every width, z or y up; contacts are detected."""
+    num_frames, rng = len(motion), np.random.default_rng(0)
     poses = 0.2 * rng.normal(size=(1, width)) * np.sin(TIMES * 3)[:, None]
-    root = WORLD_FROM_BODY @ rotmat_from_rotvec(TIMES[:, None] * [0, 0.3, 0])
+    global_orient = WORLD_FROM_BODY @ rotmat_from_rotvec(TIMES[:, None] * [0, 0.3, 0])
     trans = np.stack([TIMES, 0 * TIMES, 0 * TIMES + 0.9], 1)
-    turn = np.eye(3) if z_up else WORLD_FROM_BODY.T
-    poses[:, :3] = rotvec_from_rotmat(turn @ root)
+    file_from_world = np.eye(3) if z_up else WORLD_FROM_BODY.T
+    poses[:, :3] = rotvec_from_rotmat(file_from_world @ global_orient)
     rate = {"mocap_framerate" if width == 72 else "mocap_frame_rate": np.array(60.0)}
-    np.savez(tmp_path / "a.npz", poses=poses, trans=trans @ turn.T, betas=np.zeros(16), gender=np.array("male", dtype=object), **rate)
+    np.savez(
+        tmp_path / "a.npz", poses=poses, trans=trans @ file_from_world.T, betas=np.zeros(16), gender=np.array("male", dtype=object), **rate
+    )
     assert is_smpl_motion(tmp_path / "a.npz")
     performance = performance_from_smpl(tmp_path / "a.npz")
-    assert performance.fps == 60.0 and len(performance) == frames and performance.contacts is None
+    assert performance.fps == 60.0 and len(performance) == num_frames and performance.contacts is None
     elbow = performance.rig.index("left_elbow")
     moved = performance.heads[:, 0] - performance.heads[0, 0]
     np.testing.assert_allclose(moved, trans - trans[0], atol=1e-6)
-    # Along the arm, by hand: root, three spine joints, collar, shoulder turn the upper arm.
-    expected = root
+    # The upper arm rotates with the root, three spine joints, collar and shoulder.
+    expected = global_orient
     for joint in (3, 6, 9, 13, 16):
         expected = expected @ rotmat_from_rotvec(poses[:, 3 * joint : 3 * joint + 3])
     rest = open_body.rest_joints(np.zeros(1))
     arm = np.einsum("fij,j->fi", expected, rest[18] - rest[16])
     np.testing.assert_allclose(performance.heads[:, elbow] - performance.heads[:, performance.rig.index("left_shoulder")], arm, atol=1e-6)
     rig, mapping = random_character(1)
-    assert retarget(performance, rig, mapping).contacts.shape == (frames, 4)
+    assert retarget(performance, rig, mapping).contacts.shape == (num_frames, 4)
 
 
-def test_soles_of_a_body_touch_the_floor(open_body, motion):
-    """At rest heels and toes of a body with skin lie level on its floor."""
+def test_soles_from_skin_are_on_the_floor(open_body, motion):
+    """At rest, the heels and toes of a body are level with its lowest vertices."""
     performance = performance_from_motion(motion)
     assert performance.soles is None
     rest = open_body.rest_joints(np.zeros(1)) @ WORLD_FROM_BODY.T
@@ -211,7 +217,7 @@ def test_damaged_smpl_files_are_refused(tmp_path, arrays):
         performance_from_smpl(tmp_path / "a.npz")
 
 
-def test_limbs_are_all_there(motion):
+def test_all_limbs_have_length(motion):
     performance = performance_from_motion(motion)
     for part, below in LIMBS:
         assert np.linalg.norm(limb_vector(performance.heads, performance.rig, performance.mapping, part, below), axis=1).min() > 0.1

@@ -1,4 +1,4 @@
-"""VRM's own map: read from both versions' files, believed before names, and never a reason to fall over."""
+"""The mapping of VRM files: read from both versions, used in preference to names, and ignored in damaged files."""
 
 import json
 import struct
@@ -18,18 +18,18 @@ TRUTH = {"hips": ["hips"], "spine": ["spine", "chest", "upperChest"], "neck": ["
 TRUTH |= {f"{side}_{part}": [f"{side}{name}"] for side in SIDES for part, name in PARTS.items()}
 TRUTH |= {f"{side}_thumb": [f"{side}Thumb{joint}" for joint in ("Metacarpal", "Proximal", "Distal")] for side in SIDES}
 TRUTH |= {f"{side}_index": [f"{side}Index{joint}" for joint in ("Proximal", "Intermediate", "Distal")] for side in SIDES}
-FIRST_VERSION = {"ThumbMetacarpal": "ThumbProximal", "ThumbProximal": "ThumbIntermediate"}
+VRM0_FROM_VRM1 = {"ThumbMetacarpal": "ThumbProximal", "ThumbProximal": "ThumbIntermediate"}
 
 
-def character(seed=0):
-    """A Rig with names that mean nothing, its truth, and VRM's part -> bone."""
+def make_character(seed=0):
+    """A Rig with meaningless names, its truth, and VRM's part -> bone."""
     rng = np.random.default_rng(seed)
     build, truth = anonymise_bones(make_humanoid(TRUTH, rng), TRUTH, rng)
     humanoid = {part: bone for slot, parts in TRUTH.items() for part, bone in zip(parts, truth[slot], strict=True)}
     return build.build_rig(rng), truth, humanoid
 
 
-def gltf(humanoid, version):
+def make_gltf(humanoid, version):
     nodes = [{"name": "scene"}, *({"name": bone} for bone in humanoid.values()), {}]
     number = {part: 1 + place for place, part in enumerate(humanoid)}
     if version == 1:
@@ -38,11 +38,11 @@ def gltf(humanoid, version):
     rows = []
     for part, node in number.items():
         side = next((side for side in SIDES if part.startswith(side)), "")
-        rows.append({"bone": side + FIRST_VERSION.get(part[len(side) :], part[len(side) :]), "node": node, "useDefaultValues": True})
+        rows.append({"bone": side + VRM0_FROM_VRM1.get(part[len(side) :], part[len(side) :]), "node": node, "useDefaultValues": True})
     return {"nodes": nodes, "extensions": {"VRM": {"humanoid": {"humanBones": rows}}}}
 
 
-def glb(content):
+def make_glb(content):
     text = json.dumps(content).encode()
     text += b" " * (-len(text) % 4)
     return struct.pack("<IIIII", 0x46546C67, 2, 20 + len(text), len(text), 0x4E4F534A) + text
@@ -50,25 +50,25 @@ def glb(content):
 
 @pytest.mark.parametrize("version", [0, 1])
 @pytest.mark.parametrize("suffix", [".vrm", ".glb", ".gltf"])
-def test_both_versions_give_the_same_map(tmp_path, version, suffix):
-    _, _, humanoid = character()
+def test_both_versions_give_the_same_mapping(tmp_path, version, suffix):
+    _, _, humanoid = make_character()
     path = tmp_path / f"character{suffix}"
-    content = gltf(humanoid, version)
-    path.write_bytes(json.dumps(content).encode() if suffix == ".gltf" else glb(content))
+    content = make_gltf(humanoid, version)
+    path.write_bytes(json.dumps(content).encode() if suffix == ".gltf" else make_glb(content))
     assert read_vrm_humanoid(path) == humanoid
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_map_is_believed_although_names_mean_nothing(seed):
-    rig, truth, humanoid = character(seed)
+def test_vrm_mapping_is_used_for_meaningless_names(seed):
+    rig, truth, humanoid = make_character(seed)
     mapping = map_bones(replace(rig, humanoid=humanoid))
     assert {slot: list(bones) for slot, bones in mapping.slots.items()} == truth
     assert mapping.found_by == "vrm"
     assert set(mapping.confidence.values()) == {1.0}
 
 
-def test_a_map_that_lacks_a_leg_or_names_bones_that_are_gone_is_passed_over():
-    rig, truth, humanoid = character()
+def test_incomplete_and_disconnected_vrm_mappings_are_ignored():
+    rig, truth, humanoid = make_character()
     for broken in (
         {part: bone for part, bone in humanoid.items() if part != "leftLowerLeg"},
         {**humanoid, "hips": "gone"},
@@ -82,22 +82,23 @@ def test_a_map_that_lacks_a_leg_or_names_bones_that_are_gone_is_passed_over():
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"glTF", b"glTF" + b"\xff" * 40, b"{}", b"[]", b"null", glb([]), glb({}), glb({"nodes": 3, "extensions": {"VRM": 1}}),
-        glb({"nodes": [], "extensions": {"VRMC_vrm": {"humanoid": {"humanBones": [1, 2]}}}}),
-        glb({"nodes": [{"name": "a"}], "extensions": {"VRMC_vrm": {"humanoid": {"humanBones": {"hips": {"node": 9}}}}}}),
-        glb({"nodes": [{"name": "a"}], "extensions": {"VRMC_vrm": {"humanoid": {"humanBones": {"head": {"node": True}}}}}}),
-        glb({"nodes": [{"name": "a"}], "extensions": {"VRM": {"humanoid": {"humanBones": [3, {"bone": 4, "node": 0}, {"node": 0}]}}}}),
-        glb({"nodes": ["a"], "extensions": {"VRM": {"humanoid": {"humanBones": [{"bone": "hips", "node": 0}]}}}}),
-        glb({"nodes": [], "extensions": {}})[:-3], struct.pack("<IIIII", 0x46546C67, 2, 20, 0xFFFFFFFF, 0x4E4F534A) + b"{}",
+        b"", b"glTF", b"glTF" + b"\xff" * 40, b"{}", b"[]", b"null", make_glb([]), make_glb({}),
+        make_glb({"nodes": 3, "extensions": {"VRM": 1}}),
+        make_glb({"nodes": [], "extensions": {"VRMC_vrm": {"humanoid": {"humanBones": [1, 2]}}}}),
+        make_glb({"nodes": [{"name": "a"}], "extensions": {"VRMC_vrm": {"humanoid": {"humanBones": {"hips": {"node": 9}}}}}}),
+        make_glb({"nodes": [{"name": "a"}], "extensions": {"VRMC_vrm": {"humanoid": {"humanBones": {"head": {"node": True}}}}}}),
+        make_glb({"nodes": [{"name": "a"}], "extensions": {"VRM": {"humanoid": {"humanBones": [3, {"bone": 4, "node": 0}, {"node": 0}]}}}}),
+        make_glb({"nodes": ["a"], "extensions": {"VRM": {"humanoid": {"humanBones": [{"bone": "hips", "node": 0}]}}}}),
+        make_glb({"nodes": [], "extensions": {}})[:-3], struct.pack("<IIIII", 0x46546C67, 2, 20, 0xFFFFFFFF, 0x4E4F534A) + b"{}",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("suffix", [".glb", ".gltf"])
-def test_damaged_files_carry_no_map(tmp_path, content, suffix):
+def test_damaged_files_have_no_mapping(tmp_path, content, suffix):
     path = tmp_path / f"character{suffix}"
     path.write_bytes(content)
     assert read_vrm_humanoid(path) == {}
 
 
-def test_a_file_that_is_not_there_carries_no_map(tmp_path):
+def test_missing_file_has_no_mapping(tmp_path):
     assert read_vrm_humanoid(tmp_path / "none.glb") == {}
     assert read_vrm_humanoid(tmp_path) == {}

@@ -87,9 +87,9 @@ def test_the_rest_pose_has_the_betas_and_beta_keys_add(template, recovery):
 
 def test_objects_are_at_the_origin_with_scale_one(tubes):
     made = assemble([Person("anna", make_recovery(tubes), tubes)], "clip")
-    for thing in (*made.armatures, *made.meshes):
-        assert np.allclose(thing.matrix_world, np.eye(4), atol=1e-7)
-        assert tuple(thing.scale) == (1.0, 1.0, 1.0)
+    for obj in (*made.armatures, *made.meshes):
+        assert np.allclose(obj.matrix_world, np.eye(4), atol=1e-7)
+        assert tuple(obj.scale) == (1.0, 1.0, 1.0)
 
 
 def test_positive_x_bends_knees_and_elbows(tubes):
@@ -210,7 +210,7 @@ def test_assemble_changes_nothing_else_of_the_scene(tubes):
     assert state() == before
     assert list(scene.collection.children) == [made.collection]
     assert [child.name for child in made.collection.children] == ["anna", "ben"]
-    assert [sorted(thing.name for thing in child.objects) for child in made.collection.children] == [
+    assert [sorted(obj.name for obj in child.objects) for child in made.collection.children] == [
         ["anna", "anna body"],
         ["ben", "ben body"],
     ]

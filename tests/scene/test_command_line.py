@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from blender_meshrec.bridge import scene_process
-from blender_meshrec.cli import outputs, program
+from blender_meshrec.cli import program
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.core.files.point_cache import write_point_cache
+from blender_meshrec.core.options import EXPORT_PRESET_NAMES, OUTPUT_SUFFIXES
 from blender_meshrec.core.skeletons import SMPL_JOINTS
-from blender_meshrec.scene import export
+from blender_meshrec.scene import export, export_fbx
 from blender_meshrec.scene.surface import SURFACE_MODIFIER
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, with_calibrated_joints
@@ -26,11 +27,11 @@ def motion(tmp_path):
 
 def test_scenes_are_made_without_a_child_process(motion, tmp_path, monkeypatch):
     monkeypatch.setattr(scene_process.subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
-    for suffix in outputs.FORMATS:
+    for suffix in OUTPUT_SUFFIXES:
         assert program.main(["convert", motion, "-o", str(tmp_path / f"a{suffix}")]) == 0
         assert (tmp_path / f"a{suffix}").stat().st_size > 1000  # bytes
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
-    assert any(thing.type == "ARMATURE" for thing in bpy.data.objects)
+    assert any(obj.type == "ARMATURE" for obj in bpy.data.objects)
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_a_blend_keeps_its_exact_surface_when_moved(calibrated_motion, tmp_path,
     motion.with_suffix(".pc2").unlink()
     (tmp_path / "out").rename(tmp_path / "moved")
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "moved" / "a.blend"))
-    rig, body = (next(thing for thing in bpy.data.objects if thing.type == kind) for kind in ("ARMATURE", "MESH"))
+    rig, body = (next(obj for obj in bpy.data.objects if obj.type == kind) for kind in ("ARMATURE", "MESH"))
     assert body.modifiers[SURFACE_MODIFIER].filepath == "//a.pc2"
     for row in (0, 3):
         bpy.context.scene.frame_set(1 + row)
@@ -70,7 +71,7 @@ def test_no_stretch_applies_in_a_child_process(calibrated_motion, tmp_path, caps
         bpy.context.scene.render.fps = 25
         bpy.ops.import_scene.fbx(filepath=str(tmp_path / name), anim_offset=0.0)
         bpy.context.scene.frame_set(3)
-        rig = next(thing for thing in bpy.data.objects if thing.type == "ARMATURE")
+        rig = next(obj for obj in bpy.data.objects if obj.type == "ARMATURE")
         off = np.abs(pose_in_blender(rig, SMPL_JOINTS)[0] - recovery.calibrated_joints[2]).max()
         assert off > 0.01 if words else off < 1e-4  # m
 
@@ -83,5 +84,5 @@ def test_exit_codes_are_those_of_the_command_line(motion, tmp_path, capsys):
 
 
 def test_presets_and_formats_match_those_of_export():
-    assert outputs.PRESETS == export.PRESETS
-    assert set(outputs.FORMATS) == {*export.WRITERS, ".bvh", ".npz"}
+    assert set(EXPORT_PRESET_NAMES) == set(export_fbx.FBX_AXES)
+    assert set(OUTPUT_SUFFIXES) == {*export.WRITERS, ".bvh", ".npz"}

@@ -126,10 +126,10 @@ def fbx_content(path):
         if section.id == b"GlobalSettings":
             settings = {entry.props[0]: entry.props[-1] for block in section.elems for entry in block.elems if entry.props}
         if section.id == b"Objects":
-            for thing in section.elems:
-                if thing.id == b"Model":
-                    entries = [entry for block in thing.elems if block.id == b"Properties70" for entry in block.elems]
-                    models[thing.props[1].split(b"\x00")[0].decode()] = {entry.props[0]: entry.props[-3:] for entry in entries}
+            for obj in section.elems:
+                if obj.id == b"Model":
+                    entries = [entry for block in obj.elems if block.id == b"Properties70" for entry in block.elems]
+                    models[obj.props[1].split(b"\x00")[0].decode()] = {entry.props[0]: entry.props[-3:] for entry in entries}
     return settings, models
 
 
@@ -157,7 +157,7 @@ def test_exporting_does_not_change_the_scene(tmp_path, plain, clip):
     for name in ("a.fbx", "a.glb", "a.usdc"):
         import_again(tmp_path / name)
         assert "bystander" not in bpy.data.objects
-        assert not [thing for thing in bpy.context.view_layer.objects if thing.type == "CAMERA"]
+        assert not [obj for obj in bpy.context.view_layer.objects if obj.type == "CAMERA"]
 
 
 @pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".bvh"])

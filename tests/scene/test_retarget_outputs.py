@@ -65,7 +65,7 @@ def poses(rig, names):
 
 def import_again(path, fps):
     import_file(path, fps)
-    (rig,) = (thing for thing in bpy.data.objects if thing.type == "ARMATURE")
+    (rig,) = (obj for obj in bpy.data.objects if obj.type == "ARMATURE")
     return rig
 
 
@@ -145,7 +145,7 @@ def test_a_blend_keeps_the_content_of_the_artists_file(performance, tmp_path):
     assert "lamp" in bpy.context.scene.objects
     assert bpy.path.abspath(bpy.data.images["cloth"].filepath) == str(out.parent / "../../cloth.png")
     assert bpy.context.scene.frame_end == len(performance)
-    rigs = [thing for thing in bpy.context.scene.objects if thing.type == "ARMATURE"]
+    rigs = [obj for obj in bpy.context.scene.objects if obj.type == "ARMATURE"]
     assert sorted(rig.animation_data.action.name for rig in rigs) == ["walk", "wave"]
     assert {mesh.modifiers[0].object for mesh in bpy.context.scene.objects if mesh.type == "MESH"} == set(rigs)
 
@@ -170,9 +170,9 @@ def test_the_choice_among_several_armatures(tmp_path):
 
 def test_files_without_a_character_are_refused(tmp_path):
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    thing = bpy.data.objects.new("box", bpy.data.meshes.new("box"))
-    thing.data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
-    bpy.context.scene.collection.objects.link(thing)
+    obj = bpy.data.objects.new("box", bpy.data.meshes.new("box"))
+    obj.data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    bpy.context.scene.collection.objects.link(obj)
     bpy.ops.export_scene.fbx(filepath=str(tmp_path / "box.fbx"))
     bpy.ops.export_scene.gltf(filepath=str(tmp_path / "box.glb"))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "box.blend"))

@@ -44,7 +44,7 @@ def _import_with(operator: str, path: Path, fps: float) -> None:
 
 def imported_objects(kind: str) -> list[bpy.types.Object]:
     """The objects of a type in the view layer, without the sphere that glTF's importer draws bones with."""
-    return [thing for thing in bpy.context.view_layer.objects if thing.type == kind and "Icosphere" not in thing.name]
+    return [obj for obj in bpy.context.view_layer.objects if obj.type == kind and "Icosphere" not in obj.name]
 
 
 def imported_object(kind: str) -> bpy.types.Object | None:

@@ -1,4 +1,4 @@
-"""For tests of retargeting: sources with known motion, characters of any proportions, and independent measures of the result."""
+"""Support for tests of retargeting: sources with known motion, characters of any proportions, independent measures of the result."""
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def recorded_motion(recording):
 
 
 def make_slots(spine=3, neck=1, split=(), without=()):
-    """Names by slot for `rigged_people.person`: bones are called as their slots, split parts have two bones."""
+    """Bone names by slot for `make_humanoid`: bones are named like their slots; split parts have two bones."""
     truth = {"hips": ["hips"], "spine": [f"spine{k}" for k in range(spine)], "neck": [f"neck{k}" for k in range(neck)], "head": ["head"]}
     for side in SIDES:
         for part in ("clavicle", "upper_arm", "lower_arm", "hand", "upper_leg", "lower_leg", "foot", "toes"):
@@ -59,7 +59,7 @@ def world_heads(rig, result):
 
 
 def limb_vector(heads, rig, mapping, part, below):
-    """From one mapped joint to the next, (F,3), of heads (F,B,3)."""
+    """The vector (F,3) from one mapped joint to the next, of heads (F,B,3)."""
     return heads[:, rig.index(mapping.slots[below][0])] - heads[:, rig.index(mapping.slots[part][0])]
 
 
@@ -75,7 +75,7 @@ def max_direction_error(performance, rig, mapping, result):
 
 
 def world_point(rig, result, bone, point):
-    """Where a point (3,) of the armature at rest, fixed to a bone, comes to be in the world, (F,3)."""
+    """The position (F,3) in the world of a point fixed to a bone, (3,) in armature space at rest."""
     row = rig.index(bone)
     rest = rig.rest[row]
     local = np.linalg.solve(rest[:3, :3], point - rest[:3, 3])
@@ -84,16 +84,16 @@ def world_point(rig, result, bone, point):
 
 
 def foot_slide_speed(points, touching, times):
-    """The mean and the largest speed over the floor, cm/s, of points (F,3) while they touch (F,) in two frames running."""
+    """Mean and maximum horizontal speed, cm/s, of a point (F,3) between successive frames in which it touches (F,)."""
     speed = 100 * np.linalg.norm(np.diff(points[:, :2], axis=0), axis=1) / np.diff(times)
     both = touching[1:] & touching[:-1]
     return (speed[both].mean(), speed[both].max()) if both.any() else (0.0, 0.0)
 
 
 def joint_bending(rig, mapping, result, forward=(0.0, -1.0, 0.0)):
-    """How far knees and elbows bend, degrees, (F,4), less than zero where backwards; told from the bones above them at rest.
+    """Flexion of left knee, left elbow, right knee, right elbow, degrees, (F,4), negative where they bend backwards.
 
-    forward: of the character at rest, in the armature's axes.
+    forward: of the character at rest, in armature space.
     """
     angles = []
     for side in SIDES:

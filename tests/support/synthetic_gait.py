@@ -1,41 +1,46 @@
-"""Made-up people who walk, squat, jump and stand: joints, rotations and contacts known exactly; and cameras to see them by.
+"""Synthetic performers who walk, squat, jump and stand, with exact joints, rotations and contacts; and cameras that film them.
 
-World: metres, z up, floor z = 0. Everything is a function of time, so any frame rate, even or not, films the same motion.
+World: metres, z up, floor z = 0. Motion is a function of time, so every frame rate, uniform or not, samples the same motion.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from blender_meshrec.core.array_types import ArrayLike, FloatArray
 from blender_meshrec.core.cameras import default_intrinsics, project, rigid_transform, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_BODY, WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_from_names
 from tests.support.synthetic_template import REST
 
-# Points fixed to a foot, from its ankle, y up: heel and toe on the sole; and the head's, from the head joint.
+# Points of the sole, relative to the ankle, and of the head, relative to its joint, m, y up.
 HEEL, TOE = np.array([0, -0.08, -0.05]), np.array([0, -0.08, 0.17])
 NOSE, HEAD_TOP = np.array([0, 0.02, 0.1]), np.array([0, 0.17, 0.02])
 LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
-ANKLE_TO_WEIGHT = 0.045  # m; who stands has their weight before their ankles, over the middle of their feet
-STEP, CADENCE, STANCE = 0.62, 1.8, 0.62  # m a step, steps a second, share of a stride a foot stands
+ANKLE_TO_WEIGHT = 0.045  # m; a standing person's weight is in front of the ankles, over the middle of the feet
+STEP, CADENCE, STANCE = 0.62, 1.8, 0.62  # m a step, steps a second, fraction of a stride with the foot on the ground
 
 
 @dataclass
 class Walker:
-    """A motion's truth: rotmats (F,24,3,3), the root's in the world; pelvis (F,3); points (F,4,3) and contacts (F,4) of heels and toes."""
+    """The ground truth of a motion.
 
-    times: np.ndarray
-    rotmats: np.ndarray
-    pelvis: np.ndarray
-    joints: np.ndarray
-    h36m17: np.ndarray
-    points: np.ndarray
-    contacts: np.ndarray
+    times: (F,) s. rotmats: (F,24,3,3) local, the root's in the world. pelvis: (F,3) m. joints: (F,24,3) m. h36m17: (F,17,3) m.
+    points: (F,4,3) m and contacts (F,4) of left heel, left toe, right heel, right toe.
+    """
+
+    times: FloatArray
+    rotmats: FloatArray
+    pelvis: FloatArray
+    joints: FloatArray
+    h36m17: FloatArray
+    points: FloatArray
+    contacts: FloatArray
 
 
-def walk(times, turn=0.0):
-    """Along the direction `turn` rad off -y: heel and toe down, then rolling off over the toe, then a swing."""
+def walk(times: ArrayLike, turn: float = 0.0) -> Walker:
+    """Walk in the direction `turn` rad off -y: heel and toe down, a roll over the toe, a swing."""
     times = np.asarray(times, float)
     stride = 2 / CADENCE
     feet, contacts = [], []
@@ -59,23 +64,23 @@ def walk(times, turn=0.0):
     return _pose(times, pelvis, feet, np.stack(contacts, -1), lean=np.full_like(times, 0.04), arms=arms, turn=turn)
 
 
-def squat(times, period=2.5, depth=0.35, ahead=0.0):
-    """Down and up on the spot, the torso leaning forward; feet flat throughout. ahead: m that the hips are before the ankles at first."""
+def squat(times: ArrayLike, period: float = 2.5, depth: float = 0.35, ahead: float = 0.0) -> Walker:
+    """Squat in place with the torso leaning forward and flat feet; ahead: initial distance of the hips in front of the ankles, m."""
     times = np.asarray(times, float)
     down = 0.5 - 0.5 * np.cos(2 * np.pi * times / period)
     pelvis = np.stack([0 * times, 0.1 * down - ahead, 0.92 - depth * down], -1)
     return _pose(times, pelvis, _standing(times), np.ones((len(times), 4)), lean=0.6 * down, arms=-1.2 * down)
 
 
-def stand(times):
-    """Still, but for breathing and a little sway."""
+def stand(times: ArrayLike) -> Walker:
+    """Stand still, apart from breathing and a little sway."""
     times = np.asarray(times, float)
     pelvis = np.stack([0.006 * np.sin(1.3 * times), 0.004 * np.cos(0.9 * times) - ANKLE_TO_WEIGHT, 0.925 + 0 * times], -1)
     return _pose(times, pelvis, _standing(times), np.ones((len(times), 4)), lean=0.02 * np.sin(times), arms=0 * times)
 
 
-def jump(times, at=1.0, height=0.3):
-    """A crouch, a flight that begins `at` s and rises by `height` m, a landing, standing."""
+def jump(times: ArrayLike, at: float = 1.0, height: float = 0.3) -> Walker:
+    """Crouch, take off at `at` s, rise by `height` m, land and stand."""
     times = np.asarray(times, float)
     speed = np.sqrt(2 * 9.81 * height)
     flight = 2 * speed / 9.81
@@ -89,18 +94,27 @@ def jump(times, at=1.0, height=0.3):
     return _pose(times, pelvis, feet, np.repeat(~flying[:, None], 4, 1), lean=1.2 * dip, arms=-3 * dip)
 
 
-def _standing(times):
+def _standing(times: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
+    """Toe positions (F,3) m and pitches (F,) rad of both feet standing side by side."""
     return [(np.tile([x, -TOE[2], 0.0], (len(times), 1)), np.zeros(len(times))) for x in (0.1, -0.1)]
 
 
-def _pose(times, pelvis, feet, contacts, lean, arms, turn=0.0):
-    """Solve the legs for pelvis (F,3) and feet (toe (F,3), pitch (F,) rad) of somebody who faces -y; then turn it all."""
+def _pose(
+    times: FloatArray,
+    pelvis: FloatArray,
+    feet: list[tuple[FloatArray, FloatArray]],
+    contacts: FloatArray,
+    lean: FloatArray,
+    arms: FloatArray,
+    turn: float = 0.0,
+) -> Walker:
+    """Pose a performer who faces -y by pelvis (F,3) m and feet (toe (F,3) m, pitch (F,) rad); then turn the whole about z."""
     frames = len(times)
     turn_rotmat = rotmat_from_rotvec([0, 0, turn])
     world = np.tile(np.eye(3), (frames, 24, 1, 1))  # global rotations
     world[:] = WORLD_FROM_BODY @ _about_x(lean)[:, None]
     world[:, 0] = WORLD_FROM_BODY @ _about_x(0.3 * lean)
-    for collar, sign in ((13, 1), (14, -1)):  # arms hang by the sides and swing
+    for collar, sign in ((13, 1), (14, -1)):  # arms hang at the sides and swing
         for joint in (16, 18, 20, 22):
             j = joint + (collar == 14)
             hang = rotmat_from_rotvec([0, 0, -sign * 1.3])
@@ -111,7 +125,7 @@ def _pose(times, pelvis, feet, contacts, lean, arms, turn=0.0):
         world[:, ankle] = world[:, foot] = WORLD_FROM_BODY @ _about_x(pitch)
         ankle_at = toe - world[:, ankle] @ TOE
         hip_at = pelvis + world[:, 0] @ offsets[hip]
-        world[:, hip], world[:, knee] = _two_bones(hip_at, ankle_at, offsets[knee], offsets[ankle])
+        world[:, hip], world[:, knee] = _solve_leg(hip_at, ankle_at, offsets[knee], offsets[ankle])
         points += [ankle_at + world[:, ankle] @ HEEL, toe]
     world, pelvis, points = turn_rotmat @ world, pelvis @ turn_rotmat.T, np.stack(points, 1) @ turn_rotmat.T
     joints = np.empty((frames, 24, 3))
@@ -125,12 +139,12 @@ def _pose(times, pelvis, feet, contacts, lean, arms, turn=0.0):
     return Walker(times, rotmats, pelvis, joints, h36m17, points, contacts.astype(float))
 
 
-def _two_bones(hip, ankle, thigh, shin):
-    """Global rotations of thigh and shin that bring the ankle to its place, the knee forward (towards -y)."""
+def _solve_leg(hip: FloatArray, ankle: FloatArray, thigh: FloatArray, shin: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Global rotations of thigh and shin with the ankle at its target and the knee forward (towards -y), by the law of cosines."""
     reach = ankle - hip
     a, b = np.linalg.norm(thigh), np.linalg.norm(shin)
     distance = np.linalg.norm(reach, axis=-1, keepdims=True)
-    assert (distance < a + b).all(), "a walker's leg does not reach"
+    assert (distance < a + b).all(), "a leg is too short for its target"
     down = reach / distance
     side = np.cross([0.0, -1.0, 0.0], down)  # the hinge: body +x when the leg points down
     side /= np.linalg.norm(side, axis=-1, keepdims=True)
@@ -140,14 +154,15 @@ def _two_bones(hip, ankle, thigh, shin):
     return _frames(knee - hip, side) @ _frames(thigh, [1, 0, 0]).T, _frames(ankle - knee, side) @ _frames(shin, [1, 0, 0]).T
 
 
-def _frames(along, hinge):
+def _frames(along: FloatArray, hinge: ArrayLike) -> FloatArray:
+    """Orthonormal axes (...,3,3): columns `along`, `hinge` and their normal, for nearly perpendicular inputs."""
     along = along / np.linalg.norm(along, axis=-1, keepdims=True)
     third = np.cross(along, hinge)
     third /= np.linalg.norm(third, axis=-1, keepdims=True)
     return np.stack([along, np.cross(third, along), third], -1)
 
 
-def _about_x(angle):
+def _about_x(angle: FloatArray) -> FloatArray:
     return rotmat_from_rotvec(np.stack([angle, 0 * angle, 0 * angle], -1))
 
 
@@ -155,25 +170,34 @@ def _about_x(angle):
 class View:
     """A camera on a tripod: camera_from_world (4,4), intrinsics (3,3) px, size px."""
 
-    camera_from_world: np.ndarray
-    intrinsics: np.ndarray
-    size: tuple
+    camera_from_world: FloatArray
+    intrinsics: FloatArray
+    size: tuple[int, int]
 
-    def joints(self, points):
-        """From the world into camera axes."""
+    def joints(self, points: FloatArray) -> FloatArray:
+        """Points (...,3) m of the world in camera axes."""
         return transform_points(self.camera_from_world, points)
 
-    def keypoints(self, points, confidence=1.0):
-        """(F,K,3) px and confidence of points (F,K,3) m in the world."""
+    def keypoints(self, points: FloatArray, confidence: float = 1.0) -> FloatArray:
+        """Keypoints (F,K,3), px and confidence, of points (F,K,3) m in the world."""
         pixels = project(self.joints(points), self.intrinsics)
         return np.concatenate([pixels, np.full((*pixels.shape[:-1], 1), confidence)], -1)
 
 
-def make_view(distance=4.5, height=1.3, pitch=0.0, roll=0.0, look_at=(0.0, 0.0, 0.9), bearing=0.0, size=(1280, 720), aim=True):
-    """A camera `distance` m from `look_at`, in the direction -y turned by `bearing`.
+def make_view(
+    distance: float = 4.5,
+    height: float = 1.3,
+    pitch: float = 0.0,
+    roll: float = 0.0,
+    look_at: tuple[float, float, float] = (0.0, 0.0, 0.9),
+    bearing: float = 0.0,
+    size: tuple[int, int] = (1280, 720),
+    aim: bool = True,
+) -> View:
+    """A camera `distance` m from `look_at`, in the direction -y turned by `bearing` rad.
 
-    pitch > 0 looks down, roll > 0 is turned clockwise seen from behind. aim: move the camera up or down so that look_at
-    stays in the picture's middle row, in spite of the pitch.
+    pitch > 0 looks down, roll > 0 turns clockwise seen from behind, rad. aim: move the camera up or down so that look_at
+    is in the image's middle row despite the pitch.
     """
     turn = rotmat_from_rotvec([0, 0, bearing])
     centre = np.array(look_at) + turn @ [0, -distance, 0]
@@ -182,5 +206,5 @@ def make_view(distance=4.5, height=1.3, pitch=0.0, roll=0.0, look_at=(0.0, 0.0, 
     return View(rigid_transform(world_from_camera.T, -world_from_camera.T @ centre), default_intrinsics(size), size)
 
 
-def _rotation(angle, axis):
+def _rotation(angle: float, axis: int) -> FloatArray:
     return rotmat_from_rotvec(angle * np.eye(3)[axis])

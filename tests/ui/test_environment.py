@@ -12,7 +12,7 @@ from blender_meshrec.bridge.interpreters import Device
 from blender_meshrec.bridge.messages import Progress
 from blender_meshrec.core.errors import CancelledError, MeshRecError, NotSetUpError
 from blender_meshrec.ui import backend_box, environment_operators, preferences, redraw, setup_state
-from blender_meshrec.ui.text import wrap_text
+from blender_meshrec.ui.layouts import wrap_text
 from tests.support.panel_drawing import RecordingLayout
 from tests.ui.conftest import INSTALLED, SettledLook
 

@@ -7,7 +7,7 @@ import roma
 import torch
 
 from ...bodies.alignment import swing_onto
-from ...bodies.lbs import forward_kinematics
+from ...bodies.lbs import forward_kinematics, local_rotmats
 from ...bodies.silhouette_rendering import SurfacePoints, rasterise, silhouette_iou
 from ...bodies.tensors import to_tensor
 from ...core.array_types import ArrayLike, FloatArray, IntArray
@@ -48,9 +48,7 @@ class PosedClip:
                 start, end = (index[f"{side}_{joint}"] for joint in limb)
                 new_bone, old_bone = (torch.nn.functional.normalize(rest[0, end] - rest[0, start], dim=-1) for rest in (new_rest, old_rest))
                 rotations[:, start] = swing_onto(rotations[:, start], new_bone, rotations[:, start] @ old_bone)
-        parents = np.maximum(self.template.parents, 0)
-        rotmats = rotations[:, parents].mT @ rotations
-        rotmats[:, 0] = rotations[:, 0]
+        rotmats = local_rotmats(rotations, tree)
         posed = forward_kinematics(rotmats, new_rest, tree)[0]
         limbs = self.template.smpl_joint_indices[limb_indices(SMPL_JOINTS)]
         return rotmats, self.transl + (joints - posed)[:, limbs].mean(1)

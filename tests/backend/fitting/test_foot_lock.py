@@ -1,4 +1,4 @@
-"""Feet that stay where they touch: made-up people, wrong the way single-camera estimates are."""
+"""Foot locking on synthetic performers with the errors of single-camera estimates."""
 
 import time
 
@@ -24,24 +24,24 @@ MOTIONS = {
 }
 
 
-def blurred(rng, times, count, cutoff):
+def smooth_noise(rng, times, count, cutoff):
     """Smooth noise of standard deviation 1, (F,count)."""
     noise = smooth_whittaker(rng.normal(size=(len(times), count)), times, cutoff)
     return noise / noise.std(0)
 
 
-def misjudged(truth, seed=0):
-    """Rotations and pelvis as a camera at CAMERA might see them: distances drift by 6 cm, joints turn by 2 degrees."""
+def with_depth_errors(truth, seed=0):
+    """Rotations and pelvis as estimated from CAMERA: the distance drifts by 6 cm, joints turn by 2 degrees."""
     rng, times = np.random.default_rng(seed), truth.times
     sight = truth.pelvis - CAMERA
     sight /= np.linalg.norm(sight, axis=-1, keepdims=True)
-    pelvis = truth.pelvis + 0.06 * blurred(rng, times, 1, 0.5) * sight + 0.005 * blurred(rng, times, 3, 2.0)
+    pelvis = truth.pelvis + 0.06 * smooth_noise(rng, times, 1, 0.5) * sight + 0.005 * smooth_noise(rng, times, 3, 2.0)
     turns = np.zeros((len(times), 24, 3))
-    turns[:, [1, 2, 4, 5, 7, 8]] = 0.035 * blurred(rng, times, 18, 1.5).reshape(-1, 6, 3)
+    turns[:, [1, 2, 4, 5, 7, 8]] = 0.035 * smooth_noise(rng, times, 18, 1.5).reshape(-1, 6, 3)
     return truth.rotmats @ rotmat_from_rotvec(turns), pelvis
 
 
-def knees(legs):
+def knee_angles(legs):
     """Angles (F,2) rad between thigh and shin."""
     bones = np.diff(legs.joints[:, :, :3], axis=2)
     bones /= np.linalg.norm(bones, axis=-1, keepdims=True)
@@ -49,6 +49,7 @@ def knees(legs):
 
 
 def pixels(points):
+    """Points (...,3) m of the world projected by a level camera at CAMERA, px."""
     moved = points - CAMERA
     return 1500 * moved[..., [0, 2]] / moved[..., 1:2]
 
@@ -58,38 +59,38 @@ def pixels(points):
 def test_locked_feet_neither_slide_nor_sink(motion, fps):
     times = np.arange(5 * fps) / fps
     truth = MOTIONS[motion](times)
-    rotmats, pelvis = misjudged(truth)
+    rotmats, pelvis = with_depth_errors(truth)
     before = pose_legs(rotmats, pelvis, REST, SOLES)
     contacts = detect_contacts(before.points, times, camera=CAMERA)
     assert metrics.contact_f1(contacts, truth.contacts) > 0.75
     after = pose_legs(*lock_feet(rotmats, pelvis, REST, SOLES, contacts, times, CAMERA), REST, SOLES)
-    assert metrics.foot_slide(before.points, contacts, times) > 3  # cm/s: there was something to do
+    assert metrics.foot_slide(before.points, contacts, times) > 3  # cm/s: there is something to correct
     assert metrics.foot_slide(after.points, contacts, times) <= 1.0
     assert metrics.floor_penetration(after.points) <= 5.0  # mm
     assert np.abs(after.points[..., 2][contacts > 0.5]).max() < 0.005
-    # Feet come nearer to where they truly were, and the picture hardly changes.
+    # Feet get closer to the truth, and the image hardly changes.
     errors = [np.linalg.norm(legs.points - truth.points, axis=-1)[truth.contacts > 0.5] for legs in (before, after)]
     assert np.mean(errors[1]) < 1.05 * np.mean(errors[0])
     moved = np.linalg.norm(pixels(after.joints) - pixels(before.joints), axis=-1)
-    assert np.median(moved) < 0.02 * 1500 * 1.7 / 6  # of the person's height in the picture
+    assert np.median(moved) < 0.02 * 1500 * 1.7 / 6  # 2 % of the person's height in the image
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_knees_do_not_pop(motion):
-    """The fastest change of a knee's speed grows by no more than a natural one: rad/s within a thirtieth of a second."""
+    """The fastest change of a knee's speed grows by no more than a natural one, in rad/s within a thirtieth of a second."""
     times = np.arange(150) / 30
     truth = MOTIONS[motion](times)
-    rotmats, pelvis = misjudged(truth, seed=1)
+    rotmats, pelvis = with_depth_errors(truth, seed=1)
     before = pose_legs(rotmats, pelvis, REST, SOLES)
     locked = lock_feet(rotmats, pelvis, REST, SOLES, detect_contacts(before.points, times, camera=CAMERA), times, CAMERA)
     after = pose_legs(*locked, REST, SOLES)
-    jolts = [np.abs(np.diff(knees(legs), 2, axis=0)).max() * 30 for legs in (before, after)]
+    jolts = [np.abs(np.diff(knee_angles(legs), 2, axis=0)).max() * 30 for legs in (before, after)]
     assert jolts[1] < jolts[0] + 4.0
-    assert np.abs(knees(after) - knees(before)).max() < np.radians(40)
-    assert (knees(after) >= 0).all()
+    assert np.abs(knee_angles(after) - knee_angles(before)).max() < np.radians(40)
+    assert (knee_angles(after) >= 0).all()
 
 
-def test_right_motion_is_left_alone():
+def test_correct_motion_hardly_changes():
     times = np.arange(150) / 30
     for motion in MOTIONS.values():
         truth = motion(times)
@@ -98,7 +99,7 @@ def test_right_motion_is_left_alone():
         assert np.degrees(angle_between_rotmats(rotmats, truth.rotmats)).max() < 3
 
 
-def test_without_contacts_only_the_floor_counts():
+def test_without_contacts_feet_only_leave_the_floor():
     times = np.arange(90) / 30
     truth = synthetic_gait.squat(times)
     rotmats, pelvis = lock_feet(truth.rotmats, truth.pelvis + [0, 0, 0.1], REST, SOLES, np.zeros((90, 4)), times, CAMERA)
@@ -108,7 +109,7 @@ def test_without_contacts_only_the_floor_counts():
     assert pose_legs(*sunk, REST, SOLES).points[..., 2].min() > -0.001
 
 
-def test_what_stands_on_a_box_stays_on_it():
+def test_feet_on_a_box_stay_on_it():
     times = np.arange(90) / 30
     truth = synthetic_gait.stand(times)
     up = np.array([0, 0, 1.2])
@@ -117,8 +118,8 @@ def test_what_stands_on_a_box_stays_on_it():
     np.testing.assert_allclose(heights, 1.2, atol=0.005)
 
 
-def test_people_who_seem_to_float_are_settled_where_it_shows_least():
-    """10 cm too high, seen by a camera above: moved away rather than down."""
+def test_floating_people_move_mostly_along_the_line_of_sight():
+    """10 cm too high and seen from above: moved away rather than down."""
     times = np.arange(90) / 30
     truth = synthetic_gait.stand(times)
     floating = truth.pelvis + [0, 0, 0.1]
@@ -130,16 +131,31 @@ def test_people_who_seem_to_float_are_settled_where_it_shows_least():
     assert np.abs(moved[:, 1]).mean() < 0.8 * np.abs(straight_down[:, 0, 1]).mean()
 
 
-def test_one_frame_is_enough():
+def test_single_frame():
     truth = synthetic_gait.stand(np.zeros(1))
     rotmats, pelvis = lock_feet(truth.rotmats, truth.pelvis + [0, 0, 0.05], REST, SOLES, truth.contacts, truth.times, CAMERA)
     np.testing.assert_allclose(pose_legs(rotmats, pelvis, REST, SOLES).points[..., 2], 0, atol=0.005)
 
 
+def test_contacts_far_below_the_floor_are_brought_up():
+    """A person whose distance is wrong by a metre, seen from above, in the last third of the clip stands on the floor throughout."""
+    times = np.arange(150) / 30
+    truth = synthetic_gait.stand(times)
+    camera, wrong = np.array([0.3, -5.0, 3.0]), slice(100, 150)
+    sight = truth.pelvis - camera
+    pelvis = truth.pelvis.copy()
+    pelvis[wrong] += 1.0 * sight[wrong] / np.linalg.norm(sight[wrong], axis=-1, keepdims=True)
+    contacts = truth.contacts.copy()
+    contacts[98:102] = 0
+    assert pose_legs(truth.rotmats, pelvis, REST, SOLES).points[wrong, :, 2].max() < -0.2  # m
+    heights = pose_legs(*lock_feet(truth.rotmats, pelvis, REST, SOLES, contacts, times, camera), REST, SOLES).points[..., 2]
+    assert np.abs(heights[contacts > 0.5]).max() < 0.005 and heights.min() > -0.005
+
+
 def test_locking_takes_less_than_a_millisecond_a_frame():
     times = np.arange(2000) / 30
     truth = synthetic_gait.stand(times)
-    rotmats, pelvis = misjudged(truth)
+    rotmats, pelvis = with_depth_errors(truth)
     begun = time.process_time()
     lock_feet(rotmats, pelvis, REST, SOLES, truth.contacts, times, CAMERA)
     assert (time.process_time() - begun) / 2000 < 0.001

@@ -1,4 +1,4 @@
-"""Text and errors in Blender's layouts, which do not wrap lines."""
+"""Drawing in Blender's layouts: properties in columns, wrapped text and errors."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,12 @@ from .translation import translate_message
 
 _MARGIN = 95  # px at a scale of 1: tabs, borders of the region and of boxes, and an icon
 _MIN_WIDTH = 80  # px
+
+
+def align_properties(layout: bpy.types.UILayout) -> None:
+    """Draw properties with their names in a column of its own and without the dots for keyframes."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
 
 
 def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context, icon: Icon = "NONE", alert: bool = False) -> None:

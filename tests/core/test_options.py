@@ -1,0 +1,122 @@
+"""The table of options: the request, the command line and batch are made from it."""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import pytest
+
+from blender_meshrec.bridge.messages import ReconstructRequest
+from blender_meshrec.bridge.scene_process import SceneRequest
+from blender_meshrec.cli import program
+from blender_meshrec.cli.arguments import add_options, request_values
+from blender_meshrec.cli.commands import batch, reconstruct
+from blender_meshrec.core.option_records import Argument, PanelProperty, option, options_of
+from blender_meshrec.core.options import CHARACTER_OPTIONS, OPTIONS, RECONSTRUCT_OPTIONS, SCENE_OPTIONS, ReconstructOptions
+from blender_meshrec.retarget.rig import RetargetOptions
+
+ROOT = Path(__file__).resolve().parents[2]
+JOB_PATHS = {"source", "cache", "surface"}  # fields of a request that belong to the job and are no options
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtendedOptions(ReconstructOptions):
+    """The options, and two made-up ones."""
+
+    sharpness: float = option(0.5, argument=Argument("--sharpness", "how sharp, in %", "X"), panel=PanelProperty("Sharpness", "How sharp"))
+    shadows: bool = option(True, argument=Argument("--no-shadows", "ignore shadows"))
+
+
+def parsed(*words):
+    return program.build_parser().parse_args(["reconstruct", "a.mp4", "-o", "a.npz", *words])
+
+
+def command_help(name, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert program.main([name, "--help"]) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_every_field_of_a_request_has_an_entry():
+    assert {entry.name for entry in fields(ReconstructRequest)} == JOB_PATHS | {entry.name for entry in RECONSTRUCT_OPTIONS}
+
+
+def test_names_flags_and_properties_are_unique():
+    flags = [entry.argument.flag for entry in OPTIONS.values() if entry.argument]
+    properties = [entry.panel_identifier for entry in OPTIONS.values() if entry.panel]
+    assert len(OPTIONS) == len((*RECONSTRUCT_OPTIONS, *SCENE_OPTIONS, *CHARACTER_OPTIONS))
+    assert len(set(flags)) == len(flags) and len(set(properties)) == len(properties)
+
+
+@pytest.mark.parametrize("entry", OPTIONS.values(), ids=OPTIONS)
+def test_defaults_are_valid_and_bool_flags_invert_them(entry):
+    if entry.choices:
+        assert entry.default in {choice.value for choice in entry.choices}
+    if entry.panel_choices:
+        assert entry.default in {choice.value for choice in entry.panel_choices}
+    if entry.value_type is bool:
+        assert entry.argument.flag.startswith("--no-") is entry.default
+
+
+def test_without_options_the_command_line_gives_the_defaults():
+    request = reconstruct.build_request("/a.mp4", parsed("--no-cache"))
+    assert request == ReconstructRequest("/a.mp4")
+    assert {entry.name: getattr(parsed(), entry.name) for entry in OPTIONS.values() if entry.name != "refine"} == {
+        entry.name: entry.default for entry in OPTIONS.values() if entry.name != "refine"
+    }
+
+
+def test_other_records_have_the_same_defaults():
+    scene, character = SceneRequest("clip", (), ()), RetargetOptions()
+    for record in (scene, character):
+        shared = OPTIONS.keys() & {entry.name for entry in fields(record)}
+        assert shared and all(getattr(record, name) == OPTIONS[name].default for name in shared)
+
+
+def test_help_texts_come_from_the_table(monkeypatch, capsys):
+    text = command_help("reconstruct", monkeypatch, capsys)
+    for entry in OPTIONS.values():
+        assert entry.argument.flag in text and " ".join(entry.argument.help.split()) in text
+
+
+def test_every_word_of_an_option_is_accepted():
+    for entry in (entry for entry in OPTIONS.values() if entry.words):
+        for word in entry.words:
+            assert getattr(parsed(entry.argument.flag, word), entry.name) in (word, [word])
+
+
+def test_a_new_field_is_an_argument_of_the_command_line(capsys):
+    options = options_of(ExtendedOptions)
+    parser = argparse.ArgumentParser()
+    add_options(parser, options)
+    values = request_values(parser.parse_args(["--sharpness", "2", "--no-shadows"]), options)
+    assert (values["sharpness"], values["shadows"]) == (2.0, False)
+    assert request_values(parser.parse_args([]), options) == {entry.name: entry.default for entry in options}
+    assert "how sharp, in %" in parser.format_help()
+
+
+def test_an_option_without_an_argument_keeps_its_default():
+    @dataclass(frozen=True, kw_only=True)
+    class PanelOnly(ReconstructOptions):
+        hidden: int = option(3)
+
+    parser = argparse.ArgumentParser()
+    add_options(parser, options_of(PanelOnly))
+    assert "hidden" not in request_values(parser.parse_args([]), options_of(PanelOnly)) and PanelOnly().hidden == 3
+
+
+@pytest.mark.parametrize("entry", [entry for entry in OPTIONS.values() if not entry.is_model_file], ids=lambda entry: entry.name)
+def test_batch_accepts_the_flag_of_every_option(entry, tmp_path):
+    value = True if entry.value_type is bool else {"person": "2", "frames": "0:5", "fps": 25, "smoothing": 2}.get(entry.name)
+    value = entry.words[0] if value is None else value
+    (tmp_path / "jobs.json").write_text(json.dumps([{"input": "a.mp4", "output": "a.npz", entry.argument.flag.lstrip("-"): value}]))
+    (words,) = batch.read_jobs(tmp_path / "jobs.json")
+    assert getattr(program.build_parser().parse_args(words), entry.name) is not None
+
+
+def test_the_table_is_free_of_numpy():
+    code = "import sys, blender_meshrec.core.options; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
