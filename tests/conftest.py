@@ -16,6 +16,39 @@ def _folder_or_skip(name):
 
 
 @pytest.fixture(scope="session")
+def template():
+    """The open body at rest."""
+    from blender_meshrec.core.files.body_template import load_body
+
+    return load_body("open")
+
+
+@pytest.fixture(scope="session")
+def body(template):
+    """The open body in torch."""
+    from blender_meshrec.bodies.make_body import make_body
+
+    return make_body(template)
+
+
+@pytest.fixture(scope="session")
+def surface(template):
+    """Points on the open body's skin."""
+    from blender_meshrec.bodies.silhouette_rendering import SurfacePoints
+
+    return SurfacePoints(template)
+
+
+@pytest.fixture(scope="session")
+def skel():
+    """The open SKEL body in torch."""
+    from blender_meshrec.bodies.skel import Skel
+    from blender_meshrec.core.skel.template import load_skel
+
+    return Skel(load_skel("open"))
+
+
+@pytest.fixture(scope="session")
 def shared_media():
     """Real footage beside the checkout."""
     return _folder_or_skip("media")

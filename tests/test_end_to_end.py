@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.cameras import transform_points
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import read_motion
@@ -53,11 +52,6 @@ def motion(report, folder):
 @pytest.fixture(scope="module")
 def truth():
     return read_motion(TRUTH)
-
-
-@pytest.fixture(scope="module")
-def body():
-    return make_body(load_body())
 
 
 def test_the_motion_file_keeps_its_invariant(motion, body):

@@ -62,7 +62,7 @@ class BackendJob:
     The last message is a Result or a Failure, however the process ends; none follows it.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], request: bytes) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", request: bytes) -> None:
         # All three are pipes, and what can be read is buffered.
         assert process.stdin is not None and process.stdout is not None and isinstance(process.stderr, io.BufferedReader)
         self._process = process

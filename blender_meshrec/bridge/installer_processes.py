@@ -85,7 +85,7 @@ class ChildProcesses:
         return process.wait()
 
 
-def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+def _kill_tree(process: "subprocess.Popen[bytes]") -> None:
     if sys.platform == "win32":
         if process.poll() is None:
             subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)

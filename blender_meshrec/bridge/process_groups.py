@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 def start_process_group(
     command: Sequence[str], stderr: int = subprocess.PIPE, env: Mapping[str, str] | None = None, low_priority: bool = False
-) -> subprocess.Popen[bytes]:
+) -> "subprocess.Popen[bytes]":
     """Start a child in its own process group, with pipes for its standard streams.
 
     Args:
@@ -33,7 +33,7 @@ def start_process_group(
     )
 
 
-def kill_process_group(process: subprocess.Popen[bytes]) -> None:
+def kill_process_group(process: "subprocess.Popen[bytes]") -> None:
     """End a child and the children it has started; on Windows the child alone."""
     if sys.platform == "win32":
         process.kill()

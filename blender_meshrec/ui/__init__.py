@@ -1,11 +1,37 @@
-"""What the artist sees: a tab in the 3D view's sidebar, preferences, and `blender --command meshrec`. Thin, bpy."""
+"""The user interface in Blender: a tab in the 3D view's sidebar, preferences, menus, and `blender --command meshrec`."""
+
+from collections.abc import Sequence
 
 import bpy
 
 from ..bridge.backend_location import set_environment_home
-from . import choice_operators, environment_operators, export_operators, footage_operators, jobs, menus, operators, panels, preferences, presets, properties, redraw, result_panel, retarget_operators, retarget_panel, retarget_preview, retarget_settings, setup_state, skel_panel, surface_files, thumbnails, translation
+from . import (
+    choice_operators,
+    copy_operators,
+    environment_operators,
+    export_operators,
+    footage_operators,
+    jobs,
+    menus,
+    operators,
+    panels,
+    preferences,
+    presets,
+    properties,
+    redraw,
+    result_panel,
+    retarget_operators,
+    retarget_panel,
+    retarget_preview,
+    retarget_settings,
+    setup_state,
+    skel_panel,
+    surface_files,
+    thumbnails,
+    translation,
+)
 
-# In this order the panels stand in the tab.
+# The order of registration is that of the panels in the tab.
 _PARTS = (
     properties,
     retarget_settings,
@@ -14,6 +40,7 @@ _PARTS = (
     operators,
     footage_operators,
     choice_operators,
+    copy_operators,
     retarget_operators,
     presets,
     panels,
@@ -24,10 +51,10 @@ _PARTS = (
     menus,
 )
 _CLASSES = tuple(kind for part in _PARTS for kind in part.CLASSES)
-_commands = []
+_commands: list[object] = []  # handles of the registered commands
 
 
-def register():
+def register() -> None:
     translation.register()
     for kind in _CLASSES:
         bpy.utils.register_class(kind)
@@ -39,7 +66,7 @@ def register():
     _commands.append(bpy.utils.register_cli_command("meshrec", _command))
 
 
-def unregister():
+def unregister() -> None:
     jobs.stop()
     surface_files.unregister()
     retarget_preview.stop()
@@ -56,8 +83,8 @@ def unregister():
     translation.unregister()
 
 
-def _command(arguments):
-    """`blender --command meshrec ...`: the same program as `meshrec`."""
+def _command(arguments: Sequence[str]) -> int:
+    """Run `blender --command meshrec ...`, which is the same program as `meshrec`."""
     from .. import cli
 
-    return int(cli.main(list(arguments)))
+    return cli.main(list(arguments))

@@ -6,10 +6,10 @@ import bpy
 
 from ..bridge.interpreters import Device, Interpreter
 from . import setup_state
-from .blender_types import Icon, set_operator_properties
+from .blender_types import set_operator_properties
+from .layouts import draw_error, draw_text
 from .redraw import start_redrawing
 from .setup_state import EnvironmentProbe
-from .layouts import draw_error, draw_text
 from .translation import translate, translate_error, translate_message
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def describe_plan(device: Device, interpreter: Interpreter, bundle: str) -> str:
     return " ".join(part for part in (sentence, source, device.note and translate_message(device.note)) if part)
 
 
-def _status_icon(probe: EnvironmentProbe) -> Icon:
+def _status_icon(probe: EnvironmentProbe) -> str:
     return "SORTTIME" if probe.running else "CHECKMARK" if probe.backend else "INFO"
 
 

@@ -4,15 +4,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 import bpy
 
-if TYPE_CHECKING:
-    from bpy.stub_internal.rna_enums import IconItems as Icon
+from ..scene.context import expect_type
 
+if TYPE_CHECKING:
     from .properties import Settings
     from .retarget_settings import RetargetSettings
 
     OperatorMixin = bpy.types.Operator
 else:
-    Icon = str
     OperatorMixin = object  # Blender registers the annotations of a base class only if that is not an Operator itself
 
 OperatorResult: TypeAlias = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
@@ -50,6 +49,11 @@ def settings_of(context: bpy.types.Context) -> "Settings":
 def retarget_settings_of(context: bpy.types.Context) -> "RetargetSettings":
     """The retargeting settings of the current scene."""
     return scene_of(context).meshrec_retarget  # pyrefly: ignore[missing-attribute]  registered by ui.register
+
+
+def enum_property(settings: bpy.types.PropertyGroup, name: str) -> bpy.types.EnumProperty:
+    """The definition of an enum of a property group, with its items."""
+    return expect_type(settings.bl_rna.properties[name], bpy.types.EnumProperty)
 
 
 def set_operator_properties(button: bpy.types.OperatorProperties, **values: object) -> None:

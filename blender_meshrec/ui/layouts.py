@@ -6,7 +6,7 @@ import blf
 import bpy
 
 from ..core.errors import MeshRecError
-from .blender_types import Icon, require
+from .blender_types import require
 from .translation import translate_message
 
 _MARGIN = 95  # px at a scale of 1: tabs, borders of the region and of boxes, and an icon
@@ -19,7 +19,7 @@ def align_properties(layout: bpy.types.UILayout) -> None:
     layout.use_property_decorate = False
 
 
-def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context, icon: Icon = "NONE", alert: bool = False) -> None:
+def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context, icon: str = "NONE", alert: bool = False) -> None:
     """Draw a translated text, wrapped to the width of the region; the first line has the icon."""
     preferences = require(context.preferences)
     scale = preferences.system.ui_scale or 1.0  # 0 without a window

@@ -3,15 +3,14 @@
 import bpy
 
 from ..core.errors import NotSetUpError
-from ..scene.context import expect_type
 from . import jobs
-from .blender_types import Icon, set_operator_properties, settings_of
+from .blender_types import enum_property, set_operator_properties, settings_of
+from .layouts import draw_error, draw_text
 from .presets import MESHREC_PT_presets
 from .properties import FoundPerson, Settings, item_description
 from .remedies import buttons_for
 from .setup_box import draw_setup
 from .sidebar import ReconstructionSection, SidebarTab, align_properties, prepare_settings
-from .layouts import draw_error, draw_text
 from .thumbnails import portrait_icon, thumbnail_icon
 from .translation import translate, translate_message
 
@@ -86,7 +85,7 @@ class OptionsPanel(ReconstructionSection, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, prepare_settings(self.layout, context)
-        has_qualities = len(expect_type(settings.bl_rna.properties["quality"], bpy.types.EnumProperty).enum_items) > 1
+        has_qualities = len(enum_property(settings, "quality").enum_items) > 1
         for name in ("detector", "method", "quality", "device") if has_qualities else ("detector", "method", "device"):
             draw_menu_with_help(layout, settings, name, context)
         if settings.is_calibrated:
@@ -177,7 +176,7 @@ def _draw_person(layout: bpy.types.UILayout, settings: Settings, person: FoundPe
     row.label(text=f"{100 * person.frames / person.total:.0f} %" if person.total else "", translate=False)
 
 
-def _draw_range_end(layout: bpy.types.UILayout, settings: Settings, name: str, end: str, icon: Icon) -> None:
+def _draw_range_end(layout: bpy.types.UILayout, settings: Settings, name: str, end: str, icon: str) -> None:
     """The first or last frame, and the button that sets it to the timeline's current frame."""
     row = layout.row(align=True)
     value = row.row(align=True)

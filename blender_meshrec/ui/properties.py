@@ -20,7 +20,7 @@ from ..core.array_types import ImageArray
 from ..core.options import EXPORT_PRESETS, OPTIONS, RECONSTRUCT_OPTIONS, SCENE_OPTIONS
 from ..scene.earlier_results import person_name, rename_person
 from . import footage
-from .blender_types import settings_of
+from .blender_types import enum_property, settings_of
 from .option_properties import add_option_properties, enum_items, option_value, request_values
 from .thumbnails import store_portrait
 
@@ -161,10 +161,7 @@ def default_person_name(number: int) -> str:
 
 def item_description(settings: bpy.types.PropertyGroup, name: str) -> str:
     """The description of an enum property's current item."""
-    menu = settings.bl_rna.properties[name]
-    if not isinstance(menu, bpy.types.EnumProperty):
-        raise TypeError(f"{name} is not an enum")
-    return menu.enum_items[getattr(settings, name)].description
+    return enum_property(settings, name).enum_items[getattr(settings, name)].description
 
 
 def build_request(settings: Settings, cache: str | None = None, surface: str | None = None) -> ReconstructRequest:

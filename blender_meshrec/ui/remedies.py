@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from ..bridge.messages import ReconstructRequest
 from ..core.catalog import DEFAULT_REFINERS
 from ..core.errors import InputError, ModelError, NobodyFoundError, NotSetUpError
-from .blender_types import Icon
 from .jobs import Job
 
 
@@ -16,7 +15,7 @@ class Button:
 
     operator: str
     text: str
-    icon: Icon
+    icon: str
     properties: dict[str, object] = field(default_factory=dict)
 
 

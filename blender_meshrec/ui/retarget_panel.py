@@ -1,18 +1,20 @@
 """The Retarget section of the MeshRec tab: person, character, options, bone mapping, and how far the feet slide."""
 
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import bpy
 
 from ..core.messages import messages_from_text
+from ..scene.context import expect_type
 from . import retarget_preview
-from .blender_types import Icon, retarget_settings_of
+from .blender_types import retarget_settings_of
 from .layouts import align_properties, draw_text
 from .retarget_settings import MappedBone, RetargetSettings, slot_label
 from .sidebar import SidebarTab
 from .translation import translate, translate_message
 
-_ICONS = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
+_DRAW_PROPERTY = expect_type(bpy.types.UILayout.bl_rna, bpy.types.Struct).functions["prop"]
+_ICONS = expect_type(_DRAW_PROPERTY.parameters["icon"], bpy.types.EnumProperty).enum_items.keys()
 # Blender 4.4 renamed these icons.
 _COLOUR_ICON_PREFIX = "STRIP_COLOR_" if "STRIP_COLOR_01" in _ICONS else "SEQUENCE_COLOR_"
 _HIGH_CONFIDENCE, _MEDIUM_CONFIDENCE = 0.75, 0.5
@@ -24,10 +26,10 @@ _FOUND_BY_LABELS = {
 }
 
 
-def confidence_icon(confidence: float) -> Icon:
+def confidence_icon(confidence: float) -> str:
     """The icon for a confidence: green, yellow or red."""
     color = "04" if confidence >= _HIGH_CONFIDENCE else "03" if confidence >= _MEDIUM_CONFIDENCE else "01"
-    return cast(Icon, f"{_COLOUR_ICON_PREFIX}{color}")
+    return _COLOUR_ICON_PREFIX + color
 
 
 class MappingList(bpy.types.UIList):

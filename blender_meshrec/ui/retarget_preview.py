@@ -61,19 +61,18 @@ def stop() -> None:
     if _active_preview is None:
         return
     preview, _active_preview = _active_preview, None
-    rig = bpy.data.objects.get(preview.name)
-    # Another file may be open, or the character deleted.
-    if rig is None or rig.session_uid != preview.session_uid or rig.pose is None:
+    if preview.name not in bpy.data.objects:  # another file is open, or the character was deleted
+        return
+    rig = bpy.data.objects[preview.name]
+    if rig.session_uid != preview.session_uid or rig.pose is None:
         return
     bones = pose_bones(rig)
     for name, basis in preview.poses.items():
-        bone = bones.get(name)
-        if bone is not None:
-            bone.matrix_basis = basis
+        if name in bones:
+            bones[name].matrix_basis = basis
     for (name, switch), value in preview.switches.items():
-        bone = bones.get(name)
-        if bone is not None:
-            bone[switch] = value
+        if name in bones:
+            bones[name][switch] = value
     rig.update_tag()
 
 

@@ -1,4 +1,4 @@
-"""What the artist chooses for retargeting, kept with the scene, and the records it comes down to."""
+"""The settings of retargeting, stored with the scene, and the records made from them."""
 
 import json
 from dataclasses import replace
@@ -10,32 +10,32 @@ from bpy.props import CollectionProperty, FloatProperty, IntProperty, PointerPro
 from ..core.options import OPTIONS
 from ..retarget.mapping.map_bones import map_bones
 from ..retarget.mapping.presets import FORMAT, mapping_to_dict, preset_from_dict
-from ..retarget.rig import SLOTS, RetargetOptions
+from ..retarget.rig import SLOTS, BoneMapping, RetargetOptions
 from ..scene.rig_reader import read_rig
 from . import retarget_preview
 from .option_properties import make_property
 
 
-def slot_label(slot):
-    """A slot as people read it: left_upper_arm is "Left Upper Arm"."""
+def slot_label(slot: str) -> str:
+    """A slot's name for the interface: left_upper_arm is "Left Upper Arm"."""
     return slot.replace("_", " ").title()
 
 
-def _is_armature(_settings, thing):
-    return thing.type == "ARMATURE"
+def _is_armature(_settings: "RetargetSettings", candidate: bpy.types.Object) -> bool:
+    return candidate.type == "ARMATURE"
 
 
-def _on_target_change(settings, context):
+def _on_target_change(settings: "RetargetSettings", context: bpy.types.Context) -> None:
     settings.clear_mapping()
     retarget_preview.stop()
 
 
-def _on_option_change(settings, context):
+def _on_option_change(_settings: object, context: bpy.types.Context) -> None:
     retarget_preview.refresh(context)
 
 
 class MappedBone(bpy.types.PropertyGroup):
-    """One bone of the mapping: `name` is the slot; several bones of one slot follow each other from parent to child."""
+    """One bone of the mapping. `name` is the slot; the bones of one slot are in order from parent to child."""
 
     bone: StringProperty(name="Bone", description="The character's bone for this part of the body", update=_on_option_change)
     confidence: FloatProperty(name="Confidence", description="How sure the mapping is, 0 to 1", min=0.0, max=1.0, default=1.0)
@@ -63,13 +63,13 @@ class RetargetSettings(bpy.types.PropertyGroup):
     drive: make_property(OPTIONS["drive"])
     result: StringProperty()
 
-    def clear_mapping(self):
-        """Empty the list; the next look at the character fills it anew."""
+    def clear_mapping(self) -> None:
+        """Empty the list, so that the next retargeting maps the character anew."""
         self.rows.clear()
         self.found_by = self.convention = self.controls = self.result = ""
 
-    def set_mapping(self, mapping):
-        """Fill the list with a BoneMapping."""
+    def set_mapping(self, mapping: BoneMapping) -> None:
+        """Fill the list with a mapping."""
         self.rows.clear()
         for slot in SLOTS:
             for bone in mapping.slots.get(slot, ()):
@@ -78,11 +78,11 @@ class RetargetSettings(bpy.types.PropertyGroup):
         self.found_by, self.convention = mapping.found_by, mapping.convention
         self.controls = json.dumps(mapping_to_dict(mapping, "")["controls"]) if mapping.controls else ""
 
-    def get_mapping(self):
-        """The BoneMapping that the list says; rows without a bone are left out.
+    def get_mapping(self) -> BoneMapping:
+        """The mapping in the list; rows without a bone are left out.
 
         Raises:
-            InputError: a bone is named twice, or a part that every body has is without one.
+            InputError: a bone is listed twice, or a slot that every body has lacks a bone.
         """
         filled = sorted((row for row in self.rows if row.bone), key=lambda row: SLOTS.index(row.name))
         slots = {slot: [row.bone for row in rows] for slot, rows in groupby(filled, key=lambda row: row.name)}
@@ -92,8 +92,8 @@ class RetargetSettings(bpy.types.PropertyGroup):
         mapping = map_bones(read_rig(self.target), preset_from_dict(content, "The mapping").mapping)
         return replace(mapping, found_by=self.found_by or "preset", confidence={row.bone: row.confidence for row in filled})
 
-    def get_options(self):
-        """The RetargetOptions."""
+    def get_options(self) -> RetargetOptions:
+        """The options of the solver."""
         return RetargetOptions(root=self.root, feet=self.feet, hands=self.hands, drive=self.drive)
 
 

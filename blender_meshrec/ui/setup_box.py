@@ -4,10 +4,10 @@ import bpy
 
 from . import setup_state
 from .backend_box import draw_installation, draw_offline_notice, is_download_blocked
+from .layouts import draw_error, draw_text
 from .preferences import Preferences, get_preferences
 from .redraw import start_redrawing
 from .setup_state import EnvironmentProbe
-from .layouts import draw_error, draw_text
 from .translation import translate, translate_error
 
 

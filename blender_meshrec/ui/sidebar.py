@@ -6,8 +6,8 @@ import bpy
 
 from . import jobs
 from .blender_types import HasLayout, settings_of
-from .properties import Settings
 from .layouts import align_properties
+from .properties import Settings
 
 
 class SidebarTab(HasLayout):

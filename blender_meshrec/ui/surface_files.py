@@ -1,13 +1,14 @@
-"""Where the exact surfaces of the panel's jobs lie: beside the saved .blend, else in the user's cache until it is saved.
+"""The files of exact surfaces: beside the .blend if it is saved, else in the user's cache until it is saved.
 
-What no .blend was saved with goes when Blender ends, unless the scene still plays it: Undo may bring back who does, and Recover
-Last Session the scene.
+Surfaces that no saved .blend uses are deleted when Blender ends, except those that the open scene plays: a deletion could break
+Undo or Recover Last Session.
 """
 
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import bpy
@@ -19,62 +20,67 @@ from ..core.files.point_cache import SUFFIX
 from ..scene.surface import surface_modifiers
 from .preferences import get_cache_folder
 
-# Scenes that were never saved can be recovered for a while, then what they played goes from the cache.
-_SECONDS_KEPT = 30 * 24 * 3600
-_cache_folders = set()  # folders of the cache that surfaces were put in: the preference may change
-_unsaved_surfaces = set()  # surfaces made in this session that no .blend was saved with
-_surface_copies = {}  # surface in the cache, folder -> its copy there
-_moved_paths = {}  # modifier's path before the save that is going on -> after it
+_CACHE_LIFETIME = 30 * 24 * 3600  # s; until then a scene that was never saved can be recovered with its surfaces
+_cache_folders: set[Path] = set()  # cache folders used in this session: the preference may change
+_unsaved_surfaces: set[Path] = set()  # surfaces of this session that no saved .blend uses
+_surface_copies: dict[tuple[Path, Path], Path] = {}  # (surface in the cache, folder) -> its copy in that folder
+_moved_paths: dict[str, str] = {}  # modifier's path before the current save -> after it
 
 
 class SurfaceFiles:
-    """The exact surfaces of one job: written to a folder of their own, which goes unless they are kept.
+    """The exact surfaces of one job: the backend writes them to a temporary folder, from which `keep_surfaces` moves them.
 
-    name: of the clip. Raises OutputError: the folder cannot be written.
+    name: name of the clip. prefix: path prefix for the backend.
+
+    Raises:
+        OutputError: the folder cannot be written.
     """
 
-    def __init__(self, name):
-        cached = _surface_cache()
-        _cache_folders.add(cached)
-        self._folder = Path(bpy.data.filepath).parent if bpy.data.filepath else cached
+    def __init__(self, name: str) -> None:
+        cache = _surface_cache()
+        _cache_folders.add(cache)
+        self._folder = Path(bpy.data.filepath).parent if bpy.data.filepath else cache
         self._name = bpy.path.clean_name(name)
         check_writable(self._folder / f"{self._name}{SUFFIX}")
-        _remove_unused(file for file in cached.glob(f"*{SUFFIX}") if time.time() - file.stat().st_mtime > _SECONDS_KEPT)
+        _remove_unused(file for file in cache.glob(f"*{SUFFIX}") if time.time() - file.stat().st_mtime > _CACHE_LIFETIME)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._scratch = tempfile.TemporaryDirectory(prefix=".meshrec-", dir=self._folder, ignore_cleanup_errors=True)
         self.prefix = str(Path(self._scratch.name) / "surface")
 
-    def keep_surfaces(self, numbers):
-        """Give the surfaces of people of these numbers the clip's name; number -> path, of those that were written.
+    def keep_surfaces(self, numbers: Sequence[int]) -> dict[int, Path]:
+        """Move the surfaces of the people with these numbers beside the .blend or into the cache, under the clip's name.
 
-        Files from before stay: Undo may bring back who plays them.
+        Existing files are not replaced, because Undo may restore the people that play them.
+
+        Returns:
+            number -> path of each surface that was written.
         """
         count, names = 0, [f"{self._name}.person{number}{SUFFIX}" for number in numbers]
         while any((self._folder / name).exists() for name in names):
             count += 1
             names = [f"{self._name}.{count:03}.person{number}{SUFFIX}" for number in numbers]
-        kept = {}
+        surfaces: dict[int, Path] = {}
         for number, name in zip(numbers, names):
             written = Path(f"{self.prefix}.person{number}{SUFFIX}")
             if written.is_file():
-                kept[number] = self._folder / name
-                os.replace(written, kept[number])
-        _unsaved_surfaces.update(kept.values())
-        return kept
+                surfaces[number] = self._folder / name
+                os.replace(written, surfaces[number])
+        _unsaved_surfaces.update(surfaces.values())
+        return surfaces
 
-    def discard(self):
-        """Remove what was not kept."""
+    def discard(self) -> None:
+        """Remove the temporary folder with the surfaces that were not kept."""
         self._scratch.cleanup()
 
 
-def register():
-    """Follow what is saved."""
+def register() -> None:
+    """Handle every save from now on."""
     bpy.app.handlers.save_pre.append(_copy_before_save)
     bpy.app.handlers.save_post.append(_restore_after_save)
 
 
-def unregister():
-    """Blender ends, or the add-on: remove the surfaces that nothing will play again."""
+def unregister() -> None:
+    """Blender ends, or the add-on is disabled: delete the surfaces that nothing will play again."""
     bpy.app.handlers.save_pre.remove(_copy_before_save)
     bpy.app.handlers.save_post.remove(_restore_after_save)
     _remove_unused(_unsaved_surfaces)
@@ -82,8 +88,8 @@ def unregister():
 
 
 @persistent
-def _copy_before_save(path, _context=None):
-    """Copy what lies in the cache beside the .blend that is being written: a saved scene is whole without the cache."""
+def _copy_before_save(path: str, _context: object = None) -> None:
+    """Copy surfaces from the cache beside the .blend that is being saved, so that the saved scene does not need the cache."""
     _moved_paths.clear()
     if not path:  # the startup file
         return
@@ -94,7 +100,7 @@ def _copy_before_save(path, _context=None):
         if modifier.filepath not in _moved_paths:
             try:
                 _moved_paths[modifier.filepath] = f"//{_copy_surface(source, Path(path).parent).name}"
-            except MeshRecError as error:  # the scene is saved all the same, and plays the cache's
+            except MeshRecError as error:  # the scene is saved all the same, and plays the file in the cache
                 _unsaved_surfaces.discard(source)
                 print(f"{error.problem} The saved scene plays {source}.")
                 continue
@@ -102,41 +108,46 @@ def _copy_before_save(path, _context=None):
 
 
 @persistent
-def _restore_after_save(_path, _context=None):
+def _restore_after_save(_path: str, _context: object = None) -> None:
     modifiers = surface_modifiers(bpy.data.objects)
-    if not bpy.data.filepath:  # it was a copy, and the scene here is still without a place
-        back = {after: before for before, after in _moved_paths.items()}
+    if not bpy.data.filepath:  # a copy was saved, and the open scene itself is still unsaved
+        previous_paths = {after: before for before, after in _moved_paths.items()}
         for modifier in modifiers:
-            modifier.filepath = back.get(modifier.filepath, modifier.filepath)
+            modifier.filepath = previous_paths.get(modifier.filepath, modifier.filepath)
     _moved_paths.clear()
     if bpy.data.filepath:
         _unsaved_surfaces.difference_update(_surface_path(modifier) for modifier in modifiers)
 
 
-def _copy_surface(source, folder):
-    """A copy of a surface in another folder, under a name that is free there. Raises OutputError."""
-    place = _surface_copies.get((source, folder))
-    if place is not None and place.is_file():  # Undo has gone back behind an earlier save
-        return place
-    count, place = 0, folder / source.name
-    while place.exists():
+def _copy_surface(source: Path, folder: Path) -> Path:
+    """Copy a surface to another folder under a free name, unless that was done before.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    copied = _surface_copies.get((source, folder))
+    if copied is not None and copied.is_file():  # Undo went back to a state before an earlier save
+        return copied
+    count, target = 0, folder / source.name
+    while target.exists():
         count += 1
-        place = folder / f"{source.stem}.{count:03}{SUFFIX}"
-    with atomic_write(place) as temporary:
+        target = folder / f"{source.stem}.{count:03}{SUFFIX}"
+    with atomic_write(target) as temporary:
         shutil.copyfile(source, temporary)
-    _surface_copies[source, folder] = place
-    return place
+    _surface_copies[source, folder] = target
+    return target
 
 
-def _remove_unused(files):
+def _remove_unused(files: Iterable[Path]) -> None:
+    """Delete the files that no modifier plays."""
     played = {_surface_path(modifier) for modifier in surface_modifiers(bpy.data.objects)}
     for file in set(files) - played:
         file.unlink(missing_ok=True)
 
 
-def _surface_path(modifier):
+def _surface_path(modifier: bpy.types.MeshCacheModifier) -> Path:
     return Path(bpy.path.abspath(modifier.filepath))
 
 
-def _surface_cache():
+def _surface_cache() -> Path:
     return Path(get_cache_folder(bpy.context)) / "surfaces"

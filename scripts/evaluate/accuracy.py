@@ -179,9 +179,9 @@ def accuracy_table(rows: Sequence[TableRow], num_clips: int, cameras: int) -> st
     lines = [
         "# Accuracy on held-out motion",
         "",
-        f"Made by `scripts/evaluate/accuracy.py` from {num_clips} clips of the motion-capture subjects {', '.join(TEST_SUBJECTS)}. No network",
-        f"was trained on these subjects. {cameras} random static cameras film each clip as 2D joints (h36m17, 30 frames a second, without",
-        "intrinsics).",
+        f"Made by `scripts/evaluate/accuracy.py` from {num_clips} clips of the motion-capture subjects {', '.join(TEST_SUBJECTS)}.",
+        f"No network was trained on these subjects. {cameras} random static cameras film each clip as 2D joints (h36m17, 30 frames",
+        "a second, without intrinsics).",
         "",
         "| 2D joints | motion | clips | " + " | ".join(COLUMNS.values()) + " |",
         "|---|---|" + "---:|" * (len(COLUMNS) + 1),
@@ -201,7 +201,7 @@ def training_table(report: dict[str, Any]) -> str:
     """The second part of the page in Markdown: the errors of the lifter alone by training, from lifter.metrics.json."""
     lines = [
         "\n## Training\n",
-        "PA-MPJPE, mm, of the lifting network alone over the twelve limb joints, on exact 2D joints of whole clips from four random cameras.",
+        "PA-MPJPE, mm, of the lifting network alone over the twelve limb joints, on exact 2D joints of whole clips, four random cameras.",
         "Unsupervised rows use the paper's single-frame network of width 256; the paper's table 1 has 64.3, 58.6 and 54.6.",
         "The proportion prior (ours) penalises differences between left and right bone lengths, and between the proportions of people.\n",
         "| training | adversarial loss | azimuth range | proportion prior | steps | hours | all | walking |",

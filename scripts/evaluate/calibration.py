@@ -1,12 +1,13 @@
-"""Does calibrating help on footage? How far the generated mesh's joints, and the calibrated one's, are from what the detector sees.
+"""Measure PC-HMR's calibration on footage: the distance of the generated and of the calibrated joints from the detected keypoints.
 
     .venv/bin/python -m scripts.evaluate.calibration FOOTAGE... [--frames 0:90] [--pictures FOLDER]
 
-Of the largest person of every video and picture: the median distance of the twelve limb joints from the detector's 2D (confidence
-above 0.5), as a share of the person's box height: of the generated mesh as its own camera sees it; of the same mesh before the
-footage's camera, with its hip where the calibrated one's is; and of the calibrated mesh. Then how much calibrating stretches the
-mesh's edges (99.9 % of a clip's stay under it), and how far from one frame to the next the calibrated mesh
-and the joints it follows have moved at most, cm. --pictures writes the footage, the generated and the calibrated mesh of each.
+For the largest person of every video and image the script prints a row of docs/pc_hmr.md's table. The first three numbers are the median
+distance of the twelve limb joints from the detected 2D keypoints (confidence above 0.5), as a fraction of the height of the person's
+bounding box: of the generated mesh in its own camera; of the same mesh in the footage's camera, with its hips at the calibrated hips; and
+of the calibrated mesh. Then follow the edge stretch of the calibration (99.9 % of the edges of a clip stay below it), and the largest step
+from one frame to the next of the calibrated mesh and of the joints that it follows, cm. --pictures writes an image per file: the footage,
+the generated mesh and the calibrated mesh.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from blender_meshrec.backend.footage.video import open_footage
 from blender_meshrec.backend.overlay import PERSON_COLOURS, draw_mesh
@@ -22,7 +24,9 @@ from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.backend.registry import GENERATORS
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bodies.make_body import make_body
+from blender_meshrec.bodies.smpl import Smpl
 from blender_meshrec.bridge.messages import ReconstructRequest
+from blender_meshrec.core.array_types import FloatArray, ImageArray
 from blender_meshrec.core.cameras import transform_points
 from blender_meshrec.core.errors import NobodyFoundError
 from blender_meshrec.core.files.body_template import load_body
@@ -31,93 +35,121 @@ from blender_meshrec.core.metrics import reprojection_error
 from blender_meshrec.core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices, to_h36m17
 
 LIMBS, MIN_CONFIDENCE, PICTURE_HEIGHT = limb_indices(H36M17), 0.5, 480
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov")
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("footage", nargs="+", type=Path)
     parser.add_argument("--frames", help="A:B of every video")
     parser.add_argument("--pictures", type=Path)
-    settings = parser.parse_args()
-    frames = tuple(int(number) for number in settings.frames.split(":")) if settings.frames else None
-    body, better = make_body(load_body()), []
-    print("| footage | generated | generated, placed | calibrated | edges | largest step: mesh, joints, cm |")
+    arguments = parser.parse_args()
+    body = make_body(load_body())
+    is_smallest: list[bool] = []
+    print("| footage | generated, own camera | generated, footage camera | calibrated | edge stretch | largest step: mesh, joints, cm |")
     print("|---|---:|---:|---:|---:|---:|")
-    for path in settings.footage:
+    for path in arguments.footage:
         with tempfile.TemporaryDirectory() as scratch:
+            frames = parse_range(arguments.frames) if path.suffix in VIDEO_SUFFIXES else None
             try:
-                seen = CalibratedFootage(path, frames if path.suffix in (".mp4", ".avi", ".mov") else None, Path(scratch), body)
+                footage = CalibratedFootage(path, frames, Path(scratch), body)
             except NobodyFoundError:
-                print(f"| {path.name} | nobody | | | | |")
+                print(f"| {path.name} | no person | | | | |")
                 continue
-            own, placed, calibrated = seen.errors()
-            better.append(calibrated < min(own, placed))
-            mesh, joints = seen.steps()
-            row = f"{100 * own:.1f} % | {100 * placed:.1f} % | {100 * calibrated:.1f} % | {seen.stretch:.2f} | {mesh:.1f}, {joints:.1f}"
-            print(f"| {path.name} | {row} |", flush=True)
-            if settings.pictures:
-                settings.pictures.mkdir(parents=True, exist_ok=True)
-                seen.picture(settings.pictures / f"{path.stem}.png")
-    print(f"\nCalibrated is better than either in {sum(better)} of {len(better)}.")
+            own, in_footage, calibrated = footage.errors()
+            is_smallest.append(calibrated < min(own, in_footage))
+            mesh, joints = footage.largest_steps()
+            errors = f"{100 * own:.1f} % | {100 * in_footage:.1f} % | {100 * calibrated:.1f} %"
+            print(f"| {path.name} | {errors} | {footage.edge_stretch:.2f} | {mesh:.1f}, {joints:.1f} |", flush=True)
+            if arguments.pictures:
+                arguments.pictures.mkdir(parents=True, exist_ok=True)
+                footage.save_picture(arguments.pictures / f"{path.stem}.png")
+    print(f"\nThe calibrated joints have the smallest distance in {sum(is_smallest)} of {len(is_smallest)} files with a person.")
+
+
+def parse_range(text: str | None) -> tuple[int, int] | None:
+    """A:B as two numbers; None for no range."""
+    if not text:
+        return None
+    first, _, end = text.partition(":")
+    return int(first), int(end)
 
 
 class CalibratedFootage:
     """One piece of footage, reconstructed by PC-HMR."""
 
-    def __init__(self, path, frames, scratch, body):
+    def __init__(self, path: Path, frames: tuple[int, int] | None, scratch: Path, body: Smpl) -> None:
         request = ReconstructRequest(
             source=str(path), frames=frames, method="pc-hmr", surface=str(scratch / "surface"), cache=str(scratch / "cache")
         )
         result = recover(request)
         self.source, self.frames, self.body = str(path), frames, body
         self.recovery, number = result.recoveries[0], result.people[0]
-        self.stretch = result.report["people"][0]["calibration"]["edge_stretch"]
+        self.edge_stretch: float = result.report["people"][0]["calibration"]["edge_stretch"]
         self.surface = np.array(read_point_cache(Path(f"{request.surface}.person{number}.pc2")))
-        self.who = detect_and_track(request).people[number - 1]
-        self.generated = GENERATORS.get("hmr")(self.who, self.recovery.camera_intrinsics, self.recovery.timestamps, "cpu")
+        self.observations = detect_and_track(request).people[number - 1]
+        generate = GENERATORS.get("hmr")
+        self.generated = generate(self.observations, self.recovery.camera_intrinsics, self.recovery.timestamps, torch.device("cpu"))
         params = self.generated.body
         vertices = body(params.betas, params.global_orient, params.body_pose)[1].numpy()
         joints = body.h36m17(params.betas, params.global_orient, params.body_pose).numpy()
-        shift = transform_points(self.recovery.camera_from_world, self.recovery.calibrated_joints)[:, 1:3].mean(1) - joints[:, 0]
-        self.placed, self.placed_vertices = joints + shift[:, None], vertices + shift[:, None]
+        # In the footage's camera: the generated hips moved to the calibrated ones.
+        shift = transform_points(self.recovery.camera_from_world, self.calibrated_joints)[:, 1:3].mean(1) - joints[:, 0]
+        self.joints_in_footage, self.vertices_in_footage = joints + shift[:, None], vertices + shift[:, None]
 
-    def errors(self):
-        """Median distances as shares of the box: generated by its own camera, generated and placed, calibrated."""
-        recovery, names = self.recovery, KEYPOINT_SETS[self.who.keypoint_set].points
-        seen = to_h36m17(self.who.keypoints, self.who.keypoint_set)[:, LIMBS]
-        height = (self.who.boxes[:, 3] - self.who.boxes[:, 1])[:, None]
-        counted = (seen[..., 2] > MIN_CONFIDENCE) & self.who.visible[:, None]
-        own = np.linalg.norm(self.generated.points[:, LIMBS] - seen[..., :2], axis=-1) / np.maximum(height, 1e-6)
-        calibrated = transform_points(recovery.camera_from_world, recovery.calibrated_joints)
-        rest = self.who.keypoints, names, recovery.camera_intrinsics, self.who.boxes
+    @property
+    def calibrated_joints(self) -> FloatArray:
+        """The calibrated joints (F,24,3) m, in the world."""
+        assert self.recovery.calibrated_joints is not None
+        return self.recovery.calibrated_joints
+
+    def errors(self) -> tuple[float, float, float]:
+        """Median distances as fractions of the box height: generated in its own camera, generated in the footage's, calibrated."""
+        recovery, names = self.recovery, KEYPOINT_SETS[self.observations.keypoint_set].points
+        detected = to_h36m17(self.observations.keypoints, self.observations.keypoint_set)[:, LIMBS]
+        height = (self.observations.boxes[:, 3] - self.observations.boxes[:, 1])[:, None]
+        counted = (detected[..., 2] > MIN_CONFIDENCE) & self.observations.visible[:, None]
+        own = np.linalg.norm(self.generated.points[:, LIMBS] - detected[..., :2], axis=-1) / np.maximum(height, 1e-6)
+        calibrated = transform_points(recovery.camera_from_world, self.calibrated_joints)
+        camera_and_keypoints = self.observations.keypoints, names, recovery.camera_intrinsics, self.observations.boxes
         return (
-            np.median(own[counted]),
-            reprojection_error(self.placed, H36M17, *rest)[1],
-            reprojection_error(calibrated, SMPL_JOINTS, *rest)[1],
+            float(np.median(own[counted])),
+            reprojection_error(self.joints_in_footage, H36M17, *camera_and_keypoints)[1],
+            reprojection_error(calibrated, SMPL_JOINTS, *camera_and_keypoints)[1],
         )
 
-    def steps(self):
-        """The farthest that the calibrated mesh, and its joints, move between two frames, cm."""
-        if len(self.surface) < 2:
-            return 0.0, 0.0
-        return tuple(
-            100 * float(np.linalg.norm(np.diff(points, axis=0), axis=-1).max())
-            for points in (self.surface, self.recovery.calibrated_joints)
-        )
+    def largest_steps(self) -> tuple[float, float]:
+        """The largest distances that the calibrated mesh and its joints move between two frames, cm."""
+        return largest_step(self.surface), largest_step(self.calibrated_joints)
 
-    def picture(self, path):
-        """The middle frame with a person: the footage, the generated mesh, the calibrated one."""
-        recovery, rows = self.recovery, np.flatnonzero(self.who.visible)
+    def save_picture(self, path: Path) -> None:
+        """Save the middle frame with a person: the footage, the generated mesh, the calibrated mesh."""
+        recovery, rows = self.recovery, np.flatnonzero(self.observations.visible)
         row = int(rows[len(rows) // 2])
-        image = next(f.image for f in open_footage(self.source, self.frames).read() if f.time >= recovery.timestamps[row] - 1e-6)
-        meshes = self.placed_vertices[row], transform_points(recovery.camera_from_world[row], self.surface[row])
+        image = self._image_at(recovery.timestamps[row])
+        meshes = self.vertices_in_footage[row], transform_points(recovery.camera_from_world[row], self.surface[row])
         drawn = [
             draw_mesh(image, mesh.astype(float), self.body.faces, recovery.camera_intrinsics, PERSON_COLOURS[k])
             for k, mesh in enumerate(meshes)
         ]
         across = np.hstack([image, *drawn])
-        across = cv2.resize(across, None, fx=PICTURE_HEIGHT / len(across), fy=PICTURE_HEIGHT / len(across), interpolation=cv2.INTER_AREA)
-        cv2.imwrite(str(path), cv2.cvtColor(across, cv2.COLOR_RGB2BGR))
+        scale = PICTURE_HEIGHT / len(across)
+        resized = cv2.resize(across, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(path), cv2.cvtColor(resized, cv2.COLOR_RGB2BGR))
+
+    def _image_at(self, time: float) -> ImageArray:
+        """The first image of the footage from a time, s, on."""
+        for frame in open_footage(self.source, self.frames).read():
+            if frame.image is not None and frame.time >= time - 1e-6:
+                return frame.image
+        raise ValueError(f"{self.source} has no image at {time:.3f} s")
+
+
+def largest_step(points: FloatArray) -> float:
+    """The largest distance that a point of (F,N,3) m moves between two frames, cm."""
+    if len(points) < 2:
+        return 0.0
+    return 100 * float(np.linalg.norm(np.diff(points, axis=0), axis=-1).max())
 
 
 if __name__ == "__main__":

@@ -4,24 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.bodies.silhouette_rendering import SPACING, SurfacePoints, rasterise, scatter_surface_points, silhouette_iou
+from blender_meshrec.bodies.silhouette_rendering import SPACING, rasterise, scatter_surface_points, silhouette_iou
 from blender_meshrec.bodies.smpl import Smpl
-from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 
 torch.set_num_threads(1)
 FACING_CAMERA = rotmat_from_rotvec(np.array([np.pi, 0.0, 0.0]))
 SIDE = 96
-
-
-@pytest.fixture(scope="module")
-def template():
-    return load_body("open")
-
-
-@pytest.fixture(scope="module")
-def surface(template):
-    return SurfacePoints(template)
 
 
 def pose(rng, count=1, bend=0.3):

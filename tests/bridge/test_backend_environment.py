@@ -15,7 +15,7 @@ import pytest
 from blender_meshrec.bridge import backend_environment, backend_location, installation, installer_processes, locks
 from blender_meshrec.bridge.installation import Installation, InstallationPlan
 from blender_meshrec.core import errors
-from tests.bridge.test_backend_process import is_running, ends_within
+from tests.bridge.test_backend_process import ends_within, is_running
 from tests.support.wheels import lock_entry, make_wheel, write_locks
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and process groups of POSIX")

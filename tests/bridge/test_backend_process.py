@@ -23,7 +23,7 @@ def start(method, **changes):
 
 
 def poll_until(job, found, seconds=30):
-    """Poll poll_until a message is of a class, or poll_until `found(message)`; returns all messages so far."""
+    """Poll until a message is of a class, or until `found(message)`; returns all messages so far."""
     messages, end = [], time.monotonic() + seconds
     while not any(isinstance(message, found) if isinstance(found, type) else found(message) for message in messages):
         assert time.monotonic() < end, (messages, job.log)

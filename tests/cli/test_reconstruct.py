@@ -196,7 +196,7 @@ class FailingStream(io.TextIOWrapper):
         return -1
 
 
-@pytest.mark.parametrize("error, code", [(BrokenPipeError(32, "FailingStream pipe"), 0), (OSError(28, "No space left on device"), 5)])
+@pytest.mark.parametrize("error, code", [(BrokenPipeError(32, "Broken pipe"), 0), (OSError(28, "No space left on device"), 5)])
 def test_a_closed_pipe_is_ignored_but_a_full_disk_fails(backend, monkeypatch, capsys, error, code):
     monkeypatch.setattr(os, "dup2", lambda *_: None)
     monkeypatch.setattr(sys, "stdout", FailingStream(error))

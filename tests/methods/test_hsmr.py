@@ -20,11 +20,6 @@ FRAMES = 12
 
 
 @pytest.fixture(scope="module")
-def skel():
-    return Skel(load_skel())
-
-
-@pytest.fixture(scope="module")
 def truth(skel):
     """A person who bends knees and elbows while turning a little: q, betas, transl, keypoints of COCO (F,17,3)."""
     wave = 0.5 - 0.5 * np.cos(np.linspace(0, 2 * np.pi, FRAMES))

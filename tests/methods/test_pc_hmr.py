@@ -6,17 +6,11 @@ import torch
 
 from blender_meshrec.bodies.joint_projector import JointProjector
 from blender_meshrec.bodies.make_body import make_body
-from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import H36M17
 from blender_meshrec.methods.pc_hmr import BONES, Calibration, initial_weights, transform_bones
 
 FRAMES = 5
-
-
-@pytest.fixture(scope="module")
-def template():
-    return load_body()
 
 
 @pytest.fixture(scope="module")

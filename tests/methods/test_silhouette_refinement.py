@@ -6,9 +6,7 @@ import roma
 import torch
 from safetensors.torch import save_file
 
-from blender_meshrec.bodies.silhouette_rendering import SurfacePoints
 from blender_meshrec.core.errors import ModelError
-from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.methods.silhouette_refinement import (
@@ -31,11 +29,6 @@ from scripts.train import silhouettes
 
 torch.set_num_threads(1)
 SIDE = 96
-
-
-@pytest.fixture(scope="module")
-def surface():
-    return SurfacePoints(load_body("open"))
 
 
 def person(count=2, seed=0):

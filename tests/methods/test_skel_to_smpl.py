@@ -14,16 +14,6 @@ from blender_meshrec.methods.skel_to_smpl import _SkinProblem, _SmplFit, convert
 from tests.support.synthetic_skel import synthetic_skel
 
 
-@pytest.fixture(scope="module")
-def body():
-    return make_body(load_body())
-
-
-@pytest.fixture(scope="module")
-def skel():
-    return Skel(load_skel())
-
-
 def angles(frames, seed=0):
     """Angles near the middle of their ranges with a heading, and translations: (F,46) rad and (F,3) m."""
     rng = np.random.default_rng(seed)

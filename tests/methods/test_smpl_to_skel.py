@@ -4,27 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bodies.skel import Skel
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.core.skel.vocabulary import limit_excess
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.methods.smpl_to_skel import FLAG_DISTANCE, convert_smpl_to_skel
 from tests.support.synthetic_skel import synthetic_skel
-
-
-@pytest.fixture(scope="module")
-def body():
-    return make_body(load_body())
-
-
-@pytest.fixture(scope="module")
-def skel():
-    return Skel(load_skel())
 
 
 def exercise(frames=24, strength=1.0):

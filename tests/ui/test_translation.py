@@ -77,9 +77,9 @@ def asked_for():
     found += [name.replace("_", " ") for name in SMPL_JOINTS]
     found += [name.capitalize() for name in SKEL_REFINERS]  # each is a stage
     for name, call in calls(code("ui")):
-        if name == "say":
+        if name == "translate":
             found += literals(call.args[0])
-        if name in ("Button", "_set"):
+        if name in ("Button", "_set_enum_button"):
             found += literals(call.args[1 if name == "Button" else 2])
         if name in ("label", "operator", "prop"):
             found += [text for keyword in call.keywords if keyword.arg == "text" for text in literals(keyword.value)]

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ...bridge.backend_location import LAUNCH_SCRIPT, find_backend
 from ...bridge.scene_process import environ_with_temp_folder, find_scene_command
@@ -17,13 +17,20 @@ from ...core.errors import ExitCode, MeshRecError
 from ...core.files.model_files import listed_models
 from ...core.files.user_folders import cache_folder
 from ...core.version import version
-from ..console import Console
 
 _TIMEOUT = 120  # s; the first import of a fresh environment is slow
 _LOW_DISK_SPACE = 1e9  # bytes
 
 
-def run(options: Namespace, console: Console) -> int:
+class CheckOutput(Protocol):
+    """Receives the results: the command line's Console, or the report in the add-on's preferences."""
+
+    def print_result(self, text: str) -> None: ...
+
+    def fail(self, error: Exception) -> object: ...
+
+
+def run(options: Namespace, console: CheckOutput) -> int:
     """Check everything that a reconstruction needs; 4 where something other than Blender is missing."""
     console.print_result(f"meshrec    {version()}, Python {platform.python_version()}, {platform.platform()}")
     missing = [*check_backend(options.python, console), *check_models(console)]
@@ -37,7 +44,7 @@ def run(options: Namespace, console: Console) -> int:
     return ExitCode.DONE
 
 
-def check_backend(chosen: str | None, console: Console) -> list[MeshRecError]:
+def check_backend(chosen: str | None, console: CheckOutput) -> list[MeshRecError]:
     """Print the backend's environment and its devices; returns the errors."""
     try:
         python = find_backend(chosen)
@@ -88,7 +95,7 @@ def describe_backend(python: Path) -> dict[str, Any]:
         raise failure from error
 
 
-def check_models(console: Console) -> list[MeshRecError]:
+def check_models(console: CheckOutput) -> list[MeshRecError]:
     """Print the model files; returns the errors."""
     listed = listed_models()
     for entry, path, error in listed:
@@ -98,7 +105,7 @@ def check_models(console: Console) -> list[MeshRecError]:
     return [error for _entry, _path, error in listed if error is not None]
 
 
-def check_blender(chosen: str | None, console: Console) -> None:
+def check_blender(chosen: str | None, console: CheckOutput) -> None:
     """Print the Blender that makes scenes; .npz and .bvh can be written without one."""
     if chosen is None and "bpy" in sys.modules:
         console.print_result(f"Blender    this one, {sys.modules['bpy'].app.version_string}")
@@ -129,7 +136,7 @@ def blender_version(program: Path) -> str:
     return next((line for line in done.stdout.splitlines() if line.startswith("Blender")), "which does not say its version")
 
 
-def check_disk(console: Console) -> None:
+def check_disk(console: CheckOutput) -> None:
     """Print the folders of the cache and of temporary files, and their free space."""
     for label, folder in (("cache", cache_folder()), ("temporary", Path(tempfile.gettempdir()))):
         existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())

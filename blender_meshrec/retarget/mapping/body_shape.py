@@ -1,6 +1,6 @@
-"""Find a human body in a rig by its shape alone: two legs below, two arms above, mirrored at a plane, whatever the bones are called.
+"""Find a human body in a rig by its shape alone: two legs below and two arms above that mirror each other at a plane.
 
-Axes, size and names are not assumed: the mirror plane comes from branches that match each other, the up direction from the legs
+Nothing is assumed about axes, size and names: the mirror plane comes from branches that match each other, the up direction from the legs
 and the spine. Only joint positions count, because importers let bones point anywhere.
 """
 
@@ -41,7 +41,7 @@ class BodyShape:
 
 @dataclass(frozen=True)
 class _Stance:
-    """How a body stands: which joints its legs consist of, the direction up (3,), and the lengths of hip to shoulder and of the legs."""
+    """The legs of a body and its direction up (3,). torso_length: from hips to shoulders. leg_length: from hips to ankles."""
 
     leg: LegFit
     up: FloatArray

@@ -18,14 +18,14 @@ _DEFAULT_SHAPE_FIT = 0.7  # of a body whose limbs are found by name
 # Subtracted if the other side's bone has another length, and if the feet say that left is the other side.
 _UNEVEN_PENALTY, _WRONG_SIDE_PENALTY = 0.15, 0.2
 _MIN_LENGTH_RATIO = 0.7  # of the shorter to the longer side
-_MIN_SIDE_SINE = 0.3  # between forward and left; below it the feet do not tell the sides
+_MIN_SIDE_SINE = 0.3  # between forward and left; below it the feet do not determine the sides
 _MIN_CONFIDENCE = 0.05
 
 
 def bone_confidence(
     tree: BoneTree, names: Sequence[ParsedName], slots: dict[str, list[int]], limbs: Limbs, shape_fit: float | None
 ) -> dict[int, float]:
-    """The confidence of every mapped bone: what its name says, less where the other side or the feet contradict it.
+    """The confidence of every mapped bone: that of its name, less if the other side or the feet contradict it.
 
     shape_fit: how much the body is like a person's, if it was found by shape.
     """
@@ -75,7 +75,7 @@ def _is_uneven(lengths: dict[tuple[str, str], float], part: str) -> bool:
 
 
 def _do_feet_match_sides(tree: BoneTree, limbs: Limbs) -> bool | None:
-    """Whether the left side is to the left of the direction the feet point; None if the feet do not tell."""
+    """Whether the left side is to the left of the direction the feet point; None if the feet do not determine it."""
     legs = [limbs[side, "leg"] for side in SIDES]
     feet = [tree.heads[leg["toes"][0]] - tree.heads[leg["foot"][0]] for leg in legs if "foot" in leg and "toes" in leg]
     if len(feet) < len(legs):

@@ -84,6 +84,6 @@ def _climb_midline(tree: BoneTree, limbs: Limbs, frame: _TrunkFrame, arm_root: i
 
 
 def _has_end_bones(tree: BoneTree, limbs: Limbs) -> bool:
-    """Whether the rig has "end" bones at the tips of its chains, such as the crown of the head: toes tell."""
+    """Whether the rig has "end" bones at the tips of its chains, such as the crown of the head, to judge by its toes."""
     toes = [limbs[side, "leg"].get("toes") for side in SIDES]
     return all(bones and tree.children[bones[-1]] for bones in toes)

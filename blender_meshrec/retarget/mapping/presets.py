@@ -129,7 +129,7 @@ def preset_from_dict(content: object, source: str = "The mapping preset") -> Pre
     """Check the content of a preset file and make a Preset of it.
 
     Raises:
-        InputError: it is no mapping preset, of a later version, or damaged; the message says where.
+        InputError: it is no mapping preset, of a later version, or damaged; the message names the defect.
     """
     if not isinstance(content, dict) or "meshrec_mapping" not in content:
         raise _not_a_preset_error(source)

@@ -35,7 +35,7 @@ def performance_from_bvh(path: Path | str) -> Performance:
     heads, rotations = pose_joints(*_local_transforms(skeleton, bvh.values), skeleton.parents)
     identity = np.tile(np.eye(3), (len(skeleton.parents), 1, 1))
     rest_rotations, rest_heads = identity, pose_joints(identity, skeleton.offsets, skeleton.parents)[0]
-    # Parts are identified by names, whatever the rest pose. Only rigs that need their shape must be upright.
+    # Names identify the parts in any rest pose; identification by shape needs an upright one.
     mapping = map_bones(_build_rig(path.stem, skeleton, rest_rotations, rest_heads, skeleton.tails))
     joint_of_name = {name: joint for joint, name in enumerate(skeleton.joint_names)}
     joint_of_slot = {slot: joint_of_name[bones[0]] for slot, bones in mapping.slots.items()}

@@ -11,7 +11,7 @@ from blender_meshrec.backend.fitting.body_fit import fit_body
 from blender_meshrec.backend.fitting.body_params import transform_body
 from blender_meshrec.backend.fitting.end_points import EndPoints
 from blender_meshrec.bodies.smpl import Smpl
-from blender_meshrec.core.files.body_template import body_from_arrays, load_body
+from blender_meshrec.core.files.body_template import body_from_arrays
 from blender_meshrec.core.records import BodyParams
 from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS, SMPL_PARENTS
@@ -26,16 +26,6 @@ IN_FRONT = np.array([0.0, 0.0, 4.0])
 SIDES = ("left", "right")
 FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 AT = {name: i for i, name in enumerate(SMPL_JOINTS)}
-
-
-@pytest.fixture(scope="module")
-def template():
-    return load_body("open")
-
-
-@pytest.fixture(scope="module")
-def body(template):
-    return Smpl(template)
 
 
 def human_motion(frames=60, seed=0):

@@ -38,16 +38,6 @@ STOUT = np.array([0.3, 1.5, 1.0, -1.2, 0.4, 0.8, -0.6, 0.5, 0.0, 0.3])
 
 
 @pytest.fixture(scope="module")
-def template():
-    return load_body("open")
-
-
-@pytest.fixture(scope="module")
-def surface(template):
-    return SurfacePoints(template)
-
-
-@pytest.fixture(scope="module")
 def quiet():
     """A network without corrections, which leaves the fit of outlines."""
     torch.manual_seed(0)
