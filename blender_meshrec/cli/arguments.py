@@ -5,10 +5,8 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.option_records import Option
+from ..core.option_records import EMPTY_WORD, Option
 from ..core.options import OPTIONS, OUTPUT_SUFFIXES, RECONSTRUCT_OPTIONS
-
-NO_WORD = "none"  # the word that stands for an empty list
 
 
 def add_option(command: argparse.ArgumentParser, option: Option, help_text: str | None = None) -> None:
@@ -52,7 +50,7 @@ def _request_value(option: Option, value: Any) -> Any:
     if option.is_model_file:
         return value if value == option.default else os.path.abspath(value)
     if option.argument and option.argument.is_repeated:
-        return option.default if value is None else tuple(word for word in value if word != NO_WORD)
+        return option.default if value is None else tuple(word for word in value if word != EMPTY_WORD)
     return value
 
 

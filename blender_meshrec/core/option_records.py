@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
 
 T = TypeVar("T")
+EMPTY_WORD = "none"  # on the command line, the value () of a repeated argument
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Argument:
 
     flag: such as --device. The flag of a bool takes no value and inverts the default: --no-NAME where it is True.
     parse: converts the word after the flag, and raises argparse.ArgumentTypeError. words: the words that are accepted; the values of
-    the option's choices by default. is_repeated: the flag may be given several times and the option's value is a tuple; the word
-    `none` stands for the empty tuple.
+    the option's choices by default. is_repeated: the flag may be given several times and the option's value is a tuple;
+    EMPTY_WORD stands for the empty tuple.
     """
 
     flag: str

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .catalog import DEFAULT_REFINERS, catalog_entries
 from .option_parsers import parse_fps, parse_frame_range, parse_model, parse_non_negative, parse_person
-from .option_records import Argument, Choice, PanelProperty, option, options_of
+from .option_records import EMPTY_WORD, Argument, Choice, PanelProperty, option, options_of
 
 OPEN_MODEL = "open"  # the value of a model-file option for the model that ships with the software
 
@@ -148,7 +148,7 @@ class ReconstructOptions:
             "--refine",
             f"once or more, {' and '.join(DEFAULT_REFINERS)} by default, or none. {_catalog_help('refiner')}",
             "NAME",
-            words=(*(entry.name for entry in catalog_entries("refiner")), "none"),
+            words=(*(entry.name for entry in catalog_entries("refiner")), EMPTY_WORD),
             is_repeated=True,
         ),
         panel=PanelProperty("Quality", "How much work is put into the result", "quality", _quality_choices()),

@@ -1,5 +1,6 @@
 """`blender --command meshrec`: the same command line, which makes scenes in the running Blender."""
 
+import subprocess
 import sys
 
 import bpy
@@ -26,7 +27,11 @@ def motion(tmp_path):
 
 
 def test_scenes_are_made_without_a_child_process(motion, tmp_path, monkeypatch):
-    monkeypatch.setattr(scene_process.subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
+    class NoChild(subprocess.Popen):
+        def __init__(self, *_, **__):
+            pytest.fail("a child was started")
+
+    monkeypatch.setattr(scene_process.subprocess, "Popen", NoChild)
     for suffix in OUTPUT_SUFFIXES:
         assert program.main(["convert", motion, "-o", str(tmp_path / f"a{suffix}")]) == 0
         assert (tmp_path / f"a{suffix}").stat().st_size > 1000  # bytes

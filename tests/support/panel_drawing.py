@@ -1,4 +1,4 @@
-"""Panels drawn without a window: on a layout that takes only what this Blender's own would take, and notes it."""
+"""Draws panels without a window, on a layout that records the calls and rejects those that this Blender would reject."""
 
 import bpy
 
@@ -8,50 +8,53 @@ _ICONS = set(_FUNCTIONS["label"].parameters["icon"].enum_items.keys())
 
 
 class RecordingLayout:
-    """Stands for a panel's layout. Unknown functions, arguments, properties, operators and icons are errors, as in Blender."""
+    """Replaces a panel's layout. Unknown functions, arguments, properties, operators and icons are errors, as in Blender.
 
-    def __init__(self, seen):
-        self.__dict__["seen"] = seen
+    calls: list to which each call is added, as (function, arguments ..., text, factor).
+    """
+
+    def __init__(self, calls):
+        self.__dict__["calls"] = calls
 
     def __getattr__(self, kind):
         assert kind in _FUNCTIONS, f"UILayout has no {kind}"
         known = set(_FUNCTIONS[kind].parameters.keys()) | {"text_ctxt", "translate"}
 
-        def put(*arguments, **options):
+        def record(*arguments, **options):
             assert set(options) <= known, f"{kind} takes no {set(options) - known}"
             icon = options.get("icon", "NONE")
             assert isinstance(icon, int) or icon in _ICONS, f"no icon {icon}"
-            if kind == "popover":  # Blender only prints a complaint
+            if kind == "popover":  # Blender itself only prints a warning
                 assert hasattr(bpy.types, options["panel"]), f"no panel {options['panel']}"
             if kind == "operator":
                 area, name = arguments[0].split(".")
                 assert name in dir(getattr(bpy.ops, area)), f"no operator {arguments[0]}"
-            if kind == "prop" and hasattr(arguments[0], "bl_rna"):  # tests may have others stand for settings
+            if kind == "prop" and hasattr(arguments[0], "bl_rna"):  # tests may replace settings by plain objects
                 assert arguments[1] in arguments[0].bl_rna.properties, f"no property {arguments[1]}"
-            self.seen.append((kind, *arguments, *(options.get(key) for key in ("text", "factor") if key in options)))
-            return OperatorSettings(arguments[0], self.seen) if kind == "operator" else RecordingLayout(self.seen)
+            self.calls.append((kind, *arguments, *(options.get(key) for key in ("text", "factor") if key in options)))
+            return ButtonProperties(arguments[0], self.calls) if kind == "operator" else RecordingLayout(self.calls)
 
-        return put
+        return record
 
     def __setattr__(self, name, value):
         assert name in _PROPERTIES, f"UILayout has no {name}"
 
 
-class OperatorSettings:
-    """Stands for what a button gives its operator."""
+class ButtonProperties:
+    """Replaces the properties that a button gives its operator."""
 
-    def __init__(self, idname, seen):
+    def __init__(self, idname, calls):
         area, name = idname.split(".")
         self.__dict__["known"] = getattr(getattr(bpy.ops, area), name).get_rna_type().properties.keys()
-        self.__dict__["seen"] = seen
+        self.__dict__["calls"] = calls
 
     def __setattr__(self, name, value):
         assert name in self.known, f"the operator has no {name}"
-        self.seen.append(("with", name, value))
+        self.calls.append(("with", name, value))
 
 
 class NoLayout:
-    """Takes everything and does nothing: what is left is what the panel itself costs."""
+    """Accepts every call and does nothing, to measure the time of the panel itself."""
 
     def __getattr__(self, kind):
         return lambda *arguments, **options: NoLayout()
@@ -61,7 +64,7 @@ class NoLayout:
 
 
 def draw_panel(panel, layout=None):
-    """What a panel draws now; None where it is not shown."""
+    """The calls with which a panel draws in the current context; None if its poll fails."""
 
     class Context:
         scene, object = bpy.context.scene, bpy.context.object
@@ -72,20 +75,20 @@ def draw_panel(panel, layout=None):
 
     if hasattr(panel, "poll") and not panel.poll(Context):
         return None
-    seen = []
-    shown = type("Panel", (), {"layout": layout or RecordingLayout(seen)})
+    calls = []
+    panel_instance = type("Panel", (), {"layout": layout or RecordingLayout(calls)})
     for header in ("draw_header", "draw_header_preset"):
         if hasattr(panel, header):
-            getattr(panel, header)(shown, Context)
-    panel.draw(shown, Context)
-    return seen
+            getattr(panel, header)(panel_instance, Context)
+    panel.draw(panel_instance, Context)
+    return calls
 
 
-def operators_drawn(seen):
-    """The operators of what was drawn."""
-    return [entry[1] for entry in seen if entry[0] == "operator"]
+def operators_drawn(calls):
+    """The operators among the recorded calls."""
+    return [entry[1] for entry in calls if entry[0] == "operator"]
 
 
-def visible_text(seen):
-    """The sentences of what was drawn."""
-    return " ".join(entry[1] for entry in seen if entry[0] == "label" and len(entry) > 1)
+def visible_text(calls):
+    """The labels among the recorded calls, as one text."""
+    return " ".join(entry[1] for entry in calls if entry[0] == "label" and len(entry) > 1)

@@ -1,4 +1,4 @@
-"""The add-on registered as Blender would, a scene to work in, and a backend that does as it is told."""
+"""Fixtures: the registered add-on with an empty scene, a scripted backend, a result, and a synthetic body."""
 
 import bpy
 import numpy as np
@@ -12,7 +12,7 @@ from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 
 class ScriptedClient:
-    """A client whose backend has prepared its answers: one list of messages a poll."""
+    """A backend client with prepared messages: one list for each poll."""
 
     def __init__(self, polls):
         self.polls = list(polls)
@@ -25,16 +25,16 @@ class ScriptedClient:
         self.cancelled = True
 
 
-class SettledLook:
-    """What was found out about a computer."""
+class FinishedProbe:
+    """An EnvironmentProbe that has ended, with the given attributes."""
 
     running = False
 
-    def __init__(self, **found):
+    def __init__(self, **attributes):
         self.backend, self.stamp, self.is_current, self.is_partial, self.error = None, {}, True, False, None
         self.interpreter = Interpreter("/usr/bin/python3.11", (3, 11, 7), "linux-x86_64")
         self.device = Device("cpu", "processor", "")
-        vars(self).update(found)
+        vars(self).update(attributes)
 
 
 INSTALLED = {"backend": "/home/env/bin/python", "stamp": {"python": "3.11.7", "device": "cpu", "packages": 34}}
@@ -44,14 +44,14 @@ INSTALLED = {"backend": "/home/env/bin/python", "stamp": {"python": "3.11.7", "d
 def addon():
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_meshrec.register()
-    setup_state.environment_probe = SettledLook(**INSTALLED)
+    setup_state.environment_probe = FinishedProbe(**INSTALLED)
     yield bpy.context.scene.meshrec
     blender_meshrec.unregister()
 
 
 @pytest.fixture
 def backend(monkeypatch):
-    """A function that prepares what the next job's backend says; `requests` collects what it was asked."""
+    """A function that prepares the messages of the next job's backend, one list for each poll; `requests` collects the requests."""
     requests = []
 
     def prepare(*polls):
@@ -100,7 +100,7 @@ def result():
 
 @pytest.fixture
 def tubes(monkeypatch):
-    """The body of tubes wherever a body file is asked for."""
+    """The synthetic body of tubes, which replaces every body file."""
     from blender_meshrec.ui import scene_making
 
     template = make_tube_body()

@@ -1,3 +1,5 @@
+"""The add-on as a whole: registration, jobs from the request to the scene, imports, and the command line."""
+
 import bpy
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ def registered():
     return classes, hasattr(bpy.types.Scene, "meshrec"), "reconstruct" in dir(bpy.ops.meshrec)
 
 
-def test_registering_twice_leaves_nothing():
+def test_unregistering_removes_everything_each_time():
     bpy.ops.wm.read_factory_settings(use_empty=True)
     for _ in range(2):
         blender_meshrec.register()
@@ -33,7 +35,7 @@ def test_registering_twice_leaves_nothing():
         assert jobs.current is None
 
 
-def test_a_result_becomes_a_scene(addon, backend, result, tubes):
+def test_result_becomes_people_camera_and_matched_scene(addon, backend, result, tubes):
     addon.source, addon.person = "//somewhere/clip one.mp4", "ALL"
     backend([], [Progress("Looking", 3, 30)], [Progress("Fitting", 1, 2, "steps"), result])
     assert bpy.ops.meshrec.reconstruct() == {"FINISHED"}
@@ -51,7 +53,7 @@ def test_a_result_becomes_a_scene(addon, backend, result, tubes):
     assert any("no footage" in note for note in jobs.current.notes)
 
 
-def test_a_scene_that_is_not_matched_keeps_its_own_ways(addon, backend, result, tubes):
+def test_unmatched_scene_keeps_its_rate_range_and_camera(addon, backend, result, tubes):
     addon.source, addon.match_scene = "/clip.mp4", False
     scene = bpy.context.scene
     before = (scene.render.fps, scene.frame_start, scene.frame_end, scene.render.resolution_x, scene.camera)
@@ -65,7 +67,7 @@ def test_a_scene_that_is_not_matched_keeps_its_own_ways(addon, backend, result, 
     assert np.abs(heads - joints[10]).max() < 1e-4
 
 
-def test_one_undo_takes_everything_back(addon, backend, result, tubes):
+def test_one_undo_removes_the_whole_result(addon, backend, result, tubes):
     addon.source = "/clip.mp4"
     bpy.ops.ed.undo_push(message="before")
     names = {thing.name for thing in bpy.data.objects}
@@ -79,7 +81,7 @@ def test_one_undo_takes_everything_back(addon, backend, result, tubes):
     assert len(bpy.data.objects) == len(names) + 5
 
 
-def test_a_failure_is_told_with_its_remedy_and_changes_nothing(addon, backend):
+def test_failure_reports_problem_and_remedy_and_changes_nothing(addon, backend):
     addon.source = "/empty.mp4"
     backend(
         [Progress("Looking", 1, 9)],
@@ -98,7 +100,7 @@ def test_a_failure_is_told_with_its_remedy_and_changes_nothing(addon, backend):
     bpy.ops.meshrec.copy_details()
 
 
-def test_a_fault_while_making_leaves_no_half_scene(addon, backend, result, tubes, monkeypatch):
+def test_exception_while_building_leaves_no_partial_scene(addon, backend, result, tubes, monkeypatch):
     from blender_meshrec.scene import assemble
 
     addon.source = "/clip.mp4"
@@ -111,7 +113,7 @@ def test_a_fault_while_making_leaves_no_half_scene(addon, backend, result, tubes
     assert "clip" not in bpy.data.collections
 
 
-def test_only_one_job_runs_and_it_can_be_cancelled(addon, backend, result):
+def test_one_job_runs_at_a_time_and_can_be_cancelled(addon, backend, result):
     addon.source = "/clip.mp4"
     client = backend()
     job = jobs.start(build_request(addon))
@@ -125,7 +127,7 @@ def test_only_one_job_runs_and_it_can_be_cancelled(addon, backend, result):
     assert bpy.ops.meshrec.reconstruct.poll()
 
 
-def test_unregistering_ends_the_job(backend):
+def test_unregistering_cancels_the_running_job(backend):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_meshrec.register()
     bpy.context.scene.meshrec.source = "/clip.mp4"
@@ -135,11 +137,11 @@ def test_unregistering_ends_the_job(backend):
     assert client.cancelled
 
 
-def test_without_footage_the_button_is_off(addon):
+def test_reconstruct_is_disabled_without_footage(addon):
     assert not bpy.ops.meshrec.reconstruct.poll()
 
 
-def test_settings_become_the_request(addon):
+def test_request_has_the_values_of_the_settings(addon):
     addon.source = "/footage/clip.mp4"
     request = build_request(addon)
     assert (request.source, request.person, request.frames, request.body) == ("/footage/clip.mp4", "largest", None, "open")
@@ -152,12 +154,12 @@ def test_settings_become_the_request(addon):
 
 
 @pytest.mark.parametrize("role, name", [("detector", "detector"), ("estimator", "method")])
-def test_the_menus_offer_the_catalogue(addon, role, name):
+def test_menus_list_the_catalogue(addon, role, name):
     offered = [item.identifier for item in addon.bl_rna.properties[name].enum_items]
     assert offered == ["auto", *(entry.name for entry in catalog.catalog_entries(role))]
 
 
-def test_a_motion_file_is_imported(addon, result, tubes, tmp_path):
+def test_motion_file_is_imported_as_a_person(addon, result, tubes, tmp_path):
     write_motion(tmp_path / "walk.npz", result.recoveries[0])
     assert bpy.ops.meshrec.import_motion(filepath=str(tmp_path / "walk.npz")) == {"FINISHED"}
     assert "walk person1" in bpy.data.objects
@@ -166,7 +168,7 @@ def test_a_motion_file_is_imported(addon, result, tubes, tmp_path):
         bpy.ops.meshrec.import_motion(filepath=str(tmp_path / "bad.npz"))
 
 
-def test_the_panel_shows_what_goes_on(addon, backend, result):
+def test_panel_shows_progress_then_the_error(addon, backend, result):
     addon.source = "/clip.mp4"
     assert "meshrec.reconstruct" in operators_drawn(draw_panel(panels.MainPanel))
     backend(
@@ -185,23 +187,23 @@ def test_the_panel_shows_what_goes_on(addon, backend, result):
     job.update()
     assert job.text == "Load models"
     job.update()
-    seen = draw_panel(panels.MainPanel)
-    assert ("progress", "Looking: 3 of 30 frames", 0.1) in seen
-    assert "meshrec.cancel" in operators_drawn(seen) and "meshrec.reconstruct" not in operators_drawn(seen)
+    drawn = draw_panel(panels.MainPanel)
+    assert ("progress", "Looking: 3 of 30 frames", 0.1) in drawn
+    assert "meshrec.cancel" in operators_drawn(drawn) and "meshrec.reconstruct" not in operators_drawn(drawn)
     job.update()
-    seen = draw_panel(panels.MainPanel)
-    assert "Nobody was found in this long and winding clip. Choose other footage." in visible_text(seen)
+    drawn = draw_panel(panels.MainPanel)
+    assert "Nobody was found in this long and winding clip. Choose other footage." in visible_text(drawn)
 
 
-def test_the_command_line_is_the_same_program(addon, monkeypatch):
+def test_blender_command_runs_the_command_line_program(addon, monkeypatch):
     import sys
     import types
 
     from blender_meshrec import ui
 
-    asked = []
-    stand_in = types.SimpleNamespace(main=lambda arguments: asked.append(arguments) or 3)
-    monkeypatch.setitem(sys.modules, "blender_meshrec.cli", stand_in)
-    monkeypatch.setattr(blender_meshrec, "cli", stand_in, raising=False)
+    received = []
+    stub_cli = types.SimpleNamespace(main=lambda arguments: received.append(arguments) or 3)
+    monkeypatch.setitem(sys.modules, "blender_meshrec.cli", stub_cli)
+    monkeypatch.setattr(blender_meshrec, "cli", stub_cli, raising=False)
     assert ui._command(("doctor", "--debug")) == 3
-    assert asked == [["doctor", "--debug"]]
+    assert received == [["doctor", "--debug"]]

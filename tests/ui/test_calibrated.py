@@ -1,4 +1,4 @@
-"""Calibrated people in the panel: what is offered, where exact surfaces lie, and that none is left when nothing was made."""
+"""Calibrated people in the panel: their settings, the folders of exact surfaces, and which surfaces are deleted."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ FRAMES = 6
 
 @pytest.fixture
 def exact(addon, monkeypatch):
-    """The settings of footage to be calibrated, its exact surface wanted."""
+    """Settings with footage, a method that calibrates, and the exact surface chosen."""
     monkeypatch.setattr(properties, "is_calibrated_method", lambda method: True)
     addon.source, addon.surface = "/walk.mp4", "EXACT"
     return addon
@@ -33,7 +33,7 @@ def exact(addon, monkeypatch):
 
 @pytest.fixture
 def calibrating(backend, tubes, monkeypatch, tmp_path):
-    """A function that lets the next job's backend write surfaces, if asked for, and calibrate two people."""
+    """A function that makes the next job return two calibrated people and write their surfaces if the request has a prefix."""
     monkeypatch.setenv("MESHREC_CACHE", str(tmp_path / "cache"))
     count = len(tubes.v_template)
     recoveries = tuple(with_calibrated_joints(make_recovery(tubes, FRAMES, seed=seed, footage="/walk.mp4")) for seed in (0, 1))
@@ -62,7 +62,7 @@ def bodies():
     return sorted((thing for thing in bpy.data.objects if SURFACE_MODIFIER in thing.modifiers), key=lambda thing: thing.name)
 
 
-def test_stretching_and_the_surface_are_offered_with_the_one_method(addon, monkeypatch):
+def test_stretch_and_surface_are_offered_only_if_calibrated(addon, monkeypatch):
     def offered():
         return {entry[2] for entry in draw_panel(bpy.types.MESHREC_PT_options) if entry[0] == "prop"} & {"stretch", "surface"}
 
@@ -73,7 +73,7 @@ def test_stretching_and_the_surface_are_offered_with_the_one_method(addon, monke
     assert offered() == set()
 
 
-def test_a_surface_is_asked_for_only_where_it_is_wanted(addon, calibrating, monkeypatch):
+def test_surface_is_requested_only_if_exact_and_calibrated(addon, calibrating, monkeypatch):
     monkeypatch.setattr(properties, "is_calibrated_method", lambda method: True)
     addon.source = "/walk.mp4"
     recoveries = calibrating()
@@ -90,7 +90,7 @@ def test_a_surface_is_asked_for_only_where_it_is_wanted(addon, calibrating, monk
     assert {bone.inherit_scale for bone in bpy.data.objects["walk person1"].data.bones} == {"FULL"}
 
 
-def test_surfaces_of_an_unsaved_scene_lie_in_the_cache_and_nothing_is_overwritten(exact, calibrating, tmp_path):
+def test_unsaved_scene_adds_surfaces_to_the_cache(exact, calibrating, tmp_path):
     for run in (1, 2):
         calibrating()
         bpy.ops.meshrec.reconstruct()
@@ -103,8 +103,8 @@ def test_surfaces_of_an_unsaved_scene_lie_in_the_cache_and_nothing_is_overwritte
     assert all(Path(body.modifiers[SURFACE_MODIFIER].filepath).name.startswith("walk.001") for body in found)
 
 
-def test_surfaces_of_a_saved_scene_lie_beside_it(exact, calibrating, tmp_path):
-    (tmp_path / "project" / "walk").mkdir(parents=True)  # a folder of that name is not in the way
+def test_saved_scene_has_surfaces_beside_it(exact, calibrating, tmp_path):
+    (tmp_path / "project" / "walk").mkdir(parents=True)  # a folder of that name does not matter
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "project" / "a.blend"))
     calibrating()
     bpy.ops.meshrec.reconstruct()
@@ -112,14 +112,14 @@ def test_surfaces_of_a_saved_scene_lie_beside_it(exact, calibrating, tmp_path):
     assert [body.modifiers[SURFACE_MODIFIER].filepath for body in bodies()] == ["//walk.person1.pc2", "//walk.person2.pc2"]
 
 
-def test_saving_brings_surfaces_out_of_the_cache(exact, calibrating, tmp_path):
+def test_saving_copies_surfaces_out_of_the_cache(exact, calibrating, tmp_path):
     calibrating()
     bpy.ops.meshrec.reconstruct()
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "walk.person1.pc2").write_text("the artist's own")
     in_cache = [body.modifiers[SURFACE_MODIFIER].filepath for body in bodies()]
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "project" / "copy.blend"), copy=True)
-    assert [body.modifiers[SURFACE_MODIFIER].filepath for body in bodies()] == in_cache  # this scene is still without a place
+    assert [body.modifiers[SURFACE_MODIFIER].filepath for body in bodies()] == in_cache  # the open scene itself is not saved
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "project" / "a.blend"))
     expected = ["a.blend", "copy.blend", "walk.person1.001.pc2", "walk.person1.pc2", "walk.person2.pc2"]
     assert files(tmp_path / "project") == expected
@@ -131,7 +131,7 @@ def test_saving_brings_surfaces_out_of_the_cache(exact, calibrating, tmp_path):
         assert [float(np.median(vertices_in_blender(body))) for body in bodies()] == [1, 2]
 
 
-def test_surfaces_lie_in_the_cache_that_the_artist_has_chosen(exact, calibrating, tmp_path, monkeypatch):
+def test_surfaces_use_the_cache_folder_of_the_preferences(exact, calibrating, tmp_path, monkeypatch):
     chosen = [tmp_path / "one", tmp_path / "other"]
     monkeypatch.setattr(surface_files, "get_cache_folder", lambda context: str(chosen[0]))
     calibrating()
@@ -143,13 +143,13 @@ def test_surfaces_lie_in_the_cache_that_the_artist_has_chosen(exact, calibrating
     assert [body.modifiers[SURFACE_MODIFIER].filepath for body in bodies()] == ["//walk.person1.pc2", "//walk.person2.pc2"]
 
 
-def test_what_nothing_plays_and_no_scene_was_saved_with_goes_in_the_end(exact, calibrating, tmp_path):
-    def again():
+def test_unused_unsaved_surfaces_are_deleted_at_the_end(exact, calibrating, tmp_path):
+    def reconstruct_again():
         calibrating()
         bpy.ops.meshrec.reconstruct()
 
-    again()
-    again()
+    reconstruct_again()
+    reconstruct_again()
     assert len(files(tmp_path / "cache")) == 4
     surface_files.unregister()
     surface_files.register()
@@ -158,9 +158,9 @@ def test_what_nothing_plays_and_no_scene_was_saved_with_goes_in_the_end(exact, c
     project.mkdir()
     bpy.ops.wm.save_as_mainfile(filepath=str(project / "a.blend"))
     saved = files(project)
-    again()  # replaces the saved one: an older .blend may play it
-    again()
-    again()
+    reconstruct_again()  # the replaced surfaces of the saved scene stay: an older .blend may play them
+    reconstruct_again()
+    reconstruct_again()
     assert len(files(project)) == len(saved) + 6
     bpy.ops.wm.save_mainfile()
     surface_files.unregister()
@@ -169,7 +169,7 @@ def test_what_nothing_plays_and_no_scene_was_saved_with_goes_in_the_end(exact, c
     assert {name for name in files(project) if name.endswith(".pc2")} == {name for name in saved if name.endswith(".pc2")} | playing
 
 
-def test_surfaces_of_scenes_never_saved_go_after_a_month(exact, calibrating, tmp_path):
+def test_cached_surfaces_are_deleted_after_a_month(exact, calibrating, tmp_path):
     folder = tmp_path / "cache" / "surfaces"
     folder.mkdir(parents=True)
     for name, days in (("old.pc2", 31), ("new.pc2", 29)):
@@ -180,13 +180,13 @@ def test_surfaces_of_scenes_never_saved_go_after_a_month(exact, calibrating, tmp
     assert files(folder) == ["new.pc2", "walk.person1.pc2", "walk.person2.pc2"]
 
 
-@pytest.mark.parametrize("how", ["a failure", "a fault while making", "cancelled"])
-def test_no_surface_is_left_where_nothing_was_made(exact, calibrating, tmp_path, monkeypatch, how):
+@pytest.mark.parametrize("how", ["a failure", "an exception while building", "cancelled"])
+def test_no_surface_remains_without_a_result(exact, calibrating, tmp_path, monkeypatch, how):
     if how == "a failure":
         calibrating(Failure(3, Message("test-error.problem", "Nobody is here."), Message("test-error.remedy", "Choose other footage.")))
     else:
         calibrating()
-    if how == "a fault while making":
+    if how == "an exception while building":
         monkeypatch.setattr(scene_making, "assemble", lambda *_, **__: 1 / 0)
     if how == "cancelled":
         monkeypatch.setattr(jobs.Job, "update", lambda job: job.cancel())
@@ -198,7 +198,7 @@ def test_no_surface_is_left_where_nothing_was_made(exact, calibrating, tmp_path,
     assert not list(folder.iterdir()) and not bodies()
 
 
-def test_a_motion_is_imported_with_the_surface_beside_it(exact, tubes, tmp_path):
+def test_motion_is_imported_with_the_surface_beside_it(exact, tubes, tmp_path):
     recovery, count = with_calibrated_joints(make_recovery(tubes, FRAMES)), len(tubes.v_template)
     write_motion(tmp_path / "dance.npz", recovery)
     write_point_cache(tmp_path / "dance.pc2", count, FRAMES, [np.full((FRAMES, count, 3), 7.0)])
@@ -206,9 +206,9 @@ def test_a_motion_is_imported_with_the_surface_beside_it(exact, tubes, tmp_path)
     assert len(bodies()) == 1 and float(np.median(vertices_in_blender(bodies()[0]))) == 7
 
 
-def test_an_export_says_what_it_does_not_keep(exact, calibrating, tmp_path, capfd):
+def test_export_warns_about_what_the_format_lacks(exact, calibrating, tmp_path, capfd):
     calibrating()
     bpy.ops.meshrec.reconstruct()
     bpy.ops.meshrec.export(filepath=str(tmp_path / "a.fbx"), file_format=".fbx")
-    said = [line for line in capfd.readouterr().out.splitlines() if line.startswith("Warning: .fbx")]
-    assert ["moving bones" in line for line in said] == ["exact one" not in line for line in said] == [True, False, True, False]
+    warnings = [line for line in capfd.readouterr().out.splitlines() if line.startswith("Warning: .fbx")]
+    assert ["moving bones" in line for line in warnings] == ["exact one" not in line for line in warnings] == [True, False, True, False]

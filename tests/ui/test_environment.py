@@ -1,4 +1,4 @@
-"""The backend's buttons and preferences, on an installation that does as it is told."""
+"""The buttons and preferences of the backend, with a scripted installation."""
 
 import sys
 import types
@@ -14,11 +14,11 @@ from blender_meshrec.core.errors import CancelledError, MeshRecError, NotSetUpEr
 from blender_meshrec.ui import backend_box, environment_operators, preferences, redraw, setup_state
 from blender_meshrec.ui.layouts import wrap_text
 from tests.support.panel_drawing import RecordingLayout
-from tests.ui.conftest import INSTALLED, SettledLook
+from tests.ui.conftest import INSTALLED, FinishedProbe
 
 
 class ScriptedInstallation:
-    """Stands for an Installation: it runs until it is told how it ends."""
+    """Replaces an Installation: it runs until `wait` or `cancel`, and ends with `outcome`, an environment or an error."""
 
     def __init__(self, plan, outcome=None):
         self.plan, self.outcome = plan, outcome
@@ -43,16 +43,16 @@ class ScriptedInstallation:
 
 @pytest.fixture
 def page(addon, monkeypatch):
-    """The preferences as they are drawn: a function of what was found out; `settings` are what the artist has set."""
+    """A function that draws the preferences for a probe; `settings` are the values of the preferences."""
     settings = types.SimpleNamespace(backend_python="", device="auto", bundle="", backend_home="", cache="")
     monkeypatch.setattr(preferences, "get_preferences", lambda context: settings)
 
     def draw(probe=None):
-        seen = []
-        monkeypatch.setattr(setup_state, "start_probe", lambda python, device: probe or SettledLook())
+        drawn = []
+        monkeypatch.setattr(setup_state, "start_probe", lambda python, device: probe or FinishedProbe())
         context = types.SimpleNamespace(region=types.SimpleNamespace(width=520), preferences=bpy.context.preferences)
-        backend_box.draw_backend(RecordingLayout(seen), context, settings)
-        return seen
+        backend_box.draw_backend(RecordingLayout(drawn), context, settings)
+        return drawn
 
     draw.settings = settings
     return draw
@@ -60,7 +60,7 @@ def page(addon, monkeypatch):
 
 @pytest.fixture
 def installation(page, monkeypatch, tmp_path):
-    """Installations start as told: `installation.outcome` is how the next one ends; `started` are those that did."""
+    """Replaces installations: `outcome` is how the next one ends; `started` lists those that were started."""
     made = types.SimpleNamespace(outcome=tmp_path, started=[])
 
     def start(plan):
@@ -73,15 +73,15 @@ def installation(page, monkeypatch, tmp_path):
     return made
 
 
-def sentences(seen):
-    return " ".join(entry[1] for entry in seen if entry[0] == "label")
+def sentences(drawn):
+    return " ".join(entry[1] for entry in drawn if entry[0] == "label")
 
 
-def buttons(seen):
-    return {entry[1]: entry[2] if len(entry) > 2 else None for entry in seen if entry[0] == "operator"}
+def buttons(drawn):
+    return {entry[1]: entry[2] if len(entry) > 2 else None for entry in drawn if entry[0] == "operator"}
 
 
-def test_registering_leaves_no_timer_and_no_thread(monkeypatch):
+def test_unregistering_leaves_no_timer_and_no_thread(monkeypatch):
     import threading
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -97,7 +97,7 @@ def test_registering_leaves_no_timer_and_no_thread(monkeypatch):
     assert threading.active_count() == threads
 
 
-def test_registering_imports_nothing_that_only_an_installation_needs():
+def test_registering_imports_nothing_heavy():
     import subprocess
 
     code = (
@@ -109,7 +109,7 @@ def test_registering_imports_nothing_that_only_an_installation_needs():
     assert done.stdout.strip().splitlines()[-1] == "[]", done.stderr
 
 
-def test_the_button_installs_what_the_preferences_say(installation, page, tmp_path):
+def test_install_button_uses_the_preferences(installation, page, tmp_path):
     page.settings.backend_python, page.settings.device = sys.executable, "cpu"
     assert bpy.ops.meshrec.install_backend() == {"FINISHED"}
     plan = installation.started[0].plan
@@ -119,24 +119,24 @@ def test_the_button_installs_what_the_preferences_say(installation, page, tmp_pa
     assert installation.started[1].plan.anew
 
 
-def test_a_failure_is_told_and_can_be_copied(installation, page):
+def test_failed_installation_is_shown_and_can_be_copied(installation, page):
     installation.outcome = NotSetUpError("test-error", "The download broke off.", "Check the connection.")
     with pytest.raises(RuntimeError, match=r"The download broke off\. Check the connection\."):
         bpy.ops.meshrec.install_backend()
-    seen = page()
-    assert "The download broke off. Check the connection." in sentences(seen)
-    assert {"meshrec.copy_install_details", "meshrec.install_backend"} <= buttons(seen).keys()
+    drawn = page()
+    assert "The download broke off. Check the connection." in sentences(drawn)
+    assert {"meshrec.copy_install_details", "meshrec.install_backend"} <= buttons(drawn).keys()
     assert bpy.ops.meshrec.copy_install_details() == {"FINISHED"}
 
 
-def test_nothing_is_downloaded_without_blenders_consent(installation, page):
+def test_nothing_is_downloaded_without_online_access(installation, page):
     page.settings.bundle = ""
     assert not bpy.app.online_access
     with pytest.raises(RuntimeError, match=r"online access is off.*Offline Bundle"):
         bpy.ops.meshrec.install_backend()
     assert not installation.started
-    seen = page()
-    assert "online access is off" in sentences(seen) and "meshrec.allow_online" in buttons(seen)
+    drawn = page()
+    assert "online access is off" in sentences(drawn) and "meshrec.allow_online" in buttons(drawn)
     if not bpy.app.online_access_override:
         assert bpy.ops.meshrec.allow_online() == {"FINISHED"}
         assert bpy.app.online_access and bpy.context.preferences.system.use_online_access
@@ -144,19 +144,19 @@ def test_nothing_is_downloaded_without_blenders_consent(installation, page):
         bpy.context.preferences.system.use_online_access = False
 
 
-def test_only_one_runs_and_it_can_be_cancelled(installation, page):
+def test_one_installation_runs_at_a_time_and_can_be_cancelled(installation, page):
     setup_state.start_installation(preferences.build_installation_plan(bpy.context))
     assert not bpy.ops.meshrec.install_backend.poll() and not bpy.ops.meshrec.remove_backend.poll()
-    seen = page()
-    assert ("progress", "Loading torch: 120 of 480 MB", 0.25) in seen
-    assert "meshrec.cancel_install" in buttons(seen) and "meshrec.install_backend" not in buttons(seen)
+    drawn = page()
+    assert ("progress", "Loading torch: 120 of 480 MB", 0.25) in drawn
+    assert "meshrec.cancel_install" in buttons(drawn) and "meshrec.install_backend" not in buttons(drawn)
     assert bpy.ops.meshrec.cancel_install() == {"FINISHED"}
     assert bpy.ops.meshrec.install_backend.poll() and not bpy.ops.meshrec.cancel_install.poll()
-    assert "meshrec.copy_install_details" not in buttons(page())  # the user's wish is no failure
+    assert "meshrec.copy_install_details" not in buttons(page())  # a cancellation is not a failure
 
 
 @pytest.mark.parametrize(
-    "found, words, name",
+    "attributes, words, text",
     [
         ({}, "not installed yet", "Install Backend"),
         ({"is_partial": True}, "half installed", "Go On Installing"),
@@ -172,29 +172,29 @@ def test_only_one_runs_and_it_can_be_cancelled(installation, page):
         ({"device": Device("cpu", "processor", "A card needs a newer driver.")}, "needs a newer driver", "Install Backend"),
     ],
 )
-def test_the_page_says_what_there_is_and_what_can_be_done(page, found, words, name):
-    seen = page(SettledLook(**found))
-    assert words in sentences(seen)
-    assert buttons(seen)["meshrec.install_backend"] == name
+def test_preferences_show_status_and_matching_button(page, attributes, words, text):
+    drawn = page(FinishedProbe(**attributes))
+    assert words in sentences(drawn)
+    assert buttons(drawn)["meshrec.install_backend"] == text
 
 
-def test_looking_around_finds_this_computer(addon, monkeypatch, tmp_path):
+def test_probe_finds_python_device_and_partial_installation(addon, monkeypatch, tmp_path):
     backend_location.set_environment_home(tmp_path)
     monkeypatch.setenv("MESHREC_PYTHON", "")
     setup_state.discard_probe()
-    look = setup_state.start_probe("", "cpu")
-    assert setup_state.start_probe("", "cpu") is look
-    look.wait()
-    assert look.error is None and look.device.kind == "cpu" and look.interpreter.version >= (3, 11)
-    assert not look.is_partial
+    probe = setup_state.start_probe("", "cpu")
+    assert setup_state.start_probe("", "cpu") is probe
+    probe.wait()
+    assert probe.error is None and probe.device.kind == "cpu" and probe.interpreter.version >= (3, 11)
+    assert not probe.is_partial
     (tmp_path / "env-12345678").mkdir()
     setup_state.discard_probe()
     again = setup_state.start_probe("", "cpu")
     again.wait()
-    assert again is not look and again.is_partial
+    assert again is not probe and again.is_partial
 
 
-def test_checking_gives_a_report_to_copy(page, monkeypatch):
+def test_check_gives_a_report_to_copy(page, monkeypatch):
     from blender_meshrec.cli.commands import doctor
 
     def run(options, console):
@@ -205,12 +205,12 @@ def test_checking_gives_a_report_to_copy(page, monkeypatch):
     assert bpy.ops.meshrec.check_backend() == {"FINISHED"}
     setup_state.check.wait()
     assert setup_state.check.text == "backend    None\nA model is missing. Install it."
-    seen = page()
-    assert "A model is missing. Install it." in sentences(seen) and "meshrec.copy_check" in buttons(seen)
+    drawn = page()
+    assert "A model is missing. Install it." in sentences(drawn) and "meshrec.copy_check" in buttons(drawn)
     assert bpy.ops.meshrec.copy_check() == {"FINISHED"}
 
 
-def test_removing_takes_the_environment_away(page, tmp_path):
+def test_removing_deletes_the_environment(page, tmp_path):
     backend_location.set_environment_home(tmp_path)
     (tmp_path / "env-12345678").mkdir()
     (tmp_path / backend_environment.LOG_FILE).write_text("")
@@ -218,7 +218,7 @@ def test_removing_takes_the_environment_away(page, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bare_python_in_the_preferences_is_no_backend(page, monkeypatch):
+def test_python_without_packages_is_no_backend(page, monkeypatch):
     page.settings.backend_python = sys.executable
     monkeypatch.setattr(backend_location, "REQUIRED_MODULES", ("nowhere_to_be_found",))
     assert preferences.get_backend_python(bpy.context) is None
@@ -226,7 +226,7 @@ def test_a_bare_python_in_the_preferences_is_no_backend(page, monkeypatch):
     assert preferences.get_backend_python(bpy.context) == sys.executable
 
 
-def test_there_is_no_timer_once_nothing_goes_on(page):
+def test_redrawing_stops_when_nothing_runs(page):
     assert redraw.redraw() is None
     setup_state.installation = ScriptedInstallation(None)
     assert redraw.redraw() > 0
@@ -234,14 +234,14 @@ def test_there_is_no_timer_once_nothing_goes_on(page):
     assert redraw.redraw() is None
 
 
-def test_offline_mode_is_explained(monkeypatch):
+def test_offline_mode_names_the_remedy(monkeypatch):
     app = types.SimpleNamespace(online_access=False, online_access_override=True)
     monkeypatch.setattr(environment_operators.bpy, "app", app)
     with pytest.raises(NotSetUpError, match="without --offline-mode"):
         environment_operators.check_online(types.SimpleNamespace(bundle=None))
 
 
-def test_sentences_break_where_the_width_ends():
+def test_text_wraps_at_the_width():
     assert wrap_text("one two three", 7, len) == ["one two", "three"]
     assert wrap_text("to /a/long/path here", 6, len) == ["to", "/a/lon", "g/path", "here"]
     assert wrap_text("", 5, len) == [""]

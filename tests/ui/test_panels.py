@@ -1,4 +1,4 @@
-"""Every panel in every state: progress, errors with the buttons that mend them, people, the result in words."""
+"""The panels in every state: progress, errors with their buttons, people, and the quality of the result."""
 
 import time
 from dataclasses import replace
@@ -17,7 +17,7 @@ from blender_meshrec.ui.progress_rate import ProgressRate, format_duration
 from blender_meshrec.ui.properties import build_request
 from blender_meshrec.ui.remedies import buttons_for
 from tests.support.panel_drawing import NoLayout, draw_panel, operators_drawn, visible_text
-from tests.ui.conftest import SettledLook
+from tests.ui.conftest import FinishedProbe
 
 PANELS = [
     kind for part in _PARTS for kind in part.CLASSES if issubclass(kind, bpy.types.Panel) and getattr(kind, "bl_category", "") == "MeshRec"
@@ -40,8 +40,8 @@ def test_all_panels_draw_in_every_state(addon, backend, result, tubes):
     addon.skeleton = "smpl"
     backend([result])
     bpy.ops.meshrec.reconstruct()
-    shown = draw_all()
-    assert shown["MESHREC_PT_people"] and shown["MESHREC_PT_result"]
+    drawn = draw_all()
+    assert drawn["MESHREC_PT_people"] and drawn["MESHREC_PT_result"]
     for error in (
         NotSetUpError("test-error", "a.", "b."),
         ModelError("test-error", "a.", "b."),
@@ -52,7 +52,7 @@ def test_all_panels_draw_in_every_state(addon, backend, result, tubes):
         assert visible_text(draw_panel(panels.MainPanel)).endswith("a. b.")
 
 
-def test_what_the_buttons_do_is_in_the_menus_where_blenders_search_finds_it(addon):
+def test_menus_offer_the_operators_and_can_be_removed(addon):
     operators = operators_drawn(draw_panel(menus.MeshRecMenu))
     assert {"meshrec.open_footage", "meshrec.reconstruct", "meshrec.retarget", "meshrec.export", "meshrec.import_motion"} <= set(operators)
     for menu, draw in menus._MENU_ENTRIES:
@@ -62,13 +62,13 @@ def test_what_the_buttons_do_is_in_the_menus_where_blenders_search_finds_it(addo
     menus.add_menu_entries()
 
 
-def test_presets_are_offered_before_there_are_any(addon, monkeypatch):
+def test_preset_menu_works_without_presets(addon, monkeypatch):
     monkeypatch.setattr(bpy.utils, "preset_paths", lambda folder: [])
-    seen = draw_panel(presets.MESHREC_PT_presets)
-    assert "No presets yet" in visible_text(seen) and "meshrec.add_preset" in operators_drawn(seen)
+    drawn = draw_panel(presets.MESHREC_PT_presets)
+    assert "No presets yet" in visible_text(drawn) and "meshrec.add_preset" in operators_drawn(drawn)
 
 
-def test_every_operator_and_setting_explains_itself(addon):
+def test_every_operator_and_setting_has_a_tooltip(addon):
     for part in _PARTS:
         for kind in part.CLASSES:
             if issubclass(kind, bpy.types.Operator):
@@ -78,20 +78,20 @@ def test_every_operator_and_setting_explains_itself(addon):
             assert prop.description, name
 
 
-def test_a_backend_that_is_missing_is_offered_before_anybody_meets_an_error(addon, monkeypatch):
+def test_missing_backend_is_offered_in_the_sidebar(addon, monkeypatch):
     addon.source = "/clip.mp4"
-    setup_state.environment_probe = SettledLook()
-    seen = draw_panel(panels.MainPanel)
-    assert "meshrec.install_backend" in operators_drawn(seen)
-    assert ("meshrec.allow_online" in operators_drawn(seen)) != bpy.app.online_access
+    setup_state.environment_probe = FinishedProbe()
+    drawn = draw_panel(panels.MainPanel)
+    assert "meshrec.install_backend" in operators_drawn(drawn)
+    assert ("meshrec.allow_online" in operators_drawn(drawn)) != bpy.app.online_access
     monkeypatch.setattr(setup_state, "installation", SimpleNamespace(running=True, fraction=0.25, text="Loading torch: 1 of 4 MB"))
-    seen = draw_panel(panels.MainPanel)
-    assert ("progress", "Loading torch: 1 of 4 MB", 0.25) in seen and "meshrec.cancel_install" in operators_drawn(seen)
+    drawn = draw_panel(panels.MainPanel)
+    assert ("progress", "Loading torch: 1 of 4 MB", 0.25) in drawn and "meshrec.cancel_install" in operators_drawn(drawn)
     assert not bpy.ops.meshrec.reconstruct.poll()
     setup_state.installation = None
 
 
-def test_a_backend_that_cannot_start_is_told_in_the_panel(addon, monkeypatch):
+def test_backend_that_cannot_start_is_shown_in_the_panel(addon, monkeypatch):
     addon.source = "/clip.mp4"
 
     def start(request, python):
@@ -100,56 +100,60 @@ def test_a_backend_that_cannot_start_is_told_in_the_panel(addon, monkeypatch):
     monkeypatch.setattr(jobs, "start_client", start)
     with pytest.raises(RuntimeError, match="was not found"):
         bpy.ops.meshrec.reconstruct()
-    seen = draw_panel(panels.MainPanel)
-    assert "The environment was not found. Click Install Backend." in visible_text(seen)
-    assert "meshrec.install_backend" in operators_drawn(seen)
+    drawn = draw_panel(panels.MainPanel)
+    assert "The environment was not found. Click Install Backend." in visible_text(drawn)
+    assert "meshrec.install_backend" in operators_drawn(drawn)
     bpy.ops.meshrec.dismiss()
     assert jobs.current is None and "was not found" not in visible_text(draw_panel(panels.MainPanel))
 
 
-def failed(error, started=True, **request):
+def failed_job(error, started=True, **request):
     return SimpleNamespace(error=error, request=ReconstructRequest("/clip.mp4", **request), was_started=started)
 
 
 @pytest.mark.parametrize(
     "job, online, labels",
     [
-        (failed(NotSetUpError("test-error", "", "")), False, ["Allow Online Access", "Install Backend", "Open Preferences"]),
-        (failed(NotSetUpError("test-error", "", "")), True, ["Install Backend", "Open Preferences"]),
-        (failed(ModelError("test-error", "", "")), True, ["Repair Backend", "Open Preferences"]),
-        (failed(ModelError("test-error", "", ""), body="/SMPL.pkl"), True, ["Choose Body File", "Use the Open Body"]),
+        (failed_job(NotSetUpError("test-error", "", "")), False, ["Allow Online Access", "Install Backend", "Open Preferences"]),
+        (failed_job(NotSetUpError("test-error", "", "")), True, ["Install Backend", "Open Preferences"]),
+        (failed_job(ModelError("test-error", "", "")), True, ["Repair Backend", "Open Preferences"]),
+        (failed_job(ModelError("test-error", "", ""), body="/SMPL.pkl"), True, ["Choose Body File", "Use the Open Body"]),
         (
-            failed(ModelError("test-error", "", ""), skeleton="skel", skel_body="/skel.pkl"),
+            failed_job(ModelError("test-error", "", ""), skeleton="skel", skel_body="/skel.pkl"),
             True,
             ["Choose SKEL File", "Use the Open Skeleton"],
         ),
-        (failed(NobodyFoundError("test-error", "", "")), True, ["Open Footage", "Retry"]),
-        (failed(InputError("test-error", "", "")), True, ["Open Footage", "Retry"]),
-        (failed(InputError("test-error", "", ""), device="cuda"), True, ["Open Footage", "Choose the Device Automatically", "Retry"]),
-        (failed(InputError("test-error", "", ""), refine=("skelify",)), True, ["Open Footage", "Use the SKEL Skeleton", "Retry"]),
-        (failed(InputError("test-error", "", ""), skeleton="skel", body="/SMPL.pkl"), True, ["Open Footage", "Use the Open Body", "Retry"]),
+        (failed_job(NobodyFoundError("test-error", "", "")), True, ["Open Footage", "Retry"]),
+        (failed_job(InputError("test-error", "", "")), True, ["Open Footage", "Retry"]),
+        (failed_job(InputError("test-error", "", ""), device="cuda"), True, ["Open Footage", "Choose the Device Automatically", "Retry"]),
+        (failed_job(InputError("test-error", "", ""), refine=("skelify",)), True, ["Open Footage", "Use the SKEL Skeleton", "Retry"]),
         (
-            failed(InputError("test-error", "", ""), skeleton="skel", skel_body="/skel.pkl"),
+            failed_job(InputError("test-error", "", ""), skeleton="skel", body="/SMPL.pkl"),
+            True,
+            ["Open Footage", "Use the Open Body", "Retry"],
+        ),
+        (
+            failed_job(InputError("test-error", "", ""), skeleton="skel", skel_body="/skel.pkl"),
             True,
             ["Open Footage", "Use the Open Skeleton", "Retry"],
         ),
-        (failed(InputError("test-error", "", ""), started=False), True, ["Open Preferences", "Retry"]),
-        (failed(MeshRecError("test-error", "", "")), True, ["Retry"]),
+        (failed_job(InputError("test-error", "", ""), started=False), True, ["Open Preferences", "Retry"]),
+        (failed_job(MeshRecError("test-error", "", "")), True, ["Retry"]),
     ],
 )
-def test_errors_have_the_button_that_mends_them(job, online, labels):
+def test_errors_have_buttons_that_remedy_them(job, online, labels):
     assert [button.text for button in buttons_for(job, online)] == labels
 
 
-def test_a_remedy_sets_what_it_says(addon):
+def test_remedy_button_sets_the_device(addon):
     addon.device = "cuda"
-    (button,) = [button for button in buttons_for(failed(InputError("test-error", "", ""), device="cuda"), True) if button.properties]
+    (button,) = [button for button in buttons_for(failed_job(InputError("test-error", "", ""), device="cuda"), True) if button.properties]
     area, name = button.operator.split(".")
     getattr(getattr(bpy.ops, area), name)(**button.properties)
     assert addon.device == "auto"
 
 
-def test_a_missing_body_file_can_be_chosen_or_gone_without(addon, backend):
+def test_missing_body_file_can_be_replaced_or_cleared(addon, backend):
     addon.source, addon.body = "/clip.mp4", "/gone.pkl"
     for press in (
         lambda: bpy.ops.meshrec.choose_model(filepath="/here.pkl", which="body"),
@@ -164,7 +168,7 @@ def test_a_missing_body_file_can_be_chosen_or_gone_without(addon, backend):
     assert addon.body == ""
 
 
-def test_a_killed_backend_can_be_tried_again(addon, backend, result, tubes):
+def test_killed_backend_can_be_retried(addon, backend, result, tubes):
     addon.source = "/clip.mp4"
     backend(
         [Progress("Finding people", 3, 9)],
@@ -179,8 +183,8 @@ def test_a_killed_backend_can_be_tried_again(addon, backend, result, tubes):
     )
     with pytest.raises(RuntimeError, match="ended from outside"):
         bpy.ops.meshrec.reconstruct()
-    seen = draw_panel(panels.MainPanel)
-    assert ("operator", "meshrec.reconstruct", "Retry") in seen
+    drawn = draw_panel(panels.MainPanel)
+    assert ("operator", "meshrec.reconstruct", "Retry") in drawn
     backend([result])
     assert bpy.ops.meshrec.reconstruct() == {"FINISHED"}
 
@@ -192,43 +196,43 @@ class Clock:
         return self.now
 
 
-def test_the_pace_is_that_of_the_stage_and_of_the_last_seconds():
+def test_rate_is_of_the_current_stage_and_recent_window():
     clock = Clock()
-    pace = ProgressRate(clock)
-    assert pace.text() == ""
+    progress_rate = ProgressRate(clock)
+    assert progress_rate.text() == ""
     for done in range(0, 101):  # 10 a second
-        pace.update(Progress("Finding people", done, 300))
+        progress_rate.update(Progress("Finding people", done, 300))
         clock.now += 0.1
-    assert pace.rate == pytest.approx(10.0, rel=0.02)
-    assert pace.seconds_left == pytest.approx(20.0, rel=0.02)
-    assert pace.text() == "9.9 frames a second, 20 s left"
-    for done in range(100, 121):  # it becomes slower: 2 a second, which after the window is all that counts
-        pace.update(Progress("Finding people", done, 300))
+    assert progress_rate.rate == pytest.approx(10.0, rel=0.02)
+    assert progress_rate.seconds_left == pytest.approx(20.0, rel=0.02)
+    assert progress_rate.text() == "9.9 frames a second, 20 s left"
+    for done in range(100, 121):  # slower, 2 a second, for longer than the window
+        progress_rate.update(Progress("Finding people", done, 300))
         clock.now += 0.5
-    assert pace.rate == pytest.approx(2.0, rel=0.1)
+    assert progress_rate.rate == pytest.approx(2.0, rel=0.1)
     clock.now += 30  # it hangs
-    assert pace.rate < 0.6
-    pace.update(Progress("Fit body", 0, 0))
-    assert pace.rate is None and pace.seconds_left is None and pace.text() == ""
+    assert progress_rate.rate < 0.6
+    progress_rate.update(Progress("Fit body", 0, 0))
+    assert progress_rate.rate is None and progress_rate.seconds_left is None and progress_rate.text() == ""
     clock.now += 5
-    assert pace.text() == "For 5 s"
+    assert progress_rate.text() == "For 5 s"
 
 
-def test_frames_of_an_earlier_run_do_not_count_as_fast():
+def test_cached_frames_do_not_count_for_the_rate():
     clock = Clock()
-    pace = ProgressRate(clock)
-    pace.update(Progress("Finding people", 200, 300))
+    progress_rate = ProgressRate(clock)
+    progress_rate.update(Progress("Finding people", 200, 300))
     clock.now += 2
-    pace.update(Progress("Finding people", 204, 300))
-    assert pace.rate == pytest.approx(2.0) and pace.seconds_left == pytest.approx(48.0)
+    progress_rate.update(Progress("Finding people", 204, 300))
+    assert progress_rate.rate == pytest.approx(2.0) and progress_rate.seconds_left == pytest.approx(48.0)
 
 
 @pytest.mark.parametrize("seconds, text", [(0.2, "1 s"), (40.4, "40 s"), (120, "2 min"), (5400, "1 h 30 min"), (9000, "2 h 30 min")])
-def test_durations_read_as_people_say_them(seconds, text):
+def test_durations_use_suitable_units(seconds, text):
     assert format_duration(seconds) == text
 
 
-def test_an_idle_panel_costs_nothing(addon, backend, result, tubes):
+def test_idle_panels_draw_quickly_without_a_timer(addon, backend, result, tubes):
     addon.source = "/clip.mp4"
     backend([result])
     bpy.ops.meshrec.reconstruct()
@@ -240,7 +244,7 @@ def test_an_idle_panel_costs_nothing(addon, backend, result, tubes):
     assert not bpy.app.timers.is_registered(redraw.redraw)
 
 
-def test_everybody_found_is_listed_with_a_picture_that_goes_with_the_file(addon, backend, result, tubes, tmp_path, monkeypatch):
+def test_found_people_are_listed_with_saved_portraits(addon, backend, result, tubes, tmp_path, monkeypatch):
     addon.source = "/clip.mp4"
     backend([result])
     bpy.ops.meshrec.reconstruct()
@@ -251,13 +255,13 @@ def test_everybody_found_is_listed_with_a_picture_that_goes_with_the_file(addon,
     assert first.portrait_key and third.portrait_key != first.portrait_key and not second.portrait_key
     red, green, blue, alpha = np.array(first["portrait"], np.int32).view(np.uint8).reshape(64, 64, 4)[10, 20]
     assert (red, green, blue, alpha) == (200, 100, 50, 255)
-    # Without a window there are no icons; the panel asks for them all the same.
+    # Without a window there are no icons, so the test provides them.
     monkeypatch.setattr(panels, "portrait_icon", lambda person: 7 if person.portrait_key else 0)
     kinds = [entry[0] for entry in draw_panel(panels.PeoplePanel)]
     assert kinds.count("template_icon") == 2
 
 
-def test_a_person_who_is_named_is_renamed_in_the_scene_and_keeps_the_name(addon, backend, result, tubes, tmp_path):
+def test_named_person_is_renamed_and_keeps_the_name(addon, backend, result, tubes, tmp_path):
     addon.source, addon.person = result.recoveries[0].footage or str(tmp_path / "clip.mp4"), "ALL"
     own = replace(result, recoveries=tuple(replace(each, footage=addon.path) for each in result.recoveries))
     backend([own])
@@ -272,7 +276,7 @@ def test_a_person_who_is_named_is_renamed_in_the_scene_and_keeps_the_name(addon,
     bpy.ops.meshrec.reconstruct()
     assert [person.name for person in addon.people] == ["person1", "Anna", "person3"]
     assert [rig.name for rig in bpy.data.objects if rig.type == "ARMATURE"] == [f"{clip} Anna", f"{clip} person1"]
-    addon.source = "/other.mp4"  # forgets the list, not the scene
+    addon.source = "/other.mp4"  # clears the list, not the scene
     addon.source = own.recoveries[0].footage
     addon.set_people(own.report)
     assert addon.people[1].name == "Anna"

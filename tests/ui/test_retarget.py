@@ -1,4 +1,4 @@
-"""The Retarget section: from two armatures of a scene to an action, by its buttons."""
+"""The Retarget section: its buttons make an action from two armatures of a scene."""
 
 from types import SimpleNamespace
 
@@ -11,12 +11,12 @@ from blender_meshrec.ui import retarget_panel, retarget_preview
 from scripts.bench.retarget import build_character
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
-NEEDED = {"hips", "head", "left_upper_leg", "right_lower_arm", "left_foot", "right_toes"}
+REQUIRED_SLOTS = {"hips", "head", "left_upper_leg", "right_lower_arm", "left_foot", "right_toes"}
 
 
 @pytest.fixture
 def scene(addon):
-    """A person who moves and a character who stands, both chosen."""
+    """The retargeting settings, with a moving person and a character at rest chosen."""
     made = assemble([Person("anna", make_recovery(make_tube_body(), 20), make_tube_body())], "clip")
     settings = bpy.context.scene.meshrec_retarget
     settings.source, settings.target = made.armatures[0], build_character("hero")
@@ -28,7 +28,7 @@ def pose_of(rig):
     return np.array([bone.matrix_basis for bone in rig.pose.bones])
 
 
-def test_buttons_wait_for_what_they_need(addon):
+def test_buttons_are_disabled_without_their_inputs(addon):
     assert not bpy.ops.meshrec.retarget.poll() and not bpy.ops.meshrec.map_bones.poll()
     settings = bpy.context.scene.meshrec_retarget
     settings.target = build_character("hero")
@@ -37,9 +37,9 @@ def test_buttons_wait_for_what_they_need(addon):
     assert not bpy.ops.meshrec.retarget.poll()
 
 
-def test_a_click_finds_the_bones_and_retargets(scene):
+def test_retarget_maps_bones_and_keys_an_action(scene):
     assert bpy.ops.meshrec.retarget() == {"FINISHED"}
-    assert {row.name for row in scene.rows} >= NEEDED
+    assert {row.name for row in scene.rows} >= REQUIRED_SLOTS
     action = scene.target.animation_data.action
     assert action is not None and action is not scene.source.animation_data.action
     bpy.context.scene.frame_set(1)
@@ -49,7 +49,7 @@ def test_a_click_finds_the_bones_and_retargets(scene):
     assert scene.result
 
 
-def test_the_list_is_what_is_retargeted_with(scene):
+def test_bones_cleared_in_the_list_stay_at_rest(scene):
     bpy.ops.meshrec.map_bones()
     row = next(row for row in scene.rows if row.name == "left_hand")
     row.bone = ""
@@ -59,7 +59,7 @@ def test_the_list_is_what_is_retargeted_with(scene):
     assert np.abs(np.array(scene.target.pose.bones["RightHand"].matrix_basis) - np.eye(4)).max() > 0.01
 
 
-def test_a_body_without_an_arm_is_a_sentence(scene):
+def test_missing_required_bone_is_reported(scene):
     bpy.ops.meshrec.map_bones()
     next(row for row in scene.rows if row.name == "left_upper_arm").bone = ""
     with pytest.raises(RuntimeError, match="left upper arm"):
@@ -67,7 +67,7 @@ def test_a_body_without_an_arm_is_a_sentence(scene):
     assert scene.target.animation_data is None
 
 
-def test_a_bone_named_twice_is_a_sentence(scene):
+def test_bone_listed_twice_is_reported(scene):
     bpy.ops.meshrec.map_bones()
     rows = {row.name: row for row in scene.rows}
     rows["left_hand"].bone = rows["right_hand"].bone
@@ -76,13 +76,13 @@ def test_a_bone_named_twice_is_a_sentence(scene):
     assert scene.target.animation_data is None
 
 
-def test_a_preview_shows_one_frame_and_is_put_back(scene):
+def test_preview_follows_frame_and_options_then_restores(scene):
     before = pose_of(scene.target)
     bpy.context.scene.frame_set(5)
     bpy.ops.meshrec.retarget_preview()
     fifth = pose_of(scene.target)
     assert retarget_preview.is_on() and np.abs(fifth - before).max() > 0.05
-    bpy.context.scene.frame_set(15)  # it follows the timeline
+    bpy.context.scene.frame_set(15)  # the preview follows the timeline
     fifteenth = pose_of(scene.target)
     assert np.abs(fifteenth - fifth).max() > 0.01
     scene.root = "in_place"  # and the options
@@ -94,7 +94,7 @@ def test_a_preview_shows_one_frame_and_is_put_back(scene):
     assert np.abs(pose_of(scene.target) - before).max() < 1e-6
 
 
-def test_a_mapping_is_saved_and_loaded(scene, tmp_path):
+def test_mapping_round_trips_through_a_file(scene, tmp_path):
     bpy.ops.meshrec.map_bones()
     rows = [(row.name, row.bone) for row in scene.rows]
     bpy.ops.meshrec.save_mapping(filepath=str(tmp_path / "hero.json"))
@@ -107,20 +107,20 @@ def test_a_mapping_is_saved_and_loaded(scene, tmp_path):
     assert [(row.name, row.bone) for row in scene.rows] == rows
 
 
-def test_another_character_has_another_mapping(scene):
+def test_another_character_clears_the_mapping(scene):
     bpy.ops.meshrec.map_bones()
     scene.target = build_character("villain")
     assert not scene.rows
 
 
-def test_colours_tell_how_sure_the_mapping_is():
+def test_confidence_levels_have_different_icons():
     colours = [retarget_panel.confidence_icon(confidence) for confidence in (0.95, 0.6, 0.2)]
     assert len(set(colours)) == 3
     icons = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
     assert set(colours) <= set(icons)
 
 
-def test_the_list_can_be_searched(scene):
+def test_list_can_be_searched_by_slot(scene):
     bpy.ops.meshrec.map_bones()
     shown = retarget_panel.MappingList.filter_items(
         SimpleNamespace(filter_name="left hand", bitflag_filter_item=1), bpy.context, scene, "rows"

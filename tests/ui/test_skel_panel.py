@@ -1,4 +1,4 @@
-"""The panel of anatomical angles: drawn for SKEL armatures, and only for them."""
+"""The panel of anatomical angles, which is drawn for SKEL armatures only."""
 
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ def rig(addon):
     return build_skel_armature("anna", synthetic_skel(), [0.0] * 10, bpy.context.scene.collection)[0]
 
 
-def test_it_shows_for_skel_armatures_only(rig):
+def test_panel_is_shown_for_skel_armatures_only(rig):
     plain = bpy.data.objects.new("plain", bpy.data.armatures.new("plain"))
     bpy.context.scene.collection.objects.link(plain)
     assert AnglesPanel.poll(SimpleNamespace(object=rig))
@@ -24,12 +24,12 @@ def test_it_shows_for_skel_armatures_only(rig):
         assert not AnglesPanel.poll(SimpleNamespace(object=other))
 
 
-def test_it_names_every_angle_and_tells_which_are_at_their_end(rig):
+def test_every_angle_is_named_and_limits_are_detected(rig):
     names = [name for bone in rig.pose.bones for _, name in bone_angles(bone)]
     assert sorted(names) == sorted(DOF_NAMES)
     knee = rig.pose.bones["tibia_r"]
     ((column, name),) = bone_angles(knee)
     low, high = DOF_LIMITS[dof_index(name)]
-    for value, end in ((low, -1), ((low + high) / 2, 0), (high, 1), (high + 0.2, 1)):
+    for value, side in ((low, -1), ((low + high) / 2, 0), (high, 1), (high + 0.2, 1)):
         knee.rotation_euler[column] = value
-        assert limit_side(knee, column, name) == end
+        assert limit_side(knee, column, name) == side

@@ -1,4 +1,4 @@
-"""The interface in another language: nothing that is drawn is without a translation, and none is put together before it."""
+"""Translation: every text of the interface and every message it can show has a German translation, and the tables have no other texts."""
 
 import ast
 import re
@@ -20,70 +20,73 @@ from blender_meshrec.ui.properties import build_request
 from blender_meshrec.ui.retarget_settings import slot_label
 from tests.support.message_sites import message_sites
 from tests.support.panel_drawing import draw_panel
-from tests.ui.conftest import INSTALLED, SettledLook
+from tests.ui.conftest import INSTALLED, FinishedProbe
 
 PACKAGE = Path(blender_meshrec.__file__).parent
 GERMAN, PANEL = translation.read_table("de"), translation.read_table("panel_en")
 LABELS = GERMAN.get("", {})
 PARTS = ("core", "retarget", "bridge", "bodies", "methods", "backend", "scene", "ui")
-# Names of programs, methods and file formats, which are their own in every language, and what is the same in German.
-OWN_NAMES = {
+# Names of programs, methods and file formats, which are not translated, and texts that are the same in German.
+UNTRANSLATED = {
     "MeshRec", "SMPL", "SKEL", "MediaPipe", "NVIDIA", "Apple", "Unreal Engine", "Unity", "FBX", "glTF", "USD", "BVH", "NPZ", "FK", "OK",
     "SKELify", "BlazePose 3D", "PC-HMR", "Python", "CPU", "IK",
     "Person", "Name", "Format", "Standard", "Export", "{seconds} s", "{minutes} min", "{hours} h {minutes} min", "",
     "{stage}: {done} {unit}",
 }  # fmt: skip
-# Messages that stay English: of what only the command line gives or does, and damage that nobody has met.
+# Messages that stay English: those of the command line alone, and those of damage that never occurs in practice.
 COMMAND_LINE_FILES = {
     "scene_process.py",
     "user_models.py",
     "rig_file.py",
+    "rig_import.py",
     "character_path.py",
     "rtmlib_detector.py",
     "registry.py",
     "make_job.py",
 }
-SELDOM = {
+RARE_MESSAGES = {
     "device-unknown.problem", "person-choice-unknown.problem", "person-choice-unknown.remedy", "network-file-of-another-version.problem",
     "skel-names-wrong.problem", "skel-bones-misconnected.problem", "pc-hmr-weights-of-another-body.problem",
     "export-preset-unknown.problem", "export-format-unknown.problem", "export-format-unknown.remedy",
 }  # fmt: skip
-# What German leaves out.
-LEFT_OUT = {"when", "first", "end", "frames"}
-SKEL_REFINERS = ("skelify",)  # of backend/refiners/skel_conversion.py, which needs torch
+# Placeholders that some German texts do not use.
+OMITTED_PLACEHOLDERS = {"when", "first", "end", "frames"}
+SKEL_REFINERS = ("skelify",)  # those of backend/refiners/skel_conversion.py, which needs torch
 PANELS = [kind for part in ui._PARTS for kind in part.CLASSES if issubclass(kind, bpy.types.Panel) and getattr(kind, "bl_category", "")]
 
 
-def code(*folders):
+def parse_folders(*folders):
+    """The syntax trees of the package's files in these folders."""
     return [ast.parse(file.read_text(encoding="utf-8")) for folder in folders for file in (PACKAGE / folder).rglob("*.py")]
 
 
 def calls(trees):
+    """(function name, call) of each call."""
     for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Call):
             yield getattr(node.func, "id", getattr(node.func, "attr", "")), node
 
 
 def literals(node):
-    """The texts that an expression may come to."""
+    """The texts that an expression may evaluate to."""
     if isinstance(node, ast.IfExp):
         return literals(node.body) + literals(node.orelse)
     return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 
-def asked_for():
-    """Every text whose translation the code asks for, and every one that it gives Blender to translate."""
+def drawn_texts():
+    """The texts that the code translates or lets Blender translate."""
     found = [*retarget_panel._FOUND_BY_LABELS.values(), *backend_box._DEVICE_PHRASES.values(), *map(slot_label, SLOTS)]
     found += [name.replace("_", " ") for name in SMPL_JOINTS]
     found += [name.capitalize() for name in SKEL_REFINERS]  # each is a stage
-    for name, call in calls(code("ui")):
+    for name, call in calls(parse_folders("ui")):
         if name == "translate":
             found += literals(call.args[0])
         if name in ("Button", "_set_enum_button"):
             found += literals(call.args[1 if name == "Button" else 2])
         if name in ("label", "operator", "prop"):
             found += [text for keyword in call.keywords if keyword.arg == "text" for text in literals(keyword.value)]
-    for name, call in calls(code("backend")):
+    for name, call in calls(parse_folders("backend")):
         if name == "stages":
             found += [text[:1].upper() + text[1:] for text in literals(call.args[0])]
         if name == "Progress":
@@ -91,8 +94,8 @@ def asked_for():
     return found
 
 
-def named():
-    """Every name and tooltip that Blender has of the add-on's classes."""
+def registered_texts():
+    """The names and tooltips of the registered classes and their properties."""
     found = []
     for kind in (kind for part in ui._PARTS for kind in part.CLASSES):
         rna = kind.bl_rna
@@ -103,20 +106,20 @@ def named():
         if issubclass(kind, bpy.types.Panel):
             continue
         for prop in (rna.properties[name] for name in set(getattr(kind, "__annotations__", ())) & set(rna.properties.keys())):
-            # What has no name is not shown; `name` itself, and files, are Blender's own.
+            # A property without a name is not shown; Blender translates `name` and those of files itself.
             if not prop.is_hidden and prop.name != prop.identifier and prop.identifier not in ("name", "filepath", "directory", "files"):
                 found += [prop.name, prop.description]
                 found += [text for item in getattr(prop, "enum_items", ()) for text in (item.name, item.description)]
     return found
 
 
-def test_everything_is_in_german(addon):
-    missing = sorted({*asked_for(), *named()} - {*LABELS, *OWN_NAMES})
+def test_every_interface_text_is_in_german(addon):
+    missing = sorted({*drawn_texts(), *registered_texts()} - {*LABELS, *UNTRANSLATED})
     assert not missing, "add to ui/locale/de.po and run `python -m scripts.translations`:\n" + "\n".join(map(repr, missing))
 
 
-def in_the_panel(site):
-    """The English template of a message site as the panel words it."""
+def panel_template(site):
+    """The English template with which the panel shows the message of a site."""
     return PANEL.get(site.name, {}).get(site.text) or PANEL.get("", {}).get(site.text) or site.text
 
 
@@ -128,69 +131,71 @@ def messages():
     return [site for site in message_sites(*PARTS) if site.text is not None]
 
 
-def test_a_name_stands_for_one_text():
+def test_message_name_identifies_one_text():
     texts = {}
     for site in (site for site in message_sites(".") if site.text is not None):
         assert texts.setdefault(site.name, site.text) == site.text, (site.name, site.file)
         assert site.name == site.text or re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*(\.problem|\.remedy)?", site.name), site.name
 
 
-def test_messages_are_given_the_values_they_need():
+def test_messages_have_values_for_their_placeholders():
     for site in (site for site in message_sites(".") if site.text is not None and site.values is not None):
         assert {name for name, _ in fields(site.text)} <= site.values, (site.name, site.file)
 
 
-def test_translations_have_the_placeholders_of_what_they_translate():
+def test_translations_keep_placeholders_and_final_punctuation():
     for table in (GERMAN, PANEL):
         for msgid, text in (pair for texts in table.values() for pair in texts.items()):
             assert fields(text) <= fields(msgid), msgid
-            assert {name for name, _ in fields(msgid) - fields(text)} <= LEFT_OUT, msgid
+            assert {name for name, _ in fields(msgid) - fields(text)} <= OMITTED_PLACEHOLDERS, msgid
             assert text[-1:] == msgid[-1:] or not {text[-1], msgid[-1]} & {*".,: "}, msgid
 
 
-def test_every_message_of_the_tables_is_said_somewhere():
-    said = {(site.name, site.text) for site in messages()} | {("", site.text) for site in messages()}
-    missing = [(name, text) for name, texts in PANEL.items() for text in texts if (name, text) not in said]
-    drawn = {(site.name, in_the_panel(site)) for site in messages()}
+def test_tables_have_no_unused_texts():
+    templates = {(site.name, site.text) for site in messages()} | {("", site.text) for site in messages()}
+    missing = [(name, text) for name, texts in PANEL.items() for text in texts if (name, text) not in templates]
+    drawn = {(site.name, panel_template(site)) for site in messages()}
     missing += [(name, text) for name, texts in GERMAN.items() if name for text in texts if (name, text) not in drawn]
-    # A sentence without a name is a label or tooltip, or shared by several messages.
+    # A text without a name is a label or tooltip, or is shared by several messages.
     shared = {text for _name, text in drawn}
-    written = {node.value for tree in code("ui", "backend", "core", "bridge") for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    parts = {slot_label(slot) for slot in SLOTS} | {name.replace("_", " ") for name in SMPL_JOINTS} | {"Skelify"}
-    written |= {text[:1].upper() + text[1:] for text in written if isinstance(text, str)}
-    missing += [("", text) for text in LABELS if text not in shared | written | parts]
+    constants = {
+        node.value for tree in parse_folders("ui", "backend", "core", "bridge") for node in ast.walk(tree) if isinstance(node, ast.Constant)
+    }
+    labels = {slot_label(slot) for slot in SLOTS} | {name.replace("_", " ") for name in SMPL_JOINTS} | {"Skelify"}
+    constants |= {text[:1].upper() + text[1:] for text in constants if isinstance(text, str)}
+    missing += [("", text) for text in LABELS if text not in shared | constants | labels]
     assert not missing, "take out of ui/locale/*.po:\n" + "\n".join(map(repr, missing))
 
 
-def test_what_the_panel_can_be_told_is_in_german():
-    """Every message of the parts it uses, but for what only the command line and developers meet."""
+def test_every_message_in_the_panel_is_in_german():
+    """Except for messages that only the command line or developers see."""
     missing = []
-    for site in (site for site in messages() if site.file.name not in COMMAND_LINE_FILES and site.name not in SELDOM):
-        text = in_the_panel(site)
+    for site in (site for site in messages() if site.file.name not in COMMAND_LINE_FILES and site.name not in RARE_MESSAGES):
+        text = panel_template(site)
         if text not in GERMAN.get(site.name, {}) and text not in LABELS:
             missing.append((site.name, text))
     assert not missing, "add to ui/locale/de.po and run `python -m scripts.translations`:\n" + "\n".join(map(repr, missing))
 
 
-def test_no_message_of_the_panel_speaks_of_the_command_line():
-    """But for those of what only the command line does."""
+def test_panel_messages_do_not_mention_the_command_line():
+    """Except for messages that only the command line shows."""
     for site in messages():
         if site.file.name not in COMMAND_LINE_FILES:
-            spoken = re.search(r"`|meshrec \w|build\.py|--(?!keypoint_scale|write_json|offline-mode)\w", in_the_panel(site))
-            assert not spoken, (site.name, site.file.name)
+            mention = re.search(r"`|meshrec \w|build\.py|--(?!keypoint_scale|write_json|offline-mode)\w", panel_template(site))
+            assert not mention, (site.name, site.file.name)
 
 
 @pytest.fixture
 def pseudo(monkeypatch):
-    """A language that marks every word it has translated."""
-    known = {text for texts in GERMAN.values() for text in texts}
-    monkeypatch.setattr(translation, "look_up", lambda msgid, name="": f"{msgid}§".replace(" ", "§ ") if msgid in known else msgid)
+    """A language that marks every word that was translated."""
+    translatable = {text for texts in GERMAN.values() for text in texts}
+    monkeypatch.setattr(translation, "look_up", lambda msgid, name="": f"{msgid}§".replace(" ", "§ ") if msgid in translatable else msgid)
 
 
-def unmarked(seen):
-    """Texts that were drawn as they are and have words that nobody translated."""
+def untranslated_texts(drawn):
+    """The drawn texts with words that were not translated."""
     texts = [
-        (entry[0], entry[-1] if entry[0] == "progress" else entry[1]) for entry in seen if entry[0] in ("label", "progress") and entry[1:]
+        (entry[0], entry[-1] if entry[0] == "progress" else entry[1]) for entry in drawn if entry[0] in ("label", "progress") and entry[1:]
     ]
     names = r"/\S+|clip\S*( person\d)?|person\d|[A-Z]+|[\d.,:%()-]+|x|tests?|boom"
     return [
@@ -200,15 +205,15 @@ def unmarked(seen):
     ]
 
 
-def test_every_panel_speaks_the_language_in_every_state(addon, backend, result, tubes, pseudo):
+def test_every_panel_is_translated_in_every_state(addon, backend, result, tubes, pseudo):
     def draw_all():
         for panel in PANELS:
-            assert unmarked(draw_panel(panel) or []) == [], panel.bl_idname
+            assert untranslated_texts(draw_panel(panel) or []) == [], panel.bl_idname
 
     draw_all()
     addon.source, addon.person, addon.skeleton = "/clip.mp4", "ONE", "skel"
-    for look in (SettledLook(), SettledLook(is_partial=True), SettledLook(**INSTALLED)):
-        setup_state.environment_probe = look
+    for probe in (FinishedProbe(), FinishedProbe(is_partial=True), FinishedProbe(**INSTALLED)):
+        setup_state.environment_probe = probe
         draw_all()
     backend([Progress("Finding people", 3, 30)], [result])
     jobs.start(build_request(addon)).update()
@@ -226,19 +231,19 @@ def test_every_panel_speaks_the_language_in_every_state(addon, backend, result, 
     draw_all()
 
 
-def test_messages_come_in_the_panels_words():
+def test_messages_use_the_panels_wording():
     remedy = Message("backend-did-not-start.remedy", "Run `meshrec doctor`, which says what is missing.")
     assert translation.translate_message(remedy).startswith("Click Check Installation")
     problem = "{name} has {frames} frames, and the range begins at frame {first}."
     error = InputError("frame-range-past-end", problem, "Choose frames below {frames}.", name="clip.mp4", frames=30, first=40)
     assert str(error) == "clip.mp4 has 30 frames, and the range begins at frame 40. Choose frames below 30."
-    told = "clip.mp4 has 30 frames, and Part of the Clip begins after them. Choose an earlier In under Part of the Clip."
-    assert translation.translate_error(error) == told
+    expected = "clip.mp4 has 30 frames, and Part of the Clip begins after them. Choose an earlier In under Part of the Clip."
+    assert translation.translate_error(error) == expected
     assert translation.translate_message("Nobody {knows} this.") == "Nobody {knows} this."
     assert translation.translate_message(Message("not-in-the-tables", "Nobody knows {what}.", what="{this}")) == "Nobody knows {this}."
 
 
-def test_labels_among_the_values_are_translated_and_names_are_not(monkeypatch):
+def test_labels_in_values_are_translated_but_names_are_not(monkeypatch):
     monkeypatch.setattr(translation, "look_up", lambda msgid, name="": GERMAN.get(name, {}).get(msgid) or LABELS.get(msgid, msgid))
     names = [label("left wrist"), label("head")]
     unsure = Message("least-sure-of-some", "Least sure of: {names} and {count} more.", names=names, count=3)
@@ -250,7 +255,7 @@ def test_labels_among_the_values_are_translated_and_names_are_not(monkeypatch):
     assert panels.translate("{rate}, {time} left", rate="9", time="{x}") == "9, noch {x}"
 
 
-def test_blender_is_given_messages_by_their_name_and_labels_for_all_it_draws():
+def test_blender_tables_have_messages_by_name_and_labels_everywhere():
     german = translation.blender_tables()["de"]
     assert german["footage-empty.problem", "{name} is empty (0 bytes)."] == "{name} ist leer (0 Byte)."
     assert german["*", "Choose footage first"] == german["Operator", "Choose footage first"] == "Zuerst eine Aufnahme wählen"

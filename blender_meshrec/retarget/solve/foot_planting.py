@@ -25,7 +25,7 @@ from .stance import Foot, Stance
 # long feet 17 % jerkier.
 FADE_TIME = 0.2
 # A foot comes to rest, and leaves, within this time, s: contacts begin while the source's feet still move a little. Measured on motion
-# capture: without it knees are 5 % jerkier. Reconstructed feet do without it, their motion is 8 % smoother so.
+# capture: without it knees are 5 % jerkier. Reconstructed feet do without it, their motion is 7 % smoother so.
 SETTLE_TIME = 0.1
 # Maximum distance of a footprint from its foot that previous footprints may cause, as a fraction of the leg's length.
 MAX_DRIFT = 0.25
