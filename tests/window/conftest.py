@@ -1,4 +1,4 @@
-"""An artist at a Blender in a real window, with a fresh user folder; skipped, with the reason, where there can be none."""
+"""Fixtures: Blender in a real window with a fresh user folder. Tests are skipped, with the reason, where that is not possible."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ CLIP = "demo_clip.mp4"
 
 @pytest.fixture(scope="module")
 def extension():
-    """The extension's zip that was packaged last."""
+    """The newest packaged extension, a .zip."""
     found = _require_build(EXTENSION, "build.py package")
     if not _is_current(found):
         pytest.skip(f"{found.name} is older than the code: run build.py package")
@@ -31,7 +31,7 @@ def bundle():
 
 @pytest.fixture(scope="module")
 def artist(tmp_path_factory, extension, bundle):
-    """The artist, Blender being open for the first time; Blender is closed in the end, whatever happens."""
+    """The Artist in a Blender that was started for the first time; the window is closed at the end in any case."""
     material = tmp_path_factory.mktemp("material")
     shutil.copy(extension, material / "meshrec.zip")
     shutil.copy(ROOT / "scripts" / CLIP, material)
@@ -46,18 +46,18 @@ def artist(tmp_path_factory, extension, bundle):
     shutil.rmtree(home, ignore_errors=True)  # the backend is large
 
 
-def _require_build(pattern, how):
+def _require_build(pattern, command):
     reason = reason_to_skip()
     if reason:
         pytest.skip(reason)
     found = newest_build(pattern)
     if found is None:
-        pytest.skip(f"there is no {pattern} in dist/: run {how}")
+        pytest.skip(f"there is no {pattern} in dist/: run {command}")
     return found
 
 
 def _is_current(archive):
-    """Whether nothing that ships has changed since it was packaged."""
+    """Whether no packaged file has changed since."""
     shipped = [*(ROOT / "blender_meshrec").rglob("*.py"), *(ROOT / "addon_models").iterdir()]
     return max(path.stat().st_mtime for path in shipped) <= archive.stat().st_mtime
 

@@ -1,6 +1,6 @@
-"""From the zip and a fresh user folder to a character in a file, in a real window, by drags, clicks and keys alone.
+"""The whole workflow in a real window by drags, clicks and keys: from installing the zip to an exported character.
 
-The tests are one session of one artist, in this order: each goes on where the one before has stopped.
+The tests are one session: each continues from the state in which the previous one ended, so their order matters.
 """
 
 import time
@@ -10,39 +10,40 @@ import pytest
 from scripts.window.artist import ADDON, PREFERENCES
 from tests.window.conftest import CLIP
 
-GAP = 0.2  # s; the 99th percentile of what a timer may wait for its turn
-SHARE = 0.8  # of the idle window's redraws that a job must leave
-CANCELLED = 0.5  # s; how long a backend may outlive Cancel
-PATIENCE = 400  # s; a backend starts in 3, on a computer that has nothing else to do
+MAX_TIMER_GAP = 0.2  # s; limit of the 99th percentile of the time between two calls of a timer
+MIN_REDRAW_FRACTION = 0.8  # of the idle window's redraw rate, which a job must leave
+CANCEL_SECONDS = 0.5  # s; limit of the time from Cancel to the end of the backend
+TIMEOUT = 400  # s; a backend starts in 3 s on an idle computer
 JOB = "jobs.current"
 PROCESS = "backend/launch.py"
 MAIN, BODY, RANGE, RESULT, RETARGET, EXPORT = (f"MESHREC_PT_{name}" for name in ("main", "body", "range", "result", "retarget", "export"))
 
 
-def backends(window):
+def backend_commands(window):
+    """The command lines of the running backends."""
     return [command for _, _, command in window.processes() if PROCESS in command]
 
 
-def scratch(window):
-    """Temporary files, but for the screen's and Blender's own."""
-    own = ("/tmp/.X", "/tmp/.dragged", "/tmp/blender_")
-    return [path for path in window.files("/tmp") if not path.startswith(own) and not path.endswith("_autosave.blend")]
+def temporary_files(window):
+    """Temporary files except those of the screen and of Blender itself."""
+    foreign = ("/tmp/.X", "/tmp/.dragged", "/tmp/blender_")
+    return [path for path in window.files("/tmp") if not path.startswith(foreign) and not path.endswith("_autosave.blend")]
 
 
 def begin_job(window):
     window.click_button("meshrec.reconstruct(")
     window.wait_until(f"{JOB} is not None and {JOB}.running", 30, every=0.02)
-    assert len(backends(window)) == 1
+    assert len(backend_commands(window)) == 1
 
 
-def hold(window, signal):
-    """Stop the backend where it is, let it go on, or end it."""
+def send_signal(window, signal):
+    """Send the backend STOP, CONT or KILL."""
     pid = next(pid for pid, _, command in window.processes() if PROCESS in command)
     window.run("sh", "-c", f"kill -{signal} {pid}")
 
 
-def lag(window):
-    """How long this computer lets Blender wait for its turn, s: nothing can take effect sooner."""
+def measure_lag(window):
+    """The longest delay of a call to Blender on this computer, s; nothing can take effect sooner."""
     waits = []
     for _ in range(5):
         begun = time.monotonic()
@@ -51,10 +52,10 @@ def lag(window):
     return max(waits)
 
 
-def gone(window, seconds):
-    """Whether the backend has ended within so many seconds."""
+def ends_within(window, seconds):
+    """Whether the backend ends within this time, s."""
     end = time.monotonic() + seconds
-    while backends(window):
+    while backend_commands(window):
         if time.monotonic() > end:
             return False
         time.sleep(0.02)
@@ -62,20 +63,20 @@ def gone(window, seconds):
 
 
 def press_escape(window):
-    """Cancel the job with the pointer in the 3D view."""
+    """Cancel the job by Esc, with the pointer in the 3D view."""
     window.move(300, 500)
-    late = lag(window)
+    lag = measure_lag(window)
     window.press("Escape")
-    assert gone(window, CANCELLED + late)
+    assert ends_within(window, CANCEL_SECONDS + lag)
 
 
-def test_the_extension_is_installed_by_dropping_its_zip(artist):
+def test_extension_is_installed_by_dropping_its_zip(artist):
     artist.install("meshrec.zip")
     artist.bind_addon_state()
     assert artist.window.evaluate("hasattr(bpy.context.scene, 'meshrec')")
 
 
-def test_enabling_is_quick_and_loads_nothing_heavy(artist):
+def test_enabling_is_fast_and_imports_nothing_heavy(artist):
     window = artist.window
     window.evaluate("import addon_utils")
     window.evaluate(f"""
@@ -94,13 +95,13 @@ for _ in range(3):
     artist.bind_addon_state()  # the modules are new
 
 
-def test_a_closed_tab_costs_no_call_and_an_open_one_hardly_any_time(artist):
+def test_closed_tab_draws_nothing_and_open_tab_draws_fast(artist):
     window = artist.window
     window.evaluate(f"""
 spent = []
 
 def timed(work):
-    def draw(self, context):  # Blender looks at how many arguments it takes
+    def draw(self, context):  # Blender checks the number of arguments
         begun = time.perf_counter()
         work(self, context)
         spent.append(time.perf_counter() - begun)
@@ -112,7 +113,7 @@ for kind in bpy.types.Panel.__subclasses__():
 """)
 
     def cost():
-        """Panels drawn, and seconds spent in them, a redraw."""
+        """Panels drawn per redraw, and the seconds that they take."""
         window.evaluate("spent.clear()")
         for _ in range(10):
             window.evaluate("[region.tag_redraw() for kind in ('UI', 'WINDOW') for *_, region in _regions('VIEW_3D', kind)]")
@@ -123,14 +124,14 @@ for kind in bpy.types.Panel.__subclasses__():
     artist.open_tab(80)
     calls, seconds = cost()
     print(f"an open tab: {calls} panels and {1000 * seconds:.2f} ms a redraw")
-    # What is closed is not drawn. A computer that is busy may draw once for two requests.
+    # Closed panels are not drawn. A busy computer may redraw once for two requests.
     assert 0.5 < calls <= 1.5 and seconds < 0.005
     assert not window.evaluate(
         "[each for name in ('frame_change_post', 'depsgraph_update_post') for each in getattr(bpy.app.handlers, name)]"
     )
 
 
-def test_footage_is_dropped_into_the_view(artist):
+def test_footage_is_chosen_by_dropping_it(artist):
     artist.drop_footage(CLIP)
     assert artist.window.evaluate("[*map(str, (bpy.context.scene.meshrec.footage.kind, bpy.context.scene.meshrec.footage.frames))]") == [
         "VIDEO",
@@ -138,20 +139,20 @@ def test_footage_is_dropped_into_the_view(artist):
     ]
 
 
-def test_a_backend_that_is_missing_is_offered_with_blenders_own_switch(artist):
+def test_missing_backend_and_online_access_are_offered(artist):
     artist.window.find_button("meshrec.allow_online")
     artist.window.find_button("meshrec.install_backend")
 
 
-def test_the_backend_is_installed_by_clicks_and_without_a_network(artist):
+def test_backend_is_installed_from_the_offline_bundle(artist):
     assert artist.install_backend("bundle") == ""
     artist.raise_main_window()
     assert artist.window.evaluate(f"{PREFERENCES}.bundle")
-    assert scratch(artist.window) == []
+    assert temporary_files(artist.window) == []
 
 
-def test_a_job_leaves_the_window_free(artist):
-    """The idle window's rate is that of a job held still, turn by turn: what else this computer does weighs on both alike."""
+def test_window_stays_responsive_during_a_job(artist):
+    """Idle and busy rates are measured in turns, with the backend stopped and running, so that other load affects both equally."""
     window = artist.window
 
     def measure(redrawing, seconds):
@@ -160,47 +161,47 @@ def test_a_job_leaves_the_window_free(artist):
         return window.evaluate("measure.end()")
 
     begin_job(window)
-    window.wait_until(f"{JOB}.progress is not None", PATIENCE)
+    window.wait_until(f"{JOB}.progress is not None", TIMEOUT)
     idle, busy, gaps = [], [], []
     for turn in range(6):
-        hold(window, "STOP")
+        send_signal(window, "STOP")
         idle.append(measure(True, 1.6)["rate"])
-        hold(window, "CONT")
+        send_signal(window, "CONT")
         busy.append(measure(True, 1.6)["rate"])
         gaps.append(measure(False, 0.8)["p99"])
-        if not window.evaluate(f"{JOB}.running"):  # the job has ended, and its result was built: no turn of a job at work
+        if not window.evaluate(f"{JOB}.running"):  # the job ended during this turn, so the turn does not count
             assert turn >= 2, window.evaluate(f"str({JOB}.error)")
             del idle[-1], busy[-1], gaps[-1]
             break
-        if turn >= 2 and sum(busy) >= SHARE * sum(idle):
-            break  # more turns, where the first were not alike
+        if turn >= 2 and sum(busy) >= MIN_REDRAW_FRACTION * sum(idle):
+            break  # otherwise measure more turns
     press_escape(window)
     print(f"redraws a second: idle {idle}, with a job {busy}; 99th percentile of gaps {gaps} s")
-    assert sum(busy) >= SHARE * sum(idle)
-    assert sorted(gaps)[-2] <= GAP  # one turn may meet something else that this computer does
+    assert sum(busy) >= MIN_REDRAW_FRACTION * sum(idle)
+    assert sorted(gaps)[-2] <= MAX_TIMER_GAP  # other load may disturb one turn
 
 
 @pytest.mark.parametrize("how", ["button", "Esc"])
-def test_cancel_leaves_nothing_behind(artist, how):
+def test_cancel_leaves_no_process_data_or_files(artist, how):
     window = artist.window
-    before, files = window.evaluate("blocks()"), scratch(window)
+    before, files = window.evaluate("blocks()"), temporary_files(window)
     begin_job(window)
-    window.wait_until(f"{JOB}.progress is not None", PATIENCE)
+    window.wait_until(f"{JOB}.progress is not None", TIMEOUT)
     if how == "button":
-        place, late = window.find_button("meshrec.cancel("), lag(window)
-        window.click(*place)
-        assert gone(window, CANCELLED + late)
+        position, lag = window.find_button("meshrec.cancel("), measure_lag(window)
+        window.click(*position)
+        assert ends_within(window, CANCEL_SECONDS + lag)
     else:
         press_escape(window)
     assert not window.evaluate(f"{JOB}.running") and window.evaluate(f"{JOB}.error is None")
-    assert window.evaluate("blocks()") == before and scratch(window) == files
+    assert window.evaluate("blocks()") == before and temporary_files(window) == files
 
 
-def test_a_killed_backend_is_told_and_can_be_tried_again(artist):
+def test_killed_backend_is_reported_and_can_be_retried(artist):
     window = artist.window
     begin_job(window)
-    window.wait_until(f"{JOB}.progress is not None", PATIENCE)
-    hold(window, "KILL")
+    window.wait_until(f"{JOB}.progress is not None", TIMEOUT)
+    send_signal(window, "KILL")
     window.wait_until(f"not {JOB}.running", 30)
     assert "ended by the system" in window.evaluate(f"{JOB}.error.problem")
     window.press("Escape")
@@ -209,12 +210,12 @@ def test_a_killed_backend_is_told_and_can_be_tried_again(artist):
     press_escape(window)
 
 
-def test_an_error_shows_the_button_that_mends_it(artist):
+def test_missing_body_file_offers_the_open_model(artist):
     window = artist.window
     artist.open_section(BODY, below="meshrec.reconstruct(")
     window.fill_text_field(".body", "/mnt/material/gone.npz")
     window.click_button("meshrec.reconstruct(")
-    window.wait_until(f"{JOB} is not None and {JOB}.error is not None", PATIENCE)
+    window.wait_until(f"{JOB} is not None and {JOB}.error is not None", TIMEOUT)
     window.move(300, 500)
     window.find_button("meshrec.choose_model")
     window.click_button("meshrec.use_open_model")
@@ -222,17 +223,17 @@ def test_an_error_shows_the_button_that_mends_it(artist):
     artist.open_section(BODY, below="meshrec.reconstruct(")
 
 
-def test_one_click_brings_the_people_and_one_undo_takes_them_away(artist):
+def test_one_click_reconstructs_and_one_undo_reverts(artist):
     window = artist.window
     before = window.evaluate("blocks()")
-    for again in (False, True):
+    for is_second in (False, True):
         begin_job(window)
-        window.wait_until(f"not {JOB}.running", PATIENCE)
+        window.wait_until(f"not {JOB}.running", TIMEOUT)
         time.sleep(1.0)
         assert window.evaluate(f"str({JOB}.error or '')") == ""
         rigs = window.evaluate("[rig.name for rig in bpy.data.objects if rig.type == 'ARMATURE']")
         assert rigs == ["demo_clip person1"]
-        if not again:
+        if not is_second:
             window.move(300, 500)
             window.press("ctrl+z")
             window.wait_until("not bpy.data.armatures", 60)
@@ -242,7 +243,7 @@ def test_one_click_brings_the_people_and_one_undo_takes_them_away(artist):
     assert window.evaluate("bpy.context.object['quality']").startswith("Match with the picture")
 
 
-def test_the_result_is_exported_by_a_click(artist):
+def test_result_is_exported_by_one_click(artist):
     window = artist.window
     window.click_button("meshrec.dismiss")
     artist.open_section(MAIN)
@@ -256,8 +257,8 @@ def test_the_result_is_exported_by_a_click(artist):
     artist.open_section(EXPORT)
 
 
-def test_the_movement_is_retargeted_onto_another_character(artist):
-    """A character that MeshRec has not made: Rigify's, with names and a rest pose of its own, larger and turned away."""
+def test_motion_is_retargeted_to_another_character(artist):
+    """The character is Rigify's: with other bone names and another rest pose, scaled and rotated."""
     window = artist.window
     window.evaluate("""
 import addon_utils, math
@@ -281,7 +282,7 @@ person = bpy.context.scene.meshrec_retarget.source
 def directions(rig, names):
     return [(rig.matrix_world.to_3x3() @ rig.pose.bones[name].vector).normalized() for name in names]
 
-def apart():
+def largest_angle():
     worst = 0.0
     for frame in range(1, 130, 8):
         bpy.context.scene.frame_set(frame)
@@ -290,13 +291,13 @@ def apart():
     return worst
 """)
     turned = window.evaluate("math.degrees(hero.matrix_world.to_euler().z)")
-    assert abs(turned - 130) < 0.1  # the rig itself is where it was
-    print(f"forearms and shin at most {window.evaluate('apart()'):.1f} degrees from the person's")
-    assert window.evaluate("apart()") < 12
+    assert abs(turned - 130) < 0.1  # the object itself did not move
+    print(f"forearms and shin at most {window.evaluate('largest_angle()'):.1f} degrees from the person's")
+    assert window.evaluate("largest_angle()") < 12
     artist.open_section(RETARGET)
 
 
-def test_the_skeleton_is_chosen_and_part_of_the_clip_reconstructed_with_it(artist):
+def test_part_of_the_clip_is_reconstructed_with_skel(artist):
     window = artist.window
     artist.open_section(MAIN)
     window.click_button(".use_range", columns=(0.15, 0.1, 0.2, 0.05))
@@ -306,11 +307,11 @@ def test_the_skeleton_is_chosen_and_part_of_the_clip_reconstructed_with_it(artis
     artist.open_section(BODY, below="meshrec.reconstruct(")
     window.click_button(".skeleton", columns=(0.7, 0.6, 0.8))
     time.sleep(0.5)
-    window.press("k")  # of the menu that has opened: SKEL
+    window.press("k")  # chooses SKEL in the open menu
     window.wait_until("bpy.context.scene.meshrec.skeleton == 'skel'", 30)
     artist.open_section(BODY, below="meshrec.reconstruct(")
     begin_job(window)
-    window.wait_until(f"not {JOB}.running", PATIENCE)
+    window.wait_until(f"not {JOB}.running", TIMEOUT)
     time.sleep(1.0)
     assert window.evaluate(f"str({JOB}.error or '')") == ""
     assert window.evaluate("bpy.context.object.type == 'ARMATURE' and 'tibia_r' in bpy.context.object.pose.bones")
@@ -321,7 +322,7 @@ def test_the_skeleton_is_chosen_and_part_of_the_clip_reconstructed_with_it(artis
     assert window.evaluate("bool(bpy.context.scene.meshrec.people[0].portrait_key)")
 
 
-def test_blenders_search_finds_the_buttons(artist):
+def test_search_finds_reconstruct(artist):
     window = artist.window
     window.move(300, 500)
     window.press("F3")
@@ -333,14 +334,14 @@ def test_blenders_search_finds_the_buttons(artist):
     press_escape(window)
 
 
-def test_a_person_is_given_a_name(artist):
+def test_person_can_be_renamed(artist):
     window = artist.window
     window.fill_text_field(".people[0].name", "Anna")
     window.wait_until("bpy.context.object.name == 'demo_clip Anna'", 30)
     assert window.evaluate("bpy.context.object.users_collection[0].name") == "demo_clip Anna"
 
 
-def test_the_interface_speaks_german(artist):
+def test_interface_is_translated_to_german(artist):
     window = artist.window
     view = "bpy.context.preferences.view"
     window.evaluate(f"{view}.language = 'de_DE'; {view}.use_translate_interface = True")
@@ -352,7 +353,7 @@ def test_the_interface_speaks_german(artist):
 
 
 @pytest.mark.parametrize("how", ["closed", "killed"])
-def test_a_blender_that_ends_takes_the_backend_with_it(artist, how):
+def test_backend_ends_with_blender(artist, how):
     window = artist.window
     if how == "killed":
         window.start()
@@ -363,7 +364,7 @@ def test_a_blender_that_ends_takes_the_backend_with_it(artist, how):
     else:
         assert MAIN in artist.open_panels()
     begin_job(window)
-    window.wait_until(f"{JOB}.progress is not None", PATIENCE)
+    window.wait_until(f"{JOB}.progress is not None", TIMEOUT)
     if how == "closed":
         window.move(300, 500)
         window.press("ctrl+q")
@@ -372,5 +373,5 @@ def test_a_blender_that_ends_takes_the_backend_with_it(artist, how):
         assert window.wait_for_end(20) is not None
     else:
         window.kill()
-    assert gone(window, 2)
+    assert ends_within(window, 2)
     assert [command for _, _, command in window.processes() if "blender" in command and "wish" not in command] == []

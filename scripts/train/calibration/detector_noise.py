@@ -1,6 +1,6 @@
-"""What a detector would have made of a Pool's joints: 2D points that tremble, stray and go missing, silhouettes with holes or none at all.
+"""Simulated detections of FilmedWindows: 2D points with noise, drift and gaps; silhouettes with holes, or none.
 
-Each person has a level of error of their own; errors drift over a window (an autoregressive part) and tremble (a white part).
+Every window has its own noise level. An error is the sum of a drift over the window (autoregressive) and of white noise.
 """
 
 import numpy as np
@@ -8,18 +8,19 @@ import torch
 
 from blender_meshrec.core.skeletons import H36M17
 from blender_meshrec.methods.hmr import SILHOUETTE_SIZE, window_coordinates
+from scripts.train.calibration.filmed_windows import FilmedWindows
 
-MAX_SIGMA = 0.022  # of half a window, one standard deviation at the worst level
+MAX_SIGMA = 0.022  # of half a window: standard deviation at the highest noise level
 AUTOCORRELATION = 0.85  # of the drift from frame to frame
-END_FACTOR = 1.6  # times as much at wrists and ankles
-MISSING_SHARE = 0.04
-HOLE_SHARE = 0.3  # of silhouettes lose a square of up to a third of the window
-NO_SILHOUETTE_SHARE = 0.5  # of windows have no silhouettes
+END_FACTOR = 1.6  # noise of wrists and ankles over that of other joints
+MISSING_SHARE = 0.04  # fraction of missing points
+HOLE_SHARE = 0.3  # fraction of silhouettes that lose a square of up to a third of the window
+NO_SILHOUETTE_SHARE = 0.5  # fraction of windows without silhouettes
 _SCALE = torch.tensor([END_FACTOR if name.endswith(("wrist", "ankle")) else 1.0 for name in H36M17])
 
 
-def detect_keypoints(rng, pool, noisy=True):
-    """Rays (W,F,17,2) and confidence (W,F,17) of a Pool's joints."""
+def detect_keypoints(rng: np.random.Generator, pool: FilmedWindows, noisy: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rays (W,F,17,2) and confidence (W,F,17) of the joints of FilmedWindows."""
     rays = pool.joints[..., :2] / pool.joints[..., 2:]
     count, frames = rays.shape[:2]
     if not noisy:
@@ -35,8 +36,19 @@ def detect_keypoints(rng, pool, noisy=True):
     return rays, confidence
 
 
-def generator_inputs(rng, pool, rays, confidence, silhouettes, noisy=True, none=NO_SILHOUETTE_SHARE):
-    """What methods/hmr.Hmr is shown of frames: points (W,F,17,3) and silhouettes (W,F,S,S), which are empty in `none` of the windows."""
+def generator_inputs(
+    rng: np.random.Generator,
+    pool: FilmedWindows,
+    rays: torch.Tensor,
+    confidence: torch.Tensor,
+    silhouettes: torch.Tensor,
+    noisy: bool = True,
+    none: float = NO_SILHOUETTE_SHARE,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The inputs of methods/hmr.Hmr: points (W,F,17,3) and silhouettes (W,F,S,S).
+
+    noisy: some silhouettes get holes. none: the fraction of windows whose silhouettes are empty.
+    """
     points = window_coordinates(rays.flatten(0, 1), pool.windows.flatten(0, 1)).unflatten(0, rays.shape[:2])
     if noisy:
         silhouettes = silhouettes.clone()
