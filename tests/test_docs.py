@@ -1,69 +1,76 @@
-"""What the pages and the scripts' own words speak of is there: files, links, pictures, headings and options."""
+"""The documentation is consistent: files, links, pictures, headings and options that pages and docstrings name exist."""
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "addon_models" / "README.md"])
-SOURCES = sorted([*ROOT.glob("blender_meshrec/**/*.py"), *ROOT.glob("scripts/**/*.py"), ROOT / "build.py"])
-# Where a path that a text names may begin.
-PLACES = ("", "blender_meshrec", "blender_meshrec/core", "blender_meshrec/backend", "scripts", "tests")
-# Of other programs.
-FOREIGN = {"--command", "--help", "--offline-mode"}
+SOURCES = sorted([*ROOT.glob("blender_meshrec/**/*.py"), *ROOT.glob("scripts/**/*.py"), *ROOT.glob("examples/*.py"), ROOT / "build.py"])
+# Folders that a path in a text may be relative to.
+BASE_FOLDERS = ("", "blender_meshrec", "blender_meshrec/core", "blender_meshrec/backend", "blender_meshrec/retarget", "scripts", "tests")
+# Files that define options of `meshrec`, build.py and the scripts.
+OPTION_FILES = [
+    ROOT / "blender_meshrec" / "core" / "options.py",
+    ROOT / "build.py",
+    *ROOT.glob("blender_meshrec/cli/**/*.py"),
+    *ROOT.glob("scripts/**/*.py"),
+]
+FOREIGN_OPTIONS = {"--command", "--help", "--offline-mode"}  # of other programs
 
 
-def name(path):
+def relative_name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def headings(page):
-    """The anchors of a page's headings, as the pages' readers make them."""
+def heading_anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
     lines = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_links_lead_somewhere(page):
+@pytest.mark.parametrize("page", PAGES, ids=relative_name)
+def test_link_targets_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             file, _, anchor = target.partition("#")
             other = page.parent / file if file else page
             assert other.exists(), target
-            assert not anchor or anchor in headings(other), target
+            assert not anchor or anchor in heading_anchors(other), target
 
 
-@pytest.mark.parametrize("file", [*PAGES, *SOURCES], ids=name)
-def test_files_that_are_named_exist(file):
+@pytest.mark.parametrize("file", [*PAGES, *SOURCES], ids=relative_name)
+def test_named_files_exist(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     for path in re.findall(r"(?<![\w/.}])((?:[a-z_]+/)+[a-z_0-9]+\.(?:py|md|toml|mp4|npz|png|jpg))\b", text):
         if path.startswith(("out/", "dist/")):
             continue
-        assert any((ROOT / place / path).exists() for place in PLACES) or (file.parent / path).exists(), path
+        assert any((ROOT / folder / path).exists() for folder in BASE_FOLDERS) or (file.parent / path).exists(), path
 
 
 @pytest.fixture(scope="module")
-def options():
-    """Every option that a command of `meshrec`, build.py or a script knows."""
-    files = [ROOT / "blender_meshrec" / "cli" / "program.py", ROOT / "build.py", *ROOT.glob("scripts/**/*.py")]
-    return {option for file in files for option in re.findall(r'"(--[a-z][a-z-]*)"', file.read_text(encoding="utf-8"))} | FOREIGN
+def options() -> set[str]:
+    """Every option of `meshrec`, build.py and the scripts."""
+    texts = (file.read_text(encoding="utf-8") for file in OPTION_FILES)
+    return {option for text in texts for option in re.findall(r'"(--[a-z][a-z-]*)"', text)} | FOREIGN_OPTIONS
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_options_that_are_named_exist(page, options):
+@pytest.mark.parametrize("page", PAGES, ids=relative_name)
+def test_named_options_exist(page: Path, options: set[str]) -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
     assert named <= options, named - options
 
 
-def test_what_ships_is_what_git_has():
-    """A picture or a page that nobody committed would be missing for everybody else."""
+def test_linked_pictures_and_pages_are_in_git() -> None:
+    """A picture or page that was not committed is missing in every other checkout."""
     done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         pytest.skip("no checkout")
-    known = set(done.stdout.splitlines())
+    tracked = set(done.stdout.splitlines())
     for page in PAGES:
         for target in re.findall(r"\]\(([^)\s#]+\.(?:jpg|png|md))", page.read_text(encoding="utf-8")):
             if "://" not in target:
-                assert str((page.parent / target).resolve().relative_to(ROOT)) in known, target
+                assert str((page.parent / target).resolve().relative_to(ROOT)) in tracked, target

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     OperatorMixin = bpy.types.Operator
 else:
-    OperatorMixin = object  # Blender registers the annotations of a base class only if that is not an Operator itself
+    OperatorMixin = object  # Blender registers the properties of a mixin only if it is not an Operator itself
 
 OperatorResult: TypeAlias = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
 Value = TypeVar("Value")
@@ -31,7 +31,7 @@ class HasFilepath:
 
 
 def require(value: Value | None) -> Value:
-    """`value` itself, which the context always has where this is called."""
+    """`value` itself, which Blender always provides where this is called."""
     if value is None:
         raise TypeError("Blender's context lacks a value that the interface needs")
     return value

@@ -13,7 +13,7 @@ from .retarget_settings import MappedBone, RetargetSettings, slot_label
 from .sidebar import SidebarTab
 from .translation import translate, translate_message
 
-_DRAW_PROPERTY = expect_type(bpy.types.UILayout.bl_rna, bpy.types.Struct).functions["prop"]
+_DRAW_PROPERTY = bpy.types.UILayout.bl_rna.functions["prop"]  # pyrefly: ignore[missing-attribute]  bl_rna is a Struct
 _ICONS = expect_type(_DRAW_PROPERTY.parameters["icon"], bpy.types.EnumProperty).enum_items.keys()
 # Blender 4.4 renamed these icons.
 _COLOUR_ICON_PREFIX = "STRIP_COLOR_" if "STRIP_COLOR_01" in _ICONS else "SEQUENCE_COLOR_"

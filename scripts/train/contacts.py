@@ -38,12 +38,12 @@ from scripts.train.optimisation import RunningMean, optimise
 from scripts.train.weights_export import export_weights, write_metrics
 
 WINDOW_FRAMES, BATCH = 96, 24  # of a window; windows
-LEARNING_RATE, WARM_UP_SHARE, EMA_DECAY = (
+LEARNING_RATE, WARM_UP_FRACTION, EMA_DECAY = (
     2e-3,
     0.05,
     0.995,
 )  # AdamW's highest; the share of the steps until then; of the weights that are kept
-STATIC_CAMERA_SHARE, DROPOUT_SHARE = 0.8, 0.5  # share of cameras that do not move, of detectors that lose points
+STATIC_CAMERA_FRACTION, DROPOUT_FRACTION = 0.8, 0.5  # share of cameras that do not move, of detectors that lose points
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def film_scenes(lifter, clips, seed, view, device):
     for number, piece in enumerate(split_into_pieces(clips)):
         rng = np.random.default_rng([seed, view, number])
         points, axes, valid, contacts, step = augment_piece(rng, piece)
-        steady, lossy = rng.random() < STATIC_CAMERA_SHARE, rng.random() < DROPOUT_SHARE
+        steady, lossy = rng.random() < STATIC_CAMERA_FRACTION, rng.random() < DROPOUT_FRACTION
         views = film_bodies(rng, points[None], axes[None], valid[None], lossy=lossy, steady=steady)
         scene = {"rays": views.rays[0], "confidence": views.confidence[0], "valid": valid, "contacts": contacts}
         # On the network's own clock: the step is told to the network for contacts alone.
@@ -103,7 +103,7 @@ def train(scenes, steps, seed, device):
     network = ContactNetwork().to(device)
     mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA_DECAY))
     optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps, pct_start=WARM_UP_SHARE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps, pct_start=WARM_UP_FRACTION)
     running = RunningMean()
     for number, batch in enumerate(draw_windows(scenes, steps, seed)):
         loss = contact_loss(network, *(values.to(device) for values in batch))

@@ -43,7 +43,7 @@ from scripts.train.weights_export import MODELS_FOLDER, export_weights, write_me
 # Frames of a window and windows of a batch: short and many to learn poses, then as long as the network reaches.
 SHORT_WINDOWS, LONG_WINDOWS = (27, 48), (81, 16)
 LEARNING_RATE, WARM_UP_STEPS = 6e-4, 200  # AdamW's, in steps
-DECAY_SHARE = 0.35  # the last share of the steps: long windows, and the rate falls to zero
+DECAY_FRACTION = 0.35  # the last share of the steps: long windows, and the rate falls to zero
 EMA_DECAY = 0.998
 # The ends of limbs are the hardest and matter most; velocity keeps them from trembling.
 JOINT_WEIGHTS = np.ones(len(H36M17), np.float32)
@@ -82,7 +82,7 @@ def train(settings: argparse.Namespace, clips: list[Clip]) -> None:
     mean.load_state_dict(lifter.state_dict())
     optimiser = torch.optim.AdamW(lifter.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     state = Checkpoint(settings.state, lifter=lifter, mean=mean, optimiser=optimiser)
-    decay_from = max(state.step, round((1 - DECAY_SHARE) * settings.steps))
+    decay_from = max(state.step, round((1 - DECAY_FRACTION) * settings.steps))
     short, long = (WindowSampler(clips, frames) for frames, _batch in (SHORT_WINDOWS, LONG_WINDOWS))
     running = RunningMean()
 

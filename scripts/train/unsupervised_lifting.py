@@ -31,7 +31,7 @@ from scripts.train.optimisation import optimise
 JOINTS = len(H36M17)
 H36M = SET_NAMES.index("h36m17")
 WIDTH, BATCH, LEARNING_RATE = 256, 256, 4e-4
-DECAY_SHARE = 0.4  # the last share of the steps, over which the rate falls to zero
+DECAY_FRACTION = 0.4  # the last share of the steps, over which the rate falls to zero
 EMA_DECAY = 0.998  # of the lifter's weights: adversaries chase each other, their mean is steadier than either
 NUM_POSES = 100_000  # 2D poses that are drawn from
 MAX_ELEVATION, MAX_ROLL = np.pi / 9, np.pi / 18
@@ -93,7 +93,7 @@ def train_unsupervised(clips, recipe, steps, seed, device="cpu", log=print):
     begun, running = time.perf_counter(), np.zeros(5)
     for step in range(steps):
         for optimiser in optimisers:
-            optimiser.param_groups[0]["lr"] = LEARNING_RATE * min(1, (steps - step) / (DECAY_SHARE * steps))
+            optimiser.param_groups[0]["lr"] = LEARNING_RATE * min(1, (steps - step) / (DECAY_FRACTION * steps))
         rows, others = torch.as_tensor(rng.integers(len(poses), size=(2, BATCH)), device=device)
         losses, turned = _lifter_losses(lifter, judge, poses[rows], distances[rows], recipe)
         optimise(optimisers[0], sum(losses), lifter)

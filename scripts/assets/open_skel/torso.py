@@ -17,7 +17,7 @@ VERTEBRAE = {
 RIB_HALF_WIDTHS = (0.052, 0.075, 0.093, 0.106, 0.115, 0.121, 0.126, 0.129, 0.130, 0.128, 0.122, 0.108)
 RIB_FRONTS = (0.066, 0.080, 0.091, 0.099, 0.105, 0.110, 0.114, 0.116, 0.116, 0.114, 0.10, 0.09)
 RIB_DROPS = (0.030, 0.042, 0.055, 0.068, 0.080, 0.092, 0.102, 0.108, 0.106, 0.100, 0.085, 0.060)
-RIB_LENGTH_SHARES = (1, 1, 1, 1, 1, 1, 1, 0.97, 0.93, 0.88, 0.66, 0.50)  # of the way from the spine to the breastbone
+RIB_LENGTH_FRACTIONS = (1, 1, 1, 1, 1, 1, 1, 0.97, 0.93, 0.88, 0.66, 0.50)  # of the way from the spine to the breastbone
 SHOULDER_BLADE_CENTRE = np.array([0.115, 0.39, -0.01])  # the middle of the left shoulder blade
 BREASTBONE = np.array([(0.428, 0.060), (0.410, 0.071), (0.380, 0.082), (0.330, 0.096), (0.290, 0.102), (0.268, 0.101)])
 
@@ -64,7 +64,7 @@ def ribs():
     """The left side's ribs as (height at the spine, vertices, faces), from the first."""
     start, end, count = VERTEBRAE["thoracic"][:3]
     for number, height in enumerate(np.linspace(end, start, count)):
-        share = np.linspace(0, RIB_LENGTH_SHARES[number], 17)
+        share = np.linspace(0, RIB_LENGTH_FRACTIONS[number], 17)
         angle = np.pi * share
         behind = spine_depth(height) - 0.018
         middle = (behind + RIB_FRONTS[number]) / 2 - 0.004
@@ -79,7 +79,7 @@ def ribs():
         fall = np.interp(share, (0, 0.15, 0.72, 1), (0, 0.06, 1, 1))
         rise = np.interp(share, (0, 0.76, 0.9, 1), (0, 0, 0.55, 1)) * max(0, number - 2) * 0.0085 if number < 10 else 0
         y = height - RIB_DROPS[number] * fall**1.2 + rise
-        thin = np.interp(share / RIB_LENGTH_SHARES[number], (0, 0.03, 0.1, 0.95, 1), (0.5, 1, 1, 1, 0.45))
+        thin = np.interp(share / RIB_LENGTH_FRACTIONS[number], (0, 0.03, 0.1, 0.95, 1), (0.5, 1, 1, 1, 0.45))
         yield height, *rod_mesh(np.stack([x, y, z], 1), thin[:, None] * (0.0034, 0.0062 if number else 0.005), 6)
 
 

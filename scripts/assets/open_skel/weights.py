@@ -14,7 +14,7 @@ from scripts.assets.open_body.skinning import keep_top_four, symmetrise_weights
 from .joints import JOINT_MIRROR
 
 # SKEL joint <- SMPL joints, with the share of each's weight.
-SMPL_SHARES = {
+SMPL_SOURCES = {
     "pelvis": {"pelvis": 1}, "lumbar_body": {"spine1": 1, "spine2": 0.5}, "thorax": {"spine2": 0.5, "spine3": 1, "neck": 0.5},
     "head": {"neck": 0.5, "head": 1}, "femur": {"hip": 1}, "tibia": {"knee": 1}, "toes": {"foot": 1}, "scapula": {"collar": 1},
     "humerus": {"shoulder": 1}, "hand": {"wrist": 1, "hand": 1},
@@ -36,7 +36,7 @@ def skin_weights(body, joints, mirror):
     weights = np.zeros((len(v_template), 24))
     for joint, name in enumerate(SKEL_JOINTS):
         side = {"r": "right_", "l": "left_"}.get(name.partition("_")[2], "")
-        for source, share in SMPL_SHARES.get(name if name in SMPL_SHARES else name[:-2], {}).items():
+        for source, share in SMPL_SOURCES.get(name if name in SMPL_FRACTIONS else name[:-2], {}).items():
             weights[:, joint] += share * smpl[:, SMPL_JOINTS.index(side + source)]
     for letter, side in (("r", "right"), ("l", "left")):
         ulna, radius, hand, talus, calcn = (SKEL_JOINTS.index(f"{b}_{letter}") for b in ("ulna", "radius", "hand", "talus", "calcn"))

@@ -13,9 +13,9 @@ from scripts.train.calibration.filmed_windows import FilmedWindows
 MAX_SIGMA = 0.022  # of half a window: standard deviation at the highest noise level
 AUTOCORRELATION = 0.85  # of the drift from frame to frame
 END_FACTOR = 1.6  # noise of wrists and ankles over that of other joints
-MISSING_SHARE = 0.04  # fraction of missing points
-HOLE_SHARE = 0.3  # fraction of silhouettes that lose a square of up to a third of the window
-NO_SILHOUETTE_SHARE = 0.5  # fraction of windows without silhouettes
+MISSING_FRACTION = 0.04  # fraction of missing points
+HOLE_FRACTION = 0.3  # fraction of silhouettes that lose a square of up to a third of the window
+NO_SILHOUETTE_FRACTION = 0.5  # fraction of windows without silhouettes
 _SCALE = torch.tensor([END_FACTOR if name.endswith(("wrist", "ankle")) else 1.0 for name in H36M17])
 
 
@@ -32,7 +32,7 @@ def detect_keypoints(rng: np.random.Generator, pool: FilmedWindows, noisy: bool 
     for frame in range(1, frames):
         drift.append(AUTOCORRELATION * drift[-1] + (1 - AUTOCORRELATION**2) ** 0.5 * white[0][:, frame])
     rays = rays + level * (0.8 * torch.stack(drift, 1) + 0.6 * white[1])
-    confidence = torch.as_tensor(rng.random((count, frames, len(H36M17))) >= MISSING_SHARE).float()
+    confidence = torch.as_tensor(rng.random((count, frames, len(H36M17))) >= MISSING_FRACTION).float()
     return rays, confidence
 
 
@@ -43,7 +43,7 @@ def generator_inputs(
     confidence: torch.Tensor,
     silhouettes: torch.Tensor,
     noisy: bool = True,
-    none: float = NO_SILHOUETTE_SHARE,
+    none: float = NO_SILHOUETTE_FRACTION,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The inputs of methods/hmr.Hmr: points (W,F,17,3) and silhouettes (W,F,S,S).
 
@@ -52,7 +52,7 @@ def generator_inputs(
     points = window_coordinates(rays.flatten(0, 1), pool.windows.flatten(0, 1)).unflatten(0, rays.shape[:2])
     if noisy:
         silhouettes = silhouettes.clone()
-        for row in np.flatnonzero(rng.random(len(silhouettes)) < HOLE_SHARE):
+        for row in np.flatnonzero(rng.random(len(silhouettes)) < HOLE_FRACTION):
             size = int(rng.integers(4, SILHOUETTE_SIZE // 3))
             x, y = rng.integers(0, SILHOUETTE_SIZE - size, 2)
             silhouettes[row, :, y : y + size, x : x + size] = float(rng.random() < 0.3)

@@ -33,7 +33,7 @@ class ObservedWindows(NamedTuple):
 class Experiment:
     """The open body, the generator and the pools of windows.
 
-    mocap: folder of the motion capture. state: folder that stores the drawn windows. hmr: a generator's weights, or None for those that ship.
+    mocap: folder of the motion capture. state: folder that stores the drawn windows. hmr: a generator's weights; None: those that ship.
     """
 
     def __init__(self, mocap: Path, state: Path, hmr: Path | None = None) -> None:

@@ -80,7 +80,8 @@ def film_windows(
     step: int = 1,
 ) -> FilmedWindows:
     """FilmedWindows of `count` random windows of clips, whose frames are `step` recorded frames apart. projector: (17,V), U."""
-    surface, parts = SurfacePoints(body.template, spacing=0.022), []
+    surface = SurfacePoints(body.template, spacing=0.022)
+    parts: list[tuple[torch.Tensor, ...]] = []
     for betas, rotmats, transl in _poses(rng, clips, count, frames, step):
         joints = projector @ body(betas, rotmats[:, 0], rotmats[:, 1:], transl)[1]
         points, _ = surface.pose(betas[None].expand(len(transl), -1), rotmats, transl, pose_correctives=False)
@@ -95,7 +96,8 @@ def film_joints(
     rng: np.random.Generator, body: Smpl, clips: Sequence[MotionClip], count: int, frames: int, varied: bool = False
 ) -> FilmedWindows:
     """FilmedWindows without skinning: empty silhouettes, and the body's own joints. varied: with perturbed poses, `_perturb_poses`."""
-    parts, poses = [], list(_poses(rng, clips, count, frames, 1))
+    parts: list[tuple[torch.Tensor, ...]] = []
+    poses = list(_poses(rng, clips, count, frames, 1))
     empty = torch.zeros(frames, SILHOUETTE_SIZE * SILHOUETTE_SIZE // 8, dtype=torch.uint8)
     for betas, rotmats, transl in _perturb_poses(rng, poses) if varied else poses:
         joints = body.h36m17(betas, rotmats[:, 0], rotmats[:, 1:], transl)

@@ -72,8 +72,8 @@ def restore_unit_scale(experiment: Experiment, clips: Sequence[MotionClip], lift
     poses = lift_keypoints(lifter, rays, confidence)
     parents, children = (list(ends) for ends in zip(*BONES))
     total = (poses[:, children] - poses[:, parents]).norm(dim=-1).sum(1).median()
-    lifter.out.weight /= total
-    lifter.out.bias /= total
+    for parameter in lifter.out.parameters():
+        parameter /= total
 
 
 @torch.no_grad()

@@ -44,7 +44,10 @@ class Meshes:
 
     def select(self, chosen: torch.Tensor) -> "Meshes":
         camera = None if self.camera is None else self.camera[chosen]
-        return Meshes(*(each[chosen] for each in (self.vertices, self.joints, self.hips, self.rotmats, self.betas)), camera)
+        vertices, joints, hips, rotmats, betas = (
+            each[chosen] for each in (self.vertices, self.joints, self.hips, self.rotmats, self.betas)
+        )
+        return Meshes(vertices, joints, hips, rotmats, betas, camera)
 
 
 def pose_meshes(

@@ -87,7 +87,8 @@ class TestEvaluation:
 
     def dik_errors(self, lifter: Lifter) -> Errors:
         """The errors without a mesh: DIK of the lifted pose on the open body, with betas fitted to its bone lengths."""
-        measured, frames = [], FRAMES["test"]
+        measured: list[torch.Tensor] = []
+        frames = FRAMES["test"]
         for windows in self.batches:
             target = self._target_pose(lifter, False, windows, False).numpy().astype(float)
             posed = []

@@ -25,7 +25,7 @@ DETECTOR_SETS = {
 }
 SET_NAMES = tuple(DETECTOR_SETS)
 _MISSING_POINTS = np.array([[point in lacks for point in POINTS] for _share, lacks in DETECTOR_SETS.values()])
-_SET_SHARES = np.array([share for share, _lacks in DETECTOR_SETS.values()])
+_SET_PROBABILITIES = np.array([share for share, _lacks in DETECTOR_SETS.values()])
 
 # How unsteady a detector is at each point, by the last word of its name.
 _NOISE_FACTORS = {"wrist": 1.6, "ankle": 1.6, "toe": 1.5, "heel": 1.5, "elbow": 1.2, "knee": 1.2, "hip": 1.2}
@@ -70,7 +70,7 @@ def film_bodies(rng, points, axes, valid, sets=None, noisy=True, lossy=True, ste
     frames. steady: cameras do not move.
     """
     count = len(points)
-    sets = rng.choice(len(DETECTOR_SETS), count, p=_SET_SHARES) if sets is None else np.asarray(sets)
+    sets = rng.choice(len(DETECTOR_SETS), count, p=_SET_PROBABILITIES) if sets is None else np.asarray(sets)
     detected = np.array([SET_NAMES[s] != "h36m17" for s in sets])
     turn, transl, focal, zoom = _cameras(rng, points, steady)
     camera_points = np.einsum("bfij,bfnj->bfni", turn, points) + transl[:, :, None]

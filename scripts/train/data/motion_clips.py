@@ -1,48 +1,54 @@
-"""Motion capture as vectors from point to point, which bodies of other proportions are rebuilt from. y up, metres."""
+"""Motion capture as vectors between joints, so that bodies of other proportions can be rebuilt from it. y up, metres."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from blender_meshrec.core.array_types import ArrayLike, BoolArray, FloatArray
 from blender_meshrec.core.kinematics import pose_joints
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_PARENTS
-from scripts.train.data.recordings import TEST_SUBJECTS, read_recordings, rotmats_from_quats
+from scripts.train.data.recordings import TEST_SUBJECTS, Recording, read_recordings, rotmats_from_quats
 
-# Points that detectors see besides the joints of h36m17, and the joint each is fixed to.
+# Points that detectors find besides the joints of h36m17; each is fixed to a joint.
 FACE = ("face", "left_ear", "right_ear", "crown")
 FEET = ("left_big_toe", "right_big_toe", "left_heel", "right_heel")
 NODES = (*H36M17, *FACE, *FEET)
 _HEAD = H36M17.index("nose")  # in motion capture the joint "nose" is the head joint, inside the head
 _ANKLES = tuple(H36M17.index(side + "_ankle") for side in ("left", "right"))
 PARENTS = np.array([*H36M17_PARENTS, *[_HEAD] * len(FACE), *_ANKLES, *_ANKLES])
-# Frames of the body, as three more vectors each: columns are its left, up and front.
+# Body parts with axes: columns are left, up and front.
 AXES = ("pelvis", "thorax", "head")
 
-# Where a face is, from the head joint in the head's axes (left, up, front), and heels from ankles in the foot's, metres.
+# Offsets of face points from the head joint in the head's axes (left, up, front), and of heels from ankles in the foot's axes, metres.
 _FACE_OFFSETS = {"face": (0, 0.06, 0.11), "left_ear": (0.075, 0.07, 0.01), "right_ear": (-0.075, 0.07, 0.01), "crown": (0, 0.2, 0.0)}
 _HEEL_OFFSET = (0, -0.06, -0.05)
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording: hip (F,3) m; vectors (F,25,3) m, to each of NODES from its parent (zero for the hip);
-    axes (F,3,3,3), AXES as matrices; valid (F,)."""
+    """One recording.
+
+    hip: (F,3) m. vectors: (F,25,3) m, to each of NODES from its parent (zero for the hip). axes: (F,3,3,3), rotation matrices of AXES.
+    valid: (F,).
+    """
 
     name: str
     subject: str
     text: str
-    hip: np.ndarray
-    vectors: np.ndarray
-    axes: np.ndarray
-    valid: np.ndarray
+    hip: FloatArray
+    vectors: FloatArray
+    axes: FloatArray
+    valid: BoolArray
 
-    def points(self):
+    def points(self) -> FloatArray:
         """NODES in the world, (F,25,3) m."""
         return points_from_vectors(self.hip, self.vectors)
 
 
-def points_from_vectors(hip, vectors):
-    """Points (...,25,3) of the hip (...,3) and vectors (...,25,3)."""
+def points_from_vectors(hip: FloatArray, vectors: FloatArray) -> FloatArray:
+    """Points (...,25,3) from the hip (...,3) and vectors (...,25,3)."""
     points = np.empty_like(vectors)
     points[..., 0, :] = hip
     for node in range(1, len(NODES)):
@@ -50,27 +56,28 @@ def points_from_vectors(hip, vectors):
     return points
 
 
-def read_clips(folder):
+def read_clips(folder: Path) -> list[Clip]:
     """All recordings of a folder as Clips."""
     return [clip_from_recording(recording) for recording in read_recordings(folder)]
 
 
-def split_by_subject(clips):
-    """(to train on, to test on), by subject."""
+def split_by_subject(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
+    """The training clips and the test clips, split by subject."""
     return [c for c in clips if c.subject not in TEST_SUBJECTS], [c for c in clips if c.subject in TEST_SUBJECTS]
 
 
-def clip_from_recording(recording):
+def clip_from_recording(recording: Recording) -> Clip:
     """A Recording as a Clip."""
     offsets, extra = recording.offsets.astype(float), recording.extra.astype(float)
     joint_offsets = np.tile(offsets, (len(recording.trans), 1, 1))
     joint_offsets[:, 0] = recording.trans
-    joints, turned = pose_joints(rotmats_from_quats(recording.quats), joint_offsets, SMPL_PARENTS)
+    joints, rotations = pose_joints(rotmats_from_quats(recording.quats), joint_offsets, SMPL_PARENTS)
 
-    def fixed(joint, offset):
-        return joints[:, joint] + turned[:, joint] @ np.asarray(offset, float)
+    def at_offset(joint: int, offset: ArrayLike) -> FloatArray:
+        """A point (F,3) m fixed to a joint at an offset in its axes."""
+        return joints[:, joint] + rotations[:, joint] @ np.asarray(offset, float)
 
-    hip, thorax, head_top = (joints[:, 1] + joints[:, 2]) / 2, fixed(12, extra[5]), fixed(15, extra[0])
+    hip, thorax, head_top = (joints[:, 1] + joints[:, 2]) / 2, at_offset(12, extra[5]), at_offset(15, extra[0])
     nodes = {
         **{"hip": hip, "thorax": thorax, "spine": (hip + thorax) / 2, "nose": joints[:, 15], "head_top": head_top},
         **{
@@ -78,11 +85,11 @@ def clip_from_recording(recording):
             for side in ("left", "right")
             for joint, at in {"hip": 1, "knee": 4, "ankle": 7, "shoulder": 16, "elbow": 18, "wrist": 20}.items()
         },
-        **{point: fixed(15, offset) for point, offset in _FACE_OFFSETS.items()},
-        **{"left_big_toe": fixed(10, extra[1]), "right_big_toe": fixed(11, extra[2])},
-        **{"left_heel": fixed(7, _HEEL_OFFSET), "right_heel": fixed(8, _HEEL_OFFSET)},
+        **{point: at_offset(15, offset) for point, offset in _FACE_OFFSETS.items()},
+        **{"left_big_toe": at_offset(10, extra[1]), "right_big_toe": at_offset(11, extra[2])},
+        **{"left_heel": at_offset(7, _HEEL_OFFSET), "right_heel": at_offset(8, _HEEL_OFFSET)},
     }
     points = np.stack([nodes[name] for name in NODES], 1)
     vectors = points - points[:, np.maximum(PARENTS, 0)]
-    small = (array.astype(np.float32) for array in (hip, vectors, turned[:, [0, 9, 15]]))
-    return Clip(recording.name, recording.subject, recording.text, *small, recording.valid)
+    hip32, vectors32, axes32 = (array.astype(np.float32) for array in (hip, vectors, rotations[:, [0, 9, 15]]))
+    return Clip(recording.name, recording.subject, recording.text, hip32, vectors32, axes32, recording.valid)

@@ -1,20 +1,22 @@
-"""The motion-capture files as arrays, recording by recording, and which performers are kept to test on.
+"""Reads the motion-capture files as recordings, and defines the test and validation subjects.
 
-CMU motion capture on SMPL's tree: y up, metres, 30 frames a second. The files' own README says how they were made.
+CMU motion capture on SMPL's kinematic tree: y up, metres, 30 frames a second. The README beside the files says how they were made.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from blender_meshrec.core.array_types import AnyArray, BoolArray, FloatArray, IntArray
 from blender_meshrec.core.rotations import rotmat_from_quat
 from blender_meshrec.core.skeletons import SMPL_JOINTS, SMPL_PARENTS, mirror_indices
 
 CREDIT = "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
 FPS = 30.0
-# Nothing is ever trained on these. The performers of "act8" clips are unknown, perhaps one of these: they are only trained on.
+# No network is trained on these. The performers of the "act8" clips are unknown and may be among them; these clips are training data only.
 TEST_SUBJECTS = ("02", "38", "daz_13")
-# Of what is trained until a validation optimum; other networks learn from these too.
+# For trainings that stop at the smallest validation error; other networks are trained on these subjects too.
 VALIDATION_SUBJECTS = ("16", "35", "daz_salsa")
 
 _MIRROR_JOINTS = mirror_indices(SMPL_JOINTS)
@@ -25,45 +27,47 @@ _FLIP = np.array([-1.0, 1.0, 1.0])
 class Recording:
     """One clip of one performer, F frames.
 
-    quats: (F,24,4) int16, wxyz times 32767: local rotations, see `rotmats_from_quats`. trans: (F,3) float32, m, where the pelvis is.
-    valid: (F,) bool, False where the capture is known to be wrong. offsets: (24,3) float32, m, joints from their parents at rest.
-    extra: (6,3) float32, m, of head top, toe tips, finger tips and the neck's base from joints 15, 10, 11, 22, 23 and 12.
+    quats: (F,24,4) int16, wxyz times 32767: local rotations, see `rotmats_from_quats`. trans: (F,3) float32, m, position of the pelvis.
+    valid: (F,) bool, False where the capture is known to be wrong. offsets: (24,3) float32, m, from each joint's parent, at rest.
+    extra: (6,3) float32, m, offsets of head top, toe tips, finger tips and the neck's base from joints 15, 10, 11, 22, 23 and 12.
     """
 
     name: str
     subject: str
     text: str
-    quats: np.ndarray
-    trans: np.ndarray
-    valid: np.ndarray
-    offsets: np.ndarray
-    extra: np.ndarray
+    quats: IntArray
+    trans: FloatArray
+    valid: BoolArray
+    offsets: FloatArray
+    extra: FloatArray
 
     @property
-    def testing(self):
+    def testing(self) -> bool:
+        """Whether the recording belongs to a test subject."""
         return self.subject in TEST_SUBJECTS
 
-    def rest_joints(self):
+    def rest_joints(self) -> FloatArray:
         """The skeleton's joints at rest (24,3) m, the pelvis at the origin."""
         joints = np.zeros((24, 3))
         for joint in range(1, 24):
             joints[joint] = joints[SMPL_PARENTS[joint]] + self.offsets[joint]
         return joints
 
-    def pieces(self):
-        """Slices, the unbroken runs of valid frames."""
+    def pieces(self) -> list[slice]:
+        """The runs of consecutive valid frames."""
         good = np.flatnonzero(self.valid)
         runs = np.split(good, np.flatnonzero(np.diff(good) > 1) + 1)
         return [slice(run[0], run[-1] + 1) for run in runs if len(run)]
 
 
-def read_recordings(folder):
-    """Every Recording of a folder's cmu_smpl24_*.npz, file by file in the order they have there.
+def read_recordings(folder: Path) -> list[Recording]:
+    """All Recordings of a folder's cmu_smpl24_*.npz files, in the order of the files.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: the folder has no such file.
     """
-    recordings, paths = [], sorted(folder.glob("cmu_smpl24_*.npz"))
+    recordings: list[Recording] = []
+    paths = sorted(folder.glob("cmu_smpl24_*.npz"))
     if not paths:
         raise FileNotFoundError(f"the folder {folder} holds no cmu_smpl24_*.npz")
     for path in paths:
@@ -71,18 +75,19 @@ def read_recordings(folder):
             arrays = {name: file[name] for name in file.files}
         for index, skeleton in enumerate(arrays["clip_skeleton"]):
             rows = slice(*arrays["clip_start"][index : index + 2])
-            names = (str(arrays[f"clip_{key}"][index]) for key in ("name", "subject", "text"))
-            frames = (arrays[key][rows] for key in ("quat", "trans", "valid"))
-            recordings.append(Recording(*names, *frames, arrays["skel_offsets"][skeleton], arrays["skel_extra"][skeleton]))
+            name, subject, text = (str(arrays[f"clip_{key}"][index]) for key in ("name", "subject", "text"))
+            quats, trans, valid = (arrays[key][rows] for key in ("quat", "trans", "valid"))
+            offsets, extra = arrays["skel_offsets"][skeleton], arrays["skel_extra"][skeleton]
+            recordings.append(Recording(name, subject, text, quats, trans, valid, offsets, extra))
     return recordings
 
 
-def rotmats_from_quats(quats):
-    """Rotations (...,3,3) of a Recording's quats (...,4)."""
+def rotmats_from_quats(quats: AnyArray) -> FloatArray:
+    """Rotations (...,3,3) from a Recording's quats (...,4)."""
     quats = quats.astype(float)
     return rotmat_from_quat(quats / np.linalg.norm(quats, axis=-1, keepdims=True))
 
 
-def mirror_rotmats(rotmats):
-    """Local rotations (...,24,3,3) of the motion in a mirror: left and right change places."""
+def mirror_rotmats(rotmats: FloatArray) -> FloatArray:
+    """Local rotations (...,24,3,3) of the mirrored motion: left and right are exchanged."""
     return rotmats[..., _MIRROR_JOINTS, :, :] * _FLIP[:, None] * _FLIP
