@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Set-up and every chore of the project; needs nothing but a Python 3.11 or later.
+"""Set-up and all chores of the project; needs only Python 3.11 or later.
 
 python3 build.py setup              make the environments from hash-pinned locks and prepare addon_models/
 python3 build.py demo [INPUT] [-o]  reconstruct the bundled clip, or INPUT: .blend, .fbx, .npz, a picture, a video
 python3 build.py test [ARGS]        lint, types, import rules and all tests; ARGS go to pytest
 python3 build.py package            the extension zip in dist/, validated
-python3 build.py package --offline  and a folder with all the backend's packages, for computers without a network
+python3 build.py package --offline  also a folder with all packages of the backend, for computers without a network
 python3 build.py bench              the benchmark table, and out/bench.json
-python3 build.py lock               resolve pyproject.toml into locks/*.txt anew
+python3 build.py lock               resolve pyproject.toml into locks/*.txt again
 """
 
 import argparse
@@ -25,7 +25,7 @@ from scripts.chores.testing import test
 def main() -> int:
     parser = argparse.ArgumentParser(prog="build.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     chores = parser.add_subparsers(dest="chore", required=True)
-    chores.add_parser("setup").set_defaults(run=lambda _: setup())
+    chores.add_parser("setup").set_defaults(run=run_setup)
     demo_parser = chores.add_parser("demo")
     demo_parser.add_argument("input", nargs="?", default=str(ROOT / "scripts" / "demo_clip.mp4"))
     demo_parser.add_argument("-o", "--output", default=str(ROOT / "out"))
@@ -36,8 +36,8 @@ def main() -> int:
     package_parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what the bundle is for")
     package_parser.add_argument("--python", default="3.11", metavar="VERSION", help="the Python that the bundle is for (3.11)")
     package_parser.set_defaults(run=package)
-    chores.add_parser("bench").set_defaults(run=lambda _: bench())
-    chores.add_parser("lock").set_defaults(run=lambda _: lock())
+    chores.add_parser("bench").set_defaults(run=bench)
+    chores.add_parser("lock").set_defaults(run=run_lock)
     arguments, rest = parser.parse_known_args()
     if rest and arguments.chore != "test":
         parser.error(f"unknown arguments: {' '.join(rest)}")
@@ -45,15 +45,25 @@ def main() -> int:
     return arguments.run(arguments)
 
 
+def run_setup(arguments: argparse.Namespace) -> int:
+    """Make the environments."""
+    return setup()
+
+
+def run_lock(arguments: argparse.Namespace) -> int:
+    """Resolve the locks."""
+    return lock()
+
+
 def demo(arguments: argparse.Namespace) -> int:
-    """The README's first command: set-up, then one clip through everything."""
+    """The README's first command: set-up, then a reconstruction of one clip."""
     setup()
     command = [venv_python(BACKEND_VENV), "-m", "scripts.demo", Path(arguments.input).absolute(), "-o", Path(arguments.output).absolute()]
     return subprocess.run([str(part) for part in command], cwd=ROOT).returncode
 
 
-def bench() -> int:
-    """The benchmark table."""
+def bench(arguments: argparse.Namespace) -> int:
+    """Measure the benchmark table."""
     setup()
     command = [str(venv_python(BACKEND_VENV)), "-m", "scripts.bench.table", "-o", str(ROOT / "out" / "bench.json")]
     return subprocess.run(command, cwd=ROOT).returncode

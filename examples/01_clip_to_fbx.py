@@ -1,8 +1,8 @@
-"""A clip to an .fbx with an armature, a skinned mesh and keyframes, and the motion beside it as an .npz.
+"""Reconstruct a clip as an .fbx with an armature, a skinned mesh and keyframes, and write the motion beside it as an .npz.
 
     python examples/01_clip_to_fbx.py dance.mp4 dance.fbx [--frames 0:100]
 
-Run it with the backend environment's Python (.venv/bin/python after `python3 build.py setup`). Further arguments go to
+Run it with the Python of the backend's environment (.venv/bin/python after `python3 build.py setup`). Further arguments are passed to
 `meshrec reconstruct`.
 """
 

@@ -1,4 +1,4 @@
-"""Every clip of a folder onto one character, an .fbx each.
+"""Retarget every clip of a folder onto one character, one .fbx per clip.
 
     python examples/02_folder_to_character.py FOLDER CHARACTER.fbx OUT [--frames 0:100]
 
@@ -21,4 +21,4 @@ def folder_to_character(folder: str, character: str, out: str, options: list[str
 
 
 if __name__ == "__main__":
-    sys.exit(folder_to_character(*sys.argv[1:4], sys.argv[4:]))
+    sys.exit(folder_to_character(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]))

@@ -1,6 +1,6 @@
-"""A motion in SKEL's anatomical angles: convert it, and print the range of each knee and elbow in degrees.
+"""Convert a motion to SKEL's anatomical angles, and print the range of each knee and elbow in degrees.
 
-    python examples/03_motion_to_skel.py dance.npz dance_skel.npz
+python examples/03_motion_to_skel.py dance.npz dance_skel.npz
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""Read a motion .npz with numpy alone: length, path, footsteps, and one joint in the camera's pixels.
+"""Read a motion .npz with numpy only: length, path, contacts, and one joint in the camera's pixels.
 
-    python examples/04_read_motion.py dance.npz
+python examples/04_read_motion.py dance.npz
 """
 
 import sys

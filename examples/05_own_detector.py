@@ -1,7 +1,7 @@
-"""Use a detector of your own: register it, reconstruct a folder of images with it, and print what the report says of the people.
+"""Register your own detector, reconstruct a folder of images with it, and print the report's entry for the person.
 
-Run it with the Python of the backend's environment: `python examples/05_own_detector.py`. An estimator and a refiner of your own
-are functions registered in the same way, with `registry.estimator` and `registry.refiner`.
+Run it with the Python of the backend's environment: `python examples/05_own_detector.py`. Your own estimators and refiners are functions
+that are registered in the same way, with `registry.estimator` and `registry.refiner`.
 """
 
 import json

@@ -1,22 +1,23 @@
-"""Run one clip or image through everything and show the result: what `build.py demo` calls after set-up.
+"""Reconstruct one clip or image and draw the result; `build.py demo` calls this after set-up.
 
     python -m scripts.demo INPUT -o out [--person largest|all|N]
 
-Writes NAME.npz, NAME.blend, NAME.fbx and NAME.json (the report) with the `meshrec` command, then NAME.jpg and, for a
-clip, NAME.mp4: the mesh over the footage. 2D keypoints have no footage to draw over.
+The `meshrec` command writes NAME.npz, NAME.blend, NAME.fbx and NAME.json (the report). Then this script draws the mesh over the footage:
+NAME.jpg and, for a clip, NAME.mp4. 2D keypoints have no footage.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from blender_meshrec.cli import program
 from blender_meshrec.core.errors import MeshRecError
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("input", type=Path)
     parser.add_argument("-o", "--output", type=Path, default=Path("out"))
     parser.add_argument("--person", default="largest")
@@ -45,8 +46,8 @@ def main():
     return 0
 
 
-def draw(motions, target):
-    """The picture, and for a clip the video, of motions recovered from one piece of footage."""
+def draw(motions: Sequence[Path], target: Path) -> None:
+    """Draw the picture, and for a clip the video, of the motions of one piece of footage."""
     from blender_meshrec.backend.overlay import write_overlay
     from blender_meshrec.bodies.make_body import make_body
     from blender_meshrec.core.files.body_template import load_body

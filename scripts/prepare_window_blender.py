@@ -2,9 +2,9 @@
 
     python3 -m scripts.prepare_window_blender [FOLDER]
 
-Debian trixie's Blender 4.3, an X server without a screen, and what clicks and looks, from the package index that this machine's
-apt uses. Nothing is installed on the machine itself. It needs Linux and root, for it is run by chroot. Exit codes: 0 it is
-ready, 3 this machine cannot (the reason is the last line), 1 it failed.
+It installs Debian trixie's Blender 4.3, a virtual X server, and tools for input and screenshots in the folder, from the package index of
+this machine's apt. Nothing is installed on the machine itself. It needs Linux and root, because it uses chroot. Exit codes: 0 ready, 3
+not possible on this machine (the reason is the last line), 1 failed.
 """
 
 import argparse
@@ -28,19 +28,19 @@ _STAMP_CONTENT = " ".join((SUITE, *PACKAGES))
 
 
 def window_folder() -> Path:
-    """Where the Blender with a window is, or is to be: MESHREC_WINDOW_BLENDER, or the user's cache."""
+    """The folder of the Blender with a window: MESHREC_WINDOW_BLENDER, or in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("MESHREC_WINDOW_BLENDER") or cache / "meshrec" / "window-blender")
 
 
 def is_ready(folder: Path) -> bool:
-    """Whether a folder holds what this script makes."""
+    """Whether the folder is complete."""
     stamp = folder / _STAMP
     return stamp.is_file() and stamp.read_text() == _STAMP_CONTENT
 
 
 def missing_requirement() -> str | None:
-    """The reason why this machine cannot run it, or None."""
+    """The reason why this machine cannot run the window tests, or None."""
     if sys.platform != "linux":
         return "The window tests need Linux."
     if platform.machine() != "x86_64":
@@ -56,12 +56,12 @@ def missing_requirement() -> str | None:
 
 
 def prepare_blender(folder: Path) -> str | None:
-    """Make the folder; gives a sentence why that is not possible, or None once it is ready."""
+    """Make the folder; returns the reason if that is not possible, or None if it is ready."""
     reason = missing_requirement()
     if reason or is_ready(folder):
         return reason
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its place: a folder that was cut off is never taken for a whole one.
+    # Made beside its final place, so that an interrupted run leaves no incomplete folder there.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="making-") as scratch:
         made = Path(scratch) / "root"
         debootstrap = _debootstrap(Path(scratch))
@@ -89,26 +89,26 @@ def prepare_blender(folder: Path) -> str | None:
 
 
 def _debootstrap(scratch: Path) -> tuple[list[str], dict[str, str]] | None:
-    """debootstrap's command and environment: the machine's, or one from its package index unpacked here; None where there is neither."""
+    """debootstrap's command and environment: the installed one, or a downloaded and unpacked one; None if there is neither."""
     installed = shutil.which("debootstrap")
     if installed:
         return [installed], dict(os.environ)
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         return None
     fetched = subprocess.run(["apt-get", "download", "-qq", "debootstrap"], cwd=scratch)
-    if fetched.returncode:  # a machine that has never asked for the index
+    if fetched.returncode:  # without a local copy of the package index
         subprocess.run(["apt-get", "update", "-qq"], cwd=scratch)
         fetched = subprocess.run(["apt-get", "download", "-qq", "debootstrap"], cwd=scratch)
     package = next(scratch.glob("debootstrap*.deb"), None)
     if fetched.returncode or package is None:
         return None
-    place = scratch / "debootstrap"
-    subprocess.run(["dpkg-deb", "-x", package, place], check=True)
-    return [str(place / "usr/sbin/debootstrap")], {**os.environ, "DEBOOTSTRAP_DIR": str(place / "usr/share/debootstrap")}
+    unpacked = scratch / "debootstrap"
+    subprocess.run(["dpkg-deb", "-x", package, unpacked], check=True)
+    return [str(unpacked / "usr/sbin/debootstrap")], {**os.environ, "DEBOOTSTRAP_DIR": str(unpacked / "usr/share/debootstrap")}
 
 
 def _mirror() -> str | None:
-    """Where this machine's apt gets Debian from; None to leave it to debootstrap, as on other distributions."""
+    """The Debian mirror of this machine's apt; None for debootstrap's default, as on other distributions."""
     sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
     text = "\n".join(path.read_text(errors="replace") for path in sources if path.is_file())
     found = re.search(r"^(?:deb\s+(?:\[[^]]*\]\s+)?|URIs:\s*)(\S*/debian)/?(?:\s|$)", text, re.MULTILINE)
@@ -116,7 +116,7 @@ def _mirror() -> str | None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", default=window_folder(), help="%(default)s")
     folder = parser.parse_args().folder.resolve()
     reason = prepare_blender(folder)

@@ -1,4 +1,4 @@
-"""Compile the interface's translations, `ui/locale/*.po`, into what the add-on reads.
+"""Compile the interface's translations, `ui/locale/*.po`, to the .json files that the add-on reads.
 
     python -m scripts.translations
 
@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-import polib
+import polib  # pyrefly: ignore[untyped-import] - polib ships no type stubs
 
 LOCALE = Path(__file__).resolve().parents[1] / "blender_meshrec" / "ui" / "locale"
 

@@ -89,6 +89,12 @@ def shared_rigs():
 
 
 @pytest.fixture(scope="session")
+def shared_cases():
+    """Small inputs that failed in the field, beside the checkout."""
+    return _folder_or_skip("cases")
+
+
+@pytest.fixture(scope="session")
 def shared_facts():
     """Tables of facts beside the checkout."""
     return _folder_or_skip("facts")

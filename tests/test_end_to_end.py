@@ -13,6 +13,8 @@ from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import read_motion
 from blender_meshrec.core.metrics import mpjpe, pa_mpjpe
 from blender_meshrec.core.skeletons import SMPL_JOINTS, limb_indices
+from tests.support.smplx_oracle import amass_joints
+from tests.support.synthetic_template import smpl_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIP, TRUTH = ROOT / "scripts" / "demo_clip.mp4", ROOT / "scripts" / "demo_clip_truth.npz"
@@ -186,3 +188,16 @@ def test_a_missing_model_is_exit_code_4(folder, tmp_path):
     done = subprocess.run([*command, *map(str, arguments)], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 4, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_smpl_bodys_pelvis_offset_is_smpls(folder, report):
+    """A standard AMASS reader with the smplx package finds the joints of the file, and so the pelvis at J0(betas) + trans: 0.1 mm."""
+    arrays = smpl_arrays(vertices=400)
+    np.savez(folder / "smpl.npz", **arrays)
+    words = ["reconstruct", CLIP, "-o", folder / "smpl_motion.npz", "--frames", "0:12", "--body", folder / "smpl.npz", "--smplh"]
+    done = meshrec(*words)
+    assert done.returncode == 0, done.stderr
+    with np.load(folder / "smpl_motion.npz") as file:
+        assert file["poses"].shape == (12, 156) and not file["poses"][:, 66:156].any() and str(file["surface_model_type"]) == "smpl"
+        found = amass_joints(arrays, file["poses"], file["betas"], file["trans"])
+        assert np.abs(found - file["joints"][:, :22]).max() < 1e-4  # m

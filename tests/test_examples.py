@@ -1,4 +1,4 @@
-"""The numbered examples run as their docstrings say, each on the outputs of the one before."""
+"""The numbered examples run as their docstrings describe, each on the outputs of the previous one."""
 
 import os
 import subprocess
@@ -27,26 +27,26 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_a_clip_becomes_an_fbx(folder):
+def test_clip_to_fbx(folder):
     assert (folder / "dance.fbx").stat().st_size > 100_000
     assert len(np.load(folder / "dance.npz")["poses"]) == 15
 
 
-def test_clips_of_a_folder_move_a_character(folder):
+def test_folder_to_character(folder):
     (folder / "clips").mkdir()
     (folder / "clips" / "take.mp4").symlink_to(CLIP)
     run_example("02_folder_to_character.py", folder / "clips", folder / "dance.fbx", folder / "out", "--frames", "0:15")
     assert (folder / "out" / "take.fbx").stat().st_size > 100_000
 
 
-def test_a_motion_becomes_anatomical_angles(folder):
+def test_motion_to_skel(folder):
     printed = run_example("03_motion_to_skel.py", folder / "dance.npz", folder / "skel.npz")
     assert "knee_angle_r: " in printed and "elbow_flexion_l: " in printed
 
 
-def test_a_motion_file_is_read_with_numpy(folder):
-    assert "15 frames at 24 fps" in run_example("04_read_motion.py", folder / "dance.npz")
+def test_motion_is_read_with_numpy(folder):
+    assert "15 frames at 25 fps" in run_example("04_read_motion.py", folder / "dance.npz")
 
 
-def test_a_detector_of_ones_own_is_one_file():
+def test_own_detector():
     assert '"person": 1' in run_example("05_own_detector.py")

@@ -67,4 +67,6 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     # Apple's device and the CPU's allocator have no error class of their own.
     text = str(error)
+    if type(error).__name__ == "error" and type(error).__module__ == "cv2":  # without importing OpenCV
+        return "Insufficient memory" in text or "Failed to allocate" in text
     return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)

@@ -14,6 +14,7 @@ from ..core.cameras import project, transform_points
 from ..core.files.output_file import atomic_write
 from ..core.records import Recovery
 from .footage.frame_source import PathArgument
+from .footage.true_time import in_true_time
 from .footage.video import open_footage
 from .footage.video_writer import VideoWriter, resize_to_height
 
@@ -107,6 +108,7 @@ def draw_frames(recoveries: Sequence[Recovery], body: Smpl, height: int | None =
     people = [(recovery, PosedVertices(recovery, body)) for recovery in recoveries]
     faces = np.asarray(body.faces)
     footage = open_footage(recoveries[0].footage, (recoveries[0].first_frame, None))
+    footage, _speed = in_true_time(footage, recoveries[0].footage_speed * footage.play_rate)
     for frame in footage.read():
         row = int(np.abs(timestamps - frame.time).argmin())
         if row == len(timestamps) - 1 and frame.time > timestamps[-1] + 1e-3:

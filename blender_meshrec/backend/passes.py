@@ -207,6 +207,8 @@ def make_recoveries(clip: Clip) -> None:
             image_size=np.array(frames.size),
             footage=str(Path(frames.source).absolute()),
             footage_rotation=frames.rotation,
+            footage_mirrored=frames.is_mirrored,
+            footage_speed=frames.speed,
             first_frame=frames.first,
         )
         person.recovery = with_posed_joints(clip.body, recovery)

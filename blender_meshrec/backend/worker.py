@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NoReturn, TypeAlias
 
+from ..bridge.memory_limit import has_graphics_driver, limit_memory
 from ..bridge.messages import Failure, Progress, ReconstructRequest, Result, failure_from_error
-from ..bridge.wire import read_message, write_message
+from ..bridge.wire import MessageTooLargeError, read_message, write_message
 from ..core.errors import ExitCode, MeshRecError, NotSetUpError
 
 Recover: TypeAlias = Callable[[ReconstructRequest, Callable[[Progress], None]], Result]
@@ -33,6 +34,8 @@ def main(recover: Recover | None = None) -> NoReturn:
     request = read_message(incoming)
     if not isinstance(request, ReconstructRequest):
         os._exit(ExitCode.FAULT)
+    if request.device == "cpu" or not has_graphics_driver():
+        limit_memory()
     threading.Thread(target=exit_with_parent, args=(incoming,), daemon=True).start()
     sender = MessageSender(outgoing)
     sender.send(handle_request(request, sender.progress, recover))
@@ -93,7 +96,11 @@ class MessageSender:
     def send(self, message: Result | Failure) -> None:
         """Send a message at once, after the pending progress."""
         self._flush()
-        self._write(message)
+        try:
+            self._write(message)
+        except MessageTooLargeError:
+            problem, remedy = "The result is too large to be passed on.", "Choose a shorter range of frames, or fewer people."
+            self._write(failure_from_error(MeshRecError("result-too-large", problem, remedy)))
 
     def _flush(self) -> None:
         if self._pending is not None:

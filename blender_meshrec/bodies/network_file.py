@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from ..core.errors import ModelError
+from ..core.files.input_file import refuse_special_file
 from ..core.files.model_files import model_file
 
 Weights: TypeAlias = Mapping[str, torch.Tensor]
@@ -33,13 +34,17 @@ def load_network(read: Callable[[Path], Network], file_name: str, device: str = 
 
 def read_weights(path: Path | str) -> Weights:
     """The tensors of a file by name, in single precision. Raises ModelError: the file is missing or damaged."""
+    refuse_special_file(path, ModelError)
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:
         raise ModelError("network-file-missing", "The model file {name} is missing.", _REMEDY, name=path) from error
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError("network-file-damaged", "The model file {name} is damaged.", _REMEDY, name=path) from error
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+        raise ModelError("network-file-damaged", "The model file {name} is damaged.", _REMEDY, name=path)
+    return weights
 
 
 def load_weights(network: Network, weights: Weights, path: Path | str, kind: str) -> Network:

@@ -7,8 +7,6 @@ licence is non-commercial, so it is an optional extra. Joints and landmarks need
 
 import contextlib
 import io
-import tempfile
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -18,6 +16,7 @@ from torch import nn
 from ..core.array_types import AnyArray
 from ..core.errors import ModelError
 from ..core.files.body_template import BodyTemplate
+from ..core.files.temporary_folder import scratch_folder
 from .smpl import Smpl
 
 _NUM_HAND_JOINTS = 15
@@ -61,8 +60,8 @@ def _smplx_layer(smplx: ModuleType, template: BodyTemplate) -> nn.Module:
         return smplx.SMPLHLayer("", data_struct=SimpleNamespace(**arrays), vertex_ids=vertex_ids, **options)
     # Twenty columns: the package takes the last ten for expressions, which stay neutral.
     arrays["shapedirs"] = np.pad(template.shapedirs, ((0, 0), (0, 0), (0, 20 - template.shapedirs.shape[-1])))
-    with tempfile.TemporaryDirectory(prefix="meshrec-") as folder:
-        path = Path(folder) / "body.npz"
+    with scratch_folder() as folder:
+        path = folder / "body.npz"
         np.savez(path, **arrays)  # pyrefly: ignore[bad-argument-type]  # its stub takes any name for allow_pickle
         return smplx.SMPLXLayer(str(path), ext="npz", num_expression_coeffs=10, **options)
 

@@ -34,7 +34,7 @@ def find_backend(chosen: PathName | None = None) -> Path:
     """
     from_environ = os.environ.get("MESHREC_PYTHON")
     for source, path in (("", chosen), (" (MESHREC_PYTHON)", from_environ)):
-        if path and not Path(path).is_file():
+        if path and not os.path.isfile(path):
             raise InputError(
                 "backend-python-not-found",
                 "There is no Python at {path}.",
@@ -80,7 +80,7 @@ def chosen_backend(python: str | None) -> str | None:
 
     A path that does not exist is returned as it is: `find_backend` raises the error.
     """
-    return python if python and (not Path(python).is_file() or has_required_modules(python)) else None
+    return python if python and (not os.path.isfile(python) or has_required_modules(python)) else None
 
 
 def complete_environments(home: PathName | None = None) -> list[Path]:

@@ -6,19 +6,23 @@ import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
 from typing import TypeAlias
 
 from ..core.errors import CancelledError, MeshRecError, NotSetUpError, error_from_exit_code
+from ..core.files.temporary_folder import find_temporary_folder
 from .backend_location import LAUNCH_SCRIPT, PathName, find_backend
 from .messages import Failure, Progress, ReconstructRequest, Result, failure_from_error
-from .process_groups import kill_process_group, start_process_group
-from .wire import TruncatedMessageError, WireError, read_message, write_message
+from .process_groups import kill_process_group, start_process_group, wait_for_exit
+from .wire import ReadableStream, TruncatedMessageError, WireError, read_message, write_message
 
 BackendMessage: TypeAlias = Progress | Result | Failure
 
 MAX_LOG_BYTES = 32 * 1024  # the end of the backend's output, which a bug report needs
 EXIT_TIMEOUT = 5.0  # s
+CANCEL_TIMEOUT = 0.5  # s
+MAX_UNREAD_MESSAGES = 10_000  # Progress that nobody has polled
 
 
 def start_job(
@@ -35,9 +39,10 @@ def start_job(
         The running BackendJob.
 
     Raises:
-        MeshRecError: there is no environment for the backend, or it cannot be started.
+        MeshRecError: there is no environment for the backend, it cannot be started, or there is no folder for temporary files.
     """
     python = find_backend(python)
+    find_temporary_folder()  # its libraries cannot be loaded without one
     request_bytes = io.BytesIO()
     write_message(request_bytes, request)
     # -I: isolates the backend from environment variables, the current folder and the user's own packages.
@@ -75,8 +80,10 @@ class BackendJob:
         self._answer: Result | Failure | None = None
         self._listener = threading.Thread(target=self._read_log, daemon=True)
         self._reader = threading.Thread(target=self._read_messages, daemon=True)
+        self._blocked_since: float | None = None  # since when the reader's thread has been waiting for a pipe, as time.monotonic
         self._listener.start()
         self._reader.start()
+        threading.Thread(target=self._watch_process, daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -141,16 +148,19 @@ class BackendJob:
 
     def _read_messages(self) -> None:
         """The reader's thread: send the request, queue the messages that arrive, and end the process."""
-        answer, unreadable = None, None
+        answer: Result | Failure | None = None
+        unreadable: object = None
         try:
-            with contextlib.suppress(OSError):  # the process may have ended; reading reports that
+            with contextlib.suppress(OSError), self._blocking():  # the process may have ended; reading reports that
                 self._input.write(self._request)
                 self._input.flush()
             answer = self._read_answer()
-        except (TruncatedMessageError, OSError):
-            pass  # the process ended in the middle of a message
-        except (WireError, MemoryError) as error:
+        except (TruncatedMessageError, OSError, ValueError):
+            pass  # the process ended in the middle of a message, or the pipe was closed
+        except WireError as error:
             unreadable = error
+        except Exception as error:  # noqa: BLE001 - whatever the bytes are, the job needs an answer
+            unreadable = f"{type(error).__name__}: {error}"
         if answer is None and unreadable is None:
             # The backend has closed its end of the pipe: it is ending, and its exit code tells why.
             try:
@@ -167,15 +177,41 @@ class BackendJob:
 
     def _read_answer(self) -> Result | Failure | None:
         """Queue the Progress that arrives; the last message, or None where the stream ends without one."""
-        while (message := read_message(self._output)) is not None:
+        stream = _WatchedStream(self._output, self._blocking)
+        while (message := read_message(stream)) is not None:
             if isinstance(message, Progress):
                 self._stage = message.stage
-                self._messages.put(message)
+                if self._messages.qsize() < MAX_UNREAD_MESSAGES:
+                    self._messages.put(message)
             elif isinstance(message, Result | Failure):
                 return message
             else:
                 raise WireError("the backend sent a request")
         return None
+
+    @contextlib.contextmanager
+    def _blocking(self) -> Generator[None, None, None]:
+        """Note, for `_watch_process`, that the reader's thread may wait for a pipe in this block."""
+        self._blocked_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._blocked_since = None
+
+    def _watch_process(self) -> None:
+        """The watcher's thread: answer in the reader's place where a process that the backend left behind holds its pipes open."""
+        wait_for_exit(self._process)
+        ended = time.monotonic()
+        while self._reader.is_alive():
+            self._reader.join(0.05)
+            patience, since = CANCEL_TIMEOUT if self._cancelled else EXIT_TIMEOUT, self._blocked_since
+            if since is not None and time.monotonic() - max(since, ended) > patience:
+                self._kill()
+                returncode = self._process.wait()
+                self._reader.join(CANCEL_TIMEOUT)  # it goes on if the pipes were held by the process group
+                if self._reader.is_alive():
+                    self._messages.put(self._make_failure(returncode, None))
+                return
 
     def _read_log(self) -> None:
         """The log's thread: keep the end of the backend's output."""
@@ -192,6 +228,17 @@ class BackendJob:
         if self._cancelled:
             return failure_from_error(CancelledError())
         return failure_from_error(explain_exit(returncode, self._stage, unreadable), self.log)
+
+
+class _WatchedStream:
+    """A pipe; while it is read, `blocking` is entered."""
+
+    def __init__(self, pipe: ReadableStream, blocking: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        self._pipe, self._blocking = pipe, blocking
+
+    def read(self, size: int, /) -> bytes | None:
+        with self._blocking():
+            return self._pipe.read(size)
 
 
 def explain_exit(returncode: int, stage: str | None, unreadable: object = None) -> MeshRecError:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import CancelledError, InputError, MeshRecError, NotSetUpError, OutputError
+from ..core.errors import CancelledError, MeshRecError, NotSetUpError, OutputError
 from ..core.files.output_file import atomic_write
 from ..core.messages import Message, label
 from .backend_environment import INSTALLED_FILE, LOG_FILE, TEMP_FOLDER, delete_environment, installation_lock, installed_packages
@@ -28,6 +28,7 @@ from .installer_processes import ChildProcesses
 from .interpreters import Device, Interpreter, choose_device, find_interpreter
 from .locks import BACKEND_LOCK, INSTALLER_LOCK, Requirement, environment_hash, locks_folder, read_lock, torch_locks
 from .messages import Progress
+from .offline_bundle import collect_wheels, find_wheels
 from .pip_errors import NoSuchPackageError, explain_os_error, explain_pip_error
 from .pip_output import PipOutputParser
 
@@ -166,7 +167,7 @@ class Installation:
         if device.note:
             self.notes.append(device.note)
         locks = Path(self.plan.locks or locks_folder())
-        wheels = _find_wheels(self.plan.bundle)
+        wheels = find_wheels(self.plan.bundle)
         self.home.mkdir(parents=True, exist_ok=True)
         folder = self.home / f"{ENVIRONMENT_PREFIX}{environment_hash(locks, device.kind, interpreter.version[:2])}"
         with installation_lock(self.home), self._open_log(interpreter, device):
@@ -246,7 +247,9 @@ class Installation:
             isolated: list[str] = []
             if wheels is not None:
                 isolated = ["--isolated"]  # ignores pip's configuration, which may name other indexes
-                options += ["--no-index", "--find-links", wheels]
+                listed = self._temp_folder / "wheels"
+                collect_wheels(wheels, batch, listed)
+                options += ["--no-index", "--find-links", listed]
             begin = len(self._log.lines)
             parser = PipOutputParser(batch, self._set_progress, self._log.add_line)
             code = self._children.run_module(venv_python(folder), "pip", [*isolated, "install", *options, "-r", source], parser.parse_line)
@@ -373,18 +376,3 @@ def _split_into_batches(requirements: list[Requirement]) -> Iterator[list[Requir
         batch.append(entry)
     if batch:
         yield batch
-
-
-def _find_wheels(bundle: Path | None) -> Path | None:
-    """The folder of wheels in an offline bundle; None without a bundle."""
-    if bundle is None:
-        return None
-    for folder in (Path(bundle) / "wheels", Path(bundle)):
-        if any(folder.glob("*.whl")):
-            return folder.resolve()
-    raise InputError(
-        "offline-bundle-empty",
-        "The folder {path} holds no packages.",
-        "Choose the folder that `build.py package --offline` has made.",
-        path=bundle,
-    )

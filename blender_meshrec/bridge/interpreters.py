@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..core.errors import InputError, NotSetUpError
+from ..core.files.user_folders import home_folder
 from ..core.messages import Message
 from ..core.options import DEVICE_LABELS
 from .backend_location import PathName
@@ -135,14 +136,14 @@ def _interpreter_candidates() -> Iterator[Candidate]:
     candidates += [shutil.which("python3"), shutil.which("python"), sys.executable]
     tried: list[Candidate] = []
     for candidate in filter(None, candidates):
-        if candidate not in tried and (isinstance(candidate, list) or candidate == from_environ or Path(candidate).is_file()):
+        if candidate not in tried and (isinstance(candidate, list) or candidate == from_environ or os.path.isfile(candidate)):
             tried.append(candidate)
             yield candidate
 
 
 def _common_locations(version: str) -> list[Path]:
     """Paths where installers put the Python of a version, whether or not they exist."""
-    home, tail = Path.home(), f"bin/python{version}"
+    home, tail = home_folder(), f"bin/python{version}"
     if sys.platform == "win32":
         folder = f"Python{version.replace('.', '')}"
         bases = [os.environ.get("LOCALAPPDATA"), os.environ.get("PROGRAMFILES")]

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
 
@@ -40,3 +41,13 @@ def kill_process_group(process: "subprocess.Popen[bytes]") -> None:
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_for_exit(process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a child has ended; where the system can, its id and its group remain valid until `process.wait` is called."""
+    if hasattr(os, "waitid"):
+        with contextlib.suppress(ChildProcessError):  # another thread has waited
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        return
+    while process.poll() is None:
+        time.sleep(0.1)

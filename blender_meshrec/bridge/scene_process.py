@@ -1,12 +1,12 @@
 """Scenes and files made by a Blender in a child process, for `meshrec` where bpy cannot be imported."""
 
+import contextlib
 import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,14 +15,21 @@ from typing import Any, TypeAlias
 
 from ..core.errors import InputError, MeshRecError, error_from_exit_code
 from ..core.files.output_file import atomic_write
+from ..core.files.temporary_folder import scratch_folder, temporary_folder_error
 from ..core.messages import Message, message_from_json
-from ..core.options import OPEN_MODEL, SceneOptions
+from ..core.options import OPEN_MODEL, ReconstructOptions, SceneOptions
 from .backend_location import PACKAGE_FOLDER, PathName, venv_python
+from .process_groups import kill_process_group, start_process_group
 
 OutputPeople: TypeAlias = tuple[Path, tuple[int, ...]]  # an output's path, and the indices of the people in it
 
 _JOB_SCRIPT = PACKAGE_FOLDER / "scene" / "make_job.py"
 _LOG_TAIL_LINES = 30  # lines of a crashed Blender's output that a bug report needs
+# A Blender that hangs is ended after a time that grows with its work, and that no scene of this size needs on a slow computer.
+_BASE_SECONDS = 900.0
+_SECONDS_PER_MOTION_MEGABYTE = 1000.0  # a frame has one or two kilobytes
+_SECONDS_PER_RIG_MEGABYTE = 10.0
+_TIME_LIMIT_VARIABLE = "MESHREC_BLENDER_SECONDS"
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,13 @@ class RetargetTarget:
     """The artist's character that receives the motion.
 
     rig: FILE or FILE#object. options: of RetargetOptions, by name; its defaults for the others. mapping: path of a mapping preset, None
-    to find the bones.
+    to find the bones. up: the axis that is up in a motion of other software, "auto" as its format says.
     """
 
     rig: str
     options: dict[str, Any] = field(default_factory=dict)
     mapping: str | None = None
+    up: str = ReconstructOptions.up
 
 
 @dataclass(frozen=True)
@@ -85,14 +93,37 @@ def run_scene_process(request: SceneRequest, blender: PathName | None = None) ->
             file cannot be read. MeshRecError: Blender ended without an answer.
     """
     scene_command = find_scene_command(blender)
-    with tempfile.TemporaryDirectory(prefix="meshrec-") as scratch, ExitStack() as stack:
+    with scratch_folder() as scratch, ExitStack() as stack:
         # The child writes to this process's temporary paths: if it is killed, no file remains.
         temporary_paths = [stack.enter_context(atomic_write(path)) for path, _people in request.outputs]
-        settings_path = Path(scratch) / "settings.json"
-        settings_path.write_text(json.dumps(_job_settings(request, temporary_paths)), encoding="utf-8")
-        made = _run_child([*scene_command, str(settings_path)], scratch)
+        settings_path = scratch / "settings.json"
+        try:
+            settings_path.write_text(json.dumps(_job_settings(request, temporary_paths)), encoding="utf-8")
+        except OSError as error:
+            raise temporary_folder_error(error) from error
+        made = _run_child([*scene_command, str(settings_path)], scratch, _time_limit(request))
         final_paths = {str(temporary): str(path) for temporary, (path, _people) in zip(temporary_paths, request.outputs)}
         return SceneResult(made.notes, {final_paths[temporary]: numbers for temporary, numbers in made.quality.items()})
+
+
+def run_mapping_process(rig: str, blender: PathName | None = None) -> dict[str, Any]:
+    """Find the bones of the character in a file in a child process: what `scene.map_rig.map_file` returns.
+
+    Args:
+        rig: FILE or FILE#object. blender: as in `run_scene_process`.
+
+    Raises:
+        InputError: no Blender was found, or the file has no character that is a humanoid. MeshRecError: Blender ended without an answer.
+    """
+    scene_command = find_scene_command(blender)
+    with scratch_folder() as scratch:
+        settings_path = scratch / "settings.json"
+        try:
+            settings_path.write_text(json.dumps({"map": os.path.abspath(rig), "tethered": True}), encoding="utf-8")
+        except OSError as error:
+            raise temporary_folder_error(error) from error
+        seconds = _BASE_SECONDS + _SECONDS_PER_RIG_MEGABYTE * (_file_megabytes(rig) or _file_megabytes(rig.rpartition("#")[0]))
+        return _run_child([*scene_command, str(settings_path)], scratch, seconds).quality["mapping"]
 
 
 def _job_settings(request: SceneRequest, temporary_paths: Sequence[Path]) -> dict[str, Any]:
@@ -112,6 +143,7 @@ def _job_settings(request: SceneRequest, temporary_paths: Sequence[Path]) -> dic
         "retarget": _retarget_settings(request.retarget_target),
         "skel": None if request.skel is None else _absolute_model(request.skel),
         "stretch": request.stretch,
+        "tethered": True,
         "surfaces": _absolute_paths(request.surfaces),
     }
 
@@ -129,7 +161,7 @@ def _retarget_settings(target: RetargetTarget | None) -> dict[str, Any] | None:
         return None
     # Not Path.resolve: the rig may end in # and an object's name.
     mapping = os.path.abspath(target.mapping) if target.mapping else None
-    return {"rig": os.path.abspath(target.rig), "options": target.options, "mapping": mapping}
+    return {"rig": os.path.abspath(target.rig), "options": target.options, "mapping": mapping, "up": target.up}
 
 
 def environ_with_temp_folder(folder: PathName) -> dict[str, str]:
@@ -137,21 +169,58 @@ def environ_with_temp_folder(folder: PathName) -> dict[str, str]:
     return {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
 
 
-def _run_child(command: Sequence[str], scratch: str) -> SceneResult:
-    """Run scene/make_job.py and return its answer; its quality is by temporary path."""
-    child = subprocess.Popen(
-        command,
-        env=environ_with_temp_folder(scratch),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+def _time_limit(request: SceneRequest) -> float:
+    """Seconds after which a Blender that makes a SceneRequest is taken to hang."""
+    with contextlib.suppress(ValueError):
+        if (chosen := float(os.environ.get(_TIME_LIMIT_VARIABLE, "0"))) > 0:
+            return chosen
+    motions = sum(_file_megabytes(motion) for _name, motion in request.people) * max(1, len(request.outputs))
+    target = request.retarget_target
+    rig = _file_megabytes(target.rig) or _file_megabytes(target.rig.rpartition("#")[0]) if target else 0.0
+    return _BASE_SECONDS + _SECONDS_PER_MOTION_MEGABYTE * motions + _SECONDS_PER_RIG_MEGABYTE * rig
+
+
+def _file_megabytes(path: PathName) -> float:
     try:
-        output = child.communicate()[0].decode("utf-8", "replace")
+        return os.stat(path).st_size / 1e6
+    except OSError:  # the child reports it
+        return 0.0
+
+
+def _run_child(command: Sequence[str], scratch: Path, seconds: float) -> SceneResult:
+    """Run scene/make_job.py for at most some seconds, and return its answer; its quality is by temporary path.
+
+    The child ends when this process ends: it then finds its standard input closed.
+    """
+    try:
+        child = start_process_group(command, stderr=subprocess.STDOUT, env=environ_with_temp_folder(scratch))
+    except OSError as error:
+        raise InputError(
+            "blender-not-startable",
+            "Blender could not be started with {path}: {reason}.",
+            "Choose another Blender with --blender.",
+            path=command[0],
+            reason=error.strerror or error,
+        ) from error
+    tether, child.stdin = child.stdin, None  # `communicate` would close it
+    try:
+        output = child.communicate(timeout=seconds)[0].decode("utf-8", "replace")
+    except subprocess.TimeoutExpired as error:
+        raise MeshRecError(
+            "blender-took-too-long",
+            "Blender was ended because it had not finished after {seconds:.0f} seconds.",
+            "Try a shorter range of frames; if Blender needs more time, set {variable} to a number of seconds.",
+            seconds=seconds,
+            variable=_TIME_LIMIT_VARIABLE,
+        ) from error
     finally:
-        if child.poll() is None:  # interrupted
-            child.kill()
+        if child.poll() is None:  # interrupted, or out of time
+            kill_process_group(child)
             child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+        if tether is not None:
+            tether.close()
     answers = [line for line in output.splitlines() if line.startswith('{"meshrec"')]
     if not answers:
         error = MeshRecError(
@@ -187,7 +256,7 @@ def find_scene_command(blender: PathName | None = None) -> list[str]:
     """
     if blender is not None:
         path = Path(shutil.which(str(blender)) or blender)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise InputError(
                 "blender-not-at-path",
                 "There is no Blender at {blender}.",

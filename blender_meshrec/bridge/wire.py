@@ -16,6 +16,7 @@ Both sides ship together: another version means that two installations were mixe
 import json
 import math
 import os
+import re
 import struct
 import types
 from dataclasses import fields
@@ -33,11 +34,14 @@ WireMessage: TypeAlias = ReconstructRequest | Progress | Result | Failure
 
 MAGIC, VERSION = b"MREC", 1
 HEADER = struct.Struct("<4sHHIQ")
-# An hour of one person at 60 frames a second is 0.2 GB.
-MAX_TEXT_BYTES, MAX_ARRAY_BYTES = 1 << 26, 1 << 33
+# An hour of one person at 60 frames a second is 0.2 GB. Text takes up to 25 times its size as objects.
+MAX_TEXT_BYTES, MAX_ARRAY_BYTES = 1 << 24, 1 << 31
+MAX_PROGRESS_BYTES = 1 << 14  # text of a Progress, of which any number may come
 MAX_DIMENSIONS = 8
 CHUNK_BYTES = 1 << 20
 DTYPES = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")
+# Placeholders of a message's text: a format that asks for a thousand characters, or for attributes, is none of ours.
+_PLACEHOLDER = re.compile(r"\{\w+(:[^{}\d]*\d{0,2}(\.\d{1,2})?[^{}\d]?)?\}")
 MESSAGE_TYPES: dict[str, type[WireMessage]] = {kind.__name__: kind for kind in (ReconstructRequest, Progress, Result, Failure)}
 
 
@@ -47,6 +51,10 @@ class WireError(Exception):
 
 class TruncatedMessageError(WireError):
     """The stream ended in the middle of a message: the process that wrote it has ended."""
+
+
+class MessageTooLargeError(TypeError):
+    """A message is larger than the other side accepts."""
 
 
 class ReadableStream(Protocol):
@@ -75,7 +83,7 @@ def write_message(stream: WritableStream, message: WireMessage) -> None:
     encoded = json.dumps(text).encode("ascii")
     size = sum(array.nbytes for array in arrays)
     if len(encoded) > MAX_TEXT_BYTES or size > MAX_ARRAY_BYTES:
-        raise TypeError("The message is too large for the wire.")
+        raise MessageTooLargeError("The message is too large for the wire.")
     stream.write(HEADER.pack(MAGIC, VERSION, 0, len(encoded), size) + encoded)
     for array in arrays:
         stream.write(array.data.cast("B") if array.size else b"")
@@ -101,6 +109,8 @@ def read_message(stream: ReadableStream) -> WireMessage | None:
         array_headers = [_check_array_header(*entry) for entry in text["arrays"]]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise WireError("the message's text cannot be understood") from error
+    if kind is Progress and (text_size > MAX_PROGRESS_BYTES or arrays_size):
+        raise WireError("the message claims to be larger than any is")
     if sum(size for _dtype, _shape, size in array_headers) != arrays_size:
         raise WireError("the message's arrays are not of the size it claims")
     arrays = [_decode_array(_read_exactly(stream, size), dtype, shape) for dtype, shape, size in array_headers]
@@ -171,17 +181,38 @@ def _decode_value(value: Any, arrays: list[AnyArray]) -> Any:
             raise ValueError("no such array")
         return arrays[index]
     if "$message" in value:
+        _check_templates(value["$message"])
         return message_from_json(value["$message"])
     return {key: _decode_value(item, arrays) for key, item in value.items()}
+
+
+def _check_templates(content: Any) -> None:
+    """Check that the text of a message in JSON, and of the messages among its values, asks for nothing but its values.
+
+    Raises:
+        ValueError, TypeError, KeyError: it does not.
+    """
+    if isinstance(content, str):
+        return
+    if re.search("[{}]", _PLACEHOLDER.sub("", re.sub(r"\{\{|\}\}", "", content["text"]))):
+        raise ValueError("a text with an unknown placeholder")
+    for value in content["values"].values():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict):
+                _check_templates(item)
 
 
 def _check_array_header(dtype: Any, shape: Any) -> tuple[np.dtype[Any], tuple[int, ...], int]:
     """dtype, shape and number of bytes of an entry in the list of arrays."""
     if dtype not in DTYPES or not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
         raise ValueError("an array of an unknown kind")
-    if not all(type(length) is int and 0 <= length <= MAX_ARRAY_BYTES for length in shape):
+    if not all(type(length) is int and length >= 0 for length in shape):
         raise ValueError("an array of an impossible shape")
-    return np.dtype(dtype), tuple(shape), math.prod(shape) * np.dtype(dtype).itemsize
+    itemsize = np.dtype(dtype).itemsize
+    # An array of no bytes may have long axes besides the empty one, but none that numpy cannot count.
+    if math.prod(length or 1 for length in shape) * itemsize > MAX_ARRAY_BYTES:
+        raise ValueError("an array of an impossible shape")
+    return np.dtype(dtype), tuple(shape), math.prod(shape) * itemsize
 
 
 def _decode_array(raw: bytearray, dtype: np.dtype[Any], shape: tuple[int, ...]) -> AnyArray:
@@ -208,7 +239,22 @@ def _build_message(kind: type[WireMessage], content: dict[str, Any]) -> WireMess
     if kind is Result:
         content["recoveries"] = [_build_recovery(arrays) for arrays in content["recoveries"]]
     hints = get_type_hints(kind)
-    return kind(**{name: _check_field(name, value, hints[name]) for name, value in content.items()})
+    message = kind(**{name: _check_field(name, value, hints[name]) for name, value in content.items()})
+    if isinstance(message, Result):
+        _check_result(message)
+    return message
+
+
+def _check_result(result: Result) -> None:
+    """Check what a Result's tuples hold. Raises TypeError."""
+    if not all(type(number) is int for number in result.people):
+        raise TypeError("people are not numbers")
+    if not all(portrait is None or _is_picture(portrait) for portrait in result.portraits):
+        raise TypeError("a portrait is no picture")
+
+
+def _is_picture(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 3 and value.shape[2] == 3
 
 
 def _check_field(name: str, value: Any, hint: Any) -> Any:

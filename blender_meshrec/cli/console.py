@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -11,8 +12,11 @@ from typing import TextIO
 
 from ..bridge.messages import Progress
 from ..core.errors import CancelledError, ExitCode, MeshRecError, OutputError
+from ..core.messages import describe_exception
 
 _BAR_WIDTH = 24  # characters
+# Characters by which a name could move the cursor, colour, hide or turn round what the terminal shows; tabs and line ends are harmless.
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Console:
@@ -43,9 +47,9 @@ class Console:
             if is_new_stage:
                 self._stage, self._stage_start = progress.stage, time.monotonic()
             if sys.stderr.isatty():
-                self._draw_line(format_progress_bar(progress, time.monotonic() - self._stage_start))
+                self._draw_line(_to_one_line(format_progress_bar(progress, time.monotonic() - self._stage_start)))
             elif is_new_stage:  # a log file gets one line for each stage
-                self._print_error(progress.stage)
+                self._print_error(_to_one_line(progress.stage))
 
     def print_result(self, text: str) -> None:
         """Print a line of the command's result."""
@@ -59,7 +63,7 @@ class Console:
         if self._style == "json":
             self._print_event("warning", input=about, text=text)
         else:
-            self._print_error(f"Warning: {text}")
+            self._print_error(_to_one_line(f"Warning: {text}"))
 
     def done(self, about: str, outputs: Sequence[str]) -> None:
         """Print the outputs of an input that is finished."""
@@ -69,7 +73,7 @@ class Console:
         if self._style == "json":
             self._print_event("done", input=about, outputs=list(outputs))
         else:
-            self._print_output("\n".join(outputs))
+            self._print_output("\n".join(output.replace("\n", "\\n") for output in outputs))
 
     def fail(self, error: Exception, about: str = "", is_only_input: bool = False) -> int:
         """Print an error as one sentence of problem and one of remedy; returns its exit code.
@@ -87,15 +91,16 @@ class Console:
         if isinstance(error, MeshRecError):
             code, problem, remedy = int(error.exit_code), error.problem, error.remedy
         else:
-            said = f"{type(error).__name__}: {error}".rstrip(": .")
+            said = f"{type(error).__name__}: {describe_exception(error)}".rstrip(": .")
             code, problem = int(ExitCode.FAULT), f"Something went wrong ({said})."
             remedy = "This is a fault of ours: please report it with what --debug shows."
         if self._style == "json":
             self._print_event("failed", input=about, exit_code=code, problem=problem, remedy=remedy)
         if self._debug:
-            traceback.print_exception(error)
+            self._print_error("".join(traceback.format_exception(error)).rstrip("\n"))
         # With several inputs, the message alone may not tell which one failed.
-        self._print_error(f"{about}: {problem} {remedy}" if about and not is_only_input else f"{problem} {remedy}")
+        text = f"{about}: {problem} {remedy}" if about and not is_only_input else f"{problem} {remedy}"
+        self._print_error(_to_one_line(text))
         return code
 
     def _print_event(self, event: str, **facts: object) -> None:
@@ -104,7 +109,7 @@ class Console:
     def _print_output(self, text: str) -> None:
         """Print a line on standard output; if its reader has closed the pipe, as `| head` does, later output is discarded."""
         try:
-            print(text, flush=True)
+            print(escape_control_characters(text), flush=True)
         except BrokenPipeError:
             _redirect_to_null(sys.stdout)
         except OSError as error:
@@ -118,15 +123,24 @@ class Console:
     def _draw_line(self, line: str) -> None:
         """Replace the line that is drawn; an empty one clears it."""
         if line or self._width:
-            self._print_error(f"\r{line.ljust(self._width)}", end="" if line else "\r")
+            self._print_error(line.ljust(self._width), begin="\r", end="" if line else "\r")
             self._width = len(line)
 
-    def _print_error(self, text: str, end: str = "\n") -> None:
+    def _print_error(self, text: str, begin: str = "", end: str = "\n") -> None:
         """Print text on standard error; if that fails, later output is discarded."""
         try:
-            print(text, end=end, file=sys.stderr, flush=True)
+            print(f"{begin}{escape_control_characters(text)}", end=end, file=sys.stderr, flush=True)
         except OSError:
             _redirect_to_null(sys.stderr)
+
+
+def escape_control_characters(text: str) -> str:
+    """The text with escapes such as \\x1b in place of the characters that a terminal would obey."""
+    return _CONTROL_CHARACTERS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def _to_one_line(text: str) -> str:
+    return " ".join(text.splitlines()) if "\n" in text else text
 
 
 def _redirect_to_null(stream: TextIO) -> None:

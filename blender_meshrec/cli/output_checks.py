@@ -8,10 +8,14 @@ from pathlib import Path
 from ..bridge.scene_process import find_scene_command
 from ..core.errors import InputError
 from ..core.files.output_file import check_writable
-from ..core.options import OPEN_MODEL, OPTIONS, OUTPUT_SUFFIXES
+from ..core.files.temporary_folder import find_temporary_folder
+from ..core.messages import Message
+from ..core.options import CHARACTER_OPTIONS, OPEN_MODEL, OPTIONS, OUTPUT_SUFFIXES
 from ..retarget.character_path import split_character_path
 from .outputs import needs_scene_process
 
+DEFAULT_FORMATS = (".npz",)  # of outputs in a folder
+_UNUSED_TEXT = "{option} does nothing without {needed}."
 # Arguments that name one file to read.
 _INPUT_ARGUMENTS = ("motion", "truth", "mapping", *(option.name for option in OPTIONS.values() if option.is_model_file))
 
@@ -37,7 +41,7 @@ def check_outputs(paths: Sequence[Path], blender: str | None = None, protected: 
 
     Raises:
         InputError: a format is unknown, an output is an input or another output, or there is no Blender for a scene.
-        OutputError: a path cannot be written.
+        OutputError: a path cannot be written, or there is no folder for temporary files.
     """
     protected = list(protected)
     for path in paths:
@@ -55,6 +59,7 @@ def check_outputs(paths: Sequence[Path], blender: str | None = None, protected: 
         )
     if needs_scene_process(paths, blender, with_character):
         find_scene_command(blender)
+        find_temporary_folder()
 
 
 def check_report(report: str | None, protected: Iterable[Path], outputs: Iterable[Path] = ()) -> None:
@@ -71,6 +76,20 @@ def check_report(report: str | None, protected: Iterable[Path], outputs: Iterabl
     if any(os.path.abspath(path) == os.path.abspath(output) for output in outputs):
         raise InputError("report-is-output", "{path} is the output.", "Choose another name or folder for the report.", path=path)
     check_writable(path)
+
+
+def unused_options(options: Namespace, outputs: Iterable[Path]) -> list[Message]:
+    """Messages about options of `meshrec reconstruct` that were given and change nothing."""
+    without_rig = [option for option in CHARACTER_OPTIONS if getattr(options, option.name) != option.default]
+    flags = [option.argument.flag for option in without_rig if option.argument] + (["--mapping"] if options.mapping else [])
+    unused = [Message("option-needs-another", _UNUSED_TEXT, option=flag, needed="--rig") for flag in flags if not options.rig]
+    if options.skel_body != OPTIONS["skel_body"].default and options.skeleton != "skel":
+        unused.append(Message("option-needs-another", _UNUSED_TEXT, option="--skel", needed="--skeleton skel"))
+    if options.format != DEFAULT_FORMATS and str(options.output) in map(str, outputs):
+        unused.append(
+            Message("format-of-file-ignored", "--format does nothing: the output's own suffix is its format, unless it is a folder.")
+        )
+    return unused
 
 
 def input_files(options: Namespace) -> list[Path]:

@@ -1,7 +1,6 @@
 """Writing the outputs of a command: in this process where no Blender is needed or it is one, else in a Blender."""
 
 import sys
-import tempfile
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,11 +10,13 @@ from ..bridge.scene_process import OutputPeople, RetargetTarget, SceneRequest, S
 from ..core.files.body_template import load_body
 from ..core.files.motion_npz import write_motion
 from ..core.files.recovery_bvh import write_recovery_bvh
+from ..core.files.temporary_folder import scratch_folder
 from ..core.format_notes import format_notes
 from ..core.messages import Message
-from ..core.options import CHARACTER_OPTIONS
+from ..core.options import CHARACTER_OPTIONS, ReconstructOptions
 from ..core.records import Recovery
 from ..core.skel.template import load_skel
+from ..core.time_gaps import recovery_without_gaps
 from ..retarget.character_path import split_character_path
 from ..retarget.mapping.presets import read_preset
 from .surfaces import copied_surfaces
@@ -30,7 +31,7 @@ class OutputSettings:
     body: "open" or the path of an SMPL-family file. preset: blender, unreal or unity. stretch: let the bones of calibrated people
     stretch. blender: path of the Blender that makes scenes, or None. skel: "open" or a SKEL file for scenes with SKEL's skeleton, None
     for SMPL's. retarget_target: the artist's character to retarget to, or None. surfaces: the point cache of each person's exact
-    surface, or ().
+    surface, or (). smplh: write motion files in AMASS's widths.
     """
 
     body: str
@@ -40,12 +41,13 @@ class OutputSettings:
     skel: str | None = None
     retarget_target: RetargetTarget | None = None
     surfaces: tuple[Path, ...] = ()
+    smplh: bool = False
 
 
 def settings_from_options(options: Namespace, surfaces: tuple[Path, ...], retarget_target: RetargetTarget | None = None) -> OutputSettings:
     """The OutputSettings of a command's options."""
     skel = options.skel_body if options.skeleton == "skel" else None
-    return OutputSettings(options.body, options.preset, options.stretch, options.blender, skel, retarget_target, surfaces)
+    return OutputSettings(options.body, options.preset, options.stretch, options.blender, skel, retarget_target, surfaces, options.smplh)
 
 
 def retarget_target_from_options(options: Namespace) -> RetargetTarget | None:
@@ -62,7 +64,7 @@ def retarget_target_from_options(options: Namespace) -> RetargetTarget | None:
     chosen = {option.name: getattr(options, option.name) for option in CHARACTER_OPTIONS}
     if getattr(options, "timeline_fps", None):
         chosen["fps"] = options.timeline_fps
-    return RetargetTarget(options.rig, chosen, options.mapping)
+    return RetargetTarget(options.rig, chosen, options.mapping, getattr(options, "up", ReconstructOptions.up))
 
 
 def outputs_per_person(path: Path, numbers: Sequence[int], all_people: bool) -> list[OutputPeople]:
@@ -112,7 +114,7 @@ def utf8_name(name: str) -> str:
 
 def needs_scene_process(paths: Iterable[Path], blender: str | None, with_character: bool = False) -> bool:
     """Whether a Blender in another process is needed."""
-    return not _is_inside_blender(blender) and any(_needs_blender(path, with_character) for path in paths)
+    return not is_inside_blender(blender) and any(_needs_blender(path, with_character) for path in paths)
 
 
 def _needs_blender(path: Path, with_character: bool) -> bool:
@@ -120,7 +122,7 @@ def _needs_blender(path: Path, with_character: bool) -> bool:
     return path.suffix.lower() not in (_WITHOUT_BLENDER if not with_character else (".npz",))
 
 
-def _is_inside_blender(blender: str | None) -> bool:
+def is_inside_blender(blender: str | None) -> bool:
     """Whether this process is a Blender, and no other was chosen."""
     return blender is None and "bpy" in sys.modules
 
@@ -128,12 +130,14 @@ def _is_inside_blender(blender: str | None) -> bool:
 def _write_file(path: Path, person_name: str, recovery: Recovery, settings: OutputSettings) -> list[Message]:
     """Write a file that needs no Blender; returns notes on what it does not keep."""
     suffix = path.suffix.lower()
+    gap_notes: tuple[Message, ...] = ()
     if suffix == ".npz":
-        write_motion(path, recovery)
+        write_motion(path, recovery, settings.smplh)
     else:
+        recovery, gap_notes = recovery_without_gaps(recovery, person_name)
         write_recovery_bvh(path, recovery, load_body(settings.body), settings.stretch)
     stretched = settings.stretch and recovery.calibrated_joints is not None
-    return format_notes(suffix, person_name, stretched, bool(settings.surfaces), anatomy=settings.skel is not None)
+    return [*gap_notes, *format_notes(suffix, person_name, stretched, bool(settings.surfaces), anatomy=settings.skel is not None)]
 
 
 # --- scenes -----------------------------------------------------------------------------------------------------------
@@ -158,12 +162,12 @@ def _scene_request(
 
 
 def _write_scenes(people: Sequence[tuple[str, Recovery]], request: SceneRequest, blender: str | None) -> SceneResult:
-    if request.retarget_target is None and _is_inside_blender(blender):
+    if request.retarget_target is None and is_inside_blender(blender):
         return _write_scenes_here(people, request)
-    with tempfile.TemporaryDirectory(prefix="meshrec-") as scratch:
+    with scratch_folder() as scratch:
         motions = []
         for index, (person_name, recovery) in enumerate(people):
-            motions.append((person_name, Path(scratch) / f"{index}.npz"))
+            motions.append((person_name, scratch / f"{index}.npz"))
             write_motion(motions[-1][1], recovery)
         return make_scenes(replace(request, people=tuple(motions)), blender)
 
@@ -182,11 +186,13 @@ def _write_scenes_here(people: Sequence[tuple[str, Recovery]], request: SceneReq
 def make_scenes(request: SceneRequest, blender: str | None = None) -> SceneResult:
     """Execute a SceneRequest: a retarget in this process where it is a Blender, anything else in a child."""
     target = request.retarget_target
-    if target is None or not _is_inside_blender(blender):
+    if target is None or not is_inside_blender(blender):
         return run_scene_process(request, blender)
     from ..scene.outputs import Output
     from ..scene.retarget_outputs import retarget_files
 
     outputs = [Output(path, indices) for path, indices in request.outputs]
-    quality, notes = retarget_files(request.people, outputs, request.body, request.preset, target.rig, target.options, target.mapping)
+    quality, notes = retarget_files(
+        request.people, outputs, request.body, request.preset, target.rig, target.options, target.mapping, target.up
+    )
     return SceneResult(tuple(notes), quality)

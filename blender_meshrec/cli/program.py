@@ -5,23 +5,25 @@ is missing or damaged; 5 the output cannot be written; 130 cancelled. Several in
 """
 
 import argparse
-import contextlib
+import errno
 import importlib
 import io
-import signal
 import sys
-import threading
-from collections.abc import Generator, Sequence
-from types import FrameType
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .. import __doc__ as package_description
-from ..core.errors import CancelledError, InputError
+from ..core.errors import CancelledError, InputError, MeshRecError
 from ..core.option_parsers import parse_fps
 from ..core.options import CHARACTER_OPTIONS, OPTIONS, OUTPUT_SUFFIXES
 from ..core.version import version
 from .arguments import add_option, add_options, parse_formats, parse_output_path
 from .console import Console
+from .interruption import interrupt_on_signals
+from .output_checks import DEFAULT_FORMATS
+
+_MOTION_HELP = "an .npz that reconstruct has written, or an SMPL motion of AMASS, WHAM, GVHMR, ROMP or 4D-Humans (.npz .pkl .pt)"
+_CHARACTER_HELP = ".fbx .glb .gltf .vrm .blend; with #NAME one of the file's armatures"
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "meshrec") -> int:
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "meshrec") -> int:
     console = Console()
     try:
         options = build_parser(prog).parse_args(arguments)
-    except InputError as error:
+    except MeshRecError as error:
         return console.fail(error)
     except SystemExit as exit_request:  # --help, --version
         return int(exit_request.code or 0)
@@ -47,6 +49,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "meshrec") -> int:
         try:
             try:
                 return int(command.run(options, console))
+            except OSError as error:
+                return console.fail(_explain_path_error(error))
             except Exception as error:  # noqa: BLE001 - the last place where an error can be reported in a sentence
                 return console.fail(error)
         except KeyboardInterrupt:
@@ -57,34 +61,14 @@ def main(arguments: Sequence[str] | None = None, prog: str = "meshrec") -> int:
             )
 
 
-@contextlib.contextmanager
-def interrupt_on_signals() -> Generator[threading.Event, None, None]:
-    """Let SIGTERM and a closed terminal end a command as Ctrl-C does, by KeyboardInterrupt; only once, to let cleaning up finish.
+def _explain_path_error(error: OSError) -> Exception:
+    """An InputError for a path that no file can have; other errors as they are."""
+    if error.errno != errno.ENAMETOOLONG:
+        return error
+    return InputError("path-too-long", "The path {path} is longer than this system allows.", "Check the path.", path=error.filename)
 
-    Yields an Event that is set when it happens.
-    """
-    interruption = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interruption
-        return
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        if not interruption.is_set():
-            interruption.set()
-            raise KeyboardInterrupt
-
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
-    previous = {number: signal.getsignal(number) for number in numbers}
-    # A signal that is ignored stays ignored: `nohup` works that way.
-    previous = {number: handler for number, handler in previous.items() if handler != signal.SIG_IGN}
-    try:
-        for number in previous:
-            signal.signal(number, interrupt)
-        yield interruption
-    finally:
-        for number, handler in previous.items():
-            # None: the handler was not set from Python, so Python cannot restore it.
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+_RECONSTRUCT_EXPLANATION = "turn footage of people into animated characters"
 
 
 class Parser(argparse.ArgumentParser):
@@ -98,6 +82,13 @@ class Parser(argparse.ArgumentParser):
         raise InputError("usage-wrong", "{said}.", "See `{program} --help`.", said=said, program=self.prog)
 
 
+def build_reconstruct_parser() -> Parser:
+    """The parser of the words after `meshrec reconstruct`."""
+    command = Parser(prog="meshrec reconstruct", description=_RECONSTRUCT_EXPLANATION)
+    _add_reconstruct_arguments(command)
+    return command
+
+
 def build_parser(prog: str = "meshrec") -> Parser:
     """The parser of every command."""
     top = Parser(prog=prog, description=package_description, epilog=f"Exit codes: {(__doc__ or '').partition('Exit codes: ')[2]}")
@@ -109,9 +100,10 @@ def build_parser(prog: str = "meshrec") -> Parser:
         command.add_argument("--debug", action="store_true", help="show tracebacks and the backend's details with errors")
         return command
 
-    _add_reconstruct_arguments(add_command("reconstruct", "turn footage of people into animated characters"))
+    _add_reconstruct_arguments(add_command("reconstruct", _RECONSTRUCT_EXPLANATION))
     _add_retarget_arguments(add_command("retarget", "let an artist's character perform a motion"))
-    _add_convert_arguments(add_command("convert", "write a motion that was reconstructed to another format"))
+    _add_map_arguments(add_command("map", "show which bone of a character is which part of a body, and save it as a mapping preset"))
+    _add_convert_arguments(add_command("convert", "write a motion to another format"))
     evaluate = add_command("evaluate", "compare a motion with the true one of the same footage")
     evaluate.add_argument("motion", metavar="MOTION", help="motion .npz")
     evaluate.add_argument("truth", metavar="TRUTH", help="motion .npz of the same frames")
@@ -134,7 +126,7 @@ def _add_reconstruct_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("inputs", nargs="+", metavar="INPUT", help="an image, a video, a folder of images, or 2D keypoints")
     _add_output_arguments(command, "the file to write, its suffix the format; with several inputs, or where it is a folder: the folder")
     command.add_argument(
-        "--format", metavar="LIST", type=parse_formats, default=(".npz",), help="formats in a folder: npz (default), fbx,npz, ..."
+        "--format", metavar="LIST", type=parse_formats, default=DEFAULT_FORMATS, help="formats in a folder: npz (default), fbx,npz, ..."
     )
     elsewhere = {"body", "preset", *(option.name for option in CHARACTER_OPTIONS)}
     add_options(command, (option for option in OPTIONS.values() if option.name not in elsewhere))
@@ -147,7 +139,8 @@ def _add_reconstruct_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _add_retarget_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("motion", metavar="MOTION", help="motion .npz that reconstruct has written, any AMASS .npz, or a .bvh")
+    command.add_argument("motion", metavar="MOTION", help=f"a motion: {_MOTION_HELP}, or a .bvh")
+    add_option(command, OPTIONS["up"])
     _add_output_arguments(command, "the file to write; its suffix is the format")
     _add_character_arguments(command, required=True)
     command.add_argument("--fps", dest="timeline_fps", type=parse_fps, help="resample the motion to this rate; the motion's own by default")
@@ -155,12 +148,19 @@ def _add_retarget_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _add_convert_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("motion", metavar="MOTION", help="motion .npz that reconstruct has written; with --skeleton skel any AMASS .npz")
+    command.add_argument("motion", metavar="MOTION", help=f"a motion: {_MOTION_HELP}, or a .bvh")
+    add_option(command, OPTIONS["up"])
     add_options(command, (OPTIONS[name] for name in ("skeleton", "skel_body")))
     command.add_argument("--from-skel", action="store_true", help="first make the SMPL poses anew, from the motion's SKEL angles")
     _add_backend_argument(command)
-    add_options(command, (OPTIONS[name] for name in ("stretch", "surface")))
+    add_options(command, (OPTIONS[name] for name in ("stretch", "surface", "smplh")))
     _add_output_arguments(command, "the file to write; its suffix is the format")
+
+
+def _add_map_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("rig", metavar="RIG[#NAME]", help=_CHARACTER_HELP)
+    command.add_argument("-o", "--output", type=parse_output_path, metavar="PRESET.json", help="save the mapping there, for --mapping")
+    command.add_argument("--blender", metavar="FILE", help="the Blender, or the Python with bpy, that reads the character")
 
 
 def _add_setup_arguments(command: argparse.ArgumentParser) -> None:
@@ -182,8 +182,7 @@ def _add_output_arguments(command: argparse.ArgumentParser, explanation: str) ->
 
 def _add_character_arguments(command: argparse.ArgumentParser, required: bool = False) -> None:
     """The artist's character, and the options of retargeting to it."""
-    explanation = "the character that is to perform: .fbx .glb .gltf .vrm .blend; with #NAME one of the file's armatures"
-    command.add_argument("--rig", required=required, metavar="FILE[#NAME]", help=explanation)
+    command.add_argument("--rig", required=required, metavar="FILE[#NAME]", help=f"the character that is to perform: {_CHARACTER_HELP}")
     command.add_argument("--mapping", metavar="PRESET.json", help="a mapping preset that says which bone is what; found by itself without")
     add_options(command, CHARACTER_OPTIONS)
 

@@ -5,7 +5,6 @@ Beside NAME.blend or NAME.npz, a surface is called NAME.pc2; of several people i
 
 import contextlib
 import shutil
-import tempfile
 from argparse import Namespace
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..bridge.scene_process import OutputPeople
 from ..core.errors import InputError
 from ..core.files.output_file import atomic_write
 from ..core.files.point_cache import SUFFIX
+from ..core.files.temporary_folder import scratch_folder
 from ..core.format_notes import SURFACE_FORMATS
 from ..core.records import Recovery
 
@@ -48,8 +48,8 @@ def scratch_prefix(options: Namespace) -> Generator[str | None, None, None]:
     if options.surface != "exact":
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="meshrec-") as folder:
-        yield str(Path(folder).resolve() / "surface")
+    with scratch_folder() as folder:
+        yield str(folder / "surface")
 
 
 def find_written_surfaces(prefix: str | None, numbers: Sequence[int], recoveries: Sequence[Recovery]) -> tuple[Path, ...]:

@@ -24,6 +24,14 @@ Y_UP_FROM_CAMERA: FloatArray = read_only_array(np.diag([1.0, -1.0, -1.0]))
 # Blender's cameras look along their own -z with +y up.
 BLENDER_CAMERA_FROM_OPENCV: FloatArray = read_only_array(np.diag([1.0, -1.0, -1.0]))
 
+# Frame rates that files may state: from one frame in 20 minutes to high-speed cameras.
+MIN_FILE_FPS, MAX_FILE_FPS = 1 / 1200, 10_000.0
+# Image files that the backend reads, whether Blender does or not.
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff")
+    + (".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".exr", ".avif", ".avifs", ".heic", ".heif", ".hif")
+)
+
 IMAGE_FPS = 24.0
 FOLDER_FPS = 30.0
 FIRST_BLENDER_FRAME = 1

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Self, TypeAlias
 
@@ -75,7 +76,21 @@ def messages_from_text(text: str) -> list[str]:
     return list(map(message_from_json, json.loads(text))) if text.startswith("[") else [line for line in text.split("\n") if line]
 
 
+def describe_exception(error: BaseException) -> str:
+    """An exception's text in one line, fit for the middle of a sentence.
+
+    Blender's errors hold the place in its own code, and those of its Python operators a whole traceback, of which the last line counts.
+    """
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("Location: ")]
+    if any(line.endswith("Traceback (most recent call last):") for line in lines):
+        lines = lines[-1:]
+    return re.sub(r"^(Error: )+", "", " ".join(lines))
+
+
 def _plain_value(value: object) -> MessageValue:
+    if isinstance(value, BaseException):
+        return describe_exception(value)
     if isinstance(value, str | int | float):
         return value
     if isinstance(value, os.PathLike):

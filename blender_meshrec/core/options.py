@@ -76,6 +76,11 @@ DRIVES = (
     Choice("fk", "FK", "Key the FK controls and switch the rig to FK"),
     Choice("ik", "IK", "Key the IK controls and switch the rig to IK"),
 )
+UP_AXES = (
+    Choice("auto", "As the Format Says", "Z in AMASS files; told where a file leaves it open"),
+    Choice("z", "Z Up", "The file's z axis is up"),
+    Choice("y", "Y Up", "The file's y axis is up"),
+)
 EXPORT_PRESET_NAMES = tuple(str(choice.value) for choice in EXPORT_PRESETS)
 # The formats that the panel exports selected characters to; the command line also writes a whole scene.
 EXPORT_FORMATS = (
@@ -97,10 +102,11 @@ class ReconstructOptions:
     """The options that the backend needs.
 
     body: "open" or the path of an SMPL-family file; skel_body: "open" or the path of a SKEL file. person: "largest", "all" or a number
-    from 1. frames: (first, end) half-open, counted from 0, or None for all. fps: resample to this rate, or None. skeleton: "smpl", or
-    "skel" for SKEL's angles beside SMPL's. method: an Estimator of the catalogue; refine: Refiners in order. smoothing: 0 is off, 1 the
-    default strength. contacts: detect heel and toe contacts and lock the feet while they last. upright: turn the world so that z is up
-    and the floor is at zero.
+    from 1. frames: (first, end) half-open, counted from 0, or None for all. fps: resample to this rate, or None. capture_fps: rate at
+    which the footage was captured, if not that at which it plays, or None for what the file says. skeleton: "smpl", or "skel" for
+    SKEL's angles beside SMPL's. method: an Estimator of the catalogue; refine: Refiners in order. smoothing: 0 is off, 1 the default
+    strength. contacts: detect heel and toe contacts and lock the feet while they last. upright: turn the world so that z is up and
+    the floor is at zero. up: of an SMPL-family motion in place of footage, the axis that is up: "z", "y", or "auto" as its format says.
     """
 
     body: str = option(
@@ -117,6 +123,21 @@ class ReconstructOptions:
     )
     fps: float | None = option(
         None, argument=Argument("--fps", "resample the motion to this rate; for a folder of images: their rate", parse=parse_fps)
+    )
+    capture_fps: float | None = option(
+        None,
+        argument=Argument(
+            "--capture-fps",
+            "rate at which slow motion was captured, which gives its true time; what the file says by default",
+            "FPS",
+            parse_fps,
+        ),
+        panel=PanelProperty(
+            "Capture Rate",
+            "Frames a second at which slow motion was captured, so that the motion has its true time; 0 for what the file says",
+            minimum=0.0,
+            soft_maximum=960.0,
+        ),
     )
     skeleton: str = option(
         "smpl",
@@ -171,6 +192,11 @@ class ReconstructOptions:
         argument=Argument("--no-upright", "leave the world as the camera stands"),
         panel=PanelProperty("Stand Upright", "Turn the world so that Z is up and the floor is at zero"),
     )
+    up: str = option(
+        "auto",
+        choices=UP_AXES,
+        argument=Argument("--up", "of an SMPL motion of other software, the axis that is up; its format's by default", words=("y", "z")),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +204,7 @@ class SceneOptions:
     """The options of the scene or file that is made of a result.
 
     preset: the program that an .fbx is for. stretch: let the bones of a calibrated person stretch until they meet the joints. surface:
-    of a calibrated person, the skin that the bones move or the exact surface.
+    of a calibrated person, the skin that the bones move or the exact surface. smplh: write motion files in AMASS's widths.
     """
 
     preset: str = option(
@@ -206,6 +232,10 @@ class SceneOptions:
         ),
         panel=PanelProperty("Surface", "What the mesh shows of a calibrated person"),
     )
+    smplh: bool = option(
+        False,
+        argument=Argument("--smplh", "of an .npz: AMASS's 156 columns, with hands at rest, for programs that slice 66:156"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +244,8 @@ class CharacterOptions:
 
     root: what carries the movement: "hips", "root" (a root-motion bone carries the path on the floor and the heading, where the rig has
     one), or "in_place" (no movement over the floor). drive: the controls of a control rig that are keyed: "fk", "ik" or "both". hands,
-    feet: keep the positions of the hands and the contacts of the feet, by IK.
+    feet: keep the positions of the hands and the contacts of the feet, by IK. force: write a character also where it does not move as
+    planned. keep_timeline: keep the frame rate and range of a .blend's scene.
     """
 
     root: str = option(
@@ -240,6 +271,17 @@ class CharacterOptions:
         True,
         argument=Argument("--no-foot-ik", "turn the legs as the performer's and let feet go where that leads"),
         panel=PanelProperty("Keep Foot Contacts", "Plant heels and toes where the person's touch the floor"),
+    )
+    force: bool = option(
+        False,
+        argument=Argument("--force", "write the character also where its own constraints or drivers win over the new keys"),
+    )
+    keep_timeline: bool = option(
+        False,
+        argument=Argument(
+            "--keep-timeline",
+            "of a character and an output that are .blend: keep the scene's frame rate and range, and begin at its first frame",
+        ),
     )
 
 

@@ -19,7 +19,8 @@ class FootageInfo:
 
     source: path. timestamps: (F,) s, zero at the first frame of the range. fps: nominal rate.
     size: (width, height) px of the upright, square-pixel image. first: index of the range's first frame in the file.
-    rotation: degrees clockwise by which the stored image is rotated to be upright.
+    rotation: degrees clockwise by which the stored image is rotated to be upright; is_mirrored: whether it is mirrored left to right
+    before. speed: how many times faster it was captured than the file plays.
     """
 
     source: str
@@ -28,6 +29,8 @@ class FootageInfo:
     size: tuple[int, int]
     first: int = 0
     rotation: int = 0
+    is_mirrored: bool = False
+    speed: float = 1.0
 
     def __post_init__(self) -> None:
         freeze_arrays(self, {"timestamps": (np.float64, ("F",))})
@@ -215,7 +218,8 @@ class Recovery:
     World: metres, z up, floor at z = 0. Invariant: forward(poses, betas) + trans == joints within 1e-4 m.
     `poses` is (F,72), or wider for a body with fingers. `footage`, `first_frame` and `footage_rotation` name the file, the
     index in it of the frame of row 0, and the degrees clockwise by which its stored image is rotated to be upright, so that a
-    scene can show the footage behind the result.
+    scene can show the footage behind the result. `footage_mirrored`: it is mirrored left to right before. `footage_speed`: how many
+    times faster the footage was captured than its file plays (slow motion).
 
     SKEL results also have q (F,46) rad, the anatomical angles in core/skel's order; skel_betas (B,); skel_trans (F,3) m;
     skel_model_type, "open" or "skel". `poses` is then the converted SMPL motion. Other results have None and "".
@@ -242,6 +246,8 @@ class Recovery:
     footage: str = ""
     first_frame: int = 0
     footage_rotation: int = 0
+    footage_mirrored: bool = False
+    footage_speed: float = 1.0
     q: FloatArray | None = None
     skel_betas: FloatArray | None = None
     skel_trans: FloatArray | None = None

@@ -1,5 +1,6 @@
 """Character paths of the command line: FILE, or FILE#object for a file with several characters."""
 
+import os
 from pathlib import Path
 
 from ..core.errors import InputError
@@ -14,7 +15,7 @@ def split_character_path(spec: str | Path) -> tuple[Path, str]:
         InputError: there is no such file, or its suffix is no character format.
     """
     path, name = Path(spec), ""
-    if not path.exists() and "#" in path.name:
+    if not os.path.exists(path) and "#" in path.name:
         before, _, name = str(spec).rpartition("#")
         path = Path(before)
     if path.suffix.lower() not in SUFFIXES:
@@ -25,6 +26,6 @@ def split_character_path(spec: str | Path) -> tuple[Path, str]:
             name=path.name,
             known=" ".join(SUFFIXES),
         )
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError("character-file-not-found", "There is no file {path}.", "Check the path of the character.", path=path)
     return path, name

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.array_types import BoolArray, FloatArray, IntArray
 from ..core.frozen_arrays import freeze_arrays
+from ..core.messages import Message
 from ..core.options import CharacterOptions
 
 SIDES = ("left", "right")
@@ -153,7 +154,8 @@ class Performance:
 
     rig, mapping: of the source. rotations: (F,B,3,3), each bone's rotation in the world, so that at rest it is that of
     world @ rest. heads: (F,B,3) m in the world. fps: nominal rate. timestamps: (F,) s. contacts: (F,4) 0..1, left heel, left
-    toe, right heel, right toe, or None where they are unknown. soles: (F,4,3) m, those four points, or None.
+    toe, right heel, right toe, or None where they are unknown. soles: (F,4,3) m, those four points, or None. notes: what the reader of
+    a file had to assume.
     """
 
     rig: Rig
@@ -164,6 +166,7 @@ class Performance:
     timestamps: FloatArray
     contacts: FloatArray | None = None
     soles: FloatArray | None = None
+    notes: tuple[Message, ...] = ()
 
     def __post_init__(self) -> None:
         frames, count = len(self.timestamps), len(self.rig)

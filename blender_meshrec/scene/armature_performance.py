@@ -4,20 +4,22 @@ import bpy
 import numpy as np
 
 from ..core.array_types import FloatArray
-from ..retarget.mapping.map_bones import map_bones
+from ..retarget.mapping.map_bones import fit_mapping, map_bones
 from ..retarget.rig import BoneMapping, Performance, Rig
-from .context import active_scene, pose_bones
+from .context import active_scene, armature_data, pose_bones
 from .isolated_playback import bone_matrices, check_frame_range, isolated_scene
 from .keyframes import scene_fps
 from .rig_checks import check_rig
 from .rig_reader import read_rig
+from .temporary_state import changed_attributes
+from .unit_scale import metres_per_unit
 
 _POSITION_TOLERANCE = 1e-3  # as a fraction of the rig's size
 _MIN_ALIGNMENT_COSINE = 0.999  # of the angle between parallel bones
 
 
 def performance_from_armature(armature_object: bpy.types.Object, first: int, last: int, mapping: BoneMapping | None = None) -> Performance:
-    """Play an armature of the current scene and record its bones, constraints and drivers included.
+    """Play an armature of the current scene, in Pose Position, and record its bones, constraints and drivers included.
 
     Args:
         armature_object: the source. first, last: whole frames of the scene, both included. mapping: found automatically if None.
@@ -31,17 +33,19 @@ def performance_from_armature(armature_object: bpy.types.Object, first: int, las
     check_frame_range(first, last)
     check_rig(armature_object)
     whole_rig = read_rig(armature_object)
-    mapping = mapping or map_bones(whole_rig)
+    mapping, _notes = fit_mapping(whole_rig, mapping or map_bones(whole_rig))
     rig, recorded_bones = _mapped_bones(whole_rig, mapping)
     bones = pose_bones(armature_object)
     rows = [bones.find(name) for name in recorded_bones]
     matrices = np.empty((last - first + 1, len(rig), 4, 4))
-    with isolated_scene(armature_object) as evaluate_frame:
+    in_pose_position = changed_attributes(armature_data(armature_object), pose_position="POSE")
+    with in_pose_position, isolated_scene(armature_object) as evaluate_frame:
         for frame in range(first, last + 1):
             matrices[frame - first] = bone_matrices(armature_object.evaluated_get(evaluate_frame(frame)), rows)
+    matrices[..., :3, 3] *= metres_per_unit(armature_object)
     # A recorded bone may have other axes than the mapped one: apply the rotation between the two at rest.
     recorded_rest = np.array([whole_rig.rest[whole_rig.index(name), :3, :3] for name in recorded_bones])
-    rotations = _orthonormal_rotations(matrices[..., :3, :3]) @ (recorded_rest.swapaxes(1, 2) @ rig.rest[:, :3, :3])
+    rotations = orthonormal_rotations(matrices[..., :3, :3]) @ (recorded_rest.swapaxes(1, 2) @ rig.rest[:, :3, :3])
     fps = scene_fps(active_scene())
     return Performance(rig, mapping, rotations, matrices[..., :3, 3], fps, np.arange(len(matrices)) / fps)
 
@@ -63,10 +67,10 @@ def _mapped_bones(rig: Rig, mapping: BoneMapping) -> tuple[Rig, tuple[str, ...]]
     mapped_rig = Rig(rig.name, names, np.array(parents, np.int64), rig.rest[rows], rig.lengths[rows], rig.world)
     if mapping.controls is None:
         return mapped_rig, names
-    return mapped_rig, tuple(rig.bones[_find_deform_bone(rig, row)] for row in rows)
+    return mapped_rig, tuple(rig.bones[find_deform_bone(rig, row)] for row in rows)
 
 
-def _find_deform_bone(rig: Rig, control: int) -> int:
+def find_deform_bone(rig: Rig, control: int) -> int:
     """The row of the deforming bone with the head and direction of a control; the control's own row if there is none."""
     heads, along = rig.rest[:, :3, 3], rig.rest[:, :3, 1]
     is_near = np.linalg.norm(heads - heads[control], axis=1) < _POSITION_TOLERANCE * np.ptp(heads, axis=0).max()
@@ -74,7 +78,7 @@ def _find_deform_bone(rig: Rig, control: int) -> int:
     return int(found[0]) if len(found) else control
 
 
-def _orthonormal_rotations(matrices: FloatArray) -> FloatArray:
+def orthonormal_rotations(matrices: FloatArray) -> FloatArray:
     """The rotations (...,3,3) of matrices that may also scale: the y axis keeps its direction, x is made perpendicular to it."""
     y = matrices[..., 1] / np.linalg.norm(matrices[..., 1], axis=-1, keepdims=True)
     z = np.cross(matrices[..., 0], y)

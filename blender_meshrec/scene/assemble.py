@@ -5,7 +5,7 @@ camera, `add_footage` its background. `match_scene` then sets the scene's timeli
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -14,6 +14,7 @@ from ..core.files.body_template import BodyTemplate
 from ..core.messages import Message
 from ..core.records import Camera, Recovery
 from ..core.skel.template import SkelTemplate
+from ..core.time_gaps import recovery_without_gaps
 from .camera import build_camera, match_resolution
 from .camera_footage import add_footage, fit_footage
 from .context import active_scene, active_view_layer, ensure_object_mode
@@ -116,7 +117,8 @@ def match_scene(scene: bpy.types.Scene, assembly: Assembly, camera: Camera) -> N
 def _assemble_into(collection: bpy.types.Collection, people: Sequence[Person], options: _AssemblyOptions) -> Assembly:
     armatures: list[bpy.types.Object] = []
     meshes: list[bpy.types.Object] = []
-    notes: list[str] = []
+    people, gap_notes = people_without_gaps(people)
+    notes: list[str] = [*gap_notes]
     for number, person in enumerate(people):
         armature_object, person_meshes = _make_person(person, number, collection, options)
         armatures.append(armature_object)
@@ -125,6 +127,17 @@ def _assemble_into(collection: bpy.types.Collection, people: Sequence[Person], o
     camera_object, camera_notes = _make_camera(collection, people[0].recovery, options)
     end = max(last_frame(snapped_key_frames(person.recovery.timestamps, options.fps)) for person in people)
     return Assembly(collection, tuple(armatures), tuple(meshes), camera_object, options.fps, end, (*notes, *camera_notes))
+
+
+def people_without_gaps(people: Sequence[Person]) -> tuple[list[Person], list[Message]]:
+    """People whose motions have no gaps in time, and notes on those that had: a timeline holds frames, not hours."""
+    closed: list[Person] = []
+    notes: list[Message] = []
+    for person in people:
+        recovery, gap_notes = recovery_without_gaps(person.recovery, person.name)
+        closed.append(replace(person, recovery=recovery))
+        notes += gap_notes
+    return closed, notes
 
 
 def _make_person(

@@ -36,11 +36,14 @@ def add_footage(camera_object: bpy.types.Object, recovery: Recovery, fps: float,
     background.alpha = 1.0
     background.display_depth = "BACK"
     background.rotation = math.radians(_remaining_rotation(background, (width, height), recovery))
+    background.use_flip_x = recovery.footage_mirrored  # of the picture, before it is rotated
     fit_footage(camera_object, recovery.image_size, scene)
     camera.show_background_images = True
     if min(width, height) <= 0:
         return Message("camera-footage-unreadable", "The camera has no footage behind it: Blender cannot read {path}.", path=footage)
-    return _rate_note(background, fps)
+    if is_image and len(recovery) > 1:
+        return Message("camera-footage-still", "The footage behind the camera stands still: Blender does not play {path}.", path=footage)
+    return _rate_note(background, fps, recovery.footage_speed)
 
 
 def _load_image(background: bpy.types.CameraBackgroundImage, file: Path) -> tuple[int, int]:
@@ -62,12 +65,16 @@ def _load_clip(background: bpy.types.CameraBackgroundImage, file: Path, first_fr
 
 
 def _remaining_rotation(background: bpy.types.CameraBackgroundImage, stored_size: tuple[int, int], recovery: Recovery) -> int:
-    """Degrees clockwise by which the picture that Blender shows still has to be rotated to be upright."""
+    """Degrees clockwise by which the picture that Blender shows still has to be rotated to be upright, once it is mirrored if need be."""
     rotation = recovery.footage_rotation
     if rotation in (90, 270):
-        is_sideways = (stored_size[0] > stored_size[1]) != (recovery.image_size[0] > recovery.image_size[1])
-        return rotation if is_sideways else 0
-    return 0 if _is_video(background) and bpy.app.version >= _ROTATES_VIDEOS_SINCE else rotation
+        is_rotated = (stored_size[0] > stored_size[1]) == (recovery.image_size[0] > recovery.image_size[1])
+    else:
+        is_rotated = _is_video(background) and bpy.app.version >= _ROTATES_VIDEOS_SINCE
+    if not is_rotated:
+        return rotation
+    # Blender takes a mirrored video for one that is rotated by half a turn more, and rotates before we mirror, which turns it back.
+    return (2 * rotation + 180) % 360 if recovery.footage_mirrored else 0
 
 
 def _is_video(background: bpy.types.CameraBackgroundImage) -> bool:
@@ -90,8 +97,8 @@ def fit_footage(camera_object: bpy.types.Object, image_size: IntArray, scene: bp
         background.frame_method = "CROP" if frame_aspect > width / height + 1e-3 else "FIT"
 
 
-def _rate_note(background: bpy.types.CameraBackgroundImage, fps: float) -> Message | None:
-    rate = background.clip.fps if background.clip is not None and _is_video(background) else fps
+def _rate_note(background: bpy.types.CameraBackgroundImage, fps: float, speed: float) -> Message | None:
+    rate = speed * background.clip.fps if background.clip is not None and _is_video(background) else fps
     if abs(rate - fps) <= _RATE_TOLERANCE * fps:
         return None
     return Message(

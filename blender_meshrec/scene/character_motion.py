@@ -6,6 +6,7 @@ from ..core.array_types import ArrayLike, FloatArray
 from ..core.records import Motion
 from ..core.rotations import quat_from_rotmat
 from ..retarget.rig import Performance, Rig
+from ..retarget.solve.detached_bones import attach_detached_bones
 from .retarget import RetargetPlan
 from .rig_bones import descendant_rows, rest_heads_in_world
 
@@ -17,10 +18,11 @@ def motion_from_performance(performance: Performance) -> Motion:
 
 
 def motion_from_plan(plan: RetargetPlan) -> Motion:
-    """A RetargetPlan as a Motion of its rig, in metres in the world."""
-    rig, motion = plan.skeleton, plan.skeleton_motion
-    rotations = _world_rotation(rig) @ motion.rotmats
-    heads = motion.heads @ rig.world[:3, :3].T + rig.world[:3, 3]
+    """A RetargetPlan as a Motion of its rig, in metres in the world; feet that hang from elsewhere become children of the shins."""
+    solving, motion = attach_detached_bones(plan.skeleton, plan.mapping), plan.skeleton_motion
+    rig = solving.attached
+    rotations = _world_rotation(rig) @ motion.rotmats[:, solving.order]
+    heads = motion.heads[:, solving.order] @ rig.world[:3, :3].T + rig.world[:3, 3]
     return _motion_of_rig(rig, plan.mapping.slots["hips"][0], rotations, heads, motion.fps, motion.timestamps)
 
 

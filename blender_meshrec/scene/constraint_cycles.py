@@ -36,7 +36,7 @@ def _dependency_graph(armature_object: bpy.types.Object) -> dict[_Node, list[_No
         for bone in pose_bones_if_any(obj):
             graph.setdefault((obj, bone.name), []).append((obj, bone.parent.name if bone.parent else ""))
             for constraint in bone.constraints:
-                for constrained in _constrained_bones(bone, constraint):
+                for constrained in constrained_bones(bone, constraint):
                     for target, bone_name in _targets_of(constraint):
                         add((obj, constrained), target, bone_name)
     return graph
@@ -63,7 +63,7 @@ def _related_objects(armature_object: bpy.types.Object) -> Iterable[bpy.types.Ob
     return found.values()
 
 
-def _constrained_bones(bone: bpy.types.PoseBone, constraint: bpy.types.Constraint) -> list[str]:
+def constrained_bones(bone: bpy.types.PoseBone, constraint: bpy.types.Constraint) -> list[str]:
     """The names of the bones that a constraint moves: the whole chain for IK."""
     if not isinstance(constraint, bpy.types.KinematicConstraint | bpy.types.SplineIKConstraint):
         return [bone.name]

@@ -10,7 +10,7 @@ from mathutils import Quaternion
 
 from ..core.array_types import FloatArray
 from ..core.errors import InputError
-from .context import active_view_layer, pose_bones
+from .context import active_view_layer, armature_data, pose_bones
 from .temporary_state import changed_attributes
 
 _TEST_ANGLE = 0.3  # rad
@@ -99,6 +99,7 @@ def _rest_pose_with_switches(armature_object: bpy.types.Object, switches: Mappin
     with contextlib.ExitStack() as stack:
         stack.callback(_update, armature_object)
         stack.enter_context(_without_animation(armature_object))
+        stack.enter_context(changed_attributes(armature_data(armature_object), pose_position="POSE"))
         stack.callback(_restore_bones, channels, properties)
         for bone in bones:
             _reset_to_rest(bone)

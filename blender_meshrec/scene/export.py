@@ -23,14 +23,17 @@ import bpy
 
 from ..core.errors import InputError
 from ..core.files.output_file import atomic_write
+from ..core.messages import describe_exception
 from ..core.options import EXPORT_PRESET_NAMES
 from .bundled_addons import enable_addon
 from .character_group import CharacterGroup, Exportable, exported_objects, take_name
 from .context import pose_bones
 from .export_fbx import write_fbx
 from .export_proxy import export_proxies
+from .export_units import scaled_to_metres
+from .relative_paths import relative_file_paths
 from .surface import surface_modifiers
-from .temporary_state import only_selected, relative_file_paths
+from .temporary_state import only_selected
 
 _MIN_FREE_BYTES = 4096  # bytes; a disk with less was full when the file was written
 
@@ -60,9 +63,10 @@ def export_assembly(path: Path, assembly: Exportable, preset: str = "blender", h
     write = _writer_of(path)
     is_blend = path.suffix.lower() == ".blend"
     exportable_bodies = contextlib.nullcontext(assembly) if is_blend else export_proxies(assembly)
-    # Only a .blend stores the paths of point caches; other formats evaluate the caches while they are written.
+    # Only a .blend stores paths; other formats read the files while they are written.
     caches = surface_modifiers(bpy.data.objects) if is_blend else []
-    with atomic_write(path) as temporary, relative_file_paths(home or path.parent, caches), exportable_bodies as bodies:
+    paths = relative_file_paths(home or path.parent, caches) if is_blend else contextlib.nullcontext()
+    with atomic_write(path) as temporary, paths, exportable_bodies as bodies:
         try:
             write(temporary, bodies, preset)
         except RuntimeError as error:  # Blender's report of a failed exporter
@@ -73,7 +77,7 @@ def export_assembly(path: Path, assembly: Exportable, preset: str = "blender", h
 
 def _write_glb(path: Path, bodies: Exportable, preset: str) -> None:
     enable_addon("io_scene_gltf2")
-    with only_selected(exported_objects(bodies)):
+    with scaled_to_metres(bodies), only_selected(exported_objects(bodies)):
         bpy.ops.export_scene.gltf(
             filepath=str(path),
             export_format="GLB",
@@ -94,7 +98,7 @@ def _write_glb(path: Path, bodies: Exportable, preset: str) -> None:
 def _write_usd(path: Path, bodies: Exportable, preset: str) -> None:
     if "usd_export" not in dir(bpy.ops.wm):  # as in Debian's
         raise InputError("usd-not-built", "This Blender was built without USD.", "Choose another format, or a Blender from blender.org.")
-    with only_selected(exported_objects(bodies)):
+    with scaled_to_metres(bodies), only_selected(exported_objects(bodies)):
         bpy.ops.wm.usd_export(
             filepath=str(path),
             selected_objects_only=True,
@@ -136,7 +140,7 @@ def _has_euler_bones(bodies: Exportable) -> bool:
 
 def _write_error(path: Path, error: RuntimeError | None) -> OSError:
     is_full = _is_disk_full(path) or "No space left" in str(error)
-    return OSError(errno.ENOSPC if is_full else errno.EIO, "Blender could not write it" if error is None else str(error).strip())
+    return OSError(errno.ENOSPC if is_full else errno.EIO, "Blender could not write it" if error is None else describe_exception(error))
 
 
 def _is_disk_full(path: Path) -> bool:

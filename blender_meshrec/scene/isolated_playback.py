@@ -1,6 +1,7 @@
 """Playback of objects in a scene of their own: evaluating a frame then does not evaluate the rest of the scene, above all its meshes."""
 
 import contextlib
+import math
 from collections.abc import Callable, Generator, Sequence
 
 import bpy
@@ -14,7 +15,7 @@ _TIME_SETTINGS = ("fps", "fps_base", "frame_map_old", "frame_map_new")
 
 
 @contextlib.contextmanager
-def isolated_scene(*objects: bpy.types.Object) -> Generator[Callable[[int], bpy.types.Depsgraph], None, None]:
+def isolated_scene(*objects: bpy.types.Object) -> Generator[Callable[[float], bpy.types.Depsgraph], None, None]:
     """Objects in a temporary scene with the current scene's time; objects that they are parented or constrained to are evaluated too.
 
     Yields a function that evaluates a frame and returns its depsgraph. The current scene's frame does not change.
@@ -27,8 +28,8 @@ def isolated_scene(*objects: bpy.types.Object) -> Generator[Callable[[int], bpy.
         for obj in objects:
             isolated.collection.objects.link(obj)
 
-        def evaluate_frame(frame: int) -> bpy.types.Depsgraph:
-            isolated.frame_set(frame)
+        def evaluate_frame(frame: float) -> bpy.types.Depsgraph:
+            isolated.frame_set(math.floor(frame), subframe=frame - math.floor(frame))
             return expect_type(isolated.view_layers[0].depsgraph, bpy.types.Depsgraph)
 
         yield evaluate_frame

@@ -95,9 +95,9 @@ def _new_channelbag(action: bpy.types.Action, slot: "bpy.types.ActionSlot") -> A
     return strip.channelbag(slot, ensure=True)
 
 
-def snapped_key_frames(timestamps: FloatArray, fps: float) -> FloatArray:
-    """Key frames 1 + t * fps of timestamps (F,) s, snapped to whole frames where they differ only by rounding."""
-    frames = key_frames(timestamps, fps)
+def snapped_key_frames(timestamps: FloatArray, fps: float, first_frame: int = FIRST_BLENDER_FRAME) -> FloatArray:
+    """Key frames first_frame + t * fps of timestamps (F,) s, snapped to whole frames where they differ only by rounding."""
+    frames = key_frames(timestamps, fps) + (first_frame - FIRST_BLENDER_FRAME)
     whole = np.round(frames)
     return np.where(np.abs(frames - whole) < _FRAME_TOLERANCE, whole, frames)
 

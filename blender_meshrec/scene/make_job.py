@@ -3,14 +3,17 @@
     python make_job.py SETTINGS.json                                         (a Python that has bpy)
     blender -b --factory-startup --python make_job.py -- SETTINGS.json
 
-`bridge/scene_process.py` writes the settings. The last line on standard output is the answer in JSON: notes, or the reason
+`bridge/scene_process.py` writes the settings, and with "tethered" it holds the other end of
+standard input: when that closes, this process ends. The last line on standard output is the answer in JSON: notes, or the reason
 of the failure. The package need not be installed: it is found from the path of this file.
 """
 
 import importlib
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,12 +28,20 @@ PACKAGE = Path(__file__).resolve().parents[1]
 def main(settings_path: str) -> None:
     sys.path.insert(0, str(PACKAGE.parent))
     errors, messages = _import("core.errors"), _import("core.messages")
+    _import("bridge.memory_limit").limit_memory()
     try:
-        notes, quality = write_job_outputs(json.loads(Path(settings_path).read_text(encoding="utf-8")))
+        settings = json.loads(Path(settings_path).read_text(encoding="utf-8"))
+        if settings.get("tethered"):
+            threading.Thread(target=_end_with_parent, daemon=True).start()
+        notes, quality = write_job_outputs(settings)
         answer = {"meshrec": "made", "notes": list(map(messages.message_to_json, notes)), "quality": quality}
         exit_code = errors.ExitCode.DONE
     except errors.MeshRecError as error:
         answer, exit_code = failure_answer(error, messages.message_to_json), error.exit_code
+    except MemoryError:
+        remedy = "Close other programs, or choose smaller files or a shorter range of frames."
+        failure = errors.MeshRecError("scene-memory-too-small", "The memory was not enough to make the scene.", remedy)
+        answer, exit_code = failure_answer(failure, messages.message_to_json), failure.exit_code
     except Exception as error:  # noqa: BLE001 - the parent process shows it; this one must end in any case
         remedy = "Report this with the details."
         unforeseen = errors.MeshRecError("scene-process-failed", "Making the scene failed: {reason}.", remedy, reason=error)
@@ -44,6 +55,8 @@ def main(settings_path: str) -> None:
 
 def write_job_outputs(settings: Mapping[str, Any]) -> tuple[list[str], dict[str, dict[str, float]]]:
     """Write the outputs; returns notes, and the quality of a retarget by output path."""
+    if settings.get("map"):
+        return [], {"mapping": _import("scene.map_rig").map_file(settings["map"])}
     outputs = _import("scene.outputs")
     job_outputs = [
         outputs.Output(Path(entry["path"]), tuple(entry["people"]), Path(entry["home"]), tuple(entry.get("surfaces", ())))
@@ -72,6 +85,16 @@ def failure_answer(error: "MeshRecError", message_to_json: Callable[[str], objec
         "remedy": remedy,
         "details": traceback.format_exc(),
     }
+
+
+def _end_with_parent() -> None:
+    """Wait until standard input closes, because the process that has started this one has ended, and end this one."""
+    # os.read, not sys.stdin: a thread that waits inside a buffered reader makes the interpreter's shutdown fail.
+    while os.read(0, 1):
+        pass
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # also ends what Blender has started
+    os._exit(1)
 
 
 def _import(module: str) -> Any:

@@ -11,7 +11,7 @@ from ..core.files.bvh import write_bvh
 from ..core.files.motion_npz import write_motion
 from ..core.format_notes import format_notes
 from ..core.motion import motion_from_recovery
-from .assemble import Assembly, Person, assemble, match_scene
+from .assemble import Assembly, Person, assemble, match_scene, people_without_gaps
 from .context import active_scene, active_view_layer, expect_type
 from .export import export_assembly
 from .surface import surface_modifiers
@@ -55,6 +55,9 @@ def write_outputs(
     for output in outputs:
         chosen = [people[index] for index in output.people]
         suffix = output.path.suffix.lower()
+        if suffix != ".npz":
+            chosen, gap_notes = people_without_gaps(chosen)
+            notes += gap_notes
         if suffix in _SCENELESS_WRITERS:
             _SCENELESS_WRITERS[suffix](output.path, chosen[0], stretch)
         else:

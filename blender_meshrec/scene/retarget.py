@@ -4,27 +4,31 @@ The action is assigned to the armature. An action that it replaces, and that has
 because Blender would otherwise not save it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import bpy
 
+from ..core.conventions import FIRST_BLENDER_FRAME
+from ..core.errors import InputError
 from ..core.messages import Message
-from ..retarget.mapping.map_bones import map_bones
+from ..retarget.mapping.map_bones import fit_mapping, map_bones
 from ..retarget.rig import BoneMapping, Performance, RetargetedMotion, RetargetOptions, Rig
 from ..retarget.solve.retarget import retarget
-from ..retarget.write.controls import control_names, control_skeleton, key_controls, switch_values
-from .context import assigned_action, pose_bones
+from ..retarget.write.controls import control_names, control_skeleton, key_controls, key_ik_poles, switch_values
+from .action_obstacles import constraint_notes, driver_notes, find_obstacle, nla_notes
+from .action_settings import check_rest_position, enable_action, playing_nla_tracks
+from .context import assigned_action
 from .control_rig import bones_off_rest, find_control_parents
+from .copied_controls import map_to_copied_controls
+from .ik_poles import find_ik_poles
 from .keyframes import last_frame, snapped_key_frames, write_action
+from .mapping_notes import mapping_notes
 from .retarget_curves import key_curves, rest_curves, switch_curves
-from .rig_bones import quote_names, with_ancestors
+from .rig_bones import with_ancestors
 from .rig_checks import check_bone_lengths, check_rig
 from .rig_reader import read_rig
-from .skin_floor import skin_floor_height
-
-# Constraints that limit the keys of a bone, and do not move it otherwise.
-_LIMIT_CONSTRAINTS = ("LIMIT_LOCATION", "LIMIT_ROTATION", "LIMIT_SCALE", "LIMIT_DISTANCE")
+from .skin_floor import read_foot_skins, skin_floor_height
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,10 @@ class RetargetPlan:
 
 @dataclass(frozen=True)
 class RetargetResult:
-    """The new action, its RetargetPlan, quality (as in RetargetedMotion), notes, and the timeline of its keys."""
+    """The new action, its RetargetPlan, quality (as in RetargetedMotion), notes, and the timeline of its keys.
+
+    obstacle: the error to raise if the character has to move as planned and does not, because of the rig's own constraints or drivers.
+    """
 
     action: bpy.types.Action
     plan: RetargetPlan
@@ -55,6 +62,7 @@ class RetargetResult:
     notes: tuple[str, ...]
     fps: float
     last_frame: int
+    obstacle: InputError | None = None
 
     @property
     def mapping(self) -> BoneMapping:
@@ -68,18 +76,20 @@ def retarget_armature(
     options: RetargetOptions | None = None,
     name: str | None = None,
     humanoid: Mapping[str, str] | None = None,
+    first_frame: int = FIRST_BLENDER_FRAME,
 ) -> RetargetResult:
     """Make a new action in which a character performs, and assign it.
 
     Args:
         armature_object: the character's armature. mapping: found automatically if None. name: of the action, the
-            performance's by default. humanoid: VRM's own map of the bones.
+            performance's by default. humanoid: VRM's own map of the bones. first_frame: of the keys on the timeline.
 
     Raises:
         InputError: the armature cannot be animated or is not a humanoid; nothing is changed then.
     """
     plan = plan_retarget(armature_object, performance, mapping, options, humanoid)
-    return write_plan(armature_object, plan, name or performance.rig.name)
+    drive = (options or RetargetOptions()).drive
+    return write_plan(armature_object, plan, name or performance.rig.name, first_frame, drive)
 
 
 def plan_retarget(
@@ -92,67 +102,71 @@ def plan_retarget(
     """Compute the keys without changing anything; arguments and errors are those of `retarget_armature`."""
     options = options or RetargetOptions()
     check_rig(armature_object)
+    check_rest_position(armature_object)
     rig = read_rig(armature_object, humanoid)
-    mapping = mapping or map_bones(rig)
+    mapping, fit_notes = fit_mapping(rig, mapping or map_bones(rig))
+    mapping, control_notes = map_to_copied_controls(armature_object, rig, mapping)
     check_bone_lengths(rig, mapping.bones)
-    floor = skin_floor_height(armature_object, rig, mapping)
-    notes = (*_constraint_notes(armature_object, mapping.bones), *_nla_notes(armature_object))
+    floor, skins = skin_floor_height(armature_object, rig, mapping), read_foot_skins(armature_object, rig, mapping)
+    notes = (
+        *fit_notes,
+        *mapping_notes(rig, mapping),
+        *control_notes,
+        *constraint_notes(armature_object, mapping.bones),
+        *nla_notes(armature_object),
+    )
     if mapping.controls is None:
-        keys = retarget(performance, rig, mapping, options, floor)
-        return RetargetPlan(rig, mapping, rig, keys, keys, {}, notes)
+        motion = retarget(performance, rig, mapping, options, floor, skins)
+        keys = key_ik_poles(motion, rig, mapping, find_ik_poles(armature_object, mapping))
+        return RetargetPlan(rig, mapping, rig, motion, keys, {}, (*notes, *_root_notes(motion, mapping, options)))
     # With the FK switches each control follows one other. What IK controls follow does not depend on the switches.
     control_parents = find_control_parents(armature_object, control_names(mapping), switch_values(mapping, "fk"))
     skeleton = control_skeleton(rig, mapping, control_parents)
-    skeleton_motion = retarget(performance, skeleton, mapping, options, floor)
+    skeleton_motion = retarget(performance, skeleton, mapping, options, floor, skins)
     keys = key_controls(skeleton_motion, rig, skeleton, mapping, control_parents, options)
+    notes = (*notes, *_root_notes(skeleton_motion, mapping, options))
     return RetargetPlan(rig, mapping, skeleton, skeleton_motion, keys, switch_values(mapping, options.drive), notes)
 
 
-def write_plan(armature_object: bpy.types.Object, plan: RetargetPlan, name: str) -> RetargetResult:
-    """Make a RetargetPlan's action and assign it."""
+def write_plan(
+    armature_object: bpy.types.Object, plan: RetargetPlan, name: str, first_frame: int = FIRST_BLENDER_FRAME, drive: str = "both"
+) -> RetargetResult:
+    """Make a RetargetPlan's action, assign it, and check that the character follows it; drive is that of the plan's options."""
     keys = plan.keys
-    frames = snapped_key_frames(keys.timestamps, keys.fps)
+    frames = snapped_key_frames(keys.timestamps, keys.fps, first_frame)
+    bone_curves = key_curves(keys, plan.rig)
     curves = [
-        *key_curves(keys, plan.rig),
+        *bone_curves,
         *switch_curves(armature_object, plan.switches),
         *rest_curves(armature_object, _bones_to_reset(armature_object, plan), keys),
     ]
     replaced = assigned_action(armature_object)
-    notes = list(plan.notes)
+    notes = [*plan.notes, *driver_notes(armature_object, bone_curves)]
     action = write_action(name, armature_object, frames, curves)
+    notes += enable_action(armature_object)
     if replaced is not None and replaced.users == 0:
         replaced.use_fake_user = True
         notes.append(Message("action-kept", 'The action "{name}" is kept with a fake user.', name=replaced.name))
-    return RetargetResult(action, plan, dict(keys.quality), tuple(notes), keys.fps, last_frame(frames))
+    obstacle = find_obstacle(armature_object, plan, frames, bone_curves, drive)
+    return RetargetResult(action, plan, dict(keys.quality), tuple(notes), keys.fps, last_frame(frames), obstacle)
 
 
 def _bones_to_reset(armature_object: bpy.types.Object, plan: RetargetPlan) -> list[str]:
-    """Bones that are posed by hand and so would move keyed bones: these and their ancestors, and on a control rig any bone."""
+    """Bones that are posed by hand or by NLA tracks and so would move keyed bones: these and their ancestors.
+
+    On a control rig any bone that is posed would.
+    """
+    moving = with_ancestors(plan.rig, plan.mapping.bones)
     posed = bones_off_rest(armature_object)
     if plan.mapping.controls is None:
-        posed &= with_ancestors(plan.rig, plan.mapping.bones)
+        posed &= moving
+    if playing_nla_tracks(armature_object):
+        posed |= moving
     return sorted(posed)
 
 
-def _constraint_notes(armature_object: bpy.types.Object, bones: Sequence[str]) -> tuple[str, ...]:
-    """A note about bones to be keyed that also have constraints, which take precedence."""
-    posed = pose_bones(armature_object)
-    constrained = [name for name in bones if any(_moves_bone(constraint) for constraint in posed[name].constraints)]
-    if not constrained:
+def _root_notes(motion: RetargetedMotion, mapping: BoneMapping, options: RetargetOptions) -> tuple[Message, ...]:
+    """A note that a rig has no bone above its hips that could carry root motion, if that was wanted."""
+    if options.root != "root" or (len(motion.locations) > 1 and any(bone in motion.locations for bone in mapping.slots.get("root", ()))):
         return ()
-    text = "Constraints of the rig also move {bones}; they win over the keys."
-    return (Message("constraints-win-over-keys", text, bones=quote_names(constrained)),)
-
-
-def _moves_bone(constraint: bpy.types.Constraint) -> bool:
-    return constraint.type not in _LIMIT_CONSTRAINTS and not constraint.mute and constraint.influence > 0
-
-
-def _nla_notes(armature_object: bpy.types.Object) -> tuple[str, ...]:
-    animation = armature_object.animation_data
-    if not animation or not animation.use_nla:
-        return ()
-    playing = [track.name for track in animation.nla_tracks if track.strips and not track.mute]
-    if not playing:
-        return ()
-    return (Message("nla-track-still-plays", 'The NLA track "{track}" still moves what the new action does not.', track=playing[0]),)
+    return (Message("no-root-bone", "The rig has no root bone above its hips; the hips carry the movement."),)

@@ -7,8 +7,10 @@ from pathlib import Path
 import bpy
 
 from ..core.errors import InputError
+from ..core.messages import Message
 from ..retarget.mapping.vrm import read_vrm_humanoid
 from .context import active_scene, active_view_layer, armature_data, armature_modifiers
+from .external_files import left_out_note
 from .rig_bones import quote_names
 from .rig_import import import_character, open_blend
 
@@ -17,11 +19,16 @@ _MAX_QUOTED_ARMATURES = 8
 
 @dataclass(frozen=True)
 class Character:
-    """A character in the open file: its armature object, the mesh objects it moves, and VRM's own map of its bones, if any."""
+    """A character in the open file.
+
+    armature: its armature object. meshes: the mesh objects it moves. humanoid: VRM's own map of its bones, if any. notes:
+    sentences about what was left out of its file.
+    """
 
     armature: bpy.types.Object
     meshes: tuple[bpy.types.Object, ...]
     humanoid: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Message, ...] = ()
 
     @property
     def armatures(self) -> tuple[bpy.types.Object, ...]:
@@ -31,8 +38,8 @@ class Character:
 def load_character(path: Path, name: str = "", previous: Character | None = None) -> Character:
     """Load a character into the open file and choose its armature.
 
-    A .blend replaces the open file, and its scripts do not run. The other formats are imported into the open file, at rest
-    and without their animation.
+    A .blend replaces the open file, and its scripts do not run. The other formats are imported into the open file, at rest,
+    without their animation and without pictures outside their folder.
 
     Args:
         name: of the armature object, needed if the file has several.
@@ -50,9 +57,9 @@ def load_character(path: Path, name: str = "", previous: Character | None = None
         if not any(obj.type == "ARMATURE" for obj in objects):
             objects = list(bpy.data.objects)
         return Character(*_choose_armature(objects, path.name, name))
-    objects = import_character(path)
+    objects, left_out = import_character(path)
     humanoid = {} if suffix == ".fbx" else read_vrm_humanoid(path)
-    return Character(*_choose_armature(objects, path.name, name), humanoid)
+    return Character(*_choose_armature(objects, path.name, name), humanoid, left_out_note(path.name, left_out))
 
 
 def unhide_character(character: Character) -> None:

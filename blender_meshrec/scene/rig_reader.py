@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ..core.array_types import AnyArray
 from ..retarget.rig import Rig
 from .context import armature_data, pose_bones
+from .unit_scale import world_in_metres
 
 
 def read_rig(armature_object: bpy.types.Object, humanoid: Mapping[str, str] | None = None) -> Rig:
@@ -32,7 +33,7 @@ def read_rig(armature_object: bpy.types.Object, humanoid: Mapping[str, str] | No
         parents=np.array([index[bone.parent.name] if bone.parent else -1 for bone in bones], np.int64).reshape(count),
         rest=_read_attribute(bones, "matrix_local", 16).reshape(count, 4, 4).swapaxes(1, 2),
         lengths=_read_attribute(bones, "length", 1)[:, 0],
-        world=np.array(armature_object.matrix_world),
+        world=world_in_metres(armature_object),
         deform=_read_attribute(bones, "use_deform", 1, bool)[:, 0],
         rotation_modes=tuple(bone.rotation_mode for bone in posed),
         lock_location=np.array([bone.lock_location for bone in posed], bool).reshape(count, 3),

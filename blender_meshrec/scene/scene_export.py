@@ -13,7 +13,7 @@ from ..core.format_notes import format_notes
 from ..core.messages import Message
 from .armature_motion import motion_from_armature
 from .armature_recovery import find_clip_camera, recovery_from_armature
-from .character_group import CharacterGroup
+from .character_group import CharacterGroup, exported_objects
 from .context import (
     active_scene,
     active_view_layer,
@@ -25,6 +25,7 @@ from .context import (
 )
 from .export import export_assembly
 from .export_proxy import has_stretching_bones, has_visible_surface
+from .external_files import pictures_only
 from .temporary_state import changed_attributes, released_names
 
 # A rig with more than this many bones per deforming bone is a control rig; engines read its deforming bones alone.
@@ -52,6 +53,7 @@ def export_characters(
         )
     suffix = path.suffix.lower()
     first, last = frames or action_frame_range(armatures)
+    notes: list[str] = []
     if suffix == ".bvh":
         write_bvh(path, motion_from_armature(armatures[0], first, last))
     elif suffix == ".npz":
@@ -60,8 +62,11 @@ def export_characters(
         meshes = [mesh for armature_object in armatures for mesh in visible_meshes_of(armature_object)]
         with _without_pose_shapes(armatures, meshes) as plain_meshes, _frame_range(first, last):
             group = CharacterGroup(tuple(armatures), plain_meshes, any(map(_is_control_rig, armatures)))
-            export_assembly(path, group, preset)
-    return [note for armature_object in armatures for note in _format_notes(suffix, armature_object)]
+            pictures = contextlib.nullcontext(()) if suffix == ".blend" else pictures_only(exported_objects(group))
+            with pictures as picture_notes:
+                export_assembly(path, group, preset)
+            notes += picture_notes
+    return [*notes, *(note for armature_object in armatures for note in _format_notes(suffix, armature_object))]
 
 
 def action_frame_range(armatures: Iterable[bpy.types.Object]) -> tuple[int, int]:

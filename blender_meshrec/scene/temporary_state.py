@@ -1,16 +1,11 @@
 """Context managers that change the open file for a while and restore it afterwards."""
 
 import contextlib
-import os
 from collections.abc import Generator, Iterable, Sequence
-from pathlib import Path
 
 import bpy
 
 from .context import active_view_layer
-
-# Data blocks that refer to files. Libraries are left out: their path cannot be changed and restored without reading them again.
-_FILE_BLOCK_KINDS = ("movieclips", "images", "sounds", "fonts", "volumes", "cache_files", "texts")
 
 
 @contextlib.contextmanager
@@ -58,22 +53,3 @@ def only_selected(objects: Sequence[bpy.types.Object]) -> Generator[None, None, 
         for obj in selected:
             obj.select_set(True)
         layer.objects.active = active
-
-
-@contextlib.contextmanager
-def relative_file_paths(folder: Path, modifiers: Iterable[bpy.types.MeshCacheModifier] = ()) -> Generator[None, None, None]:
-    """Make the file paths of data blocks and modifiers relative to a folder, so that a project can be moved.
-
-    Blender itself does so when it saves a file in its final place.
-    """
-    blocks = [block for kind in _FILE_BLOCK_KINDS for block in getattr(bpy.data, kind, ()) if not getattr(block, "library", None)]
-    blocks += modifiers
-    changed = [(block, block.filepath) for block in blocks if block.filepath and block.filepath != "<builtin>"]
-    try:
-        for block, filepath in changed:
-            with contextlib.suppress(ValueError):  # another drive of Windows has no relative path
-                block.filepath = bpy.path.relpath(os.path.realpath(bpy.path.abspath(filepath)), start=os.path.realpath(folder))
-        yield
-    finally:
-        for block, filepath in changed:
-            block.filepath = filepath

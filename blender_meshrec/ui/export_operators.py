@@ -8,6 +8,7 @@ from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper
 
 from ..core.errors import MeshRecError
+from ..core.files.user_folders import home_folder
 from ..scene.scene_export import export_characters
 from .blender_types import HasFilepath, HasLayout, OperatorResult, require, set_operator_properties, settings_of
 from .layouts import align_properties
@@ -54,7 +55,7 @@ class ExportCharacter(HasLayout, bpy.types.Operator, ExportHelper, HasFilepath):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         if not self.properties.is_property_set("preset"):
             self.preset = settings_of(context).export_preset
-        folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+        folder = Path(bpy.data.filepath).parent if bpy.data.filepath else home_folder()
         name = bpy.path.clean_name(selected_armatures(context)[0].name)
         self.filepath = str(folder / f"{name}{self.file_format}")
         require(context.window_manager).fileselect_add(self)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import bpy
 
+from ..core.conventions import IMAGE_SUFFIXES as READABLE_IMAGES
 from .translation import translate
 
-# Blender's stubs lack these two.
+# Blender's stubs lack these two. The backend reads more images, of which the panel has no thumbnail.
 VIDEO_SUFFIXES: tuple[str, ...] = tuple(sorted(bpy.path.extensions_movie))  # pyrefly: ignore[missing-attribute]
-IMAGE_SUFFIXES: tuple[str, ...] = tuple(sorted(bpy.path.extensions_image))  # pyrefly: ignore[missing-attribute]
+IMAGE_SUFFIXES: tuple[str, ...] = tuple(sorted(READABLE_IMAGES | set(bpy.path.extensions_image)))  # pyrefly: ignore[missing-attribute]
 KEYPOINT_SUFFIXES = (".npz", ".json")
 
 

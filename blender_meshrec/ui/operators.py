@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..bridge.messages import Result
 from ..core.errors import MeshRecError
-from ..core.files.motion_npz import read_motion
 from ..core.files.point_cache import SUFFIX
+from ..core.options import UP_AXES
+from ..retarget.recovery_files import MOTION_SUFFIXES, read_recovery
 from . import jobs
 from .blender_types import OperatorResult, require, settings_of
 from .operator_feedback import poll_unless, report_error, report_notes
@@ -163,16 +164,19 @@ class Cancel(bpy.types.Operator):
 
 
 class ImportMotion(bpy.types.Operator, ImportHelper):
-    """Bring a motion that MeshRec has exported into the scene as an animated character"""
+    """Bring a motion of MeshRec, an SMPL motion of other software or a BVH file into the scene as an animated character"""
 
     bl_idname = "meshrec.import_motion"
     bl_label = "Import Motion"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     filename_ext = ".npz"
-    filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
+    filter_glob: StringProperty(default=";".join(f"*{suffix}" for suffix in MOTION_SUFFIXES), options={"HIDDEN"})
     # SKIP_SAVE: otherwise the previous path would look like that of a dropped file.
     filepath: StringProperty(name="File Path", description="The motion file", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    up: EnumProperty(
+        name="Up", description="Which axis is up in an SMPL motion of other software", items=tuple(choice.item for choice in UP_AXES)
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         if self.properties.is_property_set("filepath"):  # the file was dropped into the 3D view
@@ -185,10 +189,11 @@ class ImportMotion(bpy.types.Operator, ImportHelper):
         surfaces = {1: surface} if settings.surface == "EXACT" and surface.is_file() else {}
         try:
             bodies = settings.body_source, settings.skel_source
-            assembly = make_people(context, path.stem, [(1, read_motion(path))], bodies, surfaces=surfaces)
+            recovery, notes = read_recovery(path, settings.body_source, self.up)
+            assembly = make_people(context, path.stem, [(1, recovery)], bodies, surfaces=surfaces)
         except MeshRecError as error:
             return report_error(self, error)
-        report_notes(self, assembly.notes)
+        report_notes(self, (*notes, *assembly.notes))
         return {"FINISHED"}
 
 

@@ -1,7 +1,8 @@
 """RNA properties made from the table of options, and their values as the backend's request has them."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
@@ -28,10 +29,11 @@ def make_property(option: Option, update: Callable[[Any, bpy.types.Context], Non
     if option.is_model_file:
         return StringProperty(subtype="FILE_PATH", **_PATH_OPTIONS, **settings)
     limits = {"min": option.panel.minimum, "soft_max": option.panel.soft_maximum}
-    if option.value_type in (int, float):
+    value_type = next(kind for kind in get_args(option.value_type) or (option.value_type,) if kind is not NoneType)
+    if value_type in (int, float):
         settings |= {name: limit for name, limit in limits.items() if limit is not None}
     kinds = {bool: BoolProperty, int: IntProperty, float: FloatProperty, str: StringProperty}
-    return kinds[option.value_type](default=option.default, **settings)
+    return kinds[value_type](default=value_type() if option.default is None else option.default, **settings)
 
 
 def add_option_properties(group: type[bpy.types.PropertyGroup], options: Iterable[Option]) -> None:
@@ -46,7 +48,7 @@ def option_value(group: bpy.types.PropertyGroup, option: Option) -> Any:
         return next(choice.value for choice in option.panel_choices if choice.item[0] == value)
     if option.is_model_file:
         return bpy.path.abspath(value) if value else option.default
-    return value
+    return value or None if option.default is None else value  # 0 stands for None
 
 
 def request_values(group: bpy.types.PropertyGroup, options: Iterable[Option]) -> dict[str, Any]:

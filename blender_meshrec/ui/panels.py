@@ -111,7 +111,7 @@ class CleanUpPanel(ReconstructionSection, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = prepare_settings(self.layout, context)
-        for name in ("smoothing", "contacts", "upright"):
+        for name in ("smoothing", "contacts", "upright", "capture_fps"):
             self.layout.prop(settings, name)
 
 

@@ -24,7 +24,7 @@ class ResultPanel(SidebarTab, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, armature_object = self.layout, require(result_armature(context))
         layout.label(text=armature_object.name, icon="ARMATURE_DATA", translate=False)
-        for sentence in messages_from_text(armature_object["quality"]):
+        for sentence in messages_from_text(armature_object.get("quality_messages", armature_object["quality"])):
             is_warning = any(word in sentence.lower() for word in _WARNING_WORDS)
             draw_text(layout, translate_message(sentence), context, icon="ERROR" if is_warning else "DOT")
         column = layout.column(align=True)

@@ -23,7 +23,7 @@ from . import retarget_preview
 from .blender_types import HasFilepath, OperatorMixin, OperatorResult, require, retarget_settings_of, scene_of
 from .operator_feedback import poll_unless, report_error, report_notes
 from .retarget_settings import RetargetSettings, slot_label
-from .translation import translate, translate_message
+from .translation import translate, translate_error, translate_message
 
 
 class _CharacterOperator(OperatorMixin):
@@ -80,11 +80,15 @@ class Retarget(_SourceAndCharacterOperator, bpy.types.Operator):
         retarget_preview.stop()
         if not settings.rows:
             map_character(settings)
-        performance = performance_from_armature(settings.source, *animation_range(settings.source, scene_of(context)))
-        retargeted = retarget_armature(settings.target, performance, settings.get_mapping(), settings.get_options())
+        first, last = animation_range(settings.source, scene_of(context))
+        performance = performance_from_armature(settings.source, first, last)
+        mapping, options = settings.get_mapping(), settings.get_options()
+        retargeted = retarget_armature(settings.target, performance, mapping, options, first_frame=first)
         summary = foot_contact_summary(retargeted.quality)
         settings.result = messages_to_text([summary])
         report_notes(self, retargeted.notes)
+        if retargeted.obstacle is not None:
+            self.report({"WARNING"}, translate_error(retargeted.obstacle))
         done = translate('"{character}" performs "{action}".', character=settings.target.name, action=retargeted.action.name)
         self.report({"INFO"}, f"{done} {translate_message(summary)}")
 

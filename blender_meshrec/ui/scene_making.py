@@ -87,7 +87,8 @@ def _store_report(
     people: list[tuple[str, Sequence[str], Mapping[str, Any]]] = []
     for rig, name, (number, recovery) in zip(assembly.armatures, names, numbered):
         sentences = quality_sentences(recovery, numbers_of_person.get(number))
-        rig["quality"] = messages_to_text(sentences)
+        rig["quality"] = "\n".join(sentences)
+        rig["quality_messages"] = messages_to_text(sentences)  # the same, to be shown in the artist's language
         people.append((name, sentences, numbers_of_person.get(number, {})))
         colour_bones(rig, joint_confidence(recovery))
     text = write_report(clip, report_lines(clip, people, report, assembly.notes))

@@ -6,7 +6,6 @@ Undo or Recover Last Session.
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from bpy.app.handlers import persistent
 from ..core.errors import MeshRecError
 from ..core.files.output_file import atomic_write, check_writable
 from ..core.files.point_cache import SUFFIX
+from ..core.files.temporary_folder import TemporaryFolder
 from ..scene.surface import surface_modifiers
 from .preferences import get_cache_folder
 
@@ -44,8 +44,8 @@ class SurfaceFiles:
         check_writable(self._folder / f"{self._name}{SUFFIX}")
         _remove_unused(file for file in cache.glob(f"*{SUFFIX}") if time.time() - file.stat().st_mtime > _CACHE_LIFETIME)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._scratch = tempfile.TemporaryDirectory(prefix=".meshrec-", dir=self._folder, ignore_cleanup_errors=True)
-        self.prefix = str(Path(self._scratch.name) / "surface")
+        self._scratch = TemporaryFolder(self._folder)
+        self.prefix = str(self._scratch.path / "surface")
 
     def keep_surfaces(self, numbers: Sequence[int]) -> dict[int, Path]:
         """Move the surfaces of the people with these numbers beside the .blend or into the cache, under the clip's name.
@@ -70,7 +70,7 @@ class SurfaceFiles:
 
     def discard(self) -> None:
         """Remove the temporary folder with the surfaces that were not kept."""
-        self._scratch.cleanup()
+        self._scratch.remove()
 
 
 def register() -> None:

@@ -1,12 +1,11 @@
-"""Make the pose model bundle that MediaPipe's maintained API wants, from the pinned wheel that still ships the models.
+"""Make the pose model bundle for MediaPipe's maintained API from the pinned wheel that still ships the models.
 
     python -m scripts.assets.pose_bundle addon_models/pose_landmarker.task
 
-mediapipe 0.10.21's wheel carries the person detector and the 33-landmark model (Apache-2.0), the latter without its
-input normalisation written into it; the maintained API refuses a model that lacks it. This script fetches that wheel
-(nothing in it is run), writes the normalisation, zips both and checks the result against the sha256 in
-addon_models/weights.toml. Run it with the backend's Python: TFLite files are read and written with mediapipe's own
-schemas. The same wheel gives the same bytes. Where the bundle is there already nothing is done.
+The wheel of mediapipe 0.10.21 contains the person detector and the 33-landmark model (Apache-2.0). The landmark model has no metadata with
+its input normalisation, which the maintained API requires. This script downloads that wheel (without running anything in it), adds the
+metadata, zips both models and checks the result against the sha256 in addon_models/weights.toml. Run it with the backend's Python: TFLite
+files are read and written with mediapipe's schemas. The same wheel gives the same bytes. If the bundle exists already, nothing is done.
 """
 
 import argparse
@@ -18,7 +17,9 @@ import sys
 import tempfile
 import tomllib
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from scripts import ROOT
 
@@ -27,15 +28,15 @@ WEIGHTS = ROOT / "addon_models" / "weights.toml"
 
 DETECTOR = "mediapipe/modules/pose_detection/pose_detection.tflite"
 LANDMARKS = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
-# The landmark network takes pixels scaled to 0..1, as mediapipe's own pose_landmark_by_roi_cpu.pbtxt feeds it.
+# The landmark network takes pixels scaled to 0..1, as in mediapipe's pose_landmark_by_roi_cpu.pbtxt.
 LANDMARKS_MEAN, LANDMARKS_STD = 0.0, 255.0
-# TFLite's schema wants weights at multiples of 16 bytes; in the zip too, because the models are used where they lie.
+# TFLite's schema requires weights at multiples of 16 bytes; in the zip too, because the models are memory-mapped there.
 ALIGNMENT = 16
 
 
-def main(arguments=None):
-    """Write the bundle to OUT unless it is there with the right sha256; exit with a sentence when it cannot be made."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the bundle to OUT unless it exists with the right sha256; exit with a message if it cannot be made."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("out", type=Path, nargs="?", default=ROOT / "addon_models" / "pose_landmarker.task")
     out = parser.parse_args(arguments).out
     expected = expected_sha256(out.name)
@@ -52,16 +53,16 @@ def main(arguments=None):
     print(f"wrote {out} ({len(bundle) / 1e6:.1f} MB)")
 
 
-def expected_sha256(name):
-    """The sha256 that addon_models/weights.toml gives for a file."""
+def expected_sha256(name: str) -> str:
+    """The sha256 of a file in addon_models/weights.toml."""
     for entry in tomllib.loads(WEIGHTS.read_text("utf-8"))["weights"]:
         if entry["file"] == name:
             return entry["sha256"]
     sys.exit(f"{WEIGHTS.name} does not list {name}. Call the output pose_landmarker.task.")
 
 
-def download_wheel(folder):
-    """Fetch the one wheel of the lock into `folder`; pip checks its hash. Any Python can fetch it: it is only unzipped."""
+def download_wheel(folder: Path) -> Path:
+    """Download the only wheel of the lock into `folder`; pip checks its hash. Any Python can download it: it is only unzipped."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
     target = ["--only-binary=:all:", "--python-version=3.12", "--platform=manylinux_2_28_x86_64"]
     finished = subprocess.run([*command, *target, "--dest", str(folder), "--requirement", str(LOCK)], check=False)
@@ -70,34 +71,34 @@ def download_wheel(folder):
     return next(folder.glob("*.whl"))
 
 
-def make_bundle(wheel):
-    """The bundle's bytes: both models with their normalisation, stored uncompressed (they are mapped, not unpacked)."""
+def make_bundle(wheel: Path) -> bytes:
+    """The bytes of the bundle: both models, uncompressed because they are memory-mapped."""
     packed = io.BytesIO()
     with zipfile.ZipFile(wheel) as source:
         detector = source.read(DETECTOR)
         landmarks = with_normalisation(source.read(LANDMARKS), LANDMARKS_MEAN, LANDMARKS_STD)
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as bundle:
         for member, content in (("pose_detector.tflite", detector), ("pose_landmarks_detector.tflite", landmarks)):
-            # ZipInfo's default date is 1980-01-01; the system is set so that every platform writes the same bytes.
+            # ZipInfo's default date is 1980-01-01; create_system is set so that every platform writes the same bytes.
             info = zipfile.ZipInfo(member)
             info.create_system = 3
-            # The local header's 30 bytes and the name stand before the models' bytes: an extra field fills up to the alignment.
-            # 0xD935 is the field id Android's zipalign uses for the same.
+            # The local header (30 bytes) and the name precede the model's bytes: an extra field pads to the alignment.
+            # 0xD935 is the field id that Android's zipalign uses for the same purpose.
             gap = -(packed.tell() + 30 + len(member) + 4) % ALIGNMENT
             info.extra = struct.pack("<HH", 0xD935, gap) + bytes(gap)
             bundle.writestr(info, content)
     return packed.getvalue()
 
 
-def with_normalisation(model_bytes, mean, std):
-    """A TFLite model with metadata that says: feed (pixel - mean) / std. The network itself is unchanged."""
+def with_normalisation(model_bytes: bytes, mean: float, std: float) -> bytes:
+    """A TFLite model with metadata of its input normalisation, (pixel - mean) / std. The network is unchanged."""
     import flatbuffers
     from mediapipe.tasks.metadata import schema_py_generated as schema
 
     class AlignedBuffer(schema.BufferT):
-        """A buffer whose bytes start at a multiple of ALIGNMENT, which the generated Pack does not see to."""
+        """A buffer whose bytes start at a multiple of ALIGNMENT; the generated Pack does not align them."""
 
-        def Pack(self, builder):
+        def Pack(self, builder: Any) -> int:
             start = None
             if self.data is not None:
                 content = bytes(self.data)
@@ -110,7 +111,7 @@ def with_normalisation(model_bytes, mean, std):
                 schema.BufferAddData(builder, start)
             return schema.BufferEnd(builder)
 
-    model = schema.ModelT.InitFromPackedBuf(model_bytes)
+    model: Any = schema.ModelT.InitFromPackedBuf(model_bytes)
     if any(entry.name == b"TFLITE_METADATA" for entry in model.metadata or ()):
         sys.exit("The wheel's models carry metadata already. Keep the locked version.")
     note = schema.BufferT()
@@ -127,8 +128,8 @@ def with_normalisation(model_bytes, mean, std):
     return bytes(builder.Output())
 
 
-def normalisation_metadata(mean, std):
-    """The metadata of one image input: its normalisation."""
+def normalisation_metadata(mean: float, std: float) -> bytes:
+    """The packed metadata of one image input with its normalisation."""
     import flatbuffers
     from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
 
@@ -151,7 +152,8 @@ def normalisation_metadata(mean, std):
     return bytes(builder.Output())
 
 
-def sha256(content):
+def sha256(content: bytes) -> str:
+    """The hexadecimal sha256 of bytes."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Time what Blender's half does with a long clip; run it with a Python that has bpy. Prints one line of JSON.
+"""Time Blender's half on a long clip; run it with a Python that has bpy. Prints one line of JSON.
 
     .venvs/bpy-4.5/bin/python -m scripts.bench.scene [--frames 3000]
 
@@ -21,19 +21,20 @@ import bpy
 import numpy as np
 
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
-from blender_meshrec.core.files.body_template import load_body
+from blender_meshrec.core.files.body_template import BodyTemplate, load_body
 from blender_meshrec.core.files.bvh import write_bvh
 from blender_meshrec.core.motion import motion_from_recovery
 from blender_meshrec.core.records import Recovery
 from blender_meshrec.core.rotations import rotvec_from_rotmat
-from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.assemble import Assembly, Person, assemble, match_scene
+from blender_meshrec.scene.context import active_scene
 from blender_meshrec.scene.export import export_assembly
 
 REPEATS = 3
 
 
-def make_recovery(template, frames, fps=30.0):
-    """A Recovery that keys every joint of every frame."""
+def make_recovery(template: BodyTemplate, frames: int, fps: float = 30.0) -> Recovery:
+    """A Recovery in which every joint moves in every frame."""
     rng = np.random.default_rng(0)
     times = np.arange(frames) / fps
     poses = 0.3 * np.sin(np.outer(times, rng.uniform(0.3, 2.0, 3 * len(template.joint_names))))
@@ -56,26 +57,27 @@ def make_recovery(template, frames, fps=30.0):
     )
 
 
-def time_playback(frames):
+def time_playback(frames: int) -> float:
+    """The time to evaluate frames of the scene, s."""
     start = time.perf_counter()
     for frame in range(1, frames + 1):
-        bpy.context.scene.frame_set(frame)
+        active_scene().frame_set(frame)
     return time.perf_counter() - start
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--frames", type=int, default=3000)
     arguments = parser.parse_args()
     template = load_body()
     person = Person("person1", make_recovery(template, arguments.frames), template)
-    seconds = {}
+    seconds: dict[str, float] = {}
 
-    def build(pose_shapes):
+    def build(pose_shapes: bool) -> tuple[float, Assembly]:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         start = time.perf_counter()
         assembly = assemble([person], "clip", pose_shapes=pose_shapes, footage=False)
-        match_scene(bpy.context.scene, assembly, person.recovery.camera)
+        match_scene(active_scene(), assembly, person.recovery.camera)
         return time.perf_counter() - start, assembly
 
     seconds["scene_build"] = min(build(pose_shapes=True)[0] for _ in range(REPEATS))

@@ -1,9 +1,9 @@
-"""Measure every promise of speed and memory: what `build.py bench` calls after set-up.
+"""Measure speed and memory against their limits; `build.py bench` calls this after set-up.
 
     python -m scripts.bench.table [-o out/bench.json] [ROW ...]
 
-Each row is one figure beside what is promised of it; ROW chooses rows by the beginnings of their names. Times of two cores
-vary with what else runs on them: compare rows of one run, and quote ratios.
+Each row is one figure and its limit; ROW chooses rows by the start of their names. Times depend on the load of the machine: compare rows of
+one run, and quote ratios.
 """
 
 import argparse
@@ -13,10 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from blender_meshrec.core.array_types import FloatArray, IntArray
+from blender_meshrec.core.records import Recovery
 from scripts import ROOT
 
 CLIP = ROOT / "scripts" / "demo_clip.mp4"
@@ -25,25 +29,26 @@ BPY_PYTHON = ROOT / ".venvs" / "bpy-4.5" / ("Scripts/python.exe" if sys.platform
 
 
 class Table:
-    """The rows: name, figure, unit, and the promise if there is one, as (least, most)."""
+    """The rows: name, figure, unit, and its limits, if any, as (least, most)."""
 
-    def __init__(self):
-        self.rows = []
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
 
-    def add(self, name, figure, unit, least=None, most=None):
-        kept = None if least is None and most is None else (least or -np.inf) <= figure <= (most or np.inf)
-        self.rows.append({"name": name, "figure": round(figure, 4), "unit": unit, "least": least, "most": most, "kept": kept})
-        promise = f"at least {least}" if least is not None else f"at most {most}" if most is not None else ""
-        verdict = {True: "kept", False: "NOT KEPT", None: ""}[kept]
-        print(f"{name:<58} {figure:>12,.2f} {unit:<10} {promise:<18} {verdict}", flush=True)
+    def add(self, name: str, figure: float, unit: str, least: float | None = None, most: float | None = None) -> None:
+        """Add a row and print it."""
+        is_met = None if least is None and most is None else (least or -np.inf) <= figure <= (most or np.inf)
+        self.rows.append({"name": name, "figure": round(figure, 4), "unit": unit, "least": least, "most": most, "kept": is_met})
+        limit = f"at least {least}" if least is not None else f"at most {most}" if most is not None else ""
+        verdict = {True: "kept", False: "NOT KEPT", None: ""}[is_met]
+        print(f"{name:<58} {figure:>12,.2f} {unit:<10} {limit:<18} {verdict}", flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "out" / "bench.json")
     parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; all by default")
     arguments = parser.parse_args()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as backend/launch.py has it
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in backend/launch.py
     table = Table()
     for name, measure in ROWS.items():
         if not arguments.rows or name.startswith(tuple(arguments.rows)):
@@ -53,8 +58,8 @@ def main():
     return 0
 
 
-def start_up(table):
-    """A fresh process until the detector could look at its first frame."""
+def start_up(table: Table) -> None:
+    """The time of a new process until the detector is ready for its first frame."""
     code = (
         "from blender_meshrec.backend import pipeline\n"
         "from blender_meshrec.backend.registry import DETECTORS\n"
@@ -66,8 +71,8 @@ def start_up(table):
     table.add("model start-up", time.perf_counter() - begun, "s")
 
 
-def end_to_end(table):
-    """720p footage of one person, decode to motion, in this process; start-up apart."""
+def end_to_end(table: Table) -> None:
+    """720p footage of one person, from decoding to the motion, in this process, without start-up."""
     from blender_meshrec.backend.pipeline import recover
     from blender_meshrec.bridge.messages import ReconstructRequest
 
@@ -76,27 +81,27 @@ def end_to_end(table):
         write_720p(clip, 10)
         report = recover(ReconstructRequest(str(clip))).report
     frames, seconds = report["frames_read"], report["seconds"]
-    looking = seconds["find people"]
+    detection = seconds["find people"]
     others = sum(taken for stage, taken in seconds.items() if stage not in ("find people", "start detector", "load models"))
-    table.add("720p, one person, decode to motion", frames / (looking + others), "frames/s", least=15)
-    table.add("720p, share of time that is not finding people", 100 * others / (looking + others), "%", most=25)
+    table.add("720p, one person, decode to motion", frames / (detection + others), "frames/s", least=15)
+    table.add("720p, share of time that is not finding people", 100 * others / (detection + others), "%", most=25)
 
 
-def write_720p(path, seconds):
-    """The bundled clip, enlarged and played over and over."""
+def write_720p(path: Path, seconds: int) -> None:
+    """Write the bundled clip at 720p, played forward and backward repeatedly."""
     from blender_meshrec.backend.footage.video import open_footage
     from blender_meshrec.backend.footage.video_writer import VideoWriter, resize_to_height
 
-    images = [resize_to_height(frame.image, 720) for frame in open_footage(CLIP).read()]
+    images = [resize_to_height(frame.image, 720) for frame in open_footage(CLIP).read() if frame.image is not None]
     with VideoWriter(path, 30) as writer:
         for index in range(30 * seconds):
-            # There and back again: nobody jumps.
+            # Forward and backward, so that the person does not jump.
             cycle = index % (2 * len(images) - 2)
             writer.write(images[cycle if cycle < len(images) else 2 * len(images) - 2 - cycle])
 
 
-def dik(table):
-    """Rotations of random poses of the open body from their 24 joints."""
+def dik(table: Table) -> None:
+    """DIK of random poses of the open body from their 24 joints."""
     import torch
 
     from blender_meshrec.bodies.make_body import make_body
@@ -110,11 +115,11 @@ def dik(table):
         joints = body.joints(torch.zeros(10), 0.5 * torch.randn(frames, 3), 0.3 * torch.randn(frames, 69))
     rest = body.rest_joints(torch.zeros(1, 10))[0]
 
-    def forward():
+    def forward() -> None:
         with torch.no_grad():
             solve_dik(joints, rest)
 
-    def with_gradients():
+    def with_gradients() -> None:
         moving = joints.clone().requires_grad_()
         solve_dik(moving, rest)[0].sum().backward()
 
@@ -122,8 +127,10 @@ def dik(table):
     table.add("DIK, 24 joints, with gradients", frames / shortest_time(with_gradients), "frames/s", least=5_000)
 
 
-def lifting(table):
-    """The lifter and DIK over a clip of 2D keypoints."""
+def lifting(table: Table) -> None:
+    """The lifter and DIK on a clip of 2D keypoints."""
+    import torch
+
     from blender_meshrec.backend.fitting.body_fit import fit_body
     from blender_meshrec.core.cameras import default_intrinsics
     from blender_meshrec.core.files.body_template import load_body
@@ -131,19 +138,18 @@ def lifting(table):
     from blender_meshrec.methods import skeleton2mesh
 
     keypoints, size = project_truth(3000)
-    seen = np.ones(len(keypoints), bool)
-    observations = Observations("h36m17", np.zeros((len(keypoints), 4)), keypoints, seen)
+    observations = Observations("h36m17", np.zeros((len(keypoints), 4)), keypoints, np.ones(len(keypoints), bool))
     times, template = np.arange(len(keypoints)) / 30, load_body()
 
-    def lift_and_match():
-        estimate = skeleton2mesh.estimate(observations, default_intrinsics(size), times, "cpu")
+    def lift_and_match() -> None:
+        estimate = skeleton2mesh.estimate(observations, default_intrinsics(size), times, torch.device("cpu"))
         fit_body(template, estimate.joints, estimate.confidence, None, times)
 
     table.add("lifting and body fit (DIK)", len(keypoints) / shortest_time(lift_and_match, 2), "frames/s", least=500)
 
 
-def silhouettes(table):
-    """The refinement from silhouettes: 32 drawn ones of a person fitted too thin."""
+def silhouettes(table: Table) -> None:
+    """The silhouette refinement on 32 rendered silhouettes of a person who was fitted too thin."""
     import torch
 
     from blender_meshrec.backend.refiners.silhouette_refiner import make_silhouette_crops, refine_shape
@@ -160,21 +166,20 @@ def silhouettes(table):
     poses[:, :3] = [np.pi, 0, 0]
     stout, squares = [0, 1, 0, -1, 0, 0, 0, 0, 0, 0], np.tile([640.0, 360, 700], (MAX_SILHOUETTES, 1))
     body = BodyParams("open", np.zeros(10), poses[:, :3], poses[:, 3:], np.tile([0, 0, 4.0], (MAX_SILHOUETTES, 1)))
-    seen = make_silhouette_crops(
-        Silhouettes(np.arange(MAX_SILHOUETTES), squares, np.zeros((MAX_SILHOUETTES, MASK_SIZE, MASK_SIZE))), default_intrinsics(size), size
-    )
+    empty_masks = np.zeros((MAX_SILHOUETTES, MASK_SIZE, MASK_SIZE), bool)
+    crops = make_silhouette_crops(Silhouettes(np.arange(MAX_SILHOUETTES), squares, empty_masks), default_intrinsics(size), size)
     rotmats = torch.as_tensor(rotmat_from_rotvec(poses.reshape(MAX_SILHOUETTES, -1, 3)), dtype=torch.float32)
     betas = torch.tensor(stout, dtype=torch.float32).expand(MAX_SILHOUETTES, -1)
     points, _joints = SurfacePoints(template).pose(betas, rotmats, torch.tensor([0, 0, 4.0]).expand(MAX_SILHOUETTES, -1))
-    drawn = Silhouettes(np.arange(MAX_SILHOUETTES), squares, rasterise(points, seen.windows, MASK_SIZE)[0].numpy())
+    drawn = Silhouettes(np.arange(MAX_SILHOUETTES), squares, rasterise(points, crops.windows, MASK_SIZE)[0].numpy())
     times = np.arange(MAX_SILHOUETTES) / 30
     seconds = shortest_time(lambda: refine_shape(template, body, drawn, default_intrinsics(size), size, times), 2)
     table.add(f"refinement from {MAX_SILHOUETTES} silhouettes, a clip", seconds, "s")
 
 
-def calibration(table):
-    """PC-HMR's calibration of the open body's vertices, beside the smplx package's forward on the same body and frames."""
-    import smplx
+def calibration(table: Table) -> None:
+    """PC-HMR's calibration of the open body's vertices, compared with the smplx package's forward pass on the same body and frames."""
+    import smplx.lbs
     import torch
 
     from blender_meshrec.backend.fitting.mesh_calibration import MeshCalibrator
@@ -189,14 +194,16 @@ def calibration(table):
     poses, betas = (torch.as_tensor(np.array(each)) for each in (truth.poses[frames], truth.betas[None]))
     regressor = torch.zeros(len(body.J_template), len(body.v_template))
     pieces = [slice(start, start + 100) for start in range(0, len(frames), 100)]
+    assert body.posedirs is not None
     smpl = body.v_template[None], body.shapedirs, body.posedirs.flatten(0, 1).T, regressor, body.tree.parents, body.lbs_weights
+    lbs: Any = smplx.lbs.lbs  # its annotations name no torch tensors
 
     @torch.inference_mode()
-    def forward():
+    def forward() -> None:
         for rows in pieces:
-            smplx.lbs.lbs(betas.expand(100, -1), poses[rows], *smpl)
+            lbs(betas.expand(100, -1), poses[rows], *smpl)
 
-    peaks = []  # first: the process's peak says nothing of less than what it once was
+    peaks: list[float] = []  # measured first, because the peak of a process never decreases
     for motion in (loop_recovery(truth, 500), loop_recovery(truth, 2000)):
         calibrate(motion, motion)
         peaks.append(peak_memory_bytes() / 1e6)
@@ -210,20 +217,21 @@ def calibration(table):
     table.add("calibrating 2,000 frames, more memory than 500", peaks[1] - peaks[0], "MB", most=50)
 
 
-def loop_recovery(recovery, count):
-    """A Recovery, there and back until it has so many frames."""
+def loop_recovery(recovery: Recovery, count: int) -> Recovery:
+    """A Recovery played forward and backward for `count` frames."""
     from dataclasses import fields, replace
 
     rows = np.abs((np.arange(count) + len(recovery)) % (2 * len(recovery) - 2) - len(recovery) + 1)
-    long = {
-        f.name: getattr(recovery, f.name)[rows] for f in fields(recovery) if np.shape(getattr(recovery, f.name))[:1] == (len(recovery),)
-    }
-    return replace(recovery, **{**long, "timestamps": np.arange(count) / 30})
+    per_frame = [f.name for f in fields(recovery) if np.shape(getattr(recovery, f.name))[:1] == (len(recovery),)]
+    changes: dict[str, Any] = {name: getattr(recovery, name)[rows] for name in per_frame}
+    changes["timestamps"] = np.arange(count) / 30
+    return replace(recovery, **changes)
 
 
-def long_input(table):
-    """2D keypoints of 2,500 and 10,000 frames, each in a process of its own."""
-    seconds, memory = {}, {}
+def long_input(table: Table) -> None:
+    """2D keypoints of 2,500 and 10,000 frames, each in its own process."""
+    seconds: dict[int, float] = {}
+    memory: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for frames in (2500, 10_000):
             keypoints, size = project_truth(frames)
@@ -243,9 +251,9 @@ def long_input(table):
     table.add("10,000 frames against 2,500, time (4 is linear)", seconds[10_000] / seconds[2500], "times", most=4.4)
 
 
-def long_video(table):
-    """The backend's memory over 300 and 1,200 frames of 720p: what it holds must not grow with the clip."""
-    memory = []
+def long_video(table: Table) -> None:
+    """The backend's memory for 300 and 1,200 frames of 720p: it must not grow with the clip."""
+    memory: list[float] = []
     for seconds in (10, 40):
         with tempfile.TemporaryDirectory() as folder:
             clip = Path(folder) / "clip.mp4"
@@ -259,12 +267,12 @@ def long_video(table):
             done = subprocess.run([sys.executable, "-c", code, str(clip)], cwd=ROOT, check=True, capture_output=True, text=True)
             memory.append(float(done.stdout.splitlines()[-1]))
     table.add("1,200 frames of 720p, peak memory", memory[1], "MB", most=2000)
-    # What every further frame costs, carried on to 10,000 of them.
+    # Extrapolated linearly to 10,000 frames.
     table.add("10,000 frames of 720p, peak memory foreseen", memory[1] + max(0.0, memory[1] - memory[0]) / 900 * 8800, "MB", most=2000)
 
 
-def scene(table):
-    """Blender's half, with the Blender module that the demo uses."""
+def scene(table: Table) -> None:
+    """Blender's half, in the Blender module that the demo uses."""
     done = subprocess.run([str(BPY_PYTHON), "-m", "scripts.bench.scene"], cwd=ROOT, check=True, capture_output=True, text=True)
     measured = json.loads(done.stdout.splitlines()[-1])
     table.add(f"scene build, 3,000 frames, Blender {measured['blender']}", measured["seconds"]["scene_build"], "s", most=1)
@@ -273,8 +281,8 @@ def scene(table):
             table.add(f"{name.replace('_', ' .')}, 3,000 frames", seconds, "s")
 
 
-def retargeting(table):
-    """One motion onto a character, and the same by Blender's own constraints and bake."""
+def retargeting(table: Table) -> None:
+    """Retargeting of one motion, and the same with Blender's constraints and bake."""
     done = subprocess.run([str(BPY_PYTHON), "-m", "scripts.bench.retarget"], cwd=ROOT, check=True, capture_output=True, text=True)
     measured = json.loads(done.stdout.splitlines()[-1])
     table.add("retarget onto 65 bones, 3,000 frames", measured["retarget_s"], "s", most=1)
@@ -285,8 +293,8 @@ def retargeting(table):
     table.add("foot slide, share of the baked one's", slides[0] / slides[1], "", most=0.1)
 
 
-def skel(table):
-    """SKEL: posing, and converting the bundled motion."""
+def skel(table: Table) -> None:
+    """SKEL: posing, and conversion of the bundled motion."""
     import torch
 
     from blender_meshrec.bodies.make_body import make_body
@@ -308,8 +316,8 @@ def skel(table):
     table.add("SMPL to SKEL, 300 frames", time.perf_counter() - begun, "s", most=60)
 
 
-def project_truth(frames):
-    """The bundled motion's joints in its camera, played over and over: keypoints (F,17,3) px, image size."""
+def project_truth(frames: int) -> tuple[FloatArray, IntArray]:
+    """The joints of the bundled motion in its camera, repeated forward and backward: keypoints (F,17,3) px, and the image size (2,)."""
     from blender_meshrec.core.cameras import project, transform_points
     from blender_meshrec.core.files.motion_npz import read_motion
 
@@ -320,8 +328,8 @@ def project_truth(frames):
     return np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1), np.asarray(truth.image_size)
 
 
-def shortest_time(action, repeats=5):
-    """The shortest of some runs, s, after one that does not count."""
+def shortest_time(action: Callable[[], object], repeats: int = 5) -> float:
+    """The shortest time of several runs, s, after a warm-up run."""
     action()
     times = []
     for _ in range(repeats):

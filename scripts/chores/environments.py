@@ -1,4 +1,4 @@
-"""Set-up: virtual environments made from the hash-pinned locks, and prepared files of addon_models/."""
+"""Set-up: virtual environments from the hash-pinned locks, and generated files of addon_models/."""
 
 import hashlib
 import os
@@ -14,11 +14,11 @@ from scripts.chores.shell import is_successful, print_line, run, run_output
 LOCKS = ROOT / "locks"
 BACKEND_VENV = ROOT / ".venv"
 BLENDER_PYTHONS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
-SCENE_BLENDER = "4.5"  # the Blender module that demo and the command line make scenes with
+SCENE_BLENDER = "4.5"  # the Blender module that makes scenes for the demo and the command line
 
 
 def setup(blenders: Iterable[str] = (SCENE_BLENDER,), tools: bool = False) -> int:
-    """Make what is missing or out of date; a stamp in each environment remembers the locks it was made from."""
+    """Make everything that is missing or out of date; a stamp in each environment records the locks it was made from."""
     locks = [LOCKS / "torch.txt", LOCKS / "backend.txt"] + ([LOCKS / "tools.txt"] if tools else [])
     if update_environment(BACKEND_VENV, "3.11", locks, keep_superset=True):
         link_package(BACKEND_VENV)
@@ -31,16 +31,16 @@ def setup(blenders: Iterable[str] = (SCENE_BLENDER,), tools: bool = False) -> in
 
 
 def update_environment(folder: Path, version: str, locks: list[Path], keep_superset: bool = False) -> bool:
-    """Bring a virtual environment to what the locks say; True when anything had to be done."""
+    """Install locks in a virtual environment; returns whether that was needed. keep_superset: other locks may stay installed."""
     wanted = {lock.name: hashlib.sha256(lock.read_bytes()).hexdigest() for lock in locks}
     stamp = folder / "locks.stamp"
-    have = dict(line.split() for line in stamp.read_text().splitlines()) if stamp.exists() else {}
+    have = read_stamp(stamp)
     if all(have.get(name) == digest for name, digest in wanted.items()) and (keep_superset or have.keys() == wanted.keys()):
         return False
     stale = any(name in have and have[name] != digest for name, digest in wanted.items()) or (folder.exists() and not have)
     if stale:
         shutil.rmtree(folder)
-        have = {}
+        have.clear()
     if not folder.exists():
         print_line(f"Making {folder.relative_to(ROOT)} with Python {version}")
         run([find_python(version), "-m", "venv", folder])
@@ -51,8 +51,13 @@ def update_environment(folder: Path, version: str, locks: list[Path], keep_super
     return True
 
 
+def read_stamp(stamp: Path) -> dict[str, str]:
+    """The sha256 of each lock that an environment was made from, by name; empty if there is no stamp."""
+    return dict(line.split() for line in stamp.read_text().splitlines()) if stamp.exists() else {}
+
+
 def install_lock(folder: Path, lock: Path) -> None:
-    """Install a lock as it stands: every file's hash is checked, nothing is resolved."""
+    """Install a lock without resolving anything; the hash of every file is checked."""
     print_line(f"Installing {lock.relative_to(ROOT)}")
     if lock.name == "torch.txt" and is_cpu_torch_enough() and is_successful(install_command(folder, LOCKS / "torch-cpu.txt")):
         return
@@ -60,17 +65,18 @@ def install_lock(folder: Path, lock: Path) -> None:
 
 
 def install_command(folder: Path, lock: Path) -> list[str]:
+    """The pip command that installs a lock."""
     options = ["-q", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
     return [str(part) for part in (venv_python(folder), "-m", "pip", "install", *options, "-r", lock)]
 
 
 def is_cpu_torch_enough() -> bool:
-    """On Linux the usual torch brings gigabytes of CUDA; without an NVIDIA driver its CPU build is tried first, where pip knows of one."""
+    """Whether to try torch's CPU build first: on Linux the default build has gigabytes of CUDA, useless without an NVIDIA driver."""
     return sys.platform == "linux" and shutil.which("nvidia-smi") is None
 
 
 def link_package(folder: Path) -> None:
-    """Put this checkout on the environment's path and `meshrec` among its commands, without building anything."""
+    """Add this checkout to the environment's path and `meshrec` to its commands, without building anything."""
     site = run_output([venv_python(folder), "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]).strip()
     (Path(site) / "blender_meshrec_checkout.pth").write_text(f"{ROOT}\n")
     if os.name == "nt":
@@ -82,7 +88,7 @@ def link_package(folder: Path) -> None:
 
 
 def find_python(version: str) -> str:
-    """A Python of this version: the one running, one on PATH, the Windows launcher's, or one of pyenv's or uv's."""
+    """A Python of a version: the running one, one on PATH, one of the Windows launcher, or one of pyenv or uv."""
     candidates = [[sys.executable], [f"python{version}"], ["python3"], ["python"], ["py", f"-{version}"]]
     homes = [Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions", Path.home() / ".local" / "share" / "uv" / "python"]
     for home in homes:
@@ -98,8 +104,10 @@ def find_python(version: str) -> str:
 
 
 def venv_python(folder: Path) -> Path:
+    """The Python of a virtual environment."""
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def blender_environment(version: str) -> Path:
+    """The folder of the virtual environment with the Blender module of a version."""
     return ROOT / ".venvs" / f"bpy-{version}"

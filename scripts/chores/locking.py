@@ -1,4 +1,4 @@
-"""Resolving pyproject.toml into the hash-pinned locks."""
+"""Resolves pyproject.toml into the hash-pinned locks."""
 
 import re
 import tempfile
@@ -9,11 +9,11 @@ from scripts.chores.environments import BLENDER_PYTHONS, LOCKS, find_python, ven
 from scripts.chores.shell import run
 
 UV = "uv==0.13.8"
-PIP = "pip==26.3"  # what the add-on installs its backend with: it goes on with a download that broke off
+PIP = "pip==26.3"  # installs the backend for the add-on; it resumes interrupted downloads
 
 
 def lock() -> int:
-    """Resolve pyproject.toml for every platform with uv, hashes and all."""
+    """Resolve pyproject.toml for every platform with uv, with hashes."""
     LOCKS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         uv_home = Path(scratch) / "uv"
@@ -41,11 +41,12 @@ def lock() -> int:
 def parse_lock_entries(text: str) -> dict[str, str]:
     """A lock's entries, {name: the entry's lines}."""
     entries = re.split(r"\n(?=[A-Za-z0-9])", text.strip())
-    return {re.match(r"[A-Za-z0-9._-]+", entry)[0]: entry for entry in entries if entry}
+    named = ((re.match(r"[A-Za-z0-9._-]+", entry), entry) for entry in entries)
+    return {name[0]: entry for name, entry in named if name}
 
 
 def split_torch(backend: Path, torch: Path) -> None:
-    """Move torch and the CUDA libraries it asks for on Linux into a lock of their own, beside which a CPU build can stand."""
+    """Move torch and its CUDA libraries for Linux to a separate lock, which the lock of a CPU build can replace."""
     blocks = re.split(r"\n(?=[A-Za-z0-9])", backend.read_text().strip())
     moved = [block for block in blocks if re.match(r"(torch|nvidia|cuda|triton)", block)]
     backend.write_text("\n".join(block for block in blocks if block not in moved) + "\n")
@@ -53,7 +54,7 @@ def split_torch(backend: Path, torch: Path) -> None:
 
 
 def keep_difference(lock_file: Path, others: Iterable[Path]) -> None:
-    """Leave in a lock only what the other locks do not install."""
+    """Remove from a lock the packages of other locks."""
     known = set().union(*(parse_lock_entries(other.read_text()) for other in others))
-    kept = [block for name, block in parse_lock_entries(lock_file.read_text()).items() if name not in known]
-    lock_file.write_text("\n".join(kept) + "\n")
+    remaining = [block for name, block in parse_lock_entries(lock_file.read_text()).items() if name not in known]
+    lock_file.write_text("\n".join(remaining) + "\n")

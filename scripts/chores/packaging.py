@@ -1,4 +1,4 @@
-"""The extension's zip, checked by every Blender's own checker, and the bundle for computers without a network."""
+"""The extension's zip, validated by every Blender, and the bundle for computers without a network."""
 
 import argparse
 import hashlib
@@ -15,7 +15,7 @@ from scripts import ROOT
 from scripts.chores.environments import BLENDER_PYTHONS, LOCKS, blender_environment, find_python, setup, venv_python
 from scripts.chores.shell import print_line, run
 
-BACKEND_LOCKS = ("installer.txt", "torch.txt", "torch-cpu.txt", "backend.txt")  # what the add-on installs its backend from
+BACKEND_LOCKS = ("installer.txt", "torch.txt", "torch-cpu.txt", "backend.txt")  # the locks that the add-on installs its backend from
 OFFLINE_README = """MeshRec without a network
 =========================
 
@@ -32,8 +32,8 @@ Every package is checked against the list of sha256 sums in the extension before
 
 
 def package(arguments: argparse.Namespace) -> int:
-    """Zip the add-on with its models, have every Blender's own checker validate and build it; then the offline bundle."""
-    setup(tools=True)  # which compile the translations
+    """Build the add-on's zip with its models, validate it by every Blender, and make the offline bundle if requested."""
+    setup(tools=True)  # the tools compile the translations
     version = project_version()
     target = ROOT / "dist" / f"blender_meshrec-{version}.zip"
     target.parent.mkdir(exist_ok=True)
@@ -51,7 +51,8 @@ def package(arguments: argparse.Namespace) -> int:
         checkers = blender_checkers()
         if not checkers:
             sys.exit("No Blender was found to check the extension with. Run `python3 build.py test` once: it installs them.")
-        contents = set()
+        contents: set[frozenset[tuple[str, int]]] = set()
+        built = target
         for name, python, checker in checkers:
             print_line(f"Validating and building with Blender {name}")
             built = Path(scratch) / f"{name}.zip"
@@ -70,13 +71,13 @@ def package(arguments: argparse.Namespace) -> int:
 
 
 def zip_checksums(path: Path) -> dict[str, int]:
-    """A zip's files, {name: checksum}."""
+    """The checksums of a zip's files by name."""
     with zipfile.ZipFile(path) as archive:
         return {entry.filename: entry.CRC for entry in archive.infolist() if not entry.is_dir()}
 
 
 def offline_bundle(extension: Path, device: str, python_version: str) -> None:
-    """A folder beside the zip with every package the backend needs here, and what to do with it. What is there is not downloaded again."""
+    """Make a folder beside the zip with all packages of the backend for this system, and a README. Existing packages are not downloaded."""
     from blender_meshrec.bridge.interpreters import choose_device
     from blender_meshrec.bridge.locks import read_lock, torch_locks
 
@@ -90,10 +91,11 @@ def offline_bundle(extension: Path, device: str, python_version: str) -> None:
         run([find_python(python_version), "-m", "venv", pip])
         wanted = set().union(*(entry.hashes for name in BACKEND_LOCKS for entry in read_lock(LOCKS / name)))
         have = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in wheels.glob("*.whl")}
-        for digest in have.keys() - wanted:  # of another version, or cut off
+        for digest in have.keys() - wanted:  # of another version, or incomplete
             have.pop(digest).unlink()
 
         def download(name: str) -> bool:
+            """Download the missing packages of a lock; returns whether that succeeded."""
             missing = [entry for entry in read_lock(LOCKS / name) if not entry.hashes & have.keys()]
             source = Path(scratch) / name
             source.write_text("".join(f"{entry.entry}\n" for entry in missing))
@@ -115,8 +117,8 @@ def offline_bundle(extension: Path, device: str, python_version: str) -> None:
 
 
 def blender_checkers() -> list[tuple[str, Path, Path]]:
-    """(version, python, blender_ext.py) of every Blender module that is installed."""
-    found = []
+    """The version, Python and blender_ext.py of every installed Blender module."""
+    found: list[tuple[str, Path, Path]] = []
     for version in BLENDER_PYTHONS:
         for checker in blender_environment(version).glob("lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"):
             found.append((version, venv_python(blender_environment(version)), checker))
@@ -124,4 +126,5 @@ def blender_checkers() -> list[tuple[str, Path, Path]]:
 
 
 def project_version() -> str:
+    """The version in pyproject.toml."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

@@ -1,25 +1,32 @@
-"""Draw the open body in the poses that skinning finds hard, to look at after every change of it.
+"""Draw the open body in poses that are difficult for skinning, for inspection after every change of it.
 
     .venvs/bpy-4.5/bin/python -m scripts.docs.body_poses [--out docs/pictures/open_body_poses.png]
         [--body FILE] [--betas 0 2 ...] [--plain] [--poses squat ...] [--zoom 0.9 --centre 0 0.4 0]
 
-Runs with the `bpy` module, on the processor. Every pose is seen from the front, from the side and from behind.
+Runs with the `bpy` module, on the processor. Every pose is drawn from the front, from the side and from behind.
 """
 
 import argparse
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
+import bpy
 import numpy as np
 
-from blender_meshrec.core.files.body_template import load_body
+from blender_meshrec.core.array_types import FloatArray
+from blender_meshrec.core.files.body_template import BodyTemplate, load_body
 from blender_meshrec.core.skinning import posed_vertices
+from blender_meshrec.scene.context import mesh_data
 from scripts import ROOT
 from scripts.docs import tiles
 
-# Degrees about the body's axes (x left, y up, z forward). "shoulder" sets both sides, mirrored; "left_shoulder" only one.
-POSES = {
+Degrees: TypeAlias = tuple[float, float, float]  # about the body's axes (x left, y up, z forward)
+
+# Rotations by joint; "shoulder" sets both sides, mirrored, "left_shoulder" only one.
+POSES: dict[str, dict[str, Degrees]] = {
     "T-pose": {},
     "arms down": {"shoulder": (0, 0, -75), "elbow": (0, -15, 0)},
     "arms up": {"shoulder": (0, 0, 85)},
@@ -41,8 +48,8 @@ TILE = (220, 230)  # px
 SRGB = {"skin": (201, 160, 136), "hair": (74, 58, 50), "shirt": (98, 160, 234), "trousers": (84, 94, 120), "shoes": (70, 68, 70)}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures" / "open_body_poses.png")
     parser.add_argument("--body", default="open", help="an SMPL-family file instead of the open body")
     parser.add_argument("--betas", type=float, nargs="*", default=[0.0])
@@ -53,12 +60,12 @@ def main():
     chosen = parser.parse_args()
     template = load_body(chosen.body)
     betas, poses = np.array(chosen.betas), [pose_rotvecs(template, POSES[pose]).ravel() for pose in chosen.poses]
-    # The pelvis at the origin.
+    # Move the pelvis to the origin.
     posed = posed_vertices(template, betas, poses, np.tile(-template.rest_joints(betas)[0], (len(poses), 1)))
     tiles.save_picture(draw_poses(template, posed, chosen), chosen.out)
 
 
-def pose_rotvecs(template, pose):
+def pose_rotvecs(template: BodyTemplate, pose: Mapping[str, Degrees]) -> FloatArray:
     """Local rotation vectors (J,3) rad of a pose of POSES."""
     rotvecs = np.zeros((len(template.joint_names), 3))
     for joint, degrees in pose.items():
@@ -68,24 +75,25 @@ def pose_rotvecs(template, pose):
     return rotvecs
 
 
-def draw_poses(template, posed, chosen):
+def draw_poses(template: BodyTemplate, posed: Iterable[FloatArray], chosen: argparse.Namespace) -> FloatArray:
     """All poses in all views as one picture (H,W,4)."""
     camera, body = tiles.set_up_scene(TILE, chosen.zoom), dressed_body(template, chosen.plain)
-    drawn = []
+    drawn: list[FloatArray] = []
     for vertices in posed:
         centre = tiles.camera_target(tiles.set_body_vertices(body, vertices), chosen.centre)
         drawn.append(np.concatenate([tiles.render_view(camera, centre, around) for around in np.radians(VIEWS)], axis=1))
     return tiles.arrange_in_grid(drawn, COLUMNS)
 
 
-def dressed_body(template, plain):
-    """The body's object, in clothes where the template knows its parts; plain: all in the skin's colour."""
+def dressed_body(template: BodyTemplate, plain: bool) -> bpy.types.Object:
+    """The body's object, in clothes if the template has clothing parts; plain: all in the skin's colour."""
     body = tiles.add_mesh("body", template.v_template, template.faces)
-    dressed = template.face_parts is not None and not plain
-    for part in template.part_names if dressed else ("skin",):
-        body.data.materials.append(tiles.matte_material(part, (np.array(SRGB[part]) / 255) ** 2.2, 0.8)[0])
-    if dressed:
-        body.data.polygons.foreach_set("material_index", template.face_parts.astype(np.int32))
+    mesh = mesh_data(body)
+    face_parts = None if plain else template.face_parts
+    for part in ("skin",) if face_parts is None else template.part_names:
+        mesh.materials.append(tiles.matte_material(part, (np.array(SRGB[part]) / 255) ** 2.2, 0.8)[0])
+    if face_parts is not None:
+        mesh.polygons.foreach_set("material_index", face_parts.astype(np.int32))
     return body
 
 

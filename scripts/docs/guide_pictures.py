@@ -3,7 +3,7 @@
     python3 build.py package --offline --device cpu && python3 -m scripts.prepare_window_blender
     .venv/bin/python -m scripts.docs.guide_pictures
 
-An artist who has never seen MeshRec walks the guide from a fresh user folder, step by step, by drags, clicks and keys.
+The script follows the guide from a fresh user folder, step by step, with drags, clicks and keys.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import ROOT
@@ -23,36 +24,35 @@ WINDOW_SIZE = (1280, 800)
 
 
 class GuideWalkthrough(Artist):
-    """The guide's steps, in its order."""
+    """The steps of the guide, in its order."""
 
-    def picture(self, name, box=None):
-        """Save the screen, or the sidebar, or the window of the preferences."""
+    def picture(self, name: str, box: Sequence[float] | None = None) -> None:
+        """Save the screen or a part of it; box: left, top, width, height px."""
         time.sleep(0.6)
-        if isinstance(box, tuple):
-            left, top, width, height = self.window.screen_region(*box)
-            box = (max(0, left - 4), max(0, top - 4), width + 8, min(height, WINDOW_SIZE[1] - top) + 4)
         self.window.save_screenshot(PICTURES / f"guide_{name}.jpg", box)
         print(f"guide_{name}.jpg", flush=True)
 
-    def sidebar(self, name, height):
+    def sidebar(self, name: str, height: int) -> None:
         """Save the upper part of the sidebar."""
         left, top, width, _ = self.window.screen_region("VIEW_3D", "UI")
         self.picture(name, [left, top - 4, width, height])
 
-    def install_step(self):
+    def install_step(self) -> None:
+        """Drop the zip and confirm."""
         self.drag("meshrec.zip")
         self.picture("install")
         self.window.press("Return")
         self.window.wait_until("hasattr(bpy.types.Scene, 'meshrec')", 60)
         time.sleep(1)
 
-    def preferences(self):
-        """Save the add-on's preferences while the backend is being installed, down to where this computer's own paths begin."""
+    def preferences(self) -> None:
+        """Save the add-on's preferences during the installation, without the paths of this computer at the bottom."""
         time.sleep(15)
         left, top, width, _ = self.window.screen_region("PREFERENCES", "WINDOW")
         self.picture("backend_installing", [left - 4, top - 4, width + 8, 454])
 
-    def backend_step(self):
+    def backend_step(self) -> None:
+        """Install the backend from the bundle."""
         self.open_tab(90)
         self.window.move(300, 500)
         self.sidebar("backend_missing", 500)
@@ -60,7 +60,8 @@ class GuideWalkthrough(Artist):
         assert not error, error
         self.raise_main_window()
 
-    def footage_step(self, clip):
+    def footage_step(self, clip: str) -> None:
+        """Drop a clip into the 3D view."""
         self.drag(clip)
         self.picture("drop")
         self.window.press("f")
@@ -69,7 +70,8 @@ class GuideWalkthrough(Artist):
         time.sleep(1)
         self.sidebar("footage", 500)
 
-    def error_step(self):
+    def error_step(self) -> None:
+        """Provoke an error by a missing body file, and recover."""
         self.open_section("MESHREC_PT_body", below="meshrec.reconstruct(")
         self.window.fill_text_field(".body", "/home/artist/SMPL_NEUTRAL.npz")
         self.window.click_button("meshrec.reconstruct(")
@@ -80,9 +82,10 @@ class GuideWalkthrough(Artist):
         self.window.click_button("meshrec.use_open_model")
         self.open_section("MESHREC_PT_body", below="meshrec.reconstruct(")
 
-    def reconstruct_step(self):
+    def reconstruct_step(self) -> None:
+        """Reconstruct, and take pictures of the progress, the people and the result."""
         window = self.window
-        # The cube that every new file has stands where people will.
+        # Delete the default cube, which is where people will be.
         window.click(529, 372)
         window.press("x")
         time.sleep(0.4)
@@ -108,14 +111,15 @@ class GuideWalkthrough(Artist):
         self.picture("result")
         self.open_section("MESHREC_PT_result")
 
-    def export_step(self):
+    def export_step(self) -> None:
+        """Open the export section."""
         self.open_section("MESHREC_PT_export")
         self.window.move(300, 500)
         self.sidebar("export", 240)
         self.open_section("MESHREC_PT_export")
 
-    def retarget_step(self):
-        """The character of the picture is a second person, given by its motion file."""
+    def retarget_step(self) -> None:
+        """Retarget onto a second person, imported from its motion file."""
         window = self.window
         self.open_section("MESHREC_PT_export")
         window.click_button("file_format='.npz'")
@@ -139,7 +143,7 @@ class GuideWalkthrough(Artist):
 
 
 def require_build(pattern: str) -> Path:
-    """The newest build of a pattern; exits where there is none."""
+    """The newest build that matches a pattern; exits if there is none."""
     found = newest_build(pattern)
     if found is None:
         sys.exit(f"There is no {pattern} in dist/. Run `python3 build.py package --offline --device cpu` first.")
@@ -147,7 +151,7 @@ def require_build(pattern: str) -> Path:
 
 
 def main() -> int:
-    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
+    argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0]).parse_args()
     reason = reason_to_skip()
     if reason:
         sys.exit(reason)

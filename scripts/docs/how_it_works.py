@@ -14,7 +14,7 @@ from blender_meshrec.backend.clip import Clip, Person
 from blender_meshrec.backend.overlay import draw_frames
 from blender_meshrec.backend.pipeline import PASSES, open_clip
 from blender_meshrec.bridge.messages import ReconstructRequest
-from blender_meshrec.core.array_types import FloatArray, ImageArray
+from blender_meshrec.core.array_types import FloatArray, ImageArray, IntArray
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, SMPL_JOINTS, SMPL_PARENTS
 from scripts import ROOT
 
@@ -26,7 +26,7 @@ SKY, CORAL, INK = "#3b82c4", "#e0683c", "#333333"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("clip", nargs="?", default=str(ROOT / "scripts" / "demo_clip.mp4"))
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures" / "how_it_works.jpg")
     parser.add_argument("--moment", type=float, default=0.5, help="the moment that is drawn, as a fraction of the clip")
@@ -51,10 +51,10 @@ def draw_all(axes: list[Axes], clip: Clip, person: Person, row: int) -> None:
     """The five panels at one frame."""
     footage, overlay = frame_with_overlay(clip, person, row)
     left, top, right, bottom = crop_around(person.observations.boxes[row], clip.frames.size)
-    seen = person.observations.keypoints[row]
+    keypoints = person.observations.keypoints[row]
     axes[0].imshow(footage)
-    confident = seen[:, 2] > 0.5
-    axes[0].scatter(*seen[confident, :2].T, s=14, c=CORAL)
+    confident = keypoints[:, 2] > 0.5
+    axes[0].scatter(*keypoints[confident, :2].T, s=14, c=CORAL)
     title(axes[0], "1  detect and track", "2D keypoints")
     draw_skeleton(axes[1], person.estimate.joints[row][:, [2, 1]], H36M17, H36M17_PARENTS)
     axes[1].invert_yaxis()
@@ -90,7 +90,7 @@ def frame_with_overlay(clip: Clip, person: Person, row: int) -> tuple[ImageArray
     raise ValueError(f"the clip has no frame {row}")
 
 
-def draw_skeleton(ax: Axes, points: FloatArray, names: tuple[str, ...], parents: tuple[int, ...], colour: str = INK) -> None:
+def draw_skeleton(ax: Axes, points: FloatArray, names: tuple[str, ...], parents: IntArray, colour: str = INK) -> None:
     """Bones between points (J,2), the left side in blue and the right in red."""
     for joint, parent in enumerate(parents):
         if parent >= 0:

@@ -1,29 +1,33 @@
-"""Draw the open SKEL body, bones inside a half-transparent skin, to look at after every change of it.
+"""Draw the open SKEL body, bones in a transparent skin, for inspection after every change of it.
 
     .venvs/bpy-4.5/bin/python -m scripts.docs.open_skel [--out docs/pictures/open_skel_poses.png] [--body FILE]
         [--betas 0 2 ...] [--poses rest squat ...] [--limits knee_angle_r ...] [--skin glass|solid|none]
         [--views 0 90] [--zoom 2.06 --centre 0 0.4 0] [--tile 300 360]
 
-Runs with the `bpy` module, on the processor. `--limits` draws angles at both their limits, everything else at rest; alone, all 46.
+Runs with the `bpy` module, on the processor. `--limits` draws each given angle at both its limits, the others at rest; without angles, all
+46.
 """
 
 import argparse
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import bpy
 import numpy as np
 
+from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.skel.kinematics import skel_kinematics
-from blender_meshrec.core.skel.template import load_skel
+from blender_meshrec.core.skel.template import SkelTemplate, load_skel
 from blender_meshrec.core.skel.vocabulary import DOF_NAMES, DOFS, SMPL_OF_SKEL, dof_index
+from blender_meshrec.scene.context import active_scene, mesh_data
 from scripts import ROOT
 from scripts.docs import tiles
 
-# Degrees. "knee_angle" sets both sides; "shoulder_x" and its like, which the model does not mirror, are named with their side.
-ARMS_HANG = {"shoulder_r_x": 78, "shoulder_l_x": -78, "elbow_flexion": 12}
-POSES = {
+# Degrees. "knee_angle" sets both sides; angles that the model does not mirror, such as "shoulder_r_x", are set for each side.
+ARMS_HANG: dict[str, float] = {"shoulder_r_x": 78, "shoulder_l_x": -78, "elbow_flexion": 12}
+POSES: dict[str, dict[str, float]] = {
     "rest": {},
     "standing": ARMS_HANG,
     "squat": {
@@ -40,8 +44,8 @@ POSES = {
 COLOURS = {"skin": (0.55, 0.33, 0.25), "bone": (0.93, 0.88, 0.76)}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures" / "open_skel_poses.png")
     parser.add_argument("--body", default="open", help="a SKEL file instead of the open body")
     parser.add_argument("--betas", type=float, nargs="*", default=[0.0])
@@ -63,7 +67,7 @@ def main():
     tiles.save_picture(draw_poses(template, [pose_skel(template, np.array(chosen.betas), q) for q in angles], chosen), chosen.out)
 
 
-def angles_of(pose):
+def angles_of(pose: Mapping[str, float]) -> FloatArray:
     """q (46,) rad of a pose of POSES."""
     q = np.zeros(len(DOFS))
     for name, degrees in pose.items():
@@ -72,15 +76,15 @@ def angles_of(pose):
     return q
 
 
-def at_limits(name):
-    """The two q (46,) rad with one angle at its limits; the pelvis, which has none, at 30 degrees."""
+def at_limits(name: str) -> list[FloatArray]:
+    """Two q (46,) rad with one angle at its lower and upper limit; angles without limits (the pelvis) at 30 degrees."""
     dof = DOFS[dof_index(name)]
     ends = np.nan_to_num((dof.low, dof.high), posinf=np.pi / 6, neginf=-np.pi / 6)
     return [np.where(np.arange(len(DOFS)) == dof_index(name), end, 0.0) for end in ends]
 
 
-def pose_skel(template, betas, q):
-    """Skin (V,3) and bones (N,3) m, the pelvis at the origin. Source: Keller et al. 2023; the skinning is SMPL's."""
+def pose_skel(template: SkelTemplate, betas: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Vertices of skin (V,3) and bones (N,3) m, the pelvis at the origin. Source: Keller et al. 2023; the skinning is SMPL's."""
     rest = template.rest_joints(betas)
     pose = skel_kinematics(q[None], rest, template.bone_frames(betas))
     rotations, joints = pose.rotations[0], pose.joints[0]
@@ -92,23 +96,23 @@ def pose_skel(template, betas, q):
     shifts = joints - np.einsum("jab,jb->ja", rotations, rest)
     transforms = np.concatenate([rotations.reshape(24, 9), shifts], 1)
 
-    def skinned(vertices, weights):
+    def skinned(vertices: FloatArray, weights: FloatArray) -> FloatArray:
         blended = weights @ transforms
         return np.einsum("vab,vb->va", blended[:, :9].reshape(-1, 3, 3), vertices) + blended[:, 9:] - joints[0]
 
     return skinned(skin, template.lbs_weights), skinned(template.rest_bone_vertices(betas), template.bone_weights)
 
 
-def draw_poses(template, poses, chosen):
+def draw_poses(template: SkelTemplate, poses: Sequence[tuple[FloatArray, FloatArray]], chosen: argparse.Namespace) -> FloatArray:
     """All poses in all views as one picture (H,W,4)."""
     camera = tiles.set_up_scene(chosen.tile, chosen.zoom)
-    bpy.context.scene.cycles.transparent_max_bounces = 12
+    tiles.as_any(active_scene().cycles).transparent_max_bounces = 12
     skin = tiles.add_mesh("skin", template.v_template, template.faces)
     bones = tiles.add_mesh("bone", template.bone_template, template.bone_faces)
-    skin.data.materials.append(make_material("skin", chosen.skin))
-    bones.data.materials.append(make_material("bone", "solid"))
+    mesh_data(skin).materials.append(make_material("skin", chosen.skin))
+    mesh_data(bones).materials.append(make_material("bone", "solid"))
     skin.hide_render = chosen.skin == "none"
-    drawn = []
+    drawn: list[FloatArray] = []
     for skin_vertices, bone_vertices in poses:
         centre = tiles.camera_target(tiles.set_body_vertices(skin, skin_vertices), chosen.centre)
         tiles.set_body_vertices(bones, bone_vertices)
@@ -117,18 +121,19 @@ def draw_poses(template, poses, chosen):
     return tiles.arrange_in_grid(drawn, chosen.columns)
 
 
-def make_material(name, look):
-    """Matt, or for "glass" see-through where one looks straight at it and denser towards the outline."""
-    made, shader = tiles.matte_material(name, COLOURS[name], 0.7)
+def make_material(name: str, look: str) -> bpy.types.Material:
+    """A matte material; for "glass" it is transparent where the surface faces the camera, and denser towards the outline."""
+    material, shader = tiles.matte_material(name, COLOURS[name], 0.7)
     if look == "glass":
-        nodes, links = made.node_tree.nodes, made.node_tree.links
+        tree = tiles.as_any(material.node_tree)
+        nodes, links = tree.nodes, tree.links
         edge, scaled = nodes.new("ShaderNodeLayerWeight"), nodes.new("ShaderNodeMath")
         edge.inputs["Blend"].default_value = 0.35
         scaled.operation = "MULTIPLY_ADD"
         scaled.inputs[1].default_value, scaled.inputs[2].default_value = 0.75, 0.13
         links.new(edge.outputs["Facing"], scaled.inputs[0])
         links.new(scaled.outputs[0], shader.inputs["Alpha"])
-    return made
+    return material
 
 
 if __name__ == "__main__":

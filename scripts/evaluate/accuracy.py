@@ -106,7 +106,7 @@ def evaluate(body: Smpl, clip: Clip, truth: GroundTruth, cameras: int, seed: int
         write_keypoints(path, views, camera)
         recovery = recover(ReconstructRequest(source=str(path), device="cpu")).recoveries[0]
         # The ground truth's world is z up, the views' y up.
-        rotmats, transl = views.turn[camera] @ WORLD_FROM_BODY.T, views.transl[camera]
+        rotmats, transl = views.rotmats[camera] @ WORLD_FROM_BODY.T, views.transl[camera]
         yield compare_to_truth(body, recovery, truth, rotmats.astype(float), transl.astype(float), clip.valid)
 
 

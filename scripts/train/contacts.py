@@ -1,27 +1,31 @@
-"""Train the network of methods/skeleton2mesh.py that tells when heels and toes touch the ground.
+"""Train the contact network of methods/skeleton2mesh.py, which predicts ground contact of heels and toes.
 
     .venv/bin/python -m scripts.train.contacts MOCAP [--steps 2500] [--views 8] [--device cpu]   train, write addon_models/contacts.*
     .venv/bin/python -m scripts.train.contacts MOCAP --evaluate addon_models/contacts.safetensors   measure on the test subjects
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database, 30 frames per second
-on SMPL's tree). Every recording is varied and filmed by a random camera a few times, seen by a detector that errs, and lifted by
-the shipped network; from that and the true contacts windows are drawn. Subjects in TEST_SUBJECTS of
-scripts/train/data/recordings.py are never trained on.
+on SMPL's kinematic tree). Every recording is augmented and filmed by a random camera several times, with simulated detector noise, and
+lifted by the shipped network. Training windows are drawn from the results, with the true contacts as labels. TEST_SUBJECTS of
+scripts/train/data/recordings.py are not used for training.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from blender_meshrec.core.array_types import AnyArray, BoolArray, FloatArray
 from blender_meshrec.core.contacts import contacts_from_probabilities
 from blender_meshrec.core.metrics import contact_f1
 from blender_meshrec.methods.skeleton2mesh import (
     FPS,
     MIN_CONFIDENCE,
     ContactNetwork,
+    Lifter,
     contact_features,
     lift_clip,
     load_lifter,
@@ -37,13 +41,29 @@ from scripts.train.data.recordings import TEST_SUBJECTS
 from scripts.train.optimisation import RunningMean, optimise
 from scripts.train.weights_export import export_weights, write_metrics
 
-WINDOW_FRAMES, BATCH = 96, 24  # of a window; windows
-LEARNING_RATE, WARM_UP_FRACTION, EMA_DECAY = (
-    2e-3,
-    0.05,
-    0.995,
-)  # AdamW's highest; the share of the steps until then; of the weights that are kept
-STATIC_CAMERA_FRACTION, DROPOUT_FRACTION = 0.8, 0.5  # share of cameras that do not move, of detectors that lose points
+WINDOW_FRAMES, BATCH = 96, 24  # frames of a window; windows of a batch
+LEARNING_RATE = 2e-3  # the highest of AdamW
+WARM_UP_FRACTION = 0.05  # of the steps
+EMA_DECAY = 0.995  # of the averaged weights
+STATIC_CAMERA_FRACTION, DROPOUT_FRACTION = 0.8, 0.5  # of cameras that do not move; of detectors that lose points
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A filmed and lifted piece of F frames.
+
+    rays (F,23,2) and confidence (F,23) of the points, joints (F,17,3) as lifted, valid (F,), contacts (F,4). detected: 1.0 if the points
+    are a detector's. step: time between frames, s. subject: the performer.
+    """
+
+    rays: FloatArray
+    confidence: FloatArray
+    joints: FloatArray
+    valid: BoolArray
+    contacts: BoolArray
+    detected: float
+    step: float
+    subject: str
 
 
 def main() -> None:
@@ -61,44 +81,54 @@ def main() -> None:
     export(settings, network, training, testing, time.perf_counter() - begun)
 
 
-def film_scenes(lifter, clips, seed, view, device):
-    """Yield each recording's pieces as a varied scene, by name what `contact_features` needs; valid (F,), contacts (F,4) and subject."""
+def film_scenes(lifter: Lifter, clips: Sequence[Clip], seed: int, view: int, device: str) -> Iterator[Scene]:
+    """Yield a Scene for each piece of the recordings, augmented and filmed by the random camera number `view`."""
     for number, piece in enumerate(split_into_pieces(clips)):
         rng = np.random.default_rng([seed, view, number])
-        points, axes, valid, contacts, step = augment_piece(rng, piece)
-        steady, lossy = rng.random() < STATIC_CAMERA_FRACTION, rng.random() < DROPOUT_FRACTION
-        views = film_bodies(rng, points[None], axes[None], valid[None], lossy=lossy, steady=steady)
-        scene = {"rays": views.rays[0], "confidence": views.confidence[0], "valid": valid, "contacts": contacts}
-        # On the network's own clock: the step is told to the network for contacts alone.
-        times, detected = np.arange(len(points)) / FPS, float(views.detected[0])
-        joints, _told = lift_clip(lifter, scene["rays"], scene["confidence"], times, detected, device)
-        yield {**scene, "joints": joints.astype(np.float32), "detected": detected, "step": step, "subject": piece.clip.subject}
+        augmented = augment_piece(rng, piece)
+        static, lossy = rng.random() < STATIC_CAMERA_FRACTION, rng.random() < DROPOUT_FRACTION
+        views = film_bodies(rng, augmented.points[None], augmented.axes[None], augmented.valid[None], lossy=lossy, static=static)
+        # Lifted at the lifter's own frame rate; only the contact network gets the time step as an input.
+        times = np.arange(len(augmented.points)) / FPS
+        joints, _contacts = lift_clip(lifter, views.rays[0], views.confidence[0], times, bool(views.detected[0]), device)
+        yield Scene(
+            rays=views.rays[0],
+            confidence=views.confidence[0],
+            joints=joints.astype(np.float32),
+            valid=augmented.valid,
+            contacts=augmented.contacts,
+            detected=float(views.detected[0]),
+            step=augmented.time_step,
+            subject=piece.clip.subject,
+        )
 
 
-def draw_windows(scenes, steps, seed):
-    """Yield for every step a batch of windows: rays, confidence, joints, valid, contacts, (B,F,...), detected and step (B,)."""
-    lengths, subjects = np.array([len(scene["valid"]) for scene in scenes]), np.array([scene["subject"] for scene in scenes])
-    # Performers repeat themselves: each counts less than in proportion to what there is of them.
-    chances = lengths * np.array([lengths[subjects == subject].sum() for subject in subjects]) ** -0.3
-    chances /= chances.sum()
-
-    def window(scene, begin):
-        def cut(name):
-            values = scene[name][begin : begin + WINDOW_FRAMES]
-            return np.pad(values, [(0, WINDOW_FRAMES - len(values)), *[(0, 0)] * (values.ndim - 1)])
-
-        cuts = (cut(name) for name in ("rays", "confidence", "joints", "valid", "contacts"))
-        return (*cuts, np.float32(scene["detected"]), np.float32(scene["step"]))
-
+def draw_windows(scenes: Sequence[Scene], steps: int, seed: int) -> Iterator[list[torch.Tensor]]:
+    """Yield a batch of windows for every step: rays, confidence, joints, valid, contacts, (B,F,...), detected and step (B,)."""
+    lengths, subjects = np.array([len(scene.valid) for scene in scenes]), np.array([scene.subject for scene in scenes])
+    # Performers repeat themselves: the probability of a performer grows less than the length of their recordings.
+    probabilities = lengths * np.array([lengths[subjects == subject].sum() for subject in subjects]) ** -0.3
+    probabilities /= probabilities.sum()
     for number in range(steps):
         rng = np.random.default_rng([seed, 1, number])
-        chosen = rng.choice(len(scenes), BATCH, p=chances)
-        drawn = [window(scenes[index], rng.integers(max(1, lengths[index] - WINDOW_FRAMES + 1))) for index in chosen]
+        chosen = rng.choice(len(scenes), BATCH, p=probabilities)
+        drawn = [cut_window(scenes[index], int(rng.integers(max(1, lengths[index] - WINDOW_FRAMES + 1)))) for index in chosen]
         yield [torch.as_tensor(np.stack(values)) for values in zip(*drawn)]
 
 
-def train(scenes, steps, seed, device):
-    """The running mean of the network over a schedule of so many steps."""
+def cut_window(scene: Scene, begin: int) -> tuple[AnyArray | np.float32, ...]:
+    """A window of a scene from a frame on, padded with zeros: rays, confidence, joints, valid, contacts, detected and step."""
+
+    def cut(values: AnyArray) -> AnyArray:
+        part = values[begin : begin + WINDOW_FRAMES]
+        return np.pad(part, [(0, WINDOW_FRAMES - len(part)), *[(0, 0)] * (part.ndim - 1)])
+
+    arrays = (cut(values) for values in (scene.rays, scene.confidence, scene.joints, scene.valid, scene.contacts))
+    return (*arrays, np.float32(scene.detected), np.float32(scene.step))
+
+
+def train(scenes: Sequence[Scene], steps: int, seed: int, device: str) -> ContactNetwork:
+    """Train for `steps` steps; returns the network with averaged weights."""
     torch.manual_seed(seed)
     network = ContactNetwork().to(device)
     mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA_DECAY))
@@ -113,38 +143,57 @@ def train(scenes, steps, seed, device):
         running.update({"loss": loss.item()})
         if (number + 1) % 100 == 0:
             print(f"step {number + 1} {running.text()}", flush=True)
-    return mean.module.eval()
+    averaged = mean.module.eval()
+    assert isinstance(averaged, ContactNetwork)
+    return averaged
 
 
-def contact_loss(network, rays, confidence, joints, valid, contacts, detected, step):
-    """Binary cross entropy over frames in which something of the person is seen."""
-    both = [torch.cat(pair) for pair in zip((rays, confidence), mirror_points(rays, confidence))]
-    seen = contact_features(*both, torch.cat([joints, mirror_joints(joints)]), detected.repeat(2), step.repeat(2))
-    told = torch.cat(network(seen).chunk(2), -1)
-    error = torch.nn.functional.binary_cross_entropy_with_logits(told, contacts.float(), reduction="none").mean(-1)
+def contact_loss(
+    network: ContactNetwork,
+    rays: torch.Tensor,
+    confidence: torch.Tensor,
+    joints: torch.Tensor,
+    valid: torch.Tensor,
+    contacts: torch.Tensor,
+    detected: torch.Tensor,
+    step: torch.Tensor,
+) -> torch.Tensor:
+    """Mean binary cross entropy over the frames with at least one visible point; the arguments are those of `draw_windows`."""
+    mirrored_rays, mirrored_confidence = mirror_points(rays, confidence)
+    features = contact_features(
+        torch.cat([rays, mirrored_rays]),
+        torch.cat([confidence, mirrored_confidence]),
+        torch.cat([joints, mirror_joints(joints)]),
+        detected.repeat(2),
+        step.repeat(2),
+    )
+    logits = torch.cat(network(features).chunk(2), -1)
+    error = torch.nn.functional.binary_cross_entropy_with_logits(logits, contacts.float(), reduction="none").mean(-1)
     present = ((confidence >= MIN_CONFIDENCE).any(-1) & valid).float()
     return (error * present).sum() / present.sum().clamp_min(1)
 
 
 def evaluate(network: ContactNetwork, clips: list[Clip], device: str = "cpu", cameras: int = 4, seed: int = 7) -> dict[str, float]:
-    """Contact F1 of what is told, steadied, by keypoint set: the mean over clips, each filmed whole by a few static random cameras."""
+    """Contact F1 of the smoothed predictions by keypoint set: the mean over clips, each filmed whole by some random static cameras."""
     rows = {"h36m17 clean": ("h36m17", False)} | {f"{name} noisy": (name, True) for name in ("h36m17", "coco17", "halpe26", "blazepose33")}
-    lifter, table = load_lifter(device), {}
+    lifter = load_lifter(device)
+    table: dict[str, float] = {}
     for label, (keypoint_set, noisy) in rows.items():
-        scores = []
+        scores: list[float] = []
         for number, clip in enumerate(clips):
             rng, true = np.random.default_rng([seed, number]), label_contacts(clip)
             views = film_clip(rng, clip, keypoint_set, cameras, noisy)
             times = np.arange(len(clip.hip)) / FPS
             for rays, confidence, detected in zip(views.rays, views.confidence, views.detected):
-                _joints, told = lift_clip(lifter, rays, confidence, times, detected, device, network)
-                scores.append(contact_f1(contacts_from_probabilities(told, times)[clip.valid], true[clip.valid]))
+                _joints, probabilities = lift_clip(lifter, rays, confidence, times, detected, device, network)
+                assert probabilities is not None
+                scores.append(contact_f1(contacts_from_probabilities(probabilities, times)[clip.valid], true[clip.valid]))
         table[label] = round(float(np.nanmean(scores)), 3)
     return table
 
 
 def export(settings: argparse.Namespace, network: ContactNetwork, training: list[Clip], testing: list[Clip], seconds: float) -> None:
-    """Write the weights as fp16 and, beside them, what was trained on and how good they are."""
+    """Write the weights as fp16, and the metrics file."""
     path = export_weights("contacts", network.state_dict(), settings.seed)
     numbers = {
         "steps": settings.steps,

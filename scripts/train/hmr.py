@@ -1,11 +1,11 @@
-"""Train the mesh generator of methods/hmr.py: PC-HMR's mesh stream, which is frozen at its validation optimum.
+"""Train the mesh generator of methods/hmr.py, PC-HMR's mesh stream; it is frozen at the smallest validation error.
 
-    .venv/bin/python -m scripts.train.hmr MOCAP --state STATE.pt [--steps 6000]     train, or go on from STATE.pt
+    .venv/bin/python -m scripts.train.hmr MOCAP --state STATE.pt [--steps 6000]     train, or continue from STATE.pt
     .venv/bin/python -m scripts.train.hmr MOCAP --state STATE.pt --export           write addon_models/hmr.*
 
-MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database on SMPL's tree). Frames are
-drawn once, on the open body with random betas before random cameras, and kept beside STATE.pt; 2D errors and holes are new every
-step. SUBJECT_SPLITS of scripts/train/calibration/filmed_windows.py says which subjects validate and test.
+MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database on SMPL's kinematic tree). Frames
+are drawn once, on the open body with random betas in random cameras, and stored beside STATE.pt; detector noise and silhouette holes are
+drawn anew in every step. SUBJECT_SPLITS of scripts/train/calibration/filmed_windows.py holds the validation and test subjects.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from scripts.train.calibration.detector_noise import detect_keypoints, generator
 from scripts.train.calibration.filmed_windows import SUBJECT_SPLITS, FilmedWindows, film_windows, read_split_clips, unpack_silhouettes
 from scripts.train.checkpoint import Checkpoint
 from scripts.train.command_line import training_parser
-from scripts.train.optimisation import RunningMean, cosine_learning_rate, optimise
+from scripts.train.optimisation import RunningMean, cosine_learning_rate, optimise, sum_losses
 from scripts.train.weights_export import export_weights, write_metrics
 
 BATCH, LEARNING_RATE, WARM_UP_STEPS = 256, 1e-3, 200
-FRAMES, STEP = 9, 14  # of a window of the pool, and recorded frames between them
+FRAMES, STEP = 9, 14  # frames of a window of the pool, and recorded frames between them
 WINDOWS = {"training": 5000, "validation": 220}
 LOSS_WEIGHTS = {"vertices": 10.0, "joints": 10.0, "rotations": 1.0, "betas": 0.02, "camera": 2.0}
-VALIDATION_INTERVAL = 250  # steps between two looks at the validation frames
+VALIDATION_INTERVAL = 250  # steps between two validations
 
 
 def main() -> None:
@@ -42,8 +42,8 @@ def main() -> None:
         train(settings)
 
 
-def load_windows(settings, part):
-    """The frames of a part, each by itself, as FilmedWindows; drawn at the first call."""
+def load_windows(settings: argparse.Namespace, part: str) -> FilmedWindows:
+    """The frames of a split as FilmedWindows of one frame each, drawn at the first call."""
     path = settings.state.with_suffix(f".{part}.pt")
     if not path.exists():
         body = make_body(load_body())
@@ -56,34 +56,42 @@ def load_windows(settings, part):
     return FilmedWindows(**torch.load(path, weights_only=True))
 
 
-def compute_losses(network, surface, rng, pool, rows, noisy=True):
-    """Parts of the loss, and the mean distance of vertices from the true ones about the hip, m."""
+def compute_losses(
+    network: Hmr, surface: SurfacePoints, rng: np.random.Generator, pool: FilmedWindows, rows: torch.Tensor, noisy: bool = True
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """The terms of the loss on some frames, and the vertex error of each frame relative to the pelvis, (N,) m."""
     chosen = pool.select(rows)
     rays, confidence = detect_keypoints(rng, chosen, noisy)
     points, silhouettes = generator_inputs(rng, chosen, rays, confidence, unpack_silhouettes(chosen.silhouettes), noisy)
-    said = network(points[:, 0], silhouettes[:, 0])
+    output = network(points[:, 0], silhouettes[:, 0])
     true = chosen.rotmats[:, 0].clone()
     windows = chosen.windows[:, 0]
     true[:, 0] = window_rotation_to_axis(windows) @ true[:, 0]
-    here, there = (
-        surface.pose(betas, rotmats, torch.zeros(len(rows), 3)) for betas, rotmats in ((said.betas, said.rotmats), (chosen.betas, true))
-    )
-    off_vertices, off_joints = ((a - a0 - b + b0).norm(dim=-1) for a, a0, b, b0 in (
-        (here[0], here[1][:, :1], there[0], there[1][:, :1]), (here[1], here[1][:, :1], there[1], there[1][:, :1])))  # fmt: skip
-    root = (window_rotation_to_axis(windows) @ (there[1][:, 0] * 0 + chosen.joints[:, 0, 0])[..., None])[..., 0]
-    at = window_coordinates((chosen.joints[:, 0, :1, :2] / chosen.joints[:, 0, :1, 2:]), windows)[:, 0]
-    size = 2 / (root[:, 2:] * windows[:, 2:3])
-    parts = {
-        "vertices": off_vertices.mean(),
-        "joints": off_joints.mean(),
-        "rotations": (said.rotmats - true).square().mean(),
-        "betas": (said.betas - chosen.betas).square().mean(),
-        "camera": (said.camera - torch.cat([size, at], 1)).abs().mean(),
+    vertices, joints = surface.pose(output.betas, output.rotmats, torch.zeros(len(rows), 3))
+    true_vertices, true_joints = surface.pose(chosen.betas, true, torch.zeros(len(rows), 3))
+    root, true_root = joints[:, :1], true_joints[:, :1]
+    vertex_error = (vertices - root - true_vertices + true_root).norm(dim=-1)
+    joint_error = (joints - root - true_joints + true_root).norm(dim=-1)
+    terms = {
+        "vertices": vertex_error.mean(),
+        "joints": joint_error.mean(),
+        "rotations": (output.rotmats - true).square().mean(),
+        "betas": (output.betas - chosen.betas).square().mean(),
+        "camera": (output.camera - true_camera(chosen.joints[:, 0, :1], windows)).abs().mean(),
     }
-    return parts, off_vertices.mean(1)
+    return terms, vertex_error.mean(1)
+
+
+def true_camera(hip: torch.Tensor, windows: torch.Tensor) -> torch.Tensor:
+    """The weak-perspective camera (N,3) of windows (N,4) that projects the hip (N,1,3) m, in camera axes, correctly."""
+    hip_in_window = (window_rotation_to_axis(windows) @ hip[:, 0, :, None])[..., 0]
+    position = window_coordinates(hip[..., :2] / hip[..., 2:], windows)[:, 0]
+    scale = 2 / (hip_in_window[:, 2:] * windows[:, 2:3])
+    return torch.cat([scale, position], 1)
 
 
 def train(settings: argparse.Namespace) -> None:
+    """Train up to the given step; writes the checkpoint at every validation."""
     torch.manual_seed(settings.seed)
     training, validating = (load_windows(settings, part) for part in ("training", "validation"))
     surface = SurfacePoints(load_body(), spacing=0.05)
@@ -95,9 +103,9 @@ def train(settings: argparse.Namespace) -> None:
         rng = np.random.default_rng([settings.seed, 2, step])
         rows = torch.as_tensor(rng.integers(len(training.betas), size=BATCH))
         optimiser.param_groups[0]["lr"] = cosine_learning_rate(step, settings.steps, LEARNING_RATE, WARM_UP_STEPS)
-        parts, _ = compute_losses(network.train(), surface, rng, training, rows)
-        optimise(optimiser, sum(LOSS_WEIGHTS[name] * part for name, part in parts.items()), network, 5.0)
-        running.update({name: part.item() for name, part in parts.items()})
+        terms, _ = compute_losses(network.train(), surface, rng, training, rows)
+        optimise(optimiser, sum_losses(LOSS_WEIGHTS[name] * term for name, term in terms.items()), network, 5.0)
+        running.update({name: term.item() for name, term in terms.items()})
         if (step + 1) % VALIDATION_INTERVAL == 0 or step + 1 == settings.steps:
             error = validate(network, surface, validating)
             if error < best[0]:
@@ -107,7 +115,7 @@ def train(settings: argparse.Namespace) -> None:
 
 
 @torch.no_grad()
-def validate(network, surface, pool):
+def validate(network: Hmr, surface: SurfacePoints, pool: FilmedWindows) -> float:
     """Mean MPVE of the validation frames, m."""
     rng, network = np.random.default_rng(0), network.eval()
     parts = torch.arange(len(pool.betas)).split(BATCH)
@@ -115,7 +123,7 @@ def validate(network, surface, pool):
 
 
 def export(settings: argparse.Namespace) -> None:
-    """Write the network of the validation optimum as fp16, and what was trained on."""
+    """Write the network with the smallest validation error as fp16, and the metrics file."""
     state = torch.load(settings.state, weights_only=True)
     error, step, best = state["best"]
     export_weights("hmr", best, settings.seed)

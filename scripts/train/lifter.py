@@ -1,19 +1,20 @@
 """Train the lifting network of methods/skeleton2mesh.py on motion capture filmed by random cameras.
 
-    .venv/bin/python -m scripts.train.lifter MOCAP --state STATE.pt [--steps 20000] [--device cpu]   train, or go on from STATE.pt
+    .venv/bin/python -m scripts.train.lifter MOCAP --state STATE.pt [--steps 20000] [--device cpu]   train, or continue from STATE.pt
     .venv/bin/python -m scripts.train.lifter MOCAP --state STATE.pt --export                         write addon_models/lifter.*
     .venv/bin/python -m scripts.train.lifter MOCAP --unsupervised --steps 12000                    the paper's own training, and its
                                                                        ablation: measured beside the supervised one, not shipped
     .venv/bin/python -m scripts.train.lifter MOCAP --evaluate addon_models/lifter.safetensors         measure on the test subjects
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database, 30 frames per second
-on SMPL's tree). Subjects in scripts/train/data/recordings.py's TEST_SUBJECTS are never trained on. Each step draws its own windows from the
-seed and its number, so a run that is interrupted and goes on sees what it would have seen.
+on SMPL's kinematic tree). TEST_SUBJECTS of scripts/train/data/recordings.py are not used for training. Each step draws its windows from
+the seed and its number, so an interrupted run that continues sees the same windows.
 """
 
 import argparse
 import json
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,16 +41,16 @@ from scripts.train.optimisation import RunningMean, optimise
 from scripts.train.unsupervised_lifting import ABLATION, Recipe, evaluate_unsupervised, train_unsupervised
 from scripts.train.weights_export import MODELS_FOLDER, export_weights, write_metrics
 
-# Frames of a window and windows of a batch: short and many to learn poses, then as long as the network reaches.
+# Frames of a window and windows of a batch: first many short windows to learn poses, then windows as long as the receptive field.
 SHORT_WINDOWS, LONG_WINDOWS = (27, 48), (81, 16)
 LEARNING_RATE, WARM_UP_STEPS = 6e-4, 200  # AdamW's, in steps
-DECAY_FRACTION = 0.35  # the last share of the steps: long windows, and the rate falls to zero
+DECAY_FRACTION = 0.35  # of the steps, at the end: long windows, and the rate falls to zero
 EMA_DECAY = 0.998
-# The ends of limbs are the hardest and matter most; velocity keeps them from trembling.
+# The ends of limbs have the largest errors and matter most.
 JOINT_WEIGHTS = np.ones(len(H36M17), np.float32)
 JOINT_WEIGHTS[[H36M17.index(j) for j in ("left_wrist", "right_wrist", "left_ankle", "right_ankle")]] = 1.6
 JOINT_WEIGHTS[[H36M17.index(j) for j in ("left_elbow", "right_elbow", "left_knee", "right_knee")]] = 1.2
-VELOCITY_WEIGHT, UNDETECTED_WEIGHT = 2.0, 0.02  # weights of velocity, and of frames that the detector did not see
+VELOCITY_WEIGHT, UNDETECTED_WEIGHT = 2.0, 0.02  # of velocity errors, which reduce jitter; of frames without a visible point
 
 
 def main() -> None:
@@ -108,22 +109,22 @@ def train(settings: argparse.Namespace, clips: list[Clip]) -> None:
 
 
 def compare_unsupervised(settings: argparse.Namespace, training: list[Clip], testing: list[Clip]) -> None:
-    """Train without supervision, the paper's rows on a short schedule too; put each beside the supervised numbers as it is done.
+    """Train without supervision, also the paper's ablation on a short schedule; write each result to the lifter's metrics file.
 
-    A row takes the place of an earlier one of its recipe and its steps.
+    A row replaces an earlier row with the same recipe and steps.
     """
     path = MODELS_FOLDER / "lifter.metrics.json"
     rows = [(Recipe(), settings.steps), *((recipe, settings.ablation_steps) for recipe in ABLATION if settings.ablation_steps)]
     for recipe, steps in rows:
         lifter, seconds = train_unsupervised(training, recipe, steps, settings.seed, settings.device)
         errors = evaluate_unsupervised(lifter, testing, device=settings.device)
-        key = {
+        key: dict[str, Any] = {
             "adversary": recipe.adversary,
             "azimuth": f"{recipe.azimuth / np.pi:.3g} pi",
             "proportions": recipe.proportions,
             "steps": steps,
         }
-        row = {**key, "training_hours": round(seconds / 3600, 2), "pa_mpjpe_mm": errors}
+        row: dict[str, Any] = {**key, "training_hours": round(seconds / 3600, 2), "pa_mpjpe_mm": errors}
         print(json.dumps(row), flush=True)
         report = json.loads(path.read_text(encoding="utf-8"))
         others = [known for known in report["unsupervised"] if any(known[name] != value for name, value in key.items())]
@@ -132,58 +133,61 @@ def compare_unsupervised(settings: argparse.Namespace, training: list[Clip], tes
 
 
 def lifting_loss(lifter: Lifter, views: Views, device: str) -> torch.Tensor:
-    """Mean weighted distance of joints and of their velocities from the truth, in mm of a person of ordinary size."""
+    """Mean weighted errors of joints and of their velocities, mm for a person of average size."""
     rays, confidence, detected, joints, zoom, valid = (
         torch.as_tensor(getattr(views, name), device=device) for name in ("rays", "confidence", "detected", "joints", "zoom", "valid")
     )
-    encoded, towards = encode_keypoints(rays, confidence, detected)
-    # The truth is turned by the true line of sight, whatever lens was assumed.
-    target = joints @ rotation_to_optical_axis(towards / zoom[:, None, None]).transpose(-1, -2)
-    with torch.autocast(str(device).partition(":")[0], dtype=torch.bfloat16):
+    encoded, hip_rays = encode_keypoints(rays, confidence, detected)
+    # The target is rotated by the true line of sight, independent of the assumed focal length.
+    target = joints @ rotation_to_optical_axis(hip_rays / zoom[:, None, None]).transpose(-1, -2)
+    with torch.autocast(device.partition(":")[0], dtype=torch.bfloat16):
         error = lifter(encoded) - target
     present = ((confidence >= MIN_CONFIDENCE).any(-1) * (1 - UNDETECTED_WEIGHT) + UNDETECTED_WEIGHT) * valid
     weights = torch.as_tensor(JOINT_WEIGHTS, device=device)
     distance = (_length(error) * weights).mean(-1)
-    moved = (_length(error[:, 1:] - error[:, :-1]) * weights).mean(-1)
+    velocity_error = (_length(error[:, 1:] - error[:, :-1]) * weights).mean(-1)
     both = present[:, 1:] * present[:, :-1]
-    return 1000 * TOTAL_BONE_LENGTH * (_mean_of_windows(distance, present) + VELOCITY_WEIGHT * _mean_of_windows(moved, both))
+    return 1000 * TOTAL_BONE_LENGTH * (_mean_of_windows(distance, present) + VELOCITY_WEIGHT * _mean_of_windows(velocity_error, both))
 
 
 def _mean_of_windows(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """The mean over windows of each window's weighted mean: one frame alone counts as much as a clip."""
+    """The mean over windows of each window's weighted mean: a window with a single frame counts as much as a full one."""
     return ((values * weights).sum(1) / weights.sum(1).clamp_min(1e-3)).mean()
 
 
 def _length(vectors: torch.Tensor) -> torch.Tensor:
+    """Norms that are differentiable at zero."""
     return (vectors.square().sum(-1) + 1e-10).sqrt()
 
 
 def evaluate(lifter: Lifter, clips: list[Clip], device: str = "cpu", cameras: int = 4, seed: int = 7) -> dict[str, dict[str, float]]:
-    """PA-MPJPE over the twelve limb joints in mm, the mean over clips, each filmed whole by a few static random cameras."""
+    """PA-MPJPE over the twelve limb joints, mm: the mean over clips, each filmed whole by some random static cameras."""
     rows = {"h36m17 clean": ("h36m17", False), "h36m17 noisy": ("h36m17", True)}
     rows |= {f"{name} noisy": (name, True) for name in ("coco17", "halpe26", "blazepose33")}
-    limbs, table = limb_indices(H36M17), {}
+    limbs = limb_indices(H36M17)
+    table: dict[str, dict[str, float]] = {}
     for label, (keypoint_set, noisy) in rows.items():
-        by_clip = []
+        by_clip: list[float] = []
         for number, clip in enumerate(clips):
             views = film_clip(np.random.default_rng([seed, number]), clip, keypoint_set, cameras, noisy)
-            times, errors = np.arange(len(clip.hip)) / FPS, []
+            times = np.arange(len(clip.hip)) / FPS
+            errors: list[float] = []
             for camera in range(cameras):
                 lifted, _contacts = lift_clip(lifter, views.rays[camera], views.confidence[camera], times, views.detected[camera], device)
                 true, valid = views.joints[camera] * TOTAL_BONE_LENGTH, views.valid[camera]
                 errors.append(pa_mpjpe(TOTAL_BONE_LENGTH * lifted[valid][:, limbs], true[valid][:, limbs]))
             by_clip.append(float(np.mean(errors)))
-        walks = [error for error, clip in zip(by_clip, clips) if "walk" in clip.text]
-        table[label] = {"all": round(np.mean(by_clip), 2), "walking": round(float(np.mean(walks)), 2)}
-        table[label]["others"] = round(float(np.mean([e for e, c in zip(by_clip, clips) if "walk" not in c.text])), 2)
+        walking = np.array(["walk" in clip.text for clip in clips])
+        groups = {"all": np.ones_like(walking), "walking": walking, "others": ~walking}
+        table[label] = {name: round(float(np.mean(np.array(by_clip)[group])), 2) for name, group in groups.items()}
     return table
 
 
 def export(settings: argparse.Namespace, training: list[Clip], testing: list[Clip]) -> None:
-    """Write the averaged weights as fp16 and, beside them, what was trained on and how good they are."""
+    """Write the averaged weights as fp16, and the metrics file."""
     state = torch.load(settings.state, map_location="cpu", weights_only=True)
     path = export_weights("lifter", state["mean"], settings.seed)
-    kept = json.loads(path.with_suffix(".metrics.json").read_text(encoding="utf-8"))
+    previous = json.loads(path.with_suffix(".metrics.json").read_text(encoding="utf-8"))
     numbers = {
         "steps": state["step"],
         "windows": f"{SHORT_WINDOWS[1]} of {SHORT_WINDOWS[0]} frames, then {LONG_WINDOWS[1]} of {LONG_WINDOWS[0]}",
@@ -192,7 +196,7 @@ def export(settings: argparse.Namespace, training: list[Clip], testing: list[Cli
         "test_subjects": sorted({clip.subject for clip in testing}),
         "test_clips": len(testing),
         "pa_mpjpe_mm": evaluate(read_lifter(path), testing),
-        "unsupervised": kept.get("unsupervised", []),
+        "unsupervised": previous.get("unsupervised", []),
         "note": settings.note,
     }
     write_metrics("lifter", settings.seed, numbers)

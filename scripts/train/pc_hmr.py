@@ -1,48 +1,52 @@
-"""Tune the lifter for PC-HMR and train the calibration of methods/pc_hmr.py with it; the paper's tables on subjects nobody trained on.
+"""Fine-tune the lifter for PC-HMR, train the calibration of methods/pc_hmr.py, and measure the paper's tables on held-out subjects.
 
     .venv/bin/python -m scripts.train.pc_hmr MOCAP --state FOLDER                                      train what is not trained yet
     .venv/bin/python -m scripts.train.pc_hmr MOCAP --state FOLDER --tables                             write docs/pc_hmr.md
     .venv/bin/python -m scripts.train.pc_hmr MOCAP --state FOLDER --export                             write addon_models/pc_hmr*
 
-MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database on SMPL's tree). The mesh
-generator is the one in addon_models (scripts/train/hmr.py), frozen at its validation optimum; its own meshes are what is calibrated.
+MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database on SMPL's kinematic tree). The
+mesh generator is the frozen one in addon_models (scripts/train/hmr.py); the calibration is trained on its meshes.
 """
 
+import argparse
 import time
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from blender_meshrec.methods.pc_hmr import BONES, Calibration, initial_weights
-from blender_meshrec.methods.skeleton2mesh import load_lifter
+from blender_meshrec.methods.skeleton2mesh import Lifter, load_lifter
 from scripts.train.calibration.ablation_modules import CorrectionNetwork
 from scripts.train.calibration.experiment import FRAMES, WINDOWS, Experiment
 from scripts.train.calibration.filmed_windows import SUBJECT_SPLITS, read_split_clips
-from scripts.train.calibration.lifter_tuning import restore_unit_scale, tune_lifter
+from scripts.train.calibration.lifter_tuning import TuningPlan, restore_unit_scale, tune_lifter
 from scripts.train.calibration.mesh_and_pose_streams import lift_keypoints, project_generated_joints, scale_to_body
 from scripts.train.calibration.paper_tables import Variant, write_tables
 from scripts.train.command_line import training_parser
 from scripts.train.optimisation import RunningMean, optimise
 from scripts.train.weights_export import export_weights, write_metrics
 
-BATCH, FRAME_STRIDE = 2, 3  # windows, and every so-manieth of their frames is skinned
+BATCH = 2  # windows
+FRAME_STRIDE = 3  # one of so many frames is skinned
 LEARNING_RATE, LIFTER_LEARNING_RATE = 1e-3, 3e-5
-EDGE_WEIGHT = 0.5  # how much edges that stretch count beside vertices that stray
-# Lifters that are tuned first: the one each begins as (None: Skeleton2Mesh's), whether serial, by frame and on varied poses, windows of a
-# batch, steps and learning rate (scripts/train/calibration/lifter_tuning.py).
+EDGE_WEIGHT = 0.5  # of edge length errors, relative to vertex errors
+# The lifters to fine-tune, in this order.
 LIFTERS = {
-    "begun": (None, False, False, False, 16, 14000, 5e-4),
-    "parallel": ("begun", False, False, True, 16, 4000, 3e-4),
-    "parallel, frames": ("parallel", False, True, False, 4, 400, 1e-4),
-    "serial": ("parallel", True, False, False, 4, 800, 1e-4),
-    "serial, frames": ("parallel, frames", True, True, False, 4, 250, 1e-4),
+    "begun": TuningPlan(None, serial=False, by_frame=False, varied=False, batch=16, steps=14000, rate=5e-4),
+    "parallel": TuningPlan("begun", serial=False, by_frame=False, varied=True, batch=16, steps=4000, rate=3e-4),
+    "parallel, frames": TuningPlan("parallel", serial=False, by_frame=True, varied=False, batch=4, steps=400, rate=1e-4),
+    "serial": TuningPlan("parallel", serial=True, by_frame=False, varied=False, batch=4, steps=800, rate=1e-4),
+    "serial, frames": TuningPlan("parallel, frames", serial=True, by_frame=True, varied=False, batch=4, steps=250, rate=1e-4),
 }
-# What is trained then: whether bones stretch, the lifter is tuned, what is lifted, and the paper's two extras.
-RUNS = {
+# The calibrations to train: what differs from the full method.
+DEFAULT_RUN = {"nonrigid": True, "tuned": True, "serial": False, "spin": False, "shape": False}
+RUNS: dict[str, dict[str, bool]] = {
     "full": {},
     "untuned": {"tuned": False},
     "rigid": {"nonrigid": False},
@@ -77,24 +81,24 @@ def main() -> None:
         write_tables(experiment, variants)
 
 
-def load_or_tune_lifter(experiment, settings, name):
-    """One of LIFTERS; from FOLDER/lifter NAME.pt where it has been tuned."""
-    path, (first, serial, by_frame, varied, batch, steps, rate) = settings.state / f"lifter {name}.pt", LIFTERS[name]
+def load_or_tune_lifter(experiment: Experiment, settings: argparse.Namespace, name: str) -> Lifter:
+    """One of LIFTERS, from FOLDER/lifter NAME.pt if it is tuned already."""
+    path, plan = settings.state / f"lifter {name}.pt", LIFTERS[name]
     if not path.exists():
-        lifter = load_or_tune_lifter(experiment, settings, first) if first else deepcopy(load_lifter())
-        clips = read_split_clips(settings.mocap, "training")
-        seconds = tune_lifter(experiment, clips, lifter, batch, steps, rate, serial, by_frame, varied, settings.seed)
+        lifter = load_or_tune_lifter(experiment, settings, plan.first) if plan.first else deepcopy(load_lifter())
+        seconds = tune_lifter(experiment, read_split_clips(settings.mocap, "training"), lifter, plan, settings.seed)
         torch.save({"lifter": lifter.state_dict(), "seconds": seconds}, path)
     lifter = deepcopy(load_lifter())
     lifter.load_state_dict(torch.load(path, weights_only=True)["lifter"])
     return lifter
 
 
-def load_or_train_variant(experiment, settings, name, lifters):
-    """One of RUNS as a Variant; from FOLDER/NAME.pt where it has been trained."""
-    path, run = settings.state / f"{name}.pt", {"tuned": True, **RUNS[name]}
-    lifter = lifters["serial" if run.get("serial") else "parallel"] if run["tuned"] else load_lifter()
-    variant = Variant(Calibration(*initial_weights(experiment.template)), deepcopy(lifter), **run)
+def load_or_train_variant(experiment: Experiment, settings: argparse.Namespace, name: str, lifters: Mapping[str, Lifter]) -> Variant:
+    """One of RUNS as a Variant, from FOLDER/NAME.pt if it is trained already."""
+    path, run = settings.state / f"{name}.pt", {**DEFAULT_RUN, **RUNS[name]}
+    lifter = lifters["serial" if run["serial"] else "parallel"] if run["tuned"] else load_lifter()
+    calibration = Calibration(*initial_weights(experiment.template))
+    variant = Variant(calibration, deepcopy(lifter), run["nonrigid"], run["tuned"], run["serial"], run["spin"], run["shape"])
     torch.manual_seed(settings.seed)
     if variant.spin:
         variant.guess = CorrectionNetwork(len(BONES))
@@ -110,11 +114,13 @@ def load_or_train_variant(experiment, settings, name, lifters):
     return variant
 
 
-def train(experiment, settings, name, variant):
-    """Adam on the calibration, then on lifter and calibration together; gives the seconds it took."""
+def train(experiment: Experiment, settings: argparse.Namespace, name: str, variant: Variant) -> float:
+    """Train the calibration with Adam, then lifter and calibration together; returns the seconds it took."""
     variant.lifter.requires_grad_(variant.tuned)
     own = [*variant.calibration.parameters(), *(variant.guess.parameters() if variant.guess else ())]
-    groups = [{"params": own, "lr": LEARNING_RATE}] + ([{"params": variant.lifter.parameters(), "lr": 0.0}] if variant.tuned else [])
+    groups: list[dict[str, Any]] = [{"params": own, "lr": LEARNING_RATE}]
+    if variant.tuned:
+        groups.append({"params": variant.lifter.parameters(), "lr": 0.0})
     optimiser = torch.optim.Adam(groups)
     steps, begun, running = settings.steps + settings.joint_steps, time.perf_counter(), RunningMean(0.97)
     for step in range(steps):
@@ -130,24 +136,25 @@ def train(experiment, settings, name, variant):
     return time.perf_counter() - begun
 
 
-def calibration_loss(experiment, variant, rng):
-    """How far vertices and target joints are off, and edges too long or short, mean m."""
+def calibration_loss(experiment: Experiment, variant: Variant, rng: np.random.Generator) -> torch.Tensor:
+    """The mean errors of vertices, target joints and edge lengths on random windows, m."""
     rows = torch.as_tensor(rng.choice(WINDOWS["training"], BATCH, replace=False))
-    pool, points, generated, true = experiment.observe(rng, "training", rows)
+    pool, rays, confidence, generated, true = experiment.observe(rng, "training", rows)
     if variant.serial:
-        points = project_generated_joints(generated, pool), torch.ones_like(points[1])
-    target = scale_to_body(lift_keypoints(variant.lifter, *points), generated.joints, FRAMES["training"])
-    off = (target - true.joints).norm(dim=-1).mean()
+        rays, confidence = project_generated_joints(generated, pool), torch.ones_like(confidence)
+    target = scale_to_body(lift_keypoints(variant.lifter, rays, confidence), generated.joints, FRAMES["training"])
+    target_error = (target - true.joints).norm(dim=-1).mean()
     chosen = torch.arange(int(rng.integers(FRAME_STRIDE)), len(target), FRAME_STRIDE)
-    made = variant.calibrate(experiment.body, generated.select(chosen), target[chosen])
+    calibrated = variant.calibrate(experiment.body, generated.select(chosen), target[chosen])
     vertices = true.vertices[chosen]
-    return (made - vertices).norm(dim=-1).mean() + off + EDGE_WEIGHT * experiment.edge_error(made, vertices)
+    vertex_error = (calibrated - vertices).norm(dim=-1).mean()
+    return vertex_error + target_error + EDGE_WEIGHT * experiment.edge_error(calibrated, vertices)
 
 
-def export(experiment, settings):
-    """Write A, W and the lifter that was tuned with them as fp16, and what was trained on."""
+def export(experiment: Experiment, settings: argparse.Namespace) -> None:
+    """Write A, W and the lifter that was fine-tuned with them as fp16, and the metrics file."""
     state = torch.load(settings.state / "full.pt", weights_only=True)
-    parts = {name: {} for name in ("calibration", "lifter")}
+    parts: dict[str, dict[str, torch.Tensor]] = {name: {} for name in ("calibration", "lifter")}
     for key, value in state["parts"].items():
         part, _, key = key.partition(".")
         parts[part][key] = value
@@ -160,7 +167,7 @@ def export(experiment, settings):
     tuned = [torch.load(settings.state / f"lifter {name}.pt", weights_only=True)["seconds"] for name in ("begun", "parallel")]
     numbers = {
         "steps": settings.steps + settings.joint_steps,
-        "lifter_steps": LIFTERS["begun"][-2] + LIFTERS["parallel"][-2],
+        "lifter_steps": LIFTERS["begun"].steps + LIFTERS["parallel"].steps,
         "training_hours": round((state["seconds"] + sum(tuned)) / 3600, 2),
         "test_subjects": SUBJECT_SPLITS["test"],
         "results": "docs/pc_hmr.md",

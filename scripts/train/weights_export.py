@@ -1,4 +1,4 @@
-"""What ships of a training: its weights, and beside them what they were trained on and how good they are."""
+"""Export of a training to addon_models/: the weights, and a metrics file with the training data and the errors."""
 
 import json
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ MODELS_FOLDER = ROOT / "addon_models"
 
 
 def export_weights(name: str, weights: Mapping[str, torch.Tensor], seed: int, part: str = "") -> Path:
-    """Write the weights (tensors by name) that are no counters as fp16 to addon_models/NAMEPART.safetensors; returns the path.
+    """Write the floating-point weights, by name, as fp16 to addon_models/NAMEPART.safetensors; returns the path.
 
-    name: the training's, scripts/train/NAME.py. part: where one training makes several networks.
+    name: of the training, scripts/train/NAME.py. part: suffix of the network, if a training makes several.
     """
     path = MODELS_FOLDER / f"{name}{part}.safetensors"
     halves = {key: value.half().cpu().contiguous() for key, value in weights.items() if value.is_floating_point()}
@@ -27,7 +27,7 @@ def export_weights(name: str, weights: Mapping[str, torch.Tensor], seed: int, pa
 
 
 def write_metrics(name: str, seed: int, numbers: Mapping[str, Any]) -> None:
-    """Write what is to be known of a network to addon_models/NAME.metrics.json, and print it."""
+    """Write the metrics of a network to addon_models/NAME.metrics.json, and print them."""
     report = {"script": f"scripts/train/{name}.py", "seed": seed, **numbers, "credit": CREDIT}
     text = json.dumps(report, indent=2)
     (MODELS_FOLDER / f"{name}.metrics.json").write_text(text + "\n", encoding="utf-8")

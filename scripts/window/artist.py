@@ -1,30 +1,32 @@
-"""What an artist does in the window, step by step, each by drags, clicks and keys alone."""
+"""The actions of a user in the window, by drags, clicks and keys only."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
-from scripts.window.window import MATERIAL_FOLDER
+from scripts.window.window import MATERIAL_FOLDER, Window
 
 ADDON = "bl_ext.user_default.blender_meshrec"
 PREFERENCES = f"bpy.context.preferences.addons[{ADDON!r}].preferences"
-_DRAGGED = "/tmp/.dragged"  # how far drag.tcl is
-_TO_BUNDLE = 79  # px at the scale of 1 that the screen has: from the button to the field three rows below
-_STEP = 9  # px; a third of a heading
+_DRAGGED = "/tmp/.dragged"  # the state of drag.tcl
+_TO_BUNDLE = 79  # px at the screen's scale of 1, from the button to the field three rows below
+_STEP = 9  # px, a third of the height of a heading
 
 
 class Artist:
-    """Somebody at a Window."""
+    """A user of a Window."""
 
-    def __init__(self, window):
+    def __init__(self, window: Window) -> None:
         self.window = window
 
-    def close_splash(self):
+    def close_splash(self) -> None:
         """Close the splash screen of a first start."""
         self.window.move(640, 650)
         self.window.press("Escape", "Escape")
         time.sleep(0.5)
 
-    def drag(self, *files, to=(400, 420), drop=True):
-        """Drag files from a file manager's window into Blender's; where drop is False, hold them there."""
+    def drag(self, *files: str, to: tuple[float, float] = (400, 420), drop: bool = True) -> None:
+        """Drag files from a file manager's window into Blender's window; drop: and drop them there."""
         window = self.window
         left, top = 560, window.size[1] - 36
         names = " ".join(f"'{MATERIAL_FOLDER}/{name}'" for name in files)
@@ -38,32 +40,32 @@ class Artist:
         if drop:
             self.drop()
 
-    def drop(self):
-        """Let go of what is dragged."""
+    def drop(self) -> None:
+        """Drop the dragged files."""
         self.window.run("xdotool", "mouseup", 1)
         self._wait_for_drag("over")
         time.sleep(0.8)
 
-    def _wait_for_drag(self, state):
+    def _wait_for_drag(self, state: str) -> None:
         end = time.monotonic() + 20
         while self.window.run("sh", "-c", f"cat {_DRAGGED} 2>/dev/null || true").strip() != state:
             if time.monotonic() > end:
                 raise TimeoutError(f"what is dragged is not {state}")
             time.sleep(0.1)
 
-    def install(self, extension):
+    def install(self, extension: str) -> None:
         """Drop the extension's zip into Blender and confirm."""
         self.drag(extension)
         self._press_until("Return", f"{ADDON!r} in bpy.context.preferences.addons", 60)
         time.sleep(1.0)
 
-    def drop_footage(self, name):
-        """Drop footage into the 3D view, and take it for MeshRec's where Blender asks whose it is."""
+    def drop_footage(self, name: str) -> None:
+        """Drop footage into the 3D view, and choose MeshRec where Blender asks."""
         self.drag(name)
         self._press_until("f", "bpy.context.scene.meshrec.source", 60)
 
-    def _press_until(self, key, expression, seconds):
-        """Answer a question that Blender shows sooner or later: the key does nothing before."""
+    def _press_until(self, key: str, expression: str, seconds: float) -> None:
+        """Press a key until an expression is true: Blender's menu may appear late, and the key has no effect before."""
         end = time.monotonic() + seconds
         while not self.window.evaluate(expression):
             if time.monotonic() > end:
@@ -71,20 +73,20 @@ class Artist:
             self.window.press(key)
             time.sleep(1.0)
 
-    def raise_main_window(self):
-        """Bring Blender's main window before its others."""
+    def raise_main_window(self) -> None:
+        """Bring Blender's main window to the front."""
         self.window.run("xdotool", "search", "--name", " - Blender ", "windowraise", "windowfocus")
         time.sleep(0.5)
 
-    def install_backend(self, bundle, seconds=400, on_begin=lambda: None):
-        """Have the backend installed from a folder of packages, in Blender's preferences, and wait for it."""
+    def install_backend(self, bundle: str, seconds: float = 400, on_begin: Callable[[], object] = lambda: None) -> str:
+        """Install the backend from a folder of packages, in Blender's preferences; returns the error, "" if there is none."""
         window = self.window
         window.click_button("meshrec.open_preferences")
         window.wait_until("region_box('PREFERENCES', 'WINDOW')", 30)
         time.sleep(0.8)
-        place = {"area": "PREFERENCES", "region": "WINDOW", "columns": (0.6,), "scrolls": 3}
+        place: dict[str, Any] = {"area": "PREFERENCES", "region": "WINDOW", "columns": (0.6,), "scrolls": 3}
         x, y = window.find_button("meshrec.install_backend", **place)
-        # Blender does not tell the names of preferences below the pointer.
+        # Blender does not report the names of add-on preferences below the pointer.
         window.click(x, y + _TO_BUNDLE, times=2)
         window.press("ctrl+a")
         window.type(f"{MATERIAL_FOLDER}/{bundle}")
@@ -96,27 +98,27 @@ class Artist:
         window.wait_until("state.installation is not None and not state.installation.running", seconds, every=0.5)
         return window.evaluate("str(state.installation.error or '')")
 
-    def bind_addon_state(self):
-        """Let the observer know the add-on's own state."""
+    def bind_addon_state(self) -> None:
+        """Make the add-on's state available to the observer's expressions."""
         self.window.evaluate(f"import {ADDON}.ui.setup_state as state, {ADDON}.ui.jobs as jobs")
         self.window.evaluate(f"watch_panels({ADDON!r})")
 
-    def open_panels(self):
-        """The panels of the sidebar that are open."""
+    def open_panels(self) -> list[str]:
+        """The open panels of the sidebar."""
         self.window.evaluate("draw_sidebar()")
         self.window.wait_until("open_panels() is not None", 30, every=0.05)
         return self.window.evaluate("open_panels()")
 
-    def open_section(self, panel, below=None):
-        """Click the heading of a section, which opens or closes it; below: what the button does from which on it is looked for.
+    def open_section(self, panel: str, below: str | None = None) -> None:
+        """Click the heading of a section, which opens or closes it; below: a button above it (`Window.find_button`), or None.
 
-        Blender does not tell where headings are: every place that is no button is tried, and what was not meant is undone.
+        Blender does not report the positions of headings: every position without a button is tried, and unintended changes are undone.
         """
         window = self.window
         left, top, _, height = window.screen_region("VIEW_3D", "UI")
         first = window.find_button(below)[1] if below else top
         before = self.open_panels()
-        for y in range(int(first) + 6, min(int(top + height), window.size[1]) - 6, _STEP):
+        for y in range(first + 6, min(top + height, window.size[1]) - 6, _STEP):
             window.move(left + 24, y)
             if window.evaluate("under_pointer('VIEW_3D', 'UI')"):
                 continue
@@ -130,14 +132,14 @@ class Artist:
                 before = self.open_panels()
         raise LookupError(f"there is no heading of {panel}")
 
-    def save_file(self):
-        """Confirm the file browser as it stands."""
+    def save_file(self) -> None:
+        """Confirm the file browser without changes."""
         self.window.wait_until("region_box('FILE_BROWSER', 'EXECUTE')", 30)
         time.sleep(0.8)
         self.window.click_button("file.execute", "FILE_BROWSER", "EXECUTE", columns=(0.7, 0.8, 0.9))
 
-    def open_tab(self, width=0):
-        """Open the sidebar and its MeshRec tab; pull it wider by so many pixels."""
+    def open_tab(self, width: int = 0) -> None:
+        """Open the sidebar and its MeshRec tab, and widen it by `width` pixels."""
         window = self.window
         left, top, across, down = window.screen_region("VIEW_3D", "WINDOW")
         window.move(left + 0.4 * across, top + 0.6 * down)
@@ -148,7 +150,7 @@ class Artist:
             time.sleep(0.5)
         category = "[r.active_panel_category for _, _, r in _regions('VIEW_3D', 'UI')][:1]"
         left, top, across, down = window.screen_region("VIEW_3D", "UI")
-        for y in range(int(top) + 20, int(top + down), 24):
+        for y in range(top + 20, top + down, 24):
             if window.evaluate(category) == ["MeshRec"]:
                 break
             window.click(left + across - 8, y)

@@ -1,4 +1,4 @@
-"""What build.py has packaged: the extension and the backend's packages that a window is given."""
+"""The packages made by build.py that the window tests use: the extension, and the backend's offline bundle."""
 
 from pathlib import Path
 
@@ -9,5 +9,5 @@ BUNDLE = "blender_meshrec-*-offline-linux_x86_64-py311-cpu"
 
 
 def newest_build(pattern: str) -> Path | None:
-    """The file or folder in dist/ that was made last, of those whose names match a pattern; None where there is none."""
+    """The newest file or folder in dist/ whose name matches a pattern; None if there is none."""
     return max((ROOT / "dist").glob(pattern), key=lambda path: path.stat().st_mtime, default=None)

@@ -48,3 +48,11 @@ def test_a_shipped_network_is_read_once_per_device(tmp_path, monkeypatch):
 
     assert load_network(read, "once.safetensors") is load_network(read, "once.safetensors")
     assert paths == [tmp_path / "once.safetensors"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_damage(tmp_path, value):
+    path = tmp_path / "a.safetensors"
+    save_file({"a": torch.tensor([1.0, value])}, path)
+    with pytest.raises(ModelError, match="is damaged"):
+        read_weights(path)

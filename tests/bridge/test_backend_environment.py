@@ -1,12 +1,14 @@
 """Installations of the backend's environment, interrupted and resumed, from packages that the tests make; nothing is downloaded."""
 
 import collections
+import http.server
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -253,6 +255,43 @@ def test_a_file_with_another_hash_is_not_installed(index):
     assert isinstance(error, errors.ModelError) and "not the one" in error.problem
     (partial,) = index.home.glob("env-*")
     assert "small-1.0.dist-info" not in packages(partial)
+
+
+def test_an_offline_bundle_contacts_no_host_and_gives_only_listed_files(index, monkeypatch):
+    requests, given = [], []
+
+    class Recorder(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            requests.append(self.path)
+            self.send_error(404)
+
+        def do_HEAD(self):
+            self.do_GET()
+
+        def log_message(self, *_words):
+            pass
+
+    collect = installation.collect_wheels
+
+    def collect_and_note(wheels, requirements, target):
+        collect(wheels, requirements, target)
+        given.extend(path.name for path in target.iterdir())
+
+    monkeypatch.setattr(installation, "collect_wheels", collect_and_note)
+    with http.server.HTTPServer(("127.0.0.1", 0), Recorder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"http://127.0.0.1:{server.server_port}"
+        links = "".join(f'<a href="{host}/{name}-1.0-py3-none-any.whl">{name}</a>' for name in ("small", "large", "torch"))
+        for name in ("index.html", "index.htm", "small.html"):
+            (index.wheels / name).write_text(f'<html><head><base href="{host}/"></head><body>{links}</body></html>')
+        make_wheel(index.wheels, "small", files={"evil.py": "x"}, python="py3.cp311")  # the right name and version, another content
+        make_wheel(index.wheels, "other")
+        (index.wheels / "small-1.0.tar.gz").write_bytes(b"")
+        folder = install(index.plan())
+        server.shutdown()
+    assert requests == [] and {"small-1.0.dist-info", "large-1.0.dist-info"} <= packages(folder)
+    assert sorted(given) == sorted(wheel.name for wheel in (index.torch, index.small, index.large))
+    assert not list(folder.rglob("evil.py"))
 
 
 def test_a_package_without_a_hash_is_not_installed(index):

@@ -91,6 +91,35 @@ def test_cancel_ends_the_process_and_its_children():
     job.cancel()  # a second time has no effect
 
 
+@posix
+@pytest.mark.parametrize("method", ["escape", "escape exit"])
+def test_a_child_that_holds_the_pipe_does_not_delay_the_answer(method, monkeypatch):
+    monkeypatch.setattr(backend_process, "EXIT_TIMEOUT", 0.5)
+    job = start(method)
+    child = int(poll_until(job, lambda message: "child" in message.stage)[-1].stage.split()[1])
+    try:
+        start_time = time.monotonic()
+        if method == "escape":
+            job.cancel()
+            with pytest.raises(errors.CancelledError):
+                job.wait()
+        else:
+            with pytest.raises(errors.MeshRecError, match="exit code 7"):
+                job.wait()
+        assert time.monotonic() - start_time < 5  # s; the child lives for 30
+        assert is_running(child) and not is_running(job.pid)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_progress_that_nobody_reads_takes_no_memory(monkeypatch):
+    monkeypatch.setattr(backend_process, "MAX_UNREAD_MESSAGES", 50)
+    job = start("progress 500")
+    job._reader.join(30)
+    messages = job.poll()
+    assert len(messages) <= 52 and isinstance(messages[-1], Result)
+
+
 def test_cancel_before_the_first_message():
     job = start("sleep")
     job.cancel()
@@ -112,6 +141,7 @@ def test_cancel_before_the_first_message():
         ("flood", "crashed while finding people (SIGABRT)"),
         ("exit 7", "ended while finding people without an answer (exit code 7)"),
         ("garbage", "cannot be read"),
+        ("impossible", "cannot be read"),
     ],
 )
 def test_a_crashed_backend_is_reported_with_its_stage(method, words):

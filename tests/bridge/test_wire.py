@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import string
 import struct
 import time
 import tracemalloc
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from blender_meshrec.bridge import wire
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest, Result
 from blender_meshrec.core.messages import Message
+from tests.support.message_sites import message_sites
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 PORTRAIT = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
@@ -107,6 +109,11 @@ def result_frame(*entries, **more):
     return {"kind": "Result", "fields": {"recoveries": [], "people": [], "report": {"x": {"$array": 0}}, **more}, "arrays": [*entries]}
 
 
+def failure_frame(text):
+    message = {"$message": {"name": "a", "text": text, "values": {"x": 999999999}}}
+    return {"kind": "Failure", "fields": {"exit_code": 1, "problem": message, "remedy": message}, "arrays": []}
+
+
 MALFORMED = {
     "not ours": b"GET / HTTP/1.1\r\n\r\n01234567890",
     "another version": frame(progress_frame(), version=2),
@@ -126,6 +133,16 @@ MALFORMED = {
     "a negative shape": frame(result_frame(["<f8", [-1, -1]]), bytes(8)),
     "a shape of text": frame(result_frame(["<f8", "1"]), bytes(8)),
     "sizes that do not agree": frame(result_frame(["<f8", [2]]), bytes(8)),
+    "axes that numpy cannot count": frame(result_frame(["<f8", [2**33, 2**33, 0]])),
+    "an axis beyond 64 bits": frame(result_frame(["<f8", [2**70, 0]])),
+    "a large progress": frame(progress_frame(stage="a" * (wire.MAX_PROGRESS_BYTES + 1))),
+    "a progress with arrays": frame({**progress_frame(), "arrays": [["|u1", [8]]]}, bytes(8)),
+    "people of text": frame({"kind": "Result", "fields": {"recoveries": [], "people": ["a"]}, "arrays": []}),
+    "portraits of numbers": frame({"kind": "Result", "fields": {"recoveries": [], "people": [], "portraits": [1]}, "arrays": []}),
+    "a text that grows": frame(failure_frame("{x:>999999999}")),
+    "a text that looks inside": frame(failure_frame("{x.__class__}")),
+    "a text that nests": frame(failure_frame("{x:{x}}")),
+    "a text without its value": frame(failure_frame("{y}")),
     "too many axes": frame(result_frame(["|u1", [1] * 64]), bytes(1)),
     "no such array": frame(result_frame()),
     "array number -1": frame(result_frame(["<f8", [1]], report={"x": {"$array": -1}}), bytes(8)),
@@ -144,6 +161,13 @@ def test_bytes_that_are_no_message_are_refused(raw):
         read(raw)
 
 
+def test_every_message_of_the_software_may_travel():
+    for site in message_sites("."):
+        if site.text is not None:
+            values = dict.fromkeys((name for _, name, _, _ in string.Formatter().parse(site.text) if name), 0)
+            wire._check_templates({"name": site.name, "text": site.text, "values": values})
+
+
 def test_a_truncated_stream_differs_from_one_that_ends():
     assert read(b"") is None
     raw = encoded(RESULT)
@@ -153,8 +177,8 @@ def test_a_truncated_stream_differs_from_one_that_ends():
 
 
 def test_a_claimed_size_allocates_no_memory():
-    """A frame that claims 8 GB and has 8 bytes allocates little more than those."""
-    raw = frame(result_frame(["|u1", [2**33]]), bytes(8), claimed=2**33)
+    """A frame that claims 2 GB and has 8 bytes allocates little more than those."""
+    raw = frame(result_frame(["|u1", [wire.MAX_ARRAY_BYTES]]), bytes(8), claimed=wire.MAX_ARRAY_BYTES)
     tracemalloc.start()
     with pytest.raises(wire.TruncatedMessageError):
         read(raw)

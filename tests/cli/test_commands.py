@@ -140,6 +140,55 @@ def test_a_list_with_a_bom_and_a_wrong_job(no_backend, capsys):
     assert capsys.readouterr().err.startswith("Job 2: argument --person")
 
 
+@pytest.mark.parametrize(
+    "option, expected",
+    [
+        ({"no-contact": False}, "no-contact, which is no option"),  # misspelled: False would have hidden it
+        ({"colour": None}, "colour, which is no option"),
+        ({"progress": "json"}, "progress, which is no option"),
+        ({"help": True}, "help, which is no option"),
+        ({"fps": False}, "the value false"),
+        ({"contacts": "no"}, 'the value "no"'),
+        ({"frames": ["0:10", "20:30"]}, 'the value ["0:10", "20:30"]'),
+        ({"refine": []}, "the value []"),
+        ({"person": {"number": 1}}, "cannot have"),
+    ],
+)
+def test_an_option_of_a_job_that_would_do_nothing_is_refused(no_backend, option, expected, capsys):
+    Path("jobs.json").write_text(json.dumps([{"input": "walk.mp4", "output": "a.npz", **option}]))
+    assert program.main(["batch", "jobs.json"]) == 2
+    assert (error := capsys.readouterr().err).startswith("Job 1") and expected in error and len(error.splitlines()) == 1
+
+
+def test_switches_of_a_job_are_true_or_false_under_either_name():
+    job = {"input": "a.mp4", "output": "a.npz"}
+    for options, words in (
+        ({"no-contacts": True}, ["--no-contacts"]),
+        ({"contacts": False}, ["--no-contacts"]),
+        ({"no_contacts": False, "contacts": True, "fps": None}, []),
+        ({"refine": ["skelify"], "cache": None}, ["--refine=skelify"]),
+    ):
+        arguments = batch._job_arguments({**job, **options}, 1, Path("/lists"))
+        assert arguments == ["reconstruct", "/lists/a.mp4", "--output=/lists/a.npz", *words]
+
+
+def test_jobs_that_write_one_file_are_refused(no_backend, capsys):
+    jobs = [{"input": "walk.mp4", "output": "a.npz"}, {"input": "jump.mov", "output": "x/../a.npz"}]
+    Path("jobs.json").write_text(json.dumps(jobs))
+    assert program.main(["batch", "jobs.json"]) == 2
+    assert "Jobs 1 and 2 would both write" in capsys.readouterr().err
+
+
+def test_options_that_do_nothing_are_named(backend, capsys):
+    backend("work 0.01")
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--no-foot-ik", "--skel", "mine.pkl", "--format", "fbx"]) == 0
+    errors = capsys.readouterr().err
+    assert "--no-foot-ik does nothing without --rig." in errors and "--skel does nothing without --skeleton skel." in errors
+    assert "--format does nothing" in errors
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz"]) == 0
+    assert "does nothing" not in capsys.readouterr().err
+
+
 def test_models_are_listed_and_verified(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(model_files, "model_folders", lambda: [tmp_path])
     assert program.main(["models", "verify"]) == 4  # there is no list

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from blender_meshrec.cli import program
+from blender_meshrec.cli import interruption, program
 from blender_meshrec.cli.commands import reconstruct
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +38,26 @@ def test_an_unwritable_output_is_reported_before_the_work(no_backend, output, fi
     assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--report", "in_the_way/r.json"]) == 5
     assert program.main(["reconstruct", "walk.mp4", "-o", f"{'a' * 300}.npz"]) == 5
     assert files() == ["in_the_way"]
+
+
+@posix
+def test_devices_and_pipes_are_refused_before_the_work(no_backend, capsys):
+    os.mkfifo("pipe.npz")
+    Path("null.npz").symlink_to(os.devnull)
+    for words in ("-o pipe.npz", "-o null.npz", "-o a.npz --report pipe.npz", f"-o a.npz --report {os.devnull}"):
+        assert program.main(["reconstruct", "walk.mp4", *words.split()]) == 5
+        assert "is a device or a pipe" in capsys.readouterr().err
+    assert Path("pipe.npz").is_fifo() and Path("null.npz").is_symlink() and Path(os.devnull).is_char_device()
+
+
+@posix
+def test_a_linked_output_and_report_are_written_through_the_links(backend):
+    backend("work 0.01")
+    Path("store").mkdir()
+    for name in ("a.npz", "r.json"):
+        Path(name).symlink_to(Path("store") / name)
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--report", "r.json"]) == 0
+    assert sorted(os.listdir("store")) == ["a.npz", "r.json"] and Path("a.npz").is_symlink() and Path("r.json").is_symlink()
 
 
 def test_outputs_overwrite_neither_inputs_nor_each_other(no_backend, capsys):
@@ -132,7 +152,7 @@ def test_ignored_signals_stay_ignored():
     """As under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with program.interrupt_on_signals():
+        with interruption.interrupt_on_signals():
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -160,3 +180,28 @@ def test_an_interrupt_that_blender_converts_to_an_error_cancels(backend, monkeyp
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err.endswith("Cancelled. Nothing was changed.\n")
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_program_is_loaded_cancels(number, tmp_path):
+    """A module that raises what an interrupted import may raise stands for numpy."""
+    (tmp_path / "numpy.py").write_text(
+        "import os, sys, time\nprint('loading', flush=True)\n"
+        "try:\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    raise ImportError('numpy was interrupted') from None\n"
+    )
+    code = (
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; from blender_meshrec.cli import main; sys.exit(main(['doctor']))"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", code], preexec_fn=_restore_ctrl_c, **pipes)
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(number)
+    _out, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and err == "Cancelled. Nothing was changed.\n"
+
+
+def test_loading_the_signal_handlers_loads_nothing_slow():
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import blender_meshrec.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "argparse", "blender_meshrec.cli.program"} & set(loaded)

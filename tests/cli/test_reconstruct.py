@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -206,6 +207,21 @@ def test_a_closed_pipe_is_ignored_but_a_full_disk_fails(backend, monkeypatch, ca
     monkeypatch.setattr(os, "dup2", lambda *_: None)
     monkeypatch.setattr(sys, "stderr", FailingStream(error))
     assert program.main(["reconstruct", "missing.mp4", "-o", "a.npz"]) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_no_name_or_message_reaches_the_terminal_as_a_command(backend, capsys):
+    backend("work 0.01")
+    name = "\x1b[2J\x1b]0;title\x07\u202e\x9b31m\r\b.mp4"
+    Path(name).touch()
+    assert program.main(["reconstruct", name, "walk.mp4", "-o", "out"]) == 0
+    assert program.main(["reconstruct", "\x1b[31m.mp4", "-o", "a\nb.npz", "--debug"]) == 2
+    assert program.main(["reconstruct", name, "-o", "a\x1b[0m\nb.npz"]) == 0
+    console_module.Console().warn("two\n\x1b[31mlines")
+    output = capsys.readouterr()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", output.out + output.err)
+    assert "\\x1b[2J" in output.out and output.out.splitlines()[-1] == "a\\x1b[0m\\nb.npz"
+    assert output.err.splitlines()[-1] == "Warning: two \\x1b[31mlines"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.messages import Message, label, message_from_json, message_to_json, messages_from_text, messages_to_text
+from blender_meshrec.core.messages import (
+    Message,
+    describe_exception,
+    label,
+    message_from_json,
+    message_to_json,
+    messages_from_text,
+    messages_to_text,
+)
 
 MESSAGES = (
     Message("plain", "Nothing is filled in."),
@@ -49,3 +57,26 @@ def test_an_error_names_its_problem_and_its_remedy():
     assert (error.name, error.problem.name, error.remedy.name) == ("too-high", "too-high.problem", "too-high.remedy")
     again = InputError("wrapped", error.problem, "Do {what}.", what="this")
     assert again.problem.name == "too-high.problem" and again.remedy == "Do this."
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (
+            "Error: Cannot read 'a.blend': No such file\nLocation: /usr/share/blender/modules/bpy/ops.py:109\n",
+            "Cannot read 'a.blend': No such file",
+        ),
+        (
+            'Error: Python: Traceback (most recent call last):\n  File "/addons/io_scene_fbx/__init__.py", line 12, in execute\n'
+            "ValueError: unknown chunk\n\nLocation: /bpy/ops.py:109\n",
+            "ValueError: unknown chunk",
+        ),
+        ("Expecting value: line 1 column 1 (char 0)", "Expecting value: line 1 column 1 (char 0)"),
+        ("two\n  lines", "two lines"),
+        ("", ""),
+    ],
+)
+def test_an_exception_in_a_sentence_is_one_line_without_source_locations(text, expected):
+    error = RuntimeError(text)
+    assert describe_exception(error) == expected
+    assert InputError("name", "It failed: {reason}.", "Do.", reason=error).problem == f"It failed: {expected}."

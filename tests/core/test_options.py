@@ -110,7 +110,8 @@ def test_an_option_without_an_argument_keeps_its_default():
 
 @pytest.mark.parametrize("entry", [entry for entry in OPTIONS.values() if not entry.is_model_file], ids=lambda entry: entry.name)
 def test_batch_accepts_the_flag_of_every_option(entry, tmp_path):
-    value = True if entry.value_type is bool else {"person": "2", "frames": "0:5", "fps": 25, "smoothing": 2}.get(entry.name)
+    numbers = {"person": "2", "frames": "0:5", "fps": 25, "capture_fps": 120, "smoothing": 2}
+    value = True if entry.value_type is bool else numbers.get(entry.name)
     value = entry.words[0] if value is None else value
     (tmp_path / "jobs.json").write_text(json.dumps([{"input": "a.mp4", "output": "a.npz", entry.argument.flag.lstrip("-"): value}]))
     (words,) = batch.read_jobs(tmp_path / "jobs.json")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.retarget.mapping.map_bones import map_bones, missing_slots
+from blender_meshrec.retarget.mapping.map_bones import fit_mapping, map_bones, missing_slots
 from blender_meshrec.retarget.mapping.presets import mapping_to_dict, read_preset, shipped_presets, write_preset
 from blender_meshrec.retarget.rig import REQUIRED_SLOTS, BoneMapping, Controls
 from tests.support.rig_conventions import OTHER_CONVENTIONS
@@ -52,6 +52,17 @@ def test_preset_maps_a_rig_that_detection_refuses():
     with pytest.raises(InputError):
         map_bones(scattered_rig)
     assert map_bones(scattered_rig, BoneMapping(truth)).slots["hips"] == tuple(truth["hips"])
+
+
+def test_a_mapping_of_another_rig_loses_the_bones_that_are_absent(rig):
+    slots = map_bones(rig).slots
+    mapping = BoneMapping(slots, {bone: 0.5 for bones in slots.values() for bone in bones}, "names", "Rokoko")
+    assert fit_mapping(rig, mapping) == (mapping, ())
+    fitted, (note,) = fit_mapping(rig, BoneMapping({**slots, "left_toes": ("no toe",)}, controls=CONTROLS))
+    assert set(fitted.bones) <= set(rig.bones) and "left_toes" not in fitted.slots and fitted.controls is None
+    assert all(name in note for name in ('"no toe"', '"Hand.L"', '"Hand_IK.L"', '"Elbow.L"'))
+    with pytest.raises(InputError, match="has no bone"):
+        fit_mapping(rig, BoneMapping({**slots, "hips": ("no hips",)}))
 
 
 def test_absent_bones_are_dropped_and_required_ones_reported(rig):
@@ -114,6 +125,11 @@ def preset_content(**changes):
         (preset_content(controls=[]), '"controls" is no table'),
         (preset_content(controls={"fk": [["a", "b"]]}), 'a switch in "fk"'),
         (preset_content(controls={"ik": [["a", "b", "c"]]}), 'a switch in "ik"'),
+        (preset_content(controls={"ik": [["a", "b", float("nan")]]}), 'a switch in "ik"'),
+        (preset_content(controls={"fk": [["a", "b", float("inf")]]}), 'a switch in "fk"'),
+        (preset_content(controls={"fk": [["a", "b", 10**400]]}), 'a switch in "fk"'),
+        (preset_content(controls={"fk": [["", "b", 1]]}), 'a switch in "fk"'),
+        (preset_content(controls={"ik_targets": {"left_hand": ""}}), '"ik_targets"'),
         (preset_content(controls={"poles": {"tail": "x"}}), '"poles"'),
         (preset_content(controls={"ik_targets": {"left_hand": 3}}), '"ik_targets"'),
         (preset_content(recognised_by="x"), '"recognised_by"'),

@@ -1,6 +1,7 @@
 """Outputs of people without a window, footage behind the camera, and the job that a child process runs."""
 
 import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -101,8 +102,8 @@ def test_footage_is_behind_the_camera_or_noted(tubes, tmp_path, kind):
         "text": tmp_path / "c.txt",
     }
     (tmp_path / "c.txt").write_text("no picture")
-    recovery = make_recovery(tubes, frames=3, footage=str(footage[kind]))
-    camera_object = build_camera("camera", recovery.camera, np.arange(3), bpy.context.scene.collection)
+    recovery = make_recovery(tubes, frames=1 if kind == "image" else 3, footage=str(footage[kind]))
+    camera_object = build_camera("camera", recovery.camera, np.arange(len(recovery)), bpy.context.scene.collection)
     note = add_footage(camera_object, recovery, 24.0, bpy.context.scene)
     shown = kind in ("image", "folder")
     assert (note is None) == shown
@@ -189,3 +190,73 @@ def test_a_sideways_picture_is_rotated_and_fills_the_frame(tubes, tmp_path, rota
     # FIT and CROP fit the stored width to the frame's width; with the scale the upright picture fills the frame.
     assert background.scale == pytest.approx(720 / 1280 if rotation in (90, 270) else 1)
     assert background.frame_method == ("CROP" if rotation in (90, 270) else "FIT")
+
+
+def with_display_matrix(film, path, rotation, is_mirrored):
+    """A copy of an .mp4 whose pictures players mirror left to right, if so, and then turn clockwise by `rotation` degrees."""
+    turn = np.linalg.matrix_power([[0, 1], [-1, 0]], rotation // 90)
+    linear = np.diag([-1 if is_mirrored else 1, 1]) @ turn
+    matrix = np.zeros((3, 3), int)
+    matrix[:2, :2], matrix[2, 2] = linear * 65536, 1 << 30
+    content = film.read_bytes()
+    start = content.index(b"tkhd") + 44
+    path.write_bytes(content[:start] + struct.pack(">9i", *matrix.ravel().tolist()) + content[start + 36 :])
+    return path
+
+
+def picture_of(path):
+    """The first picture of a video as Blender shows it, top row first."""
+    image = bpy.data.images.load(str(path))
+    picture = np.array(image.pixels[:]).reshape(image.size[1], image.size[0], -1)[::-1, :, :3]
+    bpy.data.images.remove(image)
+    return picture
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_footage_with_a_display_matrix_is_upright_behind_the_camera(tubes, tmp_path, shared_cases, rotation, is_mirrored):
+    """What Blender shows, mirrored and rotated as the background says, is the stored picture, mirrored and rotated as the file says."""
+    film = shared_cases / "13_mirrored.mp4"
+    stored = picture_of(with_display_matrix(film, tmp_path / "stored.mp4", 0, False))
+    upright = np.rot90(stored[:, ::-1] if is_mirrored else stored, -rotation // 90)
+    path = with_display_matrix(film, tmp_path / "film.mp4", rotation, is_mirrored)
+    size = upright.shape[1::-1]
+    recovery = make_recovery(
+        tubes, frames=3, fps=25.0, footage=str(path), footage_rotation=rotation, footage_mirrored=is_mirrored, image_size=size
+    )
+    camera_object = build_camera("camera", recovery.camera, np.arange(1, 4), bpy.context.collection)
+    assert add_footage(camera_object, recovery, 25.0, bpy.context.scene) is None
+    background = camera_object.data.background_images[0]
+    shown = picture_of(path)
+    if shown.shape[:2] != tuple(background.clip.size)[::-1]:  # Blender 4.2 to 4.4 rotate neither clips nor images
+        pytest.fail("a movie clip and an image are read in different ways")
+    shown = shown[:, ::-1] if background.use_flip_x else shown
+    shown = np.rot90(shown, -round(np.degrees(background.rotation)) // 90)
+    assert shown.shape == upright.shape and np.abs(shown - upright).mean() < 0.02  # of 1
+
+
+def test_a_still_picture_behind_a_motion_is_noted(tubes, tmp_path):
+    """As of an animated WebP, which Blender shows the first picture of."""
+    recovery = make_recovery(tubes, frames=3, footage=str(save_picture(tmp_path / "a.png")))
+    camera_object = build_camera("camera", recovery.camera, np.arange(3), bpy.context.scene.collection)
+    assert add_footage(camera_object, recovery, 24.0, bpy.context.scene).name == "camera-footage-still"
+
+
+def test_slow_motion_plays_in_step_with_its_footage(tubes, shared_cases):
+    recovery = make_recovery(tubes, frames=3, fps=120.0, footage=str(shared_cases / "09_slowmotion_android_120.mp4"), footage_speed=4.0)
+    camera_object = build_camera("camera", recovery.camera, np.arange(1, 4), bpy.context.collection)
+    assert add_footage(camera_object, recovery, 120.0, bpy.context.scene) is None
+    assert add_footage(camera_object, recovery, 30.0, bpy.context.scene).name == "camera-footage-rate-differs"
+
+
+def test_a_gap_in_the_time_stamps_takes_no_frames(tubes, tmp_path):
+    """An hour between two frames: the files have the frames of the motion, and it is said."""
+    times = np.arange(10) / 24 + np.repeat([0, 3600], 5)
+    person = Person("anna", make_recovery(tubes, timestamps=times), tubes)
+    notes = write_outputs([person], [Output(tmp_path / f"a{suffix}", (0,)) for suffix in (".bvh", ".fbx", ".blend", ".npz")], "clip")
+    assert [note.name for note in notes if "gaps" in note] == ["motion-gaps-closed"]
+    assert "Frames: 10\n" in (tmp_path / "a.bvh").read_text()
+    assert (tmp_path / "a.fbx").stat().st_size < 1e6
+    assert np.array_equal(read_motion(tmp_path / "a.npz").timestamps, times)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    assert bpy.context.scene.frame_end == 10

@@ -154,3 +154,18 @@ def test_a_control_that_follows_two_others_is_refused(rig):
     """By default Rigify's neck follows the torso in part, so that its keys cannot be computed."""
     with pytest.raises(InputError, match="neck"):
         find_control_parents(rig, map_bones(read_rig(rig)).bones, {})
+
+
+def test_locked_elbows_and_knees_move_no_hand_and_no_foot(rig, performance):
+    """FK controls locked to the limb's hinge: wrists and ankles are within 2 cm of those of free ones, and feet slide no more."""
+    free = retarget_armature(rig, performance).plan.skeleton_motion
+    hinges = [f"{bone}_fk.{side}" for bone in ("forearm", "shin") for side in "LR"]
+    for name in hinges:
+        rig.pose.bones[name].lock_rotation = (False, True, True)
+    plan = retarget_armature(rig, performance).plan
+    locked = plan.skeleton_motion
+    rows = [plan.skeleton.index(f"{bone}_fk.{side}") for bone in ("hand", "foot") for side in "LR"]
+    assert np.linalg.norm(locked.heads[:, rows] - free.heads[:, rows], axis=-1).max() < 20 * MILLIMETRE
+    assert locked.quality["foot_slide_after"] < free.quality["foot_slide_after"] + 0.5  # cm/s
+    for name in hinges:
+        np.testing.assert_allclose(locked.rotations[:, locked.bones.index(name), 2:], 0, atol=1e-6)

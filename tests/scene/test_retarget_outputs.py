@@ -130,6 +130,26 @@ def test_bvh_is_in_metres_in_the_world(performance, tmp_path):
         assert np.abs(wanted - had).max() < 0.1 * MILLIMETRE
 
 
+@pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".bvh"])
+def test_scenes_in_centimetres_are_written_in_metres(performance, tmp_path, suffix):
+    """The same character in a file whose unit is a centimetre: the same motion, sizes and quality in metres."""
+    quality, heads = [], []
+    for unit in (1.0, 0.01):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        make_character(scale=1 / unit)
+        bpy.context.scene.unit_settings.scale_length = unit
+        rig, out = tmp_path / "artist.blend", tmp_path / f"out{suffix}"
+        bpy.ops.wm.save_as_mainfile(filepath=str(rig))
+        made, notes = write_retargeted([("walk", performance)], [Output(out, (0,))], str(rig))
+        assert not notes
+        quality.append({name: value for name, value in made[str(out)].items() if isinstance(value, float)})
+        imported = import_again(out, performance.fps)
+        heads.append(np.array([positions for positions, _ in poses(imported, sorted(bone.name for bone in imported.data.bones))]))
+    assert np.abs(heads[0] - heads[1]).max() < 0.1 * MILLIMETRE
+    assert 1.4 < np.ptp(heads[1][..., 2]) < 2.0  # m
+    assert quality[0] and quality[1] == pytest.approx(quality[0], rel=1e-3, abs=1e-3)
+
+
 def test_a_blend_keeps_the_content_of_the_artists_file(performance, tmp_path):
     path = save_character(tmp_path)
     bpy.data.objects.new("lamp", bpy.data.lights.new("lamp", "POINT"))

@@ -97,6 +97,24 @@ def test_real_characters_are_mapped_by_shape(shared_rigs, name):
     assert set(truth) - set(got) <= {"hand.l", "hand.r"}
 
 
+def test_feet_of_the_astronaut_are_found_though_they_hang_from_the_root(shared_rigs):
+    expected = mapping_by_hand("LR", root="Root", hips="Body", spine="Hips,Abdomen,Torso", neck="Neck", head="Head", clavicle="Shoulder.{}",
+        upper_arm="UpperArm.{}", lower_arm="LowerArm.{}", upper_leg="UpperLeg.{}", lower_leg="LowerLeg.{}", foot="Foot.{}")  # fmt: skip
+    assert as_lists(map_bones(load(shared_rigs, "quat_astronaut.glb")).slots) == expected
+
+
+def test_numbered_limbs_of_cesium_man_are_divided_by_shape(shared_rigs):
+    slots = as_lists(map_bones(load(shared_rigs, "CesiumMan.glb")).slots)
+    arms = {"left": ("L__4_", "L__3_", "L__2_"), "right": ("R", "R__2_", "R__3_")}
+    for side in SIDES:
+        arm = [slots[f"{side}_{part}"] for part in ("upper_arm", "lower_arm", "hand")]
+        leg = [slots[f"{side}_{part}"] for part in ("upper_leg", "lower_leg", "foot", "toes")]
+        assert arm == [[f"Skeleton_arm_joint_{name}"] for name in arms[side]]
+        assert leg == [[f"leg_joint_{side[0].upper()}_{number}"] for number in (1, 2, 3, 5)]
+    assert slots["spine"] == ["Skeleton_torso_joint_2", "torso_joint_3"]
+    assert (slots["neck"], slots["head"]) == (["Skeleton_neck_joint_1"], ["Skeleton_neck_joint_2"])
+
+
 def test_separate_roots_are_refused(shared_rigs):
     with pytest.raises(InputError, match="3 separate roots") as refused:
         map_bones(load(shared_rigs, "mpfb_openpose.glb"))

@@ -1,4 +1,4 @@
-"""What the network for contacts is trained on and what it has learnt: feet at rest stay at rest, seeds repeat, standing is told."""
+"""The contact network and its training data: contacts are at rest, seeds repeat, standing and walking are recognised."""
 
 import numpy as np
 import pytest
@@ -20,11 +20,11 @@ def clip():
 
 @pytest.fixture(scope="module")
 def scenes(clip):
-    return [scene for turn in range(6) for scene in contacts.film_scenes(lifting.load_lifter(), [clip], 3, turn, "cpu")]
+    return [scene for view in range(6) for scene in contacts.film_scenes(lifting.load_lifter(), [clip], 3, view, "cpu")]
 
 
-def test_what_touches_in_a_varied_recording_is_at_rest(clip):
-    """Whatever the size, the speed and the rate, and in the mirror too."""
+def test_contacts_of_augmented_recordings_are_at_rest(clip):
+    """For any size, speed, frame rate, and with mirroring."""
     (piece,) = contact_labels.split_into_pieces([clip])
     for seed in range(12):
         points, _axes, valid, contacts, step = contact_labels.augment_piece(np.random.default_rng(seed), piece)
@@ -34,7 +34,7 @@ def test_what_touches_in_a_varied_recording_is_at_rest(clip):
         assert np.median(speed[contacts]) < 0.1 < 0.5 < np.median(speed[~contacts])  # m/s
 
 
-def test_who_crouches_keeps_feet_and_bones(clip):
+def test_crouching_preserves_feet_and_bone_lengths(clip):
     points, front = clip.points().astype(float), clip.axes
     lowered = contact_labels.make_crouch(np.random.default_rng(2), points, front, 30)
     names = [[motion_clips.NODES.index(f"{side}_{name}") for side in ("left", "right")] for name in ("hip", "knee", "ankle", "heel")]
@@ -48,7 +48,7 @@ def test_who_crouches_keeps_feet_and_bones(clip):
     assert knee_forward.mean() > 0.05  # m
 
 
-def test_long_recordings_are_taken_in_pieces_with_one_ground():
+def test_pieces_of_a_long_recording_share_one_ground():
     long = made_up_clip(1000)[0]
     pieces = contact_labels.split_into_pieces([long])
     assert [piece.frames.start for piece in pieces[1:]] == [piece.frames.stop for piece in pieces[:-1]]
@@ -58,18 +58,18 @@ def test_long_recordings_are_taken_in_pieces_with_one_ground():
     assert not contact_labels.split_into_pieces([made_up_clip(contact_labels.MIN_FRAMES - 1)[0]])
 
 
-def test_training_teaches_and_a_seed_repeats(scenes):
-    begun = lifting.ContactNetwork()
+def test_training_reduces_the_loss_and_is_reproducible(scenes):
+    untrained = lifting.ContactNetwork()
     (batch,) = contacts.draw_windows(scenes, 1, 4)
     one, other = (contacts.train(scenes, 50, 3, "cpu") for _ in range(2))
-    losses = [contacts.contact_loss(network, *batch).item() for network in (begun, one)]
+    losses = [contacts.contact_loss(network, *batch).item() for network in (untrained, one)]
     assert losses[1] < 0.8 * losses[0], losses
     for name, values in one.state_dict().items():
         torch.testing.assert_close(values, other.state_dict()[name], atol=0, rtol=0)
 
 
-def test_where_an_unsure_point_lies_does_not_matter(scenes):
-    rays, confidence, joints = (torch.as_tensor(scenes[0][name])[None] for name in ("rays", "confidence", "joints"))
+def test_position_of_unconfident_points_is_ignored(scenes):
+    rays, confidence, joints = (torch.as_tensor(getattr(scenes[0], name))[None] for name in ("rays", "confidence", "joints"))
     confidence = confidence.clone()
     confidence[:, 20:40, lifting._ANKLES] = 0.1
     elsewhere = rays.clone()
@@ -80,40 +80,40 @@ def test_where_an_unsure_point_lies_does_not_matter(scenes):
 
 @pytest.mark.parametrize(
     "motion, keypoint_set, least",
-    # Without points on the feet a squatter's heels may be doubted: most people lift them.
+    # Without points on the feet the heels of squatting people are uncertain: most people lift them.
     [(stand, "h36m17", 0.99), (stand, "blazepose33", 0.99), (squat, "blazepose33", 0.85), (squat, "h36m17", 0.75)],
 )
 @pytest.mark.parametrize("bearing", [0.0, 1.5])
-def test_who_stays_on_the_spot_touches_the_ground(motion, bearing, keypoint_set, least):
+def test_stationary_people_are_in_contact(motion, bearing, keypoint_set, least):
     times = np.arange(90) / 30
     camera = make_view(distance=5.0, bearing=bearing)
-    told = lifting.estimate(seen(motion(times), camera, keypoint_set), camera.intrinsics, times, CPU).contacts
-    assert (told > 0.5).mean() > least
+    predicted = lifting.estimate(seen(motion(times), camera, keypoint_set), camera.intrinsics, times, CPU).contacts
+    assert (predicted > 0.5).mean() > least
 
 
 @pytest.mark.parametrize("fps", [24, 30, 60])
-def test_nobody_touches_the_ground_in_flight(fps):
+def test_jumps_have_no_contacts_in_flight(fps):
     times = np.arange(3 * fps) / fps
     camera, walker = make_view(distance=5.0, bearing=0.7), jump(times)
-    told = lifting.estimate(seen(walker, camera), camera.intrinsics, times, CPU).contacts > 0.5
+    predicted = lifting.estimate(seen(walker, camera), camera.intrinsics, times, CPU).contacts > 0.5
     flying = walker.contacts[:, 0] < 0.5
-    # At take-off and landing it may be a twentieth of a second late.
+    # Take-off and landing may be a twentieth of a second late.
     inside = np.convolve(flying, np.ones(2 * round(0.05 * fps) + 1), "same") > 2 * round(0.05 * fps)
     assert inside.sum() > 0.2 * fps
-    assert not told[inside].any()
-    assert told[times < 0.4].all()
+    assert not predicted[inside].any()
+    assert predicted[times < 0.4].all()
 
 
 @pytest.mark.parametrize("fps", [5, 10, 15, 20])
-def test_contacts_of_slow_clips_are_told_too(fps):
-    """Below the network's rate most of its slots are empty: they are filled between frames."""
+def test_contacts_are_found_at_low_frame_rates(fps):
+    """Below the network's rate most of its time slots are empty and are interpolated."""
     times = np.arange(4 * fps) / fps
     camera, walker = make_view(distance=6.0, bearing=0.9, look_at=(0, -2, 0.9)), walk(times)
-    told = lifting.estimate(seen(walker, camera), camera.intrinsics, times, CPU).contacts
-    assert contact_f1(told, walker.contacts) > 0.8
+    predicted = lifting.estimate(seen(walker, camera), camera.intrinsics, times, CPU).contacts
+    assert contact_f1(predicted, walker.contacts) > 0.8
 
 
-def test_gaps_are_bridged_by_straight_lines_and_long_ones_are_not():
+def test_only_short_gaps_are_interpolated_linearly():
     slots = np.zeros((40, 2, 3))
     slots[[0, 6, 30]] = np.array([0, 6, 30])[:, None, None] + [[[0, 0, 1]]]
     filled = lifting.fill_gaps(slots, 1 / 30)
@@ -123,10 +123,10 @@ def test_gaps_are_bridged_by_straight_lines_and_long_ones_are_not():
 
 @pytest.mark.parametrize("every", [1, 2, 3])
 def test_contacts_of_recorded_walking(shared_mocap, every):
-    """Of a subject that was not trained on, by a detector that errs, at 30, 15 and 10 frames a second."""
+    """Of a test subject, with simulated detector noise, at 30, 15 and 10 frames a second."""
     clip = next(c for c in motion_clips.split_by_subject(motion_clips.read_clips(shared_mocap))[1] if "walk" in c.text)
     filmed = (values[None] for values in (clip.points(), clip.axes, clip.valid))
-    seen_by = camera_views.film_bodies(np.random.default_rng(7), *filmed, sets=[0], lossy=False, steady=True)
-    rays, confidence, times = seen_by.rays[0, ::every], seen_by.confidence[0, ::every], np.arange(len(clip.hip))[::every] / 30
-    _joints, told = lifting.lift_clip(lifting.load_lifter(), rays, confidence, times, False, "cpu", lifting.load_contact_network())
-    assert contact_f1(told, contact_labels.label_contacts(clip)[::every]) > 0.8
+    views = camera_views.film_bodies(np.random.default_rng(7), *filmed, sets=[0], lossy=False, static=True)
+    rays, confidence, times = views.rays[0, ::every], views.confidence[0, ::every], np.arange(len(clip.hip))[::every] / 30
+    _joints, predicted = lifting.lift_clip(lifting.load_lifter(), rays, confidence, times, False, "cpu", lifting.load_contact_network())
+    assert contact_f1(predicted, contact_labels.label_contacts(clip)[::every]) > 0.8

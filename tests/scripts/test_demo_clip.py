@@ -1,4 +1,4 @@
-"""The bundled clip and its truth belong together, and are small enough to carry."""
+"""The bundled clip and its ground truth are consistent and small."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def posed(body, truth):
     return joints.numpy(), vertices.numpy()
 
 
-def test_the_clip_has_the_frames_of_its_truth(truth):
+def test_clip_and_truth_have_equal_frames(truth):
     av = pytest.importorskip("av")
     with av.open(str(CLIP)) as container:
         stream = container.streams.video[0]
@@ -39,19 +39,19 @@ def test_the_clip_has_the_frames_of_its_truth(truth):
     assert CLIP.stat().st_size < 600e3 and TRUTH.stat().st_size < 200e3  # bytes
 
 
-def test_the_truth_is_what_the_open_body_does(body, truth):
+def test_truth_is_consistent_with_the_open_body(body, truth):
     joints, vertices = posed(body, truth)
     assert np.abs(joints - truth.joints).max() < 1e-4  # m
     h36m17 = body.h36m17(truth.betas, truth.poses[:, :3], truth.poses[:, 3:], truth.trans).numpy()
     assert np.abs(h36m17 - truth.lifted_joints).max() < 1e-4  # m
-    # It stands on the floor, and the camera sees all of it.
+    # The body is on the floor and completely in the image.
     lowest = vertices[..., 2].min(1)
     assert np.abs(lowest).max() < 0.02  # m
-    seen = project(transform_points(truth.camera_from_world, vertices), truth.camera_intrinsics)
-    assert (seen > 0).all() and (seen < truth.image_size).all()
+    pixels = project(transform_points(truth.camera_from_world, vertices), truth.camera_intrinsics)
+    assert (pixels > 0).all() and (pixels < truth.image_size).all()
 
 
-def test_feet_that_stand_stand_still(truth):
+def test_feet_in_contact_do_not_move(truth):
     for columns, joints in (((0, 1), (7, 10)), ((2, 3), (8, 11))):
         both = (truth.contacts[1:, columns] > 0.5).all(1) & (truth.contacts[:-1, columns] > 0.5).all(1)
         assert both.mean() > 0.5
@@ -59,7 +59,7 @@ def test_feet_that_stand_stand_still(truth):
         assert steps[both].max() < 1e-4  # m a frame
 
 
-def test_the_performer_moves_as_people_can(truth):
+def test_motion_is_humanly_possible(truth):
     speed = np.linalg.norm(np.diff(truth.joints, axis=0), axis=-1) * truth.mocap_framerate
     assert 1.5 < speed.max() < 9  # m/s: a lively wave, nothing faster
     height = truth.joints[:, 15, 2]

@@ -1,4 +1,4 @@
-"""What the lifter is trained on: bodies stay bodies, views show them, seeds repeat, and a few steps already teach something."""
+"""The lifter's training: augmented bodies stay valid, views are consistent, seeds repeat, and a few steps reduce the loss."""
 
 from argparse import Namespace
 
@@ -14,7 +14,7 @@ from tests.support.synthetic_gait import walk
 
 
 def made_up_clip(frames=150):
-    """A walker as a recording: y up, with a face and feet made from its joints, and one frame for pelvis, thorax and head."""
+    """A synthetic walk as a Clip: y up, with face and feet derived from its joints, and the same axes for pelvis, thorax and head."""
     walker = walk(np.arange(frames) / 30)
     joints = walker.h36m17[..., [0, 2, 1]] * [1, 1, -1]
     left, up = joints[:, 4] - joints[:, 1], joints[:, 8] - joints[:, 0]
@@ -48,7 +48,7 @@ def test_vectors_rebuild_the_points():
     np.testing.assert_allclose(clip.points(), points, atol=1e-5)  # m
 
 
-def test_bones_of_a_window_keep_their_lengths_and_sides_stay_alike(drawn):
+def test_augmented_bones_have_constant_symmetric_lengths(drawn):
     _rng, points, _axes, _valid = drawn
     bones = np.linalg.norm(points[:, :, 1:] - points[:, :, motion_clips.PARENTS[1:]], axis=-1)
     assert (bones.std(1) / bones.mean(1)).max() < 0.02  # linear in time between recorded frames, so not quite zero
@@ -57,19 +57,19 @@ def test_bones_of_a_window_keep_their_lengths_and_sides_stay_alike(drawn):
     assert np.abs(np.log(ratio)).max() < 0.06
 
 
-def test_axes_turn_with_the_body_and_left_is_left_also_in_the_mirror(drawn):
+def test_axes_follow_the_body_also_when_mirrored(drawn):
     _rng, points, axes, _valid = drawn
     across = points[:, :, motion_clips.NODES.index("left_hip")] - points[:, :, motion_clips.NODES.index("right_hip")]
     assert ((axes[:, :, 0, :, 0] * across).sum(-1) > 0).all()
     np.testing.assert_allclose(np.linalg.det(axes), 1, atol=0.02)
 
 
-def test_a_perfect_detector_sees_the_joints_where_they_are(drawn):
+def test_noise_free_rays_pass_through_the_joints(drawn):
     rng, *moving = drawn
-    seen = camera_views.film_bodies(rng, *moving, sets=[0] * 64, noisy=False)
-    rays = seen.rays[:, :, : len(H36M17)] / seen.zoom[:, None, None, None]
-    # Hip at unknown (x, y, z): joints + hip lie on their rays, three linear unknowns a frame.
-    x, y, z = np.moveaxis(seen.joints.astype(float), -1, 0)
+    views = camera_views.film_bodies(rng, *moving, sets=[0] * 64, noisy=False)
+    rays = views.rays[:, :, : len(H36M17)] / views.zoom[:, None, None, None]
+    # With an unknown hip (x, y, z), joints + hip are on their rays: three linear unknowns per frame.
+    x, y, z = np.moveaxis(views.joints.astype(float), -1, 0)
     u, v = np.moveaxis(rays.astype(float), -1, 0)
     one, zero = np.ones_like(u), np.zeros_like(u)
     matrix = np.concatenate([np.stack([one, zero, -u], -1), np.stack([zero, one, -v], -1)], 2)
@@ -79,28 +79,29 @@ def test_a_perfect_detector_sees_the_joints_where_they_are(drawn):
     assert (hip[..., 2, 0] > 0).all()
 
 
-def test_detectors_see_only_the_points_of_their_sets(drawn):
+def test_missing_points_have_zero_confidence(drawn):
     rng, *moving = drawn
     numbers = np.arange(64) % len(camera_views.DETECTOR_SETS)
-    seen = camera_views.film_bodies(rng, *moving, sets=numbers)
-    for number, (_share, lacks) in enumerate(camera_views.DETECTOR_SETS.values()):
-        assert not seen.confidence[numbers == number][..., [POINTS.index(p) for p in lacks]].any()
-    assert np.isfinite(seen.rays).all()
-    assert 0 <= seen.confidence.min() <= seen.confidence.max() <= 1
+    views = camera_views.film_bodies(rng, *moving, sets=numbers)
+    for number, (_probability, missing) in enumerate(camera_views.DETECTOR_SETS.values()):
+        assert not views.confidence[numbers == number][..., [POINTS.index(p) for p in missing]].any()
+    assert np.isfinite(views.rays).all()
+    assert 0 <= views.confidence.min() <= views.confidence.max() <= 1
 
 
 def trained(clip, path, steps):
+    """The averaged weights after a training of some steps."""
     lifter.train(Namespace(seed=3, width=32, device="cpu", steps=steps, state=path), [clip])
     return torch.load(path, weights_only=True)["mean"]
 
 
-def test_a_seed_repeats(clip, tmp_path):
+def test_training_is_reproducible(clip, tmp_path):
     one, other = (trained(clip, tmp_path / name, 6) for name in ("one.pt", "other.pt"))
     for name in one:
         torch.testing.assert_close(one[name], other[name], atol=0, rtol=0)
 
 
-def test_training_teaches(clip, tmp_path, monkeypatch):
+def test_training_reduces_the_loss(clip, tmp_path, monkeypatch):
     monkeypatch.setattr(lifter, "WARM_UP_STEPS", 1)
     rng = np.random.default_rng(1)
     unseen = camera_views.film_bodies(rng, *motion_augmentation.WindowSampler([clip], 27).draw(rng, 32))

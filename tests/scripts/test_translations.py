@@ -1,4 +1,4 @@
-"""The translations as they lie in the repository, and their compiler."""
+"""The translations in the repository, and their compiler."""
 
 import json
 
@@ -15,7 +15,7 @@ def test_catalogues_compile_and_are_sorted(name):
     assert keys == sorted(keys)
 
 
-def test_what_is_not_finished_does_not_compile(tmp_path):
+def test_unfinished_catalogues_do_not_compile(tmp_path):
     path = tmp_path / "xx.po"
     for broken in ('msgid "a"\nmsgstr ""\n', '#, fuzzy\nmsgid "a"\nmsgstr "b"\n', 'msgid "a"\nmsgstr "b"\n\nmsgid "a"\nmsgstr "c"\n'):
         path.write_text(f'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n{broken}')

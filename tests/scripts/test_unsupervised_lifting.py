@@ -1,4 +1,4 @@
-"""The paper's unsupervised training: geometry that closes, turns within their ranges, and a few steps that run and repeat."""
+"""The paper's unsupervised training: consistent geometry, rotations within their ranges, and reproducible steps."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.scripts.test_lifter_training import made_up_clip
 from tests.support.synthetic_gait import walk
 
 
-def test_lifted_joints_project_to_the_pose_they_were_lifted_from():
+def test_lifted_joints_project_to_the_input_pose():
     torch.manual_seed(0)
     lifter = unsupervised_lifting.ResidualNetwork(17, 2, norm=True).eval()
     poses, distances = 0.5 * torch.randn(20, 17, 2), torch.full((20, 1), 6.0)
@@ -19,16 +19,16 @@ def test_lifted_joints_project_to_the_pose_they_were_lifted_from():
     torch.testing.assert_close(unsupervised_lifting.project(joints, distances), poses, atol=1e-5, rtol=0)
 
 
-def test_turns_are_rotations_within_their_ranges():
+def test_random_rotations_are_within_their_ranges():
     torch.manual_seed(1)
-    turn = unsupervised_lifting.random_rotations(500, 0.5, "cpu")
-    torch.testing.assert_close(turn @ turn.mT, torch.eye(3).expand(500, 3, 3), atol=1e-5, rtol=0)
-    assert torch.linalg.det(turn).min() > 0.99
-    upright = torch.acos(turn[:, 1, 1].clamp(-1, 1))
-    assert upright.max() <= unsupervised_lifting.MAX_ELEVATION + unsupervised_lifting.MAX_ROLL
+    rotmats = unsupervised_lifting.random_rotations(500, 0.5, "cpu")
+    torch.testing.assert_close(rotmats @ rotmats.mT, torch.eye(3).expand(500, 3, 3), atol=1e-5, rtol=0)
+    assert torch.linalg.det(rotmats).min() > 0.99
+    tilt = torch.acos(rotmats[:, 1, 1].clamp(-1, 1))
+    assert tilt.max() <= unsupervised_lifting.MAX_ELEVATION + unsupervised_lifting.MAX_ROLL
 
 
-def test_only_knees_that_bend_backwards_cost():
+def test_only_backward_bent_knees_are_penalised():
     joints = torch.as_tensor(walk(np.arange(40) / 30).h36m17[..., [0, 2, 1]] * [1, -1, 1], dtype=torch.float32)
     forwards = unsupervised_lifting.knee_hyperextension(joints - joints[:, :1])
     backwards = unsupervised_lifting.knee_hyperextension((joints - joints[:, :1]) * torch.tensor([1.0, 1.0, -1.0]))
@@ -36,7 +36,7 @@ def test_only_knees_that_bend_backwards_cost():
 
 
 @pytest.mark.parametrize("recipe", unsupervised_lifting.ABLATION, ids=lambda recipe: f"{recipe.adversary} {recipe.azimuth:.1f}")
-def test_a_few_steps_run_and_repeat(recipe, monkeypatch):
+def test_training_steps_are_finite_and_reproducible(recipe, monkeypatch):
     monkeypatch.setattr(unsupervised_lifting, "NUM_POSES", 256 * 3)
     clip = made_up_clip()[0]
     one, other = (unsupervised_lifting.train_unsupervised([clip], recipe, 3, seed=2, log=str)[0].state_dict() for _ in range(2))
@@ -45,8 +45,8 @@ def test_a_few_steps_run_and_repeat(recipe, monkeypatch):
         torch.testing.assert_close(one[name], other[name], atol=0, rtol=0)
 
 
-def test_bodies_alike_are_even_and_a_lengthened_shin_is_not():
-    """Whatever their sizes and poses: turned and enlarged, a body with two sides alike has the same proportions."""
+def test_equal_proportions_have_no_variance_and_a_longer_shin_has():
+    """A symmetric body has the same proportions at any scale and rotation."""
     rng = np.random.default_rng(8)
     one = torch.as_tensor(rng.normal(size=(1, 17, 3)))
     one = 0.5 * (one + one[:, unsupervised_lifting.H36M17_MIRROR] * torch.tensor([-1.0, 1.0, 1.0]))

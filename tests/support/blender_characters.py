@@ -2,6 +2,7 @@
 
 import bpy
 import numpy as np
+from mathutils import Vector
 
 _TRUNK = {
     "Hips": (None, (0, 0, 1.0)),
@@ -98,3 +99,32 @@ def _skin(armature, bones, scale):
     for number, name in enumerate(bones):
         body.vertex_groups.new(name=name).add(list(range(8 * number, 8 * number + 8)), 1.0, "REPLACE")
     return body
+
+
+def add_controls(armature, kind, offset=0.0):
+    """Make a hand-made control rig: each bone X becomes DEF-X and follows CTRL-X, a copy without skin, by a constraint of this type.
+
+    Args:
+        offset: of the controls from the bones, armature units. With COPY_ROTATION the hips also copy the location; with
+            ARMATURE the bones have no parents.
+    """
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    edit_bones = armature.data.edit_bones
+    names = [bone.name for bone in edit_bones]
+    for name in names:
+        bone, control = edit_bones[name], edit_bones.new(f"CTRL-{name}")
+        control.head, control.tail, control.roll, control.use_deform = bone.head, bone.tail, bone.roll, False
+        control.translate(Vector((offset, 0, 0)))
+        control.parent = edit_bones[f"CTRL-{bone.parent.name}"] if bone.parent else None
+    if kind == "ARMATURE":  # adds to what a bone inherits
+        for name in names:
+            edit_bones[name].parent = None
+    bpy.ops.object.mode_set(mode="OBJECT")
+    for name in names:
+        kinds = (kind, "COPY_LOCATION") if kind == "COPY_ROTATION" and name == "Hips" else (kind,)
+        for constraint in map(armature.pose.bones[name].constraints.new, kinds):
+            target = constraint.targets.new() if kind == "ARMATURE" else constraint
+            target.target, target.subtarget = armature, f"CTRL-{name}"
+        armature.data.bones[name].name = f"DEF-{name}"
+    bpy.context.view_layer.update()

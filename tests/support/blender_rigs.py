@@ -1,14 +1,20 @@
 """Character files and generated characters in Blender, for tests of retargeting."""
 
 import bpy
+import pytest
 
 
 def import_rig(path):
-    """Open a character file in an empty scene; returns its one armature object."""
+    """Open a character file in an empty scene; returns its one armature object. Skips the test if the file's compression is unknown."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     suffix = path.suffix.lower()
     if suffix == ".glb":
-        bpy.ops.import_scene.gltf(filepath=str(path))
+        try:
+            bpy.ops.import_scene.gltf(filepath=str(path))
+        except RuntimeError as error:
+            if "draco" in str(error):
+                pytest.skip("this bpy module has no Draco decoder")
+            raise
     elif suffix == ".fbx":
         bpy.ops.import_scene.fbx(filepath=str(path))
     else:

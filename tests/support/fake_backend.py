@@ -1,12 +1,17 @@
-"""A backend whose `recover` does what the request's method, or FAKE_BACKEND, names; started by path instead of launch.py."""
+"""A backend whose `recover` performs the action named by the request's method or FAKE_BACKEND; started by path instead of launch.py."""
 
 import importlib.util
+import json
 import os
 import signal
+import struct
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +23,17 @@ spec.loader.exec_module(launch)
 launch.import_package()
 
 from blender_meshrec.backend import worker  # noqa: E402
-from blender_meshrec.bridge.messages import Progress, Result  # noqa: E402
+from blender_meshrec.bridge.messages import Progress, ReconstructRequest, Result  # noqa: E402
 from blender_meshrec.core import errors  # noqa: E402
 from blender_meshrec.core.files.body_template import load_body  # noqa: E402
 from blender_meshrec.core.files.point_cache import write_point_cache  # noqa: E402
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, with_calibrated_joints  # noqa: E402
 
+OnProgress = Callable[[Progress], None]
 
-def make_result(request, frames=20):
+
+def make_result(request: ReconstructRequest, frames: int = 20) -> Result:
+    """A result with one person, or two for "all"."""
     body = make_tube_body(posedirs=False)
     count = 2 if request.person == "all" else 1
     people = tuple(range(1, count + 1)) if request.person in ("all", "largest") else (int(request.person),)
@@ -33,8 +41,8 @@ def make_result(request, frames=20):
     return Result(recoveries, people, {"input": request.source, "warnings": ["A warning."], "seconds": {"finding people": 0.1}})
 
 
-def make_calibrated_result(request):
-    """The result of a method that calibrates: joints, and if requested surfaces, every vertex at its person's number."""
+def make_calibrated_result(request: ReconstructRequest) -> Result:
+    """A result with calibrated joints and, if requested, surfaces whose coordinates are the person's number."""
     result = make_result(request)
     vertices = len(load_body("open").v_template)
     for number, recovery in zip(result.people, result.recoveries):
@@ -44,62 +52,95 @@ def make_calibrated_result(request):
     return replace(result, recoveries=tuple(with_calibrated_joints(recovery) for recovery in result.recoveries))
 
 
-def work(words, request, on_progress):
+def work(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
+    """Report progress over a number of seconds."""
     for frame in range(2, 101):
         on_progress(Progress("Finding people", frame, 100))
         time.sleep(float(words[1]) / 100)
     on_progress(Progress("Fitting", 1, 1, "people"))
 
 
-def start_child(words, request, on_progress):
+def start_child(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
+    """Start a child process and wait."""
     child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", "import time; time.sleep(600)"])
     on_progress(Progress(f"child {child}", 1, 1))
     time.sleep(600)
 
 
-def find_nobody(words, request, on_progress):
+def start_escaped_child(words, request, on_progress):
+    """A child in a session of its own that holds the pipe of the messages for half a minute."""
+    command = [sys.executable, "-c", "import time; time.sleep(30)"]
+    child = subprocess.Popen(command, start_new_session=True, pass_fds=(PROTOCOL,))
+    on_progress(Progress(f"child {child.pid}", 1, 1))
+    if words[1:] == ["exit"]:
+        os._exit(7)
+    time.sleep(600)
+
+
+def write_impossible_array(words, request, on_progress):
+    text = {"kind": "Result", "fields": {"report": {"a": {"$array": 0}}}, "arrays": [["<f8", [2**33, 2**33, 0]]]}
+    encoded = json.dumps(text).encode()
+    os.write(PROTOCOL, struct.pack("<4sHHIQ", b"MREC", 1, 0, len(encoded), 0) + encoded)
+    time.sleep(600)
+
+
+def flood_progress(words, request, on_progress):
+    for number in range(int(words[1])):
+        on_progress(Progress(f"stage {number}", 1, 100))
+
+
+def find_nobody(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
+    """Raise NobodyFoundError for sources named so."""
     if "nobody" in request.source:
         raise errors.NobodyFoundError("test-error", "Nobody is here.", "Choose other footage.")
 
 
-def exit_with_code(words, request, on_progress):
+def exit_with_code(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
+    """End the process with an exit code."""
     print("the last words", file=sys.stderr, flush=True)
     os._exit(int(words[1]))
 
 
-def raise_project_error(words, request, on_progress):
+def raise_project_error(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
+    """Raise an error of the project."""
     raise getattr(errors, words[1])("test-error", "It is so.", "Do this.")
 
 
-def raise_python_error(words, request, on_progress):
+def raise_python_error(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
+    """Raise an unexpected error."""
     raise {"ValueError": ValueError("boom"), "MemoryError": MemoryError(), "ImportError": ImportError("no libGL", name="cv2")}[words[1]]
 
 
-def exhaust_gpu(words, request, on_progress):
+def exhaust_gpu(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
+    """Raise the error of a full graphics card."""
     import torch
 
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
-def print_text(words, request, on_progress):
+def print_text(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
+    """Print to standard output, and check that standard input is empty."""
     print("stray text of Python")
     os.write(1, b"stray text of native code " * 100)
     assert os.read(0, 10) == b""
 
 
-def flood_stderr(words, request, on_progress):
+def flood_stderr(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
+    """Write much to standard error, and abort."""
     for _ in range(200):
         os.write(2, b"x" * 65536)
     os.write(2, b"the end of the flood")
     os.abort()
 
 
-def write_garbage(words, request, on_progress):
+def write_garbage(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
+    """Write bytes to the protocol that are no message."""
     os.write(PROTOCOL, b"this is not a message, whatever it is")
     time.sleep(600)
 
 
-def cut_message(words, request, on_progress):
+def cut_message(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
+    """Write the start of a message, and end."""
     os.write(PROTOCOL, b"MREC\x01\0\0\0\xff\0\0\0")
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -111,6 +152,9 @@ ACTIONS = {
     "calibrate": lambda words, request, _: make_calibrated_result(request),
     "sleep": lambda *_: time.sleep(600),
     "child": start_child,
+    "escape": start_escaped_child,
+    "impossible": write_impossible_array,
+    "progress": flood_progress,
     "nobody": find_nobody,
     "signal": lambda words, *_: os.kill(os.getpid(), getattr(signal, words[1])),
     "exit": exit_with_code,
@@ -124,7 +168,8 @@ ACTIONS = {
 }
 
 
-def recover(request, on_progress):
+def recover(request: ReconstructRequest, on_progress: OnProgress) -> Result:
+    """Perform the action."""
     words = os.environ.get("FAKE_BACKEND", request.method).split()
     if "FAKE_BACKEND_PID" in os.environ:
         Path(os.environ["FAKE_BACKEND_PID"]).write_text(str(os.getpid()))
@@ -136,7 +181,8 @@ def recover(request, on_progress):
 claim = worker.claim_pipes
 
 
-def claim_and_keep_protocol():
+def claim_and_keep_protocol() -> Any:
+    """Claim the pipes, and remember the protocol pipe."""
     global PROTOCOL
     pipes = claim()
     PROTOCOL = pipes[1].fileno()

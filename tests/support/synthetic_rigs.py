@@ -281,6 +281,13 @@ def add_extra_bones(build: RigBuilder, truth: Truth, rng: np.random.Generator, s
     return build
 
 
+def detach_bones(build: RigBuilder, bones: Iterable[str], parent: str | None) -> RigBuilder:
+    """The same character with these bones hanging from another parent, as feet do that are the targets of their legs' IK."""
+    detached = RigBuilder()
+    detached.heads, detached.parent = dict(build.heads), {**build.parent, **dict.fromkeys(bones, parent)}
+    return detached
+
+
 def rename_bones(build: RigBuilder, new_names: Mapping[str, str]) -> RigBuilder:
     """The same character with other bone names (old -> new)."""
     renamed = RigBuilder()

@@ -207,3 +207,15 @@ def test_blender_command_runs_the_command_line_program(addon, monkeypatch):
     monkeypatch.setattr(blender_meshrec, "cli", stub_cli, raising=False)
     assert ui._command(("doctor", "--debug")) == 3
     assert received == [["doctor", "--debug"]]
+
+
+@pytest.mark.parametrize("up", ["auto", "y"])
+def test_motions_of_other_software_are_imported(addon, tmp_path, up):
+    """A person of an AMASS file who lies, with z up as the format says; stands if the artist says that y is up."""
+    np.savez(tmp_path / "lies.npz", poses=np.zeros((5, 156)), trans=np.tile([0, 0.22, 0.09], (5, 1)), mocap_framerate=30.0)
+    before = set(bpy.data.objects)
+    assert bpy.ops.meshrec.import_motion(filepath=str(tmp_path / "lies.npz"), up=up) == {"FINISHED"}
+    (armature,) = (found for found in set(bpy.data.objects) - before if found.type == "ARMATURE")
+    bpy.context.view_layer.update()
+    heights = [(armature.matrix_world @ bone.head).z for bone in armature.pose.bones]
+    assert (max(heights) - min(heights) > 1.2) == (up == "y")  # m

@@ -13,6 +13,7 @@ from blender_meshrec.ui.presets import PRESET_SETTINGS
 from blender_meshrec.ui.properties import build_request
 
 SETTINGS_OPTIONS = [entry for entry in (*RECONSTRUCT_OPTIONS, *SCENE_OPTIONS) if entry.panel]
+RETARGET_OPTIONS = [entry for entry in CHARACTER_OPTIONS if entry.panel]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,11 @@ def test_fresh_settings_give_the_defaults(addon):
     assert build_request(addon) == ReconstructRequest("/clip.mp4")
     assert all(option_value(addon, entry) == entry.default for entry in SETTINGS_OPTIONS)
     character = bpy.context.scene.meshrec_retarget
-    assert all(option_value(character, entry) == entry.default for entry in CHARACTER_OPTIONS)
+    assert all(option_value(character, entry) == entry.default for entry in RETARGET_OPTIONS)
 
 
 def test_labels_and_descriptions_come_from_the_table(addon):
-    for group, entries in ((addon, SETTINGS_OPTIONS), (bpy.context.scene.meshrec_retarget, CHARACTER_OPTIONS)):
+    for group, entries in ((addon, SETTINGS_OPTIONS), (bpy.context.scene.meshrec_retarget, RETARGET_OPTIONS)):
         for entry in entries:
             rna = group.bl_rna.properties[entry.panel_identifier]
             assert (rna.name, rna.description) == (entry.panel.label, entry.panel.description)

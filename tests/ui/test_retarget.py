@@ -49,6 +49,24 @@ def test_retarget_maps_bones_and_keys_an_action(scene):
     assert scene.result
 
 
+def test_keys_lie_where_those_of_the_source_lie(scene):
+    """A shot whose frames begin at 1001; the source is an armature that its object moves."""
+    source = build_character("double")
+    for frame, distance in ((1001, 0.0), (1040, -3.0)):
+        source.location.y = distance
+        source.keyframe_insert("location", frame=frame)
+    timeline = bpy.context.scene
+    timeline.frame_start, timeline.frame_end, timeline.render.fps = 1001, 1040, 24
+    scene.source = source
+    assert bpy.ops.meshrec.retarget() == {"FINISHED"}
+    assert tuple(scene.target.animation_data.action.frame_range) == (1001, 1040)
+    assert (timeline.frame_start, timeline.frame_end, timeline.render.fps) == (1001, 1040, 24)
+    for frame in (1001, 1020, 1040):
+        timeline.frame_set(frame)
+        hips = [(rig.matrix_world @ rig.pose.bones["Hips"].head).y for rig in (source, scene.target)]
+        assert abs(hips[0] - hips[1]) < 0.01  # m; planted feet hold the hips back a little
+
+
 def test_bones_cleared_in_the_list_stay_at_rest(scene):
     bpy.ops.meshrec.map_bones()
     row = next(row for row in scene.rows if row.name == "left_hand")

@@ -7,6 +7,9 @@ import numpy as np
 
 from ...core.array_types import FloatArray, ImageArray
 
+# A larger square is a garbled frame's: its sides in those of the image, and in px.
+MAX_SIDE_IN_IMAGES, MAX_SIDE = 4, 20_000
+
 
 class Square(NamedTuple):
     """A square of an image, px: its centre, its side, and the number of counterclockwise quarter turns to apply to it."""
@@ -49,11 +52,13 @@ def _tile_centres(side: float, length: int, count: int) -> list[float]:
 
 
 def crop_square(image: ImageArray, square: Square, crop_side: int) -> Crop | None:
-    """Cut a Square out of an image and scale it to (crop_side, crop_side) px; None if it misses the image.
+    """Cut a Square out of an image and scale it to (crop_side, crop_side) px; None if it misses the image, or no person is so large.
 
     Beyond the image its border pixels are repeated: filling with black moves MediaPipe's landmarks by centimetres.
     """
     height, width = image.shape[:2]
+    if not np.isfinite(square[:3]).all() or square.side > min(MAX_SIDE_IN_IMAGES * max(width, height), MAX_SIDE):
+        return None
     side = max(2, round(square.side))
     left, top = round(square.x - side / 2), round(square.y - side / 2)
     inside = np.clip([left, top, left + side, top + side], 0, [width, height, width, height])

@@ -6,9 +6,9 @@ import numpy as np
 
 from ...bridge.messages import ReconstructRequest
 from ...core.array_types import FloatArray
+from ...core.conventions import IMAGE_SUFFIXES
 from ...core.errors import InputError
 from ..footage.frame_source import Frame, FrameRange, PathArgument
-from ..footage.images import IMAGE_SUFFIXES
 from ..registry import detector
 from .detections import Detection
 from .detector import Detector, ExpectedPerson

@@ -6,10 +6,15 @@ import numpy as np
 
 from ...core.array_types import AnyArray, FloatArray
 from ...core.conventions import standard_fps
+from ...core.errors import InputError
 from ..footage.frame_source import FixedRateFootage, Frame, FrameRange, PathArgument
 
 # Fewer points than this are no person.
 MIN_POINTS = 3
+# Limits of what a file may hold: values of all keypoints together (two hours of one person), people in a frame, and px.
+MAX_VALUES = 1 << 25
+MAX_PEOPLE = 100
+MAX_COORDINATE = 1e5
 # Fraction of frames in which a person may be nearest to another person's previous position, if their order is stable.
 MAX_FRACTION_NEARER_TO_OTHERS = 0.1
 
@@ -53,6 +58,32 @@ def clean_keypoints(keypoints: AnyArray) -> FloatArray:
     cleaned[invalid] = 0.0
     cleaned[..., 2] = np.minimum(cleaned[..., 2], 1.0)
     return cleaned
+
+
+def check_people(keypoints: FloatArray, name: str) -> None:
+    """Check that the cleaned keypoints (F,P,K,3) of the file `name` can be people in a picture. Raises InputError."""
+    if keypoints.shape[1] > MAX_PEOPLE:
+        raise too_many_people_error(keypoints.shape[1], name)
+    if np.abs(keypoints).max(initial=0) > MAX_COORDINATE:
+        raise InputError(
+            "keypoints-out-of-range",
+            "{name} holds keypoints farther than {limit} pixels from the picture's corner.",
+            "Write the keypoints again, in pixels, with confidence 0 for points that were not found.",
+            name=name,
+            limit=int(MAX_COORDINATE),
+        )
+
+
+def too_many_people_error(count: int, name: str) -> InputError:
+    """The error of a file `name` with `count` people in a frame."""
+    return InputError(
+        "keypoints-too-many-people",
+        "{name} holds {count} people in one frame; the limit is {limit}.",
+        "Keep the people you need, and write the keypoints again.",
+        name=name,
+        count=count,
+        limit=MAX_PEOPLE,
+    )
 
 
 def has_stable_order(keypoints: FloatArray) -> bool:

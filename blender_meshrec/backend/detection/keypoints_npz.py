@@ -3,16 +3,17 @@
 It holds `keypoints` (F,K,3) or (F,P,K,3): x px, y px, confidence; `keypoint_set`; `image_size` (width, height) px; `fps`.
 """
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from ...core.array_types import AnyArray
+from ...core.conventions import MAX_FILE_FPS, MIN_FILE_FPS
 from ...core.errors import InputError
+from ...core.files.safe_npz import read_arrays
 from ...core.skeletons import KEYPOINT_SETS
 from ..footage.frame_source import FrameRange
-from .keypoints_footage import KeypointsFootage, clean_keypoints, has_stable_order, is_normalized
+from .keypoints_footage import MAX_COORDINATE, MAX_VALUES, KeypointsFootage, check_people, clean_keypoints, has_stable_order, is_normalized
 
 NPZ_REMEDY = "The file needs keypoints (F,K,3) or (F,P,K,3), keypoint_set, image_size (width, height) and fps."
 NPZ_KEYS = ("keypoints", "keypoint_set", "image_size", "fps")
@@ -25,6 +26,7 @@ def open_npz(path: Path, frames: FrameRange | None) -> tuple[KeypointsFootage, s
     keypoints = _read_npz_keypoints(stored, keypoint_set, path.name)
     image_size, fps = _read_metadata(stored, path.name)
     keypoints = clean_keypoints(keypoints if keypoints.ndim == 4 else keypoints[:, None])
+    check_people(keypoints, path.name)
     if is_normalized(keypoints):
         raise InputError(
             "keypoints-normalised",
@@ -39,9 +41,8 @@ def open_npz(path: Path, frames: FrameRange | None) -> tuple[KeypointsFootage, s
 def _load_npz(path: Path) -> dict[str, AnyArray]:
     """The arrays of an .npz, NPZ_KEYS among them."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            stored = {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        stored = read_arrays(path, (*NPZ_KEYS, "poses"), max_values=MAX_VALUES)
+    except (ValueError, OSError) as error:
         raise InputError("keypoints-file-unreadable", "{name} cannot be read as a keypoints file.", NPZ_REMEDY, name=path.name) from error
     missing = [key for key in NPZ_KEYS if key not in stored]
     if "poses" in stored and missing:
@@ -95,7 +96,15 @@ def _read_metadata(stored: dict[str, AnyArray], name: str) -> tuple[tuple[int, i
     image_size, fps = np.ravel(stored["image_size"]), np.ravel(stored["fps"])
     if any(numbers.dtype.kind not in "fiu" for numbers in (image_size, fps)):
         raise InputError("keypoints-metadata-not-numeric", "The image_size or fps of {name} is not a number.", NPZ_REMEDY, name=name)
-    if len(image_size) != 2 or not (image_size > 0).all() or len(fps) != 1 or not 0 < fps[0] < 1e4:
+    if (
+        len(image_size) != 2
+        or len(fps) != 1
+        or not (_in_range(image_size, 1, MAX_COORDINATE) and _in_range(fps, MIN_FILE_FPS, MAX_FILE_FPS))
+    ):
         raise InputError("keypoints-metadata-unusable", "{name} has no usable image_size or fps.", NPZ_REMEDY, name=name)
     width, height = image_size
     return (int(width), int(height)), float(fps[0])
+
+
+def _in_range(numbers: AnyArray, low: float, high: float) -> bool:
+    return bool(((numbers >= low) & (numbers <= high)).all())

@@ -4,6 +4,7 @@ Source: Bazarevsky et al. 2020, "BlazePose: On-device real-time body pose tracki
 GHUM Holistic" for the landmarks in metres.
 """
 
+import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 
 from ...core.array_types import BoolArray, FloatArray, ImageArray
-from ...core.errors import NotSetUpError
+from ...core.errors import ModelError, NotSetUpError
 from ...core.silhouettes import BOX_MARGIN, MASK_SIZE
 from ...core.skeletons import KEYPOINT_SETS, limb_indices
 from .crops import Square, crop_square, image_from_turned, square_around
@@ -35,6 +36,8 @@ MAX_PEOPLE_PER_CROP = 4
 NUM_WORKERS = 2
 # A person has this mean presence over the landmarks inside the image, and this many limb joints inside the crop.
 MIN_PRESENCE, MIN_LIMB_JOINTS = 0.55, 4
+# Landmarks farther from the image's corner, in the image's longer side, are nobody's: the frame is garbled.
+MAX_DISTANCE_IN_IMAGES = 10
 _LIMB_INDICES = limb_indices(KEYPOINT_SETS["blazepose33"].points)
 
 
@@ -102,6 +105,8 @@ class LandmarkerPool:
 def _create_landmarker(model: Path, masks: bool = False) -> "PoseLandmarker":
     from mediapipe.tasks.python import BaseOptions, vision
 
+    if not zipfile.is_zipfile(model):
+        raise _damaged_bundle_error(model)
     options = vision.PoseLandmarkerOptions(
         # The file is read here: MediaPipe fails on non-Latin paths on Windows.
         base_options=BaseOptions(model_asset_buffer=model.read_bytes()),
@@ -111,6 +116,8 @@ def _create_landmarker(model: Path, masks: bool = False) -> "PoseLandmarker":
     )
     try:
         return vision.PoseLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError) as error:
+        raise _damaged_bundle_error(model) from error
     except OSError as error:
         # MediaPipe loads its native library here; on Linux that needs the system's OpenGL ES.
         raise NotSetUpError(
@@ -119,6 +126,15 @@ def _create_landmarker(model: Path, masks: bool = False) -> "PoseLandmarker":
             "Install the system library it names (on Debian and Ubuntu: apt install libgles2 libegl1), and try again.",
             reason=error,
         ) from error
+
+
+def _damaged_bundle_error(model: Path) -> ModelError:
+    return ModelError(
+        "model-file-damaged",
+        "The model file {name} is damaged.",
+        "Run `python3 build.py setup` in a checkout, or install the add-on again from its zip.",
+        name=model,
+    )
 
 
 def _to_detection(
@@ -133,6 +149,8 @@ def _to_detection(
     positions = np.array([(point.x, point.y) for point in landmarks])
     visibility, presence = np.array([(point.visibility, point.presence) for point in landmarks]).T
     pixels = positions @ image_from_crop[:, :2].T + image_from_crop[:, 2]
+    if not (np.abs(pixels) < MAX_DISTANCE_IN_IMAGES * max(image_size)).all():  # or not finite
+        return None
     in_crop = ((positions > 0) & (positions < 1)).all(1)
     in_image = ((pixels > 0) & (pixels < image_size)).all(1)
     score = float(presence[in_image].mean()) if in_image.any() else 0.0

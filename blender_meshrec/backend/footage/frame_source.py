@@ -10,11 +10,12 @@ import numpy as np
 from ...core.array_types import FloatArray, ImageArray
 from ...core.conventions import standard_fps
 from ...core.errors import InputError
+from .frame_clock import MAX_RATE_DEVIATION
 
 FrameRange: TypeAlias = tuple[int, int | None]  # (first, end) half-open, counted from 0; end None for "until the footage ends"
 PathArgument: TypeAlias = str | Path
 
-MAX_RATE_DEVIATION = 0.03  # relative difference up to which a declared frame rate agrees with a measured one
+MIN_DECLARED_RATE = 1.0  # fps, of a video of one frame; single pictures in a video's container declare rates such as 0.04
 
 
 class Frame(NamedTuple):
@@ -36,13 +37,17 @@ class Frame(NamedTuple):
 class Footage(ABC):
     """Footage over a range of its frames.
 
-    source: the path. size: (width, height) px, upright. rotation: degrees clockwise by which the stored image is turned.
+    source: the path. size: (width, height) px, upright. rotation, is_mirrored: the stored image is mirrored left to right if so, and
+    then turned by so many degrees clockwise. stated_capture_rate: frames per second at which a camera says that it recorded, if it
+    plays at another rate.
     first, end: the range. num_declared_frames: number of frames that the file claims for the range, 0 without a claim; never
     relied on. warnings: sentences, complete once everything is read.
     """
 
     size: tuple[int, int]
     rotation: int
+    is_mirrored: bool = False
+    stated_capture_rate: float | None = None
     num_declared_frames: int
 
     def __init__(self, source: PathArgument, frames: FrameRange | None = None) -> None:
@@ -62,6 +67,11 @@ class Footage(ABC):
     def name(self) -> str:
         """The file name."""
         return Path(self.source).name
+
+    @property
+    @abstractmethod
+    def play_rate(self) -> float:
+        """Frames per second at which the file plays, as far as it is known beforehand."""
 
     @abstractmethod
     def read(self, decode_from: int = 0) -> Iterator[Frame]:
@@ -97,6 +107,10 @@ class FixedRateFootage(Footage):
 
     fps: float
 
+    @property
+    def play_rate(self) -> float:
+        return self.fps
+
     def fixed_rate_frame(self, row: int, image: ImageArray | None) -> Frame:
         """The Frame of a row."""
         return Frame(row, row / self.fps, 1 / self.fps if row else 0.0, image)
@@ -116,7 +130,7 @@ def nominal_rate(timestamps: FloatArray | list[float], declared_rates: Iterable[
     """
     rates = [float(rate) for rate in declared_rates if rate]
     if len(timestamps) < 2:
-        return standard_fps(rates[0]) if rates else 30.0
+        return standard_fps(next((rate for rate in rates if rate >= MIN_DECLARED_RATE), 30.0))
     median = 1.0 / float(np.median(np.diff(timestamps)))
     mean = (len(timestamps) - 1) / float(timestamps[-1] - timestamps[0])
     agreeing = [rate for rate in rates if any(abs(rate / measured - 1) < MAX_RATE_DEVIATION for measured in (median, mean))]

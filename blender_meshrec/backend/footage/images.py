@@ -1,4 +1,4 @@
-"""Single images and folders of numbered images, read with OpenCV, and with FFmpeg if they are OpenEXR."""
+"""Single images and folders of numbered images, read with OpenCV, and with FFmpeg if they are OpenEXR or HEIF."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,18 +8,22 @@ import av
 import cv2
 import numpy as np
 
-from ...core.array_types import ImageArray
-from ...core.conventions import FOLDER_FPS, IMAGE_FPS
+from ...core.array_types import AnyArray, ImageArray
+from ...core.conventions import FOLDER_FPS, IMAGE_FPS, IMAGE_SUFFIXES
 from ...core.errors import InputError
 from ...core.files.natural_order import natural_key
 from ...core.messages import Message
 from .frame_source import FixedRateFootage, Frame, FrameRange, PathArgument
-
-IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".exr", ".avif"))
+from .heif import decode_heif, heif_orientation
+from .picture_size import check_picture
 
 
 def decode_image(path: PathArgument, as_stored: bool = False) -> ImageArray | None:
-    """An image file as (H,W,3) uint8 RGB, turned upright by its EXIF orientation unless `as_stored`; None if it cannot be read."""
+    """An image file as (H,W,3) uint8 RGB, turned upright by its orientation unless `as_stored`; None if it cannot be read."""
+    try:
+        check_picture(path)
+    except (InputError, OSError):
+        return None
     if Path(path).suffix.lower() == ".exr":
         return _decode_exr(path)
     # Read by Python: OpenCV's own reader fails on non-Latin paths on Windows.
@@ -29,7 +33,29 @@ def decode_image(path: PathArgument, as_stored: bool = False) -> ImageArray | No
         image = cv2.imdecode(content, flags) if content.size else None
     except cv2.error:
         return None
-    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    if image is not None:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    # By content: photos of phones are renamed, and floating-point TIFF is of a kind that OpenCV has no colours for.
+    if is_heif(content[:12].tobytes()):
+        return decode_heif(path, as_stored)
+    return _decode_float(content)
+
+
+def is_heif(header: bytes) -> bool:
+    """Whether a file that begins so holds HEIF pictures."""
+    return header[4:8] == b"ftyp" and header[8:12] in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def _decode_float(content: AnyArray) -> ImageArray | None:
+    """An image of floating-point numbers, which are linear light."""
+    try:
+        light = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    except cv2.error:
+        return None
+    if light is None or light.dtype.kind != "f":
+        return None
+    channels = light[..., None] if light.ndim == 2 else light[..., 2::-1]
+    return _srgb_from_linear(np.broadcast_to(channels[..., :3] if channels.shape[-1] >= 3 else channels[..., :1], (*light.shape[:2], 3)))
 
 
 def _decode_exr(path: PathArgument) -> ImageArray | None:
@@ -39,16 +65,30 @@ def _decode_exr(path: PathArgument) -> ImageArray | None:
             frame = next(container.decode(video=0))
     except (av.error.FFmpegError, StopIteration):
         return None
-    linear = np.clip(np.nan_to_num(frame.reformat(format="gbrpf32le").to_ndarray()), 0, 1)
+    return _srgb_from_linear(frame.reformat(format="gbrpf32le").to_ndarray())
+
+
+def _srgb_from_linear(light: AnyArray) -> ImageArray:
+    """Linear light clipped to 0..1 and encoded as sRGB."""
+    linear = np.clip(np.nan_to_num(light), 0, 1)
     # The transfer function of sRGB, IEC 61966-2-1.
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return (255 * encoded).round().astype(np.uint8)
 
 
-def stored_rotation(path: PathArgument, image: ImageArray) -> int:
-    """Degrees clockwise between a file's stored pixels and its upright image (H,W,3); 0 for a mirrored one."""
+def stored_orientation(path: PathArgument, image: ImageArray) -> tuple[int, bool]:
+    """(degrees clockwise, mirrored): a file's stored pixels, mirrored left to right if so and then rotated, are its image (H,W,3)."""
     stored = decode_image(path, as_stored=True)
-    return next((90 * turns for turns in range(4) if stored is not None and np.array_equal(np.rot90(stored, -turns), image)), 0)
+    if stored is None:
+        return 0, False
+    with open(path, "rb") as file:
+        if is_heif(file.read(12)):
+            return heif_orientation(path)
+    for is_mirrored, seen in ((False, stored), (True, stored[:, ::-1])):
+        for turns in range(4):
+            if np.array_equal(np.rot90(seen, -turns), image):
+                return 90 * turns, is_mirrored
+    return 0, False
 
 
 class StillImage(FixedRateFootage):
@@ -61,13 +101,13 @@ class StillImage(FixedRateFootage):
         super().__init__(path, frames)
         self._image = image
         self.size = (image.shape[1], image.shape[0])
-        self.rotation = stored_rotation(path, image)
+        self.rotation, self.is_mirrored = stored_orientation(path, image)
         if self.first > 0:
             raise self.past_end_error(1)
 
     @classmethod
     def open(cls, path: PathArgument, frames: FrameRange | None = None) -> "StillImage | None":
-        """The image, or None if OpenCV cannot read it."""
+        """The image, or None if it cannot be read."""
         image = decode_image(path)
         return None if image is None else cls(path, frames, image)
 
@@ -92,6 +132,7 @@ class ImageSequence(FixedRateFootage):
                 "Choose a folder of numbered .png or .jpg images, or the video itself.",
                 name=self.name,
             )
+        _refuse_special_files(files, self.name)
         files.sort(key=lambda file: natural_key(file.name))
         if self.first >= len(files):
             raise self.past_end_error(len(files))
@@ -109,7 +150,7 @@ class ImageSequence(FixedRateFootage):
             )
         file, image = first_readable
         self.size = (image.shape[1], image.shape[0])
-        self.rotation = stored_rotation(file, image)
+        self.rotation, self.is_mirrored = stored_orientation(file, image)
 
     def read(self, decode_from: int = 0) -> Iterator[Frame]:
         unreadable: list[str] = []
@@ -148,6 +189,20 @@ class ImageSequence(FixedRateFootage):
         if of_another_size:
             text = "Images of another size, which were passed over: {count}, the first being {name}."
             self.warnings.append(Message("images-skipped-of-another-size", text, count=len(of_another_size), name=of_another_size[0]))
+
+
+def _refuse_special_files(files: Sequence[Path], folder: str) -> None:
+    """Refuse a folder with images that are pipes, devices, folders, or links that lead nowhere. Raises InputError."""
+    special = [file.name for file in files if not file.is_file()]
+    if special:
+        raise InputError(
+            "images-not-files",
+            "Images in {folder} that are no files: {count}, the first being {name}.",
+            "Remove pipes, devices, folders and broken links with the names of images from the folder.",
+            folder=folder,
+            count=len(special),
+            name=special[0],
+        )
 
 
 def find_missing_images(names: Sequence[str]) -> tuple[int, str]:

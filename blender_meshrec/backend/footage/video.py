@@ -11,13 +11,30 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ...core.array_types import FloatArray, ImageArray
+from ...core.conventions import IMAGE_SUFFIXES, standard_fps
 from ...core.errors import InputError
+from ...core.files.input_file import refuse_special_file
 from ...core.messages import Message
-from .container import apply_display_matrix, declared_end_time, decode_frames, display_matrix, is_missing_index, square_pixel_size
+from .animated_image import AnimatedImage
+from .container import (
+    apply_display_matrix,
+    average_rate,
+    declared_end_time,
+    decode_frames,
+    display_matrix,
+    edited_end_time,
+    is_missing_index,
+    orientation_of,
+    square_pixel_size,
+    stated_capture_rate,
+)
+from .frame_clock import FrameClock
 from .frame_source import Footage, Frame, FrameRange, PathArgument, nominal_rate
-from .images import IMAGE_SUFFIXES, ImageSequence, StillImage
+from .images import ImageSequence, StillImage
+from .picture_size import MAX_VIDEO_PIXELS, check_picture, picture_too_large_error
 
 SUPPORTED_FOOTAGE_REMEDY = "Choose a video, an image, or a folder of numbered images."
+_DECODER_LIMITS = {"max_pixels": str(MAX_VIDEO_PIXELS)}
 REEXPORT_REMEDY = "Export the clip again as an H.264 .mp4."
 
 
@@ -40,13 +57,15 @@ def open_footage(path: PathArgument, frames: FrameRange | None = None, fps: floa
             return ImageSequence(path, frames, fps)
         if not path.exists():
             raise InputError("footage-not-found", "There is no file {path}.", "Check the path.", path=path)
+        refuse_special_file(path)
         if path.stat().st_size == 0:
             raise InputError(
                 "footage-empty", "{name} is empty (0 bytes).", "Copy it again from the camera or the disk it came from.", name=path.name
             )
-        # Formats that OpenCV cannot read (HEIC, animated GIF) are opened as videos.
+        # Formats that OpenCV cannot read (animated GIF) are opened as videos.
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            image = StillImage.open(path, frames)
+            check_picture(path)
+            image = AnimatedImage.open(path, frames, fps) or StillImage.open(path, frames)
             if image:
                 return image
         return Video(path, frames)
@@ -74,15 +93,24 @@ class Video(Footage):
                 )
             self._square_pixel_size = square_pixel_size(first_frame, stream)
             self._display_matrix = display_matrix(first_frame)
+            self._average_rate = average_rate(stream)
             self._declared_rates = [float(rate) for rate in (stream.guessed_rate, stream.average_rate) if rate]
             self._num_file_frames, self._declared_end_time = stream.frames, declared_end_time(container, stream)
+            if (edited_end := edited_end_time(container, stream)) is not None:  # which frames an edit list leaves out is only known by time
+                self._num_file_frames, self._declared_end_time = 0, edited_end
+            self.stated_capture_rate = stated_capture_rate(self.source, container, stream)
         width, height = self._square_pixel_size
         self.size = (height, width) if self._display_matrix[0, 0] == 0 else (width, height)
-        self.rotation = round(np.degrees(np.arctan2(self._display_matrix[0, 1], self._display_matrix[0, 0]))) % 360
+        self.rotation, self.is_mirrored = orientation_of(self._display_matrix)
         self.num_declared_frames = self.declared_in_range(self._num_file_frames)
+
+    @property
+    def play_rate(self) -> float:
+        return standard_fps(self._average_rate)
 
     def read(self, decode_from: int = 0) -> Iterator[Frame]:
         decode_errors: list[str] = []
+        clock = FrameClock(self._declared_rates[0] if self._declared_rates else None)
         start: float | None = None  # s, of the first frame of the range
         previous: float | None = None  # s, of the frame before
         count, longest_interval = 0, 0.0
@@ -90,20 +118,27 @@ class Video(Footage):
             stream = self._select_video_stream(container)
             for count, frame in enumerate(decode_frames(container, stream, decode_errors), 1):
                 row = count - 1 - self.first
-                time = self._frame_time(frame, previous)
+                time = clock.time_of(frame.time)
                 interval = 0.0 if start is None or previous is None else time - previous
                 previous = time
                 longest_interval = max(longest_interval, interval)
                 if row < 0:
                     continue
                 start = time if start is None else start
-                yield Frame(row, time - start, interval, self._to_upright_image(frame) if row >= decode_from else None)
+                image = self._to_upright_image(frame, decode_errors) if row >= decode_from else None
+                yield Frame(row, time - start, interval, image)
                 if count == self.end:
                     break
         if start is None or previous is None:
             raise self.past_end_error(count)
         if count != self.end:
-            self._warn_of_early_end(count, previous, longest_interval)
+            self._warn_of_early_end(count, clock.stored_end, longest_interval)
+        if clock.num_jumps:
+            text = (
+                "The time stamps of {name} jump, as where recordings are joined or paused (jumps: {count}, the first at frame {frame}). "
+                "The frames after a jump follow at the usual rate."
+            )
+            self.warnings.append(Message("video-times-jump", text, name=self.name, count=clock.num_jumps, frame=clock.first_jump))
         if decode_errors:
             text = "{name} is damaged: {count} of its frames are garbled or lost."
             self.warnings.append(Message("video-damaged", text, name=self.name, count=len(decode_errors)))
@@ -137,7 +172,8 @@ class Video(Footage):
     def _open(self) -> InputContainer:
         try:
             # The protocol whitelist keeps playlists disguised as videos from opening URLs; "file:" allows colons in names.
-            return av.open(f"file:{self.source}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+            options = {"protocol_whitelist": "file", **_DECODER_LIMITS}
+            return av.open(f"file:{self.source}", metadata_errors="replace", options=options)
         except (av.error.FFmpegError, ValueError) as error:
             if is_missing_index(self.source):
                 raise InputError(
@@ -151,26 +187,30 @@ class Video(Footage):
             ) from error
 
     def _select_video_stream(self, container: InputContainer) -> VideoStream:
-        """The first stream of moving pictures; the cover picture of a song is a video stream too."""
-        moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+        """The first stream of moving pictures; the cover picture of a song and the tiles of a HEIF picture are video streams too."""
+        moving = [
+            stream for stream in container.streams.video if not stream.disposition & (Disposition.attached_pic | Disposition.dependent)
+        ]
+        moving.sort(key=lambda stream: stream.frames == 1)  # a picture sequence has its cover first
         if not moving:
             if container.streams.audio:
                 raise InputError("footage-sound-only", "{name} holds sound but no pictures.", SUPPORTED_FOOTAGE_REMEDY, name=self.name)
             raise InputError("footage-without-pictures", "{name} holds no pictures.", SUPPORTED_FOOTAGE_REMEDY, name=self.name)
         if moving[0].codec_context is None:
             raise InputError("video-codec-unknown", "The codec of {name} is not known.", REEXPORT_REMEDY, name=self.name)
+        context = moving[0].codec_context
+        if context.width * context.height > MAX_VIDEO_PIXELS:
+            raise picture_too_large_error(self.name, context.width, context.height, MAX_VIDEO_PIXELS)
+        context.options = {**context.options, **_DECODER_LIMITS}
         moving[0].thread_type = "AUTO"
         return moving[0]
 
-    def _frame_time(self, frame: VideoFrame, previous: float | None) -> float:
-        """Seconds of a frame, always later than `previous`; frames without a time follow at the declared rate."""
-        step = 1.0 / (self._declared_rates[0] if self._declared_rates else 30.0)
-        time = frame.time
-        if time is None:
-            return 0.0 if previous is None else previous + step
-        return time if previous is None or time > previous else previous + 0.1 * step
-
-    def _to_upright_image(self, frame: VideoFrame) -> ImageArray:
+    def _to_upright_image(self, frame: VideoFrame, errors: list[str]) -> ImageArray | None:
+        """The frame's image; None for a garbled frame that FFmpeg cannot convert, whose error is appended to `errors`."""
         width, height = self._square_pixel_size
-        image = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+        try:
+            image = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+        except (av.error.FFmpegError, ValueError) as error:
+            errors.append(str(error))
+            return None
         return apply_display_matrix(image, self._display_matrix)

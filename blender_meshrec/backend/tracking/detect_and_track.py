@@ -14,6 +14,7 @@ from .. import detection, registry
 from ..detection.detector import Detector
 from ..footage.frame_source import Footage
 from ..footage.prefetch import prefetch
+from ..footage.true_time import in_true_time
 from .observation_cache import ObservationLog
 from .portraits import add_portraits
 from .side_swaps import correct_side_swaps
@@ -48,7 +49,7 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
     begun = time.perf_counter()
     detector = registry.DETECTORS.get(choose_detector(request))(request)
     try:
-        footage = detector.open(request.source, request.frames, request.fps)
+        footage, speed = in_true_time(detector.open(request.source, request.frames, request.fps), request.capture_fps)
         log = ObservationLog.for_footage(request.cache, footage, detector.identity(), request.fps)
         tracker = Tracker(detector.keypoint_set)
         for row, (moment, detections) in enumerate(log.frames):
@@ -64,7 +65,16 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
             summary = log.finish(footage.frame_rate(timestamps), footage.warnings)
     finally:
         detector.close()
-    frames = FootageInfo(footage.source, np.array(timestamps), summary.fps, footage.size, footage.first, footage.rotation)
+    frames = FootageInfo(
+        footage.source,
+        np.array(timestamps),
+        summary.fps,
+        footage.size,
+        footage.first,
+        footage.rotation,
+        footage.is_mirrored,
+        speed,
+    )
     people = tuple(correct_side_swaps(person, timestamps) for person in tracker.people())
     if not people:
         raise nobody_found_error(footage, len(frames))

@@ -2,17 +2,18 @@
 
 One folder an entry, named by a hash of the footage and the detector; in it `frames-000000.npz` and so on, with some frames
 each, and `done.json` once the footage was read to its end. Files are written atomically, so an interrupted run leaves a valid
-beginning. The cache never makes a run fail: after a full disk or a damaged file the frames are detected again.
+beginning. Each file ends with a SHA-256 over its content, its name and its entry's name. The cache never makes a run fail: after a
+full disk the run goes on without it, and the frames of a damaged file, and those after it, are detected again.
 """
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +27,11 @@ from ..footage.frame_source import Footage, PathArgument
 from .packing import DetectedFrame, pack_frames, unpack_frames
 
 # Part of every entry's name: increased whenever detectors or the tracker give other results for the same footage.
-CACHE_VERSION = 10
+CACHE_VERSION = 11
 FRAMES_PER_FILE = 100
 MAX_CACHE_BYTES = 512 * 2**20
+_MAX_FILE_BYTES = 256 * 2**20  # FRAMES_PER_FILE frames with dozens of people take a tenth of it
+_DIGEST_BYTES = hashlib.sha256().digest_size
 # Files up to this size are hashed whole (0.1-0.5 s); of larger ones the size and samples spread over them are.
 MAX_FULL_HASH_BYTES = 256 * 2**20
 NUM_SAMPLES, SAMPLE_BYTES = 64, 2**20
@@ -88,7 +91,7 @@ class ObservationLog:
         self.summary: Summary | None = None
         self._pending: list[DetectedFrame] = []
         self._num_stored = 0
-        if self._folder is not None and self._folder.is_dir():
+        if self._folder is not None and os.path.isdir(self._folder):
             self._load(self._folder)
 
     @classmethod
@@ -96,7 +99,9 @@ class ObservationLog:
         """The log of footage and of a detector with this identity; it stores nothing if `root` or `identity` is None."""
         if root is None or identity is None:
             return cls(None, "")
-        return cls(root, f"{CACHE_VERSION} {identity} {footage.first}:{footage.end} {fps} {content_hash(footage.source)}")
+        return cls(
+            root, f"{CACHE_VERSION} {identity} {footage.first}:{footage.end} {fps} {footage.play_rate} {content_hash(footage.source)}"
+        )
 
     def append(self, time: float, detections: list[Detection]) -> None:
         """Append the detections of the next frame."""
@@ -107,8 +112,9 @@ class ObservationLog:
     def flush(self) -> None:
         """Write the frames that are not written yet."""
         if self._pending and self._folder is not None:
-            arrays = pack_frames(self._pending)
-            self._write(self._folder / f"frames-{self._num_stored:06}.npz", lambda path: np.savez(path, allow_pickle=False, **arrays))
+            content = io.BytesIO()
+            np.savez(content, allow_pickle=False, **pack_frames(self._pending))
+            self._write(self._folder / f"frames-{self._num_stored:06}.npz", content.getvalue())
             self._num_stored += len(self._pending)
         self._pending = []
 
@@ -117,30 +123,29 @@ class ObservationLog:
         self.flush()
         self.summary = Summary(fps, warnings, self._num_stored)
         if self._folder is not None:
-            text = self.summary.to_json()
             root = self._folder.parent
-            self._write(self._folder / "done.json", lambda path: path.write_text(text, encoding="utf-8"))
+            self._write(self._folder / "done.json", self.summary.to_json().encode())
             self._evict(root)
         return self.summary
 
-    def _write(self, file: Path, write: Callable[[Path], object]) -> None:
+    def _write(self, file: Path, content: bytes) -> None:
         try:
             with atomic_write(file) as path:
-                write(path)
+                path.write_bytes(content + _digest(file, content))
         except OutputError:
             self._folder = None  # the run goes on without a cache
 
     def _load(self, folder: Path) -> None:
         while (file := folder / f"frames-{self._num_stored:06}.npz").is_file():
             try:
-                with np.load(file, allow_pickle=False) as archive:
+                with np.load(io.BytesIO(_read_sealed(file)), allow_pickle=False) as archive:
                     frames = unpack_frames(archive)
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
                 break
             self.frames += frames
             self._num_stored += len(frames)
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            summary = Summary.from_json((folder / "done.json").read_text(encoding="utf-8"))
+            summary = Summary.from_json(_read_sealed(folder / "done.json").decode())
             self.summary = summary if summary.num_frames == self._num_stored else None
         with contextlib.suppress(OSError):
             os.utime(folder)
@@ -148,14 +153,30 @@ class ObservationLog:
     def _evict(self, root: Path) -> None:
         """Delete the least recently used entries while the cache is too large; never this one."""
         # The user chose the folder `root`: files that are not the cache's own stay.
-        entries = [entry for entry in root.iterdir() if _ENTRY_NAME.fullmatch(entry.name) and not entry.is_symlink()]
         with contextlib.suppress(OSError):  # another run may be deleting entries, too
+            entries = [entry for entry in root.iterdir() if _ENTRY_NAME.fullmatch(entry.name) and not entry.is_symlink() and entry.is_dir()]
             total = 0
             for entry in sorted(entries, key=lambda entry: -entry.stat().st_mtime):
                 files = [file for file in entry.iterdir() if _FILE_NAME.fullmatch(file.name)]
                 total += sum(file.stat().st_size for file in files)
                 if total > MAX_CACHE_BYTES and entry != self._folder:
                     _remove_entry(entry, files)
+
+
+def _digest(file: Path, content: bytes) -> bytes:
+    """The SHA-256 that ends a file; a file that was copied to another entry or name has another one."""
+    return hashlib.sha256(f"{file.parent.name}/{file.name}\0".encode() + content).digest()
+
+
+def _read_sealed(file: Path) -> bytes:
+    """The content of a file without its digest. Raises OSError, or ValueError: it is damaged."""
+    if not file.is_file() or file.stat().st_size > _MAX_FILE_BYTES:
+        raise ValueError("no file of the cache")
+    stored = file.read_bytes()
+    content, digest = stored[:-_DIGEST_BYTES], stored[-_DIGEST_BYTES:]
+    if _digest(file, content) != digest:
+        raise ValueError("a damaged file")
+    return content
 
 
 def _remove_entry(entry: Path, files: list[Path]) -> None:

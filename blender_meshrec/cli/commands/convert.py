@@ -2,16 +2,19 @@
 
 import os
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from ...bridge.backend_process import start_job
 from ...bridge.messages import ReconstructRequest
 from ...core.errors import ExitCode, InputError
 from ...core.files.body_template import load_body
-from ...core.files.motion_npz import read_motion
+from ...core.files.motion_npz import write_motion
+from ...core.files.temporary_folder import scratch_folder
 from ...core.options import OPTIONS
 from ...core.records import Recovery
-from ...retarget.source.smpl import is_smpl_motion
+from ...retarget.recovery_files import read_recovery
+from ...retarget.source.smpl_file import is_own_motion
 from .. import surfaces
 from ..arguments import request_values
 from ..console import Console
@@ -25,30 +28,29 @@ def run(options: Namespace, console: Console) -> int:
     # The output may replace the motion itself.
     check_outputs([output], options.blender, protected=[file for file in input_files(options) if file != Path(options.motion)])
     surfaces.check_skeleton_option(options)
-    if options.from_skel or (options.skeleton == "skel" and lacks_skel_angles(options.motion)):
-        recovery = convert_in_backend(options, console)
-    else:
-        recovery = read_motion(options.motion)
+    recovery, notes = read_recovery(options.motion, options.body, options.up)
+    if options.from_skel or (options.skeleton == "skel" and recovery.q is None):
+        recovery = convert_in_backend(recovery, options, console)
     if output.suffix.lower() != ".npz":
         check_body_model(recovery, options)
     settings = settings_from_options(options, surfaces.find_motion_surfaces(options, recovery))
     made = write_outputs([recovery], [1], [(output, (0,))], name, settings)
-    for note in made.notes:
+    for note in (*notes, *made.notes):
         console.warn(note)
     console.done(options.motion, [str(path) for path in (output, *made.surfaces)])
     return ExitCode.DONE
 
 
-def lacks_skel_angles(motion: str) -> bool:
-    """Whether a motion file is not one of ours with SKEL's angles."""
-    return is_smpl_motion(motion) or read_motion(motion).q is None
-
-
-def convert_in_backend(options: Namespace, console: Console) -> Recovery:
+def convert_in_backend(recovery: Recovery, options: Namespace, console: Console) -> Recovery:
     """The motion with SKEL's angles fitted to SMPL's poses; with --from-skel, with SMPL's poses fitted to SKEL's angles."""
     models = request_values(options, (OPTIONS["body"], OPTIONS["skel_body"]))
-    request = ReconstructRequest(os.path.abspath(options.motion), skeleton="smpl" if options.from_skel else "skel", **models)
-    result = start_job(request, options.python).wait(lambda progress: console.progress(progress, options.motion))
+    with scratch_folder() as scratch:
+        source = Path(options.motion)
+        if not is_own_motion(source):
+            source = scratch / f"{source.stem}.npz"
+            write_motion(source, replace(recovery, poses=recovery.poses[:, :72]))
+        request = ReconstructRequest(os.path.abspath(source), skeleton="smpl" if options.from_skel else "skel", **models)
+        result = start_job(request, options.python).wait(lambda progress: console.progress(progress, options.motion))
     for warning in result.report["warnings"]:
         console.warn(warning)
     return result.recoveries[0]

@@ -6,7 +6,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from argparse import Namespace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from ...bridge.backend_location import LAUNCH_SCRIPT, find_backend
 from ...bridge.scene_process import environ_with_temp_folder, find_scene_command
 from ...core.errors import ExitCode, MeshRecError
 from ...core.files.model_files import listed_models
+from ...core.files.temporary_folder import find_temporary_folder, scratch_folder
 from ...core.files.user_folders import cache_folder
 from ...core.version import version
 
@@ -97,7 +97,11 @@ def describe_backend(python: Path) -> dict[str, Any]:
 
 def check_models(console: CheckOutput) -> list[MeshRecError]:
     """Print the model files; returns the errors."""
-    listed = listed_models()
+    try:
+        listed = listed_models()
+    except MeshRecError as error:
+        console.print_result("model      the list FAILED")
+        return [error]
     for entry, path, error in listed:
         console.print_result(f"model      {path}, sha256 as listed" if error is None else f"model      {entry['file']} FAILED")
     if not listed:
@@ -122,7 +126,7 @@ def blender_version(program: Path) -> str:
     code = "import bpy, os; print('Blender', bpy.app.version_string, flush=True); os._exit(0)"
     arguments = ["-c", code] if program.name.lower().startswith("python") else ["--version"]
     try:
-        with tempfile.TemporaryDirectory(prefix="meshrec-") as scratch:
+        with scratch_folder() as scratch:
             done = subprocess.run(
                 [str(program), *arguments],
                 capture_output=True,
@@ -138,7 +142,12 @@ def blender_version(program: Path) -> str:
 
 def check_disk(console: CheckOutput) -> None:
     """Print the folders of the cache and of temporary files, and their free space."""
-    for label, folder in (("cache", cache_folder()), ("temporary", Path(tempfile.gettempdir()))):
+    try:
+        temporary = find_temporary_folder()
+    except MeshRecError as error:
+        console.print_result(f"temporary  NONE: {error.problem}")
+        return
+    for label, folder in (("cache", cache_folder()), ("temporary", temporary)):
         existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         free = shutil.disk_usage(existing).free
         writable = "" if os.access(existing, os.W_OK) else ", CANNOT BE WRITTEN"

@@ -1,6 +1,7 @@
 """`meshrec reconstruct`: from footage to motions and characters."""
 
 import json
+import math
 import os
 import time
 from argparse import Namespace
@@ -17,7 +18,7 @@ from ...core.options import OUTPUT_SUFFIXES
 from .. import surfaces
 from ..arguments import request_values
 from ..console import Console
-from ..output_checks import check_outputs, check_report, input_files
+from ..output_checks import check_outputs, check_report, input_files, unused_options
 from ..outputs import outputs_per_person, retarget_target_from_options, settings_from_options, write_outputs
 
 
@@ -29,6 +30,8 @@ def run(options: Namespace, console: Console) -> int:
     has_character = retarget_target_from_options(options) is not None
     check_outputs(outputs, options.blender, protected=protected, with_character=has_character)
     check_report(options.report, protected, outputs)
+    for message in unused_options(options, outputs):
+        console.warn(message)
     is_only_input = len(options.inputs) == 1
     codes: list[int] = []
     reports: list[dict[str, Any]] = []
@@ -114,11 +117,22 @@ def build_request(source: str, options: Namespace, surface_prefix: str | None = 
 
 
 def write_report(path: str, report: object) -> None:
-    """Write a report as JSON, whole or not at all."""
+    """Write a report as JSON, whole or not at all. Numbers that do not exist (nan, infinite) become null."""
     with atomic_write(path) as temporary:
         temporary.write_text(
-            json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8", errors="backslashreplace"
+            json.dumps(_finite_or_none(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+            encoding="utf-8",
+            errors="backslashreplace",
         )
+
+
+def _finite_or_none(content: Any) -> Any:
+    """The content of a report with None for every number that is not finite."""
+    if isinstance(content, dict):
+        return {key: _finite_or_none(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite_or_none(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _error_report(error: Exception, exit_code: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`meshrec retarget`: retarget a motion to an artist's character, without the backend."""
 
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from .reconstruct import write_report
 def run(options: Namespace, console: Console) -> int:
     """Retarget the motion to the character, and write it in the format of the output's suffix."""
     motion, output = Path(options.motion), Path(options.output)
-    if not motion.is_file():
+    if not os.path.isfile(motion):
         raise InputError("motion-argument-not-found", "There is no file {path}.", "Check the path of the motion.", path=motion)
     target = retarget_target_from_options(options)
     if output.suffix.lower() == ".npz":

@@ -8,6 +8,7 @@
 | SMPL-X .pkl or .npz | 55 | smplx |
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,17 @@ from ..errors import ModelError
 from ..messages import Message
 from ..shape_blending import ShapedTemplate
 from ..skeletons import SMPL_JOINTS
-from .model_content import MODEL_SUFFIXES, ModelContent, are_skin_weights, is_mesh, is_numeric_array, read_model_content
+from .input_file import refuse_special_file
+from .model_content import (
+    MAX_VERTICES,
+    MODEL_SUFFIXES,
+    ModelContent,
+    are_skin_weights,
+    is_in_range,
+    is_mesh,
+    is_numeric_array,
+    read_model_content,
+)
 from .model_files import model_file
 
 NUM_BETAS = 10
@@ -35,6 +46,7 @@ FAMILIES = {
 # Stand-ins for SMPL's hand joints in a body with fingers: the roots of the index fingers, as in AMASS.
 HAND_JOINTS = {"left_hand": "left_index1", "right_hand": "right_index1"}
 _KEYS = ("v_template", "f", "shapedirs", "weights", "J_regressor", "kintree_table")
+_NUM_AXES = {"shapedirs": (2, 3)}  # two for the others
 _OPTIONAL = ("posedirs", "landmark_names", "landmark_vertices", "part_names", "part")
 _REMEDY = "Choose an SMPL, SMPL-H or SMPL-X model file (.pkl or .npz), or `open` for the body that ships with the add-on."
 
@@ -77,7 +89,8 @@ def load_body(source: str | Path = "open") -> BodyTemplate:
         ModelError: there is no such file, it is damaged, or it is not an SMPL-family body; the message says which.
     """
     path = model_file(OPEN_BODY) if source == "open" else Path(source)
-    if not path.is_file():
+    refuse_special_file(path, ModelError)
+    if not os.path.isfile(path):
         raise ModelError("body-file-not-found", "There is no body file {path}.", _REMEDY, path=path)
     if path.suffix.lower() not in MODEL_SUFFIXES:
         raise ModelError(
@@ -99,7 +112,8 @@ def body_from_arrays(content: ModelContent, name: str) -> BodyTemplate:
     family, joint_names = FAMILIES[len(parents)]
     is_open = "landmark_names" in content
     v_template, weights = arrays["v_template"].astype(np.float32), arrays["weights"].astype(np.float32)
-    posedirs, face_parts = arrays.get("posedirs"), content.get("part")
+    posedirs = arrays.get("posedirs")
+    part_names, face_parts = _face_parts(content, len(faces), name)
     return BodyTemplate(
         name="open" if is_open else name,
         surface_model_type="open" if is_open else family,
@@ -112,9 +126,9 @@ def body_from_arrays(content: ModelContent, name: str) -> BodyTemplate:
         posedirs=posedirs.astype(np.float32) if posedirs is not None and posedirs.any() else None,
         J_regressor=arrays["J_regressor"].astype(np.float64),
         lbs_weights=weights,
-        landmarks=_landmarks(content, v_template, weights, joint_names),
-        part_names=tuple(str(part) for part in content.get("part_names", ())),
-        face_parts=None if face_parts is None else np.asarray(face_parts, np.int64),
+        landmarks=_landmarks(content, v_template, weights, joint_names, name),
+        part_names=part_names,
+        face_parts=face_parts,
     )
 
 
@@ -143,7 +157,19 @@ def _checked_arrays(content: ModelContent, name: str) -> dict[str, AnyArray]:
     """The arrays of _KEYS, and posedirs where there are any, numeric and with shapes that fit together."""
     _check_keys(content, name)
     arrays = {key: _numeric_array(content, key, name) for key in _KEYS}
+    for key in _KEYS:
+        if arrays[key].ndim not in _NUM_AXES.get(key, (2,)):
+            raise ModelError("body-array-axes-wrong", "{name} is damaged: {key} is not a table of numbers.", _REMEDY, name=name, key=key)
     vertices, joints = arrays["v_template"].shape[0], arrays["kintree_table"].shape[-1]
+    if not 0 < vertices <= MAX_VERTICES:
+        raise ModelError(
+            "body-vertex-count-wrong",
+            "{name} has {count} vertices; a body has 1 to {limit}.",
+            _REMEDY,
+            name=name,
+            count=vertices,
+            limit=MAX_VERTICES,
+        )
     if joints not in FAMILIES:
         raise ModelError(
             "body-joint-count-wrong", "{name} has {count} joints; SMPL has 24, SMPL-H 52 and SMPL-X 55.", _REMEDY, name=name, count=joints
@@ -153,7 +179,7 @@ def _checked_arrays(content: ModelContent, name: str) -> dict[str, AnyArray]:
     expected = {
         "v_template": (vertices, 3),
         "f": (len(arrays["f"]), 3),
-        "shapedirs": (vertices, 3, arrays["shapedirs"].shape[-1]),
+        "shapedirs": (vertices, 3, max(1, arrays["shapedirs"].shape[-1])),
         "weights": (vertices, joints),
         "J_regressor": (joints, vertices),
         "kintree_table": (2, joints),
@@ -181,7 +207,14 @@ def _numeric_array(content: ModelContent, key: str, name: str) -> AnyArray:
         raise ModelError("body-array-not-numeric", "{name} is damaged: {key} does not hold numbers.", _REMEDY, name=name, key=key)
     if not np.isfinite(array).all():
         raise ModelError("body-array-not-finite", "{name} is damaged: {key} holds values that are not finite.", _REMEDY, name=name, key=key)
+    if not is_in_range(array):
+        raise _out_of_range_error(key, name)
     return array
+
+
+def _out_of_range_error(key: str, name: str) -> ModelError:
+    problem = "{name} is damaged: {key} holds values that no body has."
+    return ModelError("body-array-out-of-range", problem, _REMEDY, name=name, key=key)
 
 
 def _check_topology(name: str, num_vertices: int, faces: IntArray, parents: IntArray, weights: FloatArray) -> None:
@@ -193,11 +226,33 @@ def _check_topology(name: str, num_vertices: int, faces: IntArray, parents: IntA
         raise ModelError("body-weights-wrong", "{name} is damaged: the skin weights of a vertex do not sum to one.", _REMEDY, name=name)
 
 
-def _landmarks(content: ModelContent, v_template: FloatArray, weights: FloatArray, joint_names: tuple[str, ...]) -> dict[str, int]:
+def _landmarks(
+    content: ModelContent, v_template: FloatArray, weights: FloatArray, joint_names: tuple[str, ...], name: str
+) -> dict[str, int]:
     if "landmark_names" in content:
-        return {str(name): int(vertex) for name, vertex in zip(content["landmark_names"], content["landmark_vertices"])}
+        names = np.ravel(content["landmark_names"])
+        vertices = _indices(content, "landmark_vertices", len(names), len(v_template), name)
+        return {str(landmark): int(vertex) for landmark, vertex in zip(names, vertices)}
     published = {6890: SMPL_VERTICES, 10475: SMPLX_VERTICES}.get(len(v_template), {})
     return {**find_landmarks(v_template, weights, joint_names), **published}
+
+
+def _face_parts(content: ModelContent, num_faces: int, name: str) -> tuple[tuple[str, ...], IntArray | None]:
+    """The names of the body's parts, and the part of each face, (T,); () and None where the file has no parts."""
+    if "part" not in content:
+        return (), None
+    names = tuple(str(part) for part in np.ravel(content.get("part_names", ())))
+    return names, _indices(content, "part", num_faces, len(names), name)
+
+
+def _indices(content: ModelContent, key: str, count: int, limit: int, name: str) -> IntArray:
+    """The indices (count,) below `limit` that a key holds."""
+    array = content.get(key)
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu" or array.shape != (count,):
+        raise ModelError("body-array-axes-wrong", "{name} is damaged: {key} is not a table of numbers.", _REMEDY, name=name, key=key)
+    if array.size and not 0 <= int(array.min()) <= int(array.max()) < limit:
+        raise _out_of_range_error(key, name)
+    return array.astype(np.int64)
 
 
 def _gender_from_name(name: str) -> str:

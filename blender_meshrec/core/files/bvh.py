@@ -14,12 +14,14 @@ from ..array_types import BoolArray, FloatArray
 from ..bone_stretching import aim_bones, joint_offsets
 from ..bone_tails import bone_tails
 from ..conventions import WORLD_FROM_BODY
+from ..errors import InputError
 from ..motion import resample_motion
 from ..records import Motion
 from ..rotations import rotmat_from_quat
 from .output_file import atomic_write
 
 _POSITIONS, _ROTATIONS = "Xposition Yposition Zposition", "Zrotation Xrotation Yrotation"
+_MAX_RESAMPLED_FRAMES = 200_000  # or ten times the motion's own
 _MIN_MOVE = 1e-5  # m; a joint that moves less relative to its parent needs no position channels
 
 
@@ -27,9 +29,17 @@ def write_bvh(path: str | Path, motion: Motion) -> None:
     """Write a Motion to `path` (.bvh). A variable frame rate is resampled to the nominal one, because BVH has only a constant rate.
 
     Raises:
-        OutputError: the file cannot be written; the file appears whole or not at all.
+        OutputError: the file cannot be written; the file appears whole or not at all. InputError: gaps in the timestamps are too long.
     """
     num_frames = int(np.floor(motion.timestamps[-1] * motion.fps + 1e-3)) + 1
+    if num_frames > (limit := max(_MAX_RESAMPLED_FRAMES, 10 * len(motion))):
+        raise InputError(
+            "bvh-motion-too-long",
+            "The motion spans {count} frames at its frame rate, and a BVH file would need all of them; the limit is {limit}.",
+            "Remove the gaps in its timestamps, or choose another format.",
+            count=num_frames,
+            limit=limit,
+        )
     motion = resample_motion(motion, np.arange(num_frames) / motion.fps)
     if motion.joints is not None:
         motion = aim_bones(motion)

@@ -15,6 +15,8 @@ from .safe_pickle import read_model_pickle
 ModelContent: TypeAlias = Mapping[str, Any]
 
 MODEL_SUFFIXES = (".npz", ".pkl")
+MAX_VALUE = 2.0**32  # of any number in a body file: SMPL's parent of the root is 2^32 - 1
+MAX_VERTICES = 1 << 19
 
 
 def read_model_content(path: Path, keys: Collection[str]) -> ModelContent:
@@ -30,6 +32,11 @@ def read_model_content(path: Path, keys: Collection[str]) -> ModelContent:
 def is_numeric_array(value: object) -> TypeGuard[AnyArray]:
     """Whether a value is an array of integers or floats."""
     return isinstance(value, np.ndarray) and value.dtype.kind in "iuf"
+
+
+def is_in_range(array: AnyArray) -> bool:
+    """Whether an array's values are finite and at most MAX_VALUE."""
+    return bool(np.isfinite(array).all() and np.abs(array.astype(np.float64, copy=False)).max(initial=0) <= MAX_VALUE)
 
 
 def is_mesh(faces: IntArray, num_vertices: int) -> bool:

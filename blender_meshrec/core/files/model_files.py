@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..errors import ModelError
 
 WEIGHTS_LIST = "weights.toml"
+_MAX_LIST_BYTES = 1 << 20
 _REMEDY = "Run `python3 build.py setup` in a checkout, or install the add-on again from its zip."
 _PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -59,10 +60,26 @@ def listed_models() -> list[ListedModel]:
 
 
 def _read_weights_list(path: Path) -> dict[str, dict[str, str]]:
-    """File name -> entry of a weights list; empty where there is no list."""
+    """File name -> entry of a weights list; empty where there is no list. Raises ModelError: it is damaged."""
     if not path.is_file():
         return {}
-    return {entry["file"]: entry for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("weights", ())}
+    try:
+        if path.stat().st_size > _MAX_LIST_BYTES:
+            raise ValueError("too large")
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("weights", [])
+        if not isinstance(entries, list) or not all(map(_is_entry, entries)):
+            raise ValueError("no list of model files")
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError("weights-list-damaged", "The list of model files {path} is damaged.", _REMEDY, path=path) from error
+    return {entry["file"]: {"source": "", "licence": "", **entry} for entry in entries}
+
+
+def _is_entry(entry: object) -> bool:
+    """Whether an entry names a file inside the list's folder, and its values are text."""
+    if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
+        return False
+    name = entry.get("file", "")
+    return bool(name) and "\0" not in name and not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 @lru_cache(maxsize=64)

@@ -1,57 +1,101 @@
-"""Atomic writing of output files: they appear whole or not at all."""
+"""Atomic writing of output files: they appear whole or not at all, and only files are replaced."""
 
 import contextlib
 import errno
 import os
-import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
 from ..errors import OutputError
+from .temporary_folder import TemporaryFolder, is_temporary_folder_full, temporary_folder_error
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Generator[Path, None, None]:
     """Yield a temporary path beside `path`, with the same suffix; move the file to `path` when the block succeeds.
 
+    The file is on the disk, and not only in the system's memory, before it is moved. If `path` is a link, the file it points to is
+    written and the link stays.
+
     Raises:
-        OutputError: the folder cannot be written, or the disk is full. No file remains.
+        OutputError: `path` is a device or a pipe, the folder cannot be written, or the disk is full. No file remains.
     """
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".meshrec-", dir=path.parent))
+        target = _resolve_target(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = TemporaryFolder(target.parent)
     except OSError as error:
         raise _output_error(path, error) from error
-    try:
-        temporary = folder / path.name
+    with folder:
+        temporary = folder.path / path.name
         try:
             yield temporary
-            os.replace(temporary, path)
+            _flush_to_disk(temporary)
+            _resolve_target(path)  # something else may have taken its place meanwhile
+            os.replace(temporary, target)
+            _flush_folder(target.parent)
         except OSError as error:
             raise _output_error(path, error) from error
+
+
+def _resolve_target(path: Path) -> Path:
+    """The file to write for an output `path`: `path` itself, or where it is a link, the file it points to.
+
+    Raises:
+        OutputError: it is a folder or no file at all. OSError: it cannot be looked at, or its links form a loop.
+    """
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    try:
+        mode = target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return target
+    if stat.S_ISDIR(mode):
+        raise OutputError("output-is-folder", "{path} is a folder.", "Give the output a file name.", path=path)
+    if not stat.S_ISREG(mode):
+        raise OutputError("output-not-file", "{path} is a device or a pipe, not a file.", "Give the output another name.", path=path)
+    return target
+
+
+def _flush_to_disk(file: Path) -> None:
+    # Windows flushes only files that are open for writing.
+    descriptor = os.open(file, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # this kind of disk cannot be told to
+            raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush the names of a folder's files, so that the move itself survives a power failure; the file is whole in any case."""
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def check_writable(path: str | Path) -> None:
     """Check, before a long computation, whether a file can be written at `path`; no file remains.
 
     Raises:
-        OutputError: `path` is a folder, its folder cannot be made or written, or the disk is full.
+        OutputError: `path` is a folder, a device or a pipe, its folder cannot be made or written, or the disk is full.
     """
     path = Path(path)
     try:
-        is_folder = stat.S_ISDIR(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        is_folder = False
+        target = _resolve_target(path)
     except OSError as error:  # the name is too long, or the folder may not be searched
         raise _output_error(path, error) from error
-    if is_folder:
-        raise OutputError("output-is-folder", "{path} is a folder.", "Give the output a file name.", path=path)
-    folder = next(parent for parent in path.absolute().parents if parent.exists() or parent.is_symlink())
+    folder = next(parent for parent in target.absolute().parents if os.path.lexists(parent))
     try:
         with tempfile.TemporaryFile(prefix=".meshrec-", dir=folder) as file:
             file.write(bytes(4096))
@@ -60,7 +104,9 @@ def check_writable(path: str | Path) -> None:
 
 
 def _output_error(path: Path, error: OSError) -> OutputError:
-    if error.errno == errno.ENOSPC:
+    if is_temporary_folder_full(path, error):
+        return temporary_folder_error(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(
             "output-disk-full",
             "The disk is full: {name} was not written.",

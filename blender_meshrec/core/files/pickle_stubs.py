@@ -9,7 +9,7 @@ from typing import Literal, TypeGuard
 import numpy as np
 
 from ..array_types import AnyArray
-from ..errors import ModelError
+from ..errors import MeshRecError, ModelError
 
 _NUMERIC_CODES = {f"{kind}{size}" for kind, sizes in {"b": "1", "i": "1248", "u": "1248", "f": "248"}.items() for size in sizes}
 # Memory that a file may take beyond its own bytes, for sparse matrices, selections and lists, in elements.
@@ -94,7 +94,7 @@ class StubFactory:
         self.file_name = file_name
         self.expanded_size = 0
 
-    def refusal_error(self, what: str) -> ModelError:
+    def refusal_error(self, what: str) -> MeshRecError:
         """The error for a file that asks for something that no body file needs."""
         return ModelError(
             "pickle-refused",

@@ -15,7 +15,7 @@ import struct
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from ..errors import ModelError
 from .pickle_evaluation import StubEvaluator
@@ -23,7 +23,7 @@ from .pickle_stubs import DamagedError, StubFactory, decode_key
 from .read_errors import file_not_readable
 
 _MARK = object()
-_UNREADABLE = (DamagedError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, struct.error)
+UNREADABLE = (DamagedError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, struct.error)
 _INCONSISTENT = "it does not fit together"
 
 
@@ -40,14 +40,14 @@ def read_model_pickle(path: str | Path) -> dict[Any, Any]:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
             stub_factory = StubFactory(path.name)
-            content = _PickleMachine(buffer, stub_factory).run()
+            content = PickleMachine(buffer, stub_factory).run()
             if not isinstance(content, dict):
                 raise DamagedError("it does not hold a table of named values")
             evaluator = StubEvaluator(stub_factory)
             return {key: evaluator.to_plain(value) for key, value in content.items()}
     except OSError as error:
         raise file_not_readable(path, error) from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         reason = str(error) if isinstance(error, DamagedError) else _INCONSISTENT
         raise ModelError(
             "body-pickle-damaged",
@@ -58,10 +58,15 @@ def read_model_pickle(path: str | Path) -> dict[Any, Any]:
         ) from error
 
 
-class _PickleMachine:
-    """The stack machine: `run` returns what the program in `buffer` leaves on the stack."""
+class PickleMachine:
+    """The stack machine: `run` returns what the program in `buffer` leaves on the stack.
 
-    def __init__(self, buffer: mmap.mmap, stub_factory: StubFactory) -> None:
+    extra_instructions: by the names in pickletools, of formats that build on pickles; they come before the refused ones.
+    """
+
+    extra_instructions: ClassVar[Mapping[str, Callable[[Any], object]]] = {}
+
+    def __init__(self, buffer: mmap.mmap | bytes, stub_factory: StubFactory) -> None:
         self.buffer = buffer
         self.stub_factory = stub_factory
         self.position = 0
@@ -71,6 +76,9 @@ class _PickleMachine:
     def run(self) -> object:
         while (code := self.read(1)) != _STOP:
             name = _OPCODE_NAMES.get(code, "")
+            if name in self.extra_instructions:
+                self.extra_instructions[name](self)
+                continue
             if name in _REFUSED_OPCODES:
                 raise self.stub_factory.refusal_error(f"the pickle instruction {name}")
             if name not in _INSTRUCTIONS:
@@ -186,26 +194,26 @@ _STOP = b"."
 # Instructions that reach outside the file, or make calls of the file's choice.
 _REFUSED_OPCODES = {"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEWOBJ_EX", "NEXT_BUFFER", "READONLY_BUFFER"}
 
-_Instruction: TypeAlias = Callable[[_PickleMachine], object]
-_Reader: TypeAlias = Callable[[_PickleMachine, str], object]
+_Instruction: TypeAlias = Callable[[PickleMachine], object]
+_Reader: TypeAlias = Callable[[PickleMachine, str], object]
 
 # Instructions that push a value which follows in the program: how it is read, and the `struct` layout of the number or of its length.
 _PUSHED_VALUES: Mapping[str, tuple[_Reader, str]] = {
-    "BININT": (_PickleMachine.read_number, "<i"),
-    "BININT1": (_PickleMachine.read_number, "<B"),
-    "BININT2": (_PickleMachine.read_number, "<H"),
-    "BINFLOAT": (_PickleMachine.read_number, ">d"),
-    "LONG1": (_PickleMachine.read_long, "<B"),
-    "LONG4": (_PickleMachine.read_long, "<i"),
-    "BINSTRING": (_PickleMachine.read_bytes, "<i"),
-    "SHORT_BINSTRING": (_PickleMachine.read_bytes, "<B"),
-    "SHORT_BINBYTES": (_PickleMachine.read_bytes, "<B"),
-    "BINBYTES": (_PickleMachine.read_bytes, "<I"),
-    "BINBYTES8": (_PickleMachine.read_bytes, "<Q"),
-    "BYTEARRAY8": (_PickleMachine.read_bytes, "<Q"),
-    "SHORT_BINUNICODE": (_PickleMachine.read_text, "<B"),
-    "BINUNICODE": (_PickleMachine.read_text, "<I"),
-    "BINUNICODE8": (_PickleMachine.read_text, "<Q"),
+    "BININT": (PickleMachine.read_number, "<i"),
+    "BININT1": (PickleMachine.read_number, "<B"),
+    "BININT2": (PickleMachine.read_number, "<H"),
+    "BINFLOAT": (PickleMachine.read_number, ">d"),
+    "LONG1": (PickleMachine.read_long, "<B"),
+    "LONG4": (PickleMachine.read_long, "<i"),
+    "BINSTRING": (PickleMachine.read_bytes, "<i"),
+    "SHORT_BINSTRING": (PickleMachine.read_bytes, "<B"),
+    "SHORT_BINBYTES": (PickleMachine.read_bytes, "<B"),
+    "BINBYTES": (PickleMachine.read_bytes, "<I"),
+    "BINBYTES8": (PickleMachine.read_bytes, "<Q"),
+    "BYTEARRAY8": (PickleMachine.read_bytes, "<Q"),
+    "SHORT_BINUNICODE": (PickleMachine.read_text, "<B"),
+    "BINUNICODE": (PickleMachine.read_text, "<I"),
+    "BINUNICODE8": (PickleMachine.read_text, "<Q"),
 }
 
 

@@ -1,5 +1,6 @@
 """Model files that users add under a name: SMPL-family bodies and SKEL bodies, copied to a folder."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -27,7 +28,7 @@ def user_models() -> dict[str, Path]:
 
 def resolve_model_path(source: str) -> str:
     """The path of the model file added under the name `source`; other sources, a path or "open", stay as they are."""
-    if source == "open" or Path(source).exists():
+    if source == "open" or os.path.exists(source):  # False also for a name that is too long
         return source
     return str(user_models().get(source, source))
 

@@ -26,7 +26,8 @@ class FootShape:
 
     to_heel, to_ball: the contact points; where the foot has toes, the ball is their joint and may be above the ground. to_tip: the
     end of a foot without toes, or None. forward: from heel to tip. upright_from_rest: (3,3), from the rest pose's axes to those of
-    a foot that stands flat in the world, z up.
+    a foot that stands flat in the world, z up. sole: (N,3) further points that must stay above the floor, those of the skin, and
+    sole_toe_weights: (N,) 0..1, how much each follows the toes; None where the other points are enough.
     """
 
     to_heel: FloatArray
@@ -34,6 +35,8 @@ class FootShape:
     to_tip: FloatArray | None
     forward: FloatArray
     upright_from_rest: FloatArray
+    sole: FloatArray | None = None
+    sole_toe_weights: FloatArray | None = None
 
     @property
     def ball_height(self) -> float:
@@ -44,6 +47,16 @@ class FootShape:
         """The points that must stay above the floor, (3,) m from the ankle, and their heights m when the foot is flat on it."""
         points = [(self.to_heel, 0.0), (self.to_ball, self.ball_height)]
         return points if self.to_tip is None else [*points, (self.to_tip, 0.0)]
+
+    def lowest_sole_height(self, delta: FloatArray, toe_delta: FloatArray | None) -> FloatArray | None:
+        """Height (F,) m of the lowest point of the sole over the ankle, of a foot and toes turned from rest by (F,3,3); None without."""
+        if self.sole is None or self.sole_toe_weights is None:
+            return None
+        heights = delta[:, 2] @ self.sole.T
+        if toe_delta is not None:
+            by_toes = (delta[:, 2] @ self.to_ball)[:, None] + toe_delta[:, 2] @ (self.sole - self.to_ball).T
+            heights = heights + self.sole_toe_weights * (by_toes - heights)
+        return heights.min(1)
 
     def headings(self, delta: FloatArray) -> FloatArray:
         """Headings (F,) rad, continuous, of a foot turned from rest by `delta` (F,3,3); 0 is upright_from_rest's own."""
@@ -61,12 +74,16 @@ class FootShape:
 
 @dataclass(frozen=True)
 class PosedFoot:
-    """A foot as posed: ankle (F,3) m, delta (F,3,3) its rotation from rest, contacts (F,2) bool of heel and ball."""
+    """A foot as posed: ankle (F,3) m, delta (F,3,3) its rotation from rest, contacts (F,2) bool of heel and ball.
+
+    toe_delta: (F,3,3) the rotation of its toes from rest, None where it has none.
+    """
 
     shape: FootShape
     ankle: FloatArray
     delta: FloatArray
     contacts: BoolArray
+    toe_delta: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +143,7 @@ class FootPlan:
         if options.ankle_led_roll:
             self._lead_roll_by_ankle()
         self._keep_lone_contacts_lowest()
+        self._sole_height = self._lowest_sole_height(foot.toe_delta)
         self.correction = self._planted_ankle() - self.ankle
 
     def ankle_target(self, shift: FloatArray) -> FloatArray:
@@ -147,8 +165,15 @@ class FootPlan:
 
     def penetration_depth(self, ankle: FloatArray) -> FloatArray:
         """How deep the foot is in the floor with its ankle at (F,3) m, (F,) m."""
-        heights = [(self.rotation @ point)[:, 2] - rest_height for point, rest_height in self._shape.ground_points()]
+        heights: list[FloatArray] = [(self.rotation @ point)[:, 2] - rest_height for point, rest_height in self._shape.ground_points()]
+        if self._sole_height is not None:
+            heights.append(self._sole_height)
         return np.maximum(self._options.floor - (ankle[:, 2] + np.min(heights, 0)), 0)
+
+    def _lowest_sole_height(self, toe_delta: FloatArray | None) -> FloatArray | None:
+        if self._shape.sole is None:
+            return None
+        return self._shape.lowest_sole_height(self.rotation, None if toe_delta is None else self.toe_rotation(toe_delta))
 
     def contact_point_heights(self) -> FloatArray:
         """Heights (F,2) m of heel and ball above where they are when the foot stands flat at z = 0, at the posed ankle."""

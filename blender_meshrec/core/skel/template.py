@@ -25,6 +25,7 @@ The bone frames of a new body, for betas = 0, should be those it was made with (
 columns of apose_rel_transfo decide that; `make_apose_rel_transfo` computes them.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,7 +34,8 @@ import numpy as np
 
 from ..array_types import AnyArray, ArrayLike, FloatArray, IntArray
 from ..errors import ModelError
-from ..files.model_content import MODEL_SUFFIXES, ModelContent, are_skin_weights, is_mesh, is_numeric_array, read_model_content
+from ..files.input_file import refuse_special_file
+from ..files.model_content import MODEL_SUFFIXES, ModelContent, are_skin_weights, is_in_range, is_mesh, is_numeric_array, read_model_content
 from ..files.model_files import model_file
 from ..frozen_arrays import lengths_agree
 from ..messages import Message
@@ -114,7 +116,8 @@ def load_skel(source: str | Path = "open") -> SkelTemplate:
         ModelError: there is no such file, it is damaged, of another version, or no SKEL file; the message says which.
     """
     path = model_file(OPEN_SKEL) if source == "open" else Path(source)
-    if not path.is_file():
+    refuse_special_file(path, ModelError)
+    if not os.path.isfile(path):
         raise ModelError("skel-file-not-found", "There is no SKEL file {path}.", _REMEDY, path=path)
     if path.suffix.lower() not in MODEL_SUFFIXES:
         raise ModelError(
@@ -161,7 +164,8 @@ def _bone_shapedirs(content: ModelContent, num_bone_vertices: int, name: str) ->
     directions = content.get(_BONE_SHAPEDIRS_KEY)
     if directions is None:
         return None
-    if directions.shape != (num_bone_vertices, 3, NUM_BETAS) or not np.isfinite(directions).all():
+    has_shape = is_numeric_array(directions) and directions.shape == (num_bone_vertices, 3, NUM_BETAS)
+    if not has_shape or not is_in_range(directions):
         raise ModelError(
             "skel-bone-shapes-wrong",
             "{name} is damaged: {key} does not fit its bones.",
@@ -267,6 +271,10 @@ def _checked_arrays(content: ModelContent, name: str) -> dict[str, AnyArray]:
         if not np.isfinite(array).all():
             raise ModelError(
                 "skel-array-not-finite", "{name} is damaged: {key} holds values that are not finite.", _REMEDY, name=name, key=key
+            )
+        if not is_in_range(array) or not array.size:
+            raise ModelError(
+                "skel-array-out-of-range", "{name} is damaged: {key} holds values that no body has.", _REMEDY, name=name, key=key
             )
     return {key: content[key] for key in _SHAPES}
 

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core.errors import InputError
+from ...core.messages import Message
 from ..rig import REQUIRED_SLOTS, SIDES, SLOTS, BoneMapping, Rig
 from . import mapping_errors, presets
 from .body_shape import BodyShape, find_body_by_shape
 from .bone_tree import BoneTree
 from .confidence import CONVENTION_CONFIDENCE, STATED_CONFIDENCE, bone_confidence
+from .detached_ends import add_detached_ends
 from .fingers import find_fingers
 from .limbs import LimbBones, Limbs, bones_of_limb, first_bones
 from .map_from_vrm import map_from_vrm
-from .named_limbs import find_limbs
+from .named_limbs import find_limbs, is_numbered_only
 from .names import ParsedName, parse_names
 from .neck_and_head import find_neck_and_head
 from .torso import find_torso
@@ -48,6 +50,25 @@ def map_bones(rig: Rig, preset: BoneMapping | None = None) -> BoneMapping:
     return _map_by_names_and_shape(rig)
 
 
+def fit_mapping(rig: Rig, mapping: BoneMapping) -> tuple[BoneMapping, tuple[Message, ...]]:
+    """A mapping of another rig, without the bones that this rig lacks, and a sentence that names them.
+
+    Raises:
+        InputError: the rig lacks bones that a human needs.
+    """
+    existing, controls = set(rig.bones), mapping.controls
+    named = list(mapping.bones)
+    if controls is not None:
+        named += [bone for bone, _name, _value in (*controls.fk, *controls.ik)]
+        named += [*controls.ik_targets.values(), *controls.poles.values()]
+    absent = [bone for bone in dict.fromkeys(named) if bone not in existing]
+    if not absent:
+        return mapping, ()
+    text = '"{name}" has no bone {bones}: the mapping names it, and it is left out.'
+    note = Message("mapping-bones-left-out", text, name=rig.name, bones=mapping_errors.quote_names(absent))
+    return map_bones(rig, mapping), (note,)
+
+
 def missing_slots(mapping: BoneMapping) -> list[str]:
     """The slots of REQUIRED_SLOTS that a mapping lacks."""
     return [slot for slot in REQUIRED_SLOTS if not mapping.slots.get(slot)]
@@ -71,17 +92,13 @@ def _apply_preset(rig: Rig, preset: BoneMapping, found_by: str = "preset", confi
 def _map_by_names_and_shape(rig: Rig) -> BoneMapping:
     tree = BoneTree(rig)
     convention, names = parse_names(rig.bones)
-    named_limbs = find_limbs(tree, names)
-    shape = None
-    if len(named_limbs) < _NUM_LIMBS:
-        shape = find_body_by_shape(tree, {bone for bone, name in enumerate(names) if name.is_helper})
-    limbs = _complete_limbs(named_limbs, shape, names)
+    limbs, shape = _find_limbs(tree, names)
     slots = _find_body_slots(rig, tree, names, limbs)
     slots.update(find_twist_bones(tree, names, limbs))
     slots.update(find_fingers(tree, names, limbs))
     slots = {slot: slots[slot] for slot in SLOTS if slots.get(slot)}
     confidence = bone_confidence(tree, names, slots, limbs, None if shape is None else shape.fit)
-    is_by_name = len(named_limbs) == _NUM_LIMBS
+    is_by_name = shape is None
     return BoneMapping(
         slots={slot: tuple(rig.bones[bone] for bone in bones) for slot, bones in slots.items()},
         confidence={rig.bones[bone]: value for bone, value in confidence.items()},
@@ -118,6 +135,19 @@ def _remove_duplicates(slots: dict[str, list[int]]) -> None:
         if slot in slots:
             slots[slot] = [bone for bone in slots[slot] if bone not in taken]
             taken.update(slots[slot])
+
+
+def _find_limbs(tree: BoneTree, names: Sequence[ParsedName]) -> tuple[Limbs, BodyShape | None]:
+    """The limbs that names identify, the others by shape, and the body's shape if it was needed."""
+    named_limbs = find_limbs(tree, names)
+    clear_limbs = {key: parts for key, parts in named_limbs.items() if not is_numbered_only(names, parts)}
+    shape = None
+    if len(clear_limbs) < _NUM_LIMBS:
+        shape = find_body_by_shape(tree, {bone for bone, name in enumerate(names) if name.is_helper})
+    limbs = _complete_limbs(clear_limbs, shape, names)
+    limbs |= {key: parts for key, parts in named_limbs.items() if key not in limbs}
+    add_detached_ends(tree, names, limbs)
+    return limbs, shape
 
 
 # --- limbs by shape ------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def preset_mismatch_error(rig: Rig, preset: BoneMapping, missing: Sequence[str])
         _REMEDY,
         name=rig.name,
         what=what,
-        bones=_quote_names(absent_bones),
+        bones=quote_names(absent_bones),
     )
 
 
@@ -74,7 +74,7 @@ def not_humanoid_error(rig: Rig, tree: BoneTree, limbs: Limbs) -> InputError:
             _REMEDY,
             name=rig.name,
             count=len(roots),
-            bones=_quote_names([rig.bones[root] for root in roots]),
+            bones=quote_names([rig.bones[root] for root in roots]),
         )
     return InputError(
         "rig-without-spine",
@@ -92,7 +92,8 @@ def _join_words(words: Sequence[str], conjunction: str) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
 
 
-def _quote_names(names: Sequence[str]) -> str:
+def quote_names(names: Sequence[str]) -> str:
+    """The first of the names, in quotes."""
     shown = ", ".join(f'"{name}"' for name in names[:_MAX_LISTED_NAMES])
     num_hidden = len(names) - _MAX_LISTED_NAMES
     return f"{shown} and {num_hidden} more" if num_hidden > 0 else shown

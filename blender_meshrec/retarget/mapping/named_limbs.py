@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from ..rig import SIDES
 from .bone_tree import BoneTree
-from .limbs import LONG_BONES, PARTS_BY_LIMB, LimbBones, Limbs
+from .limbs import LONG_BONES, PARTS_BY_LIMB, LimbBones, Limbs, bones_of_limb
 from .names import ParsedName
 
 # The parts that may precede each part, None at the beginning of a limb: an arm may lack its clavicle, a leg its foot.
@@ -133,6 +133,16 @@ def _can_share_part(above: ParsedName, below: ParsedName, part: str) -> bool:
 
 def _words_without_numbers(name: ParsedName) -> tuple[str, ...]:
     return tuple(word for word in name.words if not word.isdigit())
+
+
+def is_numbered_only(names: Sequence[ParsedName], bones: LimbBones) -> bool:
+    """Whether only numbers tell a limb's bones apart, more than its two long bones: "arm_1", "arm_2", "arm_3".
+
+    Such names do not say which joint is the wrist or the ankle.
+    """
+    chain = [names[bone] for bone in bones_of_limb(bones)]
+    is_known = any(name.exact_slot for name in chain)
+    return len(chain) > 2 and not is_known and len({_words_without_numbers(name) for name in chain}) == 1
 
 
 def _add_inline_twist_bones(tree: BoneTree, names: Sequence[ParsedName], bones: LimbBones, parts: tuple[str, ...]) -> LimbBones:

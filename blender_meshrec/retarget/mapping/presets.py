@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ...core.errors import InputError
+from ...core.files.input_file import parse_json, refuse_special_file
 from ...core.files.output_file import atomic_write
 from ..rig import SIDES, SLOTS, BoneMapping, Controls
 
@@ -20,6 +21,7 @@ FORMAT = 1
 SUFFIX = ".json"
 _SHIPPED_FOLDER = Path(__file__).with_name("presets")
 _MAX_BYTES = 1 << 20
+_MAX_SWITCH_VALUE = 1e6  # of a custom property that switches a rig
 _LIMB_ENDS = tuple(f"{side}_{end}" for side in SIDES for end in ("hand", "foot", "toes"))
 _LIMBS = tuple(f"{side}_{limb}" for side in SIDES for limb in ("arm", "leg"))
 
@@ -68,13 +70,15 @@ def read_preset(path: Path | str) -> Preset:
         InputError: the file cannot be read, is no mapping preset, or is damaged.
     """
     path = Path(path)
+    refuse_special_file(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise InputError(
                 "mapping-preset-too-large",
-                "{name} is too large for a mapping preset.",
+                "{name} is too large for a mapping preset: the limit is {limit:.0f} MB.",
                 "Choose a file that was saved as a mapping preset.",
                 name=path.name,
+                limit=_MAX_BYTES / 2**20,
             )
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -88,8 +92,8 @@ def read_preset(path: Path | str) -> Preset:
     except UnicodeDecodeError as error:
         raise _not_a_preset_error(path.name) from error
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise InputError(
             "mapping-preset-not-json",
             "{name} is damaged: it is not valid JSON.",
@@ -217,10 +221,12 @@ def _parse_switches(rows: object, kind: str) -> _Switches:
 
 
 def _is_switch(row: object) -> bool:
-    return isinstance(row, list) and len(row) == 3 and all(isinstance(part, str) for part in row[:2]) and isinstance(row[2], int | float)
+    if not isinstance(row, list) or len(row) != 3 or not all(isinstance(part, str) and part for part in row[:2]):
+        return False
+    return isinstance(row[2], int | float) and abs(row[2]) <= _MAX_SWITCH_VALUE  # nan is not
 
 
 def _parse_bone_table(table: object, kind: str, allowed_keys: tuple[str, ...]) -> dict[str, str]:
-    if not isinstance(table, dict) or not all(key in allowed_keys and isinstance(bone, str) for key, bone in table.items()):
+    if not isinstance(table, dict) or not all(key in allowed_keys and isinstance(bone, str) and bone for key, bone in table.items()):
         raise _DamagedError(f'"{kind}" gives bones for others than {", ".join(allowed_keys)}')
     return dict(table)

@@ -42,8 +42,7 @@ def find_torso(tree: BoneTree, names: Sequence[ParsedName], limbs: Limbs, find_n
         neck = [bone for bone in search.bones_between(hips, head) if bone not in spine]
     else:
         neck, head = find_neck_and_head(arm_root)
-        if arm_root in neck:
-            spine = [bone for bone in spine if bone != arm_root]
+        spine, neck = search.divide_at_arms(spine, neck)
         neck = [bone for bone in (*neck_below_arms, *neck) if bone not in spine and bone != head]
     if head is not None:
         slots["head"] = [head]
@@ -107,6 +106,12 @@ class _TorsoSearch:
         is_neck = [self._is_named(bone, "neck") or self._is_named(bone, "head") for bone in chain]
         split = is_neck.index(True) if True in is_neck else len(chain)
         return [bone for bone in chain[:split] if not self.names[bone].is_helper], chain[split:]
+
+    def divide_at_arms(self, spine: list[int], neck: list[int]) -> tuple[list[int], list[int]]:
+        """Spine and neck, the bone that the arms hang from in one of them: in the neck if shape says so and its name does not say spine."""
+        if self._is_named(self.arm_root, "spine"):
+            return spine, [bone for bone in neck if bone != self.arm_root]
+        return [bone for bone in spine if bone not in neck or bone != self.arm_root], neck
 
     def find_named_head(self, hips: int) -> int | None:
         """The bone below the hips that names identify as the head; None if there is none."""

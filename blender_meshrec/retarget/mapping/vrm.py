@@ -1,17 +1,15 @@
 """The mapping from the parts of a human to nodes that VRM files hold, read from the glTF JSON inside.
 
-Sources: the VRM 0.x and VRMC_vrm-1.0 specifications, section humanoid; glTF 2.0, section GLB file format.
+Sources: the VRM 0.x and VRMC_vrm-1.0 specifications, section humanoid.
 """
 
-import json
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...core.errors import InputError
+from ...core.files.gltf import read_gltf
 from ..rig import SIDES
 
-_GLB_MAGIC, _JSON_CHUNK = 0x46546C67, 0x4E4F534A
-_MAX_JSON_BYTES = 256 << 20
 # VRM 0.x counts a thumb's joints from the second: its proximal bone is what 1.0 calls the metacarpal.
 _THUMB_PARTS = {"ThumbProximal": "ThumbMetacarpal", "ThumbIntermediate": "ThumbProximal", "ThumbDistal": "ThumbDistal"}
 _VRM1_FROM_VRM0 = {f"{side}{old}": f"{side}{new}" for side in SIDES for old, new in _THUMB_PARTS.items()}
@@ -27,7 +25,10 @@ def read_vrm_humanoid(path: Path | str) -> dict[str, str]:
         VRM 1.0's name of a part (leftUpperArm) -> node name; empty if the file holds no such mapping, or is damaged, which the
         importer reports.
     """
-    gltf = _read_gltf_json(Path(path))
+    try:
+        gltf = read_gltf(Path(path)).content
+    except InputError:
+        return {}
     extensions = _get_dict(gltf, "extensions")
     nodes = gltf.get("nodes")
     if not isinstance(nodes, list):
@@ -70,23 +71,3 @@ def _node_name(nodes: list[object], node: object) -> str:
 def _get_dict(content: dict[str, object], key: str) -> dict[str, object]:
     value = content.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def _read_gltf_json(path: Path) -> dict[str, object]:
-    """The JSON of a glTF file, binary or text; empty if it is neither."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(20)
-            if len(head) == 20 and struct.unpack("<I", head[:4])[0] == _GLB_MAGIC:
-                length, kind = struct.unpack("<II", head[12:20])
-                if kind != _JSON_CHUNK or length > _MAX_JSON_BYTES:
-                    return {}
-                text = file.read(length)
-            elif path.suffix.lower() == ".gltf" and path.stat().st_size <= _MAX_JSON_BYTES:
-                text = head + file.read()
-            else:
-                return {}
-        content = json.loads(text.decode("utf-8").rstrip(" \0"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}

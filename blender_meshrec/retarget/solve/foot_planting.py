@@ -4,6 +4,7 @@
 carry the body, they move over the floor so that no leg is spread too far, and they come down ahead of a leg that would be too short.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from ...core.foot_planting.run_blending import smooth_triangular, smooth_upper_e
 from ...core.time_series import interpolate_over_time
 from ...core.two_bone_ik import Limb, soft_reachable_distance
 from ..rig import SIDES
+from .foot_skin import Sole
 from .forward_kinematics import BoneArrays, Pose
 from .limb_ik import bend_limb, limb_from_pose
 from .rest_pose import LEG
@@ -62,6 +64,7 @@ def plant_feet(
     step_heights: FloatArray,
     placement: RootPlacement,
     timestamps: FloatArray,
+    big_soles: Mapping[str, Sole],
 ) -> FloatArray:
     """Plant the feet of a posed rig.
 
@@ -69,6 +72,7 @@ def plant_feet(
         pose: the rig as posed. bone_rotations: bone -> (F,3,3), changed in place for the legs.
         heads: (F,3) m of the bone that carries the body. stance: of the rig. contacts: (F,4) bool.
         step_heights: (F,2) m, height above the floor of what each foot stands on. timestamps: (F,) s.
+        big_soles: side -> Sole that is kept above the floor, beside heel and ball.
 
     Returns:
         New heads (F,3) m of the bone that carries the body.
@@ -77,7 +81,8 @@ def plant_feet(
     for number, side in enumerate(SIDES):
         if side in stance.feet:
             limb, touching = limb_from_pose(pose, side, LEG), contacts[:, 2 * number : 2 * number + 2]
-            foot = _plan_foot(pose, stance.feet[side], limb, touching, step_heights[:, number], placement, timestamps)
+            sole = big_soles.get(side)
+            foot = _plan_foot(pose, stance.feet[side], sole, limb, touching, step_heights[:, number], placement, timestamps)
             legs[side] = _PlantedLeg(limb, foot)
     if not legs:
         return heads
@@ -93,7 +98,14 @@ def plant_feet(
 
 
 def _plan_foot(
-    pose: Pose, foot: Foot, limb: Limb, touching: BoolArray, step_heights: FloatArray, placement: RootPlacement, timestamps: FloatArray
+    pose: Pose,
+    foot: Foot,
+    sole: Sole | None,
+    limb: Limb,
+    touching: BoolArray,
+    step_heights: FloatArray,
+    placement: RootPlacement,
+    timestamps: FloatArray,
 ) -> FootPlan:
     shape = FootShape(
         to_heel=foot.heel - foot.ankle,
@@ -101,11 +113,14 @@ def _plan_foot(
         to_tip=foot.tip - foot.ankle if foot.toes is None else None,
         forward=foot.forward,
         upright_from_rest=placement.upright_from_rest,
+        sole=None if sole is None else sole.points - foot.ankle,
+        sole_toe_weights=None if sole is None else sole.toe_weights,
     )
     foot_to_leg = float(np.linalg.norm(foot.ball - foot.heel)) / limb.length
     max_drift = MAX_DRIFT * limb.length * max(1.0, foot_to_leg / USUAL_FOOT_TO_LEG) ** 2
     options = PlanOptions(FADE_TIME, SETTLE_TIME, max_drift, ANKLE_LED_ROLL, floor=placement.floor)
-    posed = PosedFoot(shape, pose.heads[foot.bone], pose.rest_delta(foot.bone), touching)
+    toe_delta = None if sole is None or foot.toes is None else pose.rest_delta(foot.toes)
+    posed = PosedFoot(shape, pose.heads[foot.bone], pose.rest_delta(foot.bone), touching, toe_delta)
     return FootPlan(posed, timestamps, options, ground=placement.floor + step_heights)
 
 

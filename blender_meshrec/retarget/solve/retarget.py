@@ -6,6 +6,8 @@ takes the target's body axes (left, forward, up) onto the source's; A takes a li
 the least swing, beginning with its parent's A, so that an A-pose, a T-pose and anything in between keep their natural twist.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ...core.array_types import FloatArray
@@ -15,9 +17,12 @@ from ..source.contacts import rest_floor_height, source_contacts, source_floor_h
 from ..source.resampling import resample_performance
 from ..write.channels import solve_bone_channels
 from .bone_rotations import RotationTransfer, rotate_twist_bones
+from .detached_bones import SolvingRig, attach_detached_bones
 from .foot_planting import plant_feet
+from .foot_skin import FootSkin, Sole, find_soles, fit_stance_to_soles
 from .forward_kinematics import BoneArrays, Pose
 from .hand_reach import reach_hands
+from .hinge_locks import fit_hinges
 from .quality import measure_quality
 from .rest_pose import RestPose
 from .root_placement import RootPlacement, hip_height
@@ -33,12 +38,14 @@ def retarget(
     mapping: BoneMapping,
     options: RetargetOptions | None = None,
     floor_height: float | None = None,
+    skins: Mapping[str, FootSkin] | None = None,
 ) -> RetargetedMotion:
     """Move a rig as a performance moved its source.
 
     Args:
         performance: F frames. mapping: of the rig. options: None for the defaults.
         floor_height: height of the rig's soles at rest, m in the world, if its skin shows it; None to estimate it from its bones.
+        skins: side -> the skin of the foot; None where the rig has none.
 
     Returns:
         One row a frame: the performance's own frames, or those at the options' fps.
@@ -49,26 +56,32 @@ def retarget(
     options = options or RetargetOptions()
     if options.fps is not None:
         performance = resample_performance(performance, options.fps)
-    source, target = _Source(performance), RestPose(rig, mapping)
-    stance = estimate_stance(target, _floor_at_rest(target, floor_height))
+    solving = attach_detached_bones(rig, mapping)
+    source, target = _Source(performance), RestPose(solving.attached, mapping)
+    known_floor = _floor_at_rest(target, floor_height)
+    stance = estimate_stance(target, known_floor)
+    soles = find_soles(target, stance, skins or {}) if known_floor is not None else {}
+    stance, big_soles = fit_stance_to_soles(target, stance, soles)
     placement = RootPlacement(source.rest, target, source.stance, stance, is_control_rig=mapping.controls is not None)
     body = _TargetBody(source, target, stance, placement)
-    before = measure_quality(body.pose, stance, source.contacts, placement, performance.timestamps)
+    before = measure_quality(body.pose, stance, source.contacts, placement, performance.timestamps, soles)
     if options.feet and source.contacts.any():
-        body.plant_feet()
+        body.plant_feet(big_soles)
     body.move_root(options.root)
     if options.hands:
         body.reach_hands()
+    fit_hinges(target, body.bone_rotations)
     body.rotate_twist_bones()
-    keyed, quats, locations = solve_bone_channels(body.pose, body.bone_rotations, body.heads)
-    after = measure_quality(body.pose, stance, source.contacts, placement, performance.timestamps)
+    pose = body.keyed_pose(solving, mapping)
+    keyed, quats, locations = solve_bone_channels(pose, body.bone_rotations, body.heads)
+    after = measure_quality(pose, stance, source.contacts, placement, performance.timestamps, soles)
     quality = {f"{name}_{when}": value for when, values in (("before", before), ("after", after)) for name, value in values.items()}
     return RetargetedMotion(
-        bones=tuple(rig.bones[bone] for bone in keyed),
+        bones=tuple(solving.keyed.bones[bone] for bone in keyed),
         rotations=quats,
-        locations={rig.bones[bone]: location for bone, location in locations.items()},
-        rotmats=np.swapaxes(target.world_rotation.T @ body.pose.rotations, 0, 1),
-        heads=np.swapaxes(body.pose.heads @ target.world_rotation, 0, 1) / target.scale,
+        locations={solving.keyed.bones[bone]: location for bone, location in locations.items()},
+        rotmats=np.swapaxes(target.world_rotation.T @ pose.rotations[solving.rows], 0, 1),
+        heads=np.swapaxes(pose.heads[solving.rows] @ target.world_rotation, 0, 1) / target.scale,
         timestamps=performance.timestamps,
         fps=performance.fps,
         contacts=source.contacts.astype(float),
@@ -116,12 +129,13 @@ class _TargetBody:
         self.heads: BoneArrays = {placement.location_bone: self._body_heads}
         self.pose = self._posed()
 
-    def plant_feet(self) -> None:
-        """Hold the feet where they touch."""
+    def plant_feet(self, big_soles: Mapping[str, Sole]) -> None:
+        """Hold the feet where they touch, and keep the soles of big shoes, by side, above the floor."""
         source, placement = self._source, self._placement
         steps = source.step_heights() * placement.leg_ratio / self._target.stretch[2, 2]
+        times = source.performance.timestamps
         self._body_heads = plant_feet(
-            self.pose, self.bone_rotations, self._body_heads, self._stance, source.contacts, steps, placement, source.performance.timestamps
+            self.pose, self.bone_rotations, self._body_heads, self._stance, source.contacts, steps, placement, times, big_soles
         )
         self.heads = {self._placement.location_bone: self._body_heads}
 
@@ -145,6 +159,15 @@ class _TargetBody:
         if any(bones for slot, bones in self._target.slots.items() if slot.endswith("_twist")):
             self.pose = self._posed()
             rotate_twist_bones(self.pose, self.bone_rotations)
+
+    def keyed_pose(self, solving: SolvingRig, mapping: BoneMapping) -> Pose:
+        """The pose of the bones with their own parents; adds the heads of detached bones."""
+        if not solving.detached:
+            return self.pose
+        posed = self._posed()
+        self.heads |= {bone: posed.heads[bone] for bone in solving.detached}
+        rest = RestPose(solving.keyed, mapping)
+        return Pose(rest, self.bone_rotations, self.heads, len(self._source.performance))
 
     def _posed(self) -> Pose:
         return Pose(self._target, self.bone_rotations, self.heads, len(self._source.performance))

@@ -53,8 +53,9 @@ def performance_from_bvh(path: Path | str) -> Performance:
         mapping=mapping,
         rotations=world_from_file @ rotations @ joint_from_bone,
         heads=scale * heads @ world_from_file.T,
-        fps=1 / bvh.frame_time,
+        fps=bvh.fps,
         timestamps=np.arange(len(heads)) * bvh.frame_time,
+        notes=bvh.notes,
     )
 
 

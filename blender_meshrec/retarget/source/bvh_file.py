@@ -3,16 +3,32 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 
 from ...core.array_types import FloatArray, IntArray
+from ...core.conventions import MAX_FILE_FPS, MIN_FILE_FPS
 from ...core.errors import InputError
+from ...core.files.input_file import refuse_special_file
+from ...core.messages import Message
 
 _REMEDY = "Export the motion as BVH again, or choose another file."
-_MAX_BYTES = 1 << 30
+_MAX_BYTES = 1 << 28
+_MAX_NUMBERS = 1 << 24  # an hour of 24 joints at 60 frames a second
 _END_SITE = -2  # in the stack of open joints
+# Joint names may hold the keywords, so MOTION counts only before the number of frames.
+_HIERARCHY = re.compile(r"\bHIERARCHY\b", re.IGNORECASE)
+_MOTION = re.compile(r"(?:^|[\s}])MOTION\s+Frames\s*:\s*(\d+)\s+Frame\s*Time\s*:\s*(\S+)", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
+_JOINED_NUMBERS = re.compile(r"(?=.*\d)(?:[-+\d.]|(?<=[\d.])e)+", re.IGNORECASE)
+# Frame rates that a rounded frame time may stand for; the first ones are preferred.
+_USUAL_RATES = (
+    30.0, 60.0, 120.0, 24.0, 25.0, 50.0, 100.0, 240.0, 90.0, 48.0, 72.0, 75.0, 80.0, 144.0, 150.0, 180.0, 200.0, 250.0, 300.0, 360.0,
+    400.0, 480.0, 500.0, 1000.0, 10.0, 12.0, 12.5, 15.0, 20.0, 40.0, 30_000 / 1001, 60_000 / 1001, 24_000 / 1001, 120_000 / 1001,
+)  # fmt: skip
+_MAX_RATE_ERROR = 0.025  # of the stated to the meant rate, relative
 _MIN_OFFSET = 1e-9  # file units; a child nearer than this does not show where its parent's bone ends
 
 
@@ -38,11 +54,17 @@ class BvhSkeleton:
 
 @dataclass(frozen=True)
 class BvhMotion:
-    """The content of a BVH file. values: (F,C), degrees and file units, one column a channel. frame_time: s."""
+    """The content of a BVH file.
+
+    values: (F,C), degrees and file units, one column a channel. frame_time: s, of the rate that a rounded one stands for. fps: its
+    inverse. notes: what the file lacks.
+    """
 
     skeleton: BvhSkeleton
     values: FloatArray
     frame_time: float
+    fps: float
+    notes: tuple[Message, ...] = ()
 
 
 def read_bvh(path: Path) -> BvhMotion:
@@ -51,30 +73,87 @@ def read_bvh(path: Path) -> BvhMotion:
     Raises:
         InputError: the file cannot be read, is no BVH file, or is damaged.
     """
-    head, found, body = _read_text(path).partition("MOTION")
-    header = re.match(r"\s*Frames:\s*(\d+)\s+Frame Time:\s*(\S+)", body)
-    if "HIERARCHY" not in head or not found or not header:
+    text = _read_text(path)
+    if sum(map(text.count, " \n\t")) > _MAX_NUMBERS:
+        raise _too_large_error(path)
+    start, header = _HIERARCHY.search(text), _MOTION.search(text)
+    if not start or not header or header.start() < start.end():
         raise InputError("bvh-not-one", "{name} is not a BVH file.", _REMEDY, name=path.name)
+    hierarchy_words = text[start.end() : header.start() + 1].replace("{", " { ").replace("}", " } ").split()
+    words = text[header.end() :].split()
     try:
-        skeleton = _HierarchyParser(head.split("HIERARCHY", 1)[1].split()).parse()
-        num_frames, frame_time = int(header[1]), float(header[2])
-        values = np.array(body[header.end() :].split(), dtype=float)
+        skeleton = _HierarchyParser(hierarchy_words).parse()
+        stated_frames, frame_time = int(header[1]), float(header[2])
+        values = np.array(words, dtype=float)
     except (ValueError, IndexError, KeyError, StopIteration) as error:
-        raise InputError(
-            "bvh-damaged", "{name} is damaged: its skeleton or its numbers cannot be read.", _REMEDY, name=path.name
-        ) from error
+        raise _damage_error(path.name, [header[2], *hierarchy_words, *words]) from error
     width = skeleton.num_channels
-    num_frames = min(num_frames, len(values) // width if width else 0)
+    num_frames = min(stated_frames, len(values) // width if width else 0)
     values = values[: num_frames * width]
-    if num_frames < 1 or not frame_time > 0 or not np.isfinite(values).all():
+    if num_frames < 1 or not 1 / MAX_FILE_FPS <= frame_time <= 1 / MIN_FILE_FPS or not np.isfinite(values).all():
         raise InputError("bvh-without-motion", "{name} holds no motion.", _REMEDY, name=path.name)
-    return BvhMotion(skeleton, values.reshape(num_frames, width), frame_time)
+    notes: tuple[Message, ...] = ()
+    if num_frames < stated_frames:
+        ends_early = "{name} breaks off: it has {found} of {stated} frames."
+        notes = (Message("bvh-breaks-off", ends_early, name=path.name, found=num_frames, stated=stated_frames),)
+    fps = _meant_rate(header[2])
+    frame_time = frame_time if fps == 1 / frame_time else 1 / fps
+    return BvhMotion(skeleton, values.reshape(num_frames, width), frame_time, fps, notes)
+
+
+def _meant_rate(frame_time: str) -> float:
+    """The frame rate that a written frame time, s, stands for: 0.0333 is 30 frames a second, 0.008333 is 120."""
+    stated = 1 / float(frame_time)
+    exponent = Decimal(frame_time).as_tuple().exponent
+    last_digit = 10.0**exponent if isinstance(exponent, int) else 0.0
+    if abs(stated - round(stated)) < 1e-9 * stated:
+        return stated
+    for tolerance in (0.501, 0.999):  # of the last digit: rounded, or else cut off
+        for rate in _USUAL_RATES:
+            if abs(1 / rate - float(frame_time)) < tolerance * last_digit and abs(rate - stated) < _MAX_RATE_ERROR * rate:
+                return rate
+    return stated
+
+
+def _damage_error(name: str, words: Sequence[str]) -> InputError:
+    """The error for a file whose words cannot be read, which names the first number that is written as no program reads it."""
+    for word in words:
+        if _DECIMAL_COMMA.fullmatch(word):
+            text = "{name} writes numbers with a decimal comma: {word}."
+            remedy = "Replace the commas by points, or export the motion with English number formats."
+            return InputError("bvh-decimal-commas", text, remedy, name=name, word=word)
+        if _JOINED_NUMBERS.fullmatch(word) and not _is_number(word):
+            text = "{name} has numbers that run together: {word}."
+            return InputError(
+                "bvh-numbers-joined", text, "Export the motion as BVH again, with spaces between numbers.", name=name, word=word
+            )
+    return InputError("bvh-damaged", "{name} is damaged: its skeleton or its numbers cannot be read.", _REMEDY, name=name)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _too_large_error(path: Path) -> InputError:
+    return InputError(
+        "bvh-too-large",
+        "{name} is larger than the BVH files that are read: the limit is {limit:.0f} million numbers, and {megabytes:.0f} MB.",
+        "Split the motion into shorter files.",
+        name=path.name,
+        limit=_MAX_NUMBERS / 1e6,
+        megabytes=_MAX_BYTES / 2**20,
+    )
 
 
 def _read_text(path: Path) -> str:
+    refuse_special_file(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise InputError("bvh-too-large", "{name} is larger than a BVH file can be.", _REMEDY, name=path.name)
+            raise _too_large_error(path)
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError as error:
         raise InputError("bvh-not-found", "There is no file {path}.", "Check the path.", path=path) from error
@@ -106,17 +185,17 @@ class _HierarchyParser:
     def parse(self) -> BvhSkeleton:
         """Read the section to its end."""
         handlers = {
-            "ROOT": self._begin_joint,
-            "JOINT": self._begin_joint,
-            "End": self._begin_end_site,
+            "root": self._begin_joint,
+            "joint": self._begin_joint,
+            "end": self._begin_end_site,
             "}": self.open_joints.pop,
-            "OFFSET": self._read_offset,
-            "CHANNELS": self._read_channels,
+            "offset": self._read_offset,
+            "channels": self._read_channels,
         }
         for word in self.words:
-            if word not in handlers:
+            if word.lower() not in handlers:
                 raise ValueError(word)
-            handlers[word]()
+            handlers[word.lower()]()
         if not self.names or self.open_joints:
             raise ValueError("unfinished skeleton")
         parents = np.array(self.parents)
@@ -150,7 +229,7 @@ class _HierarchyParser:
             self.offsets[self.open_joints[-1]] = offset
 
     def _read_channels(self) -> None:
-        names = [next(self.words) for _ in range(int(next(self.words)))]
+        names = [next(self.words).capitalize() for _ in range(int(next(self.words)))]
         for name in names:
             if name[0] not in "XYZ" or name[1:] not in ("position", "rotation"):
                 raise KeyError(name)

@@ -1,5 +1,6 @@
 """Read performances from the files that retargeting accepts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,25 +13,40 @@ from ...core.motion import motion_from_recovery
 from ...core.records import Recovery
 from ...core.rotations import rotmat_from_rotvec
 from ...core.skeletons import SMPL_JOINTS, SMPL_PARENTS
+from ...core.time_gaps import recovery_without_gaps
 from ..rig import Performance
 from .bvh import performance_from_bvh
 from .motion import performance_from_motion
-from .smpl import is_smpl_motion, performance_from_smpl
+from .smpl import performance_from_smpl
+from .smpl_file import PICKLE_SUFFIXES, is_own_motion
+from .smpl_up import AUTO_UP
 
-SUFFIXES = (".npz", ".bvh")
+SUFFIXES = (".npz", ".bvh", *PICKLE_SUFFIXES)
 
 
-def read_performance(path: Path | str, body: str | Path = "open") -> Performance:
+def read_performance(path: Path | str, body: str | Path = "open", up: str = AUTO_UP) -> Performance:
     """Read the performance of a source file.
 
     Args:
-        path: a motion .npz of this add-on, an SMPL motion such as AMASS holds, or a BVH file. body: "open", or the SMPL-family file
-            that the motion was made with; it only adds what a motion lacks, such as fingers.
+        path: a motion .npz of this add-on, an SMPL-family motion as AMASS and others write it, or a BVH file. body: "open", or the
+            SMPL-family file that the motion was made with; it only adds what a motion lacks, such as fingers. up: "z", "y" or "auto",
+            which axis of others' SMPL-family files is up.
 
     Raises:
         InputError: the file cannot be read, or is of no kind that can be retargeted.
     """
     path = Path(path)
+    check_suffix(path)
+    if path.suffix.lower() == ".bvh":
+        return performance_from_bvh(path)
+    if is_own_motion(path):
+        recovery, notes = recovery_without_gaps(read_motion(path), path.name)
+        return replace(performance_from_recovery(recovery, body), notes=notes)
+    return performance_from_smpl(path, body, up)
+
+
+def check_suffix(path: Path) -> None:
+    """Raise InputError for a file whose suffix is not that of a motion."""
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(
             "motion-format-unknown",
@@ -39,11 +55,6 @@ def read_performance(path: Path | str, body: str | Path = "open") -> Performance
             name=path.name,
             known=" ".join(SUFFIXES),
         )
-    if path.suffix.lower() == ".bvh":
-        return performance_from_bvh(path)
-    if is_smpl_motion(path):
-        return performance_from_smpl(path, body)
-    return performance_from_recovery(read_motion(path), body)
 
 
 def performance_from_recovery(recovery: Recovery, body: str | Path = "open") -> Performance:

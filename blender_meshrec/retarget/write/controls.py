@@ -159,6 +159,22 @@ def key_controls(
     )
 
 
+def key_ik_poles(retargeted: RetargetedMotion, rig: Rig, mapping: BoneMapping, poles: Mapping[str, str]) -> RetargetedMotion:
+    """Add the locations of poles to a motion whose feet or hands are the targets of their limbs' IK.
+
+    Args:
+        poles: "left_leg", "right_arm", ... -> the bone that its knee or elbow points to.
+    """
+    if not poles:
+        return retargeted
+    motion = _ControlMotion(rig, rig, retargeted)
+    locations = dict(retargeted.locations)
+    for limb, pole in poles.items():
+        parent = int(rig.parents[rig.index(pole)])
+        locations[pole] = motion.location(pole, _pole_position(motion, mapping, limb, pole), rig.bones[parent] if parent >= 0 else None)
+    return replace(retargeted, locations=locations)
+
+
 def _fk_controls_replaced_by_ik(mapping: BoneMapping) -> Iterator[str]:
     """FK controls without effect where only IK is keyed."""
     for end in _controls_of(mapping).ik_targets:

@@ -1,11 +1,11 @@
-"""Render the bundled demo clip: the open body, dressed, waves, raises its arms, squats and steps to the side.
+"""Render the bundled demo clip: the open body with clothes waves, raises its arms, squats and steps to the side.
 
-    .venvs/bpy-4.5/bin/python -m scripts.assets.demo_clip.make frames    render PNG pictures (Cycles; about an hour on two cores)
+    .venvs/bpy-4.5/bin/python -m scripts.assets.demo_clip.make frames    render PNG images (Cycles; about an hour on two cores)
     .venv/bin/python -m scripts.assets.demo_clip.make clip               encode them: scripts/demo_clip.mp4
-    .venv/bin/python -m scripts.assets.demo_clip.make truth              scripts/demo_clip_truth.npz: the motion that was rendered
+    .venv/bin/python -m scripts.assets.demo_clip.make truth              scripts/demo_clip_truth.npz: the rendered motion
 
-The truth is a motion file like those `meshrec reconstruct` writes, so `meshrec evaluate` compares the two. Everything
-that is seen is made here; nothing but addon_models/open_body.npz is read.
+The truth is a motion file in the format of `meshrec reconstruct`, so `meshrec evaluate` can compare the two. The only input is
+addon_models/open_body.npz.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.cameras import invert_rigid_transform, rigid_transform
 from blender_meshrec.core.conventions import WORLD_FROM_BODY, WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.files.body_template import load_body
@@ -31,8 +32,8 @@ PERFORMER_BETAS = np.array([0.3, 0.5, 0, 0, 0, 0, 0, 0, 0, 0])
 CLIP, TRUTH = ROOT / "scripts" / "demo_clip.mp4", ROOT / "scripts" / "demo_clip_truth.npz"
 
 
-def make_performer() -> tuple[Performer, np.ndarray]:
-    """The rendered motion in the world, z up, floor at zero, facing -y: its Performer and the contacts (F,4)."""
+def make_performer() -> tuple[Performer, FloatArray]:
+    """The Performer of the rendered motion in the world, z up, floor at zero, facing -y; and the contacts (F,4)."""
     template = load_body("open")
     local_quats, transl, contacts = make_motion(template, PERFORMER_BETAS)
     local = rotmat_from_quat(local_quats)
@@ -41,7 +42,7 @@ def make_performer() -> tuple[Performer, np.ndarray]:
     return Performer(template, PERFORMER_BETAS, local, pelvis), contacts
 
 
-def camera_matrices() -> tuple[np.ndarray, np.ndarray]:
+def camera_matrices() -> tuple[FloatArray, FloatArray]:
     """Intrinsics (3,3) px and camera_from_world (4,4), OpenCV axes."""
     width, height = IMAGE_SIZE
     intrinsics = np.array([[FOCAL, 0, width / 2], [0, FOCAL, height / 2], [0, 0, 1]])
@@ -53,7 +54,7 @@ def camera_matrices() -> tuple[np.ndarray, np.ndarray]:
 
 
 def render_clip(folder: Path, chosen: Sequence[int], samples: int, percent: int) -> None:
-    """Render the pictures that are not there yet, or the chosen frames anew."""
+    """Render the missing images, or the chosen frames again."""
     performer, _contacts = make_performer()
     intrinsics, camera_from_world = camera_matrices()
     render_frames(performer, folder, IMAGE_SIZE, intrinsics, invert_rigid_transform(camera_from_world), samples, percent, chosen)
@@ -63,7 +64,7 @@ def render_clip(folder: Path, chosen: Sequence[int], samples: int, percent: int)
 
 
 def encode_clip(folder: Path) -> None:
-    """Make the clip of the pictures."""
+    """Encode the images as the clip."""
     options = {"crf": "16", "preset": "veryslow", "tune": "animation"}
     count = encode_video(folder, CLIP, IMAGE_SIZE, FPS, options, {"movflags": "faststart"})
     print(f"wrote {CLIP}: {count} frames, {CLIP.stat().st_size / 1e3:.0f} kB")
@@ -73,7 +74,7 @@ def encode_clip(folder: Path) -> None:
 
 
 def write_truth() -> None:
-    """Write the motion that was rendered, as `meshrec reconstruct` would write it if it knew all."""
+    """Write the rendered motion as a motion file with its true camera and contacts."""
     from blender_meshrec.bodies.make_body import make_body
     from blender_meshrec.core.files.motion_npz import write_motion
     from blender_meshrec.core.records import Recovery
@@ -97,7 +98,7 @@ def write_truth() -> None:
         contacts=contacts,
         camera_intrinsics=intrinsics,
         camera_from_world=np.repeat(camera_from_world[None], count, 0),
-        image_size=IMAGE_SIZE,
+        image_size=np.array(IMAGE_SIZE),
         footage=CLIP.name,
     )
     write_motion(TRUTH, recovery)
@@ -105,7 +106,7 @@ def write_truth() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("step", choices=("frames", "clip", "truth"))
     parser.add_argument("--folder", type=Path, default=ROOT / "out" / "demo_clip", help="where the pictures go")
     parser.add_argument("--frames", type=int, nargs="*", help="only these frames, for a look")

@@ -1,12 +1,17 @@
-"""The performance of the demo clip, written down as key poses: a wave, arms up, a squat and a step to the side.
+"""The motion of the demo clip as key poses: a wave, raised arms, a squat and a step to the side.
 
-Legs follow from where the pelvis and the feet are (two-bone inverse kinematics), so a planted foot stands still by
-construction; arms are given as directions of upper arm and forearm, the spine as rotations. Everything is in the body's
-own axes: y up, the performer faces +z, metres and radians, in units of the leg's length where the body's size matters.
+Legs are solved from pelvis and feet by two-bone inverse kinematics, so a planted foot does not move. Arms are directions of upper arm and
+forearm, the spine is rotations. Everything is in the body's axes: y up, facing +z, metres and radians; lengths that depend on the body are
+in units of the leg length.
 """
+
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
+from blender_meshrec.core.array_types import ArrayLike, FloatArray
+from blender_meshrec.core.files.body_template import BodyTemplate
 from blender_meshrec.core.rotations import multiply_quat, normalize_quat, quat_from_rotmat, quat_from_rotvec, rotmat_from_quat, slerp
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 
@@ -14,22 +19,25 @@ FPS = 25
 SECONDS = 5.2
 JOINT_INDEX = {name: index for index, name in enumerate(SMPL_JOINTS)}
 
-# Arms: time s, then for each side the directions (outward, up, forward) of upper arm and forearm.
+ArmPose: TypeAlias = tuple[tuple[float, float, float], tuple[float, float, float]]  # directions of upper arm and forearm
+ArmKey: TypeAlias = tuple[float, ArmPose]  # time s, pose
+
+# Arms: directions (outward, up, forward) of upper arm and forearm.
 HANGING = ((0.22, -1, 0.02), (0.12, -1, 0.22))
 RAISED = ((0.55, 1, 0.05), (-0.12, 1, 0.08))
 FORWARD = ((0.25, 0.42, 1), (-0.12, 0.55, 1))
 READY = ((0.35, -1, 0.0), (0.2, -0.75, 0.6))
-RIGHT_ARM = [
+RIGHT_ARM: list[ArmKey] = [
     (0.0, HANGING), (0.3, HANGING), (0.75, ((1, -0.12, 0.15), (0.35, 1, 0.25))), (0.95, ((1, -0.1, 0.15), (-0.35, 1, 0.2))),
     (1.15, ((1, -0.1, 0.15), (0.5, 1, 0.25))), (1.35, ((1, -0.1, 0.15), (-0.3, 1, 0.2))), (1.55, ((1, -0.12, 0.15), (0.4, 1, 0.25))),
     (2.0, RAISED), (2.3, RAISED), (2.95, FORWARD), (3.2, FORWARD), (3.8, READY), (4.3, HANGING), (SECONDS, HANGING),
 ]  # fmt: skip
-LEFT_ARM = [
+LEFT_ARM: list[ArmKey] = [
     (0.0, HANGING), (0.4, HANGING), (0.9, READY), (1.5, READY), (2.0, RAISED), (2.3, RAISED), (2.95, FORWARD), (3.2, FORWARD),
     (3.8, READY), (4.35, HANGING), (SECONDS, HANGING),
 ]  # fmt: skip
 
-# Pelvis: time, sideways, height lost, forward (leg lengths), then pitch, turn to the left, roll to the left (rad).
+# Pelvis: time, sideways, down, forward (leg lengths), then pitch, yaw to the left, roll to the left (rad).
 PELVIS = [
     (0.0, 0.00, 0.015, 0.0, 0.00, 0.15, 0.00), (0.8, 0.05, 0.015, 0.0, 0.00, 0.12, -0.03), (1.5, 0.05, 0.015, 0.0, 0.00, 0.10, -0.03),
     (2.05, 0.00, 0.01, 0.01, -0.03, 0.10, 0.00), (2.4, 0.00, 0.03, 0.0, 0.05, 0.10, 0.00), (2.95, 0.00, 0.48, -0.16, 0.50, 0.10, 0.00),
@@ -37,7 +45,7 @@ PELVIS = [
     (4.45, 0.36, 0.03, 0.0, 0.03, -0.12, -0.02), (SECONDS, 0.34, 0.015, 0.0, 0.00, -0.15, 0.00),
 ]  # fmt: skip
 
-# Feet: time, sideways, lifted, forward (leg lengths), turned outward (rad). The last step goes to the left.
+# Feet: time, sideways, up, forward (leg lengths), rotation outward (rad). The last step goes to the left.
 LEFT_FOOT = [
     (0.0, 0.155, 0, 0, 0.12), (3.6, 0.155, 0, 0, 0.12), (3.8, 0.26, 0.13, 0.02, 0.12), (4.02, 0.50, 0, 0.02, 0.16),
     (SECONDS, 0.50, 0, 0.02, 0.16),
@@ -47,7 +55,7 @@ RIGHT_FOOT = [
     (SECONDS, 0.18, 0, 0.0, 0.14),
 ]  # fmt: skip
 
-# Spine and head: time, bend forward, bend to the left, turn to the left (rad), shared by spine1-3; then nod and turn of the head.
+# Spine and head: time, bend forward, bend to the left, twist to the left (rad), distributed over spine1-3; then nod and yaw of the head.
 SPINE = [
     (0.0, 0.02, 0.0, -0.05, 0.02, -0.08), (0.9, 0.0, -0.10, 0.06, 0.0, -0.10), (1.5, 0.0, -0.10, 0.04, 0.0, -0.06),
     (2.05, -0.14, 0.0, 0.0, -0.22, 0.0), (2.35, -0.10, 0.0, 0.0, -0.15, 0.0), (2.95, 0.12, 0.0, 0.0, -0.38, 0.0),
@@ -56,11 +64,11 @@ SPINE = [
 ]  # fmt: skip
 
 
-def make_motion(template, betas):
-    """The performance as a body motion.
+def make_motion(template: BodyTemplate, betas: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The key poses as a body motion.
 
     Args:
-        template: a BodyTemplate with SMPL's joints. betas: its shape.
+        template: with SMPL's joints. betas: (B,).
 
     Returns:
         local rotations (F,24,4) wxyz, transl (F,3) m (added to the posed body), contacts (F,4).
@@ -68,7 +76,7 @@ def make_motion(template, betas):
     times = np.arange(round(SECONDS * FPS)) / FPS
     rest = template.rest_joints(betas)
     sole = -template.rest_vertices(betas)[:, 1].min()
-    leg = np.linalg.norm(rest[JOINT_INDEX["left_ankle"]] - rest[JOINT_INDEX["left_hip"]])
+    leg = float(np.linalg.norm(rest[JOINT_INDEX["left_ankle"]] - rest[JOINT_INDEX["left_hip"]]))
     rotations = np.zeros((len(times), 24, 3, 3))
     rotations[:] = np.eye(3)
 
@@ -78,9 +86,8 @@ def make_motion(template, betas):
     rotations[:, 0] = torso_rotation(pelvis[:, 3], pelvis[:, 4], pelvis[:, 5])
     contacts = np.zeros((len(times), 4))
     for column, (side, keys) in enumerate((("left", LEFT_FOOT), ("right", RIGHT_FOOT))):
-        contacts[:, 2 * column : 2 * column + 2] = solve_leg_ik(rotations, rest, sole, leg, pelvis_at, side, interpolate_keys(keys, times))[
-            :, None
-        ]
+        touches = solve_leg_ik(rotations, rest, sole, leg, pelvis_at, side, interpolate_keys(keys, times))
+        contacts[:, 2 * column : 2 * column + 2] = touches[:, None]
 
     spine = interpolate_keys(SPINE, times)
     for joint in ("spine1", "spine2", "spine3"):
@@ -92,28 +99,35 @@ def make_motion(template, betas):
     return smooth_upper_body(quat_from_rotmat(rotations)), pelvis_at - rest[0], contacts
 
 
-def interpolate_keys(keys, times):
-    """Key values (time, values...) at `times`, (F,C): eased, so that every key is a moment of rest."""
-    keys = np.array(keys, float)
-    after = np.clip(np.searchsorted(keys[:, 0], times, side="right"), 1, len(keys) - 1)
-    weight = smooth_step((times - keys[after - 1, 0]) / (keys[after, 0] - keys[after - 1, 0]))[:, None]
-    return keys[after - 1, 1:] * (1 - weight) + keys[after, 1:] * weight
+def interpolate_keys(keys: Sequence[Sequence[float]], times: FloatArray) -> FloatArray:
+    """Values (F,C) of keys (time, values...) at `times`, with zero velocity at every key."""
+    table = np.array(keys, float)
+    after = np.clip(np.searchsorted(table[:, 0], times, side="right"), 1, len(table) - 1)
+    weight = smooth_step((times - table[after - 1, 0]) / (table[after, 0] - table[after - 1, 0]))[:, None]
+    return table[after - 1, 1:] * (1 - weight) + table[after, 1:] * weight
 
 
-def smooth_step(weight):
+def smooth_step(weight: FloatArray) -> FloatArray:
+    """Smooth step from 0 to 1."""
     weight = np.clip(weight, 0, 1)
     return weight**2 * (3 - 2 * weight)
 
 
-def torso_rotation(pitch, turn, roll):
-    """Rotation matrices (F,3,3): lean forward, then turn to the left, then lean to the left."""
+def torso_rotation(pitch: FloatArray, turn: FloatArray, roll: FloatArray) -> FloatArray:
+    """Rotation matrices (F,3,3): pitch forward, then roll to the left, then yaw (turn) to the left."""
     zero = np.zeros_like(pitch)
     lean, yaw, side = (quat_from_rotvec(np.stack(parts, -1)) for parts in ((pitch, zero, zero), (zero, turn, zero), (zero, zero, -roll)))
     return rotmat_from_quat(multiply_quat(yaw, multiply_quat(side, lean)))
 
 
-def solve_leg_ik(rotations, rest, sole, leg, pelvis_at, side, foot):
-    """Turn hip, knee and ankle so that the foot stands where it should; returns whether it touches the floor, (F,)."""
+def solve_leg_ik(
+    rotations: FloatArray, rest: FloatArray, sole: float, leg: float, pelvis_at: FloatArray, side: str, foot: FloatArray
+) -> FloatArray:
+    """Set hip, knee and ankle, in place, so that the foot is at its key position; returns its contact with the floor, (F,).
+
+    rotations: (F,24,3,3) local. rest: (24,3) m. sole: m, height of the pelvis above the sole at rest. leg: m, the leg length.
+    pelvis_at: (F,3) m. foot: (F,4), values of LEFT_FOOT or RIGHT_FOOT.
+    """
     sign = 1 if side == "left" else -1
     hip, knee, ankle = (rest[JOINT_INDEX[f"{side}_{name}"]] for name in ("hip", "knee", "ankle"))
     turn = quat_from_rotvec(foot[:, 3:] * [[0, sign, 0]])
@@ -122,7 +136,7 @@ def solve_leg_ik(rotations, rest, sole, leg, pelvis_at, side, foot):
     forward = foot_global @ [0.0, 0.0, 1.0]
     target = np.stack([leg * foot[:, 0], ankle[1] + sole + leg * foot[:, 1], rest[0, 2] + ankle[2] - rest[0, 2] + leg * foot[:, 2]], -1)
     start = pelvis_at + (rotations[:, 0] @ (hip - rest[0]))
-    knee_at = middle_joint(start, target, np.linalg.norm(knee - hip), np.linalg.norm(ankle - knee), forward)
+    knee_at = middle_joint(start, target, float(np.linalg.norm(knee - hip)), float(np.linalg.norm(ankle - knee)), forward)
     thigh = frames_from_directions(knee_at - start, forward) @ frames_from_directions(knee - hip, [0.0, 0.0, 1.0]).T
     shin = frames_from_directions(target - knee_at, forward) @ frames_from_directions(ankle - knee, [0.0, 0.0, 1.0]).T
     rotations[:, JOINT_INDEX[f"{side}_hip"]] = transpose(rotations[:, 0]) @ thigh
@@ -131,8 +145,8 @@ def solve_leg_ik(rotations, rest, sole, leg, pelvis_at, side, foot):
     return (foot[:, 1] < 1e-6).astype(float)
 
 
-def middle_joint(start, target, upper, lower, pole):
-    """Where the middle joint of two bones is, (F,3): on the pole's side, by the law of cosines."""
+def middle_joint(start: FloatArray, target: FloatArray, upper: float, lower: float, pole: FloatArray) -> FloatArray:
+    """The middle joint (F,3) of two bones with lengths `upper` and `lower`, on the pole's side, by the law of cosines."""
     reach = target - start
     distance = np.linalg.norm(reach, axis=-1, keepdims=True)
     if (distance >= upper + lower).any():
@@ -144,8 +158,8 @@ def middle_joint(start, target, upper, lower, pole):
     return start + upper * (cosine * along + np.sqrt(1 - cosine**2) * outward)
 
 
-def animate_arm(rotations, rest, side, keys, times):
-    """Turn collar, shoulder and elbow so that upper arm and forearm point as the keys say, in the chest's axes."""
+def animate_arm(rotations: FloatArray, rest: FloatArray, side: str, keys: Sequence[ArmKey], times: FloatArray) -> None:
+    """Set collar, shoulder and elbow, in place, so that upper arm and forearm have the directions of the keys, in the chest's axes."""
     sign = 1 if side == "left" else -1
     mirror = np.array([sign, 1, 1])
     arms = [arm_quats(rest, side, sign, *(np.array(direction, float) * mirror for direction in pose)) for _, pose in keys]
@@ -157,13 +171,13 @@ def animate_arm(rotations, rest, side, keys, times):
         rotations[:, JOINT_INDEX[f"{side}_{joint}"]] = rotmat_from_quat(slerp(quats[after - 1], quats[after], weight))
 
 
-def arm_quats(rest, side, sign, upper, fore):
-    """Local quaternions of collar, shoulder and elbow for the directions of upper arm and forearm."""
+def arm_quats(rest: FloatArray, side: str, sign: int, upper: FloatArray, fore: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Local quaternions (4,) wxyz of collar, shoulder and elbow for the directions (3,) of upper arm and forearm."""
     upper, fore = upper / np.linalg.norm(upper), fore / np.linalg.norm(fore)
     shoulder, elbow, wrist = (rest[JOINT_INDEX[f"{side}_{name}"]] for name in ("shoulder", "elbow", "wrist"))
-    # The collar carries a part of what the arm does above and below the horizontal: the shoulder blade's share.
+    # The collar takes a part of the arm's elevation, as the shoulder blade does.
     collar = quat_from_rotvec([0, 0, sign * 0.22 * np.clip(upper[1], -0.6, 1)])
-    # At rest the elbow bends forward, about an axis that points down on the left and up on the right.
+    # At rest the elbow bends forward about an axis that points down on the left side and up on the right.
     hinge = np.cross(upper, fore)
     shoulder_global = frame_from_directions(upper, hinge) @ frame_from_directions(elbow - shoulder, [0, -sign, 0]).T
     elbow_global = frame_from_directions(fore, hinge) @ frame_from_directions(wrist - elbow, [0, -sign, 0]).T
@@ -171,25 +185,26 @@ def arm_quats(rest, side, sign, upper, fore):
     return collar, quat_from_rotmat(collar_global.T @ shoulder_global), quat_from_rotmat(shoulder_global.T @ elbow_global)
 
 
-def frame_from_directions(direction, second):
+def frame_from_directions(direction: ArrayLike, second: ArrayLike) -> FloatArray:
+    """One rotation matrix (3,3) of `frames_from_directions`."""
     return frames_from_directions(np.asarray(direction, float)[None], np.asarray(second, float)[None])[0]
 
 
-def frames_from_directions(direction, second):
-    """Rotation matrices (...,3,3) whose first column is `direction` and whose second leans to `second`."""
+def frames_from_directions(direction: FloatArray, second: ArrayLike) -> FloatArray:
+    """Rotation matrices (...,3,3) whose first column is along `direction` and whose second is as close to `second` as possible."""
     first = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
-    second = np.broadcast_to(np.asarray(second, float), first.shape)
-    second = second - (second * first).sum(-1, keepdims=True) * first
-    second = second / np.linalg.norm(second, axis=-1, keepdims=True)
-    return np.stack([first, second, np.cross(first, second)], -1)
+    other = np.broadcast_to(np.asarray(second, float), first.shape)
+    other = other - (other * first).sum(-1, keepdims=True) * first
+    other = other / np.linalg.norm(other, axis=-1, keepdims=True)
+    return np.stack([first, other, np.cross(first, other)], -1)
 
 
-def smooth_upper_body(quats, sigma=1.6):
-    """Arms and spine (not legs and pelvis, whose feet are planted) softened by a Gaussian over time, quats (F,24,4)."""
-    reach = np.arange(-6, 7)
-    kernel = np.exp(-0.5 * (reach / sigma) ** 2)
+def smooth_upper_body(quats: FloatArray, sigma: float = 1.6) -> FloatArray:
+    """Smooth arms and spine over time by a Gaussian; not legs and pelvis, because feet are planted. quats: (F,24,4); sigma: frames."""
+    window = np.arange(-6, 7)
+    kernel = np.exp(-0.5 * (window / sigma) ** 2)
     soft = [joint for name, joint in JOINT_INDEX.items() if not any(part in name for part in ("pelvis", "hip", "knee", "ankle", "foot"))]
-    frames_at = np.clip(np.arange(len(quats))[:, None] + reach, 0, len(quats) - 1)
+    frames_at = np.clip(np.arange(len(quats))[:, None] + window, 0, len(quats) - 1)
     near = quats[frames_at][:, :, soft]
     near = near * np.where((near * quats[:, None, soft]).sum(-1, keepdims=True) < 0, -1, 1)
     smoothed = quats.copy()
@@ -197,5 +212,5 @@ def smooth_upper_body(quats, sigma=1.6):
     return smoothed
 
 
-def transpose(matrices):
+def transpose(matrices: FloatArray) -> FloatArray:
     return np.swapaxes(matrices, -1, -2)

@@ -1,10 +1,11 @@
-"""Pictures and videos of a Performer: what the demo clip and the filmed recordings share."""
+"""Images and videos of a Performer, for the demo clip and the filmed recordings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from blender_meshrec.core.array_types import FloatArray
 from scripts.assets.demo_clip.performer import Performer
 
 
@@ -12,27 +13,28 @@ def render_frames(
     performer: Performer,
     folder: Path,
     size: tuple[int, int],
-    intrinsics: np.ndarray,
-    world_from_camera: np.ndarray,
+    intrinsics: FloatArray,
+    world_from_camera: FloatArray,
     samples: int,
     percent: int = 100,
     chosen: Sequence[int] = (),
     threads: int | None = None,
 ) -> None:
-    """Render a performer's frames to FOLDER/NNNN.png with Cycles: those that are not there yet, or the chosen ones anew. Needs bpy.
+    """Render a performer's frames to FOLDER/NNNN.png with Cycles: the missing ones, or the chosen ones again. Needs bpy.
 
     Args:
         size: (width, height) px. intrinsics: (3,3) px. world_from_camera: (4,4), OpenCV axes.
-        samples: of Cycles, a pixel. percent: of the size. threads: of the renderer; all by default.
+        samples: of Cycles per pixel. percent: of the size. threads: of the renderer; all by default.
     """
     import bpy
 
+    from blender_meshrec.scene.context import active_scene
     from scripts.assets.demo_clip.figure import ClothedFigure
     from scripts.assets.demo_clip.render_scene import set_up_render_scene
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     set_up_render_scene(size, intrinsics, world_from_camera, samples, percent)
-    render = bpy.context.scene.render
+    render = active_scene().render
     if threads:
         render.threads_mode, render.threads = "FIXED", threads
     figure = ClothedFigure(performer)
@@ -54,7 +56,7 @@ def encode_video(
     options: Mapping[str, str],
     container_options: Mapping[str, str] | None = None,
 ) -> int:
-    """Make an H.264 video of a folder's PNG pictures; returns how many frames it has."""
+    """Make an H.264 video of a folder's PNG images; returns the number of frames."""
     import av
     import cv2
 
@@ -64,6 +66,7 @@ def encode_video(
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.options = dict(options)
         for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(cv2.imread(str(picture)), format="bgr24")))
+            image = np.asarray(cv2.imread(str(picture)), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         container.mux(stream.encode())
     return len(pictures)

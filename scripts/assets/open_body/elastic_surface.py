@@ -1,32 +1,39 @@
-"""How skin would like to bend: an elastic surface that follows its rigid ends.
+"""Elastic deformation of skin between rigid ends (as-rigid-as-possible with smooth rotations).
 
 Source: Levi & Gotsman 2015, "Smooth Rotation Enhanced As-Rigid-As-Possible Mesh Animation": Sorkine & Alexa 2007 with a
-term that holds neighbouring rotations alike. Deviations: cotangents are clamped to be positive, so that the system stays
-definite on slivers, and a pressure keeps the volume, as flesh does.
+term that penalises differences of neighbouring rotations. Deviations: cotangents are clamped to be positive, so that the system is
+definite for sliver triangles, and a pressure restores the volume.
 """
 
+from typing import Any
+
 import numpy as np
-from scipy import sparse
-from scipy.sparse.csgraph import dijkstra
-from scipy.sparse.linalg import splu
+from scipy import sparse  # pyrefly: ignore[untyped-import] - scipy ships no type stubs
+from scipy.sparse.csgraph import dijkstra  # pyrefly: ignore[untyped-import] - scipy ships no type stubs
+from scipy.sparse.linalg import splu  # pyrefly: ignore[untyped-import] - scipy ships no type stubs
+
+from blender_meshrec.core.array_types import BoolArray, FloatArray, IntArray
 
 
 class ElasticSurface:
-    """A triangle mesh at rest: vertices (V,3) m, faces (T,3). `smoothness` weighs the term on rotations."""
+    """A triangle mesh at rest: vertices (V,3) m, faces (T,3). smoothness: weight of the rotation term."""
 
-    def __init__(self, vertices, faces, smoothness=0.05):
+    def __init__(self, vertices: FloatArray, faces: IntArray, smoothness: float = 0.05) -> None:
         self.faces = faces
         count = len(vertices)
-        rows, columns, cotangents = [], [], []
+        rows: list[IntArray] = []
+        columns: list[IntArray] = []
+        cotangents: list[FloatArray] = []
         for corner in range(3):
             a, b, c = (faces[:, (corner + step) % 3] for step in range(3))
             u, w = vertices[b] - vertices[a], vertices[c] - vertices[a]
             cotangent = (u * w).sum(1) / np.maximum(np.linalg.norm(np.cross(u, w), axis=1), 1e-12)
-            rows, columns = [*rows, b, c], [*columns, c, b]
+            rows += [b, c]
+            columns += [c, b]
             cotangents += [np.clip(cotangent, 0.05, 5.0) / 2] * 2
-        joined = (np.concatenate(rows), np.concatenate(columns))
-        self.adjacency = sparse.csr_matrix((np.concatenate(cotangents), joined), (count, count))
-        self.laplacian = (sparse.diags(np.asarray(self.adjacency.sum(1)).ravel()) - self.adjacency).tocsr()
+        ends = (np.concatenate(rows), np.concatenate(columns))
+        self.adjacency: Any = sparse.csr_matrix((np.concatenate(cotangents), ends), (count, count))
+        self.laplacian: Any = (sparse.diags(np.asarray(self.adjacency.sum(1)).ravel()) - self.adjacency).tocsr()
         edges = self.adjacency.tocoo()
         self.start, self.end, self.stiffness = edges.row, edges.col, edges.data
         self.edges = vertices[self.start] - vertices[self.end]
@@ -37,17 +44,19 @@ class ElasticSurface:
             np.add.at(self.area, faces[:, corner], areas / 3)
         self.coupling = smoothness * areas.sum()
 
-    def distance(self, members):
-        """Distance (V,) m along edges from the nearest of `members` (V,) bool."""
+    def distance(self, members: BoolArray) -> FloatArray:
+        """Distances (V,) m along edges from the nearest of `members` (V,) bool."""
         graph = sparse.csr_matrix((np.linalg.norm(self.edges, axis=1), (self.start, self.end)), self.adjacency.shape)
         return dijkstra(graph, indices=np.flatnonzero(members), min_only=True)
 
-    def relax(self, held, vertices, rotations, volume, pressure, iterations=40):
-        """The elastic shape where the `held` vertices (V,) bool stay as they are posed.
+    def relax(
+        self, held: BoolArray, vertices: FloatArray, rotations: FloatArray, volume: float, pressure: float, iterations: int = 40
+    ) -> FloatArray:
+        """The elastic shape with the `held` vertices (V,) bool fixed.
 
         Args:
-            vertices (V,3) m and rotations (V,3,3) from the surface at rest: the first guess; skinning's.
-            volume: m^3, of `volume_of`. pressure: the part of what is lost of it that an even pressure from inside restores.
+            vertices (V,3) m and rotations (V,3,3) from the surface at rest: the initial values, from skinning.
+            volume: m^3, of `volume_of`. pressure: the fraction of the lost volume that a uniform pressure restores.
 
         Returns:
             vertices (V,3) m.
@@ -56,21 +65,22 @@ class ElasticSurface:
         free, fixed = np.flatnonzero(~held), np.flatnonzero(held)
         factor = splu(self.laplacian[free][:, free].tocsc())
         pull = self.laplacian[free][:, fixed] @ vertices[fixed]
-        turning = np.flatnonzero(np.asarray(self.adjacency[:, free].sum(1)).ravel() > 0)
-        turning = np.union1d(turning, free)
-        used = np.isin(self.start, turning)
+        rotated = np.flatnonzero(np.asarray(self.adjacency[:, free].sum(1)).ravel() > 0)
+        rotated = np.union1d(rotated, free)
+        used = np.isin(self.start, rotated)
         start, end, stiffness, edges = self.start[used], self.end[used], self.stiffness[used], self.edges[used]
         each = np.arange(len(start))
-        gather = sparse.csr_matrix((np.ones(len(start)), (np.searchsorted(turning, start), each)), (len(turning), len(start)))
-        onto_free = sparse.csr_matrix((np.ones(len(start)), (start, each)), (len(vertices), len(start)))[free]
-        neighbours = self.adjacency[turning]
+        gather: Any = sparse.csr_matrix((np.ones(len(start)), (np.searchsorted(rotated, start), each)), (len(rotated), len(start)))
+        every_vertex: Any = sparse.csr_matrix((np.ones(len(start)), (start, each)), (len(vertices), len(start)))
+        onto_free = every_vertex[free]
+        neighbours = self.adjacency[rotated]
         for _ in range(iterations):
             # Local step: each vertex's rotation, from its edges and its neighbours' rotations.
             now = vertices[start] - vertices[end]
             outer = (stiffness[:, None, None] * now[:, :, None] * edges[:, None, :]).reshape(-1, 9)
             target = (gather @ outer + self.coupling * (neighbours @ rotations.reshape(-1, 9))).reshape(-1, 3, 3)
-            rotations[turning] = nearest_rotations(target)
-            # Global step: the vertices that fit those rotations best.
+            rotations[rotated] = nearest_rotations(target)
+            # Global step: the vertices that fit these rotations best.
             wanted = 0.5 * stiffness[:, None] * np.einsum("eij,ej->ei", rotations[start] + rotations[end], edges)
             vertices[free] = factor.solve(onto_free @ wanted - pull)
             outwards = self._volume_gradient(vertices)[free]
@@ -79,12 +89,13 @@ class ElasticSurface:
             vertices[free] += pressure * lost / (outwards * inflated).sum() * inflated
         return vertices
 
-    def volume_of(self, vertices):
-        """m^3; openings count as if closed towards the origin, so only differences mean something where those are held."""
+    def volume_of(self, vertices: FloatArray) -> float:
+        """The volume, m^3, with openings closed towards the origin; only differences are meaningful, if the openings are held."""
         a, b, c = (vertices[self.faces[:, corner]] for corner in range(3))
-        return np.einsum("ti,ti->", a, np.cross(b, c)) / 6
+        return float(np.einsum("ti,ti->", a, np.cross(b, c)) / 6)
 
-    def _volume_gradient(self, vertices):
+    def _volume_gradient(self, vertices: FloatArray) -> FloatArray:
+        """The gradient (V,3) m^2 of the volume."""
         a, b, c = (vertices[self.faces[:, corner]] for corner in range(3))
         gradient = np.zeros_like(vertices)
         for corner, across in enumerate((np.cross(b, c), np.cross(c, a), np.cross(a, b))):
@@ -92,7 +103,7 @@ class ElasticSurface:
         return gradient
 
 
-def nearest_rotations(matrices):
+def nearest_rotations(matrices: FloatArray) -> FloatArray:
     """The rotations nearest to matrices (N,3,3). Source: Kabsch 1976."""
     left, _, right = np.linalg.svd(matrices)
     left[:, :, 2] *= np.linalg.det(left @ right)[:, None]

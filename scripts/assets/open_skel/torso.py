@@ -1,34 +1,42 @@
-"""Pelvis, spine, ribs, breastbone, collar bones and shoulder blades, in the body's own axes; metres."""
+"""Pelvis, spine, ribs, breastbone, collar bone and shoulder blade, in the body's axes; metres."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
-from .signed_distance import capsule_chain, difference, ellipsoid, mesh_solid, mirror_solid, plate, rod_mesh, transform_solid, union
+from blender_meshrec.core.array_types import FloatArray, IntArray
 
-# The middles of the vertebral bodies: up, front. Between them the spine is interpolated.
+from .signed_distance import Mesh, capsule_chain, difference, ellipsoid, mesh_solid, mirror_solid, plate, rod_mesh, transform_solid, union
+
+HeightMesh: TypeAlias = tuple[float, FloatArray, IntArray]  # height m, vertices (N,3) m, triangles (M,3)
+
+# Centres of the vertebral bodies along the spine, up and front; interpolated between.
 SPINE = np.array([(0.050, -0.012), (0.085, 0.0), (0.14, 0.004), (0.20, -0.006), (0.28, -0.018), (0.36, -0.020), (0.44, -0.006),
                   (0.50, 0.016), (0.56, 0.034), (0.592, 0.040)])  # fmt: skip
-# From, to (up, m), how many, half width, half depth, length of the spinous and of the transverse processes.
+# Lowest and highest centre (up, m), count, half width, half depth, length of the spinous and of the transverse processes.
 VERTEBRAE = {
     "lumbar": (0.068, 0.192, 5, 0.0205, 0.0155, 0.034, 0.032),
     "thoracic": (0.217, 0.444, 12, 0.0155, 0.0140, 0.036, 0.026),
     "cervical": (0.464, 0.577, 7, 0.0120, 0.0090, 0.024, 0.020),
 }
-# Half widths of the rib cage, and how far forward its ribs reach, from the first rib to the twelfth.
+# From the first rib to the twelfth: half width of the rib cage, front end, and drop from the spine to the front end.
 RIB_HALF_WIDTHS = (0.052, 0.075, 0.093, 0.106, 0.115, 0.121, 0.126, 0.129, 0.130, 0.128, 0.122, 0.108)
 RIB_FRONTS = (0.066, 0.080, 0.091, 0.099, 0.105, 0.110, 0.114, 0.116, 0.116, 0.114, 0.10, 0.09)
 RIB_DROPS = (0.030, 0.042, 0.055, 0.068, 0.080, 0.092, 0.102, 0.108, 0.106, 0.100, 0.085, 0.060)
 RIB_LENGTH_FRACTIONS = (1, 1, 1, 1, 1, 1, 1, 0.97, 0.93, 0.88, 0.66, 0.50)  # of the way from the spine to the breastbone
-SHOULDER_BLADE_CENTRE = np.array([0.115, 0.39, -0.01])  # the middle of the left shoulder blade
+SHOULDER_BLADE_CENTRE = np.array([0.115, 0.39, -0.01])  # of the left side
+# Centre line of the breastbone, up and front.
 BREASTBONE = np.array([(0.428, 0.060), (0.410, 0.071), (0.380, 0.082), (0.330, 0.096), (0.290, 0.102), (0.268, 0.101)])
 
 
-def spine_depth(height):
-    """How far forward the spine's middle lies, m."""
-    return np.interp(height, SPINE[:, 0], SPINE[:, 1])
+def spine_depth(height: float) -> float:
+    """The z coordinate of the spine's centre at a height, m."""
+    return float(np.interp(height, SPINE[:, 0], SPINE[:, 1]))
 
 
-def vertebrae():
-    """Each vertebra as (height, vertices, faces), from the lowest."""
+def vertebrae() -> Iterator[HeightMesh]:
+    """The vertebrae as (height, vertices, faces), from the lowest."""
     for start, end, count, wide, deep, spinous, transverse in VERTEBRAE.values():
         tall = (end - start) / (count - 1)
         for number, height in enumerate(np.linspace(start, end, count)):
@@ -36,7 +44,8 @@ def vertebrae():
             yield height, *_vertebra(height, tall, wide * scale, deep * scale, spinous, transverse)
 
 
-def _vertebra(height, tall, wide, deep, spinous, transverse):
+def _vertebra(height: float, tall: float, wide: float, deep: float, spinous: float, transverse: float) -> Mesh:
+    """A vertebra with a body, a spinous process and two transverse processes."""
     lean = np.arctan2(spine_depth(height + 0.01) - spine_depth(height - 0.01), 0.02)
     axes = np.array([[1, 0, 0], [0, np.cos(lean), -np.sin(lean)], [0, np.sin(lean), np.cos(lean)]])
     centre = np.array([0, height, spine_depth(height)])
@@ -60,31 +69,31 @@ def _vertebra(height, tall, wide, deep, spinous, transverse):
     return _merge_meshes(parts)
 
 
-def ribs():
-    """The left side's ribs as (height at the spine, vertices, faces), from the first."""
+def ribs() -> Iterator[HeightMesh]:
+    """The left ribs as (height at the spine, vertices, faces), from the first."""
     start, end, count = VERTEBRAE["thoracic"][:3]
     for number, height in enumerate(np.linspace(end, start, count)):
-        share = np.linspace(0, RIB_LENGTH_FRACTIONS[number], 17)
-        angle = np.pi * share
+        fraction = np.linspace(0, RIB_LENGTH_FRACTIONS[number], 17)
+        angle = np.pi * fraction
         behind = spine_depth(height) - 0.018
         middle = (behind + RIB_FRONTS[number]) / 2 - 0.004
         x = RIB_HALF_WIDTHS[number] * np.sin(angle) ** 0.85
         x = np.where(angle < np.pi / 2, np.maximum(x, 0.016), np.maximum(x, 0.014))
-        hump = 0.022 * np.sin(np.clip(share / 0.36, 0, 1) * np.pi) ** 2  # the ribs go backward before they turn
+        hump = 0.022 * np.sin(np.clip(fraction / 0.36, 0, 1) * np.pi) ** 2  # ribs run backward before they curve forward
         z = np.where(
-            share < 0.5,
+            fraction < 0.5,
             middle + (behind - middle) * np.abs(np.cos(angle)) - hump,
             middle + (RIB_FRONTS[number] - middle) * np.abs(np.cos(angle)),
         )
-        fall = np.interp(share, (0, 0.15, 0.72, 1), (0, 0.06, 1, 1))
-        rise = np.interp(share, (0, 0.76, 0.9, 1), (0, 0, 0.55, 1)) * max(0, number - 2) * 0.0085 if number < 10 else 0
+        fall = np.interp(fraction, (0, 0.15, 0.72, 1), (0, 0.06, 1, 1))
+        rise = np.interp(fraction, (0, 0.76, 0.9, 1), (0, 0, 0.55, 1)) * max(0, number - 2) * 0.0085 if number < 10 else 0
         y = height - RIB_DROPS[number] * fall**1.2 + rise
-        thin = np.interp(share / RIB_LENGTH_FRACTIONS[number], (0, 0.03, 0.1, 0.95, 1), (0.5, 1, 1, 1, 0.45))
+        thin = np.interp(fraction / RIB_LENGTH_FRACTIONS[number], (0, 0.03, 0.1, 0.95, 1), (0.5, 1, 1, 1, 0.45))
         yield height, *rod_mesh(np.stack([x, y, z], 1), thin[:, None] * (0.0034, 0.0062 if number else 0.005), 6)
 
 
-def breastbone():
-    """Vertices and faces of the breastbone."""
+def breastbone() -> Mesh:
+    """The mesh of the breastbone."""
     width = (0.020, 0.024, 0.0165, 0.018, 0.015, 0.006)
     line = np.stack([np.zeros(6), *BREASTBONE.T], 1)
     line = np.concatenate([line[:1] + (0, 0.003, -0.001), line, line[-1:] - (0, 0.004, 0)])
@@ -92,8 +101,8 @@ def breastbone():
     return rod_mesh(line, radii, 10, (0, 0, 1))
 
 
-def pelvis_bone():
-    """Vertices and faces of hip bones, sacrum and tail bone, both sides at once."""
+def pelvis_bone() -> Mesh:
+    """The mesh of hip bones, sacrum and tail bone, both sides."""
     socket = ellipsoid((0.088, -0.087, 0.017), 0.036)
     spike, top, behind, waist, hip = (
         (0.101, 0.018, 0.064),
@@ -119,8 +128,8 @@ def pelvis_bone():
     return mesh_solid(mirror_solid(whole), (-0.15, -0.185, -0.10), (0.15, 0.085, 0.115), 0.0066)
 
 
-def shoulder_blade():
-    """Vertices and faces of the left shoulder blade."""
+def shoulder_blade() -> Mesh:
+    """The mesh of the left shoulder blade."""
     glenoid, top, inner, low = (0.146, 0.424, 0.012), (0.078, 0.452, -0.034), (0.066, 0.405, -0.050), (0.088, 0.312, -0.052)
     blade = union(plate([top, inner, low], 0.0072), plate([top, low, (0.135, 0.415, -0.010)], 0.0072), reach=0.006)
     edge = capsule_chain([low, (0.115, 0.360, -0.036), (0.140, 0.412, 0.004)], (0.0055, 0.0052, 0.008))
@@ -131,7 +140,7 @@ def shoulder_blade():
     roof = capsule_chain([(0.160, 0.458, -0.002), (0.170, 0.457, 0.022)], (0.008, 0.0065), (1, 1.4, 1))
     beak = capsule_chain([(0.134, 0.436, 0.010), (0.132, 0.444, 0.034), (0.142, 0.438, 0.050)], (0.0075, 0.0062, 0.0052))
     whole = union(blade, edge, ridge, web, roof, beak, ellipsoid(glenoid, (0.008, 0.018, 0.013)), reach=0.006)
-    # Fine across the blade, which is thin, and coarse along it.
+    # Small cells across the blade, which is thin, and large ones along it.
     normal = np.cross(np.subtract(low, top), np.subtract((0.135, 0.415, -0.010), top))
     normal /= np.linalg.norm(normal)
     along = np.cross(normal, (1, 0, 0)) / np.linalg.norm(np.cross(normal, (1, 0, 0)))
@@ -146,8 +155,8 @@ def shoulder_blade():
     )
 
 
-def collar_bone():
-    """Vertices and faces of the left collar bone, from the breastbone to the shoulder's roof."""
+def collar_bone() -> Mesh:
+    """The mesh of the left collar bone, from the breastbone to the acromion."""
     line = [(0.014, 0.431, 0.066), (0.017, 0.432, 0.067), (0.035, 0.440, 0.074), (0.070, 0.450, 0.076), (0.105, 0.456, 0.056),
             (0.135, 0.460, 0.036), (0.158, 0.460, 0.026), (0.162, 0.460, 0.025)]  # fmt: skip
     radii = np.array(
@@ -165,8 +174,11 @@ def collar_bone():
     return rod_mesh(line, radii, 10)
 
 
-def _merge_meshes(parts):
-    vertices, faces, count = [], [], 0
+def _merge_meshes(parts: Sequence[Mesh]) -> Mesh:
+    """Several meshes as one."""
+    vertices: list[FloatArray] = []
+    faces: list[IntArray] = []
+    count = 0
     for part_vertices, part_faces in parts:
         vertices.append(part_vertices)
         faces.append(part_faces + count)

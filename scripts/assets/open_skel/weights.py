@@ -1,43 +1,46 @@
-"""Skin weights over SKEL's 24 joints, from the open body's over SMPL's.
+"""Skinning weights over SKEL's 24 joints, from the open body's weights over SMPL's joints.
 
-SKEL's arcs end where its spine joints lie, so the skin between follows the bones below and above by shares that rise where SMPL's
-did. What SMPL lacks is split here: the forearm's skin goes from the ulna to the radius on the way to the wrist, as
-pronation twists it; the foot's from the talus to the calcaneus.
+SKEL's spine joints are the ends of arcs, so the weights of SMPL's spine joints are split between the bones below and above. Weights of
+segments that are one joint in SMPL are split too: along the forearm from the ulna to the radius, as pronation twists it, and on the foot
+from the talus to the calcaneus.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 
+from blender_meshrec.core.array_types import AnyArray, FloatArray, IntArray
 from blender_meshrec.core.skel.vocabulary import SKEL_JOINTS
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from scripts.assets.open_body.skinning import keep_top_four, symmetrise_weights
 
 from .joints import JOINT_MIRROR
 
-# SKEL joint <- SMPL joints, with the share of each's weight.
+# SKEL joint <- SMPL joints, with the fraction of each one's weight.
 SMPL_SOURCES = {
     "pelvis": {"pelvis": 1}, "lumbar_body": {"spine1": 1, "spine2": 0.5}, "thorax": {"spine2": 0.5, "spine3": 1, "neck": 0.5},
     "head": {"neck": 0.5, "head": 1}, "femur": {"hip": 1}, "tibia": {"knee": 1}, "toes": {"foot": 1}, "scapula": {"collar": 1},
     "humerus": {"shoulder": 1}, "hand": {"wrist": 1, "hand": 1},
 }  # fmt: skip
-# Along the forearm, elbow 0 and wrist 1, where the radius begins to take the skin and where it has all of it.
+# Range along the forearm, elbow 0 and wrist 1, in which the weight passes from ulna to radius.
 TWIST_RANGE = (-0.05, 0.97)
-# From the ankle down, m, where the calcaneus begins to take the skin and where it has all of it; forward likewise.
+# Ranges below and in front of the ankle, m, in which the weight passes from talus to calcaneus.
 CALCN_DOWN_RANGE = (-0.005, 0.045)
 CALCN_FORWARD_RANGE = (0.02, 0.08)
 
 
-def skin_weights(body, joints, mirror):
-    """Skin weights (V,24), at most four a vertex, rows sum to 1, exactly symmetric.
+def skin_weights(body: Mapping[str, AnyArray], joints: FloatArray, mirror: IntArray) -> FloatArray:
+    """Skinning weights (V,24), at most four per vertex, rows sum to 1, exactly symmetric.
 
     Args:
-        body: the open body's arrays, float64. joints: (24,3) m, SKEL's at rest. mirror: (V,) the vertex opposite each vertex.
+        body: the open body's arrays, float64. joints: (24,3) m, SKEL's at rest. mirror: (V,), index of the vertex opposite each vertex.
     """
     smpl, v_template = body["weights"], body["v_template"]
     weights = np.zeros((len(v_template), 24))
     for joint, name in enumerate(SKEL_JOINTS):
         side = {"r": "right_", "l": "left_"}.get(name.partition("_")[2], "")
-        for source, share in SMPL_SOURCES.get(name if name in SMPL_FRACTIONS else name[:-2], {}).items():
-            weights[:, joint] += share * smpl[:, SMPL_JOINTS.index(side + source)]
+        for source, fraction in SMPL_SOURCES.get(name if name in SMPL_SOURCES else name[:-2], {}).items():
+            weights[:, joint] += fraction * smpl[:, SMPL_JOINTS.index(side + source)]
     for letter, side in (("r", "right"), ("l", "left")):
         ulna, radius, hand, talus, calcn = (SKEL_JOINTS.index(f"{b}_{letter}") for b in ("ulna", "radius", "hand", "talus", "calcn"))
         forearm = joints[hand] - joints[ulna]
@@ -55,12 +58,13 @@ def skin_weights(body, joints, mirror):
     return keep_top_four(symmetrise_weights(weights, mirror, JOINT_MIRROR), mirror, JOINT_MIRROR)
 
 
-def smooth_step(value, begin, end):
-    """0 before `begin`, 1 after `end`, smooth between."""
+def smooth_step(value: FloatArray, begin: float, end: float) -> FloatArray:
+    """Smooth step from 0 at `begin` to 1 at `end`."""
     t = np.clip((value - begin) / (end - begin), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _split_weight(weights, whole, first, second, share):
-    weights[:, first] += whole * (1 - share)
-    weights[:, second] += whole * share
+def _split_weight(weights: FloatArray, whole: FloatArray, first: int, second: int, fraction: FloatArray) -> None:
+    """Add a weight (V,) to two joints, in place; fraction: (V,), the second joint's part."""
+    weights[:, first] += whole * (1 - fraction)
+    weights[:, second] += whole * fraction

@@ -58,3 +58,9 @@ def test_a_square_that_misses_the_image_gives_none():
 
 def test_a_square_around_a_box_contains_it():
     assert square_around(np.array([10, 20, 30, 100]), 1.5, 2) == (20, 60, 120, 2)
+
+
+@pytest.mark.parametrize("square", [(150, 100, 1e6), (np.nan, 100, 50), (150, np.inf, 50), (150, 100, np.inf), (150, 100, 1300)])
+def test_squares_of_garbled_frames_give_no_crop(square):
+    """A square of a million pixels once took 36 GB."""
+    assert crop_square(np.zeros((200, 300, 3), np.uint8), Square(*square), 64) is None

@@ -93,6 +93,43 @@ def test_openpose_frames_may_be_empty(tmp_path):
         detect_and_track(ReconstructRequest(save_openpose(tmp_path / "nobody", truth[:5])))
 
 
+def save_numbered(folder, keypoints, numbers):
+    """OpenPose files of the frames with these numbers."""
+    save_openpose(folder, keypoints)
+    for frame, file in enumerate(sorted(folder.glob("*.json"), key=lambda file: int(file.name.split("_")[1]))):
+        file.rename(folder / f"part1_{numbers[frame]:012}_keypoints.json.new")
+    for file in folder.glob("*.new"):
+        file.rename(file.with_suffix(""))
+    return str(folder)
+
+
+def test_missing_openpose_files_are_frames_without_people(tmp_path):
+    truth = crossing_people("openpose25", 1)
+    kept = [number for number in range(60) if number not in (7, 8, 30)]
+    tracked = detect_and_track(ReconstructRequest(save_numbered(tmp_path / "json", truth[kept], [7000 + number for number in kept])))
+    (person,) = tracked.people
+    assert len(tracked.frames) == 60 and np.flatnonzero(~person.visible).tolist() == [7, 8, 30]
+    assert np.allclose(person.keypoints[kept], truth[kept, 0], atol=1e-3)  # px
+    assert any("files of 3 frames are missing" in warning for warning in tracked.warnings)
+
+
+@pytest.mark.parametrize(
+    "number_of_frame, words",
+    [
+        (lambda frame: 5 * frame, "in steps of 5"),  # --frame_step 5
+        (lambda frame: frame + 10**12 * (frame > 30), "have gaps"),
+        (lambda frame: frame + 17, None),
+    ],
+)
+def test_openpose_numbers_in_steps_or_with_endless_gaps_are_consecutive(tmp_path, number_of_frame, words):
+    truth = crossing_people("openpose25", 1)
+    folder = save_numbered(tmp_path / "json", truth, [number_of_frame(frame) for frame in range(60)])
+    tracked = detect_and_track(ReconstructRequest(folder))
+    assert len(tracked.frames) == 60 and tracked.people[0].visible.all()
+    notes = [warning for warning in tracked.warnings if "numbered" in warning or "gaps" in warning or "missing" in warning]
+    assert len(notes) == (words is not None) and all(words in note for note in notes)
+
+
 def test_other_sets_are_converted_by_their_number_of_points():
     coco = crossing_people("coco17")[:, 0]
     eighteen = np.stack([coco[:, KEYPOINT_SETS["coco17"].index[p]] if p != "neck" else coco[:, 5] for p in OPENPOSE18], 1)

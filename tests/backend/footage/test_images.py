@@ -1,5 +1,6 @@
 """Single images and folders of images: every common format, upright, in the right order."""
 
+import shutil
 import struct
 
 import av
@@ -7,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.footage.images import find_missing_images
+from blender_meshrec.backend.footage import heif
+from blender_meshrec.backend.footage.images import decode_image, find_missing_images
 from blender_meshrec.backend.footage.video import open_footage
 from blender_meshrec.core.errors import InputError
 from tests.support.footage_files import HEIGHT, WIDTH, is_upright, make_frame, read_frame_number
@@ -37,13 +39,20 @@ def test_an_image_is_one_frame_at_24_fps(tmp_path, suffix):
     assert footage.frame_rate([frame.time]) == 24
 
 
-@pytest.mark.parametrize("orientation, turn, rotation", [(1, 0, 0), (3, 2, 180), (6, 1, 90), (8, 3, 270)])
-def test_exif_orientation_is_honoured(tmp_path, orientation, turn, rotation):
-    stored = np.rot90(make_frame(5), turn)
-    footage = open_footage(with_orientation(save(tmp_path / "held.jpg", stored), orientation))
+@pytest.mark.parametrize(
+    "orientation, rotation, is_mirrored",
+    [(1, 0, False), (3, 180, False), (6, 90, False), (8, 270, False), (2, 0, True), (4, 180, True), (5, 270, True), (7, 90, True)],
+)
+@pytest.mark.parametrize("suffix", [".jpg", ".jfif"])
+def test_exif_orientation_is_honoured(tmp_path, orientation, rotation, is_mirrored, suffix):
+    """Mirrored left to right and then turned clockwise, the stored picture is upright."""
+    stored = np.rot90(make_frame(5), rotation // 90)
+    stored = stored[:, ::-1] if is_mirrored else stored
+    path = with_orientation(save(tmp_path / "held.jpg", stored), orientation).rename(tmp_path / f"held{suffix}")
+    footage = open_footage(path)
     (frame,) = footage.read()
-    assert footage.size == (WIDTH, HEIGHT) and is_upright(frame.image)
-    assert footage.rotation == rotation
+    assert footage.size == (WIDTH, HEIGHT) and is_upright(frame.image) and read_frame_number(frame.image) == 5
+    assert (footage.rotation, footage.is_mirrored) == (rotation, is_mirrored)
 
 
 @pytest.mark.parametrize("kind", ["grey", "16 bit", "transparent"])
@@ -152,3 +161,119 @@ def test_a_range_beyond_the_images_is_refused(tmp_path):
     for path in (tmp_path, tmp_path / "1.png"):
         with pytest.raises(InputError, match="1 frames"):
             open_footage(path, frames=(4, 6))
+
+
+def test_a_renamed_photo_is_read_by_its_content(tmp_path, shared_cases):
+    shutil.copy(shared_cases / "11_heic_plain.heic", tmp_path / "IMG_0001.jpg")
+    footage = open_footage(tmp_path / "IMG_0001.jpg")
+    assert len(list(footage.read())) == 1 and footage.size == (1708, 960)
+
+
+@pytest.mark.parametrize("name", ["01_heic_iphone_tiles.heic", "11_heic_plain.heic"])
+def test_heic_pictures_are_whole_and_count_in_folders(tmp_path, shared_cases, name):
+    footage = open_footage(shared_cases / name)
+    (frame,) = footage.read()
+    assert footage.size == (1708, 960) == frame.image.shape[1::-1] and footage.frame_rate([0.0]) == 24
+    assert footage.play_rate == 24 and (footage.rotation, footage.is_mirrored) == (0, False)
+    # The two files show the same clip: tiles out of order would differ by far more than the encodings do.
+    tiled, plain = (decode_image(shared_cases / file).astype(int) for file in ("01_heic_iphone_tiles.heic", "11_heic_plain.heic"))
+    assert np.abs(tiled - plain).mean() < 8  # grey levels
+    for number in (1, 2):
+        shutil.copy(shared_cases / name, tmp_path / f"IMG_{number}.HEIC")
+    assert [frame.image.shape[:2] for frame in open_footage(tmp_path).read()] == [(960, 1708)] * 2
+
+
+@pytest.mark.parametrize("transforms", [[(b"irot", 1)], [(b"irot", 3)], [(b"imir", 0)], [(b"imir", 1)], [(b"irot", 1), (b"imir", 1)]])
+def test_heic_rotation_and_mirroring_are_applied_in_their_order(transforms):
+    items = heif._Items(primary=1, properties=[(kind.decode(), value) for kind, value in transforms])
+    items.associations[1] = list(range(1, len(transforms) + 1))
+    image = stored = make_frame(5)
+    for kind, value in transforms:
+        image = np.rot90(image, value) if kind == b"irot" else (image[:, ::-1] if value else image[::-1])
+    assert np.array_equal(heif.apply_transforms(stored, items.transforms(1)), image)
+    rotation, is_mirrored = heif.orientation_of_transforms(items.transforms(1))
+    assert np.array_equal(np.rot90(stored[:, ::-1] if is_mirrored else stored, -rotation // 90), image)
+
+
+def box(kind, *content):
+    content = b"".join(content)
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def test_the_items_of_a_heif_file_are_read_as_the_standard_lays_them_out():
+    """A phone's portrait: a grid of two tiles, rotated by a quarter turn, and a thumbnail."""
+    grid = struct.pack(">4BHH", 0, 0, 0, 1, 90, 60)
+    names = [(1, b"hvc1"), (2, b"hvc1"), (3, b"grid"), (4, b"hvc1")]
+    kinds = [box(b"infe", struct.pack(">BxxxHH4sx", 2, number, 0, kind)) for number, kind in names]
+    size = box(b"ispe", bytes(12))
+    meta = box(
+        b"meta",
+        bytes(4),
+        box(b"hdlr", bytes(20)),
+        box(b"pitm", struct.pack(">BxxxH", 0, 3)),
+        box(b"iinf", struct.pack(">BxxxH", 0, len(kinds)), *kinds),
+        box(b"iref", bytes(4), box(b"dimg", struct.pack(">HHHH", 3, 2, 2, 1)), box(b"thmb", struct.pack(">HHH", 4, 1, 3))),
+        box(
+            b"iprp",
+            box(b"ipco", size, box(b"irot", b"\x03")),
+            box(b"ipma", bytes(4), struct.pack(">IHBBBHBB", 2, 3, 2, 0x81, 0x82, 1, 1, 1)),
+        ),
+        box(b"idat", grid),
+        box(b"iloc", struct.pack(">BxxxBBHHHHHII", 1, 0x44, 0, 1, 3, 1, 0, 1, 0, len(grid))),
+    )
+    items = heif._read_items(box(b"ftyp", b"heic") + meta)
+    assert items.primary == 3 and items.kinds[3] == b"grid" and items.tiles == {3: [2, 1]}
+    assert items.transforms(3) == [("irot", 3)] and items.transforms(1) == []
+    assert heif._grid_size(b"", items) == (1, 2, 90, 60)
+    tiles = [make_frame(1, 48, 64), make_frame(2, 48, 64)]
+    assert np.array_equal(heif._join_tiles(tiles, 1, 2, 90, 60), np.hstack(tiles)[:60, :90])
+    assert heif._join_tiles(tiles, 1, 3, 90, 60) is None and heif._join_tiles(tiles, 1, 2, 900, 60) is None
+
+
+def animate(path, images, milliseconds):
+    animation = cv2.Animation()
+    animation.frames = [cv2.cvtColor(image, cv2.COLOR_RGB2BGRA) for image in images]
+    animation.durations = np.array(milliseconds)
+    path.write_bytes(bytes(cv2.imencodeanimation(path.suffix, animation)[1]))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".avif", ".png"])
+def test_animated_pictures_are_clips_with_true_times(tmp_path, suffix):
+    footage = open_footage(animate(tmp_path / f"moving{suffix}", [make_frame(i) for i in range(31)] * 2, [40] * 30 + [80] * 32))
+    frames = list(footage.read())
+    assert [read_frame_number(frame.image) for frame in frames] == [*range(31)] * 2 and is_upright(frames[0].image)
+    assert np.allclose([frame.time for frame in frames], np.cumsum([0] + [0.04] * 30 + [0.08] * 31))  # s
+    (frame,) = open_footage(tmp_path / f"moving{suffix}", frames=(7, 8)).read()
+    assert (frame.row, frame.time, read_frame_number(frame.image)) == (0, 0.0, 7)
+    with pytest.raises(InputError, match="62 frames"):
+        list(open_footage(tmp_path / f"moving{suffix}", frames=(70, 72)).read())
+
+
+def test_pages_of_a_tiff_are_frames_and_thumbnails_are_not(tmp_path):
+    pages = [cv2.cvtColor(make_frame(i), cv2.COLOR_RGB2BGR) for i in range(4)]
+    cv2.imwritemulti(str(tmp_path / "pages.tif"), pages)
+    footage = open_footage(tmp_path / "pages.tif", fps=12)
+    frames = list(footage.read())
+    assert [read_frame_number(frame.image) for frame in frames] == [0, 1, 2, 3] and footage.frame_rate([]) == 12
+    cv2.imwritemulti(str(tmp_path / "photo.tif"), [pages[2], pages[2][::4, ::4]])
+    assert len(list(open_footage(tmp_path / "photo.tif").read())) == 1
+
+
+def test_floating_point_tiff_is_linear_light(tmp_path):
+    shown = make_frame(5).astype(float) / 255
+    light = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    cv2.imwrite(str(tmp_path / "plate.tif"), light[..., ::-1])
+    (frame,) = open_footage(tmp_path / "plate.tif").read()
+    assert np.abs(frame.image.astype(int) - make_frame(5)).max() <= 1
+
+
+def test_the_animated_picture_of_the_field_has_all_its_frames(shared_cases):
+    footage = open_footage(shared_cases / "10_animated.webp")
+    times = [frame.time for frame in footage.read()]
+    assert len(times) == 12 and footage.frame_rate(times) == 25
+
+
+def test_photos_with_exif_are_read_under_other_names(shared_cases):
+    footage = open_footage(shared_cases / "02_photo_with_exif.jfif")
+    assert footage.size == (1708, 960) and next(footage.read()).image is not None

@@ -1,13 +1,16 @@
 """Videos: upright, with square pixels and true times; and clear errors for bad files."""
 
+import struct
 import wave
 
 import av
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.footage.container import apply_display_matrix, is_missing_index
+from blender_meshrec.backend.footage.container import apply_display_matrix, is_missing_index, orientation_of
+from blender_meshrec.backend.footage.frame_clock import FrameClock
 from blender_meshrec.backend.footage.frame_source import nominal_rate
+from blender_meshrec.backend.footage.true_time import in_true_time
 from blender_meshrec.backend.footage.video import open_footage
 from blender_meshrec.core.errors import InputError
 from tests.support.footage_files import HEIGHT, WIDTH, is_upright, make_frame, read_frame_number, write_video
@@ -230,3 +233,139 @@ def test_a_recording_without_its_index_is_recognised(tmp_path):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="There is no file"):
         open_footage(tmp_path / "nothing.mp4")
+
+
+# --- joined recordings, edit lists, slow motion -------------------------------------------------------------------------
+
+
+def test_two_joined_recordings_are_one_clip_at_its_rate(shared_cases):
+    footage, frames = read(shared_cases / "07_two_recordings_joined.ts")
+    times = [frame.time for frame in frames]
+    assert np.allclose(times, np.arange(40) / 25, atol=1e-6) and footage.frame_rate(times) == 25  # s
+    (warning,) = footage.warnings
+    assert warning.name == "video-times-jump" and warning.values["count"] == 1 and warning.values["frame"] == 20
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+@pytest.mark.parametrize("hours", [1, 26])
+def test_hours_between_two_frames_take_no_time(tmp_path, suffix, hours):
+    """Of a camera that motion triggers; the slow rate that an .mp4 then has on average is not believed."""
+    times = np.arange(20) / 25 + np.repeat([0, 3600 * hours], 10)
+    footage, frames = read(write_video(tmp_path / f"gate{suffix}", FRAMES, fps=25, times=times))
+    assert np.allclose([frame.time for frame in frames], np.arange(20) / 25, atol=2e-3) and footage.play_rate == 25  # s
+    assert footage.frame_rate([frame.time for frame in frames]) == 25
+    assert [warning.name for warning in footage.warnings] == ["video-times-jump"]
+
+
+def clock_times(stored, rate=25.0):
+    clock = FrameClock(rate)
+    return np.array([clock.time_of(time) for time in stored]), clock
+
+
+STEADY = np.arange(20) / 25
+
+
+@pytest.mark.parametrize("start", [0.0, -0.3, 0.3, 3600.0, 26 * 3600.0, -95443.7, 11.0])
+def test_a_clock_that_jumps_goes_on_at_the_usual_rate(start):
+    times, clock = clock_times(np.concatenate([STEADY, start + STEADY]))
+    assert np.allclose(times, np.arange(40) / 25, atol=1e-9) and (clock.num_jumps, clock.first_jump) == (1, 20)
+
+
+def test_a_declared_rate_that_frames_contradict_is_not_used_at_a_jump():
+    times, _clock = clock_times(np.concatenate([STEADY, STEADY]), rate=1000.0)
+    assert np.allclose(times, np.arange(40) / 25, atol=1e-9)
+
+
+@pytest.mark.parametrize("glitch", [-500.0, 500.0])
+def test_one_wrong_time_stamp_moves_no_other_frame(glitch):
+    stored = np.arange(40) / 25
+    stored[17] += glitch
+    times, _clock = clock_times(stored)
+    assert np.allclose(np.delete(times, 17), np.delete(np.arange(40) / 25, 17), atol=1e-9) and times[16] < times[17] < times[18]
+
+
+@pytest.mark.parametrize(
+    "stored", [np.cumsum(np.tile([1, 1, 1, 2, 60, 3], 5)) / 30, np.arange(6) * 60.0, [0.0, 0.04, 0.03, 0.12, 0.12, 0.2]]
+)
+def test_pauses_time_lapses_and_small_disorder_are_no_jumps(stored):
+    times, clock = clock_times(stored, 25.0 if stored[1] < 1 else 1 / 60)
+    assert clock.num_jumps == 0 and (np.diff(times) > 0).all()
+    assert np.allclose(times, np.maximum.accumulate(stored), atol=0.01)  # s
+
+
+def test_an_edit_list_that_cuts_on_purpose_is_no_early_end(shared_cases):
+    footage, frames = read(shared_cases / "12_trimmed_end.mp4")
+    times = [frame.time for frame in frames]
+    assert len(times) == 20 and footage.frame_rate(times) == 25 and footage.warnings == []
+
+
+def test_an_edited_file_that_was_cut_off_still_ends_early(shared_cases, tmp_path):
+    content = (shared_cases / "12_trimmed_end.mp4").read_bytes()
+    if content.index(b"moov") > content.index(b"mdat"):
+        pictures = content.index(b"mdat")
+        damaged = bytearray(content)
+        end = content.index(b"moov") - 4
+        damaged[pictures + (end - pictures) // 4 : end] = bytes(end - pictures - (end - pictures) // 4)
+    else:
+        pictures = content.index(b"mdat")
+        damaged = content[: pictures + (len(content) - pictures) // 4]
+    (tmp_path / "cut.mp4").write_bytes(damaged)
+    footage, frames = read(tmp_path / "cut.mp4")
+    assert 0 < len(frames) < 20 and any("ends early" in warning or "damaged" in warning for warning in footage.warnings)
+
+
+def test_slow_motion_has_its_true_time_and_says_so(shared_cases):
+    footage, speed = in_true_time(open_footage(shared_cases / "09_slowmotion_android_120.mp4"), None)
+    times = [frame.time for frame in footage.read()]
+    assert speed == 4 and footage.frame_rate(times) == 120
+    assert len(times) / 120 == pytest.approx(0.33, abs=0.005) and times[-1] == pytest.approx(39 / 120, abs=1e-4)  # s
+    assert [warning.name for warning in footage.warnings] == ["video-slow-motion"]
+
+
+@pytest.mark.parametrize("capture_rate, seconds", [(30.0, 40 / 30), (60.0, 40 / 60), (240.0, 40 / 240)])
+def test_a_given_capture_rate_wins_over_the_tag(shared_cases, capture_rate, seconds):
+    footage, _speed = in_true_time(open_footage(shared_cases / "09_slowmotion_android_120.mp4"), capture_rate)
+    frames = list(footage.read())
+    assert len(frames) / footage.frame_rate([frame.time for frame in frames]) == pytest.approx(seconds, abs=1e-4)  # s
+    assert all(frame.interval == pytest.approx(1 / capture_rate, abs=1e-4) for frame in frames[1:]) and footage.warnings == []
+
+
+def test_ordinary_footage_is_not_retimed(film):
+    footage = open_footage(film)
+    assert in_true_time(footage, None) == (footage, 1.0) == in_true_time(footage, 30.0)
+
+
+@pytest.mark.parametrize("xml, rate", [('captureFps="119.88p" formatFps="29.97p"', 119.88), ('captureFps="59.94i"', None), ("", None)])
+def test_the_capture_rate_of_sonys_cameras_is_read(film, tmp_path, xml, rate):
+    note = f"<VideoFrame {xml}/>".encode()
+    path = tmp_path / "C0001.MP4"
+    path.write_bytes(film.read_bytes() + struct.pack(">I4s", 8 + len(note), b"meta") + note)
+    assert open_footage(path).stated_capture_rate == rate
+
+
+@pytest.mark.parametrize("matrix", [[[-1, 0], [0, 1]], [[1, 0], [0, -1]], [[0, 1], [1, 0]], [[0, -1], [-1, 0]], [[0, 1], [-1, 0]]])
+def test_the_orientation_of_a_display_matrix_turns_pictures_as_it_does(matrix):
+    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    rotation, is_mirrored = orientation_of(np.array(matrix, float))
+    turned = np.rot90(image[:, ::-1] if is_mirrored else image, -rotation // 90)
+    assert np.array_equal(apply_display_matrix(image, np.array(matrix, float)), turned)
+
+
+def test_flipped_bits_end_no_clip(tmp_path):
+    """Frames are of the clip's size or missing, and times rise, whatever is flipped; or the file is refused with a reason."""
+    rng = np.random.default_rng(0)
+    for suffix, codec in ((".mp4", "libx264"), (".ts", "libx264"), (".avi", "mpeg4")):
+        whole = write_video(tmp_path / f"whole{suffix}", FRAMES, codec=codec, options={"g": "5"}).read_bytes()
+        for _ in range(12):
+            content = bytearray(whole)
+            for place in rng.integers(0, len(content), 6):
+                content[place] ^= 1 << rng.integers(8)
+            path = tmp_path / f"flipped{suffix}"
+            path.write_bytes(content)
+            try:
+                footage, frames = read(path)
+            except InputError as error:
+                assert error.remedy
+                continue
+            assert all(frame.image is None or frame.image.shape[1::-1] == footage.size for frame in frames)
+            assert (np.diff([frame.time for frame in frames]) > 0).all()

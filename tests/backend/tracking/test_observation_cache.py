@@ -87,6 +87,45 @@ def test_only_frames_before_a_damaged_file_are_used(tmp_path, damage):
     assert again.summary is None and equal(again.frames, frames[:FRAMES_PER_FILE])
 
 
+@pytest.mark.parametrize("name", ["done.json", "frames-000000.npz"])
+def test_a_flipped_bit_is_never_another_motion(tmp_path, name):
+    """One bit of done.json made 25 frames a second 35, and one of the frames moves a keypoint."""
+    frames = random_frames(3)
+    write(tmp_path, frames)
+    file = next(tmp_path.glob(f"*/{name}"))
+    content = file.read_bytes()
+    for position in np.random.default_rng(0).integers(0, 8 * len(content), 60).tolist():
+        damaged = bytearray(content)
+        damaged[position // 8] ^= 1 << position % 8
+        file.write_bytes(damaged)
+        again = ObservationLog(tmp_path, "clip")
+        assert again.summary is None and (equal(again.frames, frames) if name == "done.json" else again.frames == [])
+    file.write_bytes(content)
+    assert ObservationLog(tmp_path, "clip").summary == Summary(30.0, [], 3)
+
+
+def test_files_of_another_entry_are_not_used(tmp_path):
+    write(tmp_path, random_frames(3, seed=1), "other")
+    (other,) = tmp_path.iterdir()
+    log = write(tmp_path, random_frames(3), "clip")
+    for file in other.iterdir():
+        (log._folder / file.name).write_bytes(file.read_bytes())
+    again = ObservationLog(tmp_path, "clip")
+    assert again.frames == [] and again.summary is None
+
+
+def test_a_damaged_entry_is_replaced(tmp_path):
+    frames = random_frames(250)
+    write(tmp_path, frames)
+    middle = next(tmp_path.glob(f"*/frames-{FRAMES_PER_FILE:06}.npz"))
+    middle.write_bytes(bytes(len(middle.read_bytes())))
+    again = ObservationLog(tmp_path, "clip")
+    for time, detections in frames[len(again.frames) :]:
+        again.append(time, detections)
+    again.finish(30.0, [])
+    assert equal(ObservationLog(tmp_path, "clip").frames, frames)
+
+
 def test_a_full_disk_only_disables_the_cache(tmp_path, monkeypatch):
     def full(path):
         raise OutputError("test-error", "The disk is full.", "Free some space.")

@@ -1,0 +1,90 @@
+"""glTF files: text and binary are told by their content, and copies keep everything but the changed JSON."""
+
+import json
+import os
+import struct
+
+import pytest
+
+from blender_meshrec.core.errors import InputError
+from blender_meshrec.core.files.gltf import path_from_uri, read_gltf, uri_entries, write_gltf_copy
+
+CONTENT = {"asset": {"version": "2.0"}, "images": [{"uri": "a.png"}, {"bufferView": 0}, {"uri": "data:image/png;base64,AAAA"}]}
+
+
+def write_glb(path, content, binary=b"BINARY01"):
+    text = json.dumps(content).encode()
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<II", len(text), 0x4E4F534A) + text + struct.pack("<II", len(binary), 0x004E4942) + binary
+    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".gltf", ".vrm"])
+@pytest.mark.parametrize("is_binary", [True, False])
+def test_the_content_decides_and_not_the_suffix(tmp_path, suffix, is_binary):
+    path = tmp_path / f"a{suffix}"
+    if is_binary:
+        write_glb(path, CONTENT)
+    else:
+        path.write_text(json.dumps(CONTENT))
+    gltf = read_gltf(path)
+    assert gltf.content == CONTENT
+    assert (gltf.tail is not None) == is_binary
+
+
+@pytest.mark.parametrize("is_binary", [True, False])
+def test_copies_have_the_changed_json_and_the_same_binary(tmp_path, is_binary):
+    path, copy = tmp_path / "a.glb", tmp_path / "b.glb"
+    if is_binary:
+        write_glb(path, CONTENT)
+    else:
+        path.write_text(json.dumps(CONTENT))
+    gltf = read_gltf(path)
+    gltf.content["images"][0]["uri"] = "another.png"
+    write_gltf_copy(path, gltf, copy)
+    assert read_gltf(copy).content == gltf.content
+    if is_binary:
+        raw = copy.read_bytes()
+        assert raw.endswith(b"BINARY01")
+        assert struct.unpack("<I", raw[8:12])[0] == len(raw)
+        assert len(raw) % 4 == 0
+
+
+@pytest.mark.parametrize(
+    "uri, is_file",
+    [
+        ("a.png", True),
+        ("data:image/png;base64,AAAA", False),
+        ("data:/../../etc/passwd", True),  # importers take it for a path
+        ("DATA:image/png;base64,AAAA", True),
+        ("file:///etc/passwd", True),
+    ],
+)
+def test_what_importers_read_as_a_path_is_one(tmp_path, uri, is_file):
+    path = tmp_path / "a.gltf"
+    path.write_text(json.dumps({"images": [{"uri": uri}], "buffers": [None, {"uri": 7}]}))
+    assert len(uri_entries(read_gltf(path), "images")) == is_file
+    assert uri_entries(read_gltf(path), "buffers") == []
+
+
+def test_uris_are_decoded_as_importers_do(tmp_path):
+    assert path_from_uri("%2e%2e/x%20y.png", tmp_path) == tmp_path / ".." / "x y.png"
+    assert path_from_uri("..\\x.png", tmp_path) == tmp_path / ".." / "x.png"
+    assert path_from_uri("/etc/passwd", tmp_path) == tmp_path / "/etc/passwd"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"glTF", b"glTF" + bytes(16), struct.pack("<4sIIII", b"glTF", 2, 20, 1 << 31, 0x4E4F534A), b"[1]", b"\xff{}", b"[" * 100_000],
+)
+def test_damaged_files_are_refused(tmp_path, content):
+    (tmp_path / "a.glb").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.glb cannot be read"):
+        read_gltf(tmp_path / "a.glb")
+
+
+def test_pipes_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "a.gltf")
+    with pytest.raises(InputError, match="a pipe"):
+        read_gltf(tmp_path / "a.gltf")
