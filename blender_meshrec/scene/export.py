@@ -70,6 +70,8 @@ def export_assembly(path: Path, assembly: Exportable, preset: str = "blender", h
         try:
             write(temporary, bodies, preset)
         except RuntimeError as error:  # Blender's report of a failed exporter
+            if "KeyboardInterrupt" in str(error):  # Blender wraps an interrupt of its Python exporters
+                raise KeyboardInterrupt from error
             raise _write_error(temporary, error) from error
         if not temporary.is_file() or _is_disk_full(temporary):
             raise _write_error(temporary, None)

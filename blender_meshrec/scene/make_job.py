@@ -38,6 +38,8 @@ def main(settings_path: str) -> None:
         exit_code = errors.ExitCode.DONE
     except errors.MeshRecError as error:
         answer, exit_code = failure_answer(error, messages.message_to_json), error.exit_code
+    except KeyboardInterrupt:
+        os._exit(int(errors.ExitCode.CANCELLED))
     except MemoryError:
         remedy = "Close other programs, or choose smaller files or a shorter range of frames."
         failure = errors.MeshRecError("scene-memory-too-small", "The memory was not enough to make the scene.", remedy)

@@ -133,7 +133,7 @@ INVALID_VALUES = {
     "its frame rate is -5": dict(mocap_framerate=-5.0),
     "its frame rate is nan": dict(mocap_framerate=np.nan),
     "its timestamps do not rise": dict(timestamps=np.zeros(5)),
-    "it holds 16 betas": dict(betas=np.zeros(16)),
+    "it holds 16 betas": dict(betas=np.ones(16)),
 }
 
 
