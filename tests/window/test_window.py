@@ -374,4 +374,8 @@ def test_backend_ends_with_blender(artist, how):
     else:
         window.kill()
     assert ends_within(window, 2)
-    assert [command for _, _, command in window.processes() if "blender" in command and "wish" not in command] == []
+    assert [
+        command
+        for _, _, command in window.processes()
+        if "blender" in command and "blender_host.py" not in command and "wish" not in command
+    ] == []
