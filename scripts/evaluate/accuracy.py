@@ -65,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mocap", type=Path)
     parser.add_argument("--cameras", type=int, default=4, help="how many film each clip")
-    parser.add_argument("--every", type=int, default=1, help="only every so-manieth clip, for a look")
+    parser.add_argument("--every", type=int, default=1, help="only every Nth clip, for a quick look")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     settings = parser.parse_args()
     begun = time.perf_counter()
