@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 SUITE = "trixie"
@@ -24,7 +25,6 @@ PACKAGES = (
 )  # fmt: skip
 UNSUPPORTED_EXIT_CODE = 3
 _STAMP = "meshrec-window.stamp"
-_STAMP_CONTENT = " ".join((SUITE, *PACKAGES))
 
 
 def window_folder() -> Path:
@@ -33,32 +33,32 @@ def window_folder() -> Path:
     return Path(os.environ.get("MESHREC_WINDOW_BLENDER") or cache / "meshrec" / "window-blender")
 
 
-def is_ready(folder: Path) -> bool:
-    """Whether the folder is complete."""
+def is_ready(folder: Path, packages: Sequence[str] = PACKAGES) -> bool:
+    """Whether the folder is a complete Debian with the packages."""
     stamp = folder / _STAMP
-    return stamp.is_file() and stamp.read_text() == _STAMP_CONTENT
+    return stamp.is_file() and stamp.read_text() == " ".join((SUITE, *packages))
 
 
-def missing_requirement() -> str | None:
-    """The reason why this machine cannot run the window tests, or None."""
+def missing_requirement(what: str = "The window tests") -> str | None:
+    """The reason why this machine cannot run `what`, or None."""
     if sys.platform != "linux":
-        return "The window tests need Linux."
+        return f"{what} need Linux."
     if platform.machine() != "x86_64":
-        return "The window tests need a 64-bit Intel or AMD processor."
+        return f"{what} need a 64-bit Intel or AMD processor."
     if os.geteuid() != 0:
-        return "The window tests need root, to run a Blender of another Debian by chroot."
+        return f"{what} need root, to run programs of another Debian by chroot."
     if (
         shutil.which("unshare") is None
         or subprocess.run(["unshare", "-m", "-p", "-f", "--mount-proc", "true"], capture_output=True).returncode
     ):
-        return "This machine does not let a process have its own mounts, which the window tests need."
+        return f"This machine does not let a process have its own mounts. {what} need that."
     return None
 
 
-def prepare_blender(folder: Path) -> str | None:
-    """Make the folder; returns the reason if that is not possible, or None if it is ready."""
-    reason = missing_requirement()
-    if reason or is_ready(folder):
+def prepare_debian(folder: Path, packages: Sequence[str] = PACKAGES, what: str = "The window tests") -> str | None:
+    """Make a Debian with packages in the folder, for `what`; returns the reason if that is not possible, or None if it is ready."""
+    reason = missing_requirement(what)
+    if reason or is_ready(folder, packages):
         return reason
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Made beside its final place, so that an interrupted run leaves no incomplete folder there.
@@ -74,14 +74,14 @@ def prepare_blender(folder: Path) -> str | None:
             return f"Debian {SUITE} cannot be made here: its package index cannot be reached, or root is not allowed to make devices."
         install = "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -y -qq --no-install-recommends "
         enter = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" sh -c "$1"'
-        done = subprocess.run(["unshare", "--mount", "sh", "-c", enter, str(made), install + " ".join(PACKAGES)])
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", enter, str(made), install + " ".join(packages)])
         if done.returncode:
-            return f"Blender cannot be installed from Debian {SUITE}."
+            return f"{packages[0]} cannot be installed from Debian {SUITE}."
         mounts = made / "etc" / "mtab"
         mounts.unlink(missing_ok=True)
         mounts.symlink_to("/proc/self/mounts")
         shutil.rmtree(made / "var" / "cache" / "apt" / "archives", ignore_errors=True)
-        (made / _STAMP).write_text(_STAMP_CONTENT)
+        (made / _STAMP).write_text(" ".join((SUITE, *packages)))
         if folder.exists():
             shutil.rmtree(folder)
         made.rename(folder)
@@ -119,7 +119,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", default=window_folder(), help="%(default)s")
     folder = parser.parse_args().folder.resolve()
-    reason = prepare_blender(folder)
+    reason = prepare_debian(folder)
     if reason:
         print(reason)
         return UNSUPPORTED_EXIT_CODE

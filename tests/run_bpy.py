@@ -4,6 +4,7 @@ python tests/run_bpy.py tests/scene/test_assemble.py [pytest arguments]
 """
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,9 +17,13 @@ ROOT = Path(__file__).resolve().parents[1]
 def main():
     sys.path.insert(0, str(ROOT))
     # Blender reads this when bpy is first imported, so that no test meets the add-ons or settings of this machine.
-    os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="meshrec-blender-"))
-    # Without the cache: several Blenders run the same file at the same time.
-    returncode = pytest.main(["-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *sys.argv[1:]])
+    resources = tempfile.mkdtemp(prefix="meshrec-blender-")
+    os.environ.setdefault("BLENDER_USER_RESOURCES", resources)
+    try:
+        # Without the cache: several Blenders run the same file at the same time.
+        returncode = pytest.main(["-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *sys.argv[1:]])
+    finally:
+        shutil.rmtree(resources, ignore_errors=True)  # here, because os._exit runs no exit handlers
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(returncode)

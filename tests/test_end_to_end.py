@@ -68,6 +68,14 @@ def test_the_result_lies_on_the_footage(report):
     assert person["reprojection_share_of_box"] < 0.04
 
 
+def test_the_result_is_judged_good(report):
+    """A whole walker before a still camera: the camera's motion was looked for, and nothing is wrong."""
+    person = report["people"][0]
+    assert person["verdict"] == "good", person["reasons"]
+    assert person["measures"]["camera_moves"] < 2 and len(person["worst_frames"]) == len(person["worst_times"]) > 0
+    assert not any("Person 1" in warning for warning in report["warnings"])
+
+
 def test_the_result_is_near_the_truth(motion, truth):
     """Detector included, against the motion that was rendered: joints after alignment, and turned with the root."""
     assert len(motion) == len(truth) and motion.mocap_framerate == truth.mocap_framerate

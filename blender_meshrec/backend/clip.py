@@ -49,8 +49,10 @@ class Person:
     """One person on the way from keypoints to a motion. A field exists once the pass that makes it has run.
 
     number: as the interface counts people, from 1. scale: factor that puts the person's feet on the shared floor.
-    ankles_seen: (F,2), whether the left and right ankle are in view. free, locked: the body in the world before and after
-    foot locking. contacts: (F,4). foot_slide: cm/s before and after locking. generated: PC-HMR's generated mesh, or None.
+    ankles_seen: (F,2), whether the left and right ankle are in view. start: the body before the whole-clip solve, in camera axes.
+    free, locked: the body in the world before and after foot locking. contacts: (F,4). foot_slide: cm/s before and after locking.
+    generated: PC-HMR's generated mesh, or None.
+    judged: verdict, reasons, worst frames and measures for the report, as of quality.py; empty if not judged.
     refined: the reports of body refiners, by name. skel_report: the report of the conversion to SKEL and its refiners, or None.
     """
 
@@ -61,12 +63,14 @@ class Person:
     camera_space: CameraSpaceJoints = field(init=False)
     fit: BodyFit = field(init=False)
     ankles_seen: BoolArray = field(init=False)
+    start: BodyParams = field(init=False)
     free: BodyParams = field(init=False)
     locked: BodyParams = field(init=False)
     contacts: FloatArray = field(init=False)
     foot_slide: tuple[float, float] = field(init=False)
     recovery: Recovery = field(init=False)
     generated: Recovery | None = None
+    judged: dict[str, Any] = field(default_factory=dict)
     refined: dict[str, Any] = field(default_factory=dict)
     skel_report: dict[str, Any] | None = None
 
@@ -75,7 +79,8 @@ class Person:
 class Clip:
     """Footage, models and people of one reconstruction.
 
-    intrinsics: (3,3) px. world_from_camera: (4,4), set by the pass `estimate_world`. skel: None unless the request asks for SKEL.
+    intrinsics: (3,3) px. world_from_camera: (4,4), and tilt_sigma: (2,) rad, set by the pass `estimate_world`. skel: None unless the
+    request asks for SKEL. background: (F,3), its movement since the frame before, as of tracking/background_motion.py; None if unknown.
     """
 
     request: ReconstructRequest
@@ -87,7 +92,9 @@ class Clip:
     intrinsics: FloatArray
     people: list[Person]
     warnings: list[str]
+    background: FloatArray | None = None
     world_from_camera: FloatArray = field(init=False)
+    tilt_sigma: FloatArray = field(init=False)
 
     @property
     def template(self) -> BodyTemplate:

@@ -6,6 +6,8 @@ import platform
 import sys
 from typing import Any
 
+from .mediapipe_import import import_mediapipe
+
 # The modules that the backend needs -> the names of their packages.
 REQUIRED_MODULES = {
     "numpy": "numpy",
@@ -31,9 +33,10 @@ def describe_environment() -> dict[str, Any]:
     }
     for module, package in REQUIRED_MODULES.items():
         try:
-            versions[package] = getattr(importlib.import_module(module), "__version__", "")
-        except ImportError as error:
-            missing[package] = str(error)
+            imported = import_mediapipe() if module == "mediapipe" else importlib.import_module(module)
+            versions[package] = getattr(imported, "__version__", "")
+        except Exception as error:  # noqa: BLE001 - whatever a module raises, it cannot be used
+            missing[package] = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
     if "torch" in versions:
         import torch
 

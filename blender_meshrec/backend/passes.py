@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.array_types import BoolArray, FloatArray
 from ..core.cameras import invert_rigid_transform, rigid_transform, transform_points
-from ..core.contacts import contacts_from_probabilities, detect_contacts
+from ..core.contacts import contacts_from_probabilities, contacts_on_support, detect_contacts
 from ..core.files.body_template import BodyTemplate
 from ..core.metrics import foot_slide
 from ..core.records import BodyParams, Recovery
@@ -20,8 +20,8 @@ from .devices import run_with_cpu_fallback
 from .fitting.body_fit import fit_body
 from .fitting.body_params import local_rotmats, transform_body, with_posed_joints, with_rotvecs
 from .fitting.body_smoothing import smooth_body
-from .fitting.camera_realignment import realign_camera
 from .fitting.camera_space import solve_camera_space
+from .fitting.clip_solve.solve_clip import ClipEvidence, PersonEvidence, solve_clip, world_from_up
 from .fitting.end_points import locate_end_points
 from .fitting.foot_lock import lock_feet
 from .fitting.gravity_and_floor import GroundEvidence, body_scales_on_floor, estimate_gravity_and_floor
@@ -84,7 +84,7 @@ def estimate_world(clip: Clip) -> None:
         ankles = person.camera_space.confidence[:, ANKLES]
         person.ankles_seen = (ankles > MIN_ANKLE_CONFIDENCE) & person.observations.visible[:, None]
     evidence = [ground_evidence(person, clip.template) for person in clip.people]
-    clip.world_from_camera = estimate_gravity_and_floor(evidence, clip.timestamps, clip.request.upright)
+    clip.world_from_camera, clip.tilt_sigma = estimate_gravity_and_floor(evidence, clip.timestamps, clip.request.upright)
 
 
 def scale_people_to_floor(clip: Clip) -> None:
@@ -105,6 +105,41 @@ def ground_evidence(person: Person, template: BodyTemplate) -> GroundEvidence:
     return GroundEvidence(person.camera_space.joints, posed_legs(template, person.fit.body).points, frames)
 
 
+def solve_clip_of_people(clip: Clip) -> None:
+    """Solve all frames of all people, and the world they share, at once (fitting/clip_solve)."""
+    up = clip.world_from_camera[2, :3]
+    evidence = [
+        PersonEvidence(
+            person.fit.body,
+            to_h36m17(person.observations.keypoints, person.observations.keypoint_set),
+            np.asarray(person.estimate.joints, float),
+            start_contacts(person, clip),
+            person.observations.visible,
+        )
+        for person in clip.people
+    ]
+    shared = ClipEvidence(
+        clip.intrinsics, np.array(clip.frames.size), clip.timestamps, up, float(clip.world_from_camera[2, 3]), clip.tilt_sigma
+    )
+    solved, up = solve_clip(clip.template, evidence, shared, clip.request.smoothing, clip.stages.count)
+    for person, result in zip(clip.people, solved, strict=True):
+        person.start, person.fit = person.fit.body, replace(person.fit, body=result.body)
+    clip.world_from_camera = world_from_up(up, solved[0].floor)
+
+
+def start_contacts(person: Person, clip: Clip) -> FloatArray:
+    """Probabilities (F,4) that soles touch the ground, 0 where the foot is not in view."""
+    if not clip.request.contacts:
+        return np.zeros((len(clip.timestamps), 4))
+    seen = np.repeat(person.ankles_seen, 2, axis=1)
+    if person.estimate.contacts is not None:
+        return np.asarray(person.estimate.contacts, float) * seen
+    root = clip.template.rest_joints(person.fit.body.betas)[0]
+    rotation, camera = clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3]
+    points = posed_legs(clip.template, transform_body(person.fit.body, root, rotation, camera)).points
+    return detect_contacts(points, clip.timestamps, seen, camera)
+
+
 def refine_bodies(clip: Clip) -> None:
     """Improve each body by the requested refiners, one refiner after another."""
     for name, refine in refiners_of_stage("body", clip.request.refine).items():
@@ -116,21 +151,19 @@ def refine_bodies(clip: Clip) -> None:
 
 
 def lock_feet_of_people(clip: Clip) -> None:
-    """Lock feet while they touch the floor, move the camera so that people project to where they were seen, and set the origin."""
+    """Hold feet exactly still while they touch the floor, and set the origin."""
     rotation, camera = clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3]
     roots = [clip.template.rest_joints(person.fit.body.betas)[0] for person in clip.people]
     for person, root in zip(clip.people, roots):
         person.free = transform_body(person.fit.body, root, rotation, camera)
         lock_feet_of_person(person, clip, camera)
-    # An offset that all people share is the camera's, not theirs.
-    offset = -rotation @ realign_camera([joints_in_camera(person, clip, rotation, camera) for person in clip.people])
     # Foot locking has moved the pelvis: the origin is below the new first pelvis.
     pelvises = [person.locked.transl + root for person, root in zip(clip.people, roots)]
     shift = -first_pelvis(pelvises, [person.observations.visible for person in clip.people]) * [1, 1, 0]
     for person in clip.people:
-        person.free = replace(person.free, transl=person.free.transl + offset + shift)
+        person.free = replace(person.free, transl=person.free.transl + shift)
         person.locked = replace(person.locked, transl=person.locked.transl + shift)
-    clip.world_from_camera = rigid_transform(rotation, camera + offset + shift)
+    clip.world_from_camera = rigid_transform(rotation, camera + shift)
 
 
 def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
@@ -145,21 +178,13 @@ def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
     else:
         contacts = contacts_from_probabilities(person.estimate.contacts, times, points_seen, before, camera)
     rest_joints, soles = template.rest_joints(person.free.betas), soles_from_template(template, person.free.betas)
+    contacts = contacts_on_support(contacts, before)
     pelvis = person.free.transl + rest_joints[0]
-    rotmats, pelvis = lock_feet(local_rotmats(person.free), pelvis, rest_joints, soles, contacts, times, camera)
-    person.locked = with_rotvecs(person.free, rotvec_from_rotmat(rotmats), transl=pelvis - rest_joints[0])
+    rotmats = lock_feet(local_rotmats(person.free), pelvis, rest_joints, soles, contacts, times, camera)
+    person.locked = with_rotvecs(person.free, rotvec_from_rotmat(rotmats))
     after = posed_legs(template, person.locked).points
     person.contacts = contacts
     person.foot_slide = (foot_slide(before, contacts, times), foot_slide(after, contacts, times))
-
-
-def joints_in_camera(person: Person, clip: Clip, rotation: FloatArray, camera: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Joints (F,24,3) m in camera axes with feet locked and free, and their weights (F,24), as `realign_camera` takes them."""
-    locked, free = (
-        (posed_joints(clip, params)[:, clip.template.smpl_joint_indices].astype(float) - camera) @ rotation
-        for params in (person.locked, person.free)
-    )
-    return locked, free, person.fit.confidence * person.observations.visible[:, None]
 
 
 def first_pelvis(pelvises: list[FloatArray], visible: list[BoolArray]) -> FloatArray:
@@ -173,11 +198,6 @@ def posed_legs(template: BodyTemplate, params: BodyParams) -> Legs:
     """The legs of a posed body, with heels and toes on the sole."""
     rest_joints = template.rest_joints(params.betas)
     return pose_legs(local_rotmats(params), params.transl + rest_joints[0], rest_joints, soles_from_template(template, params.betas))
-
-
-def posed_joints(clip: Clip, params: BodyParams) -> FloatArray:
-    """All joints (F,J,3) m of a posed body."""
-    return clip.body.joints(params.betas, params.global_orient, params.body_pose, params.transl).cpu().numpy()
 
 
 # --- recoveries -------------------------------------------------------------------------------------------------------
@@ -244,7 +264,9 @@ def bring_generated_meshes_to_world(clip: Clip) -> None:
     for person in clip.people:
         if person.estimate.body is None:
             continue
-        target = target_joints(clip.body, person.recovery.lifted_joints, person.free, person.locked)
+        root = clip.template.rest_joints(person.start.betas)[0]
+        start = transform_body(person.start, root, clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3])
+        target = target_joints(clip.body, person.recovery.lifted_joints, start, person.locked)
         person.generated = mesh_in_world(person.recovery, person.estimate.body, target, clip.request.smoothing)
 
 

@@ -1,9 +1,10 @@
 """From footage to motion: the list of passes, in the order of the papers' figures.
 
-    footage -> observations -> joints -> camera space -> body -> world -> shape -> contacts -> recovery (-> SKEL, calibrated mesh)
+    footage -> observations -> joints -> camera space -> body -> world -> shape -> solve -> contacts -> recovery (-> SKEL, calibrated mesh)
 
 Skeleton2Mesh's pose branch is "estimate" (lifting) and "fit body" (DIK), its shape branch "refine shape"; PC-HMR's two streams are
-estimators, and "calibrate" joins them. The passes in between are ours.
+estimators, and "calibrate" joins them. The passes in between are ours: those up to "stand up" make a start, from which "solve" finds all
+frames, all people and the world they share at once; "contacts" then holds feet exactly still.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from ..bridge.messages import ReconstructRequest, Result
 from ..core.cameras import default_intrinsics
 from ..core.errors import InputError
 from ..core.files.body_template import load_body
-from . import passes
+from . import passes, quality
 from .clip import Clip, OnProgress, Person, Stages
 from .devices import choose_device
 from .motion_input import is_motion_file, recover_motion
@@ -43,11 +44,13 @@ PASSES = (
     Pass("stand up", passes.scale_people_to_floor),
     *(replace(step, needed=passes.is_rescaled) for step in TO_WORLD),
     Pass("refine shape", passes.refine_bodies),
+    Pass("solve", passes.solve_clip_of_people),
     Pass("contacts", passes.lock_feet_of_people),
     Pass(None, passes.make_recoveries),
     Pass("convert to SKEL", passes.convert_people_to_skel, needed=passes.wants_skel),
     Pass(None, passes.refine_skel, needed=passes.wants_skel),
     Pass(None, passes.bring_generated_meshes_to_world, needed=passes.has_generated_meshes),
+    Pass("check the result", quality.judge_people),
     Pass(None, passes.resample_people, needed=passes.is_resampled),
     Pass("calibrate", passes.calibrate_meshes, needed=passes.has_generated_meshes),
 )
@@ -93,7 +96,16 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
     stages.seconds.update(tracked.seconds)
     people = [Person(number, tracked.people[number - 1]) for number in chosen_people(request.person, len(tracked.people))]
     return Clip(
-        request, stages, device, body, skel, tracked.frames, default_intrinsics(tracked.frames.size), people, list(tracked.warnings)
+        request,
+        stages,
+        device,
+        body,
+        skel,
+        tracked.frames,
+        default_intrinsics(tracked.frames.size),
+        people,
+        list(tracked.warnings),
+        tracked.background,
     ), tracked
 
 

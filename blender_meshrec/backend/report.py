@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..bridge import windows_system
 from ..core.cameras import transform_points
 from ..core.metrics import jitter, reprojection_error
 from ..core.skeletons import KEYPOINT_SETS, SMPL_JOINTS
@@ -19,7 +20,7 @@ PACKAGES = ("numpy", "torch", "mediapipe", "av", "opencv-python")
 
 def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
     """The report, ready for JSON."""
-    frames, seconds = len(clip.frames), clip.stages.seconds
+    frames, seconds, peak_memory = len(clip.frames), clip.stages.seconds, peak_memory_bytes()
     return {
         "input": clip.request.source,
         "people_found": len(tracked.people),
@@ -31,7 +32,7 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
         "people": [build_person_report(person) for person in clip.people],
         "seconds": {stage: round(taken, 4) for stage, taken in seconds.items()},
         "frames_per_second": {stage: _round_finite(frames / taken, 1) for stage, taken in seconds.items() if taken > 1e-4},
-        "peak_memory_mb": round(peak_memory_bytes() / 1e6, 1),
+        "peak_memory_mb": None if peak_memory is None else round(peak_memory / 1e6, 1),
         "warnings": list(dict.fromkeys(clip.warnings)),
         "versions": package_versions(),
     }
@@ -56,15 +57,16 @@ def build_person_report(person: Person) -> dict[str, Any]:
         "jitter": _round_finite(jitter(recovery.joints, recovery.timestamps), 2),
         "foot_slide_before_cm_s": _round_finite(person.foot_slide[0], 2),
         "foot_slide_after_cm_s": _round_finite(person.foot_slide[1], 2),
+        **person.judged,
         **person.refined,
     }
     return report if person.skel_report is None else {**report, "skel": person.skel_report}
 
 
-def peak_memory_bytes() -> int:
-    """The peak memory of this process, bytes; 0 on Windows, where it is not measured."""
+def peak_memory_bytes() -> int | None:
+    """The peak memory of this process, bytes; None where it cannot be measured."""
     if sys.platform == "win32":
-        return 0
+        return windows_system.peak_memory_bytes()
     import resource  # not on Windows
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

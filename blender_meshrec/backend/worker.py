@@ -14,6 +14,7 @@ from typing import BinaryIO, NoReturn, TypeAlias
 
 from ..bridge.memory_limit import has_graphics_driver, limit_memory
 from ..bridge.messages import Failure, Progress, ReconstructRequest, Result, failure_from_error
+from ..bridge.windows_system import end_children_with_this_process
 from ..bridge.wire import MessageTooLargeError, read_message, write_message
 from ..core.errors import ExitCode, MeshRecError, NotSetUpError
 
@@ -31,6 +32,7 @@ def main(recover: Recover | None = None) -> NoReturn:
     incoming, outgoing = claim_pipes()
     faulthandler.enable()
     raise_oom_score()
+    end_children_with_this_process()
     request = read_message(incoming)
     if not isinstance(request, ReconstructRequest):
         os._exit(ExitCode.FAULT)

@@ -106,7 +106,7 @@ def probe_interpreter(candidate: Candidate) -> tuple[Interpreter | None, str]:
         version, path, has_venv, bits, built_for, implementation = json.loads(done.stdout.splitlines()[-1])
     except FileNotFoundError:
         return None, "there is no such file"
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError, TypeError):
         return None, "it does not run as a Python"
     label = ".".join(map(str, version))
     if tuple(version[:2]) not in SUPPORTED_VERSIONS:

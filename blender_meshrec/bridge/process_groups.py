@@ -35,7 +35,7 @@ def start_process_group(
 
 
 def kill_process_group(process: "subprocess.Popen[bytes]") -> None:
-    """End a child and the children it has started; on Windows the child alone."""
+    """End a child and the children it has started; on Windows those of a child that called `end_children_with_this_process`."""
     if sys.platform == "win32":
         process.kill()
         return

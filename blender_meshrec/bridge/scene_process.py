@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -29,6 +30,9 @@ _LOG_TAIL_LINES = 30  # lines of a crashed Blender's output that a bug report ne
 _BASE_SECONDS = 900.0
 _SECONDS_PER_MOTION_MEGABYTE = 1000.0  # a frame has one or two kilobytes
 _SECONDS_PER_RIG_MEGABYTE = 10.0
+# Of a program that crashes; on Windows, Blender's exit code is the signal's number, or that of an exception.
+_CRASH_SIGNALS = {int(getattr(signal, name)) for name in ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE") if hasattr(signal, name)}
+_FIRST_WINDOWS_EXCEPTION = 0xC0000000
 _TIME_LIMIT_VARIABLE = "MESHREC_BLENDER_SECONDS"
 
 
@@ -101,7 +105,8 @@ def run_scene_process(request: SceneRequest, blender: PathName | None = None) ->
             settings_path.write_text(json.dumps(_job_settings(request, temporary_paths)), encoding="utf-8")
         except OSError as error:
             raise temporary_folder_error(error) from error
-        made = _run_child([*scene_command, str(settings_path)], scratch, _time_limit(request))
+        rig = request.retarget_target.rig if request.retarget_target else ""
+        made = _run_child([*scene_command, str(settings_path)], scratch, _time_limit(request), rig)
         final_paths = {str(temporary): str(path) for temporary, (path, _people) in zip(temporary_paths, request.outputs)}
         return SceneResult(made.notes, {final_paths[temporary]: numbers for temporary, numbers in made.quality.items()})
 
@@ -123,7 +128,7 @@ def run_mapping_process(rig: str, blender: PathName | None = None) -> dict[str, 
         except OSError as error:
             raise temporary_folder_error(error) from error
         seconds = _BASE_SECONDS + _SECONDS_PER_RIG_MEGABYTE * (_file_megabytes(rig) or _file_megabytes(rig.rpartition("#")[0]))
-        return _run_child([*scene_command, str(settings_path)], scratch, seconds).quality["mapping"]
+        return _run_child([*scene_command, str(settings_path)], scratch, seconds, rig).quality["mapping"]
 
 
 def _job_settings(request: SceneRequest, temporary_paths: Sequence[Path]) -> dict[str, Any]:
@@ -187,10 +192,13 @@ def _file_megabytes(path: PathName) -> float:
         return 0.0
 
 
-def _run_child(command: Sequence[str], scratch: Path, seconds: float) -> SceneResult:
+def _run_child(command: Sequence[str], scratch: Path, seconds: float, rig: str = "") -> SceneResult:
     """Run scene/make_job.py for at most some seconds, and return its answer; its quality is by temporary path.
 
     The child ends when this process ends: it then finds its standard input closed.
+
+    Args:
+        rig: the artist's character that it reads, if any: if Blender crashes, its file is the likely reason.
     """
     try:
         child = start_process_group(command, stderr=subprocess.STDOUT, env=environ_with_temp_folder(scratch))
@@ -223,12 +231,7 @@ def _run_child(command: Sequence[str], scratch: Path, seconds: float) -> SceneRe
             tether.close()
     answers = [line for line in output.splitlines() if line.startswith('{"meshrec"')]
     if not answers:
-        error = MeshRecError(
-            "blender-ended-unexpectedly",
-            "Blender ended unexpectedly (exit code {returncode}).",
-            "Choose another Blender with --blender.",
-            returncode=child.returncode,
-        )
+        error = _unexpected_end(child.returncode, rig)
         error.add_note("\n".join(output.splitlines()[-_LOG_TAIL_LINES:]))
         raise error
     answer = json.loads(answers[-1])
@@ -237,6 +240,24 @@ def _run_child(command: Sequence[str], scratch: Path, seconds: float) -> SceneRe
     error = error_from_exit_code(answer["exit_code"], _read_message(answer["problem"]), _read_message(answer["remedy"]))
     error.add_note(answer["details"])
     raise error
+
+
+def _unexpected_end(returncode: int, rig: str) -> MeshRecError:
+    """The error of a child that has ended without an answer."""
+    if rig and (-returncode in _CRASH_SIGNALS or returncode in _CRASH_SIGNALS or returncode >= _FIRST_WINDOWS_EXCEPTION):
+        return InputError(
+            "blender-crashed-on-character",
+            "Blender crashed on {name} (exit code {returncode}).",
+            "The file may be damaged: choose another, or open it in Blender and save it again; or choose another Blender with --blender.",
+            name=Path(rig).name,
+            returncode=returncode,
+        )
+    return MeshRecError(
+        "blender-ended-unexpectedly",
+        "Blender ended unexpectedly (exit code {returncode}).",
+        "Choose another Blender with --blender.",
+        returncode=returncode,
+    )
 
 
 def _read_message(content: dict[str, Any]) -> Message:

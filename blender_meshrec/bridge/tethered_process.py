@@ -10,9 +10,18 @@ import sys
 import threading
 
 
-def _exit_with_parent() -> None:
+def _claim_standard_input() -> int:
+    """A file descriptor of the pipe; standard input itself becomes empty: on Windows, libraries look at it when they are loaded, and hang
+    while another thread waits for it."""
+    tether, null = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return tether
+
+
+def _exit_with_parent(tether: int) -> None:
     # os.read, not sys.stdin: a thread that waits inside a buffered reader makes the interpreter's shutdown fail.
-    while os.read(0, 1):
+    while os.read(tether, 1):
         pass
     if sys.platform != "win32" and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)  # also ends what the module has started
@@ -20,6 +29,9 @@ def _exit_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    if sys.platform == "win32":
+        system = runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "windows_system.py"))
+        system["end_children_with_this_process"]()
+    threading.Thread(target=_exit_with_parent, args=(_claim_standard_input(),), daemon=True).start()
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -27,7 +27,7 @@ def add_option(command: argparse.ArgumentParser, option: Option, help_text: str 
         settings["choices"] = option.words or None
     if argument.is_repeated:
         settings |= {"action": "append", "default": None}
-    command.add_argument(argument.flag, **settings)
+    command.add_argument(argument.flag, *argument.other_flags, **settings)
 
 
 def add_options(command: argparse.ArgumentParser, options: Iterable[Option]) -> None:

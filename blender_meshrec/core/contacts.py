@@ -30,6 +30,8 @@ REST_SPEED, RAISED_HEIGHT, WEIGHT_BEARING_THRESHOLD = 0.4, 0.2, 0.3
 MAX_DRIFT, DRIFT_DEPTH_WEIGHT, DRAG_SPEED = 0.05, 0.2, 0.01
 # Weight of speed along the line of sight: depth from a single camera is noisy.
 DEPTH_WEIGHT = 0.4
+# A foot rests on the floor up to the first height, m, and from the second one on a step, unless the other foot is this far lower.
+FLOOR_HEIGHT, STEP_HEIGHT, OTHER_FOOT_LOWER = 0.06, 0.15, 0.1
 # Speeds are taken over this time on either side, s, or from frame to frame where frames are farther apart.
 SPEED_HALF_WINDOW = 0.05
 
@@ -86,6 +88,23 @@ def contacts_from_probabilities(
     if points is not None:
         _release_drifting(touching, points, timestamps, camera, NETWORK_MAX_DRIFT, NETWORK_DRIFT_DEPTH_WEIGHT)
     return np.where(touching, np.maximum(score, 0.505), np.minimum(score, 0.495))
+
+
+def contacts_on_support(contacts: FloatArray, points: FloatArray) -> FloatArray:
+    """Contacts (F,4) without those of feet that hover over the floor or are held up while the other foot is lower.
+
+    Args:
+        contacts: (F,4), as from `detect_contacts`. points: (F,4,3) m, of the soles, floor at z = 0.
+    """
+    contacts, heights = contacts.copy(), points[..., 2]
+    for k in range(contacts.shape[1]):
+        other = heights[:, [2, 3] if k < 2 else [0, 1]].min(1)
+        for first, last in contact_runs(contacts[:, k] > 0.5):
+            height = float(np.median(heights[first:last, k]))
+            is_raised = height > STEP_HEIGHT and float(np.median(other[first:last])) < height - OTHER_FOOT_LOWER
+            if FLOOR_HEIGHT < height <= STEP_HEIGHT or is_raised:
+                contacts[first:last, k] = np.minimum(contacts[first:last, k], 0.495)
+    return contacts
 
 
 def weight_bearing(points: FloatArray, timestamps: FloatArray, visible: ArrayLike) -> FloatArray:

@@ -88,20 +88,33 @@ def pa_mpjpe(joints: ArrayLike, true_joints: ArrayLike) -> float:
 
 
 def align_similarity(source: ArrayLike, target: ArrayLike) -> FloatArray:
-    """`source` rotated, scaled and moved onto `target` (both (..., N, 3)) with the least squared error.
+    """`source` rotated, scaled and moved onto `target` (both (..., N, 3)) with the least squared error."""
+    return transform_similarity(source, *find_similarity(source, target))
+
+
+def transform_similarity(points: ArrayLike, scale: FloatArray, rotation: FloatArray, transl: FloatArray) -> FloatArray:
+    """Points (..., N, 3) under similarities of scale (...), rotation (..., 3, 3) and transl (..., 3)."""
+    return scale[..., None, None] * np.asarray(points, float) @ np.swapaxes(rotation, -1, -2) + transl[..., None, :]
+
+
+def find_similarity(source: ArrayLike, target: ArrayLike, with_scale: bool = True) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The similarity that maps `source` onto `target` (both (..., N, 3)) with the least squared error.
+
+    Returns:
+        scale (...), 1 unless `with_scale`; rotation (..., 3, 3); transl (..., 3): target ~ scale * source @ rotation^T + transl.
 
     Source: Umeyama 1991, eq. 39-42.
     """
     source, target = np.asarray(source, float), np.asarray(target, float)
-    source_mean, target_mean = source.mean(-2, keepdims=True), target.mean(-2, keepdims=True)
-    source, target = source - source_mean, target - target_mean
+    source_mean, target_mean = source.mean(-2), target.mean(-2)
+    source, target = source - source_mean[..., None, :], target - target_mean[..., None, :]
     u, singular, vt = np.linalg.svd(np.swapaxes(target, -1, -2) @ source)
     signs = np.ones_like(singular)
     signs[..., -1] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
     rotation = (u * signs[..., None, :]) @ vt
     spread = np.maximum((source**2).sum((-1, -2)), 1e-12)
-    scale = ((singular * signs).sum(-1) / spread)[..., None, None]
-    return scale * source @ np.swapaxes(rotation, -1, -2) + target_mean
+    scale = (singular * signs).sum(-1) / spread if with_scale else np.ones_like(spread)
+    return scale, rotation, target_mean - scale[..., None] * (rotation @ source_mean[..., None])[..., 0]
 
 
 def bone_length_variation(joints: ArrayLike, parents: ArrayLike) -> FloatArray:

@@ -33,7 +33,7 @@ class Argument:
     flag: such as --device. The flag of a bool takes no value and inverts the default: --no-NAME where it is True.
     parse: converts the word after the flag, and raises argparse.ArgumentTypeError. words: the words that are accepted; the values of
     the option's choices by default. is_repeated: the flag may be given several times and the option's value is a tuple;
-    EMPTY_WORD stands for the empty tuple.
+    EMPTY_WORD stands for the empty tuple. other_flags: further names for the same.
     """
 
     flag: str
@@ -42,6 +42,7 @@ class Argument:
     parse: Callable[[str], object] | None = None
     words: tuple[str, ...] = ()
     is_repeated: bool = False
+    other_flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

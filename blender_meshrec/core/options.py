@@ -234,7 +234,11 @@ class SceneOptions:
     )
     smplh: bool = option(
         False,
-        argument=Argument("--smplh", "of an .npz: AMASS's 156 columns, with hands at rest, for programs that slice 66:156"),
+        argument=Argument(
+            "--smplh",
+            "of an .npz: AMASS's 156 columns, with hands at rest, for programs that slice 66:156",
+            other_flags=("--amass-version",),
+        ),
     )
 
 

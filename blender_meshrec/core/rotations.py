@@ -25,6 +25,15 @@ def rotmat_from_rotvec(rotvec: ArrayLike) -> FloatArray:
     return np.eye(3) + sine * cross + cosine * (cross @ cross)
 
 
+def right_jacobian_inverse(rotvec: FloatArray) -> FloatArray:
+    """Derivatives (...,3,3) of log(R exp(d)) by d at 0, for R = exp(rotvec) (...,3). Source: Sola 2018, "A micro Lie theory", eq. 144."""
+    angle = np.linalg.norm(rotvec, axis=-1)[..., None, None]
+    half = np.maximum(angle / 2, 1e-6)
+    cross = skew_matrix(rotvec)
+    factor = np.where(angle > 1e-3, (1 - half / np.tan(half)) / np.maximum(angle, 1e-6) ** 2, 1 / 12)
+    return np.eye(3) + cross / 2 + factor * (cross @ cross)
+
+
 def quat_from_rotmat(rotmat: ArrayLike) -> FloatArray:
     """(..., 3, 3) -> (..., 4) wxyz with w >= 0. Source: Shepperd 1978 (the largest of four pivots)."""
     m = np.asarray(rotmat, float)

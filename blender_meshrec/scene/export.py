@@ -2,7 +2,7 @@
 
 | suffix | axes and units | content |
 |---|---|---|
-| .fbx | unreal: z up; unity and blender: y up; metres with a unit of 100 cm, objects of scale 1 | armature, mesh, one baked take |
+| .fbx | unreal: z up, centimetres; unity and blender: y up, metres with a unit of 100 cm; scale 1 | armature, mesh, a take from 0 s |
 | .glb | y up, metres | armature, mesh, one animation |
 | .usdc | z up, metres | skeleton, mesh, animation |
 | .blend | z up, metres | everything |

@@ -1,14 +1,16 @@
 """Export to .fbx for Blender, Unreal and Unity."""
 
 import contextlib
+import importlib
 import math
 from collections.abc import Generator
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import bpy
 from mathutils import Matrix
 
+from ..core.files.fbx_units import write_centimetres
 from .bundled_addons import enable_addon
 from .character_group import CharacterGroup, Exportable, exported_objects, take_name
 from .context import active_scene, active_view_layer, armature_data, mesh_data
@@ -28,7 +30,7 @@ def write_fbx(path: Path, bodies: Exportable, preset: str) -> None:
     # The exporter names the take after the scene.
     scene = active_scene()
     named_scene = changed_attributes(scene, name=take_name(bodies) or scene.name)
-    with orientation, only_selected(exported_objects(bodies)), named_scene:
+    with orientation, only_selected(exported_objects(bodies)), named_scene, _first_key_at_zero():
         bpy.ops.export_scene.fbx(
             filepath=str(path),
             use_selection=True,
@@ -36,7 +38,8 @@ def write_fbx(path: Path, bodies: Exportable, preset: str) -> None:
             use_armature_deform_only=isinstance(bodies, CharacterGroup) and bodies.deform_only,
             axis_forward=forward,
             axis_up=up,
-            # A unit of 100 cm leaves the objects' scale at 1; the other settings write a scale of 100.
+            # A unit of 100 cm leaves the objects' scale at 1; the other settings write a scale of 100. Unreal, whose importer may
+            # ignore the unit, gets centimetres afterwards.
             apply_scale_options="FBX_SCALE_UNITS",
             add_leaf_bones=False,
             mesh_smooth_type="FACE",
@@ -46,6 +49,28 @@ def write_fbx(path: Path, bodies: Exportable, preset: str) -> None:
             path_mode="COPY" if is_artists else "AUTO",
             embed_textures=is_artists,
         )
+    if preset == "unreal":
+        write_centimetres(path)
+
+
+@contextlib.contextmanager
+def _first_key_at_zero() -> Generator[None, None, None]:
+    """Let the exporter write the first frame of the scene's range as time 0, so that importers begin where their programs begin.
+
+    The exporter's function has an argument for it, which the operator does not offer. The poses are those of the same frames. With a
+    Blender whose exporter has no such function, times remain those of the scene.
+    """
+    exporter: Any = importlib.import_module("io_scene_fbx.export_fbx_bin")
+    bake = getattr(exporter, "fbx_animations_do", None)
+    if bake is None:
+        yield
+        return
+
+    def bake_from_zero(scene: object, owner: object, first: float, last: float, _from_zero: bool, **settings: object) -> object:
+        return bake(scene, owner, first, last, True, **settings)
+
+    with changed_attributes(exporter, fbx_animations_do=bake_from_zero):
+        yield
 
 
 @contextlib.contextmanager

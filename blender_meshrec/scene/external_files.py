@@ -2,7 +2,7 @@
 
 Whoever made a character's file chose the paths in it: a picture's path may be that of any file of this computer, whose content an
 exporter would embed. Only pictures inside the folder of the character's file, or packed in it, are embedded; the others are left out
-and named. A written .blend keeps the paths alone.
+and named, as are pictures of a size that only a file made to fill the memory states. A written .blend keeps the paths alone.
 """
 
 import contextlib
@@ -12,11 +12,13 @@ from pathlib import Path
 
 import bpy
 
+from ..core.files.picture_header import HEADER_BYTES, stated_size
 from ..core.messages import Message
 from .context import expect_type
 from .rig_bones import quote_names
 from .temporary_state import changed_attributes
 
+MAX_TEXTURE_SIDE = 16_384  # px; decoded, such a picture has 1 GB
 # Data blocks whose files become part of exported meshes and materials.
 _EMBEDDED_KINDS = ("images", "cache_files", "volumes")
 _FILE_READING_NODES = "GeometryNodeImport"  # the beginning of their types' names
@@ -44,9 +46,25 @@ def is_picture(path: str | Path) -> bool:
         bpy.data.images.remove(image)
 
 
+def _header_of(path: str | Path) -> bytes:
+    """The beginning of a file; empty if it cannot be read."""
+    if not os.path.isfile(path):  # a device's end may never come
+        return b""
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEADER_BYTES)
+    except OSError:
+        return b""
+
+
+def _is_too_large(header: bytes) -> bool:
+    width, height = stated_size(header)
+    return width * height > MAX_TEXTURE_SIDE**2
+
+
 def may_embed_picture(path: str | Path, folder: Path) -> bool:
     """Whether a picture's file may be embedded; also of one that does not exist, which exporters and importers report."""
-    return is_inside(path, folder) and (not os.path.exists(path) or is_picture(path))
+    return is_inside(path, folder) and (not os.path.exists(path) or (not _is_too_large(_header_of(path)) and is_picture(path)))
 
 
 def left_out_note(file: str, names: Sequence[str]) -> tuple[Message, ...]:
@@ -54,10 +72,10 @@ def left_out_note(file: str, names: Sequence[str]) -> tuple[Message, ...]:
     if not names:
         return ()
     text = (
-        "Left out, because they are not pictures inside the folder of {file}: {files}. "
+        "Left out, because they are not pictures inside the folder of {file} of at most {side} x {side} pixels: {files}. "
         "Pack them into the character's file, or put them into its folder."
     )
-    return (Message("character-files-left-out", text, file=file, files=quote_names(names)),)
+    return (Message("character-files-left-out", text, file=file, side=MAX_TEXTURE_SIDE, files=quote_names(names)),)
 
 
 def leave_out_external_files(character_path: Path, exported: Sequence[bpy.types.Object]) -> tuple[Message, ...]:
@@ -73,7 +91,7 @@ def leave_out_external_files(character_path: Path, exported: Sequence[bpy.types.
         collection = getattr(bpy.data, kind)
         for block in [block for block in collection if not _may_embed(block, folder)]:
             if block in used:
-                names.append(block.filepath)
+                names.append(block.filepath or block.name)
             collection.remove(block)
     names += [*_disable_mesh_caches(folder), *_remove_import_nodes(folder)]
     libraries = [library.filepath for library in bpy.data.libraries if not is_inside(bpy.path.abspath(library.filepath), folder)]
@@ -118,10 +136,20 @@ def pack_own_pictures_only(character_path: Path) -> None:
 
 def _may_embed(block: bpy.types.ID, folder: Path) -> bool:
     filepath: str = getattr(block, "filepath")  # noqa: B009 - of each of the kinds, but not of every ID
+    if isinstance(block, bpy.types.Image) and any(map(_is_too_large, _packed_headers(block))):
+        return False
     if not filepath or getattr(block, "packed_files", ()) or getattr(block, "packed_file", None):
         return True
     path = bpy.path.abspath(filepath, library=block.library)
-    return is_inside(path, folder) and not (isinstance(block, bpy.types.Image) and _is_no_picture(block, path))
+    is_image = isinstance(block, bpy.types.Image)
+    return is_inside(path, folder) and not (is_image and (_is_too_large(_header_of(path)) or _is_no_picture(block, path)))
+
+
+def _packed_headers(image: bpy.types.Image) -> Iterator[bytes]:
+    """The beginnings of the files that are packed in an image."""
+    for packed in image.packed_files:
+        if packed.packed_file is not None:
+            yield packed.packed_file.data[:HEADER_BYTES]
 
 
 def _is_no_picture(image: bpy.types.Image, path: str) -> bool:

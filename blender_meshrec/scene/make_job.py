@@ -3,12 +3,13 @@
     python make_job.py SETTINGS.json                                         (a Python that has bpy)
     blender -b --factory-startup --python make_job.py -- SETTINGS.json
 
-`bridge/scene_process.py` writes the settings, and with "tethered" it holds the other end of
-standard input: when that closes, this process ends. The last line on standard output is the answer in JSON: notes, or the reason
-of the failure. The package need not be installed: it is found from the path of this file.
+`bridge/scene_process.py` writes the settings, and with "tethered" it holds the other end of standard input: when that closes, this
+process ends. The line on standard output that begins with {"meshrec" is the answer in JSON: notes, or the reason of the failure; on
+Windows, Blender prints its own after it. The package need not be installed: it is found from the path of this file.
 """
 
 import importlib
+import io
 import json
 import os
 import signal
@@ -26,13 +27,18 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def main(settings_path: str) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Exporters print paths, which the code page that Windows gives to pipes cannot write.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     sys.path.insert(0, str(PACKAGE.parent))
     errors, messages = _import("core.errors"), _import("core.messages")
     _import("bridge.memory_limit").limit_memory()
+    _import("bridge.windows_system").end_children_with_this_process()
     try:
         settings = json.loads(Path(settings_path).read_text(encoding="utf-8"))
         if settings.get("tethered"):
-            threading.Thread(target=_end_with_parent, daemon=True).start()
+            threading.Thread(target=_end_with_parent, args=(_claim_standard_input(),), daemon=True).start()
         notes, quality = write_job_outputs(settings)
         answer = {"meshrec": "made", "notes": list(map(messages.message_to_json, notes)), "quality": quality}
         exit_code = errors.ExitCode.DONE
@@ -89,10 +95,19 @@ def failure_answer(error: "MeshRecError", message_to_json: Callable[[str], objec
     }
 
 
-def _end_with_parent() -> None:
+def _claim_standard_input() -> int:
+    """A file descriptor of standard input, which itself becomes empty: on Windows, libraries look at it when they are loaded, and hang
+    while another thread waits for it."""
+    tether, null = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return tether
+
+
+def _end_with_parent(tether: int = 0) -> None:
     """Wait until standard input closes, because the process that has started this one has ended, and end this one."""
     # os.read, not sys.stdin: a thread that waits inside a buffered reader makes the interpreter's shutdown fail.
-    while os.read(0, 1):
+    while os.read(tether, 1):
         pass
     if sys.platform != "win32" and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)  # also ends what Blender has started

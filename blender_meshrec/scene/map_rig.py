@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..retarget.character_path import split_character_path
+from ..retarget.mapping.facing import are_sides_swapped, swap_sides
 from ..retarget.mapping.map_bones import map_bones
 from ..retarget.mapping.presets import mapping_to_dict
 from ..retarget.rig import SLOTS, BoneMapping
@@ -10,6 +11,7 @@ from .outputs import open_empty_file, require_background
 from .rig_checks import check_rig
 from .rig_file import load_character
 from .rig_reader import read_rig
+from .skin_floor import read_foot_skins
 
 
 def map_file(rig: str) -> dict[str, Any]:
@@ -31,6 +33,8 @@ def map_file(rig: str) -> dict[str, Any]:
     check_rig(character.armature)
     described = read_rig(character.armature, character.humanoid)
     mapping = map_bones(described)
+    if are_sides_swapped(described, mapping, read_foot_skins(character.armature, described, mapping)):
+        mapping = swap_sides(mapping)
     mapped = set(mapping.bones)
     unmapped = [bone for bone, deforms in zip(described.bones, described.deform) if deforms and bone not in mapped]
     return {**mapping_report(mapping), "preset": mapping_to_dict(mapping, path.stem), "unmapped": unmapped}

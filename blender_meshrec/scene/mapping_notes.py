@@ -1,9 +1,15 @@
-"""What a mapping lacks, or drives in a way of its own, in sentences."""
+"""What a mapping lacks, or drives in a way of its own, and where feet are not held, in sentences."""
+
+from collections.abc import Mapping
 
 from ..core.messages import Message
-from ..retarget.rig import SIDES, BoneMapping, Rig
+from ..retarget.rig import SIDES, BoneMapping, RetargetedMotion, Rig
 from ..retarget.solve.detached_bones import detached_names
+from ..retarget.solve.foot_skin import FootSkin
 from .rig_bones import quote_names
+
+_MIN_SHIN_SHARE = 0.5  # of the weight of a foot's skin
+_MAX_SLIDE, _MAX_DEPTH = 2.0, 20.0  # cm/s and mm, of feet of a person's size that are held
 
 
 def mapping_notes(rig: Rig, mapping: BoneMapping) -> tuple[Message, ...]:
@@ -18,6 +24,32 @@ def mapping_notes(rig: Rig, mapping: BoneMapping) -> tuple[Message, ...]:
     if names := detached_names(rig, mapping):
         text = "{bones} do not hang from the limbs that they end: they are keyed with their location, where the limbs end."
         notes.append(Message("bones-keyed-as-targets", text, bones=quote_names(names)))
+    return tuple(notes)
+
+
+def skin_notes(rig: Rig, mapping: BoneMapping, skins: Mapping[str, FootSkin], sides_swapped: bool) -> tuple[Message, ...]:
+    """Notes about sides that the feet's skin, by side, has shown to be exchanged, and about soles that follow the shins."""
+    notes: list[Message] = []
+    if sides_swapped:
+        text = 'The feet of "{name}" point backward if left and right are as its bones are named: left and right are exchanged.'
+        notes.append(Message("sides-exchanged", text, name=rig.name))
+    has_feet = not _lacks(mapping, "foot")
+    if has_feet and any(skin.shin_weights is not None and skin.shin_weights.mean() > _MIN_SHIN_SHARE for skin in skins.values()):
+        text = 'The soles of "{name}" follow its shins rather than its feet: they tilt and slide where they touch the floor.'
+        notes.append(Message("soles-follow-shins", text, name=rig.name))
+    return tuple(notes)
+
+
+def feet_notes(motion: RetargetedMotion) -> tuple[Message, ...]:
+    """Notes about feet that could not be held still, or above the floor, for the size of the character."""
+    slide, depth = (motion.quality.get(name, 0.0) for name in ("foot_slide_after", "floor_penetration_after"))
+    size = max(1.0, motion.quality.get("hip_scale", 1.0))
+    notes: list[Message] = []
+    if slide > _MAX_SLIDE * size:  # not a number where nothing touches
+        text = "The feet slide {slide:.1f} cm/s on average where they touch the floor: the character's are too unlike the performer's."
+        notes.append(Message("feet-slide-on-character", text, slide=slide))
+    if depth > _MAX_DEPTH * size:
+        notes.append(Message("feet-in-floor", "The feet are up to {depth:.0f} mm in the floor.", depth=depth))
     return tuple(notes)
 
 

@@ -39,11 +39,16 @@ def relative_file_paths(folder: Path, modifiers: Iterable[bpy.types.MeshCacheMod
 def _path_relative_to(folder: Path, path: str) -> str:
     """A path of the open file, relative to a folder; absolute on another drive of Windows, from which no relative path leads."""
     absolute = os.path.realpath(bpy.path.abspath(path))
-    try:
-        found = bpy.path.relpath(absolute, start=os.path.realpath(folder))
-    except ValueError:
-        found = absolute
+    found = portable_relative_path(absolute, os.path.realpath(folder)) or absolute
     return os.path.join(found, "") if path.endswith(("/", os.sep)) else found
+
+
+def portable_relative_path(path: str, start: str | None = None) -> str | None:
+    """A path relative to a folder, the open file's by default, with the separators that every system reads; None on another drive."""
+    try:
+        return bpy.path.relpath(path, start=start).replace(os.sep, "/")
+    except ValueError:
+        return None
 
 
 def _other_paths() -> Iterator[tuple[Any, str]]:

@@ -7,6 +7,7 @@ import bpy
 
 from ..core.messages import Message, label
 from ..core.records import Recovery
+from ..core.verdict import BAD
 from .confidence import joint_confidence, low_confidence_joints
 
 # Median reprojection error as a fraction of the person's height. A detector's keypoints scatter by about 1 %.
@@ -21,7 +22,21 @@ def quality_sentences(recovery: Recovery, numbers: Mapping[str, Any] | None = No
         numbers: the person's entry of the report, None if there is no report, as for motion files.
     """
     sentences = [_fit_sentence(numbers), _foot_slide_sentence(numbers)] if numbers else []
+    sentences = [*_verdict_sentences(recovery, numbers or {}), *sentences]
     return [*sentences, _visibility_sentence(recovery), *_low_confidence_sentences(recovery), *_anatomy_sentences(numbers or {})]
+
+
+def _verdict_sentences(recovery: Recovery, numbers: Mapping[str, Any]) -> list[str]:
+    """The verdict with the worst frames of the timeline, and its reasons; nothing if the person was not judged."""
+    verdict, reasons = numbers.get("verdict"), numbers.get("reasons", ())
+    if verdict is None:
+        return []
+    if not reasons:
+        return [Message("verdict-good", "Verdict: good.")]
+    frames = [1 + round(time * recovery.mocap_framerate) for time in numbers.get("worst_times", ())]
+    if verdict == BAD:
+        return [Message("verdict-bad", "Verdict: bad. The worst frames: {frames}.", frames=frames), *reasons]
+    return [Message("verdict-doubtful", "Verdict: doubtful. The worst frames: {frames}.", frames=frames), *reasons]
 
 
 def _fit_sentence(numbers: Mapping[str, Any]) -> Message:

@@ -12,8 +12,9 @@ import bpy
 from ..core.conventions import FIRST_BLENDER_FRAME
 from ..core.errors import InputError
 from ..core.messages import Message
+from ..retarget.mapping.facing import are_sides_swapped, swap_sides
 from ..retarget.mapping.map_bones import fit_mapping, map_bones
-from ..retarget.rig import BoneMapping, Performance, RetargetedMotion, RetargetOptions, Rig
+from ..retarget.rig import SIDES, BoneMapping, Performance, RetargetedMotion, RetargetOptions, Rig
 from ..retarget.solve.retarget import retarget
 from ..retarget.write.controls import control_names, control_skeleton, key_controls, key_ik_poles, switch_values
 from .action_obstacles import constraint_notes, driver_notes, find_obstacle, nla_notes
@@ -23,10 +24,10 @@ from .control_rig import bones_off_rest, find_control_parents
 from .copied_controls import map_to_copied_controls
 from .ik_poles import find_ik_poles
 from .keyframes import last_frame, snapped_key_frames, write_action
-from .mapping_notes import mapping_notes
+from .mapping_notes import feet_notes, mapping_notes, skin_notes
 from .retarget_curves import key_curves, rest_curves, switch_curves
 from .rig_bones import with_ancestors
-from .rig_checks import check_bone_lengths, check_rig
+from .rig_checks import check_bone_lengths, check_proportions, check_rig
 from .rig_reader import read_rig
 from .skin_floor import read_foot_skins, skin_floor_height
 
@@ -107,10 +108,15 @@ def plan_retarget(
     mapping, fit_notes = fit_mapping(rig, mapping or map_bones(rig))
     mapping, control_notes = map_to_copied_controls(armature_object, rig, mapping)
     check_bone_lengths(rig, mapping.bones)
-    floor, skins = skin_floor_height(armature_object, rig, mapping), read_foot_skins(armature_object, rig, mapping)
+    check_proportions(rig, mapping)
+    skins = read_foot_skins(armature_object, rig, mapping)
+    if sides_swapped := are_sides_swapped(rig, mapping, skins):
+        mapping, skins = swap_sides(mapping), dict(zip(SIDES, (skins[side] for side in reversed(SIDES))))
+    floor = skin_floor_height(skins)
     notes = (
         *fit_notes,
         *mapping_notes(rig, mapping),
+        *skin_notes(rig, mapping, skins, sides_swapped),
         *control_notes,
         *constraint_notes(armature_object, mapping.bones),
         *nla_notes(armature_object),
@@ -118,13 +124,13 @@ def plan_retarget(
     if mapping.controls is None:
         motion = retarget(performance, rig, mapping, options, floor, skins)
         keys = key_ik_poles(motion, rig, mapping, find_ik_poles(armature_object, mapping))
-        return RetargetPlan(rig, mapping, rig, motion, keys, {}, (*notes, *_root_notes(motion, mapping, options)))
+        return RetargetPlan(rig, mapping, rig, motion, keys, {}, (*notes, *_motion_notes(motion, mapping, options)))
     # With the FK switches each control follows one other. What IK controls follow does not depend on the switches.
     control_parents = find_control_parents(armature_object, control_names(mapping), switch_values(mapping, "fk"))
     skeleton = control_skeleton(rig, mapping, control_parents)
     skeleton_motion = retarget(performance, skeleton, mapping, options, floor, skins)
     keys = key_controls(skeleton_motion, rig, skeleton, mapping, control_parents, options)
-    notes = (*notes, *_root_notes(skeleton_motion, mapping, options))
+    notes = (*notes, *_motion_notes(skeleton_motion, mapping, options))
     return RetargetPlan(rig, mapping, skeleton, skeleton_motion, keys, switch_values(mapping, options.drive), notes)
 
 
@@ -163,6 +169,11 @@ def _bones_to_reset(armature_object: bpy.types.Object, plan: RetargetPlan) -> li
     if playing_nla_tracks(armature_object):
         posed |= moving
     return sorted(posed)
+
+
+def _motion_notes(motion: RetargetedMotion, mapping: BoneMapping, options: RetargetOptions) -> tuple[Message, ...]:
+    """Notes about what was solved otherwise than wanted."""
+    return (*_root_notes(motion, mapping, options), *(feet_notes(motion) if options.feet else ()))
 
 
 def _root_notes(motion: RetargetedMotion, mapping: BoneMapping, options: RetargetOptions) -> tuple[Message, ...]:

@@ -6,12 +6,15 @@ import bpy
 import numpy as np
 
 from ..core.errors import InputError
-from ..retarget.rig import Rig
+from ..retarget.rig import BoneMapping, Rig
+from ..retarget.solve.rest_pose import RestPose
+from ..retarget.solve.root_placement import leg_length
 from .constraint_cycles import find_constraint_cycle
 from .context import armature_data
 from .rig_bones import quote_names
 
 _MIN_LENGTH = 1e-5  # as a fraction of the longest bone; the precision of Blender's numbers
+_MIN_LEG_LENGTH = 0.2  # as a fraction of the distance between the hip joints
 _MIN_VOLUME = 1e-9  # as a fraction of the largest scale, cubed
 
 
@@ -54,6 +57,25 @@ def check_bone_lengths(rig: Rig, bones: Iterable[str]) -> None:
             "Give them a length in Edit Mode, or choose others in Mapping.",
             name=rig.name,
             bones=quote_names(short),
+        )
+
+
+def check_proportions(rig: Rig, mapping: BoneMapping) -> None:
+    """Refuse a skeleton whose rest pose an importer has torn apart: files with scaled bones are read without the scales.
+
+    Raises:
+        InputError: the bones of the legs are far shorter than the distance between the legs.
+    """
+    rest = RestPose(rig, mapping)
+    legs = rest.heads[rest.thighs]
+    width = float(np.linalg.norm(legs[0] - legs[1]))
+    if leg_length(rest) < _MIN_LEG_LENGTH * width:
+        raise InputError(
+            "rig-proportions-impossible",
+            'In "{name}" the legs are {times:.0f} times as far apart as they are long: the scales of its bones were lost.',
+            "Apply the scales of its bones in the program that has made the file, and export it again.",
+            name=rig.name,
+            times=width / max(leg_length(rest), 1e-9),
         )
 
 

@@ -8,11 +8,13 @@ import bpy
 
 from ..core.errors import InputError
 from ..core.messages import Message
+from ..retarget.mapping.map_bones import map_bones
 from ..retarget.mapping.vrm import read_vrm_humanoid
 from .context import active_scene, active_view_layer, armature_data, armature_modifiers
 from .external_files import left_out_note
 from .rig_bones import quote_names
 from .rig_import import import_character, open_blend
+from .rig_reader import read_rig
 
 _MAX_QUOTED_ARMATURES = 8
 
@@ -56,10 +58,12 @@ def load_character(path: Path, name: str = "", previous: Character | None = None
         objects = list(active_scene().objects)
         if not any(obj.type == "ARMATURE" for obj in objects):
             objects = list(bpy.data.objects)
-        return Character(*_choose_armature(objects, path.name, name))
+        chosen, meshes = _choose_armature(objects, path.name, name)
+        return Character(chosen, meshes, notes=_unmoved_notes(chosen, objects))
     objects, left_out = import_character(path)
     humanoid = {} if suffix == ".fbx" else read_vrm_humanoid(path)
-    return Character(*_choose_armature(objects, path.name, name), humanoid, left_out_note(path.name, left_out))
+    chosen, meshes = _choose_armature(objects, path.name, name)
+    return Character(chosen, meshes, humanoid, (*left_out_note(path.name, left_out), *_unmoved_notes(chosen, objects)))
 
 
 def unhide_character(character: Character) -> None:
@@ -128,6 +132,14 @@ def _choose_armature(objects: Sequence[bpy.types.Object], file: str, name: str) 
     return chosen[0], meshes_of(chosen[0], objects)
 
 
+def _unmoved_notes(chosen: bpy.types.Object, objects: Sequence[bpy.types.Object]) -> tuple[Message, ...]:
+    """A note about other armatures with a skin that do not follow the chosen one, such as that of a hat; none if they are people."""
+    others = [obj for obj in objects if obj.type == "ARMATURE" and obj != chosen and meshes_of(obj, objects)]
+    unmoved = [obj.name for obj in others if not (obj.parent or obj.constraints or _is_person(obj))]
+    text = "The armatures {names} of the same file do not move with {name}: parent them to its bones."
+    return (Message("other-armatures-unmoved", text, names=quote_names(unmoved), name=chosen.name),) if unmoved else ()
+
+
 def _armatures_named(name: str, armatures: Sequence[bpy.types.Object], file: str) -> Sequence[bpy.types.Object]:
     chosen = [obj for obj in armatures if obj.name == name]
     if not chosen:
@@ -144,12 +156,21 @@ def _armatures_named(name: str, armatures: Sequence[bpy.types.Object], file: str
 
 
 def _likely_armatures(armatures: Sequence[bpy.types.Object], objects: Sequence[bpy.types.Object]) -> Sequence[bpy.types.Object]:
-    """Of several armatures the only one with a skin, or the only one that Rigify generated; otherwise all."""
+    """Of several armatures the only one with a skin, or that Rigify generated, or that is a person's; otherwise all."""
     if len(armatures) < 2:
         return armatures
     skinned = [obj for obj in armatures if meshes_of(obj, objects)]
     generated = [obj for obj in armatures if "rig_id" in armature_data(obj)]
-    return next((candidates for candidates in (skinned, generated) if len(candidates) == 1), armatures)
+    people = [obj for obj in skinned if _is_person(obj)]
+    return next((candidates for candidates in (skinned, generated, people) if len(candidates) == 1), armatures)
+
+
+def _is_person(armature_object: bpy.types.Object) -> bool:
+    try:
+        map_bones(read_rig(armature_object))
+    except InputError:
+        return False
+    return True
 
 
 def _quote_object_names(objects: Sequence[bpy.types.Object]) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 import bpy
 
 from ..core.errors import InputError, MeshRecError
+from ..core.files.fbx import check_fbx
 from ..core.files.temporary_folder import scratch_folder, temporary_folder_error
 from ..core.messages import describe_exception
 from .bundled_addons import enable_addon
 from .context import active_view_layer, ensure_object_mode, pose_bones_if_any
+from .gltf_repairs import place_children_of_bones, unpacking_error
 from .gltf_sources import copy_restricted_gltf, restrict_gltf_sources
 
 
@@ -46,6 +48,8 @@ def import_character(path: Path) -> tuple[list[bpy.types.Object], list[str]]:
         left_out = _IMPORTERS[path.suffix.lower()](path)
     objects = [obj for obj in bpy.data.objects if obj not in objects_before]
     _remove_animation(objects, [action for action in bpy.data.actions if action not in actions_before])
+    if path.suffix.lower() != ".fbx":
+        place_children_of_bones(objects)
     active_view_layer().update()
     return objects, left_out
 
@@ -72,6 +76,8 @@ def _wrap_import_errors(path: Path) -> Generator[None, None, None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # an import writes nothing but temporary files
             raise temporary_folder_error(error) from error
+        if (cannot_unpack := unpacking_error(path, error)) is not None:
+            raise cannot_unpack from error
         remedy = "Export it again, or give another file."
         if path.suffix.lower() == ".blend":
             remedy = "If a later Blender has saved it, give that one with --blender."
@@ -88,6 +94,7 @@ def _wrap_import_errors(path: Path) -> Generator[None, None, None]:
 
 def _import_fbx(path: Path) -> list[str]:
     """Import an .fbx by the importer that is an add-on; if it fails, by the one that Blender 4.5 and later have built in."""
+    check_fbx(path)
     enable_addon("io_scene_fbx")
     blocks_before = _objects_and_their_data()
     try:

@@ -1,55 +1,80 @@
-"""The floor height of a character at rest, from its skin: bones mark ankles and toes, but not the thickness of soles."""
+"""The skin of a character's feet at rest, and the height of the floor under it: bones mark ankles and toes, not the thickness of soles."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
 
-from ..core.array_types import FloatArray
+from ..core.array_types import BoolArray, FloatArray
+from ..core.cameras import transform_points
 from ..retarget.rig import SIDES, BoneMapping, Rig
 from ..retarget.solve.foot_skin import FootSkin
+from ..retarget.solve.rest_pose import RestPose
 from .context import mesh_data
 from .rig_bones import descendant_rows, rest_heads_in_world
 from .rig_file import meshes_of
+from .rigid_meshes import bone_of_rigid_mesh, rest_matrix_of_rigid_mesh
 from .unit_scale import world_in_metres
 
-_MIN_FOOT_WEIGHT = 0.5  # the fraction of a vertex's weights that a foot's vertex has on the foot's bones
+_MIN_LEG_WEIGHT = 0.5  # the fraction of a vertex's weights that a foot's vertex has on the leg's bones below the knee
+_MIN_FOOT_HEIGHT = 0.2  # as a fraction of the knee's height; ankles that are bones of IK are often at the sole
 _POSITION_TOLERANCE = 1e-4  # as a fraction of the rig's size
 
 
-def skin_floor_height(armature_object: bpy.types.Object, rig: Rig, mapping: BoneMapping) -> float | None:
-    """The height of the lowest skin of the feet, m in the world, with the armature at rest; None without such skin.
+@dataclass(frozen=True)
+class _LegEnd:
+    """The lower end of a leg at rest. shin, foot, toes: names of the bones that carry its skin; ankle, knee: heights along up, m."""
 
-    Args:
-        rig, mapping: of the armature.
-    """
-    feet = {bone for side in SIDES for part in ("foot", "toes") for bone in mapping.slots.get(f"{side}_{part}", ())}
-    if not feet:
-        return None
-    foot_rows = [rig.index(bone) for bone in feet]
-    bones = {rig.bones[row] for row in descendant_rows(rig, foot_rows)}
-    if mapping.controls is not None:  # a control rig has the foot's deforming bones elsewhere in its hierarchy
-        bones |= _deform_bones_at(rig, foot_rows)
-    ankle_height = rest_heads_in_world(rig, foot_rows)[:, 2].max()
-    heights = [_lowest_vertex(mesh, bones, ankle_height) for mesh in meshes_of(armature_object, bpy.data.objects)]
-    return min((height for height in heights if height is not None), default=None)
+    shin: frozenset[str]
+    foot: frozenset[str]
+    toes: frozenset[str]
+    ankle: float
+    knee: float
 
 
 def read_foot_skins(armature_object: bpy.types.Object, rig: Rig, mapping: BoneMapping) -> dict[str, FootSkin]:
-    """The skin of each foot with the armature at rest, by side; feet without skin, and what is far above the ankles, are left out."""
+    """The skin of each foot with the armature at rest, by side; feet without skin are left out.
+
+    The skin of a shin below its ankle counts: some shoes, and the ends of legs without feet, follow the shin. So do meshes that are
+    parented to a bone. What is farther above the ankle than the sole is below it, and is no low ankle's foot, is left out.
+    """
+    rest = RestPose(rig, mapping)
+    up = rest.axes[:, 2]
+    meshes = [obj for obj in meshes_of(armature_object, bpy.data.objects) if mesh_data(obj).vertices]
     skins: dict[str, FootSkin] = {}
-    meshes = meshes_of(armature_object, bpy.data.objects)
     for side in SIDES:
-        mapped = [*mapping.slots.get(f"{side}_foot", ()), *mapping.slots.get(f"{side}_toes", ())]
-        if not mapped:
+        if not mapping.slots.get(f"{side}_lower_leg"):
             continue
-        feet, toes = _skin_bones(rig, mapping, mapped), _skin_bones(rig, mapping, mapping.slots.get(f"{side}_toes", ()))
-        ankle_height = rest_heads_in_world(rig, [rig.index(bone) for bone in mapped])[:, 2].max()
-        found = [_foot_vertices(mesh, feet, toes, ankle_height) for mesh in meshes]
-        points = np.concatenate([np.empty((0, 3)), *(points for points, _ in found)])
+        leg = _find_leg_end(rig, mapping, rest, side)
+        found = [_leg_vertices(mesh, armature_object, leg, up) for mesh in meshes]
+        points, weights = (np.concatenate(arrays) for arrays in zip(*found, strict=True)) if found else (np.empty((0, 3)),) * 2
+        heights = points @ up
         if len(points):
-            skins[side] = FootSkin(points, np.concatenate([toe_weights for _, toe_weights in found]))
+            lowest = heights.min()
+            kept = heights - lowest <= max(2 * (leg.ankle - lowest), _MIN_FOOT_HEIGHT * (leg.knee - lowest))
+            skins[side] = FootSkin(points[kept], weights[kept, 2], weights[kept, 0])
     return skins
+
+
+def skin_floor_height(skins: Mapping[str, FootSkin]) -> float | None:
+    """The height of the lowest skin of the feet, m in the world; None without such skin."""
+    return min((float(skin.points[:, 2].min()) for skin in skins.values()), default=None)
+
+
+def _find_leg_end(rig: Rig, mapping: BoneMapping, rest: RestPose, side: str) -> _LegEnd:
+    shin, foot, toes = (mapping.slots.get(f"{side}_{part}", ()) for part in ("lower_leg", "foot", "toes"))
+    end = rest.stretch @ rest.segment_end(f"{side}_lower_leg", f"{side}_foot") + rest.origin
+    joints = np.concatenate([end[None], rest_heads_in_world(rig, [rig.index(bone) for bone in (*foot, *toes)])])
+    up = rest.axes[:, 2]
+    foot_bones = _skin_bones(rig, mapping, (*foot, *toes))
+    return _LegEnd(
+        shin=frozenset(_skin_bones(rig, mapping, shin) - foot_bones),
+        foot=frozenset(foot_bones),
+        toes=frozenset(_skin_bones(rig, mapping, toes)),
+        ankle=float((joints @ up).max()),
+        knee=float((rest_heads_in_world(rig, [rig.index(shin[0])]) @ up)[0]),
+    )
 
 
 def _skin_bones(rig: Rig, mapping: BoneMapping, bones: Iterable[str]) -> set[str]:
@@ -59,40 +84,49 @@ def _skin_bones(rig: Rig, mapping: BoneMapping, bones: Iterable[str]) -> set[str
     return names | _deform_bones_at(rig, rows) if mapping.controls is not None else names
 
 
-def _foot_vertices(
-    mesh_object: bpy.types.Object, feet: Container[str], toes: Container[str], ankle_height: float
+def _leg_vertices(
+    mesh_object: bpy.types.Object, armature_object: bpy.types.Object, leg: _LegEnd, up: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """The vertices that are weighted mostly to a foot's bones, (N,3) m in the world, and the toes' share (N,) of these weights."""
-    foot_groups = {group.index for group in mesh_object.vertex_groups if group.name in feet}
-    toe_groups = {group.index for group in mesh_object.vertex_groups if group.name in toes}
-    positions = _positions_in_world(mesh_object)
-    if not foot_groups or not len(positions):
-        return np.empty((0, 3)), np.empty(0)
+    """The vertices of a mesh that end a leg, (N,3) m in the world, and their weights (N,3) on its shin, foot and toes, of 1 in all."""
+    bone = bone_of_rigid_mesh(mesh_object, armature_object)
+    if bone is not None:
+        positions = transform_points(rest_matrix_of_rigid_mesh(mesh_object, armature_object, bone), _vertex_positions(mesh_object))
+        weights = np.tile(_shares(leg, {bone: 1.0}), (len(positions), 1))
+        kept = np.full(len(positions), bool(weights.any() and not mesh_object.hide_render))
+    else:
+        positions = transform_points(world_in_metres(mesh_object), _vertex_positions(mesh_object))
+        weights, kept = _weights_on_leg(mesh_object, leg, positions @ up)
+    kept &= (weights[:, 1] > 0) | (positions @ up < leg.ankle)
+    return positions[kept], weights[kept]
+
+
+def _weights_on_leg(mesh_object: bpy.types.Object, leg: _LegEnd, heights: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Weights (N,3) of vertices at heights (N,) on shin, foot and toes, and whether each is mostly on the leg and below its knee."""
+    names = {group.index: group.name for group in mesh_object.vertex_groups if group.name in leg.shin | leg.foot}
+    weights, kept = np.zeros((len(heights), 3)), np.zeros(len(heights), bool)
+    if not names:
+        return weights, kept
     vertices = mesh_data(mesh_object).vertices
-    max_height = 2 * ankle_height - positions[:, 2].min()
-    rows: list[int] = []
-    toe_weights: list[float] = []
-    for row in np.flatnonzero(positions[:, 2] <= max_height).tolist():
-        on_foot, total = _weight_on(vertices[row], foot_groups)
-        if on_foot > 0 and on_foot >= _MIN_FOOT_WEIGHT * total:
-            rows.append(row)
-            toe_weights.append(_weight_on(vertices[row], toe_groups)[0] / on_foot)
-    return positions[rows].reshape(-1, 3), np.array(toe_weights)
+    for row in np.flatnonzero(heights < leg.knee).tolist():
+        members = [(member.group, member.weight) for member in vertices[row].groups]
+        shares = _shares(leg, {names[group]: weight for group, weight in members if group in names})
+        on_leg = shares[0] + shares[1]
+        if on_leg > 0 and on_leg >= _MIN_LEG_WEIGHT * sum(weight for _, weight in members):
+            weights[row], kept[row] = shares / on_leg, True
+    return weights, kept
 
 
-def _weight_on(vertex: bpy.types.MeshVertex, groups: Container[int]) -> tuple[float, float]:
-    """A vertex's weight on some groups, and on all."""
-    weights = [(member.group, member.weight) for member in vertex.groups]
-    return sum(weight for group, weight in weights if group in groups), sum(weight for _, weight in weights)
+def _shares(leg: _LegEnd, weights: Mapping[str, float]) -> FloatArray:
+    """The sums (3,) of weights, by bone, on the shin, on the foot with its toes, and on the toes."""
+    return np.array([sum(weight for bone, weight in weights.items() if bone in bones) for bones in (leg.shin, leg.foot, leg.toes)])
 
 
-def _positions_in_world(mesh_object: bpy.types.Object) -> FloatArray:
-    """The vertices (N,3) m of a mesh at rest."""
+def _vertex_positions(mesh_object: bpy.types.Object) -> FloatArray:
+    """The vertices (N,3) of a mesh, in its own units."""
     vertices = mesh_data(mesh_object).vertices
     positions = np.empty(3 * len(vertices), np.float32)
     vertices.foreach_get("co", positions)
-    world = world_in_metres(mesh_object)
-    return positions.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3]
+    return positions.reshape(-1, 3).astype(float)
 
 
 def _deform_bones_at(rig: Rig, rows: Iterable[int]) -> set[str]:
@@ -104,23 +138,3 @@ def _deform_bones_at(rig: Rig, rows: Iterable[int]) -> set[str]:
         distances = np.linalg.norm(heads - heads[row], axis=-1)
         found |= {rig.bones[other] for other in np.flatnonzero((distances < tolerance) & rig.deform)}
     return found
-
-
-def _lowest_vertex(mesh_object: bpy.types.Object, bones: Container[str], max_height: float) -> float | None:
-    """The height of the lowest vertex that is weighted mostly to these bones, m in the world; None above `max_height`."""
-    groups = {group.index for group in mesh_object.vertex_groups if group.name in bones}
-    vertices = mesh_data(mesh_object).vertices
-    if not groups or not vertices:
-        return None
-    positions = np.empty(3 * len(vertices), np.float32)
-    vertices.foreach_get("co", positions)
-    world = world_in_metres(mesh_object)
-    heights = positions.reshape(-1, 3) @ world[2, :3] + world[2, 3]
-    for row in np.argsort(heights):
-        if heights[row] > max_height:
-            return None
-        weights = [(member.weight, member.group in groups) for member in vertices[int(row)].groups]
-        total = sum(weight for weight, _ in weights)
-        if total > 0 and sum(weight for weight, is_foot in weights if is_foot) >= _MIN_FOOT_WEIGHT * total:
-            return float(heights[row])
-    return None

@@ -14,6 +14,7 @@ from ..core.errors import InputError
 from ..core.files.point_cache import read_point_cache
 from .context import expect_type, mesh_data
 from .keyframes import Curve, write_action
+from .relative_paths import portable_relative_path
 
 SURFACE_MODIFIER = "Calibrated surface"
 
@@ -58,9 +59,5 @@ def surface_modifiers(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Mes
 
 def blend_relative_path(path: Path) -> str:
     """A path as the open file should store it: relative if that file is saved on the same disk, else as it is."""
-    if bpy.data.filepath:
-        try:
-            return bpy.path.relpath(str(path))
-        except ValueError:  # another drive of Windows has no relative path
-            pass
-    return str(path)
+    relative = portable_relative_path(str(path)) if bpy.data.filepath else None
+    return relative or str(path)

@@ -1,6 +1,5 @@
 """The buttons that choose the footage and the part of it to reconstruct."""
 
-import contextlib
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,6 +8,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProp
 from bpy_extras.io_utils import ImportHelper
 
 from ..core.conventions import FIRST_BLENDER_FRAME
+from ..scene.relative_paths import portable_relative_path
 from .blender_types import HasFilepath, HasLayout, OperatorResult, require, scene_of, set_operator_properties, settings_of
 from .footage import IMAGE_SUFFIXES, KEYPOINT_SUFFIXES, VIDEO_SUFFIXES
 from .redraw import redraw
@@ -20,8 +20,7 @@ _FOOTAGE_FILTER = ";".join(f"*{suffix}" for suffix in (*VIDEO_SUFFIXES, *IMAGE_S
 def set_footage(context: bpy.types.Context, path: str) -> None:
     """Set a file or folder as the scene's footage, relative to the .blend if the user prefers relative paths."""
     if bpy.data.filepath and require(context.preferences).filepaths.use_relative_paths:
-        with contextlib.suppress(ValueError):  # on Windows a path on another drive has no relative form
-            path = bpy.path.relpath(path)
+        path = portable_relative_path(path) or path
     settings_of(context).source = path
     redraw()
 

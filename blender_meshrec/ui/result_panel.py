@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..core.messages import messages_from_text
+from ..core.messages import Message, messages_from_text
 from ..scene.confidence import is_coloured_by_confidence
 from .blender_types import require
 from .layouts import draw_text
@@ -25,12 +25,19 @@ class ResultPanel(SidebarTab, bpy.types.Panel):
         layout, armature_object = self.layout, require(result_armature(context))
         layout.label(text=armature_object.name, icon="ARMATURE_DATA", translate=False)
         for sentence in messages_from_text(armature_object.get("quality_messages", armature_object["quality"])):
-            is_warning = any(word in sentence.lower() for word in _WARNING_WORDS)
+            is_warning = _is_warning(sentence)
             draw_text(layout, translate_message(sentence), context, icon="ERROR" if is_warning else "DOT")
         column = layout.column(align=True)
         column.operator("meshrec.toggle_confidence", icon="COLOR", depress=is_coloured_by_confidence(armature_object))
         if report_of(armature_object) is not None:
             column.operator("meshrec.copy_report", icon="COPYDOWN")
+
+
+def _is_warning(sentence: str) -> bool:
+    """Whether a sentence is to be marked: the reasons of a verdict that is not good, and poor numbers."""
+    if isinstance(sentence, Message) and sentence.name.startswith("verdict-"):
+        return sentence.name != "verdict-good"
+    return any(word in sentence.lower() for word in _WARNING_WORDS)
 
 
 CLASSES = (ResultPanel,)

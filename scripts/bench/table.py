@@ -206,7 +206,7 @@ def calibration(table: Table) -> None:
     peaks: list[float] = []  # measured first, because the peak of a process never decreases
     for motion in (loop_recovery(truth, 500), loop_recovery(truth, 2000)):
         calibrate(motion, motion)
-        peaks.append(peak_memory_bytes() / 1e6)
+        peaks.append((peak_memory_bytes() or 0) / 1e6)
     with torch.inference_mode():
         vertices = body(truth.betas, poses[:, :3], poses[:, 3:])[1]
         joints = calibrate.projector.h36m17 @ vertices

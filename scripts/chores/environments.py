@@ -83,8 +83,26 @@ def link_package(folder: Path) -> None:
         (folder / "Scripts" / "meshrec.cmd").write_text(f'@"{venv_python(folder)}" -m blender_meshrec.cli %*\n')
     else:
         script = folder / "bin" / "meshrec"
-        script.write_text(f"#!{venv_python(folder)}\nimport sys\nfrom blender_meshrec.cli import main\n\nsys.exit(main())\n")
+        script.write_text(command_script(venv_python(folder)))
         script.chmod(0o755)
+
+
+def command_script(python: Path) -> str:
+    """The program `meshrec` of an environment on Linux and macOS.
+
+    Python's own start handles no interrupt without a traceback. Most of that start is `site`, so -S puts it off until Ctrl-C ends the
+    process quietly; from `main` on it cancels, with a sentence.
+    """
+    return (
+        f"#!{python} -S\n"
+        "import _signal\n\n"
+        "if _signal.getsignal(_signal.SIGINT) == _signal.default_int_handler:\n"
+        "    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)\n"
+        "import site\nimport sys\n\n"
+        "site.main()\n"
+        "from blender_meshrec.cli import main\n\n"
+        "sys.exit(main())\n"
+    )
 
 
 def find_python(version: str) -> str:

@@ -1,15 +1,17 @@
 """Run `meshrec` on mutated files of all formats, and list the runs that end as they must not.
 
-    .venv/bin/python -m scripts.evaluate.fuzz_inputs [--files 400] [--seed 0] [--formats motion bvh ...] [--rig CHARACTER.blend] [-o FOLDER]
+    .venv/bin/python -m scripts.evaluate.fuzz_inputs [--files 400] [--seed 0] [--formats motion bvh ...] [--rig CHARACTER ...] [-o FOLDER]
 
 Each run must end with exit code 0, 2, 3, 4 or 5 and a sentence, within SECONDS and MEGABYTES, its child processes included, and never as
-"a fault of ours". With --rig, retargeting is tried too: mutated motions and mapping presets on the character, and mutated characters.
+"a fault of ours". With --rig, retargeting is tried too: mutated motions and mapping presets on the first character, and mutated characters.
 File N of a seed is always the same, so that one run can be repeated: --only N. FOLDER keeps the files of the runs that failed.
 """
 
 import argparse
 import json
 import os
+import pickle
+import resource
 import shutil
 import signal
 import subprocess
@@ -20,11 +22,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import av
 import cv2
 import numpy as np
+import torch
+from av.video.stream import VideoStream
 
 from blender_meshrec.backend.footage.video import open_footage
 from blender_meshrec.core.array_types import FloatArray, ImageArray
@@ -55,21 +59,29 @@ class Format:
 
 
 class Run(NamedTuple):
-    """How a command ended: its exit code (None if it was ended for taking too long), s, MB, and what it wrote to standard error."""
+    """How a command ended.
+
+    exit_code: None if it was ended for taking too long. seconds: by the clock; processor_seconds: of its processes together. megabytes:
+    the most of one process. errors: what it wrote to standard error. outputs: names of the files that it left.
+    """
 
     exit_code: int | None
     seconds: float
+    processor_seconds: float
     megabytes: float
     errors: str
+    outputs: tuple[str, ...]
 
-    def fault(self) -> str | None:
+    def fault(self, seconds: float = SECONDS) -> str | None:
         """What is wrong with it, or None."""
-        if self.exit_code is None or self.seconds > SECONDS:
-            return f"took more than {SECONDS:.0f} s"
+        if self.exit_code is None or self.seconds > seconds:
+            return f"took more than {seconds:.0f} s ({self.processor_seconds:.0f} s of processor time)"
         if self.megabytes > MEGABYTES:
             return f"took {self.megabytes:.0f} MB"
         if self.exit_code not in ALLOWED_EXIT_CODES:
             return f"exit code {self.exit_code}"
+        if self.exit_code and self.outputs:
+            return f"left {' '.join(self.outputs)}"
         if "Traceback" in self.errors or "fault of ours" in self.errors:
             return "a fault of ours"
         return "no sentence" if self.exit_code and "." not in self.errors else None
@@ -79,32 +91,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="begin with this file, to go on with a run that was interrupted")
     parser.add_argument("--only", type=int, help="run this file alone")
     parser.add_argument("--formats", nargs="+")
-    parser.add_argument("--rig", type=Path)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of one run; more on a computer that is busy with other work")
+    parser.add_argument("--rig", type=Path, nargs="+", default=[])
     parser.add_argument("-o", "--output", type=Path, help="keep the files of the runs that failed here")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="meshrec-fuzz-") as scratch:
         formats = make_formats(Path(scratch), arguments.rig)
         names = arguments.formats or sorted(formats)
-        numbers = range(arguments.files) if arguments.only is None else [arguments.only]
-        return fuzz({name: formats[name] for name in names}, numbers, arguments.seed, Path(scratch), arguments.output)
+        numbers = range(arguments.first, arguments.files) if arguments.only is None else [arguments.only]
+        chosen = {name: formats[name] for name in names}
+        return fuzz(chosen, numbers, arguments.seed, Path(scratch), arguments.output, arguments.seconds)
 
 
-def fuzz(formats: Mapping[str, Format], numbers: Sequence[int], seed: int, scratch: Path, keep: Path | None) -> int:
+def fuzz(formats: Mapping[str, Format], numbers: Sequence[int], seed: int, scratch: Path, keep: Path | None, seconds: float) -> int:
     """Run the numbered files, print those that failed and a summary; returns 1 if any did."""
     names = sorted(formats)
     codes: Counter[tuple[str, int | None]] = Counter()
-    most_seconds, most_megabytes, failed = 0.0, 0.0, 0
+    runs: list[Run] = []
+    failed = 0
     try:
         for number in numbers:
             name = names[number % len(names)]
             folder = scratch / f"file{number}"
             path = write_mutant(formats[name], folder, np.random.default_rng([seed, number]))
-            run = run_command(formats[name], path, folder)
+            run = run_command(formats[name], path, folder, seconds)
             codes[name, run.exit_code] += 1
-            most_seconds, most_megabytes = max(most_seconds, run.seconds), max(most_megabytes, run.megabytes)
-            if fault := run.fault():
+            runs.append(run)
+            if fault := run.fault(seconds):
                 failed += 1
                 print(f"{number} {name}: {fault}\n  {' '.join(run.errors.split())[-400:]}", flush=True)
                 if keep is not None:
@@ -114,7 +130,10 @@ def fuzz(formats: Mapping[str, Format], numbers: Sequence[int], seed: int, scrat
         print("Interrupted.")
     for (name, code), count in sorted(codes.items(), key=str):
         print(f"{name:16} exit {code}: {count}")
-    print(f"{codes.total()} files, {failed} failed; longest {most_seconds:.1f} s, largest {most_megabytes:.0f} MB", flush=True)
+    if runs:
+        most = [max(values) for values in zip(*((run.seconds, run.processor_seconds, run.megabytes) for run in runs))]
+        times = "longest {:.1f} s, most processor time {:.1f} s, largest {:.0f} MB".format(*most)
+        print(f"{len(runs)} files, {failed} failed; {times}", flush=True)
     return int(failed > 0)
 
 
@@ -127,8 +146,8 @@ def write_mutant(kind: Format, folder: Path, rng: np.random.Generator) -> Path:
     return path
 
 
-def run_command(kind: Format, path: Path, folder: Path) -> Run:
-    """Run a format's command on a file."""
+def run_command(kind: Format, path: Path, folder: Path, seconds: float) -> Run:
+    """Run a format's command on a file; it is ended some time after `seconds`."""
     words = [word.replace("FILE", str(path)).replace("OUT", str(folder / "out")).replace("FOLDER", str(folder)) for word in kind.command]
     variables = {name: value.replace("FOLDER", str(folder)) for name, value in (kind.environment or {}).items()}
     environment = {**os.environ, "MESHREC_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1", **variables}
@@ -143,28 +162,28 @@ def run_command(kind: Format, path: Path, folder: Path) -> Run:
             stderr=errors,
             start_new_session=True,
         )
-        status, megabytes = wait_measured(process.pid, begun + SECONDS + 10)
+        status, usage = wait_measured(process.pid, begun + seconds + 10)
         errors.seek(0)
         text = errors.read(1 << 20).decode("utf-8", "replace")
     process.returncode = 0  # it has been waited for
     code = None if status is None else os.waitstatus_to_exitcode(status)
-    return Run(code, time.monotonic() - begun, megabytes, text)
+    outputs = tuple(sorted(left.name for left in folder.iterdir() if left.name.startswith(("out", ".meshrec-"))))
+    return Run(code, time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text, outputs)
 
 
-def wait_measured(pid: int, end: float) -> tuple[int | None, float]:
-    """Wait for a process until `end`, as time.monotonic: its status, None if it was ended, and the peak memory of it or a child, MB."""
+def wait_measured(pid: int, end: float) -> tuple[int | None, resource.struct_rusage]:
+    """Wait for a process until `end`, as time.monotonic: its status, None if it was ended, and what it and its children used."""
     while True:
         waited, status, usage = os.wait4(pid, os.WNOHANG)
         if waited:
-            return status, usage.ru_maxrss / 1024
+            return status, usage
         if time.monotonic() > end:
             os.killpg(pid, signal.SIGKILL)
-            usage = os.wait4(pid, 0)[2]
-            return None, usage.ru_maxrss / 1024
+            return None, os.wait4(pid, 0)[2]
         time.sleep(0.02)
 
 
-def make_formats(scratch: Path, rig: Path | None) -> dict[str, Format]:
+def make_formats(scratch: Path, rigs: Sequence[Path]) -> dict[str, Format]:
     """The formats, with sound files made from the first frames of the bundled clip."""
     motion, bvh = scratch / "motion.npz", scratch / "motion.bvh"
     meshrec("reconstruct", CLIP, "--frames", f"0:{CLIP_FRAMES}", "-o", motion)
@@ -196,15 +215,25 @@ def make_formats(scratch: Path, rig: Path | None) -> dict[str, Format]:
         "jobs": Format("a.json", jobs_json(sound_keypoints), ("batch", "FILE")),
         "weights list": Format("weights.toml", weights_list(), ("models", "list"), environment={"MESHREC_MODELS": "FOLDER"}),
     }
-    return formats if rig is None else formats | rig_formats(rig, motion, bvh)
+    formats |= {kind: Format(f"a{kind}", picture_bytes(frames[0], kind), reconstruct) for kind in (".webp", ".tif", ".bmp")}
+    for suffix, codec in ((".mkv", "libx264"), (".ts", "libx264"), (".avi", "mpeg4"), (".webm", "libvpx-vp9"), (".gif", "gif")):
+        write_clip(scratch / f"clip{suffix}", frames, codec)
+        formats[suffix] = Format(f"a{suffix}", (scratch / f"clip{suffix}").read_bytes(), reconstruct)
+    convert = ("convert", "FILE", "-o", "OUT.npz")
+    formats["smpl pickle"] = Format("a.pkl", pickle.dumps({name: np.asarray(value) for name, value in amass.items()}, 2), convert)
+    formats["torch motion"] = Format("a.pt", torch_bytes(amass, scratch), convert)
+    formats["truth"] = Format("a.npz", motion.read_bytes(), ("evaluate", str(motion), "FILE"), recovery.arrays())
+    return formats | rig_formats(rigs, motion, bvh) if rigs else formats
 
 
-def rig_formats(rig: Path, motion: Path, bvh: Path) -> dict[str, Format]:
+def rig_formats(rigs: Sequence[Path], motion: Path, bvh: Path) -> dict[str, Format]:
     """The formats that need a character."""
-    preset = {"meshrec_mapping": 1, "name": "a", "slots": {"hips": ["Hips"], "head": ["Head"]}, "controls": {"fk": [["a", "b", 1.0]]}}
-    onto_rig = ("--rig", str(rig.resolve()), "-o", "OUT.glb")
-    return {
-        "rig": Format(f"a{rig.suffix}", rig.read_bytes(), ("retarget", str(motion), "--rig", "FILE", "-o", "OUT.glb")),
+    onto_rig = ("--rig", str(rigs[0].resolve()), "-o", "OUT.glb")
+    found = motion.with_suffix(".json")
+    meshrec("map", rigs[0].resolve(), "-o", found)
+    preset = json.loads(found.read_text(encoding="utf-8")) | {"controls": {"fk": [["a", "b", 1.0]]}}
+    rig_command = ("retarget", str(motion), "--rig", "FILE", "-o", "OUT.glb")
+    return {f"rig {rig.name}": Format(f"a{rig.suffix}", rig.read_bytes(), rig_command) for rig in rigs} | {
         "retargeted bvh": Format("a.bvh", bvh.read_bytes(), ("retarget", "FILE", *onto_rig)),
         "mapping": Format("a.json", json.dumps(preset).encode(), ("retarget", str(motion), "--mapping", "FILE", *onto_rig)),
     }
@@ -239,6 +268,14 @@ def npz_bytes(arrays: Mapping[str, object], scratch: Path) -> bytes:
     return path.read_bytes()
 
 
+def torch_bytes(amass: Mapping[str, object], scratch: Path) -> bytes:
+    """A motion as GVHMR saves it."""
+    poses = torch.tensor(np.asarray(amass["poses"]), dtype=torch.float32)
+    people = {"global_orient": poses[:, :3], "body_pose": poses[:, 3:66], "transl": torch.tensor(np.asarray(amass["trans"]))}
+    torch.save({"smpl_params_global": {**people, "betas": torch.zeros(len(poses), 10)}}, scratch / "a.pt")
+    return (scratch / "a.pt").read_bytes()
+
+
 def pickle_bytes() -> bytes:
     """A pickle, protocol 0, that names every global that body files may name; no body, but through most of the reader."""
     lines = [f"c{name.replace(' ', chr(10))}\n0" for name in sorted(ALLOWED_GLOBALS)]
@@ -252,14 +289,14 @@ def small_frames() -> list[ImageArray]:
     return [np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8) for image in frames]
 
 
-def write_clip(path: Path, images: Sequence[ImageArray]) -> None:
-    """Write images as an H.264 .mp4 of 30 frames a second."""
+def write_clip(path: Path, images: Sequence[ImageArray], codec: str = "libx264") -> None:
+    """Write images as a video of 30 frames a second."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30)
+        stream = cast(VideoStream, container.add_stream(codec, rate=30))
         stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
         for image in images:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=stream.pix_fmt)))
         container.mux(stream.encode(None))
 
 

@@ -10,7 +10,7 @@ from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.contacts import detect_contacts
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.files.body_template import BodyTemplate
-from blender_meshrec.core.rotations import rotvec_from_rotmat
+from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import H36M17
 from scripts.train.data.contact_labels import align_to_ground
 from scripts.train.data.motion_clips import clip_from_recording
@@ -43,6 +43,17 @@ def ground_truth_of(template: BodyTemplate, recording: Recording) -> GroundTruth
     # Place the body's hips at the performer's.
     pelvis = joints[:, hips].mean(1) - (rotmats[:, 0] @ (rest[1:3].mean(0) - rest[0]))
     times = np.arange(len(joints)) / FPS
-    soles = pose_legs(rotmats, pelvis, rest, soles_from_template(template, betas)).points
-    poses = rotvec_from_rotmat(rotmats).reshape(len(joints), -1)
-    return GroundTruth(joints, betas, poses, pelvis - rest[0], detect_contacts(align_to_ground(soles), times))
+    poses, transl = rotvec_from_rotmat(rotmats).reshape(len(joints), -1), pelvis - rest[0]
+    contacts = detect_contacts(align_to_ground(soles_of(template, betas, poses, transl)), times)
+    return GroundTruth(joints, betas, poses, transl, contacts)
+
+
+def soles_of(template: BodyTemplate, betas: FloatArray, poses: FloatArray, transl: FloatArray) -> FloatArray:
+    """The soles' contact points (F,4,3) m of a body's motion: left heel, left toe, right heel, right toe.
+
+    Args:
+        betas: (B,). poses: (F,3J) rad, root first. transl: (F,3) m.
+    """
+    rest = template.rest_joints(betas)
+    rotmats = rotmat_from_rotvec(poses.astype(float).reshape(len(poses), -1, 3))
+    return pose_legs(rotmats, transl + rest[0], rest, soles_from_template(template, betas)).points

@@ -38,8 +38,8 @@ def test_the_camera_is_level_and_feet_stay_in_contact(squats):
     person, times, _intrinsics, _keypoints, camera_space = squats
     ankles = camera_space.joints[:, [H36M17.index(f"{side}_ankle") for side in ("left", "left", "right", "right")]]
     evidence = GroundEvidence(camera_space.joints, ankles, person.visible)
-    assert np.abs(np.degrees(estimate_camera_tilt([evidence], times))).max() < 10
-    world_from_camera = estimate_gravity_and_floor([evidence], times)
+    assert np.abs(np.degrees(estimate_camera_tilt([evidence], times)[0])).max() < 10
+    world_from_camera, _sigma = estimate_gravity_and_floor([evidence], times)
     joints, feet = (transform_points(world_from_camera, points) for points in (camera_space.joints, ankles))
     head, hip = joints[:, H36M17.index("head_top")], joints[:, 0]
     assert (head[:, 2] - hip[:, 2] > 0.3).all()

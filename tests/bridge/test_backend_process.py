@@ -12,6 +12,7 @@ import pytest
 from blender_meshrec.bridge import backend_process
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest, Result
 from blender_meshrec.core import errors
+from tests.support.processes import ends_within, is_running
 
 FAKE = Path(__file__).resolve().parents[1] / "support" / "fake_backend.py"
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,21 +31,6 @@ def poll_until(job, found, seconds=30):
         messages += job.poll()
         time.sleep(0.005)
     return messages
-
-
-def is_running(pid):
-    """Whether a process runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-def ends_within(pid, seconds):
-    end = time.monotonic() + seconds
-    while is_running(pid) and time.monotonic() < end:
-        time.sleep(0.005)
-    return not is_running(pid)
 
 
 def test_progress_streams_and_the_result_arrives():
@@ -77,7 +63,6 @@ def test_poll_never_waits():
     job.cancel()
 
 
-@posix
 def test_cancel_ends_the_process_and_its_children():
     job = start("child")
     child = int(poll_until(job, lambda message: "child" in message.stage)[-1].stage.split()[1])
@@ -196,7 +181,6 @@ def test_stray_prints_do_not_disturb_the_messages():
     assert "stray text of native code" in job.log and "stray text of Python" in job.log
 
 
-@posix
 def test_the_backend_ends_with_its_parent(tmp_path):
     script = f"""
 import sys, time

@@ -14,7 +14,7 @@ from blender_meshrec.bridge.scene_process import SceneRequest, find_scene_comman
 from blender_meshrec.cli.commands import doctor
 from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, OutputError
 from blender_meshrec.core.files.motion_npz import write_motion
-from tests.bridge.test_backend_process import ends_within
+from tests.support.processes import ends_within
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 
@@ -66,6 +66,7 @@ def test_a_childs_errors_have_remedies_and_leave_no_files(request_in, tmp_path, 
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a script stands for Blender")
 def test_a_killed_child_leaves_no_files(request_in, tmp_path):
     dying = tmp_path / "python-that-dies"
     dying.write_text(f"#!{sys.executable}\nimport os\nos.kill(os.getpid(), 9)\n")
@@ -75,6 +76,24 @@ def test_a_killed_child_leaves_no_files(request_in, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a script stands for Blender")
+@pytest.mark.parametrize("number, is_crash", [(11, True), (6, True), (7, True), (9, False)])
+def test_a_blender_that_crashes_on_a_character_blames_its_file(request_in, tmp_path, number, is_crash):
+    dying = tmp_path / "python-that-dies"
+    dying.write_text(f"#!{sys.executable}\nimport os\nos.kill(os.getpid(), {number})\n")
+    dying.chmod(0o755)
+    target = scene_process.RetargetTarget(str(tmp_path / "hero.blend"))
+    for run in (
+        lambda: run_scene_process(request_in(retarget_target=target), dying),
+        lambda: scene_process.run_mapping_process(str(tmp_path / "hero.blend#Hero"), dying),
+    ):
+        with pytest.raises(InputError if is_crash else MeshRecError, match=r"crashed on hero\.blend" if is_crash else "ended unexpectedly"):
+            run()
+    with pytest.raises(MeshRecError, match="ended unexpectedly"):
+        run_scene_process(request_in(), dying)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script stands for Blender")
 def test_an_interrupted_child_is_ended_and_leaves_no_files(request_in, tmp_path, monkeypatch):
     endless = tmp_path / "python-endless"
     endless.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n")

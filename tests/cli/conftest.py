@@ -41,7 +41,7 @@ def files():
 
     def listed(folder="."):
         paths = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix not in (".mp4", ".mov")]
-        return sorted(str(path.relative_to(folder)) for path in paths)
+        return sorted(path.relative_to(folder).as_posix() for path in paths)
 
     return listed
 

@@ -14,6 +14,7 @@ from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files import model_files, user_models
 from blender_meshrec.core.files.motion_npz import read_motion, write_motion
 from blender_meshrec.core.records import Recovery
+from blender_meshrec.core.rotations import rotmat_from_rotvec
 from tests.support.synthetic_skel import skel_arrays
 from tests.support.synthetic_template import smpl_arrays
 
@@ -22,6 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def changed(recovery, **changes):
     return Recovery(**{**recovery.arrays(), **changes})
+
+
+def rows_of(recovery, rows):
+    per_frame = {name: value[rows] for name, value in recovery.arrays().items() if np.ndim(value) and len(value) == len(recovery)}
+    return changed(recovery, **per_frame)
 
 
 def test_convert_to_bvh_and_npz_needs_no_blender(motion, tmp_path, capsys):
@@ -62,6 +68,29 @@ def test_evaluate_measures_known_errors(motion, tmp_path, capsys):
     write_motion(tmp_path / "moved.npz", moved)
     assert program.main(["evaluate", str(tmp_path / "moved.npz"), str(motion), "--report", str(tmp_path / "r.json")]) == 0
     assert "camera_mpjpe" in capsys.readouterr().out and json.loads((tmp_path / "r.json").read_text()) == numbers
+
+
+def test_evaluate_measures_paths_in_the_world(motion):
+    truth = rows_of(read_motion(motion), slice(0, 20))
+    turn = rotmat_from_rotvec(np.array([0, 0, 0.8]))
+    camera_from_world = truth.camera_from_world.copy()
+    camera_from_world[:, :3, :3] @= turn.T
+    elsewhere = changed(truth, joints=truth.joints @ turn.T + np.float32([3, 4, 0]), camera_from_world=camera_from_world)
+    numbers = evaluate.evaluate(elsewhere, truth)
+    for name in ("heading_mpjpe", "wa_mpjpe", "w_mpjpe", "root_translation_error"):
+        assert numbers[name] < 0.01, name  # mm and %
+    for name in ("wrist_peak_speed", "ankle_peak_speed"):
+        assert numbers[name] == pytest.approx(1, abs=1e-4), name
+    assert numbers["foot_slide"] == numbers["true_foot_slide"] and numbers["camera_pitch_error"] < 1e-3
+    pitched = truth.camera_from_world.copy()
+    pitched[:, :3, :3] = rotmat_from_rotvec(np.radians([5.0, 0, 0])) @ pitched[:, :3, :3]
+    assert evaluate.evaluate(changed(truth, camera_from_world=pitched), truth)["camera_pitch_error"] == pytest.approx(5, abs=0.1)
+    scaled = evaluate.evaluate(changed(truth, joints=truth.joints * 1.1), truth)
+    assert scaled["wa_mpjpe"] < 0.01 < 10 < scaled["heading_mpjpe"] and scaled["wrist_peak_speed"] == pytest.approx(1.1)
+    sliding = truth.trans + truth.timestamps[:, None] * np.array([0.2, 0, 0]) - np.array([0, 0, 0.3])
+    below = evaluate.evaluate(changed(truth, trans=sliding), truth)
+    assert below["floor_penetration"] > 250  # mm
+    assert below["foot_slide"] > below["true_foot_slide"] + 5  # cm/s
 
 
 def test_a_single_frame_is_evaluated(motion):
@@ -169,7 +198,7 @@ def test_switches_of_a_job_are_true_or_false_under_either_name():
         ({"refine": ["skelify"], "cache": None}, ["--refine=skelify"]),
     ):
         arguments = batch._job_arguments({**job, **options}, 1, Path("/lists"))
-        assert arguments == ["reconstruct", "/lists/a.mp4", "--output=/lists/a.npz", *words]
+        assert arguments == ["reconstruct", str(Path("/lists/a.mp4")), f"--output={Path('/lists/a.npz')}", *words]
 
 
 def test_jobs_that_write_one_file_are_refused(no_backend, capsys):

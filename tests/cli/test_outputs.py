@@ -180,28 +180,3 @@ def test_an_interrupt_that_blender_converts_to_an_error_cancels(backend, monkeyp
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err.endswith("Cancelled. Nothing was changed.\n")
-
-
-@posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_the_program_is_loaded_cancels(number, tmp_path):
-    """A module that raises what an interrupted import may raise stands for numpy."""
-    (tmp_path / "numpy.py").write_text(
-        "import os, sys, time\nprint('loading', flush=True)\n"
-        "try:\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    raise ImportError('numpy was interrupted') from None\n"
-    )
-    code = (
-        f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; from blender_meshrec.cli import main; sys.exit(main(['doctor']))"
-    )
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([sys.executable, "-c", code], preexec_fn=_restore_ctrl_c, **pipes)
-    assert process.stdout.readline() == "loading\n"
-    process.send_signal(number)
-    _out, err = process.communicate(timeout=20)
-    assert process.returncode == 130 and err == "Cancelled. Nothing was changed.\n"
-
-
-def test_loading_the_signal_handlers_loads_nothing_slow():
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import blender_meshrec.cli; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"numpy", "argparse", "blender_meshrec.cli.program"} & set(loaded)

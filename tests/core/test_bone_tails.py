@@ -41,3 +41,15 @@ def test_coincident_joints_have_bones_of_nonzero_length(motion):
     rest[AT["spine1"]] = rest[AT["pelvis"]]
     lengths = np.linalg.norm(bone_tails(replace(motion, rest_joints=rest)) - rest, axis=-1)
     assert lengths.min() > 1e-3  # m
+
+
+def test_bones_shorter_than_blender_keeps_point_up(motion):
+    """Blender removes bones of no length: shorter than 5 mm is lengthened to 5 mm, longer stays as it is."""
+    for length, expected in ((0.0049, [0, 0, 0.005]), (0.0051, [0.0051, 0, 0]), (0.0, [0, 0, 0.005])):
+        rest = np.array(motion.rest_joints)
+        rest[AT["spine1"]] = rest[AT["pelvis"]] + [length, 0, 0]
+        away = bone_tails(replace(motion, rest_joints=rest)) - rest
+        np.testing.assert_allclose(away[AT["pelvis"]], expected, atol=1e-12)
+    rest = motion.rest_joints - motion.rest_joints[AT["pelvis"]]
+    rest[AT["spine1"]] = [0.005, 0, 0]  # 5 mm is enough
+    np.testing.assert_array_equal(bone_tails(replace(motion, rest_joints=rest))[AT["pelvis"]], [0.005, 0, 0])

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.fitting.smoothing import smooth_positions
-from blender_meshrec.core.contacts import contact_runs, contacts_from_probabilities, detect_contacts, point_speeds, support_height
+from blender_meshrec.core.contacts import (
+    contact_runs,
+    contacts_from_probabilities,
+    contacts_on_support,
+    detect_contacts,
+    point_speeds,
+    support_height,
+)
 from blender_meshrec.core.metrics import contact_f1
 from tests.support import synthetic_gait
 
@@ -126,3 +133,17 @@ def test_moving_feet_have_no_contact_despite_high_probability():
         assert (contacts_from_probabilities(probabilities, times, points=moving)[45:] < 0.5).all()
     noisy = truth.points + np.random.default_rng(3).normal(0, 0.005, truth.points.shape)
     assert (contacts_from_probabilities(probabilities, times, points=noisy) > 0.5).all()
+
+
+@pytest.mark.parametrize(
+    "height, other, stays", [(0.0, 0.0, True), (0.05, 0.0, True), (0.1, 0.1, False), (0.3, 0.3, True), (0.3, 0.0, False)]
+)
+def test_feet_rest_on_the_floor_or_on_a_step(height, other, stays):
+    """On the floor, or both on a step; not hovering 10 cm over the floor, nor held 30 cm above the foot that stands. m."""
+    contacts, points = np.full((20, 4), 0.9), np.zeros((20, 4, 3))
+    contacts[10:] = 0.1
+    points[:, :2, 2], points[:, 2:, 2] = height, other
+    kept = contacts_on_support(contacts, points)
+    assert ((kept[:10, :2] > 0.5) == stays).all()
+    assert (kept[10:] == 0.1).all() and (kept <= contacts).all()
+    np.testing.assert_array_equal(contacts[:10], 0.9)  # the argument stays

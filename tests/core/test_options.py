@@ -88,6 +88,12 @@ def test_every_word_of_an_option_is_accepted():
             assert getattr(parsed(entry.argument.flag, word), entry.name) in (word, [word])
 
 
+def test_the_other_names_of_a_flag_mean_the_same():
+    assert [parsed(flag).smplh for flag in ("--smplh", "--amass-version")] == [True, True]
+    others = [flag for entry in OPTIONS.values() for flag in entry.argument.other_flags]
+    assert len(set(others)) == len(others) and not set(others) & {entry.argument.flag for entry in OPTIONS.values()}
+
+
 def test_a_new_field_is_an_argument_of_the_command_line(capsys):
     options = options_of(ExtendedOptions)
     parser = argparse.ArgumentParser()

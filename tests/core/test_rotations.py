@@ -63,3 +63,16 @@ def test_slerp_moves_at_constant_angular_speed(rotvecs):
 
 def test_zero_quaternion_becomes_the_identity():
     np.testing.assert_array_equal(rotations.rotmat_from_quat(np.zeros(4)), np.eye(3))
+
+
+def test_right_jacobian_inverse_is_the_derivative_of_the_logarithm():
+    """Against finite differences: at zero, at small and at large angles; it also takes leading axes."""
+    directions = np.random.default_rng(0).normal(size=(6, 3))
+    rotvec = directions / np.linalg.norm(directions, axis=-1, keepdims=True) * np.array([0, 1e-5, 0.1, 1.0, 2.0, 3.0])[:, None]
+    found, step = rotations.right_jacobian_inverse(rotvec), 1e-6
+    for axis in range(3):
+        above, below = (
+            rotations.rotvec_from_rotmat(rotations.rotmat_from_rotvec(rotvec) @ rotations.rotmat_from_rotvec(sign * step * np.eye(3)[axis]))
+            for sign in (1, -1)
+        )
+        np.testing.assert_allclose(found[..., axis], (above - below) / (2 * step), atol=1e-5)

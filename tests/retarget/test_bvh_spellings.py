@@ -106,6 +106,14 @@ def test_numbers_that_no_program_reads_are_named(read, old, new, words):
         read(bvh_text().replace(old, new))
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-1e30", "1e200"])
+def test_numbers_that_no_skeleton_and_no_motion_has_are_refused(read, number):
+    for old, new in (("OFFSET 0.0 10.5", f"OFFSET {number} 10.5"), ("OFFSET 0.0 5.25", f"OFFSET 0.0 {number}"), ("-4.500", number)):
+        with pytest.raises(InputError, match=r"damaged|no motion"):
+            read(bvh_text().replace(old, new, 1))
+    assert len(read(bvh_text().replace("-4.500", "123456.5", 1)).values) == NUM_FRAMES
+
+
 def test_a_file_that_breaks_off_is_read_and_said(read):
     bvh = read(bvh_text()[:-70])
     assert len(bvh.values) == NUM_FRAMES - 2 and "2 of 4 frames" in bvh.notes[0]

@@ -53,6 +53,22 @@ def test_feet_elsewhere_are_not_taken():
     assert "left_foot" not in mapping.slots
 
 
+@pytest.mark.parametrize("name", ["Foot.{}", "FootIK.{}"])
+@pytest.mark.parametrize("ratio", [0.5, 1.7])
+def test_feet_of_short_and_long_shins_are_found(ratio, name):
+    """Shins half and 1.7 times as long as the thighs, as of robots, and feet that are named as IK targets."""
+    _, build, _ = quaternius_character()
+    build = rename_bones(build, {bone: name.format(bone[-1]) if bone.startswith("Foot.") else bone for bone in build.heads})
+    for side in "LR":
+        hip, knee, foot = (build.heads[bone] for bone in (f"UpperLeg.{side}", f"LowerLeg.{side}", name.format(side)))
+        shin = (foot - knee) / np.linalg.norm(foot - knee) * ratio * np.linalg.norm(knee - hip)
+        for bone in (name.format(side), f"Toes.{side}"):
+            build.heads[bone] = build.heads[bone] + knee + shin - foot
+    mapping = map_bones(build.build_rig(np.random.default_rng(0)))
+    assert mapping.slots["left_foot"] == (name.format("L"),)
+    assert mapping.slots["right_toes"] == ("Toes.R",)
+
+
 @pytest.mark.parametrize("root_motion", ["hips", "root", "in_place"])
 @pytest.mark.parametrize("order", ["depth", "breadth"])
 def test_detached_feet_move_as_attached_ones(order, root_motion):

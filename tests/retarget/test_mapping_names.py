@@ -11,8 +11,9 @@ from blender_meshrec.retarget.mapping.map_bones import map_bones
 from blender_meshrec.retarget.mapping.name_words import split_name
 from blender_meshrec.retarget.mapping.names import parse_names
 from blender_meshrec.retarget.rig import FINGER_SLOTS, SIDES, SLOTS, BoneMapping, Rig
+from tests.support.retargeting import make_slots
 from tests.support.rig_conventions import OTHER_CONVENTIONS, TABLES, read_table
-from tests.support.synthetic_rigs import RigBuilder, Truth, add_extra_bones, body_slots, make_humanoid
+from tests.support.synthetic_rigs import RigBuilder, Truth, add_extra_bones, body_slots, make_humanoid, rename_bones
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +201,19 @@ def test_quadrupeds_are_refused(seed):
             build.heads[f"{side}{part}"] = shoulder * [1, 1, 1 - fraction]
     with pytest.raises(InputError, match="four legs"):
         map_bones(build.build_rig(rng))
+
+
+def test_names_of_front_and_back_legs_are_refused():
+    """A person's build with the names of an animal's legs; armour named front and back beside arms is no animal's."""
+    rng = np.random.default_rng(0)
+    build = make_humanoid(make_slots(), rng)
+    parts = {"upper_arm": "FrontUpLeg", "lower_arm": "FrontLowLeg", "hand": "FrontFoot"}
+    parts |= {"upper_leg": "BackUpLeg", "lower_leg": "BackLowLeg", "foot": "BackFoot"}
+    names = {bone: bone for bone in build.heads}
+    names |= {f"{side}_{part}": f"{name}.{side[0].upper()}" for side in ("left", "right") for part, name in parts.items()}
+    with pytest.raises(InputError, match="front legs and back legs"):
+        map_bones(rename_bones(build, names).build_rig(rng))
+    for side, sign in (("left", 1), ("right", -1)):
+        for place in ("front", "back"):
+            build.add(f"{side}_leg_armour_{place}", f"{side}_upper_leg", (0.2 * sign, 0, 0.6))
+    assert map_bones(build.build_rig(rng)).slots["left_upper_leg"] == ("left_upper_leg",)

@@ -74,7 +74,7 @@ def test_no_stretch_applies_in_a_child_process(calibrated_motion, tmp_path, caps
         assert ("moving bones" in capsys.readouterr().err) == (not words)
         bpy.ops.wm.read_factory_settings(use_empty=True)
         bpy.context.scene.render.fps = 25
-        bpy.ops.import_scene.fbx(filepath=str(tmp_path / name), anim_offset=0.0)
+        bpy.ops.import_scene.fbx(filepath=str(tmp_path / name))
         bpy.context.scene.frame_set(3)
         rig = next(obj for obj in bpy.data.objects if obj.type == "ARMATURE")
         off = np.abs(pose_in_blender(rig, SMPL_JOINTS)[0] - recovery.calibrated_joints[2]).max()

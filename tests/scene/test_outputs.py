@@ -64,7 +64,7 @@ def test_a_blend_has_all_people_and_a_camera_view(couple, tmp_path):
     assert (scene.render.resolution_x, scene.render.resolution_y) == (1280, 720)
     assert any(key.name.startswith("pose_") for key in bpy.data.objects["clip person1 body"].data.shape_keys.key_blocks)
     background = scene.camera.data.background_images[0]
-    assert background.clip.filepath == "//../footage/shot_0005.png"
+    assert background.clip.filepath.replace("\\", "/") == "//../footage/shot_0005.png"  # Blender reads it with Windows's own separators
     assert (background.clip.frame_start, background.clip.frame_offset) == (1, 1)
     areas = [area for screen in bpy.data.screens for area in screen.areas if area.type == "VIEW_3D"]
     assert areas and all(area.spaces.active.region_3d.view_perspective == "CAMERA" for area in areas)
@@ -89,7 +89,7 @@ def test_a_blend_refers_to_the_final_paths_of_surfaces(tubes, tmp_path):
 def test_footage_paths_are_relative_to_the_final_folder(couple, tmp_path):
     write_outputs(couple, [Output(tmp_path / "deep" / "er" / "a.blend", (0,), tmp_path)], "clip")
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "deep" / "er" / "a.blend"))
-    assert bpy.data.movieclips[0].filepath == "//footage/shot_0005.png"
+    assert bpy.data.movieclips[0].filepath.replace("\\", "/") == "//footage/shot_0005.png"
 
 
 @pytest.mark.parametrize("kind", ["image", "folder", "nothing", "missing", "text"])
@@ -136,8 +136,10 @@ def run_job(tmp_path, **changes):
     from blender_meshrec.scene import make_job
 
     command = [sys.executable, make_job.__file__, str(tmp_path / "settings.json")]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    return done.returncode, json.loads(done.stdout.strip().splitlines()[-1])
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=120)
+    # On Windows, Blender prints lines of its own when it ends.
+    (answer,) = (line for line in done.stdout.splitlines() if line.startswith('{"meshrec"'))
+    return done.returncode, json.loads(answer)
 
 
 def test_the_job_script_runs_from_any_folder(tmp_path):
@@ -146,6 +148,15 @@ def test_the_job_script_runs_from_any_folder(tmp_path):
     assert (code, answer["meshrec"]) == (0, "made")
     assert [message_from_json(note) for note in answer["notes"]] == ["clip person1 goes without the pose blend shapes of its body."]
     assert (tmp_path / "out" / "a.fbx").stat().st_size > 10_000
+
+
+def test_names_that_the_output_cannot_show_are_written(tmp_path, monkeypatch):
+    """On Windows, what a child prints has a code page that lacks most letters, and Blender's exporters print the path."""
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    write_motion(tmp_path / "m.npz", make_recovery(make_tube_body(posedirs=False), frames=3))
+    path = tmp_path / "場所" / "ż.fbx"
+    code, answer = run_job(tmp_path, outputs=[{"path": str(path), "people": [0], "home": str(tmp_path)}])
+    assert (code, answer["meshrec"]) == (0, "made") and path.stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import bpy
 import pytest
 
 from blender_meshrec.retarget.source.files import read_performance
+from blender_meshrec.scene import relative_paths
 from blender_meshrec.scene.character_group import CharacterGroup
 from blender_meshrec.scene.export import export_assembly
 from blender_meshrec.scene.outputs import Output
@@ -160,6 +161,12 @@ def test_another_drive_gets_absolute_paths(tmp_path, monkeypatch):
     monkeypatch.setattr(bpy.path, "relpath", no_relative_path)
     with relative_file_paths(tmp_path / "other"):
         assert all(Path(library.filepath).is_file() for library in bpy.data.libraries)
+
+
+def test_relative_paths_of_windows_hold_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(relative_paths.os, "sep", "\\")
+    monkeypatch.setattr(bpy.path, "relpath", lambda path, start: "//..\\a\\" + Path(path).name)
+    assert relative_paths.portable_relative_path("/somewhere/a/b.png", "/somewhere/c") == "//../a/b.png"
 
 
 def test_the_open_file_keeps_its_paths(tmp_path):

@@ -4,6 +4,7 @@ import bpy
 import numpy as np
 import pytest
 
+from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.retarget.source.files import read_performance
 from blender_meshrec.scene.character_motion import motion_from_plan
 from blender_meshrec.scene.retarget import retarget_armature
@@ -93,6 +94,31 @@ def test_legs_that_follow_the_feet_by_ik_bend_as_planned(performance):
     result = retarget_armature(armature, performance)
     assert distance_from_plan(armature, result.plan, LEGS) < 5e-3
     assert {"LeftPole", "RightPole"} <= set(result.plan.keys.locations)
+    assert result.obstacle is None
+
+
+def test_ik_with_locked_axes_bends_the_legs_as_planned(performance):
+    """Knees that IK turns about one axis and thighs that it does not twist, as in Quaternius' files: within 0.5 degrees of the plan."""
+    armature, _ = make_character()
+    detach_feet(armature)
+    add_leg_ik(armature)
+    for side in ("Left", "Right"):
+        thigh, shin = (armature.pose.bones[f"{side}{part}"] for part in ("UpLeg", "Leg"))
+        thigh.lock_ik_y = shin.lock_ik_y = shin.lock_ik_z = True
+        rest = np.array(shin.bone.matrix_local)[:3, :3]
+        hinge = np.abs(rest.T @ [1.0, 0.0, 0.0])  # the knee's axis in the shin's own axes
+        shin.lock_ik_x, shin.lock_ik_z = (True, False) if hinge[2] > hinge[0] else (False, True)
+    result = retarget_armature(armature, performance)
+    plan = result.plan
+    worst = 0.0
+    for frame in range(1, result.last_frame + 1, 3):
+        bpy.context.scene.frame_set(frame)
+        posed = armature.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+        for name in LEGS:
+            turned = np.array(posed[name].matrix)[:3, :3]
+            planned = plan.skeleton_motion.rotmats[frame - 1, plan.skeleton.index(name)]
+            worst = max(worst, np.degrees(angle_between_rotmats(turned, planned)))
+    assert worst < 0.5
     assert result.obstacle is None
 
 

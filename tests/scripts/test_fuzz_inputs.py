@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import resource
+import struct
 import time
 import warnings
 from pathlib import Path
@@ -21,12 +22,16 @@ from blender_meshrec.core.errors import MeshRecError
 from blender_meshrec.core.files import model_files
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.bvh import write_bvh
+from blender_meshrec.core.files.fbx import check_fbx
+from blender_meshrec.core.files.fbx_records import MAGIC, read_records
+from blender_meshrec.core.files.gltf import read_gltf
 from blender_meshrec.core.files.motion_npz import read_motion, write_motion
 from blender_meshrec.core.files.point_cache import read_point_cache, write_point_cache
 from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.retarget.mapping.presets import read_preset
 from blender_meshrec.retarget.source.files import read_performance
 from scripts.evaluate.mutations import mutate, mutate_npz
+from tests.support.binary_fbx import sound_file
 from tests.support.footage_files import make_frame, write_video
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of
 from tests.support.synthetic_skel import skel_arrays
@@ -68,6 +73,21 @@ def read_openpose(path):
     KeypointsDetector().open(path.parent)
 
 
+def write_gltf(path):
+    accessors = [{"componentType": 5126, "type": "VEC3", "count": 3, "bufferView": 0}]
+    text = json.dumps({"asset": {"version": "2.0"}, "accessors": accessors, "images": [{"uri": "a.png"}]}).encode()
+    text += b" " * (-len(text) % 4)
+    path.write_bytes(struct.pack("<4sIIII", b"glTF", 2, 20 + len(text), len(text), 0x4E4F534A) + text)
+
+
+def read_whole_fbx(path):
+    """Check a file, and read its records, which a checked file has no wrong lengths of."""
+    check_fbx(path)
+    content = path.read_bytes()
+    if content.startswith(MAGIC):
+        read_records(content)
+
+
 def write_weights_list(path):
     path.write_text('[[weights]]\nfile = "a.npz"\nsha256 = "0f"\nlicence = "CC0-1.0"\nsource = "b"\n')
 
@@ -93,6 +113,9 @@ FORMATS = {
     "bvh": (".bvh", lambda path: write_bvh(path, motion_of(RECOVERY, make_tube_body())), read_performance),
     "motion": (".npz", lambda path: write_motion(path, RECOVERY), read_motion),
     "point cache": (".pc2", lambda path: write_point_cache(path, 4, 3, [np.zeros((3, 4, 3))]), read_point_cache),
+    "fbx": (".fbx", lambda path: path.write_bytes(sound_file(7400)), check_fbx),
+    "long fbx": (".fbx", lambda path: path.write_bytes(sound_file(7500)), read_whole_fbx),
+    "gltf": (".glb", write_gltf, read_gltf),
     "weights list": (".toml", write_weights_list, read_weights_list),
     "network": (".safetensors", write_network, read_weights),
     "preset": (".json", write_preset, read_preset),

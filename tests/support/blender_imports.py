@@ -13,7 +13,7 @@ _IMPORTERS = {
     ".bvh": ("import_anim.bvh",),
     ".blend": ("wm.open_mainfile",),
 }
-_SETTINGS = {".fbx": {"anim_offset": 0.0}, ".bvh": {"rotate_mode": "NATIVE"}}
+_SETTINGS = {".bvh": {"rotate_mode": "NATIVE"}}
 
 
 def open_empty_scene(fps: float) -> None:

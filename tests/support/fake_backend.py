@@ -62,8 +62,8 @@ def work(words: list[str], request: ReconstructRequest, on_progress: OnProgress)
 
 def start_child(words: list[str], request: ReconstructRequest, on_progress: OnProgress) -> None:
     """Start a child process and wait."""
-    child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", "import time; time.sleep(600)"])
-    on_progress(Progress(f"child {child}", 1, 1))
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    on_progress(Progress(f"child {child.pid}", 1, 1))
     time.sleep(600)
 
 

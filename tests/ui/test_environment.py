@@ -106,7 +106,7 @@ def test_registering_imports_nothing_heavy():
         "print(heavy, flush=True); os._exit(0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.stdout.strip().splitlines()[-1] == "[]", done.stderr
+    assert "[]" in done.stdout.splitlines(), done.stderr  # on Windows, Blender prints when it ends
 
 
 def test_install_button_uses_the_preferences(installation, page, tmp_path):

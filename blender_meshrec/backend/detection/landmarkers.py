@@ -19,6 +19,7 @@ from ...core.array_types import BoolArray, FloatArray, ImageArray
 from ...core.errors import ModelError, NotSetUpError
 from ...core.silhouettes import BOX_MARGIN, MASK_SIZE
 from ...core.skeletons import KEYPOINT_SETS, limb_indices
+from ..mediapipe_import import import_mediapipe
 from .crops import Square, crop_square, image_from_turned, square_around
 from .detections import CONFIDENCE_THRESHOLD, Detection, person_box
 
@@ -82,8 +83,7 @@ class LandmarkerPool:
         return detections
 
     def _run_landmarker(self, image: ImageArray, with_masks: bool) -> "PoseLandmarkerResult":
-        import mediapipe
-
+        mediapipe = import_mediapipe()
         wrapped = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image)
         if with_masks:
             with self._mask_lock:
@@ -103,6 +103,7 @@ class LandmarkerPool:
 
 
 def _create_landmarker(model: Path, masks: bool = False) -> "PoseLandmarker":
+    import_mediapipe()
     from mediapipe.tasks.python import BaseOptions, vision
 
     if not zipfile.is_zipfile(model):

@@ -86,7 +86,14 @@ class TiltEquations(NamedTuple):
 # --- the world ---------------------------------------------------------------------------------------------------------
 
 
-def estimate_gravity_and_floor(people: Sequence[GroundEvidence], timestamps: FloatArray, upright: bool = True) -> FloatArray:
+class WorldEstimate(NamedTuple):
+    """world_from_camera (4,4), and the standard deviations (2,) rad of its pitch and roll."""
+
+    world_from_camera: FloatArray
+    tilt_sigma: FloatArray
+
+
+def estimate_gravity_and_floor(people: Sequence[GroundEvidence], timestamps: FloatArray, upright: bool = True) -> WorldEstimate:
     """Estimate the world that all people of a clip share.
 
     Args:
@@ -94,16 +101,16 @@ def estimate_gravity_and_floor(people: Sequence[GroundEvidence], timestamps: Flo
         upright: False assumes a level camera; the floor is at the feet all the same.
 
     Returns:
-        world_from_camera (4,4): z up, the floor at z = 0, the origin below the first-seen person's first pelvis, the camera
-        looking along +y.
+        the world: z up, the floor at z = 0, the origin below the first-seen person's first pelvis, the camera looking along +y.
     """
-    rotation = WORLD_FROM_LEVEL_CAMERA
+    rotation, sigma = WORLD_FROM_LEVEL_CAMERA, np.zeros(2)
     if upright:
-        rotation = WORLD_FROM_LEVEL_CAMERA @ _rotmat_from_tilt(estimate_camera_tilt(people, timestamps))
+        tilt, sigma = estimate_camera_tilt(people, timestamps)
+        rotation = WORLD_FROM_LEVEL_CAMERA @ _rotmat_from_tilt(tilt)
     floor = estimate_floor_height(people, timestamps, rotation)
     first = min(people, key=lambda person: int(np.argmax(person.visible)) if person.visible.any() else len(timestamps))
     pelvis = rotation @ first.joints[int(np.argmax(first.visible)), H36M17.index("hip")]
-    return rigid_transform(rotation, -np.array([pelvis[0], pelvis[1], floor]))
+    return WorldEstimate(rigid_transform(rotation, -np.array([pelvis[0], pelvis[1], floor])), sigma)
 
 
 def body_scales_on_floor(people: Sequence[GroundEvidence], timestamps: FloatArray, world_from_camera: FloatArray) -> list[float]:
@@ -162,9 +169,12 @@ def estimate_floor_height(people: Sequence[GroundEvidence], timestamps: FloatArr
 # --- the tilt ----------------------------------------------------------------------------------------------------------
 
 
-def estimate_camera_tilt(people: Sequence[GroundEvidence], timestamps: FloatArray) -> FloatArray:
-    """The camera's pitch and roll, (2,) rad: pitch > 0 looks down, roll > 0 is turned clockwise seen from behind."""
-    tilt = np.zeros(2)
+def estimate_camera_tilt(people: Sequence[GroundEvidence], timestamps: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The camera's pitch and roll, (2,) rad, and their standard deviations.
+
+    Pitch > 0 looks down, roll > 0 is turned clockwise seen from behind.
+    """
+    tilt, matrix = np.zeros(2), np.eye(2)
     # Which feet bear weight depends a little on up, so it is determined again at each step.
     for leniency in FLOOR_LENIENCY:
         rotation = WORLD_FROM_LEVEL_CAMERA @ _rotmat_from_tilt(tilt)
@@ -178,7 +188,7 @@ def estimate_camera_tilt(people: Sequence[GroundEvidence], timestamps: FloatArra
         for equations in evidence:
             matrix, right = matrix + equations.matrix, right + equations.right
         tilt = np.clip(np.linalg.solve(matrix, right), -MAX_TILT, MAX_TILT)
-    return tilt
+    return tilt, np.sqrt(np.diag(np.linalg.inv(matrix)))
 
 
 def _rotmat_from_tilt(tilt: FloatArray) -> FloatArray:

@@ -1,6 +1,7 @@
 """PC-HMR's second half in the pipeline: the generated mesh is calibrated onto the final joints, a few frames at a time.
 
-The target pose is the lifted one in the world, moved as foot locking has moved the body, so that locked feet are locked here too.
+The target pose is the lifted one in the world, moved as the whole-clip solve and foot locking have moved the body, so that locked feet
+are locked here too.
 The mesh is first rotated as a whole onto the target's torso: a generator that confuses front and back must not twist every limb.
 Where a limb of the mesh still points far from the target's, the pose fitted by DIK replaces the mesh's: calibration never turns a
 limb over.
@@ -131,24 +132,24 @@ def mesh_in_world(recovery: Recovery, generated: BodyParams, target: FloatArray,
 
 
 def target_joints(body: Smpl, lifted: FloatArray, before: BodyParams, after: BodyParams) -> FloatArray:
-    """The target of the calibration: the lifted joints, moved with foot locking, with a body's torso and head.
+    """The target of the calibration: the lifted joints, moved as the body was since, with a body's torso and head.
 
     Sources of 17 joints differ in thorax and nose: the torso's middles are derived from hips and shoulders, and the head is the
     fitted body's.
 
     Args:
-        lifted: (F,17,3) m. before, after: the body before and after foot locking, in the same axes.
+        lifted: (F,17,3) m. before, after: the body that was fitted to them, and the final one, in the same axes.
 
     Returns:
         (F,17,3) m, h36m17, the "nose" being the head's joint.
     """
-    free, locked = (
+    fitted, final = (
         body.h36m17(params.betas, params.global_orient, params.body_pose, params.transl).cpu().numpy() for params in (before, after)
     )
-    target = derive_torso_joints(lifted + (locked - free))
+    target = derive_torso_joints(lifted + (final - fitted))
     pose = after.betas, after.global_orient, after.body_pose, after.transl
     nose, head_top = body.joints(*pose)[:, SMPL_JOINTS.index("head")], body.landmarks(*pose, names=("head_top",))[:, 0]
-    offset = target[:, _THORAX] - locked[:, _THORAX]
+    offset = target[:, _THORAX] - final[:, _THORAX]
     target[:, _NOSE], target[:, _HEAD_TOP] = (points.cpu().numpy() + offset for points in (nose, head_top))
     return target
 

@@ -202,11 +202,17 @@ class Video(Footage):
         if context.width * context.height > MAX_VIDEO_PIXELS:
             raise picture_too_large_error(self.name, context.width, context.height, MAX_VIDEO_PIXELS)
         context.options = {**context.options, **_DECODER_LIMITS}
-        moving[0].thread_type = "AUTO"
+        # Not by frames: which frames of a damaged video are marked as corrupt, or lost at its end, then changes from run to run.
+        moving[0].thread_type = "SLICE"
         return moving[0]
 
     def _to_upright_image(self, frame: VideoFrame, errors: list[str]) -> ImageArray | None:
-        """The frame's image; None for a garbled frame that FFmpeg cannot convert, whose error is appended to `errors`."""
+        """The frame's image; None for a garbled frame: one that FFmpeg marks as such, or cannot convert, which is appended to `errors`.
+
+        A garbled frame's picture is made up of other frames' parts, in which a person may be somewhere else.
+        """
+        if frame.is_corrupt:  # counted by `decode_frames`
+            return None
         width, height = self._square_pixel_size
         try:
             image = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)

@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from ...bridge.messages import Progress, ReconstructRequest
+from ...core.array_types import FloatArray
 from ...core.errors import NobodyFoundError
 from ...core.records import FootageInfo, Observations
 from .. import detection, registry
+from ..detection.detections import person_box
 from ..detection.detector import Detector
 from ..footage.frame_source import Footage
 from ..footage.prefetch import prefetch
 from ..footage.true_time import in_true_time
+from .background_motion import BackgroundTracker
 from .observation_cache import ObservationLog
 from .portraits import add_portraits
 from .side_swaps import correct_side_swaps
@@ -27,13 +30,15 @@ STAGE = "Finding people"
 class TrackingResult:
     """The frames and the people in them, the largest first: person N of the interface is people[N - 1].
 
-    seconds: wall time of "start detector" and "find people"; both near zero if the cache has the footage.
+    seconds: wall time of "start detector" and "find people"; both near zero if the cache has the footage. background: (F,3), its movement
+    since the frame before, as of background_motion.py; None where nobody looked.
     """
 
     frames: FootageInfo
     people: tuple[Observations, ...]
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    background: FloatArray | None = None
 
 
 def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progress], None] = lambda progress: None) -> TrackingResult:
@@ -79,7 +84,7 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
     if not people:
         raise nobody_found_error(footage, len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
-    return TrackingResult(frames, people, tuple(summary.warnings), seconds)
+    return TrackingResult(frames, people, tuple(summary.warnings), seconds, np.array(log.background))
 
 
 def detect_new_frames(
@@ -88,6 +93,7 @@ def detect_new_frames(
     """Detect and track in the frames that the log does not have yet; returns their times, s."""
     times: list[float] = []
     num_known = len(log.frames)
+    background = BackgroundTracker()
     frames = prefetch(footage.read(decode_from=num_known))
     try:
         for frame in frames:
@@ -95,7 +101,8 @@ def detect_new_frames(
                 continue
             detections = add_portraits(frame, detector.detect(frame, tracker.predict(frame.time)), detector.keypoint_set)
             tracker.update(frame.row, frame.time, detections)
-            log.append(frame.time, detections)
+            boxes = [person_box(detection.keypoints, detector.keypoint_set) for detection in detections]
+            log.append(frame.time, detections, background.update(frame.image, boxes))
             times.append(frame.time)
             on_progress(Progress(STAGE, frame.row + 1, max(footage.num_declared_frames, frame.row + 1)))
     finally:

@@ -14,16 +14,19 @@ import os
 import re
 import shutil
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ...core.array_types import AnyArray, FloatArray
 from ...core.errors import OutputError
 from ...core.files.output_file import atomic_write
 from ...core.messages import message_from_json, message_to_json
 from ..detection.detections import Detection
 from ..footage.frame_source import Footage, PathArgument
+from .background_motion import UNKNOWN
 from .packing import DetectedFrame, pack_frames, unpack_frames
 
 # Part of every entry's name: increased whenever detectors or the tracker give other results for the same footage.
@@ -82,13 +85,15 @@ class Summary:
 class ObservationLog:
     """The detections of one entry, frame by frame.
 
-    frames: those found in the cache. summary: if the footage was read to its end, else None. With `root` None nothing is stored.
+    frames: those found in the cache. background: (3,) of background_motion.py for each frame, of the cache and appended; nan where an
+    earlier version stored none. summary: if the footage was read to its end, else None. With `root` None nothing is stored.
     """
 
     def __init__(self, root: PathArgument | None, key: str) -> None:
         self._folder = None if root is None else Path(root) / hashlib.sha256(key.encode()).hexdigest()[:32]
         self.frames: list[DetectedFrame] = []
         self.summary: Summary | None = None
+        self.background: list[FloatArray] = []
         self._pending: list[DetectedFrame] = []
         self._num_stored = 0
         if self._folder is not None and os.path.isdir(self._folder):
@@ -103,9 +108,10 @@ class ObservationLog:
             root, f"{CACHE_VERSION} {identity} {footage.first}:{footage.end} {fps} {footage.play_rate} {content_hash(footage.source)}"
         )
 
-    def append(self, time: float, detections: list[Detection]) -> None:
-        """Append the detections of the next frame."""
+    def append(self, time: float, detections: list[Detection], background: FloatArray = UNKNOWN) -> None:
+        """Append the detections of the next frame, and the background's movement (3,)."""
         self._pending.append((time, detections))
+        self.background.append(background)
         if len(self._pending) == FRAMES_PER_FILE:
             self.flush()
 
@@ -113,7 +119,8 @@ class ObservationLog:
         """Write the frames that are not written yet."""
         if self._pending and self._folder is not None:
             content = io.BytesIO()
-            np.savez(content, allow_pickle=False, **pack_frames(self._pending))
+            background = np.array(self.background[-len(self._pending) :])
+            np.savez(content, allow_pickle=False, background=background, **pack_frames(self._pending))
             self._write(self._folder / f"frames-{self._num_stored:06}.npz", content.getvalue())
             self._num_stored += len(self._pending)
         self._pending = []
@@ -140,9 +147,11 @@ class ObservationLog:
             try:
                 with np.load(io.BytesIO(_read_sealed(file)), allow_pickle=False) as archive:
                     frames = unpack_frames(archive)
+                    background = _stored_background(archive, len(frames))
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
                 break
             self.frames += frames
+            self.background += list(background)
             self._num_stored += len(frames)
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             summary = Summary.from_json(_read_sealed(folder / "done.json").decode())
@@ -161,6 +170,14 @@ class ObservationLog:
                 total += sum(file.stat().st_size for file in files)
                 if total > MAX_CACHE_BYTES and entry != self._folder:
                     _remove_entry(entry, files)
+
+
+def _stored_background(arrays: Mapping[str, AnyArray], count: int) -> FloatArray:
+    """The background's movement (F,3) in `count` frames; nan in files of earlier versions. Raises ValueError."""
+    stored = np.asarray(arrays["background"], float) if "background" in arrays else np.tile(UNKNOWN, (count, 1))
+    if stored.shape != (count, 3):
+        raise ValueError("the background's movement is not of these frames")
+    return stored
 
 
 def _digest(file: Path, content: bytes) -> bytes:

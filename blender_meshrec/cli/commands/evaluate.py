@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...core import metrics
+from ...core import metrics, world_metrics
 from ...core.array_types import FloatArray, IntArray
 from ...core.cameras import transform_points
 from ...core.errors import ExitCode, InputError
 from ...core.files.body_template import BodyTemplate, load_body
 from ...core.files.motion_npz import read_motion
 from ...core.records import Recovery
-from ...core.skeletons import SMPL_PARENTS
+from ...core.skeletons import SMPL_JOINTS, SMPL_PARENTS
 from ...core.skinning import posed_vertices
 from ..console import Console
 from ..output_checks import check_report, input_files
@@ -31,7 +31,21 @@ UNITS = {
     "true_jitter": "10 m/s^3",
     "bone_length_variation": "",
     "contact_f1": "",
+    "wa_mpjpe": "mm",
+    "w_mpjpe": "mm",
+    "heading_mpjpe": "mm",
+    "root_translation_error": "% of the path",
+    "camera_pitch_error": "degrees",
+    "camera_roll_error": "degrees",
+    "wrist_peak_speed": "of the truth's",
+    "ankle_peak_speed": "of the truth's",
+    "foot_slide": "cm/s",
+    "true_foot_slide": "cm/s",
+    "floor_penetration": "mm",
 }
+# Points of the skin that touch the floor, in the order of a motion's contacts.
+SOLE_LANDMARKS = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
+ENDS = {part: [SMPL_JOINTS.index(f"{side}_{part}") for side in ("left", "right")] for part in ("wrist", "ankle")}
 
 
 def run(options: Namespace, console: Console) -> int:
@@ -52,7 +66,8 @@ def evaluate(motion: Recovery, truth: Recovery) -> dict[str, float | int | None]
     Returns:
         numbers by name, see UNITS; None where a number is unknown. Joints and vertices are compared in camera axes, so that the
         origins of the two worlds do not matter: for `mpjpe` and for `mpve`, of the open body's vertices, with coinciding pelves; for
-        `camera_mpjpe` as they are. For a calibrated motion also the errors of the calibrated joints.
+        `camera_mpjpe` as they are. Paths in the world are aligned as `core/world_metrics` says. For a calibrated motion also the errors
+        of the calibrated joints.
 
     Raises:
         InputError: the motions share no time.
@@ -65,12 +80,13 @@ def evaluate(motion: Recovery, truth: Recovery) -> dict[str, float | int | None]
         "mpjpe": metrics.mpjpe(joints, true_joints, root=0),
         "pa_mpjpe": metrics.pa_mpjpe(joints, true_joints),
         "camera_mpjpe": metrics.mpjpe(joints, true_joints),
-        "mpve": mesh_error(motion, truth, rows, true_rows),
         "acceleration_error": metrics.acceleration_error(joints, true_joints, times),
         "jitter": metrics.jitter(joints, times),
         "true_jitter": metrics.jitter(true_joints, times),
         "bone_length_variation": float(metrics.bone_length_variation(joints, SMPL_PARENTS).max()),
         "contact_f1": metrics.contact_f1(motion.contacts[rows], truth.contacts[true_rows]),
+        **compare_paths(motion, truth, rows, true_rows),
+        **compare_skins(motion, truth, rows, true_rows),
     }
     if motion.calibrated_joints is not None:
         calibrated = _camera_joints(motion, motion.calibrated_joints, rows)
@@ -86,22 +102,60 @@ def _camera_joints(recovery: Recovery, joints: FloatArray, rows: IntArray) -> Fl
     return transform_points(recovery.camera_from_world, joints.astype(float))[rows]
 
 
-def mesh_error(motion: Recovery, truth: Recovery, rows: IntArray, true_rows: IntArray) -> float:
-    """Mean distance of the vertices, mm, in camera axes about the pelves; nan unless both bodies are the open one."""
+def compare_paths(motion: Recovery, truth: Recovery, rows: IntArray, true_rows: IntArray) -> dict[str, float]:
+    """The numbers of joints in the world and of the camera's level."""
+    joints, true_joints = motion.joints[rows].astype(float), truth.joints[true_rows].astype(float)
+    times = truth.timestamps[true_rows]
+    levels = zip(*(world_metrics.camera_level(camera) for camera in (motion.camera_from_world[rows], truth.camera_from_world[true_rows])))
+    pitch, roll = (float(np.abs(ours - true).mean()) for ours, true in levels)
+    return {
+        "wa_mpjpe": world_metrics.wa_mpjpe(joints, true_joints),
+        "w_mpjpe": world_metrics.w_mpjpe(joints, true_joints),
+        "heading_mpjpe": world_metrics.heading_mpjpe(joints, true_joints),
+        "root_translation_error": world_metrics.root_translation_error(joints[:, 0], true_joints[:, 0]),
+        "camera_pitch_error": pitch,
+        "camera_roll_error": roll,
+        **{f"{part}_peak_speed": _peak_speed_ratio(joints[:, ends], true_joints[:, ends], times) for part, ends in ENDS.items()},
+    }
+
+
+def _peak_speed_ratio(points: FloatArray, true_points: FloatArray, times: FloatArray) -> float:
+    """The peak speed of points (N,P,3) over that of the true points; nan if these do not move."""
+    true_speed = world_metrics.peak_speed(true_points, times)
+    return world_metrics.peak_speed(points, times) / true_speed if true_speed > 0 else np.nan
+
+
+def compare_skins(motion: Recovery, truth: Recovery, rows: IntArray, true_rows: IntArray) -> dict[str, float]:
+    """The numbers of the skin; nan unless both bodies are the open one.
+
+    `mpve`: mean distance of the vertices, mm, in camera axes about the pelves. `foot_slide`: cm/s, of heels and big toes while the truth
+    is in contact. `floor_penetration`: mm, of the lowest vertex.
+    """
+    names = ("mpve", "foot_slide", "true_foot_slide", "floor_penetration")
     if motion.surface_model_type != "open" or truth.surface_model_type != "open":
-        return np.nan
+        return dict.fromkeys(names, np.nan)
     template = load_body("open")
-    vertices = _pelvis_relative_vertices(template, motion, rows)
-    true_vertices = _pelvis_relative_vertices(template, truth, true_rows)
-    errors = [np.linalg.norm(ours - true, axis=-1).mean() for ours, true in zip(vertices, true_vertices)]
-    return 1000 * float(np.mean(errors))
+    soles = [template.landmarks[name] for name in SOLE_LANDMARKS]
+    errors: list[float] = []
+    points: list[FloatArray] = []
+    for row, true_row, skin, true_skin in zip(rows, true_rows, _skin(template, motion, rows), _skin(template, truth, true_rows)):
+        errors.append(np.linalg.norm(_about_pelvis(motion, row, skin) - _about_pelvis(truth, true_row, true_skin), axis=-1).mean())
+        points.append(np.concatenate([skin[[skin[:, 2].argmin()]], skin[soles], true_skin[soles]]))
+    lowest, sole_path, true_sole_path = np.split(np.array(points), [1, 5], axis=1)
+    contacts, times = truth.contacts[true_rows], truth.timestamps[true_rows]
+    slide, true_slide = (metrics.foot_slide(path, contacts, times) for path in (sole_path, true_sole_path))
+    penetration = metrics.floor_penetration(lowest)
+    return dict(zip(names, (1000 * float(np.mean(errors)), slide, true_slide, penetration)))
 
 
-def _pelvis_relative_vertices(template: BodyTemplate, motion: Recovery, rows: IntArray) -> Iterator[FloatArray]:
-    """Yield the vertices (V,3) m of a motion's rows relative to the pelvis, in camera axes."""
-    skin = posed_vertices(template, motion.betas, motion.poses[rows], motion.trans[rows])
-    for vertices, pelvis, camera in zip(skin, motion.joints[rows, 0], motion.camera_from_world[rows]):
-        yield (vertices - pelvis) @ camera[:3, :3].T
+def _about_pelvis(motion: Recovery, row: int, vertices: FloatArray) -> FloatArray:
+    """Vertices (V,3) m of a row about its pelvis, in camera axes."""
+    return (vertices - motion.joints[row, 0]) @ motion.camera_from_world[row, :3, :3].T
+
+
+def _skin(template: BodyTemplate, motion: Recovery, rows: IntArray) -> Iterator[FloatArray]:
+    """Yield the vertices (V,3) m of a motion's rows in its world."""
+    return posed_vertices(template, motion.betas, motion.poses[rows], motion.trans[rows])
 
 
 def shared_rows(motion: Recovery, truth: Recovery) -> tuple[IntArray, IntArray]:

@@ -18,6 +18,11 @@ from .input_file import parse_json, refuse_special_file
 _GLB_MAGIC, _JSON_CHUNK, _GLB_VERSION = b"glTF", 0x4E4F534A, 2
 _GLB_HEADER, _CHUNK_HEADER = struct.Struct("<4sII"), struct.Struct("<II")
 _MAX_JSON_BYTES = 256 << 20
+_MAX_ARRAY_BYTES = 1 << 30  # of all arrays together
+_COMPONENT_BYTES: dict[int | str, int] = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}  # by WebGL's constants
+_MAX_COMPONENT_BYTES = 4
+_COMPONENTS: dict[int | str, int] = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+_MAX_COMPONENTS = 16
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ def read_gltf(path: Path) -> Gltf:
         content = parse_json(text.decode("utf-8").rstrip(" \0"))
         if not isinstance(content, dict):
             raise ValueError("its JSON holds no objects")
+        _check_accessors(content)
     except (OSError, ValueError, struct.error) as error:
         raise InputError(
             "gltf-unreadable",
@@ -62,6 +68,26 @@ def read_gltf(path: Path) -> Gltf:
             reason=error,
         ) from error
     return Gltf(content, tail)
+
+
+def _check_accessors(content: dict[str, Any]) -> None:
+    """Check the sizes of the arrays before an importer makes room for them: those without stored values are zeros of any number.
+
+    Raises:
+        ValueError: together they are larger than the limit.
+    """
+    accessors = content.get("accessors")
+    total = 0
+    for accessor in accessors if isinstance(accessors, list) else ():
+        if isinstance(accessor, dict) and isinstance(count := accessor.get("count"), int) and count > 0:
+            value_bytes = _COMPONENT_BYTES.get(_hashable(accessor.get("componentType")), _MAX_COMPONENT_BYTES)
+            total += count * value_bytes * _COMPONENTS.get(_hashable(accessor.get("type")), _MAX_COMPONENTS)
+    if total > _MAX_ARRAY_BYTES:
+        raise ValueError(f"its arrays have more than {_MAX_ARRAY_BYTES >> 20} MB, the limit")
+
+
+def _hashable(value: object) -> int | str:
+    return value if isinstance(value, (int, str)) else ""
 
 
 def write_gltf_copy(source: Path, gltf: Gltf, target: Path) -> None:

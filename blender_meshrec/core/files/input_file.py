@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import InputError, MeshRecError
 from ..messages import Message
+from .file_names import is_windows_device
 
 MAX_JSON_BYTES = 1 << 25
 _SPECIAL_KINDS = {
@@ -24,7 +25,7 @@ def refuse_special_file(path: str | Path, error_class: type[MeshRecError] = Inpu
         MeshRecError: of `error_class`.
     """
     try:
-        kind = stat.S_IFMT(Path(path).stat().st_mode)
+        kind = stat.S_IFCHR if is_windows_device(path) else stat.S_IFMT(Path(path).stat().st_mode)
     except (OSError, ValueError):
         return  # opening it tells what is wrong
     if what := _SPECIAL_KINDS.get(kind):

@@ -4,7 +4,7 @@ import hashlib
 import os
 import tomllib
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
 from ..errors import ModelError
@@ -79,7 +79,9 @@ def _is_entry(entry: object) -> bool:
     if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
         return False
     name = entry.get("file", "")
-    return bool(name) and "\0" not in name and not Path(name).is_absolute() and ".." not in Path(name).parts
+    # By the rules of Windows, where a drive, a root or a server leads elsewhere, and backslashes separate: those of POSIX are among them.
+    path = PureWindowsPath(name)
+    return bool(name) and "\0" not in name and not path.anchor and ".." not in path.parts
 
 
 @lru_cache(maxsize=64)

@@ -6,11 +6,15 @@ import os
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Generator
 from pathlib import Path
 
 from ..errors import OutputError
+from .file_names import check_file_name
 from .temporary_folder import TemporaryFolder, is_temporary_folder_full, temporary_folder_error
+
+_REPLACE_SECONDS = 2.0  # s; virus scanners and indexers of Windows hold new files that long
 
 
 @contextlib.contextmanager
@@ -21,9 +25,11 @@ def atomic_write(path: str | Path) -> Generator[Path, None, None]:
     written and the link stays.
 
     Raises:
-        OutputError: `path` is a device or a pipe, the folder cannot be written, or the disk is full. No file remains.
+        OutputError: `path` is a device or a pipe, the folder cannot be written, the disk is full, or, on Windows, another program has
+            the file open or it cannot have this name. No file remains.
     """
     path = Path(path)
+    check_file_name(path)
     try:
         target = _resolve_target(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -36,10 +42,30 @@ def atomic_write(path: str | Path) -> Generator[Path, None, None]:
             yield temporary
             _flush_to_disk(temporary)
             _resolve_target(path)  # something else may have taken its place meanwhile
-            os.replace(temporary, target)
+            _replace_file(temporary, target)
             _flush_folder(target.parent)
         except OSError as error:
             raise _output_error(path, error) from error
+
+
+def _replace_file(source: Path, target: Path) -> None:
+    """Move a file to `target`, which it replaces; Windows refuses that while another program has one of them open: try for a while."""
+    deadline = time.monotonic() + (_REPLACE_SECONDS if sys.platform == "win32" else 0.0)
+    while True:
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.05)
+
+
+def _check_replaceable(target: Path) -> None:
+    """Raise OSError for a file that Windows will not let be replaced: it is write-protected, or another program has it open."""
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target), None, str(target))
+    _replace_file(target, target)  # changes nothing
 
 
 def _resolve_target(path: Path) -> Path:
@@ -88,11 +114,15 @@ def check_writable(path: str | Path) -> None:
     """Check, before a long computation, whether a file can be written at `path`; no file remains.
 
     Raises:
-        OutputError: `path` is a folder, a device or a pipe, its folder cannot be made or written, or the disk is full.
+        OutputError: `path` is a folder, a device or a pipe, its folder cannot be made or written, the disk is full, or, on Windows,
+            another program has the file open or it cannot have this name.
     """
     path = Path(path)
+    check_file_name(path)
     try:
         target = _resolve_target(path)
+        if sys.platform == "win32" and target.exists():
+            _check_replaceable(target)
     except OSError as error:  # the name is too long, or the folder may not be searched
         raise _output_error(path, error) from error
     folder = next(parent for parent in target.absolute().parents if os.path.lexists(parent))
@@ -113,6 +143,14 @@ def _output_error(path: Path, error: OSError) -> OutputError:
             "Free some space, or choose an output folder on another disk.",
             name=path.name,
         )
+    if isinstance(error, PermissionError) and error.filename2 is not None:  # of os.replace
+        if path.exists() and not os.access(path, os.W_OK):
+            return OutputError(
+                "output-write-protected", "{path} is write-protected.", "Remove its protection, or choose another name.", path=path
+            )
+        if sys.platform == "win32":
+            remedy = "Close it there, or choose another name."
+            return OutputError("output-in-use", "Another program has {path} open.", remedy, path=path)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(
             "output-folder-not-writable",
@@ -120,7 +158,8 @@ def _output_error(path: Path, error: OSError) -> OutputError:
             "Choose an output folder you may write to.",
             path=path.parent,
         )
-    if error.errno == errno.ENOTDIR:
+    parent = next((parent for parent in path.absolute().parents if os.path.lexists(parent)), path.parent)
+    if error.errno == errno.ENOTDIR or os.path.isfile(parent):  # Windows says that there is no such file
         return OutputError("output-parent-not-folder", "{path} is not a folder.", "Choose another output folder.", path=path.parent)
     return OutputError(
         "output-not-written",

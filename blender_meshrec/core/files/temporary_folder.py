@@ -7,6 +7,7 @@ that can be locked is of a folder that nobody uses any more.
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -43,7 +44,7 @@ class TemporaryFolder:
 
     def __init__(self, parent: Path, prefix: str = OUTPUT_PREFIX) -> None:
         _remove_leftovers(parent, prefix)
-        self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        self.path = _make_folder(parent, prefix)
         try:
             self._marker = _lock_marker(self.path)
         except BaseException:
@@ -62,6 +63,23 @@ class TemporaryFolder:
             os.close(self._marker)  # before the deletion: Windows and network disks delete no open files
             self._marker = None
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _make_folder(parent: Path, prefix: str) -> Path:
+    """A new folder; beside outputs, files that are moved out of it can be read by whom `parent` allows.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if sys.platform != "win32" or prefix != OUTPUT_PREFIX:
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    # Since Python 3.12.4, mkdtemp of Windows allows nobody else into the folder, and a file keeps the permissions of the folder that it
+    # was made in: on a studio's share, only whoever wrote an output could read it.
+    while True:
+        folder = parent / f"{prefix}{secrets.token_hex(4)}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
 
 
 def find_temporary_folder() -> Path:

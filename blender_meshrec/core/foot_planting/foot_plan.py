@@ -93,7 +93,8 @@ class PlanOptions:
     fade_time: s, over which corrections fade before and after a contact. settle_time: s, within which the foot comes to rest before a
     contact and leaves after it. max_drift: m, see `plan_footprints`. ankle_led_roll: 0..1, how much of a roll over the ball follows
     the path of the ankle rather than the posed rotation. floor: height below which nothing goes, m. min_step_height: m above the
-    floor from which on measured ground is a step.
+    floor from which on measured ground is a step. sole_give: m, how deep the skin of a sole may be in the ground in contact, as a real
+    one is pressed flat.
     """
 
     fade_time: float
@@ -102,6 +103,7 @@ class PlanOptions:
     ankle_led_roll: float = 0.0
     floor: float = 0.0
     min_step_height: float = 0.0
+    sole_give: float = 0.0
 
 
 class FootPlan:
@@ -152,16 +154,12 @@ class FootPlan:
         target = self.ankle + shift + self._fade(remaining, self._runs)
         if self._options.settle_time:
             target[:, :2] = ease_into_runs(target[:, :2], self._runs, self._timestamps, self._options.settle_time)
-        return target + self._lift(self.penetration_depth(target))[:, None] * self._lift_direction
+        return target + (self._lift(self.penetration_depth(target)) + self._sole_lift(target))[:, None] * self._lift_direction
 
     @property
     def contact_proximity(self) -> FloatArray:
         """How near in time each frame is to a contact, (F,): 1 during contacts, fading to 0."""
         return self._fade(self.supported[:, None].astype(float), self._runs)[:, 0]
-
-    def penetration_lift(self) -> FloatArray:
-        """The movement (F,3) m that lifts the foot at its posed ankle out of the floor, whether it touches or not."""
-        return self.penetration_depth(self.ankle)[:, None] * self._lift_direction
 
     def penetration_depth(self, ankle: FloatArray) -> FloatArray:
         """How deep the foot is in the floor with its ankle at (F,3) m, (F,) m."""
@@ -250,6 +248,13 @@ class FootPlan:
 
     def _fade(self, values: FloatArray, runs: IntArray) -> FloatArray:
         return fade_between_runs(values, runs, self._timestamps, self._options.fade_time)
+
+    def _sole_lift(self, ankle: FloatArray) -> FloatArray:
+        """How far to lift a foot that touches, (F,) m, so that its sole is not in the ground while it rolls."""
+        if self._sole_height is None:
+            return np.zeros(len(ankle))
+        depth = self._ground - (ankle[:, 2] + self._sole_height) - self._options.sole_give
+        return np.where(self.supported, np.maximum(depth, 0), 0)
 
     def _lift(self, depth: FloatArray) -> FloatArray:
         """How far to lift the foot, (F,) m, that would be `depth` (F,) m in the floor: smoothly, and not while it touches."""

@@ -25,6 +25,10 @@ _NUM_LIMBS = 4
 # A quadruped's spine is across its legs: cosine between them below this. Its arms reach down this fraction of its legs at least.
 _MAX_QUADRUPED_COSINE, _MIN_QUADRUPED_REACH = 0.64, 0.7
 
+_ARM_PARTS = frozenset(("upper_arm", "lower_arm", "hand"))
+# The words of legs that are told from others.
+_LEG_WORDS, _FRONT_WORDS, _BACK_WORDS = frozenset(("leg", "foot", "paw")), frozenset(("front", "fore")), frozenset(("back", "hind", "rear"))
+
 
 def map_bones(rig: Rig, preset: BoneMapping | None = None) -> BoneMapping:
     """Find which bones of a rig are which part of a human.
@@ -92,6 +96,8 @@ def _apply_preset(rig: Rig, preset: BoneMapping, found_by: str = "preset", confi
 def _map_by_names_and_shape(rig: Rig) -> BoneMapping:
     tree = BoneTree(rig)
     convention, names = parse_names(rig.bones)
+    if _names_four_legs(names):
+        raise mapping_errors.four_legs_named_error(rig)
     limbs, shape = _find_limbs(tree, names)
     slots = _find_body_slots(rig, tree, names, limbs)
     slots.update(find_twist_bones(tree, names, limbs))
@@ -181,6 +187,14 @@ def _are_sides_swapped(shape: BodyShape, names: Sequence[ParsedName]) -> bool:
 
 
 # --- animals -------------------------------------------------------------------------------------------------------------
+
+
+def _names_four_legs(names: Sequence[ParsedName]) -> bool:
+    """Whether the names tell front legs from back legs, and none names an arm."""
+    if any(not _ARM_PARTS.isdisjoint(name.limbs) for name in names):
+        return False
+    leg_words = [set(name.words) for name in names if name.side and not _LEG_WORDS.isdisjoint(name.words)]
+    return all(any(not ends.isdisjoint(words) for words in leg_words) for ends in (_FRONT_WORDS, _BACK_WORDS))
 
 
 def _is_quadruped(tree: BoneTree, limbs: Limbs) -> bool:

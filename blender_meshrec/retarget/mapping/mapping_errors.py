@@ -43,6 +43,16 @@ def quadruped_error(rig: Rig) -> InputError:
     )
 
 
+def four_legs_named_error(rig: Rig) -> InputError:
+    """The names of the rig's bones tell front legs from back legs."""
+    return InputError(
+        "rig-names-four-legs",
+        '"{name}" is no person: its bones name front legs and back legs.',
+        _REMEDY,
+        name=rig.name,
+    )
+
+
 def missing_parts_error(rig: Rig, missing: Sequence[str]) -> InputError:
     """The rig has four limbs but lacks the slots `missing`."""
     return InputError(

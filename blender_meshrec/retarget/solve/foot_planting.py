@@ -43,6 +43,8 @@ BENT_LEG_RATIO = 0.9
 MAX_SUPPORT_EXTENSION = 0.997
 # Maximum horizontal distance from hip to ankle, as a fraction of the leg's length; beyond it the hips move.
 MAX_HORIZONTAL_REACH = 0.9
+# How deep the skin of a sole may be in the ground in contact: as a fraction of the leg's length, and m. Real soles give by as much.
+SOLE_GIVE, MAX_SOLE_GIVE = 0.005, 0.005
 # A leg is never taken to be shorter than this fraction of its length.
 MIN_LEG_RATIO = 0.2
 
@@ -64,7 +66,7 @@ def plant_feet(
     step_heights: FloatArray,
     placement: RootPlacement,
     timestamps: FloatArray,
-    big_soles: Mapping[str, Sole],
+    soles: Mapping[str, Sole],
 ) -> FloatArray:
     """Plant the feet of a posed rig.
 
@@ -72,7 +74,7 @@ def plant_feet(
         pose: the rig as posed. bone_rotations: bone -> (F,3,3), changed in place for the legs.
         heads: (F,3) m of the bone that carries the body. stance: of the rig. contacts: (F,4) bool.
         step_heights: (F,2) m, height above the floor of what each foot stands on. timestamps: (F,) s.
-        big_soles: side -> Sole that is kept above the floor, beside heel and ball.
+        soles: side -> Sole that is kept above the floor, beside heel and ball.
 
     Returns:
         New heads (F,3) m of the bone that carries the body.
@@ -81,7 +83,7 @@ def plant_feet(
     for number, side in enumerate(SIDES):
         if side in stance.feet:
             limb, touching = limb_from_pose(pose, side, LEG), contacts[:, 2 * number : 2 * number + 2]
-            sole = big_soles.get(side)
+            sole = soles.get(side)
             foot = _plan_foot(pose, stance.feet[side], sole, limb, touching, step_heights[:, number], placement, timestamps)
             legs[side] = _PlantedLeg(limb, foot)
     if not legs:
@@ -118,7 +120,8 @@ def _plan_foot(
     )
     foot_to_leg = float(np.linalg.norm(foot.ball - foot.heel)) / limb.length
     max_drift = MAX_DRIFT * limb.length * max(1.0, foot_to_leg / USUAL_FOOT_TO_LEG) ** 2
-    options = PlanOptions(FADE_TIME, SETTLE_TIME, max_drift, ANKLE_LED_ROLL, floor=placement.floor)
+    give = min(SOLE_GIVE * limb.length, MAX_SOLE_GIVE)
+    options = PlanOptions(FADE_TIME, SETTLE_TIME, max_drift, ANKLE_LED_ROLL, floor=placement.floor, sole_give=give)
     toe_delta = None if sole is None or foot.toes is None else pose.rest_delta(foot.toes)
     posed = PosedFoot(shape, pose.heads[foot.bone], pose.rest_delta(foot.bone), touching, toe_delta)
     return FootPlan(posed, timestamps, options, ground=placement.floor + step_heights)

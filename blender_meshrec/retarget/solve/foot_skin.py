@@ -1,4 +1,4 @@
-"""The skin of a rig's feet: what really touches the floor, where shoes are longer than the bones in them."""
+"""The skin of a rig's feet: what really touches the floor, since bones do not show where shoes end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,78 +12,96 @@ from .rest_pose import RestPose
 from .root_placement import leg_length
 from .stance import Foot, Stance
 
-# Skin that reaches so far beyond the heel or the tip that bones show, or that is so long, as fractions of the leg, is a big shoe. The
-# skin of people's feet, and of characters of usual proportions, reaches 0.08 beyond them and is 0.5 long at most.
-BIG_SHOE_OVERHANG, BIG_SHOE_LENGTH = 0.1, 0.55
 # Skin up to this height over the floor, as a fraction of the leg, is the sole.
 _SOLE_HEIGHT = 0.05
+# A flat foot's sole is at least this fraction as long as its bones show.
+_MIN_SOLE_LENGTH = 0.5
 # The skin is kept as its farthest points in this many directions.
 _NUM_DIRECTIONS = 96
 
 
 @dataclass(frozen=True)
 class FootSkin:
-    """The skin of one foot at rest. points: (N,3) m in the world. toe_weights: (N,) 0..1, how much each follows the toes."""
+    """The skin of one foot at rest. points: (N,3) m in the world. toe_weights, shin_weights: (N,) 0..1, how much each follows these."""
 
     points: FloatArray
     toe_weights: FloatArray
+    shin_weights: FloatArray | None = None
+
+    def in_axes_of(self, rest: RestPose) -> FloatArray:
+        """The points (N,3) m in a RestPose's axes."""
+        return (self.points - rest.origin) @ np.linalg.inv(rest.stretch).T
 
 
 @dataclass(frozen=True)
 class Sole:
-    """The skin of a foot in a RestPose's axes, thinned out: points (N,3) m, toe_weights (N,), and the rows of heel and tip."""
+    """The skin of a foot in a RestPose's axes, thinned out.
+
+    points: (N,3) m. toe_weights, shin_weights: (N,). heel, tip: the rows of heel and tip. shin: the number of the shin's bone.
+    """
 
     points: FloatArray
     toe_weights: FloatArray
+    shin_weights: FloatArray
     heel: int
     tip: int
+    shin: int
 
     def positions(self, pose: Pose, foot: Foot) -> FloatArray:
         """The points (F,N,3) m of a posed rig."""
-        by_foot = _rigid_positions(pose, foot.bone, self.points)
-        if foot.toes is None:
-            return by_foot
-        return by_foot + self.toe_weights[:, None] * (_rigid_positions(pose, foot.toes, self.points) - by_foot)
+        placed = _rigid_positions(pose, foot.bone, self.points)
+        for bone, weights in ((foot.toes, self.toe_weights), (self.shin, self.shin_weights)):
+            if bone is not None and weights.any():
+                placed = placed + weights[:, None] * (_rigid_positions(pose, bone, self.points) - placed)
+        return placed
 
 
 def find_soles(rest: RestPose, stance: Stance, skins: Mapping[str, FootSkin]) -> dict[str, Sole]:
     """The soles of both feet, by side; empty if a foot or its skin is missing."""
     leg = leg_length(rest)
-    soles = {side: _find_sole(rest, stance, stance.feet[side], skins[side], leg) for side in SIDES if side in stance.feet and side in skins}
+    soles = {side: _find_sole(rest, stance, side, skins[side], leg) for side in SIDES if side in stance.feet and side in skins}
     return {side: sole for side, sole in soles.items() if sole is not None} if None not in soles.values() and len(soles) == 2 else {}
 
 
-def fit_stance_to_soles(rest: RestPose, stance: Stance, soles: Mapping[str, Sole]) -> tuple[Stance, dict[str, Sole]]:
-    """Move heels and tips to those of the skin where the shoes are big.
+def fit_stance_to_soles(rest: RestPose, stance: Stance, soles: Mapping[str, Sole]) -> Stance:
+    """The stance with heels and tips where the skin touches the floor.
 
-    Returns:
-        The stance, and the soles of big shoes, by side, which have to be kept above the floor.
+    A foot without toes rolls over the tip of its skin. A sole that is much shorter than the foot's bones show, or ends behind its ball,
+    is no flat foot, and the heel and the tip that bones show are kept.
     """
-    leg = leg_length(rest)
     feet = dict(stance.feet)
-    big: dict[str, Sole] = {}
     for side, sole in soles.items():
         foot = stance.feet[side]
-        heel, tip = (_on_floor(sole.points[row], rest, stance.floor) for row in (sole.heel, sole.tip))
         forward = _forward(foot)
-        overhang = max((foot.heel - heel) @ forward, (tip - foot.tip) @ forward)
-        if overhang > BIG_SHOE_OVERHANG * leg or (tip - heel) @ forward > BIG_SHOE_LENGTH * leg:
-            middle = foot.ankle - (foot.ankle @ forward) * forward  # heels and tips lie in the foot's own vertical plane
-            heel, tip = (_on_floor(middle + (point @ forward) * forward, rest, stance.floor) for point in (heel, tip))
-            feet[side] = replace(foot, heel=heel, tip=tip, ball=foot.ball if foot.toes is not None else tip)
-            big[side] = sole
-    return replace(stance, feet=feet), big
+        heel, tip = (float(sole.points[row] @ forward) for row in (sole.heel, sole.tip))
+        ankle = float(foot.ankle @ forward)
+        end = ankle if foot.toes is None else max(ankle, float(foot.ball @ forward))
+        if tip - heel > _MIN_SOLE_LENGTH * float(np.linalg.norm(foot.forward)) and tip > end:
+            middle = foot.ankle - ankle * forward  # heels and tips lie in the foot's own vertical plane
+            heel_point, tip_point = (_on_floor(middle + along * forward, rest, stance.floor) for along in (heel, tip))
+            feet[side] = replace(foot, heel=heel_point, tip=tip_point, ball=tip_point if foot.toes is None else foot.ball)
+    return replace(stance, feet=feet)
 
 
-def _find_sole(rest: RestPose, stance: Stance, foot: Foot, skin: FootSkin, leg: float) -> Sole | None:
-    points = (skin.points - rest.origin) @ np.linalg.inv(rest.stretch).T
+def _find_sole(rest: RestPose, stance: Stance, side: str, skin: FootSkin, leg: float) -> Sole | None:
+    foot, points = stance.feet[side], skin.in_axes_of(rest)
     low = np.flatnonzero(points @ rest.axes[:, 2] - stance.floor < _SOLE_HEIGHT * leg)
     if not len(low):
         return None
+    shin_weights = np.zeros(len(points)) if skin.shin_weights is None else skin.shin_weights
+    on_foot = low[shin_weights[low] < 0.5]
+    low = on_foot if len(on_foot) else low  # heels and tips are those of the foot, wherever trousers end
     along = points[low] @ _forward(foot)
     heel, tip = low[along.argmin()], low[along.argmax()]
     kept = np.unique([heel, tip, *_extreme_rows(points, skin.toe_weights)])
-    return Sole(points[kept], skin.toe_weights[kept], int(np.searchsorted(kept, heel)), int(np.searchsorted(kept, tip)))
+    return Sole(
+        points=points[kept],
+        toe_weights=skin.toe_weights[kept],
+        shin_weights=shin_weights[kept],
+        heel=int(np.searchsorted(kept, heel)),
+        tip=int(np.searchsorted(kept, tip)),
+        shin=rest.slots[f"{side}_lower_leg"][-1],
+    )
 
 
 def _extreme_rows(points: FloatArray, toe_weights: FloatArray) -> list[int]:

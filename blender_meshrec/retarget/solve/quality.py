@@ -27,11 +27,24 @@ def foot_points(pose: Pose, stance: Stance) -> tuple[FloatArray, FloatArray] | N
     return np.stack(points, 1), np.array(heights)
 
 
-def skin_points(pose: Pose, stance: Stance, soles: Mapping[str, Sole]) -> tuple[FloatArray, FloatArray]:
-    """The skin at heels and tips (F,4,3) m of a pose's feet, and the height (F,) m of the lowest skin of both feet."""
-    positions = [soles[side].positions(pose, stance.feet[side]) for side in SIDES]
-    points = [here[:, row] for here, side in zip(positions, SIDES, strict=True) for row in (soles[side].heel, soles[side].tip)]
-    return np.stack(points, 1), np.concatenate(positions, 1)[..., 2].min(1)
+def skin_contact(pose: Pose, stance: Stance, soles: Mapping[str, Sole]) -> tuple[FloatArray, FloatArray]:
+    """The steps (F-1,4,3) m from each frame to the next of the skin that is lowest, and the height (F,) m of the lowest of both feet.
+
+    The skin of the rear and of the front half of each foot, as heels and balls are ordered.
+    """
+    steps: list[FloatArray] = []
+    heights: list[FloatArray] = []
+    for side in SIDES:
+        foot, sole = stance.feet[side], soles[side]
+        positions = sole.positions(pose, foot)
+        along = sole.points @ foot.forward
+        is_front = along > along[[sole.heel, sole.tip]].mean()
+        heights.append(positions[..., 2].min(1))
+        for half in (positions[:, ~is_front], positions[:, is_front]):
+            lowest = half[:-1, :, 2].argmin(1)
+            frames = np.arange(len(lowest))
+            steps.append(half[frames + 1, lowest] - half[frames, lowest])
+    return np.stack(steps, 1), np.min(heights, 0)
 
 
 def measure_quality(
@@ -40,18 +53,17 @@ def measure_quality(
     """Foot slide in cm/s over contacts (F,4), and floor penetration in mm; nan where there is nothing to measure.
 
     Foot slide is the mean horizontal speed of heels and balls, from one frame to the next where they touch in both. With soles, by
-    side, both are measured on the skin: on its heels and tips, and on all of it.
+    side, both are measured on the skin: on what of its heels and tips is lowest, and on all of it.
     """
     found = foot_points(pose, stance)
     if found is None or len(timestamps) < 2:
         return {"foot_slide": float("nan"), "floor_penetration": float("nan")}
     points, heights = found
-    lowest = (points[..., 2] - heights - placement.floor).min()
+    steps, lowest = np.diff(points, axis=0), (points[..., 2] - heights - placement.floor).min()
     if soles:
-        points, lowest_skin = skin_points(pose, stance, soles)
+        steps, lowest_skin = skin_contact(pose, stance, soles)
         lowest = (lowest_skin - placement.floor).min()
-    world_points = points @ placement.target.stretch.T
-    speeds = np.linalg.norm(np.diff(world_points[..., :2], axis=0), axis=-1) / np.diff(timestamps)[:, None]
+    speeds = np.linalg.norm((steps @ placement.target.stretch.T)[..., :2], axis=-1) / np.diff(timestamps)[:, None]
     both = contacts[1:] & contacts[:-1]
     return {
         "foot_slide": 100 * float(speeds[both].mean()) if both.any() else float("nan"),

@@ -32,7 +32,8 @@ class RestPose:
         InputError: the object is mirrored or flat.
     """
 
-    def __init__(self, rig: Rig, mapping: BoneMapping) -> None:
+    def __init__(self, rig: Rig, mapping: BoneMapping, up: FloatArray | None = None) -> None:
+        """up: (3,) of the body, in these axes; None to take it from arms and legs."""
         linear = rig.world[:3, :3]
         if np.linalg.det(linear) <= 1e-18:
             raise InputError(
@@ -60,7 +61,7 @@ class RestPose:
         self.offsets = np.einsum("bji,bj->bi", self.rotations[above], self.heads - self.heads[above])
         number = {bone: index for index, bone in enumerate(rig.bones)}
         self.slots = {slot: [number[bone] for bone in bones if bone in number] for slot, bones in mapping.slots.items()}
-        self.axes = self._body_axes()
+        self.axes = self._body_axes(up)
 
     def first_bone(self, slot: str) -> int | None:
         """The number of a slot's first bone, or None."""
@@ -104,11 +105,12 @@ class RestPose:
         """The middle (3,) m between the hip joints at rest."""
         return self.heads[self.thighs].mean(0)
 
-    def _body_axes(self) -> FloatArray:
+    def _body_axes(self, up: FloatArray | None) -> FloatArray:
         legs = [self.heads[bone] for bone in self.thighs]
         arms = [self.heads[self.slots[f"{side}_upper_arm"][0]] for side in SIDES]
-        body_up = unit_vector(np.mean(arms, 0) - np.mean(legs, 0))
-        up = _snap_to_axis(body_up, [np.array([0.0, 0.0, 1.0]), *self.world_rotation.T], _MIN_UPRIGHT_COSINE)
+        if up is None:
+            body_up = unit_vector(np.mean(arms, 0) - np.mean(legs, 0))
+            up = _snap_to_axis(body_up, [np.array([0.0, 0.0, 1.0]), *self.world_rotation.T], _MIN_UPRIGHT_COSINE)
         left = legs[0] - legs[1] + arms[0] - arms[1]
         left = unit_vector(left - (left @ up) * up)
         across = [axis for axis in (*np.eye(3), *self.world_rotation.T) if abs(axis @ up) < 1e-6]

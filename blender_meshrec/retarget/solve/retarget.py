@@ -25,6 +25,7 @@ from .hand_reach import reach_hands
 from .hinge_locks import fit_hinges
 from .quality import measure_quality
 from .rest_pose import RestPose
+from .resting_up import resting_up
 from .root_placement import RootPlacement, hip_height
 from .stance import Stance, estimate_stance
 
@@ -57,16 +58,19 @@ def retarget(
     if options.fps is not None:
         performance = resample_performance(performance, options.fps)
     solving = attach_detached_bones(rig, mapping)
-    source, target = _Source(performance), RestPose(solving.attached, mapping)
-    known_floor = _floor_at_rest(target, floor_height)
+    source, skins = _Source(performance), skins or {}
+    target = RestPose(solving.attached, mapping)
+    if (up := resting_up(target, skins)) is not None:
+        target = RestPose(solving.attached, mapping, up)
+    known_floor = _floor_at_rest(target, floor_height, skins)
     stance = estimate_stance(target, known_floor)
-    soles = find_soles(target, stance, skins or {}) if known_floor is not None else {}
-    stance, big_soles = fit_stance_to_soles(target, stance, soles)
+    soles = find_soles(target, stance, skins) if known_floor is not None else {}
+    stance = fit_stance_to_soles(target, stance, soles)
     placement = RootPlacement(source.rest, target, source.stance, stance, is_control_rig=mapping.controls is not None)
     body = _TargetBody(source, target, stance, placement)
     before = measure_quality(body.pose, stance, source.contacts, placement, performance.timestamps, soles)
     if options.feet and source.contacts.any():
-        body.plant_feet(big_soles)
+        body.plant_feet(soles)
     body.move_root(options.root)
     if options.hands:
         body.reach_hands()
@@ -129,13 +133,13 @@ class _TargetBody:
         self.heads: BoneArrays = {placement.location_bone: self._body_heads}
         self.pose = self._posed()
 
-    def plant_feet(self, big_soles: Mapping[str, Sole]) -> None:
-        """Hold the feet where they touch, and keep the soles of big shoes, by side, above the floor."""
+    def plant_feet(self, soles: Mapping[str, Sole]) -> None:
+        """Hold the feet where they touch, and keep their soles, by side, above the floor."""
         source, placement = self._source, self._placement
         steps = source.step_heights() * placement.leg_ratio / self._target.stretch[2, 2]
         times = source.performance.timestamps
         self._body_heads = plant_feet(
-            self.pose, self.bone_rotations, self._body_heads, self._stance, source.contacts, steps, placement, times, big_soles
+            self.pose, self.bone_rotations, self._body_heads, self._stance, source.contacts, steps, placement, times, soles
         )
         self.heads = {self._placement.location_bone: self._body_heads}
 
@@ -173,8 +177,8 @@ class _TargetBody:
         return Pose(self._target, self.bone_rotations, self.heads, len(self._source.performance))
 
 
-def _floor_at_rest(target: RestPose, floor_height: float | None) -> float | None:
-    """A floor height in the world as a height in the target's axes, None where the rig does not stand upright in the world."""
-    if floor_height is None or target.axes[2, 2] <= 1 - 1e-6:
-        return None
-    return (floor_height - target.origin[2]) / target.stretch[2, 2]
+def _floor_at_rest(target: RestPose, floor_height: float | None, skins: Mapping[str, FootSkin]) -> float | None:
+    """The height of the floor in the target's axes, from that in the world, or from the skin where the rig is not upright at rest."""
+    if target.axes[2, 2] <= 1 - 1e-6:
+        return min((float((skin.in_axes_of(target) @ target.axes[:, 2]).min()) for skin in skins.values()), default=None)
+    return None if floor_height is None else (floor_height - target.origin[2]) / target.stretch[2, 2]

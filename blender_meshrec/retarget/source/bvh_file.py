@@ -17,6 +17,7 @@ from ...core.messages import Message
 _REMEDY = "Export the motion as BVH again, or choose another file."
 _MAX_BYTES = 1 << 28
 _MAX_NUMBERS = 1 << 24  # an hour of 24 joints at 60 frames a second
+_MAX_NUMBER = 1e9  # file units, or degrees; farther, squares of lengths overflow in some of what is computed
 _END_SITE = -2  # in the stack of open joints
 # Joint names may hold the keywords, so MOTION counts only before the number of frames.
 _HIERARCHY = re.compile(r"\bHIERARCHY\b", re.IGNORECASE)
@@ -85,6 +86,8 @@ def read_bvh(path: Path) -> BvhMotion:
         skeleton = _HierarchyParser(hierarchy_words).parse()
         stated_frames, frame_time = int(header[1]), float(header[2])
         values = np.array(words, dtype=float)
+        if (np.abs(values[np.isfinite(values)]) > _MAX_NUMBER).any():
+            raise ValueError("numbers that no motion has")
     except (ValueError, IndexError, KeyError, StopIteration) as error:
         raise _damage_error(path.name, [header[2], *hierarchy_words, *words]) from error
     width = skeleton.num_channels
@@ -223,6 +226,8 @@ class _HierarchyParser:
 
     def _read_offset(self) -> None:
         offset = np.array([float(next(self.words)) for _ in range(3)])
+        if not (np.abs(offset) <= _MAX_NUMBER).all():
+            raise ValueError(offset)
         if self.open_joints[-1] == _END_SITE:
             self.end_offsets[self.open_joints[-2]] = offset
         else:

@@ -6,7 +6,7 @@ F frames, B bones; rotations act on columns, in armature space.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -159,20 +159,61 @@ def key_controls(
     )
 
 
-def key_ik_poles(retargeted: RetargetedMotion, rig: Rig, mapping: BoneMapping, poles: Mapping[str, str]) -> RetargetedMotion:
+@dataclass(frozen=True)
+class IkPole:
+    """The pole of a limb's IK.
+
+    bone: that the limb turns to. angle: rad, from the upper bone's x axis about its y to what points there. starts_at_rest: whether the
+    upper bone's own keys have to be at rest, because IK locks some of its axes.
+    """
+
+    bone: str
+    angle: float
+    starts_at_rest: bool = False
+
+
+def key_ik_poles(retargeted: RetargetedMotion, rig: Rig, mapping: BoneMapping, poles: Mapping[str, IkPole]) -> RetargetedMotion:
     """Add the locations of poles to a motion whose feet or hands are the targets of their limbs' IK.
 
+    The bones of these limbs are keyed too, and IK starts from their keys: with these poles it turns them no further. An upper bone with
+    axes that IK locks is kept at rest: IK turns such a limb to its goal as a whole first, but does not reach it from everywhere.
+
     Args:
-        poles: "left_leg", "right_arm", ... -> the bone that its knee or elbow points to.
+        poles: "left_leg", "right_arm", ... -> its pole.
     """
     if not poles:
         return retargeted
     motion = _ControlMotion(rig, rig, retargeted)
-    locations = dict(retargeted.locations)
+    locations, rotations = dict(retargeted.locations), retargeted.rotations.copy()
     for limb, pole in poles.items():
-        parent = int(rig.parents[rig.index(pole)])
-        locations[pole] = motion.location(pole, _pole_position(motion, mapping, limb, pole), rig.bones[parent] if parent >= 0 else None)
-    return replace(retargeted, locations=locations)
+        if pole.starts_at_rest:
+            rotations[:, retargeted.bones.index(_upper_bone(mapping, limb))] = [1.0, 0.0, 0.0, 0.0]
+        parent = int(rig.parents[rig.index(pole.bone)])
+        position = _pole_of_keyed_limb(motion, mapping, limb, pole)
+        locations[pole.bone] = motion.location(pole.bone, position, rig.bones[parent] if parent >= 0 else None)
+    return replace(retargeted, locations=locations, rotations=rotations)
+
+
+def _upper_bone(mapping: BoneMapping, limb: str) -> str:
+    side, _, kind = limb.partition("_")
+    return mapping.slots[f"{side}_{_CHAINS[kind][0]}"][0]
+
+
+def _pole_of_keyed_limb(motion: _ControlMotion, mapping: BoneMapping, limb: str, pole: IkPole) -> FloatArray:
+    """The position (F,3) of a pole with which IK leaves a limb as its bones are keyed.
+
+    Source: Blender, IK_QJacobianSolver::ConstrainPoleVector: the limb turns about the line from its root to its goal until the upper
+    bone's x axis, turned by the pole angle, lies in the plane of that line and the pole.
+    """
+    side, _, kind = limb.partition("_")
+    upper, lower, end = (mapping.slots[f"{side}_{part}"][0] for part in _CHAINS[kind])
+    rest = motion.rig.rest[motion.rig.index(upper), :3, :3]
+    pointer = motion.transform(upper)[0] @ (np.cos(pole.angle) * rest[:, 0] + np.sin(pole.angle) * rest[:, 2])
+    a, b, c = (motion.head(bone) for bone in (upper, lower, end))
+    axis = unit_vector(c - a)
+    distance = np.linalg.norm(motion.rest_head(pole.bone) - motion.rest_head(lower))
+    middle = a + ((b - a) * axis).sum(-1, keepdims=True) * axis
+    return middle + distance * unit_vector(_perpendicular_part(pointer, axis))
 
 
 def _fk_controls_replaced_by_ik(mapping: BoneMapping) -> Iterator[str]:

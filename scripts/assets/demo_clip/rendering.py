@@ -1,6 +1,6 @@
 """Images and videos of a Performer, for the demo clip and the filmed recordings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,14 @@ def render_frames(
     percent: int = 100,
     chosen: Sequence[int] = (),
     threads: int | None = None,
+    furnish: Callable[[], None] | None = None,
 ) -> None:
     """Render a performer's frames to FOLDER/NNNN.png with Cycles: the missing ones, or the chosen ones again. Needs bpy.
 
     Args:
         size: (width, height) px. intrinsics: (3,3) px. world_from_camera: (4,4), OpenCV axes.
         samples: of Cycles per pixel. percent: of the size. threads: of the renderer; all by default.
+        furnish: adds objects to the scene.
     """
     import bpy
 
@@ -37,6 +39,8 @@ def render_frames(
     render = active_scene().render
     if threads:
         render.threads_mode, render.threads = "FIXED", threads
+    if furnish:
+        furnish()
     figure = ClothedFigure(performer)
     folder.mkdir(parents=True, exist_ok=True)
     for frame in chosen or range(len(performer.joints)):

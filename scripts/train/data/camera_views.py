@@ -70,7 +70,7 @@ class Views:
     transl: FloatArray
 
 
-class _Cameras(NamedTuple):
+class Cameras(NamedTuple):
     """Rotations (B,F,3,3) and translations (B,F,3) m to camera axes; focal lengths (B,), in image diagonals; zoom (B,)."""
 
     rotmats: FloatArray
@@ -88,8 +88,9 @@ def film_bodies(
     noisy: bool = True,
     lossy: bool = True,
     static: bool = False,
+    cameras: Cameras | None = None,
 ) -> Views:
-    """Film bodies (B,F,25,3) m, y up, with AXES (B,F,3,3,3), each by its own random camera.
+    """Film bodies (B,F,25,3) m, y up, with AXES (B,F,3,3,3), each by its own random camera, or by the given one.
 
     sets: (B,) indices of DETECTOR_SETS, drawn if None. noisy: with detection errors; lossy: and with missing points and frames.
     static: cameras do not move.
@@ -97,7 +98,7 @@ def film_bodies(
     count = len(points)
     sets = rng.choice(len(DETECTOR_SETS), count, p=_SET_PROBABILITIES) if sets is None else np.asarray(sets)
     detected = np.array([SET_NAMES[s] != "h36m17" for s in sets])
-    cameras = _draw_cameras(rng, points, static)
+    cameras = cameras or _draw_cameras(rng, points, static)
     camera_points = np.einsum("bfij,bfnj->bfni", cameras.rotmats, points) + cameras.transl[:, :, None]
     camera_axes = np.einsum("bfij,bfajk->bfaik", cameras.rotmats, axes)
     joints = camera_points[:, :, : len(H36M17)] - camera_points[:, :, :1]
@@ -124,7 +125,7 @@ def film_clip(rng: np.random.Generator, clip: Clip, keypoint_set: str, cameras: 
     return film_bodies(rng, points, axes, valid, sets=sets, noisy=noisy, lossy=False, static=True)
 
 
-def _draw_cameras(rng: np.random.Generator, points: FloatArray, static: bool) -> _Cameras:
+def _draw_cameras(rng: np.random.Generator, points: FloatArray, static: bool) -> Cameras:
     """Random cameras for bodies (B,F,25,3) m, y up."""
     count, frames = points.shape[:2]
     focal = np.exp(rng.uniform(np.log(0.6), np.log(2.2), count))  # in image diagonals
@@ -154,7 +155,7 @@ def _draw_cameras(rng: np.random.Generator, points: FloatArray, static: bool) ->
     too_far_aside = (np.abs(hip[..., :2]) / half[:, None] - hip[..., 2:]).max((1, 2))
     too_close = 0.8 - np.einsum("bfj,bfnj->bfn", rotmats[:, :, 2], points).min(2).min(1) - transl[..., 2].min(1)
     transl[..., 2] += np.maximum(np.maximum(too_far_aside, too_close), 0)[:, None]
-    return _Cameras(rotmats.astype(np.float32), transl.astype(np.float32), focal, zoom)
+    return Cameras(rotmats.astype(np.float32), transl.astype(np.float32), focal, zoom)
 
 
 def _move_cameras(rng: np.random.Generator, points: FloatArray, middle: FloatArray, rotmats: FloatArray, transl: FloatArray) -> None:

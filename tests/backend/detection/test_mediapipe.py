@@ -1,6 +1,8 @@
 """MediaPipe on real images and clips: every person is found once, and nobody else."""
 
 import importlib.util
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -26,6 +28,24 @@ PICTURES = {
     "tfjs-models__portrait.jpg": [(40, 20, 690, 1010)],
     "4D-Humans__pexels-anete-lusina-4793258.jpg": [(1500, 2700, 3450, 5600)],
 }
+
+
+def test_a_computer_without_sound_detects(tmp_path):
+    """As servers with Windows, where the sound system is off and the module of MediaPipe's audio part fails."""
+    (tmp_path / "sounddevice.py").write_text("raise RuntimeError('Error initializing PortAudio')")
+    code = (
+        "import sys\n"
+        f"sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]\n"
+        "from pathlib import Path\n"
+        "from blender_meshrec.backend.detection.landmarkers import LandmarkerPool\n"
+        "import numpy as np\n"
+        "from blender_meshrec.backend.detection.crops import Square\n"
+        "from blender_meshrec.core.files.model_files import model_file\n"
+        "pool = LandmarkerPool(model_file('pose_landmarker.task'))\n"
+        "print(pool.submit(pool.detect, np.zeros((64, 64, 3), np.uint8), Square(32, 32, 64)).result())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -1,4 +1,4 @@
-"""Foot locking on synthetic performers with the errors of single-camera estimates."""
+"""Foot locking on synthetic performers with errors such as the whole-clip solve leaves, and larger ones."""
 
 import time
 
@@ -30,14 +30,14 @@ def smooth_noise(rng, times, count, cutoff):
     return noise / noise.std(0)
 
 
-def with_depth_errors(truth, seed=0):
-    """Rotations and pelvis as estimated from CAMERA: the distance drifts by 6 cm, joints turn by 2 degrees."""
+def with_errors(truth, seed=0):
+    """Rotations and pelvis as solved from CAMERA: the distance drifts by 2 cm, joints turn by 0.7 degrees."""
     rng, times = np.random.default_rng(seed), truth.times
     sight = truth.pelvis - CAMERA
     sight /= np.linalg.norm(sight, axis=-1, keepdims=True)
-    pelvis = truth.pelvis + 0.06 * smooth_noise(rng, times, 1, 0.5) * sight + 0.005 * smooth_noise(rng, times, 3, 2.0)
+    pelvis = truth.pelvis + 0.02 * smooth_noise(rng, times, 1, 0.5) * sight + 0.002 * smooth_noise(rng, times, 3, 2.0)
     turns = np.zeros((len(times), 24, 3))
-    turns[:, [1, 2, 4, 5, 7, 8]] = 0.035 * smooth_noise(rng, times, 18, 1.5).reshape(-1, 6, 3)
+    turns[:, [1, 2, 4, 5, 7, 8]] = 0.012 * smooth_noise(rng, times, 18, 1.5).reshape(-1, 6, 3)
     return truth.rotmats @ rotmat_from_rotvec(turns), pelvis
 
 
@@ -59,11 +59,11 @@ def pixels(points):
 def test_locked_feet_neither_slide_nor_sink(motion, fps):
     times = np.arange(5 * fps) / fps
     truth = MOTIONS[motion](times)
-    rotmats, pelvis = with_depth_errors(truth)
+    rotmats, pelvis = with_errors(truth)
     before = pose_legs(rotmats, pelvis, REST, SOLES)
     contacts = detect_contacts(before.points, times, camera=CAMERA)
-    assert metrics.contact_f1(contacts, truth.contacts) > 0.75
-    after = pose_legs(*lock_feet(rotmats, pelvis, REST, SOLES, contacts, times, CAMERA), REST, SOLES)
+    assert metrics.contact_f1(contacts, truth.contacts) > 0.9
+    after = pose_legs(lock_feet(rotmats, pelvis, REST, SOLES, contacts, times, CAMERA), pelvis, REST, SOLES)
     assert metrics.foot_slide(before.points, contacts, times) > 3  # cm/s: there is something to correct
     assert metrics.foot_slide(after.points, contacts, times) <= 1.0
     assert metrics.floor_penetration(after.points) <= 5.0  # mm
@@ -80,10 +80,10 @@ def test_knees_do_not_pop(motion):
     """The fastest change of a knee's speed grows by no more than a natural one, in rad/s within a thirtieth of a second."""
     times = np.arange(150) / 30
     truth = MOTIONS[motion](times)
-    rotmats, pelvis = with_depth_errors(truth, seed=1)
+    rotmats, pelvis = with_errors(truth, seed=1)
     before = pose_legs(rotmats, pelvis, REST, SOLES)
     locked = lock_feet(rotmats, pelvis, REST, SOLES, detect_contacts(before.points, times, camera=CAMERA), times, CAMERA)
-    after = pose_legs(*locked, REST, SOLES)
+    after = pose_legs(locked, pelvis, REST, SOLES)
     jolts = [np.abs(np.diff(knee_angles(legs), 2, axis=0)).max() * 30 for legs in (before, after)]
     assert jolts[1] < jolts[0] + 4.0
     assert np.abs(knee_angles(after) - knee_angles(before)).max() < np.radians(40)
@@ -94,46 +94,46 @@ def test_correct_motion_hardly_changes():
     times = np.arange(150) / 30
     for motion in MOTIONS.values():
         truth = motion(times)
-        rotmats, pelvis = lock_feet(truth.rotmats, truth.pelvis, REST, SOLES, truth.contacts, times, CAMERA)
-        assert np.abs(pelvis - truth.pelvis).max() < 0.005  # m
+        rotmats = lock_feet(truth.rotmats, truth.pelvis, REST, SOLES, truth.contacts, times, CAMERA)
         assert np.degrees(angle_between_rotmats(rotmats, truth.rotmats)).max() < 3
 
 
 def test_without_contacts_feet_only_leave_the_floor():
     times = np.arange(90) / 30
     truth = synthetic_gait.squat(times)
-    rotmats, pelvis = lock_feet(truth.rotmats, truth.pelvis + [0, 0, 0.1], REST, SOLES, np.zeros((90, 4)), times, CAMERA)
-    np.testing.assert_allclose(pelvis, truth.pelvis + [0, 0, 0.1], atol=1e-12)
+    rotmats = lock_feet(truth.rotmats, truth.pelvis + [0, 0, 0.1], REST, SOLES, np.zeros((90, 4)), times, CAMERA)
     assert np.degrees(angle_between_rotmats(rotmats, truth.rotmats)).max() < 1e-4
     sunk = lock_feet(truth.rotmats, truth.pelvis - [0, 0, 0.1], REST, SOLES, np.zeros((90, 4)), times, CAMERA)
-    assert pose_legs(*sunk, REST, SOLES).points[..., 2].min() > -0.001
+    assert pose_legs(sunk, truth.pelvis - [0, 0, 0.1], REST, SOLES).points[..., 2].min() > -0.001
 
 
 def test_feet_on_a_box_stay_on_it():
     times = np.arange(90) / 30
     truth = synthetic_gait.stand(times)
     up = np.array([0, 0, 1.2])
-    rotmats, pelvis = lock_feet(truth.rotmats, truth.pelvis + up, REST, SOLES, truth.contacts, times, CAMERA)
-    heights = pose_legs(rotmats, pelvis, REST, SOLES).points[..., 2]
+    rotmats = lock_feet(truth.rotmats, truth.pelvis + up, REST, SOLES, truth.contacts, times, CAMERA)
+    heights = pose_legs(rotmats, truth.pelvis + up, REST, SOLES).points[..., 2]
     np.testing.assert_allclose(heights, 1.2, atol=0.005)
 
 
-def test_floating_people_move_mostly_along_the_line_of_sight():
-    """10 cm too high and seen from above: moved away rather than down."""
+def test_out_of_reach_feet_come_as_near_as_the_legs_reach():
+    """A body that floats by 10 cm stays where it is seen, on stretched legs."""
     times = np.arange(90) / 30
-    truth = synthetic_gait.stand(times)
+    truth = synthetic_gait.squat(times)
     floating = truth.pelvis + [0, 0, 0.1]
-    rotmats, pelvis = lock_feet(truth.rotmats, floating, REST, SOLES, truth.contacts, times, CAMERA)
-    legs = pose_legs(rotmats, pelvis, REST, SOLES)
-    assert np.abs(legs.points[..., 2]).max() < 0.005
-    straight_down = pixels(truth.joints) - pixels(truth.joints + [0, 0, 0.1])
-    moved = pixels(pelvis) - pixels(floating)
-    assert np.abs(moved[:, 1]).mean() < 0.8 * np.abs(straight_down[:, 0, 1]).mean()
+    before = pose_legs(truth.rotmats, floating, REST, SOLES)
+    after = pose_legs(lock_feet(truth.rotmats, floating, REST, SOLES, truth.contacts, times, CAMERA), floating, REST, SOLES)
+    np.testing.assert_array_equal(after.joints[:, :, 0], before.joints[:, :, 0])  # the hips
+    heights = after.points[..., 2]
+    assert (heights > -0.001).all() and (heights < 0.11).all()
+    assert np.abs(heights[truth.pelvis[:, 2] < 0.75]).max() < 0.005  # squatting, the legs reach; m
+    assert np.degrees(knee_angles(after)).min() >= 0
 
 
 def test_single_frame():
     truth = synthetic_gait.stand(np.zeros(1))
-    rotmats, pelvis = lock_feet(truth.rotmats, truth.pelvis + [0, 0, 0.05], REST, SOLES, truth.contacts, truth.times, CAMERA)
+    pelvis = truth.pelvis - [0, 0, 0.05]
+    rotmats = lock_feet(truth.rotmats, pelvis, REST, SOLES, truth.contacts, truth.times, CAMERA)
     np.testing.assert_allclose(pose_legs(rotmats, pelvis, REST, SOLES).points[..., 2], 0, atol=0.005)
 
 
@@ -148,14 +148,14 @@ def test_contacts_far_below_the_floor_are_brought_up():
     contacts = truth.contacts.copy()
     contacts[98:102] = 0
     assert pose_legs(truth.rotmats, pelvis, REST, SOLES).points[wrong, :, 2].max() < -0.2  # m
-    heights = pose_legs(*lock_feet(truth.rotmats, pelvis, REST, SOLES, contacts, times, camera), REST, SOLES).points[..., 2]
+    heights = pose_legs(lock_feet(truth.rotmats, pelvis, REST, SOLES, contacts, times, camera), pelvis, REST, SOLES).points[..., 2]
     assert np.abs(heights[contacts > 0.5]).max() < 0.005 and heights.min() > -0.005
 
 
 def test_locking_takes_less_than_a_millisecond_a_frame():
     times = np.arange(2000) / 30
     truth = synthetic_gait.stand(times)
-    rotmats, pelvis = with_depth_errors(truth)
+    rotmats, pelvis = with_errors(truth)
     begun = time.process_time()
     lock_feet(rotmats, pelvis, REST, SOLES, truth.contacts, times, CAMERA)
     assert (time.process_time() - begun) / 2000 < 0.001

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.fitting.gravity_and_floor import (
+    TILT_PRIOR_SIGMA,
     GroundEvidence,
     body_scales_on_floor,
     estimate_camera_tilt,
@@ -38,7 +39,7 @@ def test_a_walker_determines_pitch_and_roll(pitch, roll):
     """Footholds towards the camera give the pitch; balance gives the roll, a third of which the prior takes away. Degrees."""
     truth = synthetic_gait.walk(TIMES)
     view = synthetic_gait.make_view(distance=9, pitch=pitch, roll=roll, look_at=(0, -2.5, 0.9))
-    off = tilt_error(estimate_camera_tilt([person(truth, view)], TIMES), pitch, roll)
+    off = tilt_error(estimate_camera_tilt([person(truth, view)], TIMES)[0], pitch, roll)
     assert off[0] < 1.5 and off[1] < 2.5
 
 
@@ -47,10 +48,19 @@ def test_a_standing_person_determines_most_of_the_tilt(motion):
     """On one spot only balance counts, and the prior draws the answer towards a level camera, never beyond it. Degrees."""
     for pitch, most in ((0.0, 2.0), (0.2, 6.0), (0.5, 6.0)):
         view = synthetic_gait.make_view(distance=5, pitch=pitch, roll=0.05)
-        found = estimate_camera_tilt([person(motion(TIMES), view)], TIMES)
+        found, _sigma = estimate_camera_tilt([person(motion(TIMES), view)], TIMES)
         off = tilt_error(found, pitch, 0.05)
         assert off[0] < most and off[1] < 1.5
         assert found[0] < pitch + np.radians(1)
+
+
+def test_the_tilt_knows_how_well_it_is_known():
+    """Who walks up to the camera says more of its pitch than who stands on one spot; either says more than the prior."""
+    view = synthetic_gait.make_view(distance=9, pitch=0.2, look_at=(0, -2.5, 0.9))
+    motions = synthetic_gait.walk(TIMES), synthetic_gait.stand(TIMES)
+    walking, standing = (estimate_camera_tilt([person(motion, view)], TIMES)[1] for motion in motions)
+    assert walking[0] < 0.8 * standing[0]
+    assert (standing < TILT_PRIOR_SIGMA).all() and (walking < TILT_PRIOR_SIGMA).all()
 
 
 def test_a_squat_at_a_wrong_depth_tilts_nothing():
@@ -60,7 +70,7 @@ def test_a_squat_at_a_wrong_depth_tilts_nothing():
     down = (truth.pelvis[:, 2].max() - truth.pelvis[:, 2]) / np.ptp(truth.pelvis[:, 2])
     evidence = person(truth, view, scale=(1 + 0.15 * down)[:, None, None])
     evidence.soles[:, [1, 3], 1] += 0.06
-    assert tilt_error(estimate_camera_tilt([evidence], TIMES), 0.05, 0.0).max() < 3
+    assert tilt_error(estimate_camera_tilt([evidence], TIMES)[0], 0.05, 0.0).max() < 3
 
 
 def leaning(evidence, lean):
@@ -73,9 +83,9 @@ def test_many_leaning_people_do_not_outweigh_the_floor():
     """Four standing people, each estimated to lean by 7 degrees, and one who walks up to the camera: degrees."""
     standing = leaning(person(synthetic_gait.stand(TIMES), synthetic_gait.make_view(distance=6, pitch=0.2)), 0.12)
     walking = person(synthetic_gait.walk(TIMES), synthetic_gait.make_view(distance=9, pitch=0.2, look_at=(0, -2.5, 0.9)))
-    alone, many = (tilt_error(estimate_camera_tilt(people, TIMES), 0.2, 0.0)[0] for people in ([standing], [standing] * 4))
+    alone, many = (tilt_error(estimate_camera_tilt(people, TIMES)[0], 0.2, 0.0)[0] for people in ([standing], [standing] * 4))
     assert many == pytest.approx(alone, abs=0.2)
-    assert tilt_error(estimate_camera_tilt([standing] * 4 + [walking], TIMES), 0.2, 0.0)[0] < 2.5
+    assert tilt_error(estimate_camera_tilt([standing] * 4 + [walking], TIMES)[0], 0.2, 0.0)[0] < 2.5
 
 
 def test_noisy_depth_and_a_lean_are_tolerated():
@@ -86,7 +96,7 @@ def test_noisy_depth_and_a_lean_are_tolerated():
         view = synthetic_gait.make_view(distance=7, pitch=pitch, look_at=(1.5, -1, 0.9))
         wobble = 1 + 0.03 * np.sin(2 * np.pi * 0.6 * TIMES + rng.uniform(0, 6))[:, None, None]
         evidence = person(truth, view, scale=wobble)
-        assert tilt_error(estimate_camera_tilt([leaning(evidence, 0.12)], TIMES), pitch, 0.0).max() < 14
+        assert tilt_error(estimate_camera_tilt([leaning(evidence, 0.12)], TIMES)[0], pitch, 0.0).max() < 14
 
 
 def test_people_who_never_stand_leave_the_camera_level():
@@ -94,10 +104,12 @@ def test_people_who_never_stand_leave_the_camera_level():
     lying = synthetic_gait.make_view(distance=5)
     rotation = np.array([[0, -1.0, 0], [1, 0, 0], [0, 0, 1]])  # lying on their side
     joints, soles = lying.joints(truth.h36m17) @ rotation, lying.joints(truth.points) @ rotation
-    found = estimate_camera_tilt([GroundEvidence(joints, soles, np.ones(150, bool))], TIMES)
+    found, _sigma = estimate_camera_tilt([GroundEvidence(joints, soles, np.ones(150, bool))], TIMES)
     assert np.abs(np.degrees(found)).max() < 10
     nobody = GroundEvidence(np.zeros((150, 17, 3)), np.zeros((150, 4, 3)), np.zeros(150, bool))
-    np.testing.assert_array_equal(estimate_camera_tilt([nobody], TIMES), 0)
+    tilt, sigma = estimate_camera_tilt([nobody], TIMES)
+    np.testing.assert_array_equal(tilt, 0)
+    np.testing.assert_allclose(sigma, TILT_PRIOR_SIGMA)  # nothing but the prior
 
 
 @pytest.mark.parametrize("pitch, roll", [(0.0, 0.0), (0.25, 0.06)])
@@ -105,7 +117,7 @@ def test_the_world_follows_its_conventions(pitch, roll):
     """z up, the floor at zero, the origin below the first pelvis, the camera looking along +y."""
     truth = synthetic_gait.walk(TIMES)
     view = synthetic_gait.make_view(distance=8, pitch=pitch, roll=roll, look_at=(0, -2, 0.9))
-    world_from_camera = estimate_gravity_and_floor([person(truth, view)], TIMES)
+    world_from_camera, _sigma = estimate_gravity_and_floor([person(truth, view)], TIMES)
     rotation = world_from_camera[:3, :3]
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
     assert abs(rotation[0, 2]) < 1e-9 and rotation[1, 2] > 0  # forward has no sideways part
@@ -122,7 +134,8 @@ def test_the_world_follows_its_conventions(pitch, roll):
 def test_upright_off_assumes_a_level_camera():
     truth = synthetic_gait.stand(TIMES)
     view = synthetic_gait.make_view(distance=5, pitch=0.3)
-    world_from_camera = estimate_gravity_and_floor([person(truth, view)], TIMES, upright=False)
+    world_from_camera, sigma = estimate_gravity_and_floor([person(truth, view)], TIMES, upright=False)
+    np.testing.assert_array_equal(sigma, 0)  # given, not estimated
     np.testing.assert_array_equal(world_from_camera[:3, :3], WORLD_FROM_LEVEL_CAMERA)
     assert abs(np.median(transform_points(world_from_camera, view.joints(truth.points))[..., 2])) < 0.05
 
@@ -132,7 +145,7 @@ def test_several_people_share_one_world():
     view = synthetic_gait.make_view(distance=8, pitch=0.15, look_at=(0, -1, 0.9))
     early, late = np.ones(150, bool), np.arange(150) >= 40
     people = [person(synthetic_gait.stand(TIMES), view, late, moved=(1.5, 0.5, 0)), person(synthetic_gait.walk(TIMES), view, early)]
-    world_from_camera = estimate_gravity_and_floor(people, TIMES)
+    world_from_camera, _sigma = estimate_gravity_and_floor(people, TIMES)
     pelvis = transform_points(world_from_camera, people[1].joints)[0, 0]
     np.testing.assert_allclose(pelvis[:2], 0, atol=1e-9)
     both = [
@@ -162,7 +175,7 @@ def test_the_floor_is_below_boxes_and_jumps():
 def test_one_frame_is_enough():
     truth = synthetic_gait.stand(TIMES[:1])
     view = synthetic_gait.make_view(distance=5, pitch=0.1)
-    world_from_camera = estimate_gravity_and_floor([person(truth, view)], TIMES[:1])
+    world_from_camera, _sigma = estimate_gravity_and_floor([person(truth, view)], TIMES[:1])
     assert np.abs(transform_points(world_from_camera, view.joints(truth.points))[..., 2]).max() < 0.1
 
 
@@ -171,6 +184,6 @@ def test_people_on_one_floor_are_scaled_to_it(scale, expected):
     """The second person's size, and so distance, is estimated wrongly; implausible sizes stay. Factors."""
     view = synthetic_gait.make_view(distance=6, height=2.5, pitch=0.2)
     people = [person(synthetic_gait.stand(TIMES), view), person(synthetic_gait.stand(TIMES), view, scale=scale, moved=(1.0, 0.5, 0))]
-    first, second = body_scales_on_floor(people, TIMES, estimate_gravity_and_floor(people[:1], TIMES))
+    first, second = body_scales_on_floor(people, TIMES, estimate_gravity_and_floor(people[:1], TIMES).world_from_camera)
     assert first == 1.0
     assert second == pytest.approx(expected, rel=0.03)

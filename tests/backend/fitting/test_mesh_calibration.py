@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.backend.fitting.mesh_calibration import MeshCalibrator, _EdgeStretch, mesh_in_world
+from blender_meshrec.backend import passes
+from blender_meshrec.backend.fitting.mesh_calibration import MeshCalibrator, _EdgeStretch, mesh_in_world, target_joints
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bridge.messages import ReconstructRequest
@@ -38,21 +39,42 @@ def keypoints(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def calibrated(keypoints, tmp_path_factory):
-    """(the Result, its surface (F,V,3)) of parallel PC-HMR, feet not locked."""
-    prefix = tmp_path_factory.mktemp("surface") / "walk"
-    result = recover(ReconstructRequest(str(keypoints), method="pc-hmr", contacts=False, surface=str(prefix)))
-    return result, np.array(read_point_cache(prefix.with_name("walk.person1.pc2")))
+    """(the Result, its surface (F,V,3), its target (F,17,3)) of parallel PC-HMR, feet not locked."""
+    prefix, targets = tmp_path_factory.mktemp("surface") / "walk", []
+
+    def remember_target(*arguments):
+        targets.append(target_joints(*arguments))
+        return targets[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passes, "target_joints", remember_target)
+        result = recover(ReconstructRequest(str(keypoints), method="pc-hmr", contacts=False, surface=str(prefix)))
+    return result, np.array(read_point_cache(prefix.with_name("walk.person1.pc2"))), targets[0]
 
 
 def test_calibrated_joints_are_at_the_lifted_ones(calibrated):
-    (recovery,) = calibrated[0].recoveries
-    off = np.linalg.norm(recovery.calibrated_joints[:, LIMBS24] - recovery.lifted_joints[:, LIMBS17], axis=-1)
-    rigid = np.linalg.norm(recovery.joints[:, LIMBS24] - recovery.lifted_joints[:, LIMBS17], axis=-1)
+    """As the solve has moved them with the body."""
+    (recovery,), target = calibrated[0].recoveries, calibrated[2]
+    off = np.linalg.norm(recovery.calibrated_joints[:, LIMBS24] - target[:, LIMBS17], axis=-1)
+    rigid = np.linalg.norm(recovery.joints[:, LIMBS24] - target[:, LIMBS17], axis=-1)
     assert np.median(off) < 0.01 and np.median(off) < np.median(rigid)  # m
 
 
+def test_the_target_moves_with_the_body(body):
+    """Where the solve has moved a fitted body, its limbs' lifted joints move by as much."""
+    rng = np.random.default_rng(0)
+    before, after = (
+        BodyParams("open", np.zeros(10), rng.normal(scale=0.1, size=(4, 3)), rng.normal(scale=0.1, size=(4, 69)), rng.normal(size=(4, 3)))
+        for _ in range(2)
+    )
+    fitted, final = (body.h36m17(p.betas, p.global_orient, p.body_pose, p.transl).numpy() for p in (before, after))
+    lifted = fitted + rng.normal(scale=0.03, size=fitted.shape)
+    moved = target_joints(body, lifted, before, after)
+    np.testing.assert_allclose((moved - lifted)[:, LIMBS17], (final - fitted)[:, LIMBS17], atol=1e-5)
+
+
 def test_the_surface_fits_the_calibrated_joints(calibrated):
-    result, surface = calibrated
+    result, surface, _target = calibrated
     (recovery,) = result.recoveries
     body = make_body(load_body())
     assert surface.shape == (FRAMES, len(body.template.v_template), 3)

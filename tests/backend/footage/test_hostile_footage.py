@@ -6,18 +6,21 @@ import struct
 import tracemalloc
 import zlib
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from blender_meshrec.backend.detection import keypoints_footage, landmarkers
 from blender_meshrec.backend.detection.keypoints_file import KeypointsDetector
+from blender_meshrec.backend.detection.mediapipe_detector import MediaPipeDetector
 from blender_meshrec.backend.footage import picture_size
-from blender_meshrec.backend.footage.container import is_missing_index
+from blender_meshrec.backend.footage.container import decode_frames, is_missing_index
+from blender_meshrec.backend.footage.frame_source import Frame
 from blender_meshrec.backend.footage.images import decode_image
-from blender_meshrec.backend.footage.picture_size import stated_size
 from blender_meshrec.backend.footage.video import open_footage
 from blender_meshrec.core.errors import InputError, ModelError
+from blender_meshrec.core.files.picture_header import stated_size
 from tests.support.footage_files import make_frame, write_video
 
 posix = pytest.mark.skipif(os.name == "nt", reason="pipes and devices in folders")
@@ -178,6 +181,44 @@ def test_a_folder_in_which_one_frame_has_many_people_is_counted_before_it_is_pad
         (tmp_path / f"a_{number:012}_keypoints.json").write_text(json.dumps({"people": people}))
     with pytest.raises(InputError, match="20 files with up to 100 people"):
         KeypointsDetector().open(tmp_path)
+
+
+# --- garbled frames ---
+
+
+def damaged_film(folder, codec):
+    """A film with wrong bytes among its pictures, and the times of the frames that FFmpeg marks as corrupt."""
+    content = write_video(folder / "film.mp4", [make_frame(number) for number in range(20)], codec=codec).read_bytes()
+    first, end = content.index(b"mdat") + 8, content.index(b"moov", content.index(b"mdat")) - 4
+    for seed in range(20):
+        damaged = bytearray(content)
+        for at in np.random.default_rng(seed).integers(first, end, 4):
+            damaged[at] ^= 0x55
+        (folder / "bad.mp4").write_bytes(damaged)
+        with av.open(str(folder / "bad.mp4")) as container:
+            frames = list(decode_frames(container, container.streams.video[0], []))
+            corrupt = [frame.time for frame in frames if frame.is_corrupt]
+        if 2 <= len(corrupt) < len(frames) - 5:
+            return folder / "bad.mp4", corrupt, len(frames)
+    pytest.skip("this FFmpeg marks none of the films")
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_frames_that_ffmpeg_marks_as_corrupt_have_no_picture(tmp_path, codec):
+    path, corrupt, num_frames = damaged_film(tmp_path, codec)
+    footage = open_footage(path)
+    frames = list(footage.read())
+    assert len(frames) == num_frames
+    assert np.allclose([frame.time for frame in frames if frame.image is None], corrupt, atol=1e-3)
+    for _ in range(10):
+        assert [frame.image is None for frame in open_footage(path).read()] == [frame.image is None for frame in frames]
+    (warning,) = (warning for warning in footage.warnings if warning.name == "video-damaged")
+    assert warning.values["count"] >= len(corrupt)
+
+
+def test_a_frame_without_a_picture_is_not_shown_to_the_detector():
+    detector = object.__new__(MediaPipeDetector)  # without its models, which it does not reach
+    assert detector.detect(Frame(3, 0.1, 0.03, None), []) == []
 
 
 # --- models ---

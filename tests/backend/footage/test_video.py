@@ -294,6 +294,7 @@ def test_pauses_time_lapses_and_small_disorder_are_no_jumps(stored):
 
 
 def test_an_edit_list_that_cuts_on_purpose_is_no_early_end(shared_cases):
+    """It keeps 0.8 s of 40 frames, as tests/test_field_cases.py reads from the file itself."""
     footage, frames = read(shared_cases / "12_trimmed_end.mp4")
     times = [frame.time for frame in frames]
     assert len(times) == 20 and footage.frame_rate(times) == 25 and footage.warnings == []

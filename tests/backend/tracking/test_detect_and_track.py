@@ -99,6 +99,8 @@ def test_a_run_resumes_after_an_interruption(film, detector, tmp_path):
     assert detector.calls[0][1] == 1  # the person is still tracked
     assert np.array_equal(resumed.people[0].keypoints, whole.keypoints)
     assert len(resumed.frames) == COUNT
+    # The first of the new frames has none before it, of which the background could be known.
+    assert resumed.background is not None and resumed.background.shape == (COUNT, 3) and np.isnan(resumed.background[150]).all()
 
 
 def test_footage_without_people_is_an_error(film, detector):

@@ -55,6 +55,37 @@ def test_detections_are_read_back_bit_for_bit(tmp_path, count):
     assert ObservationLog(tmp_path, "another clip").frames == []
 
 
+def test_the_movement_of_the_background_is_read_back(tmp_path):
+    frames, background = random_frames(FRAMES_PER_FILE + 30), np.random.default_rng(1).normal(size=(FRAMES_PER_FILE + 30, 3))
+    log = ObservationLog(tmp_path, "clip")
+    for (time, detections), movement in zip(frames, background):
+        log.append(time, detections, movement)
+    log.flush()
+    assert np.array_equal(log.background, background)
+    again = ObservationLog(tmp_path, "clip")
+    assert np.array_equal(again.background, background)
+    again.append(9.0, [], np.ones(3))
+    again.finish(30.0, [])
+    assert np.array_equal(ObservationLog(tmp_path, "clip").background, [*background, np.ones(3)])
+
+
+@pytest.mark.parametrize(("stored", "is_used"), [(None, True), (np.zeros((2, 3)), False)])
+def test_entries_without_the_background_are_used_and_broken_ones_are_not(tmp_path, monkeypatch, stored, is_used):
+    """Entries of earlier versions have no movement of the background: it is unknown there."""
+    frames = random_frames(3)
+    save = np.savez
+
+    def save_otherwise(file, background, **arrays):
+        save(file, **arrays, **({} if stored is None else {"background": stored}))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(observation_cache.np, "savez", save_otherwise)
+        write(tmp_path, frames)
+    again = ObservationLog(tmp_path, "clip")
+    assert equal(again.frames, frames if is_used else [])
+    assert np.shape(again.background) == ((3, 3) if is_used else (0,)) and np.isnan(again.background).all()
+
+
 def test_frames_without_detections_are_packed_and_unpacked():
     frames = [(0.0, []), (0.1, [])]
     assert equal(unpack_frames(pack_frames(frames)), frames)

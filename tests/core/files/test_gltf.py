@@ -88,3 +88,25 @@ def test_pipes_are_refused(tmp_path):
     os.mkfifo(tmp_path / "a.gltf")
     with pytest.raises(InputError, match="a pipe"):
         read_gltf(tmp_path / "a.gltf")
+
+
+@pytest.mark.parametrize("is_binary", [True, False])
+def test_arrays_of_zeros_that_would_fill_the_memory_are_refused(tmp_path, is_binary):
+    for accessors, is_refused in (
+        ([{"componentType": 5126, "type": "MAT4", "count": 1_000}], False),
+        ([{"componentType": 5126, "type": "MAT4", "count": 200_000_000}], True),
+        ([{"componentType": 5120, "type": "SCALAR", "count": 1 << 28}] * 5, True),
+        ([{"componentType": [], "type": {}, "count": 1 << 40}], True),
+        ([{"componentType": 5126, "type": "VEC3", "count": "many"}, 5, {}], False),
+        (None, False),
+    ):
+        path = tmp_path / "a.gltf"
+        if is_binary:
+            write_glb(path, {**CONTENT, "accessors": accessors})
+        else:
+            path.write_text(json.dumps({**CONTENT, "accessors": accessors}))
+        if is_refused:
+            with pytest.raises(InputError, match="1024 MB, the limit"):
+                read_gltf(path)
+        else:
+            assert read_gltf(path).content["accessors"] == accessors

@@ -1,0 +1,249 @@
+"""Where a posed body puts its points, and how they move with the unknowns of the solve.
+
+Points are joints, landmarks of the skin, markers (where the detector sees a joint: beside the body's own by a constant offset),
+and bones (the vector between two markers). Rotations change by right tangents: R <- R exp(d).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ....core.array_types import BoolArray, FloatArray, IntArray
+from ....core.files.body_template import BodyTemplate
+from ....core.rotations import rotmat_from_rotvec
+from ....core.skeletons import H36M17, H36M17_PARENTS, SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_from_names
+from ..leg_kinematics import soles_from_template
+
+NUM_JOINTS = len(SMPL_JOINTS)
+# The solve leaves hands and toes as they are: nothing says anything of them.
+MOVING = tuple(j for j, name in enumerate(SMPL_JOINTS) if name.split("_")[-1] not in ("hand", "foot"))
+FRAME_UNKNOWNS = 3 + 3 * len(MOVING)
+SOLES = ("left_heel_sole", "left_toe_sole", "right_heel_sole", "right_toe_sole")
+LANDMARKS = {"nose": "head", "head_top": "head", "left_heel": "left_ankle", "left_big_toe": "left_foot",
+             "right_heel": "right_ankle", "right_big_toe": "right_foot"}  # fmt: skip
+FINGERTIPS = {"left_fingertip": "left_hand", "right_fingertip": "right_hand"}
+ATTACHED = {**LANDMARKS, **FINGERTIPS, "left_heel_sole": "left_ankle", "left_toe_sole": "left_foot",
+            "right_heel_sole": "right_ankle", "right_toe_sole": "right_foot"}  # fmt: skip
+# Markers that lie beside the body's own point: the joint they move with, and the axes (x to the left, y up, z forward) of their
+# offset. Left and right offsets mirror each other.
+MARKER_OFFSETS = {
+    "hip": ("pelvis", "yz"), "left_hip": ("pelvis", "xyz"), "right_hip": ("pelvis", "xyz"), "spine": ("spine2", "yz"),
+    "thorax": ("spine3", "yz"), "left_shoulder": ("left_collar", "xyz"), "right_shoulder": ("right_collar", "xyz"),
+    "nose": ("head", "yz"), "head_top": ("head", "yz"),
+}  # fmt: skip
+BONES = tuple((int(parent), child) for child, parent in enumerate(H36M17_PARENTS) if parent >= 0)
+
+
+def _offset_columns() -> tuple[tuple[str, str], ...]:
+    """The (marker, axis) of each marker offset; right markers share their left one's."""
+    return tuple((name, axis) for name, (_joint, axes) in MARKER_OFFSETS.items() if not name.startswith("right") for axis in axes)
+
+
+OFFSET_COLUMNS = _offset_columns()
+NUM_OFFSETS = len(OFFSET_COLUMNS)
+# Rows of the points.
+POINT_NAMES = (*SMPL_JOINTS, *ATTACHED)
+NUM_POINTS = len(POINT_NAMES)
+MARKER_ROWS = np.arange(NUM_POINTS, NUM_POINTS + len(H36M17))
+BONE_ROWS = np.arange(MARKER_ROWS[-1] + 1, MARKER_ROWS[-1] + 1 + len(BONES))
+NUM_ROWS = int(BONE_ROWS[-1]) + 1
+
+
+def point_rows(names: Sequence[str]) -> IntArray:
+    """The rows of named points."""
+    return np.array([POINT_NAMES.index(name) for name in names])
+
+
+SOLE_ROWS = point_rows(SOLES)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A person's points at rest, linear in the shape unknowns: betas = start + basis @ unknowns.
+
+    rest: (P,3) m of POINT_NAMES at `start`. directions: (P,3,S) m per unknown. basis: (B,S).
+    """
+
+    start: FloatArray
+    basis: FloatArray
+    rest: FloatArray
+    directions: FloatArray
+
+    def betas(self, unknowns: FloatArray) -> FloatArray:
+        """The betas (B,) of shape unknowns (S,)."""
+        return self.start + self.basis @ unknowns
+
+
+def shape_of_stature(template: BodyTemplate, betas: FloatArray) -> Shape:
+    """Shapes of the same stature as `betas` (B,): one view shows the proportions of a body, not its size."""
+    rest, directions = _rest_points(template, betas)
+    rise = directions[POINT_NAMES.index("head_top"), 1] - directions[SOLE_ROWS, 1].mean(0)
+    # Every direction of the betas that leaves the stature alone.
+    basis = np.linalg.svd(rise[None])[2][1:].T
+    return Shape(np.asarray(betas, float), basis, rest, directions @ basis)
+
+
+def _rest_points(template: BodyTemplate, betas: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The points (P,3) m at rest and their derivatives (P,3,B) by betas (B,)."""
+    # At rest the arms are held out to the sides.
+    fingertips = template.v_template[:, 0].argmax(), template.v_template[:, 0].argmin()
+
+    def points(values: FloatArray) -> FloatArray:
+        joints = template.rest_joints(values)[template.smpl_joint_indices]
+        vertices = template.rest_vertices(values)
+        landmarks = vertices[np.array([*(template.landmarks[name] for name in LANDMARKS), *fingertips])]
+        return np.concatenate([joints, landmarks, soles_from_template(template, values).points]).astype(float)
+
+    rest = points(betas)
+    # Soles lie on the lowest vertex, the rest is linear: a small step either way gives the derivative.
+    step = 0.5
+    steps = [(points(betas + step * axis) - points(betas - step * axis)) / (2 * step) for axis in np.eye(len(betas))]
+    return rest, np.stack(steps, -1)
+
+
+@dataclass(frozen=True)
+class BodyState:
+    """One person over F frames, in camera axes.
+
+    pelvis: (F,3) m. rotmats: (F,24,3,3), local. shape: (S,) and offsets: (M,) m of the markers, of the whole clip.
+    """
+
+    pelvis: FloatArray
+    rotmats: FloatArray
+    shape: FloatArray
+    offsets: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.pelvis)
+
+    def moved(self, frame_step: FloatArray, shape_step: FloatArray, offset_step: FloatArray) -> "BodyState":
+        """The state after steps (F,U), (S,), (M,)."""
+        rotmats = self.rotmats.copy()
+        turn = rotmat_from_rotvec(frame_step[:, 3:].reshape(len(self), len(MOVING), 3))
+        rotmats[:, list(MOVING)] = rotmats[:, list(MOVING)] @ turn
+        return replace(
+            self, pelvis=self.pelvis + frame_step[:, :3], rotmats=rotmats, shape=self.shape + shape_step, offsets=self.offsets + offset_step
+        )
+
+
+def _chains() -> tuple[IntArray, BoolArray]:
+    """The joint (P,) that each point moves with, and whether each moving joint turns it (P, len(MOVING))."""
+    joints = np.array([*range(NUM_JOINTS), *(SMPL_JOINTS.index(joint) for joint in ATTACHED.values())])
+    turned = np.zeros((NUM_POINTS, NUM_JOINTS), bool)
+    for point, joint in enumerate(joints):
+        while joint >= 0:
+            turned[point, joint] = True
+            joint = SMPL_PARENTS[joint]
+    return joints, turned[:, list(MOVING)]
+
+
+POINT_JOINTS, TURNED_BY = _chains()
+_MARKER_WEIGHTS = h36m17_weights_from_names((*SMPL_JOINTS, "nose", "head_top"))
+MARKER_WEIGHTS = np.pad(_MARKER_WEIGHTS, ((0, 0), (0, NUM_POINTS - _MARKER_WEIGHTS.shape[1])))
+_OFFSET_MARKERS = [H36M17.index(name) for name in MARKER_OFFSETS]
+_OFFSET_JOINTS = [SMPL_JOINTS.index(joint) for joint, _axes in MARKER_OFFSETS.values()]
+
+
+def _offset_maps() -> FloatArray:
+    """For each of MARKER_OFFSETS, its offset (3,) from the offset unknowns: (9,3,M)."""
+    maps = np.zeros((len(MARKER_OFFSETS), 3, NUM_OFFSETS))
+    for row, name in enumerate(MARKER_OFFSETS):
+        for column, (marker, axis) in enumerate(OFFSET_COLUMNS):
+            if marker == name.replace("right", "left"):
+                maps[row, "xyz".index(axis), column] = -1 if axis == "x" and name.startswith("right") else 1
+    return maps
+
+
+_OFFSET_MAPS = _offset_maps()
+
+
+@dataclass(frozen=True)
+class PosedPoints:
+    """The points of a state: rows (F,N,3), first points, then markers, then bones. rotations: (F,24,3,3), global."""
+
+    shape: Shape
+    state: BodyState
+    rows: FloatArray
+    rotations: FloatArray
+
+    @property
+    def markers(self) -> FloatArray:
+        """(F,17,3) m, h36m17 as the detector sees it."""
+        return self.rows[:, MARKER_ROWS]
+
+    @cached_property
+    def offset_vectors(self) -> FloatArray:
+        """The offsets of MARKER_OFFSETS in camera axes, (F,9,3) m."""
+        offsets = _OFFSET_MAPS @ self.state.offsets
+        return (self.rotations[:, _OFFSET_JOINTS] @ offsets[..., None])[..., 0]
+
+    def frames(self, start: int, stop: int) -> "PosedPoints":
+        """The points of frames start..stop."""
+        state = replace(self.state, pelvis=self.state.pelvis[start:stop], rotmats=self.state.rotmats[start:stop])
+        return PosedPoints(self.shape, state, self.rows[start:stop], self.rotations[start:stop])
+
+    def frame_jacobian(self) -> FloatArray:
+        """Derivatives (F,N,3,U) of the rows by each frame's unknowns."""
+        jacobian = np.zeros((len(self.state), NUM_ROWS, 3, FRAME_UNKNOWNS))
+        jacobian[:, :NUM_POINTS, [0, 1, 2], [0, 1, 2]] = 1
+        arms = self.rows[:, :NUM_POINTS, None] - self.rows[:, None, list(MOVING)]
+        arms *= TURNED_BY[..., None]
+        turning = self.rotations[:, list(MOVING)]
+        block = jacobian[:, :NUM_POINTS, :, 3:].reshape(len(self.state), NUM_POINTS, 3, len(MOVING), 3)
+        _fill_cross(block, turning[:, None], arms)
+        jacobian[:, :NUM_POINTS, :, 3:] = block.reshape(len(self.state), NUM_POINTS, 3, -1)
+        markers = np.tensordot(MARKER_WEIGHTS, jacobian[:, :NUM_POINTS], (1, 1)).swapaxes(0, 1)
+        offsets = self.offset_vectors[:, :, None] * TURNED_BY[_OFFSET_JOINTS][..., None]
+        turn = np.empty((len(self.state), len(_OFFSET_JOINTS), 3, len(MOVING), 3))
+        _fill_cross(turn, turning[:, None], offsets)
+        markers[:, _OFFSET_MARKERS, :, 3:] += turn.reshape(*turn.shape[:3], -1)
+        return _with_markers_and_bones(jacobian, markers)
+
+    def clip_jacobian(self) -> FloatArray:
+        """Derivatives (F,N,3,S+M) of the rows by the clip's shape and marker offsets."""
+        num_shape = len(self.state.shape)
+        jacobian = np.zeros((len(self.state), NUM_ROWS, 3, num_shape + NUM_OFFSETS))
+        directions = self.shape.directions
+        for point in range(1, NUM_POINTS):
+            joint = SMPL_PARENTS[point] if point < NUM_JOINTS else POINT_JOINTS[point]
+            change = self.rotations[:, joint] @ (directions[point] - directions[joint])
+            jacobian[:, point, :, :num_shape] = jacobian[:, joint, :, :num_shape] + change
+        markers = np.tensordot(MARKER_WEIGHTS, jacobian[:, :NUM_POINTS], (1, 1)).swapaxes(0, 1)
+        markers[:, _OFFSET_MARKERS, :, num_shape:] += self.rotations[:, _OFFSET_JOINTS] @ _OFFSET_MAPS
+        return _with_markers_and_bones(jacobian, markers)
+
+
+def pose_points(shape: Shape, state: BodyState) -> PosedPoints:
+    """Pose a body: forward kinematics of its points."""
+    rest = shape.rest + shape.directions @ state.shape
+    rotations = np.empty_like(state.rotmats)
+    rows = np.zeros((len(state), NUM_ROWS, 3))
+    rotations[:, 0], rows[:, 0] = state.rotmats[:, 0], state.pelvis
+    for point in range(1, NUM_POINTS):
+        joint = SMPL_PARENTS[point] if point < NUM_JOINTS else POINT_JOINTS[point]
+        rows[:, point] = rows[:, joint] + rotations[:, joint] @ (rest[point] - rest[joint])
+        if point < NUM_JOINTS:
+            rotations[:, point] = rotations[:, joint] @ state.rotmats[:, point]
+    posed = PosedPoints(shape, state, rows, rotations)
+    markers = np.tensordot(MARKER_WEIGHTS, rows[:, :NUM_POINTS], (1, 1)).swapaxes(0, 1)
+    markers[:, _OFFSET_MARKERS] += posed.offset_vectors
+    _with_markers_and_bones(rows, markers)
+    return posed
+
+
+def _with_markers_and_bones(rows: FloatArray, markers: FloatArray) -> FloatArray:
+    """Rows (F,N, ...) with their markers (F,17, ...) and the bones between them set, in place."""
+    rows[:, MARKER_ROWS] = markers
+    for row, (start, end) in zip(BONE_ROWS, BONES, strict=True):
+        np.subtract(markers[:, end], markers[:, start], out=rows[:, row])
+    return rows
+
+
+def _fill_cross(block: FloatArray, rotations: FloatArray, arms: FloatArray) -> None:
+    """Set block (F,P,3,K,3) to the movement of points at `arms` (F,P,K,3) from joints that turn by rotations (F,1,K,3,3): (R d) x arm."""
+    x, y, z = (arms[..., axis, None] for axis in range(3))
+    block[:, :, 0] = rotations[..., 1, :] * z - rotations[..., 2, :] * y
+    block[:, :, 1] = rotations[..., 2, :] * x - rotations[..., 0, :] * z
+    block[:, :, 2] = rotations[..., 0, :] * y - rotations[..., 1, :] * x

@@ -1,0 +1,87 @@
+"""Residuals of the body: its pose and shape are likely ones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....core.array_types import FloatArray
+from ....core.rotations import right_jacobian_inverse, rotvec_from_rotmat
+from ....core.skeletons import SMPL_JOINTS
+from . import weights
+from .body_points import MOVING, OFFSET_COLUMNS, PosedPoints
+from .equations import Equations
+from .residuals import World, geman_mcclure
+
+KNEES = [MOVING.index(SMPL_JOINTS.index(name)) for name in ("left_knee", "right_knee")]
+
+
+@dataclass(frozen=True)
+class PosePrior:
+    """Rotations stay near the start's. rotmats: (F,K,3,3) of the moving joints. weights: (F,)."""
+
+    rotmats: FloatArray
+    weights: FloatArray
+
+    def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
+        rotvec = rotvec_from_rotmat(np.swapaxes(self.rotmats, -1, -2) @ points.state.rotmats[:, list(MOVING)])
+        precision = self.weights[:, None, None] / pose_sigmas() ** 2
+        if equations is not None:
+            inverse = right_jacobian_inverse(rotvec)
+            weighted = np.swapaxes(inverse, -1, -2) * precision[:, :, None, :]
+            equations.turn_gradient += (weighted @ rotvec[..., None])[..., 0]
+            equations.turns[0][...] += weighted @ inverse
+        return float((precision * rotvec**2).sum())
+
+
+def pose_sigmas() -> FloatArray:
+    """Sigmas (K,3) rad of the moving joints."""
+    sigmas = np.full((len(MOVING), 3), weights.POSE_SIGMA)
+    for row, joint in enumerate(MOVING):
+        name = SMPL_JOINTS[joint]
+        sigmas[row] = weights.KNEE_SIGMAS if name.endswith("knee") else weights.POSE_SIGMAS.get(name, weights.POSE_SIGMA)
+    return sigmas
+
+
+@dataclass(frozen=True)
+class StandingKnees:
+    """Knees are nearly straight while their feet bear weight: people spare their muscles. weights: (F,2), left and right."""
+
+    weights: FloatArray
+
+    def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
+        rotvec = rotvec_from_rotmat(points.state.rotmats[:, [MOVING[knee] for knee in KNEES]])
+        residual = (rotvec[..., 0] - weights.STANDING_FLEXION) / weights.STANDING_SIGMA
+        loss, weight = geman_mcclure(residual**2, weights.STANDING_OUTLIER)
+        if equations is not None:
+            jacobian = right_jacobian_inverse(rotvec)[..., 0, :] / weights.STANDING_SIGMA
+            weighted = (self.weights * weight)[..., None] * jacobian
+            equations.turn_gradient[:, KNEES] += weighted * residual[..., None]
+            equations.turns[0][:, KNEES] += weighted[..., :, None] * jacobian[..., None, :]
+        return float((self.weights * loss).sum())
+
+
+@dataclass(frozen=True)
+class ShapePrior:
+    """The shape is the start's, and markers lie near the body's own points. weight: how often the prior counts.
+
+    The start knows the population, and the girth that silhouettes show.
+    """
+
+    weight: float
+
+    def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
+        shape, offsets, sigmas = points.state.shape, points.state.offsets, offset_sigmas()
+        energy = self.weight * ((shape**2).sum() / weights.SHAPE_SIGMA**2 + ((offsets / sigmas) ** 2).sum())
+        if equations is not None:
+            size, total = len(shape), len(shape) + len(offsets)
+            gradient = [shape / weights.SHAPE_SIGMA**2, offsets / sigmas**2]
+            equations.clip_gradient = self.weight * np.concatenate(gradient)
+            equations.clip_within = np.zeros((total, total))
+            equations.clip_within[:size, :size] = self.weight * np.eye(size) / weights.SHAPE_SIGMA**2
+            equations.clip_within[size:, size:] = self.weight * np.diag(sigmas**-2.0)
+        return float(energy)
+
+
+def offset_sigmas() -> FloatArray:
+    """Sigmas (M,) m of the marker offsets."""
+    return np.array([weights.OFFSET_SIGMA[marker] for marker, _axis in OFFSET_COLUMNS])

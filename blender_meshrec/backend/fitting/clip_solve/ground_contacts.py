@@ -1,0 +1,88 @@
+"""Which parts of a body touch the ground, as weights 0..1: soles by the contact network, all other parts by their height and speed."""
+
+import numpy as np
+
+from ....core.array_types import FloatArray
+from ....core.contacts import contact_runs, point_speeds
+from ....core.files.body_template import BodyTemplate
+from .body_points import SOLE_ROWS, PosedPoints, point_rows
+
+# Points of the body other than the soles that may touch the ground.
+PARTS = (
+    "left_fingertip", "right_fingertip", "left_hand", "right_hand", "left_wrist", "right_wrist", "left_elbow", "right_elbow",
+    "left_knee", "right_knee", "left_hip", "right_hip", "pelvis", "spine2", "spine3", "left_shoulder", "right_shoulder", "head",
+    "nose", "head_top",
+)  # fmt: skip
+PART_ROWS = point_rows(PARTS)
+GROUND_ROWS = np.concatenate([SOLE_ROWS, PART_ROWS])
+# A part rests if it is slower than this, m/s, and within this height above the lowest part of the body, m.
+REST_SPEED, PART_HEIGHT = 0.3, 0.08
+# A sole this far above the lowest part of the body is not on the ground, m: it may be on a step, or in the air.
+SOLE_HEIGHT = 0.25
+# The weight of a sole that rests on the ground unknown to the network.
+SOLE_REST_WEIGHT = 0.5
+# A point that touches with this weight for this time, s, rests at one place. In shorter contacts, the steps of a walk, speed says enough.
+RESTING_WEIGHT, RESTING_TIME = 0.3, 1.0
+MIN_WEIGHT = 0.05  # weight below which a point is not in contact at all
+
+
+def ground_radii(template: BodyTemplate) -> FloatArray:
+    """The distance (K,) m of GROUND_ROWS from the skin at rest: a part touches when it is this high. Soles lie on the skin."""
+    vertices, joints = template.rest_vertices(np.zeros(1)), template.rest_joints(np.zeros(1))[template.smpl_joint_indices]
+    radii = np.zeros(len(GROUND_ROWS))
+    for k, row in enumerate(GROUND_ROWS):
+        if row < len(joints):
+            radii[k] = np.linalg.norm(vertices - joints[row], axis=-1).min()
+    return radii
+
+
+def resting_places(path: FloatArray, touching: FloatArray, times: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Where points rest while they touch for long: places (F,K,3) m, the medians of their runs, and weights (F,K), 0 elsewhere.
+
+    Args:
+        path: (F,K,3) m. touching: (F,K) 0..1. times: (F,) s.
+    """
+    places, weights = path.copy(), np.zeros_like(touching)
+    for k in range(path.shape[1]):
+        for first, last in contact_runs(touching[:, k] > RESTING_WEIGHT):
+            if times[last - 1] - times[first] >= RESTING_TIME:
+                places[first:last, k] = np.median(path[first:last, k], 0)
+                weights[first:last, k] = touching[first:last, k]
+    return places, weights
+
+
+def count_once(touching: FloatArray, frame_weights: FloatArray, frames: float) -> FloatArray:
+    """Weights (F,K) of GROUND_ROWS in contact, as evidence of gravity: from touching (F,K) 0..1 and the frames' weights (F,).
+
+    Every run together weighs no more than so many frames: a foothold errs once, not every frame. A heel counts only while its toe does
+    not touch: the slant of a foot says nothing of gravity.
+    """
+    on_ground = touching * frame_weights[:, None]
+    weights = on_ground.copy()
+    weights[:, [0, 2]] *= 1 - touching[:, [1, 3]]
+    for k in range(touching.shape[1]):
+        for first, last in contact_runs(touching[:, k] > MIN_WEIGHT):
+            weights[first:last, k] *= min(1.0, frames / on_ground[first:last, k].sum())
+    return weights
+
+
+def ground_weights(
+    points: PosedPoints, up: FloatArray, floor: float | None, radii: FloatArray, times: FloatArray, sole_probabilities: FloatArray
+) -> FloatArray:
+    """Weights (F,K) of GROUND_ROWS in contact with the ground.
+
+    Args:
+        up: (3,) in camera axes. floor: a point's height is up . x + floor; None where it is not known yet.
+        sole_probabilities: (F,4) of the contact network, for soles in view.
+    """
+    path = points.rows[:, GROUND_ROWS]
+    bottoms = path @ up - radii
+    above = bottoms - bottoms.min(1, keepdims=True)
+    if floor is not None:
+        above = np.maximum(above, np.abs(bottoms + floor))
+    speeds = point_speeds(path, times, camera=np.zeros(3))
+    weights = np.exp(-((speeds / REST_SPEED) ** 2) - (above / PART_HEIGHT) ** 2)
+    soles = slice(len(SOLE_ROWS))
+    by_network = sole_probabilities * np.exp(-((above[:, soles] / SOLE_HEIGHT) ** 2))
+    weights[:, soles] = np.maximum(by_network, SOLE_REST_WEIGHT * weights[:, soles])
+    return weights

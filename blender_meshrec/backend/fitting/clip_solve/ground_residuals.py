@@ -1,0 +1,113 @@
+"""Residuals of the ground: what touches it neither slides nor sinks, and what is up."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....core.array_types import FloatArray, IntArray
+from . import weights
+from .body_points import PosedPoints
+from .equations import LEAN, UP, Equations
+from .residuals import World, geman_mcclure
+
+
+@dataclass(frozen=True)
+class ContactSpeed:
+    """Points in contact do not move. rows: (K,). durations: (F-1,) s. weights: (F-1,K)."""
+
+    rows: IntArray
+    durations: FloatArray
+    weights: FloatArray
+
+    def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
+        path = points.rows[:, self.rows]
+        scale = 1 / (weights.SOLE_SPEED_SIGMA * self.durations)[:, None, None]
+        residual = scale * (path[1:] - path[:-1])
+        loss, weight = geman_mcclure((residual**2).sum(-1), weights.SOLE_OUTLIER)
+        weight = self.weights * weight
+        if equations is not None:
+            weighted = (weight[..., None] * scale) * residual
+            equations.gradient[1:, self.rows] += weighted
+            equations.gradient[:-1, self.rows] -= weighted
+            block = weight * scale[..., 0] ** 2
+            equations.within[1:, self.rows] += block[..., None, None] * np.eye(3)
+            equations.within[:-1, self.rows] += block[..., None, None] * np.eye(3)
+            equations.next[:, self.rows] -= block
+        return float((self.weights * loss).sum())
+
+
+@dataclass(frozen=True)
+class ContactPlace:
+    """Points in contact stay where they rest. rows: (K,). places: (F,K,3) m, camera axes. weights: (F,K)."""
+
+    rows: IntArray
+    places: FloatArray
+    weights: FloatArray
+
+    def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
+        residual = (points.rows[:, self.rows] - self.places) / weights.HOLD_SIGMA
+        loss, weight = geman_mcclure((residual**2).sum(-1), weights.SOLE_OUTLIER)
+        if equations is not None:
+            pull = self.weights * weight / weights.HOLD_SIGMA
+            equations.gradient[:, self.rows] += pull[..., None] * residual
+            equations.within[:, self.rows] += (pull / weights.HOLD_SIGMA)[..., None, None] * np.eye(3)
+        return float((self.weights * loss).sum())
+
+
+@dataclass(frozen=True)
+class Heights:
+    """Points in contact lie on the floor, and no point lies below it.
+
+    rows: (K,). radii: (K,) m, heights at which they touch. contacts: (F,K), weights. contact_sigma: m. weights: (F,), of points below the
+    floor, and below_sigma: m. is_up_free: whether gravity gives way too.
+    """
+
+    rows: IntArray
+    radii: FloatArray
+    contacts: FloatArray
+    contact_sigma: float
+    weights: FloatArray
+    below_sigma: float
+    is_up_free: bool
+
+    def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
+        path = points.rows[:, self.rows]
+        height = path @ world.up + world.floor - self.radii
+        contact, inlier = geman_mcclure((height / self.contact_sigma) ** 2, weights.SOLE_OUTLIER)
+        below = np.minimum(height, 0) / self.below_sigma
+        energy = (self.contacts * contact).sum() + (self.weights[:, None] * below**2).sum()
+        if equations is not None:
+            curvature = self.contacts * inlier / self.contact_sigma**2 + self.weights[:, None] * (height < 0) / self.below_sigma**2
+            pull = curvature * height
+            equations.gradient[:, self.rows] += pull[..., None] * world.up
+            equations.within[:, self.rows] += curvature[..., None, None] * np.outer(world.up, world.up)
+            tilt = path @ world.up_basis.T if self.is_up_free else np.zeros((*height.shape, 2))
+            change = np.concatenate([np.zeros((*height.shape, 3)), tilt, np.ones((*height.shape, 1))], -1)
+            equations.world[:, self.rows] += (curvature[..., None] * world.up)[..., None] * change[:, :, None]
+            equations.world_gradient += np.einsum("fk,fkw->w", pull, change)
+            equations.world_within += np.einsum("fk,fkv,fkw->vw", curvature, change, change)
+        return float(energy)
+
+
+@dataclass(frozen=True)
+class WorldPrior:
+    """Up is where the start had it, and lifters lean little.
+
+    up: (3,). sigma: (2,) rad, of the camera's pitch and roll. weight: how often the prior of the lean counts.
+    """
+
+    up: FloatArray
+    sigma: FloatArray
+    weight: float
+
+    def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
+        # Pitch moves up in the camera's y and z, roll in its x.
+        pitch, roll = 1 / np.maximum(self.sigma, weights.MIN_UP_SIGMA) ** 2
+        precision, change = np.array([roll, pitch, pitch]), world.up - self.up
+        lean_precision = self.weight / np.array(weights.LEAN_SIGMA) ** 2
+        if equations is not None:
+            equations.world_gradient[UP] += world.up_basis @ (precision * change)
+            equations.world_within[UP, UP] += (world.up_basis * precision) @ world.up_basis.T
+            equations.world_gradient[LEAN] += lean_precision * world.lean
+            equations.world_within[LEAN, LEAN] += np.diag(lean_precision)
+        return float((precision * change**2).sum() + (lean_precision * world.lean**2).sum())

@@ -1,0 +1,54 @@
+"""What the residuals of the whole-clip solve share.
+
+Each is a sum of squares in units of its sigma (weights.py), and adds its derivatives to `Equations`.
+
+Robust losses weigh a residual r (in sigmas) by its own size, which is solved by reweighting (Holland and Welsch 1977):
+Geman-McClure r^2 / (1 + r^2/k^2), Cauchy k^2 log(1 + r^2/k^2).
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ....core.array_types import FloatArray
+from .body_points import PosedPoints
+from .equations import FLOOR, LEAN, UP, Equations
+
+
+@dataclass(frozen=True)
+class World:
+    """What the frames share: up (3,) as a unit vector in camera axes, floor m (a point's height is up . x + floor), lean (3,) rad."""
+
+    up: FloatArray
+    floor: float
+    lean: FloatArray
+
+    @property
+    def up_basis(self) -> FloatArray:
+        """Two unit vectors (2,3) across up, in which it changes."""
+        return np.linalg.svd(self.up[None])[2][1:]
+
+    def moved(self, step: FloatArray) -> "World":
+        """After a step (6,) in the order of equations.py."""
+        up = self.up + step[UP] @ self.up_basis
+        return World(up / np.linalg.norm(up), self.floor + float(step[FLOOR][0]), self.lean + step[LEAN])
+
+
+class Residual(Protocol):
+    """A term of the energy of one person's clip."""
+
+    def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
+        """The term's energy; its derivatives are added to `equations` unless None."""
+        ...
+
+
+def geman_mcclure(squared: FloatArray, scale: float) -> tuple[FloatArray, FloatArray]:
+    """Loss and weight of squared residuals."""
+    ratio = 1 / (1 + squared / scale**2)
+    return squared * ratio, ratio**2
+
+
+def cauchy(squared: FloatArray, scale: float) -> tuple[FloatArray, FloatArray]:
+    """Loss and weight of squared residuals."""
+    return scale**2 * np.log1p(squared / scale**2), 1 / (1 + squared / scale**2)

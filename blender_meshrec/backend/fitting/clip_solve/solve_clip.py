@@ -1,0 +1,251 @@
+"""Solve a clip: all frames, all people and the world they share, from the observations and a start."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ....core.array_types import BoolArray, FloatArray
+from ....core.cameras import rays_from_pixels, rigid_transform
+from ....core.files.body_template import BodyTemplate
+from ....core.records import BodyParams
+from ....core.rotations import rotvec_from_rotmat
+from ....core.skeletons import H36M17
+from ..body_params import local_rotmats, with_rotvecs
+from ..keypoint_noise import keypoint_noise, keypoint_weights
+from . import weights
+from .body_points import BONES, MARKER_ROWS, MOVING, NUM_OFFSETS, SOLE_ROWS, BodyState, PosedPoints, Shape, pose_points, shape_of_stature
+from .body_residuals import PosePrior, ShapePrior, StandingKnees
+from .ground_contacts import GROUND_ROWS, count_once, ground_radii, ground_weights, resting_places
+from .ground_residuals import ContactPlace, ContactSpeed, Heights, WorldPrior
+from .image_residuals import LiftedBones, Reprojection
+from .motion_residuals import ACCELERATING_ROWS, Acceleration, TurnAcceleration, second_difference
+from .residuals import Residual, World
+from .solver import ClipState, PersonProblem, minimise
+
+# Steps of each phase, and whether gravity is settled in it.
+PHASES = ((5, False), (5, False), (8, True))
+LEVEL = np.array([0.0, -1.0, 0.0])  # up in the axes of a level camera
+
+
+@dataclass(frozen=True)
+class PersonEvidence:
+    """What is known of one person over F frames.
+
+    body: the start, in camera axes. keypoints: (F,17,3) px and confidence, h36m17. lifted: (F,17,3) m about the hip, camera axes.
+    contacts: (F,4) 0..1, of the soles. visible: (F,).
+    """
+
+    body: BodyParams
+    keypoints: FloatArray
+    lifted: FloatArray
+    contacts: FloatArray
+    visible: BoolArray
+
+
+@dataclass(frozen=True)
+class ClipEvidence:
+    """What the people share.
+
+    intrinsics: (3,3) px. image_size: (width, height) px. timestamps: (F,) s. up: (3,) in camera axes. floor: m; a point's height is
+    up . x + floor. tilt_sigma: (2,) rad, how well the camera's pitch and roll are known; 0 where up is given and does not change.
+    """
+
+    intrinsics: FloatArray
+    image_size: FloatArray
+    timestamps: FloatArray
+    up: FloatArray
+    floor: float
+    tilt_sigma: FloatArray
+
+
+@dataclass(frozen=True)
+class SolvedPerson:
+    """A person's body in camera axes, and the floor below them: a point's height is up . x + floor."""
+
+    body: BodyParams
+    floor: float
+
+
+def solve_clip(
+    template: BodyTemplate,
+    people: Sequence[PersonEvidence],
+    clip: ClipEvidence,
+    smoothing: float = 1.0,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[SolvedPerson], FloatArray]:
+    """Solve a clip.
+
+    Returns:
+        the people, and up (3,) in camera axes.
+    """
+    shapes = [shape_of_stature(template, person.body.betas.astype(float)) for person in people]
+    starts = [clip]
+    if clip.tilt_sigma.any() and np.arccos(np.clip(clip.up @ LEVEL, -1, 1)) > weights.OTHER_START:
+        starts.append(replace(clip, up=LEVEL))
+    problem = _ClipProblem(template, people, shapes, smoothing)
+    total = sum(steps for steps, _is_final in PHASES)
+    states, energies = zip(
+        *(problem.solve(start, lambda step, k=k: on_step(k * total + step, len(starts) * total)) for k, start in enumerate(starts)),
+        strict=True,
+    )
+    # Nobody who rests hangs in the air: what is on the ground counts for a start.
+    costs = [energy - weights.SUPPORT_GAIN * problem.support(clip, state) for state, energy in zip(states, energies, strict=True)]
+    # The estimated gravity stays unless the other start is clearly better.
+    state = states[-1] if costs[-1] < costs[0] - weights.CLEARLY_BETTER * energies[0] else states[0]
+    solved = [
+        SolvedPerson(_body_params(template, person, shape.betas(body.shape), body), world.floor)
+        for person, shape, body, world in zip(people, shapes, state.people, state.worlds, strict=True)
+    ]
+    return solved, state.worlds[0].up
+
+
+@dataclass(frozen=True)
+class _ClipProblem:
+    """The people of a clip and their shapes, to be solved from a start."""
+
+    template: BodyTemplate
+    people: Sequence[PersonEvidence]
+    shapes: Sequence[Shape]
+    smoothing: float
+
+    def solve(self, clip: ClipEvidence, on_step: Callable[[int], None]) -> tuple[ClipState, float]:
+        """The solved state and its energy, by which starts are compared."""
+        starts = tuple(
+            _start_state(self.template, person, shape.basis.shape[1]) for person, shape in zip(self.people, self.shapes, strict=True)
+        )
+        state = ClipState(starts, tuple(World(clip.up, clip.floor, np.zeros(3)) for _ in self.people))
+        radii, energy, done = ground_radii(self.template), 0.0, 0
+        for steps, is_final in PHASES:
+            problems = [
+                PersonProblem(
+                    shape,
+                    [
+                        *_body_residuals(person, clip, start, shape, self.smoothing),
+                        *_ground_residuals(person, clip, pose_points(shape, body), world, radii, is_final),
+                    ],
+                )
+                for person, shape, start, body, world in zip(self.people, self.shapes, starts, state.people, state.worlds, strict=True)
+            ]
+            is_up_free = not is_final and bool(clip.tilt_sigma.any())
+            state, energy = minimise(problems, state, steps, is_up_free, lambda step, first=done: on_step(first + step))
+            done += steps
+        return state, energy
+
+    def support(self, clip: ClipEvidence, state: ClipState) -> float:
+        """How many points touch the ground, summed over frames and people."""
+        radii, total = ground_radii(self.template), 0.0
+        for person, shape, body, world in zip(self.people, self.shapes, state.people, state.worlds, strict=True):
+            times = clip.timestamps[person.visible]
+            points = pose_points(shape, body)
+            touching = ground_weights(points, world.up, world.floor, radii, times, person.contacts[person.visible])
+            total += float((touching * _frame_weights(times)[0][:, None]).sum())
+        return total
+
+
+def world_from_up(up: FloatArray, floor: float) -> FloatArray:
+    """world_from_camera (4,4) with the camera above the origin, looking along +y; a point's height is up (3,) . x + floor m."""
+    forward = np.array([0.0, 0.0, 1.0]) - up[2] * up
+    forward /= np.linalg.norm(forward)
+    return rigid_transform(np.stack([np.cross(forward, up), forward, up]), [0.0, 0.0, floor])
+
+
+def _start_state(template: BodyTemplate, person: PersonEvidence, num_shape: int) -> BodyState:
+    """The start over the frames with the person."""
+    seen, joints = person.visible, template.smpl_joint_indices
+    root = template.rest_joints(person.body.betas)[0]
+    return BodyState(
+        person.body.transl[seen].astype(float) + root,
+        local_rotmats(person.body)[seen][:, joints],
+        np.zeros(num_shape),
+        np.zeros(NUM_OFFSETS),
+    )
+
+
+def _body_params(template: BodyTemplate, person: PersonEvidence, betas: FloatArray, state: BodyState) -> BodyParams:
+    """The solved body; frames without the person keep the start's."""
+    rotvecs = person.body.poses.astype(float).reshape(len(person.visible), -1, 3)
+    solved = rotvecs[person.visible]
+    solved[:, template.smpl_joint_indices] = rotvec_from_rotmat(state.rotmats)
+    rotvecs[person.visible] = solved
+    start_root, root = template.rest_joints(person.body.betas)[0], template.rest_joints(betas)[0]
+    transl = person.body.transl.astype(float) + start_root - root
+    transl[person.visible] = state.pelvis - root
+    return replace(with_rotvecs(person.body, rotvecs, transl=transl), betas=betas)
+
+
+def _body_residuals(person: PersonEvidence, clip: ClipEvidence, start: BodyState, shape: Shape, smoothing: float) -> list[Residual]:
+    """What the image, the lifter and the body itself say of one person."""
+    seen, times = person.visible, clip.timestamps[person.visible]
+    keypoints = person.keypoints[seen].astype(float)
+    rays = rays_from_pixels(keypoints[..., :2], clip.intrinsics)
+    visibility = keypoint_weights(keypoints, clip.image_size)
+    frame_weights, durations = _frame_weights(times)
+    distance = np.maximum(start.pelvis[:, 2], 0.1)
+    sigma = np.hypot(weights.KEYPOINT_SIGMA / distance[:, None], weights.NOISE_FACTOR * keypoint_noise(rays, visibility, times))
+    used = [row for row in range(len(H36M17)) if visibility[:, row].any()]
+    residuals: list[Residual] = [
+        Reprojection(MARKER_ROWS[used], rays[:, used], (visibility * frame_weights[:, None])[:, used], sigma[:, used]),
+        LiftedBones(_lifted_bones(person.lifted[seen].astype(float), shape, start), np.repeat(frame_weights[:, None], len(BONES), 1)),
+        PosePrior(start.rotmats[:, list(MOVING)], frame_weights),
+        ShapePrior(_prior_weight(frame_weights)),
+    ]
+    if len(times) > 2 and smoothing > 0:
+        inner = frame_weights[1:-1]
+        residuals.append(Acceleration(ACCELERATING_ROWS, second_difference(times), inner, weights.ACCELERATION_SIGMA / smoothing))
+        residuals.append(TurnAcceleration(durations, inner, weights.TURN_ACCELERATION_SIGMA / smoothing))
+    return residuals
+
+
+def _lifted_bones(lifted: FloatArray, shape: Shape, start: BodyState) -> FloatArray:
+    """The lifted bones (F,16,3) m, as long as the start's."""
+    vectors = np.stack([lifted[:, end] - lifted[:, begin] for begin, end in BONES], 1)
+    markers = pose_points(shape, start).markers
+    lengths = np.median([np.linalg.norm(markers[:, end] - markers[:, begin], axis=-1) for begin, end in BONES], 1)
+    return vectors * (lengths / np.maximum(np.linalg.norm(vectors, axis=-1), 1e-6))[..., None]
+
+
+def _ground_residuals(
+    person: PersonEvidence, clip: ClipEvidence, points: PosedPoints, world: World, radii: FloatArray, is_final: bool
+) -> list[Residual]:
+    """What the ground says of one person, by the contacts of the points as they are; is_final: gravity is settled."""
+    times = clip.timestamps[person.visible]
+    frame_weights, durations = _frame_weights(times)
+    floor = world.floor if is_final else None
+    touching = ground_weights(points, world.up, floor, radii, times, person.contacts[person.visible])
+    foothold = weights.FOOTHOLD_DEPTH_SIGMA * max(world.floor, 1.0) * weights.FOOTHOLD_FRAMES**0.5
+    sigmas = (weights.SOLE_HEIGHT_SIGMA, weights.PENETRATION_SIGMA) if is_final else (foothold, foothold)
+    on_ground = touching * frame_weights[:, None]
+    residuals: list[Residual] = [
+        Heights(
+            GROUND_ROWS,
+            radii,
+            on_ground if is_final else count_once(touching, frame_weights, weights.FOOTHOLD_FRAMES),
+            sigmas[0],
+            frame_weights,
+            sigmas[1],
+            not is_final,
+        ),
+        WorldPrior(clip.up, clip.tilt_sigma, _prior_weight(frame_weights)),
+        StandingKnees(touching[:, : len(SOLE_ROWS)].reshape(-1, 2, 2).max(2) * frame_weights[:, None]),
+    ]
+    if is_final:
+        places, resting = resting_places(points.rows[:, GROUND_ROWS], touching, times)
+        residuals.append(ContactPlace(GROUND_ROWS, places, resting * frame_weights[:, None]))
+    if len(times) > 1:
+        holding = np.minimum(touching[1:], touching[:-1]) * np.minimum(frame_weights[1:], frame_weights[:-1])[:, None]
+        residuals.append(ContactSpeed(GROUND_ROWS, durations, holding))
+    return residuals
+
+
+def _prior_weight(frame_weights: FloatArray) -> float:
+    """How often a prior of the whole clip counts: the frames of PRIOR_FRAMES repeat each other's errors, and weigh as one."""
+    return max(1.0, float(frame_weights.sum()) / weights.PRIOR_FRAMES)
+
+
+def _frame_weights(times: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weights (F,) of frames, their durations in frames of 1/30 s, and the intervals (F-1,) s between them."""
+    if len(times) < 2:
+        return np.ones(len(times)), np.zeros(0)
+    durations = np.maximum(np.diff(times), 1e-4)
+    return np.clip(np.gradient(times) * weights.REFERENCE_RATE, 1e-3, weights.MAX_FRAME_WEIGHT), durations

@@ -1,0 +1,55 @@
+"""Every weight of the whole-clip solve: standard deviations of its residuals, with unit and reason.
+
+Residuals count as integrals over time: a frame weighs by its duration in 1/30 s, so that results do not depend on the frame rate.
+"""
+
+REFERENCE_RATE = 30.0  # Hz, at which a frame weighs 1
+MAX_FRAME_WEIGHT = 6.0  # of a frame before a gap
+
+# Errors of the lifter and of the detector's joints are the same for many frames: so many frames weigh as one against what is known of a
+# whole clip beforehand (shape, marker offsets, gravity, lean).
+PRIOR_FRAMES = 30.0
+
+# --- the image --------------------------------------------------------------------------------------------------------
+# A marker against its keypoint, m at the person's distance: the marker's own uncertainty, beside the keypoint's noise.
+KEYPOINT_SIGMA = 0.005
+# Keypoint errors are this many times their measured high-frequency noise: much of them is slow.
+NOISE_FACTOR = 4.0
+KEYPOINT_OUTLIER = 3.0  # sigma from which a keypoint lets go (Geman-McClure)
+MIN_OUTLIER_WEIGHT = 0.05  # an outlier keeps this weight, or a lost person would never be found again
+
+# --- the lifter -------------------------------------------------------------------------------------------------------
+# A bone's end relative to its start in the lifted pose, m. About its error on held-out motion.
+BONE_SIGMA = 0.05
+# How the lifter leans, rad, about the camera's x, y and z axes.
+LEAN_SIGMA = (0.0175, 0.0087, 0.0087)
+
+# --- motion -----------------------------------------------------------------------------------------------------------
+ACCELERATION_SIGMA, ACCELERATION_OUTLIER = 30.0, 2.0  # m/s^2 of joints; Cauchy
+TURN_ACCELERATION_SIGMA, TURN_ACCELERATION_OUTLIER = 60.0, 2.0  # rad/s^2 of joints' rotations about their parents; Cauchy
+
+# --- the ground -------------------------------------------------------------------------------------------------------
+SOLE_SPEED_SIGMA, SOLE_OUTLIER = 0.05, 4.0  # m/s of a sole in contact; Geman-McClure
+HOLD_SIGMA = 0.015  # m, of a point in contact from where it rests during the contact
+SOLE_HEIGHT_SIGMA = 0.01  # m, of a sole in contact, once gravity is settled
+# The same while gravity is sought: a foothold's height is known to this fraction of the camera's, once for all its frames.
+FOOTHOLD_DEPTH_SIGMA, FOOTHOLD_FRAMES = 0.06, 20
+PENETRATION_SIGMA = 0.01  # m, of a point below the floor, once gravity is settled
+MIN_UP_SIGMA = 0.026  # rad, of the gravity that the start is given, however sure of itself
+# Two starts that are this far apart, rad, are both tried: gravity as estimated, and a level camera.
+OTHER_START = 0.14
+SUPPORT_GAIN = 16.0  # what a point on the ground counts for a start in a frame: as much as a foothold costs that is let go
+CLEARLY_BETTER = 0.1  # by which fraction of the first start's energy the second one must be better to be taken
+
+# --- the body ---------------------------------------------------------------------------------------------------------
+# A rotation against the start's (DIK), rad.
+POSE_SIGMA = 0.2
+POSE_SIGMAS = {"spine1": 0.1, "spine2": 0.1, "spine3": 0.1, "left_collar": 0.05, "right_collar": 0.05,
+               "left_ankle": 0.5, "right_ankle": 0.5}  # fmt: skip
+KNEE_SIGMAS = (0.7, 0.15, 0.15)  # flexion, and the axes that a knee does not have
+# A knee on whose foot the body stands is nearly straight, rad of flexion; one that bends farther than the outlier (sigma) does so on
+# purpose.
+STANDING_FLEXION, STANDING_SIGMA, STANDING_OUTLIER = 0.08, 0.15, 3.0
+SHAPE_SIGMA = 1.0  # betas against the start's; their unit is the population's standard deviation
+# Where a detector sees a joint, beside the body's own, m.
+OFFSET_SIGMA = {"hip": 0.03, "left_hip": 0.03, "left_shoulder": 0.03, "spine": 0.05, "thorax": 0.05, "nose": 0.05, "head_top": 0.05}

@@ -1,0 +1,1 @@
+"""Python and Blender for Windows, run by Wine in a Debian of their own."""

@@ -1,0 +1,87 @@
+"""Which parts of a body touch the ground, and for how much they count."""
+
+import numpy as np
+import pytest
+
+from blender_meshrec.backend.fitting.clip_solve.body_points import SOLE_ROWS, pose_points
+from blender_meshrec.backend.fitting.clip_solve.ground_contacts import (
+    GROUND_ROWS,
+    PARTS,
+    RESTING_TIME,
+    count_once,
+    ground_radii,
+    ground_weights,
+    resting_places,
+)
+from tests.support.made_up_clips import lie, squat
+
+TIMES = np.arange(60) / 30
+
+
+def weights_of(clip, lift=0.0, floor=True):
+    """Weights (F,K) of a clip's truth, raised by `lift` m; floor: whether its height is known."""
+    points, shared = pose_points(clip.shape, clip.truth), clip.shared()
+    points.rows[...] += lift * shared.up
+    return ground_weights(points, shared.up, shared.floor if floor else None, ground_radii(clip.template), TIMES, clip.contacts)
+
+
+def test_a_squatting_person_touches_with_the_soles_alone(template):
+    weights = weights_of(squat(template, TIMES))
+    assert weights[:, : len(SOLE_ROWS)].min() > 0.95
+    assert weights[:, len(SOLE_ROWS) :].max() < 0.05
+
+
+def test_a_lying_person_touches_with_the_back(template):
+    parts = weights_of(lie(template, TIMES))[:, len(SOLE_ROWS) :].mean(0)
+    touching = {name for name, weight in zip(PARTS, parts) if weight > 0.5}
+    assert touching & {"pelvis", "spine2", "spine3", "head", "left_shoulder", "right_shoulder"}
+    assert not touching & {"nose", "left_knee", "right_knee"}
+
+
+def test_nothing_touches_in_the_air(template):
+    """Half a metre above a floor of known height, whatever the network says; where the floor is not known, the lowest part may."""
+    clip = squat(template, TIMES)
+    assert weights_of(clip, lift=0.5).max() < 0.05
+    assert weights_of(clip, lift=0.5, floor=False)[:, : len(SOLE_ROWS)].min() > 0.95
+
+
+def test_radii_are_distances_from_the_skin(template):
+    """Soles lie on the skin; joints are a few centimetres under it."""
+    radii = ground_radii(template)
+    assert (radii[GROUND_ROWS >= 24] == 0).all()
+    assert radii[GROUND_ROWS < 24].min() > 0.005 and radii.max() < 0.2
+
+
+def test_long_contacts_have_a_place_and_steps_have_none():
+    frames = round(3 * RESTING_TIME * 30)
+    times = np.arange(frames) / 30
+    path = np.random.default_rng(0).normal(scale=0.01, size=(frames, 2, 3))
+    touching = np.zeros((frames, 2))
+    touching[5 : 5 + round(1.5 * RESTING_TIME * 30), 0] = 0.9
+    touching[5 : 5 + round(0.5 * RESTING_TIME * 30), 1] = 0.9
+    places, weights = resting_places(path, touching, times)
+    rests = touching[:, 0] > 0
+    assert (weights[rests, 0] == 0.9).all() and not weights[~rests, 0].any() and not weights[:, 1].any()
+    assert np.ptp(places[rests, 0], axis=0).max() == 0
+    np.testing.assert_allclose(places[rests, 0][0], np.median(path[rests, 0], 0))
+
+
+@pytest.mark.parametrize("frame_weight", [0.5, 1.0, 4.0])
+def test_a_foothold_counts_once(frame_weight):
+    """A long contact weighs no more than so many frames, at every frame rate; a heel counts only without its toe; none is negative."""
+    count = round(60 / frame_weight)  # frames of 2 s
+    touching = np.zeros((count, 4))
+    touching[:, 1] = 1
+    touching[:, 0] = 1
+    touching[: count // 2, 2] = 1
+    weights = count_once(touching, np.full(count, frame_weight), 20)
+    assert weights[:, 1].sum() == pytest.approx(20)
+    assert weights[:, 2].sum() == pytest.approx(20)
+    assert not weights[:, 0].any() and not weights[:, 3].any()
+    assert (weights >= 0).all()
+
+
+def test_short_footholds_count_fully():
+    touching = np.zeros((30, 4))
+    touching[4:9, 3] = 0.8
+    np.testing.assert_array_equal(count_once(touching, np.ones(30), 20), touching)

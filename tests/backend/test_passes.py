@@ -1,0 +1,85 @@
+"""The passes around the whole-clip solve: what they hand to it, and the world they leave."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from blender_meshrec.backend import passes
+from blender_meshrec.backend.fitting.leg_kinematics import pose_legs, soles_from_template
+from blender_meshrec.backend.pipeline import PASSES, recover
+from blender_meshrec.bridge.messages import ReconstructRequest
+from blender_meshrec.core.cameras import project, transform_points
+from blender_meshrec.core.contacts import contact_runs
+from blender_meshrec.core.rotations import rotmat_from_rotvec
+from blender_meshrec.core.skeletons import H36M17
+from tests.support import synthetic_gait
+
+TIMES = np.arange(40) / 30
+VIEW = synthetic_gait.make_view(distance=5, pitch=0.15)
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory):
+    """Somebody who walks, as a file of exact keypoints, and their truth."""
+    truth = synthetic_gait.walk(TIMES)
+    path = tmp_path_factory.mktemp("keypoints") / "walk.npz"
+    np.savez(path, keypoints=VIEW.keypoints(truth.h36m17), keypoint_set="h36m17", image_size=VIEW.size, fps=30.0)
+    return path, truth
+
+
+@pytest.fixture(scope="module")
+def recovery(walk):
+    return recover(ReconstructRequest(str(walk[0]))).recoveries[0]
+
+
+def test_the_solve_comes_between_the_fit_and_the_foot_lock():
+    stages = [step.stage for step in PASSES]
+    assert stages.index("stand up") < stages.index("solve") < stages.index("contacts")
+
+
+def test_the_solved_world_is_upright_and_starts_below_the_pelvis(recovery):
+    rotation = recovery.camera_from_world[0, :3, :3]
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
+    np.testing.assert_allclose(recovery.joints[0, 0, :2], 0, atol=1e-4)
+    assert (recovery.joints[:, 15, 2] > recovery.joints[:, 0, 2] + 0.3).all()  # the head above the pelvis, m
+
+
+def test_the_solved_body_is_where_it_was_seen(recovery, walk):
+    """Its limbs' joints against the keypoints, as a fraction of the person's height in the image."""
+    pixels = project(transform_points(recovery.camera_from_world, recovery.joints), recovery.camera_intrinsics)
+    seen = VIEW.keypoints(walk[1].h36m17)[..., :2]
+    names = {"left_knee": 4, "right_knee": 5, "left_ankle": 7, "right_ankle": 8, "left_elbow": 18, "right_elbow": 19, "left_wrist": 20}
+    off = [np.linalg.norm(pixels[:, joint] - seen[:, H36M17.index(name)], axis=-1) for name, joint in names.items()]
+    assert np.mean(off) < 0.01 * np.ptp(seen[..., 1])
+
+
+def test_toes_in_contact_hold_still_on_the_floor(recovery, template):
+    """A foot rolls over its toe, which moves by less than a centimetre."""
+    rotmats = rotmat_from_rotvec(recovery.poses.astype(float).reshape(len(recovery), -1, 3))
+    rest = template.rest_joints(recovery.betas)
+    soles = pose_legs(rotmats, recovery.trans + rest[0], rest, soles_from_template(template, recovery.betas)).points
+    held = [(toe, first, last) for toe in (1, 3) for first, last in contact_runs(recovery.contacts[:, toe] > 0.5)]
+    assert len(held) >= 2
+    for toe, first, last in held:
+        assert np.ptp(soles[first:last, toe], axis=0).max() < 0.01
+        assert np.abs(soles[first:last, toe, 2]).max() < 0.01
+
+
+def clip_and_person(contacts, template, wanted=True):
+    """A clip and a person whose left foot alone is in view, as `start_contacts` takes them."""
+    clip = SimpleNamespace(timestamps=TIMES, request=SimpleNamespace(contacts=wanted), template=template, world_from_camera=np.eye(4))
+    seen = np.tile([True, False], (len(TIMES), 1))
+    return SimpleNamespace(ankles_seen=seen, estimate=SimpleNamespace(contacts=contacts)), clip
+
+
+def test_contacts_of_feet_out_of_view_are_not_evidence(template):
+    found = passes.start_contacts(*clip_and_person(np.full((len(TIMES), 4), 0.8), template))
+    np.testing.assert_array_equal(found, np.tile([0.8, 0.8, 0, 0], (len(TIMES), 1)))
+
+
+def test_contacts_can_be_turned_off(template, walk):
+    assert not passes.start_contacts(*clip_and_person(np.full((len(TIMES), 4), 0.8), template, wanted=False)).any()
+    free = recover(ReconstructRequest(str(walk[0]), contacts=False)).recoveries[0]
+    assert not free.contacts.any()
+    assert (free.joints[:, 15, 2] > free.joints[:, 0, 2] + 0.3).all()
