@@ -64,7 +64,8 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(arguments.motions):
         recovery = read_motion(path)
-        request = ReconstructRequest(recovery.footage, cache=arguments.cache, detector=arguments.detector)
+        frames = (recovery.first_frame, recovery.first_frame + len(recovery))
+        request = ReconstructRequest(recovery.footage, frames=frames, cache=arguments.cache, detector=arguments.detector)
         observations = detect_and_track(request).people[arguments.person - 1]
         judged = Judged.of(recovery, observations, body)
         numbers = judged.numbers()
