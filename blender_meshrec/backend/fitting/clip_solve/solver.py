@@ -53,12 +53,16 @@ def minimise(
         on_step(step)
         if systems is None:
             systems = [_linearise(problem, points, world) for problem, points, world in zip(problems, posed, state.worlds, strict=True)]
-        reduced = [eliminate_frames(system, damping) for system in systems]
-        candidate = _apply(problems, state, reduced, is_up_free)
+        try:
+            reduced = [eliminate_frames(system, damping) for system in systems]
+            candidate = _apply(problems, state, reduced, is_up_free)
+        except np.linalg.LinAlgError:  # not positive definite within rounding, until it is damped more
+            damping *= DAMPING_UP
+            continue
         candidate_posed = _pose(problems, candidate)
         candidate_energy = _energy(problems, candidate_posed, candidate)
         gain = energy - candidate_energy
-        if gain <= 0:
+        if not gain > 0:  # nor a number
             damping *= DAMPING_UP
             if damping > MAX_DAMPING:
                 break

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.fitting.clip_solve import solver
+from blender_meshrec.backend.fitting.clip_solve.banded_system import eliminate_frames
 from blender_meshrec.backend.fitting.clip_solve.body_points import NUM_POINTS, pose_points
 from blender_meshrec.backend.fitting.clip_solve.ground_contacts import GROUND_ROWS, ground_radii
 from blender_meshrec.backend.fitting.clip_solve.ground_residuals import WorldPrior
@@ -223,6 +224,22 @@ def test_energy_never_rises(squatting, turn):
     energies = [minimise([problem], state, steps, True)[1] for steps in range(6)]
     assert (np.diff(energies) <= 0).all()
     assert energies[-1] < 0.6 * energies[0]
+
+
+def test_equations_that_cannot_be_factorised_are_damped_and_tried_again(squatting, monkeypatch):
+    problem, state = problem_of(squatting, wrong_start(squatting, depth=0.1))
+    dampings = []
+
+    def eliminate(system, damping):
+        dampings.append(damping)
+        if len(dampings) < 3:
+            raise np.linalg.LinAlgError
+        return eliminate_frames(system, damping)
+
+    monkeypatch.setattr(solver, "eliminate_frames", eliminate)
+    start = minimise([problem], state, 0, True)[1]
+    assert minimise([problem], state, 6, True)[1] < start
+    assert dampings[0] < dampings[1] < dampings[2]
 
 
 def test_steps_are_reported_and_can_be_cancelled(squatting):
