@@ -42,6 +42,8 @@ if __name__ == "__main__":
     # Waiting threads must sleep: spinning ones take the cores that Blender or a second backend uses, and torch on two busy
     # cores becomes many times slower. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # numpy's matrices are small here (the whole-clip solve): their threads wait for each other, nine times as long as one thread takes.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.argv[1:] == ["background"]:
         lower_priority()
     import_package()

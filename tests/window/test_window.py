@@ -240,7 +240,7 @@ def test_one_click_reconstructs_and_one_undo_reverts(artist):
             assert {kind: count for kind, count in window.evaluate("blocks()").items() if kind != "texts"} == {
                 kind: count for kind, count in before.items() if kind != "texts"
             }
-    assert window.evaluate("bpy.context.object['quality']").startswith("Match with the picture")
+    assert window.evaluate("bpy.context.object['quality']").startswith("Verdict: ")
 
 
 def test_result_is_exported_by_one_click(artist):
