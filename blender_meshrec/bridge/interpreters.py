@@ -149,7 +149,7 @@ def _common_locations(version: str) -> list[Path]:
         bases = [os.environ.get("LOCALAPPDATA"), os.environ.get("PROGRAMFILES")]
         return [Path(base) / part / folder / "python.exe" for base in bases if base for part in ("Programs/Python", ".")]
     locations = [Path(f"/Library/Frameworks/Python.framework/Versions/{version}") / tail] if sys.platform == "darwin" else []
-    locations += [Path(base) / tail for base in ("/opt/homebrew", "/usr/local", "/usr")]
+    locations += [Path(base) / tail for base in (os.environ.get("HOMEBREW_PREFIX"), "/usr/local", "/usr") if base]
     pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions"
     for folder in (pyenv, home / ".local" / "share" / "uv" / "python"):
         locations += sorted(folder.glob(f"*{version}*/{tail}"))

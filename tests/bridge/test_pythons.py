@@ -110,7 +110,9 @@ def test_the_usual_folders_of_each_system(tmp_path, monkeypatch):
     made = [home / ".pyenv/versions/3.11.9/bin/python3.11", home / ".local/share/uv/python/cpython-3.11.2-linux/bin/python3.11"]
     for path in (*made, home / ".pyenv/versions/3.12.1/bin/python3.12"):
         script(path, "")
-    linux = [Path(base) / "bin/python3.11" for base in ("/opt/homebrew", "/usr/local", "/usr")]
+    homebrew = tmp_path / "homebrew"
+    monkeypatch.setenv("HOMEBREW_PREFIX", str(homebrew))
+    linux = [Path(base) / "bin/python3.11" for base in (homebrew, "/usr/local", "/usr")]
     monkeypatch.setattr(interpreters.sys, "platform", "linux")
     assert interpreters._common_locations("3.11") == [*linux, *made]
     monkeypatch.setattr(interpreters.sys, "platform", "darwin")
