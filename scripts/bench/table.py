@@ -48,8 +48,7 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "out" / "bench.json")
     parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; all by default")
     arguments = parser.parse_args()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # both as in backend/launch.py
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in backend/launch.py
     table = Table()
     for name, measure in ROWS.items():
         if not arguments.rows or name.startswith(tuple(arguments.rows)):
