@@ -10,13 +10,15 @@ import sys
 import threading
 
 
-def _claim_standard_input() -> int:
-    """A file descriptor of the pipe; standard input itself becomes empty: on Windows, libraries look at it when they are loaded, and hang
-    while another thread waits for it."""
+def end_with_parent() -> None:
+    """End this process, and on POSIX its group, when standard input closes, because the process that started this one has ended.
+
+    Standard input itself becomes empty: on Windows, libraries look at it when they are loaded, and hang while another thread waits for it.
+    """
     tether, null = os.dup(0), os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    return tether
+    threading.Thread(target=_exit_with_parent, args=(tether,), daemon=True).start()
 
 
 def _exit_with_parent(tether: int) -> None:
@@ -24,7 +26,7 @@ def _exit_with_parent(tether: int) -> None:
     while os.read(tether, 1):
         pass
     if sys.platform != "win32" and os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)  # also ends what the module has started
+        os.killpg(0, signal.SIGKILL)  # also ends what this process has started
     os._exit(1)
 
 
@@ -32,6 +34,6 @@ if __name__ == "__main__":
     if sys.platform == "win32":
         system = runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "windows_system.py"))
         system["end_children_with_this_process"]()
-    threading.Thread(target=_exit_with_parent, args=(_claim_standard_input(),), daemon=True).start()
+    end_with_parent()
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

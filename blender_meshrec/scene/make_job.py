@@ -12,9 +12,7 @@ import importlib
 import io
 import json
 import os
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -38,7 +36,7 @@ def main(settings_path: str) -> None:
     try:
         settings = json.loads(Path(settings_path).read_text(encoding="utf-8"))
         if settings.get("tethered"):
-            threading.Thread(target=_end_with_parent, args=(_claim_standard_input(),), daemon=True).start()
+            _import("bridge.tethered_process").end_with_parent()
         notes, quality = write_job_outputs(settings)
         answer = {"meshrec": "made", "notes": list(map(messages.message_to_json, notes)), "quality": quality}
         exit_code = errors.ExitCode.DONE
@@ -93,25 +91,6 @@ def failure_answer(error: "MeshRecError", message_to_json: Callable[[str], objec
         "remedy": remedy,
         "details": traceback.format_exc(),
     }
-
-
-def _claim_standard_input() -> int:
-    """A file descriptor of standard input, which itself becomes empty: on Windows, libraries look at it when they are loaded, and hang
-    while another thread waits for it."""
-    tether, null = os.dup(0), os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    return tether
-
-
-def _end_with_parent(tether: int = 0) -> None:
-    """Wait until standard input closes, because the process that has started this one has ended, and end this one."""
-    # os.read, not sys.stdin: a thread that waits inside a buffered reader makes the interpreter's shutdown fail.
-    while os.read(tether, 1):
-        pass
-    if sys.platform != "win32" and os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)  # also ends what Blender has started
-    os._exit(1)
 
 
 def _import(module: str) -> Any:

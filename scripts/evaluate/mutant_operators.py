@@ -3,8 +3,8 @@
 The changes are mutmut's (a number plus one, another operator or comparison, an argument left out or None, another string, a value
 forgotten) and three of ours: a condition that always or never holds, a call that is left out, and a threshold that is a tenth.
 
-Not mutated: annotations, decorators, imports, docstrings, type aliases, and what describes something to people: messages, errors, the
-labels and explanations of options and catalogues.
+Not mutated: annotations, decorators, imports, docstrings, type aliases, what describes something to people (messages, errors, the labels
+and explanations of options and catalogues), and which processes a call ends.
 """
 
 import re
@@ -18,7 +18,8 @@ from typing_extensions import override
 
 DESCRIPTIONS = frozenset({"Message", "Choice", "Argument", "PanelProperty", "CatalogEntry", "add_argument", "warn"})
 TYPING_CALLS = frozenset({"TypeVar", "NewType", "ParamSpec"})
-UNTOUCHED_CALLS = frozenset({"len", "isinstance", "super", "cast", "Path"})
+# The last two end processes: with another number, the processes of others. killpg(1) ends all that this user may end.
+UNTOUCHED_CALLS = frozenset({"len", "isinstance", "super", "cast", "Path", "kill", "killpg"})
 SMALLEST_THRESHOLD = 1e-5  # a smaller one only keeps a division from zero
 
 Operator = Callable[[cst.CSTNode], Iterable[cst.CSTNode]]

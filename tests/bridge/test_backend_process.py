@@ -272,3 +272,10 @@ def test_the_backend_lowers_its_priority():
     code = f"import os, runpy; runpy.run_path({str(backend_process.LAUNCH_SCRIPT)!r})['lower_priority'](); print({_PRIORITY})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ("idle" if hasattr(os, "SCHED_IDLE") else str(min(19, os.nice(0) + 15)))
+
+
+@pytest.mark.parametrize("code, name", [(-9, "SIGKILL"), (-11, "SIGSEGV"), (-200, "signal 200"), (3221225477, "0xC0000005"), (1, "0x1")])
+def test_a_crash_is_named_as_the_system_names_it(code, name):
+    if code in (-9, -11) and os.name == "nt":
+        pytest.skip("signals of POSIX")
+    assert backend_process._exit_name(code) == name

@@ -1,12 +1,15 @@
 """The inputs of an installation: the locks, the Pythons and devices of this computer, and pip's output."""
 
+import errno
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from blender_meshrec.bridge import backend_location, interpreters, locks
+from blender_meshrec.bridge import backend_location, installation, interpreters, locks
+from blender_meshrec.bridge.messages import Progress
 from blender_meshrec.bridge.pip_errors import explain_pip_error
 from blender_meshrec.bridge.pip_output import PipOutputParser
 from blender_meshrec.core import errors
@@ -137,3 +140,98 @@ def test_progress_is_parsed_from_pips_output():
 def test_pips_errors_are_explained(output, kind, words):
     error = explain_pip_error(output, 2, "Amiga")
     assert isinstance(error, kind) and words in error.problem and error.remedy
+
+
+# --- the thread of an installation ---
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """A function that starts an installation which does what it is given instead of installing, and the list of ends."""
+    ended = []
+
+    def start_installation(install):
+        monkeypatch.setattr(installation.Installation, "_install", install)
+        return installation.Installation(installation.InstallationPlan(home=tmp_path), lambda: ended.append(True))
+
+    start_installation.ended = ended
+    return start_installation
+
+
+def fail_with(error):
+    def install(self):
+        self._log.add_line("a line of the log")
+        raise error
+
+    return install
+
+
+@pytest.mark.parametrize(
+    "error, name",
+    [
+        (errors.NotSetUpError("a-name", "A problem.", "A remedy."), "a-name"),
+        (OSError(errno.ENOSPC, "full"), "installation-disk-full"),
+        (ZeroDivisionError("a slip"), "installation-failed"),
+    ],
+)
+def test_any_failure_is_an_error_with_details(start, error, name):
+    error.add_note("a note")
+    failing = start(fail_with(error))
+    with pytest.raises(errors.MeshRecError) as caught:
+        failing.wait()
+    assert caught.value is failing.error and caught.value.name == name and caught.value.remedy
+    assert start.ended == [True] and not failing.running and failing.environment is None
+    assert "a line of the log" in failing.details and failing.details == failing.details.strip()
+    assert ("a note" in failing.details) == (name != "installation-disk-full")
+    assert ("ZeroDivisionError: a slip" in failing.details) == (name == "installation-failed")
+    if name == "installation-failed":
+        assert str(caught.value.problem.values["reason"]) == "a slip"
+
+
+def test_an_installation_returns_its_folder_and_every_progress(start, tmp_path):
+    def install(self):
+        for done in range(5):
+            self._progress_queue.put(Progress("stage", done, 5, "MB"))
+        return tmp_path / "environment"
+
+    seen = []
+    assert start(install).wait(seen.append) == tmp_path / "environment"
+    assert [progress.done for progress in seen] == [0, 1, 2, 3, 4] and start.ended == [True]
+
+
+def work_until_cancelled(self):
+    self._progress_queue.put(Progress("stage", 1, 5, "MB"))
+    while not self._children.terminated:
+        time.sleep(0.005)
+    raise errors.NotSetUpError("another", "It broke off.", "Try again.")
+
+
+def test_a_cancelled_installation_says_so_whatever_broke_off(start):
+    running = start(work_until_cancelled)
+    assert running.running and not start.ended
+    running.join(0.01)
+    assert running.running
+    running.cancel()
+    with pytest.raises(errors.CancelledError) as caught:
+        running.wait()
+    assert caught.value.name == "installation-cancelled"
+
+
+def test_an_interruption_cancels_the_installation(start):
+    def interrupt(_progress):
+        raise KeyboardInterrupt
+
+    running = start(work_until_cancelled)
+    with pytest.raises(KeyboardInterrupt):
+        running.wait(interrupt)
+    assert not running.running and isinstance(running.error, errors.CancelledError)
+
+
+@pytest.mark.parametrize(
+    "done, total, fraction, text", [(0, 0, 0.0, "Loading"), (3, 12, 0.25, "Loading: 3 of 12 MB"), (15, 12, 1.0, "Loading: 15 of 12 MB")]
+)
+def test_progress_is_a_fraction_and_a_line(start, tmp_path, done, total, fraction, text):
+    finished = start(lambda self: tmp_path)
+    finished.wait()
+    finished.progress = Progress("Loading", done, total, "MB")
+    assert finished.fraction == fraction and str(finished.text) == text

@@ -60,6 +60,7 @@ def test_a_limit_that_cannot_be_set_is_none(limits, monkeypatch):
 
 
 def test_a_container_has_the_memory_that_it_may_use(tmp_path, monkeypatch):
+    assert memory_limit._CGROUP_FILES == ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # versions 2 and 1
     machine = memory_limit.total_memory()
     assert machine > 1 << 27  # bytes
     files = [tmp_path / name for name in ("v2", "v1", "absent")]
@@ -77,6 +78,7 @@ def test_a_container_has_the_memory_that_it_may_use(tmp_path, monkeypatch):
 
 
 def test_a_driver_of_a_graphics_card_is_seen(tmp_path, monkeypatch):
+    assert memory_limit._GRAPHICS_DEVICES == ("/dev/nvidiactl", "/dev/kfd")  # NVIDIA's and AMD's
     devices = (tmp_path / "nvidia", tmp_path / "amd")
     monkeypatch.setattr(memory_limit, "_GRAPHICS_DEVICES", devices)
     assert not memory_limit.has_graphics_driver()

@@ -121,6 +121,17 @@ def test_a_lock_gives_names_versions_hashes_and_sizes(tmp_path):
     assert read_lock(path) == []
 
 
+def test_the_sizes_are_of_packages_that_the_locks_list(folder):
+    """A size under another spelling than the locks' would not count; the download of each lock is about as large as it is."""
+    listed = {name: read_lock(folder / name) for name in (locks.BACKEND_LOCK, locks.TORCH_LOCK, locks.TORCH_CPU_LOCK)}
+    sized = {f"{one.name}+cpu" if one.version.endswith("+cpu") else one.name for found in listed.values() for one in found}
+    assert set(locks._WHEEL_MEGABYTES) <= sized
+    megabytes = {name: sum(one.megabytes for one in found) for name, found in listed.items()}
+    assert 300 < megabytes[locks.BACKEND_LOCK] < 400, megabytes
+    installed = sum(one.installed_megabytes for one in listed[locks.TORCH_LOCK])
+    assert installed == pytest.approx(2.0 * sum(one.megabytes for one in listed[locks.TORCH_LOCK]), rel=0.5), megabytes
+
+
 def test_an_environment_is_another_one_when_any_input_is_another(folder):
     first = environment_hash(folder, "cuda", (3, 11))
     assert len(first) == 8 and first == environment_hash(str(folder), "cuda", (3, 11, 9))

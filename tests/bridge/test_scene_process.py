@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from blender_meshrec.bridge import scene_process
-from blender_meshrec.bridge.backend_location import PACKAGE_FOLDER
 from blender_meshrec.bridge.process_groups import start_process_group
 from blender_meshrec.bridge.scene_process import SceneRequest, find_scene_command, run_scene_process
 from blender_meshrec.cli.commands import doctor
 from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, OutputError
 from blender_meshrec.core.files.motion_npz import write_motion
-from tests.support.processes import ends_within
+from tests.support.processes import ends_within, maker_command
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 
@@ -143,15 +142,42 @@ def test_the_time_limit_grows_with_the_work(request_in, tmp_path, monkeypatch):
     assert scene_process._time_limit(with_rig) > short + 20
 
 
+def test_blender_is_looked_for_in_this_order(tmp_path, monkeypatch):
+    """The one that is given; this Python; the checkout's modules, of which 4.5 or else the newest; Blender on PATH."""
+    script = str(scene_process.PACKAGE_FOLDER / "scene" / "make_job.py")
+    as_blender = ["-b", "--factory-startup", "--python", script, "--"]
+    monkeypatch.setattr(scene_process, "PACKAGE_FOLDER", tmp_path / "checkout" / "package")
+    monkeypatch.setattr(scene_process.importlib.util, "find_spec", lambda name: None)
+    on_path: dict[str, str] = {}
+    monkeypatch.setattr(scene_process.shutil, "which", on_path.get)
+    with pytest.raises(InputError) as caught:
+        find_scene_command()
+    assert caught.value.name == "blender-not-found"
+    on_path["blender"] = str(tmp_path / "blender")
+    assert find_scene_command() == [str(tmp_path / "blender"), *as_blender]
+    for version, chosen in (("4.2", "4.2"), ("4.5", "4.5"), ("5.0", "4.5")):
+        python = scene_process.venv_python(tmp_path / "checkout" / ".venvs" / f"bpy-{version}")
+        python.parent.mkdir(parents=True)
+        python.touch()
+        expected = scene_process.venv_python(tmp_path / "checkout" / ".venvs" / f"bpy-{chosen}")
+        assert find_scene_command() == [str(expected), script]
+    scene_process.venv_python(tmp_path / "checkout" / ".venvs" / "bpy-4.5").unlink()
+    assert find_scene_command()[0].startswith(str(tmp_path / "checkout" / ".venvs" / "bpy-5.0"))
+    monkeypatch.setattr(scene_process.importlib.util, "find_spec", {"bpy": object()}.get)
+    assert find_scene_command() == [sys.executable, script]
+    for name, expected in (("Blender", as_blender), ("Python3.11", [script])):
+        (tmp_path / name).touch()
+        assert find_scene_command(tmp_path / name) == [str(tmp_path / name), *expected]
+    on_path["my-blender"] = str(tmp_path / "Blender")
+    assert find_scene_command("my-blender")[0] == str(tmp_path / "Blender")
+    with pytest.raises(InputError) as caught:
+        find_scene_command(tmp_path)
+    assert caught.value.name == "blender-not-at-path" and caught.value.problem.values == {"blender": str(tmp_path)}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="process groups of POSIX")
-def test_the_maker_of_scenes_ends_when_its_standard_input_closes():
-    code = (
-        "import runpy, sys, threading, time\n"
-        f"job = runpy.run_path({str(PACKAGE_FOLDER / 'scene' / 'make_job.py')!r})\n"
-        "threading.Thread(target=job['_end_with_parent'], daemon=True).start()\n"
-        "print('ready', flush=True)\ntime.sleep(600)\n"
-    )
-    child = start_process_group([sys.executable, "-c", code])
+def test_the_maker_of_scenes_ends_when_its_standard_input_closes(tmp_path):
+    child = start_process_group(maker_command(tmp_path, "import time\nprint('ready', flush=True)\ntime.sleep(600)\n"))
     assert child.stdout.readline() == b"ready\n" and child.poll() is None
     child.stdin.close()
     assert child.wait(5) != 0  # s

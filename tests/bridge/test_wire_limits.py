@@ -133,6 +133,15 @@ def test_array_headers_are_checked(entry, is_read):
         read(raw)
 
 
+@pytest.mark.parametrize("dtype", ["|u1", "<f2", "<f8"])
+def test_empty_arrays_have_sides_within_the_limit(dtype):
+    """An array of no bytes may be reshaped by others: its sides count as if it had some."""
+    side = wire.MAX_ARRAY_BYTES // np.dtype(dtype).itemsize
+    assert read(frame(array_frame([dtype, [0, side]]))).report["x"].shape == (0, side)
+    with pytest.raises(wire.WireError):
+        read(frame(array_frame([dtype, [0, side + 1]])))
+
+
 @pytest.mark.parametrize("claimed", [7, 9, 16])
 def test_arrays_have_exactly_their_bytes(claimed):
     with pytest.raises(wire.WireError, match="not of the size it claims"):
@@ -291,3 +300,9 @@ def test_text_beyond_ascii_and_requests_travel():
     failure = Failure(4, Message("a.problem", "{x} fehlt.", x="Näh"), Message("a.remedy", "{y}", y=Message("in", "ü")), "details")
     received = read(encoded(failure))
     assert received == failure and str(received.problem) == "Näh fehlt." and str(received.remedy) == "ü"
+
+
+def test_plain_sentences_are_no_templates():
+    """A sentence of an earlier version has no placeholders, whatever its characters."""
+    sentence = "The file {a.b} is } not {x!r} sound {"
+    assert read(frame(array_frame(report={"x": {"$message": sentence}}))).report == {"x": sentence}

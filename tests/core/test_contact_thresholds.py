@@ -117,6 +117,14 @@ def test_a_point_that_drifts_was_not_at_rest(drift, camera, weight, is_touching)
     assert (detect_contacts(points, TIMES, camera=camera)[:, 0] > 0.5).all() == is_touching
 
 
+@pytest.mark.parametrize("speed, is_touching", [(0.0, True), (0.009, True), (0.011, False), (0.1, False)])
+def test_a_point_that_has_drifted_touches_while_it_moves_on_no_faster_than_a_centimetre_a_second(speed, is_touching):
+    points = soles()
+    points[:, 0, 0] = 0.14 * np.minimum(TIMES, 1) + speed * np.maximum(TIMES - 1, 0)
+    touching = detect_contacts(points, TIMES)[:, 0] > 0.5
+    assert not touching[75:90].any() and (touching[120:280] == is_touching).all()
+
+
 def test_a_path_within_a_deadband_stands_still_and_another_follows_at_its_distance():
     line = np.stack([np.linspace(0, 1, 50), np.zeros(50)], 1)
     assert np.ptp(deadband(line, 0.51), axis=0).max() == 0 and np.ptp(deadband(line, 0.49), axis=0).max() > 0
@@ -127,6 +135,62 @@ def test_a_path_within_a_deadband_stands_still_and_another_follows_at_its_distan
     assert (np.diff(followed[:, 0]) >= 0).all() and not followed[:, 1].any()
     start = line[:12].mean(0)
     np.testing.assert_allclose(followed[0, 0], start[0] - max(0, start[0] - 0.1))
+
+
+def test_a_path_that_follows_begins_at_the_mean_of_its_first_quarter():
+    for count, quarter in ((1, 1), (3, 1), (4, 1), (7, 1), (8, 2), (21, 5)):
+        values = np.random.default_rng(count).normal(size=(count, 2)) + np.arange(count)[:, None] * [2.0, 0.0]
+        at, radius = values[:quarter].mean(0), 0.5
+        followed = deadband(values, radius)
+        if count == 1:
+            np.testing.assert_array_equal(followed, values)
+            continue
+        for value, found in zip(values, followed):
+            distance = np.linalg.norm(value - at)
+            at = at if distance <= radius else value - (value - at) * radius / distance
+            np.testing.assert_allclose(found, at, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "height, others, stays",
+    [
+        (0.06, (0.0, 0.0), True),
+        (0.061, (0.0, 0.0), False),
+        (0.15, (0.15, 0.15), False),
+        (0.151, (0.151, 0.151), True),
+        (0.4, (0.301, 0.5), True),
+        (0.4, (0.299, 0.5), False),
+        (0.4, (0.5, 0.299), False),
+    ],
+)
+@pytest.mark.parametrize("point", range(4))
+def test_a_foot_rests_on_the_floor_or_a_step_by_heights_to_the_millimetre(height, others, stays, point):
+    """Up to 6 cm is the floor, above 15 cm a step, unless a point of the other foot is more than 10 cm lower; by each run's median."""
+    certainties, points = np.full((30, 4), 0.2), np.zeros((30, 4, 3))
+    certainties[5:16, point], certainties[20:25, point] = 0.8, 0.9
+    points[:, point, 2] = height
+    points[:, [2, 3] if point < 2 else [0, 1], 2] = others
+    points[5:10, point, 2] += 9.0  # fewer than half of the run's frames
+    points[10:12, :, 2] -= 9.0
+    kept = contacts.contacts_on_support(certainties, points)
+    expected = certainties.copy()
+    if not stays:
+        expected[5:16, point] = expected[20:25, point] = 0.495
+    np.testing.assert_array_equal(kept, expected)
+    assert (contacts.contacts_on_support(np.full((30, 4), 0.5), points) == 0.5).all()  # no contact
+
+
+def test_numbers_may_be_lists_or_whole():
+    """Timestamps in whole seconds, as lists, mean the same as floats."""
+    times = list(range(40))
+    points = np.zeros((40, 4, 3))
+    points[:, 0, 0] = 0.3 * np.array(times) ** 1.5
+    probabilities = np.random.default_rng(0).random((40, 4))
+    for convert in (list, np.array, lambda numbers: np.array(numbers, float)):
+        np.testing.assert_array_equal(detect_contacts(points.tolist(), convert(times)), detect_contacts(points, np.arange(40.0)))
+        np.testing.assert_array_equal(
+            contacts_from_probabilities(probabilities.tolist(), convert(times)), contacts_from_probabilities(probabilities, np.arange(40.0))
+        )
 
 
 @pytest.mark.parametrize("fps", [5, 10, 30, 120])

@@ -77,3 +77,11 @@ def test_mixtures_have_the_lowest_confidence_of_their_parts():
 def test_h36m17_maps_to_itself():
     keypoints = np.random.default_rng(0).uniform(size=(4, 17, 3))
     np.testing.assert_allclose(to_h36m17(keypoints, "h36m17"), keypoints)
+
+
+def test_suffixes_of_files_are_lower_case_and_unique():
+    """Names are compared in lower case: another spelling would never be found."""
+    for name, value in vars(conventions).items():
+        if "SUFFIX" in name and isinstance(value, (tuple, frozenset)):
+            assert value and all(suffix == suffix.lower() and suffix.startswith(".") for suffix in value), name
+            assert len(set(value)) == len(value), name

@@ -78,6 +78,23 @@ def test_a_short_rest_of_a_segment_does_not_count():
     assert world_metrics.w_mpjpe(truth[:30], truth[:30]) < 1e-6  # everything is shorter than a segment
 
 
+@pytest.mark.parametrize("length", [1, 2, 5, 6, 7])
+@pytest.mark.parametrize("frames", range(1, 20))
+def test_all_whole_segments_and_a_rest_of_half_a_segment_count(length, frames):
+    """The slow twin: the segments one by one."""
+    truth = walk(frames, joints=4)
+    ours = truth + np.random.default_rng(frames).normal(0, 0.1, truth.shape)
+    segments = [slice(begin, begin + length) for begin in range(0, frames, length)]
+    counted = [segment for segment in segments if 2 * len(truth[segment]) >= length] or segments
+    errors = []
+    for segment in counted:
+        similarity = find_similarity(ours[segment][:2].reshape(-1, 3), truth[segment][:2].reshape(-1, 3))
+        errors.append(
+            np.linalg.norm(transform_similarity(ours[segment].reshape(-1, 3), *similarity) - truth[segment].reshape(-1, 3), axis=1)
+        )
+    assert world_metrics.w_mpjpe(ours, truth, segment=length) == pytest.approx(1000 * np.concatenate(errors).mean())
+
+
 def test_root_translation_error_is_a_part_of_the_path():
     times = np.arange(101) / 50
     truth = times[:, None] * [2.0, 0, 0]  # 4 m

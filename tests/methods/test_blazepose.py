@@ -59,3 +59,14 @@ def test_keypoints_without_3d_landmarks_are_refused_with_a_remedy():
     with pytest.raises(InputError, match="2D keypoints do not carry") as failure:
         blazepose.estimate(observed(animate_stick_figure(TIMES) + [0, 0, 5], metres=False), INTRINSICS, TIMES, "cpu")
     assert "lifts 2D keypoints" in failure.value.remedy
+
+
+def test_lines_of_sight_are_unit_vectors_to_the_middle_of_the_torso():
+    keypoints = np.zeros((3, 33, 3))
+    keypoints[:, [11, 12, 23, 24], :2] = (
+        INTRINSICS[:2, 2] + [[[0, 0]], [[300, 0]], [[-100, 500]]] + [[-9, -20], [9, -20], [-9, 20], [9, 20]]
+    )
+    directions = blazepose.line_of_sight(keypoints, INTRINSICS)
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1)
+    expected = np.array([[0, 0], [300, 0], [-100, 500]]) / INTRINSICS[0, 0]
+    np.testing.assert_allclose(directions[:, :2] / directions[:, 2:], expected)

@@ -335,6 +335,7 @@ def test_the_bend_is_spread_evenly_over_the_spine():
     torch.testing.assert_close(found[:, 3], found[:, 9], atol=1e-10, rtol=0)
     whole, _ = dik.solve_dik(seen, rest, spine_fractions=(1.0, 0.0, 0.0))
     torch.testing.assert_close(found[:, 3] @ found[:, 6] @ found[:, 9], whole[:, 3], atol=1e-10, rtol=0)
+    assert sum(dik.SPINE_FRACTIONS) == pytest.approx(1)
 
 
 def test_a_nose_on_the_head_axis_does_not_spin_it():

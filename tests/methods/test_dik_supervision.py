@@ -104,3 +104,12 @@ def test_shipped_weights_are_more_accurate_than_dik_alone(shared_mocap):
     before, after = (report[f"a lifter's joints, {name}"] for name in ("DIK", "network"))
     for number in ("upper_limbs_deg", "lower_limbs_deg", "ends_deg", "tremble"):
         assert after[number] < before[number], number
+
+
+def test_a_frame_depends_on_as_many_frames_as_the_network_says(network):
+    joints = torch.as_tensor(np.random.default_rng(0).normal(size=(1, 60, 15, 3)), dtype=torch.float32)
+    radius = network.config.receptive_radius
+    for away, changes in ((radius, True), (radius + 1, False)):
+        moved = joints.clone()
+        moved[0, 30 + away] += 5
+        assert bool((network(moved)[0, 30] - network(joints)[0, 30]).abs().max() > 1e-5) == changes

@@ -100,3 +100,17 @@ def test_window_rotation_points_the_axis_at_the_centre():
     looked = (turn @ middle[..., None])[..., 0]
     assert torch.allclose(looked[:, :2], torch.zeros(2, 2), atol=1e-6)
     assert torch.allclose(turn @ turn.mT, torch.eye(3).expand(2, 3, 3), atol=1e-6)
+
+
+@pytest.mark.parametrize("confidence, is_used", [(0.29, False), (0.31, True)])
+def test_keypoints_are_used_from_a_confidence_on(joints, confidence, is_used):
+    observations = observed(joints[:3])
+    generated = []
+    for shift in (0.0, 80.0):
+        keypoints = observations.keypoints.copy()
+        keypoints[:, 16] += [shift, shift, 0]
+        keypoints[:, 16, 2] = confidence
+        seen = Observations("h36m17", observations.boxes, keypoints, observations.visible)
+        generated.append(hmr.generate(seen, INTRINSICS, TIMES, "cpu"))
+    moved = np.abs(generated[0].points - generated[1].points).max()
+    assert (moved > 1) if is_used else moved == 0  # px

@@ -154,3 +154,49 @@ def test_real_motion_keeps_its_joints(recordings):
         steps.append((jumps(found).max().item(), jumps(interpolated).max().item()))
     before, after = np.mean(steps, 0)
     assert after < 0.75 * before
+
+
+def straight_hinge():
+    """The hinges of limbs that are straight at rest."""
+    bones = torch.tensor([[[0.0, -1, 0], [0, -1, 0], [1, 0, 0], [-1, 0, 0]]], dtype=torch.float64)
+    return dik._Hinge(bones, bones)
+
+
+def test_axes_almost_along_the_bone_still_show_the_twist():
+    """The evidence is the part across the bone, down to a millionth of its length."""
+    hinge = straight_hinge()
+    for size, is_known in ((1.0, True), (1e-3, True), (2e-6, True), (5e-7, False), (0.0, False)):
+        twist = 0.7
+        turned = hinge.twist_rotmats(torch.full((1, 4), twist, dtype=torch.float64)) @ hinge.axis.expand(1, 4, 3)[..., None].double()
+        found = hinge.twist_of_axis(size * turned[..., 0] + (1 - size) * hinge.upper)
+        torch.testing.assert_close(found, torch.full_like(found, twist if is_known else 0.0), atol=1e-6, rtol=0)
+
+
+def test_hinges_flex_nearest_to_a_direction_unless_it_is_along_their_axis():
+    hinge = straight_hinge()
+    axis = hinge.axis.expand(1, 4, 3).double()
+    for angle in (-2.0, -0.3, 0.0, 1.0, 3.0):
+        given = torch.full((1, 4), angle, dtype=torch.float64)
+        lower = (hinge.flexion_rotmats(given.cos(), given.sin()) @ hinge.lower[..., None])[..., 0]
+        for along, across in ((0.0, 1.0), (0.8, 0.6), (1.0, 2e-6)):
+            cosine, sine = hinge.nearest_flexion(along * axis + across * lower)
+            torch.testing.assert_close(torch.atan2(sine, cosine), given, atol=1e-6, rtol=0)
+    cosine, sine = hinge.nearest_flexion(axis)
+    assert (cosine == 1).all() and (sine == 0).all()
+
+
+def test_limbs_that_get_a_new_twist_turn_their_lower_bones_no_more_than_they_must():
+    """From the flexion nearest to its direction, by the least rotation: no flexion of the hinge is nearer to the lower bone's."""
+    rotmats = clip(np.full(12, np.radians(12.0)), np.linspace(0.0, 1.2, 12))
+    rest = rest_of("smpl-like")
+    axes = torch.tensor([limb.hinge for limb in dik.LIMBS]).double().expand(12, 4, 3)
+    found = dik.interpolate_twist(rotmats, rest, axes)
+    local = found[:, MIDDLE]
+    for i, limb in enumerate(dik.LIMBS):
+        angles = torch.linspace(-np.pi, np.pi, 721).double()
+        flexed = roma.rotvec_to_rotmat(angles[:, None] * rotvec(*limb.hinge))
+        lower = rest[SMPL_JOINTS.index(limb.end)] - rest[MIDDLE[i]]
+        lower = lower / lower.norm()
+        turned = roma.rotmat_geodesic_distance(local[:, None, i], flexed[None])
+        apart = torch.linalg.vecdot((local[:, i] @ lower)[:, None], flexed @ lower).clamp(-1, 1).arccos()
+        assert (turned.min(1).values - apart.min(1).values).abs().max() < np.radians(0.5)

@@ -8,7 +8,7 @@ from blender_meshrec.bodies.joint_projector import JointProjector
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import H36M17
-from blender_meshrec.methods.pc_hmr import BONES, Calibration, initial_weights, transform_bones
+from blender_meshrec.methods.pc_hmr import BONES, Calibration, _rest_joints, initial_weights, transform_bones
 
 FRAMES = 5
 
@@ -167,3 +167,13 @@ def test_self_rotation_turns_bones_about_themselves(posed):
     turn = spun.psi @ plain.psi.mT
     assert ((turn @ along[..., None])[..., 0] - along).abs().max() < 1e-9
     assert (turn.diagonal(dim1=-2, dim2=-1).sum(-1) - 1 - 2 * np.cos(0.3)).abs().max() < 1e-9
+
+
+def test_the_initial_shift_of_skin_grows_along_each_bone(template):
+    """W is 0 at a bone's parent and beyond, 1 at its child and beyond, and in between the fraction of the way."""
+    _, W = initial_weights(template)
+    rest = _rest_joints(template)
+    for column, (parent, child) in enumerate(BONES):
+        start, along = rest[parent], rest[child] - rest[parent]
+        fraction = [np.dot(vertex - start, along) / np.dot(along, along) for vertex in template.v_template[::9]]
+        np.testing.assert_allclose(W[::9, column], np.clip(fraction, 0, 1), atol=1e-6)

@@ -6,6 +6,7 @@ import roma
 import torch
 from safetensors.torch import save_file
 
+from blender_meshrec.bodies.silhouette_rendering import rasterise
 from blender_meshrec.core.errors import ModelError
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS
@@ -18,6 +19,7 @@ from blender_meshrec.methods.silhouette_refinement import (
     SilhouetteCrops,
     SilhouetteNetwork,
     apply_end_corrections,
+    encode_estimate,
     encode_inputs,
     end_rotmats,
     load_network,
@@ -149,3 +151,44 @@ def test_training_samples_are_reproducible_and_need_corrections(source):
         torch.testing.assert_close(values, same, atol=0, rtol=0)
     assert one.pictures[:, 0].any() and one.pictures[:, 1].any() and torch.isfinite(one.numbers).all()
     assert one.betas.abs().mean() > 0.2 and one.ends.norm(dim=-1).mean() > 0.1  # there is something to correct
+
+
+def test_the_estimate_is_encoded_in_axes_of_the_line_of_sight():
+    """Each rotation's first two columns, betas, the window's height in metres at the person's depth as a log, and its centre."""
+    betas, rotmats, _transl, _seen = person(seed=5)
+    windows, depth = torch.tensor([[0.1, -0.4, 0.2, 0.6], [-0.5, 0.0, 0.1, 1e-6]]), torch.tensor([3.0, 5.0])
+    numbers = encode_estimate(betas, rotmats, depth, windows)
+    centre = torch.tensor([[0.2, -0.1], [-0.45, 0.0]])
+    root = rotation_to_optical_axis(centre) @ rotmats[:, 0]
+    turned = torch.cat([root[:, None], rotmats[:, 1:]], 1)
+    columns = torch.stack([turned[:, joint, row, column] for joint in range(24) for row in range(3) for column in (0, 1)], 1)
+    size = torch.tensor([[0.6 * 3.0], [1e-3]]).log()
+    torch.testing.assert_close(numbers, torch.cat([columns, betas, size, centre], 1), atol=1e-6, rtol=1e-6)
+
+
+def test_the_relief_is_two_for_each_metre_nearer_than_the_pelvis(surface):
+    betas, rotmats, transl, seen = person(1)
+    pictures, _ = encode_inputs(surface, seen, betas, rotmats, transl)
+    points, joints = surface.pose(betas, rotmats, transl)
+    _, nearness = rasterise(points, seen.windows, SIDE)
+    own = pictures[0, 1] > 0
+    expected = 2 * (joints[0, 0, 2] - 1 / nearness[0][own])
+    torch.testing.assert_close(pictures[0, 2][own], expected.clamp(-2, 2), atol=1e-5, rtol=0)
+    # The pelvis right before the camera: depths from 0.1 m on count.
+    _, numbers = encode_inputs(surface, seen, betas, rotmats, torch.tensor([[0.0, 0, -5.0]]))
+    torch.testing.assert_close(numbers[0, -3], torch.tensor(0.7 * 0.1).log())
+
+
+def test_outputs_near_one_are_scaled_to_corrections():
+    network = SilhouetteNetwork(RefinerConfig(width=8, head=16)).eval()
+    for head in network.heads.values():
+        torch.nn.init.zeros_(head[2].weight)
+        torch.nn.init.constant_(head[2].bias, 1.0)
+    with torch.no_grad():
+        network.heads["shape"][2].bias[NUM_BETAS:] = torch.tensor([-9.0, 9, *[0.5] * 8])
+        network.heads["ends"][2].bias.view(5, 4)[:, 3] = torch.tensor([-9.0, 9, 0.5, 0.5, 0.5])
+        found = network(torch.zeros(1, 4, SIDE, SIDE), torch.zeros(1, RefinerConfig().num_inputs))
+    for values, scale in ((found.betas, 0.7), (found.ends, 0.35), (found.camera, 0.03), (found.view, 0.1)):
+        torch.testing.assert_close(values, torch.full_like(values, scale))
+    torch.testing.assert_close(found.log_scale_betas[0], torch.tensor([-4.0, 3, *[0.5] * 8]))
+    torch.testing.assert_close(found.log_scale_ends[0], torch.tensor([-4.0, 3, 0.5, 0.5, 0.5]))

@@ -9,8 +9,9 @@ from blender_meshrec.bodies.skel import Skel
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.skel.template import load_skel
-from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, NUM_DOFS
-from blender_meshrec.methods.skel_to_smpl import _SkinProblem, _SmplFit, convert_skel_to_smpl
+from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, NUM_DOFS, SKEL_JOINTS
+from blender_meshrec.core.skeletons import SMPL_JOINTS
+from blender_meshrec.methods.skel_to_smpl import _SKEL_BONES, _SkinProblem, _SmplFit, convert_skel_to_smpl
 from tests.support.synthetic_skel import synthetic_skel
 
 
@@ -62,3 +63,14 @@ def test_progress_is_reported_and_can_cancel(body, skel):
 
     with pytest.raises(KeyboardInterrupt):
         convert_skel_to_smpl(skel, body, *(angles(2)[0], np.zeros(10), angles(2)[1]), on_progress=stop)
+
+
+def test_joints_start_as_the_bones_of_skel_that_hold_them():
+    """SMPL's spine2 and neck lie between two bones; clavicles and shoulders are scapulae and humeri."""
+    expected = {"pelvis": "pelvis", "spine1": "lumbar_body", "spine2": "lumbar_body thorax", "spine3": "thorax", "neck": "thorax head"}
+    expected |= {"head": "head", "hip": "femur", "knee": "tibia", "ankle": "calcn", "foot": "toes", "collar": "scapula"}
+    expected |= {"shoulder": "humerus", "elbow": "ulna", "wrist": "hand", "hand": "hand"}
+    for name, (first, last) in zip(SMPL_JOINTS, _SKEL_BONES, strict=True):
+        side, _, joint = name.partition("_")
+        bones = [f"{bone}_{side[0]}" if joint else bone for bone in expected[joint or name].split()]
+        assert [SKEL_JOINTS[first], SKEL_JOINTS[last]] == [bones[0], bones[-1]], name

@@ -148,6 +148,7 @@ def test_frames_without_the_person_hold_zeros(walker, camera, times):
     estimate = lifted(observed(keypoints, visible=visible), camera, times)
     assert not estimate.joints[~visible].any()
     assert not estimate.confidence[~visible].any()
+    assert (estimate.contacts[~visible] == 0).all() and (estimate.contacts[visible] > 0).all() and estimate.contacts.max() <= 1
     assert np.abs(estimate.joints[visible]).max() > 0.3  # m
 
 

@@ -10,7 +10,7 @@ from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skel.vocabulary import limit_excess
 from blender_meshrec.core.skeletons import SMPL_JOINTS
-from blender_meshrec.methods.smpl_to_skel import FLAG_DISTANCE, convert_smpl_to_skel
+from blender_meshrec.methods.smpl_to_skel import FLAG_DISTANCE, STAGES, _SkelFit, convert_smpl_to_skel
 from tests.support.synthetic_skel import synthetic_skel
 
 
@@ -105,3 +105,50 @@ def test_smoothing_reduces_noise_and_preserves_the_skin(body, skel):
 
     assert squared_accelerations(smoothed) < 0.25 * squared_accelerations(alone)
     assert smoothed.pve.mean() < alone.pve.mean() + 0.005 and limit_excess(smoothed.q).max() < np.radians(0.01)
+
+
+class StubFit(_SkelFit):
+    """A fit whose new skins are as far away as it is told."""
+
+    def __init__(self, new_max_pve):
+        self.asked, self.new_max_pve = [], np.array(new_max_pve)
+
+    def solve(self, rows, q, transl, stages=STAGES):
+        self.asked.append((rows, q, transl, stages))
+        return q + 100, transl + 100
+
+    def distances(self, q, transl, rows):
+        return self.new_max_pve / 2, self.new_max_pve
+
+
+def test_flagged_frames_are_fitted_again_from_the_frames_around_them():
+    """What gains less than a millimetre stays as it was."""
+    q, transl = np.arange(7.0)[:, None] ** 2 * np.ones(46), np.arange(7.0)[:, None] * np.ones(3)
+    max_pve = np.array([0.01, 0.06, 0.1, 0.1, 0.1, 0.02, 0.061])
+    pve, before = max_pve / 4, q.copy()
+    fit = StubFit([0.05, 0.0995, 0.2, 0.0598])
+    repaired = fit.repair(q, transl, pve, max_pve)
+    ((rows, start, start_transl, stages),) = fit.asked
+    assert rows.tolist() == [2, 3, 4, 6] and stages == STAGES[-1:]
+    np.testing.assert_allclose(start[:, 45], [1 + 6, 1 + 12, 1 + 18, 25])  # between the frames 1 and 5, and after the last good one
+    np.testing.assert_allclose(start_transl[:, 0], [2, 3, 4, 5])
+    assert np.flatnonzero(repaired).tolist() == [2, 6]
+    np.testing.assert_allclose([q[2, 0], transl[6, 0]], [107, 105])
+    np.testing.assert_array_equal(np.delete(q, [2, 6], 0), np.delete(before, [2, 6], 0))
+    np.testing.assert_allclose(max_pve, [0.01, 0.06, 0.05, 0.1, 0.1, 0.02, 0.0598])
+    np.testing.assert_allclose(pve, [0.0025, 0.015, 0.025, 0.025, 0.025, 0.005, 0.0299])
+
+
+@pytest.mark.parametrize("distance", [0.01, 0.1])
+def test_clips_of_good_or_of_bad_frames_alone_are_left_alone(distance):
+    fit = StubFit([0.0] * 3)
+    assert not fit.repair(np.zeros((3, 46)), np.zeros((3, 3)), np.full(3, distance), np.full(3, distance)).any() and not fit.asked
+
+
+@pytest.mark.parametrize("what", ["nothing", "poses", "betas", "trans"])
+def test_motions_that_are_empty_or_not_finite_are_refused(body, skel, what):
+    values = {"poses": np.zeros((0 if what == "nothing" else 2, 72)), "betas": np.zeros(10), "trans": np.zeros((2, 3))}
+    if what in values:
+        values[what].flat[-1] = np.nan
+    with pytest.raises(InputError, match="empty or has values that are not finite"):
+        convert_smpl_to_skel(body, skel, **values)

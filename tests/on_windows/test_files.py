@@ -16,20 +16,10 @@ from blender_meshrec.core.files.file_names import long_paths_enabled
 from blender_meshrec.core.files.motion_npz import read_motion, write_motion
 from blender_meshrec.core.files.output_file import atomic_write, check_writable
 from blender_meshrec.core.files.user_folders import cache_folder, data_folder
-from tests.conftest import ROOT
-from tests.support.processes import ends_within
+from tests.support.processes import ends_within, start_writer
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 pytestmark = pytest.mark.skipif(os.name != "nt", reason="Windows")
-HOLDER = f"""
-import sys, time
-sys.path.insert(0, {str(ROOT)!r})
-from blender_meshrec.core.files.output_file import atomic_write
-with atomic_write(sys.argv[1]) as temporary:
-    temporary.write_text("half")
-    print("ready", flush=True)
-    time.sleep(60)
-"""
 
 
 def write_text(path, text="new"):
@@ -125,8 +115,7 @@ def test_a_file_in_place_of_a_folder_is_named(tmp_path):
 
 def test_what_a_killed_process_leaves_is_removed(tmp_path):
     path = tmp_path / "walk.npz"
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
+    process = start_writer(path)
     write_text(path, "meanwhile")  # the folder of a running process stays
     assert len(os.listdir(tmp_path)) == 2
     process.kill()

@@ -15,7 +15,7 @@ from blender_meshrec.bridge import process_groups, scene_process  # noqa: E402
 from blender_meshrec.bridge.scene_process import SceneRequest, run_scene_process  # noqa: E402
 from blender_meshrec.core.errors import MeshRecError, OutputError  # noqa: E402
 from blender_meshrec.core.files.motion_npz import write_motion  # noqa: E402
-from tests.support.processes import ends_within  # noqa: E402
+from tests.support.processes import ends_within, maker_command  # noqa: E402
 from tests.support.synthetic_bodies import make_recovery, make_tube_body  # noqa: E402
 
 
@@ -60,14 +60,8 @@ def test_a_killed_maker_leaves_no_files(tmp_path, monkeypatch, seconds):
 
 
 def test_the_maker_ends_with_its_parent(tmp_path):
-    make_job = scene_process._JOB_SCRIPT
-    code = (
-        "import runpy, threading, time\n"
-        f"job = runpy.run_path({str(make_job)!r})\n"
-        "threading.Thread(target=job['_end_with_parent'], daemon=True).start()\n"
-        "print('ready', flush=True)\ntime.sleep(60)\n"
-    )
-    child = process_groups.start_process_group([sys.executable, "-c", code], stderr=subprocess.STDOUT)
+    command = maker_command(tmp_path, "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    child = process_groups.start_process_group(command, stderr=subprocess.STDOUT)
     assert child.stdout.readline().strip() == b"ready" and child.poll() is None
     child.stdin.close()
     assert child.wait(5) == 1 and ends_within(child.pid, 1)

@@ -125,3 +125,10 @@ def test_field_files(shared_cases):
     assert plain.fps == lower.fps == 30 and len(lower) == 60
     np.testing.assert_array_equal(plain.heads, lower.heads)
     np.testing.assert_allclose(np.diff(plain.timestamps), 1 / 30, rtol=1e-9)
+
+
+@pytest.mark.parametrize("fps", [10, 12, 12.5, 15, 20, 24, 25, 30, 40, 48, 50, 60, 72, 75, 80, 90, 100, 120, 144, 150, 180, 200, 240, 250])
+@pytest.mark.parametrize("ratio", [1.0, 1000 / 1001])
+def test_usual_rates_are_meant_by_frame_times_of_six_digits(read, fps, ratio):
+    if ratio == 1 or fps in (24, 30, 60, 120):
+        assert read(bvh_text(f"{1 / (fps * ratio):.6f}")).fps == pytest.approx(fps * ratio, rel=1e-9)

@@ -253,3 +253,19 @@ def test_poles_of_keyed_limbs_lie_where_the_upper_bone_points(rig, rng, angle):
         across = pointer - (pointer * axis).sum(1)[:, None] * axis
         reach = np.linalg.norm(rig.rest[row, :3, 3] - rig.rest[lower, :3, 3])
         np.testing.assert_allclose(position, middle + reach * unit_vector(across), atol=1e-9)
+
+
+def test_upper_bones_whose_ik_locks_axes_are_kept_at_rest(rig, rng):
+    """The other bones keep their keys, and so does the limb where IK locks nothing."""
+    bones = tuple(name for name in rig.bones if name.startswith("left"))
+    count, quats = len(rig), rng.normal(size=(FRAMES, len(bones), 4))
+    rotmats, heads = turns(rng, FRAMES, count), rng.normal(size=(FRAMES, count, 3))
+    motion = RetargetedMotion(bones, quats, {}, rotmats, heads, np.arange(FRAMES) / 30, 30.0)
+    for limb, upper in (("left_leg", "left_upper_leg"), ("left_arm", "left_upper_arm")):
+        free, locked = (key_ik_poles(motion, rig, MAPPING, {limb: IkPole("knee_pole", 0.3, at_rest)}) for at_rest in (False, True))
+        np.testing.assert_array_equal(free.rotations, quats)
+        row = bones.index(upper)
+        assert (locked.rotations[:, row] == [1, 0, 0, 0]).all()
+        np.testing.assert_array_equal(np.delete(locked.rotations, row, 1), np.delete(quats, row, 1))
+        np.testing.assert_array_equal(locked.locations["knee_pole"], free.locations["knee_pole"])
+    assert motion.rotations is not None and np.array_equal(motion.rotations, quats), "the given motion is unchanged"

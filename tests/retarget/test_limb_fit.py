@@ -224,3 +224,10 @@ def test_at_most_three_joints_lie_before_the_shoulder():
     points = np.stack([xs, np.zeros(10), np.zeros(10)], 1)
     found = fit_arm(tree_of(10), (list(range(10)),) * 2, np.stack([points, points * MIRROR]))
     assert found.upper_arm == 3 and found.clavicle == 2
+
+
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_of_joints_at_one_place_the_first_begins_the_thigh(repeats):
+    left = np.array([*[[0.1, 0, 1.0]] * repeats, [0.1, -0.01, 0.52], [0.1, 0, 0.06], [0.1, -0.15, 0]])
+    fit = fit_leg(np.stack([left, left * [-1, 1, 1]]), np.array([0.0, 0, 1]))
+    assert (fit.upper_leg, fit.lower_leg, fit.foot, fit.toes) == (0, repeats, repeats + 1, repeats + 2)

@@ -97,7 +97,7 @@ def test_auto_rig_pro_maps_to_its_controls():
         build.add(bone, None, [0, 0, 0])
     mapping = map_bones(build.build_rig(rng))
     assert mapping.slots == preset.mapping.slots
-    assert mapping.convention == "Auto-Rig Pro controls"
+    assert mapping.convention == "Auto-Rig Pro controls" and mapping.found_by == "names" and set(mapping.confidence.values()) == {0.97}
     assert mapping.controls == preset.mapping.controls
 
 
@@ -155,3 +155,10 @@ def test_missing_file_and_folder_are_refused(tmp_path):
         read_preset(tmp_path / "none.json")
     with pytest.raises(InputError, match="cannot be read"):
         read_preset(tmp_path)
+
+
+@pytest.mark.parametrize("size, message", [((1 << 20) + 1, "too large"), (1 << 20, "not valid JSON")])
+def test_files_of_more_than_a_megabyte_are_no_presets(tmp_path, size, message):
+    (tmp_path / "a.json").write_text(" " * size)
+    with pytest.raises(InputError, match=message):
+        read_preset(tmp_path / "a.json")

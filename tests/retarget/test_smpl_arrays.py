@@ -345,3 +345,18 @@ def test_numbers_beyond_any_motion_are_damage(change, is_read):
 def test_parts_that_do_not_fit_together_are_damage(root, body):
     with pytest.raises(LayoutError):
         parsed(root_orient=root, pose_body=body, trans=TRANS)
+
+
+def test_parts_may_be_matrices_in_a_row():
+    """The root as nine numbers a frame, the body as 9 J, both hands as 270."""
+    rotvecs = 0.5 * RNG.normal(size=(FRAMES, 52, 3))
+    flat = rotmat_from_rotvec(rotvecs).reshape(FRAMES, -1)
+    content = {
+        "global_orient": flat[:, :9],
+        "body_pose": flat[:, 9 : 9 * 22],
+        "hand_pose": flat[:, 9 * 22 :],
+        "transl": np.zeros((FRAMES, 3)),
+    }
+    for keys in (("hand_pose",), ()):
+        found = parse_layout({key: value for key, value in content.items() if key != "hand_pose" or keys}, "a").poses
+        np.testing.assert_allclose(found, rotvecs[:, : 52 if keys else 22].reshape(FRAMES, -1), atol=1e-6)

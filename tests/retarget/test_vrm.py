@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.retarget.mapping.map_bones import map_bones
+from blender_meshrec.retarget.mapping.map_from_vrm import map_from_vrm
 from blender_meshrec.retarget.mapping.vrm import read_vrm_humanoid
 from blender_meshrec.retarget.rig import SIDES
 from tests.support.synthetic_rigs import anonymise_bones, make_humanoid
@@ -102,3 +103,32 @@ def test_damaged_files_have_no_mapping(tmp_path, content, suffix):
 def test_missing_file_has_no_mapping(tmp_path):
     assert read_vrm_humanoid(tmp_path / "none.glb") == {}
     assert read_vrm_humanoid(tmp_path) == {}
+
+
+def test_a_root_below_the_hips_is_mapped_and_other_parts_are_left_out():
+    rng = np.random.default_rng(0)
+    build, truth = anonymise_bones(make_humanoid({"root": ["root"], **TRUTH}, rng), {"root": ["root"], **TRUTH}, rng)
+    rig = build.build_rig(rng)
+    humanoid = {part: bone for slot, parts in TRUTH.items() for part, bone in zip(parts, truth[slot], strict=True)}
+    others = {"jaw": rig.bones[3], "leftEye": rig.bones[4], "leftThumbTip": rig.bones[5], "leftThumb": rig.bones[6], "tail": rig.bones[7]}
+    mapping = map_bones(replace(rig, humanoid={**others, **humanoid}))
+    assert {slot: list(bones) for slot, bones in mapping.slots.items()} == truth
+    assert mapping.convention == "VRM" and set(mapping.confidence) == {bone for bones in truth.values() for bone in bones}
+    taken = map_bones(replace(rig, humanoid={**humanoid, "spine": truth["root"][0]}))
+    assert "root" not in taken.slots, "a bone has one slot"
+
+
+def test_limbs_on_separate_roots_are_no_body():
+    rng = np.random.default_rng(0)
+    build, truth = anonymise_bones(make_humanoid(TRUTH, rng), TRUTH, rng)
+    build.parent |= {truth[f"{side}_upper_leg"][0]: None for side in SIDES}
+    humanoid = {part: bone for slot, parts in TRUTH.items() for part, bone in zip(parts, truth[slot], strict=True)}
+    assert map_from_vrm(replace(build.build_rig(rng), humanoid=humanoid)) is None
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_bones_of_a_slot_are_in_vrms_order_whatever_the_files(seed):
+    rig, truth, humanoid = make_character(seed)
+    parts = list(humanoid)[::-1]
+    mapping = map_bones(replace(rig, humanoid={part: humanoid[part] for part in parts}))
+    assert {slot: list(bones) for slot, bones in mapping.slots.items()} == truth

@@ -19,7 +19,7 @@ from blender_meshrec.scene.rig_file import load_character
 from tests.conftest import ROOT
 from tests.support.blender_characters import make_character
 from tests.support.blender_imports import import_file, imported_objects
-from tests.support.blender_poses import pose_in_blender
+from tests.support.blender_poses import poses_at
 
 TRUTH = ROOT / "scripts" / "demo_clip_truth.npz"
 FRAMES = (1, 40, 90, 130)
@@ -41,7 +41,7 @@ def written(performance, monkeypatch):
         rig = group.armatures[0]
         made["names"] = [bone.name for bone in rig.data.bones]
         made["fps"] = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
-        made["poses"] = poses(rig, made["names"])
+        made["poses"] = poses_at(rig, made["names"], FRAMES)
         made["num_meshes"], made["num_animated"] = len(group.meshes), 1 + len(group.parent_objects)
         export(path, group, preset, home)
 
@@ -55,14 +55,6 @@ def written(performance, monkeypatch):
     return write
 
 
-def poses(rig, names):
-    found = []
-    for frame in FRAMES:
-        bpy.context.scene.frame_set(frame)
-        found.append(pose_in_blender(rig, names))
-    return found
-
-
 def import_again(path, fps):
     import_file(path, fps)
     (rig,) = (obj for obj in bpy.data.objects if obj.type == "ARMATURE")
@@ -71,7 +63,7 @@ def import_again(path, fps):
 
 def assert_imports_unchanged(path, made):
     rig = import_again(path, made["fps"])
-    for (heads, turned), (heads_again, turned_again) in zip(made["poses"], poses(rig, made["names"])):
+    for (heads, turned), (heads_again, turned_again) in zip(made["poses"], poses_at(rig, made["names"], FRAMES)):
         assert np.abs(heads - heads_again).max() < 0.1 * MILLIMETRE
         assert np.degrees(angle_between_rotmats(turned, turned_again)).max() < 0.02
     # The file has the new take and none of the character's file; an importer makes an action for each animated object.
@@ -123,10 +115,10 @@ def test_bvh_is_in_metres_in_the_world(performance, tmp_path):
     assert quality[str(tmp_path / "a.bvh")]["foot_slide_after"] < 1.0  # cm/s
     rig = bpy.data.objects["character"]
     names = [bone.name for bone in rig.data.bones]
-    heads = [positions for positions, _ in poses(rig, names)]
+    heads = [positions for positions, _ in poses_at(rig, names, FRAMES)]
     fps = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
     import_file(tmp_path / "a.bvh", fps)
-    for wanted, (had, _) in zip(heads, poses(bpy.context.object, names)):
+    for wanted, (had, _) in zip(heads, poses_at(bpy.context.object, names, FRAMES)):
         assert np.abs(wanted - had).max() < 0.1 * MILLIMETRE
 
 
@@ -144,7 +136,8 @@ def test_scenes_in_centimetres_are_written_in_metres(performance, tmp_path, suff
         assert not notes
         quality.append({name: value for name, value in made[str(out)].items() if isinstance(value, float)})
         imported = import_again(out, performance.fps)
-        heads.append(np.array([positions for positions, _ in poses(imported, sorted(bone.name for bone in imported.data.bones))]))
+        found = poses_at(imported, sorted(bone.name for bone in imported.data.bones), FRAMES)
+        heads.append(np.array([positions for positions, _ in found]))
     assert np.abs(heads[0] - heads[1]).max() < 0.1 * MILLIMETRE
     assert 1.4 < np.ptp(heads[1][..., 2]) < 2.0  # m
     assert quality[0] and quality[1] == pytest.approx(quality[0], rel=1e-3, abs=1e-3)

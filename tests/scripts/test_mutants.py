@@ -57,6 +57,16 @@ def test_each_mutant_is_python_and_changes_one_place(all_mutants):
             assert removed[1:] == SOURCE.splitlines()[line - 1] != added[1:]
 
 
+def test_no_mutant_ends_other_processes():
+    """killpg(1) ends all processes of this user: a call that ends some is left as it is, or left out."""
+    source = "import os\n\n\ndef end(process):\n    os.killpg(0, 9)\n    os.kill(process.pid, 9)\n"
+    texts = [text for site in find_sites(source) for text in site.mutants()]
+    assert len(texts) == 2
+    for text in texts:
+        removed, added = changed_lines(source, text)
+        assert "os.kill" in removed and added == "+    pass"
+
+
 def test_conditions_calls_numbers_and_arguments_are_changed(all_mutants):
     texts = "\n".join(line for found in all_mutants.values() for text in found for line in changed_lines(SOURCE, text))
     for expected in (

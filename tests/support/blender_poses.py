@@ -14,6 +14,15 @@ def pose_in_blender(rig, names):
     return posed[:, :3, 3], unscaled(posed) @ np.swapaxes(unscaled(rest), 1, 2)
 
 
+def poses_at(rig, names, frames):
+    """pose_in_blender at each of some frames of the scene."""
+    found = []
+    for frame in frames:
+        bpy.context.scene.frame_set(frame)
+        found.append(pose_in_blender(rig, names))
+    return found
+
+
 def unscaled(matrices):
     """The rotations (J,3,3) of matrices (J,4,4) that may scale evenly."""
     linear = matrices[:, :3, :3]

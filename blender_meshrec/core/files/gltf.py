@@ -19,10 +19,10 @@ _GLB_MAGIC, _JSON_CHUNK, _GLB_VERSION = b"glTF", 0x4E4F534A, 2
 _GLB_HEADER, _CHUNK_HEADER = struct.Struct("<4sII"), struct.Struct("<II")
 _MAX_JSON_BYTES = 256 << 20
 _MAX_ARRAY_BYTES = 1 << 30  # of all arrays together
-_COMPONENT_BYTES: dict[int | str, int] = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}  # by WebGL's constants
-_MAX_COMPONENT_BYTES = 4
-_COMPONENTS: dict[int | str, int] = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
-_MAX_COMPONENTS = 16
+_COMPONENT_BYTES: dict[int | str, int] = {5120: 1, 5121: 1, 5122: 2, 5123: 2}  # by WebGL's constants
+_MAX_COMPONENT_BYTES = 4  # of the others
+_COMPONENTS: dict[int | str, int] = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9}
+_MAX_COMPONENTS = 16  # MAT4's
 
 
 @dataclass(frozen=True)

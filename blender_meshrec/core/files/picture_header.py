@@ -73,7 +73,8 @@ def _tiff_size(header: bytes) -> tuple[int, int]:
 def _webp_size(header: bytes) -> tuple[int, int]:
     kind = header[12:16]
     if kind == b"VP8X":
-        return 1 + int.from_bytes(header[24:27], "little"), 1 + int.from_bytes(header[27:30], "little")
+        width, width_high, height, height_high = struct.unpack_from("<HBHB", header, 24)
+        return 1 + (width | width_high << 16), 1 + (height | height_high << 16)
     if kind == b"VP8L":
         (bits,) = struct.unpack_from("<I", header, 21)
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)

@@ -27,8 +27,7 @@ class RootPlacement:
         rise = target.stretch[2, 2]
         self.leg_ratio = rise * leg_length(target) / leg_length(source)
         self._ankles = source_stance.ankle_height, target_stance.ankle_height
-        standing = target_stance.floor * rise
-        at_origin = abs(standing) < _ORIGIN_TOLERANCE * rise * hip_height(target, target_stance)
+        at_origin = abs(target_stance.floor) < _ORIGIN_TOLERANCE * hip_height(target, target_stance)
         self.floor = 0.0 if at_origin else float(-target.origin[2] / rise)
         self.location_bone = _find_location_bone(target, is_control_rig)
         # From the target's own rest axes to the world's: left is x, forward is -y, up is z.

@@ -149,3 +149,12 @@ def test_content_rather_than_suffix_determines_the_format(tmp_path):
 def test_a_missing_body_file_is_reported(tmp_path):
     with pytest.raises(ModelError, match="no body file"):
         load_body(tmp_path / "absent.pkl")
+
+
+def test_shapes_are_blended_in_double_precision():
+    body = body_from_arrays(smpl_arrays(), "body")
+    betas = np.linspace(-2, 2, 10, dtype=np.float32)
+    for given in (betas, betas.astype(float), betas[None].tolist()):
+        vertices = body.rest_vertices(given)
+        assert vertices.dtype == np.float64
+        np.testing.assert_array_equal(vertices, body.rest_vertices(betas.astype(float)))

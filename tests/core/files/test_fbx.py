@@ -20,6 +20,10 @@ def check(tmp_path, content):
     check_fbx(path)
 
 
+def test_the_limits_are_those_decided_on():
+    assert (fbx.MAX_DEPTH, fbx.MAX_RECORDS, fbx.MAX_ARRAY_BYTES, fbx._CHUNK_BYTES) == (64, 2_000_000, 2**30, 2**20)
+
+
 @pytest.mark.parametrize("version", [7300, 7400, 7500, 7700])
 def test_sound_files_and_text_pass(tmp_path, version):
     check(tmp_path, sound_file(version))
@@ -50,11 +54,56 @@ def test_a_length_of_any_record_that_is_too_large_is_refused(tmp_path, version):
         ([array_property(b"d", np.zeros(1 << 20))[:60]], "longer than its record"),
         ([b"S" + struct.pack("<I", 1 << 31)], "longer than its record"),
         ([b"q123"], "unknown"),
+        ([b"X\0\0\0\0"], "unknown"),
     ],
 )
 def test_properties_that_state_too_much_are_refused(tmp_path, properties, reason):
     with pytest.raises(InputError, match=reason):
         check(tmp_path, sound_file(7400, properties))
+
+
+@pytest.mark.parametrize("kind, size", [(b"b", 1), (b"c", 1), (b"i", 4), (b"l", 8), (b"f", 4), (b"d", 8)])
+@pytest.mark.parametrize("encoding", [0, 1])
+def test_arrays_hold_values_of_their_type(tmp_path, kind, size, encoding):
+    for stored, is_read in ((3 * size, True), (3 * size - 1, False), (3 * size + 1, False), (3 * size + 3, False)):
+        content = zlib.compress(bytes(stored)) if encoding else bytes(stored)
+        damaged = sound_file(7400, [kind + struct.pack("<III", 3, encoding, len(content)) + content])
+        if is_read:
+            check(tmp_path, damaged)
+            continue
+        with pytest.raises(InputError, match="not as long"):
+            check(tmp_path, damaged)
+
+
+def test_an_array_of_no_bytes_holds_no_values(tmp_path):
+    check(tmp_path, sound_file(7400, [b"b" + struct.pack("<III", 0, 1, 0)]))
+    with pytest.raises(InputError, match="not as long"):
+        check(tmp_path, sound_file(7400, [b"b" + struct.pack("<III", 1, 1, 0)]))
+
+
+@pytest.mark.parametrize("chunk", [1, 8, 16, 24, 1000])
+def test_an_array_is_unpacked_to_its_end_in_chunks_of_any_size(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(fbx, "_CHUNK_BYTES", chunk)
+    check(tmp_path, sound_file(7400, [array_property(b"d", np.arange(3.0))]))
+    for stated in (1, 2, 4):
+        with pytest.raises(InputError, match="not as long"):
+            check(tmp_path, sound_file(7400, [array_property(b"d", np.arange(3.0), stated=stated)]))
+
+
+@pytest.mark.parametrize("is_block", [True, False])
+def test_what_follows_a_record_is_checked_too(tmp_path, is_block):
+    """However the record before ends: with what is inside it, or with a record of zeros."""
+    writer = Writer(7400)
+
+    def record(name, properties=(), inside=()):
+        return lambda at: writer.record(at, name, properties, inside)
+
+    first = record(b"first", (), [record(b"inner", [b"C\1"])] * 2 if is_block else ())
+    sound, damaged = record(b"last", [b"C\1"]), record(b"last", [b"q"])
+    check(tmp_path, writer.file(first, record(b"outer", (), [first, sound]), sound))
+    for records in ([first, damaged], [first, record(b"outer", (), [first, damaged])], [first, record(b"outer", (), [first]), damaged]):
+        with pytest.raises(InputError, match="unknown"):
+            check(tmp_path, writer.file(*records))
 
 
 def cut_off(values, stored):

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -134,3 +135,69 @@ def _umask():
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+@pytest.mark.parametrize("answer, is_enabled", [(1, True), (0x1201, True), (0, False), (0x1200, False)])
+def test_windows_is_asked_whether_paths_may_be_long(monkeypatch, answer, is_enabled):
+    """The answer is one byte; what the others of the register hold means nothing."""
+    library = SimpleNamespace(RtlAreLongPathsEnabled=lambda: answer)
+    monkeypatch.setattr(file_names.sys, "platform", "win32")
+    monkeypatch.setattr(file_names.ctypes, "WinDLL", lambda name: {"ntdll": library}[name], raising=False)
+    assert file_names.long_paths_enabled() is is_enabled
+
+
+def test_paths_may_be_long_where_it_cannot_be_asked(monkeypatch):
+    def missing(_name):
+        raise OSError("no such library")
+
+    monkeypatch.setattr(file_names.ctypes, "WinDLL", lambda name: SimpleNamespace(), raising=False)
+    monkeypatch.setattr(file_names.sys, "platform", "win32")
+    assert file_names.long_paths_enabled() is True  # Windows before 10 lacks the function
+    monkeypatch.setattr(file_names.ctypes, "WinDLL", missing)
+    assert file_names.long_paths_enabled() is True
+    monkeypatch.setattr(file_names.sys, "platform", "linux")
+    monkeypatch.setattr(file_names.ctypes, "WinDLL", None)
+    assert file_names.long_paths_enabled() is True
+
+
+@pytest.mark.parametrize("path, is_device", [("CON", True), ("C:\\shots\\nul.npz", True), ("con/walk.npz", False), ("walk.npz", False)])
+def test_a_device_of_windows_is_told_by_the_last_part_of_a_path(monkeypatch, path, is_device):
+    for platform, expected in (("win32", is_device), ("linux", False)):
+        monkeypatch.setattr(file_names.sys, "platform", platform)
+        assert file_names.is_windows_device(path) is file_names.is_windows_device(Path(path)) is expected
+
+
+def test_a_file_that_cannot_be_replaced_is_open_or_protected(tmp_path, windows, monkeypatch):
+    path = tmp_path / "a.npz"
+    path.write_text("old")
+    error = PermissionError(errno.EACCES, "denied", str(tmp_path / "b"), None, str(path))
+    found = output_file._output_error(path, error)
+    assert found.name == "output-in-use" and found.problem.values == {"path": str(path)}
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert output_file._output_error(path, error).name == "output-write-protected"
+    assert output_file._output_error(tmp_path / "absent", error).name == "output-in-use"
+    monkeypatch.setattr(file_names.sys, "platform", "linux")
+    assert output_file._output_error(tmp_path / "absent", error).name == "output-folder-not-writable"
+
+
+def test_folders_of_ended_processes_are_removed_on_windows_without_locks(tmp_path, windows, monkeypatch):
+    """There an open file cannot be deleted: a marker that can is of a process that has ended."""
+    monkeypatch.setattr(temporary_folder, "fcntl", None, raising=False)
+    leftover, unmarked = tmp_path / ".meshrec-old", tmp_path / ".meshrec-unmarked"
+    leftover.mkdir()
+    (leftover / ".in-use").touch()
+    (leftover / "half").write_text("half")
+    unmarked.mkdir()
+    with temporary_folder.TemporaryFolder(tmp_path) as folder:
+        assert not leftover.exists() and unmarked.exists()
+        assert (folder.path / ".in-use").is_file() and os.path.samestat(os.fstat(folder._marker), (folder.path / ".in-use").stat())
+    assert not folder.path.exists() and folder._marker is None
+
+    def in_use(path, **_options):
+        raise PermissionError(path)
+
+    leftover.mkdir()
+    (leftover / ".in-use").touch()
+    monkeypatch.setattr(Path, "unlink", in_use)
+    with temporary_folder.TemporaryFolder(tmp_path):
+        assert leftover.exists()

@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from blender_meshrec.core.errors import InputError
+from blender_meshrec.core.files import gltf
 from blender_meshrec.core.files.gltf import path_from_uri, read_gltf, uri_entries, write_gltf_copy
 
 CONTENT = {"asset": {"version": "2.0"}, "images": [{"uri": "a.png"}, {"bufferView": 0}, {"uri": "data:image/png;base64,AAAA"}]}
@@ -28,9 +29,9 @@ def test_the_content_decides_and_not_the_suffix(tmp_path, suffix, is_binary):
         write_glb(path, CONTENT)
     else:
         path.write_text(json.dumps(CONTENT))
-    gltf = read_gltf(path)
-    assert gltf.content == CONTENT
-    assert (gltf.tail is not None) == is_binary
+    found = read_gltf(path)
+    assert found.content == CONTENT
+    assert (found.tail is not None) == is_binary
 
 
 @pytest.mark.parametrize("is_binary", [True, False])
@@ -40,10 +41,10 @@ def test_copies_have_the_changed_json_and_the_same_binary(tmp_path, is_binary):
         write_glb(path, CONTENT)
     else:
         path.write_text(json.dumps(CONTENT))
-    gltf = read_gltf(path)
-    gltf.content["images"][0]["uri"] = "another.png"
-    write_gltf_copy(path, gltf, copy)
-    assert read_gltf(copy).content == gltf.content
+    changed = read_gltf(path)
+    changed.content["images"][0]["uri"] = "another.png"
+    write_gltf_copy(path, changed, copy)
+    assert read_gltf(copy).content == changed.content
     if is_binary:
         raw = copy.read_bytes()
         assert raw.endswith(b"BINARY01")
@@ -110,3 +111,69 @@ def test_arrays_of_zeros_that_would_fill_the_memory_are_refused(tmp_path, is_bin
                 read_gltf(path)
         else:
             assert read_gltf(path).content["accessors"] == accessors
+
+
+@pytest.mark.parametrize("kind, kind_bytes", [(5120, 1), (5121, 1), (5122, 2), (5123, 2), (5125, 4), (5126, 4), (9, 4), (None, 4), ([], 4)])
+@pytest.mark.parametrize(
+    "shape, components", [("SCALAR", 1), ("VEC2", 2), ("VEC3", 3), ("VEC4", 4), ("MAT2", 4), ("MAT3", 9), ("MAT4", 16)]
+)
+def test_an_array_is_counted_by_the_bytes_of_its_values(tmp_path, monkeypatch, kind, kind_bytes, shape, components):
+    """Several arrays count together; one of an unknown type has the largest values."""
+    path = tmp_path / "a.gltf"
+    for shape_name in (shape, *(["other", {}] if shape == "MAT4" else [])):
+        accessors = [{"componentType": kind, "type": shape_name, "count": count} for count in (3, 4, -9, 0)]
+        path.write_text(json.dumps({"accessors": accessors}))
+        monkeypatch.setattr(gltf, "_MAX_ARRAY_BYTES", 7 * kind_bytes * components)
+        assert read_gltf(path).content["accessors"] == accessors
+        monkeypatch.setattr(gltf, "_MAX_ARRAY_BYTES", 7 * kind_bytes * components - 1)
+        with pytest.raises(InputError, match="the limit"):
+            read_gltf(path)
+
+
+def test_a_copy_is_laid_out_as_a_binary_file_is(tmp_path):
+    """Header, JSON filled with spaces to four bytes, and the other chunks as they were; a text file has no filling."""
+    for more in range(4):
+        content = {"a": "b" * more}
+        path = write_glb(tmp_path / "a.glb", {"c": 1}, b"BINARY01")
+        write_gltf_copy(path, gltf.Gltf(content, read_gltf(path).tail), tmp_path / "b.glb")
+        assert (tmp_path / "b.glb").read_bytes() == write_glb(tmp_path / "c.glb", content, b"BINARY01").read_bytes()
+        (tmp_path / "a.gltf").write_text("{}")
+        write_gltf_copy(tmp_path / "a.gltf", gltf.Gltf(content, None), tmp_path / "b.gltf")
+        assert (tmp_path / "b.gltf").read_text() == json.dumps(content)
+
+
+@pytest.mark.parametrize("size, is_read", [(99, False), (100, True)])
+def test_json_is_read_up_to_its_limit(tmp_path, monkeypatch, size, is_read):
+    monkeypatch.setattr(gltf, "_MAX_JSON_BYTES", size)
+    (tmp_path / "a.gltf").write_text("{}".ljust(100))
+    write_glb(tmp_path / "a.glb", {"a": "b" * 91})  # 100 bytes
+    for name in ("a.gltf", "a.glb"):
+        if is_read:
+            assert isinstance(read_gltf(tmp_path / name).content, dict)
+            continue
+        with pytest.raises(InputError, match="too large"):
+            read_gltf(tmp_path / name)
+
+
+def test_the_first_chunk_is_the_json_and_lies_in_the_file(tmp_path):
+    path = write_glb(tmp_path / "a.glb", {"a": 1}, b"")
+    content = path.read_bytes()
+    (length,) = struct.unpack_from("<I", content, 12)
+    assert read_gltf(path).tail == 20 + length
+    path.write_bytes(content[: 20 + length])  # no other chunk
+    assert read_gltf(path).content == {"a": 1}
+    for damaged in (content[: 20 + length - 1], content[:16] + b"BIN\0" + content[20:], content[:19]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"a\.glb cannot be read"):
+            read_gltf(path)
+
+
+@pytest.mark.parametrize("filling, is_read", [(b"\0\0\0", True), (b"   ", True), (b" \0 ", True), (b"abc", False)])
+def test_json_may_be_filled_with_zeros_or_spaces_at_its_end(tmp_path, filling, is_read):
+    text = b"{}" + filling
+    (tmp_path / "a.glb").write_bytes(struct.pack("<4sIIII", b"glTF", 2, 20 + len(text), len(text), 0x4E4F534A) + text)
+    if is_read:
+        assert read_gltf(tmp_path / "a.glb").content == {}
+        return
+    with pytest.raises(InputError):
+        read_gltf(tmp_path / "a.glb")

@@ -4,8 +4,6 @@ import errno
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,31 +13,15 @@ from blender_meshrec.core.errors import OutputError
 from blender_meshrec.core.files import output_file, temporary_folder, user_folders
 from blender_meshrec.core.files.output_file import atomic_write, check_writable
 from blender_meshrec.core.files.temporary_folder import TemporaryFolder, scratch_folder
+from tests.support.processes import start_writer
 
-ROOT = Path(__file__).resolve().parents[3]
 posix = pytest.mark.skipif(os.name == "nt", reason="devices, pipes and links of POSIX")
-HOLDER = f"""
-import sys, time
-sys.path.insert(0, {str(ROOT)!r})
-from blender_meshrec.core.files.output_file import atomic_write
-with atomic_write(sys.argv[1]) as temporary:
-    temporary.write_text("half")
-    print("ready", flush=True)
-    time.sleep(60)
-"""
 
 
 def write_text(path, text="new"):
     with atomic_write(path) as temporary:
         assert temporary.suffix == Path(path).suffix and temporary.parent.parent.samefile(Path(os.path.realpath(path)).parent)
         temporary.write_text(text)
-
-
-def start_writer(path):
-    """A process that is in the middle of writing `path`."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
-    return process
 
 
 @posix
@@ -215,3 +197,14 @@ def test_a_user_without_a_home_has_a_private_folder(temporary, monkeypatch):
     home.chmod(0o777)  # what others may write is neither run nor trusted
     with pytest.raises(OutputError, match="HOME"):
         user_folders.data_folder()
+
+
+def test_an_error_while_a_folder_is_marked_is_told_even_if_the_folder_is_gone(tmp_path, monkeypatch):
+    def fail(folder):
+        folder.rmdir()
+        raise ValueError("no marker")
+
+    monkeypatch.setattr(temporary_folder, "_lock_marker", fail)
+    with pytest.raises(ValueError, match="no marker"):
+        TemporaryFolder(tmp_path)
+    assert list(tmp_path.iterdir()) == []

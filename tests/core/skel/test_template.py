@@ -100,10 +100,10 @@ def test_the_error_names_another_version(version):
 
 
 def test_another_order_of_bones_or_angles_is_refused():
-    for key in ("bone_names", "pose_params_name"):
+    for key, told in (("bone_names", "24 bones"), ("pose_params_name", "46 angles")):
         arrays = skel_arrays()
         arrays[key] = arrays[key][::-1]
-        assert "order" in refusal(arrays)
+        assert f"SKEL's {told} in their order" in refusal(arrays)
 
 
 def test_files_of_other_kinds_are_identified(tmp_path):
