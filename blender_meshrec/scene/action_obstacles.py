@@ -28,7 +28,7 @@ from .temporary_state import changed_attributes
 if TYPE_CHECKING:
     from .retarget import RetargetPlan
 
-_NUM_CHECKED_FRAMES = 7
+_NUM_CHECKED_FRAMES = 31  # a rig's own IK may leave the plan in a few frames only, those with the deepest knees
 _MAX_ANGLE = 1.0  # degrees
 _MAX_IK_ANGLE = 10.0  # degrees; with IK a rig's own solver bends the limbs
 _MAX_DISTANCE = 0.02  # as a fraction of the rig's size at rest

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from ..core.messages import Message
 from ..retarget.rig import SIDES, BoneMapping, RetargetedMotion, Rig
 from ..retarget.solve.detached_bones import detached_names
 from ..retarget.solve.foot_skin import FootSkin
+from ..retarget.solve.rest_pose import RestPose
 from .rig_bones import quote_names
 
-_MIN_SHIN_SHARE = 0.5  # of the weight of a foot's skin
+_MIN_SHIN_SHARE = 0.5  # of the weight of a sole
+_SOLE_SHARE = 0.2  # of the height of a foot's skin
 _MAX_SLIDE, _MAX_DEPTH = 2.0, 20.0  # cm/s and mm, of feet of a person's size that are held
 
 
@@ -34,8 +38,9 @@ def skin_notes(rig: Rig, mapping: BoneMapping, skins: Mapping[str, FootSkin], si
         text = 'The feet of "{name}" point backward if left and right are as its bones are named: left and right are exchanged.'
         notes.append(Message("sides-exchanged", text, name=rig.name))
     has_feet = not _lacks(mapping, "foot")
-    if has_feet and any(skin.shin_weights is not None and skin.shin_weights.mean() > _MIN_SHIN_SHARE for skin in skins.values()):
-        text = 'The soles of "{name}" follow its shins rather than its feet: they tilt and slide where they touch the floor.'
+    rest = RestPose(rig, mapping)
+    if has_feet and skins and all(_shin_share(rest, skin) > _MIN_SHIN_SHARE for skin in skins.values()):
+        text = 'The soles of "{name}" follow its shins rather than its feet: they tilt where they touch the floor.'
         notes.append(Message("soles-follow-shins", text, name=rig.name))
     return tuple(notes)
 
@@ -51,6 +56,14 @@ def feet_notes(motion: RetargetedMotion) -> tuple[Message, ...]:
     if depth > _MAX_DEPTH * size:
         notes.append(Message("feet-in-floor", "The feet are up to {depth:.0f} mm in the floor.", depth=depth))
     return tuple(notes)
+
+
+def _shin_share(rest: RestPose, skin: FootSkin) -> float:
+    """How much the sole, the lowest part of a foot's skin, follows the shin, 0..1."""
+    if skin.shin_weights is None:
+        return 0.0
+    heights = skin.in_axes_of(rest) @ rest.axes[:, 2]
+    return float(skin.shin_weights[heights <= heights.min() + _SOLE_SHARE * np.ptp(heights)].mean())
 
 
 def _lacks(mapping: BoneMapping, part: str) -> bool:

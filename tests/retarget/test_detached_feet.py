@@ -54,6 +54,20 @@ def test_feet_elsewhere_are_not_taken():
 
 
 @pytest.mark.parametrize("name", ["Foot.{}", "FootIK.{}"])
+def test_a_bone_that_an_exporter_adds_to_a_foot_is_no_foot(name):
+    """FBX files have a bone at the end of each last bone, named like it, which may be nearer to where the shin should end."""
+    _, build, _ = quaternius_character()
+    for side in "LR":
+        foot, added = f"Foot.{side}", f"{name.format(side)}_end"
+        thigh, shin = build.heads[f"UpperLeg.{side}"], build.heads[f"LowerLeg.{side}"]
+        build.heads[foot] = 2 * shin - thigh + [0, 0.1, 0]
+        build.add(added, foot, tuple(2 * shin - thigh))
+    build = rename_bones(build, {bone: name.format(bone[-1]) if bone in ("Foot.L", "Foot.R") else bone for bone in build.heads})
+    mapping = map_bones(build.build_rig(np.random.default_rng(0)))
+    assert [mapping.slots[f"{side}_foot"] for side in SIDES] == [(name.format("L"),), (name.format("R"),)]
+
+
+@pytest.mark.parametrize("name", ["Foot.{}", "FootIK.{}"])
 @pytest.mark.parametrize("ratio", [0.5, 1.7])
 def test_feet_of_short_and_long_shins_are_found(ratio, name):
     """Shins half and 1.7 times as long as the thighs, as of robots, and feet that are named as IK targets."""

@@ -65,14 +65,14 @@ def test_feet_hold_still_where_they_touch(name, seed):
 
 @pytest.mark.parametrize("rate", [30, 60])
 def test_reported_slide_is_that_of_heels_and_balls(rate):
-    """Without planting: mean horizontal speed of points in contact, measured on the result's bones, within 1 %."""
+    """Without planting: mean horizontal speed of points in contact, measured on the result's bones, within 0.1 %."""
     times = np.arange(0, 4, 1 / rate)
     performance, (rig, mapping) = performance_from_motion(motion_from_walker(walk(times))), random_character(2)
     result = retarget(performance, rig, mapping, RetargetOptions(feet=False))
     points, _heights = sole_points(rig, mapping, result)
     both = (performance.contacts[1:] > 0.5) & (performance.contacts[:-1] > 0.5)
     speeds = rate * np.linalg.norm(np.diff(points[..., :2], axis=0), axis=-1)
-    np.testing.assert_allclose(result.quality["foot_slide_after"], 100 * speeds[both].mean(), rtol=0.01)  # cm/s
+    np.testing.assert_allclose(result.quality["foot_slide_after"], 100 * speeds[both].mean(), rtol=1e-3)  # cm/s
     assert result.quality["foot_slide_after"] > 1
 
 

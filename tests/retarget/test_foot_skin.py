@@ -112,24 +112,34 @@ def test_long_feet_stay_above_the_floor_in_swing(recordings):
 
 
 def test_skin_that_the_bones_show_changes_little(recordings):
-    """Shoes that end 1 cm beyond the bones move no joint farther than that; the report is measured on them."""
+    """Shoes that end 1 cm beyond the bones move joints by less in 95 % of all cases.
+
+    A foot that turns on the spot turns about the middle of what touches instead of a joint, 4 cm from it. The report is measured on
+    the skin.
+    """
     performance = performance_from_motion(recorded_motion(recordings[20]))
     rig, mapping = random_character(1)
     without, result = (retarget(performance, rig, mapping, floor_height=0.0, skins=known) for known in (None, shoes(rig, mapping, 0.01)))
-    assert np.linalg.norm(result.heads - without.heads, axis=-1).max() < 0.01
+    distances = np.linalg.norm(result.heads - without.heads, axis=-1)
+    assert np.percentile(distances, 95) < 0.01 and distances.max() < 0.04
     assert result.quality["floor_penetration_after"] != without.quality["floor_penetration_after"]
 
 
 def test_skin_that_is_no_flat_foot_leaves_heels_and_tips(recordings):
-    """Where only the tips of the toes reach the floor at rest, the feet roll as their bones show, within 1 cm."""
+    """Where only the tips of the toes reach the floor at rest, the feet roll as their bones show, and these tips hold still."""
     performance = performance_from_motion(recorded_motion(recordings[20]))
     rig, mapping = random_character(1)
     skins = shoes(rig, mapping, 0.0)
     for side, skin in skins.items():
         tips = skin.toe_weights > 0.5
         skins[side] = FootSkin(skin.points[tips], skin.toe_weights[tips])
-    without, result = (retarget(performance, rig, mapping, floor_height=0.0, skins=known) for known in (None, skins))
-    assert np.linalg.norm(result.heads - without.heads, axis=-1).max() < 0.01
+    rest = RestPose(rig, mapping)
+    stance = estimate_stance(rest, 0.0)
+    fitted = fit_stance_to_soles(rest, stance, find_soles(rest, stance, skins))
+    for side in SIDES:
+        np.testing.assert_array_equal(fitted.feet[side].heel, stance.feet[side].heel)
+        np.testing.assert_array_equal(fitted.feet[side].tip, stance.feet[side].tip)
+    assert retarget(performance, rig, mapping, floor_height=0.0, skins=skins).quality["foot_slide_after"] < 0.5  # cm/s
 
 
 @pytest.mark.parametrize("tilt", [(0.2, 0, 0), (0, 0.3, 0), (-0.25, 0.2, 0), (1.4, 0, 0)])

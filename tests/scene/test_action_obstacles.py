@@ -19,7 +19,7 @@ from blender_meshrec.scene.rig_reader import read_rig
 from tests.conftest import ROOT
 from tests.support.blender_characters import add_bone, add_controls, make_character
 from tests.support.blender_imports import import_file
-from tests.support.blender_poses import pose_in_blender
+from tests.support.blender_poses import poses_at
 from tests.support.scene_dump import dump_scene
 
 TRUTH = ROOT / "scripts" / "demo_clip_truth.npz"
@@ -30,15 +30,6 @@ MILLIMETRE = 1e-3
 @pytest.fixture(scope="module")
 def performance():
     return read_performance(TRUTH)
-
-
-def poses(rig, names):
-    """The heads and rotations, in the world, of bones at FRAMES."""
-    found = []
-    for frame in FRAMES:
-        bpy.context.scene.frame_set(frame)
-        found.append(pose_in_blender(rig, names))
-    return found
 
 
 def max_deviation(poses_a, poses_b):
@@ -54,7 +45,7 @@ def plain(performance):
     armature, _ = make_character()
     names = [bone.name for bone in armature.data.bones if bone.name != "Prop"]
     retarget_armature(armature, performance)
-    found = poses(armature, names)
+    found = poses_at(armature, names, FRAMES)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     return names, found
 
@@ -101,7 +92,7 @@ def test_settings_that_keep_an_action_from_playing_are_changed_and_said(performa
     spoil(armature)
     result = retarget_armature(armature, performance)
     assert result.obstacle is None and result.notes
-    distance, angle = max_deviation(poses(armature, plain[0]), plain[1])
+    distance, angle = max_deviation(poses_at(armature, plain[0], FRAMES), plain[1])
     assert distance < 0.1 * MILLIMETRE and angle < 0.05
 
 
@@ -114,7 +105,7 @@ def test_characters_of_the_field_move_in_every_format(shared_cases, performance,
     for path in (tmp_path / "plain.glb", tmp_path / f"out{suffix}"):
         import_file(path, performance.fps)
         (rig,) = (obj for obj in bpy.data.objects if obj.type == "ARMATURE")
-        found.append(poses(rig, sorted(bone.name for bone in rig.data.bones)))
+        found.append(poses_at(rig, sorted(bone.name for bone in rig.data.bones), FRAMES))
     distances = [np.abs(heads - others).max() for (heads, _), (others, _) in zip(*found)]
     assert max(distances) < 0.1 * MILLIMETRE
     assert np.abs(found[0][0][0] - found[0][2][0]).max() > 0.1  # m; the character does move
@@ -243,7 +234,7 @@ def test_controls_are_keyed_where_bones_copy_them(performance, plain, kind):
     assert result.obstacle is None
     assert all(bone.startswith("CTRL-") for bone in result.mapping.bones)
     assert "DEF-Hips" in result.notes[0]
-    distance, angle = max_deviation(poses(armature, [f"DEF-{name}" for name in plain[0]]), plain[1])
+    distance, angle = max_deviation(poses_at(armature, [f"DEF-{name}" for name in plain[0]], FRAMES), plain[1])
     assert distance < 0.1 * MILLIMETRE and angle < 0.05
 
 
@@ -297,3 +288,18 @@ def test_the_timeline_of_an_artists_scene_is_kept_or_its_change_is_said(performa
     (action,) = bpy.data.actions
     seconds = performance.timestamps[-1] - performance.timestamps[0]
     assert action.frame_range[0] == 1001 and action.frame_range[1] == pytest.approx(1001 + 24 * seconds, abs=1.0)
+
+
+def test_what_moves_a_bone_for_a_tenth_of_the_clip_is_noticed(performance):
+    """A constraint whose target turns by 20 degrees in 16 frames alone, between a quarter and a third of the clip."""
+    armature, _ = make_character()
+    target = bpy.data.objects.new("target", None)
+    bpy.context.scene.collection.objects.link(target)
+    first = round(0.2 * len(performance))
+    for frame, angle in ((first, 0.0), (first + 4, 0.35), (first + 12, 0.35), (first + 16, 0.0)):
+        target.rotation_euler.x = angle
+        target.keyframe_insert("rotation_euler", frame=frame)
+    constraint = armature.pose.bones["LeftLeg"].constraints.new("COPY_ROTATION")
+    constraint.target, constraint.mix_mode = target, "AFTER"
+    obstacle = retarget_armature(armature, performance).obstacle
+    assert obstacle is not None and "LeftLeg" in str(obstacle)

@@ -14,6 +14,7 @@ from ..contacts import contact_runs
 from ..rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from .footprints import flat_headings, overlap_contacts, plan_footprints
 from .run_blending import ease_into_runs, fade_between_runs, smooth_upper_envelope
+from .skin_contact import rolling_path, skin_rise
 
 UP = np.array([0.0, 0.0, 1.0])
 # Feet rise out of the floor over this time, s.
@@ -26,8 +27,7 @@ class FootShape:
 
     to_heel, to_ball: the contact points; where the foot has toes, the ball is their joint and may be above the ground. to_tip: the
     end of a foot without toes, or None. forward: from heel to tip. upright_from_rest: (3,3), from the rest pose's axes to those of
-    a foot that stands flat in the world, z up. sole: (N,3) further points that must stay above the floor, those of the skin, and
-    sole_toe_weights: (N,) 0..1, how much each follows the toes; None where the other points are enough.
+    a foot that stands flat in the world, z up.
     """
 
     to_heel: FloatArray
@@ -35,8 +35,6 @@ class FootShape:
     to_tip: FloatArray | None
     forward: FloatArray
     upright_from_rest: FloatArray
-    sole: FloatArray | None = None
-    sole_toe_weights: FloatArray | None = None
 
     @property
     def ball_height(self) -> float:
@@ -47,16 +45,6 @@ class FootShape:
         """The points that must stay above the floor, (3,) m from the ankle, and their heights m when the foot is flat on it."""
         points = [(self.to_heel, 0.0), (self.to_ball, self.ball_height)]
         return points if self.to_tip is None else [*points, (self.to_tip, 0.0)]
-
-    def lowest_sole_height(self, delta: FloatArray, toe_delta: FloatArray | None) -> FloatArray | None:
-        """Height (F,) m of the lowest point of the sole over the ankle, of a foot and toes turned from rest by (F,3,3); None without."""
-        if self.sole is None or self.sole_toe_weights is None:
-            return None
-        heights = delta[:, 2] @ self.sole.T
-        if toe_delta is not None:
-            by_toes = (delta[:, 2] @ self.to_ball)[:, None] + toe_delta[:, 2] @ (self.sole - self.to_ball).T
-            heights = heights + self.sole_toe_weights * (by_toes - heights)
-        return heights.min(1)
 
     def headings(self, delta: FloatArray) -> FloatArray:
         """Headings (F,) rad, continuous, of a foot turned from rest by `delta` (F,3,3); 0 is upright_from_rest's own."""
@@ -74,16 +62,12 @@ class FootShape:
 
 @dataclass(frozen=True)
 class PosedFoot:
-    """A foot as posed: ankle (F,3) m, delta (F,3,3) its rotation from rest, contacts (F,2) bool of heel and ball.
-
-    toe_delta: (F,3,3) the rotation of its toes from rest, None where it has none.
-    """
+    """A foot as posed: ankle (F,3) m, delta (F,3,3) its rotation from rest, contacts (F,2) bool of heel and ball."""
 
     shape: FootShape
     ankle: FloatArray
     delta: FloatArray
     contacts: BoolArray
-    toe_delta: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -93,8 +77,8 @@ class PlanOptions:
     fade_time: s, over which corrections fade before and after a contact. settle_time: s, within which the foot comes to rest before a
     contact and leaves after it. max_drift: m, see `plan_footprints`. ankle_led_roll: 0..1, how much of a roll over the ball follows
     the path of the ankle rather than the posed rotation. floor: height below which nothing goes, m. min_step_height: m above the
-    floor from which on measured ground is a step. sole_give: m, how deep the skin of a sole may be in the ground in contact, as a real
-    one is pressed flat.
+    floor from which on measured ground is a step. skin_give: m, how deep skin may be in the ground in contact, as a real sole is pressed
+    flat.
     """
 
     fade_time: float
@@ -103,7 +87,7 @@ class PlanOptions:
     ankle_led_roll: float = 0.0
     floor: float = 0.0
     min_step_height: float = 0.0
-    sole_give: float = 0.0
+    skin_give: float = 0.0
 
 
 class FootPlan:
@@ -145,16 +129,32 @@ class FootPlan:
         if options.ankle_led_roll:
             self._lead_roll_by_ankle()
         self._keep_lone_contacts_lowest()
-        self._sole_height = self._lowest_sole_height(foot.toe_delta)
         self.correction = self._planted_ankle() - self.ankle
+        self._skin_movement = np.zeros_like(self.ankle)
+        self._lowest_skin: FloatArray | None = None  # (F,) m over the ankle
 
     def ankle_target(self, shift: FloatArray) -> FloatArray:
         """Where the ankle should go, (F,3) m, if the root moves by `shift` (F,3) m."""
-        remaining = np.where(self.supported[:, None], self.correction - shift, 0)
+        remaining = np.where(self.supported[:, None], self.correction + self._skin_movement - shift, 0)
         target = self.ankle + shift + self._fade(remaining, self._runs)
         if self._options.settle_time:
             target[:, :2] = ease_into_runs(target[:, :2], self._runs, self._timestamps, self._options.settle_time)
-        return target + (self._lift(self.penetration_depth(target)) + self._sole_lift(target))[:, None] * self._lift_direction
+        return target + self._lift(self.penetration_depth(target))[:, None] * self._lift_direction
+
+    def hold_skin(self, skin: FloatArray, shift: FloatArray) -> None:
+        """Change the plan so that the foot's skin, not its heel and ball, touches the ground, does not slip, and is above the floor.
+
+        Args:
+            skin: (F,N,3) m, points from the ankle, turned as planned. shift: (F,3) m, the movement of the root.
+
+        Where skin also follows the shin, which turns with the plan, this is needed several times.
+        """
+        points = self.ankle_target(shift)[:, None] + skin
+        movement = np.zeros_like(self.ankle)
+        movement[:, :2] = rolling_path(points, self._runs, self._options.max_drift)
+        movement[:, 2] = np.where(self.supported, skin_rise(points, self._ground, self._options.skin_give), 0.0)
+        self._skin_movement = self._skin_movement + movement
+        self._lowest_skin = skin[..., 2].min(1)
 
     @property
     def contact_proximity(self) -> FloatArray:
@@ -163,15 +163,10 @@ class FootPlan:
 
     def penetration_depth(self, ankle: FloatArray) -> FloatArray:
         """How deep the foot is in the floor with its ankle at (F,3) m, (F,) m."""
-        heights: list[FloatArray] = [(self.rotation @ point)[:, 2] - rest_height for point, rest_height in self._shape.ground_points()]
-        if self._sole_height is not None:
-            heights.append(self._sole_height)
+        heights = [(self.rotation @ point)[:, 2] - rest_height for point, rest_height in self._shape.ground_points()]
+        if self._lowest_skin is not None:
+            heights = [self._lowest_skin]
         return np.maximum(self._options.floor - (ankle[:, 2] + np.min(heights, 0)), 0)
-
-    def _lowest_sole_height(self, toe_delta: FloatArray | None) -> FloatArray | None:
-        if self._shape.sole is None:
-            return None
-        return self._shape.lowest_sole_height(self.rotation, None if toe_delta is None else self.toe_rotation(toe_delta))
 
     def contact_point_heights(self) -> FloatArray:
         """Heights (F,2) m of heel and ball above where they are when the foot stands flat at z = 0, at the posed ankle."""
@@ -248,13 +243,6 @@ class FootPlan:
 
     def _fade(self, values: FloatArray, runs: IntArray) -> FloatArray:
         return fade_between_runs(values, runs, self._timestamps, self._options.fade_time)
-
-    def _sole_lift(self, ankle: FloatArray) -> FloatArray:
-        """How far to lift a foot that touches, (F,) m, so that its sole is not in the ground while it rolls."""
-        if self._sole_height is None:
-            return np.zeros(len(ankle))
-        depth = self._ground - (ankle[:, 2] + self._sole_height) - self._options.sole_give
-        return np.where(self.supported, np.maximum(depth, 0), 0)
 
     def _lift(self, depth: FloatArray) -> FloatArray:
         """How far to lift the foot, (F,) m, that would be `depth` (F,) m in the floor: smoothly, and not while it touches."""

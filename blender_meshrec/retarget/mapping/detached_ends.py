@@ -49,6 +49,8 @@ def _find_end(
         and taken.isdisjoint(tree.chain_from_root(bone) + tree.subtree(bone))
         and _ends_limb(first, second, tree.heads[bone])
     ]
+    # A foot begins with its first bone: exporters add bones where others end, with their names.
+    candidates = [bone for bone in candidates if not set(tree.chain_from_root(bone)[:-1]).intersection(candidates)]
     expected = 2 * second - first
 
     def order(bone: int) -> tuple[bool, bool, float]:

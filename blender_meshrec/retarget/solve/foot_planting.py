@@ -14,7 +14,7 @@ from ...core.axis_rotations import right_multiply
 from ...core.foot_planting.foot_plan import UP, FootPlan, FootShape, PlanOptions, PosedFoot
 from ...core.foot_planting.run_blending import smooth_triangular, smooth_upper_envelope
 from ...core.time_series import interpolate_over_time
-from ...core.two_bone_ik import Limb, soft_reachable_distance
+from ...core.two_bone_ik import Limb, soft_reachable_distance, solve_two_bone_ik
 from ..rig import SIDES
 from .foot_skin import Sole
 from .forward_kinematics import BoneArrays, Pose
@@ -45,16 +45,50 @@ MAX_SUPPORT_EXTENSION = 0.997
 MAX_HORIZONTAL_REACH = 0.9
 # How deep the skin of a sole may be in the ground in contact: as a fraction of the leg's length, and m. Real soles give by as much.
 SOLE_GIVE, MAX_SOLE_GIVE = 0.005, 0.005
+# Skin that follows the shin turns with the leg, and the leg with the skin: passes until that settles.
+SHIN_SKIN_PASSES = 8
 # A leg is never taken to be shorter than this fraction of its length.
 MIN_LEG_RATIO = 0.2
 
 
 @dataclass(frozen=True)
 class _PlantedLeg:
-    """A leg as posed and the plan of its foot."""
+    """A leg as posed, the plan of its foot, and the skin of the foot, None where it is not known.
+
+    toe_delta: (F,3,3) the planned rotation of the toes from rest, None without toes. shin_delta: (F,3,3) the posed one of the shin.
+    """
 
     limb: Limb
     foot: FootPlan
+    at_rest: Foot
+    sole: Sole | None
+    toe_delta: FloatArray | None
+    shin_delta: FloatArray
+
+    @property
+    def skin_passes(self) -> int:
+        """How often the plan has to be brought in line with the skin: more than once if that turns the skin."""
+        if self.sole is None:
+            return 0
+        return SHIN_SKIN_PASSES if self.sole.shin_weights.any() else 1
+
+    def hold_skin(self, shift: FloatArray) -> None:
+        """Hold the skin of the foot, with the hips moved by `shift` (F,3) m."""
+        if self.sole is not None:
+            self.foot.hold_skin(self._skin_from_ankle(self.sole, shift), shift)
+
+    def _skin_from_ankle(self, sole: Sole, shift: FloatArray) -> FloatArray:
+        """The skin (F,N,3) m of the foot as planned, from the ankle."""
+        from_ankle = sole.points - self.at_rest.ankle
+        skin = _turn_points(self.foot.rotation, from_ankle)
+        if self.toe_delta is not None and sole.toe_weights.any():
+            to_ball = self.at_rest.ball - self.at_rest.ankle
+            by_toes = (self.foot.rotation @ to_ball)[:, None] + _turn_points(self.toe_delta, from_ankle - to_ball)
+            skin = skin + sole.toe_weights[:, None] * (by_toes - skin)
+        if sole.shin_weights.any():
+            _thigh, turn = solve_two_bone_ik(self.limb, self.limb.root + shift, self.foot.ankle_target(shift))
+            skin = skin + sole.shin_weights[:, None] * (_turn_points(turn @ self.shin_delta, from_ankle) - skin)
+        return skin
 
 
 def plant_feet(
@@ -82,21 +116,39 @@ def plant_feet(
     legs: dict[str, _PlantedLeg] = {}
     for number, side in enumerate(SIDES):
         if side in stance.feet:
-            limb, touching = limb_from_pose(pose, side, LEG), contacts[:, 2 * number : 2 * number + 2]
-            sole = soles.get(side)
-            foot = _plan_foot(pose, stance.feet[side], sole, limb, touching, step_heights[:, number], placement, timestamps)
-            legs[side] = _PlantedLeg(limb, foot)
+            touching = contacts[:, 2 * number : 2 * number + 2]
+            legs[side] = _plan_leg(pose, stance, side, soles.get(side), touching, step_heights[:, number], placement, timestamps)
     if not legs:
         return heads
     shift = _hip_shift(list(legs.values()), timestamps)
+    for _ in range(max(leg.skin_passes for leg in legs.values())):
+        for leg in legs.values():
+            leg.hold_skin(shift)
+        shift = _hip_shift(list(legs.values()), timestamps)
     for side, leg in legs.items():
         bend_limb(pose, side, LEG, leg.limb, leg.limb.root + shift, leg.foot.ankle_target(shift), bone_rotations)
-        foot_rotation, toes = leg.foot.rotation, stance.feet[side].toes
-        toe_rotation = foot_rotation if toes is None else leg.foot.toe_rotation(pose.rest_delta(toes))
-        for slot, delta in ((f"{side}_foot", foot_rotation), (f"{side}_toes", toe_rotation)):
+        toe_rotation = leg.foot.rotation if leg.toe_delta is None else leg.toe_delta
+        for slot, delta in ((f"{side}_foot", leg.foot.rotation), (f"{side}_toes", toe_rotation)):
             for bone in pose.rest.slots.get(slot, ()):
                 bone_rotations[bone] = right_multiply(delta, pose.rest.rotations[bone])
     return heads + shift
+
+
+def _plan_leg(
+    pose: Pose,
+    stance: Stance,
+    side: str,
+    sole: Sole | None,
+    touching: BoolArray,
+    step_heights: FloatArray,
+    placement: RootPlacement,
+    timestamps: FloatArray,
+) -> _PlantedLeg:
+    limb, foot = limb_from_pose(pose, side, LEG), stance.feet[side]
+    plan = _plan_foot(pose, foot, sole, limb, touching, step_heights, placement, timestamps)
+    toe_delta = None if foot.toes is None else plan.toe_rotation(pose.rest_delta(foot.toes))
+    shin = pose.rest.slots[f"{side}_{LEG[1]}"][-1]
+    return _PlantedLeg(limb, plan, foot, sole, toe_delta, pose.rest_delta(shin))
 
 
 def _plan_foot(
@@ -115,16 +167,18 @@ def _plan_foot(
         to_tip=foot.tip - foot.ankle if foot.toes is None else None,
         forward=foot.forward,
         upright_from_rest=placement.upright_from_rest,
-        sole=None if sole is None else sole.points - foot.ankle,
-        sole_toe_weights=None if sole is None else sole.toe_weights,
     )
     foot_to_leg = float(np.linalg.norm(foot.ball - foot.heel)) / limb.length
     max_drift = MAX_DRIFT * limb.length * max(1.0, foot_to_leg / USUAL_FOOT_TO_LEG) ** 2
     give = min(SOLE_GIVE * limb.length, MAX_SOLE_GIVE)
-    options = PlanOptions(FADE_TIME, SETTLE_TIME, max_drift, ANKLE_LED_ROLL, floor=placement.floor, sole_give=give)
-    toe_delta = None if sole is None or foot.toes is None else pose.rest_delta(foot.toes)
-    posed = PosedFoot(shape, pose.heads[foot.bone], pose.rest_delta(foot.bone), touching, toe_delta)
+    options = PlanOptions(FADE_TIME, SETTLE_TIME, max_drift, ANKLE_LED_ROLL, floor=placement.floor, skin_give=give)
+    posed = PosedFoot(shape, pose.heads[foot.bone], pose.rest_delta(foot.bone), touching)
     return FootPlan(posed, timestamps, options, ground=placement.floor + step_heights)
+
+
+def _turn_points(rotations: FloatArray, points: FloatArray) -> FloatArray:
+    """Points (N,3), turned by rotations (F,3,3): (F,N,3)."""
+    return np.swapaxes(rotations @ points.T, 1, 2)
 
 
 def _hip_shift(legs: list[_PlantedLeg], timestamps: FloatArray) -> FloatArray:

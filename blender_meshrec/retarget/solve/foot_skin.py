@@ -17,7 +17,7 @@ _SOLE_HEIGHT = 0.05
 # A flat foot's sole is at least this fraction as long as its bones show.
 _MIN_SOLE_LENGTH = 0.5
 # The skin is kept as its farthest points in this many directions.
-_NUM_DIRECTIONS = 96
+_NUM_DIRECTIONS = 192
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _find_sole(rest: RestPose, stance: Stance, side: str, skin: FootSkin, leg: f
     low = on_foot if len(on_foot) else low  # heels and tips are those of the foot, wherever trousers end
     along = points[low] @ _forward(foot)
     heel, tip = low[along.argmin()], low[along.argmax()]
-    kept = np.unique([heel, tip, *_extreme_rows(points, skin.toe_weights)])
+    kept = np.unique([heel, tip, *_extreme_rows(points, skin.toe_weights, shin_weights)])
     return Sole(
         points=points[kept],
         toe_weights=skin.toe_weights[kept],
@@ -104,11 +104,13 @@ def _find_sole(rest: RestPose, stance: Stance, side: str, skin: FootSkin, leg: f
     )
 
 
-def _extreme_rows(points: FloatArray, toe_weights: FloatArray) -> list[int]:
-    """The rows of points (N,3) that are farthest in many directions, of those that follow the foot and of those that follow the toes."""
+def _extreme_rows(points: FloatArray, toe_weights: FloatArray, shin_weights: FloatArray) -> list[int]:
+    """The rows of points (N,3) that are farthest in many directions, of those that follow the foot, the toes and the shin each."""
     directions = np.random.default_rng(0).normal(size=(_NUM_DIRECTIONS, 3))
+    follows = np.stack([1 - toe_weights - shin_weights, toe_weights, shin_weights], 1).argmax(1)
     rows: list[int] = []
-    for group in (np.flatnonzero(toe_weights < 0.5), np.flatnonzero(toe_weights >= 0.5)):
+    for bone in range(3):
+        group = np.flatnonzero(follows == bone)
         if len(group):
             rows += group[(points[group] @ directions.T).argmax(0)].tolist()
     return rows

@@ -11,6 +11,9 @@ from .forward_kinematics import Pose
 from .root_placement import RootPlacement
 from .stance import Stance
 
+# Skin up to this height over the lowest of its foot touches the ground with it, m.
+_MAX_HOVER = 0.01
+
 
 def foot_points(pose: Pose, stance: Stance) -> tuple[FloatArray, FloatArray] | None:
     """Heels and balls (F,4,3) m of a pose's feet, and the height (4,) m of each on a foot that stands; None if a foot is missing."""
@@ -30,7 +33,8 @@ def foot_points(pose: Pose, stance: Stance) -> tuple[FloatArray, FloatArray] | N
 def skin_contact(pose: Pose, stance: Stance, soles: Mapping[str, Sole]) -> tuple[FloatArray, FloatArray]:
     """The steps (F-1,4,3) m from each frame to the next of the skin that is lowest, and the height (F,) m of the lowest of both feet.
 
-    The skin of the rear and of the front half of each foot, as heels and balls are ordered.
+    The skin of the rear and of the front half of each foot, as heels and balls are ordered; where a half hovers over the lowest skin of
+    its foot, which alone touches, that counts instead.
     """
     steps: list[FloatArray] = []
     heights: list[FloatArray] = []
@@ -40,10 +44,12 @@ def skin_contact(pose: Pose, stance: Stance, soles: Mapping[str, Sole]) -> tuple
         along = sole.points @ foot.forward
         is_front = along > along[[sole.heel, sole.tip]].mean()
         heights.append(positions[..., 2].min(1))
-        for half in (positions[:, ~is_front], positions[:, is_front]):
-            lowest = half[:-1, :, 2].argmin(1)
-            frames = np.arange(len(lowest))
-            steps.append(half[frames + 1, lowest] - half[frames, lowest])
+        frames = np.arange(len(positions) - 1)
+        for half in (~is_front, is_front):
+            height = np.where(half, positions[:-1, :, 2], np.inf)
+            hovers = height.min(1) > heights[-1][:-1] + _MAX_HOVER
+            lowest = np.where(hovers, positions[:-1, :, 2].argmin(1), height.argmin(1))
+            steps.append(positions[frames + 1, lowest] - positions[frames, lowest])
     return np.stack(steps, 1), np.min(heights, 0)
 
 

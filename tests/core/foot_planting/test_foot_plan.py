@@ -190,14 +190,20 @@ def test_toes_are_flat_while_the_ball_touches():
     np.testing.assert_allclose(headings, headings[0], atol=1e-9)  # of the flat foot, also when the heel has left
 
 
-def test_skin_of_the_sole_turns_with_foot_and_toes():
-    sole = np.array([[0.0, 0, -0.1], [0.2, 0, -0.1]])
-    shape = make_shape(sole=sole, sole_toe_weights=np.array([0.0, 1.0]))
-    still = np.broadcast_to(np.eye(3), (2, 3, 3))
-    np.testing.assert_allclose(shape.lowest_sole_height(still, None), -0.1)
-    np.testing.assert_allclose(shape.lowest_sole_height(still, still), -0.1)
-    down = np.broadcast_to(rotation_about_axis([0, 1.0, 0], 0.3), (2, 3, 3))
-    expected = shape.to_ball[2] + (down[0] @ (sole[1] - shape.to_ball))[2]
-    np.testing.assert_allclose(shape.lowest_sole_height(still, down), expected)
-    np.testing.assert_allclose(shape.lowest_sole_height(down, None), (down[0] @ sole[1])[2])
-    assert make_shape().lowest_sole_height(still, down) is None
+@pytest.mark.parametrize("contacts", ["heel, flat, ball", "twice", "to the end"])
+def test_held_skin_touches_and_stays_above_the_floor(contacts):
+    """Skin 4 cm below the heel and 6 cm before the ball: its lowest point is on the ground in contact, within its give, and never below."""
+    rng = np.random.default_rng(8)
+    shape = make_shape()
+    plan = FootPlan(posed(shape, rng, CONTACTS[contacts]), TIMES, PlanOptions(fade_time=0.3, min_step_height=1.0, skin_give=0.004))
+    skin = np.stack(
+        [plan.rotation @ (point + shape.upright_from_rest.T @ [x, 0, -0.04]) for point, x in ((shape.to_heel, 0.0), (shape.to_ball, 0.06))],
+        1,
+    )
+    shift = np.zeros((FRAMES, 3))
+    before = plan.ankle_target(shift)[:, 2] + skin[..., 2].min(1)
+    assert before[plan.supported].min() < -0.03
+    plan.hold_skin(skin, shift)
+    lowest = plan.ankle_target(shift)[:, 2] + skin[..., 2].min(1)
+    assert np.abs(lowest[plan.supported] + 0.002).max() < 0.002 + 1e-9
+    assert lowest[~plan.supported].min(initial=0.0) > -1e-9
