@@ -1,8 +1,11 @@
 """Fixtures every test may use. Material from outside the repository is optional: tests that want it skip without it."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the backend is launched: its matrices are small
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..bodies.skel import Skel
@@ -14,8 +15,11 @@ from ..bridge.messages import Progress, ReconstructRequest
 from ..core.array_types import BoolArray, FloatArray
 from ..core.files.body_template import BodyTemplate
 from ..core.records import BodyParams, Estimate, FootageInfo, Observations, Recovery
+from .camera.solve_camera import CameraPath
+from .camera.tracks import BackgroundTracks
 from .fitting.body_fit import BodyFit
 from .fitting.camera_space import CameraSpaceJoints
+from .known_people import KnownPerson
 
 OnProgress = Callable[[Progress], None]
 
@@ -48,7 +52,9 @@ class Stages:
 class Person:
     """One person on the way from keypoints to a motion. A field exists once the pass that makes it has run.
 
-    number: as the interface counts people, from 1. scale: factor that puts the person's feet on the shared floor.
+    number: as the interface counts people, from 1. observations: in the footage; steady: as a still camera would see them. known: what
+    the user knows of them. betas: (B,), if their shape is known, or has the known height. scale: factor that puts the feet of a person of
+    unknown size on the shared floor.
     ankles_seen: (F,2), whether the left and right ankle are in view. start: the body before the whole-clip solve, in camera axes.
     free, locked: the body in the world before and after foot locking. contacts: (F,4). foot_slide: cm/s before and after locking.
     generated: PC-HMR's generated mesh, or None.
@@ -58,7 +64,10 @@ class Person:
 
     number: int
     observations: Observations
+    known: KnownPerson = field(default_factory=KnownPerson)
+    betas: FloatArray | None = None
     scale: float = 1.0
+    steady: Observations = field(init=False)
     estimate: Estimate = field(init=False)
     camera_space: CameraSpaceJoints = field(init=False)
     fit: BodyFit = field(init=False)
@@ -79,7 +88,8 @@ class Person:
 class Clip:
     """Footage, models and people of one reconstruction.
 
-    intrinsics: (3,3) px. world_from_camera: (4,4), and tilt_sigma: (2,) rad, set by the pass `estimate_world`. skel: None unless the
+    intrinsics: (3,3) px; lens_sigma: the standard deviation of the logarithm of its focal length, 0 if it is given; lens_source: where
+    it is from, as of lens.py. world_from_camera: (4,4), and tilt_sigma: (2,) rad, set by the pass `estimate_world`. skel: None unless the
     request asks for SKEL. background: (F,3), its movement since the frame before, as of tracking/background_motion.py; None if unknown.
     """
 
@@ -93,13 +103,23 @@ class Clip:
     people: list[Person]
     warnings: list[str]
     background: FloatArray | None = None
+    tracks: BackgroundTracks | None = None
+    lens_sigma: float = 0.0
+    lens_source: str = "solved"
     world_from_camera: FloatArray = field(init=False)
     tilt_sigma: FloatArray = field(init=False)
+    camera: CameraPath = field(init=False)
+    camera_from_view: FloatArray | None = None
 
     @property
     def template(self) -> BodyTemplate:
         """The body at rest."""
         return self.body.template
+
+    @property
+    def view_size(self) -> FloatArray:
+        """(width, height) px of the picture in which people are solved; a steady view of a turning camera has no edges."""
+        return np.array(self.frames.size, float) if self.camera_from_view is None else np.full(2, np.inf)
 
     def require_skel(self) -> Skel:
         """The SKEL body, for passes and refiners that run only where the request asks for SKEL."""

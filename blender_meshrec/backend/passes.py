@@ -7,26 +7,31 @@ from pathlib import Path
 import numpy as np
 
 from ..core.array_types import BoolArray, FloatArray
-from ..core.cameras import invert_rigid_transform, rigid_transform, transform_points
+from ..core.cameras import intrinsics_of_focal_length, invert_rigid_transform, rigid_transform, transform_points
 from ..core.contacts import contacts_from_probabilities, contacts_on_support, detect_contacts
 from ..core.files.body_template import BodyTemplate
 from ..core.metrics import foot_slide
 from ..core.records import BodyParams, Recovery
 from ..core.resampling import resample_recovery
-from ..core.rotations import rotvec_from_rotmat
+from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ..core.skeletons import H36M17, to_h36m17
+from .camera.solve_camera import PRIOR_SIGMA, solve_camera
+from .camera.steady_view import choose_steady_view, is_in_steady_view, is_one_turning_view, steady_observations
 from .clip import Clip, Person
 from .devices import run_with_cpu_fallback
+from .fitting.betas_fit import measure_lengths
 from .fitting.body_fit import fit_body
-from .fitting.body_params import local_rotmats, transform_body, with_posed_joints, with_rotvecs
+from .fitting.body_params import local_rotmats, transform_body, with_betas, with_posed_joints, with_rotvecs
 from .fitting.body_smoothing import smooth_body
-from .fitting.camera_space import solve_camera_space
-from .fitting.clip_solve.solve_clip import ClipEvidence, PersonEvidence, solve_clip, world_from_up
+from .fitting.camera_space import scaled, solve_camera_space, with_focal_length
+from .fitting.clip_solve.solve_clip import ClipEvidence, PersonEvidence, solve_clip, through_lens, world_from_up
 from .fitting.end_points import locate_end_points
 from .fitting.foot_lock import lock_feet
 from .fitting.gravity_and_floor import GroundEvidence, body_scales_on_floor, estimate_gravity_and_floor
+from .fitting.known_shape import shape_of_betas, shape_of_height
 from .fitting.leg_kinematics import Legs, pose_legs, soles_from_template
 from .fitting.mesh_calibration import MeshCalibrator, mesh_in_world, target_joints
+from .fitting.stature import betas_of_stature
 from .lifting import estimators  # noqa: F401 - registers the estimators
 from .refiners import silhouette_refiner, twist_refiner  # noqa: F401 - register themselves
 from .refiners.skel_conversion import convert_to_skel
@@ -37,6 +42,27 @@ ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
 MIN_ANKLE_CONFIDENCE = 0.3
 
 
+# --- the camera -------------------------------------------------------------------------------------------------------
+
+
+def solve_camera_of_clip(clip: Clip) -> None:
+    """Find how the camera turned, and see people as a still camera at the same place would have seen them."""
+    focal = float(clip.intrinsics[0, 0])
+    clip.camera = solve_camera(clip.tracks, clip.frames.size, focal, len(clip.timestamps), min(clip.lens_sigma, PRIOR_SIGMA))
+    for person in clip.people:
+        person.steady = person.observations
+    if not is_one_turning_view(clip.camera):
+        return
+    if np.isfinite(clip.camera.focal) and clip.lens_source != "given":
+        clip.intrinsics = intrinsics_of_focal_length(clip.camera.focal, clip.frames.size)
+        clip.lens_sigma, clip.lens_source = clip.camera.focal_sigma / clip.camera.focal, "camera"
+    view = choose_steady_view(clip.camera.camera_from_first)
+    if all(is_in_steady_view(person.observations, view, clip.intrinsics) for person in clip.people):
+        clip.camera_from_view = view
+        for person in clip.people:
+            person.steady = steady_observations(person.observations, view, clip.intrinsics, clip.frames.size)
+
+
 # --- from keypoints to a body in the world ----------------------------------------------------------------------------
 
 
@@ -45,7 +71,7 @@ def lift_keypoints(clip: Clip) -> None:
     method = "skeleton2mesh" if clip.request.method == "auto" else clip.request.method
     estimator = ESTIMATORS.get(method)
     for person in clip.people:
-        estimate = partial(estimator, person.observations, clip.intrinsics, clip.timestamps)
+        estimate = partial(estimator, person.steady, clip.intrinsics, clip.timestamps)
         person.estimate = run_with_cpu_fallback(estimate, clip.device, clip.warnings.append)
         for refine in refiners_of_stage("estimate", clip.request.refine).values():
             refine(person, clip)
@@ -54,26 +80,40 @@ def lift_keypoints(clip: Clip) -> None:
 def solve_joints_in_camera_space(clip: Clip) -> None:
     """Joints on their lines of sight, with constant bone lengths, smoothed over time."""
     for person in clip.people:
-        observations = person.observations
+        observations = person.steady
         person.camera_space = solve_camera_space(
             person.estimate,
             to_h36m17(observations.keypoints, observations.keypoint_set),
             observations.visible,
             clip.intrinsics,
-            clip.frames.size,
+            clip.view_size,
             clip.timestamps,
             clip.request.smoothing,
             scale=person.scale,
         )
+        apply_known_shape(person, clip.template)
+
+
+def apply_known_shape(person: Person, template: BodyTemplate) -> None:
+    """Give a person the shape or the height that the user knows, and the distance that follows."""
+    known, joints = person.known, person.camera_space
+    lengths = measure_lengths(joints.joints, joints.confidence)
+    if known.betas is not None:
+        shape = shape_of_betas(template, lengths, known.betas)
+    elif known.height is not None:
+        shape = shape_of_height(template, lengths, known.height)
+    else:
+        return
+    person.betas, person.camera_space = shape.betas, scaled(joints, shape.scale)
 
 
 def fit_bodies(clip: Clip) -> None:
     """Betas from bone lengths, rotations by DIK, smoothed over time."""
     smoothing = clip.request.smoothing
     for person in clip.people:
-        observations, joints = person.observations, person.camera_space
+        observations, joints = person.steady, person.camera_space
         points = locate_end_points(observations, joints, clip.intrinsics, clip.timestamps, smoothing)
-        fit = partial(fit_body, clip.template, joints.joints, joints.confidence, points, clip.timestamps)
+        fit = partial(fit_body, clip.template, joints.joints, joints.confidence, points, clip.timestamps, betas=person.betas)
         fitted = run_with_cpu_fallback(fit, clip.device, clip.warnings.append)
         person.fit = replace(fitted, body=smooth_body(fitted.body, observations.visible, clip.timestamps, smoothing))
 
@@ -88,10 +128,14 @@ def estimate_world(clip: Clip) -> None:
 
 
 def scale_people_to_floor(clip: Clip) -> None:
-    """Scale people so that they share a floor, which one view leaves open; the largest, who is seen best, keeps their size."""
-    evidence = [ground_evidence(person, clip.template) for person in clip.people]
-    for person, scale in zip(clip.people, body_scales_on_floor(evidence, clip.timestamps, clip.world_from_camera)):
-        person.scale = scale
+    """Scale people so that they share a floor, which one view leaves open.
+
+    Those of known size keep it, or else the largest, who is seen best.
+    """
+    people = sorted(clip.people, key=lambda person: person.betas is None)
+    evidence = [ground_evidence(person, clip.template) for person in people]
+    for person, scale in zip(people, body_scales_on_floor(evidence, clip.timestamps, clip.world_from_camera)):
+        person.scale = scale if person.betas is None else 1.0
 
 
 def is_rescaled(clip: Clip) -> bool:
@@ -111,20 +155,34 @@ def solve_clip_of_people(clip: Clip) -> None:
     evidence = [
         PersonEvidence(
             person.fit.body,
-            to_h36m17(person.observations.keypoints, person.observations.keypoint_set),
+            to_h36m17(person.steady.keypoints, person.steady.keypoint_set),
             np.asarray(person.estimate.joints, float),
             start_contacts(person, clip),
             person.observations.visible,
+            is_shape_known=person.known.betas is not None,
+            certain=known_contacts(person, clip),
         )
         for person in clip.people
     ]
     shared = ClipEvidence(
-        clip.intrinsics, np.array(clip.frames.size), clip.timestamps, up, float(clip.world_from_camera[2, 3]), clip.tilt_sigma
-    )
-    solved, up = solve_clip(clip.template, evidence, shared, clip.request.smoothing, clip.stages.count)
-    for person, result in zip(clip.people, solved, strict=True):
-        person.start, person.fit = person.fit.body, replace(person.fit, body=result.body)
-    clip.world_from_camera = world_from_up(up, solved[0].floor)
+        clip.intrinsics, clip.view_size, clip.timestamps, up, float(clip.world_from_camera[2, 3]), clip.tilt_sigma,
+        clip.lens_sigma if clip.lens_source == "solved" else 0.0,
+    )  # fmt: skip
+    solved, world = solve_clip(clip.template, evidence, shared, clip.request.smoothing, clip.stages.count)
+    for person, known, result in zip(clip.people, evidence, solved, strict=True):
+        person.start = through_lens(known, clip.template, world.zoom).body
+        person.fit = replace(person.fit, body=result.body)
+        keep_known_shape(person, clip.template)
+        person.camera_space = with_focal_length(person.camera_space, world.zoom)
+    if clip.camera_from_view is not None:  # the background moves as far in the picture as before
+        clip.camera_from_view = rotmat_from_rotvec(rotvec_from_rotmat(clip.camera_from_view) * np.exp(-world.zoom))
+    clip.intrinsics = clip.intrinsics * [[np.exp(world.zoom), 1, 1], [1, np.exp(world.zoom), 1], [1, 1, 1]]
+    clip.world_from_camera = world_from_up(world.up, world.floor)
+
+
+def known_contacts(person: Person, clip: Clip) -> FloatArray | None:
+    """Contacts (F,4) that are certain, 1 or 0, and nan where they are not known; None if none is."""
+    return None if person.known.contacts is None else person.known.contacts.at(clip.timestamps)
 
 
 def start_contacts(person: Person, clip: Clip) -> FloatArray:
@@ -145,6 +203,16 @@ def refine_bodies(clip: Clip) -> None:
     for name, refine in refiners_of_stage("body", clip.request.refine).items():
         for person in clip.people:
             person.refined[name] = refine(person, clip)
+    for person in clip.people:
+        keep_known_shape(person, clip.template)
+
+
+def keep_known_shape(person: Person, template: BodyTemplate) -> None:
+    """Give a body that was changed the known betas or height again."""
+    known, body = person.known, person.fit.body
+    betas = known.betas if known.height is None else betas_of_stature(template, body.betas, known.height)
+    if betas is not None:
+        person.fit = replace(person.fit, body=with_betas(body, template, betas))
 
 
 # --- contacts and the final world -------------------------------------------------------------------------------------
@@ -179,6 +247,9 @@ def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
         contacts = contacts_from_probabilities(person.estimate.contacts, times, points_seen, before, camera)
     rest_joints, soles = template.rest_joints(person.free.betas), soles_from_template(template, person.free.betas)
     contacts = contacts_on_support(contacts, before)
+    certain = known_contacts(person, clip)
+    if certain is not None:
+        contacts = np.where(np.isnan(certain), contacts, certain)
     pelvis = person.free.transl + rest_joints[0]
     rotmats = lock_feet(local_rotmats(person.free), pelvis, rest_joints, soles, contacts, times, camera)
     person.locked = with_rotvecs(person.free, rotvec_from_rotmat(rotmats))
@@ -206,7 +277,9 @@ def posed_legs(template: BodyTemplate, params: BodyParams) -> Legs:
 def make_recoveries(clip: Clip) -> None:
     """Each person's motion as the motion file stores it."""
     frames, template = clip.frames, clip.template
-    camera_from_world = invert_rigid_transform(clip.world_from_camera)
+    camera_from_world = np.broadcast_to(invert_rigid_transform(clip.world_from_camera), (len(frames), 4, 4))
+    if clip.camera_from_view is not None:
+        camera_from_world = rigid_transform(clip.camera_from_view, np.zeros(3)) @ camera_from_world
     for person in clip.people:
         visible = person.observations.visible
         recovery = Recovery(
@@ -223,7 +296,7 @@ def make_recoveries(clip: Clip) -> None:
             lifted_joints=transform_points(clip.world_from_camera[None], person.camera_space.joints),
             contacts=person.contacts,
             camera_intrinsics=clip.intrinsics,
-            camera_from_world=np.broadcast_to(camera_from_world, (len(frames), 4, 4)),
+            camera_from_world=camera_from_world,
             image_size=np.array(frames.size),
             footage=str(Path(frames.source).absolute()),
             footage_rotation=frames.rotation,

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 
 from ..bodies.make_body import make_body
 from ..bridge.messages import ReconstructRequest, Result
-from ..core.cameras import default_intrinsics
 from ..core.errors import InputError
 from ..core.files.body_template import load_body
 from . import passes, quality
 from .clip import Clip, OnProgress, Person, Stages
 from .devices import choose_device
+from .known_people import read_known_people
+from .lens import choose_lens
 from .motion_input import is_motion_file, recover_motion
 from .refiners.skel_conversion import check_skel_refiners, load_skel_body
 from .report import build_report
@@ -39,6 +40,7 @@ TO_WORLD = (
     Pass("stand up", passes.estimate_world),
 )
 PASSES = (
+    Pass("camera", passes.solve_camera_of_clip),
     Pass("estimate", passes.lift_keypoints),
     *TO_WORLD,
     Pass("stand up", passes.scale_people_to_floor),
@@ -92,9 +94,12 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
         device = choose_device(request.device)
         body = make_body(load_body(request.body), device)
         skel = load_skel_body(request.skel_body, device) if request.skeleton == "skel" else None
+    known = read_known_people(request, body.template)
     tracked = detect_and_track(request, on_progress)
     stages.seconds.update(tracked.seconds)
-    people = [Person(number, tracked.people[number - 1]) for number in chosen_people(request.person, len(tracked.people))]
+    numbers = chosen_people(request.person, len(tracked.people))
+    people = [Person(number, tracked.people[number - 1], known(number, number == numbers[0])) for number in numbers]
+    lens = choose_lens(request, tracked.frames)
     return Clip(
         request,
         stages,
@@ -102,10 +107,13 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
         body,
         skel,
         tracked.frames,
-        default_intrinsics(tracked.frames.size),
+        lens.intrinsics,
         people,
         list(tracked.warnings),
         tracked.background,
+        tracked.tracks,
+        lens_sigma=lens.sigma,
+        lens_source=lens.source,
     ), tracked
 
 

@@ -41,8 +41,11 @@ _ANKLES = [SMPL_JOINTS.index("left_ankle"), SMPL_JOINTS.index("right_ankle")]
 def judge_people(clip: Clip) -> None:
     """Judge each person, and warn of those who are not good. Needs recoveries of the footage's own frames."""
     sigma = float(np.degrees(np.max(clip.tilt_sigma))) if np.any(clip.tilt_sigma) else float("nan")
+    background = clip.background
+    if background is not None and clip.camera_from_view is not None:
+        background = background * [0, 0, 1]  # a turn that is known takes no path along; the background grows only if the camera moves
     for person in clip.people:
-        measures = measure_person(person.recovery, person.observations, clip.body, clip.background, sigma)
+        measures = measure_person(person.recovery, person.observations, clip.body, background, sigma)
         verdict = judge(measures)
         person.judged = verdict_report(verdict, measures, person.recovery.timestamps)
         clip.warnings += warnings_of(person.number, verdict)

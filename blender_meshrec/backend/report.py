@@ -9,10 +9,13 @@ import numpy as np
 
 from ..bridge import windows_system
 from ..core.cameras import transform_points
+from ..core.focal_length import equivalent_from_pixels
 from ..core.metrics import jitter, reprojection_error
 from ..core.skeletons import KEYPOINT_SETS, SMPL_JOINTS
 from ..core.version import version as version_of_this
+from .camera.solve_camera import CameraPath
 from .clip import Clip, Person
+from .fitting.stature import stature
 from .tracking.detect_and_track import TrackingResult
 
 PACKAGES = ("numpy", "torch", "mediapipe", "av", "opencv-python")
@@ -29,7 +32,9 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
             for number, observations in enumerate(tracked.people, 1)
         ],
         "frames_read": frames,
-        "people": [build_person_report(person) for person in clip.people],
+        "camera": build_camera_report(clip.camera),
+        "lens": build_lens_report(clip),
+        "people": [build_person_report(person, clip) for person in clip.people],
         "seconds": {stage: round(taken, 4) for stage, taken in seconds.items()},
         "frames_per_second": {stage: _round_finite(frames / taken, 1) for stage, taken in seconds.items() if taken > 1e-4},
         "peak_memory_mb": None if peak_memory is None else round(peak_memory / 1e6, 1),
@@ -38,7 +43,32 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
     }
 
 
-def build_person_report(person: Person) -> dict[str, Any]:
+def build_camera_report(path: CameraPath) -> dict[str, Any]:
+    """The kind of camera, in sentences too, and each shot's first and last frame, kind and share of frames whose background was found."""
+    return {
+        "kind": path.kind,
+        "sentences": list(path.sentences),
+        "solved_focal_px": _round_finite(path.focal, 1),
+        "solved_focal_sigma_px": _round_finite(path.focal_sigma, 1),
+        "confidence": _round_finite(float(np.mean(path.confidence)) if len(path.confidence) else float("nan"), 3),
+        "shots": [
+            {"first": shot.first, "last": shot.last - 1, "kind": shot.kind, "background_seen": round(shot.seen, 3)} for shot in path.shots
+        ],
+    }
+
+
+def build_lens_report(clip: Clip) -> dict[str, Any]:
+    """The focal length, px of the picture and mm in 35 mm equivalents, where it is from, and the standard deviation of its logarithm."""
+    focal = float(clip.intrinsics[0, 0])
+    return {
+        "focal_px": round(focal, 1),
+        "focal_35mm": round(equivalent_from_pixels(focal, clip.frames.size), 2),
+        "source": clip.lens_source,
+        "sigma": round(clip.lens_sigma, 4),
+    }
+
+
+def build_person_report(person: Person, clip: Clip) -> dict[str, Any]:
     """One person's numbers; None where a number cannot be measured."""
     observations, recovery = person.observations, person.recovery
     in_camera = transform_points(recovery.camera_from_world, recovery.joints.astype(float))
@@ -52,6 +82,9 @@ def build_person_report(person: Person) -> dict[str, Any]:
     report = {
         "person": person.number,
         "frames_with_person": int(observations.visible.sum()),
+        "height_cm": round(100 * stature(clip.template, recovery.betas), 1),
+        "betas": [round(float(beta), 6) for beta in recovery.betas],
+        "surface_model_type": recovery.surface_model_type,
         "reprojection_px": _round_finite(pixels, 2),
         "reprojection_share_of_box": _round_finite(relative, 4),
         "jitter": _round_finite(jitter(recovery.joints, recovery.timestamps), 2),

@@ -1,6 +1,7 @@
 """Messages between Blender and the backend: frozen dataclasses of numbers, strings and arrays."""
 
-from dataclasses import KW_ONLY, dataclass, field
+import json
+from dataclasses import KW_ONLY, asdict, dataclass, field, fields
 from typing import Any
 
 from ..core.array_types import ImageArray
@@ -23,6 +24,20 @@ class ReconstructRequest(ReconstructOptions):
     _: KW_ONLY
     cache: str | None = None
     surface: str | None = None
+
+
+def request_to_text(request: ReconstructRequest) -> str:
+    """A request as text that a .blend file can store."""
+    return json.dumps(asdict(request))
+
+
+def request_from_text(text: str) -> ReconstructRequest:
+    """The inverse of `request_to_text`; options that this version does not have are left out. Raises ValueError or TypeError."""
+    known = {entry.name for entry in fields(ReconstructRequest)}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items() if name in known
+    }
+    return ReconstructRequest(**values)
 
 
 def is_calibrated_method(method: str) -> bool:

@@ -20,8 +20,12 @@ def default_intrinsics(image_size: Sequence[float] | IntArray) -> FloatArray:
 
     Source: the usual choice for footage of unknown origin (Kissos et al. 2020, "Beyond weak perspective").
     """
+    return intrinsics_of_focal_length(float(np.hypot(float(image_size[0]), float(image_size[1]))), image_size)
+
+
+def intrinsics_of_focal_length(focal: float, image_size: Sequence[float] | IntArray) -> FloatArray:
+    """Intrinsics (3, 3) px of a focal length, px, with the principal point in the middle; image_size: (width, height) px."""
     width, height = (float(side) for side in image_size)
-    focal = float(np.hypot(width, height))
     return np.array([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]])
 
 

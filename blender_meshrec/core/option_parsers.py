@@ -1,9 +1,13 @@
 """Parsers of option values on the command line; each raises argparse.ArgumentTypeError, whose text argparse shows to the user."""
 
 import contextlib
+import os
 from argparse import ArgumentTypeError
 
+from .focal_length import SENSOR_RANGE, read_focal_length
+
 MAX_FPS = 1000  # frames per second
+HEIGHT_RANGE = (50.0, 250.0)  # cm
 
 
 def parse_person(word: str) -> str:
@@ -43,6 +47,38 @@ def parse_non_negative(word: str) -> float:
         if 0 <= float(word) < float("inf"):
             return float(word)
     raise ArgumentTypeError(f"{word} is not a number from 0")
+
+
+def parse_focal_length(word: str) -> str:
+    """Check that a word is a focal length such as 28mm or 1674px."""
+    try:
+        read_focal_length(word)
+    except ValueError:
+        raise ArgumentTypeError(f"{word} is no focal length such as 28mm or 1674px") from None
+    return word
+
+
+def parse_sensor(word: str) -> float:
+    """Parse the width of a sensor, mm: 36 or 36mm."""
+    with contextlib.suppress(ValueError):
+        width = float(word.strip().lower().removesuffix("mm"))
+        if SENSOR_RANGE[0] <= width <= SENSOR_RANGE[1]:
+            return width
+    raise ArgumentTypeError(f"{word} is no width of a sensor, {SENSOR_RANGE[0]:.0f} to {SENSOR_RANGE[1]:.0f} mm")
+
+
+def parse_heights(word: str) -> float | tuple[float, ...]:
+    """Parse heights of people, cm: 182, 182cm, or one each such as 182,165; 0 for somebody in a list whose height is not known."""
+    with contextlib.suppress(ValueError):
+        heights = tuple(float(part.removesuffix("cm")) for part in word.lower().replace(",", " ").split())
+        if any(heights) and all(height == 0 or HEIGHT_RANGE[0] <= height <= HEIGHT_RANGE[1] for height in heights):
+            return heights[0] if len(heights) == 1 else heights
+    raise ArgumentTypeError(f"{word} is no height of a person, {HEIGHT_RANGE[0]:.0f} to {HEIGHT_RANGE[1]:.0f} cm")
+
+
+def parse_file(word: str) -> str:
+    """The absolute path of a file to read."""
+    return os.path.abspath(word)
 
 
 def parse_model(word: str) -> str:

@@ -50,7 +50,7 @@ class PanelProperty:
     """An option as an RNA property of the panel's settings; presets store it.
 
     identifier: the property's name, which .blend files and presets store; the option's name by default. choices: enum items, where
-    they are not the option's choices. minimum, soft_maximum: of a number.
+    they are not the option's choices. minimum, soft_maximum: of a number. is_path: a file's path; the option's value is a tuple of paths.
     """
 
     label: str
@@ -59,6 +59,7 @@ class PanelProperty:
     choices: tuple[Choice, ...] = ()
     minimum: float | None = None
     soft_maximum: float | None = None
+    is_path: bool = False
 
 
 @dataclass(frozen=True)

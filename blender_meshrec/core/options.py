@@ -8,7 +8,18 @@ code that uses it. Two options have several properties in the panel, which `ui/p
 from dataclasses import dataclass
 
 from .catalog import DEFAULT_REFINERS, catalog_entries
-from .option_parsers import parse_fps, parse_frame_range, parse_model, parse_non_negative, parse_person
+from .option_parsers import (
+    HEIGHT_RANGE,
+    parse_file,
+    parse_focal_length,
+    parse_fps,
+    parse_frame_range,
+    parse_heights,
+    parse_model,
+    parse_non_negative,
+    parse_person,
+    parse_sensor,
+)
 from .option_records import EMPTY_WORD, Argument, Choice, PanelProperty, option, options_of
 
 OPEN_MODEL = "open"  # the value of a model-file option for the model that ships with the software
@@ -103,10 +114,13 @@ class ReconstructOptions:
 
     body: "open" or the path of an SMPL-family file; skel_body: "open" or the path of a SKEL file. person: "largest", "all" or a number
     from 1. frames: (first, end) half-open, counted from 0, or None for all. fps: resample to this rate, or None. capture_fps: rate at
-    which the footage was captured, if not that at which it plays, or None for what the file says. skeleton: "smpl", or "skel" for
-    SKEL's angles beside SMPL's. method: an Estimator of the catalogue; refine: Refiners in order. smoothing: 0 is off, 1 the default
-    strength. contacts: detect heel and toe contacts and lock the feet while they last. upright: turn the world so that z is up and
-    the floor is at zero. up: of an SMPL-family motion in place of footage, the axis that is up: "z", "y", or "auto" as its format says.
+    which the footage was captured, if not that at which it plays, or None for what the file says. focal: the focal length, such as
+    "28mm" or "1674px" (focal_length.py), or None for what the file says or the solve finds. sensor: length in mm of its longer side, if
+    the focal length is in true millimetres, or None for 35 mm equivalents. height: cm, of everybody or of each person, or None. betas:
+    files with each person's shape. skeleton: "smpl", or "skel" for SKEL's angles beside SMPL's. method: an Estimator of the catalogue;
+    refine: Refiners in order. smoothing: 0 is off, 1 the default strength. contacts: detect heel and toe contacts and lock the feet while
+    they last. known_contacts: files with each person's certain contacts. upright: turn the world so that z is up and the floor is at
+    zero. up: of an SMPL-family motion in place of footage, the axis that is up: "z", "y", or "auto" as its format says.
     """
 
     body: str = option(
@@ -137,6 +151,65 @@ class ReconstructOptions:
             "Frames a second at which slow motion was captured, so that the motion has its true time; 0 for what the file says",
             minimum=0.0,
             soft_maximum=960.0,
+        ),
+    )
+    focal: str | None = option(
+        None,
+        argument=Argument(
+            "--focal",
+            "focal length of the lens: millimetres in 35 mm equivalents (28mm; with --sensor, the true ones) or pixels of the picture "
+            "(1674px); what the file says by default, else it is solved",
+            "MM|PX",
+            parse_focal_length,
+        ),
+        panel=PanelProperty(
+            "Focal Length",
+            "Of the lens: millimetres in 35 mm equivalents such as 28mm, or pixels such as 1674px; empty for what the file says, or else "
+            "what the reconstruction finds",
+        ),
+    )
+    sensor: float | None = option(
+        None,
+        argument=Argument(
+            "--sensor", "width in millimetres of the sensor's longer side, for --focal in its true millimetres", "MM", parse_sensor
+        ),
+        panel=PanelProperty(
+            "Sensor Width",
+            "Millimetres of the sensor's longer side, if the focal length is the true one of the lens; 0 for 35 mm equivalents",
+            minimum=0.0,
+            soft_maximum=70.0,
+        ),
+    )
+    height: float | tuple[float, ...] | None = option(
+        None,
+        argument=Argument(
+            "--height",
+            "the person's height without shoes in centimetres, which fixes scale and distance; of several people one for all, or one "
+            "each in their order, 0 to estimate one (--height 182 165)",
+            "CM",
+            parse_heights,
+        ),
+        panel=PanelProperty(
+            "Height",
+            "Everybody's height in centimetres without shoes, which fixes scale and distance; 0 to estimate it",
+            minimum=0.0,
+            soft_maximum=HEIGHT_RANGE[1],
+        ),
+    )
+    betas: tuple[str, ...] = option(
+        (),
+        argument=Argument(
+            "--betas",
+            "the shape of a person whom another clip showed: its motion .npz, or its report in JSON; of several people once each, in "
+            "their order",
+            "FILE",
+            parse_file,
+            is_repeated=True,
+        ),
+        panel=PanelProperty(
+            "Shape of",
+            "A motion .npz or a report of the same person, whose shape this result takes over; empty to estimate it",
+            is_path=True,
         ),
     )
     skeleton: str = option(
@@ -186,6 +259,17 @@ class ReconstructOptions:
         True,
         argument=Argument("--no-contacts", "do not keep feet where they touch the ground"),
         panel=PanelProperty("Lock Feet", "Find when heels and toes touch the floor and hold them still"),
+    )
+    known_contacts: tuple[str, ...] = option(
+        (),
+        argument=Argument(
+            "--contacts",
+            "contacts of heels and toes that are certain: a motion .npz whose contacts were edited, touching above 0.5 and not below, nan "
+            "where they are to be found; of several people once each, in their order",
+            "FILE",
+            parse_file,
+            is_repeated=True,
+        ),
     )
     upright: bool = option(
         True,

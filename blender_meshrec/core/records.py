@@ -20,7 +20,8 @@ class FootageInfo:
     source: path. timestamps: (F,) s, zero at the first frame of the range. fps: nominal rate.
     size: (width, height) px of the upright, square-pixel image. first: index of the range's first frame in the file.
     rotation: degrees clockwise by which the stored image is rotated to be upright; is_mirrored: whether it is mirrored left to right
-    before. speed: how many times faster it was captured than the file plays.
+    before. speed: how many times faster it was captured than the file plays. focal: focal length that the file states, px of the upright
+    image, or None; focal_sigma: standard deviation of its logarithm.
     """
 
     source: str
@@ -31,6 +32,8 @@ class FootageInfo:
     rotation: int = 0
     is_mirrored: bool = False
     speed: float = 1.0
+    focal: float | None = None
+    focal_sigma: float = 0.0
 
     def __post_init__(self) -> None:
         freeze_arrays(self, {"timestamps": (np.float64, ("F",))})

@@ -133,6 +133,13 @@ def slerp(a: ArrayLike, b: ArrayLike, weight: ArrayLike) -> FloatArray:
     return normalize_quat(mixed)
 
 
+def turn_between(start: FloatArray, end: FloatArray) -> FloatArray:
+    """The smallest rotations (...,3,3) that turn directions `start` (...,3) onto `end` (...,3), which must not be opposite."""
+    start, end = (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True) for vectors in (start, end))
+    cross, cosine = np.cross(start, end), (start * end).sum(-1)[..., None]
+    return rotmat_from_rotvec(cross * np.arccos(np.clip(cosine, -1, 1)) / np.maximum(np.linalg.norm(cross, axis=-1, keepdims=True), 1e-9))
+
+
 def angle_between_rotmats(a: FloatArray, b: FloatArray) -> FloatArray:
     """The angle in radians of the rotation from a to b, rotation matrices (..., 3, 3) -> (...)."""
     relative = np.swapaxes(a, -1, -2) @ b

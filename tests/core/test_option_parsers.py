@@ -7,7 +7,7 @@ import pytest
 
 from blender_meshrec.core import option_parsers
 from blender_meshrec.core.format_notes import format_notes
-from blender_meshrec.core.option_parsers import parse_fps, parse_frame_range, parse_model, parse_non_negative, parse_person
+from blender_meshrec.core.option_parsers import parse_fps, parse_frame_range, parse_heights, parse_model, parse_non_negative, parse_person
 from blender_meshrec.core.option_records import Argument, Choice, Option, PanelProperty, option, options_of
 
 ACCEPTED = {
@@ -15,12 +15,14 @@ ACCEPTED = {
     parse_frame_range: {"0:1": (0, 1), "5:9": (5, 9), ":3": (0, 3), "4:": (4, None), ":": (0, None), "0:": (0, None)},
     parse_fps: {"25": 25.0, "0.5": 0.5, "24000/1001": 24000 / 1001, "1000": 1000.0, "1/2": 0.5, "25/": 25.0},
     parse_non_negative: {"0": 0.0, "1.5": 1.5, "1e9": 1e9},
+    parse_heights: {"50": 50.0, "250cm": 250.0, "182,165": (182.0, 165.0), "182CM 0": (182.0, 0.0)},
 }
 REFUSED = {
     parse_person: ["0", "-1", "", "1.5", "two", "²", "٣", "Largest", "1 "],
     parse_frame_range: ["5", "", "a:b", "3:3", "4:3", "-1:3", "1:2:3", "0:0", "0:-1", "1.5:2"],
     parse_fps: ["0", "-25", "1001", "1000.1", "nan", "inf", "a", "", "1/0", "1/x", "25/1/1"],
     parse_non_negative: ["-1", "-0.001", "inf", "nan", "a", ""],
+    parse_heights: ["49.9", "250.1", "0", "nan", "a.mp4", "", ",", "182,-1", "1.82"],
 }
 
 

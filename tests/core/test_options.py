@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, fields
@@ -12,7 +13,7 @@ import pytest
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.bridge.scene_process import SceneRequest
 from blender_meshrec.cli import program
-from blender_meshrec.cli.arguments import add_options, request_values
+from blender_meshrec.cli.arguments import add_options, join_heights, request_values
 from blender_meshrec.cli.commands import batch, reconstruct
 from blender_meshrec.core.option_records import Argument, PanelProperty, option, options_of
 from blender_meshrec.core.options import CHARACTER_OPTIONS, OPTIONS, RECONSTRUCT_OPTIONS, SCENE_OPTIONS, ReconstructOptions
@@ -64,9 +65,8 @@ def test_defaults_are_valid_and_bool_flags_invert_them(entry):
 def test_without_options_the_command_line_gives_the_defaults():
     request = reconstruct.build_request("/a.mp4", parsed("--no-cache"))
     assert request == ReconstructRequest("/a.mp4")
-    assert {entry.name: getattr(parsed(), entry.name) for entry in OPTIONS.values() if entry.name != "refine"} == {
-        entry.name: entry.default for entry in OPTIONS.values() if entry.name != "refine"
-    }
+    single = [entry for entry in OPTIONS.values() if not (entry.argument and entry.argument.is_repeated)]
+    assert {entry.name: getattr(parsed(), entry.name) for entry in single} == {entry.name: entry.default for entry in single}
 
 
 def test_other_records_have_the_same_defaults():
@@ -116,12 +116,41 @@ def test_an_option_without_an_argument_keeps_its_default():
 
 @pytest.mark.parametrize("entry", [entry for entry in OPTIONS.values() if not entry.is_model_file], ids=lambda entry: entry.name)
 def test_batch_accepts_the_flag_of_every_option(entry, tmp_path):
-    numbers = {"person": "2", "frames": "0:5", "fps": 25, "capture_fps": 120, "smoothing": 2}
+    numbers = {"person": "2", "frames": "0:5", "fps": 25, "capture_fps": 120, "focal": 28, "sensor": 23.5, "smoothing": 2, "height": 182}
+    numbers |= {"betas": "tall.npz", "known_contacts": "edited.npz"}
     value = True if entry.value_type is bool else numbers.get(entry.name)
     value = entry.words[0] if value is None else value
     (tmp_path / "jobs.json").write_text(json.dumps([{"input": "a.mp4", "output": "a.npz", entry.argument.flag.lstrip("-"): value}]))
     (words,) = batch.read_jobs(tmp_path / "jobs.json")
     assert getattr(program.build_parser().parse_args(words), entry.name) is not None
+
+
+def test_heights_of_a_batch_are_a_list_and_files_lie_beside_it(tmp_path):
+    job = {"input": "a.mp4", "output": "a.npz", "height": [182, 165.5], "betas": ["a.npz", "b.npz"], "contacts": "c.npz"}
+    (tmp_path / "jobs.json").write_text(json.dumps([job]))
+    (words,) = batch.read_jobs(tmp_path / "jobs.json")
+    request = reconstruct.build_request("/a.mp4", program.build_parser().parse_args(words))
+    assert request.height == (182.0, 165.5) and request.contacts
+    assert request.betas == (str(tmp_path / "a.npz"), str(tmp_path / "b.npz")) and request.known_contacts == (str(tmp_path / "c.npz"),)
+
+
+@pytest.mark.parametrize(
+    ("words", "joined"),
+    [
+        (["--height", "182", "165", "-o", "a"], ["--height", "182,165", "-o", "a"]),
+        (["--height", "182cm", "165.5cm", "0", "a.mp4"], ["--height", "182cm,165.5cm,0", "a.mp4"]),
+        (["--height", "182", "a.mp4", "12"], ["--height", "182", "a.mp4", "12"]),
+        (["--height=182", "-o", "2"], ["--height=182", "-o", "2"]),
+        (["12", "13"], ["12", "13"]),
+    ],
+)
+def test_numbers_behind_height_are_one_word(words, joined):
+    assert join_heights(words) == joined
+
+
+def test_files_of_people_are_absolute():
+    request = reconstruct.build_request("/a.mp4", parsed("--betas", "b.npz", "--contacts", "c.npz", "--height", "170"))
+    assert (request.height, request.betas, request.known_contacts) == (170.0, (os.path.abspath("b.npz"),), (os.path.abspath("c.npz"),))
 
 
 def test_the_table_is_free_of_numpy():

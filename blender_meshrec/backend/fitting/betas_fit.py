@@ -8,6 +8,7 @@ import numpy as np
 from ...core.array_types import FloatArray
 from ...core.files.body_template import BodyTemplate
 from ...core.skeletons import H36M17, SMPL_JOINTS
+from .stature import stature_and_gradient
 
 
 class Measurement(NamedTuple):
@@ -37,6 +38,7 @@ MEASUREMENTS = (
 SIDES = ("left", "right")
 # Betas are standard deviations of the population; nobody is assumed to be further from the mean than this.
 MAX_BETA = 3.0
+HEIGHT_SIGMA = 0.001  # m, of a height that is known
 MIN_CONFIDENCE = 0.3
 NUM_ITERATIONS = 8
 
@@ -72,8 +74,8 @@ def measure_lengths(joints: FloatArray, confidence: FloatArray) -> dict[str, flo
     return {name: float(np.median(values)) for name, values in lengths.items() if len(values)}
 
 
-def fit_betas(template: BodyTemplate, lengths: Mapping[str, float]) -> FloatArray:
-    """The likeliest betas (B,) of a body whose bones have the given lengths, m, by the names of MEASUREMENTS.
+def fit_betas(template: BodyTemplate, lengths: Mapping[str, float], height: float | None = None) -> FloatArray:
+    """The likeliest betas (B,) of a body whose bones have the given lengths, m, by the names of MEASUREMENTS, and whose height is known, m.
 
     Gauss-Newton on the rest joints, which are linear in betas, with the population as the prior (betas of unit
     variance): what the lengths do not determine stays average.
@@ -88,8 +90,12 @@ def fit_betas(template: BodyTemplate, lengths: Mapping[str, float]) -> FloatArra
         current, jacobian = bone_lengths_and_jacobian(template, betas)
         rows = np.concatenate([np.eye(len(betas)), weights[:, None] * jacobian[used]])
         residuals = np.concatenate([-betas, weights * (measured - current[used])])
+        if height is not None:
+            size, gradient = stature_and_gradient(template, betas)
+            rows = np.concatenate([rows, gradient[None] / HEIGHT_SIGMA])
+            residuals = np.append(residuals, (height - size) / HEIGHT_SIGMA)
         betas = betas + np.linalg.lstsq(rows, residuals, rcond=None)[0]
-    return np.clip(betas, -MAX_BETA, MAX_BETA)
+    return np.clip(betas, -MAX_BETA, MAX_BETA) if height is None else betas
 
 
 def bone_lengths_and_jacobian(template: BodyTemplate, betas: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -76,6 +76,7 @@ def fit_body(
     points: EndPoints | None = None,
     timestamps: ArrayLike | None = None,
     device: torch.device | str = "cpu",
+    betas: FloatArray | None = None,
 ) -> BodyFit:
     """Fit a body to the joints of a clip.
 
@@ -83,10 +84,11 @@ def fit_body(
         joints: (F,17,3) m, h36m17, in camera axes; bone lengths roughly constant. confidence: (F,17) 0..1.
         points: toes, heels, fingers and face, in the same axes, or None.
         timestamps: (F,) s; one a frame when None.
+        betas: (B,), where the shape is known.
     """
     joints, confidence = np.asarray(joints, np.float64), np.asarray(confidence, np.float64)
     times = np.arange(len(joints), dtype=float) if timestamps is None else np.asarray(timestamps, float)
-    betas = fit_betas(template, measure_lengths(joints, confidence))
+    betas = fit_betas(template, measure_lengths(joints, confidence)) if betas is None else betas
     vertices, all_rest_joints = template.rest(betas)
     rest_joints = all_rest_joints[template.smpl_joint_indices]
     landmarks = {name: vertices[vertex].astype(float) for name, vertex in template.landmarks.items()}

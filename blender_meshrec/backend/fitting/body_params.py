@@ -7,6 +7,7 @@ import numpy as np
 
 from ...bodies.smpl import Smpl
 from ...core.array_types import FloatArray
+from ...core.files.body_template import BodyTemplate
 from ...core.records import BodyParams, Recovery
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 
@@ -39,6 +40,12 @@ def transform_body(params: BodyParams, rest_root: FloatArray, rotation: FloatArr
     global_orient = rotvec_from_rotmat(rotation @ rotmat_from_rotvec(params.global_orient))
     root = (rotation @ (params.transl + rest_root)[..., None])[..., 0] + translation
     return replace(params, global_orient=global_orient, transl=root - rest_root)
+
+
+def with_betas(params: BodyParams, template: BodyTemplate, betas: FloatArray) -> BodyParams:
+    """The same pose of a body of other betas (B,), its root in the same place."""
+    shift = template.rest_joints(params.betas)[0] - template.rest_joints(betas)[0]
+    return replace(params, betas=betas, transl=params.transl + shift)
 
 
 def with_posed_joints(body: Smpl, recovery: Recovery) -> Recovery:

@@ -1,12 +1,13 @@
 """From joints about a hip to joints in front of the camera: on their lines of sight, with constant bone lengths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...core.array_types import ArrayLike, BoolArray, FloatArray
 from ...core.cameras import rays_from_pixels
 from ...core.records import Estimate
+from ...core.rotations import turn_between
 from ...core.time_series import interpolate_over_time
 from .camera_translation import JOINT_OUTLIER, solve_smooth_translation, solve_translation
 from .keypoint_noise import keypoint_noise, keypoint_weights
@@ -34,6 +35,19 @@ class CameraSpaceJoints:
     joints: FloatArray
     confidence: FloatArray
     bone_lengths: FloatArray
+
+
+def with_focal_length(person: CameraSpaceJoints, zoom: float) -> CameraSpaceJoints:
+    """The joints on the lines of sight of a focal length exp(zoom) times as long: farther away, and turned with the line to the hip."""
+    hip = person.joints[:, :1]
+    moved = hip * [1, 1, np.exp(zoom)]
+    turn = turn_between(hip[:, 0], moved[:, 0])
+    return replace(person, joints=moved + (person.joints - hip) @ np.swapaxes(turn, -1, -2))
+
+
+def scaled(person: CameraSpaceJoints, scale: float) -> CameraSpaceJoints:
+    """The joints of a person so many times larger, and farther away."""
+    return replace(person, joints=scale * person.joints, bone_lengths=scale * person.bone_lengths)
 
 
 def solve_camera_space(

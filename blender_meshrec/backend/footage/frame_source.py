@@ -34,12 +34,19 @@ class Frame(NamedTuple):
         return self.row == 0 or int(self.time / period) != int((self.time - self.interval) / period)
 
 
+class StatedLens(NamedTuple):
+    """The focal length that a file states, px of the upright image, and the standard deviation of its logarithm."""
+
+    focal: float
+    sigma: float
+
+
 class Footage(ABC):
     """Footage over a range of its frames.
 
     source: the path. size: (width, height) px, upright. rotation, is_mirrored: the stored image is mirrored left to right if so, and
     then turned by so many degrees clockwise. stated_capture_rate: frames per second at which a camera says that it recorded, if it
-    plays at another rate.
+    plays at another rate. stated_lens: the focal length that the file states, or None.
     first, end: the range. num_declared_frames: number of frames that the file claims for the range, 0 without a claim; never
     relied on. warnings: sentences, complete once everything is read.
     """
@@ -48,6 +55,7 @@ class Footage(ABC):
     rotation: int
     is_mirrored: bool = False
     stated_capture_rate: float | None = None
+    stated_lens: StatedLens | None = None
     num_declared_frames: int
 
     def __init__(self, source: PathArgument, frames: FrameRange | None = None) -> None:

@@ -55,6 +55,18 @@ def decode_heif(path: PathArgument, as_stored: bool = False) -> ImageArray | Non
     return image if image is None or as_stored else apply_transforms(image, items.transforms(items.primary))
 
 
+def heif_exif(content: bytes) -> bytes:
+    """The EXIF of a HEIF file's content; empty without one. Raises ValueError, struct.error or IndexError if it is no HEIF file."""
+    items = _read_items(content)
+    item = next((number for number, kind in items.kinds.items() if kind == b"Exif" and number in items.locations), None)
+    if item is None:
+        return b""
+    in_idat, offset, length = items.locations[item]
+    block = (items.idat if in_idat else content)[offset : offset + length]
+    # It begins with the number of bytes before the TIFF header.
+    return block[4 + struct.unpack_from(">I", block)[0] :]
+
+
 def apply_transforms(image: ImageArray, transforms: list[tuple[str, int]]) -> ImageArray:
     """Rotate and mirror an image as its item's transforms say."""
     for kind, value in transforms:

@@ -13,9 +13,11 @@ from ...core.conventions import FOLDER_FPS, IMAGE_FPS, IMAGE_SUFFIXES
 from ...core.errors import InputError
 from ...core.files.natural_order import natural_key
 from ...core.messages import Message
+from .exif import read_exif
 from .frame_source import FixedRateFootage, Frame, FrameRange, PathArgument
 from .heif import decode_heif, heif_orientation
 from .picture_size import check_picture
+from .stated_lens import lens_of_exif
 
 
 def decode_image(path: PathArgument, as_stored: bool = False) -> ImageArray | None:
@@ -102,6 +104,7 @@ class StillImage(FixedRateFootage):
         self._image = image
         self.size = (image.shape[1], image.shape[0])
         self.rotation, self.is_mirrored = stored_orientation(path, image)
+        self.stated_lens = lens_of_exif(read_exif(Path(path).read_bytes()), self.size)
         if self.first > 0:
             raise self.past_end_error(1)
 
@@ -151,6 +154,7 @@ class ImageSequence(FixedRateFootage):
         file, image = first_readable
         self.size = (image.shape[1], image.shape[0])
         self.rotation, self.is_mirrored = stored_orientation(file, image)
+        self.stated_lens = lens_of_exif(read_exif(file.read_bytes()), self.size)
 
     def read(self, decode_from: int = 0) -> Iterator[Frame]:
         unreadable: list[str] = []

@@ -37,7 +37,7 @@ class RetimedFootage(Footage):
         self._footage, self._capture_rate = footage, capture_rate
         self._speed = capture_rate / footage.play_rate
         self.size, self.rotation, self.is_mirrored = footage.size, footage.rotation, footage.is_mirrored
-        self.num_declared_frames = footage.num_declared_frames
+        self.num_declared_frames, self.stated_lens = footage.num_declared_frames, footage.stated_lens
         self.warnings = footage.warnings
 
     @property

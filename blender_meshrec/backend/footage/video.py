@@ -32,6 +32,8 @@ from .frame_clock import FrameClock
 from .frame_source import Footage, Frame, FrameRange, PathArgument, nominal_rate
 from .images import ImageSequence, StillImage
 from .picture_size import MAX_VIDEO_PIXELS, check_picture, picture_too_large_error
+from .quicktime_tags import read_quicktime_tags
+from .stated_lens import lens_of_tags
 
 SUPPORTED_FOOTAGE_REMEDY = "Choose a video, an image, or a folder of numbered images."
 _DECODER_LIMITS = {"max_pixels": str(MAX_VIDEO_PIXELS)}
@@ -99,9 +101,11 @@ class Video(Footage):
             if (edited_end := edited_end_time(container, stream)) is not None:  # which frames an edit list leaves out is only known by time
                 self._num_file_frames, self._declared_end_time = 0, edited_end
             self.stated_capture_rate = stated_capture_rate(self.source, container, stream)
+            tags = {**read_quicktime_tags(self.source), **container.metadata, **stream.metadata}
         width, height = self._square_pixel_size
         self.size = (height, width) if self._display_matrix[0, 0] == 0 else (width, height)
         self.rotation, self.is_mirrored = orientation_of(self._display_matrix)
+        self.stated_lens = lens_of_tags(tags, self.size)
         self.num_declared_frames = self.declared_in_range(self._num_file_frames)
 
     @property

@@ -93,7 +93,7 @@ def refine_by_silhouettes(person: Person, clip: Clip) -> dict[str, Any]:
     """The Refiner of girth, hands and feet."""
     visibility = end_visibility(person.observations, clip.timestamps)
     body, report = refine_shape(
-        clip.template, person.fit.body, person.observations.silhouettes, clip.intrinsics, clip.frames.size, clip.timestamps, visibility
+        clip.template, person.fit.body, person.steady.silhouettes, clip.intrinsics, clip.view_size, clip.timestamps, visibility
     )
     person.fit = replace(person.fit, body=body)
     return {
@@ -111,7 +111,7 @@ def refine_shape(
     body: BodyParams,
     silhouettes: Silhouettes | None,
     intrinsics: ArrayLike,
-    image_size: tuple[int, int],
+    image_size: ArrayLike,
     timestamps: ArrayLike,
     ends_known: ArrayLike | None = None,
     network: SilhouetteNetwork | None = None,
@@ -152,7 +152,7 @@ def refine_shape(
     return with_rotvecs(body, roma.rotmat_to_rotvec(rotmats).numpy(), betas=betas, transl=transl.numpy()), report
 
 
-def make_silhouette_crops(silhouettes: Silhouettes, intrinsics: ArrayLike, image_size: tuple[int, int]) -> SilhouetteCrops:
+def make_silhouette_crops(silhouettes: Silhouettes, intrinsics: ArrayLike, image_size: ArrayLike) -> SilhouetteCrops:
     """Silhouettes as the network takes them, their windows as lines of sight; intrinsics (3,3) px, image_size (width, height) px."""
     intrinsics = np.asarray(intrinsics, float)
     side = silhouettes.squares[:, 2:].astype(float)
@@ -161,6 +161,7 @@ def make_silhouette_crops(silhouettes: Silhouettes, intrinsics: ArrayLike, image
     num_pixels = silhouettes.masks.shape[-1]
     steps = (np.arange(num_pixels) + 0.5) / num_pixels
     columns, rows = (corner[:, axis, None] + side * steps for axis in (0, 1))
+    image_size = np.asarray(image_size, float)
     inside = ((rows > 0) & (rows < image_size[1]))[:, :, None] & ((columns > 0) & (columns < image_size[0]))[:, None]
     return SilhouetteCrops(
         torch.as_tensor(silhouettes.masks & inside), torch.as_tensor(inside), torch.as_tensor(windows, dtype=torch.float32)

@@ -10,8 +10,12 @@ import numpy as np
 from ...bridge.messages import Progress, ReconstructRequest
 from ...core.array_types import FloatArray
 from ...core.errors import NobodyFoundError
+from ...core.focal_length import given_focal_length
+from ...core.messages import Message
 from ...core.records import FootageInfo, Observations
 from .. import detection, registry
+from ..camera.background_matcher import small_size
+from ..camera.tracks import BackgroundTracks, join_matches
 from ..detection.detections import person_box
 from ..detection.detector import Detector
 from ..footage.frame_source import Footage
@@ -31,7 +35,7 @@ class TrackingResult:
     """The frames and the people in them, the largest first: person N of the interface is people[N - 1].
 
     seconds: wall time of "start detector" and "find people"; both near zero if the cache has the footage. background: (F,3), its movement
-    since the frame before, as of background_motion.py; None where nobody looked.
+    since the frame before, as of background_motion.py, and tracks: its matches between frames; None where nobody looked.
     """
 
     frames: FootageInfo
@@ -39,6 +43,7 @@ class TrackingResult:
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     background: FloatArray | None = None
+    tracks: BackgroundTracks | None = None
 
 
 def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progress], None] = lambda progress: None) -> TrackingResult:
@@ -49,12 +54,15 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
         on_progress: called with a Progress after every frame; an exception that it raises ends the pass (its detections stay cached).
 
     Raises:
-        InputError: the source cannot be read. NobodyFoundError: nobody is in it. ModelError: the detector's model is missing.
+        InputError: the source cannot be read, or no lens has the given focal length. NobodyFoundError: nobody is in it.
+        ModelError: the detector's model is missing.
     """
     begun = time.perf_counter()
     detector = registry.DETECTORS.get(choose_detector(request))(request)
     try:
         footage, speed = in_true_time(detector.open(request.source, request.frames, request.fps), request.capture_fps)
+        if request.focal is not None:
+            given_focal_length(request.focal, request.sensor, footage.size)  # a wrong one is refused before the work
         log = ObservationLog.for_footage(request.cache, footage, detector.identity(), request.fps)
         tracker = Tracker(detector.keypoint_set)
         for row, (moment, detections) in enumerate(log.frames):
@@ -62,7 +70,12 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
         timestamps = [moment for moment, _detections in log.frames]
         started = time.perf_counter()
         summary = log.summary
+        notes: list[str] = []
         if summary is None:
+            if request.known_contacts and request.cache is not None and detector.identity() is not None:
+                notes.append(
+                    Message("observations-gone", "What was seen in {name} is no longer stored: it was detected again.", name=footage.name)
+                )
             try:
                 timestamps += detect_new_frames(footage, detector, tracker, log, on_progress)
             finally:
@@ -79,12 +92,15 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
         footage.rotation,
         footage.is_mirrored,
         speed,
+        footage.stated_lens.focal if footage.stated_lens else None,
+        footage.stated_lens.sigma if footage.stated_lens else 0.0,
     )
     people = tuple(correct_side_swaps(person, timestamps) for person in tracker.people())
     if not people:
         raise nobody_found_error(footage, len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
-    return TrackingResult(frames, people, tuple(summary.warnings), seconds, np.array(log.background))
+    tracks = join_matches(log.matches, footage.size, small_size(footage.size))
+    return TrackingResult(frames, people, (*summary.warnings, *notes), seconds, np.array(log.background), tracks)
 
 
 def detect_new_frames(
@@ -93,7 +109,7 @@ def detect_new_frames(
     """Detect and track in the frames that the log does not have yet; returns their times, s."""
     times: list[float] = []
     num_known = len(log.frames)
-    background = BackgroundTracker()
+    background = BackgroundTracker(num_known)
     frames = prefetch(footage.read(decode_from=num_known))
     try:
         for frame in frames:
@@ -102,7 +118,8 @@ def detect_new_frames(
             detections = add_portraits(frame, detector.detect(frame, tracker.predict(frame.time)), detector.keypoint_set)
             tracker.update(frame.row, frame.time, detections)
             boxes = [person_box(detection.keypoints, detector.keypoint_set) for detection in detections]
-            log.append(frame.time, detections, background.update(frame.image, boxes))
+            movement = background.update(frame.image, boxes, detections)
+            log.append(frame.time, detections, movement, background.matches)
             times.append(frame.time)
             on_progress(Progress(STAGE, frame.row + 1, max(footage.num_declared_frames, frame.row + 1)))
     finally:

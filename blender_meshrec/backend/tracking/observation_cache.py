@@ -24,6 +24,7 @@ from ...core.array_types import AnyArray, FloatArray
 from ...core.errors import OutputError
 from ...core.files.output_file import atomic_write
 from ...core.messages import message_from_json, message_to_json
+from ..camera.tracks import NOT_LOOKED_AT, FrameMatches, pack_matches, unpack_matches
 from ..detection.detections import Detection
 from ..footage.frame_source import Footage, PathArgument
 from .background_motion import UNKNOWN
@@ -86,7 +87,8 @@ class ObservationLog:
     """The detections of one entry, frame by frame.
 
     frames: those found in the cache. background: (3,) of background_motion.py for each frame, of the cache and appended; nan where an
-    earlier version stored none. summary: if the footage was read to its end, else None. With `root` None nothing is stored.
+    earlier version stored none. matches: of the background, likewise. summary: if the footage was read to its end, else None. With
+    `root` None nothing is stored.
     """
 
     def __init__(self, root: PathArgument | None, key: str) -> None:
@@ -94,6 +96,7 @@ class ObservationLog:
         self.frames: list[DetectedFrame] = []
         self.summary: Summary | None = None
         self.background: list[FloatArray] = []
+        self.matches: list[FrameMatches] = []
         self._pending: list[DetectedFrame] = []
         self._num_stored = 0
         if self._folder is not None and os.path.isdir(self._folder):
@@ -108,10 +111,13 @@ class ObservationLog:
             root, f"{CACHE_VERSION} {identity} {footage.first}:{footage.end} {fps} {footage.play_rate} {content_hash(footage.source)}"
         )
 
-    def append(self, time: float, detections: list[Detection], background: FloatArray = UNKNOWN) -> None:
-        """Append the detections of the next frame, and the background's movement (3,)."""
+    def append(
+        self, time: float, detections: list[Detection], background: FloatArray = UNKNOWN, matches: FrameMatches = NOT_LOOKED_AT
+    ) -> None:
+        """Append the detections of the next frame, and the background's movement (3,) and matches."""
         self._pending.append((time, detections))
         self.background.append(background)
+        self.matches.append(matches)
         if len(self._pending) == FRAMES_PER_FILE:
             self.flush()
 
@@ -120,7 +126,8 @@ class ObservationLog:
         if self._pending and self._folder is not None:
             content = io.BytesIO()
             background = np.array(self.background[-len(self._pending) :])
-            np.savez(content, allow_pickle=False, background=background, **pack_frames(self._pending))
+            matches = pack_matches(self.matches[-len(self._pending) :])
+            np.savez(content, allow_pickle=False, background=background, **matches, **pack_frames(self._pending))
             self._write(self._folder / f"frames-{self._num_stored:06}.npz", content.getvalue())
             self._num_stored += len(self._pending)
         self._pending = []
@@ -148,10 +155,12 @@ class ObservationLog:
                 with np.load(io.BytesIO(_read_sealed(file)), allow_pickle=False) as archive:
                     frames = unpack_frames(archive)
                     background = _stored_background(archive, len(frames))
+                    matches = unpack_matches(archive, self._num_stored, len(frames))
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
                 break
             self.frames += frames
             self.background += list(background)
+            self.matches += matches
             self._num_stored += len(frames)
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             summary = Summary.from_json(_read_sealed(folder / "done.json").decode())

@@ -81,6 +81,14 @@ def test_a_second_run_reads_the_cache(film, detector, tmp_path):
     assert len(detector.calls) == 20
 
 
+def test_a_clip_that_is_solved_again_says_when_it_had_to_be_detected_again(film, detector, tmp_path):
+    again = request(film, cache=str(tmp_path), frames=(0, 20), known_contacts=("edited.npz",))
+    gone, stored = detect_and_track(again), detect_and_track(again)
+    assert [warning.name for warning in gone.warnings] == ["observations-gone"]
+    assert stored.warnings == () and len(detector.calls) == 20
+    assert detect_and_track(replace(again, known_contacts=(), frames=(0, 10))).warnings == ()
+
+
 def test_a_run_resumes_after_an_interruption(film, detector, tmp_path):
     whole = detect_and_track(request(film)).people[0]
     detector.calls.clear()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from blender_meshrec.backend.camera.tracks import CUT, FOLLOWS, FrameMatches, Match, join_matches
 from blender_meshrec.backend.detection.detections import Detection
 from blender_meshrec.backend.tracking import observation_cache
 from blender_meshrec.backend.tracking.observation_cache import FRAMES_PER_FILE, ObservationLog, Summary, content_hash
@@ -53,6 +54,20 @@ def test_detections_are_read_back_bit_for_bit(tmp_path, count):
     assert equal(again.frames, frames)
     assert again.summary == Summary(30.0, [], count)
     assert ObservationLog(tmp_path, "another clip").frames == []
+
+
+def test_the_matches_of_the_background_are_read_back(tmp_path):
+    frames, generator = random_frames(FRAMES_PER_FILE + 30), np.random.default_rng(2)
+    log = ObservationLog(tmp_path, "clip")
+    for row, (time, detections) in enumerate(frames):
+        points = generator.integers(-999, 999, (row % 5, 4)).astype(np.int16)
+        matches = (Match(row // 2, points, points[:, 0] > 0),) if row else ()
+        log.append(time, detections, np.zeros(3), FrameMatches(FOLLOWS if row else CUT, matches))
+    log.finish(30.0, [])
+    written, read = (join_matches(each.matches, (640, 480), (320, 240)) for each in (log, ObservationLog(tmp_path, "clip")))
+    for name in ("links", "pairs", "starts", "points", "agrees"):
+        assert np.array_equal(getattr(written, name), getattr(read, name))
+    assert len(read) == len(frames)
 
 
 def test_the_movement_of_the_background_is_read_back(tmp_path):

@@ -76,12 +76,12 @@ class Shape:
         return self.start + self.basis @ unknowns
 
 
-def shape_of_stature(template: BodyTemplate, betas: FloatArray) -> Shape:
-    """Shapes of the same stature as `betas` (B,): one view shows the proportions of a body, not its size."""
+def shape_of_stature(template: BodyTemplate, betas: FloatArray, is_known: bool = False) -> Shape:
+    """Shapes of the same stature as `betas` (B,): one view shows the proportions of a body, not its size. Of a known shape, no others."""
     rest, directions = _rest_points(template, betas)
     rise = directions[POINT_NAMES.index("head_top"), 1] - directions[SOLE_ROWS, 1].mean(0)
     # Every direction of the betas that leaves the stature alone.
-    basis = np.linalg.svd(rise[None])[2][1:].T
+    basis = np.linalg.svd(rise[None])[2][len(betas) if is_known else 1 :].T
     return Shape(np.asarray(betas, float), basis, rest, directions @ basis)
 
 

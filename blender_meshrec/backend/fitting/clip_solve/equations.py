@@ -11,9 +11,10 @@ import numpy as np
 from ....core.array_types import FloatArray
 from .body_points import MOVING, NUM_ROWS
 
-# Unknowns of the clip that no body has: how the lifter leans (3), up (2) and the floor (1).
-LEAN, UP, FLOOR = slice(0, 3), slice(3, 5), slice(5, 6)
-NUM_WORLD = 6
+# Unknowns of the clip that no body has: how the lifter leans (3), up (2), the lens (1) and the floor (1).
+LEAN, UP, LENS, FLOOR = slice(0, 3), slice(3, 5), slice(5, 6), slice(6, 7)
+SHARED = slice(3, 6)  # by all people of a clip
+NUM_WORLD = 7
 
 
 @dataclass

@@ -1,11 +1,14 @@
 """Which parts of a body touch the ground, as weights 0..1: soles by the contact network, all other parts by their height and speed."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ....core.array_types import FloatArray
 from ....core.contacts import contact_runs, point_speeds
 from ....core.files.body_template import BodyTemplate
 from .body_points import SOLE_ROWS, PosedPoints, point_rows
+from .weights import CERTAIN_OUTLIER, SOLE_OUTLIER
 
 # Points of the body other than the soles that may touch the ground.
 PARTS = (
@@ -66,14 +69,28 @@ def count_once(touching: FloatArray, frame_weights: FloatArray, frames: float) -
     return weights
 
 
+class SoleContacts(NamedTuple):
+    """Contacts of soles: probabilities (F,4) of the contact network, for soles in view; certain (F,4) ones, 1 or 0, nan elsewhere."""
+
+    probabilities: FloatArray
+    certain: FloatArray | None = None
+
+    def outliers(self, num_points: int) -> FloatArray:
+        """The speed (F-1,K), sigma, from which each of GROUND_ROWS is let go: where contact is certain, hardly ever."""
+        outliers = np.full((len(self.probabilities) - 1, num_points), SOLE_OUTLIER)
+        if self.certain is not None:
+            is_certain = (self.certain[1:] == 1) & (self.certain[:-1] == 1)
+            outliers[:, : len(SOLE_ROWS)][is_certain] = CERTAIN_OUTLIER
+        return outliers
+
+
 def ground_weights(
-    points: PosedPoints, up: FloatArray, floor: float | None, radii: FloatArray, times: FloatArray, sole_probabilities: FloatArray
+    points: PosedPoints, up: FloatArray, floor: float | None, radii: FloatArray, times: FloatArray, contacts: SoleContacts
 ) -> FloatArray:
     """Weights (F,K) of GROUND_ROWS in contact with the ground.
 
     Args:
         up: (3,) in camera axes. floor: a point's height is up . x + floor; None where it is not known yet.
-        sole_probabilities: (F,4) of the contact network, for soles in view.
     """
     path = points.rows[:, GROUND_ROWS]
     bottoms = path @ up - radii
@@ -83,6 +100,8 @@ def ground_weights(
     speeds = point_speeds(path, times, camera=np.zeros(3))
     weights = np.exp(-((speeds / REST_SPEED) ** 2) - (above / PART_HEIGHT) ** 2)
     soles = slice(len(SOLE_ROWS))
-    by_network = sole_probabilities * np.exp(-((above[:, soles] / SOLE_HEIGHT) ** 2))
+    by_network = contacts.probabilities * np.exp(-((above[:, soles] / SOLE_HEIGHT) ** 2))
     weights[:, soles] = np.maximum(by_network, SOLE_REST_WEIGHT * weights[:, soles])
+    if contacts.certain is not None:
+        weights[:, soles] = np.where(np.isnan(contacts.certain), weights[:, soles], contacts.certain)
     return weights

@@ -7,23 +7,24 @@ import numpy as np
 from ....core.array_types import FloatArray, IntArray
 from . import weights
 from .body_points import PosedPoints
-from .equations import LEAN, UP, Equations
+from .equations import FLOOR, LEAN, LENS, NUM_WORLD, UP, Equations
 from .residuals import World, geman_mcclure
 
 
 @dataclass(frozen=True)
 class ContactSpeed:
-    """Points in contact do not move. rows: (K,). durations: (F-1,) s. weights: (F-1,K)."""
+    """Points in contact do not move. rows: (K,). durations: (F-1,) s. weights: (F-1,K). outliers: (F-1,K), sigma from which they let go."""
 
     rows: IntArray
     durations: FloatArray
     weights: FloatArray
+    outliers: float | FloatArray = weights.SOLE_OUTLIER
 
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
         path = points.rows[:, self.rows]
         scale = 1 / (weights.SOLE_SPEED_SIGMA * self.durations)[:, None, None]
         residual = scale * (path[1:] - path[:-1])
-        loss, weight = geman_mcclure((residual**2).sum(-1), weights.SOLE_OUTLIER)
+        loss, weight = geman_mcclure((residual**2).sum(-1), self.outliers)
         weight = self.weights * weight
         if equations is not None:
             weighted = (weight[..., None] * scale) * residual
@@ -81,8 +82,10 @@ class Heights:
             pull = curvature * height
             equations.gradient[:, self.rows] += pull[..., None] * world.up
             equations.within[:, self.rows] += curvature[..., None, None] * np.outer(world.up, world.up)
-            tilt = path @ world.up_basis.T if self.is_up_free else np.zeros((*height.shape, 2))
-            change = np.concatenate([np.zeros((*height.shape, 3)), tilt, np.ones((*height.shape, 1))], -1)
+            change = np.zeros((*height.shape, NUM_WORLD))
+            change[..., FLOOR] = 1
+            if self.is_up_free:
+                change[..., UP] = path @ world.up_basis.T
             equations.world[:, self.rows] += (curvature[..., None] * world.up)[..., None] * change[:, :, None]
             equations.world_gradient += np.einsum("fk,fkw->w", pull, change)
             equations.world_within += np.einsum("fk,fkv,fkw->vw", curvature, change, change)
@@ -91,23 +94,28 @@ class Heights:
 
 @dataclass(frozen=True)
 class WorldPrior:
-    """Up is where the start had it, and lifters lean little.
+    """Up is where the start had it, lifters lean little, and the lens is the assumed one.
 
-    up: (3,). sigma: (2,) rad, of the camera's pitch and roll. weight: how often the prior of the lean counts.
+    up: (3,). sigma: (2,) rad, of the camera's pitch and roll. lens_sigma: of the logarithm of the focal length. weight: how often these
+    priors count.
     """
 
     up: FloatArray
     sigma: FloatArray
+    lens_sigma: float
     weight: float
 
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
         # Pitch moves up in the camera's y and z, roll in its x.
         pitch, roll = 1 / np.maximum(self.sigma, weights.MIN_UP_SIGMA) ** 2
-        precision, change = np.array([roll, pitch, pitch]), world.up - self.up
+        precision, change = self.weight * np.array([roll, pitch, pitch]), world.up - self.up
         lean_precision = self.weight / np.array(weights.LEAN_SIGMA) ** 2
+        lens_precision = self.weight / self.lens_sigma**2
         if equations is not None:
+            equations.world_gradient[LENS] += lens_precision * world.zoom
+            equations.world_within[LENS, LENS] += lens_precision
             equations.world_gradient[UP] += world.up_basis @ (precision * change)
             equations.world_within[UP, UP] += (world.up_basis * precision) @ world.up_basis.T
             equations.world_gradient[LEAN] += lean_precision * world.lean
             equations.world_within[LEAN, LEAN] += np.diag(lean_precision)
-        return float((precision * change**2).sum() + (lean_precision * world.lean**2).sum())
+        return float((precision * change**2).sum() + (lean_precision * world.lean**2).sum() + lens_precision * world.zoom**2)

@@ -8,7 +8,7 @@ from ....core.array_types import FloatArray, IntArray
 from ....core.rotations import skew_matrix
 from . import weights
 from .body_points import BONE_ROWS, PosedPoints
-from .equations import LEAN, Equations
+from .equations import LEAN, LENS, Equations
 from .residuals import World, geman_mcclure
 
 
@@ -28,18 +28,24 @@ class Reprojection:
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
         seen = points.rows[:, self.rows]
         depth = np.maximum(seen[..., 2:], 0.1)
-        residual = (seen[..., :2] / depth - self.rays) / self.sigma[..., None]
+        scale = np.exp(world.zoom)
+        seen_rays = scale * seen[..., :2] / depth
+        residual = (seen_rays - self.rays) / self.sigma[..., None]
         squared = (residual**2).sum(-1)
         loss, weight = geman_mcclure(squared, weights.KEYPOINT_OUTLIER)
         loss = loss + weights.MIN_OUTLIER_WEIGHT * squared
         weight = self.weights * (weight + weights.MIN_OUTLIER_WEIGHT)
         if equations is not None:
             jacobian = np.zeros((*squared.shape, 2, 3))
-            jacobian[..., 0, 0] = jacobian[..., 1, 1] = 1 / (self.sigma * depth[..., 0])
-            jacobian[..., 2] = -seen[..., :2] / (depth**2 * self.sigma[..., None])
+            jacobian[..., 0, 0] = jacobian[..., 1, 1] = scale / (self.sigma * depth[..., 0])
+            jacobian[..., 2] = -seen_rays / (depth * self.sigma[..., None])
             weighted = weight[..., None, None] * jacobian
             equations.gradient[:, self.rows] += np.einsum("fkra,fkr->fka", weighted, residual)
             equations.within[:, self.rows] += np.einsum("fkra,fkrb->fkab", weighted, jacobian)
+            by_lens = seen_rays / self.sigma[..., None]
+            equations.world[:, self.rows, :, LENS] += np.einsum("fkra,fkr->fka", weighted, by_lens)[..., None]
+            equations.world_gradient[LENS] += (weight[..., None] * by_lens * residual).sum()
+            equations.world_within[LENS, LENS] += (weight[..., None] * by_lens**2).sum()
         return float((self.weights * loss).sum())
 
 

@@ -13,16 +13,21 @@ import numpy as np
 
 from ....core.array_types import FloatArray
 from .body_points import PosedPoints
-from .equations import FLOOR, LEAN, UP, Equations
+from .equations import FLOOR, LEAN, LENS, UP, Equations
 
 
 @dataclass(frozen=True)
 class World:
-    """What the frames share: up (3,) as a unit vector in camera axes, floor m (a point's height is up . x + floor), lean (3,) rad."""
+    """What the frames share.
+
+    up: (3,), a unit vector in camera axes. floor: m; a point's height is up . x + floor. lean: (3,) rad, of the lifter. zoom: the
+    logarithm of the focal length over the assumed one.
+    """
 
     up: FloatArray
     floor: float
     lean: FloatArray
+    zoom: float = 0.0
 
     @property
     def up_basis(self) -> FloatArray:
@@ -30,9 +35,9 @@ class World:
         return np.linalg.svd(self.up[None])[2][1:]
 
     def moved(self, step: FloatArray) -> "World":
-        """After a step (6,) in the order of equations.py."""
+        """After a step (7,) in the order of equations.py."""
         up = self.up + step[UP] @ self.up_basis
-        return World(up / np.linalg.norm(up), self.floor + float(step[FLOOR][0]), self.lean + step[LEAN])
+        return World(up / np.linalg.norm(up), self.floor + float(step[FLOOR][0]), self.lean + step[LEAN], self.zoom + float(step[LENS][0]))
 
 
 class Residual(Protocol):
@@ -43,7 +48,7 @@ class Residual(Protocol):
         ...
 
 
-def geman_mcclure(squared: FloatArray, scale: float) -> tuple[FloatArray, FloatArray]:
+def geman_mcclure(squared: FloatArray, scale: float | FloatArray) -> tuple[FloatArray, FloatArray]:
     """Loss and weight of squared residuals."""
     ratio = 1 / (1 + squared / scale**2)
     return squared * ratio, ratio**2

@@ -9,14 +9,15 @@ from ....core.array_types import BoolArray, FloatArray
 from ....core.cameras import rays_from_pixels, rigid_transform
 from ....core.files.body_template import BodyTemplate
 from ....core.records import BodyParams
-from ....core.rotations import rotvec_from_rotmat
+from ....core.rotations import quat_from_rotmat, rotvec_from_quat, slerp, turn_between
 from ....core.skeletons import H36M17
-from ..body_params import local_rotmats, with_rotvecs
+from ....core.time_series import bracketing_samples
+from ..body_params import local_rotmats, transform_body, with_rotvecs
 from ..keypoint_noise import keypoint_noise, keypoint_weights
 from . import weights
 from .body_points import BONES, MARKER_ROWS, MOVING, NUM_OFFSETS, SOLE_ROWS, BodyState, PosedPoints, Shape, pose_points, shape_of_stature
 from .body_residuals import PosePrior, ShapePrior, StandingKnees
-from .ground_contacts import GROUND_ROWS, count_once, ground_radii, ground_weights, resting_places
+from .ground_contacts import GROUND_ROWS, SoleContacts, count_once, ground_radii, ground_weights, resting_places
 from .ground_residuals import ContactPlace, ContactSpeed, Heights, WorldPrior
 from .image_residuals import LiftedBones, Reprojection
 from .motion_residuals import ACCELERATING_ROWS, Acceleration, TurnAcceleration, second_difference
@@ -33,7 +34,8 @@ class PersonEvidence:
     """What is known of one person over F frames.
 
     body: the start, in camera axes. keypoints: (F,17,3) px and confidence, h36m17. lifted: (F,17,3) m about the hip, camera axes.
-    contacts: (F,4) 0..1, of the soles. visible: (F,).
+    contacts: (F,4) 0..1, of the soles. visible: (F,). is_shape_known: the start's betas stay.
+    certain: (F,4), contacts of the soles that are certain, 1 or 0, and nan elsewhere; or None.
     """
 
     body: BodyParams
@@ -41,6 +43,13 @@ class PersonEvidence:
     lifted: FloatArray
     contacts: FloatArray
     visible: BoolArray
+    is_shape_known: bool = False
+    certain: FloatArray | None = None
+
+    @property
+    def soles(self) -> SoleContacts:
+        """The contacts of the frames with the person."""
+        return SoleContacts(self.contacts[self.visible], None if self.certain is None else self.certain[self.visible])
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,7 @@ class ClipEvidence:
 
     intrinsics: (3,3) px. image_size: (width, height) px. timestamps: (F,) s. up: (3,) in camera axes. floor: m; a point's height is
     up . x + floor. tilt_sigma: (2,) rad, how well the camera's pitch and roll are known; 0 where up is given and does not change.
+    lens_sigma: of the logarithm of the focal length; 0 where it is given.
     """
 
     intrinsics: FloatArray
@@ -57,6 +67,7 @@ class ClipEvidence:
     up: FloatArray
     floor: float
     tilt_sigma: FloatArray
+    lens_sigma: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,13 +84,13 @@ def solve_clip(
     clip: ClipEvidence,
     smoothing: float = 1.0,
     on_step: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[list[SolvedPerson], FloatArray]:
+) -> tuple[list[SolvedPerson], World]:
     """Solve a clip.
 
     Returns:
-        the people, and up (3,) in camera axes.
+        the people, and the world of the first: its up and lens are shared.
     """
-    shapes = [shape_of_stature(template, person.body.betas.astype(float)) for person in people]
+    shapes = [shape_of_stature(template, person.body.betas.astype(float), person.is_shape_known) for person in people]
     starts = [clip]
     if clip.tilt_sigma.any() and np.arccos(np.clip(clip.up @ LEVEL, -1, 1)) > weights.OTHER_START:
         starts.append(replace(clip, up=LEVEL))
@@ -94,10 +105,10 @@ def solve_clip(
     # The estimated gravity stays unless the other start is clearly better.
     state = states[-1] if costs[-1] < costs[0] - weights.CLEARLY_BETTER * energies[0] else states[0]
     solved = [
-        SolvedPerson(_body_params(template, person, shape.betas(body.shape), body), world.floor)
+        SolvedPerson(_body_params(template, person, clip.timestamps, shape.betas(body.shape), body), world.floor)
         for person, shape, body, world in zip(people, shapes, state.people, state.worlds, strict=True)
     ]
-    return solved, state.worlds[0].up
+    return solved, state.worlds[0]
 
 
 @dataclass(frozen=True)
@@ -117,6 +128,10 @@ class _ClipProblem:
         state = ClipState(starts, tuple(World(clip.up, clip.floor, np.zeros(3)) for _ in self.people))
         radii, energy, done = ground_radii(self.template), 0.0, 0
         for steps, is_final in PHASES:
+            people = [through_lens(person, self.template, state.worlds[0].zoom) for person in self.people]
+            starts = tuple(
+                _start_state(self.template, person, shape.basis.shape[1]) for person, shape in zip(people, self.shapes, strict=True)
+            )
             problems = [
                 PersonProblem(
                     shape,
@@ -125,10 +140,11 @@ class _ClipProblem:
                         *_ground_residuals(person, clip, pose_points(shape, body), world, radii, is_final),
                     ],
                 )
-                for person, shape, start, body, world in zip(self.people, self.shapes, starts, state.people, state.worlds, strict=True)
+                for person, shape, start, body, world in zip(people, self.shapes, starts, state.people, state.worlds, strict=True)
             ]
             is_up_free = not is_final and bool(clip.tilt_sigma.any())
-            state, energy = minimise(problems, state, steps, is_up_free, lambda step, first=done: on_step(first + step))
+            is_lens_free = not is_final and clip.lens_sigma > 0
+            state, energy = minimise(problems, state, steps, is_up_free, is_lens_free, lambda step, first=done: on_step(first + step))
             done += steps
         return state, energy
 
@@ -138,7 +154,7 @@ class _ClipProblem:
         for person, shape, body, world in zip(self.people, self.shapes, state.people, state.worlds, strict=True):
             times = clip.timestamps[person.visible]
             points = pose_points(shape, body)
-            touching = ground_weights(points, world.up, world.floor, radii, times, person.contacts[person.visible])
+            touching = ground_weights(points, world.up, world.floor, radii, times, person.soles)
             total += float((touching * _frame_weights(times)[0][:, None]).sum())
         return total
 
@@ -148,6 +164,16 @@ def world_from_up(up: FloatArray, floor: float) -> FloatArray:
     forward = np.array([0.0, 0.0, 1.0]) - up[2] * up
     forward /= np.linalg.norm(forward)
     return rigid_transform(np.stack([np.cross(forward, up), forward, up]), [0.0, 0.0, floor])
+
+
+def through_lens(person: PersonEvidence, template: BodyTemplate, zoom: float) -> PersonEvidence:
+    """The evidence with the focal length exp(zoom) times the assumed one: what was seen from a line of sight turns with it."""
+    root = template.rest_joints(person.body.betas)[0]
+    pelvis = person.body.transl.astype(float) + root
+    moved = pelvis * [1, 1, np.exp(zoom)]
+    turn = turn_between(pelvis, moved)
+    body = transform_body(person.body, root, turn, moved - (turn @ pelvis[..., None])[..., 0])
+    return replace(person, body=body, lifted=person.lifted @ np.swapaxes(turn, -1, -2))
 
 
 def _start_state(template: BodyTemplate, person: PersonEvidence, num_shape: int) -> BodyState:
@@ -162,15 +188,14 @@ def _start_state(template: BodyTemplate, person: PersonEvidence, num_shape: int)
     )
 
 
-def _body_params(template: BodyTemplate, person: PersonEvidence, betas: FloatArray, state: BodyState) -> BodyParams:
-    """The solved body; frames without the person keep the start's."""
-    rotvecs = person.body.poses.astype(float).reshape(len(person.visible), -1, 3)
-    solved = rotvecs[person.visible]
-    solved[:, template.smpl_joint_indices] = rotvec_from_rotmat(state.rotmats)
-    rotvecs[person.visible] = solved
-    start_root, root = template.rest_joints(person.body.betas)[0], template.rest_joints(betas)[0]
-    transl = person.body.transl.astype(float) + start_root - root
-    transl[person.visible] = state.pelvis - root
+def _body_params(template: BodyTemplate, person: PersonEvidence, times: FloatArray, betas: FloatArray, state: BodyState) -> BodyParams:
+    """The solved body at times (F,) s: interpolated in frames without the person, held before the first and after the last with them."""
+    before, after, weight = bracketing_samples(times, times[person.visible])
+    quats = quat_from_rotmat(state.rotmats)
+    rotvecs = person.body.poses.astype(float).reshape(len(times), -1, 3)
+    rotvecs[:, template.smpl_joint_indices] = rotvec_from_quat(slerp(quats[before], quats[after], weight[:, None]))
+    pelvis = (1 - weight)[:, None] * state.pelvis[before] + weight[:, None] * state.pelvis[after]
+    transl = pelvis - template.rest_joints(betas)[0]
     return replace(with_rotvecs(person.body, rotvecs, transl=transl), betas=betas)
 
 
@@ -212,7 +237,7 @@ def _ground_residuals(
     times = clip.timestamps[person.visible]
     frame_weights, durations = _frame_weights(times)
     floor = world.floor if is_final else None
-    touching = ground_weights(points, world.up, floor, radii, times, person.contacts[person.visible])
+    touching = ground_weights(points, world.up, floor, radii, times, person.soles)
     foothold = weights.FOOTHOLD_DEPTH_SIGMA * max(world.floor, 1.0) * weights.FOOTHOLD_FRAMES**0.5
     sigmas = (weights.SOLE_HEIGHT_SIGMA, weights.PENETRATION_SIGMA) if is_final else (foothold, foothold)
     on_ground = touching * frame_weights[:, None]
@@ -226,7 +251,7 @@ def _ground_residuals(
             sigmas[1],
             not is_final,
         ),
-        WorldPrior(clip.up, clip.tilt_sigma, _prior_weight(frame_weights)),
+        WorldPrior(clip.up, clip.tilt_sigma, clip.lens_sigma or 1.0, _prior_weight(frame_weights)),
         StandingKnees(touching[:, : len(SOLE_ROWS)].reshape(-1, 2, 2).max(2) * frame_weights[:, None]),
     ]
     if is_final:
@@ -234,7 +259,7 @@ def _ground_residuals(
         residuals.append(ContactPlace(GROUND_ROWS, places, resting * frame_weights[:, None]))
     if len(times) > 1:
         holding = np.minimum(touching[1:], touching[:-1]) * np.minimum(frame_weights[1:], frame_weights[:-1])[:, None]
-        residuals.append(ContactSpeed(GROUND_ROWS, durations, holding))
+        residuals.append(ContactSpeed(GROUND_ROWS, durations, holding, person.soles.outliers(len(GROUND_ROWS))))
     return residuals
 
 

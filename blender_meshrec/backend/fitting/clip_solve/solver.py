@@ -8,10 +8,11 @@ import numpy as np
 from ....core.array_types import IntArray
 from .banded_system import BandedSystem, ReducedSystem, eliminate_frames, project_equations, solve_dense
 from .body_points import NUM_OFFSETS, BodyState, PosedPoints, Shape, pose_points
-from .equations import NUM_WORLD, UP, Equations
+from .equations import LENS, NUM_WORLD, SHARED, UP, Equations
 from .residuals import Residual, World
 
-INITIAL_DAMPING, DAMPING_UP, DAMPING_DOWN, MAX_DAMPING = 1e-3, 10.0, 5.0, 1e4
+# Small from the beginning: a common shift of all frames in depth is soft, but its diagonal is stiff.
+INITIAL_DAMPING, DAMPING_UP, DAMPING_DOWN, MAX_DAMPING = 1e-6, 100.0, 10.0, 1e4
 CONVERGED_GAIN = 2e-4  # a step that lowers the energy by less than this fraction is the last
 
 
@@ -25,7 +26,7 @@ class PersonProblem:
 
 @dataclass(frozen=True)
 class ClipState:
-    """The people's states and what they share: up (3,) in camera axes; a floor and a lean for each."""
+    """The people's states, and each one's world: up and the lens are the same in all, the floor and the lean are each one's own."""
 
     people: tuple[BodyState, ...]
     worlds: tuple[World, ...]
@@ -36,12 +37,14 @@ def minimise(
     state: ClipState,
     max_steps: int,
     is_up_free: bool,
+    is_lens_free: bool = False,
     on_step: Callable[[int], None] = lambda step: None,
 ) -> tuple[ClipState, float]:
     """Minimise the energy from a start.
 
     Args:
-        is_up_free: whether gravity may turn. on_step: called before each step; an exception from it ends the solve.
+        is_up_free: whether gravity may turn. is_lens_free: whether the focal length may change.
+        on_step: called before each step; an exception from it ends the solve.
 
     Returns:
         the state, and its energy, which is never above the start's.
@@ -55,7 +58,7 @@ def minimise(
             systems = [_linearise(problem, points, world) for problem, points, world in zip(problems, posed, state.worlds, strict=True)]
         try:
             reduced = [eliminate_frames(system, damping) for system in systems]
-            candidate = _apply(problems, state, reduced, is_up_free)
+            candidate = _apply(state, reduced, is_up_free, is_lens_free)
         except np.linalg.LinAlgError:  # not positive definite within rounding, until it is damped more
             damping *= DAMPING_UP
             continue
@@ -94,26 +97,28 @@ def _linearise(problem: PersonProblem, points: PosedPoints, world: World) -> Ban
     return project_equations(points, equations)
 
 
-def _apply(problems: Sequence[PersonProblem], state: ClipState, reduced: Sequence[ReducedSystem], is_up_free: bool) -> ClipState:
-    """The state after the step of the reduced systems: up is shared, everything else is each person's own."""
+def _apply(state: ClipState, reduced: Sequence[ReducedSystem], is_up_free: bool, is_lens_free: bool) -> ClipState:
+    """The state after the step of the reduced systems: up and the lens are shared, everything else is each person's own."""
     sizes = [len(body.shape) + NUM_OFFSETS + NUM_WORLD for body in state.people]
-    # Columns of the joint system: up, then each person's own.
-    total = 2 + sum(size - 2 for size in sizes)
-    matrix, gradient, start = np.zeros((total, total)), np.zeros(total), 2
+    # Columns of the joint system: what is shared, then each person's own.
+    shared = SHARED.stop - SHARED.start
+    total = shared + sum(size - shared for size in sizes)
+    matrix, gradient, start = np.zeros((total, total)), np.zeros(total), shared
     columns: list[IntArray] = []
     for size in sizes:
         own = np.empty(size, int)
         world = size - NUM_WORLD
-        is_up = np.zeros(size, bool)
-        is_up[world + UP.start : world + UP.stop] = True
-        own[is_up], own[~is_up] = [0, 1], np.arange(start, start + size - 2)
+        is_shared = np.zeros(size, bool)
+        is_shared[world + SHARED.start : world + SHARED.stop] = True
+        own[is_shared], own[~is_shared] = np.arange(shared), np.arange(start, start + size - shared)
         columns.append(own)
-        start += size - 2
+        start += size - shared
     for system, own in zip(reduced, columns, strict=True):
         matrix[np.ix_(own, own)] += system.corner
         gradient[own] += system.gradient
     free = np.ones(total, bool)
-    free[:2] = is_up_free
+    free[UP.start - SHARED.start : UP.stop - SHARED.start] = is_up_free
+    free[LENS.start - SHARED.start] = is_lens_free
     step = np.zeros(total)
     matrix[np.diag_indices(total)] *= 1 + 1e-6
     matrix[np.diag_indices(total)] += 1e-9

@@ -18,6 +18,9 @@ NOISE_FACTOR = 4.0
 KEYPOINT_OUTLIER = 3.0  # sigma from which a keypoint lets go (Geman-McClure)
 MIN_OUTLIER_WEIGHT = 0.05  # an outlier keeps this weight, or a lost person would never be found again
 
+# The logarithm of a focal length that nobody gave, over the assumed one.
+LENS_SIGMA = 0.2
+
 # --- the lifter -------------------------------------------------------------------------------------------------------
 # A bone's end relative to its start in the lifted pose, m. About its error on held-out motion.
 BONE_SIGMA = 0.05
@@ -30,6 +33,7 @@ TURN_ACCELERATION_SIGMA, TURN_ACCELERATION_OUTLIER = 60.0, 2.0  # rad/s^2 of joi
 
 # --- the ground -------------------------------------------------------------------------------------------------------
 SOLE_SPEED_SIGMA, SOLE_OUTLIER = 0.05, 4.0  # m/s of a sole in contact; Geman-McClure
+CERTAIN_OUTLIER = 100.0  # the same of a sole that the user knows to be in contact
 HOLD_SIGMA = 0.015  # m, of a point in contact from where it rests during the contact
 SOLE_HEIGHT_SIGMA = 0.01  # m, of a sole in contact, once gravity is settled
 # The same while gravity is sought: a foothold's height is known to this fraction of the camera's, once for all its frames.

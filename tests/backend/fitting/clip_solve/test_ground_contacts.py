@@ -8,6 +8,7 @@ from blender_meshrec.backend.fitting.clip_solve.ground_contacts import (
     GROUND_ROWS,
     PARTS,
     RESTING_TIME,
+    SoleContacts,
     count_once,
     ground_radii,
     ground_weights,
@@ -22,7 +23,9 @@ def weights_of(clip, lift=0.0, floor=True):
     """Weights (F,K) of a clip's truth, raised by `lift` m; floor: whether its height is known."""
     points, shared = pose_points(clip.shape, clip.truth), clip.shared()
     points.rows[...] += lift * shared.up
-    return ground_weights(points, shared.up, shared.floor if floor else None, ground_radii(clip.template), TIMES, clip.contacts)
+    return ground_weights(
+        points, shared.up, shared.floor if floor else None, ground_radii(clip.template), TIMES, SoleContacts(clip.contacts)
+    )
 
 
 def test_a_squatting_person_touches_with_the_soles_alone(template):

@@ -79,7 +79,7 @@ def made(kind, still):
         ContactSpeed: lambda: (soles, intervals, some(FRAMES - 1, 4)),
         ContactPlace: lambda: (soles, rows[:, soles], some(FRAMES, 4)),
         Heights: lambda: (soles, heights[0], some(FRAMES, 4), 0.03, 0 * some(FRAMES), 0.02, True),
-        WorldPrior: lambda: (WORLD.up, np.array([0.05, 0.03]), 2.0),
+        WorldPrior: lambda: (WORLD.up, np.array([0.05, 0.03]), 0.2, 2.0),
         PosePrior: lambda: (still.state.rotmats[:, list(MOVING)], some(FRAMES)),
         StandingKnees: lambda: (some(FRAMES, 2),),
         ShapePrior: lambda: (2.0,),
@@ -203,9 +203,10 @@ def test_second_differences_of_uneven_times():
 
 
 def test_up_stays_a_unit_vector():
-    world = WORLD.moved(np.array([0.1, 0, 0, 0.3, -0.2, 0.5]))
+    world = WORLD.moved(np.array([0.1, 0, 0, 0.3, -0.2, 0.4, 0.5]))
     assert np.linalg.norm(world.up) == pytest.approx(1)
     assert world.floor == pytest.approx(WORLD.floor + 0.5)
+    assert world.zoom == pytest.approx(0.4)
     np.testing.assert_allclose(world.lean, [0.1, 0, 0])
     np.testing.assert_allclose(WORLD.up_basis @ WORLD.up, 0, atol=1e-12)
 

@@ -1,0 +1,123 @@
+"""Key frames of the background: small grey images whose corners are looked for in later frames."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from ...core.array_types import AnyArray, BoolArray, FloatArray, ImageArray
+
+MAX_CORNERS, MIN_CORNERS, MIN_AGREEING = 120, 8, 0.3
+MIN_STRENGTH = 8e-5  # smaller eigenvalue of a corner's gradients, OpenCV's units; noise of 1 grey level has 5e-5
+MAX_PATCH_ERROR = 20.0  # grey levels, mean over a corner's patch; a cut leaves more
+AGREEMENT = 0.7  # px: of a corner and the motion of most
+WIDE_SHIFT = 3.0  # px of shift from which perspective bends the motion, and a homography describes it
+LINK_AGREEING, LINK_RATIO = 15, 0.75  # matches of descriptors that prove that two frames show one place, and Lowe's ratio
+
+
+@dataclass(frozen=True, eq=False)
+class KeyFrame:
+    """row: its frame. grey: (H,W) uint8. corners: (N,2) px float32. state: (3,), the view's shift and logarithm of growth there.
+
+    is_free: (H,W) uint8, 0 on people. chain: number of the run of frames that were followed without a break.
+    """
+
+    row: int
+    grey: ImageArray
+    corners: FloatArray
+    state: FloatArray
+    is_free: ImageArray
+    chain: int
+
+    @cached_property
+    def features(self) -> tuple[FloatArray, AnyArray]:
+        """SIFT keypoints (N,2) px and descriptors (N,128)."""
+        return sift_features(self.grey, self.is_free)
+
+
+@dataclass(frozen=True, eq=False)
+class Following:
+    """A key frame's corners found in another frame.
+
+    reference, found: (N,2) px, there and here. agrees: (N,), whether a corner moved as most. shift: (2,) px of the image's middle, and
+    growth: the logarithm, of a similarity that fits most. guess: (C,2) px, where all the key's corners are expected next.
+    """
+
+    reference: FloatArray
+    found: FloatArray
+    agrees: BoolArray
+    shift: FloatArray
+    growth: float
+    guess: FloatArray
+
+
+def sift_features(grey: ImageArray, is_free: ImageArray) -> tuple[FloatArray, AnyArray]:
+    """SIFT keypoints (N,2) px outside people, and their descriptors (N,128)."""
+    keypoints, descriptors = cv2.SIFT.create(400).detectAndCompute(grey, is_free)
+    points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
+    return points, np.zeros((0, 128), np.float32) if descriptors is None else descriptors
+
+
+def find_corners(grey: ImageArray, is_free: ImageArray) -> FloatArray:
+    """Corners (N,2) px float32 of the background, the strongest first."""
+    corners = cv2.goodFeaturesToTrack(grey, MAX_CORNERS, 0.01, 7, mask=is_free)
+    if corners is None:
+        return np.zeros((0, 2), np.float32)
+    found: FloatArray = np.asarray(corners[:, 0], np.float32)
+    column, row = found.astype(int).T
+    return found[cv2.cornerMinEigenVal(grey, 3)[row, column] > MIN_STRENGTH]
+
+
+def follow(key: KeyFrame, grey: ImageArray, is_free: ImageArray, guess: FloatArray) -> Following | None:
+    """Find a key frame's corners in another frame by optical flow from a guess (C,2) px; None if its background is not there."""
+    if len(key.corners) < MIN_CORNERS:
+        return None
+    start = guess.astype(np.float32)[:, None].copy()
+    found, status, error = cv2.calcOpticalFlowPyrLK(
+        key.grey, grey, key.corners[:, None], start, winSize=(15, 15), maxLevel=3, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+    )
+    points = found[:, 0]
+    height, width = grey.shape
+    column, row = np.clip(np.nan_to_num(points).round().astype(int), 0, [width - 1, height - 1]).T
+    is_tracked = (status[:, 0] > 0) & (error[:, 0] < MAX_PATCH_ERROR) & (is_free[row, column] > 0)
+    if is_tracked.sum() < max(MIN_CORNERS, 0.15 * len(key.corners)):
+        return None
+    return agree(key.corners[is_tracked], points[is_tracked], key.corners, grey.shape)
+
+
+def agree(reference: FloatArray, found: FloatArray, corners: FloatArray, shape: tuple[int, ...]) -> Following | None:
+    """Which matches (N,2) and (N,2) px move as most do; None if too few do. corners: (C,2) px, those to guess for."""
+    matrix, inliers = cv2.estimateAffinePartial2D(reference, found, ransacReprojThreshold=AGREEMENT, maxIters=500)
+    if matrix is None:
+        return None
+    agrees = inliers[:, 0] > 0
+    centre = np.array(shape[1::-1]) / 2
+    shift = matrix[:, :2] @ centre + matrix[:, 2] - centre
+    is_wide = np.linalg.norm(shift) > WIDE_SHIFT or agrees.mean() < 0.7
+    if is_wide and len(reference) >= 2 * MIN_CORNERS:
+        homography, inliers = cv2.findHomography(reference, found, cv2.USAC_MAGSAC, 2 * AGREEMENT, maxIters=1000)
+        if homography is not None and inliers.sum() >= agrees.sum():
+            agrees = inliers[:, 0] > 0
+            refined, _inliers = cv2.estimateAffinePartial2D(reference[agrees], found[agrees], ransacReprojThreshold=10 * AGREEMENT)
+            matrix = matrix if refined is None else refined
+            shift = matrix[:, :2] @ centre + matrix[:, 2] - centre
+    if agrees.sum() < max(MIN_CORNERS, MIN_AGREEING * len(agrees)):
+        return None
+    growth = 0.5 * float(np.log(max(np.linalg.det(matrix[:, :2]), 1e-6)))
+    guess = corners @ matrix[:, :2].T + matrix[:, 2]
+    return Following(reference, found, agrees, shift, growth, guess)
+
+
+def recognise(key: KeyFrame, features: tuple[FloatArray, AnyArray], shape: tuple[int, ...]) -> Following | None:
+    """Match a key frame and a frame's SIFT features without a guess of how the view moved; None if they do not show one place."""
+    (there, descriptors_there), (here, descriptors_here) = key.features, features
+    if min(len(there), len(here)) < LINK_AGREEING:
+        return None
+    pairs = [two for two in cv2.BFMatcher().knnMatch(descriptors_there, descriptors_here, k=2) if len(two) == 2]
+    kept = [(best.queryIdx, best.trainIdx) for best, second in pairs if best.distance < LINK_RATIO * second.distance]
+    if len(kept) < LINK_AGREEING:
+        return None
+    first, second = np.array(kept).T
+    found = agree(there[first], here[second], key.corners, shape)
+    return found if found is not None and found.agrees.sum() >= LINK_AGREEING else None

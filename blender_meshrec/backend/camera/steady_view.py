@@ -1,0 +1,96 @@
+"""What a turning camera saw, as one still camera at the same place would have seen it.
+
+A camera that turns about itself sees every line of sight that a still one sees: its keypoints move to where the same lines meet the
+picture of the still camera, which has no edges. So everything from the lifter to the whole-clip solve sees a still camera.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...core.array_types import ArrayLike, BoolArray, FloatArray
+from ...core.cameras import points_on_rays, project, rays_from_pixels
+from ...core.records import Observations
+from ...core.rotations import angle_between_rotmats
+from ...core.silhouettes import Silhouettes
+from .solve_camera import CameraPath
+
+# Lines of sight this far from the steady view's axis, rad, are too slanted to be drawn in its picture.
+MAX_ANGLE = np.radians(70.0)
+STEADY_ZOOM = 0.03  # logarithm of a change of focal length that a picture hardly shows
+MAX_CANDIDATES = 60  # frames that are tried as the steady view
+# A keypoint farther outside the picture than this fraction of its larger side is extrapolated.
+EDGE_MARGIN = 0.02
+
+
+def is_one_turning_view(path: CameraPath) -> bool:
+    """Whether a clip's camera turns in one shot through one lens."""
+    return path.kind == "turning" and len(path.shots) == 1 and bool(np.abs(np.log(path.zoom)).max() < STEADY_ZOOM)
+
+
+def choose_steady_view(camera_from_first: FloatArray) -> FloatArray:
+    """camera_from_view (F,3,3): the steady view is the frame's from which the camera turns least, as of camera_from_first (F,3,3)."""
+    candidates = camera_from_first[:: -(-len(camera_from_first) // MAX_CANDIDATES)]
+    farthest = [float(angle_between_rotmats(camera_from_first, frame[None]).max()) for frame in candidates]
+    return camera_from_first @ candidates[int(np.argmin(farthest))].T
+
+
+def is_in_steady_view(observations: Observations, camera_from_view: FloatArray, intrinsics: FloatArray) -> bool:
+    """Whether the middles of a person's boxes can be drawn in the steady view's picture in all frames that show them."""
+    middles = (observations.boxes[:, None, :2].astype(float) + observations.boxes[:, None, 2:]) / 2
+    forward = _directions(middles, camera_from_view, intrinsics)[observations.visible, 0]
+    return bool((np.arccos(np.clip(forward[:, 2] / np.linalg.norm(forward, axis=-1), -1, 1)) < MAX_ANGLE).all())
+
+
+def steady_observations(
+    observations: Observations, camera_from_view: FloatArray, intrinsics: FloatArray, image_size: ArrayLike
+) -> Observations:
+    """Observations as the steady view sees them.
+
+    Args:
+        camera_from_view: (F,3,3), of `choose_steady_view`. intrinsics: (3,3) px, of the camera and of the view.
+        image_size: (width, height) px of the camera's picture: keypoints outside it have no confidence in the view either.
+    """
+    keypoints = observations.keypoints.astype(float)
+    size = np.asarray(image_size, float)
+    margin = EDGE_MARGIN * size.max()
+    is_inside = ((keypoints[..., :2] > -margin) & (keypoints[..., :2] < size + margin)).all(-1)
+    pixels, is_drawn = _to_view(keypoints[..., :2], camera_from_view, intrinsics)
+    seen = observations.visible[:, None]
+    corners = observations.boxes.astype(float)[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
+    corners, _is_drawn = _to_view(corners, camera_from_view, intrinsics)
+    in_3d = observations.keypoints_3d
+    return replace(
+        observations,
+        keypoints=np.concatenate([pixels, (keypoints[..., 2] * (is_inside & is_drawn))[..., None]], -1) * seen[..., None],
+        boxes=np.concatenate([corners.min(1), corners.max(1)], -1) * seen,
+        keypoints_3d=None if in_3d is None else in_3d @ camera_from_view,
+        silhouettes=_steady_silhouettes(observations.silhouettes, camera_from_view, intrinsics),
+    )
+
+
+def _steady_silhouettes(silhouettes: Silhouettes | None, camera_from_view: FloatArray, intrinsics: FloatArray) -> Silhouettes | None:
+    """Silhouettes whose squares lie where the view sees them, as large as there; a square stays one."""
+    if silhouettes is None or not len(silhouettes):
+        return silhouettes
+    squares = silhouettes.squares.astype(float)
+    half = squares[:, None, 2:] / 2
+    points = squares[:, None, :2] + half * np.array([[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1]])
+    seen, is_drawn = _to_view(points, camera_from_view[silhouettes.rows], intrinsics)
+    side = (np.linalg.norm(seen[:, 2] - seen[:, 1], axis=-1) + np.linalg.norm(seen[:, 4] - seen[:, 3], axis=-1)) / 2
+    kept = is_drawn.all(1)
+    return Silhouettes(silhouettes.rows[kept], np.column_stack([seen[:, 0], side])[kept], silhouettes.masks[kept])
+
+
+def _directions(pixels: FloatArray, camera_from_view: FloatArray, intrinsics: FloatArray) -> FloatArray:
+    """The lines of sight (F,K,3) of pixels (F,K,2) of the camera, in the view's axes."""
+    rays = rays_from_pixels(pixels, intrinsics)
+    return points_on_rays(rays, np.ones(rays.shape[:-1])) @ camera_from_view
+
+
+def _to_view(pixels: FloatArray, camera_from_view: FloatArray, intrinsics: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """The view's pixels (F,K,2) of the camera's (F,K,2), and whether (F,K) they can be drawn there; else they are 0."""
+    directions = _directions(pixels, camera_from_view, intrinsics)
+    is_drawn = directions[..., 2] > np.cos(MAX_ANGLE + 0.1) * np.linalg.norm(directions, axis=-1)
+    safe = np.where(is_drawn[..., None], directions, [0.0, 0.0, 1.0])
+    return project(safe, intrinsics) * is_drawn[..., None], is_drawn
