@@ -54,6 +54,21 @@ def _request_value(option: Option, value: Any) -> Any:
     return value
 
 
+def join_heights(words: Iterable[str]) -> list[str]:
+    """The words of a command line with the numbers behind --height as one word: `--height 182 165 -o a.fbx`.
+
+    argparse would take the inputs behind them too.
+    """
+    joined: list[str] = []
+    for word in words:
+        is_number = word.lower().removesuffix("cm").replace(".", "", 1).isdecimal()
+        if is_number and len(joined) > 1 and joined[-2] == "--height":
+            joined[-1] += f",{word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def model_flags() -> tuple[str, ...]:
     """The flags, without dashes, of the options that name a model file."""
     return tuple(option.argument.flag.lstrip("-") for option in OPTIONS.values() if option.is_model_file and option.argument)

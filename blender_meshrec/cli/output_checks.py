@@ -85,6 +85,8 @@ def unused_options(options: Namespace, outputs: Iterable[Path]) -> list[Message]
     unused = [Message("option-needs-another", _UNUSED_TEXT, option=flag, needed="--rig") for flag in flags if not options.rig]
     if options.skel_body != OPTIONS["skel_body"].default and options.skeleton != "skel":
         unused.append(Message("option-needs-another", _UNUSED_TEXT, option="--skel", needed="--skeleton skel"))
+    if options.sensor is not None and (options.focal is None or options.focal.strip().lower().endswith("px")):
+        unused.append(Message("option-needs-another", _UNUSED_TEXT, option="--sensor", needed="--focal in millimetres"))
     if options.format != DEFAULT_FORMATS and str(options.output) in map(str, outputs):
         unused.append(
             Message("format-of-file-ignored", "--format does nothing: the output's own suffix is its format, unless it is a folder.")
@@ -95,6 +97,7 @@ def unused_options(options: Namespace, outputs: Iterable[Path]) -> list[Message]
 def input_files(options: Namespace) -> list[Path]:
     """The files that a command reads, which no output may overwrite."""
     named = [*getattr(options, "inputs", ()), *(getattr(options, name, None) for name in _INPUT_ARGUMENTS)]
+    named += [path for name in ("betas", "known_contacts") for path in getattr(options, name, None) or ()]
     if getattr(options, "rig", None):
         named.append(split_character_path(options.rig)[0])
     return [Path(name) for name in named if name and name != OPEN_MODEL]

@@ -17,7 +17,7 @@ from ..core.errors import CancelledError, InputError, MeshRecError
 from ..core.option_parsers import parse_fps
 from ..core.options import CHARACTER_OPTIONS, OPTIONS, OUTPUT_SUFFIXES
 from ..core.version import version
-from .arguments import add_option, add_options, parse_formats, parse_output_path
+from .arguments import add_option, add_options, join_heights, parse_formats, parse_output_path
 from .console import Console
 from .interruption import interrupt_on_signals
 from .output_checks import DEFAULT_FORMATS
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "meshrec") -> int:
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show must not end the job
     console = Console()
     try:
-        options = build_parser(prog).parse_args(arguments)
+        options = build_parser(prog).parse_args(join_heights(sys.argv[1:] if arguments is None else arguments))
     except MeshRecError as error:
         return console.fail(error)
     except SystemExit as exit_request:  # --help, --version

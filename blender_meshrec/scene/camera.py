@@ -8,6 +8,7 @@ from ..core.cameras import invert_rigid_transform
 from ..core.conventions import BLENDER_CAMERA_FROM_OPENCV
 from ..core.records import Camera
 from ..core.rotations import align_quat_signs, quat_from_rotmat
+from .context import camera_data
 from .keyframes import vector_curves, write_action
 
 SENSOR_WIDTH = 36.0  # mm
@@ -22,21 +23,26 @@ def build_camera(name: str, camera: Camera, frames: FloatArray, collection: bpy.
             `match_resolution` as well.
         frames: (F,) key frames; a static camera is not keyed.
     """
-    width, height = (float(side) for side in camera.image_size)
-    intrinsics = camera.intrinsics
     blender_camera = bpy.data.cameras.new(name)
+    blender_camera.clip_start, blender_camera.clip_end = 0.01, 1000.0
+    blender_camera.passepartout_alpha = 0.8
+    camera_object = bpy.data.objects.new(name, blender_camera)
+    collection.objects.link(camera_object)
+    set_camera_view(camera_object, camera, frames)
+    return camera_object
+
+
+def set_camera_view(camera_object: bpy.types.Object, camera: Camera, frames: FloatArray) -> None:
+    """Give a camera object the lens and the path of a Camera of F frames, keyed at `frames` (F,) if it moves."""
+    width, height = (float(side) for side in camera.image_size)
+    intrinsics, blender_camera = camera.intrinsics, camera_data(camera_object)
     blender_camera.sensor_fit = "HORIZONTAL"
     blender_camera.sensor_width = SENSOR_WIDTH
     blender_camera.lens = SENSOR_WIDTH * intrinsics[0, 0] / width
     # Both shifts are fractions of the sensor's width; vertically, a pixel is fx / fy times as high as it is wide.
     blender_camera.shift_x = (width / 2 - intrinsics[0, 2]) / width
     blender_camera.shift_y = (intrinsics[1, 2] - height / 2) / width * intrinsics[0, 0] / intrinsics[1, 1]
-    blender_camera.clip_start, blender_camera.clip_end = 0.01, 1000.0
-    blender_camera.passepartout_alpha = 0.8
-    camera_object = bpy.data.objects.new(name, blender_camera)
-    collection.objects.link(camera_object)
     _pose_camera(camera_object, camera, frames)
-    return camera_object
 
 
 def _pose_camera(camera_object: bpy.types.Object, camera: Camera, frames: FloatArray) -> None:

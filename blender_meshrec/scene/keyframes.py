@@ -95,6 +95,16 @@ def _new_channelbag(action: bpy.types.Action, slot: "bpy.types.ActionSlot") -> A
     return strip.channelbag(slot, ensure=True)
 
 
+def action_fcurves(action: bpy.types.Action, owner: bpy.types.ID) -> list[bpy.types.FCurve]:
+    """The f-curves with which an action animates `owner`."""
+    if not hasattr(action, "slots"):  # Blender 4.2 and 4.3
+        return list(action.fcurves)
+    animation: bpy.types.AnimData | None = getattr(owner, "animation_data", None)
+    slot = animation.action_slot if animation else None
+    strips: list[Any] = [strip for layer in action.layers for strip in layer.strips] if slot else []
+    return [fcurve for strip in strips if (bag := strip.channelbag(slot)) for fcurve in bag.fcurves]
+
+
 def snapped_key_frames(timestamps: FloatArray, fps: float, first_frame: int = FIRST_BLENDER_FRAME) -> FloatArray:
     """Key frames first_frame + t * fps of timestamps (F,) s, snapped to whole frames where they differ only by rounding."""
     frames = key_frames(timestamps, fps) + (first_frame - FIRST_BLENDER_FRAME)

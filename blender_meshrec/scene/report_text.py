@@ -15,15 +15,16 @@ GOOD_FIT, FAIR_FIT = 0.02, 0.04
 _MAX_NAMES = 4
 
 
-def quality_sentences(recovery: Recovery, numbers: Mapping[str, Any] | None = None) -> list[str]:
+def quality_sentences(recovery: Recovery, numbers: Mapping[str, Any] | None = None, lens: Mapping[str, Any] | None = None) -> list[str]:
     """A few sentences about the quality of one person's result.
 
     Args:
-        numbers: the person's entry of the report, None if there is no report, as for motion files.
+        numbers: the person's entry of the report, None if there is no report, as for motion files. lens: the report's entry of the lens.
     """
     sentences = [_fit_sentence(numbers), _foot_slide_sentence(numbers)] if numbers else []
     sentences = [*_verdict_sentences(recovery, numbers or {}), *sentences]
-    return [*sentences, _visibility_sentence(recovery), *_low_confidence_sentences(recovery), *_anatomy_sentences(numbers or {})]
+    sentences += [_visibility_sentence(recovery), *_low_confidence_sentences(recovery), *_anatomy_sentences(numbers or {})]
+    return [*sentences, _lens_sentence(lens)] if lens else sentences
 
 
 def _verdict_sentences(recovery: Recovery, numbers: Mapping[str, Any]) -> list[str]:
@@ -50,6 +51,16 @@ def _fit_sentence(numbers: Mapping[str, Any]) -> Message:
         return Message("fit-fair", "Match with the picture: joints are {share:.1f} % of the person's height away (fair).", **values)
     text = "Match with the picture: joints are {share:.1f} % of the person's height away (poor, compare it with the footage)."
     return Message("fit-poor", text, **values)
+
+
+def _lens_sentence(lens: Mapping[str, Any]) -> Message:
+    focal = lens["focal_35mm"]
+    if lens["source"] == "given":
+        return Message("lens-given", "Lens: {focal:.1f} mm in 35 mm equivalents, as given.", focal=focal)
+    if lens["source"] == "metadata":
+        return Message("lens-of-metadata", "Lens: {focal:.1f} mm in 35 mm equivalents, by what the footage's file says.", focal=focal)
+    text = "Lens: {focal:.0f} mm in 35 mm equivalents, found by the solve; give the Focal Length if you know it."
+    return Message("lens-solved", text, focal=focal)
 
 
 def _foot_slide_sentence(numbers: Mapping[str, Any]) -> Message:

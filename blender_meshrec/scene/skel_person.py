@@ -7,9 +7,10 @@ from ..core.array_types import FloatArray
 from ..core.conventions import WORLD_FROM_BODY
 from ..core.errors import InputError
 from ..core.records import Recovery
-from ..core.skel.channels import EulerChannels, upright_from_world_angles
+from ..core.skel.channels import EulerChannels, skel_channels, upright_from_world_angles
 from ..core.skel.template import SkelTemplate
 from ..core.skel.vocabulary import SKEL_JOINTS, SMPL_OF_SKEL
+from .edited_contacts import store_found_contacts
 from .keyframes import Curve, snapped_key_frames, vector_curves, write_action
 from .materials import assign_skel_materials
 from .mesh import add_armature_modifier, add_weights, build_mesh, new_mesh_object
@@ -52,15 +53,24 @@ def build_skel_person(
     Raises:
         InputError: the recovery has no angles of SKEL.
     """
-    q, betas, transl = _skel_arrays(name, recovery)
-    armature_object, channels = build_skel_armature(name, template, betas, collection)
+    _q, betas, _transl = _skel_arrays(name, recovery)
+    armature_object, _channels = build_skel_armature(name, template, betas, collection)
     skin = build_mesh(f"{name} body", template, betas, armature_object, collection, pose_shapes, POSE_BONES)
     bones = _build_bones(f"{name} bones", template, betas, armature_object, collection)
     assign_skel_materials(skin, bones, number)
+    animate_skel_person(armature_object, recovery, template, fps)
+    return armature_object, (skin, bones)
+
+
+def animate_skel_person(armature_object: bpy.types.Object, recovery: Recovery, template: SkelTemplate, fps: float) -> bpy.types.Action:
+    """Give a SKEL armature a new action of a Recovery's angles."""
+    q, betas, transl = _skel_arrays(armature_object.name, recovery)
+    channels = skel_channels(template.rest_joints(betas), template.bone_frames(betas))
     curves = _skel_curves(q, betas, transl, template, channels)
     curves += track_curves(armature_object, recovery.contacts, recovery.visible)
-    write_action(armature_object.name, armature_object, snapped_key_frames(recovery.timestamps, fps), curves)
-    return armature_object, (skin, bones)
+    action = write_action(armature_object.name, armature_object, snapped_key_frames(recovery.timestamps, fps), curves)
+    store_found_contacts(action, recovery.timestamps, recovery.contacts)
+    return action
 
 
 def _skel_arrays(name: str, recovery: Recovery) -> tuple[FloatArray, FloatArray, FloatArray]:

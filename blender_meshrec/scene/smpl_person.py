@@ -10,6 +10,7 @@ from ..core.files.body_template import BodyTemplate
 from ..core.motion import motion_from_recovery
 from ..core.records import Motion, Recovery
 from .armature import build_armature
+from .edited_contacts import store_found_contacts
 from .keyframes import snapped_key_frames, write_action
 from .materials import assign_materials
 from .mesh import build_mesh
@@ -41,21 +42,29 @@ def build_smpl_person(
     Raises:
         InputError: the recovery has fewer joints than the body, or the surface belongs to another mesh or clip.
     """
-    motion = _rig_motion(name, recovery, template, stretch)
+    motion = rig_motion(name, recovery, template, stretch)
     has_moving_bones = motion.joints is not None and not bone_scale
     armature_object = build_armature(name, motion, collection, offset_tails=has_moving_bones)
     mesh_object = build_mesh(f"{name} body", template, recovery.betas, armature_object, collection, pose_shapes)
     assign_materials(mesh_object, template, number)
-    frames = snapped_key_frames(recovery.timestamps, fps)
-    curves = motion_curves(armature_object, motion, bone_scale)
-    curves += track_curves(armature_object, motion.contacts, recovery.visible)
-    write_action(armature_object.name, armature_object, frames, curves)
+    animate_smpl_person(armature_object, recovery, motion, fps, bone_scale)
     if surface is not None:
-        add_surface(mesh_object, surface, frames)
+        add_surface(mesh_object, surface, snapped_key_frames(recovery.timestamps, fps))
     return armature_object, (mesh_object,)
 
 
-def _rig_motion(name: str, recovery: Recovery, template: BodyTemplate, stretch: bool) -> Motion:
+def animate_smpl_person(
+    armature_object: bpy.types.Object, recovery: Recovery, motion: Motion, fps: float, bone_scale: bool = True
+) -> bpy.types.Action:
+    """Give an armature a new action of a Recovery's motion."""
+    curves = motion_curves(armature_object, motion, bone_scale)
+    curves += track_curves(armature_object, motion.contacts, recovery.visible)
+    action = write_action(armature_object.name, armature_object, snapped_key_frames(recovery.timestamps, fps), curves)
+    store_found_contacts(action, recovery.timestamps, recovery.contacts)
+    return action
+
+
+def rig_motion(name: str, recovery: Recovery, template: BodyTemplate, stretch: bool) -> Motion:
     """The Motion of the body's joints; `joints` is None if bones keep their lengths."""
     num_joints, num_needed = recovery.poses.shape[1] // 3, len(template.joint_names)
     if num_joints < num_needed:

@@ -11,9 +11,9 @@ from ..core.errors import MeshRecError
 from ..core.files.user_folders import home_folder
 from ..scene.scene_export import export_characters
 from .blender_types import HasFilepath, HasLayout, OperatorResult, require, set_operator_properties, settings_of
+from .job_operator import as_meshrec_error
 from .layouts import align_properties
 from .operator_feedback import poll_unless, report_error, report_notes
-from .operators import as_meshrec_error
 from .properties import EXPORT_PRESET_ITEMS
 from .selection import selected_armatures
 from .sidebar import SidebarTab

@@ -35,7 +35,11 @@ class MeshRecMenu(HasLayout, bpy.types.Menu):
     bl_label = "MeshRec"
 
     def draw(self, context: bpy.types.Context) -> None:
-        for names in (("open_footage", "reconstruct", "cancel"), ("retarget", "map_bones", "retarget_preview"), ("toggle_confidence",)):
+        for names in (
+            ("open_footage", "reconstruct", "cancel"),
+            ("retarget", "map_bones", "retarget_preview"),
+            ("solve_again", "toggle_confidence"),
+        ):
             for name in names:
                 self.layout.operator(f"meshrec.{name}")
             self.layout.separator()

@@ -1,7 +1,6 @@
 """The buttons that reconstruct people and import motion files."""
 
-import time
-import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,13 +8,15 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..bridge.messages import Result
+from ..bridge.messages import Result, request_to_text
 from ..core.errors import MeshRecError
 from ..core.files.point_cache import SUFFIX
 from ..core.options import UP_AXES
 from ..retarget.recovery_files import MOTION_SUFFIXES, read_recovery
+from ..scene.solve_again import REQUEST_PROPERTY
 from . import jobs
 from .blender_types import OperatorResult, require, settings_of
+from .job_operator import JobOperator
 from .operator_feedback import poll_unless, report_error, report_notes
 from .preferences import get_backend_python, get_cache_folder
 from .properties import build_request
@@ -24,11 +25,8 @@ from .scene_making import make_people
 from .surface_files import SurfaceFiles
 from .translation import translate
 
-_INTERVAL = 0.1  # s
-_TICKS_PER_REDRAW = 5
 
-
-class Reconstruct(bpy.types.Operator):
+class Reconstruct(JobOperator, bpy.types.Operator):
     """Find the people in the footage and bring them into the scene as animated characters"""
 
     bl_idname = "meshrec.reconstruct"
@@ -36,61 +34,12 @@ class Reconstruct(bpy.types.Operator):
     # Not REGISTER: Repeat Last would block Blender until the job ends.
     bl_options: ClassVar = {"UNDO"}
 
-    _timer: bpy.types.Timer | None = None
-    _ticks = 0
     _surfaces: SurfaceFiles | None = None
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         reason = jobs.busy_message() or ("" if settings_of(context).source else translate("Choose footage first"))
         return poll_unless(cls, reason)
-
-    def execute(self, context: bpy.types.Context) -> OperatorResult:
-        """Wait for the result: for scripts and for Blender without a window."""
-        try:
-            job = self._start(context)
-        except MeshRecError as error:
-            return report_error(self, error)
-        while job.running:
-            job.update()
-            time.sleep(_INTERVAL / 2)
-        return self._finish(context, job)
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
-        if bpy.app.background:
-            return self.execute(context)
-        try:
-            self._start(context)
-        except MeshRecError as error:
-            return report_error(self, error)
-        manager = require(context.window_manager)
-        self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
-        manager.modal_handler_add(self)
-        require(context.workspace).status_text_set(translate("MeshRec is at work. Esc: cancel"))
-        return {"RUNNING_MODAL"}
-
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
-        job = jobs.current
-        if job is None:  # the add-on was disabled
-            self._end_modal(context)
-            self._discard_surfaces()
-            return {"CANCELLED"}
-        if event.type == "ESC" and event.value == "PRESS" and job.running:
-            job.cancel()
-        elif event.type == "TIMER":
-            self._ticks += 1
-            if job.update() or self._ticks % _TICKS_PER_REDRAW == 0:  # the remaining time changes without new messages, too
-                redraw()
-        if job.running:
-            return {"PASS_THROUGH"}
-        self._end_modal(context)
-        return self._finish(context, job)
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends the operator: another file is opened, or the window closes."""
-        jobs.stop()
-        self._discard_surfaces()
-        self._end_modal(context)
 
     def _start(self, context: bpy.types.Context) -> jobs.Job:
         settings = settings_of(context)
@@ -100,21 +49,9 @@ class Reconstruct(bpy.types.Operator):
             prefix = self._surfaces.prefix if self._surfaces else None
             return jobs.start(build_request(settings, get_cache_folder(context), prefix), get_backend_python(context))
         except MeshRecError:
-            self._discard_surfaces()
+            self._discard_files()
             redraw()
             raise
-
-    def _finish(self, context: bpy.types.Context, job: jobs.Job) -> OperatorResult:
-        if job.result is not None:
-            try:
-                self._make_scene(context, job, job.result)
-            except Exception as error:  # noqa: BLE001 - the panel shows any error, and Blender continues
-                job.fail(as_meshrec_error(error), traceback.format_exc())
-        self._discard_surfaces()
-        redraw()
-        if job.error is not None:
-            return report_error(self, job.error)
-        return {"FINISHED"} if job.result is not None else {"CANCELLED"}
 
     def _make_scene(self, context: bpy.types.Context, job: jobs.Job, result: Result) -> None:
         settings = settings_of(context)
@@ -129,22 +66,18 @@ class Reconstruct(bpy.types.Operator):
             for surface in surfaces.values():
                 surface.unlink(missing_ok=True)
             raise
+        # With the lens that was found, so that the camera stays when the clip is solved again.
+        focal = f"{numbered[0][1].camera_intrinsics[0, 0]:.2f}px"
+        assembly.collection[REQUEST_PROPERTY] = request_to_text(replace(job.request, focal=focal, sensor=None))
         template = "1 person, {frames} frames." if len(numbered) == 1 else "{people} people, {frames} frames."
         summary = translate(template, people=len(numbered), frames=len(numbered[0][1]))
         job.notes = (summary, *result.report.get("warnings", ()), *assembly.notes)
         self.report({"INFO"}, summary)
 
-    def _discard_surfaces(self) -> None:
+    def _discard_files(self) -> None:
         if self._surfaces is not None:
             self._surfaces.discard()
             self._surfaces = None
-
-    def _end_modal(self, context: bpy.types.Context) -> None:
-        if self._timer is not None:
-            require(context.window_manager).event_timer_remove(self._timer)
-            self._timer = None
-        if context.workspace is not None:
-            context.workspace.status_text_set(None)
 
 
 class Cancel(bpy.types.Operator):
@@ -195,13 +128,6 @@ class ImportMotion(bpy.types.Operator, ImportHelper):
             return report_error(self, error)
         report_notes(self, (*notes, *assembly.notes))
         return {"FINISHED"}
-
-
-def as_meshrec_error(error: Exception) -> MeshRecError:
-    """The error itself if it is a MeshRecError, else one that quotes it."""
-    if isinstance(error, MeshRecError):
-        return error
-    return MeshRecError("scene-not-made", "Making the scene failed: {reason}.", "Report this with Copy Details.", reason=error)
 
 
 CLASSES = (Reconstruct, Cancel, ImportMotion)

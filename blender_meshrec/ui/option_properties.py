@@ -26,7 +26,7 @@ def make_property(option: Option, update: Callable[[Any, bpy.types.Context], Non
     if option.panel_choices:
         default = next(choice.item[0] for choice in option.panel_choices if choice.value == option.default)
         return EnumProperty(items=enum_items(option.panel_choices), default=default, **settings)
-    if option.is_model_file:
+    if option.is_model_file or option.panel.is_path:
         return StringProperty(subtype="FILE_PATH", **_PATH_OPTIONS, **settings)
     limits = {"min": option.panel.minimum, "soft_max": option.panel.soft_maximum}
     value_type = next(kind for kind in get_args(option.value_type) or (option.value_type,) if kind is not NoneType)
@@ -48,6 +48,8 @@ def option_value(group: bpy.types.PropertyGroup, option: Option) -> Any:
         return next(choice.value for choice in option.panel_choices if choice.item[0] == value)
     if option.is_model_file:
         return bpy.path.abspath(value) if value else option.default
+    if option.panel is not None and option.panel.is_path:
+        return (bpy.path.abspath(value),) if value else option.default
     return value or None if option.default is None else value  # 0 stands for None
 
 

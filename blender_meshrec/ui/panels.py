@@ -103,6 +103,22 @@ class BodyPanel(ReconstructionSection, bpy.types.Panel):
         layout.prop(settings, "body", placeholder=translate("Open body"))
         if settings.skeleton == "skel":
             layout.prop(settings, "skel_body", placeholder=translate("Open SKEL body"))
+        layout.prop(settings, "height")
+        row = layout.row()
+        row.active = not settings.height
+        row.prop(settings, "betas", placeholder=translate("From the footage"))
+
+
+class CameraPanel(ReconstructionSection, bpy.types.Panel):
+    bl_idname = "MESHREC_PT_camera"
+    bl_label = "Camera"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, prepare_settings(self.layout, context)
+        layout.prop(settings, "focal", placeholder=translate("From the footage"))
+        row = layout.row()
+        row.active = bool(settings.focal) and not settings.focal.strip().lower().endswith("px")
+        row.prop(settings, "sensor")
 
 
 class CleanUpPanel(ReconstructionSection, bpy.types.Panel):
@@ -218,4 +234,4 @@ def _draw_failure(layout: bpy.types.UILayout, job: jobs.Job, context: bpy.types.
     row.operator("meshrec.dismiss", icon="X")
 
 
-CLASSES = (MESHREC_PT_presets, MainPanel, RangePanel, PeoplePanel, OptionsPanel, BodyPanel, CleanUpPanel, ScenePanel)
+CLASSES = (MESHREC_PT_presets, MainPanel, RangePanel, PeoplePanel, OptionsPanel, BodyPanel, CameraPanel, CleanUpPanel, ScenePanel)

@@ -29,6 +29,7 @@ class ResultPanel(SidebarTab, bpy.types.Panel):
             draw_text(layout, translate_message(sentence), context, icon="ERROR" if is_warning else "DOT")
         column = layout.column(align=True)
         column.operator("meshrec.toggle_confidence", icon="COLOR", depress=is_coloured_by_confidence(armature_object))
+        column.operator("meshrec.solve_again", icon="FILE_REFRESH")
         if report_of(armature_object) is not None:
             column.operator("meshrec.copy_report", icon="COPYDOWN")
 

@@ -218,6 +218,15 @@ def test_options_that_do_nothing_are_named(backend, capsys):
     assert "does nothing" not in capsys.readouterr().err
 
 
+def test_a_sensor_without_a_focal_length_is_named(backend, capsys):
+    backend("work 0.01")
+    for options in (["--sensor", "36"], ["--sensor", "36", "--focal", "1674px"]):
+        assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", *options]) == 0
+        assert "--sensor does nothing without --focal in millimetres." in capsys.readouterr().err
+    assert program.main(["reconstruct", "walk.mp4", "-o", "a.npz", "--sensor", "36mm", "--focal", "50"]) == 0
+    assert "does nothing" not in capsys.readouterr().err
+
+
 def test_models_are_listed_and_verified(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(model_files, "model_folders", lambda: [tmp_path])
     assert program.main(["models", "verify"]) == 4  # there is no list

@@ -30,9 +30,12 @@ def is_upright(image):
     return np.abs(image[height // 8, width // 8].astype(int) - CORNER).max() < 60
 
 
-def write_video(path, images, fps=30, codec="libx264", times=None, rotation=0, aspect=None, options=None, container_options=None):
+def write_video(
+    path, images, fps=30, codec="libx264", times=None, rotation=0, aspect=None, options=None, container_options=None, metadata=None
+):
     """Encode images. times: s, for a varying rate. rotation: degrees counterclockwise by which players turn it. aspect: of a pixel."""
     with av.open(str(path), "w", options=container_options or {}) as container:
+        container.metadata.update(metadata or {})
         stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options or {"crf": "12", "g": "10"})
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = "yuv420p"

@@ -21,7 +21,7 @@ from ..arguments import model_flags
 from ..console import Console
 from . import reconstruct
 
-_PATH_KEYS = ("output", "report", "cache", "blender", "python", "rig", "mapping")
+_PATH_KEYS = ("output", "report", "cache", "blender", "python", "rig", "mapping", "betas", "contacts")
 _MODEL_KEYS = model_flags()
 _REPEATED_KEYS = {option.argument.flag.lstrip("-") for option in OPTIONS.values() if option.argument and option.argument.is_repeated}
 _BATCH_OPTIONS = ("-h", "--help", "--progress", "--debug")  # for all jobs together
@@ -98,7 +98,9 @@ def _option_words(key: str, value: Any, number: int, folder: Path, flags: Mappin
     Raises:
         InputError: there is no such option, or it cannot have this value.
     """
-    switch = next((name for name in (key, f"no-{key}") if name in flags and flags[name].nargs == 0), None)
+    if key == "height" and isinstance(value, list):
+        value = ",".join(map(str, value))  # one word
+    switch = _switch(key, value, flags)
     if key not in flags and switch is None:
         raise InputError("job-option-unknown", "Job {number} has {key}, which is no option of a job.", _REMEDY, number=number, key=key)
     if value is None:
@@ -115,6 +117,13 @@ def _option_words(key: str, value: Any, number: int, folder: Path, flags: Mappin
         key=key,
         value=json.dumps(value),
     )
+
+
+def _switch(key: str, value: Any, flags: Mapping[str, Action]) -> str | None:
+    """The flag without a value that a key means; "contacts" means --no-contacts, and with the path of a file the option --contacts."""
+    is_file = key in flags and (isinstance(value, list) or (isinstance(value, str) and Path(value).suffix != ""))
+    names = (key,) if is_file else (key, f"no-{key}")
+    return next((name for name in names if name in flags and flags[name].nargs == 0), None)
 
 
 def _is_word_or_list(key: str, value: object) -> bool:
