@@ -59,6 +59,8 @@ def _lens_sentence(lens: Mapping[str, Any]) -> Message:
         return Message("lens-given", "Lens: {focal:.1f} mm in 35 mm equivalents, as given.", focal=focal)
     if lens["source"] == "metadata":
         return Message("lens-of-metadata", "Lens: {focal:.1f} mm in 35 mm equivalents, by what the footage's file says.", focal=focal)
+    if lens["source"] == "camera":
+        return Message("lens-of-camera", "Lens: {focal:.1f} mm in 35 mm equivalents, by how the camera turned.", focal=focal)
     text = "Lens: {focal:.0f} mm in 35 mm equivalents, found by the solve; give the Focal Length if you know it."
     return Message("lens-solved", text, focal=focal)
 

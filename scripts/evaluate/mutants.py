@@ -163,9 +163,11 @@ class TestRuns:
         for chosen in (self.covering.find(module, mutant.line), self.covering.in_importers(module)):
             file.write_text(mutant.text, encoding="utf-8")
             exit_code = self._run(chosen) if chosen else 0
+            if exit_code is None:  # it waits for ever, or the machine was too busy for it: once more
+                exit_code = self._run(chosen)
             file.write_text(mutant.original, encoding="utf-8")
-            # Exit code 4: pytest did not find a test, because of the mutant or without it.
-            if exit_code and (exit_code != NOT_FOUND or self._run(chosen) == 0):
+            # Exit code 4: pytest did not find a test, because of the mutant or without it. None: the mutant waits, or all do.
+            if exit_code != 0 and (exit_code not in (None, NOT_FOUND) or self._run(chosen) == 0):
                 return KILLED
         return SURVIVED
 
