@@ -83,6 +83,9 @@ class Person:
     refined: dict[str, Any] = field(default_factory=dict)
     skel_report: dict[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        self.steady = self.observations
+
 
 @dataclass
 class Clip:

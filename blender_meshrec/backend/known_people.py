@@ -14,6 +14,7 @@ from ..core.files.body_template import BodyTemplate
 from ..core.files.input_file import read_json
 from ..core.files.safe_npz import read_arrays
 from ..core.option_parsers import HEIGHT_RANGE
+from ..core.time_series import bracketing_samples
 
 T = TypeVar("T")
 MAX_BETA = 100.0  # of a file; more is damage
@@ -45,7 +46,8 @@ class KnownContacts:
                 found=len(self.contacts),
                 frames=len(timestamps),
             )
-        nearest = np.abs(self.timestamps[:, None] - timestamps).argmin(0)
+        before, after, weight = bracketing_samples(timestamps, self.timestamps)
+        nearest = np.where(weight < 0.5, before, after)
         step = float(np.median(np.diff(self.timestamps))) if len(self.timestamps) > 1 else np.inf
         is_near = np.abs(self.timestamps[nearest] - timestamps) <= step
         return np.where(is_near[:, None], certain[nearest], np.nan)

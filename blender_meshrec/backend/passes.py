@@ -49,8 +49,6 @@ def solve_camera_of_clip(clip: Clip) -> None:
     """Find how the camera turned, and see people as a still camera at the same place would have seen them."""
     focal = float(clip.intrinsics[0, 0])
     clip.camera = solve_camera(clip.tracks, clip.frames.size, focal, len(clip.timestamps), min(clip.lens_sigma, PRIOR_SIGMA))
-    for person in clip.people:
-        person.steady = person.observations
     if not is_one_turning_view(clip.camera):
         return
     if np.isfinite(clip.camera.focal) and clip.lens_source != "given":

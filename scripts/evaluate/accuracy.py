@@ -130,7 +130,7 @@ def reconstruct(path: Path, intrinsics: FloatArray | None) -> Person:
     """The person of a keypoints file, filmed with these intrinsics (3,3) px, or with an unknown lens."""
     clip, _tracked = open_clip(ReconstructRequest(source=str(path), device="cpu"), lambda progress: None)
     if intrinsics is not None:
-        clip.intrinsics = intrinsics
+        clip.intrinsics, clip.lens_sigma, clip.lens_source = intrinsics, 0.0, "given"
     for step in PASSES:
         if step.needed(clip):
             step.run(clip)

@@ -18,7 +18,7 @@ DEFINITIONS = """
 Frames in which the capture is known to be wrong do not count. Numbers are means over clips and cameras; "of the truth's" is the ratio of
 two such means, since the ratio of a single clip says little where the truth stands still.
 
-- Lens unknown: the focal length is taken as the image's diagonal; the true ones are 0.6 to 2.2 diagonals. Lens known: as given.
+- Lens unknown: the solve begins with the image's diagonal as focal length; the true ones are 0.6 to 2.2 diagonals. Lens known: as given.
 - PA-MPJPE: over the twelve limb joints against the captured ones, each frame aligned by a similarity. MPJPE and MPVE: of the body against
   the open body with the performer's bone lengths and rotations, in camera axes, with coinciding pelves.
 - World MPJPE: all frames turned about the vertical and moved as one, so that size, level and path count. WA-MPJPE: aligned by one
