@@ -93,7 +93,7 @@ class Clip:
 
     intrinsics: (3,3) px; lens_sigma: the standard deviation of the logarithm of its focal length, 0 if it is given; lens_source: where
     it is from, as of lens.py. world_from_camera: (4,4), and tilt_sigma: (2,) rad, set by the pass `estimate_world`. skel: None unless the
-    request asks for SKEL. background: (F,3), its movement since the frame before, as of tracking/background_motion.py; None if unknown.
+    request asks for SKEL. background: (F,3), its movement since the frame before, as of camera/background_matcher.py; None if unknown.
     """
 
     request: ReconstructRequest

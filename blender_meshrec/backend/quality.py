@@ -81,7 +81,7 @@ def measure_person(
     """The measures of core/verdict.py.
 
     Args:
-        recovery, observations: over the same F frames. background: (F,3) as of tracking/background_motion.py, or None.
+        recovery, observations: over the same F frames. background: (F,3) as of camera/background_matcher.py, or None.
         tilt_sigma: how well up is known, degrees; nan if it was given.
     """
     seen = observations.visible

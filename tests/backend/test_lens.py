@@ -44,9 +44,7 @@ def test_the_given_lens_counts_before_the_metadata_and_that_before_the_assumed_o
 def walk(tmp_path_factory):
     """Somebody who walks towards the camera, as a file of exact keypoints, and their truth."""
     truth = synthetic_gait.walk(TIMES)
-    path = tmp_path_factory.mktemp("keypoints") / "walk.npz"
-    np.savez(path, keypoints=VIEW.keypoints(truth.h36m17), keypoint_set="h36m17", image_size=VIEW.size, fps=30.0)
-    return path, truth
+    return synthetic_gait.write_keypoints(tmp_path_factory.mktemp("keypoints") / "walk.npz", truth, VIEW), truth
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,7 @@ VIEW = synthetic_gait.make_view(distance=5, pitch=0.15)
 def walk(tmp_path_factory):
     """Somebody who walks, as a file of exact keypoints, and their truth."""
     truth = synthetic_gait.walk(TIMES)
-    path = tmp_path_factory.mktemp("keypoints") / "walk.npz"
-    np.savez(path, keypoints=VIEW.keypoints(truth.h36m17), keypoint_set="h36m17", image_size=VIEW.size, fps=30.0)
-    return path, truth
+    return synthetic_gait.write_keypoints(tmp_path_factory.mktemp("keypoints") / "walk.npz", truth, VIEW), truth
 
 
 @pytest.fixture(scope="module")

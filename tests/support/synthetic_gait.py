@@ -4,6 +4,7 @@ World: metres, z up, floor z = 0. Motion is a function of time, so every frame r
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -208,3 +209,9 @@ def make_view(
 
 def _rotation(angle: float, axis: int) -> FloatArray:
     return rotmat_from_rotvec(angle * np.eye(3)[axis])
+
+
+def write_keypoints(path: Path, walker: Walker, view: View) -> Path:
+    """Write the exact keypoints of a motion as a view sees them, 30 frames a second, as a file to reconstruct; returns its path."""
+    np.savez(path, keypoints=view.keypoints(walker.h36m17), keypoint_set="h36m17", image_size=view.size, fps=30.0)
+    return path

@@ -40,6 +40,11 @@ class Detection:
     square: FloatArray | None = None
     portrait: ImageArray | None = None
 
+    @property
+    def outline(self) -> tuple[BoolArray, FloatArray] | None:
+        """The silhouette and its square, if the detector segmented the person."""
+        return None if self.silhouette is None or self.square is None else (self.silhouette, self.square)
+
     def __post_init__(self) -> None:
         # Cast as the cache does, so that a run that reads the cache computes exactly the same.
         for name, dtype in _DTYPES.items():

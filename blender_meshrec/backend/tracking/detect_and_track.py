@@ -14,14 +14,13 @@ from ...core.focal_length import given_focal_length
 from ...core.messages import Message
 from ...core.records import FootageInfo, Observations
 from .. import detection, registry
-from ..camera.background_matcher import small_size
+from ..camera.background_matcher import BackgroundMatcher, small_size
 from ..camera.tracks import BackgroundTracks, join_matches
 from ..detection.detections import person_box
 from ..detection.detector import Detector
 from ..footage.frame_source import Footage
 from ..footage.prefetch import prefetch
 from ..footage.true_time import in_true_time
-from .background_motion import BackgroundTracker
 from .observation_cache import ObservationLog
 from .portraits import add_portraits
 from .side_swaps import correct_side_swaps
@@ -35,7 +34,7 @@ class TrackingResult:
     """The frames and the people in them, the largest first: person N of the interface is people[N - 1].
 
     seconds: wall time of "start detector" and "find people"; both near zero if the cache has the footage. background: (F,3), its movement
-    since the frame before, as of background_motion.py, and tracks: its matches between frames; None where nobody looked.
+    since the frame before, as of camera/background_matcher.py, and tracks: its matches between frames; None where nobody looked.
     """
 
     frames: FootageInfo
@@ -109,7 +108,7 @@ def detect_new_frames(
     """Detect and track in the frames that the log does not have yet; returns their times, s."""
     times: list[float] = []
     num_known = len(log.frames)
-    background = BackgroundTracker(num_known)
+    background = BackgroundMatcher(num_known)
     frames = prefetch(footage.read(decode_from=num_known))
     try:
         for frame in frames:
@@ -118,8 +117,7 @@ def detect_new_frames(
             detections = add_portraits(frame, detector.detect(frame, tracker.predict(frame.time)), detector.keypoint_set)
             tracker.update(frame.row, frame.time, detections)
             boxes = [person_box(detection.keypoints, detector.keypoint_set) for detection in detections]
-            movement = background.update(frame.image, boxes, detections)
-            log.append(frame.time, detections, movement, background.matches)
+            log.append(frame.time, detections, *background.update(frame.image, boxes, [found.outline for found in detections]))
             times.append(frame.time)
             on_progress(Progress(STAGE, frame.row + 1, max(footage.num_declared_frames, frame.row + 1)))
     finally:

@@ -24,10 +24,10 @@ from ...core.array_types import AnyArray, FloatArray
 from ...core.errors import OutputError
 from ...core.files.output_file import atomic_write
 from ...core.messages import message_from_json, message_to_json
+from ..camera.background_matcher import UNKNOWN
 from ..camera.tracks import NOT_LOOKED_AT, FrameMatches, pack_matches, unpack_matches
 from ..detection.detections import Detection
 from ..footage.frame_source import Footage, PathArgument
-from .background_motion import UNKNOWN
 from .packing import DetectedFrame, pack_frames, unpack_frames
 
 # Part of every entry's name: increased whenever detectors or the tracker give other results for the same footage.
@@ -86,7 +86,7 @@ class Summary:
 class ObservationLog:
     """The detections of one entry, frame by frame.
 
-    frames: those found in the cache. background: (3,) of background_motion.py for each frame, of the cache and appended; nan where an
+    frames: those found in the cache. background: (3,) of camera/background_matcher.py for each frame, cached and appended; nan where an
     earlier version stored none. matches: of the background, likewise. summary: if the footage was read to its end, else None. With
     `root` None nothing is stored.
     """

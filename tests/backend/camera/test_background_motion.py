@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.tracking.background_motion import WIDTH, BackgroundTracker
+from blender_meshrec.backend.camera.background_matcher import WIDTH, BackgroundMatcher
 
 HEIGHT = 240
 STILL = np.zeros(3)
@@ -27,8 +27,8 @@ def view(scenery, right=0.0, down=0.0, zoom=1.0):
 
 def follow(frames, boxes=None):
     """The sum of the steps over frames, and the steps."""
-    tracker = BackgroundTracker()
-    steps = np.array([tracker.update(frame, [] if boxes is None else boxes[row]) for row, frame in enumerate(frames)])
+    matcher = BackgroundMatcher()
+    steps = np.array([matcher.update(frame, [] if boxes is None else boxes[row])[0] for row, frame in enumerate(frames)])
     return np.nansum(steps, 0), steps
 
 
