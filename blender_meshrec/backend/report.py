@@ -32,7 +32,7 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
             for number, observations in enumerate(tracked.people, 1)
         ],
         "frames_read": frames,
-        "camera": build_camera_report(clip.camera),
+        "camera": build_camera_report(clip.camera, clip.camera_from_view is not None),
         "lens": build_lens_report(clip),
         "people": [build_person_report(person, clip) for person in clip.people],
         "seconds": {stage: round(taken, 4) for stage, taken in seconds.items()},
@@ -43,10 +43,14 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
     }
 
 
-def build_camera_report(path: CameraPath) -> dict[str, Any]:
-    """The kind of camera, in sentences too, and each shot's first and last frame, kind and share of frames whose background was found."""
+def build_camera_report(path: CameraPath, is_taken_out: bool) -> dict[str, Any]:
+    """The kind of camera, in sentences too, and each shot's first and last frame, kind and share of frames whose background was found.
+
+    is_taken_out: whether people were solved as a still camera would have seen them.
+    """
     return {
         "kind": path.kind,
+        "taken_out": is_taken_out,
         "sentences": list(path.sentences),
         "solved_focal_px": _round_finite(path.focal, 1),
         "solved_focal_sigma_px": _round_finite(path.focal_sigma, 1),

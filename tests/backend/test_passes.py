@@ -1,17 +1,19 @@
 """The passes around the whole-clip solve: what they hand to it, and the world they leave."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from blender_meshrec.backend import passes
+from blender_meshrec.backend.camera.solve_camera import Shot, solve_camera
 from blender_meshrec.backend.fitting.leg_kinematics import pose_legs, soles_from_template
 from blender_meshrec.backend.pipeline import PASSES, recover
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import project, transform_points
 from blender_meshrec.core.contacts import contact_runs
-from blender_meshrec.core.rotations import rotmat_from_rotvec
+from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec
 from blender_meshrec.core.skeletons import H36M17
 from tests.support import synthetic_gait
 
@@ -81,3 +83,23 @@ def test_contacts_can_be_turned_off(template, walk):
     free = recover(ReconstructRequest(str(walk[0]), contacts=False)).recoveries[0]
     assert not free.contacts.any()
     assert (free.joints[:, 15, 2] > free.joints[:, 0, 2] + 0.3).all()
+
+
+def test_a_camera_that_turns_gives_the_motion_that_a_still_one_sees(tmp_path, walk, monkeypatch):
+    """The same walk, filmed while the camera pans by 11 degrees: the same joints within 2 cm, and the camera's turn in the motion."""
+    path, truth = walk
+    focal = f"{VIEW.intrinsics[0, 0]}px"
+    still = recover(ReconstructRequest(str(path), focal=focal)).recoveries[0]
+    turn = rotmat_from_rotvec(np.linspace(-0.1, 0.1, len(TIMES))[:, None] * [0, 1.0, 0])
+    in_camera = VIEW.joints(truth.h36m17) @ np.swapaxes(turn, -1, -2)
+    keypoints = np.concatenate([project(in_camera, VIEW.intrinsics), np.ones((*in_camera.shape[:2], 1))], -1)
+    np.savez(tmp_path / "pan.npz", keypoints=keypoints, keypoint_set="h36m17", image_size=VIEW.size, fps=30.0)
+    unknown = solve_camera(None, VIEW.size, 1000.0, len(TIMES))
+    panned = replace(unknown, kind="turning", camera_from_first=turn @ turn[0].T, shots=(Shot(0, len(TIMES), "turning", 1.0),))
+    monkeypatch.setattr(passes, "solve_camera", lambda *_arguments: panned)
+    result = recover(ReconstructRequest(str(tmp_path / "pan.npz"), focal=focal))
+    found = result.recoveries[0]
+    assert result.report["camera"]["taken_out"]
+    assert np.linalg.norm(found.joints - still.joints, axis=-1).mean() < 0.02
+    first, last = found.camera_from_world[[0, -1], :3, :3]
+    assert angle_between_rotmats(first, last) == pytest.approx(0.2, rel=1e-3)
