@@ -47,7 +47,7 @@ class Observations:
     """Detections of one tracked person, one row per frame of a range.
 
     boxes: (F,4) px, left, top, right, bottom. keypoints: (F,K,3) x px, y px, confidence 0..1.
-    keypoints_3d: (F,K,3) m in camera axes relative to the middle of the hips, or None. visible: (F,).
+    keypoints_3d: (F,K,3) m relative to the middle of the hips, z along the line of sight to the person, or None. visible: (F,).
     silhouettes: of some of the frames, or None. portrait: (S,S,3) RGB, a small picture of the person, or None.
     Rows where the person is not visible are zero.
     """

@@ -13,6 +13,7 @@ from ...core.cameras import points_on_rays, project, rays_from_pixels
 from ...core.records import Observations
 from ...core.rotations import angle_between_rotmats
 from ...core.silhouettes import Silhouettes
+from ...methods.blazepose import line_of_sight, rotation_from_optical_axis
 from .solve_camera import CameraPath
 
 # Lines of sight this far from the steady view's axis, rad, are too slanted to be drawn in its picture.
@@ -59,14 +60,27 @@ def steady_observations(
     seen = observations.visible[:, None]
     corners = observations.boxes.astype(float)[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
     corners, _is_drawn = _to_view(corners, camera_from_view, intrinsics)
-    in_3d = observations.keypoints_3d
+    steady = np.concatenate([pixels, (keypoints[..., 2] * (is_inside & is_drawn))[..., None]], -1) * seen[..., None]
     return replace(
         observations,
-        keypoints=np.concatenate([pixels, (keypoints[..., 2] * (is_inside & is_drawn))[..., None]], -1) * seen[..., None],
+        keypoints=steady,
         boxes=np.concatenate([corners.min(1), corners.max(1)], -1) * seen,
-        keypoints_3d=None if in_3d is None else in_3d @ camera_from_view,
+        keypoints_3d=_steady_keypoints_3d(observations, steady, camera_from_view, intrinsics),
         silhouettes=_steady_silhouettes(observations.silhouettes, camera_from_view, intrinsics),
     )
+
+
+def _steady_keypoints_3d(
+    observations: Observations, steady: FloatArray, camera_from_view: FloatArray, intrinsics: FloatArray
+) -> FloatArray | None:
+    """The 3D keypoints, whose forward axis is the line of sight to the person, about the line of sight of the view's keypoints."""
+    if observations.keypoints_3d is None:
+        return None
+    camera_from_crop, view_from_steady_crop = (
+        rotation_from_optical_axis(line_of_sight(keypoints, intrinsics)) for keypoints in (observations.keypoints, steady)
+    )
+    crop_from_steady_crop = np.swapaxes(camera_from_crop, -1, -2) @ camera_from_view @ view_from_steady_crop
+    return observations.keypoints_3d @ crop_from_steady_crop
 
 
 def _steady_silhouettes(silhouettes: Silhouettes | None, camera_from_view: FloatArray, intrinsics: FloatArray) -> Silhouettes | None:
