@@ -154,6 +154,8 @@ class Estimate:
     is_temporal: whether neighboring frames were used too, so that the joints are free of high-frequency noise.
     contacts: (F,4) probabilities 0..1 that left heel, left toe, right heel and right toe touch the ground, from estimators that
     predict them.
+    spread: (F,17,3) m, within which 68 % of the errors of a joint relative to its parent lie, across (x, y) and along (z) the line of
+    sight; from estimators that know it.
     """
 
     joints: FloatArray
@@ -161,6 +163,7 @@ class Estimate:
     body: BodyParams | None = None
     is_temporal: bool = False
     contacts: FloatArray | None = None
+    spread: FloatArray | None = None
 
     def __post_init__(self) -> None:
         freeze_arrays(
@@ -169,6 +172,7 @@ class Estimate:
                 "joints": (np.float32, ("F", "J", 3)),
                 "confidence": (np.float32, ("F", "J")),
                 "contacts": (np.float32, ("F", 4)),
+                "spread": (np.float32, ("F", "J", 3)),
             },
         )
 

@@ -21,18 +21,10 @@ import torch
 from blender_meshrec.core.array_types import AnyArray, BoolArray, FloatArray
 from blender_meshrec.core.contacts import contacts_from_probabilities
 from blender_meshrec.core.metrics import contact_f1
-from blender_meshrec.methods.skeleton2mesh import (
-    FPS,
-    MIN_CONFIDENCE,
-    ContactNetwork,
-    Lifter,
-    contact_features,
-    lift_clip,
-    load_lifter,
-    mirror_joints,
-    mirror_points,
-    read_contact_network,
-)
+from blender_meshrec.methods.even_times import FPS
+from blender_meshrec.methods.foot_contacts import ContactNetwork, contact_features, read_contact_network
+from blender_meshrec.methods.lifter_input import MIN_CONFIDENCE, mirror_joints, mirror_points
+from blender_meshrec.methods.skeleton2mesh import Lifter, lift_clip, load_lifter
 from scripts.train.command_line import training_parser
 from scripts.train.data.camera_views import film_bodies, film_clip
 from scripts.train.data.contact_labels import augment_piece, label_contacts, split_into_pieces
@@ -90,7 +82,7 @@ def film_scenes(lifter: Lifter, clips: Sequence[Clip], seed: int, view: int, dev
         views = film_bodies(rng, augmented.points[None], augmented.axes[None], augmented.valid[None], lossy=lossy, static=static)
         # Lifted at the lifter's own frame rate; only the contact network gets the time step as an input.
         times = np.arange(len(augmented.points)) / FPS
-        joints, _contacts = lift_clip(lifter, views.rays[0], views.confidence[0], times, bool(views.detected[0]), device)
+        joints = lift_clip(lifter, views.rays[0], views.confidence[0], times, bool(views.detected[0]), device).joints
         yield Scene(
             rays=views.rays[0],
             confidence=views.confidence[0],
@@ -185,7 +177,7 @@ def evaluate(network: ContactNetwork, clips: list[Clip], device: str = "cpu", ca
             views = film_clip(rng, clip, keypoint_set, cameras, noisy)
             times = np.arange(len(clip.hip)) / FPS
             for rays, confidence, detected in zip(views.rays, views.confidence, views.detected):
-                _joints, probabilities = lift_clip(lifter, rays, confidence, times, detected, device, network)
+                probabilities = lift_clip(lifter, rays, confidence, times, detected, device, network).contacts
                 assert probabilities is not None
                 scores.append(contact_f1(contacts_from_probabilities(probabilities, times)[clip.valid], true[clip.valid]))
         table[label] = round(float(np.nanmean(scores)), 3)

@@ -14,24 +14,18 @@ the seed and its number, so an interrupted run that continues sees the same wind
 import argparse
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from blender_meshrec.bodies.alignment import rotation_to_optical_axis
 from blender_meshrec.core.metrics import pa_mpjpe
-from blender_meshrec.core.skeletons import H36M17, limb_indices
-from blender_meshrec.methods.skeleton2mesh import (
-    FPS,
-    MIN_CONFIDENCE,
-    TOTAL_BONE_LENGTH,
-    Lifter,
-    LifterConfig,
-    encode_keypoints,
-    lift_clip,
-    read_lifter,
-    rotation_to_optical_axis,
-)
+from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, limb_indices
+from blender_meshrec.methods.even_times import FPS
+from blender_meshrec.methods.lifter_input import MIN_CONFIDENCE, TOTAL_BONE_LENGTH, encode_keypoints
+from blender_meshrec.methods.skeleton2mesh import Lifter, LifterConfig, lift_clip, read_lifter
 from scripts.train.checkpoint import Checkpoint, update_ema
 from scripts.train.command_line import require_state, training_parser
 from scripts.train.data.camera_views import Views, film_bodies, film_clip
@@ -40,6 +34,7 @@ from scripts.train.data.motion_clips import Clip, read_clips, split_by_subject
 from scripts.train.optimisation import RunningMean, optimise
 from scripts.train.unsupervised_lifting import ABLATION, Recipe, evaluate_unsupervised, train_unsupervised
 from scripts.train.weights_export import MODELS_FOLDER, export_weights, write_metrics
+from scripts.train.widening import widened
 
 # Frames of a window and windows of a batch: first many short windows to learn poses, then windows as long as the receptive field.
 SHORT_WINDOWS, LONG_WINDOWS = (27, 48), (81, 16)
@@ -50,6 +45,7 @@ EMA_DECAY = 0.998
 JOINT_WEIGHTS = np.ones(len(H36M17), np.float32)
 JOINT_WEIGHTS[[H36M17.index(j) for j in ("left_wrist", "right_wrist", "left_ankle", "right_ankle")]] = 1.6
 JOINT_WEIGHTS[[H36M17.index(j) for j in ("left_elbow", "right_elbow", "left_knee", "right_knee")]] = 1.2
+WITHIN_SPREAD, SPREAD_WEIGHT = 0.6827, 5.0  # the share of errors within a spread: a normal distribution's one sigma; mm
 VELOCITY_WEIGHT, UNDETECTED_WEIGHT = 2.0, 0.02  # of velocity errors, which reduce jitter; of frames without a visible point
 
 
@@ -60,6 +56,7 @@ def main() -> None:
         ("--state", "--width", "--device", "--export", "--note", "--evaluate"),
         changes={"--width": {"default": LifterConfig.width}},
     )
+    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="begin with these weights of an equal or smaller lifter")
     parser.add_argument("--unsupervised", action="store_true", help="the paper's training: 2D alone, against an adversary")
     parser.add_argument("--ablation-steps", type=int, default=1500, help="of each row of the paper's table 1; 0 for none")
     settings = parser.parse_args()
@@ -80,6 +77,9 @@ def train(settings: argparse.Namespace, clips: list[Clip]) -> None:
     """Train up to the given step; writes the checkpoint every 500 steps and at the end."""
     torch.manual_seed(settings.seed)
     lifter, mean = (Lifter(LifterConfig(width=settings.width)).to(settings.device) for _ in range(2))
+    if settings.start:
+        smaller = read_lifter(settings.start)
+        lifter.load_state_dict(widened(smaller.state_dict(), smaller.config, lifter))
     mean.load_state_dict(lifter.state_dict())
     optimiser = torch.optim.AdamW(lifter.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     state = Checkpoint(settings.state, lifter=lifter, mean=mean, optimiser=optimiser)
@@ -133,21 +133,37 @@ def compare_unsupervised(settings: argparse.Namespace, training: list[Clip], tes
 
 
 def lifting_loss(lifter: Lifter, views: Views, device: str) -> torch.Tensor:
-    """Mean weighted errors of joints and of their velocities, mm for a person of average size."""
+    """Mean weighted errors of joints and of their velocities, mm for a person of average size, and the loss of the spreads."""
     rays, confidence, detected, joints, zoom, valid = (
         torch.as_tensor(getattr(views, name), device=device) for name in ("rays", "confidence", "detected", "joints", "zoom", "valid")
     )
-    encoded, hip_rays = encode_keypoints(rays, confidence, detected)
+    own_3d = None if views.own_3d is None else torch.as_tensor(views.own_3d, device=device)
+    encoded, hip_rays = encode_keypoints(rays, confidence, detected, own_3d)
     # The target is rotated by the true line of sight, independent of the assumed focal length.
     target = joints @ rotation_to_optical_axis(hip_rays / zoom[:, None, None]).transpose(-1, -2)
     with torch.autocast(device.partition(":")[0], dtype=torch.bfloat16):
-        error = lifter(encoded) - target
+        lifted = lifter(encoded)
+    error = lifted.joints - target
     present = ((confidence >= MIN_CONFIDENCE).any(-1) * (1 - UNDETECTED_WEIGHT) + UNDETECTED_WEIGHT) * valid
     weights = torch.as_tensor(JOINT_WEIGHTS, device=device)
     distance = (_length(error) * weights).mean(-1)
     velocity_error = (_length(error[:, 1:] - error[:, :-1]) * weights).mean(-1)
     both = present[:, 1:] * present[:, :-1]
-    return 1000 * TOTAL_BONE_LENGTH * (_mean_of_windows(distance, present) + VELOCITY_WEIGHT * _mean_of_windows(velocity_error, both))
+    loss = 1000 * TOTAL_BONE_LENGTH * (_mean_of_windows(distance, present) + VELOCITY_WEIGHT * _mean_of_windows(velocity_error, both))
+    if lifted.spread is None:
+        return loss
+    return loss + SPREAD_WEIGHT * _mean_of_windows(spread_loss(error.detach(), lifted.spread), present)
+
+
+def spread_loss(error: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
+    """The quantile loss (B,F) of the logarithm of spreads (B,F,17,3): least where WITHIN_SPREAD of the errors of bones are smaller.
+
+    error: (B,F,17,3), of joints relative to the hip.
+    """
+    parents = list(H36M17_PARENTS[1:])
+    bone_error = (error[:, :, 1:] - error[:, :, parents]).abs() + 1e-5
+    excess = bone_error.log() - spread[:, :, 1:].log()
+    return torch.maximum(WITHIN_SPREAD * excess, (WITHIN_SPREAD - 1) * excess).mean((-1, -2))
 
 
 def _mean_of_windows(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -173,7 +189,7 @@ def evaluate(lifter: Lifter, clips: list[Clip], device: str = "cpu", cameras: in
             times = np.arange(len(clip.hip)) / FPS
             errors: list[float] = []
             for camera in range(cameras):
-                lifted, _contacts = lift_clip(lifter, views.rays[camera], views.confidence[camera], times, views.detected[camera], device)
+                lifted = lift_clip(lifter, views.rays[camera], views.confidence[camera], times, views.detected[camera], device).joints
                 true, valid = views.joints[camera] * TOTAL_BONE_LENGTH, views.valid[camera]
                 errors.append(pa_mpjpe(TOTAL_BONE_LENGTH * lifted[valid][:, limbs], true[valid][:, limbs]))
             by_clip.append(float(np.mean(errors)))

@@ -1,7 +1,7 @@
 """What `meshrec doctor` learns of the backend's environment."""
 
 import sys
-import types
+from unittest import mock
 
 from blender_meshrec.backend import describe_environment
 
@@ -21,9 +21,8 @@ def test_mediapipe_is_imported_without_the_sound_system(tmp_path, monkeypatch):
     (package / "__init__.py").write_text("try:\n    import sounddevice\nexcept ImportError:\n    sounddevice = None\n__version__ = '1'\n")
     (tmp_path / "sounddevice.py").write_text("raise RuntimeError('Error initializing PortAudio')")
     monkeypatch.syspath_prepend(tmp_path)
-    for name in [name for name in sys.modules if name.split(".")[0] in ("mediapipe", "sounddevice")]:
-        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(describe_environment, "REQUIRED_MODULES", {"mediapipe": "mediapipe"})
-    assert describe_environment.describe_environment()["versions"] == {"mediapipe": "1"}
-    monkeypatch.setitem(sys.modules, "sounddevice", types.ModuleType("sounddevice"))  # so that it is restored
-    monkeypatch.delitem(sys.modules, "mediapipe")
+    with mock.patch.dict(sys.modules):
+        for name in [name for name in sys.modules if name.split(".")[0] in ("mediapipe", "sounddevice")]:
+            del sys.modules[name]
+        assert describe_environment.describe_environment()["versions"] == {"mediapipe": "1"}

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from blender_meshrec.bodies.alignment import rotation_to_optical_axis
 from blender_meshrec.core.errors import ModelError
 from blender_meshrec.core.metrics import contact_f1, pa_mpjpe
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, KEYPOINT_SETS, limb_indices
 from blender_meshrec.methods import skeleton2mesh as lifting
+from blender_meshrec.methods.foot_contacts import read_contact_network
 from tests.support.synthetic_gait import make_view, squat, walk
 
 LIMBS = limb_indices(H36M17)
@@ -227,17 +229,17 @@ def test_lifting_is_deterministic(walker, camera, times):
 
 def test_chunks_of_a_clip_give_the_same_result(monkeypatch):
     lifter = lifting.load_lifter()
-    encoded = torch.randn(1, 300, lifting.LifterConfig().inputs // lifting.TOKEN_FRAMES, generator=torch.Generator().manual_seed(0))
+    encoded = torch.randn(1, 300, lifting.LifterConfig().channels, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        whole = lifting._lift_in_chunks(lifter, encoded)
+        whole = lifting._lift_in_chunks(lifter, encoded).joints
         monkeypatch.setattr(lifting, "CHUNK_TOKENS", 20)
-        torch.testing.assert_close(lifting._lift_in_chunks(lifter, encoded), whole, atol=1e-5, rtol=0)
+        torch.testing.assert_close(lifting._lift_in_chunks(lifter, encoded).joints, whole, atol=1e-5, rtol=0)
 
 
 def test_a_token_depends_on_its_receptive_field_only():
     lifter = lifting.Lifter(lifting.LifterConfig(width=16)).eval()
-    encoded = torch.randn(1, 3 * 60, lifting.LifterConfig().inputs // 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    lifter(encoded)[:, 3 * 30 : 3 * 31].square().sum().backward()
+    encoded = torch.randn(1, 3 * 60, lifting.LifterConfig().channels, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    lifter(encoded).joints[:, 3 * 30 : 3 * 31].square().sum().backward()
     tokens = encoded.grad[0].reshape(60, -1).abs().sum(1).nonzero()[:, 0]
     assert (tokens.min(), tokens.max()) == (30 - lifting.RECEPTIVE_TOKENS, 30 + lifting.RECEPTIVE_TOKENS)
 
@@ -252,7 +254,7 @@ def test_res2_shortcuts_take_features_and_points():
 def test_lines_of_sight_are_rotated_onto_the_axis():
     rng = np.random.default_rng(0)
     towards = torch.tensor(rng.normal(0, 0.6, (50, 2)))
-    turn = lifting.rotation_to_optical_axis(towards)
+    turn = rotation_to_optical_axis(towards)
     torch.testing.assert_close(turn @ turn.transpose(-1, -2), torch.eye(3, dtype=turn.dtype).expand(50, 3, 3))
     line = torch.cat([towards, torch.ones(50, 1)], -1)
     line = line / line.norm(dim=-1, keepdim=True)
@@ -267,4 +269,4 @@ def test_weights_of_another_network_are_refused(tmp_path):
     with pytest.raises(ModelError, match="lifting network"):
         lifting.read_lifter(path)
     with pytest.raises(ModelError, match="contact network"):
-        lifting.read_contact_network(path)
+        read_contact_network(path)

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from blender_meshrec.core.metrics import contact_f1
+from blender_meshrec.methods import foot_contacts
 from blender_meshrec.methods import skeleton2mesh as lifting
+from blender_meshrec.methods.foot_contacts import ContactNetwork, contact_features, load_contact_network
 from scripts.train import contacts
 from scripts.train.data import camera_views, contact_labels, motion_clips
 from tests.methods.test_skeleton2mesh import CPU, seen
@@ -59,7 +61,7 @@ def test_pieces_of_a_long_recording_share_one_ground():
 
 
 def test_training_reduces_the_loss_and_is_reproducible(scenes):
-    untrained = lifting.ContactNetwork()
+    untrained = ContactNetwork()
     (batch,) = contacts.draw_windows(scenes, 1, 4)
     one, other = (contacts.train(scenes, 50, 3, "cpu") for _ in range(2))
     losses = [contacts.contact_loss(network, *batch).item() for network in (untrained, one)]
@@ -71,10 +73,10 @@ def test_training_reduces_the_loss_and_is_reproducible(scenes):
 def test_position_of_unconfident_points_is_ignored(scenes):
     rays, confidence, joints = (torch.as_tensor(getattr(scenes[0], name))[None] for name in ("rays", "confidence", "joints"))
     confidence = confidence.clone()
-    confidence[:, 20:40, lifting._ANKLES] = 0.1
+    confidence[:, 20:40, foot_contacts._ANKLES] = 0.1
     elsewhere = rays.clone()
-    elsewhere[:, 20:40, lifting._ANKLES] += 0.3
-    one, other = (lifting.contact_features(r, confidence, joints, torch.zeros(1), torch.full((1,), 1 / 30)) for r in (rays, elsewhere))
+    elsewhere[:, 20:40, foot_contacts._ANKLES] += 0.3
+    one, other = (contact_features(r, confidence, joints, torch.zeros(1), torch.full((1,), 1 / 30)) for r in (rays, elsewhere))
     torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
 
 
@@ -128,5 +130,5 @@ def test_contacts_of_recorded_walking(shared_mocap, every):
     filmed = (values[None] for values in (clip.points(), clip.axes, clip.valid))
     views = camera_views.film_bodies(np.random.default_rng(7), *filmed, sets=[0], lossy=False, static=True)
     rays, confidence, times = views.rays[0, ::every], views.confidence[0, ::every], np.arange(len(clip.hip))[::every] / 30
-    _joints, predicted = lifting.lift_clip(lifting.load_lifter(), rays, confidence, times, False, "cpu", lifting.load_contact_network())
+    predicted = lifting.lift_clip(lifting.load_lifter(), rays, confidence, times, False, "cpu", load_contact_network()).contacts
     assert contact_f1(predicted, contact_labels.label_contacts(clip)[::every]) > 0.8

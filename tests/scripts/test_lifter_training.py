@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from blender_meshrec.core.skeletons import H36M17
-from blender_meshrec.methods.skeleton2mesh import POINTS
+from blender_meshrec.methods.lifter_input import POINTS
+from blender_meshrec.methods.skeleton2mesh import Lifter, LifterConfig
 from scripts.train import lifter
 from scripts.train.data import camera_views, motion_augmentation, motion_clips
 from tests.support.synthetic_gait import walk
@@ -91,7 +92,7 @@ def test_missing_points_have_zero_confidence(drawn):
 
 def trained(clip, path, steps):
     """The averaged weights after a training of some steps."""
-    lifter.train(Namespace(seed=3, width=32, device="cpu", steps=steps, state=path), [clip])
+    lifter.train(Namespace(seed=3, width=32, device="cpu", steps=steps, state=path, start=None), [clip])
     return torch.load(path, weights_only=True)["mean"]
 
 
@@ -107,7 +108,7 @@ def test_training_reduces_the_loss(clip, tmp_path, monkeypatch):
     unseen = camera_views.film_bodies(rng, *motion_augmentation.WindowSampler([clip], 27).draw(rng, 32))
     losses = []
     for state in (trained(clip, tmp_path / "begun.pt", 1), trained(clip, tmp_path / "trained.pt", 40)):
-        network = lifter.Lifter(lifter.LifterConfig(width=32))
+        network = Lifter(LifterConfig(width=32))
         network.load_state_dict(state)
         losses.append(lifter.lifting_loss(network.eval(), unseen, "cpu").item())
     assert losses[1] < 0.8 * losses[0]

@@ -6,19 +6,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from blender_meshrec.bodies.alignment import rotation_to_optical_axis
 from blender_meshrec.bodies.smpl import Smpl
 from blender_meshrec.core.skeletons import H36M17
+from blender_meshrec.methods.even_times import FPS
 from blender_meshrec.methods.hmr import Hmr, project_weak_perspective, window_rotation_to_axis
+from blender_meshrec.methods.lifter_input import POINTS, encode_keypoints
 from blender_meshrec.methods.pc_hmr import BONES
-from blender_meshrec.methods.skeleton2mesh import (
-    FPS,
-    POINTS,
-    TOKEN_FRAMES,
-    Lifter,
-    encode_keypoints,
-    lift_clip,
-    rotation_to_optical_axis,
-)
+from blender_meshrec.methods.skeleton2mesh import TOKEN_FRAMES, Lifter, lift_clip
 from scripts.train.calibration.filmed_windows import FilmedWindows
 
 _THORAX, _SPINE, _NOSE, _CROWN = (H36M17.index(name) for name in ("thorax", "spine", "nose", "head_top"))
@@ -87,7 +82,7 @@ def lift_keypoints(lifter: Lifter, rays: torch.Tensor, confidence: torch.Tensor,
     rays, confidence = _lifter_inputs(rays, confidence, by_frame)
     encoded, hip_rays = encode_keypoints(rays, confidence, torch.zeros(len(rays)))
     frames = rays.shape[1]
-    lifted = lifter(functional.pad(encoded, (0, 0, 0, -frames % TOKEN_FRAMES)))[:, :frames]
+    lifted = lifter(functional.pad(encoded, (0, 0, 0, -frames % TOKEN_FRAMES))).joints[:, :frames]
     return (lifted @ rotation_to_optical_axis(hip_rays)).flatten(0, 1)
 
 
@@ -96,7 +91,7 @@ def lift_with_averaging(lifter: Lifter, rays: torch.Tensor, confidence: torch.Te
     """The same as `lift_keypoints`, averaged over mirror images and phases as `skeleton2mesh.lift_clip` does it."""
     rays, confidence = _lifter_inputs(rays, confidence, by_frame)
     times = np.arange(rays.shape[1]) / FPS
-    clips = [lift_clip(lifter, clip.numpy(), weights.numpy(), times, False)[0] for clip, weights in zip(rays, confidence)]
+    clips = [lift_clip(lifter, clip.numpy(), weights.numpy(), times, False).joints for clip, weights in zip(rays, confidence)]
     return torch.as_tensor(np.concatenate(clips), dtype=torch.float32)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from blender_meshrec.core.array_types import ArrayLike, BoolArray, FloatArray, IntArray
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS
-from blender_meshrec.methods.skeleton2mesh import POINTS
+from blender_meshrec.methods.lifter_input import POINTS
 from scripts.train.data.motion_clips import AXES, NODES, Clip
 
 STATURE = 1.7  # m, the height of a person that sizes in the image refer to
@@ -56,7 +56,8 @@ class Views:
     rays (B,F,23,2) and confidence (B,F,23) of POINTS; the rays are those of the intrinsics that the user assumes. detected: (B,) bool,
     whether the points are those of a detector, not joints. joints: (B,F,17,3) relative to the hip in true camera axes, in units of the
     bone-length sum. zoom: (B,), true over assumed focal length. valid: (B,F). The cameras: focal (B,) in image diagonals; rotmats (B,F,3,3)
-    and transl (B,F,3) m, the transform to camera axes.
+    and transl (B,F,3) m, the transform to camera axes. own_3d: (B,F,17,3) m, a real detector's own joints relative to the hip, z along the
+    line of sight, zero where it has none; or None.
     """
 
     rays: FloatArray
@@ -68,6 +69,7 @@ class Views:
     focal: FloatArray
     rotmats: FloatArray
     transl: FloatArray
+    own_3d: FloatArray | None = None
 
 
 class Cameras(NamedTuple):
@@ -98,7 +100,7 @@ def film_bodies(
     count = len(points)
     sets = rng.choice(len(DETECTOR_SETS), count, p=_SET_PROBABILITIES) if sets is None else np.asarray(sets)
     detected = np.array([SET_NAMES[s] != "h36m17" for s in sets])
-    cameras = cameras or _draw_cameras(rng, points, static)
+    cameras = cameras or draw_cameras(rng, points, static)
     camera_points = np.einsum("bfij,bfnj->bfni", cameras.rotmats, points) + cameras.transl[:, :, None]
     camera_axes = np.einsum("bfij,bfajk->bfaik", cameras.rotmats, axes)
     joints = camera_points[:, :, : len(H36M17)] - camera_points[:, :, :1]
@@ -125,7 +127,7 @@ def film_clip(rng: np.random.Generator, clip: Clip, keypoint_set: str, cameras: 
     return film_bodies(rng, points, axes, valid, sets=sets, noisy=noisy, lossy=False, static=True)
 
 
-def _draw_cameras(rng: np.random.Generator, points: FloatArray, static: bool) -> Cameras:
+def draw_cameras(rng: np.random.Generator, points: FloatArray, static: bool) -> Cameras:
     """Random cameras for bodies (B,F,25,3) m, y up."""
     count, frames = points.shape[:2]
     focal = np.exp(rng.uniform(np.log(0.6), np.log(2.2), count))  # in image diagonals

@@ -9,6 +9,7 @@ from blender_meshrec.backend.registry import ESTIMATORS
 from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.records import Observations
 from blender_meshrec.methods import pc_hmr, skeleton2mesh
+from blender_meshrec.methods.lifter_input import TOTAL_BONE_LENGTH
 from tests.support.synthetic_gait import make_view, walk
 
 
@@ -62,4 +63,4 @@ def test_pc_hmr_lifts_with_its_own_weights(method, weights, monkeypatch):
     assert loaded == [weights]
     # Tuning is independent of scale; the shipped weights still give the lifter's unit of length.
     bones = np.diff(estimate.joints[:, reprojection_fit.BONES], axis=2)[:, :, 0]
-    assert np.median(np.linalg.norm(bones, axis=-1).sum(1)) == pytest.approx(skeleton2mesh.TOTAL_BONE_LENGTH, rel=0.1)
+    assert np.median(np.linalg.norm(bones, axis=-1).sum(1)) == pytest.approx(TOTAL_BONE_LENGTH, rel=0.1)

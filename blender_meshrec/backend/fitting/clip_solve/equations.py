@@ -11,10 +11,10 @@ import numpy as np
 from ....core.array_types import FloatArray
 from .body_points import MOVING, NUM_ROWS
 
-# Unknowns of the clip that no body has: how the lifter leans (3), up (2), the lens (1) and the floor (1).
-LEAN, UP, LENS, FLOOR = slice(0, 3), slice(3, 5), slice(5, 6), slice(6, 7)
-SHARED = slice(3, 6)  # by all people of a clip
-NUM_WORLD = 7
+# Unknowns of the clip that no body has: how the lifter leans (3), up (2), the lens (1), the size of the camera's path (1), the floor (1).
+LEAN, UP, LENS, PATH, FLOOR = slice(0, 3), slice(3, 5), slice(5, 6), slice(6, 7), slice(7, 8)
+SHARED = slice(3, 7)  # by all people of a clip
+NUM_WORLD = 8
 
 
 @dataclass

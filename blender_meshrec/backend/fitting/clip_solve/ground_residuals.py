@@ -7,7 +7,7 @@ import numpy as np
 from ....core.array_types import FloatArray, IntArray
 from . import weights
 from .body_points import PosedPoints
-from .equations import FLOOR, LEAN, LENS, NUM_WORLD, UP, Equations
+from .equations import FLOOR, LEAN, LENS, NUM_WORLD, PATH, UP, Equations
 from .residuals import World, geman_mcclure
 
 
@@ -94,15 +94,16 @@ class Heights:
 
 @dataclass(frozen=True)
 class WorldPrior:
-    """Up is where the start had it, lifters lean little, and the lens is the assumed one.
+    """Up is where the start had it, lifters lean little, and the lens and the size of the camera's path are the assumed ones.
 
-    up: (3,). sigma: (2,) rad, of the camera's pitch and roll. lens_sigma: of the logarithm of the focal length. weight: how often these
-    priors count.
+    up: (3,). sigma: (2,) rad, of the camera's pitch and roll. lens_sigma, path_sigma: of the logarithms of the focal length and of the
+    path's size. weight: how often these priors count.
     """
 
     up: FloatArray
     sigma: FloatArray
     lens_sigma: float
+    path_sigma: float
     weight: float
 
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
@@ -110,12 +111,14 @@ class WorldPrior:
         pitch, roll = 1 / np.maximum(self.sigma, weights.MIN_UP_SIGMA) ** 2
         precision, change = self.weight * np.array([roll, pitch, pitch]), world.up - self.up
         lean_precision = self.weight / np.array(weights.LEAN_SIGMA) ** 2
-        lens_precision = self.weight / self.lens_sigma**2
+        factors = ((LENS, world.zoom, self.weight / self.lens_sigma**2), (PATH, world.growth, self.weight / self.path_sigma**2))
         if equations is not None:
-            equations.world_gradient[LENS] += lens_precision * world.zoom
-            equations.world_within[LENS, LENS] += lens_precision
+            for column, factor, factor_precision in factors:
+                equations.world_gradient[column] += factor_precision * factor
+                equations.world_within[column, column] += factor_precision
             equations.world_gradient[UP] += world.up_basis @ (precision * change)
             equations.world_within[UP, UP] += (world.up_basis * precision) @ world.up_basis.T
             equations.world_gradient[LEAN] += lean_precision * world.lean
             equations.world_within[LEAN, LEAN] += np.diag(lean_precision)
-        return float((precision * change**2).sum() + (lean_precision * world.lean**2).sum() + lens_precision * world.zoom**2)
+        energy = (precision * change**2).sum() + (lean_precision * world.lean**2).sum()
+        return float(energy + sum(factor_precision * factor**2 for _column, factor, factor_precision in factors))

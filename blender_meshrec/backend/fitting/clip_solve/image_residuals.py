@@ -8,7 +8,7 @@ from ....core.array_types import FloatArray, IntArray
 from ....core.rotations import skew_matrix
 from . import weights
 from .body_points import BONE_ROWS, PosedPoints
-from .equations import LEAN, LENS, Equations
+from .equations import LEAN, LENS, PATH, Equations
 from .residuals import World, geman_mcclure
 
 
@@ -17,16 +17,19 @@ class Reprojection:
     """Points on the lines of sight of their keypoints.
 
     rows: (K,). rays: (F,K,2), x/z and y/z. weights: (F,K). sigma: (K,) or (F,K), as a ray. Errors are measured across the line of sight at
-    `distance` (F,) m, which does not change, so that no body shrinks or comes nearer to be less wrong.
+    `distance` (F,) m, which does not change, so that no body shrinks or comes nearer to be less wrong. centres: (F,3) m, of the camera,
+    or None if it stays at the origin.
     """
 
     rows: IntArray
     rays: FloatArray
     weights: FloatArray
     sigma: FloatArray
+    centres: FloatArray | None = None
 
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
-        seen = points.rows[:, self.rows]
+        centres = None if self.centres is None else np.exp(world.growth) * self.centres[:, None]
+        seen = points.rows[:, self.rows] - (0.0 if centres is None else centres)
         depth = np.maximum(seen[..., 2:], 0.1)
         scale = np.exp(world.zoom)
         seen_rays = scale * seen[..., :2] / depth
@@ -42,10 +45,13 @@ class Reprojection:
             weighted = weight[..., None, None] * jacobian
             equations.gradient[:, self.rows] += np.einsum("fkra,fkr->fka", weighted, residual)
             equations.within[:, self.rows] += np.einsum("fkra,fkrb->fkab", weighted, jacobian)
-            by_lens = seen_rays / self.sigma[..., None]
-            equations.world[:, self.rows, :, LENS] += np.einsum("fkra,fkr->fka", weighted, by_lens)[..., None]
-            equations.world_gradient[LENS] += (weight[..., None] * by_lens * residual).sum()
-            equations.world_within[LENS, LENS] += (weight[..., None] * by_lens**2).sum()
+            by_world, columns = (seen_rays / self.sigma[..., None])[..., None], LENS
+            if centres is not None:
+                by_path = -(jacobian @ centres[..., None])
+                by_world, columns = np.concatenate([by_world, by_path], -1), slice(LENS.start, PATH.stop)
+            equations.world[:, self.rows, :, columns] += np.einsum("fkra,fkrw->fkaw", weighted, by_world)
+            equations.world_gradient[columns] += np.einsum("fk,fkrw,fkr->w", weight, by_world, residual)
+            equations.world_within[columns, columns] += np.einsum("fk,fkrv,fkrw->vw", weight, by_world, by_world)
         return float((self.weights * loss).sum())
 
 
@@ -53,21 +59,21 @@ class Reprojection:
 class LiftedBones:
     """Bones between markers as long as at the start and in the direction of the lifted ones, which all lean alike.
 
-    vectors: (F,16,3) m. weights: (F,16).
+    vectors: (F,16,3) m. precision: (F,16,3,3) m^-2, the inverse covariance of their errors, times the frame's weight.
     """
 
     vectors: FloatArray
-    weights: FloatArray
+    precision: FloatArray
 
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
-        target = self.vectors + np.cross(world.lean, self.vectors)
-        residual = (points.rows[:, BONE_ROWS] - target) / weights.BONE_SIGMA
+        residual = points.rows[:, BONE_ROWS] - self.vectors - np.cross(world.lean, self.vectors)
+        weighted = (self.precision @ residual[..., None])[..., 0]
         if equations is not None:
-            weight = self.weights[..., None] / weights.BONE_SIGMA
-            equations.gradient[:, BONE_ROWS] += weight * residual
-            equations.within[:, BONE_ROWS] += (weight / weights.BONE_SIGMA)[..., None] * np.eye(3)
-            lean = skew_matrix(self.vectors) / weights.BONE_SIGMA  # d(-lean x v) = v x d(lean)
-            equations.world[:, BONE_ROWS, :, LEAN] += weight[..., None] * lean
-            equations.world_gradient[LEAN] += np.einsum("fk,fkra,fkr->a", self.weights, lean, residual)
-            equations.world_within[LEAN, LEAN] += np.einsum("fk,fkra,fkrb->ab", self.weights, lean, lean)
-        return float((self.weights * (residual**2).sum(-1)).sum())
+            equations.gradient[:, BONE_ROWS] += weighted
+            equations.within[:, BONE_ROWS] += self.precision
+            lean = skew_matrix(self.vectors)  # d(-lean x v) = v x d(lean)
+            weighted_lean = self.precision @ lean
+            equations.world[:, BONE_ROWS, :, LEAN] += weighted_lean
+            equations.world_gradient[LEAN] += np.einsum("fkra,fkr->a", lean, weighted)
+            equations.world_within[LEAN, LEAN] += np.einsum("fkra,fkrb->ab", lean, weighted_lean)
+        return float((weighted * residual).sum())

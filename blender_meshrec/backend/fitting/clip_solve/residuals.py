@@ -13,7 +13,7 @@ import numpy as np
 
 from ....core.array_types import FloatArray
 from .body_points import PosedPoints
-from .equations import FLOOR, LEAN, LENS, UP, Equations
+from .equations import FLOOR, LEAN, LENS, PATH, UP, Equations
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,14 @@ class World:
     """What the frames share.
 
     up: (3,), a unit vector in camera axes. floor: m; a point's height is up . x + floor. lean: (3,) rad, of the lifter. zoom: the
-    logarithm of the focal length over the assumed one.
+    logarithm of the focal length over the assumed one. growth: the logarithm of the size of the camera's path over the assumed one.
     """
 
     up: FloatArray
     floor: float
     lean: FloatArray
     zoom: float = 0.0
+    growth: float = 0.0
 
     @property
     def up_basis(self) -> FloatArray:
@@ -35,9 +36,10 @@ class World:
         return np.linalg.svd(self.up[None])[2][1:]
 
     def moved(self, step: FloatArray) -> "World":
-        """After a step (7,) in the order of equations.py."""
+        """After a step (8,) in the order of equations.py."""
         up = self.up + step[UP] @ self.up_basis
-        return World(up / np.linalg.norm(up), self.floor + float(step[FLOOR][0]), self.lean + step[LEAN], self.zoom + float(step[LENS][0]))
+        floor, zoom, growth = (float(step[part][0]) for part in (FLOOR, LENS, PATH))
+        return World(up / np.linalg.norm(up), self.floor + floor, self.lean + step[LEAN], self.zoom + zoom, self.growth + growth)
 
 
 class Residual(Protocol):

@@ -17,6 +17,7 @@ from ..keypoint_noise import keypoint_noise, keypoint_weights
 from . import weights
 from .body_points import BONES, MARKER_ROWS, MOVING, NUM_OFFSETS, SOLE_ROWS, BodyState, PosedPoints, Shape, pose_points, shape_of_stature
 from .body_residuals import PosePrior, ShapePrior, StandingKnees
+from .equations import LENS, PATH, UP
 from .ground_contacts import GROUND_ROWS, SoleContacts, count_once, ground_radii, ground_weights, resting_places
 from .ground_residuals import ContactPlace, ContactSpeed, Heights, WorldPrior
 from .image_residuals import LiftedBones, Reprojection
@@ -35,7 +36,8 @@ class PersonEvidence:
 
     body: the start, in camera axes. keypoints: (F,17,3) px and confidence, h36m17. lifted: (F,17,3) m about the hip, camera axes.
     contacts: (F,4) 0..1, of the soles. visible: (F,). is_shape_known: the start's betas stay.
-    certain: (F,4), contacts of the soles that are certain, 1 or 0, and nan elsewhere; or None.
+    certain: (F,4), contacts of the soles that are certain, 1 or 0, and nan elsewhere; or None. spread: (F,17,3) m, of the lifted joints
+    relative to their parents, across and along the line of sight; or None.
     """
 
     body: BodyParams
@@ -45,6 +47,7 @@ class PersonEvidence:
     visible: BoolArray
     is_shape_known: bool = False
     certain: FloatArray | None = None
+    spread: FloatArray | None = None
 
     @property
     def soles(self) -> SoleContacts:
@@ -58,7 +61,8 @@ class ClipEvidence:
 
     intrinsics: (3,3) px. image_size: (width, height) px. timestamps: (F,) s. up: (3,) in camera axes. floor: m; a point's height is
     up . x + floor. tilt_sigma: (2,) rad, how well the camera's pitch and roll are known; 0 where up is given and does not change.
-    lens_sigma: of the logarithm of the focal length; 0 where it is given.
+    lens_sigma: of the logarithm of the focal length; 0 where it is given. centres: (F,3) m, the places of a camera that moves but does not
+    turn, or None if it stays at the origin; path_sigma: of the logarithm of their scale; 0 where it is given.
     """
 
     intrinsics: FloatArray
@@ -68,6 +72,13 @@ class ClipEvidence:
     floor: float
     tilt_sigma: FloatArray
     lens_sigma: float = 0.0
+    centres: FloatArray | None = None
+    path_sigma: float = 0.0
+
+    def places(self, growth: float, seen: BoolArray | slice = slice(None)) -> FloatArray:
+        """The camera's places (F,3) m in the frames that are `seen`, with a path exp(growth) times the assumed size."""
+        centres = np.zeros((len(self.timestamps), 3)) if self.centres is None else self.centres
+        return np.exp(growth) * centres[seen]
 
 
 @dataclass(frozen=True)
@@ -128,7 +139,8 @@ class _ClipProblem:
         state = ClipState(starts, tuple(World(clip.up, clip.floor, np.zeros(3)) for _ in self.people))
         radii, energy, done = ground_radii(self.template), 0.0, 0
         for steps, is_final in PHASES:
-            people = [through_lens(person, self.template, state.worlds[0].zoom) for person in self.people]
+            world = state.worlds[0]
+            people = [through_lens(person, self.template, world.zoom, clip.places(0), clip.places(world.growth)) for person in self.people]
             starts = tuple(
                 _start_state(self.template, person, shape.basis.shape[1]) for person, shape in zip(people, self.shapes, strict=True)
             )
@@ -136,15 +148,15 @@ class _ClipProblem:
                 PersonProblem(
                     shape,
                     [
-                        *_body_residuals(person, clip, start, shape, self.smoothing),
+                        *_body_residuals(person, clip, start, world, shape, self.smoothing),
                         *_ground_residuals(person, clip, pose_points(shape, body), world, radii, is_final),
                     ],
                 )
                 for person, shape, start, body, world in zip(people, self.shapes, starts, state.people, state.worlds, strict=True)
             ]
-            is_up_free = not is_final and bool(clip.tilt_sigma.any())
-            is_lens_free = not is_final and clip.lens_sigma > 0
-            state, energy = minimise(problems, state, steps, is_up_free, is_lens_free, lambda step, first=done: on_step(first + step))
+            unknown = ((UP, bool(clip.tilt_sigma.any())), (LENS, clip.lens_sigma > 0), (PATH, clip.path_sigma > 0))
+            free = [] if is_final else [part for part, is_unknown in unknown if is_unknown]
+            state, energy = minimise(problems, state, steps, free, lambda step, first=done: on_step(first + step))
             done += steps
         return state, energy
 
@@ -166,13 +178,19 @@ def world_from_up(up: FloatArray, floor: float) -> FloatArray:
     return rigid_transform(np.stack([np.cross(forward, up), forward, up]), [0.0, 0.0, floor])
 
 
-def through_lens(person: PersonEvidence, template: BodyTemplate, zoom: float) -> PersonEvidence:
-    """The evidence with the focal length exp(zoom) times the assumed one: what was seen from a line of sight turns with it."""
+def through_lens(
+    person: PersonEvidence, template: BodyTemplate, zoom: float, places: FloatArray | float = 0.0, places_now: FloatArray | float = 0.0
+) -> PersonEvidence:
+    """The evidence with the focal length exp(zoom) times the assumed one: what was seen from a line of sight turns with it.
+
+    places: (F,3) m, where the camera was assumed, and places_now where it is taken to be.
+    """
     root = template.rest_joints(person.body.betas)[0]
     pelvis = person.body.transl.astype(float) + root
-    moved = pelvis * [1, 1, np.exp(zoom)]
-    turn = turn_between(pelvis, moved)
-    body = transform_body(person.body, root, turn, moved - (turn @ pelvis[..., None])[..., 0])
+    sight = pelvis - places
+    sight_now = sight * [1, 1, np.exp(zoom)]
+    turn = turn_between(sight, sight_now)
+    body = transform_body(person.body, root, turn, sight_now + places_now - (turn @ pelvis[..., None])[..., 0])
     return replace(person, body=body, lifted=person.lifted @ np.swapaxes(turn, -1, -2))
 
 
@@ -199,19 +217,26 @@ def _body_params(template: BodyTemplate, person: PersonEvidence, times: FloatArr
     return replace(with_rotvecs(person.body, rotvecs, transl=transl), betas=betas)
 
 
-def _body_residuals(person: PersonEvidence, clip: ClipEvidence, start: BodyState, shape: Shape, smoothing: float) -> list[Residual]:
+def _body_residuals(
+    person: PersonEvidence, clip: ClipEvidence, start: BodyState, world: World, shape: Shape, smoothing: float
+) -> list[Residual]:
     """What the image, the lifter and the body itself say of one person."""
     seen, times = person.visible, clip.timestamps[person.visible]
     keypoints = person.keypoints[seen].astype(float)
     rays = rays_from_pixels(keypoints[..., :2], clip.intrinsics)
     visibility = keypoint_weights(keypoints, clip.image_size)
     frame_weights, durations = _frame_weights(times)
-    distance = np.maximum(start.pelvis[:, 2], 0.1)
+    sight = start.pelvis - clip.places(world.growth, seen)
+    distance = np.maximum(sight[:, 2], 0.1)
+    centres = None if clip.centres is None else clip.centres[seen]
     sigma = np.hypot(weights.KEYPOINT_SIGMA / distance[:, None], weights.NOISE_FACTOR * keypoint_noise(rays, visibility, times))
     used = [row for row in range(len(H36M17)) if visibility[:, row].any()]
     residuals: list[Residual] = [
-        Reprojection(MARKER_ROWS[used], rays[:, used], (visibility * frame_weights[:, None])[:, used], sigma[:, used]),
-        LiftedBones(_lifted_bones(person.lifted[seen].astype(float), shape, start), np.repeat(frame_weights[:, None], len(BONES), 1)),
+        Reprojection(MARKER_ROWS[used], rays[:, used], (visibility * frame_weights[:, None])[:, used], sigma[:, used], centres),
+        LiftedBones(
+            _lifted_bones(person.lifted[seen].astype(float), shape, start),
+            _bone_precision(person, sight) * frame_weights[:, None, None, None],
+        ),
         PosePrior(start.rotmats[:, list(MOVING)], frame_weights),
         ShapePrior(_prior_weight(frame_weights)),
     ]
@@ -228,6 +253,17 @@ def _lifted_bones(lifted: FloatArray, shape: Shape, start: BodyState) -> FloatAr
     markers = pose_points(shape, start).markers
     lengths = np.median([np.linalg.norm(markers[:, end] - markers[:, begin], axis=-1) for begin, end in BONES], 1)
     return vectors * (lengths / np.maximum(np.linalg.norm(vectors, axis=-1), 1e-6))[..., None]
+
+
+def _bone_precision(person: PersonEvidence, sight: FloatArray) -> FloatArray:
+    """The inverse covariance (F,16,3,3) m^-2 of the lifted bones' errors; sight: (F,3), from the camera to the pelvis, in frames with the
+    person."""
+    if person.spread is None:
+        return np.broadcast_to(np.eye(3) / weights.BONE_SIGMA**2, (len(sight), len(BONES), 3, 3))
+    spread = person.spread[person.visible][:, [end for _begin, end in BONES]].astype(float)
+    sigma = weights.SPREAD_FACTOR * np.maximum(spread, weights.MIN_BONE_SPREAD)
+    axes = turn_between(np.array([0.0, 0.0, 1.0]), sight)[:, None]
+    return (axes / sigma[:, :, None] ** 2) @ np.swapaxes(axes, -1, -2)
 
 
 def _ground_residuals(
@@ -251,7 +287,7 @@ def _ground_residuals(
             sigmas[1],
             not is_final,
         ),
-        WorldPrior(clip.up, clip.tilt_sigma, clip.lens_sigma or 1.0, _prior_weight(frame_weights)),
+        WorldPrior(clip.up, clip.tilt_sigma, clip.lens_sigma or 1.0, clip.path_sigma or 1.0, _prior_weight(frame_weights)),
         StandingKnees(touching[:, : len(SOLE_ROWS)].reshape(-1, 2, 2).max(2) * frame_weights[:, None]),
     ]
     if is_final:

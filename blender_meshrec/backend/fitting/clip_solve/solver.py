@@ -8,7 +8,7 @@ import numpy as np
 from ....core.array_types import IntArray
 from .banded_system import BandedSystem, ReducedSystem, eliminate_frames, project_equations, solve_dense
 from .body_points import NUM_OFFSETS, BodyState, PosedPoints, Shape, pose_points
-from .equations import LENS, NUM_WORLD, SHARED, UP, Equations
+from .equations import NUM_WORLD, SHARED, UP, Equations
 from .residuals import Residual, World
 
 # Small from the beginning: a common shift of all frames in depth is soft, but its diagonal is stiff.
@@ -26,7 +26,7 @@ class PersonProblem:
 
 @dataclass(frozen=True)
 class ClipState:
-    """The people's states, and each one's world: up and the lens are the same in all, the floor and the lean are each one's own."""
+    """The people's states, and each one's world: what is SHARED is the same in all, the floor and the lean are each one's own."""
 
     people: tuple[BodyState, ...]
     worlds: tuple[World, ...]
@@ -36,14 +36,13 @@ def minimise(
     problems: Sequence[PersonProblem],
     state: ClipState,
     max_steps: int,
-    is_up_free: bool,
-    is_lens_free: bool = False,
+    free: Sequence[slice] = (UP,),
     on_step: Callable[[int], None] = lambda step: None,
 ) -> tuple[ClipState, float]:
     """Minimise the energy from a start.
 
     Args:
-        is_up_free: whether gravity may turn. is_lens_free: whether the focal length may change.
+        free: which of UP, LENS and PATH of the world may change, as of equations.py.
         on_step: called before each step; an exception from it ends the solve.
 
     Returns:
@@ -58,7 +57,7 @@ def minimise(
             systems = [_linearise(problem, points, world) for problem, points, world in zip(problems, posed, state.worlds, strict=True)]
         try:
             reduced = [eliminate_frames(system, damping) for system in systems]
-            candidate = _apply(state, reduced, is_up_free, is_lens_free)
+            candidate = _apply(state, reduced, free)
         except np.linalg.LinAlgError:  # not positive definite within rounding, until it is damped more
             damping *= DAMPING_UP
             continue
@@ -97,8 +96,8 @@ def _linearise(problem: PersonProblem, points: PosedPoints, world: World) -> Ban
     return project_equations(points, equations)
 
 
-def _apply(state: ClipState, reduced: Sequence[ReducedSystem], is_up_free: bool, is_lens_free: bool) -> ClipState:
-    """The state after the step of the reduced systems: up and the lens are shared, everything else is each person's own."""
+def _apply(state: ClipState, reduced: Sequence[ReducedSystem], free: Sequence[slice]) -> ClipState:
+    """The state after the step of the reduced systems: what is SHARED is the same for all, everything else is each person's own."""
     sizes = [len(body.shape) + NUM_OFFSETS + NUM_WORLD for body in state.people]
     # Columns of the joint system: what is shared, then each person's own.
     shared = SHARED.stop - SHARED.start
@@ -116,13 +115,13 @@ def _apply(state: ClipState, reduced: Sequence[ReducedSystem], is_up_free: bool,
     for system, own in zip(reduced, columns, strict=True):
         matrix[np.ix_(own, own)] += system.corner
         gradient[own] += system.gradient
-    free = np.ones(total, bool)
-    free[UP.start - SHARED.start : UP.stop - SHARED.start] = is_up_free
-    free[LENS.start - SHARED.start] = is_lens_free
+    is_free = np.arange(total) >= shared
+    for part in free:
+        is_free[part.start - SHARED.start : part.stop - SHARED.start] = True
     step = np.zeros(total)
     matrix[np.diag_indices(total)] *= 1 + 1e-6
     matrix[np.diag_indices(total)] += 1e-9
-    step[free] = -solve_dense(matrix[np.ix_(free, free)], gradient[free])
+    step[is_free] = -solve_dense(matrix[np.ix_(is_free, is_free)], gradient[is_free])
     people: list[BodyState] = []
     worlds: list[World] = []
     for body, world, system, own in zip(state.people, state.worlds, reduced, columns, strict=True):

@@ -22,8 +22,10 @@ MIN_OUTLIER_WEIGHT = 0.05  # an outlier keeps this weight, or a lost person woul
 LENS_SIGMA = 0.2
 
 # --- the lifter -------------------------------------------------------------------------------------------------------
-# A bone's end relative to its start in the lifted pose, m. About its error on held-out motion.
+# A bone's end relative to its start in the lifted pose, m, where the lifter does not say. About its error on held-out motion.
 BONE_SIGMA = 0.05
+# Where it says: so many times the spread it gives, since its errors are the same in many frames and joints; and the least spread, m.
+SPREAD_FACTOR, MIN_BONE_SPREAD = 1.5, 0.012
 # How the lifter leans, rad, about the camera's x, y and z axes.
 LEAN_SIGMA = (0.0175, 0.0087, 0.0087)
 

@@ -68,18 +68,23 @@ def made(kind, still):
     def some(*shape):
         return rng.uniform(0.3, 1, shape)
 
+    def positive_definite(matrices):
+        return matrices @ np.swapaxes(matrices, -1, -2) + np.eye(3)
+
+    centres = 0.4 * some(FRAMES, 3) - 0.2
+    seen = still.markers - centres[:, None]
     intervals = np.diff(TIMES)
     soles, rows = SOLE_ROWS, still.rows
     heights = rows[:, soles] @ WORLD.up + WORLD.floor
     arguments = {
-        Reprojection: lambda: (MARKER_ROWS, still.markers[..., :2] / still.markers[..., 2:], some(FRAMES, 17), 0.01 * some(FRAMES, 17)),
-        LiftedBones: lambda: (rows[:, BONE_ROWS], some(FRAMES, 16)),
+        Reprojection: lambda: (MARKER_ROWS, seen[..., :2] / seen[..., 2:], some(FRAMES, 17), 0.01 * some(FRAMES, 17), centres),
+        LiftedBones: lambda: (rows[:, BONE_ROWS], 100 * positive_definite(some(FRAMES, 16, 3, 3))),
         Acceleration: lambda: (ACCELERATING_ROWS, second_difference(TIMES), some(FRAMES - 2), 20.0),
         TurnAcceleration: lambda: (intervals, some(FRAMES - 2), 40.0),
         ContactSpeed: lambda: (soles, intervals, some(FRAMES - 1, 4)),
         ContactPlace: lambda: (soles, rows[:, soles], some(FRAMES, 4)),
         Heights: lambda: (soles, heights[0], some(FRAMES, 4), 0.03, 0 * some(FRAMES), 0.02, True),
-        WorldPrior: lambda: (WORLD.up, np.array([0.05, 0.03]), 0.2, 2.0),
+        WorldPrior: lambda: (WORLD.up, np.array([0.05, 0.03]), 0.2, 0.3, 2.0),
         PosePrior: lambda: (still.state.rotmats[:, list(MOVING)], some(FRAMES)),
         StandingKnees: lambda: (some(FRAMES, 2),),
         ShapePrior: lambda: (2.0,),
@@ -203,10 +208,10 @@ def test_second_differences_of_uneven_times():
 
 
 def test_up_stays_a_unit_vector():
-    world = WORLD.moved(np.array([0.1, 0, 0, 0.3, -0.2, 0.4, 0.5]))
+    world = WORLD.moved(np.array([0.1, 0, 0, 0.3, -0.2, 0.4, 0.25, 0.5]))
     assert np.linalg.norm(world.up) == pytest.approx(1)
     assert world.floor == pytest.approx(WORLD.floor + 0.5)
-    assert world.zoom == pytest.approx(0.4)
+    assert (world.zoom, world.growth) == (pytest.approx(0.4), pytest.approx(0.25))
     np.testing.assert_allclose(world.lean, [0.1, 0, 0])
     np.testing.assert_allclose(WORLD.up_basis @ WORLD.up, 0, atol=1e-12)
 
