@@ -11,7 +11,7 @@ Deviations, ours:
   and 1, so that a joint is estimated from 2.9 s of motion. The paper lifts single frames; here one frame is a clip of length 1.
 * Width 384 instead of 1024. The paper leaves open Res1's shortcut (here it takes the 2D input) and the rate of dropout
   (here 0: no window of the training motion comes twice).
-* Input (lifter_input.py): coordinates on the image plane of a camera turned towards the person, relative to the torso, in units of
+* Input (lifter/lifter_input.py): coordinates on the image plane of a camera turned towards the person, relative to the torso, in units of
   the person's size; each with its confidence, zero below MIN_CONFIDENCE; the person's position and size. Besides the 17 joints, the ears,
   heels and big toes of detectors that have them: they show the orientation of head and feet.
 * A flag tells joints (h36m17) from a detector's keypoints, whose nose is on the face and whose hips are elsewhere.
@@ -20,8 +20,8 @@ Deviations, ours:
 * Output: joints relative to the hip in the turned camera's axes, in units of the skeleton's bone-length sum. One view does not
   show a person's size: metres come from a stature of 1.70 m.
 * A second output says how sure each is: the spread of a joint relative to its parent, within which 68 % of the errors lie.
-* A second, small network predicts the ground contacts of heels and toes (foot_contacts.py).
-* Clips of any frame rate are lifted at even times near that of the training motion (even_times.py).
+* A second, small network predicts the ground contacts of heels and toes (lifter/foot_contacts.py).
+* Clips of any frame rate are lifted at even times near that of the training motion (lifter/even_times.py).
 * The paper's single pass becomes six, averaged: three ways to divide the frames into tokens, each also mirrored.
 """
 
@@ -41,9 +41,9 @@ from ..core.array_types import ArrayLike, FloatArray
 from ..core.cameras import rays_from_pixels
 from ..core.records import Estimate, Observations
 from ..core.skeletons import H36M17, to_h36m17
-from .even_times import FPS, interpolate_values, nearest_values, resample_points, resample_times
-from .foot_contacts import ContactNetwork, fill_gaps, load_contact_network, predict_contacts
-from .lifter_input import (
+from .lifter.even_times import FPS, interpolate_values, nearest_values, resample_points, resample_times
+from .lifter.foot_contacts import ContactNetwork, fill_gaps, load_contact_network, predict_contacts
+from .lifter.lifter_input import (
     H36M17_MIRROR,
     OUTPUT_SCALE,
     POINTS,

@@ -17,7 +17,7 @@ from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.records import Recovery
 from blender_meshrec.core.skeletons import H36M17, LIMB_JOINTS, SMPL_JOINTS
 from blender_meshrec.methods.hsmr import SKEL_LIMB_JOINTS
-from blender_meshrec.methods.lifter_input import TOTAL_BONE_LENGTH
+from blender_meshrec.methods.lifter.lifter_input import TOTAL_BONE_LENGTH
 from scripts.evaluate.filmed_keypoints import write_keypoints
 from scripts.train.data.camera_views import film_clip
 from scripts.train.data.motion_clips import read_clips, split_by_subject

@@ -21,9 +21,9 @@ import torch
 from blender_meshrec.core.array_types import AnyArray, BoolArray, FloatArray
 from blender_meshrec.core.contacts import contacts_from_probabilities
 from blender_meshrec.core.metrics import contact_f1
-from blender_meshrec.methods.even_times import FPS
-from blender_meshrec.methods.foot_contacts import ContactNetwork, contact_features, read_contact_network
-from blender_meshrec.methods.lifter_input import MIN_CONFIDENCE, mirror_joints, mirror_points
+from blender_meshrec.methods.lifter.even_times import FPS
+from blender_meshrec.methods.lifter.foot_contacts import ContactNetwork, contact_features, read_contact_network
+from blender_meshrec.methods.lifter.lifter_input import MIN_CONFIDENCE, mirror_joints, mirror_points
 from blender_meshrec.methods.skeleton2mesh import Lifter, lift_clip, load_lifter
 from scripts.train.command_line import training_parser
 from scripts.train.data.camera_views import film_bodies, film_clip

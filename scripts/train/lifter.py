@@ -23,21 +23,26 @@ import torch
 from blender_meshrec.bodies.alignment import rotation_to_optical_axis
 from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, limb_indices
-from blender_meshrec.methods.even_times import FPS
-from blender_meshrec.methods.lifter_input import MIN_CONFIDENCE, TOTAL_BONE_LENGTH, encode_keypoints
+from blender_meshrec.methods.lifter.even_times import FPS
+from blender_meshrec.methods.lifter.lifter_input import MIN_CONFIDENCE, TOTAL_BONE_LENGTH, encode_keypoints
 from blender_meshrec.methods.skeleton2mesh import Lifter, LifterConfig, lift_clip, read_lifter
 from scripts.train.checkpoint import Checkpoint, update_ema
 from scripts.train.command_line import require_state, training_parser
 from scripts.train.data.camera_views import Views, film_bodies, film_clip
+from scripts.train.data.filmed_bodies.shards import read_shards
+from scripts.train.data.filmed_windows import FilmedWindows, join_views
 from scripts.train.data.motion_augmentation import WindowSampler
 from scripts.train.data.motion_clips import Clip, read_clips, split_by_subject
+from scripts.train.data.recordings import CALIBRATION_SUBJECTS
 from scripts.train.optimisation import RunningMean, optimise
+from scripts.train.spread_calibration import calibrate_spread, summarise_spread
 from scripts.train.unsupervised_lifting import ABLATION, Recipe, evaluate_unsupervised, train_unsupervised
 from scripts.train.weights_export import MODELS_FOLDER, export_weights, write_metrics
 from scripts.train.widening import widened
 
 # Frames of a window and windows of a batch: first many short windows to learn poses, then windows as long as the receptive field.
 SHORT_WINDOWS, LONG_WINDOWS = (27, 48), (81, 16)
+FILMED_FRACTION = 0.35  # of the windows of a batch, where there are filmed ones
 LEARNING_RATE, WARM_UP_STEPS = 6e-4, 200  # AdamW's, in steps
 DECAY_FRACTION = 0.35  # of the steps, at the end: long windows, and the rate falls to zero
 EMA_DECAY = 0.998
@@ -56,6 +61,7 @@ def main() -> None:
         ("--state", "--width", "--device", "--export", "--note", "--evaluate"),
         changes={"--width": {"default": LifterConfig.width}},
     )
+    parser.add_argument("--filmed", type=Path, metavar="FOLDER", help="clips of scripts.train.data.filmed_bodies, seen by a real detector")
     parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="begin with these weights of an equal or smaller lifter")
     parser.add_argument("--unsupervised", action="store_true", help="the paper's training: 2D alone, against an adversary")
     parser.add_argument("--ablation-steps", type=int, default=1500, help="of each row of the paper's table 1; 0 for none")
@@ -63,10 +69,12 @@ def main() -> None:
     if not settings.unsupervised:
         require_state(parser, settings)
     training, testing = split_by_subject(read_clips(settings.mocap))
+    calibrating = [clip for clip in training if clip.subject in CALIBRATION_SUBJECTS]
+    training = [clip for clip in training if clip.subject not in CALIBRATION_SUBJECTS]
     if settings.evaluate:
         print(json.dumps(evaluate(read_lifter(settings.evaluate), testing, settings.device), indent=2))
     elif settings.export:
-        export(settings, training, testing)
+        export(settings, training, calibrating, testing)
     elif settings.unsupervised:
         compare_unsupervised(settings, training, testing)
     else:
@@ -85,12 +93,16 @@ def train(settings: argparse.Namespace, clips: list[Clip]) -> None:
     state = Checkpoint(settings.state, lifter=lifter, mean=mean, optimiser=optimiser)
     decay_from = max(state.step, round((1 - DECAY_FRACTION) * settings.steps))
     short, long = (WindowSampler(clips, frames) for frames, _batch in (SHORT_WINDOWS, LONG_WINDOWS))
+    filmed = FilmedWindows(read_shards(settings.filmed)) if settings.filmed else None
     running = RunningMean()
 
     def draw(step: int) -> Views:
         rng = np.random.default_rng([settings.seed, step])
-        windows, (_frames, batch) = (short, SHORT_WINDOWS) if step < decay_from else (long, LONG_WINDOWS)
-        return film_bodies(rng, *windows.draw(rng, batch))
+        windows, (frames, batch) = (short, SHORT_WINDOWS) if step < decay_from else (long, LONG_WINDOWS)
+        if filmed is None:
+            return film_bodies(rng, *windows.draw(rng, batch))
+        count = round(FILMED_FRACTION * batch)
+        return join_views(film_bodies(rng, *windows.draw(rng, batch - count)), filmed.draw(rng, count, frames))
 
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(draw, state.step)
@@ -199,10 +211,13 @@ def evaluate(lifter: Lifter, clips: list[Clip], device: str = "cpu", cameras: in
     return table
 
 
-def export(settings: argparse.Namespace, training: list[Clip], testing: list[Clip]) -> None:
-    """Write the averaged weights as fp16, and the metrics file."""
+def export(settings: argparse.Namespace, training: list[Clip], calibrating: list[Clip], testing: list[Clip]) -> None:
+    """Write the averaged weights as fp16, with calibrated spreads, and the metrics file."""
     state = torch.load(settings.state, map_location="cpu", weights_only=True)
-    path = export_weights("lifter", state["mean"], settings.seed)
+    averaged = Lifter(LifterConfig(width=settings.width)).eval().requires_grad_(False)
+    averaged.load_state_dict(state["mean"])
+    calibrate_spread(averaged, calibrating, WITHIN_SPREAD)
+    path = export_weights("lifter", averaged.state_dict(), settings.seed)
     previous = json.loads(path.with_suffix(".metrics.json").read_text(encoding="utf-8"))
     numbers = {
         "steps": state["step"],
@@ -212,6 +227,7 @@ def export(settings: argparse.Namespace, training: list[Clip], testing: list[Cli
         "test_subjects": sorted({clip.subject for clip in testing}),
         "test_clips": len(testing),
         "pa_mpjpe_mm": evaluate(read_lifter(path), testing),
+        "spread": summarise_spread(read_lifter(path), testing),
         "unsupervised": previous.get("unsupervised", []),
         "note": settings.note,
     }

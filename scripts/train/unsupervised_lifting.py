@@ -26,7 +26,7 @@ from blender_meshrec.bodies.alignment import rotation_to_optical_axis
 from blender_meshrec.bodies.tensors import TensorLike
 from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, limb_indices
-from blender_meshrec.methods.lifter_input import H36M17_MIRROR, TOTAL_BONE_LENGTH
+from blender_meshrec.methods.lifter.lifter_input import H36M17_MIRROR, TOTAL_BONE_LENGTH
 from scripts.train.data.camera_views import SET_NAMES, film_bodies, film_clip
 from scripts.train.data.motion_augmentation import WindowSampler
 from scripts.train.data.motion_clips import Clip

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.methods import even_times
+from blender_meshrec.methods.lifter import even_times
 
 
 def test_a_blend_is_exact_at_its_ends_and_certain_as_its_worse_part():

@@ -6,8 +6,8 @@ import torch
 
 from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.skeletons import H36M17
-from blender_meshrec.methods import foot_contacts
-from blender_meshrec.methods.lifter_input import MIN_CONFIDENCE, TOTAL_BONE_LENGTH
+from blender_meshrec.methods.lifter import foot_contacts
+from blender_meshrec.methods.lifter.lifter_input import MIN_CONFIDENCE, TOTAL_BONE_LENGTH
 from tests.support.keypoint_clip import ANKLES, FRAMES, HIPS, LEGS, RATE, SIZE, around, clip
 
 

@@ -7,7 +7,7 @@ import torch
 from blender_meshrec.bodies.alignment import rotation_to_optical_axis
 from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.skeletons import H36M17_PARENTS
-from blender_meshrec.methods.lifter_input import MIN_CONFIDENCE, POINTS, encode_keypoints, moving_average
+from blender_meshrec.methods.lifter.lifter_input import MIN_CONFIDENCE, POINTS, encode_keypoints, moving_average
 from tests.support.keypoint_clip import FRAMES, SIZE, TORSO, around, clip
 
 

@@ -10,7 +10,7 @@ from blender_meshrec.core.metrics import contact_f1, pa_mpjpe
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, KEYPOINT_SETS, limb_indices
 from blender_meshrec.methods import skeleton2mesh as lifting
-from blender_meshrec.methods.foot_contacts import read_contact_network
+from blender_meshrec.methods.lifter.foot_contacts import read_contact_network
 from tests.support.synthetic_gait import make_view, squat, walk
 
 LIMBS = limb_indices(H36M17)

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from blender_meshrec.core.metrics import contact_f1
-from blender_meshrec.methods import foot_contacts
 from blender_meshrec.methods import skeleton2mesh as lifting
-from blender_meshrec.methods.foot_contacts import ContactNetwork, contact_features, load_contact_network
+from blender_meshrec.methods.lifter import foot_contacts
+from blender_meshrec.methods.lifter.foot_contacts import ContactNetwork, contact_features, load_contact_network
 from scripts.train import contacts
 from scripts.train.data import camera_views, contact_labels, motion_clips
 from tests.methods.test_skeleton2mesh import CPU, seen

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.core.skeletons import H36M17
-from blender_meshrec.methods.lifter_input import POINTS
+from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS
+from blender_meshrec.methods.lifter.lifter_input import POINTS
 from blender_meshrec.methods.skeleton2mesh import Lifter, LifterConfig
-from scripts.train import lifter
+from scripts.train import lifter, spread_calibration
 from scripts.train.data import camera_views, motion_augmentation, motion_clips
+from scripts.train.widening import widened
 from tests.support.synthetic_gait import walk
 
 
@@ -92,7 +93,7 @@ def test_missing_points_have_zero_confidence(drawn):
 
 def trained(clip, path, steps):
     """The averaged weights after a training of some steps."""
-    lifter.train(Namespace(seed=3, width=32, device="cpu", steps=steps, state=path, start=None), [clip])
+    lifter.train(Namespace(seed=3, width=32, device="cpu", steps=steps, state=path, start=None, filmed=None), [clip])
     return torch.load(path, weights_only=True)["mean"]
 
 
@@ -112,3 +113,28 @@ def test_training_reduces_the_loss(clip, tmp_path, monkeypatch):
         network.load_state_dict(state)
         losses.append(lifter.lifting_loss(network.eval(), unseen, "cpu").item())
     assert losses[1] < 0.8 * losses[0]
+
+
+def test_a_widened_lifter_computes_the_same():
+    torch.manual_seed(0)
+    old, new = Lifter(LifterConfig(width=16, takes_own_3d=False, has_spread=False)).eval(), Lifter(LifterConfig(width=24)).eval()
+    new.load_state_dict(widened(old.state_dict(), old.config, new))
+    encoded = torch.randn(2, 30, new.config.channels)
+    torch.testing.assert_close(new(encoded).joints, old(encoded).joints)
+    assert new(encoded).spread is not None and old(encoded).spread is None
+
+
+def test_the_least_spread_loss_is_at_the_quantile():
+    errors = torch.randn(1, 4000, 17, 3, generator=torch.Generator().manual_seed(0))
+    parents = list(H36M17_PARENTS[1:])
+    bones = (errors[:, :, 1:] - errors[:, :, parents]).abs()
+    sigma = float(bones.flatten().quantile(lifter.WITHIN_SPREAD))
+    losses = [float(lifter.spread_loss(errors, torch.full_like(errors, factor * sigma)).mean()) for factor in (0.8, 1.0, 1.25)]
+    assert losses[1] < losses[0] and losses[1] < losses[2]
+
+
+def test_calibrated_spreads_hold_their_share_of_the_errors(clip):
+    torch.manual_seed(0)
+    network = Lifter(LifterConfig(width=16)).eval().requires_grad_(False)
+    spread_calibration.calibrate_spread(network, [clip], 0.6827)
+    assert spread_calibration.summarise_spread(network, [clip])["within"] == pytest.approx(0.6827, abs=0.02)

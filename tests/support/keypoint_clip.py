@@ -4,7 +4,7 @@ import numpy as np
 
 from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.skeletons import H36M17
-from blender_meshrec.methods.lifter_input import POINTS, TOTAL_BONE_LENGTH
+from blender_meshrec.methods.lifter.lifter_input import POINTS, TOTAL_BONE_LENGTH
 
 FRAMES, RATE = 60, 1 / 30
 ROW = {name: row for row, name in enumerate(POINTS)}

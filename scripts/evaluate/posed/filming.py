@@ -14,7 +14,7 @@ from blender_meshrec.core.files.body_template import BodyTemplate
 from blender_meshrec.core.kinematics import global_rotmats
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import KEYPOINT_SETS, SMPL_JOINTS, SMPL_PARENTS
-from blender_meshrec.methods.lifter_input import POINTS
+from blender_meshrec.methods.lifter.lifter_input import POINTS
 from scripts.evaluate.posed.truth import FPS, PosedClip
 from scripts.train.data.camera_views import SET_NAMES, Cameras, film_bodies
 from scripts.train.data.motion_clips import AXES, NODES

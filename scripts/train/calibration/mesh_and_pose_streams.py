@@ -9,9 +9,9 @@ from torch.nn import functional
 from blender_meshrec.bodies.alignment import rotation_to_optical_axis
 from blender_meshrec.bodies.smpl import Smpl
 from blender_meshrec.core.skeletons import H36M17
-from blender_meshrec.methods.even_times import FPS
 from blender_meshrec.methods.hmr import Hmr, project_weak_perspective, window_rotation_to_axis
-from blender_meshrec.methods.lifter_input import POINTS, encode_keypoints
+from blender_meshrec.methods.lifter.even_times import FPS
+from blender_meshrec.methods.lifter.lifter_input import POINTS, encode_keypoints
 from blender_meshrec.methods.pc_hmr import BONES
 from blender_meshrec.methods.skeleton2mesh import TOKEN_FRAMES, Lifter, lift_clip
 from scripts.train.calibration.filmed_windows import FilmedWindows

@@ -11,9 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from blender_meshrec.backend.fitting.body_fit import fit_body
 from blender_meshrec.bodies.smpl import Smpl
 from blender_meshrec.core.metrics import align_similarity
-from blender_meshrec.methods.even_times import FPS
 from blender_meshrec.methods.hmr import SILHOUETTE_SIZE
-from blender_meshrec.methods.lifter_input import POINTS, encode_keypoints
+from blender_meshrec.methods.lifter.even_times import FPS
+from blender_meshrec.methods.lifter.lifter_input import POINTS, encode_keypoints
 from blender_meshrec.methods.pc_hmr import Calibration
 from blender_meshrec.methods.skeleton2mesh import TOKEN_FRAMES, Lifter
 from scripts import ROOT

@@ -12,7 +12,7 @@ import numpy as np
 from blender_meshrec.core.array_types import ArrayLike, BoolArray, FloatArray, IntArray
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS
-from blender_meshrec.methods.lifter_input import POINTS
+from blender_meshrec.methods.lifter.lifter_input import POINTS
 from scripts.train.data.motion_clips import AXES, NODES, Clip
 
 STATURE = 1.7  # m, the height of a person that sizes in the image refer to
@@ -112,7 +112,7 @@ def film_bodies(
     if noisy:
         rays, confidence = _add_detection_errors(rng, rays, confidence, detector_points[..., 2])
         if lossy:
-            _drop_points(rng, confidence)
+            drop_points(rng, confidence)
     _average_torso_points(rays, confidence, np.flatnonzero(detected))
     rays, joints = rays * cameras.zoom[:, None, None, None], joints / bone_sum[:, None, None, None]
     rays, confidence, joints, zoom = (np.asarray(values, np.float32) for values in (rays, confidence, joints, cameras.zoom))
@@ -131,8 +131,7 @@ def draw_cameras(rng: np.random.Generator, points: FloatArray, static: bool) -> 
     """Random cameras for bodies (B,F,25,3) m, y up."""
     count, frames = points.shape[:2]
     focal = np.exp(rng.uniform(np.log(0.6), np.log(2.2), count))  # in image diagonals
-    # Half of the users give approximate intrinsics; for the others the focal length is the image diagonal (core/cameras.py).
-    zoom = np.where(rng.random(count) < 0.5, focal, np.exp(rng.normal(0, 0.05, count)))
+    zoom = draw_zoom(rng, focal)
     half = 0.5 * np.where(rng.random((count, 1)) < 0.65, [[0.87, 0.49]], [[0.49, 0.87]]) / focal[:, None]  # half image size, as rays
     fill = np.exp(rng.uniform(np.log(0.18), np.log(1.1), count))  # height of the person over the height of the image
     distance = np.clip(STATURE / (2 * half[:, 1] * fill), 1.5, 25)
@@ -158,6 +157,14 @@ def draw_cameras(rng: np.random.Generator, points: FloatArray, static: bool) -> 
     too_close = 0.8 - np.einsum("bfj,bfnj->bfn", rotmats[:, :, 2], points).min(2).min(1) - transl[..., 2].min(1)
     transl[..., 2] += np.maximum(np.maximum(too_far_aside, too_close), 0)[:, None]
     return Cameras(rotmats.astype(np.float32), transl.astype(np.float32), focal, zoom)
+
+
+def draw_zoom(rng: np.random.Generator, focal: FloatArray) -> FloatArray:
+    """True over assumed focal lengths (B,) of cameras with focal lengths (B,) in image diagonals.
+
+    Half of the users give approximate intrinsics; for the others the focal length is the image diagonal (core/cameras.py).
+    """
+    return np.where(rng.random(len(focal)) < 0.5, focal, np.exp(rng.normal(0, 0.05, len(focal))))
 
 
 def _move_cameras(rng: np.random.Generator, points: FloatArray, middle: FloatArray, rotmats: FloatArray, transl: FloatArray) -> None:
@@ -279,7 +286,7 @@ def _swap_sides(rng: np.random.Generator, rays: FloatArray, confidence: FloatArr
                     part[:, left + right] = part[:, right + left]
 
 
-def _drop_points(rng: np.random.Generator, confidence: FloatArray) -> None:
+def drop_points(rng: np.random.Generator, confidence: FloatArray) -> None:
     """Remove points, limbs, lower bodies and whole frames, in place; some windows become short clips or have a low frame rate."""
     count = len(confidence)
     kind = rng.random(count)

@@ -9,7 +9,7 @@ from blender_meshrec.backend.registry import ESTIMATORS
 from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.records import Observations
 from blender_meshrec.methods import pc_hmr, skeleton2mesh
-from blender_meshrec.methods.lifter_input import TOTAL_BONE_LENGTH
+from blender_meshrec.methods.lifter.lifter_input import TOTAL_BONE_LENGTH
 from tests.support.synthetic_gait import make_view, walk
 
 

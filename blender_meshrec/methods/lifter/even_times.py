@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..core.array_types import ArrayLike, BoolArray, FloatArray
-from ..core.time_series import interpolate_over_time
+from ...core.array_types import ArrayLike, BoolArray, FloatArray
+from ...core.time_series import interpolate_over_time
 
 FPS = 30.0  # of the lifting network's training motion, played at 2/3 to 3/2 of its speed
 

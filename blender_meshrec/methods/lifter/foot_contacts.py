@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..bodies import network_file
-from ..core.array_types import FloatArray
-from ..core.skeletons import H36M17
+from ...bodies import network_file
+from ...core.array_types import FloatArray
+from ...core.skeletons import H36M17
 from .even_times import blend_points
 from .lifter_input import (
     MIN_CONFIDENCE,

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ..bodies.alignment import rotation_to_optical_axis
-from ..bodies.tensors import to_tensor
-from ..core.array_types import ArrayLike, FloatArray
-from ..core.records import Observations
-from ..core.skeletons import H36M17, H36M17_PARENTS, KEYPOINT_SETS, h36m17_weights, mirror_indices, mix_keypoints
+from ...bodies.alignment import rotation_to_optical_axis
+from ...bodies.tensors import to_tensor
+from ...core.array_types import ArrayLike, FloatArray
+from ...core.records import Observations
+from ...core.skeletons import H36M17, H36M17_PARENTS, KEYPOINT_SETS, h36m17_weights, mirror_indices, mix_keypoints
 
 POINTS = (*H36M17, "left_ear", "right_ear", "left_big_toe", "right_big_toe", "left_heel", "right_heel")
 # Joints of h36m17 that may be mixed from others. head_top may not: ears carry more information than a head_top mixed from them.
@@ -23,8 +23,8 @@ TOTAL_BONE_LENGTH = 2.32 * STATURE
 VIEW_WINDOW, SIZE_WINDOW = 5, 81  # frames over which the viewing direction and the size are averaged
 
 _TORSO = [POINTS.index(p) for p in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")]
-_MIRROR: list[int] = mirror_indices(POINTS).tolist()
-H36M17_MIRROR = _MIRROR[: len(H36M17)]
+MIRROR: list[int] = mirror_indices(POINTS).tolist()
+H36M17_MIRROR = MIRROR[: len(H36M17)]
 PARENTS: list[int] = np.asarray(H36M17_PARENTS).tolist()
 # Joints whose distances measure the person's size.
 SIZE_JOINTS = [H36M17.index(p) for p in H36M17 if p not in ("hip", "spine", "thorax", "head_top")]
@@ -131,7 +131,7 @@ def moving_average(values: torch.Tensor, frames: int) -> torch.Tensor:
 def mirror_points(rays: torch.Tensor, confidence: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """POINTS as in a mirror: x negated, left and right exchanged."""
     flip = torch.tensor([-1.0, 1.0]).to(rays)
-    return rays[..., _MIRROR, :] * flip, confidence[..., _MIRROR]
+    return rays[..., MIRROR, :] * flip, confidence[..., MIRROR]
 
 
 def mirror_joints(joints: torch.Tensor) -> torch.Tensor:
