@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Set-up and all chores of the project; needs only Python 3.11 or later.
 
-python3 build.py setup              make the environments from hash-pinned locks and prepare addon_models/
+python3 build.py setup              make the environments from hash-pinned locks and prepare addon_models/ (Quality Best needs npm)
 python3 build.py demo [INPUT] [-o]  reconstruct the bundled clip, or INPUT: .blend, .fbx, .npz, a picture, a video
 python3 build.py test [ARGS]        lint, types, import rules and all tests; ARGS go to pytest
 python3 build.py package            the extension zip in dist/, validated
@@ -46,8 +46,8 @@ def main() -> int:
 
 
 def run_setup(arguments: argparse.Namespace) -> int:
-    """Make the environments."""
-    return setup()
+    """Make the environments, and the larger landmark model if npm is installed."""
+    return setup(best_model=None)
 
 
 def run_lock(arguments: argparse.Namespace) -> int:

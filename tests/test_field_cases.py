@@ -76,11 +76,19 @@ def test_footage_is_seen_whole_and_in_its_time(shared_cases, name):
 
 
 def test_an_edit_list_keeps_as_many_frames_as_it_says(shared_cases):
-    """By its box, 0.8 s of 40 frames of 25 a second are played: 20. Their README says 30."""
+    """By its boxes 20 of 40 frames are shown: those whose time is from its start on, for 0.8 s. The README says 30."""
     content = (shared_cases / "12_trimmed_end.mp4").read_bytes()
-    edits, movie = content.index(b"elst") + 4, content.index(b"mvhd") + 4
-    (num_edits, duration), (units_per_second,) = (
-        struct.unpack_from(">II", content, edits + 4),
-        struct.unpack_from(">I", content, movie + 12),
-    )
-    assert num_edits == 1 and FOOTAGE["12_trimmed_end.mp4"][0] == round(duration / units_per_second * 25)
+
+    def numbers(box, offset, layout):
+        """Big-endian numbers of a box's content."""
+        return struct.unpack_from(f">{layout}", content, content.index(box) + 4 + offset)
+
+    (movie_units,), (media_units,) = numbers(b"mvhd", 12, "I"), numbers(b"mdhd", 12, "I")  # a second
+    num_edits, duration, start = numbers(b"elst", 4, "III")
+    num_durations, num_frames, frame_duration = numbers(b"stts", 4, "III")
+    assert (num_edits, num_durations, num_frames) == (1, 1, 40)
+    (num_offsets,) = numbers(b"ctts", 4, "I")
+    runs = np.array(numbers(b"ctts", 8, "I" * (2 * num_offsets))).reshape(-1, 2)
+    times = np.arange(num_frames) * frame_duration + np.repeat(runs[:, 1], runs[:, 0])
+    is_shown = (times >= start) & (times < start + duration * media_units / movie_units)
+    assert np.count_nonzero(is_shown) == FOOTAGE["12_trimmed_end.mp4"][0] == 20

@@ -14,11 +14,15 @@ from ..bodies.smpl import Smpl
 from ..bridge.messages import Progress, ReconstructRequest
 from ..core.array_types import BoolArray, FloatArray
 from ..core.files.body_template import BodyTemplate
+from ..core.quality_levels import QUALITY_LEVELS, QualityLevel, chosen_refiners
 from ..core.records import BodyParams, Estimate, FootageInfo, Observations, Recovery
+from .camera.path_scale import PathScale
 from .camera.solve_camera import CameraPath
 from .camera.tracks import BackgroundTracks
+from .camera.vertical_lines import VerticalLines
 from .fitting.body_fit import BodyFit
 from .fitting.camera_space import CameraSpaceJoints
+from .fitting.tilt_from_lines import EdgeEvidence
 from .known_people import KnownPerson
 
 OnProgress = Callable[[Progress], None]
@@ -55,7 +59,8 @@ class Person:
     number: as the interface counts people, from 1. observations: in the footage; steady: as a still camera would see them. known: what
     the user knows of them. betas: (B,), if their shape is known, or has the known height. scale: factor that puts the feet of a person of
     unknown size on the shared floor.
-    ankles_seen: (F,2), whether the left and right ankle are in view. start: the body before the whole-clip solve, in camera axes.
+    ankles_seen: (F,2), whether the left and right ankle are in view. start: the body before the whole-clip solve, in camera axes. sigma:
+    (F,24) m, how sure the solve is of each joint relative to the pelvis.
     free, locked: the body in the world before and after foot locking. contacts: (F,4). foot_slide: cm/s before and after locking.
     generated: PC-HMR's generated mesh, or None.
     judged: verdict, reasons, worst frames and measures for the report, as of quality.py; empty if not judged.
@@ -73,6 +78,7 @@ class Person:
     fit: BodyFit = field(init=False)
     ankles_seen: BoolArray = field(init=False)
     start: BodyParams = field(init=False)
+    sigma: FloatArray = field(init=False)
     free: BodyParams = field(init=False)
     locked: BodyParams = field(init=False)
     contacts: FloatArray = field(init=False)
@@ -94,6 +100,10 @@ class Clip:
     intrinsics: (3,3) px; lens_sigma: the standard deviation of the logarithm of its focal length, 0 if it is given; lens_source: where
     it is from, as of lens.py. world_from_camera: (4,4), and tilt_sigma: (2,) rad, set by the pass `estimate_world`. skel: None unless the
     request asks for SKEL. background: (F,3), its movement since the frame before, as of camera/background_matcher.py; None if unknown.
+    lines: edges of the background that may be vertical, and edges: what they say of up, set by `estimate_world`; None if nobody looked.
+    step, all_times: as of TrackingResult, if frames were left out. camera_from_view: (F,3,3), of the steady view in which people are
+    solved, or None if they are solved in the footage. camera_centres: (F,3), the places of a camera whose path is taken out, in the
+    steady view's axes and the path's units, else None; path_scale: those in metres.
     """
 
     request: ReconstructRequest
@@ -107,17 +117,40 @@ class Clip:
     warnings: list[str]
     background: FloatArray | None = None
     tracks: BackgroundTracks | None = None
+    lines: VerticalLines | None = None
     lens_sigma: float = 0.0
     lens_source: str = "solved"
+    step: int = 1
+    all_times: FloatArray | None = None
     world_from_camera: FloatArray = field(init=False)
     tilt_sigma: FloatArray = field(init=False)
+    edges: EdgeEvidence | None = None
     camera: CameraPath = field(init=False)
     camera_from_view: FloatArray | None = None
+    camera_centres: FloatArray | None = None
+    path_scale: PathScale | None = None
+
+    @property
+    def places(self) -> FloatArray:
+        """The camera's places (F,3) m in the axes of the view in which people are solved; 0 for a camera that does not move."""
+        if self.camera_centres is None or self.path_scale is None:
+            return np.zeros((len(self.timestamps), 3))
+        return self.path_scale.scale * self.camera_centres
 
     @property
     def template(self) -> BodyTemplate:
         """The body at rest."""
         return self.body.template
+
+    @property
+    def level(self) -> QualityLevel:
+        """What the request's quality chooses."""
+        return QUALITY_LEVELS[self.request.quality]
+
+    @property
+    def refiners(self) -> tuple[str, ...]:
+        """The names of the refiners that run."""
+        return chosen_refiners(self.request.refine, self.request.quality)
 
     @property
     def view_size(self) -> FloatArray:

@@ -13,7 +13,9 @@ from ..core.errors import InputError
 from ..core.files.body_template import BodyTemplate
 from ..core.files.input_file import read_json
 from ..core.files.safe_npz import read_arrays
+from ..core.messages import Message
 from ..core.option_parsers import HEIGHT_RANGE
+from ..core.options import OPTIONS
 from ..core.time_series import bracketing_samples
 
 T = TypeVar("T")
@@ -100,6 +102,42 @@ def read_known_people(request: ReconstructRequest, template: BodyTemplate) -> Ca
         return KnownPerson(height / 100 if height else None, shape, _of_person(contacts, number, is_first))
 
     return person
+
+
+def unused_values(request: ReconstructRequest, chosen: Sequence[int], found: int) -> list[Message]:
+    """Messages about values that a request has for people who were not found, or are not reconstructed.
+
+    Args:
+        chosen: the numbers, from 1, of those who are. found: how many people were found.
+    """
+    messages: list[Message] = []
+    for name in ("height", "betas", "known_contacts"):
+        given, argument = getattr(request, name), OPTIONS[name].argument
+        if argument is None or not isinstance(given, tuple) or len(given) == 1:
+            continue  # a single height is everybody's, a single file the first person's
+        unused = [number for number, value in enumerate(given, 1) if value and number not in chosen]
+        missing, left_out = [number for number in unused if number > found], [number for number in unused if number <= found]
+        if missing:
+            messages.append(
+                Message(
+                    "value-of-person-not-found",
+                    "{option} for person {people} does nothing: the last person found is person {found}.",
+                    option=argument.flag,
+                    people=tuple(missing),
+                    found=found,
+                )
+            )
+        if left_out:
+            messages.append(
+                Message(
+                    "value-of-person-not-chosen",
+                    "{option} for person {people} does nothing: only person {chosen} is reconstructed.",
+                    option=argument.flag,
+                    people=tuple(left_out),
+                    chosen=tuple(chosen),
+                )
+            )
+    return messages
 
 
 def _of_person(values: Sequence[T], number: int, takes_single: bool) -> T | None:

@@ -10,11 +10,15 @@ from ..core.errors import InputError
 from ..core.files.body_template import BodyTemplate, load_body
 from ..core.files.motion_npz import read_motion
 from ..core.messages import Message
+from ..core.options import RECONSTRUCT_OPTIONS
 from ..core.records import Recovery
 from ..retarget.source.smpl_file import is_own_motion, is_smpl_motion
 from ..retarget.source.smpl_recovery import recovery_from_smpl
 from .devices import choose_device
 from .refiners.skel_conversion import convert_to_skel, convert_to_smpl, load_skel_body
+
+# The options that mean something for a motion; `person` is checked and names the outputs.
+USED_OPTIONS = ("body", "person", "skeleton", "skel_body", "device", "up")
 
 
 def is_motion_file(source: str) -> bool:
@@ -47,7 +51,26 @@ def recover_motion(request: ReconstructRequest, on_progress: Callable[[Progress]
     convert = convert_to_skel if request.skeleton == "skel" else convert_to_smpl
     recovery, report, warnings = convert(recovery, body, skel, report_progress)
     people = [{"person": 1, request.skeleton: report}]
-    return Result((recovery,), (1,), {"input": request.source, "people": people, "warnings": [*notes, *warnings]})
+    return Result((recovery,), (1,), {"input": request.source, "people": people, "warnings": [*unused_options(request), *notes, *warnings]})
+
+
+def unused_options(request: ReconstructRequest) -> list[Message]:
+    """A message about options that were given and mean nothing for a motion."""
+    given = [
+        option.argument.flag
+        for option in RECONSTRUCT_OPTIONS
+        if option.argument and option.name not in USED_OPTIONS and getattr(request, option.name) != option.default
+    ]
+    if not given:
+        return []
+    return [
+        Message(
+            "options-of-footage",
+            "{name} is a motion and not footage, for which these options do nothing: {options}.",
+            name=Path(request.source).name,
+            options=tuple(given),
+        )
+    ]
 
 
 def _read_motion(path: str, template: BodyTemplate, up: str) -> tuple[Recovery, tuple[Message, ...]]:

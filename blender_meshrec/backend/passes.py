@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.array_types import BoolArray, FloatArray
-from ..core.cameras import intrinsics_of_focal_length, invert_rigid_transform, rigid_transform, transform_points
+from ..core.cameras import intrinsics_of_focal_length, rigid_transform, transform_points
 from ..core.contacts import contacts_from_probabilities, contacts_on_support, detect_contacts
 from ..core.files.body_template import BodyTemplate
 from ..core.metrics import foot_slide
@@ -16,7 +16,7 @@ from ..core.resampling import resample_recovery
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ..core.skeletons import H36M17, to_h36m17
 from .camera.solve_camera import PRIOR_SIGMA, solve_camera
-from .camera.steady_view import choose_steady_view, is_in_steady_view, is_one_turning_view, steady_observations
+from .camera.steady_view import centres_in_view, choose_steady_view, is_in_steady_view, is_one_turning_view, steady_observations
 from .clip import Clip, Person
 from .devices import run_with_cpu_fallback
 from .fitting.betas_fit import measure_lengths
@@ -24,7 +24,8 @@ from .fitting.body_fit import fit_body
 from .fitting.body_params import local_rotmats, transform_body, with_betas, with_posed_joints, with_rotvecs
 from .fitting.body_smoothing import smooth_body
 from .fitting.camera_space import scaled, solve_camera_space, with_focal_length
-from .fitting.clip_solve.solve_clip import ClipEvidence, PersonEvidence, solve_clip, through_lens, world_from_up
+from .fitting.clip_solve.solve_clip import LEVEL, ClipEvidence, PersonEvidence, solve_clip, through_lens, world_from_up
+from .fitting.clip_solve.uncertainty import certainty
 from .fitting.end_points import locate_end_points
 from .fitting.foot_lock import lock_feet
 from .fitting.gravity_and_floor import GroundEvidence, body_scales_on_floor, estimate_gravity_and_floor
@@ -32,7 +33,9 @@ from .fitting.known_shape import shape_of_betas, shape_of_height
 from .fitting.leg_kinematics import Legs, pose_legs, soles_from_template
 from .fitting.mesh_calibration import MeshCalibrator, mesh_in_world, target_joints
 from .fitting.stature import betas_of_stature
+from .fitting.tilt_from_lines import contradicts, edge_evidence
 from .lifting import estimators  # noqa: F401 - registers the estimators
+from .moving_camera import camera_from_world, camera_path_in_world, has_camera_path, moved_body
 from .refiners import silhouette_refiner, twist_refiner  # noqa: F401 - register themselves
 from .refiners.skel_conversion import convert_to_skel
 from .registry import ESTIMATORS, refiners_of_stage
@@ -46,7 +49,7 @@ MIN_ANKLE_CONFIDENCE = 0.3
 
 
 def solve_camera_of_clip(clip: Clip) -> None:
-    """Find how the camera turned, and see people as a still camera at the same place would have seen them."""
+    """Find how the camera turned and moved, and see people as a camera that does not turn would have seen them from the same places."""
     focal = float(clip.intrinsics[0, 0])
     clip.camera = solve_camera(clip.tracks, clip.frames.size, focal, len(clip.timestamps), min(clip.lens_sigma, PRIOR_SIGMA))
     if not is_one_turning_view(clip.camera):
@@ -57,6 +60,7 @@ def solve_camera_of_clip(clip: Clip) -> None:
     view = choose_steady_view(clip.camera.camera_from_first)
     if all(is_in_steady_view(person.observations, view, clip.intrinsics) for person in clip.people):
         clip.camera_from_view = view
+        clip.camera_centres = centres_in_view(clip.camera, view)
         for person in clip.people:
             person.steady = steady_observations(person.observations, view, clip.intrinsics, clip.frames.size)
 
@@ -71,7 +75,7 @@ def lift_keypoints(clip: Clip) -> None:
     for person in clip.people:
         estimate = partial(estimator, person.steady, clip.intrinsics, clip.timestamps)
         person.estimate = run_with_cpu_fallback(estimate, clip.device, clip.warnings.append)
-        for refine in refiners_of_stage("estimate", clip.request.refine).values():
+        for refine in refiners_of_stage("estimate", clip.refiners).values():
             refine(person, clip)
 
 
@@ -121,8 +125,12 @@ def estimate_world(clip: Clip) -> None:
     for person in clip.people:
         ankles = person.camera_space.confidence[:, ANKLES]
         person.ankles_seen = (ankles > MIN_ANKLE_CONFIDENCE) & person.observations.visible[:, None]
-    evidence = [ground_evidence(person, clip.template) for person in clip.people]
-    clip.world_from_camera, clip.tilt_sigma = estimate_gravity_and_floor(evidence, clip.timestamps, clip.request.upright)
+    evidence = [ground_evidence(person, clip) for person in clip.people]
+    if clip.lines is not None and clip.camera.shots:
+        shot = max(clip.camera.shots, key=lambda shot: shot.last - shot.first)
+        lines = clip.lines.within(shot.first, shot.last)
+        clip.edges = edge_evidence(lines, clip.intrinsics, clip.camera_from_view, clip.lens_sigma)
+    clip.world_from_camera, clip.tilt_sigma = estimate_gravity_and_floor(evidence, clip.timestamps, clip.request.upright, clip.edges)
 
 
 def scale_people_to_floor(clip: Clip) -> None:
@@ -131,7 +139,7 @@ def scale_people_to_floor(clip: Clip) -> None:
     Those of known size keep it, or else the largest, who is seen best.
     """
     people = sorted(clip.people, key=lambda person: person.betas is None)
-    evidence = [ground_evidence(person, clip.template) for person in people]
+    evidence = [ground_evidence(person, clip) for person in people]
     for person, scale in zip(people, body_scales_on_floor(evidence, clip.timestamps, clip.world_from_camera)):
         person.scale = scale if person.betas is None else 1.0
 
@@ -141,10 +149,11 @@ def is_rescaled(clip: Clip) -> bool:
     return any(person.scale != 1 for person in clip.people)
 
 
-def ground_evidence(person: Person, template: BodyTemplate) -> GroundEvidence:
+def ground_evidence(person: Person, clip: Clip) -> GroundEvidence:
     """A person's joints and soles in the frames that show a foot, or, without any, the person."""
     frames = person.ankles_seen[:, 0] | person.ankles_seen[:, 1] if person.ankles_seen.any() else person.observations.visible
-    return GroundEvidence(person.camera_space.joints, posed_legs(template, person.fit.body).points, frames)
+    soles = posed_legs(clip.template, moved_body(person.fit.body, clip.places)).points
+    return GroundEvidence(person.camera_space.joints + clip.places[:, None], soles, frames)
 
 
 def solve_clip_of_people(clip: Clip) -> None:
@@ -152,24 +161,34 @@ def solve_clip_of_people(clip: Clip) -> None:
     up = clip.world_from_camera[2, :3]
     evidence = [
         PersonEvidence(
-            person.fit.body,
+            moved_body(person.fit.body, clip.places),
             to_h36m17(person.steady.keypoints, person.steady.keypoint_set),
             np.asarray(person.estimate.joints, float),
             start_contacts(person, clip),
             person.observations.visible,
             is_shape_known=person.known.betas is not None,
             certain=known_contacts(person, clip),
+            spread=person.estimate.spread,
         )
         for person in clip.people
     ]
     shared = ClipEvidence(
         clip.intrinsics, clip.view_size, clip.timestamps, up, float(clip.world_from_camera[2, 3]), clip.tilt_sigma,
         clip.lens_sigma if clip.lens_source == "solved" else 0.0,
+        centres=clip.places if has_camera_path(clip) else None,
+        path_sigma=0.0 if clip.path_scale is None else clip.path_scale.log_sigma,
+        may_be_level=clip.edges is None or not contradicts(clip.edges, up, LEVEL),
     )  # fmt: skip
     solved, world = solve_clip(clip.template, evidence, shared, clip.request.smoothing, clip.stages.count)
+    places = clip.places
+    if clip.path_scale is not None:
+        clip.path_scale = replace(clip.path_scale, scale=clip.path_scale.scale * float(np.exp(world.growth)))
     for person, known, result in zip(clip.people, evidence, solved, strict=True):
-        person.start = through_lens(known, clip.template, world.zoom).body
-        person.fit = replace(person.fit, body=result.body)
+        person.start = moved_body(through_lens(known, clip.template, world.zoom, places, clip.places).body, -clip.places)
+        person.fit = replace(
+            person.fit, body=moved_body(result.body, -clip.places), confidence=person.fit.confidence * certainty(result.sigma)
+        )
+        person.sigma = result.sigma
         keep_known_shape(person, clip.template)
         person.camera_space = with_focal_length(person.camera_space, world.zoom)
     if clip.camera_from_view is not None:  # the background moves as far in the picture as before
@@ -191,14 +210,18 @@ def start_contacts(person: Person, clip: Clip) -> FloatArray:
     if person.estimate.contacts is not None:
         return np.asarray(person.estimate.contacts, float) * seen
     root = clip.template.rest_joints(person.fit.body.betas)[0]
-    rotation, camera = clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3]
-    points = posed_legs(clip.template, transform_body(person.fit.body, root, rotation, camera)).points
-    return detect_contacts(points, clip.timestamps, seen, camera)
+    points = posed_legs(clip.template, body_in_world(person.fit.body, root, clip)).points
+    return detect_contacts(points, clip.timestamps, seen, camera_path_in_world(clip))
+
+
+def body_in_world(body: BodyParams, root: FloatArray, clip: Clip) -> BodyParams:
+    """A body, whose root at rest is (3,) m, from camera axes to the world."""
+    return transform_body(moved_body(body, clip.places), root, clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3])
 
 
 def refine_bodies(clip: Clip) -> None:
     """Improve each body by the requested refiners, one refiner after another."""
-    for name, refine in refiners_of_stage("body", clip.request.refine).items():
+    for name, refine in refiners_of_stage("body", clip.refiners).items():
         for person in clip.people:
             person.refined[name] = refine(person, clip)
     for person in clip.people:
@@ -221,8 +244,8 @@ def lock_feet_of_people(clip: Clip) -> None:
     rotation, camera = clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3]
     roots = [clip.template.rest_joints(person.fit.body.betas)[0] for person in clip.people]
     for person, root in zip(clip.people, roots):
-        person.free = transform_body(person.fit.body, root, rotation, camera)
-        lock_feet_of_person(person, clip, camera)
+        person.free = body_in_world(person.fit.body, root, clip)
+        lock_feet_of_person(person, clip, camera_path_in_world(clip))
     # Foot locking has moved the pelvis: the origin is below the new first pelvis.
     pelvises = [person.locked.transl + root for person, root in zip(clip.people, roots)]
     shift = -first_pelvis(pelvises, [person.observations.visible for person in clip.people]) * [1, 1, 0]
@@ -233,7 +256,7 @@ def lock_feet_of_people(clip: Clip) -> None:
 
 
 def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
-    """Find one person's contacts and lock the feet there; camera: its position (3,) m in the world."""
+    """Find one person's contacts and lock the feet there; camera: its places (F,3) m in the world."""
     times, template = clip.timestamps, clip.template
     if not clip.request.contacts:
         person.locked, person.contacts, person.foot_slide = person.free, np.zeros((len(times), 4)), (np.nan, np.nan)
@@ -275,9 +298,6 @@ def posed_legs(template: BodyTemplate, params: BodyParams) -> Legs:
 def make_recoveries(clip: Clip) -> None:
     """Each person's motion as the motion file stores it."""
     frames, template = clip.frames, clip.template
-    camera_from_world = np.broadcast_to(invert_rigid_transform(clip.world_from_camera), (len(frames), 4, 4))
-    if clip.camera_from_view is not None:
-        camera_from_world = rigid_transform(clip.camera_from_view, np.zeros(3)) @ camera_from_world
     for person in clip.people:
         visible = person.observations.visible
         recovery = Recovery(
@@ -291,10 +311,11 @@ def make_recoveries(clip: Clip) -> None:
             visible=visible,
             joints=np.zeros((len(frames), 24, 3)),
             confidence=np.clip(person.fit.confidence, 0, 1) * visible[:, None],
-            lifted_joints=transform_points(clip.world_from_camera[None], person.camera_space.joints),
+            lifted_joints=transform_points(clip.world_from_camera[None], person.camera_space.joints + clip.places[:, None]),
             contacts=person.contacts,
+            joint_sigma=person.sigma,
             camera_intrinsics=clip.intrinsics,
-            camera_from_world=camera_from_world,
+            camera_from_world=camera_from_world(clip),
             image_size=np.array(frames.size),
             footage=str(Path(frames.source).absolute()),
             footage_rotation=frames.rotation,
@@ -319,7 +340,7 @@ def convert_people_to_skel(clip: Clip) -> None:
 
 def refine_skel(clip: Clip) -> None:
     """Improve SKEL's angles by the requested refiners; each is a stage of its own."""
-    for name, refine in refiners_of_stage("skel", clip.request.refine).items():
+    for name, refine in refiners_of_stage("skel", clip.refiners).items():
         with clip.stages(name):
             for person in clip.people:
                 person.skel_report = {**(person.skel_report or {}), name: refine(person, clip)}
@@ -336,7 +357,7 @@ def bring_generated_meshes_to_world(clip: Clip) -> None:
         if person.estimate.body is None:
             continue
         root = clip.template.rest_joints(person.start.betas)[0]
-        start = transform_body(person.start, root, clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3])
+        start = body_in_world(person.start, root, clip)
         target = target_joints(clip.body, person.recovery.lifted_joints, start, person.locked)
         person.generated = mesh_in_world(person.recovery, person.estimate.body, target, clip.request.smoothing)
 

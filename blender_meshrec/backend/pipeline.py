@@ -14,10 +14,12 @@ from ..bodies.make_body import make_body
 from ..bridge.messages import ReconstructRequest, Result
 from ..core.errors import InputError
 from ..core.files.body_template import load_body
-from . import passes, quality
+from ..core.quality_levels import chosen_refiners
+from . import moving_camera, passes, quality
 from .clip import Clip, OnProgress, Person, Stages
 from .devices import choose_device
-from .known_people import read_known_people
+from .known_people import read_known_people, unused_values
+from .left_out_frames import fill_in_left_out_frames, has_left_out_frames
 from .lens import choose_lens
 from .motion_input import is_motion_file, recover_motion
 from .refiners.skel_conversion import check_skel_refiners, load_skel_body
@@ -34,9 +36,15 @@ class Pass:
     needed: Callable[[Clip], bool] = lambda clip: True
 
 
+def both(first: Callable[[Clip], bool], second: Callable[[Clip], bool]) -> Callable[[Clip], bool]:
+    """Whether a clip fulfils two conditions."""
+    return lambda clip: first(clip) and second(clip)
+
+
 TO_WORLD = (
     Pass("place", passes.solve_joints_in_camera_space),
     Pass("fit body", passes.fit_bodies),
+    Pass(None, moving_camera.scale_camera_path, needed=moving_camera.has_camera_path),
     Pass("stand up", passes.estimate_world),
 )
 PASSES = (
@@ -44,7 +52,7 @@ PASSES = (
     Pass("estimate", passes.lift_keypoints),
     *TO_WORLD,
     Pass("stand up", passes.scale_people_to_floor),
-    *(replace(step, needed=passes.is_rescaled) for step in TO_WORLD),
+    *(replace(step, needed=both(passes.is_rescaled, step.needed)) for step in TO_WORLD),
     Pass("refine shape", passes.refine_bodies),
     Pass("solve", passes.solve_clip_of_people),
     Pass("contacts", passes.lock_feet_of_people),
@@ -53,6 +61,7 @@ PASSES = (
     Pass(None, passes.refine_skel, needed=passes.wants_skel),
     Pass(None, passes.bring_generated_meshes_to_world, needed=passes.has_generated_meshes),
     Pass("check the result", quality.judge_people),
+    Pass("fill in frames", fill_in_left_out_frames, needed=has_left_out_frames),
     Pass(None, passes.resample_people, needed=passes.is_resampled),
     Pass("calibrate", passes.calibrate_meshes, needed=passes.has_generated_meshes),
 )
@@ -70,8 +79,9 @@ def recover(request: ReconstructRequest, on_progress: OnProgress = lambda progre
     Raises:
         MeshRecError: its class and exit code give the reason.
     """
-    check_skel_refiners(request.refine, request.skeleton)
+    check_skel_refiners(chosen_refiners(request.refine, request.quality), request.skeleton)
     if is_motion_file(request.source):
+        chosen_people(request.person, 1)
         return recover_motion(request, on_progress)
     clip, tracked = open_clip(request, on_progress)
     for step in PASSES:
@@ -99,6 +109,7 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
     stages.seconds.update(tracked.seconds)
     numbers = chosen_people(request.person, len(tracked.people))
     people = [Person(number, tracked.people[number - 1], known(number, number == numbers[0])) for number in numbers]
+    warnings = [*tracked.warnings, *unused_values(request, numbers, len(tracked.people))]
     lens = choose_lens(request, tracked.frames)
     return Clip(
         request,
@@ -109,11 +120,14 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
         tracked.frames,
         lens.intrinsics,
         people,
-        list(tracked.warnings),
+        warnings,
         tracked.background,
         tracked.tracks,
+        tracked.lines,
         lens_sigma=lens.sigma,
         lens_source=lens.source,
+        step=tracked.step,
+        all_times=tracked.all_times,
     ), tracked
 
 

@@ -42,7 +42,9 @@ def judge_people(clip: Clip) -> None:
     """Judge each person, and warn of those who are not good. Needs recoveries of the footage's own frames."""
     sigma = float(np.degrees(np.max(clip.tilt_sigma))) if np.any(clip.tilt_sigma) else float("nan")
     background = clip.background
-    if background is not None and clip.camera_from_view is not None:
+    if clip.path_scale is not None and clip.path_scale.is_told:
+        background = None  # the path is taken out, and its length is known
+    if background is not None and clip.path_scale is None and clip.camera_from_view is not None:
         background = background * [0, 0, 1]  # a turn that is known takes no path along; the background grows only if the camera moves
     for person in clip.people:
         measures = measure_person(person.recovery, person.observations, clip.body, background, sigma)

@@ -10,12 +10,14 @@ import numpy as np
 from ..bridge import windows_system
 from ..core.cameras import transform_points
 from ..core.focal_length import equivalent_from_pixels
+from ..core.messages import Message
 from ..core.metrics import jitter, reprojection_error
 from ..core.skeletons import KEYPOINT_SETS, SMPL_JOINTS
 from ..core.version import version as version_of_this
 from .camera.solve_camera import CameraPath
 from .clip import Clip, Person
 from .fitting.stature import stature
+from .fitting.tilt_from_lines import count_telling_edges, tilt_of_up
 from .tracking.detect_and_track import TrackingResult
 
 PACKAGES = ("numpy", "torch", "mediapipe", "av", "opencv-python")
@@ -23,7 +25,7 @@ PACKAGES = ("numpy", "torch", "mediapipe", "av", "opencv-python")
 
 def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
     """The report, ready for JSON."""
-    frames, seconds, peak_memory = len(clip.frames), clip.stages.seconds, peak_memory_bytes()
+    frames, seconds, peak_memory = len(clip.frames if clip.all_times is None else clip.all_times), clip.stages.seconds, peak_memory_bytes()
     return {
         "input": clip.request.source,
         "people_found": len(tracked.people),
@@ -32,7 +34,9 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
             for number, observations in enumerate(tracked.people, 1)
         ],
         "frames_read": frames,
-        "camera": build_camera_report(clip.camera, clip.camera_from_view is not None),
+        "quality": build_quality_report(clip),
+        "camera": {**build_camera_report(clip.camera, clip.camera_from_view is not None), **build_path_report(clip)},
+        "gravity": build_gravity_report(clip),
         "lens": build_lens_report(clip),
         "people": [build_person_report(person, clip) for person in clip.people],
         "seconds": {stage: round(taken, 4) for stage, taken in seconds.items()},
@@ -41,6 +45,11 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
         "warnings": list(dict.fromkeys(clip.warnings)),
         "versions": package_versions(),
     }
+
+
+def build_quality_report(clip: Clip) -> dict[str, Any]:
+    """The quality that was asked for, and what it chose: the refiners, and how many frames the detector looked at."""
+    return {"name": clip.request.quality, "refiners": list(clip.refiners), "frames_looked_at": len(clip.frames)}
 
 
 def build_camera_report(path: CameraPath, is_taken_out: bool) -> dict[str, Any]:
@@ -61,31 +70,85 @@ def build_camera_report(path: CameraPath, is_taken_out: bool) -> dict[str, Any]:
     }
 
 
+def build_path_report(clip: Clip) -> dict[str, Any]:
+    """The path of a camera that moves, if it is taken out: its length, m, and how well that is known, as a share of it; sentences anew."""
+    sentences = list(clip.camera.sentences)
+    if clip.path_scale is None:
+        if clip.camera.centres is not None:
+            text = "The camera's path is not taken out: people are seen from too many sides, or in more than one shot."
+            sentences.append(Message("camera-path-left", text))
+        return {"sentences": sentences, "path": None}
+    length = float(np.linalg.norm(np.diff(clip.places, axis=0), axis=1).sum())
+    shot, scale = clip.camera.shots[0], clip.path_scale
+    sigma = float(np.hypot(scale.log_sigma, shot.uncertainty))
+    text = "Its path of {length:.1f} m is taken out; it is as long as that within {sigma:.0f} %."
+    sentences.append(Message("camera-path-length", text, length=length, sigma=100 * sigma))
+    path = {
+        "length_m": round(length, 3),
+        "sigma": round(sigma, 3),
+        "explained": _round_finite(shot.explained, 3),
+        "uncertainty": _round_finite(shot.uncertainty, 3),
+        "foot_contact_s": round(scale.contact_seconds, 2),
+        "length_is_told_by_feet": scale.is_told,
+    }
+    return {"sentences": sentences, "path": path}
+
+
+def build_gravity_report(clip: Clip) -> dict[str, Any]:
+    """Where gravity is from, in a sentence too; the camera's pitch and roll and how well they are known before the solve, degrees."""
+    up = clip.world_from_camera[2, :3]
+    pitch, roll = np.degrees(tilt_of_up(up))
+    edges = 0 if clip.edges is None else count_telling_edges(clip.edges, up)
+    sigma = np.degrees(clip.tilt_sigma)
+    largest = float(sigma.max())
+    if not clip.request.upright:
+        sentence = Message("gravity-level", "The camera is taken to be level.")
+    elif edges:
+        sentence = Message(
+            "gravity-edges",
+            "Gravity is from {edges} vertical edges of the background and from how people stand, within {sigma:.1f} degrees.",
+            edges=edges,
+            sigma=largest,
+        )
+    else:
+        sentence = Message("gravity-people", "Gravity is from how people stand alone, within {sigma:.1f} degrees.", sigma=largest)
+    return {
+        "sentence": sentence,
+        "vertical_edges": edges,
+        "pitch": round(float(pitch), 1),
+        "roll": round(float(roll), 1),
+        "sigma": [round(float(value), 1) for value in sigma],
+    }
+
+
 def build_lens_report(clip: Clip) -> dict[str, Any]:
-    """The focal length, px of the picture and mm in 35 mm equivalents, where it is from, and the standard deviation of its logarithm."""
+    """The focal length, px of the picture and mm in 35 mm equivalents, where it is from, and the standard deviation of its logarithm.
+
+    That of a lens which the solve moves is not known: the one before the solve would be reported beside the focal length after it.
+    """
     focal = float(clip.intrinsics[0, 0])
     return {
         "focal_px": round(focal, 1),
         "focal_35mm": round(equivalent_from_pixels(focal, clip.frames.size), 2),
         "source": clip.lens_source,
-        "sigma": round(clip.lens_sigma, 4),
+        "sigma": None if clip.lens_source == "solved" else round(clip.lens_sigma, 4),
     }
 
 
 def build_person_report(person: Person, clip: Clip) -> dict[str, Any]:
     """One person's numbers; None where a number cannot be measured."""
     observations, recovery = person.observations, person.recovery
-    in_camera = transform_points(recovery.camera_from_world, recovery.joints.astype(float))
     names = KEYPOINT_SETS[observations.keypoint_set].points
+    pixels, relative = float("nan"), float("nan")
     # A clip resampled by --fps no longer has the footage's rows to measure its reprojection against.
-    pixels, relative = (
-        reprojection_error(in_camera, SMPL_JOINTS, observations.keypoints, names, recovery.camera_intrinsics, observations.boxes)
-        if len(recovery) == len(observations)
-        else (float("nan"), float("nan"))
-    )
+    has_footage_rows = -(-len(recovery) // clip.step) == len(observations)
+    if has_footage_rows:
+        in_camera = transform_points(recovery.camera_from_world, recovery.joints.astype(float))[:: clip.step]
+        seen = observations.keypoints, names, recovery.camera_intrinsics, observations.boxes
+        pixels, relative = reprojection_error(in_camera, SMPL_JOINTS, *seen)
     report = {
         "person": person.number,
-        "frames_with_person": int(observations.visible.sum()),
+        "frames_with_person": int((recovery.visible if has_footage_rows else observations.visible).sum()),
         "height_cm": round(100 * stature(clip.template, recovery.betas), 1),
         "betas": [round(float(beta), 6) for beta in recovery.betas],
         "surface_model_type": recovery.surface_model_type,

@@ -45,7 +45,7 @@ def detect_contacts(
         points: (F,4,3) m, z up, on the soles: left heel, left toe, right heel, right toe.
         timestamps: (F,) s.
         visible: (F,), or (F,4) for each point; None means always.
-        camera: position (3,) m of the camera, or None.
+        camera: position (3,) m of the camera, or (F,3) of one that moves, or None.
 
     Returns:
         (F,4) 0..1: above 0.5 the point is in contact, and the distance from 0.5 is the certainty. 0 where the person is not
@@ -74,7 +74,7 @@ def contacts_from_probabilities(
     Args:
         probabilities: (F,4) 0..1. timestamps: (F,) s. visible: as for `detect_contacts`.
         points: (F,4,3) m, on the soles, or None; a point that moves along is not in contact, whatever its probability.
-        camera: position (3,) m of the camera, or None.
+        camera: position (3,) m of the camera, or (F,3) of one that moves, or None.
 
     Returns:
         (F,4), as from `detect_contacts`.
@@ -125,7 +125,7 @@ def point_speeds(
 ) -> FloatArray:
     """Speeds (F,P) m/s of points (F,P,3) over SPEED_HALF_WINDOW on either side.
 
-    With `camera`, a position (3,) m, movement along the line of sight is scaled by `depth_weight`.
+    With `camera`, a position (3,) m, or (F,3) of one that moves, movement along the line of sight is scaled by `depth_weight`.
     """
     if len(points) < 2:
         return np.zeros(points.shape[:2])
@@ -133,7 +133,7 @@ def point_speeds(
     before, after = (np.clip(timestamps + sign * reach, timestamps[0], timestamps[-1]) for sign in (-1, 1))
     moved = interpolate_over_time(after, timestamps, points) - interpolate_over_time(before, timestamps, points)
     if camera is not None:
-        sight = points - np.asarray(camera, float)
+        sight = points - np.asarray(camera, float).reshape(-1, 1, 3)
         sight /= np.maximum(np.linalg.norm(sight, axis=-1, keepdims=True), 1e-9)
         moved = moved - (1 - depth_weight) * (moved * sight).sum(-1, keepdims=True) * sight
     return np.linalg.norm(moved, axis=-1) / (after - before)[:, None]
@@ -175,7 +175,7 @@ def _release_drifting(
         for first, last in contact_runs(touching[:, k]):
             path = points[first:last, k]
             if camera is not None:
-                sight = path.mean(0) - np.asarray(camera, float)
+                sight = (path - np.broadcast_to(camera, points[:, k].shape)[first:last]).mean(0)
                 sight /= np.maximum(np.linalg.norm(sight), 1e-9)
                 path = path - (1 - depth_weight) * (path @ sight)[:, None] * sight
             steps = np.linalg.norm(np.diff(deadband(path, max_drift), axis=0), axis=-1)

@@ -7,7 +7,7 @@ code that uses it. Two options have several properties in the panel, which `ui/p
 
 from dataclasses import dataclass
 
-from .catalog import DEFAULT_REFINERS, catalog_entries
+from .catalog import catalog_entries
 from .option_parsers import (
     HEIGHT_RANGE,
     parse_file,
@@ -21,6 +21,7 @@ from .option_parsers import (
     parse_sensor,
 )
 from .option_records import EMPTY_WORD, Argument, Choice, PanelProperty, option, options_of
+from .quality_levels import AUTO_REFINER, QUALITY_LEVELS
 
 OPEN_MODEL = "open"  # the value of a model-file option for the model that ships with the software
 
@@ -38,16 +39,22 @@ def _catalog_help(role: str) -> str:
     return "; ".join(f"{entry.name}: {entry.explanation}" for entry in catalog_entries(role)) or "there is none yet"
 
 
-def _quality_choices() -> tuple[Choice, ...]:
-    """The refiners that the panel offers: none, the default ones, or the default ones and one more."""
-    more = [entry for entry in catalog_entries("refiner") if entry.name not in DEFAULT_REFINERS]
+def _refiner_choices() -> tuple[Choice, ...]:
+    """The refiners that the panel offers: those of the quality, none, or those of the quality and one more."""
+    default_names = {name for level in QUALITY_LEVELS.values() for name in level.refiners}
+    more = [entry for entry in catalog_entries("refiner") if entry.name not in default_names]
     return (
-        Choice((), "Quick", "What the method gives, without a second look at the picture", "QUICK"),
-        Choice(DEFAULT_REFINERS, "Standard", "Limbs turned as motion capture knows it, and the shape that silhouettes show", "STANDARD"),
-        *(Choice((*DEFAULT_REFINERS, entry.name), entry.label, entry.explanation, entry.name) for entry in more),
+        Choice((AUTO_REFINER,), "Automatic", "Those of the quality", "AUTO"),
+        Choice((), "None", "What the method gives, without a second look at the picture", "NONE"),
+        *(Choice((AUTO_REFINER, entry.name), entry.label, entry.explanation, entry.name) for entry in more),
     )
 
 
+QUALITIES = (
+    Choice("draft", "Draft", "For a first look, in half the time: looks at about 15 frames a second, and refines nothing", "DRAFT"),
+    Choice("standard", "Standard", "Every frame, twists as motion capture knows them, and the shape that silhouettes show", "STANDARD"),
+    Choice("best", "Best", "The same with the larger landmark model: nearer to the truth, and slower", "BEST"),
+)
 DEVICES = (
     Choice("auto", "Automatic", "The graphics card where there is one that works"),
     Choice("cpu", "Processor", "The processor, always"),
@@ -118,9 +125,10 @@ class ReconstructOptions:
     "28mm" or "1674px" (focal_length.py), or None for what the file says or the solve finds. sensor: length in mm of its longer side, if
     the focal length is in true millimetres, or None for 35 mm equivalents. height: cm, of everybody or of each person, or None. betas:
     files with each person's shape. skeleton: "smpl", or "skel" for SKEL's angles beside SMPL's. method: an Estimator of the catalogue;
-    refine: Refiners in order. smoothing: 0 is off, 1 the default strength. contacts: detect heel and toe contacts and lock the feet while
-    they last. known_contacts: files with each person's certain contacts. upright: turn the world so that z is up and the floor is at
-    zero. up: of an SMPL-family motion in place of footage, the axis that is up: "z", "y", or "auto" as its format says.
+    quality: of quality_levels.py; refine: Refiners in order, "auto" for those of the quality. smoothing: 0 is off, 1 the default
+    strength. contacts: detect heel and toe contacts and lock the feet while they last. known_contacts: files with each person's certain
+    contacts. upright: turn the world so that z is up and the floor is at zero. up: of an SMPL-family motion in place of footage, the axis
+    that is up: "z", "y", or "auto" as its format says.
     """
 
     body: str = option(
@@ -236,16 +244,27 @@ class ReconstructOptions:
         argument=Argument("--method", _catalog_help("estimator"), "NAME"),
         panel=PanelProperty("Method", "What turns 2D into 3D"),
     )
+    quality: str = option(
+        "standard",
+        choices=QUALITIES,
+        argument=Argument(
+            "--quality",
+            "how much work is put into the result: draft looks at about 15 frames a second and refines nothing, best uses a larger "
+            "landmark model",
+        ),
+        panel=PanelProperty("Quality", "How much work is put into the result"),
+    )
     refine: tuple[str, ...] = option(
-        DEFAULT_REFINERS,
+        (AUTO_REFINER,),
         argument=Argument(
             "--refine",
-            f"once or more, {' and '.join(DEFAULT_REFINERS)} by default, or none. {_catalog_help('refiner')}",
+            f"once or more, or none; {AUTO_REFINER} by default: {' and '.join(QUALITY_LEVELS['standard'].refiners)}, and none with "
+            f"--quality draft. {_catalog_help('refiner')}",
             "NAME",
-            words=(*(entry.name for entry in catalog_entries("refiner")), EMPTY_WORD),
+            words=(AUTO_REFINER, *(entry.name for entry in catalog_entries("refiner")), EMPTY_WORD),
             is_repeated=True,
         ),
-        panel=PanelProperty("Quality", "How much work is put into the result", "quality", _quality_choices()),
+        panel=PanelProperty("Refinement", "What improves the result after the method", choices=_refiner_choices()),
     )
     device: str = option(
         "auto", choices=DEVICES, argument=Argument("--device", "what to compute on"), panel=PanelProperty("Device", "What computes")

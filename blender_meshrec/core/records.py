@@ -231,6 +231,9 @@ class Recovery:
     SKEL results also have q (F,46) rad, the anatomical angles in core/skel's order; skel_betas (B,); skel_trans (F,3) m;
     skel_model_type, "open" or "skel". `poses` is then the converted SMPL motion. Other results have None and "".
 
+    joint_sigma: (F,24) m, how sure the solve is of each joint relative to the pelvis: one standard deviation along an axis. `confidence`
+    is the detector's, lowered where the solve is unsure.
+
     Calibrated results also have calibrated_joints (F,24,3) m, the joints with bones that stretch; `poses` is then the nearest
     pose with bones of fixed length.
     """
@@ -260,6 +263,7 @@ class Recovery:
     skel_trans: FloatArray | None = None
     skel_model_type: str = ""
     calibrated_joints: FloatArray | None = None
+    joint_sigma: FloatArray | None = None
 
     def __post_init__(self) -> None:
         freeze_arrays(
@@ -281,6 +285,7 @@ class Recovery:
                 "skel_betas": (np.float32, ("S",)),
                 "skel_trans": (np.float32, ("F", 3)),
                 "calibrated_joints": (np.float32, ("F", 24, 3)),
+                "joint_sigma": (np.float32, ("F", 24)),
             },
         )
         if len({value is None for value in (self.q, self.skel_betas, self.skel_trans)}) > 1:

@@ -29,6 +29,27 @@ def interpolate_over_time(times: ArrayLike, known_times: FloatArray, values: Arr
     return (1 - weight) * values[before] + weight * values[after]
 
 
+def interpolate_cubic(times: ArrayLike, known_times: FloatArray, values: ArrayLike) -> FloatArray:
+    """Values (K, ...) known at rising times (K,), at `times` (F,): cubic in between, constant beyond the ends.
+
+    A peak between two samples is kept as far as their neighbours show it. Source: cubic Hermite interpolation, whose slope at a sample is
+    that of the parabola through it and its neighbours (Bessel's; at even steps, Catmull and Rom 1974).
+    """
+    values, known_times = np.asarray(values, float), np.asarray(known_times, float)
+    if len(values) < 3:
+        return interpolate_over_time(times, known_times, values)
+    before, after, weight = bracketing_samples(times, known_times)
+    column = (-1, *(1,) * (values.ndim - 1))
+    steps = np.diff(known_times).reshape(column)
+    speeds = np.diff(values, axis=0) / steps
+    inner = (steps[1:] * speeds[:-1] + steps[:-1] * speeds[1:]) / (steps[1:] + steps[:-1])
+    slopes = np.concatenate([speeds[:1], inner, speeds[-1:]])
+    x, step = weight.reshape(column), steps[np.minimum(before, len(steps) - 1)]
+    eased = smoothstep(x)
+    tangents = x * (1 - x) * step * ((1 - x) * slopes[before] - x * slopes[after])
+    return (1 - eased) * values[before] + eased * values[after] + tangents
+
+
 def interpolate_missing(values: FloatArray, known: ArrayLike, times: FloatArray) -> FloatArray:
     """Values (F,K, ...) with those that are not `known` (F,K) interpolated over times (F,) s, each column k on its own.
 

@@ -289,7 +289,7 @@ def load_lifter(device: str = "cpu", weights: str = WEIGHTS_FILE) -> Lifter:
 
 def read_lifter(path: Path | str) -> Lifter:
     """The lifter with the weights of a file that `scripts/train/lifter.py` wrote. Raises ModelError."""
-    weights = {name: value for name, value in network_file.read_weights(path).items() if not name.startswith("touch.")}
+    weights = network_file.read_weights(path)
     return network_file.load_weights(Lifter(_config_of_weights(weights)), weights, path, "a lifting network")
 
 

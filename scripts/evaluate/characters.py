@@ -3,8 +3,9 @@
     .venvs/bpy-4.5/bin/python -m scripts.evaluate.characters --motion walk.bvh --motion squat.bvh CHARACTER...
 
 Prints a row of docs/characters_tried.md for each character: what told the bones, its size, and for each motion the slide in cm/s while
-feet are flat and while they touch at all; then the deepest skin in swing and in contact, mm, and the largest angle off the plan,
-degrees, of the first motion. Characters that are refused are printed with the reason. Modifiers other than the armature's are left out.
+feet are flat and while they touch at all; the largest of these at a person's size, for characters that are larger; then the deepest skin
+in swing and in contact, mm, and the largest angle off the plan, degrees, of the first motion. Characters that are refused are printed with
+the reason. Modifiers other than the armature's are left out.
 """
 
 import argparse
@@ -25,9 +26,9 @@ from blender_meshrec.scene.context import active_scene, mesh_data, pose_bones
 from blender_meshrec.scene.keyframes import set_timeline, snapped_key_frames
 from blender_meshrec.scene.outputs import open_empty_file
 from blender_meshrec.scene.retarget import RetargetPlan, plan_retarget, write_plan
-from blender_meshrec.scene.rig_bones import descendant_rows
 from blender_meshrec.scene.rig_file import load_character, unhide_character
 from blender_meshrec.scene.rigid_meshes import bone_of_rigid_mesh
+from blender_meshrec.scene.skin_floor import skin_bones
 
 NEAR = 0.01  # m; skin up to this height is on the floor
 SHIN_HEIGHT = 0.1  # skin of the shins up to this height over the lowest, as a fraction of the hips' height, can touch the floor
@@ -104,10 +105,10 @@ def foot_vertices(
     """The rows of the vertices of each mesh that follow each foot, or the lower end of its shin."""
     rig, scene = plan.rig, active_scene()
     parts = {
-        rig.bones[row]: (side, part)
+        bone: (side, part)
         for side in SIDES
         for part in ("lower_leg", "foot", "toes")
-        for row in descendant_rows(rig, [rig.index(bone) for bone in plan.mapping.slots.get(f"{side}_{part}", ())])
+        for bone in skin_bones(rig, plan.mapping, plan.mapping.slots.get(f"{side}_{part}", ()))
     }
     expected = (mesh for mesh in meshes if mesh.type == "MESH" and mesh_data(mesh).vertices and not mesh.hide_render)
     data = armature.data
@@ -192,7 +193,10 @@ def table_row(path: Path, performances: Sequence[Performance]) -> str:
         return f"| {path.name} | refused: {error} |"
     first = measures[0]
     slides = ["refused" if each.refusal else f"{each.flat_slide:.1f} / {each.touching_slide:.1f}" for each in measures]
-    cells = [path.name, first.found_by, f"{first.size:.1f}", *slides, f"{first.swing_depth:.0f}", f"{first.contact_depth:.0f}"]
+    kept = [slide for each in measures if not each.refusal for slide in (each.flat_slide, each.touching_slide)]
+    largest = np.nanmax(kept, initial=0.0) / max(first.size, 1.0)
+    cells = [path.name, first.found_by, f"{first.size:.1f}", *slides, f"{largest:.1f}"]
+    cells += [f"{first.swing_depth:.0f}", f"{first.contact_depth:.0f}"]
     return f"| {' | '.join(cells)} | {first.off_plan:.1f} |"
 
 

@@ -23,7 +23,9 @@ import pytest
 
 MAX_BYTES = 16 << 30  # of a run's addresses: a mutant may ask for any size
 POLL_SECONDS, LOOK_SECONDS = 0.02, 5.0
-IDLE_SECONDS = 90.0  # without any processor time, after which a run hangs; a busy computer only makes runs slow
+# A run hangs that uses less processor time than this in so many seconds: threads that look again and again use a little. A busy computer
+# only makes runs slow.
+IDLE_SECONDS, IDLE_USE = 90.0, 0.5
 WAITING = 6.0  # real time by processor time after which it hangs, on systems that do not tell the processor time
 
 
@@ -56,7 +58,7 @@ def run_in_fork(tests: Sequence[str], limit: float, log: Path, lines: str | None
         time.sleep(POLL_SECONDS)
         if time.monotonic() - looked > LOOK_SECONDS:
             looked = time.monotonic()
-            if (now := group_seconds(child)) > spent:
+            if (now := group_seconds(child)) > spent + IDLE_USE:
                 spent, advanced = now, looked
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)

@@ -6,6 +6,7 @@ Each mutant is the package with one small change (mutant_operators.py), in a cop
 (covering_tests.py; the first run records them, which takes minutes) run on it until one fails: the mutant is killed. Mutants that survive
 are printed as diffs; write a test for their kind. Those of equivalent_mutants.toml change nothing that a test could see, each with its
 reason: they are listed and do not count.
+They run in random order: after Ctrl-C the report is that of those that ran, which are a sample, too.
 --guards samples the code that protects the user: readers of files of others, the wire, and what writes files.
 """
 
@@ -22,6 +23,7 @@ import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,13 +87,15 @@ def main() -> int:
     chosen = sample_mutants(arguments.sample, arguments.seed, GUARDS if arguments.guards else arguments.paths)
     reasons = read_equivalent()
     outcomes: list[tuple[Mutant, str]] = []
-    with tempfile.TemporaryDirectory(prefix="meshrec-mutants-") as scratch, TestRuns(Path(scratch)) as runs:
-        for number, mutant in enumerate(chosen, 1):
+    order = random.Random(arguments.seed).sample(chosen, len(chosen))
+    with tempfile.TemporaryDirectory(prefix="meshrec-mutants-") as scratch, TestRuns(Path(scratch)) as runs, suppress(KeyboardInterrupt):
+        for number, mutant in enumerate(order, 1):
             outcome = EQUAL if find_reason(reasons, mutant) else runs.outcome(mutant)
             outcomes.append((mutant, outcome))
             print(f"{number}/{len(chosen)} {outcome} {mutant.path}:{mutant.line} {mutant.operator}", file=sys.stderr, flush=True)
             if outcome == SURVIVED:
                 print(mutant.diff, file=sys.stderr, flush=True)
+    outcomes.sort(key=lambda pair: (pair[0].path, pair[0].line))
     report = "\n".join(format_report(outcomes, reasons))
     print(report)
     if arguments.output:

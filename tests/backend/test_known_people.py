@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.fitting.body_params import with_betas
-from blender_meshrec.backend.known_people import read_contacts, read_known_people
+from blender_meshrec.backend.known_people import read_contacts, read_known_people, unused_values
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import project
@@ -160,6 +160,32 @@ def test_betas_of_another_body_are_refused(estimated, template, tmp_path):
     np.savez(path, betas=np.zeros(10), surface_model_type="smpl")
     with pytest.raises(InputError, match="another body"):
         read_known_people(ReconstructRequest("a.mp4", betas=(str(path),)), template)
+
+
+HEIGHTS, FILES = (180.0, 0.0, 170.0, 160.0), ("", "b.npz", "c.npz")
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen", "found", "said"),
+    [
+        ({"height": HEIGHTS}, [1], 2, [("not-found", (3, 4))]),
+        ({"height": HEIGHTS}, [2], 3, [("not-found", (4,)), ("not-chosen", (1, 3))]),
+        ({"height": HEIGHTS}, [1, 2, 3, 4], 4, []),
+        ({"betas": FILES}, [1], 2, [("not-found", (3,)), ("not-chosen", (2,))]),
+        ({"known_contacts": FILES}, [2, 3], 3, []),
+        ({"height": 180.0}, [2], 2, []),
+        ({"betas": ("a.npz",), "known_contacts": ("a.npz",)}, [2], 2, []),
+    ],
+)
+def test_values_for_people_who_are_not_there_are_said(options, chosen, found, said):
+    messages = unused_values(ReconstructRequest("a.mp4", **options), chosen, found)
+    assert [(message.name.removeprefix("value-of-person-"), message.values["people"]) for message in messages] == said
+
+
+def test_the_report_says_that_a_height_was_of_nobody(walk):
+    result = recover_with(walk, height=(182.0, 165.0))
+    assert result.report["people"][0]["height_cm"] == pytest.approx(182, abs=0.5)
+    assert "--height for person 2 does nothing: the last person found is person 1." in result.report["warnings"]
 
 
 # --- contacts ---------------------------------------------------------------------------------------------------------

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from blender_meshrec.backend import passes
+from blender_meshrec.backend import passes, pipeline
 from blender_meshrec.backend.camera.solve_camera import Shot, solve_camera
+from blender_meshrec.backend.camera.vertical_lines import VerticalLines
 from blender_meshrec.backend.fitting.leg_kinematics import pose_legs, soles_from_template
 from blender_meshrec.backend.pipeline import PASSES, recover
 from blender_meshrec.bridge.messages import ReconstructRequest
-from blender_meshrec.core.cameras import project, transform_points
+from blender_meshrec.core.cameras import project, rigid_transform, transform_points
 from blender_meshrec.core.contacts import contact_runs
 from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec
 from blender_meshrec.core.skeletons import H36M17
@@ -103,3 +104,36 @@ def test_a_camera_that_turns_gives_the_motion_that_a_still_one_sees(tmp_path, wa
     assert np.linalg.norm(found.joints - still.joints, axis=-1).mean() < 0.02
     first, last = found.camera_from_world[[0, -1], :3, :3]
     assert angle_between_rotmats(first, last) == pytest.approx(0.2, rel=1e-3)
+
+
+def see_poles(monkeypatch, camera_from_world):
+    """Give every clip the edges of 16 poles that stand about the origin of the world."""
+    generator, tracked = np.random.default_rng(0), pipeline.detect_and_track
+    foot = np.column_stack([generator.uniform(-2, 2, 16), generator.uniform(0, 3, 16), np.zeros(16)])
+    ends = transform_points(camera_from_world, np.concatenate([foot + [0, 0, 2.5], foot]))
+    pixels = project(ends, VIEW.intrinsics).reshape(2, 16, 2)
+    lines = VerticalLines(np.zeros(16, int), np.concatenate([pixels[0], pixels[1]], 1), 1.0)
+    monkeypatch.setattr(pipeline, "detect_and_track", lambda *arguments: replace(tracked(*arguments), lines=lines))
+
+
+def test_gravity_follows_the_edges_of_the_background(walk, monkeypatch):
+    """The picture is rolled by 0.2 rad, which people who balance show only in part; the report says where gravity is from."""
+    path, truth = walk
+    roll = rigid_transform(rotmat_from_rotvec([0, 0, -0.2]), np.zeros(3))
+    rolled = roll @ VIEW.camera_from_world
+    points = project(transform_points(rolled, truth.h36m17), VIEW.intrinsics)
+    keypoints = np.concatenate([points, np.ones((*points.shape[:2], 1))], -1)
+    np.savez(path.parent / "rolled.npz", keypoints=keypoints, keypoint_set="h36m17", image_size=VIEW.size, fps=30.0)
+    request = ReconstructRequest(str(path.parent / "rolled.npz"), focal=f"{VIEW.intrinsics[0, 0]}px")
+    people = recover(request)
+    see_poles(monkeypatch, rolled)
+    edges = recover(request)
+    ups = [result.recoveries[0].camera_from_world[0, :3, 2] for result in (people, edges)]
+    off = [np.degrees(np.arccos(np.clip(up @ rolled[:3, 2], -1, 1))) for up in ups]
+    assert off[1] < 1.5 and off[1] < 0.5 * off[0]
+    gravity = edges.report["gravity"]
+    assert gravity["vertical_edges"] > 10 and gravity["sentence"].startswith(f"Gravity is from {gravity['vertical_edges']} vertical edges")
+    assert abs(np.radians(gravity["roll"]) - 0.2) < 0.03 and max(gravity["sigma"]) < 3
+    assert people.report["gravity"]["sentence"].startswith("Gravity is from how people stand")
+    level = recover(replace(request, upright=False))
+    assert level.report["gravity"]["sentence"] == "The camera is taken to be level." and level.report["gravity"]["roll"] == 0

@@ -285,7 +285,9 @@ def test_warnings_name_the_person_and_the_gravest_reasons():
 def test_the_verdict_is_in_the_clip_and_the_report(tube_body):
     recovery, observations = make_person(tube_body, lift=-0.2)
     person = SimpleNamespace(number=1, recovery=recovery, observations=observations, judged={})
-    clip = SimpleNamespace(people=[person], body=tube_body, background=None, tilt_sigma=np.radians([3.0, 2.0]), warnings=[])
+    clip = SimpleNamespace(
+        people=[person], body=tube_body, background=None, tilt_sigma=np.radians([3.0, 2.0]), warnings=[], path_scale=None
+    )
     judge_people(clip)
     report = person.judged
     assert report["verdict"] == BAD and report["reasons"][0] == "The body reaches 20 cm below the floor."

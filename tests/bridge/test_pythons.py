@@ -28,7 +28,8 @@ def fake_python(path, version=(3, 11, 4), **changes):
     answer = [list(version), str(path), *SUITABLE[2:]]
     for index, value in changes.items():
         answer[int(index[1:])] = value
-    return script(path, f"echo warning\necho '{json.dumps(answer)}'")
+    # Before its answer, a Python may print anything, in any encoding.
+    return script(path, f"printf 'warning \\377\\n'\necho '{json.dumps(answer)}'")
 
 
 # --- interpreters ---

@@ -1,15 +1,18 @@
 """The child process that makes scenes: found, run, and without files when it crashes."""
 
+import ast
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+import blender_meshrec
 from blender_meshrec.bridge import scene_process
 from blender_meshrec.bridge.process_groups import start_process_group
-from blender_meshrec.bridge.scene_process import SceneRequest, find_scene_command, run_scene_process
+from blender_meshrec.bridge.scene_process import RetargetTarget, SceneRequest, find_scene_command, run_scene_process
 from blender_meshrec.cli.commands import doctor
 from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, OutputError
 from blender_meshrec.core.files.motion_npz import write_motion
@@ -39,6 +42,27 @@ def blender():
         return find_scene_command()[0]
     except InputError as error:
         pytest.skip(error.problem)
+
+
+def test_a_job_says_all_that_the_maker_reads(request_in, tmp_path):
+    """By the same names, without Blender: `scene/make_job.py` takes them out of the job, `retarget_files` those of a character."""
+    scene = Path(blender_meshrec.__file__).parent / "scene"
+    maker = (scene / "make_job.py").read_text(encoding="utf-8")
+    target = RetargetTarget("hero.blend#Hero", {"hands": True}, "bones.json", "y")
+    changes = {"retarget_target": target, "skel": "skel.pkl", "surfaces": (Path("a.pc2"),), "surface_paths": ((Path("b.pc2"),), ())}
+    job = scene_process._job_settings(request_in(**changes), [tmp_path / "a.fbx", tmp_path / "a.blend"])
+    read = set(re.findall(r'settings(?:\[|\.get\()"(\w+)"', maker))
+    assert set(job) == read - {"map"}
+    assert set(job["outputs"][0]) == set(re.findall(r'entry(?:\[|\.get\()"(\w+)"', maker))
+    functions = [
+        node for node in ast.parse((scene / "retarget_outputs.py").read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)
+    ]
+    (taken,) = [{argument.arg for argument in node.args.args[4:]} for node in functions if node.name == "retarget_files"]
+    assert set(job["retarget"]) == taken
+    assert job["retarget"]["options"] == {"hands": True} and job["retarget"]["up"] == "y" and not job["outputs"][1]["surfaces"]
+    paths = [job["retarget"]["rig"], job["retarget"]["mapping"], job["skel"], *job["surfaces"], *job["outputs"][0]["surfaces"]]
+    assert paths == [os.path.abspath(name) for name in ("hero.blend#Hero", "bones.json", "skel.pkl", "a.pc2", "b.pc2")]
+    assert scene_process._job_settings(request_in(), [])["retarget"] is scene_process._job_settings(request_in(), [])["skel"] is None
 
 
 def test_a_child_writes_the_files_and_no_others(request_in, tmp_path, blender, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -240,6 +241,17 @@ def test_models_are_listed_and_verified(tmp_path, monkeypatch, capsys):
     assert "damaged" in capsys.readouterr().err
 
 
+def test_an_optional_model_may_be_absent_but_not_damaged(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(model_files, "model_folders", lambda: [tmp_path])
+    (tmp_path / "weights.toml").write_text('[[weights]]\nfile = "a.bin"\noptional = "Quality Best"\nsha256 = "0"\n')
+    assert program.main(["models", "verify"]) == 0 and "absent  a.bin" in capsys.readouterr().out
+    printed = []
+    console = SimpleNamespace(print_result=printed.append)
+    assert doctor.check_models(console) == [] and printed == ["model      a.bin not installed: Quality Best is not available"]
+    (tmp_path / "a.bin").write_text("foo")
+    assert program.main(["models", "verify"]) == 4 and [error.name for error in doctor.check_models(console)] == ["model-file-damaged"]
+
+
 def test_a_users_own_model_is_stored_under_a_name(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(user_models, "data_folder", lambda: tmp_path / "data")
     monkeypatch.setattr(model_files, "model_folders", lambda: [ROOT / "addon_models"])
@@ -270,7 +282,7 @@ def test_the_doctor_approves_this_environment(capsys, monkeypatch):
     code = program.main(["doctor"])
     output = capsys.readouterr()
     assert "torch 2" in output.out and "cpu" in output.out and "cache" in output.out
-    assert code == (0 if all(error is None for _, _, error in model_files.listed_models()) else 4), output.err
+    assert code == (0 if all(model.error is None or model.is_left_out for model in model_files.listed_models()) else 4), output.err
 
 
 def test_the_doctor_names_what_is_missing(monkeypatch, capsys, tmp_path):

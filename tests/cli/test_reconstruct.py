@@ -15,7 +15,6 @@ from blender_meshrec.bridge.scene_process import find_scene_command
 from blender_meshrec.cli import console as console_module
 from blender_meshrec.cli import program
 from blender_meshrec.cli.commands import reconstruct
-from blender_meshrec.core.catalog import DEFAULT_REFINERS
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.motion_npz import read_motion
 
@@ -30,11 +29,17 @@ def test_one_input_becomes_one_file(backend, capsys, files):
 
 @pytest.mark.parametrize(
     ("words", "refine"),
-    [([], DEFAULT_REFINERS), (["--refine", "none"], ()), (["--refine", "silhouettes", "--refine", "skelify"], ("silhouettes", "skelify"))],
+    [([], ("auto",)), (["--refine", "none"], ()), (["--refine", "silhouettes", "--refine", "skelify"], ("silhouettes", "skelify"))],
 )
 def test_refine_options_become_refiners(words, refine):
     options = program.build_parser().parse_args(["reconstruct", "walk.mp4", "-o", "walk.npz", *words])
     assert reconstruct.build_request("walk.mp4", options).refine == refine
+
+
+@pytest.mark.parametrize(("words", "quality"), [([], "standard"), (["--quality", "draft"], "draft"), (["--quality", "best"], "best")])
+def test_the_quality_reaches_the_request(words, quality):
+    options = program.build_parser().parse_args(["reconstruct", "walk.mp4", "-o", "walk.npz", *words])
+    assert reconstruct.build_request("walk.mp4", options).quality == quality
 
 
 def test_with_person_all_each_person_has_a_file(backend, files):

@@ -36,6 +36,15 @@ def test_end_bones_point_up_forwards_and_outwards(motion):
         assert away[AT[f"{side}_foot"]] @ [0, -1, 0] > 0.04 and away[AT[f"{side}_hand"]] @ [sign, 0, 0] > 0.04  # m
 
 
+def test_eyes_and_jaws_point_forwards(motion):
+    """Of bodies with faces: as long as shares of the height of the joints."""
+    names = {"left_hand": "left_eye", "right_hand": "right_eye", "left_foot": "jaw"}
+    motion = replace(motion, joint_names=tuple(names.get(name, name) for name in motion.joint_names))
+    away = (bone_tails(motion) - motion.rest_joints) / np.ptp(motion.rest_joints[:, 2])
+    for joint, length in (("left_hand", 0.015), ("right_hand", 0.015), ("left_foot", 0.03)):
+        np.testing.assert_allclose(away[AT[joint]], [0, -length, 0], atol=1e-9)
+
+
 def test_coincident_joints_have_bones_of_nonzero_length(motion):
     rest = np.array(motion.rest_joints)
     rest[AT["spine1"]] = rest[AT["pelvis"]]

@@ -147,3 +147,16 @@ def test_feet_rest_on_the_floor_or_on_a_step(height, other, stays):
     assert ((kept[:10, :2] > 0.5) == stays).all()
     assert (kept[10:] == 0.1).all() and (kept <= contacts).all()
     np.testing.assert_array_equal(contacts[:10], 0.9)  # the argument stays
+
+
+def test_a_camera_that_moves_along_sees_each_frame_by_its_own_line_of_sight():
+    """A foot that moves away from a camera beside it moves along the line of sight of that frame, and only there."""
+    times = np.arange(5) / 30
+    points = np.tile(np.array([0.0, 3.0, 0.0]), (5, 1, 1)) + np.arange(5)[:, None, None] * [0.0, 0.02, 0.0]
+    behind = np.zeros((5, 3))
+    beside = points[:, 0] + [2.0, 0.0, 0.0]
+    assert point_speeds(points, times, behind, 0.25) == pytest.approx(0.25 * point_speeds(points, times), rel=1e-6)
+    assert point_speeds(points, times, beside, 0.25) == pytest.approx(point_speeds(points, times), rel=1e-6)
+    assert point_speeds(points, times, np.zeros(3), 0.25) == pytest.approx(point_speeds(points, times, behind, 0.25))
+    touching = [detect_contacts(np.repeat(0 * points, 4, 1), times, None, camera) for camera in (np.ones(3), np.ones((5, 3)))]
+    assert (touching[0] == touching[1]).all()

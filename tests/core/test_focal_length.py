@@ -100,5 +100,10 @@ def test_the_limits_are_lenses():
     assert not is_plausible_equivalent(math.nan) and not is_plausible_in_pixels(math.nan, SIZE)
 
 
+@pytest.mark.parametrize("focal, is_plausible", [(0.99, False), (1.0, True), (200.0, True), (200.1, False)])
+def test_lenses_have_a_fifth_of_to_forty_diagonals(focal, is_plausible):
+    assert is_plausible_in_pixels(focal, (3, 4)) == is_plausible
+
+
 def test_the_principal_point_is_in_the_middle():
     assert intrinsics_of_focal_length(1674, SIZE).tolist() == [[1674, 0, 960], [0, 1674, 540], [0, 0, 1]]

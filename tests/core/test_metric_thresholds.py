@@ -6,6 +6,8 @@ import pytest
 from blender_meshrec.core import metrics, world_metrics
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # measures of nothing are nan, not the mean of nothing
+
 RNG = np.random.default_rng(0)
 
 

@@ -7,6 +7,8 @@ from blender_meshrec.core import metrics
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import COCO17, H36M17, LIMB_JOINTS
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # measures of nothing are nan, not the mean of nothing
+
 
 def test_reprojection_counts_confident_limb_joints_only():
     intrinsics = np.array([[1000.0, 0, 500], [0, 1000, 500], [0, 0, 1]])

@@ -15,8 +15,10 @@ from blender_meshrec.bridge.scene_process import SceneRequest
 from blender_meshrec.cli import program
 from blender_meshrec.cli.arguments import add_options, join_heights, request_values
 from blender_meshrec.cli.commands import batch, reconstruct
+from blender_meshrec.core.catalog import catalog_entries
 from blender_meshrec.core.option_records import Argument, PanelProperty, option, options_of
 from blender_meshrec.core.options import CHARACTER_OPTIONS, OPTIONS, RECONSTRUCT_OPTIONS, SCENE_OPTIONS, ReconstructOptions
+from blender_meshrec.core.quality_levels import QUALITY_LEVELS
 from blender_meshrec.retarget.rig import RetargetOptions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +94,16 @@ def test_the_other_names_of_a_flag_mean_the_same():
     assert [parsed(flag).smplh for flag in ("--smplh", "--amass-version")] == [True, True]
     others = [flag for entry in OPTIONS.values() for flag in entry.argument.other_flags]
     assert len(set(others)) == len(others) and not set(others) & {entry.argument.flag for entry in OPTIONS.values()}
+
+
+def test_every_entry_of_the_catalogue_can_be_chosen():
+    """In the panel and on the command line; refiners of a quality come with it."""
+    with_quality = {name for level in QUALITY_LEVELS.values() for name in level.refiners}
+    for role, name in (("detector", "detector"), ("estimator", "method"), ("refiner", "refine")):
+        values = {choice.value for choice in OPTIONS[name].panel_choices}
+        offered = {word for value in values for word in ((value,) if isinstance(value, str) else value)} | with_quality
+        names = {entry.name for entry in catalog_entries(role)}
+        assert names and names <= offered and names <= set(OPTIONS[name].words)
 
 
 def test_a_new_field_is_an_argument_of_the_command_line(capsys):

@@ -135,3 +135,13 @@ def test_rotation_between_is_the_shortest():
         turned / np.linalg.norm(turned, axis=-1, keepdims=True), target / np.linalg.norm(target, axis=-1, keepdims=True), atol=1e-12
     )
     np.testing.assert_allclose(rotation_between(source, 2 * source), np.broadcast_to(np.eye(3), (30, 3, 3)), atol=1e-7)
+
+
+@pytest.mark.parametrize("sine, share", [(0.005, 0.1), (0.05, 1.0)])
+def test_the_plane_of_the_bones_counts_as_much_as_the_hinge_at_a_bend_of_3_degrees(sine: float, share: float):
+    """A leg bent across its hinge, by a sine of 0.05: it bends on midway between the two. share: of the plane's normal to the hinge."""
+    down, aside = np.array([0, 0, -1.0]), np.array([sine, 0, -np.sqrt(1 - sine**2)])
+    limb = Limb(np.zeros((1, 3)), 0.4 * down[None], 0.4 * (down + aside)[None], X[None])
+    solved, _, _ = solve(limb, np.zeros((1, 3)), 0.5 * down[None])
+    normal = np.cross(solved.middle - solved.root, solved.end - solved.middle)[0]
+    assert abs(normal[1] / normal[0]) == pytest.approx(share, rel=0.1)

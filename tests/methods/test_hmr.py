@@ -114,3 +114,9 @@ def test_keypoints_are_used_from_a_confidence_on(joints, confidence, is_used):
         generated.append(hmr.generate(seen, INTRINSICS, TIMES, "cpu"))
     moved = np.abs(generated[0].points - generated[1].points).max()
     assert (moved > 1) if is_used else moved == 0  # px
+
+
+def test_the_first_guess_is_upright_and_faces_the_camera():
+    """Two columns of a rotation: half a turn about x, of a body that is y up to a camera whose y axis points down."""
+    columns = np.array(hmr.FACING_CAMERA_COLUMNS).reshape(2, 3)
+    np.testing.assert_array_equal([*columns, np.cross(*columns)], np.diag([1.0, -1.0, -1.0]))

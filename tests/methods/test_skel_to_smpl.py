@@ -1,5 +1,7 @@
 """SKEL's angles become an SMPL motion whose skin agrees; unsuitable bodies are refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,13 @@ def test_the_fitted_skin_agrees_with_skel(body, skel):
         apart = (made - skel(q, betas, place).vertices).norm(dim=-1).numpy()
     assert np.abs(apart.mean(1) - found.pve).max() < 1e-5 and np.abs(apart.max(1) - found.max_pve).max() < 1e-4  # m
     assert found.pve.mean() < 0.006 and found.max_pve.max() < 0.04
+
+
+def test_a_body_without_pose_blend_shapes_is_fitted_without(skel):
+    template = replace(load_body(), posedirs=None)
+    assert _SmplFit(skel, make_body(template), np.zeros(10)).posedirs is None
+    (q, place), betas = angles(2), np.zeros(10)
+    assert convert_skel_to_smpl(skel, make_body(template), q, betas, place).pve.mean() < 0.02  # m
 
 
 def test_gradients_without_blend_shapes_agree_with_finite_differences(body, skel):

@@ -1,5 +1,7 @@
 """A body by shape, step by step: which branches and planes are tried, its head, its stance, and where it faces."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -154,3 +156,14 @@ def test_limbs_without_an_end_show_no_bend():
     np.testing.assert_allclose(facing(bent_leg, bent_arm, has_toes=False, has_foot=False, has_hand=False), [0, -1, 0])
     np.testing.assert_allclose(facing(STRAIGHT_LEG, bent_arm, has_toes=False, has_foot=False), [0, 1, 0])
     np.testing.assert_allclose(facing(bent_leg, STRAIGHT_ARM, has_toes=False, has_hand=False), [0, 1, 0])
+
+
+@pytest.mark.parametrize("sine, expected", [(0.29, 1), (0.31, -1), (1.0, -1)])
+def test_a_straight_body_that_lies_along_the_usual_direction_faces_across_its_plane(sine: float, expected: int):
+    """Up to an angle whose sine is 0.3 between its up and -y, the direction that Blender's characters face."""
+    cosine = np.sqrt(1 - sine**2)
+    stance = body_shape._Stance(LegFit(0, 1, None, None, 1.0), np.array([0, -cosine, sine]), 0.5, 1.0)
+    arm = ArmFit(None, 0, 1, None, 1.0, 1.0)
+    plane = replace(X, normal=-X.normal)
+    found = body_shape._forward_direction(plane, np.array(STRAIGHT_LEG, float), np.array(STRAIGHT_ARM, float), stance, arm)
+    np.testing.assert_allclose(found, expected * np.array([0, sine, cosine]), atol=1e-9)

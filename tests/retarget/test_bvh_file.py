@@ -82,6 +82,8 @@ def test_half_a_frame_does_not_count(tmp_path):
         (1, 1, "-0.04", None),
         (1, 1, str(0.99 / MAX_FILE_FPS), None),
         (1, 1, str(1.01 / MIN_FILE_FPS), None),
+        (1, 1, "0.000099995", None),  # 10,000 frames a second are the most, and one in 20 minutes the least
+        (1, 1, "1200.5", None),
         (1, 1, "nan", None),
         (1, 1, "0.04", "nan " * WIDTH),
         (1, 1, "0.04", "inf " * WIDTH),
@@ -117,12 +119,24 @@ def test_files_without_motion_say_so(tmp_path, frames, stated, frame_time, numbe
         ("0.031", 1 / 0.031),
         ("1e-2", 100),
         (str(1 / MAX_FILE_FPS), MAX_FILE_FPS),
+        ("0.0001", 10_000),
+        ("1200", 1 / 1200),
         (str(1 / MIN_FILE_FPS), MIN_FILE_FPS),
     ],
 )
 def test_rounded_frame_times_stand_for_usual_rates(tmp_path, frame_time, fps):
     found = read_bvh(write(tmp_path, frame_time=frame_time))
     assert found.fps == pytest.approx(fps, rel=1e-9) and found.frame_time == pytest.approx(1 / fps, rel=1e-9)
+
+
+RATES = (1, 10, 12, 12.5, 15, 20, 24, 25, 30, 40, 48, 50, 60, 72, 75, 80, 90, 100, 120, 144, 150, 180, 200, 240, 250, 300, 360, 400, 480)
+
+
+@pytest.mark.parametrize("fps", [*RATES, 500, 1000, *(1000 * rate / 1001 for rate in (24, 30, 60, 120))])
+def test_four_digits_tell_every_usual_rate(tmp_path, fps):
+    """Rounded, or six decimals cut off; frame times that end before that are exact."""
+    for frame_time in (f"{1 / fps:.4g}", f"{1 / fps:.9f}"[:8]):
+        assert read_bvh(write(tmp_path, frame_time=frame_time)).fps == pytest.approx(fps, rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,7 @@ def test_the_head_is_the_highest_joint_that_sits_on_a_neck():
     torso = 0.5  # m
     for rise, expected in ((0.44, (["neck", "head"], "crown")), (0.46, (["neck"], "head"))):
         assert neck_and_head(crown=(0, 0, 1.5 + rise * torso), without=("toes_end",)) == expected
+        assert neck_and_head(crown=(0, 0, 1.5 + rise * torso)) == (["neck"], "head")  # toes with ends: all chains have them
     assert neck_and_head(head=(0, 0, 1.52 + 0.5), crown=(0, 0, 2.1), without=("toes_end",)) == ([], "neck")
 
 
@@ -164,8 +165,8 @@ def test_the_climb_ends_where_eyes_or_ears_hang():
 def body_fit(leg=0.75, arm=0.55, torso=0.5, hanging=0.0, bones=9, fits=(1.0, 1.0)):
     """_body_fit of a rig of `bones` bones below an arm and a leg, something hanging that many leg lengths below the feet."""
     stance = body_shape._Stance(LegFit(0, 1, 2, 3, fits[0]), np.array([0, 0, 1.0]), torso, leg)
-    heads = np.array([[0, 0, 1.0], [0.1, 0, 1.0], [0.2, 0, 1.5], [0, 0, -hanging * leg]])
-    sizes = np.array([9, bones - bones // 2, bones // 2, 1])
+    heads = np.array([[0, 0, 1.0], [0.1, 0, 1.0], [0.2, 0, 1.5], [0, 0, -hanging * leg], [0, 0, -9]])  # the last is of no body
+    sizes = np.array([9, bones - bones // 2, bones // 2, 1, 1])
     tree = SimpleNamespace(heads=heads, subtree_sizes=sizes, common_ancestor=lambda _bones: 0, subtree=lambda _bone: [0, 1, 2, 3])
     legs, arms = (SimpleNamespace(chains=([bone],), root=0) for bone in (1, 2))
     points = np.zeros((2, 4, 3))

@@ -7,7 +7,7 @@ import pytest
 
 from blender_meshrec.core.array_types import ArrayLike
 from blender_meshrec.core.rotations import rotmat_from_rotvec
-from blender_meshrec.retarget.mapping import conventions, detached_ends, map_bones
+from blender_meshrec.retarget.mapping import conventions, detached_ends, map_bones, torso
 from blender_meshrec.retarget.mapping.bone_tree import BoneTree
 from blender_meshrec.retarget.mapping.facing import are_sides_swapped, swap_sides
 from blender_meshrec.retarget.mapping.limbs import Limbs
@@ -194,6 +194,17 @@ def test_a_torso_without_names_follows_from_where_the_limbs_attach():
     assert "head" not in torso_of(by_shape=lambda root: ([], None))
     loose = {name: (None if name.endswith("upper_leg") else parent, head) for name, (parent, head) in BODY.items()}
     assert torso_of(loose) == {}
+
+
+@pytest.mark.parametrize("turn", [0.0, 1.2])
+def test_heights_are_counted_along_the_legs_which_end_where_their_last_joint_is_or_would_be(turn: float):
+    """Legs with and without feet, upright and lying, away from the origin: 0 at the ankles, 1 at the hips."""
+    rows, turned = list(BODY), rotmat_from_rotvec(np.array([turn, 0, 0]))
+    tree = BoneTree(rig_of({bone: (parent, turned @ np.add(np.multiply(head, 0.8), [0.3, 2, 5])) for bone, (parent, head) in BODY.items()}))
+    for parts in (("upper_leg", "lower_leg", "foot"), ("upper_leg", "lower_leg")):
+        limbs: Limbs = {(side, "leg"): {part: [rows.index(f"{side}_{part}")] for part in parts} for side in SIDES}
+        heights = torso._relative_heights(tree, limbs)
+        np.testing.assert_allclose(heights[[rows.index(bone) for bone in ("left_foot", "right_lower_leg", "hips")]], [0, 0.5, 1], atol=1e-9)
 
 
 @pytest.mark.parametrize("weight, found", [(0.5, True), (0.49, False)])

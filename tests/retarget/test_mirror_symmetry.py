@@ -143,6 +143,10 @@ def test_a_pair_is_of_chains_of_as_many_bones_to_either_side():
     assert pairs_of(two_branches()) == [("root", ["left", "left_end"], ["right", "right_end"])]
     longer = two_branches() | {"left_tip": ("left_end", (0.5, 0, 0.01))}
     assert pairs_of(longer) == []
+    start = two_branches()
+    end = start.pop("left_end")[1]
+    inner = start | {"left_middle": ("left", (0.3, 0, 0)), "left_end": ("left_middle", end), "right_side": ("right", (-0.3, 0, 0))}
+    assert pairs_of(inner) == []
     single: Bones = {"root": (None, (0, 0, 0)), "left": ("root", (0.1, 0, 0)), "right": ("root", (-0.1, 0, 0))}
     assert pairs_of(single) == []
 

@@ -40,6 +40,15 @@ def test_a_recovery_of_the_body_performs_on_its_joints(template: BodyTemplate):
     np.testing.assert_allclose(performance.contacts, recovery.contacts)
 
 
+def test_a_body_of_fewer_joints_than_the_poses_moves_by_its_own(template: BodyTemplate):
+    """SMPL's body without hands, and poses with them."""
+    recovery = make_recovery(template, frames=4)
+    rest = template.rest_joints(recovery.betas)
+    whole, part = (motion_from_recovery(recovery, rest[:n], template.joint_names[:n], template.parents[:n]) for n in (len(rest), 22))
+    assert part.rotations.shape == (4, 22, 4)
+    np.testing.assert_allclose(part.rotations, whole.rotations[:, :22])
+
+
 @pytest.mark.parametrize("kind", ["smpl", "smplh"])
 def test_a_recovery_of_another_body_performs_on_joints_of_its_own(template: BodyTemplate, kind: str):
     """Rest joints follow from the posed ones, here from noisy ones: their median counts."""
@@ -114,6 +123,9 @@ def test_a_motion_without_camera_keeps_its_contacts_and_is_certain(template: Bod
     camera = unknown.camera_from_world[0] @ [0, 0, 1, 1]
     np.testing.assert_allclose(camera[:3], [0, 0, 4], atol=1e-6)
     assert (unknown.camera_from_world[0] @ [0, 0, 2, 1])[1] < 0 < (unknown.camera_from_world[0] @ [1, 0, 1, 1])[0]
+    rotation = unknown.camera_from_world[:, :3, :3]
+    np.testing.assert_allclose(rotation @ rotation.swapaxes(1, 2), np.tile(np.eye(3), (len(rotation), 1, 1)), atol=1e-9)
+    np.testing.assert_array_equal(unknown.camera_from_world[:, 3], np.tile([0, 0, 0, 1], (len(rotation), 1)))
     assert (unknown.camera_intrinsics[:2, 2] * 2 == unknown.image_size).all()
 
 

@@ -46,6 +46,19 @@ def test_paths_by_any_name(key):
     assert np.allclose(parsed(poses=POSES, **{key: TRANS.reshape(FRAMES, 1, 3)}).trans, TRANS)
 
 
+@pytest.mark.parametrize(
+    "angle, length, is_read", [(1000.0, 1e5, True), (1000.5, 0.0, False), (0.0, 100_000.5, False), (-1000.5, 0.0, False)]
+)
+def test_angles_of_over_1000_rad_and_paths_of_over_100_km_are_no_motion(angle, length, is_read):
+    poses, trans = POSES.copy(), TRANS.copy()
+    poses[1, 4], trans[2, 1] = angle, length
+    if is_read:
+        assert np.allclose(parsed(poses=poses, trans=trans).poses, poses)
+        return
+    with pytest.raises(LayoutError, match="too large"):
+        parsed(poses=poses, trans=trans)
+
+
 def test_the_names_that_are_known_are_these():
     """What other programs write; a name less and their files are refused."""
     assert smpl_layouts.ROOT_KEYS == ("root_orient", "global_orient", "smpl_global_orient", "root_pose")

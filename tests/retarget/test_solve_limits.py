@@ -8,9 +8,11 @@ from scipy.spatial import ConvexHull
 
 from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.rotations import rotmat_from_rotvec
+from blender_meshrec.core.two_bone_ik import Limb
 from blender_meshrec.retarget.rig import SIDES, BoneMapping, Rig
-from blender_meshrec.retarget.solve import hinge_locks, resting_up
-from blender_meshrec.retarget.solve.foot_skin import FootSkin, Sole, _extreme_rows, fit_stance_to_soles
+from blender_meshrec.retarget.solve import foot_planting, hinge_locks, resting_up
+from blender_meshrec.retarget.solve.foot_planting import max_drift
+from blender_meshrec.retarget.solve.foot_skin import FootSkin, Sole, _extreme_rows, _find_sole, _lowest_rows, fit_stance_to_soles
 from blender_meshrec.retarget.solve.forward_kinematics import BoneArrays, Pose
 from blender_meshrec.retarget.solve.hand_reach import reach_hands
 from blender_meshrec.retarget.solve.limb_ik import bend_limb, limb_from_pose
@@ -176,6 +178,39 @@ def test_hands_reach_their_targets_moved_with_the_body():
     np.testing.assert_allclose(far / np.linalg.norm(far), ACROSS, atol=1e-6)
 
 
+# --- legs that carry the body -----------------------------------------------------------------------------------------------
+
+
+def test_footprints_of_longer_feet_may_lie_farther_from_them():
+    """A quarter of the leg for feet of up to 22 % of it, and four times as much for feet twice as long; the same at any size."""
+    for leg in (0.4, 0.9):
+        assert max_drift(0.22 * leg, leg) == pytest.approx(0.25 * leg) == max_drift(0.1 * leg, leg)
+        assert max_drift(0.44 * leg, leg) == pytest.approx(leg)
+        assert max_drift(0.24 * leg, leg) > 0.29 * leg
+
+
+class Standing:
+    """A straight leg of 0.8 m that hangs from the origin, and a foot that is to be `aside` m away from below it, in 30 frames."""
+
+    def __init__(self, aside: float) -> None:
+        frames = np.ones((30, 1))
+        self.limb = Limb(0 * frames * DOWN, 0.4 * frames * DOWN, 0.8 * frames * DOWN, frames * ACROSS)
+        self.target = frames * (aside * ACROSS + 0.3 * DOWN)
+        self.foot = self
+
+    def ankle_target(self, _shift: FloatArray) -> FloatArray:
+        return self.target
+
+
+@pytest.mark.parametrize("share, moves", [(0.5, False), (0.89, False), (0.91, True), (1.2, True)])
+def test_hips_move_towards_feet_that_are_farther_aside_than_nine_tenths_of_the_leg(share: float, moves: bool):
+    """By one and a half times what is missing, as smoothing takes some of it."""
+    times, still = np.arange(30) / 30, np.zeros((30, 3))
+    shift = foot_planting._hip_spread_shift([Standing(share * 0.8)], still, times)  # type: ignore[list-item]
+    np.testing.assert_allclose(shift, np.tile(1.5 * 0.8 * max(share - 0.9, 0.0) * ACROSS, (30, 1)), atol=1e-9)
+    assert bool(np.any(shift)) == moves
+
+
 # --- soles ----------------------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +229,33 @@ def test_the_skin_of_a_sole_is_thinned_alike_every_time():
     assert _extreme_rows(points[:0], toes[:0], shins[:0]) == []
 
 
+def test_what_can_be_lowest_of_a_sole_between_bones_is_kept():
+    """With the bones turned by up to 30 degrees, the lowest of the kept points is within 2 mm of the lowest of all 2000."""
+    rng = np.random.default_rng(4)
+    points = rng.uniform([-0.05, -0.08, 0], [0.05, 0.2, 0.08], (2000, 3))
+    blend = np.stack([0 * points[:, 0], 0.5 - 2 * points[:, 1] ** 2, 0.1 * points[:, 2] / 0.08, 0 * points[:, 0]])
+    rows = _lowest_rows(points, blend, np.array([0, 0, 0.08]))
+    assert rows == sorted(set(rows)) and 20 < len(rows) < 250
+    for _ in range(50):
+        turns = rotmat_from_rotvec(rng.uniform(-0.5, 0.5, (4, 3)))
+        from_ankle = points - [0, 0, 0.08]
+        heights = (from_ankle + (blend[..., None] * (from_ankle @ np.swapaxes(turns, 1, 2) - from_ankle)).sum(0))[:, 2]
+        assert heights[rows].min() - heights.min() < 0.002
+    assert _lowest_rows(points, np.eye(4)[rng.integers(0, 4, 2000)].T, np.zeros(3)) == []  # each follows one bone
+
+
+@pytest.mark.parametrize("share, is_tip", [(0.49, True), (0.5, False), (0.51, False)])
+def test_trousers_that_follow_the_shin_by_half_end_no_foot(share: float, is_tip: bool):
+    """Two points on the floor, of which the farther one follows the shin by `share`: it is the tip only below one half."""
+    rest = RestPose(*character())
+    foot = Foot(0, None, np.array([0.1, 0, 0.08]), np.array([0.1, -0.2, 0]), np.array([0.1, 0.05, 0]), np.array([0.1, -0.2, 0]))
+    points = np.array([[0.1, 0.05, 0], [0.1, -0.2, 0], [0.1, -0.3, 0]]) + rest.origin
+    skin = FootSkin(points, np.zeros(3), np.array([0, 0, share]))
+    sole = _find_sole(rest, Stance({"left": foot}, 0.0, 0.08), "left", skin, 0.9)
+    assert sole is not None
+    np.testing.assert_allclose(sole.points[sole.tip], [0.1, -0.3 if is_tip else -0.2, 0], atol=1e-9)
+
+
 def fitted(tip: float, toes: int | None = None, ball: float = 0.15, heel: float = -0.05) -> tuple[Foot, Foot]:
     """A foot that faces -y with its ankle away from the origin, and the same fitted to a sole from heel to tip, m before the ankle."""
     rest = RestPose(*character())
@@ -204,7 +266,8 @@ def fitted(tip: float, toes: int | None = None, ball: float = 0.15, heel: float 
 
     foot = Foot(0, toes, ankle, at(ball, height=0.02), at(-0.04), at(0.2))
     points = np.stack([at(heel, 0.03, 0.01), at(tip, -0.02, 0.005), at(0.05)])
-    sole = Sole(points, np.zeros(3), np.zeros(3), heel=0, tip=1, shin=0)
+    none = np.zeros(3)
+    sole = Sole(points, none, none, none, none, heel=0, tip=1, shin=0, thigh=0, body=0)
     return foot, fit_stance_to_soles(rest, Stance({"left": foot}, 0.0, 0.08), {"left": sole}).feet["left"]
 
 

@@ -42,7 +42,7 @@ PARENTS = {
 CENTRE = ("root", "hips", "spine", "head")
 
 
-def make_rest(raised=0.0, scale=1.0, origin=(0, 0, 0), without=(), connected=(), mapped_root=True, **moved):
+def make_rest(raised=0.0, scale=1.0, origin=(0, 0, 0), without=(), connected=(), unmapped=(), **moved):
     """A RestPose whose body faces -y and whose feet's skin would be at z = 0; legs of 0.8 m. scale: of its armature, not of its object."""
     names, parents, heads = [], [], []
     for name, head in HEADS.items():
@@ -61,7 +61,7 @@ def make_rest(raised=0.0, scale=1.0, origin=(0, 0, 0), without=(), connected=(),
     world[:3, 3] = origin
     flags = np.array([name in connected for name in names])
     rig = Rig("rig", tuple(names), np.array(parents), rest, np.full(len(names), 0.05 * scale), world, connected=flags)
-    return RestPose(rig, BoneMapping({name: [name] for name in names if mapped_root or name != "root"}))
+    return RestPose(rig, BoneMapping({name: [name] for name in names if name.rpartition("_")[2] not in unmapped}))
 
 
 # --- stance ---
@@ -93,6 +93,13 @@ def test_feet_without_toes_or_of_an_odd_length_have_a_usual_length():
         assert foot.toes is not None
         np.testing.assert_allclose(foot.tip, [0.1, -1.5 * reach if is_used else -length, 0], atol=1e-9)
     assert estimate_stance(make_rest(without=("toes", "foot"))).feet == {}
+
+
+@pytest.mark.parametrize("reach, is_used", [(0.07, True), (0.40, True), (0.067, False), (0.41, False)])
+def test_feet_without_toes_end_where_the_bones_below_them_end(reach, is_used):
+    """Bones of the exporter that are no toes, from 0.5 to 3 times 0.17 of the leg before the ankle."""
+    foot = estimate_stance(make_rest(toes=(0.1, -reach, 0.02), unmapped=("toes",))).feet["left"]
+    np.testing.assert_allclose(foot.tip, [0.1, -reach if is_used else -1.2 * 0.17 * 0.8, 0], atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +187,7 @@ def test_the_hips_follow_the_path_and_the_root_what_is_on_the_floor():
     pinned = placed.pin_in_place(heads)
     np.testing.assert_allclose(pinned[:, :2], np.tile(target.heads[hips][:2], (FRAMES, 1)), atol=1e-9)
     np.testing.assert_array_equal(pinned[:, 2], heads[:, 2])
-    assert placement(source, make_rest(mapped_root=False)).extract_root_motion({hips: rotations[hips]}, heads) is None
+    assert placement(source, make_rest(unmapped=("root",))).extract_root_motion({hips: rotations[hips]}, heads) is None
 
 
 def test_a_root_that_carries_the_body_turns_with_the_hips():

@@ -154,6 +154,50 @@ def test_soles_that_follow_the_shins_are_said(performance):
     assert "soles-follow-shins" in [note.name for note in plan_retarget(armature, performance).notes]
 
 
+def blend_feet(body):
+    """Weight the feet as packs of round toys do: half on the foot, the rest on the bones above it, up to the hips."""
+    rows = {}
+    for side in ("Left", "Right"):
+        shares = {"Foot": 0.5, "Leg": 0.3, "UpLeg": 0.13, "": 0.07}
+        groups = [body.vertex_groups[f"{side}{bone}"].index for bone in ("Foot", "ToeBase")]
+        rows[side] = [vertex.index for vertex in body.data.vertices if vertex.groups[0].group in groups]
+        for bone in ("Foot", "ToeBase"):
+            body.vertex_groups[f"{side}{bone}"].remove(rows[side])
+        for bone, weight in shares.items():
+            body.vertex_groups[f"{side}{bone}" if bone else "Hips"].add(rows[side], weight, "REPLACE")
+    return rows
+
+
+def test_soles_that_follow_the_whole_leg_are_held_where_blender_shows_them(performance):
+    """In contact the lowest skin is within 6 mm of the floor, in swing at most 6 mm in it; the skin moves as the bones that carry it."""
+    armature, body = make_character()
+    rows = blend_feet(body)
+    contacts = plan_retarget(armature, performance).keys.contacts
+    retarget_armature(armature, performance)
+    touches = np.stack([contacts[:, k : k + 2].max(1) > 0.5 for k in (0, 2)], 1)
+    lowest = np.empty(touches.shape)
+    for frame in range(len(lowest)):
+        bpy.context.scene.frame_set(frame + 1)
+        evaluated = body.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        heights = [(evaluated.matrix_world @ vertex.co).z for vertex in evaluated.data.vertices]
+        lowest[frame] = [min(heights[row] for row in rows[side]) for side in ("Left", "Right")]
+    assert np.abs(lowest[touches]).max() < 6 * MILLIMETRE and lowest.min() > -6 * MILLIMETRE
+
+
+def test_the_skin_of_a_foot_is_as_high_as_it_follows_the_foot():
+    """Bulges far above a low ankle, which touch the floor where a foot tips over; what is on the shin there is left out."""
+    armature, body = make_character()
+    group = body.vertex_groups["LeftFoot"]
+    rows = [vertex.index for vertex in body.data.vertices if vertex.groups[0].group == group.index]
+    for vertex in (body.data.vertices[row] for row in rows):
+        vertex.co.z = 0.3 if vertex.co.z > 0.05 else vertex.co.z
+    rig = read_rig(armature)
+    assert read_foot_skins(armature, rig, map_bones(rig))["left"].points[:, 2].max() == pytest.approx(0.3, abs=1e-6)
+    group.remove(rows)
+    body.vertex_groups["LeftLeg"].add(rows, 1.0, "REPLACE")
+    assert read_foot_skins(armature, rig, map_bones(rig))["left"].points[:, 2].max() < 0.29
+
+
 def test_sides_are_exchanged_where_the_feet_point_backward(performance, tmp_path):
     """A character that names its sides as a viewer sees them faces where it does with the right names, and `meshrec map` says so."""
     heads = []

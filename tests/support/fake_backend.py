@@ -67,10 +67,10 @@ def start_child(words: list[str], request: ReconstructRequest, on_progress: OnPr
     time.sleep(600)
 
 
-def start_escaped_child(words, request, on_progress):
-    """A child in a session of its own that holds the pipe of the messages for half a minute."""
+def start_child_with_the_pipe(words, request, on_progress):
+    """A child, for `escape` in a session of its own, that holds the pipe of the messages for half a minute."""
     command = [sys.executable, "-c", "import time; time.sleep(30)"]
-    child = subprocess.Popen(command, start_new_session=True, pass_fds=(PROTOCOL,))
+    child = subprocess.Popen(command, start_new_session=words[0] == "escape", pass_fds=(PROTOCOL,))
     on_progress(Progress(f"child {child.pid}", 1, 1))
     if words[1:] == ["exit"]:
         os._exit(7)
@@ -152,7 +152,8 @@ ACTIONS = {
     "calibrate": lambda words, request, _: make_calibrated_result(request),
     "sleep": lambda *_: time.sleep(600),
     "child": start_child,
-    "escape": start_escaped_child,
+    "escape": start_child_with_the_pipe,
+    "hold": start_child_with_the_pipe,
     "impossible": write_impossible_array,
     "progress": flood_progress,
     "nobody": find_nobody,

@@ -117,6 +117,7 @@ def failed_job(error, started=True, **request):
         (failed_job(NotSetUpError("test-error", "", "")), False, ["Allow Online Access", "Install Backend", "Open Preferences"]),
         (failed_job(NotSetUpError("test-error", "", "")), True, ["Install Backend", "Open Preferences"]),
         (failed_job(ModelError("test-error", "", "")), True, ["Repair Backend", "Open Preferences"]),
+        (failed_job(ModelError("best-model-missing", "", ""), quality="best"), True, ["Choose Quality Standard", "Retry"]),
         (failed_job(ModelError("test-error", "", ""), body="/SMPL.pkl"), True, ["Choose Body File", "Use the Open Body"]),
         (
             failed_job(ModelError("test-error", "", ""), skeleton="skel", skel_body="/skel.pkl"),
@@ -126,7 +127,11 @@ def failed_job(error, started=True, **request):
         (failed_job(NobodyFoundError("test-error", "", "")), True, ["Open Footage", "Retry"]),
         (failed_job(InputError("test-error", "", "")), True, ["Open Footage", "Retry"]),
         (failed_job(InputError("test-error", "", ""), device="cuda"), True, ["Open Footage", "Choose the Device Automatically", "Retry"]),
-        (failed_job(InputError("test-error", "", ""), refine=("skelify",)), True, ["Open Footage", "Use the SKEL Skeleton", "Retry"]),
+        (
+            failed_job(InputError("test-error", "", ""), refine=("auto", "skelify")),
+            True,
+            ["Open Footage", "Use the SKEL Skeleton", "Retry"],
+        ),
         (
             failed_job(InputError("test-error", "", ""), skeleton="skel", body="/SMPL.pkl"),
             True,
@@ -151,6 +156,19 @@ def test_remedy_button_sets_the_device(addon):
     area, name = button.operator.split(".")
     getattr(getattr(bpy.ops, area), name)(**button.properties)
     assert addon.device == "auto"
+
+
+def test_best_without_its_model_is_said_in_the_panel_and_remedied(addon, backend):
+    addon.source, addon.quality = "/clip.mp4", "BEST"
+    assert build_request(addon).quality == "best"
+    problem, remedy = "Quality Best needs the larger landmark model {name}, which this installation does not have.", "Choose Standard."
+    backend([Failure(4, Message("best-model-missing.problem", problem, name="a.task"), Message("best-model-missing.remedy", remedy))])
+    with pytest.raises(RuntimeError, match="larger landmark model"):
+        bpy.ops.meshrec.reconstruct()
+    assert "larger landmark model a.task" in visible_text(draw_panel(panels.MainPanel))
+    button = buttons_for(jobs.current, True)[0]
+    bpy.ops.wm.context_set_enum(**button.properties)
+    assert addon.quality == "STANDARD" and build_request(addon).quality == "standard"
 
 
 def test_missing_body_file_can_be_replaced_or_cleared(addon, backend):

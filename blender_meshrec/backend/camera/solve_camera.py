@@ -2,14 +2,14 @@
 
 Each shot is solved by itself. A view that hardly moves is a still camera's. Otherwise all rotations, the focal length and, if the
 evidence is clear, a zoom are adjusted to all matches; on the pairs of frames that lie furthest apart the fit is compared with that of a
-homography and of an epipolar geometry (GRIC). If one of these explains much more, the camera moves, and no rotation is given that the
-matches do not support. Every result has a sentence, and no failure gives a path: what is not known stands still.
+homography and of an epipolar geometry (GRIC). If one of these explains much more, the camera moves, and its path is solved
+(moving_path.py); if that fails, it is taken to turn where this explains most of the background, else to stand still. Every result has a
+sentence, and no failure gives a path: what is not known stands still.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from ...core.array_types import FloatArray, IntArray
 from ...core.messages import Message
 from ...core.rotations import angle_between_rotmats
 from . import pair_models
+from .camera_path import CameraPath, Kind, Shot, camera_sentences, unknown_camera
+from .moving_path import MovingPath, solve_moving_path
 from .rotation_adjustment import FIXED, Matches, Turning, adjust, is_finite, residuals
 from .tracks import CUT, BackgroundTracks
 
-Kind = Literal["still", "turning", "moving", "unknown"]
 STILL_REACH = 1.0  # px of the small image (320 wide) that the view's middle or border moves at most with a still camera
 MIN_SEEN = 0.5  # share of a shot's frames whose background was found, from which its kind is known
 MAX_MATCHES = 60  # a pair, in the adjustment
@@ -34,55 +35,39 @@ HAND_SIGMA = 0.3
 SHORTEST_LENS, LONGEST_LENS = 0.3, 3.0
 UNEXPLAINED = 1.5  # px of the small image: a match this far from the rotation's place is not explained by it
 MIN_EXPLAINED = 0.4  # share of the matches that a turning camera has to explain to be believed
+NEARLY_TURNING = 0.8  # the same, of a camera that moves on a path that is not found, to be taken as turning
+# A turning camera that explains less than the first share of the matches, or seems to zoom, may be one that is carried: it is if its path
+# explains more by the second.
+WELL_EXPLAINED, PATH_GAIN = 0.9, 0.05
+PATH_FOCAL = 0.05  # least standard deviation of a focal length's logarithm that a path tells: its lens is taken to be without distortion
 # Share of the matches that only a moving camera explains from which it moves, if its GRIC is so much of the rotations'.
 MOVING_GAIN = ((0.15, 1.0), (0.08, 0.9))
 TEST_PAIRS, TEST_MATCHES = 40, 24
 
 
 @dataclass(frozen=True)
-class Shot:
-    """first, last: rows, last excluded. kind: of the camera. seen: share of its frames in which the background was found.
-
-    focal: px, in its first frame; focal_sigma: px; both nan where the shot does not tell.
-    """
-
-    first: int
-    last: int
-    kind: Kind
-    seen: float
-    focal: float = float("nan")
-    focal_sigma: float = float("nan")
-
-
-@dataclass(frozen=True)
-class CameraPath:
-    """A clip's camera, F frames.
-
-    kind: the least still of its shots'. camera_from_first: (F,3,3), turns directions from the axes of the camera in the shot's first frame
-    to those in this frame (OpenCV axes: x right, y down, z forward); the identity throughout shots that do not turn. zoom: (F,), focal
-    length over that in the shot's first frame. focal: px in the first frame of the longest shot that tells it, and focal_sigma: px, its
-    standard deviation; nan if none does. distortion: k1 of undistorted = distorted * (1 + k1 r^2), r in focal lengths, 0 if unknown.
-    confidence: (F,) 0..1, 0 where the background was not found. shots: in order. sentences: for the report.
-    """
-
-    kind: Kind
-    camera_from_first: FloatArray
-    zoom: FloatArray
-    focal: float
-    focal_sigma: float
-    distortion: float
-    confidence: FloatArray
-    shots: tuple[Shot, ...]
-    sentences: tuple[Message, ...]
-
-
-@dataclass(frozen=True)
 class _Solved:
-    """One shot: its kind, camera and confidence (F,)."""
+    """One shot: its kind, camera and confidence (F,). path: of a moving camera, or why it has none."""
 
     kind: Kind
     turning: Turning
     confidence: FloatArray
+    path: MovingPath | Message | None = None
+
+    def shot(self, first: int, last: int) -> Shot:
+        """What is known of the shot."""
+        sigma, focal = self.turning.sigma[0], self.turning_focal
+        is_known = (self.kind == "turning" or isinstance(self.path, MovingPath)) and sigma < KNOWN_FOCAL
+        lens = (focal, focal * sigma) if is_known else (float("nan"), float("nan"))
+        seen = float((self.confidence > 0).mean())
+        if isinstance(self.path, MovingPath):
+            return Shot(first, last, self.kind, seen, *lens, self.path.explained, self.path.uncertainty)
+        return Shot(first, last, self.kind, seen, *lens, problem=self.path)
+
+    @property
+    def turning_focal(self) -> float:
+        """px."""
+        return float(np.exp(self.turning.log_focal))
 
 
 def solve_camera(
@@ -100,29 +85,30 @@ def solve_camera(
             are found. prior_sigma: the standard deviation of its logarithm, 0 if it is certain.
     """
     if tracks is None or not len(tracks):
-        return _unknown(num_frames)
+        return unknown_camera(num_frames)
     frames = len(tracks)
     middle = np.tile(np.asarray(image_size, float) / 2, 2)
     prior = (float(np.log(prior_focal)), prior_sigma)
     rotations, zoom, confidence = np.tile(np.eye(3), (frames, 1, 1)), np.ones(frames), np.zeros(frames)
+    centres = np.zeros((frames, 3))
     shots: list[Shot] = []
     distortions: list[float] = []
     for first, last in find_shots(tracks):
         matches = _matches_within(tracks, first, last, middle)
         solved = _solve_shot(matches, last - first, np.asarray(image_size, float), prior)
         confidence[first:last] = solved.confidence
-        if solved.kind == "turning":
-            rotations[first:last], zoom[first:last] = solved.turning.camera_from_first, np.exp(solved.turning.zoom)
-        sigma, focal = solved.turning.sigma[0], float(np.exp(solved.turning.log_focal))
-        is_known = solved.kind == "turning" and sigma < KNOWN_FOCAL
-        lens = (focal, focal * sigma) if is_known else (float("nan"), float("nan"))
-        shots.append(Shot(first, last, solved.kind, float((solved.confidence > 0).mean()), *lens))
-        distortions.append(solved.turning.distortion if is_known else 0.0)
+        rotations[first:last], zoom[first:last] = solved.turning.camera_from_first, np.exp(solved.turning.zoom)
+        if isinstance(solved.path, MovingPath):
+            centres[first:last] = solved.path.centres
+        shots.append(solved.shot(first, last))
+        distortions.append(solved.turning.distortion if np.isfinite(shots[-1].focal) else 0.0)
     kind = _kind_of_clip(shots)
     telling = [i for i, shot in enumerate(shots) if np.isfinite(shot.focal)]
     best = max(telling, key=lambda i: shots[i].last - shots[i].first, default=None)
     lens = (float("nan"), float("nan"), 0.0) if best is None else (shots[best].focal, shots[best].focal_sigma, distortions[best])
-    return CameraPath(kind, rotations, zoom, *lens, confidence, tuple(shots), _sentences(kind, shots, rotations, zoom))
+    sentences = camera_sentences(kind, shots, rotations, zoom)
+    known_centres = centres if any(shot.has_path for shot in shots) else None
+    return CameraPath(kind, rotations, zoom, *lens, confidence, tuple(shots), sentences, known_centres)
 
 
 def find_shots(tracks: BackgroundTracks) -> list[tuple[int, int]]:
@@ -161,10 +147,47 @@ def _solve_shot(matches: Matches, frames: int, image_size: FloatArray, prior: tu
     if explains_still(thinned, turning):
         return _Solved("still", still, confidence)
     if is_moving(matches, turning, image_size):
-        return _Solved("moving", still, confidence)
-    if (np.linalg.norm(residuals(thinned, turning), axis=1) < UNEXPLAINED).mean() < MIN_EXPLAINED:
+        solved = _Solved("moving", still, confidence, _find_path(matches, frames, image_size, prior))
+        return _solve_moving(solved, thinned, turning, image_size, prior)
+    if _explained(thinned, turning) < MIN_EXPLAINED:
         return _Solved("unknown", still, confidence)
-    return _Solved("turning", _settle_lens(thinned, turning, prior), confidence)
+    settled = _Solved("turning", _settle_lens(thinned, turning, prior), confidence)
+    share = _explained(matches, turning)
+    if share >= WELL_EXPLAINED and not turning.zoom.any():
+        return settled
+    path = _find_path(matches, frames, image_size, prior)
+    if not isinstance(path, MovingPath) or path.explained < share + PATH_GAIN:
+        return settled
+    return _solve_moving(_Solved("moving", still, confidence, path), thinned, turning, image_size, prior)
+
+
+def _explained(matches: Matches, turning: Turning) -> float:
+    """The share of the matches that a turning camera explains."""
+    return float((np.linalg.norm(residuals(matches, turning), axis=1) < UNEXPLAINED).mean())
+
+
+def _find_path(matches: Matches, frames: int, image_size: FloatArray, prior: tuple[float, float]) -> MovingPath | Message:
+    """The path of a moving camera through a lens that there is, or why there is none."""
+    path = solve_moving_path(matches, frames, prior)
+    if isinstance(path, MovingPath) and not _is_lens(path.log_focal, image_size):
+        return Message("camera-path-odd-lens", "its path would need a lens that no camera has")
+    return path
+
+
+def _is_lens(log_focal: float, image_size: FloatArray) -> bool:
+    return bool(SHORTEST_LENS < np.exp(log_focal) / np.linalg.norm(image_size) < LONGEST_LENS)
+
+
+def _solve_moving(solved: _Solved, thinned: Matches, turning: Turning, image_size: FloatArray, prior: tuple[float, float]) -> _Solved:
+    """A moving camera with its path, or else with the turn that explains most of the background, or else one that stands still."""
+    path = solved.path
+    if isinstance(path, MovingPath):
+        sigma = min(float(np.hypot(path.log_focal_sigma, PATH_FOCAL)), prior[1])
+        turned = Turning(path.camera_from_first, np.zeros(len(path.centres)), path.log_focal, sigma=(sigma, float("inf")))
+        return replace(solved, turning=turned, confidence=path.confidence)
+    if _explained(thinned, turning) < NEARLY_TURNING or not _is_lens(turning.log_focal, image_size):
+        return solved
+    return replace(solved, kind="turning", turning=_settle_lens(thinned, turning, prior))
 
 
 def _settle_lens(matches: Matches, turning: Turning, prior: tuple[float, float]) -> Turning:
@@ -269,7 +292,7 @@ def explains_still(matches: Matches, turning: Turning) -> bool:
 
 def is_moving(matches: Matches, turning: Turning, image_size: FloatArray) -> bool:
     """Whether a homography or an epipolar geometry explains much more of the background's motion than the rotations do."""
-    if not SHORTEST_LENS < np.exp(turning.log_focal) / np.linalg.norm(image_size) < LONGEST_LENS:
+    if not _is_lens(turning.log_focal, image_size):
         return True
     tests = compare_models(matches, turning)
     if not len(tests):
@@ -304,48 +327,3 @@ def compare_models(matches: Matches, turning: Turning) -> FloatArray:
 def _kind_of_clip(shots: Sequence[Shot]) -> Kind:
     order: tuple[Kind, ...] = ("moving", "turning", "still")
     return next((kind for kind in order if any(shot.kind == kind for shot in shots)), "unknown")
-
-
-def _unknown(frames: int) -> CameraPath:
-    nan = float("nan")
-    sentence = Message("camera-not-looked-at", "The camera is taken to stand still: its background was not stored.")
-    shots = (Shot(0, frames, "unknown", 0.0),)
-    return CameraPath("unknown", np.tile(np.eye(3), (frames, 1, 1)), np.ones(frames), nan, nan, 0.0, np.zeros(frames), shots, (sentence,))
-
-
-def _sentences(kind: Kind, shots: Sequence[Shot], rotations: FloatArray, zoom: FloatArray) -> tuple[Message, ...]:
-    """What the report says of the camera."""
-    said: list[Message] = []
-    if kind == "unknown":
-        said.append(Message("camera-unknown", "The camera is taken to stand still: the background shows too little to follow."))
-    elif kind == "still":
-        said.append(Message("camera-still", "The camera stands still."))
-    elif kind == "moving":
-        said.append(Message("camera-moving", "The camera moves through the scene; its motion is not taken out."))
-    else:
-        parts = [slice(shot.first, shot.last) for shot in shots]
-        angle = max(float(np.degrees(angle_between_rotmats(np.eye(3), rotations[part])).max()) for part in parts)
-        growth = 100 * max(float(np.exp(np.ptp(np.log(zoom[part])))) - 1 for part in parts)
-        if growth > 0:
-            said.append(
-                Message(
-                    "camera-turning-and-zooming",
-                    "The camera turns in place by up to {angle:.1f} degrees and zooms by {growth:.0f} %.",
-                    angle=angle,
-                    growth=growth,
-                )
-            )
-        else:
-            said.append(Message("camera-turning", "The camera turns in place by up to {angle:.1f} degrees.", angle=angle))
-    if len(shots) > 1:
-        said.append(Message("camera-shots", "The footage has {shots} shots; each has a camera of its own.", shots=len(shots)))
-    unseen = 1 - sum((shot.last - shot.first) * shot.seen for shot in shots) / max(shots[-1].last, 1)
-    if kind != "unknown" and unseen > 0.02:
-        said.append(
-            Message(
-                "camera-unseen-at-times",
-                "In {share:.0f} % of the frames the background was not found; the camera is interpolated there.",
-                share=100 * unseen,
-            )
-        )
-    return tuple(said)

@@ -25,8 +25,18 @@ EDGE_MARGIN = 0.02
 
 
 def is_one_turning_view(path: CameraPath) -> bool:
-    """Whether a clip's camera turns in one shot through one lens."""
-    return path.kind == "turning" and len(path.shots) == 1 and bool(np.abs(np.log(path.zoom)).max() < STEADY_ZOOM)
+    """Whether a clip's camera turns, and perhaps moves on a known path, in one shot through one lens."""
+    is_known = path.kind == "turning" or (path.kind == "moving" and path.centres is not None)
+    return is_known and len(path.shots) == 1 and bool(np.abs(np.log(path.zoom)).max() < STEADY_ZOOM)
+
+
+def centres_in_view(path: CameraPath, camera_from_view: FloatArray) -> FloatArray | None:
+    """The places (F,3) of a camera that moves, in the steady view's axes and from the view's frame; None for one that only turns."""
+    if path.centres is None:
+        return None
+    view_from_first = camera_from_view[0].T @ path.camera_from_first[0]
+    reference = int(np.argmin(angle_between_rotmats(camera_from_view, np.eye(3))))
+    return (path.centres - path.centres[reference]) @ view_from_first.T
 
 
 def choose_steady_view(camera_from_first: FloatArray) -> FloatArray:

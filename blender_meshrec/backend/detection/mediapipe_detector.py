@@ -13,12 +13,15 @@ import importlib.metadata
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from ...bridge.messages import ReconstructRequest
 from ...core.array_types import FloatArray, ImageArray
+from ...core.errors import ModelError
 from ...core.files.model_files import model_file
+from ...core.quality_levels import HEAVY_MODEL, QUALITY_LEVELS, STANDARD_MODEL, chosen_refiners
 from ...core.silhouettes import MAX_SILHOUETTES
 from ..footage.frame_source import Footage, Frame, FrameRange, PathArgument
 from ..registry import detector
@@ -28,7 +31,6 @@ from .detector import Detector, ExpectedPerson
 from .landmarkers import LandmarkerPool
 from .similarity import box_iou, compute_appearance, contained_fraction, detection_similarity, is_same_person, remove_duplicates
 
-MODEL = "pose_landmarker.task"
 # A crop's side relative to the person's: wide enough for a step or a raised arm, narrow enough to separate the person from
 # others. If nobody is found, a narrower and a wider crop follow.
 CROP_MARGINS = (1.35, 1.1, 2.0)
@@ -53,14 +55,15 @@ TILE_CYCLE, EMPTY_TILE_CYCLE = (2.5, 4), (1.0, 8)
 
 @detector("mediapipe")
 class MediaPipeDetector(Detector):
-    """Finds several people, with 33 landmarks each in the image and in metres. Raises ModelError if the bundle is missing."""
+    """Finds several people, with 33 landmarks each in the image and in metres. Raises ModelError if the quality's model is missing."""
 
     keypoint_set = "blazepose33"
 
     def __init__(self, request: ReconstructRequest | None = None) -> None:
         super().__init__(request)
-        self._model = model_file(MODEL)
+        self._model = landmark_model("standard" if request is None else request.quality)
         self._landmarkers = LandmarkerPool(self._model)
+        self._has_silhouettes = request is None or needs_silhouettes(request)
         self._silhouette_interval = DEFAULT_SILHOUETTE_INTERVAL
 
     def open(self, path: PathArgument, frames: FrameRange | None = None, fps: float | None = None) -> Footage:
@@ -70,7 +73,9 @@ class MediaPipeDetector(Detector):
         return footage
 
     def identity(self) -> str:
-        return f"mediapipe {importlib.metadata.version('mediapipe')} {self._model.stat().st_size}"
+        model = "" if self._model.name == STANDARD_MODEL else f" {self._model.name}"
+        silhouettes = "" if self._has_silhouettes else " without silhouettes"
+        return f"mediapipe {importlib.metadata.version('mediapipe')} {self._model.stat().st_size}{model}{silhouettes}"
 
     def close(self) -> None:
         self._landmarkers.close()
@@ -79,7 +84,7 @@ class MediaPipeDetector(Detector):
         image = frame.image
         if image is None:
             return []
-        with_silhouettes = frame.row % self._silhouette_interval == 0
+        with_silhouettes = self._has_silhouettes and frame.row % self._silhouette_interval == 0
         # All crops are submitted before the first result is awaited.
         expected_jobs = [self._landmarkers.submit(self._detect_around, image, person, with_silhouettes) for person in expected]
         tile_jobs = self._submit_tiles(image, self._due_tiles(frame, image, expected))
@@ -170,6 +175,28 @@ class MediaPipeDetector(Detector):
 
     def _person_box(self, detection: Detection) -> FloatArray:
         return person_box(detection.keypoints, self.keypoint_set)
+
+
+def needs_silhouettes(request: ReconstructRequest) -> bool:
+    """Whether silhouettes are computed: a draft that no refiner looks at needs none, and the time is saved."""
+    return request.quality != "draft" or "silhouettes" in chosen_refiners(request.refine, request.quality)
+
+
+def landmark_model(quality: str) -> Path:
+    """The path of the landmark model of a quality. Raises ModelError: it is missing or damaged."""
+    name = QUALITY_LEVELS[quality].landmark_model
+    try:
+        return model_file(name)
+    except ModelError as error:
+        if name != HEAVY_MODEL or error.name != "model-file-missing":
+            raise
+        raise ModelError(
+            "best-model-missing",
+            "Quality Best needs the larger landmark model {name}, which this installation does not have.",
+            "Choose Quality Standard, or install the add-on again from a zip that contains it; in a checkout, install npm and run "
+            "`python3 build.py setup`.",
+            name=name,
+        ) from error
 
 
 def _results(jobs: list[Future[list[Detection]]]) -> list[Detection]:

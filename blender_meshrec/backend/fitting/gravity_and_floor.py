@@ -3,9 +3,11 @@
 One still camera sees all people, so there is one world. No single cue determines up well, so each is weighted by its
 expected error as an angle, and the weighted best is taken:
 
-* cameras are held nearly level: a scale of 15 degrees of pitch and 5 of roll, with heavy tails, for there are cameras on
+* cameras are held nearly level: a scale of 15 degrees of pitch and 4 of roll, with heavy tails, for there are cameras on
   ceilings and phones leant against a cup;
-* people balance: on average their centre of mass is above the foot they stand on, to 3 degrees in depth and 2.5 in the image.
+* the background has vertical edges (tilt_from_lines.py);
+* people balance: on average their centre of mass is above the foot they stand on, to 3 degrees in depth and 1.8 in the image, unless
+  they lean on something.
   In depth the estimate has the same error in everybody, so many people weigh no more than one;
 * feet stand on one plane: a foothold is known precisely across the line of sight, and to 6 % along it, worse while its
   person crouches. Footholds in one spot say little, and the slant of a foot nothing; a person who walks up to the camera
@@ -30,12 +32,12 @@ from ...core.skeletons import H36M17
 from ...core.time_series import weighted_median, weighted_quantile
 from .crouch_ratio import body_length, crouch_ratio
 from .robust_weights import cauchy_weight
+from .tilt_from_lines import EdgeEvidence
+from .tilt_posterior import TILT_PRIOR_SIGMA, Balance, Tilt, TiltEquations, TiltEvidence, most_probable_tilt
 
-TILT_PRIOR_SIGMA = np.radians([15.0, 5.0])  # pitch, roll
-BALANCE_SIGMA = np.radians([3.0, 2.5])  # of a clip's mean, for all its people together
-MAX_TILT = np.radians([60.0, 30.0])
+BALANCE_SIGMA = np.radians([3.0, 1.8])  # of a clip's mean, for all its people together
 # Standard deviation of one frame's balance (a stride, a swing of the arms); frames within BALANCE_TIME are correlated, s.
-FRAME_BALANCE_SIGMA, BALANCE_TIME = np.radians(10.0), 0.5
+FRAME_BALANCE_SIGMA, BALANCE_TIME = np.radians([10.0, 5.0]), 0.5
 FOOTHOLD_DEPTH_SIGMA, FOOTHOLD_SIGMA = 0.06, 0.02  # a foothold's error along the line of sight, of its distance; and across it, m
 # The distance of a crouching person depends on the slant of each limb: added to FOOTHOLD_DEPTH_SIGMA per unit of crouch ratio.
 CROUCH_DEPTH_SIGMA = 0.4
@@ -76,13 +78,6 @@ class Footholds(NamedTuple):
     runs: list[tuple[int, int]]
 
 
-class TiltEquations(NamedTuple):
-    """Normal equations of the tilt: matrix (2,2), right (2,)."""
-
-    matrix: FloatArray
-    right: FloatArray
-
-
 # --- the world ---------------------------------------------------------------------------------------------------------
 
 
@@ -93,19 +88,22 @@ class WorldEstimate(NamedTuple):
     tilt_sigma: FloatArray
 
 
-def estimate_gravity_and_floor(people: Sequence[GroundEvidence], timestamps: FloatArray, upright: bool = True) -> WorldEstimate:
+def estimate_gravity_and_floor(
+    people: Sequence[GroundEvidence], timestamps: FloatArray, upright: bool = True, edges: EdgeEvidence | None = None
+) -> WorldEstimate:
     """Estimate the world that all people of a clip share.
 
     Args:
         people: person 1 first, all over the same F frames. timestamps: (F,) s.
         upright: False assumes a level camera; the floor is at the feet all the same.
+        edges: of the background, as of tilt_from_lines.py; None without evidence of them.
 
     Returns:
         the world: z up, the floor at z = 0, the origin below the first-seen person's first pelvis, the camera looking along +y.
     """
     rotation, sigma = WORLD_FROM_LEVEL_CAMERA, np.zeros(2)
     if upright:
-        tilt, sigma = estimate_camera_tilt(people, timestamps)
+        tilt, sigma = estimate_camera_tilt(people, timestamps, edges)
         rotation = WORLD_FROM_LEVEL_CAMERA @ _rotmat_from_tilt(tilt)
     floor = estimate_floor_height(people, timestamps, rotation)
     first = min(people, key=lambda person: int(np.argmax(person.visible)) if person.visible.any() else len(timestamps))
@@ -169,26 +167,21 @@ def estimate_floor_height(people: Sequence[GroundEvidence], timestamps: FloatArr
 # --- the tilt ----------------------------------------------------------------------------------------------------------
 
 
-def estimate_camera_tilt(people: Sequence[GroundEvidence], timestamps: FloatArray) -> tuple[FloatArray, FloatArray]:
+def estimate_camera_tilt(people: Sequence[GroundEvidence], timestamps: FloatArray, edges: EdgeEvidence | None = None) -> Tilt:
     """The camera's pitch and roll, (2,) rad, and their standard deviations.
 
-    Pitch > 0 looks down, roll > 0 is turned clockwise seen from behind.
+    Pitch > 0 looks down, roll > 0 is turned clockwise seen from behind. edges: as of `estimate_gravity_and_floor`.
     """
-    tilt, matrix = np.zeros(2), np.eye(2)
+    found = Tilt(np.zeros(2), TILT_PRIOR_SIGMA)
     # Which feet bear weight depends a little on up, so it is determined again at each step.
     for leniency in FLOOR_LENIENCY:
-        rotation = WORLD_FROM_LEVEL_CAMERA @ _rotmat_from_tilt(tilt)
-        matrix, right = np.diag(1 / (TILT_PRIOR_SIGMA**2 + tilt**2)), np.zeros(2)
-        balances = [_balance_equations(person, timestamps, rotation, tilt) for person in people]
-        balances = [balance for balance in balances if balance is not None]
-        # The estimate leans alike in everybody: many people weigh no more than one.
-        evidence = [TiltEquations(balance.matrix / len(balances), balance.right / len(balances)) for balance in balances]
+        rotation = WORLD_FROM_LEVEL_CAMERA @ _rotmat_from_tilt(found.tilt)
+        balances = [_balance(person, timestamps, rotation) for person in people]
+        footholds: list[TiltEquations] = []
         if leniency is not None:
-            evidence += [_floor_equations(person, timestamps, rotation, tilt, leniency) for person in people]
-        for equations in evidence:
-            matrix, right = matrix + equations.matrix, right + equations.right
-        tilt = np.clip(np.linalg.solve(matrix, right), -MAX_TILT, MAX_TILT)
-    return tilt, np.sqrt(np.diag(np.linalg.inv(matrix)))
+            footholds = [_floor_equations(person, timestamps, rotation, found.tilt, leniency) for person in people]
+        found = most_probable_tilt(TiltEvidence([balance for balance in balances if balance is not None], footholds, edges))
+    return found
 
 
 def _rotmat_from_tilt(tilt: FloatArray) -> FloatArray:
@@ -198,8 +191,8 @@ def _rotmat_from_tilt(tilt: FloatArray) -> FloatArray:
     return rotmat_from_rotvec([-pitch, 0, 0]) @ rotmat_from_rotvec([0, 0, roll])
 
 
-def _balance_equations(person: GroundEvidence, timestamps: FloatArray, rotation: FloatArray, tilt: FloatArray) -> TiltEquations | None:
-    """Normal equations for the tilt at which a person balances; None if they never stand."""
+def _balance(person: GroundEvidence, timestamps: FloatArray, rotation: FloatArray) -> Balance | None:
+    """The tilt at which a person balances; None if they never stand."""
     support = weight_bearing(person.soles @ rotation.T, timestamps, person.visible)
     stance = (support[..., None] * person.soles).sum(1) / np.maximum(support.sum(1), 1e-6)[:, None]
     centre = np.zeros_like(stance)
@@ -219,9 +212,7 @@ def _balance_equations(person: GroundEvidence, timestamps: FloatArray, rotation:
         mean = (weights * angles).sum(0) / weights.sum(0)
         weights = cauchy_weight(angles - mean, FRAME_BALANCE_SIGMA)
     seconds = is_standing.sum() * float(np.median(np.diff(timestamps))) if len(timestamps) > 1 else 0.0
-    sigma = np.sqrt(BALANCE_SIGMA**2 + FRAME_BALANCE_SIGMA**2 / (1 + seconds / BALANCE_TIME))
-    precision = sigma**-2 * cauchy_weight(mean - tilt, 3 * sigma)
-    return TiltEquations(np.diag(precision), precision * mean)
+    return Balance(mean, np.sqrt(BALANCE_SIGMA**2 + FRAME_BALANCE_SIGMA**2 / (1 + seconds / BALANCE_TIME)))
 
 
 def _floor_equations(

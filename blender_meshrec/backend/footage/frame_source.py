@@ -57,6 +57,7 @@ class Footage(ABC):
     stated_capture_rate: float | None = None
     stated_lens: StatedLens | None = None
     num_declared_frames: int
+    _image_step = 1
 
     def __init__(self, source: PathArgument, frames: FrameRange | None = None) -> None:
         self.source = str(source)
@@ -70,6 +71,10 @@ class Footage(ABC):
                 first=self.first,
                 end=self.end,
             )
+
+    def leave_out_images(self, step: int) -> None:
+        """From now on, `read` need convert only one of `step` images; the others may come as None."""
+        self._image_step = step
 
     @property
     def name(self) -> str:

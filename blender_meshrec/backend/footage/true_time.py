@@ -40,6 +40,9 @@ class RetimedFootage(Footage):
         self.num_declared_frames, self.stated_lens = footage.num_declared_frames, footage.stated_lens
         self.warnings = footage.warnings
 
+    def leave_out_images(self, step: int) -> None:
+        self._footage.leave_out_images(step)
+
     @property
     def play_rate(self) -> float:
         return self._capture_rate

@@ -1,7 +1,6 @@
 """The estimators, which lift 2D keypoints to 3D joints. Importing this module registers all of them."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -19,30 +18,23 @@ LIMB_INDICES = limb_indices(H36M17)
 registry.estimator("blazepose")(blazepose.estimate)
 
 
-def lift_and_average(
-    observations: Observations,
-    intrinsics: FloatArray,
-    timestamps: FloatArray,
-    device: torch.device,
-    weights: str = skeleton2mesh.WEIGHTS_FILE,
-) -> Estimate:
-    """Lift by Skeleton2Mesh; if the detector gives 3D keypoints too, average both.
+registry.estimator("skeleton2mesh")(skeleton2mesh.estimate)
 
-    The detector's 3D comes from the image, the lifter's from the motion: their depth errors are different, and rarely large at the
-    same time. Averaging is ours: on two calibrated videos each estimate alone has an error of 65 to 71 mm, their mean 60 and 63 mm.
+
+def lift_and_average(observations: Observations, intrinsics: FloatArray, timestamps: FloatArray, device: torch.device) -> Estimate:
+    """Lift by PC-HMR's own weights for the lifter; if the detector gives 3D keypoints too, average both.
+
+    The calibration was tuned together with these weights, which do not take the detector's 3D as an input.
     """
-    lifted = skeleton2mesh.estimate(observations, intrinsics, timestamps, device, weights)
+    lifted = skeleton2mesh.estimate(observations, intrinsics, timestamps, device, pc_hmr.LIFTER_WEIGHTS_FILE)
     if observations.keypoints_3d is None or not observations.visible.any():
         return lifted
     detected = blazepose.estimate(observations, intrinsics, timestamps, device)
     return replace(lifted, joints=average_estimates(lifted.joints, detected.joints, observations.visible, timestamps))
 
 
-registry.estimator("skeleton2mesh")(lift_and_average)
-# PC-HMR's calibration was tuned together with weights of its own for the lifter.
-_lift_for_pc_hmr = partial(lift_and_average, weights=pc_hmr.LIFTER_WEIGHTS_FILE)
-registry.estimator("pc-hmr")(pc_hmr.parallel(generators.hmr, _lift_for_pc_hmr))
-registry.estimator("pc-hmr-serial")(pc_hmr.serial(generators.hmr, _lift_for_pc_hmr))
+registry.estimator("pc-hmr")(pc_hmr.parallel(generators.hmr, lift_and_average))
+registry.estimator("pc-hmr-serial")(pc_hmr.serial(generators.hmr, lift_and_average))
 
 
 def average_estimates(lifted: FloatArray, detected: FloatArray, visible: BoolArray, timestamps: FloatArray) -> FloatArray:

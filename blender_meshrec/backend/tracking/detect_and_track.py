@@ -12,14 +12,17 @@ from ...core.array_types import FloatArray
 from ...core.errors import NobodyFoundError
 from ...core.focal_length import given_focal_length
 from ...core.messages import Message
+from ...core.quality_levels import QUALITY_LEVELS
 from ...core.records import FootageInfo, Observations
 from .. import detection, registry
 from ..camera.background_matcher import BackgroundMatcher, small_size
-from ..camera.tracks import BackgroundTracks, join_matches
+from ..camera.tracks import CUT, BackgroundTracks, join_matches
+from ..camera.vertical_lines import LineFinder, VerticalLines, join_edges
 from ..detection.detections import person_box
 from ..detection.detector import Detector
 from ..footage.frame_source import Footage
 from ..footage.prefetch import prefetch
+from ..footage.thinned import ThinnedFootage
 from ..footage.true_time import in_true_time
 from .observation_cache import ObservationLog
 from .portraits import add_portraits
@@ -35,6 +38,8 @@ class TrackingResult:
 
     seconds: wall time of "start detector" and "find people"; both near zero if the cache has the footage. background: (F,3), its movement
     since the frame before, as of camera/background_matcher.py, and tracks: its matches between frames; None where nobody looked.
+    step: everything is of one of so many frames of the range; all_times: (N,) s, of every frame, or None where step is 1.
+    lines: edges of the background that may be vertical; None where nobody looked.
     """
 
     frames: FootageInfo
@@ -43,13 +48,16 @@ class TrackingResult:
     seconds: dict[str, float] = field(default_factory=dict)
     background: FloatArray | None = None
     tracks: BackgroundTracks | None = None
+    step: int = 1
+    all_times: FloatArray | None = None
+    lines: VerticalLines | None = None
 
 
 def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progress], None] = lambda progress: None) -> TrackingResult:
     """Find and track everybody in the footage.
 
     Args:
-        request: its source, frames, fps, detector and cache are used.
+        request: its source, frames, fps, detector, quality and cache are used.
         on_progress: called with a Progress after every frame; an exception that it raises ends the pass (its detections stay cached).
 
     Raises:
@@ -62,7 +70,8 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
         footage, speed = in_true_time(detector.open(request.source, request.frames, request.fps), request.capture_fps)
         if request.focal is not None:
             given_focal_length(request.focal, request.sensor, footage.size)  # a wrong one is refused before the work
-        log = ObservationLog.for_footage(request.cache, footage, detector.identity(), request.fps)
+        footage, step = thin_footage(footage, request.quality)
+        log = ObservationLog.for_footage(request.cache, footage, identity_of_looks(detector, step), request.fps)
         tracker = Tracker(detector.keypoint_set)
         for row, (moment, detections) in enumerate(log.frames):
             tracker.update(row, moment, detections)
@@ -79,7 +88,8 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
                 timestamps += detect_new_frames(footage, detector, tracker, log, on_progress)
             finally:
                 log.flush()
-            summary = log.finish(footage.frame_rate(timestamps), footage.warnings)
+            all_times = footage.all_times if isinstance(footage, ThinnedFootage) else ()
+            summary = log.finish(footage.frame_rate(timestamps), footage.warnings, all_times)
     finally:
         detector.close()
     frames = FootageInfo(
@@ -96,10 +106,24 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
     )
     people = tuple(correct_side_swaps(person, timestamps) for person in tracker.people())
     if not people:
-        raise nobody_found_error(footage, len(frames))
+        raise nobody_found_error(footage, len(summary.timestamps) or len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
     tracks = join_matches(log.matches, footage.size, small_size(footage.size))
-    return TrackingResult(frames, people, (*summary.warnings, *notes), seconds, np.array(log.background), tracks)
+    all_times = np.array(summary.timestamps) if step > 1 else None
+    lines = join_edges(log.edges, footage.size)
+    return TrackingResult(frames, people, (*summary.warnings, *notes), seconds, np.array(log.background), tracks, step, all_times, lines)
+
+
+def thin_footage(footage: Footage, quality: str) -> tuple[Footage, int]:
+    """The frames of footage that a quality looks at, and the step between them; 1 is every frame."""
+    step = QUALITY_LEVELS[quality].frame_step(footage.play_rate)
+    return (footage, 1) if step == 1 else (ThinnedFootage(footage, step), step)
+
+
+def identity_of_looks(detector: Detector, step: int) -> str | None:
+    """A detector's identity for the cache, with the step between the frames that it looks at."""
+    identity = detector.identity()
+    return identity if identity is None or step == 1 else f"{identity} every {step}"
 
 
 def detect_new_frames(
@@ -108,7 +132,7 @@ def detect_new_frames(
     """Detect and track in the frames that the log does not have yet; returns their times, s."""
     times: list[float] = []
     num_known = len(log.frames)
-    background = BackgroundMatcher(num_known)
+    background, lines = BackgroundMatcher(num_known), LineFinder()
     frames = prefetch(footage.read(decode_from=num_known))
     try:
         for frame in frames:
@@ -117,7 +141,10 @@ def detect_new_frames(
             detections = add_portraits(frame, detector.detect(frame, tracker.predict(frame.time)), detector.keypoint_set)
             tracker.update(frame.row, frame.time, detections)
             boxes = [person_box(detection.keypoints, detector.keypoint_set) for detection in detections]
-            log.append(frame.time, detections, *background.update(frame.image, boxes, [found.outline for found in detections]))
+            outlines = [found.outline for found in detections]
+            movement, matches = background.update(frame.image, boxes, outlines)
+            edges = lines.update(frame.image, matches.link == CUT, boxes, outlines)
+            log.append(frame.time, detections, movement, matches, edges)
             times.append(frame.time)
             on_progress(Progress(STAGE, frame.row + 1, max(footage.num_declared_frames, frame.row + 1)))
     finally:

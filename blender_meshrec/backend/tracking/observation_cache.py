@@ -14,18 +14,19 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...core.array_types import AnyArray, FloatArray
+from ...core.array_types import AnyArray, FloatArray, IntArray
 from ...core.errors import OutputError
 from ...core.files.output_file import atomic_write
 from ...core.messages import message_from_json, message_to_json
 from ..camera.background_matcher import UNKNOWN
 from ..camera.tracks import NOT_LOOKED_AT, FrameMatches, pack_matches, unpack_matches
+from ..camera.vertical_lines import pack_edges, unpack_edges
 from ..detection.detections import Detection
 from ..footage.frame_source import Footage, PathArgument
 from .packing import DetectedFrame, pack_frames, unpack_frames
@@ -66,29 +67,35 @@ def content_hash(path: PathArgument) -> str:
 
 @dataclass(frozen=True)
 class Summary:
-    """What is known of footage that was read to its end: nominal frame rate, warnings, number of frames."""
+    """What is known of footage that was read to its end: nominal frame rate, warnings, number of frames stored.
+
+    timestamps: s, of every frame, if the detector did not look at each; else empty.
+    """
 
     fps: float
     warnings: list[str]
     num_frames: int
+    timestamps: tuple[float, ...] = ()
 
     def to_json(self) -> str:
         """The text of `done.json`."""
-        return json.dumps({"fps": self.fps, "warnings": list(map(message_to_json, self.warnings)), "frames": self.num_frames})
+        stored = {"fps": self.fps, "warnings": list(map(message_to_json, self.warnings)), "frames": self.num_frames}
+        return json.dumps({**stored, "timestamps": self.timestamps} if self.timestamps else stored)
 
     @classmethod
     def from_json(cls, text: str) -> "Summary":
         """The inverse of `to_json`. Raises ValueError, TypeError or KeyError."""
         stored = json.loads(text)
-        return cls(stored["fps"], list(map(message_from_json, stored["warnings"])), stored["frames"])
+        times = tuple(map(float, stored.get("timestamps", ())))
+        return cls(stored["fps"], list(map(message_from_json, stored["warnings"])), stored["frames"], times)
 
 
 class ObservationLog:
     """The detections of one entry, frame by frame.
 
     frames: those found in the cache. background: (3,) of camera/background_matcher.py for each frame, cached and appended; nan where an
-    earlier version stored none. matches: of the background, likewise. summary: if the footage was read to its end, else None. With
-    `root` None nothing is stored.
+    earlier version stored none. matches: of the background, likewise. edges: of the background, None for frames that were not looked at.
+    summary: if the footage was read to its end, else None. With `root` None nothing is stored.
     """
 
     def __init__(self, root: PathArgument | None, key: str) -> None:
@@ -97,6 +104,7 @@ class ObservationLog:
         self.summary: Summary | None = None
         self.background: list[FloatArray] = []
         self.matches: list[FrameMatches] = []
+        self.edges: list[IntArray | None] = []
         self._pending: list[DetectedFrame] = []
         self._num_stored = 0
         if self._folder is not None and os.path.isdir(self._folder):
@@ -112,12 +120,18 @@ class ObservationLog:
         )
 
     def append(
-        self, time: float, detections: list[Detection], background: FloatArray = UNKNOWN, matches: FrameMatches = NOT_LOOKED_AT
+        self,
+        time: float,
+        detections: list[Detection],
+        background: FloatArray = UNKNOWN,
+        matches: FrameMatches = NOT_LOOKED_AT,
+        edges: IntArray | None = None,
     ) -> None:
-        """Append the detections of the next frame, and the background's movement (3,) and matches."""
+        """Append the detections of the next frame, and the background's movement (3,), matches and edges."""
         self._pending.append((time, detections))
         self.background.append(background)
         self.matches.append(matches)
+        self.edges.append(edges)
         if len(self._pending) == FRAMES_PER_FILE:
             self.flush()
 
@@ -126,16 +140,16 @@ class ObservationLog:
         if self._pending and self._folder is not None:
             content = io.BytesIO()
             background = np.array(self.background[-len(self._pending) :])
-            matches = pack_matches(self.matches[-len(self._pending) :])
-            np.savez(content, allow_pickle=False, background=background, **matches, **pack_frames(self._pending))
+            camera = {**pack_matches(self.matches[-len(self._pending) :]), **pack_edges(self.edges[-len(self._pending) :])}
+            np.savez(content, allow_pickle=False, background=background, **camera, **pack_frames(self._pending))
             self._write(self._folder / f"frames-{self._num_stored:06}.npz", content.getvalue())
             self._num_stored += len(self._pending)
         self._pending = []
 
-    def finish(self, fps: float, warnings: list[str]) -> Summary:
-        """Note that the footage was read to its end; returns the summary."""
+    def finish(self, fps: float, warnings: list[str], timestamps: Sequence[float] = ()) -> Summary:
+        """Note that the footage was read to its end; timestamps as of `Summary`. Returns the summary."""
         self.flush()
-        self.summary = Summary(fps, warnings, self._num_stored)
+        self.summary = Summary(fps, warnings, self._num_stored, tuple(timestamps))
         if self._folder is not None:
             root = self._folder.parent
             self._write(self._folder / "done.json", self.summary.to_json().encode())
@@ -156,11 +170,13 @@ class ObservationLog:
                     frames = unpack_frames(archive)
                     background = _stored_background(archive, len(frames))
                     matches = unpack_matches(archive, self._num_stored, len(frames))
+                    edges = unpack_edges(archive, len(frames))
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
                 break
             self.frames += frames
             self.background += list(background)
             self.matches += matches
+            self.edges += edges
             self._num_stored += len(frames)
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             summary = Summary.from_json(_read_sealed(folder / "done.json").decode())

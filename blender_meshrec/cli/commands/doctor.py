@@ -102,11 +102,13 @@ def check_models(console: CheckOutput) -> list[MeshRecError]:
     except MeshRecError as error:
         console.print_result("model      the list FAILED")
         return [error]
-    for entry, path, error in listed:
+    for entry, path, error in (model for model in listed if not model.is_left_out):
         console.print_result(f"model      {path}, sha256 as listed" if error is None else f"model      {entry['file']} FAILED")
+    for model in (model for model in listed if model.is_left_out):
+        console.print_result(f"model      {model.entry['file']} not installed: {model.entry['optional']} is not available")
     if not listed:
         return [MeshRecError("model-list-missing", "The list of model files is missing.", "Install the software again.")]
-    return [error for _entry, _path, error in listed if error is not None]
+    return [model.error for model in listed if model.error is not None and not model.is_left_out]
 
 
 def check_blender(chosen: str | None, console: CheckOutput) -> None:

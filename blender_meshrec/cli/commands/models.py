@@ -37,9 +37,10 @@ def verify_models(models: Sequence[ListedModel], console: Console) -> int:
     Raises:
         ModelError: a file is missing or differs.
     """
-    for entry, _path, error in models:
-        console.print_result(f"{'ok     ' if error is None else 'FAILED '} {entry['file']}  sha256 {entry.get('sha256', 'not listed')}")
-    errors = [error for _entry, _path, error in models if error is not None]
+    for model in models:
+        state = "ok     " if model.error is None else "absent " if model.is_left_out else "FAILED "
+        console.print_result(f"{state} {model.entry['file']}  sha256 {model.entry.get('sha256', 'not listed')}")
+    errors = [model.error for model in models if model.error is not None and not model.is_left_out]
     if errors:
         raise ModelError("models-damaged", "{problems}", errors[0].remedy, problems=" ".join(error.problem for error in errors))
     return ExitCode.DONE

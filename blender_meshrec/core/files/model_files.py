@@ -22,6 +22,11 @@ class ListedModel(NamedTuple):
     path: Path | None
     error: ModelError | None
 
+    @property
+    def is_left_out(self) -> bool:
+        """Whether the file is optional and not installed."""
+        return "optional" in self.entry and self.error is not None and self.error.name == "model-file-missing"
+
 
 def model_folders() -> list[Path]:
     """Folders of model files, in search order: MESHREC_MODELS, inside the package (extension), beside it (checkout)."""

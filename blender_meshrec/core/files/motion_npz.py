@@ -13,6 +13,7 @@
 | footage, first_frame, footage_rotation | the source file, the index in it of the frame of row 0, degrees clockwise to upright |
 | footage_mirrored, footage_speed | mirrored left to right before it is rotated; captured so many times faster than the file plays |
 | q, skel_betas, skel_trans, skel_model_type | SKEL results only: (F,46) rad; (10,); (F,3) m; `open` or `skel` |
+| joint_sigma | (F,24) m, how sure the solve is of each joint relative to the pelvis (one standard deviation along an axis) |
 | calibrated_joints | calibrated results only: (F,24,3) m, the joints with bones that stretch |
 """
 
@@ -33,7 +34,7 @@ from .safe_npz import read_arrays
 _MAX_BETAS = 10  # of any body family
 # Largest magnitude -> fields of a Recovery.
 _LIMITS = (
-    ("positions", 1e5, ("trans", "joints", "lifted_joints", "skel_trans", "calibrated_joints")),  # m
+    ("positions", 1e5, ("trans", "joints", "lifted_joints", "skel_trans", "calibrated_joints", "joint_sigma")),  # m
     ("angles", 1e4, ("poses", "q")),  # rad
     ("shape parameters", 1e3, ("betas", "skel_betas")),
     ("camera's numbers", 1e7, ("camera_intrinsics", "camera_from_world")),

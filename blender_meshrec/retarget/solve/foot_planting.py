@@ -16,7 +16,7 @@ from ...core.foot_planting.run_blending import smooth_triangular, smooth_upper_e
 from ...core.time_series import interpolate_over_time
 from ...core.two_bone_ik import Limb, soft_reachable_distance, solve_two_bone_ik
 from ..rig import SIDES
-from .foot_skin import Sole
+from .foot_skin import Sole, rigid_positions
 from .forward_kinematics import BoneArrays, Pose
 from .limb_ik import bend_limb, limb_from_pose
 from .rest_pose import LEG
@@ -45,8 +45,8 @@ MAX_SUPPORT_EXTENSION = 0.997
 MAX_HORIZONTAL_REACH = 0.9
 # How deep the skin of a sole may be in the ground in contact: as a fraction of the leg's length, and m. Real soles give by as much.
 SOLE_GIVE, MAX_SOLE_GIVE = 0.005, 0.005
-# Skin that follows the shin turns with the leg, and the leg with the skin: passes until that settles.
-SHIN_SKIN_PASSES = 8
+# Skin that follows shin and thigh turns with the leg, and the leg with the skin: passes until that settles.
+LEG_SKIN_PASSES = 8
 # A leg is never taken to be shorter than this fraction of its length.
 MIN_LEG_RATIO = 0.2
 
@@ -55,7 +55,9 @@ MIN_LEG_RATIO = 0.2
 class _PlantedLeg:
     """A leg as posed, the plan of its foot, and the skin of the foot, None where it is not known.
 
-    toe_delta: (F,3,3) the planned rotation of the toes from rest, None without toes. shin_delta: (F,3,3) the posed one of the shin.
+    toe_delta: (F,3,3) the planned rotation of the toes from rest, None without toes. shin_delta, thigh_delta: (F,3,3) the posed ones of
+    these. hip: (3,) m, where the leg begins at rest. by_body: (F,N,3) m, the skin if the hips carried it as posed, None where they carry
+    none.
     """
 
     limb: Limb
@@ -64,13 +66,16 @@ class _PlantedLeg:
     sole: Sole | None
     toe_delta: FloatArray | None
     shin_delta: FloatArray
+    thigh_delta: FloatArray
+    hip: FloatArray
+    by_body: FloatArray | None
 
     @property
     def skin_passes(self) -> int:
         """How often the plan has to be brought in line with the skin: more than once if that turns the skin."""
         if self.sole is None:
             return 0
-        return SHIN_SKIN_PASSES if self.sole.shin_weights.any() else 1
+        return LEG_SKIN_PASSES if self.sole.follows_leg else 1
 
     def hold_skin(self, shift: FloatArray) -> None:
         """Hold the skin of the foot, with the hips moved by `shift` (F,3) m."""
@@ -80,14 +85,20 @@ class _PlantedLeg:
     def _skin_from_ankle(self, sole: Sole, shift: FloatArray) -> FloatArray:
         """The skin (F,N,3) m of the foot as planned, from the ankle."""
         from_ankle = sole.points - self.at_rest.ankle
-        skin = _turn_points(self.foot.rotation, from_ankle)
+        by_foot = _turn_points(self.foot.rotation, from_ankle)
+        skin = by_foot
         if self.toe_delta is not None and sole.toe_weights.any():
             to_ball = self.at_rest.ball - self.at_rest.ankle
             by_toes = (self.foot.rotation @ to_ball)[:, None] + _turn_points(self.toe_delta, from_ankle - to_ball)
-            skin = skin + sole.toe_weights[:, None] * (by_toes - skin)
-        if sole.shin_weights.any():
-            _thigh, turn = solve_two_bone_ik(self.limb, self.limb.root + shift, self.foot.ankle_target(shift))
-            skin = skin + sole.shin_weights[:, None] * (_turn_points(turn @ self.shin_delta, from_ankle) - skin)
+            skin = skin + sole.toe_weights[:, None] * (by_toes - by_foot)
+        if sole.follows_leg:
+            hip, ankle = self.limb.root + shift, self.foot.ankle_target(shift)
+            thigh_turn, shin_turn = solve_two_bone_ik(self.limb, hip, ankle)
+            by_shin = _turn_points(shin_turn @ self.shin_delta, from_ankle)
+            by_thigh = (hip - ankle)[:, None] + _turn_points(thigh_turn @ self.thigh_delta, sole.points - self.hip)
+            skin = skin + sole.shin_weights[:, None] * (by_shin - by_foot) + sole.thigh_weights[:, None] * (by_thigh - by_foot)
+            if self.by_body is not None:
+                skin = skin + sole.body_weights[:, None] * (self.by_body + (shift - ankle)[:, None] - by_foot)
         return skin
 
 
@@ -147,8 +158,10 @@ def _plan_leg(
     limb, foot = limb_from_pose(pose, side, LEG), stance.feet[side]
     plan = _plan_foot(pose, foot, sole, limb, touching, step_heights, placement, timestamps)
     toe_delta = None if foot.toes is None else plan.toe_rotation(pose.rest_delta(foot.toes))
-    shin = pose.rest.slots[f"{side}_{LEG[1]}"][-1]
-    return _PlantedLeg(limb, plan, foot, sole, toe_delta, pose.rest_delta(shin))
+    thigh, shin = (pose.rest_delta(pose.rest.slots[f"{side}_{part}"][-1]) for part in LEG[:2])
+    hip = pose.rest.heads[pose.rest.slots[f"{side}_{LEG[0]}"][0]]
+    by_body = rigid_positions(pose, sole.body, sole.points) if sole is not None and sole.body_weights.any() else None
+    return _PlantedLeg(limb, plan, foot, sole, toe_delta, shin, thigh, hip, by_body)
 
 
 def _plan_foot(
@@ -168,12 +181,15 @@ def _plan_foot(
         forward=foot.forward,
         upright_from_rest=placement.upright_from_rest,
     )
-    foot_to_leg = float(np.linalg.norm(foot.ball - foot.heel)) / limb.length
-    max_drift = MAX_DRIFT * limb.length * max(1.0, foot_to_leg / USUAL_FOOT_TO_LEG) ** 2
-    give = min(SOLE_GIVE * limb.length, MAX_SOLE_GIVE)
-    options = PlanOptions(FADE_TIME, SETTLE_TIME, max_drift, ANKLE_LED_ROLL, floor=placement.floor, skin_give=give)
+    drift, give = max_drift(float(np.linalg.norm(foot.ball - foot.heel)), limb.length), min(SOLE_GIVE * limb.length, MAX_SOLE_GIVE)
+    options = PlanOptions(FADE_TIME, SETTLE_TIME, drift, ANKLE_LED_ROLL, floor=placement.floor, skin_give=give)
     posed = PosedFoot(shape, pose.heads[foot.bone], pose.rest_delta(foot.bone), touching)
     return FootPlan(posed, timestamps, options, ground=placement.floor + step_heights)
+
+
+def max_drift(foot_length: float, leg_length: float) -> float:
+    """The maximum distance, m, of a footprint from its foot that previous footprints may cause, of a foot and a leg of these lengths, m."""
+    return MAX_DRIFT * leg_length * max(1.0, foot_length / leg_length / USUAL_FOOT_TO_LEG) ** 2
 
 
 def _turn_points(rotations: FloatArray, points: FloatArray) -> FloatArray:

@@ -24,10 +24,10 @@ _HIERARCHY = re.compile(r"\bHIERARCHY\b", re.IGNORECASE)
 _MOTION = re.compile(r"(?:^|[\s}])MOTION\s+Frames\s*:\s*(\d+)\s+Frame\s*Time\s*:\s*(\S+)", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
 _JOINED_NUMBERS = re.compile(r"(?=.*\d)(?:[-+\d.]|(?<=[\d.])e)+", re.IGNORECASE)
-# Frame rates that a rounded frame time may stand for; the first ones are preferred.
+# Frame rates that a rounded frame time may stand for, those whose time has no last digit; the first ones are preferred.
 _USUAL_RATES = (
-    30.0, 60.0, 120.0, 24.0, 25.0, 50.0, 100.0, 240.0, 90.0, 48.0, 72.0, 75.0, 80.0, 144.0, 150.0, 180.0, 200.0, 250.0, 300.0, 360.0,
-    400.0, 480.0, 500.0, 1000.0, 10.0, 12.0, 12.5, 15.0, 20.0, 40.0, 30_000 / 1001, 60_000 / 1001, 24_000 / 1001, 120_000 / 1001,
+    30.0, 60.0, 120.0, 24.0, 240.0, 90.0, 48.0, 72.0, 75.0, 144.0, 150.0, 180.0, 300.0, 360.0, 480.0, 12.0, 15.0,
+    30_000 / 1001, 60_000 / 1001, 24_000 / 1001, 120_000 / 1001,
 )  # fmt: skip
 _MAX_RATE_ERROR = 0.025  # of the stated to the meant rate, relative
 _MIN_OFFSET = 1e-9  # file units; a child nearer than this does not show where its parent's bone ends

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.camera.solve_camera import solve_camera
+from blender_meshrec.core.messages import Message
 from blender_meshrec.core.rotations import angle_between_rotmats
 from tests.backend.camera.scenery import FOCAL, SIZE, scenery, solve, turn, view
 
@@ -81,19 +82,48 @@ def test_a_zoom(hills):
     assert "zooms by 50 %" in path.sentences[0]
 
 
-def test_a_camera_that_moves_is_called_moving_and_has_no_rotations(hills):
+def two_layers(hills):
+    """A camera that moves to the right past something far, and something near that passes three times as fast."""
     other, frames = scenery(5), []
     for row in range(24):
         frame = view(hills, shift=-2.0 * row).copy()
         frame[SIZE[1] // 2 :] = view(other, shift=-6.0 * row)[SIZE[1] // 2 :]
         frames.append(frame)
-    path = solve(frames)
-    assert path.kind == "moving" and (path.camera_from_first == np.eye(3)).all()
-    assert path.sentences == ("The camera moves through the scene; its motion is not taken out.",)
+    return frames
+
+
+def test_a_camera_that_moves_has_a_path(hills):
+    path = solve(two_layers(hills))
+    assert path.kind == "moving" and path.centres is not None and path.shots[0].has_path
+    way = path.centres[-1] - path.centres[0]
+    assert way[0] > 0.95 * np.linalg.norm(way)
+    assert path.centres[:, 0] == pytest.approx(np.linspace(0, way[0], 24), abs=0.02 * way[0])
+    assert np.degrees(angle_between_rotmats(path.camera_from_first, np.eye(3))).max() < 1.0
+    assert "moves through the scene; its path explains" in path.sentences[0]
+
+
+def test_a_carried_camera_that_looks_like_a_turning_one_has_a_path_if_that_explains_more(hills, monkeypatch):
+    monkeypatch.setattr("blender_meshrec.backend.camera.solve_camera.is_moving", lambda *given: False)
+    path = solve(two_layers(hills))
+    assert path.kind == "moving" and path.centres is not None
+
+
+def test_a_path_that_is_not_found_is_left_in_with_a_sentence(hills, monkeypatch):
+    why = Message("camera-path-not-found", "no path explains how the background moves")
+    monkeypatch.setattr("blender_meshrec.backend.camera.solve_camera.solve_moving_path", lambda *given: why)
+    path = solve(two_layers(hills))
+    assert path.kind == "moving" and path.centres is None and (path.camera_from_first == np.eye(3)).all()
+    assert path.sentences == (
+        "The camera moves through the scene; its motion is not taken out.",
+        "Its way through the scene is not taken out: no path explains how the background moves.",
+    )
 
 
 def test_a_wall_that_passes_by_is_no_turn(hills):
-    assert solve([view(hills, shift=-9.0 * row) for row in range(40)]).kind == "moving"
+    path = solve([view(hills, shift=-9.0 * row) for row in range(40)])
+    assert path.kind == "moving"
+    if path.centres is not None:
+        assert path.centres[-1, 0] > 0.9 * np.linalg.norm(path.centres[-1])
 
 
 def test_shots_are_solved_by_themselves(hills):

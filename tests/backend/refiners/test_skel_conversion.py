@@ -88,11 +88,21 @@ def test_amass_motion_is_converted_to_angles(tmp_path, y_up):
     assert is_motion_file(tmp_path / "amass.npz")
     result = recover(ReconstructRequest(str(tmp_path / "amass.npz"), skeleton="skel"))
     (recovery,) = result.recoveries
+    assert not [warning for warning in result.report["warnings"] if "do nothing" in warning]
     assert np.abs(recovery.trans + root - walker.pelvis).max() < 1e-5
     smpl, skel = skins(recovery)
     assert np.linalg.norm(smpl - skel, axis=-1).mean() < 0.02
     with pytest.raises(InputError, match="motion"):
         recover(ReconstructRequest(str(tmp_path / "amass.npz")))
+
+
+def test_options_that_mean_nothing_for_a_motion_are_said(tmp_path):
+    np.savez(tmp_path / "amass.npz", poses=np.zeros((2, 156)), trans=np.zeros((2, 3)), betas=np.zeros(16), mocap_framerate=30.0)
+    request = ReconstructRequest(str(tmp_path / "amass.npz"), skeleton="skel", up="z")
+    warnings = recover(replace(request, height=180.0, contacts=False)).report["warnings"]
+    assert "amass.npz is a motion and not footage, for which these options do nothing: --height, --no-contacts." in warnings
+    with pytest.raises(InputError, match="no person 2"):
+        recover(replace(request, person="2"))
 
 
 def test_angles_convert_back_to_poses(tmp_path, keypoints):

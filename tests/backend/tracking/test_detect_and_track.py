@@ -76,6 +76,7 @@ def test_a_second_run_reads_the_cache(film, detector, tmp_path):
     assert detector.calls == []
     assert first.people[0].portrait is not None and np.array_equal(first.people[0].portrait, second.people[0].portrait)
     assert np.array_equal(first.people[0].keypoints, second.people[0].keypoints)
+    assert first.lines is not None and np.array_equal(first.lines.ends, second.lines.ends) and len(first.lines.rows)
     assert np.array_equal(first.frames.timestamps, second.frames.timestamps) and first.frames.fps == second.frames.fps
     detect_and_track(request(film, cache=str(tmp_path), frames=(0, 20)))
     assert len(detector.calls) == 20
@@ -121,3 +122,31 @@ def test_footage_without_people_is_an_error(film, detector):
 def test_an_unknown_detector_is_refused_with_the_choices(film):
     with pytest.raises(InputError, match="keypoints, mediapipe, rtmlib"):
         detect_and_track(request(film, detector="magic"))
+
+
+def test_draft_looks_at_every_second_frame_and_keeps_all_times(film, detector, tmp_path):
+    draft = request(film, quality="draft", frames=(0, 31), cache=str(tmp_path))
+    first = detect_and_track(draft)
+    assert [row for row, _ in detector.calls] == list(range(16)) and first.step == 2
+    np.testing.assert_allclose(first.frames.timestamps, np.arange(16) / 15, atol=1e-6)
+    np.testing.assert_allclose(first.all_times, np.arange(31) / 30, atol=1e-6)
+    assert first.frames.fps == 30 and len(first.people[0]) == 16
+    again = detect_and_track(draft)
+    assert len(detector.calls) == 16 and np.array_equal(again.all_times, first.all_times)
+    standard = detect_and_track(replace(draft, quality="standard"))  # not from the cache of the draft
+    assert len(detector.calls) == 16 + 31 and standard.step == 1 and standard.all_times is None
+    assert np.array_equal(standard.people[0].keypoints[::2], first.people[0].keypoints)
+
+
+def test_an_interrupted_draft_goes_on_with_all_times(film, detector, tmp_path):
+    def stop(progress):
+        if progress.done == 120:
+            raise CancelledError("test-error", "", "")
+
+    draft = request(film, quality="draft", cache=str(tmp_path))
+    with pytest.raises(CancelledError):
+        detect_and_track(draft, stop)
+    resumed = detect_and_track(draft)
+    assert [row for row, _ in detector.calls] == list(range(130))
+    np.testing.assert_allclose(resumed.all_times, np.arange(COUNT) / 30, atol=1e-6)
+    assert np.array_equal(resumed.people[0].keypoints, detect_and_track(replace(draft, cache=None)).people[0].keypoints)

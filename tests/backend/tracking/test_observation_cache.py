@@ -70,6 +70,27 @@ def test_the_matches_of_the_background_are_read_back(tmp_path):
     assert len(read) == len(frames)
 
 
+def test_the_edges_of_the_background_are_read_back(tmp_path):
+    """Also those of an entry that goes on in a second file; entries of earlier versions have none."""
+    frames, generator = random_frames(FRAMES_PER_FILE + 30), np.random.default_rng(3)
+    edges = [generator.integers(-999, 999, (row % 7, 4)).astype(np.int16) if row % 20 == 0 else None for row in range(len(frames))]
+    log = ObservationLog(tmp_path, "clip")
+    for (time, detections), found in zip(frames, edges):
+        log.append(time, detections, edges=found)
+    log.finish(30.0, [])
+    again = ObservationLog(tmp_path, "clip").edges
+    assert [found is None for found in again] == [found is None for found in edges]
+    assert all(np.array_equal(read, found) for read, found in zip(again, edges) if found is not None)
+
+
+def test_entries_without_edges_are_used(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(observation_cache, "pack_edges", lambda edges: {})
+        write(tmp_path, random_frames(3))
+    again = ObservationLog(tmp_path, "clip")
+    assert len(again.frames) == 3 and again.edges == [None] * 3 and again.summary is not None
+
+
 def test_the_movement_of_the_background_is_read_back(tmp_path):
     frames, background = random_frames(FRAMES_PER_FILE + 30), np.random.default_rng(1).normal(size=(FRAMES_PER_FILE + 30, 3))
     log = ObservationLog(tmp_path, "clip")

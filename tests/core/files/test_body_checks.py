@@ -78,12 +78,15 @@ def test_weights_of_a_vertex_sum_to_one(tmp_path, excess, is_read):
 @pytest.mark.parametrize("least, is_read", [(-0.9e-4, True), (-1.1e-4, False)])
 def test_weights_are_not_negative(least, is_read):
     assert are_skin_weights(np.array([[1 - least, least]]), 1e-2) == is_read
+    assert are_skin_weights(np.empty((0, 24)), 1e-2)  # of no vertices, nothing is wrong
 
 
-@pytest.mark.parametrize("parent, is_read", [(0, True), (4, True), (5, False), (6, False), (-1, False)])
-def test_joints_form_a_tree_whose_parents_come_first(tmp_path, parent, is_read):
+@pytest.mark.parametrize(
+    "joint, parent, is_read", [(5, 0, True), (5, 4, True), (5, 5, False), (5, 6, False), (5, -1, False), (1, -1, False), (1, 1, False)]
+)
+def test_joints_form_a_tree_whose_parents_come_first(tmp_path, joint, parent, is_read):
     tree = smpl_arrays(vertices=40)["kintree_table"].astype(np.int64)
-    tree[0, 5] = parent
+    tree[0, joint] = parent
     if is_read:
         load_body(save(tmp_path / "a.npz", kintree_table=tree))
         return

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.errors import ModelError
-from blender_meshrec.core.files.body_template import body_from_arrays, load_body
+from blender_meshrec.core.files.body_template import FAMILIES, body_from_arrays, load_body
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from tests.support.python2_pickle import Chumpy, Csc, dumps
 from tests.support.synthetic_template import rest_skeleton, smpl_arrays, synthetic_template
@@ -33,6 +33,13 @@ def test_joint_count_determines_the_family(joints, kind):
     assert np.array_equal(body.smpl_joint_indices[:22], np.arange(22))
     assert [parents[joint] for joint in body.smpl_joint_indices[22:]] == [20, 21]
     assert [body.joint_names[joint].split("_")[0] for joint in body.smpl_joint_indices[22:]] == ["left", "right"]
+
+
+def test_hands_have_three_joints_a_finger_named_as_the_field_names_them():
+    fingers = [f"{finger}{bone}" for finger in ("index", "middle", "pinky", "ring", "thumb") for bone in "123"]
+    hands = [f"{side}_{joint}" for side in ("left", "right") for joint in fingers]
+    assert FAMILIES[52] == ("smplh", (*SMPL_JOINTS[:22], *hands))
+    assert FAMILIES[55] == ("smplx", (*SMPL_JOINTS[:22], "jaw", "left_eye", "right_eye", *hands))
 
 
 def test_rest_joints_and_vertices_follow_the_definition():

@@ -118,40 +118,68 @@ class ReducedSystem:
 def eliminate_frames(system: BandedSystem, damping: float) -> ReducedSystem:
     """Eliminate the frames by block-tridiagonal Cholesky; `damping` scales the diagonal (Marquardt 1963)."""
     right = np.concatenate([system.arrow, system.gradient[..., None]], -1)
-    solution = _solve_banded(system, damping, right)
+    solution = factorise(system, damping).solve(right)
     arrow = system.arrow.reshape(-1, system.arrow.shape[-1])
     product = arrow.T @ solution.reshape(len(arrow), -1)
     return ReducedSystem(system.corner - product[:, :-1], system.clip_gradient - product[:, -1], solution)
 
 
-def _solve_banded(system: BandedSystem, damping: float, right: FloatArray) -> FloatArray:
-    """Solve for right-hand sides (F,U,R): pairs of frames as blocks."""
-    frames, size = system.gradient.shape
-    blocks = (frames + 1) // 2
+@dataclass(frozen=True)
+class Factorisation:
+    """The Cholesky factor of the frames' equations, pairs of frames as blocks.
+
+    factors: (2U,2U) each, lower triangles; the last may be of one frame. links: (2U,2U) each, the transposed blocks below them.
+    """
+
+    factors: list[FloatArray]
+    links: list[FloatArray]
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """Solve for right-hand sides (F,U,R)."""
+        size = right.shape[1]
+        solved: list[FloatArray] = []
+        for block, factor in enumerate(self.factors):
+            side = right[2 * block : 2 * block + 2].reshape(-1, right.shape[-1])
+            solved.append(_solve_triangle(factor, side - self.links[block - 1].T @ solved[-1] if block else side))
+        result = np.empty_like(right)
+        following: FloatArray | None = None
+        for block in range(len(self.factors) - 1, -1, -1):
+            side = solved[block] if following is None else solved[block] - self.links[block] @ following
+            following = _solve_triangle(self.factors[block], side, transposed=True)
+            result[2 * block : 2 * block + 2] = following.reshape(-1, size, right.shape[-1])
+        return result
+
+    def inverse_diagonal(self, size: int) -> FloatArray:
+        """The blocks (F,U,U) on the diagonal of the inverse, of `size` U (Takahashi's recurrence)."""
+        blocks: list[FloatArray] = []
+        following: FloatArray | None = None
+        for block in range(len(self.factors) - 1, -1, -1):
+            factor = self.factors[block]
+            inverse = _solve_triangle(factor, np.eye(len(factor)))
+            inverse = inverse.T @ inverse
+            if following is not None:
+                gain = _solve_triangle(factor, self.links[block], transposed=True)
+                inverse += gain @ following @ gain.T
+            following = inverse
+            frames = len(factor) // size
+            blocks += [inverse[size * k : size * (k + 1), size * k : size * (k + 1)] for k in range(frames - 1, -1, -1)]
+        return np.stack(blocks[::-1])
+
+
+def factorise(system: BandedSystem, damping: float = 0.0) -> Factorisation:
+    """Factorise the frames' equations. Raises LinAlgError if they are not positive definite."""
+    frames = len(system.gradient)
     factors: list[FloatArray] = []
     links: list[FloatArray] = []
-    solved: list[FloatArray] = []
-    for block in range(blocks):
-        first, last = 2 * block, min(2 * block + 2, frames)
+    for first in range(0, frames, 2):
+        last = min(first + 2, frames)
         diagonal = _pair_diagonal(system, first, last, damping)
-        side = right[first:last].reshape(-1, right.shape[-1])
-        if block:
-            below = _pair_link(system, first, last)
-            link = _solve_triangle(factors[-1], below)
+        if first:
+            link = _solve_triangle(factors[-1], _pair_link(system, first, last))
             diagonal -= link.T @ link
-            side = side - link.T @ solved[-1]
             links.append(link)
-        factor = np.linalg.cholesky(diagonal)
-        factors.append(factor)
-        solved.append(_solve_triangle(factor, side))
-    result = np.empty_like(right)
-    following: FloatArray | None = None
-    for block in range(blocks - 1, -1, -1):
-        side = solved[block] if following is None else solved[block] - links[block] @ following
-        following = _solve_triangle(factors[block], side, transposed=True)
-        first = 2 * block
-        result[first : first + 2] = following.reshape(-1, size, right.shape[-1])
-    return result
+        factors.append(np.linalg.cholesky(diagonal))
+    return Factorisation(factors, links)
 
 
 def _solve_triangle(factor: FloatArray, right: FloatArray, transposed: bool = False) -> FloatArray:

@@ -11,11 +11,22 @@ from ....core.files.body_template import BodyTemplate
 from ....core.records import BodyParams
 from ....core.rotations import quat_from_rotmat, rotvec_from_quat, slerp, turn_between
 from ....core.skeletons import H36M17
-from ....core.time_series import bracketing_samples
+from ....core.time_series import bracketing_samples, interpolate_over_time
 from ..body_params import local_rotmats, transform_body, with_rotvecs
 from ..keypoint_noise import keypoint_noise, keypoint_weights
 from . import weights
-from .body_points import BONES, MARKER_ROWS, MOVING, NUM_OFFSETS, SOLE_ROWS, BodyState, PosedPoints, Shape, pose_points, shape_of_stature
+from .body_points import (
+    BONES,
+    MARKER_ROWS,
+    MOVING,
+    NUM_OFFSETS,
+    SOLE_ROWS,
+    BodyState,
+    PosedPoints,
+    Shape,
+    pose_points,
+    shape_of_stature,
+)
 from .body_residuals import PosePrior, ShapePrior, StandingKnees
 from .equations import LENS, PATH, UP
 from .ground_contacts import GROUND_ROWS, SoleContacts, count_once, ground_radii, ground_weights, resting_places
@@ -23,7 +34,8 @@ from .ground_residuals import ContactPlace, ContactSpeed, Heights, WorldPrior
 from .image_residuals import LiftedBones, Reprojection
 from .motion_residuals import ACCELERATING_ROWS, Acceleration, TurnAcceleration, second_difference
 from .residuals import Residual, World
-from .solver import ClipState, PersonProblem, minimise
+from .solver import ClipState, PersonProblem, linearise, minimise
+from .uncertainty import joint_sigmas
 
 # Steps of each phase, and whether gravity is settled in it.
 PHASES = ((5, False), (5, False), (8, True))
@@ -63,6 +75,7 @@ class ClipEvidence:
     up . x + floor. tilt_sigma: (2,) rad, how well the camera's pitch and roll are known; 0 where up is given and does not change.
     lens_sigma: of the logarithm of the focal length; 0 where it is given. centres: (F,3) m, the places of a camera that moves but does not
     turn, or None if it stays at the origin; path_sigma: of the logarithm of their scale; 0 where it is given.
+    may_be_level: whether nothing but people's bodies speaks against a level camera.
     """
 
     intrinsics: FloatArray
@@ -74,6 +87,7 @@ class ClipEvidence:
     lens_sigma: float = 0.0
     centres: FloatArray | None = None
     path_sigma: float = 0.0
+    may_be_level: bool = True
 
     def places(self, growth: float, seen: BoolArray | slice = slice(None)) -> FloatArray:
         """The camera's places (F,3) m in the frames that are `seen`, with a path exp(growth) times the assumed size."""
@@ -83,10 +97,14 @@ class ClipEvidence:
 
 @dataclass(frozen=True)
 class SolvedPerson:
-    """A person's body in camera axes, and the floor below them: a point's height is up . x + floor."""
+    """A person's body in camera axes, and the floor below them: a point's height is up . x + floor.
+
+    sigma: (F,24) m, how sure the solve is of each joint relative to the pelvis, of `joint_sigmas`.
+    """
 
     body: BodyParams
     floor: float
+    sigma: FloatArray
 
 
 def solve_clip(
@@ -103,23 +121,34 @@ def solve_clip(
     """
     shapes = [shape_of_stature(template, person.body.betas.astype(float), person.is_shape_known) for person in people]
     starts = [clip]
-    if clip.tilt_sigma.any() and np.arccos(np.clip(clip.up @ LEVEL, -1, 1)) > weights.OTHER_START:
+    if clip.tilt_sigma.any() and clip.may_be_level and np.arccos(np.clip(clip.up @ LEVEL, -1, 1)) > weights.OTHER_START:
         starts.append(replace(clip, up=LEVEL))
     problem = _ClipProblem(template, people, shapes, smoothing)
     total = sum(steps for steps, _is_final in PHASES)
-    states, energies = zip(
+    states, energies, problems = zip(
         *(problem.solve(start, lambda step, k=k: on_step(k * total + step, len(starts) * total)) for k, start in enumerate(starts)),
         strict=True,
     )
     # Nobody who rests hangs in the air: what is on the ground counts for a start.
     costs = [energy - weights.SUPPORT_GAIN * problem.support(clip, state) for state, energy in zip(states, energies, strict=True)]
     # The estimated gravity stays unless the other start is clearly better.
-    state = states[-1] if costs[-1] < costs[0] - weights.CLEARLY_BETTER * energies[0] else states[0]
+    chosen = -1 if costs[-1] < costs[0] - weights.CLEARLY_BETTER * energies[0] else 0
+    state = states[chosen]
     solved = [
-        SolvedPerson(_body_params(template, person, clip.timestamps, shape.betas(body.shape), body), world.floor)
-        for person, shape, body, world in zip(people, shapes, state.people, state.worlds, strict=True)
+        SolvedPerson(
+            body=_body_params(template, person, clip.timestamps, shape.betas(body.shape), body),
+            floor=world.floor,
+            sigma=_sigma(person, clip.timestamps, problem, body, world),
+        )
+        for person, shape, problem, body, world in zip(people, shapes, problems[chosen], state.people, state.worlds, strict=True)
     ]
     return solved, state.worlds[0]
+
+
+def _sigma(person: PersonEvidence, times: FloatArray, problem: PersonProblem, body: BodyState, world: World) -> FloatArray:
+    """How sure the solve is of each joint, (F,24) m, at times (F,) s; interpolated in frames without the person."""
+    points = pose_points(problem.shape, body)
+    return interpolate_over_time(times, times[person.visible], joint_sigmas(points, linearise(problem, points, world)))
 
 
 @dataclass(frozen=True)
@@ -131,13 +160,14 @@ class _ClipProblem:
     shapes: Sequence[Shape]
     smoothing: float
 
-    def solve(self, clip: ClipEvidence, on_step: Callable[[int], None]) -> tuple[ClipState, float]:
-        """The solved state and its energy, by which starts are compared."""
+    def solve(self, clip: ClipEvidence, on_step: Callable[[int], None]) -> tuple[ClipState, float, list[PersonProblem]]:
+        """The solved state, its energy, by which starts are compared, and the people's last problems."""
         starts = tuple(
             _start_state(self.template, person, shape.basis.shape[1]) for person, shape in zip(self.people, self.shapes, strict=True)
         )
         state = ClipState(starts, tuple(World(clip.up, clip.floor, np.zeros(3)) for _ in self.people))
         radii, energy, done = ground_radii(self.template), 0.0, 0
+        problems: list[PersonProblem] = []
         for steps, is_final in PHASES:
             world = state.worlds[0]
             people = [through_lens(person, self.template, world.zoom, clip.places(0), clip.places(world.growth)) for person in self.people]
@@ -158,7 +188,7 @@ class _ClipProblem:
             free = [] if is_final else [part for part, is_unknown in unknown if is_unknown]
             state, energy = minimise(problems, state, steps, free, lambda step, first=done: on_step(first + step))
             done += steps
-        return state, energy
+        return state, energy, problems
 
     def support(self, clip: ClipEvidence, state: ClipState) -> float:
         """How many points touch the ground, summed over frames and people."""
@@ -261,7 +291,7 @@ def _bone_precision(person: PersonEvidence, sight: FloatArray) -> FloatArray:
     if person.spread is None:
         return np.broadcast_to(np.eye(3) / weights.BONE_SIGMA**2, (len(sight), len(BONES), 3, 3))
     spread = person.spread[person.visible][:, [end for _begin, end in BONES]].astype(float)
-    sigma = weights.SPREAD_FACTOR * np.maximum(spread, weights.MIN_BONE_SPREAD)
+    sigma = np.hypot(weights.SKELETON_SIGMA, weights.SPREAD_FACTOR * spread)
     axes = turn_between(np.array([0.0, 0.0, 1.0]), sight)[:, None]
     return (axes / sigma[:, :, None] ** 2) @ np.swapaxes(axes, -1, -2)
 

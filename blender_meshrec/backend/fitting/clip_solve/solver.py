@@ -54,7 +54,7 @@ def minimise(
     for step in range(max_steps):
         on_step(step)
         if systems is None:
-            systems = [_linearise(problem, points, world) for problem, points, world in zip(problems, posed, state.worlds, strict=True)]
+            systems = [linearise(problem, points, world) for problem, points, world in zip(problems, posed, state.worlds, strict=True)]
         try:
             reduced = [eliminate_frames(system, damping) for system in systems]
             candidate = _apply(state, reduced, free)
@@ -89,7 +89,8 @@ def _energy(problems: Sequence[PersonProblem], posed: Sequence[PosedPoints], sta
     )
 
 
-def _linearise(problem: PersonProblem, points: PosedPoints, world: World) -> BandedSystem:
+def linearise(problem: PersonProblem, points: PosedPoints, world: World) -> BandedSystem:
+    """One person's normal equations at a state."""
     equations = Equations(len(points.state))
     for residual in problem.residuals:
         residual.add(points, world, equations)

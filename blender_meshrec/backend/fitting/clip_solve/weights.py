@@ -24,8 +24,8 @@ LENS_SIGMA = 0.2
 # --- the lifter -------------------------------------------------------------------------------------------------------
 # A bone's end relative to its start in the lifted pose, m, where the lifter does not say. About its error on held-out motion.
 BONE_SIGMA = 0.05
-# Where it says: so many times the spread it gives, since its errors are the same in many frames and joints; and the least spread, m.
-SPREAD_FACTOR, MIN_BONE_SPREAD = 1.5, 0.012
+# Where it says how sure it is: what no lifter knows, since its skeleton is not the body's, beside this much of the spread that it gives.
+SKELETON_SIGMA, SPREAD_FACTOR = 0.04, 0.6
 # How the lifter leans, rad, about the camera's x, y and z axes.
 LEAN_SIGMA = (0.0175, 0.0087, 0.0087)
 

@@ -92,6 +92,26 @@ def test_gravity_that_is_given_does_not_turn(squatting):
     np.testing.assert_allclose(world.up, shared.up, atol=1e-12)
 
 
+class SolveBegunError(Exception):
+    """Ends a solve at its first step."""
+
+
+@pytest.mark.parametrize(("may_be_level", "starts"), [(True, 2), (False, 1)])
+def test_a_level_camera_is_tried_unless_the_background_contradicts(may_be_level, starts, template):
+    """Of a camera that looks down by 17 degrees; the steps of all starts are announced at the first one."""
+    clip = squat(template, TIMES, make_view(distance=3.0, pitch=0.3))
+    steps = []
+
+    def begin(_done, total):
+        steps.append(total)
+        raise SolveBegunError
+
+    for evidence in (clip.shared(), replace(clip.shared(), may_be_level=may_be_level)):
+        with pytest.raises(SolveBegunError):
+            solve_clip(template, [clip.evidence(clip.truth)], evidence, on_step=begin)
+    assert steps[1] * 2 == steps[0] * starts
+
+
 @pytest.mark.parametrize("wrong", [0.75, 1.3])
 def test_a_lens_that_is_assumed_wrongly_is_mended(wrong, template, body):
     """A squat on one spot, which shows little of the lens: a start through another one is mended by a third, and no pose is the worse."""

@@ -1,0 +1,47 @@
+"""The frames of a clip that the detector did not look at (Quality Draft): their motion lies between that of those in which it did."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..core.array_types import FloatArray
+from ..core.cameras import invert_rigid_transform
+from ..core.messages import Message
+from ..core.records import Recovery
+from ..core.resampling import fill_in_frames
+from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from .clip import Clip
+from .fitting.body_params import with_posed_joints
+from .fitting.foot_lock import lock_feet
+from .fitting.leg_kinematics import soles_from_template
+
+
+def has_left_out_frames(clip: Clip) -> bool:
+    """Whether the detector did not look at every frame."""
+    return clip.all_times is not None
+
+
+def fill_in_left_out_frames(clip: Clip) -> None:
+    """Give every frame of the range a motion. Runs once the frames that were looked at are judged."""
+    if clip.all_times is None:
+        return
+    for person in clip.people:
+        filled = fill_in_frames(person.recovery, clip.all_times)
+        if clip.request.contacts:
+            filled = with_locked_feet(filled, clip)
+        person.recovery = with_posed_joints(clip.body, filled)
+        if person.generated is not None:
+            person.generated = fill_in_frames(person.generated, clip.all_times)
+        if "worst_frames" in person.judged:
+            person.judged["worst_frames"] = [clip.step * row for row in person.judged["worst_frames"]]
+    text = "Quality Draft looked at one of {step} frames; the motion of the others is interpolated. Standard looks at every frame."
+    clip.warnings.append(Message("draft-frames-interpolated", text, step=clip.step))
+
+
+def with_locked_feet(recovery: Recovery, clip: Clip) -> Recovery:
+    """The recovery with feet held still while they touch, as its contacts say."""
+    rest_joints, soles = clip.template.rest_joints(recovery.betas), soles_from_template(clip.template, recovery.betas)
+    pelvis, camera = recovery.trans + rest_joints[0], invert_rigid_transform(recovery.camera_from_world)[:, :3, 3]
+    rotmats: FloatArray = rotmat_from_rotvec(recovery.poses.astype(float).reshape(len(recovery), -1, 3))
+    locked = lock_feet(rotmats, pelvis, rest_joints, soles, recovery.contacts, np.asarray(recovery.timestamps), camera)
+    return replace(recovery, poses=rotvec_from_rotmat(locked).reshape(len(recovery), -1))

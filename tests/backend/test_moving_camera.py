@@ -1,0 +1,113 @@
+"""A camera that walks along is taken out: people move in the world as a camera that stands sees them move."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from blender_meshrec.backend import moving_camera, passes
+from blender_meshrec.backend.camera.path_scale import PathScale
+from blender_meshrec.backend.camera.solve_camera import Shot, solve_camera
+from blender_meshrec.backend.pipeline import recover
+from blender_meshrec.backend.quality import judge_people
+from blender_meshrec.bridge.messages import ReconstructRequest
+from blender_meshrec.core.cameras import invert_rigid_transform, project, rigid_transform, transform_points
+from blender_meshrec.core.rotations import rotmat_from_rotvec
+from tests.support import synthetic_gait
+
+FRAMES = 60
+TIMES = np.arange(FRAMES) / 30
+VIEW = synthetic_gait.make_view(distance=5, pitch=0.1)
+UNIT = 4.0  # m
+
+
+def test_the_camera_of_each_frame_is_where_the_path_says():
+    turn = rotmat_from_rotvec(np.column_stack([np.zeros(3), [0, 0.1, 0.2], np.zeros(3)]))
+    path = np.array([[0, 0, 0], [0.1, 0, 0], [0.2, 0, 0.1]])
+    clip = SimpleNamespace(
+        timestamps=TIMES[:3], world_from_camera=invert_rigid_transform(VIEW.camera_from_world), places=UNIT * path, camera_from_view=turn
+    )
+    places = moving_camera.camera_path_in_world(clip)
+    assert transform_points(moving_camera.camera_from_world(clip), places[:, None]) == pytest.approx(0, abs=1e-9)
+    assert places[0] == pytest.approx(clip.world_from_camera[:3, 3]) and np.linalg.norm(places[1] - places[0]) == pytest.approx(0.4)
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory):
+    """Somebody who walks, filmed by a camera that stands, and by one that walks along and turns; its places in units of UNIT."""
+    folder = tmp_path_factory.mktemp("keypoints")
+    truth = synthetic_gait.walk(TIMES, turn=0.8)
+    path = np.column_stack([np.linspace(0, 0.3, FRAMES), 0.01 * np.sin(9 * TIMES), np.linspace(0, -0.1, FRAMES)])
+    turns = rotmat_from_rotvec(np.column_stack([0 * TIMES, 0.1 * np.sin(2 * TIMES), 0 * TIMES]))
+    moving = rigid_transform(turns, np.zeros(3)) @ rigid_transform(np.eye(3), -UNIT * path) @ VIEW.camera_from_world
+    for name, camera in (("still", VIEW.camera_from_world), ("moving", moving)):
+        in_camera = transform_points(camera, truth.h36m17)
+        keypoints = np.concatenate([project(in_camera, VIEW.intrinsics), np.ones((*in_camera.shape[:2], 1))], -1)
+        np.savez(folder / f"{name}.npz", keypoints=keypoints, keypoint_set="h36m17", image_size=VIEW.size, fps=30.0)
+    return folder, path, turns
+
+
+def reconstruct(walk, name, monkeypatch, **changes):
+    folder, path, turns = walk
+    unknown = solve_camera(None, VIEW.size, 1000.0, FRAMES)
+    shot = Shot(0, FRAMES, "moving", 1.0, explained=0.95, uncertainty=0.02)
+    camera = replace(unknown, kind="moving", camera_from_first=turns, centres=path, shots=(shot,))
+    if name == "moving":
+        monkeypatch.setattr(passes, "solve_camera", lambda *_arguments: replace(camera, **changes))
+    return recover(ReconstructRequest(str(folder / f"{name}.npz"), focal=f"{VIEW.intrinsics[0, 0]}px"))
+
+
+def test_somebody_filmed_in_passing_moves_as_a_still_camera_sees_them(walk, monkeypatch):
+    still, moving = (reconstruct(walk, name, monkeypatch) for name in ("still", "moving"))
+    found, true = moving.recoveries[0], still.recoveries[0]
+    assert np.linalg.norm(found.joints - true.joints, axis=-1).mean() < 0.1  # m, of a walk of 2 m and a camera's way of 1.3 m
+    centres = -np.einsum("fji,fj->fi", found.camera_from_world[:, :3, :3], found.camera_from_world[:, :3, 3])
+    length = np.linalg.norm(centres[-1] - centres[0])
+    assert length == pytest.approx(UNIT * np.linalg.norm(walk[1][-1]), rel=0.1)
+    report = moving.report["camera"]
+    assert report["taken_out"] and report["path"]["length_is_told_by_feet"]
+    assert any(sentence.startswith("Its path of 1.") and "taken out" in sentence for sentence in report["sentences"])
+    assert still.report["camera"]["path"] is None
+
+
+def test_a_path_in_two_shots_is_left_in_and_said(walk, monkeypatch):
+    shots = (Shot(0, 30, "moving", 1.0, explained=0.9), Shot(30, FRAMES, "still", 1.0))
+    report = reconstruct(walk, "moving", monkeypatch, shots=shots).report["camera"]
+    assert report["path"] is None and not report["taken_out"]
+    assert report["sentences"][-1].startswith("The camera's path is not taken out")
+
+
+def test_the_scale_that_no_foot_tells_is_said():
+    clip = SimpleNamespace(camera_centres=np.zeros((3, 3)), people=[], timestamps=TIMES[:3], warnings=[])
+    told, guessed = PathScale(2.0, 0.1, 3.0), PathScale(2.0, 0.7, 0.0)
+    for scale, warnings in ((told, 0), (guessed, 1)):
+        clip.warnings.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(moving_camera, "scale_from_feet", lambda *_arguments, scale=scale: scale)
+            moving_camera.scale_camera_path(clip)
+        assert clip.path_scale is scale and len(clip.warnings) == warnings
+
+
+def test_a_background_that_moves_by_a_path_taken_out_makes_nobody_doubtful(monkeypatch):
+    given = {}
+    measure = lambda _recovery, _observations, _body, background, _sigma: given.update(background=background) or {}  # noqa: E731
+    monkeypatch.setattr("blender_meshrec.backend.quality.measure_person", measure)
+    person = SimpleNamespace(number=1, recovery=SimpleNamespace(timestamps=TIMES), observations=None, judged={})
+    clip = SimpleNamespace(
+        people=[person],
+        body=None,
+        background=np.ones((3, 3)),
+        tilt_sigma=np.zeros(2),
+        warnings=[],
+        camera_from_view=None,
+        path_scale=None,
+    )
+    judge_people(clip)
+    assert given["background"] is not None
+    clip.path_scale = PathScale(2.0, 0.7, 0.0)  # a guess: the path cannot be trusted
+    judge_people(clip)
+    assert given["background"] is not None
+    clip.path_scale = PathScale(2.0, 0.1, 3.0)
+    judge_people(clip)
+    assert given["background"] is None
