@@ -359,7 +359,9 @@ def bring_generated_meshes_to_world(clip: Clip) -> None:
         root = clip.template.rest_joints(person.start.betas)[0]
         start = body_in_world(person.start, root, clip)
         target = target_joints(clip.body, person.recovery.lifted_joints, start, person.locked)
-        person.generated = mesh_in_world(person.recovery, person.estimate.body, target, clip.request.smoothing)
+        person.generated = mesh_in_world(
+            person.recovery, person.estimate.body, target, clip.request.smoothing, clip.world_from_camera[:3, :3]
+        )
 
 
 def is_resampled(clip: Clip) -> bool:

@@ -117,17 +117,17 @@ class MeshCalibrator:
             yield vertices, self.module(vertices @ rotation, joints @ rotation, target)
 
 
-def mesh_in_world(recovery: Recovery, generated: BodyParams, target: FloatArray, smoothing: float) -> Recovery:
+def mesh_in_world(recovery: Recovery, generated: BodyParams, target: FloatArray, smoothing: float, world_from_view: FloatArray) -> Recovery:
     """The generated mesh as a Recovery: poses smoothed over time and in the world, the target as `lifted_joints`.
 
     Args:
-        recovery: the person's. generated: in camera axes. target: (F,17,3) m, of `target_joints`. smoothing: 0 is off.
+        recovery: the person's. generated: in the axes of the view in which people are solved. target: (F,17,3) m, of `target_joints`.
+        smoothing: 0 is off. world_from_view: (3,3), a rotation.
     """
     visible, timestamps = recovery.visible, recovery.timestamps
-    rotation = np.array(recovery.camera_from_world[0, :3, :3]).T
     generated = replace(_interpolate_unseen(generated, visible, timestamps), betas=recovery.betas)
     smooth = smooth_body(generated, visible, timestamps, smoothing)
-    in_world = transform_body(smooth, np.zeros(3), rotation, np.zeros(3))
+    in_world = transform_body(smooth, np.zeros(3), world_from_view, np.zeros(3))
     return replace(recovery, poses=in_world.poses, trans=np.zeros_like(recovery.trans), lifted_joints=target)
 
 

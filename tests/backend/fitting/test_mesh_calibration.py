@@ -133,9 +133,26 @@ def test_a_mesh_that_faces_away_is_turned_around(calibrated):
     mesh = replace(recovery, lifted_joints=target)
     same = torch.cat([after for _, after in calibrator.calibrate_chunks(mesh)])
     assert (same - own).abs().max() < 1e-4
-    away = mesh_in_world(mesh, _params(mesh, about=np.pi), target, smoothing=0)
+    away = mesh_in_world(mesh, _params(mesh, about=np.pi), target, 0, _world_from_view(mesh))
     turned = torch.cat([after for _, after in calibrator.calibrate_chunks(away)])
     assert (turned - own).abs().max() < 2e-3
+
+
+def test_a_camera_that_turns_turns_no_mesh(calibrated):
+    """Generated meshes are in the axes of the view in which people are solved, which stands still."""
+    (recovery,) = calibrated[0].recoveries
+    generated, view = _params(recovery, about=0), _world_from_view(recovery)
+    pan = rotmat_from_rotvec(np.linspace(0.3, 0.8, len(recovery))[:, None] * [0, 1, 0])
+    turning = recovery.camera_from_world.copy()
+    turning[:, :3] = pan @ turning[:, :3]
+    still = mesh_in_world(recovery, generated, recovery.lifted_joints, 0, view)
+    turned = mesh_in_world(replace(recovery, camera_from_world=turning), generated, recovery.lifted_joints, 0, view)
+    np.testing.assert_array_equal(turned.poses, still.poses)
+    np.testing.assert_allclose(still.poses[:, 3:], recovery.poses[:, 3:], atol=1e-5)
+
+
+def _world_from_view(recovery):
+    return recovery.camera_from_world[0, :3, :3].T
 
 
 def _params(recovery, about):
@@ -152,7 +169,7 @@ def test_rows_without_the_person_are_interpolated(calibrated):
     poses = np.array(recovery.poses)
     poses[8:12] = 0
     hidden = replace(recovery, visible=visible, poses=poses)
-    mesh = mesh_in_world(hidden, _params(hidden, about=0), recovery.lifted_joints, smoothing=0)
+    mesh = mesh_in_world(hidden, _params(hidden, about=0), recovery.lifted_joints, 0, _world_from_view(hidden))
     assert np.abs(mesh.poses[[7, 12], 3:] - recovery.poses[[7, 12], 3:]).max() < 1e-3
     between = mesh.poses[8:12, 3:]
     assert np.abs(between).max() > 0.05 and np.abs(np.diff(between, n=2, axis=0)).max() < 0.02

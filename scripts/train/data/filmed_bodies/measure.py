@@ -4,15 +4,15 @@ python -m scripts.train.data.filmed_bodies.measure OUT/test
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from blender_meshrec.backend.lifting.estimators import lift_and_average
 from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.metrics import pa_mpjpe
-from blender_meshrec.core.records import Observations
+from blender_meshrec.core.records import Estimate, Observations
 from blender_meshrec.core.skeletons import H36M17, limb_indices, to_h36m17
 from blender_meshrec.methods import blazepose, skeleton2mesh
 from scripts.train.data.filmed_bodies.clips import FilmedClip
@@ -20,8 +20,15 @@ from scripts.train.data.filmed_bodies.detection import KEYPOINT_SET, clip_times
 from scripts.train.data.filmed_bodies.shards import Shard, read_shards
 
 STATURE = 1.7  # m
-ESTIMATORS = {"detector's own 3D": blazepose.estimate, "lifter": skeleton2mesh.estimate, "product": lift_and_average}
 _LIMBS = limb_indices(H36M17)
+
+
+def lift_from_2d(observations: Observations, intrinsics: FloatArray, timestamps: FloatArray, device: torch.device) -> Estimate:
+    """The lifter without the detector's own 3D."""
+    return skeleton2mesh.estimate(replace(observations, keypoints_3d=None), intrinsics, timestamps, device)
+
+
+ESTIMATORS = {"detector's own 3D": blazepose.estimate, "lifter from 2D alone": lift_from_2d, "lifter": skeleton2mesh.estimate}
 
 
 def keypoint_errors(clip: FilmedClip) -> FloatArray:
