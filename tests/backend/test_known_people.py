@@ -87,7 +87,7 @@ def test_the_height_of_a_body_gives_its_distance(beta, template, body, tmp_path)
 
     Seen obliquely: from the front nothing shows how far a squat bends the knees, and straighter legs are nearer ones.
     """
-    betas, view = np.eye(10)[0] * beta, synthetic_gait.make_view(distance=5.0, bearing=0.9, pitch=0.15)
+    betas, view = np.eye(10)[0] * beta, synthetic_gait.make_view(distance=5.0, bearing=0.4, pitch=0.15)
     clip = squat(template, TIMES, view)
     params = with_betas(clip.params(clip.truth), template, betas)
     joints = body.joints(params.betas, params.global_orient, params.body_pose, params.transl).numpy().astype(float)
