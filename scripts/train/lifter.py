@@ -42,7 +42,7 @@ from scripts.train.widening import widened
 
 # Frames of a window and windows of a batch: first many short windows to learn poses, then windows as long as the receptive field.
 SHORT_WINDOWS, LONG_WINDOWS = (27, 48), (81, 16)
-FILMED_FRACTION = 0.35  # of the windows of a batch, where there are filmed ones
+FILMED_FRACTION = 0.25  # of the windows of a batch, where there are filmed ones
 LEARNING_RATE, WARM_UP_STEPS = 6e-4, 200  # AdamW's, in steps
 DECAY_FRACTION = 0.35  # of the steps, at the end: long windows, and the rate falls to zero
 EMA_DECAY = 0.998

@@ -138,3 +138,25 @@ def test_calibrated_spreads_hold_their_share_of_the_errors(clip):
     network = Lifter(LifterConfig(width=16)).eval().requires_grad_(False)
     spread_calibration.calibrate_spread(network, [clip], 0.6827)
     assert spread_calibration.summarise_spread(network, [clip])["within"] == pytest.approx(0.6827, abs=0.02)
+
+
+def test_legs_are_straightened_at_most_to_straight(monkeypatch):
+    """Lengths stay, feet stay as they are turned, and no knee bends the other way."""
+    monkeypatch.setattr(motion_augmentation, "MAX_STRAIGHTENING", 0.6)
+    rng = np.random.default_rng(0)
+    vectors = np.repeat(made_up_clip()[0].vectors[None, :30], 64, 0).astype(float)
+    before = vectors.copy()
+    motion_augmentation._straighten_legs(rng, vectors)
+    knee, ankle, toe = (motion_clips.NODES.index(f"left_{name}") for name in ("knee", "ankle", "big_toe"))
+
+    def flexion(of):
+        cosine = (of[..., knee, :] * of[..., ankle, :]).sum(-1) / np.linalg.norm(of[..., [knee, ankle], :], axis=-1).prod(-1)
+        return np.arccos(np.clip(cosine, -1, 1))
+
+    less = flexion(before) - flexion(vectors)
+    assert less.min() > -1e-6 and less.max() < motion_augmentation.MAX_STRAIGHTENING + 1e-6 and 0.3 < (less > 1e-3).mean() < 0.9
+    assert (flexion(vectors) < 0.02).mean() > (flexion(before) < 0.02).mean()
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), np.linalg.norm(before, axis=-1), atol=1e-9)
+    np.testing.assert_array_equal(vectors[..., toe, :], before[..., toe, :])
+    plane = np.cross(before[..., knee, :], before[..., ankle, :])
+    assert ((np.cross(vectors[..., knee, :], vectors[..., ankle, :]) * plane).sum(-1) > -1e-9).all()

@@ -54,6 +54,7 @@ SCALE_RANGE, MIN_CAMERA_HEIGHT = (0.75, 1.33), 0.5
 # Leniency towards footholds off the common plane, step by step; None leaves the floor out. Far from level, footholds look as if
 # they were on stairs.
 FLOOR_LENIENCY = (None, None, 4.0, 2.0, 1.0, 1.0, 1.0)
+SOME_FRAMES = 40  # that tell how low a body comes
 BALANCE_ITERATIONS = 5  # of reweighting frames
 _MASS_WEIGHTS = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
 
@@ -173,6 +174,7 @@ def estimate_camera_tilt(people: Sequence[GroundEvidence], timestamps: FloatArra
     Pitch > 0 looks down, roll > 0 is turned clockwise seen from behind. edges: as of `estimate_gravity_and_floor`.
     """
     found = Tilt(np.zeros(2), TILT_PRIOR_SIGMA)
+    bodies = [_some_frames(person) for person in people if person.visible.any()]
     # Which feet bear weight depends a little on up, so it is determined again at each step.
     for leniency in FLOOR_LENIENCY:
         rotation = WORLD_FROM_LEVEL_CAMERA @ _rotmat_from_tilt(found.tilt)
@@ -180,8 +182,16 @@ def estimate_camera_tilt(people: Sequence[GroundEvidence], timestamps: FloatArra
         footholds: list[TiltEquations] = []
         if leniency is not None:
             footholds = [_floor_equations(person, timestamps, rotation, found.tilt, leniency) for person in people]
-        found = most_probable_tilt(TiltEvidence([balance for balance in balances if balance is not None], footholds, edges))
+        evidence = TiltEvidence([balance for balance in balances if balance is not None], footholds, edges, bodies)
+        found = most_probable_tilt(evidence)
     return found
+
+
+def _some_frames(person: GroundEvidence) -> FloatArray:
+    """The joints and soles (F,21,3) m of a person in at most SOME_FRAMES of the frames with them."""
+    rows = np.flatnonzero(person.visible)
+    rows = rows[:: -(-len(rows) // SOME_FRAMES)]
+    return np.concatenate([person.joints[rows], person.soles[rows]], 1)
 
 
 def _rotmat_from_tilt(tilt: FloatArray) -> FloatArray:

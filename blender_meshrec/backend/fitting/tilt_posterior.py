@@ -24,6 +24,10 @@ CAMERA_ROLLS = ((0.95, np.radians(4.0)), (0.05, np.radians(12.0)))
 # A clip's people may lean on something: the share of those who do, and how far, rad.
 LEANING_SHARE, LEANING_SIGMA = 0.15, np.radians(12.0)
 BALANCE_TAIL = 3.0  # sigma of the balance in depth from which it lets go (Cauchy)
+# A camera stands above the ground that people lie, kneel or stand on: how far at least, its standard deviation, m, and the sigma from which
+# that lets go (Cauchy), for those who are on a stage or climb.
+LEAST_CAMERA_HEIGHT, CAMERA_HEIGHT_SIGMA, CAMERA_HEIGHT_TAIL = 0.1, 0.15, 3.0
+GROUNDED_SHARE = 0.1  # of the frames in which the lowest point of a body is lower: in the others it may be in the air
 FINE_STEP, FINE_REACH = np.radians(0.25), np.radians(4.0)
 NORMAL_SHARE = 0.683  # of a normal density, within one standard deviation
 SHARED_ROLL_SIGMA = np.radians(0.4)  # of what all edges of a clip share: houses lean
@@ -44,11 +48,13 @@ class TiltEquations(NamedTuple):
 
 
 class TiltEvidence(NamedTuple):
-    """balances: of each person who stands. footholds: of each person. edges: of the background, or None."""
+    """balances: of each person who stands. footholds: of each person. edges: of the background, or None. bodies: (F,P,3) m of each person,
+    points of their body in camera axes."""
 
     balances: Sequence[Balance]
     footholds: Sequence[TiltEquations]
     edges: EdgeEvidence | None
+    bodies: Sequence[FloatArray] = ()
 
 
 class Tilt(NamedTuple):
@@ -91,10 +97,23 @@ def log_density(evidence: TiltEvidence, pitch: FloatArray, roll: FloatArray) -> 
     for matrix, right in evidence.footholds:
         squared = matrix[0, 0] * pitch[:, None] ** 2 + 2 * matrix[0, 1] * pitch[:, None] * roll + matrix[1, 1] * roll**2
         log = log + right[0] * pitch[:, None] + right[1] * roll - 0.5 * squared
+    for body in evidence.bodies:
+        short = np.maximum(LEAST_CAMERA_HEIGHT - camera_heights(body, pitch, roll), 0) / CAMERA_HEIGHT_SIGMA
+        log = log - 0.5 * CAMERA_HEIGHT_TAIL**2 * np.log1p((short / CAMERA_HEIGHT_TAIL) ** 2) / len(evidence.bodies)
     if evidence.edges is not None and not evidence.edges.is_empty:
         is_grid = pitch is PITCHES and roll is ROLLS
         log = log + (evidence.edges.on_grid if is_grid else tilt_likelihood(evidence.edges, pitch, roll))
     return log
+
+
+def camera_heights(body: FloatArray, pitch: FloatArray, roll: FloatArray) -> FloatArray:
+    """How high (P,R) m a camera of pitches (P,) and rolls (R,) rad is above the ground below a body's points (F,P,3) m, camera axes."""
+    # Up in the camera's axes: turned by the roll about z, then by the pitch about x.
+    up = np.stack([
+        -np.sin(roll) * np.cos(pitch)[:, None], -np.cos(roll) * np.cos(pitch)[:, None], np.repeat(-np.sin(pitch)[:, None], len(roll), 1)
+    ], -1)  # fmt: skip
+    lowest = np.min(up.reshape(-1, 3) @ np.swapaxes(body.reshape(len(body), -1, 3), 1, 2), axis=2)
+    return -np.quantile(lowest, GROUNDED_SHARE, axis=0).reshape(len(pitch), len(roll))
 
 
 def _log_mixture(values: FloatArray, kinds: Sequence[tuple[float, float]]) -> FloatArray:

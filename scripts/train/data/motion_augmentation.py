@@ -1,4 +1,4 @@
-"""Augmented windows of motion: other proportions and speeds, limbs of other clips, crouching, mirroring, and tumbling.
+"""Augmented windows of motion: other proportions and speeds, limbs of other clips, crouching, straighter legs, mirroring, and tumbling.
 
 B windows, F frames, 25 NODES. Positions are metres, y up.
 """
@@ -35,6 +35,9 @@ LEG_SWAP_FRACTION, ARM_SWAP_FRACTION = 0.08, 0.15  # of windows whose legs or ar
 LIMB_TURN_FRACTION, LIMB_TURN_SIGMA = 0.05, 0.3  # fraction of limbs with a large rotation at hip or shoulder; its sigma, rad
 POSTURE_SIGMA = 0.08  # rad, of the small rotation of every other limb: people's postures differ
 CROUCH_FRACTION, LUNGE_FRACTION = 0.15, 0.3  # of windows that squat, sit or kneel; of those, with independent legs
+# Of windows whose legs are made straighter, and by how much at most, rad: the recordings' knees hardly ever bend by less than 15 degrees,
+# also where people stand, since their skeletons place the joint in front of the knee. People's do.
+STRAIGHTEN_FRACTION, MAX_STRAIGHTENING = 0.7, 0.3
 TUMBLE_FRACTION, TUMBLE_SIGMA = 0.06, 1.0  # fraction of windows rotated about any axis; its sigma, rad
 
 
@@ -78,6 +81,7 @@ class WindowSampler:
         _swap_limbs(windows, arms, chosen[: len(arms.hip)], _ARMS, AXES.index("thorax"))
         _rotate_limbs(rng, windows)
         _crouch(rng, windows)
+        _straighten_legs(rng, windows.vectors)
         vectors = windows.vectors
         vectors *= draw_bone_scales(rng, count)[:, None, :, None]
         points, axes = points_from_vectors(windows.hip, vectors), windows.axes
@@ -167,6 +171,20 @@ def _crouch(rng: np.random.Generator, windows: SampledWindows) -> None:
     vectors[np.ix_(rows, np.arange(frames), np.array(upper))] = np.einsum("bfij,bfnj->bfni", torso, vectors[rows][:, :, upper])
     axes[rows] = torso[:, :, None] @ axes[rows]
     hip[rows, :, 1] += standing - _lower_ankle_height(vectors[rows])
+
+
+def _straighten_legs(rng: np.random.Generator, vectors: FloatArray) -> None:
+    """Turn thighs and shins of some windows (B,F,25,3) towards each other, in place, until the knee is straight; feet stay as turned."""
+    rows = np.flatnonzero(rng.random(len(vectors)) < STRAIGHTEN_FRACTION)
+    most = rng.uniform(0, MAX_STRAIGHTENING, (len(rows), 1))
+    for knee, ankle, *_foot in _LEGS.values():
+        thigh, shin = vectors[rows, :, knee], vectors[rows, :, ankle]
+        axis = np.cross(thigh, shin)
+        sine, cosine = np.linalg.norm(axis, axis=-1), (thigh * shin).sum(-1)
+        half = 0.5 * np.minimum(most, np.arctan2(sine, cosine))
+        turn = (half / np.maximum(sine, 1e-9))[..., None] * axis
+        vectors[rows, :, knee] = (rotmat_from_rotvec(turn) @ thigh[..., None])[..., 0]
+        vectors[rows, :, ankle] = (rotmat_from_rotvec(-turn) @ shin[..., None])[..., 0]
 
 
 def _lower_ankle_height(vectors: FloatArray) -> FloatArray:

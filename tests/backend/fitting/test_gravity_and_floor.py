@@ -7,12 +7,14 @@ from blender_meshrec.backend.camera.vertical_lines import VerticalLines
 from blender_meshrec.backend.fitting.gravity_and_floor import (
     TILT_PRIOR_SIGMA,
     GroundEvidence,
+    _rotmat_from_tilt,
     body_scales_on_floor,
     estimate_camera_tilt,
     estimate_floor_height,
     estimate_gravity_and_floor,
 )
 from blender_meshrec.backend.fitting.tilt_from_lines import edge_evidence
+from blender_meshrec.backend.fitting.tilt_posterior import TiltEvidence, camera_heights, log_density
 from blender_meshrec.core.cameras import intrinsics_of_focal_length, invert_rigid_transform, project, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.rotations import rotmat_from_rotvec
@@ -227,3 +229,25 @@ def test_people_on_one_floor_are_scaled_to_it(scale, expected):
     first, second = body_scales_on_floor(people, TIMES, estimate_gravity_and_floor(people[:1], TIMES).world_from_camera)
     assert first == 1.0
     assert second == pytest.approx(expected, rel=0.03)
+
+
+def test_camera_heights_are_those_of_the_turned_points():
+    """Against each tilt's own rotation: the camera above the tenth percentile of a body's lowest points."""
+    rng = np.random.default_rng(0)
+    body = rng.normal(size=(30, 5, 3)) + [0, 0.5, 4]
+    pitch, roll = np.array([-0.4, 0.0, 0.3]), np.array([-0.2, 0.1])
+    found = camera_heights(body, pitch, roll)
+    for row, p in enumerate(pitch):
+        for column, r in enumerate(roll):
+            heights = (body @ _rotmat_from_tilt(np.array([p, r])).T)[..., 1].max(1)  # y points down
+            assert found[row, column] == pytest.approx(np.quantile(heights, 0.9))
+
+
+def test_a_camera_below_the_ground_is_improbable():
+    """Somebody lies on the floor 4 m ahead, 0.3 m below the camera: tilts that put the camera below them lose, others do not change."""
+    body = np.zeros((10, 4, 3)) + [[0, 0.3, 3.5], [0, 0.3, 4], [0, 0.25, 4.3], [0.2, 0.3, 4.5]]
+    pitch = np.radians([-20.0, 0.0, 10.0])
+    without = log_density(TiltEvidence([], [], None), pitch, np.zeros(1))[:, 0]
+    found = log_density(TiltEvidence([], [], None, [body]), pitch, np.zeros(1))[:, 0] - without
+    assert camera_heights(body, pitch, np.zeros(1))[:, 0] == pytest.approx([-0.92, 0.3, 1.08], abs=0.02)
+    assert found[0] < -5 and found[1:].tolist() == [0, 0]

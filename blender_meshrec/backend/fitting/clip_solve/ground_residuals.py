@@ -8,7 +8,7 @@ from ....core.array_types import FloatArray, IntArray
 from . import weights
 from .body_points import PosedPoints
 from .equations import FLOOR, LEAN, LENS, NUM_WORLD, PATH, UP, Equations
-from .residuals import World, geman_mcclure
+from .residuals import World, cauchy, geman_mcclure
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ class Heights:
 
 @dataclass(frozen=True)
 class WorldPrior:
-    """Up is where the start had it, lifters lean little, and the lens and the size of the camera's path are the assumed ones.
+    """Up is where the start had it, lifters lean little, the lens and the size of the camera's path are the assumed ones, and the camera is
+    above the floor.
 
     up: (3,). sigma: (2,) rad, of the camera's pitch and roll. lens_sigma, path_sigma: of the logarithms of the focal length and of the
     path's size. weight: how often these priors count.
@@ -112,7 +113,12 @@ class WorldPrior:
         precision, change = self.weight * np.array([roll, pitch, pitch]), world.up - self.up
         lean_precision = self.weight / np.array(weights.LEAN_SIGMA) ** 2
         factors = ((LENS, world.zoom, self.weight / self.lens_sigma**2), (PATH, world.growth, self.weight / self.path_sigma**2))
+        sunk = min(world.floor - weights.LEAST_CAMERA_HEIGHT, 0.0) / weights.CAMERA_HEIGHT_SIGMA
+        loss, inlier = cauchy(np.array(sunk**2), weights.CAMERA_HEIGHT_OUTLIER)
         if equations is not None:
+            if sunk < 0:
+                equations.world_gradient[FLOOR] += self.weight * inlier * sunk / weights.CAMERA_HEIGHT_SIGMA
+                equations.world_within[FLOOR, FLOOR] += self.weight * inlier / weights.CAMERA_HEIGHT_SIGMA**2
             for column, factor, factor_precision in factors:
                 equations.world_gradient[column] += factor_precision * factor
                 equations.world_within[column, column] += factor_precision
@@ -120,5 +126,5 @@ class WorldPrior:
             equations.world_within[UP, UP] += (world.up_basis * precision) @ world.up_basis.T
             equations.world_gradient[LEAN] += lean_precision * world.lean
             equations.world_within[LEAN, LEAN] += np.diag(lean_precision)
-        energy = (precision * change**2).sum() + (lean_precision * world.lean**2).sum()
+        energy = (precision * change**2).sum() + (lean_precision * world.lean**2).sum() + self.weight * float(loss)
         return float(energy + sum(factor_precision * factor**2 for _column, factor, factor_precision in factors))

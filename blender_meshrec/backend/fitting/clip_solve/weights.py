@@ -42,6 +42,8 @@ SOLE_HEIGHT_SIGMA = 0.01  # m, of a sole in contact, once gravity is settled
 FOOTHOLD_DEPTH_SIGMA, FOOTHOLD_FRAMES = 0.06, 20
 PENETRATION_SIGMA = 0.01  # m, of a point below the floor, once gravity is settled
 MIN_UP_SIGMA = 0.026  # rad, of the gravity that the start is given, however sure of itself
+# A camera is this far above the floor at least, m, and by how much that may be wrong; Cauchy, since people are on stages, and climb.
+LEAST_CAMERA_HEIGHT, CAMERA_HEIGHT_SIGMA, CAMERA_HEIGHT_OUTLIER = 0.1, 0.15, 3.0
 # Two starts that are this far apart, rad, are both tried: gravity as estimated, and a level camera.
 OTHER_START = 0.14
 SUPPORT_GAIN = 16.0  # what a point on the ground counts for a start in a frame: as much as a foothold costs that is let go

@@ -175,6 +175,19 @@ def test_below_the_floor_only_sinking_points_count(still):
     assert gradient @ flat(step) == pytest.approx(-FRAMES * 4 * 5 / 0.01)
 
 
+def test_a_camera_below_the_floor_is_raised(still):
+    """Its energy grows with how far it is below its least height, and only there; the gradient is the energy's."""
+    prior = WorldPrior(WORLD.up, np.array([0.05, 0.03]), 0.2, 0.3, 2.0)
+    below, above = replace(WORLD, floor=-0.2), replace(WORLD, floor=0.11)
+    assert prior.add(still, above, None) == 0
+    assert prior.add(still, below, None) == pytest.approx(2 * 9 * np.log1p(2.0**2 / 9))
+    matrix, gradient = dense_system(linearised(prior, still, below))
+    step = 1e-5
+    energies = [prior.add(still, replace(below, floor=-0.2 + change), None) for change in (step, -step)]
+    assert 2 * gradient[-1] == pytest.approx((energies[0] - energies[1]) / (2 * step), rel=1e-6)
+    assert matrix[-1, -1] == pytest.approx(2 / 0.15**2 / (1 + 4 / 9))
+
+
 def test_the_projection_does_not_depend_on_its_chunks(still, monkeypatch):
     """Frames are projected a chunk at a time, and those at its end share residuals with the next chunk's."""
     points, world = disturbed(still, 0.1)
