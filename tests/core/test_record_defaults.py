@@ -39,7 +39,7 @@ from blender_meshrec.retarget import rig
 DEFAULTS = {
     records.FootageInfo: {"first": 0, "rotation": 0, "is_mirrored": False, "speed": 1.0, "focal": None, "focal_sigma": 0.0},
     records.Observations: {"keypoints_3d": None, "silhouettes": None, "portrait": None},
-    records.Estimate: {"body": None, "is_temporal": False, "contacts": None},
+    records.Estimate: {"body": None, "is_temporal": False, "contacts": None, "spread": None},
     records.Motion: {"contacts": None, "joints": None},
     records.Recovery: {
         "gender": "neutral",
@@ -53,6 +53,7 @@ DEFAULTS = {
         "skel_trans": None,
         "skel_model_type": "",
         "calibrated_joints": None,
+        "joint_sigma": None,
     },
     messages.Progress: {"unit": "frames"},
     messages.Result: {"portraits": ()},
