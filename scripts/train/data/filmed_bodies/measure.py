@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from blender_meshrec.backend.lifting.estimators import lift_and_average
 from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.records import Estimate, Observations
@@ -28,7 +29,12 @@ def lift_from_2d(observations: Observations, intrinsics: FloatArray, timestamps:
     return skeleton2mesh.estimate(replace(observations, keypoints_3d=None), intrinsics, timestamps, device)
 
 
-ESTIMATORS = {"detector's own 3D": blazepose.estimate, "lifter from 2D alone": lift_from_2d, "lifter": skeleton2mesh.estimate}
+ESTIMATORS = {
+    "detector's own 3D": blazepose.estimate,
+    "lifter from 2D alone": lift_from_2d,
+    "lifter": skeleton2mesh.estimate,
+    "as shipped": lift_and_average,
+}
 
 
 def keypoint_errors(clip: FilmedClip) -> FloatArray:
