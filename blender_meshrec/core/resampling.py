@@ -1,13 +1,19 @@
 """A recovery at other times: resampled to another frame rate, or with the frames filled in that were left out."""
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .array_types import FloatArray
+from .cameras import invert_rigid_transform, rigid_transform
 from .records import Recovery
-from .rotations import align_quat_signs, normalize_quat, quat_from_rotvec, rotvec_from_quat, slerp
+from .rotations import align_quat_signs, normalize_quat, quat_from_rotmat, quat_from_rotvec, rotmat_from_quat, rotvec_from_quat, slerp
 from .time_series import bracketing_samples, interpolate_cubic, interpolate_over_time
+
+Interpolation: TypeAlias = Callable[[FloatArray], FloatArray]  # values (F,...) at a recovery's times to values (N,...) at others
 
 
 def resample_recovery(recovery: Recovery, fps: float) -> Recovery:
@@ -18,29 +24,14 @@ def resample_recovery(recovery: Recovery, fps: float) -> Recovery:
     """
     times = recovery.timestamps
     target = np.arange(int(np.floor((times[-1] - times[0]) * fps + 1e-6)) + 1) / fps + times[0]
-    before, after, weight = bracketing_samples(target, times)
-    quat = quat_from_rotvec(recovery.poses.reshape(len(times), -1, 3))
-    quat = slerp(quat[before], quat[after], np.broadcast_to(weight[:, None], quat[before].shape[:-1]))
-
-    def resample(values: FloatArray) -> FloatArray:
-        return interpolate_over_time(target, times, values)
-
+    before, _after, weight = bracketing_samples(target, times)
     return dataclasses.replace(
         recovery,
         mocap_framerate=fps,
         timestamps=target - times[0],
-        poses=rotvec_from_quat(quat).reshape(len(target), -1),
-        trans=resample(recovery.trans),
+        poses=_rotvecs(partial(_slerp, target, times), recovery.poses),
         visible=recovery.visible[np.round(before + weight).astype(int)],
-        joints=resample(recovery.joints),
-        confidence=resample(recovery.confidence),
-        lifted_joints=resample(recovery.lifted_joints),
-        contacts=resample(recovery.contacts),
-        camera_from_world=resample(recovery.camera_from_world),
-        q=None if recovery.q is None else resample(np.unwrap(recovery.q, axis=0)),
-        skel_trans=None if recovery.skel_trans is None else resample(recovery.skel_trans),
-        calibrated_joints=None if recovery.calibrated_joints is None else resample(recovery.calibrated_joints),
-        joint_sigma=None if recovery.joint_sigma is None else resample(recovery.joint_sigma),
+        **_other_arrays(recovery, target, partial(interpolate_over_time, target, times)),
     )
 
 
@@ -48,33 +39,57 @@ def fill_in_frames(recovery: Recovery, times: FloatArray) -> Recovery:
     """The same motion at times (N,) s, which include the frames that were left out of it.
 
     Rotations, path and joints are cubic over time, so that peaks between two frames are kept as far as the frames around them show them.
-    Confidence and contacts are linear; a frame between two is `visible` if the person is in both. Feet in contact are not held still
-    between frames, and joints are interpolated too: the pipeline locks and poses them anew.
+    Confidence, contacts and the camera are linear; a frame between two is `visible` if the person is in both. Feet in contact are not held
+    still between frames, and joints are interpolated too: the pipeline locks and poses them anew.
     """
     known = recovery.timestamps
     before, after, weight = bracketing_samples(times, known)
-    quats = align_quat_signs(quat_from_rotvec(recovery.poses.reshape(len(known), -1, 3)))
-    quats = normalize_quat(interpolate_cubic(times, known, quats))
-
-    def linear(values: FloatArray) -> FloatArray:
-        return interpolate_over_time(times, known, values)
-
-    def cubic(values: FloatArray) -> FloatArray:
-        return interpolate_cubic(times, known, values)
-
+    cubic = partial(interpolate_cubic, times, known)
     return dataclasses.replace(
         recovery,
         timestamps=times,
-        poses=rotvec_from_quat(quats).reshape(len(times), -1),
-        trans=cubic(recovery.trans),
+        poses=_rotvecs(lambda quats: normalize_quat(cubic(align_quat_signs(quats))), recovery.poses),
         visible=recovery.visible[before] & recovery.visible[np.where(weight > 0, after, before)],
-        joints=cubic(recovery.joints),
-        confidence=linear(recovery.confidence),
-        lifted_joints=cubic(recovery.lifted_joints),
-        contacts=linear(recovery.contacts),
-        camera_from_world=linear(recovery.camera_from_world),
-        q=None if recovery.q is None else cubic(np.unwrap(recovery.q, axis=0)),
-        skel_trans=None if recovery.skel_trans is None else cubic(recovery.skel_trans),
-        calibrated_joints=None if recovery.calibrated_joints is None else cubic(recovery.calibrated_joints),
-        joint_sigma=None if recovery.joint_sigma is None else linear(recovery.joint_sigma),
+        **_other_arrays(recovery, times, cubic),
     )
+
+
+def _rotvecs(interpolate_quats: Interpolation, poses: FloatArray) -> FloatArray:
+    """Rotation vectors (F,3 J) at other times, interpolated as quaternions (F,J,4)."""
+    quats = interpolate_quats(quat_from_rotvec(poses.reshape(len(poses), -1, 3)))
+    return rotvec_from_quat(quats).reshape(len(quats), -1)
+
+
+def _slerp(times: FloatArray, known: FloatArray, quats: FloatArray) -> FloatArray:
+    """Quaternions (F,...,4) of known times (F,) at times (N,)."""
+    before, after, weight = bracketing_samples(times, known)
+    weight = weight.reshape(-1, *(1,) * (quats.ndim - 2))
+    return slerp(quats[before], quats[after], np.broadcast_to(weight, quats[before].shape[:-1]))
+
+
+def interpolate_camera(times: FloatArray, known: FloatArray, camera_from_world: FloatArray) -> FloatArray:
+    """A camera's transforms (F,4,4) of known times (F,) at times (N,): its place linearly, its rotation by slerp."""
+    places = interpolate_over_time(times, known, invert_rigid_transform(camera_from_world)[:, :3, 3])
+    rotations = rotmat_from_quat(_slerp(times, known, quat_from_rotmat(camera_from_world[:, :3, :3])))
+    return rigid_transform(rotations, -(rotations @ places[..., None])[..., 0])
+
+
+def _other_arrays(recovery: Recovery, times: FloatArray, path: Interpolation) -> dict[str, Any]:
+    """Every array of a recovery besides its poses, at other times; path: for what moves, the rest is linear."""
+    linear = partial(interpolate_over_time, times, recovery.timestamps)
+
+    def if_any(interpolate: Interpolation, values: FloatArray | None) -> FloatArray | None:
+        return None if values is None else interpolate(values)
+
+    return {
+        "trans": path(recovery.trans),
+        "joints": path(recovery.joints),
+        "lifted_joints": path(recovery.lifted_joints),
+        "confidence": linear(recovery.confidence),
+        "contacts": linear(recovery.contacts),
+        "camera_from_world": interpolate_camera(times, recovery.timestamps, recovery.camera_from_world),
+        "q": if_any(lambda angles: path(np.unwrap(angles, axis=0)), recovery.q),
+        "skel_trans": if_any(path, recovery.skel_trans),
+        "calibrated_joints": if_any(path, recovery.calibrated_joints),
+        "joint_sigma": if_any(linear, recovery.joint_sigma),
+    }

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core import conventions
-from blender_meshrec.core.cameras import default_intrinsics
-from blender_meshrec.core.resampling import resample_recovery
+from blender_meshrec.core.cameras import default_intrinsics, invert_rigid_transform, rigid_transform
+from blender_meshrec.core.resampling import fill_in_frames, resample_recovery
 from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec
 from blender_meshrec.core.silhouettes import MASK_SIZE, MAX_SILHOUETTES, Silhouettes, evenly_spaced_indices
 from blender_meshrec.core.time_gaps import close_time_gaps, recovery_without_gaps
@@ -148,6 +148,21 @@ def test_a_resampled_motion_has_even_times_and_the_same_path(fps):
         np.testing.assert_allclose(getattr(found, name)[0], getattr(recovery, name)[0], atol=1e-6)
     plain = resample_recovery(base, fps)
     assert plain.q is None and plain.skel_trans is None and plain.calibrated_joints is None
+
+
+def test_a_resampled_camera_stays_rigid():
+    """A camera that pans and walks, at three times the rate: its rotations are rotations, and its place is on its straight path."""
+    times = np.arange(7) / 10
+    base = make_recovery(make_tube_body(posedirs=False), frames=7, timestamps=times)
+    pan = rotmat_from_rotvec(np.outer(times, [0.2, 3.0, 0.0]))
+    places = np.outer(times, [1.0, 0.0, 2.0])
+    recovery = replace(base, camera_from_world=rigid_transform(pan, -(pan @ places[..., None])[..., 0]))
+    fine = np.arange(19) / 30
+    for found in (resample_recovery(recovery, 30.0), fill_in_frames(recovery, fine)):
+        rotations = found.camera_from_world[:, :3, :3]
+        np.testing.assert_allclose(rotations @ np.swapaxes(rotations, 1, 2), np.tile(np.eye(3), (19, 1, 1)), atol=1e-9)
+        assert angle_between_rotmats(rotations, rotmat_from_rotvec(np.outer(fine, [0.2, 3.0, 0.0]))).max() < 1e-6  # rad
+        np.testing.assert_allclose(invert_rigid_transform(found.camera_from_world)[:, :3, 3], np.outer(fine, [1.0, 0, 2]), atol=1e-9)
 
 
 # --- silhouettes ---
