@@ -1,8 +1,8 @@
 """The camera's pitch and roll from everything that tells them: densities on a grid, since the evidence may have two modes.
 
-What is known beforehand, how people balance, the footholds and vertical edges multiply. Each but the footholds has heavy tails: there are
-cameras on ceilings, people who lean on something, and edges that are not vertical. Of two modes the more probable one is taken, and its
-standard deviation is the distance within which 68 % of the whole mass lie, as for a normal density.
+What is known beforehand, how people balance, the footholds, vertical edges, and that the camera is above the ground multiply. Each but the
+footholds has heavy tails: there are cameras on ceilings, people who lean on something, and edges that are not vertical. Of two modes the
+more probable one is taken, and its standard deviation is the distance within which 68 % of the whole mass lie, as for a normal density.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import numpy as np
 
 from ...core.array_types import FloatArray
 from ...core.time_series import weighted_quantile
+from .clip_solve.weights import CAMERA_HEIGHT_OUTLIER, CAMERA_HEIGHT_SIGMA, LEAST_CAMERA_HEIGHT
 from .tilt_from_lines import PITCHES, ROLLS, EdgeEvidence, tilt_likelihood
 
 MAX_TILT = np.array([PITCHES[-1], ROLLS[-1]])
@@ -24,9 +25,6 @@ CAMERA_ROLLS = ((0.95, np.radians(4.0)), (0.05, np.radians(12.0)))
 # A clip's people may lean on something: the share of those who do, and how far, rad.
 LEANING_SHARE, LEANING_SIGMA = 0.15, np.radians(12.0)
 BALANCE_TAIL = 3.0  # sigma of the balance in depth from which it lets go (Cauchy)
-# A camera stands above the ground that people lie, kneel or stand on: how far at least, its standard deviation, m, and the sigma from which
-# that lets go (Cauchy), for those who are on a stage or climb.
-LEAST_CAMERA_HEIGHT, CAMERA_HEIGHT_SIGMA, CAMERA_HEIGHT_TAIL = 0.1, 0.15, 3.0
 GROUNDED_SHARE = 0.1  # of the frames in which the lowest point of a body is lower: in the others it may be in the air
 FINE_STEP, FINE_REACH = np.radians(0.25), np.radians(4.0)
 NORMAL_SHARE = 0.683  # of a normal density, within one standard deviation
@@ -99,7 +97,7 @@ def log_density(evidence: TiltEvidence, pitch: FloatArray, roll: FloatArray) -> 
         log = log + right[0] * pitch[:, None] + right[1] * roll - 0.5 * squared
     for body in evidence.bodies:
         short = np.maximum(LEAST_CAMERA_HEIGHT - camera_heights(body, pitch, roll), 0) / CAMERA_HEIGHT_SIGMA
-        log = log - 0.5 * CAMERA_HEIGHT_TAIL**2 * np.log1p((short / CAMERA_HEIGHT_TAIL) ** 2) / len(evidence.bodies)
+        log = log - 0.5 * CAMERA_HEIGHT_OUTLIER**2 * np.log1p((short / CAMERA_HEIGHT_OUTLIER) ** 2) / len(evidence.bodies)
     if evidence.edges is not None and not evidence.edges.is_empty:
         is_grid = pitch is PITCHES and roll is ROLLS
         log = log + (evidence.edges.on_grid if is_grid else tilt_likelihood(evidence.edges, pitch, roll))
