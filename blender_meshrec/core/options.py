@@ -51,7 +51,7 @@ def _refiner_choices() -> tuple[Choice, ...]:
 
 
 QUALITIES = (
-    Choice("draft", "Draft", "For a first look, in half the time: looks at about 15 frames a second, and refines nothing", "DRAFT"),
+    Choice("draft", "Draft", "For a quick first look: looks at about 15 frames a second, and refines nothing", "DRAFT"),
     Choice("standard", "Standard", "Every frame, twists as motion capture knows them, and the shape that silhouettes show", "STANDARD"),
     Choice("best", "Best", "The same with the larger landmark model: nearer to the truth, and slower", "BEST"),
 )
