@@ -7,7 +7,7 @@ import torch
 
 from ..core.errors import InputError
 from ..core.messages import Message, label
-from ..core.options import DEVICE_LABELS, DEVICE_NAMES
+from ..core.option_choices import DEVICE_LABELS, DEVICE_NAMES
 
 Output = TypeVar("Output")
 

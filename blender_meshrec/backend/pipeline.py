@@ -15,13 +15,14 @@ from ..bridge.messages import ReconstructRequest, Result
 from ..core.errors import InputError
 from ..core.files.body_template import load_body
 from ..core.quality_levels import chosen_refiners
-from . import moving_camera, passes, quality
+from . import moving_camera, quality
 from .clip import Clip, OnProgress, Person, Stages
 from .devices import choose_device
 from .known_people import read_known_people, unused_values
 from .left_out_frames import fill_in_left_out_frames, has_left_out_frames
 from .lens import choose_lens
 from .motion_input import is_motion_file, recover_motion
+from .passes import camera, feet, recoveries, solve, start
 from .refiners.skel_conversion import check_skel_refiners, load_skel_body
 from .report import build_report
 from .tracking.detect_and_track import TrackingResult, detect_and_track
@@ -42,28 +43,28 @@ def both(first: Callable[[Clip], bool], second: Callable[[Clip], bool]) -> Calla
 
 
 TO_WORLD = (
-    Pass("place", passes.solve_joints_in_camera_space),
-    Pass("fit body", passes.fit_bodies),
+    Pass("place", start.solve_joints_in_camera_space),
+    Pass("fit body", start.fit_bodies),
     Pass(None, moving_camera.scale_camera_path, needed=moving_camera.has_camera_path),
-    Pass("stand up", passes.estimate_world),
+    Pass("stand up", start.estimate_world),
 )
 PASSES = (
-    Pass("camera", passes.solve_camera_of_clip),
-    Pass("estimate", passes.lift_keypoints),
+    Pass("camera", camera.solve_camera_of_clip),
+    Pass("estimate", start.lift_keypoints),
     *TO_WORLD,
-    Pass("stand up", passes.scale_people_to_floor),
-    *(replace(step, needed=both(passes.is_rescaled, step.needed)) for step in TO_WORLD),
-    Pass("refine shape", passes.refine_bodies),
-    Pass("solve", passes.solve_clip_of_people),
-    Pass("contacts", passes.lock_feet_of_people),
-    Pass(None, passes.make_recoveries),
-    Pass("convert to SKEL", passes.convert_people_to_skel, needed=passes.wants_skel),
-    Pass(None, passes.refine_skel, needed=passes.wants_skel),
-    Pass(None, passes.bring_generated_meshes_to_world, needed=passes.has_generated_meshes),
+    Pass("stand up", start.scale_people_to_floor),
+    *(replace(step, needed=both(start.is_rescaled, step.needed)) for step in TO_WORLD),
+    Pass("refine shape", solve.refine_bodies),
+    Pass("solve", solve.solve_clip_of_people),
+    Pass("contacts", feet.lock_feet_of_people),
+    Pass(None, recoveries.make_recoveries),
+    Pass("convert to SKEL", recoveries.convert_people_to_skel, needed=recoveries.wants_skel),
+    Pass(None, recoveries.refine_skel, needed=recoveries.wants_skel),
+    Pass(None, recoveries.bring_generated_meshes_to_world, needed=recoveries.has_generated_meshes),
     Pass("check the result", quality.judge_people),
     Pass("fill in frames", fill_in_left_out_frames, needed=has_left_out_frames),
-    Pass(None, passes.resample_people, needed=passes.is_resampled),
-    Pass("calibrate", passes.calibrate_meshes, needed=passes.has_generated_meshes),
+    Pass(None, recoveries.resample_people, needed=recoveries.is_resampled),
+    Pass("calibrate", recoveries.calibrate_meshes, needed=recoveries.has_generated_meshes),
 )
 
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from ..core.errors import InputError, NotSetUpError
 from ..core.files.user_folders import home_folder
 from ..core.messages import Message
-from ..core.options import DEVICE_LABELS
+from ..core.option_choices import DEVICE_LABELS
 from .backend_location import PathName
 
 Candidate: TypeAlias = PathName | list[str]  # a Python's path, or the words of the command that starts it

@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from ..core.option_choices import OUTPUT_SUFFIXES
 from ..core.option_records import EMPTY_WORD, Option
-from ..core.options import OPTIONS, OUTPUT_SUFFIXES, RECONSTRUCT_OPTIONS
+from ..core.options import OPTIONS, RECONSTRUCT_OPTIONS
 
 
 def add_option(command: argparse.ArgumentParser, option: Option, help_text: str | None = None) -> None:

@@ -10,7 +10,8 @@ from ..core.errors import InputError
 from ..core.files.output_file import check_writable
 from ..core.files.temporary_folder import find_temporary_folder
 from ..core.messages import Message
-from ..core.options import CHARACTER_OPTIONS, OPEN_MODEL, OPTIONS, OUTPUT_SUFFIXES
+from ..core.option_choices import OUTPUT_SUFFIXES
+from ..core.options import CHARACTER_OPTIONS, OPEN_MODEL, OPTIONS
 from ..retarget.character_path import split_character_path
 from .outputs import needs_scene_process
 

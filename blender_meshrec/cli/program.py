@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 
 from .. import __doc__ as package_description
 from ..core.errors import CancelledError, InputError, MeshRecError
+from ..core.option_choices import OUTPUT_SUFFIXES
 from ..core.option_parsers import parse_fps
-from ..core.options import CHARACTER_OPTIONS, OPTIONS, OUTPUT_SUFFIXES
+from ..core.options import CHARACTER_OPTIONS, OPTIONS
 from ..core.version import version
 from .arguments import add_option, add_options, join_heights, parse_formats, parse_output_path
 from .console import Console

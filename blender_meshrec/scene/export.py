@@ -24,7 +24,7 @@ import bpy
 from ..core.errors import InputError
 from ..core.files.output_file import atomic_write
 from ..core.messages import describe_exception
-from ..core.options import EXPORT_PRESET_NAMES
+from ..core.option_choices import EXPORT_PRESET_NAMES
 from .bundled_addons import enable_addon
 from .character_group import CharacterGroup, Exportable, exported_objects, take_name
 from .context import pose_bones

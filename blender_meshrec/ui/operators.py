@@ -11,7 +11,7 @@ from bpy_extras.io_utils import ImportHelper
 from ..bridge.messages import Result, request_to_text
 from ..core.errors import MeshRecError
 from ..core.files.point_cache import SUFFIX
-from ..core.options import UP_AXES
+from ..core.option_choices import UP_AXES
 from ..retarget.recovery_files import MOTION_SUFFIXES, read_recovery
 from ..scene.solve_again import REQUEST_PROPERTY
 from . import jobs

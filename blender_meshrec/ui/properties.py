@@ -17,7 +17,8 @@ from bpy.props import (
 
 from ..bridge.messages import ReconstructRequest, is_calibrated_method
 from ..core.array_types import ImageArray
-from ..core.options import EXPORT_PRESETS, OPTIONS, RECONSTRUCT_OPTIONS, SCENE_OPTIONS
+from ..core.option_choices import EXPORT_PRESETS
+from ..core.options import OPTIONS, RECONSTRUCT_OPTIONS, SCENE_OPTIONS
 from ..scene.earlier_results import person_name, rename_person
 from . import footage
 from .blender_types import enum_property, settings_of

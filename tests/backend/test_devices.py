@@ -7,7 +7,7 @@ from blender_meshrec.backend import devices
 from blender_meshrec.bodies.chunking import run_in_chunks
 from blender_meshrec.cli import program
 from blender_meshrec.core.errors import InputError
-from blender_meshrec.core.options import DEVICE_NAMES
+from blender_meshrec.core.option_choices import DEVICE_NAMES
 
 USABLE = [kind for kind in ("cpu", "cuda", "mps") if devices.is_usable(kind)]
 

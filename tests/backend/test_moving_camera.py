@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from blender_meshrec.backend import moving_camera, passes
+from blender_meshrec.backend import moving_camera
 from blender_meshrec.backend.camera.path_scale import PathScale
 from blender_meshrec.backend.camera.solve_camera import Shot, solve_camera
+from blender_meshrec.backend.passes import camera as camera_pass
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.backend.quality import judge_people
 from blender_meshrec.bridge.messages import ReconstructRequest
@@ -54,7 +55,7 @@ def reconstruct(walk, name, monkeypatch, **changes):
     shot = Shot(0, FRAMES, "moving", 1.0, explained=0.95, uncertainty=0.02)
     camera = replace(unknown, kind="moving", camera_from_first=turns, centres=path, shots=(shot,))
     if name == "moving":
-        monkeypatch.setattr(passes, "solve_camera", lambda *_arguments: replace(camera, **changes))
+        monkeypatch.setattr(camera_pass, "solve_camera", lambda *_arguments: replace(camera, **changes))
     return recover(ReconstructRequest(str(folder / f"{name}.npz"), focal=f"{VIEW.intrinsics[0, 0]}px"))
 
 

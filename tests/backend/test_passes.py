@@ -6,10 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from blender_meshrec.backend import passes, pipeline
+from blender_meshrec.backend import pipeline
 from blender_meshrec.backend.camera.solve_camera import Shot, solve_camera
 from blender_meshrec.backend.camera.vertical_lines import VerticalLines
 from blender_meshrec.backend.fitting.leg_kinematics import pose_legs, soles_from_template
+from blender_meshrec.backend.passes import camera as camera_pass
+from blender_meshrec.backend.passes import solve as solve_pass
 from blender_meshrec.backend.pipeline import PASSES, recover
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import project, rigid_transform, transform_points
@@ -75,12 +77,12 @@ def clip_and_person(contacts, template, wanted=True):
 
 
 def test_contacts_of_feet_out_of_view_are_not_evidence(template):
-    found = passes.start_contacts(*clip_and_person(np.full((len(TIMES), 4), 0.8), template))
+    found = solve_pass.start_contacts(*clip_and_person(np.full((len(TIMES), 4), 0.8), template))
     np.testing.assert_array_equal(found, np.tile([0.8, 0.8, 0, 0], (len(TIMES), 1)))
 
 
 def test_contacts_can_be_turned_off(template, walk):
-    assert not passes.start_contacts(*clip_and_person(np.full((len(TIMES), 4), 0.8), template, wanted=False)).any()
+    assert not solve_pass.start_contacts(*clip_and_person(np.full((len(TIMES), 4), 0.8), template, wanted=False)).any()
     free = recover(ReconstructRequest(str(walk[0]), contacts=False)).recoveries[0]
     assert not free.contacts.any()
     assert (free.joints[:, 15, 2] > free.joints[:, 0, 2] + 0.3).all()
@@ -97,7 +99,7 @@ def test_a_camera_that_turns_gives_the_motion_that_a_still_one_sees(tmp_path, wa
     np.savez(tmp_path / "pan.npz", keypoints=keypoints, keypoint_set="h36m17", image_size=VIEW.size, fps=30.0)
     unknown = solve_camera(None, VIEW.size, 1000.0, len(TIMES))
     panned = replace(unknown, kind="turning", camera_from_first=turn @ turn[0].T, shots=(Shot(0, len(TIMES), "turning", 1.0),))
-    monkeypatch.setattr(passes, "solve_camera", lambda *_arguments: panned)
+    monkeypatch.setattr(camera_pass, "solve_camera", lambda *_arguments: panned)
     result = recover(ReconstructRequest(str(tmp_path / "pan.npz"), focal=focal))
     found = result.recoveries[0]
     assert result.report["camera"]["taken_out"]

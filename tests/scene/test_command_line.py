@@ -12,7 +12,7 @@ from blender_meshrec.cli import program
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.core.files.point_cache import write_point_cache
-from blender_meshrec.core.options import EXPORT_PRESET_NAMES, OUTPUT_SUFFIXES
+from blender_meshrec.core.option_choices import EXPORT_PRESET_NAMES, OUTPUT_SUFFIXES
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene import export, export_fbx
 from blender_meshrec.scene.surface import SURFACE_MODIFIER

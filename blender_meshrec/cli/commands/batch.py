@@ -16,7 +16,8 @@ from typing import Any
 from ...core.errors import InputError
 from ...core.files.input_file import read_json
 from ...core.files.user_models import user_models
-from ...core.options import OPEN_MODEL, OPTIONS, OUTPUT_SUFFIXES
+from ...core.option_choices import OUTPUT_SUFFIXES
+from ...core.options import OPEN_MODEL, OPTIONS
 from ..arguments import model_flags
 from ..console import Console
 from . import reconstruct

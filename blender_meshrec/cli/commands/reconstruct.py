@@ -14,7 +14,7 @@ from ...bridge.messages import Progress, ReconstructRequest
 from ...core.errors import InputError, MeshRecError
 from ...core.files.output_file import atomic_write
 from ...core.files.user_folders import cache_folder
-from ...core.options import OUTPUT_SUFFIXES
+from ...core.option_choices import OUTPUT_SUFFIXES
 from .. import surfaces
 from ..arguments import request_values
 from ..console import Console

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.backend import passes
 from blender_meshrec.backend.fitting.mesh_calibration import MeshCalibrator, _EdgeStretch, mesh_in_world, target_joints
+from blender_meshrec.backend.passes import recoveries
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bridge.messages import ReconstructRequest
@@ -47,7 +47,7 @@ def calibrated(keypoints, tmp_path_factory):
         return targets[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passes, "target_joints", remember_target)
+        patch.setattr(recoveries, "target_joints", remember_target)
         result = recover(ReconstructRequest(str(keypoints), method="pc-hmr", contacts=False, surface=str(prefix)))
     return result, np.array(read_point_cache(prefix.with_name("walk.person1.pc2"))), targets[0]
 

@@ -1,0 +1,64 @@
+"""Feet held exactly still while they touch the floor, and the origin of the world."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...core.array_types import BoolArray, FloatArray
+from ...core.cameras import rigid_transform
+from ...core.contacts import contacts_from_probabilities, contacts_on_support, detect_contacts
+from ...core.metrics import foot_slide
+from ...core.rotations import rotvec_from_rotmat
+from ..clip import Clip, Person
+from ..fitting.body_params import local_rotmats, with_rotvecs
+from ..fitting.foot_lock import lock_feet
+from ..fitting.leg_kinematics import soles_from_template
+from ..moving_camera import camera_path_in_world
+from .posed import body_in_world, known_contacts, posed_legs
+
+
+def lock_feet_of_people(clip: Clip) -> None:
+    """Hold feet exactly still while they touch the floor, and set the origin."""
+    rotation, camera = clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3]
+    roots = [clip.template.rest_joints(person.fit.body.betas)[0] for person in clip.people]
+    for person, root in zip(clip.people, roots):
+        person.free = body_in_world(person.fit.body, root, clip)
+        lock_feet_of_person(person, clip, camera_path_in_world(clip))
+    # Foot locking has moved the pelvis: the origin is below the new first pelvis.
+    pelvises = [person.locked.transl + root for person, root in zip(clip.people, roots)]
+    shift = -first_pelvis(pelvises, [person.observations.visible for person in clip.people]) * [1, 1, 0]
+    for person in clip.people:
+        person.free = replace(person.free, transl=person.free.transl + shift)
+        person.locked = replace(person.locked, transl=person.locked.transl + shift)
+    clip.world_from_camera = rigid_transform(rotation, camera + shift)
+
+
+def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
+    """Find one person's contacts and lock the feet there; camera: its places (F,3) m in the world."""
+    times, template = clip.timestamps, clip.template
+    if not clip.request.contacts:
+        person.locked, person.contacts, person.foot_slide = person.free, np.zeros((len(times), 4)), (np.nan, np.nan)
+        return
+    before, points_seen = posed_legs(template, person.free).points, np.repeat(person.ankles_seen, 2, axis=1)
+    if person.estimate.contacts is None:
+        contacts = detect_contacts(before, times, points_seen, camera)
+    else:
+        contacts = contacts_from_probabilities(person.estimate.contacts, times, points_seen, before, camera)
+    rest_joints, soles = template.rest_joints(person.free.betas), soles_from_template(template, person.free.betas)
+    contacts = contacts_on_support(contacts, before)
+    certain = known_contacts(person, clip)
+    if certain is not None:
+        contacts = np.where(np.isnan(certain), contacts, certain)
+    pelvis = person.free.transl + rest_joints[0]
+    rotmats = lock_feet(local_rotmats(person.free), pelvis, rest_joints, soles, contacts, times, camera)
+    person.locked = with_rotvecs(person.free, rotvec_from_rotmat(rotmats))
+    after = posed_legs(template, person.locked).points
+    person.contacts = contacts
+    person.foot_slide = (foot_slide(before, contacts, times), foot_slide(after, contacts, times))
+
+
+def first_pelvis(pelvises: list[FloatArray], visible: list[BoolArray]) -> FloatArray:
+    """The pelvis (3,) m of the person seen first, in their first frame; pelvises (F,3) and visible (F,), one each a person."""
+    first_rows = [int(np.argmax(rows)) if rows.any() else len(rows) for rows in visible]
+    first = int(np.argmin(first_rows))
+    return pelvises[first][min(first_rows[first], len(pelvises[first]) - 1)]

@@ -1,0 +1,81 @@
+"""The whole-clip solve of all people, and the refiners of their bodies before it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...core.array_types import FloatArray
+from ...core.contacts import detect_contacts
+from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from ...core.skeletons import to_h36m17
+from ..clip import Clip, Person
+from ..fitting.camera_space import with_focal_length
+from ..fitting.clip_solve.solve_clip import LEVEL, ClipEvidence, PersonEvidence, solve_clip, through_lens, world_from_up
+from ..fitting.clip_solve.uncertainty import certainty
+from ..fitting.tilt_from_lines import contradicts
+from ..moving_camera import camera_path_in_world, has_camera_path, moved_body
+from ..refiners import silhouette_refiner, twist_refiner  # noqa: F401 - register themselves
+from ..registry import refiners_of_stage
+from .posed import body_in_world, keep_known_shape, known_contacts, posed_legs
+
+
+def refine_bodies(clip: Clip) -> None:
+    """Improve each body by the requested refiners, one refiner after another."""
+    for name, refine in refiners_of_stage("body", clip.refiners).items():
+        for person in clip.people:
+            person.refined[name] = refine(person, clip)
+    for person in clip.people:
+        keep_known_shape(person, clip.template)
+
+
+def solve_clip_of_people(clip: Clip) -> None:
+    """Solve all frames of all people, and the world they share, at once (fitting/clip_solve)."""
+    up = clip.world_from_camera[2, :3]
+    evidence = [
+        PersonEvidence(
+            moved_body(person.fit.body, clip.places),
+            to_h36m17(person.steady.keypoints, person.steady.keypoint_set),
+            np.asarray(person.estimate.joints, float),
+            start_contacts(person, clip),
+            person.observations.visible,
+            is_shape_known=person.known.betas is not None,
+            certain=known_contacts(person, clip),
+            spread=person.estimate.spread,
+        )
+        for person in clip.people
+    ]
+    shared = ClipEvidence(
+        clip.intrinsics, clip.view_size, clip.timestamps, up, float(clip.world_from_camera[2, 3]), clip.tilt_sigma,
+        clip.lens_sigma if clip.lens_source == "solved" else 0.0,
+        centres=clip.places if has_camera_path(clip) else None,
+        path_sigma=0.0 if clip.path_scale is None else clip.path_scale.log_sigma,
+        may_be_level=clip.edges is None or not contradicts(clip.edges, up, LEVEL),
+    )  # fmt: skip
+    solved, world = solve_clip(clip.template, evidence, shared, clip.request.smoothing, clip.stages.count)
+    places = clip.places
+    if clip.path_scale is not None:
+        clip.path_scale = replace(clip.path_scale, scale=clip.path_scale.scale * float(np.exp(world.growth)))
+    for person, known, result in zip(clip.people, evidence, solved, strict=True):
+        person.start = moved_body(through_lens(known, clip.template, world.zoom, places, clip.places).body, -clip.places)
+        person.fit = replace(
+            person.fit, body=moved_body(result.body, -clip.places), confidence=person.fit.confidence * certainty(result.sigma)
+        )
+        person.sigma = result.sigma
+        keep_known_shape(person, clip.template)
+        person.camera_space = with_focal_length(person.camera_space, world.zoom)
+    if clip.camera_from_view is not None:  # the background moves as far in the picture as before
+        clip.camera_from_view = rotmat_from_rotvec(rotvec_from_rotmat(clip.camera_from_view) * np.exp(-world.zoom))
+    clip.intrinsics = clip.intrinsics * [[np.exp(world.zoom), 1, 1], [1, np.exp(world.zoom), 1], [1, 1, 1]]
+    clip.world_from_camera = world_from_up(world.up, world.floor)
+
+
+def start_contacts(person: Person, clip: Clip) -> FloatArray:
+    """Probabilities (F,4) that soles touch the ground, 0 where the foot is not in view."""
+    if not clip.request.contacts:
+        return np.zeros((len(clip.timestamps), 4))
+    seen = np.repeat(person.ankles_seen, 2, axis=1)
+    if person.estimate.contacts is not None:
+        return np.asarray(person.estimate.contacts, float) * seen
+    root = clip.template.rest_joints(person.fit.body.betas)[0]
+    points = posed_legs(clip.template, body_in_world(person.fit.body, root, clip)).points
+    return detect_contacts(points, clip.timestamps, seen, camera_path_in_world(clip))

@@ -1,0 +1,113 @@
+"""A start for the whole-clip solve: keypoints lifted to joints, bodies in camera space, gravity and the floor."""
+
+from dataclasses import replace
+from functools import partial
+
+from ...core.files.body_template import BodyTemplate
+from ...core.skeletons import H36M17, to_h36m17
+from ..clip import Clip, Person
+from ..devices import run_with_cpu_fallback
+from ..fitting.betas_fit import measure_lengths
+from ..fitting.body_fit import fit_body
+from ..fitting.body_smoothing import smooth_body
+from ..fitting.camera_space import scaled, solve_camera_space
+from ..fitting.end_points import locate_end_points
+from ..fitting.gravity_and_floor import GroundEvidence, body_scales_on_floor, estimate_gravity_and_floor
+from ..fitting.known_shape import shape_of_betas, shape_of_height
+from ..fitting.tilt_from_lines import edge_evidence
+from ..lifting import estimators  # noqa: F401 - registers the estimators
+from ..moving_camera import moved_body
+from ..registry import ESTIMATORS, refiners_of_stage
+from .posed import posed_legs
+
+ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
+# Ankle confidence from which a foot counts as seen: feet outside the image say nothing about the floor.
+MIN_ANKLE_CONFIDENCE = 0.3
+
+
+def lift_keypoints(clip: Clip) -> None:
+    """2D keypoints to 3D joints about the hip, by the chosen Estimator."""
+    method = "skeleton2mesh" if clip.request.method == "auto" else clip.request.method
+    estimator = ESTIMATORS.get(method)
+    for person in clip.people:
+        estimate = partial(estimator, person.steady, clip.intrinsics, clip.timestamps)
+        person.estimate = run_with_cpu_fallback(estimate, clip.device, clip.warnings.append)
+        for refine in refiners_of_stage("estimate", clip.refiners).values():
+            refine(person, clip)
+
+
+def solve_joints_in_camera_space(clip: Clip) -> None:
+    """Joints on their lines of sight, with constant bone lengths, smoothed over time."""
+    for person in clip.people:
+        observations = person.steady
+        person.camera_space = solve_camera_space(
+            person.estimate,
+            to_h36m17(observations.keypoints, observations.keypoint_set),
+            observations.visible,
+            clip.intrinsics,
+            clip.view_size,
+            clip.timestamps,
+            clip.request.smoothing,
+            scale=person.scale,
+        )
+        apply_known_shape(person, clip.template)
+
+
+def apply_known_shape(person: Person, template: BodyTemplate) -> None:
+    """Give a person the shape or the height that the user knows, and the distance that follows."""
+    known, joints = person.known, person.camera_space
+    lengths = measure_lengths(joints.joints, joints.confidence)
+    if known.betas is not None:
+        shape = shape_of_betas(template, lengths, known.betas)
+    elif known.height is not None:
+        shape = shape_of_height(template, lengths, known.height)
+    else:
+        return
+    person.betas, person.camera_space = shape.betas, scaled(joints, shape.scale)
+
+
+def fit_bodies(clip: Clip) -> None:
+    """Betas from bone lengths, rotations by DIK, smoothed over time."""
+    smoothing = clip.request.smoothing
+    for person in clip.people:
+        observations, joints = person.steady, person.camera_space
+        points = locate_end_points(observations, joints, clip.intrinsics, clip.timestamps, smoothing)
+        fit = partial(fit_body, clip.template, joints.joints, joints.confidence, points, clip.timestamps, betas=person.betas)
+        fitted = run_with_cpu_fallback(fit, clip.device, clip.warnings.append)
+        person.fit = replace(fitted, body=smooth_body(fitted.body, observations.visible, clip.timestamps, smoothing))
+
+
+def estimate_world(clip: Clip) -> None:
+    """Gravity, the floor and the origin of the world that all people share."""
+    for person in clip.people:
+        ankles = person.camera_space.confidence[:, ANKLES]
+        person.ankles_seen = (ankles > MIN_ANKLE_CONFIDENCE) & person.observations.visible[:, None]
+    evidence = [ground_evidence(person, clip) for person in clip.people]
+    if clip.lines is not None and clip.camera.shots:
+        shot = max(clip.camera.shots, key=lambda shot: shot.last - shot.first)
+        lines = clip.lines.within(shot.first, shot.last)
+        clip.edges = edge_evidence(lines, clip.intrinsics, clip.camera_from_view, clip.lens_sigma)
+    clip.world_from_camera, clip.tilt_sigma = estimate_gravity_and_floor(evidence, clip.timestamps, clip.request.upright, clip.edges)
+
+
+def scale_people_to_floor(clip: Clip) -> None:
+    """Scale people so that they share a floor, which one view leaves open.
+
+    Those of known size keep it, or else the largest, who is seen best.
+    """
+    people = sorted(clip.people, key=lambda person: person.betas is None)
+    evidence = [ground_evidence(person, clip) for person in people]
+    for person, scale in zip(people, body_scales_on_floor(evidence, clip.timestamps, clip.world_from_camera)):
+        person.scale = scale if person.betas is None else 1.0
+
+
+def is_rescaled(clip: Clip) -> bool:
+    """Whether somebody's size was changed, so that joints, bodies and world are solved once more."""
+    return any(person.scale != 1 for person in clip.people)
+
+
+def ground_evidence(person: Person, clip: Clip) -> GroundEvidence:
+    """A person's joints and soles in the frames that show a foot, or, without any, the person."""
+    frames = person.ankles_seen[:, 0] | person.ankles_seen[:, 1] if person.ankles_seen.any() else person.observations.visible
+    soles = posed_legs(clip.template, moved_body(person.fit.body, clip.places)).points
+    return GroundEvidence(person.camera_space.joints + clip.places[:, None], soles, frames)
