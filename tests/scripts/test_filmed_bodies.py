@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from blender_meshrec.bodies.lbs import forward_kinematics
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.files.body_template import load_body
+from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import BLAZEPOSE33, H36M17, H36M17_PARENTS, SMPL_JOINTS, SMPL_PARENTS
 from scripts.train.data.filmed_bodies import measure, pictures
 from scripts.train.data.filmed_bodies.cameras import StaticCamera, draw_camera
@@ -16,6 +19,7 @@ from scripts.train.data.filmed_bodies.performer import perform
 from scripts.train.data.filmed_bodies.renderer import NOTHING, Light, Window, paint_triangles, shade
 from scripts.train.data.filmed_bodies.scenery import draw_occluder
 from scripts.train.data.filmed_bodies.shards import read_shards, write_shard
+from scripts.train.data.filmed_bodies.straight_legs import straighten_legs
 from scripts.train.data.filmed_bodies.wardrobe import dress
 from scripts.train.data.motion_clips import clip_from_recording
 from scripts.train.data.recordings import TEST_SUBJECTS, VALIDATION_SUBJECTS, Recording
@@ -121,6 +125,38 @@ def test_feet_reach_the_floor(body):
         motion = Motion("77", "walk", "77_01", np.tile(np.eye(3), (2, 24, 1, 1)), transl, leg_length)
         ankle = perform(body, motion, np.zeros(10), np.zeros_like(body.template.v_template)).joints[0, H36M17.index("left_ankle")]
         assert -0.02 < ankle[1] < 0.15
+
+
+def knee_bend(joints):
+    """Degrees (F,2)."""
+    legs = [[H36M17.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle")] for side in ("left", "right")]
+    thigh, shin = (np.stack([joints[:, leg[i + 1]] - joints[:, leg[i]] for leg in legs], 1) for i in range(2))
+    cosine = (thigh * shin).sum(-1) / np.linalg.norm(thigh, axis=-1) / np.linalg.norm(shin, axis=-1)
+    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+def test_straightened_legs_are_straight_stand_on_the_same_floor_and_turn_no_foot(body):
+    rotmats = np.tile(np.eye(3), (2, 24, 1, 1))
+    knee = SMPL_JOINTS.index("left_knee")
+    rotmats[1, knee] = rotmat_from_rotvec(np.array([1.0, 0, 0]))  # a raised left foot
+    straight, lower = straighten_legs(body, rotmats, np.zeros(10), most=0.3)
+    motion = Motion("77", "walk", "77_01", rotmats, np.tile([0, 0.95, 0.0], (2, 1)), 0.84)
+    after = replace(motion, rotmats=straight, transl=motion.transl + lower[:, None] * [0, 1, 0])
+    bare = np.zeros_like(body.template.v_template)
+    first, second = (perform(body, one, np.zeros(10), bare) for one in (motion, after))
+    bend, straightened = knee_bend(first.joints), knee_bend(second.joints)
+    assert bend[0].min() > 7
+    assert straightened[0].max() < 0.5
+    assert straightened[1, 0] == pytest.approx(bend[1, 0] - np.degrees(0.3), abs=0.1)
+    ankle = H36M17.index("right_ankle")  # the pelvis's scale is that of the legs
+    assert np.allclose(first.joints[:, ankle, 1], second.joints[:, ankle, 1], atol=2e-3)
+    feet = global_rotations(body, straight)[:, SMPL_JOINTS.index("left_ankle")]
+    assert np.allclose(feet, global_rotations(body, rotmats)[:, SMPL_JOINTS.index("left_ankle")], atol=1e-5)
+
+
+def global_rotations(body, rotmats):
+    rest = body.rest_joints(torch.zeros(1, 10))
+    return forward_kinematics(torch.as_tensor(rotmats, dtype=torch.float32), rest, body.tree)[1].numpy()
 
 
 def test_true_points_lie_on_the_limbs_in_the_picture_and_sides_are_not_swapped(body):

@@ -1,7 +1,7 @@
 """One filmed clip: drawn, posed, filmed and watched."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from scripts.train.data.filmed_bodies.detection import MAX_ERROR, clip_times, wa
 from scripts.train.data.filmed_bodies.motion import Motion, MotionDrawer
 from scripts.train.data.filmed_bodies.performer import perform
 from scripts.train.data.filmed_bodies.pictures import take_pictures
+from scripts.train.data.filmed_bodies.straight_legs import draw_straightening, straighten_legs
 from scripts.train.data.filmed_bodies.wardrobe import draw_betas, dress
 
 _LIMBS = limb_indices(H36M17)
@@ -65,6 +66,8 @@ class Scene:
 def draw_scene(rng: np.random.Generator, body: Smpl, motions: MotionDrawer) -> Scene:
     """A random Scene."""
     motion, betas = motions.draw(rng), draw_betas(rng)
+    rotmats, lower = straighten_legs(body, motion.rotmats, betas, draw_straightening(rng))
+    motion = replace(motion, rotmats=rotmats, transl=motion.transl + lower[:, None] * [0, 1, 0])
     outfit = dress(rng, body.template, betas)
     performance = perform(body, motion, betas, outfit.displacement)
     camera = draw_camera(rng, performance.joints)
