@@ -1,7 +1,8 @@
 """Start the backend by the path of this file, so that the package need not be importable.
 
-python -I launch.py               read one request from standard input, answer on standard output (see bridge/wire.py)
+python -I launch.py               answer requests from standard input on standard output, until it ends (see bridge/wire.py)
 python -I launch.py background    the same, at low priority, so that Blender's window stays responsive
+python -I launch.py pictures      the same, and each answer has a picture of its worst moment
 python -I launch.py describe      print what is installed in this environment, as JSON
 """
 
@@ -44,10 +45,11 @@ if __name__ == "__main__":
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # numpy's matrices are small here (the whole-clip solve): their threads wait for each other, nine times as long as one thread takes.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if sys.argv[1:] == ["background"]:
+    words = sys.argv[1:]
+    if "background" in words:
         lower_priority()
     import_package()
-    if sys.argv[1:] == ["describe"]:
+    if "describe" in words:
         importlib.import_module(f"{PACKAGE_NAME}.backend.describe_environment").main()
     else:
-        importlib.import_module(f"{PACKAGE_NAME}.backend.worker").main()
+        importlib.import_module(f"{PACKAGE_NAME}.backend.worker").main(with_pictures="pictures" in words)

@@ -1,9 +1,13 @@
-"""The backend's process: reads one request, sends progress and one answer, through the pipes it was started with."""
+"""The backend's process: reads requests, sends progress and one answer to each, through the pipes it was started with.
+
+It ends when the pipe does. Models that it has loaded stay loaded from one request to the next.
+"""
 
 import contextlib
 import faulthandler
 import importlib
 import os
+import queue
 import sys
 import threading
 import time
@@ -15,35 +19,37 @@ from typing import BinaryIO, NoReturn, TypeAlias
 from ..bridge.memory_limit import has_graphics_driver, limit_memory
 from ..bridge.messages import Failure, Progress, ReconstructRequest, Result, failure_from_error
 from ..bridge.windows_system import end_children_with_this_process
-from ..bridge.wire import MessageTooLargeError, read_message, write_message
+from ..bridge.wire import MessageTooLargeError, WireError, read_message, write_message
 from ..core.errors import ExitCode, MeshRecError, NotSetUpError
+from .kept_models import keep_models
 
 Recover: TypeAlias = Callable[[ReconstructRequest, Callable[[Progress], None]], Result]
 
 MIN_PROGRESS_INTERVAL = 0.05  # s
 
 
-def main(recover: Recover | None = None) -> NoReturn:
-    """Serve one request and end the process.
+def main(recover: Recover | None = None, with_pictures: bool = False) -> NoReturn:
+    """Serve requests until the parent closes the pipe or ends this process.
 
     Args:
-        recover: the pipeline's `recover` by default.
+        recover: the pipeline's `recover` by default. with_pictures: add a picture of the worst moment to the pipeline's results.
     """
+    if recover is None and with_pictures:
+        recover = recover_with_picture
     incoming, outgoing = claim_pipes()
     faulthandler.enable()
     raise_oom_score()
     end_children_with_this_process()
-    request = read_message(incoming)
-    if not isinstance(request, ReconstructRequest):
-        os._exit(ExitCode.FAULT)
-    if request.device == "cpu" or not has_graphics_driver():
-        limit_memory()
-    threading.Thread(target=exit_with_parent, args=(incoming,), daemon=True).start()
+    keep_models()
+    requests: queue.SimpleQueue[ReconstructRequest] = queue.SimpleQueue()
+    threading.Thread(target=receive_requests, args=(incoming, requests), daemon=True).start()
     sender = MessageSender(outgoing)
-    sender.send(handle_request(request, sender.progress, recover))
-    # The answer is sent: skip the interpreter's shutdown, in which native libraries may hang or crash.
-    sys.stderr.flush()
-    os._exit(ExitCode.DONE)
+    while True:
+        request = requests.get()
+        if request.device == "cpu" or not has_graphics_driver():
+            limit_memory()
+        sender.send(handle_request(request, sender.progress, recover))
+        sys.stderr.flush()
 
 
 def claim_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -61,12 +67,17 @@ def claim_pipes() -> tuple[BinaryIO, BinaryIO]:
     return incoming, outgoing
 
 
-def exit_with_parent(stream: BinaryIO) -> NoReturn:
-    """Wait for the end of the incoming pipe, which comes when the parent process ends, and end this process too."""
-    # Nothing follows the request, so a byte ends the wait as well. prctl's parent-death signal is no alternative: it is sent
-    # when the thread that started this process ends.
-    stream.read(1)
-    os._exit(ExitCode.CANCELLED)
+def receive_requests(stream: BinaryIO, requests: "queue.SimpleQueue[ReconstructRequest]") -> NoReturn:
+    """Queue the requests that arrive, and end this process with the incoming pipe, which ends when the parent process does."""
+    # prctl's parent-death signal is no alternative: it is sent when the thread that started this process ends. os._exit skips the
+    # interpreter's shutdown, in which native libraries may hang or crash.
+    try:
+        while isinstance(request := read_message(stream), ReconstructRequest):
+            requests.put(request)
+    except WireError:
+        traceback.print_exc()
+        os._exit(ExitCode.FAULT)
+    os._exit(ExitCode.CANCELLED if request is None else ExitCode.FAULT)
 
 
 def raise_oom_score() -> None:
@@ -98,6 +109,7 @@ class MessageSender:
     def send(self, message: Result | Failure) -> None:
         """Send a message at once, after the pending progress."""
         self._flush()
+        self._stage = None
         try:
             self._write(message)
         except MessageTooLargeError:
@@ -128,6 +140,12 @@ def handle_request(
         return failure_from_error(error, traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - the other process must receive every error
         return failure_from_error(_explain_error(error), traceback.format_exc())
+
+
+def recover_with_picture(request: ReconstructRequest, on_progress: Callable[[Progress], None]) -> Result:
+    """The pipeline's result, with a picture of its worst moment."""
+    result = importlib.import_module("..pipeline", __name__).recover(request, on_progress)
+    return importlib.import_module("..worst_moment", __name__).with_picture(result, request)
 
 
 def _explain_error(error: Exception) -> MeshRecError:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import TypeAlias
 
 from ..core.errors import CancelledError, MeshRecError, NotSetUpError, error_from_exit_code
@@ -41,15 +41,36 @@ def start_job(
     Raises:
         MeshRecError: there is no environment for the backend, it cannot be started, or there is no folder for temporary files.
     """
-    python = find_backend(python)
-    find_temporary_folder()  # its libraries cannot be loaded without one
+    process = start_backend(python, launch_script, low_priority)
     request_bytes = io.BytesIO()
     write_message(request_bytes, request)
+    return BackendJob(process, request_bytes.getvalue())
+
+
+def start_backend(
+    python: PathName | None = None,
+    launch_script: PathName | None = None,
+    low_priority: bool = False,
+    environ: Mapping[str, str] | None = None,
+    with_pictures: bool = False,
+) -> "subprocess.Popen[bytes]":
+    """Start the backend's process, which waits for requests.
+
+    Args:
+        python, launch_script, low_priority: as of `start_job`. environ: environment variables; this process's by default. with_pictures:
+            each Result has a picture.
+
+    Raises:
+        MeshRecError: as of `start_job`.
+    """
+    python = find_backend(python)
+    find_temporary_folder()  # its libraries cannot be loaded without one
     # -I: isolates the backend from environment variables, the current folder and the user's own packages.
     command = [str(python), "-I", "-X", "utf8", str(launch_script or LAUNCH_SCRIPT)]
     command += ["background"] if low_priority else []
+    command += ["pictures"] if with_pictures else []
     try:
-        process = start_process_group(command, low_priority=low_priority)
+        return start_process_group(command, env=environ, low_priority=low_priority)
     except OSError as error:
         raise NotSetUpError(
             "backend-not-startable",
@@ -58,7 +79,6 @@ def start_job(
             path=python,
             reason=error.strerror or error,
         ) from error
-    return BackendJob(process, request_bytes.getvalue())
 
 
 class BackendJob:

@@ -274,6 +274,20 @@ def long_video(table: Table) -> None:
     table.add("10,000 frames of 720p, peak memory foreseen", memory[1] + max(0.0, memory[1] - memory[0]) / 900 * 8800, "MB", most=2000)
 
 
+def batch(table: Table) -> None:
+    """Clips of 720p in a batch of one worker and of two: decoding and detection are most of the work."""
+    from scripts.bench.batch import NUM_CLIPS, SECONDS_PER_CLIP, measure_batches
+
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(NUM_CLIPS):
+            write_720p(Path(folder) / f"{number}.mp4", SECONDS_PER_CLIP)
+        measured = measure_batches(Path(folder))
+    table.add("batch, one worker", measured["one"], "clips/h")
+    table.add("batch, two workers", measured["two"], "clips/h")
+    table.add("batch, two workers against one", measured["two"] / measured["one"], "times", least=1.5)
+    table.add("batch, first clip against the others: start-up", measured["first_clip"] - measured["other_clips"], "s")
+
+
 def scene(table: Table) -> None:
     """Blender's half, in the Blender module that the demo uses."""
     done = subprocess.run([str(BPY_PYTHON), "-m", "scripts.bench.scene"], cwd=ROOT, check=True, capture_output=True, text=True)
@@ -354,6 +368,7 @@ ROWS = {
     "calibration": calibration,
     "long_input": long_input,
     "long_video": long_video,
+    "batch": batch,
 }
 
 if __name__ == "__main__":

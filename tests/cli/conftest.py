@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blender_meshrec.bridge import backend_process
+from blender_meshrec.bridge import backend_process, backend_session
 from blender_meshrec.cli.commands import reconstruct
 from blender_meshrec.core.files.motion_npz import write_motion
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
@@ -33,6 +33,7 @@ def backend(monkeypatch, tmp_path):
 def no_backend(backend, monkeypatch):
     """The test fails if the backend is started."""
     monkeypatch.setattr(reconstruct, "start_job", lambda *_: pytest.fail("the backend was started"))
+    monkeypatch.setattr(backend_session, "start_backend", lambda *_, **__: pytest.fail("the backend was started"))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from blender_meshrec.bridge.scene_process import find_scene_command
 from blender_meshrec.cli import program
+from blender_meshrec.cli.batch import job_words
 from blender_meshrec.cli.commands import batch, doctor, evaluate
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files import model_files, user_models
@@ -139,11 +140,12 @@ def test_batch_runs_every_job_and_returns_the_highest_code(backend, tmp_path, ca
     monkeypatch.chdir(tmp_path)  # paths are relative to the list's folder
     assert program.main(["batch", jobs_file]) == 3
     expected = ["jobs.json", "many/jump.npz", "many/r.json", "many/walk.npz", "out/b.person1.npz", "out/b.person2.npz"]
-    assert files(home) == expected
+    assert files(home) == sorted([*expected, "journal.jsonl", "summary.csv", "summary.html", "summary.json"])
+    assert [Path(report["input"]).name for report in json.loads((home / "many" / "r.json").read_text())] == ["walk.mp4", "jump.mov"]
 
 
 def test_a_jobs_body_is_a_name_or_relative_path(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch, "user_models", lambda: {"hero": tmp_path / "stored.npz", "bones": tmp_path / "stored.pkl"})
+    monkeypatch.setattr(job_words, "user_models", lambda: {"hero": tmp_path / "stored.npz", "bones": tmp_path / "stored.pkl"})
     lists = tmp_path / "lists"
     lists.mkdir()
     (lists / "bones").touch()
@@ -190,7 +192,7 @@ def test_an_option_of_a_job_that_would_do_nothing_is_refused(no_backend, option,
     assert (error := capsys.readouterr().err).startswith("Job 1") and expected in error and len(error.splitlines()) == 1
 
 
-def test_switches_of_a_job_are_true_or_false_under_either_name():
+def test_switches_of_a_job_are_true_or_false_under_either_name(tmp_path):
     job = {"input": "a.mp4", "output": "a.npz"}
     for options, words in (
         ({"no-contacts": True}, ["--no-contacts"]),
@@ -198,8 +200,9 @@ def test_switches_of_a_job_are_true_or_false_under_either_name():
         ({"no_contacts": False, "contacts": True, "fps": None}, []),
         ({"refine": ["skelify"], "cache": None}, ["--refine=skelify"]),
     ):
-        arguments = batch._job_arguments({**job, **options}, 1, Path("/lists"))
-        assert arguments == ["reconstruct", str(Path("/lists/a.mp4")), f"--output={Path('/lists/a.npz')}", *words]
+        Path(tmp_path / "jobs.json").write_text(json.dumps([{**job, **options}]))
+        (arguments,) = batch.read_jobs(tmp_path / "jobs.json")
+        assert arguments == ["reconstruct", str(tmp_path / "a.mp4"), f"--output={tmp_path / 'a.npz'}", *words]
 
 
 def test_jobs_that_write_one_file_are_refused(no_backend, capsys):

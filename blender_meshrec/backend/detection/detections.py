@@ -17,6 +17,7 @@ _DTYPES = {
     "silhouette": np.bool_,
     "square": np.float32,
     "portrait": np.uint8,
+    "regression": np.float32,
 }
 
 
@@ -29,6 +30,7 @@ class Detection:
     identity: a number that is the same for this person in every frame, from detectors that track; None leaves tracking to the tracker.
     silhouette, square: as in core.silhouettes, (SIDE,SIDE) bool and (3,) px, if the detector segmented the person; else None.
     portrait: (S,S,3) uint8 RGB, a small image of the person, in some of the frames; else None.
+    regression: a row of core/crop_regression.py, what an image method regressed of the person's crop; else None.
     """
 
     keypoints: FloatArray
@@ -39,6 +41,7 @@ class Detection:
     silhouette: BoolArray | None = None
     square: FloatArray | None = None
     portrait: ImageArray | None = None
+    regression: FloatArray | None = None
 
     @property
     def outline(self) -> tuple[BoolArray, FloatArray] | None:

@@ -19,6 +19,7 @@ from ...core.array_types import BoolArray, FloatArray, ImageArray
 from ...core.errors import ModelError, NotSetUpError
 from ...core.silhouettes import BOX_MARGIN, MASK_SIZE
 from ...core.skeletons import KEYPOINT_SETS, limb_indices
+from ..kept_models import give_back, take_model
 from ..mediapipe_import import import_mediapipe
 from .crops import Square, crop_square, image_from_turned, square_around
 from .detections import CONFIDENCE_THRESHOLD, Detection, person_box
@@ -57,7 +58,7 @@ class LandmarkerPool:
     def submit(self, work: Callable[Arguments, Output], *arguments: Arguments.args, **options: Arguments.kwargs) -> Future[Output]:
         """Run a function that calls `detect` in a thread."""
         if not self._landmarkers:
-            self._landmarkers = [_create_landmarker(self._model) for _ in range(NUM_WORKERS)]
+            self._landmarkers = [self._take_landmarker() for _ in range(NUM_WORKERS)]
             for landmarker in self._landmarkers:
                 self._idle.put(landmarker)
         return self._threads.submit(work, *arguments, **options)
@@ -87,7 +88,7 @@ class LandmarkerPool:
         wrapped = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image)
         if with_masks:
             with self._mask_lock:
-                self._mask_landmarker = self._mask_landmarker or _create_landmarker(self._model, masks=True)
+                self._mask_landmarker = self._mask_landmarker or self._take_landmarker(masks=True)
                 return self._mask_landmarker.detect(wrapped)
         landmarker = self._idle.get()
         try:
@@ -96,10 +97,22 @@ class LandmarkerPool:
             self._idle.put(landmarker)
 
     def close(self) -> None:
-        """Stop the threads and release the landmarkers."""
+        """Stop the threads and release the landmarkers, or keep them for the next clip."""
         self._threads.shutdown(cancel_futures=True)
-        for landmarker in (*self._landmarkers, *([self._mask_landmarker] if self._mask_landmarker else [])):
+        for landmarker in self._landmarkers:
+            self._release(landmarker)
+        if self._mask_landmarker:
+            self._release(self._mask_landmarker, masks=True)
+
+    def _take_landmarker(self, masks: bool = False) -> "PoseLandmarker":
+        return take_model(self._key(masks), lambda: _create_landmarker(self._model, masks))
+
+    def _release(self, landmarker: "PoseLandmarker", masks: bool = False) -> None:
+        if not give_back(self._key(masks), landmarker):
             landmarker.close()
+
+    def _key(self, masks: bool) -> tuple[str, str, bool]:
+        return "landmarker", str(self._model), masks
 
 
 def _create_landmarker(model: Path, masks: bool = False) -> "PoseLandmarker":

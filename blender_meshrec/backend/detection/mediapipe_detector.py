@@ -91,7 +91,7 @@ class MediaPipeDetector(Detector):
         at_expected, elsewhere = self._split_by_expected(_results(expected_jobs), expected)
         found = remove_duplicates(at_expected, self.keypoint_set)
         found += self._confirm_newcomers(image, elsewhere + _results(tile_jobs), found, with_silhouettes)
-        if frame.row == 0 and self._are_people_small(image, map(self._person_box, found)):
+        if (frame.row == 0 or frame.begins_shot) and self._are_people_small(image, map(self._person_box, found)):
             fine_tile_jobs = self._submit_tiles(image, self._additional_fine_tiles(image))
             found += self._confirm_newcomers(image, _results(fine_tile_jobs), found, with_silhouettes)
         return [replace(person, appearance=compute_appearance(image, person.keypoints, self.keypoint_set)) for person in found]
@@ -112,7 +112,7 @@ class MediaPipeDetector(Detector):
     def _due_tiles(self, frame: Frame, image: ImageArray, expected: list[ExpectedPerson]) -> list[Square]:
         """The tiles to process in this frame: a few, so that all are processed within a TILE_CYCLE."""
         height, width = image.shape[:2]
-        if frame.row == 0:
+        if frame.row == 0 or frame.begins_shot:
             return image_tiles(width, height, TILE_DIVISIONS)
         are_small = self._are_people_small(image, (person.box for person in expected))
         tiles = image_tiles(width, height, FINE_TILE_DIVISIONS if are_small else TILE_DIVISIONS)

@@ -1,168 +1,92 @@
-"""`meshrec batch`: reconstructions one after another, from a list in JSON.
+"""`meshrec batch`: many clips in one run, from a list in JSON or a folder; cli/batch/ has the parts, docs/batches.md the formats."""
 
-    [{"input": "a.mp4", "output": "a.fbx", "person": "all", "preset": "unreal"},
-     {"input": ["b.mp4", "c.mp4"], "output": "shots", "format": "fbx,npz", "no-contacts": true}]
-
-A job's keys are the long options of `meshrec reconstruct`. Paths are relative to the folder of the list.
-"""
-
-import json
-import os
-from argparse import Action, Namespace
-from collections.abc import Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ...core.errors import InputError
-from ...core.files.input_file import read_json
-from ...core.files.user_models import user_models
-from ...core.option_choices import OUTPUT_SUFFIXES
-from ...core.options import OPEN_MODEL, OPTIONS
-from ..arguments import model_flags
+from ..batch.engine import Engine
+from ..batch.job_list import JobTable, read_job_list
+from ..batch.journal import Journal, read_ended
+from ..batch.local_engine import LocalEngine
+from ..batch.mistakes import JobListError
+from ..batch.names import check_template
+from ..batch.plan import Plan, make_plan
+from ..batch.run_batch import BatchRun
+from ..batch.task import Task
+from ..batch.task_state import TaskState, find_problem, task_states
+from ..batch.worker_count import count_workers, graphics_cards
 from ..console import Console
-from . import reconstruct
 
-_PATH_KEYS = ("output", "report", "cache", "blender", "python", "rig", "mapping", "betas", "contacts")
-_MODEL_KEYS = model_flags()
-_REPEATED_KEYS = {option.argument.flag.lstrip("-") for option in OPTIONS.values() if option.argument and option.argument.is_repeated}
-_BATCH_OPTIONS = ("-h", "--help", "--progress", "--debug")  # for all jobs together
-_REMEDY = 'Write a list of jobs such as [{{"input": "a.mp4", "output": "a.fbx"}}]; other keys are the options of `meshrec reconstruct`.'
+# Options of `reconstruct` on the command line of a batch that are the batch's own.
+_OF_BATCH = ("inputs", "output", "report", "progress", "debug")
 
 
 def run(options: Namespace, console: Console) -> int:
-    """Check all jobs, then run each; returns the highest exit code."""
-    jobs = [_parse_job(words, number) for number, words in enumerate(read_jobs(options.jobs), 1)]
-    _check_files_differ(jobs)
-    codes: list[int] = []
-    for number, job in enumerate(jobs, 1):
-        try:
-            codes.append(reconstruct.run(job, console))
-        except Exception as error:  # noqa: BLE001 - the remaining jobs must still run
-            codes.append(console.fail(error, f"Job {number}"))
-    return max(codes)
+    """Run a batch; returns the highest exit code."""
+    try:
+        if options.name is not None:
+            check_template(options.name)
+        plan = make_plan(options.jobs, options.output, options.name, given_options(options))
+    except JobListError as error:
+        return max(console.fail(mistake) for mistake in error.mistakes)
+    for path in plan.ignored:
+        console.warn(f"{path} is left out: it is no footage.")
+    if options.dry_run:
+        return _print_plan(plan, task_states(plan, read_ended(plan.folder), set(), options.again), console)
+    with Journal(plan.folder) as journal:
+        if not journal.has_lock:
+            console.warn("The disk of the outputs has no locks: see to it that no second batch writes there.")
+        states = task_states(plan, journal.ended, journal.interrupted, options.again)
+
+        def make_engine(tasks: Sequence[Task]) -> Engine:
+            return _make_engine(options, plan, tasks)
+
+        return BatchRun(plan, states, journal, console, make_engine).run()
+
+
+def given_options(options: Namespace) -> Namespace:
+    """The options of `reconstruct` that were given on the command line."""
+    from ..program import build_reconstruct_parser
+
+    known = {action.dest for action in build_reconstruct_parser()._actions} - set(_OF_BATCH)
+    return Namespace(**{name: value for name, value in vars(options).items() if name in known})
 
 
 def read_jobs(path: str | Path) -> list[list[str]]:
-    """The jobs of a list as words of the command line.
+    """The jobs of a list as words of the command line; [] of a table of clips, options and targets.
 
     Raises:
-        InputError: the file cannot be read or is not a list of jobs.
+        InputError: the file cannot be read or has mistakes.
     """
-    try:
-        jobs = read_json(path, encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(
-            "job-list-unreadable", "{path} cannot be read: {reason}.", "Check the path.", path=path, reason=error.strerror
-        ) from error
-    except ValueError as error:
-        raise InputError("job-list-not-json", "{path} is not JSON: {reason}.", _REMEDY, path=path, reason=error) from error
-    if not isinstance(jobs, list) or not jobs or not all(isinstance(job, dict) for job in jobs):
-        raise InputError("job-list-malformed", "{path} is not a list of jobs.", _REMEDY, path=path)
-    return [_job_arguments(job, number, Path(path).absolute().parent) for number, job in enumerate(jobs, 1)]
+    content = read_job_list(path)
+    return [] if isinstance(content, JobTable) else [job.words for job in content]
 
 
-def _parse_job(words: list[str], number: int) -> Namespace:
-    from ..program import build_parser
+def _make_engine(options: Namespace, plan: Plan, tasks: Sequence[Task]) -> Engine:
+    if options.engine == "ray":
+        from ..batch.ray_engine import RayEngine
 
-    try:
-        return build_parser().parse_args(words)
-    except InputError as error:
-        problem = f"{error.problem[:1].lower()}{error.problem[1:]}"
-        raise InputError("job-options-wrong", "Job {number}: {problem}", error.remedy, number=number, problem=problem) from error
-
-
-def _job_arguments(job: dict[str, Any], number: int, folder: Path) -> list[str]:
-    """A job as words of `meshrec reconstruct`."""
-    job = {key.replace("_", "-"): value for key, value in job.items()}
-    if not {"input", "output"} <= job.keys():
-        raise InputError(
-            "job-incomplete", "Job {number} has no {what}.", _REMEDY, number=number, what="input" if "input" not in job else "output"
-        )
-    words = ["reconstruct", *(str(folder / str(source)) for source in _as_list(job.pop("input")))]
-    flags = _reconstruct_flags()
-    for key, value in job.items():
-        words += _option_words(key, value, number, folder, flags)
-    return words
+        return RayEngine(plan.folder, options.address, options.cpus, options.gpus, options.workers)
+    if options.address is not None:
+        raise InputError("batch-address-unused", "--address does nothing without --engine ray.", "Add it, or leave the address out.")
+    uses_graphics = any(task.options.device not in ("cpu", "mps") for task in tasks)
+    workers = options.workers or count_workers(len(tasks), uses_graphics)
+    cards = graphics_cards() if uses_graphics and workers > 1 else {}
+    return LocalEngine(min(workers, len(tasks)), plan.folder, tuple(cards))
 
 
-def _reconstruct_flags() -> dict[str, Action]:
-    """The options of `meshrec reconstruct` that a job may have, by their long names without dashes."""
-    from ..program import build_reconstruct_parser
-
-    actions = build_reconstruct_parser()._actions
-    return {word.removeprefix("--"): action for action in actions for word in action.option_strings if word not in _BATCH_OPTIONS}
-
-
-def _option_words(key: str, value: Any, number: int, folder: Path, flags: Mapping[str, Action]) -> list[str]:
-    """One option of a job as words of `meshrec reconstruct`.
-
-    Raises:
-        InputError: there is no such option, or it cannot have this value.
-    """
-    if key == "height" and isinstance(value, list):
-        value = ",".join(map(str, value))  # one word
-    switch = _switch(key, value, flags)
-    if key not in flags and switch is None:
-        raise InputError("job-option-unknown", "Job {number} has {key}, which is no option of a job.", _REMEDY, number=number, key=key)
-    if value is None:
-        return []
-    if switch is None and _is_word_or_list(key, value):
-        return [f"--{key}={_option_word(key, word, folder)}" for word in _as_list(value)]
-    if switch is not None and isinstance(value, bool):
-        return [f"--{switch}"] if value == (switch == key) else []
-    raise InputError(
-        "job-option-value-wrong",
-        "Job {number} gives {key} the value {value}, which it cannot have.",
-        "Give {key} what `meshrec reconstruct --{key}` takes." if switch is None else "Give {key} true or false.",
-        number=number,
-        key=key,
-        value=json.dumps(value),
-    )
-
-
-def _switch(key: str, value: Any, flags: Mapping[str, Action]) -> str | None:
-    """The flag without a value that a key means; "contacts" means --no-contacts, and with the path of a file the option --contacts."""
-    is_file = key in flags and (isinstance(value, list) or (isinstance(value, str) and Path(value).suffix != ""))
-    names = (key,) if is_file else (key, f"no-{key}")
-    return next((name for name in names if name in flags and flags[name].nargs == 0), None)
-
-
-def _is_word_or_list(key: str, value: object) -> bool:
-    """Whether a value is a word or a number, or several of an option that may be repeated."""
-    if isinstance(value, list):
-        return key in _REPEATED_KEYS and bool(value) and all(isinstance(word, str) for word in value)
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
-
-
-def _check_files_differ(jobs: Sequence[Namespace]) -> None:
-    """Raise InputError if a job would replace the output file or the report of an earlier one."""
-    seen: dict[str, int] = {}
-    for number, job in enumerate(jobs, 1):
-        files = [job.report] if job.report else []
-        files += [job.output] if Path(job.output).suffix.lower() in OUTPUT_SUFFIXES else []
-        for path in dict.fromkeys(os.path.abspath(path) for path in files):
-            if path in seen and not os.path.isdir(path):
-                raise InputError(
-                    "jobs-collide",
-                    "Jobs {first} and {second} would both write {path}.",
-                    "Give each job an output and a report of its own.",
-                    first=seen[path],
-                    second=number,
-                    path=path,
-                )
-            seen.setdefault(path, number)
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _option_word(key: str, value: object, folder: Path) -> str:
-    """An option's value as a word; paths are relative to the folder of the list."""
-    is_path = key in _PATH_KEYS or (key in _MODEL_KEYS and not _is_model_name(str(value), folder))
-    return str(folder / str(value)) if is_path else str(value)
-
-
-def _is_model_name(model: str, folder: Path) -> bool:
-    """Whether a body or SKEL file is given by name instead of a path relative to the folder."""
-    return model == OPEN_MODEL or (model in user_models() and not os.path.exists(folder / model))
+def _print_plan(plan: Plan, states: Sequence[TaskState], console: Console) -> int:
+    """Print what would be made, and why; writes nothing."""
+    width = max(len(state.task.name) for state in states)
+    for state in states:
+        problem = None if state.is_done else find_problem(state.task)
+        about = f"  {problem.problem}" if problem else ""
+        for index, path in enumerate(state.task.paths):
+            console.print_result(f"{state.task.name if not index else '':<{width}}  {state.state if not index else '':<11}  {path}{about}")
+        paths = [str(path) for path in state.task.paths]
+        told = {"problem": str(problem.problem)} if problem else {}
+        console.event("planned", clip=state.task.name, input=state.task.source, state=state.state, outputs=paths, **told)
+    to_run = sum(not state.is_done for state in states)
+    console.print_result(f"{to_run} of {len(states)} clips to do. Nothing was written.")
+    return 0
