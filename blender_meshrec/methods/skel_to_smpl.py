@@ -13,7 +13,7 @@ import roma
 import torch
 
 from ..bodies.alignment import nearest_rotmats
-from ..bodies.lbs import descendant_matrix, forward_kinematics, global_rotmats, local_rotmats, pose_blend_shapes, skin_vertices
+from ..bodies.lbs import descendant_matrix, forward_kinematics, global_rotmats, local_rotmats, pose_blend_shapes, skin_vertices, smpl_tree
 from ..bodies.least_squares import Linearization, levenberg_marquardt
 from ..bodies.rotations import interpolate_rotmats
 from ..bodies.skel import Skel
@@ -95,6 +95,15 @@ def convert_skel_to_smpl(
     return SmplMotion(poses, betas, trans, pve, max_pve)
 
 
+def smpl_rotmats_of_bones(rotations: torch.Tensor) -> torch.Tensor:
+    """SMPL's local rotations (F,24,3,3), each joint's that of the SKEL bone at its place.
+
+    rotations: (F,24,3,3), of SKEL's bones from rest, in the body's axes.
+    """
+    halfway = interpolate_rotmats(rotations[:, _SKEL_BONES[:, 0]], rotations[:, _SKEL_BONES[:, 1]], 0.5)
+    return local_rotmats(halfway, smpl_tree(rotations.device))
+
+
 class _SmplFit:
     """SMPL's skin of one shape fitted to SKEL's. Unknowns of the frames x (F,24*9+3): local rotations, then transl in m."""
 
@@ -113,8 +122,7 @@ class _SmplFit:
         """Poses (F,72), trans (F,3), PVE and maxPVE (F,) of q (F,46) and transl (F,3)."""
         posed = self.skel(q, self.betas, transl)
         target = posed.vertices
-        rotations = interpolate_rotmats(posed.rotations[:, _SKEL_BONES[:, 0]], posed.rotations[:, _SKEL_BONES[:, 1]], 0.5)
-        start = local_rotmats(rotations, self.body.tree)
+        start = smpl_rotmats_of_bones(posed.rotations)
         x = torch.cat([start.flatten(1), posed.joints[:, 0] - self.rest_joints[0, 0]], 1)
         x = levenberg_marquardt(_SkinProblem(self, target[:, self.vertices], start), x, MAX_STEPS)
         local, trans = _split_unknowns(x)

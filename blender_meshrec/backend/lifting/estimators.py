@@ -13,6 +13,9 @@ from ...methods import blazepose, pc_hmr, skeleton2mesh
 from .. import registry
 from ..fitting.camera_space import smooth_estimate
 from . import generators
+from .image_estimates import estimate_from_crops
+from .image_methods import IMAGE_METHODS
+from .released_lifter import lift_with_videopose3d
 
 LIMB_INDICES = limb_indices(H36M17)
 
@@ -48,6 +51,9 @@ registry.estimator("skeleton2mesh")(lift_and_average)
 _lift_for_pc_hmr = partial(lift_and_average, weights=pc_hmr.LIFTER_WEIGHTS_FILE, own_weight=OWN_3D_WEIGHT_OF_PC_HMR)
 registry.estimator("pc-hmr")(pc_hmr.parallel(generators.hmr, _lift_for_pc_hmr))
 registry.estimator("pc-hmr-serial")(pc_hmr.serial(generators.hmr, _lift_for_pc_hmr))
+registry.estimator("videopose3d")(lift_with_videopose3d)
+for _method in IMAGE_METHODS:
+    registry.estimator(_method)(estimate_from_crops)
 
 
 def average_estimates(

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from ...core.errors import ExitCode, InputError, ModelError
 from ...core.files.model_files import ListedModel, listed_models
-from ...core.files.user_models import add_user_model, user_models, user_models_folder
+from ...core.files.user_models import add_user_model, user_checkpoints, user_models, user_models_folder
+from ...core.released_models import SYSTEMS_BY_METHOD
 from ..console import Console
 
 
@@ -28,6 +29,8 @@ def list_models(models: Sequence[ListedModel], console: Console) -> int:
         console.print_result(f"{entry['file']}\n  {location}\n  licence {entry['licence']}; from {entry['source']}")
     for name, path in user_models().items():
         console.print_result(f"{name}\n  {path}\n  yours")
+    for name, (path, kind) in user_checkpoints().items():
+        console.print_result(f"{name}\n  {path}\n  yours; {_use_of(kind)}")
     return ExitCode.DONE
 
 
@@ -47,11 +50,23 @@ def verify_models(models: Sequence[ListedModel], console: Console) -> int:
 
 
 def add_model(options: Namespace, console: Console) -> int:
-    """Store a copy of the user's own body or SKEL file under a name, and print the option that chooses it."""
+    """Store a copy of the user's own body or SKEL file or of a released checkpoint; print the option that chooses it, and its needs."""
     if not options.file:
         raise InputError(
-            "model-file-not-given", "There is no file to add.", "Name an SMPL, SMPL-H, SMPL-X or SKEL file: `meshrec models add FILE`."
+            "model-file-not-given",
+            "There is no file to add.",
+            "Name an SMPL, SMPL-H, SMPL-X or SKEL file, or a released checkpoint: `meshrec models add FILE`.",
         )
     name, kind = add_user_model(options.file, options.name)
-    console.print_result(f"{name} is kept in {user_models_folder()}. Ask for it with --{kind} {name}.")
+    option = f"Ask for it with --{kind} {name}." if kind in ("body", "skel") else f"It is used by {_use_of(kind)}."
+    console.print_result(f"{name} is kept in {user_models_folder()}. {option}")
     return ExitCode.DONE
+
+
+def _use_of(kind: str) -> str:
+    """The option that uses a kept checkpoint, and what else its method needs."""
+    system = SYSTEMS_BY_METHOD.get(kind)
+    if system is None:
+        return "--method decomr"
+    needs = " and ".join(system.needs)
+    return f"--method {system.method} ({system.label})" + (f", which also needs {needs}" if needs else "")

@@ -1,4 +1,4 @@
-"""Model files that users add under a name: SMPL-family bodies and SKEL bodies, copied to a folder."""
+"""Model files that users add under a name, copied to a folder: SMPL-family bodies, SKEL bodies, and released checkpoints."""
 
 import os
 import re
@@ -10,6 +10,7 @@ from ..skel.template import load_skel
 from .body_template import load_body
 from .model_content import MODEL_SUFFIXES
 from .output_file import atomic_write
+from .user_checkpoints import add_checkpoint, is_checkpoint, kept_checkpoint_of, kept_checkpoints
 from .user_folders import data_folder
 
 _NAME = re.compile(r"[\w.-]+")
@@ -33,27 +34,33 @@ def resolve_model_path(source: str) -> str:
     return str(user_models().get(source, source))
 
 
+def user_checkpoints() -> dict[str, tuple[Path, str]]:
+    """Name -> path, and method, of the released checkpoints that were added, sorted by name."""
+    return kept_checkpoints(user_models_folder())
+
+
+def user_checkpoint(kind: str) -> Path:
+    """The released checkpoint of a method, or DecoMR's data file, that was added. Raises ModelError: there is none."""
+    return kept_checkpoint_of(user_models_folder(), kind)
+
+
 def add_user_model(path: str | Path, name: str | None = None) -> tuple[str, str]:
-    """Copy a body file to the user's models, after checking it. Nothing in the file is executed.
+    """Copy a body file or the network of a checkpoint to the user's models, after checking it. Nothing in the file is executed.
 
     Args:
-        path: an SMPL, SMPL-H, SMPL-X or SKEL file.
-        name: name of the copy; by default the file's own. A model of the same name is replaced.
+        path: an SMPL, SMPL-H, SMPL-X or SKEL file, a released checkpoint (core/released_models.py), or one of DecoMR's data files.
+        name: name of the copy; by default the file's own, or the checkpoint's method. A model of the same name is replaced.
 
     Returns:
-        The name, and "body" or "skel".
+        The name, and "body", "skel", or what `add_checkpoint` returns.
 
     Raises:
-        ModelError: the file is no body. InputError: the name is not allowed. OutputError: the folder cannot be written.
+        ModelError: the file is none of these. InputError: the name is not allowed. OutputError: the folder cannot be written.
     """
-    path, name = Path(path), name or Path(path).stem
-    if not _NAME.fullmatch(name) or name == "open" or name.startswith("."):
-        raise InputError(
-            "model-name-invalid",
-            "{name} cannot be a model's name.",
-            "Choose letters, digits, dots, dashes and underscores; not `open`.",
-            name=name,
-        )
+    path = Path(path)
+    if is_checkpoint(path):
+        return add_checkpoint(path, _allowed_name(name) if name else None, user_models_folder())
+    name = _allowed_name(name or path.stem)
     kind = _model_kind(path)
     target = user_models_folder() / f"{name}{path.suffix.lower()}"
     earlier = user_models().get(name)
@@ -62,6 +69,17 @@ def add_user_model(path: str | Path, name: str | None = None) -> tuple[str, str]
     if earlier and earlier != target:
         earlier.unlink()
     return name, kind
+
+
+def _allowed_name(name: str) -> str:
+    if not _NAME.fullmatch(name) or name == "open" or name.startswith("."):
+        raise InputError(
+            "model-name-invalid",
+            "{name} cannot be a model's name.",
+            "Choose letters, digits, dots, dashes and underscores; not `open`.",
+            name=name,
+        )
+    return name
 
 
 def _model_kind(path: Path) -> str:
