@@ -2,7 +2,7 @@
 
     .venv/bin/python -m scripts.evaluate.two_views CALIBRATION.qca.txt CAM01=FIRST.mp4 CAM03=SECOND.mp4
 
-CALIBRATION is a Qualisys file, such as the one of Pose2Sim's demo; CAM01 is the name ("serial") of the camera in it. Both videos
+CALIBRATION is a file of cameras such as the one of Pose2Sim's demo; CAM01 is the name of a camera in it. Both videos
 must start at the same time and have the same frame rate. The reference is triangulated from the default detector's 2D points in both
 views: it shares their bias, but not the depth errors of the estimators. For each estimator the script prints PA-MPJPE over the twelve limb
 joints, mm, of its own joints and of the pipeline's `lifted_joints`, and the fraction of frames in which left and right hips or shoulders
@@ -10,9 +10,7 @@ are swapped in depth.
 """
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import torch
@@ -24,10 +22,10 @@ from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.array_types import BoolArray, FloatArray
 from blender_meshrec.core.cameras import default_intrinsics, points_on_rays, rays_from_pixels
+from blender_meshrec.core.files.calibrations.read_calibration import read_calibration
 from blender_meshrec.core.metrics import align_similarity, bone_length_variation, pa_mpjpe
 from blender_meshrec.core.skeletons import H36M17, H36M17_PARENTS, limb_indices, to_h36m17
 
-SUBPIXELS = 64  # Qualisys stores intrinsics in 64ths of a pixel
 MIN_CONFIDENCE = 0.5  # of a 2D point that is triangulated
 MAX_RAY_DISTANCE = 0.1  # m, between the two lines of sight of a triangulated point
 MIN_JOINTS = 9  # limb joints with a reference in a frame that counts
@@ -54,7 +52,11 @@ class CalibratedView:
 
     def __init__(self, calibration: Path, camera: str, video: str) -> None:
         self.name = camera
-        self.intrinsics, self.camera_from_world_rotmat, self.position = read_camera(calibration, camera)
+        found = [entry for entry in read_calibration(calibration) if entry.name.lower() == camera.lower()]
+        if not found:
+            raise SystemExit(f"{calibration} knows no camera {camera}.")
+        self.intrinsics, self.camera_from_world_rotmat = found[0].intrinsics, found[0].camera_from_world[:3, :3]
+        self.position = -self.camera_from_world_rotmat.T @ found[0].camera_from_world[:3, 3]
         tracked = detect_and_track(ReconstructRequest(source=video))
         self.observations, self.frames = tracked.people[0], tracked.frames
         self.points = to_h36m17(self.observations.keypoints, self.observations.keypoint_set)
@@ -99,26 +101,6 @@ def frame_errors(joints: FloatArray, reference: FloatArray, known: BoolArray) ->
     """PA-MPJPE, mm, over the known limb joints of each frame with at least MIN_JOINTS of them."""
     frames = zip(joints[:, LIMBS], reference[:, LIMBS], known[:, LIMBS])
     return [pa_mpjpe(found[None, usable], true[None, usable]) for found, true, usable in frames if usable.sum() >= MIN_JOINTS]
-
-
-def read_camera(path: Path, name: str) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Intrinsics (3,3) px, rotation (3,3) from the world to OpenCV axes and position (3,) m of a camera in a Qualisys file."""
-    for camera in ElementTree.parse(path).iter("camera"):
-        if camera.get("serial", "").lower() == name.lower():
-            transform, intrinsic = number_reader(camera, "transform"), number_reader(camera, "intrinsic")
-            rotmat = np.array([[transform(f"r{row}{column}") for column in "123"] for row in "123"])
-            centre, focal = ([intrinsic(f"{kind}{axis}") / SUBPIXELS for axis in "UV"] for kind in ("centerPoint", "focalLength"))
-            intrinsics = np.array([[focal[0], 0, centre[0]], [0, focal[1], centre[1]], [0, 0, 1]])
-            return intrinsics, np.diag([1.0, -1.0, -1.0]) @ rotmat, np.array([transform(axis) for axis in "xyz"]) / 1000
-    raise SystemExit(f"{path} knows no camera {name}.")
-
-
-def number_reader(camera: ElementTree.Element, part: str) -> Callable[[str], float]:
-    """A function of an attribute's name to its number in a part of a camera."""
-    element = camera.find(part)
-    if element is None:
-        raise SystemExit(f"The camera {camera.get('serial')} has no {part}.")
-    return lambda key: float(element.get(key, "nan"))
 
 
 def triangulate(first: CalibratedView, second: CalibratedView, frames: int) -> tuple[FloatArray, BoolArray]:

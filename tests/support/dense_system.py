@@ -2,22 +2,27 @@
 
 import numpy as np
 
-from blender_meshrec.backend.fitting.clip_solve.banded_system import BandedSystem
+from blender_meshrec.backend.fitting.clip_solve.normal_equations import NormalEquations, num_chunks
 from blender_meshrec.core.array_types import FloatArray
 
 
-def dense_system(system: BandedSystem) -> tuple[FloatArray, FloatArray]:
+def dense_system(system: NormalEquations) -> tuple[FloatArray, FloatArray]:
     """Matrix (N,N) and gradient (N,) of all unknowns: frame by frame, then the clip's."""
-    frames, size = system.gradient.shape
-    clip = len(system.clip_gradient)
-    matrix = np.zeros((frames * size + clip, frames * size + clip))
-    for step, band in enumerate((system.diagonal, system.next, system.after_next)):
-        for frame, block in enumerate(band):
-            here, there = (slice(size * t, size * (t + 1)) for t in (frame, frame + step))
-            matrix[here, there] = block
-            matrix[there, here] = block.T
-    arrow = system.arrow.reshape(-1, clip)
-    matrix[: frames * size, frames * size :] = arrow
-    matrix[frames * size :, : frames * size] = arrow.T
-    matrix[frames * size :, frames * size :] = system.corner
-    return matrix, np.concatenate([system.gradient.ravel(), system.clip_gradient])
+    chunks = [system.chunk(index) for index in range(num_chunks(system))]
+    size, clip = chunks[0].arrow.shape[1:]
+    frames = system.num_frames * size
+    matrix, gradient = np.zeros((frames + clip, frames + clip)), np.zeros(frames + clip)
+    for index, chunk in enumerate(chunks):
+        start = index * system.chunk_frames
+        for step, band in enumerate((chunk.diagonal, chunk.next, chunk.after_next)):
+            for frame, block in enumerate(band[: system.num_frames - start - step], start):
+                here, there = (slice(size * t, size * (t + 1)) for t in (frame, frame + step))
+                matrix[here, there] = block
+                matrix[there, here] = block.T
+        rows = slice(size * start, size * (start + len(chunk.gradient)))
+        matrix[rows, frames:] = chunk.arrow.reshape(-1, clip)
+        matrix[frames:, rows] = matrix[rows, frames:].T
+        matrix[frames:, frames:] += chunk.corner
+        gradient[rows] = chunk.gradient.ravel()
+        gradient[frames:] += chunk.clip_gradient
+    return matrix, gradient

@@ -1,0 +1,1 @@
+"""Several cameras that film one scene, joined to one clip."""

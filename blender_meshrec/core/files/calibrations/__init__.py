@@ -1,0 +1,1 @@
+"""Calibrations of several cameras: one reader a format."""
