@@ -78,9 +78,10 @@ def fit_betas(template: BodyTemplate, lengths: Mapping[str, float], height: floa
     """The likeliest betas (B,) of a body whose bones have the given lengths, m, by the names of MEASUREMENTS, and whose height is known, m.
 
     Gauss-Newton on the rest joints, which are linear in betas, with the population as the prior (betas of unit
-    variance): what the lengths do not determine stays average.
+    variance about the template's start): what the lengths do not determine stays average.
     """
-    betas = np.zeros(template.J_shapedirs.shape[-1])
+    start = np.zeros(template.J_shapedirs.shape[-1]) if template.start_betas is None else np.asarray(template.start_betas, float)
+    betas = start.copy()
     names = [bone.name for bone in MEASURED_BONES]
     used = [row for row, name in enumerate(names) if name in lengths]
     # Both sides of a measurement together weigh as one.
@@ -89,7 +90,7 @@ def fit_betas(template: BodyTemplate, lengths: Mapping[str, float], height: floa
     for _ in range(NUM_ITERATIONS):
         current, jacobian = bone_lengths_and_jacobian(template, betas)
         rows = np.concatenate([np.eye(len(betas)), weights[:, None] * jacobian[used]])
-        residuals = np.concatenate([-betas, weights * (measured - current[used])])
+        residuals = np.concatenate([start - betas, weights * (measured - current[used])])
         if height is not None:
             size, gradient = stature_and_gradient(template, betas)
             rows = np.concatenate([rows, gradient[None] / HEIGHT_SIGMA])

@@ -47,6 +47,8 @@ MIN_DROP_BELOW_CAMERA = 1.0  # m; a camera lower above the floor weighs foothold
 CROUCH_TOLERANCE = 0.1
 # A person who bends or lies says nothing of up: the centre of mass must be this high above the feet, as a fraction of their length.
 MIN_UPRIGHT_RATIO = 0.4
+# Nor one who leans on their hands: a wrist must be this high above the feet, as a fraction of the same length.
+MIN_HANDS_RATIO = 0.2
 # Footholds within this of the lowest ones are on the floor; higher ones on something else, m.
 FLOOR_TOLERANCE = 0.12
 # People are scaled within this range; a camera lower than this above the floor does not show sizes, m.
@@ -56,6 +58,7 @@ SCALE_RANGE, MIN_CAMERA_HEIGHT = (0.75, 1.33), 0.5
 FLOOR_LENIENCY = (None, None, 4.0, 2.0, 1.0, 1.0, 1.0)
 SOME_FRAMES = 40  # that tell how low a body comes
 BALANCE_ITERATIONS = 5  # of reweighting frames
+WRISTS = [H36M17.index("left_wrist"), H36M17.index("right_wrist")]
 _MASS_WEIGHTS = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
 
 
@@ -212,7 +215,9 @@ def _balance(person: GroundEvidence, timestamps: FloatArray, rotation: FloatArra
     height = -rise[:, 1]
     is_standing = (support > WEIGHT_BEARING_THRESHOLD).any(1)
     if is_standing.any():
-        is_standing &= height > MIN_UPRIGHT_RATIO * body_length(person.joints[person.visible])
+        length = body_length(person.joints[person.visible])
+        hands = stance[:, 1] - person.joints[:, WRISTS, 1].max(1)  # y is down
+        is_standing &= (height > MIN_UPRIGHT_RATIO * length) & (hands > MIN_HANDS_RATIO * length)
     if not is_standing.any():
         return None
     # Up is -y in a level camera. Pitched down by p, it sees up as (0, -cos p, -sin p); rolled by r, as (-sin r, -cos r, 0).

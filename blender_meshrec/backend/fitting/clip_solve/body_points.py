@@ -12,9 +12,9 @@ import numpy as np
 
 from ....core.array_types import BoolArray, FloatArray, IntArray
 from ....core.files.body_template import BodyTemplate
+from ....core.foot_planting.leg_kinematics import soles_from_template
 from ....core.rotations import rotmat_from_rotvec
 from ....core.skeletons import H36M17, H36M17_PARENTS, SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_from_names
-from ..leg_kinematics import soles_from_template
 
 NUM_JOINTS = len(SMPL_JOINTS)
 # The solve leaves hands and toes as they are: nothing says anything of them.
@@ -76,12 +76,15 @@ class Shape:
         return self.start + self.basis @ unknowns
 
 
-def shape_of_stature(template: BodyTemplate, betas: FloatArray, is_known: bool = False) -> Shape:
-    """Shapes of the same stature as `betas` (B,): one view shows the proportions of a body, not its size. Of a known shape, no others."""
+def shape_of_stature(template: BodyTemplate, betas: FloatArray, is_known: bool = False, is_size_open: bool = False) -> Shape:
+    """Shapes of the same stature as `betas` (B,): one view shows the proportions of a body, not its size.
+
+    Of a known shape, no others; where the size is open, those of every stature.
+    """
     rest, directions = _rest_points(template, betas)
     rise = directions[POINT_NAMES.index("head_top"), 1] - directions[SOLE_ROWS, 1].mean(0)
     # Every direction of the betas that leaves the stature alone.
-    basis = np.linalg.svd(rise[None])[2][len(betas) if is_known else 1 :].T
+    basis = np.linalg.svd(rise[None])[2][len(betas) if is_known else 0 if is_size_open else 1 :].T
     return Shape(np.asarray(betas, float), basis, rest, directions @ basis)
 
 

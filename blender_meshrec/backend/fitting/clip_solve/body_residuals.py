@@ -17,14 +17,14 @@ KNEES = [MOVING.index(SMPL_JOINTS.index(name)) for name in ("left_knee", "right_
 
 @dataclass(frozen=True)
 class PosePrior:
-    """Rotations stay near the start's. rotmats: (F,K,3,3) of the moving joints. weights: (F,)."""
+    """Rotations stay near the start's. rotmats: (F,K,3,3) of the moving joints. weights: (F,), or (F,K) for each joint."""
 
     rotmats: FloatArray
     weights: FloatArray
 
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
         rotvec = rotvec_from_rotmat(np.swapaxes(self.rotmats, -1, -2) @ points.state.rotmats[:, list(MOVING)])
-        precision = self.weights[:, None, None] / pose_sigmas() ** 2
+        precision = self.weights.reshape(len(self.weights), -1, 1) / pose_sigmas() ** 2
         if equations is not None:
             inverse = right_jacobian_inverse(rotvec)
             weighted = np.swapaxes(inverse, -1, -2) * precision[:, :, None, :]

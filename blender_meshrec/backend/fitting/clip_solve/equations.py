@@ -8,13 +8,31 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ....core.array_types import FloatArray
+from ....core.array_types import BoolArray, FloatArray
 from .body_points import MOVING, NUM_ROWS
 
 # Unknowns of the clip that no body has: how the lifter leans (3), up (2), the lens (1), the size of the camera's path (1), the floor (1).
 LEAN, UP, LENS, PATH, FLOOR = slice(0, 3), slice(3, 5), slice(5, 6), slice(6, 7), slice(7, 8)
 SHARED = slice(3, 7)  # by all people of a clip
 NUM_WORLD = 8
+# Unknowns of each further view, behind these: how its camera turned (3), moved (3), its lens (1), and how its lifter leans (3).
+VIEW_TURN, VIEW_SHIFT, VIEW_LENS, VIEW_LEAN = slice(0, 3), slice(3, 6), slice(6, 7), slice(7, 10)
+NUM_VIEW = 10
+
+
+def view_columns(view: int, part: slice) -> slice:
+    """The columns of a part of the unknowns of a further view, counted from 0."""
+    first = NUM_WORLD + NUM_VIEW * view
+    return slice(first + part.start, first + part.stop)
+
+
+def shared_columns(num_views: int) -> BoolArray:
+    """Which of the world's unknowns (W,) all people of a clip share, with so many further views."""
+    is_shared = np.zeros(NUM_WORLD + NUM_VIEW * num_views, bool)
+    is_shared[SHARED] = True
+    for view in range(num_views):
+        is_shared[view_columns(view, slice(VIEW_TURN.start, VIEW_LENS.stop))] = True
+    return is_shared
 
 
 @dataclass
@@ -23,10 +41,11 @@ class Equations:
 
     gradient: (F,N,3). within: (F,N,3,3). next: (F-1,N) and after_next: (F-2,N), the same for all three axes.
     turn_gradient: (F,K,3). turn_within, turn_next, turn_after_next: (F-d,K,3,3), of the moving joints' tangents.
-    world: (F,N,3,W), between points and the world's unknowns. world_gradient: (W,). world_within: (W,W).
+    world: (F,N,3,W), between points and the world's unknowns. world_gradient: (W,). world_within: (W,W). num_views: further views.
     """
 
     frames: int
+    num_views: int = 0
     gradient: FloatArray = field(init=False)
     within: FloatArray = field(init=False)
     next: FloatArray = field(init=False)
@@ -47,5 +66,6 @@ class Equations:
         self.turn_gradient = np.zeros((frames, len(MOVING), 3))
         within, following, after = (np.zeros((max(frames - step, 0), len(MOVING), 3, 3)) for step in range(3))
         self.turns = within, following, after
-        self.world = np.zeros((frames, NUM_ROWS, 3, NUM_WORLD))
-        self.world_gradient, self.world_within = np.zeros(NUM_WORLD), np.zeros((NUM_WORLD, NUM_WORLD))
+        unknowns = NUM_WORLD + NUM_VIEW * self.num_views
+        self.world = np.zeros((frames, NUM_ROWS, 3, unknowns))
+        self.world_gradient, self.world_within = np.zeros(unknowns), np.zeros((unknowns, unknowns))

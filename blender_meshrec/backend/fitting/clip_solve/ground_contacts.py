@@ -7,14 +7,14 @@ import numpy as np
 from ....core.array_types import FloatArray
 from ....core.contacts import contact_runs, point_speeds
 from ....core.files.body_template import BodyTemplate
+from ..hands_on_floor import hands_of
 from .body_points import SOLE_ROWS, PosedPoints, point_rows
 from .weights import CERTAIN_OUTLIER, SOLE_OUTLIER
 
-# Points of the body other than the soles that may touch the ground.
+# Points of the body other than the soles that may touch the ground. Of hands the wrists: fingers give way (hands_on_floor.py).
 PARTS = (
-    "left_fingertip", "right_fingertip", "left_hand", "right_hand", "left_wrist", "right_wrist", "left_elbow", "right_elbow",
-    "left_knee", "right_knee", "left_hip", "right_hip", "pelvis", "spine2", "spine3", "left_shoulder", "right_shoulder", "head",
-    "nose", "head_top",
+    "left_wrist", "right_wrist", "left_elbow", "right_elbow", "left_knee", "right_knee", "left_hip", "right_hip", "pelvis", "spine2",
+    "spine3", "left_shoulder", "right_shoulder", "head", "nose", "head_top",
 )  # fmt: skip
 PART_ROWS = point_rows(PARTS)
 GROUND_ROWS = np.concatenate([SOLE_ROWS, PART_ROWS])
@@ -30,12 +30,15 @@ MIN_WEIGHT = 0.05  # weight below which a point is not in contact at all
 
 
 def ground_radii(template: BodyTemplate) -> FloatArray:
-    """The distance (K,) m of GROUND_ROWS from the skin at rest: a part touches when it is this high. Soles lie on the skin."""
+    """The distance (K,) m of GROUND_ROWS from the skin at rest: a part touches when it is this high. Soles lie on the skin, and a wrist
+    is above its flat hand."""
     vertices, joints = template.rest_vertices(np.zeros(1)), template.rest_joints(np.zeros(1))[template.smpl_joint_indices]
     radii = np.zeros(len(GROUND_ROWS))
     for k, row in enumerate(GROUND_ROWS):
         if row < len(joints):
             radii[k] = np.linalg.norm(vertices - joints[row], axis=-1).min()
+    for hand, name in zip(hands_of(template, np.zeros(1)), ("left_wrist", "right_wrist"), strict=True):
+        radii[len(SOLE_ROWS) + PARTS.index(name)] = hand.thickness
     return radii
 
 

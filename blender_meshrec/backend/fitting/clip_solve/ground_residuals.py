@@ -86,9 +86,10 @@ class Heights:
             change[..., FLOOR] = 1
             if self.is_up_free:
                 change[..., UP] = path @ world.up_basis.T
-            equations.world[:, self.rows] += (curvature[..., None] * world.up)[..., None] * change[:, :, None]
-            equations.world_gradient += np.einsum("fk,fkw->w", pull, change)
-            equations.world_within += np.einsum("fk,fkv,fkw->vw", curvature, change, change)
+            columns = slice(NUM_WORLD)
+            equations.world[:, self.rows, :, columns] += (curvature[..., None] * world.up)[..., None] * change[:, :, None]
+            equations.world_gradient[columns] += np.einsum("fk,fkw->w", pull, change)
+            equations.world_within[columns, columns] += np.einsum("fk,fkv,fkw->vw", curvature, change, change)
         return float(energy)
 
 

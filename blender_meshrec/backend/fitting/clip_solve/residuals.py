@@ -12,8 +12,29 @@ from typing import Protocol
 import numpy as np
 
 from ....core.array_types import FloatArray
+from ....core.rotations import rotmat_from_rotvec
 from .body_points import PosedPoints
-from .equations import FLOOR, LEAN, LENS, PATH, UP, Equations
+from .equations import FLOOR, LEAN, LENS, NUM_VIEW, PATH, UP, VIEW_LEAN, VIEW_LENS, VIEW_SHIFT, VIEW_TURN, Equations, view_columns
+
+
+@dataclass(frozen=True)
+class ViewPlace:
+    """Where a further view's camera is.
+
+    rotmat: (3,3) and transl: (3,) m take points from the first view's axes to this one's. zoom: as the World's. lean: (3,) rad, of its
+    lifter.
+    """
+
+    rotmat: FloatArray
+    transl: FloatArray
+    zoom: float
+    lean: FloatArray
+
+    def moved(self, step: FloatArray) -> "ViewPlace":
+        """After a step (10,) in the order of equations.py: the camera turns about its own place."""
+        turn = rotmat_from_rotvec(step[VIEW_TURN])
+        zoom = self.zoom + float(step[VIEW_LENS][0])
+        return ViewPlace(turn @ self.rotmat, turn @ self.transl + step[VIEW_SHIFT], zoom, self.lean + step[VIEW_LEAN])
 
 
 @dataclass(frozen=True)
@@ -22,6 +43,7 @@ class World:
 
     up: (3,), a unit vector in camera axes. floor: m; a point's height is up . x + floor. lean: (3,) rad, of the lifter. zoom: the
     logarithm of the focal length over the assumed one. growth: the logarithm of the size of the camera's path over the assumed one.
+    views: the further views.
     """
 
     up: FloatArray
@@ -29,6 +51,7 @@ class World:
     lean: FloatArray
     zoom: float = 0.0
     growth: float = 0.0
+    views: tuple[ViewPlace, ...] = ()
 
     @property
     def up_basis(self) -> FloatArray:
@@ -36,10 +59,11 @@ class World:
         return np.linalg.svd(self.up[None])[2][1:]
 
     def moved(self, step: FloatArray) -> "World":
-        """After a step (8,) in the order of equations.py."""
+        """After a step (W,) in the order of equations.py."""
         up = self.up + step[UP] @ self.up_basis
         floor, zoom, growth = (float(step[part][0]) for part in (FLOOR, LENS, PATH))
-        return World(up / np.linalg.norm(up), self.floor + floor, self.lean + step[LEAN], self.zoom + zoom, self.growth + growth)
+        views = tuple(place.moved(step[view_columns(view, slice(0, NUM_VIEW))]) for view, place in enumerate(self.views))
+        return World(up / np.linalg.norm(up), self.floor + floor, self.lean + step[LEAN], self.zoom + zoom, self.growth + growth, views)
 
 
 class Residual(Protocol):

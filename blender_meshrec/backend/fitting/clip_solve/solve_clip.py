@@ -16,7 +16,6 @@ from ..body_params import local_rotmats, transform_body, with_rotvecs
 from ..keypoint_noise import keypoint_noise, keypoint_weights
 from . import weights
 from .body_points import (
-    BONES,
     MARKER_ROWS,
     MOVING,
     NUM_OFFSETS,
@@ -28,14 +27,18 @@ from .body_points import (
     shape_of_stature,
 )
 from .body_residuals import PosePrior, ShapePrior, StandingKnees
+from .corrections import CorrectionEvidence, residuals_of_corrections, trust_in
 from .equations import LENS, PATH, UP
 from .ground_contacts import GROUND_ROWS, SoleContacts, count_once, ground_radii, ground_weights, resting_places
 from .ground_residuals import ContactPlace, ContactSpeed, Heights, WorldPrior
 from .image_residuals import LiftedBones, Reprojection
+from .known_floor import KnownFloor
+from .lifted_bones import bone_precision, lifted_bones
 from .motion_residuals import ACCELERATING_ROWS, Acceleration, TurnAcceleration, second_difference
 from .residuals import Residual, World
 from .solver import ClipState, PersonProblem, linearise, minimise
 from .uncertainty import joint_sigmas
+from .view_evidence import PersonInView, ViewEvidence, residuals_of_views
 
 # Steps of each phase, and whether gravity is settled in it.
 PHASES = ((5, False), (5, False), (8, True))
@@ -49,7 +52,8 @@ class PersonEvidence:
     body: the start, in camera axes. keypoints: (F,17,3) px and confidence, h36m17. lifted: (F,17,3) m about the hip, camera axes.
     contacts: (F,4) 0..1, of the soles. visible: (F,). is_shape_known: the start's betas stay.
     certain: (F,4), contacts of the soles that are certain, 1 or 0, and nan elsewhere; or None. spread: (F,17,3) m, of the lifted joints
-    relative to their parents, across and along the line of sight; or None.
+    relative to their parents, across and along the line of sight; or None. views: what each of the clip's further views shows, if anything.
+    is_size_open: whether the views show how large the person is; else their stature is the start's. corrections: an artist's, or None.
     """
 
     body: BodyParams
@@ -60,6 +64,9 @@ class PersonEvidence:
     is_shape_known: bool = False
     certain: FloatArray | None = None
     spread: FloatArray | None = None
+    views: Sequence[PersonInView | None] = ()
+    is_size_open: bool = False
+    corrections: CorrectionEvidence | None = None
 
     @property
     def soles(self) -> SoleContacts:
@@ -75,7 +82,8 @@ class ClipEvidence:
     up . x + floor. tilt_sigma: (2,) rad, how well the camera's pitch and roll are known; 0 where up is given and does not change.
     lens_sigma: of the logarithm of the focal length; 0 where it is given. centres: (F,3) m, the places of a camera that moves but does not
     turn, or None if it stays at the origin; path_sigma: of the logarithm of their scale; 0 where it is given.
-    may_be_level: whether nothing but people's bodies speaks against a level camera.
+    may_be_level: whether nothing but people's bodies speaks against a level camera. views: further views, which do not move.
+    is_floor_known: whether the floor is given, and does not change.
     """
 
     intrinsics: FloatArray
@@ -88,6 +96,8 @@ class ClipEvidence:
     centres: FloatArray | None = None
     path_sigma: float = 0.0
     may_be_level: bool = True
+    is_floor_known: bool = False
+    views: Sequence[ViewEvidence] = ()
 
     def places(self, growth: float, seen: BoolArray | slice = slice(None)) -> FloatArray:
         """The camera's places (F,3) m in the frames that are `seen`, with a path exp(growth) times the assumed size."""
@@ -119,7 +129,7 @@ def solve_clip(
     Returns:
         the people, and the world of the first: its up and lens are shared.
     """
-    shapes = [shape_of_stature(template, person.body.betas.astype(float), person.is_shape_known) for person in people]
+    shapes = [shape_of_stature(template, person.body.betas.astype(float), person.is_shape_known, person.is_size_open) for person in people]
     starts = [clip]
     if clip.tilt_sigma.any() and clip.may_be_level and np.arccos(np.clip(clip.up @ LEVEL, -1, 1)) > weights.OTHER_START:
         starts.append(replace(clip, up=LEVEL))
@@ -165,7 +175,8 @@ class _ClipProblem:
         starts = tuple(
             _start_state(self.template, person, shape.basis.shape[1]) for person, shape in zip(self.people, self.shapes, strict=True)
         )
-        state = ClipState(starts, tuple(World(clip.up, clip.floor, np.zeros(3)) for _ in self.people))
+        views = tuple(view.place for view in clip.views)
+        state = ClipState(starts, tuple(World(clip.up, clip.floor, np.zeros(3), views=views) for _ in self.people))
         radii, energy, done = ground_radii(self.template), 0.0, 0
         problems: list[PersonProblem] = []
         for steps, is_final in PHASES:
@@ -178,7 +189,15 @@ class _ClipProblem:
                 PersonProblem(
                     shape,
                     [
-                        *_body_residuals(person, clip, start, world, shape, self.smoothing),
+                        *_body_residuals(
+                            person,
+                            clip,
+                            # On a known floor the size is found, and bones are as long as that.
+                            replace(start, shape=body.shape) if clip.is_floor_known else start,
+                            world,
+                            shape,
+                            self.smoothing,
+                        ),
                         *_ground_residuals(person, clip, pose_points(shape, body), world, radii, is_final),
                     ],
                 )
@@ -186,6 +205,7 @@ class _ClipProblem:
             ]
             unknown = ((UP, bool(clip.tilt_sigma.any())), (LENS, clip.lens_sigma > 0), (PATH, clip.path_sigma > 0))
             free = [] if is_final else [part for part, is_unknown in unknown if is_unknown]
+            free += [columns for number, view in enumerate(clip.views) for columns in view.sigma.free_columns(number)]
             state, energy = minimise(problems, state, steps, free, lambda step, first=done: on_step(first + step))
             done += steps
         return state, energy, problems
@@ -254,46 +274,35 @@ def _body_residuals(
     seen, times = person.visible, clip.timestamps[person.visible]
     keypoints = person.keypoints[seen].astype(float)
     rays = rays_from_pixels(keypoints[..., :2], clip.intrinsics)
-    visibility = keypoint_weights(keypoints, clip.image_size)
+    trust = trust_in(person.corrections, seen)
+    visibility = keypoint_weights(keypoints, clip.image_size) * trust.keypoints
     frame_weights, durations = _frame_weights(times)
     sight = start.pelvis - clip.places(world.growth, seen)
     distance = np.maximum(sight[:, 2], 0.1)
     centres = None if clip.centres is None else clip.centres[seen]
-    sigma = np.hypot(weights.KEYPOINT_SIGMA / distance[:, None], weights.NOISE_FACTOR * keypoint_noise(rays, visibility, times))
+    posed = pose_points(shape, start)
+    noise_factor, bone_factor = weights.NOISE_FACTOR, 1.0
+    if clip.views:
+        noise_factor, bone_factor = weights.SEVERAL_VIEWS_NOISE_FACTOR, weights.SEVERAL_VIEWS_BONE_FACTOR
+    sigma = np.hypot(weights.KEYPOINT_SIGMA / distance[:, None], noise_factor * keypoint_noise(rays, visibility, times))
     used = [row for row in range(len(H36M17)) if visibility[:, row].any()]
     residuals: list[Residual] = [
         Reprojection(MARKER_ROWS[used], rays[:, used], (visibility * frame_weights[:, None])[:, used], sigma[:, used], centres),
         LiftedBones(
-            _lifted_bones(person.lifted[seen].astype(float), shape, start),
-            _bone_precision(person, sight) * frame_weights[:, None, None, None],
+            lifted_bones(person.lifted[seen].astype(float), posed.markers),
+            bone_precision(None if person.spread is None else person.spread[seen], sight, bone_factor)
+            * (frame_weights[:, None] * trust.bones)[..., None, None],
         ),
-        PosePrior(start.rotmats[:, list(MOVING)], frame_weights),
+        PosePrior(start.rotmats[:, list(MOVING)], frame_weights[:, None] * trust.rotations),
         ShapePrior(_prior_weight(frame_weights)),
+        *residuals_of_corrections(person.corrections, seen, clip.intrinsics, posed, centres),
+        *residuals_of_views(person.views, clip.views, seen, times, frame_weights, posed, _prior_weight(frame_weights)),
     ]
     if len(times) > 2 and smoothing > 0:
         inner = frame_weights[1:-1]
         residuals.append(Acceleration(ACCELERATING_ROWS, second_difference(times), inner, weights.ACCELERATION_SIGMA / smoothing))
         residuals.append(TurnAcceleration(durations, inner, weights.TURN_ACCELERATION_SIGMA / smoothing))
     return residuals
-
-
-def _lifted_bones(lifted: FloatArray, shape: Shape, start: BodyState) -> FloatArray:
-    """The lifted bones (F,16,3) m, as long as the start's."""
-    vectors = np.stack([lifted[:, end] - lifted[:, begin] for begin, end in BONES], 1)
-    markers = pose_points(shape, start).markers
-    lengths = np.median([np.linalg.norm(markers[:, end] - markers[:, begin], axis=-1) for begin, end in BONES], 1)
-    return vectors * (lengths / np.maximum(np.linalg.norm(vectors, axis=-1), 1e-6))[..., None]
-
-
-def _bone_precision(person: PersonEvidence, sight: FloatArray) -> FloatArray:
-    """The inverse covariance (F,16,3,3) m^-2 of the lifted bones' errors; sight: (F,3), from the camera to the pelvis, in frames with the
-    person."""
-    if person.spread is None:
-        return np.broadcast_to(np.eye(3) / weights.BONE_SIGMA**2, (len(sight), len(BONES), 3, 3))
-    spread = person.spread[person.visible][:, [end for _begin, end in BONES]].astype(float)
-    sigma = np.hypot(weights.SKELETON_SIGMA, weights.SPREAD_FACTOR * spread)
-    axes = turn_between(np.array([0.0, 0.0, 1.0]), sight)[:, None]
-    return (axes / sigma[:, :, None] ** 2) @ np.swapaxes(axes, -1, -2)
 
 
 def _ground_residuals(
@@ -306,17 +315,20 @@ def _ground_residuals(
     touching = ground_weights(points, world.up, floor, radii, times, person.soles)
     foothold = weights.FOOTHOLD_DEPTH_SIGMA * max(world.floor, 1.0) * weights.FOOTHOLD_FRAMES**0.5
     sigmas = (weights.SOLE_HEIGHT_SIGMA, weights.PENETRATION_SIGMA) if is_final else (foothold, foothold)
+    if clip.is_floor_known and not is_final:
+        sigmas = (weights.SIZE_HEIGHT_SIGMA, weights.SIZE_HEIGHT_SIGMA)
     on_ground = touching * frame_weights[:, None]
     residuals: list[Residual] = [
         Heights(
             GROUND_ROWS,
             radii,
-            on_ground if is_final else count_once(touching, frame_weights, weights.FOOTHOLD_FRAMES),
+            on_ground if is_final or clip.is_floor_known else count_once(touching, frame_weights, weights.FOOTHOLD_FRAMES),
             sigmas[0],
             frame_weights,
             sigmas[1],
             not is_final,
         ),
+        *([KnownFloor(clip.floor)] if clip.is_floor_known else []),
         WorldPrior(clip.up, clip.tilt_sigma, clip.lens_sigma or 1.0, clip.path_sigma or 1.0, _prior_weight(frame_weights)),
         StandingKnees(touching[:, : len(SOLE_ROWS)].reshape(-1, 2, 2).max(2) * frame_weights[:, None]),
     ]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....core.array_types import IntArray
-from .banded_system import BandedSystem, ReducedSystem, eliminate_frames, project_equations, solve_dense
+from .banded_system import ReducedSystem, eliminate_frames, solve_dense
 from .body_points import NUM_OFFSETS, BodyState, PosedPoints, Shape, pose_points
-from .equations import NUM_WORLD, SHARED, UP, Equations
+from .equations import UP, Equations, shared_columns
+from .normal_equations import ProjectedEquations
 from .residuals import Residual, World
 
 # Small from the beginning: a common shift of all frames in depth is soft, but its diagonal is stiff.
@@ -26,7 +27,7 @@ class PersonProblem:
 
 @dataclass(frozen=True)
 class ClipState:
-    """The people's states, and each one's world: what is SHARED is the same in all, the floor and the lean are each one's own."""
+    """The people's states, and each one's world: what is shared is the same in all, the floor and the lean are each one's own."""
 
     people: tuple[BodyState, ...]
     worlds: tuple[World, ...]
@@ -42,7 +43,7 @@ def minimise(
     """Minimise the energy from a start.
 
     Args:
-        free: which of UP, LENS and PATH of the world may change, as of equations.py.
+        free: which columns of the world that people share may change: UP, LENS, PATH and parts of views, as of equations.py.
         on_step: called before each step; an exception from it ends the solve.
 
     Returns:
@@ -89,36 +90,38 @@ def _energy(problems: Sequence[PersonProblem], posed: Sequence[PosedPoints], sta
     )
 
 
-def linearise(problem: PersonProblem, points: PosedPoints, world: World) -> BandedSystem:
+def linearise(problem: PersonProblem, points: PosedPoints, world: World) -> ProjectedEquations:
     """One person's normal equations at a state."""
-    equations = Equations(len(points.state))
+    equations = Equations(len(points.state), len(world.views))
     for residual in problem.residuals:
         residual.add(points, world, equations)
-    return project_equations(points, equations)
+    return ProjectedEquations(points, equations)
 
 
 def _apply(state: ClipState, reduced: Sequence[ReducedSystem], free: Sequence[slice]) -> ClipState:
-    """The state after the step of the reduced systems: what is SHARED is the same for all, everything else is each person's own."""
-    sizes = [len(body.shape) + NUM_OFFSETS + NUM_WORLD for body in state.people]
+    """The state after the step of the reduced systems: what is shared is the same for all, everything else is each person's own."""
+    of_world = shared_columns(len(state.worlds[0].views))
+    world_size, shared = len(of_world), int(of_world.sum())
+    sizes = [len(body.shape) + NUM_OFFSETS + world_size for body in state.people]
     # Columns of the joint system: what is shared, then each person's own.
-    shared = SHARED.stop - SHARED.start
     total = shared + sum(size - shared for size in sizes)
     matrix, gradient, start = np.zeros((total, total)), np.zeros(total), shared
     columns: list[IntArray] = []
     for size in sizes:
         own = np.empty(size, int)
-        world = size - NUM_WORLD
         is_shared = np.zeros(size, bool)
-        is_shared[world + SHARED.start : world + SHARED.stop] = True
+        is_shared[size - world_size :] = of_world
         own[is_shared], own[~is_shared] = np.arange(shared), np.arange(start, start + size - shared)
         columns.append(own)
         start += size - shared
     for system, own in zip(reduced, columns, strict=True):
         matrix[np.ix_(own, own)] += system.corner
         gradient[own] += system.gradient
-    is_free = np.arange(total) >= shared
+    is_free_of_world = np.zeros(world_size, bool)
     for part in free:
-        is_free[part.start - SHARED.start : part.stop - SHARED.start] = True
+        is_free_of_world[part] = True
+    is_free = np.arange(total) >= shared
+    is_free[:shared] = is_free_of_world[of_world]
     step = np.zeros(total)
     matrix[np.diag_indices(total)] *= 1 + 1e-6
     matrix[np.diag_indices(total)] += 1e-9
@@ -127,7 +130,7 @@ def _apply(state: ClipState, reduced: Sequence[ReducedSystem], free: Sequence[sl
     worlds: list[World] = []
     for body, world, system, own in zip(state.people, state.worlds, reduced, columns, strict=True):
         mine = step[own]
-        shape, offsets = mine[: len(body.shape)], mine[len(body.shape) : len(mine) - NUM_WORLD]
+        shape, offsets = mine[: len(body.shape)], mine[len(body.shape) : len(mine) - world_size]
         people.append(body.moved(system.frame_steps(mine), shape, offsets))
-        worlds.append(world.moved(mine[len(mine) - NUM_WORLD :]))
+        worlds.append(world.moved(mine[len(mine) - world_size :]))
     return ClipState(tuple(people), tuple(worlds))

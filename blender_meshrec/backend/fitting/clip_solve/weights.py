@@ -21,6 +21,9 @@ MIN_OUTLIER_WEIGHT = 0.05  # an outlier keeps this weight, or a lost person woul
 # The logarithm of a focal length that nobody gave, over the assumed one.
 LENS_SIGMA = 0.2
 
+# With several views, keypoints show what is left open here: their noise counts so many times, and lifted bones err by so much more.
+SEVERAL_VIEWS_NOISE_FACTOR, SEVERAL_VIEWS_BONE_FACTOR = 2.0, 1.5
+
 # --- the lifter -------------------------------------------------------------------------------------------------------
 # A bone's end relative to its start in the lifted pose, m, where the lifter does not say. About its error on held-out motion.
 BONE_SIGMA = 0.05
@@ -40,6 +43,8 @@ HOLD_SIGMA = 0.015  # m, of a point in contact from where it rests during the co
 SOLE_HEIGHT_SIGMA = 0.01  # m, of a sole in contact, once gravity is settled
 # The same while gravity is sought: a foothold's height is known to this fraction of the camera's, once for all its frames.
 FOOTHOLD_DEPTH_SIGMA, FOOTHOLD_FRAMES = 0.06, 20
+# The same while people's size is sought on a floor that is known; and how well that floor is, m.
+SIZE_HEIGHT_SIGMA, KNOWN_FLOOR_SIGMA = 0.04, 1e-4
 PENETRATION_SIGMA = 0.01  # m, of a point below the floor, once gravity is settled
 MIN_UP_SIGMA = 0.026  # rad, of the gravity that the start is given, however sure of itself
 # A camera is this far above the floor at least, m, and by how much that may be wrong; Cauchy, since people are on stages, and climb.

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.clip_solve import banded_system, weights
-from blender_meshrec.backend.fitting.clip_solve.banded_system import project_equations
+from blender_meshrec.backend.fitting.clip_solve import weights
 from blender_meshrec.backend.fitting.clip_solve.body_points import (
     ATTACHED,
     BONE_ROWS,
@@ -20,10 +19,12 @@ from blender_meshrec.backend.fitting.clip_solve.body_points import (
     shape_of_stature,
 )
 from blender_meshrec.backend.fitting.clip_solve.body_residuals import PosePrior, ShapePrior, StandingKnees
+from blender_meshrec.backend.fitting.clip_solve.corrections import KeptPlaces, Pins
 from blender_meshrec.backend.fitting.clip_solve.equations import NUM_WORLD, Equations
 from blender_meshrec.backend.fitting.clip_solve.ground_residuals import ContactPlace, ContactSpeed, Heights, WorldPrior
 from blender_meshrec.backend.fitting.clip_solve.image_residuals import LiftedBones, Reprojection
 from blender_meshrec.backend.fitting.clip_solve.motion_residuals import ACCELERATING_ROWS, Acceleration, TurnAcceleration, second_difference
+from blender_meshrec.backend.fitting.clip_solve.normal_equations import ProjectedEquations
 from blender_meshrec.backend.fitting.clip_solve.residuals import World, cauchy, geman_mcclure
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import SMPL_JOINTS
@@ -44,6 +45,8 @@ RESIDUALS = (
     PosePrior,
     StandingKnees,
     ShapePrior,
+    Pins,
+    KeptPlaces,
 )
 
 
@@ -72,7 +75,7 @@ def made(kind, still):
         return matrices @ np.swapaxes(matrices, -1, -2) + np.eye(3)
 
     centres = 0.4 * some(FRAMES, 3) - 0.2
-    seen = still.markers - centres[:, None]
+    seen, from_camera = still.markers - centres[:, None], still.rows[:, :24] - centres[:, None]
     intervals = np.diff(TIMES)
     soles, rows = SOLE_ROWS, still.rows
     heights = rows[:, soles] @ WORLD.up + WORLD.floor
@@ -88,6 +91,15 @@ def made(kind, still):
         PosePrior: lambda: (still.state.rotmats[:, list(MOVING)], some(FRAMES)),
         StandingKnees: lambda: (some(FRAMES, 2),),
         ShapePrior: lambda: (2.0,),
+        Pins: lambda: (
+            from_camera[..., :2] / from_camera[..., 2:],
+            1e-3 * some(FRAMES, 24),
+            from_camera[..., 2],
+            1e-3 * some(FRAMES, 24),
+            1e-3 * some(FRAMES),
+            centres,
+        ),
+        KeptPlaces: lambda: (rows[:, :24], 1e-3 * some(FRAMES)),
     }
     return kind(*arguments[kind]())
 
@@ -113,7 +125,7 @@ def disturbed(still, size, seed=0):
 def linearised(residual, points, world):
     equations = Equations(len(points.state))
     residual.add(points, world, equations)
-    return project_equations(points, equations)
+    return ProjectedEquations(points, equations)
 
 
 def flat(steps):
@@ -188,16 +200,15 @@ def test_a_camera_below_the_floor_is_raised(still):
     assert matrix[-1, -1] == pytest.approx(2 / 0.15**2 / (1 + 4 / 9))
 
 
-def test_the_projection_does_not_depend_on_its_chunks(still, monkeypatch):
+def test_the_projection_does_not_depend_on_its_chunks(still):
     """Frames are projected a chunk at a time, and those at its end share residuals with the next chunk's."""
     points, world = disturbed(still, 0.1)
     equations = Equations(FRAMES)
     for kind in RESIDUALS:
         made(kind, still).add(points, world, equations)
-    whole = dense_system(project_equations(points, equations))
-    for chunk in (1, 2, 3):
-        monkeypatch.setattr(banded_system, "CHUNK_FRAMES", chunk)
-        for expected, found in zip(whole, dense_system(project_equations(points, equations))):
+    whole = dense_system(ProjectedEquations(points, equations))
+    for chunk in (2, 4, 6):
+        for expected, found in zip(whole, dense_system(ProjectedEquations(points, equations, chunk_frames=chunk))):
             np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-6 * np.abs(expected).max())
 
 

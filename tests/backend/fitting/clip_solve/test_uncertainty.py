@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.clip_solve.banded_system import factorise, project_equations
 from blender_meshrec.backend.fitting.clip_solve.body_points import FRAME_UNKNOWNS, NUM_JOINTS
 from blender_meshrec.backend.fitting.clip_solve.equations import Equations
+from blender_meshrec.backend.fitting.clip_solve.normal_equations import ProjectedEquations
 from blender_meshrec.backend.fitting.clip_solve.solve_clip import solve_clip
 from blender_meshrec.backend.fitting.clip_solve.uncertainty import SMALLEST_PRECISION, certainty, joint_sigmas
 from blender_meshrec.backend.fitting.clip_solve.weights import PRIOR_FRAMES
@@ -22,16 +22,7 @@ def system(still):  # noqa: F811
     equations = Equations(FRAMES)
     for kind in RESIDUALS:
         made(kind, still).add(still, WORLD, equations)
-    return project_equations(still, equations)
-
-
-def test_the_inverses_diagonal_is_that_of_a_dense_inverse(system):
-    size = FRAMES * FRAME_UNKNOWNS
-    matrix = dense_system(system)[0][:size, :size] + 1e-6 * np.eye(size)  # as the factorisation has it
-    dense = np.linalg.inv(matrix).reshape(FRAMES, FRAME_UNKNOWNS, FRAMES, FRAME_UNKNOWNS)
-    found = factorise(system).inverse_diagonal(FRAME_UNKNOWNS)
-    for frame in range(FRAMES):
-        np.testing.assert_allclose(found[frame], dense[frame, :, frame], rtol=1e-6, atol=1e-9 * np.abs(dense).max())
+    return ProjectedEquations(still, equations)
 
 
 def test_sigmas_are_those_of_the_whole_covariance(system, still):  # noqa: F811

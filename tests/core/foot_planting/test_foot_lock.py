@@ -5,13 +5,13 @@ import time
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.foot_lock import lock_feet
-from blender_meshrec.backend.fitting.leg_kinematics import pose_legs
 from blender_meshrec.backend.fitting.smoothing import smooth_whittaker
 from blender_meshrec.core import metrics
 from blender_meshrec.core.contacts import detect_contacts
+from blender_meshrec.core.foot_planting.foot_lock import lock_feet
+from blender_meshrec.core.foot_planting.leg_kinematics import pose_legs
 from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec
-from tests.backend.fitting.test_leg_kinematics import SOLES
+from tests.core.foot_planting.test_leg_kinematics import SOLES
 from tests.support import synthetic_gait
 from tests.support.synthetic_template import REST
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.array_types import FloatArray
-from ...core.files.body_template import BodyTemplate
+from ..array_types import FloatArray
+from ..files.body_template import BodyTemplate
 
 # SMPL's hip, knee, ankle and foot joints, the left leg first; SMPL-H and SMPL-X number these joints alike.
 LEG_JOINTS = np.array([[1, 4, 7, 10], [2, 5, 8, 11]])

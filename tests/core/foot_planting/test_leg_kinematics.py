@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.leg_kinematics import LEG_JOINTS, Legs, Soles, pose_legs, soles_from_template
+from blender_meshrec.core.foot_planting.leg_kinematics import LEG_JOINTS, Legs, Soles, pose_legs, soles_from_template
 from tests.support import synthetic_gait
 from tests.support.synthetic_template import REST, synthetic_template
 

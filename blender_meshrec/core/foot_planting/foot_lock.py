@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.array_types import ArrayLike, BoolArray, FloatArray
-from ...core.axis_rotations import transpose
-from ...core.conventions import WORLD_FROM_BODY
-from ...core.foot_planting.foot_plan import FootPlan, FootShape, PlanOptions, PosedFoot
-from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from ...core.two_bone_ik import Limb, solve_two_bone_ik
+from ..array_types import ArrayLike, BoolArray, FloatArray
+from ..axis_rotations import transpose
+from ..conventions import WORLD_FROM_BODY
+from ..rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from ..two_bone_ik import Limb, solve_two_bone_ik
+from .foot_plan import FootPlan, FootShape, PlanOptions, PosedFoot
 from .leg_kinematics import KNEE_AXIS, LEG_JOINTS, Legs, Soles, pose_legs
 
 # A correction fades over this time before and after a contact, s. Measured on footage: 0.2 s makes motion 4 % jerkier.
