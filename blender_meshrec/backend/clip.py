@@ -14,6 +14,7 @@ from ..bodies.smpl import Smpl
 from ..bridge.messages import Progress, ReconstructRequest
 from ..core.array_types import BoolArray, FloatArray
 from ..core.files.body_template import BodyTemplate
+from ..core.known_camera import KnownCamera
 from ..core.quality_levels import QUALITY_LEVELS, QualityLevel, chosen_refiners
 from ..core.records import BodyParams, Estimate, FootageInfo, Observations, Recovery
 from .camera.path_scale import PathScale
@@ -24,6 +25,7 @@ from .fitting.body_fit import BodyFit
 from .fitting.camera_space import CameraSpaceJoints
 from .fitting.tilt_from_lines import EdgeEvidence
 from .known_people import KnownPerson
+from .views.join_views import JoinedPerson, JoinedViews
 
 OnProgress = Callable[[Progress], None]
 
@@ -64,6 +66,7 @@ class Person:
     free, locked: the body in the world before and after foot locking. contacts: (F,4). foot_slide: cm/s before and after locking.
     generated: PC-HMR's generated mesh, or None.
     judged: verdict, reasons, worst frames and measures for the report, as of quality.py; empty if not judged.
+    in_views: what several views show of the person, and joined_joints: where they see them together; None with a single view.
     refined: the reports of body refiners, by name. skel_report: the report of the conversion to SKEL and its refiners, or None.
     """
 
@@ -88,6 +91,8 @@ class Person:
     judged: dict[str, Any] = field(default_factory=dict)
     refined: dict[str, Any] = field(default_factory=dict)
     skel_report: dict[str, Any] | None = None
+    in_views: JoinedPerson | None = None
+    joined_joints: CameraSpaceJoints | None = None
 
     def __post_init__(self) -> None:
         self.steady = self.observations
@@ -103,7 +108,12 @@ class Clip:
     lines: edges of the background that may be vertical, and edges: what they say of up, set by `estimate_world`; None if nobody looked.
     step, all_times: as of TrackingResult, if frames were left out. camera_from_view: (F,3,3), of the steady view in which people are
     solved, or None if they are solved in the footage. camera_centres: (F,3), the places of a camera whose path is taken out, in the
-    steady view's axes and the path's units, else None; path_scale: those in metres.
+    steady view's axes and the path's units, else None; path_scale: those in metres. known_camera: the camera that filmed, in these
+    frames and pixels, if it is known beforehand, else None; known_key: the number in its scene of the range's first frame; known_world:
+    (4,4), of the steady view in its world. distortion: (3,), as of core/lens_distortion.py, of the footage, which is taken out of all
+    observations; distortion_source: "given", "camera", or "" where it is not known. zoom: (F,), the focal length over that of
+    `intrinsics`, or None where it does not change. joined: the views of several cameras, the clip's own first, or None. parts: the shots
+    of footage with cuts, each solved as a clip of its own, and main_part: the number of the longest of them; empty if there is one.
     """
 
     request: ReconstructRequest
@@ -129,6 +139,20 @@ class Clip:
     camera_from_view: FloatArray | None = None
     camera_centres: FloatArray | None = None
     path_scale: PathScale | None = None
+    known_camera: KnownCamera | None = None
+    known_key: int | None = None
+    known_world: FloatArray = field(init=False)
+    distortion: FloatArray = field(default_factory=lambda: np.zeros(3))
+    distortion_source: str = ""
+    zoom: FloatArray | None = None
+    joined: JoinedViews | None = None
+    parts: tuple["Clip", ...] = ()
+    main_part: int = 0
+
+    @property
+    def cuts(self) -> list[int]:
+        """The first rows of all shots but the first."""
+        return self.camera.cuts
 
     @property
     def places(self) -> FloatArray:
@@ -156,6 +180,18 @@ class Clip:
     def view_size(self) -> FloatArray:
         """(width, height) px of the picture in which people are solved; a steady view of a turning camera has no edges."""
         return np.array(self.frames.size, float) if self.camera_from_view is None else np.full(2, np.inf)
+
+    def require_known_camera(self) -> KnownCamera:
+        """The known camera, for passes that run only where there is one."""
+        if self.known_camera is None:
+            raise ValueError("This clip has no known camera")
+        return self.known_camera
+
+    def require_views(self) -> JoinedViews:
+        """The joined views, for passes that run only where there are several."""
+        if self.joined is None:
+            raise ValueError("This clip has one view")
+        return self.joined
 
     def require_skel(self) -> Skel:
         """The SKEL body, for passes and refiners that run only where the request asks for SKEL."""

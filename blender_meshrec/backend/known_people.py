@@ -9,8 +9,10 @@ import numpy as np
 
 from ..bridge.messages import ReconstructRequest
 from ..core.array_types import FloatArray
+from ..core.corrections import Corrections, PersonCorrections
 from ..core.errors import InputError
 from ..core.files.body_template import BodyTemplate
+from ..core.files.corrections import read_corrections
 from ..core.files.input_file import read_json
 from ..core.files.safe_npz import read_arrays
 from ..core.messages import Message
@@ -57,11 +59,12 @@ class KnownContacts:
 
 @dataclass(frozen=True)
 class KnownPerson:
-    """What is known of one person: height in m, betas (B,), contacts; None where nothing is."""
+    """What is known of one person: height in m, betas (B,), contacts, an artist's corrections; None where nothing is."""
 
     height: float | None = None
     betas: FloatArray | None = None
     contacts: KnownContacts | None = None
+    corrections: PersonCorrections | None = None
 
 
 def read_known_people(request: ReconstructRequest, template: BodyTemplate) -> Callable[[int, bool], KnownPerson]:
@@ -95,11 +98,18 @@ def read_known_people(request: ReconstructRequest, template: BodyTemplate) -> Ca
             )
     betas = [read_betas(path, number, template) if path else None for number, path in enumerate(request.betas, 1)]
     contacts = [read_contacts(path) if path else None for path in request.known_contacts]
+    corrections = read_corrections(request.corrections) if request.corrections else Corrections()
 
     def person(number: int, is_first: bool) -> KnownPerson:
         height = _of_person(heights, number, True)
         shape = _of_person(betas, number, is_first)
-        return KnownPerson(height / 100 if height else None, shape, _of_person(contacts, number, is_first))
+        corrected = corrections.of_person(number)
+        return KnownPerson(
+            height / 100 if height else None,
+            shape,
+            _of_person(contacts, number, is_first),
+            corrected if corrected or corrected.earlier else None,
+        )
 
     return person
 

@@ -1,19 +1,21 @@
 """The frames of a clip that the detector did not look at (Quality Draft): their motion lies between that of those in which it did."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from ..core.array_types import FloatArray
 from ..core.cameras import invert_rigid_transform
+from ..core.foot_planting.foot_lock import lock_feet
+from ..core.foot_planting.leg_kinematics import soles_from_template
 from ..core.messages import Message
 from ..core.records import Recovery
+from ..core.recovery_rows import change_shots
 from ..core.resampling import fill_in_frames
 from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from .clip import Clip
 from .fitting.body_params import with_posed_joints
-from .fitting.foot_lock import lock_feet
-from .fitting.leg_kinematics import soles_from_template
 
 
 def has_left_out_frames(clip: Clip) -> bool:
@@ -26,16 +28,22 @@ def fill_in_left_out_frames(clip: Clip) -> None:
     if clip.all_times is None:
         return
     for person in clip.people:
-        filled = fill_in_frames(person.recovery, clip.all_times)
-        if clip.request.contacts:
-            filled = with_locked_feet(filled, clip)
-        person.recovery = with_posed_joints(clip.body, filled)
+        person.recovery = with_posed_joints(clip.body, change_shots(person.recovery, clip.cuts, partial(fill_in_shot, clip)))
         if person.generated is not None:
-            person.generated = fill_in_frames(person.generated, clip.all_times)
+            person.generated = change_shots(person.generated, clip.cuts, partial(fill_in_shot, clip, may_lock=False))
         if "worst_frames" in person.judged:
             person.judged["worst_frames"] = [clip.step * row for row in person.judged["worst_frames"]]
     text = "Quality Draft looked at one of {step} frames; the motion of the others is interpolated. Standard looks at every frame."
     clip.warnings.append(Message("draft-frames-interpolated", text, step=clip.step))
+
+
+def fill_in_shot(clip: Clip, shot: Recovery, may_lock: bool = True) -> Recovery:
+    """One shot's recovery with the frames that were left out of it, up to the next shot's first frame."""
+    times, first, last = np.asarray(clip.all_times), shot.timestamps[0], shot.timestamps[-1]
+    later = clip.timestamps[clip.timestamps > last + 1e-9]
+    end = later[0] if len(later) else np.inf
+    filled = fill_in_frames(shot, times[(times > first - 1e-9) & (times < end - 1e-9)])
+    return with_locked_feet(filled, clip) if may_lock and clip.request.contacts else filled
 
 
 def with_locked_feet(recovery: Recovery, clip: Clip) -> Recovery:

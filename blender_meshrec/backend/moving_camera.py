@@ -10,12 +10,15 @@ import numpy as np
 from ..core.array_types import FloatArray
 from ..core.cameras import invert_rigid_transform, rigid_transform
 from ..core.files.body_template import BodyTemplate
+from ..core.foot_planting.leg_kinematics import pose_legs, soles_from_template
 from ..core.messages import Message
 from ..core.records import BodyParams
-from .camera.path_scale import Feet, scale_from_feet
+from .camera.path_scale import CONTACT, Feet, scale_from_feet
+from .camera.seen_depths import ratios_beside_feet
 from .clip import Clip, Person
 from .fitting.body_params import local_rotmats
-from .fitting.leg_kinematics import pose_legs, soles_from_template
+
+SETTLING = 0.07  # s, at both ends of a contact, in which a foot may still move
 
 
 def has_camera_path(clip: Clip) -> bool:
@@ -23,15 +26,43 @@ def has_camera_path(clip: Clip) -> bool:
     return clip.camera_centres is not None
 
 
+def has_unscaled_path(clip: Clip) -> bool:
+    """Whether the camera moves on a path whose length is not known."""
+    return has_camera_path(clip) and clip.known_camera is None
+
+
 def scale_camera_path(clip: Clip) -> None:
     """Find how long the camera's path is, from feet that stand still."""
     if clip.camera_centres is None:
         return
     feet = [_feet(person, clip.template) for person in clip.people]
-    clip.path_scale = scale_from_feet(feet, clip.camera_centres, clip.timestamps)
+    beside = np.concatenate([np.zeros(0), *(_floor_beside(one, clip) for one in feet)])
+    clip.path_scale = scale_from_feet(feet, clip.camera_centres, clip.timestamps, beside)
     if not clip.path_scale.is_told:
         text = "How far the camera moves is a guess: no feet that stand still show it."
         clip.warnings.append(Message("camera-path-length-unsure", text))
+
+
+def surely_in_contact(contacts: FloatArray, timestamps: FloatArray) -> FloatArray:
+    """Contacts (F,4) without the first and last moments of each: a foot that is said to stand while it still moves with a camera that is
+    carried along makes the camera's path seem short.
+    """
+    step = float(np.median(np.diff(timestamps))) if len(timestamps) > 1 else SETTLING
+    reach = round(SETTLING / max(step, 1e-3))
+    padded = np.pad(contacts, ((reach, reach), (0, 0)), mode="edge")
+    return np.min([padded[row : row + len(contacts)] for row in range(2 * reach + 1)], axis=0)
+
+
+def _floor_beside(feet: Feet, clip: Clip) -> FloatArray:
+    """What points of the background beside somebody's feet say of the path's scale, of `ratios_beside_feet`."""
+    seen = clip.camera.shots[0].points if clip.camera.shots else None
+    if seen is None or clip.camera_from_view is None:
+        return np.zeros(0)
+    soles = feet.soles @ np.swapaxes(clip.camera_from_view, -1, -2)
+    is_standing = np.repeat(feet.visible[:, None], soles.shape[1], axis=1)
+    if feet.contacts is not None and (feet.contacts > CONTACT).any():  # else people are taken to stand: few jump all the time
+        is_standing &= feet.contacts > CONTACT
+    return ratios_beside_feet(seen, soles, float(clip.intrinsics[0, 0]), is_standing, float(clip.frames.size[0]))
 
 
 def _feet(person: Person, template: BodyTemplate) -> Feet:

@@ -7,25 +7,28 @@ estimators, and "calibrate" joins them. The passes in between are ours: those up
 frames, all people and the world they share at once; "contacts" then holds feet exactly still.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..bodies.make_body import make_body
 from ..bridge.messages import ReconstructRequest, Result
 from ..core.errors import InputError
-from ..core.files.body_template import load_body
+from ..core.files.open_body_details import load_body_of_start
 from ..core.quality_levels import chosen_refiners
 from . import moving_camera, quality
 from .clip import Clip, OnProgress, Person, Stages
 from .devices import choose_device
+from .known_camera import camera_of_frames, read_known_camera
 from .known_people import read_known_people, unused_values
 from .left_out_frames import fill_in_left_out_frames, has_left_out_frames
 from .lens import choose_lens
 from .motion_input import is_motion_file, recover_motion
-from .passes import camera, feet, recoveries, solve, start
+from .passes import camera, feet, recoveries, shots, solve, solve_again, start, views
 from .refiners.skel_conversion import check_skel_refiners, load_skel_body
 from .report import build_report
 from .tracking.detect_and_track import TrackingResult, detect_and_track
+from .views.open_views import open_joined_views, read_cameras
 
 
 @dataclass(frozen=True)
@@ -42,30 +45,47 @@ def both(first: Callable[[Clip], bool], second: Callable[[Clip], bool]) -> Calla
     return lambda clip: first(clip) and second(clip)
 
 
+def is_solved_anew(clip: Clip) -> bool:
+    """Whether the whole clip is solved, not only the ranges that an artist has corrected."""
+    return not solve_again.has_earlier(clip)
+
+
 TO_WORLD = (
     Pass("place", start.solve_joints_in_camera_space),
     Pass("fit body", start.fit_bodies),
-    Pass(None, moving_camera.scale_camera_path, needed=moving_camera.has_camera_path),
+    Pass(None, moving_camera.scale_camera_path, needed=moving_camera.has_unscaled_path),
     Pass("stand up", start.estimate_world),
 )
-PASSES = (
-    Pass("camera", camera.solve_camera_of_clip),
+CAMERA = (
+    Pass("camera", camera.solve_camera_of_clip, needed=views.has_one_view),
+    Pass("camera", views.look_at_cameras, needed=views.has_views),
+)
+TO_RECOVERY = (
     Pass("estimate", start.lift_keypoints),
+    Pass("estimate", views.lift_views, needed=views.has_views),
+    Pass("join views", views.join_views_of_clip, needed=views.has_views),
     *TO_WORLD,
-    Pass("stand up", start.scale_people_to_floor),
+    Pass("stand up", start.scale_people_to_floor, needed=views.has_one_view),
     *(replace(step, needed=both(start.is_rescaled, step.needed)) for step in TO_WORLD),
-    Pass("refine shape", solve.refine_bodies),
-    Pass("solve", solve.solve_clip_of_people),
-    Pass("contacts", feet.lock_feet_of_people),
+    Pass("refine shape", solve.refine_bodies, needed=is_solved_anew),
+    Pass("solve", solve.solve_clip_of_people, needed=is_solved_anew),
+    Pass("contacts", feet.lock_feet_of_people, needed=is_solved_anew),
+    Pass("solve", solve_again.solve_corrected_ranges, needed=solve_again.has_earlier),
     Pass(None, recoveries.make_recoveries),
+)
+TO_SKEL = (
     Pass("convert to SKEL", recoveries.convert_people_to_skel, needed=recoveries.wants_skel),
     Pass(None, recoveries.refine_skel, needed=recoveries.wants_skel),
-    Pass(None, recoveries.bring_generated_meshes_to_world, needed=recoveries.has_generated_meshes),
+)
+GENERATED = (Pass(None, recoveries.bring_generated_meshes_to_world, needed=recoveries.has_generated_meshes),)
+AFTERWARDS = (
     Pass("check the result", quality.judge_people),
     Pass("fill in frames", fill_in_left_out_frames, needed=has_left_out_frames),
     Pass(None, recoveries.resample_people, needed=recoveries.is_resampled),
     Pass("calibrate", recoveries.calibrate_meshes, needed=recoveries.has_generated_meshes),
 )
+# Of a clip without cuts; of another, each shot runs TO_RECOVERY by itself.
+PASSES = (*CAMERA, *TO_RECOVERY, *TO_SKEL, *GENERATED, *AFTERWARDS)
 
 
 def recover(request: ReconstructRequest, on_progress: OnProgress = lambda progress: None) -> Result:
@@ -85,7 +105,20 @@ def recover(request: ReconstructRequest, on_progress: OnProgress = lambda progre
         chosen_people(request.person, 1)
         return recover_motion(request, on_progress)
     clip, tracked = open_clip(request, on_progress)
-    for step in PASSES:
+    run(CAMERA, clip)
+    if shots.has_shots(clip):
+        shots.solve_shots(clip, partial(run, (*TO_RECOVERY, *GENERATED)))
+        run((*TO_SKEL, *AFTERWARDS), clip)
+    else:
+        run(PASSES[len(CAMERA) :], clip)
+    report = build_report(clip, tracked)
+    portraits = tuple(observations.portrait for observations in tracked.people)
+    return Result(tuple(person.recovery for person in clip.people), tuple(person.number for person in clip.people), report, portraits)
+
+
+def run(passes: Sequence[Pass], clip: Clip) -> None:
+    """Run those of some passes that a clip needs, one after another."""
+    for step in passes:
         if not step.needed(clip):
             continue
         if step.stage is None:
@@ -93,9 +126,6 @@ def recover(request: ReconstructRequest, on_progress: OnProgress = lambda progre
         else:
             with clip.stages(step.stage):
                 step.run(clip)
-    report = build_report(clip, tracked)
-    portraits = tuple(observations.portrait for observations in tracked.people)
-    return Result(tuple(person.recovery for person in clip.people), tuple(person.number for person in clip.people), report, portraits)
 
 
 def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Clip, TrackingResult]:
@@ -103,15 +133,21 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
     stages = Stages(on_progress)
     with stages("load models"):
         device = choose_device(request.device)
-        body = make_body(load_body(request.body), device)
+        body = make_body(load_body_of_start(request.body, request.start_shape), device)
         skel = load_skel_body(request.skel_body, device) if request.skeleton == "skel" else None
-    known = read_known_people(request, body.template)
+    known, known_camera = read_known_people(request, body.template), read_known_camera(request)
+    calibration = read_cameras(request)
     tracked = detect_and_track(request, on_progress)
     stages.seconds.update(tracked.seconds)
     numbers = chosen_people(request.person, len(tracked.people))
     people = [Person(number, tracked.people[number - 1], known(number, number == numbers[0])) for number in numbers]
     warnings = [*tracked.warnings, *unused_values(request, numbers, len(tracked.people))]
     lens = choose_lens(request, tracked.frames)
+    joined = open_joined_views(request, tracked, calibration, warnings, on_progress)
+    if joined is not None:
+        for person in people:
+            person.observations = person.steady = joined.views[0].people[person.number - 1]
+    filming = None if known_camera is None else camera_of_frames(known_camera, request, tracked.frames, tracked.step)
     return Clip(
         request,
         stages,
@@ -121,7 +157,7 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
         tracked.frames,
         lens.intrinsics,
         people,
-        warnings,
+        warnings if filming is None else [*warnings, *filming.warnings],
         tracked.background,
         tracked.tracks,
         tracked.lines,
@@ -129,6 +165,9 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
         lens_source=lens.source,
         step=tracked.step,
         all_times=tracked.all_times,
+        known_camera=None if filming is None else filming.camera,
+        known_key=None if filming is None else filming.first_key,
+        joined=joined,
     ), tracked
 
 

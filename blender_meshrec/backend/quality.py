@@ -1,6 +1,6 @@
 """What is measured of a person's result for its verdict (core/verdict.py): of picture, ground, pose and camera."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,16 +41,24 @@ _ANKLES = [SMPL_JOINTS.index("left_ankle"), SMPL_JOINTS.index("right_ankle")]
 def judge_people(clip: Clip) -> None:
     """Judge each person, and warn of those who are not good. Needs recoveries of the footage's own frames."""
     sigma = float(np.degrees(np.max(clip.tilt_sigma))) if np.any(clip.tilt_sigma) else float("nan")
-    background = clip.background
-    if clip.path_scale is not None and clip.path_scale.is_told:
-        background = None  # the path is taken out, and its length is known
-    if background is not None and clip.path_scale is None and clip.camera_from_view is not None:
-        background = background * [0, 0, 1]  # a turn that is known takes no path along; the background grows only if the camera moves
+    background = clip.background if clip.parts else background_left(clip)
     for person in clip.people:
-        measures = measure_person(person.recovery, person.observations, clip.body, background, sigma)
+        measures = measure_person(person.recovery, person.observations, clip.body, background, sigma, clip.cuts)
         verdict = judge(measures)
         person.judged = verdict_report(verdict, measures, person.recovery.timestamps)
         clip.warnings += warnings_of(person.number, verdict)
+
+
+def background_left(clip: Clip) -> FloatArray | None:
+    """The background's movement (F,3) that the solve of the camera has not taken out; None if it has, or if nobody looked."""
+    if clip.known_camera is not None and clip.camera.kind != "still":
+        return None
+    if clip.path_scale is not None and clip.path_scale.is_told:
+        return None  # the path is taken out, and its length is known
+    if clip.background is not None and clip.path_scale is None and clip.camera_from_view is not None and clip.known_camera is None:
+        # A turn or a zoom that is known takes no path along; otherwise the background grows only if the camera moves.
+        return clip.background * [0, 0, 1.0 if clip.zoom is None else 0.0]
+    return clip.background
 
 
 def warnings_of(number: int, verdict: Verdict) -> list[Message]:
@@ -78,18 +86,23 @@ def verdict_report(verdict: Verdict, measures: Mapping[str, Measure], timestamps
 
 
 def measure_person(
-    recovery: Recovery, observations: Observations, body: Smpl, background: FloatArray | None = None, tilt_sigma: float = float("nan")
+    recovery: Recovery,
+    observations: Observations,
+    body: Smpl,
+    background: FloatArray | None = None,
+    tilt_sigma: float = float("nan"),
+    cuts: Sequence[int] = (),
 ) -> dict[str, Measure]:
     """The measures of core/verdict.py.
 
     Args:
         recovery, observations: over the same F frames. background: (F,3) as of camera/background_matcher.py, or None.
-        tilt_sigma: how well up is known, degrees; nan if it was given.
+        tilt_sigma: how well up is known, degrees; nan if it was given. cuts: first rows of shots, where the picture jumps.
     """
     seen = observations.visible
     return {
         **measure_picture(recovery, observations),
-        **measure_sight(recovery, observations),
+        **measure_sight(recovery, observations, cuts),
         **measure_ground(recovery, body, seen, tilt_sigma),
         **measure_pose(recovery, seen),
         "odd_shape": Measure(float(np.abs(recovery.betas).max())),
@@ -126,7 +139,7 @@ def relative_errors(recovery: Recovery, joints: FloatArray, names: tuple[str, ..
 # --- what was seen ----------------------------------------------------------------------------------------------------
 
 
-def measure_sight(recovery: Recovery, observations: Observations) -> dict[str, Measure]:
+def measure_sight(recovery: Recovery, observations: Observations, cuts: Sequence[int] = ()) -> dict[str, Measure]:
     """How much of the person was seen, and how steadily."""
     seen = observations.visible
     limbs = observations.keypoints[:, limb_indices(KEYPOINT_SETS[observations.keypoint_set].points)].astype(float)
@@ -135,6 +148,7 @@ def measure_sight(recovery: Recovery, observations: Observations) -> dict[str, M
     size = np.median(body_sizes(observations)[seen]) if seen.any() else float("nan")
     noise = keypoint_noise(limbs[seen, :, :2] / size, limbs[seen, :, 2], recovery.timestamps[seen]) if seen.any() else np.zeros(0)
     jumps = keypoint_jumps(limbs, seen, body_sizes(observations), recovery.timestamps)
+    jumps[list(cuts)] = False
     return {
         "unseen": Measure(100 * float((~seen).mean()), 100.0 * ~seen),
         "jumps": Measure(100 * float(jumps[seen].mean()) if seen.any() else float("nan"), 100.0 * jumps),

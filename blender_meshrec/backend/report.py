@@ -2,7 +2,9 @@
 
 import platform
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from ..core.cameras import transform_points
 from ..core.focal_length import equivalent_from_pixels
 from ..core.messages import Message
 from ..core.metrics import jitter, reprojection_error
+from ..core.records import Recovery
 from ..core.skeletons import KEYPOINT_SETS, SMPL_JOINTS
 from ..core.version import version as version_of_this
 from .camera.solve_camera import CameraPath
@@ -19,6 +22,7 @@ from .clip import Clip, Person
 from .fitting.stature import stature
 from .fitting.tilt_from_lines import count_telling_edges, tilt_of_up
 from .tracking.detect_and_track import TrackingResult
+from .views_report import build_views_report
 
 PACKAGES = ("numpy", "torch", "mediapipe", "av", "opencv-python")
 
@@ -35,9 +39,10 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
         ],
         "frames_read": frames,
         "quality": build_quality_report(clip),
-        "camera": {**build_camera_report(clip.camera, clip.camera_from_view is not None), **build_path_report(clip)},
+        "camera": build_report_of_shots(clip),
         "gravity": build_gravity_report(clip),
         "lens": build_lens_report(clip),
+        **({"views": build_views_report(clip)} if clip.joined is not None else {}),
         "people": [build_person_report(person, clip) for person in clip.people],
         "seconds": {stage: round(taken, 4) for stage, taken in seconds.items()},
         "frames_per_second": {stage: _round_finite(frames / taken, 1) for stage, taken in seconds.items() if taken > 1e-4},
@@ -50,6 +55,22 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
 def build_quality_report(clip: Clip) -> dict[str, Any]:
     """The quality that was asked for, and what it chose: the refiners, and how many frames the detector looked at."""
     return {"name": clip.request.quality, "refiners": list(clip.refiners), "frames_looked_at": len(clip.frames)}
+
+
+def build_report_of_shots(clip: Clip) -> dict[str, Any]:
+    """The camera of the clip; of several shots, the path and whether it is taken out are the longest one's, and each shot has its own."""
+    if not clip.parts:
+        whole = {**build_camera_report(clip.camera, clip.camera_from_view is not None), **build_path_report(clip)}
+        zoom = _round_finite(float(clip.camera.zoom.max() / clip.camera.zoom.min()), 4)
+        return {**whole, "zoom": zoom, "distortion": build_distortion_report(clip)}
+    main = clip.parts[clip.main_part]
+    whole = build_camera_report(clip.camera, main.camera_from_view is not None)
+    for shot, part in zip(whole["shots"], clip.parts, strict=True):
+        if part.people:
+            shot |= build_report_of_shots(part) | {"gravity": build_gravity_report(part), "lens": build_lens_report(part)} | shot
+            del shot["shots"]
+    zooms = [float(part.camera.zoom.max() / part.camera.zoom.min()) for part in clip.parts]
+    return {**whole, "path": whole["shots"][clip.main_part]["path"], "zoom": _round_finite(max(zooms), 4)}
 
 
 def build_camera_report(path: CameraPath, is_taken_out: bool) -> dict[str, Any]:
@@ -70,12 +91,21 @@ def build_camera_report(path: CameraPath, is_taken_out: bool) -> dict[str, Any]:
     }
 
 
+def build_distortion_report(clip: Clip) -> dict[str, Any] | None:
+    """The radial distortion that was taken out of the keypoints, as of core/lens_distortion.py, and where it is from; None without one."""
+    if not clip.distortion_source:
+        return None
+    return {**{f"k{k}": round(float(value), 5) for k, value in enumerate(clip.distortion, 1)}, "source": clip.distortion_source}
+
+
 def build_path_report(clip: Clip) -> dict[str, Any]:
     """The path of a camera that moves, if it is taken out: its length, m, and how well that is known, as a share of it; sentences anew."""
     sentences = list(clip.camera.sentences)
+    if clip.known_camera is not None:
+        return {"path": {"length_m": round(float(np.linalg.norm(np.diff(clip.places, axis=0), axis=1).sum()), 3), "sigma": 0.0}}
     if clip.path_scale is None:
         if clip.camera.centres is not None:
-            text = "The camera's path is not taken out: people are seen from too many sides, or in more than one shot."
+            text = "The camera's path is not taken out: people are seen from too many sides."
             sentences.append(Message("camera-path-left", text))
         return {"sentences": sentences, "path": None}
     length = float(np.linalg.norm(np.diff(clip.places, axis=0), axis=1).sum())
@@ -89,6 +119,7 @@ def build_path_report(clip: Clip) -> dict[str, Any]:
         "explained": _round_finite(shot.explained, 3),
         "uncertainty": _round_finite(shot.uncertainty, 3),
         "foot_contact_s": round(scale.contact_seconds, 2),
+        "floor_points": scale.floor_points,
         "length_is_told_by_feet": scale.is_told,
     }
     return {"sentences": sentences, "path": path}
@@ -101,7 +132,9 @@ def build_gravity_report(clip: Clip) -> dict[str, Any]:
     edges = 0 if clip.edges is None else count_telling_edges(clip.edges, up)
     sigma = np.degrees(clip.tilt_sigma)
     largest = float(sigma.max())
-    if not clip.request.upright:
+    if clip.known_camera is not None:
+        sentence = Message("gravity-given", "Gravity is that of the camera's world.")
+    elif not clip.request.upright:
         sentence = Message("gravity-level", "The camera is taken to be level.")
     elif edges:
         sentence = Message(
@@ -154,13 +187,23 @@ def build_person_report(person: Person, clip: Clip) -> dict[str, Any]:
         "surface_model_type": recovery.surface_model_type,
         "reprojection_px": _round_finite(pixels, 2),
         "reprojection_share_of_box": _round_finite(relative, 4),
-        "jitter": _round_finite(jitter(recovery.joints, recovery.timestamps), 2),
+        "jitter": _round_finite(_jitter_of_shots(recovery, [clip.step * row for row in clip.cuts] if has_footage_rows else ()), 2),
         "foot_slide_before_cm_s": _round_finite(person.foot_slide[0], 2),
         "foot_slide_after_cm_s": _round_finite(person.foot_slide[1], 2),
         **person.judged,
         **person.refined,
     }
     return report if person.skel_report is None else {**report, "skel": person.skel_report}
+
+
+def _jitter_of_shots(recovery: Recovery, cuts: Sequence[int]) -> float:
+    """The jitter of all shots, by their frames; a pose that changes at a cut does not tremble."""
+    found = [
+        (last - first, jitter(recovery.joints[first:last], recovery.timestamps[first:last]))
+        for first, last in pairwise([0, *cuts, len(recovery)])
+    ]
+    known = [(frames, value) for frames, value in found if np.isfinite(value)]
+    return sum(frames * value for frames, value in known) / sum(frames for frames, _value in known) if known else float("nan")
 
 
 def peak_memory_bytes() -> int | None:

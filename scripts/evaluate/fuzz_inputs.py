@@ -222,6 +222,9 @@ def make_formats(scratch: Path, rigs: Sequence[Path]) -> dict[str, Format]:
     convert = ("convert", "FILE", "-o", "OUT.npz")
     formats["smpl pickle"] = Format("a.pkl", pickle.dumps({name: np.asarray(value) for name, value in amass.items()}, 2), convert)
     formats["torch motion"] = Format("a.pt", torch_bytes(amass, scratch), convert)
+    added = ("models", "add", "FILE", "--name", "added")
+    for name, is_zip in (("checkpoint", True), ("old checkpoint", False)):
+        formats[name] = Format("a.ckpt", checkpoint_bytes(scratch, is_zip), added, environment={"XDG_DATA_HOME": "FOLDER"})
     formats["truth"] = Format("a.npz", motion.read_bytes(), ("evaluate", str(motion), "FILE"), recovery.arrays())
     return formats | rig_formats(rigs, motion, bvh) if rigs else formats
 
@@ -274,6 +277,14 @@ def torch_bytes(amass: Mapping[str, object], scratch: Path) -> bytes:
     people = {"global_orient": poses[:, :3], "body_pose": poses[:, 3:66], "transl": torch.tensor(np.asarray(amass["trans"]))}
     torch.save({"smpl_params_global": {**people, "betas": torch.zeros(len(poses), 10)}}, scratch / "a.pt")
     return (scratch / "a.pt").read_bytes()
+
+
+def checkpoint_bytes(scratch: Path, is_zip: bool) -> bytes:
+    """A checkpoint in either of PyTorch's containers, with what training leaves in one; it is of no released network."""
+    tensors = {"fc1.weight": torch.zeros(3, 4), "decpose.weight": torch.ones(5).half()}
+    extras = {"optimizer": {"state": {0: {"step": 1}}}, "random_state": np.random.RandomState(0), "epoch": 3}
+    torch.save({"model": tensors, **extras}, scratch / "a.ckpt", _use_new_zipfile_serialization=is_zip)
+    return (scratch / "a.ckpt").read_bytes()
 
 
 def pickle_bytes() -> bytes:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from blender_meshrec.backend.fitting.betas_fit import fit_betas, measure_lengths
-from blender_meshrec.backend.fitting.leg_kinematics import pose_legs, soles_from_template
 from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.contacts import detect_contacts
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.files.body_template import BodyTemplate
+from blender_meshrec.core.foot_planting.leg_kinematics import pose_legs, soles_from_template
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import H36M17
 from scripts.train.data.contact_labels import align_to_ground

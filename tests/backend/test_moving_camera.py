@@ -72,11 +72,20 @@ def test_somebody_filmed_in_passing_moves_as_a_still_camera_sees_them(walk, monk
     assert still.report["camera"]["path"] is None
 
 
-def test_a_path_in_two_shots_is_left_in_and_said(walk, monkeypatch):
-    shots = (Shot(0, 30, "moving", 1.0, explained=0.9), Shot(30, FRAMES, "still", 1.0))
+def test_a_path_that_ends_at_a_cut_is_taken_out_of_its_shot(walk, monkeypatch):
+    shots = (Shot(0, 30, "moving", 1.0, explained=0.9, uncertainty=0.02), Shot(30, FRAMES, "still", 1.0))
     report = reconstruct(walk, "moving", monkeypatch, shots=shots).report["camera"]
-    assert report["path"] is None and not report["taken_out"]
-    assert report["sentences"][-1].startswith("The camera's path is not taken out")
+    moving, still = report["shots"]
+    assert moving["taken_out"] and moving["path"]["length_m"] > 0
+    assert not still["taken_out"] and still["path"] is None
+
+
+def test_contacts_of_a_moving_camera_lose_their_first_and_last_moments():
+    contacts = np.zeros((20, 4))
+    contacts[4:14], contacts[17:19] = 1.0, 1.0
+    sure = moving_camera.surely_in_contact(contacts, TIMES[:20])
+    assert np.flatnonzero(sure[:, 0]).tolist() == list(range(6, 12))
+    assert moving_camera.surely_in_contact(contacts[:1], TIMES[:1]).shape == (1, 4)
 
 
 def test_the_scale_that_no_foot_tells_is_said():
@@ -92,7 +101,7 @@ def test_the_scale_that_no_foot_tells_is_said():
 
 def test_a_background_that_moves_by_a_path_taken_out_makes_nobody_doubtful(monkeypatch):
     given = {}
-    measure = lambda _recovery, _observations, _body, background, _sigma: given.update(background=background) or {}  # noqa: E731
+    measure = lambda _recovery, _observations, _body, background, _sigma, _cuts: given.update(background=background) or {}  # noqa: E731
     monkeypatch.setattr("blender_meshrec.backend.quality.measure_person", measure)
     person = SimpleNamespace(number=1, recovery=SimpleNamespace(timestamps=TIMES), observations=None, judged={})
     clip = SimpleNamespace(
@@ -103,6 +112,9 @@ def test_a_background_that_moves_by_a_path_taken_out_makes_nobody_doubtful(monke
         warnings=[],
         camera_from_view=None,
         path_scale=None,
+        known_camera=None,
+        parts=(),
+        cuts=[],
     )
     judge_people(clip)
     assert given["background"] is not None

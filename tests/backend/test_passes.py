@@ -9,13 +9,13 @@ import pytest
 from blender_meshrec.backend import pipeline
 from blender_meshrec.backend.camera.solve_camera import Shot, solve_camera
 from blender_meshrec.backend.camera.vertical_lines import VerticalLines
-from blender_meshrec.backend.fitting.leg_kinematics import pose_legs, soles_from_template
 from blender_meshrec.backend.passes import camera as camera_pass
 from blender_meshrec.backend.passes import solve as solve_pass
 from blender_meshrec.backend.pipeline import PASSES, recover
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import project, rigid_transform, transform_points
 from blender_meshrec.core.contacts import contact_runs
+from blender_meshrec.core.foot_planting.leg_kinematics import pose_legs, soles_from_template
 from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec
 from blender_meshrec.core.skeletons import H36M17
 from tests.support import synthetic_gait
@@ -71,7 +71,13 @@ def test_toes_in_contact_hold_still_on_the_floor(recovery, template):
 
 def clip_and_person(contacts, template, wanted=True):
     """A clip and a person whose left foot alone is in view, as `start_contacts` takes them."""
-    clip = SimpleNamespace(timestamps=TIMES, request=SimpleNamespace(contacts=wanted), template=template, world_from_camera=np.eye(4))
+    clip = SimpleNamespace(
+        timestamps=TIMES,
+        request=SimpleNamespace(contacts=wanted),
+        template=template,
+        world_from_camera=np.eye(4),
+        camera_centres=None,
+    )
     seen = np.tile([True, False], (len(TIMES), 1))
     return SimpleNamespace(ankles_seen=seen, estimate=SimpleNamespace(contacts=contacts)), clip
 

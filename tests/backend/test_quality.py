@@ -286,7 +286,15 @@ def test_the_verdict_is_in_the_clip_and_the_report(tube_body):
     recovery, observations = make_person(tube_body, lift=-0.2)
     person = SimpleNamespace(number=1, recovery=recovery, observations=observations, judged={})
     clip = SimpleNamespace(
-        people=[person], body=tube_body, background=None, tilt_sigma=np.radians([3.0, 2.0]), warnings=[], path_scale=None
+        people=[person],
+        body=tube_body,
+        background=None,
+        tilt_sigma=np.radians([3.0, 2.0]),
+        warnings=[],
+        path_scale=None,
+        known_camera=None,
+        parts=(),
+        cuts=[],
     )
     judge_people(clip)
     report = person.judged

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...core.array_types import BoolArray, FloatArray, ImageArray
 from .background_mask import background_mask
-from .key_frames import MIN_CORNERS, Following, KeyFrame, find_corners, follow, recognise, sift_features
+from .key_frames import MIN_CORNERS, NO_CORNERS, Following, KeyFrame, find_corners, follow, recognise, sift_features
 from .tracks import CUT, FOLLOWS, LOST, FrameMatches, Match, encode_points
 
 WIDTH = 320  # px of the larger side, at which corners are tracked
@@ -50,6 +50,14 @@ class BackgroundMatcher:
         self._chain, self._cut_at, self._speed = 0, -1, 0.0
         self._failures = 0  # frames with corners in a row that nothing was found in
         self._unlinked_since: int | None = None  # where this chain began, if no match links it to an earlier one
+        self._ahead: tuple[ImageArray, ImageArray] | None = None  # the next frame's picture and its small grey one
+
+    def seems_cut(self, image: ImageArray | None) -> bool:
+        """Whether the next frame looks like the first of another shot; `update` says for sure, but knows only after people are found."""
+        if image is None or self._look is None or self._speed >= WHIP:
+            return False
+        self._ahead = image, _small_grey(image)
+        return _is_cut(self._look, _look(self._ahead[1]))
 
     def update(
         self, image: ImageArray | None, boxes: Sequence[FloatArray], outlines: Sequence[tuple[BoolArray, FloatArray] | None] = ()
@@ -69,7 +77,7 @@ class BackgroundMatcher:
             self._key = None
             return UNKNOWN, FrameMatches(LOST if self._row else CUT, ())
         scale = WIDTH / max(image.shape[:2])
-        grey = _small_grey(image)
+        grey = self._ahead[1] if self._ahead is not None and self._ahead[0] is image else _small_grey(image)
         is_free = background_mask(grey.shape, scale, boxes, outlines)
         before = self._state
         followed = None if self._key is None else follow(self._key, grey, is_free, self._guess)
@@ -79,7 +87,7 @@ class BackgroundMatcher:
         self._set_state(self._key, followed, grey)
         matches = [_match(self._key, followed)]
         if np.linalg.norm(followed.shift) > RENEW_SHIFT or followed.agrees.sum() < RENEW_KEPT * len(self._key.corners):
-            matches += self._renew(grey, is_free)
+            matches += self._renew(grey, is_free, followed.found[followed.agrees])
         matches += self._link_late(grey, is_free)
         self._failures = 0
         self._speed = float(np.hypot(*(self._state - before)[:2])) * max(grey.shape)
@@ -100,8 +108,10 @@ class BackgroundMatcher:
         near = [(float(np.hypot(*step[:2])), key) for key, step in steps if np.hypot(*step[:2]) * max(shape) < shift and step[2] < growth]
         return [key for _distance, key in sorted(near, key=lambda item: item[0])]
 
-    def _renew(self, grey: ImageArray, is_free: ImageArray) -> list[Match]:
-        """Take an older key frame of this view again, or make this frame one; returns the matches that link it."""
+    def _renew(self, grey: ImageArray, is_free: ImageArray, carried: FloatArray) -> list[Match]:
+        """Take an older key frame of this view again, or make this frame one, with corners carried on (N,2) px; returns the matches that
+        link it.
+        """
         shape = grey.shape
         for key in self._near_keys(shape, SAME_VIEW, SAME_GROWTH)[:1]:
             again = follow(key, grey, is_free, self._predict(key, shape))
@@ -113,11 +123,11 @@ class BackgroundMatcher:
             again = follow(key, grey, is_free, self._predict(key, shape))
             if again is not None:
                 linked.append(_match(key, again))
-        self._make_key(grey, is_free)
+        self._make_key(grey, is_free, carried)
         return linked
 
-    def _make_key(self, grey: ImageArray, is_free: ImageArray) -> None:
-        corners = find_corners(grey, is_free)
+    def _make_key(self, grey: ImageArray, is_free: ImageArray, carried: FloatArray = NO_CORNERS) -> None:
+        corners = find_corners(grey, is_free, carried)
         self._key, self._guess = KeyFrame(self._row, grey, corners, self._state, is_free, self._chain), corners
         if len(corners) >= MIN_CORNERS:
             self._keys.append(self._key)

@@ -1,7 +1,7 @@
 """What is known of a clip's camera, and the sentences that say it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from ...core.array_types import FloatArray
 from ...core.messages import Message
 from ...core.rotations import angle_between_rotmats
+from .seen_depths import SeenDepths
 
 Kind = Literal["still", "turning", "moving", "unknown"]
 
@@ -19,7 +20,7 @@ class Shot:
 
     focal: px, in its first frame; focal_sigma: px; both nan where the shot does not tell. explained: share of the background that the
     path of a moving camera explains, and uncertainty: standard deviation of its places, as a share of its extent; nan without a path.
-    problem: why a moving camera has no path.
+    problem: why a moving camera has no path. points: of the background along a path, frames counted from the shot's first.
     """
 
     first: int
@@ -31,6 +32,7 @@ class Shot:
     explained: float = float("nan")
     uncertainty: float = float("nan")
     problem: Message | None = None
+    points: SeenDepths | None = None
 
     @property
     def has_path(self) -> bool:
@@ -60,6 +62,30 @@ class CameraPath:
     shots: tuple[Shot, ...]
     sentences: tuple[Message, ...]
     centres: FloatArray | None = None
+
+    @property
+    def cuts(self) -> list[int]:
+        """The first rows of all shots but the first."""
+        return [shot.first for shot in self.shots[1:]]
+
+    def of_shot(self, number: int) -> "CameraPath":
+        """The camera of one shot's frames."""
+        shot = self.shots[number]
+        rows = slice(shot.first, shot.last)
+        rotations, zoom = self.camera_from_first[rows], self.zoom[rows]
+        alone = replace(shot, first=0, last=shot.last - shot.first)
+        return replace(
+            self,
+            kind=shot.kind,
+            camera_from_first=rotations,
+            zoom=zoom,
+            focal=shot.focal,
+            focal_sigma=shot.focal_sigma,
+            confidence=self.confidence[rows],
+            shots=(alone,),
+            sentences=camera_sentences(shot.kind, [alone], rotations, zoom),
+            centres=self.centres[rows] if self.centres is not None and shot.has_path else None,
+        )
 
 
 def unknown_camera(frames: int) -> CameraPath:

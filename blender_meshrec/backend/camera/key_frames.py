@@ -9,9 +9,13 @@ import numpy as np
 from ...core.array_types import AnyArray, BoolArray, FloatArray, ImageArray
 
 MAX_CORNERS, MIN_CORNERS, MIN_AGREEING = 120, 8, 0.3
+# Corners that a key frame takes over from the one before, at most; and px between the corners of a key frame.
+MAX_CARRIED, CORNER_DISTANCE = 70, 7
+NO_CORNERS: FloatArray = np.zeros((0, 2), np.float32)
 MIN_STRENGTH = 8e-5  # smaller eigenvalue of a corner's gradients, OpenCV's units; noise of 1 grey level has 5e-5
 MAX_PATCH_ERROR = 20.0  # grey levels, mean over a corner's patch; a cut leaves more
 AGREEMENT = 0.7  # px: of a corner and the motion of most
+WARP_GROWTH, WARP_TURN = 0.03, 0.04  # logarithm and rad, from which a key frame's picture is grown and turned before it is looked for
 WIDE_SHIFT = 3.0  # px of shift from which perspective bends the motion, and a homography describes it
 LINK_AGREEING, LINK_RATIO = 15, 0.75  # matches of descriptors that prove that two frames show one place, and Lowe's ratio
 
@@ -59,14 +63,35 @@ def sift_features(grey: ImageArray, is_free: ImageArray) -> tuple[FloatArray, An
     return points, np.zeros((0, 128), np.float32) if descriptors is None else descriptors
 
 
-def find_corners(grey: ImageArray, is_free: ImageArray) -> FloatArray:
-    """Corners (N,2) px float32 of the background, the strongest first."""
-    corners = cv2.goodFeaturesToTrack(grey, MAX_CORNERS, 0.01, 7, mask=is_free)
-    if corners is None:
-        return np.zeros((0, 2), np.float32)
-    found: FloatArray = np.asarray(corners[:, 0], np.float32)
-    column, row = found.astype(int).T
-    return found[cv2.cornerMinEigenVal(grey, 3)[row, column] > MIN_STRENGTH]
+def find_corners(grey: ImageArray, is_free: ImageArray, carried: FloatArray = NO_CORNERS) -> FloatArray:
+    """Corners (N,2) px float32 of the background: those carried on from an earlier key frame, then others, the strongest first.
+
+    A corner that is carried on stays one point of the scene over several key frames, which ties them together.
+    """
+    kept = _spread(carried[_strength(grey, carried) > MIN_STRENGTH])[:MAX_CARRIED]
+    is_open = is_free.copy()
+    for column, row in kept.round().astype(int):
+        cv2.circle(is_open, (int(column), int(row)), CORNER_DISTANCE, 0, -1)
+    corners = cv2.goodFeaturesToTrack(grey, MAX_CORNERS - len(kept), 0.01, CORNER_DISTANCE, mask=is_open)
+    new = NO_CORNERS if corners is None else np.asarray(corners[:, 0], np.float32)
+    return np.concatenate([kept, new[_strength(grey, new) > MIN_STRENGTH]])
+
+
+def _strength(grey: ImageArray, corners: FloatArray) -> FloatArray:
+    """The smaller eigenvalue of the gradients at corners (N,2) px, (N,)."""
+    if not len(corners):
+        return np.zeros(0)
+    column, row = np.clip(corners.astype(int), 0, [grey.shape[1] - 1, grey.shape[0] - 1]).T
+    return np.asarray(cv2.cornerMinEigenVal(grey, 3))[row, column]
+
+
+def _spread(corners: FloatArray) -> FloatArray:
+    """Corners (N,2) px without those that came close to one before them; float32."""
+    kept: list[FloatArray] = []
+    for corner in corners:
+        if all(np.abs(corner - other).max() >= CORNER_DISTANCE / 2 for other in kept):
+            kept.append(corner)
+    return np.array(kept, np.float32).reshape(-1, 2)
 
 
 def follow(key: KeyFrame, grey: ImageArray, is_free: ImageArray, guess: FloatArray) -> Following | None:
@@ -74,8 +99,9 @@ def follow(key: KeyFrame, grey: ImageArray, is_free: ImageArray, guess: FloatArr
     if len(key.corners) < MIN_CORNERS:
         return None
     start = guess.astype(np.float32)[:, None].copy()
+    picture, corners = _as_large_as_now(key, guess)
     found, status, error = cv2.calcOpticalFlowPyrLK(
-        key.grey, grey, key.corners[:, None], start, winSize=(15, 15), maxLevel=3, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+        picture, grey, corners[:, None], start, winSize=(15, 15), maxLevel=3, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
     )
     points = found[:, 0]
     height, width = grey.shape
@@ -84,6 +110,23 @@ def follow(key: KeyFrame, grey: ImageArray, is_free: ImageArray, guess: FloatArr
     if is_tracked.sum() < max(MIN_CORNERS, 0.15 * len(key.corners)):
         return None
     return agree(key.corners[is_tracked], points[is_tracked], key.corners, grey.shape)
+
+
+def _as_large_as_now(key: KeyFrame, guess: FloatArray) -> tuple[ImageArray, FloatArray]:
+    """The key frame's picture, and its corners (C,2) px there, grown and turned about its middle as the corners' guess (C,2) px has.
+
+    Optical flow looks for patches that only move: of a view that grows, or rolls, it would be off by some tenths of a pixel.
+    """
+    before, after = (points[:, 0] + 1j * points[:, 1] for points in (key.corners.astype(float), guess.astype(float)))
+    before, after = before - before.mean(), after - after.mean()
+    change = (np.conj(before) * after).sum() / max(float((np.abs(before) ** 2).sum()), 1e-9)
+    if abs(np.log(max(abs(change), 1e-3))) < WARP_GROWTH and abs(np.angle(change)) < WARP_TURN:
+        return key.grey, key.corners
+    middle = np.array(key.grey.shape[::-1]) / 2
+    matrix = np.array([[change.real, -change.imag], [change.imag, change.real]])
+    warp = np.column_stack([matrix, middle - matrix @ middle])
+    picture = cv2.warpAffine(key.grey, warp, key.grey.shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(picture, np.uint8), np.asarray(key.corners @ matrix.T + warp[:, 2], np.float32)
 
 
 def agree(reference: FloatArray, found: FloatArray, corners: FloatArray, shape: tuple[int, ...]) -> Following | None:

@@ -5,8 +5,10 @@ known, and the best of the results is adjusted together with the points; then th
 explains little, that a turning camera explains as well, or whose own uncertainty is large, is none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
+from typing import TypeAlias
 
 import numpy as np
 
@@ -16,14 +18,16 @@ from .path_between_keys import fit_all_frames, interpolate_cameras
 from .path_start import PathGrowth, TwoViews, adjust_part, choose_key_frames, place_points, placed_part, two_view_starts
 from .point_tracks import PointTracks, chain_matches
 from .rotation_adjustment import Matches
-from .scene_adjustment import NOISE, OUTLIER_SCALE, Scene, centre_deviations, residuals, robust_cost
+from .scene_adjustment import NOISE, OUTLIER_SCALE, Scene, centre_deviations, depths, residuals, robust_cost
+from .seen_depths import SeenDepths
 
 MIN_FRAMES, MIN_POINTS = 5, 30
 UNKNOWN_LENS = 0.2  # deviation of the focal length's logarithm from which the path does not tell it
 UNSURE_LENS = 0.1  # deviation of the focal length's logarithm from which several are tried
 TRIED_FOCALS = (1.0, 0.75, 1.33)
 GROWTH_SIGMA = 0.03  # of the focal length's logarithm, while key frames are added
-SAME_COST = 0.02  # two results whose costs differ by less than this share are one
+SAME_COST, AGREEING_RESULTS = 0.02, 3  # results of two starts whose costs differ by less than this share are one, from so many tried on
+SEED_FRAMES = 6  # key frames by which the ways of a start are compared
 MIN_KEYS_PLACED, MIN_EXPLAINED = 0.8, 0.6  # shares of the key frames, and of the observations
 FAR = 0.02  # of the median point's inverse distance: start of points whose distance is not known
 # A corner's errors repeat in all frames that see it: deviations are so many times those of independent ones.
@@ -35,6 +39,9 @@ MAX_UNCERTAINTY = 0.3
 # from 3.7 to 36 where it moves.
 GAIN_OF_UNKNOWN = 3.0
 STAGES = ((6, 6.0), (6, 3.0), (20, OUTLIER_SCALE))  # steps, and px of the small image from which weights fall
+SEED_STAGES = ((5, 3.0), (5, OUTLIER_SCALE))
+
+OnStep: TypeAlias = Callable[[int, int], None]  # steps done, and of how many at most
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class MovingPath:
 
     camera_from_first: (F,3,3). centres: (F,3) in the first camera's axes; the median point is 1 away. log_focal: of px, and its
     standard deviation. confidence: (F,) 0..1. explained: share of the observations within OUTLIER_SCALE. uncertainty: standard deviation
-    of the key frames' places, as a share of the path's extent.
+    of the key frames' places, as a share of the path's extent. seen: the points that the path explains.
     """
 
     camera_from_first: FloatArray
@@ -53,6 +60,7 @@ class MovingPath:
     confidence: FloatArray
     explained: float
     uncertainty: float
+    seen: SeenDepths
 
     @property
     def focal(self) -> float:
@@ -70,11 +78,14 @@ class _Result:
     scene: Scene
 
 
-def solve_moving_path(matches: Matches, num_frames: int, prior: tuple[float, float]) -> MovingPath | Message:
+def solve_moving_path(
+    matches: Matches, num_frames: int, prior: tuple[float, float], on_step: OnStep = lambda done, total: None
+) -> MovingPath | Message:
     """The path of a shot's camera, or why there is none.
 
     Args:
         matches: of the shot, px from the image's middle. prior: the focal length's logarithm and its standard deviation.
+        on_step: called before each step; an exception from it ends the solve.
     """
     few = Message("camera-path-few-points", "its background shows too few points that can be followed")
     tracks = chain_matches(matches, num_frames)
@@ -84,7 +95,7 @@ def solve_moving_path(matches: Matches, num_frames: int, prior: tuple[float, flo
     keys = tracks.within(is_key)
     if keys.num_points < MIN_POINTS or keys.num_frames < 3:
         return few
-    result = _best_result(keys, prior)
+    result = _best_result(keys, prior, on_step)
     if result is None or result.is_placed.mean() < MIN_KEYS_PLACED:
         return Message("camera-path-not-found", "no path explains how the background moves")
     if not _moves(keys, result, prior):
@@ -97,20 +108,40 @@ def solve_moving_path(matches: Matches, num_frames: int, prior: tuple[float, flo
     return _path_of_all_frames(tracks, is_key, result, uncertainty, sigma)
 
 
-def _best_result(keys: PointTracks, prior: tuple[float, float]) -> _Result | None:
-    """The key frames' path with the lowest cost, of several starts."""
-    results: list[_Result] = []
-    for factor in TRIED_FOCALS if prior[1] > UNSURE_LENS else TRIED_FOCALS[:1]:
-        log_focal = prior[0] + float(np.log(factor))
-        for start in two_view_starts(keys, float(np.exp(log_focal))):
-            results.append(_grow(keys, start, log_focal, prior))
-            costs = sorted(result.cost for result in results)
-            if len(costs) > 3 and costs[1] < (1 + SAME_COST) * costs[0]:
-                return _settle(keys, min(results, key=lambda result: result.cost), prior, STAGES[2:])
+def _best_result(keys: PointTracks, prior: tuple[float, float], on_step: OnStep) -> _Result | None:
+    """The key frames' path with the lowest cost, of several starts, which have to agree or be all."""
+    starts = _starts(keys, prior)
+    focals = TRIED_FOCALS if prior[1] > UNSURE_LENS else TRIED_FOCALS[:1]
+    results: list[tuple[int, _Result]] = []
+    for done, (factor, number) in enumerate(product(focals, range(len(starts)))):
+        on_step(done, len(starts) * len(focals))
+        results.append((number, _grow(keys, starts[number], prior[0] + float(np.log(factor)), prior)))
+        (first, one), *others = sorted(results, key=lambda result: result[1].cost)
+        if done >= AGREEING_RESULTS - 1 and any(other != first and two.cost < (1 + SAME_COST) * one.cost for other, two in others):
+            break
     if not results:
         return None
-    best = sorted(results, key=lambda result: result.cost)[:2]
+    best = sorted((result for _number, result in results), key=lambda result: result.cost)[:2]
     return min((_settle(keys, result, prior, STAGES[2:]) for result in best), key=lambda result: result.cost)
+
+
+def _starts(keys: PointTracks, prior: tuple[float, float]) -> list[TwoViews]:
+    """Of each pair of key frames to start from the way that explains the frames beside them best."""
+    found: list[TwoViews] = []
+    for ways in two_view_starts(keys, float(np.exp(prior[0]))):
+        found.append(ways[0] if len(ways) == 1 else min(ways, key=lambda way: _seed_cost(keys, way, prior)))
+    return found
+
+
+def _seed_cost(keys: PointTracks, start: TwoViews, prior: tuple[float, float]) -> float:
+    """The robust cost of an observation, px^2 of the small image, in the frames that are placed first; more where few can be."""
+    growth = PathGrowth(keys, start, (prior[0], GROWTH_SIGMA))
+    growth.grow(SEED_FRAMES)
+    scene = place_points(keys, growth.scene.rotations, growth.scene.centres, growth.is_placed, growth.scene.focal)
+    result = _settle(keys, _Result(np.inf, start.first, growth.is_placed, scene), prior, SEED_STAGES)
+    placed = result.is_placed[keys.frames]
+    cost = robust_cost(residuals(keys, result.scene)[placed], OUTLIER_SCALE) / max(int(placed.sum()), 1)
+    return cost * (SEED_FRAMES / max(int(result.is_placed.sum()), 1)) ** 2
 
 
 def _grow(keys: PointTracks, start: TwoViews, log_focal: float, prior: tuple[float, float]) -> _Result:
@@ -166,6 +197,7 @@ def _path_of_all_frames(tracks: PointTracks, is_key: BoolArray, result: _Result,
     good = np.bincount(known.frames[near], minlength=tracks.num_frames)
     share = good / np.maximum(np.bincount(known.frames, minlength=tracks.num_frames), 1)
     first = scene.rotations[0]
+    seen = SeenDepths(known.frames[near], known.points[near], known.pixels[near], depths(known, scene)[near] / distance)
     return MovingPath(
         scene.rotations @ first.T,
         (scene.centres - scene.centres[0]) @ first.T / distance,
@@ -174,6 +206,7 @@ def _path_of_all_frames(tracks: PointTracks, is_key: BoolArray, result: _Result,
         np.clip(good / 30, 0, 1) * np.clip(1.5 * share, 0, 1),
         explained,
         uncertainty,
+        seen,
     )
 
 

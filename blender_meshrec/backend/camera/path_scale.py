@@ -16,6 +16,9 @@ FOOT_SIGMA, FOOT_DEPTH_SIGMA, ERROR_TIME = 0.03, 0.12, 0.3
 OUTLIER = 3.0  # standard deviations, from which a foot does not stand still
 CONTACT = 0.5  # probability from which a foot is in contact
 MIN_RUN = 3  # frames
+# Of the logarithm of the distance of a point of the floor beside a foot, and of people's own size; how many of such points are on the
+# floor; and as how many all of them count at most, since they share errors.
+FLOOR_SIGMA, SIZE_SIGMA, ON_FLOOR, MOST_POINTS = 0.12, 0.05, 0.5, 8
 TOLD = 0.35  # standard deviation of the scale's logarithm below which feet told it
 ROUNDS = 3
 
@@ -34,11 +37,21 @@ class Feet:
 
 @dataclass(frozen=True)
 class PathScale:
-    """scale: m, a unit of the path. log_sigma: the standard deviation of its logarithm. contact_seconds: for which feet stood."""
+    """scale: m, a unit of the path. log_sigma: the standard deviation of its logarithm. contact_seconds: for which feet stood.
+
+    floor_points: of the background beside them. other_sigma: log_sigma without what feet in contact tell.
+    """
 
     scale: float
     log_sigma: float
     contact_seconds: float
+    floor_points: int = 0
+    other_sigma: float = 0.0
+
+    @property
+    def solve_sigma(self) -> float:
+        """How free the scale is in the whole-clip solve, which has the contacts of feet itself: they do not count twice."""
+        return max(self.log_sigma, self.other_sigma)
 
     @property
     def is_told(self) -> bool:
@@ -46,11 +59,14 @@ class PathScale:
         return self.log_sigma < TOLD
 
 
-def scale_from_feet(people: Sequence[Feet], centres: FloatArray, timestamps: FloatArray) -> PathScale:
-    """The scale with which feet in contact stand still best.
+def scale_from_feet(
+    people: Sequence[Feet], centres: FloatArray, timestamps: FloatArray, beside_feet: FloatArray | Sequence[float] = ()
+) -> PathScale:
+    """The scale with which feet in contact stand still best, and are as far away as the floor beside them.
 
     Args:
         centres: (F,3), the camera's places, in the axes of the soles; the background is about 1 away. timestamps: (F,) s.
+        beside_feet: (P,), of `ratios_beside_feet`.
 
     A sole lies at its place from the camera plus scale times the camera's place. All scales that are plausible are tried; what is not known
     of a foot in contact is where it stands, so that its mean over the contact does not count.
@@ -59,8 +75,9 @@ def scale_from_feet(people: Sequence[Feet], centres: FloatArray, timestamps: Flo
     steps = np.linspace(-RANGE, RANGE, STEPS)
     scales = BACKGROUND_DISTANCE * float(distance) * np.exp(BACKGROUND_SIGMA * steps)
     found, told, seconds = scales[STEPS // 2], steps**2, 0.0
+    start = steps**2 + _cost_of_floor(np.asarray(beside_feet, float), np.log(scales))
     for _ in range(ROUNDS):
-        energy, seconds = steps**2, 0.0
+        energy, seconds = start, 0.0
         for person in people:
             cost, lasted = _cost_of_person(person, centres, timestamps, scales, found)
             energy, seconds = energy + cost, seconds + lasted
@@ -68,11 +85,24 @@ def scale_from_feet(people: Sequence[Feet], centres: FloatArray, timestamps: Flo
         found = scales[int(energy.argmin())]
         if all(person.contacts is not None for person in people):
             break
-    share = np.exp(-0.5 * (told - told.min()))
+    (mean, sigma), (_mean, other) = (_mean_and_deviation(energy, np.log(scales)) for energy in (told, start))
+    return PathScale(float(np.exp(mean)), max(sigma, SIZE_SIGMA), seconds, len(beside_feet), max(other, SIZE_SIGMA))
+
+
+def _mean_and_deviation(energy: FloatArray, values: FloatArray) -> tuple[float, float]:
+    """Of values (S,) that are as likely as exp(-energy / 2)."""
+    share = np.exp(-0.5 * (energy - energy.min()))
     share /= share.sum()
-    mean = float(share @ np.log(scales))
-    sigma = float(np.sqrt(share @ (np.log(scales) - mean) ** 2))
-    return PathScale(float(np.exp(mean)), max(sigma, BACKGROUND_SIGMA * 2 * RANGE / STEPS), seconds)
+    mean = float(share @ values)
+    return mean, float(np.sqrt(share @ (values - mean) ** 2))
+
+
+def _cost_of_floor(ratios: FloatArray, log_scales: FloatArray) -> FloatArray:
+    """How unlikely (S,) each scale makes points beside feet, of logarithms (P,): they are on the floor, or stand anywhere."""
+    off = (ratios[:, None] - log_scales) / FLOOR_SIGMA
+    on_floor = ON_FLOOR * np.exp(-0.5 * off**2) / (FLOOR_SIGMA * np.sqrt(2 * np.pi))
+    anywhere = (1 - ON_FLOOR) / (2 * RANGE * BACKGROUND_SIGMA)
+    return np.asarray(-2 * np.log(on_floor + anywhere).sum(0) * min(1.0, MOST_POINTS / max(len(ratios), 1)))
 
 
 def _cost_of_person(

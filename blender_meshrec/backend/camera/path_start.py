@@ -3,22 +3,24 @@
 K key frames, P points, lines of sight in focal lengths.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from ...core.array_types import BoolArray, FloatArray, IntArray
+from ...core.rotations import angle_between_rotmats
 from .point_tracks import PointTracks
 from .scene_adjustment import NEAREST, Scene, adjust_scene
 
 MIN_KEYS, MANY_KEYS, MAX_KEYS = 16, 36, 100
 # px of the small image, that most points move by from key frame to key frame: more if they would be MANY_KEYS, but not so much more that
 # few points are seen in several.
-KEY_SHIFT, LARGEST_SHIFT = 4.0, 10.0
+KEY_SHIFT, LARGEST_SHIFT = 4.0, 20.0
 MIN_SHARED, MIN_PLACED = 16, 10  # points that two frames, or a frame and the points placed so far, have to share
-TRIED_PAIRS, STARTS = 14, 3
+TRIED_PAIRS, STARTS = 14, 4
+SAME_TURN = np.radians(0.5)  # between two ways of a pair that are one
 START_REACH = 3.0  # px of the small image, within which an observation agrees with a start
 MIN_ANGLE = np.radians(0.5)  # between two lines of sight, from which they place a point
 WIDE_ANGLE = np.radians(8.0)  # a start's pair of frames does not become better beyond it
@@ -73,8 +75,11 @@ def _median_shift(one: tuple[IntArray, FloatArray], other: tuple[IntArray, Float
     return float(np.median(np.linalg.norm(after - before, axis=1))) if len(before) else np.inf
 
 
-def two_view_starts(tracks: PointTracks, focal: float) -> list[TwoViews]:
-    """Pairs of key frames whose relative camera is found well, the best first."""
+def two_view_starts(tracks: PointTracks, focal: float) -> list[list[TwoViews]]:
+    """Pairs of key frames that see much of each other from far apart, and how the second camera may lie to the first; the best first.
+
+    Most points on one plane leave two ways or more, which only further frames tell apart.
+    """
     places = _places_by_frame(tracks)
     pairs: list[tuple[float, int, int]] = []
     for i in range(len(places)):
@@ -85,8 +90,22 @@ def two_view_starts(tracks: PointTracks, focal: float) -> list[TwoViews]:
                 pairs.append((min(len(before), 60) * min(shift, 40.0), i, j))
     pairs.sort(reverse=True)
     spread = pairs[:: max(1, min(len(pairs) // TRIED_PAIRS, 4))][:TRIED_PAIRS]
-    found = [start for _score, i, j in spread for start in _relate(i, j, places[i], places[j], focal, tracks.pixel)]
-    return sorted(found, key=lambda start: -start.score)[: STARTS if len(places) <= MANY_KEYS + 1 else 1]
+    related = [_distinct(_relate(i, j, places[i], places[j], focal, tracks.pixel)) for _score, i, j in spread]
+    found = sorted((ways for ways in related if ways), key=lambda ways: -float(np.median([way.score for way in ways])))
+    chosen: list[list[TwoViews]] = []
+    for ways in found:
+        if all(abs(ways[0].first - other[0].first) + abs(ways[0].second - other[0].second) > 2 for other in chosen):
+            chosen.append(ways)
+    return chosen[:STARTS]
+
+
+def _distinct(ways: Iterable[TwoViews]) -> list[TwoViews]:
+    """Those of one pair's ways that differ from the ones before."""
+    kept: list[TwoViews] = []
+    for way in sorted(ways, key=lambda way: -way.score):
+        if all(angle_between_rotmats(way.rotation, other.rotation) > SAME_TURN or way.centre @ other.centre < 0.99 for other in kept):
+            kept.append(way)
+    return kept
 
 
 def _relate(
@@ -184,13 +203,13 @@ class PathGrowth:
         self._first = start.first
         self.scene = self._adjust(place_points(tracks, rotations, centres, self.is_placed, float(np.exp(prior[0]))), 5)
 
-    def grow(self) -> None:
-        """Place all key frames that can be."""
+    def grow(self, most: int | None = None) -> None:
+        """Place all key frames that can be, or the first ones, `most` together."""
         failed: set[int] = set()
         settled = 2
         while True:
             frame = self._next(failed)
-            if frame is None:
+            if frame is None or (most is not None and self.is_placed.sum() >= most):
                 return
             pose = self._resect(frame)
             if pose is None:

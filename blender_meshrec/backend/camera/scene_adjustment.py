@@ -60,6 +60,11 @@ def residuals(tracks: PointTracks, scene: Scene) -> FloatArray:
     return np.asarray(np.where(np.isnan(errors), np.inf, errors))
 
 
+def depths(tracks: PointTracks, scene: Scene) -> FloatArray:
+    """How far (N,) each observation's point lies before its camera, in the path's units."""
+    return _in_camera(tracks, scene)[2][:, 2] / np.maximum(scene.inverse[tracks.points], 1e-9)
+
+
 def explained(tracks: PointTracks, scene: Scene, reach: float) -> float:
     """The share of observations that lie within `reach`, px of the small image, of their points."""
     errors = residuals(tracks, scene)

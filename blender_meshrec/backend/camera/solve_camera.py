@@ -18,7 +18,7 @@ from ...core.messages import Message
 from ...core.rotations import angle_between_rotmats
 from . import pair_models
 from .camera_path import CameraPath, Kind, Shot, camera_sentences, unknown_camera
-from .moving_path import MovingPath, solve_moving_path
+from .moving_path import MovingPath, OnStep, solve_moving_path
 from .rotation_adjustment import FIXED, Matches, Turning, adjust, is_finite, residuals
 from .tracks import CUT, BackgroundTracks
 
@@ -61,7 +61,7 @@ class _Solved:
         lens = (focal, focal * sigma) if is_known else (float("nan"), float("nan"))
         seen = float((self.confidence > 0).mean())
         if isinstance(self.path, MovingPath):
-            return Shot(first, last, self.kind, seen, *lens, self.path.explained, self.path.uncertainty)
+            return Shot(first, last, self.kind, seen, *lens, self.path.explained, self.path.uncertainty, points=self.path.seen)
         return Shot(first, last, self.kind, seen, *lens, problem=self.path)
 
     @property
@@ -76,13 +76,15 @@ def solve_camera(
     prior_focal: float,
     num_frames: int = 0,
     prior_sigma: float = PRIOR_SIGMA,
+    on_step: OnStep = lambda done, total: None,
 ) -> CameraPath:
     """Find a clip's camera.
 
     Args:
         tracks: its background; None if nobody looked, then num_frames says how many frames it has. image_size: (width, height) px.
         prior_focal: px, the lens before the footage is asked, with which all rotations of a shot that does not tell its focal length
-            are found. prior_sigma: the standard deviation of its logarithm, 0 if it is certain.
+            are found. prior_sigma: the standard deviation of its logarithm, 0 if it is certain. on_step: called with the steps done and
+            their number while a path is solved, and before each shot; an exception from it ends the solve.
     """
     if tracks is None or not len(tracks):
         return unknown_camera(num_frames)
@@ -94,8 +96,9 @@ def solve_camera(
     shots: list[Shot] = []
     distortions: list[float] = []
     for first, last in find_shots(tracks):
+        on_step(first, frames)
         matches = _matches_within(tracks, first, last, middle)
-        solved = _solve_shot(matches, last - first, np.asarray(image_size, float), prior)
+        solved = _solve_shot(matches, last - first, np.asarray(image_size, float), prior, on_step)
         confidence[first:last] = solved.confidence
         rotations[first:last], zoom[first:last] = solved.turning.camera_from_first, np.exp(solved.turning.zoom)
         if isinstance(solved.path, MovingPath):
@@ -129,7 +132,7 @@ def _matches_within(tracks: BackgroundTracks, first: int, last: int, middle: Flo
     return Matches(tracks.pairs[inside] - first, starts, points[:, :2], points[:, 2:], weights, tracks.pixel)
 
 
-def _solve_shot(matches: Matches, frames: int, image_size: FloatArray, prior: tuple[float, float]) -> _Solved:
+def _solve_shot(matches: Matches, frames: int, image_size: FloatArray, prior: tuple[float, float], on_step: OnStep) -> _Solved:
     still = Turning(np.tile(np.eye(3), (frames, 1, 1)), np.zeros(frames), prior[0])
     confidence = _confidence(matches, frames)
     if frames > 1 and (confidence > 0).mean() < MIN_SEEN:
@@ -147,7 +150,7 @@ def _solve_shot(matches: Matches, frames: int, image_size: FloatArray, prior: tu
     if explains_still(thinned, turning):
         return _Solved("still", still, confidence)
     if is_moving(matches, turning, image_size):
-        solved = _Solved("moving", still, confidence, _find_path(matches, frames, image_size, prior))
+        solved = _Solved("moving", still, confidence, _find_path(matches, frames, image_size, prior, on_step))
         return _solve_moving(solved, thinned, turning, image_size, prior)
     if _explained(thinned, turning) < MIN_EXPLAINED:
         return _Solved("unknown", still, confidence)
@@ -155,7 +158,7 @@ def _solve_shot(matches: Matches, frames: int, image_size: FloatArray, prior: tu
     share = _explained(matches, turning)
     if share >= WELL_EXPLAINED and not turning.zoom.any():
         return settled
-    path = _find_path(matches, frames, image_size, prior)
+    path = _find_path(matches, frames, image_size, prior, on_step)
     if not isinstance(path, MovingPath) or path.explained < share + PATH_GAIN:
         return settled
     return _solve_moving(_Solved("moving", still, confidence, path), thinned, turning, image_size, prior)
@@ -166,9 +169,9 @@ def _explained(matches: Matches, turning: Turning) -> float:
     return float((np.linalg.norm(residuals(matches, turning), axis=1) < UNEXPLAINED).mean())
 
 
-def _find_path(matches: Matches, frames: int, image_size: FloatArray, prior: tuple[float, float]) -> MovingPath | Message:
+def _find_path(matches: Matches, frames: int, image_size: FloatArray, prior: tuple[float, float], on_step: OnStep) -> MovingPath | Message:
     """The path of a moving camera through a lens that there is, or why there is none."""
-    path = solve_moving_path(matches, frames, prior)
+    path = solve_moving_path(matches, frames, prior, on_step)
     if isinstance(path, MovingPath) and not _is_lens(path.log_focal, image_size):
         return Message("camera-path-odd-lens", "its path would need a lens that no camera has")
     return path

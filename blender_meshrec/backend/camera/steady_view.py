@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.array_types import ArrayLike, BoolArray, FloatArray
 from ...core.cameras import points_on_rays, project, rays_from_pixels
+from ...core.crop_regression import CropRegression
 from ...core.records import Observations
 from ...core.rotations import angle_between_rotmats
 from ...core.silhouettes import Silhouettes
@@ -18,16 +19,14 @@ from .solve_camera import CameraPath
 
 # Lines of sight this far from the steady view's axis, rad, are too slanted to be drawn in its picture.
 MAX_ANGLE = np.radians(70.0)
-STEADY_ZOOM = 0.03  # logarithm of a change of focal length that a picture hardly shows
 MAX_CANDIDATES = 60  # frames that are tried as the steady view
 # A keypoint farther outside the picture than this fraction of its larger side is extrapolated.
 EDGE_MARGIN = 0.02
 
 
-def is_one_turning_view(path: CameraPath) -> bool:
-    """Whether a clip's camera turns, and perhaps moves on a known path, in one shot through one lens."""
-    is_known = path.kind == "turning" or (path.kind == "moving" and path.centres is not None)
-    return is_known and len(path.shots) == 1 and bool(np.abs(np.log(path.zoom)).max() < STEADY_ZOOM)
+def is_motion_known(path: CameraPath) -> bool:
+    """Whether the camera of one shot turns, or moves on a path that is known."""
+    return path.kind == "turning" or (path.kind == "moving" and path.centres is not None)
 
 
 def centres_in_view(path: CameraPath, camera_from_view: FloatArray) -> FloatArray | None:
@@ -35,8 +34,12 @@ def centres_in_view(path: CameraPath, camera_from_view: FloatArray) -> FloatArra
     if path.centres is None:
         return None
     view_from_first = camera_from_view[0].T @ path.camera_from_first[0]
-    reference = int(np.argmin(angle_between_rotmats(camera_from_view, np.eye(3))))
-    return (path.centres - path.centres[reference]) @ view_from_first.T
+    return (path.centres - path.centres[reference_row(camera_from_view)]) @ view_from_first.T
+
+
+def reference_row(camera_from_view: FloatArray) -> int:
+    """The frame whose view the steady view is."""
+    return int(np.argmin(angle_between_rotmats(camera_from_view, np.eye(3))))
 
 
 def choose_steady_view(camera_from_first: FloatArray) -> FloatArray:
@@ -77,7 +80,21 @@ def steady_observations(
         boxes=np.concatenate([corners.min(1), corners.max(1)], -1) * seen,
         keypoints_3d=_steady_keypoints_3d(observations, steady, camera_from_view, intrinsics),
         silhouettes=_steady_silhouettes(observations.silhouettes, camera_from_view, intrinsics),
+        regression=_steady_regression(observations.regression, camera_from_view, intrinsics),
     )
+
+
+def _steady_regression(rows: FloatArray | None, camera_from_view: FloatArray, intrinsics: FloatArray) -> FloatArray | None:
+    """What was regressed of crops, in the axes of the view's crops of the same people."""
+    if rows is None:
+        return None
+    regression = CropRegression.from_rows(rows)
+    centres = regression.squares[:, None, :2]
+    seen, _is_drawn = _to_view(centres, camera_from_view, intrinsics)
+    rays = (rays_from_pixels(pixels[:, 0], intrinsics) for pixels in (centres, seen))
+    camera_from_crop, view_from_steady_crop = (rotation_from_optical_axis(points_on_rays(ray, np.ones(len(ray)))) for ray in rays)
+    steady_crop_from_crop = np.swapaxes(camera_from_view @ view_from_steady_crop, -1, -2) @ camera_from_crop
+    return regression.turned(steady_crop_from_crop, seen[:, 0]).to_rows()
 
 
 def _steady_keypoints_3d(
@@ -110,6 +127,12 @@ def _directions(pixels: FloatArray, camera_from_view: FloatArray, intrinsics: Fl
     """The lines of sight (F,K,3) of pixels (F,K,2) of the camera, in the view's axes."""
     rays = rays_from_pixels(pixels, intrinsics)
     return points_on_rays(rays, np.ones(rays.shape[:-1])) @ camera_from_view
+
+
+def points_in_steady_view(pixels: FloatArray, depths: FloatArray, camera_from_view: FloatArray, intrinsics: FloatArray) -> FloatArray:
+    """Pixels (N,2) of the camera at depths (N,) m, one a frame with camera_from_view (N,3,3), as the view's pixels and depths (N,3)."""
+    points = depths[:, None] * _directions(pixels[:, None], camera_from_view, intrinsics)[:, 0]
+    return np.concatenate([project(points, intrinsics), points[:, 2:]], -1)
 
 
 def _to_view(pixels: FloatArray, camera_from_view: FloatArray, intrinsics: FloatArray) -> tuple[FloatArray, BoolArray]:

@@ -45,6 +45,11 @@ class VerticalLines:
         inside = (self.rows >= first) & (self.rows < last)
         return replace(self, rows=self.rows[inside], ends=self.ends[inside])
 
+    def rows_from(self, first: int, last: int) -> "VerticalLines":
+        """Those edges, with `first` as row 0."""
+        inside = self.within(first, last)
+        return replace(inside, rows=inside.rows - first)
+
 
 class LineFinder:
     """Call `update` once a frame, in order."""

@@ -21,13 +21,14 @@ MIN_DECLARED_RATE = 1.0  # fps, of a video of one frame; single pictures in a vi
 class Frame(NamedTuple):
     """One frame: its row in the range, its time in s since the range's first frame and in s since the frame before.
 
-    image: (H,W,3) uint8 RGB, or None where it was not requested or cannot be read.
+    image: (H,W,3) uint8 RGB, or None where it was not requested or cannot be read. begins_shot: it seems to be the first after a cut.
     """
 
     row: int
     time: float
     interval: float
     image: ImageArray | None
+    begins_shot: bool = False
 
     def is_due(self, period: float) -> bool:
         """Whether something that is done every `period` s is done at this frame; it always is at the first frame."""

@@ -1,4 +1,4 @@
-"""Feet held exactly still while they touch the floor, and the origin of the world."""
+"""Feet held exactly still while they touch the floor, hands kept above it, and the origin of the world."""
 
 from dataclasses import replace
 
@@ -7,13 +7,15 @@ import numpy as np
 from ...core.array_types import BoolArray, FloatArray
 from ...core.cameras import rigid_transform
 from ...core.contacts import contacts_from_probabilities, contacts_on_support, detect_contacts
+from ...core.foot_planting.foot_lock import lock_feet
+from ...core.foot_planting.leg_kinematics import soles_from_template
 from ...core.metrics import foot_slide
 from ...core.rotations import rotvec_from_rotmat
 from ..clip import Clip, Person
 from ..fitting.body_params import local_rotmats, with_rotvecs
-from ..fitting.foot_lock import lock_feet
-from ..fitting.leg_kinematics import soles_from_template
+from ..fitting.hands_on_floor import lay_hands_on_floor
 from ..moving_camera import camera_path_in_world
+from .known_camera import shift_to_known_world
 from .posed import body_in_world, known_contacts, posed_legs
 
 
@@ -24,12 +26,16 @@ def lock_feet_of_people(clip: Clip) -> None:
     for person, root in zip(clip.people, roots):
         person.free = body_in_world(person.fit.body, root, clip)
         lock_feet_of_person(person, clip, camera_path_in_world(clip))
-    # Foot locking has moved the pelvis: the origin is below the new first pelvis.
-    pelvises = [person.locked.transl + root for person, root in zip(clip.people, roots)]
-    shift = -first_pelvis(pelvises, [person.observations.visible for person in clip.people]) * [1, 1, 0]
+    if clip.known_camera is None:
+        # Foot locking has moved the pelvis: the origin is below the new first pelvis.
+        pelvises = [person.locked.transl + root for person, root in zip(clip.people, roots)]
+        shift = -first_pelvis(pelvises, [person.observations.visible for person in clip.people]) * [1, 1, 0]
+    else:
+        shift = shift_to_known_world(clip)
     for person in clip.people:
         person.free = replace(person.free, transl=person.free.transl + shift)
-        person.locked = replace(person.locked, transl=person.locked.transl + shift)
+        locked = replace(person.locked, transl=person.locked.transl + shift)
+        person.locked = lay_hands_on_floor(clip.template, locked, clip.timestamps) if clip.request.contacts else locked
     clip.world_from_camera = rigid_transform(rotation, camera + shift)
 
 

@@ -2,12 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from ...core.array_types import FloatArray
+from ...core.body_contacts import SOLE_PARTS
+from ...core.corrections import certain_contacts
 from ...core.files.body_template import BodyTemplate
+from ...core.foot_planting.leg_kinematics import Legs, pose_legs, soles_from_template
 from ...core.records import BodyParams
 from ..clip import Clip, Person
+from ..corrections import clip_frames
 from ..fitting.body_params import local_rotmats, transform_body, with_betas
-from ..fitting.leg_kinematics import Legs, pose_legs, soles_from_template
 from ..fitting.stature import betas_of_stature
 from ..moving_camera import moved_body
 
@@ -33,4 +38,8 @@ def keep_known_shape(person: Person, template: BodyTemplate) -> None:
 
 def known_contacts(person: Person, clip: Clip) -> FloatArray | None:
     """Contacts (F,4) that are certain, 1 or 0, and nan where they are not known; None if none is."""
-    return None if person.known.contacts is None else person.known.contacts.at(clip.timestamps)
+    stated = None if person.known.contacts is None else person.known.contacts.at(clip.timestamps)[:, : len(SOLE_PARTS)]
+    if person.known.corrections is None:
+        return stated
+    corrected = certain_contacts(person.known.corrections, clip_frames(clip))[:, : len(SOLE_PARTS)]
+    return corrected if stated is None else np.where(np.isnan(corrected), stated, corrected)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.cameras import transform_points
+from ...core.foot_planting.leg_kinematics import LEG_JOINTS
 from ...core.records import Recovery
 from ...core.resampling import resample_recovery
 from ..clip import Clip
@@ -35,7 +36,11 @@ def make_recoveries(clip: Clip) -> None:
             lifted_joints=transform_points(clip.world_from_camera[None], person.camera_space.joints + clip.places[:, None]),
             contacts=person.contacts,
             joint_sigma=person.sigma,
+            free_legs=person.free.poses.reshape(len(frames), -1, 3)[:, LEG_JOINTS.ravel()],
             camera_intrinsics=clip.intrinsics,
+            camera_zoom=clip.zoom,
+            camera_distortion=clip.distortion if clip.distortion_source else None,
+            scene_frame=1 if clip.known_key is None else clip.known_key,
             camera_from_world=camera_from_world(clip),
             image_size=np.array(frames.size),
             footage=str(Path(frames.source).absolute()),
@@ -93,10 +98,12 @@ def is_resampled(clip: Clip) -> bool:
 def resample_people(clip: Clip) -> None:
     """Motion at the requested frame rate, or else the footage's."""
     fps = clip.request.fps or clip.frames.fps
+    times = clip.timestamps if clip.all_times is None else clip.all_times
+    cuts = [int(np.searchsorted(times, clip.timestamps[row] - 1e-9)) for row in clip.cuts]
     for person in clip.people:
-        person.recovery = with_posed_joints(clip.body, resample_recovery(person.recovery, fps))
+        person.recovery = with_posed_joints(clip.body, resample_recovery(person.recovery, fps, cuts))
         if person.generated is not None:
-            person.generated = resample_recovery(person.generated, fps)
+            person.generated = resample_recovery(person.generated, fps, cuts)
 
 
 def calibrate_meshes(clip: Clip) -> None:

@@ -9,14 +9,18 @@ from ...core.contacts import detect_contacts
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ...core.skeletons import to_h36m17
 from ..clip import Clip, Person
+from ..corrections import with_corrections
 from ..fitting.camera_space import with_focal_length
 from ..fitting.clip_solve.solve_clip import LEVEL, ClipEvidence, PersonEvidence, solve_clip, through_lens, world_from_up
 from ..fitting.clip_solve.uncertainty import certainty
 from ..fitting.tilt_from_lines import contradicts
-from ..moving_camera import camera_path_in_world, has_camera_path, moved_body
+from ..known_camera import lowered_ankles
+from ..moving_camera import camera_path_in_world, has_camera_path, moved_body, surely_in_contact
 from ..refiners import silhouette_refiner, twist_refiner  # noqa: F401 - register themselves
 from ..registry import refiners_of_stage
+from .known_camera import is_floor_known, world_after_solve
 from .posed import body_in_world, keep_known_shape, known_contacts, posed_legs
+from .views import evidence_of_views, has_calibration, person_in_views, take_solved_views
 
 
 def refine_bodies(clip: Clip) -> None:
@@ -34,24 +38,30 @@ def solve_clip_of_people(clip: Clip) -> None:
     evidence = [
         PersonEvidence(
             moved_body(person.fit.body, clip.places),
-            to_h36m17(person.steady.keypoints, person.steady.keypoint_set),
+            keypoints_of_solve(person, clip),
             np.asarray(person.estimate.joints, float),
             start_contacts(person, clip),
             person.observations.visible,
             is_shape_known=person.known.betas is not None,
             certain=known_contacts(person, clip),
             spread=person.estimate.spread,
+            views=person_in_views(person),
+            is_size_open=(is_floor_known(clip) or has_calibration(clip)) and person.betas is None,
         )
         for person in clip.people
     ]
+    evidence = [with_corrections(known, person, clip) for known, person in zip(evidence, clip.people, strict=True)]
     shared = ClipEvidence(
         clip.intrinsics, clip.view_size, clip.timestamps, up, float(clip.world_from_camera[2, 3]), clip.tilt_sigma,
         clip.lens_sigma if clip.lens_source == "solved" else 0.0,
         centres=clip.places if has_camera_path(clip) else None,
-        path_sigma=0.0 if clip.path_scale is None else clip.path_scale.log_sigma,
+        path_sigma=0.0 if clip.path_scale is None else clip.path_scale.solve_sigma,
+        is_floor_known=is_floor_known(clip),
+        views=evidence_of_views(clip),
         may_be_level=clip.edges is None or not contradicts(clip.edges, up, LEVEL),
     )  # fmt: skip
     solved, world = solve_clip(clip.template, evidence, shared, clip.request.smoothing, clip.stages.count)
+    take_solved_views(clip, world.views)
     places = clip.places
     if clip.path_scale is not None:
         clip.path_scale = replace(clip.path_scale, scale=clip.path_scale.scale * float(np.exp(world.growth)))
@@ -66,7 +76,16 @@ def solve_clip_of_people(clip: Clip) -> None:
     if clip.camera_from_view is not None:  # the background moves as far in the picture as before
         clip.camera_from_view = rotmat_from_rotvec(rotvec_from_rotmat(clip.camera_from_view) * np.exp(-world.zoom))
     clip.intrinsics = clip.intrinsics * [[np.exp(world.zoom), 1, 1], [1, np.exp(world.zoom), 1], [1, 1, 1]]
-    clip.world_from_camera = world_from_up(world.up, world.floor)
+    if clip.known_camera is None:
+        clip.world_from_camera = world_from_up(world.up, world.floor)
+    else:
+        clip.world_from_camera = world_after_solve(clip, world.floor)
+
+
+def keypoints_of_solve(person: Person, clip: Clip) -> FloatArray:
+    """The keypoints (F,17,3) px and confidence that the solve fits, h36m17."""
+    keypoints = to_h36m17(person.steady.keypoints, person.steady.keypoint_set)
+    return lowered_ankles(keypoints, person.steady.keypoint_set) if is_floor_known(clip) else keypoints
 
 
 def start_contacts(person: Person, clip: Clip) -> FloatArray:
@@ -75,7 +94,10 @@ def start_contacts(person: Person, clip: Clip) -> FloatArray:
         return np.zeros((len(clip.timestamps), 4))
     seen = np.repeat(person.ankles_seen, 2, axis=1)
     if person.estimate.contacts is not None:
-        return np.asarray(person.estimate.contacts, float) * seen
+        contacts = np.asarray(person.estimate.contacts, float)
+        if has_camera_path(clip):
+            contacts = surely_in_contact(contacts, clip.timestamps)
+        return np.where(seen, contacts, 0.0)
     root = clip.template.rest_joints(person.fit.body.betas)[0]
     points = posed_legs(clip.template, body_in_world(person.fit.body, root, clip)).points
     return detect_contacts(points, clip.timestamps, seen, camera_path_in_world(clip))

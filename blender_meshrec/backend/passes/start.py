@@ -14,10 +14,12 @@ from ..fitting.camera_space import scaled, solve_camera_space
 from ..fitting.end_points import locate_end_points
 from ..fitting.gravity_and_floor import GroundEvidence, body_scales_on_floor, estimate_gravity_and_floor
 from ..fitting.known_shape import shape_of_betas, shape_of_height
+from ..fitting.regressed_rotations import with_rotations
 from ..fitting.tilt_from_lines import edge_evidence
 from ..lifting import estimators  # noqa: F401 - registers the estimators
 from ..moving_camera import moved_body
 from ..registry import ESTIMATORS, refiners_of_stage
+from .known_camera import adapt_people_to_known_world, stand_in_known_world
 from .posed import posed_legs
 
 ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
@@ -39,6 +41,10 @@ def lift_keypoints(clip: Clip) -> None:
 def solve_joints_in_camera_space(clip: Clip) -> None:
     """Joints on their lines of sight, with constant bone lengths, smoothed over time."""
     for person in clip.people:
+        if person.joined_joints is not None:
+            person.camera_space = person.joined_joints
+            apply_known_shape(person, clip.template)
+            continue
         observations = person.steady
         person.camera_space = solve_camera_space(
             person.estimate,
@@ -63,7 +69,8 @@ def apply_known_shape(person: Person, template: BodyTemplate) -> None:
         shape = shape_of_height(template, lengths, known.height)
     else:
         return
-    person.betas, person.camera_space = shape.betas, scaled(joints, shape.scale)
+    # Several views have told the size of what they show.
+    person.betas, person.camera_space = shape.betas, scaled(joints, shape.scale if person.joined_joints is None else 1.0)
 
 
 def fit_bodies(clip: Clip) -> None:
@@ -74,6 +81,8 @@ def fit_bodies(clip: Clip) -> None:
         points = locate_end_points(observations, joints, clip.intrinsics, clip.timestamps, smoothing)
         fit = partial(fit_body, clip.template, joints.joints, joints.confidence, points, clip.timestamps, betas=person.betas)
         fitted = run_with_cpu_fallback(fit, clip.device, clip.warnings.append)
+        if person.estimate.rotmats is not None:
+            fitted = with_rotations(fitted, person.estimate.rotmats, observations.visible)
         person.fit = replace(fitted, body=smooth_body(fitted.body, observations.visible, clip.timestamps, smoothing))
 
 
@@ -83,6 +92,9 @@ def estimate_world(clip: Clip) -> None:
         ankles = person.camera_space.confidence[:, ANKLES]
         person.ankles_seen = (ankles > MIN_ANKLE_CONFIDENCE) & person.observations.visible[:, None]
     evidence = [ground_evidence(person, clip) for person in clip.people]
+    if clip.known_camera is not None:
+        stand_in_known_world(clip, clip.known_world, evidence)
+        return
     if clip.lines is not None and clip.camera.shots:
         shot = max(clip.camera.shots, key=lambda shot: shot.last - shot.first)
         lines = clip.lines.within(shot.first, shot.last)
@@ -93,8 +105,11 @@ def estimate_world(clip: Clip) -> None:
 def scale_people_to_floor(clip: Clip) -> None:
     """Scale people so that they share a floor, which one view leaves open.
 
-    Those of known size keep it, or else the largest, who is seen best.
+    Those of known size keep it, or else the largest, who is seen best. On a floor that is known, everybody's size is.
     """
+    if clip.known_camera is not None:
+        adapt_people_to_known_world(clip)
+        return
     people = sorted(clip.people, key=lambda person: person.betas is None)
     evidence = [ground_evidence(person, clip) for person in people]
     for person, scale in zip(people, body_scales_on_floor(evidence, clip.timestamps, clip.world_from_camera)):
@@ -103,7 +118,7 @@ def scale_people_to_floor(clip: Clip) -> None:
 
 def is_rescaled(clip: Clip) -> bool:
     """Whether somebody's size was changed, so that joints, bodies and world are solved once more."""
-    return any(person.scale != 1 for person in clip.people)
+    return clip.known_camera is not None or any(person.scale != 1 for person in clip.people)
 
 
 def ground_evidence(person: Person, clip: Clip) -> GroundEvidence:

@@ -71,6 +71,18 @@ def reid_score(track: Track, time: float, candidate: Candidate) -> float:
     return clothes if clothes > (MIN_REID_SIMILARITY if is_near else MIN_DISTANT_REID_SIMILARITY) else 0.0
 
 
+def score_after_cut(track: Track, time: float, candidate: Candidate) -> float:
+    """Score of a track of an earlier shot: similarity of the clothes alone, since place and size are another camera's."""
+    clothes = appearance_similarity(track.appearance, candidate.detection.appearance)
+    return clothes if clothes is not None and clothes > MIN_REID_SIMILARITY else 0.0
+
+
+def may_be_same(track: Track, candidate: Candidate) -> bool:
+    """Whether the only person before a cut may be the only one after it: their clothes do not clearly differ."""
+    clothes = appearance_similarity(track.appearance, candidate.detection.appearance)
+    return clothes is None or clothes > MIN_COMPATIBLE_SIMILARITY
+
+
 def _is_size_within(track: Track, candidate: Candidate, limits: tuple[float, float]) -> bool:
     return limits[0] < body_size(candidate.box) / track.size < limits[1]
 
@@ -85,7 +97,7 @@ def associate(stages: Sequence[tuple[list[Track], PairScore]], time: float, cand
         tracks = without(stage_tracks, [track for track, _candidate in pairs])
         free = without(candidates, [candidate for _track, candidate in pairs])
         scores = score_pairs(score, tracks, time, free)
-        if score is reid_score:
+        if score in (reid_score, score_after_cut):
             scores = suppress_ambiguous(scores)
         pairs += [(tracks[t], free[c]) for t, c in match_pairs(scores, MIN_MATCH_SCORE)]
     return pairs

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...bridge.messages import Progress, ReconstructRequest
 from ...core.array_types import FloatArray
-from ...core.errors import NobodyFoundError
+from ...core.errors import InputError, NobodyFoundError
 from ...core.focal_length import given_focal_length
 from ...core.messages import Message
 from ...core.quality_levels import QUALITY_LEVELS
@@ -24,6 +24,9 @@ from ..footage.frame_source import Footage
 from ..footage.prefetch import prefetch
 from ..footage.thinned import ThinnedFootage
 from ..footage.true_time import in_true_time
+from ..lifting.crop_regressor import CropRegressor
+from ..lifting.image_methods import is_image_method, request_label
+from .crop_queue import CropQueue
 from .observation_cache import ObservationLog
 from .portraits import add_portraits
 from .side_swaps import correct_side_swaps
@@ -65,16 +68,16 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
         ModelError: the detector's model is missing.
     """
     begun = time.perf_counter()
+    regressor = open_regressor(request)
     detector = registry.DETECTORS.get(choose_detector(request))(request)
     try:
         footage, speed = in_true_time(detector.open(request.source, request.frames, request.fps), request.capture_fps)
         if request.focal is not None:
             given_focal_length(request.focal, request.sensor, footage.size)  # a wrong one is refused before the work
         footage, step = thin_footage(footage, request.quality)
-        log = ObservationLog.for_footage(request.cache, footage, identity_of_looks(detector, step), request.fps)
+        log = ObservationLog.for_footage(request.cache, footage, identity_of_looks(detector, step, regressor), request.fps)
         tracker = Tracker(detector.keypoint_set)
-        for row, (moment, detections) in enumerate(log.frames):
-            tracker.update(row, moment, detections)
+        track_logged_frames(log, tracker)
         timestamps = [moment for moment, _detections in log.frames]
         started = time.perf_counter()
         summary = log.summary
@@ -85,26 +88,17 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
                     Message("observations-gone", "What was seen in {name} is no longer stored: it was detected again.", name=footage.name)
                 )
             try:
-                timestamps += detect_new_frames(footage, detector, tracker, log, on_progress)
+                timestamps += detect_new_frames(footage, detector, tracker, log, on_progress, regressor, notes.append)
             finally:
                 log.flush()
             all_times = footage.all_times if isinstance(footage, ThinnedFootage) else ()
             summary = log.finish(footage.frame_rate(timestamps), footage.warnings, all_times)
     finally:
         detector.close()
-    frames = FootageInfo(
-        footage.source,
-        np.array(timestamps),
-        summary.fps,
-        footage.size,
-        footage.first,
-        footage.rotation,
-        footage.is_mirrored,
-        speed,
-        footage.stated_lens.focal if footage.stated_lens else None,
-        footage.stated_lens.sigma if footage.stated_lens else 0.0,
-    )
-    people = tuple(correct_side_swaps(person, timestamps) for person in tracker.people())
+        close_regressor(regressor)
+    frames = info_of_footage(footage, timestamps, summary.fps, speed)
+    cuts = [row for row, found in enumerate(log.matches) if row and found.link == CUT]
+    people = tuple(correct_side_swaps(person, timestamps, cuts) for person in tracker.people())
     if not people:
         raise nobody_found_error(footage, len(summary.timestamps) or len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
@@ -114,39 +108,101 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
     return TrackingResult(frames, people, (*summary.warnings, *notes), seconds, np.array(log.background), tracks, step, all_times, lines)
 
 
+def info_of_footage(footage: Footage, timestamps: list[float], fps: float, speed: float) -> FootageInfo:
+    """The record of footage that was read."""
+    lens = footage.stated_lens
+    return FootageInfo(
+        footage.source,
+        np.array(timestamps),
+        fps,
+        footage.size,
+        footage.first,
+        footage.rotation,
+        footage.is_mirrored,
+        speed,
+        lens.focal if lens else None,
+        lens.sigma if lens else 0.0,
+    )
+
+
 def thin_footage(footage: Footage, quality: str) -> tuple[Footage, int]:
     """The frames of footage that a quality looks at, and the step between them; 1 is every frame."""
     step = QUALITY_LEVELS[quality].frame_step(footage.play_rate)
     return (footage, 1) if step == 1 else (ThinnedFootage(footage, step), step)
 
 
-def identity_of_looks(detector: Detector, step: int) -> str | None:
-    """A detector's identity for the cache, with the step between the frames that it looks at."""
+def open_regressor(request: ReconstructRequest) -> CropRegressor | None:
+    """What regresses the crops of people, if the request's method looks at pictures. Raises InputError, ModelError."""
+    if is_image_method(request.method) and choose_detector(request) == "keypoints":
+        raise InputError(
+            "image-method-needs-footage",
+            "The method {method} looks at the picture, which 2D keypoints do not carry.",
+            "Give the footage itself, or choose a method that lifts 2D keypoints to 3D.",
+            method=request_label(request),
+        )
+    return CropRegressor.for_request(request)
+
+
+def close_regressor(regressor: CropRegressor | None) -> None:
+    """Release what `open_regressor` opened."""
+    if regressor is not None:
+        regressor.close()
+
+
+def identity_of_looks(detector: Detector, step: int, regressor: CropRegressor | None = None) -> str | None:
+    """A detector's identity for the cache, with the step between the frames that it looks at, and what looks at crops."""
     identity = detector.identity()
-    return identity if identity is None or step == 1 else f"{identity} every {step}"
+    if identity is None:
+        return None
+    return " ".join([identity, *([f"every {step}"] if step > 1 else []), *([regressor.identity] if regressor else [])])
+
+
+def track_logged_frames(log: ObservationLog, tracker: Tracker) -> None:
+    """Track people in the frames that the log has."""
+    for row, (moment, detections) in enumerate(log.frames):
+        if row and log.matches[row].link == CUT:
+            tracker.cut()
+        tracker.update(row, moment, detections)
 
 
 def detect_new_frames(
-    footage: Footage, detector: Detector, tracker: Tracker, log: ObservationLog, on_progress: Callable[[Progress], None]
+    footage: Footage,
+    detector: Detector,
+    tracker: Tracker,
+    log: ObservationLog,
+    on_progress: Callable[[Progress], None],
+    regressor: CropRegressor | None = None,
+    warn: Callable[[str], None] = lambda warning: None,
 ) -> list[float]:
     """Detect and track in the frames that the log does not have yet; returns their times, s."""
     times: list[float] = []
     num_known = len(log.frames)
-    background, lines = BackgroundMatcher(num_known), LineFinder()
+    background, lines, crops = BackgroundMatcher(num_known), LineFinder(), CropQueue(regressor, log)
+    stage, num_people = STAGE, 0
     frames = prefetch(footage.read(decode_from=num_known))
     try:
         for frame in frames:
             if frame.row < num_known:
                 continue
-            detections = add_portraits(frame, detector.detect(frame, tracker.predict(frame.time)), detector.keypoint_set)
-            tracker.update(frame.row, frame.time, detections)
+            frame = frame._replace(begins_shot=background.seems_cut(frame.image))
+            expected = [] if frame.begins_shot else tracker.predict(frame.time)
+            detections = add_portraits(frame, detector.detect(frame, expected), detector.keypoint_set)
+            detections = crops.regress(frame, detections, detector.keypoint_set)
             boxes = [person_box(detection.keypoints, detector.keypoint_set) for detection in detections]
             outlines = [found.outline for found in detections]
             movement, matches = background.update(frame.image, boxes, outlines)
+            if frame.row and matches.link == CUT:
+                tracker.cut()
+            tracker.update(frame.row, frame.time, detections)
             edges = lines.update(frame.image, matches.link == CUT, boxes, outlines)
-            log.append(frame.time, detections, movement, matches, edges)
+            crops.append(frame.time, detections, movement, matches, edges)
             times.append(frame.time)
-            on_progress(Progress(STAGE, frame.row + 1, max(footage.num_declared_frames, frame.row + 1)))
+            num_people += len(detections)
+            if stage == STAGE and regressor and (told := regressor.forecast(footage.num_declared_frames, num_people / len(times))):
+                stage = told
+                warn(told)
+            on_progress(Progress(stage, frame.row + 1, max(footage.num_declared_frames, frame.row + 1)))
+        crops.finish()
     finally:
         frames.close()
     return times

@@ -30,6 +30,7 @@ from ..camera.vertical_lines import pack_edges, unpack_edges
 from ..detection.detections import Detection
 from ..footage.frame_source import Footage, PathArgument
 from .packing import DetectedFrame, pack_frames, unpack_frames
+from .part_of_cache import PartOfClip, part_of_clip
 
 # Part of every entry's name: increased whenever detectors or the tracker give other results for the same footage.
 CACHE_VERSION = 11
@@ -112,12 +113,30 @@ class ObservationLog:
 
     @classmethod
     def for_footage(cls, root: PathArgument | None, footage: Footage, identity: str | None, fps: float | None) -> "ObservationLog":
-        """The log of footage and of a detector with this identity; it stores nothing if `root` or `identity` is None."""
+        """The log of footage and of a detector with this identity; it stores nothing if `root` or `identity` is None.
+
+        A range that the cache has not is taken from the whole clip, if the cache has that.
+        """
         if root is None or identity is None:
             return cls(None, "")
-        return cls(
-            root, f"{CACHE_VERSION} {identity} {footage.first}:{footage.end} {fps} {footage.play_rate} {content_hash(footage.source)}"
-        )
+        content = content_hash(footage.source)
+
+        def key(first: int, end: int | None) -> str:
+            return f"{CACHE_VERSION} {identity} {first}:{end} {fps} {footage.play_rate} {content}"
+
+        log = cls(root, key(footage.first, footage.end))
+        if not log.frames and (footage.first, footage.end) != (0, None):
+            log._take_part(cls(root, key(0, None)), footage.first, footage.end)
+        return log
+
+    def _take_part(self, whole: "ObservationLog", first: int, end: int | None) -> None:
+        """Take over the rows first .. end of a whole clip that was read to its end, frame by frame; otherwise nothing changes."""
+        if whole.summary is None or whole.summary.timestamps:
+            return
+        part = part_of_clip(PartOfClip(whole.frames, whole.background, whole.matches, whole.edges), first, end)
+        if part is not None:
+            self.frames, self.background, self.matches, self.edges = part
+            self.summary = Summary(whole.summary.fps, whole.summary.warnings, len(part.frames))
 
     def append(
         self,

@@ -17,7 +17,9 @@ OPTIONAL_FIELDS = {
     "silhouette": "silhouette",
     "square": "square",
     "portrait": "portrait",
+    "regression": "regression",
 }
+_FIRST_FIELDS = ("keypoints_3d", "look", "silhouette", "square", "portrait")  # which files of earlier versions have, too
 
 
 def pack_frames(frames: Sequence[DetectedFrame]) -> dict[str, AnyArray]:
@@ -50,7 +52,11 @@ def unpack_frames(arrays: Mapping[str, AnyArray]) -> list[DetectedFrame]:
     detections: list[Detection] = []
     if num_detections:
         keypoints, scores = arrays["keypoints"], arrays["scores"]
-        optional = {field: list(_optional_values(arrays, name)) for field, name in OPTIONAL_FIELDS.items()}
+        optional = {
+            field: list(_optional_values(arrays, name))
+            for field, name in OPTIONAL_FIELDS.items()
+            if name in _FIRST_FIELDS or f"has_{name}" in arrays
+        }
         for i in range(num_detections):
             fields = {field: values[i] for field, values in optional.items()}
             detections.append(Detection(keypoints[i], score=float(scores[i]), identity=None, **fields))

@@ -4,7 +4,9 @@ A person seen from the side, or with the face hidden, is easily detected as thei
 right, and what is near is reported as far. A single frame does not reveal this; the frames before and after do.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,33 +31,44 @@ MAX_POINT_DISTANCE = 0.5
 FACE_POINTS, FACE_WEIGHT = ("nose", "left_ear", "right_ear"), 3.0
 
 
-def correct_side_swaps(observations: Observations, timestamps: FloatArray | list[float]) -> Observations:
-    """Observations in which swapped sides are corrected.
+def correct_side_swaps(observations: Observations, timestamps: FloatArray | list[float], cuts: Sequence[int] = ()) -> Observations:
+    """Observations in which swapped sides are corrected, in each shot by itself.
+
+    cuts: the first rows of all shots but the first.
+    """
+    corrected = np.array(observations.keypoints)
+    corrected_3d = None if observations.keypoints_3d is None else np.array(observations.keypoints_3d)
+    times = np.asarray(timestamps, float)
+    for first, last in pairwise([0, *cuts, len(observations)]):
+        rows = first + np.flatnonzero(observations.visible[first:last])
+        if len(rows) >= 3:
+            _correct_shot(observations, times, rows, corrected, corrected_3d)
+    return replace(observations, keypoints=corrected, keypoints_3d=corrected_3d)
+
+
+def _correct_shot(
+    observations: Observations, timestamps: FloatArray, rows: IntArray, corrected: FloatArray, corrected_3d: FloatArray | None
+) -> None:
+    """Correct swapped sides in the rows of one shot, in place.
 
     The cheapest sequence of hypotheses is chosen (Viterbi): joints should move little from frame to frame, and few frames be
     changed. A person who really turns round does so over several frames, in which no other hypothesis is cheaper.
 
     timestamps: (F,) s.
     """
-    rows = np.flatnonzero(observations.visible)
-    if len(rows) < 3:
-        return observations
     keypoint_set = observations.keypoint_set
     keypoints_3d = None if observations.keypoints_3d is None else observations.keypoints_3d[rows]
     hypotheses = [apply_hypothesis(observations.keypoints[rows], keypoints_3d, hypothesis, keypoint_set) for hypothesis in HYPOTHESES]
     sizes = np.array([body_size(box) for box in observations.boxes[rows]])
     features = np.stack([joint_features(*hypothesis, sizes, keypoint_set) for hypothesis in hypotheses])
     weights = feature_weights(observations.keypoints[rows], keypoint_set)
-    best = find_cheapest_hypotheses(features, weights, np.diff(np.asarray(timestamps)[rows]))
-    corrected = np.array(observations.keypoints)
-    corrected_3d = None if observations.keypoints_3d is None else np.array(observations.keypoints_3d)
+    best = find_cheapest_hypotheses(features, weights, np.diff(timestamps[rows]))
     for hypothesis in (MIRRORED, RELABELLED):
         chosen = best == hypothesis
         changed, changed_3d = hypotheses[hypothesis]
         corrected[rows[chosen]] = changed[chosen]
         if corrected_3d is not None and changed_3d is not None:
             corrected_3d[rows[chosen]] = changed_3d[chosen]
-    return replace(observations, keypoints=corrected, keypoints_3d=corrected_3d)
 
 
 def apply_hypothesis(

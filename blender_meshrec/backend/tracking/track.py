@@ -47,19 +47,24 @@ class Track:
     appearance: FloatArray | None = None
     extent: FloatArray = field(default_factory=lambda: np.zeros(2))
     size: float = 0.0
+    _is_cut: bool = False
+
+    def cut(self) -> None:
+        """Forget where the person was and how they moved: the next detection is in another shot."""
+        self.velocity, self._is_cut = np.zeros(2), True
 
     def add(self, row: int, time: float, candidate: Candidate, is_isolated: bool = True) -> None:
         """Append a detection. is_isolated: nobody else is so close that their clothes may be in the appearance."""
         detection, box, torso_centre = candidate
         extent = box[2:] - box[:2]
-        if self.rows:
+        if self.rows and not self._is_cut:
             gap = max(time - self.time, 1e-3)
             velocity = (torso_centre - self.torso_centre) / gap
             self.velocity = 0.5 * self.velocity + 0.5 * velocity if gap < MIN_COAST_TIME else np.zeros(2)
             self.extent = np.maximum(extent, self.extent * np.exp(-gap / SIZE_DECAY))
             self.size = 0.7 * self.size + 0.3 * body_size(box)
         else:
-            self.extent, self.size = extent, body_size(box)
+            self.extent, self.size, self._is_cut = extent, body_size(box), False
         if detection.appearance is not None and (is_isolated or self.appearance is None):
             self.appearance = detection.appearance if self.appearance is None else 0.9 * self.appearance + 0.1 * detection.appearance
         self.rows.append(row)

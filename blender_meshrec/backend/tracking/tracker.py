@@ -1,7 +1,8 @@
 """Tracking: joining the detections of single frames into people.
 
 A person is recognised by their predicted position and by the colours of their clothes. A person who is out of view is expected
-to reappear near the predicted position, and later is recognised by clothes alone.
+to reappear near the predicted position, and later is recognised by clothes alone. Across a cut nobody is expected anywhere: clothes alone
+say who is whom, or that there was one person before it and one after.
 """
 
 from functools import partial
@@ -9,13 +10,14 @@ from functools import partial
 import numpy as np
 
 from ...core.array_types import ImageArray
+from ...core.crop_regression import ROW_LENGTH
 from ...core.records import Observations
 from ...core.silhouettes import Silhouettes, evenly_spaced_indices
 from ...core.skeletons import KEYPOINT_SETS
 from ..detection.detections import Detection, body_size, person_box, upright_quarter_turns
 from ..detection.detector import ExpectedPerson
 from ..detection.similarity import box_iou
-from .association import associate, leftover_score, match_score, reid_score, without
+from .association import associate, leftover_score, match_score, may_be_same, reid_score, score_after_cut, without
 from .track import MIN_COAST_FRAMES, MIN_COAST_TIME, Candidate, Track
 
 # Tracks shorter than this, s, or than this many frames, are false detections unless they cover half of the range.
@@ -35,6 +37,17 @@ class Tracker:
         # Tracks of the people whose identity the detector knows.
         self._identified_tracks: dict[int, Track] = {}
         self._times: list[float] = []
+        self._cut_tracks: list[Track] = []  # of earlier shots, not seen again in this one
+        self._at_cut: list[Track] = []  # those of them who were in view when the shot began
+
+    def cut(self) -> None:
+        """The next frame begins a shot: nobody is where they were."""
+        coasting = [track for track in self._tracks if self._times and track.rows[-1] >= len(self._times) - 1]
+        self._at_cut = coasting
+        self._cut_tracks += self._tracks
+        self._tracks = []
+        for track in self._cut_tracks:
+            track.cut()
 
     def predict(self, time: float) -> list[ExpectedPerson]:
         """Where the people who are in view, or were a moment ago, should be at a time."""
@@ -68,15 +81,33 @@ class Tracker:
         recent = [track for track in earlier if time - track.time <= coast_time]
         absent = [track for track in earlier if time - track.time > coast_time and self._is_confirmed(track)]
         match = partial(match_score, keypoint_set=self._keypoint_set)
-        pairs = associate(((recent, match), (absent, reid_score), (recent, leftover_score)), time, candidates)
+        stages = ((recent, match), (absent, reid_score), (self._known_before_cut(), score_after_cut), (recent, leftover_score))
+        pairs = associate(stages, time, candidates) or self._only_person_after_cut(candidates)
+        self._take_up([track for track, _candidate in pairs])
         new = [(Track(), candidate) for candidate in without(candidates, [taken for _track, taken in pairs])]
         self._tracks += [track for track, _candidate in new]
         return pairs + new
 
+    def _known_before_cut(self) -> list[Track]:
+        """The tracks of earlier shots that may be of people in this one."""
+        return [track for track in self._cut_tracks if self._is_confirmed(track) or track in self._at_cut]
+
+    def _take_up(self, tracks: list[Track]) -> None:
+        """Go on with those of some tracks that are of earlier shots."""
+        for track in without(self._cut_tracks, without(self._cut_tracks, tracks)):
+            self._cut_tracks.remove(track)
+            self._tracks.append(track)
+
+    def _only_person_after_cut(self, candidates: list[Candidate]) -> list[tuple[Track, Candidate]]:
+        """The pair of the only person before a cut and the only one after it, unless their clothes differ."""
+        is_alone = len(self._at_cut) == 1 and len(candidates) == 1 and not self._tracks
+        return [(self._at_cut[0], candidates[0])] if is_alone and may_be_same(self._at_cut[0], candidates[0]) else []
+
     def people(self) -> tuple[Observations, ...]:
         """The Observations of every person over all frames, the largest first, without false detections."""
         num_frames = len(self._times)
-        confirmed = [track for track in self._tracks if self._is_confirmed(track) or 2 * len(track.rows) >= num_frames]
+        tracks = [*self._tracks, *self._cut_tracks]
+        confirmed = [track for track in tracks if self._is_confirmed(track) or 2 * len(track.rows) >= num_frames]
         people = [self._to_observations(track, num_frames) for track in (*confirmed, *self._identified_tracks.values())]
         return tuple(sorted(people, key=lambda person: -person.median_area))
 
@@ -86,13 +117,20 @@ class Tracker:
         visible = np.zeros(num_frames, bool)
         has_3d = all(detection.keypoints_3d is not None for detection in track.detections)
         keypoints_3d = np.zeros((num_frames, num_points, 3)) if has_3d else None
+        regressed = [
+            (row, detection.regression) for row, detection in zip(track.rows, track.detections) if detection.regression is not None
+        ]
         for row, detection in zip(track.rows, track.detections):
             boxes[row] = person_box(detection.keypoints, self._keypoint_set)
             keypoints[row], visible[row] = detection.keypoints, True
             if keypoints_3d is not None:
                 keypoints_3d[row] = detection.keypoints_3d
         silhouettes, portrait = select_silhouettes(track), self._best_portrait(track)
-        return Observations(self._keypoint_set, boxes, keypoints, visible, keypoints_3d, silhouettes, portrait)
+        regression = np.zeros((num_frames, ROW_LENGTH)) if regressed else None
+        if regression is not None:
+            rows, values = zip(*regressed)
+            regression[list(rows)] = values
+        return Observations(self._keypoint_set, boxes, keypoints, visible, keypoints_3d, silhouettes, portrait, regression)
 
     def _best_portrait(self, track: Track) -> ImageArray | None:
         """The portrait of the detection with the greatest product of score and size; None without portraits."""

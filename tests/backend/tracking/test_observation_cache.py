@@ -1,5 +1,7 @@
 """The observation cache: complete, resumable, and never used beyond damage."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -255,3 +257,35 @@ def test_the_hash_of_a_folder_includes_file_names(tmp_path):
     before = content_hash(tmp_path)
     (tmp_path / "2.png").rename(tmp_path / "3.png")
     assert content_hash(tmp_path) != before
+
+
+def filmed(path, frames=None):
+    """Footage as the cache sees it."""
+    first, end = frames or (0, None)
+    return SimpleNamespace(source=path, first=first, end=end, play_rate=30.0)
+
+
+@pytest.mark.parametrize("frames", [(20, 90), (0, 50), (110, None), (100, 999)])
+def test_a_part_of_a_clip_is_taken_from_the_cache_of_the_whole(tmp_path, frames):
+    clip, root = tmp_path / "clip.mp4", tmp_path / "cache"
+    clip.write_bytes(b"footage")
+    shown, generator = random_frames(130), np.random.default_rng(4)
+    whole = ObservationLog.for_footage(root, filmed(clip), "detector", None)
+    for row, (time, detections) in enumerate(shown):
+        points = generator.integers(-999, 999, (3, 4)).astype(np.int16)
+        matches = tuple(Match(reference, points, points[:, 0] > 0) for reference in (row - 1, row - 30) if reference >= 0)
+        whole.append(time, detections, np.full(3, float(row)), FrameMatches(FOLLOWS if row else CUT, matches), points if row % 10 else None)
+    assert not ObservationLog.for_footage(root, filmed(clip, frames), "detector", None).frames  # the whole is not finished
+    whole.finish(30.0, ["A warning."])
+    part = ObservationLog.for_footage(root, filmed(clip, frames), "detector", None)
+    first, end = frames[0], min(frames[1] or 130, 130)
+    assert equal(part.frames, [(time - shown[first][0], found) for time, found in shown[first:end]])
+    assert part.summary == Summary(30.0, ["A warning."], end - first)
+    assert np.isnan(part.background[0]).all() and part.background[1][0] == first + 1
+    assert part.matches[0] == FrameMatches(CUT, ())
+    assert [match.reference for match in part.matches[5].matches] == [4]
+    tracks = join_matches(part.matches, (640, 480), (320, 240))
+    assert len(tracks) == end - first and (tracks.pairs >= 0).all() and (tracks.pairs[:, 0] < tracks.pairs[:, 1]).all()
+    assert len(part.edges) == end - first and part.edges[10] is None
+    assert not ObservationLog.for_footage(root, filmed(clip, frames), "another detector", None).frames
+    assert not ObservationLog.for_footage(root, filmed(clip, (130, 140)), "detector", None).frames

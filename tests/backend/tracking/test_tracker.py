@@ -63,6 +63,35 @@ def test_a_person_who_returns_is_recognised_by_clothes():
     assert sorted(person.visible.sum() for person in found) == [180, 300]
 
 
+def test_behind_a_cut_people_are_told_apart_by_their_clothes_alone():
+    """Two people stand elsewhere and are larger in the second shot: each where the other was."""
+    clothes, places, sizes = [clothing_colours(1), clothing_colours(2)], ((300, 900), (920, 310)), (200.0, 330.0)
+    tracker, times = Tracker("blazepose33"), np.arange(60) / FPS
+    truth = [[walk_across(x, x + 10, scale=size, times=times) for x in row] for row, size in zip(places, sizes)]
+    for shot in (0, 1):
+        frames = shuffled_detections(truth[shot], clothes)
+        for row in range(30):
+            if shot and not row:
+                tracker.cut()
+                assert tracker.predict(times[30]) == []
+            tracker.update(30 * shot + row, times[30 * shot + row], frames[row])
+    found = tracker.people()
+    assert len(found) == 2 and all(person.visible.all() for person in found)
+    for person in found:
+        who = int(np.abs(person.keypoints[0, :, 0].mean() - truth[0][0][0, :, 0].mean()) > 300)
+        assert person.keypoints[30:] == pytest.approx(truth[1][who][:30], abs=1e-3)
+
+
+def test_the_only_person_before_a_cut_may_be_the_only_one_behind_it():
+    tracker, times = Tracker("blazepose33"), np.arange(60) / FPS
+    shots = [shuffled_detections([walk_across(x, x + 10, scale=size, times=times)], [None]) for x, size in ((300, 200.0), (900, 400.0))]
+    for row, time in enumerate(times):
+        if row == 30:
+            tracker.cut()
+        tracker.update(row, time, shots[row // 30][row % 30])
+    assert [person.visible.all() for person in tracker.people()] == [True]
+
+
 def test_a_stranger_in_other_clothes_is_a_new_person():
     times = np.arange(200) / FPS
     first, second = walk_across(200, 400, times=times), walk_across(900, 700, times=times)

@@ -1,0 +1,114 @@
+"""How an artist's corrections (core/corrections.py) enter the solve: as observations of high weight, and as observations left out."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..core.array_types import BoolArray, FloatArray, IntArray
+from ..core.contacts import contact_runs
+from ..core.corrections import BODY_PARTS, WHOLE_BODY, BadRange, PersonCorrections, rows_around_pins, rows_between
+from ..core.records import BodyParams
+from ..core.rotations import quat_from_rotmat, rotvec_from_quat, slerp
+from ..core.skeletons import H36M17, SMPL_JOINTS
+from .camera.steady_view import points_in_steady_view
+from .clip import Clip, Person
+from .fitting.body_params import local_rotmats, with_rotvecs
+from .fitting.clip_solve.corrections import CorrectionEvidence
+from .fitting.clip_solve.solve_clip import PersonEvidence
+
+# The keypoints that a part's observations consist of: beyond the joint that the part hangs from.
+_MARKERS = {
+    "torso": ("hip", "left_hip", "right_hip", "spine", "thorax", "left_shoulder", "right_shoulder"),
+    "head": ("nose", "head_top"),
+    **{f"{side}_arm": (f"{side}_elbow", f"{side}_wrist") for side in ("left", "right")},
+    **{f"{side}_leg": (f"{side}_knee", f"{side}_ankle") for side in ("left", "right")},
+}
+
+
+def clip_frames(clip: Clip) -> IntArray:
+    """The number in the footage of each row of a clip, (F,)."""
+    return clip.frames.first + clip.step * np.arange(len(clip.timestamps))
+
+
+def with_corrections(evidence: PersonEvidence, person: Person, clip: Clip) -> PersonEvidence:
+    """The evidence of a person with an artist's corrections; a start that is said to be bad lies between those around it."""
+    corrections = person.known.corrections
+    if corrections is None or not corrections:
+        return evidence
+    found = correction_evidence(corrections, clip)
+    frames, body, contacts = clip_frames(clip), evidence.body, evidence.contacts.copy()
+    for bad in corrections.bad:
+        rows = rows_between(frames, bad.first, bad.last)
+        body = bridged_body(body, rows, bad, clip.timestamps)
+        for side, columns in (("left", slice(0, 2)), ("right", slice(2, 4))):
+            if bad.part in (WHOLE_BODY, f"{side}_leg"):
+                contacts[rows, columns] = 0.0
+    visible = evidence.visible | ~np.isnan(found.pins[..., 0]).all(1)
+    return replace(evidence, body=body, contacts=contacts, visible=visible, corrections=found)
+
+
+def correction_evidence(corrections: PersonCorrections, clip: Clip) -> CorrectionEvidence:
+    """What the corrections say of the rows of a clip."""
+    frames, times = clip_frames(clip), clip.timestamps
+    markers, joints = np.zeros((len(frames), len(H36M17)), bool), np.zeros((len(frames), len(SMPL_JOINTS)), bool)
+    for bad in corrections.bad:
+        rows = rows_between(frames, bad.first, bad.last)
+        for part in _parts(bad):
+            markers[:, [H36M17.index(name) for name in _MARKERS[part]]] |= rows[:, None]
+            joints[:, _joint_rows(part)] |= rows[:, None]
+    pins = np.full((len(frames), len(SMPL_JOINTS), 3), np.nan)
+    for pin in corrections.pins:
+        row = int(np.argmin(np.abs(frames - pin.frame)))
+        if abs(int(frames[row]) - pin.frame) < clip.step:
+            pins[row, SMPL_JOINTS.index(pin.joint)] = _in_solve_view(pin.pixel, pin.depth, row, clip)
+    for joint, name in enumerate(SMPL_JOINTS):
+        rows = rows_around_pins(~np.isnan(pins[:, joint, 0]), times)
+        joints[:, _turning(name)] |= rows[:, None]
+        if name in H36M17:
+            markers[rows, H36M17.index(name)] = True
+    return CorrectionEvidence(markers, joints, pins, np.zeros(len(frames), bool))
+
+
+def bridged_body(body: BodyParams, rows: BoolArray, bad: BadRange, times: FloatArray) -> BodyParams:
+    """A body whose bad part moves evenly over the rows (F,) from how it is before them to how it is after them."""
+    joints = sorted({joint for part in _parts(bad) for joint in _joint_rows(part)})
+    rotvecs = body.poses.astype(float).reshape(len(times), -1, 3)
+    transl = body.transl.astype(float)
+    for first, last in contact_runs(rows):
+        before, after = max(first - 1, 0), min(last, len(times) - 1)
+        if first == 0:
+            before = after
+        if last == len(times):
+            after = before
+        span = times[after] - times[before]
+        weight = (times[first:last] - times[before]) / span if span > 0 else np.zeros(last - first)
+        quats = quat_from_rotmat(local_rotmats(body)[[before, after]][:, joints])
+        ends = [np.broadcast_to(quat, (last - first, *quat.shape)) for quat in quats]
+        rotvecs[first:last, joints] = rotvec_from_quat(slerp(ends[0], ends[1], np.broadcast_to(weight[:, None], ends[0].shape[:-1])))
+        if "torso" in _parts(bad):
+            transl[first:last] = transl[before] + weight[:, None] * (transl[after] - transl[before])
+    return with_rotvecs(body, rotvecs, transl=transl)
+
+
+def _parts(bad: BadRange) -> tuple[str, ...]:
+    return tuple(BODY_PARTS) if bad.part == WHOLE_BODY else (bad.part,)
+
+
+def _joint_rows(part: str) -> list[int]:
+    return [SMPL_JOINTS.index(joint) for joint in BODY_PARTS[part]]
+
+
+def _turning(joint: str) -> list[int]:
+    """The joints whose rotations move a pinned joint within its part: those before it."""
+    for names in BODY_PARTS.values():
+        if joint in names:
+            return [SMPL_JOINTS.index(name) for name in names[: max(names.index(joint), 1)]]
+    raise KeyError(joint)
+
+
+def _in_solve_view(pixel: tuple[float, float], depth: float | None, row: int, clip: Clip) -> FloatArray:
+    """A pin as pixel x, y and depth m (3,) of the view in which people are solved; the depth is nan where only the picture counts."""
+    place = np.array([*pixel, 1.0 if depth is None else depth])
+    if clip.camera_from_view is not None:
+        place = points_in_steady_view(place[None, :2], place[2:], clip.camera_from_view[row : row + 1], clip.intrinsics)[0]
+    return place if depth is not None else np.array([*place[:2], np.nan])
