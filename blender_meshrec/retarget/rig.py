@@ -154,8 +154,8 @@ class Performance:
 
     rig, mapping: of the source. rotations: (F,B,3,3), each bone's rotation in the world, so that at rest it is that of
     world @ rest. heads: (F,B,3) m in the world. fps: nominal rate. timestamps: (F,) s. contacts: (F,4) 0..1, left heel, left
-    toe, right heel, right toe, or None where they are unknown. soles: (F,4,3) m, those four points, or None. notes: what the reader of
-    a file had to assume.
+    toe, right heel, right toe, or None where they are unknown. soles: (F,4,3) m, those four points, or None. hand_contacts: (F,2)
+    0..1, left and right, or None. notes: what the reader of a file had to assume.
     """
 
     rig: Rig
@@ -166,6 +166,7 @@ class Performance:
     timestamps: FloatArray
     contacts: FloatArray | None = None
     soles: FloatArray | None = None
+    hand_contacts: FloatArray | None = None
     notes: tuple[Message, ...] = ()
 
     def __post_init__(self) -> None:
@@ -178,6 +179,7 @@ class Performance:
                 "timestamps": (np.float64, (frames,)),
                 "contacts": (np.float64, (frames, 4)),
                 "soles": (np.float64, (frames, 4, 3)),
+                "hand_contacts": (np.float64, (frames, 2)),
             },
             require_finite=False,
         )
@@ -186,14 +188,50 @@ class Performance:
         return len(self.timestamps)
 
 
+# The parts of a body that may follow a performer less than fully: all their slots but those of twist bones.
+INFLUENCE_PARTS: dict[str, tuple[str, ...]] = {
+    "spine": ("spine",),
+    "head": ("neck", "head"),
+    **{f"{side}_arm": tuple(f"{side}_{slot}" for slot in ("clavicle", "upper_arm", "lower_arm", "hand", *FINGER_SLOTS)) for side in SIDES},
+    **{f"{side}_leg": tuple(f"{side}_{slot}" for slot in ("upper_leg", "lower_leg", "foot", "toes")) for side in SIDES},
+}
+
+
+@dataclass(frozen=True)
+class RetargetTuning:
+    """What an artist corrects of a retargeting.
+
+    offsets: bone -> (3,) rad, a rotation vector in the bone's own axes by which it is turned further; its children follow. influences:
+    of INFLUENCE_PARTS -> 0..1, how far the part follows the performer rather than stay at rest; 1 where it is missing. path_offset: (3,) m,
+    by which the whole motion is moved. heading: rad, by which it is turned about the vertical axis through the origin. path_scale: factor
+    of the path on the floor.
+    """
+
+    offsets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    influences: Mapping[str, float] = field(default_factory=dict)
+    path_offset: tuple[float, ...] = (0.0, 0.0, 0.0)
+    heading: float = 0.0
+    path_scale: float = 1.0
+
+    def influence(self, part: str) -> float:
+        """The influence of a part."""
+        return self.influences.get(part, 1.0)
+
+    @property
+    def turns_bones(self) -> bool:
+        """Whether it changes rotations of bones."""
+        return any(any(offset) for offset in self.offsets.values()) or any(value != 1 for value in self.influences.values())
+
+
 @dataclass(frozen=True, kw_only=True)
 class RetargetOptions(CharacterOptions):
     """The options of retargeting to an artist's character.
 
-    fps: of the timeline, None for the performance's own.
+    fps: of the timeline, None for the performance's own. tuning: an artist's corrections.
     """
 
     fps: float | None = None
+    tuning: RetargetTuning = field(default_factory=RetargetTuning)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,8 @@ def _across_bones(motion: Motion) -> FloatArray:
 
 def _bone_z_axis(name: str, along: Vector) -> Vector:
     """The direction of a bone's Z axis, chosen so that a positive rotation about X flexes knees and elbows."""
-    if abs(along.normalized().y) > 0.7:  # feet point forwards
+    # By name, not by direction: both sides are to have the same axes, mirrored, also where a body is not quite symmetric.
+    if name.endswith(("ankle", "foot")) or (name.endswith(("eye", "jaw")) and abs(along.normalized().y) > 0.7):
         return _UP
     return _BACK if name.endswith(("hip", "knee")) else _FRONT
 

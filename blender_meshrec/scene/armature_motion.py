@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 
 from ..core.array_types import BoolArray, FloatArray
+from ..core.body_contacts import SOLE_PARTS
 from ..core.cameras import rigid_transform
 from ..core.conventions import BLENDER_CAMERA_FROM_OPENCV
 from ..core.files.body_template import FAMILIES
@@ -18,6 +19,7 @@ from .isolated_playback import bone_matrices, check_frame_range, isolated_scene
 from .keyframes import scene_fps
 from .motion_curves import CONTACT_PROPERTIES
 from .rig_reader import read_rig
+from .unit_scale import metres_per_unit
 
 _POSITION_TOLERANCE = 1e-4  # m; a joint further from its position with rest bone lengths has been stretched or moved
 
@@ -67,6 +69,7 @@ def sample_frames(
     rows = [pose_bones(armature_object).find(name) for name in names]
     matrices: list[FloatArray] = []
     cameras: list[FloatArray] = []
+    unit = metres_per_unit(armature_object)
     contacts: list[list[float]] = []
     visible: list[float] = []
     with isolated_scene(armature_object, *([camera] if camera is not None else [])) as evaluate_frame:
@@ -74,7 +77,7 @@ def sample_frames(
             depsgraph = evaluate_frame(frame)
             evaluated = armature_object.evaluated_get(depsgraph)
             matrices.append(bone_matrices(evaluated, rows))
-            contacts.append([evaluated.get(name, 0.0) for name in CONTACT_PROPERTIES])
+            contacts.append([evaluated.get(name, 0.0) for name in CONTACT_PROPERTIES[: len(SOLE_PARTS)]])
             visible.append(evaluated.get("visible", 1.0))
             if camera is not None:
                 cameras.append(np.array(camera.evaluated_get(depsgraph).matrix_world.normalized()))
@@ -82,16 +85,17 @@ def sample_frames(
     linear = bones[..., :3, :3]
     return SampledFrames(
         rotations=linear / np.linalg.norm(linear, axis=-2, keepdims=True),
-        heads=bones[..., :3, 3],
+        heads=bones[..., :3, 3] * unit,
         contacts=np.array(contacts),
         visible=np.array(visible) > 0.5,
-        world_from_camera=_world_from_opencv_camera(np.array(cameras).reshape(-1, 4, 4)),
+        world_from_camera=_world_from_opencv_camera(np.array(cameras).reshape(-1, 4, 4), unit),
     )
 
 
-def _world_from_opencv_camera(world_from_blender_camera: FloatArray) -> FloatArray:
-    """World matrices (F,4,4) of a camera, with OpenCV's axes in place of Blender's."""
-    return rigid_transform(world_from_blender_camera[:, :3, :3] @ BLENDER_CAMERA_FROM_OPENCV, world_from_blender_camera[:, :3, 3])
+def _world_from_opencv_camera(world_from_blender_camera: FloatArray, metres_per_unit: float) -> FloatArray:
+    """World matrices (F,4,4) m of a camera, with OpenCV's axes in place of Blender's."""
+    places = world_from_blender_camera[:, :3, 3] * metres_per_unit
+    return rigid_transform(world_from_blender_camera[:, :3, :3] @ BLENDER_CAMERA_FROM_OPENCV, places)
 
 
 def smpl_motion(armature_object: bpy.types.Object, names: tuple[str, ...], sampled: SampledFrames) -> Motion:
@@ -113,6 +117,7 @@ def smpl_motion(armature_object: bpy.types.Object, names: tuple[str, ...], sampl
     )
     unscaled, _ = forward_kinematics(motion)
     root = motion.transl[:, None]
-    unstretched = root + armature_object.matrix_world.median_scale * (unscaled - root)
+    scale = armature_object.matrix_world.median_scale * metres_per_unit(armature_object)
+    unstretched = root + scale * (unscaled - root)
     is_stretched = np.abs(unstretched - sampled.heads).max() > _POSITION_TOLERANCE
     return replace(motion, joints=sampled.heads) if is_stretched else motion

@@ -4,8 +4,10 @@ import bpy
 import numpy as np
 
 from ..core.array_types import FloatArray
+from ..core.body_contacts import CONTACT_PARTS, SOLE_PARTS
 from ..retarget.mapping.map_bones import fit_mapping, map_bones
-from ..retarget.rig import BoneMapping, Performance, Rig
+from ..retarget.rig import SIDES, BoneMapping, Performance, Rig
+from .contact_channels import has_contact_channels, read_contacts
 from .context import active_scene, armature_data, pose_bones
 from .isolated_playback import bone_matrices, check_frame_range, isolated_scene
 from .keyframes import scene_fps
@@ -25,7 +27,8 @@ def performance_from_armature(armature_object: bpy.types.Object, first: int, las
         armature_object: the source. first, last: whole frames of the scene, both included. mapping: found automatically if None.
 
     Returns:
-        A Performance of last - first + 1 frames at the scene's rate, without contacts.
+        A Performance of last - first + 1 frames at the scene's rate; its contacts are those of the armature's contact channels, None
+        without such channels.
 
     Raises:
         InputError: the armature cannot be read, is not a humanoid, or there are no frames.
@@ -47,7 +50,17 @@ def performance_from_armature(armature_object: bpy.types.Object, first: int, las
     recorded_rest = np.array([whole_rig.rest[whole_rig.index(name), :3, :3] for name in recorded_bones])
     rotations = orthonormal_rotations(matrices[..., :3, :3]) @ (recorded_rest.swapaxes(1, 2) @ rig.rest[:, :3, :3])
     fps = scene_fps(active_scene())
-    return Performance(rig, mapping, rotations, matrices[..., :3, 3], fps, np.arange(len(matrices)) / fps)
+    contacts = read_contacts(armature_object, np.arange(first, last + 1)) if has_contact_channels(armature_object) else None
+    return Performance(
+        rig,
+        mapping,
+        rotations,
+        matrices[..., :3, 3],
+        fps,
+        np.arange(len(matrices)) / fps,
+        contacts=None if contacts is None else contacts[:, : len(SOLE_PARTS)].astype(float),
+        hand_contacts=None if contacts is None else contacts[:, [CONTACT_PARTS.index(f"{side}_hand") for side in SIDES]].astype(float),
+    )
 
 
 def _mapped_bones(rig: Rig, mapping: BoneMapping) -> tuple[Rig, tuple[str, ...]]:

@@ -15,6 +15,7 @@ from ..core.skeletons import SMPL_JOINTS, h36m17_weights_from_names
 from .armature_motion import sample_frames, smpl_joint_names, smpl_motion
 from .camera import camera_intrinsics
 from .context import active_scene, armature_data, camera_data
+from .unit_scale import metres_per_unit
 
 _SCALE_TOLERANCE = 1e-4
 
@@ -39,7 +40,7 @@ def recovery_from_armature(armature_object: bpy.types.Object, camera: bpy.types.
             "Choose a person that MeshRec has made with SMPL's skeleton, or another format.",
             name=armature_object.name,
         )
-    if abs(armature_object.matrix_world.median_scale - 1) > _SCALE_TOLERANCE:
+    if abs(armature_object.matrix_world.median_scale * metres_per_unit(armature_object) - 1) > _SCALE_TOLERANCE:
         raise InputError(
             "armature-scaled", '"{name}" is scaled.', "Set its scale back to 1: an .npz holds metres.", name=armature_object.name
         )
@@ -95,6 +96,8 @@ def find_clip_camera(armature_object: bpy.types.Object) -> bpy.types.Object | No
     person_collections = set(armature_object.users_collection)
     for clip in bpy.data.collections:
         if person_collections & set(clip.children):
+            if clip.get("meshrec_camera") is not None:  # several after an artist has changed the first one
+                return clip["meshrec_camera"]
             for obj in clip.objects:
                 if obj.type == "CAMERA":
                     return obj

@@ -4,23 +4,29 @@ Steps: `build_smpl_person` or `build_skel_person` makes the armature, mesh and a
 camera, `add_footage` its background. `match_scene` then sets the scene's timeline, resolution and camera.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 
+from ..core.conventions import FIRST_BLENDER_FRAME
 from ..core.files.body_template import BodyTemplate
 from ..core.messages import Message
 from ..core.records import Camera, Recovery
 from ..core.skel.template import SkelTemplate
 from ..core.time_gaps import recovery_without_gaps
-from .camera import build_camera, match_resolution
-from .camera_footage import add_footage, fit_footage
-from .context import active_scene, active_view_layer, ensure_object_mode
+from .camera import build_camera, match_resolution, set_camera_view
+from .camera_footage import add_footage, fit_footage, remove_footage
+from .context import active_scene, active_view_layer, assigned_action, ensure_object_mode
+from .free_names import free_name
 from .keyframes import last_frame, set_timeline, snapped_key_frames
+from .new_take import give_take, show_take
+from .reshape import BodyObjects
 from .skel_person import build_skel_person
 from .smpl_person import build_smpl_person
+from .takes import remove_take
+from .unit_scale import UNIT_PROPERTY
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Person:
 
     skel: the SkelTemplate of a recovery with SKEL's angles, to make SKEL's skeleton; None for SMPL's.
     surface: the point cache of the exact calibrated surface, which the mesh plays; None for the skinned mesh alone.
+    rig: the person's armature object of an earlier result, which gets a new take; None to make a new one.
     """
 
     name: str
@@ -36,13 +43,15 @@ class Person:
     template: BodyTemplate
     skel: SkelTemplate | None = None
     surface: Path | None = None
+    rig: bpy.types.Object | None = None
 
 
 @dataclass(frozen=True)
 class Assembly:
     """A collection with one armature and one mesh object per person, and the camera; SKEL people have two meshes.
 
-    fps and last_frame: the timeline of the keys. notes: sentences about what was left out.
+    fps, first_frame and last_frame: the timeline of the keys. notes: sentences about what was left out. is_camera_exported:
+    whether files of other programs get the camera too.
     """
 
     collection: bpy.types.Collection
@@ -52,6 +61,8 @@ class Assembly:
     fps: float
     last_frame: int
     notes: tuple[str, ...]
+    first_frame: int = FIRST_BLENDER_FRAME
+    is_camera_exported: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,10 @@ class _AssemblyOptions:
     footage: bool
     stretch: bool
     bone_scale: bool
+    first_frame: int
+    camera: bpy.types.Object | None
+    metres_per_unit: float
+    own_camera: bpy.types.Object | None
 
 
 def assemble(
@@ -72,6 +87,11 @@ def assemble(
     footage: bool = True,
     stretch: bool = True,
     bone_scale: bool = True,
+    first_frame: int = FIRST_BLENDER_FRAME,
+    earlier: bpy.types.Collection | None = None,
+    camera: bpy.types.Object | None = None,
+    metres_per_unit: float = 1.0,
+    own_camera: bpy.types.Object | None = None,
 ) -> Assembly:
     """Make the people of one clip in the current scene, and change nothing else of it.
 
@@ -84,23 +104,35 @@ def assemble(
         stretch: let the bones of calibrated people stretch, so that joints are at their calibrated positions; otherwise
             people have the nearest pose of bones that keep their lengths.
         bone_scale: stretch bones by scaling them; otherwise bones are moved to the joints, which other programs can read.
+        first_frame: of the timeline, at which the motion begins.
+        earlier: the collection of an earlier result, which new people join; a new one by default. camera: the camera object of an
+            earlier result, which gets the new view; a new one by default.
+        metres_per_unit: of the scene; new people and the camera are scaled to it.
+        own_camera: the artist's own camera that filmed the clip, which stays as it is and makes another one superfluous.
 
     Returns:
         An Assembly. The caller makes the undo step.
 
     Raises:
-        InputError: a motion does not fit its body or surface; nothing is left in the scene.
+        InputError: a motion does not fit its body or surface; nothing is left in the scene, and people play what they played.
     """
     ensure_object_mode()
     scene, layer = active_scene(), active_view_layer()
     active = layer.objects.active
-    options = _AssemblyOptions(name, fps or people[0].recovery.mocap_framerate, pose_shapes, footage, stretch, bone_scale)
-    collection = bpy.data.collections.new(name)
-    scene.collection.children.link(collection)
+    rate = fps or people[0].recovery.mocap_framerate
+    options = _AssemblyOptions(name, rate, pose_shapes, footage, stretch, bone_scale, first_frame, camera, metres_per_unit, own_camera)
+    before = set(bpy.data.objects), set(bpy.data.collections)
+    played = {person.rig: assigned_action(person.rig) for person in people if person.rig is not None}
+    collection = earlier or bpy.data.collections.new(name)
+    if earlier is None:
+        scene.collection.children.link(collection)
     try:
         return _assemble_into(collection, people, options)
     except BaseException:
-        _remove_collection(collection)
+        _remove_new_blocks(*before)
+        for person in people:
+            if person.rig is not None:
+                _restore_take(person, person.rig, played[person.rig])
         raise
     finally:
         layer.objects.active = active
@@ -108,7 +140,12 @@ def assemble(
 
 def match_scene(scene: bpy.types.Scene, assembly: Assembly, camera: Camera) -> None:
     """Set a scene's frame rate, frame range, resolution and camera to those of an assembly."""
-    set_timeline(scene, assembly.fps, assembly.last_frame)
+    set_timeline(scene, assembly.fps, assembly.last_frame, assembly.first_frame)
+    match_picture(scene, assembly, camera)
+
+
+def match_picture(scene: bpy.types.Scene, assembly: Assembly, camera: Camera) -> None:
+    """Set a scene's resolution and camera to those of an assembly."""
     match_resolution(scene, camera)
     fit_footage(assembly.camera, camera.image_size, scene)
     scene.camera = assembly.camera
@@ -120,13 +157,15 @@ def _assemble_into(collection: bpy.types.Collection, people: Sequence[Person], o
     people, gap_notes = people_without_gaps(people)
     notes: list[str] = [*gap_notes]
     for number, person in enumerate(people):
-        armature_object, person_meshes = _make_person(person, number, collection, options)
+        (armature_object, person_meshes), take_notes = _make_person(person, number, collection, options)
         armatures.append(armature_object)
         meshes += person_meshes
-        notes += _person_notes(person, options)
+        notes += [*take_notes, *_person_notes(person, options)]
     camera_object, camera_notes = _make_camera(collection, people[0].recovery, options)
-    end = max(last_frame(snapped_key_frames(person.recovery.timestamps, options.fps)) for person in people)
-    return Assembly(collection, tuple(armatures), tuple(meshes), camera_object, options.fps, end, (*notes, *camera_notes))
+    frames = [snapped_key_frames(person.recovery.timestamps, options.fps, options.first_frame) for person in people]
+    end = max(map(last_frame, frames))
+    notes += camera_notes
+    return Assembly(collection, tuple(armatures), tuple(meshes), camera_object, options.fps, end, tuple(notes), options.first_frame)
 
 
 def people_without_gaps(people: Sequence[Person]) -> tuple[list[Person], list[Message]]:
@@ -140,30 +179,40 @@ def people_without_gaps(people: Sequence[Person]) -> tuple[list[Person], list[Me
     return closed, notes
 
 
-def _make_person(
-    person: Person, number: int, parent: bpy.types.Collection, options: _AssemblyOptions
-) -> tuple[bpy.types.Object, tuple[bpy.types.Object, ...]]:
-    """Make a person's collection; returns its armature object and mesh objects."""
+def _make_person(person: Person, number: int, parent: bpy.types.Collection, options: _AssemblyOptions) -> tuple[BodyObjects, list[Message]]:
+    """Make a person's collection, or a new take of its rig; returns its armature object and mesh objects, and notes."""
+    notes: list[Message] = []
+    if person.rig is not None:
+        made, notes = give_take(person, options.fps, options.first_frame, options.stretch)
+    else:
+        made = _make_new_person(person, number, parent, options)
+        made[0][UNIT_PROPERTY], made[0].scale = options.metres_per_unit, (1 / options.metres_per_unit,) * 3
+    _store_body_properties(made[0], person.recovery)
+    return made, notes
+
+
+def _make_new_person(person: Person, number: int, parent: bpy.types.Collection, options: _AssemblyOptions) -> BodyObjects:
     name, recovery = person.name, person.recovery
     collection = bpy.data.collections.new(name)
     parent.children.link(collection)
     if person.skel is not None:
-        made = build_skel_person(name, recovery, person.skel, number, collection, options.fps, options.pose_shapes)
-    else:
-        made = build_smpl_person(
-            name,
-            recovery,
-            person.template,
-            number,
-            collection,
-            options.fps,
-            pose_shapes=options.pose_shapes,
-            stretch=options.stretch,
-            bone_scale=options.bone_scale,
-            surface=person.surface,
+        return build_skel_person(
+            name, recovery, person.skel, number, collection, options.fps, options.pose_shapes, options.first_frame, clip=options.name
         )
-    _store_body_properties(made[0], recovery)
-    return made
+    return build_smpl_person(
+        name,
+        recovery,
+        person.template,
+        number,
+        collection,
+        options.fps,
+        pose_shapes=options.pose_shapes,
+        stretch=options.stretch,
+        bone_scale=options.bone_scale,
+        surface=person.surface,
+        first_frame=options.first_frame,
+        clip=options.name,
+    )
 
 
 def _store_body_properties(armature_object: bpy.types.Object, recovery: Recovery) -> None:
@@ -185,17 +234,40 @@ def _person_notes(person: Person, options: _AssemblyOptions) -> list[str]:
     return notes
 
 
+def without_shapes_note(notes: Sequence[str]) -> tuple[str, ...]:
+    """Notes without that on pose blend shapes, for where nobody asked for them."""
+    return tuple(note for note in notes if getattr(note, "name", "") != "pose-blend-shapes-left-out")
+
+
 def _make_camera(collection: bpy.types.Collection, recovery: Recovery, options: _AssemblyOptions) -> tuple[bpy.types.Object, list[str]]:
-    """Make the camera of a Recovery and, by option, its footage; returns notes about the footage."""
-    frames = snapped_key_frames(recovery.timestamps, options.fps)
-    camera_object = build_camera(f"{options.name} camera", recovery.camera, frames, collection)
-    note = add_footage(camera_object, recovery, options.fps, active_scene()) if options.footage else None
+    """Make the camera of a Recovery, or move an earlier one, and by option show its footage; returns notes about the footage."""
+    if options.own_camera is not None:
+        return options.own_camera, []
+    frames = snapped_key_frames(recovery.timestamps, options.fps, options.first_frame)
+    if options.camera is None:
+        camera_object = build_camera(
+            free_name(f"{options.name} camera", bpy.data.objects), recovery.camera, frames, collection, options.metres_per_unit
+        )
+    else:
+        camera_object = options.camera
+        set_camera_view(camera_object, recovery.camera, frames, options.metres_per_unit)
+        remove_footage(camera_object)
+    note = add_footage(camera_object, recovery, options.fps, active_scene(), options.first_frame) if options.footage else None
     return camera_object, [note] if note else []
 
 
-def _remove_collection(collection: bpy.types.Collection) -> None:
-    """Remove a collection that is only partly made, and everything in it."""
-    for obj in list(collection.all_objects):
+def _remove_new_blocks(objects: Container[bpy.types.Object], collections: Container[bpy.types.Collection]) -> None:
+    """Remove what was made since there were these objects and collections."""
+    for obj in [obj for obj in bpy.data.objects if obj not in objects]:
         bpy.data.objects.remove(obj)
-    for inner in (*collection.children_recursive, collection):
-        bpy.data.collections.remove(inner)
+    for collection in [collection for collection in bpy.data.collections if collection not in collections]:
+        bpy.data.collections.remove(collection)
+
+
+def _restore_take(person: Person, rig: bpy.types.Object, action: bpy.types.Action | None) -> None:
+    """Let the rig of a person play again what it played before a new take of it failed."""
+    made = assigned_action(rig)
+    if action is not None:
+        show_take(rig, action, person.template, person.skel)
+    if made is not None and made != action:
+        remove_take(rig, made)

@@ -10,14 +10,17 @@ from ..core.conventions import FIRST_BLENDER_FRAME
 from ..core.files.natural_order import natural_key
 from ..core.messages import Message
 from ..core.records import Recovery
-from .context import camera_data
+from .context import camera_data, expect_type
 
+_MADE_PROPERTY = "meshrec_made"
 _RATE_TOLERANCE = 2e-3  # a frame in 500
 _ROTATES_VIDEOS_SINCE = (4, 5, 0)  # Blender 4.5, 5.0 and 5.2 apply a video's rotation; 4.2 and 4.3 do not
 
 
-def add_footage(camera_object: bpy.types.Object, recovery: Recovery, fps: float, scene: bpy.types.Scene) -> Message | None:
-    """Show a Recovery's footage behind the view through the camera, its row 0 at Blender's first frame.
+def add_footage(
+    camera_object: bpy.types.Object, recovery: Recovery, fps: float, scene: bpy.types.Scene, first_frame: int = FIRST_BLENDER_FRAME
+) -> Message | None:
+    """Show a Recovery's footage behind the view through the camera, its row 0 at a frame of the timeline.
 
     Args:
         fps: of the timeline. scene: the picture is fitted to its render size.
@@ -32,12 +35,15 @@ def add_footage(camera_object: bpy.types.Object, recovery: Recovery, fps: float,
     camera = camera_data(camera_object)
     background = camera.background_images.new()
     is_image = Path(footage).is_file() and _is_image(media_file)
-    width, height = _load_image(background, media_file) if is_image else _load_clip(background, media_file, recovery.first_frame)
+    width, height = (
+        _load_image(background, media_file) if is_image else _load_clip(background, media_file, recovery.first_frame, first_frame)
+    )
     background.alpha = 1.0
     background.display_depth = "BACK"
     background.rotation = math.radians(_remaining_rotation(background, (width, height), recovery))
     background.use_flip_x = recovery.footage_mirrored  # of the picture, before it is rotated
     fit_footage(camera_object, recovery.image_size, scene)
+    _straighten(background, recovery)
     camera.show_background_images = True
     if min(width, height) <= 0:
         return Message("camera-footage-unreadable", "The camera has no footage behind it: Blender cannot read {path}.", path=footage)
@@ -46,19 +52,46 @@ def add_footage(camera_object: bpy.types.Object, recovery: Recovery, fps: float,
     return _rate_note(background, fps, recovery.footage_speed)
 
 
+def _straighten(background: bpy.types.CameraBackgroundImage, recovery: Recovery) -> None:
+    """Have Blender take the lens's distortion out of the footage, so that it lies below what a camera without any sees."""
+    tracking = None if background.clip is None else background.clip.tracking
+    if recovery.camera_distortion is None or tracking is None:
+        return
+    lens = expect_type(tracking.camera, bpy.types.MovieTrackingCamera)
+    lens.distortion_model = "POLYNOMIAL"
+    lens.units, lens.sensor_width = "PIXELS", 36.0
+    lens.focal_length_pixels = float(recovery.camera_intrinsics[0, 0])
+    lens.k1, lens.k2, lens.k3 = (float(value) for value in recovery.camera_distortion)
+    background.clip_user.proxy_render_size = "FULL"
+    background.clip_user.use_render_undistorted = True
+
+
+def remove_footage(camera_object: bpy.types.Object) -> None:
+    """Remove the footage that `add_footage` has shown; an artist's own background pictures stay."""
+    images = camera_data(camera_object).background_images
+    for background in list(images):
+        block = background.clip if background.source == "MOVIE_CLIP" else background.image
+        if block is not None and _MADE_PROPERTY in block:
+            images.remove(background)
+            if block.users == 0:
+                bpy.data.batch_remove([block])
+
+
 def _load_image(background: bpy.types.CameraBackgroundImage, file: Path) -> tuple[int, int]:
     """Set a still image; returns its stored (width, height) px."""
     image = bpy.data.images.load(str(file), check_existing=True)
+    image[_MADE_PROPERTY] = True
     background.source = "IMAGE"
     background.image = image
     return image.size[0], image.size[1]
 
 
-def _load_clip(background: bpy.types.CameraBackgroundImage, file: Path, first_frame: int) -> tuple[int, int]:
-    """Set a video or image sequence; returns its stored (width, height) px."""
+def _load_clip(background: bpy.types.CameraBackgroundImage, file: Path, offset: int, start: int) -> tuple[int, int]:
+    """Set a video or image sequence, its frame `offset` at the timeline's frame `start`; returns its stored (width, height) px."""
     clip = bpy.data.movieclips.load(str(file))
-    clip.frame_start = FIRST_BLENDER_FRAME
-    clip.frame_offset = first_frame
+    clip.frame_start = start
+    clip.frame_offset = offset
+    clip[_MADE_PROPERTY] = True
     background.source = "MOVIE_CLIP"
     background.clip = clip
     return clip.size[0], clip.size[1]

@@ -11,11 +11,19 @@ from .context import assigned_action
 
 @dataclass(frozen=True)
 class CharacterGroup:
-    """Artists' characters: armatures and the meshes they move. deform_only: leave out the controls of control rigs."""
+    """Artists' characters: armatures and the meshes they move. deform_only: leave out the controls of control rigs. camera: one to be
+    written too, or None.
+    """
 
     armatures: tuple[bpy.types.Object, ...]
     meshes: tuple[bpy.types.Object, ...]
     deform_only: bool = False
+    camera: bpy.types.Object | None = None
+
+    @property
+    def is_camera_exported(self) -> bool:
+        """Whether files get a camera."""
+        return self.camera is not None
 
     @property
     def parent_objects(self) -> tuple[bpy.types.Object, ...]:
@@ -34,7 +42,8 @@ Exportable: TypeAlias = Assembly | CharacterGroup
 def exported_objects(bodies: Exportable) -> tuple[bpy.types.Object, ...]:
     """The objects to write, the armatures first."""
     parents = bodies.parent_objects if isinstance(bodies, CharacterGroup) else ()
-    return (*bodies.armatures, *bodies.meshes, *parents)
+    cameras = (bodies.camera,) if bodies.is_camera_exported and bodies.camera is not None else ()
+    return (*bodies.armatures, *bodies.meshes, *parents, *cameras)
 
 
 def take_name(bodies: Exportable) -> str:

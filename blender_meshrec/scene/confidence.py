@@ -1,18 +1,17 @@
-"""Confidence of each bone as a colour: the median confidence of its joint over the frames in which the person is visible."""
+"""How sure a result is of each joint: over the clip, and as a colour that the 3D view draws at each frame."""
 
 import bpy
 import numpy as np
-from mathutils import Color
 
 from ..core.array_types import FloatArray
 from ..core.records import Recovery
 from ..core.skel.vocabulary import SKEL_JOINTS, SMPL_OF_SKEL
 from ..core.skeletons import SMPL_JOINTS
-from .context import bone_color_settings, pose_bones
+from .context import pose_bones
 
 # Confidence and sRGB. The colours also differ in brightness, for people who do not distinguish red from green.
 CONFIDENCE_COLOURS = ((0.25, (196, 54, 46)), (0.5, (240, 170, 50)), (0.8, (120, 205, 130)))
-SELECTED_WHITE_FRACTION, ACTIVE_WHITE_FRACTION = 0.45, 0.8  # of white mixed into the colour of selected and active bones
+SHOWN_PROPERTY = "meshrec_show_confidence"  # of an armature object
 LOW_CONFIDENCE = 0.5
 
 
@@ -22,32 +21,16 @@ def joint_confidence(recovery: Recovery) -> FloatArray:
     return np.median(confidence, axis=0) if len(confidence) else np.zeros(len(SMPL_JOINTS))
 
 
-def colour_bones(armature_object: bpy.types.Object, confidence: FloatArray) -> None:
-    """Colour an armature's bones by confidence (24,); bones without a joint of their own have their parent's colour."""
-    armature_object["confidence"] = [float(value) for value in confidence]
-    joint_values = dict(zip(SMPL_JOINTS, confidence))
-    joint_values.update((bone, confidence[joint]) for bone, joint in zip(SKEL_JOINTS, SMPL_OF_SKEL) if bone not in joint_values)
-    bone_values: dict[str, float] = {}
-    for bone in pose_bones(armature_object):  # parents come before their children
-        inherited = bone_values[bone.parent.name] if bone.parent else 1.0
-        bone_values[bone.name] = joint_values.get(bone.name, inherited)
-        colour = confidence_colour(bone_values[bone.name])
-        bone_color_settings(bone).palette = "CUSTOM"
-        custom = bone_color_settings(bone).custom
-        custom.normal = Color(colour.tolist())
-        custom.select = Color((colour + SELECTED_WHITE_FRACTION * (1 - colour)).tolist())
-        custom.active = Color((colour + ACTIVE_WHITE_FRACTION * (1 - colour)).tolist())
+def is_confidence_shown(armature_object: bpy.types.Object) -> bool:
+    """Whether the 3D view draws the confidence of an armature's joints."""
+    return bool(armature_object.get(SHOWN_PROPERTY, True)) and "confidence" in armature_object
 
 
-def restore_side_colours(armature_object: bpy.types.Object) -> None:
-    """Remove the colours by confidence, so that those of left and right show again."""
-    for bone in pose_bones(armature_object):
-        bone_color_settings(bone).palette = "DEFAULT"
-
-
-def is_coloured_by_confidence(armature_object: bpy.types.Object) -> bool:
-    """Whether an armature shows confidence."""
-    return any(bone_color_settings(bone).palette == "CUSTOM" for bone in pose_bones(armature_object))
+def bones_of_joints(armature_object: bpy.types.Object) -> dict[str, int]:
+    """The bones whose heads are joints of SMPL, SKEL's included, and the joint's row in the confidence."""
+    rows = {name: row for row, name in enumerate(SMPL_JOINTS)}
+    rows |= {bone: joint for bone, joint in zip(SKEL_JOINTS, SMPL_OF_SKEL) if bone not in rows}
+    return {bone.name: rows[bone.name] for bone in pose_bones(armature_object) if bone.name in rows}
 
 
 def confidence_colour(confidence: float) -> FloatArray:

@@ -1,20 +1,33 @@
-"""Earlier results of the same footage: marked when they are made, renamed while a new result is made, then removed or restored.
+"""Earlier results of the same footage: marked when they are made, and found again, whatever an artist has renamed or moved meanwhile."""
 
-Only objects that were made with a result are removed; an artist's own objects in its collections stay in the scene.
-"""
-
-from collections.abc import Container, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import bpy
 
-from .context import active_scene, assigned_action
+from .camera import is_view_untouched
+from .context import assigned_action
+from .takes import CLIP_PROPERTY, takes_of
 
 if TYPE_CHECKING:
     from .assemble import Assembly
 
-_SIDELINED_PREFIX = "earlier "
+# Custom properties. Of armature objects and of the clip's collection: the path of the footage.
+FOOTAGE_PROPERTY = "meshrec_footage"
+# Of armature objects and of the person's collection: the person's number, and the name under which the objects were made.
+_NUMBER_PROPERTY, _CALLED_PROPERTY = "meshrec_person", "meshrec_called"
+CAMERA_PROPERTY = "meshrec_camera"  # of the clip's collection: its camera object
 _Block = TypeVar("_Block", bound=bpy.types.ID)
+
+
+class EarlierClip(NamedTuple):
+    """What a scene has of some footage: the clip's collection and its camera, None where there is none.
+
+    camera: None also if an artist has changed its view, which is then theirs.
+    """
+
+    collection: bpy.types.Collection | None
+    camera: bpy.types.Object | None
 
 
 def mark_result(assembly: "Assembly", footage: str, people: Sequence[tuple[int, str]], report: bpy.types.Text) -> None:
@@ -23,114 +36,96 @@ def mark_result(assembly: "Assembly", footage: str, people: Sequence[tuple[int, 
     Args:
         footage: its path. people: (number, name) of each person. report: the text block of its report.
     """
-    assembly.collection["meshrec_footage"] = footage
-    assembly.collection["meshrec_report"] = report
+    clip = assembly.collection
+    clip[FOOTAGE_PROPERTY], clip["meshrec_report"], clip[CAMERA_PROPERTY] = footage, report, assembly.camera
     for armature_object, (number, name) in zip(assembly.armatures, people):
-        armature_object.users_collection[0]["meshrec_person"] = number
-        armature_object.users_collection[0]["meshrec_called"] = name
-    for obj in assembly.collection.all_objects:
+        armature_object[FOOTAGE_PROPERTY] = footage
+        own = [collection for collection in armature_object.users_collection if collection in clip.children.values()]
+        for block in (armature_object, *own):
+            block[_NUMBER_PROPERTY], block[_CALLED_PROPERTY] = number, name
+    for obj in (*assembly.armatures, *assembly.meshes, assembly.camera):
         obj["meshrec_made"] = True
 
 
-def find_earlier_results(footage: str, numbers: Container[int]) -> list[bpy.types.Collection]:
-    """The collections of earlier results of the same footage: of these people, and of whole clips without other people."""
-    found: list[bpy.types.Collection] = []
-    for clip in _clips_of(footage):
-        people = [person for person in clip.children if "meshrec_person" in person]
-        replaced = [person for person in people if person["meshrec_person"] in numbers]
-        found += [clip, *replaced] if len(replaced) == len(people) else replaced
-    return found
+def find_clip(scene: bpy.types.Scene, footage: str) -> EarlierClip:
+    """What a scene has of some footage."""
+    clips = [clip for clip in scene.collection.children_recursive if clip.get(FOOTAGE_PROPERTY) == footage and not clip.library]
+    if not footage or not clips:
+        return EarlierClip(None, None)
+    camera = clips[0].get(CAMERA_PROPERTY) or next((obj for obj in clips[0].objects if obj.type == "CAMERA"), None)
+    is_ours = camera is not None and scene.objects.get(camera.name) == camera and is_view_untouched(camera)
+    return EarlierClip(clips[0], camera if is_ours else None)
+
+
+def find_rigs(scene: bpy.types.Scene, footage: str, number: int, active: bpy.types.Object | None = None) -> list[bpy.types.Object]:
+    """The armature objects of a person of some footage in a scene; the active object first, if it is one of them."""
+    rigs = [obj for obj in _rigs_of(footage, number) if scene.objects.get(obj.name) == obj]
+    return sorted(rigs, key=lambda rig: rig != active)
 
 
 def person_name(footage: str, number: int) -> str:
-    """The name in the scene of a person of some footage; "" if the scene has no result of them."""
-    return next((person["meshrec_called"] for person in _results_of_person(footage, number)), "")
+    """The name in the file of a person of some footage; "" if the file has no result of them."""
+    return next((rig[_CALLED_PROPERTY] for rig in _rigs_of(footage, number)), "")
 
 
 def rename_person(footage: str, number: int, name: str) -> None:
-    """Rename the collections, objects and data blocks of a person's results in the scene."""
-    for person in _results_of_person(footage, number):
-        old = person["meshrec_called"]
-        made = [obj for obj in person.objects if "meshrec_made" in obj]
-        armature_object = next((obj for obj in made if obj.type == "ARMATURE"), None)
-        if name == old or armature_object is None:
+    """Rename the collections, objects, takes and data blocks of a person's results; what an artist has renamed keeps that name."""
+    for rig in _rigs_of(footage, number):
+        old = rig[_CALLED_PROPERTY]
+        if name == old:
             continue
-        prefix, found, _ = armature_object.name.rpartition(old)  # "clip person1", perhaps with ".001"; the artist may have renamed it
+        prefix, found, _ = rig.name.rpartition(old)  # "clip person1", perhaps with a number; the artist may have renamed it
         if found:
-            for block in (person, *made, *_unique(block for obj in made for block in _data_blocks_of(obj))):
+            for block in _blocks_of(rig):
                 if block.name.startswith(prefix + old):
                     block.name = prefix + name + block.name[len(prefix + old) :]
-        person["meshrec_called"] = name
+        start = f"{rig.get(CLIP_PROPERTY, '')} - "
+        for take in takes_of(rig):
+            if take.name.startswith(f"{start}{old} (take "):
+                take.name = f"{start}{name}{take.name[len(start + old) :]}"
+        for block in (rig, *_own_collections(rig)):
+            block[_CALLED_PROPERTY] = name
 
 
-def _clips_of(footage: str) -> list[bpy.types.Collection]:
-    return [clip for clip in bpy.data.collections if clip.get("meshrec_footage") == footage and not clip.library]
+def _rigs_of(footage: str, number: int) -> Iterator[bpy.types.Object]:
+    """The armature objects in the file of a person of some footage, those of earlier versions included."""
+    if not footage:
+        return
+    for rig in bpy.data.objects:
+        if rig.type != "ARMATURE" or rig.library:
+            continue
+        if _NUMBER_PROPERTY in rig:
+            if rig.get(FOOTAGE_PROPERTY) == footage and rig[_NUMBER_PROPERTY] == number:
+                yield rig
+        elif any(_is_made_from(collection, footage, number) for collection in _own_collections(rig)):  # of an earlier version
+            rig[FOOTAGE_PROPERTY], rig[_NUMBER_PROPERTY] = footage, number
+            rig[_CALLED_PROPERTY] = _own_collections(rig)[0][_CALLED_PROPERTY]
+            yield rig
 
 
-def _results_of_person(footage: str, number: int) -> list[bpy.types.Collection]:
-    clips = _clips_of(footage) if footage else []
-    return [person for clip in clips for person in clip.children if person.get("meshrec_person") == number]
+def _is_made_from(collection: bpy.types.Collection, footage: str, number: int) -> bool:
+    clips = [clip for clip in bpy.data.collections if collection in clip.children.values()]
+    return collection[_NUMBER_PROPERTY] == number and any(clip.get(FOOTAGE_PROPERTY) == footage for clip in clips)
 
 
-class SidelinedResults:
-    """Collections whose names are free for a new result: call `remove` once that is made, or `restore` if it failed.
+def _own_collections(rig: bpy.types.Object) -> list[bpy.types.Collection]:
+    """The collections that were made for a person."""
+    return [collection for collection in rig.users_collection if _NUMBER_PROPERTY in collection]
 
-    armatures: the armature objects of the collections.
-    """
 
-    def __init__(self, collections: Iterable[bpy.types.Collection]) -> None:
-        self._collections = list(collections)
-        self._objects = _unique(obj for collection in self._collections for obj in collection.objects if "meshrec_made" in obj)
-        self.armatures = [obj for obj in self._objects if obj.type == "ARMATURE"]
-        self._texts: list[bpy.types.Text] = [
-            text for collection in self._collections if (text := collection.get("meshrec_report")) is not None
-        ]
-        self._blocks = _unique(block for obj in self._objects for block in _data_blocks_of(obj))
-        blocks: list[bpy.types.ID] = [*self._collections, *self._objects, *self._texts, *self._blocks]
-        self._names = {block: block.name for block in blocks}
-        for block, name in self._names.items():
-            block.name = _SIDELINED_PREFIX + name  # at the start, because Blender cuts long names at their end
-
-    def restore(self) -> None:
-        """Give everything its name again."""
-        for block, name in self._names.items():
-            block.name = name
-
-    def remove(self) -> None:
-        """Remove the results, and their data blocks that nothing else uses."""
-        root = active_scene().collection
-        for collection in self._collections:
-            for foreign in [obj for obj in collection.objects if obj not in self._objects]:
-                if foreign.users_collection == (collection,):
-                    root.objects.link(foreign)
-            for inner in [child for child in collection.children if child not in self._collections]:
-                root.children.link(inner)
-        # Text blocks and objects have the collections as users, so they are removed together.
-        bpy.data.batch_remove([*self._objects, *self._collections, *self._texts])
-        for _ in range(2):  # removing a mesh frees its material, removing an armature its action
-            unused = [block for block in self._blocks if block.users == 0]
-            self._blocks = [block for block in self._blocks if block not in unused]
-            bpy.data.batch_remove(unused)
+def _blocks_of(rig: bpy.types.Object) -> list[bpy.types.ID]:
+    """What was made with a person: its collections, objects, and their data blocks."""
+    made = [rig, *(child for child in rig.children if "meshrec_made" in child)]
+    return _unique([*_own_collections(rig), *made, *(block for obj in made for block in _data_blocks_of(obj))])
 
 
 def _data_blocks_of(obj: bpy.types.Object) -> Iterator[bpy.types.ID]:
-    """The data blocks made with an object: its data, actions, materials and footage."""
-    yield from _action_of(obj)
+    """The data blocks made with an object: its data, actions and materials."""
     data = obj.data
-    if data is None:
-        return
-    yield data
-    yield from _action_of(data)
-    yield from (material for material in getattr(data, "materials", ()) if material is not None)
-    if isinstance(data, bpy.types.Camera):
-        for background in data.background_images:
-            yield from (block for block in (background.clip, background.image) if block is not None)
-
-
-def _action_of(owner: bpy.types.ID) -> Iterator[bpy.types.Action]:
-    action = assigned_action(owner)
-    if action is not None:
-        yield action
+    yield from (action for owner in (obj, data) if owner is not None and (action := assigned_action(owner)) is not None)
+    if data is not None:
+        yield data
+        yield from (material for material in getattr(data, "materials", ()) if material is not None)
 
 
 def _unique(blocks: Iterable[_Block]) -> list[_Block]:

@@ -94,6 +94,7 @@ def _write_glb(path: Path, bodies: Exportable, preset: str) -> None:
             export_optimize_animation_size=False,
             export_morph_normal=False,
             export_morph_animation=False,
+            export_cameras=bodies.is_camera_exported,
         )
 
 

@@ -34,7 +34,7 @@ def write_fbx(path: Path, bodies: Exportable, preset: str) -> None:
         bpy.ops.export_scene.fbx(
             filepath=str(path),
             use_selection=True,
-            object_types={"ARMATURE", "MESH", "EMPTY"},
+            object_types={"ARMATURE", "MESH", "EMPTY", "CAMERA"},
             use_armature_deform_only=isinstance(bodies, CharacterGroup) and bodies.deform_only,
             axis_forward=forward,
             axis_up=up,
@@ -80,7 +80,7 @@ def _y_up_data(bodies: Exportable) -> Generator[None, None, None]:
     The exporter rotates objects from z up to y up. Undone in advance, the file's objects have no rotation.
     """
     rotation = Matrix.Rotation(math.pi / 2, 4, "X")
-    for obj in exported_objects(bodies):
+    for obj in (*bodies.armatures, *bodies.meshes):
         _transform_data(obj, rotation.inverted())
     for armature_object in bodies.armatures:
         armature_object.matrix_world = rotation
@@ -90,7 +90,7 @@ def _y_up_data(bodies: Exportable) -> Generator[None, None, None]:
     finally:
         for armature_object in bodies.armatures:
             armature_object.matrix_world = Matrix()
-        for obj in exported_objects(bodies):
+        for obj in (*bodies.armatures, *bodies.meshes):
             _transform_data(obj, rotation)
         active_view_layer().update()
 

@@ -18,6 +18,7 @@ from .keyframes import write_action
 from .motion_curves import motion_curves
 from .surface import SURFACE_MODIFIER
 from .temporary_state import changed_attributes, released_names
+from .unit_scale import world_in_metres
 
 
 def has_stretching_bones(armature_object: bpy.types.Object) -> bool:
@@ -58,7 +59,7 @@ def _proxy_armature(armature_object: bpy.types.Object, meshes: Sequence[bpy.type
     moved_meshes = [mesh_object for mesh_object in meshes if mesh_object.find_armature() == armature_object]
     active = layer.objects.active
     first, last = scene.frame_start, scene.frame_end
-    motion = _to_armature_space(motion_from_armature(armature_object, first, last), np.array(armature_object.matrix_world))
+    motion = _to_armature_space(motion_from_armature(armature_object, first, last), world_in_metres(armature_object))
     action = assigned_action(armature_object)
     blocks = [block for block in (armature_object, armature_object.data, action) if block]
     with released_names(blocks) as names:

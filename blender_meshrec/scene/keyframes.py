@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import bpy
 import numpy as np
 
-from ..core.array_types import AnyArray, FloatArray
+from ..core.array_types import AnyArray, FloatArray, IntArray
 from ..core.conventions import FIRST_BLENDER_FRAME, key_frames
 from .context import expect_type
 
@@ -18,7 +18,7 @@ _FRAME_TOLERANCE = 1e-3  # frames; a key this close to a whole frame is on it
 class Curve:
     """One f-curve: RNA path and array index, values (F,), name of its channel group, interpolation of its keys.
 
-    Values of shape (1,) give one key, at the first frame.
+    Values of shape (1,) give one key, at the first frame. rows: (N,), which of the action's frames N values are at; the first N if None.
     """
 
     path: str
@@ -26,6 +26,7 @@ class Curve:
     values: AnyArray
     group: str
     interpolation: str = "LINEAR"
+    rows: IntArray | None = None
 
 
 _FCurveFactory: TypeAlias = Callable[[Curve], bpy.types.FCurve]
@@ -42,15 +43,15 @@ def write_action(name: str, owner: bpy.types.ID, frames: AnyArray, curves: Seque
     Args:
         owner: the object, camera or shape-key block to animate.
         frames: (F,) key positions on the timeline, fractions allowed.
-        curves: each of F values, or of one.
+        curves: each of F values, of one, or of those of its rows.
     """
     action = bpy.data.actions.new(name)
     new_fcurve = _assign_action(action, owner)
     coordinates = np.empty((len(frames), 2), np.float32)
-    coordinates[:, 0] = frames
-    interpolations = _interpolation_values()
+    interpolations = interpolation_values()
     for curve in curves:
         count = len(curve.values)
+        coordinates[:count, 0] = frames[:count] if curve.rows is None else frames[curve.rows]
         coordinates[:count, 1] = curve.values
         fcurve = new_fcurve(curve)
         fcurve.keyframe_points.add(count)
@@ -60,7 +61,7 @@ def write_action(name: str, owner: bpy.types.ID, frames: AnyArray, curves: Seque
     return action
 
 
-def _interpolation_values() -> dict[str, int]:
+def interpolation_values() -> dict[str, int]:
     """The integer of each interpolation, which `foreach_set` takes in place of its name."""
     interpolation = expect_type(bpy.types.Keyframe.bl_rna.properties["interpolation"], bpy.types.EnumProperty)
     return {item.identifier: item.value for item in interpolation.enum_items}
@@ -105,6 +106,15 @@ def action_fcurves(action: bpy.types.Action, owner: bpy.types.ID) -> list[bpy.ty
     return [fcurve for strip in strips if (bag := strip.channelbag(slot)) for fcurve in bag.fcurves]
 
 
+def slot_fcurves(action: bpy.types.Action, kind: str) -> list[bpy.types.FCurve]:
+    """The f-curves of an action for data blocks of a kind, such as "OBJECT", whether or not one plays it."""
+    if not hasattr(action, "slots"):  # Blender 4.2 and 4.3
+        return list(action.fcurves)
+    slot = next((slot for slot in action.slots if slot.target_id_type in (kind, "UNSPECIFIED")), None)
+    strips: list[Any] = [strip for layer in action.layers for strip in layer.strips] if slot is not None else []
+    return [fcurve for strip in strips if (bag := strip.channelbag(slot)) for fcurve in bag.fcurves]
+
+
 def snapped_key_frames(timestamps: FloatArray, fps: float, first_frame: int = FIRST_BLENDER_FRAME) -> FloatArray:
     """Key frames first_frame + t * fps of timestamps (F,) s, snapped to whole frames where they differ only by rounding."""
     frames = key_frames(timestamps, fps) + (first_frame - FIRST_BLENDER_FRAME)
@@ -128,8 +138,8 @@ def scene_fps(scene: bpy.types.Scene) -> float:
     return scene.render.fps / scene.render.fps_base
 
 
-def set_timeline(scene: bpy.types.Scene, fps: float, end: int) -> None:
+def set_timeline(scene: bpy.types.Scene, fps: float, end: int, start: int = FIRST_BLENDER_FRAME) -> None:
     """Set a scene's frame rate and range to those of a clip, and go to its first frame."""
     scene.render.fps, scene.render.fps_base = blender_rate(fps)
-    scene.frame_start, scene.frame_end = FIRST_BLENDER_FRAME, end
-    scene.frame_set(FIRST_BLENDER_FRAME)
+    scene.frame_start, scene.frame_end = start, end
+    scene.frame_set(start)

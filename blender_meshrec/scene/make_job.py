@@ -63,6 +63,8 @@ def write_job_outputs(settings: Mapping[str, Any]) -> tuple[list[str], dict[str,
     """Write the outputs; returns notes, and the quality of a retarget by output path."""
     if settings.get("map"):
         return [], {"mapping": _import("scene.map_rig").map_file(settings["map"])}
+    if settings.get("camera"):
+        return [], {"camera": {"text": _import("scene.known_cameras").camera_of_file(**settings["camera"])}}
     outputs = _import("scene.outputs")
     job_outputs = [
         outputs.Output(Path(entry["path"]), tuple(entry["people"]), Path(entry["home"]), tuple(entry.get("surfaces", ())))
@@ -78,7 +80,8 @@ def write_job_outputs(settings: Mapping[str, Any]) -> tuple[list[str], dict[str,
     skel = skel and _import("core.skel.template").load_skel(skel)
     surfaces = [path and Path(path) for path in settings.get("surfaces") or [None] * len(motions)]
     people = [person_class(name, read_motion(motion), template, skel, surface) for (name, motion), surface in zip(motions, surfaces)]
-    return outputs.write_outputs(people, job_outputs, settings["name"], settings["preset"], settings.get("stretch", True)), {}
+    options = settings.get("stretch", True), settings.get("pose_shapes", False), settings.get("with_camera", False)
+    return outputs.write_outputs(people, job_outputs, settings["name"], settings["preset"], *options), {}
 
 
 def failure_answer(error: "MeshRecError", message_to_json: Callable[[str], object]) -> dict[str, object]:

@@ -30,7 +30,8 @@ def assign_materials(mesh_object: bpy.types.Object, template: BodyTemplate, numb
         return
     for part in template.part_names:
         mesh.materials.append(_make_material(f"{mesh_object.name} {part}", PART_COLOURS.get(part) or person_colour))
-    mesh.polygons.foreach_set("material_index", np.asarray(template.face_parts, np.int32))
+    parts = np.asarray(template.face_parts, np.int32)
+    mesh.polygons.foreach_set("material_index", parts[:: len(parts) // len(mesh.polygons)])  # quads have the part of their first half
 
 
 def assign_skel_materials(skin: bpy.types.Object, bones: bpy.types.Object, number: int) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 from ..core.array_types import FloatArray, IntArray
 from ..core.conventions import WORLD_FROM_BODY
 from ..core.files.body_template import BodyTemplate
+from ..core.files.open_body_details import load_open_body_details
+from ..core.quads import quad_corners
 from ..core.skel.template import SkelTemplate
 from .armature import rest_rotmats
 from .context import expect_type, pose_bones
@@ -16,6 +18,7 @@ from .context import expect_type, pose_bones
 MAX_WEIGHTS = 4  # bones per vertex; game engines read no more
 _MIN_WEIGHT = 1e-4
 BETA_RANGE = 5.0
+UV_MAP = "UVMap"  # as Blender calls it
 _MIN_POSE_OFFSET = 1e-5  # m; a pose blend shape that moves every vertex by less is left out
 
 # The nine entries of R - 1, row by row, for a rotation w, x, y, z. Blender's own evaluator runs expressions this short without Python.
@@ -60,7 +63,7 @@ def build_mesh(
 def new_mesh_object(
     name: str, vertices: FloatArray, faces: IntArray, armature_object: bpy.types.Object, collection: bpy.types.Collection
 ) -> bpy.types.Object:
-    """Make a mesh object of vertices (V,3) and triangles (T,3) that is a child of an armature."""
+    """Make a mesh object of vertices (V,3) and triangles (T,3), or the quads that these are halves of; it is a child of an armature."""
     mesh = bpy.data.meshes.new(name)
     fill_mesh(mesh, vertices, faces)
     mesh_object = bpy.data.objects.new(name, mesh)
@@ -70,14 +73,21 @@ def new_mesh_object(
 
 
 def fill_mesh(mesh: bpy.types.Mesh, vertices: FloatArray, faces: IntArray) -> None:
-    """Add vertices (V,3) and triangles (T,3) to an empty mesh."""
-    count = len(faces)
+    """Add vertices (V,3) and triangles (T,3), or the quads that these are halves of, to an empty mesh; the open body gets its UV map."""
+    corners = quad_corners(faces)
+    if corners is None:
+        corners = np.arange(faces.size).reshape(-1, 3)
+    count, sides = corners.shape
     mesh.vertices.add(len(vertices))
-    mesh.loops.add(3 * count)
+    mesh.loops.add(corners.size)
     mesh.polygons.add(count)
     mesh.vertices.foreach_set("co", np.asarray(vertices, np.float32).ravel())
-    mesh.loops.foreach_set("vertex_index", np.asarray(faces, np.int32).ravel())
-    mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * count, 3, dtype=np.int32))
+    mesh.loops.foreach_set("vertex_index", np.asarray(faces, np.int32).ravel()[corners.ravel()])
+    mesh.polygons.foreach_set("loop_start", np.arange(0, corners.size, sides, dtype=np.int32))
+    details = load_open_body_details()
+    if details is not None and details.ft.shape == faces.shape:
+        layer = mesh.uv_layers.new(name=UV_MAP)
+        layer.data.foreach_set("uv", details.vt[details.ft.ravel()[corners.ravel()]].ravel())
     mesh.update(calc_edges=True)
     mesh.shade_smooth()
 

@@ -1,8 +1,10 @@
 """F-curves of a person: the bones of a Motion, and contacts and visibility as properties of the armature object."""
 
 import bpy
+import numpy as np
 
-from ..core.array_types import AnyArray, FloatArray
+from ..core.array_types import AnyArray, IntArray
+from ..core.body_contacts import CONTACT_PARTS
 from ..core.records import Motion
 from ..core.rotations import align_quat_signs
 from .armature import bone_quats, rest_rotmats, root_location
@@ -10,7 +12,8 @@ from .bone_stretching import stretch_curves
 from .context import set_property_range
 from .keyframes import Curve, vector_curves
 
-CONTACT_PROPERTIES = ("contact_left_heel", "contact_left_toe", "contact_right_heel", "contact_right_toe")
+CONTACT_PROPERTIES = tuple(f"contact_{part}" for part in CONTACT_PARTS)  # of the armature object, on or off
+CONTACT_GROUP = "Contacts"  # the group of their channels
 
 
 def motion_curves(armature_object: bpy.types.Object, motion: Motion, bone_scale: bool = True) -> list[Curve]:
@@ -31,12 +34,22 @@ def motion_curves(armature_object: bpy.types.Object, motion: Motion, bone_scale:
     return curves
 
 
-def track_curves(armature_object: bpy.types.Object, contacts: FloatArray | None, visible: AnyArray) -> list[Curve]:
-    """Curves of custom properties of the armature object, which are created: contacts (F,4) or None, and visible (F,)."""
-    tracks = dict(zip(CONTACT_PROPERTIES, contacts.T)) if contacts is not None else {}
+def track_curves(armature_object: bpy.types.Object, contacts: AnyArray, visible: AnyArray) -> list[Curve]:
+    """Curves of custom properties of the armature object, which are created.
+
+    Args:
+        contacts: (F,9) bool of CONTACT_PARTS: switches, with keys only where they change. visible: (F,), keyed at every frame.
+    """
     curves: list[Curve] = []
-    for track, values in {**tracks, "visible": visible}.items():
-        armature_object[track] = float(values[0])
-        set_property_range(armature_object, track, 0.0, 1.0)
-        curves.append(Curve(f'["{track}"]', 0, values, "Footage", "CONSTANT" if track == "visible" else "LINEAR"))
-    return curves
+    for track, touching in zip(CONTACT_PROPERTIES, contacts.T, strict=True):
+        armature_object[track] = bool(touching[0])
+        rows = change_rows(touching)
+        curves.append(Curve(f'["{track}"]', 0, touching[rows].astype(float), CONTACT_GROUP, "CONSTANT", rows))
+    armature_object["visible"] = float(visible[0])
+    set_property_range(armature_object, "visible", 0.0, 1.0)
+    return [*curves, Curve('["visible"]', 0, visible, "Footage", "CONSTANT")]
+
+
+def change_rows(values: AnyArray) -> IntArray:
+    """The first of values (F,), and those that differ from the one before: the keys that a switch needs."""
+    return np.flatnonzero(np.diff(values.astype(float), prepend=2.0))

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import bpy
 
+from ..core.conventions import FIRST_BLENDER_FRAME
 from ..core.files.bvh import write_bvh
 from ..core.files.motion_npz import write_motion
 from ..core.format_notes import format_notes
 from ..core.motion import motion_from_recovery
-from .assemble import Assembly, Person, assemble, match_scene, people_without_gaps
+from .assemble import Assembly, Person, assemble, match_scene, people_without_gaps, without_shapes_note
 from .context import active_scene, active_view_layer, expect_type
 from .export import export_assembly
 from .surface import surface_modifiers
@@ -34,7 +35,13 @@ class Output:
 
 
 def write_outputs(
-    people: Sequence[Person], outputs: Sequence[Output], name: str, preset: str = "blender", stretch: bool = True
+    people: Sequence[Person],
+    outputs: Sequence[Output],
+    name: str,
+    preset: str = "blender",
+    stretch: bool = True,
+    pose_shapes: bool = False,
+    with_camera: bool = False,
 ) -> list[str]:
     """Write each output; the open file is discarded.
 
@@ -42,7 +49,8 @@ def write_outputs(
         people: of one clip.
         outputs: the suffixes of their paths are the formats.
         name: of the clip, for the collection in a .blend.
-        preset: one of EXPORT_PRESET_NAMES. stretch: let the bones of calibrated people stretch.
+        preset: one of EXPORT_PRESET_NAMES. stretch: let the bones of calibrated people stretch. pose_shapes: give the meshes of
+            a .blend the pose blend shapes of their body. with_camera: write the camera too into other formats.
 
     Returns:
         Sentences about what the files lack.
@@ -61,7 +69,7 @@ def write_outputs(
         if suffix in _SCENELESS_WRITERS:
             _SCENELESS_WRITERS[suffix](output.path, chosen[0], stretch)
         else:
-            notes += _write_scene(chosen, output, name, preset, stretch)
+            notes += _write_scene(chosen, output, name, preset, stretch, pose_shapes, with_camera)
         for person in chosen:
             is_stretched = stretch and person.skel is None and person.recovery.calibrated_joints is not None
             notes += format_notes(suffix, person.name, is_stretched, person.surface is not None, anatomy=person.skel is not None)
@@ -79,20 +87,32 @@ def open_empty_file() -> None:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
-def _write_scene(people: Sequence[Person], output: Output, name: str, preset: str, stretch: bool) -> tuple[str, ...]:
+def _write_scene(
+    people: Sequence[Person], output: Output, name: str, preset: str, stretch: bool, pose_shapes: bool, with_camera: bool
+) -> tuple[str, ...]:
     open_empty_file()
-    is_blend = output.path.suffix.lower() == ".blend"
+    suffix = output.path.suffix.lower()
+    is_blend = suffix == ".blend"
     # Other programs read plain skinning: driven shape keys and point caches are for .blend alone.
     if not is_blend:
         people = [replace(person, surface=None) for person in people]
-    assembly = assemble(people, name, pose_shapes=is_blend, footage=is_blend, stretch=stretch, bone_scale=is_blend)
+    assembly = assemble(
+        people,
+        name,
+        pose_shapes=is_blend and pose_shapes,
+        footage=is_blend,
+        stretch=stretch,
+        bone_scale=is_blend,
+        # Animations of engines begin at their own beginning.
+        first_frame=people[0].recovery.scene_frame if is_blend or suffix == ".usdc" else FIRST_BLENDER_FRAME,
+    )
     for modifier, path in zip(surface_modifiers(assembly.meshes), output.surfaces):
         modifier.filepath = str(path)
     match_scene(active_scene(), assembly, people[0].recovery.camera)
     if is_blend:
         _view_through_camera(assembly)
-    export_assembly(output.path, assembly, preset, output.home)
-    return assembly.notes
+    export_assembly(output.path, replace(assembly, is_camera_exported=with_camera), preset, output.home)
+    return without_shapes_note(assembly.notes) if is_blend and not pose_shapes else assembly.notes
 
 
 def _write_npz(path: Path, person: Person, stretch: bool) -> None:

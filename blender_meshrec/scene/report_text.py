@@ -9,32 +9,42 @@ from ..core.messages import Message, label
 from ..core.records import Recovery
 from ..core.verdict import BAD
 from .confidence import joint_confidence, low_confidence_joints
+from .free_names import free_name
 
 # Median reprojection error as a fraction of the person's height. A detector's keypoints scatter by about 1 %.
 GOOD_FIT, FAIR_FIT = 0.02, 0.04
+SMOOTH_JITTER = 8.0  # 10 m/s^3; what recordings of marker-based motion capture have
 _MAX_NAMES = 4
 
 
-def quality_sentences(recovery: Recovery, numbers: Mapping[str, Any] | None = None, lens: Mapping[str, Any] | None = None) -> list[str]:
+def quality_sentences(
+    recovery: Recovery,
+    numbers: Mapping[str, Any] | None = None,
+    lens: Mapping[str, Any] | None = None,
+    worst_frames: Sequence[int] | None = None,
+) -> list[str]:
     """A few sentences about the quality of one person's result.
 
     Args:
         numbers: the person's entry of the report, None if there is no report, as for motion files. lens: the report's entry of the lens.
+        worst_frames: of the timeline; by default as on one that begins at frame 1 and has the motion's rate.
     """
-    sentences = [_fit_sentence(numbers), _foot_slide_sentence(numbers)] if numbers else []
-    sentences = [*_verdict_sentences(recovery, numbers or {}), *sentences]
+    sentences = [_fit_sentence(numbers), _foot_slide_sentence(numbers), *_jitter_sentences(numbers)] if numbers else []
+    if worst_frames is None:
+        worst_frames = [1 + round(time * recovery.mocap_framerate) for time in (numbers or {}).get("worst_times", ())]
+    sentences = [*_verdict_sentences(numbers or {}, worst_frames), *sentences]
     sentences += [_visibility_sentence(recovery), *_low_confidence_sentences(recovery), *_anatomy_sentences(numbers or {})]
     return [*sentences, _lens_sentence(lens)] if lens else sentences
 
 
-def _verdict_sentences(recovery: Recovery, numbers: Mapping[str, Any]) -> list[str]:
+def _verdict_sentences(numbers: Mapping[str, Any], frames: Sequence[int]) -> list[str]:
     """The verdict with the worst frames of the timeline, and its reasons; nothing if the person was not judged."""
     verdict, reasons = numbers.get("verdict"), numbers.get("reasons", ())
     if verdict is None:
         return []
     if not reasons:
         return [Message("verdict-good", "Verdict: good.")]
-    frames = [1 + round(time * recovery.mocap_framerate) for time in numbers.get("worst_times", ())]
+    frames = list(frames)
     if verdict == BAD:
         return [Message("verdict-bad", "Verdict: bad. The worst frames: {frames}.", frames=frames), *reasons]
     return [Message("verdict-doubtful", "Verdict: doubtful. The worst frames: {frames}.", frames=frames), *reasons]
@@ -46,10 +56,15 @@ def _fit_sentence(numbers: Mapping[str, Any]) -> Message:
         return Message("fit-not-measured", "How well the result lies on the picture was not measured.")
     values = {"share": 100 * error}
     if error <= GOOD_FIT:
-        return Message("fit-good", "Match with the picture: joints are {share:.1f} % of the person's height away (good).", **values)
+        text = "Match with the picture: joints lie {share:.1f} % of the person's height from where they were seen (good)."
+        return Message("fit-good", text, **values)
     if error <= FAIR_FIT:
-        return Message("fit-fair", "Match with the picture: joints are {share:.1f} % of the person's height away (fair).", **values)
-    text = "Match with the picture: joints are {share:.1f} % of the person's height away (poor, compare it with the footage)."
+        text = "Match with the picture: joints lie {share:.1f} % of the person's height from where they were seen (fair)."
+        return Message("fit-fair", text, **values)
+    text = (
+        "Match with the picture: joints lie {share:.1f} % of the person's height from where they were seen "
+        "(poor, compare it with the footage)."
+    )
     return Message("fit-poor", text, **values)
 
 
@@ -71,6 +86,16 @@ def _foot_slide_sentence(numbers: Mapping[str, Any]) -> Message:
         return Message("feet-without-contact", "Feet: none was found to touch the floor, or Lock Feet is off.")
     text = "Feet slide {after:.1f} cm/s where they touch the floor; {before:.1f} before they were locked."
     return Message("feet-slide", text, after=after, before=before)
+
+
+def _jitter_sentences(numbers: Mapping[str, Any]) -> list[Message]:
+    jitter = numbers.get("jitter")
+    if jitter is None:
+        return []
+    if jitter <= SMOOTH_JITTER:
+        return [Message("jitter-low", "Smoothness: as motion capture (jitter {jitter:.1f}; up to 8 is usual).", jitter=jitter)]
+    text = "Smoothness: the motion trembles (jitter {jitter:.1f}; up to 8 is usual). Raise Smoothing, or smooth the result."
+    return [Message("jitter-high", text, jitter=jitter)]
 
 
 def _visibility_sentence(recovery: Recovery) -> Message:
@@ -130,7 +155,7 @@ def report_lines(
 
 def write_report(name: str, lines: Sequence[str]) -> bpy.types.Text:
     """Write lines to a new text block."""
-    text = bpy.data.texts.new(f"{name} report")
+    text = bpy.data.texts.new(free_name(f"{name} report", bpy.data.texts))
     text.from_string("\n".join(lines))
     text.cursor_set(0)
     return text

@@ -1,7 +1,6 @@
 """Retargeting of a performance to a character: makes one new action and changes nothing else in the file.
 
-The action is assigned to the armature. An action that it replaces, and that has no other user, is given a fake user,
-because Blender would otherwise not save it.
+The action is assigned to the armature. An action that it replaces is kept in the character's list of takes.
 """
 
 from collections.abc import Mapping
@@ -30,6 +29,7 @@ from .rig_bones import with_ancestors
 from .rig_checks import check_bone_lengths, check_proportions, check_rig
 from .rig_reader import read_rig
 from .skin_floor import read_foot_skins, skin_floor_height
+from .takes import add_takes
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ def write_plan(
     notes = [*plan.notes, *driver_notes(armature_object, bone_curves)]
     action = write_action(name, armature_object, frames, curves)
     notes += enable_action(armature_object)
-    if replaced is not None and replaced.users == 0:
-        replaced.use_fake_user = True
-        notes.append(Message("action-kept", 'The action "{name}" is kept with a fake user.', name=replaced.name))
+    if replaced is not None and replaced != action:
+        add_takes(armature_object, replaced, action)
+        notes.append(Message("action-kept", 'The action "{name}" is kept in the list of takes.', name=replaced.name))
     obstacle = find_obstacle(armature_object, plan, frames, bone_curves, drive)
     return RetargetResult(action, plan, dict(keys.quality), tuple(notes), keys.fps, last_frame(frames), obstacle)
 

@@ -33,13 +33,18 @@ _CONTROL_RIG_RATIO = 1.5
 
 
 def export_characters(
-    path: Path, armatures: Sequence[bpy.types.Object], preset: str = "blender", frames: tuple[int, int] | None = None
+    path: Path,
+    armatures: Sequence[bpy.types.Object],
+    preset: str = "blender",
+    frames: tuple[int, int] | None = None,
+    with_camera: bool = False,
 ) -> list[str]:
     """Write characters, with the meshes that they move, to `path`; the suffix is the format.
 
     Args:
         armatures: armature objects; .bvh and .npz hold the first alone. preset: one of EXPORT_PRESET_NAMES.
         frames: (first, last) of the timeline; the range of the characters' actions by default.
+        with_camera: write the camera of the first one's clip too, into formats for scenes.
 
     Returns:
         Sentences about what the format cannot hold.
@@ -61,7 +66,8 @@ def export_characters(
     else:
         meshes = [mesh for armature_object in armatures for mesh in visible_meshes_of(armature_object)]
         with _without_pose_shapes(armatures, meshes) as plain_meshes, _frame_range(first, last):
-            group = CharacterGroup(tuple(armatures), plain_meshes, any(map(_is_control_rig, armatures)))
+            camera = find_clip_camera(armatures[0]) if with_camera else None
+            group = CharacterGroup(tuple(armatures), plain_meshes, any(map(_is_control_rig, armatures)), camera)
             pictures = contextlib.nullcontext(()) if suffix == ".blend" else pictures_only(exported_objects(group))
             with pictures as picture_notes:
                 export_assembly(path, group, preset)

@@ -69,6 +69,13 @@ def build_skel_armature(
     return armature_object, channels
 
 
+def adapt_channels(armature_object: bpy.types.Object, channels: EulerChannels) -> None:
+    """Set up the bones of an armature anew whose order of angles is another one in the shape of `channels`."""
+    for joint, bone in enumerate(pose_bones(armature_object)[name] for name in SKEL_JOINTS):
+        if bone.rotation_mode != channels.modes[joint]:
+            _set_up_channels(bone, joint, channels)
+
+
 def angle_curves(q: FloatArray, rest_joints: FloatArray, channels: EulerChannels) -> list[Curve]:
     """Curves of the angles q (F,46) rad, pelvis upright, and of the joints' shifts; each bone is a channel group."""
     curves: list[Curve] = []
@@ -129,7 +136,8 @@ def _set_up_channels(bone: bpy.types.PoseBone, joint: int, channels: EulerChanne
     bone.lock_rotation = [not name for name in names]
     if joint == 0:
         return
-    limit = expect_type(bone.constraints.new("LIMIT_ROTATION"), bpy.types.LimitRotationConstraint)
+    found = bone.constraints.get(LIMIT_NAME) or bone.constraints.new("LIMIT_ROTATION")
+    limit = expect_type(found, bpy.types.LimitRotationConstraint)
     limit.name = LIMIT_NAME
     limit.owner_space = "LOCAL"
     limit.euler_order = euler_order

@@ -4,18 +4,21 @@ import bpy
 import numpy as np
 
 from ..core.array_types import FloatArray
-from ..core.conventions import WORLD_FROM_BODY
+from ..core.body_contacts import body_contacts
+from ..core.conventions import FIRST_BLENDER_FRAME, WORLD_FROM_BODY
 from ..core.errors import InputError
 from ..core.records import Recovery
 from ..core.skel.channels import EulerChannels, skel_channels, upright_from_world_angles
 from ..core.skel.template import SkelTemplate
 from ..core.skel.vocabulary import SKEL_JOINTS, SMPL_OF_SKEL
 from .edited_contacts import store_found_contacts
+from .footage_clock import store_camera
 from .keyframes import Curve, snapped_key_frames, vector_curves, write_action
 from .materials import assign_skel_materials
 from .mesh import add_armature_modifier, add_weights, build_mesh, new_mesh_object
 from .motion_curves import track_curves
 from .skel_armature import angle_curves, build_skel_armature
+from .takes import CLIP_PROPERTY, prepare_take, store_take, take_name_of
 
 
 def _pose_bones_of_joints() -> list[str | None]:
@@ -40,12 +43,15 @@ def build_skel_person(
     collection: bpy.types.Collection,
     fps: float,
     pose_shapes: bool = True,
+    first_frame: int = FIRST_BLENDER_FRAME,
+    clip: str = "",
 ) -> tuple[bpy.types.Object, tuple[bpy.types.Object, ...]]:
     """Make and animate the armature, the skin and the bones of a Recovery with SKEL's angles.
 
     Args:
         template: the SkelTemplate of the recovery's angles. number: the person's, from 0. fps: the timeline's rate.
-        pose_shapes: as in `build_mesh`.
+        pose_shapes: as in `build_mesh`. first_frame: of the timeline, at which the motion begins.
+        clip: the name of the footage, for the names of takes.
 
     Returns:
         the armature object, and the (skin, bones) mesh objects.
@@ -54,22 +60,37 @@ def build_skel_person(
         InputError: the recovery has no angles of SKEL.
     """
     _q, betas, _transl = _skel_arrays(name, recovery)
-    armature_object, _channels = build_skel_armature(name, template, betas, collection)
-    skin = build_mesh(f"{name} body", template, betas, armature_object, collection, pose_shapes, POSE_BONES)
-    bones = _build_bones(f"{name} bones", template, betas, armature_object, collection)
+    armature_object, (skin, bones) = build_skel_body(name, betas, template, collection, pose_shapes)
     assign_skel_materials(skin, bones, number)
-    animate_skel_person(armature_object, recovery, template, fps)
+    armature_object[CLIP_PROPERTY] = clip
+    animate_skel_person(armature_object, recovery, template, fps, first_frame)
     return armature_object, (skin, bones)
 
 
-def animate_skel_person(armature_object: bpy.types.Object, recovery: Recovery, template: SkelTemplate, fps: float) -> bpy.types.Action:
-    """Give a SKEL armature a new action of a Recovery's angles."""
+def build_skel_body(
+    name: str, betas: FloatArray, template: SkelTemplate, collection: bpy.types.Collection, pose_shapes: bool = True
+) -> tuple[bpy.types.Object, tuple[bpy.types.Object, bpy.types.Object]]:
+    """Make the armature, the skin and the bones of SKEL with the shape `betas` (B,), without materials and animation."""
+    armature_object, _channels = build_skel_armature(name, template, betas, collection)
+    skin = build_mesh(f"{name} body", template, betas, armature_object, collection, pose_shapes, POSE_BONES)
+    return armature_object, (skin, _build_bones(f"{name} bones", template, betas, armature_object, collection))
+
+
+def animate_skel_person(
+    armature_object: bpy.types.Object, recovery: Recovery, template: SkelTemplate, fps: float, first_frame: int = FIRST_BLENDER_FRAME
+) -> bpy.types.Action:
+    """Give a SKEL armature a new take of a Recovery's angles, which begins at a frame of the timeline; earlier takes are kept."""
     q, betas, transl = _skel_arrays(armature_object.name, recovery)
     channels = skel_channels(template.rest_joints(betas), template.bone_frames(betas))
+    prepare_take(armature_object, SKEL_JOINTS)
     curves = _skel_curves(q, betas, transl, template, channels)
-    curves += track_curves(armature_object, recovery.contacts, recovery.visible)
-    action = write_action(armature_object.name, armature_object, snapped_key_frames(recovery.timestamps, fps), curves)
-    store_found_contacts(action, recovery.timestamps, recovery.contacts)
+    contacts = body_contacts(recovery)
+    curves += track_curves(armature_object, contacts, recovery.visible)
+    frames = snapped_key_frames(recovery.timestamps, fps, first_frame)
+    action = write_action(take_name_of(armature_object), armature_object, frames, curves)
+    store_found_contacts(action, recovery.timestamps, contacts)
+    store_camera(action, recovery)
+    store_take(armature_object, action, recovery, first_frame)
     return action
 
 

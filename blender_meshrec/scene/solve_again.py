@@ -1,4 +1,4 @@
-"""People whose clip was solved again: each armature gets a new action, and the camera its view; the old actions stay."""
+"""People whose clip was solved again: each armature gets a new take, and the camera its view; what no correction concerns stays."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,18 +6,34 @@ from typing import NamedTuple
 import bpy
 import numpy as np
 
-from ..core.array_types import FloatArray
+from ..core.array_types import BoolArray, FloatArray
+from ..core.body_contacts import body_contacts
+from ..core.conventions import WORLD_FROM_BODY
+from ..core.corrections import changed_rows, fade_out
 from ..core.errors import InputError
 from ..core.files.body_template import BodyTemplate
+from ..core.foot_planting.leg_kinematics import LEG_JOINTS
 from ..core.records import Recovery
+from ..core.resampling import fill_in_frames
+from ..core.rotations import rotvec_from_rotmat
 from ..core.skel.template import SkelTemplate
+from ..core.skeletons import SMPL_JOINTS
+from .armature_motion import smpl_joint_names
 from .armature_recovery import find_clip_camera
-from .camera import set_camera_view
-from .context import assigned_action
-from .edited_contacts import store_found_contacts
+from .camera import VIEW_PROPERTY, set_camera_view
+from .contact_channels import write_contacts
+from .context import armature_data, assigned_action
+from .corrections import certain_rows, collect_corrections, get_corrections
+from .curve_keys import curves_by_path, evaluate_curve, set_keys
+from .edited_contacts import found_contacts, result_action, store_found_contacts
+from .footage_clock import FIRST_PROPERTY, footage_clock, read_camera
 from .keyframes import snapped_key_frames
+from .motion_curves import CONTACT_PROPERTIES
+from .planted_rows import PlantedPose, read_planting, read_pose, store_planting
 from .skel_person import animate_skel_person
 from .smpl_person import animate_smpl_person, rig_motion
+from .takes import first_frame_of
+from .unit_scale import metres_per_unit
 
 REQUEST_PROPERTY = "meshrec_request"  # of a clip's collection: the request that made it, as text
 
@@ -43,18 +59,55 @@ def find_clip_result(armature_object: bpy.types.Object) -> ClipResult | None:
     return None
 
 
+def earlier_recovery(armature_object: bpy.types.Object) -> Recovery | None:
+    """What an armature's action says, as a Recovery in the axes of its camera, with the contacts that its motion has.
+
+    None where that cannot be said: for SKEL's skeleton, bones that stretch, and results of earlier versions.
+
+    Raises:
+        InputError: its action is not that of a result.
+    """
+    action, frames = result_action(armature_object)
+    names, camera = smpl_joint_names(armature_object), read_camera(armature_object)
+    if names is None or camera is None or any(path.endswith(".scale") for path, _index in curves_by_path(action, armature_object)):
+        return None
+    clock = footage_clock(armature_object)
+    rotmats, pelvis = read_pose(armature_object, action, names, frames)
+    rest_root = WORLD_FROM_BODY.T @ np.array(armature_data(armature_object).bones[names[0]].head_local)
+    count, planting = len(frames), read_planting(action)
+    visible = evaluate_curve(curves_by_path(action, armature_object), '["visible"]', 0, frames, 1.0) > 0.5
+    return Recovery(
+        poses=rotvec_from_rotmat(rotmats).reshape(count, -1),
+        trans=pelvis - rest_root,
+        betas=np.array(armature_object["betas"]),
+        gender=armature_object.get("gender", "neutral"),
+        surface_model_type=armature_object.get("surface_model_type", "smpl"),
+        mocap_framerate=1 / float(np.median(np.diff(clock.times))) if count > 1 else 30.0,
+        timestamps=clock.times,
+        visible=visible,
+        joints=np.zeros((count, len(SMPL_JOINTS), 3)),
+        confidence=np.ones((count, len(SMPL_JOINTS))),
+        lifted_joints=np.zeros((count, 17, 3)),
+        contacts=np.clip(found_contacts(action)[:, :4], 0, 1),
+        camera_intrinsics=camera.intrinsics,
+        camera_from_world=camera.camera_from_world,
+        image_size=camera.image_size,
+        first_frame=int(armature_object.get(FIRST_PROPERTY, 0)),
+        free_legs=None if planting is None or len(planting[0].pelvis) != count else planting[0].rotvecs[:, : LEG_JOINTS.size],
+    )
+
+
 def replace_motions(
     armatures: Mapping[int, bpy.types.Object],
     recoveries: Mapping[int, Recovery],
-    edited: Mapping[int, FloatArray],
     template: BodyTemplate,
     skel: SkelTemplate | None,
     fps: float,
 ) -> None:
-    """Give the armatures new actions; the old ones keep a user, so that they are saved.
+    """Give the armatures new takes, which begin where the old ones did and have their keys on the same frames; those are kept.
 
     Args:
-        recoveries: by number, of the same shapes. edited: (F,4) of each, as of `EditedContacts`. fps: the timeline's rate.
+        recoveries: by number, of the same shapes. fps: the timeline's rate.
 
     Raises:
         InputError: the shape of a body has changed.
@@ -65,15 +118,81 @@ def replace_motions(
                 "solved-with-another-shape", '"{name}" has another shape now.', "Reconstruct it anew.", name=armature_object.name
             )
     for number, armature_object in armatures.items():
-        recovery, old = recoveries[number], assigned_action(armature_object)
-        if skel is not None:
-            action = animate_skel_person(armature_object, recovery, skel, fps)
-        else:
-            action = animate_smpl_person(armature_object, recovery, rig_motion(armature_object.name, recovery, template, False), fps)
-        store_found_contacts(action, recovery.timestamps, recovery.contacts, edited[number])
-        if old is not None:
-            old.use_fake_user = True
+        _replace_motion(armature_object, recoveries[number], template, skel, fps)
     first = next(iter(armatures))
     camera = find_clip_camera(armatures[first])
-    if camera is not None:
-        set_camera_view(camera, recoveries[first].camera, snapped_key_frames(recoveries[first].timestamps, fps))
+    if camera is not None and VIEW_PROPERTY in camera:  # an artist's own camera stays as it is
+        start, unit = first_frame_of(assigned_action(armatures[first])), metres_per_unit(armatures[first])
+        set_camera_view(camera, recoveries[first].camera, snapped_key_frames(recoveries[first].timestamps, fps, start), unit)
+
+
+def _replace_motion(
+    armature_object: bpy.types.Object, recovery: Recovery, template: BodyTemplate, skel: SkelTemplate | None, fps: float
+) -> None:
+    """Give one armature its new take."""
+    old, _frames = result_action(armature_object)
+    start, clock = first_frame_of(old), footage_clock(armature_object)
+    corrections, motion_has = collect_corrections(armature_object), found_contacts(old)
+    certain = certain_rows(armature_object, corrections)
+    if len(recovery) != len(clock.times) or np.abs(recovery.timestamps - clock.times).max() > 1e-6:
+        recovery = fill_in_frames(recovery, clock.times)
+    columns = np.zeros(certain.shape)
+    columns[:, : motion_has.shape[1]] = np.clip(motion_has, 0, 1)
+    weight = fade_out(changed_rows(corrections, clock.footage, clock.times, columns), clock.times)
+    splices = earlier_recovery(armature_object) is not None
+    if skel is not None:
+        action = animate_skel_person(armature_object, recovery, skel, fps, start)
+    else:
+        motion = rig_motion(armature_object.name, recovery, template, False)
+        action = animate_smpl_person(armature_object, recovery, motion, fps, first_frame=start)
+    contacts = np.where(np.isnan(certain), body_contacts(recovery), certain)
+    if splices:
+        _keep_rows(armature_object, old, action, weight == 0)
+    _new_action, frames = result_action(armature_object)
+    write_contacts(armature_object, frames, contacts)
+    store_found_contacts(action, recovery.timestamps, contacts, certain)
+
+
+def _keep_rows(armature_object: bpy.types.Object, old: bpy.types.Action, new: bpy.types.Action, kept: BoolArray) -> None:
+    """Let the rows (F,) that no correction concerns be what they were in the old action, an artist's keys included."""
+    _action, frames = result_action(armature_object)
+    before, tracks = curves_by_path(old, armature_object), {f'["{name}"]' for name in CONTACT_PROPERTIES}
+    for (path, index), fcurve in curves_by_path(new, armature_object).items():
+        if path in tracks or path == '["visible"]' or (path, index) not in before:
+            continue
+        values = np.array([fcurve.evaluate(frame) for frame in frames])
+        earlier = evaluate_curve(before, path, index, frames, 0.0)
+        set_keys(fcurve, frames, np.where(kept, earlier, values))
+    _align_signs(armature_object, new, frames)
+    stored, fresh = read_planting(old), read_planting(new)
+    if stored is not None and fresh is not None and len(stored[0].pelvis) == len(kept):
+        poses = [_mixed(a, b, kept) for a, b in zip(stored, fresh, strict=True)]
+        store_planting(new, poses[0], poses[1])
+
+
+def _mixed(stored: PlantedPose, fresh: PlantedPose, kept: BoolArray) -> PlantedPose:
+    return PlantedPose(np.where(kept[:, None, None], stored.rotvecs, fresh.rotvecs), np.where(kept[:, None], stored.pelvis, fresh.pelvis))
+
+
+def _align_signs(armature_object: bpy.types.Object, action: bpy.types.Action, frames: FloatArray) -> None:
+    """Give neighbouring quaternions of a bone the same sign, so that none turns the long way between two keys."""
+    curves = curves_by_path(action, armature_object)
+    for path in {path for path, _index in curves if path.endswith(".rotation_quaternion")}:
+        quats = np.stack([evaluate_curve(curves, path, k, frames, float(k == 0)) for k in range(4)], -1)
+        signs = np.cumprod(np.concatenate([[1.0], np.where((quats[1:] * quats[:-1]).sum(-1) < 0, -1.0, 1.0)]))
+        if (signs < 0).any():
+            for k in range(4):
+                set_keys(curves[path, k], frames, signs * quats[:, k])
+
+
+def take_over_corrections(armature_object: bpy.types.Object) -> None:
+    """Let a new result know which of its contacts an artist had set before: those that its corrections say are certain."""
+    corrections = get_corrections(armature_object)
+    action = assigned_action(armature_object)
+    if not corrections.contacts or action is None:
+        return
+    certain, found = certain_rows(armature_object, corrections), found_contacts(action)
+    contacts = np.where(np.isnan(certain), found, certain)
+    _action, frames = result_action(armature_object)
+    write_contacts(armature_object, frames, contacts)
+    store_found_contacts(action, np.array(footage_clock(armature_object).times), contacts, certain)

@@ -6,8 +6,14 @@ import bpy
 
 from ..bridge.backend_location import set_environment_home
 from . import (
+    camera_panel,
     choice_operators,
+    clean_up_operators,
+    contact_operators,
+    contact_panel,
     copy_operators,
+    correction_operators,
+    correction_panel,
     environment_operators,
     export_operators,
     footage_operators,
@@ -19,7 +25,11 @@ from . import (
     presets,
     properties,
     redraw,
+    result_edits,
+    result_edits_panel,
+    result_overlay,
     result_panel,
+    result_view_operators,
     retarget_operators,
     retarget_panel,
     retarget_preview,
@@ -27,7 +37,9 @@ from . import (
     setup_state,
     skel_panel,
     solve_again_operator,
+    status_bar,
     surface_files,
+    take_operators,
     thumbnails,
     translation,
 )
@@ -40,13 +52,23 @@ _PARTS = (
     environment_operators,
     operators,
     solve_again_operator,
+    contact_operators,
+    correction_operators,
     footage_operators,
     choice_operators,
     copy_operators,
+    take_operators,
+    result_view_operators,
+    result_edits,
+    clean_up_operators,
     retarget_operators,
     presets,
     panels,
+    camera_panel,
     result_panel,
+    correction_panel,
+    contact_panel,
+    result_edits_panel,
     retarget_panel,
     skel_panel,
     export_operators,
@@ -62,14 +84,20 @@ def register() -> None:
         bpy.utils.register_class(kind)
     bpy.types.Scene.meshrec = bpy.props.PointerProperty(type=properties.Settings)
     bpy.types.Scene.meshrec_retarget = bpy.props.PointerProperty(type=retarget_settings.RetargetSettings)
+    result_panel.register_opacity()
+    result_edits.register()
     preferences.apply_backend_home(bpy.context)
     menus.add_menu_entries()
     surface_files.register()
+    result_overlay.register()
     _commands.append(bpy.utils.register_cli_command("meshrec", _command))
 
 
 def unregister() -> None:
     jobs.stop()
+    status_bar.hide()
+    result_edits.unregister()
+    result_overlay.unregister()
     surface_files.unregister()
     retarget_preview.stop()
     setup_state.stop_all()
@@ -79,7 +107,7 @@ def unregister() -> None:
     set_environment_home(None)
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
-    del bpy.types.Scene.meshrec, bpy.types.Scene.meshrec_retarget
+    del bpy.types.Scene.meshrec, bpy.types.Scene.meshrec_retarget, bpy.types.Object.meshrec_opacity
     for kind in reversed(_CLASSES):
         bpy.utils.unregister_class(kind)
     translation.unregister()

@@ -1,10 +1,13 @@
 """The backend in the preferences: what is installed, the buttons that install and check it, progress and errors."""
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import bpy
 
 from ..bridge.interpreters import Device, Interpreter
+from ..bridge.locks import estimated_size, locks_folder
+from ..core.errors import MeshRecError
 from . import setup_state
 from .blender_types import set_operator_properties
 from .layouts import draw_error, draw_text
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from ..bridge.installation import Installation
     from .preferences import Preferences
 
+_MEGABITS = 50  # a second, of a usual line
+_UNPACKED_A_SECOND = 30  # MB a second that pip unpacks and compiles
 _DEVICE_PHRASES = {"cpu": "for the processor", "cuda": "for an NVIDIA graphics card", "mps": "for Apple's graphics processor"}
 
 
@@ -64,7 +69,7 @@ def backend_status(probe: EnvironmentProbe) -> str:
     """What is installed, as a translated sentence."""
     if probe.backend is None:
         if probe.is_partial:
-            return translate("The backend is half installed. Go On Installing takes it up where it stopped.")
+            return translate("The backend is partly installed. Resume Installation continues where it stopped.")
         return translate("The backend is not installed yet: MeshRec needs it to reconstruct.")
     if not probe.stamp:
         return translate("The backend runs in {path}.", path=probe.backend)
@@ -83,6 +88,33 @@ def describe_plan(device: Device, interpreter: Interpreter, bundle: str) -> str:
     sentence = translate("To be installed: {device}, Python {python} at {path}.", **values)
     source = translate("Packages are taken from the offline bundle." if bundle else "Packages are downloaded.")
     return " ".join(part for part in (sentence, source, device.note and translate_message(device.note)) if part)
+
+
+def describe_size(device: Device | None, bundle: str) -> str:
+    """How large an installation for a device is and about how long it takes, as a translated sentence; "" if unknown."""
+    try:
+        sizes = None if device is None else _estimated_size(device.kind)
+    except MeshRecError:  # Install Backend says that its list of packages is missing
+        sizes = None
+    if sizes is None:
+        return ""
+    download, disk = sizes
+    values = {"download": round(download, -1), "disk": f"{disk / 1000:.1f}"}
+    if bundle:
+        return translate("It takes {minutes} min and {disk} GB of the disk.", minutes=_minutes(0, disk), disk=values["disk"])
+    minutes = _minutes(download, disk)
+    text = "{download:.0f} MB are downloaded: about {minutes} min at {rate} Mbit/s. It takes {disk} GB of the disk."
+    return translate(text, download=values["download"], minutes=minutes, rate=_MEGABITS, disk=values["disk"])
+
+
+@cache
+def _estimated_size(device: str) -> tuple[float, float]:
+    return estimated_size(locks_folder(), device)
+
+
+def _minutes(download: float, disk: float) -> int:
+    """Minutes to download and unpack so many MB."""
+    return max(1, round((download * 8 / _MEGABITS + disk / _UNPACKED_A_SECOND) / 60))
 
 
 def _status_icon(probe: EnvironmentProbe) -> str:
@@ -123,7 +155,7 @@ def _draw_install_button(layout: bpy.types.UILayout, preferences: "Preferences",
     elif probe.stamp:
         layout.operator("meshrec.install_backend", text="Update Backend", icon="IMPORT")
     else:
-        layout.operator("meshrec.install_backend", text="Go On Installing" if probe.is_partial else "Install Backend", icon="IMPORT")
+        layout.operator("meshrec.install_backend", text="Resume Installation" if probe.is_partial else "Install Backend", icon="IMPORT")
 
 
 def _other_choice_text(probe: EnvironmentProbe, chosen_python: str) -> str:
@@ -149,7 +181,7 @@ def _draw_plan(box: bpy.types.UILayout, context: bpy.types.Context, probe: Envir
     if probe.running or probe.error is not None or probe.device is None or probe.interpreter is None:
         return
     if probe.backend is None or not probe.is_current:
-        draw_text(box, describe_plan(probe.device, probe.interpreter, bundle), context)
+        draw_text(box, f"{describe_plan(probe.device, probe.interpreter, bundle)} {describe_size(probe.device, bundle)}", context)
 
 
 def _draw_check(box: bpy.types.UILayout, context: bpy.types.Context) -> None:

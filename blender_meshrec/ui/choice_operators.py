@@ -6,12 +6,12 @@ import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..scene.confidence import colour_bones, is_coloured_by_confidence, restore_side_colours
+from ..scene.confidence import SHOWN_PROPERTY, is_confidence_shown
 from . import jobs
 from .blender_types import HasFilepath, OperatorResult, require, settings_of
 from .operator_feedback import poll_unless
 from .preferences import ADDON
-from .redraw import redraw
+from .redraw import redraw, redraw_views
 from .selection import result_armature
 from .translation import translate
 
@@ -94,10 +94,10 @@ class Dismiss(bpy.types.Operator):
 
 
 class ToggleConfidence(bpy.types.Operator):
-    """Colour the bones by how sure the result is of them, red to green; or by side, as other rigs have them"""
+    """Draw a dot at each joint, in every mode: red where the result is unsure of it at the current frame, green where it is sure"""
 
     bl_idname = "meshrec.toggle_confidence"
-    bl_label = "Confidence Colours"
+    bl_label = "Show Confidence"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -106,10 +106,8 @@ class ToggleConfidence(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         armature_object = require(result_armature(context))
-        if is_coloured_by_confidence(armature_object):
-            restore_side_colours(armature_object)
-        else:
-            colour_bones(armature_object, armature_object["confidence"])
+        armature_object[SHOWN_PROPERTY] = not is_confidence_shown(armature_object)
+        redraw_views(context)
         return {"FINISHED"}
 
 

@@ -80,7 +80,8 @@ class ExportCharacter(HasLayout, bpy.types.Operator, ExportHelper, HasFilepath):
         if path.suffix.lower() not in _SUFFIXES:
             path = path.with_name(f"{path.name}{self.file_format}")
         try:
-            notes = export_characters(path, selected_armatures(context), self.preset)
+            with_camera = settings_of(context).with_camera
+            notes = export_characters(path, selected_armatures(context), self.preset, with_camera=with_camera)
         except (MeshRecError, RuntimeError) as error:
             return report_error(self, as_meshrec_error(error))
         self.report({"INFO"}, translate("{name} was written.", name=path.name))
@@ -102,6 +103,7 @@ class ExportPanel(SidebarTab, bpy.types.Panel):
             names = translate("{names} and {count} more", names=names, count=len(rigs) - 2)
         layout.label(text=names or translate("Nothing is selected"), icon="ARMATURE_DATA", translate=False)
         layout.prop(settings, "export_preset")
+        layout.prop(settings, "with_camera")
         grid = layout.grid_flow(columns=3, even_columns=True, align=True)
         for suffix, label, _ in FORMAT_ITEMS:
             button = grid.operator("meshrec.export", text=label)

@@ -7,10 +7,12 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..core.conventions import FIRST_BLENDER_FRAME
+from ..scene.footage_preview import find_preview, footage_frame_at, remove_preview, show_preview
+from ..scene.keyframes import scene_fps
 from ..scene.relative_paths import portable_relative_path
 from .blender_types import HasFilepath, HasLayout, OperatorResult, require, scene_of, set_operator_properties, settings_of
 from .footage import IMAGE_SUFFIXES, KEYPOINT_SUFFIXES, VIDEO_SUFFIXES
+from .operator_feedback import poll_unless
 from .redraw import redraw
 from .translation import translate
 
@@ -52,8 +54,35 @@ class OpenFootage(HasLayout, bpy.types.Operator, ImportHelper, HasFilepath):
         self.layout.prop(self, "whole_folder")
 
 
+class ShowFootage(bpy.types.Operator):
+    """Show the footage in the 3D view, so that it can be scrubbed before it is reconstructed; again, to remove it"""
+
+    bl_idname = "meshrec.show_footage"
+    bl_label = "Scrub Footage"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        is_moving = settings_of(context).footage_kind in ("VIDEO", "FOLDER")
+        return poll_unless(cls, "" if is_moving else translate("Choose a video or a folder of images first"))
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        scene, settings = scene_of(context), settings_of(context)
+        preview = find_preview(scene, settings.path)
+        if preview is not None:
+            remove_preview(preview)
+            return {"FINISHED"}
+        start = scene.frame_start if settings.first_key is None else settings.first_key
+        try:
+            show_preview(scene, settings.path, settings.footage_picture, settings.footage_frames, start)
+        except RuntimeError:  # of Blender's loader
+            self.report({"ERROR"}, translate("Blender cannot read this footage"))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
 class SetFootageRange(bpy.types.Operator):
-    """Take the current frame of the timeline as the first or last of the footage; the footage's first frame lies on frame 1"""
+    """Take the frame of the footage that the timeline shows as the first or the last to use"""
 
     bl_idname = "meshrec.set_range"
     bl_label = "Set In or Out"
@@ -69,7 +98,8 @@ class SetFootageRange(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         settings = settings_of(context)
-        frame = scene_of(context).frame_current - FIRST_BLENDER_FRAME + 1
+        scene = scene_of(context)
+        frame = footage_frame_at(scene, settings.path, (settings.footage_fps, scene_fps(scene)), settings.first_key)
         frame = max(1, min(frame, settings.footage_frames or frame))
         settings.use_range = True
         setattr(settings, "first_frame" if self.end == "IN" else "last_frame", frame)
@@ -119,8 +149,8 @@ class DropFootage(bpy.types.Operator):
             self.report({"ERROR"}, translate("There is no file {path}.", path=path))
             return {"CANCELLED"}
         set_footage(context, str(path))
-        self.report({"INFO"}, translate("{name} is the footage now. Click Reconstruct in the sidebar's MeshRec tab (N).", name=path.name))
+        self.report({"INFO"}, translate("Footage: {name}. Click Reconstruct in the sidebar's MeshRec tab (N).", name=path.name))
         return {"FINISHED"}
 
 
-CLASSES = (OpenFootage, SetFootageRange, DropFootage)
+CLASSES = (OpenFootage, ShowFootage, SetFootageRange, DropFootage)

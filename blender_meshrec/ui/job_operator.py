@@ -8,10 +8,11 @@ import bpy
 
 from ..bridge.messages import Result
 from ..core.errors import MeshRecError
-from . import jobs
+from . import jobs, status_bar
 from .blender_types import OperatorMixin, OperatorResult, require
 from .operator_feedback import report_error
 from .redraw import redraw
+from .sidebar import TAB
 from .translation import translate
 
 _INTERVAL = 0.1  # s
@@ -51,7 +52,7 @@ class JobOperator(OperatorMixin):
         manager = require(context.window_manager)
         self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
         manager.modal_handler_add(self)
-        require(context.workspace).status_text_set(translate("MeshRec is at work. Esc: cancel"))
+        status_bar.show()
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
@@ -60,12 +61,13 @@ class JobOperator(OperatorMixin):
             self._end_modal(context)
             self._discard_files()
             return {"CANCELLED"}
-        if event.type == "ESC" and event.value == "PRESS" and job.running:
+        if event.type == "ESC" and event.value == "PRESS" and job.running and stops_job(context, event):
             job.cancel()
         elif event.type == "TIMER":
             self._ticks += 1
             if job.update() or self._ticks % _TICKS_PER_REDRAW == 0:  # the remaining time changes without new messages, too
                 redraw()
+                status_bar.redraw_status_bar()
         if job.running:
             return {"PASS_THROUGH"}
         self._end_modal(context)
@@ -87,14 +89,31 @@ class JobOperator(OperatorMixin):
         redraw()
         if job.error is not None:
             return report_error(self, job.error)
+        if job.cancelled:
+            self.report({"INFO"}, translate("Cancelled"))
         return {"FINISHED"} if job.result is not None else {"CANCELLED"}
 
     def _end_modal(self, context: bpy.types.Context) -> None:
         if self._timer is not None:
             require(context.window_manager).event_timer_remove(self._timer)
             self._timer = None
-        if context.workspace is not None:
-            context.workspace.status_text_set(None)
+        status_bar.hide()
+
+
+def stops_job(context: bpy.types.Context, event: bpy.types.Event) -> bool:
+    """Whether Esc stops the job: with the pointer over MeshRec's tab, and not while an animation plays, which Esc stops, too."""
+    if context.window is None or any(window.screen.is_animation_playing for window in require(context.window_manager).windows):
+        return False
+    return any(_is_over_tab(area, event.mouse_x, event.mouse_y) for area in context.window.screen.areas)
+
+
+def _is_over_tab(area: bpy.types.Area, x: int, y: int) -> bool:
+    """Whether a place in the window is over the sidebar of a 3D view that shows MeshRec's tab."""
+    for region in area.regions if area.type == "VIEW_3D" else ():
+        is_inside = 0 <= x - region.x < region.width and 0 <= y - region.y < region.height
+        if region.type == "UI" and is_inside and region.active_panel_category == TAB:
+            return True
+    return False
 
 
 def as_meshrec_error(error: Exception) -> MeshRecError:

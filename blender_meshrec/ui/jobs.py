@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from ..bridge.messages import Failure, Progress, ReconstructRequest, Result
 from ..core.errors import InputError, MeshRecError, error_from_exit_code
 from . import setup_state
-from .progress_rate import ProgressRate
-from .translation import translate
+from .overall_progress import OverallProgress
+from .translation import translate, translate_message
 
 if TYPE_CHECKING:
     from ..bridge.backend_process import BackendJob
@@ -19,14 +19,15 @@ class Job:
     """A reconstruction in the backend process.
 
     client: the bridge's BackendJob, None if the backend could not be started. progress: the latest Progress, None before the first.
-    progress_rate: the speed of the current stage. result: the Result, once the job succeeded. error: the MeshRecError, once it
-    failed; details: a log for a bug report. notes: sentences shown with the result.
+    overall: the fraction and the time left of the whole. result: the Result, once the job succeeded. error: the MeshRecError, once it
+    failed; details: a log for a bug report. cancelled: whether the user has stopped it. notes: sentences shown with the result.
     """
 
     def __init__(self, client: "BackendJob | None", request: ReconstructRequest) -> None:
         self.request = request
         self.progress: Progress | None = None
-        self.progress_rate = ProgressRate()
+        self.overall = OverallProgress()
+        self.cancelled = False
         self.result: Result | None = None
         self.error: MeshRecError | None = None
         self.details = ""
@@ -45,15 +46,16 @@ class Job:
 
     @property
     def fraction(self) -> float:
-        """Completed fraction of the current stage, 0..1; 0 if its length is unknown."""
-        return min(1.0, self.progress.done / self.progress.total) if self.progress and self.progress.total else 0.0
+        """Completed fraction of the whole job, 0..1, which never goes back."""
+        return self.overall.fraction
 
     @property
     def text(self) -> str:
         """The line in the progress bar."""
         if self.progress is None:
             return translate("Starting")
-        stage, unit, done, total = translate(self.progress.stage), translate(self.progress.unit), self.progress.done, self.progress.total
+        stage, unit = translate_message(self.progress.stage), translate(self.progress.unit)
+        done, total = self.progress.done, self.progress.total
         if not (done or total):
             return stage
         template = "{stage}: {done} of {total} {unit}" if total else "{stage}: {done} {unit}"
@@ -62,7 +64,7 @@ class Job:
     @property
     def rate_text(self) -> str:
         """The line below the progress bar."""
-        return self.progress_rate.text(self.progress.unit if self.progress else "frames")
+        return self.overall.text
 
     def update(self) -> bool:
         """Process the backend's new messages; True if there were any."""
@@ -70,7 +72,7 @@ class Job:
         for message in messages:
             if isinstance(message, Progress):
                 self.progress = message
-                self.progress_rate.update(message)
+                self.overall.update(message)
             elif isinstance(message, Result):
                 self.result, self._ended = message, True
             elif isinstance(message, Failure):
@@ -84,7 +86,7 @@ class Job:
     def cancel(self) -> None:
         """End the backend process immediately; the job ends without a result and without an error."""
         if self.running:
-            self._ended = True
+            self._ended = self.cancelled = True
             if self._client is not None:
                 self._client.cancel()
 

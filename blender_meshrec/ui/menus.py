@@ -38,7 +38,9 @@ class MeshRecMenu(HasLayout, bpy.types.Menu):
         for names in (
             ("open_footage", "reconstruct", "cancel"),
             ("retarget", "map_bones", "retarget_preview"),
-            ("solve_again", "toggle_confidence"),
+            ("next_problem", "previous_problem", "mark_problems"),
+            ("view_camera", "frame_person", "toggle_confidence"),
+            ("solve_again", "delete_other_takes"),
         ):
             for name in names:
                 self.layout.operator(f"meshrec.{name}")

@@ -21,6 +21,8 @@ from .operator_feedback import poll_unless, report_error, report_notes
 from .preferences import get_backend_python, get_cache_folder
 from .properties import build_request
 from .redraw import redraw
+from .saved_corrections import with_saved_corrections
+from .scene_camera import SceneCamera
 from .scene_making import make_people
 from .surface_files import SurfaceFiles
 from .translation import translate
@@ -47,7 +49,8 @@ class Reconstruct(JobOperator, bpy.types.Operator):
             if settings.is_calibrated and settings.surface == "EXACT":
                 self._surfaces = SurfaceFiles(Path(settings.path).stem)
             prefix = self._surfaces.prefix if self._surfaces else None
-            return jobs.start(build_request(settings, get_cache_folder(context), prefix), get_backend_python(context))
+            request = with_saved_corrections(build_request(settings, get_cache_folder(context), prefix), settings.path)
+            return jobs.start(request, get_backend_python(context))
         except MeshRecError:
             self._discard_files()
             redraw()
@@ -60,14 +63,15 @@ class Reconstruct(JobOperator, bpy.types.Operator):
         name = Path(job.request.source).stem
         bodies = (job.request.body, job.request.skel_body)
         surfaces = self._surfaces.keep_surfaces(result.people) if self._surfaces else {}
+        scene_camera = SceneCamera(settings.scene_camera) if job.request.camera_text else None
         try:
-            assembly = make_people(context, name, numbered, bodies, result.report, settings.rerun == "REPLACE", surfaces)
+            assembly = make_people(context, name, numbered, bodies, result.report, settings.rerun == "REPLACE", surfaces, scene_camera)
         except BaseException:
             for surface in surfaces.values():
                 surface.unlink(missing_ok=True)
             raise
         # With the lens that was found, so that the camera stays when the clip is solved again.
-        focal = f"{numbered[0][1].camera_intrinsics[0, 0]:.2f}px"
+        focal = job.request.focal if scene_camera else f"{numbered[0][1].camera_intrinsics[0, 0]:.2f}px"
         assembly.collection[REQUEST_PROPERTY] = request_to_text(replace(job.request, focal=focal, sensor=None))
         template = "1 person, {frames} frames." if len(numbered) == 1 else "{people} people, {frames} frames."
         summary = translate(template, people=len(numbered), frames=len(numbered[0][1]))

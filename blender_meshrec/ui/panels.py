@@ -4,16 +4,23 @@ import bpy
 
 from ..core.errors import NotSetUpError
 from . import jobs
-from .blender_types import set_operator_properties, settings_of
+from .blender_types import scene_of, set_operator_properties, settings_of
 from .layouts import draw_error, draw_text
+from .next_step import next_step
 from .presets import MESHREC_PT_presets
-from .properties import FoundPerson, Settings, item_description
+from .properties import FoundPerson, Settings, item_description, planned_changes
 from .remedies import buttons_for
 from .setup_box import draw_setup
 from .sidebar import ReconstructionSection, SidebarTab, align_properties, prepare_settings
 from .thumbnails import portrait_icon, thumbnail_icon
 from .translation import translate, translate_message
 
+_CHANGED = {
+    "matching-rate": "frame rate",
+    "matching-range": "frame range",
+    "matching-resolution": "resolution",
+    "matching-camera": "camera",
+}
 _THUMBNAIL_SCALE, _PORTRAIT_SCALE = 7.0, 2.0  # heights of an icon
 
 
@@ -32,12 +39,16 @@ class MainPanel(SidebarTab, bpy.types.Panel):
             _draw_progress(layout, job)
             return
         is_setup_drawn = draw_setup(layout, context)
+        _draw_change_summary(layout, context)
         button = layout.row()
         button.scale_y = 1.5
         button.operator("meshrec.reconstruct", icon="ARMATURE_DATA")
+        _draw_next_step(layout, context)
         if job is None:
             return
-        if job.error is None:
+        if job.cancelled:
+            _draw_cancelled(layout, context)
+        elif job.error is None:
             _draw_notes(layout, job, context)
         elif not (is_setup_drawn and isinstance(job.error, NotSetUpError)):
             _draw_failure(layout, job, context)
@@ -77,6 +88,7 @@ class RangePanel(ReconstructionSection, bpy.types.Panel):
         settings = prepare_settings(self.layout, context)
         _draw_range_end(self.layout, settings, "first_frame", "IN", "PREV_KEYFRAME")
         _draw_range_end(self.layout, settings, "last_frame", "OUT", "NEXT_KEYFRAME")
+        self.layout.operator("meshrec.show_footage", icon="IMAGE_REFERENCE")
 
 
 class OptionsPanel(ReconstructionSection, bpy.types.Panel):
@@ -106,6 +118,10 @@ class BodyPanel(ReconstructionSection, bpy.types.Panel):
         row = layout.row()
         row.active = not settings.height
         row.prop(settings, "betas", placeholder=translate("From the footage"))
+        row = layout.row()
+        row.active = not settings.body and not settings.betas
+        row.prop(settings, "start_shape")
+        layout.prop(settings, "pose_shapes")
 
 
 class CameraPanel(ReconstructionSection, bpy.types.Panel):
@@ -137,6 +153,16 @@ class ScenePanel(ReconstructionSection, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, prepare_settings(self.layout, context)
         layout.prop(settings, "match_scene")
+        rate = layout.column()
+        rate.active = settings.match_scene
+        rate.prop(settings, "frame_rate")
+        _draw_changes(layout, context, settings)
+        layout.prop(settings, "whole_frames")
+        start = layout.row(heading="Start Frame")
+        start.prop(settings, "use_start_frame", text="")
+        value = start.row()
+        value.active = settings.use_start_frame
+        value.prop(settings, "start_frame", text="")
         layout.row().prop(settings, "rerun", expand=True)
         layout.operator("meshrec.import_motion", icon="IMPORT")
 
@@ -157,6 +183,20 @@ def _draw_input(layout: bpy.types.UILayout, settings: Settings) -> None:
     column.prop(settings, "person")
     if settings.person == "ONE":
         column.prop(settings, "person_number")
+
+
+def _draw_change_summary(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """One line above Reconstruct about what it will change in the scene; the section Scene has the values."""
+    changes = planned_changes(scene_of(context), settings_of(context))
+    if changes:
+        words = ", ".join(translate(_CHANGED[change.name]) for change in changes)
+        draw_text(layout, translate("Changes the scene: {what}", what=words), context, icon="SCENE_DATA")
+
+
+def _draw_changes(layout: bpy.types.UILayout, context: bpy.types.Context, settings: Settings) -> None:
+    """What matching will change in the scene, before it does."""
+    for change in planned_changes(scene_of(context), settings):
+        draw_text(layout, translate_message(change), context, icon="DOT")
 
 
 def _draw_footage(layout: bpy.types.UILayout, settings: Settings) -> None:
@@ -206,7 +246,23 @@ def _draw_progress(layout: bpy.types.UILayout, job: jobs.Job) -> None:
     box.label(text=job.rate_text or translate("Just begun"), icon="TIME", translate=False)
     row = box.row()
     row.scale_y = 1.5
-    row.operator("meshrec.cancel", text="Cancel (Esc)", icon="CANCEL")
+    row.operator("meshrec.cancel", text="Cancel", icon="CANCEL")
+
+
+def _draw_next_step(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What to do next, and a small button for it unless it is Reconstruct, which is above."""
+    step = next_step(context)
+    if step is None or step.operator == "meshrec.reconstruct":
+        return
+    row = layout.row()
+    draw_text(row.column(), step.sentence, context, icon="FORWARD")
+    row.operator(step.operator, text="", icon=step.icon)
+
+
+def _draw_cancelled(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    box = layout.box()
+    draw_text(box, translate("Cancelled: the scene has not changed"), context, icon="CANCEL")
+    box.operator("meshrec.dismiss", text="OK")
 
 
 def _draw_notes(layout: bpy.types.UILayout, job: jobs.Job, context: bpy.types.Context) -> None:

@@ -14,6 +14,8 @@ _FOLDER = "meshrec"
 PRESET_SETTINGS = (
     *(option.panel_identifier for option in (*RECONSTRUCT_OPTIONS, *SCENE_OPTIONS) if option.panel),
     "match_scene",
+    "frame_rate",
+    "whole_frames",
     "rerun",
 )
 

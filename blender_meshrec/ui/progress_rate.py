@@ -30,7 +30,8 @@ class ProgressRate:
         if progress.stage != self.stage or (self._counts and progress.done < self._counts[-1][1]):
             self.stage, self._stage_start = progress.stage, now
             self._counts.clear()
-        self._counts.append((now, progress.done))
+        if progress.total or progress.done:  # the mere name of a stage counts nothing: a cache may know its first frames
+            self._counts.append((now, progress.done))
         while len(self._counts) > 2 and now - self._counts[1][0] > _WINDOW_SECONDS:
             self._counts.popleft()
         self._num_left = max(0, progress.total - progress.done) if progress.total else None
@@ -55,13 +56,17 @@ class ProgressRate:
         rate = self.rate
         return None if rate is None or self._num_left is None else self._num_left / rate
 
-    def text(self, unit: str = "frames") -> str:
-        """One line: the rate and the remaining time, or the elapsed time of the stage while the rate is unknown."""
-        rate, seconds_left = self.rate, self.seconds_left
+    def rate_text(self, unit: str = "frames") -> str:
+        """The rate, or how long the stage has run while the rate is unknown."""
+        rate = self.rate
         if rate is None:
             elapsed = self.elapsed
-            return translate("For {time}", time=format_duration(elapsed)) if elapsed >= _MIN_SECONDS else ""
-        text = translate("{rate} {unit} a second", rate=f"{rate:.1f}", unit=translate(unit))
+            return translate("Running for {time}", time=format_duration(elapsed)) if elapsed >= _MIN_SECONDS else ""
+        return translate("{rate} {unit} a second", rate=f"{rate:.1f}", unit=translate(unit))
+
+    def text(self, unit: str = "frames") -> str:
+        """One line: the rate and the remaining time, or the elapsed time of the stage while the rate is unknown."""
+        text, seconds_left = self.rate_text(unit), self.seconds_left
         return text if seconds_left is None else translate("{rate}, {time} left", rate=text, time=format_duration(seconds_left))
 
 

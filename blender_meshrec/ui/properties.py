@@ -12,14 +12,21 @@ from bpy.props import (
     FloatProperty,
     IntProperty,
     IntVectorProperty,
+    PointerProperty,
     StringProperty,
 )
 
 from ..bridge.messages import ReconstructRequest, is_calibrated_method
 from ..core.array_types import ImageArray
+from ..core.conventions import FOLDER_FPS, IMAGE_FPS
+from ..core.files.camera_file import camera_to_text
+from ..core.messages import Message
 from ..core.option_choices import EXPORT_PRESETS
 from ..core.options import OPTIONS, RECONSTRUCT_OPTIONS, SCENE_OPTIONS
+from ..scene.context import expect_type
 from ..scene.earlier_results import person_name, rename_person
+from ..scene.known_cameras import camera_of_object
+from ..scene.scene_timing import choose_timing, matching_changes
 from . import footage
 from .blender_types import enum_property, settings_of
 from .option_properties import add_option_properties, enum_items, option_value, request_values
@@ -30,9 +37,14 @@ PERSON_ITEMS = (
     ("ALL", "Everybody", "Everybody the detector follows, in one shared world"),
     ("ONE", "One", "One person by number; 1 is the largest"),
 )
-RERUN_ITEMS = (
-    ("REPLACE", "Replace", "The earlier result of the same people in the same footage goes; Undo brings it back"),
-    ("ADD", "Keep", "The earlier result stays beside the new one"),
+RERUN_ITEMS = (  # presets store these identifiers
+    ("REPLACE", "New Take", "The same rig gets a new action; its earlier actions stay in its list of takes"),
+    ("ADD", "New Rig", "The earlier rig stays as it is, and a new one is made beside it"),
+)
+RATE_ITEMS = (
+    ("AUTO", "Automatic", "The footage's, in a scene that begins at frame 1 and in which nothing is animated yet; else the scene's"),
+    ("FOOTAGE", "Footage", "The scene takes over the footage's frame rate and the range of the result"),
+    ("SCENE", "Scene", "The scene keeps its frame rate; the motion keeps its true speed"),
 )
 EXPORT_PRESET_ITEMS = enum_items(EXPORT_PRESETS)
 
@@ -53,6 +65,10 @@ def _on_last_frame_change(settings: "Settings", context: bpy.types.Context) -> N
 
 def _on_name_change(person: "FoundPerson", context: bpy.types.Context) -> None:
     rename_person(settings_of(context).path, person.number, person.name or default_person_name(person.number))
+
+
+def _is_camera(settings: "Settings", thing: bpy.types.Object) -> bool:
+    return thing.type == "CAMERA"
 
 
 class FoundPerson(bpy.types.PropertyGroup):
@@ -86,7 +102,7 @@ class Settings(bpy.types.PropertyGroup):
     footage_frames: IntProperty()
     footage_fps: FloatProperty()
     footage_size: IntVectorProperty(size=2)
-    person: EnumProperty(name="Person", description="Whom to reconstruct", items=PERSON_ITEMS)
+    person: EnumProperty(name="People", description="Whom to reconstruct", items=PERSON_ITEMS)
     person_number: IntProperty(name="Number", description="Counted from 1, the largest first", default=1, min=1)
     people: CollectionProperty(type=FoundPerson)
     use_range: BoolProperty(name="Part of the Clip", description="Reconstruct only some of the footage's frames")
@@ -95,16 +111,36 @@ class Settings(bpy.types.PropertyGroup):
     )
     last_frame: IntProperty(name="Out", description="Last frame of the footage to use", default=100, min=1, update=_on_last_frame_change)
     match_scene: BoolProperty(
-        name="Match Scene to Footage",
-        description="Give the scene the footage's frame rate, range and resolution, and its camera. Off, the motion keeps its real speed",
+        name="Match Scene",
+        description="Give the scene the footage's frame rate, range and resolution, and its camera. Off, the motion keeps its true speed",
         default=True,
     )
-    rerun: EnumProperty(name="Earlier Result", description="What becomes of an earlier result of this footage", items=RERUN_ITEMS)
+    frame_rate: EnumProperty(name="Frame Rate", description="Whose frame rate the result has", items=RATE_ITEMS)
+    whole_frames: BoolProperty(
+        name="Whole Frames",
+        description="Resample the motion so that every key lies on a whole frame. Off, keys lie where the footage's frames are",
+        default=True,
+    )
+    use_start_frame: BoolProperty(name="Start Frame", description="Let the motion begin at a frame of choice, not at the scene's first")
+    start_frame: IntProperty(name="Start Frame", description="The frame of the timeline at which the motion begins", default=1)
+    scene_camera: PointerProperty(
+        type=bpy.types.Object,
+        name="From Scene",
+        description="The camera of the scene that filmed the footage, as a matchmove has it: people stand in its world, on its floor, at "
+        "its scale, frame for frame. Empty to have the camera found",
+        poll=_is_camera,
+    )
+    rerun: EnumProperty(name="Next Result", description="What the next result of the same person becomes", items=RERUN_ITEMS)
 
     @property
     def path(self) -> str:
         """The absolute path of the footage, as results store it; "" for none."""
         return str(Path(bpy.path.abspath(self.source)).absolute()) if self.source else ""
+
+    @property
+    def first_key(self) -> int | None:
+        """The frame of the timeline at which the motion shall begin; None for the scene's first."""
+        return self.start_frame if self.use_start_frame else None
 
     @property
     def is_calibrated(self) -> bool:
@@ -155,6 +191,16 @@ class Settings(bpy.types.PropertyGroup):
 add_option_properties(Settings, (*RECONSTRUCT_OPTIONS, *SCENE_OPTIONS))
 
 
+def planned_changes(scene: bpy.types.Scene, settings: Settings) -> list[Message]:
+    """What the next reconstruction will change in the scene; nothing if the footage is unknown."""
+    if not settings.match_scene or not settings.footage_frames:
+        return []
+    fps = settings.footage_fps or (FOLDER_FPS if settings.footage_kind == "FOLDER" else IMAGE_FPS)
+    timing = choose_timing(scene, fps, settings.frame_rate, settings.first_key, settings.whole_frames, settings.match_scene)
+    frames = settings.last_frame - settings.first_frame + 1 if settings.use_range else settings.footage_frames
+    return matching_changes(scene, timing, frames, fps, tuple(settings.footage_size))
+
+
 def default_person_name(number: int) -> str:
     """The name of a person that the user has not named."""
     return f"person{number}"
@@ -171,14 +217,25 @@ def build_request(settings: Settings, cache: str | None = None, surface: str | N
     Args:
         cache: folder of observations, or None. surface: path prefix of the exact surfaces, or None.
     """
+    camera_text = _camera_text(settings)
     return ReconstructRequest(
         bpy.path.abspath(settings.source),
         person={"LARGEST": "largest", "ALL": "all", "ONE": str(settings.person_number)}[settings.person],
         frames=(settings.first_frame - 1, settings.last_frame) if settings.use_range else None,
         cache=cache,
         surface=surface,
+        camera_text=camera_text,
+        camera=None if camera_text is None else settings.scene_camera.name,
         **request_values(settings, RECONSTRUCT_OPTIONS),
     )
+
+
+def _camera_text(settings: Settings) -> str | None:
+    """The scene's camera as the text of a camera file, if it filmed. Raises InputError: it has no perspective."""
+    if settings.scene_camera is None:
+        return None
+    camera = camera_of_object(settings.scene_camera, expect_type(settings.id_data, bpy.types.Scene), settings.camera_frame or None)
+    return camera_to_text(camera)
 
 
 CLASSES = (FoundPerson, Settings)

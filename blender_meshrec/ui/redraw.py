@@ -26,6 +26,14 @@ def redraw() -> float | None:
     return _INTERVAL_SECONDS if setup_state.is_busy() else None
 
 
+def redraw_views(context: bpy.types.Context) -> None:
+    """Redraw the 3D views and the editors of time, which show the overlays of results."""
+    for window in require(context.window_manager).windows:
+        for area in require(window.screen).areas:
+            if area.type in ("VIEW_3D", "DOPESHEET_EDITOR", "GRAPH_EDITOR"):
+                area.tag_redraw()
+
+
 def stop_redrawing() -> None:
     """Remove the timer if it is registered."""
     if bpy.app.timers.is_registered(redraw):

@@ -6,22 +6,25 @@ from pathlib import Path
 from typing import ClassVar
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from ..core.errors import MeshRecError
+from ..core.errors import InputError, MeshRecError
 from ..core.messages import Message, messages_to_text
 from ..retarget.mapping.map_bones import map_bones
 from ..retarget.mapping.presets import read_preset, write_preset
+from ..retarget.mapping.suggestions import suggest_bones
 from ..retarget.rig import SLOTS
 from ..scene.armature_performance import performance_from_armature
-from ..scene.context import assigned_action
+from ..scene.plant_again import animation_range, retargeted_name
 from ..scene.retarget import retarget_armature
+from ..scene.retarget_record import RetargetRecord, store_record
 from ..scene.rig_checks import check_rig
 from ..scene.rig_reader import read_rig
 from . import retarget_preview
-from .blender_types import HasFilepath, OperatorMixin, OperatorResult, require, retarget_settings_of, scene_of
+from .blender_types import HasFilepath, OperatorMixin, OperatorResult, require, retarget_settings_of
 from .operator_feedback import poll_unless, report_error, report_notes
+from .retarget_choice import active_character, chosen_character, chosen_source, prefill
 from .retarget_settings import RetargetSettings, slot_label
 from .translation import translate, translate_error, translate_message
 
@@ -31,9 +34,10 @@ class _CharacterOperator(OperatorMixin):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return poll_unless(cls, "" if retarget_settings_of(context).target is not None else translate("Choose your character first"))
+        return poll_unless(cls, "" if chosen_character(context) is not None else translate("Choose your character first"))
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
+        prefill(context)
         try:
             self._run(context, retarget_settings_of(context))
         except MeshRecError as error:
@@ -49,10 +53,10 @@ class _SourceAndCharacterOperator(_CharacterOperator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        settings = retarget_settings_of(context)
-        if settings.source is None:
+        source = chosen_source(context)
+        if source is None:
             return poll_unless(cls, translate("Choose the person whose movement is wanted first"))
-        if settings.source == settings.target:
+        if source == chosen_character(context):
             return poll_unless(cls, translate("Person and character are the same armature"))
         return super().poll(context)
 
@@ -80,10 +84,12 @@ class Retarget(_SourceAndCharacterOperator, bpy.types.Operator):
         retarget_preview.stop()
         if not settings.rows:
             map_character(settings)
-        first, last = animation_range(settings.source, scene_of(context))
+        first, last = animation_range(settings.source)
         performance = performance_from_armature(settings.source, first, last)
         mapping, options = settings.get_mapping(), settings.get_options()
-        retargeted = retarget_armature(settings.target, performance, mapping, options, first_frame=first)
+        name = retargeted_name(settings.source, settings.target)
+        retargeted = retarget_armature(settings.target, performance, mapping, options, name, first_frame=first)
+        store_record(retargeted.action, RetargetRecord(settings.source, mapping, options))
         summary = foot_contact_summary(retargeted.quality)
         settings.result = messages_to_text([summary])
         report_notes(self, retargeted.notes)
@@ -124,6 +130,7 @@ class AddMappedBone(_CharacterOperator, bpy.types.Operator):
         row = settings.rows.add()
         row.name = self.slot
         settings.active_row = len(settings.rows) - 1
+        settings.name_parts()
 
 
 class RemoveMappedBone(_CharacterOperator, bpy.types.Operator):
@@ -136,6 +143,7 @@ class RemoveMappedBone(_CharacterOperator, bpy.types.Operator):
     def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
         settings.rows.remove(settings.active_row)
         settings.active_row = max(0, min(settings.active_row, len(settings.rows) - 1))
+        settings.name_parts()
         retarget_preview.refresh(context)
 
 
@@ -168,23 +176,82 @@ class LoadMapping(_CharacterOperator, bpy.types.Operator, ImportHelper, HasFilep
         settings.set_mapping(map_bones(read_rig(settings.target), preset))
 
 
+class TakeSuggestions(_CharacterOperator, bpy.types.Operator):
+    """Take over what is suggested for parts of the body without a bone"""
+
+    bl_idname = "meshrec.take_suggestions"
+    bl_label = "Take All Suggestions"
+    bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
+
+    row: IntProperty(name="Row", description="Of the list; -1 for all", default=-1, options={"SKIP_SAVE"})
+
+    def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
+        for number, row in enumerate(settings.rows):
+            if self.row in (-1, number) and row.suggestion and not row.bone:
+                row.bone, row.suggestion = row.suggestion, ""
+
+
+class UseActiveCharacter(bpy.types.Operator):
+    """Retarget to the active armature"""
+
+    bl_idname = "meshrec.use_active_character"
+    bl_label = "Use Active"
+    bl_options: ClassVar = {"UNDO", "INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return active_character(context) is not None
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        retarget_settings_of(context).target = active_character(context)
+        return {"FINISHED"}
+
+
+class TakePoseCorrection(_CharacterOperator, bpy.types.Operator):
+    """Keep the bones that you have turned in the preview turned by as much in every frame"""
+
+    bl_idname = "meshrec.take_pose_correction"
+    bl_label = "Correct from Pose"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        reason = "" if retarget_preview.is_on() else translate("Switch the preview on, then turn bones of your character in Pose Mode")
+        return poll_unless(cls, reason)
+
+    def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
+        turned = retarget_preview.posed_by_hand(context)
+        with retarget_preview.refreshed_once(context):
+            for row in [row for row in settings.rows if row.bone in turned]:
+                row.offset = (row.offset.to_quaternion() @ turned[row.bone]).to_euler()
+        self.report({"INFO"}, translate("{count} bones corrected.", count=len(turned)))
+
+
+class ClearCorrections(_CharacterOperator, bpy.types.Operator):
+    """Take back all offsets, influences and changes of the path"""
+
+    bl_idname = "meshrec.clear_corrections"
+    bl_label = "Clear Corrections"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
+        with retarget_preview.refreshed_once(context):
+            settings.clear_tuning()
+
+
 def map_character(settings: RetargetSettings) -> None:
-    """Find the bones of the character and fill the list with them.
+    """Find the bones of the character and fill the list with them; where that fails, with what is suggested.
 
     Raises:
         MeshRecError: the rig cannot be used, or has no human body.
     """
     check_rig(settings.target)
-    settings.set_mapping(map_bones(read_rig(settings.target)))
-
-
-def animation_range(armature_object: bpy.types.Object, scene: bpy.types.Scene) -> tuple[int, int]:
-    """The first and last frame of an armature's action; those of the scene if it has no action."""
-    action = assigned_action(armature_object)
-    if action is None:
-        return scene.frame_start, scene.frame_end
-    first, last = action.frame_range
-    return math.floor(first), math.ceil(last)
+    rig = read_rig(settings.target)
+    try:
+        settings.set_mapping(map_bones(rig))
+    except InputError:
+        settings.suggest(suggest_bones(rig))
+        raise
 
 
 def foot_contact_summary(quality: Mapping[str, float]) -> Message:
@@ -196,4 +263,16 @@ def foot_contact_summary(quality: Mapping[str, float]) -> Message:
     return Message("retarget-feet-slide", text, after=after, before=before)
 
 
-CLASSES = (MapBones, Retarget, Preview, AddMappedBone, RemoveMappedBone, SaveMapping, LoadMapping)
+CLASSES = (
+    MapBones,
+    Retarget,
+    Preview,
+    AddMappedBone,
+    RemoveMappedBone,
+    SaveMapping,
+    LoadMapping,
+    TakeSuggestions,
+    UseActiveCharacter,
+    TakePoseCorrection,
+    ClearCorrections,
+)

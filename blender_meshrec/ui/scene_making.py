@@ -1,23 +1,33 @@
 """Turns a result into people in the scene: with their names, coloured bones, quality and report."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from ..core.array_types import FloatArray
 from ..core.files.body_template import load_body
-from ..core.messages import messages_to_text
+from ..core.messages import Message, messages_to_text
 from ..core.records import Recovery
 from ..core.skel.template import load_skel
-from ..scene.assemble import Assembly, Person, assemble, match_scene
-from ..scene.confidence import colour_bones, joint_confidence
-from ..scene.earlier_results import SidelinedResults, find_earlier_results, mark_result
+from ..scene.assemble import Assembly, Person, assemble, match_picture, without_shapes_note
+from ..scene.confidence import joint_confidence
+from ..scene.context import active_scene, assigned_action
+from ..scene.earlier_results import FOOTAGE_PROPERTY, EarlierClip, find_clip, find_rigs, mark_result
+from ..scene.footage_clock import store_footage_times
+from ..scene.footage_preview import align_preview
+from ..scene.free_names import free_name
 from ..scene.keyframes import scene_fps
+from ..scene.new_take import BODY_PROPERTY, fits_take
 from ..scene.report_text import quality_sentences, report_lines, write_report
-from ..scene.solve_again import replace_motions
+from ..scene.scene_timing import choose_timing, match_timeline, on_timeline
+from ..scene.solve_again import replace_motions, take_over_corrections
+from ..scene.takes import WORST_FRAMES, copy_take_properties, first_frame_of
+from ..scene.unit_scale import scene_unit
+from ..scene.view_framing import frame_person_in_views
 from .blender_types import require, retarget_settings_of, scene_of, settings_of
+from .scene_camera import SceneCamera, frame_for_frame
 
 
 def make_people(
@@ -26,60 +36,99 @@ def make_people(
     numbered: Sequence[tuple[int, Recovery]],
     bodies: tuple[str, str],
     report: Mapping[str, Any] | None = None,
-    replace: bool = False,
+    new_takes: bool = False,
     surfaces: Mapping[int, Path] | None = None,
+    scene_camera: SceneCamera | None = None,
 ) -> Assembly:
     """Build recoveries in the current scene and select their armatures.
 
-    The scene's settings determine the people's names, whether bones may stretch, and whether the scene is matched to the footage.
+    The scene's settings determine the people's names, where keys lie, whether bones may stretch, and whether the scene is matched.
 
     Args:
         clip: the clip's name.
         numbered: (number, Recovery) of each person, of one clip.
         bodies: the sources for `load_body` and `load_skel`.
         report: the report of the Result.
-        replace: whether to remove earlier results of the same people.
+        new_takes: whether people whom the scene has already get a new take; otherwise a new rig.
         surfaces: number -> point cache of the exact surface.
+        scene_camera: the scene's own camera that filmed the clip, if it is known: then the scene stays as it is.
     """
+    scene, settings = scene_of(context), settings_of(context)
     footage = numbered[0][1].footage
-    earlier = find_earlier_results(footage, [number for number, _ in numbered]) if replace and footage else ()
-    sidelined = SidelinedResults(earlier)
-    try:
-        assembly = _assemble(context, clip, numbered, bodies, report or {}, surfaces or {})
-    except BaseException:
-        sidelined.restore()
-        raise
-    retarget_settings = retarget_settings_of(context)
-    if retarget_settings.source in (None, *sidelined.armatures):
-        retarget_settings.source = assembly.armatures[0]
-    sidelined.remove()
-    _select_armatures(context, assembly)
+    fps = numbered[0][1].mocap_framerate
+    whole_frames = settings.whole_frames and not surfaces  # a surface has one sample for each frame of the footage
+    timing = choose_timing(scene, fps, settings.frame_rate, settings.first_key, whole_frames, settings.match_scene)
+    if scene_camera is not None:
+        timing, numbered = frame_for_frame(scene, numbered)
+    footage_times = (numbered[0][1].first_frame, numbered[0][1].timestamps)
+    recoveries = on_timeline([recovery for _, recovery in numbered], timing)
+    numbered = [(number, recovery) for (number, _), recovery in zip(numbered, recoveries)]
+    earlier = find_clip(scene, footage) if new_takes else EarlierClip(None, None)
+    people, notes = _people(context, clip, numbered, bodies, new_takes, surfaces or {})
+    assembly = assemble(
+        people,
+        clip if earlier.collection is not None else free_name(clip, bpy.data.collections),
+        fps=timing.fps,
+        stretch=settings.stretch,
+        first_frame=timing.first_frame,
+        earlier=earlier.collection,
+        camera=earlier.camera,
+        metres_per_unit=scene_unit(scene),
+        own_camera=None if scene_camera is None else scene_camera.camera,
+        pose_shapes=settings.pose_shapes,
+    )
+    assembly = replace(assembly, notes=(*notes, *(assembly.notes if settings.pose_shapes else without_shapes_note(assembly.notes))))
+    if settings.match_scene and scene_camera is None:
+        match_timeline(scene, timing, assembly.last_frame)
+        match_picture(scene, assembly, people[0].recovery.camera)
+    _describe_and_show(context, clip, assembly, numbered, report or {})
+    for armature_object in assembly.armatures:
+        armature_object[BODY_PROPERTY] = list(bodies)
+        store_footage_times(armature_object, *footage_times)
+        take_over_corrections(armature_object)
+    align_preview(scene, footage, timing.first_frame, numbered[0][1].first_frame)
     return assembly
 
 
-def _assemble(
+def _describe_and_show(
+    context: bpy.types.Context, clip: str, assembly: Assembly, numbered: Sequence[tuple[int, Recovery]], report: Mapping[str, Any]
+) -> None:
+    """Store where the people of an Assembly are from and how good they are, make the first the source of Retarget, and show them."""
+    names = [settings_of(context).person_name(number) for number, _ in numbered]
+    text = store_report(assembly.armatures, assembly.notes, clip, names, numbered, report)
+    mark_result(assembly, numbered[0][1].footage, [(number, name) for name, (number, _) in zip(names, numbered)], text)
+    retarget_settings = retarget_settings_of(context)
+    if retarget_settings.source is None or FOOTAGE_PROPERTY in retarget_settings.source:
+        retarget_settings.source = assembly.armatures[0]
+    _select_armatures(context, assembly)
+    frame_person_in_views(assembly.armatures[0])
+
+
+def _people(
     context: bpy.types.Context,
     clip: str,
     numbered: Sequence[tuple[int, Recovery]],
     bodies: tuple[str, str],
-    report: Mapping[str, Any],
+    new_takes: bool,
     surfaces: Mapping[int, Path],
-) -> Assembly:
+) -> tuple[list[Person], list[Message]]:
+    """The people to make, with the rigs that get a new take; and a note on each rig that cannot."""
     scene, settings = scene_of(context), settings_of(context)
     template = load_body(bodies[0])
     skel = load_skel(bodies[1]) if any(recovery.q is not None for _, recovery in numbered) else None
-    names = [settings.person_name(number) for number, _ in numbered]
-    people = [
-        Person(f"{clip} {name}", recovery, template, skel if recovery.q is not None else None, surfaces.get(number))
-        for name, (number, recovery) in zip(names, numbered)
-    ]
-    fps = None if settings.match_scene else scene.render.fps / scene.render.fps_base
-    assembly = assemble(people, clip, fps=fps, stretch=settings.stretch)
-    if settings.match_scene:
-        match_scene(scene, assembly, people[0].recovery.camera)
-    text = store_report(assembly.armatures, assembly.notes, clip, names, numbered, report)
-    mark_result(assembly, numbered[0][1].footage, [(number, name) for name, (number, _) in zip(names, numbered)], text)
-    return assembly
+    people: list[Person] = []
+    notes: list[Message] = []
+    for number, recovery in numbered:
+        base = f"{clip} {settings.person_name(number)}"
+        person = Person(base, recovery, template, skel if recovery.q is not None else None, surfaces.get(number))
+        rigs = find_rigs(scene, recovery.footage, number, context.object) if new_takes else []
+        rig = next((rig for rig in rigs if fits_take(rig, person)), None)
+        if rig is None:
+            person = replace(person, name=free_name(base, bpy.data.objects, bpy.data.collections))
+            text = '"{name}" stays as it is: its bones or its body are others than those of the new result, which has a rig of its own.'
+            notes += [Message("rig-fits-no-take", text, name=other.name) for other in rigs[:1]]
+        people.append(replace(person, rig=rig))
+    return people, notes
 
 
 def replace_people(
@@ -87,17 +136,16 @@ def replace_people(
     clip: str,
     armatures: Mapping[int, bpy.types.Object],
     recoveries: Mapping[int, Recovery],
-    edited: Mapping[int, FloatArray],
     bodies: tuple[str, str],
     report: Mapping[str, Any],
 ) -> None:
     """Give the armatures of people, by number, the motions of a clip that was solved again, and their quality and report.
 
     Args:
-        edited: contacts (F,4) of each, as of `EditedContacts`. clip, bodies, report: as in `make_people`.
+        clip, bodies, report: as in `make_people`.
     """
     skel = load_skel(bodies[1]) if any(recovery.q is not None for recovery in recoveries.values()) else None
-    replace_motions(armatures, recoveries, edited, load_body(bodies[0]), skel, scene_fps(scene_of(context)))
+    replace_motions(armatures, recoveries, load_body(bodies[0]), skel, scene_fps(scene_of(context)))
     names = [armature_object.name for armature_object in armatures.values()]
     store_report(list(armatures.values()), (), clip, names, [(number, recoveries[number]) for number in armatures], report)
 
@@ -113,15 +161,25 @@ def store_report(
     """Store each person's quality with the armature, colour the bones, and write the report as a text block."""
     numbers_of_person = {entry["person"]: entry for entry in report.get("people", ())}
     people: list[tuple[str, Sequence[str], Mapping[str, Any]]] = []
+    fps = scene_fps(active_scene())
     for rig, name, (number, recovery) in zip(armatures, names, numbered):
-        sentences = quality_sentences(recovery, numbers_of_person.get(number), report.get("lens"))
+        action = assigned_action(rig)
+        start = first_frame_of(action)
+        entry = numbers_of_person.get(number)
+        worst = [start + round(time * fps) for time in (entry or {}).get("worst_times", ())]
+        sentences = quality_sentences(recovery, entry, report.get("lens"), worst)
         rig["quality"] = "\n".join(sentences)
         rig["quality_messages"] = messages_to_text(sentences)  # the same, to be shown in the artist's language
-        people.append((name, sentences, numbers_of_person.get(number, {})))
-        colour_bones(rig, joint_confidence(recovery))
+        people.append((name, sentences, entry or {}))
+        rig["confidence"] = [float(value) for value in joint_confidence(recovery)]
+        if action is not None:
+            action[WORST_FRAMES] = worst
     text = write_report(clip, report_lines(clip, people, report, notes))
     for rig in armatures:
         rig["report"] = text
+        action = assigned_action(rig)
+        if action is not None:
+            copy_take_properties(rig, action)
     return text
 
 

@@ -20,6 +20,12 @@ def result_armature(context: bpy.types.Context) -> bpy.types.Object | None:
     return thing if thing is not None and thing.type == "ARMATURE" else None
 
 
+def character_armature(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The armature of the selected result or character: the active object or the armature that moves it."""
+    armatures = selected_armatures(context)
+    return result_armature(context) or (armatures[0] if armatures else None)
+
+
 def report_of(armature_object: bpy.types.Object | None) -> bpy.types.Text | None:
     """The text block with the report of a result's armature; None if it was deleted."""
     report = None if armature_object is None else armature_object.get("report")

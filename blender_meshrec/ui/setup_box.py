@@ -3,7 +3,7 @@
 import bpy
 
 from . import setup_state
-from .backend_box import draw_installation, draw_offline_notice, is_download_blocked
+from .backend_box import describe_size, draw_installation, draw_offline_notice, is_download_blocked
 from .layouts import draw_error, draw_text
 from .preferences import Preferences, get_preferences
 from .redraw import start_redrawing
@@ -41,7 +41,7 @@ def _draw_reason(box: bpy.types.UILayout, context: bpy.types.Context, probe: Env
     elif probe.error is not None:
         draw_text(box, translate_error(probe.error), context, icon="ERROR", alert=True)
     else:
-        sentence = translate("One step is left: the backend, which does the reconstructing, has to be installed once.")
+        sentence = translate("The backend, the program that analyses footage, has to be installed once.")
         draw_text(box, sentence, context, icon="INFO")
 
 
@@ -49,8 +49,11 @@ def _draw_buttons(box: bpy.types.UILayout, context: bpy.types.Context, preferenc
     is_blocked = is_download_blocked(preferences)
     if is_blocked:
         draw_offline_notice(box, translate("Its packages are downloaded, and Blender's online access is off."), context)
+    size = describe_size(probe.device, preferences.bundle if preferences else "")
+    if size:
+        draw_text(box, size, context, icon="DISK_DRIVE")
     row = box.row()
     row.enabled = not is_blocked
     row.scale_y = 1.5
-    row.operator("meshrec.install_backend", text="Go On Installing" if probe.is_partial else "Install Backend", icon="IMPORT")
+    row.operator("meshrec.install_backend", text="Resume Installation" if probe.is_partial else "Install Backend", icon="IMPORT")
     box.operator("meshrec.open_preferences", icon="PREFERENCES")

@@ -9,13 +9,15 @@ from .blender_types import HasLayout, settings_of
 from .layouts import align_properties
 from .properties import Settings
 
+TAB = "MeshRec"
+
 
 class SidebarTab(HasLayout):
     """Puts a panel into the MeshRec tab."""
 
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
-    bl_category = "MeshRec"
+    bl_category = TAB
 
 
 class ReconstructionSection(SidebarTab):

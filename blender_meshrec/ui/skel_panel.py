@@ -66,7 +66,7 @@ def _draw_reached_limits(layout: bpy.types.UILayout, rig: bpy.types.Object) -> N
     box = layout.box()
     box.label(text="At the limit", icon="ERROR")
     for name, side in reached:
-        box.label(text=translate("{angle}: most" if side > 0 else "{angle}: least", angle=name), translate=False)
+        box.label(text=translate("{angle}: upper limit" if side > 0 else "{angle}: lower limit", angle=name), translate=False)
 
 
 CLASSES = (AnglesPanel,)

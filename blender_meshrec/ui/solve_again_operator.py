@@ -1,17 +1,20 @@
-"""The button that solves a clip again with the contacts that an artist has edited."""
+"""The button that solves a clip again where an artist has corrected it: bad ranges, dragged joints, contacts."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import bpy
-import numpy as np
 
 from ..bridge.messages import Result, is_calibrated_method, request_from_text
+from ..core.corrections import Corrections, PersonCorrections
 from ..core.errors import InputError, MeshRecError
+from ..core.files.corrections import write_corrections
+from ..core.files.motion_npz import write_motion
 from ..core.files.temporary_folder import SCRATCH_PREFIX, TemporaryFolder, find_temporary_folder, temporary_folder_error
-from ..scene.edited_contacts import EditedContacts, read_edited_contacts
-from ..scene.solve_again import REQUEST_PROPERTY, ClipResult, find_clip_result
+from ..scene.corrections import collect_corrections, save_corrections
+from ..scene.footage_clock import FIRST_PROPERTY
+from ..scene.solve_again import REQUEST_PROPERTY, ClipResult, earlier_recovery, find_clip_result
 from . import jobs
 from .blender_types import require
 from .job_operator import JobOperator
@@ -20,18 +23,18 @@ from .preferences import get_backend_python, get_cache_folder
 from .redraw import redraw
 from .scene_making import replace_people
 from .selection import result_armature
-from .translation import translate
+from .translation import translate, translate_error
 
 
 class SolveAgain(JobOperator, bpy.types.Operator):
-    """Solve the clip again from what was seen, with your changes of the contact curves; the person gets a new action"""
+    """Solve the ranges that you have corrected again, from what was seen and what you have set; the rest of the clip stays"""
 
     bl_idname = "meshrec.solve_again"
     bl_label = "Solve Again"
     bl_options: ClassVar = {"UNDO"}
 
     _armature = ""  # its name: Undo while the job runs makes other objects
-    _edited: dict[int, EditedContacts]
+    _corrected: dict[int, PersonCorrections]
     _folder: TemporaryFolder | None = None
 
     @classmethod
@@ -42,36 +45,59 @@ class SolveAgain(JobOperator, bpy.types.Operator):
         armature_object = require(result_armature(context))
         clip, self._armature = require(find_clip_result(armature_object)), armature_object.name
         try:
-            self._edited = {number: read_edited_contacts(armature_object) for number, armature_object in clip.armatures.items()}
+            self._corrected = {number: collect_corrections(person) for number, person in clip.armatures.items()}
+            self._save(clip)
             request = request_from_text(clip.collection[REQUEST_PROPERTY])
-            files = self._write_people(clip, is_everybody=request.person == "all")
-            cache = get_cache_folder(context)
-            request = replace(request, height=None, betas=files, known_contacts=files, contacts=True, surface=None, cache=cache)
+            shapes, corrections = self._write_people(clip, is_everybody=request.person == "all")
+            request = replace(
+                request,
+                height=None,
+                betas=shapes,
+                known_contacts=(),
+                corrections=corrections,
+                contacts=True,
+                surface=None,
+                cache=get_cache_folder(context),
+            )
             return jobs.start(request, get_backend_python(context))
         except MeshRecError:
             self._discard_files()
             redraw()
             raise
 
-    def _write_people(self, clip: ClipResult, is_everybody: bool) -> tuple[str, ...]:
-        """Write each person's shape and edited contacts to a file; returns the files in the order of the people, "" for one who is gone."""
+    def _save(self, clip: ClipResult) -> None:
+        """Write the file beside the result; that it cannot be written does not keep the clip from being solved."""
+        try:
+            save_corrections(clip.armatures.values())
+        except (MeshRecError, OSError) as error:
+            text = translate_error(error) if isinstance(error, MeshRecError) else str(error)
+            self.report({"WARNING"}, text)
+
+    def _write_people(self, clip: ClipResult, is_everybody: bool) -> tuple[tuple[str, ...], str]:
+        """Write each person's motion, and everybody's corrections, to files.
+
+        Returns:
+            the motions in the order of the people, "" for one who is gone, and the corrections.
+        """
         try:
             self._folder = TemporaryFolder(find_temporary_folder(), SCRATCH_PREFIX)
         except OSError as error:
             raise temporary_folder_error(error) from error
-        files: dict[int, str] = {}
+        folder, shapes, people = self._folder.path, dict[int, str](), list[PersonCorrections]()
         for number, armature_object in clip.armatures.items():
-            edited, path = self._edited[number], self._folder.path / f"person{number}.npz"
-            np.savez(
-                path,
-                contacts=edited.contacts,
-                timestamps=edited.timestamps,
-                betas=np.array(armature_object["betas"]),
-                surface_model_type=armature_object["surface_model_type"],
-            )
-            files[number] = str(path)
+            motion = earlier_recovery(armature_object)
+            path = folder / f"person{number}.npz"
+            if motion is not None:
+                write_motion(path, motion)
+            else:
+                _write_shape(path, armature_object)
+            shapes[number] = str(path)
+            people.append(replace(self._corrected[number], earlier="" if motion is None else path.name))
+        file = folder / "clip.corrections.json"
+        write_corrections(file, Corrections(people=tuple(people)))
         # A list goes by number; of one person alone it is a single file.
-        return tuple(files.get(number, "") for number in range(1, max(files) + 1)) if is_everybody else tuple(files.values())
+        ordered = tuple(shapes.get(number, "") for number in range(1, max(shapes) + 1)) if is_everybody else tuple(shapes.values())
+        return ordered, str(file)
 
     def _make_scene(self, context: bpy.types.Context, job: jobs.Job, result: Result) -> None:
         request, recoveries = job.request, dict(zip(result.people, result.recoveries))
@@ -79,19 +105,39 @@ class SolveAgain(JobOperator, bpy.types.Operator):
         clip = None if armature_object is None else find_clip_result(armature_object)
         if clip is None:
             raise InputError("solved-person-gone", '"{name}" is gone.', "Select the person and solve the clip again.", name=self._armature)
-        armatures = {number: rig for number, rig in clip.armatures.items() if number in recoveries and number in self._edited}
-        edited = {number: self._edited[number].contacts for number in armatures}
+        armatures = {number: rig for number, rig in clip.armatures.items() if number in recoveries and self._is_corrected(number, rig)}
         name, bodies = Path(request.source).stem, (request.body, request.skel_body)
-        replace_people(context, name, armatures, recoveries, edited, bodies, result.report)
-        count = int(sum((~np.isnan(contacts)).any(1).sum() for contacts in edited.values()))
-        summary = translate("Solved again with edited contacts in {frames} frames.", frames=count)
+        if armatures:
+            replace_people(context, name, armatures, recoveries, bodies, result.report)
+        summary = _summary([self._corrected[number] for number in armatures])
         job.notes = (summary, *result.report.get("warnings", ()))
         self.report({"INFO"}, summary)
+
+    def _is_corrected(self, number: int, armature_object: bpy.types.Object) -> bool:
+        """Whether a person gets a new take: one whom nothing was corrected of keeps theirs."""
+        return bool(self._corrected.get(number)) or FIRST_PROPERTY not in armature_object
 
     def _discard_files(self) -> None:
         if self._folder is not None:
             self._folder.remove()
             self._folder = None
+
+
+def _write_shape(path: Path, armature_object: bpy.types.Object) -> None:
+    """Write the shape of a person whose motion cannot be written."""
+    import numpy as np
+
+    np.savez(path, betas=np.array(armature_object["betas"]), surface_model_type=armature_object.get("surface_model_type", "smpl"))
+
+
+def _summary(people: list[PersonCorrections]) -> str:
+    """What was solved again, translated."""
+    ranges, pins = sum(len(person.bad) for person in people), sum(len(person.pins) for person in people)
+    contacts = sum(len(person.contacts) for person in people)
+    if not ranges + pins + contacts:
+        return translate("Solved again; nothing was corrected.")
+    template = "Solved again with {ranges} bad ranges, {pins} pins and {contacts} edited contacts."
+    return translate(template, ranges=ranges, pins=pins, contacts=contacts)
 
 
 def _obstacle(armature_object: bpy.types.Object | None) -> str:

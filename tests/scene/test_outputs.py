@@ -54,7 +54,7 @@ def test_every_format_is_written_for_each_person(couple, tmp_path):
 
 def test_a_blend_has_all_people_and_a_camera_view(couple, tmp_path):
     target = tmp_path / "out" / "all.blend"
-    notes = write_outputs(couple, [Output(target, (0, 1))], "clip")
+    notes = write_outputs(couple, [Output(target, (0, 1))], "clip", pose_shapes=True)
     assert notes == []
     bpy.ops.wm.open_mainfile(filepath=str(target))
     scene = bpy.context.scene

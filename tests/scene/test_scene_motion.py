@@ -34,7 +34,7 @@ def test_a_person_is_read_back_unchanged(made):
     assert np.abs(again.camera_from_world - recovery.camera_from_world).max() < 1e-4
     assert np.abs(again.camera_intrinsics - recovery.camera_intrinsics).max() < 0.1  # px
     assert np.abs(again.betas - recovery.betas).max() < 1e-5 and again.mocap_framerate == pytest.approx(recovery.mocap_framerate)
-    assert np.abs(again.contacts - recovery.contacts).max() < 1e-5
+    np.testing.assert_array_equal(again.contacts, recovery.contacts > 0.5)  # channels are switches
 
 
 def test_an_artists_changes_are_exported(made, tmp_path):

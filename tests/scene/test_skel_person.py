@@ -17,6 +17,7 @@ from blender_meshrec.scene.mesh import strongest_weights
 from blender_meshrec.scene.skel_armature import channel_angle_name
 from blender_meshrec.scene.skel_person import POSE_BONES
 from blender_meshrec.scene.solve_again import replace_motions
+from blender_meshrec.scene.takes import takes_of
 from tests.support.blender_imports import import_file, imported_object
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
@@ -79,8 +80,8 @@ def test_a_clip_that_was_solved_again_gives_a_new_action_and_moves_the_camera(ma
     recovery = replace(moving_recovery(skel, seed=1), skel_betas=before.skel_betas, camera_from_world=moved)
     (rig,) = assembly.armatures
     old, at = rig.animation_data.action, np.array(assembly.camera.location)
-    replace_motions({1: rig}, {1: recovery}, {1: np.full((FRAMES, 4), np.nan)}, make_tube_body(), skel, 24.0)
-    assert rig.animation_data.action is not old and old.use_fake_user
+    replace_motions({1: rig}, {1: recovery}, make_tube_body(), skel, 24.0)
+    assert takes_of(rig) == [old, rig.animation_data.action] and not old.use_fake_user
     bpy.context.scene.frame_set(12)
     heads, _ = pose_in_blender(rig, SKEL_JOINTS)
     assert np.abs(heads - expected_pose(recovery, skel).joints[11]).max() < 0.1 * MILLIMETRE

@@ -41,7 +41,8 @@ INSTALLED = {"backend": "/home/env/bin/python", "stamp": {"python": "3.11.7", "d
 
 
 @pytest.fixture
-def addon():
+def addon(monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))  # where corrections of unsaved files lie
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_meshrec.register()
     setup_state.environment_probe = FinishedProbe(**INSTALLED)

@@ -12,6 +12,7 @@ from blender_meshrec.core.messages import Message
 from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.ui import jobs, panels
 from blender_meshrec.ui.properties import build_request
+from tests.support.blender_keyframes import keys_of
 from tests.support.blender_poses import pose_in_blender
 from tests.support.panel_drawing import draw_panel, operators_drawn, visible_text
 from tests.support.synthetic_bodies import motion_of
@@ -60,11 +61,12 @@ def test_unmatched_scene_keeps_its_rate_range_and_camera(addon, backend, result,
     backend([result])
     bpy.ops.meshrec.reconstruct()
     assert (scene.render.fps, scene.frame_start, scene.frame_end, scene.render.resolution_x, scene.camera) == before
+    rig = bpy.data.objects["clip person1"]
+    assert keys_of(rig, '["visible"]')[:, 0].tolist() == list(range(1, 29))  # 29 / 25 s at 24 fps
     joints, _ = forward_kinematics(motion_of(result.recoveries[0], tubes))
-    frame = 1 + 10 / 25 * scene.render.fps
-    scene.frame_set(int(frame), subframe=frame % 1)
-    heads, _ = pose_in_blender(bpy.data.objects["clip person1"], tubes.joint_names)
-    assert np.abs(heads - joints[10]).max() < 1e-4
+    scene.frame_set(25)  # at 1 s, as the footage's frame 26
+    heads, _ = pose_in_blender(rig, tubes.joint_names)
+    assert np.abs(heads - joints[25]).max() < 1e-4
 
 
 def test_one_undo_removes_the_whole_result(addon, backend, result, tubes):

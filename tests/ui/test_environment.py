@@ -159,7 +159,7 @@ def test_one_installation_runs_at_a_time_and_can_be_cancelled(installation, page
     "attributes, words, text",
     [
         ({}, "not installed yet", "Install Backend"),
-        ({"is_partial": True}, "half installed", "Go On Installing"),
+        ({"is_partial": True}, "partly installed", "Resume Installation"),
         (INSTALLED, "installed: Python 3.11.7, for the processor, 34 packages.", "Repair"),
         ({**INSTALLED, "is_current": False}, "earlier version", "Update Backend"),
         ({**INSTALLED, "device": Device("cuda", "NVIDIA H200")}, "for the processor", "Install for: NVIDIA H200"),

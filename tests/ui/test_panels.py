@@ -233,7 +233,7 @@ def test_rate_is_of_the_current_stage_and_recent_window():
     progress_rate.update(Progress("Fit body", 0, 0))
     assert progress_rate.rate is None and progress_rate.seconds_left is None and progress_rate.text() == ""
     clock.now += 5
-    assert progress_rate.text() == "For 5 s"
+    assert progress_rate.text() == "Running for 5 s"
 
 
 def test_cached_frames_do_not_count_for_the_rate():
@@ -287,7 +287,8 @@ def test_named_person_is_renamed_and_keeps_the_name(addon, backend, result, tube
     clip = Path(addon.source).stem
     addon.people[1].name = "Anna"
     rig = bpy.data.objects[f"{clip} Anna"]
-    assert rig.users_collection[0].name == rig.data.name == rig.animation_data.action.name == f"{clip} Anna"
+    assert rig.users_collection[0].name == rig.data.name == f"{clip} Anna"
+    assert rig.animation_data.action.name == f"{clip} - Anna (take 1)"
     assert f"{clip} Anna body" in bpy.data.objects and f"{clip} person1" in bpy.data.objects
     assert not any("person2" in thing.name for thing in (*bpy.data.objects, *bpy.data.collections, *bpy.data.actions))
     backend([own])
@@ -300,3 +301,4 @@ def test_named_person_is_renamed_and_keeps_the_name(addon, backend, result, tube
     assert addon.people[1].name == "Anna"
     addon.people[1].name = ""
     assert f"{clip} person2" in bpy.data.objects
+    assert bpy.data.objects[f"{clip} person2"].animation_data.action.name == f"{clip} - person2 (take 2)"

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
+from mathutils import Matrix, Quaternion
 
 from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.ui import retarget_panel, retarget_preview
 from scripts.bench.retarget import build_character
+from tests.support.panel_drawing import draw_panel, operators_drawn
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 REQUIRED_SLOTS = {"hips", "head", "left_upper_leg", "right_lower_arm", "left_foot", "right_toes"}
@@ -110,6 +112,124 @@ def test_preview_follows_frame_and_options_then_restores(scene):
     assert scene.target.animation_data is None
     bpy.context.scene.frame_set(6)
     assert np.abs(pose_of(scene.target) - before).max() < 1e-6
+
+
+def heads_of(rig):
+    bpy.context.view_layer.update()
+    return np.array([rig.matrix_world @ bone.head for bone in rig.pose.bones])
+
+
+def test_the_preview_is_the_result(scene):
+    """Within 1 mm in every frame, feet in contact and corrections included."""
+    bpy.ops.meshrec.map_bones()
+    scene.heading, scene.influence_left_arm, scene.path_scale = 0.7, 0.5, 1.2
+    next(row for row in scene.rows if row.name == "head").offset = (0.0, 0.3, 0.0)
+    shown = {}
+    bpy.context.scene.frame_set(3)
+    bpy.ops.meshrec.retarget_preview()
+    for frame in (3, 9, 15, 20):
+        bpy.context.scene.frame_set(frame)
+        shown[frame] = heads_of(scene.target)
+    bpy.ops.meshrec.retarget()
+    for frame, heads in shown.items():
+        bpy.context.scene.frame_set(frame)
+        assert np.abs(heads_of(scene.target) - heads).max() < 1e-3  # m
+
+
+def test_the_active_armature_and_the_result_are_prefilled(scene):
+    from blender_meshrec.ui.retarget_choice import prefill
+
+    person, hero = scene.source, scene.target
+    person["quality"] = "fine"
+    scene.source = scene.target = None
+    bpy.context.view_layer.objects.active = person
+    assert not bpy.ops.meshrec.map_bones.poll()  # a person is no character
+    bpy.context.view_layer.objects.active = hero
+    assert bpy.ops.meshrec.retarget.poll()
+    prefill(bpy.context)
+    assert (scene.source, scene.target) == (person, hero)
+    scene.target = None
+    assert bpy.ops.meshrec.retarget() == {"FINISHED"} and scene.target == hero
+
+
+def test_another_active_armature_is_taken_by_a_button(scene):
+    villain = build_character("villain")
+    bpy.context.view_layer.objects.active = villain
+    assert "meshrec.use_active_character" in operators_drawn(draw_panel(retarget_panel.RetargetPanel))
+    bpy.ops.meshrec.use_active_character()
+    assert scene.target == villain and "meshrec.use_active_character" not in operators_drawn(draw_panel(retarget_panel.RetargetPanel))
+
+
+def test_rows_show_short_names_and_the_bones_of_the_person(scene):
+    for bone in scene.target.data.bones:
+        bone.name = f"rig:{bone.name}"
+    bpy.ops.meshrec.map_bones()
+    rows = {row.name: row for row in scene.rows if row.name != "spine"}
+    assert scene.prefix == "rig:" and rows["left_hand"].bone == "rig:LeftHand" and rows["left_hand"].shown == "LeftHand"
+    assert rows["left_hand"].source == "left_wrist" and rows["head"].source == "head"
+    rows["left_hand"].shown = "RightHand"
+    assert rows["left_hand"].bone == "rig:RightHand"
+    rows["left_hand"].shown = ""
+    assert rows["left_hand"].bone == ""
+    spine = [row for row in scene.rows if row.name == "spine"]
+    assert len(spine) == len({row.bone for row in spine}) > 1
+    assert (spine[0].part, spine[-1].part) == ("Lower", "Chest") and spine[-1].label == "Spine (Chest)"
+    assert (spine[0].source, spine[-1].source) == ("spine1", "spine3")
+
+
+def test_corrections_show_at_once_and_can_be_cleared(scene):
+    bpy.context.scene.frame_set(5)
+    bpy.ops.meshrec.retarget_preview()
+    before = pose_of(scene.target)
+    row = next(row for row in scene.rows if row.name == "left_hand")
+    row.offset = (0.0, 0.5, 0.0)
+    hand = scene.target.pose.bones.find("LeftHand")
+    changed = np.abs(pose_of(scene.target) - before).max((1, 2))
+    assert changed[hand] > 0.1 and np.delete(changed, hand).max() < 1e-4
+    scene.influence_right_arm = 0.0
+    assert np.abs(pose_of(scene.target)[scene.target.pose.bones.find("RightForeArm"), :3, :3] - np.eye(3)).max() < 1e-5
+    bpy.ops.meshrec.clear_corrections()
+    assert np.abs(pose_of(scene.target) - before).max() < 1e-6 and scene.influence_right_arm == 1
+
+
+def test_bones_turned_in_the_preview_stay_turned(scene):
+    assert not bpy.ops.meshrec.take_pose_correction.poll()
+    bpy.context.scene.frame_set(5)
+    bpy.ops.meshrec.retarget_preview()
+    head = scene.target.pose.bones["Head"]
+    head.rotation_mode = "QUATERNION"
+    wanted = head.matrix_basis.to_quaternion() @ Quaternion((0, 0, 1), 0.4)
+    head.matrix_basis = Matrix.LocRotScale(head.location, wanted, head.scale)
+    bpy.ops.meshrec.take_pose_correction()
+    assert next(row for row in scene.rows if row.bone == "Head").offset.z == pytest.approx(0.4, abs=1e-4)
+    assert head.matrix_basis.to_quaternion().rotation_difference(wanted).angle < 1e-3
+    bpy.context.scene.frame_set(12)
+    other = head.matrix_basis.to_quaternion()
+    bpy.ops.meshrec.clear_corrections()
+    assert (head.matrix_basis.to_quaternion() @ Quaternion((0, 0, 1), 0.4)).rotation_difference(other).angle < 1e-3
+
+
+def test_a_failed_mapping_leaves_a_list_with_suggestions(scene):
+    robot = build_character("robot")
+    bpy.context.view_layer.objects.active = robot
+    bpy.ops.object.mode_set(mode="EDIT")
+    for name in ("RightUpLeg", "RightLeg", "RightFoot", "RightToeBase"):
+        robot.data.edit_bones[name].name = {"RightUpLeg": "piston a", "RightLeg": "piston b"}.get(name, f"x{name[-1]}")
+    for bone in [bone for bone in robot.data.edit_bones if bone.name.startswith("piston")]:
+        bone.parent = None
+    bpy.ops.object.mode_set(mode="OBJECT")
+    scene.target = robot
+    with pytest.raises(RuntimeError):
+        bpy.ops.meshrec.retarget()
+    rows = {row.name: row for row in scene.rows}
+    assert rows.keys() >= REQUIRED_SLOTS and not any(row.bone for row in scene.rows)
+    assert rows["left_upper_arm"].suggestion == "LeftArm" and rows["right_upper_leg"].suggestion == ""
+    with pytest.raises(RuntimeError, match="missing"):
+        bpy.ops.meshrec.retarget()
+    bpy.ops.meshrec.take_suggestions()
+    assert rows["left_upper_arm"].bone == "LeftArm"
+    rows["right_upper_leg"].bone, rows["right_lower_leg"].bone = "piston a", "piston b"
+    assert bpy.ops.meshrec.retarget() == {"FINISHED"}
 
 
 def test_mapping_round_trips_through_a_file(scene, tmp_path):

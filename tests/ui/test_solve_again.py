@@ -1,5 +1,6 @@
-"""Solve Again: edited contacts reach the backend, and its answer becomes a new action of the same armature."""
+"""Solve Again: corrections reach the backend, its answer becomes a new take of the same armature, and what was not corrected stays."""
 
+import json
 from dataclasses import replace
 
 import bpy
@@ -7,13 +8,21 @@ import numpy as np
 import pytest
 
 from blender_meshrec.bridge.messages import Failure, ReconstructRequest, Result, request_from_text, request_to_text
+from blender_meshrec.core.body_contacts import CONTACT_PARTS
+from blender_meshrec.core.corrections import BadRange, Pin
+from blender_meshrec.core.files.corrections import read_corrections
+from blender_meshrec.core.files.motion_npz import read_motion
 from blender_meshrec.core.messages import Message
 from blender_meshrec.core.motion import forward_kinematics
+from blender_meshrec.scene.contact_channels import read_contacts, set_contact
+from blender_meshrec.scene.corrections import get_corrections, set_corrections, stored_corrections_file
 from blender_meshrec.scene.edited_contacts import read_edited_contacts
 from blender_meshrec.scene.keyframes import action_fcurves
+from blender_meshrec.scene.takes import takes_of
 from blender_meshrec.ui import jobs
+from blender_meshrec.ui.correction_panel import CorrectionPanel
 from tests.support.blender_poses import pose_in_blender
-from tests.support.panel_drawing import draw_panel, operators_drawn
+from tests.support.panel_drawing import draw_panel, operators_drawn, visible_text
 from tests.support.synthetic_bodies import motion_of
 
 
@@ -21,37 +30,45 @@ from tests.support.synthetic_bodies import motion_of
 def scene(addon, backend, result, tubes):
     """A scene with two reconstructed people, the second one active."""
     addon.source, addon.person, addon.height = "/clip.mp4", "ALL", 180.0
-    backend([result])
+    backend([with_footage(result)])
     assert bpy.ops.meshrec.reconstruct() == {"FINISHED"}
     bpy.context.view_layer.objects.active = bpy.data.objects["clip person2"]
     return bpy.data.objects["clip person2"]
 
 
-def curve_of(armature, name):
-    action = armature.animation_data.action
-    return next(fcurve for fcurve in action_fcurves(action, armature) if fcurve.data_path == f'["{name}"]')
+def with_footage(result):
+    return replace(result, recoveries=tuple(replace(recovery, footage="/clip.mp4", first_frame=7) for recovery in result.recoveries))
 
 
-def set_contact(armature, name, rows, value):
-    curve = curve_of(armature, name)
-    for row in rows:
-        curve.keyframe_points[row].co.y = value
-    curve.update()
+def curves_of(armature):
+    return {(c.data_path, c.array_index): c for c in action_fcurves(armature.animation_data.action, armature)}
+
+
+def rows_of(edited, part):
+    return np.flatnonzero(~np.isnan(edited[:, CONTACT_PARTS.index(part)])).tolist()
+
+
+def flipped(armature, part, first, last):
+    """Switch a contact on where it is off, in a range of rows; returns the state."""
+    state = not read_contacts(armature, [first + 1])[0, CONTACT_PARTS.index(part)]
+    set_contact(armature, part, first + 1, last + 1, state)
+    return state
 
 
 def solved(result):
     """The result with the people 10 cm farther to the side."""
-    moved = [replace(r, trans=r.trans + [0.1, 0, 0], joints=r.joints + np.float32([0.1, 0, 0])) for r in result.recoveries]
+    moved = [replace(r, trans=r.trans + [0.1, 0, 0], joints=r.joints + np.float32([0.1, 0, 0])) for r in with_footage(result).recoveries]
     return Result(tuple(moved), result.people, result.report, result.portraits)
 
 
 def with_files_read(backend, monkeypatch, *polls):
     """A backend that keeps the content of the request's files, which are removed after the job."""
     backend(*polls)
-    start, read = jobs.start_client, []
+    start, read = jobs.start_client, {}
 
     def start_and_read(request, python):
-        read.extend(dict(np.load(path)) for path in request.known_contacts)
+        read["corrections"] = read_corrections(request.corrections)
+        read["motions"] = [read_motion(person.earlier) for person in read["corrections"].people]
         return start(request, python)
 
     monkeypatch.setattr(jobs, "start_client", start_and_read)
@@ -60,47 +77,136 @@ def with_files_read(backend, monkeypatch, *polls):
 
 def test_only_edited_contacts_are_certain(scene):
     assert np.isnan(read_edited_contacts(scene).contacts).all()
-    found = [key.co.y for key in curve_of(scene, "contact_left_heel").keyframe_points]
-    set_contact(scene, "contact_left_heel", range(3, 8), 0.0 if found[3] > 0.5 else 1.0)
+    state = flipped(scene, "left_heel", 3, 7)
     edited = read_edited_contacts(scene).contacts
-    rows = np.flatnonzero(~np.isnan(edited[:, 0]))
-    assert set(rows) <= set(range(3, 8)) and 3 in rows
-    assert edited[3, 0] == (found[3] <= 0.5)
+    assert 3 in rows_of(edited, "left_heel") and set(rows_of(edited, "left_heel")) <= set(range(3, 8))
+    assert edited[3, 0] == float(state)
     assert np.isnan(edited[:, 1:]).all()
 
 
-def test_the_answer_becomes_a_new_action_and_the_old_one_stays(scene, backend, result, tubes, monkeypatch):
-    set_contact(scene, "contact_right_toe", range(5, 10), 1.0)
+def test_the_answer_becomes_a_new_take_and_the_rest_stays(scene, backend, result, tubes, monkeypatch):
+    set_contact(scene, "right_toe", 6, 10, True)
     edited = read_edited_contacts(scene).contacts
     old, objects, camera = scene.animation_data.action, len(bpy.data.objects), bpy.context.scene.camera
+    other = bpy.data.objects["clip person1"].animation_data.action
+    elbow = curves_of(scene)['pose.bones["left_elbow"].rotation_quaternion', 1]
+    elbow.keyframe_points[29].co.y = 0.123  # an artist's key, far from what is corrected
+    set_corrections(scene, replace(get_corrections(scene), pins=(Pin(15, "left_wrist", (500.0, 300.0)),)))
     read = with_files_read(backend, monkeypatch, [solved(result)])
     assert bpy.ops.meshrec.solve_again() == {"FINISHED"}
     request = backend.requests[-1]
     assert request.source == "/clip.mp4" and request.person == "all" and request.contacts
     assert request.focal == f"{result.recoveries[0].camera_intrinsics[0, 0]:.2f}px"  # the camera stays
-    assert request.height is None and request.betas == request.known_contacts and len(request.betas) == 2
-    np.testing.assert_array_equal(read[1]["contacts"], edited)
-    np.testing.assert_allclose(read[1]["betas"], result.recoveries[1].betas, atol=1e-6)
-    assert np.isnan(read[0]["contacts"]).all()
+    assert request.height is None and len(request.betas) == 2 and request.known_contacts == ()
+    corrected = read["corrections"].of_person(2)
+    assert corrected.pins == (Pin(15, "left_wrist", (500.0, 300.0)),)
+    rows = rows_of(edited, "right_toe")
+    assert {frame for span in corrected.contacts for frame in range(span.first, span.last + 1)} == {7 + row for row in rows}
+    assert not read["corrections"].of_person(1) and read["motions"][0].first_frame == 7
+    expected = motion_of(result.recoveries[1], tubes)
+    written = motion_of(read["motions"][1], tubes)
+    assert np.abs(forward_kinematics(written)[0] - forward_kinematics(expected)[0])[:25].max() < 1e-4  # m; the elbow was moved in row 29
     new = scene.animation_data.action
-    assert new is not old and old.use_fake_user and old.name in bpy.data.actions
+    assert new is not old and takes_of(scene)[-2:] == [old, new] and not old.use_fake_user
+    assert bpy.data.objects["clip person1"].animation_data.action is other  # nothing of theirs was corrected
     assert len(bpy.data.objects) == objects and bpy.context.scene.camera is camera
-    bpy.context.scene.frame_set(18)
-    heads, _ = pose_in_blender(scene, tubes.joint_names)
     joints, _ = forward_kinematics(motion_of(solved(result).recoveries[1], tubes))
-    assert np.abs(heads - joints[17]).max() < 1e-4  # m
-    assert "edited contacts" in jobs.current.notes[0]
+    for row, shift in ((8, 0.0), (7, 0.0), (29, None)):
+        bpy.context.scene.frame_set(row + 1)
+        heads, _ = pose_in_blender(scene, tubes.joint_names)
+        if shift is not None:
+            assert np.abs(heads - joints[row]).max() < 1e-4  # m, solved
+    assert curves_of(scene)['pose.bones["left_elbow"].rotation_quaternion', 1].keyframe_points[29].co.y == pytest.approx(0.123, abs=1e-6)
+    before, _ = forward_kinematics(motion_of(result.recoveries[1], tubes))
+    bpy.context.scene.frame_set(29)
+    assert np.abs(pose_in_blender(scene, tubes.joint_names)[0] - before[28]).max() < 1e-4  # not solved
+    assert "1 pins" in jobs.current.notes[0]
 
 
 def test_what_was_edited_once_stays_edited(scene, backend, result):
     """The answer's own contacts are the edited ones, and yet a second solve still takes them for certain."""
-    set_contact(scene, "contact_right_toe", range(5, 10), 1.0)
+    set_contact(scene, "right_toe", 6, 10, True)
+    set_contact(scene, "left_hand", 6, 10, True)
     before = read_edited_contacts(scene).contacts
-    contacts = np.where(np.isnan(before), result.recoveries[1].contacts, before)
-    backend([replace(result, recoveries=(result.recoveries[0], replace(result.recoveries[1], contacts=contacts)))])
+    backend([with_footage(result)])
     assert bpy.ops.meshrec.solve_again() == {"FINISHED"}
     after = read_edited_contacts(scene).contacts
     np.testing.assert_array_equal(after[~np.isnan(before)], before[~np.isnan(before)])
+    assert rows_of(after, "left_hand") == rows_of(before, "left_hand") != []
+
+
+def test_corrections_lie_beside_the_file_and_survive_a_new_reconstruction(scene, backend, result, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.context.scene.frame_set(9)
+    assert bpy.ops.meshrec.pin_joint(joint="left_wrist", x=400.0, y=200.0) == {"FINISHED"}
+    assert bpy.ops.meshrec.mark_bad(part="left_arm", first=5, last=12) == {"FINISHED"}
+    set_contact(scene, "right_toe", 6, 10, True)
+    edited = read_edited_contacts(scene).contacts
+    file = tmp_path / "clip.corrections.json"
+    content = json.loads(file.read_text())
+    assert content["people"][0]["pins"] == [{"frame": 15, "joint": "left_wrist", "pixel": [400.0, 200.0]}]
+    assert content["people"][0]["bad"] == [{"first": 11, "last": 18, "part": "left_arm"}]
+    backend([with_footage(result)])
+    assert bpy.ops.meshrec.reconstruct() == {"FINISHED"}
+    assert backend.requests[-1].corrections == str(file)
+    saved = read_corrections(file).of_person(2)
+    assert saved.pins and saved.bad and saved.contacts  # the edit on the channel was saved before the reconstruction
+    again = bpy.data.objects["clip person2"]
+    assert get_corrections(again).bad == (BadRange(11, 18, "left_arm"),)
+    np.testing.assert_array_equal(read_edited_contacts(again).contacts, edited)
+
+
+def test_corrections_of_an_unsaved_file_are_found_later(scene, backend, result):
+    bpy.context.scene.frame_set(9)
+    bpy.ops.meshrec.pin_joint(joint="left_wrist", x=400.0, y=200.0)
+    assert stored_corrections_file("/clip.mp4") is not None
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    settings = bpy.context.scene.meshrec
+    settings.source, settings.person = "/clip.mp4", "ALL"
+    backend([with_footage(result)])
+    assert bpy.ops.meshrec.reconstruct() == {"FINISHED"}
+    assert read_corrections(backend.requests[-1].corrections).of_person(2).pins
+    assert get_corrections(bpy.data.objects["clip person2"]).pins == (Pin(15, "left_wrist", (400.0, 200.0)),)
+
+
+def test_corrections_are_listed_and_taken_back(scene):
+    bpy.context.scene.frame_set(9)
+    bpy.ops.meshrec.pin_joint(joint="left_wrist", x=400.0, y=200.0)
+    bpy.ops.meshrec.mark_bad(part="left_arm", first=5, last=12)
+    with pytest.raises(RuntimeError, match="ends before"):
+        bpy.ops.meshrec.mark_bad(part="left_arm", first=12, last=5)
+    text = visible_text(draw_panel(CorrectionPanel))
+    assert "Left Arm: 5 to 12" in text and "Left Wrist: frame 9" in text
+    assert {"meshrec.drag_joint", "meshrec.pin_pose", "meshrec.mark_bad", "meshrec.solve_again"} <= set(
+        operators_drawn(draw_panel(CorrectionPanel))
+    )
+    bpy.ops.meshrec.remove_correction(kind="PIN", index=0)
+    assert not get_corrections(scene).pins and get_corrections(scene).bad
+    bpy.ops.meshrec.remove_correction(kind="ALL")
+    assert not get_corrections(scene)
+
+
+def test_a_posed_limb_is_pinned_in_the_picture_and_in_depth(scene, result):
+    from blender_meshrec.core.cameras import project, transform_points
+
+    bpy.context.scene.frame_set(9)
+    for bone in scene.pose.bones:
+        select = bone.bone if bpy.app.version < (5, 0, 0) else bone
+        select.select = bone.name == "left_elbow"
+    assert bpy.ops.meshrec.pin_pose() == {"FINISHED"}
+    pins = {pin.joint: pin for pin in get_corrections(scene).pins}
+    assert pins.keys() == {"left_elbow", "left_wrist"} and pins["left_wrist"].frame == 15
+    recovery = result.recoveries[1]
+    seen = transform_points(recovery.camera_from_world, recovery.joints[:, [20]].astype(float))[8, 0]
+    assert np.abs(np.array(pins["left_wrist"].pixel) - project(seen[None], recovery.camera_intrinsics)[0]).max() < 0.05  # px
+    assert pins["left_wrist"].depth == pytest.approx(seen[2], abs=1e-3)
+
+
+def test_a_ray_of_blenders_camera_is_a_pixel_of_the_footage():
+    from blender_meshrec.ui.correction_operators import pixel_of_ray
+
+    intrinsics = np.array([[900.0, 0, 655.0], [0, 900.0, 330.0], [0, 0, 1]])
+    assert pixel_of_ray(intrinsics, np.array([0.2, 0.1, -2.0])) == pytest.approx((745.0, 285.0))
 
 
 def test_a_failure_changes_nothing(scene, backend):
@@ -113,6 +219,7 @@ def test_a_failure_changes_nothing(scene, backend):
 
 def test_another_shape_changes_nothing(scene, backend, result):
     old = scene.animation_data.action
+    set_contact(scene, "right_toe", 6, 10, True)
     other = tuple(replace(recovery, betas=recovery.betas + 1) for recovery in result.recoveries)
     backend([replace(result, recoveries=other)])
     with pytest.raises(RuntimeError, match="another shape"):
@@ -124,12 +231,6 @@ def test_an_action_of_something_else_is_named(scene, backend):
     scene.animation_data.action = bpy.data.actions.new("wave")
     with pytest.raises(RuntimeError, match="not that of a result"):
         bpy.ops.meshrec.solve_again()
-
-
-def test_the_button_is_in_the_result_section(scene):
-    from blender_meshrec.ui.result_panel import ResultPanel
-
-    assert "meshrec.solve_again" in operators_drawn(draw_panel(ResultPanel))
 
 
 def test_an_imported_result_cannot_be_solved_again(scene):

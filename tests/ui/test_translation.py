@@ -11,11 +11,14 @@ import pytest
 import blender_meshrec
 from blender_meshrec import ui
 from blender_meshrec.bridge.messages import Progress, failure_from_error
+from blender_meshrec.core.body_contacts import CONTACT_PARTS
 from blender_meshrec.core.errors import InputError, NobodyFoundError
 from blender_meshrec.core.messages import Message, label
 from blender_meshrec.core.skeletons import SMPL_JOINTS
+from blender_meshrec.retarget.mapping.shown_names import SPINE_PARTS
 from blender_meshrec.retarget.rig import SLOTS
 from blender_meshrec.ui import backend_box, jobs, panels, retarget_panel, setup_state, translation
+from blender_meshrec.ui.contact_operators import part_label
 from blender_meshrec.ui.properties import build_request
 from blender_meshrec.ui.retarget_settings import slot_label
 from tests.support.message_sites import message_sites
@@ -36,7 +39,11 @@ UNTRANSLATED = {
 # Messages that stay English: those of the command line alone, and those of damage that never occurs in practice.
 COMMAND_LINE_FILES = {
     "scene_process.py",
+    "backend_session.py",
     "user_models.py",
+    "torch_checkpoint.py",
+    "released_models.py",
+    "uv_template.py",
     "rig_file.py",
     "rig_import.py",
     "character_path.py",
@@ -76,7 +83,13 @@ def literals(node):
 
 def drawn_texts():
     """The texts that the code translates or lets Blender translate."""
-    found = [*retarget_panel._FOUND_BY_LABELS.values(), *backend_box._DEVICE_PHRASES.values(), *map(slot_label, SLOTS)]
+    found = [
+        *retarget_panel._FOUND_BY_LABELS.values(),
+        *backend_box._DEVICE_PHRASES.values(),
+        *map(slot_label, SLOTS),
+        *SPINE_PARTS,
+        *map(part_label, CONTACT_PARTS),
+    ]
     found += [name.replace("_", " ") for name in SMPL_JOINTS]
     found += [name.capitalize() for name in SKEL_REFINERS]  # each is a stage
     for name, call in calls(parse_folders("ui")):
@@ -161,7 +174,11 @@ def test_tables_have_no_unused_texts():
     constants = {
         node.value for tree in parse_folders("ui", "backend", "core", "bridge") for node in ast.walk(tree) if isinstance(node, ast.Constant)
     }
-    labels = {slot_label(slot) for slot in SLOTS} | {name.replace("_", " ") for name in SMPL_JOINTS} | {"Skelify"}
+    labels = (
+        {*map(slot_label, SLOTS), *map(part_label, CONTACT_PARTS), *SPINE_PARTS}
+        | {name.replace("_", " ") for name in SMPL_JOINTS}
+        | {"Skelify"}
+    )
     constants |= {text[:1].upper() + text[1:] for text in constants if isinstance(text, str)}
     missing += [("", text) for text in LABELS if text not in shared | constants | labels]
     assert not missing, "take out of ui/locale/*.po:\n" + "\n".join(map(repr, missing))

@@ -156,6 +156,14 @@ def _find_limbs(tree: BoneTree, names: Sequence[ParsedName]) -> tuple[Limbs, Bod
     return limbs, shape
 
 
+def find_limbs_of_rig(tree: BoneTree, names: Sequence[ParsedName]) -> Limbs:
+    """The limbs that names and shape show, however few."""
+    try:
+        return _find_limbs(tree, names)[0]
+    except (ValueError, IndexError):  # no body at all
+        return {}
+
+
 # --- limbs by shape ------------------------------------------------------------------------------------------------------
 
 

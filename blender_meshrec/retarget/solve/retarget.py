@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core.array_types import FloatArray
 from ...core.foot_planting.foot_plan import step_heights
-from ..rig import BoneMapping, Performance, RetargetedMotion, RetargetOptions, Rig
+from ..rig import BoneMapping, Performance, RetargetedMotion, RetargetOptions, RetargetTuning, Rig
 from ..source.contacts import rest_floor_height, source_contacts, source_floor_height, source_soles
 from ..source.resampling import resample_performance
 from ..write.channels import solve_bone_channels
@@ -21,6 +21,7 @@ from .detached_bones import SolvingRig, attach_detached_bones
 from .foot_planting import plant_feet
 from .foot_skin import FootSkin, Sole, find_soles, fit_stance_to_soles
 from .forward_kinematics import BoneArrays, Pose
+from .hand_planting import plant_hands
 from .hand_reach import reach_hands
 from .hinge_locks import fit_hinges
 from .quality import measure_quality
@@ -28,9 +29,11 @@ from .rest_pose import RestPose
 from .resting_up import resting_up
 from .root_placement import RootPlacement, hip_height
 from .stance import Stance, estimate_stance
+from .tuning import path_shift, planted_sides, tune_rotations, turned_performance
 
 # What a foot stands on is a step of its own height from this height above the floor on, m of a source of ordinary size.
 MIN_STEP_HEIGHT = 0.08
+_CONTACT = 0.5  # of the performer's hands, from which they touch
 
 
 def retarget(
@@ -58,6 +61,7 @@ def retarget(
     if options.fps is not None:
         performance = resample_performance(performance, options.fps)
     solving = attach_detached_bones(rig, mapping)
+    performance = turned_performance(performance, options.tuning.heading)
     source, skins = _Source(performance), skins or {}
     target = RestPose(solving.attached, mapping)
     if (up := resting_up(target, skins)) is not None:
@@ -67,13 +71,12 @@ def retarget(
     soles = find_soles(target, stance, skins) if known_floor is not None else {}
     stance = fit_stance_to_soles(target, stance, soles)
     placement = RootPlacement(source.rest, target, source.stance, stance, is_control_rig=mapping.controls is not None)
-    body = _TargetBody(source, target, stance, placement)
+    body = _TargetBody(source, target, stance, placement, options.tuning)
     before = measure_quality(body.pose, stance, source.contacts, placement, performance.timestamps, soles)
     if options.feet and source.contacts.any():
         body.plant_feet(soles)
     body.move_root(options.root)
-    if options.hands:
-        body.reach_hands()
+    body.place_hands(options.hands)
     fit_hinges(target, body.bone_rotations)
     body.rotate_twist_bones()
     pose = body.keyed_pose(solving, mapping)
@@ -124,12 +127,14 @@ class _TargetBody:
     bone_rotations: bone -> (F,3,3). heads: bone -> (F,3) m, of bones that move. pose: the rig as last posed.
     """
 
-    def __init__(self, source: _Source, target: RestPose, stance: Stance, placement: RootPlacement) -> None:
-        """Turn the bones and move the body as the performer's, scaled to the rig's legs."""
-        self._source, self._target, self._stance, self._placement = source, target, stance, placement
+    def __init__(self, source: _Source, target: RestPose, stance: Stance, placement: RootPlacement, tuning: RetargetTuning) -> None:
+        """Turn the bones and move the body as the performer's, scaled to the rig's legs and tuned."""
+        self._source, self._target, self._stance, self._placement, self._tuning = source, target, stance, placement, tuning
         self.bone_rotations = RotationTransfer(source.performance, source.rest, target, source.stance.feet, stance.feet).bone_rotations
+        tune_rotations(target, self.bone_rotations, tuning)
         path = placement.hip_path(source.performance, source.floor)
-        self._body_heads = placement.solve_body_location(self.bone_rotations, path)
+        self._path_shift = path_shift(path, tuning)
+        self._body_heads = placement.solve_body_location(self.bone_rotations, path + self._path_shift)
         self.heads: BoneArrays = {placement.location_bone: self._body_heads}
         self.pose = self._posed()
 
@@ -137,25 +142,35 @@ class _TargetBody:
         """Hold the feet where they touch, and keep their soles, by side, above the floor."""
         source, placement = self._source, self._placement
         steps = source.step_heights() * placement.leg_ratio / self._target.stretch[2, 2]
-        times = source.performance.timestamps
+        times, contacts = source.performance.timestamps, planted_sides(source.contacts, self._tuning)
         self._body_heads = plant_feet(
-            self.pose, self.bone_rotations, self._body_heads, self._stance, source.contacts, steps, placement, times, soles
+            self.pose, self.bone_rotations, self._body_heads, self._stance, contacts, steps, placement, times, soles
         )
         self.heads = {self._placement.location_bone: self._body_heads}
 
     def move_root(self, root: str) -> None:
         """Split the movement between hips and root bone as RetargetOptions.root says."""
         if root == "in_place":
-            self.heads = {self._placement.location_bone: self._placement.pin_in_place(self._body_heads)}
+            pinned = self._placement.pin_in_place(self._body_heads) + np.asarray(self._tuning.path_offset) * [1, 1, 0]
+            self.heads = {self._placement.location_bone: pinned}
         elif root == "root" and (motion := self._placement.extract_root_motion(self.bone_rotations, self._body_heads)) is not None:
             bone, heads = motion
             self.heads[bone] = heads
+
+    def place_hands(self, in_place: bool) -> None:
+        """Bring the wrists where the performer's are, if they are to be kept `in_place`, and keep them still while they touch."""
+        if in_place:
+            self.reach_hands()
+        contacts = self._source.performance.hand_contacts
+        if contacts is not None and (contacts > _CONTACT).any():
+            self.pose = self._posed()
+            plant_hands(self.pose, self.bone_rotations, contacts, self._source.performance.timestamps)
 
     def reach_hands(self) -> None:
         """Bring the wrists where the performer's are."""
         self.pose = self._posed()
         targets = self._placement.hand_targets(self._source.performance, self._source.floor)
-        shift = self.heads[self._placement.location_bone] - self._body_heads
+        shift = self.heads[self._placement.location_bone] - self._body_heads + self._path_shift
         reach_hands(self.pose, self.bone_rotations, targets, shift)
 
     def rotate_twist_bones(self) -> None:

@@ -39,4 +39,5 @@ def resample_performance(performance: Performance, fps: float) -> Performance:
         fps=fps,
         contacts=resample(performance.contacts),
         soles=resample(performance.soles),
+        hand_contacts=resample(performance.hand_contacts),
     )

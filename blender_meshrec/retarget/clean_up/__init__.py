@@ -1,0 +1,1 @@
+"""A captured motion as the few keys of an animator's controls."""
