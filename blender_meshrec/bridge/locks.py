@@ -112,6 +112,13 @@ def torch_locks(device: str) -> tuple[str, ...]:
     return (TORCH_CPU_LOCK, TORCH_LOCK) if device == "cpu" else (TORCH_LOCK,)
 
 
+def estimated_size(folder: PathName, device: str) -> tuple[float, float]:
+    """About how many MB the packages for a device are to download, and how many they take on the disk. Other systems' are left out."""
+    needed = [entry for name in (torch_locks(device)[0], BACKEND_LOCK) for entry in read_lock(Path(folder) / name)]
+    needed = [entry for entry in needed if device == "cuda" or not entry.name.startswith(("nvidia-", "triton"))]
+    return sum(entry.megabytes for entry in needed), sum(entry.installed_megabytes for entry in needed)
+
+
 def environment_hash(folder: PathName, device: str, version: tuple[int, ...]) -> str:
     """A short hash of an environment's inputs: the lock files, the device, and the Python's (major, minor)."""
     digest = hashlib.sha256(f"{device} {version[0]}.{version[1]}".encode())

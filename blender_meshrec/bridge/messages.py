@@ -17,13 +17,16 @@ class ReconstructRequest(ReconstructOptions):
 
     source: path of an image, a video, a folder of images, or 2D keypoints. cache: folder of observations, or None for none.
     surface: path prefix of the exact surfaces of a method that calibrates a mesh, which adds ".personN.pc2" for person N; None to write
-    none.
+    none. camera_text: the camera that filmed, as the text of a camera file (core/files/camera_file.py), where `camera` names a scene that
+    only Blender reads. views: paths of further views of the same scene, which `cameras` joins to the source's.
     """
 
     source: str
     _: KW_ONLY
     cache: str | None = None
     surface: str | None = None
+    camera_text: str | None = None
+    views: tuple[str, ...] = ()
 
 
 def request_to_text(request: ReconstructRequest) -> str:
@@ -47,9 +50,9 @@ def is_calibrated_method(method: str) -> bool:
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of a stage: `done` of `total` (0 when unknown), counted in `unit`."""
+    """Progress of a stage, by its label or a sentence: `done` of `total` (0 when unknown), counted in `unit`."""
 
-    stage: str
+    stage: str | Message
     done: int
     total: int
     unit: str = "frames"
@@ -60,13 +63,15 @@ class Result:
     """The result of a finished job.
 
     recoveries: one per person; people: their numbers as the user sees them, in the same order. report: quality, speed and warnings.
-    portraits: of each person found, recovered or not, from person 1 on: a small picture (S,S,3) uint8 RGB, or None.
+    portraits: of each person found, recovered or not, from person 1 on: a small picture (S,S,3) uint8 RGB, or None. picture: the content
+    (N,) uint8 of a JPEG file that shows the result over the footage at its worst moment, if the backend was started to make one.
     """
 
     recoveries: tuple[Recovery, ...]
     people: tuple[int, ...]
     report: dict[str, Any] = field(default_factory=dict)
     portraits: tuple[ImageArray | None, ...] = ()
+    picture: ImageArray | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ _SECONDS_PER_RIG_MEGABYTE = 10.0
 _CRASH_SIGNALS = {int(getattr(signal, name)) for name in ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE") if hasattr(signal, name)}
 _FIRST_WINDOWS_EXCEPTION = 0xC0000000
 _TIME_LIMIT_VARIABLE = "MESHREC_BLENDER_SECONDS"
+_running: "set[subprocess.Popen[bytes]]" = set()
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class SceneRequest:
     their suffixes name the formats. body: "open" or the path of an SMPL-family file. preset: blender, unreal or unity. retarget_target:
     the character to retarget to, None to write the people themselves. skel: "open" or the path of a SKEL file for people with SKEL's
     skeleton, None for SMPL's. stretch: let the bones of calibrated people stretch. surfaces: point caches of the people's exact
-    surfaces, or (); surface_paths: for each output, the paths that the surfaces of its people will have.
+    surfaces, or (); surface_paths: for each output, the paths that the surfaces of its people will have. pose_shapes: give
+    meshes the pose blend shapes of their body. with_camera: write the camera too.
     """
 
     name: str
@@ -71,6 +73,8 @@ class SceneRequest:
     stretch: bool = SceneOptions.stretch
     surfaces: tuple[Path, ...] = ()
     surface_paths: tuple[tuple[Path, ...], ...] = ()
+    pose_shapes: bool = SceneOptions.pose_shapes
+    with_camera: bool = SceneOptions.with_camera
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,27 @@ def run_mapping_process(rig: str, blender: PathName | None = None) -> dict[str, 
         return _run_child([*scene_command, str(settings_path)], scratch, seconds, rig).quality["mapping"]
 
 
+def run_camera_process(path: str, name: str, first: int | None, blender: PathName | None = None) -> str:
+    """Read the camera of a scene's file in a child process: what `scene.known_cameras.camera_of_file` returns.
+
+    Args:
+        path, name, first: as there. blender: as in `run_scene_process`.
+
+    Raises:
+        InputError: no Blender was found, or the file has no such camera. MeshRecError: Blender ended without an answer.
+    """
+    scene_command = find_scene_command(blender)
+    with scratch_folder() as scratch:
+        settings_path = scratch / "settings.json"
+        settings = {"camera": {"path": os.path.abspath(path), "name": name, "first": first}, "tethered": True}
+        try:
+            settings_path.write_text(json.dumps(settings), encoding="utf-8")
+        except OSError as error:
+            raise temporary_folder_error(error) from error
+        seconds = _BASE_SECONDS + _SECONDS_PER_RIG_MEGABYTE * _file_megabytes(path)
+        return _run_child([*scene_command, str(settings_path)], scratch, seconds, path).quality["camera"]["text"]
+
+
 def _job_settings(request: SceneRequest, temporary_paths: Sequence[Path]) -> dict[str, Any]:
     """A SceneRequest as the JSON that scene/make_job.py reads; the outputs are written to `temporary_paths`."""
     outputs: list[dict[str, Any]] = [
@@ -148,6 +173,8 @@ def _job_settings(request: SceneRequest, temporary_paths: Sequence[Path]) -> dic
         "retarget": _retarget_settings(request.retarget_target),
         "skel": None if request.skel is None else _absolute_model(request.skel),
         "stretch": request.stretch,
+        "pose_shapes": request.pose_shapes,
+        "with_camera": request.with_camera,
         "tethered": True,
         "surfaces": _absolute_paths(request.surfaces),
     }
@@ -211,6 +238,7 @@ def _run_child(command: Sequence[str], scratch: Path, seconds: float, rig: str =
             reason=error.strerror or error,
         ) from error
     tether, child.stdin = child.stdin, None  # `communicate` would close it
+    _running.add(child)
     try:
         output = child.communicate(timeout=seconds)[0].decode("utf-8", "replace")
     except subprocess.TimeoutExpired as error:
@@ -222,6 +250,7 @@ def _run_child(command: Sequence[str], scratch: Path, seconds: float, rig: str =
             variable=_TIME_LIMIT_VARIABLE,
         ) from error
     finally:
+        _running.discard(child)
         if child.poll() is None:  # interrupted, or out of time
             kill_process_group(child)
             child.wait()
@@ -240,6 +269,12 @@ def _run_child(command: Sequence[str], scratch: Path, seconds: float, rig: str =
     error = error_from_exit_code(answer["exit_code"], _read_message(answer["problem"]), _read_message(answer["remedy"]))
     error.add_note(answer["details"])
     raise error
+
+
+def end_scene_processes() -> None:
+    """End the children that other threads of this process wait for; their calls raise an error."""
+    for child in tuple(_running):
+        kill_process_group(child)
 
 
 def _unexpected_end(returncode: int, rig: str) -> MeshRecError:

@@ -85,6 +85,15 @@ def parse_output_path(word: str) -> str:
     raise argparse.ArgumentTypeError("it has no name")
 
 
+def parse_count(word: str) -> int | None:
+    """A whole number from 1; None for `auto`."""
+    if word == "auto":
+        return None
+    if word.isdecimal() and int(word) > 0:
+        return int(word)
+    raise argparse.ArgumentTypeError(f"{word} is no number from 1")
+
+
 def parse_formats(word: str) -> tuple[str, ...]:
     """The suffixes of a list of formats such as `fbx,npz`."""
     suffixes = tuple(dict.fromkeys(f".{name.strip().lower().removeprefix('.')}" for name in word.split(",")))

@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import shutil
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
 
 from ..bridge.messages import Progress
 from ..core.errors import CancelledError, ExitCode, MeshRecError, OutputError
@@ -34,9 +35,32 @@ class Console:
         self._debug = debug
         self._interruption = interruption or threading.Event()
         self.num_finished = 0
+        self._output = sys.stdout  # libraries may print while it is redirected
         self._stage: str | None = None
         self._stage_start = 0.0  # s
         self._width = 0  # characters of the line that is drawn
+        self._block_lines = 0  # of the block that is drawn
+
+    @property
+    def is_json(self) -> bool:
+        """Whether each event is a line of JSON."""
+        return self._style == "json"
+
+    def event(self, event: str, **facts: object) -> None:
+        """Print an event as a line of JSON, in that style only."""
+        if self.is_json:
+            self._print_event(event, **facts)
+
+    def draw_block(self, lines: Sequence[str], stream: TextIO | None = None) -> None:
+        """Replace the lines that are drawn at the end of a terminal, such as bars; none clears them. Log files get none."""
+        stream = stream or sys.stderr
+        if self._style != "bar" or not stream.isatty() or not (lines or self._block_lines):
+            return
+        columns, rows = shutil.get_terminal_size()
+        shown = [escape_control_characters(_to_one_line(line))[: columns - 1] for line in lines[: rows - 1]]
+        up = f"\x1b[{self._block_lines}A" if self._block_lines else ""
+        self._block_lines = len(shown)
+        self._write_error(f"\r{up}\x1b[J" + "".join(f"{line}\n" for line in shown))
 
     def progress(self, progress: Progress, about: str = "") -> None:
         """Show a stage's progress; `about` names the input."""
@@ -53,13 +77,13 @@ class Console:
 
     def print_result(self, text: str) -> None:
         """Print a line of the command's result."""
-        self._draw_line("")
+        self._clear()
         if self._style != "json":
             self._print_output(text)
 
     def warn(self, text: str, about: str = "") -> None:
         """Print a warning; the command continues."""
-        self._draw_line("")
+        self._clear()
         if self._style == "json":
             self._print_event("warning", input=about, text=text)
         else:
@@ -68,7 +92,7 @@ class Console:
     def done(self, about: str, outputs: Sequence[str]) -> None:
         """Print the outputs of an input that is finished."""
         self.num_finished += 1
-        self._draw_line("")
+        self._clear()
         self._stage = None
         if self._style == "json":
             self._print_event("done", input=about, outputs=list(outputs))
@@ -86,7 +110,7 @@ class Console:
         """
         if self._interruption.is_set() and not isinstance(error, CancelledError):
             raise KeyboardInterrupt from error
-        self._draw_line("")
+        self._clear()
         self._stage = None
         if isinstance(error, MeshRecError):
             code, problem, remedy = int(error.exit_code), error.problem, error.remedy
@@ -94,14 +118,24 @@ class Console:
             said = f"{type(error).__name__}: {describe_exception(error)}".rstrip(": .")
             code, problem = int(ExitCode.FAULT), f"Something went wrong ({said})."
             remedy = "This is a fault of ours: please report it with what --debug shows."
+        details = "".join(traceback.format_exception(error)) if self._debug else ""
+        self._print_failure(about, code, problem, remedy, details, is_only_input)
+        return code
+
+    def fail_with(self, outcome: Mapping[str, Any], about: str) -> None:
+        """Print a failure that is known by its exit_code, problem, remedy and, for --debug, details."""
+        self._clear()
+        details = str(outcome.get("details", "")) if self._debug else ""
+        self._print_failure(about, outcome["exit_code"], outcome["problem"], outcome["remedy"], details, False)
+
+    def _print_failure(self, about: str, code: int, problem: str, remedy: str, details: str, is_only_input: bool) -> None:
         if self._style == "json":
             self._print_event("failed", input=about, exit_code=code, problem=problem, remedy=remedy)
-        if self._debug:
-            self._print_error("".join(traceback.format_exception(error)).rstrip("\n"))
+        if details:
+            self._print_error(details.rstrip("\n"))
         # With several inputs, the message alone may not tell which one failed.
         text = f"{about}: {problem} {remedy}" if about and not is_only_input else f"{problem} {remedy}"
         self._print_error(_to_one_line(text))
-        return code
 
     def _print_event(self, event: str, **facts: object) -> None:
         self._print_output(json.dumps({"event": event, **facts}))
@@ -109,9 +143,9 @@ class Console:
     def _print_output(self, text: str) -> None:
         """Print a line on standard output; if its reader has closed the pipe, as `| head` does, later output is discarded."""
         try:
-            print(escape_control_characters(text), flush=True)
+            print(escape_control_characters(text), file=self._output, flush=True)
         except BrokenPipeError:
-            _redirect_to_null(sys.stdout)
+            _redirect_to_null(self._output)
         except OSError as error:
             raise OutputError(
                 "standard-output-not-writable",
@@ -120,6 +154,11 @@ class Console:
                 reason=error.strerror,
             ) from error
 
+    def _clear(self) -> None:
+        """Remove what is drawn, so that a line can be printed."""
+        self._draw_line("")
+        self.draw_block([])
+
     def _draw_line(self, line: str) -> None:
         """Replace the line that is drawn; an empty one clears it."""
         if line or self._width:
@@ -127,9 +166,13 @@ class Console:
             self._width = len(line)
 
     def _print_error(self, text: str, begin: str = "", end: str = "\n") -> None:
-        """Print text on standard error; if that fails, later output is discarded."""
+        """Print text on standard error, without characters that a terminal would obey."""
+        self._write_error(f"{begin}{escape_control_characters(text)}{end}")
+
+    def _write_error(self, text: str) -> None:
+        """Write to standard error; if that fails, later output is discarded."""
         try:
-            print(f"{begin}{escape_control_characters(text)}", end=end, file=sys.stderr, flush=True)
+            print(text, end="", file=sys.stderr, flush=True)
         except OSError:
             _redirect_to_null(sys.stderr)
 

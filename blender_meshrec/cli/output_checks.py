@@ -13,6 +13,7 @@ from ..core.messages import Message
 from ..core.option_choices import OUTPUT_SUFFIXES
 from ..core.options import CHARACTER_OPTIONS, OPEN_MODEL, OPTIONS
 from ..retarget.character_path import split_character_path
+from .camera_option import split_camera_path
 from .outputs import needs_scene_process
 
 DEFAULT_FORMATS = (".npz",)  # of outputs in a folder
@@ -88,6 +89,7 @@ def unused_options(options: Namespace, outputs: Iterable[Path]) -> list[Message]
         unused.append(Message("option-needs-another", _UNUSED_TEXT, option="--skel", needed="--skeleton skel"))
     if options.sensor is not None and (options.focal is None or options.focal.strip().lower().endswith("px")):
         unused.append(Message("option-needs-another", _UNUSED_TEXT, option="--sensor", needed="--focal in millimetres"))
+    unused += _unused_without_camera(options)
     if options.format != DEFAULT_FORMATS and str(options.output) in map(str, outputs):
         unused.append(
             Message("format-of-file-ignored", "--format does nothing: the output's own suffix is its format, unless it is a folder.")
@@ -95,10 +97,20 @@ def unused_options(options: Namespace, outputs: Iterable[Path]) -> list[Message]
     return unused
 
 
+def _unused_without_camera(options: Namespace) -> list[Message]:
+    """Messages about options of a known camera where there is none."""
+    given = [OPTIONS[name].argument for name in ("camera_frame", "floor") if options.camera is None and getattr(options, name) is not None]
+    return [Message("option-needs-another", _UNUSED_TEXT, option=argument.flag, needed="--camera") for argument in given if argument]
+
+
 def input_files(options: Namespace) -> list[Path]:
     """The files that a command reads, which no output may overwrite."""
     named = [*getattr(options, "inputs", ()), *(getattr(options, name, None) for name in _INPUT_ARGUMENTS)]
     named += [path for name in ("betas", "known_contacts") for path in getattr(options, name, None) or ()]
+    if getattr(options, "cameras", None) not in (None, "auto"):
+        named.append(options.cameras)
+    if getattr(options, "camera", None):
+        named.append(split_camera_path(options.camera)[0])
     if getattr(options, "rig", None):
         named.append(split_character_path(options.rig)[0])
     return [Path(name) for name in named if name and name != OPEN_MODEL]

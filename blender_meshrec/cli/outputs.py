@@ -31,7 +31,8 @@ class OutputSettings:
     body: "open" or the path of an SMPL-family file. preset: blender, unreal or unity. stretch: let the bones of calibrated people
     stretch. blender: path of the Blender that makes scenes, or None. skel: "open" or a SKEL file for scenes with SKEL's skeleton, None
     for SMPL's. retarget_target: the artist's character to retarget to, or None. surfaces: the point cache of each person's exact
-    surface, or (). smplh: write motion files in AMASS's widths.
+    surface, or (). smplh: write motion files in AMASS's widths. pose_shapes: give meshes the pose blend shapes of their body.
+    with_camera: write the camera too.
     """
 
     body: str
@@ -42,12 +43,25 @@ class OutputSettings:
     retarget_target: RetargetTarget | None = None
     surfaces: tuple[Path, ...] = ()
     smplh: bool = False
+    pose_shapes: bool = False
+    with_camera: bool = False
 
 
 def settings_from_options(options: Namespace, surfaces: tuple[Path, ...], retarget_target: RetargetTarget | None = None) -> OutputSettings:
     """The OutputSettings of a command's options."""
     skel = options.skel_body if options.skeleton == "skel" else None
-    return OutputSettings(options.body, options.preset, options.stretch, options.blender, skel, retarget_target, surfaces, options.smplh)
+    return OutputSettings(
+        options.body,
+        options.preset,
+        options.stretch,
+        options.blender,
+        skel,
+        retarget_target,
+        surfaces,
+        options.smplh,
+        options.pose_shapes,
+        options.with_camera,
+    )
 
 
 def retarget_target_from_options(options: Namespace) -> RetargetTarget | None:
@@ -158,6 +172,8 @@ def _scene_request(
         stretch=settings.stretch,
         surfaces=settings.surfaces,
         surface_paths=surface_paths,
+        pose_shapes=settings.pose_shapes,
+        with_camera=settings.with_camera,
     )
 
 
@@ -180,7 +196,8 @@ def _write_scenes_here(people: Sequence[tuple[str, Recovery]], request: SceneReq
     surfaces = request.surfaces or [None] * len(people)
     assembled = [Person(name, recovery, template, skel, surface) for (name, recovery), surface in zip(people, surfaces)]
     outputs = [Output(path, indices, None, copies) for (path, indices), copies in zip(request.outputs, request.surface_paths)]
-    return SceneResult(tuple(write_outputs(assembled, outputs, request.name, request.preset, request.stretch)))
+    options = request.preset, request.stretch, request.pose_shapes, request.with_camera
+    return SceneResult(tuple(write_outputs(assembled, outputs, request.name, *options)))
 
 
 def make_scenes(request: SceneRequest, blender: str | None = None) -> SceneResult:

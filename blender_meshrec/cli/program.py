@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 from .. import __doc__ as package_description
 from ..core.errors import CancelledError, InputError, MeshRecError
 from ..core.option_choices import OUTPUT_SUFFIXES
-from ..core.option_parsers import parse_fps
+from ..core.option_parsers import parse_fps, parse_non_negative
 from ..core.options import CHARACTER_OPTIONS, OPTIONS
 from ..core.version import version
-from .arguments import add_option, add_options, join_heights, parse_formats, parse_output_path
+from .arguments import add_option, add_options, join_heights, parse_count, parse_formats, parse_output_path
 from .console import Console
 from .interruption import interrupt_on_signals
 from .output_checks import DEFAULT_FORMATS
@@ -109,12 +109,12 @@ def build_parser(prog: str = "meshrec") -> Parser:
     evaluate.add_argument("motion", metavar="MOTION", help="motion .npz")
     evaluate.add_argument("truth", metavar="TRUTH", help="motion .npz of the same frames")
     evaluate.add_argument("--report", metavar="FILE.json", help="write the numbers there, too")
-    batch = add_command("batch", "run reconstructions one after another")
-    batch.add_argument("jobs", metavar="JOBS.json", help='a list: [{"input": "a.mp4", "output": "a.fbx", "person": "all"}, ...]')
-    _add_progress_argument(batch)
+    _add_batch_arguments(add_command("batch", "reconstruct many clips, from a list or a folder, in one run that can be resumed"))
     models = add_command("models", "list the model files, check those that ship, or keep one of your own under a name")
     models.add_argument("action", choices=("list", "verify", "add"))
-    models.add_argument("file", nargs="?", metavar="FILE", help="add: an SMPL, SMPL-H, SMPL-X or SKEL file; a copy is kept")
+    models.add_argument(
+        "file", nargs="?", metavar="FILE", help="add: an SMPL, SMPL-H, SMPL-X or SKEL file, or a released checkpoint; a copy is kept"
+    )
     models.add_argument("--name", metavar="NAME", help="add: what --body or --skel is to call it; the file's own name by default")
     _add_setup_arguments(add_command("setup", "install the environment that the backend runs in"))
     doctor = add_command("doctor", "say what is installed, what is missing and where things are kept")
@@ -126,6 +126,12 @@ def build_parser(prog: str = "meshrec") -> Parser:
 def _add_reconstruct_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("inputs", nargs="+", metavar="INPUT", help="an image, a video, a folder of images, or 2D keypoints")
     _add_output_arguments(command, "the file to write, its suffix the format; with several inputs, or where it is a folder: the folder")
+    _add_reconstruct_options(command)
+    command.add_argument("--report", metavar="FILE.json", help="write quality, speed and warnings there; a list with several inputs")
+    _add_progress_argument(command)
+
+
+def _add_reconstruct_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--format", metavar="LIST", type=parse_formats, default=DEFAULT_FORMATS, help="formats in a folder: npz (default), fbx,npz, ..."
     )
@@ -135,8 +141,29 @@ def _add_reconstruct_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--cache", metavar="DIR", help="where to keep what was seen, for a second run; the user's cache by default")
     command.add_argument("--no-cache", action="store_true", help="look at everything anew and keep nothing")
     _add_backend_argument(command)
-    command.add_argument("--report", metavar="FILE.json", help="write quality, speed and warnings there; a list with several inputs")
+
+
+def _add_batch_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "jobs", metavar="JOBS", help="a list of jobs in JSON (docs/batches.md), or a folder of clips, with the options of `reconstruct`"
+    )
+    own = len(command._actions)
+    _add_output_arguments(command, "the folder to write into, and of the journal and the summary", "FOLDER", required=False)
+    _add_reconstruct_options(command)
+    for action in command._actions[own:]:
+        if action.dest != "output":
+            action.default = argparse.SUPPRESS  # what is not given is each job's own
     _add_progress_argument(command)
+    command.add_argument(
+        "--name", metavar="TEMPLATE", help="names in the folder, of {clip} {file} {folder} {options} {target} {number}; ends in .{format}"
+    )
+    command.add_argument("--workers", type=parse_count, metavar="N", help="clips at a time; by cores and graphics memory by default")
+    command.add_argument("--engine", choices=("local", "ray"), default="local", help="this computer, or the nodes of a Ray cluster")
+    command.add_argument("--address", metavar="ADDRESS", help="of the Ray cluster; one on this computer by default")
+    command.add_argument("--cpus", type=parse_non_negative, default=1.0, metavar="N", help="of Ray: cores that a worker occupies")
+    command.add_argument("--gpus", type=parse_non_negative, default=0.0, metavar="N", help="of Ray: graphics cards that a worker occupies")
+    command.add_argument("--again", action="store_true", help="do all clips, also those that are done")
+    command.add_argument("--dry-run", action="store_true", help="list what would be made, and write nothing")
 
 
 def _add_retarget_arguments(command: argparse.ArgumentParser) -> None:
@@ -154,7 +181,7 @@ def _add_convert_arguments(command: argparse.ArgumentParser) -> None:
     add_options(command, (OPTIONS[name] for name in ("skeleton", "skel_body")))
     command.add_argument("--from-skel", action="store_true", help="first make the SMPL poses anew, from the motion's SKEL angles")
     _add_backend_argument(command)
-    add_options(command, (OPTIONS[name] for name in ("stretch", "surface", "smplh")))
+    add_options(command, (OPTIONS[name] for name in ("stretch", "surface", "smplh", "pose_shapes", "with_camera")))
     _add_output_arguments(command, "the file to write; its suffix is the format")
 
 
@@ -173,10 +200,9 @@ def _add_setup_arguments(command: argparse.ArgumentParser) -> None:
     _add_progress_argument(command)
 
 
-def _add_output_arguments(command: argparse.ArgumentParser, explanation: str) -> None:
-    command.add_argument(
-        "-o", "--output", required=True, type=parse_output_path, metavar="OUT", help=f"{explanation} ({' '.join(OUTPUT_SUFFIXES)})"
-    )
+def _add_output_arguments(command: argparse.ArgumentParser, explanation: str, metavar: str = "OUT", required: bool = True) -> None:
+    suffixes = f" ({' '.join(OUTPUT_SUFFIXES)})" if metavar == "OUT" else ""
+    command.add_argument("-o", "--output", required=required, type=parse_output_path, metavar=metavar, help=f"{explanation}{suffixes}")
     add_options(command, (OPTIONS[name] for name in ("body", "preset")))
     command.add_argument("--blender", metavar="FILE", help="the Blender, or the Python with bpy, that makes scenes")
 

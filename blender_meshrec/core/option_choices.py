@@ -28,7 +28,7 @@ def refiner_choices() -> tuple[Choice, ...]:
 
 QUALITIES = (
     Choice("draft", "Draft", "For a quick first look: looks at about 15 frames a second, and refines nothing", "DRAFT"),
-    Choice("standard", "Standard", "Every frame, twists as motion capture knows them, and the shape that silhouettes show", "STANDARD"),
+    Choice("standard", "Standard", "Every frame; natural twist of the limbs, and the body's shape from its outline", "STANDARD"),
     Choice("best", "Best", "The same with the larger landmark model: nearer to the truth, and slower", "BEST"),
 )
 DEVICES = (
@@ -42,6 +42,11 @@ DEVICE_LABELS = {"cpu": "processor", "cuda": "NVIDIA graphics card", "mps": "App
 SKELETONS = (
     Choice("smpl", "SMPL", "24 joints, as research and most other software have them"),
     Choice("skel", "SKEL", "The bones of the human body with 46 anatomical angles and their limits, beside SMPL's motion"),
+)
+START_SHAPES = (
+    Choice("average", "Average", "The mean of women and men"),
+    Choice("female", "Female", "An average woman"),
+    Choice("male", "Male", "An average man"),
 )
 SURFACES = (
     Choice("skinned", "Skinned", "The skin that the bones move, to be edited like any character's", "SKINNED"),

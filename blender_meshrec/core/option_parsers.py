@@ -8,6 +8,8 @@ from .focal_length import SENSOR_RANGE, read_focal_length
 
 MAX_FPS = 1000  # frames per second
 HEIGHT_RANGE = (50.0, 250.0)  # cm
+FIND_FLOOR, MAX_FLOOR = "auto", 1e4  # m
+MAX_FRAME = 1 << 20  # as in Blender
 
 
 def parse_person(word: str) -> str:
@@ -67,6 +69,33 @@ def parse_sensor(word: str) -> float:
     raise ArgumentTypeError(f"{word} is no width of a sensor, {SENSOR_RANGE[0]:.0f} to {SENSOR_RANGE[1]:.0f} mm")
 
 
+def read_floor(text: str) -> float | None:
+    """The height of a floor such as `0.15`, m; None for FIND_FLOOR, one that is to be found. Raises ValueError."""
+    if text.strip().lower() == FIND_FLOOR:
+        return None
+    height = float(text.strip().lower().removesuffix("m"))
+    if not abs(height) <= MAX_FLOOR:
+        raise ValueError(f"{text} is no height")
+    return height
+
+
+def parse_frame_number(word: str) -> int:
+    """Parse the number of a frame of a scene, which may be negative."""
+    with contextlib.suppress(ValueError):
+        if abs(int(word)) <= MAX_FRAME:
+            return int(word)
+    raise ArgumentTypeError(f"{word} is no number of a frame")
+
+
+def parse_floor(word: str) -> str:
+    """Check that a word is a height of a floor such as 0.15, or auto."""
+    try:
+        read_floor(word)
+    except ValueError:
+        raise ArgumentTypeError(f"{word} is no height of a floor such as 0.15, nor auto") from None
+    return word
+
+
 def parse_heights(word: str) -> float | tuple[float, ...]:
     """Parse heights of people, cm: 182, 182cm, or one each such as 182,165; 0 for somebody in a list whose height is not known."""
     with contextlib.suppress(ValueError):
@@ -79,6 +108,11 @@ def parse_heights(word: str) -> float | tuple[float, ...]:
 def parse_file(word: str) -> str:
     """The absolute path of a file to read."""
     return os.path.abspath(word)
+
+
+def parse_cameras(word: str) -> str:
+    """The absolute path of a calibration; `auto` stays as it is."""
+    return word if word == "auto" else os.path.abspath(word)
 
 
 def parse_model(word: str) -> str:

@@ -15,6 +15,7 @@ from .option_choices import (
     QUALITIES,
     ROOTS,
     SKELETONS,
+    START_SHAPES,
     SURFACES,
     UP_AXES,
     catalog_choices,
@@ -23,9 +24,12 @@ from .option_choices import (
 )
 from .option_parsers import (
     HEIGHT_RANGE,
+    parse_cameras,
     parse_file,
+    parse_floor,
     parse_focal_length,
     parse_fps,
+    parse_frame_number,
     parse_frame_range,
     parse_heights,
     parse_model,
@@ -50,12 +54,16 @@ class ReconstructOptions:
     from 1. frames: (first, end) half-open, counted from 0, or None for all. fps: resample to this rate, or None. capture_fps: rate at
     which the footage was captured, if not that at which it plays, or None for what the file says. focal: the focal length, such as
     "28mm" or "1674px" (focal_length.py), or None for what the file says or the solve finds. sensor: length in mm of its longer side, if
-    the focal length is in true millimetres, or None for 35 mm equivalents. height: cm, of everybody or of each person, or None. betas:
-    files with each person's shape. skeleton: "smpl", or "skel" for SKEL's angles beside SMPL's. method: an Estimator of the catalogue;
-    quality: of quality_levels.py; refine: Refiners in order, "auto" for those of the quality. smoothing: 0 is off, 1 the default
-    strength. contacts: detect heel and toe contacts and lock the feet while they last. known_contacts: files with each person's certain
-    contacts. upright: turn the world so that z is up and the floor is at zero. up: of an SMPL-family motion in place of footage, the axis
-    that is up: "z", "y", or "auto" as its format says.
+    the focal length is in true millimetres, or None for 35 mm equivalents. camera: FILE or FILE#NAME of the camera that filmed, in
+    whose world people stand, or None; cameras: the calibration of several views that are joined, "auto" without one, or None;
+    camera_frame: the frame of its scene that belongs to the footage's first, or None for its own first; floor: the height of that
+    world's floor, m, "auto" to find it, or None for what the camera's file says. height: cm, of everybody or of each person, or None.
+    betas: files with each person's shape. start_shape: "average", "female" or "male", what bones and silhouettes leave open. skeleton:
+    "smpl", or "skel" for SKEL's angles beside SMPL's. method: an Estimator of the catalogue; quality: of quality_levels.py; refine:
+    Refiners in order, "auto" for those of the quality. smoothing: 0 is off, 1 the default strength. contacts: detect heel and toe
+    contacts and lock the feet while they last. known_contacts: files with each person's certain contacts. corrections: file of an
+    artist's corrections of an earlier result, or None. upright: turn the world so that z is up and the floor is at zero. up: of an
+    SMPL-family motion in place of footage, the axis that is up: "z", "y", or "auto" as its format says.
     """
 
     body: str = option(
@@ -115,6 +123,36 @@ class ReconstructOptions:
             soft_maximum=70.0,
         ),
     )
+    camera: str | None = option(
+        None,
+        argument=Argument(
+            "--camera",
+            "the camera that filmed, where it is known: of a .blend, .fbx, .abc or .usd, with #NAME one of its cameras, or a .json "
+            "(docs/known_camera.md); people stand in its world, on its floor, at its scale, frame for frame",
+            "FILE[#NAME]",
+            parse_file,
+        ),
+    )
+    cameras: str | None = option(
+        None,
+        argument=Argument(
+            "--cameras",
+            "join the inputs, several views of one scene, into one output: the cameras' calibration of Pose2Sim (.toml), Qualisys "
+            "(.qca.txt), OpenCV (.yml, .xml, .json) or Blender (.json), or auto to find the cameras, which stand still, from the people",
+            "CALIB|auto",
+            parse_cameras,
+        ),
+    )
+    camera_frame: int | None = option(
+        None,
+        argument=Argument("--camera-frame", "the scene's frame that is the footage's first; the scene's first", "N", parse_frame_number),
+        panel=PanelProperty("Footage Begins at", "The frame of the scene that is the footage's first; 0 for the scene's first"),
+    )
+    floor: str | None = option(
+        None,
+        argument=Argument("--floor", "height of the floor in the camera's world, metres (0), or auto", "M|auto", parse_floor),
+        panel=PanelProperty("Floor", "Height in metres of the floor in the camera's world; empty for 0, auto to find it from people"),
+    )
     height: float | tuple[float, ...] | None = option(
         None,
         argument=Argument(
@@ -147,6 +185,12 @@ class ReconstructOptions:
             is_path=True,
         ),
     )
+    start_shape: str = option(
+        "average",
+        choices=START_SHAPES,
+        argument=Argument("--start-shape", "the shape of which the person has what the footage does not show; of the open body"),
+        panel=PanelProperty("Shape Starts as", "Whose shape the person has where the footage does not show it; of the open body"),
+    )
     skeleton: str = option(
         "smpl",
         choices=SKELETONS,
@@ -161,7 +205,7 @@ class ReconstructOptions:
     )
     detector: str = option(
         "auto",
-        choices=catalog_choices("detector", "By the input"),
+        choices=catalog_choices("detector", "Landmarks in footage; the points themselves of a keypoints file"),
         argument=Argument("--detector", catalog_help("detector"), "NAME"),
         panel=PanelProperty("Detector", "What finds people in the picture"),
     )
@@ -217,10 +261,20 @@ class ReconstructOptions:
             is_repeated=True,
         ),
     )
+    corrections: str | None = option(
+        None,
+        argument=Argument(
+            "--corrections",
+            "an artist's corrections of an earlier result of this clip, such as clip.corrections.json: ranges that are bad, joints that "
+            "were dragged, contacts",
+            "FILE",
+            parse_file,
+        ),
+    )
     upright: bool = option(
         True,
         argument=Argument("--no-upright", "leave the world as the camera stands"),
-        panel=PanelProperty("Stand Upright", "Turn the world so that Z is up and the floor is at zero"),
+        panel=PanelProperty("Level Floor", "Turn the world so that Z is up and the floor is at zero"),
     )
     up: str = option(
         "auto",
@@ -234,7 +288,9 @@ class SceneOptions:
     """The options of the scene or file that is made of a result.
 
     preset: the program that an .fbx is for. stretch: let the bones of a calibrated person stretch until they meet the joints. surface:
-    of a calibrated person, the skin that the bones move or the exact surface. smplh: write motion files in AMASS's widths.
+    of a calibrated person, the skin that the bones move or the exact surface. pose_shapes: give the mesh SMPL's pose blend shapes, as shape
+    keys that bones drive. smplh: write motion files in AMASS's widths.
+    with_camera: write the camera too into formats of other programs.
     """
 
     preset: str = option(
@@ -261,6 +317,18 @@ class SceneOptions:
             "of a calibrated motion: the skin that bones move, or also the exact surface, as NAME.pc2 beside a .blend or an .npz",
         ),
         panel=PanelProperty("Surface", "What the mesh shows of a calibrated person"),
+    )
+    pose_shapes: bool = option(
+        False,
+        argument=Argument("--pose-shapes", "of a .blend: give the mesh the pose blend shapes of its body, over 100 driven shape keys"),
+        panel=PanelProperty(
+            "Pose Shapes", "Give the mesh the pose blend shapes of its body, over 100 driven shape keys: bends keep more of their volume"
+        ),
+    )
+    with_camera: bool = option(
+        False,
+        argument=Argument("--with-camera", "of an .fbx, .glb or .usdc: the camera too, animated as it filmed; a .blend always has it"),
+        panel=PanelProperty("Camera", "Write the camera that filmed too, animated, into .fbx, .glb and .usdc"),
     )
     smplh: bool = option(
         False,
@@ -304,7 +372,7 @@ class CharacterOptions:
     feet: bool = option(
         True,
         argument=Argument("--no-foot-ik", "turn the legs as the performer's and let feet go where that leads"),
-        panel=PanelProperty("Keep Foot Contacts", "Plant heels and toes where the person's touch the floor"),
+        panel=PanelProperty("Lock Feet", "Plant heels and toes where the person's touch the floor"),
     )
     force: bool = option(
         False,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from .array_types import AnyArray, BoolArray, FloatArray, ImageArray, IntArray
+from .crop_regression import ROW_LENGTH
 from .frozen_arrays import freeze_arrays
 from .silhouettes import Silhouettes
 from .skeletons import KEYPOINT_SETS
@@ -49,6 +50,7 @@ class Observations:
     boxes: (F,4) px, left, top, right, bottom. keypoints: (F,K,3) x px, y px, confidence 0..1.
     keypoints_3d: (F,K,3) m relative to the middle of the hips, z along the line of sight to the person, or None. visible: (F,).
     silhouettes: of some of the frames, or None. portrait: (S,S,3) RGB, a small picture of the person, or None.
+    regression: rows of crop_regression.py, what an image method regressed of the person's crops, or None.
     Rows where the person is not visible are zero.
     """
 
@@ -59,6 +61,7 @@ class Observations:
     keypoints_3d: FloatArray | None = None
     silhouettes: Silhouettes | None = None
     portrait: ImageArray | None = None
+    regression: FloatArray | None = None
 
     def __post_init__(self) -> None:
         points = len(KEYPOINT_SETS[self.keypoint_set])
@@ -70,6 +73,7 @@ class Observations:
                 "visible": (bool, ("F",)),
                 "keypoints_3d": (np.float32, ("F", points, 3)),
                 "portrait": (np.uint8, ("S", "S", 3)),
+                "regression": (np.float32, ("F", ROW_LENGTH)),
             },
         )
 
@@ -87,11 +91,15 @@ class Observations:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera: intrinsics (3,3) px, camera_from_world (F,4,4) with OpenCV axes, image_size (width, height) px."""
+    """A pinhole camera: intrinsics (3,3) px, camera_from_world (F,4,4) with OpenCV axes, image_size (width, height) px.
+
+    zoom: (F,), each frame's focal length over that of the intrinsics; None where it does not change.
+    """
 
     intrinsics: FloatArray
     camera_from_world: FloatArray
     image_size: IntArray
+    zoom: FloatArray | None = None
 
     def __post_init__(self) -> None:
         freeze_arrays(
@@ -100,6 +108,7 @@ class Camera:
                 "intrinsics": (np.float64, (3, 3)),
                 "camera_from_world": (np.float64, ("F", 4, 4)),
                 "image_size": (np.int64, (2,)),
+                "zoom": (np.float64, ("F",)),
             },
         )
 
@@ -154,6 +163,8 @@ class Estimate:
     is_temporal: whether neighboring frames were used too, so that the joints are free of high-frequency noise.
     contacts: (F,4) probabilities 0..1 that left heel, left toe, right heel and right toe touch the ground, from estimators that
     predict them.
+    rotmats: (F,24,3,3), SMPL's local rotations, the root's in the same axes, from estimators that regress them; the identity where the
+    person is not visible.
     spread: (F,17,3) m, within which 68 % of the errors of a joint relative to its parent lie, across (x, y) and along (z) the line of
     sight; from estimators that know it.
     """
@@ -164,11 +175,13 @@ class Estimate:
     is_temporal: bool = False
     contacts: FloatArray | None = None
     spread: FloatArray | None = None
+    rotmats: FloatArray | None = None
 
     def __post_init__(self) -> None:
         freeze_arrays(
             self,
             {
+                "rotmats": (np.float32, ("F", 24, 3, 3)),
                 "joints": (np.float32, ("F", "J", 3)),
                 "confidence": (np.float32, ("F", "J")),
                 "contacts": (np.float32, ("F", 4)),
@@ -234,6 +247,14 @@ class Recovery:
     joint_sigma: (F,24) m, how sure the solve is of each joint relative to the pelvis: one standard deviation along an axis. `confidence`
     is the detector's, lowered where the solve is unsure.
 
+    free_legs: (F,8,3) rad, the local rotations of hip, knee, ankle and foot, left then right, before the feet were held still.
+
+    camera_zoom: (F,), the focal length of each frame over that of camera_intrinsics, where it changes: the camera zooms, or another shot
+    begins.
+
+    camera_distortion: (3,), k1, k2 and k3 of the footage's lens as of lens_distortion.py, where they are known; `camera_intrinsics` are
+    those of the picture without it. scene_frame: the frame of a scene's timeline that row 0 is, where its camera was given.
+
     Calibrated results also have calibrated_joints (F,24,3) m, the joints with bones that stretch; `poses` is then the nearest
     pose with bones of fixed length.
     """
@@ -264,6 +285,10 @@ class Recovery:
     skel_model_type: str = ""
     calibrated_joints: FloatArray | None = None
     joint_sigma: FloatArray | None = None
+    free_legs: FloatArray | None = None
+    camera_zoom: FloatArray | None = None
+    camera_distortion: FloatArray | None = None
+    scene_frame: int = 1
 
     def __post_init__(self) -> None:
         freeze_arrays(
@@ -286,6 +311,9 @@ class Recovery:
                 "skel_trans": (np.float32, ("F", 3)),
                 "calibrated_joints": (np.float32, ("F", 24, 3)),
                 "joint_sigma": (np.float32, ("F", 24)),
+                "free_legs": (np.float32, ("F", 8, 3)),
+                "camera_zoom": (np.float64, ("F",)),
+                "camera_distortion": (np.float64, (3,)),
             },
         )
         if len({value is None for value in (self.q, self.skel_betas, self.skel_trans)}) > 1:
@@ -298,7 +326,7 @@ class Recovery:
 
     @property
     def camera(self) -> Camera:
-        return Camera(self.camera_intrinsics, self.camera_from_world, self.image_size)
+        return Camera(self.camera_intrinsics, self.camera_from_world, self.image_size, self.camera_zoom)
 
     def arrays(self) -> dict[str, AnyArray | str | float]:
         """The fields that are not None, by name, as files and the wire protocol store them."""

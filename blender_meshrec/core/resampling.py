@@ -1,7 +1,7 @@
 """A recovery at other times: resampled to another frame rate, or with the frames filled in that were left out."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -10,28 +10,44 @@ import numpy as np
 from .array_types import FloatArray
 from .cameras import invert_rigid_transform, rigid_transform
 from .records import Recovery
+from .recovery_rows import change_shots
 from .rotations import align_quat_signs, normalize_quat, quat_from_rotmat, quat_from_rotvec, rotmat_from_quat, rotvec_from_quat, slerp
 from .time_series import bracketing_samples, interpolate_cubic, interpolate_over_time
 
 Interpolation: TypeAlias = Callable[[FloatArray], FloatArray]  # values (F,...) at a recovery's times to values (N,...) at others
 
 
-def resample_recovery(recovery: Recovery, fps: float) -> Recovery:
+def resample_recovery(recovery: Recovery, fps: float, cuts: Sequence[int] = ()) -> Recovery:
     """The same motion with rows at even times k / fps, from the first row's time to the last row's.
 
+    Nothing is interpolated across a cut, of which `cuts` has the first row after it: a time between two shots has the earlier one's last.
     Rotations are interpolated by slerp, everything else linearly, and `visible` is taken from the nearest row. SKEL's angles
     are unwrapped first. Joints are interpolated too; the pipeline poses them anew to keep the file's invariant exact.
     """
     times = recovery.timestamps
     target = np.arange(int(np.floor((times[-1] - times[0]) * fps + 1e-6)) + 1) / fps + times[0]
+    edges = [-np.inf, *(times[list(cuts)] - 1e-9), np.inf]
+
+    def of_shot(shot: Recovery) -> Recovery:
+        number = int(np.searchsorted(edges, shot.timestamps[0]))
+        return _at_times(shot, fps, target[(target >= edges[number - 1]) & (target < edges[number])])
+
+    resampled = change_shots(recovery, cuts, of_shot)
+    return dataclasses.replace(resampled, timestamps=resampled.timestamps - times[0])
+
+
+def _at_times(recovery: Recovery, fps: float, target: FloatArray) -> Recovery:
+    """The recovery at times (N,) s."""
+    times = recovery.timestamps
     before, _after, weight = bracketing_samples(target, times)
+    turns = partial(_slerp, target, times)
     return dataclasses.replace(
         recovery,
         mocap_framerate=fps,
-        timestamps=target - times[0],
-        poses=_rotvecs(partial(_slerp, target, times), recovery.poses),
+        timestamps=target,
+        poses=_rotvecs(turns, recovery.poses),
         visible=recovery.visible[np.round(before + weight).astype(int)],
-        **_other_arrays(recovery, target, partial(interpolate_over_time, target, times)),
+        **_other_arrays(recovery, target, partial(interpolate_over_time, target, times), turns),
     )
 
 
@@ -45,12 +61,16 @@ def fill_in_frames(recovery: Recovery, times: FloatArray) -> Recovery:
     known = recovery.timestamps
     before, after, weight = bracketing_samples(times, known)
     cubic = partial(interpolate_cubic, times, known)
+
+    def turns(quats: FloatArray) -> FloatArray:
+        return normalize_quat(cubic(align_quat_signs(quats)))
+
     return dataclasses.replace(
         recovery,
         timestamps=times,
-        poses=_rotvecs(lambda quats: normalize_quat(cubic(align_quat_signs(quats))), recovery.poses),
+        poses=_rotvecs(turns, recovery.poses),
         visible=recovery.visible[before] & recovery.visible[np.where(weight > 0, after, before)],
-        **_other_arrays(recovery, times, cubic),
+        **_other_arrays(recovery, times, cubic, turns),
     )
 
 
@@ -74,12 +94,15 @@ def interpolate_camera(times: FloatArray, known: FloatArray, camera_from_world: 
     return rigid_transform(rotations, -(rotations @ places[..., None])[..., 0])
 
 
-def _other_arrays(recovery: Recovery, times: FloatArray, path: Interpolation) -> dict[str, Any]:
-    """Every array of a recovery besides its poses, at other times; path: for what moves, the rest is linear."""
+def _other_arrays(recovery: Recovery, times: FloatArray, path: Interpolation, turns: Interpolation) -> dict[str, Any]:
+    """Every array of a recovery besides its poses, at other times; path: for what moves, turns: for quaternions, the rest is linear."""
     linear = partial(interpolate_over_time, times, recovery.timestamps)
 
     def if_any(interpolate: Interpolation, values: FloatArray | None) -> FloatArray | None:
         return None if values is None else interpolate(values)
+
+    def rotate(rotvecs: FloatArray) -> FloatArray:
+        return _rotvecs(turns, rotvecs.reshape(len(rotvecs), -1)).reshape(len(times), *rotvecs.shape[1:])
 
     return {
         "trans": path(recovery.trans),
@@ -92,4 +115,6 @@ def _other_arrays(recovery: Recovery, times: FloatArray, path: Interpolation) ->
         "skel_trans": if_any(path, recovery.skel_trans),
         "calibrated_joints": if_any(path, recovery.calibrated_joints),
         "joint_sigma": if_any(linear, recovery.joint_sigma),
+        "camera_zoom": if_any(linear, recovery.camera_zoom),
+        "free_legs": if_any(rotate, recovery.free_legs),
     }

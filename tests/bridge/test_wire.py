@@ -26,6 +26,7 @@ REQUEST = ReconstructRequest("/a path/舞.mp4", person="2", frames=(3, None), fp
 MESSAGES = (
     REQUEST,
     Progress("Finding people", 3, 10),
+    Progress(Message("image-method-forecast", "{method} takes a while.", method="SPIN"), 3, 10),
     RESULT,
     Failure(4, Message("test-error.problem", "It is missing."), Message("test-error.remedy", "Get it."), "details\n"),
 )

@@ -37,9 +37,10 @@ def test_a_frame_is_laid_out_as_the_docs_say():
     magic, version, zero, text_size, size = struct.unpack_from("<4sHHIQ", raw)
     text = json.loads(raw[20 : 20 + text_size])
     assert (magic, version, zero, size) == (b"MREC", 1, 0, 5) and len(raw) == 20 + text_size + 5
+    report = {"a": {"$array": 0}, "b": {"$array": 1}, "c": {"$array": 2}}
     assert text == {
         "kind": "Result",
-        "fields": {"recoveries": [], "people": [], "report": {"a": {"$array": 0}, "b": {"$array": 1}, "c": {"$array": 2}}, "portraits": []},
+        "fields": {"recoveries": [], "people": [], "report": report, "portraits": [], "picture": None},
         "arrays": [["<i2", [2]], ["<f8", [2, 0]], ["|u1", []]],
     }
     assert raw[-5:] == b"\1\0\2\0\5"

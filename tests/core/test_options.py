@@ -22,7 +22,7 @@ from blender_meshrec.core.quality_levels import QUALITY_LEVELS
 from blender_meshrec.retarget.rig import RetargetOptions
 
 ROOT = Path(__file__).resolve().parents[2]
-JOB_PATHS = {"source", "cache", "surface"}  # fields of a request that belong to the job and are no options
+JOB_PATHS = {"views", "source", "cache", "surface", "camera_text"}  # fields of a request that belong to the job and are no options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,8 @@ def test_an_option_without_an_argument_keeps_its_default():
 @pytest.mark.parametrize("entry", [entry for entry in OPTIONS.values() if not entry.is_model_file], ids=lambda entry: entry.name)
 def test_batch_accepts_the_flag_of_every_option(entry, tmp_path):
     numbers = {"person": "2", "frames": "0:5", "fps": 25, "capture_fps": 120, "focal": 28, "sensor": 23.5, "smoothing": 2, "height": 182}
-    numbers |= {"betas": "tall.npz", "known_contacts": "edited.npz"}
+    numbers |= {"betas": "tall.npz", "known_contacts": "edited.npz", "cameras": "auto", "corrections": "clip.corrections.json"}
+    numbers |= {"camera": "camera.json", "camera_frame": 7, "floor": 0.1}
     value = True if entry.value_type is bool else numbers.get(entry.name)
     value = entry.words[0] if value is None else value
     (tmp_path / "jobs.json").write_text(json.dumps([{"input": "a.mp4", "output": "a.npz", entry.argument.flag.lstrip("-"): value}]))

@@ -38,9 +38,10 @@ from blender_meshrec.retarget import rig
 # Of the fields that have one; other software and users' scripts rely on them.
 DEFAULTS = {
     records.FootageInfo: {"first": 0, "rotation": 0, "is_mirrored": False, "speed": 1.0, "focal": None, "focal_sigma": 0.0},
-    records.Observations: {"keypoints_3d": None, "silhouettes": None, "portrait": None},
-    records.Estimate: {"body": None, "is_temporal": False, "contacts": None, "spread": None},
+    records.Observations: {"keypoints_3d": None, "silhouettes": None, "portrait": None, "regression": None},
+    records.Estimate: {"body": None, "is_temporal": False, "contacts": None, "spread": None, "rotmats": None},
     records.Motion: {"contacts": None, "joints": None},
+    records.Camera: {"zoom": None},
     records.Recovery: {
         "gender": "neutral",
         "footage": "",
@@ -54,9 +55,13 @@ DEFAULTS = {
         "skel_model_type": "",
         "calibrated_joints": None,
         "joint_sigma": None,
+        "free_legs": None,
+        "camera_zoom": None,
+        "camera_distortion": None,
+        "scene_frame": 1,
     },
     messages.Progress: {"unit": "frames"},
-    messages.Result: {"portraits": ()},
+    messages.Result: {"portraits": (), "picture": None},
     messages.Failure: {"details": ""},
     RetargetTarget: {"mapping": None, "up": "auto"},
     SceneRequest: {
@@ -67,11 +72,13 @@ DEFAULTS = {
         "stretch": True,
         "surfaces": (),
         "surface_paths": (),
+        "pose_shapes": False,
+        "with_camera": False,
     },
     SceneResult: {"notes": (), "surfaces": ()},
     rig.Controls: {"fk": (), "ik": ()},
     rig.BoneMapping: {"found_by": "preset", "convention": "", "controls": None},
-    rig.Performance: {"contacts": None, "soles": None, "notes": ()},
+    rig.Performance: {"contacts": None, "soles": None, "hand_contacts": None, "notes": ()},
     rig.RetargetedMotion: {"contacts": None},
 }
 

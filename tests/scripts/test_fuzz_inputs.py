@@ -22,6 +22,7 @@ from blender_meshrec.core.errors import MeshRecError
 from blender_meshrec.core.files import model_files
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.bvh import write_bvh
+from blender_meshrec.core.files.calibrations.read_calibration import read_calibration
 from blender_meshrec.core.files.fbx import check_fbx
 from blender_meshrec.core.files.fbx_records import MAGIC, read_records
 from blender_meshrec.core.files.gltf import read_gltf
@@ -32,6 +33,7 @@ from blender_meshrec.retarget.mapping.presets import read_preset
 from blender_meshrec.retarget.source.files import read_performance
 from scripts.evaluate.mutations import mutate, mutate_npz
 from tests.support.binary_fbx import sound_file
+from tests.support.calibration_files import as_camera_files, as_opencv_xml, as_opencv_yaml, as_qualisys, as_toml
 from tests.support.footage_files import make_frame, write_video
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of
 from tests.support.synthetic_skel import skel_arrays
@@ -119,6 +121,11 @@ FORMATS = {
     "weights list": (".toml", write_weights_list, read_weights_list),
     "network": (".safetensors", write_network, read_weights),
     "preset": (".json", write_preset, read_preset),
+    "calibration of Pose2Sim": (".toml", lambda path: path.write_text(as_toml()), read_calibration),
+    "calibration of Qualisys": (".qca.txt", lambda path: path.write_text(as_qualisys()), read_calibration),
+    "calibration of OpenCV": (".yml", lambda path: path.write_text(as_opencv_yaml()), read_calibration),
+    "calibration of OpenCV, XML": (".xml", lambda path: path.write_text(as_opencv_xml()), read_calibration),
+    "calibration, JSON": (".json", lambda path: path.write_text(as_camera_files()), read_calibration),
     "jobs": (".json", lambda path: path.write_text('[{"input": "a.mp4", "output": "a.fbx", "person": 1}]'), read_jobs),
     "body pickle": (".pkl", lambda path: path.write_bytes(pickle.dumps(smpl_arrays(), 2)), load_body),
     "smpl pickle": (".pkl", lambda path: path.write_bytes(pickle.dumps(AMASS, 2)), read_performance),

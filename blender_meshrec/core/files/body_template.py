@@ -57,7 +57,8 @@ class BodyTemplate(ShapedTemplate):
 
     Besides the fields of `ShapedTemplate`, with posedirs (V,3,9(J-1)) and at most 10 betas:
     parents: (J,), -1 at the root. J_regressor: (J,V). landmarks: name -> vertex.
-    part_names, face_parts: the body part of each face, (T,) indices into the names; None where the file has no parts.
+    part_names, face_parts: the body part of each face, (T,) indices into the names; None where the file has no parts. start_betas: (B,),
+    the likeliest shape of a person of whom nothing is known; None for the mean.
     """
 
     surface_model_type: str
@@ -67,6 +68,7 @@ class BodyTemplate(ShapedTemplate):
     landmarks: Mapping[str, int]
     part_names: tuple[str, ...] = ()
     face_parts: IntArray | None = None
+    start_betas: FloatArray | None = None
 
     def __post_init__(self) -> None:
         self._regress_joints(self.J_regressor)

@@ -14,6 +14,10 @@
 | footage_mirrored, footage_speed | mirrored left to right before it is rotated; captured so many times faster than the file plays |
 | q, skel_betas, skel_trans, skel_model_type | SKEL results only: (F,46) rad; (10,); (F,3) m; `open` or `skel` |
 | joint_sigma | (F,24) m, how sure the solve is of each joint relative to the pelvis (one standard deviation along an axis) |
+| free_legs | (F,8,3) rad, hips, knees, ankles and feet, left then right, as solved before the feet were held still |
+| camera_zoom | (F,), each frame's focal length over that of camera_intrinsics; only where the camera zooms or footage has several shots |
+| camera_distortion | (3,), k1, k2, k3 of the lens, distorted = undistorted * (1 + k1 r^2 + k2 r^4 + k3 r^6); only where they are known |
+| scene_frame | the frame of a scene's timeline that row 0 is; 1 unless its camera was given |
 | calibrated_joints | calibrated results only: (F,24,3) m, the joints with bones that stretch |
 """
 
@@ -35,9 +39,9 @@ _MAX_BETAS = 10  # of any body family
 # Largest magnitude -> fields of a Recovery.
 _LIMITS = (
     ("positions", 1e5, ("trans", "joints", "lifted_joints", "skel_trans", "calibrated_joints", "joint_sigma")),  # m
-    ("angles", 1e4, ("poses", "q")),  # rad
+    ("angles", 1e4, ("poses", "q", "free_legs")),  # rad
     ("shape parameters", 1e3, ("betas", "skel_betas")),
-    ("camera's numbers", 1e7, ("camera_intrinsics", "camera_from_world")),
+    ("camera's numbers", 1e7, ("camera_intrinsics", "camera_from_world", "camera_zoom", "camera_distortion")),
     ("picture's sides", 1e6, ("image_size",)),  # px
     ("timestamps", 1e10, ("timestamps",)),  # s
 )
@@ -50,6 +54,7 @@ _SCALAR_FIELDS: Mapping[str, Callable[[Any], str | int | float]] = {
     "footage_rotation": int,
     "footage_mirrored": bool,
     "footage_speed": float,
+    "scene_frame": int,
     "mocap_framerate": float,
 }
 

@@ -119,10 +119,7 @@ def _body_report(violation: FloatArray, rest: Mesh) -> BodyReport:
 
 def format_anatomy_report(report: Mapping[str, BodyReport]) -> Message:
     """An `anatomy_report` as one line of text."""
-    bodies = (
-        f"{name.upper()} {part['mean']:.1f} deg on average, {part['max']:.1f} at most, {part['volume_dm3']:.1f} litres"
-        for name, part in report.items()
-    )
+    bodies = (f"{name.upper()} {part['mean']:.1f} deg on average, {part['max']:.1f} at most" for name, part in report.items())
     return Message("joint-limit-violations", "Knees and elbows beyond their limits: {what}", what="; ".join(bodies))
 
 

