@@ -50,6 +50,7 @@ COMMAND_LINE_FILES = {
     "rtmlib_detector.py",
     "registry.py",
     "make_job.py",
+    "open_views.py",
 }
 RARE_MESSAGES = {
     "device-unknown.problem", "person-choice-unknown.problem", "person-choice-unknown.remedy", "network-file-of-another-version.problem",
@@ -214,7 +215,7 @@ def untranslated_texts(drawn):
     texts = [
         (entry[0], entry[-1] if entry[0] == "progress" else entry[1]) for entry in drawn if entry[0] in ("label", "progress") and entry[1:]
     ]
-    names = r"/\S+|clip\S*( person\d)?|person\d|[A-Z]+|[\d.,:%()-]+|x|tests?|boom"
+    names = r"/\S+|clip\S*( person\d)?|person\d|[A-Z]+|[\d.,:%()-]+|[|█▓░·.]+|x|tests?|boom"
     return [
         text
         for kind, text in texts
