@@ -122,7 +122,7 @@ def test_a_second_run_does_not_look_at_the_footage_again(report, motion, folder)
 def test_blender_evaluates_what_the_backend_skins(motion, body, folder):
     if not BLENDER.exists():
         pytest.skip("no Blender module is installed in this checkout")
-    done = meshrec("convert", folder / "clip.npz", "-o", folder / "clip.blend")
+    done = meshrec("convert", folder / "clip.npz", "-o", folder / "clip.blend", "--pose-shapes")
     assert done.returncode == 0, done.stderr
     rows = np.linspace(0, len(motion) - 1, 5).round().astype(int)
     frames = [str(1 + motion.timestamps[row] * motion.mocap_framerate) for row in rows]
