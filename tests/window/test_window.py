@@ -248,6 +248,7 @@ def test_result_is_exported_by_one_click(artist):
     window = artist.window
     window.click_button("meshrec.dismiss")
     artist.open_section(MAIN)
+    artist.open_section(RESULT)  # closed, so that what is below it is in view
     artist.open_section(EXPORT)
     for suffix in (".npz", ".fbx"):
         window.click_button(f"file_format='{suffix}'")
@@ -256,6 +257,7 @@ def test_result_is_exported_by_one_click(artist):
         path = f"/home/artist/demo_clip_person1{suffix}"
         assert path in window.files("/home/artist"), window.log()
     artist.open_section(EXPORT)
+    artist.open_section(RESULT)
 
 
 def test_motion_is_retargeted_to_another_character(artist):
