@@ -25,49 +25,51 @@ class _TakeOperator(OperatorMixin):
         return poll_unless(cls, "" if has_takes else translate("Select a character that has takes"))
 
 
-class ShowTake(_TakeOperator, bpy.types.Operator):
+class _OneTakeOperator(_TakeOperator):
+    """Does something with one take, by the name of its action."""
+
+    take: StringProperty(name="Take", description="The name of its action")
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        armature_object = require(character_armature(context))
+        take = next((take for take in takes_of(armature_object) if take.name == self.take), None)
+        if take is None:
+            self.report({"ERROR"}, translate('There is no take "{name}".', name=self.take))
+            return {"CANCELLED"}
+        try:
+            self.use(armature_object, take)
+        except MeshRecError as error:
+            return report_error(self, error)
+        return {"FINISHED"}
+
+    def use(self, armature_object: bpy.types.Object, take: bpy.types.Action) -> None:
+        """What the operator does. Raises MeshRecError."""
+        raise NotImplementedError
+
+
+class ShowTake(_OneTakeOperator, bpy.types.Operator):
     """Let the character play this take"""
 
     bl_idname = "meshrec.show_take"
     bl_label = "Play Take"
     bl_options: ClassVar = {"UNDO", "INTERNAL"}
 
-    take: StringProperty(name="Take", description="The name of its action")
-
-    def execute(self, context: bpy.types.Context) -> OperatorResult:
-        armature_object = require(character_armature(context))
-        take = _find_take(armature_object, self.take)
-        if take is None:
-            return _report_gone(self, self.take)
-        try:
-            report_notes(self, show_take(armature_object, take))
-        except MeshRecError as error:
-            return report_error(self, error)
-        return {"FINISHED"}
+    def use(self, armature_object: bpy.types.Object, take: bpy.types.Action) -> None:
+        report_notes(self, show_take(armature_object, take))
 
 
-class DeleteTake(_TakeOperator, bpy.types.Operator):
+class DeleteTake(_OneTakeOperator, bpy.types.Operator):
     """Delete this take from the file, unless something else plays its action; Undo brings it back"""
 
     bl_idname = "meshrec.delete_take"
     bl_label = "Delete Take"
     bl_options: ClassVar = {"UNDO", "INTERNAL"}
 
-    take: StringProperty(name="Take", description="The name of its action")
-
-    def execute(self, context: bpy.types.Context) -> OperatorResult:
-        armature_object = require(character_armature(context))
-        take = _find_take(armature_object, self.take)
-        if take is None:
-            return _report_gone(self, self.take)
+    def use(self, armature_object: bpy.types.Object, take: bpy.types.Action) -> None:
         takes = takes_of(armature_object)
-        try:
-            if assigned_action(armature_object) == take and len(takes) > 1:
-                show_take(armature_object, takes[-1] if takes[-1] != take else takes[-2])
-        except MeshRecError as error:
-            return report_error(self, error)
+        if assigned_action(armature_object) == take and len(takes) > 1:
+            show_take(armature_object, takes[-1] if takes[-1] != take else takes[-2])
         remove_take(armature_object, take)
-        return {"FINISHED"}
 
 
 class DeleteOtherTakes(_TakeOperator, bpy.types.Operator):
@@ -102,15 +104,6 @@ def draw_takes(layout: bpy.types.UILayout, armature_object: bpy.types.Object) ->
         row.prop(take, "name", text="")
         set_operator_properties(row.operator("meshrec.delete_take", text="", icon="TRASH"), take=take.name)
     box.operator("meshrec.delete_other_takes")
-
-
-def _find_take(armature_object: bpy.types.Object, name: str) -> bpy.types.Action | None:
-    return next((take for take in takes_of(armature_object) if take.name == name), None)
-
-
-def _report_gone(operator: bpy.types.Operator, name: str) -> OperatorResult:
-    operator.report({"ERROR"}, translate('There is no take "{name}".', name=name))
-    return {"CANCELLED"}
 
 
 CLASSES = (ShowTake, DeleteTake, DeleteOtherTakes)
