@@ -350,7 +350,7 @@ def test_interface_is_translated_to_german(artist):
     view = "bpy.context.preferences.view"
     window.evaluate(f"{view}.language = 'de_DE'; {view}.use_translate_interface = True")
     texts = window.evaluate(f"texts_of({MAIN!r})")
-    assert "Rekonstruieren" in texts and "Person" in texts and any(text.startswith("130 Bilder") for text in texts), texts
+    assert "Rekonstruieren" in texts and "Personen" in texts and any(text.startswith("130 Bilder") for text in texts), texts
     quality = " ".join(window.evaluate(f"texts_of({RESULT!r})"))
     assert "Ergebnis" in quality and "Übereinstimmung mit dem Bild" in quality and "The " not in quality
     window.evaluate(f"setattr({view}, 'language', 'en_US')")
