@@ -15,6 +15,7 @@ BASE_FOLDERS = ("", "blender_meshrec", "blender_meshrec/core", "blender_meshrec/
 # Files that define options of `meshrec`, build.py and the scripts.
 OPTION_FILES = [
     ROOT / "blender_meshrec" / "core" / "options.py",
+    ROOT / "blender_meshrec" / "core" / "character_options.py",
     ROOT / "build.py",
     *ROOT.glob("blender_meshrec/cli/**/*.py"),
     *ROOT.glob("scripts/**/*.py"),

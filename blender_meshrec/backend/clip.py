@@ -12,9 +12,10 @@ import torch
 from ..bodies.skel import Skel
 from ..bodies.smpl import Smpl
 from ..bridge.messages import Progress, ReconstructRequest
-from ..core.array_types import BoolArray, FloatArray
+from ..core.array_types import BoolArray, FloatArray, ImageArray
 from ..core.files.body_template import BodyTemplate
 from ..core.known_camera import KnownCamera
+from ..core.messages import Message
 from ..core.quality_levels import QUALITY_LEVELS, QualityLevel, chosen_refiners
 from ..core.records import BodyParams, Estimate, FootageInfo, Observations, Recovery
 from .camera.path_scale import PathScale
@@ -58,9 +59,9 @@ class Stages:
 class Person:
     """One person on the way from keypoints to a motion. A field exists once the pass that makes it has run.
 
-    number: as the interface counts people, from 1. observations: in the footage; steady: as a still camera would see them. known: what
-    the user knows of them. betas: (B,), if their shape is known, or has the known height. scale: factor that puts the feet of a person of
-    unknown size on the shared floor.
+    number: as the interface counts people, from 1; place: among those who were found, number - 1 by default. observations: in the
+    footage; steady: as a still camera would see them. known: what the user knows of them. betas: (B,), if their shape is known, or has
+    the known height. scale: factor that puts the feet of a person of unknown size on the shared floor.
     ankles_seen: (F,2), whether the left and right ankle are in view. start: the body before the whole-clip solve, in camera axes. sigma:
     (F,24) m, how sure the solve is of each joint relative to the pelvis.
     free, locked: the body in the world before and after foot locking. contacts: (F,4). foot_slide: cm/s before and after locking.
@@ -68,6 +69,7 @@ class Person:
     judged: verdict, reasons, worst frames and measures for the report, as of quality.py; empty if not judged.
     in_views: what several views show of the person, and joined_joints: where they see them together; None with a single view.
     refined: the reports of body refiners, by name. skel_report: the report of the conversion to SKEL and its refiners, or None.
+    texture: the content (N,) uint8 of a PNG file, painted from the footage, or None.
     """
 
     number: int
@@ -75,6 +77,8 @@ class Person:
     known: KnownPerson = field(default_factory=KnownPerson)
     betas: FloatArray | None = None
     scale: float = 1.0
+    stature: float | None = None
+    stands_with_others: bool = False
     steady: Observations = field(init=False)
     estimate: Estimate = field(init=False)
     camera_space: CameraSpaceJoints = field(init=False)
@@ -91,11 +95,23 @@ class Person:
     judged: dict[str, Any] = field(default_factory=dict)
     refined: dict[str, Any] = field(default_factory=dict)
     skel_report: dict[str, Any] | None = None
+    texture: ImageArray | None = None
     in_views: JoinedPerson | None = None
     joined_joints: CameraSpaceJoints | None = None
+    place: int = -1
 
     def __post_init__(self) -> None:
         self.steady = self.observations
+        if self.place < 0:
+            self.place = self.number - 1
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A person who was found, but is not delivered since they are doubtful; number: as of `Person`; reasons: the gravest first."""
+
+    number: int
+    reasons: tuple[Message, ...]
 
 
 @dataclass
@@ -114,6 +130,8 @@ class Clip:
     observations; distortion_source: "given", "camera", or "" where it is not known. zoom: (F,), the focal length over that of
     `intrinsics`, or None where it does not change. joined: the views of several cameras, the clip's own first, or None. parts: the shots
     of footage with cuts, each solved as a clip of its own, and main_part: the number of the longest of them; empty if there is one.
+    tracked_people: everybody in the footage as the detector saw them, a Person's own at its `place`. left_out: people who are doubtful.
+    is_listed: whether the people are those of a list, which says who is doubtful.
     """
 
     request: ReconstructRequest
@@ -146,6 +164,9 @@ class Clip:
     distortion_source: str = ""
     zoom: FloatArray | None = None
     joined: JoinedViews | None = None
+    tracked_people: tuple[Observations, ...] = ()
+    left_out: list[LeftOut] = field(default_factory=list)
+    is_listed: bool = False
     parts: tuple["Clip", ...] = ()
     main_part: int = 0
 

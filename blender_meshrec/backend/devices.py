@@ -57,7 +57,7 @@ def run_with_cpu_fallback(
     # Outside the except clause: the error's traceback references the tensors of the failed computation.
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    warn(Message("graphics-memory-too-small", "The graphics card's memory was too small; the CPU did its work."))
+    warn(Message("graphics-memory-too-small", "The graphics card's memory was too small; the processor did its work."))
     return compute(torch.device("cpu"))
 
 

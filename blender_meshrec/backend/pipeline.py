@@ -16,15 +16,19 @@ from ..bridge.messages import ReconstructRequest, Result
 from ..core.errors import InputError
 from ..core.files.open_body_details import load_body_of_start
 from ..core.quality_levels import chosen_refiners
+from ..core.skeleton_choice import wants_skel
 from . import moving_camera, quality
 from .clip import Clip, OnProgress, Person, Stages
 from .devices import choose_device
+from .doubtful import choose_undoubted, leave_out_unexplained, leaves_out
+from .held_gaps import say_held_gaps
 from .known_camera import camera_of_frames, read_known_camera
 from .known_people import read_known_people, unused_values
 from .left_out_frames import fill_in_left_out_frames, has_left_out_frames
 from .lens import choose_lens
 from .motion_input import is_motion_file, recover_motion
-from .passes import camera, feet, recoveries, shots, solve, solve_again, start, views
+from .passes import camera, feet, recoveries, shots, solve, solve_again, start, texture, unseen_legs, views
+from .people_list import apply_people_list, find_people, result_of_people, with_doubts
 from .refiners.skel_conversion import check_skel_refiners, load_skel_body
 from .report import build_report
 from .tracking.detect_and_track import TrackingResult, detect_and_track
@@ -67,10 +71,12 @@ TO_RECOVERY = (
     *TO_WORLD,
     Pass("stand up", start.scale_people_to_floor, needed=views.has_one_view),
     *(replace(step, needed=both(start.is_rescaled, step.needed)) for step in TO_WORLD),
+    Pass("stand up", start.level_floor_of_people, needed=start.stand_together),
     Pass("refine shape", solve.refine_bodies, needed=is_solved_anew),
     Pass("solve", solve.solve_clip_of_people, needed=is_solved_anew),
     Pass("contacts", feet.lock_feet_of_people, needed=is_solved_anew),
     Pass("solve", solve_again.solve_corrected_ranges, needed=solve_again.has_earlier),
+    Pass(None, unseen_legs.hold_unseen_legs, needed=views.has_one_view),
     Pass(None, recoveries.make_recoveries),
 )
 TO_SKEL = (
@@ -80,6 +86,9 @@ TO_SKEL = (
 GENERATED = (Pass(None, recoveries.bring_generated_meshes_to_world, needed=recoveries.has_generated_meshes),)
 AFTERWARDS = (
     Pass("check the result", quality.judge_people),
+    Pass("check the result", say_held_gaps),
+    Pass(None, leave_out_unexplained, needed=lambda clip: leaves_out(clip.request) and not clip.is_listed),
+    Pass("texture", texture.paint_people, needed=texture.wants_texture),
     Pass("fill in frames", fill_in_left_out_frames, needed=has_left_out_frames),
     Pass(None, recoveries.resample_people, needed=recoveries.is_resampled),
     Pass("calibrate", recoveries.calibrate_meshes, needed=recoveries.has_generated_meshes),
@@ -100,10 +109,12 @@ def recover(request: ReconstructRequest, on_progress: OnProgress = lambda progre
     Raises:
         MeshRecError: its class and exit code give the reason.
     """
-    check_skel_refiners(chosen_refiners(request.refine, request.quality), request.skeleton)
+    check_skel_refiners(chosen_refiners(request.refine, request.quality), "skel" if wants_skel(request) else "smpl")
     if is_motion_file(request.source):
-        chosen_people(request.person, 1)
+        chosen_people(request.person, (1,))
         return recover_motion(request, on_progress)
+    if request.only_find:
+        return find_people(request, on_progress)
     clip, tracked = open_clip(request, on_progress)
     run(CAMERA, clip)
     if shots.has_shots(clip):
@@ -112,8 +123,9 @@ def recover(request: ReconstructRequest, on_progress: OnProgress = lambda progre
     else:
         run(PASSES[len(CAMERA) :], clip)
     report = build_report(clip, tracked)
-    portraits = tuple(observations.portrait for observations in tracked.people)
-    return Result(tuple(person.recovery for person in clip.people), tuple(person.number for person in clip.people), report, portraits)
+    recoveries, numbers = tuple(person.recovery for person in clip.people), [person.number for person in clip.people]
+    result = result_of_people(with_doubts(tracked, clip.left_out), report, recoveries, numbers)
+    return replace(result, textures=tuple(person.texture for person in clip.people)) if texture.wants_texture(clip) else result
 
 
 def run(passes: Sequence[Pass], clip: Clip) -> None:
@@ -134,19 +146,20 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
     with stages("load models"):
         device = choose_device(request.device)
         body = make_body(load_body_of_start(request.body, request.start_shape), device)
-        skel = load_skel_body(request.skel_body, device) if request.skeleton == "skel" else None
+        skel = load_skel_body(request.skel_body, device) if wants_skel(request) else None
     known, known_camera = read_known_people(request, body.template), read_known_camera(request)
     calibration = read_cameras(request)
-    tracked = detect_and_track(request, on_progress)
+    tracked = apply_people_list(request, detect_and_track(request, on_progress))
     stages.seconds.update(tracked.seconds)
-    numbers = chosen_people(request.person, len(tracked.people))
-    people = [Person(number, tracked.people[number - 1], known(number, number == numbers[0])) for number in numbers]
-    warnings = [*tracked.warnings, *unused_values(request, numbers, len(tracked.people))]
+    numbers, left_out = choose_undoubted(request, tracked, chosen_people(request.person, tracked.person_numbers))
+    places = [tracked.person_numbers.index(number) for number in numbers]
+    people = [Person(n, tracked.people[place], known(n, n == numbers[0]), place=place) for n, place in zip(numbers, places, strict=True)]
+    warnings = [*tracked.warnings, *unused_values(request, numbers, max(tracked.person_numbers))]
     lens = choose_lens(request, tracked.frames)
     joined = open_joined_views(request, tracked, calibration, warnings, on_progress)
     if joined is not None:
         for person in people:
-            person.observations = person.steady = joined.views[0].people[person.number - 1]
+            person.observations = person.steady = joined.views[0].people[person.place]
     filming = None if known_camera is None else camera_of_frames(known_camera, request, tracked.frames, tracked.step)
     return Clip(
         request,
@@ -168,22 +181,26 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
         known_camera=None if filming is None else filming.camera,
         known_key=None if filming is None else filming.first_key,
         joined=joined,
+        tracked_people=tracked.people,
+        left_out=left_out,
+        is_listed=bool(tracked.numbers),
     ), tracked
 
 
-def chosen_people(person: str, found: int) -> list[int]:
-    """The numbers, from 1, of the people that "largest", "all" or a number selects among `found` people. Raises InputError."""
+def chosen_people(person: str, numbers: Sequence[int]) -> list[int]:
+    """The numbers, from 1, of the people that "largest", "all" or a number selects among those found. Raises InputError."""
     if person == "all":
-        return list(range(1, found + 1))
+        return list(numbers)
     if person != "largest" and not person.isdecimal():
         raise InputError("person-choice-unknown", "{person} is no person.", "Choose largest, all, or a number from 1.", person=person)
-    number = 1 if person == "largest" else int(person)
-    if not 1 <= number <= found:
-        remedy = "Choose a person from 1 to {found}, or all."
-        if found == 1:
-            raise InputError(
-                "person-number-of-one", "There is no person {number}: only one person was found.", remedy, number=number, found=1
-            )
-        problem = "There is no person {number}: {found} people were found."
-        raise InputError("person-number-too-high", problem, remedy, number=number, found=found)
-    return [number]
+    number, found = numbers[0] if person == "largest" else int(person), len(numbers)
+    if number in numbers:
+        return [number]
+    if tuple(numbers) != tuple(range(1, found + 1)):
+        problem, remedy = "There is no person {number} in the list of people.", "Choose one of its people who are seen: {people}."
+        raise InputError("person-number-unlisted", problem, remedy, number=number, people=tuple(numbers))
+    remedy = "Choose a person from 1 to {found}, or all."
+    if found == 1:
+        raise InputError("person-number-of-one", "There is no person {number}: only one person was found.", remedy, number=number, found=1)
+    problem = "There is no person {number}: {found} people were found."
+    raise InputError("person-number-too-high", problem, remedy, number=number, found=found)

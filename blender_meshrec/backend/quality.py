@@ -17,6 +17,7 @@ from ..core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
 from ..core.verdict import BAD, GOOD, Measure, Verdict, judge
 from .clip import Clip
 from .fitting.keypoint_noise import keypoint_noise
+from .fitting.stature import oddness
 
 MIN_ANKLE_CONFIDENCE = 0.3  # from which a foot counts as seen, as for the floor
 MAX_SKINNED_FRAMES = 60  # in which the lowest vertex is looked for; between them it is interpolated
@@ -43,7 +44,9 @@ def judge_people(clip: Clip) -> None:
     sigma = float(np.degrees(np.max(clip.tilt_sigma))) if np.any(clip.tilt_sigma) else float("nan")
     background = clip.background if clip.parts else background_left(clip)
     for person in clip.people:
-        measures = measure_person(person.recovery, person.observations, clip.body, background, sigma, clip.cuts)
+        # The parts of a clip with cuts were fitted one by one.
+        backwards = None if clip.parts else person.fit.feet_backwards
+        measures = measure_person(person.recovery, person.observations, clip.body, background, sigma, clip.cuts, backwards)
         verdict = judge(measures)
         person.judged = verdict_report(verdict, measures, person.recovery.timestamps)
         clip.warnings += warnings_of(person.number, verdict)
@@ -92,20 +95,24 @@ def measure_person(
     background: FloatArray | None = None,
     tilt_sigma: float = float("nan"),
     cuts: Sequence[int] = (),
+    backwards: BoolArray | None = None,
 ) -> dict[str, Measure]:
     """The measures of core/verdict.py.
 
     Args:
         recovery, observations: over the same F frames. background: (F,3) as of camera/background_matcher.py, or None.
         tilt_sigma: how well up is known, degrees; nan if it was given. cuts: first rows of shots, where the picture jumps.
+        backwards: (F,), where feet were seen to point where no leg can turn them; None if unknown.
     """
     seen = observations.visible
+    share = float("nan") if backwards is None or not seen.any() else 100 * float(backwards[seen].mean())
     return {
         **measure_picture(recovery, observations),
         **measure_sight(recovery, observations, cuts),
         **measure_ground(recovery, body, seen, tilt_sigma),
         **measure_pose(recovery, seen),
-        "odd_shape": Measure(float(np.abs(recovery.betas).max())),
+        "feet_backwards": Measure(share, None if backwards is None else 100.0 * (backwards & seen)),
+        "odd_shape": Measure(oddness(body.template, recovery.betas)),
         "camera_rolled": Measure(camera_roll(recovery)),
         "camera_moves": Measure(background_motion(background, observations, recovery)),
     }

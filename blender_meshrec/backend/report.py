@@ -19,6 +19,7 @@ from ..core.skeletons import KEYPOINT_SETS, SMPL_JOINTS
 from ..core.version import version as version_of_this
 from .camera.solve_camera import CameraPath
 from .clip import Clip, Person
+from .doubtful import report_of_left_out, warnings_of_left_out
 from .fitting.stature import stature
 from .fitting.tilt_from_lines import count_telling_edges, tilt_of_up
 from .tracking.detect_and_track import TrackingResult
@@ -33,10 +34,8 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
     return {
         "input": clip.request.source,
         "people_found": len(tracked.people),
-        "found": [
-            {"person": number, "frames_with_person": int(observations.visible.sum())}
-            for number, observations in enumerate(tracked.people, 1)
-        ],
+        "found": build_found_report(tracked),
+        "left_out": report_of_left_out(clip.left_out),
         "frames_read": frames,
         "quality": build_quality_report(clip),
         "camera": build_report_of_shots(clip),
@@ -47,9 +46,22 @@ def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
         "seconds": {stage: round(taken, 4) for stage, taken in seconds.items()},
         "frames_per_second": {stage: _round_finite(frames / taken, 1) for stage, taken in seconds.items() if taken > 1e-4},
         "peak_memory_mb": None if peak_memory is None else round(peak_memory / 1e6, 1),
-        "warnings": list(dict.fromkeys(clip.warnings)),
+        "warnings": list(dict.fromkeys([*clip.warnings, *warnings_of_left_out(clip.left_out)])),
         "versions": package_versions(),
     }
+
+
+def build_found_report(tracked: TrackingResult) -> list[dict[str, Any]]:
+    """Everybody found: their number, in how many frames, and the name that a list of people gives them."""
+    people = tracked.people_list
+    return [
+        {
+            "person": number,
+            "frames_with_person": int(observations.visible.sum()),
+            **({"name": name} if (name := people.name_of(number) if people else "") else {}),
+        }
+        for number, observations in zip(tracked.person_numbers, tracked.people, strict=True)
+    ]
 
 
 def build_quality_report(clip: Clip) -> dict[str, Any]:

@@ -95,6 +95,13 @@ def angles_from_rotmats(rotmats: torch.Tensor, reference: torch.Tensor | None = 
     return q if reference is None else nearest_angles(q, reference)
 
 
+def turned_pelvis(q: torch.Tensor, rotation: torch.Tensor, pelvis_frame: torch.Tensor) -> torch.Tensor:
+    """Angles (B,46) rad of a body turned as a whole by rotation (B,3,3), in the body's axes. pelvis_frame: (3,3), body_from_bone."""
+    rotmats = rotmats_from_representation(representation_from_angles(q))
+    rotmats[:, 0] = pelvis_frame.T @ rotation @ pelvis_frame @ rotmats[:, 0]
+    return torch.cat([angles_from_rotmats(rotmats)[:, :3], q[:, 3:]], 1)
+
+
 def nearest_angles(q: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     """Of all angles that give the joints the same rotations as q (..., 46) rad, those nearest to `reference` (..., 46) rad."""
     found = reference + wrap_angle(q - reference)

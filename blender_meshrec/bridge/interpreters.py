@@ -198,7 +198,7 @@ def choose_device(kind: str = "auto") -> Device:
         raise InputError(
             "installation-device-unavailable",
             "The backend cannot be installed for {device} on this system.",
-            "Choose Automatic or CPU.",
+            "Choose Automatic or Processor.",
             device=DEVICE_LABELS.get(kind, kind),
         )
     return Device(kind, DEVICE_LABELS[kind])

@@ -4,7 +4,7 @@ import json
 from dataclasses import KW_ONLY, asdict, dataclass, field, fields
 from typing import Any
 
-from ..core.array_types import ImageArray
+from ..core.array_types import ImageArray, IntArray
 from ..core.errors import MeshRecError
 from ..core.messages import Message
 from ..core.options import ReconstructOptions
@@ -18,7 +18,8 @@ class ReconstructRequest(ReconstructOptions):
     source: path of an image, a video, a folder of images, or 2D keypoints. cache: folder of observations, or None for none.
     surface: path prefix of the exact surfaces of a method that calibrates a mesh, which adds ".personN.pc2" for person N; None to write
     none. camera_text: the camera that filmed, as the text of a camera file (core/files/camera_file.py), where `camera` names a scene that
-    only Blender reads. views: paths of further views of the same scene, which `cameras` joins to the source's.
+    only Blender reads. views: paths of further views of the same scene, which `cameras` joins to the source's. people_text: the list of
+    people (core/files/people_file.py) in place of the file that `people_list` names. only_find: find the people, and reconstruct nobody.
     """
 
     source: str
@@ -27,6 +28,8 @@ class ReconstructRequest(ReconstructOptions):
     surface: str | None = None
     camera_text: str | None = None
     views: tuple[str, ...] = ()
+    people_text: str | None = None
+    only_find: bool = False
 
 
 def request_to_text(request: ReconstructRequest) -> str:
@@ -63,8 +66,11 @@ class Result:
     """The result of a finished job.
 
     recoveries: one per person; people: their numbers as the user sees them, in the same order. report: quality, speed and warnings.
-    portraits: of each person found, recovered or not, from person 1 on: a small picture (S,S,3) uint8 RGB, or None. picture: the content
-    (N,) uint8 of a JPEG file that shows the result over the footage at its worst moment, if the backend was started to make one.
+    portraits: of each person found, recovered or not, in the report's order: a small picture (S,S,3) uint8 RGB, or None. picture: the
+    content (N,) uint8 of a JPEG file that shows the result over the footage at its worst moment, if the backend was started to make one.
+    people_text: the list of the people found (core/files/people_file.py), "" without one. thumbnails: (N,S,S,3) uint8 RGB, of the list's
+    tracks, and thumbnail_places: (N,2), the track and the frame of the footage of each. textures: of each recovery, the content (N,) uint8
+    of a PNG file for the UV map of the body, or None; () if no textures were asked for.
     """
 
     recoveries: tuple[Recovery, ...]
@@ -72,6 +78,10 @@ class Result:
     report: dict[str, Any] = field(default_factory=dict)
     portraits: tuple[ImageArray | None, ...] = ()
     picture: ImageArray | None = None
+    people_text: str = ""
+    thumbnails: ImageArray | None = None
+    thumbnail_places: IntArray | None = None
+    textures: tuple[ImageArray | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ class SceneRequest:
     the character to retarget to, None to write the people themselves. skel: "open" or the path of a SKEL file for people with SKEL's
     skeleton, None for SMPL's. stretch: let the bones of calibrated people stretch. surfaces: point caches of the people's exact
     surfaces, or (); surface_paths: for each output, the paths that the surfaces of its people will have. pose_shapes: give
-    meshes the pose blend shapes of their body. with_camera: write the camera too.
+    meshes the pose blend shapes of their body. with_camera: write the camera too. textures: each person's texture, a PNG file, or None;
+    () without any.
     """
 
     name: str
@@ -75,19 +76,21 @@ class SceneRequest:
     surface_paths: tuple[tuple[Path, ...], ...] = ()
     pose_shapes: bool = SceneOptions.pose_shapes
     with_camera: bool = SceneOptions.with_camera
+    textures: tuple[Path | None, ...] = ()
 
 
 @dataclass(frozen=True)
 class SceneResult:
     """The result of a SceneRequest.
 
-    notes: messages about what the files do not keep. quality: of a retarget, numbers by output path. surfaces: the point caches that
-    were written beside the outputs.
+    notes: messages about what the files do not keep. quality: of a retarget, numbers by output path. surfaces, textures: the point caches
+    and the pictures that were written beside the outputs.
     """
 
     notes: tuple[str, ...] = ()
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
     surfaces: tuple[Path, ...] = ()
+    textures: tuple[Path, ...] = ()
 
 
 def run_scene_process(request: SceneRequest, blender: PathName | None = None) -> SceneResult:
@@ -177,6 +180,7 @@ def _job_settings(request: SceneRequest, temporary_paths: Sequence[Path]) -> dic
         "with_camera": request.with_camera,
         "tethered": True,
         "surfaces": _absolute_paths(request.surfaces),
+        "textures": [None if path is None else str(path.resolve()) for path in request.textures],
     }
 
 

@@ -251,6 +251,25 @@ def _check_result(result: Result) -> None:
         raise TypeError("people are not numbers")
     if not all(portrait is None or _is_picture(portrait) for portrait in result.portraits):
         raise TypeError("a portrait is no picture")
+    if not all(texture is None or _is_file(texture) for texture in result.textures):
+        raise TypeError("a texture is no file")
+    _check_thumbnails(result)
+
+
+def _check_thumbnails(result: Result) -> None:
+    """Check that thumbnails are pictures and have places. Raises TypeError."""
+    images, places = result.thumbnails, result.thumbnail_places
+    if (images is None) != (places is None):
+        raise TypeError("thumbnails without places")
+    if images is not None and places is not None:
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or images.shape[1] != images.shape[2]:
+            raise TypeError("thumbnails are no pictures")
+        if places.shape != (len(images), 2) or places.dtype.kind != "i":
+            raise TypeError("places are none of thumbnails")
+
+
+def _is_file(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 1
 
 
 def _is_picture(value: object) -> bool:

@@ -55,6 +55,23 @@ def _request_value(option: Option, value: Any) -> Any:
     return value
 
 
+def join_words(words: Iterable[str]) -> list[str]:
+    """The words of a command line as argparse reads them: those of `join_heights`, and the number behind --texture as --texture-size.
+
+    An optional number of argparse's own would take the inputs behind --texture.
+    """
+    joined: list[str] = []
+    for word in join_heights(words):
+        flag, _, size = word.partition("=")
+        if flag == "--texture" and size:
+            joined += [flag, f"--texture-size={size}"]
+        elif joined and joined[-1] == "--texture" and word in OPTIONS["texture_size"].words:
+            joined.append(f"--texture-size={word}")
+        else:
+            joined.append(word)
+    return joined
+
+
 def join_heights(words: Iterable[str]) -> list[str]:
     """The words of a command line with the numbers behind --height as one word: `--height 182 165 -o a.fbx`.
 

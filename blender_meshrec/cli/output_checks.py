@@ -12,6 +12,7 @@ from ..core.files.temporary_folder import find_temporary_folder
 from ..core.messages import Message
 from ..core.option_choices import OUTPUT_SUFFIXES
 from ..core.options import CHARACTER_OPTIONS, OPEN_MODEL, OPTIONS
+from ..core.skeleton_choice import SKEL_METHODS
 from ..retarget.character_path import split_character_path
 from .camera_option import split_camera_path
 from .outputs import needs_scene_process
@@ -85,16 +86,31 @@ def unused_options(options: Namespace, outputs: Iterable[Path]) -> list[Message]
     without_rig = [option for option in CHARACTER_OPTIONS if getattr(options, option.name) != option.default]
     flags = [option.argument.flag for option in without_rig if option.argument] + (["--mapping"] if options.mapping else [])
     unused = [Message("option-needs-another", _UNUSED_TEXT, option=flag, needed="--rig") for flag in flags if not options.rig]
-    if options.skel_body != OPTIONS["skel_body"].default and options.skeleton != "skel":
+    if options.skel_body != OPTIONS["skel_body"].default and options.skeleton != "skel" and options.method not in SKEL_METHODS:
         unused.append(Message("option-needs-another", _UNUSED_TEXT, option="--skel", needed="--skeleton skel"))
-    if options.sensor is not None and (options.focal is None or options.focal.strip().lower().endswith("px")):
-        unused.append(Message("option-needs-another", _UNUSED_TEXT, option="--sensor", needed="--focal in millimetres"))
-    unused += _unused_without_camera(options)
+    unused += [*_unused_texture(options, outputs), *_unused_sensor(options), *_unused_without_camera(options)]
     if options.format != DEFAULT_FORMATS and str(options.output) in map(str, outputs):
         unused.append(
             Message("format-of-file-ignored", "--format does nothing: the output's own suffix is its format, unless it is a folder.")
         )
     return unused
+
+
+def _unused_texture(options: Namespace, outputs: Iterable[Path]) -> list[Message]:
+    """Messages about options of a texture that is not painted, or that no output has."""
+    if not options.texture:
+        is_given = options.texture_size != OPTIONS["texture_size"].default
+        return [Message("option-needs-another", _UNUSED_TEXT, option="--texture-size", needed="--texture")] if is_given else []
+    if options.rig and not any(path.suffix.lower() == ".npz" for path in outputs):
+        return [Message("texture-of-own-character", "A character of your own keeps its own look: --texture does nothing.")]
+    return []
+
+
+def _unused_sensor(options: Namespace) -> list[Message]:
+    """A message about a sensor's width that no focal length in millimetres needs."""
+    if options.sensor is not None and (options.focal is None or options.focal.strip().lower().endswith("px")):
+        return [Message("option-needs-another", _UNUSED_TEXT, option="--sensor", needed="--focal in millimetres")]
+    return []
 
 
 def _unused_without_camera(options: Namespace) -> list[Message]:
@@ -109,6 +125,8 @@ def input_files(options: Namespace) -> list[Path]:
     named += [path for name in ("betas", "known_contacts") for path in getattr(options, name, None) or ()]
     if getattr(options, "cameras", None) not in (None, "auto"):
         named.append(options.cameras)
+    if getattr(options, "people_list", None) and os.path.isfile(options.people_list):
+        named.append(options.people_list)
     if getattr(options, "camera", None):
         named.append(split_camera_path(options.camera)[0])
     if getattr(options, "rig", None):

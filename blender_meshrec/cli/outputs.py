@@ -2,8 +2,8 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..bridge.scene_process import OutputPeople, RetargetTarget, SceneRequest, SceneResult, run_scene_process
@@ -16,10 +16,12 @@ from ..core.messages import Message
 from ..core.options import CHARACTER_OPTIONS, ReconstructOptions
 from ..core.records import Recovery
 from ..core.skel.template import load_skel
+from ..core.skeleton_choice import wants_skel
 from ..core.time_gaps import recovery_without_gaps
 from ..retarget.character_path import split_character_path
 from ..retarget.mapping.presets import read_preset
 from .surfaces import copied_surfaces
+from .textures import written_textures
 
 _WITHOUT_BLENDER = (".npz", ".bvh")
 
@@ -32,7 +34,8 @@ class OutputSettings:
     stretch. blender: path of the Blender that makes scenes, or None. skel: "open" or a SKEL file for scenes with SKEL's skeleton, None
     for SMPL's. retarget_target: the artist's character to retarget to, or None. surfaces: the point cache of each person's exact
     surface, or (). smplh: write motion files in AMASS's widths. pose_shapes: give meshes the pose blend shapes of their body.
-    with_camera: write the camera too.
+    with_camera: write the camera too. textures: the content of each person's texture, a PNG file, or None; () without any. names:
+    of people, by number; personN for the others.
     """
 
     body: str
@@ -45,11 +48,13 @@ class OutputSettings:
     smplh: bool = False
     pose_shapes: bool = False
     with_camera: bool = False
+    textures: tuple[bytes | None, ...] = ()
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 def settings_from_options(options: Namespace, surfaces: tuple[Path, ...], retarget_target: RetargetTarget | None = None) -> OutputSettings:
     """The OutputSettings of a command's options."""
-    skel = options.skel_body if options.skeleton == "skel" else None
+    skel = options.skel_body if wants_skel(options) else None
     return OutputSettings(
         options.body,
         options.preset,
@@ -108,17 +113,20 @@ def write_outputs(
     """
     has_character = settings.retarget_target is not None
     name = utf8_name(name)
-    people = [(f"{name} person{number}", recovery) for number, recovery in zip(numbers, recoveries)]
+    names = {number: settings.names.get(number, f"person{number}") for number in numbers}
+    people = [(f"{name} {names[number]}", recovery) for number, recovery in zip(numbers, recoveries)]
     scene_outputs = tuple(output for output in outputs if _needs_blender(output[0], has_character))
     file_outputs = [output for output in outputs if not _needs_blender(output[0], has_character)]
     with copied_surfaces(file_outputs if has_character else outputs, numbers, settings.surfaces) as surface_copies:
         made = SceneResult()
-        if scene_outputs:
-            copies = tuple(surface_copies.get(path, ()) for path, _people in scene_outputs)
-            made = _write_scenes(people, _scene_request(name, scene_outputs, settings, copies), settings.blender)
-        notes = [note for path, (index,) in file_outputs for note in _write_file(path, *people[index], settings)]
+        with written_textures(file_outputs if has_character else outputs, numbers, settings.textures) as textures:
+            if scene_outputs:
+                copies = tuple(surface_copies.get(path, ()) for path, _people in scene_outputs)
+                request = replace(_scene_request(name, scene_outputs, settings, copies), textures=textures.sources)
+                made = _write_scenes(people, request, settings.blender)
+            notes = [note for path, (index,) in file_outputs for note in _write_file(path, *people[index], settings)]
     surfaces = dict.fromkeys(copy for copies in surface_copies.values() for copy in copies)
-    return replace(made, notes=(*made.notes, *notes), surfaces=tuple(surfaces))
+    return replace(made, notes=(*made.notes, *notes), surfaces=tuple(surfaces), textures=textures.paths)
 
 
 def utf8_name(name: str) -> str:
@@ -193,8 +201,11 @@ def _write_scenes_here(people: Sequence[tuple[str, Recovery]], request: SceneReq
     from ..scene.outputs import Output, write_outputs
 
     template, skel = load_body(request.body), load_skel(request.skel) if request.skel else None
-    surfaces = request.surfaces or [None] * len(people)
-    assembled = [Person(name, recovery, template, skel, surface) for (name, recovery), surface in zip(people, surfaces)]
+    surfaces, textures = request.surfaces or [None] * len(people), request.textures or [None] * len(people)
+    assembled = [
+        Person(name, recovery, template, skel, surface, texture=None if texture is None else texture.read_bytes())
+        for (name, recovery), surface, texture in zip(people, surfaces, textures)
+    ]
     outputs = [Output(path, indices, None, copies) for (path, indices), copies in zip(request.outputs, request.surface_paths)]
     options = request.preset, request.stretch, request.pose_shapes, request.with_camera
     return SceneResult(tuple(write_outputs(assembled, outputs, request.name, *options)))

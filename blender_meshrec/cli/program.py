@@ -18,10 +18,11 @@ from ..core.option_choices import OUTPUT_SUFFIXES
 from ..core.option_parsers import parse_fps, parse_non_negative
 from ..core.options import CHARACTER_OPTIONS, OPTIONS
 from ..core.version import version
-from .arguments import add_option, add_options, join_heights, parse_count, parse_formats, parse_output_path
+from .arguments import add_option, add_options, join_words, parse_count, parse_formats, parse_output_path
 from .console import Console
 from .interruption import interrupt_on_signals
 from .output_checks import DEFAULT_FORMATS
+from .people_arguments import add_people_arguments
 
 _MOTION_HELP = "an .npz that reconstruct has written, or an SMPL motion of AMASS, WHAM, GVHMR, ROMP or 4D-Humans (.npz .pkl .pt)"
 _CHARACTER_HELP = ".fbx .glb .gltf .vrm .blend; with #NAME one of the file's armatures"
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "meshrec") -> int:
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show must not end the job
     console = Console()
     try:
-        options = build_parser(prog).parse_args(join_heights(sys.argv[1:] if arguments is None else arguments))
+        options = build_parser(prog).parse_args(join_words(sys.argv[1:] if arguments is None else arguments))
     except MeshRecError as error:
         return console.fail(error)
     except SystemExit as exit_request:  # --help, --version
@@ -102,6 +103,9 @@ def build_parser(prog: str = "meshrec") -> Parser:
         return command
 
     _add_reconstruct_arguments(add_command("reconstruct", _RECONSTRUCT_EXPLANATION))
+    people = add_command("people", "find who is where in a clip, when, or merge, split, swap and name the people of a list")
+    add_people_arguments(people)
+    _add_progress_argument(people)
     _add_retarget_arguments(add_command("retarget", "let an artist's character perform a motion"))
     _add_map_arguments(add_command("map", "show which bone of a character is which part of a body, and save it as a mapping preset"))
     _add_convert_arguments(add_command("convert", "write a motion to another format"))

@@ -75,6 +75,12 @@ DRIVES = (
     Choice("fk", "FK", "Key the FK controls and switch the rig to FK"),
     Choice("ik", "IK", "Key the IK controls and switch the rig to IK"),
 )
+TEXTURE_SIZES = (
+    Choice("512", "512", "Enough for people far away and for crowds", "S512"),
+    Choice("1024", "1024", "A texel is two to three millimetres, about what footage in full HD shows", "S1024"),
+    Choice("2048", "2048", "For people who fill the height of a 4K picture", "S2048"),
+    Choice("4096", "4096", "For closer views", "S4096"),
+)
 UP_AXES = (
     Choice("auto", "As the Format Says", "Z in AMASS files; told where a file leaves it open"),
     Choice("z", "Z Up", "The file's z axis is up"),

@@ -8,15 +8,15 @@ code that uses it. Two options have several properties in the panel, which `ui/p
 from dataclasses import dataclass
 
 from .catalog import catalog_entries
+from .character_options import CharacterOptions
 from .option_choices import (
     DEVICES,
-    DRIVES,
     EXPORT_PRESETS,
     QUALITIES,
-    ROOTS,
     SKELETONS,
     START_SHAPES,
     SURFACES,
+    TEXTURE_SIZES,
     UP_AXES,
     catalog_choices,
     catalog_help,
@@ -51,7 +51,9 @@ class ReconstructOptions:
     """The options that the backend needs.
 
     body: "open" or the path of an SMPL-family file; skel_body: "open" or the path of a SKEL file. person: "largest", "all" or a number
-    from 1. frames: (first, end) half-open, counted from 0, or None for all. fps: resample to this rate, or None. capture_fps: rate at
+    from 1. people_list: file of the list of people, read if it exists, or None. include_doubtful: of everybody, also
+    those who are doubtful. frames: (first, end) half-open, counted from 0, or None for
+    all. fps: resample to this rate, or None. capture_fps: rate at
     which the footage was captured, if not that at which it plays, or None for what the file says. focal: the focal length, such as
     "28mm" or "1674px" (focal_length.py), or None for what the file says or the solve finds. sensor: length in mm of its longer side, if
     the focal length is in true millimetres, or None for 35 mm equivalents. camera: FILE or FILE#NAME of the camera that filmed, in
@@ -61,7 +63,9 @@ class ReconstructOptions:
     betas: files with each person's shape. start_shape: "average", "female" or "male", what bones and silhouettes leave open. skeleton:
     "smpl", or "skel" for SKEL's angles beside SMPL's. method: an Estimator of the catalogue; quality: of quality_levels.py; refine:
     Refiners in order, "auto" for those of the quality. smoothing: 0 is off, 1 the default strength. contacts: detect heel and toe
-    contacts and lock the feet while they last. known_contacts: files with each person's certain contacts. corrections: file of an
+    contacts and lock the feet while they last. keep_touch: people who seem to touch each other do. texture: paint the open body's skin
+    from the footage, a square picture of
+    texture_size px. known_contacts: files with each person's certain contacts. corrections: file of an
     artist's corrections of an earlier result, or None. upright: turn the world so that z is up and the floor is at zero. up: of an
     SMPL-family motion in place of footage, the axis that is up: "z", "y", or "auto" as its format says.
     """
@@ -75,6 +79,25 @@ class ReconstructOptions:
         is_model_file=True,
     )
     person: str = option("largest", argument=Argument("--person", "who; N counts from 1, the largest first", "largest|all|N", parse_person))
+    people_list: str | None = option(
+        None,
+        argument=Argument(
+            "--people",
+            "who is where, when (docs/people.md): read if the file exists, else written; --person refers to it",
+            "people.json",
+            parse_file,
+        ),
+    )
+    include_doubtful: bool = option(
+        False,
+        argument=Argument(
+            "--include-doubtful",
+            "of --person all: also those who may be nobody, or whose body does not explain the footage (docs/people.md)",
+        ),
+        panel=PanelProperty(
+            "Include Doubtful People", "Of everybody: also statues, mirror images and people whose body does not explain the footage"
+        ),
+    )
     frames: tuple[int, int | None] | None = option(
         None, argument=Argument("--frames", "range of frames, counted from 0, without B", "A:B", parse_frame_range)
     )
@@ -237,6 +260,19 @@ class ReconstructOptions:
         ),
         panel=PanelProperty("Refinement", "What improves the result after the method", choices=refiner_choices()),
     )
+    texture: bool = option(
+        False,
+        argument=Argument(
+            "--texture", "paint the open body's skin from the footage: NAME_texture.png beside the output, and in the body's material"
+        ),
+        panel=PanelProperty("Texture from Footage", "Paint the skin of the body that comes with MeshRec as the footage shows the person"),
+    )
+    texture_size: str = option(
+        "1024",
+        choices=TEXTURE_SIZES,
+        argument=Argument("--texture-size", "pixels of the texture's sides; --texture SIZE is short for it"),
+        panel=PanelProperty("Texture Size", "Pixels of the texture's sides"),
+    )
     device: str = option(
         "auto", choices=DEVICES, argument=Argument("--device", "what to compute on"), panel=PanelProperty("Device", "What computes")
     )
@@ -249,6 +285,11 @@ class ReconstructOptions:
         True,
         argument=Argument("--no-contacts", "do not keep feet where they touch the ground"),
         panel=PanelProperty("Lock Feet", "Find when heels and toes touch the floor and hold them still"),
+    )
+    keep_touch: bool = option(
+        False,
+        argument=Argument("--keep-touch", "people who seem to touch each other do: hand in hand, a hand on a shoulder, a hug"),
+        panel=PanelProperty("Keep Touch", "Bring hands to the other person's body where the picture shows them together"),
     )
     known_contacts: tuple[str, ...] = option(
         (),
@@ -336,53 +377,6 @@ class SceneOptions:
             "--smplh",
             "of an .npz: AMASS's 156 columns, with hands at rest, for programs that slice 66:156",
             other_flags=("--amass-version",),
-        ),
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CharacterOptions:
-    """The options of retargeting to an artist's character.
-
-    root: what carries the movement: "hips", "root" (a root-motion bone carries the path on the floor and the heading, where the rig has
-    one), or "in_place" (no movement over the floor). drive: the controls of a control rig that are keyed: "fk", "ik" or "both". hands,
-    feet: keep the positions of the hands and the contacts of the feet, by IK. force: write a character also where it does not move as
-    planned. keep_timeline: keep the frame rate and range of a .blend's scene.
-    """
-
-    root: str = option(
-        "hips",
-        choices=ROOTS,
-        argument=Argument(
-            "--root", "what carries the movement: the hips, the bone for root motion, or nothing, which keeps the character in its place"
-        ),
-        panel=PanelProperty("Movement", "What carries the character through the scene"),
-    )
-    drive: str = option(
-        "both",
-        choices=DRIVES,
-        argument=Argument("--drive", "which controls of a control rig are keyed", words=("fk", "ik", "both")),
-        panel=PanelProperty("Controls", "Which controls of a control rig are keyed"),
-    )
-    hands: bool = option(
-        False,
-        argument=Argument("--hands", "keep hands where the performer's were, as far as the arms reach"),
-        panel=PanelProperty("Keep Hands in Place", "Bring hands to where the person's are, whatever the length of the arms"),
-    )
-    feet: bool = option(
-        True,
-        argument=Argument("--no-foot-ik", "turn the legs as the performer's and let feet go where that leads"),
-        panel=PanelProperty("Lock Feet", "Plant heels and toes where the person's touch the floor"),
-    )
-    force: bool = option(
-        False,
-        argument=Argument("--force", "write the character also where its own constraints or drivers win over the new keys"),
-    )
-    keep_timeline: bool = option(
-        False,
-        argument=Argument(
-            "--keep-timeline",
-            "of a character and an output that are .blend: keep the scene's frame rate and range, and begin at its first frame",
         ),
     )
 

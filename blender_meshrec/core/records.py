@@ -167,6 +167,7 @@ class Estimate:
     person is not visible.
     spread: (F,17,3) m, within which 68 % of the errors of a joint relative to its parent lie, across (x, y) and along (z) the line of
     sight; from estimators that know it.
+    q: (F,46) rad, SKEL's angles from estimators that regress them; the pelvis's do not count; zero where the person is not visible.
     """
 
     joints: FloatArray
@@ -176,11 +177,13 @@ class Estimate:
     contacts: FloatArray | None = None
     spread: FloatArray | None = None
     rotmats: FloatArray | None = None
+    q: FloatArray | None = None
 
     def __post_init__(self) -> None:
         freeze_arrays(
             self,
             {
+                "q": (np.float32, ("F", 46)),
                 "rotmats": (np.float32, ("F", 24, 3, 3)),
                 "joints": (np.float32, ("F", "J", 3)),
                 "confidence": (np.float32, ("F", "J")),

@@ -1,15 +1,20 @@
 """Numbers over time: interpolation at uneven sample times, moving windows in seconds, and weighted quantiles."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from .array_types import ArrayLike, FloatArray, IntArray
 
+# In a longer gap than this, s, a person is held where they were last seen: nobody knows the way that they went.
+LONGEST_GAP = 1.0
 
-def bracketing_samples(times: ArrayLike, known_times: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+
+def bracketing_samples(times: ArrayLike, known_times: FloatArray, longest_gap: float = np.inf) -> tuple[IntArray, IntArray, FloatArray]:
     """The samples before and after each of `times`, for interpolation.
 
     Args:
-        times: (F,) s. known_times: (K,) s, strictly rising.
+        times: (F,) s. known_times: (K,) s, strictly rising. longest_gap: s; between samples that are farther apart the first one holds.
 
     Returns:
         Indices (F,) of the sample before and of the sample after, and the weight (F,) 0..1 of the latter. Times outside
@@ -18,13 +23,17 @@ def bracketing_samples(times: ArrayLike, known_times: FloatArray) -> tuple[IntAr
     position = np.interp(np.asarray(times, float), known_times, np.arange(len(known_times)))
     before = np.floor(position).astype(int)
     after = np.minimum(before + 1, len(known_times) - 1)
-    return before, after, position - before
+    is_held = known_times[after] - known_times[before] > longest_gap + 1e-6
+    return before, after, np.where(is_held, 0.0, position - before)
 
 
-def interpolate_over_time(times: ArrayLike, known_times: FloatArray, values: ArrayLike) -> FloatArray:
-    """Values (K, ...) known at rising times (K,), at `times` (F,): linear in between, constant beyond the ends."""
+def interpolate_over_time(times: ArrayLike, known_times: FloatArray, values: ArrayLike, longest_gap: float = np.inf) -> FloatArray:
+    """Values (K, ...) known at rising times (K,), at `times` (F,): linear in between, constant beyond the ends.
+
+    longest_gap: s; between samples that are farther apart the first one holds.
+    """
     values = np.asarray(values, float)
-    before, after, weight = bracketing_samples(times, known_times)
+    before, after, weight = bracketing_samples(times, known_times, longest_gap)
     weight = weight.reshape(-1, *(1,) * (values.ndim - 1))
     return (1 - weight) * values[before] + weight * values[after]
 
@@ -129,3 +138,10 @@ def _window(timestamps: ArrayLike, half_window: float) -> tuple[IntArray, IntArr
     """For each of timestamps (F,), the range of samples within `half_window` seconds: first, and last plus one."""
     timestamps = np.asarray(timestamps, float)
     return np.searchsorted(timestamps, timestamps - half_window - 1e-9), np.searchsorted(timestamps, timestamps + half_window + 1e-9)
+
+
+def long_gaps(known: ArrayLike, times: ArrayLike, longest_gap: float = LONGEST_GAP) -> list[tuple[int, int]]:
+    """The first and last rows of each gap between known samples (F,) that are more than `longest_gap` s apart at times (F,) s."""
+    rows, times = np.flatnonzero(np.asarray(known, bool)), np.asarray(times, float)
+    pairs = pairwise(rows)
+    return [(int(a) + 1, int(b) - 1) for a, b in pairs if b - a > 1 and times[b] - times[a] > longest_gap + 1e-6]

@@ -93,7 +93,7 @@ LIMITS = (
         60.0,
         "% of the frames",
         lambda value: Message(
-            "verdict-unseen", "The person was not found in {value:.0f} % of the frames: the motion is made up there.", value=value
+            "verdict-unseen", "The person was not found in {value:.0f} % of the frames: the motion is filled in there.", value=value
         ),
     ),
     Limit(
@@ -117,6 +117,18 @@ LIMITS = (
         "% of the frames with the person",
         lambda value: Message(
             "verdict-feet-unseen", "The feet are not in view in {value:.0f} % of the frames: where the floor is, is a guess.", value=value
+        ),
+    ),
+    # Detectors take heels for toes, and fronts for backs.
+    Limit(
+        "feet_backwards",
+        50.0,
+        NEVER,
+        "% of the frames with the person",
+        lambda value: Message(
+            "verdict-feet-backwards",
+            "The feet were seen to point backwards in {value:.0f} % of the frames, which was not followed: check feet and facing.",
+            value=value,
         ),
     ),
     Limit(

@@ -2,8 +2,7 @@
 
 Paper: Xia et al. 2025, "Reconstructing Humans with a Biomechanically Accurate Skeleton" (HSMR), main section 3.3 and supplement
 S.3.1: E = sum_i c_i rho(pi(X_i) - x_i), eq. 2, with the Geman-McClure rho, + E_shape(betas) + E_pose(q), minimised by LBFGS with a
-strong Wolfe line search; a fit is accepted only where the 2D error decreases. The network of the paper is not part of this file:
-its trained weights are not free, and none are trained here.
+strong Wolfe line search; a fit is accepted only where the 2D error decreases. The paper's network is methods/hsmr_network.py.
 
 Deviations and choices, ours:
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..core.array_types import BoolArray, FloatArray, IntArray
+from ..core.character_options import CharacterOptions
 from ..core.frozen_arrays import freeze_arrays
 from ..core.messages import Message
-from ..core.options import CharacterOptions
 
 SIDES = ("left", "right")
 # The body parts ("slots") that bones are mapped to. A slot may hold several bones, from parent to child: a spine, a neck, an upper

@@ -11,6 +11,7 @@ from .contact_channels import has_contact_channels, read_contacts
 from .context import active_scene, armature_data, pose_bones
 from .isolated_playback import bone_matrices, check_frame_range, isolated_scene
 from .keyframes import scene_fps
+from .played_take import timeline_shift
 from .rig_checks import check_rig
 from .rig_reader import read_rig
 from .temporary_state import changed_attributes
@@ -50,7 +51,8 @@ def performance_from_armature(armature_object: bpy.types.Object, first: int, las
     recorded_rest = np.array([whole_rig.rest[whole_rig.index(name), :3, :3] for name in recorded_bones])
     rotations = orthonormal_rotations(matrices[..., :3, :3]) @ (recorded_rest.swapaxes(1, 2) @ rig.rest[:, :3, :3])
     fps = scene_fps(active_scene())
-    contacts = read_contacts(armature_object, np.arange(first, last + 1)) if has_contact_channels(armature_object) else None
+    frames = np.arange(first, last + 1) - timeline_shift(armature_object)
+    contacts = read_contacts(armature_object, frames) if has_contact_channels(armature_object) else None
     return Performance(
         rig,
         mapping,

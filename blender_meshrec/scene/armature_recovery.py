@@ -91,6 +91,12 @@ def _h36m17_from_smpl() -> FloatArray:
 _H36M17_FROM_SMPL = _h36m17_from_smpl()
 
 
+def clip_collection(armature_object: bpy.types.Object) -> bpy.types.Collection | None:
+    """The collection of the clip that a person was made from; None for one that an artist has moved elsewhere."""
+    own = set(armature_object.users_collection)
+    return next((clip for clip in bpy.data.collections if own & set(clip.children)), None)
+
+
 def find_clip_camera(armature_object: bpy.types.Object) -> bpy.types.Object | None:
     """The camera of the clip that a person was made from; the scene's camera if there is none."""
     person_collections = set(armature_object.users_collection)

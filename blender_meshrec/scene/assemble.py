@@ -4,12 +4,13 @@ Steps: `build_smpl_person` or `build_skel_person` makes the armature, mesh and a
 camera, `add_footage` its background. `match_scene` then sets the scene's timeline, resolution and camera.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 
+from ..core.array_types import FloatArray
 from ..core.conventions import FIRST_BLENDER_FRAME
 from ..core.files.body_template import BodyTemplate
 from ..core.messages import Message
@@ -17,8 +18,9 @@ from ..core.records import Camera, Recovery
 from ..core.skel.template import SkelTemplate
 from ..core.time_gaps import recovery_without_gaps
 from .camera import build_camera, match_resolution, set_camera_view
-from .camera_footage import add_footage, fit_footage, remove_footage
+from .camera_footage import RATE_NOTE, add_footage, fit_footage, remove_footage
 from .context import active_scene, active_view_layer, assigned_action, ensure_object_mode
+from .footage_retiming import file_rate, footage_rate, retime_footage
 from .free_names import free_name
 from .keyframes import last_frame, set_timeline, snapped_key_frames
 from .new_take import give_take, show_take
@@ -26,6 +28,7 @@ from .reshape import BodyObjects
 from .skel_person import build_skel_person
 from .smpl_person import build_smpl_person
 from .takes import remove_take
+from .texture import apply_texture
 from .unit_scale import UNIT_PROPERTY
 
 
@@ -36,6 +39,7 @@ class Person:
     skel: the SkelTemplate of a recovery with SKEL's angles, to make SKEL's skeleton; None for SMPL's.
     surface: the point cache of the exact calibrated surface, which the mesh plays; None for the skinned mesh alone.
     rig: the person's armature object of an earlier result, which gets a new take; None to make a new one.
+    texture: the content of a PNG file for the UV map of the body; None for plain colours.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Person:
     skel: SkelTemplate | None = None
     surface: Path | None = None
     rig: bpy.types.Object | None = None
+    texture: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class _AssemblyOptions:
     camera: bpy.types.Object | None
     metres_per_unit: float
     own_camera: bpy.types.Object | None
+    footage_times: FloatArray | None
 
 
 def assemble(
@@ -92,6 +98,7 @@ def assemble(
     camera: bpy.types.Object | None = None,
     metres_per_unit: float = 1.0,
     own_camera: bpy.types.Object | None = None,
+    footage_times: FloatArray | None = None,
 ) -> Assembly:
     """Make the people of one clip in the current scene, and change nothing else of it.
 
@@ -109,6 +116,7 @@ def assemble(
             earlier result, which gets the new view; a new one by default.
         metres_per_unit: of the scene; new people and the camera are scaled to it.
         own_camera: the artist's own camera that filmed the clip, which stays as it is and makes another one superfluous.
+        footage_times: (N,) s of the footage's frames, where the recoveries are at other times; by default as its file says.
 
     Returns:
         An Assembly. The caller makes the undo step.
@@ -120,7 +128,9 @@ def assemble(
     scene, layer = active_scene(), active_view_layer()
     active = layer.objects.active
     rate = fps or people[0].recovery.mocap_framerate
-    options = _AssemblyOptions(name, rate, pose_shapes, footage, stretch, bone_scale, first_frame, camera, metres_per_unit, own_camera)
+    options = _AssemblyOptions(
+        name, rate, pose_shapes, footage, stretch, bone_scale, first_frame, camera, metres_per_unit, own_camera, footage_times
+    )
     before = set(bpy.data.objects), set(bpy.data.collections)
     played = {person.rig: assigned_action(person.rig) for person in people if person.rig is not None}
     collection = earlier or bpy.data.collections.new(name)
@@ -130,9 +140,7 @@ def assemble(
         return _assemble_into(collection, people, options)
     except BaseException:
         _remove_new_blocks(*before)
-        for person in people:
-            if person.rig is not None:
-                _restore_take(person, person.rig, played[person.rig])
+        _restore_takes(people, played)
         raise
     finally:
         layer.objects.active = active
@@ -188,6 +196,9 @@ def _make_person(person: Person, number: int, parent: bpy.types.Collection, opti
         made = _make_new_person(person, number, parent, options)
         made[0][UNIT_PROPERTY], made[0].scale = options.metres_per_unit, (1 / options.metres_per_unit,) * 3
     _store_body_properties(made[0], person.recovery)
+    if person.texture is not None and made[1]:
+        note = apply_texture(made[1][0], person.texture, person.name)
+        notes = notes if note is None else [*notes, note]
     return made, notes
 
 
@@ -252,7 +263,12 @@ def _make_camera(collection: bpy.types.Collection, recovery: Recovery, options: 
         camera_object = options.camera
         set_camera_view(camera_object, recovery.camera, frames, options.metres_per_unit)
         remove_footage(camera_object)
-    note = add_footage(camera_object, recovery, options.fps, active_scene(), options.first_frame) if options.footage else None
+    if not options.footage:
+        return camera_object, []
+    note = add_footage(camera_object, recovery, options.fps, active_scene(), options.first_frame)
+    rate = file_rate(camera_object, recovery.footage_speed) if options.footage_times is None else footage_rate(options.footage_times)
+    if retime_footage(camera_object, rate, options.fps) and note is not None and note.name == RATE_NOTE:
+        note = None
     return camera_object, [note] if note else []
 
 
@@ -262,6 +278,13 @@ def _remove_new_blocks(objects: Container[bpy.types.Object], collections: Contai
         bpy.data.objects.remove(obj)
     for collection in [collection for collection in bpy.data.collections if collection not in collections]:
         bpy.data.collections.remove(collection)
+
+
+def _restore_takes(people: Sequence[Person], played: Mapping[bpy.types.Object, bpy.types.Action | None]) -> None:
+    """Let the rigs of people play what they played before their new takes failed."""
+    for person in people:
+        if person.rig is not None:
+            _restore_take(person, person.rig, played[person.rig])
 
 
 def _restore_take(person: Person, rig: bpy.types.Object, action: bpy.types.Action | None) -> None:

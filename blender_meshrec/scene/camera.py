@@ -55,7 +55,9 @@ def _key_lens(camera_object: bpy.types.Object, camera: Camera, frames: FloatArra
     blender_camera = camera_data(camera_object)
     action = assigned_action(blender_camera)
     if action is not None and VIEW_PROPERTY in camera_object:
-        blender_camera.animation_data_clear()
+        assign_action(blender_camera, None)
+        if blender_camera.animation_data is not None and not blender_camera.animation_data.drivers:
+            blender_camera.animation_data_clear()
         if action.users == 0:
             bpy.data.actions.remove(action)
     if camera.zoom is not None and np.ptp(camera.zoom) > _STATIC_TOLERANCE:

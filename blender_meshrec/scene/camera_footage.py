@@ -12,7 +12,8 @@ from ..core.messages import Message
 from ..core.records import Recovery
 from .context import camera_data, expect_type
 
-_MADE_PROPERTY = "meshrec_made"
+MADE_PROPERTY = "meshrec_made"  # of a movie clip or an image
+RATE_NOTE = "camera-footage-rate-differs"  # name of a message
 _RATE_TOLERANCE = 2e-3  # a frame in 500
 _ROTATES_VIDEOS_SINCE = (4, 5, 0)  # Blender 4.5, 5.0 and 5.2 apply a video's rotation; 4.2 and 4.3 do not
 
@@ -69,18 +70,28 @@ def _straighten(background: bpy.types.CameraBackgroundImage, recovery: Recovery)
 def remove_footage(camera_object: bpy.types.Object) -> None:
     """Remove the footage that `add_footage` has shown; an artist's own background pictures stay."""
     images = camera_data(camera_object).background_images
+    remove_retiming(camera_data(camera_object))
     for background in list(images):
         block = background.clip if background.source == "MOVIE_CLIP" else background.image
-        if block is not None and _MADE_PROPERTY in block:
+        if block is not None and MADE_PROPERTY in block:
+            background.clip = background.image = None  # removing alone would leave the block with a user
             images.remove(background)
             if block.users == 0:
                 bpy.data.batch_remove([block])
 
 
+def remove_retiming(camera: bpy.types.Camera) -> None:
+    """Remove the drivers with which footage_retiming.py lets footage play at another rate than its own."""
+    animation = camera.animation_data
+    for curve in list(animation.drivers) if animation is not None else ():
+        if curve.data_path.startswith("background_images[") and curve.data_path.endswith("image_user.frame_offset"):
+            camera.driver_remove(curve.data_path)
+
+
 def _load_image(background: bpy.types.CameraBackgroundImage, file: Path) -> tuple[int, int]:
     """Set a still image; returns its stored (width, height) px."""
     image = bpy.data.images.load(str(file), check_existing=True)
-    image[_MADE_PROPERTY] = True
+    image[MADE_PROPERTY] = True
     background.source = "IMAGE"
     background.image = image
     return image.size[0], image.size[1]
@@ -91,7 +102,7 @@ def _load_clip(background: bpy.types.CameraBackgroundImage, file: Path, offset: 
     clip = bpy.data.movieclips.load(str(file))
     clip.frame_start = start
     clip.frame_offset = offset
-    clip[_MADE_PROPERTY] = True
+    clip[MADE_PROPERTY] = True
     background.source = "MOVIE_CLIP"
     background.clip = clip
     return clip.size[0], clip.size[1]
@@ -135,7 +146,7 @@ def _rate_note(background: bpy.types.CameraBackgroundImage, fps: float, speed: f
     if abs(rate - fps) <= _RATE_TOLERANCE * fps:
         return None
     return Message(
-        "camera-footage-rate-differs",
+        RATE_NOTE,
         "The footage behind the camera plays at {rate:.5g} frames a second and the result at {fps:.5g}: they part over time.",
         rate=rate,
         fps=fps,

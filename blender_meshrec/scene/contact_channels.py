@@ -1,6 +1,8 @@
 """The contact channels of a person: custom properties of the armature object that are on while a part of the body touches.
 
-Their keys are constant and lie where a contact begins or ends, so that an artist can move, add and delete them like any others.
+Frames here are those of the action (played_take.py).
+
+The keys are constant and lie where a contact begins or ends, so that an artist can move, add and delete them like any others.
 """
 
 import bpy
@@ -8,15 +10,15 @@ import numpy as np
 
 from ..core.array_types import ArrayLike, BoolArray, FloatArray
 from ..core.body_contacts import CONTACT_PARTS
-from .context import assigned_action
 from .curve_keys import ensure_fcurve, set_keys
 from .keyframes import action_fcurves
 from .motion_curves import CONTACT_GROUP, CONTACT_PROPERTIES, change_rows
+from .played_take import played_action
 
 
 def contact_curve(armature_object: bpy.types.Object, part: str) -> bpy.types.FCurve | None:
-    """The curve of a part's contacts in the assigned action; None if the action has none."""
-    action = assigned_action(armature_object)
+    """The curve of a part's contacts in the played action; None if the action has none."""
+    action = played_action(armature_object)
     if action is None:
         return None
     path = f'["{CONTACT_PROPERTIES[CONTACT_PARTS.index(part)]}"]'
@@ -24,15 +26,15 @@ def contact_curve(armature_object: bpy.types.Object, part: str) -> bpy.types.FCu
 
 
 def has_contact_channels(armature_object: bpy.types.Object) -> bool:
-    """Whether the assigned action has contact channels."""
+    """Whether the played action has contact channels."""
     return contact_curve(armature_object, CONTACT_PARTS[0]) is not None
 
 
 def read_contacts(armature_object: bpy.types.Object, frames: ArrayLike) -> BoolArray:
-    """The contacts (F,9) of CONTACT_PARTS at frames (F,) of the timeline; off where there is no channel."""
+    """The contacts (F,9) of CONTACT_PARTS at frames (F,) of the action; off where there is no channel."""
     frames = np.asarray(frames, float)
     contacts = np.zeros((len(frames), len(CONTACT_PARTS)), bool)
-    action = assigned_action(armature_object)
+    action = played_action(armature_object)
     columns = {f'["{name}"]': column for column, name in enumerate(CONTACT_PROPERTIES)}
     for fcurve in [] if action is None else action_fcurves(action, armature_object):
         if (column := columns.get(fcurve.data_path)) is not None:
@@ -41,7 +43,7 @@ def read_contacts(armature_object: bpy.types.Object, frames: ArrayLike) -> BoolA
 
 
 def is_touching(armature_object: bpy.types.Object, part: str, frame: float) -> bool:
-    """Whether a part touches at a frame of the timeline."""
+    """Whether a part touches at a frame of the action."""
     fcurve = contact_curve(armature_object, part)
     return fcurve is not None and fcurve.evaluate(frame) > 0.5
 
@@ -58,8 +60,8 @@ def touching_run(armature_object: bpy.types.Object, part: str, frame: int, limit
 
 
 def set_contact(armature_object: bpy.types.Object, part: str, first: float, last: float, is_on: bool) -> None:
-    """Switch a part's contact on or off from one frame of the timeline to another, both included."""
-    action = assigned_action(armature_object)
+    """Switch a part's contact on or off from one frame of the action to another, both included."""
+    action = played_action(armature_object)
     if action is None:
         raise ValueError(f"{armature_object.name} has no action")
     name = CONTACT_PROPERTIES[CONTACT_PARTS.index(part)]
@@ -80,8 +82,8 @@ def set_contact(armature_object: bpy.types.Object, part: str, first: float, last
 
 
 def write_contacts(armature_object: bpy.types.Object, frames: FloatArray, contacts: ArrayLike) -> None:
-    """Set all contact channels to contacts (F,9) at frames (F,) of the timeline."""
-    action, contacts = assigned_action(armature_object), np.asarray(contacts) > 0.5
+    """Set all contact channels to contacts (F,9) at frames (F,) of the action."""
+    action, contacts = played_action(armature_object), np.asarray(contacts) > 0.5
     if action is None:
         raise ValueError(f"{armature_object.name} has no action")
     for column, part in enumerate(CONTACT_PARTS):

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 
 from ..core.array_types import FloatArray
-from .keyframes import action_fcurves, interpolation_values
+from .keyframes import action_fcurves, action_slot, interpolation_values
 
 
 def curves_by_path(action: bpy.types.Action, owner: bpy.types.ID) -> dict[tuple[str, int], bpy.types.FCurve]:
@@ -24,7 +24,8 @@ def ensure_fcurve(action: bpy.types.Action, owner: bpy.types.ID, path: str, grou
         return action.fcurves.new(path, index=index, action_group=group)
     animation: Any = owner.animation_data_create()
     strips: list[Any] = [strip for layer in action.layers for strip in layer.strips]
-    bag = strips[0].channelbag(animation.action_slot, ensure=True)
+    slot = animation.action_slot if animation.action == action else action_slot(action, owner.id_type)
+    bag = strips[0].channelbag(slot, ensure=True)
     if bpy.app.version >= (5, 0, 0):
         return bag.fcurves.new(path, index=index, group_name=group)
     fcurve = bag.fcurves.new(path, index=index)

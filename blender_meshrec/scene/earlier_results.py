@@ -1,6 +1,6 @@
 """Earlier results of the same footage: marked when they are made, and found again, whatever an artist has renamed or moved meanwhile."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import bpy
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FOOTAGE_PROPERTY = "meshrec_footage"
 # Of armature objects and of the person's collection: the person's number, and the name under which the objects were made.
 _NUMBER_PROPERTY, _CALLED_PROPERTY = "meshrec_person", "meshrec_called"
+_HIDDEN_PROPERTY = "meshrec_hidden"  # of the person's collection: it is hidden because the list of people has them no more
 CAMERA_PROPERTY = "meshrec_camera"  # of the clip's collection: its camera object
 _Block = TypeVar("_Block", bound=bpy.types.ID)
 
@@ -85,6 +86,25 @@ def rename_person(footage: str, number: int, name: str) -> None:
                 take.name = f"{start}{name}{take.name[len(start + old) :]}"
         for block in (rig, *_own_collections(rig)):
             block[_CALLED_PROPERTY] = name
+
+
+def hide_people(footage: str, kept: Container[int]) -> list[str]:
+    """Hide the people of some footage whose numbers are not among those kept, and show the others; returns the names newly hidden."""
+    hidden: list[str] = []
+    for rig in bpy.data.objects:
+        if rig.type != "ARMATURE" or rig.library or rig.get(FOOTAGE_PROPERTY) != footage or _NUMBER_PROPERTY not in rig:
+            continue
+        is_gone = rig[_NUMBER_PROPERTY] not in kept
+        for collection in _own_collections(rig):
+            if is_gone and not collection.hide_viewport:
+                hidden.append(rig.name)
+            if is_gone or _HIDDEN_PROPERTY in collection:  # what an artist has hidden stays so
+                collection.hide_viewport = collection.hide_render = is_gone
+            if is_gone:
+                collection[_HIDDEN_PROPERTY] = True
+            elif _HIDDEN_PROPERTY in collection:
+                del collection[_HIDDEN_PROPERTY]
+    return hidden
 
 
 def _rigs_of(footage: str, number: int) -> Iterator[bpy.types.Object]:

@@ -9,8 +9,8 @@ from ..core.array_types import ArrayLike, FloatArray
 from ..core.body_contacts import CONTACT_PARTS
 from ..core.errors import InputError
 from .contact_channels import read_contacts
-from .context import assigned_action
 from .keyframes import action_fcurves
+from .played_take import played_action
 
 # Custom properties of the action: contacts (9F,) that its motion was solved with; whether an artist had set them (9F,); times (F,) s.
 FOUND_PROPERTY, EDITED_PROPERTY, TIMES_PROPERTY = "meshrec_contacts", "meshrec_edited", "meshrec_times"
@@ -34,12 +34,12 @@ def store_found_contacts(action: bpy.types.Action, timestamps: FloatArray, conta
 
 
 def result_action(armature_object: bpy.types.Object) -> tuple[bpy.types.Action, FloatArray]:
-    """The action of a result, and the frames (F,) of the timeline on which its rows lie: the keys of its visibility.
+    """The action of a result, and its frames (F,) on which its rows lie: the keys of its visibility.
 
     Raises:
         InputError: the armature's action is not that of a result.
     """
-    action = assigned_action(armature_object)
+    action = played_action(armature_object)
     curves = {} if action is None else {fcurve.data_path: fcurve for fcurve in action_fcurves(action, armature_object)}
     visible = curves.get('["visible"]')
     if action is None or FOUND_PROPERTY not in action or visible is None or len(visible.keyframe_points) != len(action[TIMES_PROPERTY]):

@@ -18,6 +18,7 @@ import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -30,11 +31,15 @@ from .character_group import CharacterGroup, Exportable, exported_objects, take_
 from .context import pose_bones
 from .export_fbx import write_fbx
 from .export_proxy import export_proxies
+from .export_textures import textures_beside
 from .export_units import scaled_to_metres
 from .relative_paths import relative_file_paths
 from .surface import surface_modifiers
 from .temporary_state import only_selected
+from .texture import texture_nodes
 
+# Materials name pictures where they are; else the exporter would copy them into a folder.
+_PICTURES_STAY: dict[str, Any] = {"export_textures_mode": "KEEP"} if bpy.app.version >= (4, 5, 0) else {"export_textures": False}
 _MIN_FREE_BYTES = 4096  # bytes; a disk with less was full when the file was written
 
 
@@ -66,7 +71,7 @@ def export_assembly(path: Path, assembly: Exportable, preset: str = "blender", h
     # Only a .blend stores paths; other formats read the files while they are written.
     caches = surface_modifiers(bpy.data.objects) if is_blend else []
     paths = relative_file_paths(home or path.parent, caches) if is_blend else contextlib.nullcontext()
-    with atomic_write(path) as temporary, paths, exportable_bodies as bodies:
+    with atomic_write(path) as temporary, paths, exportable_bodies as bodies, textures_beside(path, temporary, bodies.meshes):
         try:
             write(temporary, bodies, preset)
         except RuntimeError as error:  # Blender's report of a failed exporter
@@ -108,6 +113,7 @@ def _write_usd(path: Path, bodies: Exportable, preset: str) -> None:
             export_animation=True,
             convert_world_material=False,
             export_custom_properties=False,
+            **(_PICTURES_STAY if texture_nodes(bodies.meshes) else {}),
         )
 
 

@@ -15,6 +15,7 @@ from .bundled_addons import enable_addon
 from .character_group import CharacterGroup, Exportable, exported_objects, take_name
 from .context import active_scene, active_view_layer, armature_data, mesh_data
 from .temporary_state import changed_attributes, only_selected
+from .texture import texture_nodes
 
 _Axis: TypeAlias = Literal["X", "Y", "Z", "-X", "-Y", "-Z"]
 # The (forward, up) axes that a file declares. Unreal's are Blender's own, so that the exporter rotates nothing and every
@@ -26,6 +27,7 @@ def write_fbx(path: Path, bodies: Exportable, preset: str) -> None:
     enable_addon("io_scene_fbx")
     forward, up = FBX_AXES[preset]
     is_artists = isinstance(bodies, CharacterGroup)
+    has_pictures = is_artists or bool(texture_nodes(bodies.meshes))
     orientation = _y_up_data(bodies) if preset == "unity" and not is_artists else contextlib.nullcontext()
     # The exporter names the take after the scene.
     scene = active_scene()
@@ -46,8 +48,8 @@ def write_fbx(path: Path, bodies: Exportable, preset: str) -> None:
             bake_anim_use_nla_strips=False,
             bake_anim_use_all_actions=False,
             bake_anim_simplify_factor=0.0,
-            path_mode="COPY" if is_artists else "AUTO",
-            embed_textures=is_artists,
+            path_mode="COPY" if has_pictures else "AUTO",
+            embed_textures=has_pictures,
         )
     if preset == "unreal":
         write_centimetres(path)

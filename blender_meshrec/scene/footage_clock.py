@@ -8,8 +8,8 @@ import numpy as np
 from ..core.array_types import FloatArray, IntArray
 from ..core.cameras import project, transform_points
 from ..core.records import Camera, Recovery
-from .context import assigned_action
 from .edited_contacts import TIMES_PROPERTY, result_action
+from .played_take import played_action, timeline_shift
 
 FIRST_PROPERTY, FOOTAGE_TIMES_PROPERTY = "meshrec_footage_first", "meshrec_footage_times"  # of an armature object: number, (N,) s
 CAMERA_PROPERTY = "meshrec_seen_by"  # of an action: intrinsics (9), image size (2), camera_from_world (12) of one row or of all
@@ -43,7 +43,8 @@ def footage_clock(armature_object: bpy.types.Object) -> FootageClock:
     Raises:
         InputError: the armature's action is not that of a result.
     """
-    action, timeline = result_action(armature_object)
+    action, frames = result_action(armature_object)
+    timeline = frames + timeline_shift(armature_object)
     times = np.array(action[TIMES_PROPERTY])
     known = np.array(armature_object.get(FOOTAGE_TIMES_PROPERTY, times))
     after = np.clip(np.searchsorted(known, times), 1, max(len(known) - 1, 1))
@@ -67,7 +68,7 @@ def store_camera(action: bpy.types.Action, recovery: Recovery) -> None:
 
 def read_camera(armature_object: bpy.types.Object) -> Camera | None:
     """The camera that a person's action was seen by, one row a row of the action; None if it was not stored."""
-    action = assigned_action(armature_object)
+    action = played_action(armature_object)
     if action is None or CAMERA_PROPERTY not in action:
         return None
     stored, count = action[CAMERA_PROPERTY], len(action[TIMES_PROPERTY])

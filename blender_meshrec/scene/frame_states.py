@@ -10,8 +10,8 @@ import numpy as np
 from ..core.array_types import FloatArray, IntArray
 from ..core.skeletons import SMPL_JOINTS
 from .confidence import LOW_CONFIDENCE
-from .context import assigned_action
 from .keyframes import slot_fcurves
+from .played_take import played_take
 from .takes import FRAME_CONFIDENCE, WORST_FRAMES
 
 _LIMBS = tuple(f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"))
@@ -58,30 +58,31 @@ _cache: dict[str, tuple[tuple[object, ...], FrameStates]] = {}  # of the last ta
 
 def frame_states(armature_object: bpy.types.Object) -> FrameStates | None:
     """The FrameStates of the take that a person plays; None for an action that is no take of a reconstruction."""
-    action = assigned_action(armature_object)
-    if action is None or FRAME_CONFIDENCE not in action:
+    take = played_take(armature_object)
+    if take is None or FRAME_CONFIDENCE not in take.action:
         return None
-    identity = (action.name_full, action.session_uid, action.frame_range[0], action.frame_range[1])
+    action = take.action
+    identity = (action.name_full, action.session_uid, action.frame_range[0], action.frame_range[1], take.shift)
     cached = _cache.get(armature_object.name)
     if cached is not None and cached[0] == identity:
         return cached[1]
     curve = next((curve for curve in slot_fcurves(action, "OBJECT") if curve.data_path == '["visible"]'), None)
     if curve is None or not len(curve.keyframe_points):
         return None
-    states = _read_states(action, curve)
+    states = _read_states(action, curve, take.shift)
     _cache[armature_object.name] = identity, states
     return states
 
 
 def find_problems(armature_object: bpy.types.Object) -> list[Problem]:
     """The problems of the take that a person plays, in their order; those of one kind that nearly touch are one."""
-    states, action = frame_states(armature_object), assigned_action(armature_object)
-    if states is None or action is None:
+    states, take = frame_states(armature_object), played_take(armature_object)
+    if states is None or take is None:
         return []
     found = [problem for state in (State.DOUBTFUL, State.FILLED_IN) for problem in _runs(states, state)]
-    for frame in action.get(WORST_FRAMES, ()):
+    for frame in (round(frame + take.shift) for frame in take.action.get(WORST_FRAMES, ())):
         if not any(problem.first <= frame <= problem.last for problem in found):
-            found.append(Problem(int(frame), int(frame), State.DOUBTFUL))
+            found.append(Problem(frame, frame, State.DOUBTFUL))
     return sorted(found)
 
 
@@ -94,7 +95,7 @@ def next_problem(problems: list[Problem], frame: int, forwards: bool) -> Problem
     return next((problem for problem in reversed(problems) if problem.first < frame), problems[-1])
 
 
-def _read_states(action: bpy.types.Action, visible_curve: bpy.types.FCurve) -> FrameStates:
+def _read_states(action: bpy.types.Action, visible_curve: bpy.types.FCurve, shift: float) -> FrameStates:
     keys = np.empty(2 * len(visible_curve.keyframe_points), np.float32)
     visible_curve.keyframe_points.foreach_get("co", keys)
     frames, visible = keys.reshape(-1, 2).T
@@ -104,7 +105,7 @@ def _read_states(action: bpy.types.Action, visible_curve: bpy.types.FCurve) -> F
         confidence = confidence[rows]
     is_doubtful = (confidence[:, _LIMB_ROWS] < LOW_CONFIDENCE).sum(1) >= _MIN_LOW_JOINTS
     states = np.where(visible < 0.5, State.FILLED_IN, np.where(is_doubtful, State.DOUBTFUL, State.SEEN))
-    return FrameStates(frames.astype(float), states.astype(np.int64), confidence)
+    return FrameStates(frames.astype(float) + shift, states.astype(np.int64), confidence)
 
 
 def _runs(states: FrameStates, state: State) -> list[Problem]:

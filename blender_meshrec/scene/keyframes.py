@@ -101,7 +101,9 @@ def action_fcurves(action: bpy.types.Action, owner: bpy.types.ID) -> list[bpy.ty
     if not hasattr(action, "slots"):  # Blender 4.2 and 4.3
         return list(action.fcurves)
     animation: bpy.types.AnimData | None = getattr(owner, "animation_data", None)
-    slot = animation.action_slot if animation else None
+    if animation is None or animation.action != action:  # it plays in a strip, or not at all
+        return slot_fcurves(action, owner.id_type)
+    slot = animation.action_slot
     strips: list[Any] = [strip for layer in action.layers for strip in layer.strips] if slot else []
     return [fcurve for strip in strips if (bag := strip.channelbag(slot)) for fcurve in bag.fcurves]
 
@@ -110,9 +112,14 @@ def slot_fcurves(action: bpy.types.Action, kind: str) -> list[bpy.types.FCurve]:
     """The f-curves of an action for data blocks of a kind, such as "OBJECT", whether or not one plays it."""
     if not hasattr(action, "slots"):  # Blender 4.2 and 4.3
         return list(action.fcurves)
-    slot = next((slot for slot in action.slots if slot.target_id_type in (kind, "UNSPECIFIED")), None)
+    slot = action_slot(action, kind)
     strips: list[Any] = [strip for layer in action.layers for strip in layer.strips] if slot is not None else []
     return [fcurve for strip in strips if (bag := strip.channelbag(slot)) for fcurve in bag.fcurves]
+
+
+def action_slot(action: bpy.types.Action, kind: str) -> "bpy.types.ActionSlot | None":
+    """The slot of an action for data blocks of a kind, in a Blender whose actions have slots; None if it has none."""
+    return next((slot for slot in action.slots if slot.target_id_type in (kind, "UNSPECIFIED")), None)
 
 
 def snapped_key_frames(timestamps: FloatArray, fps: float, first_frame: int = FIRST_BLENDER_FRAME) -> FloatArray:

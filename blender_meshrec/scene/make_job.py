@@ -79,7 +79,11 @@ def write_job_outputs(settings: Mapping[str, Any]) -> tuple[list[str], dict[str,
     template, skel = _import("core.files.body_template").load_body(settings["body"]), settings.get("skel")
     skel = skel and _import("core.skel.template").load_skel(skel)
     surfaces = [path and Path(path) for path in settings.get("surfaces") or [None] * len(motions)]
-    people = [person_class(name, read_motion(motion), template, skel, surface) for (name, motion), surface in zip(motions, surfaces)]
+    textures = [path and Path(path).read_bytes() for path in settings.get("textures") or [None] * len(motions)]
+    people = [
+        person_class(name, read_motion(motion), template, skel, surface, texture=texture)
+        for (name, motion), surface, texture in zip(motions, surfaces, textures)
+    ]
     options = settings.get("stretch", True), settings.get("pose_shapes", False), settings.get("with_camera", False)
     return outputs.write_outputs(people, job_outputs, settings["name"], settings["preset"], *options), {}
 

@@ -51,7 +51,7 @@ def feet_notes(motion: RetargetedMotion) -> tuple[Message, ...]:
     size = max(1.0, motion.quality.get("hip_scale", 1.0))
     notes: list[Message] = []
     if slide > _MAX_SLIDE * size:  # not a number where nothing touches
-        text = "The feet slide {slide:.1f} cm/s on average where they touch the floor: the character's are too unlike the performer's."
+        text = "The feet slide {slide:.1f} cm/s on average where they touch the floor: they differ too much from the person's."
         notes.append(Message("feet-slide-on-character", text, slide=slide))
     if depth > _MAX_DEPTH * size:
         notes.append(Message("feet-in-floor", "The feet are up to {depth:.0f} mm in the floor.", depth=depth))

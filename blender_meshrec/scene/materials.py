@@ -26,10 +26,10 @@ def assign_materials(mesh_object: bpy.types.Object, template: BodyTemplate, numb
     """
     mesh, person_colour = mesh_data(mesh_object), PERSON_COLOURS[number % len(PERSON_COLOURS)]
     if template.face_parts is None:
-        mesh.materials.append(_make_material(mesh_object.name, person_colour))
+        mesh.materials.append(make_material(mesh_object.name, person_colour))
         return
     for part in template.part_names:
-        mesh.materials.append(_make_material(f"{mesh_object.name} {part}", PART_COLOURS.get(part) or person_colour))
+        mesh.materials.append(make_material(f"{mesh_object.name} {part}", PART_COLOURS.get(part) or person_colour))
     parts = np.asarray(template.face_parts, np.int32)
     mesh.polygons.foreach_set("material_index", parts[:: len(parts) // len(mesh.polygons)])  # quads have the part of their first half
 
@@ -37,11 +37,12 @@ def assign_materials(mesh_object: bpy.types.Object, template: BodyTemplate, numb
 def assign_skel_materials(skin: bpy.types.Object, bones: bpy.types.Object, number: int) -> None:
     """Assign a translucent material to SKEL's skin and an opaque one to its bones."""
     colour = PERSON_COLOURS[number % len(PERSON_COLOURS)]
-    mesh_data(skin).materials.append(_make_material(skin.name, colour, SKIN_OPACITY))
-    mesh_data(bones).materials.append(_make_material(bones.name, BONE_COLOUR))
+    mesh_data(skin).materials.append(make_material(skin.name, colour, SKIN_OPACITY))
+    mesh_data(bones).materials.append(make_material(bones.name, BONE_COLOUR))
 
 
-def _make_material(name: str, srgb: tuple[int, int, int], opacity: float = 1.0) -> bpy.types.Material:
+def make_material(name: str, srgb: tuple[int, int, int], opacity: float = 1.0) -> bpy.types.Material:
+    """A material of an sRGB colour 0..255, in the viewport too."""
     red, green, blue = _linear_from_srgb(np.array(srgb) / 255)
     material = bpy.data.materials.new(name)
     material.diffuse_color = (red, green, blue, opacity)

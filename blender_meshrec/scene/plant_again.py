@@ -11,6 +11,8 @@ from ..core.errors import InputError
 from ..core.files.body_template import BodyTemplate
 from ..core.foot_planting.leg_kinematics import LEG_JOINTS, soles_from_template
 from ..core.foot_planting.plant_body import ARM_JOINTS, plant_body
+from ..core.foot_planting.unheld import unheld_contacts
+from ..core.messages import Message, label
 from ..core.rotations import angle_between_rotmats
 from .armature_motion import smpl_joint_names
 from .armature_performance import performance_from_armature
@@ -20,6 +22,7 @@ from .context import active_scene, assigned_action
 from .curve_keys import curves_by_path, evaluate_curve
 from .edited_contacts import TIMES_PROPERTY, result_action
 from .planted_rows import free_pose, read_pose, store_planted, write_pose
+from .played_take import played_action, timeline_shift
 from .retarget import RetargetResult, retarget_armature
 from .retarget_record import read_record, store_record
 from .takes import CLIP_PROPERTY, next_take_name
@@ -57,7 +60,7 @@ def plant_person(armature_object: bpy.types.Object, template: BodyTemplate) -> i
         soles_from_template(template, betas),
         read_contacts(armature_object, frames),
         np.array(action[TIMES_PROPERTY]),
-        _camera_places(armature_object, frames),
+        _camera_places(armature_object, frames + timeline_shift(armature_object)),
     )
     turned = angle_between_rotmats(planted[0], current[0]) > _TURNED
     moved = np.linalg.norm(planted[1] - current[1], axis=-1) > _MOVED
@@ -66,6 +69,28 @@ def plant_person(armature_object: bpy.types.Object, template: BodyTemplate) -> i
     store_planted(action, free, planted)
     armature_object.update_tag()
     return int((turned.any(1) | moved).sum())
+
+
+def unheld_notes(armature_object: bpy.types.Object, template: BodyTemplate) -> list[Message]:
+    """What of a person's contacts planting could not hold, in frames of the timeline."""
+    action, frames = result_action(armature_object)
+    names = smpl_joint_names(armature_object)
+    if names is None:
+        return []
+    betas, shift = np.array(armature_object["betas"]), timeline_shift(armature_object)
+    pose, contacts = read_pose(armature_object, action, names, frames), read_contacts(armature_object, frames)
+    text = "{part} is not held from frame {first} to {last}, where it moves by {distance:.0f} cm: the leg does not reach that far."
+    return [
+        Message(
+            "contact-out-of-reach",
+            text,
+            part=label(unheld.part.replace("_", " ").title()),
+            first=round(frames[unheld.first] + shift),
+            last=round(frames[unheld.last] + shift),
+            distance=100 * unheld.distance,
+        )
+        for unheld in unheld_contacts(*pose, template.rest_joints(betas), soles_from_template(template, betas), contacts)
+    ]
 
 
 def plant_character(character: bpy.types.Object) -> RetargetResult:
@@ -91,12 +116,13 @@ def plant_character(character: bpy.types.Object) -> RetargetResult:
 
 
 def animation_range(armature_object: bpy.types.Object) -> tuple[int, int]:
-    """The first and last frame of an armature's action; those of the scene if it has no action."""
-    action, scene = assigned_action(armature_object), active_scene()
+    """The first and last frame of the timeline of the action that an armature plays; those of the scene if it plays none."""
+    action, scene = played_action(armature_object), active_scene()
     if action is None:
         return scene.frame_start, scene.frame_end
     first, last = action.frame_range
-    return math.floor(first), math.ceil(last)
+    shift = timeline_shift(armature_object)
+    return math.floor(first + shift), math.ceil(last + shift)
 
 
 def retargeted_name(source: bpy.types.Object, character: bpy.types.Object) -> str:

@@ -20,6 +20,9 @@ from .motion_curves import track_curves
 from .skel_armature import angle_curves, build_skel_armature
 from .takes import CLIP_PROPERTY, prepare_take, store_take, take_name_of
 
+# Of an action: the motion in SMPL's pose that it was made from, (F * (D + 3),), poses rad and trans m of each row.
+SMPL_MOTION_PROPERTY = "meshrec_smpl_motion"
+
 
 def _pose_bones_of_joints() -> list[str | None]:
     """The bone that drives the pose blend shapes of each of SMPL's joints.
@@ -90,8 +93,15 @@ def animate_skel_person(
     action = write_action(take_name_of(armature_object), armature_object, frames, curves)
     store_found_contacts(action, recovery.timestamps, contacts)
     store_camera(action, recovery)
+    action[SMPL_MOTION_PROPERTY] = np.concatenate([recovery.poses, recovery.trans], 1).astype(float).ravel().tolist()
     store_take(armature_object, action, recovery, first_frame)
     return action
+
+
+def read_smpl_motion(action: bpy.types.Action, count: int) -> tuple[FloatArray, FloatArray]:
+    """The motion in SMPL's pose that a take of `count` rows was made from: poses (F,D) rad and trans (F,3) m."""
+    rows = np.array(action[SMPL_MOTION_PROPERTY]).reshape(count, -1)
+    return rows[:, :-3], rows[:, -3:]
 
 
 def _skel_arrays(name: str, recovery: Recovery) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -22,15 +22,16 @@ from .armature_motion import smpl_joint_names
 from .armature_recovery import find_clip_camera
 from .camera import VIEW_PROPERTY, set_camera_view
 from .contact_channels import write_contacts
-from .context import armature_data, assigned_action
+from .context import armature_data
 from .corrections import certain_rows, collect_corrections, get_corrections
-from .curve_keys import curves_by_path, evaluate_curve, set_keys
+from .curve_keys import curves_by_path, ensure_fcurve, evaluate_curve, set_keys
 from .edited_contacts import found_contacts, result_action, store_found_contacts
 from .footage_clock import FIRST_PROPERTY, footage_clock, read_camera
 from .keyframes import snapped_key_frames
 from .motion_curves import CONTACT_PROPERTIES
 from .planted_rows import PlantedPose, read_planting, read_pose, store_planting
-from .skel_person import animate_skel_person
+from .played_take import played_action, played_take, put_into_strip, timeline_shift
+from .skel_person import SMPL_MOTION_PROPERTY, animate_skel_person, read_smpl_motion
 from .smpl_person import animate_smpl_person, rig_motion
 from .takes import first_frame_of
 from .unit_scale import metres_per_unit
@@ -62,23 +63,23 @@ def find_clip_result(armature_object: bpy.types.Object) -> ClipResult | None:
 def earlier_recovery(armature_object: bpy.types.Object) -> Recovery | None:
     """What an armature's action says, as a Recovery in the axes of its camera, with the contacts that its motion has.
 
-    None where that cannot be said: for SKEL's skeleton, bones that stretch, and results of earlier versions.
+    A SKEL person's is the motion in SMPL's pose that its angles are from; what an artist has changed of the angles is not in it. None where
+    it cannot be said: for bones that stretch, and results of earlier versions.
 
     Raises:
         InputError: its action is not that of a result.
     """
     action, frames = result_action(armature_object)
-    names, camera = smpl_joint_names(armature_object), read_camera(armature_object)
-    if names is None or camera is None or any(path.endswith(".scale") for path, _index in curves_by_path(action, armature_object)):
+    camera, motion = read_camera(armature_object), _read_motion(armature_object, action, frames)
+    if camera is None or motion is None:
         return None
+    poses, trans = motion
     clock = footage_clock(armature_object)
-    rotmats, pelvis = read_pose(armature_object, action, names, frames)
-    rest_root = WORLD_FROM_BODY.T @ np.array(armature_data(armature_object).bones[names[0]].head_local)
     count, planting = len(frames), read_planting(action)
     visible = evaluate_curve(curves_by_path(action, armature_object), '["visible"]', 0, frames, 1.0) > 0.5
     return Recovery(
-        poses=rotvec_from_rotmat(rotmats).reshape(count, -1),
-        trans=pelvis - rest_root,
+        poses=poses,
+        trans=trans,
         betas=np.array(armature_object["betas"]),
         gender=armature_object.get("gender", "neutral"),
         surface_model_type=armature_object.get("surface_model_type", "smpl"),
@@ -95,6 +96,18 @@ def earlier_recovery(armature_object: bpy.types.Object) -> Recovery | None:
         first_frame=int(armature_object.get(FIRST_PROPERTY, 0)),
         free_legs=None if planting is None or len(planting[0].pelvis) != count else planting[0].rotvecs[:, : LEG_JOINTS.size],
     )
+
+
+def _read_motion(armature_object: bpy.types.Object, action: bpy.types.Action, frames: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+    """The poses (F,D) rad and trans (F,3) m of an action at its frames (F,); None as of `earlier_recovery`."""
+    names = smpl_joint_names(armature_object)
+    if any(path.endswith(".scale") for path, _index in curves_by_path(action, armature_object)):
+        return None
+    if names is None:
+        return read_smpl_motion(action, len(frames)) if SMPL_MOTION_PROPERTY in action else None
+    rotmats, pelvis = read_pose(armature_object, action, names, frames)
+    rest_root = WORLD_FROM_BODY.T @ np.array(armature_data(armature_object).bones[names[0]].head_local)
+    return rotvec_from_rotmat(rotmats).reshape(len(frames), -1), pelvis - rest_root
 
 
 def replace_motions(
@@ -122,15 +135,17 @@ def replace_motions(
     first = next(iter(armatures))
     camera = find_clip_camera(armatures[first])
     if camera is not None and VIEW_PROPERTY in camera:  # an artist's own camera stays as it is
-        start, unit = first_frame_of(assigned_action(armatures[first])), metres_per_unit(armatures[first])
+        start = first_frame_of(played_action(armatures[first])) + round(timeline_shift(armatures[first]))
+        unit = metres_per_unit(armatures[first])
         set_camera_view(camera, recoveries[first].camera, snapped_key_frames(recoveries[first].timestamps, fps, start), unit)
 
 
 def _replace_motion(
     armature_object: bpy.types.Object, recovery: Recovery, template: BodyTemplate, skel: SkelTemplate | None, fps: float
 ) -> None:
-    """Give one armature its new take."""
+    """Give one armature its new take; one that a strip plays goes into the strip."""
     old, _frames = result_action(armature_object)
+    played = played_take(armature_object)
     start, clock = first_frame_of(old), footage_clock(armature_object)
     corrections, motion_has = collect_corrections(armature_object), found_contacts(old)
     certain = certain_rows(armature_object, corrections)
@@ -139,7 +154,7 @@ def _replace_motion(
     columns = np.zeros(certain.shape)
     columns[:, : motion_has.shape[1]] = np.clip(motion_has, 0, 1)
     weight = fade_out(changed_rows(corrections, clock.footage, clock.times, columns), clock.times)
-    splices = earlier_recovery(armature_object) is not None
+    splices = earlier_recovery(armature_object) is not None and (bool(corrections) or skel is None)
     if skel is not None:
         action = animate_skel_person(armature_object, recovery, skel, fps, start)
     else:
@@ -147,27 +162,54 @@ def _replace_motion(
         action = animate_smpl_person(armature_object, recovery, motion, fps, first_frame=start)
     contacts = np.where(np.isnan(certain), body_contacts(recovery), certain)
     if splices:
-        _keep_rows(armature_object, old, action, weight == 0)
+        _keep_rows(armature_object, old, action, weight)
     _new_action, frames = result_action(armature_object)
     write_contacts(armature_object, frames, contacts)
     store_found_contacts(action, recovery.timestamps, contacts, certain)
+    if played is not None and played.strip is not None:
+        put_into_strip(armature_object, played.strip, action)
 
 
-def _keep_rows(armature_object: bpy.types.Object, old: bpy.types.Action, new: bpy.types.Action, kept: BoolArray) -> None:
-    """Let the rows (F,) that no correction concerns be what they were in the old action, an artist's keys included."""
+def _keep_rows(armature_object: bpy.types.Object, old: bpy.types.Action, new: bpy.types.Action, weight: FloatArray) -> None:
+    """Let the new action be the old one, an artist's keys included, where no correction concerns it: from weight (F,) 0 to 1."""
     _action, frames = result_action(armature_object)
-    before, tracks = curves_by_path(old, armature_object), {f'["{name}"]' for name in CONTACT_PROPERTIES}
-    for (path, index), fcurve in curves_by_path(new, armature_object).items():
-        if path in tracks or path == '["visible"]' or (path, index) not in before:
-            continue
-        values = np.array([fcurve.evaluate(frame) for frame in frames])
-        earlier = evaluate_curve(before, path, index, frames, 0.0)
-        set_keys(fcurve, frames, np.where(kept, earlier, values))
+    before, tracks = curves_by_path(old, armature_object), {'["visible"]', *(f'["{name}"]' for name in CONTACT_PROPERTIES)}
+    for path, index in before:  # where the new motion needs none
+        if path.endswith(_LIMIT_INFLUENCE):
+            ensure_fcurve(new, armature_object, path, "", index)
+    curves = curves_by_path(new, armature_object)
+    signs = _signs_towards(before, curves, frames)
+    for (path, index), fcurve in curves.items():
+        is_limit = path.endswith(_LIMIT_INFLUENCE)
+        if path not in tracks and ((path, index) in before or is_limit):
+            earlier = signs.get(path, 1.0) * evaluate_curve(before, path, index, frames, float(is_limit))
+            set_keys(fcurve, frames, _joined(earlier, fcurve, frames, weight))
     _align_signs(armature_object, new, frames)
-    stored, fresh = read_planting(old), read_planting(new)
+    stored, fresh, kept = read_planting(old), read_planting(new), weight == 0
     if stored is not None and fresh is not None and len(stored[0].pelvis) == len(kept):
         poses = [_mixed(a, b, kept) for a, b in zip(stored, fresh, strict=True)]
         store_planting(new, poses[0], poses[1])
+
+
+def _joined(earlier: FloatArray, fcurve: bpy.types.FCurve, frames: FloatArray, weight: FloatArray) -> FloatArray:
+    """Values (F,) that are the earlier ones at weight (F,) 0, exactly, and those of a curve, 1 without keys, at 1."""
+    values = np.array([fcurve.evaluate(frame) for frame in frames]) if len(fcurve.keyframe_points) else np.ones(len(frames))
+    if fcurve.data_path.endswith(".rotation_euler"):
+        values += 2 * np.pi * np.round(np.median(earlier - values) / (2 * np.pi))  # whole turns: only the pelvis makes any
+    return np.where(weight == 0, earlier, (1 - weight) * earlier + weight * values)
+
+
+_LIMIT_INFLUENCE = '["Anatomical Limits"].influence'  # of SKEL's bones; 1 where nothing is keyed
+_Curves = Mapping[tuple[str, int], bpy.types.FCurve]
+
+
+def _signs_towards(before: _Curves, after: _Curves, frames: FloatArray) -> dict[str, FloatArray]:
+    """For each bone's quaternions before, by their path, the signs (F,) with which they lie nearest to those after."""
+    signs: dict[str, FloatArray] = {}
+    for path in {path for path, _index in after if path.endswith(".rotation_quaternion")}:
+        quats = [np.stack([evaluate_curve(curves, path, k, frames, float(k == 0)) for k in range(4)], -1) for curves in (before, after)]
+        signs[path] = np.where((quats[0] * quats[1]).sum(-1) < 0, -1.0, 1.0)
+    return signs
 
 
 def _mixed(stored: PlantedPose, fresh: PlantedPose, kept: BoolArray) -> PlantedPose:
@@ -188,7 +230,7 @@ def _align_signs(armature_object: bpy.types.Object, action: bpy.types.Action, fr
 def take_over_corrections(armature_object: bpy.types.Object) -> None:
     """Let a new result know which of its contacts an artist had set before: those that its corrections say are certain."""
     corrections = get_corrections(armature_object)
-    action = assigned_action(armature_object)
+    action = played_action(armature_object)
     if not corrections.contacts or action is None:
         return
     certain, found = certain_rows(armature_object, corrections), found_contacts(action)

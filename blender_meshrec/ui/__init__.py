@@ -21,6 +21,9 @@ from . import (
     menus,
     operators,
     panels,
+    people_operators,
+    people_panel,
+    pin_overlay,
     preferences,
     presets,
     properties,
@@ -37,11 +40,13 @@ from . import (
     setup_state,
     skel_panel,
     solve_again_operator,
+    solve_people_operator,
     status_bar,
     surface_files,
     take_operators,
     thumbnails,
     translation,
+    views_panel,
 )
 
 # The order of registration is that of the panels in the tab.
@@ -52,6 +57,8 @@ _PARTS = (
     environment_operators,
     operators,
     solve_again_operator,
+    people_operators,
+    solve_people_operator,
     contact_operators,
     correction_operators,
     footage_operators,
@@ -63,15 +70,17 @@ _PARTS = (
     clean_up_operators,
     retarget_operators,
     presets,
+    people_panel,
     panels,
     camera_panel,
+    views_panel,
     result_panel,
-    correction_panel,
     contact_panel,
+    correction_panel,
     result_edits_panel,
     retarget_panel,
-    skel_panel,
     export_operators,
+    skel_panel,
     menus,
 )
 _CLASSES = tuple(kind for part in _PARTS for kind in part.CLASSES)
@@ -90,6 +99,7 @@ def register() -> None:
     menus.add_menu_entries()
     surface_files.register()
     result_overlay.register()
+    pin_overlay.register()
     _commands.append(bpy.utils.register_cli_command("meshrec", _command))
 
 
@@ -98,6 +108,7 @@ def unregister() -> None:
     status_bar.hide()
     result_edits.unregister()
     result_overlay.unregister()
+    pin_overlay.unregister()
     surface_files.unregister()
     retarget_preview.stop()
     setup_state.stop_all()

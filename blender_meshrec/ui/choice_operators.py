@@ -81,7 +81,7 @@ class OpenPreferences(bpy.types.Operator):
 
 
 class Dismiss(bpy.types.Operator):
-    """Take the message away"""
+    """Close this message"""
 
     bl_idname = "meshrec.dismiss"
     bl_label = "Dismiss"

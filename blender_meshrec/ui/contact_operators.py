@@ -11,13 +11,14 @@ from ..core.files.body_template import load_body
 from ..scene.contact_channels import has_contact_channels, is_touching, set_contact, touching_run
 from ..scene.context import assigned_action
 from ..scene.new_take import BODY_PROPERTY
-from ..scene.plant_again import animation_range, plant_character, plant_person
+from ..scene.plant_again import animation_range, plant_character, plant_person, unheld_notes
+from ..scene.played_take import timeline_shift
 from ..scene.retarget_record import characters_of, read_record
 from . import jobs
 from .blender_types import OperatorResult, require, scene_of
 from .operator_feedback import poll_unless, report_error, report_notes
 from .selection import selected_armatures
-from .translation import translate, translate_error
+from .translation import translate, translate_error, translate_message
 
 
 def part_label(part: str) -> str:
@@ -58,8 +59,10 @@ class ToggleContact(bpy.types.Operator):
         return poll_unless(cls, "" if contact_person(context) is not None else translate("Select a person that MeshRec has made"))
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
-        armature_object, frame = require(contact_person(context)), scene_of(context).frame_current
-        limits = animation_range(armature_object)
+        armature_object = require(contact_person(context))
+        shift = round(timeline_shift(armature_object))
+        frame, (start, end) = scene_of(context).frame_current - shift, animation_range(armature_object)
+        limits = start - shift, end - shift
         frame = min(max(frame, limits[0]), limits[1])
         is_on = is_touching(armature_object, self.part, frame)
         first, last = touching_run(armature_object, self.part, frame, limits)
@@ -83,7 +86,8 @@ class PlantAgain(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         person = require(contact_person(context))
         try:
-            count = plant_person(person, load_body(person.get(BODY_PROPERTY, ["open"])[0]))
+            body = load_body(person.get(BODY_PROPERTY, ["open"])[0])
+            count = plant_person(person, body)
         except MeshRecError as error:
             return report_error(self, error)
         characters = characters_of(person)
@@ -100,6 +104,8 @@ class PlantAgain(bpy.types.Operator):
             "Planted again: {frames} frames changed." if not characters else "Planted again: {frames} frames changed, {count} characters."
         )
         self.report({"INFO"}, translate(template, frames=count, count=len(characters)))
+        for note in unheld_notes(person, body):
+            self.report({"WARNING"}, translate_message(note))
         return {"FINISHED"}
 
 

@@ -13,14 +13,15 @@ from ..core.array_types import FloatArray
 from ..core.corrections import BODY_PARTS, WHOLE_BODY, BadRange, PersonCorrections, Pin
 from ..core.errors import InputError, MeshRecError
 from ..core.skeletons import SMPL_JOINTS
-from ..scene.armature_motion import smpl_joint_names
 from ..scene.armature_recovery import find_clip_camera
+from ..scene.confidence import bones_of_joints
 from ..scene.context import pose_bones
 from ..scene.corrections import get_corrections, save_corrections, set_corrections
 from ..scene.footage_clock import footage_clock, read_camera, seen_at
 from ..scene.solve_again import find_clip_result
 from .blender_types import OperatorMixin, OperatorResult, require, scene_of
 from .operator_feedback import poll_unless, report_error
+from .pin_overlay import Drag, is_through_clip_camera, set_drag
 from .redraw import redraw
 from .selection import result_armature
 from .translation import translate, translate_error
@@ -31,6 +32,7 @@ PART_ITEMS = (
 )
 Entry = TypeVar("Entry")
 _REACH = 40  # px of the region, from a joint within which a click takes it
+_END_KEYS = frozenset({"ESC", "RET", "NUMPAD_ENTER", "RIGHTMOUSE"})
 
 
 class _CorrectionOperator(OperatorMixin):
@@ -39,7 +41,7 @@ class _CorrectionOperator(OperatorMixin):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         person = result_armature(context)
-        reason = translate("Select a person that MeshRec has made") if person is None or smpl_joint_names(person) is None else ""
+        reason = translate("Select a person that MeshRec has made") if person is None or not bones_of_joints(person) else ""
         return poll_unless(cls, reason)
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
@@ -120,18 +122,11 @@ class PinPose(_CorrectionOperator, bpy.types.Operator):
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     def _correct(self, context: bpy.types.Context, person: bpy.types.Object, corrections: PersonCorrections) -> PersonCorrections:
-        chosen = (
-            [bone for bone in pose_bones(person) if bone.bone.select and bone.name in SMPL_JOINTS]
-            if _has_bone_select()
-            else [
-                bone
-                for bone in pose_bones(person)
-                if bone.select and bone.name in SMPL_JOINTS  # pyrefly: ignore[missing-attribute]
-            ]
-        )
-        joints = {bone.name: bone.head for bone in chosen}
+        rows = bones_of_joints(person)
+        chosen = [bone for bone in pose_bones(person) if bone.name in rows and _is_selected(bone)]
+        joints = {SMPL_JOINTS[rows[bone.name]]: bone.head for bone in chosen}
         for bone in chosen:  # a limb's bone ends where the next joint is
-            joints |= {child.name: child.head for child in bone.children if child.name in SMPL_JOINTS}
+            joints |= {SMPL_JOINTS[rows[child.name]]: child.head for child in bone.children if child.name in rows}
         camera, clock = read_camera(person), footage_clock(person)
         if not joints or camera is None:
             raise InputError("pin-without-joint", '"{name}" is no joint.', "Drag a joint of the person.", name=person.name)
@@ -160,50 +155,74 @@ class RemoveCorrection(_CorrectionOperator, bpy.types.Operator):
 
 
 class DragJoint(bpy.types.Operator):
-    """Drag a joint in the camera's view to where it is in the picture; Esc or the right mouse button leaves it"""
+    """Drag joints in the camera's view to where they are in the picture, in as many frames as you like; Enter or Esc ends it"""
 
     bl_idname = "meshrec.drag_joint"
     bl_label = "Drag Joint"
     bl_options: ClassVar = {"INTERNAL"}
 
     _joint = ""
-    _cursor = (0.0, 0.0)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         person = result_armature(context)
-        reason = translate("Select a person that MeshRec has made") if person is None or smpl_joint_names(person) is None else ""
-        view = getattr(context.space_data, "region_3d", None)
-        if not reason and (view is None or view.view_perspective != "CAMERA"):
-            reason = translate("Look through the clip's camera first (Numpad 0)")
+        reason = translate("Select a person that MeshRec has made") if person is None or not bones_of_joints(person) else ""
+        if not reason and not is_through_clip_camera(context, require(person)):
+            reason = translate("Click View through Camera first")
         return poll_unless(cls, reason)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         require(context.window_manager).modal_handler_add(self)
         require(context.window).cursor_modal_set("CROSSHAIR")
-        require(context.workspace).status_text_set(translate("Drag a joint to where it is in the picture. Esc: leave"))
+        require(context.workspace).status_text_set(translate("Drag joints to where they are in the picture. Enter or Esc: done"))
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
-        if event.type in {"ESC", "RIGHTMOUSE"}:
-            return self._end(context, {"CANCELLED"})
-        if event.type == "LEFTMOUSE" and event.value == "PRESS":
-            self._joint = nearest_joint(context, (event.mouse_region_x, event.mouse_region_y))
-            return {"RUNNING_MODAL"} if self._joint else {"PASS_THROUGH"}
-        if event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._joint:
-            pixel = footage_pixel(context, (event.mouse_region_x, event.mouse_region_y))
-            self._end(context, {"FINISHED"})
+        """Events outside of the view pass, so that the timeline can be scrubbed and buttons be clicked between two drags."""
+        person, at = result_armature(context), (event.mouse_region_x, event.mouse_region_y)
+        if person is None or not is_through_clip_camera(context, person):
+            return self._end(context)
+        if self._joint and event.type == "LEFTMOUSE" and event.value == "RELEASE":
+            joint, pixel = self._joint, footage_pixel(context, at)
+            self._take(context, "", at)
             if pixel is not None:
                 bpy.ops.meshrec.pin_joint(  # pyrefly: ignore[missing-attribute]  of this add-on
-                    "EXEC_DEFAULT", True, joint=self._joint, x=pixel[0], y=pixel[1]
+                    "EXEC_DEFAULT", True, joint=joint, x=pixel[0], y=pixel[1]
                 )
-            return {"FINISHED"}
-        return {"RUNNING_MODAL"} if self._joint or event.type == "MOUSEMOVE" else {"PASS_THROUGH"}
+            return {"RUNNING_MODAL"}
+        if self._joint:
+            self._take(context, "" if event.type in {"ESC", "RIGHTMOUSE"} else self._joint, at)
+            return {"RUNNING_MODAL"}
+        if not _is_inside(require(context.region), at):
+            return {"PASS_THROUGH"}
+        if event.type in _END_KEYS and event.value == "PRESS":
+            return self._end(context)
+        if event.type == "LEFTMOUSE" and event.value == "PRESS":
+            self._take(context, nearest_joint(context, at), at)
+            return {"RUNNING_MODAL"}  # a click beside every joint must not change the selection
+        return {"PASS_THROUGH"}
 
-    def _end(self, context: bpy.types.Context, result: OperatorResult) -> OperatorResult:
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends the operator: another file is opened, or the window closes."""
+        set_drag(None)
+
+    def _take(self, context: bpy.types.Context, joint: str, at: tuple[float, float]) -> None:
+        """Have a joint follow the pointer; "" for none."""
+        self._joint = joint
+        set_drag(Drag(joint, at) if joint else None)
+        require(context.area).tag_redraw()
+
+    def _end(self, context: bpy.types.Context) -> OperatorResult:
+        set_drag(None)
         require(context.window).cursor_modal_restore()
         require(context.workspace).status_text_set(None)
-        return result
+        if context.area is not None:
+            context.area.tag_redraw()
+        return {"FINISHED"}
+
+
+def _is_inside(region: bpy.types.Region, at: tuple[float, float]) -> bool:
+    return 0 <= at[0] < region.width and 0 <= at[1] < region.height
 
 
 def _without(entries: tuple[Entry, ...], index: int) -> tuple[Entry, ...]:
@@ -214,14 +233,13 @@ def _without(entries: tuple[Entry, ...], index: int) -> tuple[Entry, ...]:
 def nearest_joint(context: bpy.types.Context, at: tuple[float, float]) -> str:
     """The joint of the selected person nearest to a place of the region, px; "" if none is near."""
     person = require(result_armature(context))
-    best, found = float(_REACH), ""
-    for bone in pose_bones(person):
-        if bone.name not in SMPL_JOINTS:
-            continue
-        seen = location_3d_to_region_2d(context.region, context.space_data.region_3d, person.matrix_world @ bone.head)  # pyrefly: ignore
+    best, found, bones = float(_REACH), "", pose_bones(person)
+    for name, joint in bones_of_joints(person).items():
+        place = person.matrix_world @ bones[name].head
+        seen = location_3d_to_region_2d(context.region, context.space_data.region_3d, place)  # pyrefly: ignore
         distance = float("inf") if seen is None else (seen - Vector(at)).length
         if distance < best:
-            best, found = distance, bone.name
+            best, found = distance, SMPL_JOINTS[joint]
     return found
 
 
@@ -243,9 +261,9 @@ def pixel_of_ray(intrinsics: FloatArray, place: FloatArray) -> tuple[float, floa
     return float(pixel[0]), float(pixel[1])
 
 
-def _has_bone_select() -> bool:
-    """Whether the selection belongs to the bone (before Blender 5.0), not to the pose bone."""
-    return bpy.app.version < (5, 0, 0)
+def _is_selected(bone: bpy.types.PoseBone) -> bool:
+    """Whether a bone is selected; before Blender 5.0 that belongs to the bone, not to the pose bone."""
+    return bone.bone.select if bpy.app.version < (5, 0, 0) else bone.select  # pyrefly: ignore[missing-attribute]
 
 
 CLASSES = (MarkBad, PinJoint, PinPose, RemoveCorrection, DragJoint)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import bpy
 
 from ..core.errors import MeshRecError
-from ..scene.armature_motion import smpl_joint_names
+from ..scene.confidence import bones_of_joints
 from ..scene.corrections import get_corrections
 from ..scene.footage_clock import footage_clock
 from .blender_types import require, set_operator_properties
@@ -26,7 +26,7 @@ class CorrectionPanel(SidebarTab, bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         person = result_armature(context)
-        return person is not None and smpl_joint_names(person) is not None
+        return person is not None and bool(bones_of_joints(person))
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, person = self.layout, require(result_armature(context))
@@ -34,10 +34,10 @@ class CorrectionPanel(SidebarTab, bpy.types.Panel):
         column.operator("meshrec.drag_joint", icon="CURSOR")
         column.operator("meshrec.pin_pose", icon="PINNED")
         column.operator("meshrec.mark_bad", icon="CANCEL")
-        _draw_corrections(layout, person)
         row = layout.row()
         row.scale_y = 1.3
         row.operator("meshrec.solve_again", icon="FILE_REFRESH")
+        _draw_corrections(layout, person)  # last: a new row moves no button
 
 
 def _draw_corrections(layout: bpy.types.UILayout, person: bpy.types.Object) -> None:

@@ -40,7 +40,7 @@ class InstallBackend(bpy.types.Operator):
     bl_idname = "meshrec.install_backend"
     bl_label = "Install Backend"
 
-    anew: BoolProperty(name="Anew", description="Throw away what is there first", options={"SKIP_SAVE"})
+    anew: BoolProperty(name="From Scratch", description="Remove what is there first", options={"SKIP_SAVE"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

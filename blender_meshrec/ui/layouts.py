@@ -11,6 +11,7 @@ from .translation import translate_message
 
 _MARGIN = 95  # px at a scale of 1: tabs, borders of the region and of boxes, and an icon
 _MIN_WIDTH = 80  # px
+BLOCK, _MIN_CELLS = "\u2588", 8  # of a strip of text
 
 
 def align_properties(layout: bpy.types.UILayout) -> None:
@@ -19,16 +20,30 @@ def align_properties(layout: bpy.types.UILayout) -> None:
     layout.use_property_decorate = False
 
 
-def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context, icon: str = "NONE", alert: bool = False) -> None:
-    """Draw a translated text, wrapped to the width of the region; the first line has the icon."""
+def set_text_size(context: bpy.types.Context) -> float:
+    """Measure text in the size of the interface from now on; returns the interface's scale."""
     preferences = require(context.preferences)
     scale = preferences.system.ui_scale or 1.0  # 0 without a window
     blf.size(0, getattr(preferences.ui_styles[0].widget, "points", 11) * scale)
+    return scale
+
+
+def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context, icon: str = "NONE", alert: bool = False) -> None:
+    """Draw a translated text, wrapped to the width of the region; the first line has the icon."""
+    scale = set_text_size(context)
     column = layout.column(align=True)
     column.alert = alert
     for line in wrap_text(text, max(_MIN_WIDTH, require(context.region).width / scale - _MARGIN) * scale, _text_width):
         column.label(text=line, icon=icon, translate=False)
         icon = "BLANK1" if icon != "NONE" else "NONE"
+
+
+def cells_that_fit(context: bpy.types.Context, share: float, most: int) -> int:
+    """How many blocks of a strip of text fit into a share of the region's width, at most `most`."""
+    scale = set_text_size(context)
+    block = blf.dimensions(0, BLOCK)[0]
+    width = max(_MIN_WIDTH, share * (require(context.region).width / scale - _MARGIN)) * scale
+    return most if block <= 0 else max(_MIN_CELLS, min(most, int(width / block)))
 
 
 def draw_error(layout: bpy.types.UILayout, error: MeshRecError, context: bpy.types.Context) -> None:

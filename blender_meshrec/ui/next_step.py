@@ -36,5 +36,5 @@ def next_step(context: bpy.types.Context) -> NextStep | None:
     if retargeting.target is None:
         return NextStep(translate("Next: choose your character in Retarget, or export the person"), "meshrec.export", "EXPORT")
     if not retargeting.result:
-        return NextStep(translate("Next: let your character move"), "meshrec.retarget", "ARMATURE_DATA")
+        return NextStep(translate("Next: retarget the motion to your character"), "meshrec.retarget", "ARMATURE_DATA")
     return NextStep(translate("Next: export your character"), "meshrec.export", "EXPORT")

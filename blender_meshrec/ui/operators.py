@@ -11,6 +11,7 @@ from bpy_extras.io_utils import ImportHelper
 from ..bridge.messages import Result, request_to_text
 from ..core.errors import MeshRecError
 from ..core.files.point_cache import SUFFIX
+from ..core.files.texture_file import read_texture, texture_path
 from ..core.option_choices import UP_AXES
 from ..retarget.recovery_files import MOTION_SUFFIXES, read_recovery
 from ..scene.solve_again import REQUEST_PROPERTY
@@ -18,12 +19,13 @@ from . import jobs
 from .blender_types import OperatorResult, require, settings_of
 from .job_operator import JobOperator
 from .operator_feedback import poll_unless, report_error, report_notes
+from .people_state import take_over_people
 from .preferences import get_backend_python, get_cache_folder
 from .properties import build_request
 from .redraw import redraw
 from .saved_corrections import with_saved_corrections
 from .scene_camera import SceneCamera
-from .scene_making import make_people
+from .scene_making import make_people, textures_of
 from .surface_files import SurfaceFiles
 from .translation import translate
 
@@ -59,20 +61,24 @@ class Reconstruct(JobOperator, bpy.types.Operator):
     def _make_scene(self, context: bpy.types.Context, job: jobs.Job, result: Result) -> None:
         settings = settings_of(context)
         settings.set_people(result.report, result.portraits)
+        take_over_people(settings, result)
         numbered = tuple(zip(result.people, result.recoveries))
         name = Path(job.request.source).stem
         bodies = (job.request.body, job.request.skel_body)
         surfaces = self._surfaces.keep_surfaces(result.people) if self._surfaces else {}
         scene_camera = SceneCamera(settings.scene_camera) if job.request.camera_text else None
         try:
-            assembly = make_people(context, name, numbered, bodies, result.report, settings.rerun == "REPLACE", surfaces, scene_camera)
+            assembly = make_people(
+                context, name, numbered, bodies, result.report, settings.rerun == "REPLACE", surfaces, scene_camera, textures_of(result)
+            )
         except BaseException:
             for surface in surfaces.values():
                 surface.unlink(missing_ok=True)
             raise
         # With the lens that was found, so that the camera stays when the clip is solved again.
         focal = job.request.focal if scene_camera else f"{numbered[0][1].camera_intrinsics[0, 0]:.2f}px"
-        assembly.collection[REQUEST_PROPERTY] = request_to_text(replace(job.request, focal=focal, sensor=None))
+        # Solved again, people keep the texture that they have.
+        assembly.collection[REQUEST_PROPERTY] = request_to_text(replace(job.request, focal=focal, sensor=None, texture=False))
         template = "1 person, {frames} frames." if len(numbered) == 1 else "{people} people, {frames} frames."
         summary = translate(template, people=len(numbered), frames=len(numbered[0][1]))
         job.notes = (summary, *result.report.get("warnings", ()), *assembly.notes)
@@ -127,7 +133,9 @@ class ImportMotion(bpy.types.Operator, ImportHelper):
         try:
             bodies = settings.body_source, settings.skel_source
             recovery, notes = read_recovery(path, settings.body_source, self.up)
-            assembly = make_people(context, path.stem, [(1, recovery)], bodies, surfaces=surfaces)
+            texture = read_texture(texture_path(path))
+            textures = {} if texture is None else {1: texture}
+            assembly = make_people(context, path.stem, [(1, recovery)], bodies, surfaces=surfaces, textures=textures)
         except MeshRecError as error:
             return report_error(self, error)
         report_notes(self, (*notes, *assembly.notes))

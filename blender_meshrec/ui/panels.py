@@ -3,10 +3,12 @@
 import bpy
 
 from ..core.errors import NotSetUpError
+from ..core.skeleton_choice import SKEL_METHODS
 from . import jobs
 from .blender_types import scene_of, set_operator_properties, settings_of
 from .layouts import draw_error, draw_text
 from .next_step import next_step
+from .people_panel import draw_list_buttons, draw_strip
 from .presets import MESHREC_PT_presets
 from .properties import FoundPerson, Settings, item_description, planned_changes
 from .remedies import buttons_for
@@ -21,7 +23,7 @@ _CHANGED = {
     "matching-resolution": "resolution",
     "matching-camera": "camera",
 }
-_THUMBNAIL_SCALE, _PORTRAIT_SCALE = 7.0, 2.0  # heights of an icon
+_THUMBNAIL_SCALE, _PORTRAIT_SCALE = 5.0, 2.0  # heights of an icon
 
 
 class MainPanel(SidebarTab, bpy.types.Panel):
@@ -68,9 +70,14 @@ class PeoplePanel(SidebarTab, bpy.types.Panel):
         layout.enabled = not jobs.is_running()
         for person in settings.people:
             _draw_person(layout, settings, person)
+            draw_strip(layout, settings, person, context)
         if len(settings.people) > 1:
             everybody = layout.operator("meshrec.choose_person", text="Everybody", depress=settings.person == "ALL", icon="COMMUNITY")
             set_operator_properties(everybody, number=0)
+            row = layout.row()
+            row.active = settings.person == "ALL"
+            row.prop(settings, "include_doubtful")
+        draw_list_buttons(layout, settings)
 
 
 class RangePanel(ReconstructionSection, bpy.types.Panel):
@@ -110,9 +117,11 @@ class BodyPanel(ReconstructionSection, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, prepare_settings(self.layout, context)
-        draw_menu_with_help(layout, settings, "skeleton", context)
+        row = layout.column()
+        row.active = not settings.method_gives_skel
+        draw_menu_with_help(row, settings, "skeleton", context)
         layout.prop(settings, "body", placeholder=translate("Open body"))
-        if settings.skeleton == "skel":
+        if settings.skeleton == "skel" or settings.method in SKEL_METHODS:
             layout.prop(settings, "skel_body", placeholder=translate("Open SKEL body"))
         layout.prop(settings, "height")
         row = layout.row()
@@ -122,6 +131,11 @@ class BodyPanel(ReconstructionSection, bpy.types.Panel):
         row.active = not settings.body and not settings.betas
         row.prop(settings, "start_shape")
         layout.prop(settings, "pose_shapes")
+        row = layout.row(heading="Texture from Footage")
+        row.prop(settings, "texture", text="")
+        size = row.row()
+        size.active = settings.texture
+        size.prop(settings, "texture_size", text="")
 
 
 class CameraPanel(ReconstructionSection, bpy.types.Panel):
@@ -142,7 +156,7 @@ class CleanUpPanel(ReconstructionSection, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = prepare_settings(self.layout, context)
-        for name in ("smoothing", "contacts", "upright", "capture_fps"):
+        for name in ("smoothing", "contacts", "keep_touch", "upright", "capture_fps"):
             self.layout.prop(settings, name)
 
 
@@ -228,7 +242,11 @@ def _draw_person(layout: bpy.types.UILayout, settings: Settings, person: FoundPe
     button = row.operator("meshrec.choose_person", text=str(person.number), depress=is_chosen, icon="USER")
     set_operator_properties(button, number=person.number)
     row.prop(person, "name", text="")
-    row.label(text=f"{100 * person.frames / person.total:.0f} %" if person.total else "", translate=False)
+    if not settings.people_text:
+        row.label(text=f"{100 * person.frames / person.total:.0f} %" if person.total else "", translate=False)
+    else:
+        set_operator_properties(row.operator("meshrec.select_person", text="", icon="RESTRICT_SELECT_OFF"), number=person.number)
+        set_operator_properties(row.operator("meshrec.person_menu", text="", icon="DOWNARROW_HLT"), number=person.number)
 
 
 def _draw_range_end(layout: bpy.types.UILayout, settings: Settings, name: str, end: str, icon: str) -> None:

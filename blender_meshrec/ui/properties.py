@@ -23,6 +23,8 @@ from ..core.files.camera_file import camera_to_text
 from ..core.messages import Message
 from ..core.option_choices import EXPORT_PRESETS
 from ..core.options import OPTIONS, RECONSTRUCT_OPTIONS, SCENE_OPTIONS
+from ..core.people_list import default_person_name
+from ..core.skeleton_choice import SKEL_METHODS
 from ..scene.context import expect_type
 from ..scene.earlier_results import person_name, rename_person
 from ..scene.known_cameras import camera_of_object
@@ -30,6 +32,7 @@ from ..scene.scene_timing import choose_timing, matching_changes
 from . import footage
 from .blender_types import enum_property, settings_of
 from .option_properties import add_option_properties, enum_items, option_value, request_values
+from .people_state import forget_people, name_listed_person
 from .thumbnails import store_portrait
 
 PERSON_ITEMS = (
@@ -64,11 +67,19 @@ def _on_last_frame_change(settings: "Settings", context: bpy.types.Context) -> N
 
 
 def _on_name_change(person: "FoundPerson", context: bpy.types.Context) -> None:
-    rename_person(settings_of(context).path, person.number, person.name or default_person_name(person.number))
+    settings = settings_of(context)
+    rename_person(settings.path, person.number, person.name or default_person_name(person.number))
+    name_listed_person(settings, person.number, person.name)
 
 
 def _is_camera(settings: "Settings", thing: bpy.types.Object) -> bool:
     return thing.type == "CAMERA"
+
+
+class FurtherView(bpy.types.PropertyGroup):
+    """The footage of another camera that filmed the same scene."""
+
+    path: StringProperty(name="Footage", description="What another camera filmed of the same scene", subtype="FILE_PATH")
 
 
 class FoundPerson(bpy.types.PropertyGroup):
@@ -105,6 +116,10 @@ class Settings(bpy.types.PropertyGroup):
     person: EnumProperty(name="People", description="Whom to reconstruct", items=PERSON_ITEMS)
     person_number: IntProperty(name="Number", description="Counted from 1, the largest first", default=1, min=1)
     people: CollectionProperty(type=FoundPerson)
+    people_text: StringProperty()  # the list of people, as it is now and as the clip was solved; whether the user has changed it
+    people_solved: StringProperty()
+    people_edited: BoolProperty()
+    people_images_key: StringProperty()
     use_range: BoolProperty(name="Part of the Clip", description="Reconstruct only some of the footage's frames")
     first_frame: IntProperty(
         name="In", description="First frame of the footage to use, counted from 1", default=1, min=1, update=_on_first_frame_change
@@ -130,6 +145,13 @@ class Settings(bpy.types.PropertyGroup):
         "its scale, frame for frame. Empty to have the camera found",
         poll=_is_camera,
     )
+    views: CollectionProperty(type=FurtherView)
+    calibration: StringProperty(
+        name="Calibration",
+        description="The calibration of all cameras: of Pose2Sim (.toml), Qualisys (.qca.txt), OpenCV (.yml, .xml, .json) or Blender "
+        "(.json). Empty to find the cameras, which stand still, from the people",
+        subtype="FILE_PATH",
+    )
     rerun: EnumProperty(name="Next Result", description="What the next result of the same person becomes", items=RERUN_ITEMS)
 
     @property
@@ -146,6 +168,11 @@ class Settings(bpy.types.PropertyGroup):
     def is_calibrated(self) -> bool:
         """Whether results will have calibrated joints and an exact surface."""
         return is_calibrated_method(self.method) and self.skeleton == "smpl"
+
+    @property
+    def method_gives_skel(self) -> bool:
+        """Whether the method regresses SKEL's angles, so that results have SKEL's skeleton whatever is chosen."""
+        return self.method in SKEL_METHODS and bool(self.body) == bool(self.skel_body)
 
     @property
     def body_source(self) -> str:
@@ -169,6 +196,7 @@ class Settings(bpy.types.PropertyGroup):
         self.footage_frames, self.footage_fps, self.footage_size = probed.frames, probed.fps, probed.size
         self.use_range, self.first_frame, self.last_frame = False, 1, max(1, probed.frames or 100)
         self.people.clear()
+        forget_people(self)
         if self.person == "ONE":
             self.person, self.person_number = "LARGEST", 1
 
@@ -180,12 +208,13 @@ class Settings(bpy.types.PropertyGroup):
         """Fill the list with the people of a report and their portraits; names that the user gave are kept."""
         names = {person.number: person.name for person in self.people}
         self.people.clear()
-        for entry in report.get("found", ()):
+        for index, entry in enumerate(report.get("found", ())):
             person = self.people.add()
             person.number, person.frames = entry["person"], entry["frames_with_person"]
             person.total = report["frames_read"]
-            person.name = names.get(person.number) or person_name(self.path, person.number) or default_person_name(person.number)
-            store_portrait(person, portraits[person.number - 1] if portraits else None)
+            known = entry.get("name") or names.get(person.number) or person_name(self.path, person.number)
+            person.name = known or default_person_name(person.number)
+            store_portrait(person, portraits[index] if index < len(portraits) else None)
 
 
 add_option_properties(Settings, (*RECONSTRUCT_OPTIONS, *SCENE_OPTIONS))
@@ -199,11 +228,6 @@ def planned_changes(scene: bpy.types.Scene, settings: Settings) -> list[Message]
     timing = choose_timing(scene, fps, settings.frame_rate, settings.first_key, settings.whole_frames, settings.match_scene)
     frames = settings.last_frame - settings.first_frame + 1 if settings.use_range else settings.footage_frames
     return matching_changes(scene, timing, frames, fps, tuple(settings.footage_size))
-
-
-def default_person_name(number: int) -> str:
-    """The name of a person that the user has not named."""
-    return f"person{number}"
 
 
 def item_description(settings: bpy.types.PropertyGroup, name: str) -> str:
@@ -226,8 +250,17 @@ def build_request(settings: Settings, cache: str | None = None, surface: str | N
         surface=surface,
         camera_text=camera_text,
         camera=None if camera_text is None else settings.scene_camera.name,
+        **_views_of(settings),
+        people_text=settings.people_text if settings.people_edited else None,
         **request_values(settings, RECONSTRUCT_OPTIONS),
     )
+
+
+def _views_of(settings: Settings) -> dict[str, Any]:
+    """The further views of the request, and the calibration of their cameras."""
+    views = tuple(bpy.path.abspath(view.path) for view in settings.views if view.path)
+    calibration = bpy.path.abspath(settings.calibration) if settings.calibration else "auto"
+    return {"views": views, "cameras": calibration} if views else {}
 
 
 def _camera_text(settings: Settings) -> str | None:
@@ -238,4 +271,4 @@ def _camera_text(settings: Settings) -> str | None:
     return camera_to_text(camera)
 
 
-CLASSES = (FoundPerson, Settings)
+CLASSES = (FurtherView, FoundPerson, Settings)

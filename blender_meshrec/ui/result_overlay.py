@@ -16,6 +16,7 @@ from ..scene.confidence import bones_of_joints, confidence_colour, is_confidence
 from ..scene.contact_channels import contact_curve
 from ..scene.context import pose_bones
 from ..scene.frame_states import FrameStates, State, frame_states
+from ..scene.played_take import timeline_shift
 from .blender_types import require
 
 SHOW_STRIP = "meshrec_show_strip"  # of an armature object
@@ -53,9 +54,10 @@ def strip_pieces(states: FrameStates, contacts: Iterable[tuple[int, float, float
 def contact_runs_of(armature_object: bpy.types.Object, last: float) -> list[tuple[int, float, float]]:
     """The contacts of heels and toes as their channels have them: (sole part, first frame, end); last: of the take."""
     runs: list[tuple[int, float, float]] = []
+    shift = timeline_shift(armature_object)
     for row, part in enumerate(SOLE_PARTS):
         curve = contact_curve(armature_object, part)
-        keys = [] if curve is None else [(key.co.x, key.co.y > 0.5) for key in curve.keyframe_points]
+        keys = [] if curve is None else [(key.co.x + shift, key.co.y > 0.5) for key in curve.keyframe_points]
         for (frame, is_on), (end, _) in zip(keys, [*keys[1:], (last + 1, False)]):
             if is_on:
                 runs.append((row, frame, end))

@@ -5,6 +5,7 @@ from typing import ClassVar
 import bpy
 
 from ..scene.armature_recovery import find_clip_camera
+from ..scene.checkerboard_floor import add_floor, find_floor, remove_floor
 from ..scene.frame_states import Problem, State, find_problems, next_problem
 from ..scene.view_framing import frame_person, view_through_camera
 from .blender_types import OperatorMixin, OperatorResult, require, scene_of
@@ -112,6 +113,23 @@ class FramePerson(_ResultOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class ToggleFloor(_ResultOperator, bpy.types.Operator):
+    """Show a checkerboard on the floor, with squares of half a metre, to judge feet and paths by; again, to remove it"""
+
+    bl_idname = "meshrec.checkerboard_floor"
+    bl_label = "Checkerboard Floor"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        armature_object = require(result_armature(context))
+        floor = find_floor(armature_object)
+        if floor is None:
+            add_floor(armature_object)
+        else:
+            remove_floor(floor)
+        return {"FINISHED"}
+
+
 def remove_markers(scene: bpy.types.Scene) -> bool:
     """Remove the markers of problems; False if there are none."""
     names = set(scene.get(_MARKER_PROPERTY, ()))
@@ -139,4 +157,4 @@ def _views(context: bpy.types.Context) -> list[bpy.types.SpaceView3D]:
     return [space for area in areas if isinstance(space := area.spaces.active, bpy.types.SpaceView3D)]
 
 
-CLASSES = (NextProblem, PreviousProblem, MarkProblems, ViewThroughCamera, FramePerson)
+CLASSES = (NextProblem, PreviousProblem, MarkProblems, ViewThroughCamera, FramePerson, ToggleFloor)

@@ -211,7 +211,7 @@ class TakePoseCorrection(_CharacterOperator, bpy.types.Operator):
     """Keep the bones that you have turned in the preview turned by as much in every frame"""
 
     bl_idname = "meshrec.take_pose_correction"
-    bl_label = "Correct from Pose"
+    bl_label = "Adjust from Pose"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -224,14 +224,14 @@ class TakePoseCorrection(_CharacterOperator, bpy.types.Operator):
         with retarget_preview.refreshed_once(context):
             for row in [row for row in settings.rows if row.bone in turned]:
                 row.offset = (row.offset.to_quaternion() @ turned[row.bone]).to_euler()
-        self.report({"INFO"}, translate("{count} bones corrected.", count=len(turned)))
+        self.report({"INFO"}, translate("{count} bones adjusted.", count=len(turned)))
 
 
 class ClearCorrections(_CharacterOperator, bpy.types.Operator):
     """Take back all offsets, influences and changes of the path"""
 
     bl_idname = "meshrec.clear_corrections"
-    bl_label = "Clear Corrections"
+    bl_label = "Clear Adjustments"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:

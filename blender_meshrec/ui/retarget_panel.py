@@ -125,7 +125,7 @@ class MappingPanel(SidebarTab, bpy.types.Panel):
 
 class TuningPanel(SidebarTab, bpy.types.Panel):
     bl_idname = "MESHREC_PT_tuning"
-    bl_label = "Corrections"
+    bl_label = "Adjustments"
     bl_parent_id = "MESHREC_PT_retarget"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 

@@ -143,7 +143,7 @@ class RetargetSettings(bpy.types.PropertyGroup):
     )
     path_scale: FloatProperty(
         name="Path Scale",
-        description="Scales the way over the floor; 1 takes the person's steps at the character's size",
+        description="Scales the path over the floor; 1 takes the person's steps at the character's size",
         default=1.0,
         min=0.0,
         soft_max=3.0,

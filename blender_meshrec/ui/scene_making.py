@@ -7,24 +7,28 @@ from typing import Any
 
 import bpy
 
+from ..bridge.messages import Result
+from ..core.array_types import FloatArray
 from ..core.files.body_template import load_body
 from ..core.messages import Message, messages_to_text
 from ..core.records import Recovery
 from ..core.skel.template import load_skel
 from ..scene.assemble import Assembly, Person, assemble, match_picture, without_shapes_note
 from ..scene.confidence import joint_confidence
-from ..scene.context import active_scene, assigned_action
+from ..scene.context import active_scene
 from ..scene.earlier_results import FOOTAGE_PROPERTY, EarlierClip, find_clip, find_rigs, mark_result
 from ..scene.footage_clock import store_footage_times
 from ..scene.footage_preview import align_preview
 from ..scene.free_names import free_name
 from ..scene.keyframes import scene_fps
 from ..scene.new_take import BODY_PROPERTY, fits_take
+from ..scene.played_take import played_action
 from ..scene.report_text import quality_sentences, report_lines, write_report
 from ..scene.scene_timing import choose_timing, match_timeline, on_timeline
 from ..scene.solve_again import replace_motions, take_over_corrections
 from ..scene.takes import WORST_FRAMES, copy_take_properties, first_frame_of
 from ..scene.unit_scale import scene_unit
+from ..scene.view_cameras import make_view_cameras
 from ..scene.view_framing import frame_person_in_views
 from .blender_types import require, retarget_settings_of, scene_of, settings_of
 from .scene_camera import SceneCamera, frame_for_frame
@@ -39,6 +43,7 @@ def make_people(
     new_takes: bool = False,
     surfaces: Mapping[int, Path] | None = None,
     scene_camera: SceneCamera | None = None,
+    textures: Mapping[int, bytes] | None = None,
 ) -> Assembly:
     """Build recoveries in the current scene and select their armatures.
 
@@ -52,6 +57,7 @@ def make_people(
         new_takes: whether people whom the scene has already get a new take; otherwise a new rig.
         surfaces: number -> point cache of the exact surface.
         scene_camera: the scene's own camera that filmed the clip, if it is known: then the scene stays as it is.
+        textures: number -> content of a PNG file for the UV map of the body.
     """
     scene, settings = scene_of(context), settings_of(context)
     footage = numbered[0][1].footage
@@ -64,7 +70,7 @@ def make_people(
     recoveries = on_timeline([recovery for _, recovery in numbered], timing)
     numbered = [(number, recovery) for (number, _), recovery in zip(numbered, recoveries)]
     earlier = find_clip(scene, footage) if new_takes else EarlierClip(None, None)
-    people, notes = _people(context, clip, numbered, bodies, new_takes, surfaces or {})
+    people, notes = _people(context, clip, numbered, bodies, new_takes, surfaces or {}, textures or {})
     assembly = assemble(
         people,
         clip if earlier.collection is not None else free_name(clip, bpy.data.collections),
@@ -76,18 +82,32 @@ def make_people(
         metres_per_unit=scene_unit(scene),
         own_camera=None if scene_camera is None else scene_camera.camera,
         pose_shapes=settings.pose_shapes,
+        footage_times=footage_times[1],
     )
     assembly = replace(assembly, notes=(*notes, *(assembly.notes if settings.pose_shapes else without_shapes_note(assembly.notes))))
     if settings.match_scene and scene_camera is None:
         match_timeline(scene, timing, assembly.last_frame)
         match_picture(scene, assembly, people[0].recovery.camera)
+    unit, views = scene_unit(scene), (report or {}).get("views", ())
+    make_view_cameras(assembly.collection, views, numbered[0][1], timing.fps, timing.first_frame, unit)
     _describe_and_show(context, clip, assembly, numbered, report or {})
-    for armature_object in assembly.armatures:
-        armature_object[BODY_PROPERTY] = list(bodies)
-        store_footage_times(armature_object, *footage_times)
-        take_over_corrections(armature_object)
+    _store_origin(assembly, bodies, *footage_times)
     align_preview(scene, footage, timing.first_frame, numbered[0][1].first_frame)
     return assembly
+
+
+def _store_origin(assembly: Assembly, bodies: tuple[str, str], first_frame: int, timestamps: FloatArray) -> None:
+    """Store with each armature its bodies and the times of its footage, and take over the corrections of an earlier result."""
+    for armature_object in assembly.armatures:
+        armature_object[BODY_PROPERTY] = list(bodies)
+        store_footage_times(armature_object, first_frame, timestamps)
+        take_over_corrections(armature_object)
+
+
+def textures_of(result: Result) -> dict[int, bytes]:
+    """The textures of a result's people, by their numbers."""
+    pairs = zip(result.people, result.textures)
+    return {number: texture.tobytes() for number, texture in pairs if texture is not None}
 
 
 def _describe_and_show(
@@ -111,6 +131,7 @@ def _people(
     bodies: tuple[str, str],
     new_takes: bool,
     surfaces: Mapping[int, Path],
+    textures: Mapping[int, bytes],
 ) -> tuple[list[Person], list[Message]]:
     """The people to make, with the rigs that get a new take; and a note on each rig that cannot."""
     scene, settings = scene_of(context), settings_of(context)
@@ -120,7 +141,8 @@ def _people(
     notes: list[Message] = []
     for number, recovery in numbered:
         base = f"{clip} {settings.person_name(number)}"
-        person = Person(base, recovery, template, skel if recovery.q is not None else None, surfaces.get(number))
+        own_skel = skel if recovery.q is not None else None
+        person = Person(base, recovery, template, own_skel, surfaces.get(number), texture=textures.get(number))
         rigs = find_rigs(scene, recovery.footage, number, context.object) if new_takes else []
         rig = next((rig for rig in rigs if fits_take(rig, person)), None)
         if rig is None:
@@ -163,7 +185,7 @@ def store_report(
     people: list[tuple[str, Sequence[str], Mapping[str, Any]]] = []
     fps = scene_fps(active_scene())
     for rig, name, (number, recovery) in zip(armatures, names, numbered):
-        action = assigned_action(rig)
+        action = played_action(rig)
         start = first_frame_of(action)
         entry = numbers_of_person.get(number)
         worst = [start + round(time * fps) for time in (entry or {}).get("worst_times", ())]
@@ -177,7 +199,7 @@ def store_report(
     text = write_report(clip, report_lines(clip, people, report, notes))
     for rig in armatures:
         rig["report"] = text
-        action = assigned_action(rig)
+        action = played_action(rig)
         if action is not None:
             copy_take_properties(rig, action)
     return text

@@ -90,6 +90,15 @@ def end_to_end(table: Table) -> None:
     table.add("720p, Quality Standard against Draft, time", (detection + others) / draft_total, "times", least=2)
 
 
+def several_people(table: Table) -> None:
+    """What several people cost against one, and tracking against finding."""
+    from scripts.bench.several_people import PEOPLE, measure_several_people
+
+    times, share = measure_several_people()
+    table.add(f"finding {PEOPLE} people against one, time", times, "times", most=round(0.7 * PEOPLE + 0.3, 1))
+    table.add("tracking 8 people, share of the time of finding them", share, "%", most=5)
+
+
 def write_720p(path: Path, seconds: int) -> None:
     """Write the bundled clip at 720p, played forward and backward repeatedly."""
     from blender_meshrec.backend.footage.video import open_footage
@@ -359,6 +368,7 @@ def shortest_time(action: Callable[[], object], repeats: int = 5) -> float:
 ROWS = {
     "start_up": start_up,
     "end_to_end": end_to_end,
+    "several_people": several_people,
     "dik": dik,
     "lifting": lifting,
     "silhouettes": silhouettes,

@@ -21,6 +21,15 @@ from scripts.window.window import Window, reason_to_skip
 
 PICTURES = ROOT / "docs" / "pictures"
 WINDOW_SIZE = (1280, 800)
+_WRIST_ON_SCREEN = """
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+
+def wrist_on_screen():
+    rig = bpy.context.object
+    for window, area, region in _regions("VIEW_3D", "WINDOW"):
+        seen = location_3d_to_region_2d(region, area.spaces.active.region_3d, rig.matrix_world @ rig.pose.bones["left_wrist"].head)
+        return [region.x + seen.x, region.y + seen.y]
+"""
 
 
 class GuideWalkthrough(Artist):
@@ -102,6 +111,7 @@ class GuideWalkthrough(Artist):
         window.press("KP_0")
         time.sleep(1.5)
         window.evaluate("bpy.context.scene.frame_set(60)")
+        time.sleep(1.0)
         self.picture("camera")
         window.press("KP_0")
         window.press("KP_Decimal")
@@ -111,11 +121,44 @@ class GuideWalkthrough(Artist):
         self.picture("result")
         self.open_section("MESHREC_PT_result")
 
+    def correct_step(self) -> None:
+        """Look through the camera, and drag a wrist; the sections Contacts and Correct are open."""
+        window = self.window
+        window.evaluate("bpy.context.scene.frame_set(40)")
+        window.move(300, 500)
+        window.press("KP_0")
+        time.sleep(1.5)
+        sections = ("MESHREC_PT_contacts", "MESHREC_PT_corrections")
+        for section in sections:
+            self.open_section(section)
+        window.evaluate(_WRIST_ON_SCREEN)
+        window.click_button("meshrec.drag_joint")
+        time.sleep(0.5)
+        x, y = window.evaluate("wrist_on_screen()")
+        y = window.size[1] - y
+        window.move(x, y)
+        window.evaluate("True")
+        window.run("xdotool", "mousedown", 1)
+        for step in range(1, 6):
+            window.evaluate("True")  # Blender takes a button's event to be where the pointer is
+            window.move(x + 8 * step, y + 5 * step)
+        window.evaluate("True")
+        window.run("xdotool", "mouseup", 1)
+        time.sleep(1.5)
+        self.picture("correct")
+        window.press("Return")
+        window.evaluate("bpy.ops.meshrec.remove_correction(kind='ALL')")
+        for section in sections:
+            self.open_section(section)
+        window.move(300, 500)
+        window.press("KP_0")
+        time.sleep(1.0)
+
     def export_step(self) -> None:
         """Open the export section."""
         self.open_section("MESHREC_PT_export")
         self.window.move(300, 500)
-        self.sidebar("export", 240)
+        self.sidebar("export", 400)
         self.open_section("MESHREC_PT_export")
 
     def retarget_step(self) -> None:
@@ -139,7 +182,7 @@ class GuideWalkthrough(Artist):
         window.click_button("meshrec.retarget()")
         window.wait_until("bpy.context.scene.meshrec_retarget.result", 60)
         window.move(300, 500)
-        self.sidebar("retarget", 380)
+        self.sidebar("retarget", 520)
 
 
 def require_build(pattern: str) -> Path:
@@ -170,6 +213,7 @@ def main() -> int:
             walk.footage_step(clip)
             walk.error_step()
             walk.reconstruct_step()
+            walk.correct_step()
             walk.export_step()
             walk.retarget_step()
     return 0

@@ -10,6 +10,7 @@ drawn anew in every step. SUBJECT_SPLITS of scripts/train/calibration/filmed_win
 
 import argparse
 import math
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -42,9 +43,9 @@ def main() -> None:
         train(settings)
 
 
-def load_windows(settings: argparse.Namespace, part: str) -> FilmedWindows:
-    """The frames of a split as FilmedWindows of one frame each, drawn at the first call."""
-    path = settings.state.with_suffix(f".{part}.pt")
+def load_windows(settings: argparse.Namespace, part: str, state: Path | None = None) -> FilmedWindows:
+    """The frames of a split as FilmedWindows of one frame each, drawn at the first call, beside the checkpoint or another `state`."""
+    path = (state or settings.state).with_suffix(f".{part}.pt")
     if not path.exists():
         body = make_body(load_body())
         with torch.no_grad():

@@ -101,9 +101,11 @@ def test_the_scale_that_no_foot_tells_is_said():
 
 def test_a_background_that_moves_by_a_path_taken_out_makes_nobody_doubtful(monkeypatch):
     given = {}
-    measure = lambda _recovery, _observations, _body, background, _sigma, _cuts: given.update(background=background) or {}  # noqa: E731
+    measure = lambda _recovery, _observations, _body, background, *_others: given.update(background=background) or {}  # noqa: E731
     monkeypatch.setattr("blender_meshrec.backend.quality.measure_person", measure)
-    person = SimpleNamespace(number=1, recovery=SimpleNamespace(timestamps=TIMES), observations=None, judged={})
+    person = SimpleNamespace(
+        number=1, recovery=SimpleNamespace(timestamps=TIMES), observations=None, judged={}, fit=SimpleNamespace(feet_backwards=None)
+    )
     clip = SimpleNamespace(
         people=[person],
         body=None,

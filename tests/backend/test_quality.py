@@ -274,6 +274,14 @@ def test_one_frame_has_a_verdict(tube_body):
     assert judge(measure_person(one, alone, tube_body)).verdict == GOOD
 
 
+def test_feet_that_were_seen_to_point_backwards(tube_body):
+    person, backwards = make_person(tube_body), np.arange(FRAMES) % 5 > 0
+    measures = measure_person(*person, tube_body, backwards=backwards)
+    assert measures["feet_backwards"].value == pytest.approx(100 * backwards.mean())
+    assert exceeded(measures) == {"feet_backwards"} and judge(measures).verdict == DOUBTFUL
+    assert np.isnan(measure_person(*person, tube_body)["feet_backwards"].value)
+
+
 def test_warnings_name_the_person_and_the_gravest_reasons():
     reasons = tuple(limit.reason(limit.doubtful) for limit in LIMITS[:5])
     assert warnings_of(2, Verdict(GOOD)) == []
@@ -284,7 +292,7 @@ def test_warnings_name_the_person_and_the_gravest_reasons():
 
 def test_the_verdict_is_in_the_clip_and_the_report(tube_body):
     recovery, observations = make_person(tube_body, lift=-0.2)
-    person = SimpleNamespace(number=1, recovery=recovery, observations=observations, judged={})
+    person = SimpleNamespace(number=1, recovery=recovery, observations=observations, judged={}, fit=SimpleNamespace(feet_backwards=None))
     clip = SimpleNamespace(
         people=[person],
         body=tube_body,

@@ -307,3 +307,21 @@ def test_plain_sentences_are_no_templates():
     """A sentence of an earlier version has no placeholders, whatever its characters."""
     sentence = "The file {a.b} is } not {x!r} sound {"
     assert read(frame(array_frame(report={"x": {"$message": sentence}}))).report == {"x": sentence}
+
+
+@pytest.mark.parametrize(
+    ("images", "places"),
+    [
+        (np.zeros((2, 8, 8, 3), np.uint8), None),
+        (np.zeros((2, 8, 8, 3), np.float32), np.zeros((2, 2), int)),
+        (np.zeros((2, 8, 6, 3), np.uint8), np.zeros((2, 2), int)),
+        (np.zeros((2, 8, 8, 3), np.uint8), np.zeros((3, 2), int)),
+        (np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 2))),
+    ],
+)
+def test_thumbnails_without_matching_places_are_refused(images, places):
+    right = Result((), (), {}, thumbnails=np.zeros((2, 8, 8, 3), np.uint8), thumbnail_places=np.zeros((2, 2), int), people_text="{}")
+    received = read(encoded(right))
+    assert received.thumbnails.shape == (2, 8, 8, 3) and received.people_text == "{}"
+    with pytest.raises(wire.WireError):
+        read(encoded(Result((), (), {}, thumbnails=images, thumbnail_places=places)))

@@ -22,7 +22,8 @@ from blender_meshrec.core.quality_levels import QUALITY_LEVELS
 from blender_meshrec.retarget.rig import RetargetOptions
 
 ROOT = Path(__file__).resolve().parents[2]
-JOB_PATHS = {"views", "source", "cache", "surface", "camera_text"}  # fields of a request that belong to the job and are no options
+# Fields of a request that belong to the job and are no options.
+JOB_PATHS = {"views", "source", "cache", "surface", "camera_text", "people_text", "only_find"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +131,7 @@ def test_an_option_without_an_argument_keeps_its_default():
 def test_batch_accepts_the_flag_of_every_option(entry, tmp_path):
     numbers = {"person": "2", "frames": "0:5", "fps": 25, "capture_fps": 120, "focal": 28, "sensor": 23.5, "smoothing": 2, "height": 182}
     numbers |= {"betas": "tall.npz", "known_contacts": "edited.npz", "cameras": "auto", "corrections": "clip.corrections.json"}
-    numbers |= {"camera": "camera.json", "camera_frame": 7, "floor": 0.1}
+    numbers |= {"camera": "camera.json", "camera_frame": 7, "floor": 0.1, "people_list": "people.json"}
     value = True if entry.value_type is bool else numbers.get(entry.name)
     value = entry.words[0] if value is None else value
     (tmp_path / "jobs.json").write_text(json.dumps([{"input": "a.mp4", "output": "a.npz", entry.argument.flag.lstrip("-"): value}]))

@@ -39,7 +39,7 @@ from blender_meshrec.retarget import rig
 DEFAULTS = {
     records.FootageInfo: {"first": 0, "rotation": 0, "is_mirrored": False, "speed": 1.0, "focal": None, "focal_sigma": 0.0},
     records.Observations: {"keypoints_3d": None, "silhouettes": None, "portrait": None, "regression": None},
-    records.Estimate: {"body": None, "is_temporal": False, "contacts": None, "spread": None, "rotmats": None},
+    records.Estimate: {"body": None, "is_temporal": False, "contacts": None, "spread": None, "rotmats": None, "q": None},
     records.Motion: {"contacts": None, "joints": None},
     records.Camera: {"zoom": None},
     records.Recovery: {
@@ -61,7 +61,7 @@ DEFAULTS = {
         "scene_frame": 1,
     },
     messages.Progress: {"unit": "frames"},
-    messages.Result: {"portraits": (), "picture": None},
+    messages.Result: {"portraits": (), "picture": None, "textures": (), "people_text": "", "thumbnails": None, "thumbnail_places": None},
     messages.Failure: {"details": ""},
     RetargetTarget: {"mapping": None, "up": "auto"},
     SceneRequest: {
@@ -74,8 +74,9 @@ DEFAULTS = {
         "surface_paths": (),
         "pose_shapes": False,
         "with_camera": False,
+        "textures": (),
     },
-    SceneResult: {"notes": (), "surfaces": ()},
+    SceneResult: {"notes": (), "surfaces": (), "textures": ()},
     rig.Controls: {"fk": (), "ik": ()},
     rig.BoneMapping: {"found_by": "preset", "convention": "", "controls": None},
     rig.Performance: {"contacts": None, "soles": None, "hand_contacts": None, "notes": ()},

@@ -5,6 +5,7 @@ import numpy as np
 from blender_meshrec.core.time_series import (
     interpolate_missing,
     interpolate_over_time,
+    long_gaps,
     weighted_median,
     weighted_quantile,
     windowed_mean,
@@ -47,3 +48,17 @@ def test_missing_values_are_interpolated_column_by_column():
     known = np.array([[True, False, True], [False, False, False], [True, False, False]])
     filled = interpolate_missing(values, known, np.array([0.0, 1.0, 4.0]))
     np.testing.assert_allclose(filled, [[0, 7, 1], [1, 8, 1], [4, 9, 1]])
+
+
+def test_long_gaps_hold_the_sample_before():
+    times, known = np.arange(10) / 2, np.array([0.0, 0.5, 2.0, 3.0, 4.0])
+    values = known**2
+    found = interpolate_over_time(times, known, values, longest_gap=1.0)
+    np.testing.assert_allclose(found[[2, 3]], values[1])  # at 1.0 and 1.5 s, in a gap of 1.5 s
+    np.testing.assert_allclose(np.delete(found, [2, 3]), np.delete(interpolate_over_time(times, known, values), [2, 3]))
+
+
+def test_which_gaps_are_long():
+    known = np.isin(np.arange(10), [1, 2, 5, 7])
+    assert long_gaps(known, np.arange(10) / 2) == [(3, 4)]  # 1.5 s; of 1.0 s none, nor the ends
+    assert long_gaps(known, np.arange(10) / 30) == [] == long_gaps(np.zeros(10, bool), np.arange(10))

@@ -15,7 +15,7 @@ from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotma
 from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.scene.contact_channels import contact_curve, is_touching, read_contacts, set_contact, touching_run
 from blender_meshrec.scene.edited_contacts import read_edited_contacts
-from blender_meshrec.scene.plant_again import plant_person
+from blender_meshrec.scene.plant_again import plant_person, unheld_notes
 from tests.support.blender_poses import pose_in_blender
 from tests.support.synthetic_bodies import make_recovery
 
@@ -152,3 +152,25 @@ def read_curves(owner, action):
     from blender_meshrec.scene.keyframes import action_fcurves
 
     return action_fcurves(action, owner)
+
+
+def test_a_contact_out_of_reach_is_said(person):
+    """The body glides on by half a metre while the foot shall stay: no leg is as long, and a few frames are no problem."""
+    body = person.animation_data.action
+    for curve in (curve for curve in read_curves(person, body) if curve.data_path == 'pose.bones["pelvis"].location'):
+        first = curve.keyframe_points[0].co.y
+        for point in curve.keyframe_points:
+            point.co.y = first + 10 * (point.co.y - first)
+    for part in ("left_heel", "left_toe"):
+        set_contact(person, part, 10, 50, True)
+    plant_person(person, open_body())
+    notes = [note for note in unheld_notes(person, open_body()) if note.values["part"] in ("Left Heel", "Left Toe")]
+    assert notes and all(note.name == "contact-out-of-reach" for note in notes)
+    assert {(note.values["first"], note.values["last"]) for note in notes} == {(10, 50)} and notes[0].values["distance"] > 10  # cm
+
+
+def test_what_is_held_is_not_said(person):
+    for part in ("left_heel", "left_toe"):
+        set_contact(person, part, 21, 30, True)
+    plant_person(person, open_body())
+    assert unheld_notes(person, open_body()) == []

@@ -6,17 +6,19 @@ import bpy
 import numpy as np
 import pytest
 
+from blender_meshrec.core.corrections import BadRange, PersonCorrections
 from blender_meshrec.core.errors import InputError, ModelError
 from blender_meshrec.core.skel.channels import world_from_upright_angles
 from blender_meshrec.core.skel.kinematics import skel_kinematics
 from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, DOF_NAMES, JOINT_DOFS, SKEL_JOINTS, dof_index
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.corrections import set_corrections
 from blender_meshrec.scene.export import export_assembly
 from blender_meshrec.scene.mesh import strongest_weights
 from blender_meshrec.scene.skel_armature import channel_angle_name
 from blender_meshrec.scene.skel_person import POSE_BONES
-from blender_meshrec.scene.solve_again import replace_motions
+from blender_meshrec.scene.solve_again import earlier_recovery, replace_motions
 from blender_meshrec.scene.takes import takes_of
 from tests.support.blender_imports import import_file, imported_object
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
@@ -86,6 +88,19 @@ def test_a_clip_that_was_solved_again_gives_a_new_action_and_moves_the_camera(ma
     heads, _ = pose_in_blender(rig, SKEL_JOINTS)
     assert np.abs(heads - expected_pose(recovery, skel).joints[11]).max() < 0.1 * MILLIMETRE
     np.testing.assert_allclose(np.array(assembly.camera.location) - at, [-0.2, 0, 0], atol=1e-5)
+
+
+def test_only_the_corrected_range_of_a_clip_that_was_solved_again_changes(made, skel):
+    before, assembly = made
+    recovery = replace(moving_recovery(skel, seed=1), skel_betas=before.skel_betas)
+    (rig,) = assembly.armatures
+    np.testing.assert_allclose(earlier_recovery(rig).poses, before.poses, atol=1e-6)
+    set_corrections(rig, PersonCorrections(1, (BadRange(18, 20),)))
+    replace_motions({1: rig}, {1: recovery}, make_tube_body(), skel, 24.0)
+    for row, expected in ((19, recovery), (2, before), (38, before)):
+        bpy.context.scene.frame_set(1 + row)
+        heads, _ = pose_in_blender(rig, SKEL_JOINTS)
+        assert np.abs(heads - expected_pose(expected, skel).joints[row]).max() < 0.1 * MILLIMETRE
 
 
 def test_skin_and_bone_meshes_match_the_kinematics(made, skel):

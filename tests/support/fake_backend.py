@@ -26,7 +26,9 @@ from blender_meshrec.backend import worker  # noqa: E402
 from blender_meshrec.bridge.messages import Progress, ReconstructRequest, Result  # noqa: E402
 from blender_meshrec.core import errors  # noqa: E402
 from blender_meshrec.core.files.body_template import load_body  # noqa: E402
+from blender_meshrec.core.files.people_file import people_to_text, read_people  # noqa: E402
 from blender_meshrec.core.files.point_cache import write_point_cache  # noqa: E402
+from tests.support.people_lists import make_people  # noqa: E402
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, with_calibrated_joints  # noqa: E402
 
 OnProgress = Callable[[Progress], None]
@@ -38,7 +40,17 @@ def make_result(request: ReconstructRequest, frames: int = 20) -> Result:
     count = 2 if request.person == "all" else 1
     people = tuple(range(1, count + 1)) if request.person in ("all", "largest") else (int(request.person),)
     recoveries = tuple(make_recovery(body, frames=frames, seed=seed) for seed in range(count))
-    return Result(recoveries, people, {"input": request.source, "warnings": ["A warning."], "seconds": {"finding people": 0.1}})
+    textures = tuple(make_texture(number) for number in people) if request.texture else ()
+    report = {"input": request.source, "warnings": ["A warning."], "seconds": {"finding people": 0.1}}
+    listed = read_people(request.people_list) if request.people_list and os.path.exists(request.people_list) else make_people()
+    if request.only_find:
+        recoveries = people = textures = ()
+    return Result(recoveries, people, report, textures=textures, people_text=people_to_text(listed))
+
+
+def make_texture(number: int) -> np.ndarray | None:
+    """What stands for the content of a person's texture: a PNG's first bytes and the number; None for a third person and later ones."""
+    return np.frombuffer(b"\x89PNG\r\n\x1a\n" + bytes([number]), np.uint8) if number < 3 else None
 
 
 def make_calibrated_result(request: ReconstructRequest) -> Result:

@@ -62,6 +62,15 @@ def test_menus_offer_the_operators_and_can_be_removed(addon):
     menus.add_menu_entries()
 
 
+def test_a_method_that_regresses_skel_gives_its_skeleton_whatever_is_chosen(addon):
+    assert not addon.method_gives_skel
+    addon.method = "hsmr"
+    assert addon.method_gives_skel
+    assert any(call[0] == "prop" and call[2] == "skel_body" for call in draw_panel(panels.BodyPanel))
+    addon.body = "/SMPL.pkl"  # its skin is not the open SKEL body's
+    assert not addon.method_gives_skel
+
+
 def test_preset_menu_works_without_presets(addon, monkeypatch):
     monkeypatch.setattr(bpy.utils, "preset_paths", lambda folder: [])
     drawn = draw_panel(presets.MESHREC_PT_presets)
@@ -254,6 +263,8 @@ def test_idle_panels_draw_quickly_without_a_timer(addon, backend, result, tubes)
     addon.source = "/clip.mp4"
     backend([result])
     bpy.ops.meshrec.reconstruct()
+    for panel in PANELS:  # Blender loads the font that has the strip's blocks once
+        draw_panel(panel, NoLayout())
     begun = time.process_time()
     for _ in range(100):
         for panel in PANELS:

@@ -10,7 +10,7 @@ from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene.confidence import confidence_colour
 from blender_meshrec.scene.frame_states import Problem, State, find_problems, frame_states, next_problem
 from blender_meshrec.ui.result_overlay import STATE_COLOURS, contact_runs_of, strip_pieces
-from blender_meshrec.ui.result_panel import ResultPanel, strip_text
+from blender_meshrec.ui.result_panel import DetailsPanel, ResultPanel, strip_text
 from tests.support.panel_drawing import draw_panel, operators_drawn, visible_text
 
 ELBOWS = [SMPL_JOINTS.index("left_elbow"), SMPL_JOINTS.index("left_wrist")]
@@ -83,7 +83,8 @@ def test_the_panel_tells_the_frame_and_the_shares(rig):
     drawn = draw_panel(ResultPanel)
     text = visible_text(drawn)
     assert "Frame 21: Doubtful" in text and "Doubtful 17 %, filled in 13 %" in text
-    assert "worst frames: 28" in text and "Smoothness: as motion capture (jitter 4.7" in text
+    assert "worst frames: 28" in text and "Smoothness" not in text
+    assert "Smoothness: as motion capture (jitter 4.7" in visible_text(draw_panel(DetailsPanel))  # closed at first
     assert {
         "meshrec.next_problem",
         "meshrec.previous_problem",

@@ -250,3 +250,33 @@ def test_the_panel_gives_height_and_betas(addon):
     assert (build_request(addon).height, build_request(addon).betas) == (None, ())
     addon.height, addon.betas = 171.5, "/tall.npz"
     assert (build_request(addon).height, build_request(addon).betas) == (pytest.approx(171.5), ("/tall.npz",))
+
+
+@pytest.mark.parametrize("layer", [False, True])
+def test_a_capture_in_a_strip_is_corrected_where_the_strip_lies(scene, backend, result, tubes, monkeypatch, layer):
+    """The strip was moved by 100 frames; its new take lies there too, below the layer of corrections."""
+    bpy.ops.object.select_all(action="DESELECT")
+    scene.select_set(True)
+    old = scene.animation_data.action
+    assert bpy.ops.meshrec.capture_to_strip() == {"FINISHED"}
+    (strip,) = scene.animation_data.nla_tracks[0].strips
+    strip.frame_start += 100
+    if layer:
+        assert bpy.ops.meshrec.add_corrections() == {"FINISHED"}
+        scene.animation_data.use_tweak_mode = False
+    bpy.context.scene.frame_set(100 + 16)
+    assert bpy.ops.meshrec.pin_joint(joint="left_wrist", x=500.0, y=300.0) == {"FINISHED"}
+    assert get_corrections(scene).pins == (Pin(7 + 15, "left_wrist", (500.0, 300.0)),)
+    assert bpy.ops.meshrec.toggle_contact(part="right_toe", extent="FROM_HERE") == {"FINISHED"}
+    assert 15 in rows_of(read_edited_contacts(scene).contacts, "right_toe")
+    read = with_files_read(backend, monkeypatch, [solved(result)])
+    assert bpy.ops.meshrec.solve_again() == {"FINISHED"}
+    assert 7 + 15 in {frame for span in read["corrections"].of_person(2).contacts for frame in range(span.first, span.last + 1)}
+    new = takes_of(scene)[-1]
+    assert new is not old and strip.action == new and scene.animation_data.action is None
+    assert strip.frame_start == 101 and strip.action_frame_start == 1
+    joints, _ = forward_kinematics(motion_of(solved(result).recoveries[1], tubes))
+    before, _ = forward_kinematics(motion_of(result.recoveries[1], tubes))
+    for row, expected in ((15, joints), (28, before)):
+        bpy.context.scene.frame_set(100 + 1 + row)
+        assert np.abs(pose_in_blender(scene, tubes.joint_names)[0] - expected[row]).max() < 1e-4  # m

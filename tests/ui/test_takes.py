@@ -179,12 +179,12 @@ def test_a_failure_leaves_the_rig_as_it_was(rig, backend, one, tubes, monkeypatc
 
 
 def test_takes_are_played_and_deleted_from_the_list(rig, backend, one):
-    from blender_meshrec.ui.result_panel import ResultPanel
+    from blender_meshrec.ui.result_panel import ResultTakesPanel
 
-    assert "meshrec.delete_take" not in operators_drawn(draw_panel(ResultPanel))  # of one take there is no list
+    assert not ResultTakesPanel.poll(bpy.context)  # of one take there is no list
     reconstruct(backend, one)
     reconstruct(backend, one)
-    assert operators_drawn(draw_panel(ResultPanel)).count("meshrec.delete_take") == 3
+    assert operators_drawn(draw_panel(ResultTakesPanel)).count("meshrec.delete_take") == 3
     assert bpy.ops.meshrec.delete_take(take="clip - person1 (take 3)") == {"FINISHED"}
     assert rig.animation_data.action.name == "clip - person1 (take 2)"
     assert [action.name for action in bpy.data.actions] == ["clip - person1 (take 1)", "clip - person1 (take 2)"]

@@ -32,7 +32,7 @@ PARTS = ("core", "retarget", "bridge", "bodies", "methods", "backend", "scene", 
 # Names of programs, methods and file formats, which are not translated, and texts that are the same in German.
 UNTRANSLATED = {
     "MeshRec", "SMPL", "SKEL", "MediaPipe", "NVIDIA", "Apple", "Unreal Engine", "Unity", "FBX", "glTF", "USD", "BVH", "NPZ", "FK", "OK",
-    "SKELify", "BlazePose 3D", "PC-HMR", "Python", "CPU", "IK",
+    "SKELify", "BlazePose 3D", "PC-HMR", "HKMR", "HSMR", "DecoMR", "Python", "CPU", "IK",
     "Person", "Name", "Format", "Standard", "Export", "{seconds} s", "{minutes} min", "{hours} h {minutes} min", "",
     "{stage}: {done} {unit}",
 }  # fmt: skip

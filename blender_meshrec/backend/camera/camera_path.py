@@ -142,4 +142,4 @@ def _turning_sentence(shots: Sequence[Shot], rotations: FloatArray, zoom: FloatA
 
 
 def _no_path_sentence(why: Message) -> Message:
-    return Message("camera-no-path", "Its way through the scene is not taken out: {why}.", why=why)
+    return Message("camera-no-path", "Its path through the scene is not taken out: {why}.", why=why)

@@ -11,11 +11,15 @@ from .detections import Detection
 
 
 class ExpectedPerson(NamedTuple):
-    """Where a tracked person should be: box (4,) px, the counterclockwise quarter turns that bring them upright, frames missed."""
+    """Where a tracked person should be: box (4,) px, the counterclockwise quarter turns that bring them upright, frames missed.
+
+    is_lost: they have been missed for so long that they may be elsewhere: this is where their track ended.
+    """
 
     box: FloatArray
     quarter_turns: int = 0
     missed: int = 0
+    is_lost: bool = False
 
 
 class Detector(ABC):

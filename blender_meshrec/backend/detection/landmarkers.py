@@ -38,8 +38,12 @@ MAX_PEOPLE_PER_CROP = 4
 NUM_WORKERS = 2
 # A person has this mean presence over the landmarks inside the image, and this many limb joints inside the crop.
 MIN_PRESENCE, MIN_LIMB_JOINTS = 0.55, 4
+# In a portrait, face and shoulders are enough: this visible, and shoulders this wide, in the image's shorter side.
+MIN_PORTRAIT_VISIBILITY, MIN_PORTRAIT_WIDTH = 0.9, 0.2
 # Landmarks farther from the image's corner, in the image's longer side, are nobody's: the frame is garbled.
 MAX_DISTANCE_IN_IMAGES = 10
+_SHOULDERS = [KEYPOINT_SETS["blazepose33"].index[f"{side}_shoulder"] for side in ("left", "right")]
+_PORTRAIT = [*range(11), *_SHOULDERS]  # the face's landmarks come first
 _LIMB_INDICES = limb_indices(KEYPOINT_SETS["blazepose33"].points)
 
 
@@ -168,7 +172,9 @@ def _to_detection(
     in_crop = ((positions > 0) & (positions < 1)).all(1)
     in_image = ((pixels > 0) & (pixels < image_size)).all(1)
     score = float(presence[in_image].mean()) if in_image.any() else 0.0
-    if score < MIN_PRESENCE or (in_crop & (presence > CONFIDENCE_THRESHOLD))[_LIMB_INDICES].sum() < MIN_LIMB_JOINTS:
+    is_seen: BoolArray = in_crop & (presence > CONFIDENCE_THRESHOLD)
+    is_enough = is_seen[_LIMB_INDICES].sum() >= MIN_LIMB_JOINTS or _is_portrait(pixels, is_seen & in_image, visibility, image_size)
+    if score < MIN_PRESENCE or not is_enough:
         return None
     keypoints_3d = np.array([(point.x, point.y, point.z) for point in world_landmarks])
     keypoints_3d[:, :2] = keypoints_3d[:, :2] @ image_from_turned(quarter_turns).T
@@ -180,6 +186,16 @@ def _to_detection(
     square = square_around(person_box(keypoints, "blazepose33"), BOX_MARGIN)
     silhouette = _resample_mask(mask, image_from_crop, square)
     return Detection(keypoints, keypoints_3d, score, silhouette=silhouette, square=np.array(square[:3]))
+
+
+def _is_portrait(pixels: FloatArray, seen: BoolArray, visibility: FloatArray, image_size: tuple[int, int]) -> bool:
+    """Whether the picture shows a face and both shoulders, large, and cuts off or hides all below.
+
+    pixels: (33,2). seen: (33,), landmarks that are in the image.
+    """
+    is_whole = bool(seen[_PORTRAIT].all() and visibility[_PORTRAIT].min() > MIN_PORTRAIT_VISIBILITY)
+    width = float(np.linalg.norm(pixels[_SHOULDERS[0]] - pixels[_SHOULDERS[1]]))
+    return is_whole and width > MIN_PORTRAIT_WIDTH * min(image_size)
 
 
 def _resample_mask(mask: FloatArray, image_from_crop: FloatArray, square: Square) -> BoolArray:

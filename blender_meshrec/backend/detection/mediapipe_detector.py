@@ -4,9 +4,9 @@ The landmarker alone misses people who are small in the image or close together.
 who is being tracked, who is large in it, and tiles of the image, a few in each frame, for newcomers. Every crop is processed as
 a still image: the landmarker's own smoothing assumes 30 frames a second, lags, and tracks whom it likes. A newcomer detected in
 a tile is accepted once a crop around the same place confirms it. People on their head, whom the landmarker does not recognise,
-are rotated upright for it.
+are rotated upright for it. Whoever is hidden from the landmarker by somebody more prominent is looked for with that person painted over.
 
-The tiles, the rotations and the confirmation are ours.
+The tiles, the rotations, the confirmation and the painting are ours.
 """
 
 import importlib.metadata
@@ -26,9 +26,10 @@ from ...core.silhouettes import MAX_SILHOUETTES
 from ..footage.frame_source import Footage, Frame, FrameRange, PathArgument
 from ..registry import detector
 from .crops import Square, image_tiles, square_around
-from .detections import Detection, person_box
+from .detections import Detection, body_size, person_box
 from .detector import Detector, ExpectedPerson
 from .landmarkers import LandmarkerPool
+from .painting import paint_over
 from .similarity import box_iou, compute_appearance, contained_fraction, detection_similarity, is_same_person, remove_duplicates
 
 # A crop's side relative to the person's: wide enough for a step or a raised arm, narrow enough to separate the person from
@@ -43,6 +44,15 @@ MIN_EXPECTED_IOU = 0.3
 MIN_CONFIRMING_SIMILARITY = 0.35
 # A newcomer whose box is inside another person's by more than this fraction counts as a part of that person.
 MAX_CONTAINED_FRACTION = 0.9
+# So does one that is smaller than the first number, in sizes of that person, and by more than the second number inside their box with the
+# third number, in their sizes, around it: a hand, a shoe, or what painting over them has left.
+PART_SIZE, MAX_PART_FRACTION, PART_MARGIN = 0.4, 0.4, 0.15
+# A person who is expected, but not found, is looked for again without the people found, in crops of these margins.
+SECOND_LOOK_MARGINS = (1.1, 1.35)
+# Where a track ended, the person is looked for in one of so many frames, in a crop of this margin.
+LOST_INTERVAL, LOST_MARGIN = 5, 1.6
+# Rounds of search in the first frame of a shot, each without the people whom the ones before it found.
+MAX_ROUNDS = 3
 # Tiles go down to this part of the image's short side, and to the second if people are smaller than SMALL_PERSON_FRACTION of it.
 TILE_DIVISIONS, FINE_TILE_DIVISIONS, SMALL_PERSON_FRACTION = 2, 3, 0.25
 # Silhouettes are computed in one of this many frames, so that a clip has about as many as it needs: the least interval, and the
@@ -85,16 +95,71 @@ class MediaPipeDetector(Detector):
         if image is None:
             return []
         with_silhouettes = self._has_silhouettes and frame.row % self._silhouette_interval == 0
+        lost = [person for person in expected if person.is_lost and person.missed % LOST_INTERVAL == 0]
+        expected = [person for person in expected if not person.is_lost]
         # All crops are submitted before the first result is awaited.
         expected_jobs = [self._landmarkers.submit(self._detect_around, image, person, with_silhouettes) for person in expected]
-        tile_jobs = self._submit_tiles(image, self._due_tiles(frame, image, expected))
         at_expected, elsewhere = self._split_by_expected(_results(expected_jobs), expected)
         found = remove_duplicates(at_expected, self.keypoint_set)
-        found += self._confirm_newcomers(image, elsewhere + _results(tile_jobs), found, with_silhouettes)
-        if (frame.row == 0 or frame.begins_shot) and self._are_people_small(image, map(self._person_box, found)):
-            fine_tile_jobs = self._submit_tiles(image, self._additional_fine_tiles(image))
-            found += self._confirm_newcomers(image, _results(fine_tile_jobs), found, with_silhouettes)
+        found += self._look_again(image, expected, found, with_silhouettes)
+        found += self._confirm_newcomers(image, elsewhere, found, with_silhouettes)
+        is_first = frame.row == 0 or frame.begins_shot
+        tiles, rounds = self._due_tiles(frame, image, expected), MAX_ROUNDS if is_first else 1
+        tiles += [square_around(person.box, LOST_MARGIN, person.quarter_turns) for person in lost]
+        found += self._find_newcomers(image, tiles, found, with_silhouettes, rounds)
+        if is_first and self._are_people_small(image, map(self._person_box, found)):
+            found += self._find_newcomers(image, self._additional_fine_tiles(image), found, with_silhouettes)
         return [replace(person, appearance=compute_appearance(image, person.keypoints, self.keypoint_set)) for person in found]
+
+    def _find_newcomers(
+        self, image: ImageArray, tiles: list[Square], known: list[Detection], with_silhouettes: bool, rounds: int = 1
+    ) -> list[Detection]:
+        """The people in tiles who are not known yet; in several rounds, also those whom the ones found before outshine."""
+        found: list[Detection] = []
+        for _round in range(rounds if tiles else 0):
+            painted = paint_over(image, known + found, self.keypoint_set)
+            new = self._confirm_newcomers(painted, _results(self._submit_tiles(painted, tiles)), known + found, with_silhouettes)
+            if not new:
+                break
+            found += new
+        return found
+
+    def _look_again(
+        self, image: ImageArray, expected: list[ExpectedPerson], found: list[Detection], with_silhouettes: bool
+    ) -> list[Detection]:
+        """Those expected people who were not found because somebody whom the landmarker prefers is before or beside them."""
+        boxes = [self._person_box(detection) for detection in found]
+        missing = [person for person in self._without_detection(expected, boxes) if _may_be_outshone(person, boxes)]
+        again: list[Detection] = []
+        if not missing:
+            return again
+        painted = paint_over(image, found, self.keypoint_set)
+        jobs = [self._landmarkers.submit(self._detect_behind, painted, person, with_silhouettes) for person in missing]
+        for job in jobs:
+            for detection in job.result():
+                if not self._is_known(detection, found + again):
+                    again.append(detection)
+                    break
+        return again
+
+    def _detect_behind(self, painted: ImageArray, person: ExpectedPerson, with_silhouettes: bool) -> list[Detection]:
+        """The detections of an expected person in an image without those who were found, which another crop confirms."""
+        squares = [square_around(person.box, margin, person.quarter_turns) for margin in SECOND_LOOK_MARGINS]
+        seen = [detection for square in squares for detection in self._landmarkers.detect(painted, square, with_silhouettes)]
+        here = [detection for detection in seen if box_iou(person.box, self._person_box(detection)) > MIN_EXPECTED_IOU]
+        confirmed = [a for a in here if any(a is not b and self._confirms(a, b) for b in seen)]
+        return sorted(confirmed, key=lambda detection: -box_iou(person.box, self._person_box(detection)))
+
+    @staticmethod
+    def _without_detection(expected: list[ExpectedPerson], boxes: list[FloatArray]) -> list[ExpectedPerson]:
+        """The expected people to whom none of the boxes (4,) px of detections belongs, each box to one person."""
+        overlaps = np.array([[box_iou(person.box, box) for box in boxes] for person in expected]).reshape(len(expected), len(boxes))
+        missing = set(range(len(expected)))
+        while overlaps.size and overlaps.max() > MIN_EXPECTED_IOU:
+            row, column = np.unravel_index(overlaps.argmax(), overlaps.shape)
+            missing.discard(int(row))
+            overlaps[row], overlaps[:, column] = 0.0, 0.0
+        return [expected[row] for row in sorted(missing)]
 
     def _split_by_expected(self, detections: list[Detection], expected: list[ExpectedPerson]) -> tuple[list[Detection], list[Detection]]:
         """The detections where somebody was expected, and the others."""
@@ -168,10 +233,15 @@ class MediaPipeDetector(Detector):
     def _is_known(self, detection: Detection, others: list[Detection]) -> bool:
         """Whether a detection shows a person among the others, or a part of one."""
         box = self._person_box(detection)
-        return any(
-            is_same_person(detection, other, self.keypoint_set) or contained_fraction(box, self._person_box(other)) > MAX_CONTAINED_FRACTION
-            for other in others
-        )
+        for other in others:
+            other_box = self._person_box(other)
+            size = body_size(other_box)
+            around = other_box + PART_MARGIN * size * np.array([-1, -1, 1, 1])
+            is_part = body_size(box) < PART_SIZE * size and contained_fraction(box, around) > MAX_PART_FRACTION
+            is_inside = contained_fraction(box, other_box) > MAX_CONTAINED_FRACTION
+            if is_part or is_inside or is_same_person(detection, other, self.keypoint_set):
+                return True
+        return False
 
     def _person_box(self, detection: Detection) -> FloatArray:
         return person_box(detection.keypoints, self.keypoint_set)
@@ -202,6 +272,14 @@ def landmark_model(quality: str) -> Path:
 def _results(jobs: list[Future[list[Detection]]]) -> list[Detection]:
     """The detections of all jobs, in order."""
     return [detection for job in jobs for detection in job.result()]
+
+
+def _may_be_outshone(person: ExpectedPerson, boxes: list[FloatArray]) -> bool:
+    """Whether somebody in one of the boxes (4,) px is in the crop of an expected person."""
+    square = square_around(person.box, SECOND_LOOK_MARGINS[-1])
+    half = square.side / 2
+    crop = np.array([square.x - half, square.y - half, square.x + half, square.y + half])
+    return any(contained_fraction(box, crop) > 0.0 for box in boxes)
 
 
 def search_squares(person: ExpectedPerson) -> list[Square]:

@@ -63,7 +63,7 @@ class RtmlibDetector(Detector):
         if frame.image is None:
             return []
         image = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), np.uint8)
-        boxes = [np.asarray(person.box, float) for person in expected]
+        boxes = [np.asarray(person.box, float) for person in expected if not person.is_lost]
         if not boxes or frame.is_due(SEARCH_INTERVAL):
             found = np.asarray(self._person_detector(image), float).reshape(-1, 4)
             boxes = [*found, *(box for box in boxes if all(box_iou(box, other) < MAX_NEW_BOX_IOU for other in found))]

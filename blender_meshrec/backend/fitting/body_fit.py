@@ -26,14 +26,23 @@ import torch
 
 from ...bodies.alignment import normalize_or, swing_onto
 from ...bodies.lbs import forward_kinematics, global_rotmats, smpl_tree
-from ...core.array_types import ArrayLike, FloatArray
+from ...core.array_types import ArrayLike, BoolArray, FloatArray
 from ...core.files.body_template import BodyTemplate
 from ...core.records import BodyParams
 from ...core.skeletons import H36M17, LIMB_JOINTS, SMPL_JOINTS, h36m17_weights_from_names, limb_indices
 from ...methods import dik
 from .betas_fit import fit_betas, measure_lengths
 from .end_points import EndPoints
-from .end_rotations import FootDirections, ankle_rotvecs, foot_directions, head_rotvecs, knee_axes, wrist_rotvecs
+from .end_rotations import (
+    MAX_FOOT_TURN,
+    FootDirections,
+    ankle_rotvecs,
+    foot_directions,
+    foot_turns,
+    head_rotvecs,
+    knee_axes,
+    wrist_rotvecs,
+)
 
 # A joint whose confidence never exceeds this is not in the image.
 MIN_CONFIDENCE = 0.05
@@ -60,13 +69,15 @@ _CONFIDENCE_SOURCE = {
 class BodyFit:
     """A body fitted to a clip, in the axes of the joints: joints (F,24,3) m, posed; confidence (F,24).
 
-    limb_errors: (12,) m, median distance of each of LIMB_JOINTS from the joints that were fitted.
+    limb_errors: (12,) m, median distance of each of LIMB_JOINTS from the joints that were fitted. feet_backwards: (F,), whether a foot was
+    seen to point where no leg can turn it, and was not followed.
     """
 
     body: BodyParams
     joints: FloatArray
     confidence: FloatArray
     limb_errors: FloatArray
+    feet_backwards: BoolArray
 
 
 def fit_body(
@@ -92,7 +103,7 @@ def fit_body(
     vertices, all_rest_joints = template.rest(betas)
     rest_joints = all_rest_joints[template.smpl_joint_indices]
     landmarks = {name: vertices[vertex].astype(float) for name, vertex in template.landmarks.items()}
-    rotmats = _solve_rotations(rest_joints, landmarks, joints, confidence, points, times, device)
+    rotmats, feet_backwards = _solve_rotations(rest_joints, landmarks, joints, confidence, points, times, device)
     rest = torch.as_tensor(rest_joints).to(rotmats)
     posed = forward_kinematics(rotmats, rest[None], smpl_tree(rotmats.device))[0].cpu().numpy().astype(float)
     transl = _solve_transl(posed, joints, confidence)
@@ -103,6 +114,7 @@ def fit_body(
         joints=posed.astype(np.float32),
         confidence=np.stack([confidence[:, H36M17.index(_CONFIDENCE_SOURCE.get(name, name))] for name in SMPL_JOINTS], 1),
         limb_errors=np.median(errors, axis=0) if len(errors) else np.zeros(len(LIMB_JOINTS)),
+        feet_backwards=feet_backwards,
     )
 
 
@@ -123,8 +135,8 @@ def _solve_rotations(
     points: EndPoints | None,
     times: FloatArray,
     device: torch.device | str,
-) -> torch.Tensor:
-    """Local rotations (F,24,3,3) of a body with rest joints (24,3) m."""
+) -> tuple[torch.Tensor, BoolArray]:
+    """Local rotations (F,24,3,3) of a body with rest joints (24,3) m, and where feet point backwards (F,)."""
     observed = derive_torso_joints(joints)
     rest17 = _fit_rest_head(_h36m17_at_rest(rest_joints, landmarks), observed, confidence)
     is_in_image = confidence.max(0) > MIN_CONFIDENCE
@@ -136,8 +148,10 @@ def _solve_rotations(
     rest, rest17, weights, ankles = (torch.as_tensor(value).to(about_hip) for value in (rest_joints, rest17, weights, joints[:, _ANKLES]))
     rotmats, _root = dik.solve_dik(about_hip, rest17, weights)
     head = _head_rotmats(rotmats, rest17, about_hip)
-    rotmats = _apply_end_rotations(rotmats, rest, rest17, head, ankles, landmarks, points, times)
-    return _raise_collars(_hang_unseen_arms(rotmats, confidence), rest)
+    feet = None if points is None else _foot_directions(global_rotmats(rotmats, smpl_tree(rotmats.device)), rest, ankles, landmarks, points)
+    backwards = torch.zeros(len(joints), 2, dtype=torch.bool) if feet is None else feet.is_backwards.cpu()
+    rotmats = _apply_end_rotations(rotmats, rest, rest17, head, feet, landmarks, points, times)
+    return _raise_collars(_hang_unseen_arms(rotmats, confidence), rest), backwards.any(1).numpy()
 
 
 def _h36m17_at_rest(rest_joints: FloatArray, landmarks: Mapping[str, FloatArray]) -> FloatArray:
@@ -184,18 +198,17 @@ def _apply_end_rotations(
     rest: torch.Tensor,
     rest17: torch.Tensor,
     head: torch.Tensor,
-    ankles: torch.Tensor,
+    feet: FootDirections | None,
     landmarks: Mapping[str, FloatArray],
     points: EndPoints | None,
     times: FloatArray,
 ) -> torch.Tensor:
     """Local rotations (F,24,3,3) with the twist of straight limbs interpolated, and head, hands and feet turned as their points show.
 
-    rest: (24,3) m. rest17: (17,3) m. head: (F,3,3), of `_head_rotmats`. ankles: (F,2,3) m.
+    rest: (24,3) m. rest17: (17,3) m. head: (F,3,3), of `_head_rotmats`.
     """
     tree = smpl_tree(rotmats.device)
     world = global_rotmats(rotmats, tree)
-    feet = None if points is None else _foot_directions(world, ankles, landmarks, points)
     axes, trust = (None, None) if feet is None else _knee_hints(world, rest, feet)
     seconds = torch.as_tensor(times - times[:1]).to(rotmats)
     rotmats = dik.interpolate_twist(rotmats, rest17, axes, trust, seconds)
@@ -218,12 +231,20 @@ def _apply_end_rotations(
 
 
 def _foot_directions(
-    world: torch.Tensor, ankles: torch.Tensor, landmarks: Mapping[str, FloatArray], points: EndPoints
+    world: torch.Tensor, rest_joints: torch.Tensor, ankles: torch.Tensor, landmarks: Mapping[str, FloatArray], points: EndPoints
 ) -> FootDirections | None:
     """Where feet point by their points, or else by feet at rest against the shins of global rotations (F,24,3,3)."""
     soles = np.array([landmarks[f"{side}_big_toe"] - landmarks[f"{side}_heel"] for side in ("left", "right")])
     rest = torch.nn.functional.normalize(torch.as_tensor(soles).to(world), dim=-1)
-    return foot_directions(points, landmarks, ankles, (world[:, _pair("knee")] @ rest[..., None])[..., 0])
+    feet = foot_directions(points, landmarks, ankles, (world[:, _pair("knee")] @ rest[..., None])[..., 0])
+    if feet is None:
+        return None
+    rest_thighs, rest_shins = (_rest_directions(rest_joints, *ends) for ends in (("hip", "knee"), ("knee", "ankle")))
+    thighs, shins = ((world[:, _pair(joint)] @ bones[..., None])[..., 0] for joint, bones in (("hip", rest_thighs), ("knee", rest_shins)))
+    turns = foot_turns(feet.directions, world[:, 0], rest_thighs, thighs, shins)
+    # Detectors take heels for toes.
+    is_backwards = feet.is_reliable & (turns.abs() > MAX_FOOT_TURN)
+    return feet._replace(is_reliable=feet.is_reliable & ~is_backwards, is_backwards=is_backwards)
 
 
 def _knee_hints(world: torch.Tensor, rest: torch.Tensor, feet: FootDirections) -> tuple[torch.Tensor, torch.Tensor]:

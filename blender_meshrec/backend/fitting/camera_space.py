@@ -8,7 +8,7 @@ from ...core.array_types import ArrayLike, BoolArray, FloatArray
 from ...core.cameras import rays_from_pixels
 from ...core.records import Estimate
 from ...core.rotations import turn_between
-from ...core.time_series import interpolate_over_time
+from ...core.time_series import LONGEST_GAP, interpolate_over_time
 from .camera_translation import JOINT_OUTLIER, solve_smooth_translation, solve_translation
 from .keypoint_noise import keypoint_noise, keypoint_weights
 from .reprojection_fit import BONES, fit_reprojection
@@ -82,8 +82,8 @@ def solve_camera_space(
         times=times[visible],
     )
     root, directions, lengths = _solve_observed_frames(observed, smoothing, estimate.is_temporal)
-    # Frames without the person are interpolated bone by bone.
-    root, directions = (interpolate_over_time(times, times[visible], values) for values in (root, directions))
+    # Frames without the person are interpolated bone by bone; longer gaps are held.
+    root, directions = (interpolate_over_time(times, times[visible], values, LONGEST_GAP) for values in (root, directions))
     joints = root + _joints_from_bones(_with_lengths(directions, lengths))
     return CameraSpaceJoints(joints, np.asarray(estimate.confidence, float) * visible[:, None], lengths)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import roma
 import torch
 
-from ...bodies.alignment import fit_rotation, normalize_or, plane_frame
+from ...bodies.alignment import fit_rotation, normalize_or, plane_frame, swing_onto
 from ...bodies.rotations import wrap_angle
 from ...core.array_types import FloatArray
 from ...core.time_series import interpolate_missing
@@ -21,6 +21,8 @@ from .end_points import EndPoints
 MIN_CONFIDENCE = 0.5
 # Largest rotations from rest, rad: ankles, wrists, head against chest. Ours, after the ranges in anatomy books.
 MAX_ANKLE_ANGLE, MAX_WRIST_ANGLE, MAX_HEAD_ANGLE = 1.1, 1.4, 1.4
+# A foot turns out or in at most so far, rad, from where its thigh takes it without a twist: hip and knee together. Ours, likewise.
+MAX_FOOT_TURN = 1.4
 # A direction nearer than this to the axis a roll is measured about does not determine the roll; sine.
 MIN_AXIS_SINE = 0.35
 # Supination turns the palm by up to 160 degrees from palms-down, pronation hardly: middle and half width of the forearm's
@@ -32,11 +34,13 @@ FACE_POINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
 
 class FootDirections(NamedTuple):
-    """Unit vectors (F,2,3) from heels to toes, left first; which are reliable (F,2); the same vectors (2,3) m at rest."""
+    """Unit vectors (F,2,3) from heels to toes, left first; which are reliable (F,2); the same vectors (2,3) m at rest; and which of the
+    directions (F,2) no leg can turn a foot to."""
 
     directions: torch.Tensor
     is_reliable: torch.Tensor
     rest: torch.Tensor
+    is_backwards: torch.Tensor
 
 
 def foot_directions(
@@ -65,7 +69,7 @@ def foot_directions(
     if points.rays is not None:
         heels, toes = points.select(points.rays, names, rest_directions).unflatten(1, (2, 2)).unbind(1)
         directions = _directions_between_rays(heels, toes, directions, ankles[..., 2:], rest.norm(dim=-1, keepdim=True))
-    return FootDirections(directions, confidence > MIN_CONFIDENCE, rest)
+    return FootDirections(directions, confidence > MIN_CONFIDENCE, rest, torch.zeros_like(confidence, dtype=torch.bool))
 
 
 def _directions_between_rays(
@@ -85,6 +89,23 @@ def _directions_between_rays(
     slant = weight * soft_sign * slant_by_length + (1 - weight) * torch.minimum(torch.maximum(estimated, -limit), limit)
     vectors = torch.cat([end_rays * (depth + slant) - start_rays * depth, slant], -1)
     return torch.where(depth > 0, normalize_or(vectors, estimate), estimate)
+
+
+def foot_turns(
+    directions: torch.Tensor, pelvis: torch.Tensor, rest_thighs: torch.Tensor, thighs: torch.Tensor, shins: torch.Tensor
+) -> torch.Tensor:
+    """How far feet are turned out or in (F,2) rad from where their thighs take them without a twist, to the left positive; 0 for a foot
+    along its shin, which has no heading.
+
+    Args:
+        directions, thighs, shins: unit vectors (F,2,3), left first, the latter two downwards. pelvis: global rotations (F,3,3).
+        rest_thighs: unit vectors (2,3).
+    """
+    hinges = swing_onto(pelvis[:, None].expand(-1, 2, 3, 3), rest_thighs.expand_as(thighs), thighs)[..., 0]
+    side = normalize_or(hinges - (hinges * shins).sum(-1, keepdim=True) * shins, hinges)
+    front = torch.linalg.cross(shins, side)
+    turn = torch.atan2((directions * side).sum(-1), (directions * front).sum(-1))
+    return torch.where(torch.linalg.cross(directions, shins).norm(dim=-1) > MIN_AXIS_SINE, turn, torch.zeros_like(turn))
 
 
 def knee_axes(feet: FootDirections, thighs: torch.Tensor, rest_thighs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

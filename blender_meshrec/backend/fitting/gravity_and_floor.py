@@ -51,8 +51,6 @@ MIN_UPRIGHT_RATIO = 0.4
 MIN_HANDS_RATIO = 0.2
 # Footholds within this of the lowest ones are on the floor; higher ones on something else, m.
 FLOOR_TOLERANCE = 0.12
-# People are scaled within this range; a camera lower than this above the floor does not show sizes, m.
-SCALE_RANGE, MIN_CAMERA_HEIGHT = (0.75, 1.33), 0.5
 # Leniency towards footholds off the common plane, step by step; None leaves the floor out. Far from level, footholds look as if
 # they were on stairs.
 FLOOR_LENIENCY = (None, None, 4.0, 2.0, 1.0, 1.0, 1.0)
@@ -113,30 +111,6 @@ def estimate_gravity_and_floor(
     first = min(people, key=lambda person: int(np.argmax(person.visible)) if person.visible.any() else len(timestamps))
     pelvis = rotation @ first.joints[int(np.argmax(first.visible)), H36M17.index("hip")]
     return WorldEstimate(rigid_transform(rotation, -np.array([pelvis[0], pelvis[1], floor])), sigma)
-
-
-def body_scales_on_floor(people: Sequence[GroundEvidence], timestamps: FloatArray, world_from_camera: FloatArray) -> list[float]:
-    """The factors by which people must be larger, and farther away, to stand on the first one's floor: they project the same.
-
-    Args:
-        people: in camera axes, the one whose size is kept first. world_from_camera: (4,4), of `estimate_gravity_and_floor`.
-
-    Returns:
-        a factor each; 1 for a person who never stands, stands on something else, or would get an implausible size.
-    """
-    heights = [_standing_height(person, timestamps, world_from_camera) for person in people]
-    camera, first = world_from_camera[2, 3], heights[0]
-    if first is None or camera - first < MIN_CAMERA_HEIGHT:
-        return [1.0] * len(people)
-    factors = [1.0 if height is None else (camera - first) / max(camera - height, 1e-6) for height in heights]
-    return [factor if SCALE_RANGE[0] < factor < SCALE_RANGE[1] else 1.0 for factor in factors]
-
-
-def _standing_height(person: GroundEvidence, timestamps: FloatArray, world_from_camera: FloatArray) -> float | None:
-    """The height at which a person's feet stand, m; None if they never do."""
-    soles = person.soles @ world_from_camera[:3, :3].T + world_from_camera[:3, 3]
-    footholds = _find_footholds(soles, _is_weight_bearing(soles, timestamps, person.visible), timestamps)
-    return float(weighted_median(footholds.positions[:, 2], footholds.seconds)) if footholds.runs else None
 
 
 # --- the floor ---------------------------------------------------------------------------------------------------------

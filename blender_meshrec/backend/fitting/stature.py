@@ -27,3 +27,10 @@ def betas_of_stature(template: BodyTemplate, betas: FloatArray, height: float) -
         current, gradient = stature_and_gradient(template, betas)
         betas = betas + gradient * (height - current) / (gradient @ gradient)
     return betas
+
+
+def oddness(template: BodyTemplate, betas: FloatArray) -> float:
+    """How odd a body's proportions are: the largest of its betas, without what only makes it as small as a child."""
+    average = stature(template, np.zeros(len(betas)))
+    same_size = betas_of_stature(template, betas, average) if stature(template, betas) < average else betas
+    return float(min(np.abs(betas).max(), np.abs(same_size).max()))

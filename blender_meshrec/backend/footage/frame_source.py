@@ -59,6 +59,7 @@ class Footage(ABC):
     stated_lens: StatedLens | None = None
     num_declared_frames: int
     _image_step = 1
+    _image_rows: frozenset[int] | None = None
 
     def __init__(self, source: PathArgument, frames: FrameRange | None = None) -> None:
         self.source = str(source)
@@ -76,6 +77,15 @@ class Footage(ABC):
     def leave_out_images(self, step: int) -> None:
         """From now on, `read` need convert only one of `step` images; the others may come as None."""
         self._image_step = step
+
+    def convert_only(self, rows: Iterable[int]) -> None:
+        """From now on, `read` need convert only the images of these rows; the others may come as None."""
+        self._image_rows = frozenset(rows)
+
+    def is_wanted(self, row: int, decode_from: int) -> bool:
+        """Whether the image of a row is to be converted; decode_from: as of `read`."""
+        is_chosen = self._image_rows is None or row in self._image_rows
+        return is_chosen and row >= decode_from and row % self._image_step == 0
 
     @property
     def name(self) -> str:

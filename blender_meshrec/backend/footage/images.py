@@ -162,7 +162,7 @@ class ImageSequence(FixedRateFootage):
         self._warn_of_missing_images()
         for row, file in enumerate(self._files):
             image = None
-            if row >= decode_from:
+            if self.is_wanted(row, decode_from):
                 image = decode_image(file)
                 if image is None:
                     unreadable.append(file.name)

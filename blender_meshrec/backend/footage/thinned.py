@@ -1,6 +1,6 @@
 """Footage of which only some frames are looked at, at even steps; the times of the others are kept."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -22,6 +22,10 @@ class ThinnedFootage(Footage):
         self.warnings = footage.warnings
         self.all_times: list[float] = []
         footage.leave_out_images(step)
+
+    def convert_only(self, rows: Iterable[int]) -> None:
+        """As of Footage; rows are those of this footage."""
+        self._footage.convert_only([row * self.step for row in rows])
 
     @property
     def play_rate(self) -> float:

@@ -1,6 +1,6 @@
 """Slow motion and time lapse in true time: a file's times divided by how much faster it was captured than it plays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -42,6 +42,9 @@ class RetimedFootage(Footage):
 
     def leave_out_images(self, step: int) -> None:
         self._footage.leave_out_images(step)
+
+    def convert_only(self, rows: Iterable[int]) -> None:
+        self._footage.convert_only(rows)
 
     @property
     def play_rate(self) -> float:

@@ -129,8 +129,7 @@ class Video(Footage):
                 if row < 0:
                     continue
                 start = time if start is None else start
-                is_wanted = row >= decode_from and row % self._image_step == 0
-                image = self._to_upright_image(frame, decode_errors) if is_wanted else None
+                image = self._to_upright_image(frame, decode_errors) if self.is_wanted(row, decode_from) else None
                 yield Frame(row, time - start, interval, image)
                 if count == self.end:
                     break

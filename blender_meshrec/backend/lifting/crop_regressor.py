@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from ...bridge.messages import ReconstructRequest
 from ...core.array_types import AnyArray, FloatArray, ImageArray
 from ...core.crop_regression import ROW_LENGTH
 from ...core.messages import Message
+from ...core.skeletons import to_h36m17
 from ...methods.image_networks.crops import normalised_crops
 from ..detection.detections import Detection, person_box
 from ..devices import choose_device, is_out_of_memory
@@ -22,6 +24,14 @@ from .image_methods import is_image_method, open_image_method, request_label
 BATCH_ON_GRAPHICS_CARD, BATCH_ON_PROCESSOR = 32, 1
 MIN_SIDE = 8.0  # px, of a person's box
 LONG_MINUTES = 2  # of the whole footage, from which a run is told how long it will take
+
+
+class People(NamedTuple):
+    """N people in pictures: crops (N,S,S,3), their squares (N,3) px, and keypoints (N,17,3), h36m17: px of the picture and confidence."""
+
+    crops: AnyArray
+    squares: FloatArray
+    keypoints: FloatArray
 
 
 class CropRegressor:
@@ -37,6 +47,7 @@ class CropRegressor:
         self._network: torch.nn.Module | None = None
         self._crops: list[AnyArray] = []
         self._squares: list[FloatArray] = []
+        self._keypoints: list[FloatArray] = []
         self._rows: list[FloatArray] = []
         self._seconds: list[float] = []
         self._batch = BATCH_ON_PROCESSOR if self.device.type == "cpu" else BATCH_ON_GRAPHICS_CARD
@@ -50,7 +61,7 @@ class CropRegressor:
     def identity(self) -> str:
         """Everything that a row depends on besides the picture and the detection, as text for the cache."""
         files = [self._method.checkpoint, self._request.skel_body if self._request.method == "hsmr" else self._request.body]
-        return " ".join([self._request.method, *map(_file_identity, map(str, files))])
+        return " ".join([self._request.method, f"{ROW_LENGTH} numbers", *map(_file_identity, map(str, files))])
 
     @property
     def is_idle(self) -> bool:
@@ -68,6 +79,7 @@ class CropRegressor:
                 crop, square = self._method.cut(frame.image, box)
                 self._crops.append(crop)
                 self._squares.append(square)
+                self._keypoints.append(to_h36m17(detection.keypoints[None], keypoint_set)[0])
                 self._rows.append(row)
             if len(self._rows) >= self._batch:
                 self.run()
@@ -78,9 +90,10 @@ class CropRegressor:
         if not self._rows:
             return
         begun = time.perf_counter()
-        rows, squares, crops = self._rows, np.array(self._squares), np.array(self._crops)
+        rows, people = self._rows, People(np.array(self._crops), np.array(self._squares), np.array(self._keypoints))
         self._rows, self._squares, self._crops = list[FloatArray](), list[FloatArray](), list[AnyArray]()
-        values = self._run_as_memory_allows(crops, squares)
+        self._keypoints = list[FloatArray]()
+        values = self._run_as_memory_allows(people)
         for row, value in zip(rows, values, strict=True):
             row[:] = value
         self._seconds.append((time.perf_counter() - begun) / len(rows))
@@ -102,30 +115,32 @@ class CropRegressor:
             give_back(self._key(), self._network)
         self._network = None
 
-    def _run_as_memory_allows(self, crops: AnyArray, squares: FloatArray) -> FloatArray:
-        """Rows (N,ROW_LENGTH) of crops (N,S,S,3): by halves where the graphics card's memory is too small, at last on the processor."""
+    def _run_as_memory_allows(self, people: "People") -> FloatArray:
+        """Rows (N,ROW_LENGTH) of people: by halves where the graphics card's memory is too small, at last on the processor."""
         try:
-            return self._run_network(crops, squares)
+            return self._run_network(people)
         except RuntimeError as error:
             if self.device.type == "cpu" or not is_out_of_memory(error):
                 raise
         # Outside the except clause, whose traceback holds the failed computation's tensors.
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        if len(crops) > 1:
-            self._batch = max(len(crops) // 2, 1)
-            halves = np.array_split(np.arange(len(crops)), 2)
-            return np.concatenate([self._run_as_memory_allows(crops[half], squares[half]) for half in halves])
+        count = len(people.squares)
+        if count > 1:
+            self._batch = max(count // 2, 1)
+            halves = np.array_split(np.arange(count), 2)
+            return np.concatenate([self._run_as_memory_allows(People(*(each[half] for each in people))) for half in halves])
         self.device, self._network, self._batch = torch.device("cpu"), None, BATCH_ON_PROCESSOR
         self._method = open_image_method(self._request, self.device)
-        return self._run_network(crops, squares)
+        return self._run_network(people)
 
     @torch.inference_mode()
-    def _run_network(self, crops: AnyArray, squares: FloatArray) -> FloatArray:
-        """Rows (N,ROW_LENGTH) of crops (N,S,S,3)."""
+    def _run_network(self, people: "People") -> FloatArray:
+        """Rows (N,ROW_LENGTH) of people."""
         if self._network is None:
             self._network = take_model(self._key(), self._load)
-        return self._method.regress(self._network, normalised_crops(crops, self.device), squares).to_rows()
+        images = normalised_crops(people.crops, self.device)
+        return self._method.regress_beside_keypoints(self._network, images, people.squares, people.keypoints).to_rows()
 
     def _load(self) -> torch.nn.Module:
         network = self._method.load()

@@ -13,8 +13,10 @@ from ...methods import blazepose, pc_hmr, skeleton2mesh
 from .. import registry
 from ..fitting.camera_space import smooth_estimate
 from . import generators
+from .generated_estimates import estimate_from_mesh
 from .image_estimates import estimate_from_crops
 from .image_methods import IMAGE_METHODS
+from .keypoint_hsmr import estimate_with_hsmr
 from .released_lifter import lift_with_videopose3d
 
 LIMB_INDICES = limb_indices(H36M17)
@@ -44,16 +46,22 @@ def lift_and_average(
     if observations.keypoints_3d is None or not observations.visible.any():
         return lifted
     detected = blazepose.estimate(observations, intrinsics, timestamps, device)
-    return replace(lifted, joints=average_estimates(lifted.joints, detected.joints, observations.visible, timestamps, own_weight))
+    has_own = observations.visible & np.asarray(observations.keypoints_3d).any((1, 2))  # not in gaps that are filled in
+    joints = average_estimates(lifted.joints, detected.joints, has_own, timestamps, own_weight)
+    return replace(lifted, joints=np.where(has_own[:, None, None], joints, lifted.joints))
 
 
 registry.estimator("skeleton2mesh")(lift_and_average)
 _lift_for_pc_hmr = partial(lift_and_average, weights=pc_hmr.LIFTER_WEIGHTS_FILE, own_weight=OWN_3D_WEIGHT_OF_PC_HMR)
 registry.estimator("pc-hmr")(pc_hmr.parallel(generators.hmr, _lift_for_pc_hmr))
 registry.estimator("pc-hmr-serial")(pc_hmr.serial(generators.hmr, _lift_for_pc_hmr))
+registry.estimator("hkmr")(estimate_from_mesh(generators.hkmr))
+registry.estimator("pc-hmr-hkmr")(pc_hmr.parallel(generators.hkmr, _lift_for_pc_hmr))
+registry.estimator("pc-hmr-decomr")(pc_hmr.parallel(generators.decomr, _lift_for_pc_hmr))
 registry.estimator("videopose3d")(lift_with_videopose3d)
 for _method in IMAGE_METHODS:
     registry.estimator(_method)(estimate_from_crops)
+registry.estimator("hsmr")(estimate_with_hsmr)  # which takes the crops' answers, too
 
 
 def average_estimates(

@@ -26,6 +26,26 @@ def estimate_from_crops(observations: Observations, intrinsics: FloatArray, time
         InputError: nothing was regressed.
     """
     visible = np.array(observations.visible)
+    regression, known, camera_from_crop = regressed_crops(observations, intrinsics, timestamps)
+    joints = _interpolated(regression.joints, known, timestamps) @ np.swapaxes(camera_from_crop, -1, -2)
+    rotmats = regression.rotmats.copy()
+    rotmats[:, 0] = camera_from_crop @ rotmats[:, 0]
+    rotmats[~visible] = np.eye(3)
+    confidence = np.clip(to_h36m17(observations.keypoints, observations.keypoint_set)[..., 2], 0, 1)
+    return Estimate(
+        joints=joints * visible[:, None, None],
+        confidence=confidence * visible[:, None],
+        rotmats=rotmats if regression.has_rotmats[known].all() else None,
+        q=regression.q * visible[:, None] if regression.q is not None and regression.q.any() else None,
+    )
+
+
+def regressed_crops(
+    observations: Observations, intrinsics: FloatArray, timestamps: FloatArray
+) -> tuple[CropRegression, BoolArray, FloatArray]:
+    """The crop that is nearest in time to each of F frames, which frames have one of their own (F,), and the rotation (F,3,3) from the
+    axes of each crop to the camera's. Raises InputError: nothing was regressed."""
+    visible = np.array(observations.visible)
     rows = np.zeros((len(visible), CropRegression.row_length)) if observations.regression is None else observations.regression
     regression = CropRegression.from_rows(rows)
     known = visible & regression.known
@@ -35,19 +55,9 @@ def estimate_from_crops(observations: Observations, intrinsics: FloatArray, time
             "The method looks at the picture, and no picture of this person was seen.",
             "Give the footage itself, or choose a method that lifts 2D keypoints to 3D.",
         )
-    nearest = _nearest_known(known, timestamps)
-    rays = rays_from_pixels(regression.squares[nearest, :2], intrinsics)
-    camera_from_crop = rotation_from_optical_axis(points_on_rays(rays, np.ones(len(rays))))
-    joints = _interpolated(regression.joints, known, timestamps) @ np.swapaxes(camera_from_crop, -1, -2)
-    rotmats = regression.rotmats[nearest]
-    rotmats[:, 0] = camera_from_crop @ rotmats[:, 0]
-    rotmats[~visible] = np.eye(3)
-    confidence = np.clip(to_h36m17(observations.keypoints, observations.keypoint_set)[..., 2], 0, 1)
-    return Estimate(
-        joints=joints * visible[:, None, None],
-        confidence=confidence * visible[:, None],
-        rotmats=rotmats if regression.has_rotmats[known].all() else None,
-    )
+    regression = CropRegression.from_rows(np.asarray(rows)[_nearest_known(known, timestamps)])
+    rays = rays_from_pixels(regression.squares[:, :2], intrinsics)
+    return regression, known, rotation_from_optical_axis(points_on_rays(rays, np.ones(len(rays))))
 
 
 def _nearest_known(known: BoolArray, timestamps: FloatArray) -> FloatArray:

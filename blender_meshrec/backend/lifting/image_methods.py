@@ -15,27 +15,32 @@ from torch import nn
 from ...bodies import network_file
 from ...bodies.joint_projector import JointProjector
 from ...bodies.make_body import make_body
+from ...bodies.open_body_uv import open_body_uv
 from ...bodies.skel import Skel
 from ...bodies.smpl import Smpl
-from ...bodies.uv_map import UvLayout
+from ...bodies.uv_map import UvLayout, vertices_from_map
 from ...bridge.messages import ReconstructRequest
 from ...core.array_types import AnyArray, FloatArray, ImageArray
 from ...core.body_landmarks import SMPL_VERTICES
 from ...core.crop_regression import CropRegression
 from ...core.errors import ModelError
 from ...core.files.body_template import load_body
+from ...core.files.model_files import model_file
 from ...core.files.user_checkpoints import REFERENCE_MAP, UV_TEMPLATE
-from ...core.files.user_models import user_checkpoint
+from ...core.files.user_models import user_checkpoint, user_checkpoints
 from ...core.released_models import SYSTEMS_BY_METHOD
 from ...core.skel.template import load_skel
 from ...core.skel.vocabulary import SKEL_JOINTS
-from ...core.skeletons import h36m17_weights_from_names
+from ...core.skeletons import H36M17, h36m17_weights_from_names
+from ...methods import decomr_small
 from ...methods.decomr import Decomr
+from ...methods.hmr import load_hmr
 from ...methods.hmr2 import Hmr2
 from ...methods.hsmr_network import HsmrNetwork
 from ...methods.image_networks import crops
 from ...methods.skel_to_smpl import smpl_rotmats_of_bones
 from ...methods.spin import Spin
+from .mesh_armature import MeshArmature
 
 Network = TypeVar("Network", bound=nn.Module)
 NUM_SMPL_VERTICES = 6890
@@ -71,15 +76,33 @@ class ImageMethod(ABC):
     def regress(self, network: nn.Module, images: torch.Tensor, squares: FloatArray) -> CropRegression:
         """What the network gives for normalised crops (N,3,S,S) and their squares (N,3)."""
 
+    def regress_beside_keypoints(
+        self, network: nn.Module, images: torch.Tensor, squares: FloatArray, keypoints: FloatArray
+    ) -> CropRegression:
+        """The same, for networks that see the detector's keypoints, too: (N,17,3), h36m17, px of the picture and confidence."""
+        return self.regress(network, images, squares)
+
 
 def open_image_method(request: ReconstructRequest, device: torch.device) -> ImageMethod:
-    """The image method that a request names. Raises ModelError: its checkpoint or body is not there, or of another kind."""
-    return IMAGE_METHODS[request.method](request, user_checkpoint(request.method), device)
+    """The image method that a request names: with the user's checkpoint, else with the weights that ship.
+
+    Raises:
+        ModelError: its checkpoint or body is not there, or of another kind.
+    """
+    try:
+        checkpoint = user_checkpoint(request.method)
+    except ModelError:
+        if request.method not in OWN_METHODS:
+            raise
+        return OWN_METHODS[request.method](request, device)
+    return IMAGE_METHODS[request.method](request, checkpoint, device)
 
 
 def is_image_method(method: str) -> bool:
-    """Whether an Estimator of the catalogue looks at the picture."""
-    return method in IMAGE_METHODS
+    """Whether an Estimator of the catalogue looks at the picture. Some do with a checkpoint that the user has added alone."""
+    return method in OWN_METHODS or (
+        method in IMAGE_METHODS and (method not in KEYPOINT_METHODS or any(kind == method for _path, kind in user_checkpoints().values()))
+    )
 
 
 # --- the methods ------------------------------------------------------------------------------------------------------
@@ -151,7 +174,7 @@ class HsmrMethod(ImageMethod):
         found = self.run(network, images)
         posed = self.body(found.q.float(), found.betas.float(), skin=self.points)
         joints = self.weights @ torch.cat([posed.joints, posed.vertices], 1)
-        return _regression(joints, found.betas, found.camera, squares, smpl_rotmats_of_bones(posed.rotations))
+        return _regression(joints, found.betas, found.camera, squares, smpl_rotmats_of_bones(posed.rotations), found.q)
 
 
 class DecomrMethod(ImageMethod):
@@ -184,7 +207,43 @@ class DecomrMethod(ImageMethod):
         return _regression(joints, joints.new_zeros(len(joints), 10), output.camera, squares)
 
 
+class OwnDecomrMethod(ImageMethod):
+    """DecoMR with the weights that ship, for the open body; whatever body the request has, joints and rotations are the same."""
+
+    def __init__(self, request: ReconstructRequest, device: torch.device) -> None:
+        super().__init__(request, model_file(decomr_small.WEIGHTS_FILE), device)
+        self.armature, self.layout = MeshArmature(make_body(load_body(), device)), open_body_uv()
+        self.start = decomr_small.StartPose(load_hmr(str(device)), device)
+
+    def load(self) -> nn.Module:
+        return decomr_small.read_decomr(self.checkpoint)
+
+    def cut(self, image: ImageArray, box: FloatArray) -> tuple[AnyArray, FloatArray]:
+        square = crops.resnet_square(box)
+        return crops.stretched_crop(image, square, decomr_small.CROP_SIZE), square
+
+    def regress(self, network: nn.Module, images: torch.Tensor, squares: FloatArray) -> CropRegression:
+        return self.regress_beside_keypoints(network, images, squares, np.zeros((len(squares), len(H36M17), 3)))
+
+    def regress_beside_keypoints(
+        self, network: nn.Module, images: torch.Tensor, squares: FloatArray, keypoints: FloatArray
+    ) -> CropRegression:
+        points = decomr_small.points_in_crops(keypoints, squares)
+        output = network(self.start.crops(images, torch.as_tensor(points, dtype=images.dtype, device=images.device)))
+        vertices = vertices_from_map(output.location_map, self.layout)
+        rotmats, betas = self.armature(vertices)
+        return _regression(self.armature.projector.h36m17_image @ vertices, betas, output.camera, squares, rotmats)
+
+
 IMAGE_METHODS: dict[str, type[ImageMethod]] = {"hmr2": Hmr2Method, "hsmr": HsmrMethod, "spin": SpinMethod, "decomr": DecomrMethod}
+
+
+# Methods whose weights that ship see keypoints and silhouettes instead (keypoint_hsmr.py).
+KEYPOINT_METHODS = ("hsmr",)
+# Methods that run without a checkpoint of the user's, too, with weights that ship; PC-HMR's generator is always that one.
+OWN_METHODS: dict[str, Callable[[ReconstructRequest, torch.device], ImageMethod]] = {
+    "decomr": OwnDecomrMethod, "pc-hmr-decomr": OwnDecomrMethod,
+}  # fmt: skip
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -211,8 +270,8 @@ def load_released(make: Callable[[], Network], checkpoint: Path, label: str) -> 
 
 
 def request_label(request: ReconstructRequest) -> str:
-    """The name of a request's method, as its authors write it."""
-    return SYSTEMS_BY_METHOD[request.method].label
+    """The name of a request's method, as its authors write it; that of the generator of PC-HMR's."""
+    return SYSTEMS_BY_METHOD[request.method.removeprefix("pc-hmr-")].label
 
 
 def widened(box: FloatArray, scale: float = OUTLINE_SCALE) -> FloatArray:
@@ -249,10 +308,16 @@ def _head_vertices(body: Skel) -> list[int]:
 
 
 def _regression(
-    joints: torch.Tensor, betas: torch.Tensor, camera: torch.Tensor, squares: FloatArray, rotmats: torch.Tensor | None = None
+    joints: torch.Tensor,
+    betas: torch.Tensor,
+    camera: torch.Tensor,
+    squares: FloatArray,
+    rotmats: torch.Tensor | None = None,
+    q: torch.Tensor | None = None,
 ) -> CropRegression:
     """A CropRegression of tensors; joints (N,17,3) of any origin."""
     count = len(joints)
     numbers: list[Any] = [(joints - joints[:, :1]), joints.new_zeros(count, 24, 3, 3) if rotmats is None else rotmats, betas, camera]
     arrays = [part.double().cpu().numpy() for part in numbers]
-    return CropRegression(*arrays, squares=squares, has_rotmats=np.full(count, rotmats is not None), known=np.ones(count, bool))
+    angles = None if q is None else q.double().cpu().numpy()
+    return CropRegression(*arrays, squares=squares, has_rotmats=np.full(count, rotmats is not None), known=np.ones(count, bool), q=angles)

@@ -60,7 +60,11 @@ def wants_skel(clip: Clip) -> bool:
 def convert_people_to_skel(clip: Clip) -> None:
     """SMPL motion to SKEL's angles."""
     for person in clip.people:
-        person.recovery, person.skel_report, warnings = convert_to_skel(person.recovery, clip.body, clip.require_skel(), clip.stages.count)
+        q = person.estimate.q
+        first_q = None if q is None or len(q) != len(person.recovery) else np.asarray(q, float)
+        person.recovery, person.skel_report, warnings = convert_to_skel(
+            person.recovery, clip.body, clip.require_skel(), clip.stages.count, first_q
+        )
         clip.warnings += warnings
 
 

@@ -18,9 +18,10 @@ from ..known_camera import lowered_ankles
 from ..moving_camera import camera_path_in_world, has_camera_path, moved_body, surely_in_contact
 from ..refiners import silhouette_refiner, twist_refiner  # noqa: F401 - register themselves
 from ..registry import refiners_of_stage
+from .balance import straightened
 from .known_camera import is_floor_known, world_after_solve
 from .posed import body_in_world, keep_known_shape, known_contacts, posed_legs
-from .views import evidence_of_views, has_calibration, person_in_views, take_solved_views
+from .views import evidence_of_views, has_calibration, has_views, person_in_views, take_solved_views
 
 
 def refine_bodies(clip: Clip) -> None:
@@ -35,22 +36,7 @@ def refine_bodies(clip: Clip) -> None:
 def solve_clip_of_people(clip: Clip) -> None:
     """Solve all frames of all people, and the world they share, at once (fitting/clip_solve)."""
     up = clip.world_from_camera[2, :3]
-    evidence = [
-        PersonEvidence(
-            moved_body(person.fit.body, clip.places),
-            keypoints_of_solve(person, clip),
-            np.asarray(person.estimate.joints, float),
-            start_contacts(person, clip),
-            person.observations.visible,
-            is_shape_known=person.known.betas is not None,
-            certain=known_contacts(person, clip),
-            spread=person.estimate.spread,
-            views=person_in_views(person),
-            is_size_open=(is_floor_known(clip) or has_calibration(clip)) and person.betas is None,
-        )
-        for person in clip.people
-    ]
-    evidence = [with_corrections(known, person, clip) for known, person in zip(evidence, clip.people, strict=True)]
+    evidence = [with_corrections(evidence_of_person(person, clip), person, clip) for person in clip.people]
     shared = ClipEvidence(
         clip.intrinsics, clip.view_size, clip.timestamps, up, float(clip.world_from_camera[2, 3]), clip.tilt_sigma,
         clip.lens_sigma if clip.lens_source == "solved" else 0.0,
@@ -59,7 +45,10 @@ def solve_clip_of_people(clip: Clip) -> None:
         is_floor_known=is_floor_known(clip),
         views=evidence_of_views(clip),
         may_be_level=clip.edges is None or not contradicts(clip.edges, up, LEVEL),
+        keeps_touch=clip.request.keep_touch and len(clip.people) > 1,
     )  # fmt: skip
+    if clip.known_camera is None and not has_views(clip):
+        evidence = [straightened(clip.template, known, shared) for known in evidence]
     solved, world = solve_clip(clip.template, evidence, shared, clip.request.smoothing, clip.stages.count)
     take_solved_views(clip, world.views)
     places = clip.places
@@ -82,10 +71,37 @@ def solve_clip_of_people(clip: Clip) -> None:
         clip.world_from_camera = world_after_solve(clip, world.floor)
 
 
+def evidence_of_person(person: Person, clip: Clip) -> PersonEvidence:
+    """What is known of a person before the solve."""
+    has_open_size = is_floor_known(clip) or has_calibration(clip) or person.stands_with_others
+    return PersonEvidence(
+        moved_body(person.fit.body, clip.places),
+        keypoints_of_solve(person, clip),
+        np.asarray(person.estimate.joints, float),
+        contacts_of_solve(person, clip),
+        person.steady.visible,
+        is_shape_known=person.known.betas is not None,
+        certain=known_contacts(person, clip),
+        spread=person.estimate.spread,
+        views=person_in_views(person),
+        is_size_open=has_open_size and person.betas is None,
+        shares_floor=person.stands_with_others,
+    )
+
+
 def keypoints_of_solve(person: Person, clip: Clip) -> FloatArray:
     """The keypoints (F,17,3) px and confidence that the solve fits, h36m17."""
     keypoints = to_h36m17(person.steady.keypoints, person.steady.keypoint_set)
     return lowered_ankles(keypoints, person.steady.keypoint_set) if is_floor_known(clip) else keypoints
+
+
+def contacts_of_solve(person: Person, clip: Clip) -> FloatArray:
+    """The `start_contacts`, and those that the network expects in short gaps, in which nothing is seen."""
+    contacts, expected = start_contacts(person, clip), person.estimate.contacts
+    in_gap = np.asarray(person.steady.visible & ~person.observations.visible)
+    if expected is None or not clip.request.contacts:
+        return contacts
+    return np.where(in_gap[:, None], np.asarray(expected, float), contacts)
 
 
 def start_contacts(person: Person, clip: Clip) -> FloatArray:

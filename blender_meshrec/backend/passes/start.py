@@ -1,5 +1,6 @@
 """A start for the whole-clip solve: keypoints lifted to joints, bodies in camera space, gravity and the floor."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -7,16 +8,19 @@ from ...core.files.body_template import BodyTemplate
 from ...core.skeletons import H36M17, to_h36m17
 from ..clip import Clip, Person
 from ..devices import run_with_cpu_fallback
-from ..fitting.betas_fit import measure_lengths
+from ..fitting.betas_fit import fit_betas, measure_lengths
 from ..fitting.body_fit import fit_body
 from ..fitting.body_smoothing import smooth_body
 from ..fitting.camera_space import scaled, solve_camera_space
 from ..fitting.end_points import locate_end_points
-from ..fitting.gravity_and_floor import GroundEvidence, body_scales_on_floor, estimate_gravity_and_floor
+from ..fitting.gravity_and_floor import GroundEvidence, estimate_gravity_and_floor
 from ..fitting.known_shape import shape_of_betas, shape_of_height
 from ..fitting.regressed_rotations import with_rotations
+from ..fitting.stature import stature
+from ..fitting.statures_on_floor import SharedFloor, StandingPerson, find_shared_floor, level_world
 from ..fitting.tilt_from_lines import edge_evidence
 from ..lifting import estimators  # noqa: F401 - registers the estimators
+from ..lifting.short_gaps import with_short_gaps
 from ..moving_camera import moved_body
 from ..registry import ESTIMATORS, refiners_of_stage
 from .known_camera import adapt_people_to_known_world, stand_in_known_world
@@ -32,6 +36,8 @@ def lift_keypoints(clip: Clip) -> None:
     method = "skeleton2mesh" if clip.request.method == "auto" else clip.request.method
     estimator = ESTIMATORS.get(method)
     for person in clip.people:
+        if method == "skeleton2mesh" and clip.joined is None:
+            person.steady = with_short_gaps(person.steady, clip.timestamps)
         estimate = partial(estimator, person.steady, clip.intrinsics, clip.timestamps)
         person.estimate = run_with_cpu_fallback(estimate, clip.device, clip.warnings.append)
         for refine in refiners_of_stage("estimate", clip.refiners).values():
@@ -79,7 +85,10 @@ def fit_bodies(clip: Clip) -> None:
     for person in clip.people:
         observations, joints = person.steady, person.camera_space
         points = locate_end_points(observations, joints, clip.intrinsics, clip.timestamps, smoothing)
-        fit = partial(fit_body, clip.template, joints.joints, joints.confidence, points, clip.timestamps, betas=person.betas)
+        betas = person.betas
+        if betas is None and person.stature is not None:
+            betas = fit_betas(clip.template, measure_lengths(joints.joints, joints.confidence), person.stature)
+        fit = partial(fit_body, clip.template, joints.joints, joints.confidence, points, clip.timestamps, betas=betas)
         fitted = run_with_cpu_fallback(fit, clip.device, clip.warnings.append)
         if person.estimate.rotmats is not None:
             fitted = with_rotations(fitted, person.estimate.rotmats, observations.visible)
@@ -103,17 +112,40 @@ def estimate_world(clip: Clip) -> None:
 
 
 def scale_people_to_floor(clip: Clip) -> None:
-    """Scale people so that they share a floor, which one view leaves open.
+    """Scale people so that they share a floor, which one view leaves open: statures are likely ones, and those that the user knows.
 
-    Those of known size keep it, or else the largest, who is seen best. On a floor that is known, everybody's size is.
+    On a floor that is known, everybody's size is.
     """
     if clip.known_camera is not None:
         adapt_people_to_known_world(clip)
         return
-    people = sorted(clip.people, key=lambda person: person.betas is None)
-    evidence = [ground_evidence(person, clip) for person in people]
-    for person, scale in zip(people, body_scales_on_floor(evidence, clip.timestamps, clip.world_from_camera)):
-        person.scale = scale if person.betas is None else 1.0
+    statures = [stature(clip.template, person.fit.body.betas) for person in clip.people]
+    for person, size, tall in zip(clip.people, floor_of_people(clip, statures).sizes, statures, strict=True):
+        person.stands_with_others = size.stands_with_others
+        if size.stands_with_others and person.betas is None:
+            person.scale, person.stature = size.scale, size.scale * tall
+
+
+def level_floor_of_people(clip: Clip) -> None:
+    """Level the floor on which people stand together: far and near ones have likely statures."""
+    statures = [stature(clip.template, person.fit.body.betas) for person in clip.people]
+    floor = floor_of_people(clip, statures)
+    clip.world_from_camera, clip.tilt_sigma = level_world(clip.world_from_camera, floor), floor.tilt_sigma
+
+
+def stand_together(clip: Clip) -> bool:
+    """Whether some people stand on one floor, in a world that is not known."""
+    return clip.known_camera is None and any(person.stands_with_others for person in clip.people)
+
+
+def floor_of_people(clip: Clip, statures: Sequence[float]) -> SharedFloor:
+    """What people of some statures, m, say of the floor that they share."""
+    rotation, origin = clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3]
+    people: list[StandingPerson] = []
+    for person, tall in zip(clip.people, statures, strict=True):
+        evidence = ground_evidence(person, clip)
+        people.append(StandingPerson(evidence.soles @ rotation.T + origin, evidence.visible, tall, person.betas is not None))
+    return find_shared_floor(people, clip.timestamps, clip.places @ rotation.T + origin, clip.tilt_sigma)
 
 
 def is_rescaled(clip: Clip) -> bool:

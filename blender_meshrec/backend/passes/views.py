@@ -81,7 +81,7 @@ def join_views_of_clip(clip: Clip) -> None:
     clip.lens_sigma = 0.0 if joined.is_given else float(joined.sigma[0, 6])
     clip.camera = replace(clip.camera, sentences=(*clip.camera.sentences, views_sentence(joined)))
     for person in clip.people:
-        _take_joined(person, joined.people[person.number - 1], clip)
+        _take_joined(person, joined.people[person.place], clip)
 
 
 def _scale_to_known_people(clip: Clip, joined: JoinedViews) -> None:
@@ -90,7 +90,7 @@ def _scale_to_known_people(clip: Clip, joined: JoinedViews) -> None:
         return
     scales: list[float] = []
     for person in clip.people:
-        found = joined.people[person.number - 1]
+        found = joined.people[person.place]
         lengths = measure_lengths(found.points, _confidence(found))
         if person.known.betas is not None:
             scales.append(shape_of_betas(clip.template, lengths, person.known.betas).scale)

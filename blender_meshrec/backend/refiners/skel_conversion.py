@@ -34,8 +34,14 @@ def load_skel_body(source: str, device: torch.device | str) -> Skel:
     return Skel(load_skel(source), device)
 
 
-def convert_to_skel(recovery: Recovery, body: Smpl, skel: Skel, on_progress: OnFrames = lambda done, total: None) -> Conversion:
-    """Add SKEL's angles to an SMPL motion.
+def convert_to_skel(
+    recovery: Recovery,
+    body: Smpl,
+    skel: Skel,
+    on_progress: OnFrames = lambda done, total: None,
+    first_q: FloatArray | None = None,
+) -> Conversion:
+    """Add SKEL's angles to an SMPL motion. first_q: (F,46) rad that HSMR regressed, of which the fit may start.
 
     Returns:
         the Recovery with q, skel_betas and skel_trans, the report, and warnings.
@@ -43,7 +49,7 @@ def convert_to_skel(recovery: Recovery, body: Smpl, skel: Skel, on_progress: OnF
     Raises:
         InputError: body and skel are of different meshes.
     """
-    motion = convert_smpl_to_skel(body, skel, recovery.poses, recovery.betas, recovery.trans, on_progress=on_progress)
+    motion = convert_smpl_to_skel(body, skel, recovery.poses, recovery.betas, recovery.trans, on_progress=on_progress, first_q=first_q)
     smpl_rest = body.template.rest_vertices(recovery.betas), body.template.faces
     skel_rest = skel.template.rest_vertices(motion.skel_betas), skel.template.faces
     anatomy = anatomy_report(recovery.poses[:, :72], motion.q, smpl_rest, skel_rest)

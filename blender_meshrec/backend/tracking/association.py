@@ -1,8 +1,4 @@
-"""Association of a frame's detections with tracks: scores of a pair, and the best one-to-one matching.
-
-A person is recognised by their predicted position and by the colours of their clothes; after a longer absence by their clothes
-alone.
-"""
+"""Association of a frame's detections with the tracks of people seen a moment ago: scores of a pair, and the best one-to-one matching."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
@@ -25,12 +21,7 @@ SPREAD_GROWTH = 0.5
 # Speed at which a torso may deviate from its predicted position, in body sizes per second.
 MAX_DEVIATION_SPEED = 3.0
 # Ratio of sizes within which two detections may be one person.
-MATCH_SIZE_RATIO, REID_SIZE_RATIO = (0.33, 3.0), (0.3, 3.0)
-# Re-identification by clothes: the lowest similarity near the expected position, the lowest elsewhere, and the margin over the
-# similarity to anybody else.
-MIN_REID_SIMILARITY, MIN_DISTANT_REID_SIMILARITY, REID_MARGIN = 0.88, 0.93, 0.03
-# The deviation allowed for "near" stops growing after this gap, s; below this body size, px, clothes are too small to compare.
-MAX_REID_GAP, MIN_REID_SIZE = 1.5, 80.0
+MATCH_SIZE_RATIO = (0.33, 3.0)
 # Similarity of clothes that may still be the same, seen from another side or blurred.
 MIN_COMPATIBLE_SIMILARITY = 0.7
 
@@ -41,9 +32,11 @@ def match_score(track: Track, time: float, candidate: Candidate, keypoint_set: s
         return 0.0
     gap = min(track.gap(time), 1.0)
     spread = KEYPOINT_SPREAD + SPREAD_GROWTH * gap
+    deviation = track.deviation(time, candidate.torso_centre)
+    if deviation > 1 + 3 * (spread + MAX_DEVIATION_SPEED * gap):  # neither similarity below reaches MIN_MATCH_SCORE from so far
+        return 0.0
     similarity = keypoint_similarity(track.expected_keypoints(time), candidate.detection.keypoints, track.size, keypoint_set, spread)
     # A somersault or a fall changes every joint in a moment, but hardly the torso's centre.
-    deviation = track.deviation(time, candidate.torso_centre)
     similarity = max(similarity, 0.6 * np.exp(-0.5 * (deviation / (0.2 + MAX_DEVIATION_SPEED * gap)) ** 2))
     clothes = appearance_similarity(track.appearance, candidate.detection.appearance)
     # A similarity below 0.5 means clearly different clothes, above 0.9 the same clothes in another light.
@@ -60,45 +53,17 @@ def leftover_score(track: Track, time: float, candidate: Candidate) -> float:
     return clothes or MIN_COMPATIBLE_SIMILARITY
 
 
-def reid_score(track: Track, time: float, candidate: Candidate) -> float:
-    """Score of a track that was out of view for long: similarity of the clothes, which must be higher away from the expected position."""
-    clothes = appearance_similarity(track.appearance, candidate.detection.appearance)
-    if clothes is None or not _is_size_within(track, candidate, REID_SIZE_RATIO):
-        return 0.0
-    is_near = track.deviation(time, candidate.torso_centre) < 1 + MAX_DEVIATION_SPEED * min(time - track.time, MAX_REID_GAP)
-    if not is_near and min(track.size, body_size(candidate.box)) < MIN_REID_SIZE:
-        return 0.0
-    return clothes if clothes > (MIN_REID_SIMILARITY if is_near else MIN_DISTANT_REID_SIMILARITY) else 0.0
-
-
-def score_after_cut(track: Track, time: float, candidate: Candidate) -> float:
-    """Score of a track of an earlier shot: similarity of the clothes alone, since place and size are another camera's."""
-    clothes = appearance_similarity(track.appearance, candidate.detection.appearance)
-    return clothes if clothes is not None and clothes > MIN_REID_SIMILARITY else 0.0
-
-
-def may_be_same(track: Track, candidate: Candidate) -> bool:
-    """Whether the only person before a cut may be the only one after it: their clothes do not clearly differ."""
-    clothes = appearance_similarity(track.appearance, candidate.detection.appearance)
-    return clothes is None or clothes > MIN_COMPATIBLE_SIMILARITY
-
-
 def _is_size_within(track: Track, candidate: Candidate, limits: tuple[float, float]) -> bool:
     return limits[0] < body_size(candidate.box) / track.size < limits[1]
 
 
 def associate(stages: Sequence[tuple[list[Track], PairScore]], time: float, candidates: list[Candidate]) -> list[tuple[Track, Candidate]]:
-    """Pair tracks with candidates, one to one, stage by stage: each stage has the tracks and candidates that the ones before left over.
-
-    Re-identification is used only where it is unambiguous.
-    """
+    """Pair tracks with candidates, one to one, stage by stage: each stage has the tracks and candidates that the ones before left over."""
     pairs: list[tuple[Track, Candidate]] = []
     for stage_tracks, score in stages:
         tracks = without(stage_tracks, [track for track, _candidate in pairs])
         free = without(candidates, [candidate for _track, candidate in pairs])
         scores = score_pairs(score, tracks, time, free)
-        if score in (reid_score, score_after_cut):
-            scores = suppress_ambiguous(scores)
         pairs += [(tracks[t], free[c]) for t, c in match_pairs(scores, MIN_MATCH_SCORE)]
     return pairs
 
@@ -114,16 +79,6 @@ def score_pairs(score: PairScore, tracks: Sequence[Track], time: float, candidat
     for t, track in enumerate(tracks):
         scores[t] = [score(track, time, candidate) for candidate in candidates]
     return scores
-
-
-def suppress_ambiguous(scores: FloatArray) -> FloatArray:
-    """Scores (T,C) with those set to 0 that do not exceed all others of their row and column by REID_MARGIN."""
-    clear = np.array(scores, float)
-    for (row, column), value in np.ndenumerate(scores):
-        rivals = np.concatenate([np.delete(scores[row], column), np.delete(scores[:, column], row)])
-        if rivals.size and value < rivals.max() + REID_MARGIN:
-            clear[row, column] = 0.0
-    return clear
 
 
 def match_pairs(scores: FloatArray, min_score: float) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """The first stage: who is in the footage, and where, in one pass over its frames."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from ...core.array_types import FloatArray
 from ...core.errors import InputError, NobodyFoundError
 from ...core.focal_length import given_focal_length
 from ...core.messages import Message
+from ...core.people_list import PeopleList
 from ...core.quality_levels import QUALITY_LEVELS
 from ...core.records import FootageInfo, Observations
 from .. import detection, registry
@@ -25,11 +26,13 @@ from ..footage.prefetch import prefetch
 from ..footage.thinned import ThinnedFootage
 from ..footage.true_time import in_true_time
 from ..lifting.crop_regressor import CropRegressor
-from ..lifting.image_methods import is_image_method, request_label
+from ..lifting.image_methods import KEYPOINT_METHODS, is_image_method, request_label
 from .crop_queue import CropQueue
+from .keypoint_owners import give_keypoints_to_owners
 from .observation_cache import ObservationLog
 from .portraits import add_portraits
 from .side_swaps import correct_side_swaps
+from .thumbnails import Thumbnails, thumbnails_of_tracks
 from .tracker import Tracker
 
 STAGE = "Finding people"
@@ -43,6 +46,8 @@ class TrackingResult:
     since the frame before, as of camera/background_matcher.py, and tracks: its matches between frames; None where nobody looked.
     step: everything is of one of so many frames of the range; all_times: (N,) s, of every frame, or None where step is 1.
     lines: edges of the background that may be vertical; None where nobody looked.
+    thumbnails: of the tracks; numbers: of the people where a list of people gives them, and people_list: that list, or the one in which
+    each track is a person.
     """
 
     frames: FootageInfo
@@ -54,6 +59,14 @@ class TrackingResult:
     step: int = 1
     all_times: FloatArray | None = None
     lines: VerticalLines | None = None
+    thumbnails: Thumbnails | None = None
+    numbers: tuple[int, ...] = ()
+    people_list: PeopleList | None = None
+
+    @property
+    def person_numbers(self) -> tuple[int, ...]:
+        """The number of each person: those of the list, or else from 1 on."""
+        return self.numbers or tuple(range(1, len(self.people) + 1))
 
 
 def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progress], None] = lambda progress: None) -> TrackingResult:
@@ -98,14 +111,28 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
         close_regressor(regressor)
     frames = info_of_footage(footage, timestamps, summary.fps, speed)
     cuts = [row for row, found in enumerate(log.matches) if row and found.link == CUT]
-    people = tuple(correct_side_swaps(person, timestamps, cuts) for person in tracker.people())
+    people = mended_people(tracker.people(), timestamps, cuts, is_from_file=detector.identity() is None)
     if not people:
         raise nobody_found_error(footage, len(summary.timestamps) or len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
     tracks = join_matches(log.matches, footage.size, small_size(footage.size))
     all_times = np.array(summary.timestamps) if step > 1 else None
     lines = join_edges(log.edges, footage.size)
-    return TrackingResult(frames, people, (*summary.warnings, *notes), seconds, np.array(log.background), tracks, step, all_times, lines)
+    thumbnails = thumbnails_of_tracks(log.portraits(), people, detector.keypoint_set)
+    return TrackingResult(
+        frames, people, (*summary.warnings, *notes), seconds, np.array(log.background), tracks, step, all_times, lines, thumbnails
+    )
+
+
+def mended_people(
+    people: Sequence[Observations], timestamps: list[float], cuts: Sequence[int], is_from_file: bool
+) -> tuple[Observations, ...]:
+    """People whose sides are not swapped, and whose keypoints are nobody else's; keypoints from a file are the user's own.
+
+    timestamps: (F,) s. cuts: first rows of shots.
+    """
+    mended = tuple(correct_side_swaps(person, timestamps, cuts) for person in people)
+    return mended if is_from_file else give_keypoints_to_owners(mended, timestamps)
 
 
 def info_of_footage(footage: Footage, timestamps: list[float], fps: float, speed: float) -> FootageInfo:
@@ -134,6 +161,8 @@ def thin_footage(footage: Footage, quality: str) -> tuple[Footage, int]:
 def open_regressor(request: ReconstructRequest) -> CropRegressor | None:
     """What regresses the crops of people, if the request's method looks at pictures. Raises InputError, ModelError."""
     if is_image_method(request.method) and choose_detector(request) == "keypoints":
+        if request.method in KEYPOINT_METHODS:
+            return None
         raise InputError(
             "image-method-needs-footage",
             "The method {method} looks at the picture, which 2D keypoints do not carry.",
@@ -185,7 +214,7 @@ def detect_new_frames(
             if frame.row < num_known:
                 continue
             frame = frame._replace(begins_shot=background.seems_cut(frame.image))
-            expected = [] if frame.begins_shot else tracker.predict(frame.time)
+            expected = [] if frame.begins_shot else [*tracker.predict(frame.time), *tracker.lost(frame.time)]
             detections = add_portraits(frame, detector.detect(frame, expected), detector.keypoint_set)
             detections = crops.regress(frame, detections, detector.keypoint_set)
             boxes = [person_box(detection.keypoints, detector.keypoint_set) for detection in detections]

@@ -33,7 +33,7 @@ from .packing import DetectedFrame, pack_frames, unpack_frames
 from .part_of_cache import PartOfClip, part_of_clip
 
 # Part of every entry's name: increased whenever detectors or the tracker give other results for the same footage.
-CACHE_VERSION = 11
+CACHE_VERSION = 12
 FRAMES_PER_FILE = 100
 MAX_CACHE_BYTES = 512 * 2**20
 _MAX_FILE_BYTES = 256 * 2**20  # FRAMES_PER_FILE frames with dozens of people take a tenth of it
@@ -107,6 +107,7 @@ class ObservationLog:
         self.matches: list[FrameMatches] = []
         self.edges: list[IntArray | None] = []
         self._pending: list[DetectedFrame] = []
+        self._portraits: list[tuple[int, Detection]] = []
         self._num_stored = 0
         if self._folder is not None and os.path.isdir(self._folder):
             self._load(self._folder)
@@ -148,11 +149,17 @@ class ObservationLog:
     ) -> None:
         """Append the detections of the next frame, and the background's movement (3,), matches and edges."""
         self._pending.append((time, detections))
+        self._portraits += [(len(self.background), detection) for detection in detections if detection.portrait is not None]
         self.background.append(background)
         self.matches.append(matches)
         self.edges.append(edges)
         if len(self._pending) == FRAMES_PER_FILE:
             self.flush()
+
+    def portraits(self) -> list[tuple[int, Detection]]:
+        """The detections with portraits of all frames, cached and appended, and their rows."""
+        known = [(row, found) for row, (_time, detections) in enumerate(self.frames) for found in detections if found.portrait is not None]
+        return known + self._portraits
 
     def flush(self) -> None:
         """Write the frames that are not written yet."""

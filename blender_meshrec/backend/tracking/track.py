@@ -1,5 +1,6 @@
 """One tracked person: where they were last seen, and where they are expected to be."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,12 +35,15 @@ class Candidate(NamedTuple):
 class Track:
     """The detections of one person, and their state when last seen.
 
-    rows: frames of the detections. box (4,) px, torso_centre (2,) px, time s: of the last detection. velocity (2,) px/s, size px and
-    extent (2,) px (width and height of the box): smoothed. appearance: smoothed, None while unknown.
+    rows, times, candidates: frames of the detections, their times in s, and what was detected; isolated: whether nobody else was so close
+    that their clothes may be in the appearance. box (4,) px, torso_centre (2,) px, time s: of the last detection. velocity (2,) px/s, size
+    px and extent (2,) px (width and height of the box): smoothed. appearance: smoothed, None while unknown.
     """
 
     rows: list[int] = field(default_factory=list)
-    detections: list[Detection] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    isolated: list[bool] = field(default_factory=list)
     box: FloatArray = field(default_factory=lambda: np.zeros(4))
     torso_centre: FloatArray = field(default_factory=lambda: np.zeros(2))
     time: float = 0.0
@@ -47,29 +51,47 @@ class Track:
     appearance: FloatArray | None = None
     extent: FloatArray = field(default_factory=lambda: np.zeros(2))
     size: float = 0.0
-    _is_cut: bool = False
-
-    def cut(self) -> None:
-        """Forget where the person was and how they moved: the next detection is in another shot."""
-        self.velocity, self._is_cut = np.zeros(2), True
 
     def add(self, row: int, time: float, candidate: Candidate, is_isolated: bool = True) -> None:
         """Append a detection. is_isolated: nobody else is so close that their clothes may be in the appearance."""
         detection, box, torso_centre = candidate
         extent = box[2:] - box[:2]
-        if self.rows and not self._is_cut:
+        if self.rows:
             gap = max(time - self.time, 1e-3)
             velocity = (torso_centre - self.torso_centre) / gap
             self.velocity = 0.5 * self.velocity + 0.5 * velocity if gap < MIN_COAST_TIME else np.zeros(2)
             self.extent = np.maximum(extent, self.extent * np.exp(-gap / SIZE_DECAY))
             self.size = 0.7 * self.size + 0.3 * body_size(box)
         else:
-            self.extent, self.size, self._is_cut = extent, body_size(box), False
+            self.extent, self.size = extent, body_size(box)
         if detection.appearance is not None and (is_isolated or self.appearance is None):
             self.appearance = detection.appearance if self.appearance is None else 0.9 * self.appearance + 0.1 * detection.appearance
         self.rows.append(row)
-        self.detections.append(detection)
+        self.times.append(time)
+        self.candidates.append(candidate)
+        self.isolated.append(is_isolated)
         self.box, self.torso_centre, self.time = box, torso_centre, time
+
+    @classmethod
+    def joined(cls, tracks: Sequence["Track"]) -> "Track":
+        """The detections of several tracks, one after another. Where the person is expected is not known of it."""
+        whole = cls()
+        for track in tracks:
+            whole.rows += track.rows
+            whole.times += track.times
+            whole.candidates += track.candidates
+            whole.isolated += track.isolated
+        return whole
+
+    def part(self, indices: Sequence[int]) -> "Track":
+        """Some of the detections, in order. Where the person is expected is not known of it."""
+        rows, times = [self.rows[index] for index in indices], [self.times[index] for index in indices]
+        return Track(rows, times, [self.candidates[index] for index in indices], [self.isolated[index] for index in indices])
+
+    @property
+    def detections(self) -> list[Detection]:
+        """The detections, in order."""
+        return [candidate.detection for candidate in self.candidates]
 
     def gap(self, time: float) -> float:
         """Seconds since the last detection, at least 0."""
@@ -92,6 +114,6 @@ class Track:
 
     def expected_keypoints(self, time: float) -> FloatArray:
         """The last keypoints (K,3) moved by the predicted shift."""
-        keypoints = self.detections[-1].keypoints.copy()
+        keypoints = self.candidates[-1].detection.keypoints.copy()
         keypoints[:, :2] += self.predicted_shift(time)
         return keypoints

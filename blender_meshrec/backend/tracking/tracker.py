@@ -1,8 +1,8 @@
 """Tracking: joining the detections of single frames into people.
 
-A person is recognised by their predicted position and by the colours of their clothes. A person who is out of view is expected
-to reappear near the predicted position, and later is recognised by clothes alone. Across a cut nobody is expected anywhere: clothes alone
-say who is whom, or that there was one person before it and one after.
+Frame by frame, a person is recognised by their predicted position, their pose and the colours of their clothes, so that the detector knows
+where to look. At the end the tracks are split wherever they may have changed to somebody else, and joined anew by what the whole clip says
+(`tracklets.py`, `joining.py`); then doubles and false detections are taken out (`clean_tracks.py`).
 """
 
 from functools import partial
@@ -17,11 +17,16 @@ from ...core.skeletons import KEYPOINT_SETS
 from ..detection.detections import Detection, body_size, person_box, upright_quarter_turns
 from ..detection.detector import ExpectedPerson
 from ..detection.similarity import box_iou
-from .association import associate, leftover_score, match_score, may_be_same, reid_score, score_after_cut, without
+from .association import associate, leftover_score, match_score, without
+from .clean_tracks import clean_tracks
+from .joining import Chain, join_tracklets
 from .track import MIN_COAST_FRAMES, MIN_COAST_TIME, Candidate, Track
+from .tracklets import split_tracks
 
 # Tracks shorter than this, s, or than this many frames, are false detections unless they cover half of the range.
 MIN_TRACK_TIME, MIN_TRACK_FRAMES = 0.6, 3
+# For this long, s, the place where a track ended is searched, unless it overlaps somebody who is in view by more than this.
+LOST_TIME, MAX_LOST_IOU = 4.0, 0.3
 # People whose boxes overlap more than this may show each other's clothes.
 MAX_ISOLATED_IOU = 0.15
 # A silhouette is used if the detection's score is at least this fraction of the track's median score.
@@ -37,30 +42,35 @@ class Tracker:
         # Tracks of the people whose identity the detector knows.
         self._identified_tracks: dict[int, Track] = {}
         self._times: list[float] = []
-        self._cut_tracks: list[Track] = []  # of earlier shots, not seen again in this one
-        self._at_cut: list[Track] = []  # those of them who were in view when the shot began
+        self._ended: list[Track] = []  # of people who are no longer expected anywhere
+        self._cuts: list[int] = []  # first rows of all shots but the first
 
     def cut(self) -> None:
         """The next frame begins a shot: nobody is where they were."""
-        coasting = [track for track in self._tracks if self._times and track.rows[-1] >= len(self._times) - 1]
-        self._at_cut = coasting
-        self._cut_tracks += self._tracks
+        self._cuts.append(len(self._times))
+        self._ended += self._tracks
         self._tracks = []
-        for track in self._cut_tracks:
-            track.cut()
 
     def predict(self, time: float) -> list[ExpectedPerson]:
         """Where the people who are in view, or were a moment ago, should be at a time."""
         coast_time = self._coast_time(time)
-        return [
-            ExpectedPerson(
-                track.expected_box(time),
-                upright_quarter_turns(track.detections[-1].keypoints, self._keypoint_set),
-                len(self._times) - 1 - track.rows[-1],
-            )
-            for track in self._tracks
-            if time - track.time <= coast_time
-        ]
+        return [self._expected(track, time) for track in self._tracks if time - track.time <= coast_time]
+
+    def lost(self, time: float) -> list[ExpectedPerson]:
+        """Where the tracks of others in this shot ended lately: nobody is expected there, but they may come back."""
+        coast_time, known = self._coast_time(time), [each.box for each in self.predict(time)]
+        lost: list[ExpectedPerson] = []
+        for track in [*self._ended, *self._tracks]:
+            is_in_shot = not self._cuts or track.rows[-1] >= self._cuts[-1]
+            if coast_time < time - track.time <= LOST_TIME and is_in_shot and len(track.rows) >= MIN_TRACK_FRAMES:
+                person = self._expected(track, time)._replace(is_lost=True)
+                if all(box_iou(person.box, box) < MAX_LOST_IOU for box in known):
+                    lost.append(person)
+        return lost
+
+    def _expected(self, track: Track, time: float) -> ExpectedPerson:
+        turns = upright_quarter_turns(track.candidates[-1].detection.keypoints, self._keypoint_set)
+        return ExpectedPerson(track.expected_box(time), turns, len(self._times) - 1 - track.rows[-1])
 
     def update(self, row: int, time: float, detections: list[Detection]) -> None:
         """Add each detection of a frame to the track of the person it shows, or to a new one."""
@@ -77,36 +87,21 @@ class Tracker:
 
     def _associate(self, time: float, coast_time: float, candidates: list[Candidate]) -> list[tuple[Track, Candidate]]:
         """Pair every candidate with a track; those that no track matches with new ones."""
-        earlier = [track for track in self._tracks if track.time < time]
-        recent = [track for track in earlier if time - track.time <= coast_time]
-        absent = [track for track in earlier if time - track.time > coast_time and self._is_confirmed(track)]
+        self._ended += [track for track in self._tracks if time - track.time > coast_time]
+        self._tracks = [track for track in self._tracks if time - track.time <= coast_time]
+        recent = [track for track in self._tracks if track.time < time]
         match = partial(match_score, keypoint_set=self._keypoint_set)
-        stages = ((recent, match), (absent, reid_score), (self._known_before_cut(), score_after_cut), (recent, leftover_score))
-        pairs = associate(stages, time, candidates) or self._only_person_after_cut(candidates)
-        self._take_up([track for track, _candidate in pairs])
+        pairs = associate(((recent, match), (recent, leftover_score)), time, candidates)
         new = [(Track(), candidate) for candidate in without(candidates, [taken for _track, taken in pairs])]
         self._tracks += [track for track, _candidate in new]
         return pairs + new
 
-    def _known_before_cut(self) -> list[Track]:
-        """The tracks of earlier shots that may be of people in this one."""
-        return [track for track in self._cut_tracks if self._is_confirmed(track) or track in self._at_cut]
-
-    def _take_up(self, tracks: list[Track]) -> None:
-        """Go on with those of some tracks that are of earlier shots."""
-        for track in without(self._cut_tracks, without(self._cut_tracks, tracks)):
-            self._cut_tracks.remove(track)
-            self._tracks.append(track)
-
-    def _only_person_after_cut(self, candidates: list[Candidate]) -> list[tuple[Track, Candidate]]:
-        """The pair of the only person before a cut and the only one after it, unless their clothes differ."""
-        is_alone = len(self._at_cut) == 1 and len(candidates) == 1 and not self._tracks
-        return [(self._at_cut[0], candidates[0])] if is_alone and may_be_same(self._at_cut[0], candidates[0]) else []
-
     def people(self) -> tuple[Observations, ...]:
         """The Observations of every person over all frames, the largest first, without false detections."""
         num_frames = len(self._times)
-        tracks = [*self._tracks, *self._cut_tracks]
+        tracklets = split_tracks([*self._ended, *self._tracks], self._cuts)
+        chains = join_tracklets(tracklets, self._keypoint_set, lambda chain: self._is_confirmed(_track_of(chain)))
+        tracks = clean_tracks([_track_of(chain) for chain in chains], self._keypoint_set)
         confirmed = [track for track in tracks if self._is_confirmed(track) or 2 * len(track.rows) >= num_frames]
         people = [self._to_observations(track, num_frames) for track in (*confirmed, *self._identified_tracks.values())]
         return tuple(sorted(people, key=lambda person: -person.median_area))
@@ -152,6 +147,12 @@ class Tracker:
         """Whether a track is long enough to be no false detection."""
         seconds = len(track.rows) * (self._times[-1] - self._times[0]) / max(1, len(self._times) - 1)
         return len(track.rows) >= MIN_TRACK_FRAMES and seconds >= MIN_TRACK_TIME
+
+
+def _track_of(chain: Chain) -> Track:
+    """The track of a person's tracklets."""
+    parts = [Track(each.rows.tolist(), each.times.tolist(), list(each.candidates), each.isolated.tolist()) for each in chain]
+    return Track.joined(parts)
 
 
 def select_silhouettes(track: Track) -> Silhouettes | None:

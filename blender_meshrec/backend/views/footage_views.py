@@ -29,7 +29,7 @@ class View:
     lens_sigma: the standard deviation of the logarithm of its focal length, 0 if given. camera_from_world: (4,4), of its calibration, or
     None. view_from_first: (4,4), m. delay: s, its clock minus the first view's; clock: what told it. zoom: the logarithm of its focal
     length over that of `intrinsics`, as the people of a pair of views tell it. persons: the index in `people` of
-    each of the clip's people, or several in turn.
+    each of the clip's people, or several in turn. calibrated: the camera of its calibration, with the distortion of its lens, or None.
     """
 
     frames: FootageInfo
@@ -44,6 +44,7 @@ class View:
     clock: str = "first"
     estimates: list[Estimate] = field(default_factory=list)
     persons: list[tuple[int, ...]] = field(default_factory=list)
+    calibrated: CalibratedCamera | None = None
 
     @property
     def name(self) -> str:
@@ -116,7 +117,7 @@ def _view(request: ReconstructRequest, tracked: TrackingResult, camera: Calibrat
         return View(tracked.frames, tracked.people, lens.intrinsics, lens.sigma, tracked.tracks)
     intrinsics = intrinsics_in_picture(camera, tracked.frames)
     people = tuple(undistorted(person, intrinsics, camera) for person in tracked.people)
-    return View(tracked.frames, people, intrinsics, 0.0, tracked.tracks, camera.camera_from_world)
+    return View(tracked.frames, people, intrinsics, 0.0, tracked.tracks, camera.camera_from_world, calibrated=camera)
 
 
 def intrinsics_in_picture(camera: CalibratedCamera, frames: FootageInfo) -> FloatArray:

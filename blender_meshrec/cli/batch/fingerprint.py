@@ -10,22 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from ...core.version import version
+from ..people_option import people_file
 from .task import Task
 
 MAX_WHOLE_BYTES = 256 * 2**20  # larger files are represented by samples
 NUM_SAMPLES, SAMPLE_BYTES = 64, 2**20
 # What changes nothing in the files: where things are, and what is printed. Files among the options count by their content.
 _WITHOUT_EFFECT = frozenset(
-    ("inputs", "output", "report", "cache", "no_cache", "blender", "python", "progress", "debug", "command", "format")
+    ("inputs", "output", "report", "cache", "no_cache", "blender", "python", "progress", "debug", "command", "format", "people_list")
 )
 
 
 def task_fingerprint(task: Task) -> str:
     """A digest of a task's clip, options and this software's version; a clip that is missing has one, too."""
+    people = people_file(getattr(task.options, "people_list", None), task.source)
     described = {
         "version": version(),
         "clip": [path_digest(Path(source)) for source in (task.source, *task.views)],
         "options": _options(task.options),
+        "people": None if people is None else path_digest(Path(people)),
         "targets": [[sorted(path.suffix.lower() for path in target.paths), _options(target.options)] for target in task.targets],
     }
     return hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode("utf-8", "surrogateescape")).hexdigest()

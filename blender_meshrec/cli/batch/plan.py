@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...core.errors import InputError, MeshRecError, OutputError
 from ...core.files.natural_order import natural_key
-from ..arguments import join_heights
+from ..arguments import join_words
 from ..commands.reconstruct import assign_outputs
 from ..output_checks import DEFAULT_FORMATS, check_format, check_report, input_files
 from ..outputs import retarget_target_from_options
@@ -302,7 +302,7 @@ def _parse(words: Sequence[str], given: Namespace, place: Place) -> Namespace:
     from ..program import build_reconstruct_parser
 
     try:
-        return build_reconstruct_parser().parse_args(join_heights(words), Namespace(**vars(given)))
+        return build_reconstruct_parser().parse_args(join_words(words), Namespace(**vars(given)))
     except InputError as error:
         flag = _FLAG_IN_ERROR.search(error.problem)
         raise _located(error, place, flag[1] if flag else "") from error

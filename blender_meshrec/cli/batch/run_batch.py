@@ -14,6 +14,7 @@ from ..commands.reconstruct import write_report
 from ..console import Console
 from .display import BatchDisplay
 from .engine import Engine, Event
+from .fingerprint import task_fingerprint
 from .journal import Journal
 from .outcome import Outcome, failed, is_done
 from .plan import Plan, ReportFile
@@ -108,7 +109,8 @@ class BatchRun:
         outcome = dict(outcome)
         self._keep_picture(task, outcome.pop("picture", None))
         details = outcome.pop("details", None)
-        fingerprint = self._states[task.key].fingerprint
+        writes_list = getattr(task.options, "people_list", None) is not None  # which may be there now, and was not before
+        fingerprint = task_fingerprint(task) if writes_list else self._states[task.key].fingerprint
         self._journal.append("end", key=task.key, clip=task.name, fingerprint=fingerprint, worker=worker, **outcome)
         self._run_keys.add(task.key)
         self._display.end(worker, task, {**outcome, "details": details})

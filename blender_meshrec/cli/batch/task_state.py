@@ -10,6 +10,7 @@ from .. import surfaces
 from ..commands.reconstruct import missing_input_error
 from ..output_checks import check_outputs, input_files, unused_options
 from ..outputs import retarget_target_from_options
+from ..people_option import check_people_files
 from .fingerprint import changed_outputs, task_fingerprint
 from .outcome import Outcome, is_done
 from .plan import Plan
@@ -63,6 +64,7 @@ def find_problem(task: Task) -> MeshRecError | None:
         for source in (task.source, *task.views):
             if not os.path.exists(source):
                 raise missing_input_error(source)
+        check_people_files(getattr(task.options, "people_list", None), [task.source])
         for target in task.targets:
             surfaces.check_reconstruct_options(target.options, target.paths)
             has_character = retarget_target_from_options(target.options) is not None

@@ -11,6 +11,7 @@ from ...core.errors import ExitCode, InputError
 from ...core.files.body_template import load_body
 from ...core.files.motion_npz import write_motion
 from ...core.files.temporary_folder import scratch_folder
+from ...core.files.texture_file import read_texture, texture_path
 from ...core.options import OPTIONS
 from ...core.records import Recovery
 from ...retarget.recovery_files import read_recovery
@@ -33,11 +34,13 @@ def run(options: Namespace, console: Console) -> int:
         recovery = convert_in_backend(recovery, options, console)
     if output.suffix.lower() != ".npz":
         check_body_model(recovery, options)
+    texture = None if output.suffix.lower() == ".npz" else read_texture(texture_path(Path(options.motion)))
     settings = settings_from_options(options, surfaces.find_motion_surfaces(options, recovery))
+    settings = replace(settings, textures=() if texture is None else (texture,))
     made = write_outputs([recovery], [1], [(output, (0,))], name, settings)
     for note in (*notes, *made.notes):
         console.warn(note)
-    console.done(options.motion, [str(path) for path in (output, *made.surfaces)])
+    console.done(options.motion, [str(path) for path in (output, *made.surfaces, *made.textures)])
     return ExitCode.DONE
 
 

@@ -6,6 +6,7 @@ import os
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..camera_option import read_camera_text
 from ..console import Console
 from ..output_checks import check_outputs, check_report, input_files, unused_options
 from ..outputs import outputs_per_person, retarget_target_from_options, settings_from_options, write_outputs
+from ..people_option import check_people_files, names_of_people, people_file, write_missing_list
 
 
 def run(options: Namespace, console: Console) -> int:
@@ -31,6 +33,7 @@ def run(options: Namespace, console: Console) -> int:
     has_character = retarget_target_from_options(options) is not None
     check_outputs(outputs, options.blender, protected=protected, with_character=has_character)
     check_report(options.report, protected, outputs)
+    check_people_files(options.people_list, list(paths_by_input))
     for message in unused_options(options, outputs):
         console.warn(message)
     is_only_input = len(paths_by_input) == 1
@@ -129,13 +132,18 @@ def write_results(
         MeshRecError: an output cannot be made or written.
     """
     start = time.perf_counter()
+    people_list = write_missing_list(options, source, result)
     outputs = [output for path in paths for output in outputs_per_person(path, result.people, options.person == "all")]
     on_progress(Progress("Writing", 0, len(outputs), "files"))
     written_surfaces = surfaces.find_written_surfaces(surface_prefix, result.people, result.recoveries)
     settings = settings_from_options(options, written_surfaces, retarget_target_from_options(options))
+    textures = tuple(None if texture is None else texture.tobytes() for texture in result.textures)
+    settings = replace(settings, textures=textures, names=names_of_people(result))
     made = write_outputs(result.recoveries, result.people, outputs, _output_stem(source), settings)
-    written = [str(path) for path in (*(path for path, _people in outputs), *made.surfaces)]
+    written = [str(path) for path in (*(path for path, _people in outputs), *made.surfaces, *made.textures)]
     added: dict[str, Any] = {"outputs": [*report.get("outputs", ()), *written], "warnings": [*report.get("warnings", ()), *made.notes]}
+    if people_list is not None:
+        added["people_list"] = str(people_list)
     if made.quality:
         added["retarget"] = {**report.get("retarget", {}), **made.quality}
     seconds = report.get("seconds", {})
@@ -152,9 +160,10 @@ def build_request(source: str, options: Namespace, surface_prefix: str | None = 
     cache = None if options.no_cache else os.path.abspath(options.cache or cache_folder())
     camera_text = read_camera_text(options.camera, options.camera_frame, options.blender)
     views = tuple(map(os.path.abspath, options.inputs[1:])) if options.cameras else ()
-    return ReconstructRequest(
+    request = ReconstructRequest(
         os.path.abspath(source), cache=cache, surface=surface_prefix, camera_text=camera_text, views=views, **request_values(options)
     )
+    return replace(request, people_list=people_file(options.people_list, source))
 
 
 def write_report(path: str, report: object) -> None:

@@ -77,15 +77,15 @@ class Normalised(nn.Module):
 class _Layers(nn.Module):
     """Self-attention, cross-attention and feed-forward, `depth` times."""
 
-    def __init__(self, feature_width: int, width: int, depth: int) -> None:
+    def __init__(self, feature_width: int, width: int, depth: int, num_heads: int, head_width: int, hidden: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             nn.ModuleList(
                 Normalised(width, layer)
                 for layer in (
-                    SelfAttention(width, NUM_HEADS, HEAD_WIDTH),
-                    CrossAttention(width, feature_width, NUM_HEADS, HEAD_WIDTH),
-                    FeedForward(width, HIDDEN),
+                    SelfAttention(width, num_heads, head_width),
+                    CrossAttention(width, feature_width, num_heads, head_width),
+                    FeedForward(width, hidden),
                 )
             )
             for _ in range(depth)
@@ -100,13 +100,22 @@ class _Layers(nn.Module):
 
 
 class TokenDecoder(nn.Module):
-    """An encoder's features (B,M,D) to one vector an image, (B,1024)."""
+    """An encoder's features (B,M,D) to one vector an image, (B,C). The sizes are the released ones unless given."""
 
-    def __init__(self, feature_width: int = 1280, width: int = WIDTH, depth: int = DEPTH) -> None:
+    def __init__(
+        self,
+        feature_width: int = 1280,
+        width: int = WIDTH,
+        depth: int = DEPTH,
+        num_heads: int = NUM_HEADS,
+        head_width: int = HEAD_WIDTH,
+        hidden: int = HIDDEN,
+    ) -> None:
         super().__init__()
+        self.width = width
         self.to_token_embedding = nn.Linear(1, width)
         self.pos_embedding = nn.Parameter(torch.zeros(1, 1, width))
-        self.transformer = _Layers(feature_width, width, depth)
+        self.transformer = _Layers(feature_width, width, depth, num_heads, head_width, hidden)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         token = self.to_token_embedding(features.new_zeros(len(features), 1, 1)) + self.pos_embedding

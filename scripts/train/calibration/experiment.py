@@ -8,6 +8,7 @@ import torch
 
 from blender_meshrec.bodies.joint_projector import JointProjector
 from blender_meshrec.bodies.make_body import make_body
+from blender_meshrec.bodies.window_regression import WindowNetwork
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.methods.hmr import load_hmr, read_hmr
 from scripts.train.calibration.detector_noise import detect_keypoints, generator_inputs
@@ -39,27 +40,31 @@ class Experiment:
     def __init__(self, mocap: Path, state: Path, hmr: Path | None = None) -> None:
         self.template = load_body()
         self.body = make_body(self.template)
-        self.hmr = read_hmr(hmr) if hmr else load_hmr()
+        self.hmr: WindowNetwork = read_hmr(hmr) if hmr else load_hmr()
         projector = JointProjector(self.body)
         self.projector = projector.h36m17
-        self.pools = {part: self._load_pool(mocap, state, part, projector.h36m17_image) for part in WINDOWS}
+        self._mocap, self._state, self._image_projector = mocap, state, projector.h36m17_image
+        self._pools: dict[str, FilmedWindows] = {}
         faces = self.template.faces
         ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1)
         self.edges = torch.as_tensor(np.unique(ends, axis=0))
 
-    def _load_pool(self, mocap: Path, state: Path, part: str, projector: torch.Tensor) -> FilmedWindows:
-        """The windows of a part, drawn at the first call."""
-        path = state / f"{part}.pt"
-        if not path.exists():
-            with torch.no_grad():
-                rng = np.random.default_rng([SEED, sorted(WINDOWS).index(part)])
-                pool = film_windows(rng, self.body, projector, read_split_clips(mocap, part), WINDOWS[part], FRAMES[part])
-            torch.save(vars(pool), path)
-        return FilmedWindows(**torch.load(path, weights_only=True))
+    def pool(self, part: str) -> FilmedWindows:
+        """The windows of a part, read or drawn at the first call."""
+        if part not in self._pools:
+            path = self._state / f"{part}.pt"
+            if not path.exists():
+                with torch.no_grad():
+                    rng = np.random.default_rng([SEED, sorted(WINDOWS).index(part)])
+                    clips = read_split_clips(self._mocap, part)
+                    drawn = film_windows(rng, self.body, self._image_projector, clips, WINDOWS[part], FRAMES[part])
+                torch.save(vars(drawn), path)
+            self._pools[part] = FilmedWindows(**torch.load(path, weights_only=True))
+        return self._pools[part]
 
     def observe(self, rng: np.random.Generator, part: str, rows: torch.Tensor) -> ObservedWindows:
         """Some windows of a part with simulated detections and generated meshes."""
-        pool = self.pools[part].select(rows)
+        pool = self.pool(part).select(rows)
         rays, confidence = detect_keypoints(rng, pool)
         points, silhouettes = generator_inputs(rng, pool, rays, confidence, unpack_silhouettes(pool.silhouettes))
         generated = generate_meshes(self.body, self.projector, self.hmr, pool, points, silhouettes)

@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from blender_meshrec.bodies.alignment import rotation_to_optical_axis
 from blender_meshrec.bodies.smpl import Smpl
+from blender_meshrec.bodies.window_regression import WindowNetwork, project_weak_perspective, window_rotation_to_axis
 from blender_meshrec.core.skeletons import H36M17
-from blender_meshrec.methods.hmr import Hmr, project_weak_perspective, window_rotation_to_axis
 from blender_meshrec.methods.lifter.even_times import FPS
 from blender_meshrec.methods.lifter.lifter_input import POINTS, encode_keypoints
 from blender_meshrec.methods.pc_hmr import BONES
@@ -65,7 +65,7 @@ def true_meshes(body: Smpl, projector: torch.Tensor, pool: FilmedWindows) -> Mes
 
 @torch.no_grad()
 def generate_meshes(
-    body: Smpl, projector: torch.Tensor, network: Hmr, pool: FilmedWindows, points: torch.Tensor, silhouettes: torch.Tensor
+    body: Smpl, projector: torch.Tensor, network: WindowNetwork, pool: FilmedWindows, points: torch.Tensor, silhouettes: torch.Tensor
 ) -> Meshes:
     """The generator's Meshes of all W*F frames; points and silhouettes: of `generator_inputs`."""
     output = network(points.flatten(0, 1), silhouettes.flatten(0, 1))

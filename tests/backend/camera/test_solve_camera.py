@@ -115,7 +115,7 @@ def test_a_path_that_is_not_found_is_left_in_with_a_sentence(hills, monkeypatch)
     assert path.kind == "moving" and path.centres is None and (path.camera_from_first == np.eye(3)).all()
     assert path.sentences == (
         "The camera moves through the scene; its motion is not taken out.",
-        "Its way through the scene is not taken out: no path explains how the background moves.",
+        "Its path through the scene is not taken out: no path explains how the background moves.",
     )
 
 

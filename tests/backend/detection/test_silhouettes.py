@@ -9,7 +9,7 @@ from blender_meshrec.backend.detection.landmarkers import CROP_SIDE, LandmarkerP
 from blender_meshrec.backend.footage.images import decode_image
 from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.backend.tracking.packing import pack_frames, unpack_frames
-from blender_meshrec.backend.tracking.track import Track
+from blender_meshrec.backend.tracking.track import Candidate, Track
 from blender_meshrec.backend.tracking.tracker import select_silhouettes
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.files.model_files import model_file
@@ -42,17 +42,21 @@ def segmented_detection(score=0.9):
     return Detection(np.zeros((33, 3)), None, score, silhouette=np.ones((MASK_SIZE, MASK_SIZE)), square=(10, 20, 30))
 
 
+def track_of(rows, detections):
+    return Track(rows=rows, candidates=[Candidate(detection, np.zeros(4), np.zeros(2)) for detection in detections])
+
+
 def test_selected_silhouettes_are_few_and_evenly_spaced_and_confident():
     rows = list(range(0, 1000, 4))
     detections = [segmented_detection(0.1 if row < 200 else 0.9) for row in rows]
-    kept = select_silhouettes(Track(rows=[*rows, 1001], detections=[*detections, Detection(np.zeros((33, 3)), None, 0.9)]))
+    kept = select_silhouettes(track_of([*rows, 1001], [*detections, Detection(np.zeros((33, 3)), None, 0.9)]))
     assert len(kept) <= MAX_SILHOUETTES and kept.rows[0] == 200 and kept.rows[-1] == 996
     assert np.diff(kept.rows).max() < 2 * 800 / MAX_SILHOUETTES
     assert kept.masks.shape == (len(kept), MASK_SIZE, MASK_SIZE) and kept.squares[0].tolist() == [10, 20, 30]
 
 
 def test_a_clip_without_silhouettes_has_none():
-    assert select_silhouettes(Track(rows=[0], detections=[Detection(np.zeros((33, 3)), None, 0.9)])) is None
+    assert select_silhouettes(track_of([0], [Detection(np.zeros((33, 3)), None, 0.9)])) is None
 
 
 @pytest.mark.parametrize("count", [1, MAX_SILHOUETTES, MAX_SILHOUETTES + 1, 500])

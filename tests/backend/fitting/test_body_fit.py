@@ -253,6 +253,21 @@ def test_unreliable_ends_are_interpolated(template, body):
     assert steps[19:40].max() < 8
 
 
+def test_feet_that_point_backwards_are_not_followed(template, body):
+    """A detector that takes heels for toes in some frames: legs stay as with its other frames. In all of them: feet are at rest."""
+    betas, poses = np.zeros(10), human_motion()
+    poses[:, [AT[f"{side}_ankle"] for side in SIDES]] = 0
+    joints, points = joints_of(body, betas, poses), points_of(body, betas, poses, hands=False)
+    whole = fit_body(template, joints, full_confidence(joints), points)
+    order = [points.names.index(name.replace("heel", "?").replace("big_toe", "heel").replace("?", "big_toe")) for name in points.names]
+    legs = [AT[f"{side}_{joint}"] for side in SIDES for joint in ("hip", "knee", "ankle")]
+    for frames, tolerance in ((slice(20, 30), 12), (slice(None), 35)):
+        wrong, rays = points.positions.copy(), points.rays.copy()
+        wrong[frames], rays[frames] = wrong[frames][:, order], rays[frames][:, order]
+        fit = fit_body(template, joints, full_confidence(joints), replace(points, positions=wrong, rays=rays))
+        assert np.degrees(angle_between_rotmats(rotmats_of(fit)[:, legs], rotmats_of(whole)[:, legs])).max() < tolerance
+
+
 def test_limbs_out_of_view_hang_and_stand(template, body):
     """Face and shoulders before a desk camera: arms hang and legs are straight, whatever their joints."""
     joints = joints_of(body, np.zeros(10), human_motion())

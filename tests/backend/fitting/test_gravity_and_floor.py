@@ -8,7 +8,6 @@ from blender_meshrec.backend.fitting.gravity_and_floor import (
     TILT_PRIOR_SIGMA,
     GroundEvidence,
     _rotmat_from_tilt,
-    body_scales_on_floor,
     estimate_camera_tilt,
     estimate_floor_height,
     estimate_gravity_and_floor,
@@ -219,16 +218,6 @@ def test_one_frame_is_enough():
     view = synthetic_gait.make_view(distance=5, pitch=0.1)
     world_from_camera, _sigma = estimate_gravity_and_floor([person(truth, view)], TIMES[:1])
     assert np.abs(transform_points(world_from_camera, view.joints(truth.points))[..., 2]).max() < 0.1
-
-
-@pytest.mark.parametrize("scale, expected", [(1.0, 1.0), (0.85, 1 / 0.85), (1.2, 1 / 1.2), (0.5, 1.0)])
-def test_people_on_one_floor_are_scaled_to_it(scale, expected):
-    """The second person's size, and so distance, is estimated wrongly; implausible sizes stay. Factors."""
-    view = synthetic_gait.make_view(distance=6, height=2.5, pitch=0.2)
-    people = [person(synthetic_gait.stand(TIMES), view), person(synthetic_gait.stand(TIMES), view, scale=scale, moved=(1.0, 0.5, 0))]
-    first, second = body_scales_on_floor(people, TIMES, estimate_gravity_and_floor(people[:1], TIMES).world_from_camera)
-    assert first == 1.0
-    assert second == pytest.approx(expected, rel=0.03)
 
 
 def test_camera_heights_are_those_of_the_turned_points():

@@ -91,6 +91,9 @@ def test_a_row_holds_everything():
     found = CropRegression.from_rows(regression.to_rows())
     for name in ("joints", "rotmats", "betas", "camera", "squares", "has_rotmats", "known"):
         assert np.array_equal(getattr(found, name), getattr(regression, name)), name
+    assert not found.q.any()
+    angles = replace(regression, q=rng.normal(size=(3, 46)))
+    assert np.array_equal(CropRegression.from_rows(angles.to_rows()).q, angles.q)
     assert not CropRegression.from_rows(np.zeros((2, ROW_LENGTH))).known.any()
 
 
@@ -117,12 +120,12 @@ def test_too_small_a_memory_halves_the_batch_and_at_last_takes_the_processor(col
     regressor.device, regressor._batch, plain = torch.device("meta"), 4, regressor._run_network
     sizes = []
 
-    def run(crops, squares):
-        sizes.append((len(crops), regressor.device.type))
-        if regressor.device.type == "meta" and (len(crops) > 2 or len(sizes) > 2):
+    def run(people):
+        sizes.append((len(people.crops), regressor.device.type))
+        if regressor.device.type == "meta" and (len(people.crops) > 2 or len(sizes) > 2):
             raise RuntimeError("out of memory")
         device, regressor.device = regressor.device, CPU
-        values = plain(crops, squares)
+        values = plain(people)
         regressor.device = device
         return values
 
@@ -296,6 +299,7 @@ def test_skels_angles_become_the_same_joints_by_smpls_names(monkeypatch, tmp_pat
     rotmats = torch.as_tensor(found.rotmats, dtype=torch.float32)
     torch.testing.assert_close(rotmats[:, 0] @ rotmats[:, 2], rotations[:, 1], atol=1e-5, rtol=0)  # pelvis, then the right hip
     assert found.has_rotmats.all() and rotmats[0, 2, 0, 0] < 0.999
+    np.testing.assert_allclose(found.q, q.numpy(), atol=1e-6)  # which the fit of SKEL's angles starts from
 
 
 def test_decomrs_map_becomes_joints_by_way_of_its_vertices():
@@ -316,12 +320,13 @@ def test_decomrs_map_becomes_joints_by_way_of_its_vertices():
 def test_a_missing_checkpoint_or_body_is_told_before_the_footage_is_read(monkeypatch, tmp_path):
     request = ReconstructRequest("nowhere.mp4", method="hmr2", device="cpu")
     monkeypatch.setattr("blender_meshrec.core.files.user_models.data_folder", lambda: tmp_path)
-    cases = [("hmr2", "checkpoint-not-added"), ("hsmr", "checkpoint-not-added")]
+    cases = [("hmr2", "checkpoint-not-added"), ("spin", "checkpoint-not-added")]
     for method, name in cases:
         with pytest.raises(ModelError) as caught:
             detect_and_track(replace(request, method=method))
         assert caught.value.name == name and caught.value.exit_code == 4
     monkeypatch.setattr(image_methods, "user_checkpoint", lambda kind: tmp_path / kind)
+    monkeypatch.setattr(image_methods, "user_checkpoints", lambda: {"hsmr": (tmp_path, "hsmr")})
     for method, name in (
         ("hmr2", "method-needs-smpl"),
         ("spin", "method-needs-smpl"),

@@ -339,6 +339,6 @@ def test_keypoints_have_no_silhouettes(template):
     observations = Observations("coco17", np.zeros((FRAMES, 4)), keypoints, np.ones(FRAMES, bool))
     clip = SimpleNamespace(template=template, intrinsics=None, view_size=np.array(SIZE), timestamps=TIMES)
     subject = Person(1, observations)
-    subject.fit = BodyFit(body, *[np.zeros(0)] * 3)
+    subject.fit = BodyFit(body, *[np.zeros(0)] * 4)
     report = REFINERS.get("silhouettes")(subject, clip)
     assert subject.fit.body is body and report["looked_at"] == 0

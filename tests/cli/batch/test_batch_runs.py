@@ -39,7 +39,7 @@ def begun(events):
 def test_a_folder_becomes_outputs_a_journal_and_a_summary(run, journal, summary, files, capsys):
     assert run() == 0
     assert files("out") == ["a.npz", "b.npz", "c.npz", "d.npz", "e.npz", "journal.jsonl", "summary.csv", "summary.html", "summary.json"]
-    assert begun(journal("begin")) == list("abcde") and begun(journal("end")) == list("abcde")
+    assert begun(journal("begin")) == list("abcde") and sorted(begun(journal("end"))) == list("abcde")
     content = summary()
     assert content["counts"] | {"total": 5, "done": 5, "failed": 0, "in_this_run": 5} == content["counts"] and content["exit_code"] == 0
     assert [Path(path).name for clip in content["clips"] for path in clip["outputs"]] == [f"{name}.npz" for name in "abcde"]
@@ -84,7 +84,9 @@ def test_only_what_is_missing_changed_or_new_is_done_again(run, journal, change,
 
 def test_other_options_do_everything_again(run, journal):
     assert run() == 0 and run("--smoothing", "0.5") == 0 and run("--cache", "elsewhere", "--smoothing", "0.5") == 0
-    assert begun(journal("end")) == list("abcde") * 2
+    # While one clip is written the next one is looked at: ends may overtake each other.
+    ends = begun(journal("end"))
+    assert sorted(ends[:5]) == sorted(ends[5:]) == list("abcde")
     assert run("--again", "--smoothing", "0.5") == 0 and len(journal("end")) == 15
 
 

@@ -62,24 +62,25 @@ class StandingKnees:
 
 @dataclass(frozen=True)
 class ShapePrior:
-    """The shape is the start's, and markers lie near the body's own points. weight: how often the prior counts.
+    """The shape is the start's, and markers lie near the body's own points. weight: how often the prior counts. stature_sigma: of the
+    first shape unknown, the stature of an open size, in betas; None as of all others.
 
     The start knows the population, and the girth that silhouettes show.
     """
 
     weight: float
+    stature_sigma: float | None = None
 
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
-        shape, offsets, sigmas = points.state.shape, points.state.offsets, offset_sigmas()
-        energy = self.weight * ((shape**2).sum() / weights.SHAPE_SIGMA**2 + ((offsets / sigmas) ** 2).sum())
+        shape, offsets = points.state.shape, points.state.offsets
+        sigmas = np.concatenate([np.full(len(shape), weights.SHAPE_SIGMA), offset_sigmas()])
+        if self.stature_sigma is not None:
+            sigmas[0] = self.stature_sigma  # the first direction of an open size, of `shape_of_stature`
+        residual = np.concatenate([shape, offsets]) / sigmas
         if equations is not None:
-            size, total = len(shape), len(shape) + len(offsets)
-            gradient = [shape / weights.SHAPE_SIGMA**2, offsets / sigmas**2]
-            equations.clip_gradient = self.weight * np.concatenate(gradient)
-            equations.clip_within = np.zeros((total, total))
-            equations.clip_within[:size, :size] = self.weight * np.eye(size) / weights.SHAPE_SIGMA**2
-            equations.clip_within[size:, size:] = self.weight * np.diag(sigmas**-2.0)
-        return float(energy)
+            equations.clip_gradient = self.weight * residual / sigmas
+            equations.clip_within = self.weight * np.diag(sigmas**-2)
+        return self.weight * float((residual**2).sum())
 
 
 def offset_sigmas() -> FloatArray:

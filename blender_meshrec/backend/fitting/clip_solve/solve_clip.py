@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ....core.files.body_template import BodyTemplate
 from ....core.records import BodyParams
 from ....core.rotations import quat_from_rotmat, rotvec_from_quat, slerp, turn_between
 from ....core.skeletons import H36M17
-from ....core.time_series import bracketing_samples, interpolate_over_time
+from ....core.time_series import LONGEST_GAP, bracketing_samples, interpolate_over_time
 from ..body_params import local_rotmats, transform_body, with_rotvecs
 from ..keypoint_noise import keypoint_noise, keypoint_weights
 from . import weights
@@ -37,11 +38,22 @@ from .lifted_bones import bone_precision, lifted_bones
 from .motion_residuals import ACCELERATING_ROWS, Acceleration, TurnAcceleration, second_difference
 from .residuals import Residual, World
 from .solver import ClipState, PersonProblem, linearise, minimise
+from .touches import Meeting, find_meetings
 from .uncertainty import joint_sigmas
 from .view_evidence import PersonInView, ViewEvidence, residuals_of_views
 
-# Steps of each phase, and whether gravity is settled in it.
-PHASES = ((5, False), (5, False), (8, True))
+
+class Phase(NamedTuple):
+    """At most so many steps; is_final: gravity is settled, and so is people's size; finds_sizes: gravity alone is settled."""
+
+    steps: int
+    is_final: bool = False
+    finds_sizes: bool = False
+
+
+PHASES = (Phase(5), Phase(5), Phase(8, is_final=True))
+SIZE_PHASE, TOUCH_PHASE = Phase(4, finds_sizes=True), Phase(6, is_final=True)
+NEAR_FLOOR = 0.025  # m
 LEVEL = np.array([0.0, -1.0, 0.0])  # up in the axes of a level camera
 
 
@@ -53,7 +65,8 @@ class PersonEvidence:
     contacts: (F,4) 0..1, of the soles. visible: (F,). is_shape_known: the start's betas stay.
     certain: (F,4), contacts of the soles that are certain, 1 or 0, and nan elsewhere; or None. spread: (F,17,3) m, of the lifted joints
     relative to their parents, across and along the line of sight; or None. views: what each of the clip's further views shows, if anything.
-    is_size_open: whether the views show how large the person is; else their stature is the start's. corrections: an artist's, or None.
+    is_size_open: whether the views show how large the person is, or the floor that they share; else their stature is the start's.
+    corrections: an artist's, or None. shares_floor: whether they stand on one floor with all others who do.
     """
 
     body: BodyParams
@@ -67,6 +80,12 @@ class PersonEvidence:
     views: Sequence[PersonInView | None] = ()
     is_size_open: bool = False
     corrections: CorrectionEvidence | None = None
+    shares_floor: bool = False
+
+    @property
+    def is_size_shared(self) -> bool:
+        """Whether the floor that people share tells the person's size."""
+        return self.shares_floor and self.is_size_open
 
     @property
     def soles(self) -> SoleContacts:
@@ -83,7 +102,7 @@ class ClipEvidence:
     lens_sigma: of the logarithm of the focal length; 0 where it is given. centres: (F,3) m, the places of a camera that moves but does not
     turn, or None if it stays at the origin; path_sigma: of the logarithm of their scale; 0 where it is given.
     may_be_level: whether nothing but people's bodies speaks against a level camera. views: further views, which do not move.
-    is_floor_known: whether the floor is given, and does not change.
+    is_floor_known: whether the floor is given, and does not change. keeps_touch: whether contact between people is kept.
     """
 
     intrinsics: FloatArray
@@ -98,6 +117,7 @@ class ClipEvidence:
     may_be_level: bool = True
     is_floor_known: bool = False
     views: Sequence[ViewEvidence] = ()
+    keeps_touch: bool = False
 
     def places(self, growth: float, seen: BoolArray | slice = slice(None)) -> FloatArray:
         """The camera's places (F,3) m in the frames that are `seen`, with a path exp(growth) times the assumed size."""
@@ -134,7 +154,7 @@ def solve_clip(
     if clip.tilt_sigma.any() and clip.may_be_level and np.arccos(np.clip(clip.up @ LEVEL, -1, 1)) > weights.OTHER_START:
         starts.append(replace(clip, up=LEVEL))
     problem = _ClipProblem(template, people, shapes, smoothing)
-    total = sum(steps for steps, _is_final in PHASES)
+    total = sum(phase.steps for phase in problem.phases(clip))
     states, energies, problems = zip(
         *(problem.solve(start, lambda step, k=k: on_step(k * total + step, len(starts) * total)) for k, start in enumerate(starts)),
         strict=True,
@@ -172,43 +192,61 @@ class _ClipProblem:
 
     def solve(self, clip: ClipEvidence, on_step: Callable[[int], None]) -> tuple[ClipState, float, list[PersonProblem]]:
         """The solved state, its energy, by which starts are compared, and the people's last problems."""
-        starts = tuple(
-            _start_state(self.template, person, shape.basis.shape[1]) for person, shape in zip(self.people, self.shapes, strict=True)
-        )
         views = tuple(view.place for view in clip.views)
-        state = ClipState(starts, tuple(World(clip.up, clip.floor, np.zeros(3), views=views) for _ in self.people))
-        radii, energy, done = ground_radii(self.template), 0.0, 0
+        worlds = tuple(World(clip.up, clip.floor, np.zeros(3), views=views) for _ in self.people)
+        state, energy, done = ClipState(tuple(self._starts(self.people)), worlds), 0.0, 0
         problems: list[PersonProblem] = []
-        for steps, is_final in PHASES:
-            world = state.worlds[0]
-            people = [through_lens(person, self.template, world.zoom, clip.places(0), clip.places(world.growth)) for person in self.people]
-            starts = tuple(
-                _start_state(self.template, person, shape.basis.shape[1]) for person, shape in zip(people, self.shapes, strict=True)
-            )
-            problems = [
-                PersonProblem(
-                    shape,
-                    [
-                        *_body_residuals(
-                            person,
-                            clip,
-                            # On a known floor the size is found, and bones are as long as that.
-                            replace(start, shape=body.shape) if clip.is_floor_known else start,
-                            world,
-                            shape,
-                            self.smoothing,
-                        ),
-                        *_ground_residuals(person, clip, pose_points(shape, body), world, radii, is_final),
-                    ],
-                )
-                for person, shape, start, body, world in zip(people, self.shapes, starts, state.people, state.worlds, strict=True)
-            ]
+        for phase in self.phases(clip):
+            if phase.finds_sizes and self._is_near_floor(clip, state):
+                continue
+            problems = self._problems(clip, state, phase)
             unknown = ((UP, bool(clip.tilt_sigma.any())), (LENS, clip.lens_sigma > 0), (PATH, clip.path_sigma > 0))
-            free = [] if is_final else [part for part, is_unknown in unknown if is_unknown]
+            free = [] if phase.is_final or phase.finds_sizes else [part for part, is_unknown in unknown if is_unknown]
             free += [columns for number, view in enumerate(clip.views) for columns in view.sigma.free_columns(number)]
-            state, energy = minimise(problems, state, steps, free, lambda step, first=done: on_step(first + step))
-            done += steps
+            state, energy = minimise(problems, state, phase.steps, free, lambda step, first=done: on_step(first + step))
+            done += phase.steps
         return state, energy, problems
+
+    def _starts(self, people: Sequence[PersonEvidence]) -> list[BodyState]:
+        """The starts of people, over the frames with each."""
+        return [_start_state(self.template, person, shape.basis.shape[1]) for person, shape in zip(people, self.shapes, strict=True)]
+
+    def _problems(self, clip: ClipEvidence, state: ClipState, phase: Phase) -> list[PersonProblem]:
+        """Everybody's residuals in a phase that begins at a state."""
+        radii, zoom, places = ground_radii(self.template), state.worlds[0].zoom, clip.places(state.worlds[0].growth)
+        people = [through_lens(person, self.template, zoom, clip.places(0), places) for person in self.people]
+        posed = [pose_points(shape, body) for shape, body in zip(self.shapes, state.people, strict=True)]
+        meetings: list[list[Meeting]] = [[] for _ in people]
+        if clip.keeps_touch and phase.is_final:
+            meetings = find_meetings(posed, [person.visible for person in people], clip.timestamps)
+        problems: list[PersonProblem] = []
+        for number, (person, start) in enumerate(zip(people, self._starts(people), strict=True)):
+            shape, world = self.shapes[number], state.worlds[number]
+            # On a known floor, or one that is shared, the size is found, and bones are as long as that.
+            is_sized = clip.is_floor_known or person.shares_floor
+            start = replace(start, shape=state.people[number].shape) if is_sized else start
+            residuals = [
+                *_body_residuals(person, clip, start, world, shape, self.smoothing),
+                *_ground_residuals(person, clip, posed[number], world, radii, phase),
+                *meetings[number],
+            ]
+            problems.append(PersonProblem(shape, residuals, person.shares_floor))
+        return problems
+
+    def phases(self, clip: ClipEvidence) -> tuple[Phase, ...]:
+        """PHASES; with one for the sizes of people who share a floor, and one more where people meet, who do so at new places in each."""
+        sizes = (SIZE_PHASE,) if any(person.is_size_shared for person in self.people) else ()
+        return (*PHASES[:-1], *sizes, PHASES[-1], *((TOUCH_PHASE,) if clip.keeps_touch else ()))
+
+    def _is_near_floor(self, clip: ClipEvidence, state: ClipState) -> bool:
+        """Whether the soles of people who share a floor are so near to it that the last phase finds the rest of their sizes too."""
+        for person, shape, body, world in zip(self.people, self.shapes, state.people, state.worlds, strict=True):
+            touching = person.soles.probabilities
+            if person.is_size_shared and touching.any():
+                heights = pose_points(shape, body).rows[:, SOLE_ROWS] @ world.up + world.floor
+                if (touching * np.abs(heights)).sum() > NEAR_FLOOR * touching.sum():
+                    return False
+        return True
 
     def support(self, clip: ClipEvidence, state: ClipState) -> float:
         """How many points touch the ground, summed over frames and people."""
@@ -257,8 +295,9 @@ def _start_state(template: BodyTemplate, person: PersonEvidence, num_shape: int)
 
 
 def _body_params(template: BodyTemplate, person: PersonEvidence, times: FloatArray, betas: FloatArray, state: BodyState) -> BodyParams:
-    """The solved body at times (F,) s: interpolated in frames without the person, held before the first and after the last with them."""
-    before, after, weight = bracketing_samples(times, times[person.visible])
+    """The solved body at times (F,) s: interpolated in frames without the person, held in longer gaps, before the first and after the last
+    with them."""
+    before, after, weight = bracketing_samples(times, times[person.visible], LONGEST_GAP)
     quats = quat_from_rotmat(state.rotmats)
     rotvecs = person.body.poses.astype(float).reshape(len(times), -1, 3)
     rotvecs[:, template.smpl_joint_indices] = rotvec_from_quat(slerp(quats[before], quats[after], weight[:, None]))
@@ -294,7 +333,7 @@ def _body_residuals(
             * (frame_weights[:, None] * trust.bones)[..., None, None],
         ),
         PosePrior(start.rotmats[:, list(MOVING)], frame_weights[:, None] * trust.rotations),
-        ShapePrior(_prior_weight(frame_weights)),
+        ShapePrior(_prior_weight(frame_weights), weights.SHARED_FLOOR_STATURE_SIGMA if person.is_size_shared else None),
         *residuals_of_corrections(person.corrections, seen, clip.intrinsics, posed, centres),
         *residuals_of_views(person.views, clip.views, seen, times, frame_weights, posed, _prior_weight(frame_weights)),
     ]
@@ -306,23 +345,24 @@ def _body_residuals(
 
 
 def _ground_residuals(
-    person: PersonEvidence, clip: ClipEvidence, points: PosedPoints, world: World, radii: FloatArray, is_final: bool
+    person: PersonEvidence, clip: ClipEvidence, points: PosedPoints, world: World, radii: FloatArray, phase: Phase
 ) -> list[Residual]:
-    """What the ground says of one person, by the contacts of the points as they are; is_final: gravity is settled."""
+    """What the ground says of one person, by the contacts of the points as they are."""
+    is_final, finds_sizes = phase.is_final, phase.finds_sizes or clip.is_floor_known
     times = clip.timestamps[person.visible]
     frame_weights, durations = _frame_weights(times)
     floor = world.floor if is_final else None
     touching = ground_weights(points, world.up, floor, radii, times, person.soles)
     foothold = weights.FOOTHOLD_DEPTH_SIGMA * max(world.floor, 1.0) * weights.FOOTHOLD_FRAMES**0.5
     sigmas = (weights.SOLE_HEIGHT_SIGMA, weights.PENETRATION_SIGMA) if is_final else (foothold, foothold)
-    if clip.is_floor_known and not is_final:
+    if finds_sizes and not is_final:
         sigmas = (weights.SIZE_HEIGHT_SIGMA, weights.SIZE_HEIGHT_SIGMA)
     on_ground = touching * frame_weights[:, None]
     residuals: list[Residual] = [
         Heights(
             GROUND_ROWS,
             radii,
-            on_ground if is_final or clip.is_floor_known else count_once(touching, frame_weights, weights.FOOTHOLD_FRAMES),
+            on_ground if is_final or finds_sizes else count_once(touching, frame_weights, weights.FOOTHOLD_FRAMES),
             sigmas[0],
             frame_weights,
             sigmas[1],

@@ -8,7 +8,7 @@ import numpy as np
 from ....core.array_types import IntArray
 from .banded_system import ReducedSystem, eliminate_frames, solve_dense
 from .body_points import NUM_OFFSETS, BodyState, PosedPoints, Shape, pose_points
-from .equations import UP, Equations, shared_columns
+from .equations import FLOOR, UP, Equations, shared_columns
 from .normal_equations import ProjectedEquations
 from .residuals import Residual, World
 
@@ -19,15 +19,17 @@ CONVERGED_GAIN = 2e-4  # a step that lowers the energy by less than this fractio
 
 @dataclass(frozen=True)
 class PersonProblem:
-    """One person: their shapes, start and residuals."""
+    """One person: their shapes, start and residuals; shares_floor: whether they stand on the floor of the others who do."""
 
     shape: Shape
     residuals: Sequence[Residual]
+    shares_floor: bool = False
 
 
 @dataclass(frozen=True)
 class ClipState:
-    """The people's states, and each one's world: what is shared is the same in all, the floor and the lean are each one's own."""
+    """The people's states, and each one's world: what is shared is the same in all, the lean is each one's own, and the floor too unless
+    they share it."""
 
     people: tuple[BodyState, ...]
     worlds: tuple[World, ...]
@@ -58,7 +60,7 @@ def minimise(
             systems = [linearise(problem, points, world) for problem, points, world in zip(problems, posed, state.worlds, strict=True)]
         try:
             reduced = [eliminate_frames(system, damping) for system in systems]
-            candidate = _apply(state, reduced, free)
+            candidate = _apply(state, reduced, free, [problem.shares_floor for problem in problems])
         except np.linalg.LinAlgError:  # not positive definite within rounding, until it is damped more
             damping *= DAMPING_UP
             continue
@@ -98,33 +100,39 @@ def linearise(problem: PersonProblem, points: PosedPoints, world: World) -> Proj
     return ProjectedEquations(points, equations)
 
 
-def _apply(state: ClipState, reduced: Sequence[ReducedSystem], free: Sequence[slice]) -> ClipState:
-    """The state after the step of the reduced systems: what is shared is the same for all, everything else is each person's own."""
+def _apply(state: ClipState, reduced: Sequence[ReducedSystem], free: Sequence[slice], shares_floor: Sequence[bool]) -> ClipState:
+    """The state after the step of the reduced systems: what is shared is the same for all, everything else is each person's own.
+
+    shares_floor: of each person; one floor is shared by all who do.
+    """
     of_world = shared_columns(len(state.worlds[0].views))
-    world_size, shared = len(of_world), int(of_world.sum())
+    world_size = len(of_world)
+    of_world[FLOOR] = any(shares_floor)
     sizes = [len(body.shape) + NUM_OFFSETS + world_size for body in state.people]
     # Columns of the joint system: what is shared, then each person's own.
-    total = shared + sum(size - shared for size in sizes)
-    matrix, gradient, start = np.zeros((total, total)), np.zeros(total), shared
-    columns: list[IntArray] = []
-    for size in sizes:
-        own = np.empty(size, int)
-        is_shared = np.zeros(size, bool)
-        is_shared[size - world_size :] = of_world
-        own[is_shared], own[~is_shared] = np.arange(shared), np.arange(start, start + size - shared)
+    shared = int(of_world.sum())
+    start, columns = shared, list[IntArray]()
+    for size, shares in zip(sizes, shares_floor, strict=True):
+        own, is_shared = np.empty(size, int), np.zeros(size, bool)
+        is_mine = of_world.copy()
+        is_mine[FLOOR] &= shares
+        is_shared[size - world_size :] = is_mine
+        own[is_shared] = (np.cumsum(of_world) - 1)[is_mine]
+        own[~is_shared] = np.arange(start, start + (~is_shared).sum())
         columns.append(own)
-        start += size - shared
+        start += int((~is_shared).sum())
+    matrix, gradient = np.zeros((start, start)), np.zeros(start)
     for system, own in zip(reduced, columns, strict=True):
         matrix[np.ix_(own, own)] += system.corner
         gradient[own] += system.gradient
     is_free_of_world = np.zeros(world_size, bool)
-    for part in free:
+    for part in (*free, FLOOR):
         is_free_of_world[part] = True
-    is_free = np.arange(total) >= shared
+    is_free = np.arange(start) >= shared
     is_free[:shared] = is_free_of_world[of_world]
-    step = np.zeros(total)
-    matrix[np.diag_indices(total)] *= 1 + 1e-6
-    matrix[np.diag_indices(total)] += 1e-9
+    step = np.zeros(start)
+    matrix[np.diag_indices(start)] *= 1 + 1e-6
+    matrix[np.diag_indices(start)] += 1e-9
     step[is_free] = -solve_dense(matrix[np.ix_(is_free, is_free)], gradient[is_free])
     people: list[BodyState] = []
     worlds: list[World] = []

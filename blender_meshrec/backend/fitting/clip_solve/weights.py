@@ -54,6 +54,9 @@ OTHER_START = 0.14
 SUPPORT_GAIN = 16.0  # what a point on the ground counts for a start in a frame: as much as a foothold costs that is let go
 CLEARLY_BETTER = 0.1  # by which fraction of the first start's energy the second one must be better to be taken
 
+# --- other people ----------------------------------------------------------------------------------------------------
+TOUCH_SIGMA = 0.02  # m, of each of two points that touch from where they meet
+
 # --- the body ---------------------------------------------------------------------------------------------------------
 # A rotation against the start's (DIK), rad.
 POSE_SIGMA = 0.2
@@ -64,5 +67,7 @@ KNEE_SIGMAS = (0.7, 0.15, 0.15)  # flexion, and the axes that a knee does not ha
 # purpose.
 STANDING_FLEXION, STANDING_SIGMA, STANDING_OUTLIER = 0.08, 0.15, 3.0
 SHAPE_SIGMA = 1.0  # betas against the start's; their unit is the population's standard deviation
+# The same of the stature of people who share a floor, which their start has been given with all that is known of statures.
+SHARED_FLOOR_STATURE_SIGMA = 0.3
 # Where a detector sees a joint, beside the body's own, m.
 OFFSET_SIGMA = {"hip": 0.03, "left_hip": 0.03, "left_shoulder": 0.03, "spine": 0.05, "thorax": 0.05, "nose": 0.05, "head_top": 0.05}

@@ -48,12 +48,12 @@ def take_pictures(
     """Every frame as (H,W,3) uint8 RGB. faces: (T,3) of the performance's vertices; colours: (T,3), 0..1."""
     background, grade = draw_background(rng, camera), draw_grade(rng)
     occluder = draw_occluder(rng, camera, camera.pixels(performance.joints))
-    direction = camera.rotmat @ _random_light(rng)
+    direction = camera.rotmat @ draw_light_direction(rng)
     light = Light(direction, float(rng.uniform(0.25, 0.6)), float(rng.uniform(0, 0.3)))
     shadow = float(rng.uniform(0.1, 0.6))
     if occluder is not None:
-        _cover(background, occluder, slice(None), slice(None))
-    empty = _degrade(rng, _expose(background, grade), grade)
+        cover(background, occluder, slice(None), slice(None))
+    empty = degrade(rng, expose(background, grade), grade)
     for vertices, joints in zip(performance.vertices, performance.joints):
         seen = camera.to_camera(vertices.astype(float))
         points = seen[:, :2] / seen[:, 2:] * camera.intrinsics[0, 0] + camera.intrinsics[:2, 2]
@@ -67,12 +67,12 @@ def take_pictures(
             person, covered = shade(seen, faces, painted, colours, light)
             part[covered] = person
             if occluder is not None:
-                _cover(part, occluder, rows, columns)
-            picture[rows, columns] = _degrade(rng, _expose(part, grade), grade)
+                cover(part, occluder, rows, columns)
+            picture[rows, columns] = degrade(rng, expose(part, grade), grade)
         yield picture
 
 
-def _random_light(rng: np.random.Generator) -> FloatArray:
+def draw_light_direction(rng: np.random.Generator) -> FloatArray:
     """A direction (3,) to a light that is mostly above, y up."""
     direction = rng.normal(0, 1, 3)
     direction[1] = abs(direction[1]) + 0.3
@@ -95,14 +95,14 @@ def _moved(camera: StaticCamera, window: Window) -> StaticCamera:
     return StaticCamera(camera.rotmat, camera.transl, intrinsics, (window.width, window.height))
 
 
-def _cover(image: FloatArray, occluder: tuple[FloatArray, FloatArray], rows: slice, columns: slice) -> None:
+def cover(image: FloatArray, occluder: tuple[FloatArray, FloatArray], rows: slice, columns: slice) -> None:
     """Put an occluder over a part of the picture, in place."""
     colours, mask = occluder
     chosen = mask[rows, columns] > 0
     image[chosen] = colours[rows, columns][chosen]
 
 
-def _expose(image: FloatArray, grade: Grade) -> FloatArray:
+def expose(image: FloatArray, grade: Grade) -> FloatArray:
     """Blur and exposure, (H,W,3) 0..1."""
     blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), grade.blur), np.float32)
     if grade.streak:
@@ -111,7 +111,7 @@ def _expose(image: FloatArray, grade: Grade) -> FloatArray:
     return np.asarray(cv2.pow(exposed, grade.gamma), np.float32)
 
 
-def _degrade(rng: np.random.Generator, image: FloatArray, grade: Grade) -> ImageArray:
+def degrade(rng: np.random.Generator, image: FloatArray, grade: Grade) -> ImageArray:
     """Noise and JPEG blocks; (H,W,3) uint8."""
     if grade.noise:
         cv2.setRNGSeed(int(rng.integers(1 << 31)))

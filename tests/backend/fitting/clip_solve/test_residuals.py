@@ -26,6 +26,7 @@ from blender_meshrec.backend.fitting.clip_solve.image_residuals import LiftedBon
 from blender_meshrec.backend.fitting.clip_solve.motion_residuals import ACCELERATING_ROWS, Acceleration, TurnAcceleration, second_difference
 from blender_meshrec.backend.fitting.clip_solve.normal_equations import ProjectedEquations
 from blender_meshrec.backend.fitting.clip_solve.residuals import World, cauchy, geman_mcclure
+from blender_meshrec.backend.fitting.clip_solve.touches import Meeting
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from tests.support.dense_system import dense_system
@@ -47,6 +48,7 @@ RESIDUALS = (
     ShapePrior,
     Pins,
     KeptPlaces,
+    Meeting,
 )
 
 
@@ -100,6 +102,7 @@ def made(kind, still):
             centres,
         ),
         KeptPlaces: lambda: (rows[:, :24], 1e-3 * some(FRAMES)),
+        Meeting: lambda: (np.array([22, 9, 22]), rows[:, [22, 9, 22]], 1e-3 * some(FRAMES, 3)),
     }
     return kind(*arguments[kind]())
 

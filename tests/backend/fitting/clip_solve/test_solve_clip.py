@@ -14,6 +14,7 @@ from blender_meshrec.backend.fitting.clip_solve.image_residuals import Reproject
 from blender_meshrec.backend.fitting.clip_solve.residuals import World
 from blender_meshrec.backend.fitting.clip_solve.solve_clip import solve_clip, world_from_up
 from blender_meshrec.backend.fitting.clip_solve.solver import ClipState, PersonProblem, minimise
+from blender_meshrec.backend.fitting.stature import betas_of_stature, stature
 from blender_meshrec.core.cameras import project
 from blender_meshrec.core.skeletons import H36M17
 from tests.support.made_up_clips import AT, lie, squat, wrong_start
@@ -211,6 +212,36 @@ def test_people_are_solved_together_in_any_order(template, body):
         assert error(joints, joints_of(body, clip.params(clip.truth))) < 0.04
         assert error(joints_of(body, again.body), joints) < 0.001
     assert error(joints_of(body, others[1].body), joints_of(body, people[1].body)) < 0.01
+
+
+def test_people_who_share_a_floor_stand_on_it(template, body):
+    """The second one starts as 7 % too small, and so 10 cm above the floor: apart they have floors of their own, together one."""
+    clips = two_people(template)
+    evidence = []
+    for clip, size in zip(clips, (1.0, 0.93), strict=True):
+        known = clip.evidence(wrong_start(clip))
+        betas = betas_of_stature(template, known.body.betas, size * stature(template, known.body.betas))
+        pelvis = size * (known.body.transl + template.rest_joints(known.body.betas)[0])
+        start = replace(known.body, betas=betas, transl=pelvis - template.rest_joints(betas)[0])
+        evidence.append(replace(known, body=start, is_size_open=True, shares_floor=True))
+    shared = replace(clips[0].shared(), tilt_sigma=np.zeros(2))
+    apart, _world = solve_clip(template, [replace(known, is_size_open=False, shares_floor=False) for known in evidence], shared)
+    together, _world = solve_clip(template, evidence, shared)
+    assert abs(apart[0].floor - apart[1].floor) > 0.05  # m
+    assert together[0].floor == pytest.approx(together[1].floor, abs=1e-9)
+    ankles = [clip.heights(joints_of(body, one.body))[:, [7, 8]] for clip, one in zip(clips, together, strict=True)]
+    assert abs(ankles[0].mean() - ankles[1].mean()) < 0.02
+
+
+def test_long_gaps_are_held(squatting, body):
+    """Not seen for 1.2 of 2.4 s: the body stays where it was last seen, and is at once where it is seen again."""
+    times = np.arange(72) / 30
+    clip = squat(squatting.template, times)
+    visible = (times < 0.6) | (times > 1.8)
+    (person,), _world = solve_clip(clip.template, [clip.evidence(wrong_start(clip), visible=visible)], clip.shared())
+    joints, gap = joints_of(body, person.body), np.flatnonzero(~visible)
+    np.testing.assert_allclose(joints[gap], np.broadcast_to(joints[gap[0] - 1], joints[gap].shape), atol=1e-6)
+    assert error(joints[gap[-1] + 1], joints[gap[-1]]) > 0.05
 
 
 def test_no_contacts_are_needed(squatting, truth, body):
