@@ -40,7 +40,17 @@ def test_a_frame_is_laid_out_as_the_docs_say():
     report = {"a": {"$array": 0}, "b": {"$array": 1}, "c": {"$array": 2}}
     assert text == {
         "kind": "Result",
-        "fields": {"recoveries": [], "people": [], "report": report, "portraits": [], "picture": None},
+        "fields": {
+            "recoveries": [],
+            "people": [],
+            "report": report,
+            "portraits": [],
+            "picture": None,
+            "people_text": "",
+            "thumbnails": None,
+            "thumbnail_places": None,
+            "textures": [],
+        },
         "arrays": [["<i2", [2]], ["<f8", [2, 0]], ["|u1", []]],
     }
     assert raw[-5:] == b"\1\0\2\0\5"

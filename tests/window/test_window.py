@@ -16,7 +16,9 @@ CANCEL_SECONDS = 0.5  # s; limit of the time from Cancel to the end of the backe
 TIMEOUT = 400  # s; a backend starts in 3 s on an idle computer
 JOB = "jobs.current"
 PROCESS = "backend/launch.py"
-MAIN, BODY, RANGE, RESULT, RETARGET, EXPORT = (f"MESHREC_PT_{name}" for name in ("main", "body", "range", "result", "retarget", "export"))
+MAIN, BODY, RANGE, RESULT, DETAILS, RETARGET, EXPORT = (
+    f"MESHREC_PT_{name}" for name in ("main", "body", "range", "result", "details", "retarget", "export")
+)
 
 
 def backend_commands(window):
@@ -351,7 +353,7 @@ def test_interface_is_translated_to_german(artist):
     window.evaluate(f"{view}.language = 'de_DE'; {view}.use_translate_interface = True")
     texts = window.evaluate(f"texts_of({MAIN!r})")
     assert "Rekonstruieren" in texts and "Personen" in texts and any(text.startswith("130 Bilder") for text in texts), texts
-    quality = " ".join(window.evaluate(f"texts_of({RESULT!r})"))
+    quality = " ".join(text for panel in (RESULT, DETAILS) for text in window.evaluate(f"texts_of({panel!r})"))
     assert "Ergebnis" in quality and "Übereinstimmung mit dem Bild" in quality and "The " not in quality
     window.evaluate(f"setattr({view}, 'language', 'en_US')")
 

@@ -224,6 +224,8 @@ def start(*words):
         [sys.executable, "-c", MAIN, "batch", "takes", "-o", "out", "--workers", "2", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell's background jobs ignore interrupts, and their children do too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
