@@ -31,7 +31,7 @@ from scripts.train.data.filmed_bodies.motion import PARTS, MotionDrawer
 from scripts.train.data.recordings import TEST_SUBJECTS, VALIDATION_SUBJECTS, read_recordings
 from scripts.train.decomr_losses import LOSS_WEIGHTS, DecomrLosses, Truth
 from scripts.train.optimisation import RunningMean, cosine_learning_rate, optimise, sum_losses
-from scripts.train.weights_export import export_weights, write_metrics
+from scripts.train.weights_export import export_best
 
 BATCH, LEARNING_RATE, WARM_UP_STEPS, KEEP = 16, 1e-3, 100, 0.995
 FIRST_STAGE = 300  # steps of CNet alone
@@ -159,19 +159,16 @@ def vertex_errors(network: DecomrSmall, pool: CropArrays, folder: Path, layout: 
 
 def export(settings: argparse.Namespace) -> None:
     """Write the network with the smallest validation error as fp16, and the metrics file."""
-    state = torch.load(settings.state, weights_only=True)
-    error, step, best = state["best"]
-    export_weights("decomr", best, settings.seed)
-    numbers = {
-        "steps": state["step"],
-        "frozen_at_step": step,
-        "training_hours": round(state["seconds"] / 3600, 2),
-        "training_crops": CROPS["train"],
-        "validation_subjects": VALIDATION_SUBJECTS,
-        "test_subjects": TEST_SUBJECTS,
-        "validation_vertex_error_mm": round(1000 * error, 1),
-    }
-    write_metrics("decomr", settings.seed, numbers)
+
+    def numbers(error: float) -> dict[str, object]:
+        return {
+            "training_crops": CROPS["train"],
+            "validation_subjects": VALIDATION_SUBJECTS,
+            "test_subjects": TEST_SUBJECTS,
+            "validation_vertex_error_mm": round(1000 * error, 1),
+        }
+
+    export_best("decomr", settings.state, settings.seed, numbers)
 
 
 if __name__ == "__main__":

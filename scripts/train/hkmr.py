@@ -36,7 +36,7 @@ from scripts.train.hierarchy.hidden_chains import observe
 from scripts.train.hierarchy.model_fitting import fit_bodies, project
 from scripts.train.hmr import load_windows
 from scripts.train.optimisation import RunningMean, cosine_learning_rate, optimise, sum_losses
-from scripts.train.weights_export import export_weights, write_metrics
+from scripts.train.weights_export import export_best
 
 BATCH, LEARNING_RATE, WARM_UP_STEPS = 128, 3e-4, 50
 LOSS_WEIGHTS = {"smpl": 1.0, "2d": 1.0, "3d": 1.0, "kl": 0.001}
@@ -205,18 +205,15 @@ def validate(network: nn.Module, surface: SurfacePoints, pool: FilmedWindows) ->
 
 def export(settings: argparse.Namespace) -> None:
     """Write the network with the smallest validation error as fp16, and the metrics file."""
-    state = torch.load(settings.state, weights_only=True)
-    error, step, best = state["best"]
-    export_weights("hkmr", best, settings.seed)
-    numbers = {
-        "steps": state["step"],
-        "frozen_at_step": step,
-        "training_hours": round(state["seconds"] / 3600, 2),
-        "validation_subjects": SUBJECT_SPLITS["validation"],
-        "test_subjects": SUBJECT_SPLITS["test"],
-        "validation_mpve_mm_plain_and_hidden": round(500 * error, 1),
-    }
-    write_metrics("hkmr", settings.seed, numbers)
+
+    def numbers(error: float) -> dict[str, object]:
+        return {
+            "validation_subjects": SUBJECT_SPLITS["validation"],
+            "test_subjects": SUBJECT_SPLITS["test"],
+            "validation_mpve_mm_plain_and_hidden": round(500 * error, 1),
+        }
+
+    export_best("hkmr", settings.state, settings.seed, numbers)
 
 
 if __name__ == "__main__":

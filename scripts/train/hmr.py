@@ -25,7 +25,7 @@ from scripts.train.calibration.filmed_windows import SUBJECT_SPLITS, FilmedWindo
 from scripts.train.checkpoint import Checkpoint
 from scripts.train.command_line import training_parser
 from scripts.train.optimisation import RunningMean, cosine_learning_rate, optimise, sum_losses
-from scripts.train.weights_export import export_weights, write_metrics
+from scripts.train.weights_export import export_best
 
 BATCH, LEARNING_RATE, WARM_UP_STEPS = 256, 1e-3, 200
 FRAMES, STEP = 9, 14  # frames of a window of the pool, and recorded frames between them
@@ -125,18 +125,15 @@ def validate(network: Hmr, surface: SurfacePoints, pool: FilmedWindows) -> float
 
 def export(settings: argparse.Namespace) -> None:
     """Write the network with the smallest validation error as fp16, and the metrics file."""
-    state = torch.load(settings.state, weights_only=True)
-    error, step, best = state["best"]
-    export_weights("hmr", best, settings.seed)
-    numbers = {
-        "steps": state["step"],
-        "frozen_at_step": step,
-        "training_hours": round(state["seconds"] / 3600, 2),
-        "validation_subjects": SUBJECT_SPLITS["validation"],
-        "test_subjects": SUBJECT_SPLITS["test"],
-        "validation_mpve_mm": round(1000 * error, 1),
-    }
-    write_metrics("hmr", settings.seed, numbers)
+
+    def numbers(error: float) -> dict[str, object]:
+        return {
+            "validation_subjects": SUBJECT_SPLITS["validation"],
+            "test_subjects": SUBJECT_SPLITS["test"],
+            "validation_mpve_mm": round(1000 * error, 1),
+        }
+
+    export_best("hmr", settings.state, settings.seed, numbers)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from scripts.train.data.skel_samples import Batch, SampleIndex, SkelBody, SkelSa
 from scripts.train.hmr import FRAMES, load_windows
 from scripts.train.hsmr_refinement import LIMBS, refine_labels
 from scripts.train.optimisation import RunningMean, cosine_learning_rate, optimise, sum_losses
-from scripts.train.weights_export import export_weights, write_metrics
+from scripts.train.weights_export import export_best
 
 BATCH, LEARNING_RATE, WARM_UP_STEPS = 128, 1e-3, 100
 LABELLED_FRACTION = 0.25  # of a batch at least; ours
@@ -188,19 +188,16 @@ def validate(network: KeypointHsmr, body: SkelBody, samples: SkelSamples) -> flo
 
 def export(settings: argparse.Namespace) -> None:
     """Write the network with the smallest validation error as fp16, and the metrics file."""
-    state = torch.load(settings.state, weights_only=True)
-    error, step, best = state["best"]
-    export_weights("hsmr", best, settings.seed)
-    numbers = {
-        "steps": state["step"],
-        "frozen_at_step": step,
-        "training_hours": round(state["seconds"] / 3600, 2),
-        "labelled_windows": settings.labelled,
-        "validation_subjects": SUBJECT_SPLITS["validation"],
-        "test_subjects": SUBJECT_SPLITS["test"],
-        "validation_pa_mpjpe_mm": round(error, 1),
-    }
-    write_metrics("hsmr", settings.seed, numbers)
+
+    def numbers(error: float) -> dict[str, object]:
+        return {
+            "labelled_windows": settings.labelled,
+            "validation_subjects": SUBJECT_SPLITS["validation"],
+            "test_subjects": SUBJECT_SPLITS["test"],
+            "validation_pa_mpjpe_mm": round(error, 1),
+        }
+
+    export_best("hsmr", settings.state, settings.seed, numbers)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Export of a training to addon_models/: the weights, and a metrics file with the training data and the errors."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,18 @@ def export_weights(name: str, weights: Mapping[str, torch.Tensor], seed: int, pa
     save_file(halves, path, metadata={"credit": CREDIT, "script": f"scripts/train/{name}.py", "seed": str(seed)})
     path.chmod(0o644)
     return path
+
+
+def export_best(name: str, state_path: Path, seed: int, numbers: Callable[[float], Mapping[str, Any]]) -> None:
+    """Export the network with the smallest validation error of a training's state, of `Checkpoint`, and its metrics.
+
+    numbers: the metrics that are the training's own, of that error.
+    """
+    state = torch.load(state_path, weights_only=True)
+    error, step, best = state["best"]
+    export_weights(name, best, seed)
+    hours = round(state["seconds"] / 3600, 2)
+    write_metrics(name, seed, {"steps": state["step"], "frozen_at_step": step, "training_hours": hours, **numbers(error)})
 
 
 def write_metrics(name: str, seed: int, numbers: Mapping[str, Any]) -> None:
