@@ -32,6 +32,7 @@ from ..bodies.rotations import wrap_angle
 from ..bodies.skel_rotations import RELEASED_WIDTH, WIDTH, angles_from_representation
 from ..bodies.window_regression import MIN_CONFIDENCE, SILHOUETTE_SIZE
 from ..core.array_types import FloatArray
+from ..core.files.model_files import model_file
 from ..core.skel.vocabulary import DOF_LIMITS
 from ..core.skeletons import H36M17
 from .image_networks.token_decoder import TokenDecoder
@@ -39,7 +40,8 @@ from .image_networks.vision_transformer import VisionTransformer
 
 NUM_BETAS, NUM_CAMERA_PARAMS = 10, 3
 SMPL_ANSWER = 24 * 6 + NUM_BETAS + NUM_CAMERA_PARAMS  # numbers of the encoder's answer
-WEIGHTS_FILE = "hsmr.safetensors"
+# The encoder's weights are those of methods/hmr.py, which lie in its file.
+WEIGHTS_FILE, ENCODER_FILE, ENCODER_PREFIX = "hsmr.safetensors", "hmr.safetensors", "encoder."
 SIDE_COLUMNS = 32  # px of the square crop on either side that the encoder does not see
 
 # The 44 points of the paper's losses: 25 of OpenPose from SMPL's 24 joints and 21 vertices, then 19 that a regressor gives.
@@ -218,8 +220,11 @@ def load_keypoint_hsmr(device: str = "cpu") -> KeypointHsmr:
 
 
 def read_keypoint_hsmr(path: Path | str) -> KeypointHsmr:
-    """The network with the weights of a file. Raises ModelError."""
-    return network_file.load_weights(KeypointHsmr(), network_file.read_weights(path), path, "HSMR's network")
+    """The network with the weights of a file, and those of its encoder from HMR's. Raises ModelError."""
+    weights = network_file.read_weights(path)
+    encoder = network_file.read_weights(model_file(ENCODER_FILE))
+    all_weights = {**weights, **{f"{ENCODER_PREFIX}{name}": value for name, value in encoder.items()}}
+    return network_file.load_weights(KeypointHsmr(), all_weights, path, "HSMR's network")
 
 
 # ---- the points of the paper's losses ----------------------------------------------------------------------------------

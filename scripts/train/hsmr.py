@@ -26,7 +26,7 @@ from blender_meshrec.bodies.skel_rotations import representation_from_angles, ro
 from blender_meshrec.core.files.model_files import model_file
 from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.skeletons import H36M17
-from blender_meshrec.methods.hsmr_network import KeypointHsmr, SkelRegression, limited_angles
+from blender_meshrec.methods.hsmr_network import ENCODER_PREFIX, KeypointHsmr, SkelRegression, limited_angles
 from scripts.train.calibration.filmed_windows import SUBJECT_SPLITS
 from scripts.train.checkpoint import Checkpoint
 from scripts.train.command_line import training_parser
@@ -197,7 +197,7 @@ def export(settings: argparse.Namespace) -> None:
             "validation_pa_mpjpe_mm": round(error, 1),
         }
 
-    export_best("hsmr", settings.state, settings.seed, numbers)
+    export_best("hsmr", settings.state, settings.seed, numbers, left_out=ENCODER_PREFIX)
 
 
 if __name__ == "__main__":

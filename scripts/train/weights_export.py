@@ -26,14 +26,15 @@ def export_weights(name: str, weights: Mapping[str, torch.Tensor], seed: int, pa
     return path
 
 
-def export_best(name: str, state_path: Path, seed: int, numbers: Callable[[float], Mapping[str, Any]]) -> None:
+def export_best(name: str, state_path: Path, seed: int, numbers: Callable[[float], Mapping[str, Any]], left_out: str | None = None) -> None:
     """Export the network with the smallest validation error of a training's state, of `Checkpoint`, and its metrics.
 
-    numbers: the metrics that are the training's own, of that error.
+    numbers: the metrics that are the training's own, of that error. left_out: how the names of weights begin that lie in another file.
     """
     state = torch.load(state_path, weights_only=True)
     error, step, best = state["best"]
-    export_weights(name, best, seed)
+    kept = {key: value for key, value in best.items() if left_out is None or not key.startswith(left_out)}
+    export_weights(name, kept, seed)
     hours = round(state["seconds"] / 3600, 2)
     write_metrics(name, seed, {"steps": state["step"], "frozen_at_step": step, "training_hours": hours, **numbers(error)})
 
