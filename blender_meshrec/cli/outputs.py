@@ -217,7 +217,7 @@ def make_scenes(request: SceneRequest, blender: str | None = None) -> SceneResul
     if target is None or not is_inside_blender(blender):
         return run_scene_process(request, blender)
     from ..scene.outputs import Output
-    from ..scene.retarget_outputs import retarget_files
+    from ..scene.retargeting.retarget_outputs import retarget_files
 
     outputs = [Output(path, indices) for path, indices in request.outputs]
     quality, notes = retarget_files(

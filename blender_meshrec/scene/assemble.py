@@ -17,18 +17,18 @@ from ..core.messages import Message
 from ..core.records import Camera, Recovery
 from ..core.skel.template import SkelTemplate
 from ..core.time_gaps import recovery_without_gaps
-from .camera import build_camera, match_resolution, set_camera_view
-from .camera_footage import RATE_NOTE, add_footage, fit_footage, remove_footage
+from .cameras.camera import build_camera, match_resolution, set_camera_view
+from .cameras.camera_footage import RATE_NOTE, add_footage, fit_footage, remove_footage
+from .cameras.footage_retiming import file_rate, footage_rate, retime_footage
 from .context import active_scene, active_view_layer, assigned_action, ensure_object_mode
-from .footage_retiming import file_rate, footage_rate, retime_footage
 from .free_names import free_name
-from .keyframes import last_frame, set_timeline, snapped_key_frames
-from .new_take import give_take, show_take
-from .reshape import BodyObjects
-from .skel_person import build_skel_person
-from .smpl_person import build_smpl_person
-from .takes import remove_take
-from .texture import apply_texture
+from .motion.keyframes import last_frame, set_timeline, snapped_key_frames
+from .person.reshape import BodyObjects
+from .person.skel_person import build_skel_person
+from .person.smpl_person import build_smpl_person
+from .person.texture import apply_texture
+from .takes.new_take import give_take, show_take
+from .takes.takes import remove_take
 from .unit_scale import UNIT_PROPERTY
 
 

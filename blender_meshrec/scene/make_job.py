@@ -62,9 +62,9 @@ def main(settings_path: str) -> None:
 def write_job_outputs(settings: Mapping[str, Any]) -> tuple[list[str], dict[str, dict[str, float]]]:
     """Write the outputs; returns notes, and the quality of a retarget by output path."""
     if settings.get("map"):
-        return [], {"mapping": _import("scene.map_rig").map_file(settings["map"])}
+        return [], {"mapping": _import("scene.retargeting.map_rig").map_file(settings["map"])}
     if settings.get("camera"):
-        return [], {"camera": {"text": _import("scene.known_cameras").camera_of_file(**settings["camera"])}}
+        return [], {"camera": {"text": _import("scene.cameras.known_cameras").camera_of_file(**settings["camera"])}}
     outputs = _import("scene.outputs")
     job_outputs = [
         outputs.Output(Path(entry["path"]), tuple(entry["people"]), Path(entry["home"]), tuple(entry.get("surfaces", ())))
@@ -72,7 +72,7 @@ def write_job_outputs(settings: Mapping[str, Any]) -> tuple[list[str], dict[str,
     ]
     motions = [(person["name"], person["motion"]) for person in settings["people"]]
     if settings.get("retarget"):
-        retarget_files = _import("scene.retarget_outputs").retarget_files
+        retarget_files = _import("scene.retargeting.retarget_outputs").retarget_files
         quality, notes = retarget_files(motions, job_outputs, settings["body"], settings["preset"], **settings["retarget"])
         return notes, quality
     person_class, read_motion = _import("scene.assemble").Person, _import("core.files.motion_npz").read_motion

@@ -14,8 +14,8 @@ from ..core.format_notes import format_notes
 from ..core.motion import motion_from_recovery
 from .assemble import Assembly, Person, assemble, match_scene, people_without_gaps, without_shapes_note
 from .context import active_scene, active_view_layer, expect_type
-from .export import export_assembly
-from .surface import surface_modifiers
+from .export.export import export_assembly
+from .person.surface import surface_modifiers
 
 _FRAME_FRACTION = 0.9  # the camera frame's size as a fraction of a 3D view's
 _VIEW_ASPECT = 0.6  # the height of a 3D view as a fraction of its width, in Blender's own layouts

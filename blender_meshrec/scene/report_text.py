@@ -8,8 +8,8 @@ import bpy
 from ..core.messages import Message, label
 from ..core.records import Recovery
 from ..core.verdict import BAD
-from .confidence import joint_confidence, low_confidence_joints
 from .free_names import free_name
+from .person.confidence import joint_confidence, low_confidence_joints
 
 # Median reprojection error as a fraction of the person's height. A detector's keypoints scatter by about 1 %.
 GOOD_FIT, FAIR_FIT = 0.02, 0.04

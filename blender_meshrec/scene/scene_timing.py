@@ -10,8 +10,8 @@ from ..core.conventions import FIRST_BLENDER_FRAME
 from ..core.messages import Message
 from ..core.records import Recovery
 from ..core.resampling import resample_recovery
-from .camera import VIEW_PROPERTY
-from .keyframes import blender_rate, scene_fps, snapped_key_frames
+from .cameras.camera import VIEW_PROPERTY
+from .motion.keyframes import blender_rate, scene_fps, snapped_key_frames
 
 _SAME_RATE = 1e-4  # relative
 

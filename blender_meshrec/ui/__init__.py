@@ -5,49 +5,25 @@ from collections.abc import Sequence
 import bpy
 
 from ..bridge.backend_location import set_environment_home
-from . import (
-    camera_panel,
-    choice_operators,
+from . import choice_operators, menus, operators, panels, presets, properties, redraw, translation
+from .correct import contact_operators, contact_panel, correction_operators, correction_panel, pin_overlay, solve_again_operator
+from .footage import camera_panel, footage_operators, views_panel
+from .jobs import jobs, status_bar, surface_files
+from .people import people_operators, people_panel, solve_people_operator, thumbnails
+from .result import (
     clean_up_operators,
-    contact_operators,
-    contact_panel,
     copy_operators,
-    correction_operators,
-    correction_panel,
-    environment_operators,
     export_operators,
-    footage_operators,
-    jobs,
-    menus,
-    operators,
-    panels,
-    people_operators,
-    people_panel,
-    pin_overlay,
-    preferences,
-    presets,
-    properties,
-    redraw,
     result_edits,
     result_edits_panel,
     result_overlay,
     result_panel,
     result_view_operators,
-    retarget_operators,
-    retarget_panel,
-    retarget_preview,
-    retarget_settings,
-    setup_state,
     skel_panel,
-    solve_again_operator,
-    solve_people_operator,
-    status_bar,
-    surface_files,
     take_operators,
-    thumbnails,
-    translation,
-    views_panel,
 )
+from .retarget import retarget_operators, retarget_panel, retarget_preview, retarget_settings
+from .setup import environment_operators, preferences, setup_state
 
 # The order of registration is that of the panels in the tab.
 _PARTS = (

@@ -8,7 +8,7 @@ from ..scene.context import expect_type
 
 if TYPE_CHECKING:
     from .properties import Settings
-    from .retarget_settings import RetargetSettings
+    from .retarget.retarget_settings import RetargetSettings
 
     OperatorMixin = bpy.types.Operator
 else:

@@ -6,13 +6,13 @@ import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..scene.confidence import SHOWN_PROPERTY, is_confidence_shown
-from . import jobs
+from ..scene.person.confidence import SHOWN_PROPERTY, is_confidence_shown
 from .blender_types import HasFilepath, OperatorResult, require, settings_of
+from .jobs import jobs
 from .operator_feedback import poll_unless
-from .preferences import ADDON
 from .redraw import redraw, redraw_views
 from .selection import result_armature
+from .setup.preferences import ADDON
 from .translation import translate
 
 _MODEL_ITEMS = (("body", "Body", "An SMPL, SMPL-H or SMPL-X file"), ("skel_body", "SKEL", "A SKEL file"))

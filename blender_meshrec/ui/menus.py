@@ -3,9 +3,9 @@
 import bpy
 
 from .blender_types import HasLayout, require
-from .export_operators import ExportCharacter
-from .footage import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from .footage.footage import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from .operators import ImportMotion
+from .result.export_operators import ExportCharacter
 
 
 class _DropInto3DView:

@@ -14,19 +14,19 @@ from ..core.files.point_cache import SUFFIX
 from ..core.files.texture_file import read_texture, texture_path
 from ..core.option_choices import UP_AXES
 from ..retarget.recovery_files import MOTION_SUFFIXES, read_recovery
-from ..scene.solve_again import REQUEST_PROPERTY
-from . import jobs
+from ..scene.corrections.solve_again import REQUEST_PROPERTY
 from .blender_types import OperatorResult, require, settings_of
-from .job_operator import JobOperator
+from .footage.scene_camera import SceneCamera
+from .jobs import jobs
+from .jobs.job_operator import JobOperator
+from .jobs.saved_corrections import with_saved_corrections
+from .jobs.scene_making import make_people, textures_of
+from .jobs.surface_files import SurfaceFiles
 from .operator_feedback import poll_unless, report_error, report_notes
-from .people_state import take_over_people
-from .preferences import get_backend_python, get_cache_folder
+from .people.people_state import take_over_people
 from .properties import build_request
 from .redraw import redraw
-from .saved_corrections import with_saved_corrections
-from .scene_camera import SceneCamera
-from .scene_making import make_people, textures_of
-from .surface_files import SurfaceFiles
+from .setup.preferences import get_backend_python, get_cache_folder
 from .translation import translate
 
 

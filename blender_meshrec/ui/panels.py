@@ -4,17 +4,17 @@ import bpy
 
 from ..core.errors import NotSetUpError
 from ..core.skeleton_choice import SKEL_METHODS
-from . import jobs
 from .blender_types import scene_of, set_operator_properties, settings_of
+from .jobs import jobs
 from .layouts import draw_error, draw_text
-from .next_step import next_step
-from .people_panel import draw_list_buttons, draw_strip
+from .people.people_panel import draw_list_buttons, draw_strip
+from .people.thumbnails import portrait_icon, thumbnail_icon
 from .presets import MESHREC_PT_presets
 from .properties import FoundPerson, Settings, item_description, planned_changes
 from .remedies import buttons_for
-from .setup_box import draw_setup
+from .result.next_step import next_step
+from .setup.setup_box import draw_setup
 from .sidebar import ReconstructionSection, SidebarTab, align_properties, prepare_settings
-from .thumbnails import portrait_icon, thumbnail_icon
 from .translation import translate, translate_message
 
 _CHANGED = {

@@ -25,15 +25,15 @@ from ..core.option_choices import EXPORT_PRESETS
 from ..core.options import OPTIONS, RECONSTRUCT_OPTIONS, SCENE_OPTIONS
 from ..core.people_list import default_person_name
 from ..core.skeleton_choice import SKEL_METHODS
+from ..scene.cameras.known_cameras import camera_of_object
 from ..scene.context import expect_type
-from ..scene.earlier_results import person_name, rename_person
-from ..scene.known_cameras import camera_of_object
 from ..scene.scene_timing import choose_timing, matching_changes
-from . import footage
+from ..scene.takes.earlier_results import person_name, rename_person
 from .blender_types import enum_property, settings_of
+from .footage import footage
 from .option_properties import add_option_properties, enum_items, option_value, request_values
-from .people_state import forget_people, name_listed_person
-from .thumbnails import store_portrait
+from .people.people_state import forget_people, name_listed_person
+from .people.thumbnails import store_portrait
 
 PERSON_ITEMS = (
     ("LARGEST", "Largest", "The person who is largest in the picture, by the median of the whole clip"),

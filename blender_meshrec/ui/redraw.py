@@ -2,8 +2,8 @@
 
 import bpy
 
-from . import setup_state
 from .blender_types import require
+from .setup import setup_state
 
 _INTERVAL_SECONDS = 0.2  # s
 # The regions that show an installation. The 3D view itself is not redrawn: a heavy scene would slow Blender down.

@@ -7,7 +7,7 @@ from ..bridge.messages import ReconstructRequest
 from ..core.catalog import DEFAULT_REFINERS
 from ..core.errors import InputError, ModelError, NobodyFoundError, NotSetUpError
 from ..core.quality_levels import AUTO_REFINER
-from .jobs import Job
+from .jobs.jobs import Job
 
 
 @dataclass(frozen=True)

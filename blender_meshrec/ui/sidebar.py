@@ -4,8 +4,8 @@ from typing import ClassVar
 
 import bpy
 
-from . import jobs
 from .blender_types import HasLayout, settings_of
+from .jobs import jobs
 from .layouts import align_properties
 from .properties import Settings
 

@@ -33,10 +33,10 @@ from blender_meshrec.retarget.mapping.map_bones import map_bones
 from blender_meshrec.retarget.rig import BoneMapping
 from blender_meshrec.retarget.source.motion import performance_from_motion
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.character.rig_reader import read_rig
 from blender_meshrec.scene.context import active_scene, active_view_layer, armature_data, expect_type, pose_bones
-from blender_meshrec.scene.keyframes import set_timeline
-from blender_meshrec.scene.retarget import retarget_armature
-from blender_meshrec.scene.rig_reader import read_rig
+from blender_meshrec.scene.motion.keyframes import set_timeline
+from blender_meshrec.scene.retargeting.retarget import retarget_armature
 from scripts import ROOT
 
 TRUTH = ROOT / "scripts" / "demo_clip_truth.npz"

@@ -28,7 +28,7 @@ from blender_meshrec.core.records import Recovery
 from blender_meshrec.core.rotations import rotvec_from_rotmat
 from blender_meshrec.scene.assemble import Assembly, Person, assemble, match_scene
 from blender_meshrec.scene.context import active_scene
-from blender_meshrec.scene.export import export_assembly
+from blender_meshrec.scene.export.export import export_assembly
 
 REPEATS = 3
 

@@ -24,10 +24,10 @@ from blender_meshrec.retarget.character_path import split_character_path
 from blender_meshrec.retarget.rig import RetargetOptions
 from blender_meshrec.retarget.source.files import read_performance
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.character.rig_file import load_character
 from blender_meshrec.scene.context import active_scene, camera_data, pose_bones
-from blender_meshrec.scene.keyframes import set_timeline
-from blender_meshrec.scene.retarget import retarget_armature
-from blender_meshrec.scene.rig_file import load_character
+from blender_meshrec.scene.motion.keyframes import set_timeline
+from blender_meshrec.scene.retargeting.retarget import retarget_armature
 from scripts import ROOT
 from scripts.docs import tiles
 

@@ -21,14 +21,14 @@ from blender_meshrec.core.errors import MeshRecError
 from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.retarget.rig import SIDES, Performance
 from blender_meshrec.retarget.source.files import read_performance
-from blender_meshrec.scene.armature_performance import orthonormal_rotations
+from blender_meshrec.scene.character.rig_file import load_character, unhide_character
+from blender_meshrec.scene.character.rigid_meshes import bone_of_rigid_mesh
+from blender_meshrec.scene.character.skin_floor import skin_bones
 from blender_meshrec.scene.context import active_scene, mesh_data, pose_bones
-from blender_meshrec.scene.keyframes import set_timeline, snapped_key_frames
+from blender_meshrec.scene.motion.armature_performance import orthonormal_rotations
+from blender_meshrec.scene.motion.keyframes import set_timeline, snapped_key_frames
 from blender_meshrec.scene.outputs import open_empty_file
-from blender_meshrec.scene.retarget import RetargetPlan, plan_retarget, write_plan
-from blender_meshrec.scene.rig_file import load_character, unhide_character
-from blender_meshrec.scene.rigid_meshes import bone_of_rigid_mesh
-from blender_meshrec.scene.skin_floor import skin_bones
+from blender_meshrec.scene.retargeting.retarget import RetargetPlan, plan_retarget, write_plan
 
 NEAR = 0.01  # m; skin up to this height is on the floor
 SHIN_HEIGHT = 0.1  # skin of the shins up to this height over the lowest, as a fraction of the hips' height, can touch the floor

@@ -100,7 +100,7 @@ class Artist:
 
     def bind_addon_state(self) -> None:
         """Make the add-on's state available to the observer's expressions."""
-        self.window.evaluate(f"import {ADDON}.ui.setup_state as state, {ADDON}.ui.jobs as jobs")
+        self.window.evaluate(f"import {ADDON}.ui.setup.setup_state as state, {ADDON}.ui.jobs.jobs as jobs")
         self.window.evaluate(f"watch_panels({ADDON!r})")
 
     def open_panels(self) -> list[str]:

@@ -55,7 +55,9 @@ def test_a_job_says_all_that_the_maker_reads(request_in, tmp_path):
     assert set(job) == read - {"map", "camera"}  # jobs of other kinds: a character is mapped, a camera read
     assert set(job["outputs"][0]) == set(re.findall(r'entry(?:\[|\.get\()"(\w+)"', maker))
     functions = [
-        node for node in ast.parse((scene / "retarget_outputs.py").read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)
+        node
+        for node in ast.parse((scene / "retargeting" / "retarget_outputs.py").read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
     ]
     (taken,) = [{argument.arg for argument in node.args.args[4:]} for node in functions if node.name == "retarget_files"]
     assert set(job["retarget"]) == taken

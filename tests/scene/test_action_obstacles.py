@@ -10,12 +10,12 @@ from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.retarget.mapping.map_bones import map_bones
 from blender_meshrec.retarget.rig import BoneMapping, RetargetOptions
 from blender_meshrec.retarget.source.files import read_performance
-from blender_meshrec.scene.action_settings import check_rest_position
-from blender_meshrec.scene.armature_performance import performance_from_armature
+from blender_meshrec.scene.character.rig_reader import read_rig
+from blender_meshrec.scene.motion.action_settings import check_rest_position
+from blender_meshrec.scene.motion.armature_performance import performance_from_armature
 from blender_meshrec.scene.outputs import Output
-from blender_meshrec.scene.retarget import retarget_armature
-from blender_meshrec.scene.retarget_outputs import write_retargeted
-from blender_meshrec.scene.rig_reader import read_rig
+from blender_meshrec.scene.retargeting.retarget import retarget_armature
+from blender_meshrec.scene.retargeting.retarget_outputs import write_retargeted
 from tests.conftest import ROOT
 from tests.support.blender_characters import add_bone, add_controls, make_character
 from tests.support.blender_imports import import_file

@@ -8,8 +8,8 @@ from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
-from blender_meshrec.scene.keyframes import snapped_key_frames
-from blender_meshrec.scene.surface import SURFACE_MODIFIER
+from blender_meshrec.scene.motion.keyframes import snapped_key_frames
+from blender_meshrec.scene.person.surface import SURFACE_MODIFIER
 from tests.support.blender_keyframes import fcurves_of
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, motion_of, skin_recovery, with_calibrated_joints

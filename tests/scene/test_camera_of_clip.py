@@ -7,9 +7,9 @@ import pytest
 from blender_meshrec.core.cameras import invert_rigid_transform, rigid_transform
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.scene.assemble import Person, assemble
-from blender_meshrec.scene.camera import camera_intrinsics, is_view_untouched, set_camera_view
+from blender_meshrec.scene.cameras.camera import camera_intrinsics, is_view_untouched, set_camera_view
+from blender_meshrec.scene.export.scene_export import export_characters
 from blender_meshrec.scene.outputs import Output, write_outputs
-from blender_meshrec.scene.scene_export import export_characters
 from tests.support.blender_imports import import_file, imported_objects
 from tests.support.blender_keyframes import keys_of
 from tests.support.synthetic_bodies import make_recovery

@@ -11,10 +11,10 @@ import pytest
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.gltf import read_gltf
 from blender_meshrec.retarget.source.files import read_performance
+from blender_meshrec.scene.character.rig_file import load_character
+from blender_meshrec.scene.export.scene_export import export_characters
 from blender_meshrec.scene.outputs import Output
-from blender_meshrec.scene.retarget_outputs import write_retargeted
-from blender_meshrec.scene.rig_file import load_character
-from blender_meshrec.scene.scene_export import export_characters
+from blender_meshrec.scene.retargeting.retarget_outputs import write_retargeted
 from tests.conftest import ROOT
 from tests.support.ascii_fbx import write_ascii_fbx
 from tests.support.blender_characters import make_character

@@ -5,7 +5,7 @@ import pytest
 
 from blender_meshrec.retarget.source.files import read_performance
 from blender_meshrec.scene.context import mesh_data
-from blender_meshrec.scene.retarget import plan_retarget
+from blender_meshrec.scene.retargeting.retarget import plan_retarget
 from scripts.evaluate.characters import foot_vertices, measure_skin
 from tests.conftest import ROOT
 from tests.support.blender_characters import make_character

@@ -17,7 +17,7 @@ from blender_meshrec.scene.clean_up_rig.capture import FOLLOW
 from blender_meshrec.scene.clean_up_rig.follow import clean_up_rig_of, is_following, remove_rig, set_following
 from blender_meshrec.scene.clean_up_rig.make import make_clean_up_rig
 from blender_meshrec.scene.clean_up_rig.rigify_rig import is_rigify_there
-from blender_meshrec.scene.keyframes import action_fcurves
+from blender_meshrec.scene.motion.keyframes import action_fcurves
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 from tests.support.synthetic_gait import squat, walk
 from tests.support.synthetic_template import synthetic_template

@@ -14,8 +14,8 @@ from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.option_choices import EXPORT_PRESET_NAMES, OUTPUT_SUFFIXES
 from blender_meshrec.core.skeletons import SMPL_JOINTS
-from blender_meshrec.scene import export, export_fbx
-from blender_meshrec.scene.surface import SURFACE_MODIFIER
+from blender_meshrec.scene.export import export, export_fbx
+from blender_meshrec.scene.person.surface import SURFACE_MODIFIER
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, with_calibrated_joints
 

@@ -12,7 +12,7 @@ from blender_meshrec.core.files.bvh import write_bvh
 from blender_meshrec.core.motion import forward_kinematics, resample_motion
 from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
-from blender_meshrec.scene.export import export_assembly
+from blender_meshrec.scene.export.export import export_assembly
 from tests.support.blender_imports import import_file, imported_object, open_empty_scene
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of, skin_recovery
@@ -194,7 +194,7 @@ def test_unknown_formats_and_unwritable_paths_raise_errors(tmp_path, plain, clip
 
 @pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".blend"])
 def test_a_failing_exporter_leaves_no_file(tmp_path, plain, clip, suffix, monkeypatch):
-    from blender_meshrec.scene import export
+    from blender_meshrec.scene.export import export
 
     def write_half(path, assembly, preset):
         path.write_text("half")

@@ -11,9 +11,9 @@ import pytest
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.fbx_records import read_records, write_records
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
-from blender_meshrec.scene.export import export_assembly
-from blender_meshrec.scene.rig_file import load_character
-from blender_meshrec.scene.scene_export import export_characters
+from blender_meshrec.scene.character.rig_file import load_character
+from blender_meshrec.scene.export.export import export_assembly
+from blender_meshrec.scene.export.scene_export import export_characters
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 TEMPLATE = make_tube_body(posedirs=False)

@@ -9,7 +9,7 @@ import pytest
 
 from blender_meshrec.retarget.source.files import read_performance
 from blender_meshrec.scene.outputs import Output
-from blender_meshrec.scene.retarget_outputs import write_retargeted
+from blender_meshrec.scene.retargeting.retarget_outputs import write_retargeted
 from tests.conftest import ROOT
 from tests.support.blender_imports import import_file
 

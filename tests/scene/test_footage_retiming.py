@@ -8,8 +8,8 @@ import pytest
 
 from blender_meshrec.core.resampling import resample_recovery
 from blender_meshrec.scene.assemble import Person, assemble
-from blender_meshrec.scene.camera_footage import remove_footage
-from blender_meshrec.scene.footage_retiming import footage_rate
+from blender_meshrec.scene.cameras.camera_footage import remove_footage
+from blender_meshrec.scene.cameras.footage_retiming import footage_rate
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 FRAMES, FIRST_NUMBER = 40, 5

@@ -8,9 +8,9 @@ import pytest
 
 from blender_meshrec.core.files.gltf import read_gltf
 from blender_meshrec.retarget.source.files import read_performance
-from blender_meshrec.scene.external_files import MAX_TEXTURE_SIDE
+from blender_meshrec.scene.character.external_files import MAX_TEXTURE_SIDE
 from blender_meshrec.scene.outputs import Output
-from blender_meshrec.scene.retarget_outputs import write_retargeted
+from blender_meshrec.scene.retargeting.retarget_outputs import write_retargeted
 from tests.conftest import ROOT
 from tests.support.blender_characters import make_character
 

@@ -9,7 +9,7 @@ from mathutils import Matrix, Vector
 from blender_meshrec.core.cameras import invert_rigid_transform, project, transform_points
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.camera_file import camera_from_text
-from blender_meshrec.scene.known_cameras import camera_of_file, camera_of_object, likely_rate
+from blender_meshrec.scene.cameras.known_cameras import camera_of_file, camera_of_object, likely_rate
 
 POINTS = np.array([[0.2, 0.1, 0.0], [-0.4, 0.3, 1.7], [0.5, -0.6, 0.9]])
 FIRST, LAST = 1001, 1012

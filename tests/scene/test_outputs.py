@@ -15,10 +15,10 @@ from blender_meshrec.core.files.motion_npz import read_motion, write_motion
 from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.messages import message_from_json
 from blender_meshrec.scene.assemble import Person
-from blender_meshrec.scene.camera import build_camera
-from blender_meshrec.scene.camera_footage import add_footage
+from blender_meshrec.scene.cameras.camera import build_camera
+from blender_meshrec.scene.cameras.camera_footage import add_footage
 from blender_meshrec.scene.outputs import Output, write_outputs
-from blender_meshrec.scene.surface import SURFACE_MODIFIER
+from blender_meshrec.scene.person.surface import SURFACE_MODIFIER
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, with_calibrated_joints
 
 SUFFIXES = (".fbx", ".glb", ".bvh", ".usdc", ".blend", ".npz")

@@ -13,9 +13,9 @@ from blender_meshrec.core.foot_planting.foot_lock import lock_feet
 from blender_meshrec.core.foot_planting.leg_kinematics import LEG_JOINTS, pose_legs, soles_from_template
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.scene.assemble import Person, assemble
-from blender_meshrec.scene.contact_channels import contact_curve, is_touching, read_contacts, set_contact, touching_run
-from blender_meshrec.scene.edited_contacts import read_edited_contacts
-from blender_meshrec.scene.plant_again import plant_person, unheld_notes
+from blender_meshrec.scene.corrections.contact_channels import contact_curve, is_touching, read_contacts, set_contact, touching_run
+from blender_meshrec.scene.corrections.edited_contacts import read_edited_contacts
+from blender_meshrec.scene.corrections.plant_again import plant_person, unheld_notes
 from tests.support.blender_poses import pose_in_blender
 from tests.support.synthetic_bodies import make_recovery
 
@@ -149,7 +149,7 @@ def test_what_an_artist_keyed_stays(person):
 
 
 def read_curves(owner, action):
-    from blender_meshrec.scene.keyframes import action_fcurves
+    from blender_meshrec.scene.motion.keyframes import action_fcurves
 
     return action_fcurves(action, owner)
 

@@ -7,12 +7,12 @@ import bpy
 import pytest
 
 from blender_meshrec.retarget.source.files import read_performance
-from blender_meshrec.scene import relative_paths
-from blender_meshrec.scene.character_group import CharacterGroup
-from blender_meshrec.scene.export import export_assembly
+from blender_meshrec.scene.character.character_group import CharacterGroup
+from blender_meshrec.scene.export import relative_paths
+from blender_meshrec.scene.export.export import export_assembly
+from blender_meshrec.scene.export.relative_paths import relative_file_paths
 from blender_meshrec.scene.outputs import Output
-from blender_meshrec.scene.relative_paths import relative_file_paths
-from blender_meshrec.scene.retarget_outputs import write_retargeted
+from blender_meshrec.scene.retargeting.retarget_outputs import write_retargeted
 from tests.conftest import ROOT
 from tests.support.blender_characters import make_character
 

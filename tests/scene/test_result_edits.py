@@ -9,12 +9,12 @@ from mathutils import Quaternion
 
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.result_edits import ResultEdits
-from blender_meshrec.scene.armature import build_armature
 from blender_meshrec.scene.assemble import Person, assemble
-from blender_meshrec.scene.keyframes import action_fcurves
+from blender_meshrec.scene.motion.keyframes import action_fcurves
+from blender_meshrec.scene.person.armature import build_armature
 from blender_meshrec.scene.result_edits.edited_action import apply_edits, captured_action, is_edited
 from blender_meshrec.scene.result_edits.nla_layers import CAPTURE_TRACK, CORRECTIONS_TRACK, add_corrections, capture_to_strip
-from blender_meshrec.scene.takes import takes_of
+from blender_meshrec.scene.takes.takes import takes_of
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of
 
 FRAMES = 48

@@ -10,8 +10,8 @@ from mathutils import Euler, Matrix
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.retarget.source.files import read_performance
-from blender_meshrec.scene.armature_performance import performance_from_armature
-from blender_meshrec.scene.retarget import plan_retarget, retarget_armature
+from blender_meshrec.scene.motion.armature_performance import performance_from_armature
+from blender_meshrec.scene.retargeting.retarget import plan_retarget, retarget_armature
 from tests.conftest import ROOT
 from tests.support.blender_characters import add_bone, make_character
 from tests.support.scene_dump import dump_scene

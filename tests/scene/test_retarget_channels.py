@@ -10,7 +10,7 @@ from blender_meshrec.retarget.rig import BoneMapping
 from blender_meshrec.retarget.solve.forward_kinematics import Pose
 from blender_meshrec.retarget.solve.rest_pose import RestPose
 from blender_meshrec.retarget.write.channels import rotation_channels, solve_bone_channels
-from blender_meshrec.scene.rig_reader import read_rig
+from blender_meshrec.scene.character.rig_reader import read_rig
 
 MODES = ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 # Bones that RestPose needs for a body, in addition to those that are tested.

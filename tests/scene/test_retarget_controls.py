@@ -10,10 +10,10 @@ from blender_meshrec.retarget.mapping.map_bones import map_bones
 from blender_meshrec.retarget.rig import SIDES, RetargetOptions
 from blender_meshrec.retarget.source.files import read_performance
 from blender_meshrec.retarget.write.controls import control_names, switch_values
-from blender_meshrec.scene.armature_performance import performance_from_armature
-from blender_meshrec.scene.control_rig import find_control_parents
-from blender_meshrec.scene.retarget import retarget_armature
-from blender_meshrec.scene.rig_reader import read_rig
+from blender_meshrec.scene.character.control_rig import find_control_parents
+from blender_meshrec.scene.character.rig_reader import read_rig
+from blender_meshrec.scene.motion.armature_performance import performance_from_armature
+from blender_meshrec.scene.retargeting.retarget import retarget_armature
 from tests.conftest import ROOT
 from tests.support.blender_keyframes import fcurves_of_action
 from tests.support.blender_rigs import generate_rigify

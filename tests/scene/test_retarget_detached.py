@@ -6,8 +6,8 @@ import pytest
 
 from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.retarget.source.files import read_performance
-from blender_meshrec.scene.character_motion import motion_from_plan
-from blender_meshrec.scene.retarget import retarget_armature
+from blender_meshrec.scene.character.character_motion import motion_from_plan
+from blender_meshrec.scene.retargeting.retarget import retarget_armature
 from tests.conftest import ROOT
 from tests.support.blender_characters import add_bone, make_character
 from tests.support.blender_rigs import import_rig

@@ -12,10 +12,10 @@ from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.retarget.character_path import split_character_path
 from blender_meshrec.retarget.source.files import read_performance
-from blender_meshrec.scene import retarget_outputs
+from blender_meshrec.scene.character.rig_file import load_character
 from blender_meshrec.scene.outputs import Output
-from blender_meshrec.scene.retarget_outputs import write_retargeted
-from blender_meshrec.scene.rig_file import load_character
+from blender_meshrec.scene.retargeting import retarget_outputs
+from blender_meshrec.scene.retargeting.retarget_outputs import write_retargeted
 from tests.conftest import ROOT
 from tests.support.blender_characters import make_character
 from tests.support.blender_imports import import_file, imported_objects

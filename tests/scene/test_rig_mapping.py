@@ -11,7 +11,7 @@ from mathutils import Matrix, Quaternion
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.retarget.mapping.map_bones import map_bones
 from blender_meshrec.retarget.rig import SIDES
-from blender_meshrec.scene.rig_reader import read_rig
+from blender_meshrec.scene.character.rig_reader import read_rig
 from tests.support.blender_rigs import generate_rigify, import_rig
 from tests.support.synthetic_rigs import body_slots
 

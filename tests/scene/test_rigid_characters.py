@@ -8,13 +8,13 @@ from blender_meshrec.core.errors import InputError
 from blender_meshrec.retarget.mapping.map_bones import map_bones
 from blender_meshrec.retarget.rig import SIDES, RetargetedMotion
 from blender_meshrec.retarget.source.files import read_performance
-from blender_meshrec.scene import rig_import
-from blender_meshrec.scene.map_rig import map_file
-from blender_meshrec.scene.mapping_notes import feet_notes
-from blender_meshrec.scene.retarget import plan_retarget, retarget_armature
-from blender_meshrec.scene.rig_file import load_character
-from blender_meshrec.scene.rig_reader import read_rig
-from blender_meshrec.scene.skin_floor import read_foot_skins, skin_floor_height
+from blender_meshrec.scene.character import rig_import
+from blender_meshrec.scene.character.rig_file import load_character
+from blender_meshrec.scene.character.rig_reader import read_rig
+from blender_meshrec.scene.character.skin_floor import read_foot_skins, skin_floor_height
+from blender_meshrec.scene.retargeting.map_rig import map_file
+from blender_meshrec.scene.retargeting.mapping_notes import feet_notes
+from blender_meshrec.scene.retargeting.retarget import plan_retarget, retarget_armature
 from tests.conftest import ROOT
 from tests.support.blender_characters import make_character
 

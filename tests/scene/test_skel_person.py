@@ -13,13 +13,13 @@ from blender_meshrec.core.skel.kinematics import skel_kinematics
 from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, DOF_NAMES, JOINT_DOFS, SKEL_JOINTS, dof_index
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
-from blender_meshrec.scene.corrections import set_corrections
-from blender_meshrec.scene.export import export_assembly
-from blender_meshrec.scene.mesh import strongest_weights
-from blender_meshrec.scene.skel_armature import channel_angle_name
-from blender_meshrec.scene.skel_person import POSE_BONES
-from blender_meshrec.scene.solve_again import earlier_recovery, replace_motions
-from blender_meshrec.scene.takes import takes_of
+from blender_meshrec.scene.corrections.corrections import set_corrections
+from blender_meshrec.scene.corrections.solve_again import earlier_recovery, replace_motions
+from blender_meshrec.scene.export.export import export_assembly
+from blender_meshrec.scene.person.mesh import strongest_weights
+from blender_meshrec.scene.person.skel_armature import channel_angle_name
+from blender_meshrec.scene.person.skel_person import POSE_BONES
+from blender_meshrec.scene.takes.takes import takes_of
 from tests.support.blender_imports import import_file, imported_object
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body

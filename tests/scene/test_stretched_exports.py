@@ -8,9 +8,9 @@ from blender_meshrec.core.files.motion_npz import read_motion
 from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
-from blender_meshrec.scene.export import export_assembly
-from blender_meshrec.scene.scene_export import export_characters
-from blender_meshrec.scene.surface import SURFACE_MODIFIER
+from blender_meshrec.scene.export.export import export_assembly
+from blender_meshrec.scene.export.scene_export import export_characters
+from blender_meshrec.scene.person.surface import SURFACE_MODIFIER
 from tests.support.blender_imports import import_with_every_importer, imported_object
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of, with_calibrated_joints

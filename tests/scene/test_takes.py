@@ -10,8 +10,8 @@ from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.core.skel.vocabulary import SKEL_JOINTS
 from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.scene.free_names import free_name
-from blender_meshrec.scene.new_take import fits_take, show_take
-from blender_meshrec.scene.takes import first_frame_of, is_edited, remove_take, takes_of
+from blender_meshrec.scene.takes.new_take import fits_take, show_take
+from blender_meshrec.scene.takes.takes import first_frame_of, is_edited, remove_take, takes_of
 from tests.scene.test_skel_person import expected_pose, moving_recovery
 from tests.support.blender_poses import pose_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of, with_calibrated_joints

@@ -11,8 +11,8 @@ from blender_meshrec.cli import program
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
-from blender_meshrec.scene.export import export_assembly
-from blender_meshrec.scene.texture import TEXTURE_NODE
+from blender_meshrec.scene.export.export import export_assembly
+from blender_meshrec.scene.person.texture import TEXTURE_NODE
 from tests.support.blender_imports import import_file, imported_object
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 

@@ -7,7 +7,8 @@ import pytest
 import blender_meshrec
 from blender_meshrec.bridge.interpreters import Device, Interpreter
 from blender_meshrec.bridge.messages import Result
-from blender_meshrec.ui import jobs, setup_state
+from blender_meshrec.ui.jobs import jobs
+from blender_meshrec.ui.setup import setup_state
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 
@@ -102,7 +103,7 @@ def result():
 @pytest.fixture
 def tubes(monkeypatch):
     """The synthetic body of tubes, which replaces every body file."""
-    from blender_meshrec.ui import scene_making
+    from blender_meshrec.ui.jobs import scene_making
 
     template = make_tube_body()
     monkeypatch.setattr(scene_making, "load_body", lambda source: template)

@@ -7,10 +7,12 @@ import pytest
 import blender_meshrec
 from blender_meshrec.bridge.messages import Failure, Progress
 from blender_meshrec.core import catalog
+from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.core.messages import Message
 from blender_meshrec.core.motion import forward_kinematics
-from blender_meshrec.ui import jobs, panels
+from blender_meshrec.ui import panels
+from blender_meshrec.ui.jobs import jobs
 from blender_meshrec.ui.properties import build_request
 from tests.support.blender_keyframes import keys_of
 from tests.support.blender_poses import pose_in_blender
@@ -120,7 +122,7 @@ def test_one_job_runs_at_a_time_and_can_be_cancelled(addon, backend, result):
     client = backend()
     job = jobs.start(build_request(addon))
     assert not bpy.ops.meshrec.reconstruct.poll()
-    with pytest.raises(blender_meshrec.ui.jobs.InputError):
+    with pytest.raises(InputError):
         jobs.start(build_request(addon))
     assert bpy.ops.meshrec.cancel() == {"FINISHED"}
     assert client.cancelled and not job.running and job.error is None

@@ -14,8 +14,9 @@ from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.messages import Message
 from blender_meshrec.core.skeletons import SMPL_JOINTS
-from blender_meshrec.scene.surface import SURFACE_MODIFIER
-from blender_meshrec.ui import jobs, properties, scene_making, surface_files
+from blender_meshrec.scene.person.surface import SURFACE_MODIFIER
+from blender_meshrec.ui import properties
+from blender_meshrec.ui.jobs import jobs, scene_making, surface_files
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.panel_drawing import draw_panel
 from tests.support.synthetic_bodies import make_recovery, with_calibrated_joints

@@ -8,9 +8,9 @@ import pytest
 
 from blender_meshrec.core.body_contacts import CONTACT_PARTS
 from blender_meshrec.scene.assemble import Person, assemble
-from blender_meshrec.scene.contact_channels import read_contacts
-from blender_meshrec.scene.takes import takes_of
-from blender_meshrec.ui.contact_panel import ContactPanel, contact_strip
+from blender_meshrec.scene.corrections.contact_channels import read_contacts
+from blender_meshrec.scene.takes.takes import takes_of
+from blender_meshrec.ui.correct.contact_panel import ContactPanel, contact_strip
 from scripts.bench.retarget import build_character
 from tests.scene.test_plant_again import ankle_path, open_body, stroll
 from tests.support.panel_drawing import draw_panel, operators_drawn, visible_text

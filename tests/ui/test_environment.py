@@ -11,8 +11,9 @@ from blender_meshrec.bridge import backend_environment, backend_location
 from blender_meshrec.bridge.interpreters import Device
 from blender_meshrec.bridge.messages import Progress
 from blender_meshrec.core.errors import CancelledError, MeshRecError, NotSetUpError
-from blender_meshrec.ui import backend_box, environment_operators, preferences, redraw, setup_state
+from blender_meshrec.ui import redraw
 from blender_meshrec.ui.layouts import wrap_text
+from blender_meshrec.ui.setup import backend_box, environment_operators, preferences, setup_state
 from tests.support.panel_drawing import RecordingLayout
 from tests.ui.conftest import INSTALLED, FinishedProbe
 

@@ -7,10 +7,12 @@ import bpy
 import pytest
 
 from blender_meshrec.bridge.messages import Progress
-from blender_meshrec.ui import backend_box, jobs, panels, setup_box, setup_state, status_bar
-from blender_meshrec.ui.job_operator import stops_job
-from blender_meshrec.ui.overall_progress import STAGE_SHARES, OverallProgress
+from blender_meshrec.ui import panels
+from blender_meshrec.ui.jobs import jobs, status_bar
+from blender_meshrec.ui.jobs.job_operator import stops_job
+from blender_meshrec.ui.jobs.overall_progress import STAGE_SHARES, OverallProgress
 from blender_meshrec.ui.properties import build_request
+from blender_meshrec.ui.setup import backend_box, setup_box, setup_state
 from tests.support.panel_drawing import RecordingLayout, draw_panel, operators_drawn, visible_text
 from tests.ui.conftest import FinishedProbe
 

@@ -8,7 +8,7 @@ from blender_meshrec.core.focal_length import given_focal_length
 from blender_meshrec.scene.report_text import quality_sentences
 from blender_meshrec.ui import panels, translation
 from blender_meshrec.ui.properties import build_request
-from blender_meshrec.ui.result_panel import _is_warning
+from blender_meshrec.ui.result.result_panel import _is_warning
 from tests.support.panel_drawing import draw_panel
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 

@@ -12,10 +12,12 @@ import pytest
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest
 from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, NobodyFoundError, NotSetUpError
 from blender_meshrec.core.messages import Message
-from blender_meshrec.ui import _PARTS, jobs, menus, panels, presets, redraw, setup_state
-from blender_meshrec.ui.progress_rate import ProgressRate, format_duration
+from blender_meshrec.ui import _PARTS, menus, panels, presets, redraw
+from blender_meshrec.ui.jobs import jobs
+from blender_meshrec.ui.jobs.progress_rate import ProgressRate, format_duration
 from blender_meshrec.ui.properties import build_request
 from blender_meshrec.ui.remedies import buttons_for
+from blender_meshrec.ui.setup import setup_state
 from tests.support.panel_drawing import NoLayout, draw_panel, operators_drawn, visible_text
 from tests.ui.conftest import FinishedProbe
 

@@ -10,11 +10,12 @@ from blender_meshrec.bridge.messages import request_from_text
 from blender_meshrec.core.files.people_file import people_from_text, people_to_text, read_people
 from blender_meshrec.core.people_edits import name_person
 from blender_meshrec.core.people_list import ListedFootage, ListedTrack, list_of_tracks
-from blender_meshrec.scene.solve_again import REQUEST_PROPERTY
-from blender_meshrec.scene.takes import takes_of
-from blender_meshrec.ui import jobs, panels
-from blender_meshrec.ui.people_panel import draw_person_menu, strip_text
-from blender_meshrec.ui.people_state import images_over_time, people_of, playhead_frame
+from blender_meshrec.scene.corrections.solve_again import REQUEST_PROPERTY
+from blender_meshrec.scene.takes.takes import takes_of
+from blender_meshrec.ui import panels
+from blender_meshrec.ui.jobs import jobs
+from blender_meshrec.ui.people.people_panel import draw_person_menu, strip_text
+from blender_meshrec.ui.people.people_state import images_over_time, people_of, playhead_frame
 from tests.support.panel_drawing import RecordingLayout, draw_panel, operators_drawn, visible_text
 
 
@@ -103,7 +104,7 @@ def test_what_cannot_be_is_said_and_changes_nothing(scene):
 
 
 def test_every_edit_is_one_undo_step():
-    from blender_meshrec.ui import people_operators, solve_people_operator
+    from blender_meshrec.ui.people import people_operators, solve_people_operator
 
     kinds = [*people_operators.CLASSES, *solve_people_operator.CLASSES]
     assert all("UNDO" in kind.bl_options for kind in kinds if kind.bl_idname != "meshrec.save_people")

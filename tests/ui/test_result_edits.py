@@ -7,7 +7,7 @@ import pytest
 from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.scene.clean_up_rig.follow import clean_up_rig_of, is_following
 from blender_meshrec.scene.result_edits.edited_action import is_edited
-from blender_meshrec.ui.result_edits_panel import CleanUpRigPanel, ResultEditsPanel
+from blender_meshrec.ui.result.result_edits_panel import CleanUpRigPanel, ResultEditsPanel
 from tests.support.panel_drawing import draw_panel, operators_drawn
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 

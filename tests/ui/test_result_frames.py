@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.skeletons import SMPL_JOINTS
-from blender_meshrec.scene.confidence import confidence_colour
-from blender_meshrec.scene.frame_states import Problem, State, find_problems, frame_states, next_problem
-from blender_meshrec.ui.result_overlay import STATE_COLOURS, contact_runs_of, strip_pieces
-from blender_meshrec.ui.result_panel import DetailsPanel, ResultPanel, strip_text
+from blender_meshrec.scene.person.confidence import confidence_colour
+from blender_meshrec.scene.takes.frame_states import Problem, State, find_problems, frame_states, next_problem
+from blender_meshrec.ui.result.result_overlay import STATE_COLOURS, contact_runs_of, strip_pieces
+from blender_meshrec.ui.result.result_panel import DetailsPanel, ResultPanel, strip_text
 from tests.support.panel_drawing import draw_panel, operators_drawn, visible_text
 
 ELBOWS = [SMPL_JOINTS.index("left_elbow"), SMPL_JOINTS.index("left_wrist")]
@@ -114,7 +114,7 @@ def test_confidence_is_by_frame_and_leaves_the_side_colours(rig):
 
 def test_a_view_frames_the_person_and_looks_through_the_camera(rig):
     space = next(area.spaces.active for screen in bpy.data.screens for area in screen.areas if area.type == "VIEW_3D")
-    from blender_meshrec.scene.view_framing import frame_person, person_bounds, view_through_camera
+    from blender_meshrec.scene.cameras.view_framing import frame_person, person_bounds, view_through_camera
 
     space.region_3d.view_location = (50, 50, 50)
     frame_person(space, rig)
@@ -146,7 +146,8 @@ def test_worst_frames_lie_on_the_timeline_of_the_scene(addon, backend, result, t
 
 
 def test_the_panel_proposes_the_next_step(addon, rig):
-    from blender_meshrec.ui import jobs, panels
+    from blender_meshrec.ui import panels
+    from blender_meshrec.ui.jobs import jobs
 
     assert "Next: look at the places that are doubtful or filled in (3)" in visible_text(draw_panel(panels.MainPanel))
     bpy.ops.meshrec.next_problem()

@@ -8,7 +8,7 @@ import pytest
 from mathutils import Matrix, Quaternion
 
 from blender_meshrec.scene.assemble import Person, assemble
-from blender_meshrec.ui import retarget_panel, retarget_preview
+from blender_meshrec.ui.retarget import retarget_panel, retarget_preview
 from scripts.bench.retarget import build_character
 from tests.support.panel_drawing import draw_panel, operators_drawn
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
@@ -137,7 +137,7 @@ def test_the_preview_is_the_result(scene):
 
 
 def test_the_active_armature_and_the_result_are_prefilled(scene):
-    from blender_meshrec.ui.retarget_choice import prefill
+    from blender_meshrec.ui.retarget.retarget_choice import prefill
 
     person, hero = scene.source, scene.target
     person["quality"] = "fine"

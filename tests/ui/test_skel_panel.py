@@ -6,8 +6,8 @@ import bpy
 import pytest
 
 from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, DOF_NAMES, dof_index
-from blender_meshrec.scene.skel_armature import build_skel_armature
-from blender_meshrec.ui.skel_panel import AnglesPanel, bone_angles, limit_side
+from blender_meshrec.scene.person.skel_armature import build_skel_armature
+from blender_meshrec.ui.result.skel_panel import AnglesPanel, bone_angles, limit_side
 from tests.support.synthetic_skel import synthetic_skel
 
 

@@ -14,13 +14,13 @@ from blender_meshrec.core.files.corrections import read_corrections
 from blender_meshrec.core.files.motion_npz import read_motion
 from blender_meshrec.core.messages import Message
 from blender_meshrec.core.motion import forward_kinematics
-from blender_meshrec.scene.contact_channels import read_contacts, set_contact
-from blender_meshrec.scene.corrections import get_corrections, set_corrections, stored_corrections_file
-from blender_meshrec.scene.edited_contacts import read_edited_contacts
-from blender_meshrec.scene.keyframes import action_fcurves
-from blender_meshrec.scene.takes import takes_of
-from blender_meshrec.ui import jobs
-from blender_meshrec.ui.correction_panel import CorrectionPanel
+from blender_meshrec.scene.corrections.contact_channels import read_contacts, set_contact
+from blender_meshrec.scene.corrections.corrections import get_corrections, set_corrections, stored_corrections_file
+from blender_meshrec.scene.corrections.edited_contacts import read_edited_contacts
+from blender_meshrec.scene.motion.keyframes import action_fcurves
+from blender_meshrec.scene.takes.takes import takes_of
+from blender_meshrec.ui.correct.correction_panel import CorrectionPanel
+from blender_meshrec.ui.jobs import jobs
 from tests.support.blender_poses import pose_in_blender
 from tests.support.panel_drawing import draw_panel, operators_drawn, visible_text
 from tests.support.synthetic_bodies import motion_of
@@ -203,7 +203,7 @@ def test_a_posed_limb_is_pinned_in_the_picture_and_in_depth(scene, result):
 
 
 def test_a_ray_of_blenders_camera_is_a_pixel_of_the_footage():
-    from blender_meshrec.ui.correction_operators import pixel_of_ray
+    from blender_meshrec.ui.correct.correction_operators import pixel_of_ray
 
     intrinsics = np.array([[900.0, 0, 655.0], [0, 900.0, 330.0], [0, 0, 1]])
     assert pixel_of_ray(intrinsics, np.array([0.2, 0.1, -2.0])) == pytest.approx((745.0, 285.0))

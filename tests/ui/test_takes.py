@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.motion import forward_kinematics
-from blender_meshrec.scene import new_take
-from blender_meshrec.scene.keyframes import action_fcurves
-from blender_meshrec.scene.takes import next_take_name, take_action_name, takes_of
+from blender_meshrec.scene.motion.keyframes import action_fcurves
+from blender_meshrec.scene.takes import new_take
+from blender_meshrec.scene.takes.takes import next_take_name, take_action_name, takes_of
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.panel_drawing import draw_panel, operators_drawn
 from tests.support.synthetic_bodies import make_recovery, motion_of, skin_recovery
@@ -179,7 +179,7 @@ def test_a_failure_leaves_the_rig_as_it_was(rig, backend, one, tubes, monkeypatc
 
 
 def test_takes_are_played_and_deleted_from_the_list(rig, backend, one):
-    from blender_meshrec.ui.result_panel import ResultTakesPanel
+    from blender_meshrec.ui.result.result_panel import ResultTakesPanel
 
     assert not ResultTakesPanel.poll(bpy.context)  # of one take there is no list
     reconstruct(backend, one)
@@ -231,8 +231,8 @@ def test_names_are_cut_before_their_number():
 
 
 def test_the_takes_of_a_character_are_listed_too(addon):
-    from blender_meshrec.scene.takes import add_takes
-    from blender_meshrec.ui.result_panel import TakesPanel
+    from blender_meshrec.scene.takes.takes import add_takes
+    from blender_meshrec.ui.result.result_panel import TakesPanel
 
     hero = bpy.data.objects.new("hero", bpy.data.armatures.new("hero"))
     bpy.context.scene.collection.objects.link(hero)

@@ -8,8 +8,8 @@ import numpy as np
 from blender_meshrec.bridge.messages import request_from_text
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import write_motion
-from blender_meshrec.scene.solve_again import REQUEST_PROPERTY
-from blender_meshrec.scene.texture import texture_nodes
+from blender_meshrec.scene.corrections.solve_again import REQUEST_PROPERTY
+from blender_meshrec.scene.person.texture import texture_nodes
 from tests.scene.test_texture import COLOURS, colours_of, png
 from tests.support.synthetic_bodies import make_recovery
 

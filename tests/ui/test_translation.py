@@ -17,10 +17,13 @@ from blender_meshrec.core.messages import Message, label
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.retarget.mapping.shown_names import SPINE_PARTS
 from blender_meshrec.retarget.rig import SLOTS
-from blender_meshrec.ui import backend_box, jobs, panels, retarget_panel, setup_state, translation
-from blender_meshrec.ui.contact_operators import part_label
+from blender_meshrec.ui import panels, translation
+from blender_meshrec.ui.correct.contact_operators import part_label
+from blender_meshrec.ui.jobs import jobs
 from blender_meshrec.ui.properties import build_request
-from blender_meshrec.ui.retarget_settings import slot_label
+from blender_meshrec.ui.retarget import retarget_panel
+from blender_meshrec.ui.retarget.retarget_settings import slot_label
+from blender_meshrec.ui.setup import backend_box, setup_state
 from tests.support.message_sites import message_sites
 from tests.support.panel_drawing import draw_panel
 from tests.ui.conftest import INSTALLED, FinishedProbe

@@ -4,7 +4,7 @@ import numpy as np
 
 from blender_meshrec.core.verdict import LIMITS
 from blender_meshrec.scene.report_text import quality_sentences
-from blender_meshrec.ui.result_panel import _is_warning
+from blender_meshrec.ui.result.result_panel import _is_warning
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 REASON = LIMITS[0].reason(2.0)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from blender_meshrec.bridge.messages import Result, request_from_text
-from blender_meshrec.scene.scene_export import export_characters
-from blender_meshrec.scene.solve_again import REQUEST_PROPERTY
+from blender_meshrec.scene.corrections.solve_again import REQUEST_PROPERTY
+from blender_meshrec.scene.export.scene_export import export_characters
+from blender_meshrec.ui.footage.views_panel import ViewsPanel
 from blender_meshrec.ui.properties import build_request
-from blender_meshrec.ui.views_panel import ViewsPanel
 from tests.support.panel_drawing import draw_panel, operators_drawn
 
 TURN = np.array([[0.0, 0, 1, -1.5], [0, 1, 0, 0], [-1, 0, 0, 4], [0, 0, 0, 1]])  # the second camera, from the first one

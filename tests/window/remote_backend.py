@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, {MATERIAL_FOLDER!r})
 import blender_meshrec
 blender_meshrec.register()
-import blender_meshrec.ui.jobs as jobs
+import blender_meshrec.ui.jobs.jobs as jobs
 from blender_meshrec.bridge.messages import Progress, Result, request_to_text
 from blender_meshrec.core.files.motion_npz import read_motion
 folder = Path({MATERIAL_FOLDER!r})

@@ -24,7 +24,7 @@ import sys
 sys.path.insert(0, {MATERIAL_FOLDER!r})
 import blender_meshrec
 blender_meshrec.register()
-import blender_meshrec.ui.jobs as jobs
+import blender_meshrec.ui.jobs.jobs as jobs
 from dataclasses import replace
 from blender_meshrec.bridge.messages import Progress, Result
 from blender_meshrec.retarget.recovery_files import read_recovery

@@ -51,7 +51,7 @@ def _check_output(output: Path, rig: Path) -> None:
 def _map_rig(rig: str, blender: str | None) -> dict[str, Any]:
     if not is_inside_blender(blender):
         return run_mapping_process(rig, blender)
-    from ...scene.map_rig import map_file
+    from ...scene.retargeting.map_rig import map_file
 
     return map_file(rig)
 

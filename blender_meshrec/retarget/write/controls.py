@@ -1,7 +1,7 @@
 """Control rigs: the controls as a skeleton of their own, and the keys of IK controls and poles.
 
 A control rig's bones hang from helper bones that constraints move. Once it is known which control each control follows
-(`scene/control_rig.py` measures it), the controls are a plain skeleton, and its motion determines the IK controls and poles.
+(`scene/character/control_rig.py` measures it), the controls are a plain skeleton, and its motion determines the IK controls and poles.
 F frames, B bones; rotations act on columns, in armature space.
 """
 

@@ -9,8 +9,8 @@ import numpy as np
 from ...core.array_types import FloatArray
 from ...retarget.clean_up.records import PhaseKeys
 from ..context import expect_type
-from ..curve_keys import ensure_fcurve
-from ..keyframes import interpolation_values
+from ..motion.curve_keys import ensure_fcurve
+from ..motion.keyframes import interpolation_values
 
 _ALIGNED: Final = "ALIGNED"
 

@@ -12,11 +12,11 @@ from ...core.body_contacts import CONTACT_PARTS
 from ...core.errors import InputError
 from ...core.rotations import angle_between_rotmats
 from ...retarget.clean_up.records import CapturedMotion
-from ..armature_motion import smpl_joint_names
-from ..contact_channels import read_contacts
 from ..context import armature_data, assigned_action, pose_bones
-from ..isolated_playback import isolated_scene
-from ..keyframes import action_fcurves
+from ..corrections.contact_channels import read_contacts
+from ..motion.armature_motion import smpl_joint_names
+from ..motion.isolated_playback import isolated_scene
+from ..motion.keyframes import action_fcurves
 from ..temporary_state import changed_attributes
 
 FOLLOW = "MeshRec Clean-Up"  # the constraint with which a person's bone follows its control

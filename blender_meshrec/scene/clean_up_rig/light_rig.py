@@ -13,8 +13,8 @@ from mathutils import Matrix, Vector
 
 from ...core.array_types import FloatArray
 from ...core.axis_rotations import unit_vector
-from ..armature import LEFT_PALETTE, RIGHT_PALETTE, TORSO_PALETTE, Palette, assign_bone_group, edit_mode, new_armature_object
 from ..context import active_view_layer, armature_data, expect_type, pose_bones
+from ..person.armature import LEFT_PALETTE, RIGHT_PALETTE, TORSO_PALETTE, Palette, assign_bone_group, edit_mode, new_armature_object
 from .built_rig import BuiltRig
 from .capture import Capture
 from .control_looks import style_controls

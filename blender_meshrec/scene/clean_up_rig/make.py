@@ -19,7 +19,7 @@ from ...retarget.clean_up.limb_poses import pole_places
 from ...retarget.clean_up.records import CleanUpKeys, LimbControls, PhaseKeys, RotationKeys
 from ...retarget.write.channels import euler_from_rotmat
 from ..context import ensure_object_mode, pose_bones
-from ..keyframes import write_action
+from ..motion.keyframes import write_action
 from .bezier_keys import write_phases, write_steps
 from .built_rig import BuiltLimb, BuiltRig
 from .capture import Capture, deviation, orthonormal, play, read_capture

@@ -12,8 +12,8 @@ from mathutils import Matrix, Vector
 
 from ...core.array_types import FloatArray
 from ...core.errors import InputError
-from ..armature import edit_mode
 from ..context import active_view_layer, armature_data, expect_type, pose_bones
+from ..person.armature import edit_mode
 from .built_rig import LIMB_JOINTS, SIDES, BuiltLimb, BuiltRig, bent_heads, bent_limbs
 from .capture import Capture
 from .control_names import SUFFIXES, side_of

@@ -15,13 +15,13 @@ from ...core.key_reduction import reduce_keys
 from ...core.result_edits import EditedPose, ResultEdits, edit_motion
 from ...core.rotations import align_quat_signs, quat_from_rotmat, rotmat_from_quat
 from ...retarget.clean_up.records import PhaseKeys
-from ..armature_motion import smpl_joint_names
 from ..clean_up_rig.bezier_keys import write_phases
-from ..contact_channels import read_contacts
 from ..context import active_scene, armature_data, assigned_action
-from ..curve_keys import curves_by_path, evaluate_curve, set_keys
-from ..keyframes import action_fcurves, scene_fps
-from ..takes import add_takes, assign_action
+from ..corrections.contact_channels import read_contacts
+from ..motion.armature_motion import smpl_joint_names
+from ..motion.curve_keys import curves_by_path, evaluate_curve, set_keys
+from ..motion.keyframes import action_fcurves, scene_fps
+from ..takes.takes import add_takes, assign_action
 
 SOURCE_PROPERTY, HASH_PROPERTY = "meshrec_edited_from", "meshrec_edited_hash"  # of the action that edits have made
 _RADIANS_OF_A_METRE = np.radians(200.0)  # of a key's error: 1 degree for 5 mm

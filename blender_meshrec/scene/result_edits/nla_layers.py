@@ -6,8 +6,8 @@ import bpy
 
 from ...core.errors import InputError
 from ..context import assigned_action
-from ..keyframes import action_fcurves, write_action
-from ..takes import assign_action
+from ..motion.keyframes import action_fcurves, write_action
+from ..takes.takes import assign_action
 
 CAPTURE_TRACK, CORRECTIONS_TRACK = "Capture", "Corrections"
 

@@ -1,0 +1,1 @@
+"""Cameras, the footage behind them, and the floor below."""

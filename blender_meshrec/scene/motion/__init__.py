@@ -1,0 +1,1 @@
+"""Keys and curves: written in bulk, and read back as motion with an artist's changes."""

@@ -1,0 +1,1 @@
+"""A person in the scene: armature, mesh, materials, and the exact surface."""

@@ -1,0 +1,1 @@
+"""A motion on an artist's character: mapping, keys, files."""

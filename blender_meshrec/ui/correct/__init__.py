@@ -1,0 +1,1 @@
+"""Contacts and corrections, and solving again."""

@@ -1,0 +1,112 @@
+"""The buttons of contacts: switches of the contact channels, and planting by them."""
+
+from typing import ClassVar
+
+import bpy
+from bpy.props import EnumProperty
+
+from ...core.body_contacts import CONTACT_PARTS
+from ...core.errors import MeshRecError
+from ...core.files.body_template import load_body
+from ...scene.context import assigned_action
+from ...scene.corrections.contact_channels import has_contact_channels, is_touching, set_contact, touching_run
+from ...scene.corrections.plant_again import animation_range, plant_character, plant_person, unheld_notes
+from ...scene.retargeting.retarget_record import characters_of, read_record
+from ...scene.takes.new_take import BODY_PROPERTY
+from ...scene.takes.played_take import timeline_shift
+from ..blender_types import OperatorResult, require, scene_of
+from ..jobs import jobs
+from ..operator_feedback import poll_unless, report_error, report_notes
+from ..selection import selected_armatures
+from ..translation import translate, translate_error, translate_message
+
+
+def part_label(part: str) -> str:
+    """A part's name for the interface: left_heel is "Left Heel"."""
+    return part.replace("_", " ").title()
+
+
+def contact_person(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The armature whose contact channels the panel shows: the selected person, or the one that the selected character follows."""
+    for armature_object in selected_armatures(context)[:1]:
+        if has_contact_channels(armature_object):
+            return armature_object
+        record = read_record(assigned_action(armature_object))
+        if record is not None and has_contact_channels(record.source):
+            return record.source
+    return None
+
+
+class ToggleContact(bpy.types.Operator):
+    """Switch a contact on or off from the current frame up to the next change; with the whole run, from where it began"""
+
+    bl_idname = "meshrec.toggle_contact"
+    bl_label = "Toggle Contact"
+    bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
+
+    part: EnumProperty(name="Part", description="What touches", items=tuple((part, part_label(part), "") for part in CONTACT_PARTS))
+    extent: EnumProperty(
+        name="Extent",
+        description="Which frames are switched",
+        items=(
+            ("FROM_HERE", "From Here", "From the current frame up to the next change"),
+            ("RUN", "Whole Run", "The whole contact, or the whole gap, around the current frame"),
+        ),
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return poll_unless(cls, "" if contact_person(context) is not None else translate("Select a person that MeshRec has made"))
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        armature_object = require(contact_person(context))
+        shift = round(timeline_shift(armature_object))
+        frame, (start, end) = scene_of(context).frame_current - shift, animation_range(armature_object)
+        limits = start - shift, end - shift
+        frame = min(max(frame, limits[0]), limits[1])
+        is_on = is_touching(armature_object, self.part, frame)
+        first, last = touching_run(armature_object, self.part, frame, limits)
+        set_contact(armature_object, self.part, frame if self.extent == "FROM_HERE" else first, last, not is_on)
+        armature_object.update_tag()
+        return {"FINISHED"}
+
+
+class PlantAgain(bpy.types.Operator):
+    """Hold heels, toes, hands, knees and seat where the contacts say, without the footage; characters that follow the person too"""
+
+    bl_idname = "meshrec.plant_again"
+    bl_label = "Plant Again"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        reason = "" if contact_person(context) is not None else translate("Select a person that MeshRec has made")
+        return poll_unless(cls, jobs.busy_message() or reason)
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        person = require(contact_person(context))
+        try:
+            body = load_body(person.get(BODY_PROPERTY, ["open"])[0])
+            count = plant_person(person, body)
+        except MeshRecError as error:
+            return report_error(self, error)
+        characters = characters_of(person)
+        for character in characters:
+            try:
+                result = plant_character(character)
+            except MeshRecError as error:
+                self.report({"WARNING"}, translate_error(error))
+                continue
+            report_notes(self, result.notes)
+            if result.obstacle is not None:
+                self.report({"WARNING"}, translate_error(result.obstacle))
+        template = (
+            "Planted again: {frames} frames changed." if not characters else "Planted again: {frames} frames changed, {count} characters."
+        )
+        self.report({"INFO"}, translate(template, frames=count, count=len(characters)))
+        for note in unheld_notes(person, body):
+            self.report({"WARNING"}, translate_message(note))
+        return {"FINISHED"}
+
+
+CLASSES = (ToggleContact, PlantAgain)

@@ -1,0 +1,1 @@
+"""The choice of footage and of its cameras."""

@@ -1,0 +1,1 @@
+"""Jobs in the backend: their progress, and the people that their answers become."""

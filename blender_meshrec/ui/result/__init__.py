@@ -1,0 +1,1 @@
+"""What an artist sees and does with a result."""

@@ -1,0 +1,1 @@
+"""The backend's installation, and the add-on's preferences."""
