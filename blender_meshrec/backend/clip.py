@@ -24,7 +24,7 @@ from .camera.tracks import BackgroundTracks
 from .camera.vertical_lines import VerticalLines
 from .fitting.body_fit import BodyFit
 from .fitting.camera_space import CameraSpaceJoints
-from .fitting.tilt_from_lines import EdgeEvidence
+from .fitting.tilt_from_lines import EdgeEvidence, PerpendicularEdges
 from .known_people import KnownPerson
 from .views.join_views import JoinedPerson, JoinedViews
 
@@ -121,7 +121,8 @@ class Clip:
     intrinsics: (3,3) px; lens_sigma: the standard deviation of the logarithm of its focal length, 0 if it is given; lens_source: where
     it is from, as of lens.py. world_from_camera: (4,4), and tilt_sigma: (2,) rad, set by the pass `estimate_world`. skel: None unless the
     request asks for SKEL. background: (F,3), its movement since the frame before, as of camera/background_matcher.py; None if unknown.
-    lines: edges of the background that may be vertical, and edges: what they say of up, set by `estimate_world`; None if nobody looked.
+    lines: edges of the background, and edges: what they say of up, set by `estimate_world`; None if nobody looked. perpendicular: what
+    those in three perpendicular directions say of the lens and of up, set by `look_at_perpendicular_edges`.
     step, all_times: as of TrackingResult, if frames were left out. camera_from_view: (F,3,3), of the steady view in which people are
     solved, or None if they are solved in the footage. camera_centres: (F,3), the places of a camera whose path is taken out, in the
     steady view's axes and the path's units, else None; path_scale: those in metres. known_camera: the camera that filmed, in these
@@ -153,6 +154,7 @@ class Clip:
     world_from_camera: FloatArray = field(init=False)
     tilt_sigma: FloatArray = field(init=False)
     edges: EdgeEvidence | None = None
+    perpendicular: PerpendicularEdges | None = None
     camera: CameraPath = field(init=False)
     camera_from_view: FloatArray | None = None
     camera_centres: FloatArray | None = None

@@ -15,7 +15,7 @@ class Lens:
     """The lens before the solve.
 
     intrinsics: (3,3) px. sigma: the standard deviation of the logarithm of the focal length, 0 if it is given and fixed. source:
-    "given", "metadata" or "solved".
+    "given", "metadata" or "solved"; of a clip also "camera", how it turned, and "edges", those of the background.
     """
 
     intrinsics: FloatArray

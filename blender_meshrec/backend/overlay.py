@@ -67,7 +67,7 @@ def draw_people(image: ImageArray, row: int, people: Sequence[tuple[Recovery, Ve
             vertices = transform_points(recovery.camera_from_world[row], vertices_of(row))
             in_camera.append((float(vertices[:, 2].mean()), number, vertices))
     for _depth, number, vertices in sorted(in_camera, key=lambda item: -item[0]):
-        image = draw_mesh(image, vertices, faces, people[number][0].camera_intrinsics, PERSON_COLOURS[number % len(PERSON_COLOURS)])
+        image = draw_mesh(image, vertices, faces, people[number][0].frame_intrinsics[row], PERSON_COLOURS[number % len(PERSON_COLOURS)])
     return image
 
 

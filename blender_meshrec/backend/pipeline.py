@@ -27,7 +27,7 @@ from .known_people import read_known_people, unused_values
 from .left_out_frames import fill_in_left_out_frames, has_left_out_frames
 from .lens import choose_lens
 from .motion_input import is_motion_file, recover_motion
-from .passes import camera, feet, recoveries, shots, solve, solve_again, start, texture, unseen_legs, views
+from .passes import camera, feet, held, recoveries, shots, solve, solve_again, start, texture, unseen_legs, views
 from .people_list import apply_people_list, find_people, result_of_people, with_doubts
 from .refiners.skel_conversion import check_skel_refiners, load_skel_body
 from .report import build_report
@@ -54,6 +54,11 @@ def is_solved_anew(clip: Clip) -> bool:
     return not solve_again.has_earlier(clip)
 
 
+def has_unknown_camera(clip: Clip) -> bool:
+    """Whether nobody told where the camera was."""
+    return clip.known_camera is None
+
+
 TO_WORLD = (
     Pass("place", start.solve_joints_in_camera_space),
     Pass("fit body", start.fit_bodies),
@@ -65,6 +70,7 @@ CAMERA = (
     Pass("camera", views.look_at_cameras, needed=views.has_views),
 )
 TO_RECOVERY = (
+    Pass("camera", start.look_at_perpendicular_edges, needed=both(views.has_one_view, has_unknown_camera)),
     Pass("estimate", start.lift_keypoints),
     Pass("estimate", views.lift_views, needed=views.has_views),
     Pass("join views", views.join_views_of_clip, needed=views.has_views),
@@ -75,6 +81,7 @@ TO_RECOVERY = (
     Pass("refine shape", solve.refine_bodies, needed=is_solved_anew),
     Pass("solve", solve.solve_clip_of_people, needed=is_solved_anew),
     Pass("contacts", feet.lock_feet_of_people, needed=is_solved_anew),
+    Pass("contacts", held.stand_held_people, needed=both(is_solved_anew, has_unknown_camera)),
     Pass("solve", solve_again.solve_corrected_ranges, needed=solve_again.has_earlier),
     Pass(None, unseen_legs.hold_unseen_legs, needed=views.has_one_view),
     Pass(None, recoveries.make_recoveries),

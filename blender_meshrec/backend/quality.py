@@ -16,8 +16,11 @@ from ..core.records import Observations, Recovery
 from ..core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
 from ..core.verdict import BAD, GOOD, Measure, Verdict, judge
 from .clip import Clip
+from .fitting.crouch_ratio import leg_extension
+from .fitting.gravity_and_floor import STANDING_EXTENSION
 from .fitting.keypoint_noise import keypoint_noise
 from .fitting.stature import oddness
+from .fitting.tilt_from_lines import contradicts, tilt_of_up, up_of_tilt
 
 MIN_ANKLE_CONFIDENCE = 0.3  # from which a foot counts as seen, as for the floor
 MAX_SKINNED_FRAMES = 60  # in which the lowest vertex is looked for; between them it is interpolated
@@ -32,9 +35,11 @@ SUPPORT_SIGMA = 0.06  # m, how well the heights of what touches are known: a wid
 MAX_WARNINGS = 3  # reasons of one person
 _LIMBS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
 _LIMB_BONES = tuple((f"{side}_{start}", f"{side}_{end}") for side in ("left", "right") for start, end in _LIMBS)
+USUAL_ROLL = 5.0  # degrees; whether more is right is looked at
 # As in the estimate of gravity.
 _MASS_WEIGHTS = {"pelvis": 0.5, "spine3": 0.35, "left_knee": 0.075, "right_knee": 0.075}
 _DIRECTIONS = np.stack([np.cos(np.arange(16) * np.pi / 8), np.sin(np.arange(16) * np.pi / 8)], -1)  # (16,2), horizontal
+_LEGS = [[SMPL_JOINTS.index(f"{side}_{name}") for name in ("hip", "knee", "ankle")] for side in ("left", "right")]
 _FEET = [SMPL_JOINTS.index(f"{side}_{end}") for side in ("left", "right") for end in ("ankle", "foot")]
 _ANKLES = [SMPL_JOINTS.index("left_ankle"), SMPL_JOINTS.index("right_ankle")]
 
@@ -47,9 +52,20 @@ def judge_people(clip: Clip) -> None:
         # The parts of a clip with cuts were fitted one by one.
         backwards = None if clip.parts else person.fit.feet_backwards
         measures = measure_person(person.recovery, person.observations, clip.body, background, sigma, clip.cuts, backwards)
+        if measures["camera_rolled"].value > USUAL_ROLL and is_roll_told(clip):
+            measures["camera_rolled"] = Measure(float("nan"))
         verdict = judge(measures)
         person.judged = verdict_report(verdict, measures, person.recovery.timestamps)
         clip.warnings += warnings_of(person.number, verdict)
+
+
+def is_roll_told(clip: Clip) -> bool:
+    """Whether a horizon that is tipped in the picture is no mistake: the camera is known, or the background's edges are tipped as much."""
+    up = clip.world_from_camera[2, :3]
+    pitch, _roll = tilt_of_up(up)
+    return clip.known_camera is not None or (
+        clip.edges is not None and contradicts(clip.edges, up, up_of_tilt(np.array(pitch), np.array(0.0)))
+    )
 
 
 def background_left(clip: Clip) -> FloatArray | None:
@@ -188,8 +204,9 @@ def keypoint_jumps(limbs: FloatArray, seen: BoolArray, sizes: FloatArray, times:
 class Support(NamedTuple):
     """What a body stands or lies on.
 
-    lowest: (F,) m, height of the lowest vertex. Of R frames where something touches the floor and the person is slow: overhang (R,) m, how
-    far the centre of mass is beyond what touches, and width (R,) m of what touches, across its longest direction.
+    lowest: (F,) m, height of the lowest vertex. Of R frames where something touches the floor and the person is slow: width (R,) m of what
+    touches, across its longest direction; and of those whose legs are not bent as on a seat, overhang (S,) m, how far the centre of mass is
+    beyond what touches.
     """
 
     lowest: FloatArray
@@ -225,14 +242,17 @@ def find_support(recovery: Recovery, body: Smpl, seen: BoolArray) -> Support:
     vertices: FloatArray = posed.cpu().numpy().astype(float)
     lowest = vertices[..., 2].min(-1)
     centre = np.einsum("fjc,j->fc", joints[rows][:, [SMPL_JOINTS.index(name) for name in _MASS_WEIGHTS]], list(_MASS_WEIGHTS.values()))
+    may_sit = leg_extension(joints[rows][:, _LEGS]).max(1) < STANDING_EXTENSION
     slow = point_speeds(joints[:, :1], recovery.timestamps)[rows, 0] < SLOW
     overhang: list[float] = []
     width: list[float] = []
     for row in np.flatnonzero(slow & (lowest < TOUCH)):
         touching = vertices[row, vertices[row, :, 2] < max(lowest[row], 0.0) + TOUCH, :2]
         reach = touching @ _DIRECTIONS.T
-        overhang.append(max(0.0, float((centre[row, :2] @ _DIRECTIONS.T - reach.max(0)).max())))
         width.append(float(np.ptp(reach, axis=0).min()))
+        if may_sit[row]:
+            continue
+        overhang.append(max(0.0, float((centre[row, :2] @ _DIRECTIONS.T - reach.max(0)).max())))
     every_row = np.interp(np.arange(len(seen)), rows, lowest)
     return Support(every_row, np.array(overhang), np.array(width))
 

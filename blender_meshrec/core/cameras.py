@@ -30,18 +30,21 @@ def intrinsics_of_focal_length(focal: float, image_size: Sequence[float] | IntAr
 
 
 def project(points: ArrayLike, intrinsics: ArrayLike) -> FloatArray:
-    """Points in camera axes (..., 3) m -> pixels (..., 2). Points on or behind the camera plane give nan."""
+    """Points in camera axes (..., 3) m -> pixels (..., 2). Points on or behind the camera plane give nan.
+
+    intrinsics: (3,3) px, or (F,3,3) for points (F,J,3) of a camera that zooms.
+    """
     points = np.asarray(points, float)
     depth = np.where(points[..., 2:] > _MIN_DEPTH, points[..., 2:], np.nan)
-    homogeneous = points @ np.asarray(intrinsics, float).T
+    homogeneous = points @ np.swapaxes(np.asarray(intrinsics, float), -1, -2)
     return homogeneous[..., :2] / depth
 
 
 def rays_from_pixels(pixels: ArrayLike, intrinsics: ArrayLike) -> FloatArray:
-    """Pixels (..., 2) -> their lines of sight (..., 2), as x/z and y/z in camera axes."""
+    """Pixels (..., 2) -> their lines of sight (..., 2), as x/z and y/z in camera axes; intrinsics: as of `project`."""
     pixels = np.asarray(pixels, float)
     homogeneous = np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1)
-    return (homogeneous @ np.linalg.inv(np.asarray(intrinsics, float)).T)[..., :2]
+    return (homogeneous @ np.swapaxes(np.linalg.inv(np.asarray(intrinsics, float)), -1, -2))[..., :2]
 
 
 def points_on_rays(rays: FloatArray, depth: FloatArray) -> FloatArray:

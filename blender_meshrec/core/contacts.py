@@ -90,15 +90,15 @@ def contacts_from_probabilities(
     return np.where(touching, np.maximum(score, 0.505), np.minimum(score, 0.495))
 
 
-def contacts_on_support(contacts: FloatArray, points: FloatArray) -> FloatArray:
-    """Contacts (F,4) without those of feet that hover over the floor or are held up while the other foot is lower.
+def contacts_on_support(contacts: FloatArray, points: FloatArray, knees: FloatArray) -> FloatArray:
+    """Contacts (F,4) without those of feet that hover over the floor or are held up while the other foot or a knee is lower.
 
     Args:
-        contacts: (F,4), as from `detect_contacts`. points: (F,4,3) m, of the soles, floor at z = 0.
+        contacts: (F,4), as from `detect_contacts`. points: (F,4,3) m, of the soles, floor at z = 0. knees: (F,2,3) m.
     """
-    contacts, heights = contacts.copy(), points[..., 2]
+    contacts, heights, lowest_knee = contacts.copy(), points[..., 2], knees[..., 2].min(1)
     for k in range(contacts.shape[1]):
-        other = heights[:, [2, 3] if k < 2 else [0, 1]].min(1)
+        other = np.minimum(heights[:, [2, 3] if k < 2 else [0, 1]].min(1), lowest_knee)
         for first, last in contact_runs(contacts[:, k] > 0.5):
             height = float(np.median(heights[first:last, k]))
             is_raised = height > STEP_HEIGHT and float(np.median(other[first:last])) < height - OTHER_FOOT_LOWER

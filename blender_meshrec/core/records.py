@@ -331,6 +331,14 @@ class Recovery:
     def camera(self) -> Camera:
         return Camera(self.camera_intrinsics, self.camera_from_world, self.image_size, self.camera_zoom)
 
+    @property
+    def frame_intrinsics(self) -> FloatArray:
+        """The intrinsics (F,3,3) px of each frame: those of a camera that zooms change."""
+        intrinsics = np.tile(self.camera_intrinsics, (len(self), 1, 1))
+        if self.camera_zoom is not None:
+            intrinsics[:, [0, 1], [0, 1]] *= self.camera_zoom[:, None]
+        return intrinsics
+
     def arrays(self) -> dict[str, AnyArray | str | float]:
         """The fields that are not None, by name, as files and the wire protocol store them."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}

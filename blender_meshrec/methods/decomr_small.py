@@ -8,9 +8,10 @@ Deviations, ours:
 * Besides the picture the network sees the person's 17 joints (h36m17) as the detector reports them: as heat maps beside the first
   features, and as numbers in the whole picture's feature. They are known for any footage, and rendered bodies in procedural places teach
   little about how people look in pictures. The person's mask is no input: CNet estimates it.
-* LNet's reference map is not the body at rest but in the pose that HMR's generator (methods/hmr.py, frozen) regresses from the same
-  joints, and LNet estimates the difference from it. From the rest pose, this size needs a hundred times the crops. The camera is
-  the difference from the one that projects that body nearest to the joints.
+* LNet's reference map is not the body at rest but in the pose that HKMR (methods/hkmr.py, frozen) regresses from the same joints, and
+  LNet estimates the difference from it. From the rest pose, this size needs a hundred times the crops. The camera is the difference
+  from the one that projects that body nearest to the joints. CNet estimates the correspondence as the difference from that body's,
+  which it sees beside the first features; LNet sees the features where that body's texels are projected, too.
 * Crops of 128 px, IUV and warped features of 32, location maps of 64 texels. CNet is a residual network of 4 stages, not ResNet50.
 * The whole picture's feature is not repeated for every texel: a linear layer makes a map of 8 x 8 from it, so that each part of the
   body gets its own mixture. LNet's hourglass halves a map before its residual block, not after.
@@ -18,6 +19,7 @@ Deviations, ours:
 * Positions are relative to the hip, in the axes of a camera that looks straight at the crop's centre.
 """
 
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +49,9 @@ SPREAD_CHANNELS, SPREAD_SIZE = 32, 8  # of the map that is made from it
 LOCATION_CHANNELS = (48, 80, 128, 160)  # of LNet's maps of 32 to 4 texels
 CAMERA_RIDGE = 0.05  # m^2: how much weight HMR's scale has beside the joints' spread
 HEAT_SIGMA = 1.2  # px of the IUV
+START_LOGIT = 2.0  # of the mask, where the start shows the person; negative elsewhere
+LEAST_UV = 0.01  # u and v nearer to the edges of the map are moved there, so that their logits are finite
+BEHIND = 0.1  # m behind what the start shows, at which a texel is hidden by half
 TEXELS = MAP_SIZE // WARP_SIZE  # of a location map, along a side of a texel of the features
 
 
@@ -70,29 +75,99 @@ class CNet(nn.Module):
             nn.Conv2d(3, half, 3, 2, 1), nn.GroupNorm(half // 8, half), nn.ReLU(),
             nn.Conv2d(half, CHANNELS[0], 3, 2, 1), nn.GroupNorm(CHANNELS[0] // 8, CHANNELS[0]), nn.ReLU(),
         )  # fmt: skip
-        self.first = ConvBottleneck(CHANNELS[0] + len(H36M17), CHANNELS[0])
+        self.first = ConvBottleneck(CHANNELS[0] + len(H36M17) + StartImage.CHANNELS, CHANNELS[0])
         pairs = list(pairwise(CHANNELS))
         self.down_layers = nn.ModuleList(
             nn.Sequential(nn.MaxPool2d(2), ConvBottleneck(fine, coarse), ConvBottleneck(coarse, coarse)) for fine, coarse in pairs
         )
         self.up_layers = nn.ModuleList(nn.Sequential(ConvBottleneck(coarse, fine), nn.Upsample(scale_factor=2)) for fine, coarse in pairs)
-        self.points = nn.Sequential(nn.Linear(3 * len(H36M17), WHOLE), nn.ReLU(), nn.Linear(WHOLE, WHOLE), nn.ReLU())
-        self.whole = nn.Sequential(nn.Linear(CHANNELS[-1] + WHOLE, WHOLE), nn.ReLU(), nn.Linear(WHOLE, WHOLE), nn.ReLU())
+        self.points, self.whole = two_layers(3 * len(H36M17)), two_layers(CHANNELS[-1] + WHOLE)
         self.mask_end, self.uv_end = (
-            nn.Sequential(ConvBottleneck(FEATURES, FEATURES), nn.Conv2d(FEATURES, outputs, 1), nn.Sigmoid()) for outputs in (1, 2)
+            nn.Sequential(ConvBottleneck(FEATURES, FEATURES), zeroed(nn.Conv2d(FEATURES, outputs, 1))) for outputs in (1, 2)
         )
 
-    def forward(self, crops: Crops) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, crops: Crops, start: "StartImage") -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         known = (crops.points[..., 2:] >= MIN_CONFIDENCE).to(crops.points)
         places = crops.points[..., :2] * known
-        maps = [self.first(torch.cat([self.stem(crops.images), heat_maps(places) * known[..., None]], 1))]
+        maps = [self.first(torch.cat([self.stem(crops.images), heat_maps(places) * known[..., None], start.inputs()], 1))]
         for layer in self.down_layers:
             maps.append(layer(maps[-1]))
         whole = torch.cat([maps[-1].mean((2, 3)), self.points(torch.cat([places, known], -1).flatten(1))], 1)
         found = maps.pop()
         for layer, finer in zip(reversed(self.up_layers), reversed(maps)):
             found = layer(found) + finer
-        return torch.cat([self.mask_end(found), self.uv_end(found)], 1), found, self.whole(whole)
+        mask, uv = start.logits()
+        return torch.sigmoid(torch.cat([mask + self.mask_end(found), uv + self.uv_end(found)], 1)), found, self.whole(whole)
+
+
+def two_layers(inputs: int) -> nn.Sequential:
+    """Two layers of WHOLE units. Without normalisation two thirds of the units end up giving 0 for every picture."""
+    first, second = nn.Linear(inputs, WHOLE), nn.Linear(WHOLE, WHOLE)
+    return nn.Sequential(first, nn.LayerNorm(WHOLE), nn.ReLU(), second, nn.LayerNorm(WHOLE), nn.ReLU())
+
+
+def zeroed(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
+    """A layer whose parameters are 0: an untrained network gives the start itself."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+@lru_cache(maxsize=1)
+def map_painter() -> MapPainter:
+    """Which vertices make the texels of a location map."""
+    return MapPainter(open_body_uv(), MAP_SIZE)
+
+
+class StartImage:
+    """The start's body as the crop would show it, by its texels: a z-buffer of 32 x 32 px.
+
+    mask (B,1,32,32), uv (B,2,32,32), depth (B,1,32,32) m; 0 where the body is not. places (B,32,32,2): where every second texel along
+    each side is projected, in half crops; hidden (B,1,32,32): how far it is behind what the pixel there shows, 0 to 1.
+    """
+
+    CHANNELS = 4
+
+    def __init__(self, crops: Crops, is_covered: torch.Tensor) -> None:
+        texels = crops.start_map[:, is_covered]  # (B,T,3)
+        places = project(texels, crops.start_camera)
+        cells = ((places + 1) * IUV_SIZE / 2).floor().long()
+        inside = ((cells >= 0) & (cells < IUV_SIZE)).all(-1)
+        index = (cells[..., 1] * IUV_SIZE + cells[..., 0]).masked_fill(~inside, IUV_SIZE**2)
+        far = texels.new_full((len(texels), IUV_SIZE**2 + 1), torch.inf)
+        nearest = far.scatter_reduce(1, index, texels[..., 2], "amin")
+        is_nearest = inside & (texels[..., 2] <= nearest.gather(1, index))
+        rows, columns = torch.nonzero(is_covered, as_tuple=True)
+        own_uv = torch.stack([columns, rows], -1).to(texels) / (MAP_SIZE - 1)
+        uv = texels.new_zeros(len(texels), IUV_SIZE**2 + 1, 2)
+        crop, texel = torch.nonzero(is_nearest, as_tuple=True)
+        uv[crop, index[crop, texel]] = own_uv[texel]
+        shown = nearest[:, :-1] < torch.inf
+        self.mask = shown.to(texels).view(-1, 1, IUV_SIZE, IUV_SIZE)
+        self.uv = uv[:, :-1].mT.reshape(-1, 2, IUV_SIZE, IUV_SIZE)
+        self.depth = nearest[:, :-1].masked_fill(~shown, 0).view(-1, 1, IUV_SIZE, IUV_SIZE)
+        every = crops.start_map[:, ::TEXELS, ::TEXELS]
+        self.places = project(every.flatten(1, 2), crops.start_camera).view(*every.shape[:3], 2)
+        behind = every[..., 2] - sample(self.depth, self.places)[:, 0]
+        self.hidden = torch.sigmoid(4 * (behind / BEHIND - 1))[:, None]
+
+    def inputs(self) -> torch.Tensor:
+        """What CNet sees of it, (B,4,32,32)."""
+        return torch.cat([self.mask, self.uv, self.depth], 1)
+
+    def logits(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mask (B,1,32,32) and u and v (B,2,32,32) as logits; those of u and v are 0 where the body is not."""
+        return START_LOGIT * (2 * self.mask - 1), self.uv.clamp(LEAST_UV, 1 - LEAST_UV).logit() * self.mask
+
+
+def project(points: torch.Tensor, camera: torch.Tensor) -> torch.Tensor:
+    """Points (B,N,3) m by weak-perspective cameras (B,3), s and t: (B,N,2) half crops from the centre."""
+    return camera[:, None, :1] * points[..., :2] + camera[:, None, 1:]
+
+
+def sample(maps: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Maps (B,C,H,W) of a crop at places (B,h,w,2) in half crops: (B,C,h,w), 0 outside."""
+    return nn.functional.grid_sample(maps, places, align_corners=False)
 
 
 def heat_maps(places: torch.Tensor, size: int = IUV_SIZE) -> torch.Tensor:
@@ -109,25 +184,28 @@ class LNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.spread = nn.Linear(WHOLE, SPREAD_CHANNELS * SPREAD_SIZE**2)
-        inputs, wide = FEATURES + 3 + SPREAD_CHANNELS + 3 * TEXELS**2, LOCATION_CHANNELS[0]
+        inputs, wide = 2 * FEATURES + 9 + SPREAD_CHANNELS + 3 * TEXELS**2, LOCATION_CHANNELS[0]
         self.uv_conv1 = nn.Sequential(nn.Conv2d(inputs, wide, 1), nn.ReLU(), ConvBottleneck(wide, wide))
         pairs = list(pairwise(LOCATION_CHANNELS))
         self.down_layers = nn.ModuleList(nn.Sequential(nn.MaxPool2d(2), ConvBottleneck(fine, coarse)) for fine, coarse in pairs)
         self.up_layers = nn.ModuleList(nn.Sequential(ConvBottleneck(coarse, fine), nn.Upsample(scale_factor=2)) for fine, coarse in pairs)
         self.coarsest = nn.Linear(WHOLE, LOCATION_CHANNELS[-1] * (WARP_SIZE // 8) ** 2)
         # Four texels of the map from each one of the features.
-        last, last_of_camera = nn.Conv2d(wide, 3 * TEXELS**2, 1), nn.Linear(128, 3)
-        self.uv_end = nn.Sequential(ConvBottleneck(wide, wide), last, nn.PixelShuffle(TEXELS))
-        self.camera = nn.Sequential(nn.Linear(WHOLE, 128), nn.ReLU(), last_of_camera)
-        for layer in (last, last_of_camera):  # an untrained network gives the start itself
-            for parameter in layer.parameters():
-                nn.init.zeros_(parameter)
+        self.uv_end = nn.Sequential(ConvBottleneck(wide, wide), zeroed(nn.Conv2d(wide, 3 * TEXELS**2, 1)), nn.PixelShuffle(TEXELS))
+        self.camera = nn.Sequential(nn.Linear(WHOLE, 128), nn.ReLU(), zeroed(nn.Linear(128, 3)))
 
-    def forward(self, iuv: torch.Tensor, features: torch.Tensor, whole: torch.Tensor, crops: Crops) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(
+        self, iuv: torch.Tensor, features: torch.Tensor, whole: torch.Tensor, crops: Crops, start: StartImage
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         spread = self.spread(whole).unflatten(1, (SPREAD_CHANNELS, SPREAD_SIZE, SPREAD_SIZE))
         spread = nn.functional.interpolate(spread, size=(WARP_SIZE, WARP_SIZE), mode="bilinear")
         reference = nn.functional.pixel_unshuffle(crops.start_map.permute(0, 3, 1, 2), TEXELS)
-        maps = [self.uv_conv1(torch.cat([warp_features(iuv, features, WARP_SIZE), spread.to(features), reference], 1))]
+        # Along CNet's correspondence, and where the start's texels are projected; the difference is how far the start is off.
+        warped = warp_features(iuv, features, WARP_SIZE)
+        places = start.places.permute(0, 3, 1, 2)
+        off = (warped[:, FEATURES : FEATURES + 2] * (1 - 1 / IUV_SIZE) - places) * warped[:, -1:]
+        there = [sample(torch.cat([features, iuv[:, :1]], 1), start.places), places, off, start.hidden]
+        maps = [self.uv_conv1(torch.cat([warped, *there, spread.to(features), reference], 1))]
         for layer in self.down_layers:
             maps.append(layer(maps[-1]))
         coarsest = maps.pop()
@@ -140,25 +218,33 @@ class LNet(nn.Module):
 class DecomrSmall(nn.Module):
     """Crops to a DecomrOutput."""
 
+    is_covered: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.CNet, self.LNet = CNet(), LNet()
+        self.register_buffer("is_covered", torch.as_tensor(map_painter().is_covered), persistent=False)
+
+    def correspondence(self, crops: Crops) -> torch.Tensor:
+        """CNet's IUV (B,3,32,32) alone."""
+        return self.CNet(crops, StartImage(crops, self.is_covered))[0]
 
     def forward(self, crops: Crops) -> DecomrOutput:
-        iuv, features, whole = self.CNet(crops)
-        location_map, camera = self.LNet(iuv, features, whole, crops)
+        start = StartImage(crops, self.is_covered)
+        iuv, features, whole = self.CNet(crops, start)
+        location_map, camera = self.LNet(iuv, features, whole, crops, start)
         return DecomrOutput(iuv, location_map, camera)
 
 
 class StartPose:
-    """The body that HMR's generator regresses from the joints of crops, as location maps and cameras of the crops.
+    """The body that a generator, HKMR, regresses from the joints of crops, as location maps and cameras of the crops.
 
     Its axes are those of a camera that looks straight at the joints' middle, which lies near the crop's.
     """
 
     def __init__(self, network: WindowNetwork, device: torch.device | str = "cpu") -> None:
         self.network, body = network, make_body(load_body(), device)
-        painter = MapPainter(open_body_uv(), MAP_SIZE)
+        painter = map_painter()
         self._covered = torch.as_tensor(painter.is_covered, device=device)
         corners = torch.as_tensor(painter.vertex_indices[painter.is_covered], device=device)
         weights = torch.as_tensor(painter.weights[painter.is_covered], dtype=torch.float32, device=device)

@@ -76,6 +76,9 @@ def _lens_sentence(lens: Mapping[str, Any]) -> Message:
         return Message("lens-of-metadata", "Lens: {focal:.1f} mm in 35 mm equivalents, by what the footage's file says.", focal=focal)
     if lens["source"] == "camera":
         return Message("lens-of-camera", "Lens: {focal:.1f} mm in 35 mm equivalents, by how the camera turned.", focal=focal)
+    if lens["source"] == "edges":
+        text = "Lens: {focal:.0f} mm in 35 mm equivalents, by edges of the room or the houses behind."
+        return Message("lens-of-edges", text, focal=focal)
     text = "Lens: {focal:.0f} mm in 35 mm equivalents, found by the solve; give the Focal Length if you know it."
     return Message("lens-solved", text, focal=focal)
 

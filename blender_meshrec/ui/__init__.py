@@ -8,7 +8,8 @@ from ..bridge.backend_location import set_environment_home
 from . import choice_operators, menus, operators, panels, presets, properties, redraw, translation
 from .correct import contact_operators, contact_panel, correction_operators, correction_panel, pin_overlay, solve_again_operator
 from .footage import camera_panel, footage_operators, views_panel
-from .jobs import jobs, status_bar, surface_files
+from .jobs import status_bar, surface_files
+from .jobs.jobs import stop as stop_jobs  # the module would hide the package of its name
 from .people import people_operators, people_panel, solve_people_operator, thumbnails
 from .result import (
     clean_up_operators,
@@ -80,7 +81,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    jobs.stop()
+    stop_jobs()
     status_bar.hide()
     result_edits.unregister()
     result_overlay.unregister()

@@ -11,6 +11,7 @@ from .translation import translate_message
 
 _MARGIN = 95  # px at a scale of 1: tabs, borders of the region and of boxes, and an icon
 _MIN_WIDTH = 80  # px
+_WIDE = 420  # px at a scale of 1; the sidebar is 220 px wide at first
 BLOCK, _MIN_CELLS = "\u2588", 8  # of a strip of text
 
 
@@ -36,6 +37,11 @@ def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context,
     for line in wrap_text(text, max(_MIN_WIDTH, require(context.region).width / scale - _MARGIN) * scale, _text_width):
         column.label(text=line, icon=icon, translate=False)
         icon = "BLANK1" if icon != "NONE" else "NONE"
+
+
+def is_wide(context: bpy.types.Context) -> bool:
+    """Whether the region has room for three columns of names beside one another; without a window it has."""
+    return context.region is None or context.region.width / set_text_size(context) >= _WIDE
 
 
 def cells_that_fit(context: bpy.types.Context, share: float, most: int) -> int:

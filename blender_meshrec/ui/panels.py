@@ -131,7 +131,7 @@ class BodyPanel(ReconstructionSection, bpy.types.Panel):
         row.active = not settings.body and not settings.betas
         row.prop(settings, "start_shape")
         layout.prop(settings, "pose_shapes")
-        row = layout.row(heading="Texture from Footage")
+        row = layout.row(heading="Texture")
         row.prop(settings, "texture", text="")
         size = row.row()
         size.active = settings.texture

@@ -112,6 +112,14 @@ def write_720p(path: Path, seconds: int) -> None:
             writer.write(images[cycle if cycle < len(images) else 2 * len(images) - 2 - cycle])
 
 
+def still_camera(table: Table) -> None:
+    """Finding that the bundled clip's camera stands still, beside finding the person."""
+    from scripts.bench.still_camera import measure_still_camera
+
+    kind, seconds, others = measure_still_camera(str(CLIP))
+    table.add(f"finding the camera of a clip, which is {kind}, of detection's", 100 * seconds / others, "% CPU time", most=10)
+
+
 def dik(table: Table) -> None:
     """DIK of random poses of the open body from their 24 joints."""
     import torch
@@ -369,6 +377,7 @@ ROWS = {
     "start_up": start_up,
     "end_to_end": end_to_end,
     "several_people": several_people,
+    "still_camera": still_camera,
     "dik": dik,
     "lifting": lifting,
     "silhouettes": silhouettes,

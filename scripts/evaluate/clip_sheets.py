@@ -102,9 +102,9 @@ class Judged:
         lowest = np.array([vertices(row)[:, 2].min() for row in range(len(recovery))])
         joints = transform_points(recovery.camera_from_world, recovery.joints.astype(float))
         lifted = transform_points(recovery.camera_from_world, recovery.lifted_joints.astype(float))
-        placed = place_joints(lifted, observations, recovery.camera_intrinsics)
+        placed = place_joints(lifted, observations, recovery.frame_intrinsics)
         errors = (
-            relative_errors(points, names, observations, recovery.camera_intrinsics)
+            relative_errors(points, names, observations, recovery.frame_intrinsics)
             for points, names in ((joints, SMPL_JOINTS), (lifted, H36M17), (placed, H36M17))
         )
         return cls(recovery, observations, vertices, np.asarray(body.faces), lowest, *errors)
@@ -246,7 +246,7 @@ def views_of(camera_from_world: FloatArray) -> dict[str, View]:
 
 def footage_tile(judged: Judged, row: int, image: ImageArray) -> ImageArray:
     """The footage about the person, with the mesh, its joints and the keypoints."""
-    recovery, intrinsics = judged.recovery, judged.recovery.camera_intrinsics
+    recovery, intrinsics = judged.recovery, judged.recovery.frame_intrinsics[row]
     camera_from_world = recovery.camera_from_world[row]
     drawn = draw_mesh(image, transform_points(camera_from_world, judged.vertices(row)), judged.faces, intrinsics, PERSON_COLOURS[0], 0.6)
     joints = project(transform_points(camera_from_world, recovery.joints[row].astype(float)), intrinsics)

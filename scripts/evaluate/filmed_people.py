@@ -6,7 +6,7 @@
 `make` films two open bodies, which perform motion capture of the test subjects on one floor, by a still camera: FOLDER/NAME.mp4, and the
 truth in NAME.npz. `measure` reconstructs every clip as `meshrec reconstruct --person all` does and prints its row of the table in
 docs/people.md: people found; frames in which the two are exchanged; PA-MPJPE of hidden and of seen limb joints, mm, and their ratio; the
-error of the distance between the two, % (median); how far apart their floors are, cm; and the errors of their statures, %.
+error of the distance between the two, % and cm (medians); how far apart their floors are, cm; and the errors of their statures, %.
 `--lens` gives the focal length. `--write` puts the table into docs/people.md.
 """
 

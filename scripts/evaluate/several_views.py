@@ -40,6 +40,8 @@ def main() -> None:
     arguments = parser.parse_args()
     reference = Reference(arguments.calibration, arguments.views, arguments.cache)
     print(f"{len(reference.people)} people are seen by all views, in tracks {[tracks for tracks, _points, _known in reference.people]}")
+    for line in reference.doubts():
+        print(line, flush=True)
     words = arguments.pairs.split(",") if arguments.pairs else None
     pairs = [tuple(map(int, word.split("-"))) for word in words] if words else list(combinations(range(len(arguments.views)), 2))
     for pair in pairs:
@@ -67,7 +69,21 @@ class Reference:
             points = [to_h36m17(person.keypoints, person.keypoint_set).astype(float) * person.visible[:, None, None] for person in people]
             tracks.append([np.concatenate([rays_from_pixels(own[..., :2], intrinsics), own[..., 2:]], -1) for own in points])
         frames = min(len(track) for own in tracks for track in own)
-        self.people = self._people([[track[:frames] for track in own] for own in tracks])
+        self.tracks = [[track[:frames] for track in own] for own in tracks]
+        self.people = self._people(self.tracks)
+
+    def doubts(self) -> list[str]:
+        """A line for each person: how far the triangulations of all views but one are from the reference."""
+        lines: list[str] = []
+        for tracks, points, known in self.people:
+            rays = np.stack([own[number] for own, number in zip(self.tracks, tracks, strict=True)])
+            found: list[str] = []
+            for left_out in range(len(rays) if len(rays) > 2 else 0):
+                views = [view for view in range(len(rays)) if view != left_out]
+                less = self.triangulate(rays[views], views)[0]
+                found.append(f"{pa_mpjpe(less[known][:, LIMBS], points[known][:, LIMBS]):.1f}")
+            lines.append(f"tracks {tracks}: without one view each the reference differs by {', '.join(found)} mm")
+        return lines
 
     def _people(self, tracks: list[list[FloatArray]]) -> list[tuple[tuple[int, ...], FloatArray, BoolArray]]:
         """The best combinations of tracks, each track once."""
@@ -85,9 +101,10 @@ class Reference:
                 people.append((combination, points, known))
         return people
 
-    def triangulate(self, rays: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Joints (F,17,3) m of rays and confidence (V,F,17,3), and the rays' errors (V,F,17)."""
-        matrices, weights = np.stack(self.matrices), rays[..., 2, None]
+    def triangulate(self, rays: FloatArray, views: Sequence[int] | None = None) -> tuple[FloatArray, FloatArray]:
+        """Joints (F,17,3) m of rays and confidence (V,F,17,3) of all views or of some, and the rays' errors (V,F,17)."""
+        chosen = range(len(self.matrices)) if views is None else views
+        matrices, weights = np.stack([self.matrices[view] for view in chosen]), rays[..., 2, None]
         rows = [rays[..., axis, None] * matrices[:, None, None, 2] - matrices[:, None, None, axis] for axis in range(2)]
         trust, points, errors = np.ones(weights.shape), np.zeros(rays.shape[1:]), np.zeros(rays.shape[:3])
         for _ in range(ROUNDS):

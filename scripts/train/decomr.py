@@ -22,7 +22,7 @@ from blender_meshrec.core.array_types import AnyArray, FloatArray
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.skeletons import H36M17, mirror_indices
 from blender_meshrec.methods.decomr_small import Crops, DecomrSmall, StartPose
-from blender_meshrec.methods.hmr import load_hmr
+from blender_meshrec.methods.hkmr import MirrorAverage, load_hkmr
 from blender_meshrec.methods.image_networks.crops import normalised_crops
 from scripts.train.checkpoint import Checkpoint, update_ema
 from scripts.train.command_line import training_parser
@@ -33,8 +33,8 @@ from scripts.train.decomr_losses import LOSS_WEIGHTS, DecomrLosses, Truth
 from scripts.train.optimisation import RunningMean, cosine_learning_rate, optimise, sum_losses
 from scripts.train.weights_export import export_best
 
-BATCH, LEARNING_RATE, WARM_UP_STEPS, KEEP = 16, 1e-3, 100, 0.995
-FIRST_STAGE = 300  # steps of CNet alone
+BATCH, LEARNING_RATE, WARM_UP_STEPS, KEEP = 16, 2e-3, 100, 0.995
+FIRST_STAGE = 200  # steps of CNet alone
 CROPS = {"train": 6000, "validation": 300, "test": 300}
 VALIDATION_INTERVAL = 250  # steps between two validations
 CPU = torch.device("cpu")
@@ -109,7 +109,7 @@ def train_step(
     """The loss of a batch and its terms. alone: CNet's only."""
     crops, truth = batch
     if alone:
-        terms = losses.correspondence(network.CNet(crops)[0], truth)
+        terms = losses.correspondence(network.correspondence(crops), truth)
     else:
         terms = losses(network(crops), truth)
     return sum_losses(weights[name] * term for name, term in terms.items()), terms
@@ -121,7 +121,7 @@ def train(settings: argparse.Namespace) -> None:
     training, validating = (load_crops(settings.mocap, settings.state, settings.seed, part) for part in ("train", "validation"))
     layout = open_body_uv()
     losses = DecomrLosses(make_body(load_body()), layout)
-    network, mean, start = new_network(), new_network(), StartPose(load_hmr())
+    network, mean, start = new_network(), new_network(), StartPose(MirrorAverage(load_hkmr()))
     mean.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-3)
     state, running = Checkpoint(settings.state, network=network, mean=mean, optimiser=optimiser), RunningMean()

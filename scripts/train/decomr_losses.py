@@ -17,7 +17,7 @@ from blender_meshrec.bodies.uv_map import MapPainter, UvLayout, vertices_from_ma
 from blender_meshrec.core.files.body_template import BodyTemplate
 from blender_meshrec.core.skeletons import H36M17
 from blender_meshrec.methods.decomr import DecomrOutput
-from blender_meshrec.methods.decomr_small import MAP_SIZE
+from blender_meshrec.methods.decomr_small import MAP_SIZE, project
 
 LOSS_WEIGHTS = {"mask": 0.2, "uv": 1.0, "map": 1.0, "tv": 1e-4, "consistency": 1.0, "key2d": 1.0, "key3d": 1.0}
 # Weights of the location map's texels, by the joint that moves them most; the trunk's is 1.
@@ -75,11 +75,6 @@ class DecomrLosses:
         terms["key2d"] = (projected - truth.points).abs().mean()
         terms["key3d"] = (joints - truth.joints).abs().sum(-1).mean()
         return terms
-
-
-def project(points: torch.Tensor, camera: torch.Tensor) -> torch.Tensor:
-    """Points (B,N,3) m by weak-perspective cameras (B,3), s and t: (B,N,2) half crops from the centre."""
-    return camera[:, None, :1] * points[..., :2] + camera[:, None, 1:]
 
 
 def consistency(output: DecomrOutput, shown: torch.Tensor) -> torch.Tensor:

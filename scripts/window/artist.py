@@ -4,13 +4,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from scripts.window.window import MATERIAL_FOLDER, Window
+from scripts.window.window import MATERIAL_FOLDER, Window, patience
 
 ADDON = "bl_ext.user_default.blender_meshrec"
 PREFERENCES = f"bpy.context.preferences.addons[{ADDON!r}].preferences"
 _DRAGGED = "/tmp/.dragged"  # the state of drag.tcl
 _TO_BUNDLE = 79  # px at the screen's scale of 1, from the button to the field three rows below
 _STEP = 9  # px, a third of the height of a heading
+_HEADING = 28  # px, from the heading of a closed section to the next
+_SECTIONS = [
+    f"MESHREC_PT_{name}" for name in ("main", "result", "contacts", "corrections", "result_edits", "clean_up_rig", "retarget", "export")
+]
 
 
 class Artist:
@@ -47,7 +51,7 @@ class Artist:
         time.sleep(0.8)
 
     def _wait_for_drag(self, state: str) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 20 * patience()
         while self.window.run("sh", "-c", f"cat {_DRAGGED} 2>/dev/null || true").strip() != state:
             if time.monotonic() > end:
                 raise TimeoutError(f"what is dragged is not {state}")
@@ -66,7 +70,7 @@ class Artist:
 
     def _press_until(self, key: str, expression: str, seconds: float) -> None:
         """Press a key until an expression is true: Blender's menu may appear late, and the key has no effect before."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * patience()
         while not self.window.evaluate(expression):
             if time.monotonic() > end:
                 raise TimeoutError(f"{expression} is not true after {seconds} s of pressing {key}")
@@ -109,10 +113,33 @@ class Artist:
         self.window.wait_until("open_panels() is not None", 30, every=0.05)
         return self.window.evaluate("open_panels()")
 
-    def open_section(self, panel: str, below: str | None = None) -> None:
-        """Click the heading of a section, which opens or closes it; below: a button above it (`Window.find_button`), or None.
+    def _settled_panels(self) -> list[str]:
+        """The open panels once they no longer change: on a busy computer a click may take effect late."""
+        before = self.open_panels()
+        while (now := self.open_panels()) != before:
+            before = now
+        return now
+
+    def open_alone(self, panel: str) -> tuple[float, float]:
+        """Open a section of the tab and close all others; returns where its heading is. The tab must not be scrolled."""
+        window = self.window
+        left, top, _, _ = window.screen_region("VIEW_3D", "UI")
+        polls = "lambda kind: 'poll' not in vars(kind) or kind.poll(bpy.context)"
+        shown = window.evaluate(f"[name for name in {_SECTIONS} if ({polls})(getattr(bpy.types, name))]")
+        places = {name: (left + 24, top + _HEADING * (number + 0.5)) for number, name in enumerate(shown)}
+        for name, place in places.items():  # from the top: where all above are closed, a heading's place is known
+            if name in self._settled_panels():
+                window.click(*place)
+        window.click(*places[panel])
+        if panel not in (opened := self._settled_panels()):
+            raise LookupError(f"{panel} was to be opened, and {opened} are open")
+        return places[panel]
+
+    def open_section(self, panel: str, below: str | None = None) -> tuple[float, float]:
+        """Click the heading of a section, which opens or closes it; returns where it is.
 
         Blender does not report the positions of headings: every position without a button is tried, and unintended changes are undone.
+        below: a button above it (`Window.find_button`), or None.
         """
         window = self.window
         left, top, _, height = window.screen_region("VIEW_3D", "UI")
@@ -123,13 +150,16 @@ class Artist:
             if window.evaluate("under_pointer('VIEW_3D', 'UI')"):
                 continue
             window.click(left + 24, y)
-            now = self.open_panels()
+            now = self._settled_panels()
             if (panel in now) != (panel in before):
                 time.sleep(0.4)
-                return
-            if now != before:
+                return left + 24, y
+            for _ in range(3):
+                if now == before:
+                    break
                 window.click(left + 24, y)
-                before = self.open_panels()
+                now = self._settled_panels()
+            before = now
         raise LookupError(f"there is no heading of {panel}")
 
     def save_file(self) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 OBSERVER_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "observer.py")
 MARK = "\x1f"  # first character of the observer's lines in Blender's output
 DISPLAY = ":7"
-SECONDS_TO_START = 90
 
 
 class BlenderHost:
@@ -33,7 +32,7 @@ class BlenderHost:
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(lambda: os.path.exists(f"/tmp/.X11-unix/X{DISPLAY[1:]}"), 20)
 
-    def start(self, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Any:
+    def start(self, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None, seconds: float = 90) -> Any:
         """Start Blender on the whole screen, and wait until it listens; returns its version."""
         width, height = self._size
         command = ["blender", "-p", "0", "0", str(width), str(height), *arguments, "--python", OBSERVER_SCRIPT]
@@ -48,7 +47,7 @@ class BlenderHost:
         )
         self._answers = queue.Queue()
         threading.Thread(target=self._listen, args=(self._started, self._answers), daemon=True).start()
-        return self._answer(SECONDS_TO_START)
+        return self._answer(seconds)
 
     def evaluate(self, code: str, seconds: float = 60) -> Any:
         """Run code in Blender between two of its events; returns the value."""

@@ -6,6 +6,7 @@ remains when it ends.
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any
 
 from scripts.prepare_window_blender import is_ready, missing_requirement, window_folder
 
+_SECONDS_TO_START = 60
 TOOLS_FOLDER = Path(__file__).resolve().parent
 MATERIAL_FOLDER = "/mnt/material"
 # The mounts are not visible outside, and they end with the process.
@@ -53,6 +55,11 @@ def reason_to_skip() -> str | None:
     return None
 
 
+def patience() -> float:
+    """How many times longer a wait may take on this computer than on an idle one: processes that want to run, for each processor."""
+    return max(1.0, 1.5 * max(os.getloadavg()[:2]) / (os.cpu_count() or 1))
+
+
 class Window:
     """A Blender with a window. Coordinates are pixels from the screen's upper left corner.
 
@@ -79,7 +86,7 @@ class Window:
 
     def start(self, *arguments: str, **environ: str) -> str:
         """Start Blender; returns its version."""
-        version = self._do("start", arguments=arguments, environ=environ)
+        version = self._do("start", arguments=arguments, environ=environ, seconds=_SECONDS_TO_START * patience())
         self.wait_until("drawn", 60)
         self.evaluate("bpy.types.SpaceView3D.draw_handler_remove(_first, 'WINDOW')")
         time.sleep(0.5)
@@ -87,7 +94,7 @@ class Window:
 
     def evaluate(self, code: str, seconds: float = 60) -> Any:
         """The value of an expression in Blender, evaluated between two of its events; None for statements."""
-        return self._do("evaluate", code=code, seconds=seconds)
+        return self._do("evaluate", code=code, seconds=seconds * patience())
 
     def processes(self) -> list[tuple[int, int, str]]:
         """All processes inside: (id, parent, command)."""
@@ -222,11 +229,11 @@ class Window:
 
     def wait_until(self, expression: str, seconds: float = 60, every: float = 0.2) -> Any:
         """Wait until an expression in Blender is true; returns its value."""
-        end = time.monotonic() + seconds
+        begun = time.monotonic()
         while True:
             value = self.evaluate(expression)
             if value:
                 return value
-            if time.monotonic() > end:
+            if time.monotonic() > begun + seconds * patience():
                 raise TimeoutError(f"{expression} is {value!r} after {seconds} s")
             time.sleep(every)

@@ -16,6 +16,7 @@ from blender_meshrec.core.cameras import default_intrinsics, transform_points
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.records import FootageInfo
 from tests.support import synthetic_gait
+from tests.support.room_edges import room_edges
 
 TIMES = np.arange(40) / 30
 VIEW = synthetic_gait.make_view(distance=5, pitch=0.15)
@@ -109,3 +110,16 @@ def test_a_lens_that_does_not_exist_is_refused_before_the_work(walk, focal, monk
     monkeypatch.setattr(ObservationLog, "for_footage", lambda *arguments: pytest.fail("the work has begun"))
     with pytest.raises(InputError):
         detect_and_track(ReconstructRequest(str(walk[0]), focal=focal))
+
+
+def test_a_lens_that_nobody_gives_is_that_of_the_edges_of_a_room(walk, monkeypatch):
+    """The camera stands askew to the room; from the assumed lens, 1.5 times as long, the depth would be, too. A given lens stays."""
+    tracked = pipeline.detect_and_track
+    lines = room_edges(VIEW.intrinsics, (np.degrees(0.15), 0.0))
+    monkeypatch.setattr(pipeline, "detect_and_track", lambda *arguments: replace(tracked(*arguments), lines=lines))
+    found = pipeline.recover(ReconstructRequest(str(walk[0])))
+    lens = found.report["lens"]
+    assert lens["source"] == "edges" and lens["focal_px"] == pytest.approx(FOCAL, rel=0.05) and 0 < lens["sigma"] < 0.12
+    assert np.median(pelvis_depth(found) / VIEW.joints(walk[1].pelvis[:, None])[:, 0, 2]) == pytest.approx(1, abs=0.1)
+    given = pipeline.recover(ReconstructRequest(str(walk[0]), focal="1200px"))
+    assert given.report["lens"]["source"] == "given" and given.report["lens"]["focal_px"] == 1200

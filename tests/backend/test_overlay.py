@@ -1,5 +1,7 @@
 """Images and videos of a result: meshes are drawn where the camera sees them."""
 
+from dataclasses import replace
+
 import av
 import cv2
 import numpy as np
@@ -37,7 +39,7 @@ def test_the_nearer_person_is_drawn_over_the_farther():
     class Person:
         visible = np.array([True])
         camera_from_world = np.eye(4)[None]
-        camera_intrinsics = INTRINSICS
+        frame_intrinsics = INTRINSICS[None]
 
     near, far = (Person(), lambda row: SQUARE * 0.8), (Person(), lambda row: SQUARE)
     for people in ([near, far], [far, near]):
@@ -46,6 +48,16 @@ def test_the_nearer_person_is_drawn_over_the_farther():
         # The hue is closer to the nearer person's.
         hue = (middle - middle.mean()) @ (colours - colours.mean(1, keepdims=True)).T / np.linalg.norm(colours, axis=1)
         assert hue[0] > hue[1]
+
+
+def test_a_camera_that_zooms_draws_a_person_larger():
+    recovery = make_recovery(make_tube_body(posedirs=False), frames=2, fps=30, visible=np.ones(2, bool))
+    still = np.tile(np.eye(4), (2, 1, 1))
+    zoomed = replace(recovery, camera_intrinsics=INTRINSICS, camera_from_world=still, camera_zoom=np.array([1.0, 1.5]))
+    widths = [
+        np.ptp(np.nonzero((draw_people(grey(), row, [(zoomed, lambda row: SQUARE)], TOWARDS) != 128).any((0, 2)))) + 1 for row in (0, 1)
+    ]
+    assert widths == pytest.approx([100, 150], abs=2)  # px
 
 
 def test_an_unreadable_image_is_drawn_black(tmp_path):

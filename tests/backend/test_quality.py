@@ -6,14 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from blender_meshrec.backend.fitting.tilt_from_lines import edge_evidence, tilt_of_up
 from blender_meshrec.backend.quality import judge_people, measure_person, warnings_of
 from blender_meshrec.bodies.make_body import make_body
-from blender_meshrec.core.cameras import project, rigid_transform, transform_points
+from blender_meshrec.core.cameras import intrinsics_of_focal_length, project, rigid_transform, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS
 from blender_meshrec.core.verdict import BAD, DOUBTFUL, GOOD, LIMITS, Verdict, judge
+from tests.support.room_edges import room_edges
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 FRAMES, FPS = 90, 30.0
@@ -215,6 +217,21 @@ def test_a_person_who_leans_beyond_their_feet(tube_body):
     assert np.isnan(measure_person(running, observe(running), tube_body)["unbalanced"].value)
 
 
+def test_a_person_who_sits_is_held_by_a_seat(tube_body):
+    """Thighs level and shins upright, on a chair that nobody sees: the centre of mass is behind the feet, which says nothing."""
+    poses = np.zeros((FRAMES, 24, 3))
+    poses[:, 0, 0] = np.pi / 2
+    for side in ("left", "right"):
+        poses[:, SMPL_JOINTS.index(f"{side}_hip"), 0] = -np.pi / 2
+        poses[:, SMPL_JOINTS.index(f"{side}_knee"), 0] = np.pi / 2
+    recovery, _observations = make_person(tube_body, poses=poses.reshape(FRAMES, 72))
+    heights = tube_body(recovery.betas, recovery.poses[:1, :3], recovery.poses[:1, 3:], recovery.trans[:1])[1][..., 2]
+    drop = [0, 0, heights.min().item()]
+    seated = replace(recovery, trans=recovery.trans - drop, joints=recovery.joints - drop, lifted_joints=recovery.lifted_joints - drop)
+    measures = measure_person(seated, observe(seated), tube_body)
+    assert np.isnan(measures["unbalanced"].value) and not np.isnan(measures["below_floor"].value)
+
+
 def test_ground_that_is_touched_widely_shows_which_way_is_up(tube_body):
     standing = make_person(tube_body)
     poses = np.zeros((FRAMES, 72))  # on the back, with the arms out to the sides
@@ -288,6 +305,34 @@ def test_warnings_name_the_person_and_the_gravest_reasons():
     doubtful, bad = warnings_of(2, Verdict(DOUBTFUL, reasons)), warnings_of(2, Verdict(BAD, reasons[:1]))
     assert doubtful == [f"Person 2 is doubtful: {reason}" for reason in reasons[:3]]
     assert bad == [f"Person 2 is bad: {reasons[0]}"] and bad[0].values["reason"] is reasons[0]
+
+
+@pytest.mark.parametrize("told_by", ["nothing", "edges", "camera"])
+def test_a_tipped_horizon_is_no_mistake_where_the_background_or_the_camera_tells_it(told_by, tube_body):
+    """A picture that is rolled by 26 degrees: edges of a room that are rolled as much, or a camera that is known, confirm it."""
+    recovery, observations = make_person(tube_body, tilt=-np.radians(26))
+    intrinsics = intrinsics_of_focal_length(1000.0, (1280, 720))
+    world_from_camera = np.linalg.inv(recovery.camera_from_world[0])
+    tilt = np.degrees(tilt_of_up(world_from_camera[2, :3]))
+    clip = SimpleNamespace(
+        people=[
+            SimpleNamespace(number=1, recovery=recovery, observations=observations, judged={}, fit=SimpleNamespace(feet_backwards=None))
+        ],
+        body=tube_body,
+        background=None,
+        tilt_sigma=np.radians([3.0, 2.0]),
+        warnings=[],
+        path_scale=None,
+        known_camera="known" if told_by == "camera" else None,
+        camera=SimpleNamespace(kind="still"),
+        parts=(),
+        cuts=[],
+        world_from_camera=world_from_camera,
+        edges=edge_evidence(room_edges(intrinsics, tuple(tilt), directions=(1,), each=20), intrinsics) if told_by == "edges" else None,
+    )
+    judge_people(clip)
+    is_doubted = any("tipped sideways by 26 degrees" in str(warning) for warning in clip.warnings)
+    assert abs(tilt[1]) == pytest.approx(26) and is_doubted == (told_by == "nothing")
 
 
 def test_the_verdict_is_in_the_clip_and_the_report(tube_body):

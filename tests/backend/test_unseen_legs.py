@@ -28,15 +28,23 @@ def observed(keypoints):
 
 def test_legs_are_unseen_without_confidence_and_below_the_edge_of_the_picture():
     assert unseen_legs(observed(at_desk()), (640, 720)).tolist() == [True, True]
-    assert unseen_legs(observed(at_desk(sides=("left",))), (640, 720)).tolist() == [True, False]
     assert unseen_legs(observed(at_desk(sides=())), (640, 720)).tolist() == [False, False]
     assert unseen_legs(observed(at_desk(sides=())), (640, 360)).tolist() == [True, True]
+
+
+def test_a_leg_behind_the_other_one_is_in_the_picture_and_one_beyond_its_edge_is_not():
+    hidden = at_desk(sides=("left",))
+    assert unseen_legs(observed(hidden), (640, 720)).tolist() == [False, False]
+    hidden[:, [INDEX[f"left_{joint}"] for joint in LEG], 0] -= 400  # px, from 320
+    assert unseen_legs(observed(hidden), (640, 720)).tolist() == [True, False]
 
 
 def test_a_leg_that_is_shown_for_a_while_is_not_unseen():
     keypoints = at_desk(40)
     keypoints[:5, INDEX["left_knee"], 2] = 0.9
-    assert unseen_legs(observed(keypoints), (640, 720)).tolist() == [False, True]
+    assert unseen_legs(observed(keypoints), (640, 720)).tolist() == [False, False]
+    keypoints[:5, INDEX["left_knee"], 2] = 0.05
+    assert unseen_legs(observed(keypoints), (640, 720)).tolist() == [True, True]
 
 
 def test_unseen_legs_are_at_rest_in_the_motion_with_confidence_0_and_no_contacts(tmp_path):

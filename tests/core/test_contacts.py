@@ -143,10 +143,20 @@ def test_feet_rest_on_the_floor_or_on_a_step(height, other, stays):
     contacts, points = np.full((20, 4), 0.9), np.zeros((20, 4, 3))
     contacts[10:] = 0.1
     points[:, :2, 2], points[:, 2:, 2] = height, other
-    kept = contacts_on_support(contacts, points)
+    knees = np.tile([0.0, 0.0, 0.5], (20, 2, 1))
+    kept = contacts_on_support(contacts, points, knees)
     assert ((kept[:10, :2] > 0.5) == stays).all()
     assert (kept[10:] == 0.1).all() and (kept <= contacts).all()
     np.testing.assert_array_equal(contacts[:10], 0.9)  # the argument stays
+
+
+def test_feet_that_are_held_up_over_knees_on_the_floor_do_not_stand():
+    """Push-ups on the knees, both feet 45 cm up; on a box of that height the knees are higher."""
+    contacts, points, knees = np.full((20, 4), 0.9), np.zeros((20, 4, 3)), np.zeros((20, 2, 3))
+    points[..., 2], knees[..., 2] = 0.45, 0.06
+    assert (contacts_on_support(contacts, points, knees) < 0.5).all()
+    knees[..., 2] = 0.95
+    assert (contacts_on_support(contacts, points, knees) == 0.9).all()
 
 
 def test_a_camera_that_moves_along_sees_each_frame_by_its_own_line_of_sight():

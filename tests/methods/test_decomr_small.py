@@ -15,8 +15,19 @@ from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.methods import decomr_small
-from blender_meshrec.methods.decomr_small import Crops, DecomrSmall, StartPose, fit_cameras, heat_maps, points_in_crops, read_decomr
-from blender_meshrec.methods.hmr import load_hmr
+from blender_meshrec.methods.decomr_small import (
+    Crops,
+    DecomrSmall,
+    StartImage,
+    StartPose,
+    fit_cameras,
+    heat_maps,
+    points_in_crops,
+    project,
+    read_decomr,
+    sample,
+)
+from blender_meshrec.methods.hkmr import MirrorAverage, load_hkmr
 
 
 def crops_of(count=2, seed=0):
@@ -73,6 +84,46 @@ def test_an_untrained_network_gives_the_start():
     assert torch.equal(output.location_map, crops.start_map) and torch.equal(output.camera, crops.start_camera)
 
 
+@pytest.fixture(scope="module")
+def standing():
+    """Crops of a person who stands in front of the camera, arms down, as StartPose makes them."""
+    body, upright = make_body(load_body()), torch.diag(torch.tensor([1.0, -1, -1]))[None]
+    joints = body.h36m17(torch.zeros(10), upright, torch.eye(3).expand(1, 23, 3, 3))
+    places = 0.8 * (joints - joints[:, :1])[..., :2] + torch.tensor([0.05, -0.1])
+    start = StartPose(MirrorAverage(load_hkmr()))
+    return start.crops(torch.zeros(1, 3, 128, 128), torch.cat([places, torch.ones(1, 17, 1)], -1))
+
+
+def test_a_pixel_of_the_start_shows_what_is_projected_there(standing):
+    covered = DecomrSmall().is_covered
+    image = StartImage(standing, covered)
+    rows, columns = torch.nonzero(image.mask[0, 0], as_tuple=True)
+    assert 60 < len(rows) < 500  # of 1024 px
+    uv = image.uv[0, :, rows, columns].T
+    texels = (uv * 63).round().long()
+    shown = standing.start_map[:, texels[:, 1], texels[:, 0]]
+    centres = (torch.stack([columns, rows], -1) + 0.5) / 16 - 1
+    assert (project(shown, standing.start_camera)[0] - centres).abs().max() <= 1 / 16 + 1e-5  # half a pixel
+    assert torch.equal(shown[0, :, 2], image.depth[0, 0, rows, columns])
+
+
+def test_texels_at_the_back_are_hidden(standing):
+    image = StartImage(standing, DecomrSmall().is_covered)
+    of_start = standing.start_map[0, ::2, ::2]
+    nearest = sample(image.depth, image.places)[0, 0]
+    behind = of_start[..., 2] - nearest
+    assert (image.hidden[0, 0][behind > 0.18] > 0.9).all() and (image.hidden[0, 0][behind < 0] < 0.05).all()
+    assert (behind > 0.18).any() and (behind < 0).any()
+
+
+def test_an_untrained_network_finds_the_start_in_the_picture(standing):
+    network = DecomrSmall()
+    iuv, start = network.correspondence(standing), StartImage(standing, network.is_covered)
+    assert torch.equal(iuv[:, :1] > 0.5, start.mask > 0.5)
+    inside = start.mask[0, 0] > 0
+    torch.testing.assert_close(iuv[0, 1:][:, inside], start.uv[0][:, inside].clamp(0.01, 0.99))
+
+
 def test_the_start_is_a_body_whose_joints_are_projected_where_they_were_seen():
     """A person who stands in front of the camera, seen off the crop's centre."""
     body = make_body(load_body())
@@ -81,7 +132,7 @@ def test_the_start_is_a_body_whose_joints_are_projected_where_they_were_seen():
     rotvecs[0, SMPL_JOINTS.index("left_shoulder") - 1], rotvecs[0, SMPL_JOINTS.index("right_shoulder") - 1] = (0, 0, -1.2), (0, 0, 1.2)
     joints = body.h36m17(torch.zeros(10), upright, torch.as_tensor(rotmat_from_rotvec(rotvecs), dtype=torch.float32))
     places = 0.7 * (joints - joints[:, :1])[..., :2] + torch.tensor([0.15, -0.1])
-    start = StartPose(load_hmr())
+    start = StartPose(MirrorAverage(load_hkmr()))
     location_map, camera = start(torch.cat([places, torch.ones(1, 17, 1)], -1))
     vertices = vertices_from_map(location_map, open_body_uv())
     found = JointProjector(body).h36m17_image @ vertices

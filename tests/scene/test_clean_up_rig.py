@@ -10,7 +10,10 @@ import pytest
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import read_motion
-from blender_meshrec.core.rotations import angle_between_rotmats, rotvec_from_rotmat
+from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec, rotvec_from_rotmat
+from blender_meshrec.core.skel.inverse_kinematics import angles_from_smpl
+from blender_meshrec.core.skel.template import load_skel
+from blender_meshrec.core.skel.vocabulary import SKEL_JOINTS
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.scene.clean_up_rig.capture import FOLLOW
@@ -47,19 +50,26 @@ def make_clip(kind):
     return assemble([Person("anna", recovery, template)], "clip", footage=False, pose_shapes=False).armatures[0], recovery
 
 
-def poses_of(armature_object, frames):
-    """World matrices (F,J,4,4) of the bones of SMPL's joints at whole frames."""
+def poses_of(armature_object, frames, names=SMPL_JOINTS):
+    """World matrices (F,J,4,4) of the bones of joints at whole frames."""
     matrices = []
     for frame in frames:
         bpy.context.scene.frame_set(frame)
         evaluated = armature_object.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        matrices.append([np.array(evaluated.matrix_world @ evaluated.pose.bones[name].matrix) for name in SMPL_JOINTS])
+        matrices.append([np.array(evaluated.matrix_world @ evaluated.pose.bones[name].matrix) for name in names])
     return np.array(matrices)
 
 
 def keys_in(obj):
     action = obj.animation_data.action
     return sum(len(curve.keyframe_points) for curve in action_fcurves(action, obj) if curve.data_path.startswith("pose."))
+
+
+def blocks():
+    return {
+        kind: sorted(block.name for block in getattr(bpy.data, kind))
+        for kind in ("objects", "armatures", "actions", "collections", "meshes")
+    }
 
 
 def distance_between(first, second):
@@ -84,6 +94,7 @@ def test_the_person_stays_within_5_mm_and_1_degree_with_a_tenth_of_the_keys(clip
 @pytest.mark.skipif(not is_rigify_there(), reason="this Blender has no Rigify")
 def test_rigify_is_generated_and_keyed_where_it_is_there():
     person, recovery = make_clip("walk")
+    before = blocks()
     frames = range(1, len(recovery.poses) + 1)
     captured = poses_of(person, frames)
     made = make_clean_up_rig(person)
@@ -93,6 +104,8 @@ def test_rigify_is_generated_and_keyed_where_it_is_there():
     assert keys_in(made.rig) <= 0.1 * keys_in(person)
     curves = {curve.data_path for curve in action_fcurves(made.action, made.rig)}
     assert 'pose.bones["thigh_parent.L"]["IK_FK"]' in curves
+    remove_rig(person)
+    assert blocks() == before  # the shapes of Rigify's controls are gone, too
 
 
 def test_feet_are_on_ik_while_they_touch():
@@ -184,7 +197,7 @@ def test_other_skeletons_and_people_without_motion_are_refused_and_stay_as_they_
         make_clean_up_rig(person, "light")
     other = bpy.data.objects.new("other", bpy.data.armatures.new("other"))
     bpy.context.scene.collection.objects.link(other)
-    with pytest.raises(InputError, match="bones of an SMPL body"):
+    with pytest.raises(InputError, match="bones of a person"):
         make_clean_up_rig(other, "light")
     assert len([obj for obj in bpy.data.objects if obj.type == "ARMATURE"]) == 2
 
@@ -194,3 +207,55 @@ def test_the_tube_body_of_other_tests_can_have_a_rig_too():
     person = assemble([Person("anna", make_recovery(template, frames=24), template)], "clip", footage=False, pose_shapes=False).armatures[0]
     made = make_clean_up_rig(person, "light")
     assert made.distance <= 5 * MILLIMETRE and made.angle <= 1 * DEGREE
+
+
+def skel_person(kind):
+    """A person with SKEL's skeleton who walks, squats or does what the filmed person did."""
+    template = load_skel("open")
+    if kind == "filmed":
+        recovery = read_motion(ROOT / "scripts" / "demo_clip_truth.npz")
+    else:
+        recovery = recovery_of({"walk": walk, "squat": squat}[kind](np.arange(75) / FPS), synthetic_template(joints=24))
+    rotmats = rotmat_from_rotvec(recovery.poses[:, :72].reshape(-1, 24, 3))
+    q, betas = angles_from_smpl(rotmats, template.bone_frames(np.zeros(10))).q, np.zeros(10)
+    trans = recovery.joints[:, 0] - template.rest_joints(betas)[0]
+    recovery = replace(recovery, q=q, skel_betas=betas, skel_trans=trans, skel_model_type="open")
+    bpy.context.scene.render.fps = round(recovery.mocap_framerate)
+    people = [Person("anna", recovery, load_body("open"), skel=template)]
+    return assemble(people, "clip", footage=False, pose_shapes=False).armatures[0], recovery
+
+
+@pytest.mark.parametrize("clip", ["walk", "squat", "filmed"])
+def test_a_person_with_skel_stays_within_5_mm_and_1_degree(clip):
+    """The spine and the shoulder blades of SKEL glide as they turn; legs are on IK while their feet touch."""
+    person, recovery = skel_person(clip)
+    frames = range(1, len(recovery.poses) + 1)
+    captured, captured_keys = poses_of(person, frames, SKEL_JOINTS), keys_in(person)
+    made = make_clean_up_rig(person)
+    distance, angle = distance_between(captured, poses_of(person, frames, SKEL_JOINTS))
+    print(f"{clip}: {made.keys} of {captured_keys} keys, {1000 * distance:.2f} mm, {np.degrees(angle):.2f} degrees")
+    assert not made.is_rigify and {"foot_ik.L", "thigh_fk.R", "hand_fk.L", "heel.R"} <= set(made.rig.pose.bones.keys())
+    assert distance <= 5 * MILLIMETRE and angle <= 1 * DEGREE
+    assert keys_in(made.rig) == made.keys <= 0.1 * captured_keys
+    remove_rig(person)
+    assert distance_between(captured[:1], poses_of(person, [1], SKEL_JOINTS))[0] < 1e-6
+
+
+def test_rigifys_rig_is_refused_for_skel():
+    person, _ = skel_person("squat")
+    with pytest.raises(InputError, match="Rigify's rig has not SKEL's bones"):
+        make_clean_up_rig(person, "rigify")
+    assert clean_up_rig_of(person) is None
+
+
+def test_a_moved_ik_control_moves_the_foot_of_a_person_with_skel():
+    person, _ = skel_person("squat")
+    rig = make_clean_up_rig(person).rig
+    before = poses_of(person, [20], SKEL_JOINTS)[0]
+    rig.animation_data.action = None
+    rig.pose.bones["foot_ik.L"].location.x += 0.05
+    bpy.context.view_layer.update()
+    evaluated = person.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    shift = {name: np.linalg.norm(np.array(evaluated.pose.bones[name].head) - before[row, :3, 3]) for row, name in enumerate(SKEL_JOINTS)}
+    assert abs(shift["talus_l"] - 0.05) < 5 * MILLIMETRE and shift["tibia_l"] > 5 * MILLIMETRE
+    assert max(shift[name] for name in SKEL_JOINTS if not name.endswith("_l") or name.startswith(("hand", "femur"))) < MILLIMETRE

@@ -12,13 +12,13 @@ from blender_meshrec.bodies.uv_map import vertices_from_map
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.skeletons import SMPL_PARENTS
 from blender_meshrec.methods.decomr import DecomrOutput
-from blender_meshrec.methods.decomr_small import StartPose
+from blender_meshrec.methods.decomr_small import StartPose, project
 from blender_meshrec.methods.hmr import load_hmr
 from scripts.train.data.corresponding_crops import FRAMES, CropFilm, film_crops, open_crops
 from scripts.train.data.filmed_bodies.motion import MotionDrawer
 from scripts.train.data.recordings import Recording
 from scripts.train.decomr import detect, make_batch
-from scripts.train.decomr_losses import LOSS_WEIGHTS, PART_WEIGHTS, DecomrLosses, Truth, consistency, part_weights, project
+from scripts.train.decomr_losses import LOSS_WEIGHTS, PART_WEIGHTS, DecomrLosses, Truth, consistency, part_weights
 
 
 @pytest.fixture(scope="module")

@@ -65,12 +65,13 @@ def walk(times: ArrayLike, turn: float = 0.0) -> Walker:
     return _pose(times, pelvis, feet, np.stack(contacts, -1), lean=np.full_like(times, 0.04), arms=arms, turn=turn)
 
 
-def squat(times: ArrayLike, period: float = 2.5, depth: float = 0.35, ahead: float = 0.0) -> Walker:
-    """Squat in place with the torso leaning forward and flat feet; ahead: initial distance of the hips in front of the ankles, m."""
+def squat(times: ArrayLike, period: float = 2.5, depth: float = 0.35, ahead: float = 0.0, back: float = 0.1, lean: float = 0.6) -> Walker:
+    """Squat in place with flat feet; ahead: initial distance of the hips in front of the ankles; back: by how much they go back, m; and
+    lean: how far the torso leans forward, rad, both at the lowest."""
     times = np.asarray(times, float)
     down = 0.5 - 0.5 * np.cos(2 * np.pi * times / period)
-    pelvis = np.stack([0 * times, 0.1 * down - ahead, 0.92 - depth * down], -1)
-    return _pose(times, pelvis, _standing(times), np.ones((len(times), 4)), lean=0.6 * down, arms=-1.2 * down)
+    pelvis = np.stack([0 * times, back * down - ahead, 0.92 - depth * down], -1)
+    return _pose(times, pelvis, _standing(times), np.ones((len(times), 4)), lean=lean * down, arms=-1.2 * down)
 
 
 def stand(times: ArrayLike) -> Walker:

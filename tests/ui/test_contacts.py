@@ -11,6 +11,8 @@ from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.scene.corrections.contact_channels import read_contacts
 from blender_meshrec.scene.takes.takes import takes_of
 from blender_meshrec.ui.correct.contact_panel import ContactPanel, contact_strip
+from blender_meshrec.ui.correct.correction_panel import CorrectionPanel
+from blender_meshrec.ui.result.result_panel import ResultPanel
 from scripts.bench.retarget import build_character
 from tests.scene.test_plant_again import ankle_path, open_body, stroll
 from tests.support.panel_drawing import draw_panel, operators_drawn, visible_text
@@ -55,6 +57,25 @@ def test_the_section_shows_every_part_with_its_strip(person):
     assert "meshrec.plant_again" in operators_drawn(calls)
     assert visible_text(calls).count("\u2588") > 4
     assert contact_strip(np.array([False] * 10 + [True] * 10), 0.0)[0] == "|"
+
+
+@pytest.mark.parametrize("change", [{"scale": 2.0}, {"repeat": 2.0}, {"use_reverse": True}])
+def test_a_strip_whose_frames_are_not_the_footages_is_said(person, change):
+    """The capture lies in a strip that an artist has stretched, looped or reversed; once that is undone, everything works again."""
+    assert bpy.ops.meshrec.capture_to_strip() == {"FINISHED"}
+    (strip,) = person.animation_data.nla_tracks[0].strips
+    plain = {name: getattr(strip, name) for name in change}
+    for name, value in change.items():
+        setattr(strip, name, value)
+    for panel in (ContactPanel, CorrectionPanel, ResultPanel):
+        calls = draw_panel(panel)
+        assert "scaled, repeated or reversed" in visible_text(calls)
+        assert not {"meshrec.toggle_contact", "meshrec.solve_again", "meshrec.next_problem"} & set(operators_drawn(calls))
+    with pytest.raises(RuntimeError, match="scaled, repeated or reversed"):
+        bpy.ops.meshrec.plant_again()
+    for name, value in plain.items():
+        setattr(strip, name, value)
+    assert "meshrec.toggle_contact" in operators_drawn(draw_panel(ContactPanel))
 
 
 def test_person_and_character_obey_a_toggled_contact(person):

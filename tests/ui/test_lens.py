@@ -27,6 +27,7 @@ def test_the_fields_of_the_camera_are_the_request(addon):
     [
         ("given", "Lens: 28.0 mm in 35 mm equivalents, as given."),
         ("metadata", "Lens: 28.0 mm in 35 mm equivalents, by what the footage's file says."),
+        ("edges", "Lens: 28 mm in 35 mm equivalents, by edges of the room or the houses behind."),
         ("solved", "Lens: 28 mm in 35 mm equivalents, found by the solve; give the Focal Length if you know it."),
     ],
 )

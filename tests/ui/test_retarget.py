@@ -10,7 +10,7 @@ from mathutils import Matrix, Quaternion
 from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.ui.retarget import retarget_panel, retarget_preview
 from scripts.bench.retarget import build_character
-from tests.support.panel_drawing import draw_panel, operators_drawn
+from tests.support.panel_drawing import RecordingLayout, draw_panel, operators_drawn, visible_text
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 REQUIRED_SLOTS = {"hips", "head", "left_upper_leg", "right_lower_arm", "left_foot", "right_toes"}
@@ -256,6 +256,18 @@ def test_confidence_levels_have_different_icons():
     assert len(set(colours)) == 3
     icons = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
     assert set(colours) <= set(icons)
+
+
+@pytest.mark.parametrize(("width", "columns"), [(200, 0), (600, 1)])
+def test_rows_have_the_persons_bone_where_there_is_room_and_the_chosen_one_below(scene, width, columns, monkeypatch):
+    bpy.ops.meshrec.map_bones()
+    monkeypatch.setattr(retarget_panel, "is_wide", lambda context: width >= 420)
+    row = next(row for row in scene.rows if row.name == "left_hand")
+    calls = []
+    retarget_panel.MappingList.draw_item(None, bpy.context, RecordingLayout(calls), scene, row, 0, scene, "active_row")
+    assert visible_text(calls).count("left_wrist") == columns and "Left Hand" in visible_text(calls)
+    scene.active_row = scene.rows.find("left_hand")
+    assert f"{row.shown} follows left_wrist" in visible_text(draw_panel(retarget_panel.MappingPanel))
 
 
 def test_list_can_be_searched_by_slot(scene):

@@ -18,7 +18,7 @@ from blender_meshrec.scene.corrections.contact_channels import read_contacts, se
 from blender_meshrec.scene.corrections.corrections import get_corrections, set_corrections, stored_corrections_file
 from blender_meshrec.scene.corrections.edited_contacts import read_edited_contacts
 from blender_meshrec.scene.motion.keyframes import action_fcurves
-from blender_meshrec.scene.takes.takes import takes_of
+from blender_meshrec.scene.takes.takes import FRAME_CONFIDENCE, takes_of
 from blender_meshrec.ui.correct.correction_panel import CorrectionPanel
 from blender_meshrec.ui.jobs import jobs
 from tests.support.blender_poses import pose_in_blender
@@ -121,6 +121,19 @@ def test_the_answer_becomes_a_new_take_and_the_rest_stays(scene, backend, result
     bpy.context.scene.frame_set(29)
     assert np.abs(pose_in_blender(scene, tubes.joint_names)[0] - before[28]).max() < 1e-4  # not solved
     assert "1 pins" in jobs.current.notes[0]
+
+
+def test_what_was_doubtful_stays_so_where_the_motion_stays(scene, backend, result):
+    old = scene.animation_data.action
+    old[FRAME_CONFIDENCE] = np.full(len(old[FRAME_CONFIDENCE]), 0.3).tolist()
+    set_corrections(scene, replace(get_corrections(scene), pins=(Pin(15, "left_wrist", (500.0, 300.0)),)))
+    answer = solved(result)
+    sure = tuple(replace(recovery, confidence=np.ones_like(recovery.confidence)) for recovery in answer.recoveries)
+    backend([replace(answer, recoveries=sure)])
+    assert bpy.ops.meshrec.solve_again() == {"FINISHED"}
+    confidence = np.array(scene.animation_data.action[FRAME_CONFIDENCE]).reshape(-1, 24)
+    assert (confidence[8] == 1.0).all()  # of footage frame 15, which was solved
+    assert (confidence[25:] == 0.3).all()
 
 
 def test_what_was_edited_once_stays_edited(scene, backend, result):

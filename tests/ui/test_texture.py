@@ -1,4 +1,4 @@
-"""The checkbox Texture from Footage: it reaches the backend, and its textures reach the people."""
+"""The checkbox Texture: it reaches the backend, and its textures reach the people."""
 
 from dataclasses import replace
 

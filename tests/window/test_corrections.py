@@ -34,8 +34,8 @@ OBSERVER = """
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 from mathutils import Matrix, Vector
 import numpy as np
-from blender_meshrec.scene.contact_channels import is_touching, read_contacts
-from blender_meshrec.scene.corrections import get_corrections
+from blender_meshrec.scene.corrections.contact_channels import is_touching, read_contacts
+from blender_meshrec.scene.corrections.corrections import get_corrections
 
 def on_screen(place):
     for window, area, region in _regions("VIEW_3D", "WINDOW"):

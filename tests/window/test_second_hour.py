@@ -176,3 +176,29 @@ bpy.context.scene.meshrec.rerun = "ADD"
 [(max(heights) - min(heights)) * 0.01 for heights in [[(bpy.context.object.matrix_world @ bone.head_local).z
     for bone in bpy.context.object.data.bones]]][0]""")
     assert 1.4 < height < 1.8  # m, of the joints at rest
+
+
+def test_a_clean_up_rig_is_made_compared_and_removed_by_clicks(window):
+    window.click_button("meshrec.dismiss")
+    artist = Artist(window)
+    artist.open_alone("MESHREC_PT_clean_up_rig")
+    window.evaluate("""
+name = bpy.context.object.name
+
+def follows():
+    constraints = [c for bone in bpy.data.objects[name].pose.bones for c in bone.constraints if c.name == "MeshRec Clean-Up"]
+    return [len(constraints), sum(not c.mute for c in constraints)]
+""")
+    window.click_button("meshrec.make_clean_up_rig")
+    window.wait_until("bpy.context.mode == 'POSE' and bpy.context.object.name == f'{name} controls'", TIMEOUT)
+    bones = window.evaluate("len(bpy.data.objects[name].pose.bones)")
+    assert window.evaluate("follows()") == [bones, bones]
+    for following in (0, bones):
+        window.click_button("meshrec.follow_controls")
+        window.wait_until(f"follows() == [{bones}, {following}]", TIMEOUT)
+    window.click_button("meshrec.remove_clean_up_rig")
+    window.wait_until("bpy.context.object.name == name and follows() == [0, 0]", TIMEOUT)
+    assert not window.evaluate("[rig.name for rig in bpy.data.objects if rig.name.endswith('controls')]")
+    window.move(300, 500)
+    window.press("ctrl+z")
+    window.wait_until(f"follows() == [{bones}, {bones}]", TIMEOUT)  # in one step

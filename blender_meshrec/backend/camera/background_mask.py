@@ -13,19 +13,26 @@ CROWDED = 0.35  # if the boxes leave less of the image free than this, silhouett
 
 
 def background_mask(
-    shape: tuple[int, ...], scale: float, boxes: Sequence[FloatArray], outlines: Sequence[tuple[BoolArray, FloatArray] | None] = ()
+    shape: tuple[int, ...],
+    scale: float,
+    boxes: Sequence[FloatArray],
+    outlines: Sequence[tuple[BoolArray, FloatArray] | None] = (),
+    prefers_outlines: bool = False,
 ) -> ImageArray:
     """A mask (H,W) uint8, 255 where the background is.
 
     Args:
         shape: (H,W) of the mask. scale: its pixels per pixel of the footage. boxes: (4,) px of the footage, left, top, right, bottom of
-            each person. outlines: silhouette and square of each person, as of core/silhouettes.py, or None.
+            each person. outlines: silhouette and square of each person, as of core/silhouettes.py, or None. prefers_outlines: whether
+            silhouettes are used wherever they are known, not only where boxes leave little of the image free.
     """
     mask = _outside_boxes(shape, boxes, scale, BOX_MARGIN)
-    if not boxes or np.count_nonzero(mask) >= CROWDED * mask.size:
-        return mask
     known = list(outlines) if len(outlines) == len(boxes) else [None] * len(boxes)
-    mask = _outside_boxes(shape, [box for box, outline in zip(boxes, known, strict=True) if outline is None], scale, 0.0)
+    is_crowded = np.count_nonzero(mask) < CROWDED * mask.size
+    if not boxes or not (is_crowded or (prefers_outlines and any(outline is not None for outline in known))):
+        return mask
+    unknown = [box for box, outline in zip(boxes, known, strict=True) if outline is None]
+    mask = _outside_boxes(shape, unknown, scale, 0.0 if is_crowded else BOX_MARGIN)
     for outline in known:
         if outline is not None:
             _erase_outline(mask, *outline, scale)

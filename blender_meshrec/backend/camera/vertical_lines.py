@@ -1,7 +1,8 @@
-"""Edges of the background that may be vertical: found in some frames of the footage pass, stored, and gathered for a clip.
+"""Straight edges of the background: found in some frames of the footage pass, stored, and gathered for a clip.
 
 Walls, doors, poles, trees and furniture have vertical edges. Each spans a plane with the camera, and up lies in all of these planes
-(vertical_direction.py). The first frame of each shot is looked at, and then ever fewer; what is stored are end points.
+(fitting/tilt_from_lines.py). Those that lie tell the lens (fitting/perpendicular_edges.py). The first frame of each shot is looked at,
+and then ever fewer; what is stored are end points.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +20,9 @@ FIRST_STEP, STEP_GROWTH = 40, 0.25  # frames between the first two looks at a sh
 MIN_LENGTH = 0.045  # of an edge, of the image's larger side
 MAX_LEAN = np.radians(40.0)  # of an edge from the image's vertical
 MIN_FREE = 0.8  # share of an edge that must lie outside the people
-BORDER, BLACK = 0.012, 24  # share of the width at the picture's sides where no edges are sought; grey level of bars beside a picture
-MAX_EDGES = 120  # a frame: the longest
+# Share of the width, or of the height, at the picture's sides where no edges along them are sought; grey level of bars beside a picture.
+BORDER, BLACK = 0.012, 24
+MAX_EDGES = 120  # a frame: the longest of those that lean little, and as many of the others
 SUBPIXELS = 32  # end points are stored in 32nds of a pixel of the image in which they were found
 _LIMIT = 2**15 - 1
 _NOTHING = np.zeros((0, 4), np.int16)
@@ -30,7 +32,7 @@ Outlines: TypeAlias = Sequence[tuple[BoolArray, FloatArray] | None]
 
 @dataclass(frozen=True)
 class VerticalLines:
-    """All edges of a clip, E of them.
+    """The edges of a clip, E of them: those that may be vertical, and others, of which files of earlier versions have none.
 
     rows: (E,), the frame of each. ends: (E,4) px of the footage, x and y of its upper and of its lower end; the first pixel's centre is
     (0.5, 0.5). pixel: px of the footage that make one of the image in which they were found.
@@ -40,10 +42,19 @@ class VerticalLines:
     ends: FloatArray
     pixel: float
 
+    @property
+    def upright(self) -> "VerticalLines":
+        """Those that may be vertical."""
+        across, down = (self.ends[:, 2:] - self.ends[:, :2]).T
+        return self.chosen(leans_little(across, down))
+
+    def chosen(self, which: BoolArray) -> "VerticalLines":
+        """Those of `which` (E,)."""
+        return replace(self, rows=self.rows[which], ends=self.ends[which])
+
     def within(self, first: int, last: int) -> "VerticalLines":
         """The edges of the frames from `first` on, `last` excluded."""
-        inside = (self.rows >= first) & (self.rows < last)
-        return replace(self, rows=self.rows[inside], ends=self.ends[inside])
+        return self.chosen((self.rows >= first) & (self.rows < last))
 
     def rows_from(self, first: int, last: int) -> "VerticalLines":
         """Those edges, with `first` as row 0."""
@@ -59,7 +70,7 @@ class LineFinder:
         self._next = 0
 
     def update(self, image: ImageArray | None, is_cut: bool, boxes: Sequence[FloatArray], outlines: Outlines = ()) -> IntArray | None:
-        """The edges of the next frame, (E,4) as `find_edges` gives them, or None if it is not looked at.
+        """The edges of the next frame, (E,4) as `find_all_edges` gives them, or None if it is not looked at.
 
         Args:
             image: (H,W,3) uint8 RGB, or None where it cannot be read. is_cut: it begins a shot. boxes, outlines: as of background_mask.py.
@@ -70,7 +81,7 @@ class LineFinder:
         if image is None or self._since < self._next:
             return None
         self._next = self._since + max(FIRST_STEP, round(STEP_GROWTH * self._since))
-        return find_edges(image, boxes, outlines)
+        return find_all_edges(image, boxes, outlines)
 
 
 def line_image_scale(image_size: Sequence[int]) -> float:
@@ -78,11 +89,24 @@ def line_image_scale(image_size: Sequence[int]) -> float:
     return min(1.0, WIDTH / max(image_size))
 
 
+def leans_little(across: FloatArray, down: FloatArray) -> BoolArray:
+    """Which edges from their upper to their lower end, (E,) each, may be vertical."""
+    return np.abs(across) < np.tan(MAX_LEAN) * down
+
+
 def find_edges(image: ImageArray, boxes: Sequence[FloatArray], outlines: Outlines = ()) -> IntArray:
-    """Straight edges of the background that lean little in an image (H,W,3) uint8 RGB.
+    """Those of `find_all_edges` that may be vertical."""
+    found = find_all_edges(image, boxes, outlines)
+    across, down = (found[:, 2:].astype(float) - found[:, :2]).T
+    return found[leans_little(across, down)]
+
+
+def find_all_edges(image: ImageArray, boxes: Sequence[FloatArray], outlines: Outlines = ()) -> IntArray:
+    """Straight edges of the background in an image (H,W,3) uint8 RGB.
 
     Returns:
-        (E,4) int16, x and y of the upper and of the lower end, in 32nds of a pixel of the image at `line_image_scale`; the longest first.
+        (E,4) int16, x and y of the upper and of the lower end, in 32nds of a pixel of the image at `line_image_scale`; first those that
+        lean little, then the others, the longest of each first.
     """
     height, width = image.shape[:2]
     scale = line_image_scale((width, height))
@@ -98,15 +122,22 @@ def find_edges(image: ImageArray, boxes: Sequence[FloatArray], outlines: Outline
     ends = np.where((ends[:, 1] > ends[:, 3])[:, None], ends[:, [2, 3, 0, 1]], ends)
     across, down = (ends[:, 2:] - ends[:, :2]).T
     length = np.hypot(across, down)
-    left, right = _content(grey)
-    is_inside = (ends[:, [0, 2]].max(1) > left + BORDER * size[0]) & (ends[:, [0, 2]].min(1) < right - BORDER * size[0])
-    is_kept = is_inside & (length > MIN_LENGTH * max(size)) & (np.abs(across) < np.tan(MAX_LEAN) * down)
+    is_kept = (length > MIN_LENGTH * max(size)) & _is_inside(ends, 0, _content(grey))
+    is_kept &= leans_little(across, down) | _is_inside(ends, 1, _content(grey.T))
     ends = ends[is_kept][np.argsort(-length[is_kept], kind="stable")]
     points = ends[:, None, :2] + np.linspace(0, 1, 9)[:, None] * (ends[:, 2:] - ends[:, :2])[:, None]
     columns, rows = np.clip(np.floor(points).astype(int), 0, np.array(size) - 1).transpose(2, 0, 1)
-    is_free = background_mask(grey.shape, scale, boxes, outlines)[rows, columns] > 0
-    ends = ends[is_free.mean(1) >= MIN_FREE][:MAX_EDGES]
+    is_free = background_mask(grey.shape, scale, boxes, outlines, prefers_outlines=True)[rows, columns] > 0
+    ends = ends[is_free.mean(1) >= MIN_FREE]
+    upright = leans_little(*(ends[:, 2:] - ends[:, :2]).T)
+    ends = np.concatenate([ends[upright][:MAX_EDGES], ends[~upright][:MAX_EDGES]])
     return np.clip(np.round(ends * SUBPIXELS), -_LIMIT, _LIMIT).astype(np.int16)
+
+
+def _is_inside(ends: FloatArray, axis: int, content: tuple[int, int]) -> BoolArray:
+    """Which edges (E,4) px do not lie along the borders, of which an axis has one at either end of `content` px."""
+    places, border = ends[:, [axis, axis + 2]], BORDER * (content[1] - content[0])
+    return (places.max(1) > content[0] + border) & (places.min(1) < content[1] - border)
 
 
 def _content(grey: ImageArray) -> tuple[int, int]:

@@ -7,8 +7,9 @@ expected error as an angle, and the weighted best is taken:
   ceilings and phones leant against a cup;
 * the background has vertical edges (tilt_from_lines.py);
 * people balance: on average their centre of mass is above the foot they stand on, to 3 degrees in depth and 1.8 in the image, unless
-  they lean on something.
+  they lean on something. Whoever sits has the feet before the seat: such frames count where nobody stands, and for less.
   In depth the estimate has the same error in everybody, so many people weigh no more than one;
+* people who lie, kneel or lean on their hands are supported by what touches the ground (floor_support.py);
 * feet stand on one plane: a foothold is known precisely across the line of sight, and to 6 % along it, worse while its
   person crouches. Footholds in one spot say little, and the slant of a foot nothing; a person who walks up to the camera
   says nearly everything.
@@ -30,10 +31,12 @@ from ...core.conventions import WORLD_FROM_LEVEL_CAMERA
 from ...core.rotations import rotmat_from_rotvec
 from ...core.skeletons import H36M17
 from ...core.time_series import weighted_median, weighted_quantile
-from .crouch_ratio import body_length, crouch_ratio
+from .body_masses import centre_of_mass
+from .crouch_ratio import LEGS, body_length, crouch_ratio, leg_extension
+from .floor_support import find_resting_body, log_of_support
 from .robust_weights import cauchy_weight
-from .tilt_from_lines import EdgeEvidence
-from .tilt_posterior import TILT_PRIOR_SIGMA, Balance, Tilt, TiltEquations, TiltEvidence, most_probable_tilt
+from .tilt_from_lines import PITCHES, ROLLS, EdgeEvidence
+from .tilt_posterior import TILT_PRIOR_SIGMA, Balance, Tilt, TiltEquations, TiltEvidence, log_of_heights, most_probable_tilt
 
 BALANCE_SIGMA = np.radians([3.0, 1.8])  # of a clip's mean, for all its people together
 # Standard deviation of one frame's balance (a stride, a swing of the arms); frames within BALANCE_TIME are correlated, s.
@@ -47,6 +50,10 @@ MIN_DROP_BELOW_CAMERA = 1.0  # m; a camera lower above the floor weighs foothold
 CROUCH_TOLERANCE = 0.1
 # A person who bends or lies says nothing of up: the centre of mass must be this high above the feet, as a fraction of their length.
 MIN_UPRIGHT_RATIO = 0.4
+# Who stands: a leg that bears weight is this much extended. Those who do so for a shorter time, s, and in a smaller share of the frames on
+# their feet may sit, their feet before the seat: these are the standard deviations of their balance beside that.
+STANDING_EXTENSION, LEAST_STANDING, LEAST_STANDING_SHARE = 0.85, 0.5, 0.3
+SEATED_SIGMA = np.radians([15.0, 12.0])
 # Nor one who leans on their hands: a wrist must be this high above the feet, as a fraction of the same length.
 MIN_HANDS_RATIO = 0.2
 # Footholds within this of the lowest ones are on the floor; higher ones on something else, m.
@@ -57,7 +64,6 @@ FLOOR_LENIENCY = (None, None, 4.0, 2.0, 1.0, 1.0, 1.0)
 SOME_FRAMES = 40  # that tell how low a body comes
 BALANCE_ITERATIONS = 5  # of reweighting frames
 WRISTS = [H36M17.index("left_wrist"), H36M17.index("right_wrist")]
-_MASS_WEIGHTS = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,9 @@ def estimate_camera_tilt(people: Sequence[GroundEvidence], timestamps: FloatArra
     """
     found = Tilt(np.zeros(2), TILT_PRIOR_SIGMA)
     bodies = [_some_frames(person) for person in people if person.visible.any()]
+    heights = log_of_heights(bodies, PITCHES, ROLLS)
+    resting = [find_resting_body(person.joints, person.soles, person.visible, timestamps) for person in people]
+    support = log_of_support([body for body in resting if body is not None])
     # Which feet bear weight depends a little on up, so it is determined again at each step.
     for leniency in FLOOR_LENIENCY:
         rotation = WORLD_FROM_LEVEL_CAMERA @ _rotmat_from_tilt(found.tilt)
@@ -159,7 +168,7 @@ def estimate_camera_tilt(people: Sequence[GroundEvidence], timestamps: FloatArra
         footholds: list[TiltEquations] = []
         if leniency is not None:
             footholds = [_floor_equations(person, timestamps, rotation, found.tilt, leniency) for person in people]
-        evidence = TiltEvidence([balance for balance in balances if balance is not None], footholds, edges, bodies)
+        evidence = TiltEvidence([balance for balance in balances if balance is not None], footholds, edges, bodies, heights, support)
         found = most_probable_tilt(evidence)
     return found
 
@@ -182,10 +191,7 @@ def _balance(person: GroundEvidence, timestamps: FloatArray, rotation: FloatArra
     """The tilt at which a person balances; None if they never stand."""
     support = weight_bearing(person.soles @ rotation.T, timestamps, person.visible)
     stance = (support[..., None] * person.soles).sum(1) / np.maximum(support.sum(1), 1e-6)[:, None]
-    centre = np.zeros_like(stance)
-    for name, weight in _MASS_WEIGHTS.items():
-        centre += weight * person.joints[:, H36M17.index(name)]
-    rise = centre - stance
+    rise = centre_of_mass(person.joints) - stance
     height = -rise[:, 1]
     is_standing = (support > WEIGHT_BEARING_THRESHOLD).any(1)
     if is_standing.any():
@@ -194,14 +200,20 @@ def _balance(person: GroundEvidence, timestamps: FloatArray, rotation: FloatArra
         is_standing &= (height > MIN_UPRIGHT_RATIO * length) & (hands > MIN_HANDS_RATIO * length)
     if not is_standing.any():
         return None
+    frame = float(np.median(np.diff(timestamps))) if len(timestamps) > 1 else 0.0
+    bears = (support > WEIGHT_BEARING_THRESHOLD).reshape(-1, 2, 2).any(-1)
+    is_upright = is_standing & (bears & (leg_extension(person.joints[:, LEGS]) > STANDING_EXTENSION)).any(1)
+    sits = is_upright.sum() * frame < LEAST_STANDING and is_upright.sum() < LEAST_STANDING_SHARE * is_standing.sum()
+    if not sits:
+        is_standing = is_upright
     # Up is -y in a level camera. Pitched down by p, it sees up as (0, -cos p, -sin p); rolled by r, as (-sin r, -cos r, 0).
     angles = np.stack([np.arctan2(-rise[:, 2], np.hypot(height, rise[:, 0])), np.arctan2(-rise[:, 0], height)], -1)[is_standing]
     mean, weights = np.zeros(2), np.ones_like(angles)
     for _ in range(BALANCE_ITERATIONS):
         mean = (weights * angles).sum(0) / weights.sum(0)
         weights = cauchy_weight(angles - mean, FRAME_BALANCE_SIGMA)
-    seconds = is_standing.sum() * float(np.median(np.diff(timestamps))) if len(timestamps) > 1 else 0.0
-    return Balance(mean, np.sqrt(BALANCE_SIGMA**2 + FRAME_BALANCE_SIGMA**2 / (1 + seconds / BALANCE_TIME)))
+    variance = BALANCE_SIGMA**2 + FRAME_BALANCE_SIGMA**2 / (1 + is_standing.sum() * frame / BALANCE_TIME) + sits * SEATED_SIGMA**2
+    return Balance(mean, np.sqrt(variance))
 
 
 def _floor_equations(

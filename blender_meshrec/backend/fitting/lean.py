@@ -7,6 +7,7 @@ import numpy as np
 from ...core.array_types import BoolArray, FloatArray
 from ...core.rotations import rotmat_from_rotvec
 from ...core.skeletons import H36M17
+from .body_masses import centre_of_mass
 from .robust_weights import cauchy_weight
 
 # Standard deviations, rad: of the lifter's lean along and across the line of sight; of a clip's mean balance; and of one frame's, where
@@ -15,7 +16,6 @@ LEAN_SIGMA = np.radians([5.0, 1.5])
 CLIP_SIGMA, FRAME_SIGMA, BALANCE_TIME = np.radians(1.2), np.radians(4.0), 0.5
 MIN_UPRIGHT = 0.8  # height of the middle of the hips over the length of a straight leg, from which a person stands
 ROUNDS = 5  # of reweighting frames
-_MASSES = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
 _LEG = [H36M17.index(name) for name in ("left_hip", "left_knee", "left_ankle")]
 
 
@@ -37,7 +37,7 @@ def lean_of_person(
     """
     bearing = touching.sum(1)
     support = (touching[..., None] * soles).sum(1) / np.maximum(bearing, 1)[:, None]
-    centre = sum((share * joints[:, H36M17.index(name)] for name, share in _MASSES.items()), np.zeros((len(joints), 3)))
+    centre = centre_of_mass(joints)
     leg = float(np.median(np.linalg.norm(np.diff(joints[:, _LEG], axis=1), axis=-1).sum(1)))
     stands = visible & (bearing > 0) & (joints[:, 0, 2] - support[:, 2] > MIN_UPRIGHT * leg)
     if not stands.any():

@@ -11,8 +11,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.interpolate import RectBivariateSpline  # pyrefly: ignore[untyped-import] - scipy ships no type stubs
 
-from ...core.array_types import FloatArray
+from ...core.array_types import FloatArray, IntArray
 from ...core.cameras import points_on_rays, rays_from_pixels
 from ..camera.vertical_lines import VerticalLines
 
@@ -31,19 +32,37 @@ TELLING, CONTRADICTION = 3.0, 4.0  # logarithms of likelihood ratios from which 
 LENS_STEPS, CERTAIN_LENS = np.arange(-2.0, 2.1), 0.03  # lenses that are tried, in standard deviations; and one that needs no others
 # Standard deviation of the pitch that all edges of a clip share: of pictures that were cropped the middle is not where the camera looked.
 SHARED_PITCH_SIGMA = np.radians(2.0)
+# Weight of what level edges say, beside TEMPER; and what they reach by chance, as of CHANCE: lines of many directions lie on floors.
+LEVEL_TEMPER, LEVEL_CHANCE = 0.5, 3.0
+LEVEL_STEP = 3  # tilts are as far apart, in steps of PITCHES and ROLLS, for which level edges are looked at
 CHANCE = 1.5  # logarithm of the likelihood ratio that edges reach by chance at some tilt though none is vertical
 TEMPER = 0.6  # weight of an edge: neighbouring edges of one object share their error
+
+
+@dataclass(frozen=True)
+class PerpendicularEdges:
+    """What edges in three perpendicular directions say (perpendicular_edges.py).
+
+    zoom: the logarithm of the focal length over the assumed one, and zoom_sigma, its standard deviation. level: (P,R), the logarithm of the
+    likelihood ratio by which level edges speak for tilts, at every LEVEL_STEP-th of PITCHES and of ROLLS.
+    """
+
+    zoom: float
+    zoom_sigma: float
+    level: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class EdgeEvidence:
     """A clip's edges through each lens that it may have been filmed through.
 
-    planes: of the L lenses. log_weights: (L,), logarithms of their probabilities.
+    planes: of the L lenses, of edges that may be vertical. log_weights: (L,), logarithms of their probabilities. perpendicular: what edges
+    in three directions say, or None.
     """
 
     planes: tuple["EdgePlanes", ...]
     log_weights: FloatArray
+    perpendicular: PerpendicularEdges | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -72,9 +91,17 @@ class EdgePlanes:
     def __len__(self) -> int:
         return len(self.sigma)
 
+    def chosen(self, rows: IntArray) -> "EdgePlanes":
+        """Those of some rows."""
+        return EdgePlanes(self.middles[rows], self.uppers[rows], self.normals[rows], self.sigma[rows])
+
 
 def edge_evidence(
-    lines: VerticalLines, intrinsics: FloatArray, camera_from_view: FloatArray | None = None, lens_sigma: float = 0.0
+    lines: VerticalLines,
+    intrinsics: FloatArray,
+    camera_from_view: FloatArray | None = None,
+    lens_sigma: float = 0.0,
+    perpendicular: PerpendicularEdges | None = None,
 ) -> EdgeEvidence:
     """The evidence of edges; lens_sigma: the standard deviation of the logarithm of the focal length; else as of `edge_planes`.
 
@@ -82,13 +109,20 @@ def edge_evidence(
     """
     steps = LENS_STEPS if lens_sigma > CERTAIN_LENS else np.zeros(1)
     factors = np.exp(lens_sigma * steps)
+    lines = lines.upright
     planes = [edge_planes(lines, intrinsics * [[factor, 1, 1], [1, factor, 1], [1, 1, 1]], camera_from_view) for factor in factors]
     log_weights = -0.5 * steps**2
-    return EdgeEvidence(tuple(planes), log_weights - np.log(np.exp(log_weights).sum()))
+    return EdgeEvidence(tuple(planes), log_weights - np.log(np.exp(log_weights).sum()), perpendicular)
 
 
 def edge_planes(lines: VerticalLines, intrinsics: FloatArray, camera_from_view: FloatArray | None = None) -> EdgePlanes:
-    """The planes of edges; camera_from_view: (F,3,3), how the camera was turned, or None."""
+    """The planes of edges, one of each edge that is seen; camera_from_view: (F,3,3), how the camera was turned, or None."""
+    planes = every_edge_plane(lines, intrinsics, camera_from_view)
+    return planes.chosen(different_edges(planes))
+
+
+def every_edge_plane(lines: VerticalLines, intrinsics: FloatArray, camera_from_view: FloatArray | None = None) -> EdgePlanes:
+    """The planes of all edges; as of `edge_planes`."""
     rays = rays_from_pixels(lines.ends.reshape(-1, 2, 2), intrinsics)
     directions = points_on_rays(rays, np.ones(rays.shape[:-1]))
     if camera_from_view is not None:
@@ -99,12 +133,17 @@ def edge_planes(lines: VerticalLines, intrinsics: FloatArray, camera_from_view: 
     middles /= np.linalg.norm(middles, axis=-1, keepdims=True)
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
     length = np.linalg.norm(lines.ends[:, 2:] - lines.ends[:, :2], axis=-1) / lines.pixel
-    same = np.abs(normals @ normals.T) > np.cos(SAME_EDGE)
+    return EdgePlanes(middles, upper, normals, np.sqrt(2) * END_SIGMA / length)
+
+
+def different_edges(planes: EdgePlanes) -> IntArray:
+    """The rows of planes that are not those of a longer edge."""
+    same = np.abs(planes.normals @ planes.normals.T) > np.cos(SAME_EDGE)
     kept: list[int] = []
-    for row in np.argsort(-length, kind="stable"):
+    for row in np.argsort(planes.sigma, kind="stable"):
         if not same[row, kept].any():
             kept.append(int(row))
-    return EdgePlanes(middles[kept], upper[kept], normals[kept], np.sqrt(2) * END_SIGMA / length[kept])
+    return np.array(kept, int)
 
 
 def up_of_tilt(pitch: FloatArray, roll: FloatArray) -> FloatArray:
@@ -137,7 +176,16 @@ def tilt_likelihood(evidence: EdgeEvidence, pitch: FloatArray, roll: FloatArray)
     )
     kernel = np.exp(-0.5 * (step * np.arange(-reach, reach + 1) / SHARED_PITCH_SIGMA) ** 2)
     likelihood = sliding_window_view(np.exp(log).reshape(len(wider), len(roll)), len(kernel), axis=0) @ (kernel / kernel.sum())
-    return np.log(likelihood)
+    log = np.log(likelihood)
+    return log if evidence.perpendicular is None else log + _log_level(evidence.perpendicular, pitch, roll)
+
+
+def _log_level(found: PerpendicularEdges, pitch: FloatArray, roll: FloatArray) -> FloatArray:
+    """The logarithm of the likelihood ratio (P,R) of level edges at pitches (P,) and rolls (R,) rad, between those of `found`."""
+    grid = PITCHES[::LEVEL_STEP], ROLLS[::LEVEL_STEP]
+    between = RectBivariateSpline(*grid, found.level)
+    places = (np.clip(angles, known[0], known[-1]) for angles, known in zip((pitch, roll), grid, strict=True))
+    return np.logaddexp(LEVEL_TEMPER * np.asarray(between(*places)) - LEVEL_CHANCE, 0.0)
 
 
 def _likelihood(planes: EdgePlanes, up: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ import numpy as np
 from ...core.array_types import FloatArray
 from ...core.time_series import weighted_quantile
 from .clip_solve.weights import CAMERA_HEIGHT_OUTLIER, CAMERA_HEIGHT_SIGMA, LEAST_CAMERA_HEIGHT
+from .floor_support import on_tilts
 from .tilt_from_lines import PITCHES, ROLLS, EdgeEvidence, tilt_likelihood
 
 MAX_TILT = np.array([PITCHES[-1], ROLLS[-1]])
@@ -47,12 +48,15 @@ class TiltEquations(NamedTuple):
 
 class TiltEvidence(NamedTuple):
     """balances: of each person who stands. footholds: of each person. edges: of the background, or None. bodies: (F,P,3) m of each person,
-    points of their body in camera axes."""
+    points of their body in camera axes. heights_on_grid: `log_of_heights` of the bodies over PITCHES and ROLLS, if it is known already.
+    support: `log_of_support` of those who are on the floor, or None."""
 
     balances: Sequence[Balance]
     footholds: Sequence[TiltEquations]
     edges: EdgeEvidence | None
     bodies: Sequence[FloatArray] = ()
+    heights_on_grid: FloatArray | None = None
+    support: FloatArray | None = None
 
 
 class Tilt(NamedTuple):
@@ -95,12 +99,22 @@ def log_density(evidence: TiltEvidence, pitch: FloatArray, roll: FloatArray) -> 
     for matrix, right in evidence.footholds:
         squared = matrix[0, 0] * pitch[:, None] ** 2 + 2 * matrix[0, 1] * pitch[:, None] * roll + matrix[1, 1] * roll**2
         log = log + right[0] * pitch[:, None] + right[1] * roll - 0.5 * squared
-    for body in evidence.bodies:
-        short = np.maximum(LEAST_CAMERA_HEIGHT - camera_heights(body, pitch, roll), 0) / CAMERA_HEIGHT_SIGMA
-        log = log - 0.5 * CAMERA_HEIGHT_OUTLIER**2 * np.log1p((short / CAMERA_HEIGHT_OUTLIER) ** 2) / len(evidence.bodies)
+    is_grid = pitch is PITCHES and roll is ROLLS
+    known = evidence.heights_on_grid if is_grid else None
+    log = log + (log_of_heights(evidence.bodies, pitch, roll) if known is None else known)
+    if evidence.support is not None:
+        log = log + on_tilts(evidence.support, pitch, roll)
     if evidence.edges is not None and not evidence.edges.is_empty:
-        is_grid = pitch is PITCHES and roll is ROLLS
         log = log + (evidence.edges.on_grid if is_grid else tilt_likelihood(evidence.edges, pitch, roll))
+    return log
+
+
+def log_of_heights(bodies: Sequence[FloatArray], pitch: FloatArray, roll: FloatArray) -> FloatArray:
+    """The part (P,R) of `log_density` by which the camera is above the ground below bodies."""
+    log = np.zeros((len(pitch), len(roll)))
+    for body in bodies:
+        short = np.maximum(LEAST_CAMERA_HEIGHT - camera_heights(body, pitch, roll), 0) / CAMERA_HEIGHT_SIGMA
+        log -= 0.5 * CAMERA_HEIGHT_OUTLIER**2 * np.log1p((short / CAMERA_HEIGHT_OUTLIER) ** 2) / len(bodies)
     return log
 
 

@@ -34,7 +34,7 @@ from ...core.skel.vocabulary import SKEL_JOINTS
 from ...core.skeletons import H36M17, h36m17_weights_from_names
 from ...methods import decomr_small
 from ...methods.decomr import Decomr
-from ...methods.hmr import load_hmr
+from ...methods.hkmr import MirrorAverage, load_hkmr
 from ...methods.hmr2 import Hmr2
 from ...methods.hsmr_network import HsmrNetwork
 from ...methods.image_networks import crops
@@ -213,7 +213,7 @@ class OwnDecomrMethod(ImageMethod):
     def __init__(self, request: ReconstructRequest, device: torch.device) -> None:
         super().__init__(request, model_file(decomr_small.WEIGHTS_FILE), device)
         self.armature, self.layout = MeshArmature(make_body(load_body(), device)), open_body_uv()
-        self.start = decomr_small.StartPose(load_hmr(str(device)), device)
+        self.start = decomr_small.StartPose(MirrorAverage(load_hkmr(str(device))), device)
 
     def load(self) -> nn.Module:
         return decomr_small.read_decomr(self.checkpoint)

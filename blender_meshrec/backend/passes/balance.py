@@ -1,4 +1,4 @@
-"""Before the solve: people who stand are turned upright where the lifter has them lean.
+"""People who stand are turned upright where the lifter has them lean: before the solve, and before sizes on a known floor are told.
 
 Gravity is estimated with people's balance as one of its witnesses (fitting/tilt_posterior.py); by how much they are still out of balance
 in that world is the lifter's error, which in depth is several degrees, the same for a whole clip (fitting/lean.py).
@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...core.array_types import BoolArray, FloatArray
 from ...core.cameras import transform_points
 from ...core.files.body_template import BodyTemplate
 from ...core.skeletons import H36M17
@@ -30,7 +31,25 @@ def straightened(template: BodyTemplate, person: PersonEvidence, clip: ClipEvide
         for points in (posed_legs(template, person.body).points, clip.places(0.0), pelvis[:, None] + person.lifted)
     )
     touching = soles_on_ground(soles, camera, person.contacts, clip.timestamps) & person.visible[:, None]
-    lean = lean_of_person(joints, soles, touching, camera, clip.timestamps, person.visible)
-    turns = world[:3, :3].T @ straightening_turns(lean, joints[:, HIP] - camera) @ world[:3, :3]
+    turns = upright_turns(world, joints, soles, touching, camera, clip.timestamps, person.visible)
     body = transform_body(person.body, root, turns, pelvis - (turns @ pelvis[..., None])[..., 0])
     return replace(person, body=body, lifted=person.lifted @ np.swapaxes(turns, -1, -2))
+
+
+def upright_turns(
+    world: FloatArray,
+    joints: FloatArray,
+    soles: FloatArray,
+    touching: BoolArray,
+    camera: FloatArray,
+    timestamps: FloatArray,
+    visible: BoolArray,
+) -> FloatArray:
+    """The turns (F,3,3) in the axes of a view after which a person is balanced.
+
+    Args:
+        world: (4,4), from the view. The others are those of `lean_of_person`, in the world.
+    """
+    lean = lean_of_person(joints, soles, touching, camera, timestamps, visible)
+    turns: FloatArray = world[:3, :3].T @ straightening_turns(lean, joints[:, HIP] - camera) @ world[:3, :3]
+    return turns

@@ -7,7 +7,7 @@ import numpy as np
 from ...core.array_types import BoolArray, FloatArray
 from ...core.cameras import rigid_transform
 from ...core.contacts import contacts_from_probabilities, contacts_on_support, detect_contacts
-from ...core.foot_planting.foot_lock import lock_feet
+from ...core.foot_planting.foot_lock import lock_feet, pelvis_shift
 from ...core.foot_planting.leg_kinematics import soles_from_template
 from ...core.metrics import foot_slide
 from ...core.rotations import rotvec_from_rotmat
@@ -17,6 +17,9 @@ from ..fitting.hands_on_floor import lay_hands_on_floor
 from ..moving_camera import camera_path_in_world
 from .known_camera import shift_to_known_world
 from .posed import body_in_world, known_contacts, posed_legs
+from .views import further_cameras
+
+KNEE = 1  # in the chain of a leg
 
 
 def lock_feet_of_people(clip: Clip) -> None:
@@ -45,18 +48,24 @@ def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
     if not clip.request.contacts:
         person.locked, person.contacts, person.foot_slide = person.free, np.zeros((len(times), 4)), (np.nan, np.nan)
         return
-    before, points_seen = posed_legs(template, person.free).points, np.repeat(person.ankles_seen, 2, axis=1)
+    legs, points_seen = posed_legs(template, person.free), np.repeat(person.ankles_seen, 2, axis=1)
+    before = legs.points
+    further = further_cameras(person, clip)
+    # Depth, which a single view hardly shows, is not discounted where several do.
+    sight_from = None if further else camera
     if person.estimate.contacts is None:
-        contacts = detect_contacts(before, times, points_seen, camera)
+        contacts = detect_contacts(before, times, points_seen, sight_from)
     else:
-        contacts = contacts_from_probabilities(person.estimate.contacts, times, points_seen, before, camera)
+        contacts = contacts_from_probabilities(person.estimate.contacts, times, points_seen, before, sight_from)
     rest_joints, soles = template.rest_joints(person.free.betas), soles_from_template(template, person.free.betas)
-    contacts = contacts_on_support(contacts, before)
+    contacts = contacts_on_support(contacts, before, legs.joints[:, :, KNEE])
     certain = known_contacts(person, clip)
     if certain is not None:
         contacts = np.where(np.isnan(certain), contacts, certain)
-    pelvis = person.free.transl + rest_joints[0]
-    rotmats = lock_feet(local_rotmats(person.free), pelvis, rest_joints, soles, contacts, times, camera)
+    rotmats, pelvis = local_rotmats(person.free), person.free.transl + rest_joints[0]
+    shift = pelvis_shift(rotmats, pelvis, rest_joints, soles, contacts, times, camera, further)
+    person.free = replace(person.free, transl=person.free.transl + shift)
+    rotmats = lock_feet(rotmats, pelvis + shift, rest_joints, soles, contacts, times, camera, further)
     person.locked = with_rotvecs(person.free, rotvec_from_rotmat(rotmats))
     after = posed_legs(template, person.locked).points
     person.contacts = contacts

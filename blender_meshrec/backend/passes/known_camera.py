@@ -15,9 +15,9 @@ from ..camera.steady_view import MAX_ANGLE, steady_observations
 from ..camera.through_lens import through_ideal_lens
 from ..clip import Clip, Person
 from ..fitting.gravity_and_floor import GroundEvidence, estimate_floor_height
-from ..fitting.lean import lean_of_person, straightening_turns
 from ..known_camera import MIN_TILT, choose_view, is_still, sight_of_people, size_on_floor, soles_on_ground, tilt_of
 from ..moving_camera import moved_body
+from .balance import upright_turns
 from .posed import posed_legs
 
 
@@ -96,9 +96,8 @@ def adapt_people_to_known_world(clip: Clip) -> None:
 def _straighten(person: Person, clip: Clip, soles: FloatArray, camera: FloatArray, touching: BoolArray) -> None:
     """Turn the lifted joints of a person who leans; soles: (F,4,3) m and camera: (F,3) m, in the world. touching: (F,4)."""
     joints = transform_points(clip.world_from_camera, person.camera_space.joints + clip.places[:, None])
-    lean = lean_of_person(joints, soles, touching, camera, clip.timestamps, person.observations.visible)
-    turns, world = straightening_turns(lean, joints[:, 0] - camera), clip.world_from_camera[:3, :3]
-    lifted = np.asarray(person.estimate.joints, float) @ np.swapaxes(world.T @ turns @ world, -1, -2)
+    turns = upright_turns(clip.world_from_camera, joints, soles, touching, camera, clip.timestamps, person.observations.visible)
+    lifted = np.asarray(person.estimate.joints, float) @ np.swapaxes(turns, -1, -2)
     person.estimate = replace(person.estimate, joints=lifted)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.array_types import FloatArray
+from ...core.cameras import points_on_rays, rays_from_pixels
 from ...core.contacts import detect_contacts
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ...core.skeletons import to_h36m17
@@ -13,6 +14,7 @@ from ..corrections import with_corrections
 from ..fitting.camera_space import with_focal_length
 from ..fitting.clip_solve.solve_clip import LEVEL, ClipEvidence, PersonEvidence, solve_clip, through_lens, world_from_up
 from ..fitting.clip_solve.uncertainty import certainty
+from ..fitting.feet_in_reach import lowest_ankles, within_reach
 from ..fitting.tilt_from_lines import contradicts
 from ..known_camera import lowered_ankles
 from ..moving_camera import camera_path_in_world, has_camera_path, moved_body, surely_in_contact
@@ -21,6 +23,7 @@ from ..registry import refiners_of_stage
 from .balance import straightened
 from .known_camera import is_floor_known, world_after_solve
 from .posed import body_in_world, keep_known_shape, known_contacts, posed_legs
+from .start import ANKLES
 from .views import evidence_of_views, has_calibration, has_views, person_in_views, take_solved_views
 
 
@@ -96,12 +99,23 @@ def keypoints_of_solve(person: Person, clip: Clip) -> FloatArray:
 
 
 def contacts_of_solve(person: Person, clip: Clip) -> FloatArray:
-    """The `start_contacts`, and those that the network expects in short gaps, in which nothing is seen."""
-    contacts, expected = start_contacts(person, clip), person.estimate.contacts
+    """The `start_contacts` of feet that reach the floor, and those that the network expects in short gaps, in which nothing is seen."""
+    contacts, expected = start_contacts(person, clip) * reach_of_feet(person, clip), person.estimate.contacts
     in_gap = np.asarray(person.steady.visible & ~person.observations.visible)
     if expected is None or not clip.request.contacts:
         return contacts
     return np.where(in_gap[:, None], np.asarray(expected, float), contacts)
+
+
+def reach_of_feet(person: Person, clip: Clip) -> FloatArray:
+    """Factors (F,4) of contacts: small for feet that are seen where no leg reaches down to the other foot."""
+    legs = posed_legs(clip.template, moved_body(person.fit.body, clip.places)).joints
+    length = float(np.median(np.linalg.norm(np.diff(legs[:, :, :3], axis=2), axis=-1).sum(-1)))
+    ankles = to_h36m17(person.steady.keypoints, person.steady.keypoint_set)[:, ANKLES, :2]
+    sight = points_on_rays(rays_from_pixels(ankles, clip.intrinsics), np.ones(ankles.shape[:2]))
+    up = clip.world_from_camera[2, :3]
+    lowest = lowest_ankles(legs[:, :, 0], sight, clip.places, up, length)
+    return within_reach(np.where(person.ankles_seen, lowest, np.nan), (legs[:, :, 2] @ up).min(1))
 
 
 def start_contacts(person: Person, clip: Clip) -> FloatArray:

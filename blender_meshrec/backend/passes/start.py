@@ -6,6 +6,7 @@ from functools import partial
 
 from ...core.files.body_template import BodyTemplate
 from ...core.skeletons import H36M17, to_h36m17
+from ..camera.vertical_lines import VerticalLines
 from ..clip import Clip, Person
 from ..devices import run_with_cpu_fallback
 from ..fitting.betas_fit import fit_betas, measure_lengths
@@ -15,6 +16,7 @@ from ..fitting.camera_space import scaled, solve_camera_space
 from ..fitting.end_points import locate_end_points
 from ..fitting.gravity_and_floor import GroundEvidence, estimate_gravity_and_floor
 from ..fitting.known_shape import shape_of_betas, shape_of_height
+from ..fitting.perpendicular_edges import find_perpendicular_edges, zoomed
 from ..fitting.regressed_rotations import with_rotations
 from ..fitting.stature import stature
 from ..fitting.statures_on_floor import SharedFloor, StandingPerson, find_shared_floor, level_world
@@ -25,10 +27,13 @@ from ..moving_camera import moved_body
 from ..registry import ESTIMATORS, refiners_of_stage
 from .known_camera import adapt_people_to_known_world, stand_in_known_world
 from .posed import posed_legs
+from .views import stand_in_calibrated_world
 
 ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
 # Ankle confidence from which a foot counts as seen: feet outside the image say nothing about the floor.
 MIN_ANKLE_CONFIDENCE = 0.3
+# Standard deviation of the logarithm of the focal length from which the background's edges tell it so well that people do not move it.
+TELLING_LENS_SIGMA = 0.12
 
 
 def lift_keypoints(clip: Clip) -> None:
@@ -95,6 +100,27 @@ def fit_bodies(clip: Clip) -> None:
         person.fit = replace(fitted, body=smooth_body(fitted.body, observations.visible, clip.timestamps, smoothing))
 
 
+def look_at_perpendicular_edges(clip: Clip) -> None:
+    """What edges of the background in three perpendicular directions say of gravity, and of a lens that nothing else tells."""
+    lines = edges_of_longest_shot(clip)
+    if lines is None:
+        return
+    is_open = clip.lens_source == "solved" and clip.camera_from_view is None
+    found = find_perpendicular_edges(lines, clip.intrinsics, clip.camera_from_view, clip.lens_sigma, is_open)
+    if found is not None and is_open and found.zoom_sigma < clip.lens_sigma:
+        clip.intrinsics, clip.lens_sigma = zoomed(clip.intrinsics, found.zoom), found.zoom_sigma
+        clip.lens_source = "edges" if found.zoom_sigma < TELLING_LENS_SIGMA else "solved"
+    clip.perpendicular = found
+
+
+def edges_of_longest_shot(clip: Clip) -> VerticalLines | None:
+    """The edges of the background in the longest shot; None where nobody looked."""
+    if clip.lines is None or not clip.camera.shots:
+        return None
+    shot = max(clip.camera.shots, key=lambda shot: shot.last - shot.first)
+    return clip.lines.within(shot.first, shot.last)
+
+
 def estimate_world(clip: Clip) -> None:
     """Gravity, the floor and the origin of the world that all people share."""
     for person in clip.people:
@@ -104,11 +130,11 @@ def estimate_world(clip: Clip) -> None:
     if clip.known_camera is not None:
         stand_in_known_world(clip, clip.known_world, evidence)
         return
-    if clip.lines is not None and clip.camera.shots:
-        shot = max(clip.camera.shots, key=lambda shot: shot.last - shot.first)
-        lines = clip.lines.within(shot.first, shot.last)
-        clip.edges = edge_evidence(lines, clip.intrinsics, clip.camera_from_view, clip.lens_sigma)
+    lines = edges_of_longest_shot(clip)
+    if lines is not None:
+        clip.edges = edge_evidence(lines, clip.intrinsics, clip.camera_from_view, clip.lens_sigma, clip.perpendicular)
     clip.world_from_camera, clip.tilt_sigma = estimate_gravity_and_floor(evidence, clip.timestamps, clip.request.upright, clip.edges)
+    stand_in_calibrated_world(clip, evidence)
 
 
 def scale_people_to_floor(clip: Clip) -> None:

@@ -15,6 +15,7 @@ from ..fitting.body_params import local_rotvecs, with_rotvecs
 
 # A leg is not shown if its knee and ankle are both unseen in all but this fraction of the frames with the person.
 MAX_SEEN = 0.05
+MOSTLY = 0.5  # of the frames: in so many both lie outside the picture, if only one leg is not shown
 _SIDES = ("left", "right")
 
 
@@ -34,12 +35,18 @@ def hold_unseen_legs(clip: Clip) -> None:
 
 
 def unseen_legs(observations: Observations, size: tuple[int, int]) -> BoolArray:
-    """Whether the left and the right leg are never shown, (2,); size: width and height of the picture, px."""
+    """Whether the left and the right leg are never shown, (2,); size: width and height of the picture, px.
+
+    A single leg that is hidden by the other one is in the picture: the lifter places it.
+    """
     index, keypoints = KEYPOINT_SETS[observations.keypoint_set].index, observations.keypoints.astype(float)
-    seen: BoolArray = (keypoints[..., 2] > CONFIDENCE_THRESHOLD) & np.all((keypoints[..., :2] > 0) & (keypoints[..., :2] < size), axis=-1)
-    legs = np.stack([seen[:, [index[f"{side}_knee"], index[f"{side}_ankle"]]].any(1) for side in _SIDES], 1)
-    shown = legs[observations.visible]
-    return shown.mean(0) <= MAX_SEEN if len(shown) else np.zeros(2, bool)
+    ends = keypoints[:, [[index[f"{side}_knee"], index[f"{side}_ankle"]] for side in _SIDES]][observations.visible]
+    if not len(ends):
+        return np.zeros(2, bool)
+    inside: BoolArray = np.all((ends[..., :2] > 0) & (ends[..., :2] < size), axis=-1)
+    seen = ((ends[..., 2] > CONFIDENCE_THRESHOLD) & inside).any(2).mean(0) > MAX_SEEN
+    cut_off = ((ends[..., 2] > 0) & ~inside).all(2).mean(0) > MOSTLY
+    return ~seen & (cut_off | ~seen.any())
 
 
 def hold_legs(person: Person, unseen: BoolArray) -> None:

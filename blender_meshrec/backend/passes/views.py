@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ...core.array_types import BoolArray, FloatArray
-from ...core.cameras import project, rigid_transform
+from ...core.cameras import invert_rigid_transform, project, rigid_transform, transform_points
 from ...core.records import Estimate, Observations
 from ...core.skeletons import h36m17_weights
 from ...core.time_series import interpolate_missing, interpolate_over_time
@@ -19,10 +19,13 @@ from ..fitting.betas_fit import measure_lengths
 from ..fitting.camera_space import CameraSpaceJoints
 from ..fitting.clip_solve.body_points import BONES
 from ..fitting.clip_solve.residuals import ViewPlace
+from ..fitting.clip_solve.solve_clip import world_from_up
 from ..fitting.clip_solve.view_evidence import PersonInView, ViewEvidence
+from ..fitting.gravity_and_floor import GroundEvidence, estimate_floor_height
 from ..fitting.known_shape import shape_of_betas, shape_of_height
 from ..fitting.smoothing import smooth_positions
 from ..registry import ESTIMATORS
+from ..views.calibrated_up import calibrated_up
 from ..views.footage_views import View, moving_views
 from ..views.join_views import JoinedPerson, JoinedViews, join_views
 from ..views_report import views_sentence
@@ -149,6 +152,19 @@ def _seen_by_others(observations: Observations, points: FloatArray, visible: Boo
     return replace(observations, keypoints=keypoints, boxes=boxes, visible=observations.visible | hidden)
 
 
+def stand_in_calibrated_world(clip: Clip, evidence: list[GroundEvidence]) -> None:
+    """Take up from the calibration of several views, if one of its axes points up; the floor is where feet are."""
+    if clip.joined is None:
+        return
+    cameras = [view.camera_from_world for view in clip.joined.views if view.camera_from_world is not None]
+    up = calibrated_up(cameras, clip.world_from_camera[2, :3]) if cameras and clip.joined.is_given else None
+    if up is None:
+        return
+    level = world_from_up(up, 0.0)
+    clip.world_from_camera = world_from_up(up, -estimate_floor_height(evidence, clip.timestamps, level[:3, :3]))
+    clip.tilt_sigma = np.zeros(2)
+
+
 def evidence_of_views(clip: Clip) -> tuple[ViewEvidence, ...]:
     """The clip's further views, for the whole-clip solve."""
     if clip.joined is None:
@@ -167,6 +183,15 @@ def take_solved_views(clip: Clip, places: Sequence[ViewPlace]) -> None:
         return
     for view, place in zip(clip.joined.views[1:], places, strict=True):
         view.view_from_first = rigid_transform(place.rotmat, place.transl)
+
+
+def further_cameras(person: Person, clip: Clip) -> list[FloatArray]:
+    """The places (3,) m in the world of those cameras, beside the clip's own, that see a person."""
+    if clip.joined is None or person.in_views is None:
+        return []
+    samples = person.in_views.samples
+    centres = [invert_rigid_transform(view.view_from_first)[:3, 3] for view in clip.joined.views]
+    return [transform_points(clip.world_from_camera, centres[number]) for number in range(1, len(centres)) if samples[number].visible.any()]
 
 
 def person_in_views(person: Person) -> tuple[PersonInView | None, ...]:

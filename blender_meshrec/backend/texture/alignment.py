@@ -3,12 +3,11 @@
 The fit is off by a centimetre or two, and differently in each frame; without a correction, the mean of several views blurs. In turn, the
 texture is made of all views, and each view's optical flow to a picture of the textured mesh is found: the alternation of Zhou and
 Koltun 2014, "Color map optimization for 3D reconstruction with consumer depth cameras", with the flow of Kroeger et al. 2016 (DIS).
-
-A correction is a function of this module's type `Correction`; one by dense correspondence of a network has its place here too.
+What all views are off by alike stays.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,13 +21,11 @@ MAX_SHIFT = 0.06  # m on the skin
 SMOOTHNESS = 0.03  # m, over which a shift is averaged
 FLOW_SIDE = 512  # px of a picture's longer side, in which its flow is found
 
-Correction: TypeAlias = Callable[[FilmedView, ImageArray, Surface], FloatArray]  # the shift (h,w,2) px of a view, by the texture so far
 
-
-def align(views: Sequence[FilmedView], texture: ImageArray, surface: Surface, correct: "Correction | None" = None) -> None:
-    """Set each view's shift by the texture (S,S,3) that all views make; correct: `flow_to_texture` by default."""
+def align(views: Sequence[FilmedView], texture: ImageArray, surface: Surface) -> None:
+    """Set each view's shift by the texture (S,S,3) that all views make."""
     for view in views:
-        view.shift = (correct or flow_to_texture)(view, texture, surface)
+        view.shift = flow_to_texture(view, texture, surface)
 
 
 def render(view: FilmedView, texture: ImageArray, surface: Surface) -> tuple[ImageArray, BoolArray]:

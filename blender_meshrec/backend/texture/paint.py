@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.array_types import FloatArray, ImageArray, IntArray
-from .alignment import Correction, align
+from .alignment import align
 from .blend import blend
 from .exposure import even_exposure
 from .fill import fill_unseen, paint, seen_share
@@ -44,13 +44,13 @@ class Painter:
         if view is not None:
             self.views.append(view)
 
-    def paint(self, rounds: int = ALIGNMENT_ROUNDS, correct: Correction | None = None) -> Painted | None:
+    def paint(self, rounds: int = ALIGNMENT_ROUNDS) -> Painted | None:
         """The texture of all shots; None if no shot shows the person. rounds: of alignment."""
         if not self.views:
             return None
         self._even()
         if rounds and len(self.views) > 1:
-            self._align(rounds, correct)
+            self._align(rounds)
         texels = self.surface.texels(self.size)
         blended = blend(self.views, self.surface, texels)
         seen = seen_share(blended.weight)
@@ -59,12 +59,12 @@ class Painter:
         share = float(np.average(seen, weights=area))
         return Painted(paint(colours, texels), seen, texels.index, share, len(self.views))
 
-    def _align(self, rounds: int, correct: Correction | None) -> None:
+    def _align(self, rounds: int) -> None:
         """Align the views to the texture that they make, several times."""
         small = self.surface.texels(min(ALIGNED_SIZE, self.size))
         for _ in range(rounds):
             blended = blend(self.views, self.surface, small)
-            align(self.views, paint(fill_unseen(blended, self.surface, small), small), self.surface, correct)
+            align(self.views, paint(fill_unseen(blended, self.surface, small), small), self.surface)
             self._even()
 
     def _even(self) -> None:

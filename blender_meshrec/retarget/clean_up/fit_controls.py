@@ -18,7 +18,7 @@ from .records import CapturedMotion, CleanUpKeys, ControlAxes, LimbControls, Lim
 MAX_DISTANCE, MAX_ANGLE = 5e-3, float(np.radians(1.0))  # of a joint from its captured place, m, and turn, rad
 # Fitted to somewhat less, because Blender stores single precision and its IK iterates.
 _DISTANCE, _ANGLE = 0.94 * MAX_DISTANCE, 0.95 * MAX_ANGLE
-_ROOT_TOLERANCE, _END_TOLERANCE, _POLE_TOLERANCE = 2.8e-3, 2.8e-3, 2.5e-3  # m, to begin with
+_ROOT_TOLERANCE, _END_TOLERANCE, _POLE_TOLERANCE, _GLIDE_TOLERANCE = 2.8e-3, 2.8e-3, 2.5e-3, 2e-3  # m, to begin with
 _STRONGEST_TIGHTENING, _WEAKEST_TIGHTENING = 0.5, 0.88  # of a tolerance in one round
 _WINDOW = 4  # frames on either side
 _MIN_SHARE = 0.2  # of an error: bones that add less keep their tolerance
@@ -39,13 +39,14 @@ def fit_controls(captured: CapturedMotion, controls: ControlAxes, limbs: tuple[L
 
 @dataclass
 class _Fit:
-    """Tolerances by frame: of the root's place, of each joint's turn (F,J) rad, and of each limb's end and pole."""
+    """Tolerances by frame: of the root's place, of each joint's turn (F,J) rad and glide (F,J) m, and of each limb's end and pole."""
 
     captured: CapturedMotion
     controls: ControlAxes
     limbs: tuple[LimbControls, ...]
     root: FloatArray = field(init=False)
     turns: FloatArray = field(init=False)
+    glides: FloatArray = field(init=False)
     ends: FloatArray = field(init=False)
     poles: FloatArray = field(init=False)
 
@@ -53,6 +54,7 @@ class _Fit:
         count, joints = self.captured.turns.shape[:2]
         self.root = np.full(count, _ROOT_TOLERANCE)
         self.turns = np.full((count, joints), 0.97 * _ANGLE)
+        self.glides = np.full((count, joints), _GLIDE_TOLERANCE)
         self.ends = np.full((count, len(self.limbs)), _END_TOLERANCE)
         self.poles = np.full((count, len(self.limbs)), _POLE_TOLERANCE)
         self.ik_of_joint = {
@@ -65,12 +67,17 @@ class _Fit:
         turns, heads = np.empty_like(captured.turns), np.empty_like(captured.heads)
         rotations: list[RotationKeys] = []
         root: tuple[PhaseKeys, ...] = ()
+        glides: dict[int, tuple[PhaseKeys, ...]] = {}
+        self._glide_errors = np.zeros((count, joints))
         limb_keys: dict[int, LimbKeys] = {}
         for joint in range(joints):
             parent = int(captured.parents[joint])
             if parent >= 0:
-                offset = captured.rest_heads[joint] - captured.rest_heads[parent]
-                heads[:, joint] = heads[:, parent] + turns[:, parent] @ offset
+                offset = np.broadcast_to(captured.rest_heads[joint] - captured.rest_heads[parent], (count, 3))
+                if joint in captured.glides:
+                    glides[joint], glide = self._fit_glide(joint)
+                    offset = offset + glide
+                heads[:, joint] = heads[:, parent] + (turns[:, parent] @ offset[..., None])[..., 0]
             on_ik = np.zeros(count, bool)
             if joint in self.ik_of_joint:
                 number, limb = self.ik_of_joint[joint]
@@ -83,7 +90,14 @@ class _Fit:
             if parent < 0:
                 root, heads[:, 0] = self._fit_root(turns[:, 0])
         limbs = tuple(limb_keys.get(number, LimbKeys()) for number in range(len(self.limbs)))
-        return CleanUpKeys(root, tuple(rotations), limbs, turns, heads)
+        return CleanUpKeys(root, tuple(rotations), glides, limbs, turns, heads)
+
+    def _fit_glide(self, joint: int) -> tuple[tuple[PhaseKeys, ...], FloatArray]:
+        """Keys of the location of a control whose joint glides, and how far the joint then does, (F,3) m."""
+        glide, axes = self.captured.glides[joint], self.controls.axes[joint]
+        keys, keyed = _fit_location(glide, np.zeros(3), axes, self.glides[:, joint], [(0, len(glide))])
+        self._glide_errors[:, joint] = np.linalg.norm(keyed - glide, axis=-1)
+        return keys, keyed
 
     def _fit_root(self, turns: FloatArray) -> tuple[tuple[PhaseKeys, ...], FloatArray]:
         """Keys of the location of the root joint's control, and the root's place (F,3) m, given its keyed turns (F,3,3)."""
@@ -134,7 +148,7 @@ class _Fit:
         errors = np.linalg.norm(keys.heads - captured.heads, axis=-1)
         angles = angle_between_rotmats(keys.turns, captured.turns)
         parts = self._shares(keys)
-        shrink = {name: np.ones_like(getattr(self, name)) for name in ("root", "turns", "ends", "poles")}
+        shrink = {name: np.ones_like(getattr(self, name)) for name in ("root", "turns", "glides", "ends", "poles")}
         for joint in range(errors.shape[1]):
             for frame in np.flatnonzero(errors[:, joint] > _DISTANCE):
                 factor = float(_DISTANCE / errors[frame, joint])
@@ -175,6 +189,8 @@ class _Fit:
         parents, gain = self.captured.parents, 1.0
         while parents[joint] >= 0:
             parent = int(parents[joint])
+            if joint in self.captured.glides:
+                causes.append(("glides", joint, gain * self._glide_errors[:, joint]))
             number, limb = self.ik_of_joint.get(parent, (0, None))
             if limb is not None and limb.uses_ik[frame] and parent != limb.end:
                 full = np.full(len(shares), np.inf)

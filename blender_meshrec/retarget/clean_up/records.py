@@ -3,6 +3,7 @@
 F frames, J joints. Rotation matrices act on columns, in armature space; a joint's turn is its rotation away from rest.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,12 +16,16 @@ from ...core.rotations import angle_between_rotmats
 @dataclass(frozen=True)
 class CapturedMotion:
     """A skeleton's motion on whole frames: parents (J,), -1 at the root, which comes first; rest_heads (J,3) m; turns (F,J,3,3); heads
-    (F,J,3) m of bones that keep their lengths."""
+    (F,J,3) m of bones that keep their lengths, but for those that glide.
+
+    glides: joint -> how far it has moved (F,3) m from its place at rest, in armature axes turned as its parent is.
+    """
 
     parents: IntArray
     rest_heads: FloatArray
     turns: FloatArray
     heads: FloatArray
+    glides: Mapping[int, FloatArray] = field(default_factory=dict[int, FloatArray])
 
     def __len__(self) -> int:
         return len(self.turns)
@@ -88,12 +93,13 @@ class LimbKeys:
 class CleanUpKeys:
     """All keys of a clean-up rig, and how the skeleton then moves.
 
-    root: the location of the root joint's control. rotations: one a joint. limbs: in the order of the LimbControls. turns, heads: as
-    of CapturedMotion.
+    root: the location of the root joint's control. rotations: one a joint. glides: joint -> the location of its control, of those that
+    glide. limbs: in the order of the LimbControls. turns, heads: as of CapturedMotion.
     """
 
     root: tuple[PhaseKeys, ...]
     rotations: tuple[RotationKeys, ...]
+    glides: Mapping[int, tuple[PhaseKeys, ...]]
     limbs: tuple[LimbKeys, ...]
     turns: FloatArray
     heads: FloatArray

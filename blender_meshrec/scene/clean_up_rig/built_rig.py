@@ -1,7 +1,7 @@
 """What the two kinds of clean-up rig have in common for the keys: which control turns a joint, which bone a person's bone copies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
@@ -22,15 +22,18 @@ LIMB_JOINTS = {"leg": ("hip", "knee", "ankle"), "arm": ("shoulder", "elbow", "wr
 class BuiltLimb:
     """A limb: the names of its joints, of its IK control and pole, and of the bones that turn its two bones about themselves on IK.
 
-    switch: bone and property; ik_value, fk_value: of the switch. locked_pole: whether only the pole's location is keyed.
+    hinge: the joint whose bone has the limb's hinge as its X axis. turned: the bones that the twists carry, which the person's bones
+    follow. switch: bone and property; ik_value, fk_value: of the switch.
     """
 
     side: str
     kind: str
     joints: tuple[str, ...]
+    hinge: str
     ik: str
     pole: str
     twists: tuple[str, str]
+    turned: tuple[str, str]
     switch: tuple[str, str]
     ik_value: float
     fk_value: float
@@ -53,7 +56,7 @@ class BuiltRig:
     def motion(self, capture: Capture) -> CapturedMotion:
         """The captured motion, with turns away from the rig's rest pose."""
         turns = capture.motion.turns @ self.bends.swapaxes(-1, -2)
-        return CapturedMotion(capture.motion.parents, bent_heads(capture, self.bends), turns, capture.motion.heads)
+        return replace(capture.motion, rest_heads=bent_heads(capture, self.bends), turns=turns)
 
     def axes(self, capture: Capture) -> ControlAxes:
         """The rest axes of the controls."""
@@ -64,14 +67,14 @@ class BuiltRig:
         """A limb as the fit takes it: on IK while its foot or hand touches."""
         upper, middle, end = (capture.names.index(joint) for joint in limb.joints)
         touching = (capture.feet if limb.kind == "leg" else capture.hands)[:, SIDES.index(limb.side)]
-        heads = bent_heads(capture, self.bends)
+        heads, hinge = bent_heads(capture, self.bends), capture.names.index(limb.hinge)
         pole = self.rest_head(limb.pole)
         return LimbControls(
             upper,
             middle,
             end,
             contact_phases(touching),
-            self.bends[upper] @ capture.rest[upper][:, 0],
+            self.bends[hinge] @ capture.rest[hinge][:, 0],
             self.rest_axes(limb.ik),
             self.rest_head(limb.ik),
             self.location_axes(limb.ik),

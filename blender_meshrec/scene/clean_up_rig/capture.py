@@ -1,6 +1,6 @@
 """The captured motion of a person's armature on whole frames, without the controls that it may follow."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,14 @@ from ...core.array_types import BoolArray, FloatArray
 from ...core.body_contacts import CONTACT_PARTS
 from ...core.errors import InputError
 from ...core.rotations import angle_between_rotmats
+from ...core.skel.vocabulary import SKEL_JOINTS
 from ...retarget.clean_up.records import CapturedMotion
 from ..context import armature_data, assigned_action, pose_bones
 from ..corrections.contact_channels import read_contacts
 from ..motion.armature_motion import smpl_joint_names
 from ..motion.isolated_playback import isolated_scene
 from ..motion.keyframes import action_fcurves
+from ..person.skel_armature import GLIDING_JOINTS
 from ..temporary_state import changed_attributes
 
 FOLLOW = "MeshRec Clean-Up"  # the constraint with which a person's bone follows its control
@@ -42,14 +44,14 @@ def read_capture(armature_object: bpy.types.Object) -> Capture:
     """Read the motion that an armature plays: its action, and what its NLA adds.
 
     Raises:
-        InputError: the armature has not SMPL's bones, or plays nothing.
+        InputError: the armature has neither SMPL's nor SKEL's bones, or plays nothing.
     """
-    names = smpl_joint_names(armature_object)
+    names = person_joint_names(armature_object)
     if names is None:
         raise InputError(
-            "clean-up-needs-smpl",
-            '"{name}" has not the bones of an SMPL body.',
-            "Choose a person that was reconstructed with Skeleton SMPL.",
+            "clean-up-needs-person",
+            '"{name}" has not the bones of a person.',
+            "Choose a person that MeshRec has made.",
             name=armature_object.name,
         )
     first, last, keys = _key_range(armature_object)
@@ -62,8 +64,20 @@ def read_capture(armature_object: bpy.types.Object) -> Capture:
     contacts = read_contacts(armature_object, np.arange(first, last + 1))
     feet = [contacts[:, [CONTACT_PARTS.index(f"{side}_{part}") for part in ("heel", "toe")]].any(1) for side in _SIDES]
     hands = [contacts[:, CONTACT_PARTS.index(f"{side}_hand")] for side in _SIDES]
-    motion = CapturedMotion(parents, heads, turns, _rigid_heads(parents, heads, turns, poses[:, 0, :3, 3]))
+    glides = _glides(parents, heads, turns, poses[..., :3, 3]) if is_skel(names) else {}
+    motion = CapturedMotion(parents, heads, turns, _rigid_heads(parents, heads, turns, poses[:, 0, :3, 3], glides), glides)
     return Capture(names, first, last, motion, rest, np.stack(feet, -1), np.stack(hands, -1), keys)
+
+
+def person_joint_names(armature_object: bpy.types.Object) -> tuple[str, ...] | None:
+    """The ordered joint names of a person's armature, of SMPL's family or SKEL; None for any other armature."""
+    is_skel_there = {bone.name for bone in armature_data(armature_object).bones} == set(SKEL_JOINTS)
+    return SKEL_JOINTS if is_skel_there else smpl_joint_names(armature_object)
+
+
+def is_skel(names: tuple[str, ...]) -> bool:
+    """Whether these joints are SKEL's."""
+    return names == SKEL_JOINTS
 
 
 def play(armature_object: bpy.types.Object, names: tuple[str, ...], first: int, last: int, follows: bool = False) -> FloatArray:
@@ -99,13 +113,26 @@ def orthonormal(matrices: FloatArray) -> FloatArray:
     return matrices / np.linalg.norm(matrices, axis=-2, keepdims=True)
 
 
-def _rigid_heads(parents: FloatArray, rest_heads: FloatArray, turns: FloatArray, root: FloatArray) -> FloatArray:
-    """The heads (F,J,3) m of bones that keep their lengths."""
+def _glides(parents: FloatArray, rest_heads: FloatArray, turns: FloatArray, heads: FloatArray) -> dict[int, FloatArray]:
+    """How far the gliding joints of SKEL have moved from their places at rest, (F,3) m in armature axes turned as their parents are."""
+    found: dict[int, FloatArray] = {}
+    for joint in GLIDING_JOINTS:
+        parent = int(parents[joint])
+        from_parent = (turns[:, parent].swapaxes(-1, -2) @ (heads[:, joint] - heads[:, parent])[..., None])[..., 0]
+        found[joint] = from_parent - (rest_heads[joint] - rest_heads[parent])
+    return found
+
+
+def _rigid_heads(
+    parents: FloatArray, rest_heads: FloatArray, turns: FloatArray, root: FloatArray, glides: Mapping[int, FloatArray]
+) -> FloatArray:
+    """The heads (F,J,3) m of bones that keep their lengths, but for those that glide."""
     heads = np.empty((*turns.shape[:2], 3))
     heads[:, 0] = root
     for joint, parent in enumerate(parents.tolist()):
         if parent >= 0:
-            heads[:, joint] = heads[:, parent] + turns[:, parent] @ (rest_heads[joint] - rest_heads[parent])
+            offset = np.broadcast_to(rest_heads[joint] - rest_heads[parent], (len(heads), 3)) + glides.get(joint, 0.0)
+            heads[:, joint] = heads[:, parent] + (turns[:, parent] @ offset[..., None])[..., 0]
     return heads
 
 

@@ -13,6 +13,7 @@ from .rig_limbs import RigLimb
 _DIAMETERS = {
     "torso": 0.27, "spine1": 0.2, "spine2": 0.2, "chest": 0.24, "neck": 0.09, "head": 0.15, "shoulder": 0.09, "upper_arm_fk": 0.09,
     "forearm_fk": 0.07, "hand_fk": 0.06, "fingers": 0.05, "thigh_fk": 0.14, "shin_fk": 0.1, "foot_fk": 0.08, "toes": 0.07,
+    "spine": 0.2, "heel": 0.06, "forearm_roll": 0.06,
 }  # fmt: skip
 _SMALL = 0.02
 _FREE = (False, False, False)

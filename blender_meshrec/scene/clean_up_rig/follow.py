@@ -8,6 +8,7 @@ from ..context import expect_type, pose_bones
 from .capture import FOLLOW
 
 RIG_PROPERTY = "meshrec_clean_up_rig"  # of a person's armature object: its clean-up rig
+WIDGETS_PROPERTY = "meshrec_widgets"  # of a clean-up rig: the collection of the shapes that Rigify has made for it
 PERSON_PROPERTY = "meshrec_person_rig"  # of a clean-up rig: the person's armature object
 
 
@@ -55,12 +56,19 @@ def person_of(rig: bpy.types.Object | None) -> bpy.types.Object | None:
 
 
 def remove_rig(armature_object: bpy.types.Object) -> None:
-    """Remove a person's clean-up rig, with its action if nothing else uses that."""
+    """Remove a person's clean-up rig, with its action and shapes if nothing else uses those."""
     rig = clean_up_rig_of(armature_object)
     stop_following(armature_object)
     if rig is None:
         return
-    data, animation = rig.data, rig.animation_data
+    data, animation, widgets = rig.data, rig.animation_data, rig.get(WIDGETS_PROPERTY)
     blocks = [block for block in (data, animation.action if animation else None) if block is not None]
     bpy.data.objects.remove(rig)
     bpy.data.batch_remove([block for block in blocks if block.users == 0])
+    if isinstance(widgets, bpy.types.Collection):
+        shapes = list(widgets.objects)
+        bpy.data.collections.remove(widgets)
+        unused = [shape for shape in shapes if shape.users == 0]
+        meshes = {shape.data for shape in unused if isinstance(shape.data, bpy.types.Mesh)}
+        bpy.data.batch_remove(unused)
+        bpy.data.batch_remove([mesh for mesh in meshes if mesh.users == 0])

@@ -1,8 +1,8 @@
 """The light rig: an armature of FK controls with the rest pose of a person, and IK for arms and legs.
 
 A limb's hidden bones (MCH-thigh.L ...) copy its FK controls, or, while the switch of its IK control is on, the bones that IK bends. Those
-carry one twist control for each bone, because a knee or an elbow of a body is no perfect hinge. A person's bones copy the controls, or the
-hidden bones of its limbs.
+carry one twist control for each bone, because a knee or an elbow of a body is no perfect hinge, and each of those a hidden bone with the
+axes of the person's. A person's bones copy the controls, or the hidden bones of its limbs.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ...core.array_types import FloatArray
-from ...core.axis_rotations import unit_vector
+from ...core.axis_rotations import rotation_between, unit_vector
 from ..context import active_view_layer, armature_data, expect_type, pose_bones
 from ..person.armature import LEFT_PALETTE, RIGHT_PALETTE, TORSO_PALETTE, Palette, assign_bone_group, edit_mode, new_armature_object
 from .built_rig import BuiltRig
@@ -30,7 +30,7 @@ def build_light_rig(name: str, capture: Capture, world: Matrix, collection: bpy.
     """Make the rig's armature object at `world`, at rest; the object becomes the active one of the view layer."""
     rig = new_armature_object(name, collection)
     rig.matrix_world = world
-    limbs = rig_limbs()
+    limbs = rig_limbs(capture.names)
     with edit_mode():
         bones = armature_data(rig).edit_bones
         _make_fk(bones, capture, limbs)
@@ -88,26 +88,34 @@ def _make_fk(bones: bpy.types.ArmatureEditBones, capture: Capture, limbs: list[R
 def _bone_length(capture: Capture, joint: int) -> float:
     heads = capture.motion.rest_heads
     children = np.flatnonzero(capture.motion.parents == joint)
-    along = [float((heads[child] - heads[joint]) @ capture.rest[joint][:, 1]) for child in children]
+    along = [abs(float((heads[child] - heads[joint]) @ capture.rest[joint][:, 1])) for child in children]
     return max([*along, 0.04 * float(np.ptp(heads[:, 2]))])
 
 
 def _make_ik(bones: bpy.types.ArmatureEditBones, capture: Capture, limb: RigLimb) -> None:
-    """The bent bones of a limb, its IK control and pole, and its twist controls."""
+    """The bent bones of a limb, its IK control and pole, and its twist controls with what they carry."""
     rows = [capture.names.index(joint) for joint in limb.joints]
     heads = capture.motion.rest_heads[rows]
     lengths = np.linalg.norm(np.diff(heads, axis=0), axis=-1)
     above = control_name(capture.names[int(capture.motion.parents[rows[0]])])
-    hinge = capture.rest[rows[0]][:, 0]
+    hinge, along = _hinge(capture, limb), unit_vector(np.diff(heads, axis=0))
     head, parent = heads[0], above
     for number, angle in enumerate((-_BEND_AT_REST, _BEND_AT_REST)):
-        axes = np.array(Matrix.Rotation(angle, 3, Vector(hinge.tolist()))) @ _hinge_axes(hinge, capture.rest[rows[number]][:, 1])
+        straight, bend = _hinge_axes(hinge, along[number]), np.array(Matrix.Rotation(angle, 3, Vector(hinge.tolist())))
+        axes = bend @ straight
         _edit_bone(bones, limb.chain[number], _frame(axes, head), float(lengths[number]), parent)
         _edit_bone(bones, limb.twists[number], _frame(axes, head), float(lengths[number]), limb.chain[number])
+        carried = bend @ rotation_between(along[number], straight[:, 1]) @ capture.rest[rows[number]]
+        _edit_bone(bones, limb.turned[number], _frame(carried, head), 0.05, limb.twists[number])
         head, parent = head + axes[:, 1] * lengths[number], limb.chain[number]
     _edit_bone(bones, limb.ik_end, _frame(capture.rest[rows[2]], head), 0.05, limb.chain[1])
     _edit_bone(bones, limb.ik, _frame(capture.rest[rows[2]], heads[2]), _bone_length(capture, rows[2]), ROOT)
     _edit_bone(bones, limb.pole, _frame(np.eye(3), pole_at_rest(capture, limb)), 0.08, ROOT)
+
+
+def _hinge(capture: Capture, limb: RigLimb) -> FloatArray:
+    """The axis (3,) at rest about which a limb flexes."""
+    return capture.rest[capture.names.index(limb.hinge)][:, 0]
 
 
 def _hinge_axes(hinge: FloatArray, along: FloatArray) -> FloatArray:
@@ -118,9 +126,10 @@ def _hinge_axes(hinge: FloatArray, along: FloatArray) -> FloatArray:
 
 def pole_at_rest(capture: Capture, limb: RigLimb) -> FloatArray:
     """Where a limb's pole is at rest, (3,) m: on the side to which the limb bends."""
-    upper, _, end = (capture.names.index(joint) for joint in limb.joints)
+    upper, middle, end = (capture.names.index(joint) for joint in limb.joints)
     heads = capture.motion.rest_heads
-    return (heads[upper] + heads[end]) / 2 - POLE_REACH * capture.rest[upper][:, 2]
+    axes = _hinge_axes(_hinge(capture, limb), heads[middle] - heads[upper])
+    return (heads[upper] + heads[end]) / 2 - POLE_REACH * axes[:, 2]
 
 
 def _constrain(rig: bpy.types.Object, limb: RigLimb) -> None:
@@ -138,7 +147,7 @@ def _constrain(rig: bpy.types.Object, limb: RigLimb) -> None:
     bones[limb.ik][SWITCH] = 0.0
     manager: Any = bones[limb.ik].id_properties_ui(SWITCH)
     manager.update(min=0.0, max=1.0, description="0: the limb follows its FK controls; 1: this control")
-    for output, fk, ik in zip(limb.output, limb.fk, (*limb.twists, limb.ik_end), strict=True):
+    for output, fk, ik in zip(limb.output, limb.fk, (*limb.turned, limb.ik_end), strict=True):
         _copy_transforms(bones[output], rig, fk, "FK")
         constraint = _copy_transforms(bones[output], rig, ik, "IK")
         _drive_by_switch(constraint, rig, limb.ik)

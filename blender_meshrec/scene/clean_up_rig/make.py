@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 
 from ...core.array_types import BoolArray
+from ...core.errors import InputError
 from ...core.key_reduction import Keys
 from ...core.rotations import rotvec_from_rotmat
 from ...retarget.clean_up.fit_channels import fit_channels, phases_of
@@ -22,7 +23,7 @@ from ..context import ensure_object_mode, pose_bones
 from ..motion.keyframes import write_action
 from .bezier_keys import write_phases, write_steps
 from .built_rig import BuiltLimb, BuiltRig
-from .capture import Capture, deviation, orthonormal, play, read_capture
+from .capture import Capture, deviation, is_skel, orthonormal, play, read_capture
 from .follow import clean_up_rig_of, follow_controls, remove_rig
 from .light_rig import build_light_rig
 from .rigify_rig import build_rigify_rig, is_rigify_there
@@ -51,16 +52,19 @@ def make_clean_up_rig(armature_object: bpy.types.Object, kind: Kind = "auto") ->
     """Give a person a clean-up rig and let them follow it; an earlier rig of theirs goes.
 
     Args:
-        kind: "rigify", "light", or "auto" for Rigify where it is there.
+        kind: "rigify", "light", or "auto" for Rigify where it is there and the person has SMPL's bones.
 
     Raises:
-        InputError: the armature is not an SMPL person's, or plays no motion; nothing is changed then.
+        InputError: the armature is no person's, plays no motion, or has SKEL's bones, for which there is the light rig; nothing is changed
+        then.
     """
     ensure_object_mode()
     capture = read_capture(armature_object)
+    if kind == "rigify" and is_skel(capture.names):
+        raise InputError("rigify-for-skel", "Rigify's rig has not SKEL's bones.", "Choose the light rig.")
     if clean_up_rig_of(armature_object) is not None:
         remove_rig(armature_object)
-    is_rigify = kind == "rigify" or (kind == "auto" and is_rigify_there())
+    is_rigify = kind == "rigify" or (kind == "auto" and is_rigify_there() and not is_skel(capture.names))
     build = build_rigify_rig if is_rigify else build_light_rig
     built = build(f"{armature_object.name} controls", capture, armature_object.matrix_world, armature_object.users_collection[0])
     limbs = [built.limb_controls(capture, limb) for limb in built.limbs]
@@ -79,6 +83,8 @@ def _write_keys(action: bpy.types.Action, built: BuiltRig, capture: Capture, lim
     count = _write_location(action, rig, built.controls[capture.names[0]], keys.root, first)
     for joint, rotation in zip(capture.names, keys.rotations, strict=True):
         count += _write_rotation(action, rig, built.controls[joint], rotation, first)
+    for joint, glide in keys.glides.items():
+        count += _write_location(action, rig, built.controls[capture.names[joint]], glide, first)
     for limb, control, limb_keys in zip(built.limbs, limbs, keys.limbs, strict=True):
         count += _write_location(action, rig, limb.ik, limb_keys.place, first)
         count += _write_rotation(action, rig, limb.ik, limb_keys.rotation, first)
@@ -124,14 +130,16 @@ def _write_twists(action: bpy.types.Action, built: BuiltRig, capture: Capture, l
     used = [(limb, control) for limb, control in zip(built.limbs, limbs, strict=True) if control.uses_ik.any()]
     if not used:
         return 0
-    names = tuple(name for limb, _ in used for name in limb.twists)
-    bent = orthonormal(play(built.rig, names, capture.first, capture.last)[..., :3, :3])
+    turned = tuple(name for limb, _ in used for name in limb.turned)
+    bent = orthonormal(play(built.rig, turned, capture.first, capture.last)[..., :3, :3])
     count = 0
-    for number, name in enumerate(names):
+    for number, carried in enumerate(turned):
         limb, control = used[number // 2]
+        name = limb.twists[number % 2]
         joint = (control.upper, control.middle)[number % 2]
         wanted = capture.motion.turns[:, joint] @ capture.rest[joint]
-        angles = np.unwrap(rotvec_from_rotmat(bent[:, number].swapaxes(-1, -2) @ wanted)[:, 1])
+        axes = built.rest_axes(name).T @ built.rest_axes(carried)  # of what is carried, in those of the twist
+        angles = np.unwrap(rotvec_from_rotmat(axes @ bent[:, number].swapaxes(-1, -2) @ wanted @ axes.T)[:, 1])
         keys, _curve = fit_channels(angles[:, None], np.full(len(angles), _TWIST_TOLERANCE), phases_of(control.uses_ik))
         pose_bones(built.rig)[name].rotation_mode = "YXZ"
         if name in built.followed.values():  # it carries the limb on FK, too

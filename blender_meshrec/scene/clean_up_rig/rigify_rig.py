@@ -17,6 +17,7 @@ from ..person.armature import edit_mode
 from .built_rig import LIMB_JOINTS, SIDES, BuiltLimb, BuiltRig, bent_heads, bent_limbs
 from .capture import Capture
 from .control_names import SUFFIXES, side_of
+from .follow import WIDGETS_PROPERTY
 
 _ADDON = "rigify"
 _BEND = 0.09  # rad of each bone of a limb
@@ -152,7 +153,7 @@ def _set_tails(bones: bpy.types.ArmatureEditBones, capture: Capture, places: dic
 def _generate(metarig: bpy.types.Object, name: str, collection: bpy.types.Collection) -> bpy.types.Object:
     """Generate the rig, and remove the metarig."""
     layer = active_view_layer()
-    before = set(bpy.data.objects)
+    before, armatures, collections = set(bpy.data.objects), set(bpy.data.armatures), set(bpy.data.collections)
     bpy.ops.pose.rigify_generate()  # pyrefly: ignore[missing-attribute]  Rigify's
     rig = next(obj for obj in bpy.data.objects if obj not in before and obj.type == "ARMATURE")
     data = metarig.data
@@ -163,6 +164,9 @@ def _generate(metarig: bpy.types.Object, name: str, collection: bpy.types.Collec
         other.objects.unlink(rig)
     collection.objects.link(rig)
     rig.name = armature_data(rig).name = name
+    bpy.data.batch_remove([made for made in set(bpy.data.armatures) - armatures if made.users == 0])  # Rigify's own leavings
+    for widgets in set(bpy.data.collections) - collections:
+        widgets.name, rig[WIDGETS_PROPERTY] = f"WGTS_{name}", widgets
     layer.objects.active = rig
     layer.update()
     return rig
@@ -213,4 +217,4 @@ def _limb(kind: str, side: str, followed: dict[str, str]) -> BuiltLimb:
     parent, ik, pole = (f"{stem}{SUFFIXES[side]}" for stem in _LIMBS[kind])
     joints = tuple(f"{side}_{joint}" for joint in LIMB_JOINTS[kind])
     twists = followed[joints[0]], followed[joints[1]]
-    return BuiltLimb(side, kind, joints, ik, pole, twists, (parent, "IK_FK"), 0.0, 1.0)
+    return BuiltLimb(side, kind, joints, joints[0], ik, pole, twists, twists, (parent, "IK_FK"), 0.0, 1.0)

@@ -9,7 +9,7 @@ from ...core.array_types import ArrayLike, FloatArray
 from ...core.body_contacts import CONTACT_PARTS
 from ...core.errors import InputError
 from ..motion.keyframes import action_fcurves
-from ..takes.played_take import played_action
+from ..takes.played_take import check_strip, played_action
 from .contact_channels import read_contacts
 
 # Custom properties of the action: contacts (9F,) that its motion was solved with; whether an artist had set them (9F,); times (F,) s.
@@ -37,8 +37,9 @@ def result_action(armature_object: bpy.types.Object) -> tuple[bpy.types.Action, 
     """The action of a result, and its frames (F,) on which its rows lie: the keys of its visibility.
 
     Raises:
-        InputError: the armature's action is not that of a result.
+        InputError: the armature's action is not that of a result, or lies in a strip whose frames are not those of the action.
     """
+    check_strip(armature_object)
     action = played_action(armature_object)
     curves = {} if action is None else {fcurve.data_path: fcurve for fcurve in action_fcurves(action, armature_object)}
     visible = curves.get('["visible"]')

@@ -6,7 +6,6 @@ import bpy
 import numpy as np
 
 from ...core.array_types import FloatArray
-from ...core.body_contacts import CONTACT_PARTS
 from ...core.errors import InputError
 from ...core.files.body_template import BodyTemplate
 from ...core.foot_planting.leg_kinematics import LEG_JOINTS, soles_from_template
@@ -128,12 +127,6 @@ def animation_range(armature_object: bpy.types.Object) -> tuple[int, int]:
 def retargeted_name(source: bpy.types.Object, character: bpy.types.Object) -> str:
     """The name of a new action in which a character moves as a source does."""
     return next_take_name(source.get(CLIP_PROPERTY, "") or source.name, character.name)
-
-
-def contact_summary(armature_object: bpy.types.Object) -> dict[str, int]:
-    """In how many rows of a result each of CONTACT_PARTS touches."""
-    _action, frames = result_action(armature_object)
-    return dict(zip(CONTACT_PARTS, read_contacts(armature_object, frames).sum(0).tolist(), strict=True))
 
 
 def _is_stretched(action: bpy.types.Action, armature_object: bpy.types.Object) -> bool:

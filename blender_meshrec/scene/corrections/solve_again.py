@@ -29,7 +29,7 @@ from ..motion.motion_curves import CONTACT_PROPERTIES
 from ..person.skel_person import SMPL_MOTION_PROPERTY, animate_skel_person, read_smpl_motion
 from ..person.smpl_person import animate_smpl_person, rig_motion
 from ..takes.played_take import played_action, played_take, put_into_strip, timeline_shift
-from ..takes.takes import first_frame_of
+from ..takes.takes import FRAME_CONFIDENCE, first_frame_of
 from ..unit_scale import metres_per_unit
 from .contact_channels import write_contacts
 from .corrections import certain_rows, collect_corrections, get_corrections
@@ -163,6 +163,7 @@ def _replace_motion(
     contacts = np.where(np.isnan(certain), body_contacts(recovery), certain)
     if splices:
         _keep_rows(armature_object, old, action, weight)
+        _keep_confidence(old, action, weight)
     _new_action, frames = result_action(armature_object)
     write_contacts(armature_object, frames, contacts)
     store_found_contacts(action, recovery.timestamps, contacts, certain)
@@ -189,6 +190,13 @@ def _keep_rows(armature_object: bpy.types.Object, old: bpy.types.Action, new: bp
     if stored is not None and fresh is not None and len(stored[0].pelvis) == len(kept):
         poses = [_mixed(a, b, kept) for a, b in zip(stored, fresh, strict=True)]
         store_planting(new, poses[0], poses[1])
+
+
+def _keep_confidence(old: bpy.types.Action, new: bpy.types.Action, weight: FloatArray) -> None:
+    """Let what was doubtful stay so where the motion stays: where weight (F,) is 0."""
+    known = [np.array(action.get(FRAME_CONFIDENCE, ()), float).reshape(-1, len(SMPL_JOINTS)) for action in (old, new)]
+    if all(len(rows) == len(weight) for rows in known):
+        new[FRAME_CONFIDENCE] = np.where(weight[:, None] == 0, *known).ravel().tolist()
 
 
 def _joined(earlier: FloatArray, fcurve: bpy.types.FCurve, frames: FloatArray, weight: FloatArray) -> FloatArray:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import bpy
 
+from ...core.errors import InputError
 from ..context import assigned_action
 from .takes import FRAME_CONFIDENCE, assign_action
 
@@ -45,6 +46,25 @@ def timeline_shift(armature_object: bpy.types.Object) -> float:
     return 0.0 if take is None else take.shift
 
 
+def changed_strip(armature_object: bpy.types.Object) -> bpy.types.NlaStrip | None:
+    """The strip because of which an armature plays no take: a scaled, reversed or repeated one with a take; None without one."""
+    if played_take(armature_object) is not None:
+        return None
+    return next(reversed([strip for strip in _strips_of_takes(armature_object) if not _is_plain(strip)]), None)
+
+
+def check_strip(armature_object: bpy.types.Object) -> None:
+    """Raise an InputError if an armature plays no take because of a strip of `changed_strip`."""
+    strip = changed_strip(armature_object)
+    if strip is not None:
+        raise InputError(
+            "strip-not-plain",
+            'The strip "{name}" is scaled, repeated or reversed, so that its frames are not those of the footage.',
+            "Set its Playback Scale and Repeat to 1 in the NLA Editor, and change them when the clip is corrected.",
+            name=strip.name,
+        )
+
+
 def put_into_strip(armature_object: bpy.types.Object, strip: bpy.types.NlaStrip, action: bpy.types.Action) -> None:
     """Let a strip play an action in place of its own, which begins at the same frame; the armature itself plays none."""
     slot = getattr(armature_object.animation_data, "action_slot", None)
@@ -60,15 +80,19 @@ def put_into_strip(armature_object: bpy.types.Object, strip: bpy.types.NlaStrip,
 
 def _strips_with_takes(armature_object: bpy.types.Object) -> list[PlayedTake]:
     """The takes in strips that play, the lowest first."""
-    animation = armature_object.animation_data
-    tracks = () if animation is None or not animation.use_nla else animation.nla_tracks
     return [
         PlayedTake(strip.action, strip.frame_start - strip.action_frame_start, strip)
-        for track in tracks
-        if not track.mute
-        for strip in track.strips
-        if strip.action is not None and FRAME_CONFIDENCE in strip.action and not strip.mute and _is_plain(strip)
+        for strip in _strips_of_takes(armature_object)
+        if strip.action is not None and _is_plain(strip)
     ]
+
+
+def _strips_of_takes(armature_object: bpy.types.Object) -> list[bpy.types.NlaStrip]:
+    """The strips that play and have takes, the lowest first."""
+    animation = armature_object.animation_data
+    tracks = () if animation is None or not animation.use_nla else animation.nla_tracks
+    playing = [strip for track in tracks if not track.mute for strip in track.strips if not strip.mute]
+    return [strip for strip in playing if strip.action is not None and FRAME_CONFIDENCE in strip.action]
 
 
 def _is_plain(strip: bpy.types.NlaStrip) -> bool:

@@ -13,7 +13,7 @@ from ...scene.corrections.contact_channels import has_contact_channels, is_touch
 from ...scene.corrections.plant_again import animation_range, plant_character, plant_person, unheld_notes
 from ...scene.retargeting.retarget_record import characters_of, read_record
 from ...scene.takes.new_take import BODY_PROPERTY
-from ...scene.takes.played_take import timeline_shift
+from ...scene.takes.played_take import changed_strip, check_strip, timeline_shift
 from ..blender_types import OperatorResult, require, scene_of
 from ..jobs import jobs
 from ..operator_feedback import poll_unless, report_error, report_notes
@@ -29,7 +29,7 @@ def part_label(part: str) -> str:
 def contact_person(context: bpy.types.Context) -> bpy.types.Object | None:
     """The armature whose contact channels the panel shows: the selected person, or the one that the selected character follows."""
     for armature_object in selected_armatures(context)[:1]:
-        if has_contact_channels(armature_object):
+        if has_contact_channels(armature_object) or changed_strip(armature_object) is not None:
             return armature_object
         record = read_record(assigned_action(armature_object))
         if record is not None and has_contact_channels(record.source):
@@ -60,6 +60,10 @@ class ToggleContact(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         armature_object = require(contact_person(context))
+        try:
+            check_strip(armature_object)
+        except MeshRecError as error:
+            return report_error(self, error)
         shift = round(timeline_shift(armature_object))
         frame, (start, end) = scene_of(context).frame_current - shift, animation_range(armature_object)
         limits = start - shift, end - shift

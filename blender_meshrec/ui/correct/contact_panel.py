@@ -11,6 +11,7 @@ from ...scene.corrections.plant_again import animation_range
 from ...scene.takes.played_take import timeline_shift
 from ..blender_types import require, scene_of, set_operator_properties
 from ..layouts import BLOCK, cells_that_fit
+from ..result.strip_note import draw_strip_note
 from ..sidebar import SidebarTab
 from ..translation import translate
 from .contact_operators import contact_person, part_label
@@ -41,6 +42,8 @@ class ContactPanel(SidebarTab, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, armature_object = self.layout, require(contact_person(context))
+        if draw_strip_note(layout, armature_object, context):
+            return
         frame, (first, last) = scene_of(context).frame_current, animation_range(armature_object)
         cells = cells_that_fit(context, 1 - _NAMES_SHARE, _CELLS)
         sampled = [*np.linspace(first, last, min(last - first + 1, 2 * cells)), frame]

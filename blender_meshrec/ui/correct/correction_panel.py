@@ -9,6 +9,7 @@ from ...scene.cameras.footage_clock import footage_clock
 from ...scene.corrections.corrections import get_corrections
 from ...scene.person.confidence import bones_of_joints
 from ..blender_types import require, set_operator_properties
+from ..result.strip_note import draw_strip_note
 from ..selection import result_armature
 from ..sidebar import SidebarTab
 from ..translation import translate
@@ -30,6 +31,8 @@ class CorrectionPanel(SidebarTab, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, person = self.layout, require(result_armature(context))
+        if draw_strip_note(layout, person, context):
+            return
         column = layout.column(align=True)
         column.operator("meshrec.drag_joint", icon="CURSOR")
         column.operator("meshrec.pin_pose", icon="PINNED")

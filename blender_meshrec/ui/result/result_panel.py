@@ -20,6 +20,7 @@ from ..selection import character_armature, report_of, result_armature
 from ..sidebar import SidebarTab
 from ..translation import translate, translate_message
 from .result_view_operators import PROBLEM_PHRASES
+from .strip_note import draw_strip_note
 from .take_operators import draw_takes
 
 _WARNING_WORDS = ("poor", "missing", "least sure", "trembles")  # of the English sentences
@@ -40,7 +41,8 @@ class ResultPanel(SidebarTab, bpy.types.Panel):
         layout, armature_object = self.layout, require(result_armature(context))
         layout.label(text=armature_object.name, icon="ARMATURE_DATA", translate=False)
         _draw_sentences(layout, sentences_of(armature_object).verdict, context)
-        _draw_frames(layout, armature_object, context)
+        if not draw_strip_note(layout, armature_object, context):
+            _draw_frames(layout, armature_object, context)
         _draw_views(layout, armature_object)
 
 

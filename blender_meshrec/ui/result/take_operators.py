@@ -95,7 +95,6 @@ def draw_takes(layout: bpy.types.UILayout, armature_object: bpy.types.Object) ->
     if len(takes) < 2:
         return
     box = layout.box().column(align=True)
-    box.label(text="Takes", icon="ACTION")
     for take in takes:
         row = box.row(align=True)
         is_playing = take == playing

@@ -8,7 +8,7 @@ from ...core.messages import messages_from_text
 from ...retarget.rig import INFLUENCE_PARTS
 from ...scene.context import expect_type
 from ..blender_types import retarget_settings_of, set_operator_properties
-from ..layouts import align_properties, draw_text
+from ..layouts import align_properties, draw_text, is_wide
 from ..sidebar import SidebarTab
 from ..translation import translate, translate_message
 from . import retarget_preview
@@ -48,11 +48,13 @@ class MappingList(bpy.types.UIList):
         active_property: str,
         index: int = 0,
     ) -> None:
-        split = layout.split(factor=0.4, align=True)
+        wide = is_wide(context)
+        split = layout.split(factor=0.4 if wide else 0.5, align=True)
         slot_icon = confidence_icon(row.confidence) if row.bone else "BLANK1"
         split.label(text=row.label, icon=slot_icon, translate=False)
         bones = split.row(align=True)
-        bones.label(text=row.source, translate=False)
+        if wide:  # otherwise it is below the list, for the chosen row
+            bones.label(text=row.source, translate=False)
         if settings.target is None:
             bones.label(text=row.shown, translate=False)
             return
@@ -111,14 +113,13 @@ class MappingPanel(SidebarTab, bpy.types.Panel):
         if any(row.suggestion and not row.bone for row in settings.rows):
             everything = layout.operator("meshrec.take_suggestions", icon="QUESTION")
             set_operator_properties(everything, row=-1)
-        row = layout.row()
-        row.template_list("MESHREC_UL_mapping", "", settings, "rows", settings, "active_row", rows=6)
-        column = row.column(align=True)
-        column.operator("meshrec.add_mapped_bone", text="", icon="ADD")
-        column.operator("meshrec.remove_mapped_bone", text="", icon="REMOVE")
-        column.separator()
-        column.operator("meshrec.load_mapping", text="", icon="IMPORT")
-        column.operator("meshrec.save_mapping", text="", icon="EXPORT")
+        column = layout.column(align=True)
+        column.template_list("MESHREC_UL_mapping", "", settings, "rows", settings, "active_row", rows=6)
+        buttons = column.row(align=True)  # below: beside the list, they would take the room of names
+        buttons.operator("meshrec.add_mapped_bone", text="", icon="ADD")
+        buttons.operator("meshrec.remove_mapped_bone", text="", icon="REMOVE")
+        buttons.operator("meshrec.load_mapping", text="", icon="IMPORT")
+        buttons.operator("meshrec.save_mapping", text="", icon="EXPORT")
         if 0 <= settings.active_row < len(settings.rows):
             _draw_bone(layout, settings.rows[settings.active_row])
 
@@ -149,6 +150,8 @@ def _draw_bone(layout: bpy.types.UILayout, row: MappedBone) -> None:
     """The correction of the chosen bone."""
     column = layout.column(align=True)
     column.enabled = bool(row.bone)
+    if row.source:
+        column.label(text=translate("{bone} follows {source}", bone=row.shown or row.label, source=row.source), translate=False)
     column.prop(row, "offset")
 
 

@@ -43,7 +43,7 @@ COLUMNS: dict[str, Column | None] = {
     "hidden by the other, mm": Column("hidden", 0),
     "hidden over seen": Column("ratio", 2),
     "all joints, mm": Column("all", 0),
-    "distance between the two, %": Column("distance", 1),
+    "distance between the two, % (cm)": Column("distance", 1, "distance_cm"),
     "floors apart, cm": Column("floors", 1),
     "statures, % (first / second)": Column("stature_1", 1, "stature_2"),
 }
@@ -51,7 +51,8 @@ COLUMNS: dict[str, Column | None] = {
 
 def compare_people(body: Smpl, recoveries: Sequence[Recovery], truth: PeopleTruth) -> dict[str, float]:
     """The numbers of a row of the table; nan where they do not exist."""
-    row = {column.name: float("nan") for column in COLUMNS.values() if column} | {"stature_2": float("nan"), "found": len(recoveries)}
+    names = [name for column in COLUMNS.values() if column for name in (column.name, column.second) if name]
+    row = dict.fromkeys(names, float("nan")) | {"found": len(recoveries)}
     if len(recoveries) < 2:
         return row
     chosen, swaps = _who_is_who(recoveries, truth)
@@ -74,6 +75,7 @@ def compare_people(body: Smpl, recoveries: Sequence[Recovery], truth: PeopleTrut
         "hidden": float(errors[hidden].mean()) if hidden.any() else float("nan"),
         "all": float(errors.mean()),
         "distance": 100 * float(np.median(np.abs(found - actual) / actual)),
+        "distance_cm": 100 * float(np.median(np.abs(found - actual))),
         "floors": 100 * abs(lowest[0] - lowest[1]),
         "stature_1": statures[0],
         "stature_2": statures[1],

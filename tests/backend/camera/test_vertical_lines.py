@@ -9,6 +9,7 @@ from blender_meshrec.backend.camera.vertical_lines import (
     MAX_EDGES,
     LineFinder,
     VerticalLines,
+    find_all_edges,
     find_edges,
     join_edges,
     pack_edges,
@@ -232,3 +233,15 @@ def test_edges_say_what_up_is_not():
     nothing = edge_evidence(seen(np.zeros((0, 2, 3)), np.eye(3)), INTRINSICS)
     assert not contradicts(nothing, up, level) and count_telling_edges(nothing, up) == 0
     assert not tilt_likelihood(nothing, np.array([0, 0.1]), np.zeros(3)).std()
+
+
+def test_edges_that_lie_come_after_those_that_may_be_vertical():
+    """But not those of bars above and below a picture, nor those of its own rim."""
+    image = picture(((60, 200), (580, 240)), ((300, 100), (300, 300)))
+    image[:60] = image[300:] = 0
+    found = find_all_edges(image, []) / 32
+    upright = np.abs(found[:, 2] - found[:, 0]) < found[:, 3] - found[:, 1]
+    assert upright.any() and (~upright).any() and not upright[upright.argmin() :].any()
+    assert (np.abs(found[~upright][:, [1, 3]] - 220) < 26).all()
+    lines = join_edges([find_all_edges(image, [])], SIZE)
+    assert len(lines.upright.rows) == upright.sum() and (find_edges(image, []) == find_all_edges(image, [])[upright]).all()

@@ -76,6 +76,16 @@ def test_a_squat_at_a_wrong_depth_tilts_nothing():
     assert tilt_error(estimate_camera_tilt([evidence], TIMES)[0], 0.05, 0.0).max() < 3
 
 
+def test_a_person_who_sits_down_tilts_nothing():
+    """For four of five seconds the hips are 40 cm behind the ankles, as on a chair: degrees. Who never stands says little."""
+    chair = {"depth": 0.33, "ahead": synthetic_gait.ANKLE_TO_WEIGHT, "back": 0.4, "lean": 0.0}
+    sits_down, sits = (synthetic_gait.squat(times, **chair) for times in (np.clip(TIMES - 1, 0, 1.25), np.full(150, 1.25)))
+    for bearing in (0.0, np.pi / 2):
+        view = synthetic_gait.make_view(distance=5, pitch=0.1, bearing=bearing)
+        assert tilt_error(estimate_camera_tilt([person(sits_down, view)], TIMES)[0], 0.1, 0.0).max() < 3
+        assert np.degrees(estimate_camera_tilt([person(sits, view)], TIMES)[1][0]) > 8
+
+
 def leaning(evidence, lean):
     """The same person, rotated in depth by `lean` rad about their hips."""
     hip, rotation = evidence.joints[:, :1], rotmat_from_rotvec([lean, 0, 0]).T

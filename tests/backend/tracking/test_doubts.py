@@ -49,6 +49,23 @@ def test_a_mirror_image_is_doubted_and_somebody_who_walks_otherwise_is_not():
     assert names(doubts) == [[], ["doubt-mirror"], []]
 
 
+def mirrored(turn, late=0.0, size=140.0):
+    """Somebody who does what a walker of size 220 px does, mirrored, `late` frames later."""
+    keypoints = animate_stick_figure(TIMES - late / 30, turn=turn if np.isscalar(turn) else np.interp(TIMES - late / 30, TIMES, turn))
+    return project_orthographic(keypoints, (400.0, 400.0), size)[:, mirror_permutation("blazepose33")] * [-1, 1, 1] + [1000, 0, 0]
+
+
+def test_dancers_in_mirrored_step_are_two_people():
+    """Who is a tenth of a second late is no image, nor who walks the same way as the other."""
+    turn = 0.9 * np.sin(TIMES)
+    leader = person(turn=turn, scale=220.0)
+    assert names(find_doubts([observed(leader), observed(mirrored(turn))], TIMES)) == [[], ["doubt-mirror"]]
+    assert names(find_doubts([observed(leader), observed(mirrored(turn, late=4))], TIMES)) == [[], []]
+    along = np.linspace(0, 300, len(TIMES))[:, None, None] * [1, 0, 0]
+    assert names(find_doubts([observed(leader + along), observed(mirrored(turn) + along)], TIMES)) == [[], []]
+    assert names(find_doubts([observed(leader + along), observed(mirrored(turn) - along * 140 / 220)], TIMES)) == [[], ["doubt-mirror"]]
+
+
 def test_the_only_person_and_short_ones_are_not_doubted():
     statue = person(pace=0.0)
     assert names(find_doubts([observed(statue)], TIMES)) == [[]]

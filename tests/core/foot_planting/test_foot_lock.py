@@ -8,7 +8,7 @@ import pytest
 from blender_meshrec.backend.fitting.smoothing import smooth_whittaker
 from blender_meshrec.core import metrics
 from blender_meshrec.core.contacts import detect_contacts
-from blender_meshrec.core.foot_planting.foot_lock import lock_feet
+from blender_meshrec.core.foot_planting.foot_lock import lock_feet, pelvis_shift
 from blender_meshrec.core.foot_planting.leg_kinematics import pose_legs
 from blender_meshrec.core.rotations import angle_between_rotmats, rotmat_from_rotvec
 from tests.core.foot_planting.test_leg_kinematics import SOLES
@@ -159,3 +159,27 @@ def test_locking_takes_less_than_a_millisecond_a_frame():
     begun = time.process_time()
     lock_feet(rotmats, pelvis, REST, SOLES, truth.contacts, times, CAMERA)
     assert (time.process_time() - begun) / 2000 < 0.001
+
+
+def test_the_pelvis_meets_feet_that_stretch_nearly_straight_legs():
+    """A standing body that hangs 1.5 cm too high: its feet are brought to the floor without stretching its knees to the stop."""
+    truth = synthetic_gait.stand(np.arange(90) / 30)
+    raised, rest = truth.pelvis + [0, 0, 0.015], (REST, SOLES, truth.contacts, truth.times, CAMERA)
+    shift = pelvis_shift(truth.rotmats, raised, *rest)
+    posed = pose_legs(truth.rotmats, raised, REST, SOLES)
+    alone = pose_legs(lock_feet(truth.rotmats, raised, *rest), raised, REST, SOLES)
+    met = pose_legs(lock_feet(truth.rotmats, raised + shift, *rest), raised + shift, REST, SOLES)
+    bends = [np.degrees(knee_angles(legs)).mean() for legs in (posed, alone, met)]
+    assert bends[1] < 0.75 * bends[0] and bends[2] > bends[1] + 0.3 * (bends[0] - bends[1])
+    assert np.abs(met.points[..., 2]).max() < 0.005  # the feet are on the floor all the same
+    assert shift[..., 2].min() > -0.015 and shift[..., 2].max() < -0.003  # and the pelvis goes a part of the way
+
+
+def test_the_pelvis_stays_where_feet_need_nothing_and_goes_no_farther_than_3_cm():
+    truth = synthetic_gait.squat(np.arange(90) / 30)
+    rest = (REST, SOLES, truth.contacts, truth.times, CAMERA)
+    assert np.abs(pelvis_shift(truth.rotmats, truth.pelvis, *rest)).max() < 0.002
+    free = pelvis_shift(truth.rotmats, truth.pelvis + [0, 0, 0.3], REST, SOLES, np.zeros((90, 4)), truth.times, CAMERA)
+    assert np.abs(free).max() == 0
+    far = pelvis_shift(truth.rotmats, truth.pelvis + [0, 0, 0.14], *rest)
+    assert np.linalg.norm(far, axis=-1).max() <= 0.03 + 1e-9

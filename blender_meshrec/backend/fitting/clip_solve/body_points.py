@@ -121,6 +121,10 @@ class BodyState:
     def __len__(self) -> int:
         return len(self.pelvis)
 
+    def frames(self, rows: IntArray) -> "BodyState":
+        """The state of some rows."""
+        return replace(self, pelvis=self.pelvis[rows], rotmats=self.rotmats[rows])
+
     def moved(self, frame_step: FloatArray, shape_step: FloatArray, offset_step: FloatArray) -> "BodyState":
         """The state after steps (F,U), (S,), (M,)."""
         rotmats = self.rotmats.copy()

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ....core.array_types import BoolArray, FloatArray
+from ....core.array_types import BoolArray, FloatArray, IntArray
 from ....core.cameras import rays_from_pixels
 from ....core.skeletons import H36M17
 from .body_points import BONES, MOVING, NUM_JOINTS, PosedPoints
@@ -31,7 +31,7 @@ class CorrectionEvidence:
     pins: FloatArray
     is_kept: BoolArray
 
-    def frames(self, rows: BoolArray | slice) -> "CorrectionEvidence":
+    def frames(self, rows: BoolArray | IntArray | slice) -> "CorrectionEvidence":
         """Of some of the frames."""
         return CorrectionEvidence(self.bad_markers[rows], self.loose_joints[rows], self.pins[rows], self.is_kept[rows])
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ....core.array_types import BoolArray, FloatArray
+from ....core.array_types import FloatArray, IntArray
 from ....core.cameras import rays_from_pixels, rigid_transform
 from ....core.files.body_template import BodyTemplate
 from ....core.records import BodyParams
@@ -28,9 +28,10 @@ from .body_points import (
     shape_of_stature,
 )
 from .body_residuals import PosePrior, ShapePrior, StandingKnees
-from .corrections import CorrectionEvidence, residuals_of_corrections, trust_in
+from .corrections import residuals_of_corrections, trust_in
 from .equations import LENS, PATH, UP
-from .ground_contacts import GROUND_ROWS, SoleContacts, count_once, ground_radii, ground_weights, resting_places
+from .evidence import ClipEvidence, PersonEvidence
+from .ground_contacts import GROUND_ROWS, count_once, ground_radii, ground_weights, resting_places
 from .ground_residuals import ContactPlace, ContactSpeed, Heights, WorldPrior
 from .image_residuals import LiftedBones, Reprojection
 from .known_floor import KnownFloor
@@ -40,7 +41,7 @@ from .residuals import Residual, World
 from .solver import ClipState, PersonProblem, linearise, minimise
 from .touches import Meeting, find_meetings
 from .uncertainty import joint_sigmas
-from .view_evidence import PersonInView, ViewEvidence, residuals_of_views
+from .view_evidence import residuals_of_views
 
 
 class Phase(NamedTuple):
@@ -54,75 +55,8 @@ class Phase(NamedTuple):
 PHASES = (Phase(5), Phase(5), Phase(8, is_final=True))
 SIZE_PHASE, TOUCH_PHASE = Phase(4, finds_sizes=True), Phase(6, is_final=True)
 NEAR_FLOOR = 0.025  # m
+BLOCKS, BLOCK_FRAMES = 3, 20  # of frames that tell whether another start is worth a solve of all
 LEVEL = np.array([0.0, -1.0, 0.0])  # up in the axes of a level camera
-
-
-@dataclass(frozen=True)
-class PersonEvidence:
-    """What is known of one person over F frames.
-
-    body: the start, in camera axes. keypoints: (F,17,3) px and confidence, h36m17. lifted: (F,17,3) m about the hip, camera axes.
-    contacts: (F,4) 0..1, of the soles. visible: (F,). is_shape_known: the start's betas stay.
-    certain: (F,4), contacts of the soles that are certain, 1 or 0, and nan elsewhere; or None. spread: (F,17,3) m, of the lifted joints
-    relative to their parents, across and along the line of sight; or None. views: what each of the clip's further views shows, if anything.
-    is_size_open: whether the views show how large the person is, or the floor that they share; else their stature is the start's.
-    corrections: an artist's, or None. shares_floor: whether they stand on one floor with all others who do.
-    """
-
-    body: BodyParams
-    keypoints: FloatArray
-    lifted: FloatArray
-    contacts: FloatArray
-    visible: BoolArray
-    is_shape_known: bool = False
-    certain: FloatArray | None = None
-    spread: FloatArray | None = None
-    views: Sequence[PersonInView | None] = ()
-    is_size_open: bool = False
-    corrections: CorrectionEvidence | None = None
-    shares_floor: bool = False
-
-    @property
-    def is_size_shared(self) -> bool:
-        """Whether the floor that people share tells the person's size."""
-        return self.shares_floor and self.is_size_open
-
-    @property
-    def soles(self) -> SoleContacts:
-        """The contacts of the frames with the person."""
-        return SoleContacts(self.contacts[self.visible], None if self.certain is None else self.certain[self.visible])
-
-
-@dataclass(frozen=True)
-class ClipEvidence:
-    """What the people share.
-
-    intrinsics: (3,3) px. image_size: (width, height) px. timestamps: (F,) s. up: (3,) in camera axes. floor: m; a point's height is
-    up . x + floor. tilt_sigma: (2,) rad, how well the camera's pitch and roll are known; 0 where up is given and does not change.
-    lens_sigma: of the logarithm of the focal length; 0 where it is given. centres: (F,3) m, the places of a camera that moves but does not
-    turn, or None if it stays at the origin; path_sigma: of the logarithm of their scale; 0 where it is given.
-    may_be_level: whether nothing but people's bodies speaks against a level camera. views: further views, which do not move.
-    is_floor_known: whether the floor is given, and does not change. keeps_touch: whether contact between people is kept.
-    """
-
-    intrinsics: FloatArray
-    image_size: FloatArray
-    timestamps: FloatArray
-    up: FloatArray
-    floor: float
-    tilt_sigma: FloatArray
-    lens_sigma: float = 0.0
-    centres: FloatArray | None = None
-    path_sigma: float = 0.0
-    may_be_level: bool = True
-    is_floor_known: bool = False
-    views: Sequence[ViewEvidence] = ()
-    keeps_touch: bool = False
-
-    def places(self, growth: float, seen: BoolArray | slice = slice(None)) -> FloatArray:
-        """The camera's places (F,3) m in the frames that are `seen`, with a path exp(growth) times the assumed size."""
-        centres = np.zeros((len(self.timestamps), 3)) if self.centres is None else self.centres
-        return np.exp(growth) * centres[seen]
 
 
 @dataclass(frozen=True)
@@ -150,27 +84,25 @@ def solve_clip(
         the people, and the world of the first: its up and lens are shared.
     """
     shapes = [shape_of_stature(template, person.body.betas.astype(float), person.is_shape_known, person.is_size_open) for person in people]
-    starts = [clip]
-    if clip.tilt_sigma.any() and clip.may_be_level and np.arccos(np.clip(clip.up @ LEVEL, -1, 1)) > weights.OTHER_START:
-        starts.append(replace(clip, up=LEVEL))
     problem = _ClipProblem(template, people, shapes, smoothing)
     total = sum(phase.steps for phase in problem.phases(clip))
-    states, energies, problems = zip(
-        *(problem.solve(start, lambda step, k=k: on_step(k * total + step, len(starts) * total)) for k, start in enumerate(starts)),
-        strict=True,
-    )
-    # Nobody who rests hangs in the air: what is on the ground counts for a start.
-    costs = [energy - weights.SUPPORT_GAIN * problem.support(clip, state) for state, energy in zip(states, energies, strict=True)]
-    # The estimated gravity stays unless the other start is clearly better.
-    chosen = -1 if costs[-1] < costs[0] - weights.CLEARLY_BETTER * energies[0] else 0
-    state = states[chosen]
+    level = replace(clip, up=LEVEL)
+    is_open = bool(clip.tilt_sigma.any()) and clip.may_be_level
+    starts = 2 if is_open and np.arccos(np.clip(clip.up @ LEVEL, -1, 1)) > weights.OTHER_START else 1
+    state, energy, problems = problem.solve(clip, lambda step: on_step(step, starts * total))
+    if starts > 1 and problem.may_prefer(level, clip, state):
+        other, other_energy, other_problems = problem.solve(level, lambda step: on_step(total + step, 2 * total))
+        # The estimated gravity stays unless the other start is clearly better.
+        gain = problem.cost(clip, state, energy) - problem.cost(level, other, other_energy)
+        if gain > weights.CLEARLY_BETTER * energy:
+            state, problems = other, other_problems
     solved = [
         SolvedPerson(
             body=_body_params(template, person, clip.timestamps, shape.betas(body.shape), body),
             floor=world.floor,
             sigma=_sigma(person, clip.timestamps, problem, body, world),
         )
-        for person, shape, problem, body, world in zip(people, shapes, problems[chosen], state.people, state.worlds, strict=True)
+        for person, shape, problem, body, world in zip(people, shapes, problems, state.people, state.worlds, strict=True)
     ]
     return solved, state.worlds[0]
 
@@ -206,6 +138,24 @@ class _ClipProblem:
             state, energy = minimise(problems, state, phase.steps, free, lambda step, first=done: on_step(first + step))
             done += phase.steps
         return state, energy, problems
+
+    def may_prefer(self, other: ClipEvidence, clip: ClipEvidence, state: ClipState) -> bool:
+        """Whether another start than the clip's, which was solved, may be the better one: whether it nearly is in some of the frames."""
+        rows = some_frames(len(clip.timestamps))
+        few = replace(self, people=[person.frames(rows) for person in self.people])
+        if len(rows) == len(clip.timestamps) or clip.views or not all(person.visible.any() for person in few.people):
+            return True
+        kept = [np.flatnonzero(np.isin(np.flatnonzero(person.visible), rows)) for person in self.people]
+        start = replace(state, people=tuple(body.frames(own) for body, own in zip(state.people, kept, strict=True)))
+        here, there = clip.frames(rows), other.frames(rows)
+        solved, energy = minimise(few._problems(here, start, PHASES[-1]), start, PHASES[-1].steps, ())
+        found, other_energy, _problems = few.solve(there, lambda step: None)
+        gain = few.cost(here, solved, energy) - few.cost(there, found, other_energy)
+        return gain > 0.5 * weights.CLEARLY_BETTER * energy
+
+    def cost(self, clip: ClipEvidence, state: ClipState, energy: float) -> float:
+        """What starts are compared by: nobody who rests hangs in the air, so what is on the ground counts for a start."""
+        return energy - weights.SUPPORT_GAIN * self.support(clip, state)
 
     def _starts(self, people: Sequence[PersonEvidence]) -> list[BodyState]:
         """The starts of people, over the frames with each."""
@@ -257,6 +207,14 @@ class _ClipProblem:
             touching = ground_weights(points, world.up, world.floor, radii, times, person.soles)
             total += float((touching * _frame_weights(times)[0][:, None]).sum())
         return total
+
+
+def some_frames(count: int) -> IntArray:
+    """The rows of BLOCKS of consecutive frames, spread over `count` frames; all of them in a short clip."""
+    if count <= 2 * BLOCKS * BLOCK_FRAMES:
+        return np.arange(count)
+    firsts = np.linspace(0, count - BLOCK_FRAMES, BLOCKS).round().astype(int)
+    return (firsts[:, None] + np.arange(BLOCK_FRAMES)).ravel()
 
 
 def world_from_up(up: FloatArray, floor: float) -> FloatArray:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from blender_meshrec.backend.fitting.clip_solve import solve_clip as solve_module
 from blender_meshrec.backend.fitting.clip_solve import solver
 from blender_meshrec.backend.fitting.clip_solve.banded_system import eliminate_frames
 from blender_meshrec.backend.fitting.clip_solve.body_points import NUM_POINTS, pose_points
@@ -16,6 +17,7 @@ from blender_meshrec.backend.fitting.clip_solve.solve_clip import solve_clip, wo
 from blender_meshrec.backend.fitting.clip_solve.solver import ClipState, PersonProblem, minimise
 from blender_meshrec.backend.fitting.stature import betas_of_stature, stature
 from blender_meshrec.core.cameras import project
+from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import H36M17
 from tests.support.made_up_clips import AT, lie, squat, wrong_start
 from tests.support.synthetic_gait import make_view
@@ -111,6 +113,24 @@ def test_a_level_camera_is_tried_unless_the_background_contradicts(may_be_level,
         with pytest.raises(SolveBegunError):
             solve_clip(template, [clip.evidence(clip.truth)], evidence, on_step=begin)
     assert steps[1] * 2 == steps[0] * starts
+
+
+@pytest.mark.parametrize("pitch, turn, solves", [(0.0, 0.4, 2), (0.3, 0.0, 1)])
+def test_of_a_long_clip_a_level_camera_is_solved_only_where_some_frames_speak_for_it(pitch, turn, solves, template, monkeypatch):
+    """A level camera whose gravity was estimated 23 degrees off, which it mends, and one that looks down by 17 degrees, which stays."""
+    clip = squat(template, np.arange(150) / 30, make_view(distance=3.0, pitch=pitch))
+    shared = clip.shared(tilt_sigma=0.2)
+    whole, solve = [], solve_module._ClipProblem.solve
+
+    def count(problem, evidence, on_step):
+        whole.append(len(evidence.timestamps) == 150)
+        return solve(problem, evidence, on_step)
+
+    monkeypatch.setattr(solve_module._ClipProblem, "solve", count)
+    up = rotmat_from_rotvec([turn, 0.0, 0.0]) @ shared.up
+    _people, world = solve_clip(template, [clip.evidence(wrong_start(clip))], replace(shared, up=up))
+    assert np.degrees(np.arccos(world.up @ shared.up)) < 1
+    assert sum(whole) == solves and len(whole) == solves + 1
 
 
 @pytest.mark.parametrize("wrong", [0.75, 1.3])
