@@ -216,7 +216,7 @@ def calibrated_table(rows: Mapping[str, Sequence[float]]) -> str:
     text = """## PC-HMR over either
 
 On the same crops, each as a clip of one frame 4 m away: the lifter of PC-HMR sees no other frame here, and half of a person where the
-picture's edge cuts them off, so that calibration does harm. In clips it does not ([PC-HMR](pc_hmr.md)).
+picture's edge cuts them off, so that calibration does harm. Whole clips are measured in [PC-HMR](pc_hmr.md), from the meshes of HMR.
 
 | generator | by itself: MPVE, PA-MPJPE, mm | calibrated by PC-HMR: MPVE, PA-MPJPE, mm |
 |---|---:|---:|

@@ -18,6 +18,7 @@ from .leg_kinematics import KNEE_AXIS, LEG_JOINTS, Legs, Soles, pose_legs
 
 # A correction fades over this time before and after a contact, s. Measured on footage: 0.2 s makes motion 4 % jerkier.
 FADE_TIME = 0.3
+MAX_DRIFT = 0.05  # m: a heel or a toe that the solve takes twice as far from its print does not stand there
 # What a foot stands on is a step or a box of its own height from this height on, m; lower ground is the floor.
 MIN_STEP_HEIGHT = 0.15
 MAX_PELVIS_SHIFT = 0.03  # m: where feet would need more, the contact is doubtful
@@ -108,7 +109,7 @@ def _plan_legs(
         heel, toe = soles.points[2 * leg : 2 * leg + 2] - rest_joints[chain[2]]
         shape = FootShape(to_heel=heel, to_ball=toe, to_tip=None, forward=toe - heel, upright_from_rest=WORLD_FROM_BODY)
         foot = PosedFoot(shape, joints[:, 2], rotations[:, 2], touching[:, 2 * leg : 2 * leg + 2])
-        options = PlanOptions(FADE_TIME, min_step_height=MIN_STEP_HEIGHT)
+        options = PlanOptions(FADE_TIME, max_drift=MAX_DRIFT, min_step_height=MIN_STEP_HEIGHT)
         cost = np.mean([_image_cost(joints[:, 2], camera, ANKLE_DEPTH_WEIGHT) for camera in cameras], axis=0)
         lift_direction = _min_cost_lift(cost)
         legs.append(_LockedLeg(limb, FootPlan(foot, timestamps, options, lift_direction=lift_direction)))

@@ -183,3 +183,15 @@ def test_the_pelvis_stays_where_feet_need_nothing_and_goes_no_farther_than_3_cm(
     assert np.abs(free).max() == 0
     far = pelvis_shift(truth.rotmats, truth.pelvis + [0, 0, 0.14], *rest)
     assert np.linalg.norm(far, axis=-1).max() <= 0.03 + 1e-9
+
+
+def test_a_foot_that_wanders_off_is_not_held_by_a_wrong_contact():
+    """For three seconds a toe is said to touch, while the whole body moves by 40 cm."""
+    truth = synthetic_gait.stand(np.arange(90) / 30)
+    pelvis = truth.pelvis + np.linspace(0, 0.4, 90)[:, None] * [1.0, 0, 0]
+    contacts = np.zeros((90, 4))
+    contacts[:, 1] = 1
+    posed = pose_legs(truth.rotmats, pelvis, REST, SOLES)
+    after = pose_legs(lock_feet(truth.rotmats, pelvis, REST, SOLES, contacts, truth.times, CAMERA), pelvis, REST, SOLES)
+    moved = np.linalg.norm(after.points[:, 1] - posed.points[:, 1], axis=-1)
+    assert 0.05 < moved.max() < 0.11  # m, of up to 20
