@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.passes.held import COMES_DOWN_IN, shift_of_held
+from blender_meshrec.backend.passes.held import COMES_DOWN_IN, lowest_of_legs, shift_of_held
+from blender_meshrec.core.foot_planting.leg_kinematics import Legs
 
 TIMES = np.arange(120) / 30
 
@@ -42,3 +43,13 @@ def test_short_gaps_and_people_who_do_not_stand_stay():
     short = seen((0, 50), (65, 120))
     assert not shift_of_held(heights, short, short, TIMES).any()
     assert not shift_of_held(heights, seen(), visible, TIMES).any()
+
+
+def test_who_lies_is_not_lowered_to_their_soles():
+    """Hips and knees on the floor, the soles 25 cm up; and somebody who stands 12 cm above it."""
+    joints, points = np.zeros((1, 2, 4, 3)), np.zeros((1, 4, 3))
+    joints[..., 2], points[..., 2] = [0.1, 0.08, 0.1, 0.2], 0.25
+    rotations = np.tile(np.eye(3), (1, 2, 4, 1, 1))
+    assert lowest_of_legs(Legs(joints, rotations, points)) == pytest.approx([0.0], abs=0.03)
+    joints[..., 2], points[..., 2] = [1.0, 0.6, 0.2, 0.15], 0.12
+    assert lowest_of_legs(Legs(joints, rotations, points)) == pytest.approx([0.12])

@@ -5,17 +5,19 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.array_types import BoolArray, FloatArray
+from ...core.foot_planting.leg_kinematics import Legs
 from ...core.time_series import long_gaps
 from ..clip import Clip, Person
 from .posed import posed_legs
 
 # Somebody stood if a sole touched the floor within this time, s, of when they were last or next seen; they come down in this time, s.
 STOOD_WITHIN, COMES_DOWN_IN = 1.0, 0.4
+LEG_THICKNESS = [0.1, 0.06]  # m, of the flesh below a hip and a knee that lie on the floor
 TOUCHES = 0.5  # probability of a contact
 
 
 def stand_held_people(clip: Clip) -> None:
-    """Lower, or raise, people in the frames in which they are held, so that their soles reach the floor. Needs locked bodies."""
+    """Lower, or raise, people in the frames in which they are held, so that their legs reach the floor. Needs locked bodies."""
     for person in clip.people:
         shift = shift_of_person(person, clip)
         if shift.any():
@@ -25,16 +27,23 @@ def stand_held_people(clip: Clip) -> None:
 
 def shift_of_person(person: Person, clip: Clip) -> FloatArray:
     """The heights (F,) m by which a person is raised in each frame."""
-    heights = posed_legs(clip.template, person.locked).points[..., 2].min(1)
+    heights = lowest_of_legs(posed_legs(clip.template, person.locked))
     touching: BoolArray = np.any(np.asarray(person.contacts) > TOUCHES, axis=1)
     return shift_of_held(heights, np.asarray(person.steady.visible, bool), touching, clip.timestamps)
+
+
+def lowest_of_legs(legs: Legs) -> FloatArray:
+    """The heights (F,) m of the lowest of soles, knees and hips: who kneels, sits or lies is not lowered to their soles."""
+    flesh = (legs.joints[:, :, : len(LEG_THICKNESS), 2] - LEG_THICKNESS).min((1, 2))
+    return np.minimum(legs.points[..., 2].min(1), flesh)
 
 
 def shift_of_held(heights: FloatArray, visible: BoolArray, touching: BoolArray, times: FloatArray) -> FloatArray:
     """The heights (F,) m by which somebody is raised where they are held: before and after they are seen, and in long gaps.
 
     Args:
-        heights: (F,) m, of their lowest sole. visible, touching: (F,), whether they are seen, and a sole touches. times: (F,) s.
+        heights: (F,) m, of the lowest of their soles, knees and hips. times: (F,) s.
+        visible, touching: (F,), whether they are seen, and whether a sole touches.
     """
     shift, seen = np.zeros(len(times)), np.flatnonzero(visible)
     if not len(seen):
