@@ -15,6 +15,7 @@ from blender_meshrec.backend.quality import judge_people
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import invert_rigid_transform, project, rigid_transform, transform_points
 from blender_meshrec.core.rotations import rotmat_from_rotvec
+from blender_meshrec.core.verdict import Measure
 from tests.support import synthetic_gait
 
 FRAMES = 60
@@ -101,7 +102,8 @@ def test_the_scale_that_no_foot_tells_is_said():
 
 def test_a_background_that_moves_by_a_path_taken_out_makes_nobody_doubtful(monkeypatch):
     given = {}
-    measure = lambda _recovery, _observations, _body, background, *_others: given.update(background=background) or {}  # noqa: E731
+    level = {"camera_rolled": Measure(0.0)}
+    measure = lambda _recovery, _observations, _body, background, *_others: given.update(background=background) or level  # noqa: E731
     monkeypatch.setattr("blender_meshrec.backend.quality.measure_person", measure)
     person = SimpleNamespace(
         number=1, recovery=SimpleNamespace(timestamps=TIMES), observations=None, judged={}, fit=SimpleNamespace(feet_backwards=None)
