@@ -88,12 +88,11 @@ def pelvis_shift(
     touching = np.asarray(contacts) > 0.5
     posed = pose_legs(rotmats, pelvis, rest_joints, soles)
     still = np.zeros_like(pelvis)
-    short = np.stack([
-        soft_shortfall(leg.limb, leg.limb.root, leg.foot.ankle_target(still)) * leg.foot.contact_proximity[:, None]
-        for leg in _plan_legs(posed, rest_joints, soles, touching, timestamps, (camera, *further_cameras))
-    ])  # fmt: skip
-    length = np.linalg.norm(short, axis=-1, keepdims=True)
-    shift = (length * short).sum(0) / np.maximum(length.sum(0), 1e-9)
+    legs = _plan_legs(posed, rest_joints, soles, touching, timestamps, (camera, *further_cameras))
+    planted = np.stack([leg.foot.contact_proximity for leg in legs])[..., None]
+    short = np.stack([soft_shortfall(leg.limb, leg.limb.root, leg.foot.ankle_target(still)) for leg in legs])
+    # Where the other foot stands well, half of the way bends its knee, and half stretches this one.
+    shift = (planted * short).sum(0) / np.maximum(planted.sum(0), 1.0)
     size = np.linalg.norm(shift, axis=-1, keepdims=True)
     return shift * np.minimum(1.0, MAX_PELVIS_SHIFT / np.maximum(size, 1e-9))
 
