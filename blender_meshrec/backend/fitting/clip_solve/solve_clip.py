@@ -8,6 +8,7 @@ import numpy as np
 
 from ....core.array_types import FloatArray, IntArray
 from ....core.cameras import rays_from_pixels, rigid_transform
+from ....core.contacts import point_speeds
 from ....core.files.body_template import BodyTemplate
 from ....core.records import BodyParams
 from ....core.rotations import quat_from_rotmat, rotvec_from_quat, slerp, turn_between
@@ -328,7 +329,7 @@ def _ground_residuals(
         ),
         *([KnownFloor(clip.floor)] if clip.is_floor_known else []),
         WorldPrior(clip.up, clip.tilt_sigma, clip.lens_sigma or 1.0, clip.path_sigma or 1.0, _prior_weight(frame_weights)),
-        StandingKnees(touching[:, : len(SOLE_ROWS)].reshape(-1, 2, 2).max(2) * frame_weights[:, None]),
+        StandingKnees(standing_legs(touching, points.state.pelvis, times) * frame_weights[:, None]),
     ]
     if is_final:
         places, resting = resting_places(points.rows[:, GROUND_ROWS], touching, times)
@@ -337,6 +338,17 @@ def _ground_residuals(
         holding = np.minimum(touching[1:], touching[:-1]) * np.minimum(frame_weights[1:], frame_weights[:-1])[:, None]
         residuals.append(ContactSpeed(GROUND_ROWS, durations, holding, person.soles.outliers(len(GROUND_ROWS))))
     return residuals
+
+
+def standing_legs(touching: FloatArray, pelvis: FloatArray, times: FloatArray) -> FloatArray:
+    """Weights (F,2) of legs that are nearly straight: those on whose foot the body stands, and more where it stands still.
+
+    Args:
+        touching: (F,K), weights of GROUND_ROWS in contact, soles first. pelvis: (F,3) m. times: (F,) s.
+    """
+    speed = point_speeds(pelvis[:, None], times, camera=np.zeros(3))
+    still = np.exp(-((speed / weights.STILL_SPEED) ** 2))
+    return touching[:, : len(SOLE_ROWS)].reshape(-1, 2, 2).max(2) * (1 + (weights.STILL_FACTOR - 1) * still)
 
 
 def _prior_weight(frame_weights: FloatArray) -> float:

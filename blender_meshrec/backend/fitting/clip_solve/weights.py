@@ -66,6 +66,8 @@ KNEE_SIGMAS = (0.7, 0.15, 0.15)  # flexion, and the axes that a knee does not ha
 # A knee on whose foot the body stands is nearly straight, rad of flexion; one that bends farther than the outlier (sigma) does so on
 # purpose.
 STANDING_FLEXION, STANDING_SIGMA, STANDING_OUTLIER = 0.08, 0.15, 3.0
+# This counts so many times more where the pelvis is slower than STILL_SPEED, m/s: who stands still rests on straight legs.
+STILL_FACTOR, STILL_SPEED = 4.0, 0.08
 SHAPE_SIGMA = 1.0  # betas against the start's; their unit is the population's standard deviation
 # The same of the stature of people who share a floor, which their start has been given with all that is known of statures.
 SHARED_FLOOR_STATURE_SIGMA = 0.3
