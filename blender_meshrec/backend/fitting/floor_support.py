@@ -14,6 +14,7 @@ from ...core.array_types import BoolArray, FloatArray
 from ...core.contacts import point_speeds
 from ...core.skeletons import H36M17
 from .body_masses import centre_of_mass
+from .tilt_from_lines import up_of_tilt
 
 PITCHES, ROLLS = np.radians(np.arange(-60.0, 60.5, 4.0)), np.radians(np.arange(-32.0, 32.5, 4.0))
 LOW_HIPS = 0.3  # m above the lowest point of a body that is on the floor, in a level camera
@@ -65,16 +66,14 @@ def log_of_support(bodies: Sequence[RestingBody]) -> FloatArray:
 def overhangs(body: RestingBody) -> FloatArray:
     """How far each centre of mass is beyond what touches the ground, (P*R,F) m, for every tilt."""
     result: list[FloatArray] = []
-    for pitch in PITCHES:
-        for roll in ROLLS:
-            up = np.array([-np.sin(roll) * np.cos(pitch), -np.cos(roll) * np.cos(pitch), -np.sin(pitch)])
-            across = np.cross(up, [0.0, 0.0, 1.0])
-            across /= np.linalg.norm(across)
-            ways = np.stack([across, np.cross(up, across)], -1) @ _DIRECTIONS  # (3,16), level
-            heights = body.points @ up
-            touches = heights < heights.min(1, keepdims=True) + TOUCH
-            reach = np.where(touches[..., None], body.points @ ways, -np.inf).max(1)
-            result.append(np.maximum((body.centres @ ways - reach).max(1), 0.0))
+    for up in up_of_tilt(*np.broadcast_arrays(PITCHES[:, None], ROLLS)).reshape(-1, 3):
+        across = np.cross(up, [0.0, 0.0, 1.0])
+        across /= np.linalg.norm(across)
+        ways = np.stack([across, np.cross(up, across)], -1) @ _DIRECTIONS  # (3,16), level
+        heights = body.points @ up
+        touches = heights < heights.min(1, keepdims=True) + TOUCH
+        reach = np.where(touches[..., None], body.points @ ways, -np.inf).max(1)
+        result.append(np.maximum((body.centres @ ways - reach).max(1), 0.0))
     return np.array(result)
 
 

@@ -14,7 +14,7 @@ from ...core.array_types import FloatArray
 from ...core.time_series import weighted_quantile
 from .clip_solve.weights import CAMERA_HEIGHT_OUTLIER, CAMERA_HEIGHT_SIGMA, LEAST_CAMERA_HEIGHT
 from .floor_support import on_tilts
-from .tilt_from_lines import PITCHES, ROLLS, EdgeEvidence, tilt_likelihood
+from .tilt_from_lines import PITCHES, ROLLS, EdgeEvidence, tilt_likelihood, up_of_tilt
 
 MAX_TILT = np.array([PITCHES[-1], ROLLS[-1]])
 TILT_PRIOR_SIGMA = np.radians([15.0, 4.0])
@@ -120,10 +120,7 @@ def log_of_heights(bodies: Sequence[FloatArray], pitch: FloatArray, roll: FloatA
 
 def camera_heights(body: FloatArray, pitch: FloatArray, roll: FloatArray) -> FloatArray:
     """How high (P,R) m a camera of pitches (P,) and rolls (R,) rad is above the ground below a body's points (F,P,3) m, camera axes."""
-    # Up in the camera's axes: turned by the roll about z, then by the pitch about x.
-    up = np.stack([
-        -np.sin(roll) * np.cos(pitch)[:, None], -np.cos(roll) * np.cos(pitch)[:, None], np.repeat(-np.sin(pitch)[:, None], len(roll), 1)
-    ], -1)  # fmt: skip
+    up = up_of_tilt(*np.broadcast_arrays(pitch[:, None], roll))
     lowest = np.min(up.reshape(-1, 3) @ np.swapaxes(body.reshape(len(body), -1, 3), 1, 2), axis=2)
     return -np.quantile(lowest, GROUNDED_SHARE, axis=0).reshape(len(pitch), len(roll))
 
