@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from blender_meshrec.backend.fitting.tilt_from_lines import tilt_of_up
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bodies.smpl import Smpl
@@ -51,10 +52,11 @@ def main() -> None:
     pair, body = Pair(first, second, known_first & known_second), make_body(load_body("open"))
     for source, matrix in zip(arguments.views, reference.matrices, strict=True):
         result = recover(ReconstructRequest(source, person="all", cache=arguments.cache))
-        report, up = result.report, matrix[:, 2]
+        report, (pitch, roll) = result.report, np.degrees(tilt_of_up(matrix[:, 2]))
         print(
             f"{Path(source).stem}: lens {report['lens']['focal_px']} px ({report['lens']['source']}), "
-            f"pitch {report['gravity']['pitch']}, by the calibration {np.degrees(np.arcsin(-up[2])):.1f} degrees, "
+            f"pitch and roll {report['gravity']['pitch']}, {report['gravity']['roll']} degrees, "
+            f"by the calibration {pitch:.1f}, {roll:.1f}, "
             f"statures {[person['height_cm'] for person in report['people']]} cm; {compare(result.recoveries, pair, body)}",
             flush=True,
         )
