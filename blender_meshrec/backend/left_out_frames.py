@@ -51,5 +51,5 @@ def with_locked_feet(recovery: Recovery, clip: Clip) -> Recovery:
     rest_joints, soles = clip.template.rest_joints(recovery.betas), soles_from_template(clip.template, recovery.betas)
     pelvis, camera = recovery.trans + rest_joints[0], invert_rigid_transform(recovery.camera_from_world)[:, :3, 3]
     rotmats: FloatArray = rotmat_from_rotvec(recovery.poses.astype(float).reshape(len(recovery), -1, 3))
-    locked = lock_feet(rotmats, pelvis, rest_joints, soles, recovery.contacts, np.asarray(recovery.timestamps), camera)
+    locked, _ = lock_feet(rotmats, pelvis, rest_joints, soles, recovery.contacts, np.asarray(recovery.timestamps), camera)
     return replace(recovery, poses=rotvec_from_rotmat(locked).reshape(len(recovery), -1))

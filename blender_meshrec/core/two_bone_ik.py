@@ -1,6 +1,8 @@
 """Two-bone inverse kinematics, batched over frames: the middle joint bends about its hinge, then the whole limb swings the shortest way."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -57,11 +59,20 @@ def soft_reachable_distance(limb: Limb, distance: FloatArray) -> FloatArray:
     return np.minimum(reachable_distance(limb, distance), limb.extent + eased(distance) - eased(limb.extent))
 
 
+def shortfall(limb: Limb, root: FloatArray, target: FloatArray) -> FloatArray:
+    """The vectors (F,3) m by which a limb, moved to `root` (F,3), does not reach `target` (F,3)."""
+    return _remainder(target - root, partial(reachable_distance, limb))
+
+
 def soft_shortfall(limb: Limb, root: FloatArray, target: FloatArray) -> FloatArray:
-    """The vectors (F,3) m by which a limb, moved to `root` (F,3), stays short of `target` (F,3) with soft extension."""
-    wanted = target - root
+    """`shortfall` with soft extension, (F,3) m."""
+    return _remainder(target - root, partial(soft_reachable_distance, limb))
+
+
+def _remainder(wanted: FloatArray, reach: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """What is left of the vectors (F,3) m when only `reach` of their lengths (F,) m is gone."""
     distance = np.linalg.norm(wanted, axis=-1)
-    return wanted * ((distance - soft_reachable_distance(limb, distance)) / np.maximum(distance, 1e-9))[:, None]
+    return wanted * ((distance - reach(distance)) / np.maximum(distance, 1e-9))[:, None]
 
 
 def solve_two_bone_ik(limb: Limb, root: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -47,7 +47,7 @@ def stroll():
     pelvis = np.stack([np.zeros(FRAMES), -0.004 * np.arange(FRAMES), np.full(FRAMES, height + 0.01)], -1)
     contacts = np.zeros((FRAMES, 4))
     contacts[20:40, 2:] = 1.0
-    locked = lock_feet(rotmats, pelvis, rest, soles, contacts, base.timestamps, CAMERA)
+    locked, _ = lock_feet(rotmats, pelvis, rest, soles, contacts, base.timestamps, CAMERA)
     return replace(
         base,
         poses=rotvec_from_rotmat(locked).reshape(FRAMES, -1),

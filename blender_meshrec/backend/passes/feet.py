@@ -7,7 +7,7 @@ import numpy as np
 from ...core.array_types import BoolArray, FloatArray
 from ...core.cameras import rigid_transform
 from ...core.contacts import contacts_from_probabilities, contacts_on_support, detect_contacts
-from ...core.foot_planting.foot_lock import lock_feet, pelvis_shift
+from ...core.foot_planting.foot_lock import MAX_PELVIS_SHIFT, lock_feet
 from ...core.foot_planting.leg_kinematics import soles_from_template
 from ...core.metrics import foot_slide
 from ...core.rotations import rotvec_from_rotmat
@@ -63,9 +63,8 @@ def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
     if certain is not None:
         contacts = np.where(np.isnan(certain), contacts, certain)
     rotmats, pelvis = local_rotmats(person.free), person.free.transl + rest_joints[0]
-    shift = pelvis_shift(rotmats, pelvis, rest_joints, soles, contacts, times, camera, further)
-    person.free = replace(person.free, transl=person.free.transl + shift)
-    rotmats = lock_feet(rotmats, pelvis + shift, rest_joints, soles, contacts, times, camera, further)
+    rotmats, held = lock_feet(rotmats, pelvis, rest_joints, soles, contacts, times, camera, further, MAX_PELVIS_SHIFT)
+    person.free = replace(person.free, transl=person.free.transl + held - pelvis)
     person.locked = with_rotvecs(person.free, rotvec_from_rotmat(rotmats))
     after = posed_legs(template, person.locked).points
     person.contacts = contacts

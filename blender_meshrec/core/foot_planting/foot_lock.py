@@ -12,7 +12,7 @@ from ..array_types import ArrayLike, BoolArray, FloatArray
 from ..axis_rotations import transpose
 from ..conventions import WORLD_FROM_BODY
 from ..rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from ..two_bone_ik import Limb, soft_shortfall, solve_two_bone_ik
+from ..two_bone_ik import Limb, shortfall, soft_shortfall, solve_two_bone_ik
 from .foot_plan import FootPlan, FootShape, PlanOptions, PosedFoot
 from .leg_kinematics import KNEE_AXIS, LEG_JOINTS, Legs, Soles, pose_legs
 
@@ -21,7 +21,7 @@ FADE_TIME = 0.3
 MAX_DRIFT = 0.05  # m: a heel or a toe that the solve takes twice as far from its print does not stand there
 # What a foot stands on is a step or a box of its own height from this height on, m; lower ground is the floor.
 MIN_STEP_HEIGHT = 0.15
-MAX_PELVIS_SHIFT = 0.03  # m: where feet would need more, the contact is doubtful
+MAX_PELVIS_SHIFT = 0.03  # m, after a reconstruction: where feet would need more, the contact is doubtful
 # Cost of moving an ankle along its line of sight, relative to across it: depth is five times less certain.
 ANKLE_DEPTH_WEIGHT = 0.2**2
 
@@ -43,7 +43,8 @@ def lock_feet(
     timestamps: FloatArray,
     camera: FloatArray,
     further_cameras: Sequence[FloatArray] = (),
-) -> FloatArray:
+    max_pelvis_shift: float = 0.0,
+) -> tuple[FloatArray, FloatArray]:
     """Hold heels and toes in place while they touch, and keep the feet out of the floor.
 
     Args:
@@ -51,50 +52,48 @@ def lock_feet(
         contacts: (F,4) 0..1: left heel, left toe, right heel, right toe. timestamps: (F,) s.
         camera: (3,) m, or (F,3) m of one that moves, its position: feet move along their lines of sight where they can.
         further_cameras: positions as of `camera`, of other views in which the feet are seen: they move where it shows least in all.
+        max_pelvis_shift: m, how far the pelvis may give way to feet that their legs hardly reach.
 
     Returns:
-        rotmats, a new array: the rotations of hips, knees, ankles and feet have changed.
+        rotmats and pelvis, new arrays: the rotations of hips, knees, ankles and feet have changed.
     """
     touching = np.asarray(contacts) > 0.5
     posed = pose_legs(rotmats, pelvis, rest_joints, soles)
     legs = _plan_legs(posed, rest_joints, soles, touching, timestamps, (camera, *further_cameras))
-    rotmats, still = np.array(rotmats, float), np.zeros_like(pelvis)
+    shift = _pelvis_shift(legs, max_pelvis_shift) if max_pelvis_shift else np.zeros_like(pelvis)
+    rotmats = np.array(rotmats, float)
     for leg, (hip, knee, ankle, toes), rotations in zip(legs, LEG_JOINTS, np.moveaxis(posed.rotations, 1, 0), strict=True):
-        upper, lower = solve_two_bone_ik(leg.limb, leg.limb.root, leg.foot.ankle_target(still))
+        upper, lower = solve_two_bone_ik(leg.limb, leg.limb.root + shift, leg.foot.ankle_target(shift))
         thigh, shin, foot = upper @ rotations[:, 0], lower @ rotations[:, 1], leg.foot.rotation
         rotmats[:, hip] = transpose(rotmats[:, 0]) @ thigh
         rotmats[:, knee] = transpose(thigh) @ shin
         rotmats[:, ankle] = transpose(shin) @ foot
         bend = rotvec_from_rotmat(rotmats[:, toes]) * (1 - leg.foot.contact_proximity)[:, None]
         rotmats[:, toes] = rotmat_from_rotvec(bend)  # the plan takes the foot to be rigid where it touches
-    return rotmats
+    return rotmats, pelvis + shift
 
 
-def pelvis_shift(
-    rotmats: FloatArray,
-    pelvis: FloatArray,
-    rest_joints: FloatArray,
-    soles: Soles,
-    contacts: ArrayLike,
-    timestamps: FloatArray,
-    camera: FloatArray,
-    further_cameras: Sequence[FloatArray] = (),
-) -> FloatArray:
-    """How far the pelvis gives way to planted feet, (F,3) m, before `lock_feet`, which has the same arguments.
+def _pelvis_shift(legs: Sequence[_LockedLeg], max_shift: float) -> FloatArray:
+    """How far the pelvis gives way to planted feet, (F,3) m.
 
     A leg that is nearly straight gets much straighter by a centimetre: a locked foot would stretch its knee to the stop. So the pelvis goes
-    to meet the foot by what soft extension leaves of the way (core/two_bone_ik.py).
+    to meet the foot by what soft extension leaves of the way (core/two_bone_ik.py), and by all that the straight leg does not reach.
     """
-    touching = np.asarray(contacts) > 0.5
-    posed = pose_legs(rotmats, pelvis, rest_joints, soles)
-    still = np.zeros_like(pelvis)
-    legs = _plan_legs(posed, rest_joints, soles, touching, timestamps, (camera, *further_cameras))
-    planted = np.stack([leg.foot.contact_proximity for leg in legs])[..., None]
-    short = np.stack([soft_shortfall(leg.limb, leg.limb.root, leg.foot.ankle_target(still)) for leg in legs])
+    planted = [leg.foot.contact_proximity[:, None] for leg in legs]
+    still = np.zeros_like(legs[0].limb.root)
+    soft = [near * soft_shortfall(leg.limb, leg.limb.root, leg.foot.ankle_target(still)) for near, leg in zip(planted, legs, strict=True)]
     # Where the other foot stands well, half of the way bends its knee, and half stretches this one.
-    shift = (planted * short).sum(0) / np.maximum(planted.sum(0), 1.0)
-    size = np.linalg.norm(shift, axis=-1, keepdims=True)
-    return shift * np.minimum(1.0, MAX_PELVIS_SHIFT / np.maximum(size, 1e-9))
+    shift = _limited(np.sum(soft, 0) / np.maximum(np.sum(planted, 0), 1.0), max_shift)
+    hard = [
+        near * shortfall(leg.limb, leg.limb.root + shift, leg.foot.ankle_target(shift)) for near, leg in zip(planted, legs, strict=True)
+    ]
+    lengths = np.linalg.norm(hard, axis=-1, keepdims=True)
+    return _limited(shift + (lengths * hard).sum(0) / np.maximum(lengths.sum(0), 1e-9), max_shift)
+
+
+def _limited(vectors: FloatArray, max_length: float) -> FloatArray:
+    """Vectors (F,3), shortened to a maximum length."""
+    return vectors * np.minimum(1.0, max_length / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
 
 
 def _plan_legs(

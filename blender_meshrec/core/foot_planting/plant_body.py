@@ -45,7 +45,7 @@ def plant_body(
     """
     touching = np.asarray(contacts) > 0.5
     pelvis = pelvis + _held_correction(pelvis, touching[:, CONTACT_PARTS.index("seat")], timestamps)
-    rotmats = lock_feet(rotmats, pelvis, rest_joints, soles, touching[:, : len(SOLE_PARTS)], timestamps, camera)
+    rotmats, _ = lock_feet(rotmats, pelvis, rest_joints, soles, touching[:, : len(SOLE_PARTS)], timestamps, camera)
     for side, name in enumerate(("left", "right")):
         _hold_knee(rotmats, pelvis, rest_joints, side, touching[:, CONTACT_PARTS.index(f"{name}_knee")], timestamps)
         _hold_hand(rotmats, pelvis, rest_joints, side, touching[:, CONTACT_PARTS.index(f"{name}_hand")], timestamps)

@@ -19,7 +19,7 @@ def test_feet_rise_upright_where_a_second_view_shows_depth():
     to_side = truth.pelvis[0] + [6.0, 0, 0.5]
     moved = []
     for further in ((), (to_side,)):
-        locked = lock_feet(truth.rotmats, sunk, REST, SOLES, nothing, times, CAMERA, further)
+        locked = lock_feet(truth.rotmats, sunk, REST, SOLES, nothing, times, CAMERA, further)[0]
         moved.append(pose_legs(locked, sunk, REST, SOLES).joints[:, :, 2] - before)
     along = [np.abs(shift[..., 1]).mean() for shift in moved]
     risen = [shift[..., 2].mean() for shift in moved]
