@@ -1,11 +1,12 @@
 """How near the texture painted from footage is to the true one: a body with a known texture turns in front of a still camera.
 
-    .venv/bin/python -m scripts.evaluate.texture FOLDER [--frames N] [--size S] [--write]
+    .venv/bin/python -m scripts.evaluate.texture FOLDER [--look NAME] [--light flat|smooth] [--frames N] [--size S] [--write]
 
-The open body, in clothes of stripes and checks in strong colours, turns around once while its arms move; the camera's exposure wanders.
-FOLDER gets the pictures, which a second run uses again, and the textures. The texture is painted twice: with the true pose, from evenly
-spread frames, and from the pose that the product finds. Printed are the mean difference of the colours of texels that were seen,
-of 255, and of all texels; with --write, docs/texture.md has them. The true texture has a smooth light on it, or none at all (flat).
+The open body turns around once while its arms move; the camera's exposure wanders. It wears outfits as people do, and one of stripes and
+checks in strong colours all over (`texture_clothes.py`). FOLDER gets the pictures, which a second run uses again, the textures, and maps of
+the error, brighter where it is greater. The texture is painted twice: with the true pose, from evenly spread frames, and from the pose that
+the product finds. Printed are the mean difference of the colours of texels that were seen, of 255, and of all texels; with --write,
+docs/texture.md has them. The true texture has a smooth light on it, or none at all (flat).
 """
 
 import argparse
@@ -29,12 +30,12 @@ from blender_meshrec.core.array_types import FloatArray, ImageArray
 from blender_meshrec.core.files.body_template import BodyTemplate, load_body
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import SMPL_JOINTS
+from scripts.evaluate.texture_clothes import FOLDERS, LOOKS, STRIPES, TRUE_SIZE, true_texture
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "texture.md"
 BEGIN, END = "<!-- measured by scripts.evaluate.texture -->", "<!-- end -->"
 PICTURE, FOCAL, DISTANCE = (640, 720), 900.0, 2.75  # px, px, m
 FILM_SCALE = 2  # pixels of a picture are means of this many a side
-TRUE_SIZE = 2048
 USED_FRAMES = 32
 EXPOSURE = 0.06  # standard deviation of the logarithm of a frame's gain, which wanders slowly
 BETAS = (0.6, -0.8, 0.4)
@@ -52,35 +53,13 @@ class Performance:
 class Row:
     """One measurement: what was painted from which pose, and how far it is from the truth, of 255."""
 
+    look: str
+    light: str
     pose: str
     seen: float
     every: float
     share: float
     seconds: float
-
-
-def true_texture(surface: Surface, template: BodyTemplate) -> ImageArray:
-    """Clothes of stripes and checks as a texture (S,S,3), alike wherever the UV map is cut."""
-    texels = surface.texels(TRUE_SIZE)
-    at_rest = texels.interpolate(surface.vertices)
-    parts = np.zeros(len(surface.vertices), np.int64)
-    if template.face_parts is not None:
-        parts[surface.faces.ravel()] = np.repeat(np.asarray(template.face_parts), 3)
-    part = parts[texels.vertices[np.arange(len(texels)), texels.weights.argmax(1)]]
-    stripe = (at_rest[:, 1] // 0.05).astype(int) % 2
-    check = ((at_rest // 0.09).astype(int).sum(1)) % 2
-    pairs = {
-        "skin": ((205, 160, 135), (196, 148, 122)), "hair": ((58, 40, 30), (82, 58, 40)), "shirt": ((235, 230, 220), (30, 60, 140)),
-        "trousers": ((160, 40, 36), (46, 44, 52)), "shoes": ((240, 240, 240), (20, 20, 20)),
-    }  # fmt: skip
-    colours = np.zeros((len(texels), 3))
-    for number, name in enumerate(template.part_names):
-        first, second = (np.array(colour) for colour in pairs[name])
-        chosen = (stripe if name == "shirt" else check)[part == number, None]
-        colours[part == number] = np.where(chosen == 0, first, second)
-    picture = np.full((TRUE_SIZE * TRUE_SIZE, 3), 128, np.uint8)
-    picture[texels.index] = colours
-    return picture.reshape(TRUE_SIZE, TRUE_SIZE, 3)
 
 
 def perform(template: BodyTemplate, frames: int) -> Performance:
@@ -95,13 +74,19 @@ def perform(template: BodyTemplate, frames: int) -> Performance:
     upright = rotmat_from_rotvec(np.array([np.pi, 0.0, 0.0]))  # of the body, y up, in the camera's axes
     about = np.stack([rotmat_from_rotvec(np.array([0.0, angle, 0.0])) for angle in turn])
     orient = rotvec_from_rotmat(upright @ about)
-    betas = np.zeros(template.shapedirs.shape[-1])
-    betas[: len(BETAS)] = BETAS
+    betas = shape_of(template)
     root = template.rest_joints(betas)[0]
     transl = np.array([0.0, 0.05, DISTANCE]) - root + np.stack([0.05 * np.sin(turn), 0 * turn, 0.1 * np.cos(turn)], 1)
     _joints, vertices = make_body(template)(betas, orient, pose[:, 1:].reshape(frames, -1), transl)
     gains = EXPOSURE * np.sqrt(2) * np.sin(turn + 1)
     return Performance(vertices.detach().numpy().astype(float), np.exp(gains - gains.mean()))
+
+
+def shape_of(template: BodyTemplate) -> FloatArray:
+    """The betas (B,) of the performer."""
+    betas = np.zeros(template.shapedirs.shape[-1])
+    betas[: len(BETAS)] = BETAS
+    return betas
 
 
 def film(performance: Performance, texture: ImageArray, surface: Surface, light: bool) -> Iterator[ImageArray]:
@@ -167,51 +152,66 @@ def paint_from_solved_pose(folder: Path, size: int) -> ImageArray:
     return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
 
 
-def measure(pose: str, texture: ImageArray, truth: ImageArray, painted: Painted, seconds: float) -> Row:
-    """How far a texture is from the truth at the texels that the true pose shows."""
+def errors(texture: ImageArray, truth: ImageArray, painted: Painted) -> FloatArray:
+    """How far (N,) the colours of the texels that are painted are from the truth, of 255."""
     true_colours = cv2.resize(truth, texture.shape[:2], interpolation=cv2.INTER_AREA).reshape(-1, 3)[painted.index].astype(float)
-    error = np.abs(texture.reshape(-1, 3)[painted.index] - true_colours).mean(1)
-    return Row(pose, float(error[painted.seen > 0.5].mean()), float(error.mean()), painted.share, seconds)
+    return np.abs(texture.reshape(-1, 3)[painted.index] - true_colours).mean(1)
 
 
-def measure_clip(folder: Path, frames: int, size: int, light: bool) -> list[Row]:
-    """Film, paint and measure one clip."""
+def write_error_map(path: Path, error: FloatArray, painted: Painted) -> None:
+    """A picture of the errors (N,) of seen texels; 64 of 255 and more are white."""
+    picture = np.zeros(painted.texture.shape[:2], np.uint8)
+    picture.ravel()[painted.index] = (4 * error * (painted.seen > 0.5)).clip(0, 255)
+    cv2.imwrite(str(path), picture)
+
+
+def measure_clip(folder: Path, look: str, light: str, frames: int, size: int) -> list[Row]:
+    """Film, paint and measure one clip; seen are the texels that the true pose shows."""
     template = load_body()
     surface = surface_of_body(template)
     if surface is None:
         raise SystemExit("The open body has no UV map: run `python3 build.py setup`.")
-    truth = true_texture(surface, template)
+    truth = true_texture(look, surface, template, shape_of(template))
     performance = perform(template, frames)
-    files = film_to_folder(folder / "pictures", performance, truth, surface, light)
+    files = film_to_folder(folder / "pictures", performance, truth, surface, light == "smooth")
+    cv2.imwrite(str(folder / "truth.png"), cv2.cvtColor(truth, cv2.COLOR_RGB2BGR))
     began = time.process_time()
     painted = paint_from_true_pose(files, performance, surface, size)
-    rows = [measure("true", painted.texture, truth, painted, time.process_time() - began)]
-    began = time.process_time()
-    solved = paint_from_solved_pose(folder / "pictures", size)
-    rows.append(measure("solved", solved, truth, painted, time.process_time() - began))
-    for name, picture in (("truth", truth), ("true_pose", painted.texture), ("solved_pose", solved)):
-        cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    between = time.process_time()
+    textures = {"true": painted.texture, "solved": paint_from_solved_pose(folder / "pictures", size)}
+    seconds = {"true": between - began, "solved": time.process_time() - between}
+    rows: list[Row] = []
+    for pose, texture in textures.items():
+        error = errors(texture, truth, painted)
+        rows.append(Row(look, light, pose, float(error[painted.seen > 0.5].mean()), float(error.mean()), painted.share, seconds[pose]))
+        cv2.imwrite(str(folder / f"{pose}_pose.png"), cv2.cvtColor(texture, cv2.COLOR_RGB2BGR))
+        write_error_map(folder / f"{pose}_pose_error.png", error, painted)
     return rows
 
 
-def table(rows: Sequence[tuple[str, Row]]) -> list[str]:
+def table(rows: Sequence[Row]) -> list[str]:
     """The measurements as lines of a page."""
-    lines = ["| light | pose | error of seen texels, of 255 | of all texels | skin seen |", "|---|---|---:|---:|---:|"]
-    return lines + [f"| {name} | {row.pose} | {row.seen:.1f} | {row.every:.1f} | {100 * row.share:.0f} % |" for name, row in rows]
+    lines = ["| clothes | light | pose | error of seen texels, of 255 | of all texels | skin seen |", "|---|---|---|---:|---:|---:|"]
+    return lines + [f"| {r.look} | {r.light} | {r.pose} | {r.seen:.1f} | {r.every:.1f} | {100 * r.share:.0f} % |" for r in rows]
 
 
 def main() -> None:
     """Measure as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--look", choices=LOOKS, help="one outfit; without it all of them")
+    parser.add_argument("--light", choices=("flat", "smooth"), help="without it flat light, and smooth light on the hardest texture too")
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--size", type=int, default=1024)
-    parser.add_argument("--light", choices=("flat", "smooth", "both"), default="both")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     settings = parser.parse_args()
-    rows: list[tuple[str, Row]] = []
-    for name in ("flat", "smooth") if settings.light == "both" else (settings.light,):
-        rows += [(name, row) for row in measure_clip(settings.folder / name, settings.frames, settings.size, name == "smooth")]
+    looks = (settings.look,) if settings.look else LOOKS
+    lights = [(look, light) for look in looks for light in ("flat", "smooth") if light == (settings.light or light)]
+    if settings.light is None:
+        lights = [(look, light) for look, light in lights if light == "flat" or look == STRIPES]
+    rows: list[Row] = []
+    for look, light in lights:
+        rows += measure_clip(settings.folder / f"{FOLDERS[look]}_{light}", look, light, settings.frames, settings.size)
         print("\n".join(table(rows)), flush=True)
     if settings.write:
         before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)

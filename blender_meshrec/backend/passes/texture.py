@@ -14,10 +14,12 @@ from ...core.cameras import project, transform_points
 from ...core.errors import MeshRecError
 from ...core.messages import Message
 from ...core.records import Observations, Recovery
+from ...core.skeletons import KEYPOINT_SETS
 from ..clip import Clip, Person
 from ..texture.choose_frames import MAX_FRAMES, choose_frames, frame_quality
 from ..texture.filmed_view import Shot
 from ..texture.footage_cameras import FootageCamera, cameras_of_clip, read_pictures
+from ..texture.keypoint_alignment import Anchors, anchors_of_body
 from ..texture.mask_of_person import mask_in_picture, overlap
 from ..texture.paint import Painter
 from ..texture.surface import Surface, surface_of_body
@@ -47,9 +49,11 @@ def paint_people(clip: Clip) -> None:
         return
     begun = time.perf_counter()
     painters = {person.number: Painter(surface, int(clip.request.texture_size)) for person in clip.people}
+    anchors = anchors_of_body(surface, clip.template.landmarks)
     try:
         for camera in cameras:
-            _look_through(clip, camera, painters, surface, MAX_FRAMES // len(cameras) + (len(cameras) > 1))
+            chosen = _chosen_frames(clip, camera, surface, MAX_FRAMES // len(cameras) + (len(cameras) > 1))
+            _look_through(clip, camera, painters, anchors, chosen)
     except MeshRecError as error:
         text = "The footage could not be read a second time, for the texture: {reason}"
         clip.warnings.append(Message("texture-footage-gone", text, reason=error.problem))
@@ -78,24 +82,45 @@ def _paint_person(person: Person, painter: Painter, clip: Clip, begun: float) ->
     }
 
 
-def _look_through(clip: Clip, camera: FootageCamera, painters: dict[int, Painter], surface: Surface, count: int) -> None:
-    """Choose up to `count` frames of each person in one camera's footage, and look at them in one pass."""
-    chosen = {person.number: set(_chosen_rows(clip, index, camera, surface, count)) for index, person in enumerate(clip.people)}
-    rows = sorted({row for own in chosen.values() for row in own})
+def _chosen_frames(clip: Clip, camera: FootageCamera, surface: Surface, count: int) -> list[set[int]]:
+    """Up to `count` rows of the clip for each person, which show them best in one camera's footage."""
+    return [set(_chosen_rows(clip, index, camera, surface, count)) for index in range(len(clip.people))]
+
+
+def _look_through(clip: Clip, camera: FootageCamera, painters: dict[int, Painter], anchors: Anchors, chosen: list[set[int]]) -> None:
+    """Look at the chosen rows of each person in one camera's footage, in one pass."""
+    rows = sorted({row for own in chosen for row in own})
     if not rows:
         return
     clip_rows = {int(camera.rows[row]): row for row in rows}
     for done, (footage_row, image) in enumerate(read_pictures(camera, list(clip_rows), clip.request)):
         row = clip_rows[footage_row]
-        placed = [_vertices(clip, person, camera, np.array([row]))[0] for person in clip.people]
+        placed = [_placed(clip, index, camera, row, anchors) for index in range(len(clip.people))]
         for index, person in enumerate(clip.people):
-            if row not in chosen[person.number]:
+            if row not in chosen[index]:
                 continue
             others = [other for number, other in enumerate(placed) if number != index and clip.people[number].recovery.visible[row]]
             mask = _mask(camera, index, footage_row, row, image.shape[:2])
             hidden = _boxes(camera.others, footage_row)
             painters[person.number].add(Shot(image, camera.lens(row), placed[index], tuple(others), mask, hidden))
         clip.stages.count(done + 1, len(rows))
+
+
+def _placed(clip: Clip, index: int, camera: FootageCamera, row: int, anchors: Anchors) -> FloatArray:
+    """A person's vertices (V,3) m in a row of the clip, in the camera's axes, moved to where the face's keypoints are."""
+    vertices = _vertices(clip, clip.people[index], camera, np.array([row]))[0]
+    vertices[:, :2] += anchors.shifts(vertices, _rays(camera, index, int(camera.rows[row])))
+    return vertices
+
+
+def _rays(camera: FootageCamera, index: int, footage_row: int) -> dict[str, FloatArray]:
+    """The keypoints of a person in a row of the footage by name, (3,): x/z, y/z and the confidence."""
+    for seen in camera.seen[index]:
+        if seen.visible[footage_row]:
+            keypoints = seen.keypoints[footage_row].astype(float)
+            keypoints[:, :2] = (keypoints[:, :2] - camera.ideal[:2, 2]) / camera.ideal[[0, 1], [0, 1]]
+            return dict(zip(KEYPOINT_SETS[seen.keypoint_set].points, keypoints, strict=True))
+    return {}
 
 
 def _chosen_rows(clip: Clip, index: int, camera: FootageCamera, surface: Surface, count: int) -> list[int]:

@@ -4,6 +4,7 @@ Ours. The skin's left and right are alike up to light; the difference at the bor
 no border shows. Spreading is over the mesh, whose vertices join the islands of the UV map. V vertices, N texels.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ WHOLE_WEIGHT = 0.08  # of a texel, from which what is seen counts whole; below, 
 MAX_SOURCES = 400_000  # texels among which that of the other side is searched: in large textures one of several
 MOST_SHADE = 30.0  # of 255, by which light makes one side differ from the other; more is another pattern
 SKIN_GREY = 128.0  # where nothing is seen at all
+CHUNK = 1 << 18  # texels filled at once: a texture of 4096 a side covers ten million
 
 
 def fill_unseen(blended: Blended, surface: Surface, texels: Texels) -> FloatArray:
@@ -40,11 +42,20 @@ def fill_unseen(blended: Blended, surface: Surface, texels: Texels) -> FloatArra
     shift = diffuse(shift, both, surface) if both.any() else shift
     filled = np.where(from_mirror[:, None], vertex_colours[other] + shift, vertex_colours)
     filled = diffuse(filled, known | from_mirror, surface)
-    smooth = texels.interpolate(filled)
-    is_mirrored = texels.interpolate(from_mirror[:, None].astype(float)) * mirrored.share[:, None]
-    pattern = mirrored.colours + texels.interpolate(shift)
-    filling = is_mirrored * pattern + (1 - is_mirrored) * smooth
-    return (share[:, None] * blended.colours + (1 - share[:, None]) * filling).clip(0, 255)
+    colours = np.empty((len(texels), 3), np.float32)
+    for rows in _chunks(len(texels)):
+        is_mirrored = texels.interpolate(from_mirror[:, None].astype(float), rows) * mirrored.share[rows, None]
+        pattern = mirrored.colours[rows] + texels.interpolate(shift, rows)
+        filling = is_mirrored * pattern + (1 - is_mirrored) * texels.interpolate(filled, rows)
+        own = share[rows, None]
+        colours[rows] = (own * blended.colours[rows] + (1 - own) * filling).clip(0, 255)
+    return colours
+
+
+def _chunks(count: int) -> Iterator[slice]:
+    """Slices of at most CHUNK texels that together are all of them."""
+    for first in range(0, count, CHUNK):
+        yield slice(first, first + CHUNK)
 
 
 def seen_share(weight: FloatArray) -> FloatArray:
@@ -87,10 +98,14 @@ def paint(colours: FloatArray, texels: Texels) -> ImageArray:
 
 def _at_vertices(colours: FloatArray, share: FloatArray, texels: Texels, count: int) -> tuple[FloatArray, FloatArray]:
     """The mean colours (V,3) and shares (V,) of the texels around vertices."""
-    corner, weight = texels.vertices.ravel(), texels.weights.ravel()
-    of_corner = np.repeat(share, 3) * weight
-    total, seen = np.bincount(corner, weight, count), np.bincount(corner, of_corner, count)
-    sums = np.stack([np.bincount(corner, np.repeat(colours[:, k], 3) * of_corner, count) for k in range(3)], 1)
+    total, seen, sums = np.zeros(count), np.zeros(count), np.zeros((count, 3))
+    for rows in _chunks(len(texels)):
+        corner, weight = texels.vertices[rows].ravel(), texels.weights[rows].ravel()
+        of_corner = np.repeat(share[rows], 3) * weight
+        total += np.bincount(corner, weight, count)
+        seen += np.bincount(corner, of_corner, count)
+        for channel in range(3):
+            sums[:, channel] += np.bincount(corner, np.repeat(colours[rows, channel], 3) * of_corner, count)
     return sums / np.maximum(seen, 1e-12)[:, None], seen / np.maximum(total, 1e-12)
 
 

@@ -11,7 +11,7 @@ from .blend import blend
 from .exposure import even_exposure
 from .fill import fill_unseen, paint, seen_share
 from .filmed_view import FilmedView, Shot, look
-from .surface import Surface
+from .surface import Surface, Texels
 
 ALIGNED_SIZE = 512  # texels a side of the texture that pictures are aligned to
 ALIGNMENT_ROUNDS = 3
@@ -54,7 +54,7 @@ class Painter:
         texels = self.surface.texels(self.size)
         blended = blend(self.views, self.surface, texels)
         seen = seen_share(blended.weight)
-        area = self._area_of_texels(texels.vertices, texels.weights)
+        area = self._area_of_texels(texels)
         colours = fill_unseen(blended, self.surface, texels)
         share = float(np.average(seen, weights=area))
         return Painted(paint(colours, texels), seen, texels.index, share, len(self.views))
@@ -71,7 +71,7 @@ class Painter:
         """Even the exposure of the views, by the vertices."""
         even_exposure(self.views, [view.vertices for view in self.views], [view.normals for view in self.views])
 
-    def _area_of_texels(self, vertices: IntArray, weights: FloatArray) -> FloatArray:
+    def _area_of_texels(self, texels: Texels) -> FloatArray:
         """What share (N,) of the skin each texel stands for, but for a factor."""
         a, b, c = (self.surface.vertices[self.surface.faces[:, k]] for k in range(3))
         area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
@@ -79,7 +79,7 @@ class Painter:
         in_map = np.abs((v - u)[:, 0] * (w - u)[:, 1] - (v - u)[:, 1] * (w - u)[:, 0])
         ratio = np.repeat(area / np.maximum(in_map, 1e-12), 3)
         of_vertices = np.bincount(self.surface.faces.ravel(), ratio) / np.bincount(self.surface.faces.ravel())
-        return (of_vertices[vertices] * weights).sum(1)
+        return texels.interpolate(of_vertices[:, None])[:, 0]
 
 
 def paint_shots(shots: Iterable[Shot], surface: Surface, size: int, rounds: int = ALIGNMENT_ROUNDS) -> Painted | None:

@@ -1,5 +1,6 @@
 """The pass that paints people: frames chosen from the footage and read again, by every camera; sentences where nothing can be painted."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -16,6 +17,7 @@ from blender_meshrec.bridge.wire import WireError, read_message, write_message
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.records import FootageInfo, Observations, Recovery
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from blender_meshrec.core.skeletons import COCO17
 from tests.support.synthetic_bodies import make_tube_body
 
 FRAMES, SIZE = 8, (120, 160)
@@ -70,6 +72,24 @@ def test_people_are_painted_from_the_frames_of_their_footage(clip):
     assert clip.warnings == [] and report["size"] == 512 and 4 <= report["frames"] <= FRAMES and report["seen_share"] > 0.4
     picture = painted(person)
     assert picture.shape == (512, 512, 3) and np.abs(picture - SKIN).mean() < 8
+
+
+def test_the_mesh_is_moved_to_the_keypoints_before_it_is_painted(clip, body, monkeypatch):
+    """The solve has put the person 6 cm too high; the detector sees where nose, eyes and ears are."""
+    (person,) = clip.people
+    keypoints = np.zeros((FRAMES, 17, 3), np.float32)
+    placed = [texture._vertices(clip, person, cameras_of_clip(clip)[0], np.array([row]))[0] for row in range(FRAMES)]
+    for number, name in enumerate(COCO17[:5]):
+        points = np.stack([vertices[body.template.landmarks[name]] for vertices in placed])
+        keypoints[:, number] = np.concatenate([points[:, :2] / points[:, 2:] * 150 + [60, 80], np.ones((FRAMES, 1))], 1)
+    person.observations = replace(person.observations, keypoints=keypoints)
+    person.recovery = replace(person.recovery, trans=np.tile([0, 0, 0.06], (FRAMES, 1)))
+    shots = []
+    monkeypatch.setattr(texture.Painter, "add", lambda self, shot: shots.append(shot))
+    texture.paint_people(clip)
+    nose, heel = (body.template.landmarks[name] for name in ("nose", "left_heel"))
+    off = {k: [np.linalg.norm(shot.vertices[k] - np.stack(placed)[:, k], axis=1).min() for shot in shots] for k in (nose, heel)}  # m
+    assert len(shots) >= 4 and max(off[nose]) < 0.01 and min(off[heel]) > 0.05
 
 
 def test_another_body_has_no_map_and_2d_keypoints_have_no_pictures(clip, tmp_path):

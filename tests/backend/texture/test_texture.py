@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from blender_meshrec.backend.texture import fill
 from blender_meshrec.backend.texture.alignment import render
 from blender_meshrec.backend.texture.blend import blend
 from blender_meshrec.backend.texture.choose_frames import choose_frames, frame_quality
@@ -150,6 +151,15 @@ def test_the_other_side_fills_what_no_picture_shows(column):
     painted = paint_shots(shots, column, TEXELS, rounds=0)
     mirrored = np.abs(painted.texture[20:-20, 12:60].astype(float) - painted.texture[20:-20, ::-1][:, 12:60]).mean()
     assert 0.4 < painted.share < 0.75 and mirrored < 12
+
+
+def test_large_textures_are_filled_piece_by_piece(column, monkeypatch):
+    """A piece is no border: whole, and in pieces of 100 texels, the texture is the same but for rounding."""
+    shots = [film(column, true_texture(), angle) for angle in (0.6, 1.6, 2.6)]
+    whole = paint_shots(shots, column, TEXELS, rounds=0)
+    monkeypatch.setattr(fill, "CHUNK", 100)
+    pieces = paint_shots(shots, column, TEXELS, rounds=0)
+    assert np.abs(whole.texture.astype(int) - pieces.texture).max() <= 1
 
 
 def test_a_person_out_of_the_picture_has_no_texture(column):
