@@ -14,12 +14,16 @@ class ExpectedPerson(NamedTuple):
     """Where a tracked person should be: box (4,) px, the counterclockwise quarter turns that bring them upright, frames missed.
 
     is_lost: they have been missed for so long that they may be elsewhere: this is where their track ended.
+    keypoints: (K,3) px and confidence, as they were last seen; None of somebody who is new.
+    reach: px, from the hips to the farthest of head and ankles while nobody was near.
     """
 
     box: FloatArray
     quarter_turns: int = 0
     missed: int = 0
     is_lost: bool = False
+    keypoints: FloatArray | None = None
+    reach: float = 0.0
 
 
 class Detector(ABC):

@@ -23,6 +23,7 @@ from ..kept_models import give_back, take_model
 from ..mediapipe_import import import_mediapipe
 from .crops import Square, crop_square, image_from_turned, square_around
 from .detections import CONFIDENCE_THRESHOLD, Detection, person_box
+from .landmark_network import Landmarks
 
 if TYPE_CHECKING:
     from mediapipe.tasks.python.components.containers.landmark import Landmark, NormalizedLandmark
@@ -164,8 +165,25 @@ def _to_detection(
     image_size: tuple[int, int],
 ) -> Detection | None:
     """A Detection of the landmarker's result, or None if too little of a person is in view."""
-    positions = np.array([(point.x, point.y) for point in landmarks])
     visibility, presence = np.array([(point.visibility, point.presence) for point in landmarks]).T
+    found = Landmarks(
+        np.array([(point.x, point.y) for point in landmarks]),
+        visibility,
+        presence,
+        np.array([(point.x, point.y, point.z) for point in world_landmarks]),
+        1.0,
+    )
+    return detection_of_landmarks(found, mask, image_from_crop, quarter_turns, image_size)
+
+
+def detection_of_landmarks(
+    landmarks: Landmarks, mask: FloatArray | None, image_from_crop: FloatArray, quarter_turns: int, image_size: tuple[int, int]
+) -> Detection | None:
+    """A Detection of landmarks in a crop, or None if too little of a person is in view.
+
+    mask: (M,M) or (M,M,1), 0..1, of the crop, or None. image_from_crop: (2,3), as of `Crop`.
+    """
+    positions, visibility, presence = landmarks.positions, landmarks.visibility, landmarks.presence
     pixels = positions @ image_from_crop[:, :2].T + image_from_crop[:, 2]
     if not (np.abs(pixels) < MAX_DISTANCE_IN_IMAGES * max(image_size)).all():  # or not finite
         return None
@@ -176,7 +194,7 @@ def _to_detection(
     is_enough = is_seen[_LIMB_INDICES].sum() >= MIN_LIMB_JOINTS or _is_portrait(pixels, is_seen & in_image, visibility, image_size)
     if score < MIN_PRESENCE or not is_enough:
         return None
-    keypoints_3d = np.array([(point.x, point.y, point.z) for point in world_landmarks])
+    keypoints_3d = np.array(landmarks.world)
     keypoints_3d[:, :2] = keypoints_3d[:, :2] @ image_from_turned(quarter_turns).T
     keypoints = np.column_stack([pixels, np.minimum(visibility, presence)])
     # Landmarks outside the crop are guesses: a crop that contains them gives a better detection, which needs the higher score.

@@ -13,6 +13,7 @@ import importlib.metadata
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,11 @@ from ..registry import detector
 from .crops import Square, image_tiles, square_around
 from .detections import Detection, body_size, person_box
 from .detector import Detector, ExpectedPerson
-from .landmarkers import LandmarkerPool
+from .landmark_network import CROP_SIDE, LandmarkNetwork
+from .landmarkers import LandmarkerPool, detection_of_landmarks
 from .painting import paint_over
 from .similarity import box_iou, compute_appearance, contained_fraction, detection_similarity, is_same_person, remove_duplicates
+from .touching import crop_without_others, follow_touching, own_square
 
 # A crop's side relative to the person's: wide enough for a step or a raised arm, narrow enough to separate the person from
 # others. If nobody is found, a narrower and a wider crop follow.
@@ -51,6 +54,8 @@ PART_SIZE, MAX_PART_FRACTION, PART_MARGIN = 0.4, 0.4, 0.15
 SECOND_LOOK_MARGINS = (1.1, 1.35)
 # Where a track ended, the person is looked for in one of so many frames, in a crop of this margin.
 LOST_INTERVAL, LOST_MARGIN = 5, 1.6
+# The landmark network sees a person where it is as sure as this.
+MIN_PERSON = 0.4
 # Rounds of search in the first frame of a shot, each without the people whom the ones before it found.
 MAX_ROUNDS = 3
 # Tiles go down to this part of the image's short side, and to the second if people are smaller than SMALL_PERSON_FRACTION of it.
@@ -73,6 +78,7 @@ class MediaPipeDetector(Detector):
         super().__init__(request)
         self._model = landmark_model("standard" if request is None else request.quality)
         self._landmarkers = LandmarkerPool(self._model)
+        self._network = LandmarkNetwork(self._model)
         self._has_silhouettes = request is None or needs_silhouettes(request)
         self._silhouette_interval = DEFAULT_SILHOUETTE_INTERVAL
 
@@ -97,11 +103,7 @@ class MediaPipeDetector(Detector):
         with_silhouettes = self._has_silhouettes and frame.row % self._silhouette_interval == 0
         lost = [person for person in expected if person.is_lost and person.missed % LOST_INTERVAL == 0]
         expected = [person for person in expected if not person.is_lost]
-        # All crops are submitted before the first result is awaited.
-        expected_jobs = [self._landmarkers.submit(self._detect_around, image, person, with_silhouettes) for person in expected]
-        at_expected, elsewhere = self._split_by_expected(_results(expected_jobs), expected)
-        found = remove_duplicates(at_expected, self.keypoint_set)
-        found += self._look_again(image, expected, found, with_silhouettes)
+        found, elsewhere = self._find_expected(image, expected, with_silhouettes)
         found += self._confirm_newcomers(image, elsewhere, found, with_silhouettes)
         is_first = frame.row == 0 or frame.begins_shot
         tiles, rounds = self._due_tiles(frame, image, expected), MAX_ROUNDS if is_first else 1
@@ -110,6 +112,30 @@ class MediaPipeDetector(Detector):
         if is_first and self._are_people_small(image, map(self._person_box, found)):
             found += self._find_newcomers(image, self._additional_fine_tiles(image), found, with_silhouettes)
         return [replace(person, appearance=compute_appearance(image, person.keypoints, self.keypoint_set)) for person in found]
+
+    def _find_expected(
+        self, image: ImageArray, expected: list[ExpectedPerson], with_silhouettes: bool
+    ) -> tuple[list[Detection], list[Detection]]:
+        """The people who are expected, and who else was seen around them."""
+        followed = follow_touching(expected, partial(self._look_without, image), self.keypoint_set)
+        missing = [person for number, person in enumerate(expected) if number not in followed]
+        # All crops are submitted before the first result is awaited.
+        jobs = [self._landmarkers.submit(self._detect_around, image, person, with_silhouettes) for person in missing]
+        at_expected, elsewhere = self._split_by_expected(_results(jobs), expected)
+        found = list(followed.values())
+        found += [each for each in remove_duplicates(at_expected, self.keypoint_set) if not self._is_known(each, found)]
+        return found + self._look_again(image, expected, found, with_silhouettes), elsewhere
+
+    def _look_without(self, image: ImageArray, person: ExpectedPerson, others: list[FloatArray]) -> Detection | None:
+        """A person where they are expected, in the image without others, of keypoints (K,3) each; None if nobody is seen there."""
+        square = own_square(person, self.keypoint_set)
+        crop = crop_without_others(image, square, np.asarray(person.keypoints, float), others, CROP_SIDE, self.keypoint_set)
+        if crop is None:
+            return None
+        landmarks = self._network.find_landmarks(crop[0])
+        if landmarks.is_person < MIN_PERSON:
+            return None
+        return detection_of_landmarks(landmarks, None, crop[1], square.quarter_turns, (image.shape[1], image.shape[0]))
 
     def _find_newcomers(
         self, image: ImageArray, tiles: list[Square], known: list[Detection], with_silhouettes: bool, rounds: int = 1

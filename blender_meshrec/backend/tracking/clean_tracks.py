@@ -18,6 +18,8 @@ MAX_TURN, MAX_TURN_SPEED = 75.0, 1000.0
 # A track is another's double if it shows the same person in this fraction of its frames. Also the same person: a torso nearer than this,
 # in sizes of the larger, in a box of which so much is inside the other's.
 MIN_SAME_FRACTION, MAX_TORSO_DISTANCE, MIN_CONTAINED = 0.5, 0.3, 0.75
+# Two tracks whose boxes overlap less than this, in this many frames, are of two people, who may hide each other otherwise.
+MAX_APART_IOU, APART_FRAMES = 0.1, 10
 # A track that is upside down throughout and inside an upright person's box is that person's ghost.
 MIN_GHOST_OVERLAP = 0.6
 
@@ -78,10 +80,12 @@ def _is_possible_turn(track: Track, angles: FloatArray, before: int, after: int)
 
 
 def is_double(track: Track, other: Track, keypoint_set: str) -> bool:
-    """Whether a track shows the same person as another one with more detections, in most of its frames."""
+    """Whether a track shows the same person as another one with more detections, in most of its frames, and is never far from them."""
     place = {row: index for index, row in enumerate(other.rows)}
     common = [(index, place[row]) for index, row in enumerate(track.rows) if row in place]
     if len(common) <= MIN_SAME_FRACTION * len(track.rows):
+        return False
+    if sum(box_iou(track.candidates[a].box, other.candidates[b].box) < MAX_APART_IOU for a, b in common) >= APART_FRAMES:
         return False
     same = sum(_show_same(track.candidates[a], other.candidates[b], keypoint_set) for a, b in common)
     return same > MIN_SAME_FRACTION * len(track.rows)

@@ -17,6 +17,7 @@ from ...core.skeletons import KEYPOINT_SETS
 from ..detection.detections import Detection, body_size, person_box, upright_quarter_turns
 from ..detection.detector import ExpectedPerson
 from ..detection.similarity import box_iou
+from ..detection.touching import reach_from_hips
 from .association import associate, leftover_score, match_score, without
 from .clean_tracks import clean_tracks
 from .joining import Chain, join_tracklets
@@ -27,6 +28,9 @@ from .tracklets import split_tracks
 MIN_TRACK_TIME, MIN_TRACK_FRAMES = 0.6, 3
 # For this long, s, the place where a track ended is searched, unless it overlaps somebody who is in view by more than this.
 LOST_TIME, MAX_LOST_IOU = 4.0, 0.3
+# Somebody who was followed for so long, s, is certainly there, and where they are expected.
+KNOWN_TIME = 0.3
+REACH_FRAMES = 15  # in which nobody was near, that tell how large somebody is
 # People whose boxes overlap more than this may show each other's clothes.
 MAX_ISOLATED_IOU = 0.15
 # A silhouette is used if the detection's score is at least this fraction of the track's median score.
@@ -70,7 +74,12 @@ class Tracker:
 
     def _expected(self, track: Track, time: float) -> ExpectedPerson:
         turns = upright_quarter_turns(track.candidates[-1].detection.keypoints, self._keypoint_set)
-        return ExpectedPerson(track.expected_box(time), turns, len(self._times) - 1 - track.rows[-1])
+        missed = len(self._times) - 1 - track.rows[-1]
+        if track.times[-1] - track.times[0] < KNOWN_TIME:
+            return ExpectedPerson(track.expected_box(time), turns, missed)
+        apart = [each.detection for each, isolated in zip(track.candidates, track.isolated) if isolated] or track.detections
+        reach = max(reach_from_hips(each.keypoints, self._keypoint_set) for each in apart[-REACH_FRAMES:])
+        return ExpectedPerson(track.expected_box(time), turns, missed, keypoints=track.detections[-1].keypoints, reach=reach)
 
     def update(self, row: int, time: float, detections: list[Detection]) -> None:
         """Add each detection of a frame to the track of the person it shows, or to a new one."""
