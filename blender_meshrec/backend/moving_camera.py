@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..core.array_types import FloatArray
+from ..core.array_types import BoolArray, FloatArray
 from ..core.cameras import invert_rigid_transform, rigid_transform
 from ..core.files.body_template import BodyTemplate
 from ..core.foot_planting.leg_kinematics import pose_legs, soles_from_template
 from ..core.messages import Message
 from ..core.records import BodyParams
+from .camera.map_floor import MapFloor, find_map_floor, points_of_map
 from .camera.path_scale import CONTACT, Feet, scale_from_feet
-from .camera.seen_depths import ratios_beside_feet
+from .camera.seen_depths import SeenDepths, ratios_beside_feet
 from .clip import Clip, Person
 from .fitting.body_params import local_rotmats
 
@@ -38,7 +39,11 @@ def scale_camera_path(clip: Clip) -> None:
     feet = [_feet(person, clip.template) for person in clip.people]
     beside = np.concatenate([np.zeros(0), *(_floor_beside(one, clip) for one in feet)])
     clip.path_scale = scale_from_feet(feet, clip.camera_centres, clip.timestamps, beside)
-    if not clip.path_scale.is_told:
+
+
+def say_unsure_length(clip: Clip) -> None:
+    """Warn that nothing tells how long the camera's path is."""
+    if clip.path_scale is not None and not clip.path_scale.is_told:
         text = "How far the camera moves is a guess: no feet that stand still show it."
         clip.warnings.append(Message("camera-path-length-unsure", text))
 
@@ -55,14 +60,41 @@ def surely_in_contact(contacts: FloatArray, timestamps: FloatArray) -> FloatArra
 
 def _floor_beside(feet: Feet, clip: Clip) -> FloatArray:
     """What points of the background beside somebody's feet say of the path's scale, of `ratios_beside_feet`."""
-    seen = clip.camera.shots[0].points if clip.camera.shots else None
+    seen = _seen_points(clip)
     if seen is None or clip.camera_from_view is None:
         return np.zeros(0)
     soles = feet.soles @ np.swapaxes(clip.camera_from_view, -1, -2)
-    is_standing = np.repeat(feet.visible[:, None], soles.shape[1], axis=1)
+    return ratios_beside_feet(seen, soles, float(clip.intrinsics[0, 0]), _is_standing(feet), float(clip.frames.size[0]))
+
+
+def _seen_points(clip: Clip) -> SeenDepths | None:
+    """The points of the background along the camera's path."""
+    return clip.camera.shots[0].points if clip.camera.shots else None
+
+
+def _is_standing(feet: Feet) -> BoolArray:
+    """Which soles (F,4) are on the ground."""
+    is_standing = np.repeat(feet.visible[:, None], feet.soles.shape[1], axis=1)
     if feet.contacts is not None and (feet.contacts > CONTACT).any():  # else people are taken to stand: few jump all the time
         is_standing &= feet.contacts > CONTACT
-    return ratios_beside_feet(seen, soles, float(clip.intrinsics[0, 0]), is_standing, float(clip.frames.size[0]))
+    return is_standing
+
+
+def floor_of_map(clip: Clip) -> MapFloor | None:
+    """The floor in the map of a camera that moves, on which people stand; None if the map shows none."""
+    seen, centres, view, scale = _seen_points(clip), clip.camera_centres, clip.camera_from_view, clip.path_scale
+    if seen is None or centres is None or view is None or scale is None:
+        return None
+    soles: list[FloatArray] = []
+    places: list[FloatArray] = []
+    for person in clip.people:
+        feet = _feet(person, clip.template)
+        frames, sole = np.nonzero(_is_standing(feet))
+        soles.append(feet.soles[frames, sole])
+        places.append(centres[frames])
+    points = points_of_map(seen, view, centres, float(clip.intrinsics[0, 0]))
+    up, sigma = clip.world_from_camera[2, :3], float(clip.tilt_sigma.max())
+    return find_map_floor(points, np.concatenate(soles), np.concatenate(places), up, sigma, (scale.scale, scale.log_sigma))
 
 
 def _feet(person: Person, template: BodyTemplate) -> Feet:

@@ -8,6 +8,7 @@ import pytest
 
 from blender_meshrec.backend import moving_camera
 from blender_meshrec.backend.camera.path_scale import PathScale
+from blender_meshrec.backend.camera.seen_depths import SeenDepths
 from blender_meshrec.backend.camera.solve_camera import Shot, solve_camera
 from blender_meshrec.backend.passes import camera as camera_pass
 from blender_meshrec.backend.pipeline import recover
@@ -97,7 +98,32 @@ def test_the_scale_that_no_foot_tells_is_said():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(moving_camera, "scale_from_feet", lambda *_arguments, scale=scale: scale)
             moving_camera.scale_camera_path(clip)
+        moving_camera.say_unsure_length(clip)
         assert clip.path_scale is scale and len(clip.warnings) == warnings
+
+
+def points_of_floor(path, turns, height):
+    """Points of a level floor `height` m below the first camera, as each frame sees them."""
+    ahead = np.arange(3.0, 9.0, 0.6)
+    floor = np.array([[x, z] for x in np.arange(-3.0, 3.1, 0.75) for z in ahead])
+    level_from_view = rotmat_from_rotvec([-0.1, 0.0, 0.0])  # VIEW looks down by 0.1
+    places = np.column_stack([floor[:, 0], np.full(len(floor), height), floor[:, 1]]) @ level_from_view / UNIT
+    frames, points = (index.ravel() for index in np.meshgrid(np.arange(FRAMES), np.arange(len(places)), indexing="ij"))
+    seen = np.einsum("nij,nj->ni", turns[frames], places[points] - path[frames])
+    return SeenDepths(frames, points, VIEW.intrinsics[0, 0] * seen[:, :2] / seen[:, 2:], seen[:, 2])
+
+
+def test_the_floor_along_the_path_levels_the_world_and_scales_the_path(walk, monkeypatch):
+    height = invert_rigid_transform(VIEW.camera_from_world)[2, 3]
+    seen = points_of_floor(walk[1], walk[2], height)
+    shot = Shot(0, FRAMES, "moving", 1.0, explained=0.95, uncertainty=0.02, points=seen)
+    result = reconstruct(walk, "moving", monkeypatch, shots=(shot,))
+    report, gravity = result.report["camera"]["path"], result.report["gravity"]
+    assert report["is_on_floor"] and report["floor_points"] > 60
+    assert "from the floor along the camera's path" in gravity["sentence"]
+    assert gravity["pitch"] == pytest.approx(np.degrees(0.1), abs=1.0) and gravity["roll"] == pytest.approx(0.0, abs=1.0)
+    true = UNIT * np.linalg.norm(np.diff(walk[1], axis=0), axis=1).sum()
+    assert report["length_m"] == pytest.approx(true, rel=0.05)
 
 
 def test_a_background_that_moves_by_a_path_taken_out_makes_nobody_doubtful(monkeypatch):

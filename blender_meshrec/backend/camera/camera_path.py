@@ -20,7 +20,8 @@ class Shot:
 
     focal: px, in its first frame; focal_sigma: px; both nan where the shot does not tell. explained: share of the background that the
     path of a moving camera explains, and uncertainty: standard deviation of its places, as a share of its extent; nan without a path.
-    problem: why a moving camera has no path. points: of the background along a path, frames counted from the shot's first.
+    problem: why a moving camera has no path. points: of the background along a path, frames counted from the shot's first. doubt: why
+    what was found may be wrong.
     """
 
     first: int
@@ -33,6 +34,7 @@ class Shot:
     uncertainty: float = float("nan")
     problem: Message | None = None
     points: SeenDepths | None = None
+    doubt: Message | None = None
 
     @property
     def has_path(self) -> bool:
@@ -112,7 +114,7 @@ def camera_sentences(kind: Kind, shots: Sequence[Shot], rotations: FloatArray, z
         )
     else:
         said.append(Message("camera-moving", "The camera moves through the scene; its motion is not taken out."))
-    said += [_no_path_sentence(shot.problem) for shot in shots if shot.problem is not None][:1]
+    said += _doubts(shots)
     if len(shots) > 1:
         said.append(Message("camera-shots", "The footage has {shots} shots; each has a camera of its own.", shots=len(shots)))
     unseen = 1 - sum((shot.last - shot.first) * shot.seen for shot in shots) / max(shots[-1].last, 1)
@@ -141,5 +143,8 @@ def _turning_sentence(shots: Sequence[Shot], rotations: FloatArray, zoom: FloatA
     return Message("camera-turning", "The camera turns in place by up to {angle:.1f} degrees.", angle=angle)
 
 
-def _no_path_sentence(why: Message) -> Message:
-    return Message("camera-no-path", "Its path through the scene is not taken out: {why}.", why=why)
+def _doubts(shots: Sequence[Shot]) -> list[Message]:
+    """Why the first shot without a path has none, and why the first that is doubtful is."""
+    text = "Its path through the scene is not taken out: {why}."
+    problems = [Message("camera-no-path", text, why=shot.problem) for shot in shots if shot.problem is not None]
+    return problems[:1] + [shot.doubt for shot in shots if shot.doubt is not None][:1]

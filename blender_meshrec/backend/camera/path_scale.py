@@ -1,12 +1,13 @@
 """How many metres a unit of a camera's path has, from feet that stand still while the camera moves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...core.array_types import BoolArray, FloatArray
 from ...core.contacts import WEIGHT_BEARING_THRESHOLD, contact_runs, weight_bearing
+from .map_floor import MapFloor
 
 # The background, which is a unit away, is so many times as far away as people are, and the standard deviation of its logarithm.
 BACKGROUND_DISTANCE, BACKGROUND_SIGMA = 1.5, 0.7
@@ -39,7 +40,8 @@ class Feet:
 class PathScale:
     """scale: m, a unit of the path. log_sigma: the standard deviation of its logarithm. contact_seconds: for which feet stood.
 
-    floor_points: of the background beside them. other_sigma: log_sigma without what feet in contact tell.
+    floor_points: of the background beside them. other_sigma: log_sigma without what feet in contact tell. is_on_floor: whether people
+    stand on a floor in the camera's map, as of `on_floor`.
     """
 
     scale: float
@@ -47,16 +49,25 @@ class PathScale:
     contact_seconds: float
     floor_points: int = 0
     other_sigma: float = 0.0
+    is_on_floor: bool = False
 
     @property
     def solve_sigma(self) -> float:
-        """How free the scale is in the whole-clip solve, which has the contacts of feet itself: they do not count twice."""
-        return max(self.log_sigma, self.other_sigma)
+        """How free the scale is in the whole-clip solve, which has the contacts of feet itself: they do not count twice.
+
+        0 where a floor tells it: strides in depth, which are lifted too short in all frames alike, would shorten it.
+        """
+        return 0.0 if self.is_on_floor else max(self.log_sigma, self.other_sigma)
 
     @property
     def is_told(self) -> bool:
         """Whether feet tell it; else it is a guess from people's distance."""
         return self.log_sigma < TOLD
+
+    def on_floor(self, floor: MapFloor) -> "PathScale":
+        """The scale with which people stand on a floor."""
+        sigma = float(np.hypot(floor.log_sigma, SIZE_SIGMA))
+        return replace(self, scale=floor.scale, log_sigma=sigma, floor_points=floor.points, is_on_floor=True)
 
 
 def scale_from_feet(

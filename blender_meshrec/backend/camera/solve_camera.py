@@ -39,6 +39,8 @@ NEARLY_TURNING = 0.8  # the same, of a camera that moves on a path that is not f
 # A turning camera that explains less than the first share of the matches, or seems to zoom, may be one that is carried: it is if its path
 # explains more by the second.
 WELL_EXPLAINED, PATH_GAIN = 0.9, 0.05
+# Share of the background that a path explains, and its uncertainty, as a share of its extent, from which it is called doubtful.
+DOUBTED_SHARE, DOUBTED_UNCERTAINTY = 0.75, 0.15
 PATH_FOCAL = 0.05  # least standard deviation of a focal length's logarithm that a path tells: its lens is taken to be without distortion
 # Share of the matches that only a moving camera explains from which it moves, if its GRIC is so much of the rotations'.
 MOVING_GAIN = ((0.15, 1.0), (0.08, 0.9))
@@ -47,12 +49,13 @@ TEST_PAIRS, TEST_MATCHES = 40, 24
 
 @dataclass(frozen=True)
 class _Solved:
-    """One shot: its kind, camera and confidence (F,). path: of a moving camera, or why it has none."""
+    """One shot: its kind, camera and confidence (F,). path: of a moving camera, or why it has none. doubt: of a turn."""
 
     kind: Kind
     turning: Turning
     confidence: FloatArray
     path: MovingPath | Message | None = None
+    doubt: Message | None = None
 
     def shot(self, first: int, last: int) -> Shot:
         """What is known of the shot."""
@@ -61,8 +64,9 @@ class _Solved:
         lens = (focal, focal * sigma) if is_known else (float("nan"), float("nan"))
         seen = float((self.confidence > 0).mean())
         if isinstance(self.path, MovingPath):
-            return Shot(first, last, self.kind, seen, *lens, self.path.explained, self.path.uncertainty, points=self.path.seen)
-        return Shot(first, last, self.kind, seen, *lens, problem=self.path)
+            found = (self.path.explained, self.path.uncertainty)
+            return Shot(first, last, self.kind, seen, *lens, *found, points=self.path.seen, doubt=_doubt_of_path(self.path))
+        return Shot(first, last, self.kind, seen, *lens, problem=self.path, doubt=self.doubt)
 
     @property
     def turning_focal(self) -> float:
@@ -160,8 +164,24 @@ def _solve_shot(matches: Matches, frames: int, image_size: FloatArray, prior: tu
         return settled
     path = _find_path(matches, frames, image_size, prior, on_step)
     if not isinstance(path, MovingPath) or path.explained < share + PATH_GAIN:
-        return settled
+        return replace(settled, doubt=_doubt_of_turn(share))
     return _solve_moving(_Solved("moving", still, confidence, path), thinned, turning, image_size, prior)
+
+
+def _doubt_of_turn(share: float) -> Message | None:
+    """Why a turn that explains a share of the background may be wrong, if it may."""
+    if share >= WELL_EXPLAINED:
+        return None
+    text = "This is doubtful: a turn explains only {share:.0f} % of the background, and the camera may move as well."
+    return Message("camera-turning-doubtful", text, share=100 * share)
+
+
+def _doubt_of_path(path: MovingPath) -> Message | None:
+    """Why a path may be wrong, if it may."""
+    if path.explained >= DOUBTED_SHARE and path.uncertainty <= DOUBTED_UNCERTAINTY:
+        return None
+    text = "Its path is doubtful: it explains {share:.0f} % of the background, and is known to {sigma:.0f} % of its extent."
+    return Message("camera-path-doubtful", text, share=100 * path.explained, sigma=100 * path.uncertainty)
 
 
 def _explained(matches: Matches, turning: Turning) -> float:

@@ -16,7 +16,11 @@ from ..camera.steady_view import (
 )
 from ..camera.through_lens import through_ideal_lens
 from ..clip import Clip
+from ..fitting.clip_solve.solve_clip import world_from_up
+from ..fitting.gravity_and_floor import estimate_floor_height
+from ..moving_camera import floor_of_map, say_unsure_length
 from .known_camera import take_known_camera
+from .start import ground_evidence
 
 
 def solve_camera_of_clip(clip: Clip) -> None:
@@ -29,6 +33,18 @@ def solve_camera_of_clip(clip: Clip) -> None:
     clip.camera = solve_camera(clip.tracks, clip.frames.size, focal, len(clip.timestamps), sigma, clip.stages.count)
     if len(clip.camera.shots) == 1:
         see_steadily(clip)
+
+
+def stand_on_map_floor(clip: Clip) -> None:
+    """Level the world, and scale the camera's path, by the floor in its map; say where nothing tells the scale."""
+    clip.map_floor = floor = floor_of_map(clip) if clip.request.upright else None
+    if floor is not None and clip.path_scale is not None:
+        clip.path_scale = clip.path_scale.on_floor(floor)
+        rotation = world_from_up(floor.up, 0.0)[:3, :3]
+        height = estimate_floor_height([ground_evidence(person, clip) for person in clip.people], clip.timestamps, rotation)
+        clip.world_from_camera = world_from_up(floor.up, -height)
+        clip.tilt_sigma = np.full(2, floor.tilt_sigma)
+    say_unsure_length(clip)
 
 
 def see_steadily(clip: Clip) -> None:

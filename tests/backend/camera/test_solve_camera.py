@@ -1,8 +1,11 @@
 """The kind, rotations and lens of cameras that stand, turn, zoom and move; what cannot be known stands still and says so."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from blender_meshrec.backend.camera.moving_path import solve_moving_path
 from blender_meshrec.backend.camera.solve_camera import solve_camera
 from blender_meshrec.core.messages import Message
 from blender_meshrec.core.rotations import angle_between_rotmats
@@ -117,6 +120,26 @@ def test_a_path_that_is_not_found_is_left_in_with_a_sentence(hills, monkeypatch)
         "The camera moves through the scene; its motion is not taken out.",
         "Its path through the scene is not taken out: no path explains how the background moves.",
     )
+
+
+def test_a_turn_that_explains_little_is_said_to_be_doubtful(hills, monkeypatch):
+    why = Message("camera-path-not-found", "no path explains how the background moves")
+    monkeypatch.setattr("blender_meshrec.backend.camera.solve_camera.is_moving", lambda *given: False)
+    monkeypatch.setattr("blender_meshrec.backend.camera.solve_camera.solve_moving_path", lambda *given: why)
+    path = solve(two_layers(hills))
+    assert path.kind == "turning" and any("doubtful" in sentence and "may move as well" in sentence for sentence in path.sentences)
+    clear = solve([view(hills, turn(0.6 * row)) for row in range(24)])
+    assert clear.kind == "turning" and not any("doubtful" in sentence for sentence in clear.sentences)
+
+
+@pytest.mark.parametrize("explained, uncertainty, is_doubtful", [(0.9, 0.05, False), (0.7, 0.05, True), (0.9, 0.25, True)])
+def test_a_path_that_explains_little_or_is_uncertain_is_said_to_be_doubtful(hills, monkeypatch, explained, uncertainty, is_doubtful):
+    def solved(*given):
+        return replace(solve_moving_path(*given), explained=explained, uncertainty=uncertainty)
+
+    monkeypatch.setattr("blender_meshrec.backend.camera.solve_camera.solve_moving_path", solved)
+    path = solve(two_layers(hills))
+    assert path.shots[0].has_path and any("is doubtful" in sentence for sentence in path.sentences) == is_doubtful
 
 
 def test_a_wall_that_passes_by_is_no_turn(hills):
