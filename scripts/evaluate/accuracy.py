@@ -37,7 +37,7 @@ from scripts import ROOT
 from scripts.evaluate.accuracy_page import TableRow, accuracy_tables, training_table
 from scripts.evaluate.filmed_keypoints import write_keypoints
 from scripts.evaluate.ground_truth import ground_truth_of
-from scripts.evaluate.world_measures import Comparison, pose_body
+from scripts.evaluate.world_measures import Comparison
 from scripts.train.data.camera_views import film_clip
 from scripts.train.data.motion_clips import Clip, clip_from_recording
 from scripts.train.data.recordings import Recording, read_recordings
@@ -112,7 +112,6 @@ def motion_kind(clip: Clip) -> str:
 def evaluate(body: Smpl, clip: Clip, task: Task) -> Iterator[TableRow]:
     """Yield the MEASURES for each camera with its lens unknown and known."""
     truth = ground_truth_of(body.template, task.recording)
-    true_posed = pose_body(body, truth.betas, truth.poses, truth.transl)
     views = film_clip(np.random.default_rng([7, task.number]), clip, "h36m17", task.cameras, task.noisy)
     with tempfile.TemporaryDirectory() as folder:
         for camera in range(task.cameras):
@@ -122,7 +121,7 @@ def evaluate(body: Smpl, clip: Clip, task: Task) -> Iterator[TableRow]:
             camera_from_world = rigid_transform(views.rotmats[camera, 0] @ WORLD_FROM_BODY.T, views.transl[camera, 0])
             for lens in ("unknown", "known"):
                 person = reconstruct(path, intrinsics if lens == "known" else None)
-                comparison = Comparison(body, person.recovery, person.observations, truth, true_posed, camera_from_world, clip.valid)
+                comparison = Comparison(body, person.recovery, person.observations, truth, camera_from_world, clip.valid)
                 yield {"camera": camera, "lens": lens, **comparison.numbers()}
 
 

@@ -19,15 +19,15 @@ Frames in which the capture is known to be wrong do not count. Numbers are means
 two such means, since the ratio of a single clip says little where the truth stands still.
 
 - Lens unknown: the solve begins with the image's diagonal as focal length; the true ones are 0.6 to 2.2 diagonals. Lens known: as given.
-- PA-MPJPE: over the twelve limb joints against the captured ones, each frame aligned by a similarity. MPJPE and MPVE: of the body against
-  the open body with the performer's bone lengths and rotations, in camera axes, with coinciding pelves.
-- World MPJPE: all frames turned about the vertical and moved as one, so that size, level and path count. WA-MPJPE: aligned by one
-  similarity for the whole clip, and as in the literature for each 100 frames. W-MPJPE: each 100 frames aligned by the similarity of their
-  first two. A rest of fewer than 50 frames does not count. Root translation error: the mean distance of the pelvis paths after one rigid
-  transform, over the path's length.
+- PA-MPJPE: over the twelve limb joints against the captured ones, each frame aligned by a similarity. MPJPE: over the same joints in camera
+  axes, with coinciding middles of the hips.
+- World measures are over the same joints and the middle of the hips. World MPJPE: all frames turned about the vertical and moved as one, so
+  that size, level and path count. WA-MPJPE: aligned by one similarity for the whole clip, and as in the literature for each 100 frames.
+  W-MPJPE: each 100 frames aligned by the similarity of their first two. A rest of fewer than 50 frames does not count. Root translation
+  error: the mean distance of the hips' paths after one rigid transform, over the path's length.
 - Pitch and roll: of the world's up in camera axes.
-- Jitter: mean third time derivative of the joints. Peak speed: the 95th percentile. Speed of feet: horizontal, of the soles while the truth
-  is in contact. Below the floor: the 95th percentile over frames of the depth of the lowest point.
+- Jitter: mean third time derivative of these joints. Peak speed: the 95th percentile. Speed of feet: horizontal, of the soles while the
+  truth is in contact. Below the floor: the 95th percentile over frames of the depth of the lowest point.
 - Reprojection: as in reports, the median distance of the limb joints from the given keypoints, over the height of the box.
 """
 

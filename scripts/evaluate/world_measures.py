@@ -19,7 +19,8 @@ BONES = ("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "an
 LIMBS = [(f"{side}_{start}", f"{side}_{end}") for side in ("left", "right") for start, end in BONES]
 LIMBS17, LIMBS24 = (np.array([[names.index(end) for end in limb] for limb in LIMBS]) for names in (H36M17, SMPL_JOINTS))
 LIMB_JOINTS17, LIMB_JOINTS24 = limb_indices(H36M17), limb_indices(SMPL_JOINTS)
-WRISTS, ANKLES = ([SMPL_JOINTS.index(f"{side}_{part}") for side in ("left", "right")] for part in ("wrist", "ankle"))
+LIMB_NAMES = ("hip", *(SMPL_JOINTS[joint] for joint in LIMB_JOINTS24))
+WRISTS, ANKLES = ([LIMB_NAMES.index(f"{side}_{part}") for side in ("left", "right")] for part in ("wrist", "ankle"))
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,6 @@ MEASURES = (
     Measure("lifted_pa", "PA-MPJPE of lifted joints, mm"),
     Measure("joints_pa", "PA-MPJPE of body joints, mm"),
     Measure("mpjpe", "MPJPE, mm"),
-    Measure("mpve", "MPVE, mm"),
     Measure("heading_mpjpe", "world MPJPE, whole clip aligned by heading and translation, mm"),
     Measure("wa_mpjpe", "WA-MPJPE, whole clip aligned by a similarity, mm"),
     Measure("wa_mpjpe_100", "WA-MPJPE over 100 frames, mm"),
@@ -70,15 +70,16 @@ MEASURES = (
 class Comparison:
     """A reconstruction beside its truth, F frames.
 
-    observations: the keypoints that it was made from. true_posed: `pose_body` of the truth. camera_from_world: (4,4), of the true world.
-    valid: (F,), frames that count.
+    observations: the keypoints that it was made from. camera_from_world: (4,4), of the true world. valid: (F,), frames that count.
+
+    Joints are compared with those that were filmed, the limbs' of the captured skeleton: a body that takes the recording's rotations has
+    its joints some 6 cm beside them.
     """
 
     body: Smpl
     recovery: Recovery
     observations: Observations
     truth: GroundTruth
-    true_posed: tuple[FloatArray, FloatArray]
     camera_from_world: FloatArray
     valid: BoolArray
 
@@ -103,29 +104,20 @@ class Comparison:
     def _pose_numbers(self) -> dict[str, float]:
         """The errors in camera axes of valid frames."""
         all_joints = self._to_camera(self._posed[1])
-        joints = all_joints[self.valid]
-        true_joints, true17 = (
-            transform_points(self.camera_from_world, points)[self.valid] for points in (self.true_posed[1], self.truth.h36m17)
-        )
-        lifted, true_limbs = self._lifted[self.valid], true17[:, LIMB_JOINTS17]
+        joints, lifted = all_joints[self.valid], self._lifted[self.valid]
+        true17 = transform_points(self.camera_from_world, self.truth.h36m17)[self.valid]
+        limbs, true_limbs = with_hip(joints, SMPL_JOINTS), with_hip(true17, H36M17)
         return {
-            "lifted_pa": metrics.pa_mpjpe(lifted[:, LIMB_JOINTS17], true_limbs),
-            "joints_pa": metrics.pa_mpjpe(joints[:, LIMB_JOINTS24], true_limbs),
-            "mpjpe": metrics.mpjpe(joints, true_joints, root=0),
-            "mpve": self._vertex_error(),
+            "lifted_pa": metrics.pa_mpjpe(lifted[:, LIMB_JOINTS17], true_limbs[:, 1:]),
+            "joints_pa": metrics.pa_mpjpe(limbs[:, 1:], true_limbs[:, 1:]),
+            "mpjpe": metrics.mpjpe(limbs, true_limbs, root=0),
             "bones": float(metrics.bone_length_variation(self._lifted, H36M17_PARENTS).max()),
             "lifted_turn": limb_direction_error(lifted, LIMBS17, true17),
             "joints_turn": limb_direction_error(joints, LIMBS24, true17),
             "reprojection": self._reprojection(all_joints, SMPL_JOINTS),
             "lifted_reprojection": self._reprojection(self._lifted, H36M17),
-            "acceleration": metrics.acceleration_error(joints, true_joints, self._times),
+            "acceleration": metrics.acceleration_error(limbs, true_limbs, self._times),
         }
-
-    def _vertex_error(self) -> float:
-        """MPVE, mm, in camera axes about the pelves."""
-        skin, true_skin = ((vertices - joints[:, :1].astype(np.float32))[self.valid] for vertices, joints in (self._posed, self.true_posed))
-        to_truth = np.swapaxes(self.recovery.camera_from_world[self.valid, :3, :3], -1, -2) @ self.camera_from_world[:3, :3]
-        return 1000 * float(np.linalg.norm(skin @ to_truth.astype(np.float32) - true_skin, axis=-1).mean())
 
     def _reprojection(self, joints: FloatArray, names: Sequence[str]) -> float:
         """Median distance of projected joints (F,J,3) m from the keypoints, in % of the box: the number of a report."""
@@ -134,13 +126,18 @@ class Comparison:
         return 100 * metrics.reprojection_error(joints, names, seen.keypoints, points, self.recovery.camera_intrinsics, seen.boxes)[1]
 
     @cached_property
+    def _limbs(self) -> tuple[FloatArray, FloatArray]:
+        """`with_hip` of the reconstruction and of the truth, each in its world, (F,13,3) m of valid frames."""
+        return with_hip(self._posed[1][self.valid], SMPL_JOINTS), with_hip(self.truth.h36m17[self.valid], H36M17)
+
+    @cached_property
     def _times(self) -> FloatArray:
         """The times of the valid frames, s."""
         return np.flatnonzero(self.valid) / FPS
 
     def _path_numbers(self) -> dict[str, float]:
         """The errors of the path in the world, and of the camera's level."""
-        joints, true_joints = (posed[1][self.valid] for posed in (self._posed, self.true_posed))
+        joints, true_joints = self._limbs
         pitch, roll = world_metrics.camera_level(self.recovery.camera_from_world[0])
         true_pitch, true_roll = world_metrics.camera_level(self.camera_from_world)
         return {
@@ -156,8 +153,7 @@ class Comparison:
     def _motion_numbers(self) -> dict[str, float]:
         """How fast and how smoothly the joints move, of the reconstruction and of the truth."""
         numbers: dict[str, float] = {}
-        for prefix, posed in (("", self._posed), ("true_", self.true_posed)):
-            joints = posed[1][self.valid]
+        for prefix, joints in zip(("", "true_"), self._limbs, strict=True):
             numbers[prefix + "jitter"] = metrics.jitter(joints, self._times)
             numbers[prefix + "wrist_speed"] = world_metrics.peak_speed(joints[:, WRISTS], self._times)
             numbers[prefix + "ankle_speed"] = world_metrics.peak_speed(joints[:, ANKLES], self._times)
@@ -176,6 +172,12 @@ class Comparison:
             "skin_below": metrics.floor_penetration(self._posed[0][self.valid]),
             "f1": metrics.contact_f1(recovery.contacts[self.valid], contacts),
         }
+
+
+def with_hip(joints: FloatArray, names: Sequence[str]) -> FloatArray:
+    """The limb joints of joints (F,J,3) after the middle of their hips, (F,13,3)."""
+    hips = joints[:, [names.index("left_hip"), names.index("right_hip")]].mean(1, keepdims=True)
+    return np.concatenate([hips, joints[:, limb_indices(names)]], 1)
 
 
 def pose_body(body: Smpl, betas: FloatArray, poses: FloatArray, trans: FloatArray) -> tuple[FloatArray, FloatArray]:
