@@ -18,6 +18,7 @@ from ..core.known_camera import KnownCamera
 from ..core.messages import Message
 from ..core.quality_levels import QUALITY_LEVELS, QualityLevel, chosen_refiners
 from ..core.records import BodyParams, Estimate, FootageInfo, Observations, Recovery
+from .camera.map_floor import MapFloor
 from .camera.path_scale import PathScale
 from .camera.solve_camera import CameraPath
 from .camera.tracks import BackgroundTracks
@@ -125,7 +126,8 @@ class Clip:
     those in three perpendicular directions say of the lens and of up, set by `look_at_perpendicular_edges`.
     step, all_times: as of TrackingResult, if frames were left out. camera_from_view: (F,3,3), of the steady view in which people are
     solved, or None if they are solved in the footage. camera_centres: (F,3), the places of a camera whose path is taken out, in the
-    steady view's axes and the path's units, else None; path_scale: those in metres. known_camera: the camera that filmed, in these
+    steady view's axes and the path's units, else None; path_scale: those in metres. map_floor: of the
+    background along that path, or None. known_camera: the camera that filmed, in these
     frames and pixels, if it is known beforehand, else None; known_key: the number in its scene of the range's first frame; known_world:
     (4,4), of the steady view in its world. distortion: (3,), as of core/lens_distortion.py, of the footage, which is taken out of all
     observations; distortion_source: "given", "camera", or "" where it is not known. zoom: (F,), the focal length over that of
@@ -159,6 +161,7 @@ class Clip:
     camera_from_view: FloatArray | None = None
     camera_centres: FloatArray | None = None
     path_scale: PathScale | None = None
+    map_floor: MapFloor | None = None
     known_camera: KnownCamera | None = None
     known_key: int | None = None
     known_world: FloatArray = field(init=False)

@@ -17,7 +17,6 @@ from ..core.messages import Message
 from ..core.option_parsers import read_floor
 from ..core.records import FootageInfo, Observations
 from ..core.rotations import angle_between_rotmats
-from ..core.skeletons import H36M17
 from ..core.time_series import weighted_median
 
 MAX_HELD = 0.1  # share of the footage's frames in which a camera may be held because it has none
@@ -27,9 +26,6 @@ STEEPEST = np.sin(np.radians(45.0))  # of a camera's pitch, up to which people a
 CANDIDATES = 60  # frames whose camera is tried as the steady view
 # Factors by which people may be larger or smaller than estimated, and the height above the floor, m, from which a camera shows sizes.
 SIZE_RANGE, MIN_CAMERA_HEIGHT = (0.4, 2.5), 0.3
-# How far above the body's ankles a detector puts them, of the shin's length. Of 1,083 upright legs of filmed_bodies
-# (scripts/train/data) half are 5 to 11 % too high; of Cycles renders by known cameras -2 to 6 %. This is the cautious part of it.
-ANKLE_RISE = {"blazepose33": 0.03}
 CONTACT = 0.5  # probability from which a sole is on the ground
 
 
@@ -162,21 +158,6 @@ def _turned_to(world_from_camera: FloatArray, forward: FloatArray) -> FloatArray
 def tilt_of(world_from_camera: FloatArray) -> float:
     """How far a camera (3,3) is pitched and rolled, rad; 0 for one that is steep."""
     return float(angle_between_rotmats(level_view(world_from_camera), world_from_camera))
-
-
-# --- feet ------------------------------------------------------------------------------------------------------------
-
-
-def lowered_ankles(keypoints: FloatArray, keypoint_set: str) -> FloatArray:
-    """Keypoints (F,17,3) px and confidence, h36m17, with ankles where the body's are and not where a detector puts them.
-
-    On a floor that is known, a person's place depends on it: 1 cm is 3 to 5 cm along the line of sight.
-    """
-    lowered, share = keypoints.copy(), ANKLE_RISE.get(keypoint_set, 0.0)
-    for side in ("left", "right"):
-        ankle, knee = H36M17.index(f"{side}_ankle"), H36M17.index(f"{side}_knee")
-        lowered[:, ankle, :2] += share * (keypoints[:, ankle, :2] - keypoints[:, knee, :2])
-    return lowered
 
 
 # --- sizes -----------------------------------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ TO_WORLD = (
     Pass("fit body", start.fit_bodies),
     Pass(None, moving_camera.scale_camera_path, needed=moving_camera.has_unscaled_path),
     Pass("stand up", start.estimate_world),
+    Pass("stand up", camera.stand_on_map_floor, needed=moving_camera.has_unscaled_path),
 )
 CAMERA = (
     Pass("camera", camera.solve_camera_of_clip, needed=views.has_one_view),

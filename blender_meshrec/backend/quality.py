@@ -60,12 +60,11 @@ def judge_people(clip: Clip) -> None:
 
 
 def is_roll_told(clip: Clip) -> bool:
-    """Whether a horizon that is tipped in the picture is no mistake: the camera is known, or the background's edges are tipped as much."""
+    """Whether a horizon that is tipped in the picture is no mistake: up is given, or the background's edges are tipped as much."""
     up = clip.world_from_camera[2, :3]
     pitch, _roll = tilt_of_up(up)
-    return clip.known_camera is not None or (
-        clip.edges is not None and contradicts(clip.edges, up, up_of_tilt(np.array(pitch), np.array(0.0)))
-    )
+    is_given = clip.known_camera is not None or not np.any(clip.tilt_sigma)
+    return is_given or (clip.edges is not None and contradicts(clip.edges, up, up_of_tilt(np.array(pitch), np.array(0.0))))
 
 
 def background_left(clip: Clip) -> FloatArray | None:

@@ -133,6 +133,7 @@ def build_path_report(clip: Clip) -> dict[str, Any]:
         "foot_contact_s": round(scale.contact_seconds, 2),
         "floor_points": scale.floor_points,
         "length_is_told_by_feet": scale.is_told,
+        "is_on_floor": clip.map_floor is not None,
     }
     return {"sentences": sentences, "path": path}
 
@@ -148,6 +149,13 @@ def build_gravity_report(clip: Clip) -> dict[str, Any]:
         sentence = Message("gravity-given", "Gravity is that of the camera's world.")
     elif not clip.request.upright:
         sentence = Message("gravity-level", "The camera is taken to be level.")
+    elif clip.map_floor is not None:
+        sentence = Message(
+            "gravity-floor",
+            "Gravity is from the floor along the camera's path, on which {points} points were found, within {sigma:.1f} degrees.",
+            points=clip.map_floor.points,
+            sigma=largest,
+        )
     elif edges:
         sentence = Message(
             "gravity-edges",

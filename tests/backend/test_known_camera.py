@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,14 +11,13 @@ from blender_meshrec.backend.camera.through_lens import through_ideal_lens
 from blender_meshrec.backend.fitting.lean import lean_of_person, straightening_turns
 from blender_meshrec.backend.fitting.stature import stature
 from blender_meshrec.backend.known_camera import (
-    ANKLE_RISE,
     camera_of_frames,
     choose_view,
     level_view,
-    lowered_ankles,
     read_known_camera,
     size_on_floor,
 )
+from blender_meshrec.backend.passes.solve import start_contacts
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import invert_rigid_transform
@@ -225,11 +225,11 @@ def test_observations_are_seen_through_an_ideal_lens():
     assert found.silhouettes.squares[0, 2] == pytest.approx(300 / 1.3, rel=0.1)
 
 
-def test_a_detectors_ankles_are_lowered_to_the_bodys():
-    keypoints = np.zeros((2, 17, 3))
-    knee, ankle = H36M17.index("left_knee"), H36M17.index("left_ankle")
-    keypoints[:, knee, :2], keypoints[:, ankle] = (100, 200), (110, 300, 0.9)
-    lowered = lowered_ankles(keypoints, "blazepose33")
-    assert lowered[0, ankle, :2] == pytest.approx(np.array([110, 300]) + ANKLE_RISE["blazepose33"] * np.array([10, 100]))
-    assert lowered[0, ankle, 2] == 0.9 and (lowered[:, knee] == keypoints[:, knee]).all()
-    assert (lowered_ankles(keypoints, "openpose25") == keypoints).all()
+def test_contacts_before_a_camera_that_is_known_count_from_the_first_moment():
+    """A foot that is taken to stand too soon shortens only a path whose length is sought."""
+    times, contacts = np.arange(40) / 30, np.zeros((40, 4))
+    contacts[10:30] = 1.0
+    person = SimpleNamespace(ankles_seen=np.ones((40, 2), bool), estimate=SimpleNamespace(contacts=contacts))
+    clip = SimpleNamespace(request=ReconstructRequest("walk.mp4"), timestamps=times, camera_centres=np.zeros((40, 3)), known_camera=None)
+    assert start_contacts(person, clip).sum() < contacts.sum()
+    assert (start_contacts(person, SimpleNamespace(**{**vars(clip), "known_camera": some_camera()})) == contacts).all()

@@ -115,7 +115,7 @@ def test_a_lens_that_does_not_exist_is_refused_before_the_work(walk, focal, monk
 def test_a_lens_that_nobody_gives_is_that_of_the_edges_of_a_room(walk, monkeypatch):
     """The camera stands askew to the room; from the assumed lens, 1.5 times as long, the depth would be, too. A given lens stays."""
     tracked = pipeline.detect_and_track
-    lines = room_edges(VIEW.intrinsics, (np.degrees(0.15), 0.0))
+    lines = room_edges(VIEW.intrinsics, (np.degrees(0.15), 0.0), each=20)
     monkeypatch.setattr(pipeline, "detect_and_track", lambda *arguments: replace(tracked(*arguments), lines=lines))
     found = pipeline.recover(ReconstructRequest(str(walk[0])))
     lens = found.report["lens"]

@@ -307,9 +307,9 @@ def test_warnings_name_the_person_and_the_gravest_reasons():
     assert bad == [f"Person 2 is bad: {reasons[0]}"] and bad[0].values["reason"] is reasons[0]
 
 
-@pytest.mark.parametrize("told_by", ["nothing", "edges", "camera"])
+@pytest.mark.parametrize("told_by", ["nothing", "edges", "camera", "calibration"])
 def test_a_tipped_horizon_is_no_mistake_where_the_background_or_the_camera_tells_it(told_by, tube_body):
-    """A picture that is rolled by 26 degrees: edges of a room that are rolled as much, or a camera that is known, confirm it."""
+    """A picture that is rolled by 26 degrees: edges of a room that are rolled as much, a known camera or a calibration's up confirm it."""
     recovery, observations = make_person(tube_body, tilt=-np.radians(26))
     intrinsics = intrinsics_of_focal_length(1000.0, (1280, 720))
     world_from_camera = np.linalg.inv(recovery.camera_from_world[0])
@@ -320,7 +320,7 @@ def test_a_tipped_horizon_is_no_mistake_where_the_background_or_the_camera_tells
         ],
         body=tube_body,
         background=None,
-        tilt_sigma=np.radians([3.0, 2.0]),
+        tilt_sigma=np.zeros(2) if told_by == "calibration" else np.radians([3.0, 2.0]),
         warnings=[],
         path_scale=None,
         known_camera="known" if told_by == "camera" else None,

@@ -8,34 +8,43 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d  # pyrefly: ignore[untyped-import] - scipy ships no type stubs
+from scipy.spatial import ConvexHull  # pyrefly: ignore[untyped-import] - scipy ships no type stubs
 
 from ...core.array_types import FloatArray
-from ...core.farthest_point_sampling import farthest_point_sampling
 from ...core.files.body_template import BodyTemplate
 from ...core.kinematics import pose_joints
 from ...core.records import BodyParams
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat, turn_between
 from .body_params import local_rotmats, with_rotvecs
 
-SKIN_POINTS = 40  # of a hand, which show how deep it goes
 THUMB_WIDTH = 0.045  # m beside the wrist's middle, from which skin is the thumb's: it points down beside a flat hand
 MAX_TURN = np.radians(100.0)  # of a wrist, from the pose that it has
 ANTICIPATION = 0.12  # s, in which a hand turns before it arrives: the turn that it needs begins steeply
 SHARE_STEPS, HALVINGS = 20, 12  # of the search for the share of a turn
-PALM = np.array([0.0, -1.0, 0.0])  # the palm's normal, in a T-pose
+NO_SHARE = 1e-9  # rounding
+# A hand that lies on the floor has its fingers raised by the first angle from how they are in a T-pose, rad, and its thumb by the second:
+# so a wrist is hardly higher above the floor than its skin.
+FINGERS_RAISED, THUMB_RAISED = np.radians(6.0), np.radians(12.0)
 
 
 @dataclass(frozen=True)
 class Hand:
-    """A hand at rest. wrist: its joint. points: (P,3) m from the wrist."""
+    """A hand at rest. wrist: its joint. points: (P,3) m from the wrist, the outline of its skin in a T-pose with the palms down."""
 
     wrist: int
     points: FloatArray
 
     @property
+    def palm(self) -> FloatArray:
+        """The normal (3,) of the plane on which the hand lies."""
+        outward = np.sign(self.points[:, 0].mean())
+        normal = [-outward * np.sin(FINGERS_RAISED), -np.cos(FINGERS_RAISED) * np.cos(THUMB_RAISED), -np.sin(THUMB_RAISED)]
+        return np.array(normal) / np.linalg.norm(normal)
+
+    @property
     def thickness(self) -> float:
-        """How far below the wrist, m, the palm is at rest."""
-        return float(-self.points[:, 1].min())
+        """How far the skin is below the wrist, m, of a hand that lies."""
+        return float((self.points @ self.palm).max())
 
 
 def hands_of(template: BodyTemplate, betas: FloatArray) -> tuple[Hand, Hand]:
@@ -47,7 +56,7 @@ def hands_of(template: BodyTemplate, betas: FloatArray) -> tuple[Hand, Hand]:
         wrist = template.joint_names.index(name)
         points = vertices[np.isin(owner, _descendants(template, wrist))].astype(float) - joints[wrist]
         points = points[points[:, 2] < THUMB_WIDTH]
-        hands.append(Hand(wrist, points[farthest_point_sampling(points, SKIN_POINTS)]))
+        hands.append(Hand(wrist, points[ConvexHull(points).vertices]))
     return hands[0], hands[1]
 
 
@@ -61,7 +70,7 @@ def lay_hands_on_floor(template: BodyTemplate, body: BodyParams, times: FloatArr
     heights = joints[..., 2] + body.transl[:, 2:].astype(float)
     rotvecs = rotvec_from_rotmat(rotmats)
     for hand in hands_of(template, body.betas):
-        turns = flat_turns(rotations[:, hand.wrist, 2])
+        turns = flat_turns(hand.palm, rotations[:, hand.wrist, 2])
         shares = _anticipated(least_shares(hand, rotations[:, hand.wrist, 2], heights[:, hand.wrist], turns), times)
         turned = np.flatnonzero(shares > 0)
         turn = rotmat_from_rotvec(shares[turned, None] * turns[turned])
@@ -69,10 +78,10 @@ def lay_hands_on_floor(template: BodyTemplate, body: BodyParams, times: FloatArr
     return with_rotvecs(body, rotvecs)
 
 
-def flat_turns(up: FloatArray) -> FloatArray:
-    """The least turns (F,3) rad that lay a hand flat, palm or back down, by at most MAX_TURN; up: (F,3), in the hand's axes."""
-    flat = np.where((up @ PALM)[:, None] > np.sin(np.radians(30)), up, -up)  # a palm that faces up stays up
-    turns = rotvec_from_rotmat(turn_between(PALM, flat))
+def flat_turns(palm: FloatArray, up: FloatArray) -> FloatArray:
+    """The least turns (F,3) rad that lay a hand flat, palm (3,) or back down, by at most MAX_TURN; up: (F,3), in the hand's axes."""
+    flat = np.where((up @ palm)[:, None] > np.sin(np.radians(30)), up, -up)  # a palm that faces up stays up
+    turns = rotvec_from_rotmat(turn_between(palm, flat))
     angles = np.linalg.norm(turns, axis=1, keepdims=True)
     return turns * np.minimum(1, MAX_TURN / np.maximum(angles, 1e-9))
 
@@ -108,7 +117,8 @@ def _anticipated(shares: FloatArray, times: FloatArray) -> FloatArray:
     if len(times) < 2 or not shares.any():
         return shares
     width = 2 * max(1, round(ANTICIPATION / float(np.median(np.diff(times))))) + 1
-    return np.asarray(uniform_filter1d(maximum_filter1d(shares, width), width))
+    early = np.asarray(uniform_filter1d(maximum_filter1d(shares, width), width))
+    return np.where(early > NO_SHARE, early, 0.0)
 
 
 def _lowest(hand: Hand, up: FloatArray, height: FloatArray, turns: FloatArray, shares: FloatArray) -> FloatArray:

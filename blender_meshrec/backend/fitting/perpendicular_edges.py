@@ -34,7 +34,7 @@ OTHER_RANGE = np.pi  # of the deviations of other edges, rad
 # How much the edges' say on the lens weighs: furniture that stands askew agrees with some lens, too. And how well they tell it at best.
 LENS_TEMPER, LEAST_LENS_SIGMA = 0.7, 0.03
 CAMERAS_SIGMA = 0.3  # of the logarithms of the focal lengths of cameras: telephones have shorter ones than the assumed one
-LEAST_EDGES, MOST_EDGES = 12, 160  # that can tell three directions, and that are looked at: the longest
+LEAST_EDGES, MOST_EDGES = 30, 160  # that can tell three directions, and that are looked at: the longest
 # The first search, over degrees of pitch, roll and yaw, where edges deviate by so much more; how many of its modes are refined, in which
 # steps.
 FIRST_PITCHES, FIRST_ROLLS, FIRST_YAWS = np.arange(-40.0, 61.0, 4.0), np.arange(-32.0, 33.0, 4.0), np.arange(0.0, 90.0, 4.0)

@@ -12,11 +12,11 @@ from ...core.skeletons import to_h36m17
 from ..clip import Clip, Person
 from ..corrections import with_corrections
 from ..fitting.camera_space import with_focal_length
+from ..fitting.clip_solve.foot_keypoints import FootKeypoints, foot_keypoints
 from ..fitting.clip_solve.solve_clip import LEVEL, ClipEvidence, PersonEvidence, solve_clip, through_lens, world_from_up
 from ..fitting.clip_solve.uncertainty import certainty
 from ..fitting.feet_in_reach import lowest_ankles, within_reach
 from ..fitting.tilt_from_lines import contradicts
-from ..known_camera import lowered_ankles
 from ..moving_camera import camera_path_in_world, has_camera_path, moved_body, surely_in_contact
 from ..refiners import silhouette_refiner, twist_refiner  # noqa: F401 - register themselves
 from ..registry import refiners_of_stage
@@ -47,7 +47,7 @@ def solve_clip_of_people(clip: Clip) -> None:
         path_sigma=0.0 if clip.path_scale is None else clip.path_scale.solve_sigma,
         is_floor_known=is_floor_known(clip),
         views=evidence_of_views(clip),
-        may_be_level=clip.edges is None or not contradicts(clip.edges, up, LEVEL),
+        may_be_level=clip.map_floor is None and (clip.edges is None or not contradicts(clip.edges, up, LEVEL)),
         keeps_touch=clip.request.keep_touch and len(clip.people) > 1,
     )  # fmt: skip
     if clip.known_camera is None and not has_views(clip):
@@ -89,13 +89,21 @@ def evidence_of_person(person: Person, clip: Clip) -> PersonEvidence:
         views=person_in_views(person),
         is_size_open=has_open_size and person.betas is None,
         shares_floor=person.stands_with_others,
+        feet=feet_of_solve(person, clip),
     )
 
 
 def keypoints_of_solve(person: Person, clip: Clip) -> FloatArray:
     """The keypoints (F,17,3) px and confidence that the solve fits, h36m17."""
     keypoints = to_h36m17(person.steady.keypoints, person.steady.keypoint_set)
-    return lowered_ankles(keypoints, person.steady.keypoint_set) if is_floor_known(clip) else keypoints
+    if feet_of_solve(person, clip) is not None:
+        keypoints[:, ANKLES, 2] = 0.0  # they are among the feet
+    return keypoints
+
+
+def feet_of_solve(person: Person, clip: Clip) -> FootKeypoints | None:
+    """What is seen of the feet, on a floor that is known."""
+    return foot_keypoints(person.steady.keypoints, person.steady.keypoint_set) if is_floor_known(clip) else None
 
 
 def contacts_of_solve(person: Person, clip: Clip) -> FloatArray:
@@ -125,7 +133,7 @@ def start_contacts(person: Person, clip: Clip) -> FloatArray:
     seen = np.repeat(person.ankles_seen, 2, axis=1)
     if person.estimate.contacts is not None:
         contacts = np.asarray(person.estimate.contacts, float)
-        if has_camera_path(clip):
+        if has_camera_path(clip) and clip.known_camera is None:
             contacts = surely_in_contact(contacts, clip.timestamps)
         return np.where(seen, contacts, 0.0)
     root = clip.template.rest_joints(person.fit.body.betas)[0]

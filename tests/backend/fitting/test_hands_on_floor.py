@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.hands_on_floor import PALM, flat_turns, hands_of, lay_hands_on_floor, least_shares
+from blender_meshrec.backend.fitting.hands_on_floor import flat_turns, hands_of, lay_hands_on_floor, least_shares
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.records import BodyParams
@@ -87,16 +87,25 @@ def test_the_turn_grows_steadily_as_the_wrist_sinks(body):
     hand = hands_of(body.template, np.zeros(10))[0]
     heights = np.linspace(0.3, -0.05, 71)
     up = np.tile([-1.0, 0.0, 0.0], (len(heights), 1))  # in the axes of a left hand that points down
-    shares = least_shares(hand, up, heights, flat_turns(up))
+    shares = least_shares(hand, up, heights, flat_turns(hand.palm, up))
     assert shares[0] == 0
     assert np.diff(shares[heights > hand.thickness]).min() >= 0
     assert 0.9 < shares[-1] <= 1
 
 
 def test_a_hand_lies_on_its_palm_or_on_its_back_whichever_is_nearer():
+    palm = np.array([0.0, -1.0, 0.0])
     down_palm, edge, up_palm = np.array([0, 1.0, 0]), np.array([0, 0, 1.0]), np.array([0, -1.0, 0.2])
     up = np.stack([down_palm, edge, up_palm / np.linalg.norm(up_palm)])
-    turns = flat_turns(up)
+    turns = flat_turns(palm, up)
     assert np.linalg.norm(turns, axis=1) == pytest.approx([0, np.pi / 2, np.arctan(0.2)], abs=1e-6)
-    palms = (rotmat_from_rotvec(turns) @ PALM * up).sum(1)
+    palms = (rotmat_from_rotvec(turns) @ palm * up).sum(1)
     assert palms == pytest.approx([-1, -1, 1], abs=1e-6)
+
+
+def test_the_wrist_of_a_hand_that_lies_is_close_to_the_floor(template):
+    """Its skin is 2.5 cm under the joint; a thumb and fingers that hang down would raise it to 5 cm."""
+    left, right = hands_of(template, np.zeros(10))
+    assert left.thickness == pytest.approx(0.03, abs=0.007)
+    assert left.thickness == pytest.approx(right.thickness, abs=1e-3)
+    np.testing.assert_allclose(left.palm * [-1, 1, 1], right.palm)

@@ -13,6 +13,7 @@ import numpy as np
 from ....core.array_types import BoolArray, FloatArray, IntArray
 from ....core.files.body_template import BodyTemplate
 from ....core.foot_planting.leg_kinematics import soles_from_template
+from ....core.frozen_arrays import read_only_array
 from ....core.rotations import rotmat_from_rotvec
 from ....core.skeletons import H36M17, H36M17_PARENTS, SMPL_JOINTS, SMPL_PARENTS, h36m17_weights_from_names
 
@@ -24,8 +25,11 @@ SOLES = ("left_heel_sole", "left_toe_sole", "right_heel_sole", "right_toe_sole")
 LANDMARKS = {"nose": "head", "head_top": "head", "left_heel": "left_ankle", "left_big_toe": "left_foot",
              "right_heel": "right_ankle", "right_big_toe": "right_foot"}  # fmt: skip
 FINGERTIPS = {"left_fingertip": "left_hand", "right_fingertip": "right_hand"}
+# Where a detector sees feet: beside these joints and landmarks by offsets that do not change (foot_keypoints.py).
+FOOT_POINTS = ("left_ankle", "left_heel", "left_big_toe", "right_ankle", "right_heel", "right_big_toe")
+FOOT_MARKERS = {f"{name}_marker": LANDMARKS.get(name, name) for name in FOOT_POINTS}
 ATTACHED = {**LANDMARKS, **FINGERTIPS, "left_heel_sole": "left_ankle", "left_toe_sole": "left_foot",
-            "right_heel_sole": "right_ankle", "right_toe_sole": "right_foot"}  # fmt: skip
+            "right_heel_sole": "right_ankle", "right_toe_sole": "right_foot", **FOOT_MARKERS}  # fmt: skip
 # Markers that lie beside the body's own point: the joint they move with, and the axes (x to the left, y up, z forward) of their
 # offset. Left and right offsets mirror each other.
 MARKER_OFFSETS = {
@@ -57,6 +61,8 @@ def point_rows(names: Sequence[str]) -> IntArray:
 
 
 SOLE_ROWS = point_rows(SOLES)
+FOOT_MARKER_ROWS = point_rows(tuple(FOOT_MARKERS))
+NO_FOOT_OFFSETS: FloatArray = read_only_array(np.zeros((len(FOOT_MARKERS), 3)))
 
 
 @dataclass(frozen=True)
@@ -76,12 +82,20 @@ class Shape:
         return self.start + self.basis @ unknowns
 
 
-def shape_of_stature(template: BodyTemplate, betas: FloatArray, is_known: bool = False, is_size_open: bool = False) -> Shape:
+def shape_of_stature(
+    template: BodyTemplate,
+    betas: FloatArray,
+    is_known: bool = False,
+    is_size_open: bool = False,
+    foot_offsets: FloatArray = NO_FOOT_OFFSETS,
+) -> Shape:
     """Shapes of the same stature as `betas` (B,): one view shows the proportions of a body, not its size.
 
-    Of a known shape, no others; where the size is open, those of every stature.
+    Of a known shape, no others; where the size is open, those of every stature. foot_offsets: (6,3) m at rest, of FOOT_MARKERS from
+    FOOT_POINTS.
     """
     rest, directions = _rest_points(template, betas)
+    rest[FOOT_MARKER_ROWS] += foot_offsets
     rise = directions[POINT_NAMES.index("head_top"), 1] - directions[SOLE_ROWS, 1].mean(0)
     # Every direction of the betas that leaves the stature alone.
     basis = np.linalg.svd(rise[None])[2][len(betas) if is_known else 0 if is_size_open else 1 :].T
@@ -97,7 +111,8 @@ def _rest_points(template: BodyTemplate, betas: FloatArray) -> tuple[FloatArray,
         joints = template.rest_joints(values)[template.smpl_joint_indices]
         vertices = template.rest_vertices(values)
         landmarks = vertices[np.array([*(template.landmarks[name] for name in LANDMARKS), *fingertips])]
-        return np.concatenate([joints, landmarks, soles_from_template(template, values).points]).astype(float)
+        found = np.concatenate([joints, landmarks, soles_from_template(template, values).points])
+        return np.concatenate([found, found[point_rows(FOOT_POINTS)]]).astype(float)
 
     rest = points(betas)
     # Soles lie on the lowest vertex, the rest is linear: a small step either way gives the derivative.

@@ -8,7 +8,7 @@ from ....core.array_types import FloatArray
 from ....core.rotations import right_jacobian_inverse, rotvec_from_rotmat
 from ....core.skeletons import SMPL_JOINTS
 from . import weights
-from .body_points import MOVING, OFFSET_COLUMNS, PosedPoints
+from .body_points import MOVING, OFFSET_COLUMNS, PosedPoints, Shape
 from .equations import Equations
 from .residuals import World, geman_mcclure
 
@@ -65,7 +65,8 @@ class ShapePrior:
     """The shape is the start's, and markers lie near the body's own points. weight: how often the prior counts. stature_sigma: of the
     first shape unknown, the stature of an open size, in betas; None as of all others.
 
-    The start knows the population, and the girth that silhouettes show.
+    The start knows the population, and the girth that silhouettes show. Betas have a limit, too: errors that are the same in all frames
+    outweigh a prior that each frame repeats, and would make a body that nobody has.
     """
 
     weight: float
@@ -77,10 +78,21 @@ class ShapePrior:
         if self.stature_sigma is not None:
             sigmas[0] = self.stature_sigma  # the first direction of an open size, of `shape_of_stature`
         residual = np.concatenate([shape, offsets]) / sigmas
+        beyond, by_shape = _beyond_population(points.shape, shape)
         if equations is not None:
             equations.clip_gradient = self.weight * residual / sigmas
             equations.clip_within = self.weight * np.diag(sigmas**-2)
-        return self.weight * float((residual**2).sum())
+            equations.clip_gradient[: len(shape)] += self.weight * beyond @ by_shape
+            equations.clip_within[: len(shape), : len(shape)] += self.weight * by_shape.T @ by_shape
+        return self.weight * float((residual**2).sum() + (beyond**2).sum())
+
+
+def _beyond_population(shape: Shape, unknowns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """By how much betas are farther from the average body than people are, or than the start is, (B,) in sigmas, and (B,S) by unknowns."""
+    betas = shape.betas(unknowns)
+    limit = np.maximum(weights.SHAPE_LIMIT, np.abs(shape.start))
+    beyond = (betas - np.clip(betas, -limit, limit)) / weights.SHAPE_LIMIT_SIGMA
+    return beyond, shape.basis * (beyond != 0)[:, None] / weights.SHAPE_LIMIT_SIGMA
 
 
 def offset_sigmas() -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 from ....core.array_types import BoolArray, FloatArray, IntArray
 from ....core.cameras import rays_from_pixels
 from ....core.skeletons import H36M17
-from .body_points import BONES, MOVING, NUM_JOINTS, PosedPoints
+from .body_points import BONES, FOOT_POINTS, MOVING, NUM_JOINTS, PosedPoints
 from .equations import LENS, PATH, Equations
 from .residuals import Residual, World
 
@@ -42,6 +42,11 @@ class Trust(NamedTuple):
     keypoints: FloatArray
     bones: FloatArray
     rotations: FloatArray
+
+    @property
+    def feet(self) -> FloatArray:
+        """Weights (F,6) of FOOT_POINTS: their ankle's."""
+        return self.keypoints[:, [H36M17.index(f"{name.split('_')[0]}_ankle") for name in FOOT_POINTS]]
 
 
 def trust_in(corrections: CorrectionEvidence | None, seen: BoolArray) -> Trust:

@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ....core.array_types import BoolArray, FloatArray, IntArray
+from ....core.files.body_template import BodyTemplate
 from ....core.records import BodyParams
+from .body_points import NO_FOOT_OFFSETS, Shape, shape_of_stature
 from .corrections import CorrectionEvidence
+from .foot_keypoints import FootKeypoints
 from .ground_contacts import SoleContacts
 from .view_evidence import PersonInView, ViewEvidence
 
@@ -21,7 +24,8 @@ class PersonEvidence:
     certain: (F,4), contacts of the soles that are certain, 1 or 0, and nan elsewhere; or None. spread: (F,17,3) m, of the lifted joints
     relative to their parents, across and along the line of sight; or None. views: what each of the clip's further views shows, if anything.
     is_size_open: whether the views show how large the person is, or the floor that they share; else their stature is the start's.
-    corrections: an artist's, or None. shares_floor: whether they stand on one floor with all others who do.
+    corrections: an artist's, or None. shares_floor: whether they stand on one floor with all others who do. feet: what is
+    seen of them, or None where the ankles of `keypoints` count.
     """
 
     body: BodyParams
@@ -36,6 +40,7 @@ class PersonEvidence:
     is_size_open: bool = False
     corrections: CorrectionEvidence | None = None
     shares_floor: bool = False
+    feet: FootKeypoints | None = None
 
     @property
     def is_size_shared(self) -> bool:
@@ -46,6 +51,11 @@ class PersonEvidence:
     def soles(self) -> SoleContacts:
         """The contacts of the frames with the person."""
         return SoleContacts(self.contacts[self.visible], None if self.certain is None else self.certain[self.visible])
+
+    def shape(self, template: BodyTemplate) -> Shape:
+        """The shapes that the person may have."""
+        offsets = NO_FOOT_OFFSETS if self.feet is None else self.feet.offsets
+        return shape_of_stature(template, self.body.betas.astype(float), self.is_shape_known, self.is_size_open, offsets)
 
     def frames(self, rows: IntArray) -> "PersonEvidence":
         """Of some frames, by one view."""
@@ -60,6 +70,7 @@ class PersonEvidence:
             certain=None if self.certain is None else self.certain[rows],
             spread=None if self.spread is None else self.spread[rows],
             corrections=None if self.corrections is None else self.corrections.frames(rows),
+            feet=None if self.feet is None else self.feet.frames(rows),
         )
 
 

@@ -59,8 +59,8 @@ class ContactPlace:
 class Heights:
     """Points in contact lie on the floor, and no point lies below it.
 
-    rows: (K,). radii: (K,) m, heights at which they touch. contacts: (F,K), weights. contact_sigma: m. weights: (F,), of points below the
-    floor, and below_sigma: m. is_up_free: whether gravity gives way too.
+    rows: (K,). radii: (K,) or (F,K) m, heights at which they touch. contacts: (F,K), weights. contact_sigma: m. weights: (F,), of points
+    below the floor, and below_sigma: m. is_up_free: whether gravity gives way too. outlier: of contact_sigma, from which points let go.
     """
 
     rows: IntArray
@@ -70,11 +70,12 @@ class Heights:
     weights: FloatArray
     below_sigma: float
     is_up_free: bool
+    outlier: float | FloatArray = weights.SOLE_OUTLIER
 
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
         path = points.rows[:, self.rows]
         height = path @ world.up + world.floor - self.radii
-        contact, inlier = geman_mcclure((height / self.contact_sigma) ** 2, weights.SOLE_OUTLIER)
+        contact, inlier = geman_mcclure((height / self.contact_sigma) ** 2, self.outlier)
         below = np.minimum(height, 0) / self.below_sigma
         energy = (self.contacts * contact).sum() + (self.weights[:, None] * below**2).sum()
         if equations is not None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,44 +16,36 @@ from ....core.time_series import LONGEST_GAP, bracketing_samples, interpolate_ov
 from ..body_params import local_rotmats, transform_body, with_rotvecs
 from ..keypoint_noise import keypoint_noise, keypoint_weights
 from . import weights
-from .body_points import (
-    MARKER_ROWS,
-    MOVING,
-    NUM_OFFSETS,
-    SOLE_ROWS,
-    BodyState,
-    PosedPoints,
-    Shape,
-    pose_points,
-    shape_of_stature,
-)
+from .body_points import MARKER_ROWS, MOVING, NUM_OFFSETS, SOLE_ROWS, BodyState, PosedPoints, Shape, pose_points
 from .body_residuals import PosePrior, ShapePrior, StandingKnees
 from .corrections import residuals_of_corrections, trust_in
 from .equations import LENS, PATH, UP
 from .evidence import ClipEvidence, PersonEvidence
-from .ground_contacts import GROUND_ROWS, count_once, ground_radii, ground_weights, resting_places
+from .foot_residuals import residuals_of_feet
+from .ground_contacts import (
+    GROUND_ROWS,
+    count_once,
+    ground_radii,
+    ground_skin,
+    ground_weights,
+    hovering_support,
+    outliers_of_approach,
+    resting_places,
+    share_off_ground,
+)
 from .ground_residuals import ContactPlace, ContactSpeed, Heights, WorldPrior
 from .image_residuals import LiftedBones, Reprojection
 from .known_floor import KnownFloor
 from .lifted_bones import bone_precision, lifted_bones
 from .motion_residuals import ACCELERATING_ROWS, Acceleration, TurnAcceleration, second_difference
+from .phases import APPROACH_PHASES, KNOWN_FLOOR_PHASES, PHASES, SIZE_PHASE, TOUCH_PHASE, Phase, height_sigmas
 from .residuals import Residual, World
 from .solver import ClipState, PersonProblem, linearise, minimise
 from .touches import Meeting, find_meetings
 from .uncertainty import joint_sigmas
 from .view_evidence import residuals_of_views
 
-
-class Phase(NamedTuple):
-    """At most so many steps; is_final: gravity is settled, and so is people's size; finds_sizes: gravity alone is settled."""
-
-    steps: int
-    is_final: bool = False
-    finds_sizes: bool = False
-
-
-PHASES = (Phase(5), Phase(5), Phase(8, is_final=True))
-SIZE_PHASE, TOUCH_PHASE = Phase(4, finds_sizes=True), Phase(6, is_final=True)
+HOVERING = 0.01  # of the points of all frames: so many that hover where they should touch are drawn to the ground
 NEAR_FLOOR = 0.025  # m
 BLOCKS, BLOCK_FRAMES = 3, 20  # of frames that tell whether another start is worth a solve of all
 LEVEL = np.array([0.0, -1.0, 0.0])  # up in the axes of a level camera
@@ -84,9 +75,9 @@ def solve_clip(
     Returns:
         the people, and the world of the first: its up and lens are shared.
     """
-    shapes = [shape_of_stature(template, person.body.betas.astype(float), person.is_shape_known, person.is_size_open) for person in people]
+    shapes = [person.shape(template) for person in people]
     problem = _ClipProblem(template, people, shapes, smoothing)
-    total = sum(phase.steps for phase in problem.phases(clip))
+    total = sum(phase.steps for phase in (*problem.phases(clip), *APPROACH_PHASES))
     level = replace(clip, up=LEVEL)
     is_open = bool(clip.tilt_sigma.any()) and clip.may_be_level
     starts = 2 if is_open and np.arccos(np.clip(clip.up @ LEVEL, -1, 1)) > weights.OTHER_START else 1
@@ -96,7 +87,10 @@ def solve_clip(
         # The estimated gravity stays unless the other start is clearly better.
         gain = problem.cost(clip, state, energy) - problem.cost(level, other, other_energy)
         if gain > weights.CLEARLY_BETTER * energy:
-            state, problems = other, other_problems
+            clip, state, problems = level, other, other_problems
+    if problem.hovers(clip, state):
+        last = starts * total - sum(phase.steps for phase in APPROACH_PHASES)
+        state, _energy, problems = problem.run(APPROACH_PHASES, clip, state, lambda step: on_step(last + step, starts * total))
     solved = [
         SolvedPerson(
             body=_body_params(template, person, clip.timestamps, shape.betas(body.shape), body),
@@ -127,9 +121,15 @@ class _ClipProblem:
         """The solved state, its energy, by which starts are compared, and the people's last problems."""
         views = tuple(view.place for view in clip.views)
         worlds = tuple(World(clip.up, clip.floor, np.zeros(3), views=views) for _ in self.people)
-        state, energy, done = ClipState(tuple(self._starts(self.people)), worlds), 0.0, 0
+        return self.run(self.phases(clip), clip, ClipState(tuple(self._starts(self.people)), worlds), on_step)
+
+    def run(
+        self, phases: Sequence[Phase], clip: ClipEvidence, state: ClipState, on_step: Callable[[int], None]
+    ) -> tuple[ClipState, float, list[PersonProblem]]:
+        """The state after some phases, from one before; the rest is as of `solve`."""
+        energy, done = 0.0, 0
         problems: list[PersonProblem] = []
-        for phase in self.phases(clip):
+        for phase in phases:
             if phase.finds_sizes and self._is_near_floor(clip, state):
                 continue
             problems = self._problems(clip, state, phase)
@@ -173,6 +173,7 @@ class _ClipProblem:
         problems: list[PersonProblem] = []
         for number, (person, start) in enumerate(zip(people, self._starts(people), strict=True)):
             shape, world = self.shapes[number], state.worlds[number]
+            radii = self._skin_radii(posed[number], world) if phase.is_on_skin else radii
             # On a known floor, or one that is shared, the size is found, and bones are as long as that.
             is_sized = clip.is_floor_known or person.shares_floor
             start = replace(start, shape=state.people[number].shape) if is_sized else start
@@ -187,7 +188,8 @@ class _ClipProblem:
     def phases(self, clip: ClipEvidence) -> tuple[Phase, ...]:
         """PHASES; with one for the sizes of people who share a floor, and one more where people meet, who do so at new places in each."""
         sizes = (SIZE_PHASE,) if any(person.is_size_shared for person in self.people) else ()
-        return (*PHASES[:-1], *sizes, PHASES[-1], *((TOUCH_PHASE,) if clip.keeps_touch else ()))
+        first = KNOWN_FLOOR_PHASES if clip.is_floor_known else (*PHASES[:-1], *sizes)
+        return (*first, PHASES[-1], *((TOUCH_PHASE,) if clip.keeps_touch else ()))
 
     def _is_near_floor(self, clip: ClipEvidence, state: ClipState) -> bool:
         """Whether the soles of people who share a floor are so near to it that the last phase finds the rest of their sizes too."""
@@ -208,6 +210,19 @@ class _ClipProblem:
             touching = ground_weights(points, world.up, world.floor, radii, times, person.soles)
             total += float((touching * _frame_weights(times)[0][:, None]).sum())
         return total
+
+    def hovers(self, clip: ClipEvidence, state: ClipState) -> bool:
+        """Whether what should touch the ground is so far above it, or in it, that it was let go."""
+        shares: list[float] = []
+        for person, shape, body, world in zip(self.people, self.shapes, state.people, state.worlds, strict=True):
+            points, times = pose_points(shape, body), clip.timestamps[person.visible]
+            radii = self._skin_radii(points, world)
+            shares.append(share_off_ground(points, world, radii, times, person.soles))
+        return max(shares) > HOVERING
+
+    def _skin_radii(self, points: PosedPoints, world: World) -> FloatArray:
+        """How high (F,K) m each of GROUND_ROWS is on the ground; the start's girth: joints in motion do not show it."""
+        return ground_skin(self.template, points.shape.start).radii(points.rotations, world.up)
 
 
 def some_frames(count: int) -> IntArray:
@@ -293,6 +308,7 @@ def _body_residuals(
         ),
         PosePrior(start.rotmats[:, list(MOVING)], frame_weights[:, None] * trust.rotations),
         ShapePrior(_prior_weight(frame_weights), weights.SHARED_FLOOR_STATURE_SIGMA if person.is_size_shared else None),
+        *residuals_of_feet(person.feet, clip, seen, distance, trust.feet * frame_weights[:, None], centres),
         *residuals_of_corrections(person.corrections, seen, clip.intrinsics, posed, centres),
         *residuals_of_views(person.views, clip.views, seen, times, frame_weights, posed, _prior_weight(frame_weights)),
     ]
@@ -312,11 +328,10 @@ def _ground_residuals(
     frame_weights, durations = _frame_weights(times)
     floor = world.floor if is_final else None
     touching = ground_weights(points, world.up, floor, radii, times, person.soles)
-    foothold = weights.FOOTHOLD_DEPTH_SIGMA * max(world.floor, 1.0) * weights.FOOTHOLD_FRAMES**0.5
-    sigmas = (weights.SOLE_HEIGHT_SIGMA, weights.PENETRATION_SIGMA) if is_final else (foothold, foothold)
-    if finds_sizes and not is_final:
-        sigmas = (weights.SIZE_HEIGHT_SIGMA, weights.SIZE_HEIGHT_SIGMA)
-    on_ground = touching * frame_weights[:, None]
+    hovering = hovering_support(points, world, radii, times, person.soles) if phase.approaches else np.zeros_like(touching)
+    touching = np.maximum(touching, hovering)
+    sigmas = height_sigmas(phase, finds_sizes, max(world.floor, 1.0))
+    on_ground = touching * frame_weights[:, None] * (weights.KNOWN_FLOOR_FACTOR if clip.is_floor_known and is_final else 1.0)
     residuals: list[Residual] = [
         Heights(
             GROUND_ROWS,
@@ -326,12 +341,13 @@ def _ground_residuals(
             frame_weights,
             sigmas[1],
             not is_final,
+            outliers_of_approach(hovering) if phase.approaches else weights.SOLE_OUTLIER,
         ),
         *([KnownFloor(clip.floor)] if clip.is_floor_known else []),
         WorldPrior(clip.up, clip.tilt_sigma, clip.lens_sigma or 1.0, clip.path_sigma or 1.0, _prior_weight(frame_weights)),
         StandingKnees(standing_legs(touching, points.state.pelvis, times) * frame_weights[:, None]),
     ]
-    if is_final:
+    if is_final and not phase.approaches:  # which moves what rests
         places, resting = resting_places(points.rows[:, GROUND_ROWS], touching, times)
         residuals.append(ContactPlace(GROUND_ROWS, places, resting * frame_weights[:, None]))
     if len(times) > 1:

@@ -45,7 +45,12 @@ SOLE_HEIGHT_SIGMA = 0.01  # m, of a sole in contact, once gravity is settled
 FOOTHOLD_DEPTH_SIGMA, FOOTHOLD_FRAMES = 0.06, 20
 # The same while people's size is sought on a floor that is known; and how well that floor is, m.
 SIZE_HEIGHT_SIGMA, KNOWN_FLOOR_SIGMA = 0.04, 1e-4
+# Contacts with a floor that is known count so many times: the lines of sight of a foot move it along the floor, and do not tip it.
+KNOWN_FLOOR_FACTOR = 3.0
 PENETRATION_SIGMA = 0.01  # m, of a point below the floor, once gravity is settled
+# Before that, parts that hover over the ground, and without which the body would fall over, are drawn there from so far, m, and lie so near
+# to it: lifted poses hold hands and backs up to 15 cm above what they lie on, where SOLE_HEIGHT_SIGMA would have let go of them.
+APPROACH_HEIGHT, APPROACH_SIGMA = 0.2, 0.02
 MIN_UP_SIGMA = 0.026  # rad, of the gravity that the start is given, however sure of itself
 # A camera is this far above the floor at least, m, and by how much that may be wrong; Cauchy, since people are on stages, and climb.
 LEAST_CAMERA_HEIGHT, CAMERA_HEIGHT_SIGMA, CAMERA_HEIGHT_OUTLIER = 0.1, 0.15, 3.0
@@ -65,10 +70,11 @@ POSE_SIGMAS = {"spine1": 0.1, "spine2": 0.1, "spine3": 0.1, "left_collar": 0.05,
 KNEE_SIGMAS = (0.7, 0.15, 0.15)  # flexion, and the axes that a knee does not have
 # A knee on whose foot the body stands is nearly straight, rad of flexion; one that bends farther than the outlier (sigma) does so on
 # purpose.
-STANDING_FLEXION, STANDING_SIGMA, STANDING_OUTLIER = 0.08, 0.15, 3.0
+STANDING_FLEXION, STANDING_SIGMA, STANDING_OUTLIER = 0.08, 0.15, 2.0
 # This counts so many times more where the pelvis is slower than STILL_SPEED, m/s: who stands still rests on straight legs.
 STILL_FACTOR, STILL_SPEED = 4.0, 0.08
 SHAPE_SIGMA = 1.0  # betas against the start's; their unit is the population's standard deviation
+SHAPE_LIMIT, SHAPE_LIMIT_SIGMA = 2.5, 0.2  # how far betas are from 0 at most, or from it at the start; and by how much that may be wrong
 # The same of the stature of people who share a floor, which their start has been given with all that is known of statures.
 SHARED_FLOOR_STATURE_SIGMA = 0.3
 # Where a detector sees a joint, beside the body's own, m.

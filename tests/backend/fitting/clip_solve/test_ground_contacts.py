@@ -1,9 +1,11 @@
 """Which parts of a body touch the ground, and for how much they count."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.clip_solve.body_points import SOLE_ROWS, pose_points
+from blender_meshrec.backend.fitting.clip_solve.body_points import SOLE_ROWS, point_rows, pose_points
 from blender_meshrec.backend.fitting.clip_solve.ground_contacts import (
     GROUND_ROWS,
     PARTS,
@@ -11,9 +13,11 @@ from blender_meshrec.backend.fitting.clip_solve.ground_contacts import (
     SoleContacts,
     count_once,
     ground_radii,
+    ground_skin,
     ground_weights,
     resting_places,
 )
+from blender_meshrec.core.rotations import rotmat_from_rotvec
 from tests.support.made_up_clips import lie, squat
 
 TIMES = np.arange(60) / 30
@@ -23,9 +27,8 @@ def weights_of(clip, lift=0.0, floor=True):
     """Weights (F,K) of a clip's truth, raised by `lift` m; floor: whether its height is known."""
     points, shared = pose_points(clip.shape, clip.truth), clip.shared()
     points.rows[...] += lift * shared.up
-    return ground_weights(
-        points, shared.up, shared.floor if floor else None, ground_radii(clip.template), TIMES, SoleContacts(clip.contacts)
-    )
+    radii = ground_skin(clip.template, clip.shape.start).radii(points.rotations, shared.up)
+    return ground_weights(points, shared.up, shared.floor if floor else None, radii, TIMES, SoleContacts(clip.contacts))
 
 
 def test_a_squatting_person_touches_with_the_soles_alone(template):
@@ -46,6 +49,29 @@ def test_nothing_touches_in_the_air(template):
     clip = squat(template, TIMES)
     assert weights_of(clip, lift=0.5).max() < 0.05
     assert weights_of(clip, lift=0.5, floor=False)[:, : len(SOLE_ROWS)].min() > 0.95
+
+
+def test_a_lying_body_touches_where_its_skin_does(template, body):
+    """On its back and turned over: the lowest skin of a trunk and a head is below their joints by the radius, within a centimetre."""
+    clip = lie(template, TIMES[:1])
+    for turn in (0.0, np.pi):
+        rotmats = clip.truth.rotmats.copy()
+        rotmats[:, 0] = rotmats[:, 0] @ rotmat_from_rotvec([0.0, turn, 0.0])
+        state = replace(clip.truth, rotmats=rotmats, shape=np.zeros_like(clip.truth.shape))
+        points, params, up = pose_points(clip.shape, state), clip.params(state), clip.shared().up
+        radii = ground_skin(template, clip.shape.start).radii(points.rotations, up)[0]
+        skin = body(params.betas, params.global_orient, params.body_pose, params.transl)[1].numpy()[0].astype(float)
+        for name in ("pelvis", "spine3", "head"):
+            joint = points.rows[0, point_rows((name,))[0]]
+            below = skin[np.linalg.norm(skin - joint - up * ((skin - joint) @ up)[:, None], axis=1) < 0.04]
+            depth = -((below - joint) @ up).min()
+            assert radii[list(GROUND_ROWS).index(point_rows((name,))[0])] == pytest.approx(depth, abs=0.01), (name, turn)
+
+
+def test_soles_lie_on_the_skin_and_hinges_are_a_few_centimetres_under_it(template):
+    radii = ground_skin(template, np.zeros(10)).radii(np.eye(3)[None, None].repeat(24, 1), np.array([0.0, 1.0, 0.0]))[0]
+    assert (radii[GROUND_ROWS >= 24] == 0).all()
+    assert radii[GROUND_ROWS < 24].min() > 0.02 and radii.max() < 0.12
 
 
 def test_radii_are_distances_from_the_skin(template):

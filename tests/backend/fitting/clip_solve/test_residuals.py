@@ -151,6 +151,26 @@ def test_gradients_equal_finite_differences(kind, size, still):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-4 * max(1, residual.add(points, world, None)))
 
 
+def test_a_shape_that_nobody_has_costs_more_than_its_distance_from_the_start(still):
+    """Beyond the limit of betas, with the gradient of finite differences; a start beyond it is its own limit."""
+    residual = ShapePrior(2.0)
+    unknowns = np.zeros(len(still.state.shape))
+    unknowns[0] = 4 * weights.SHAPE_LIMIT
+    beyond = pose_points(still.shape, replace(still.state, shape=unknowns))
+    assert residual.add(beyond, WORLD, None) > 2 * 2.0 * (unknowns[0] / weights.SHAPE_SIGMA) ** 2
+    _matrix, gradient = dense_system(linearised(residual, beyond, WORLD))
+    step = np.zeros(len(unknowns))
+    step[0] = 1e-5
+    above, below = (
+        residual.add(pose_points(still.shape, replace(still.state, shape=unknowns + sign * step)), WORLD, None) for sign in (1, -1)
+    )
+    of_shape = gradient[FRAMES * FRAME_UNKNOWNS : FRAMES * FRAME_UNKNOWNS + len(unknowns)]
+    assert 2 * of_shape[0] == pytest.approx((above - below) / 2e-5, rel=1e-4)
+    own = replace(still.shape, start=still.shape.betas(unknowns))
+    at_start = pose_points(own, replace(still.state, shape=np.zeros(len(unknowns))))
+    assert residual.add(at_start, WORLD, None) == 0
+
+
 @pytest.mark.parametrize("kind", RESIDUALS)
 def test_curvature_is_exact_where_a_residual_vanishes(kind, still):
     """There Gauss-Newton's matrix is the Hessian: the energy of a small step is the step's own quadratic form."""
