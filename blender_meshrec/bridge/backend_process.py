@@ -13,13 +13,13 @@ from typing import TypeAlias
 from ..core.errors import CancelledError, MeshRecError, NotSetUpError, error_from_exit_code
 from ..core.files.temporary_folder import find_temporary_folder
 from .backend_location import LAUNCH_SCRIPT, PathName, find_backend
+from .log_tail import LogTail
 from .messages import Failure, Progress, ReconstructRequest, Result, failure_from_error
 from .process_groups import kill_process_group, start_process_group, wait_for_exit
 from .wire import ReadableStream, TruncatedMessageError, WireError, read_message, write_message
 
 BackendMessage: TypeAlias = Progress | Result | Failure
 
-MAX_LOG_BYTES = 32 * 1024  # the end of the backend's output, which a bug report needs
 EXIT_TIMEOUT = 5.0  # s
 CANCEL_TIMEOUT = 0.5  # s
 MAX_UNREAD_MESSAGES = 10_000  # Progress that nobody has polled
@@ -91,17 +91,15 @@ class BackendJob:
         # All three are pipes, and what can be read is buffered.
         assert process.stdin is not None and process.stdout is not None and isinstance(process.stderr, io.BufferedReader)
         self._process = process
-        self._input, self._output, self._error_output = process.stdin, process.stdout, process.stderr
+        self._input, self._output = process.stdin, process.stdout
         self._request = request
         self._messages: queue.SimpleQueue[BackendMessage] = queue.SimpleQueue()
-        self._log = bytearray()
         self._stage: str | None = None
         self._cancelled = False
         self._answer: Result | Failure | None = None
-        self._listener = threading.Thread(target=self._read_log, daemon=True)
         self._reader = threading.Thread(target=self._read_messages, daemon=True)
         self._blocked_since: float | None = None  # since when the reader's thread has been waiting for a pipe, as time.monotonic
-        self._listener.start()
+        self._log = LogTail(process.stderr)
         self._reader.start()
         threading.Thread(target=self._watch_process, daemon=True).start()
 
@@ -118,7 +116,7 @@ class BackendJob:
     @property
     def log(self) -> str:
         """The end of what the backend has printed."""
-        return self._log.decode("utf-8", "replace")
+        return self._log.text
 
     def poll(self) -> list[BackendMessage]:
         """The messages that have arrived since the last call, without waiting: Progress, and at the end a Result or a Failure."""
@@ -189,7 +187,7 @@ class BackendJob:
                 unreadable = "it closed its pipe and went on"
         self._kill()
         returncode = self._process.wait()
-        self._listener.join(1.0)
+        self._log.join(1.0)
         for pipe in (self._input, self._output):
             with contextlib.suppress(OSError):
                 pipe.close()
@@ -232,13 +230,6 @@ class BackendJob:
                 if self._reader.is_alive():
                     self._messages.put(self._make_failure(returncode, None))
                 return
-
-    def _read_log(self) -> None:
-        """The log's thread: keep the end of the backend's output."""
-        with self._error_output as pipe:
-            while chunk := pipe.read1():
-                self._log += chunk
-                del self._log[:-MAX_LOG_BYTES]
 
     def _kill(self) -> None:
         if self._process.returncode is None:

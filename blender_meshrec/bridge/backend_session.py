@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 from ..core.errors import CancelledError, ExitCode, MeshRecError
 from .backend_location import PathName
-from .backend_process import EXIT_TIMEOUT, MAX_LOG_BYTES, error_from_failure, explain_exit, start_backend
+from .backend_process import EXIT_TIMEOUT, error_from_failure, explain_exit, start_backend
+from .log_tail import LogTail
 from .messages import Failure, Progress, ReconstructRequest, Result
 from .process_groups import kill_process_group
 from .wire import TruncatedMessageError, WireError, WireMessage, read_message, write_message
@@ -127,11 +128,9 @@ class _Process:
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdin is not None and process.stdout is not None and isinstance(process.stderr, io.BufferedReader)
-        self._process, self._input, self._output, self._error_output = process, process.stdin, process.stdout, process.stderr
+        self._process, self._input, self._output = process, process.stdin, process.stdout
         self._arrivals: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
-        self._log = bytearray()
-        self._listener = threading.Thread(target=self._read_log, daemon=True)
-        self._listener.start()
+        self._log = LogTail(process.stderr)
         threading.Thread(target=self._read_messages, daemon=True).start()
 
     @property
@@ -181,9 +180,9 @@ class _Process:
             self._process.wait(EXIT_TIMEOUT)
         self.kill()
         returncode = self._process.wait()
-        self._listener.join(1.0)
+        self._log.join(1.0)
         error = explain_exit(returncode, stage, unreadable)
-        error.add_note(self._log.decode("utf-8", "replace"))
+        error.add_note(self._log.text)
         return _EndedIdleError(error) if stage is None and unreadable is None else error
 
     def _read_messages(self) -> None:
@@ -198,12 +197,6 @@ class _Process:
         finally:
             with contextlib.suppress(OSError):
                 self._output.close()
-
-    def _read_log(self) -> None:
-        with self._error_output as pipe:
-            while chunk := pipe.read1():
-                self._log += chunk
-                del self._log[:-MAX_LOG_BYTES]
 
 
 def silent_seconds() -> float:

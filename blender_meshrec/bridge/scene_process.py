@@ -104,16 +104,11 @@ def run_scene_process(request: SceneRequest, blender: PathName | None = None) ->
             file cannot be read. MeshRecError: Blender ended without an answer.
     """
     scene_command = find_scene_command(blender)
-    with scratch_folder() as scratch, ExitStack() as stack:
+    with ExitStack() as stack:
         # The child writes to this process's temporary paths: if it is killed, no file remains.
         temporary_paths = [stack.enter_context(atomic_write(path)) for path, _people in request.outputs]
-        settings_path = scratch / "settings.json"
-        try:
-            settings_path.write_text(json.dumps(_job_settings(request, temporary_paths)), encoding="utf-8")
-        except OSError as error:
-            raise temporary_folder_error(error) from error
         rig = request.retarget_target.rig if request.retarget_target else ""
-        made = _run_child([*scene_command, str(settings_path)], scratch, _time_limit(request), rig)
+        made = _run_job(scene_command, _job_settings(request, temporary_paths), _time_limit(request), rig)
         final_paths = {str(temporary): str(path) for temporary, (path, _people) in zip(temporary_paths, request.outputs)}
         return SceneResult(made.notes, {final_paths[temporary]: numbers for temporary, numbers in made.quality.items()})
 
@@ -127,15 +122,8 @@ def run_mapping_process(rig: str, blender: PathName | None = None) -> dict[str, 
     Raises:
         InputError: no Blender was found, or the file has no character that is a humanoid. MeshRecError: Blender ended without an answer.
     """
-    scene_command = find_scene_command(blender)
-    with scratch_folder() as scratch:
-        settings_path = scratch / "settings.json"
-        try:
-            settings_path.write_text(json.dumps({"map": os.path.abspath(rig), "tethered": True}), encoding="utf-8")
-        except OSError as error:
-            raise temporary_folder_error(error) from error
-        seconds = _BASE_SECONDS + _SECONDS_PER_RIG_MEGABYTE * (_file_megabytes(rig) or _file_megabytes(rig.rpartition("#")[0]))
-        return _run_child([*scene_command, str(settings_path)], scratch, seconds, rig).quality["mapping"]
+    settings = {"map": os.path.abspath(rig), "tethered": True}
+    return _run_job(find_scene_command(blender), settings, _BASE_SECONDS + _rig_seconds(rig), rig).quality["mapping"]
 
 
 def run_camera_process(path: str, name: str, first: int | None, blender: PathName | None = None) -> str:
@@ -147,16 +135,8 @@ def run_camera_process(path: str, name: str, first: int | None, blender: PathNam
     Raises:
         InputError: no Blender was found, or the file has no such camera. MeshRecError: Blender ended without an answer.
     """
-    scene_command = find_scene_command(blender)
-    with scratch_folder() as scratch:
-        settings_path = scratch / "settings.json"
-        settings = {"camera": {"path": os.path.abspath(path), "name": name, "first": first}, "tethered": True}
-        try:
-            settings_path.write_text(json.dumps(settings), encoding="utf-8")
-        except OSError as error:
-            raise temporary_folder_error(error) from error
-        seconds = _BASE_SECONDS + _SECONDS_PER_RIG_MEGABYTE * _file_megabytes(path)
-        return _run_child([*scene_command, str(settings_path)], scratch, seconds, path).quality["camera"]["text"]
+    settings = {"camera": {"path": os.path.abspath(path), "name": name, "first": first}, "tethered": True}
+    return _run_job(find_scene_command(blender), settings, _BASE_SECONDS + _rig_seconds(path), path).quality["camera"]["text"]
 
 
 def _job_settings(request: SceneRequest, temporary_paths: Sequence[Path]) -> dict[str, Any]:
@@ -212,8 +192,12 @@ def _time_limit(request: SceneRequest) -> float:
             return chosen
     motions = sum(_file_megabytes(motion) for _name, motion in request.people) * max(1, len(request.outputs))
     target = request.retarget_target
-    rig = _file_megabytes(target.rig) or _file_megabytes(target.rig.rpartition("#")[0]) if target else 0.0
-    return _BASE_SECONDS + _SECONDS_PER_MOTION_MEGABYTE * motions + _SECONDS_PER_RIG_MEGABYTE * rig
+    return _BASE_SECONDS + _SECONDS_PER_MOTION_MEGABYTE * motions + (_rig_seconds(target.rig) if target else 0.0)
+
+
+def _rig_seconds(rig: str) -> float:
+    """Seconds to allow for reading a file of rigs: FILE or FILE#object."""
+    return _SECONDS_PER_RIG_MEGABYTE * (_file_megabytes(rig) or _file_megabytes(rig.rpartition("#")[0]))
 
 
 def _file_megabytes(path: PathName) -> float:
@@ -223,13 +207,37 @@ def _file_megabytes(path: PathName) -> float:
         return 0.0
 
 
-def _run_child(command: Sequence[str], scratch: Path, seconds: float, rig: str = "") -> SceneResult:
-    """Run scene/make_job.py for at most some seconds, and return its answer; its quality is by temporary path.
-
-    The child ends when this process ends: it then finds its standard input closed.
+def _run_job(scene_command: Sequence[str], settings: dict[str, Any], seconds: float, rig: str) -> SceneResult:
+    """Have scene/make_job.py carry out settings in at most some seconds; returns its answer, whose quality is by temporary path.
 
     Args:
-        rig: the artist's character that it reads, if any: if Blender crashes, its file is the likely reason.
+        scene_command: of `find_scene_command`.
+        rig: the file of a character or a scene that it reads, "" for none: if Blender crashes, it is the likely reason.
+    """
+    with scratch_folder() as scratch:
+        settings_path = scratch / "settings.json"
+        try:
+            settings_path.write_text(json.dumps(settings), encoding="utf-8")
+        except OSError as error:
+            raise temporary_folder_error(error) from error
+        output, exit_code = _run_child([*scene_command, str(settings_path)], scratch, seconds)
+    answers = [line for line in output.splitlines() if line.startswith('{"meshrec"')]
+    if not answers:
+        error = _unexpected_end(exit_code, rig)
+        error.add_note("\n".join(output.splitlines()[-_LOG_TAIL_LINES:]))
+        raise error
+    answer = json.loads(answers[-1])
+    if answer["meshrec"] == "made":
+        return SceneResult(tuple(map(message_from_json, answer["notes"])), answer["quality"])
+    error = error_from_exit_code(answer["exit_code"], _read_message(answer["problem"]), _read_message(answer["remedy"]))
+    error.add_note(answer["details"])
+    raise error
+
+
+def _run_child(command: Sequence[str], scratch: Path, seconds: float) -> tuple[str, int]:
+    """Run a command for at most some seconds; returns what it printed, and its exit code.
+
+    The child ends when this process ends: it then finds its standard input closed.
     """
     try:
         child = start_process_group(command, stderr=subprocess.STDOUT, env=environ_with_temp_folder(scratch))
@@ -262,17 +270,7 @@ def _run_child(command: Sequence[str], scratch: Path, seconds: float, rig: str =
             child.stdout.close()
         if tether is not None:
             tether.close()
-    answers = [line for line in output.splitlines() if line.startswith('{"meshrec"')]
-    if not answers:
-        error = _unexpected_end(child.returncode, rig)
-        error.add_note("\n".join(output.splitlines()[-_LOG_TAIL_LINES:]))
-        raise error
-    answer = json.loads(answers[-1])
-    if answer["meshrec"] == "made":
-        return SceneResult(tuple(map(message_from_json, answer["notes"])), answer["quality"])
-    error = error_from_exit_code(answer["exit_code"], _read_message(answer["problem"]), _read_message(answer["remedy"]))
-    error.add_note(answer["details"])
-    raise error
+    return output, child.returncode
 
 
 def end_scene_processes() -> None:

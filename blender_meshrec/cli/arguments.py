@@ -37,6 +37,17 @@ def add_options(command: argparse.ArgumentParser, options: Iterable[Option]) -> 
         add_option(command, option)
 
 
+def add_cache_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments about the detections that are cached."""
+    command.add_argument("--cache", metavar="DIR", help="folder of detections, which later runs reuse; the user's cache by default")
+    command.add_argument("--no-cache", action="store_true", help="analyse the footage again, and keep no detections")
+
+
+def add_backend_argument(command: argparse.ArgumentParser) -> None:
+    """Add the argument that says which Python runs the backend."""
+    command.add_argument("--python", metavar="FILE", help="the Python of the backend's environment")
+
+
 def _word_parser(option: Option) -> type | None:
     """The converter of an option's word where it has no parser of its own; None leaves it a str."""
     return option.value_type if option.value_type in (int, float) else None

@@ -52,20 +52,17 @@ class OutputSettings:
     names: Mapping[int, str] = field(default_factory=dict)
 
 
-def settings_from_options(options: Namespace, surfaces: tuple[Path, ...], retarget_target: RetargetTarget | None = None) -> OutputSettings:
-    """The OutputSettings of a command's options."""
-    skel = options.skel_body if wants_skel(options) else None
+def settings_from_options(options: Namespace) -> OutputSettings:
+    """The OutputSettings of a command's options, without a character, surfaces, textures and names."""
     return OutputSettings(
-        options.body,
-        options.preset,
-        options.stretch,
-        options.blender,
-        skel,
-        retarget_target,
-        surfaces,
-        options.smplh,
-        options.pose_shapes,
-        options.with_camera,
+        body=options.body,
+        preset=options.preset,
+        stretch=options.stretch,
+        blender=options.blender,
+        skel=options.skel_body if wants_skel(options) else None,
+        smplh=options.smplh,
+        pose_shapes=options.pose_shapes,
+        with_camera=options.with_camera,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.options import OPTIONS
-from .arguments import add_options, parse_output_path
+from .arguments import add_backend_argument, add_cache_arguments, add_options, parse_output_path
 
 _FINDING = ("frames", "fps", "capture_fps", "detector", "method", "quality", "device")
 
@@ -42,13 +42,12 @@ def add_people_arguments(command: argparse.ArgumentParser) -> None:
         ("--swap", 3, ("N", "M", "FRAME"), "from FRAME on, N is M and M is N"),
         ("--name", 2, ("N", "NAME"), "call N by a name, which the person has in Blender too; an empty one takes it away"),
         ("--drop", 1, "N", "leave N out"),
-        ("--add", 1, "TRACK", "make a person of what a track shows and nobody is, such as somebody dropped before"),
-        ("--sure", 1, "N", "N, who is listed as doubtful, is somebody"),
+        ("--add", 1, "TRACK", "make a person of a track that belongs to nobody, such as that of somebody dropped before"),
+        ("--sure", 1, "N", "confirm that N, who is listed as doubtful, is a person"),
     )
     for flag, count, metavar, explanation in edits:
         command.add_argument(flag, dest="edits", action=_Edit, nargs=count, metavar=metavar, help=explanation)
     command.add_argument("--anew", action="store_true", help="of a clip: write the list again where there is one, and lose its edits")
     add_options(command, (OPTIONS[name] for name in _FINDING))
-    command.add_argument("--cache", metavar="DIR", help="where to keep what was seen, for a second run; the user's cache by default")
-    command.add_argument("--no-cache", action="store_true", help="look at everything anew and keep nothing")
-    command.add_argument("--python", metavar="FILE", help="the Python of the backend's environment")
+    add_cache_arguments(command)
+    add_backend_argument(command)

@@ -18,7 +18,16 @@ from ..core.option_choices import OUTPUT_SUFFIXES
 from ..core.option_parsers import parse_fps, parse_non_negative
 from ..core.options import CHARACTER_OPTIONS, OPTIONS
 from ..core.version import version
-from .arguments import add_option, add_options, join_words, parse_count, parse_formats, parse_output_path
+from .arguments import (
+    add_backend_argument,
+    add_cache_arguments,
+    add_option,
+    add_options,
+    join_words,
+    parse_count,
+    parse_formats,
+    parse_output_path,
+)
 from .console import Console
 from .interruption import interrupt_on_signals
 from .output_checks import DEFAULT_FORMATS
@@ -123,7 +132,7 @@ def build_parser(prog: str = "meshrec") -> Parser:
     _add_setup_arguments(add_command("setup", "install the environment that the backend runs in"))
     doctor = add_command("doctor", "say what is installed, what is missing and where things are kept")
     doctor.add_argument("--blender", metavar="FILE", help="the Blender, or the Python with bpy, to look at")
-    _add_backend_argument(doctor)
+    add_backend_argument(doctor)
     return top
 
 
@@ -142,9 +151,8 @@ def _add_reconstruct_options(command: argparse.ArgumentParser) -> None:
     elsewhere = {"body", "preset", *(option.name for option in CHARACTER_OPTIONS)}
     add_options(command, (option for option in OPTIONS.values() if option.name not in elsewhere))
     _add_character_arguments(command)
-    command.add_argument("--cache", metavar="DIR", help="where to keep what was seen, for a second run; the user's cache by default")
-    command.add_argument("--no-cache", action="store_true", help="look at everything anew and keep nothing")
-    _add_backend_argument(command)
+    add_cache_arguments(command)
+    add_backend_argument(command)
 
 
 def _add_batch_arguments(command: argparse.ArgumentParser) -> None:
@@ -184,7 +192,7 @@ def _add_convert_arguments(command: argparse.ArgumentParser) -> None:
     add_option(command, OPTIONS["up"])
     add_options(command, (OPTIONS[name] for name in ("skeleton", "skel_body")))
     command.add_argument("--from-skel", action="store_true", help="first make the SMPL poses anew, from the motion's SKEL angles")
-    _add_backend_argument(command)
+    add_backend_argument(command)
     add_options(command, (OPTIONS[name] for name in ("stretch", "surface", "smplh", "pose_shapes", "with_camera")))
     _add_output_arguments(command, "the file to write; its suffix is the format")
 
@@ -216,10 +224,6 @@ def _add_character_arguments(command: argparse.ArgumentParser, required: bool = 
     command.add_argument("--rig", required=required, metavar="FILE[#NAME]", help=f"the character that is to perform: {_CHARACTER_HELP}")
     command.add_argument("--mapping", metavar="PRESET.json", help="a mapping preset that says which bone is what; found by itself without")
     add_options(command, CHARACTER_OPTIONS)
-
-
-def _add_backend_argument(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--python", metavar="FILE", help="the Python of the backend's environment")
 
 
 def _add_progress_argument(command: argparse.ArgumentParser) -> None:

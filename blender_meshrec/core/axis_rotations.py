@@ -10,6 +10,24 @@ def unit_vector(vectors: FloatArray) -> FloatArray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
+def perpendicular_part(vectors: FloatArray, axis: FloatArray) -> FloatArray:
+    """What is left of vectors (..., 3) without their parts along unit axes (..., 3)."""
+    return vectors - (vectors * axis).sum(-1, keepdims=True) * axis
+
+
+def bend_hinge(upper: FloatArray, lower: FloatArray, straight_hinge: FloatArray, sines: tuple[float, float]) -> FloatArray:
+    """The axis (F,3) about which a limb bends: normal to its two bones, or where it is nearly straight, that of a straight limb.
+
+    Args:
+        upper, lower: (F,3) unit directions of its bones. straight_hinge: (F,3) unit.
+        sines: of the bend, between which the one gradually replaces the other.
+    """
+    bend = np.cross(upper, lower)
+    sine = np.linalg.norm(bend, axis=-1, keepdims=True)
+    weight = np.clip((sine - sines[0]) / (sines[1] - sines[0]), 0, 1)
+    return weight * bend / np.maximum(sine, 1e-9) + (1 - weight) * straight_hinge
+
+
 def rotation_about_axis(axis: ArrayLike, angle: ArrayLike) -> FloatArray:
     """Rotation matrices (..., 3, 3) about unit axes (..., 3) by angles (...) rad."""
     axis, angle = np.asarray(axis, float), np.asarray(angle, float)

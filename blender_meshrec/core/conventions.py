@@ -18,10 +18,7 @@ WORLD_FROM_BODY: FloatArray = read_only_array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0]
 # A level camera that looks along +y: its x axis is world x, its y axis is world -z.
 WORLD_FROM_LEVEL_CAMERA: FloatArray = read_only_array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
-# From camera axes to y-up axes that look along -z: Rx(180 deg).
-Y_UP_FROM_CAMERA: FloatArray = read_only_array(np.diag([1.0, -1.0, -1.0]))
-
-# Blender's cameras look along their own -z with +y up.
+# Blender's cameras look along their own -z with +y up: Rx(180 deg).
 BLENDER_CAMERA_FROM_OPENCV: FloatArray = read_only_array(np.diag([1.0, -1.0, -1.0]))
 
 # Frame rates that files may state: from one frame in 20 minutes to high-speed cameras.

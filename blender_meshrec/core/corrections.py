@@ -29,6 +29,11 @@ PIN_REACH, PIN_GAP = 0.2, 1.5
 EASE_TIME, FADE_TIME = 0.1, 0.15
 
 
+def _check_frames(first: int, last: int) -> None:
+    if not 0 <= first <= last:
+        raise ValueError(f"there are no frames from {first} to {last}")
+
+
 @dataclass(frozen=True)
 class BadRange:
     """Frames `first` to `last`, both included, in which the observations of a part are wrong: of BODY_PARTS, or WHOLE_BODY."""
@@ -40,8 +45,7 @@ class BadRange:
     def __post_init__(self) -> None:
         if self.part != WHOLE_BODY and self.part not in BODY_PARTS:
             raise ValueError(f"there is no part {self.part}")
-        if not 0 <= self.first <= self.last:
-            raise ValueError(f"there are no frames from {self.first} to {self.last}")
+        _check_frames(self.first, self.last)
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,7 @@ class ContactSpan:
     def __post_init__(self) -> None:
         if self.part not in CONTACT_PARTS:
             raise ValueError(f"there is no part {self.part}")
-        if not 0 <= self.first <= self.last:
-            raise ValueError(f"there are no frames from {self.first} to {self.last}")
+        _check_frames(self.first, self.last)
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,6 @@ class PersonCorrections:
         """With a pin, in place of one of the same joint and frame."""
         kept = [other for other in self.pins if (other.frame, other.joint) != (pin.frame, pin.joint)]
         return replace(self, pins=tuple(sorted((*kept, pin), key=lambda entry: (entry.frame, entry.joint))))
-
-    def without_pin(self, frame: int, joint: str) -> "PersonCorrections":
-        """Without the pin of a joint in a frame."""
-        return replace(self, pins=tuple(pin for pin in self.pins if (pin.frame, pin.joint) != (frame, joint)))
 
 
 @dataclass(frozen=True)

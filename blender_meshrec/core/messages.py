@@ -43,6 +43,11 @@ def label(text: str) -> Message:
     return Message(text, text.replace("{", "{{").replace("}", "}}"))
 
 
+def title_of(identifier: str) -> str:
+    """An identifier as a label of the interface: left_heel is "Left Heel"."""
+    return identifier.replace("_", " ").title()
+
+
 def fill_in(template: str, values: Mapping[str, MessageValue]) -> str:
     """Replace the {placeholders} of a template by their values; tuples are joined by commas."""
     return template.format(**{key: ", ".join(map(str, value)) if isinstance(value, tuple) else value for key, value in values.items()})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,14 @@ from .records import Motion, Recovery
 from .rotations import quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec, slerp
 from .skeletons import SMPL_JOINTS
 from .time_series import bracketing_samples, interpolate_over_time
+
+if TYPE_CHECKING:
+    from .files.body_template import BodyTemplate
+
+
+def motion_on_body(recovery: Recovery, body: "BodyTemplate") -> Motion:
+    """`motion_from_recovery` on the joints of the recovery's body."""
+    return motion_from_recovery(recovery, body.rest_joints(recovery.betas), body.joint_names, body.parents)
 
 
 def motion_from_recovery(recovery: Recovery, rest_joints: ArrayLike, joint_names: Sequence[str], parents: IntArray) -> Motion:

@@ -12,16 +12,24 @@ Layout: TypeAlias = Mapping[str, Shape]
 
 def hmr2_layout() -> Layout:
     """HMR2.0: `backbone.` and `smpl_head.`."""
-    starts = {"smpl_head.init_body_pose": (1, 144), "smpl_head.init_betas": (1, 10), "smpl_head.init_cam": (1, 3)}
-    decoders = _linears("smpl_head.", {"decpose": (144, 1024), "decshape": (10, 1024), "deccam": (3, 1024)})
-    return {**dict(_vision_transformer("backbone.")), **starts, **dict(_token_decoder("smpl_head.transformer.")), **decoders}
+    return _transformer_regressor("smpl_head.", "init_body_pose", ("decpose", "decshape", "deccam"))
 
 
 def hsmr_layout() -> Layout:
     """HSMR: `backbone.` and `head.`."""
-    starts = {"head.init_poses": (1, 144), "head.init_betas": (1, 10), "head.init_cam": (1, 3)}
-    decoders = _linears("head.", {"poses_decoder": (144, 1024), "betas_decoder": (10, 1024), "cam_decoder": (3, 1024)})
-    return {**dict(_vision_transformer("backbone.")), **starts, **dict(_token_decoder("head.transformer.")), **decoders}
+    return _transformer_regressor("head.", "init_poses", ("poses_decoder", "betas_decoder", "cam_decoder"))
+
+
+def _transformer_regressor(head: str, init_pose: str, decoders: Sequence[str]) -> Layout:
+    """A vision transformer `backbone.` and a head that decodes pose, shape and camera from one token.
+
+    Args:
+        head: its prefix. init_pose: the name of the mean pose. decoders: the names of the layers for pose, shape and camera.
+    """
+    sizes = (144, 10, 3)
+    starts = {f"{head}{name}": (1, size) for name, size in zip((init_pose, "init_betas", "init_cam"), sizes)}
+    layers = _linears(head, {name: (size, 1024) for name, size in zip(decoders, sizes)})
+    return {**dict(_vision_transformer("backbone.")), **starts, **dict(_token_decoder(f"{head}transformer.")), **layers}
 
 
 def spin_layout() -> Layout:

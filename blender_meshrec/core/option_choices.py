@@ -27,7 +27,7 @@ def refiner_choices() -> tuple[Choice, ...]:
 
 
 QUALITIES = (
-    Choice("draft", "Draft", "For a quick first look: looks at about 15 frames a second, and refines nothing", "DRAFT"),
+    Choice("draft", "Draft", "For a quick first look: analyses about 15 frames a second, and refines nothing", "DRAFT"),
     Choice("standard", "Standard", "Every frame; natural twist of the limbs, and the body's shape from its outline", "STANDARD"),
     Choice("best", "Best", "The same with the larger landmark model: nearer to the truth, and slower", "BEST"),
 )

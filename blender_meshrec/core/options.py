@@ -48,26 +48,27 @@ OPEN_MODEL = "open"  # the value of a model-file option for the model that ships
 
 @dataclass(frozen=True, kw_only=True)
 class ReconstructOptions:
-    """The options that the backend needs.
+    """The options that the backend needs. None means by default what the help text of the option says.
 
-    body: "open" or the path of an SMPL-family file; skel_body: "open" or the path of a SKEL file. person: "largest", "all" or a number
-    from 1. people_list: file of the list of people, read if it exists, or None. include_doubtful: of everybody, also
-    those who are doubtful. frames: (first, end) half-open, counted from 0, or None for
-    all. fps: resample to this rate, or None. capture_fps: rate at
-    which the footage was captured, if not that at which it plays, or None for what the file says. focal: the focal length, such as
-    "28mm" or "1674px" (focal_length.py), or None for what the file says or the solve finds. sensor: length in mm of its longer side, if
-    the focal length is in true millimetres, or None for 35 mm equivalents. camera: FILE or FILE#NAME of the camera that filmed, in
-    whose world people stand, or None; cameras: the calibration of several views that are joined, "auto" without one, or None;
-    camera_frame: the frame of its scene that belongs to the footage's first, or None for its own first; floor: the height of that
-    world's floor, m, "auto" to find it, or None for what the camera's file says. height: cm, of everybody or of each person, or None.
-    betas: files with each person's shape. start_shape: "average", "female" or "male", what bones and silhouettes leave open. skeleton:
-    "smpl", or "skel" for SKEL's angles beside SMPL's. method: an Estimator of the catalogue; quality: of quality_levels.py; refine:
-    Refiners in order, "auto" for those of the quality. smoothing: 0 is off, 1 the default strength. contacts: detect heel and toe
-    contacts and lock the feet while they last. keep_touch: people who seem to touch each other do. texture: paint the open body's skin
-    from the footage, a square picture of
-    texture_size px. known_contacts: files with each person's certain contacts. corrections: file of an
-    artist's corrections of an earlier result, or None. upright: turn the world so that z is up and the floor is at zero. up: of an
-    SMPL-family motion in place of footage, the axis that is up: "z", "y", or "auto" as its format says.
+    Attributes:
+        body: "open" or the path of an SMPL-family file. skel_body: "open" or the path of a SKEL file.
+        person: "largest", "all" or a number from 1. include_doubtful: with "all", also those who are doubtful.
+        people_list: file of the list of people, which is read if it exists.
+        frames: (first, end) half-open, counted from 0; None for all.
+        fps: rate to resample to. capture_fps: rate at which the footage was captured, if not that at which it plays.
+        focal: "28mm" or "1674px" (focal_length.py). sensor: mm of its longer side, if `focal` is in true millimetres.
+        camera: FILE or FILE#NAME of the camera that filmed, in whose world people stand. camera_frame: the frame of its scene that
+            belongs to the footage's first. floor: the height of that world's floor, m, or "auto".
+        cameras: the calibration of several views that are joined; "auto" without one, None for a single view.
+        height: cm, of everybody or of each person. betas: files with each person's shape.
+        start_shape: "average", "female" or "male", for what bones and silhouettes leave open.
+        skeleton: "smpl", or "skel" for SKEL's angles beside SMPL's.
+        method: an Estimator of the catalogue. quality: of quality_levels.py. refine: Refiners in order; "auto" for those of the quality.
+        texture: paint the open body's skin from the footage, as a square picture of texture_size px.
+        smoothing: 0 is off, 1 the default strength. contacts: lock feet while they touch. keep_touch: people who seem to touch do.
+        known_contacts: files with each person's certain contacts. corrections: file of an artist's corrections of an earlier result.
+        upright: turn the world so that z is up and the floor is at zero.
+        up: of an SMPL-family motion in place of footage, the axis that is up: "z", "y", or "auto" as its format says.
     """
 
     body: str = option(
@@ -95,7 +96,7 @@ class ReconstructOptions:
             "of --person all: also those who may be nobody, or whose body does not explain the footage (docs/people.md)",
         ),
         panel=PanelProperty(
-            "Include Doubtful People", "Of everybody: also statues, mirror images and people whose body does not explain the footage"
+            "Include Doubtful People", "With Everybody: also statues, mirror images, and people whose body does not match the footage"
         ),
     )
     frames: tuple[int, int | None] | None = option(
@@ -243,10 +244,9 @@ class ReconstructOptions:
         choices=QUALITIES,
         argument=Argument(
             "--quality",
-            "how much work is put into the result: draft looks at about 15 frames a second and refines nothing, best uses a larger "
-            "landmark model",
+            "speed or accuracy: draft analyses about 15 frames a second and refines nothing, best uses a larger landmark model",
         ),
-        panel=PanelProperty("Quality", "How much work is put into the result"),
+        panel=PanelProperty("Quality", "Speed or accuracy"),
     )
     refine: tuple[str, ...] = option(
         (AUTO_REFINER,),
@@ -274,7 +274,10 @@ class ReconstructOptions:
         panel=PanelProperty("Texture Size", "Pixels of the texture's sides"),
     )
     device: str = option(
-        "auto", choices=DEVICES, argument=Argument("--device", "what to compute on"), panel=PanelProperty("Device", "What computes")
+        "auto",
+        choices=DEVICES,
+        argument=Argument("--device", "what to compute on"),
+        panel=PanelProperty("Device", "The processor or the graphics card to compute with"),
     )
     smoothing: float = option(
         1.0,
@@ -357,7 +360,7 @@ class SceneOptions:
             "--surface",
             "of a calibrated motion: the skin that bones move, or also the exact surface, as NAME.pc2 beside a .blend or an .npz",
         ),
-        panel=PanelProperty("Surface", "What the mesh shows of a calibrated person"),
+        panel=PanelProperty("Surface", "Which surface a calibrated person has"),
     )
     pose_shapes: bool = option(
         False,

@@ -5,24 +5,20 @@ camera, `add_footage` its background. `match_scene` then sets the scene's timeli
 """
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import bpy
 
-from ..core.array_types import FloatArray
-from ..core.conventions import FIRST_BLENDER_FRAME
-from ..core.files.body_template import BodyTemplate
 from ..core.messages import Message
 from ..core.records import Camera, Recovery
-from ..core.skel.template import SkelTemplate
 from ..core.time_gaps import recovery_without_gaps
+from .assembly import Assembly, AssemblyOptions, Person
 from .cameras.camera import build_camera, match_resolution, set_camera_view
 from .cameras.camera_footage import RATE_NOTE, add_footage, fit_footage, remove_footage
 from .cameras.footage_retiming import file_rate, footage_rate, retime_footage
 from .context import active_scene, active_view_layer, assigned_action, ensure_object_mode
 from .free_names import free_name
-from .motion.keyframes import last_frame, set_timeline, snapped_key_frames
+from .motion.keyframes import last_frame, set_timeline
 from .person.reshape import BodyObjects
 from .person.skel_person import build_skel_person
 from .person.smpl_person import build_smpl_person
@@ -31,92 +27,15 @@ from .takes.new_take import give_take, show_take
 from .takes.takes import remove_take
 from .unit_scale import UNIT_PROPERTY
 
-
-@dataclass(frozen=True)
-class Person:
-    """A person to make: the name of the objects, a Recovery and the BodyTemplate of its pose.
-
-    skel: the SkelTemplate of a recovery with SKEL's angles, to make SKEL's skeleton; None for SMPL's.
-    surface: the point cache of the exact calibrated surface, which the mesh plays; None for the skinned mesh alone.
-    rig: the person's armature object of an earlier result, which gets a new take; None to make a new one.
-    texture: the content of a PNG file for the UV map of the body; None for plain colours.
-    """
-
-    name: str
-    recovery: Recovery
-    template: BodyTemplate
-    skel: SkelTemplate | None = None
-    surface: Path | None = None
-    rig: bpy.types.Object | None = None
-    texture: bytes | None = None
+_DEFAULTS = AssemblyOptions()
 
 
-@dataclass(frozen=True)
-class Assembly:
-    """A collection with one armature and one mesh object per person, and the camera; SKEL people have two meshes.
-
-    fps, first_frame and last_frame: the timeline of the keys. notes: sentences about what was left out. is_camera_exported:
-    whether files of other programs get the camera too.
-    """
-
-    collection: bpy.types.Collection
-    armatures: tuple[bpy.types.Object, ...]
-    meshes: tuple[bpy.types.Object, ...]
-    camera: bpy.types.Object
-    fps: float
-    last_frame: int
-    notes: tuple[str, ...]
-    first_frame: int = FIRST_BLENDER_FRAME
-    is_camera_exported: bool = False
-
-
-@dataclass(frozen=True)
-class _AssemblyOptions:
-    name: str
-    fps: float
-    pose_shapes: bool
-    footage: bool
-    stretch: bool
-    bone_scale: bool
-    first_frame: int
-    camera: bpy.types.Object | None
-    metres_per_unit: float
-    own_camera: bpy.types.Object | None
-    footage_times: FloatArray | None
-
-
-def assemble(
-    people: Sequence[Person],
-    name: str,
-    fps: float | None = None,
-    pose_shapes: bool = True,
-    footage: bool = True,
-    stretch: bool = True,
-    bone_scale: bool = True,
-    first_frame: int = FIRST_BLENDER_FRAME,
-    earlier: bpy.types.Collection | None = None,
-    camera: bpy.types.Object | None = None,
-    metres_per_unit: float = 1.0,
-    own_camera: bpy.types.Object | None = None,
-    footage_times: FloatArray | None = None,
-) -> Assembly:
+def assemble(people: Sequence[Person], name: str, options: AssemblyOptions = _DEFAULTS) -> Assembly:
     """Make the people of one clip in the current scene, and change nothing else of it.
 
     Args:
         people: of one clip, so that they share a camera.
         name: of the collection, which has a child collection for each person.
-        fps: the timeline's rate; the clip's own by default. At another rate the motion keeps its real speed.
-        pose_shapes: add the body's pose blend shapes as driven shape keys; without them a note says so.
-        footage: show the footage behind the camera's view.
-        stretch: let the bones of calibrated people stretch, so that joints are at their calibrated positions; otherwise
-            people have the nearest pose of bones that keep their lengths.
-        bone_scale: stretch bones by scaling them; otherwise bones are moved to the joints, which other programs can read.
-        first_frame: of the timeline, at which the motion begins.
-        earlier: the collection of an earlier result, which new people join; a new one by default. camera: the camera object of an
-            earlier result, which gets the new view; a new one by default.
-        metres_per_unit: of the scene; new people and the camera are scaled to it.
-        own_camera: the artist's own camera that filmed the clip, which stays as it is and makes another one superfluous.
-        footage_times: (N,) s of the footage's frames, where the recoveries are at other times; by default as its file says.
 
     Returns:
         An Assembly. The caller makes the undo step.
@@ -127,17 +46,14 @@ def assemble(
     ensure_object_mode()
     scene, layer = active_scene(), active_view_layer()
     active = layer.objects.active
-    rate = fps or people[0].recovery.mocap_framerate
-    options = _AssemblyOptions(
-        name, rate, pose_shapes, footage, stretch, bone_scale, first_frame, camera, metres_per_unit, own_camera, footage_times
-    )
+    options = replace(options, fps=options.fps or people[0].recovery.mocap_framerate)
     before = set(bpy.data.objects), set(bpy.data.collections)
     played = {person.rig: assigned_action(person.rig) for person in people if person.rig is not None}
-    collection = earlier or bpy.data.collections.new(name)
-    if earlier is None:
+    collection = options.earlier or bpy.data.collections.new(name)
+    if options.earlier is None:
         scene.collection.children.link(collection)
     try:
-        return _assemble_into(collection, people, options)
+        return _assemble_into(collection, people, name, options)
     except BaseException:
         _remove_new_blocks(*before)
         _restore_takes(people, played)
@@ -159,19 +75,18 @@ def match_picture(scene: bpy.types.Scene, assembly: Assembly, camera: Camera) ->
     scene.camera = assembly.camera
 
 
-def _assemble_into(collection: bpy.types.Collection, people: Sequence[Person], options: _AssemblyOptions) -> Assembly:
+def _assemble_into(collection: bpy.types.Collection, people: Sequence[Person], name: str, options: AssemblyOptions) -> Assembly:
     armatures: list[bpy.types.Object] = []
     meshes: list[bpy.types.Object] = []
     people, gap_notes = people_without_gaps(people)
     notes: list[str] = [*gap_notes]
     for number, person in enumerate(people):
-        (armature_object, person_meshes), take_notes = _make_person(person, number, collection, options)
+        (armature_object, person_meshes), take_notes = _make_person(person, number, collection, name, options)
         armatures.append(armature_object)
         meshes += person_meshes
         notes += [*take_notes, *_person_notes(person, options)]
-    camera_object, camera_notes = _make_camera(collection, people[0].recovery, options)
-    frames = [snapped_key_frames(person.recovery.timestamps, options.fps, options.first_frame) for person in people]
-    end = max(map(last_frame, frames))
+    camera_object, camera_notes = _make_camera(collection, people[0].recovery, name, options)
+    end = max(last_frame(options.key_frames(person.recovery)) for person in people)
     notes += camera_notes
     return Assembly(collection, tuple(armatures), tuple(meshes), camera_object, options.fps, end, tuple(notes), options.first_frame)
 
@@ -187,43 +102,24 @@ def people_without_gaps(people: Sequence[Person]) -> tuple[list[Person], list[Me
     return closed, notes
 
 
-def _make_person(person: Person, number: int, parent: bpy.types.Collection, options: _AssemblyOptions) -> tuple[BodyObjects, list[Message]]:
+def _make_person(
+    person: Person, number: int, parent: bpy.types.Collection, clip: str, options: AssemblyOptions
+) -> tuple[BodyObjects, list[Message]]:
     """Make a person's collection, or a new take of its rig; returns its armature object and mesh objects, and notes."""
     notes: list[Message] = []
     if person.rig is not None:
-        made, notes = give_take(person, options.fps, options.first_frame, options.stretch)
+        made, notes = give_take(person, options)
     else:
-        made = _make_new_person(person, number, parent, options)
+        collection = bpy.data.collections.new(person.name)
+        parent.children.link(collection)
+        build = build_smpl_person if person.skel is None else build_skel_person
+        made = build(person, number, collection, clip, options)
         made[0][UNIT_PROPERTY], made[0].scale = options.metres_per_unit, (1 / options.metres_per_unit,) * 3
     _store_body_properties(made[0], person.recovery)
     if person.texture is not None and made[1]:
         note = apply_texture(made[1][0], person.texture, person.name)
         notes = notes if note is None else [*notes, note]
     return made, notes
-
-
-def _make_new_person(person: Person, number: int, parent: bpy.types.Collection, options: _AssemblyOptions) -> BodyObjects:
-    name, recovery = person.name, person.recovery
-    collection = bpy.data.collections.new(name)
-    parent.children.link(collection)
-    if person.skel is not None:
-        return build_skel_person(
-            name, recovery, person.skel, number, collection, options.fps, options.pose_shapes, options.first_frame, clip=options.name
-        )
-    return build_smpl_person(
-        name,
-        recovery,
-        person.template,
-        number,
-        collection,
-        options.fps,
-        pose_shapes=options.pose_shapes,
-        stretch=options.stretch,
-        bone_scale=options.bone_scale,
-        surface=person.surface,
-        first_frame=options.first_frame,
-        clip=options.name,
-    )
 
 
 def _store_body_properties(armature_object: bpy.types.Object, recovery: Recovery) -> None:
@@ -234,7 +130,7 @@ def _store_body_properties(armature_object: bpy.types.Object, recovery: Recovery
     armature_object["footage"] = recovery.footage
 
 
-def _person_notes(person: Person, options: _AssemblyOptions) -> list[str]:
+def _person_notes(person: Person, options: AssemblyOptions) -> list[str]:
     notes: list[str] = []
     template = person.skel or person.template
     if template.posedirs is not None and not options.pose_shapes:
@@ -250,15 +146,16 @@ def without_shapes_note(notes: Sequence[str]) -> tuple[str, ...]:
     return tuple(note for note in notes if getattr(note, "name", "") != "pose-blend-shapes-left-out")
 
 
-def _make_camera(collection: bpy.types.Collection, recovery: Recovery, options: _AssemblyOptions) -> tuple[bpy.types.Object, list[str]]:
+def _make_camera(
+    collection: bpy.types.Collection, recovery: Recovery, clip: str, options: AssemblyOptions
+) -> tuple[bpy.types.Object, list[str]]:
     """Make the camera of a Recovery, or move an earlier one, and by option show its footage; returns notes about the footage."""
     if options.own_camera is not None:
         return options.own_camera, []
-    frames = snapped_key_frames(recovery.timestamps, options.fps, options.first_frame)
+    frames = options.key_frames(recovery)
     if options.camera is None:
-        camera_object = build_camera(
-            free_name(f"{options.name} camera", bpy.data.objects), recovery.camera, frames, collection, options.metres_per_unit
-        )
+        camera_name = free_name(f"{clip} camera", bpy.data.objects)
+        camera_object = build_camera(camera_name, recovery.camera, frames, collection, options.metres_per_unit)
     else:
         camera_object = options.camera
         set_camera_view(camera_object, recovery.camera, frames, options.metres_per_unit)

@@ -8,11 +8,11 @@ from pathlib import Path
 import bpy
 
 from ..core.conventions import FIRST_BLENDER_FRAME
-from ..core.files.bvh import write_bvh
 from ..core.files.motion_npz import write_motion
+from ..core.files.recovery_bvh import write_recovery_bvh
 from ..core.format_notes import format_notes
-from ..core.motion import motion_from_recovery
-from .assemble import Assembly, Person, assemble, match_scene, people_without_gaps, without_shapes_note
+from .assemble import assemble, match_scene, people_without_gaps, without_shapes_note
+from .assembly import Assembly, AssemblyOptions, Person
 from .context import active_scene, active_view_layer, expect_type
 from .export.export import export_assembly
 from .person.surface import surface_modifiers
@@ -96,9 +96,7 @@ def _write_scene(
     # Other programs read plain skinning: driven shape keys and point caches are for .blend alone.
     if not is_blend:
         people = [replace(person, surface=None) for person in people]
-    assembly = assemble(
-        people,
-        name,
+    options = AssemblyOptions(
         pose_shapes=is_blend and pose_shapes,
         footage=is_blend,
         stretch=stretch,
@@ -106,6 +104,7 @@ def _write_scene(
         # Animations of engines begin at their own beginning.
         first_frame=people[0].recovery.scene_frame if is_blend or suffix == ".usdc" else FIRST_BLENDER_FRAME,
     )
+    assembly = assemble(people, name, options)
     for modifier, path in zip(surface_modifiers(assembly.meshes), output.surfaces):
         modifier.filepath = str(path)
     match_scene(active_scene(), assembly, people[0].recovery.camera)
@@ -120,10 +119,7 @@ def _write_npz(path: Path, person: Person, stretch: bool) -> None:
 
 
 def _write_bvh(path: Path, person: Person, stretch: bool) -> None:
-    recovery, template = person.recovery, person.template
-    rest_joints = template.rest_joints(recovery.betas)
-    motion = motion_from_recovery(recovery, rest_joints, template.joint_names, template.parents)
-    write_bvh(path, motion if stretch else replace(motion, joints=None))
+    write_recovery_bvh(path, person.recovery, person.template, stretch)
 
 
 _SCENELESS_WRITERS: dict[str, Callable[[Path, Person, bool], None]] = {".npz": _write_npz, ".bvh": _write_bvh}

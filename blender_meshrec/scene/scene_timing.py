@@ -11,7 +11,7 @@ from ..core.messages import Message
 from ..core.records import Recovery
 from ..core.resampling import resample_recovery
 from .cameras.camera import VIEW_PROPERTY
-from .motion.keyframes import blender_rate, scene_fps, snapped_key_frames
+from .motion.keyframes import scene_fps, set_timeline, snapped_key_frames
 
 _SAME_RATE = 1e-4  # relative
 
@@ -62,15 +62,15 @@ def matching_changes(scene: bpy.types.Scene, timing: Timing, frames: int, footag
     """
     changes: list[Message] = []
     if timing.is_scene_matched and not np.isclose(scene_fps(scene), timing.fps, rtol=_SAME_RATE):
-        values = {"old": scene_fps(scene), "new": timing.fps}
-        changes.append(Message("matching-rate", "Frame rate: {old:.5g} to {new:.5g} fps", **values))
+        text = "Frame rate: {old:.5g} to {new:.5g} fps"
+        changes.append(Message("matching-rate", text, old=scene_fps(scene), new=timing.fps))
     if frames > 0 and footage_fps > 0:
         end = timing.first_frame + int(np.ceil((frames - 1) / footage_fps * timing.fps - 1e-3))
         start, end = (timing.first_frame, end) if timing.is_scene_matched else (scene.frame_start, max(scene.frame_end, end))
-        if (start, end) != (scene.frame_start, scene.frame_end):
-            values = {"old": (scene.frame_start, scene.frame_end), "start": start, "end": end}
+        first, last = scene.frame_start, scene.frame_end
+        if (start, end) != (first, last):
             text = "Frame range: {first}-{last} to {start}-{end}"
-            changes.append(Message("matching-range", text, first=values["old"][0], last=values["old"][1], start=start, end=end))
+            changes.append(Message("matching-range", text, first=first, last=last, start=start, end=end))
     old_size = (scene.render.resolution_x, scene.render.resolution_y)
     if min(size) > 0 and tuple(size) != old_size:
         text = "Resolution: {old_width} x {old_height} to {width} x {height}"
@@ -83,11 +83,10 @@ def matching_changes(scene: bpy.types.Scene, timing: Timing, frames: int, footag
 def match_timeline(scene: bpy.types.Scene, timing: Timing, end: int) -> None:
     """Give a scene the rate and the range of a result; a scene with its own timing keeps it, and is prolonged to the result's end."""
     if timing.is_scene_matched:
-        scene.render.fps, scene.render.fps_base = blender_rate(timing.fps)
-        scene.frame_start, scene.frame_end = timing.first_frame, end
+        set_timeline(scene, timing.fps, end, timing.first_frame)
     else:
         scene.frame_end = max(scene.frame_end, end)
-    scene.frame_set(timing.first_frame)
+        scene.frame_set(timing.first_frame)
 
 
 def _resampled(recovery: Recovery, timing: Timing) -> Recovery:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import bpy
 
 from ..bridge.backend_location import set_environment_home
-from . import choice_operators, menus, operators, panels, presets, properties, redraw, translation
+from . import choice_operators, menus, operators, panels, presets, properties, redraw, settings_panels, translation
 from .correct import contact_operators, contact_panel, correction_operators, correction_panel, pin_overlay, solve_again_operator
-from .footage import camera_panel, footage_operators, views_panel
+from .footage import footage_operators, views_panel
 from .jobs import status_bar, surface_files
 from .jobs.jobs import stop as stop_jobs  # the module would hide the package of its name
 from .people import people_operators, people_panel, solve_people_operator, thumbnails
@@ -47,9 +47,9 @@ _PARTS = (
     clean_up_operators,
     retarget_operators,
     presets,
-    people_panel,
     panels,
-    camera_panel,
+    people_panel,
+    settings_panels,
     views_panel,
     result_panel,
     contact_panel,

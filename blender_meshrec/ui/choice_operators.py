@@ -11,15 +11,14 @@ from .blender_types import HasFilepath, OperatorResult, require, settings_of
 from .jobs import jobs
 from .operator_feedback import poll_unless
 from .redraw import redraw, redraw_views
-from .selection import result_armature
+from .selection import missing_person, result_armature
 from .setup.preferences import ADDON
-from .translation import translate
 
 _MODEL_ITEMS = (("body", "Body", "An SMPL, SMPL-H or SMPL-X file"), ("skel_body", "SKEL", "A SKEL file"))
 
 
 class ChoosePerson(bpy.types.Operator):
-    """Reconstruct this person; what was seen in the footage is kept, so that it is quick"""
+    """Reconstruct this person; the detections in the footage are cached, so that it is quick"""
 
     bl_idname = "meshrec.choose_person"
     bl_label = "Choose Person"
@@ -51,7 +50,7 @@ class ChooseModel(bpy.types.Operator, ImportHelper, HasFilepath):
 
 
 class UseOpenModel(bpy.types.Operator):
-    """Go without your own file: take the one that comes with MeshRec"""
+    """Use the file that comes with MeshRec instead of your own"""
 
     bl_idname = "meshrec.use_open_model"
     bl_label = "Use the Open Model"
@@ -102,7 +101,7 @@ class ToggleConfidence(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return poll_unless(cls, translate("Select a person that MeshRec has made") if result_armature(context) is None else "")
+        return poll_unless(cls, missing_person(result_armature(context)))
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         armature_object = require(result_armature(context))

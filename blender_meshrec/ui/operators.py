@@ -9,7 +9,6 @@ from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..bridge.messages import Result, request_to_text
-from ..core.errors import MeshRecError
 from ..core.files.point_cache import SUFFIX
 from ..core.files.texture_file import read_texture, texture_path
 from ..core.option_choices import UP_AXES
@@ -20,10 +19,10 @@ from .footage.scene_camera import SceneCamera
 from .jobs import jobs
 from .jobs.job_operator import JobOperator
 from .jobs.saved_corrections import with_saved_corrections
-from .jobs.scene_making import make_people, textures_of
+from .jobs.scene_making import ClipPeople, make_people, people_of_result
 from .jobs.surface_files import SurfaceFiles
-from .operator_feedback import poll_unless, report_error, report_notes
-from .people.people_state import take_over_people
+from .operator_feedback import poll_unless, report_notes, reports_errors
+from .people.people_state import missing_footage, take_over_people
 from .properties import build_request
 from .redraw import redraw
 from .setup.preferences import get_backend_python, get_cache_folder
@@ -42,45 +41,35 @@ class Reconstruct(JobOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = jobs.busy_message() or ("" if settings_of(context).source else translate("Choose footage first"))
-        return poll_unless(cls, reason)
+        return poll_unless(cls, jobs.busy_message() or missing_footage(settings_of(context)))
 
     def _start(self, context: bpy.types.Context) -> jobs.Job:
         settings = settings_of(context)
-        try:
-            if settings.is_calibrated and settings.surface == "EXACT":
-                self._surfaces = SurfaceFiles(Path(settings.path).stem)
-            prefix = self._surfaces.prefix if self._surfaces else None
-            request = with_saved_corrections(build_request(settings, get_cache_folder(context), prefix), settings.path)
-            return jobs.start(request, get_backend_python(context))
-        except MeshRecError:
-            self._discard_files()
-            redraw()
-            raise
+        if settings.is_calibrated and settings.surface == "EXACT":
+            self._surfaces = SurfaceFiles(Path(settings.path).stem)
+        prefix = self._surfaces.prefix if self._surfaces else None
+        request = with_saved_corrections(build_request(settings, get_cache_folder(context), prefix), settings.path)
+        return jobs.start(request, get_backend_python(context))
 
     def _make_scene(self, context: bpy.types.Context, job: jobs.Job, result: Result) -> None:
         settings = settings_of(context)
         settings.set_people(result.report, result.portraits)
         take_over_people(settings, result)
-        numbered = tuple(zip(result.people, result.recoveries))
-        name = Path(job.request.source).stem
-        bodies = (job.request.body, job.request.skel_body)
         surfaces = self._surfaces.keep_surfaces(result.people) if self._surfaces else {}
+        clip = people_of_result(job.request, result, surfaces)
         scene_camera = SceneCamera(settings.scene_camera) if job.request.camera_text else None
         try:
-            assembly = make_people(
-                context, name, numbered, bodies, result.report, settings.rerun == "REPLACE", surfaces, scene_camera, textures_of(result)
-            )
+            assembly = make_people(context, clip, settings.rerun == "REPLACE", scene_camera)
         except BaseException:
             for surface in surfaces.values():
                 surface.unlink(missing_ok=True)
             raise
         # With the lens that was found, so that the camera stays when the clip is solved again.
-        focal = job.request.focal if scene_camera else f"{numbered[0][1].camera_intrinsics[0, 0]:.2f}px"
+        focal = job.request.focal if scene_camera else f"{clip.first.camera_intrinsics[0, 0]:.2f}px"
         # Solved again, people keep the texture that they have.
         assembly.collection[REQUEST_PROPERTY] = request_to_text(replace(job.request, focal=focal, sensor=None, texture=False))
-        template = "1 person, {frames} frames." if len(numbered) == 1 else "{people} people, {frames} frames."
-        summary = translate(template, people=len(numbered), frames=len(numbered[0][1]))
+        template = "1 person, {frames} frames." if len(result.people) == 1 else "{people} people, {frames} frames."
+        summary = translate(template, people=len(result.people), frames=len(clip.first))
         job.notes = (summary, *result.report.get("warnings", ()), *assembly.notes)
         self.report({"INFO"}, summary)
 
@@ -118,7 +107,7 @@ class ImportMotion(bpy.types.Operator, ImportHelper):
     # SKIP_SAVE: otherwise the previous path would look like that of a dropped file.
     filepath: StringProperty(name="File Path", description="The motion file", subtype="FILE_PATH", options={"SKIP_SAVE"})
     up: EnumProperty(
-        name="Up", description="Which axis is up in an SMPL motion of other software", items=tuple(choice.item for choice in UP_AXES)
+        name="Up", description="The axis that points up in an SMPL motion of other software", items=tuple(choice.item for choice in UP_AXES)
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
@@ -126,18 +115,16 @@ class ImportMotion(bpy.types.Operator, ImportHelper):
             return self.execute(context)
         return super().invoke(context, event)
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         path, settings = Path(self.filepath), settings_of(context)
         surface = path.with_suffix(SUFFIX)
         surfaces = {1: surface} if settings.surface == "EXACT" and surface.is_file() else {}
-        try:
-            bodies = settings.body_source, settings.skel_source
-            recovery, notes = read_recovery(path, settings.body_source, self.up)
-            texture = read_texture(texture_path(path))
-            textures = {} if texture is None else {1: texture}
-            assembly = make_people(context, path.stem, [(1, recovery)], bodies, surfaces=surfaces, textures=textures)
-        except MeshRecError as error:
-            return report_error(self, error)
+        recovery, notes = read_recovery(path, settings.body_source, self.up)
+        texture = read_texture(texture_path(path))
+        textures = {} if texture is None else {1: texture}
+        bodies = settings.body_source, settings.skel_source
+        assembly = make_people(context, ClipPeople(path.stem, [(1, recovery)], bodies, surfaces=surfaces, textures=textures))
         report_notes(self, (*notes, *assembly.notes))
         return {"FINISHED"}
 

@@ -1,16 +1,14 @@
-"""The panels of the MeshRec tab from footage to people."""
+"""The main panel of the MeshRec tab: footage, Reconstruct, progress, notes and errors; and the part of the clip to use."""
 
 import bpy
 
 from ..core.errors import NotSetUpError
-from ..core.skeleton_choice import SKEL_METHODS
 from .blender_types import scene_of, set_operator_properties, settings_of
 from .jobs import jobs
 from .layouts import draw_error, draw_text
-from .people.people_panel import draw_list_buttons, draw_strip
-from .people.thumbnails import portrait_icon, thumbnail_icon
+from .people.thumbnails import thumbnail_icon
 from .presets import MESHREC_PT_presets
-from .properties import FoundPerson, Settings, item_description, planned_changes
+from .properties import Settings, planned_changes
 from .remedies import buttons_for
 from .result.next_step import next_step
 from .setup.setup_box import draw_setup
@@ -23,7 +21,7 @@ _CHANGED = {
     "matching-resolution": "resolution",
     "matching-camera": "camera",
 }
-_THUMBNAIL_SCALE, _PORTRAIT_SCALE = 5.0, 2.0  # heights of an icon
+_THUMBNAIL_SCALE = 5.0  # heights of an icon
 
 
 class MainPanel(SidebarTab, bpy.types.Panel):
@@ -56,30 +54,6 @@ class MainPanel(SidebarTab, bpy.types.Panel):
             _draw_failure(layout, job, context)
 
 
-class PeoplePanel(SidebarTab, bpy.types.Panel):
-    bl_idname = "MESHREC_PT_people"
-    bl_label = "People Found"
-    bl_parent_id = "MESHREC_PT_main"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return len(settings_of(context).people) > 0
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = self.layout, settings_of(context)
-        layout.enabled = not jobs.is_running()
-        for person in settings.people:
-            _draw_person(layout, settings, person)
-            draw_strip(layout, settings, person, context)
-        if len(settings.people) > 1:
-            everybody = layout.operator("meshrec.choose_person", text="Everybody", depress=settings.person == "ALL", icon="COMMUNITY")
-            set_operator_properties(everybody, number=0)
-            row = layout.row()
-            row.active = settings.person == "ALL"
-            row.prop(settings, "include_doubtful")
-        draw_list_buttons(layout, settings)
-
-
 class RangePanel(ReconstructionSection, bpy.types.Panel):
     bl_idname = "MESHREC_PT_range"
     bl_label = "Part of the Clip"
@@ -96,97 +70,6 @@ class RangePanel(ReconstructionSection, bpy.types.Panel):
         _draw_range_end(self.layout, settings, "first_frame", "IN", "PREV_KEYFRAME")
         _draw_range_end(self.layout, settings, "last_frame", "OUT", "NEXT_KEYFRAME")
         self.layout.operator("meshrec.show_footage", icon="IMAGE_REFERENCE")
-
-
-class OptionsPanel(ReconstructionSection, bpy.types.Panel):
-    bl_idname = "MESHREC_PT_options"
-    bl_label = "Method"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = self.layout, prepare_settings(self.layout, context)
-        for name in ("quality", "detector", "method", "refine", "device"):
-            draw_menu_with_help(layout, settings, name, context)
-        if settings.is_calibrated:
-            layout.prop(settings, "stretch")
-            layout.row().prop(settings, "surface", expand=True)
-
-
-class BodyPanel(ReconstructionSection, bpy.types.Panel):
-    bl_idname = "MESHREC_PT_body"
-    bl_label = "Body"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = self.layout, prepare_settings(self.layout, context)
-        row = layout.column()
-        row.active = not settings.method_gives_skel
-        draw_menu_with_help(row, settings, "skeleton", context)
-        layout.prop(settings, "body", placeholder=translate("Open body"))
-        if settings.skeleton == "skel" or settings.method in SKEL_METHODS:
-            layout.prop(settings, "skel_body", placeholder=translate("Open SKEL body"))
-        layout.prop(settings, "height")
-        row = layout.row()
-        row.active = not settings.height
-        row.prop(settings, "betas", placeholder=translate("From the footage"))
-        row = layout.row()
-        row.active = not settings.body and not settings.betas
-        row.prop(settings, "start_shape")
-        layout.prop(settings, "pose_shapes")
-        row = layout.row(heading="Texture")
-        row.prop(settings, "texture", text="")
-        size = row.row()
-        size.active = settings.texture
-        size.prop(settings, "texture_size", text="")
-
-
-class CameraPanel(ReconstructionSection, bpy.types.Panel):
-    bl_idname = "MESHREC_PT_camera"
-    bl_label = "Camera"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = self.layout, prepare_settings(self.layout, context)
-        layout.prop(settings, "focal", placeholder=translate("From the footage"))
-        row = layout.row()
-        row.active = bool(settings.focal) and not settings.focal.strip().lower().endswith("px")
-        row.prop(settings, "sensor")
-
-
-class CleanUpPanel(ReconstructionSection, bpy.types.Panel):
-    bl_idname = "MESHREC_PT_clean_up"
-    bl_label = "Clean-Up"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        settings = prepare_settings(self.layout, context)
-        for name in ("smoothing", "contacts", "keep_touch", "upright", "capture_fps"):
-            self.layout.prop(settings, name)
-
-
-class ScenePanel(ReconstructionSection, bpy.types.Panel):
-    bl_idname = "MESHREC_PT_scene"
-    bl_label = "Scene"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = self.layout, prepare_settings(self.layout, context)
-        layout.prop(settings, "match_scene")
-        rate = layout.column()
-        rate.active = settings.match_scene
-        rate.prop(settings, "frame_rate")
-        _draw_changes(layout, context, settings)
-        layout.prop(settings, "whole_frames")
-        start = layout.row(heading="Start Frame")
-        start.prop(settings, "use_start_frame", text="")
-        value = start.row()
-        value.active = settings.use_start_frame
-        value.prop(settings, "start_frame", text="")
-        layout.row().prop(settings, "rerun", expand=True)
-        layout.operator("meshrec.import_motion", icon="IMPORT")
-
-
-def draw_menu_with_help(layout: bpy.types.UILayout, settings: Settings, name: str, context: bpy.types.Context) -> None:
-    """Draw a menu, and below it the description of the chosen item."""
-    layout.prop(settings, name)
-    hint = layout.column()
-    hint.active = False
-    draw_text(hint, translate(item_description(settings, name)), context)
 
 
 def _draw_input(layout: bpy.types.UILayout, settings: Settings) -> None:
@@ -207,12 +90,6 @@ def _draw_change_summary(layout: bpy.types.UILayout, context: bpy.types.Context)
         draw_text(layout, translate("Changes the scene: {what}", what=words), context, icon="SCENE_DATA")
 
 
-def _draw_changes(layout: bpy.types.UILayout, context: bpy.types.Context, settings: Settings) -> None:
-    """What matching will change in the scene, before it does."""
-    for change in planned_changes(scene_of(context), settings):
-        draw_text(layout, translate_message(change), context, icon="DOT")
-
-
 def _draw_footage(layout: bpy.types.UILayout, settings: Settings) -> None:
     """The footage: its path, the button that opens another, its thumbnail and summary."""
     row = layout.row(align=True)
@@ -227,26 +104,6 @@ def _draw_footage(layout: bpy.types.UILayout, settings: Settings) -> None:
     line = layout.row()
     line.alignment = "CENTER"
     line.label(text=settings.footage.summary, translate=False)
-
-
-def _draw_person(layout: bpy.types.UILayout, settings: Settings, person: FoundPerson) -> None:
-    """A person's portrait, number, name and percentage of frames."""
-    is_chosen = settings.person == "ALL" or (settings.person == "ONE" and settings.person_number == person.number)
-    is_chosen = is_chosen or (settings.person == "LARGEST" and person.number == 1)
-    row = layout.row(align=True)
-    portrait = portrait_icon(person)
-    if portrait:
-        row.template_icon(icon_value=portrait, scale=_PORTRAIT_SCALE)
-    row = row.row(align=True)
-    row.scale_y = _PORTRAIT_SCALE if portrait else 1.0
-    button = row.operator("meshrec.choose_person", text=str(person.number), depress=is_chosen, icon="USER")
-    set_operator_properties(button, number=person.number)
-    row.prop(person, "name", text="")
-    if not settings.people_text:
-        row.label(text=f"{100 * person.frames / person.total:.0f} %" if person.total else "", translate=False)
-    else:
-        set_operator_properties(row.operator("meshrec.select_person", text="", icon="RESTRICT_SELECT_OFF"), number=person.number)
-        set_operator_properties(row.operator("meshrec.person_menu", text="", icon="DOWNARROW_HLT"), number=person.number)
 
 
 def _draw_range_end(layout: bpy.types.UILayout, settings: Settings, name: str, end: str, icon: str) -> None:
@@ -307,4 +164,4 @@ def _draw_failure(layout: bpy.types.UILayout, job: jobs.Job, context: bpy.types.
     row.operator("meshrec.dismiss", icon="X")
 
 
-CLASSES = (MESHREC_PT_presets, MainPanel, RangePanel, PeoplePanel, OptionsPanel, BodyPanel, CameraPanel, CleanUpPanel, ScenePanel)
+CLASSES = (MESHREC_PT_presets, MainPanel, RangePanel)

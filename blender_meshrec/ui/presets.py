@@ -21,7 +21,7 @@ PRESET_SETTINGS = (
 
 
 class AddPreset(AddPresetBase, bpy.types.Operator):
-    """Keep the settings under a name, or remove a preset"""
+    """Save the settings under a name, or remove a preset"""
 
     bl_idname = "meshrec.add_preset"
     bl_label = "Add MeshRec Preset"

@@ -130,13 +130,15 @@ class Settings(bpy.types.PropertyGroup):
         description="Give the scene the footage's frame rate, range and resolution, and its camera. Off, the motion keeps its true speed",
         default=True,
     )
-    frame_rate: EnumProperty(name="Frame Rate", description="Whose frame rate the result has", items=RATE_ITEMS)
+    frame_rate: EnumProperty(
+        name="Frame Rate", description="Whether the result has the footage's frame rate or the scene's", items=RATE_ITEMS
+    )
     whole_frames: BoolProperty(
         name="Whole Frames",
         description="Resample the motion so that every key lies on a whole frame. Off, keys lie where the footage's frames are",
         default=True,
     )
-    use_start_frame: BoolProperty(name="Start Frame", description="Let the motion begin at a frame of choice, not at the scene's first")
+    use_start_frame: BoolProperty(name="Start Frame", description="Start the motion at a frame of your choice, not at the scene's first")
     start_frame: IntProperty(name="Start Frame", description="The frame of the timeline at which the motion begins", default=1)
     scene_camera: PointerProperty(
         type=bpy.types.Object,
@@ -152,7 +154,9 @@ class Settings(bpy.types.PropertyGroup):
         "(.json). Empty to find the cameras, which stand still, from the people",
         subtype="FILE_PATH",
     )
-    rerun: EnumProperty(name="Next Result", description="What the next result of the same person becomes", items=RERUN_ITEMS)
+    rerun: EnumProperty(
+        name="Next Result", description="Whether the next result of the same person is a new take or a new rig", items=RERUN_ITEMS
+    )
 
     @property
     def path(self) -> str:

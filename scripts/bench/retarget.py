@@ -27,12 +27,13 @@ from mathutils import Matrix, Vector
 from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.files.body_template import BodyTemplate, load_body
 from blender_meshrec.core.files.motion_npz import read_motion
-from blender_meshrec.core.motion import motion_from_recovery
+from blender_meshrec.core.motion import motion_on_body
 from blender_meshrec.core.records import Recovery
 from blender_meshrec.retarget.mapping.map_bones import map_bones
 from blender_meshrec.retarget.rig import BoneMapping
 from blender_meshrec.retarget.source.motion import performance_from_motion
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.character.rig_reader import read_rig
 from blender_meshrec.scene.context import active_scene, active_view_layer, armature_data, expect_type, pose_bones
 from blender_meshrec.scene.motion.keyframes import set_timeline
@@ -149,7 +150,7 @@ def loop_motion(frames: int) -> Recovery:
 
 def make_source(recovery: Recovery, template: BodyTemplate, frames: int) -> bpy.types.Object:
     """Add the person as the add-on makes it; returns the armature."""
-    assembly = assemble([Person("source", recovery, template)], "clip", footage=False)
+    assembly = assemble([Person("source", recovery, template)], "clip", AssemblyOptions(footage=False))
     set_timeline(active_scene(), recovery.mocap_framerate, frames)
     return assembly.armatures[0]
 
@@ -242,7 +243,7 @@ def main() -> None:
     frames = parser.parse_args().frames
     bpy.ops.wm.read_factory_settings(use_empty=True)
     template, recovery = load_body(), loop_motion(frames)
-    motion = motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
+    motion = motion_on_body(recovery, template)
     source, ours = make_source(recovery, template, frames), build_character("ours")
     build_skin(ours)
     active_view_layer().update()

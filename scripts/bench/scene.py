@@ -23,10 +23,11 @@ import numpy as np
 from blender_meshrec.core.conventions import WORLD_FROM_BODY
 from blender_meshrec.core.files.body_template import BodyTemplate, load_body
 from blender_meshrec.core.files.bvh import write_bvh
-from blender_meshrec.core.motion import motion_from_recovery
+from blender_meshrec.core.motion import motion_on_body
 from blender_meshrec.core.records import Recovery
 from blender_meshrec.core.rotations import rotvec_from_rotmat
 from blender_meshrec.scene.assemble import Assembly, Person, assemble, match_scene
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.context import active_scene
 from blender_meshrec.scene.export.export import export_assembly
 
@@ -76,14 +77,14 @@ def main() -> None:
     def build(pose_shapes: bool) -> tuple[float, Assembly]:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         start = time.perf_counter()
-        assembly = assemble([person], "clip", pose_shapes=pose_shapes, footage=False)
+        assembly = assemble([person], "clip", AssemblyOptions(pose_shapes=pose_shapes, footage=False))
         match_scene(active_scene(), assembly, person.recovery.camera)
         return time.perf_counter() - start, assembly
 
     seconds["scene_build"] = min(build(pose_shapes=True)[0] for _ in range(REPEATS))
     seconds["play_100_frames"] = time_playback(100)
     assembly = build(pose_shapes=False)[1]  # as files are written
-    motion = motion_from_recovery(person.recovery, template.rest_joints(person.recovery.betas), template.joint_names, template.parents)
+    motion = motion_on_body(person.recovery, template)
     with tempfile.TemporaryDirectory() as folder:
         for suffix in (".fbx", ".glb", ".usdc", ".blend", ".bvh"):
             start, path = time.perf_counter(), Path(folder) / f"a{suffix}"

@@ -24,6 +24,7 @@ from blender_meshrec.retarget.character_path import split_character_path
 from blender_meshrec.retarget.rig import RetargetOptions
 from blender_meshrec.retarget.source.files import read_performance
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.character.rig_file import load_character
 from blender_meshrec.scene.context import active_scene, camera_data, pose_bones
 from blender_meshrec.scene.motion.keyframes import set_timeline
@@ -58,7 +59,7 @@ def draw_person(chosen: argparse.Namespace) -> list[FloatArray]:
     """The column of the recovered person."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     recovery = read_motion(chosen.motion)
-    assembly = assemble([Person("person", recovery, load_body())], "clip", footage=False, pose_shapes=False)
+    assembly = assemble([Person("person", recovery, load_body())], "clip", AssemblyOptions(footage=False, pose_shapes=False))
     return draw_frames(assembly.armatures[0], "pelvis", assembly.meshes, chosen)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from blender_meshrec.bridge import backend_process
+from blender_meshrec.bridge import backend_process, log_tail
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest, Result
 from blender_meshrec.core import errors
 from tests.support.processes import ends_within, is_running
@@ -144,7 +144,7 @@ def test_a_crashed_backend_is_reported_with_its_stage(method, words):
     job = start(method)
     failure = poll_until(job, Failure)[-1]
     assert words in failure.problem and failure.exit_code == errors.ExitCode.FAULT and failure.remedy
-    assert len(failure.details) <= backend_process.MAX_LOG_BYTES
+    assert len(failure.details) <= log_tail.MAX_LOG_BYTES
     assert ends_within(job.pid, 1)
     if method == "flood":
         assert "the end of the flood" in failure.details

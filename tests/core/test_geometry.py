@@ -8,7 +8,7 @@ from blender_meshrec.core.skeletons import COCO17, H36M17, KEYPOINT_SETS, LIMB_J
 
 
 def test_all_conventions_are_rotations():
-    for name in ("WORLD_FROM_BODY", "WORLD_FROM_LEVEL_CAMERA", "Y_UP_FROM_CAMERA", "BLENDER_CAMERA_FROM_OPENCV"):
+    for name in ("WORLD_FROM_BODY", "WORLD_FROM_LEVEL_CAMERA", "BLENDER_CAMERA_FROM_OPENCV"):
         matrix = getattr(conventions, name)
         np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=0)
         assert np.linalg.det(matrix) == 1

@@ -14,6 +14,7 @@ from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.assembly import AssemblyOptions
 from tests.support.blender_keyframes import keys_of
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body, motion_of, skin_recovery
@@ -145,7 +146,7 @@ def test_variable_frame_rates_keep_their_times(tubes):
 
 def test_another_timeline_rate_keeps_the_real_speed(tubes):
     recovery = make_recovery(tubes, frames=50, fps=25.0)
-    rig = assemble([Person("anna", recovery, tubes)], "clip", fps=50).armatures[0]
+    rig = assemble([Person("anna", recovery, tubes)], "clip", AssemblyOptions(fps=50)).armatures[0]
     keys = keys_of(rig, '["visible"]')[:, 0]
     assert keys.tolist() == list(range(1, 100, 2))
 
@@ -218,7 +219,7 @@ def test_assemble_changes_nothing_else_of_the_scene(tubes):
 
 
 def test_left_out_pose_shapes_are_noted(tubes):
-    made = assemble([Person("anna", make_recovery(tubes), tubes)], "clip", pose_shapes=False)
+    made = assemble([Person("anna", make_recovery(tubes), tubes)], "clip", AssemblyOptions(pose_shapes=False))
     assert [key.name for key in made.meshes[0].data.shape_keys.key_blocks] == ["Basis", *(f"beta_{i}" for i in range(10))]
     assert any("pose blend shapes" in note for note in made.notes)
     plain = make_tube_body(posedirs=False)

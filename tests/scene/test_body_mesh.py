@@ -6,12 +6,13 @@ import numpy as np
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.open_body_details import load_open_body_details
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.outputs import Output, write_outputs
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 
 def make_person(template):
-    return assemble([Person("anna", make_recovery(template, frames=3), template)], "clip", footage=False).meshes[0]
+    return assemble([Person("anna", make_recovery(template, frames=3), template)], "clip", AssemblyOptions(footage=False)).meshes[0]
 
 
 def test_the_open_body_has_quads_alone_and_every_part_its_material():

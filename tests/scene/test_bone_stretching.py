@@ -8,6 +8,7 @@ from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.motion.keyframes import snapped_key_frames
 from blender_meshrec.scene.person.surface import SURFACE_MODIFIER
 from tests.support.blender_keyframes import fcurves_of
@@ -46,7 +47,7 @@ def keyed_channels(rig):
 
 @pytest.mark.parametrize("bone_scale", [True, False])
 def test_every_joint_is_at_its_calibrated_position(template, stretched, bone_scale):
-    rig = assemble([Person("anna", stretched, template)], "clip", bone_scale=bone_scale).armatures[0]
+    rig = assemble([Person("anna", stretched, template)], "clip", AssemblyOptions(bone_scale=bone_scale)).armatures[0]
     for row in ROWS:
         heads = heads_at(rig, template.joint_names, row)
         assert np.abs(heads - stretched.calibrated_joints[row]).max() < 0.1 * MILLIMETRE, row
@@ -76,7 +77,7 @@ def test_only_channels_that_change_are_keyed(tubes):
     assert {tuple(keyed["scale"]) for keyed in found.values() if "scale" in keyed} == {(1,)}
     assert {bone for bone, keyed in found.items() if "scale" not in keyed} == {"pelvis", "spine3", "left_foot", "right_foot", "head",
                                                                             "left_hand", "right_hand"}  # fmt: skip
-    still = assemble([Person("ben", stretched, tubes)], "clip", bone_scale=False).armatures[0]
+    still = assemble([Person("ben", stretched, tubes)], "clip", AssemblyOptions(bone_scale=False)).armatures[0]
     assert not any("scale" in keyed for keyed in keyed_channels(still).values())
 
 
@@ -84,7 +85,7 @@ def test_without_stretching_calibrated_joints_have_no_effect(tubes):
     stretched = with_calibrated_joints(make_recovery(tubes))
     plain = make_recovery(tubes)
     made = [
-        assemble([Person("anna", stretched, tubes)], "clip", stretch=False).armatures[0],
+        assemble([Person("anna", stretched, tubes)], "clip", AssemblyOptions(stretch=False)).armatures[0],
         assemble([Person("ben", plain, tubes)], "clip").armatures[0],
     ]
     for rig in made:
@@ -117,7 +118,7 @@ def test_fingers_and_faces_follow_the_stretched_body(joints):
 def test_skin_of_stretched_bones_is_linear_blend_skinning(tubes):
     """The expected vertices are the weighted sum of each bone's transform from rest to pose."""
     recovery = with_calibrated_joints(make_recovery(tubes))
-    made = assemble([Person("anna", recovery, tubes)], "clip", pose_shapes=False)
+    made = assemble([Person("anna", recovery, tubes)], "clip", AssemblyOptions(pose_shapes=False))
     rig, rest = made.armatures[0], tubes.rest_vertices(recovery.betas) @ [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
     for row in ROWS[:3]:
         bpy.context.scene.frame_set(1 + row)
@@ -147,7 +148,7 @@ def test_the_mesh_plays_the_exact_surface(tubes, tmp_path, kind):
     recovery = with_calibrated_joints(make_recovery(tubes, frames, timestamps=None if times is None else times - times[0]))
     surface = write_surface(recovery, tubes, tmp_path / "a.pc2")
     fps = 30.0 if kind == "another rate" else recovery.mocap_framerate
-    made = assemble([Person("anna", recovery, tubes, surface=tmp_path / "a.pc2")], "clip", fps=fps)
+    made = assemble([Person("anna", recovery, tubes, surface=tmp_path / "a.pc2")], "clip", AssemblyOptions(fps=fps))
     match_scene(bpy.context.scene, made, recovery.camera)
     keys = snapped_key_frames(recovery.timestamps, fps)
     for row in sorted({0, frames // 3, frames - 1}):

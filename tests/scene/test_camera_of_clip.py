@@ -7,6 +7,7 @@ import pytest
 from blender_meshrec.core.cameras import invert_rigid_transform, rigid_transform
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.cameras.camera import camera_intrinsics, is_view_untouched, set_camera_view
 from blender_meshrec.scene.export.scene_export import export_characters
 from blender_meshrec.scene.outputs import Output, write_outputs
@@ -29,7 +30,7 @@ def zooming(tubes, **changes):
 
 def test_a_zoom_is_keyed_on_the_lens(tubes):
     recovery = zooming(tubes)
-    assembly = assemble([Person("clip person1", recovery, tubes)], "clip", first_frame=recovery.scene_frame)
+    assembly = assemble([Person("clip person1", recovery, tubes)], "clip", AssemblyOptions(first_frame=recovery.scene_frame))
     keys = keys_of(assembly.camera.data, "lens")
     np.testing.assert_allclose(keys[:, 0], 1001 + np.arange(FRAMES))
     scene = bpy.context.scene
@@ -50,7 +51,7 @@ def test_footage_is_undistorted_by_blender(tubes, tmp_path):
         picture.filepath_raw, picture.file_format = str(tmp_path / f"{number:04d}.png"), "PNG"
         picture.save()
     recovery = zooming(tubes, footage=str(tmp_path), camera_distortion=np.array([-0.2, 0.05, 0.01]))
-    assembly = assemble([Person("clip person1", recovery, tubes)], "clip", first_frame=recovery.scene_frame)
+    assembly = assemble([Person("clip person1", recovery, tubes)], "clip", AssemblyOptions(first_frame=recovery.scene_frame))
     (background,) = assembly.camera.data.background_images
     lens = background.clip.tracking.camera
     np.testing.assert_allclose([lens.k1, lens.k2, lens.k3], [-0.2, 0.05, 0.01], atol=1e-6)
@@ -96,6 +97,6 @@ def test_an_artists_own_camera_stays_as_it_is(tubes):
     own = bpy.data.objects.new("own", bpy.data.cameras.new("own"))
     bpy.context.scene.collection.objects.link(own)
     before = (own.data.lens, tuple(own.location), own.animation_data)
-    assembly = assemble([Person("clip person1", zooming(tubes), tubes)], "clip", own_camera=own)
+    assembly = assemble([Person("clip person1", zooming(tubes), tubes)], "clip", AssemblyOptions(own_camera=own))
     assert assembly.camera is own and (own.data.lens, tuple(own.location), own.animation_data) == before
     assert [obj for obj in bpy.data.objects if obj.type == "CAMERA"] == [own] and own.name not in assembly.collection.all_objects

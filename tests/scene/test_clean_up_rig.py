@@ -16,6 +16,7 @@ from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.core.skel.vocabulary import SKEL_JOINTS
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.clean_up_rig.capture import FOLLOW
 from blender_meshrec.scene.clean_up_rig.follow import clean_up_rig_of, is_following, remove_rig, set_following
 from blender_meshrec.scene.clean_up_rig.make import make_clean_up_rig
@@ -47,7 +48,7 @@ def make_clip(kind):
         template = synthetic_template(joints=24)
         recovery = recovery_of({"walk": walk, "squat": squat}[kind](np.arange(75) / FPS), template)
     bpy.context.scene.render.fps = 30
-    return assemble([Person("anna", recovery, template)], "clip", footage=False, pose_shapes=False).armatures[0], recovery
+    return assemble([Person("anna", recovery, template)], "clip", AssemblyOptions(footage=False, pose_shapes=False)).armatures[0], recovery
 
 
 def poses_of(armature_object, frames, names=SMPL_JOINTS):
@@ -204,7 +205,9 @@ def test_other_skeletons_and_people_without_motion_are_refused_and_stay_as_they_
 
 def test_the_tube_body_of_other_tests_can_have_a_rig_too():
     template = make_tube_body()
-    person = assemble([Person("anna", make_recovery(template, frames=24), template)], "clip", footage=False, pose_shapes=False).armatures[0]
+    person = assemble(
+        [Person("anna", make_recovery(template, frames=24), template)], "clip", AssemblyOptions(footage=False, pose_shapes=False)
+    ).armatures[0]
     made = make_clean_up_rig(person, "light")
     assert made.distance <= 5 * MILLIMETRE and made.angle <= 1 * DEGREE
 
@@ -222,7 +225,7 @@ def skel_person(kind):
     recovery = replace(recovery, q=q, skel_betas=betas, skel_trans=trans, skel_model_type="open")
     bpy.context.scene.render.fps = round(recovery.mocap_framerate)
     people = [Person("anna", recovery, load_body("open"), skel=template)]
-    return assemble(people, "clip", footage=False, pose_shapes=False).armatures[0], recovery
+    return assemble(people, "clip", AssemblyOptions(footage=False, pose_shapes=False)).armatures[0], recovery
 
 
 @pytest.mark.parametrize("clip", ["walk", "squat", "filmed"])

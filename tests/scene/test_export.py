@@ -12,6 +12,7 @@ from blender_meshrec.core.files.bvh import write_bvh
 from blender_meshrec.core.motion import forward_kinematics, resample_motion
 from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.export.export import export_assembly
 from tests.support.blender_imports import import_file, imported_object, open_empty_scene
 from tests.support.blender_poses import pose_in_blender, vertices_in_blender
@@ -24,7 +25,7 @@ ROWS = (0, 1, 13, 30, FRAMES - 1)
 
 
 def make(template, recovery, **options):
-    made = assemble([Person("anna", recovery, template)], "clip", pose_shapes=False, **options)
+    made = assemble([Person("anna", recovery, template)], "clip", AssemblyOptions(pose_shapes=False, **options))
     match_scene(bpy.context.scene, made, recovery.camera)
     return made
 

@@ -11,6 +11,7 @@ import pytest
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.fbx_records import read_records, write_records
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.character.rig_file import load_character
 from blender_meshrec.scene.export.export import export_assembly
 from blender_meshrec.scene.export.scene_export import export_characters
@@ -23,7 +24,7 @@ FRAMES = 8
 def people():
     bpy.ops.wm.read_factory_settings(use_empty=True)
     recovery = make_recovery(TEMPLATE, frames=FRAMES, fps=30.0)
-    made = assemble([Person("anna", recovery, TEMPLATE)], "clip", pose_shapes=False)
+    made = assemble([Person("anna", recovery, TEMPLATE)], "clip", AssemblyOptions(pose_shapes=False))
     match_scene(bpy.context.scene, made, recovery.camera)
     return made
 

@@ -8,6 +8,7 @@ import pytest
 
 from blender_meshrec.core.resampling import resample_recovery
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.cameras.camera_footage import remove_footage
 from blender_meshrec.scene.cameras.footage_retiming import footage_rate
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
@@ -33,7 +34,9 @@ def camera_of(folder, fps, start=1, first_footage_frame=0, **changes):
     scene, body = bpy.context.scene, make_tube_body(posedirs=False)
     recovery = make_recovery(body, frames=FRAMES - first_footage_frame, fps=30.0, footage=str(folder), first_frame=first_footage_frame)
     recovery = replace(resample_recovery(recovery, fps), **changes)
-    assembly = assemble([Person("anna", recovery, body)], "clip", fps, first_frame=start, footage_times=TIMES[first_footage_frame:])
+    assembly = assemble(
+        [Person("anna", recovery, body)], "clip", AssemblyOptions(fps, first_frame=start, footage_times=TIMES[first_footage_frame:])
+    )
     scene.frame_start, scene.frame_end = start, assembly.last_frame
     return assembly
 

@@ -13,6 +13,7 @@ from blender_meshrec.core.foot_planting.foot_lock import lock_feet
 from blender_meshrec.core.foot_planting.leg_kinematics import LEG_JOINTS, pose_legs, soles_from_template
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.corrections.contact_channels import contact_curve, is_touching, read_contacts, set_contact, touching_run
 from blender_meshrec.scene.corrections.edited_contacts import read_edited_contacts
 from blender_meshrec.scene.corrections.plant_again import plant_person, unheld_notes
@@ -62,7 +63,7 @@ def stroll():
 @pytest.fixture
 def person():
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    return assemble([Person("anna", stroll(), open_body())], "clip", pose_shapes=False).armatures[0]
+    return assemble([Person("anna", stroll(), open_body())], "clip", AssemblyOptions(pose_shapes=False)).armatures[0]
 
 
 def ankle_path(armature, side="right", rows=range(FRAMES)):

@@ -10,6 +10,7 @@ from mathutils import Quaternion
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.result_edits import ResultEdits
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.motion.keyframes import action_fcurves
 from blender_meshrec.scene.person.armature import build_armature
 from blender_meshrec.scene.result_edits.edited_action import apply_edits, captured_action, is_edited
@@ -25,7 +26,7 @@ def person():
     template = make_tube_body()
     bpy.context.scene.render.fps = 24
     people = [Person("anna", make_recovery(template, frames=FRAMES), template)]
-    return assemble(people, "clip", footage=False, pose_shapes=False).armatures[0]
+    return assemble(people, "clip", AssemblyOptions(footage=False, pose_shapes=False)).armatures[0]
 
 
 def heads(armature_object, *names, frames=range(1, FRAMES + 1, 5)):

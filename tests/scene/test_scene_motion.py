@@ -7,9 +7,11 @@ import pytest
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.motion_npz import read_motion
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.export.scene_export import export_characters
-from blender_meshrec.scene.motion.armature_recovery import find_clip_camera, recovery_from_armature
+from blender_meshrec.scene.motion.armature_recovery import recovery_from_armature
 from blender_meshrec.scene.motion.isolated_playback import isolated_scene
+from blender_meshrec.scene.takes.earlier_results import find_clip_camera
 from tests.support.blender_characters import make_character
 from tests.support.blender_poses import pose_in_blender
 from tests.support.synthetic_bodies import make_recovery, make_tube_body
@@ -20,7 +22,7 @@ FRAMES = 12
 @pytest.fixture
 def made():
     recovery = make_recovery(make_tube_body(), FRAMES)
-    assembly = assemble([Person("anna", recovery, make_tube_body())], "clip", footage=False)
+    assembly = assemble([Person("anna", recovery, make_tube_body())], "clip", AssemblyOptions(footage=False))
     match_scene(bpy.context.scene, assembly, recovery.camera)
     return recovery, assembly
 

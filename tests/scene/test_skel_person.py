@@ -13,6 +13,7 @@ from blender_meshrec.core.skel.kinematics import skel_kinematics
 from blender_meshrec.core.skel.template import load_skel
 from blender_meshrec.core.skel.vocabulary import DOF_LIMITS, DOF_NAMES, JOINT_DOFS, SKEL_JOINTS, dof_index
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.corrections.corrections import set_corrections
 from blender_meshrec.scene.corrections.solve_again import earlier_recovery, replace_motions
 from blender_meshrec.scene.export.export import export_assembly
@@ -176,7 +177,7 @@ def test_a_motion_without_angles_is_refused_and_leaves_nothing(skel):
 def test_exported_people_import_unchanged(tmp_path, suffix):
     skel = synthetic_skel()
     recovery = replace(moving_recovery(skel), mocap_framerate=24.0)
-    made = assemble([Person("anna", recovery, make_tube_body(), skel)], "clip", pose_shapes=False, footage=False)
+    made = assemble([Person("anna", recovery, make_tube_body(), skel)], "clip", AssemblyOptions(pose_shapes=False, footage=False))
     match_scene(bpy.context.scene, made, recovery.camera)
     path = tmp_path / f"a{suffix}"
     export_assembly(path, made)

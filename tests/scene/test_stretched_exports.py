@@ -8,6 +8,7 @@ from blender_meshrec.core.files.motion_npz import read_motion
 from blender_meshrec.core.files.point_cache import write_point_cache
 from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.export.export import export_assembly
 from blender_meshrec.scene.export.scene_export import export_characters
 from blender_meshrec.scene.person.surface import SURFACE_MODIFIER
@@ -33,7 +34,7 @@ def clip(plain):
 
 def make(plain, clip, **options):
     surface = options.pop("surface", None)
-    made = assemble([Person("anna", clip, plain, surface=surface)], "clip", pose_shapes=False, footage=False, **options)
+    made = assemble([Person("anna", clip, plain, surface=surface)], "clip", AssemblyOptions(pose_shapes=False, footage=False, **options))
     match_scene(bpy.context.scene, made, clip.camera)
     return made
 

@@ -9,6 +9,7 @@ import pytest
 from blender_meshrec.core.motion import forward_kinematics
 from blender_meshrec.core.skel.vocabulary import SKEL_JOINTS
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.free_names import free_name
 from blender_meshrec.scene.takes.new_take import fits_take, show_take
 from blender_meshrec.scene.takes.takes import first_frame_of, is_edited, remove_take, takes_of
@@ -21,7 +22,9 @@ MILLIMETRE = 1e-3
 
 
 def give_take(made, person, **options):
-    return assemble([replace(person, rig=made.armatures[0])], "clip", earlier=made.collection, camera=made.camera, **options)
+    return assemble(
+        [replace(person, rig=made.armatures[0])], "clip", AssemblyOptions(earlier=made.collection, camera=made.camera, **options)
+    )
 
 
 def test_a_skel_person_gets_another_shape_in_place():
@@ -64,7 +67,7 @@ def test_another_skeleton_or_body_does_not_fit(tubes):
 
 
 def test_a_take_begins_at_its_frame_and_knows_whether_it_was_edited(tubes):
-    rig = assemble([Person("clip anna", make_recovery(tubes), tubes)], "clip", first_frame=101).armatures[0]
+    rig = assemble([Person("clip anna", make_recovery(tubes), tubes)], "clip", AssemblyOptions(first_frame=101)).armatures[0]
     (take,) = takes_of(rig)
     assert take.name == "clip - anna (take 1)" and take.frame_range[0] == 101 and first_frame_of(take) == 101
     assert not is_edited(rig, take)

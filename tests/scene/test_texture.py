@@ -11,6 +11,7 @@ from blender_meshrec.cli import program
 from blender_meshrec.core.files.body_template import load_body
 from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.scene.assemble import Person, assemble, match_scene
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.export.export import export_assembly
 from blender_meshrec.scene.person.texture import TEXTURE_NODE
 from tests.support.blender_imports import import_file, imported_object
@@ -41,7 +42,7 @@ def recovery(template):
 
 
 def make(template, recovery, content, **options):
-    made = assemble([Person("anna", recovery, template, texture=content, **options)], "clip", pose_shapes=False)
+    made = assemble([Person("anna", recovery, template, texture=content, **options)], "clip", AssemblyOptions(pose_shapes=False))
     match_scene(bpy.context.scene, made, recovery.camera)
     return made
 

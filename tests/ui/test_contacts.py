@@ -8,6 +8,7 @@ import pytest
 
 from blender_meshrec.core.body_contacts import CONTACT_PARTS
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.corrections.contact_channels import read_contacts
 from blender_meshrec.scene.takes.takes import takes_of
 from blender_meshrec.ui.correct.contact_panel import ContactPanel, contact_strip
@@ -23,7 +24,7 @@ MILLIMETRE = 1e-3
 @pytest.fixture
 def person(addon):
     """A reconstructed person who glides, active; their right foot is planted from frame 21 to 40."""
-    made = assemble([Person("anna", stroll(), open_body())], "clip", pose_shapes=False).armatures[0]
+    made = assemble([Person("anna", stroll(), open_body())], "clip", AssemblyOptions(pose_shapes=False)).armatures[0]
     made["quality"] = "fine"
     bpy.context.view_layer.objects.active = made
     made.select_set(True)

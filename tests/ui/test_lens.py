@@ -6,7 +6,7 @@ import pytest
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.focal_length import given_focal_length
 from blender_meshrec.scene.report_text import quality_sentences
-from blender_meshrec.ui import panels, translation
+from blender_meshrec.ui import settings_panels, translation
 from blender_meshrec.ui.properties import build_request
 from blender_meshrec.ui.result.result_panel import _is_warning
 from tests.support.panel_drawing import draw_panel
@@ -15,7 +15,7 @@ from tests.support.synthetic_bodies import make_recovery, make_tube_body
 
 def test_the_fields_of_the_camera_are_the_request(addon):
     addon.source = "/clip.mp4"
-    drawn = [call[2] for call in draw_panel(panels.CameraPanel) if call[0] == "prop"]
+    drawn = [call[2] for call in draw_panel(settings_panels.CameraPanel) if call[0] == "prop"]
     assert drawn == ["focal", "sensor"]
     assert (build_request(addon).focal, build_request(addon).sensor) == (None, None)
     addon.focal, addon.sensor = "18mm", 23.5

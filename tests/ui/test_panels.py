@@ -12,9 +12,11 @@ import pytest
 from blender_meshrec.bridge.messages import Failure, Progress, ReconstructRequest
 from blender_meshrec.core.errors import InputError, MeshRecError, ModelError, NobodyFoundError, NotSetUpError
 from blender_meshrec.core.messages import Message
-from blender_meshrec.ui import _PARTS, menus, panels, presets, redraw
+from blender_meshrec.ui import _PARTS, menus, panels, presets, redraw, settings_panels
 from blender_meshrec.ui.jobs import jobs
 from blender_meshrec.ui.jobs.progress_rate import ProgressRate, format_duration
+from blender_meshrec.ui.people import people_panel
+from blender_meshrec.ui.people.people_panel import PeoplePanel
 from blender_meshrec.ui.properties import build_request
 from blender_meshrec.ui.remedies import buttons_for
 from blender_meshrec.ui.setup import setup_state
@@ -68,7 +70,7 @@ def test_a_method_that_regresses_skel_gives_its_skeleton_whatever_is_chosen(addo
     assert not addon.method_gives_skel
     addon.method = "hsmr"
     assert addon.method_gives_skel
-    assert any(call[0] == "prop" and call[2] == "skel_body" for call in draw_panel(panels.BodyPanel))
+    assert any(call[0] == "prop" and call[2] == "skel_body" for call in draw_panel(settings_panels.BodyPanel))
     addon.body = "/SMPL.pkl"  # its skin is not the open SKEL body's
     assert not addon.method_gives_skel
 
@@ -228,13 +230,13 @@ class Clock:
 def test_rate_is_of_the_current_stage_and_recent_window():
     clock = Clock()
     progress_rate = ProgressRate(clock)
-    assert progress_rate.text() == ""
+    assert progress_rate.rate_text() == ""
     for done in range(0, 101):  # 10 a second
         progress_rate.update(Progress("Finding people", done, 300))
         clock.now += 0.1
     assert progress_rate.rate == pytest.approx(10.0, rel=0.02)
     assert progress_rate.seconds_left == pytest.approx(20.0, rel=0.02)
-    assert progress_rate.text() == "9.9 frames a second, 20 s left"
+    assert progress_rate.rate_text() == "9.9 frames a second"
     for done in range(100, 121):  # slower, 2 a second, for longer than the window
         progress_rate.update(Progress("Finding people", done, 300))
         clock.now += 0.5
@@ -242,9 +244,9 @@ def test_rate_is_of_the_current_stage_and_recent_window():
     clock.now += 30  # it hangs
     assert progress_rate.rate < 0.6
     progress_rate.update(Progress("Fit body", 0, 0))
-    assert progress_rate.rate is None and progress_rate.seconds_left is None and progress_rate.text() == ""
+    assert progress_rate.rate is None and progress_rate.seconds_left is None and progress_rate.rate_text() == ""
     clock.now += 5
-    assert progress_rate.text() == "Running for 5 s"
+    assert progress_rate.rate_text() == "Running for 5 s"
 
 
 def test_cached_frames_do_not_count_for_the_rate():
@@ -261,17 +263,21 @@ def test_durations_use_suitable_units(seconds, text):
     assert format_duration(seconds) == text
 
 
+def seconds_to_draw_panels(times):
+    begun = time.process_time()
+    for _ in range(times):
+        for panel in PANELS:
+            draw_panel(panel, NoLayout())
+    return (time.process_time() - begun) / times
+
+
 def test_idle_panels_draw_quickly_without_a_timer(addon, backend, result, tubes):
     addon.source = "/clip.mp4"
     backend([result])
     bpy.ops.meshrec.reconstruct()
     for panel in PANELS:  # Blender loads the font that has the strip's blocks once
         draw_panel(panel, NoLayout())
-    begun = time.process_time()
-    for _ in range(100):
-        for panel in PANELS:
-            draw_panel(panel, NoLayout())
-    assert (time.process_time() - begun) / 100 < 0.002  # s for all panels, opened
+    assert min(seconds_to_draw_panels(10) for _ in range(10)) < 0.002  # all panels, opened; the least, on a machine that does more
     assert not bpy.app.timers.is_registered(redraw.redraw)
 
 
@@ -287,8 +293,8 @@ def test_found_people_are_listed_with_saved_portraits(addon, backend, result, tu
     red, green, blue, alpha = np.array(first["portrait"], np.int32).view(np.uint8).reshape(64, 64, 4)[10, 20]
     assert (red, green, blue, alpha) == (200, 100, 50, 255)
     # Without a window there are no icons, so the test provides them.
-    monkeypatch.setattr(panels, "portrait_icon", lambda person: 7 if person.portrait_key else 0)
-    kinds = [entry[0] for entry in draw_panel(panels.PeoplePanel)]
+    monkeypatch.setattr(people_panel, "portrait_icon", lambda person: 7 if person.portrait_key else 0)
+    kinds = [entry[0] for entry in draw_panel(PeoplePanel)]
     assert kinds.count("template_icon") == 2
 
 

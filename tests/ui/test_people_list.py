@@ -12,9 +12,8 @@ from blender_meshrec.core.people_edits import name_person
 from blender_meshrec.core.people_list import ListedFootage, ListedTrack, list_of_tracks
 from blender_meshrec.scene.corrections.solve_again import REQUEST_PROPERTY
 from blender_meshrec.scene.takes.takes import takes_of
-from blender_meshrec.ui import panels
 from blender_meshrec.ui.jobs import jobs
-from blender_meshrec.ui.people.people_panel import draw_person_menu, strip_text
+from blender_meshrec.ui.people.people_panel import PeoplePanel, draw_person_menu, strip_text
 from blender_meshrec.ui.people.people_state import images_over_time, people_of, playhead_frame
 from tests.support.panel_drawing import RecordingLayout, draw_panel, operators_drawn, visible_text
 
@@ -61,7 +60,7 @@ def test_the_result_brings_its_list(scene):
 
 def test_a_strip_shows_who_is_where(scene):
     bpy.context.scene.frame_set(16)
-    drawn = draw_panel(panels.PeoplePanel)
+    drawn = draw_panel(PeoplePanel)
     assert sum(entry[0] == "template_icon" for entry in drawn) >= 16
     assert "\u2588|\u2588" in visible_text(drawn)
     assert strip_text(listed(), 1, 15, 28) == "\u2588" * 14 + "|" + "\u2588" * 14
@@ -78,10 +77,10 @@ def test_a_swap_at_the_playhead_changes_the_strips_and_asks_for_a_solve(scene):
     people = people_of(scene)
     assert [(s.first, s.last, s.track) for s in people.person(1).stretches] == [(0, 9, 1), (10, 29, 2)]
     assert images_over_time(scene, people, 1, 3) == [0, 4, 5]
-    assert "meshrec.solve_people" in operators_drawn(draw_panel(panels.PeoplePanel))
+    assert "meshrec.solve_people" in operators_drawn(draw_panel(PeoplePanel))
     assert bpy.ops.meshrec.swap_people(number=1, other=2) == {"FINISHED"}
     assert people_of(scene) == listed()
-    assert "meshrec.solve_people" not in operators_drawn(draw_panel(panels.PeoplePanel))
+    assert "meshrec.solve_people" not in operators_drawn(draw_panel(PeoplePanel))
 
 
 def test_split_merge_leave_out_and_take_in(scene):
@@ -152,7 +151,7 @@ def test_who_is_merged_away_is_hidden_and_comes_back(scene, backend, result):
 def test_names_go_into_the_list_and_to_the_rig_and_back(scene, backend, result):
     scene.people[0].name = "Anna"
     assert people_of(scene).name_of(1) == "Anna" and "clip Anna" in bpy.data.objects
-    assert "meshrec.solve_people" not in operators_drawn(draw_panel(panels.PeoplePanel))  # a name needs no solve
+    assert "meshrec.solve_people" not in operators_drawn(draw_panel(PeoplePanel))  # a name needs no solve
     scene.people[0].name = "person1"
     assert people_of(scene).name_of(1) == ""
     backend([with_list(result, name_person(listed(), 2, "Ben"))])
@@ -192,7 +191,7 @@ def test_a_result_without_a_list_has_no_edits(addon, backend, result, tubes):
     backend([result])
     bpy.ops.meshrec.reconstruct()
     assert people_of(addon) is None and not bpy.ops.meshrec.solve_people.poll() and not bpy.ops.meshrec.split_person.poll()
-    assert "meshrec.save_people" not in operators_drawn(draw_panel(panels.PeoplePanel))
+    assert "meshrec.save_people" not in operators_drawn(draw_panel(PeoplePanel))
 
 
 def test_the_menu_has_the_edits_of_one_person(scene):
@@ -218,4 +217,4 @@ def draw_menu(settings, number):
 def test_a_list_of_a_later_version_leaves_the_rest_usable(scene):
     scene.people_text = '{"meshrec_people": 99}'
     assert people_of(scene) is None
-    assert "meshrec.choose_person" in operators_drawn(draw_panel(panels.PeoplePanel))
+    assert "meshrec.choose_person" in operators_drawn(draw_panel(PeoplePanel))

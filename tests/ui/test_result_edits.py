@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.scene.assemble import Person, assemble
+from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.clean_up_rig.follow import clean_up_rig_of, is_following
 from blender_meshrec.scene.result_edits.edited_action import is_edited
 from blender_meshrec.ui.result.result_edits_panel import CleanUpRigPanel, ResultEditsPanel
@@ -15,7 +16,9 @@ from tests.support.synthetic_bodies import make_recovery, make_tube_body
 @pytest.fixture
 def person(addon):
     template = make_tube_body()
-    made = assemble([Person("anna", make_recovery(template, frames=24), template)], "clip", footage=False, pose_shapes=False).armatures[0]
+    made = assemble(
+        [Person("anna", make_recovery(template, frames=24), template)], "clip", AssemblyOptions(footage=False, pose_shapes=False)
+    ).armatures[0]
     made["quality"] = "Fine."
     made.select_set(True)
     bpy.context.view_layer.objects.active = made

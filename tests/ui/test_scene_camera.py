@@ -8,7 +8,7 @@ import pytest
 
 from blender_meshrec.core.files.camera_file import camera_from_text
 from blender_meshrec.core.records import Recovery
-from blender_meshrec.ui.footage.camera_panel import SceneCameraPanel
+from blender_meshrec.ui.settings_panels import SceneCameraPanel
 from tests.support.blender_keyframes import keys_of
 from tests.support.panel_drawing import draw_panel
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.motion import forward_kinematics
-from blender_meshrec.ui import panels
+from blender_meshrec.ui import panels, settings_panels
 from blender_meshrec.ui.properties import planned_changes
 from tests.support.blender_keyframes import keys_of
 from tests.support.blender_poses import vertices_in_blender
@@ -78,7 +78,7 @@ def test_what_matching_changes_is_said_beforehand(addon, backend, at_30_fps):
     addon.footage_kind, addon.footage_frames, addon.footage_fps, addon.footage_size = "VIDEO", 60, 30.0, (1280, 720)
     said = [str(change) for change in planned_changes(scene, addon)]
     assert said == ["Frame rate: 24 to 30 fps", "Frame range: 1-250 to 1-60", "Resolution: 1920 x 1080 to 1280 x 720"]
-    assert all(sentence in visible_text(draw_panel(panels.ScenePanel)) for sentence in said)
+    assert all(sentence in visible_text(draw_panel(settings_panels.ScenePanel)) for sentence in said)
     assert "Changes the scene: frame rate, frame range, resolution" in visible_text(draw_panel(panels.MainPanel))
     reconstruct(addon, backend, at_30_fps)
     assert (scene.render.fps, scene.frame_end, scene.render.resolution_x) == (30, 60, 1280)

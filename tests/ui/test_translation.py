@@ -13,16 +13,14 @@ from blender_meshrec import ui
 from blender_meshrec.bridge.messages import Progress, failure_from_error
 from blender_meshrec.core.body_contacts import CONTACT_PARTS
 from blender_meshrec.core.errors import InputError, NobodyFoundError
-from blender_meshrec.core.messages import Message, label
+from blender_meshrec.core.messages import Message, label, title_of
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 from blender_meshrec.retarget.mapping.shown_names import SPINE_PARTS
 from blender_meshrec.retarget.rig import SLOTS
-from blender_meshrec.ui import panels, translation
-from blender_meshrec.ui.correct.contact_operators import part_label
+from blender_meshrec.ui import translation
 from blender_meshrec.ui.jobs import jobs
 from blender_meshrec.ui.properties import build_request
 from blender_meshrec.ui.retarget import retarget_panel
-from blender_meshrec.ui.retarget.retarget_settings import slot_label
 from blender_meshrec.ui.setup import backend_box, setup_state
 from tests.support.message_sites import message_sites
 from tests.support.panel_drawing import draw_panel
@@ -90,9 +88,9 @@ def drawn_texts():
     found = [
         *retarget_panel._FOUND_BY_LABELS.values(),
         *backend_box._DEVICE_PHRASES.values(),
-        *map(slot_label, SLOTS),
+        *map(title_of, SLOTS),
         *SPINE_PARTS,
-        *map(part_label, CONTACT_PARTS),
+        *map(title_of, CONTACT_PARTS),
     ]
     found += [name.replace("_", " ") for name in SMPL_JOINTS]
     found += [name.capitalize() for name in SKEL_REFINERS]  # each is a stage
@@ -179,7 +177,7 @@ def test_tables_have_no_unused_texts():
         node.value for tree in parse_folders("ui", "backend", "core", "bridge") for node in ast.walk(tree) if isinstance(node, ast.Constant)
     }
     labels = (
-        {*map(slot_label, SLOTS), *map(part_label, CONTACT_PARTS), *SPINE_PARTS}
+        {*map(title_of, SLOTS), *map(title_of, CONTACT_PARTS), *SPINE_PARTS}
         | {name.replace("_", " ") for name in SMPL_JOINTS}
         | {"Skelify"}
     )
@@ -273,7 +271,7 @@ def test_labels_in_values_are_translated_but_names_are_not(monkeypatch):
     empty = Message("footage-empty.problem", "{name} is empty (0 bytes).", name="head")
     assert translation.translate_message(empty) == "head ist leer (0 Byte)."
     assert jobs.Job(None, None).text == "Beginn"
-    assert panels.translate("{rate}, {time} left", rate="9", time="{x}") == "9, noch {x}"
+    assert translation.translate("{time} left", time="{x}") == "noch {x}"
 
 
 def test_blender_tables_have_messages_by_name_and_labels_everywhere():

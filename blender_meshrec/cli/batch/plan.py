@@ -13,7 +13,7 @@ from pathlib import Path
 from ...core.errors import InputError, MeshRecError, OutputError
 from ...core.files.natural_order import natural_key
 from ..arguments import join_words
-from ..commands.reconstruct import assign_outputs
+from ..commands.reconstruct import assign_outputs, output_stem
 from ..output_checks import DEFAULT_FORMATS, check_format, check_report, input_files
 from ..outputs import retarget_target_from_options
 from .footage_folder import FoundClip, find_clips, is_clip_folder
@@ -94,7 +94,7 @@ def _plan_list(jobs: Sequence[ListJob], given: Namespace, output: str | None, ho
         begin = len(tasks)
         for source, paths in paths_by_input.items():
             target = Target(tuple(paths), options)
-            tasks.append(Task(len(tasks) + 1, _name_of(source), source, options, (target,), key_of_paths(paths, folder), number))
+            tasks.append(Task(len(tasks) + 1, output_stem(source), source, options, (target,), key_of_paths(paths, folder), number))
         if options.report:
             keys = tuple(task.key for task in tasks[begin:])
             reports.append(ReportFile(Path(options.report), keys, is_list=len(keys) > 1))
@@ -139,11 +139,6 @@ def _common_folder(paths: Sequence[Path], home: Path) -> Path:
     except ValueError:  # on two drives
         return home
     return home if common == Path(common.anchor) else common
-
-
-def _name_of(source: str) -> str:
-    path = Path(os.path.abspath(source))
-    return path.name if path.is_dir() else path.stem
 
 
 def _with_own_names(tasks: Sequence[Task]) -> list[Task]:
@@ -219,7 +214,7 @@ def _expand(choice: Choice, table: JobTable, given: Namespace, ignored: list[Pat
     clips: list[_TableClip] = []
     for index, clip in enumerate(found, 1):
         own = f"{choice.name}{index:0{len(str(len(found)))}}" if len(found) > 1 else choice.name
-        clips.append(_TableClip(clip, choice, own if choice.name else _name_of(os.fspath(clip.path)), views))
+        clips.append(_TableClip(clip, choice, own if choice.name else output_stem(os.fspath(clip.path)), views))
     return clips
 
 

@@ -35,8 +35,11 @@ def run(options: Namespace, console: Console) -> int:
     if output.suffix.lower() != ".npz":
         check_body_model(recovery, options)
     texture = None if output.suffix.lower() == ".npz" else read_texture(texture_path(Path(options.motion)))
-    settings = settings_from_options(options, surfaces.find_motion_surfaces(options, recovery))
-    settings = replace(settings, textures=() if texture is None else (texture,))
+    settings = replace(
+        settings_from_options(options),
+        surfaces=surfaces.find_motion_surfaces(options, recovery),
+        textures=() if texture is None else (texture,),
+    )
     made = write_outputs([recovery], [1], [(output, (0,))], name, settings)
     for note in (*notes, *made.notes):
         console.warn(note)

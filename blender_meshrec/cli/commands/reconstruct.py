@@ -87,10 +87,10 @@ def assign_outputs(inputs: Sequence[str], output: Path, formats: Sequence[str]) 
                 output=output,
             )
         return {inputs[0]: [output]}
-    return {source: [output / f"{_output_stem(source)}{suffix}" for suffix in formats] for source in inputs}
+    return {source: [output / f"{output_stem(source)}{suffix}" for suffix in formats] for source in inputs}
 
 
-def _output_stem(source: str) -> str:
+def output_stem(source: str) -> str:
     """The name of an input's outputs: a file's name without its suffix, a folder's whole name."""
     path = Path(os.path.abspath(source))
     return path.name if path.is_dir() else path.stem
@@ -135,11 +135,14 @@ def write_results(
     people_list = write_missing_list(options, source, result)
     outputs = [output for path in paths for output in outputs_per_person(path, result.people, options.person == "all")]
     on_progress(Progress("Writing", 0, len(outputs), "files"))
-    written_surfaces = surfaces.find_written_surfaces(surface_prefix, result.people, result.recoveries)
-    settings = settings_from_options(options, written_surfaces, retarget_target_from_options(options))
-    textures = tuple(None if texture is None else texture.tobytes() for texture in result.textures)
-    settings = replace(settings, textures=textures, names=names_of_people(result))
-    made = write_outputs(result.recoveries, result.people, outputs, _output_stem(source), settings)
+    settings = replace(
+        settings_from_options(options),
+        retarget_target=retarget_target_from_options(options),
+        surfaces=surfaces.find_written_surfaces(surface_prefix, result.people, result.recoveries),
+        textures=tuple(None if texture is None else texture.tobytes() for texture in result.textures),
+        names=names_of_people(result),
+    )
+    made = write_outputs(result.recoveries, result.people, outputs, output_stem(source), settings)
     written = [str(path) for path in (*(path for path, _people in outputs), *made.surfaces, *made.textures)]
     added: dict[str, Any] = {"outputs": [*report.get("outputs", ()), *written], "warnings": [*report.get("warnings", ()), *made.notes]}
     if people_list is not None:

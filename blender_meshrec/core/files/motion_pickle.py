@@ -29,8 +29,8 @@ from .pickle_stubs import (
     InstanceStub,
     StubFactory,
     UnreadValue,
-    decode_text,
 )
+from .safe_npz import read_array_header
 from .safe_pickle import UNREADABLE, PickleMachine
 
 _MAX_BYTES = 1 << 30  # of a file that is read as it lies there
@@ -104,9 +104,7 @@ def _read_archive(archive: zipfile.ZipFile, name: str) -> Any:
 def _read_npy(content: bytes, name: str) -> Any:
     """An .npy file's array; of one object, the object itself."""
     file = io.BytesIO(content)
-    version = np.lib.format.read_magic(file)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = header(file)
+    shape, dtype = read_array_header(file)
     if dtype.hasobject:
         return _run(content[file.tell() :], name, {})
     if int(np.prod(shape, dtype=object)) * dtype.itemsize != len(content) - file.tell():
@@ -138,8 +136,10 @@ class _StorageStub:
 class _MotionStubFactory(StubFactory):
     """Stubs of the globals that motions name. storages: of a PyTorch file, bytes by name."""
 
+    content = "a motion"
+
     def __init__(self, file_name: str, storages: Mapping[str, bytes]) -> None:
-        super().__init__(file_name)
+        super().__init__(file_name, _MAX_EXPANSION)
         self.storages = storages
 
     def refusal_error(self, what: str) -> MeshRecError:
@@ -151,16 +151,8 @@ class _MotionStubFactory(StubFactory):
             what=what,
         )
 
-    def count_expansion(self, elements: int) -> None:
-        self.expanded_size += elements
-        if self.expanded_size > _MAX_EXPANSION:
-            raise self.refusal_error("more memory than a motion takes")
-
-    def resolve_global(self, module: object, name: object) -> GlobalStub:
-        full_name = f"{decode_text(module)} {decode_text(name)}"
-        if full_name not in _GLOBALS:
-            raise self.refusal_error(f"“{full_name.replace(' ', '.')}”")
-        return GlobalStub(full_name, _GLOBALS[full_name])
+    def find_role(self, module: str, name: str) -> str | None:
+        return _GLOBALS.get(f"{module} {name}")
 
     def call_global(self, function: object, arguments: object) -> object:
         if isinstance(function, GlobalStub) and isinstance(arguments, tuple):

@@ -88,10 +88,16 @@ _INSTANCE_KINDS = ("csc", "csr", "coo", "Ch", "Select", "Reshape")
 
 
 class StubFactory:
-    """Makes the stubs of one file, and limits the memory that it can take."""
+    """Makes the stubs of one file, and limits the memory that it can take.
 
-    def __init__(self, file_name: str) -> None:
+    Files of another kind have a subclass, which says what it is (`content`) and what their globals are (`find_role`).
+    """
+
+    content = "a body"
+
+    def __init__(self, file_name: str, max_expansion: int | None = None) -> None:
         self.file_name = file_name
+        self.max_expansion = _MAX_EXPANSION if max_expansion is None else max_expansion
         self.expanded_size = 0
 
     def refusal_error(self, what: str) -> MeshRecError:
@@ -107,15 +113,20 @@ class StubFactory:
     def count_expansion(self, elements: int) -> None:
         """Add to the memory taken beyond the file's bytes; raises ModelError above the limit."""
         self.expanded_size += elements
-        if self.expanded_size > _MAX_EXPANSION:
-            raise self.refusal_error("more memory than a body takes")
+        if self.expanded_size > self.max_expansion:
+            raise self.refusal_error(f"more memory than {self.content} takes")
+
+    def find_role(self, module: str, name: str) -> str | None:
+        """The role of a global; None if a file may not name it."""
+        return ALLOWED_GLOBALS.get(f"{module} {name}")
 
     def resolve_global(self, module: object, name: object) -> GlobalStub:
-        """The stub of a global; raises ModelError if it is not allowed."""
-        full_name = f"{decode_text(module)} {decode_text(name)}"
-        if full_name not in ALLOWED_GLOBALS:
-            raise self.refusal_error(f"“{full_name.replace(' ', '.')}”")
-        return GlobalStub(full_name, ALLOWED_GLOBALS[full_name])
+        """The stub of a global; raises a MeshRecError if it is not allowed."""
+        module_name, own_name = decode_text(module), decode_text(name)
+        role = self.find_role(module_name, own_name)
+        if role is None:
+            raise self.refusal_error(f"“{module_name}.{own_name}”")
+        return GlobalStub(f"{module_name} {own_name}", role)
 
     def call_global(self, function: object, arguments: object) -> object:
         """The stub for a call of a global; only calls that pickled numpy, scipy and chumpy objects make are allowed."""

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
@@ -114,15 +115,21 @@ def _count_values(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
     if member.compress_type not in _METHODS:
         raise ArchiveError(f"{name} is compressed by an unknown method")
     with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = header(file)
+        shape, dtype = read_array_header(file)
         if dtype.hasobject or dtype.kind not in "biufUS":
             raise ArchiveError(f"{name} holds objects instead of numbers")
         num_values = int(np.prod(shape, dtype=object))
         if min(shape, default=0) < 0 or member.file_size - file.tell() != num_values * dtype.itemsize:
             raise ArchiveError(f"{name} is not of the size it claims")
         return num_values
+
+
+def read_array_header(file: IO[bytes]) -> tuple[tuple[int, ...], "np.dtype[Any]"]:
+    """The shape and the dtype of an .npy file, by its header; the file is then at the values. Raises ValueError: it is damaged."""
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(file)
+    return shape, dtype
 
 
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> AnyArray:

@@ -21,7 +21,7 @@ import numpy as np
 from ..array_types import AnyArray, FloatArray
 from ..errors import MeshRecError, ModelError
 from .input_file import refuse_special_file
-from .pickle_stubs import ALLOWED_GLOBALS, DamagedError, GlobalStub, StubFactory, decode_text
+from .pickle_stubs import ALLOWED_GLOBALS, DamagedError, GlobalStub, StubFactory
 from .read_errors import file_not_readable
 from .safe_pickle import UNREADABLE, PickleMachine
 
@@ -206,6 +206,8 @@ def _check_numbers(*numbers: object) -> None:
 class _CheckpointStubFactory(StubFactory):
     """Stubs of the globals that checkpoints name."""
 
+    content = "a checkpoint"
+
     def refusal_error(self, what: str) -> MeshRecError:
         return ModelError(
             "checkpoint-refused",
@@ -215,16 +217,10 @@ class _CheckpointStubFactory(StubFactory):
             what=what,
         )
 
-    def resolve_global(self, module: object, name: object) -> GlobalStub:
-        module_name, own_name = decode_text(module), decode_text(name)
-        full_name = f"{module_name} {own_name}"
-        role = _GLOBALS.get(full_name)
+    def find_role(self, module: str, name: str) -> str | None:
         # A name with dots reaches through a module to others that it imports.
-        if role is None and own_name.isidentifier() and any(f"{module_name}.".startswith(f"{known}.") for known in _OPAQUE_MODULES):
-            role = "opaque"
-        if role is None:
-            raise self.refusal_error(f"“{full_name.replace(' ', '.')}”")
-        return GlobalStub(full_name, role)
+        is_opaque = name.isidentifier() and any(f"{module}.".startswith(f"{known}.") for known in _OPAQUE_MODULES)
+        return _GLOBALS.get(f"{module} {name}") or ("opaque" if is_opaque else None)
 
     def call_global(self, function: object, arguments: object) -> object:
         if isinstance(function, GlobalStub) and isinstance(arguments, tuple):

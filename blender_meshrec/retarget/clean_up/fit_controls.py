@@ -218,8 +218,3 @@ def _shrink(factors: FloatArray, frame: int, column: int | None, factor: float) 
     window = slice(max(0, frame - _WINDOW), frame + _WINDOW + 1)
     part = factors[window] if column is None else factors[window, column]
     np.minimum(part, np.clip(factor, _STRONGEST_TIGHTENING, _WEAKEST_TIGHTENING), out=part)
-
-
-def count_keys(phases: tuple[PhaseKeys, ...]) -> int:
-    """The number of keyframes, each channel's counted."""
-    return sum(len(phase.keys.rows) * len(phase.channels) for phase in phases)

@@ -168,8 +168,7 @@ class RotationTransfer:
             return
         axis = self.target.segment_direction(f"{side}_{part}", f"{side}_{below}")
         whole = right_multiply(self.bone_rotations[bones[0]], self.target.rotations[bones[0]].T)
-        first, second = (neighbour, whole) if is_proximal else (whole, neighbour)
-        twist = twist_angle(transpose(first) @ second, axis)
+        twist = _twist_of_part(whole, neighbour, axis, is_proximal)
         ends = bone_end_fractions(np.stack([*self.target.heads[bones], self.target.segment_end(f"{side}_{part}", f"{side}_{below}")]))
         for bone, start, end in zip(bones, [0.0, *ends[:-1]], ends, strict=True):
             turned = whole @ rotation_about_axis(axis, twist * ((end - 1) if is_proximal else start))
@@ -206,6 +205,16 @@ class RotationTransfer:
             target_direction, source_direction = _finger_direction(self.target, bone), _finger_direction(self.source, reference)
             align = rotation_between(align @ self.source_from_target @ target_direction, source_direction) @ align
             self._set_rotation(bone, delta, align)
+
+
+def _twist_of_part(whole: FloatArray, neighbour: FloatArray, axis: FloatArray, is_proximal: bool) -> FloatArray:
+    """The twist (F,) rad of a limb's part from its upper to its lower end, about its axis (3,) at rest.
+
+    Args:
+        whole: (F,3,3), the part's rotation away from rest. neighbour: (F,3,3), of the bone above it, or below it if not `is_proximal`.
+    """
+    first, second = (neighbour, whole) if is_proximal else (whole, neighbour)
+    return twist_angle(transpose(first) @ second, axis)
 
 
 def _bone_end_fractions(slot: str, next_slots: Sequence[str], rest: RestPose) -> FloatArray:
@@ -254,8 +263,7 @@ def rotate_twist_bones(pose: Pose, bone_rotations: BoneArrays) -> None:
         limb = rest.slots[slot][-1 if is_proximal else 0]
         axis, start, length = rest.segment_direction(slot, below), rest.heads[rest.slots[slot][0]], rest.segment_length(slot, below)
         whole, neighbour = pose.rest_delta(limb), pose.rest_delta(reference)
-        first, second = (neighbour, whole) if is_proximal else (whole, neighbour)
-        twist = twist_angle(transpose(first) @ second, axis)
+        twist = _twist_of_part(whole, neighbour, axis, is_proximal)
         positions = np.clip([(rest.heads[bone] - start) @ axis / length for bone in bones], 0, 1)
         borders = sorted({*positions.tolist(), 1.0})
         for bone, position in zip(bones, positions, strict=True):

@@ -9,7 +9,7 @@ from ...core.array_types import FloatArray
 from ...core.errors import InputError
 from ...core.files.body_template import load_body
 from ...core.files.motion_npz import read_motion
-from ...core.motion import motion_from_recovery
+from ...core.motion import motion_from_recovery, motion_on_body
 from ...core.records import Recovery
 from ...core.rotations import rotmat_from_rotvec
 from ...core.skeletons import SMPL_JOINTS, SMPL_PARENTS
@@ -61,9 +61,7 @@ def performance_from_recovery(recovery: Recovery, body: str | Path = "open") -> 
     """A Recovery as a Performance: on the joints of `body` if it is of the same kind, else on rest joints from the Recovery itself."""
     template = load_body(body)
     if template.surface_model_type == recovery.surface_model_type and recovery.poses.shape[1] >= 3 * len(template.joint_names):
-        rest_joints = template.rest_joints(recovery.betas)
-        motion = motion_from_recovery(recovery, rest_joints, template.joint_names, template.parents)
-        return performance_from_motion(motion, template, recovery.betas)
+        return performance_from_motion(motion_on_body(recovery, template), template, recovery.betas)
     return performance_from_motion(motion_from_recovery(recovery, _rest_joints_from_poses(recovery), SMPL_JOINTS, SMPL_PARENTS))
 
 

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core.array_types import FloatArray
-from ...core.axis_rotations import unit_vector
+from ...core.axis_rotations import bend_hinge, perpendicular_part, unit_vector
 from ...core.rotations import align_quat_signs, quat_from_rotmat
 from ..rig import BoneMapping, Controls, RetargetedMotion, RetargetOptions, Rig
 
 _CHAINS = {"arm": ("upper_arm", "lower_arm", "hand"), "leg": ("upper_leg", "lower_leg", "foot")}
-# Sines of a limb's bend between which the limb's own plane gradually replaces its rest hinge.
-_MIN_BEND_SINE, _FULL_BEND_SINE = 0.03, 0.12
+_BEND_SINES = (0.03, 0.12)  # of a limb, between which its own plane gradually replaces its rest hinge
 
 # Control -> the control that it follows rigidly, or None for the armature itself.
 ControlParents = Mapping[str, str | None]
@@ -187,16 +186,17 @@ def key_ik_poles(retargeted: RetargetedMotion, rig: Rig, mapping: BoneMapping, p
     locations, rotations = dict(retargeted.locations), retargeted.rotations.copy()
     for limb, pole in poles.items():
         if pole.starts_at_rest:
-            rotations[:, retargeted.bones.index(_upper_bone(mapping, limb))] = [1.0, 0.0, 0.0, 0.0]
+            rotations[:, retargeted.bones.index(_limb_bones(mapping, limb)[0])] = [1.0, 0.0, 0.0, 0.0]
         parent = int(rig.parents[rig.index(pole.bone)])
         position = _pole_of_keyed_limb(motion, mapping, limb, pole)
         locations[pole.bone] = motion.location(pole.bone, position, rig.bones[parent] if parent >= 0 else None)
     return replace(retargeted, locations=locations, rotations=rotations)
 
 
-def _upper_bone(mapping: BoneMapping, limb: str) -> str:
+def _limb_bones(mapping: BoneMapping, limb: str) -> tuple[str, ...]:
+    """The first bones of the three parts of a limb, such as left_arm: upper, lower, end."""
     side, _, kind = limb.partition("_")
-    return mapping.slots[f"{side}_{_CHAINS[kind][0]}"][0]
+    return tuple(mapping.slots[f"{side}_{part}"][0] for part in _CHAINS[kind])
 
 
 def _pole_of_keyed_limb(motion: _ControlMotion, mapping: BoneMapping, limb: str, pole: IkPole) -> FloatArray:
@@ -205,15 +205,14 @@ def _pole_of_keyed_limb(motion: _ControlMotion, mapping: BoneMapping, limb: str,
     Source: Blender, IK_QJacobianSolver::ConstrainPoleVector: the limb turns about the line from its root to its goal until the upper
     bone's x axis, turned by the pole angle, lies in the plane of that line and the pole.
     """
-    side, _, kind = limb.partition("_")
-    upper, lower, end = (mapping.slots[f"{side}_{part}"][0] for part in _CHAINS[kind])
+    upper, lower, end = _limb_bones(mapping, limb)
     rest = motion.rig.rest[motion.rig.index(upper), :3, :3]
     pointer = motion.transform(upper)[0] @ (np.cos(pole.angle) * rest[:, 0] + np.sin(pole.angle) * rest[:, 2])
     a, b, c = (motion.head(bone) for bone in (upper, lower, end))
     axis = unit_vector(c - a)
     distance = np.linalg.norm(motion.rest_head(pole.bone) - motion.rest_head(lower))
-    middle = a + ((b - a) * axis).sum(-1, keepdims=True) * axis
-    return middle + distance * unit_vector(_perpendicular_part(pointer, axis))
+    middle = b - perpendicular_part(b - a, axis)
+    return middle + distance * unit_vector(perpendicular_part(pointer, axis))
 
 
 def _fk_controls_replaced_by_ik(mapping: BoneMapping) -> Iterator[str]:
@@ -230,26 +229,18 @@ def _pole_position(motion: _ControlMotion, mapping: BoneMapping, limb: str, pole
     Blender's solver turns the limb about the line from its root to its goal until a direction fixed to the upper bone,
     perpendicular to it, points to the pole. That direction is the one that points to the pole at rest.
     """
-    side, _, kind = limb.partition("_")
-    upper, lower, end = (mapping.slots[f"{side}_{part}"][0] for part in _CHAINS[kind])
+    upper, lower, end = _limb_bones(mapping, limb)
     a0, b0, c0, p0 = (motion.rest_head(bone) for bone in (upper, lower, end, pole))
     along0, axis0 = unit_vector(b0 - a0), unit_vector(c0 - a0)
-    towards0 = unit_vector(_perpendicular_part(p0 - a0, axis0))
+    towards0 = unit_vector(perpendicular_part(p0 - a0, axis0))
     pointer = unit_vector(towards0 - axis0 * (towards0 @ along0) / (axis0 @ along0))
     bend0 = np.cross(along0, unit_vector(c0 - b0))
     hinge0 = unit_vector(bend0) if np.linalg.norm(bend0) > 0.01 else unit_vector(np.cross(towards0, along0))
     a, b, c = (motion.head(bone) for bone in (upper, lower, end))
     along, axis = unit_vector(b - a), unit_vector(c - a)
-    bend = np.cross(along, unit_vector(c - b))
-    sine = np.linalg.norm(bend, axis=-1, keepdims=True)
-    plane_weight = np.clip((sine - _MIN_BEND_SINE) / (_FULL_BEND_SINE - _MIN_BEND_SINE), 0, 1)
-    hinge = plane_weight * bend / np.maximum(sine, 1e-9) + (1 - plane_weight) * (motion.transform(upper)[0] @ hinge0)
-    hinge = unit_vector(_perpendicular_part(hinge, along))
+    hinge = bend_hinge(along, unit_vector(c - b), motion.transform(upper)[0] @ hinge0, _BEND_SINES)
+    hinge = unit_vector(perpendicular_part(hinge, along))
     frame0 = np.stack([along0, hinge0, np.cross(along0, hinge0)], -1)
     frame = np.stack([along, hinge, np.cross(along, hinge)], -1)
-    towards = unit_vector(_perpendicular_part(frame @ (frame0.T @ pointer), axis))
+    towards = unit_vector(perpendicular_part(frame @ (frame0.T @ pointer), axis))
     return b + np.linalg.norm(p0 - b0) * towards
-
-
-def _perpendicular_part(vector: FloatArray, axis: FloatArray) -> FloatArray:
-    return vector - (vector * axis).sum(-1, keepdims=True) * axis

@@ -6,8 +6,8 @@ import numpy as np
 from ...core.array_types import FloatArray
 from ..context import active_scene, pose_bones
 from ..free_names import free_name
-from ..motion.armature_recovery import clip_collection
 from ..person.materials import make_material
+from ..takes.earlier_results import clip_collection
 from ..takes.played_take import played_take
 from ..unit_scale import metres_per_unit
 

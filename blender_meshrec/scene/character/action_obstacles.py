@@ -19,7 +19,7 @@ from ...retarget.rig import SIDES
 from ..context import pose_bones
 from ..motion.action_settings import playing_nla_tracks
 from ..motion.armature_performance import find_deform_bone, orthonormal_rotations
-from ..motion.isolated_playback import isolated_scene
+from ..motion.isolated_playback import isolated_scene, pose_matrices
 from ..motion.keyframes import Curve
 from ..temporary_state import changed_attributes
 from .constraint_cycles import constrained_bones
@@ -124,21 +124,13 @@ def _deviations(
     with shown, isolated_scene(armature_object) as evaluate_frame:
         for frame in np.unique(np.linspace(0, len(frames) - 1, _NUM_CHECKED_FRAMES).round().astype(int)):
             evaluated = armature_object.evaluated_get(evaluate_frame(float(frames[frame])))
-            matrices = _pose_matrices(evaluated)[columns]
+            matrices = pose_matrices(evaluated)[columns]
             planned = motion.rotmats[frame, rows]
             turned = angle_between_rotmats(orthonormal_rotations(matrices[:, :3, :3]), planned)
             swung = _angle_between_directions(matrices[:, :3, 1], planned[:, :, 1])
             angles = np.maximum(angles, np.degrees(np.where(is_exact, turned, swung)))
             distances = np.maximum(distances, np.linalg.norm(matrices[:, :3, 3] - motion.heads[frame, rows], axis=1))
     return angles, distances
-
-
-def _pose_matrices(armature_object: bpy.types.Object) -> FloatArray:
-    """The matrices (B,4,4) of posed bones in armature space."""
-    bones = pose_bones(armature_object)
-    flat = np.empty(16 * len(bones), np.float32)
-    bones.foreach_get("matrix", flat)
-    return flat.reshape(-1, 4, 4).swapaxes(1, 2).astype(float)
 
 
 def _angle_between_directions(first: FloatArray, second: FloatArray) -> FloatArray:

@@ -135,7 +135,7 @@ def _choose_armature(objects: Sequence[bpy.types.Object], file: str, name: str) 
 def _unmoved_notes(chosen: bpy.types.Object, objects: Sequence[bpy.types.Object]) -> tuple[Message, ...]:
     """A note about other armatures with a skin that do not follow the chosen one, such as that of a hat; none if they are people."""
     others = [obj for obj in objects if obj.type == "ARMATURE" and obj != chosen and meshes_of(obj, objects)]
-    unmoved = [obj.name for obj in others if not (obj.parent or obj.constraints or _is_person(obj))]
+    unmoved = [obj.name for obj in others if not (obj.parent or obj.constraints or _is_humanoid(obj))]
     text = "The armatures {names} of the same file do not move with {name}: parent them to its bones."
     return (Message("other-armatures-unmoved", text, names=quote_names(unmoved), name=chosen.name),) if unmoved else ()
 
@@ -161,11 +161,11 @@ def _likely_armatures(armatures: Sequence[bpy.types.Object], objects: Sequence[b
         return armatures
     skinned = [obj for obj in armatures if meshes_of(obj, objects)]
     generated = [obj for obj in armatures if "rig_id" in armature_data(obj)]
-    people = [obj for obj in skinned if _is_person(obj)]
+    people = [obj for obj in skinned if _is_humanoid(obj)]
     return next((candidates for candidates in (skinned, generated, people) if len(candidates) == 1), armatures)
 
 
-def _is_person(armature_object: bpy.types.Object) -> bool:
+def _is_humanoid(armature_object: bpy.types.Object) -> bool:
     try:
         map_bones(read_rig(armature_object))
     except InputError:

@@ -16,7 +16,7 @@ from ...retarget.clean_up.records import CapturedMotion
 from ..context import armature_data, assigned_action, pose_bones
 from ..corrections.contact_channels import read_contacts
 from ..motion.armature_motion import smpl_joint_names
-from ..motion.isolated_playback import isolated_scene
+from ..motion.isolated_playback import isolated_scene, pose_matrices
 from ..motion.keyframes import action_fcurves
 from ..person.skel_armature import GLIDING_JOINTS
 from ..temporary_state import changed_attributes
@@ -91,10 +91,7 @@ def play(armature_object: bpy.types.Object, names: tuple[str, ...], first: int, 
             constraint.mute = not follows
         with changed_attributes(armature_data(armature_object), pose_position="POSE"), isolated_scene(armature_object) as evaluate:
             for frame in range(first, last + 1):
-                bones = pose_bones(armature_object.evaluated_get(evaluate(frame)))
-                flat = np.empty(16 * len(bones), np.float32)
-                bones.foreach_get("matrix", flat)
-                frames.append(flat.reshape(-1, 4, 4)[rows].swapaxes(1, 2).astype(float))
+                frames.append(pose_matrices(armature_object.evaluated_get(evaluate(frame)))[rows])
     finally:
         for constraint, mute in zip(constraints, before, strict=True):
             constraint.mute = mute

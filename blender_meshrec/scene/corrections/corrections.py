@@ -18,6 +18,7 @@ from ...core.errors import InputError
 from ...core.files.corrections import SUFFIX, corrections_from_text, corrections_to_text, read_corrections, write_corrections
 from ...core.files.user_folders import data_folder
 from ..cameras.footage_clock import footage_clock
+from ..takes.earlier_results import NUMBER_PROPERTY
 from .edited_contacts import read_edited_contacts
 
 CORRECTIONS_PROPERTY = "meshrec_corrections"  # of an armature object: the content of a file of corrections of this person alone
@@ -25,22 +26,19 @@ CORRECTIONS_PROPERTY = "meshrec_corrections"  # of an armature object: the conte
 
 def person_number(armature_object: bpy.types.Object) -> int:
     """The number of a person in their clip, from 1."""
-    return next((int(owner["meshrec_person"]) for owner in armature_object.users_collection if "meshrec_person" in owner), 1)
-
-
-def corrections_file(footage: str) -> Path:
-    """The file of the corrections of a clip, which may not exist."""
-    name = f"{Path(footage).stem or 'clip'}{SUFFIX}"
-    if bpy.data.filepath:
-        return Path(bpy.data.filepath).parent / name
-    return data_folder() / "corrections" / blake2b(footage.encode(), digest_size=8).hexdigest() / name
+    return next((int(owner[NUMBER_PROPERTY]) for owner in armature_object.users_collection if NUMBER_PROPERTY in owner), 1)
 
 
 def stored_corrections_file(footage: str) -> Path | None:
     """The file of the corrections of a clip where there is one, also that from before the .blend was saved; else None."""
+    return next((path for path in _corrections_files(footage) if path.is_file()), None)
+
+
+def _corrections_files(footage: str) -> list[Path]:
+    """Where the corrections of a clip may lie: beside the .blend, if it was saved, and in the user's data folder."""
     name = f"{Path(footage).stem or 'clip'}{SUFFIX}"
-    folder = data_folder() / "corrections" / blake2b(footage.encode(), digest_size=8).hexdigest()
-    return next((path for path in (corrections_file(footage), folder / name) if path.is_file()), None)
+    unsaved = data_folder() / "corrections" / blake2b(footage.encode(), digest_size=8).hexdigest() / name
+    return [Path(bpy.data.filepath).with_name(name), unsaved] if bpy.data.filepath else [unsaved]
 
 
 def get_corrections(armature_object: bpy.types.Object) -> PersonCorrections:
@@ -106,10 +104,9 @@ def save_corrections(armature_objects: Iterable[bpy.types.Object]) -> Path | Non
             set_corrections(armature_object, mine)
         corrections = corrections.with_person(mine)
     people = tuple(person for person in corrections.people if person)
-    path = corrections_file(footage)
+    path = _corrections_files(footage)[0]
     if not people and not path.is_file():
         return None
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_corrections(path, Corrections(Path(footage).name, people))
     return path
 

@@ -11,15 +11,15 @@ from ...core.files.body_template import BodyTemplate
 from ...core.foot_planting.leg_kinematics import LEG_JOINTS, soles_from_template
 from ...core.foot_planting.plant_body import ARM_JOINTS, plant_body
 from ...core.foot_planting.unheld import unheld_contacts
-from ...core.messages import Message, label
+from ...core.messages import Message, label, title_of
 from ...core.rotations import angle_between_rotmats
 from ..context import active_scene, assigned_action
 from ..motion.armature_motion import smpl_joint_names
 from ..motion.armature_performance import performance_from_armature
-from ..motion.armature_recovery import find_clip_camera
-from ..motion.curve_keys import curves_by_path, evaluate_curve
+from ..motion.curve_keys import curves_by_path, evaluate_vector
 from ..retargeting.retarget import RetargetResult, retarget_armature
 from ..retargeting.retarget_record import read_record, store_record
+from ..takes.earlier_results import find_clip_camera
 from ..takes.played_take import played_action, timeline_shift
 from ..takes.takes import CLIP_PROPERTY, next_take_name
 from .contact_channels import read_contacts
@@ -83,7 +83,7 @@ def unheld_notes(armature_object: bpy.types.Object, template: BodyTemplate) -> l
         Message(
             "contact-out-of-reach",
             text,
-            part=label(unheld.part.replace("_", " ").title()),
+            part=label(title_of(unheld.part)),
             first=round(frames[unheld.first] + shift),
             last=round(frames[unheld.last] + shift),
             distance=100 * unheld.distance,
@@ -142,7 +142,7 @@ def _camera_places(armature_object: bpy.types.Object, frames: FloatArray) -> Flo
         return np.tile([0.0, -10.0, 1.0], (len(frames), 1))
     action = assigned_action(camera)
     curves = {} if action is None else curves_by_path(action, camera)
-    local = np.stack([evaluate_curve(curves, "location", k, frames, camera.location[k]) for k in range(3)], -1)
+    local = evaluate_vector(curves, "location", frames, camera.location.to_tuple())
     parent = np.eye(4) if camera.parent is None else np.array(camera.parent.matrix_world @ camera.matrix_parent_inverse)
     to_armature = np.linalg.inv(np.array(armature_object.matrix_world)) @ parent
     return local @ to_armature[:3, :3].T + to_armature[:3, 3]

@@ -25,7 +25,7 @@ from ...core.rotations import (
     rotvec_from_rotmat,
 )
 from ..context import armature_data
-from ..motion.curve_keys import curves_by_path, ensure_fcurve, evaluate_curve, set_keys
+from ..motion.curve_keys import curves_by_path, ensure_fcurve, evaluate_vector, set_keys
 from ..person.armature import bone_quats, rest_rotmats, root_location
 
 FREE_PROPERTY, PLANTED_PROPERTY = "meshrec_free", "meshrec_planted"  # of an action, (F * 45,): PLANTED_JOINTS in rad, the pelvis in m
@@ -77,18 +77,12 @@ def read_pose(
         local rotations (F,J,3,3), the root's in the world, as of a Recovery's poses; and the root joint's position (F,3) m.
     """
     curves, rest = curves_by_path(action, armature_object), rest_rotmats(armature_object, names)
-    quats = np.stack(
-        [
-            np.stack([evaluate_curve(curves, _path(name, "rotation_quaternion"), k, frames, float(k == 0)) for k in range(4)], -1)
-            for name in names
-        ],
-        1,
-    )
+    quats = np.stack([evaluate_vector(curves, _path(name, "rotation_quaternion"), frames) for name in names], 1)
     frame = quat_from_rotmat(rest)
     upright = rotmat_from_quat(multiply_quat(multiply_quat(frame, quats), frame * [1, -1, -1, -1]))
     rotmats = WORLD_FROM_BODY.T @ upright @ WORLD_FROM_BODY
     rotmats[:, 0] = upright[:, 0] @ WORLD_FROM_BODY
-    location = np.stack([evaluate_curve(curves, _path(names[0], "location"), k, frames, 0.0) for k in range(3)], -1)
+    location = evaluate_vector(curves, _path(names[0], "location"), frames, (0.0, 0.0, 0.0))
     return rotmats, location @ rest[0].T + np.array(armature_data(armature_object).bones[names[0]].head_local)
 
 

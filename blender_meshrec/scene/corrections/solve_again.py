@@ -6,7 +6,7 @@ from typing import NamedTuple
 import bpy
 import numpy as np
 
-from ...core.array_types import BoolArray, FloatArray
+from ...core.array_types import FloatArray
 from ...core.body_contacts import body_contacts
 from ...core.conventions import WORLD_FROM_BODY
 from ...core.corrections import changed_rows, fade_out
@@ -22,19 +22,19 @@ from ..cameras.camera import VIEW_PROPERTY, set_camera_view
 from ..cameras.footage_clock import FIRST_PROPERTY, footage_clock, read_camera
 from ..context import armature_data
 from ..motion.armature_motion import smpl_joint_names
-from ..motion.armature_recovery import find_clip_camera
-from ..motion.curve_keys import curves_by_path, ensure_fcurve, evaluate_curve, set_keys
+from ..motion.curve_keys import curves_by_path, evaluate_curve
 from ..motion.keyframes import snapped_key_frames
-from ..motion.motion_curves import CONTACT_PROPERTIES
 from ..person.skel_person import SMPL_MOTION_PROPERTY, animate_skel_person, read_smpl_motion
 from ..person.smpl_person import animate_smpl_person, rig_motion
+from ..takes.earlier_results import NUMBER_PROPERTY, find_clip_camera, is_result
 from ..takes.played_take import played_action, played_take, put_into_strip, timeline_shift
-from ..takes.takes import FRAME_CONFIDENCE, first_frame_of
+from ..takes.takes import first_frame_of
 from ..unit_scale import metres_per_unit
 from .contact_channels import write_contacts
 from .corrections import certain_rows, collect_corrections, get_corrections
 from .edited_contacts import found_contacts, result_action, store_found_contacts
-from .planted_rows import PlantedPose, read_planting, read_pose, store_planting
+from .kept_rows import keep_confidence, keep_rows
+from .planted_rows import read_planting, read_pose
 
 REQUEST_PROPERTY = "meshrec_request"  # of a clip's collection: the request that made it, as text
 
@@ -49,12 +49,8 @@ class ClipResult(NamedTuple):
 def find_clip_result(armature_object: bpy.types.Object) -> ClipResult | None:
     """The result that an armature belongs to; None for one that was not reconstructed, or by an earlier version."""
     for clip in bpy.data.collections:
-        people = {person["meshrec_person"]: person for person in clip.children if "meshrec_person" in person}
-        armatures = {
-            number: next(obj for obj in person.objects if "quality" in obj)
-            for number, person in people.items()
-            if any("quality" in obj for obj in person.objects)
-        }
+        people = [person for person in clip.children if NUMBER_PROPERTY in person]
+        armatures = {person[NUMBER_PROPERTY]: obj for person in people for obj in reversed(person.objects) if is_result(obj)}
         if REQUEST_PROPERTY in clip and armature_object in armatures.values():
             return ClipResult(clip, armatures)
     return None
@@ -162,77 +158,13 @@ def _replace_motion(
         action = animate_smpl_person(armature_object, recovery, motion, fps, first_frame=start)
     contacts = np.where(np.isnan(certain), body_contacts(recovery), certain)
     if splices:
-        _keep_rows(armature_object, old, action, weight)
-        _keep_confidence(old, action, weight)
+        keep_rows(armature_object, old, action, weight)
+        keep_confidence(old, action, weight)
     _new_action, frames = result_action(armature_object)
     write_contacts(armature_object, frames, contacts)
     store_found_contacts(action, recovery.timestamps, contacts, certain)
     if played is not None and played.strip is not None:
         put_into_strip(armature_object, played.strip, action)
-
-
-def _keep_rows(armature_object: bpy.types.Object, old: bpy.types.Action, new: bpy.types.Action, weight: FloatArray) -> None:
-    """Let the new action be the old one, an artist's keys included, where no correction concerns it: from weight (F,) 0 to 1."""
-    _action, frames = result_action(armature_object)
-    before, tracks = curves_by_path(old, armature_object), {'["visible"]', *(f'["{name}"]' for name in CONTACT_PROPERTIES)}
-    for path, index in before:  # where the new motion needs none
-        if path.endswith(_LIMIT_INFLUENCE):
-            ensure_fcurve(new, armature_object, path, "", index)
-    curves = curves_by_path(new, armature_object)
-    signs = _signs_towards(before, curves, frames)
-    for (path, index), fcurve in curves.items():
-        is_limit = path.endswith(_LIMIT_INFLUENCE)
-        if path not in tracks and ((path, index) in before or is_limit):
-            earlier = signs.get(path, 1.0) * evaluate_curve(before, path, index, frames, float(is_limit))
-            set_keys(fcurve, frames, _joined(earlier, fcurve, frames, weight))
-    _align_signs(armature_object, new, frames)
-    stored, fresh, kept = read_planting(old), read_planting(new), weight == 0
-    if stored is not None and fresh is not None and len(stored[0].pelvis) == len(kept):
-        poses = [_mixed(a, b, kept) for a, b in zip(stored, fresh, strict=True)]
-        store_planting(new, poses[0], poses[1])
-
-
-def _keep_confidence(old: bpy.types.Action, new: bpy.types.Action, weight: FloatArray) -> None:
-    """Let what was doubtful stay so where the motion stays: where weight (F,) is 0."""
-    known = [np.array(action.get(FRAME_CONFIDENCE, ()), float).reshape(-1, len(SMPL_JOINTS)) for action in (old, new)]
-    if all(len(rows) == len(weight) for rows in known):
-        new[FRAME_CONFIDENCE] = np.where(weight[:, None] == 0, *known).ravel().tolist()
-
-
-def _joined(earlier: FloatArray, fcurve: bpy.types.FCurve, frames: FloatArray, weight: FloatArray) -> FloatArray:
-    """Values (F,) that are the earlier ones at weight (F,) 0, exactly, and those of a curve, 1 without keys, at 1."""
-    values = np.array([fcurve.evaluate(frame) for frame in frames]) if len(fcurve.keyframe_points) else np.ones(len(frames))
-    if fcurve.data_path.endswith(".rotation_euler"):
-        values += 2 * np.pi * np.round(np.median(earlier - values) / (2 * np.pi))  # whole turns: only the pelvis makes any
-    return np.where(weight == 0, earlier, (1 - weight) * earlier + weight * values)
-
-
-_LIMIT_INFLUENCE = '["Anatomical Limits"].influence'  # of SKEL's bones; 1 where nothing is keyed
-_Curves = Mapping[tuple[str, int], bpy.types.FCurve]
-
-
-def _signs_towards(before: _Curves, after: _Curves, frames: FloatArray) -> dict[str, FloatArray]:
-    """For each bone's quaternions before, by their path, the signs (F,) with which they lie nearest to those after."""
-    signs: dict[str, FloatArray] = {}
-    for path in {path for path, _index in after if path.endswith(".rotation_quaternion")}:
-        quats = [np.stack([evaluate_curve(curves, path, k, frames, float(k == 0)) for k in range(4)], -1) for curves in (before, after)]
-        signs[path] = np.where((quats[0] * quats[1]).sum(-1) < 0, -1.0, 1.0)
-    return signs
-
-
-def _mixed(stored: PlantedPose, fresh: PlantedPose, kept: BoolArray) -> PlantedPose:
-    return PlantedPose(np.where(kept[:, None, None], stored.rotvecs, fresh.rotvecs), np.where(kept[:, None], stored.pelvis, fresh.pelvis))
-
-
-def _align_signs(armature_object: bpy.types.Object, action: bpy.types.Action, frames: FloatArray) -> None:
-    """Give neighbouring quaternions of a bone the same sign, so that none turns the long way between two keys."""
-    curves = curves_by_path(action, armature_object)
-    for path in {path for path, _index in curves if path.endswith(".rotation_quaternion")}:
-        quats = np.stack([evaluate_curve(curves, path, k, frames, float(k == 0)) for k in range(4)], -1)
-        signs = np.cumprod(np.concatenate([[1.0], np.where((quats[1:] * quats[:-1]).sum(-1) < 0, -1.0, 1.0)]))
-        if (signs < 0).any():
-            for k in range(4):
-                set_keys(curves[path, k], frames, signs * quats[:, k])
 
 
 def take_over_corrections(armature_object: bpy.types.Object) -> None:

@@ -23,7 +23,8 @@ from ..context import (
     mesh_data,
 )
 from ..motion.armature_motion import motion_from_armature
-from ..motion.armature_recovery import find_clip_camera, recovery_from_armature
+from ..motion.armature_recovery import recovery_from_armature
+from ..takes.earlier_results import find_clip_camera
 from ..temporary_state import changed_attributes, released_names
 from .export import export_assembly
 from .export_proxy import has_stretching_bones, has_visible_surface

@@ -89,22 +89,3 @@ def _h36m17_from_smpl() -> FloatArray:
 
 
 _H36M17_FROM_SMPL = _h36m17_from_smpl()
-
-
-def clip_collection(armature_object: bpy.types.Object) -> bpy.types.Collection | None:
-    """The collection of the clip that a person was made from; None for one that an artist has moved elsewhere."""
-    own = set(armature_object.users_collection)
-    return next((clip for clip in bpy.data.collections if own & set(clip.children)), None)
-
-
-def find_clip_camera(armature_object: bpy.types.Object) -> bpy.types.Object | None:
-    """The camera of the clip that a person was made from; the scene's camera if there is none."""
-    person_collections = set(armature_object.users_collection)
-    for clip in bpy.data.collections:
-        if person_collections & set(clip.children):
-            if clip.get("meshrec_camera") is not None:  # several after an artist has changed the first one
-                return clip["meshrec_camera"]
-            for obj in clip.objects:
-                if obj.type == "CAMERA":
-                    return obj
-    return active_scene().camera

@@ -1,6 +1,6 @@
 """Keys of existing actions: new curves, and keys that are replaced."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import bpy
@@ -8,6 +8,8 @@ import numpy as np
 
 from ...core.array_types import FloatArray
 from .keyframes import action_fcurves, action_slot, interpolation_values
+
+IDENTITY_QUAT = (1.0, 0.0, 0.0, 0.0)
 
 
 def curves_by_path(action: bpy.types.Action, owner: bpy.types.ID) -> dict[tuple[str, int], bpy.types.FCurve]:
@@ -58,3 +60,10 @@ def evaluate_curve(
     """The values (F,) of a curve at frames (F,); a default where there is no such curve."""
     fcurve = curves.get((path, index))
     return np.full(len(frames), default) if fcurve is None else np.array([fcurve.evaluate(frame) for frame in frames])
+
+
+def evaluate_vector(
+    curves: Mapping[tuple[str, int], bpy.types.FCurve], path: str, frames: FloatArray, default: Sequence[float] = IDENTITY_QUAT
+) -> FloatArray:
+    """The values (F,N) of the N curves of a vector, or by default of a quaternion, at frames (F,); those of `default` without curves."""
+    return np.stack([evaluate_curve(curves, path, index, frames, value) for index, value in enumerate(default)], -1)

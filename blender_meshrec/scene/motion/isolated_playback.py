@@ -51,7 +51,12 @@ def check_frame_range(first: int, last: int) -> None:
 
 def bone_matrices(armature_object: bpy.types.Object, rows: Sequence[int]) -> FloatArray:
     """The world matrices (B,4,4) of posed bones, given by their indices among the pose bones."""
+    return np.array(armature_object.matrix_world) @ pose_matrices(armature_object)[list(rows)]
+
+
+def pose_matrices(armature_object: bpy.types.Object) -> FloatArray:
+    """The matrices (B,4,4) of all posed bones in armature space."""
     bones = pose_bones(armature_object)
     flat = np.empty(16 * len(bones), np.float32)
     bones.foreach_get("matrix", flat)
-    return np.array(armature_object.matrix_world) @ flat.reshape(-1, 4, 4)[list(rows)].swapaxes(1, 2)
+    return flat.reshape(-1, 4, 4).swapaxes(1, 2).astype(float)

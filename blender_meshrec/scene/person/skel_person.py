@@ -11,7 +11,9 @@ from ...core.records import Recovery
 from ...core.skel.channels import EulerChannels, skel_channels, upright_from_world_angles
 from ...core.skel.template import SkelTemplate
 from ...core.skel.vocabulary import SKEL_JOINTS, SMPL_OF_SKEL
+from ..assembly import AssemblyOptions, Person
 from ..cameras.footage_clock import store_camera
+from ..context import expect_type
 from ..corrections.edited_contacts import store_found_contacts
 from ..motion.keyframes import Curve, snapped_key_frames, vector_curves, write_action
 from ..motion.motion_curves import track_curves
@@ -39,21 +41,12 @@ POSE_BONES = _pose_bones_of_joints()
 
 
 def build_skel_person(
-    name: str,
-    recovery: Recovery,
-    template: SkelTemplate,
-    number: int,
-    collection: bpy.types.Collection,
-    fps: float,
-    pose_shapes: bool = True,
-    first_frame: int = FIRST_BLENDER_FRAME,
-    clip: str = "",
+    person: Person, number: int, collection: bpy.types.Collection, clip: str, options: AssemblyOptions
 ) -> tuple[bpy.types.Object, tuple[bpy.types.Object, ...]]:
-    """Make and animate the armature, the skin and the bones of a Recovery with SKEL's angles.
+    """Make and animate the armature, the skin and the bones of a Person with SKEL's angles.
 
     Args:
-        template: the SkelTemplate of the recovery's angles. number: the person's, from 0. fps: the timeline's rate.
-        pose_shapes: as in `build_mesh`. first_frame: of the timeline, at which the motion begins.
+        number: the person's, from 0, which chooses the colour.
         clip: the name of the footage, for the names of takes.
 
     Returns:
@@ -62,11 +55,12 @@ def build_skel_person(
     Raises:
         InputError: the recovery has no angles of SKEL.
     """
-    _q, betas, _transl = _skel_arrays(name, recovery)
-    armature_object, (skin, bones) = build_skel_body(name, betas, template, collection, pose_shapes)
+    template = expect_type(person.skel, SkelTemplate)
+    _q, betas, _transl = _skel_arrays(person.name, person.recovery)
+    armature_object, (skin, bones) = build_skel_body(person.name, betas, template, collection, options.pose_shapes)
     assign_skel_materials(skin, bones, number)
     armature_object[CLIP_PROPERTY] = clip
-    animate_skel_person(armature_object, recovery, template, fps, first_frame)
+    animate_skel_person(armature_object, person.recovery, template, options.fps, options.first_frame)
     return armature_object, (skin, bones)
 
 

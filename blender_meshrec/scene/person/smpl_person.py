@@ -1,7 +1,6 @@
 """A person with SMPL's skeleton: the armature, the skinned mesh and, for a calibrated person, the exact surface."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import bpy
 
@@ -10,8 +9,9 @@ from ...core.body_contacts import body_contacts
 from ...core.conventions import FIRST_BLENDER_FRAME
 from ...core.errors import InputError
 from ...core.files.body_template import BodyTemplate
-from ...core.motion import motion_from_recovery
+from ...core.motion import motion_on_body
 from ...core.records import Motion, Recovery
+from ..assembly import AssemblyOptions, Person
 from ..cameras.footage_clock import store_camera
 from ..corrections.edited_contacts import store_found_contacts
 from ..corrections.planted_rows import planting_of, store_planting
@@ -26,25 +26,12 @@ from .surface import add_surface
 
 
 def build_smpl_person(
-    name: str,
-    recovery: Recovery,
-    template: BodyTemplate,
-    number: int,
-    collection: bpy.types.Collection,
-    fps: float,
-    pose_shapes: bool = True,
-    stretch: bool = True,
-    bone_scale: bool = True,
-    surface: Path | None = None,
-    first_frame: int = FIRST_BLENDER_FRAME,
-    clip: str = "",
+    person: Person, number: int, collection: bpy.types.Collection, clip: str, options: AssemblyOptions
 ) -> tuple[bpy.types.Object, tuple[bpy.types.Object, ...]]:
-    """Make and animate the armature and the mesh of a Recovery.
+    """Make and animate the armature and the mesh of a Person.
 
     Args:
-        template: the BodyTemplate of the recovery's pose. number: the person's, from 0. fps: the timeline's rate.
-        pose_shapes: as in `build_mesh`. stretch, bone_scale: as in `assemble`. surface: point cache of the exact surface.
-        first_frame: of the timeline, at which the motion begins.
+        number: the person's, from 0, which chooses the colour.
         clip: the name of the footage, for the names of takes.
 
     Returns:
@@ -53,13 +40,16 @@ def build_smpl_person(
     Raises:
         InputError: the recovery has fewer joints than the body, or the surface belongs to another mesh or clip.
     """
-    motion = rig_motion(name, recovery, template, stretch)
-    armature_object, (mesh_object,) = build_smpl_body(name, recovery.betas, template, motion, collection, pose_shapes, bone_scale)
+    recovery, template = person.recovery, person.template
+    motion = rig_motion(person.name, recovery, template, options.stretch)
+    armature_object, (mesh_object,) = build_smpl_body(
+        person.name, recovery.betas, template, motion, collection, options.pose_shapes, options.bone_scale
+    )
     assign_materials(mesh_object, template, number)
     armature_object[CLIP_PROPERTY] = clip
-    action = animate_smpl_person(armature_object, recovery, motion, fps, bone_scale, first_frame)
-    if surface is not None:
-        add_surface(mesh_object, surface, snapped_key_frames(recovery.timestamps, fps, first_frame), action)
+    action = animate_smpl_person(armature_object, recovery, motion, options.fps, options.bone_scale, options.first_frame)
+    if person.surface is not None:
+        add_surface(mesh_object, person.surface, options.key_frames(recovery), action)
     return armature_object, (mesh_object,)
 
 
@@ -115,5 +105,5 @@ def rig_motion(name: str, recovery: Recovery, template: BodyTemplate, stretch: b
             body=template.name,
             need=num_needed,
         )
-    motion = motion_from_recovery(recovery, template.rest_joints(recovery.betas), template.joint_names, template.parents)
+    motion = motion_on_body(recovery, template)
     return motion if stretch else replace(motion, joints=None)

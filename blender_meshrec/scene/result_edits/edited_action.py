@@ -19,7 +19,7 @@ from ..clean_up_rig.bezier_keys import write_phases
 from ..context import active_scene, armature_data, assigned_action
 from ..corrections.contact_channels import read_contacts
 from ..motion.armature_motion import smpl_joint_names
-from ..motion.curve_keys import curves_by_path, evaluate_curve, set_keys
+from ..motion.curve_keys import curves_by_path, evaluate_vector, set_keys
 from ..motion.keyframes import action_fcurves, scene_fps
 from ..takes.takes import add_takes, assign_action
 
@@ -127,10 +127,10 @@ def _read_pose(armature_object: bpy.types.Object, names: tuple[str, ...], frames
     turns = np.empty((len(frames), len(names), 3, 3))
     for joint, name in enumerate(names):
         path = f'pose.bones["{name}"].rotation_quaternion'
-        quats = np.stack([evaluate_curve(curves, path, index, frames, float(index == 0)) for index in range(4)], -1)
+        quats = evaluate_vector(curves, path, frames)
         turns[:, joint] = axes[joint] @ rotmat_from_quat(quats) @ axes[joint].T
     path = f'pose.bones["{names[0]}"].location'
-    location = np.stack([evaluate_curve(curves, path, index, frames, 0.0) for index in range(3)], -1)
+    location = evaluate_vector(curves, path, frames, (0.0, 0.0, 0.0))
     contacts = read_contacts(armature_object, frames)
     feet = [contacts[:, [CONTACT_PARTS.index(f"{side}_{part}") for part in ("heel", "toe")]].any(1) for side in ("left", "right")]
     times = (frames - frames[0]) / scene_fps(active_scene())

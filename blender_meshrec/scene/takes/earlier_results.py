@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import bpy
 
 from ..cameras.camera import is_view_untouched
-from ..context import assigned_action
+from ..context import active_scene, assigned_action
 from .takes import CLIP_PROPERTY, takes_of
 
 if TYPE_CHECKING:
-    from ..assemble import Assembly
+    from ..assembly import Assembly
 
 # Custom properties. Of armature objects and of the clip's collection: the path of the footage.
 FOOTAGE_PROPERTY = "meshrec_footage"
 # Of armature objects and of the person's collection: the person's number, and the name under which the objects were made.
-_NUMBER_PROPERTY, _CALLED_PROPERTY = "meshrec_person", "meshrec_called"
+NUMBER_PROPERTY, _CALLED_PROPERTY = "meshrec_person", "meshrec_called"
 _HIDDEN_PROPERTY = "meshrec_hidden"  # of the person's collection: it is hidden because the list of people has them no more
 CAMERA_PROPERTY = "meshrec_camera"  # of the clip's collection: its camera object
 _Block = TypeVar("_Block", bound=bpy.types.ID)
@@ -43,9 +43,14 @@ def mark_result(assembly: "Assembly", footage: str, people: Sequence[tuple[int, 
         armature_object[FOOTAGE_PROPERTY] = footage
         own = [collection for collection in armature_object.users_collection if collection in clip.children.values()]
         for block in (armature_object, *own):
-            block[_NUMBER_PROPERTY], block[_CALLED_PROPERTY] = number, name
+            block[NUMBER_PROPERTY], block[_CALLED_PROPERTY] = number, name
     for obj in (*assembly.armatures, *assembly.meshes, assembly.camera):
         obj["meshrec_made"] = True
+
+
+def is_result(obj: bpy.types.Object) -> bool:
+    """Whether an object is the armature of a person that was reconstructed: it has the sentences on its quality."""
+    return obj.type == "ARMATURE" and "quality" in obj
 
 
 def find_clip(scene: bpy.types.Scene, footage: str) -> EarlierClip:
@@ -53,9 +58,27 @@ def find_clip(scene: bpy.types.Scene, footage: str) -> EarlierClip:
     clips = [clip for clip in scene.collection.children_recursive if clip.get(FOOTAGE_PROPERTY) == footage and not clip.library]
     if not footage or not clips:
         return EarlierClip(None, None)
-    camera = clips[0].get(CAMERA_PROPERTY) or next((obj for obj in clips[0].objects if obj.type == "CAMERA"), None)
+    camera = _camera_of(clips[0])
     is_ours = camera is not None and scene.objects.get(camera.name) == camera and is_view_untouched(camera)
     return EarlierClip(clips[0], camera if is_ours else None)
+
+
+def clip_collection(armature_object: bpy.types.Object) -> bpy.types.Collection | None:
+    """The collection of the clip that a person was made from; None for one that an artist has moved elsewhere."""
+    own = set(armature_object.users_collection)
+    return next((clip for clip in bpy.data.collections if own & set(clip.children)), None)
+
+
+def find_clip_camera(armature_object: bpy.types.Object) -> bpy.types.Object | None:
+    """The camera of the clip that a person was made from; the scene's camera if there is none."""
+    clip = clip_collection(armature_object)
+    camera = None if clip is None else _camera_of(clip)
+    return active_scene().camera if camera is None else camera
+
+
+def _camera_of(clip: bpy.types.Collection) -> bpy.types.Object | None:
+    """The camera of a clip's collection: the marked one, as there are several once an artist has changed the first; else any."""
+    return clip.get(CAMERA_PROPERTY) or next((obj for obj in clip.objects if obj.type == "CAMERA"), None)
 
 
 def find_rigs(scene: bpy.types.Scene, footage: str, number: int, active: bpy.types.Object | None = None) -> list[bpy.types.Object]:
@@ -92,9 +115,9 @@ def hide_people(footage: str, kept: Container[int]) -> list[str]:
     """Hide the people of some footage whose numbers are not among those kept, and show the others; returns the names newly hidden."""
     hidden: list[str] = []
     for rig in bpy.data.objects:
-        if rig.type != "ARMATURE" or rig.library or rig.get(FOOTAGE_PROPERTY) != footage or _NUMBER_PROPERTY not in rig:
+        if rig.type != "ARMATURE" or rig.library or rig.get(FOOTAGE_PROPERTY) != footage or NUMBER_PROPERTY not in rig:
             continue
-        is_gone = rig[_NUMBER_PROPERTY] not in kept
+        is_gone = rig[NUMBER_PROPERTY] not in kept
         for collection in _own_collections(rig):
             if is_gone and not collection.hide_viewport:
                 hidden.append(rig.name)
@@ -114,23 +137,23 @@ def _rigs_of(footage: str, number: int) -> Iterator[bpy.types.Object]:
     for rig in bpy.data.objects:
         if rig.type != "ARMATURE" or rig.library:
             continue
-        if _NUMBER_PROPERTY in rig:
-            if rig.get(FOOTAGE_PROPERTY) == footage and rig[_NUMBER_PROPERTY] == number:
+        if NUMBER_PROPERTY in rig:
+            if rig.get(FOOTAGE_PROPERTY) == footage and rig[NUMBER_PROPERTY] == number:
                 yield rig
         elif any(_is_made_from(collection, footage, number) for collection in _own_collections(rig)):  # of an earlier version
-            rig[FOOTAGE_PROPERTY], rig[_NUMBER_PROPERTY] = footage, number
+            rig[FOOTAGE_PROPERTY], rig[NUMBER_PROPERTY] = footage, number
             rig[_CALLED_PROPERTY] = _own_collections(rig)[0][_CALLED_PROPERTY]
             yield rig
 
 
 def _is_made_from(collection: bpy.types.Collection, footage: str, number: int) -> bool:
     clips = [clip for clip in bpy.data.collections if collection in clip.children.values()]
-    return collection[_NUMBER_PROPERTY] == number and any(clip.get(FOOTAGE_PROPERTY) == footage for clip in clips)
+    return collection[NUMBER_PROPERTY] == number and any(clip.get(FOOTAGE_PROPERTY) == footage for clip in clips)
 
 
 def _own_collections(rig: bpy.types.Object) -> list[bpy.types.Collection]:
     """The collections that were made for a person."""
-    return [collection for collection in rig.users_collection if _NUMBER_PROPERTY in collection]
+    return [collection for collection in rig.users_collection if NUMBER_PROPERTY in collection]
 
 
 def _blocks_of(rig: bpy.types.Object) -> list[bpy.types.ID]:

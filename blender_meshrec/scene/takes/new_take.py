@@ -5,7 +5,6 @@ brings its shape back.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -18,8 +17,8 @@ from ...core.records import Motion
 from ...core.skel.channels import skel_channels
 from ...core.skel.template import SkelTemplate, load_skel
 from ...core.skel.vocabulary import SKEL_JOINTS
-from ..context import armature_data, mesh_data, pose_bones
-from ..motion.keyframes import snapped_key_frames
+from ..assembly import AssemblyOptions, Person
+from ..context import armature_data, expect_type, mesh_data, pose_bones
 from ..person.reshape import BodyObjects, reshape_person
 from ..person.skel_armature import adapt_channels
 from ..person.skel_person import animate_skel_person, build_skel_body
@@ -27,14 +26,11 @@ from ..person.smpl_person import animate_smpl_person, build_smpl_body, rig_motio
 from ..person.surface import add_surface, show_surface
 from .takes import assign_action, copy_take_properties, reset_bones, show_bone_scale
 
-if TYPE_CHECKING:
-    from ..assemble import Person
-
 BODY_PROPERTY = "meshrec_bodies"  # of an armature object: the sources of its body and SKEL body, for `load_body` and `load_skel`
 _SAME_SHAPE = 1e-4  # of betas
 
 
-def fits_take(armature_object: bpy.types.Object, person: "Person") -> bool:
+def fits_take(armature_object: bpy.types.Object, person: Person) -> bool:
     """Whether an armature can play the motion of a Person: it has the bones, and a shape of the same kind of body."""
     armature = armature_data(armature_object)
     if any(block.library or block.override_library for block in (armature_object, armature)):
@@ -46,26 +42,24 @@ def fits_take(armature_object: bpy.types.Object, person: "Person") -> bool:
     return same_body and all(name in armature.bones for name in names)
 
 
-def give_take(person: "Person", fps: float, first_frame: int, stretch: bool) -> tuple[BodyObjects, list[Message]]:
+def give_take(person: Person, options: AssemblyOptions) -> tuple[BodyObjects, list[Message]]:
     """Give the rig of a Person, which `fits_take`, a new take; returns its armature and meshes, and notes.
 
     Raises:
         InputError: the motion does not fit the body or the surface.
     """
-    rig, recovery = person.rig, person.recovery
-    if rig is None:
-        raise TypeError("the person has no rig")
+    rig, recovery = expect_type(person.rig, bpy.types.Object), person.recovery
     meshes = meshes_of(rig)
-    motion = None if person.skel is not None else rig_motion(person.name, recovery, person.template, stretch)
+    motion = None if person.skel is not None else rig_motion(person.name, recovery, person.template, options.stretch)
     notes = _reshape(rig, meshes, person.template, person.skel, recovery.betas, recovery.skel_betas)
     if person.skel is not None:
-        action = animate_skel_person(rig, recovery, person.skel, fps, first_frame)
+        action = animate_skel_person(rig, recovery, person.skel, options.fps, options.first_frame)
     elif motion is not None:
         notes += _use_quaternions(rig, motion.joint_names)
-        action = animate_smpl_person(rig, recovery, motion, fps, first_frame=first_frame)
+        action = animate_smpl_person(rig, recovery, motion, options.fps, first_frame=options.first_frame)
         for mesh_object in meshes[:1]:
             if person.surface is not None:
-                add_surface(mesh_object, person.surface, snapped_key_frames(recovery.timestamps, fps, first_frame), action)
+                add_surface(mesh_object, person.surface, options.key_frames(recovery), action)
             show_surface(mesh_object, action)
     return (rig, meshes), notes
 

@@ -8,6 +8,7 @@ from bpy.props import EnumProperty
 from ...core.body_contacts import CONTACT_PARTS
 from ...core.errors import MeshRecError
 from ...core.files.body_template import load_body
+from ...core.messages import title_of
 from ...scene.context import assigned_action
 from ...scene.corrections.contact_channels import has_contact_channels, is_touching, set_contact, touching_run
 from ...scene.corrections.plant_again import animation_range, plant_character, plant_person, unheld_notes
@@ -16,14 +17,9 @@ from ...scene.takes.new_take import BODY_PROPERTY
 from ...scene.takes.played_take import changed_strip, check_strip, timeline_shift
 from ..blender_types import OperatorResult, require, scene_of
 from ..jobs import jobs
-from ..operator_feedback import poll_unless, report_error, report_notes
-from ..selection import selected_armatures
-from ..translation import translate, translate_error, translate_message
-
-
-def part_label(part: str) -> str:
-    """A part's name for the interface: left_heel is "Left Heel"."""
-    return part.replace("_", " ").title()
+from ..operator_feedback import poll_unless, report_notes, reports_errors
+from ..selection import missing_person, selected_armatures
+from ..translation import translate, translate_error
 
 
 def contact_person(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -44,7 +40,7 @@ class ToggleContact(bpy.types.Operator):
     bl_label = "Toggle Contact"
     bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
 
-    part: EnumProperty(name="Part", description="What touches", items=tuple((part, part_label(part), "") for part in CONTACT_PARTS))
+    part: EnumProperty(name="Part", description="The part that touches", items=tuple((part, title_of(part), "") for part in CONTACT_PARTS))
     extent: EnumProperty(
         name="Extent",
         description="Which frames are switched",
@@ -56,14 +52,12 @@ class ToggleContact(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return poll_unless(cls, "" if contact_person(context) is not None else translate("Select a person that MeshRec has made"))
+        return poll_unless(cls, missing_person(contact_person(context)))
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         armature_object = require(contact_person(context))
-        try:
-            check_strip(armature_object)
-        except MeshRecError as error:
-            return report_error(self, error)
+        check_strip(armature_object)
         shift = round(timeline_shift(armature_object))
         frame, (start, end) = scene_of(context).frame_current - shift, animation_range(armature_object)
         limits = start - shift, end - shift
@@ -84,16 +78,13 @@ class PlantAgain(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = "" if contact_person(context) is not None else translate("Select a person that MeshRec has made")
-        return poll_unless(cls, jobs.busy_message() or reason)
+        return poll_unless(cls, jobs.busy_message() or missing_person(contact_person(context)))
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         person = require(contact_person(context))
-        try:
-            body = load_body(person.get(BODY_PROPERTY, ["open"])[0])
-            count = plant_person(person, body)
-        except MeshRecError as error:
-            return report_error(self, error)
+        body = load_body(person.get(BODY_PROPERTY, ["open"])[0])
+        count = plant_person(person, body)
         characters = characters_of(person)
         for character in characters:
             try:
@@ -108,8 +99,7 @@ class PlantAgain(bpy.types.Operator):
             "Planted again: {frames} frames changed." if not characters else "Planted again: {frames} frames changed, {count} characters."
         )
         self.report({"INFO"}, translate(template, frames=count, count=len(characters)))
-        for note in unheld_notes(person, body):
-            self.report({"WARNING"}, translate_message(note))
+        report_notes(self, unheld_notes(person, body))
         return {"FINISHED"}
 
 

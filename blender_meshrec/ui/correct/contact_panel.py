@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 
 from ...core.body_contacts import CONTACT_PARTS
+from ...core.messages import title_of
 from ...scene.corrections.contact_channels import read_contacts
 from ...scene.corrections.plant_again import animation_range
 from ...scene.takes.played_take import timeline_shift
@@ -14,7 +15,7 @@ from ..layouts import BLOCK, cells_that_fit
 from ..result.strip_note import draw_strip_note
 from ..sidebar import SidebarTab
 from ..translation import translate
-from .contact_operators import contact_person, part_label
+from .contact_operators import contact_person
 
 _CELLS = 24  # of a strip, at most
 _NAMES_SHARE = 0.42  # of a row's width
@@ -55,7 +56,7 @@ class ContactPanel(SidebarTab, bpy.types.Panel):
             is_on = bool(contacts[-1, number])
             button = split.operator(
                 "meshrec.toggle_contact",
-                text=translate(part_label(part)),
+                text=translate(title_of(part)),
                 depress=is_on,
                 icon="CHECKBOX_HLT" if is_on else "CHECKBOX_DEHLT",
                 translate=False,

@@ -1,5 +1,6 @@
 """The buttons of corrections: mark a range as bad, drag a joint in the camera's view, keep a pose, and take corrections back."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar, TypeVar
 
@@ -12,23 +13,24 @@ from mathutils import Vector
 from ...core.array_types import FloatArray
 from ...core.corrections import BODY_PARTS, WHOLE_BODY, BadRange, PersonCorrections, Pin
 from ...core.errors import InputError, MeshRecError
+from ...core.messages import title_of
 from ...core.skeletons import SMPL_JOINTS
 from ...scene.cameras.footage_clock import footage_clock, read_camera, seen_at
 from ...scene.context import pose_bones
 from ...scene.corrections.corrections import get_corrections, save_corrections, set_corrections
 from ...scene.corrections.solve_again import find_clip_result
-from ...scene.motion.armature_recovery import find_clip_camera
 from ...scene.person.confidence import bones_of_joints
+from ...scene.takes.earlier_results import find_clip_camera
 from ..blender_types import OperatorMixin, OperatorResult, require, scene_of
-from ..operator_feedback import poll_unless, report_error
+from ..operator_feedback import poll_unless, reports_errors
 from ..redraw import redraw
-from ..selection import result_armature
+from ..selection import missing_person, result_armature
 from ..translation import translate, translate_error
 from .pin_overlay import Drag, is_through_clip_camera, set_drag
 
 PART_ITEMS = (
     (WHOLE_BODY, "Whole Body", "Nothing that was seen in this range counts"),
-    *((part, part.replace("_", " ").title(), "What was seen of this part does not count") for part in BODY_PARTS),
+    *((part, title_of(part), "What was seen of this part does not count") for part in BODY_PARTS),
 )
 Entry = TypeVar("Entry")
 _REACH = 40  # px of the region, from a joint within which a click takes it
@@ -40,17 +42,14 @@ class _CorrectionOperator(OperatorMixin):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        person = result_armature(context)
-        reason = translate("Select a person that MeshRec has made") if person is None or not bones_of_joints(person) else ""
-        return poll_unless(cls, reason)
+        return poll_unless(cls, missing_person(correctable_person(context)))
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         person = require(result_armature(context))
-        try:
-            set_corrections(person, self._correct(context, person, get_corrections(person)))
-        except MeshRecError as error:
-            return report_error(self, error)
-        save_with_warning(self, person)
+        set_corrections(person, self._correct(context, person, get_corrections(person)))
+        clip = find_clip_result(person)
+        save_with_warning(self, [person] if clip is None else clip.armatures.values())
         redraw()
         return {"FINISHED"}
 
@@ -58,19 +57,22 @@ class _CorrectionOperator(OperatorMixin):
         raise NotImplementedError
 
 
-def save_with_warning(operator: bpy.types.Operator, person: bpy.types.Object) -> None:
-    """Write the file of a clip's corrections; a warning where that is not possible: the scene has them all the same."""
-    clip = find_clip_result(person)
+def correctable_person(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The armature of the selected result, if its bones are joints that corrections can name."""
+    person = result_armature(context)
+    return person if person is not None and bones_of_joints(person) else None
+
+
+def save_with_warning(operator: bpy.types.Operator, people: Iterable[bpy.types.Object]) -> None:
+    """Write the file of the corrections of people of one clip; a warning where that is not possible: the scene has them all the same."""
     try:
-        save_corrections(clip.armatures.values() if clip is not None else [person])
+        save_corrections(people)
     except MeshRecError as error:
         operator.report({"WARNING"}, translate_error(error))
-    except OSError as error:
-        operator.report({"WARNING"}, str(error))
 
 
 class MarkBad(_CorrectionOperator, bpy.types.Operator):
-    """Mark frames in which the person, or a part of them, was seen wrongly: Solve Again goes over them smoothly, or by your pins"""
+    """Mark frames in which the person, or a part of the body, was detected wrongly: Solve Again interpolates there, or follows your pins"""
 
     bl_idname = "meshrec.mark_bad"
     bl_label = "Mark as Bad"
@@ -97,7 +99,7 @@ class MarkBad(_CorrectionOperator, bpy.types.Operator):
 
 
 class PinJoint(_CorrectionOperator, bpy.types.Operator):
-    """Say where a joint is in the picture at the current frame"""
+    """Set where a joint is in the picture at the current frame"""
 
     bl_idname = "meshrec.pin_joint"
     bl_label = "Pin Joint"
@@ -165,11 +167,10 @@ class DragJoint(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        person = result_armature(context)
-        reason = translate("Select a person that MeshRec has made") if person is None or not bones_of_joints(person) else ""
-        if not reason and not is_through_clip_camera(context, require(person)):
-            reason = translate("Click View through Camera first")
-        return poll_unless(cls, reason)
+        person = correctable_person(context)
+        if person is not None and not is_through_clip_camera(context, person):
+            return poll_unless(cls, translate("Click View through Camera first"))
+        return poll_unless(cls, missing_person(person))
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         require(context.window_manager).modal_handler_add(self)

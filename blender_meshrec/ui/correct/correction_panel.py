@@ -5,15 +5,15 @@ from typing import ClassVar
 import bpy
 
 from ...core.errors import MeshRecError
+from ...core.messages import title_of
 from ...scene.cameras.footage_clock import footage_clock
 from ...scene.corrections.corrections import get_corrections
-from ...scene.person.confidence import bones_of_joints
 from ..blender_types import require, set_operator_properties
 from ..result.strip_note import draw_strip_note
 from ..selection import result_armature
 from ..sidebar import SidebarTab
 from ..translation import translate
-from .correction_operators import PART_ITEMS
+from .correction_operators import PART_ITEMS, correctable_person
 
 _PART_LABELS = {identifier: label for identifier, label, _description in PART_ITEMS}
 _MAX_ROWS = 12
@@ -26,8 +26,7 @@ class CorrectionPanel(SidebarTab, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        person = result_armature(context)
-        return person is not None and bool(bones_of_joints(person))
+        return correctable_person(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, person = self.layout, require(result_armature(context))
@@ -58,7 +57,7 @@ def _draw_corrections(layout: bpy.types.UILayout, person: bpy.types.Object) -> N
         text = translate("{part}: {first:.0f} to {last:.0f}", part=translate(_PART_LABELS[bad.part]), first=frames[0], last=frames[1])
         _draw_row(column, text, "CANCEL", "BAD", index)
     for index, pin in enumerate(corrections.pins[:_MAX_ROWS]):
-        joint = translate(pin.joint.replace("_", " ").title())
+        joint = translate(title_of(pin.joint))
         text = translate("{joint}: frame {frame:.0f}", joint=joint, frame=clock.timeline_frame(pin.frame))
         _draw_row(column, text, "PINNED", "PIN", index)
     hidden = max(len(corrections.bad) - _MAX_ROWS, 0) + max(len(corrections.pins) - _MAX_ROWS, 0)

@@ -19,8 +19,8 @@ from ...core.skeletons import SMPL_JOINTS
 from ...scene.cameras.footage_clock import footage_clock, read_camera
 from ...scene.context import pose_bones
 from ...scene.corrections.corrections import get_corrections
-from ...scene.motion.armature_recovery import find_clip_camera
 from ...scene.person.confidence import bones_of_joints
+from ...scene.takes.earlier_results import find_clip_camera
 from ..blender_types import require, scene_of
 from ..selection import result_armature
 

@@ -5,29 +5,30 @@ from pathlib import Path
 from typing import ClassVar
 
 import bpy
+import numpy as np
 
 from ...bridge.messages import Result, is_calibrated_method, request_from_text
 from ...core.corrections import Corrections, PersonCorrections
-from ...core.errors import InputError, MeshRecError
+from ...core.errors import InputError
 from ...core.files.corrections import write_corrections
 from ...core.files.motion_npz import write_motion
 from ...core.files.temporary_folder import SCRATCH_PREFIX, TemporaryFolder, find_temporary_folder, temporary_folder_error
 from ...scene.cameras.footage_clock import FIRST_PROPERTY
-from ...scene.corrections.corrections import collect_corrections, save_corrections
+from ...scene.corrections.corrections import collect_corrections
 from ...scene.corrections.solve_again import REQUEST_PROPERTY, ClipResult, earlier_recovery, find_clip_result
 from ..blender_types import require
 from ..jobs import jobs
 from ..jobs.job_operator import JobOperator
-from ..jobs.scene_making import replace_people
+from ..jobs.scene_making import people_of_result, replace_people
 from ..operator_feedback import poll_unless
-from ..redraw import redraw
-from ..selection import result_armature
+from ..selection import missing_person, result_armature
 from ..setup.preferences import get_backend_python, get_cache_folder
-from ..translation import translate, translate_error
+from ..translation import translate
+from .correction_operators import save_with_warning
 
 
 class SolveAgain(JobOperator, bpy.types.Operator):
-    """Solve the ranges that you have corrected again, from what was seen and what you have set; the rest of the clip stays"""
+    """Solve the ranges that you have corrected again, from the detections and your corrections; the rest of the clip stays"""
 
     bl_idname = "meshrec.solve_again"
     bl_label = "Solve Again"
@@ -44,34 +45,21 @@ class SolveAgain(JobOperator, bpy.types.Operator):
     def _start(self, context: bpy.types.Context) -> jobs.Job:
         armature_object = require(result_armature(context))
         clip, self._armature = require(find_clip_result(armature_object)), armature_object.name
-        try:
-            self._corrected = {number: collect_corrections(person) for number, person in clip.armatures.items()}
-            self._save(clip)
-            request = request_from_text(clip.collection[REQUEST_PROPERTY])
-            shapes, corrections = self._write_people(clip, is_everybody=request.person == "all")
-            request = replace(
-                request,
-                height=None,
-                betas=shapes,
-                known_contacts=(),
-                corrections=corrections,
-                contacts=True,
-                surface=None,
-                cache=get_cache_folder(context),
-            )
-            return jobs.start(request, get_backend_python(context))
-        except MeshRecError:
-            self._discard_files()
-            redraw()
-            raise
-
-    def _save(self, clip: ClipResult) -> None:
-        """Write the file beside the result; that it cannot be written does not keep the clip from being solved."""
-        try:
-            save_corrections(clip.armatures.values())
-        except (MeshRecError, OSError) as error:
-            text = translate_error(error) if isinstance(error, MeshRecError) else str(error)
-            self.report({"WARNING"}, text)
+        self._corrected = {number: collect_corrections(person) for number, person in clip.armatures.items()}
+        save_with_warning(self, clip.armatures.values())  # a file that cannot be written does not keep the clip from being solved
+        request = request_from_text(clip.collection[REQUEST_PROPERTY])
+        shapes, corrections = self._write_people(clip, is_everybody=request.person == "all")
+        request = replace(
+            request,
+            height=None,
+            betas=shapes,
+            known_contacts=(),
+            corrections=corrections,
+            contacts=True,
+            surface=None,
+            cache=get_cache_folder(context),
+        )
+        return jobs.start(request, get_backend_python(context))
 
     def _write_people(self, clip: ClipResult, is_everybody: bool) -> tuple[tuple[str, ...], str]:
         """Write each person's motion, and everybody's corrections, to files.
@@ -100,15 +88,13 @@ class SolveAgain(JobOperator, bpy.types.Operator):
         return ordered, str(file)
 
     def _make_scene(self, context: bpy.types.Context, job: jobs.Job, result: Result) -> None:
-        request, recoveries = job.request, dict(zip(result.people, result.recoveries))
         armature_object = bpy.data.objects.get(self._armature)
         clip = None if armature_object is None else find_clip_result(armature_object)
         if clip is None:
             raise InputError("solved-person-gone", '"{name}" is gone.', "Select the person and solve the clip again.", name=self._armature)
-        armatures = {number: rig for number, rig in clip.armatures.items() if number in recoveries and self._is_corrected(number, rig)}
-        name, bodies = Path(request.source).stem, (request.body, request.skel_body)
+        armatures = {number: rig for number, rig in clip.armatures.items() if number in result.people and self._is_corrected(number, rig)}
         if armatures:
-            replace_people(context, name, armatures, recoveries, bodies, result.report)
+            replace_people(context, people_of_result(job.request, result), armatures)
         summary = _summary([self._corrected[number] for number in armatures])
         job.notes = (summary, *result.report.get("warnings", ()))
         self.report({"INFO"}, summary)
@@ -125,8 +111,6 @@ class SolveAgain(JobOperator, bpy.types.Operator):
 
 def _write_shape(path: Path, armature_object: bpy.types.Object) -> None:
     """Write the shape of a person whose motion cannot be written."""
-    import numpy as np
-
     np.savez(path, betas=np.array(armature_object["betas"]), surface_model_type=armature_object.get("surface_model_type", "smpl"))
 
 
@@ -143,10 +127,10 @@ def _summary(people: list[PersonCorrections]) -> str:
 def _obstacle(armature_object: bpy.types.Object | None) -> str:
     """Why a person cannot be solved again, as a translated sentence; "" if they can."""
     if armature_object is None:
-        return translate("Select a person that MeshRec has made")
+        return missing_person(None)
     clip = find_clip_result(armature_object)
     if clip is None:
-        return translate("This result was not reconstructed here: reconstruct it anew")
+        return translate("This result was not reconstructed in this file: reconstruct the footage again")
     if is_calibrated_method(request_from_text(clip.collection[REQUEST_PROPERTY]).method):
         return translate("A calibrated result cannot be solved again")
     return ""

@@ -7,11 +7,12 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
+from ...core.errors import InputError
 from ...scene.cameras.footage_preview import find_preview, footage_frame_at, remove_preview, show_preview
 from ...scene.export.relative_paths import portable_relative_path
 from ...scene.motion.keyframes import scene_fps
 from ..blender_types import HasFilepath, HasLayout, OperatorResult, require, scene_of, set_operator_properties, settings_of
-from ..operator_feedback import poll_unless
+from ..operator_feedback import poll_unless, reports_errors
 from ..redraw import redraw
 from ..translation import translate
 from .footage import IMAGE_SUFFIXES, KEYPOINT_SUFFIXES, VIDEO_SUFFIXES
@@ -27,6 +28,12 @@ def set_footage(context: bpy.types.Context, path: str) -> None:
     redraw()
 
 
+def check_exists(path: Path) -> None:
+    """Raise an InputError if there is nothing at a path, which a user may have typed."""
+    if not path.exists():
+        raise InputError("chosen-file-missing", "There is no file {path}.", "Check the path.", path=path)
+
+
 class OpenFootage(HasLayout, bpy.types.Operator, ImportHelper, HasFilepath):
     """Choose a video, an image, a folder of numbered images, or a 2D keypoints file"""
 
@@ -40,13 +47,12 @@ class OpenFootage(HasLayout, bpy.types.Operator, ImportHelper, HasFilepath):
     filter_image: BoolProperty(default=True, options={"HIDDEN"})
     whole_folder: BoolProperty(name="All Images of the Folder", description="Take the numbered images of the folder as one clip")
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         path = Path(self.filepath)
         if self.whole_folder and path.suffix.lower() in IMAGE_SUFFIXES:
             path = path.parent
-        if not path.exists():
-            self.report({"ERROR"}, translate("There is no file {path}. Choose one that exists.", path=path))
-            return {"CANCELLED"}
+        check_exists(path)
         set_footage(context, str(path))
         return {"FINISHED"}
 
@@ -82,7 +88,7 @@ class ShowFootage(bpy.types.Operator):
 
 
 class SetFootageRange(bpy.types.Operator):
-    """Take the frame of the footage that the timeline shows as the first or the last to use"""
+    """Use the footage from, or up to, the timeline's current frame"""
 
     bl_idname = "meshrec.set_range"
     bl_label = "Set In or Out"
@@ -93,8 +99,8 @@ class SetFootageRange(bpy.types.Operator):
     @classmethod
     def description(cls, context: bpy.types.Context, properties: "SetFootageRange") -> str:
         if properties.end == "IN":
-            return translate("Let the timeline's current frame be the first of the footage to use")
-        return translate("Let the timeline's current frame be the last of the footage to use")
+            return translate("Use the footage from the timeline's current frame on")
+        return translate("Use the footage up to the timeline's current frame")
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         settings = settings_of(context)
@@ -107,7 +113,7 @@ class SetFootageRange(bpy.types.Operator):
 
 
 class DropFootage(bpy.types.Operator):
-    """Reconstruct the people in what was dropped into the 3D view, or do with it what Blender does"""
+    """Use the dropped file as footage for MeshRec, or let Blender handle it"""
 
     bl_idname = "meshrec.drop_footage"
     bl_label = "Footage for MeshRec"
@@ -143,11 +149,10 @@ class DropFootage(bpy.types.Operator):
         require(context.window_manager).popup_menu(draw, title=self.path.name)
         return {"FINISHED"}
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         path = self.path
-        if not path.exists():
-            self.report({"ERROR"}, translate("There is no file {path}.", path=path))
-            return {"CANCELLED"}
+        check_exists(path)
         set_footage(context, str(path))
         self.report({"INFO"}, translate("Footage: {name}. Click Reconstruct in the sidebar's MeshRec tab (N).", name=path.name))
         return {"FINISHED"}

@@ -8,10 +8,12 @@ from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringPrope
 from bpy_extras.io_utils import ImportHelper
 
 from ..blender_types import HasFilepath, OperatorResult, set_operator_properties, settings_of
+from ..operator_feedback import reports_errors
 from ..redraw import redraw
 from ..sidebar import ReconstructionSection, prepare_settings
 from ..translation import translate
-from .footage import VIDEO_SUFFIXES
+from .footage import KEYPOINT_SUFFIXES, VIDEO_SUFFIXES
+from .footage_operators import check_exists
 
 
 class AddViews(bpy.types.Operator, ImportHelper, HasFilepath):
@@ -21,20 +23,19 @@ class AddViews(bpy.types.Operator, ImportHelper, HasFilepath):
     bl_label = "Add Views"
     bl_options: ClassVar = {"UNDO"}
 
-    filter_glob: StringProperty(default=";".join(f"*{suffix}" for suffix in (*VIDEO_SUFFIXES, ".npz", ".json")), options={"HIDDEN"})
+    filter_glob: StringProperty(default=";".join(f"*{suffix}" for suffix in (*VIDEO_SUFFIXES, *KEYPOINT_SUFFIXES)), options={"HIDDEN"})
     filter_movie: BoolProperty(default=True, options={"HIDDEN"})
     filter_folder: BoolProperty(default=True, options={"HIDDEN"})
     directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
     files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"})
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         settings = settings_of(context)
         chosen = [Path(self.directory) / file.name for file in self.files if file.name] or [Path(self.filepath)]
         known = {settings.path, *(bpy.path.abspath(view.path) for view in settings.views)}
         for path in (path for path in chosen if str(path) not in known):
-            if not path.exists():
-                self.report({"ERROR"}, translate("There is no file {path}. Choose one that exists.", path=path))
-                return {"CANCELLED"}
+            check_exists(path)
             settings.views.add().path = str(path)
         redraw()
         return {"FINISHED"}

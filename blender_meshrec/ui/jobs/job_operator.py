@@ -20,7 +20,7 @@ _TICKS_PER_REDRAW = 5
 
 
 class JobOperator(OperatorMixin):
-    """Runs a job. A subclass starts it, makes the scene of its result, and discards files that nothing needs any more."""
+    """Runs a job. A subclass starts it and makes the scene of its result, and can discard files that nothing needs any more."""
 
     _timer: bpy.types.Timer | None = None
     _ticks = 0
@@ -29,14 +29,15 @@ class JobOperator(OperatorMixin):
 
         def _start(self, context: bpy.types.Context) -> jobs.Job: ...
         def _make_scene(self, context: bpy.types.Context, job: jobs.Job, result: Result) -> None: ...
-        def _discard_files(self) -> None: ...
+
+    def _discard_files(self) -> None:
+        """Nothing by default."""
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Wait for the result: for scripts and for Blender without a window."""
-        try:
-            job = self._start(context)
-        except MeshRecError as error:
-            return report_error(self, error)
+        job = self._try_start(context)
+        if job is None:
+            return {"CANCELLED"}
         while job.running:
             job.update()
             time.sleep(_INTERVAL / 2)
@@ -45,10 +46,8 @@ class JobOperator(OperatorMixin):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         if bpy.app.background:
             return self.execute(context)
-        try:
-            self._start(context)
-        except MeshRecError as error:
-            return report_error(self, error)
+        if self._try_start(context) is None:
+            return {"CANCELLED"}
         manager = require(context.window_manager)
         self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
         manager.modal_handler_add(self)
@@ -78,6 +77,16 @@ class JobOperator(OperatorMixin):
         jobs.stop()
         self._discard_files()
         self._end_modal(context)
+
+    def _try_start(self, context: bpy.types.Context) -> jobs.Job | None:
+        """Start the job; an error is reported, and None returned."""
+        try:
+            return self._start(context)
+        except MeshRecError as error:
+            self._discard_files()
+            redraw()
+            report_error(self, error)
+            return None
 
     def _finish(self, context: bpy.types.Context, job: jobs.Job) -> OperatorResult:
         if job.result is not None:

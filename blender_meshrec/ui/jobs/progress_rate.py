@@ -64,11 +64,6 @@ class ProgressRate:
             return translate("Running for {time}", time=format_duration(elapsed)) if elapsed >= _MIN_SECONDS else ""
         return translate("{rate} {unit} a second", rate=f"{rate:.1f}", unit=translate(unit))
 
-    def text(self, unit: str = "frames") -> str:
-        """One line: the rate and the remaining time, or the elapsed time of the stage while the rate is unknown."""
-        text, seconds_left = self.rate_text(unit), self.seconds_left
-        return text if seconds_left is None else translate("{rate}, {time} left", rate=text, time=format_duration(seconds_left))
-
 
 def format_duration(seconds: float) -> str:
     """A duration as text, in seconds, minutes or hours."""

@@ -8,17 +8,18 @@ from bpy.props import IntProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ...core import people_edits
-from ...core.errors import InputError, MeshRecError
+from ...core.errors import InputError
 from ...core.files.people_file import SUFFIX, read_people, write_people
 from ...core.people_list import PeopleList
 from ...scene.context import ensure_object_mode
 from ...scene.takes.earlier_results import find_rigs
 from ..blender_types import HasFilepath, OperatorMixin, OperatorResult, require, scene_of, settings_of
 from ..jobs import jobs
-from ..operator_feedback import poll_unless, report_error
+from ..operator_feedback import poll_unless, reports_errors
 from ..redraw import redraw
+from ..selection import select_only
 from ..translation import translate
-from .people_state import edit_people, people_of, playhead_frame
+from .people_state import edit_people, missing_footage, missing_people, people_of, playhead_frame
 
 
 class _EditPeople(OperatorMixin):
@@ -28,15 +29,12 @@ class _EditPeople(OperatorMixin):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        known = people_of(settings_of(context)) is not None
-        return poll_unless(cls, jobs.busy_message() or ("" if known else translate("Reconstruct the clip first")))
+        return poll_unless(cls, jobs.busy_message() or missing_people(settings_of(context)))
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         settings = settings_of(context)
-        try:
-            edit_people(settings, self._edit(context, require(people_of(settings))))
-        except MeshRecError as error:
-            return report_error(self, error)
+        edit_people(settings, self._edit(context, require(people_of(settings))))
         redraw()
         return {"FINISHED"}
 
@@ -45,13 +43,13 @@ class _EditPeople(OperatorMixin):
 
 
 class MergePeople(_EditPeople, bpy.types.Operator):
-    """Both are the same person: the other one's frames become this one's. Where both are seen, the surer detection counts"""
+    """Both are the same person: the other one's frames become this one's. Where both are seen, the more confident detection counts"""
 
     bl_idname = "meshrec.merge_people"
     bl_label = "Merge People"
 
-    number: IntProperty(name="Person", description="Who stays", min=1)
-    other: IntProperty(name="Other Person", description="Who is the same person", min=1)
+    number: IntProperty(name="Person", description="The person who stays", min=1)
+    other: IntProperty(name="Other Person", description="The person who is merged", min=1)
 
     def _edit(self, context: bpy.types.Context, people: PeopleList) -> PeopleList:
         return people_edits.merge_people(people, self.number, [self.other])
@@ -85,7 +83,7 @@ class SwapPeople(_EditPeople, bpy.types.Operator):
 
 
 class LeaveOutPerson(_EditPeople, bpy.types.Operator):
-    """This is nobody, or nobody of interest: leave them out. What was followed stays in the list and can be taken in again"""
+    """Leave this person out, who is none or of no interest. The track stays in the list and can be taken in again"""
 
     bl_idname = "meshrec.leave_out_person"
     bl_label = "Leave Out"
@@ -97,7 +95,7 @@ class LeaveOutPerson(_EditPeople, bpy.types.Operator):
 
 
 class TakeInTrack(_EditPeople, bpy.types.Operator):
-    """Make a person of what was followed here and nobody is yet"""
+    """Make a person of this track, which belongs to nobody yet"""
 
     bl_idname = "meshrec.take_in_track"
     bl_label = "Take In"
@@ -109,7 +107,7 @@ class TakeInTrack(_EditPeople, bpy.types.Operator):
 
 
 class ConfirmPerson(_EditPeople, bpy.types.Operator):
-    """This is somebody: take the doubt away, so that they are reconstructed with everybody"""
+    """Confirm that this is a person, who is then reconstructed with everybody"""
 
     bl_idname = "meshrec.confirm_person"
     bl_label = "Not Doubtful"
@@ -138,10 +136,7 @@ class SelectPerson(bpy.types.Operator):
             self.report({"ERROR"}, translate("Person {number} is not in the scene yet. Solve the clip again.", number=self.number))
             return {"CANCELLED"}
         ensure_object_mode()
-        for thing in context.selected_objects:
-            thing.select_set(False)
-        rigs[0].select_set(True)
-        layer.objects.active = rigs[0]
+        select_only(context, rigs[:1])
         return {"FINISHED"}
 
 
@@ -156,18 +151,16 @@ class SavePeople(bpy.types.Operator, ExportHelper, HasFilepath):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return poll_unless(cls, "" if people_of(settings_of(context)) is not None else translate("Reconstruct the clip first"))
+        return poll_unless(cls, missing_people(settings_of(context)))
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         path = Path(settings_of(context).path)
         self.filepath = str(path.with_name(f"{path.stem}{SUFFIX}"))
         return super().invoke(context, event)
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
-        try:
-            write_people(self.filepath, require(people_of(settings_of(context))))
-        except MeshRecError as error:
-            return report_error(self, error)
+        write_people(self.filepath, require(people_of(settings_of(context))))
         return {"FINISHED"}
 
 
@@ -182,21 +175,19 @@ class LoadPeople(bpy.types.Operator, ImportHelper, HasFilepath):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return poll_unless(cls, jobs.busy_message() or ("" if settings_of(context).source else translate("Choose footage first")))
+        return poll_unless(cls, jobs.busy_message() or missing_footage(settings_of(context)))
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         settings = settings_of(context)
-        try:
-            people = read_people(self.filepath)
-            if settings.footage_frames and people.footage.first >= settings.footage_frames:
-                raise InputError(
-                    "people-list-of-longer-footage",
-                    "{name} is the list of people of other footage.",
-                    "Choose the list of this footage.",
-                    name=Path(self.filepath).name,
-                )
-        except MeshRecError as error:
-            return report_error(self, error)
+        people = read_people(self.filepath)
+        if settings.footage_frames and people.footage.first >= settings.footage_frames:
+            raise InputError(
+                "people-list-of-longer-footage",
+                "{name} is the list of people of other footage.",
+                "Choose the list of this footage.",
+                name=Path(self.filepath).name,
+            )
         edit_people(settings, people)
         redraw()
         return {"FINISHED"}

@@ -1,6 +1,5 @@
 """The list of people of the scene's footage, as the settings store it: its text, and thumbnails of its tracks."""
 
-import hashlib
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -17,7 +16,8 @@ from ...core.people_list import PeopleList, default_person_name
 from ...scene.cameras.footage_preview import footage_frame_at
 from ...scene.motion.keyframes import scene_fps
 from ..blender_types import scene_of, settings_of
-from .thumbnails import PEOPLE_IMAGES, PEOPLE_PLACES, store_portrait, stored_pixels
+from ..translation import translate
+from .thumbnails import PEOPLE_IMAGES, PEOPLE_PLACES, store_portrait, stored_form, stored_pixels
 
 if TYPE_CHECKING:
     from ..properties import Settings
@@ -36,24 +36,29 @@ def people_of(settings: "Settings") -> PeopleList | None:
     return _parsed(settings.people_text)
 
 
+def missing_footage(settings: "Settings") -> str:
+    """Asks for footage where there is none, for the `poll` of operators that need it; "" if there is some."""
+    return "" if settings.source else translate("Choose footage first")
+
+
+def missing_people(settings: "Settings") -> str:
+    """Asks for a reconstruction before the people are known, for the `poll` of operators on their list; "" if they are known."""
+    return "" if people_of(settings) is not None else translate("Reconstruct the clip first")
+
+
 def take_over_people(settings: "Settings", result: Result) -> None:
     """Store the list of people that a result was made with, and the thumbnails of its tracks."""
     settings.people_text = settings.people_solved = result.people_text
-    for name in (PEOPLE_IMAGES, PEOPLE_PLACES):
-        if name in settings:
-            del settings[name]
-    settings.people_images_key = ""
+    _forget_thumbnails(settings)
     if result.thumbnails is not None and result.thumbnail_places is not None and len(result.thumbnails):
         store_thumbnails(settings, result.thumbnails, result.thumbnail_places)
 
 
 def forget_people(settings: "Settings") -> None:
     """Forget the list: the footage is another one."""
-    settings.people_text = settings.people_solved = settings.people_images_key = ""
+    settings.people_text = settings.people_solved = ""
     settings.people_edited = False
-    for name in (PEOPLE_IMAGES, PEOPLE_PLACES):
-        if name in settings:
-            del settings[name]
+    _forget_thumbnails(settings)
 
 
 def edit_people(settings: "Settings", people: PeopleList) -> None:
@@ -101,10 +106,15 @@ def playhead_frame(context: bpy.types.Context) -> int:
 
 def store_thumbnails(settings: "Settings", images: ImageArray, places: IntArray) -> None:
     """Store thumbnails (N,S,S,3) uint8 RGB, and the track and frame (N,2) of each, so that the .blend contains them."""
-    rgba = np.concatenate([images[:, ::-1], np.full((*images.shape[:3], 1), 255, np.uint8)], -1)  # rows begin at the bottom
-    pixels = np.ascontiguousarray(rgba).view("<i4").ravel()
-    settings[PEOPLE_IMAGES], settings[PEOPLE_PLACES] = pixels.tolist(), places.ravel().tolist()
-    settings.people_images_key = hashlib.sha256(pixels.tobytes()).hexdigest()
+    settings[PEOPLE_IMAGES], settings.people_images_key = stored_form(images)
+    settings[PEOPLE_PLACES] = places.ravel().tolist()
+
+
+def _forget_thumbnails(settings: "Settings") -> None:
+    settings.people_images_key = ""
+    for name in (PEOPLE_IMAGES, PEOPLE_PLACES):
+        if name in settings:
+            del settings[name]
 
 
 def images_over_time(settings: "Settings", people: PeopleList, number: int, count: int) -> list[int | None]:

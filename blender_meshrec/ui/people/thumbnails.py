@@ -35,11 +35,15 @@ def store_portrait(person: "FoundPerson", portrait: ImageArray | None) -> None:
     person.portrait_key = ""
     if portrait is None:
         return
-    # The rows of a Blender image begin at the bottom.
-    rgba = np.concatenate([portrait[::-1], np.full((*portrait.shape[:2], 1), 255, np.uint8)], -1)
+    person["portrait"], person.portrait_key = stored_form(portrait)
+
+
+def stored_form(images: ImageArray) -> tuple[list[int], str]:
+    """Images (...,S,S,3) uint8 RGB as custom properties hold them: their pixels (... S S,) of 4 bytes each, and a key of their content."""
+    opaque = np.full((*images.shape[:-1], 1), 255, np.uint8)
+    rgba = np.concatenate([images, opaque], -1)[..., ::-1, :, :]  # the rows of a Blender image begin at the bottom
     pixels = np.ascontiguousarray(rgba).view("<i4").ravel()
-    person["portrait"] = pixels.tolist()
-    person.portrait_key = hashlib.sha256(pixels.tobytes()).hexdigest()
+    return pixels.tolist(), hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
 def portrait_icon(person: "FoundPerson") -> int:

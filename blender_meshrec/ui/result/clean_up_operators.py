@@ -6,15 +6,14 @@ from typing import ClassVar
 import bpy
 from bpy.props import EnumProperty
 
-from ...core.errors import MeshRecError
 from ...scene.clean_up_rig.follow import clean_up_rig_of, is_following, person_of, remove_rig, set_following
 from ...scene.clean_up_rig.make import CleanUpRig, Kind, make_clean_up_rig
-from ...scene.context import assigned_action
+from ...scene.context import assigned_action, ensure_object_mode
 from ...scene.result_edits.nla_layers import add_corrections, capture_to_strip
 from ..blender_types import OperatorMixin, OperatorResult, require
 from ..jobs import jobs
-from ..operator_feedback import poll_unless, report_error
-from ..selection import result_armature
+from ..operator_feedback import poll_unless, reports_errors
+from ..selection import missing_person, result_armature, select_only
 from ..translation import translate
 
 KIND_ITEMS = (
@@ -22,7 +21,6 @@ KIND_ITEMS = (
     ("RIGIFY", "Rigify", "Rigify's controls"),
     ("LIGHT", "Light", "FK and IK controls of MeshRec's own"),
 )
-
 KINDS: dict[str, Kind] = {"AUTO": "auto", "RIGIFY": "rigify", "LIGHT": "light"}
 
 
@@ -32,18 +30,17 @@ def person_in(context: bpy.types.Context) -> bpy.types.Object | None:
 
 
 class _PersonOperator(OperatorMixin):
+    """Works on the person that is selected, or whose clean-up rig is; reports errors of `_run`."""
+
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = "" if person_in(context) is not None else translate("Select a person that MeshRec has made")
-        return poll_unless(cls, jobs.busy_message() or reason)
+        return poll_unless(cls, jobs.busy_message() or missing_person(person_in(context)))
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
-        try:
-            self._run(context, require(person_in(context)))
-        except MeshRecError as error:
-            return report_error(self, error)
+        self._run(context, require(person_in(context)))
         return {"FINISHED"}
 
     def _run(self, context: bpy.types.Context, person: bpy.types.Object) -> None:
@@ -60,10 +57,7 @@ class MakeCleanUpRig(_PersonOperator, bpy.types.Operator):
 
     def _run(self, context: bpy.types.Context, person: bpy.types.Object) -> None:
         made = make_clean_up_rig(person, KINDS[self.kind])
-        for thing in context.selected_objects:
-            thing.select_set(False)
-        made.rig.select_set(True)
-        require(context.view_layer).objects.active = made.rig
+        select_only(context, [made.rig])
         bpy.ops.object.mode_set(mode="POSE")
         self.report({"INFO"}, _summary(made))
 
@@ -85,8 +79,7 @@ class RemoveCleanUpRig(_PersonOperator, bpy.types.Operator):
     bl_label = "Remove Clean-Up Rig"
 
     def _run(self, context: bpy.types.Context, person: bpy.types.Object) -> None:
-        if context.mode != "OBJECT":
-            bpy.ops.object.mode_set(mode="OBJECT")
+        ensure_object_mode()
         remove_rig(person)
         person.select_set(True)
         require(context.view_layer).objects.active = person

@@ -55,7 +55,7 @@ class CopyCheck(_CopyOperator, bpy.types.Operator):
 
 
 class CopyInstallDetails(_CopyOperator, bpy.types.Operator):
-    """Copy what is known of the failed installation to the clipboard, for a bug report"""
+    """Copy the details of the failed installation to the clipboard, for a bug report"""
 
     bl_idname = "meshrec.copy_install_details"
     bl_label = "Copy Details"
@@ -69,7 +69,7 @@ class CopyInstallDetails(_CopyOperator, bpy.types.Operator):
 
 
 class CopyDetails(_CopyOperator, bpy.types.Operator):
-    """Copy what is known of the error to the clipboard, for a bug report"""
+    """Copy the details of the error to the clipboard, for a bug report"""
 
     bl_idname = "meshrec.copy_details"
     bl_label = "Copy Details"

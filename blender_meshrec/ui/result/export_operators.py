@@ -37,7 +37,7 @@ class ExportCharacter(HasLayout, bpy.types.Operator, ExportHelper, HasFilepath):
 
     filename_ext = ""
     filter_glob: StringProperty(default=";".join(f"*{suffix}" for suffix in _SUFFIXES), options={"HIDDEN"})
-    file_format: EnumProperty(name="Format", description="What kind of file", items=FORMAT_ITEMS)
+    file_format: EnumProperty(name="Format", description="The format of the file", items=FORMAT_ITEMS)
     preset: EnumProperty(name="For", description="The program that is to read the file", items=EXPORT_PRESET_ITEMS)
     check_extension: bool | None = None
 

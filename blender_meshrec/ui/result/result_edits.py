@@ -1,6 +1,6 @@
 """The sliders that edit a result: properties of a person's armature object, whose change makes its edited action anew."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import bpy
 from bpy.props import FloatProperty, IntProperty, PointerProperty
@@ -9,7 +9,7 @@ from ...core.errors import MeshRecError
 from ...core.result_edits import ResultEdits
 from ...scene.result_edits.edited_action import apply_edits
 from ..blender_types import OperatorResult, require
-from ..operator_feedback import report_error
+from ..operator_feedback import reports_errors
 from ..selection import result_armature
 
 
@@ -63,21 +63,19 @@ class ResetEdits(bpy.types.Operator):
 
     bl_idname = "meshrec.reset_edits"
     bl_label = "Reset Edits"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  Blender wants a set
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return result_armature(context) is not None
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         armature_object = require(result_armature(context))
         edits = edits_of(armature_object)
         for name in ResultEdits.__dataclass_fields__:
             edits.property_unset(name)
-        try:
-            apply_edits(armature_object, edits.values())
-        except MeshRecError as error:
-            return report_error(self, error)
+        apply_edits(armature_object, edits.values())
         return {"FINISHED"}
 
 

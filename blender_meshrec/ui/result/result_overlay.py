@@ -15,6 +15,7 @@ from ...core.body_contacts import SOLE_PARTS
 from ...scene.context import pose_bones
 from ...scene.corrections.contact_channels import contact_curve
 from ...scene.person.confidence import bones_of_joints, confidence_colour, is_confidence_shown
+from ...scene.takes.earlier_results import is_result
 from ...scene.takes.frame_states import FrameStates, State, frame_states
 from ...scene.takes.played_take import timeline_shift
 from ..blender_types import require
@@ -67,7 +68,7 @@ def contact_runs_of(armature_object: bpy.types.Object, last: float) -> list[tupl
 def drawn_results(context: bpy.types.Context) -> list[bpy.types.Object]:
     """The results among the selected objects, the active one first."""
     chosen = dict.fromkeys([context.view_layer.objects.active if context.view_layer else None, *context.selected_objects])
-    return [thing for thing in chosen if thing is not None and thing.type == "ARMATURE" and "quality" in thing]
+    return [thing for thing in chosen if thing is not None and is_result(thing)]
 
 
 def register() -> None:

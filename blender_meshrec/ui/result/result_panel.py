@@ -15,7 +15,7 @@ from ...scene.person.confidence import is_confidence_shown
 from ...scene.takes.frame_states import FrameStates, State, frame_states
 from ...scene.takes.takes import takes_of
 from ..blender_types import require, scene_of
-from ..layouts import cells_that_fit, draw_text
+from ..layouts import BLOCK, cells_that_fit, draw_text
 from ..selection import character_armature, report_of, result_armature
 from ..sidebar import SidebarTab
 from ..translation import translate, translate_message
@@ -25,7 +25,7 @@ from .take_operators import draw_takes
 
 _WARNING_WORDS = ("poor", "missing", "least sure", "trembles")  # of the English sentences
 _CELLS = 60  # of the strip, at most
-_MARKS = {State.SEEN: "\u2588", State.DOUBTFUL: "\u2592", State.FILLED_IN: "\u2591"}
+_MARKS = {State.SEEN: BLOCK, State.DOUBTFUL: "\u2592", State.FILLED_IN: "\u2591"}
 _HERE = "|"
 
 

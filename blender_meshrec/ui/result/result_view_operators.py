@@ -6,11 +6,11 @@ import bpy
 
 from ...scene.cameras.checkerboard_floor import add_floor, find_floor, remove_floor
 from ...scene.cameras.view_framing import frame_person, view_through_camera
-from ...scene.motion.armature_recovery import find_clip_camera
+from ...scene.takes.earlier_results import find_clip_camera
 from ...scene.takes.frame_states import Problem, State, find_problems, next_problem
 from ..blender_types import OperatorMixin, OperatorResult, require, scene_of
 from ..operator_feedback import poll_unless
-from ..selection import result_armature
+from ..selection import missing_person, result_armature
 from ..translation import translate
 from .next_step import LOOKED_PROPERTY
 
@@ -23,7 +23,7 @@ class _ResultOperator(OperatorMixin):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return poll_unless(cls, translate("Select a person that MeshRec has made") if result_armature(context) is None else "")
+        return poll_unless(cls, missing_person(result_armature(context)))
 
 
 class _JumpOperator(_ResultOperator):

@@ -5,12 +5,11 @@ from typing import ClassVar
 import bpy
 from bpy.props import StringProperty
 
-from ...core.errors import MeshRecError
 from ...scene.context import assigned_action
 from ...scene.takes.new_take import show_take
 from ...scene.takes.takes import is_edited, remove_take, takes_of
 from ..blender_types import OperatorMixin, OperatorResult, require, set_operator_properties
-from ..operator_feedback import poll_unless, report_error, report_notes
+from ..operator_feedback import poll_unless, report_notes, reports_errors
 from ..selection import character_armature
 from ..translation import translate
 
@@ -30,16 +29,14 @@ class _OneTakeOperator(_TakeOperator):
 
     take: StringProperty(name="Take", description="The name of its action")
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         armature_object = require(character_armature(context))
         take = next((take for take in takes_of(armature_object) if take.name == self.take), None)
         if take is None:
             self.report({"ERROR"}, translate('There is no take "{name}".', name=self.take))
             return {"CANCELLED"}
-        try:
-            self.use(armature_object, take)
-        except MeshRecError as error:
-            return report_error(self, error)
+        self.use(armature_object, take)
         return {"FINISHED"}
 
     def use(self, armature_object: bpy.types.Object, take: bpy.types.Action) -> None:

@@ -3,6 +3,7 @@
 import bpy
 
 from ..blender_types import retarget_settings_of, scene_of
+from ..selection import armature_of
 
 
 def is_person(armature_object: bpy.types.Object) -> bool:
@@ -12,8 +13,7 @@ def is_person(armature_object: bpy.types.Object) -> bool:
 
 def active_character(context: bpy.types.Context) -> bpy.types.Object | None:
     """The armature of the active object, unless it is a person that MeshRec has made, or the source."""
-    thing = context.object
-    armature_object = None if thing is None else thing if thing.type == "ARMATURE" else thing.find_armature()
+    armature_object = None if context.object is None else armature_of(context.object)
     if armature_object is None or is_person(armature_object) or armature_object == retarget_settings_of(context).source:
         return None
     return armature_object

@@ -9,8 +9,8 @@ import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from ...core.errors import InputError, MeshRecError
-from ...core.messages import Message, messages_to_text
+from ...core.errors import InputError
+from ...core.messages import Message, messages_to_text, title_of
 from ...retarget.mapping.map_bones import map_bones
 from ...retarget.mapping.presets import read_preset, write_preset
 from ...retarget.mapping.suggestions import suggest_bones
@@ -22,11 +22,11 @@ from ...scene.motion.armature_performance import performance_from_armature
 from ...scene.retargeting.retarget import retarget_armature
 from ...scene.retargeting.retarget_record import RetargetRecord, store_record
 from ..blender_types import HasFilepath, OperatorMixin, OperatorResult, require, retarget_settings_of
-from ..operator_feedback import poll_unless, report_error, report_notes
+from ..operator_feedback import poll_unless, report_notes, reports_errors
 from ..translation import translate, translate_error, translate_message
 from . import retarget_preview
 from .retarget_choice import active_character, chosen_character, chosen_source, prefill
-from .retarget_settings import RetargetSettings, slot_label
+from .retarget_settings import RetargetSettings
 
 
 class _CharacterOperator(OperatorMixin):
@@ -36,12 +36,10 @@ class _CharacterOperator(OperatorMixin):
     def poll(cls, context: bpy.types.Context) -> bool:
         return poll_unless(cls, "" if chosen_character(context) is not None else translate("Choose your character first"))
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         prefill(context)
-        try:
-            self._run(context, retarget_settings_of(context))
-        except MeshRecError as error:
-            return report_error(self, error)
+        self._run(context, retarget_settings_of(context))
         return {"FINISHED"}
 
     def _run(self, context: bpy.types.Context, settings: RetargetSettings) -> None:
@@ -55,14 +53,14 @@ class _SourceAndCharacterOperator(_CharacterOperator):
     def poll(cls, context: bpy.types.Context) -> bool:
         source = chosen_source(context)
         if source is None:
-            return poll_unless(cls, translate("Choose the person whose movement is wanted first"))
+            return poll_unless(cls, translate("Choose the person to retarget from first"))
         if source == chosen_character(context):
             return poll_unless(cls, translate("Person and character are the same armature"))
         return super().poll(context)
 
 
 class MapBones(_CharacterOperator, bpy.types.Operator):
-    """Find out which bone of the character is which part of a body"""
+    """Find the character's bone for each part of the body"""
 
     bl_idname = "meshrec.map_bones"
     bl_label = "Find Bones"
@@ -100,7 +98,7 @@ class Retarget(_SourceAndCharacterOperator, bpy.types.Operator):
 
 
 class Preview(_SourceAndCharacterOperator, bpy.types.Operator):
-    """Show the character at the current frame as it would be; press again to put it back"""
+    """Show the retargeted pose of the character at the current frame; press again to restore the character"""
 
     bl_idname = "meshrec.retarget_preview"
     bl_label = "Preview Frame"
@@ -121,7 +119,7 @@ class AddMappedBone(_CharacterOperator, bpy.types.Operator):
     bl_label = "Add Bone"
     bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
 
-    slot: EnumProperty(name="Part", description="Which part of the body", items=tuple((slot, slot_label(slot), "") for slot in SLOTS))
+    slot: EnumProperty(name="Part", description="Which part of the body", items=tuple((slot, title_of(slot), "") for slot in SLOTS))
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         return require(context.window_manager).invoke_props_popup(self, event)
@@ -177,7 +175,7 @@ class LoadMapping(_CharacterOperator, bpy.types.Operator, ImportHelper, HasFilep
 
 
 class TakeSuggestions(_CharacterOperator, bpy.types.Operator):
-    """Take over what is suggested for parts of the body without a bone"""
+    """Accept what is suggested for parts of the body without a bone"""
 
     bl_idname = "meshrec.take_suggestions"
     bl_label = "Take All Suggestions"
@@ -208,7 +206,7 @@ class UseActiveCharacter(bpy.types.Operator):
 
 
 class TakePoseCorrection(_CharacterOperator, bpy.types.Operator):
-    """Keep the bones that you have turned in the preview turned by as much in every frame"""
+    """Turn bones in every frame as you have turned them in the preview"""
 
     bl_idname = "meshrec.take_pose_correction"
     bl_label = "Adjust from Pose"

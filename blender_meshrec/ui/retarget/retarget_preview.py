@@ -71,10 +71,10 @@ def stop() -> None:
     global _active_preview
     if _on_frame_change in bpy.app.handlers.frame_change_post:
         bpy.app.handlers.frame_change_post.remove(_on_frame_change)
-    preview, _active_preview = _active_preview, None
-    rig = None if preview is None else _character_of(preview)
-    if preview is None or rig is None:  # another file is open, or the character was deleted
+    shown, _active_preview = _shown(), None
+    if shown is None:  # nothing was shown, another file is open, or the character was deleted
         return
+    preview, rig = shown
     bones = pose_bones(rig)
     for name, basis in preview.poses.items():
         if name in bones:
@@ -110,10 +110,10 @@ def refreshed_once(context: bpy.types.Context) -> Generator[None, None, None]:
 
 def posed_by_hand(context: bpy.types.Context) -> dict[str, Quaternion]:
     """The bones that an artist has turned since the preview showed the current frame: bone -> rotation in its own axes."""
-    preview = _active_preview
-    rig = None if preview is None else _character_of(preview)
-    if preview is None or rig is None:
+    shown = _shown()
+    if shown is None:
         return {}
+    preview, rig = shown
     bones, row = pose_bones(rig), _row(context, preview)
     turned: dict[str, Quaternion] = {}
     for column, name in enumerate(preview.plan.keys.bones):
@@ -121,6 +121,12 @@ def posed_by_hand(context: bpy.types.Context) -> dict[str, Quaternion]:
         if abs(change.angle) > 1e-3:
             turned[name] = change
     return turned
+
+
+def _shown() -> tuple[_Preview, bpy.types.Object] | None:
+    """The active preview and its character; None without a preview, or if the character is gone."""
+    rig = None if _active_preview is None else _character_of(_active_preview)
+    return None if _active_preview is None or rig is None else (_active_preview, rig)
 
 
 def _character_of(preview: _Preview) -> bpy.types.Object | None:
@@ -144,10 +150,10 @@ def _row(context: bpy.types.Context, preview: _Preview) -> int:
 
 def _show_frame(context: bpy.types.Context) -> None:
     """Pose the character of the preview at the current frame."""
-    preview = _active_preview
-    rig = None if preview is None else _character_of(preview)
-    if preview is None or rig is None:
+    shown = _shown()
+    if shown is None:
         return
+    preview, rig = shown
     bones, keys, row = pose_bones(rig), preview.plan.keys, _row(context, preview)
     at_rest = [name for name in preview.poses if name in bones and name not in keys.bones and name not in keys.locations]
     for name in at_rest if preview.plan.mapping.controls is None else ():

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 
@@ -10,6 +11,7 @@ from bpy.props import CollectionProperty, FloatProperty, FloatVectorProperty, In
 from mathutils import Euler
 
 from ...core.errors import InputError
+from ...core.messages import title_of
 from ...core.options import OPTIONS
 from ...retarget.mapping.map_bones import map_bones
 from ...retarget.mapping.presets import FORMAT, mapping_to_dict, preset_from_dict
@@ -22,11 +24,6 @@ from ...scene.unit_scale import scene_unit
 from ..option_properties import make_property
 from ..translation import translate
 from . import retarget_preview
-
-
-def slot_label(slot: str) -> str:
-    """A slot's name for the interface: left_upper_arm is "Left Upper Arm"."""
-    return slot.replace("_", " ").title()
 
 
 def _is_armature(_settings: "RetargetSettings", candidate: bpy.types.Object) -> bool:
@@ -72,7 +69,7 @@ class MappedBone(bpy.types.PropertyGroup):
     bone: StringProperty(name="Bone", description="The character's bone for this part of the body", update=_on_option_change)
     shown: StringProperty(name="Bone", description="The character's bone for this part of the body", get=_shown_name, set=_set_shown_name)
     source: StringProperty(name="Source Bone", description="The person's bone that this one follows")
-    suggestion: StringProperty(name="Suggestion", description="The bone that this part may be")
+    suggestion: StringProperty(name="Suggestion", description="The bone that is suggested for this part")
     part: StringProperty()
     confidence: FloatProperty(name="Confidence", description="How sure the mapping is, 0 to 1", min=0.0, max=1.0, default=1.0)
     offset: FloatVectorProperty(
@@ -85,7 +82,7 @@ class MappedBone(bpy.types.PropertyGroup):
     @property
     def label(self) -> str:
         """The part of the body, translated: "Spine (Chest)"."""
-        name = translate(slot_label(self.name))
+        name = translate(title_of(self.name))
         return f"{name} ({translate(self.part)})" if self.part else name
 
 
@@ -106,7 +103,7 @@ class RetargetSettings(bpy.types.PropertyGroup):
 
     source: PointerProperty(
         name="Person",
-        description="The armature whose movement is wanted",
+        description="The armature whose motion the character takes over",
         type=bpy.types.Object,
         poll=_is_armature,
         update=_on_source_change,
@@ -196,10 +193,8 @@ class RetargetSettings(bpy.types.PropertyGroup):
         """Name the part of the spine that each row is, and the person's bone that it follows."""
         if not self.bone_names:  # a row was added to an empty list
             self.name_bones()
-        counts, numbers = Counter(row.name for row in self.rows), Counter[str]()
-        for row in self.rows:
-            row.part = part_of_chain(numbers[row.name], counts[row.name]) if row.name == "spine" else ""
-            numbers[row.name] += 1
+        for row, number, count in self.numbered_rows():
+            row.part = part_of_chain(number, count) if row.name == "spine" else ""
         self.name_source_bones()
 
     def name_source_bones(self) -> None:
@@ -210,9 +205,14 @@ class RetargetSettings(bpy.types.PropertyGroup):
                 slots = dict(map_bones(read_rig(self.source)).slots)
             except InputError:
                 slots = {}
+        for row, number, count in self.numbered_rows():
+            row.source = source_bone(row.name, slots.get(row.name, ()), number, count)
+
+    def numbered_rows(self) -> Iterator[tuple[MappedBone, int, int]]:
+        """Each row, its number among the rows of its slot, from 0, and how many these are."""
         counts, numbers = Counter(row.name for row in self.rows), Counter[str]()
         for row in self.rows:
-            row.source = source_bone(row.name, slots.get(row.name, ()), numbers[row.name], counts[row.name])
+            yield row, numbers[row.name], counts[row.name]
             numbers[row.name] += 1
 
     def get_mapping(self) -> BoneMapping:

@@ -30,7 +30,7 @@ def draw_backend(layout: bpy.types.UILayout, context: bpy.types.Context, prefere
     if probe.running:
         start_redrawing()
     box = layout.box()
-    status = translate("Looking at this computer.") if probe.running else backend_status(probe)
+    status = translate("Checking this computer.") if probe.running else backend_status(probe)
     draw_text(box, status, context, icon=_status_icon(probe))
     installation = setup_state.installation
     installing = installation is not None and installation.running
@@ -199,4 +199,4 @@ def _draw_check(box: bpy.types.UILayout, context: bpy.types.Context) -> None:
     for line in tuple(check.lines):
         draw_text(report, line, context)
     if check.running:
-        report.label(text="Looking", icon="SORTTIME")
+        report.label(text="Checking", icon="SORTTIME")

@@ -10,7 +10,7 @@ from ...bridge.backend_location import environment_home
 from ...core.errors import InputError, MeshRecError, NotSetUpError
 from ..blender_types import OperatorResult, require
 from ..jobs import jobs
-from ..operator_feedback import poll_unless, report_error, report_notes
+from ..operator_feedback import poll_unless, report_error, report_notes, reports_errors
 from ..redraw import start_redrawing
 from ..translation import translate
 from . import setup_state
@@ -36,24 +36,22 @@ def check_online(plan: "InstallationPlan") -> None:
 
 
 class InstallBackend(bpy.types.Operator):
-    """Make the environment the backend runs in, in this extension's own folder; goes on where it was stopped"""
+    """Install the environment that the backend runs in, in this extension's own folder; an interrupted installation continues"""
 
     bl_idname = "meshrec.install_backend"
     bl_label = "Install Backend"
 
-    anew: BoolProperty(name="From Scratch", description="Remove what is there first", options={"SKIP_SAVE"})
+    anew: BoolProperty(name="From Scratch", description="Remove the earlier installation first", options={"SKIP_SAVE"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return poll_unless(cls, jobs.busy_message())
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Wait for the end: for scripts and for Blender without a window."""
-        try:
-            installation = self._start(context)
-            installation.wait()
-        except MeshRecError as error:
-            return report_error(self, error)
+        installation = self._start(context)
+        installation.wait()
         report_notes(self, installation.notes)
         return {"FINISHED"}
 
@@ -74,7 +72,7 @@ class InstallBackend(bpy.types.Operator):
 
 
 class CancelInstall(bpy.types.Operator):
-    """Stop installing; Install Backend goes on from here"""
+    """Stop installing; Install Backend continues from here"""
 
     bl_idname = "meshrec.cancel_install"
     bl_label = "Cancel"
@@ -101,11 +99,9 @@ class RemoveBackend(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         return require(context.window_manager).invoke_confirm(self, event)
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
-        try:
-            remove_environments()
-        except MeshRecError as error:
-            return report_error(self, error)
+        remove_environments()
         setup_state.installation = setup_state.check = None
         setup_state.discard_probe()
         return {"FINISHED"}
@@ -130,7 +126,7 @@ class AllowOnline(bpy.types.Operator):
 
 
 class CheckBackend(bpy.types.Operator):
-    """Look at everything a reconstruction needs and say what is missing"""
+    """Check everything that a reconstruction needs, and report what is missing"""
 
     bl_idname = "meshrec.check_backend"
     bl_label = "Check Installation"
@@ -155,11 +151,11 @@ class OpenInstallLog(bpy.types.Operator):
     bl_idname = "meshrec.open_install_log"
     bl_label = "Open Log"
 
+    @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         path = environment_home() / LOG_FILE
         if not path.is_file():
-            error = InputError("installation-log-missing", "There is no log: nothing was installed yet.", "Click Install Backend first.")
-            return report_error(self, error)
+            raise InputError("installation-log-missing", "There is no log: nothing was installed yet.", "Click Install Backend first.")
         return bpy.ops.wm.path_open(filepath=str(path))  # pyrefly: ignore[bad-return]  the stub declares None
 
 

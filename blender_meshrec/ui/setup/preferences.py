@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ADDON = require(__package__).removesuffix(".ui.setup")
 _DEVICE_ITEMS = (
-    ("auto", "Automatic", "What this computer has"),
+    ("auto", "Automatic", "The fastest hardware that this computer has"),
     ("cpu", "CPU", "The processor: works everywhere, and needs the least disk"),
     ("cuda", "NVIDIA", "An NVIDIA graphics card, on Linux"),
     ("mps", "Apple", "The graphics processor of an Apple computer"),
@@ -43,7 +43,7 @@ class Preferences(HasLayout, bpy.types.AddonPreferences):
         update=_on_change,
     )
     device: EnumProperty(
-        name="Device", description="What the backend is installed to compute on", items=_DEVICE_ITEMS, default="auto", update=_on_change
+        name="Device", description="The hardware that the backend is installed for", items=_DEVICE_ITEMS, default="auto", update=_on_change
     )
     backend_home: StringProperty(
         name="Backend Folder",
@@ -58,7 +58,7 @@ class Preferences(HasLayout, bpy.types.AddonPreferences):
     )
     cache: StringProperty(
         name="Cache",
-        description="Folder that keeps what was seen in footage, so that a second run need not look again; empty for the default",
+        description="Folder of the detections in footage, which later runs reuse; empty for the default",
         subtype="DIR_PATH",
     )
 

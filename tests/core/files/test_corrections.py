@@ -70,7 +70,6 @@ def test_files_that_are_none_are_named(tmp_path):
 def test_a_pin_takes_the_place_of_one_of_the_same_joint_and_frame():
     person = FULL.people[0].with_pin(Pin(50, "left_wrist", (1.0, 2.0)))
     assert len(person.pins) == 2 and person.pins[0].pixel == (1.0, 2.0)
-    assert person.without_pin(50, "left_wrist").pins == (FULL.people[0].pins[1],)
     assert bool(person) and not PersonCorrections(3, earlier="x.npz")
     corrections = FULL.with_person(PersonCorrections(1))
     assert not corrections.of_person(1) and [p.person for p in corrections.people] == [1, 2] and corrections.of_person(9).person == 9
