@@ -43,11 +43,7 @@ class BodyPanel(ReconstructionSection, bpy.types.Panel):
         row.active = not settings.body and not settings.betas
         row.prop(settings, "start_shape")
         layout.prop(settings, "pose_shapes")
-        row = layout.row(heading="Texture")
-        row.prop(settings, "texture", text="")
-        size = row.row()
-        size.active = settings.texture
-        size.prop(settings, "texture_size", text="")
+        _draw_switched(layout, settings, "Texture", "texture", "texture_size")
 
 
 class CameraPanel(ReconstructionSection, bpy.types.Panel):
@@ -97,13 +93,18 @@ class ScenePanel(ReconstructionSection, bpy.types.Panel):
         rate.prop(settings, "frame_rate")
         _draw_changes(layout, context, settings)
         layout.prop(settings, "whole_frames")
-        start = layout.row(heading="Start Frame")
-        start.prop(settings, "use_start_frame", text="")
-        value = start.row()
-        value.active = settings.use_start_frame
-        value.prop(settings, "start_frame", text="")
+        _draw_switched(layout, settings, "Start Frame", "use_start_frame", "start_frame")
         layout.row().prop(settings, "rerun", expand=True)
         layout.operator("meshrec.import_motion", icon="IMPORT")
+
+
+def _draw_switched(layout: bpy.types.UILayout, settings: Settings, heading: str, switch: str, value: str) -> None:
+    """Draw a checkbox and beside it the value that counts where it is ticked."""
+    row = layout.row(heading=heading)
+    row.prop(settings, switch, text="")
+    beside = row.row()
+    beside.active = getattr(settings, switch)
+    beside.prop(settings, value, text="")
 
 
 def _draw_menu_with_help(layout: bpy.types.UILayout, settings: Settings, name: str, context: bpy.types.Context) -> None:

@@ -5,15 +5,9 @@ import pytest
 
 from blender_meshrec.backend.texture.keypoint_alignment import anchors_of_body
 from blender_meshrec.backend.texture.surface import surface_of_body
-from blender_meshrec.core.files.body_template import load_body
 
 DISTANCE = 3.0  # m
 HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
-
-
-@pytest.fixture(scope="module")
-def template():
-    return load_body("open")
 
 
 @pytest.fixture(scope="module")

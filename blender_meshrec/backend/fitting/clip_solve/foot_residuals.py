@@ -9,10 +9,7 @@ from .body_points import FOOT_MARKER_ROWS, FOOT_POINTS
 from .evidence import ClipEvidence
 from .foot_keypoints import FootKeypoints, part_of
 from .image_residuals import Reprojection
-
-# By how much clips differ in where a detector sees feet, m: with truth, in ankles by up to 0.016, in heels 0.024, in toes 0.007. It is the
-# same in all frames of a clip, so that points count by it and hardly by what they scatter.
-CLIP_SIGMA = {"ankle": 0.02, "heel": 0.04, "big_toe": 0.005}
+from .weights import FOOT_SIGMA
 
 
 def residuals_of_feet(
@@ -28,6 +25,6 @@ def residuals_of_feet(
     keypoints = feet.keypoints[seen]
     rays = rays_from_pixels(keypoints[..., :2], clip.intrinsics)
     visibility = keypoint_weights(keypoints, clip.image_size)
-    by_clip = np.array([CLIP_SIGMA[part_of(name)] for name in FOOT_POINTS]) / distance[:, None]
+    by_clip = np.array([FOOT_SIGMA[part_of(name)] for name in FOOT_POINTS]) / distance[:, None]
     sigma = np.hypot(by_clip, keypoint_noise(rays, visibility, clip.timestamps[seen]))
     return [Reprojection(FOOT_MARKER_ROWS, rays, visibility * weights, sigma, centres)]

@@ -16,14 +16,14 @@ _ANGLES = np.arange(16) * np.pi / 8
 
 
 def missing_support(
-    places: FloatArray, heights: FloatArray, touching: FloatArray, resting: FloatArray, centres: FloatArray, up: FloatArray, reach: float
+    places: FloatArray, heights: FloatArray, touching: FloatArray, able: FloatArray, centres: FloatArray, up: FloatArray, reach: float
 ) -> FloatArray:
     """Weights (F,K) 0..1 of parts that should touch the ground besides those that do.
 
     Args:
         places: (F,K,3) m, of the parts. heights: (F,K) m, of their skin above the ground. touching: (F,K) 0..1, of those in contact.
-        resting: (F,K) 0..1; 0 of parts that are not asked. centres: (F,3) m, of mass. up: (3,). reach: m; a part that hovers so high
-        weighs exp(-1).
+        able: (F,K) 0..1, whether a part can bear at all; 0 of one that moves. centres: (F,3) m, of mass. up: (3,). reach: m; a part
+        that hovers so high weighs exp(-1).
     """
     across = np.linalg.svd(up[None])[2][1:]
     ways = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], -1) @ across  # (16,3), level
@@ -33,6 +33,6 @@ def missing_support(
     way = overhang.argmax(1)[:, None]
     excess = np.take_along_axis(overhang, way, 1)
     beyond = np.take_along_axis(parts, way[..., None], 2)[..., 0] - np.take_along_axis(centre, way, 1)
-    may_bear = resting * np.exp(-((heights / reach) ** 2)) * ((beyond > 0) | np.isinf(excess))
+    may_bear = able * np.exp(-((heights / reach) ** 2)) * ((beyond > 0) | np.isinf(excess))
     lowest = np.where(may_bear > MAY_BEAR, heights, np.inf).min(1, keepdims=True)
     return may_bear * np.exp(-(((heights - lowest) / NEAR_LOWEST) ** 2)) * np.clip(excess / FULL_OVERHANG, 0.0, 1.0)

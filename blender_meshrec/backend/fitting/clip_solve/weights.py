@@ -48,8 +48,9 @@ SIZE_HEIGHT_SIGMA, KNOWN_FLOOR_SIGMA = 0.04, 1e-4
 # Contacts with a floor that is known count so many times: the lines of sight of a foot move it along the floor, and do not tip it.
 KNOWN_FLOOR_FACTOR = 3.0
 PENETRATION_SIGMA = 0.01  # m, of a point below the floor, once gravity is settled
-# Before that, parts that hover over the ground, and without which the body would fall over, are drawn there from so far, m, and lie so near
-# to it: lifted poses hold hands and backs up to 15 cm above what they lie on, where SOLE_HEIGHT_SIGMA would have let go of them.
+# While parts approach the ground (phases.py): from how far, m, those are drawn to it that hover, and without which the body would fall
+# over, and how near they come. Lifted poses hold hands and backs up to 15 cm over what they lie on; SOLE_HEIGHT_SIGMA alone lets go of
+# them there.
 APPROACH_HEIGHT, APPROACH_SIGMA = 0.2, 0.02
 MIN_UP_SIGMA = 0.026  # rad, of the gravity that the start is given, however sure of itself
 # A camera is this far above the floor at least, m, and by how much that may be wrong; Cauchy, since people are on stages, and climb.
@@ -79,3 +80,6 @@ SHAPE_LIMIT, SHAPE_LIMIT_SIGMA = 2.5, 0.2  # how far betas are from 0 at most, o
 SHARED_FLOOR_STATURE_SIGMA = 0.3
 # Where a detector sees a joint, beside the body's own, m.
 OFFSET_SIGMA = {"hip": 0.03, "left_hip": 0.03, "left_shoulder": 0.03, "spine": 0.05, "thorax": 0.05, "nose": 0.05, "head_top": 0.05}
+# By how much clips differ in where a detector sees feet, beside the offsets of foot_keypoints.py, m: with truth, in ankles by up to 0.016,
+# in heels 0.024, in toes 0.007. It is the same in all frames of a clip, so that points count by it and hardly by what they scatter.
+FOOT_SIGMA = {"ankle": 0.02, "heel": 0.04, "big_toe": 0.005}
