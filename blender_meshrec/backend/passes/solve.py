@@ -12,7 +12,7 @@ from ...core.skeletons import to_h36m17
 from ..clip import Clip, Person
 from ..corrections import with_corrections
 from ..fitting.camera_space import with_focal_length
-from ..fitting.clip_solve.foot_keypoints import FootKeypoints, foot_keypoints
+from ..fitting.clip_solve.foot_keypoints import foot_keypoints
 from ..fitting.clip_solve.solve_clip import LEVEL, ClipEvidence, PersonEvidence, solve_clip, through_lens, world_from_up
 from ..fitting.clip_solve.uncertainty import certainty
 from ..fitting.feet_in_reach import lowest_ankles, within_reach
@@ -90,6 +90,7 @@ def evidence_of_person(person: Person, clip: Clip) -> PersonEvidence:
         is_size_open=has_open_size and person.betas is None,
         shares_floor=person.stands_with_others,
         feet=feet_of_solve(person, clip),
+        keypoint_set=person.steady.keypoint_set,
     )
 
 
@@ -101,8 +102,8 @@ def keypoints_of_solve(person: Person, clip: Clip) -> FloatArray:
     return keypoints
 
 
-def feet_of_solve(person: Person, clip: Clip) -> FootKeypoints | None:
-    """What is seen of the feet, on a floor that is known."""
+def feet_of_solve(person: Person, clip: Clip) -> FloatArray | None:
+    """FOOT_POINTS (F,6,3) px and confidence where the floor is known, else None."""
     return foot_keypoints(person.steady.keypoints, person.steady.keypoint_set) if is_floor_known(clip) else None
 
 

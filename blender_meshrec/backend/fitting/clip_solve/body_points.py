@@ -62,6 +62,9 @@ def point_rows(names: Sequence[str]) -> IntArray:
 
 SOLE_ROWS = point_rows(SOLES)
 FOOT_MARKER_ROWS = point_rows(tuple(FOOT_MARKERS))
+# Where the detector sees the joints of h36m17: ankles beside the body's.
+SEEN_ROWS = MARKER_ROWS.copy()
+SEEN_ROWS[[H36M17.index("left_ankle"), H36M17.index("right_ankle")]] = FOOT_MARKER_ROWS[[0, 3]]
 NO_FOOT_OFFSETS: FloatArray = read_only_array(np.zeros((len(FOOT_MARKERS), 3)))
 
 

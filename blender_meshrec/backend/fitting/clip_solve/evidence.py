@@ -8,9 +8,9 @@ import numpy as np
 from ....core.array_types import BoolArray, FloatArray, IntArray
 from ....core.files.body_template import BodyTemplate
 from ....core.records import BodyParams
-from .body_points import NO_FOOT_OFFSETS, Shape, shape_of_stature
+from .body_points import Shape, shape_of_stature
 from .corrections import CorrectionEvidence
-from .foot_keypoints import FootKeypoints
+from .foot_keypoints import foot_offsets
 from .ground_contacts import SoleContacts
 from .view_evidence import PersonInView, ViewEvidence
 
@@ -24,8 +24,8 @@ class PersonEvidence:
     certain: (F,4), contacts of the soles that are certain, 1 or 0, and nan elsewhere; or None. spread: (F,17,3) m, of the lifted joints
     relative to their parents, across and along the line of sight; or None. views: what each of the clip's further views shows, if anything.
     is_size_open: whether the views show how large the person is, or the floor that they share; else their stature is the start's.
-    corrections: an artist's, or None. shares_floor: whether they stand on one floor with all others who do. feet: what is
-    seen of them, or None where the ankles of `keypoints` count.
+    corrections: an artist's, or None. shares_floor: whether they stand on one floor with all others who do. feet: (F,6,3) px and confidence
+    of FOOT_POINTS, or None where the ankles of `keypoints` count. keypoint_set: the detector's.
     """
 
     body: BodyParams
@@ -40,7 +40,8 @@ class PersonEvidence:
     is_size_open: bool = False
     corrections: CorrectionEvidence | None = None
     shares_floor: bool = False
-    feet: FootKeypoints | None = None
+    feet: FloatArray | None = None
+    keypoint_set: str = "h36m17"
 
     @property
     def is_size_shared(self) -> bool:
@@ -54,8 +55,9 @@ class PersonEvidence:
 
     def shape(self, template: BodyTemplate) -> Shape:
         """The shapes that the person may have."""
-        offsets = NO_FOOT_OFFSETS if self.feet is None else self.feet.offsets
-        return shape_of_stature(template, self.body.betas.astype(float), self.is_shape_known, self.is_size_open, offsets)
+        return shape_of_stature(
+            template, self.body.betas.astype(float), self.is_shape_known, self.is_size_open, foot_offsets(self.keypoint_set)
+        )
 
     def frames(self, rows: IntArray) -> "PersonEvidence":
         """Of some frames, by one view."""
@@ -70,7 +72,7 @@ class PersonEvidence:
             certain=None if self.certain is None else self.certain[rows],
             spread=None if self.spread is None else self.spread[rows],
             corrections=None if self.corrections is None else self.corrections.frames(rows),
-            feet=None if self.feet is None else self.feet.frames(rows),
+            feet=None if self.feet is None else self.feet[rows],
         )
 
 

@@ -16,7 +16,7 @@ from ....core.time_series import LONGEST_GAP, bracketing_samples, interpolate_ov
 from ..body_params import local_rotmats, transform_body, with_rotvecs
 from ..keypoint_noise import keypoint_noise, keypoint_weights
 from . import weights
-from .body_points import MARKER_ROWS, MOVING, NUM_OFFSETS, SOLE_ROWS, BodyState, PosedPoints, Shape, pose_points
+from .body_points import MOVING, NUM_OFFSETS, SEEN_ROWS, SOLE_ROWS, BodyState, PosedPoints, Shape, pose_points
 from .body_residuals import PosePrior, ShapePrior, StandingKnees
 from .corrections import residuals_of_corrections, trust_in
 from .equations import LENS, PATH, UP
@@ -300,7 +300,7 @@ def _body_residuals(
     sigma = np.hypot(weights.KEYPOINT_SIGMA / distance[:, None], noise_factor * keypoint_noise(rays, visibility, times))
     used = [row for row in range(len(H36M17)) if visibility[:, row].any()]
     residuals: list[Residual] = [
-        Reprojection(MARKER_ROWS[used], rays[:, used], (visibility * frame_weights[:, None])[:, used], sigma[:, used], centres),
+        Reprojection(SEEN_ROWS[used], rays[:, used], (visibility * frame_weights[:, None])[:, used], sigma[:, used], centres),
         LiftedBones(
             lifted_bones(person.lifted[seen].astype(float), posed.markers),
             bone_precision(None if person.spread is None else person.spread[seen], sight, bone_factor)

@@ -10,7 +10,7 @@ from ....core.cameras import rays_from_pixels, transform_points
 from ....core.skeletons import H36M17
 from ..keypoint_noise import keypoint_noise, keypoint_weights
 from . import weights
-from .body_points import MARKER_ROWS, PosedPoints
+from .body_points import SEEN_ROWS, PosedPoints
 from .lifted_bones import bone_precision, lifted_bones
 from .residuals import Residual, ViewPlace
 from .view_residuals import ViewBones, ViewPrior, ViewReprojection, ViewSigma
@@ -75,7 +75,7 @@ def residuals_of_views(
         )
         used = [row for row in range(len(H36M17)) if visibility[:, row].any()]
         weight = (visibility * frame_weights[:, None])[:, used]
-        residuals.append(ViewReprojection(number, MARKER_ROWS[used], rays[:, used], weight, sigma[:, used]))
+        residuals.append(ViewReprojection(number, SEEN_ROWS[used], rays[:, used], weight, sigma[:, used]))
         spread = None if person.spread is None else person.spread[seen]
         precision = (
             bone_precision(spread, pelvis, weights.SEVERAL_VIEWS_BONE_FACTOR) * (frame_weights * person.visible[seen])[:, None, None, None]
