@@ -49,12 +49,13 @@ HAND_WRITTEN_HEADING = "\n## Footage\n"  # the page is written by hand from here
 
 @dataclass(frozen=True)
 class Task:
-    """What one process measures at a time: a recording, by its number among the test recordings, with or without noise."""
+    """What one process measures at a time: a recording, by its number among the test recordings, with or without noise and the lens."""
 
     recording: Recording
     number: int
     noisy: bool
     cameras: int
+    lenses: tuple[str, ...] = ("unknown", "known")
 
 
 def main() -> None:
@@ -110,7 +111,7 @@ def motion_kind(clip: Clip) -> str:
 
 
 def evaluate(body: Smpl, clip: Clip, task: Task) -> Iterator[TableRow]:
-    """Yield the MEASURES for each camera with its lens unknown and known."""
+    """Yield the MEASURES for each camera and what is known of its lens."""
     truth = ground_truth_of(body.template, task.recording)
     views = film_clip(np.random.default_rng([7, task.number]), clip, "h36m17", task.cameras, task.noisy)
     with tempfile.TemporaryDirectory() as folder:
@@ -119,7 +120,7 @@ def evaluate(body: Smpl, clip: Clip, task: Task) -> Iterator[TableRow]:
             intrinsics = write_keypoints(path, views, camera)
             # The ground truth's world is z up, the views' y up; the cameras are static.
             camera_from_world = rigid_transform(views.rotmats[camera, 0] @ WORLD_FROM_BODY.T, views.transl[camera, 0])
-            for lens in ("unknown", "known"):
+            for lens in task.lenses:
                 person = reconstruct(path, intrinsics if lens == "known" else None)
                 comparison = Comparison(body, person.recovery, person.observations, truth, camera_from_world, clip.valid)
                 yield {"camera": camera, "lens": lens, **comparison.numbers()}
