@@ -12,6 +12,7 @@ from ...core.rotations import rotvec_from_rotmat
 
 # Standard deviations of the change of a frame's step: rad, and as a share of the scene's distance. A walking hand's are a third of them.
 TURN_CHANGE, STEP_CHANGE = np.radians(1.0), 0.003
+BUMP = 3.0  # standard deviations from which a change is taken to be a bump, and lets go (Cauchy)
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,22 @@ class Inertia:
             steps.append(np.column_stack([turn, centres[last] - centres[first]]) / duration[:, None])
         return np.asarray((steps[1] - steps[0]) / self.sigmas)
 
+    def cost(self, rotations: FloatArray, centres: FloatArray) -> float:
+        """The robust cost of the changes, in variances."""
+        return float((BUMP**2 * np.log1p((self.changes(rotations, centres) / BUMP) ** 2)).sum())
+
     def equations(self, rotations: FloatArray, centres: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Normal equations (6K,6K) and gradient (6K,) of the changes, by the turns (3) and shifts (3) of each frame."""
-        changes = self.changes(rotations, centres) / self.sigmas
+        """Normal equations (6K,6K) and half the gradient (6K,) of the cost, by the turns (3) and shifts (3) of each frame."""
+        changes = self.changes(rotations, centres)
+        weights = 1 / (1 + (changes / BUMP) ** 2)
+        pull = weights * changes / self.sigmas
         factors = np.stack([1 / self.before, -1 / self.before - 1 / self.after, 1 / self.after], 1)
         square, gradient = np.zeros((len(centres), 6, len(centres), 6)), np.zeros((len(centres), 6))
         axes = np.arange(6)
         for i in range(3):
-            np.add.at(gradient, self.frames[:, i], factors[:, i : i + 1] * changes)
+            np.add.at(gradient, self.frames[:, i], factors[:, i : i + 1] * pull)
             for j in range(3):
-                block = (factors[:, i] * factors[:, j])[:, None] / self.sigmas**2
+                block = (factors[:, i] * factors[:, j])[:, None] * weights / self.sigmas**2
                 np.add.at(square, (self.frames[:, i, None], axes, self.frames[:, j, None], axes), block)
         return square.reshape(gradient.size, gradient.size), gradient.ravel()
 

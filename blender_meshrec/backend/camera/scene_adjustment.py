@@ -126,8 +126,8 @@ def noise_factor(tracks: PointTracks, scene: Scene) -> float:
 
 def _total_cost(tracks: PointTracks, scene: Scene, prior: tuple[float, float], scale: float) -> float:
     deviation = (scene.log_focal - prior[0]) / max(prior[1], 1e-5)
-    changes = _inertia(tracks, scene).changes(scene.rotations, scene.centres)
-    return _point_cost(tracks, residuals(tracks, scene), scale) / NOISE**2 + deviation**2 + float((changes**2).sum())
+    uneven = _inertia(tracks, scene).cost(scene.rotations, scene.centres)
+    return _point_cost(tracks, residuals(tracks, scene), scale) / NOISE**2 + deviation**2 + uneven
 
 
 def _point_cost(tracks: PointTracks, errors: FloatArray, scale: float) -> float:

@@ -200,7 +200,7 @@ def test_an_adjustment_finds_cameras_and_points_again():
     near = (points[None] - centres[:, None]) @ np.swapaxes(rotations, 1, 2)
     pixels = FOCAL * near[..., :2] / near[..., 2:]
     frames, numbers = (part.ravel() for part in np.meshgrid(np.arange(9), np.arange(60)))
-    tracks = PointTracks(frames, numbers, pixels[frames, numbers], 60, PIXEL, np.arange(9))
+    tracks = PointTracks(frames, numbers, pixels[frames, numbers], 60, PIXEL, 6 * np.arange(9))
     assert residuals(tracks, scene_of(points, rotations, centres)) == pytest.approx(0, abs=1e-6)
     start = scene_of(points * generator.normal(1, 0.03, (60, 1)), rotations, centres + 0.02 * generator.normal(size=(9, 3)))
     start.centres[0] = centres[0]
