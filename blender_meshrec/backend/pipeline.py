@@ -31,6 +31,7 @@ from .passes import camera, feet, held, recoveries, shots, solve, solve_again, s
 from .people_list import apply_people_list, find_people, result_of_people, with_doubts
 from .refiners.skel_conversion import check_skel_refiners, load_skel_body
 from .report import build_report
+from .still_contacts import see_contacts_from_still_places
 from .tracking.detect_and_track import TrackingResult, detect_and_track
 from .views.open_views import open_joined_views, read_cameras
 
@@ -63,8 +64,11 @@ TO_WORLD = (
     Pass("place", start.solve_joints_in_camera_space),
     Pass("fit body", start.fit_bodies),
     Pass(None, moving_camera.scale_camera_path, needed=moving_camera.has_unscaled_path),
+    Pass("estimate", see_contacts_from_still_places, needed=moving_camera.has_camera_path),
+    Pass(None, moving_camera.scale_camera_path, needed=moving_camera.has_unscaled_path),  # by these contacts
     Pass("stand up", start.estimate_world),
     Pass("stand up", camera.stand_on_map_floor, needed=moving_camera.has_unscaled_path),
+    Pass("estimate", see_contacts_from_still_places, needed=moving_camera.has_unscaled_path),
 )
 CAMERA = (
     Pass("camera", camera.solve_camera_of_clip, needed=views.has_one_view),

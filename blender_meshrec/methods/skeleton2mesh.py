@@ -46,6 +46,7 @@ from .lifter.foot_contacts import ContactNetwork, fill_gaps, load_contact_networ
 from .lifter.lifter_input import (
     H36M17_MIRROR,
     OUTPUT_SCALE,
+    PARENTS,
     POINTS,
     TOTAL_BONE_LENGTH,
     encode_keypoints,
@@ -242,6 +243,32 @@ def lift_clip(
             contacts[first::interleave] = predicted.double().cpu().numpy()
     lifted, spread, contacts = (interpolate_values(values, times, timestamps) for values in (lifted, spread, contacts))
     return LiftedClip(lifted, None if contact_network is None else contacts, spread if lifter.config.has_spread else None)
+
+
+def contacts_of_joints(
+    rays: FloatArray, confidence: FloatArray, joints: FloatArray, timestamps: ArrayLike, detected: bool, device: torch.device | str = "cpu"
+) -> FloatArray:
+    """The contact network's probabilities (F,4), of left heel, left toe, right heel and right toe, for a clip of any frame rate.
+
+    Args:
+        rays: (F,23,2), x/z and y/z of POINTS. confidence: (F,23). joints: (F,17,3), lifted, relative to the hip, of any size.
+        timestamps: (F,) s. detected: False for h36m17.
+
+    Raises:
+        ModelError: the weights are missing or damaged.
+    """
+    times, interleave = resample_times(timestamps)
+    points, known = resample_points(np.concatenate([rays, confidence[..., None]], -1), timestamps, times)
+    points[..., 2] *= known[:, None]
+    size = np.linalg.norm(joints[:, 1:] - joints[:, PARENTS[1:]], axis=-1).sum(1)
+    lifted = to_tensor(interpolate_values(joints / max(float(np.median(size)), 1e-6), timestamps, times), device=device)
+    network, contacts = load_contact_network(str(device)), np.zeros((len(times), 4))
+    step = interleave * (times[1] - times[0]) if len(times) > 1 else 1 / FPS
+    for first in range(min(interleave, len(times))):
+        filled = to_tensors(fill_gaps(points[first::interleave], step), device)
+        predicted = predict_contacts(network, *filled, float(detected), lifted[first::interleave], step)
+        contacts[first::interleave] = predicted.double().cpu().numpy()
+    return interpolate_values(contacts, times, timestamps)
 
 
 @torch.inference_mode()

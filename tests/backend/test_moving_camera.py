@@ -74,6 +74,13 @@ def test_somebody_filmed_in_passing_moves_as_a_still_camera_sees_them(walk, monk
     assert still.report["camera"]["path"] is None
 
 
+def test_contacts_are_those_that_a_still_camera_shows(walk, monkeypatch):
+    still, moving = (reconstruct(walk, name, monkeypatch).recoveries[0].contacts > 0.5 for name in ("still", "moving"))
+    assert still.mean() > 0.3 and (still != moving).mean() < 0.12
+    monkeypatch.setattr("blender_meshrec.backend.still_contacts.contacts_of_joints", lambda rays, *_others: np.full((len(rays), 4), 0.1))
+    assert not (reconstruct(walk, "moving", monkeypatch).recoveries[0].contacts > 0.5).any()
+
+
 def test_a_path_that_ends_at_a_cut_is_taken_out_of_its_shot(walk, monkeypatch):
     shots = (Shot(0, 30, "moving", 1.0, explained=0.9, uncertainty=0.02), Shot(30, FRAMES, "still", 1.0))
     report = reconstruct(walk, "moving", monkeypatch, shots=shots).report["camera"]

@@ -2,7 +2,8 @@
 
 Matches are chained into points. Key frames are placed one after another from several starts, with several focal lengths where it is not
 known, and the best of the results is adjusted together with the points; then the frames between are fitted to these. A result that
-explains little, that a turning camera explains as well, or whose own uncertainty is large, is none.
+explains little, that a turning camera explains as well, or whose own uncertainty is large, is none. How large the errors of corners are
+is told by the fit itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from .path_between_keys import fit_all_frames, interpolate_cameras
 from .path_start import PathGrowth, TwoViews, adjust_part, choose_key_frames, place_points, placed_part, two_view_starts
 from .point_tracks import PointTracks, chain_matches
 from .rotation_adjustment import Matches
-from .scene_adjustment import NOISE, OUTLIER_SCALE, Scene, centre_deviations, depths, residuals, robust_cost
+from .scene_adjustment import NOISE, OUTLIER_SCALE, REPEATED_ERRORS, Scene, centre_deviations, depths, noise_factor, residuals, robust_cost
 from .seen_depths import SeenDepths
 
 MIN_FRAMES, MIN_POINTS = 5, 30
@@ -30,8 +31,6 @@ SAME_COST, AGREEING_RESULTS = 0.02, 3  # results of two starts whose costs diffe
 SEED_FRAMES = 6  # key frames by which the ways of a start are compared
 MIN_KEYS_PLACED, MIN_EXPLAINED = 0.8, 0.6  # shares of the key frames, and of the observations
 FAR = 0.02  # of the median point's inverse distance: start of points whose distance is not known
-# A corner's errors repeat in all frames that see it: deviations are so many times those of independent ones.
-REPEATED_ERRORS = 3.0
 TOO_NEAR = 5.0  # of the median point's inverse distance: nearer points say nothing of how certain a path is
 # Standard deviation of the key frames' places, of the path's extent, from which a path is not believed.
 MAX_UNCERTAINTY = 0.3
@@ -229,4 +228,5 @@ def _uncertainty(keys: PointTracks, result: _Result, prior: tuple[float, float])
     own = result.scene.some(cameras, points)
     deviations, sigma = centre_deviations(part, own, prior)
     extent = float(np.linalg.norm(own.centres - own.centres.mean(0), axis=1).max())
-    return REPEATED_ERRORS * float(np.sqrt((deviations**2).mean())) / max(extent, 1e-9), REPEATED_ERRORS * sigma
+    factor = REPEATED_ERRORS * noise_factor(part, own)
+    return factor * float(np.sqrt((deviations**2).mean())) / max(extent, 1e-9), factor * sigma

@@ -10,11 +10,10 @@ from scipy.linalg import solveh_banded  # pyrefly: ignore[untyped-import] - scip
 from ...core.array_types import BoolArray, FloatArray, IntArray
 from ...core.rotations import quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec, rotvec_from_rotmat, skew_matrix, slerp
 from ...core.time_series import bracketing_samples
+from .camera_inertia import STEP_CHANGE, TURN_CHANGE
 from .point_tracks import PointTracks
 from .scene_adjustment import NEAREST, NOISE, Scene, residuals
 
-# Standard deviations of the change of a frame's step: rad, and as a share of the scene's distance. A walking hand's are a third of them.
-TURN_CHANGE, STEP_CHANGE = np.radians(1.0), 0.003
 OUTLIER_SCALES = (6.0, 3.0, 1.5, 1.5, 1.5, 1.5)  # px of the small image, from which weights fall; one a step
 
 

@@ -287,4 +287,4 @@ def placed_part(tracks: PointTracks, chosen: BoolArray, is_placed: BoolArray, fi
     number = np.zeros(len(is_placed), int)
     number[cameras] = np.arange(len(cameras))
     frames = number[tracks.frames[chosen]]
-    return PointTracks(frames, numbered, tracks.pixels[chosen], len(cameras), len(points), tracks.pixel), cameras, points
+    return PointTracks(frames, numbered, tracks.pixels[chosen], len(points), tracks.pixel, tracks.times[cameras]), cameras, points

@@ -4,7 +4,7 @@ Every key frame has corners of its own. Where one of them lies on a point that a
 lies between them, less than a pixel, is kept, so that the later observations are of the earlier point.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import KDTree  # pyrefly: ignore[untyped-import] - scipy ships no type stubs
@@ -20,16 +20,21 @@ SAME_POINT = 1.8  # px of the small image, within which a new corner is an earli
 class PointTracks:
     """N observations of P points in F frames, in the order of the points.
 
-    frames: (N,). points: (N,). pixels: (N,2) px of the footage from the image's middle. num_frames: F. num_points: P. pixel: px of the
-    footage that make one of the small image.
+    frames: (N,). points: (N,). pixels: (N,2) px of the footage from the image's middle. num_points: P. pixel: px of the footage that
+    make one of the small image. times: (F,), the number of each frame in the shot.
     """
 
     frames: IntArray
     points: IntArray
     pixels: FloatArray
-    num_frames: int
     num_points: int
     pixel: float
+    times: IntArray
+
+    @property
+    def num_frames(self) -> int:
+        """F."""
+        return len(self.times)
 
     def within(self, chosen: BoolArray) -> "PointTracks":
         """The observations in the frames that are chosen (F,), of points that two of them see; frames and points are numbered anew."""
@@ -39,9 +44,7 @@ class PointTracks:
         pixels = self.pixels[kept]
         is_shared = self.views(frames, points)[points] >= 2
         found, points = np.unique(points[is_shared], return_inverse=True)
-        return replace(
-            self, frames=frames[is_shared], points=points, pixels=pixels[is_shared], num_frames=int(chosen.sum()), num_points=len(found)
-        )
+        return PointTracks(frames[is_shared], points, pixels[is_shared], len(found), self.pixel, self.times[chosen])
 
     def views(self, frames: IntArray, points: IntArray) -> IntArray:
         """(P,): how many frames see each point in observations (N,), (N,)."""
@@ -63,7 +66,7 @@ def chain_matches(matches: Matches, num_frames: int) -> PointTracks:
     _roots, points = np.unique(root[corners], return_inverse=True)
     order = np.lexsort((frames, points))
     pixels = pixels + offset[corners]
-    return PointTracks(frames[order], points[order], pixels[order], num_frames, int(points.max(initial=-1)) + 1, matches.pixel)
+    return PointTracks(frames[order], points[order], pixels[order], int(points.max(initial=-1)) + 1, matches.pixel, np.arange(num_frames))
 
 
 def _links(

@@ -1,8 +1,9 @@
 """Bundle adjustment: cameras of some frames, points of the scene and one focal length, from where the points are seen.
 
 A point is a direction from a fixed base, where a camera that sees it stood, and the inverse of its distance from there, so that points
-far away are as well conditioned as near ones. Levenberg and Marquardt's method with weights that let go of outliers (Geman and McClure);
-the points are eliminated first (Schur complement).
+far away are as well conditioned as near ones. Levenberg and Marquardt's method with weights that let go of outliers (Geman and McClure),
+of an observation and of a whole point; the points are eliminated first (Schur complement). A camera hardly changes its speed
+(camera_inertia.py), which holds what the points leave open.
 
 Source: Triggs et al. 2000, "Bundle adjustment: a modern synthesis"; Civera et al. 2008, "Inverse depth parametrization".
 """
@@ -13,10 +14,16 @@ import numpy as np
 
 from ...core.array_types import BoolArray, FloatArray, IntArray
 from ...core.rotations import rotmat_from_rotvec, skew_matrix
+from .camera_inertia import Inertia, inertia
 from .point_tracks import PointTracks
 
 NOISE = 0.5  # px of the small image, standard deviation of an observation
+# A corner's errors repeat in all frames that see it: deviations are so many times those of independent ones.
+REPEATED_ERRORS = 3.0
 OUTLIER_SCALE = 1.5  # px of the small image, from which weights fall
+# px of the small image, root of a point's mean loss, from which it lets go as a whole: what seems to be a corner where an edge passes
+# before another moves along them, and is wrong by less than OUTLIER_SCALE in all frames that see it. A good point's is near 0.4.
+WRONG_POINT = 0.8
 NEAREST = 1e-3  # smallest depth of a point, in its distances, that is projected
 POINT_STIFFNESS, CAMERA_STIFFNESS = 1e-3, 1e-3  # keep the equations solvable of a point or a camera that no view tells
 
@@ -108,9 +115,38 @@ def centre_deviations(tracks: PointTracks, scene: Scene, prior: tuple[float, flo
     return np.sqrt(np.maximum(own, 0)), float(np.sqrt(max(variances[-1], 0)))
 
 
+def noise_factor(tracks: PointTracks, scene: Scene) -> float:
+    """How large the errors of a fitted scene are over NOISE; 1 where there are hardly more of them than unknowns.
+
+    Source: Triggs et al. 2000, the variance of unit weight.
+    """
+    spare = 2 * len(tracks.frames) - 6 * tracks.num_frames - 3 * tracks.num_points
+    return float(np.sqrt(robust_cost(residuals(tracks, scene), OUTLIER_SCALE) / spare)) / NOISE if spare > len(tracks.frames) / 2 else 1.0
+
+
 def _total_cost(tracks: PointTracks, scene: Scene, prior: tuple[float, float], scale: float) -> float:
     deviation = (scene.log_focal - prior[0]) / max(prior[1], 1e-5)
-    return robust_cost(residuals(tracks, scene), scale) / NOISE**2 + deviation**2
+    uneven = _inertia(tracks, scene).cost(scene.rotations, scene.centres)
+    return _point_cost(tracks, residuals(tracks, scene), scale) / NOISE**2 + deviation**2 + uneven
+
+
+def _point_cost(tracks: PointTracks, errors: FloatArray, scale: float) -> float:
+    """The robust cost of errors (N,2), px^2, of points each of which lets go as a whole too."""
+    count = np.bincount(tracks.points, minlength=tracks.num_points)
+    mean = _mean_losses(tracks, errors, scale)
+    return float((count * mean / (1 + mean / WRONG_POINT**2)).sum())
+
+
+def _mean_losses(tracks: PointTracks, errors: FloatArray, scale: float) -> FloatArray:
+    """The mean robust loss (P,) px^2 of each point's errors (N,2)."""
+    square = np.minimum((errors**2).sum(-1), 1e9)
+    count = np.bincount(tracks.points, minlength=tracks.num_points)
+    return np.asarray(np.bincount(tracks.points, square / (1 + square / scale**2), tracks.num_points) / np.maximum(count, 1))
+
+
+def _inertia(tracks: PointTracks, scene: Scene) -> Inertia:
+    """What holds the cameras' steps, as sure as the points, whose errors repeat, count."""
+    return inertia(tracks.times, 1 / max(float(np.median(scene.inverse)), 1e-9), 1 / REPEATED_ERRORS)
 
 
 def _in_camera(tracks: PointTracks, scene: Scene) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -155,9 +191,10 @@ class _Equations:
         self._scene, self._tangents = scene, tangents(scene.directions)
         cameras, points = len(scene.centres), len(scene.inverse)
         errors = residuals(tracks, scene)
+        of_its_point = 1 / (1 + _mean_losses(tracks, errors, scale) / WRONG_POINT**2) ** 2
         is_seen: BoolArray = np.logical_and(np.isfinite(errors[:, 0]), np.isfinite(errors[:, 1]))
         errors = np.where(is_seen[:, None], errors, 0.0)
-        weights = is_seen / (1 + (errors**2).sum(-1) / scale**2) ** 2 / NOISE**2
+        weights = is_seen * of_its_point[tracks.points] / (1 + (errors**2).sum(-1) / scale**2) ** 2 / NOISE**2
         of_camera, of_point, of_focal = derivatives(tracks, scene, self._tangents)
         root = np.sqrt(weights)[:, None, None]
         of_camera, of_point, of_focal = of_camera * root, of_point * root, of_focal * root
@@ -175,6 +212,8 @@ class _Equations:
         np.add.at(squares, tracks.frames, np.swapaxes(of_camera, 1, 2) @ of_camera)
         for camera, square in enumerate(squares):
             self._of_cameras[6 * camera : 6 * camera + 6, 6 * camera : 6 * camera + 6] = square
+        of_steps, pull = _inertia(tracks, scene).equations(scene.rotations, scene.centres)
+        self._of_cameras[:-1, :-1] += of_steps
         border = np.zeros((cameras, 6))
         np.add.at(border, tracks.frames, (np.swapaxes(of_camera, 1, 2) @ of_focal)[:, :, 0])
         stiffness = max(prior[1], 1e-5) ** -2
@@ -183,7 +222,7 @@ class _Equations:
         gradient = np.zeros((cameras, 6))
         np.add.at(gradient, tracks.frames, (np.swapaxes(of_camera, 1, 2) @ errors)[:, :, 0])
         common = float((of_focal * errors).sum()) + stiffness * (scene.log_focal - prior[0])
-        self._gradient = np.append(gradient.ravel(), common)
+        self._gradient = np.append(gradient.ravel() + pull, common)
 
     def _reduced(self, damping: float) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The cameras' equations without the points, their gradient, and between times each point's inverse."""
