@@ -6,9 +6,9 @@ expected error as an angle, and the weighted best is taken:
 * cameras are held nearly level: a scale of 15 degrees of pitch and 4 of roll, with heavy tails, for there are cameras on
   ceilings and phones leant against a cup;
 * the background has vertical edges (tilt_from_lines.py);
-* people balance: on average their centre of mass is above the foot they stand on, to 3 degrees in depth and 1.8 in the image, unless
+* people balance: on average their centre of mass is above the foot they stand on, to 4 degrees in depth and 1.8 in the image, unless
   they lean on something. Whoever sits has the feet before the seat: such frames count where nobody stands, and for less.
-  In depth the estimate has the same error in everybody, so many people weigh no more than one;
+  In depth the estimate has the same error in everybody, so many people weigh no more than one who hardly moves;
 * people who lie, kneel or lean on their hands are supported by what touches the ground (floor_support.py);
 * feet stand on one plane: a foothold is known precisely across the line of sight, and to 6 % along it, worse while its
   person crouches. Footholds in one spot say little, and the slant of a foot nothing; a person who walks up to the camera
@@ -38,8 +38,10 @@ from .robust_weights import cauchy_weight
 from .tilt_from_lines import PITCHES, ROLLS, EdgeEvidence
 from .tilt_posterior import TILT_PRIOR_SIGMA, Balance, Tilt, TiltEquations, TiltEvidence, log_of_heights, most_probable_tilt
 
-BALANCE_SIGMA = np.radians([3.0, 1.8])  # of a clip's mean, for all its people together
-# Standard deviation of one frame's balance (a stride, a swing of the arms); frames within BALANCE_TIME are correlated, s.
+# Of a clip's mean, for all its people together: rendered people err by 3.7 degrees in depth, and two of a clip alike.
+BALANCE_SIGMA = np.radians([3.8, 1.8])
+# Standard deviation of one frame's balance (a stride, a swing of the arms), as far as a clip does not show how much it varies; frames
+# within BALANCE_TIME are correlated, s.
 FRAME_BALANCE_SIGMA, BALANCE_TIME = np.radians([10.0, 5.0]), 0.5
 FOOTHOLD_DEPTH_SIGMA, FOOTHOLD_SIGMA = 0.06, 0.02  # a foothold's error along the line of sight, of its distance; and across it, m
 # The distance of a crouching person depends on the slant of each limb: added to FOOTHOLD_DEPTH_SIGMA per unit of crouch ratio.
@@ -212,8 +214,10 @@ def _balance(person: GroundEvidence, timestamps: FloatArray, rotation: FloatArra
     for _ in range(BALANCE_ITERATIONS):
         mean = (weights * angles).sum(0) / weights.sum(0)
         weights = cauchy_weight(angles - mean, FRAME_BALANCE_SIGMA)
-    variance = BALANCE_SIGMA**2 + FRAME_BALANCE_SIGMA**2 / (1 + is_standing.sum() * frame / BALANCE_TIME) + sits * SEATED_SIGMA**2
-    return Balance(mean, np.sqrt(variance))
+    moments = is_standing.sum() * frame / BALANCE_TIME
+    scatter = (weights * (angles - mean) ** 2).sum(0) / weights.sum(0)
+    of_moment = (FRAME_BALANCE_SIGMA**2 + moments * scatter) / (1 + moments)  # what is assumed counts as one moment
+    return Balance(mean, np.hypot(BALANCE_SIGMA, sits * SEATED_SIGMA), np.sqrt(of_moment / (1 + moments)))
 
 
 def _floor_equations(

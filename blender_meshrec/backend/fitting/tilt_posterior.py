@@ -33,10 +33,11 @@ SHARED_ROLL_SIGMA = np.radians(0.4)  # of what all edges of a clip share: houses
 
 
 class Balance(NamedTuple):
-    """The tilt (2,) rad at which a person balances, and its standard deviations (2,)."""
+    """The tilt (2,) rad at which a person balances; its standard deviations (2,): what is alike in all people, and what is their own."""
 
     tilt: FloatArray
     sigma: FloatArray
+    own_sigma: FloatArray | float = 0.0
 
 
 class TiltEquations(NamedTuple):
@@ -91,10 +92,11 @@ def log_density(evidence: TiltEvidence, pitch: FloatArray, roll: FloatArray) -> 
     """The logarithm (P,R) of the density at pitches (P,) and rolls (R,) rad, up to a constant."""
     steep = (pitch - np.clip(pitch, *STEEP)) / STEEP_SIGMA
     log = -0.5 * (np.log1p((pitch / TILT_PRIOR_SIGMA[0]) ** 2) + steep**2)[:, None] + _log_mixture(roll, CAMERA_ROLLS)
-    # The estimate leans alike in everybody: many people weigh no more than one.
+    # The estimate leans alike in everybody, so many people weigh no more than one; but strides and swings of the arms are each one's own.
     for balance in evidence.balances:
-        in_depth = -0.5 * BALANCE_TAIL**2 * np.log1p(((pitch - balance.tilt[0]) / (BALANCE_TAIL * balance.sigma[0])) ** 2)
-        kinds = ((1 - LEANING_SHARE, balance.sigma[1]), (LEANING_SHARE, float(np.hypot(balance.sigma[1], LEANING_SIGMA))))
+        sigma = np.hypot(balance.sigma, balance.own_sigma / np.sqrt(len(evidence.balances)))
+        in_depth = -0.5 * BALANCE_TAIL**2 * np.log1p(((pitch - balance.tilt[0]) / (BALANCE_TAIL * sigma[0])) ** 2)
+        kinds = ((1 - LEANING_SHARE, float(sigma[1])), (LEANING_SHARE, float(np.hypot(sigma[1], LEANING_SIGMA))))
         log = log + (in_depth[:, None] + _log_mixture(roll - balance.tilt[1], kinds)) / len(evidence.balances)
     for matrix, right in evidence.footholds:
         squared = matrix[0, 0] * pitch[:, None] ** 2 + 2 * matrix[0, 1] * pitch[:, None] * roll + matrix[1, 1] * roll**2

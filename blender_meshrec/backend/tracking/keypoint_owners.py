@@ -26,6 +26,11 @@ STOLEN_CONFIDENCE = 0.05  # of a keypoint that is somebody else's: it does not c
 HIDDEN_CONFIDENCE = 0.25  # at most, of a joint behind somebody else: the lifter takes it for missing, the solve hardly counts it
 # Somebody stands in front if their feet are this much lower in the picture, body sizes.
 IN_FRONT = 0.08
+# A landmark network fits a whole body into what somebody in front leaves of it: if that is shorter than this share of the person's own
+# length in the picture in the frames apart, all joints are wrong, by a quarter of a limb's length in the middle (the rendered people of
+# docs/people.md; those who are seen keep 0.87 at least).
+SQUEEZED = 0.86
+BETWEEN_APART = 3.0  # s at most between the frames apart: until then, people who walk away shrink nearly evenly
 # Radii of trunk and limbs, in body sizes: half of what they are, since a silhouette's rim is not certain.
 TRUNK_RADIUS, LIMB_RADIUS = 0.09, 0.045
 LIMBS = (
@@ -49,7 +54,10 @@ def give_keypoints_to_owners(people: Sequence[Observations], timestamps: Sequenc
             continue
         mine, theirs = _Limbs.of(people[one], times), _Limbs.of(people[other], times)
         _take_stolen(confidence[one], mine, theirs, rows)
-        _lower_hidden(confidence[one], mine, theirs, rows)
+        behind, apart = _rows_behind(mine, theirs, rows), mine.visible.copy()
+        apart[rows] = False
+        _lower_hidden(confidence[one], mine, theirs, behind)
+        _lower_squeezed(confidence[one], mine, behind, apart)
     return tuple(
         replace(person, keypoints=np.concatenate([person.keypoints[..., :2], own[..., None]], -1).astype(person.keypoints.dtype))
         for person, own in zip(people, confidence, strict=True)
@@ -87,6 +95,10 @@ class _Limbs:
             return np.full((len(trunk), 2), np.nan)
         return trunk + interpolate_over_time(self.times, self.times[known], self.points[known, joint, :2] - trunk[known])
 
+    def lengths(self) -> FloatArray:
+        """The lengths (F,) px of all limbs and the sides of the trunk in the picture, added up."""
+        return np.sum([np.linalg.norm(self.points[:, a, :2] - self.points[:, b, :2], axis=-1) for a, b, _radius in _OUTLINE], axis=0)
+
     def lower(self, confidence: FloatArray, rows: IntArray, joint: int, limit: float) -> None:
         """Limit the confidence (F,K) of a joint, and of what follows it, in some rows."""
         for column in (self.columns[joint], *self.followers[joint]):
@@ -97,6 +109,7 @@ _TRUNK = [LIMB_JOINTS.index(f"{side}_{joint}") for side in ("left", "right") for
 _FEET = [LIMB_JOINTS.index(f"{side}_ankle") for side in ("left", "right")]
 _ENDS = [number for number, name in enumerate(LIMB_JOINTS) if name.split("_")[1] in ("elbow", "wrist", "knee", "ankle")]
 _SEGMENTS = [(LIMB_JOINTS.index(a), LIMB_JOINTS.index(b), radius) for a, b, radius in LIMBS]
+_OUTLINE = _SEGMENTS[:-2]  # without the diagonals of the trunk
 
 
 def _rows_together(one: Observations, other: Observations) -> IntArray:
@@ -133,17 +146,34 @@ def _take_stolen(confidence: FloatArray, mine: _Limbs, theirs: _Limbs, rows: Int
             mine.lower(confidence, np.flatnonzero(stolen | unsure), joint, STOLEN_CONFIDENCE)
 
 
+def _rows_behind(mine: _Limbs, theirs: _Limbs, rows: IntArray) -> IntArray:
+    """Those of some rows in which the other stands in front: their feet are seen lower in the picture."""
+    own, other = mine.points[rows][:, _FEET], theirs.points[rows][:, _FEET]
+    lowest = np.where(other[..., 2] > CONFIDENCE_THRESHOLD, other[..., 1], -np.inf).max(1)
+    return rows[lowest > own[..., 1].max(1) + IN_FRONT * theirs.sizes[rows]]
+
+
 def _lower_hidden(confidence: FloatArray, mine: _Limbs, theirs: _Limbs, rows: IntArray) -> None:
-    """Limit the confidence (F,K) of joints that lie within the figure of somebody who stands in front, in place."""
-    floors = [np.where(limbs.points[:, _FEET, 2] > CONFIDENCE_THRESHOLD, limbs.points[:, _FEET, 1], np.nan) for limbs in (mine, theirs)]
-    rows = rows[np.isfinite(floors[0][rows]).any(1) & np.isfinite(floors[1][rows]).any(1)]
-    if not len(rows):
-        return
-    lower = np.nanmax(floors[1][rows], 1) - np.nanmax(floors[0][rows], 1)
-    rows = rows[lower > IN_FRONT * theirs.sizes[rows]]
+    """Limit the confidence (F,K) of joints that lie within the figure of somebody in front in some rows, in place."""
     for joint in range(len(LIMB_JOINTS)):
         inside = _is_inside(mine.points[rows, joint, :2], theirs.points[rows], theirs.sizes[rows])
         mine.lower(confidence, rows[inside], joint, HIDDEN_CONFIDENCE)
+
+
+def _lower_squeezed(confidence: FloatArray, mine: _Limbs, rows: IntArray, apart: BoolArray) -> None:
+    """Lower the confidence (F,K) of all keypoints in the rows behind somebody who leaves so little of a body that its skeleton is squeezed.
+
+    apart: (F,), the rows in which nobody is near.
+    """
+    if not apart.any() or not len(rows):
+        return
+    lengths, times = mine.lengths(), mine.times[apart]
+    after = np.searchsorted(times, mine.times[rows])
+    padded = np.concatenate([[-np.inf], times, [np.inf]])
+    is_between = padded[after + 1] - padded[after] <= BETWEEN_APART
+    own = np.interp(mine.times[rows], times, lengths[apart])
+    squeezed = rows[is_between & (lengths[rows] < SQUEEZED * own)]
+    confidence[squeezed] = np.minimum(confidence[squeezed], STOLEN_CONFIDENCE)
 
 
 def _is_inside(points: FloatArray, figure: FloatArray, sizes: FloatArray) -> BoolArray:

@@ -225,6 +225,16 @@ def test_edges_outweigh_people_who_lean():
     assert without.sigma[1] > 2 * with_edges.sigma[1]
 
 
+def test_people_average_what_is_their_own_of_their_balance():
+    """Errors that all people share stay; strides are each one's own, and two people halve their variance. Degrees."""
+    nothing, angles = seen(poles(0), np.eye(3)), np.radians([4.0, 0.0])
+    shared = Balance(angles, np.radians([3.0, 1.8]))
+    striding = Balance(angles, np.radians([1e-3, 1.8]), np.radians([3.0, 0.0]))
+    one, two = ([tilt(nothing, [balance] * count).sigma[0] for balance in (shared, striding)] for count in (1, 2))
+    np.testing.assert_allclose(one[0], one[1], rtol=1e-3)
+    assert two[0] == pytest.approx(one[0]) and two[1] == pytest.approx(one[1] / np.sqrt(2), rel=0.1)
+
+
 def test_edges_say_what_up_is_not():
     evidence = edge_evidence(seen(poles(16), camera_from_level(0.5, 0.0)), INTRINSICS)
     up, level = up_of_tilt(np.array(0.5), np.array(0.0)), np.array([0.0, -1.0, 0.0])

@@ -66,6 +66,17 @@ def test_the_tilt_knows_how_well_it_is_known():
     assert (standing < TILT_PRIOR_SIGMA).all() and (walking < TILT_PRIOR_SIGMA).all()
 
 
+def test_who_balances_alike_in_all_frames_tells_up_better_than_who_sways():
+    """For two seconds; of a single frame nobody knows how much it varies."""
+    still = person(synthetic_gait.stand(TIMES), synthetic_gait.make_view(distance=5))
+    sways = [leaning(still, lean) for lean in (-0.12, 0.12)]
+    rows = (np.arange(150) // 20 % 2 == 0)[:, None, None]
+    swaying = GroundEvidence(*(np.where(rows, *(getattr(each, name) for each in sways)) for name in ("joints", "soles")), still.visible)
+    sigmas = [estimate_camera_tilt([each], TIMES)[1][0] for each in (still, swaying)]
+    once = GroundEvidence(still.joints[:1], still.soles[:1], still.visible[:1])
+    assert sigmas[0] < 0.95 * sigmas[1] < 0.95 * estimate_camera_tilt([once], TIMES[:1])[1][0]
+
+
 def test_a_squat_at_a_wrong_depth_tilts_nothing():
     """A squat estimated 15 % farther away, on feet that seem to point down: degrees."""
     truth = balanced_squat(np.clip(TIMES - 1, 0, 1.25))

@@ -1,5 +1,7 @@
 """A keypoint belongs to one person: hands of others and hidden joints lose their confidence, touching hands keep it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,43 @@ def test_joints_behind_somebody_in_front_count_little(order):
     assert (confidence(hidden, "left_hip")[middle] <= HIDDEN_CONFIDENCE + 1e-6).all()
     assert (hidden.keypoints[:6, :, 2] > 0.8).all() and (hidden.keypoints[-8:, :, 2] > 0.8).all()
     np.testing.assert_array_equal(hidden.keypoints[..., :2], behind.keypoints[..., :2])
+
+
+def squeezed(rows, share):
+    """Somebody who walks up to x = 100 px, and away, and whose keypoints shrink about the head to a share in some rows in between."""
+    walks = person(100.0 - 400 * np.maximum(np.abs(TIMES - 1) - 0.5, 0))
+    points = np.array(walks.keypoints)
+    head = points[rows, AT["nose"], None, :2]
+    points[rows, :, :2] = head + share * (points[rows, :, :2] - head)
+    return replace(walks, keypoints=points, boxes=np.array([person_box(row, "coco17") for row in points]))
+
+
+@pytest.mark.parametrize(("share", "counts"), [(0.6, False), (0.95, True)])
+def test_a_skeleton_squeezed_into_what_somebody_in_front_leaves_does_not_count(share, counts):
+    """For a third of a second only the upper body looks out beside somebody in front, to whose height everything is fitted."""
+    rows = slice(25, 35)
+    behind, front = squeezed(rows, share), person(140.0, y=345.0, scale=1.25)
+    hidden, seen = give_keypoints_to_owners([behind, front], TIMES)
+    np.testing.assert_array_equal(seen.keypoints, front.keypoints)
+    assert (hidden.keypoints[rows, AT["right_shoulder"], 2] > 0.8).all() == counts
+    assert counts or (hidden.keypoints[rows, :, 2] <= STOLEN_CONFIDENCE + 1e-6).all()
+
+
+def test_somebody_who_walks_away_beside_another_is_not_squeezed():
+    """They are apart at first alone, so that nothing says how large somebody behind is later."""
+    smaller = np.clip(1.4 - 0.4 * TIMES, 0.6, 1.0)[:, None, None]
+    away, front = person(100.0), person(140.0 + 400 * np.maximum(0.5 - TIMES, 0), y=345.0, scale=1.25)
+    points = np.array(away.keypoints)
+    points[..., :2] = [100.0, 130.0] + smaller * (points[..., :2] - [100.0, 130.0])
+    away = replace(away, keypoints=points, boxes=np.array([person_box(row, "coco17") for row in points]))
+    given = give_keypoints_to_owners([away, front], TIMES)[0]
+    assert (confidence(given, "right_shoulder") > 0.8).all()
+
+
+def test_somebody_who_crouches_in_front_is_not_squeezed():
+    crouching, behind = squeezed(slice(25, 35), 0.6), person(140.0, y=200.0)
+    given = give_keypoints_to_owners([crouching, behind], TIMES)[0]
+    np.testing.assert_array_equal(given.keypoints, crouching.keypoints)
 
 
 def test_one_person_and_people_apart_stay():
