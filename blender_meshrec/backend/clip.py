@@ -134,7 +134,8 @@ class Clip:
     `intrinsics`, or None where it does not change. joined: the views of several cameras, the clip's own first, or None. parts: the shots
     of footage with cuts, each solved as a clip of its own, and main_part: the number of the longest of them; empty if there is one.
     tracked_people: everybody in the footage as the detector saw them, a Person's own at its `place`. left_out: people who are doubtful.
-    is_listed: whether the people are those of a list, which says who is doubtful.
+    is_listed: whether the people are those of a list, which says who is doubtful. has_long_lens: whether people who stand near and far
+    showed that the lens is a long one.
     """
 
     request: ReconstructRequest
@@ -172,6 +173,7 @@ class Clip:
     tracked_people: tuple[Observations, ...] = ()
     left_out: list[LeftOut] = field(default_factory=list)
     is_listed: bool = False
+    has_long_lens: bool = False
     parts: tuple["Clip", ...] = ()
     main_part: int = 0
 

@@ -14,17 +14,19 @@ from ..core.messages import Message
 from ..core.metrics import CONFIDENCE_THRESHOLD
 from ..core.records import Observations, Recovery
 from ..core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
-from ..core.verdict import BAD, GOOD, Measure, Verdict, judge
+from ..core.verdict import BAD, GOOD, LEAST_STATURE, Measure, Verdict, judge
 from .clip import Clip
 from .fitting.crouch_ratio import leg_extension
 from .fitting.gravity_and_floor import STANDING_EXTENSION
 from .fitting.keypoint_noise import keypoint_noise
-from .fitting.stature import oddness
+from .fitting.stature import oddness, stature
 from .fitting.tilt_from_lines import contradicts, tilt_of_up, up_of_tilt
 
 MIN_ANKLE_CONFIDENCE = 0.3  # from which a foot counts as seen, as for the floor
 MAX_SKINNED_FRAMES = 60  # in which the lowest vertex is looked for; between them it is interpolated
 HOVER = 0.08  # m; a body this far above the floor does not touch it
+# How high a jump takes the lowest point of a body at most, m, however long it lasts; m/s².
+HIGHEST_JUMP, GRAVITY = 0.6, 9.81
 # A foot this low above the floor, m, and this slow, m/s, rests on something: people hold a foot still higher up, or not for long.
 LOW_FOOT, REST_SPEED = 0.35, 0.15
 # Keypoints that move by this share of the box from one frame to the next, and this fast, box heights a second, are another person's.
@@ -54,6 +56,8 @@ def judge_people(clip: Clip) -> None:
         measures = measure_person(person.recovery, person.observations, clip.body, background, sigma, clip.cuts, backwards)
         if measures["camera_rolled"].value > USUAL_ROLL and is_roll_told(clip):
             measures["camera_rolled"] = Measure(float("nan"))
+        if person.known.height is not None or person.known.betas is not None:
+            measures["small"] = Measure(float("nan"))
         verdict = judge(measures)
         person.judged = verdict_report(verdict, measures, person.recovery.timestamps)
         clip.warnings += warnings_of(person.number, verdict)
@@ -128,6 +132,7 @@ def measure_person(
         **measure_pose(recovery, seen),
         "feet_backwards": Measure(share, None if backwards is None else 100.0 * (backwards & seen)),
         "odd_shape": Measure(oddness(body.template, recovery.betas)),
+        "small": Measure(100 * max(0.0, LEAST_STATURE - stature(body.template, recovery.betas))),
         "camera_rolled": Measure(camera_roll(recovery)),
         "camera_moves": Measure(background_motion(background, observations, recovery)),
     }
@@ -226,6 +231,7 @@ def measure_ground(recovery: Recovery, body: Smpl, seen: BoolArray, tilt_sigma: 
         "contacts_above_floor": Measure(_quantile(100 * held, 0.95), _row_means(100 * held)),
         "foot_held_up": Measure(foot_held_up(recovery, soles, seen)),
         "hanging": Measure(longest_run((support.lowest > HOVER) & seen, recovery.timestamps)),
+        "thrown": Measure(100 * beyond_jumps(support.lowest, seen, recovery.timestamps)),
         "unbalanced": Measure(100 * _quantile(support.overhang, 0.5)),
         "gravity_unsure": Measure(float((tilt_sigma**-2 + level_sigma**-2) ** -0.5)),
     }
@@ -271,6 +277,16 @@ def foot_held_up(recovery: Recovery, soles: FloatArray, seen: BoolArray) -> floa
     speed = point_speeds(recovery.joints[:, _FEET].astype(float), recovery.timestamps).reshape(-1, 2, 2).max(-1)
     rests = (low > HOVER) & (low < LOW_FOOT) & (speed < REST_SPEED) & seen[:, None]
     return max(longest_run(rests[:, foot], recovery.timestamps) for foot in (0, 1))
+
+
+def beyond_jumps(lowest: FloatArray, seen: BoolArray, times: FloatArray) -> float:
+    """How much higher, m, the lowest point (F,) m of a body rises than jumps of that duration take it; 0 if no higher."""
+    excess = [0.0]
+    for first, last in contact_runs((lowest > HOVER) & seen):
+        if first > 0 and last < len(times):  # else nobody knows how long it lasted
+            in_the_air = float(times[last] - times[first - 1])
+            excess.append(float(lowest[first:last].max()) - min(GRAVITY * in_the_air**2 / 8, HIGHEST_JUMP))
+    return max(excess)
 
 
 def longest_run(holds: BoolArray, times: FloatArray) -> float:

@@ -50,6 +50,7 @@ class Verdict:
 
 
 NEVER = float("inf")
+LEAST_STATURE = 1.4  # m, of adults; nearly all are taller
 LIMITS = (
     # --- against the picture: the detector's own keypoints scatter by about 1 % of the person's size ---
     # A body that lies off the keypoints by more than the lifted joints do is held there by something that is not in the picture.
@@ -179,6 +180,18 @@ LIMITS = (
             "verdict-hanging", "For {value:.1f} s nothing touches the floor: what holds the person is not known.", value=value
         ),
     ),
+    # In the air for a time t, a body rises by g t²/8 at most; a body that is hidden by half or mixed up with another's flies higher.
+    Limit(
+        "thrown",
+        20.0,
+        NEVER,
+        "cm, by which the lowest point rises higher than in a jump",
+        lambda value: Message(
+            "verdict-thrown",
+            "The body rises {value:.0f} cm higher than a jump takes it: it stands on something, or its distance is wrong there.",
+            value=value,
+        ),
+    ),
     # A person at rest is above what they touch, or something else holds them; in a world that is tipped they are not.
     Limit(
         "unbalanced",
@@ -208,6 +221,18 @@ LIMITS = (
         "standard deviations of the population, largest of the betas",
         lambda value: Message(
             "verdict-odd-shape", "The body's proportions are odd: {value:.0f} standard deviations from the average.", value=value
+        ),
+    ),
+    # One view takes an adult who seems to stand above the others' floor for a child.
+    Limit(
+        "small",
+        10.0,
+        NEVER,
+        "cm, by which the person is smaller than 1.4 m, if nobody told their height",
+        lambda value: Message(
+            "verdict-small",
+            "The person is taken to be {value:.0f} cm smaller than small adults are: if this is no child, the floor or the lens is wrong.",
+            value=value,
         ),
     ),
     # --- the world ---

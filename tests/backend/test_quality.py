@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from blender_meshrec.backend.fitting.stature import betas_of_stature
 from blender_meshrec.backend.fitting.tilt_from_lines import edge_evidence, tilt_of_up
-from blender_meshrec.backend.quality import judge_people, measure_person, warnings_of
+from blender_meshrec.backend.known_people import KnownPerson
+from blender_meshrec.backend.quality import beyond_jumps, judge_people, measure_person, warnings_of
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.cameras import intrinsics_of_focal_length, project, rigid_transform, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
@@ -299,6 +301,21 @@ def test_feet_that_were_seen_to_point_backwards(tube_body):
     assert np.isnan(measure_person(*person, tube_body)["feet_backwards"].value)
 
 
+@pytest.mark.parametrize(("height", "seconds", "excess"), [(0.3, 0.5, 0.0), (0.9, 1.2, 0.3), (0.5, 0.2, 0.45)])
+def test_nobody_rises_higher_than_a_jump(height, seconds, excess):
+    """A jump of 0.5 s rises by 31 cm; nobody by 90 cm, however long they are in the air."""
+    times = np.arange(FRAMES) / FPS
+    lowest = height * np.maximum(0, 1 - ((times - 1.5) / (seconds / 2)) ** 2)
+    assert beyond_jumps(lowest, np.ones(FRAMES, bool), times) == pytest.approx(excess, abs=0.1)
+
+
+def test_a_body_of_a_childs_size_is_doubted_unless_the_height_was_told(tube_body):
+    betas = betas_of_stature(tube_body.template, np.zeros(10), 1.0)
+    measures = measure_person(*make_person(tube_body, betas=betas), tube_body)
+    assert measures["small"].value == pytest.approx(40, abs=1)  # cm
+    assert str(judge({"small": measures["small"]}).reasons[0]).startswith("The person is taken to be 40 cm smaller")
+
+
 def test_warnings_name_the_person_and_the_gravest_reasons():
     reasons = tuple(limit.reason(limit.doubtful) for limit in LIMITS[:5])
     assert warnings_of(2, Verdict(GOOD)) == []
@@ -316,7 +333,14 @@ def test_a_tipped_horizon_is_no_mistake_where_the_background_or_the_camera_tells
     tilt = np.degrees(tilt_of_up(world_from_camera[2, :3]))
     clip = SimpleNamespace(
         people=[
-            SimpleNamespace(number=1, recovery=recovery, observations=observations, judged={}, fit=SimpleNamespace(feet_backwards=None))
+            SimpleNamespace(
+                number=1,
+                recovery=recovery,
+                observations=observations,
+                judged={},
+                known=KnownPerson(),
+                fit=SimpleNamespace(feet_backwards=None),
+            )
         ],
         body=tube_body,
         background=None,
@@ -337,7 +361,9 @@ def test_a_tipped_horizon_is_no_mistake_where_the_background_or_the_camera_tells
 
 def test_the_verdict_is_in_the_clip_and_the_report(tube_body):
     recovery, observations = make_person(tube_body, lift=-0.2)
-    person = SimpleNamespace(number=1, recovery=recovery, observations=observations, judged={}, fit=SimpleNamespace(feet_backwards=None))
+    person = SimpleNamespace(
+        number=1, recovery=recovery, observations=observations, judged={}, known=KnownPerson(), fit=SimpleNamespace(feet_backwards=None)
+    )
     clip = SimpleNamespace(
         people=[person],
         body=tube_body,

@@ -11,7 +11,7 @@ expected error as an angle, and the weighted best is taken:
   In depth the estimate has the same error in everybody, so many people weigh no more than one who hardly moves;
 * people who lie, kneel or lean on their hands are supported by what touches the ground (floor_support.py);
 * feet stand on one plane: a foothold is known precisely across the line of sight, and to 6 % along it, worse while its
-  person crouches. Footholds in one spot say little, and the slant of a foot nothing; a person who walks up to the camera
+  person crouches (`log_of_floor`). Footholds in one spot say little, and the slant of a foot nothing; a person who walks up to the camera
   says nearly everything.
 
 The up direction is a unit vector whose two degrees of freedom are pitch and roll; the answer is clamped to what a camera
@@ -36,18 +36,17 @@ from .crouch_ratio import LEGS, body_length, crouch_ratio, leg_extension
 from .floor_support import find_resting_body, log_of_support
 from .robust_weights import cauchy_weight
 from .tilt_from_lines import PITCHES, ROLLS, EdgeEvidence
-from .tilt_posterior import TILT_PRIOR_SIGMA, Balance, Tilt, TiltEquations, TiltEvidence, log_of_heights, most_probable_tilt
+from .tilt_posterior import TILT_PRIOR_SIGMA, Balance, FloorPoints, Tilt, TiltEvidence, log_of_heights, most_probable_tilt
 
 # Of a clip's mean, for all its people together: rendered people err by 3.7 degrees in depth, and two of a clip alike.
 BALANCE_SIGMA = np.radians([3.8, 1.8])
 # Standard deviation of one frame's balance (a stride, a swing of the arms), as far as a clip does not show how much it varies; frames
 # within BALANCE_TIME are correlated, s.
 FRAME_BALANCE_SIGMA, BALANCE_TIME = np.radians([10.0, 5.0]), 0.5
-FOOTHOLD_DEPTH_SIGMA, FOOTHOLD_SIGMA = 0.06, 0.02  # a foothold's error along the line of sight, of its distance; and across it, m
+FOOTHOLD_DEPTH_SIGMA = 0.06  # a foothold's error along the line of sight, of its distance
 # The distance of a crouching person depends on the slant of each limb: added to FOOTHOLD_DEPTH_SIGMA per unit of crouch ratio.
 CROUCH_DEPTH_SIGMA = 0.4
 MAX_EFFECTIVE_FOOTHOLDS = 8
-MIN_DROP_BELOW_CAMERA = 1.0  # m; a camera lower above the floor weighs footholds as one at this height
 # The floor is measured where the person's crouch ratio is within this of the least.
 CROUCH_TOLERANCE = 0.1
 # A person who bends or lies says nothing of up: the centre of mass must be this high above the feet, as a fraction of their length.
@@ -167,9 +166,10 @@ def estimate_camera_tilt(people: Sequence[GroundEvidence], timestamps: FloatArra
     for leniency in FLOOR_LENIENCY:
         rotation = WORLD_FROM_LEVEL_CAMERA @ _rotmat_from_tilt(found.tilt)
         balances = [_balance(person, timestamps, rotation) for person in people]
-        footholds: list[TiltEquations] = []
+        floors: list[FloorPoints | None] = []
         if leniency is not None:
-            footholds = [_floor_equations(person, timestamps, rotation, found.tilt, leniency) for person in people]
+            floors = [_floor_points(person, timestamps, rotation, leniency) for person in people]
+        footholds = [points for points in floors if points is not None]
         evidence = TiltEvidence([balance for balance in balances if balance is not None], footholds, edges, bodies, heights, support)
         found = most_probable_tilt(evidence)
     return found
@@ -220,34 +220,20 @@ def _balance(person: GroundEvidence, timestamps: FloatArray, rotation: FloatArra
     return Balance(mean, np.hypot(BALANCE_SIGMA, sits * SEATED_SIGMA), np.sqrt(of_moment / (1 + moments)))
 
 
-def _floor_equations(
-    person: GroundEvidence, timestamps: FloatArray, rotation: FloatArray, tilt: FloatArray, leniency: float
-) -> TiltEquations:
-    """Normal equations for the tilt at which a person's footholds are level.
-
-    leniency: factor on the distance from the others' plane at which a foothold's weight fades.
-    """
+def _floor_points(person: GroundEvidence, timestamps: FloatArray, rotation: FloatArray, leniency: float) -> FloorPoints | None:
+    """A person's footholds; None if there are no two; rotation: (3,3), of a world that is nearly upright, from the camera."""
     soles = person.soles @ rotation.T
     heel_or_toe = _is_weight_bearing(soles, timestamps, person.visible).reshape(-1, 2, 2)
     feet = soles.reshape(-1, 2, 2, 3).mean(2)
     positions, seconds, runs = _find_footholds(feet, heel_or_toe[..., 0] | heel_or_toe[..., 1], timestamps)
     if len(positions) < 2:
-        return TiltEquations(np.zeros((2, 2)), np.zeros(2))
-    # An error in depth moves a foothold's height by the slope of its line of sight. With the camera on the floor it would not
-    # move it at all, and every error in depth could be explained by that.
-    drop = np.maximum(np.abs(positions[:, 2]), MIN_DROP_BELOW_CAMERA)
-    depth_sigma = FOOTHOLD_DEPTH_SIGMA + CROUCH_DEPTH_SIGMA * _crouch_in_runs(person, runs)
-    variance = (depth_sigma * drop) ** 2 + FOOTHOLD_SIGMA**2
-    middle = np.median(positions, 0)
-    # More tilt lifts a position by -pitch * forward - roll * rightward, to first order.
-    jacobian = np.stack([middle[1] - positions[:, 1], middle[0] - positions[:, 0]], -1)
-    residual = positions[:, 2] - middle[2]
-    weight = np.minimum(seconds, 1.0) / variance * cauchy_weight(residual, 3 * leniency * np.sqrt(variance))
+        return None
+    sigma = FOOTHOLD_DEPTH_SIGMA + CROUCH_DEPTH_SIGMA * _crouch_in_runs(person, runs)
+    weights = np.minimum(seconds, 1.0)
     # Many steps on one spot share the error in depth: together they weigh no more than a few.
-    weight *= min(1.0, MAX_EFFECTIVE_FOOTHOLDS * weight.max() / weight.sum())
-    weighted = (jacobian * weight[:, None]).T
-    matrix = weighted @ jacobian
-    return TiltEquations(matrix, matrix @ tilt - weighted @ residual)
+    information = weights / sigma**2
+    weights = weights * min(1.0, MAX_EFFECTIVE_FOOTHOLDS * information.max() / information.sum())
+    return FloorPoints(positions @ rotation, sigma, weights, leniency)
 
 
 # --- footholds ---------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from .tilt_from_lines import (
 )
 
 # Focal lengths that are tried, as logarithms over the assumed one.
-ZOOMS = np.arange(-0.7, 0.71, 0.1)
+ZOOMS = np.arange(-0.7, 1.51, 0.1)
 SHARES = (0.25, 0.15, 0.15)  # of the edges that are vertical, and level in either direction
 OTHER_RANGE = np.pi  # of the deviations of other edges, rad
 # How much the edges' say on the lens weighs: furniture that stands askew agrees with some lens, too. And how well they tell it at best.
@@ -67,18 +67,26 @@ def find_perpendicular_edges(
     rows = different_edges(every_edge_plane(lines, intrinsics, camera_from_view))[:MOST_EDGES]
     if len(rows) < LEAST_EDGES:
         return None
-    zoom, sigma = 0.0, lens_sigma
+    zoom, sigma, log_lens = 0.0, lens_sigma, None
     if is_lens_open and lens_sigma > LEAST_LENS_SIGMA:
-        zoom, sigma = lens_of_edges(lines, intrinsics, camera_from_view, rows)
-    return PerpendicularEdges(zoom, sigma, level_gain(lines, zoomed(intrinsics, zoom), camera_from_view, sigma, rows))
+        log_lens = log_of_lenses(lines, intrinsics, camera_from_view, rows)
+        found, found_sigma = lens_of_edges(log_lens)
+        # Edges that tell less than what is assumed leave it as it is.
+        zoom, sigma = (found, found_sigma) if found_sigma < lens_sigma else (zoom, sigma)
+    return PerpendicularEdges(zoom, sigma, level_gain(lines, zoomed(intrinsics, zoom), camera_from_view, sigma, rows), log_lens)
 
 
-def lens_of_edges(lines: VerticalLines, intrinsics: FloatArray, camera_from_view: FloatArray | None, rows: IntArray) -> tuple[float, float]:
-    """The `zoom` and the `zoom_sigma` of PerpendicularEdges, of the edges of some rows."""
+def log_of_lenses(lines: VerticalLines, intrinsics: FloatArray, camera_from_view: FloatArray | None, rows: IntArray) -> FloatArray:
+    """The logarithms of the likelihoods of ZOOMS, of the edges of some rows, over that of the likeliest."""
     logs = np.array([
         likeliest_turn(every_edge_plane(lines, zoomed(intrinsics, zoom), camera_from_view).chosen(rows)).log for zoom in ZOOMS
     ])  # fmt: skip
-    probability = np.exp(LENS_TEMPER * (logs - logs.max()) - 0.5 * (ZOOMS / CAMERAS_SIGMA) ** 2)
+    return LENS_TEMPER * (logs - logs.max())
+
+
+def lens_of_edges(log_lens: FloatArray) -> tuple[float, float]:
+    """The `zoom` and the `zoom_sigma` of PerpendicularEdges, of the likelihoods of ZOOMS."""
+    probability = np.exp(log_lens - 0.5 * (ZOOMS / CAMERAS_SIGMA) ** 2)
     probability /= probability.sum()
     zoom = float(probability @ ZOOMS)
     return zoom, max(float(np.sqrt(probability @ (ZOOMS - zoom) ** 2)), LEAST_LENS_SIGMA)

@@ -6,7 +6,7 @@ some stand on something else.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,12 +49,14 @@ class SizeOnFloor:
 class SharedFloor:
     """What people who stand together say: their sizes; how far the camera looks down more and is turned clockwise more than assumed, (2,)
     rad, and the standard deviations of its pitch and roll then; and its height above the floor, m. None of it if nobody stands together.
+    cost: the negative logarithm of how likely their statures and the tilt are.
     """
 
     sizes: list[SizeOnFloor]
     tilt: FloatArray
     tilt_sigma: FloatArray
     height: float | None = None
+    cost: float = 0.0
 
 
 def find_shared_floor(people: Sequence[StandingPerson], timestamps: FloatArray, camera: FloatArray, tilt_sigma: FloatArray) -> SharedFloor:
@@ -67,7 +69,9 @@ def find_shared_floor(people: Sequence[StandingPerson], timestamps: FloatArray, 
     """
     below = [_footholds(person, timestamps, camera) for person in people]
     standing = [number for number, places in enumerate(below) if len(places) and np.median(-places[:, 2]) > MIN_CAMERA_HEIGHT]
-    nothing = SharedFloor([SizeOnFloor() for _ in people], np.zeros(2), tilt_sigma)
+    # Whoever stands, but not below the camera, stands on something else.
+    elsewhere = ELSEWHERE_COST * (sum(len(places) > 0 for places in below) - len(standing))
+    nothing = SharedFloor([SizeOnFloor() for _ in people], np.zeros(2), tilt_sigma, cost=elsewhere)
     if len(standing) < 2:
         return nothing
     tilts = np.stack(np.meshgrid(TILTS, TILTS, indexing="ij"), -1).reshape(-1, 2)
@@ -84,13 +88,15 @@ def find_shared_floor(people: Sequence[StandingPerson], timestamps: FloatArray, 
     height, tilt = np.unravel_index(cost.argmin(), cost.shape)
     together = on_floor[height, tilt] < ELSEWHERE_COST
     if together.sum() < 2:
-        return nothing
+        return replace(nothing, cost=elsewhere + float(cost.min()))
     sizes = nothing.sizes
     for row in np.flatnonzero(together):
         sizes[standing[row]] = SizeOnFloor(1.0 if known[row] else float(np.exp(scales[height, tilt, row])), True)
     likely = np.exp(cost.min() - cost).sum(0)
     spread = np.sqrt((likely[:, None] * (tilts - tilts[tilt]) ** 2).sum(0) / likely.sum())
-    return SharedFloor(sizes, tilts[tilt] * tilt_sigma, np.minimum(spread, 1.0) * tilt_sigma, float(np.exp(heights[height])))
+    return SharedFloor(
+        sizes, tilts[tilt] * tilt_sigma, np.minimum(spread, 1.0) * tilt_sigma, float(np.exp(heights[height])), elsewhere + float(cost.min())
+    )
 
 
 def level_world(world_from_camera: FloatArray, floor: SharedFloor) -> FloatArray:

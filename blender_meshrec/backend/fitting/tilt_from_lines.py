@@ -44,12 +44,14 @@ class PerpendicularEdges:
     """What edges in three perpendicular directions say (perpendicular_edges.py).
 
     zoom: the logarithm of the focal length over the assumed one, and zoom_sigma, its standard deviation. level: (P,R), the logarithm of the
-    likelihood ratio by which level edges speak for tilts, at every LEVEL_STEP-th of PITCHES and of ROLLS.
+    likelihood ratio by which level edges speak for tilts, at every LEVEL_STEP-th of PITCHES and of ROLLS. log_lens: the logarithms of the
+    likelihoods of the ZOOMS of perpendicular_edges.py, or None if the lens was known.
     """
 
     zoom: float
     zoom_sigma: float
     level: FloatArray
+    log_lens: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)

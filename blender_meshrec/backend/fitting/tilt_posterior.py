@@ -1,7 +1,7 @@
 """The camera's pitch and roll from everything that tells them: densities on a grid, since the evidence may have two modes.
 
-What is known beforehand, how people balance, the footholds, vertical edges, and that the camera is above the ground multiply. Each but the
-footholds has heavy tails: there are cameras on ceilings, people who lean on something, and edges that are not vertical. Of two modes the
+What is known beforehand, how people balance, the footholds, vertical edges, and that the camera is above the ground multiply. All
+have heavy tails: there are cameras on ceilings, people who lean on something, and edges that are not vertical. Of two modes the
 more probable one is taken, and its standard deviation is the distance within which 68 % of the whole mass lie, as for a normal density.
 """
 
@@ -26,6 +26,9 @@ CAMERA_ROLLS = ((0.95, np.radians(4.0)), (0.05, np.radians(12.0)))
 # A clip's people may lean on something: the share of those who do, and how far, rad.
 LEANING_SHARE, LEANING_SIGMA = 0.15, np.radians(12.0)
 BALANCE_TAIL = 3.0  # sigma of the balance in depth from which it lets go (Cauchy)
+FOOTHOLD_SIGMA, FOOTHOLD_TAIL = 0.02, 3.0  # a foothold's error across the line of sight, m; sigma from which it lets go (Cauchy)
+# Footholds less far below the camera than this, m, tell nothing: they cost what those on a floor do on average, being off by so many sigma.
+LEAST_DROP, USUAL_DEVIATION = 0.1, 1.0
 GROUNDED_SHARE = 0.1  # of the frames in which the lowest point of a body is lower: in the others it may be in the air
 FINE_STEP, FINE_REACH = np.radians(0.25), np.radians(4.0)
 NORMAL_SHARE = 0.683  # of a normal density, within one standard deviation
@@ -40,11 +43,17 @@ class Balance(NamedTuple):
     own_sigma: FloatArray | float = 0.0
 
 
-class TiltEquations(NamedTuple):
-    """Normal equations of the tilt: matrix (2,2), right (2,)."""
+class FloorPoints(NamedTuple):
+    """Where somebody stood on the ground.
 
-    matrix: FloatArray
-    right: FloatArray
+    positions: (N,3) m, camera axes. sigma: (N,), of the logarithms of their distances. weights: (N,). leniency: factor on the deviation
+    from the others' floor from which a point lets go.
+    """
+
+    positions: FloatArray
+    sigma: FloatArray
+    weights: FloatArray
+    leniency: float
 
 
 class TiltEvidence(NamedTuple):
@@ -53,7 +62,7 @@ class TiltEvidence(NamedTuple):
     support: `log_of_support` of those who are on the floor, or None."""
 
     balances: Sequence[Balance]
-    footholds: Sequence[TiltEquations]
+    footholds: Sequence[FloorPoints]
     edges: EdgeEvidence | None
     bodies: Sequence[FloatArray] = ()
     heights_on_grid: FloatArray | None = None
@@ -98,9 +107,7 @@ def log_density(evidence: TiltEvidence, pitch: FloatArray, roll: FloatArray) -> 
         in_depth = -0.5 * BALANCE_TAIL**2 * np.log1p(((pitch - balance.tilt[0]) / (BALANCE_TAIL * sigma[0])) ** 2)
         kinds = ((1 - LEANING_SHARE, float(sigma[1])), (LEANING_SHARE, float(np.hypot(sigma[1], LEANING_SIGMA))))
         log = log + (in_depth[:, None] + _log_mixture(roll - balance.tilt[1], kinds)) / len(evidence.balances)
-    for matrix, right in evidence.footholds:
-        squared = matrix[0, 0] * pitch[:, None] ** 2 + 2 * matrix[0, 1] * pitch[:, None] * roll + matrix[1, 1] * roll**2
-        log = log + right[0] * pitch[:, None] + right[1] * roll - 0.5 * squared
+    log = log + sum(log_of_floor(points, pitch, roll) for points in evidence.footholds)
     is_grid = pitch is PITCHES and roll is ROLLS
     known = evidence.heights_on_grid if is_grid else None
     log = log + (log_of_heights(evidence.bodies, pitch, roll) if known is None else known)
@@ -109,6 +116,23 @@ def log_density(evidence: TiltEvidence, pitch: FloatArray, roll: FloatArray) -> 
     if evidence.edges is not None and not evidence.edges.is_empty:
         log = log + (evidence.edges.on_grid if is_grid else tilt_likelihood(evidence.edges, pitch, roll))
     return log
+
+
+def log_of_floor(points: FloorPoints, pitch: FloatArray, roll: FloatArray) -> FloatArray:
+    """The part (P,R) of `log_density` by which footholds are on one floor.
+
+    A foothold is known precisely across its line of sight, and its distance with an error that is a share of it. Such an error makes its
+    depth below the camera by the same share greater, whatever the tilt: so those depths are compared by their logarithms. Compared by
+    their heights, errors would speak for the tilt at which the line of sight is level.
+    """
+    up = up_of_tilt(*np.broadcast_arrays(pitch[:, None], roll)).reshape(-1, 3)
+    drops = -up @ points.positions.T
+    log_drops = np.log(np.maximum(drops, LEAST_DROP))
+    sigma = np.hypot(points.sigma, FOOTHOLD_SIGMA / np.maximum(drops, LEAST_DROP))
+    off = np.where(drops > LEAST_DROP, (log_drops - np.median(log_drops, axis=1, keepdims=True)) / sigma, USUAL_DEVIATION)
+    tail = FOOTHOLD_TAIL * points.leniency
+    log: FloatArray = -0.5 * tail**2 * np.log1p((off / tail) ** 2) @ points.weights
+    return log.reshape(len(pitch), len(roll))
 
 
 def log_of_heights(bodies: Sequence[FloatArray], pitch: FloatArray, roll: FloatArray) -> FloatArray:

@@ -16,6 +16,7 @@ from ..fitting.camera_space import scaled, solve_camera_space
 from ..fitting.end_points import locate_end_points
 from ..fitting.gravity_and_floor import GroundEvidence, estimate_gravity_and_floor
 from ..fitting.known_shape import shape_of_betas, shape_of_height
+from ..fitting.long_lens import find_long_lens
 from ..fitting.perpendicular_edges import find_perpendicular_edges, zoomed
 from ..fitting.regressed_rotations import with_rotations
 from ..fitting.stature import stature
@@ -137,6 +138,32 @@ def estimate_world(clip: Clip) -> None:
     stand_in_calibrated_world(clip, evidence)
 
 
+def look_through_long_lens(clip: Clip) -> None:
+    """Take a long lens if people near and far stand on one floor through that only, where nothing else tells the lens."""
+    if clip.lens_source != "solved" or clip.camera.kind != "still" or is_lens_of_edges(clip):
+        return
+    people = standing_people(clip, [stature(clip.template, person.fit.body.betas) for person in clip.people])
+    camera = clip.places @ clip.world_from_camera[:3, :3].T + clip.world_from_camera[:3, 3]
+    log_lens = None if clip.perpendicular is None else clip.perpendicular.log_lens
+    found = find_long_lens(people, clip.timestamps, camera, clip.world_from_camera[:3, 2], clip.tilt_sigma, log_lens)
+    if found is None:
+        return
+    clip.has_long_lens, clip.lens_sigma, clip.intrinsics = True, found.sigma, zoomed(clip.intrinsics, found.zoom)
+    lines = edges_of_longest_shot(clip)
+    if lines is not None:
+        clip.perpendicular = find_perpendicular_edges(lines, clip.intrinsics, None, clip.lens_sigma, is_lens_open=False)
+
+
+def is_lens_of_edges(clip: Clip) -> bool:
+    """Whether edges in three perpendicular directions told the lens."""
+    return clip.perpendicular is not None and clip.perpendicular.zoom != 0.0
+
+
+def has_long_lens(clip: Clip) -> bool:
+    """Whether `look_through_long_lens` has changed the lens."""
+    return clip.has_long_lens
+
+
 def scale_people_to_floor(clip: Clip) -> None:
     """Scale people so that they share a floor, which one view leaves open: statures are likely ones, and those that the user knows.
 
@@ -167,11 +194,17 @@ def stand_together(clip: Clip) -> bool:
 def floor_of_people(clip: Clip, statures: Sequence[float]) -> SharedFloor:
     """What people of some statures, m, say of the floor that they share."""
     rotation, origin = clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3]
+    return find_shared_floor(standing_people(clip, statures), clip.timestamps, clip.places @ rotation.T + origin, clip.tilt_sigma)
+
+
+def standing_people(clip: Clip, statures: Sequence[float]) -> list[StandingPerson]:
+    """People of some statures, m, in the world."""
+    rotation, origin = clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3]
     people: list[StandingPerson] = []
     for person, tall in zip(clip.people, statures, strict=True):
         evidence = ground_evidence(person, clip)
         people.append(StandingPerson(evidence.soles @ rotation.T + origin, evidence.visible, tall, person.betas is not None))
-    return find_shared_floor(people, clip.timestamps, clip.places @ rotation.T + origin, clip.tilt_sigma)
+    return people
 
 
 def is_rescaled(clip: Clip) -> bool:

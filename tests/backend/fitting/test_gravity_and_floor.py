@@ -13,7 +13,7 @@ from blender_meshrec.backend.fitting.gravity_and_floor import (
     estimate_gravity_and_floor,
 )
 from blender_meshrec.backend.fitting.tilt_from_lines import edge_evidence
-from blender_meshrec.backend.fitting.tilt_posterior import TiltEvidence, camera_heights, log_density
+from blender_meshrec.backend.fitting.tilt_posterior import FloorPoints, TiltEvidence, camera_heights, log_density, log_of_floor
 from blender_meshrec.core.cameras import intrinsics_of_focal_length, invert_rigid_transform, project, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
 from blender_meshrec.core.rotations import rotmat_from_rotvec
@@ -261,3 +261,23 @@ def test_a_camera_below_the_ground_is_improbable():
     found = log_density(TiltEvidence([], [], None, [body]), pitch, np.zeros(1))[:, 0] - without
     assert camera_heights(body, pitch, np.zeros(1))[:, 0] == pytest.approx([-0.92, 0.3, 1.08], abs=0.02)
     assert found[0] < -5 and found[1:].tolist() == [0, 0]
+
+
+def test_errors_in_distance_say_nothing_of_the_tilt():
+    """Somebody steps on the spot far away, as if now nearer and now farther: their line of sight is not level for that."""
+    ray = np.array([0.0, 0.05, 1.0])  # the camera looks down by 15 degrees, and sees the feet near the middle of its picture
+    distances = 20.0 * np.exp(np.random.default_rng(4).normal(0, 0.06, 40))
+    points = FloorPoints(distances[:, None] * ray, np.full(40, 0.06), np.full(40, 0.2), 1.0)
+    log = log_of_floor(points, np.radians(np.arange(5.0, 30.5)), np.zeros(1))[:, 0]
+    assert np.ptp(log) < 0.3
+
+
+def test_a_walk_towards_the_camera_tells_its_pitch():
+    pitch, height = np.radians(12.0), 2.0
+    forward = np.linspace(3.0, 9.0, 12)
+    level = np.stack([np.zeros(12), np.full(12, height), forward], -1)  # in a level camera: right, down, forward
+    positions = level @ rotmat_from_rotvec([pitch, 0, 0]).T
+    points = FloorPoints(positions, np.full(12, 0.06), np.full(12, 0.5), 1.0)
+    pitches = np.radians(np.arange(-10.0, 40.5, 0.5))
+    found = pitches[log_of_floor(points, pitches, np.zeros(1))[:, 0].argmax()]
+    assert np.degrees(found) == pytest.approx(12.0, abs=0.6)
