@@ -26,7 +26,8 @@ CAMERA_ROLLS = ((0.95, np.radians(4.0)), (0.05, np.radians(12.0)))
 # A clip's people may lean on something: the share of those who do, and how far, rad.
 LEANING_SHARE, LEANING_SIGMA = 0.15, np.radians(12.0)
 BALANCE_TAIL = 3.0  # sigma of the balance in depth from which it lets go (Cauchy)
-FOOTHOLD_SIGMA, FOOTHOLD_TAIL = 0.02, 3.0  # a foothold's error across the line of sight, m; sigma from which it lets go (Cauchy)
+# Of a foothold's height, m, which strides and slanted feet change; sigma of its depth from which it lets go (Cauchy).
+FOOTHOLD_SIGMA, FOOTHOLD_TAIL = 0.05, 3.0
 # Footholds less far below the camera than this, m, tell nothing: they cost what those on a floor do on average, being off by so many sigma.
 LEAST_DROP, USUAL_DEVIATION = 0.1, 1.0
 GROUNDED_SHARE = 0.1  # of the frames in which the lowest point of a body is lower: in the others it may be in the air
