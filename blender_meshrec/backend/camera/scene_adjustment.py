@@ -18,6 +18,8 @@ from .camera_inertia import Inertia, inertia
 from .point_tracks import PointTracks
 
 NOISE = 0.5  # px of the small image, standard deviation of an observation
+# The same at least, however well a path fits: what a rolling shutter or a lens bends is taken up by the path.
+LEAST_NOISE = 0.4
 # A corner's errors repeat in all frames that see it: deviations are so many times those of independent ones.
 REPEATED_ERRORS = 3.0
 OUTLIER_SCALE = 1.5  # px of the small image, from which weights fall
@@ -116,12 +118,14 @@ def centre_deviations(tracks: PointTracks, scene: Scene, prior: tuple[float, flo
 
 
 def noise_factor(tracks: PointTracks, scene: Scene) -> float:
-    """How large the errors of a fitted scene are over NOISE; 1 where there are hardly more of them than unknowns.
+    """How large the errors of a fitted scene are over NOISE, at least LEAST_NOISE; 1 where there are hardly more of them than unknowns.
 
     Source: Triggs et al. 2000, the variance of unit weight.
     """
     spare = 2 * len(tracks.frames) - 6 * tracks.num_frames - 3 * tracks.num_points
-    return float(np.sqrt(robust_cost(residuals(tracks, scene), OUTLIER_SCALE) / spare)) / NOISE if spare > len(tracks.frames) / 2 else 1.0
+    if spare < len(tracks.frames) / 2:
+        return 1.0
+    return max(float(np.sqrt(robust_cost(residuals(tracks, scene), OUTLIER_SCALE) / spare)), LEAST_NOISE) / NOISE
 
 
 def _total_cost(tracks: PointTracks, scene: Scene, prior: tuple[float, float], scale: float) -> float:
