@@ -261,7 +261,8 @@ def contacts_of_joints(
     points, known = resample_points(np.concatenate([rays, confidence[..., None]], -1), timestamps, times)
     points[..., 2] *= known[:, None]
     size = np.linalg.norm(joints[:, 1:] - joints[:, PARENTS[1:]], axis=-1).sum(1)
-    lifted = to_tensor(interpolate_values(joints / max(float(np.median(size)), 1e-6), timestamps, times), device=device)
+    units = joints / max(float(np.median(size)), 1e-6)
+    lifted = to_tensor(interpolate_values(units, np.asarray(timestamps, float), times), device=device)
     network, contacts = load_contact_network(str(device)), np.zeros((len(times), 4))
     step = interleave * (times[1] - times[0]) if len(times) > 1 else 1 / FPS
     for first in range(min(interleave, len(times))):

@@ -56,7 +56,7 @@ class Inertia:
         return square.reshape(gradient.size, gradient.size), gradient.ravel()
 
 
-def inertia(times: FloatArray, distance: float, factor: float = 1.0) -> Inertia:
+def inertia(times: IntArray, distance: float, factor: float = 1.0) -> Inertia:
     """Of frames (K,) at different times (K,), in frames, of a scene that is `distance` units away.
 
     factor: of all sigmas. Steps change at random from frame to frame, so that the variance between means grows with the time.
