@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from blender_meshrec.backend.fitting.clip_solve import solve_clip, weights
+from blender_meshrec.backend.fitting.clip_solve import weights
 from blender_meshrec.backend.fitting.clip_solve.body_residuals import PosePrior, StandingKnees
 from blender_meshrec.backend.fitting.clip_solve.equations import Equations
 from blender_meshrec.backend.fitting.clip_solve.ground_residuals import ContactPlace, ContactSpeed, Heights
@@ -66,7 +66,6 @@ CHANGES: dict[str, Callable[[], Any]] = {
     "contacts and floor": without(ContactSpeed, ContactPlace, Heights),
     "contacts that do not move": without(ContactSpeed, ContactPlace),
     "marker offsets": lambda: patch.dict(weights.OFFSET_SIGMA, dict.fromkeys(weights.OFFSET_SIGMA, 1e-3)),
-    "approach of what hovers": lambda: patch.object(solve_clip, "APPROACH_PHASES", ()),
     "exact foot lock": lambda: patch.object(feet, "lock_feet", lambda rotmats, pelvis, *others: (rotmats, pelvis)),
 }
 
