@@ -10,6 +10,7 @@ from blender_meshrec.backend import moving_camera
 from blender_meshrec.backend.camera.path_scale import PathScale
 from blender_meshrec.backend.camera.seen_depths import SeenDepths
 from blender_meshrec.backend.camera.solve_camera import Shot, solve_camera
+from blender_meshrec.backend.known_people import KnownPerson
 from blender_meshrec.backend.passes import camera as camera_pass
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.backend.quality import judge_people
@@ -139,7 +140,12 @@ def test_a_background_that_moves_by_a_path_taken_out_makes_nobody_doubtful(monke
     measure = lambda _recovery, _observations, _body, background, *_others: given.update(background=background) or level  # noqa: E731
     monkeypatch.setattr("blender_meshrec.backend.quality.measure_person", measure)
     person = SimpleNamespace(
-        number=1, recovery=SimpleNamespace(timestamps=TIMES), observations=None, judged={}, fit=SimpleNamespace(feet_backwards=None)
+        number=1,
+        recovery=SimpleNamespace(timestamps=TIMES),
+        observations=None,
+        judged={},
+        fit=SimpleNamespace(feet_backwards=None),
+        known=KnownPerson(),
     )
     clip = SimpleNamespace(
         people=[person],

@@ -10,7 +10,8 @@ import numpy as np
 from ...core.array_types import FloatArray, IntArray
 from ...core.rotations import rotvec_from_rotmat
 
-# Standard deviations of the change of a frame's step: rad, and as a share of the scene's distance. A walking hand's are a third of them.
+# Standard deviations of the change of a frame's step at 30 frames a second: rad, and as a share of the scene's distance. A walking hand's
+# are a third of them.
 TURN_CHANGE, STEP_CHANGE = np.radians(1.0), 0.003
 BUMP = 3.0  # standard deviations from which a change is taken to be a bump, and lets go (Cauchy)
 
@@ -54,6 +55,14 @@ class Inertia:
                 block = (factors[:, i] * factors[:, j])[:, None] * weights / self.sigmas**2
                 np.add.at(square, (self.frames[:, i, None], axes, self.frames[:, j, None], axes), block)
         return square.reshape(gradient.size, gradient.size), gradient.ravel()
+
+
+def at_rate(rate: float) -> float:
+    """By which factor steps change more from frame to frame at so many frames a second than at 30.
+
+    Speeds change at random: their variance grows with the time between frames, and a step is a speed times that time.
+    """
+    return (30.0 / rate) ** 1.5
 
 
 def inertia(times: IntArray, distance: float, factor: float = 1.0) -> Inertia:

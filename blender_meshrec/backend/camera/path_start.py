@@ -287,4 +287,5 @@ def placed_part(tracks: PointTracks, chosen: BoolArray, is_placed: BoolArray, fi
     number = np.zeros(len(is_placed), int)
     number[cameras] = np.arange(len(cameras))
     frames = number[tracks.frames[chosen]]
-    return PointTracks(frames, numbered, tracks.pixels[chosen], len(points), tracks.pixel, tracks.times[cameras]), cameras, points
+    part = PointTracks(frames, numbered, tracks.pixels[chosen], len(points), tracks.pixel, tracks.times[cameras], tracks.rate)
+    return part, cameras, points

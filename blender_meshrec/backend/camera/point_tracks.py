@@ -21,7 +21,7 @@ class PointTracks:
     """N observations of P points in F frames, in the order of the points.
 
     frames: (N,). points: (N,). pixels: (N,2) px of the footage from the image's middle. num_points: P. pixel: px of the footage that
-    make one of the small image. times: (F,), the number of each frame in the shot.
+    make one of the small image. times: (F,), the number of each frame in the shot. rate: frames of the shot a second.
     """
 
     frames: IntArray
@@ -30,6 +30,7 @@ class PointTracks:
     num_points: int
     pixel: float
     times: IntArray
+    rate: float = 30.0
 
     @property
     def num_frames(self) -> int:
@@ -44,7 +45,7 @@ class PointTracks:
         pixels = self.pixels[kept]
         is_shared = self.views(frames, points)[points] >= 2
         found, points = np.unique(points[is_shared], return_inverse=True)
-        return PointTracks(frames[is_shared], points, pixels[is_shared], len(found), self.pixel, self.times[chosen])
+        return PointTracks(frames[is_shared], points, pixels[is_shared], len(found), self.pixel, self.times[chosen], self.rate)
 
     def views(self, frames: IntArray, points: IntArray) -> IntArray:
         """(P,): how many frames see each point in observations (N,), (N,)."""
@@ -66,7 +67,8 @@ def chain_matches(matches: Matches, num_frames: int) -> PointTracks:
     _roots, points = np.unique(root[corners], return_inverse=True)
     order = np.lexsort((frames, points))
     pixels = pixels + offset[corners]
-    return PointTracks(frames[order], points[order], pixels[order], int(points.max(initial=-1)) + 1, matches.pixel, np.arange(num_frames))
+    count, times = int(points.max(initial=-1)) + 1, np.arange(num_frames)
+    return PointTracks(frames[order], points[order], pixels[order], count, matches.pixel, times, matches.rate)
 
 
 def _links(

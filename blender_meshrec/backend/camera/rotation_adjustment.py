@@ -28,7 +28,7 @@ PAIRS_AT_ONCE = 1000  # bounds the memory of the derivatives
 @dataclass(frozen=True)
 class Matches:
     """Matches within one shot. pairs: (E,2) frames of the shot, earlier and later. starts: (E+1,). before, after: (M,2) px from the
-    image's middle. weights: (M,) 0..1. pixel: px of the footage that make one of the small image.
+    image's middle. weights: (M,) 0..1. pixel: px of the footage that make one of the small image. rate: frames a second.
     """
 
     pairs: IntArray
@@ -37,6 +37,7 @@ class Matches:
     after: FloatArray
     weights: FloatArray
     pixel: float
+    rate: float = 30.0
 
     @property
     def pair_of(self) -> IntArray:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core.array_types import BoolArray, FloatArray, IntArray
 from ...core.rotations import rotmat_from_rotvec, skew_matrix
-from .camera_inertia import Inertia, inertia
+from .camera_inertia import Inertia, at_rate, inertia
 from .point_tracks import PointTracks
 
 NOISE = 0.5  # px of the small image, standard deviation of an observation
@@ -150,7 +150,7 @@ def _mean_losses(tracks: PointTracks, errors: FloatArray, scale: float) -> Float
 
 def _inertia(tracks: PointTracks, scene: Scene) -> Inertia:
     """What holds the cameras' steps, as sure as the points, whose errors repeat, count."""
-    return inertia(tracks.times, 1 / max(float(np.median(scene.inverse)), 1e-9), 1 / REPEATED_ERRORS)
+    return inertia(tracks.times, 1 / max(float(np.median(scene.inverse)), 1e-9), at_rate(tracks.rate) / REPEATED_ERRORS)
 
 
 def _in_camera(tracks: PointTracks, scene: Scene) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -81,6 +81,7 @@ def solve_camera(
     num_frames: int = 0,
     prior_sigma: float = PRIOR_SIGMA,
     on_step: OnStep = lambda done, total: None,
+    rate: float = 30.0,
 ) -> CameraPath:
     """Find a clip's camera.
 
@@ -88,7 +89,7 @@ def solve_camera(
         tracks: its background; None if nobody looked, then num_frames says how many frames it has. image_size: (width, height) px.
         prior_focal: px, the lens before the footage is asked, with which all rotations of a shot that does not tell its focal length
             are found. prior_sigma: the standard deviation of its logarithm, 0 if it is certain. on_step: called with the steps done and
-            their number while a path is solved, and before each shot; an exception from it ends the solve.
+            their number while a path is solved, and before each shot; an exception from it ends the solve. rate: frames a second.
     """
     if tracks is None or not len(tracks):
         return unknown_camera(num_frames)
@@ -101,7 +102,7 @@ def solve_camera(
     distortions: list[float] = []
     for first, last in find_shots(tracks):
         on_step(first, frames)
-        matches = _matches_within(tracks, first, last, middle)
+        matches = replace(_matches_within(tracks, first, last, middle), rate=rate)
         solved = _solve_shot(matches, last - first, np.asarray(image_size, float), prior, on_step)
         confidence[first:last] = solved.confidence
         rotations[first:last], zoom[first:last] = solved.turning.camera_from_first, np.exp(solved.turning.zoom)

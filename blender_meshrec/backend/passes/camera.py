@@ -30,7 +30,8 @@ def solve_camera_of_clip(clip: Clip) -> None:
         return
     focal = float(clip.intrinsics[0, 0])
     sigma = min(clip.lens_sigma, PRIOR_SIGMA)
-    clip.camera = solve_camera(clip.tracks, clip.frames.size, focal, len(clip.timestamps), sigma, clip.stages.count)
+    rate = 1 / float(np.median(np.diff(clip.timestamps))) if len(clip.timestamps) > 1 else 30.0
+    clip.camera = solve_camera(clip.tracks, clip.frames.size, focal, len(clip.timestamps), sigma, clip.stages.count, rate)
     if len(clip.camera.shots) == 1:
         see_steadily(clip)
 

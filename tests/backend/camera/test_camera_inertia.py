@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.camera.camera_inertia import STEP_CHANGE, inertia
+from blender_meshrec.backend.camera.camera_inertia import STEP_CHANGE, at_rate, inertia
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 
 
@@ -41,3 +41,16 @@ def test_a_bump_lets_go():
         places[2, 1] = bump
         pulls.append(np.abs(held.equations(np.tile(np.eye(3), (5, 1, 1)), places)[1]).max())
     assert pulls[2] < 0.3 * pulls[0] < 0.3 * pulls[1]
+
+
+def test_steps_change_more_from_frame_to_frame_at_a_lower_rate():
+    """Of one path, sampled at 30 and at 15 frames a second, whose speed is a random walk: as many sigmas at either rate."""
+    rng = np.random.default_rng(0)
+    centres = np.cumsum(np.cumsum(rng.normal(size=(4000, 3)), 0), 0) * STEP_CHANGE
+    turns = np.tile(np.eye(3), (4000, 1, 1))
+    spread: list[float] = []
+    for rate, every in ((30.0, 1), (15.0, 2)):
+        rows = np.arange(0, 4000, every)
+        held = inertia(np.arange(len(rows)), 1.0, at_rate(rate))
+        spread.append(float(held.changes(turns[rows], centres[rows])[:, 3:].std()))
+    assert spread[0] == pytest.approx(1.0, rel=0.1) and spread[1] == pytest.approx(spread[0], rel=0.2)

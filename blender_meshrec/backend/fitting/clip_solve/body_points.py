@@ -25,9 +25,10 @@ SOLES = ("left_heel_sole", "left_toe_sole", "right_heel_sole", "right_toe_sole")
 LANDMARKS = {"nose": "head", "head_top": "head", "left_heel": "left_ankle", "left_big_toe": "left_foot",
              "right_heel": "right_ankle", "right_big_toe": "right_foot"}  # fmt: skip
 FINGERTIPS = {"left_fingertip": "left_hand", "right_fingertip": "right_hand"}
-# Where a detector sees feet: beside these joints and landmarks by offsets that do not change (foot_keypoints.py).
+# Where a detector sees feet: beside these joints and landmarks by offsets that do not change (foot_keypoints.py). Its ankles lie on the
+# shin and move with it: a foot that turned them could be turned to fit them.
 FOOT_POINTS = ("left_ankle", "left_heel", "left_big_toe", "right_ankle", "right_heel", "right_big_toe")
-FOOT_MARKERS = {f"{name}_marker": LANDMARKS.get(name, name) for name in FOOT_POINTS}
+FOOT_MARKERS = {f"{name}_marker": {**LANDMARKS, "left_ankle": "left_knee", "right_ankle": "right_knee"}[name] for name in FOOT_POINTS}
 ATTACHED = {**LANDMARKS, **FINGERTIPS, "left_heel_sole": "left_ankle", "left_toe_sole": "left_foot",
             "right_heel_sole": "right_ankle", "right_toe_sole": "right_foot", **FOOT_MARKERS}  # fmt: skip
 # Markers that lie beside the body's own point: the joint they move with, and the axes (x to the left, y up, z forward) of their

@@ -19,6 +19,7 @@ from blender_meshrec.core.cameras import project
 from blender_meshrec.core.rotations import angle_between_rotmats
 from blender_meshrec.core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS
 from tests.support.made_up_clips import squat, wrong_start
+from tests.support.synthetic_gait import make_view
 
 TIMES = np.arange(40) / 30
 DETECTOR = "blazepose33"
@@ -73,7 +74,7 @@ def test_feet_are_those_of_the_detector():
 
 def test_ankles_that_are_seen_too_high_do_not_bend_knees(template):
     """Ankles that the detector puts above the joint make shins look short: taken as the joints, they turn the knees."""
-    clip = squat(template, np.arange(20, 40) / 30)  # from half-way down
+    clip = squat(template, np.arange(20, 40) / 30, make_view(pitch=0.15, bearing=np.pi / 2))  # from half-way down, from the side
     evidence = clip.evidence(wrong_start(clip, depth=0.05, turn=0.03))
     keypoints = evidence.keypoints.copy()
     keypoints[:, ANKLES] = seen_feet(clip, raised=0.0)[:, [0, 3]]
