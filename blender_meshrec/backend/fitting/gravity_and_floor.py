@@ -191,7 +191,7 @@ def _rotmat_from_tilt(tilt: FloatArray) -> FloatArray:
 
 
 def balance_of(person: GroundEvidence, timestamps: FloatArray, rotation: FloatArray) -> Balance | None:
-    """The tilt at which a person balances, seen at times (F,) s from a camera that `rotation` (3,3) makes level; None if they never stand."""
+    """The tilt at which a person balances at times (F,) s, before a camera that `rotation` (3,3) makes level; None if they never stand."""
     support = weight_bearing(person.soles @ rotation.T, timestamps, person.visible)
     stance = (support[..., None] * person.soles).sum(1) / np.maximum(support.sum(1), 1e-6)[:, None]
     rise = centre_of_mass(person.joints) - stance

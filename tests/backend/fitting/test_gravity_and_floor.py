@@ -72,7 +72,7 @@ def test_the_tilt_knows_how_well_it_is_known():
 def test_who_balances_alike_in_all_frames_tells_up_better_than_who_sways():
     """Of a single frame nobody knows how much it varies."""
     still = person(synthetic_gait.stand(TIMES), synthetic_gait.make_view(distance=5))
-    sways = [leaning(still, lean).joints for lean in (-0.12, 0.12)]
+    sways = [still.joints + [0.0, 0.0, depth] for depth in (-0.2, 0.2)]  # m, above feet that stay
     swaying = replace(still, joints=np.where((np.arange(150) // 20 % 2 == 0)[:, None, None], *sways))
     once = GroundEvidence(still.joints[:1], still.soles[:1], still.visible[:1])
     cases = (still, TIMES), (swaying, TIMES), (once, TIMES[:1])
