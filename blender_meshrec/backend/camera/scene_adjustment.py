@@ -138,7 +138,12 @@ def _point_cost(tracks: PointTracks, errors: FloatArray, scale: float) -> float:
     """The robust cost of errors (N,2), px^2, of points each of which lets go as a whole too."""
     count = np.bincount(tracks.points, minlength=tracks.num_points)
     mean = _mean_losses(tracks, errors, scale)
-    return float((count * mean / (1 + mean / WRONG_POINT**2)).sum())
+    return float((count * mean / (1 + mean / _wrong_point(scale) ** 2)).sum())
+
+
+def _wrong_point(scale: float) -> float:
+    """WRONG_POINT while weights fall from `scale` px: a start that is far off must not make all points wrong."""
+    return WRONG_POINT * scale / OUTLIER_SCALE
 
 
 def _mean_losses(tracks: PointTracks, errors: FloatArray, scale: float) -> FloatArray:
@@ -195,7 +200,7 @@ class _Equations:
         self._scene, self._tangents = scene, tangents(scene.directions)
         cameras, points = len(scene.centres), len(scene.inverse)
         errors = residuals(tracks, scene)
-        of_its_point = 1 / (1 + _mean_losses(tracks, errors, scale) / WRONG_POINT**2) ** 2
+        of_its_point = 1 / (1 + _mean_losses(tracks, errors, scale) / _wrong_point(scale) ** 2) ** 2
         is_seen: BoolArray = np.logical_and(np.isfinite(errors[:, 0]), np.isfinite(errors[:, 1]))
         errors = np.where(is_seen[:, None], errors, 0.0)
         weights = is_seen * of_its_point[tracks.points] / (1 + (errors**2).sum(-1) / scale**2) ** 2 / NOISE**2
