@@ -19,8 +19,6 @@ from .camera.seen_depths import SeenDepths, ratios_beside_feet
 from .clip import Clip, Person
 from .fitting.body_params import local_rotmats
 
-SETTLING = 0.07  # s, at both ends of a contact, in which a foot may still move
-
 
 def has_camera_path(clip: Clip) -> bool:
     """Whether the camera moves on a path that is taken out."""
@@ -46,16 +44,6 @@ def say_unsure_length(clip: Clip) -> None:
     if clip.path_scale is not None and not clip.path_scale.is_told:
         text = "How far the camera moves is a guess: no feet that stand still show it."
         clip.warnings.append(Message("camera-path-length-unsure", text))
-
-
-def surely_in_contact(contacts: FloatArray, timestamps: FloatArray) -> FloatArray:
-    """Contacts (F,4) without the first and last moments of each: a foot that is said to stand while it still moves with a camera that is
-    carried along makes the camera's path seem short.
-    """
-    step = float(np.median(np.diff(timestamps))) if len(timestamps) > 1 else SETTLING
-    reach = round(SETTLING / max(step, 1e-3))
-    padded = np.pad(contacts, ((reach, reach), (0, 0)), mode="edge")
-    return np.min([padded[row : row + len(contacts)] for row in range(2 * reach + 1)], axis=0)
 
 
 def _floor_beside(feet: Feet, clip: Clip) -> FloatArray:

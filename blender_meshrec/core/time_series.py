@@ -10,6 +10,12 @@ from .array_types import ArrayLike, FloatArray, IntArray
 LONGEST_GAP = 1.0
 
 
+def frame_rate(timestamps: ArrayLike, usual: float = 30.0) -> float:
+    """Frames a second of timestamps (F,) s, by the median interval; `usual` of a single one."""
+    intervals = np.diff(np.asarray(timestamps, float))
+    return 1 / max(float(np.median(intervals)), 1e-4) if len(intervals) else usual
+
+
 def bracketing_samples(times: ArrayLike, known_times: FloatArray, longest_gap: float = np.inf) -> tuple[IntArray, IntArray, FloatArray]:
     """The samples before and after each of `times`, for interpolation.
 

@@ -37,7 +37,7 @@ from torch.nn import functional
 from ..bodies import network_file
 from ..bodies.alignment import rotation_to_optical_axis
 from ..bodies.tensors import to_tensor
-from ..core.array_types import ArrayLike, FloatArray
+from ..core.array_types import ArrayLike, BoolArray, FloatArray
 from ..core.cameras import rays_from_pixels
 from ..core.records import Estimate, Observations
 from ..core.skeletons import H36M17, to_h36m17
@@ -225,24 +225,21 @@ def lift_clip(
         own_3d: (F,17,3) m, the detector's own joints relative to the hip, z along the line of sight, zero where it has none.
     """
     times, interleave = resample_times(timestamps)
-    points, known = resample_points(np.concatenate([rays, confidence[..., None]], -1), timestamps, times)
-    points[..., 2] *= known[:, None]
+    points, known = _points_at(times, rays, confidence, timestamps)
     own = np.zeros((len(rays), len(H36M17), 3)) if own_3d is None else own_3d
     own = nearest_values(own, timestamps, times) * known[:, None, None]
-    lifted, spread, contacts = (np.zeros((len(times), *shape)) for shape in (own.shape[1:], own.shape[1:], (4,)))
-    step = interleave * (times[1] - times[0]) if len(times) > 1 else 1 / FPS
+    lifted, spread = np.zeros_like(own), np.zeros_like(own)
     for first in range(min(interleave, len(times))):
-        part = points[first::interleave]
-        mean = _lift_averaged(lifter, *to_tensors(part, device), float(detected), to_tensor(own[first::interleave], device=device)[None])
+        part, its_own = points[first::interleave], to_tensor(own[first::interleave], device=device)
+        mean = _lift_averaged(lifter, *to_tensors(part, device), float(detected), its_own[None])
         lifted[first::interleave] = mean.joints.double().cpu().numpy()
         if mean.spread is not None:
             spread[first::interleave] = mean.spread.double().cpu().numpy()
-        if contact_network is not None:
-            filled = to_tensors(fill_gaps(part, step), device)
-            predicted = predict_contacts(contact_network, *filled, float(detected), mean.joints, step)
-            contacts[first::interleave] = predicted.double().cpu().numpy()
-    lifted, spread, contacts = (interpolate_values(values, times, timestamps) for values in (lifted, spread, contacts))
-    return LiftedClip(lifted, None if contact_network is None else contacts, spread if lifter.config.has_spread else None)
+    contacts = None
+    if contact_network is not None:
+        contacts = interpolate_values(_contacts_at(contact_network, times, interleave, points, lifted, detected), times, timestamps)
+    lifted, spread = (interpolate_values(values, times, timestamps) for values in (lifted, spread))
+    return LiftedClip(lifted, contacts, spread if lifter.config.has_spread else None)
 
 
 def contacts_of_joints(
@@ -258,18 +255,31 @@ def contacts_of_joints(
         ModelError: the weights are missing or damaged.
     """
     times, interleave = resample_times(timestamps)
+    points, _known = _points_at(times, rays, confidence, timestamps)
+    size = np.linalg.norm(joints[:, 1:] - joints[:, PARENTS[1:]], axis=-1).sum(1)
+    lifted = interpolate_values(joints / max(float(np.median(size)), 1e-6), np.asarray(timestamps, float), times)
+    found = _contacts_at(load_contact_network(str(device)), times, interleave, points, lifted, detected)
+    return interpolate_values(found, times, timestamps)
+
+
+def _points_at(times: FloatArray, rays: FloatArray, confidence: FloatArray, timestamps: ArrayLike) -> tuple[FloatArray, BoolArray]:
+    """POINTS (T,23,3), rays and confidence, at even times (T,), and at which of them the clip has any (T,)."""
     points, known = resample_points(np.concatenate([rays, confidence[..., None]], -1), timestamps, times)
     points[..., 2] *= known[:, None]
-    size = np.linalg.norm(joints[:, 1:] - joints[:, PARENTS[1:]], axis=-1).sum(1)
-    units = joints / max(float(np.median(size)), 1e-6)
-    lifted = to_tensor(interpolate_values(units, np.asarray(timestamps, float), times), device=device)
-    network, contacts = load_contact_network(str(device)), np.zeros((len(times), 4))
-    step = interleave * (times[1] - times[0]) if len(times) > 1 else 1 / FPS
+    return points, known
+
+
+def _contacts_at(
+    network: ContactNetwork, times: FloatArray, interleave: int, points: FloatArray, lifted: FloatArray, detected: bool
+) -> FloatArray:
+    """Contact probabilities (T,4) at even times (T,) of `interleave` clips, from points (T,23,3) and lifted joints (T,17,3)."""
+    device = next(network.parameters()).device
+    contacts, step = np.zeros((len(times), 4)), interleave * (times[1] - times[0]) if len(times) > 1 else 1 / FPS
     for first in range(min(interleave, len(times))):
         filled = to_tensors(fill_gaps(points[first::interleave], step), device)
-        predicted = predict_contacts(network, *filled, float(detected), lifted[first::interleave], step)
-        contacts[first::interleave] = predicted.double().cpu().numpy()
-    return interpolate_values(contacts, times, timestamps)
+        joints = to_tensor(lifted[first::interleave], device=device)
+        contacts[first::interleave] = predict_contacts(network, *filled, float(detected), joints, step).double().cpu().numpy()
+    return contacts
 
 
 @torch.inference_mode()

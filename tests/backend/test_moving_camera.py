@@ -90,14 +90,6 @@ def test_a_path_that_ends_at_a_cut_is_taken_out_of_its_shot(walk, monkeypatch):
     assert not still["taken_out"] and still["path"] is None
 
 
-def test_contacts_of_a_moving_camera_lose_their_first_and_last_moments():
-    contacts = np.zeros((20, 4))
-    contacts[4:14], contacts[17:19] = 1.0, 1.0
-    sure = moving_camera.surely_in_contact(contacts, TIMES[:20])
-    assert np.flatnonzero(sure[:, 0]).tolist() == list(range(6, 12))
-    assert moving_camera.surely_in_contact(contacts[:1], TIMES[:1]).shape == (1, 4)
-
-
 def test_the_scale_that_no_foot_tells_is_said():
     clip = SimpleNamespace(camera_centres=np.zeros((3, 3)), people=[], timestamps=TIMES[:3], warnings=[])
     told, guessed = PathScale(2.0, 0.1, 3.0), PathScale(2.0, 0.7, 0.0)

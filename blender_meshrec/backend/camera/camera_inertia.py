@@ -20,13 +20,14 @@ BUMP = 3.0  # standard deviations from which a change is taken to be a bump, and
 class Inertia:
     """Three frames each (T,3) of K, one after another; sigmas: (T,6), of the change of their mean steps, rad and units, a frame.
 
-    after, before: (T,) frames between the first two and the last two of them.
+    before, after: (T,) frames between the first two and the last two of them. stiffness: (6,), of a change between two frames in a row.
     """
 
     frames: IntArray
     before: FloatArray
     after: FloatArray
     sigmas: FloatArray
+    stiffness: FloatArray
 
     def changes(self, rotations: FloatArray, centres: FloatArray) -> FloatArray:
         """The changes (T,6) of steps, in sigmas, of rotations (K,3,3) and centres (K,3)."""
@@ -41,18 +42,27 @@ class Inertia:
         """The robust cost of the changes, in variances."""
         return float((BUMP**2 * np.log1p((self.changes(rotations, centres) / BUMP) ** 2)).sum())
 
+    @property
+    def factors(self) -> FloatArray:
+        """By which the three frames' places enter a change, (T,3)."""
+        return np.stack([1 / self.before, -1 / self.before - 1 / self.after, 1 / self.after], 1)
+
+    def linearised(self, rotations: FloatArray, centres: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Half the gradient (T,6) of the cost by each change before it is divided by its sigma, and its curvature (T,6)."""
+        changes = self.changes(rotations, centres)
+        curvature = 1 / (1 + (changes / BUMP) ** 2) / self.sigmas**2
+        return curvature * changes * self.sigmas, curvature
+
     def equations(self, rotations: FloatArray, centres: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Normal equations (6K,6K) and half the gradient (6K,) of the cost, by the turns (3) and shifts (3) of each frame."""
-        changes = self.changes(rotations, centres)
-        weights = 1 / (1 + (changes / BUMP) ** 2)
-        pull = weights * changes / self.sigmas
-        factors = np.stack([1 / self.before, -1 / self.before - 1 / self.after, 1 / self.after], 1)
+        pull, curvature = self.linearised(rotations, centres)
+        factors = self.factors
         square, gradient = np.zeros((len(centres), 6, len(centres), 6)), np.zeros((len(centres), 6))
         axes = np.arange(6)
         for i in range(3):
             np.add.at(gradient, self.frames[:, i], factors[:, i : i + 1] * pull)
             for j in range(3):
-                block = (factors[:, i] * factors[:, j])[:, None] * weights / self.sigmas**2
+                block = (factors[:, i] * factors[:, j])[:, None] * curvature
                 np.add.at(square, (self.frames[:, i, None], axes, self.frames[:, j, None], axes), block)
         return square.reshape(gradient.size, gradient.size), gradient.ravel()
 
@@ -73,5 +83,5 @@ def inertia(times: IntArray, distance: float, factor: float = 1.0) -> Inertia:
     order = np.argsort(times)
     frames = np.stack([order[:-2], order[1:-1], order[2:]], 1)
     before, after = np.diff(times[frames], axis=1).astype(float).T
-    sigmas = factor * np.repeat([TURN_CHANGE, STEP_CHANGE * distance], 3) * np.sqrt((before + after) / 2)[:, None]
-    return Inertia(frames, before, after, sigmas)
+    sigma = factor * np.repeat([TURN_CHANGE, STEP_CHANGE * distance], 3)
+    return Inertia(frames, before, after, sigma * np.sqrt((before + after) / 2)[:, None], sigma**-2.0)

@@ -8,12 +8,13 @@ import numpy as np
 from scipy.linalg import solveh_banded  # pyrefly: ignore[untyped-import] - scipy ships no type stubs
 
 from ...core.array_types import BoolArray, FloatArray, IntArray
-from ...core.rotations import quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec, rotvec_from_rotmat, skew_matrix, slerp
+from ...core.rotations import quat_from_rotmat, rotmat_from_quat, rotmat_from_rotvec, skew_matrix, slerp
 from ...core.time_series import bracketing_samples
-from .camera_inertia import STEP_CHANGE, TURN_CHANGE
+from .camera_inertia import Inertia, at_rate, inertia
 from .point_tracks import PointTracks
 from .scene_adjustment import NEAREST, NOISE, Scene, residuals
 
+LEAST_STIFFNESS = 1e-6  # of the inertia's: keeps the equations of a frame solvable that sees nothing
 OUTLIER_SCALES = (6.0, 3.0, 1.5, 1.5, 1.5, 1.5)  # px of the small image, from which weights fall; one a step
 
 
@@ -31,9 +32,10 @@ def fit_all_frames(tracks: PointTracks, scene: Scene, distance: float) -> Scene:
     Args:
         tracks: observations of the scene's points in all frames. distance: of the scene, in the path's units.
     """
+    held = inertia(tracks.times, distance, at_rate(tracks.rate))
     for scale in OUTLIER_SCALES:
         squares, gradient = _image_equations(tracks, scene, scale)
-        band = _with_motion(squares, gradient, scene, distance)
+        band = _with_inertia(squares, gradient, scene, held)
         step = -np.asarray(solveh_banded(band, gradient.ravel(), lower=True)).reshape(-1, 6)
         turns = rotmat_from_rotvec(np.clip(step[:, :3], -0.3, 0.3))
         scene = Scene(
@@ -69,23 +71,21 @@ def _image_equations(tracks: PointTracks, scene: Scene, scale: float) -> tuple[F
     return squares, gradient
 
 
-def _with_motion(squares: FloatArray, gradient: FloatArray, scene: Scene, distance: float) -> FloatArray:
+def _with_inertia(squares: FloatArray, gradient: FloatArray, scene: Scene, held: Inertia) -> FloatArray:
     """The equations of all frames as a lower band (18,6F), with what holds changes of the steps; its gradient is added in place."""
     frames = len(squares)
-    stiffness = np.repeat([TURN_CHANGE, STEP_CHANGE * distance], 3) ** -2.0
     band = np.zeros((18, 6 * frames))
     for below in range(6):
         inner = np.arange(6 - below)
         band[below].reshape(frames, 6)[:, : 6 - below] = squares[:, inner + below, inner]
-    band[0] += 1e-6 * np.tile(stiffness, frames)
+    band[0] += LEAST_STIFFNESS * np.tile(held.stiffness, frames)
     if frames < 3:
         return band
-    turns = rotvec_from_rotmat(scene.rotations[1:] @ np.swapaxes(scene.rotations[:-1], -1, -2))
-    changes = stiffness * np.column_stack([np.diff(turns, axis=0), np.diff(scene.centres, 2, axis=0)])
-    parts = (slice(0, frames - 2), slice(1, frames - 1), slice(2, frames))
-    factors = (1.0, -2.0, 1.0)
-    for i, own in enumerate(factors):
-        gradient[parts[i]] += own * changes
+    pull, curvature = held.linearised(scene.rotations, scene.centres)
+    factors = held.factors
+    for i in range(3):
+        rows = slice(i, frames - 2 + i)
+        gradient[rows] += factors[:, i : i + 1] * pull
         for j in range(i + 1):  # frame j is not after frame i
-            band[6 * (i - j)].reshape(frames, 6)[parts[j]] += own * factors[j] * stiffness
+            band[6 * (i - j)].reshape(frames, 6)[j : frames - 2 + j] += (factors[:, i] * factors[:, j])[:, None] * curvature
     return band

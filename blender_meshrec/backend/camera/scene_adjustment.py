@@ -155,7 +155,7 @@ def _mean_losses(tracks: PointTracks, errors: FloatArray, scale: float) -> Float
 
 def _inertia(tracks: PointTracks, scene: Scene) -> Inertia:
     """What holds the cameras' steps, as sure as the points, whose errors repeat, count."""
-    return inertia(tracks.times, 1 / max(float(np.median(scene.inverse)), 1e-9), at_rate(tracks.rate) / REPEATED_ERRORS)
+    return inertia(tracks.times, 1 / max(float(np.median(np.abs(scene.inverse))), 1e-9), at_rate(tracks.rate) / REPEATED_ERRORS)
 
 
 def _in_camera(tracks: PointTracks, scene: Scene) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -5,6 +5,7 @@ import numpy as np
 from ...core.array_types import FloatArray
 from ...core.cameras import intrinsics_of_focal_length
 from ...core.lens_distortion import invert_first_order
+from ...core.time_series import frame_rate
 from ..camera.solve_camera import PRIOR_SIGMA, solve_camera
 from ..camera.steady_view import (
     centres_in_view,
@@ -30,8 +31,8 @@ def solve_camera_of_clip(clip: Clip) -> None:
         return
     focal = float(clip.intrinsics[0, 0])
     sigma = min(clip.lens_sigma, PRIOR_SIGMA)
-    rate = 1 / float(np.median(np.diff(clip.timestamps))) if len(clip.timestamps) > 1 else 30.0
-    clip.camera = solve_camera(clip.tracks, clip.frames.size, focal, len(clip.timestamps), sigma, clip.stages.count, rate)
+    rate, frames = frame_rate(clip.timestamps), len(clip.timestamps)
+    clip.camera = solve_camera(clip.tracks, clip.frames.size, focal, frames, sigma, clip.stages.count, rate)
     if len(clip.camera.shots) == 1:
         see_steadily(clip)
 

@@ -17,7 +17,7 @@ from ..fitting.clip_solve.solve_clip import LEVEL, ClipEvidence, PersonEvidence,
 from ..fitting.clip_solve.uncertainty import certainty
 from ..fitting.feet_in_reach import lowest_ankles, within_reach
 from ..fitting.tilt_from_lines import contradicts
-from ..moving_camera import camera_path_in_world, has_camera_path, moved_body, surely_in_contact
+from ..moving_camera import camera_path_in_world, has_camera_path, moved_body
 from ..refiners import silhouette_refiner, twist_refiner  # noqa: F401 - register themselves
 from ..registry import refiners_of_stage
 from .balance import straightened
@@ -134,8 +134,6 @@ def start_contacts(person: Person, clip: Clip) -> FloatArray:
     seen = np.repeat(person.ankles_seen, 2, axis=1)
     if person.estimate.contacts is not None:
         contacts = np.asarray(person.estimate.contacts, float)
-        if has_camera_path(clip) and clip.known_camera is None:
-            contacts = surely_in_contact(contacts, clip.timestamps)
         return np.where(seen, contacts, 0.0)
     root = clip.template.rest_joints(person.fit.body.betas)[0]
     points = posed_legs(clip.template, body_in_world(person.fit.body, root, clip)).points

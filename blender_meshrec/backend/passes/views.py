@@ -10,7 +10,7 @@ from ...core.array_types import BoolArray, FloatArray
 from ...core.cameras import invert_rigid_transform, project, rigid_transform, transform_points
 from ...core.records import Estimate, Observations
 from ...core.skeletons import h36m17_weights
-from ...core.time_series import interpolate_missing, interpolate_over_time
+from ...core.time_series import frame_rate, interpolate_missing, interpolate_over_time
 from ..camera.camera_path import CameraPath, unknown_camera
 from ..camera.solve_camera import solve_camera
 from ..clip import Clip, Person
@@ -60,7 +60,9 @@ def look_at_cameras(clip: Clip) -> None:
 def _camera_of(view: View, frames: int) -> CameraPath:
     if view.tracks is None:
         return unknown_camera(frames)
-    return solve_camera(view.tracks, view.frames.size, float(view.intrinsics[0, 0]), len(view.frames))
+    return solve_camera(
+        view.tracks, view.frames.size, float(view.intrinsics[0, 0]), len(view.frames), rate=frame_rate(view.frames.timestamps)
+    )
 
 
 def lift_views(clip: Clip) -> None:

@@ -25,10 +25,12 @@ SOLES = ("left_heel_sole", "left_toe_sole", "right_heel_sole", "right_toe_sole")
 LANDMARKS = {"nose": "head", "head_top": "head", "left_heel": "left_ankle", "left_big_toe": "left_foot",
              "right_heel": "right_ankle", "right_big_toe": "right_foot"}  # fmt: skip
 FINGERTIPS = {"left_fingertip": "left_hand", "right_fingertip": "right_hand"}
-# Where a detector sees feet: beside these joints and landmarks by offsets that do not change (foot_keypoints.py). Its ankles lie on the
-# shin and move with it: a foot that turned them could be turned to fit them.
-FOOT_POINTS = ("left_ankle", "left_heel", "left_big_toe", "right_ankle", "right_heel", "right_big_toe")
-FOOT_MARKERS = {f"{name}_marker": {**LANDMARKS, "left_ankle": "left_knee", "right_ankle": "right_knee"}[name] for name in FOOT_POINTS}
+# Where a detector sees feet: beside these joints and landmarks by offsets that do not change (foot_keypoints.py), and the joint that each
+# moves with. Its ankles lie on the shin: if they moved with the foot, feet would turn to fit them.
+_FOOT_JOINTS = {"left_ankle": "left_knee", "left_heel": "left_ankle", "left_big_toe": "left_foot",
+                "right_ankle": "right_knee", "right_heel": "right_ankle", "right_big_toe": "right_foot"}  # fmt: skip
+FOOT_POINTS = tuple(_FOOT_JOINTS)
+FOOT_MARKERS = {f"{name}_marker": joint for name, joint in _FOOT_JOINTS.items()}
 ATTACHED = {**LANDMARKS, **FINGERTIPS, "left_heel_sole": "left_ankle", "left_toe_sole": "left_foot",
             "right_heel_sole": "right_ankle", "right_toe_sole": "right_foot", **FOOT_MARKERS}  # fmt: skip
 # Markers that lie beside the body's own point: the joint they move with, and the axes (x to the left, y up, z forward) of their
@@ -63,9 +65,10 @@ def point_rows(names: Sequence[str]) -> IntArray:
 
 SOLE_ROWS = point_rows(SOLES)
 FOOT_MARKER_ROWS = point_rows(tuple(FOOT_MARKERS))
-# Where the detector sees the joints of h36m17: ankles beside the body's.
+# Where the detector sees the joints of h36m17: the markers, but for ankles those of the feet.
 SEEN_ROWS = MARKER_ROWS.copy()
-SEEN_ROWS[[H36M17.index("left_ankle"), H36M17.index("right_ankle")]] = FOOT_MARKER_ROWS[[0, 3]]
+for _ankle in ("left_ankle", "right_ankle"):
+    SEEN_ROWS[H36M17.index(_ankle)] = FOOT_MARKER_ROWS[FOOT_POINTS.index(_ankle)]
 NO_FOOT_OFFSETS: FloatArray = read_only_array(np.zeros((len(FOOT_MARKERS), 3)))
 
 
