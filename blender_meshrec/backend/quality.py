@@ -11,7 +11,7 @@ from ..core.array_types import BoolArray, FloatArray
 from ..core.cameras import project, transform_points
 from ..core.contacts import contact_runs, point_speeds
 from ..core.messages import Message
-from ..core.metrics import CONFIDENCE_THRESHOLD
+from ..core.metrics import CONFIDENCE_THRESHOLD, foot_slide
 from ..core.records import Observations, Recovery
 from ..core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
 from ..core.verdict import BAD, GOOD, LEAST_STATURE, Measure, Verdict, judge
@@ -229,6 +229,7 @@ def measure_ground(recovery: Recovery, body: Smpl, seen: BoolArray, tilt_sigma: 
     return {
         "below_floor": Measure(max(0.0, -100 * _quantile(support.lowest[seen], 0.05)), np.maximum(-100 * support.lowest, 0)),
         "contacts_above_floor": Measure(_quantile(100 * held, 0.95), _row_means(100 * held)),
+        "feet_slide": Measure(foot_slide(recovery.joints[:, _FEET], recovery.contacts * seen[:, None], recovery.timestamps)),
         "foot_held_up": Measure(foot_held_up(recovery, soles, seen)),
         "hanging": Measure(longest_run((support.lowest > HOVER) & seen, recovery.timestamps)),
         "thrown": Measure(100 * beyond_jumps(support.lowest, seen, recovery.timestamps)),

@@ -170,6 +170,18 @@ LIMITS = (
             value=value,
         ),
     ),
+    # Feet are held still while they touch; where their legs do not reach, the person moves otherwise than their feet say.
+    Limit(
+        "feet_slide",
+        25.0,
+        NEVER,
+        "cm/s, mean speed of feet in contact, after they were held still",
+        lambda value: Message(
+            "verdict-feet-slide",
+            "Feet that touch the floor slide at {value:.0f} cm/s: on something that glides, or the path is wrong.",
+            value=value,
+        ),
+    ),
     # Nobody flies for longer than a jump: 1.25 s is one of 1.9 m. Slow motion that is not declared as such also shows here.
     Limit(
         "hanging",

@@ -200,6 +200,23 @@ def test_a_pose_unlike_the_lifted_one(tube_body):
     assert "unlike_lifted" in exceeded(measures)
 
 
+def test_feet_that_slide_while_they_touch(tube_body):
+    """As of somebody whom the path carries along: 0.3 m/s is doubtful, 0.1 m/s and feet that touch nothing are not."""
+    for speed, touching in ((0.3, True), (0.1, True), (0.3, False)):
+        recovery, _observations = make_person(tube_body)
+        way = speed * np.arange(FRAMES)[:, None] / FPS * [1.0, 0, 0]
+        carried = replace(
+            recovery,
+            trans=recovery.trans + way,
+            joints=recovery.joints + way[:, None],
+            lifted_joints=recovery.lifted_joints + way[:, None],
+            contacts=np.full((FRAMES, 4), float(touching)),
+        )
+        measures = measure_person(carried, observe(carried), tube_body)
+        assert ("feet_slide" in exceeded(measures)) == (touching and speed == 0.3)
+        assert not touching or measures["feet_slide"].value == pytest.approx(100 * speed, abs=0.5)
+
+
 def test_a_person_who_leans_beyond_their_feet(tube_body):
     """As in a world that is tipped. A person who stands upright is balanced, and a lunge that passes is not at rest."""
     upright = measure_person(*make_person(tube_body), tube_body)
