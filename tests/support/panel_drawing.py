@@ -1,5 +1,7 @@
 """Draws panels without a window, on a layout that records the calls and rejects those that this Blender would reject."""
 
+from types import SimpleNamespace
+
 import bpy
 
 _FUNCTIONS = bpy.types.UILayout.bl_rna.functions
@@ -57,7 +59,7 @@ class NoLayout:
     """Accepts every call and does nothing, to measure the time of the panel itself."""
 
     def __getattr__(self, kind):
-        return lambda *arguments, **options: NoLayout()
+        return lambda *arguments, **options: self
 
     def __setattr__(self, name, value):
         pass
@@ -66,21 +68,24 @@ class NoLayout:
 def draw_panel(panel, layout=None):
     """The calls with which a panel draws in the current context; None if its poll fails."""
 
-    class Context:
-        scene, object = bpy.context.scene, bpy.context.object
-        selected_objects, preferences = bpy.context.selected_objects, bpy.context.preferences
-        active_pose_bone = None
-        window_manager = bpy.context.window_manager
-        region = type("Region", (), {"width": 300})
-
-    if hasattr(panel, "poll") and not panel.poll(Context):
+    # No class: to make one takes longer than a panel.
+    context = SimpleNamespace(
+        scene=bpy.context.scene,
+        object=bpy.context.object,
+        selected_objects=bpy.context.selected_objects,
+        preferences=bpy.context.preferences,
+        active_pose_bone=None,
+        window_manager=bpy.context.window_manager,
+        region=SimpleNamespace(width=300),
+    )
+    if hasattr(panel, "poll") and not panel.poll(context):
         return None
     calls = []
-    panel_instance = type("Panel", (), {"layout": layout or RecordingLayout(calls)})
+    panel_instance = SimpleNamespace(layout=layout or RecordingLayout(calls))
     for header in ("draw_header", "draw_header_preset"):
         if hasattr(panel, header):
-            getattr(panel, header)(panel_instance, Context)
-    panel.draw(panel_instance, Context)
+            getattr(panel, header)(panel_instance, context)
+    panel.draw(panel_instance, context)
     return calls
 
 

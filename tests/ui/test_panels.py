@@ -20,7 +20,6 @@ from blender_meshrec.ui.people.people_panel import PeoplePanel
 from blender_meshrec.ui.properties import build_request
 from blender_meshrec.ui.remedies import buttons_for
 from blender_meshrec.ui.setup import setup_state
-from tests.support.machine_speed import slowness
 from tests.support.panel_drawing import NoLayout, draw_panel, operators_drawn, visible_text
 from tests.ui.conftest import FinishedProbe
 
@@ -278,7 +277,7 @@ def test_idle_panels_draw_quickly_without_a_timer(addon, backend, result, tubes)
     bpy.ops.meshrec.reconstruct()
     for panel in PANELS:  # Blender loads the font that has the strip's blocks once
         draw_panel(panel, NoLayout())
-    assert min(seconds_to_draw_panels(10) for _ in range(10)) < 0.002 * slowness()  # all panels, opened; the least
+    assert min(seconds_to_draw_panels(10) for _ in range(10)) < 0.002  # all panels, opened; the least, on a machine that does more
     assert not bpy.app.timers.is_registered(redraw.redraw)
 
 
