@@ -11,7 +11,7 @@ from blender_meshrec.scene.assemble import Person, assemble
 from blender_meshrec.scene.assembly import AssemblyOptions
 from blender_meshrec.scene.corrections.contact_channels import read_contacts
 from blender_meshrec.scene.takes.takes import takes_of
-from blender_meshrec.ui.correct.contact_panel import ContactPanel, contact_strip
+from blender_meshrec.ui.correct.contact_panel import ContactPanel, contact_strips
 from blender_meshrec.ui.correct.correction_panel import CorrectionPanel
 from blender_meshrec.ui.result.result_panel import ResultPanel
 from scripts.bench.retarget import build_character
@@ -57,7 +57,7 @@ def test_the_section_shows_every_part_with_its_strip(person):
     assert operators_drawn(calls).count("meshrec.toggle_contact") == 2 * len(CONTACT_PARTS)
     assert "meshrec.plant_again" in operators_drawn(calls)
     assert visible_text(calls).count("\u2588") > 4
-    assert contact_strip(np.array([False] * 10 + [True] * 10), 0.0)[0] == "|"
+    assert contact_strips(np.array([False] * 10 + [True] * 10)[:, None], 0.0)[0][0] == "|"
 
 
 @pytest.mark.parametrize("change", [{"scale": 2.0}, {"repeat": 2.0}, {"use_reverse": True}])

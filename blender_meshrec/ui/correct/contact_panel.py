@@ -5,6 +5,7 @@ from typing import ClassVar
 import bpy
 import numpy as np
 
+from ...core.array_types import BoolArray
 from ...core.body_contacts import CONTACT_PARTS
 from ...core.messages import title_of
 from ...scene.corrections.contact_channels import read_contacts
@@ -22,14 +23,15 @@ _NAMES_SHARE = 0.42  # of a row's width
 _ON, _OFF, _HERE_ON, _HERE_OFF = BLOCK, "\u2591", "\u2593", "|"  # of one width but for the last
 
 
-def contact_strip(touching: np.ndarray, here: float, count: int = 20) -> str:
-    """A line of `count` marks that shows contacts (F,) over the clip, and where the current frame is, 0..1 of it."""
+def contact_strips(touching: BoolArray, here: float, count: int = 20) -> list[str]:
+    """A line of `count` marks for each part, which shows its contacts (F,P) over the clip, and where the current frame is, 0..1 of it."""
     ends = np.arange(count + 1) * len(touching) // count
-    touched = np.concatenate([[0], np.cumsum(touching)])[ends]
-    cells = (2 * np.diff(touched) >= np.maximum(np.diff(ends), 1)).tolist()
+    touched = np.pad(touching.cumsum(0), ((1, 0), (0, 0)))[ends]
+    cells = 2 * np.diff(touched, axis=0) >= np.maximum(np.diff(ends), 1)[:, None]
+    marks = np.where(cells, _ON, _OFF)
     current = min(max(int(here * count), 0), count - 1)
-    marks = [(_HERE_ON if on else _HERE_OFF) if k == current else (_ON if on else _OFF) for k, on in enumerate(cells)]
-    return "".join(marks)
+    marks[current] = np.where(cells[current], _HERE_ON, _HERE_OFF)
+    return ["".join(strip) for strip in marks.T.tolist()]
 
 
 class ContactPanel(SidebarTab, bpy.types.Panel):
@@ -49,6 +51,7 @@ class ContactPanel(SidebarTab, bpy.types.Panel):
         cells = cells_that_fit(context, 1 - _NAMES_SHARE, _CELLS)
         sampled = [*np.linspace(first, last, min(last - first + 1, 2 * cells)), frame]
         contacts = read_contacts(armature_object, np.array(sampled) - timeline_shift(armature_object))
+        strips = contact_strips(contacts[:-1], (frame - first) / max(last - first, 1), cells)
         column = layout.column(align=True)
         for number, part in enumerate(CONTACT_PARTS):
             row = column.row(align=True)
@@ -62,8 +65,7 @@ class ContactPanel(SidebarTab, bpy.types.Panel):
                 translate=False,
             )
             set_operator_properties(button, part=part, extent="FROM_HERE")
-            here = (frame - first) / max(last - first, 1)
-            split.label(text=contact_strip(contacts[:-1, number], here, cells), translate=False)
+            split.label(text=strips[number], translate=False)
             whole = row.operator("meshrec.toggle_contact", text="", icon="ARROW_LEFTRIGHT")
             set_operator_properties(whole, part=part, extent="RUN")
         row = layout.row()
