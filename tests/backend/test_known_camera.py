@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from blender_meshrec.backend.known_camera import (
     read_known_camera,
     size_on_floor,
 )
-from blender_meshrec.backend.passes.solve import start_contacts
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import invert_rigid_transform
@@ -223,13 +221,3 @@ def test_observations_are_seen_through_an_ideal_lens():
     assert found.keypoints[0, 0, 2] == 0 and found.keypoints[1, 0, 2] == 1
     assert (found.boxes[:, :2] <= straight[1:].min(0) + 25).all() and (found.boxes[:, 2:] >= straight[1:].max(0) - 25).all()
     assert found.silhouettes.squares[0, 2] == pytest.approx(300 / 1.3, rel=0.1)
-
-
-def test_contacts_before_a_camera_that_is_known_count_from_the_first_moment():
-    """A foot that is taken to stand too soon shortens only a path whose length is sought."""
-    times, contacts = np.arange(40) / 30, np.zeros((40, 4))
-    contacts[10:30] = 1.0
-    person = SimpleNamespace(ankles_seen=np.ones((40, 2), bool), estimate=SimpleNamespace(contacts=contacts))
-    clip = SimpleNamespace(request=ReconstructRequest("walk.mp4"), timestamps=times, camera_centres=np.zeros((40, 3)), known_camera=None)
-    assert start_contacts(person, clip).sum() < contacts.sum()
-    assert (start_contacts(person, SimpleNamespace(**{**vars(clip), "known_camera": some_camera()})) == contacts).all()
