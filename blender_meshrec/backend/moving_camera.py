@@ -4,6 +4,7 @@ What a pass finds of a person is from the camera of each frame; the world, in wh
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -13,11 +14,12 @@ from ..core.files.body_template import BodyTemplate
 from ..core.foot_planting.leg_kinematics import pose_legs, soles_from_template
 from ..core.messages import Message
 from ..core.records import BodyParams
-from .camera.map_floor import MapFloor, find_map_floor, points_of_map
+from .camera.map_floor import MapFloor, find_map_floor, level_by_edges, points_of_map
 from .camera.path_scale import CONTACT, Feet, scale_from_feet
 from .camera.seen_depths import SeenDepths, ratios_beside_feet
 from .clip import Clip, Person
 from .fitting.body_params import local_rotmats
+from .fitting.tilt_from_lines import likelihood_of_up
 
 
 def has_camera_path(clip: Clip) -> bool:
@@ -82,7 +84,8 @@ def floor_of_map(clip: Clip) -> MapFloor | None:
         places.append(centres[frames])
     points = points_of_map(seen, view, centres, float(clip.intrinsics[0, 0]))
     up, sigma = clip.world_from_camera[2, :3], float(clip.tilt_sigma.max())
-    return find_map_floor(points, np.concatenate(soles), np.concatenate(places), up, sigma, (scale.scale, scale.log_sigma))
+    floor = find_map_floor(points, np.concatenate(soles), np.concatenate(places), up, sigma, (scale.scale, scale.log_sigma))
+    return floor if floor is None or clip.edges is None else level_by_edges(floor, partial(likelihood_of_up, clip.edges))
 
 
 def _feet(person: Person, template: BodyTemplate) -> Feet:

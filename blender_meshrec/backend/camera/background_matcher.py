@@ -2,7 +2,7 @@
 
 Corners of a key frame are found again in each of the next frames, so that errors do not add up from frame to frame. When the view has
 moved on, an older key frame that shows the same view is taken again, else a new one, which is matched with the last and with an older
-one against drift. At most MAX_KEYS small grey pictures are kept; what is stored of a frame are about 100 pairs of points.
+one against drift. At most MAX_KEYS small grey pictures are kept; what is stored of a frame are about 150 pairs of points.
 
 A shot ends where all corners vanish at once, others are there, and the histogram changes; nothing is matched across it. Where corners
 vanish otherwise (motion blur, people in front of the lens) the frame is LOST, and SIFT features look for earlier key frames from then on.

@@ -8,10 +8,12 @@ import numpy as np
 
 from ...core.array_types import AnyArray, BoolArray, FloatArray, ImageArray
 
-MAX_CORNERS, MIN_CORNERS, MIN_AGREEING = 120, 8, 0.3
+MAX_CORNERS, MIN_CORNERS, MIN_AGREEING = 180, 8, 0.3
+PARTS = 6  # of the picture's larger side: corners are taken from all of its square parts alike
 # Corners that a key frame takes over from the one before, at most; and px between the corners of a key frame.
 MAX_CARRIED, CORNER_DISTANCE = 70, 7
 NO_CORNERS: FloatArray = np.zeros((0, 2), np.float32)
+MIN_QUALITY = 1e-4  # strength of a corner over that of the strongest
 MIN_STRENGTH = 8e-5  # smaller eigenvalue of a corner's gradients, OpenCV's units; noise of 1 grey level has 5e-5
 MAX_PATCH_ERROR = 20.0  # grey levels, mean over a corner's patch; a cut leaves more
 AGREEMENT = 0.7  # px: of a corner and the motion of most
@@ -64,17 +66,29 @@ def sift_features(grey: ImageArray, is_free: ImageArray) -> tuple[FloatArray, An
 
 
 def find_corners(grey: ImageArray, is_free: ImageArray, carried: FloatArray = NO_CORNERS) -> FloatArray:
-    """Corners (N,2) px float32 of the background: those carried on from an earlier key frame, then others, the strongest first.
+    """Corners (N,2) px float32 of the background: those carried on from an earlier key frame, then others from all over the picture.
 
-    A corner that is carried on stays one point of the scene over several key frames, which ties them together.
+    A corner that is carried on stays one point of the scene over several key frames, which ties them together. The strongest corners of a
+    picture are often in one part of it, far away or before the sky; a camera's path needs what is near too, and the floor.
     """
     kept = _spread(carried[_strength(grey, carried) > MIN_STRENGTH])[:MAX_CARRIED]
     is_open = is_free.copy()
     for column, row in kept.round().astype(int):
         cv2.circle(is_open, (int(column), int(row)), CORNER_DISTANCE, 0, -1)
-    corners = cv2.goodFeaturesToTrack(grey, MAX_CORNERS - len(kept), 0.01, CORNER_DISTANCE, mask=is_open)
+    corners = cv2.goodFeaturesToTrack(grey, 0, MIN_QUALITY, CORNER_DISTANCE, mask=is_open)
     new = NO_CORNERS if corners is None else np.asarray(corners[:, 0], np.float32)
-    return np.concatenate([kept, new[_strength(grey, new) > MIN_STRENGTH]])
+    new = _from_all_parts(new[_strength(grey, new) > MIN_STRENGTH], grey.shape)
+    return np.concatenate([kept, new[: MAX_CORNERS - len(kept)]])
+
+
+def _from_all_parts(corners: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Corners (N,2) px, the strongest first, in another order: the strongest of each part of the picture, the second of each, and so on."""
+    column, row = (corners * PARTS / max(shape[:2])).astype(int).T
+    part = row * PARTS + column
+    order = np.argsort(part, kind="stable")
+    rank = np.empty(len(corners), int)
+    rank[order] = np.arange(len(corners)) - np.searchsorted(part[order], part[order])
+    return corners[np.argsort(rank, kind="stable")]
 
 
 def _strength(grey: ImageArray, corners: FloatArray) -> FloatArray:

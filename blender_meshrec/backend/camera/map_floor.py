@@ -4,7 +4,8 @@ Nothing is seen below a floor, so a slanted plane through a wall is none. It tel
 camera as people's soles do, it tells how many metres a unit of the path has.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ...core.array_types import FloatArray
 from .seen_depths import SeenDepths
 
 MIN_VIEWS = 3  # frames that see a point
+MAX_DEPTH_SIGMA = 0.08  # of the logarithm of a point's distance: others lie anywhere, and below the floor too
 # Tilts that are tried, rad from the estimated one: coarsely, then finely about the best.
 REACH, STEP, FINE_STEP = 0.28, 0.02, 0.004
 # Standard deviation of the estimated tilt beside what it says itself, and of a floor from level, rad.
@@ -44,7 +46,7 @@ class MapFloor:
 
 
 def points_of_map(seen: SeenDepths, camera_from_view: FloatArray, centres: FloatArray, focal: float) -> FloatArray:
-    """Places (P,3), units, of points that several frames see, in the axes of the view and from where the path has its origin.
+    """Places (P,3), units, of points whose distance is known, in the axes of the view and from where the path has its origin.
 
     Args:
         camera_from_view: (F,3,3). centres: (F,3), the camera's places, units. focal: px.
@@ -53,8 +55,10 @@ def points_of_map(seen: SeenDepths, camera_from_view: FloatArray, centres: Float
     places = (ahead[:, None] @ camera_from_view[seen.frames])[:, 0] + centres[seen.frames]
     order = np.argsort(seen.points, kind="stable")
     _points, firsts = np.unique(seen.points[order], return_index=True)
-    parts = np.split(places[order], firsts[1:]) if len(firsts) else []
-    found = [np.median(part, axis=0) for part in parts if len(part) >= MIN_VIEWS]
+    rows = [row for row in np.split(order, firsts[1:]) if len(row) >= MIN_VIEWS]
+    sights = (places - centres[seen.frames]) / np.linalg.norm(places - centres[seen.frames], axis=1, keepdims=True)
+    least = np.sqrt(2) * seen.noise / focal / MAX_DEPTH_SIGMA  # rad, between the outermost of a point's lines of sight
+    found = [np.median(places[row], axis=0) for row in rows if np.linalg.norm(np.ptp(sights[row], axis=0)) >= least]
     return np.array(found).reshape(-1, 3)
 
 
@@ -75,7 +79,7 @@ def find_map_floor(
     tilt, fine_sigma, log = search.best(best + np.stack(np.meshgrid(fine, fine), -1).reshape(-1, 2))
     share = _shares(log)
     mean = float(share @ search.log_scales)
-    found = search.up_of(tilt[None])[0]
+    found = _tilted(up, tilt[None])[0]
     off = search.log_ratios(found) - mean
     is_on = np.abs(off) < WITHIN * HEIGHT_SIGMA
     count, expected = int(is_on.sum()), WITHIN * HEIGHT_SIGMA * int((off < OVERHEAD).sum())
@@ -84,6 +88,26 @@ def find_map_floor(
         return None
     deviation = float(np.sqrt(share @ (search.log_scales - mean) ** 2))
     return MapFloor(found, float(np.hypot(fine_sigma, SLOPE_SIGMA)), float(np.exp(mean)), float(np.hypot(deviation, HEIGHT_SIGMA)), count)
+
+
+def level_by_edges(floor: MapFloor, likelihood: Callable[[FloatArray], FloatArray]) -> MapFloor:
+    """The floor with `up` by vertical edges too: floors are not quite level, and a map that is bent a little tilts them.
+
+    likelihood: of directions (N,3), its logarithms (N,).
+    """
+    steps = np.arange(-REACH, REACH + FINE_STEP, 2 * FINE_STEP)
+    tilts = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    ups = _tilted(floor.up, tilts)
+    share = _shares(likelihood(ups) - 0.5 * (tilts**2).sum(1) / floor.tilt_sigma**2)
+    best = int(share.argmax())
+    sigma = float(np.sqrt((share @ (tilts - tilts[best]) ** 2).max()))
+    return replace(floor, up=ups[best], tilt_sigma=float(np.hypot(sigma, FINE_STEP)))
+
+
+def _tilted(up: FloatArray, tilts: FloatArray) -> FloatArray:
+    """Unit vectors (T,3) that are tilted by (T,2) rad from `up` (3,)."""
+    ups = up + tilts @ np.linalg.svd(up[None])[2][1:]
+    return np.asarray(ups / np.linalg.norm(ups, axis=1, keepdims=True))
 
 
 def _spread(points: FloatArray, centres: FloatArray) -> float:
@@ -115,12 +139,6 @@ class _Search:
         """(S,) that are tried."""
         return float(np.log(self.scale)) + np.arange(-REACH_OF_SCALE, REACH_OF_SCALE + BIN / 2, BIN)
 
-    def up_of(self, tilts: FloatArray) -> FloatArray:
-        """Unit vectors (T,3) that are tilted by (T,2) rad from the estimated up."""
-        across = np.linalg.svd(self.up[None])[2][1:]
-        ups = self.up + tilts @ across
-        return np.asarray(ups / np.linalg.norm(ups, axis=1, keepdims=True))
-
     def log_ratios(self, up: FloatArray) -> FloatArray:
         """Logarithms (P,) of how far below the camera the soles are, m, over how far the points are, units; large for points above it."""
         stand = max(float(np.median(-self.soles @ up)), 1e-3)
@@ -135,7 +153,7 @@ class _Search:
         margin = BIN * np.arange(1, round(MARGIN / BIN) + 1)
         bins = np.concatenate([scales[0] - margin[::-1], scales, scales[-1] + margin])
         edges = np.append(bins - BIN / 2, bins[-1] + BIN / 2)
-        counts = np.array([np.histogram(np.clip(self.log_ratios(up), bins[0], bins[-1]), edges)[0] for up in self.up_of(tilts)])
+        counts = np.array([np.histogram(np.clip(self.log_ratios(up), bins[0], bins[-1]), edges)[0] for up in _tilted(self.up, tilts)])
         log = TEMPER * counts @ _gain_of(bins[:, None] - scales)
         log -= 0.5 * ((scales - np.log(self.scale)) / self.scale_sigma) ** 2
         log -= 0.5 * (tilts**2).sum(1, keepdims=True) / self.tilt_sigma**2

@@ -19,7 +19,18 @@ from .path_between_keys import fit_all_frames, interpolate_cameras
 from .path_start import PathGrowth, TwoViews, adjust_part, choose_key_frames, place_points, placed_part, two_view_starts
 from .point_tracks import PointTracks, chain_matches
 from .rotation_adjustment import Matches
-from .scene_adjustment import NOISE, OUTLIER_SCALE, REPEATED_ERRORS, Scene, centre_deviations, depths, noise_factor, residuals, robust_cost
+from .scene_adjustment import (
+    LEAST_NOISE,
+    NOISE,
+    OUTLIER_SCALE,
+    REPEATED_ERRORS,
+    Scene,
+    centre_deviations,
+    depths,
+    noise_factor,
+    residuals,
+    robust_cost,
+)
 from .seen_depths import SeenDepths
 
 MIN_FRAMES, MIN_POINTS = 5, 30
@@ -196,7 +207,9 @@ def _path_of_all_frames(tracks: PointTracks, is_key: BoolArray, result: _Result,
     good = np.bincount(known.frames[near], minlength=tracks.num_frames)
     share = good / np.maximum(np.bincount(known.frames, minlength=tracks.num_frames), 1)
     first = scene.rotations[0]
-    seen = SeenDepths(known.frames[near], known.points[near], known.pixels[near], depths(known, scene)[near] / distance)
+    seen = SeenDepths(
+        known.frames[near], known.points[near], known.pixels[near], depths(known, scene)[near] / distance, LEAST_NOISE * tracks.pixel
+    )
     return MovingPath(
         scene.rotations @ first.T,
         (scene.centres - scene.centres[0]) @ first.T / distance,

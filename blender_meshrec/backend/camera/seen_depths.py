@@ -16,13 +16,14 @@ ROW, REACH = 0.015, 0.5  # shares of the picture's width: of the height about a 
 @dataclass(frozen=True)
 class SeenDepths:
     """N points of the background where frames see them: frames (N,), points (N,), pixels (N,2) px from the image's middle, and depths (N,),
-    in units of the path.
+    in units of the path. noise: px, standard deviation of the pixels.
     """
 
     frames: IntArray
     points: IntArray
     pixels: FloatArray
     depths: FloatArray
+    noise: float = 0.0
 
 
 def ratios_beside_feet(seen: SeenDepths, soles: FloatArray, focal: float, is_standing: BoolArray, width: float) -> FloatArray:

@@ -182,6 +182,20 @@ def tilt_likelihood(evidence: EdgeEvidence, pitch: FloatArray, roll: FloatArray)
     return log if evidence.perpendicular is None else log + _log_level(evidence.perpendicular, pitch, roll)
 
 
+def likelihood_of_up(evidence: EdgeEvidence, up: FloatArray) -> FloatArray:
+    """The logarithm of the likelihood (N,) of directions (N,3), as of `tilt_likelihood`, without what level edges say."""
+    offsets = np.linspace(-2, 2, 9) * SHARED_PITCH_SIGMA
+    weights = -0.5 * (offsets / SHARED_PITCH_SIGMA) ** 2
+    weights -= np.logaddexp.reduce(weights)
+    pitch, roll = np.array([tilt_of_up(one) for one in up]).reshape(-1, 2).T
+    shared: list[FloatArray] = []
+    for offset, weight in zip(offsets, weights, strict=True):
+        tilted = up_of_tilt(pitch + offset, roll)
+        lenses = zip(evidence.log_weights, evidence.planes, strict=True)
+        shared.append(weight + np.logaddexp.reduce([share + _likelihood(planes, tilted) for share, planes in lenses]))
+    return np.asarray(np.logaddexp.reduce(shared))
+
+
 def _log_level(found: PerpendicularEdges, pitch: FloatArray, roll: FloatArray) -> FloatArray:
     """The logarithm of the likelihood ratio (P,R) of level edges at pitches (P,) and rolls (R,) rad, between those of `found`."""
     grid = PITCHES[::LEVEL_STEP], ROLLS[::LEVEL_STEP]
