@@ -241,10 +241,12 @@ def _foot_directions(
         return None
     rest_thighs, rest_shins = (_rest_directions(rest_joints, *ends) for ends in (("hip", "knee"), ("knee", "ankle")))
     thighs, shins = ((world[:, _pair(joint)] @ bones[..., None])[..., 0] for joint, bones in (("hip", rest_thighs), ("knee", rest_shins)))
-    turns = foot_turns(feet.directions, world[:, 0], rest_thighs, thighs, shins)
-    # Detectors take heels for toes.
-    is_backwards = feet.is_reliable & (turns.abs() > MAX_FOOT_TURN)
-    return feet._replace(is_reliable=feet.is_reliable & ~is_backwards, is_backwards=is_backwards)
+    is_odd, is_mirror_odd = (
+        foot_turns(directions, world[:, 0], rest_thighs, thighs, shins).abs() > MAX_FOOT_TURN
+        for directions in (feet.directions, feet.mirrored)
+    )
+    # Detectors take heels for toes. Of a foot towards the camera, or away from it, the picture hardly shows which it is: no sign of that.
+    return feet._replace(is_reliable=feet.is_reliable & ~is_odd, is_backwards=feet.is_reliable & is_odd & is_mirror_odd)
 
 
 def _knee_hints(world: torch.Tensor, rest: torch.Tensor, feet: FootDirections) -> tuple[torch.Tensor, torch.Tensor]:

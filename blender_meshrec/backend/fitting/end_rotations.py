@@ -34,10 +34,11 @@ FACE_POINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
 
 class FootDirections(NamedTuple):
-    """Unit vectors (F,2,3) from heels to toes, left first; which are reliable (F,2); the same vectors (2,3) m at rest; and which of the
-    directions (F,2) no leg can turn a foot to."""
+    """Unit vectors (F,2,3) from heels to toes, left first; those which look alike in the picture, but slant the other way in depth; which
+    are reliable (F,2); the same vectors (2,3) m at rest; and which of the directions (F,2) no leg can turn a foot to."""
 
     directions: torch.Tensor
+    mirrored: torch.Tensor
     is_reliable: torch.Tensor
     rest: torch.Tensor
     is_backwards: torch.Tensor
@@ -62,14 +63,18 @@ def foot_directions(
     ends = torch.stack([torch.as_tensor(landmarks[name]).to(rest_directions) for name in names])
     rest = ends[2:] - ends[:2]
     confidence = points.select(points.confidence, names, rest_directions).unflatten(1, (2, 2)).amin(1)
-    directions = rest_directions
+    directions, away = rest_directions, rest_directions.new_tensor([1.0, 1.0, -1.0])
     if points.positions is not None:
         heels, toes = points.select(points.positions, names, rest_directions).unflatten(1, (2, 2)).unbind(1)
         directions = normalize_or(toes - heels, rest_directions)
+    mirrored = directions * away
     if points.rays is not None:
         heels, toes = points.select(points.rays, names, rest_directions).unflatten(1, (2, 2)).unbind(1)
-        directions = _directions_between_rays(heels, toes, directions, ankles[..., 2:], rest.norm(dim=-1, keepdim=True))
-    return FootDirections(directions, confidence > MIN_CONFIDENCE, rest, torch.zeros_like(confidence, dtype=torch.bool))
+        directions, mirrored = (
+            _directions_between_rays(heels, toes, estimate, ankles[..., 2:], rest.norm(dim=-1, keepdim=True))
+            for estimate in (directions, mirrored)
+        )
+    return FootDirections(directions, mirrored, confidence > MIN_CONFIDENCE, rest, torch.zeros_like(confidence, dtype=torch.bool))
 
 
 def _directions_between_rays(

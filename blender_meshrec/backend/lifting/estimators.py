@@ -25,9 +25,9 @@ registry.estimator("blazepose")(blazepose.estimate)
 
 
 # Of the detector's own 3D in the mean with the lifter's. The lifter has it as an input, and learnt from rendered bodies how far to believe
-# it; on filmed people it is better than on those. Two calibrated videos: 65 and 46 mm by the lifter alone, 63 and 47 mm with this weight,
-# and straight legs bend 2 to 4 degrees less. PC-HMR's calibration was tuned together with other weights for the lifter, and even means.
-OWN_3D_WEIGHT, OWN_3D_WEIGHT_OF_PC_HMR = 0.3, 0.5
+# it. More of it straightens legs, too, and shortens steps towards the camera; less is better on rendered
+# bodies, and hardly different on filmed people. PC-HMR's calibration was tuned together with other weights for the lifter, and even means.
+OWN_3D_WEIGHT, OWN_3D_WEIGHT_OF_PC_HMR = 0.15, 0.5
 
 
 def lift_and_average(

@@ -42,7 +42,7 @@ def solve_clip_of_people(clip: Clip) -> None:
     evidence = [with_corrections(evidence_of_person(person, clip), person, clip) for person in clip.people]
     shared = ClipEvidence(
         clip.intrinsics, clip.view_size, clip.timestamps, up, float(clip.world_from_camera[2, 3]), clip.tilt_sigma,
-        clip.lens_sigma if clip.lens_source == "solved" else 0.0,
+        clip.lens_sigma if clip.lens_source == "solved" and not has_camera_path(clip) else 0.0,  # a path has been found for its lens
         centres=clip.places if has_camera_path(clip) else None,
         path_sigma=0.0 if clip.path_scale is None else clip.path_scale.solve_sigma,
         is_floor_known=is_floor_known(clip),

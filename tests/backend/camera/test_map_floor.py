@@ -1,9 +1,11 @@
 """The floor in a camera's map: level, at people's feet, and nothing below it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.camera.map_floor import MapFloor, find_map_floor, points_of_map
+from blender_meshrec.backend.camera.map_floor import MapFloor, find_map_floor, level_by_edges, points_of_map
 from blender_meshrec.backend.camera.seen_depths import SeenDepths
 from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.rotations import rotmat_from_rotvec
@@ -72,6 +74,19 @@ def test_nobody_on_the_ground_or_hardly_a_point_is_none() -> None:
     assert found_in(room(generator)[:5], soles(generator)) is None
 
 
+def test_vertical_edges_level_a_floor_that_slopes() -> None:
+    floor = MapFloor(FORWARD_TILT @ LEVEL_UP, 0.026, SCALE, 0.04, 30)
+
+    def edges(up: FloatArray) -> FloatArray:
+        return 10 * np.exp(-0.5 * ((1 - up @ LEVEL_UP) / 0.001) ** 2)
+
+    level = level_by_edges(floor, edges)
+    assert np.degrees(np.arccos(level.up @ LEVEL_UP)) < 2.5 and level.scale == floor.scale
+    same = level_by_edges(floor, lambda up: np.zeros(len(up)))
+    assert np.degrees(np.arccos(min(same.up @ floor.up, 1.0))) < 0.5
+    assert same.tilt_sigma == pytest.approx(floor.tilt_sigma, rel=0.05)
+
+
 def test_points_of_the_map_are_where_their_frames_see_them() -> None:
     generator = np.random.default_rng(5)
     places = np.column_stack([generator.uniform(-1, 1, (12, 2)), generator.uniform(3, 5, 12)])
@@ -81,5 +96,7 @@ def test_points_of_the_map_are_where_their_frames_see_them() -> None:
     seen = np.einsum("nij,nj->ni", view[frames], places[points] - centres[frames])
     observed = SeenDepths(frames, points, 500 * seen[:, :2] / seen[:, 2:], seen[:, 2])
     assert points_of_map(observed, view, centres, 500.0) == pytest.approx(places, abs=1e-9)
+    unsure = replace(observed, noise=5.0)  # px: 0.06 rad of parallax is too little
+    assert len(points_of_map(unsure, view, centres, 500.0)) == 0
     once = SeenDepths(frames[:12], points[:12], observed.pixels[:12], observed.depths[:12])
     assert len(points_of_map(once, view, centres, 500.0)) == 0

@@ -19,6 +19,7 @@ from blender_meshrec.backend.fitting.tilt_from_lines import (
     contradicts,
     count_telling_edges,
     edge_evidence,
+    likelihood_of_up,
     tilt_likelihood,
     tilt_of_up,
     up_of_tilt,
@@ -233,6 +234,14 @@ def test_people_average_what_is_their_own_of_their_balance():
     one, two = ([tilt(nothing, [balance] * count).sigma[0] for balance in (shared, striding)] for count in (1, 2))
     np.testing.assert_allclose(one[0], one[1], rtol=1e-3)
     assert two[0] == pytest.approx(one[0]) and two[1] == pytest.approx(one[1] / np.sqrt(2), rel=0.1)
+
+
+def test_directions_are_as_likely_as_their_tilts():
+    evidence = EVIDENCE
+    pitch, roll = np.radians(np.arange(-8.0, 21.0, 2.0)), np.radians([-4.0, 0.0, 4.0])
+    ups = up_of_tilt(*np.meshgrid(pitch, roll, indexing="ij")).reshape(-1, 3)
+    expected = tilt_likelihood(evidence, pitch, roll)
+    np.testing.assert_allclose(likelihood_of_up(evidence, ups).reshape(expected.shape), expected, atol=0.5)
 
 
 def test_edges_say_what_up_is_not():

@@ -268,6 +268,23 @@ def test_feet_that_point_backwards_are_not_followed(template, body):
         assert np.degrees(angle_between_rotmats(rotmats_of(fit)[:, legs], rotmats_of(whole)[:, legs])).max() < tolerance
 
 
+def test_feet_that_slant_the_wrong_way_in_depth_alone_do_not_count_as_backwards(template, body):
+    """Of feet towards the camera the picture hardly shows whether they point to it or away from it; of feet from the side it does."""
+    betas, poses = np.zeros(10), np.zeros((5, 24, 3))
+    from_the_side = rotvec_from_rotmat(rotmat_from_rotvec(FACING_CAMERA) @ rotmat_from_rotvec(np.array([0.0, np.pi / 2, 0.0])))
+    for facing, is_backwards in ((FACING_CAMERA, False), (from_the_side, True)):
+        poses[:, 0] = facing
+        joints, points = joints_of(body, betas, poses), points_of(body, betas, poses, hands=False)
+        wrong, rays = points.positions.copy(), points.rays.copy()
+        for side in SIDES:
+            heel, toe = (points.names.index(f"{side}_{end}") for end in ("heel", "big_toe"))
+            wrong[:, toe] = 2 * wrong[:, heel] - wrong[:, toe]
+            if is_backwards:
+                rays[:, toe] = 2 * rays[:, heel] - rays[:, toe]
+        fit = fit_body(template, joints, full_confidence(joints), replace(points, positions=wrong, rays=rays))
+        assert (np.mean(fit.feet_backwards) > 0.9) == is_backwards
+
+
 def test_limbs_out_of_view_hang_and_stand(template, body):
     """Face and shoulders before a desk camera: arms hang and legs are straight, whatever their joints."""
     joints = joints_of(body, np.zeros(10), human_motion())
