@@ -36,13 +36,18 @@ def refine_bodies(clip: Clip) -> None:
         keep_known_shape(person, clip.template)
 
 
+def sigma_of_lens(clip: Clip) -> float:
+    """How free the focal length is in the solve, of its logarithm; 0 where something tells it, or a camera's path was found for it."""
+    return clip.lens_sigma if clip.lens_source == "solved" and not has_camera_path(clip) else 0.0
+
+
 def solve_clip_of_people(clip: Clip) -> None:
     """Solve all frames of all people, and the world they share, at once (fitting/clip_solve)."""
     up = clip.world_from_camera[2, :3]
     evidence = [with_corrections(evidence_of_person(person, clip), person, clip) for person in clip.people]
     shared = ClipEvidence(
         clip.intrinsics, clip.view_size, clip.timestamps, up, float(clip.world_from_camera[2, 3]), clip.tilt_sigma,
-        clip.lens_sigma if clip.lens_source == "solved" and not has_camera_path(clip) else 0.0,  # a path has been found for its lens
+        sigma_of_lens(clip),
         centres=clip.places if has_camera_path(clip) else None,
         path_sigma=0.0 if clip.path_scale is None else clip.path_scale.solve_sigma,
         is_floor_known=is_floor_known(clip),

@@ -6,6 +6,7 @@ import pytest
 from blender_meshrec.backend.camera import background_matcher
 from blender_meshrec.backend.camera.background_mask import background_mask
 from blender_meshrec.backend.camera.background_matcher import MAX_KEYS, BackgroundMatcher
+from blender_meshrec.backend.camera.key_frames import MAX_CORNERS, find_corners
 from blender_meshrec.backend.camera.tracks import CUT, FOLLOWS, LOST
 from tests.backend.camera.scenery import SIZE, match, scenery, turn, view
 
@@ -48,6 +49,17 @@ def test_matches_are_where_the_background_is(hills):
             moved = (found.points[:, 2:] - found.points[:, :2])[found.agrees] / 64 * SIZE[0] / 320
             assert np.abs(np.median(moved, 0) - [3.0 * (row - found.reference), 0]).max() < 0.3  # px
             assert found.agrees.mean() > 0.8
+
+
+def test_corners_are_from_all_parts_of_the_picture(hills):
+    """Also where the picture is so faint that its corners are weaker than those of the rest, which is full of them."""
+    grey = view(hills)[..., 1].copy()
+    grey[180:] = 100 + grey[180:] // 3
+    corners = find_corners(grey, np.full(grey.shape, 255, np.uint8))
+    assert len(corners) == MAX_CORNERS
+    assert (corners[:, 1] > 180).mean() > 0.2
+    carried = corners[:10] + 0.2
+    assert (find_corners(grey, np.full(grey.shape, 255, np.uint8), carried)[:10] == carried).all()
 
 
 def test_memory_is_bounded(hills, monkeypatch):

@@ -237,8 +237,8 @@ def test_people_average_what_is_their_own_of_their_balance():
 
 
 def test_directions_are_as_likely_as_their_tilts():
-    evidence = EVIDENCE
-    pitch, roll = np.radians(np.arange(-8.0, 21.0, 2.0)), np.radians([-4.0, 0.0, 4.0])
+    evidence = edge_evidence(seen(poles(16), camera_from_level(0.1, 0.02)), INTRINSICS)
+    pitch, roll = np.radians(np.arange(-8.0, 20.0, 0.5)), np.radians([-4.0, 0.0, 4.0])
     ups = up_of_tilt(*np.meshgrid(pitch, roll, indexing="ij")).reshape(-1, 3)
     expected = tilt_likelihood(evidence, pitch, roll)
     np.testing.assert_allclose(likelihood_of_up(evidence, ups).reshape(expected.shape), expected, atol=0.5)
