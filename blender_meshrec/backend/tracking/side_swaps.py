@@ -1,7 +1,8 @@
 """Correction of frames in which a detector has exchanged left and right.
 
 A person seen from the side, or with the face hidden, is easily detected as their mirror image: every left joint is called
-right, and what is near is reported as far. A single frame does not reveal this; the frames before and after do.
+right, and what is near is reported as far. Legs that are alike are exchanged alone. A single frame does not reveal this; the frames
+before and after do.
 """
 
 from collections.abc import Sequence
@@ -15,9 +16,11 @@ from ...core.records import Observations
 from ...core.skeletons import KEYPOINT_SETS
 from ..detection.detections import body_size, mirror_permutation, set_limb_indices
 
-# Hypotheses about the keypoints of a frame: as detected; mirrored, depth included; only the names of left and right exchanged.
-UNCHANGED, MIRRORED, RELABELLED = range(3)
-HYPOTHESES = (UNCHANGED, MIRRORED, RELABELLED)
+# Hypotheses about the keypoints of a frame: as detected; mirrored, depth included; only the names of left and right exchanged; and only
+# those of the legs.
+UNCHANGED, MIRRORED, RELABELLED, LEGS_RELABELLED = range(4)
+HYPOTHESES = (UNCHANGED, MIRRORED, RELABELLED, LEGS_RELABELLED)
+LEG_POINTS = ("knee", "ankle", "heel", "big_toe", "small_toe")
 # Cost of a changed frame, per second. A jump of the limb joints by 0.3 body sizes and metres in all, at both ends of an
 # interval, outweighs about a second of changed frames.
 SWAP_COST = 0.3
@@ -63,7 +66,7 @@ def _correct_shot(
     features = np.stack([joint_features(*hypothesis, sizes, keypoint_set) for hypothesis in hypotheses])
     weights = feature_weights(observations.keypoints[rows], keypoint_set)
     best = find_cheapest_hypotheses(features, weights, np.diff(timestamps[rows]))
-    for hypothesis in (MIRRORED, RELABELLED):
+    for hypothesis in HYPOTHESES[1:]:
         chosen = best == hypothesis
         changed, changed_3d = hypotheses[hypothesis]
         corrected[rows[chosen]] = changed[chosen]
@@ -78,6 +81,9 @@ def apply_hypothesis(
     if hypothesis == UNCHANGED:
         return keypoints, keypoints_3d
     order = mirror_permutation(keypoint_set)
+    if hypothesis == LEGS_RELABELLED:
+        is_leg = [name.endswith(LEG_POINTS) for name in KEYPOINT_SETS[keypoint_set].points]
+        order = np.where(is_leg, order, np.arange(len(order)))
     depth_sign = np.array([1.0, 1.0, -1.0 if hypothesis == MIRRORED else 1.0])
     return keypoints[:, order], None if keypoints_3d is None else keypoints_3d[:, order] * depth_sign
 
@@ -119,7 +125,7 @@ def find_cheapest_hypotheses(features: FloatArray, weights: FloatArray, gaps: Fl
     if features.shape[-1] > 2:
         distance = distance + np.minimum(np.linalg.norm(steps[..., 2:], axis=-1), MAX_POINT_DISTANCE)
     moves = (distance * pair_weights).sum(-1) * np.exp(-gaps / TRANSITION_DECAY)
-    swap_costs = np.array([0.0, SWAP_COST, SWAP_COST])[:num_hypotheses, None] * np.append(gaps, gaps.min())
+    swap_costs = np.append(0.0, np.full(num_hypotheses - 1, SWAP_COST))[:, None] * np.append(gaps, gaps.min())
     cost = swap_costs[:, 0]
     came_from = np.zeros((num_frames, num_hypotheses), int)
     for f in range(1, num_frames):

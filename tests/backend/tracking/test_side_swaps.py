@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.detection.detections import person_box
-from blender_meshrec.backend.tracking.side_swaps import MIRRORED, RELABELLED, UNCHANGED, apply_hypothesis, correct_side_swaps
+from blender_meshrec.backend.tracking.side_swaps import (
+    LEGS_RELABELLED,
+    MIRRORED,
+    RELABELLED,
+    UNCHANGED,
+    apply_hypothesis,
+    correct_side_swaps,
+)
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import KEYPOINT_SETS, limb_indices
 from tests.support.synthetic_keypoints import animate_stick_figure, project_orthographic
@@ -38,6 +45,12 @@ def test_intervals_of_swapped_sides_are_corrected(hypothesis):
     walk = animate_stick_figure(TIMES, turn=0.4)
     swapped_rows = [0, 1, *range(20, 35), 60, *range(90, 112), 149]
     assert is_same(correct_side_swaps(make_observations(walk, swapped_rows, hypothesis), TIMES), make_observations(walk))
+
+
+def test_legs_that_are_exchanged_alone_are_corrected():
+    walk = animate_stick_figure(TIMES, turn=0.4)
+    swapped_rows = [*range(20, 26), 60, 100, 101, 149]
+    assert is_same(correct_side_swaps(make_observations(walk, swapped_rows, LEGS_RELABELLED), TIMES), make_observations(walk))
 
 
 def test_scattered_swaps_in_a_frontal_clip_are_corrected():
@@ -95,7 +108,7 @@ def test_frames_without_the_person_remain_zero():
     assert not corrected.keypoints[50:70].any()
 
 
-@pytest.mark.parametrize("hypothesis", [UNCHANGED, MIRRORED, RELABELLED])
+@pytest.mark.parametrize("hypothesis", [UNCHANGED, MIRRORED, RELABELLED, LEGS_RELABELLED])
 def test_every_hypothesis_is_its_own_inverse(hypothesis):
     points = animate_stick_figure(TIMES[:5], turn=0.7)
     keypoints = project_orthographic(points, (100, 200))
