@@ -15,7 +15,10 @@ MAX_CARRIED, CORNER_DISTANCE = 70, 7
 NO_CORNERS: FloatArray = np.zeros((0, 2), np.float32)
 MIN_QUALITY = 1e-4  # strength of a corner over that of the strongest
 MIN_STRENGTH = 8e-5  # smaller eigenvalue of a corner's gradients, OpenCV's units; noise of 1 grey level has 5e-5
+# px that a corner, tracked there and back again, may be off: of weak corners, in gravel or along planks, others are found that look alike.
+MAX_RETURN = 1.0
 MAX_PATCH_ERROR = 20.0  # grey levels, mean over a corner's patch; a cut leaves more
+FLOW_WINDOW = (15, 15)  # px
 AGREEMENT = 0.7  # px: of a corner and the motion of most
 WARP_GROWTH, WARP_TURN = 0.03, 0.04  # logarithm and rad, from which a key frame's picture is grown and turned before it is looked for
 WIDE_SHIFT = 3.0  # px of shift from which perspective bends the motion, and a homography describes it
@@ -109,18 +112,25 @@ def _spread(corners: FloatArray) -> FloatArray:
 
 
 def follow(key: KeyFrame, grey: ImageArray, is_free: ImageArray, guess: FloatArray) -> Following | None:
-    """Find a key frame's corners in another frame by optical flow from a guess (C,2) px; None if its background is not there."""
+    """Find a key frame's corners in another frame by optical flow from a guess (C,2) px; None if its background is not there.
+
+    Source: Kalal et al. 2010, "Forward-backward error: automatic detection of tracking failures".
+    """
     if len(key.corners) < MIN_CORNERS:
         return None
-    start = guess.astype(np.float32)[:, None].copy()
+    start = guess.astype(np.float32)[:, None]
     picture, corners = _as_large_as_now(key, guess)
     found, status, error = cv2.calcOpticalFlowPyrLK(
-        picture, grey, corners[:, None], start, winSize=(15, 15), maxLevel=3, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+        picture, grey, corners[:, None], start.copy(), winSize=FLOW_WINDOW, maxLevel=3, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
     )
+    back, is_back, _error = cv2.calcOpticalFlowPyrLK(
+        grey, picture, found, found + corners[:, None] - start, winSize=FLOW_WINDOW, maxLevel=3, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+    )
+    returns = (is_back[:, 0] > 0) & (np.linalg.norm(back[:, 0] - corners, axis=1) < MAX_RETURN)
     points = found[:, 0]
     height, width = grey.shape
     column, row = np.clip(np.nan_to_num(points).round().astype(int), 0, [width - 1, height - 1]).T
-    is_tracked = (status[:, 0] > 0) & (error[:, 0] < MAX_PATCH_ERROR) & (is_free[row, column] > 0)
+    is_tracked = returns & (status[:, 0] > 0) & (error[:, 0] < MAX_PATCH_ERROR) & (is_free[row, column] > 0)
     if is_tracked.sum() < max(MIN_CORNERS, 0.15 * len(key.corners)):
         return None
     return agree(key.corners[is_tracked], points[is_tracked], key.corners, grey.shape)
