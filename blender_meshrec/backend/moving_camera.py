@@ -14,7 +14,7 @@ from ..core.files.body_template import BodyTemplate
 from ..core.foot_planting.leg_kinematics import pose_legs, soles_from_template
 from ..core.messages import Message
 from ..core.records import BodyParams
-from .camera.map_floor import MapFloor, find_map_floor, level_by_edges, points_of_map
+from .camera.map_floor import TILT_SIGMA, MapFloor, find_map_floor, level_by_edges, points_of_map
 from .camera.path_scale import CONTACT, Feet, scale_from_feet
 from .camera.seen_depths import SeenDepths, ratios_beside_feet
 from .clip import Clip, Person
@@ -85,7 +85,13 @@ def floor_of_map(clip: Clip) -> MapFloor | None:
     points = points_of_map(seen, view, centres, float(clip.intrinsics[0, 0]))
     up, sigma = clip.world_from_camera[2, :3], float(clip.tilt_sigma.max())
     floor = find_map_floor(points, np.concatenate(soles), np.concatenate(places), up, sigma, (scale.scale, scale.log_sigma))
-    return floor if floor is None or clip.edges is None else level_by_edges(floor, partial(likelihood_of_up, clip.edges))
+    if floor is None:
+        return None
+    # A map is tilted and bent as much as the path is uncertain.
+    floor = replace(floor, tilt_sigma=float(np.hypot(floor.tilt_sigma, clip.camera.shots[0].uncertainty)))
+    if clip.edges is not None:
+        floor = level_by_edges(floor, partial(likelihood_of_up, clip.edges))
+    return floor if floor.tilt_sigma < np.hypot(sigma, TILT_SIGMA) else None
 
 
 def _feet(person: Person, template: BodyTemplate) -> Feet:
