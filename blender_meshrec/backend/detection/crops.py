@@ -12,12 +12,12 @@ MAX_SIDE_IN_IMAGES, MAX_SIDE = 4, 20_000
 
 
 class Square(NamedTuple):
-    """A square of an image, px: its centre, its side, and the number of counterclockwise quarter turns to apply to it."""
+    """A square of an image, px: its centre and side, and the counterclockwise turn to apply to it, in quarter turns, whole or not."""
 
     x: float
     y: float
     side: float
-    quarter_turns: int = 0
+    quarter_turns: float = 0
 
 
 class Crop(NamedTuple):
@@ -56,6 +56,8 @@ def crop_square(image: ImageArray, square: Square, crop_side: int) -> Crop | Non
 
     Beyond the image its border pixels are repeated: filling with black moves MediaPipe's landmarks by centimetres.
     """
+    if square.quarter_turns % 1:
+        return _turned_crop(image, square, crop_side)
     height, width = image.shape[:2]
     if not np.isfinite(square[:3]).all() or square.side > min(MAX_SIDE_IN_IMAGES * max(width, height), MAX_SIDE):
         return None
@@ -71,12 +73,29 @@ def crop_square(image: ImageArray, square: Square, crop_side: int) -> Crop | Non
         above, below, before, after = (int(size) for size in border)
         part = np.asarray(cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_REPLICATE), np.uint8)
     scaled = cv2.resize(part, (crop_side, crop_side), interpolation=cv2.INTER_AREA if side > crop_side else cv2.INTER_LINEAR)
-    turned = np.rot90(np.asarray(scaled, np.uint8), square.quarter_turns)
+    turned = np.rot90(np.asarray(scaled, np.uint8), int(square.quarter_turns))
     rotation = image_from_turned(square.quarter_turns)
     centre = np.array([left, top]) + side / 2
     return Crop(np.ascontiguousarray(turned), np.column_stack([side * rotation, centre - side * rotation @ [0.5, 0.5]]))
 
 
-def image_from_turned(quarter_turns: int) -> FloatArray:
+def _turned_crop(image: ImageArray, square: Square, crop_side: int) -> Crop | None:
+    """As of `crop_square`, turned by any angle: cut out of a larger square, which holds it however it is turned."""
+    larger = round(np.sqrt(2) * crop_side)
+    whole = crop_square(image, square._replace(side=square.side * larger / crop_side, quarter_turns=0), larger)
+    if whole is None:
+        return None
+    rotation = image_from_turned(square.quarter_turns)
+    middle = np.array([larger - 1, larger - 1]) / 2
+    from_turned = np.column_stack([rotation, middle - rotation @ np.full(2, (crop_side - 1) / 2)])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    turned = cv2.warpAffine(whole.image, from_turned, (crop_side, crop_side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    side, centre = whole.image_from_crop[0, 0] * crop_side / larger, whole.image_from_crop @ [0.5, 0.5, 1.0]
+    return Crop(np.asarray(turned, np.uint8), np.column_stack([side * rotation, centre - side * rotation @ [0.5, 0.5]]))
+
+
+def image_from_turned(quarter_turns: float) -> FloatArray:
     """(2,2): maps directions (x, y), y down, of an image turned counterclockwise to directions of the image before."""
-    return np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), quarter_turns % 4)
+    whole, angle = int(quarter_turns // 1), quarter_turns % 1 * np.pi / 2
+    part = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), whole % 4) @ part

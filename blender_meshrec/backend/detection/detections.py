@@ -114,10 +114,15 @@ def torso_centre(keypoints: FloatArray, keypoint_set: str) -> FloatArray:
 
 
 def upright_quarter_turns(keypoints: FloatArray, keypoint_set: str) -> int:
-    """The number of counterclockwise quarter turns that bring the shoulders of keypoints (K,3) above the hips; 0 if unclear."""
+    """The whole number of `upright_turns`, 0 to 3."""
+    return round(upright_turns(keypoints, keypoint_set)) % 4
+
+
+def upright_turns(keypoints: FloatArray, keypoint_set: str) -> float:
+    """The counterclockwise quarter turns, -2 to 2, that bring the shoulders of keypoints (K,3) above the hips; 0 if unclear."""
     thorax, hip = (h36m17_joint(keypoints, keypoint_set, name) for name in ("thorax", "hip"))
     up = thorax[:2] - hip[:2]
     if min(thorax[2], hip[2]) < CONFIDENCE_THRESHOLD or not up.any():
-        return 0
+        return 0.0
     # In the image y points down: upright is (0, -1), lying with the head to the right (1, 0).
-    return round(np.degrees(np.arctan2(up[0], -up[1])) / 90) % 4
+    return float(np.degrees(np.arctan2(up[0], -up[1])) / 90)

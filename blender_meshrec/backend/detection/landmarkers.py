@@ -161,7 +161,7 @@ def _to_detection(
     world_landmarks: "Sequence[Landmark]",
     mask: FloatArray | None,
     image_from_crop: FloatArray,
-    quarter_turns: int,
+    quarter_turns: float,
     image_size: tuple[int, int],
 ) -> Detection | None:
     """A Detection of the landmarker's result, or None if too little of a person is in view."""
@@ -177,7 +177,7 @@ def _to_detection(
 
 
 def detection_of_landmarks(
-    landmarks: Landmarks, mask: FloatArray | None, image_from_crop: FloatArray, quarter_turns: int, image_size: tuple[int, int]
+    landmarks: Landmarks, mask: FloatArray | None, image_from_crop: FloatArray, quarter_turns: float, image_size: tuple[int, int]
 ) -> Detection | None:
     """A Detection of landmarks in a crop, or None if too little of a person is in view.
 

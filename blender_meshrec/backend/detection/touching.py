@@ -13,13 +13,11 @@ import numpy as np
 from ...core.array_types import BoolArray, FloatArray, ImageArray
 from ...core.skeletons import KEYPOINT_SETS
 from .crops import Square, crop_square, image_from_turned
-from .detections import Detection, body_size, h36m17_joint, person_box
+from .detections import Detection, body_size, h36m17_joint, person_box, upright_turns
 from .detector import ExpectedPerson
 from .similarity import MIN_SAME_PERSON_SIMILARITY, keypoint_similarity
-from .skeleton_drawing import draw_skeleton
+from .skeleton_drawing import draw_skeleton, points_on_skeleton
 
-# Boxes of people that are nearer than this to each other, of a box's height, meet.
-NEARLY = 0.1
 # A pixel may be a body's within this distance of its skeleton, and the head's radius, in body sizes.
 REACH, HEAD_RADIUS = 0.14, 0.09
 # The side of a square around a person over the distance of their hips from the farthest of head and ankles.
@@ -32,23 +30,26 @@ IN_FRONT = 0.15
 FILL_SIDE = 48  # px, of the picture from which the colours are taken that replace others
 
 
-def touching_people(expected: Sequence[ExpectedPerson]) -> dict[int, list[int]]:
-    """The numbers of those whose boxes meet a person's, for each person who touches somebody."""
-    boxes = [person.box for person in expected]
-    known = [number for number, person in enumerate(expected) if person.keypoints is not None]
-    touching = {a: [b for b in known if b != a and _meet(boxes[a], boxes[b])] for a in known}
+def touching_people(expected: Sequence[ExpectedPerson], keypoint_set: str) -> dict[int, list[int]]:
+    """The numbers of those whose pixels may lie beside a person's, for each person who touches somebody."""
+    known = {number: _keypoints(person) for number, person in enumerate(expected) if person.keypoints is not None}
+    touching = {a: [b for b in known if b != a and _meet(known[a], known[b], keypoint_set)] for a in known}
     return {number: others for number, others in touching.items() if others}
 
 
-def _meet(a: FloatArray, b: FloatArray) -> bool:
-    gap = NEARLY * max(a[3] - a[1], b[3] - b[1])
-    return bool((a[:2] < b[2:] + gap).all() and (b[:2] < a[2:] + gap).all())
+def _meet(a: FloatArray, b: FloatArray, keypoint_set: str) -> bool:
+    """Whether some pixel may be either body's: boxes of people who spread their arms meet long before."""
+    reach = REACH * sum(body_size(person_box(keypoints, keypoint_set)) for keypoints in (a, b))
+    own, other = (points_on_skeleton(keypoints[:, :2], keypoint_set) for keypoints in (a, b))
+    return bool(np.linalg.norm(own[:, None] - other, axis=-1).min() < reach)
 
 
 def own_square(person: ExpectedPerson, keypoint_set: str) -> Square:
-    """The Square that a landmark network looks at: around the hips, as large as the person is with head and feet when nobody is near."""
+    """The Square that a landmark network looks at: around the hips, as large as the person is with head and feet when nobody is near, and
+    turned so that the trunk is upright in it, as the network has learnt to see people.
+    """
     x, y, _confidence = h36m17_joint(_keypoints(person), keypoint_set, "hip")
-    return Square(x, y, SIDE_PER_REACH * person.reach, person.quarter_turns)
+    return Square(x, y, SIDE_PER_REACH * person.reach, upright_turns(_keypoints(person), keypoint_set))
 
 
 def reach_from_hips(keypoints: FloatArray, keypoint_set: str) -> float:
@@ -118,7 +119,7 @@ def follow_touching(
     look: finds a person in the picture without others, of keypoints (K,3) each.
     """
     found: dict[int, Detection] = {}
-    for number, others in touching_people(expected).items():
+    for number, others in touching_people(expected, keypoint_set).items():
         detection = look(expected[number], [_keypoints(expected[other]) for other in others])
         if detection is not None and _agrees(detection, expected[number], keypoint_set):
             found[number] = detection

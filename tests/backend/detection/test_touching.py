@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.detection.crops import Square, crop_square
+from blender_meshrec.backend.detection.crops import Square, crop_square, image_from_turned
 from blender_meshrec.backend.detection.detections import Detection, person_box
 from blender_meshrec.backend.detection.detector import ExpectedPerson
 from blender_meshrec.backend.detection.landmark_network import CROP_SIDE, LandmarkNetwork
@@ -16,6 +16,7 @@ from blender_meshrec.backend.footage.images import decode_image
 from blender_meshrec.backend.tracking.clean_tracks import clean_tracks
 from blender_meshrec.backend.tracking.tracker import Tracker
 from blender_meshrec.core.files.model_files import model_file
+from blender_meshrec.core.skeletons import KEYPOINT_SETS
 from tests.support.synthetic_keypoints import animate_stick_figure, project_orthographic
 
 SET = "blazepose33"
@@ -47,6 +48,18 @@ def picture(*people):
 
 def share_of(image, colour):
     return float((np.abs(image.astype(int) - colour).max(-1) < 40).mean())
+
+
+@pytest.mark.parametrize("quarter_turns", [0.3, -0.6, 1.5])
+def test_a_crop_may_be_turned_by_any_angle(quarter_turns):
+    """A bright dot of a crop is where `image_from_crop` says, and directions turn as those of whole turns do."""
+    image = np.zeros((400, 500, 3), np.uint8)
+    image[148:153, 308:313] = 255
+    crop = crop_square(image, Square(260, 170, 200, quarter_turns), 128)
+    rows, columns = np.nonzero(crop.image[..., 0] > 128)
+    place = (np.array([columns.mean(), rows.mean()]) + 0.5) / 128
+    np.testing.assert_allclose(crop.image_from_crop @ [*place, 1.0], [310.5, 150.5], atol=1.5)
+    np.testing.assert_allclose(image_from_turned(1.0) @ image_from_turned(quarter_turns), image_from_turned(1 + quarter_turns), atol=1e-12)
 
 
 @pytest.mark.parametrize("in_front", [0, 1])
@@ -97,9 +110,21 @@ def test_a_bend_does_not_change_the_square():
 
 def test_only_people_who_touch_are_followed():
     people = [expected(standing(x)) for x in (100, 150, 500)]
-    assert touching_people(people) == {0: [1], 1: [0]}
+    assert touching_people(people, SET) == {0: [1], 1: [0]}
     newcomer = people[1]._replace(keypoints=None)
-    assert touching_people([people[0], newcomer, people[2]]) == {}
+    assert touching_people([people[0], newcomer, people[2]], SET) == {}
+
+
+def test_people_whose_boxes_alone_meet_do_not_touch():
+    """Who raises an arm towards somebody who stands behind at a distance is seen as before."""
+    one, other = standing(100), standing(330, y=110.0, scale=60.0)
+    keypoints = np.array(one.keypoints)
+    index = KEYPOINT_SETS[SET].index
+    keypoints[[index["left_wrist"], index["left_index"]], :2] = [335, 300]
+    reaching = replace(one, keypoints=keypoints)
+    boxes = [person_box(person.keypoints, SET) for person in (reaching, other)]
+    assert boxes[0][2] > boxes[1][0] and boxes[0][1] < boxes[1][3]
+    assert touching_people([expected(reaching), expected(other)], SET) == {}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +156,7 @@ def test_the_landmark_network_agrees_with_the_landmarker(shared_media):
     square = own_square(expected(whole), SET)
     landmarks = LandmarkNetwork(model).find_landmarks(crop_square(image, square, CROP_SIDE).image)
     crop = crop_square(image, square, CROP_SIDE)
-    found = detection_of_landmarks(landmarks, None, crop.image_from_crop, 0, (image.shape[1], image.shape[0]))
+    found = detection_of_landmarks(landmarks, None, crop.image_from_crop, square.quarter_turns, (image.shape[1], image.shape[0]))
     assert landmarks.is_person > 0.9 and found is not None
     assert np.median(np.linalg.norm(found.keypoints[:, :2] - whole.keypoints[:, :2], axis=1)) < 0.03 * 385
     assert np.median(np.linalg.norm(found.keypoints_3d - whole.keypoints_3d, axis=1)) < 0.08
