@@ -1,6 +1,7 @@
 """Drawing in Blender's layouts: properties in columns, wrapped text and errors."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import blf
 import bpy
@@ -11,6 +12,7 @@ from .translation import translate_message
 
 _MARGIN = 95  # px at a scale of 1: tabs, borders of the region and of boxes, and an icon
 _MIN_WIDTH = 80  # px
+_SHOWN_TEXTS = 256  # texts whose lines are kept: more than all panels together show
 _WIDE = 420  # px at a scale of 1; the sidebar is 220 px wide at first
 BLOCK, _MIN_CELLS = "\u2588", 8  # of a strip of text
 
@@ -34,7 +36,8 @@ def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context,
     scale = set_text_size(context)
     column = layout.column(align=True)
     column.alert = alert
-    for line in wrap_text(text, max(_MIN_WIDTH, require(context.region).width / scale - _MARGIN) * scale, _text_width):
+    width = max(_MIN_WIDTH, require(context.region).width / scale - _MARGIN) * scale
+    for line in _lines_of(text, width, _text_width(text)):
         column.label(text=line, icon=icon, translate=False)
         icon = "BLANK1" if icon != "NONE" else "NONE"
 
@@ -56,6 +59,12 @@ def draw_error(layout: bpy.types.UILayout, error: MeshRecError, context: bpy.typ
     """Draw what is wrong, and below it the remedy."""
     draw_text(layout, translate_message(error.problem), context, icon="ERROR", alert=True)
     draw_text(layout, translate_message(error.remedy), context, icon="BLANK1")
+
+
+@lru_cache(_SHOWN_TEXTS)
+def _lines_of(text: str, width: float, whole: float) -> list[str]:
+    """The lines of a text that is `whole` wide in the font and size of now, which are told apart by that."""
+    return wrap_text(text, width, _text_width) if whole > width else [text.strip()]
 
 
 def wrap_text(text: str, width: float, measure: Callable[[str], float]) -> list[str]:

@@ -59,17 +59,18 @@ class NoLayout:
     """Accepts every call and does nothing, to measure the time of the panel itself."""
 
     def __getattr__(self, kind):
-        return lambda *arguments, **options: self
+        return self
+
+    def __call__(self, *arguments, **options):
+        return self
 
     def __setattr__(self, name, value):
         pass
 
 
-def draw_panel(panel, layout=None):
-    """The calls with which a panel draws in the current context; None if its poll fails."""
-
-    # No class: to make one takes longer than a panel.
-    context = SimpleNamespace(
+def drawing_context():
+    """The current context, as panels see it in a sidebar."""
+    return SimpleNamespace(
         scene=bpy.context.scene,
         object=bpy.context.object,
         selected_objects=bpy.context.selected_objects,
@@ -78,6 +79,11 @@ def draw_panel(panel, layout=None):
         window_manager=bpy.context.window_manager,
         region=SimpleNamespace(width=300),
     )
+
+
+def draw_panel(panel, layout=None, context=None):
+    """The calls with which a panel draws in a context, the current one if None; None if its poll fails."""
+    context = context or drawing_context()
     if hasattr(panel, "poll") and not panel.poll(context):
         return None
     calls = []

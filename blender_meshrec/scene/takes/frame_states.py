@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import NamedTuple
 
 import bpy
@@ -39,6 +40,11 @@ class FrameStates:
     def row_at(self, frame: float) -> int:
         """The row that is shown at a frame of the timeline."""
         return max(0, int(np.searchsorted(self.frames, frame + 1e-3, side="right")) - 1)
+
+    @cached_property
+    def runs(self) -> tuple["Problem", ...]:
+        """The runs of doubtful frames, then of frames that are filled in."""
+        return tuple(problem for state in (State.DOUBTFUL, State.FILLED_IN) for problem in _runs(self, state))
 
     def share(self, state: State) -> float:
         """The share of a take's frames that have a state."""
@@ -79,7 +85,7 @@ def find_problems(armature_object: bpy.types.Object) -> list[Problem]:
     states, take = frame_states(armature_object), played_take(armature_object)
     if states is None or take is None:
         return []
-    found = [problem for state in (State.DOUBTFUL, State.FILLED_IN) for problem in _runs(states, state)]
+    found = list(states.runs)
     for frame in (round(frame + take.shift) for frame in take.action.get(WORST_FRAMES, ())):
         if not any(problem.first <= frame <= problem.last for problem in found):
             found.append(Problem(frame, frame, State.DOUBTFUL))

@@ -28,10 +28,11 @@ def contact_strips(touching: BoolArray, here: float, count: int = 20) -> list[st
     ends = np.arange(count + 1) * len(touching) // count
     touched = np.pad(touching.cumsum(0), ((1, 0), (0, 0)))[ends]
     cells = 2 * np.diff(touched, axis=0) >= np.maximum(np.diff(ends), 1)[:, None]
-    marks = np.where(cells, _ON, _OFF)
     current = min(max(int(here * count), 0), count - 1)
-    marks[current] = np.where(cells[current], _HERE_ON, _HERE_OFF)
-    return ["".join(strip) for strip in marks.T.tolist()]
+    strips = [[_ON if is_on else _OFF for is_on in row] for row in cells.T.tolist()]
+    for strip in strips:
+        strip[current] = _HERE_ON if strip[current] == _ON else _HERE_OFF
+    return ["".join(strip) for strip in strips]
 
 
 class ContactPanel(SidebarTab, bpy.types.Panel):

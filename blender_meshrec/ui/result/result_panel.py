@@ -129,8 +129,9 @@ def _draw_sentences(layout: bpy.types.UILayout, sentences: Sequence[str], contex
 
 def strip_text(states: FrameStates, frame: float, count: int = 28) -> str:
     """A take as a line of `count` cells of text, each with its worst state: seen, doubtful or filled in; and where a frame is."""
-    parts = np.array_split(states.states, min(count, len(states.states)))
-    marks = [_MARKS[State(int(part.max()))] for part in parts]
+    count = min(count, len(states.states))
+    worst = np.maximum.reduceat(states.states, np.arange(count) * len(states.states) // count)
+    marks = [_MARKS[State(state)] for state in worst.tolist()]
     share = states.row_at(frame) / len(states.states)
     marks.insert(min(int(share * len(marks)), len(marks)), _HERE)
     return "".join(marks)
