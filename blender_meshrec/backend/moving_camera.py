@@ -4,7 +4,6 @@ What a pass finds of a person is from the camera of each frame; the world, in wh
 """
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -14,12 +13,12 @@ from ..core.files.body_template import BodyTemplate
 from ..core.foot_planting.leg_kinematics import pose_legs, soles_from_template
 from ..core.messages import Message
 from ..core.records import BodyParams
-from .camera.map_floor import TILT_SIGMA, MapFloor, find_map_floor, level_by_edges, points_of_map
+from .camera.map_floor import TILT_SIGMA, MapFloor, find_map_floor, points_of_map
 from .camera.path_scale import CONTACT, Feet, scale_from_feet
 from .camera.seen_depths import SeenDepths, ratios_beside_feet
 from .clip import Clip, Person
 from .fitting.body_params import local_rotmats
-from .fitting.tilt_from_lines import likelihood_of_up
+from .fitting.tilt_from_lines import level_by_edges
 
 
 def has_camera_path(clip: Clip) -> bool:
@@ -88,9 +87,10 @@ def floor_of_map(clip: Clip) -> MapFloor | None:
     if floor is None:
         return None
     # A map is tilted and bent as much as the path is uncertain.
-    floor = replace(floor, tilt_sigma=float(np.hypot(floor.tilt_sigma, clip.camera.shots[0].uncertainty)))
+    up, tilt_sigma = floor.up, float(np.hypot(floor.tilt_sigma, clip.camera.shots[0].uncertainty))
     if clip.edges is not None:
-        floor = level_by_edges(floor, partial(likelihood_of_up, clip.edges))
+        up, tilt_sigma = level_by_edges(clip.edges, up, tilt_sigma)
+    floor = replace(floor, up=up, tilt_sigma=tilt_sigma)
     return floor if floor.tilt_sigma < np.hypot(sigma, TILT_SIGMA) else None
 
 

@@ -18,16 +18,25 @@ BUMP = 3.0  # standard deviations from which a change is taken to be a bump, and
 
 @dataclass(frozen=True)
 class Inertia:
-    """Three frames each (T,3) of K, one after another; sigmas: (T,6), of the change of their mean steps, rad and units, a frame.
+    """Three frames each (T,3) of K, one after another; before, after: (T,) frames between the first two and the last two of them.
 
-    before, after: (T,) frames between the first two and the last two of them. stiffness: (6,), of a change between two frames in a row.
+    sigma: (6,), of the change of steps between two frames in a row, rad and units, a frame.
     """
 
     frames: IntArray
     before: FloatArray
     after: FloatArray
-    sigmas: FloatArray
-    stiffness: FloatArray
+    sigma: FloatArray
+
+    @property
+    def sigmas(self) -> FloatArray:
+        """(T,6), of the change of mean steps: steps change at random, so that the variance between means grows with the time."""
+        return self.sigma * np.sqrt((self.before + self.after) / 2)[:, None]
+
+    @property
+    def stiffness(self) -> FloatArray:
+        """(6,), of a change between two frames in a row."""
+        return self.sigma**-2.0
 
     def changes(self, rotations: FloatArray, centres: FloatArray) -> FloatArray:
         """The changes (T,6) of steps, in sigmas, of rotations (K,3,3) and centres (K,3)."""
@@ -78,10 +87,9 @@ def at_rate(rate: float) -> float:
 def inertia(times: IntArray, distance: float, factor: float = 1.0) -> Inertia:
     """Of frames (K,) at different times (K,), in frames, of a scene that is `distance` units away.
 
-    factor: of all sigmas. Steps change at random from frame to frame, so that the variance between means grows with the time.
+    factor: of all sigmas.
     """
     order = np.argsort(times)
     frames = np.stack([order[:-2], order[1:-1], order[2:]], 1)
     before, after = np.diff(times[frames], axis=1).astype(float).T
-    sigma = factor * np.repeat([TURN_CHANGE, STEP_CHANGE * distance], 3)
-    return Inertia(frames, before, after, sigma * np.sqrt((before + after) / 2)[:, None], sigma**-2.0)
+    return Inertia(frames, before, after, factor * np.repeat([TURN_CHANGE, STEP_CHANGE * distance], 3))

@@ -4,8 +4,7 @@ Nothing is seen below a floor, so a slanted plane through a wall is none. It tel
 camera as people's soles do, it tells how many metres a unit of the path has.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -52,11 +51,12 @@ def points_of_map(seen: SeenDepths, camera_from_view: FloatArray, centres: Float
         camera_from_view: (F,3,3). centres: (F,3), the camera's places, units. focal: px.
     """
     ahead = np.column_stack([seen.pixels / focal * seen.depths[:, None], seen.depths])
-    places = (ahead[:, None] @ camera_from_view[seen.frames])[:, 0] + centres[seen.frames]
+    sights = (ahead[:, None] @ camera_from_view[seen.frames])[:, 0]
+    places = sights + centres[seen.frames]
     order = np.argsort(seen.points, kind="stable")
     _points, firsts = np.unique(seen.points[order], return_index=True)
     rows = [row for row in np.split(order, firsts[1:]) if len(row) >= MIN_VIEWS]
-    sights = (places - centres[seen.frames]) / np.linalg.norm(places - centres[seen.frames], axis=1, keepdims=True)
+    sights /= np.linalg.norm(sights, axis=1, keepdims=True)
     least = np.sqrt(2) * seen.noise / focal / MAX_DEPTH_SIGMA  # rad, between the outermost of a point's lines of sight
     found = [np.median(places[row], axis=0) for row in rows if np.linalg.norm(np.ptp(sights[row], axis=0)) >= least]
     return np.array(found).reshape(-1, 3)
@@ -88,20 +88,6 @@ def find_map_floor(
         return None
     deviation = float(np.sqrt(share @ (search.log_scales - mean) ** 2))
     return MapFloor(found, float(np.hypot(fine_sigma, SLOPE_SIGMA)), float(np.exp(mean)), float(np.hypot(deviation, HEIGHT_SIGMA)), count)
-
-
-def level_by_edges(floor: MapFloor, likelihood: Callable[[FloatArray], FloatArray]) -> MapFloor:
-    """The floor with `up` by vertical edges too: floors are not quite level, and a map that is bent a little tilts them.
-
-    likelihood: of directions (N,3), its logarithms (N,).
-    """
-    steps = np.arange(-REACH, REACH + FINE_STEP, 2 * FINE_STEP)
-    tilts = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
-    ups = _tilted(floor.up, tilts)
-    share = _shares(likelihood(ups) - 0.5 * (tilts**2).sum(1) / floor.tilt_sigma**2)
-    best = int(share.argmax())
-    sigma = float(np.sqrt((share @ (tilts - tilts[best]) ** 2).max()))
-    return replace(floor, up=ups[best], tilt_sigma=float(np.hypot(sigma, FINE_STEP)))
 
 
 def _tilted(up: FloatArray, tilts: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ deviation, and of others, with any deviation. Lines on a floor that run away fro
 reach the horizon of a tilt are less often taken to be vertical. What repeats an edge, in other frames or as its other pieces, is left out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -35,6 +35,7 @@ SHARED_PITCH_SIGMA = np.radians(2.0)
 # Weight of what level edges say, beside TEMPER; and what they reach by chance, as of CHANCE: lines of many directions lie on floors.
 LEVEL_TEMPER, LEVEL_CHANCE = 0.5, 3.0
 LEVEL_STEP = 3  # tilts are as far apart, in steps of PITCHES and ROLLS, for which level edges are looked at
+FLOOR_REACH, FLOOR_STEP = 0.28, 0.008  # rad, of the tilts that are tried about a floor's
 CHANCE = 1.5  # logarithm of the likelihood ratio that edges reach by chance at some tilt though none is vertical
 TEMPER = 0.6  # weight of an edge: neighbouring edges of one object share their error
 
@@ -182,18 +183,19 @@ def tilt_likelihood(evidence: EdgeEvidence, pitch: FloatArray, roll: FloatArray)
     return log if evidence.perpendicular is None else log + _log_level(evidence.perpendicular, pitch, roll)
 
 
-def likelihood_of_up(evidence: EdgeEvidence, up: FloatArray) -> FloatArray:
-    """The logarithm of the likelihood (N,) of directions (N,3), as of `tilt_likelihood`, without what level edges say."""
-    offsets = np.linspace(-2, 2, 9) * SHARED_PITCH_SIGMA
-    weights = -0.5 * (offsets / SHARED_PITCH_SIGMA) ** 2
-    weights -= np.logaddexp.reduce(weights)
-    pitch, roll = np.array([tilt_of_up(one) for one in up]).reshape(-1, 2).T
-    shared: list[FloatArray] = []
-    for offset, weight in zip(offsets, weights, strict=True):
-        tilted = up_of_tilt(pitch + offset, roll)
-        lenses = zip(evidence.log_weights, evidence.planes, strict=True)
-        shared.append(weight + np.logaddexp.reduce([share + _likelihood(planes, tilted) for share, planes in lenses]))
-    return np.asarray(np.logaddexp.reduce(shared))
+def level_by_edges(evidence: EdgeEvidence, up: FloatArray, sigma: float) -> tuple[FloatArray, float]:
+    """Up (3,) and its standard deviation, rad, from a floor's and vertical edges: floors are not quite level, and maps that are bent a
+    little tilt them. Edges that are level say nothing here: they may be those of the floor.
+    """
+    steps = np.arange(-FLOOR_REACH, FLOOR_REACH + FLOOR_STEP / 2, FLOOR_STEP)
+    pitch, roll = (angle + steps for angle in tilt_of_up(up))
+    ups = up_of_tilt(*np.meshgrid(pitch, roll, indexing="ij"))
+    log = tilt_likelihood(replace(evidence, perpendicular=None), pitch, roll) - (1 - ups @ up) / sigma**2
+    share = np.exp(log - log.max())
+    share /= share.sum()
+    best = ups[np.unravel_index(int(log.argmax()), log.shape)]
+    spread = float(np.sqrt((share[..., None] * (ups - best) ** 2).sum((0, 1)).max()))
+    return best, float(np.hypot(spread, FLOOR_STEP / 2))
 
 
 def _log_level(found: PerpendicularEdges, pitch: FloatArray, roll: FloatArray) -> FloatArray:

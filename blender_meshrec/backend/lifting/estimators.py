@@ -25,8 +25,8 @@ registry.estimator("blazepose")(blazepose.estimate)
 
 
 # Of the detector's own 3D in the mean with the lifter's. The lifter has it as an input, and learnt from rendered bodies how far to believe
-# it. More of it straightens legs, too, and shortens steps towards the camera; less is better on rendered
-# bodies, and hardly different on filmed people. PC-HMR's calibration was tuned together with other weights for the lifter, and even means.
+# it. More of it straightens legs and shortens steps towards the camera; none is best on rendered bodies, and 2 mm worse on filmed people
+# (docs/accuracy.md). PC-HMR's calibration was tuned together with other weights for the lifter, and even means.
 OWN_3D_WEIGHT, OWN_3D_WEIGHT_OF_PC_HMR = 0.15, 0.5
 
 

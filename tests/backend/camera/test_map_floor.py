@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.camera.map_floor import MapFloor, find_map_floor, level_by_edges, points_of_map
+from blender_meshrec.backend.camera.map_floor import MapFloor, find_map_floor, points_of_map
 from blender_meshrec.backend.camera.seen_depths import SeenDepths
 from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.rotations import rotmat_from_rotvec
@@ -72,19 +72,6 @@ def test_nobody_on_the_ground_or_hardly_a_point_is_none() -> None:
     generator = np.random.default_rng(4)
     assert found_in(room(generator), np.zeros((0, 3))) is None
     assert found_in(room(generator)[:5], soles(generator)) is None
-
-
-def test_vertical_edges_level_a_floor_that_slopes() -> None:
-    floor = MapFloor(FORWARD_TILT @ LEVEL_UP, 0.026, SCALE, 0.04, 30)
-
-    def edges(up: FloatArray) -> FloatArray:
-        return 10 * np.exp(-0.5 * ((1 - up @ LEVEL_UP) / 0.001) ** 2)
-
-    level = level_by_edges(floor, edges)
-    assert np.degrees(np.arccos(level.up @ LEVEL_UP)) < 2.5 and level.scale == floor.scale
-    same = level_by_edges(floor, lambda up: np.zeros(len(up)))
-    assert np.degrees(np.arccos(min(same.up @ floor.up, 1.0))) < 0.5
-    assert same.tilt_sigma == pytest.approx(floor.tilt_sigma, rel=0.05)
 
 
 def test_points_of_the_map_are_where_their_frames_see_them() -> None:

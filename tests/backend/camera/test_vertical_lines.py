@@ -19,7 +19,7 @@ from blender_meshrec.backend.fitting.tilt_from_lines import (
     contradicts,
     count_telling_edges,
     edge_evidence,
-    likelihood_of_up,
+    level_by_edges,
     tilt_likelihood,
     tilt_of_up,
     up_of_tilt,
@@ -236,12 +236,13 @@ def test_people_average_what_is_their_own_of_their_balance():
     assert two[0] == pytest.approx(one[0]) and two[1] == pytest.approx(one[1] / np.sqrt(2), rel=0.1)
 
 
-def test_directions_are_as_likely_as_their_tilts():
-    evidence = edge_evidence(seen(poles(16), camera_from_level(0.1, 0.02)), INTRINSICS)
-    pitch, roll = np.radians(np.arange(-8.0, 20.0, 0.5)), np.radians([-4.0, 0.0, 4.0])
-    ups = up_of_tilt(*np.meshgrid(pitch, roll, indexing="ij")).reshape(-1, 3)
-    expected = tilt_likelihood(evidence, pitch, roll)
-    np.testing.assert_allclose(likelihood_of_up(evidence, ups).reshape(expected.shape), expected, atol=0.5)
+def test_vertical_edges_level_a_floor_that_slopes():
+    true, floor = (up_of_tilt(np.array(pitch), np.array(0.0)) for pitch in (0.1, 0.16))
+    up, sigma = level_by_edges(edge_evidence(seen(poles(16), camera_from_level(0.1, 0.0)), INTRINSICS), floor, 0.05)
+    assert np.arccos(up @ true) < 0.02 and 0.005 < sigma < 0.04
+    nothing = edge_evidence(seen(poles(0), camera_from_level(0.1, 0.0)), INTRINSICS)
+    same, sigma = level_by_edges(nothing, floor, 0.05)
+    assert np.arccos(min(same @ floor, 1.0)) < 0.01 and sigma == pytest.approx(0.05, rel=0.05)
 
 
 def test_edges_say_what_up_is_not():
