@@ -5,5 +5,5 @@ the training motion in random clothes, light and places, a software renderer fil
 
 motion.py draws pieces of motion capture; wardrobe.py the body's shape and clothes; performer.py poses it; cameras.py films it; scenery.py,
 renderer.py and pictures.py make the pictures; detection.py detects and tracks; clips.py joins all of that; shards.py stores the result, and
-measure.py measures it. `python -m scripts.train.data.filmed_bodies` writes the data set.
+jobs.py runs that in several processes; measure.py measures it. `python -m scripts.train.data.filmed_bodies` writes the data set.
 """
