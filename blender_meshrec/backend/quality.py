@@ -142,7 +142,7 @@ def measure_person(
 
 
 def measure_picture(recovery: Recovery, observations: Observations) -> dict[str, Measure]:
-    """How far the final joints lie from their keypoints, and how far the lifted ones do, % of the person's size."""
+    """How far the final joints lie from where they are seen, and how far the lifted ones do, % of the person's size."""
     final, lifted = (
         relative_errors(recovery, points.astype(float), names, observations)
         for points, names in ((recovery.joints, SMPL_JOINTS), (recovery.lifted_joints, H36M17))
@@ -156,7 +156,7 @@ def measure_picture(recovery: Recovery, observations: Observations) -> dict[str,
 
 def relative_errors(recovery: Recovery, joints: FloatArray, names: tuple[str, ...], observations: Observations) -> FloatArray:
     """Reprojection errors (F,12) of the limb joints among joints (F,J,3) m in the world, % of the person's size; nan where none counts."""
-    detected = observations.keypoints[:, limb_indices(KEYPOINT_SETS[observations.keypoint_set].points)]
+    detected = observations.joint_points[:, limb_indices(H36M17)]
     in_camera = transform_points(recovery.camera_from_world, joints[:, limb_indices(names)])
     distance = np.linalg.norm(project(in_camera, recovery.camera_intrinsics) - detected[..., :2], axis=-1)
     counted = (detected[..., 2] > CONFIDENCE_THRESHOLD) & observations.visible[:, None] & np.isfinite(distance)

@@ -15,7 +15,7 @@ from ..core.focal_length import equivalent_from_pixels
 from ..core.messages import Message
 from ..core.metrics import jitter, reprojection_error
 from ..core.records import Recovery
-from ..core.skeletons import KEYPOINT_SETS, SMPL_JOINTS
+from ..core.skeletons import H36M17, SMPL_JOINTS
 from ..core.version import version as version_of_this
 from .camera.solve_camera import CameraPath
 from .clip import Clip, Person
@@ -191,13 +191,12 @@ def build_lens_report(clip: Clip) -> dict[str, Any]:
 def build_person_report(person: Person, clip: Clip) -> dict[str, Any]:
     """One person's numbers; None where a number cannot be measured."""
     observations, recovery = person.observations, person.recovery
-    names = KEYPOINT_SETS[observations.keypoint_set].points
     pixels, relative = float("nan"), float("nan")
     # A clip resampled by --fps no longer has the footage's rows to measure its reprojection against.
     has_footage_rows = -(-len(recovery) // clip.step) == len(observations)
     if has_footage_rows:
         in_camera = transform_points(recovery.camera_from_world, recovery.joints.astype(float))[:: clip.step]
-        seen = observations.keypoints, names, recovery.camera_intrinsics, observations.boxes
+        seen = observations.joint_points, H36M17, recovery.camera_intrinsics, observations.boxes
         pixels, relative = reprojection_error(in_camera, SMPL_JOINTS, *seen)
     report = {
         "person": person.number,

@@ -11,7 +11,7 @@ from .array_types import AnyArray, BoolArray, FloatArray, ImageArray, IntArray
 from .crop_regression import ROW_LENGTH
 from .frozen_arrays import freeze_arrays
 from .silhouettes import Silhouettes
-from .skeletons import KEYPOINT_SETS
+from .skeletons import H36M17, KEYPOINT_SETS, to_h36m17
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class Observations:
     keypoints_3d: (F,K,3) m relative to the middle of the hips, z along the line of sight to the person, or None. visible: (F,).
     silhouettes: of some of the frames, or None. portrait: (S,S,3) RGB, a small picture of the person, or None.
     regression: rows of crop_regression.py, what an image method regressed of the person's crops, or None.
+    joints: (F,17,4), where the h36m17 joints are in the picture, px, confidence and standard deviation px, or None where only the keypoints
+    tell.
     Rows where the person is not visible are zero.
     """
 
@@ -62,6 +64,7 @@ class Observations:
     silhouettes: Silhouettes | None = None
     portrait: ImageArray | None = None
     regression: FloatArray | None = None
+    joints: FloatArray | None = None
 
     def __post_init__(self) -> None:
         points = len(KEYPOINT_SETS[self.keypoint_set])
@@ -74,11 +77,17 @@ class Observations:
                 "keypoints_3d": (np.float32, ("F", points, 3)),
                 "portrait": (np.uint8, ("S", "S", 3)),
                 "regression": (np.float32, ("F", ROW_LENGTH)),
+                "joints": (np.float32, ("F", len(H36M17), 4)),
             },
         )
 
     def __len__(self) -> int:
         return len(self.visible)
+
+    @property
+    def joint_points(self) -> FloatArray:
+        """Where the joints are in the picture: h36m17 (F,17,3) px and confidence."""
+        return to_h36m17(self.keypoints, self.keypoint_set) if self.joints is None else self.joints[..., :3].astype(float)
 
     @property
     def median_area(self) -> float:

@@ -84,6 +84,13 @@ def steady_observations(
     )
 
 
+def joints_from_steady_view(joints: FloatArray, camera_from_view: FloatArray, intrinsics: FloatArray) -> FloatArray:
+    """Joints (F,17,4) of Observations in the steady view's picture, as the camera sees them that turns; as of `steady_observations`."""
+    rays = rays_from_pixels(joints[..., :2], intrinsics)
+    directions = points_on_rays(rays, np.ones(rays.shape[:-1])) @ np.swapaxes(camera_from_view, -1, -2)
+    return np.concatenate([project(directions, intrinsics), joints[..., 2:]], -1)
+
+
 def _steady_regression(rows: FloatArray | None, camera_from_view: FloatArray, intrinsics: FloatArray) -> FloatArray | None:
     """What was regressed of crops, in the axes of the view's crops of the same people."""
     if rows is None:

@@ -16,6 +16,7 @@ from ...core.records import Observations, Recovery
 from ...core.recovery_rows import frame_arrays, join_rows
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from ...core.silhouettes import Silhouettes
+from ...core.skeletons import H36M17
 from ..camera.through_lens import through_ideal_lens
 from ..clip import Clip, Person
 from ..known_people import KnownContacts, KnownPerson
@@ -135,7 +136,8 @@ def join_person(clip: Clip, person: Person, ways: Sequence[FloatArray], cameras:
     if main.generated is not None:
         meshes = [None if one is None else one.generated for one in own]
         person.generated = fill_recovery(clip, main.generated, in_one_world(meshes, clip, ways), cameras)
-    person.observations = person.steady = observations_of_shots(clip, person)
+    seen = replace(observations_of_shots(clip, person), joints=joints_of_shots(clip, own))
+    person.observations = person.steady = seen
 
 
 def mean_foot_slide(people: Sequence[Person]) -> tuple[float, float]:
@@ -154,6 +156,24 @@ def observations_of_shots(clip: Clip, person: Person) -> Observations:
     filmed = np.tile(clip.intrinsics, (len(clip.timestamps), 1, 1))
     filmed[:, [0, 1], [0, 1]] *= clip.zoom[:, None]
     return through_ideal_lens(person.observations, filmed, np.zeros(3), clip.intrinsics, np.array(clip.frames.size))
+
+
+def joints_of_shots(clip: Clip, own: Sequence[Person | None]) -> FloatArray | None:
+    """Where a person's joints are in the picture in all shots, (F,17,4) as of Observations, through the lens of `observations_of_shots`.
+
+    own: the person in each shot.
+    """
+    if all(one is None or one.observations.joints is None for one in own):
+        return None
+    found: list[FloatArray] = []
+    for part, one in zip(clip.parts, own, strict=True):
+        joints = np.zeros((len(part.timestamps), len(H36M17), 4))
+        if one is not None and one.observations.joints is not None:
+            zoom = clip.intrinsics[0, 0] / part.intrinsics[0, 0]
+            pixels = zoom * (one.observations.joints[..., :2] - part.intrinsics[:2, 2]) + clip.intrinsics[:2, 2]
+            joints = np.concatenate([pixels, one.observations.joints[..., 2:] * [1, zoom]], -1) * one.observations.visible[:, None, None]
+        found.append(joints)
+    return np.concatenate(found)
 
 
 def fill_recovery(clip: Clip, main: Recovery, parts: Sequence[Recovery | None], cameras: FloatArray) -> Recovery:

@@ -8,7 +8,6 @@ from ...core.array_types import FloatArray
 from ...core.cameras import points_on_rays, rays_from_pixels
 from ...core.contacts import detect_contacts
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from ...core.skeletons import to_h36m17
 from ..clip import Clip, Person
 from ..corrections import with_corrections
 from ..fitting.camera_space import with_focal_length
@@ -95,16 +94,23 @@ def evidence_of_person(person: Person, clip: Clip) -> PersonEvidence:
         is_size_open=has_open_size and person.betas is None,
         shares_floor=person.stands_with_others,
         feet=feet_of_solve(person, clip),
-        keypoint_set=person.steady.keypoint_set,
+        # Feet, and keypoints that nobody has corrected, are where the detector sees them.
+        foot_set=person.steady.keypoint_set if person.steady.joints is None or is_floor_known(clip) else "h36m17",
+        keypoint_sigma=keypoint_sigma_of_solve(person),
     )
 
 
 def keypoints_of_solve(person: Person, clip: Clip) -> FloatArray:
     """The keypoints (F,17,3) px and confidence that the solve fits, h36m17."""
-    keypoints = to_h36m17(person.steady.keypoints, person.steady.keypoint_set)
+    keypoints = person.steady.joint_points
     if feet_of_solve(person, clip) is not None:
         keypoints[:, ANKLES, 2] = 0.0  # they are among the feet
     return keypoints
+
+
+def keypoint_sigma_of_solve(person: Person) -> FloatArray | None:
+    """The standard deviations (F,17) px of the keypoints that the solve fits, where they are known."""
+    return None if person.steady.joints is None else person.steady.joints[..., 3].astype(float)
 
 
 def feet_of_solve(person: Person, clip: Clip) -> FloatArray | None:
@@ -125,7 +131,7 @@ def reach_of_feet(person: Person, clip: Clip) -> FloatArray:
     """Factors (F,4) of contacts: small for feet that are seen where no leg reaches down to the other foot."""
     legs = posed_legs(clip.template, moved_body(person.fit.body, clip.places)).joints
     length = float(np.median(np.linalg.norm(np.diff(legs[:, :, :3], axis=2), axis=-1).sum(-1)))
-    ankles = to_h36m17(person.steady.keypoints, person.steady.keypoint_set)[:, ANKLES, :2]
+    ankles = person.steady.joint_points[:, ANKLES, :2]
     sight = points_on_rays(rays_from_pixels(ankles, clip.intrinsics), np.ones(ankles.shape[:2]))
     up = clip.world_from_camera[2, :3]
     lowest = lowest_ankles(legs[:, :, 0], sight, clip.places, up, length)

@@ -24,7 +24,7 @@ from ..fitting.body_params import local_rotmats, transform_body, with_rotvecs
 from ..fitting.clip_solve.solve_clip import ClipEvidence, PersonEvidence, SolvedPerson, solve_clip
 from ..moving_camera import camera_path_in_world, has_camera_path, moved_body
 from .posed import body_in_world, posed_legs
-from .solve import keypoints_of_solve, start_contacts
+from .solve import keypoint_sigma_of_solve, keypoints_of_solve, start_contacts
 
 # Rows on either side of a corrected range that are solved too, and stay, so that the range joins them smoothly.
 MARGIN = 20
@@ -128,6 +128,7 @@ def _evidence(person: Person, start: BodyParams, certain: FloatArray, clip: Clip
         is_shape_known=True,
         certain=None if np.isnan(soles).all() else soles,
         spread=person.estimate.spread,
+        keypoint_sigma=keypoint_sigma_of_solve(person),
     )
 
 
@@ -145,6 +146,7 @@ def _solve_window(known: PersonEvidence, changed: BoolArray, rows: slice, clip: 
         visible=known.visible[rows] | ~changed[rows],
         certain=None if known.certain is None else known.certain[rows],
         spread=None if known.spread is None else known.spread[rows],
+        keypoint_sigma=None if known.keypoint_sigma is None else known.keypoint_sigma[rows],
         corrections=corrections,
     )
     if not evidence.visible.any():

@@ -5,7 +5,9 @@ from dataclasses import replace
 from functools import partial
 
 from ...core.files.body_template import BodyTemplate
-from ...core.skeletons import H36M17, to_h36m17
+from ...core.skeletons import H36M17
+from ...methods.lifter.joints_in_picture import joints_in_picture
+from ..camera.steady_view import joints_from_steady_view
 from ..camera.vertical_lines import VerticalLines
 from ..clip import Clip, Person
 from ..devices import run_with_cpu_fallback
@@ -48,6 +50,18 @@ def lift_keypoints(clip: Clip) -> None:
         person.estimate = run_with_cpu_fallback(estimate, clip.device, clip.warnings.append)
         for refine in refiners_of_stage("estimate", clip.refiners).values():
             refine(person, clip)
+        if clip.joined is None:
+            find_joints_in_picture(person, clip)
+
+
+def find_joints_in_picture(person: Person, clip: Clip) -> None:
+    """Where a person's joints are in the picture of the steady view, and in the footage's."""
+    find = partial(joints_in_picture, person.steady, clip.intrinsics, clip.timestamps)
+    joints = run_with_cpu_fallback(find, clip.device, clip.warnings.append)
+    person.steady = replace(person.steady, joints=joints)
+    if joints is not None and clip.camera_from_view is not None:
+        joints = joints_from_steady_view(joints, clip.camera_from_view, clip.intrinsics)
+    person.observations = replace(person.observations, joints=joints)
 
 
 def solve_joints_in_camera_space(clip: Clip) -> None:
@@ -60,7 +74,7 @@ def solve_joints_in_camera_space(clip: Clip) -> None:
         observations = person.steady
         person.camera_space = solve_camera_space(
             person.estimate,
-            to_h36m17(observations.keypoints, observations.keypoint_set),
+            observations.joint_points,
             observations.visible,
             clip.intrinsics,
             clip.view_size,

@@ -1,6 +1,7 @@
 """What the lifting network sees: POINTS of one person as lines of sight, relative to the torso and in units of the person's size."""
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ OUTPUT_SCALE = 0.1  # of the bone-length sum: the spread of joints, so that the 
 # Ours: the motion-capture performers have a mean bone-length sum of 2.32 statures.
 STATURE = 1.70  # m
 TOTAL_BONE_LENGTH = 2.32 * STATURE
+NUM_CHANNELS = 3 * len(POINTS) + 8 + 3 * len(H36M17) + 1  # of an encoded frame: of points, of the whole, of a detector's own joints
 VIEW_WINDOW, SIZE_WINDOW = 5, 81  # frames over which the viewing direction and the size are averaged
 
 _TORSO = [POINTS.index(p) for p in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")]
@@ -48,6 +50,39 @@ def input_points(keypoints: ArrayLike, keypoint_set: str) -> FloatArray:
     return mix_keypoints(keypoints, point_weights(keypoint_set))
 
 
+class PersonInView(NamedTuple):
+    """usable: (B,F,P), 1 for the points that count. centre: (B,F,2), the torso's, and view: (B,F,2), its mean over some frames, as rays.
+    size: (B,F,1), root mean square distance of joints from the centre about the view, over many frames."""
+
+    usable: torch.Tensor
+    centre: torch.Tensor
+    view: torch.Tensor
+    size: torch.Tensor
+
+
+def person_in_view(rays: torch.Tensor, confidence: torch.Tensor) -> PersonInView:
+    """Where a person is, and how large, from rays (B,F,23,2) and confidence (B,F,23) of POINTS."""
+    usable = (confidence >= MIN_CONFIDENCE).to(rays)
+    centre = _torso_centre(rays, usable)
+    view = moving_average(centre, VIEW_WINDOW)
+    offset = turned_points(view, rays) - turned_points(view, centre[:, :, None])
+    spread, count = _squared_spread(offset, usable)
+    size = _root_mean_square(moving_average(spread, SIZE_WINDOW), moving_average(count, SIZE_WINDOW))
+    return PersonInView(usable, centre, view, size)
+
+
+def turned_points(view: torch.Tensor, rays: torch.Tensor) -> torch.Tensor:
+    """Rays (B,F,P,2) as a camera sees them whose optical axis is the view (B,F,2)."""
+    directions = torch.cat([rays, torch.ones_like(rays[..., :1])], -1) @ rotation_to_optical_axis(view).transpose(-1, -2)
+    return directions[..., :2] / directions[..., 2:].clamp_min(0.05)
+
+
+def rays_of_turned(view: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """The rays (B,F,P,2) of `turned_points` (B,F,P,2)."""
+    directions = torch.cat([points, torch.ones_like(points[..., :1])], -1) @ rotation_to_optical_axis(view)
+    return directions[..., :2] / directions[..., 2:].clamp_min(0.05)
+
+
 def encode_keypoints(
     rays: torch.Tensor, confidence: torch.Tensor, detected: torch.Tensor, own_3d: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -60,19 +95,14 @@ def encode_keypoints(
     Returns:
         encoded (B,F,C), and view (B,F,2): the optical axis of the turned camera, as a ray.
     """
-    usable = (confidence >= MIN_CONFIDENCE).to(rays)
-    centre = _torso_centre(rays, usable)
-    view = moving_average(centre, VIEW_WINDOW)
-    points = _project(_rotate_rays(rotation_to_optical_axis(view), rays))
-    turned_centre = _project(_rotate_rays(rotation_to_optical_axis(view), centre[:, :, None]))
-    offset = points - turned_centre
-    spread, count = _squared_spread(offset, usable)
-    size = (moving_average(spread, SIZE_WINDOW) / moving_average(count, SIZE_WINDOW).clamp_min(1e-6)).sqrt().clamp_min(1e-4)
-    frame_size = (spread / count.clamp_min(1e-6)).sqrt().clamp_min(1e-4)
+    person = person_in_view(rays, confidence)
+    usable, size = person.usable, person.size
+    offset = turned_points(person.view, rays) - turned_points(person.view, person.centre[:, :, None])
+    frame_size = _root_mean_square(*_squared_spread(offset, usable))
     present = (usable.sum(-1, keepdim=True) > 0).to(rays)
-    displacement = (centre - moving_average(centre, SIZE_WINDOW)) / size
+    displacement = (person.centre - moving_average(person.centre, SIZE_WINDOW)) / size
     of_whole = [
-        view,
+        person.view,
         size.log() + 2,
         (frame_size / size).log().clamp(-2, 2),
         displacement.clamp(-5, 5),
@@ -82,7 +112,7 @@ def encode_keypoints(
     coordinates = (offset / size[..., None]).clamp(-5, 5) * usable[..., None]
     of_points = torch.cat([coordinates, (confidence * usable)[..., None]], -1).flatten(2)
     # Frames without a single point are all zero, as are those added to fill a token.
-    return torch.cat([of_points, *of_whole, *_encode_own_3d(rays, own_3d)], -1) * present, view
+    return torch.cat([of_points, *of_whole, *_encode_own_3d(rays, own_3d)], -1) * present, person.view
 
 
 def _encode_own_3d(rays: torch.Tensor, own_3d: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -96,14 +126,8 @@ def _encode_own_3d(rays: torch.Tensor, own_3d: torch.Tensor | None) -> tuple[tor
     return joints.clamp(-5, 5).flatten(2), has_own
 
 
-def _rotate_rays(rotation: torch.Tensor, rays: torch.Tensor) -> torch.Tensor:
-    """Rotations (B,F,3,3) applied to rays (B,F,P,2): directions (B,F,P,3)."""
-    directions = torch.cat([rays, torch.ones_like(rays[..., :1])], -1)
-    return directions @ rotation.transpose(-1, -2)
-
-
-def _project(directions: torch.Tensor) -> torch.Tensor:
-    return directions[..., :2] / directions[..., 2:].clamp_min(0.05)
+def _root_mean_square(spread: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    return (spread / count.clamp_min(1e-6)).sqrt().clamp_min(1e-4)
 
 
 def _torso_centre(rays: torch.Tensor, usable: torch.Tensor) -> torch.Tensor:

@@ -57,7 +57,7 @@ class Views:
     whether the points are those of a detector, not joints. joints: (B,F,17,3) relative to the hip in true camera axes, in units of the
     bone-length sum. zoom: (B,), true over assumed focal length. valid: (B,F). The cameras: focal (B,) in image diagonals; rotmats (B,F,3,3)
     and transl (B,F,3) m, the transform to camera axes. own_3d: (B,F,17,3) m, a real detector's own joints relative to the hip, z along the
-    line of sight, zero where it has none; or None.
+    line of sight, zero where it has none; or None. joint_rays: (B,F,17,2), where the joints are in the picture, as rays, or None.
     """
 
     rays: FloatArray
@@ -70,6 +70,7 @@ class Views:
     rotmats: FloatArray
     transl: FloatArray
     own_3d: FloatArray | None = None
+    joint_rays: FloatArray | None = None
 
 
 class Cameras(NamedTuple):

@@ -33,6 +33,7 @@ class FilmedWindows:
         self.rays: list[FloatArray] = []
         self.confidence: list[FloatArray] = []
         self.joints: list[FloatArray] = []
+        self.joint_rays: list[FloatArray] = []
         self.own: list[FloatArray] = []
         self.own_error: list[FloatArray] = []
         for clip in clips:
@@ -44,6 +45,7 @@ class FilmedWindows:
             true = (clip.joints - clip.joints[:, :1]) @ np.swapaxes(sight, -1, -2)
             true *= np.linalg.norm(own) / max(float(np.linalg.norm(true[clip.visible])), 1e-6) * clip.visible[:, None, None]
             self.rays.append(rays_from_pixels(points[..., :2], clip.intrinsics))
+            self.joint_rays.append(rays_from_pixels(clip.points, clip.intrinsics))
             self.confidence.append(points[..., 2] * clip.visible[:, None])
             self.joints.append((clip.joints - clip.joints[:, :1]) / clip.bone_sum)
             self.own.append(own)
@@ -57,12 +59,14 @@ class FilmedWindows:
         zoom = draw_zoom(rng, self.focal[chosen])
         rays, confidence = np.zeros((count, frames, len(POINTS), 2)), np.zeros((count, frames, len(POINTS)))
         joints, own = (np.zeros((count, frames, len(H36M17), 3)) for _ in range(2))
+        joint_rays = np.zeros((count, frames, len(H36M17), 2))
         valid = np.zeros((count, frames), bool)
         for row, clip in enumerate(chosen):
             begin = int(rng.integers(max(1, self.lengths[clip] - frames + 1)))
             rows, turn = slice(begin, begin + frames), _draw_turn(rng)
             length = min(frames, self.lengths[clip] - begin)
             rays[row, :length] = zoom[row] * self.rays[clip][rows] @ turn[:2, :2].T
+            joint_rays[row, :length] = zoom[row] * self.joint_rays[clip][rows] @ turn[:2, :2].T
             confidence[row, :length] = self.confidence[clip][rows]
             joints[row, :length] = self.joints[clip][rows] @ turn.T
             if rng.random() < OWN_3D_FRACTION:
@@ -72,6 +76,7 @@ class FilmedWindows:
         mirrored = np.flatnonzero(rng.random(count) < 0.5)
         rays[mirrored], confidence[mirrored] = rays[mirrored][:, :, MIRROR] * [-1, 1], confidence[mirrored][:, :, MIRROR]
         joints[mirrored], own[mirrored] = (values[mirrored][:, :, H36M17_MIRROR] * [-1, 1, 1] for values in (joints, own))
+        joint_rays[mirrored] = joint_rays[mirrored][:, :, H36M17_MIRROR] * [-1, 1]
         lossy = np.flatnonzero(rng.random(count) < LOSSY_FRACTION)
         kept = confidence[lossy]
         drop_points(rng, kept)
@@ -80,7 +85,8 @@ class FilmedWindows:
         rays, confidence, joints, own, zoom = (np.asarray(values, np.float32) for values in (rays, confidence, joints, own, zoom))
         still = np.tile(np.eye(3, dtype=np.float32), (count, frames, 1, 1))
         nowhere = np.zeros((count, frames, 3), np.float32)
-        return Views(rays, confidence, np.ones(count, bool), joints, zoom, valid, self.focal[chosen], still, nowhere, own)
+        focal, joint_rays = self.focal[chosen], joint_rays.astype(np.float32)
+        return Views(rays, confidence, np.ones(count, bool), joints, zoom, valid, focal, still, nowhere, own, joint_rays)
 
 
 def _draw_turn(rng: np.random.Generator) -> FloatArray:
@@ -91,5 +97,5 @@ def _draw_turn(rng: np.random.Generator) -> FloatArray:
 def join_views(one: Views, other: Views) -> Views:
     """The windows of both, of equal length; a detector's own 3D is zero where only one has it."""
     own = [np.zeros(views.joints.shape, np.float32) if views.own_3d is None else views.own_3d for views in (one, other)]
-    names = [field.name for field in fields(Views) if field.name != "own_3d"]
+    names = [field.name for field in fields(Views) if field.name not in ("own_3d", "joint_rays")]
     return Views(**{name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in names}, own_3d=np.concatenate(own))

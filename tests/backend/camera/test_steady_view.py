@@ -11,6 +11,7 @@ from blender_meshrec.backend.camera.steady_view import (
     choose_steady_view,
     is_in_steady_view,
     is_motion_known,
+    joints_from_steady_view,
     steady_observations,
 )
 from blender_meshrec.core.cameras import project
@@ -110,3 +111,12 @@ def test_a_turn_or_a_known_path_has_a_steady_view_whatever_the_zoom():
     assert is_motion_known(turning) and is_motion_known(replace(turning, zoom=np.linspace(1, 1.2, FRAMES)))
     assert not is_motion_known(replace(turning, kind="moving"))
     assert is_motion_known(replace(turning, kind="moving", centres=np.zeros((FRAMES, 3))))
+
+
+def test_joints_in_the_steady_view_are_those_that_the_camera_filmed(view, points):
+    seen = filmed(view, points)
+    steady = steady_observations(seen, view, INTRINSICS, SIZE)
+    spread = np.full((FRAMES, 17, 1), 3.0)
+    joints = joints_from_steady_view(np.concatenate([steady.keypoints[:, :17], spread], -1), view, INTRINSICS)
+    np.testing.assert_allclose(joints[..., :2], seen.keypoints[:, :17, :2], atol=0.01)  # px
+    np.testing.assert_allclose(joints[..., 3:], spread)

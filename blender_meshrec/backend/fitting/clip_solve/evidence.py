@@ -25,7 +25,8 @@ class PersonEvidence:
     relative to their parents, across and along the line of sight; or None. views: what each of the clip's further views shows, if anything.
     is_size_open: whether the views show how large the person is, or the floor that they share; else their stature is the start's.
     corrections: an artist's, or None. shares_floor: whether they stand on one floor with all others who do. feet: (F,6,3) px and confidence
-    of FOOT_POINTS, or None where the ankles of `keypoints` count. keypoint_set: the detector's.
+    of FOOT_POINTS, or None where the ankles of `keypoints` count. foot_set: the keypoint set beside whose joints ankles are seen.
+    keypoint_sigma: (F,17) px, standard deviations of `keypoints`; None where the clip itself tells their noise.
     """
 
     body: BodyParams
@@ -41,7 +42,8 @@ class PersonEvidence:
     corrections: CorrectionEvidence | None = None
     shares_floor: bool = False
     feet: FloatArray | None = None
-    keypoint_set: str = "h36m17"
+    foot_set: str = "h36m17"
+    keypoint_sigma: FloatArray | None = None
 
     @property
     def is_size_shared(self) -> bool:
@@ -56,7 +58,7 @@ class PersonEvidence:
     def shape(self, template: BodyTemplate) -> Shape:
         """The shapes that the person may have."""
         return shape_of_stature(
-            template, self.body.betas.astype(float), self.is_shape_known, self.is_size_open, foot_offsets(self.keypoint_set)
+            template, self.body.betas.astype(float), self.is_shape_known, self.is_size_open, foot_offsets(self.foot_set)
         )
 
     def frames(self, rows: IntArray) -> "PersonEvidence":
@@ -73,6 +75,7 @@ class PersonEvidence:
             spread=None if self.spread is None else self.spread[rows],
             corrections=None if self.corrections is None else self.corrections.frames(rows),
             feet=None if self.feet is None else self.feet[rows],
+            keypoint_sigma=None if self.keypoint_sigma is None else self.keypoint_sigma[rows],
         )
 
 

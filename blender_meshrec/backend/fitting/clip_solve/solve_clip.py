@@ -297,7 +297,11 @@ def _body_residuals(
     noise_factor, bone_factor = weights.NOISE_FACTOR, 1.0
     if clip.views:
         noise_factor, bone_factor = weights.SEVERAL_VIEWS_NOISE_FACTOR, weights.SEVERAL_VIEWS_BONE_FACTOR
-    sigma = np.hypot(weights.KEYPOINT_SIGMA / distance[:, None], noise_factor * keypoint_noise(rays, visibility, times))
+    if person.keypoint_sigma is None:
+        noise = noise_factor * keypoint_noise(rays, visibility, times)
+    else:
+        noise = person.keypoint_sigma[seen] / clip.intrinsics[0, 0]
+    sigma = np.hypot(weights.KEYPOINT_SIGMA / distance[:, None], noise)
     used = [row for row in range(len(H36M17)) if visibility[:, row].any()]
     residuals: list[Residual] = [
         Reprojection(SEEN_ROWS[used], rays[:, used], (visibility * frame_weights[:, None])[:, used], sigma[:, used], centres),

@@ -13,7 +13,7 @@ PRIOR_FRAMES = 30.0
 # --- the image --------------------------------------------------------------------------------------------------------
 # A marker against its keypoint, m at the person's distance: the marker's own uncertainty, beside the keypoint's noise.
 KEYPOINT_SIGMA = 0.005
-# Keypoint errors are this many times their measured high-frequency noise: much of them is slow.
+# Keypoint errors are this many times their measured high-frequency noise, where nothing else tells them: much of them is slow.
 NOISE_FACTOR = 4.0
 KEYPOINT_OUTLIER = 3.0  # sigma from which a keypoint lets go (Geman-McClure)
 MIN_OUTLIER_WEIGHT = 0.05  # an outlier keeps this weight, or a lost person would never be found again

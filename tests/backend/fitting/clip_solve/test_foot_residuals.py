@@ -39,7 +39,7 @@ def seen_feet(clip, raised):
 def place_of_feet(clip, evidence):
     """How far (F,4) m the soles are from their true places after the solve, before a camera and on a floor that are known."""
     shared = replace(clip.shared(tilt_sigma=0.0), is_floor_known=True)
-    (person,), _world = solve_clip(clip.template, [replace(evidence, keypoint_set=DETECTOR)], shared)
+    (person,), _world = solve_clip(clip.template, [replace(evidence, foot_set=DETECTOR)], shared)
     body = person.body
     root = clip.template.rest_joints(body.betas)[0]
     state = replace(clip.truth, pelvis=body.transl + root, rotmats=local_rotmats(body)[:, clip.template.smpl_joint_indices])
@@ -81,7 +81,7 @@ def test_ankles_that_are_seen_too_high_do_not_bend_knees(template):
     unsure = np.full((len(clip.times), 17, 3), 0.3)  # m: the lifter leaves it to the picture
     errors: dict[str, float] = {}
     for keypoint_set in (DETECTOR, "h36m17"):
-        seen = replace(evidence, keypoints=keypoints, keypoint_set=keypoint_set, spread=unsure, is_shape_known=True)
+        seen = replace(evidence, keypoints=keypoints, foot_set=keypoint_set, spread=unsure, is_shape_known=True)
         (person,), _world = solve_clip(clip.template, [seen], clip.shared())
         rotmats = local_rotmats(person.body)[:, clip.template.smpl_joint_indices]
         errors[keypoint_set] = float(np.degrees(np.abs(angle_between_rotmats(rotmats[:, KNEES], clip.truth.rotmats[:, KNEES])).mean()))
