@@ -75,6 +75,8 @@ def background_left(clip: Clip) -> FloatArray | None:
     """The background's movement (F,3) that the solve of the camera has not taken out; None if it has, or if nobody looked."""
     if clip.known_camera is not None and clip.camera.kind != "still":
         return None
+    if clip.known_camera is None and clip.camera.kind == "still" and clip.background is not None:
+        return np.zeros_like(clip.background)  # the solve of the camera has looked at all of it: what moved is no background
     if clip.path_scale is not None and clip.path_scale.is_told:
         return None  # the path is taken out, and its length is known
     if clip.background is not None and clip.path_scale is None and clip.camera_from_view is not None and clip.known_camera is None:

@@ -9,7 +9,7 @@ import pytest
 from blender_meshrec.backend.fitting.stature import betas_of_stature
 from blender_meshrec.backend.fitting.tilt_from_lines import edge_evidence, tilt_of_up
 from blender_meshrec.backend.known_people import KnownPerson
-from blender_meshrec.backend.quality import beyond_jumps, judge_people, measure_person, warnings_of
+from blender_meshrec.backend.quality import background_left, beyond_jumps, judge_people, measure_person, warnings_of
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.cameras import intrinsics_of_focal_length, project, rigid_transform, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
@@ -389,6 +389,7 @@ def test_the_verdict_is_in_the_clip_and_the_report(tube_body):
         warnings=[],
         path_scale=None,
         known_camera=None,
+        camera=SimpleNamespace(kind="unknown"),
         parts=(),
         cuts=[],
     )
@@ -399,3 +400,13 @@ def test_the_verdict_is_in_the_clip_and_the_report(tube_body):
     assert report["measures"]["gravity_unsure"] == pytest.approx(3.0, abs=0.1) and report["measures"]["camera_moves"] is None
     assert report["worst_times"] == [round(row / FPS, 3) for row in report["worst_frames"]]
     assert report["worst_frames"] and all(0 <= row < FRAMES for row in report["worst_frames"])
+
+
+@pytest.mark.parametrize("kind, is_left", [("still", False), ("unknown", True)])
+def test_what_moves_before_a_camera_that_was_found_still_is_no_background(kind, is_left):
+    """Such as lines that somebody has drawn over the person."""
+    background = np.tile([0.01, 0.0, 0.0], (20, 1))
+    clip = SimpleNamespace(
+        background=background, camera=SimpleNamespace(kind=kind), known_camera=None, path_scale=None, camera_from_view=None, zoom=None
+    )
+    np.testing.assert_allclose(background_left(clip), background if is_left else 0.0)
