@@ -40,6 +40,9 @@ SHIFT_SCALE, SPREAD_SCALE, MAX_LOG_SPREAD = 0.1, 0.05, 4.0  # of the person's si
 # Standard deviation along an axis, in spreads, of an error whose density falls with its length r as exp(-r / spread).
 SIGMA_OF_SPREAD = 3**0.5
 UNSEEN_SIGMA = 0.3  # of the person's size, of joints that are hardly seen
+# Of the person's size, the largest shift and standard deviation of joints that are seen. In poses in which the detector is often lost it is
+# not always lost: that is for the solve to tell, whose loss is robust.
+MAX_SHIFT, MAX_SIGMA = 0.1, 0.045
 
 
 class PictureNetwork(nn.Module):
@@ -118,9 +121,10 @@ def predict_shifts(network: PictureNetwork, rays: torch.Tensor, confidence: torc
     shifts, log_spreads = network(encoded)
     mirrored = shifts[1][:, H36M17_MIRROR] * torch.tensor([-1.0, 1.0]).to(rays)
     size = person_in_view(rays, confidence).size[0]
-    seen = rays[:, :, : len(H36M17)]
-    joints = turned_points(view[:1], seen) + (0.5 * (shifts[0] + mirrored) * size[..., None])[None]
-    sigma = SIGMA_OF_SPREAD * (0.5 * (log_spreads[0] + log_spreads[1][:, H36M17_MIRROR])).exp()
+    seen, shift = rays[:, :, : len(H36M17)], 0.5 * (shifts[0] + mirrored)
+    shift = shift * (MAX_SHIFT / shift.norm(dim=-1, keepdim=True).clamp_min(MAX_SHIFT))
+    joints = turned_points(view[:1], seen) + (shift * size[..., None])[None]
+    sigma = (SIGMA_OF_SPREAD * (0.5 * (log_spreads[0] + log_spreads[1][:, H36M17_MIRROR])).exp()).clamp_max(MAX_SIGMA)
     sigma = torch.where(confidence[0, :, : len(H36M17)] >= MIN_CONFIDENCE, sigma, UNSEEN_SIGMA) * size
     return torch.cat([(rays_of_turned(view[:1], joints) - seen)[0], sigma[..., None]], -1)
 
