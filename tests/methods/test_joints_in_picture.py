@@ -9,8 +9,14 @@ import torch
 from blender_meshrec.core.cameras import project
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import H36M17, KEYPOINT_SETS, to_h36m17
-from blender_meshrec.methods.lifter.joints_in_picture import joints_in_picture, load_picture_network, predict_shifts
-from blender_meshrec.methods.lifter.lifter_input import H36M17_MIRROR, MIRROR, POINTS, mirror_joints
+from blender_meshrec.methods.lifter.joints_in_picture import (
+    MAX_SHIFT,
+    MAX_SIGMA,
+    joints_in_picture,
+    load_picture_network,
+    predict_shifts,
+)
+from blender_meshrec.methods.lifter.lifter_input import H36M17_MIRROR, MIRROR, POINTS, mirror_joints, person_in_view
 from tests.support.synthetic_gait import walk
 
 INTRINSICS = np.array([[900.0, 0, 640], [0, 900, 360], [0, 0, 1]])
@@ -97,3 +103,12 @@ def test_a_mirror_image_has_the_mirrored_shifts():
     mirrored = predict_shifts(network, rays[:, :, MIRROR] * flip, confidence, mirror_joints(own))
     torch.testing.assert_close(mirrored[..., :2], shifts[:, H36M17_MIRROR, :2] * flip, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(mirrored[..., 2], shifts[:, H36M17_MIRROR, 2], atol=1e-4, rtol=1e-3)
+
+
+def test_shifts_and_sigmas_are_bounded_however_odd_a_pose_is():
+    generator = torch.Generator().manual_seed(5)
+    rays, confidence = 0.02 * torch.randn(1, 30, len(POINTS), 2, generator=generator), torch.ones(1, 30, len(POINTS))
+    found = predict_shifts(load_picture_network(), rays, confidence, torch.zeros(1, 30, len(H36M17), 3))
+    size = person_in_view(rays, confidence).size[0]
+    assert (found[..., :2].norm(dim=-1) <= 1.02 * MAX_SHIFT * size).all()
+    assert (found[..., 2] <= 1.001 * MAX_SIGMA * size).all() and (found[..., 2] > 0.99 * MAX_SIGMA * size).any()
