@@ -148,6 +148,7 @@ def test_a_background_that_moves_by_a_path_taken_out_makes_nobody_doubtful(monke
         camera_from_view=None,
         path_scale=None,
         known_camera=None,
+        camera=SimpleNamespace(kind="moving"),
         parts=(),
         cuts=[],
     )
