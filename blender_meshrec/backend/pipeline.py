@@ -60,7 +60,7 @@ def has_unknown_camera(clip: Clip) -> bool:
     return clip.known_camera is None
 
 
-LIFT = Pass("estimate", start.lift_keypoints)
+LIFT = (Pass("estimate", start.lift_keypoints), Pass("estimate", start.find_joints_in_picture, needed=views.has_one_view))
 TO_WORLD = (
     Pass("place", start.solve_joints_in_camera_space),
     Pass("fit body", start.fit_bodies),
@@ -77,12 +77,12 @@ CAMERA = (
 )
 TO_RECOVERY = (
     Pass("camera", start.look_at_perpendicular_edges, needed=both(views.has_one_view, has_unknown_camera)),
-    LIFT,
+    *LIFT,
     Pass("estimate", views.lift_views, needed=views.has_views),
     Pass("join views", views.join_views_of_clip, needed=views.has_views),
     *TO_WORLD,
     Pass("stand up", start.look_through_long_lens, needed=both(views.has_one_view, has_unknown_camera)),
-    *(replace(step, needed=both(start.has_long_lens, step.needed)) for step in (LIFT, *TO_WORLD)),
+    *(replace(step, needed=both(start.has_long_lens, step.needed)) for step in (*LIFT, *TO_WORLD)),
     Pass("stand up", start.scale_people_to_floor, needed=views.has_one_view),
     *(replace(step, needed=both(start.is_rescaled, step.needed)) for step in TO_WORLD),
     Pass("stand up", start.level_floor_of_people, needed=start.stand_together),

@@ -51,8 +51,7 @@ class Observations:
     keypoints_3d: (F,K,3) m relative to the middle of the hips, z along the line of sight to the person, or None. visible: (F,).
     silhouettes: of some of the frames, or None. portrait: (S,S,3) RGB, a small picture of the person, or None.
     regression: rows of crop_regression.py, what an image method regressed of the person's crops, or None.
-    joints: (F,17,4), where the h36m17 joints are in the picture, px, confidence and standard deviation px, or None where only the keypoints
-    tell.
+    joints: (F,17,3), where the h36m17 joints are in the picture, x px, y px and standard deviation px; None where only the keypoints tell.
     Rows where the person is not visible are zero.
     """
 
@@ -77,7 +76,7 @@ class Observations:
                 "keypoints_3d": (np.float32, ("F", points, 3)),
                 "portrait": (np.uint8, ("S", "S", 3)),
                 "regression": (np.float32, ("F", ROW_LENGTH)),
-                "joints": (np.float32, ("F", len(H36M17), 4)),
+                "joints": (np.float32, ("F", len(H36M17), 3)),
             },
         )
 
@@ -86,8 +85,16 @@ class Observations:
 
     @property
     def joint_points(self) -> FloatArray:
-        """Where the joints are in the picture: h36m17 (F,17,3) px and confidence."""
-        return to_h36m17(self.keypoints, self.keypoint_set) if self.joints is None else self.joints[..., :3].astype(float)
+        """Where the joints are in the picture: h36m17 (F,17,3) px and the keypoints' confidence."""
+        points = to_h36m17(self.keypoints, self.keypoint_set)
+        if self.joints is not None:
+            points[..., :2] = self.joints[..., :2]
+        return points
+
+    @property
+    def joint_sigma(self) -> FloatArray | None:
+        """The standard deviations (F,17) px of `joint_points`, where they are known."""
+        return None if self.joints is None else self.joints[..., 2].astype(float)
 
     @property
     def median_area(self) -> float:

@@ -291,7 +291,7 @@ def _lift_averaged(lifter: Lifter, rays: torch.Tensor, confidence: torch.Tensor,
     frames = rays.shape[1]
     both = with_mirror_image(rays, confidence)
     own_3d = torch.cat([own_3d, mirror_joints(own_3d)])
-    encoded, view = encode_keypoints(*both, torch.tensor([detected, detected]).to(rays), own_3d)
+    encoded, person = encode_keypoints(*both, torch.tensor([detected, detected]).to(rays), own_3d)
     joints, spread = (encoded.new_zeros(2, frames, len(H36M17), 3) for _ in range(2))
     for phase in range(TOKEN_FRAMES):
         padding = -(frames + phase) % TOKEN_FRAMES
@@ -300,7 +300,7 @@ def _lift_averaged(lifter: Lifter, rays: torch.Tensor, confidence: torch.Tensor,
         spread = spread + (0 if lifted.spread is None else lifted.spread[:, phase : phase + frames])
     plain, mirror = joints / TOKEN_FRAMES
     # Back to the camera's axes: a row vector times the rotation is the inverse rotation of the vector.
-    mean = 0.5 * (plain + mirror_joints(mirror)) @ rotation_to_optical_axis(view[0])
+    mean = 0.5 * (plain + mirror_joints(mirror)) @ rotation_to_optical_axis(person.view[0])
     spread = 0.5 * (spread[0] + spread[1][..., H36M17_MIRROR, :]) / TOKEN_FRAMES
     return Lifted(mean, spread if lifter.config.has_spread else None)
 

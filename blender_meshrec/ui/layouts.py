@@ -37,7 +37,7 @@ def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context,
     column = layout.column(align=True)
     column.alert = alert
     width = max(_MIN_WIDTH, require(context.region).width / scale - _MARGIN) * scale
-    for line in _lines_of(text, width, _text_width(text)):
+    for line in _kept_lines(text, width, _text_width(text)):
         column.label(text=line, icon=icon, translate=False)
         icon = "BLANK1" if icon != "NONE" else "NONE"
 
@@ -62,9 +62,9 @@ def draw_error(layout: bpy.types.UILayout, error: MeshRecError, context: bpy.typ
 
 
 @lru_cache(_SHOWN_TEXTS)
-def _lines_of(text: str, width: float, whole: float) -> list[str]:
-    """The lines of a text that is `whole` wide in the font and size of now, which are told apart by that."""
-    return wrap_text(text, width, _text_width) if whole > width else [text.strip()]
+def _kept_lines(text: str, width: float, width_in_one_line: float) -> tuple[str, ...]:
+    """The lines of a text, kept until its font or its size, and so `width_in_one_line`, changes."""
+    return tuple(wrap_text(text, width, _text_width))
 
 
 def wrap_text(text: str, width: float, measure: Callable[[str], float]) -> list[str]:

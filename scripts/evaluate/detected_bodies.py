@@ -12,28 +12,27 @@ import argparse
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import torch
 
-from blender_meshrec.backend.clip import Clip, Person
+from blender_meshrec.backend.clip import Person
 from blender_meshrec.backend.passes import start
 from blender_meshrec.backend.pipeline import PASSES, open_clip, run
 from blender_meshrec.bridge.messages import ReconstructRequest
-from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.cameras import transform_points
-from blender_meshrec.core.metrics import pa_mpjpe
+from blender_meshrec.core.metrics import jitter, pa_mpjpe
 from blender_meshrec.core.skeletons import H36M17, SMPL_JOINTS
+from blender_meshrec.core.world_metrics import peak_speed
+from scripts.evaluate.posed.measures import knee_bends
 from scripts.train.data.filmed_bodies.clips import FilmedClip
-from scripts.train.data.filmed_bodies.detection import KEYPOINT_SET
+from scripts.train.data.filmed_bodies.detection import KEYPOINT_SET, clip_times
 from scripts.train.data.filmed_bodies.shards import read_shards
 from scripts.train.data.recordings import FPS
 
 LIMBS = [f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")]
 LIMBS24, LIMBS17 = ([names.index(name) for name in LIMBS] for names in (SMPL_JOINTS, H36M17))
 WRISTS, ANKLES = ([LIMBS.index(f"{side}_{part}") for side in ("left", "right")] for part in ("wrist", "ankle"))
-PEAK = 95  # percentile of speeds
 COLUMNS = ("PA-MPJPE", "MPJPE", "path", "vertical", "knees", "wrists' peaks", "ankles' peaks", "jitter")
 
 
@@ -62,16 +61,8 @@ def reconstruct(filmed: FilmedClip, finds_joints: bool) -> Person:
         clip, _tracked = open_clip(ReconstructRequest(source=str(path), device="cpu"), lambda progress: None)
     person = clip.people[0]
     person.observations = person.steady = replace(person.observations, keypoints_3d=filmed.keypoints_3d)
-    if finds_joints:
-        run(PASSES, clip)
-        return person
-    with patch.object(start, "find_joints_in_picture", _find_nothing):
-        run(PASSES, clip)
+    run([step for step in PASSES if finds_joints or step.run is not start.find_joints_in_picture], clip)
     return person
-
-
-def _find_nothing(person: Person, clip: Clip) -> None:
-    """In place of `find_joints_in_picture`."""
 
 
 def measure(filmed: FilmedClip, person: Person) -> tuple[float, ...]:
@@ -85,37 +76,17 @@ def measure(filmed: FilmedClip, person: Person) -> tuple[float, ...]:
     scale = np.median(np.linalg.norm(hip[seen], axis=-1)) / np.median(np.linalg.norm(hips[seen], axis=-1))
     off_path = np.linalg.norm(scale * (hips - hips[seen].mean(0)) - (hip - hip[seen].mean(0)), axis=-1)[seen]
     up, true_up = recovery.camera_from_world[0, :3, 2], filmed.camera_from_world[:3, 1]
-    knees = np.abs(knee_bends(found) - knee_bends(true))[seen].mean()
+    knees = np.abs(knee_bends(recovery.joints.astype(float)) - knee_bends(joints, H36M17))[seen].mean()
+    times = clip_times(len(seen))
     return (
         pa_mpjpe(found[seen], true[seen]),
         1000 * float(np.linalg.norm(about_hip - true_about_hip, axis=-1)[seen].mean()),
         1000 * float(np.median(off_path)),
         float(np.degrees(np.arccos(np.clip(up @ true_up, -1, 1)))),
         float(knees),
-        *(peak_speed(about_hip[:, rows]) / peak_speed(true_about_hip[:, rows]) for rows in (WRISTS, ANKLES)),
-        jitter(found) / jitter(joints[:, LIMBS17] + hip[:, None]),
+        *(peak_speed(about_hip[:, rows], times) / peak_speed(true_about_hip[:, rows], times) for rows in (WRISTS, ANKLES)),
+        jitter(found, times) / jitter(true + hip[:, None], times),
     )
-
-
-def knee_bends(limbs: FloatArray) -> FloatArray:
-    """The bends (F,2) of the knees among LIMBS (F,12,3), degrees."""
-    bends: list[FloatArray] = []
-    for side in ("left", "right"):
-        hip, knee, ankle = (limbs[:, LIMBS.index(f"{side}_{part}")] for part in ("hip", "knee", "ankle"))
-        thigh, shin = knee - hip, ankle - knee
-        cosine = (thigh * shin).sum(-1) / (np.linalg.norm(thigh, axis=-1) * np.linalg.norm(shin, axis=-1))
-        bends.append(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
-    return np.stack(bends, 1)
-
-
-def peak_speed(points: FloatArray) -> float:
-    """The PEAK percentile of the speed of points (F,P,3), m a frame."""
-    return float(np.percentile(np.linalg.norm(np.diff(points, axis=0), axis=-1), PEAK))
-
-
-def jitter(points: FloatArray) -> float:
-    """The mean size of the third difference of points (F,P,3), m."""
-    return float(np.linalg.norm(np.diff(points, 3, axis=0), axis=-1).mean())
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import torch
 from blender_meshrec.core.array_types import FloatArray
 from blender_meshrec.core.skeletons import H36M17, limb_indices, to_h36m17
 from blender_meshrec.methods.lifter.joints_in_picture import PictureNetwork, find_joints, read_picture_network
-from blender_meshrec.methods.lifter.lifter_input import MIN_CONFIDENCE, encode_keypoints, person_in_view, turned_points
+from blender_meshrec.methods.lifter.lifter_input import MIN_CONFIDENCE, encode_keypoints, turned_points
 from scripts.train.data.camera_views import Views
 from scripts.train.data.filmed_bodies.detection import clip_times
 from scripts.train.data.filmed_bodies.measure import STATURE, observations_of
@@ -98,11 +98,11 @@ def picture_loss(network: PictureNetwork, views: Views, device: str) -> tuple[to
     rays, confidence, own, true = (
         torch.as_tensor(part).to(device) for part in (views.rays, views.confidence, views.own_3d, views.joint_rays)
     )
-    encoded, view = encode_keypoints(rays, confidence, torch.ones(len(rays), device=device), own)
+    encoded, person = encode_keypoints(rays, confidence, torch.ones(len(rays), device=device), own)
     shifts, log_spreads = network(encoded)
     count = len(H36M17)
-    needed = turned_points(view, true) - turned_points(view, rays[:, :, :count])
-    errors = shifts - needed / person_in_view(rays, confidence).size[..., None]
+    needed = turned_points(person.view, true) - turned_points(person.view, rays[:, :, :count])
+    errors = shifts - needed / person.size[..., None]
     distance = (errors.square().sum(-1) + LEAST_ERROR**2).sqrt()
     seen = ((confidence[..., :count] >= MIN_CONFIDENCE) & torch.as_tensor(views.valid).to(device)[..., None]).float()
     total = seen.sum().clamp_min(1)
@@ -126,7 +126,7 @@ def evaluate(network: PictureNetwork, shard: Shard) -> dict[str, float]:
         percent = 100 / height[:, None]
         before.append((np.linalg.norm(off, axis=-1) * percent)[counted])
         after.append((np.linalg.norm(left, axis=-1) * percent)[counted])
-        within.append((np.abs(left) < joints[:, limbs, 3:])[counted].mean(-1))
+        within.append((np.abs(left) < joints[:, limbs, 2:])[counted].mean(-1))
     found = {"keypoints": np.concatenate(before), "joints": np.concatenate(after)}
     numbers: dict[str, float] = {}
     for name, values in found.items():

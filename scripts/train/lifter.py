@@ -150,9 +150,9 @@ def lifting_loss(lifter: Lifter, views: Views, device: str) -> torch.Tensor:
         torch.as_tensor(getattr(views, name), device=device) for name in ("rays", "confidence", "detected", "joints", "zoom", "valid")
     )
     own_3d = None if views.own_3d is None else torch.as_tensor(views.own_3d, device=device)
-    encoded, hip_rays = encode_keypoints(rays, confidence, detected, own_3d)
+    encoded, person = encode_keypoints(rays, confidence, detected, own_3d)
     # The target is rotated by the true line of sight, independent of the assumed focal length.
-    target = joints @ rotation_to_optical_axis(hip_rays / zoom[:, None, None]).transpose(-1, -2)
+    target = joints @ rotation_to_optical_axis(person.view / zoom[:, None, None]).transpose(-1, -2)
     with torch.autocast(device.partition(":")[0], dtype=torch.bfloat16):
         lifted = lifter(encoded)
     error = lifted.joints - target

@@ -107,13 +107,13 @@ def test_a_stance_is_taken_to_the_one_before_the_cut():
 def test_joints_of_all_shots_are_seen_through_one_lens():
     """The second shot's lens is twice as long, and the third does not show the person."""
     short, long = (np.array([[focal, 0, 320], [0, focal, 240], [0, 0, 1]]) for focal in (900.0, 1800.0))
-    joints = np.random.default_rng(0).uniform(100, 300, (4, 17, 4)).astype(np.float32)
+    joints = np.random.default_rng(0).uniform(100, 300, (4, 17, 3)).astype(np.float32)
     person = SimpleNamespace(observations=SimpleNamespace(joints=joints, visible=np.array([True, True, True, False])))
     nobody = SimpleNamespace(observations=SimpleNamespace(joints=None, visible=np.zeros(4, bool)))
     parts = [SimpleNamespace(timestamps=np.arange(4), intrinsics=intrinsics) for intrinsics in (short, long, short)]
     found = joints_of_shots(SimpleNamespace(parts=parts, intrinsics=short), [person, person, None])
     np.testing.assert_allclose(found[:3], joints[:3])
     np.testing.assert_allclose(found[4:7, :, :2], (joints[:3, :, :2] - [320, 240]) / 2 + [320, 240], rtol=1e-5)
-    np.testing.assert_allclose(found[4:7, :, 2:], joints[:3, :, 2:] * [1, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(found[4:7, :, 2:], joints[:3, :, 2:] * 0.5, rtol=1e-6)
     assert not found[[3, 7]].any() and not found[8:].any()
     assert joints_of_shots(SimpleNamespace(parts=parts, intrinsics=short), [nobody, None, nobody]) is None

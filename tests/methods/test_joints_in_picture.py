@@ -40,7 +40,7 @@ def seen_walk(frames=60, fps=30.0, focal=900.0):
 def shifts_of(observations, times, intrinsics=INTRINSICS):
     """Shifts (F,17,2) px from keypoints to joints, and their standard deviations (F,17)."""
     joints = joints_in_picture(observations, intrinsics, times)
-    return joints[..., :2] - to_h36m17(observations.keypoints, observations.keypoint_set)[..., :2], joints[..., 3]
+    return joints[..., :2] - to_h36m17(observations.keypoints, observations.keypoint_set)[..., :2], joints[..., 2]
 
 
 def test_ankles_are_below_where_the_detector_puts_them():

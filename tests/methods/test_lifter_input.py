@@ -52,9 +52,9 @@ def test_the_lifters_input_is_that_of_a_slow_version(distance: float):
     own = 3.0 * (joints - joints[:, :1])
     own[10:15] = 0
     inputs = torch.as_tensor(rays)[None], torch.as_tensor(confidence)[None]
-    found, view = encode_keypoints(*inputs, torch.tensor([1.0]), torch.as_tensor(own)[None])
+    found, person = encode_keypoints(*inputs, torch.tensor([1.0]), torch.as_tensor(own)[None])
     np.testing.assert_allclose(found[0], slow_encoding(rays, confidence, 1.0, own), atol=1e-5)
-    assert view.shape == (1, FRAMES, 2) and not found[0, 20:24].any() and found[0, 19].any()
+    assert person.view.shape == (1, FRAMES, 2) and not found[0, 20:24].any() and found[0, 19].any()
     assert found.dtype == torch.float64
 
 

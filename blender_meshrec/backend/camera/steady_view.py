@@ -85,7 +85,7 @@ def steady_observations(
 
 
 def joints_from_steady_view(joints: FloatArray, camera_from_view: FloatArray, intrinsics: FloatArray) -> FloatArray:
-    """Joints (F,17,4) of Observations in the steady view's picture, as the camera sees them that turns; as of `steady_observations`."""
+    """Joints (F,17,3) of Observations in the steady view's picture, as the camera sees them that turns; as of `steady_observations`."""
     rays = rays_from_pixels(joints[..., :2], intrinsics)
     directions = points_on_rays(rays, np.ones(rays.shape[:-1])) @ np.swapaxes(camera_from_view, -1, -2)
     return np.concatenate([project(directions, intrinsics), joints[..., 2:]], -1)

@@ -159,7 +159,7 @@ def observations_of_shots(clip: Clip, person: Person) -> Observations:
 
 
 def joints_of_shots(clip: Clip, own: Sequence[Person | None]) -> FloatArray | None:
-    """Where a person's joints are in the picture in all shots, (F,17,4) as of Observations, through the lens of `observations_of_shots`.
+    """Where a person's joints are in the picture in all shots, (F,17,3) as of Observations, through the lens of `observations_of_shots`.
 
     own: the person in each shot.
     """
@@ -167,11 +167,11 @@ def joints_of_shots(clip: Clip, own: Sequence[Person | None]) -> FloatArray | No
         return None
     found: list[FloatArray] = []
     for part, one in zip(clip.parts, own, strict=True):
-        joints = np.zeros((len(part.timestamps), len(H36M17), 4))
+        joints = np.zeros((len(part.timestamps), len(H36M17), 3))
         if one is not None and one.observations.joints is not None:
             zoom = clip.intrinsics[0, 0] / part.intrinsics[0, 0]
             pixels = zoom * (one.observations.joints[..., :2] - part.intrinsics[:2, 2]) + clip.intrinsics[:2, 2]
-            joints = np.concatenate([pixels, one.observations.joints[..., 2:] * [1, zoom]], -1) * one.observations.visible[:, None, None]
+            joints = np.concatenate([pixels, one.observations.joints[..., 2:] * zoom], -1) * one.observations.visible[:, None, None]
         found.append(joints)
     return np.concatenate(found)
 

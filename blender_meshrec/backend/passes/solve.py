@@ -96,7 +96,7 @@ def evidence_of_person(person: Person, clip: Clip) -> PersonEvidence:
         feet=feet_of_solve(person, clip),
         # Feet, and keypoints that nobody has corrected, are where the detector sees them.
         foot_set=person.steady.keypoint_set if person.steady.joints is None or is_floor_known(clip) else "h36m17",
-        keypoint_sigma=keypoint_sigma_of_solve(person),
+        keypoint_sigma=person.steady.joint_sigma,
     )
 
 
@@ -106,11 +106,6 @@ def keypoints_of_solve(person: Person, clip: Clip) -> FloatArray:
     if feet_of_solve(person, clip) is not None:
         keypoints[:, ANKLES, 2] = 0.0  # they are among the feet
     return keypoints
-
-
-def keypoint_sigma_of_solve(person: Person) -> FloatArray | None:
-    """The standard deviations (F,17) px of the keypoints that the solve fits, where they are known."""
-    return None if person.steady.joints is None else person.steady.joints[..., 3].astype(float)
 
 
 def feet_of_solve(person: Person, clip: Clip) -> FloatArray | None:

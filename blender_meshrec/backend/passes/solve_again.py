@@ -24,7 +24,7 @@ from ..fitting.body_params import local_rotmats, transform_body, with_rotvecs
 from ..fitting.clip_solve.solve_clip import ClipEvidence, PersonEvidence, SolvedPerson, solve_clip
 from ..moving_camera import camera_path_in_world, has_camera_path, moved_body
 from .posed import body_in_world, posed_legs
-from .solve import keypoint_sigma_of_solve, keypoints_of_solve, start_contacts
+from .solve import keypoints_of_solve, start_contacts
 
 # Rows on either side of a corrected range that are solved too, and stay, so that the range joins them smoothly.
 MARGIN = 20
@@ -128,7 +128,7 @@ def _evidence(person: Person, start: BodyParams, certain: FloatArray, clip: Clip
         is_shape_known=True,
         certain=None if np.isnan(soles).all() else soles,
         spread=person.estimate.spread,
-        keypoint_sigma=keypoint_sigma_of_solve(person),
+        keypoint_sigma=person.steady.joint_sigma,
     )
 
 

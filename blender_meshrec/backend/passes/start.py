@@ -50,18 +50,17 @@ def lift_keypoints(clip: Clip) -> None:
         person.estimate = run_with_cpu_fallback(estimate, clip.device, clip.warnings.append)
         for refine in refiners_of_stage("estimate", clip.refiners).values():
             refine(person, clip)
-        if clip.joined is None:
-            find_joints_in_picture(person, clip)
 
 
-def find_joints_in_picture(person: Person, clip: Clip) -> None:
-    """Where a person's joints are in the picture of the steady view, and in the footage's."""
-    find = partial(joints_in_picture, person.steady, clip.intrinsics, clip.timestamps)
-    joints = run_with_cpu_fallback(find, clip.device, clip.warnings.append)
-    person.steady = replace(person.steady, joints=joints)
-    if joints is not None and clip.camera_from_view is not None:
-        joints = joints_from_steady_view(joints, clip.camera_from_view, clip.intrinsics)
-    person.observations = replace(person.observations, joints=joints)
+def find_joints_in_picture(clip: Clip) -> None:
+    """Where people's joints are in the picture of the steady view, and in the footage's."""
+    for person in clip.people:
+        find = partial(joints_in_picture, person.steady, clip.intrinsics, clip.timestamps)
+        joints = run_with_cpu_fallback(find, clip.device, clip.warnings.append)
+        person.steady = replace(person.steady, joints=joints)
+        if joints is not None and clip.camera_from_view is not None:
+            joints = joints_from_steady_view(joints, clip.camera_from_view, clip.intrinsics)
+        person.observations = replace(person.observations, joints=joints)
 
 
 def solve_joints_in_camera_space(clip: Clip) -> None:

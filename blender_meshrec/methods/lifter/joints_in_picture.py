@@ -26,7 +26,6 @@ from .lifter_input import (
     input_points,
     mirror_joints,
     own_joints,
-    person_in_view,
     rays_of_turned,
     to_tensors,
     turned_points,
@@ -70,7 +69,7 @@ class PictureNetwork(nn.Module):
 def joints_in_picture(
     observations: Observations, intrinsics: FloatArray, timestamps: ArrayLike, device: torch.device | str = "cpu"
 ) -> FloatArray | None:
-    """The h36m17 joints (F,17,4) of one person in the picture: px, the keypoint's confidence, and the standard deviation, px.
+    """Where the h36m17 joints (F,17,3) of one person are in the picture: x px, y px and standard deviation px.
 
     Args:
         observations: one person of F frames. intrinsics: (3,3) px. timestamps: (F,) s.
@@ -101,11 +100,10 @@ def find_joints(
         rows = slice(first, None, interleave)
         its_own = to_tensor(own[rows], device=device)
         found[rows] = predict_shifts(network, *to_tensors(points[rows], device), its_own[None]).double().cpu().numpy()
-    joints = to_h36m17(observations.keypoints, observations.keypoint_set).astype(float)
-    is_seen = points[:, : len(H36M17), 2] >= MIN_CONFIDENCE
+    keypoints = to_h36m17(observations.keypoints, observations.keypoint_set)[..., :2]
+    is_seen = points[:, : len(H36M17), 2:] >= MIN_CONFIDENCE
     focal = np.diag(intrinsics)[:2]
-    joints[..., :2] += np.where(is_seen[..., None], found[..., :2] * focal, 0.0)
-    joints = np.concatenate([joints, found[..., 2:] * focal.mean()], -1)
+    joints = np.concatenate([keypoints + np.where(is_seen, found[..., :2] * focal, 0.0), found[..., 2:] * focal.mean()], -1)
     return joints * observations.visible[:, None, None]
 
 
@@ -117,16 +115,16 @@ def predict_shifts(network: PictureNetwork, rays: torch.Tensor, confidence: torc
         rays: (1,F,23,2). confidence: (1,F,23). own_3d: (1,F,17,3) m, as of `encode_keypoints`.
     """
     both = with_mirror_image(rays, confidence)
-    encoded, view = encode_keypoints(*both, torch.ones(2).to(rays), torch.cat([own_3d, mirror_joints(own_3d)]))
+    encoded, person = encode_keypoints(*both, torch.ones(2).to(rays), torch.cat([own_3d, mirror_joints(own_3d)]))
     shifts, log_spreads = network(encoded)
     mirrored = shifts[1][:, H36M17_MIRROR] * torch.tensor([-1.0, 1.0]).to(rays)
-    size = person_in_view(rays, confidence).size[0]
+    view, size = person.view[:1], person.size[0]
     seen, shift = rays[:, :, : len(H36M17)], 0.5 * (shifts[0] + mirrored)
     shift = shift * (MAX_SHIFT / shift.norm(dim=-1, keepdim=True).clamp_min(MAX_SHIFT))
-    joints = turned_points(view[:1], seen) + (shift * size[..., None])[None]
+    joints = turned_points(view, seen) + (shift * size[..., None])[None]
     sigma = (SIGMA_OF_SPREAD * (0.5 * (log_spreads[0] + log_spreads[1][:, H36M17_MIRROR])).exp()).clamp_max(MAX_SIGMA)
     sigma = torch.where(confidence[0, :, : len(H36M17)] >= MIN_CONFIDENCE, sigma, UNSEEN_SIGMA) * size
-    return torch.cat([(rays_of_turned(view[:1], joints) - seen)[0], sigma[..., None]], -1)
+    return torch.cat([(rays_of_turned(view, joints) - seen)[0], sigma[..., None]], -1)
 
 
 def load_picture_network(device: str = "cpu") -> PictureNetwork:

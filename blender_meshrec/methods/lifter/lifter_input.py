@@ -85,7 +85,7 @@ def rays_of_turned(view: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
 
 def encode_keypoints(
     rays: torch.Tensor, confidence: torch.Tensor, detected: torch.Tensor, own_3d: torch.Tensor | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[torch.Tensor, PersonInView]:
     """The lifter's input from 2D keypoints.
 
     Args:
@@ -93,7 +93,7 @@ def encode_keypoints(
         own_3d: (B,F,17,3) m, the detector's own joints relative to the hip, z along the line of sight, zero where it has none.
 
     Returns:
-        encoded (B,F,C), and view (B,F,2): the optical axis of the turned camera, as a ray.
+        encoded (B,F,C), about the view and in units of the size of the PersonInView.
     """
     person = person_in_view(rays, confidence)
     usable, size = person.usable, person.size
@@ -112,7 +112,7 @@ def encode_keypoints(
     coordinates = (offset / size[..., None]).clamp(-5, 5) * usable[..., None]
     of_points = torch.cat([coordinates, (confidence * usable)[..., None]], -1).flatten(2)
     # Frames without a single point are all zero, as are those added to fill a token.
-    return torch.cat([of_points, *of_whole, *_encode_own_3d(rays, own_3d)], -1) * present, person.view
+    return torch.cat([of_points, *of_whole, *_encode_own_3d(rays, own_3d)], -1) * present, person
 
 
 def _encode_own_3d(rays: torch.Tensor, own_3d: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:

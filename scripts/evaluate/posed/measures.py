@@ -92,11 +92,11 @@ def _heights(body: Smpl, recovery: Recovery, parts: Sequence[str]) -> tuple[Floa
     return np.concatenate(lowest), np.concatenate(heights)
 
 
-def knee_bends(joints: FloatArray) -> FloatArray:
-    """Angles (F,2), degrees, between thigh and shin, of joints (F,24,3)."""
+def knee_bends(joints: FloatArray, names: Sequence[str] = SMPL_JOINTS) -> FloatArray:
+    """Angles (F,2), degrees, between thigh and shin, of joints (F,J,3) of these names."""
     bends: list[FloatArray] = []
     for side in SIDES:
-        hip, knee, ankle = (joints[:, JOINT[f"{side}_{name}"]] for name in ("hip", "knee", "ankle"))
+        hip, knee, ankle = (joints[:, names.index(f"{side}_{name}")] for name in ("hip", "knee", "ankle"))
         thigh, shin = knee - hip, ankle - knee
         cosine = (thigh * shin).sum(-1) / (np.linalg.norm(thigh, axis=-1) * np.linalg.norm(shin, axis=-1))
         bends.append(np.degrees(np.arccos(np.clip(cosine, -1, 1))))

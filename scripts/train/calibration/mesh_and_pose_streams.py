@@ -80,10 +80,10 @@ def lift_keypoints(lifter: Lifter, rays: torch.Tensor, confidence: torch.Tensor,
     Returns poses (W*F,17,3) relative to the hip in camera axes, in units of the bone-length sum. by_frame: lift each frame independently.
     """
     rays, confidence = _lifter_inputs(rays, confidence, by_frame)
-    encoded, hip_rays = encode_keypoints(rays, confidence, torch.zeros(len(rays)))
+    encoded, person = encode_keypoints(rays, confidence, torch.zeros(len(rays)))
     frames = rays.shape[1]
     lifted = lifter(functional.pad(encoded, (0, 0, 0, -frames % TOKEN_FRAMES))).joints[:, :frames]
-    return (lifted @ rotation_to_optical_axis(hip_rays)).flatten(0, 1)
+    return (lifted @ rotation_to_optical_axis(person.view)).flatten(0, 1)
 
 
 @torch.no_grad()

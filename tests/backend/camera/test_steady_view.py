@@ -117,6 +117,6 @@ def test_joints_in_the_steady_view_are_those_that_the_camera_filmed(view, points
     seen = filmed(view, points)
     steady = steady_observations(seen, view, INTRINSICS, SIZE)
     spread = np.full((FRAMES, 17, 1), 3.0)
-    joints = joints_from_steady_view(np.concatenate([steady.keypoints[:, :17], spread], -1), view, INTRINSICS)
+    joints = joints_from_steady_view(np.concatenate([steady.keypoints[:, :17, :2], spread], -1), view, INTRINSICS)
     np.testing.assert_allclose(joints[..., :2], seen.keypoints[:, :17, :2], atol=0.01)  # px
-    np.testing.assert_allclose(joints[..., 3:], spread)
+    np.testing.assert_allclose(joints[..., 2:], spread)
