@@ -17,24 +17,21 @@ from blender_meshrec.methods.lifter.joints_in_picture import (
     predict_shifts,
 )
 from blender_meshrec.methods.lifter.lifter_input import H36M17_MIRROR, MIRROR, POINTS, mirror_joints, person_in_view
-from tests.support.synthetic_gait import walk
+from tests.support.walk_before_camera import LANDMARK_ROWS, walk_about_hip
 
 INTRINSICS = np.array([[900.0, 0, 640], [0, 900, 360], [0, 0, 1]])
 ANKLES, HEAD_TOP = [H36M17.index("left_ankle"), H36M17.index("right_ankle")], H36M17.index("head_top")
 OTHERS = [row for row in range(len(H36M17)) if row != HEAD_TOP]
 
 
-def seen_walk(frames=60, fps=30.0, focal=900.0):
-    """A walk across the picture, seen by a detector that puts every point on a joint, with 3D of its own; and its times."""
+def seen_walk(frames=60, fps=30.0):
+    """A walk on one spot, seen by a detector that puts every point on a joint, with 3D of its own; and its times."""
     times = np.arange(frames) / fps
-    joints = walk(times).h36m17[..., [0, 2, 1]] * [1, -1, 1]
-    place = joints - joints.mean((0, 1)) + [0.0, 0, 5]
-    names = KEYPOINT_SETS["blazepose33"].points
-    rows = [H36M17.index(name) if name in H36M17 else H36M17.index("nose") for name in names]
-    pixels = project(place[:, rows], INTRINSICS * [[focal / 900, 1, 1], [1, focal / 900, 1], [1, 1, 1]])
-    keypoints = np.concatenate([pixels, np.full((frames, len(rows), 1), 0.95)], -1)
+    joints = walk_about_hip(times)[:, LANDMARK_ROWS]
+    pixels = project(joints + [0.0, 0, 5], INTRINSICS)
+    keypoints = np.concatenate([pixels, np.full((*pixels.shape[:2], 1), 0.95)], -1)
     boxes = np.concatenate([pixels.min(1), pixels.max(1)], -1)
-    return Observations("blazepose33", boxes, keypoints, np.ones(frames, bool), joints[:, rows] - joints[:, :1]), times
+    return Observations("blazepose33", boxes, keypoints, np.ones(frames, bool), joints), times
 
 
 def shifts_of(observations, times, intrinsics=INTRINSICS):

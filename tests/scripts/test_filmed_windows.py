@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from blender_meshrec.core.cameras import project
-from blender_meshrec.core.skeletons import H36M17, KEYPOINT_SETS
+from blender_meshrec.core.skeletons import H36M17
 from scripts.train.data import filmed_windows
 from scripts.train.data.camera_views import SET_NAMES, film_bodies
 from scripts.train.data.filmed_bodies.clips import FilmedClip
 from scripts.train.data.filmed_bodies.shards import read_shards, write_shard
 from scripts.train.data.motion_augmentation import WindowSampler
 from tests.scripts.test_lifter_training import made_up_clip
-from tests.support.synthetic_gait import walk
+from tests.support.walk_before_camera import LANDMARK_ROWS, walk_about_hip
 
 INTRINSICS = np.array([[500.0, 0, 160], [0, 500, 120], [0, 0, 1]])
 FRAMES = 40
@@ -20,11 +20,8 @@ FRAMES = 40
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory):
     """A walk at the optical axis, seen exactly; the detector's own 3D is the truth."""
-    joints = walk(np.arange(FRAMES) / 30).h36m17[..., [0, 2, 1]] * [1, -1, 1]  # from z up to y down, z ahead
-    joints = joints - joints[:, :1]
+    joints, rows = walk_about_hip(np.arange(FRAMES) / 30), LANDMARK_ROWS
     place = joints + [0.0, 0, 4]
-    names = KEYPOINT_SETS["blazepose33"].points
-    rows = [H36M17.index(name) if name in H36M17 else H36M17.index("nose") for name in names]
     keypoints = np.concatenate([project(place[:, rows], INTRINSICS), np.ones((FRAMES, len(rows), 1))], -1)
     visible = np.arange(FRAMES) != 7
     clip = FilmedClip(

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from blender_meshrec.core.cameras import project
-from blender_meshrec.core.skeletons import H36M17, KEYPOINT_SETS
+from blender_meshrec.core.skeletons import H36M17
 from scripts.train import joints_in_picture as training
 from scripts.train.data.filmed_bodies.clips import FilmedClip
 from scripts.train.data.filmed_bodies.shards import read_shards, write_shard
-from tests.support.synthetic_gait import walk
+from tests.support.walk_before_camera import LANDMARK_ROWS, walk_about_hip
 
 INTRINSICS = np.array([[500.0, 0, 160], [0, 500, 120], [0, 0, 1]])
 FRAMES = 60
@@ -19,11 +19,8 @@ BESIDE = np.array([0.0, 6.0])  # px, from every keypoint to its joint
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory):
     """A walk of which the detector sees every joint too high, by the same much."""
-    joints = walk(np.arange(FRAMES) / 30).h36m17[..., [0, 2, 1]] * [1, -1, 1]
-    joints = joints - joints[:, :1]
+    joints, rows = walk_about_hip(np.arange(FRAMES) / 30), LANDMARK_ROWS
     place = joints + [0.0, 0, 4]
-    names = KEYPOINT_SETS["blazepose33"].points
-    rows = [H36M17.index(name) if name in H36M17 else H36M17.index("nose") for name in names]
     pixels = project(place, INTRINSICS)
     keypoints = np.concatenate([pixels[:, rows] - BESIDE, np.ones((FRAMES, len(rows), 1))], -1)
     clip = FilmedClip(
