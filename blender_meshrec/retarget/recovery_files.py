@@ -9,11 +9,9 @@ from ..core.messages import Message
 from ..core.options import ReconstructOptions
 from ..core.records import Recovery
 from .bvh_recovery import recovery_from_bvh
-from .source.files import SUFFIXES, check_suffix
+from .source.files import check_suffix
 from .source.smpl_file import is_own_motion
 from .source.smpl_recovery import recovery_from_smpl
-
-MOTION_SUFFIXES = SUFFIXES
 
 
 def read_recovery(path: str | Path, body: str | Path = "open", up: str = ReconstructOptions.up) -> tuple[Recovery, tuple[Message, ...]]:

@@ -12,7 +12,7 @@ from ..bridge.messages import Result, request_to_text
 from ..core.files.point_cache import SUFFIX
 from ..core.files.texture_file import read_texture, texture_path
 from ..core.option_choices import UP_AXES
-from ..retarget.recovery_files import MOTION_SUFFIXES, read_recovery
+from ..retarget.source.suffixes import MOTION_SUFFIXES
 from ..scene.corrections.solve_again import REQUEST_PROPERTY
 from .blender_types import OperatorResult, require, settings_of
 from .footage.scene_camera import SceneCamera
@@ -117,6 +117,8 @@ class ImportMotion(bpy.types.Operator, ImportHelper):
 
     @reports_errors
     def execute(self, context: bpy.types.Context) -> OperatorResult:
+        from ..retarget.recovery_files import read_recovery  # imported late: enabling stays fast
+
         path, settings = Path(self.filepath), settings_of(context)
         surface = path.with_suffix(SUFFIX)
         surfaces = {1: surface} if settings.surface == "EXACT" and surface.is_file() else {}

@@ -11,7 +11,7 @@ from blender_meshrec.core.files.bvh import write_bvh
 from blender_meshrec.core.files.motion_npz import write_motion
 from blender_meshrec.core.motion import motion_from_recovery
 from blender_meshrec.core.skeletons import SMPL_JOINTS
-from blender_meshrec.retarget.recovery_files import MOTION_SUFFIXES, read_recovery
+from blender_meshrec.retarget.recovery_files import read_recovery
 from blender_meshrec.retarget.source.files import performance_from_recovery, read_performance
 from blender_meshrec.retarget.source.motion import performance_from_motion
 from blender_meshrec.retarget.source.smpl import _compatible_betas
@@ -19,6 +19,7 @@ from blender_meshrec.retarget.source.smpl_arrays import SmplArrays
 from blender_meshrec.retarget.source.smpl_recovery import _betas_of_body, _poses_of_body, recovery_without_camera
 from blender_meshrec.retarget.source.smpl_tracks import is_frames
 from blender_meshrec.retarget.source.smpl_up import _trunks
+from blender_meshrec.retarget.source.suffixes import MOTION_SUFFIXES
 from tests.support.synthetic_bodies import make_recovery
 
 

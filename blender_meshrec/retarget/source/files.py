@@ -18,10 +18,9 @@ from ..rig import Performance
 from .bvh import performance_from_bvh
 from .motion import performance_from_motion
 from .smpl import performance_from_smpl
-from .smpl_file import PICKLE_SUFFIXES, is_own_motion
+from .smpl_file import is_own_motion
 from .smpl_up import AUTO_UP
-
-SUFFIXES = (".npz", ".bvh", *PICKLE_SUFFIXES)
+from .suffixes import MOTION_SUFFIXES
 
 
 def read_performance(path: Path | str, body: str | Path = "open", up: str = AUTO_UP) -> Performance:
@@ -47,13 +46,13 @@ def read_performance(path: Path | str, body: str | Path = "open", up: str = AUTO
 
 def check_suffix(path: Path) -> None:
     """Raise InputError for a file whose suffix is not that of a motion."""
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in MOTION_SUFFIXES:
         raise InputError(
             "motion-format-unknown",
             "{name} is not a motion that can be retargeted.",
             "Give a motion as one of: {known}.",
             name=path.name,
-            known=" ".join(SUFFIXES),
+            known=" ".join(MOTION_SUFFIXES),
         )
 
 

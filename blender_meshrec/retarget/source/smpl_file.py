@@ -18,8 +18,8 @@ from .smpl_layouts import (
     not_smpl_error,
     parse_layout,
 )
+from .suffixes import PICKLE_SUFFIXES
 
-PICKLE_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy")
 _MAX_VALUES = 1 << 26  # half an hour of SMPL-H at 240 frames a second
 _REMEDY = "Choose a motion of SMPL, SMPL-H or SMPL-X, such as AMASS holds."
 _OWN_KEY = "lifted_joints"  # only in the motions of this software

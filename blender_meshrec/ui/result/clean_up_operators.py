@@ -1,13 +1,12 @@
 """The buttons of the clean-up rig, of the strip of the capture and of its corrections."""
 
 import math
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bpy.props import EnumProperty
 
 from ...scene.clean_up_rig.follow import clean_up_rig_of, is_following, person_of, remove_rig, set_following
-from ...scene.clean_up_rig.make import CleanUpRig, Kind, make_clean_up_rig
 from ...scene.context import assigned_action, ensure_object_mode
 from ...scene.result_edits.nla_layers import add_corrections, capture_to_strip
 from ..blender_types import OperatorMixin, OperatorResult, require
@@ -16,12 +15,15 @@ from ..operator_feedback import poll_unless, reports_errors
 from ..selection import missing_person, result_armature, select_only
 from ..translation import translate
 
+if TYPE_CHECKING:
+    from ...scene.clean_up_rig.make import CleanUpRig, Kind
+
 KIND_ITEMS = (
     ("AUTO", "Automatic", "Rigify's controls where this Blender has Rigify, otherwise a light rig"),
     ("RIGIFY", "Rigify", "Rigify's controls"),
     ("LIGHT", "Light", "FK and IK controls of MeshRec's own"),
 )
-KINDS: dict[str, Kind] = {"AUTO": "auto", "RIGIFY": "rigify", "LIGHT": "light"}
+KINDS: dict[str, "Kind"] = {"AUTO": "auto", "RIGIFY": "rigify", "LIGHT": "light"}
 
 
 def person_in(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -56,6 +58,8 @@ class MakeCleanUpRig(_PersonOperator, bpy.types.Operator):
     kind: EnumProperty(name="Controls", items=KIND_ITEMS)
 
     def _run(self, context: bpy.types.Context, person: bpy.types.Object) -> None:
+        from ...scene.clean_up_rig.make import make_clean_up_rig  # imported late: enabling stays fast
+
         made = make_clean_up_rig(person, KINDS[self.kind])
         select_only(context, [made.rig])
         bpy.ops.object.mode_set(mode="POSE")
@@ -110,7 +114,7 @@ class AddCorrections(_PersonOperator, bpy.types.Operator):
         add_corrections(person)
 
 
-def _summary(made: CleanUpRig) -> str:
+def _summary(made: "CleanUpRig") -> str:
     return translate(
         "{keys} keys in place of {captured} ({share} %), within {distance} mm and {angle} degrees of the capture.",
         keys=made.keys,

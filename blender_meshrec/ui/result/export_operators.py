@@ -9,7 +9,6 @@ from bpy_extras.io_utils import ExportHelper
 
 from ...core.errors import MeshRecError
 from ...core.files.user_folders import home_folder
-from ...scene.export.scene_export import export_characters
 from ..blender_types import HasFilepath, HasLayout, OperatorResult, require, set_operator_properties, settings_of
 from ..jobs.job_operator import as_meshrec_error
 from ..layouts import align_properties
@@ -76,6 +75,8 @@ class ExportCharacter(HasLayout, bpy.types.Operator, ExportHelper, HasFilepath):
             self.layout.prop(self, "preset")
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
+        from ...scene.export.scene_export import export_characters  # imported late: enabling stays fast
+
         path = Path(bpy.path.abspath(self.filepath))
         if path.suffix.lower() not in _SUFFIXES:
             path = path.with_name(f"{path.name}{self.file_format}")
