@@ -60,7 +60,11 @@ def has_unknown_camera(clip: Clip) -> bool:
     return clip.known_camera is None
 
 
-LIFT = (Pass("estimate", start.lift_keypoints), Pass("estimate", start.find_joints_in_picture, needed=views.has_one_view))
+LIFT = (
+    Pass("estimate", start.lift_keypoints),
+    Pass("estimate", start.find_joints_in_picture, needed=views.has_one_view),
+    Pass("estimate", start.lift_joints_in_picture, needed=both(views.has_one_view, start.is_lifted)),
+)
 TO_WORLD = (
     Pass("place", start.solve_joints_in_camera_space),
     Pass("fit body", start.fit_bodies),

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ..bodies.smpl import Smpl
-from ..core.array_types import BoolArray, FloatArray
+from ..core.array_types import BoolArray, FloatArray, IntArray
 from ..core.cameras import project, transform_points
 from ..core.contacts import contact_runs, point_speeds
 from ..core.messages import Message
@@ -33,6 +33,7 @@ LOW_FOOT, REST_SPEED = 0.35, 0.15
 JUMP_SHARE, JUMP_SPEED = 0.25, 8.0
 # What is this near the floor, m, touches it; a person slower than this, m/s, must be balanced.
 TOUCH, SLOW = 0.06, 0.5
+BALANCE_TIME = 1.0  # s, for which nobody falls without being held
 SUPPORT_SIGMA = 0.06  # m, how well the heights of what touches are known: a wide support shows which way is up
 MAX_WARNINGS = 3  # reasons of one person
 _LIMBS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
@@ -210,12 +211,13 @@ def keypoint_jumps(limbs: FloatArray, seen: BoolArray, sizes: FloatArray, times:
 class Support(NamedTuple):
     """What a body stands or lies on.
 
-    lowest: (F,) m, height of the lowest vertex. Of R frames where something touches the floor and the person is slow: width (R,) m of what
-    touches, across its longest direction; and of those whose legs are not bent as on a seat, overhang (S,) m, how far the centre of mass is
-    beyond what touches.
+    lowest: (F,) m, height of the lowest vertex. rows: (R,), the frames that were looked at for the rest, which is nan unless something
+    touches the floor and the person is slow. width: (R,) m, of what touches, across its longest direction. overhang: (R,) m, how far the
+    centre of mass is beyond what touches; nan of people whose legs are bent as on a seat, too.
     """
 
     lowest: FloatArray
+    rows: IntArray
     overhang: FloatArray
     width: FloatArray
 
@@ -225,8 +227,10 @@ def measure_ground(recovery: Recovery, body: Smpl, seen: BoolArray, tilt_sigma: 
     if not seen.any():
         return {}
     support, soles = find_support(recovery, body, seen), sole_heights(recovery, body)
+    overhang = np.full(len(seen), np.nan)
+    overhang[support.rows] = 100 * support.overhang
     held = np.where((recovery.contacts > CONFIDENCE_THRESHOLD) & seen[:, None], soles, np.nan)
-    width = float(np.median(support.width)) if len(support.width) else 0.0
+    width = float(np.nan_to_num(_quantile(support.width, 0.5)))
     level_sigma = np.degrees(np.arctan2(SUPPORT_SIGMA, width))
     return {
         "below_floor": Measure(max(0.0, -100 * _quantile(support.lowest[seen], 0.05)), np.maximum(-100 * support.lowest, 0)),
@@ -235,7 +239,7 @@ def measure_ground(recovery: Recovery, body: Smpl, seen: BoolArray, tilt_sigma: 
         "foot_held_up": Measure(foot_held_up(recovery, soles, seen)),
         "hanging": Measure(longest_run((support.lowest > HOVER) & seen, recovery.timestamps)),
         "thrown": Measure(100 * beyond_jumps(support.lowest, seen, recovery.timestamps)),
-        "unbalanced": Measure(100 * _quantile(support.overhang, 0.5)),
+        "unbalanced": Measure(100 * largest_median(support.overhang, recovery.timestamps[support.rows], BALANCE_TIME), overhang),
         "gravity_unsure": Measure(float((tilt_sigma**-2 + level_sigma**-2) ** -0.5)),
     }
 
@@ -252,17 +256,14 @@ def find_support(recovery: Recovery, body: Smpl, seen: BoolArray) -> Support:
     centre = np.einsum("fjc,j->fc", joints[rows][:, [SMPL_JOINTS.index(name) for name in _MASS_WEIGHTS]], list(_MASS_WEIGHTS.values()))
     may_sit = leg_extension(joints[rows][:, _LEGS]).max(1) < STANDING_EXTENSION
     slow = point_speeds(joints[:, :1], recovery.timestamps)[rows, 0] < SLOW
-    overhang: list[float] = []
-    width: list[float] = []
+    overhang, width = np.full((2, len(rows)), np.nan)
     for row in np.flatnonzero(slow & (lowest < TOUCH)):
         touching = vertices[row, vertices[row, :, 2] < max(lowest[row], 0.0) + TOUCH, :2]
         reach = touching @ _DIRECTIONS.T
-        width.append(float(np.ptp(reach, axis=0).min()))
-        if may_sit[row]:
-            continue
-        overhang.append(max(0.0, float((centre[row, :2] @ _DIRECTIONS.T - reach.max(0)).max())))
-    every_row = np.interp(np.arange(len(seen)), rows, lowest)
-    return Support(every_row, np.array(overhang), np.array(width))
+        width[row] = np.ptp(reach, axis=0).min()
+        if not may_sit[row]:
+            overhang[row] = max(0.0, (centre[row, :2] @ _DIRECTIONS.T - reach.max(0)).max())
+    return Support(np.interp(np.arange(len(seen)), rows, lowest), rows, overhang, width)
 
 
 def sole_heights(recovery: Recovery, body: Smpl) -> FloatArray:
@@ -290,6 +291,15 @@ def beyond_jumps(lowest: FloatArray, seen: BoolArray, times: FloatArray) -> floa
             in_the_air = float(times[last] - times[first - 1])
             excess.append(float(lowest[first:last].max()) - min(GRAVITY * in_the_air**2 / 8, HIGHEST_JUMP))
     return max(excess)
+
+
+def largest_median(values: FloatArray, times: FloatArray, duration: float) -> float:
+    """The largest median of values (F,) over a time, s, in which at least half of them are known, or over the whole of a shorter clip;
+    nan if there is no such time."""
+    span = min(duration, times[-1] - times[0])
+    lasts = np.searchsorted(times, times + span - 1e-6)
+    windows = [values[first : last + 1] for first, last in enumerate(lasts) if last < len(values)]
+    return max((float(np.nanmedian(window)) for window in windows if np.isfinite(window).mean() >= 0.5), default=float("nan"))
 
 
 def longest_run(holds: BoolArray, times: FloatArray) -> float:

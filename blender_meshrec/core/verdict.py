@@ -209,7 +209,7 @@ LIMITS = (
         "unbalanced",
         14.0,
         40.0,
-        "cm, median, of the centre of mass beyond what touches the floor",
+        "cm, of the centre of mass beyond what touches the floor, median over the worst second",
         lambda value: Message(
             "verdict-unbalanced",
             "The person leans {value:.0f} cm beyond what they stand or lie on: something holds them, or the world is tipped.",

@@ -9,7 +9,7 @@ import pytest
 from blender_meshrec.backend.fitting.stature import betas_of_stature
 from blender_meshrec.backend.fitting.tilt_from_lines import edge_evidence, tilt_of_up
 from blender_meshrec.backend.known_people import KnownPerson
-from blender_meshrec.backend.quality import background_left, beyond_jumps, judge_people, measure_person, warnings_of
+from blender_meshrec.backend.quality import background_left, beyond_jumps, judge_people, largest_median, measure_person, warnings_of
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.cameras import intrinsics_of_focal_length, project, rigid_transform, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
@@ -234,6 +234,22 @@ def test_a_person_who_leans_beyond_their_feet(tube_body):
         tipped, trans=tipped.trans + passing, joints=tipped.joints + passing[:, None], lifted_joints=tipped.lifted_joints + passing[:, None]
     )
     assert np.isnan(measure_person(running, observe(running), tube_body)["unbalanced"].value)
+
+
+def test_the_worst_second_counts():
+    """Not what passes, however far; a second of which half is unknown counts, and of a shorter clip the whole."""
+    times = np.arange(60) / 20  # s
+    values = np.zeros(60)
+    values[:10] = 0.9  # 0.45 s
+    values[30:52] = 0.3  # 1.05 s
+    assert largest_median(values, times, 1.0) == pytest.approx(0.3)
+    values[30:40] = np.nan
+    assert largest_median(values, times, 1.0) == pytest.approx(0.3)
+    values[30:48] = np.nan
+    assert largest_median(values, times, 1.0) == 0.0
+    assert largest_median(values[:8], times[:8], 1.0) == pytest.approx(0.9)
+    assert largest_median(values[:1], times[:1], 1.0) == pytest.approx(0.9)
+    assert np.isnan(largest_median(values[40:41], times[40:41], 1.0))
 
 
 def test_a_person_who_sits_is_held_by_a_seat(tube_body):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from ...core.files.body_template import BodyTemplate
+from ...core.records import Observations
 from ...core.skeletons import H36M17
 from ...methods.lifter.joints_in_picture import joints_in_picture
 from ..camera.steady_view import joints_from_steady_view
@@ -32,6 +33,7 @@ from .known_camera import adapt_people_to_known_world, stand_in_known_world
 from .posed import posed_legs
 from .views import stand_in_calibrated_world
 
+LIFTER = "skeleton2mesh"
 ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
 # Ankle confidence from which a foot counts as seen: feet outside the image say nothing about the floor.
 MIN_ANKLE_CONFIDENCE = 0.3
@@ -41,10 +43,9 @@ TELLING_LENS_SIGMA = 0.12
 
 def lift_keypoints(clip: Clip) -> None:
     """2D keypoints to 3D joints about the hip, by the chosen Estimator."""
-    method = "skeleton2mesh" if clip.request.method == "auto" else clip.request.method
-    estimator = ESTIMATORS.get(method)
+    estimator = ESTIMATORS.get(LIFTER if is_lifted(clip) else clip.request.method)
     for person in clip.people:
-        if method == "skeleton2mesh" and clip.joined is None:
+        if is_lifted(clip) and clip.joined is None:
             person.steady = with_short_gaps(person.steady, clip.timestamps)
         estimate = partial(estimator, person.steady, clip.intrinsics, clip.timestamps)
         person.estimate = run_with_cpu_fallback(estimate, clip.device, clip.warnings.append)
@@ -61,6 +62,22 @@ def find_joints_in_picture(clip: Clip) -> None:
         if joints is not None and clip.camera_from_view is not None:
             joints = joints_from_steady_view(joints, clip.camera_from_view, clip.intrinsics)
         person.observations = replace(person.observations, joints=joints)
+
+
+def lift_joints_in_picture(clip: Clip) -> None:
+    """The mean of the lifted keypoints and of the lifted joints in the picture: the lifter knows skeletons' own joints, too."""
+    lifter = ESTIMATORS.get(LIFTER)
+    for person in clip.people:
+        steady = person.steady
+        if steady.joints is not None:
+            seen = Observations("h36m17", steady.boxes, steady.joint_points, steady.visible)
+            lifted = run_with_cpu_fallback(partial(lifter, seen, clip.intrinsics, clip.timestamps), clip.device, clip.warnings.append)
+            person.estimate = replace(person.estimate, joints=(person.estimate.joints + lifted.joints) / 2)
+
+
+def is_lifted(clip: Clip) -> bool:
+    """Whether joints are lifted from keypoints, not found by another estimator."""
+    return clip.request.method in ("auto", LIFTER)
 
 
 def solve_joints_in_camera_space(clip: Clip) -> None:

@@ -52,6 +52,11 @@ class PersonEvidence:
         return self.shares_floor and self.is_size_open
 
     @property
+    def sees_joints(self) -> bool:
+        """Whether keypoints are where the body's joints are, not beside them as a detector's."""
+        return self.keypoint_sigma is not None or self.foot_set == "h36m17"
+
+    @property
     def soles(self) -> SoleContacts:
         """The contacts of the frames with the person."""
         return SoleContacts(self.contacts[self.visible], None if self.certain is None else self.certain[self.visible])
