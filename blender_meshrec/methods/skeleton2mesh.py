@@ -20,6 +20,7 @@ Deviations, ours:
 * Output: joints relative to the hip in the turned camera's axes, in units of the skeleton's bone-length sum. One view does not
   show a person's size: metres come from a stature of 1.70 m.
 * A second output says how sure each is: the spread of a joint relative to its parent, within which 68 % of the errors lie.
+* Knees are straightened by what captured legs are too long (lifter/knees.py).
 * A second, small network predicts the ground contacts of heels and toes (lifter/foot_contacts.py).
 * Clips of any frame rate are lifted at even times near that of the training motion (lifter/even_times.py).
 * The paper's single pass becomes six, averaged: three ways to divide the frames into tokens, each also mirrored.
@@ -43,6 +44,7 @@ from ..core.records import Estimate, Observations
 from ..core.skeletons import H36M17, to_h36m17
 from .lifter.even_times import FPS, interpolate_values, nearest_values, resample_points, resample_times
 from .lifter.foot_contacts import ContactNetwork, fill_gaps, load_contact_network, predict_contacts
+from .lifter.knees import straighten_knees
 from .lifter.lifter_input import (
     H36M17_MIRROR,
     OUTPUT_SCALE,
@@ -190,7 +192,7 @@ def estimate(
     confidence = np.clip(to_h36m17(observations.keypoints, observations.keypoint_set)[..., 2], 0, 1)
     visible = observations.visible[:, None]
     return Estimate(
-        joints=lifted.joints * TOTAL_BONE_LENGTH * visible[..., None],
+        joints=straighten_knees(lifted.joints * TOTAL_BONE_LENGTH) * visible[..., None],
         confidence=confidence * visible,
         contacts=None if lifted.contacts is None else lifted.contacts * visible,
         spread=None if lifted.spread is None else lifted.spread * TOTAL_BONE_LENGTH * visible[..., None],
