@@ -53,8 +53,8 @@ class PersonEvidence:
 
     @property
     def sees_joints(self) -> bool:
-        """Whether keypoints are where the body's joints are, not beside them as a detector's."""
-        return self.keypoint_sigma is not None or self.foot_set == "h36m17"
+        """Whether keypoints are a skeleton's joints, not what a detector takes for them."""
+        return self.keypoint_sigma is None and self.foot_set == "h36m17"
 
     @property
     def soles(self) -> SoleContacts:

@@ -41,6 +41,7 @@ from .motion_residuals import ACCELERATING_ROWS, Acceleration, TurnAcceleration,
 from .phases import APPROACH_PHASES, KNOWN_FLOOR_PHASES, PHASES, SIZE_PHASE, TOUCH_PHASE, Phase, height_sigmas
 from .residuals import Residual, World
 from .solver import ClipState, PersonProblem, linearise, minimise
+from .standing_balance import find_balance
 from .touches import Meeting, find_meetings
 from .uncertainty import joint_sigmas
 from .view_evidence import residuals_of_views
@@ -358,6 +359,7 @@ def _ground_residuals(
     if is_final and not phase.approaches:  # which moves what rests
         places, resting = resting_places(points.rows[:, GROUND_ROWS], touching, times)
         residuals.append(ContactPlace(GROUND_ROWS, places, resting * frame_weights[:, None]))
+        residuals.append(find_balance(points, world.up, touching, times, frame_weights))
     if len(times) > 1:
         holding = np.minimum(touching[1:], touching[:-1]) * np.minimum(frame_weights[1:], frame_weights[:-1])[:, None]
         residuals.append(ContactSpeed(GROUND_ROWS, durations, holding, person.soles.outliers(len(GROUND_ROWS))))

@@ -60,6 +60,10 @@ OTHER_START = 0.14
 SUPPORT_GAIN = 16.0  # what a point on the ground counts for a start in a frame: as much as a foothold costs that is let go
 CLEARLY_BETTER = 0.1  # by which fraction of the first start's energy the second one must be better to be taken
 
+# The centre of mass of somebody who stands still on both feet beside the middle of their feet, m, and the speed of the pelvis, m/s, at
+# which this weighs exp(-1); Cauchy, since people hold on to something. Between the feet it may be farther, by a share of their distance.
+BALANCE_SIGMA, BALANCE_OUTLIER, BALANCED_SPEED, STANCE_SHARE = 0.03, 5.0, 0.15, 0.25
+
 # --- other people ----------------------------------------------------------------------------------------------------
 TOUCH_SIGMA = 0.02  # m, of each of two points that touch from where they meet
 

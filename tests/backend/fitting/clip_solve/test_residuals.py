@@ -26,6 +26,7 @@ from blender_meshrec.backend.fitting.clip_solve.image_residuals import LiftedBon
 from blender_meshrec.backend.fitting.clip_solve.motion_residuals import ACCELERATING_ROWS, Acceleration, TurnAcceleration, second_difference
 from blender_meshrec.backend.fitting.clip_solve.normal_equations import ProjectedEquations
 from blender_meshrec.backend.fitting.clip_solve.residuals import World, cauchy, geman_mcclure
+from blender_meshrec.backend.fitting.clip_solve.standing_balance import MASS_ROWS, StandingBalance
 from blender_meshrec.backend.fitting.clip_solve.touches import Meeting
 from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from blender_meshrec.core.skeletons import SMPL_JOINTS
@@ -49,6 +50,7 @@ RESIDUALS = (
     Pins,
     KeptPlaces,
     Meeting,
+    StandingBalance,
 )
 
 
@@ -102,6 +104,7 @@ def made(kind, still):
             centres,
         ),
         KeptPlaces: lambda: (rows[:, :24], 1e-3 * some(FRAMES)),
+        StandingBalance: lambda: (rows[:, MASS_ROWS], 0.3 * positive_definite(some(FRAMES, 3, 3)), some(FRAMES)),
         Meeting: lambda: (np.array([22, 9, 22]), rows[:, [22, 9, 22]], 1e-3 * some(FRAMES, 3)),
     }
     return kind(*arguments[kind]())
