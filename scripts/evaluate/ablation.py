@@ -21,6 +21,7 @@ from blender_meshrec.backend.fitting.clip_solve.equations import Equations
 from blender_meshrec.backend.fitting.clip_solve.ground_residuals import ContactPlace, ContactSpeed, Heights
 from blender_meshrec.backend.fitting.clip_solve.image_residuals import LiftedBones, Reprojection
 from blender_meshrec.backend.fitting.clip_solve.motion_residuals import Acceleration, TurnAcceleration
+from blender_meshrec.backend.fitting.clip_solve.standing_balance import StandingBalance
 from blender_meshrec.backend.passes import feet
 from scripts.evaluate.accuracy import Task, measure, read_recordings
 from scripts.evaluate.accuracy_page import TableRow
@@ -62,6 +63,7 @@ CHANGES: dict[str, Callable[[], Any]] = {
     "keypoints": without(Reprojection),
     "pose prior": without(PosePrior),
     "standing knees": without(StandingKnees),
+    "balance": without(StandingBalance),
     "accelerations": without(Acceleration, TurnAcceleration),
     "contacts and floor": without(ContactSpeed, ContactPlace, Heights),
     "contacts that do not move": without(ContactSpeed, ContactPlace),

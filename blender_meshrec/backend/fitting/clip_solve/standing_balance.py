@@ -10,13 +10,14 @@ import numpy as np
 
 from ....core.array_types import FloatArray
 from ....core.contacts import point_speeds
+from ..body_masses import MASSES
 from . import weights
 from .body_points import SOLE_ROWS, PosedPoints, point_rows
 from .equations import Equations
 from .residuals import World, cauchy
 
-MASSES = {"pelvis": 0.5, "spine3": 0.35, "left_knee": 0.075, "right_knee": 0.075}  # shares, as in fitting/body_masses.py
-MASS_ROWS, SHARES = point_rows(tuple(MASSES)), np.array(list(MASSES.values()))
+_OF_SMPL = {"hip": "pelvis", "thorax": "spine3"}
+MASS_ROWS, SHARES = point_rows([_OF_SMPL.get(name, name) for name in MASSES]), np.array(list(MASSES.values()))
 _LEGS = np.array([point_rows([f"{side}_{joint}" for joint in ("hip", "knee", "ankle")]) for side in ("left", "right")])
 # How high hips are above ankles, as a share of the legs' length, from where people begin to stand to where they do: who sits is held by
 # a seat, and who lies by the ground.
@@ -25,20 +26,20 @@ STANDING = (0.8, 0.9)
 
 @dataclass(frozen=True)
 class StandingBalance:
-    """MASS_ROWS where the body is balanced. places: (F,4,3) m, camera axes. precision: (F,3,3) 1/m, symmetric, of the way to them
-    along the floor. weights: (F,)."""
+    """MASS_ROWS where the body is balanced. places: (F,4,3) m, camera axes. whitening: (F,3,3) 1/m, symmetric: turns the way to them
+    into sigmas, and leaves its height out. weights: (F,)."""
 
     places: FloatArray
-    precision: FloatArray
+    whitening: FloatArray
     weights: FloatArray
 
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
-        residual = (points.rows[:, MASS_ROWS] - self.places) @ self.precision
+        residual = (points.rows[:, MASS_ROWS] - self.places) @ self.whitening
         loss, weight = cauchy((residual**2).sum(-1) @ SHARES, weights.BALANCE_OUTLIER)
         if equations is not None:
             share = (self.weights * weight)[:, None] * SHARES
-            equations.gradient[:, MASS_ROWS] += share[..., None] * (residual @ self.precision)
-            equations.within[:, MASS_ROWS] += share[..., None, None] * (self.precision @ self.precision)[:, None]
+            equations.gradient[:, MASS_ROWS] += share[..., None] * (residual @ self.whitening)
+            equations.within[:, MASS_ROWS] += share[..., None, None] * (self.whitening @ self.whitening)[:, None]
         return float((self.weights * loss).sum())
 
 
@@ -58,13 +59,13 @@ def find_balance(
     distance = np.linalg.norm(apart, axis=-1)
     between = apart / np.maximum(distance, 1e-6)[:, None]
     along = 1 / np.hypot(weights.BALANCE_SIGMA, weights.STANCE_SHARE * distance) - 1 / weights.BALANCE_SIGMA
-    precision = level / weights.BALANCE_SIGMA + along[:, None, None] * between[..., :, None] * between[..., None, :]
+    whitening = level / weights.BALANCE_SIGMA + along[:, None, None] * between[..., :, None] * between[..., None, :]
     masses = rows[:, MASS_ROWS]
     way = feet.mean(1) - np.einsum("k,fkc->fc", SHARES, masses)
     speed = point_speeds(masses[:, :1], times, camera=np.zeros(3))[:, 0]
     still = np.exp(-((speed / weights.BALANCED_SPEED) ** 2))
     on_both = soles.max((2, 3)).min(1)
-    return StandingBalance(masses + way[:, None], precision, frame_weights * on_both * still * _stands(rows, up))
+    return StandingBalance(masses + way[:, None], whitening, frame_weights * on_both * still * _stands(rows, up))
 
 
 def _stands(rows: FloatArray, up: FloatArray) -> FloatArray:

@@ -56,7 +56,7 @@ def test_height_costs_nothing_and_the_way_between_the_feet_less_than_across(temp
     balance = balance_of(points)
     costs = []
     for shift in ([0.1, 0, 0], [0, 0.1, 0], [0, 0, 0.1]):
-        way = np.linalg.norm(np.array(shift) @ balance.precision[0])
+        way = np.linalg.norm(np.array(shift) @ balance.whitening[0])
         costs.append(way)
     assert costs[1] < 1e-9 and 0.1 < costs[0] < 0.6 * costs[2]
     assert costs[2] == pytest.approx(0.1 / weights.BALANCE_SIGMA, rel=0.01)
