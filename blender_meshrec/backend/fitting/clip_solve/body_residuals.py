@@ -62,20 +62,19 @@ class StandingKnees:
 
 @dataclass(frozen=True)
 class ShapePrior:
-    """The shape is the start's, and markers lie near the body's own points. weight: how often the prior counts. offset_factor: of the
-    markers' sigmas. stature_sigma: of the first shape unknown, the stature of an open size, in betas; None as of all others.
+    """The shape is the start's, and markers lie near the body's own points. weight: how often the prior counts. stature_sigma: of the
+    first shape unknown, the stature of an open size, in betas; None as of all others.
 
     The start knows the population, and the girth that silhouettes show. Betas have a limit, too: errors that are the same in all frames
     outweigh a prior that each frame repeats, and would make a body that nobody has.
     """
 
     weight: float
-    offset_factor: float = 1.0
     stature_sigma: float | None = None
 
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
         shape, offsets = points.state.shape, points.state.offsets
-        sigmas = np.concatenate([np.full(len(shape), weights.SHAPE_SIGMA), self.offset_factor * offset_sigmas()])
+        sigmas = np.concatenate([np.full(len(shape), weights.SHAPE_SIGMA), offset_sigmas()])
         if self.stature_sigma is not None:
             sigmas[0] = self.stature_sigma  # the first direction of an open size, of `shape_of_stature`
         residual = np.concatenate([shape, offsets]) / sigmas

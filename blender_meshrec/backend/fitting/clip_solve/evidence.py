@@ -52,11 +52,6 @@ class PersonEvidence:
         return self.shares_floor and self.is_size_open
 
     @property
-    def sees_joints(self) -> bool:
-        """Whether keypoints are a skeleton's joints, not what a detector takes for them."""
-        return self.keypoint_sigma is None and self.foot_set == "h36m17"
-
-    @property
     def soles(self) -> SoleContacts:
         """The contacts of the frames with the person."""
         return SoleContacts(self.contacts[self.visible], None if self.certain is None else self.certain[self.visible])

@@ -312,11 +312,7 @@ def _body_residuals(
             * (frame_weights[:, None] * trust.bones)[..., None, None],
         ),
         PosePrior(start.rotmats[:, list(MOVING)], frame_weights[:, None] * trust.rotations),
-        ShapePrior(
-            _prior_weight(frame_weights),
-            weights.JOINT_OFFSET_FACTOR if person.sees_joints else 1.0,
-            weights.SHARED_FLOOR_STATURE_SIGMA if person.is_size_shared else None,
-        ),
+        ShapePrior(_prior_weight(frame_weights), weights.SHARED_FLOOR_STATURE_SIGMA if person.is_size_shared else None),
         *residuals_of_feet(person.feet, clip, seen, distance, trust.feet * frame_weights[:, None], centres),
         *residuals_of_corrections(person.corrections, seen, clip.intrinsics, posed, centres),
         *residuals_of_views(person.views, clip.views, seen, times, frame_weights, posed, _prior_weight(frame_weights)),

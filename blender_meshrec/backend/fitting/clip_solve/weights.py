@@ -84,7 +84,6 @@ SHAPE_LIMIT, SHAPE_LIMIT_SIGMA = 2.5, 0.2  # how far betas are from 0 at most, o
 SHARED_FLOOR_STATURE_SIGMA = 0.3
 # Where a detector sees a joint, beside the body's own, m. Three times as much makes poses 0.5 mm and MPJPE 1.6 mm worse on held-out motion.
 OFFSET_SIGMA = {"hip": 0.01, "left_hip": 0.01, "left_shoulder": 0.01, "spine": 0.016, "thorax": 0.016, "nose": 0.016, "head_top": 0.016}
-JOINT_OFFSET_FACTOR = 0.2  # of these, where what is seen are the joints of a skeleton
 # By how much clips differ in where a detector sees feet, beside the offsets of foot_keypoints.py, m: with truth, in ankles by up to 0.016,
 # in heels 0.024, in toes 0.007. It is the same in all frames of a clip, so that points count by it and hardly by what they scatter.
 FOOT_SIGMA = {"ankle": 0.02, "heel": 0.04, "big_toe": 0.005}
