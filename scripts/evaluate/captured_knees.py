@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from blender_meshrec.core.array_types import FloatArray
-from scripts.train.data.motion_clips import NODES, Clip, read_clips
+from scripts.evaluate.posed.measures import knee_bends
+from scripts.train.data.motion_clips import NODES, read_clips
 
-STRAIGHTEST = np.radians(5.0)  # rad, of a walker's knee
-LEGS = [[NODES.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle")] for side in ("left", "right")]
+STRAIGHTEST = 5.0  # degrees, of a walker's knee
 MIN_FRAMES = 100  # of a performer's walks
 
 
@@ -29,30 +29,22 @@ def main() -> None:
     walks: dict[str, list[FloatArray]] = defaultdict(list)
     for clip in read_clips(parser.parse_args().mocap):
         if is_walk(clip.text):
-            walks[clip.subject].append(flexion(clip))
+            walks[clip.subject].append(knee_bends(clip.points()[clip.valid], NODES))
     print("| performer | frames | knee, degrees, 5th percentile | legs too long, % |\n|---|---:|---:|---:|")
     shares: list[float] = []
     weights: list[int] = []
     for performer, angles in sorted(walks.items()):
         frames, straightest = sum(map(len, angles)), float(np.quantile(np.concatenate(angles), 0.05))
         if frames >= MIN_FRAMES:
-            shares.append(100 * (np.cos(STRAIGHTEST / 2) / np.cos(straightest / 2) - 1))
+            shares.append(100 * (np.cos(np.radians(STRAIGHTEST / 2)) / np.cos(np.radians(straightest / 2)) - 1))
             weights.append(frames)
-            print(f"| {performer} | {frames} | {np.degrees(straightest):.1f} | {shares[-1]:.2f} |")
+            print(f"| {performer} | {frames} | {straightest:.1f} | {shares[-1]:.2f} |")
     print(f"| mean over frames | {sum(weights)} | | {np.average(shares, weights=weights):.2f} |")
 
 
 def is_walk(text: str) -> bool:
     """Whether the description of a recording is that of an ordinary walk."""
     return text.strip().lower() in ("walk", "normal walk", "slow walk", "fast walk", "walking")
-
-
-def flexion(clip: Clip) -> FloatArray:
-    """The angles (F,2) rad between thigh and shin of the valid frames."""
-    hip, knee, ankle = (clip.points()[clip.valid][:, [leg[joint] for leg in LEGS]] for joint in range(3))
-    thigh, shin = knee - hip, ankle - knee
-    cosine = (thigh * shin).sum(-1) / (np.linalg.norm(thigh, axis=-1) * np.linalg.norm(shin, axis=-1))
-    return np.arccos(np.clip(cosine, -1, 1))
 
 
 if __name__ == "__main__":

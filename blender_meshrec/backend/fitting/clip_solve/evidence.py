@@ -25,8 +25,8 @@ class PersonEvidence:
     relative to their parents, across and along the line of sight; or None. views: what each of the clip's further views shows, if anything.
     is_size_open: whether the views show how large the person is, or the floor that they share; else their stature is the start's.
     corrections: an artist's, or None. shares_floor: whether they stand on one floor with all others who do. feet: (F,6,3) px and confidence
-    of FOOT_POINTS, or None where the ankles of `keypoints` count. foot_set: the keypoint set as which feet
-    are seen, and ankles, beside the body's own; h36m17 where they are its own.
+    of FOOT_POINTS, or None where the ankles of `keypoints` count. foot_set: the keypoint set whose feet
+    and ankles are seen, beside the body's own (foot_keypoints.py); h36m17 if they are the body's own joints.
     keypoint_sigma: (F,17) px, standard deviations of `keypoints`; None where the clip itself tells their noise.
     """
 
