@@ -1,10 +1,12 @@
 """How an artist's corrections (core/corrections.py) enter the solve: as observations of high weight, and as observations left out."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..core.array_types import BoolArray, FloatArray, IntArray
+from ..core.cameras import project
 from ..core.contacts import contact_runs
 from ..core.corrections import BODY_PARTS, WHOLE_BODY, BadRange, PersonCorrections, rows_around_pins, rows_between
 from ..core.records import BodyParams
@@ -12,9 +14,10 @@ from ..core.rotations import quat_from_rotmat, rotvec_from_quat, slerp
 from ..core.skeletons import H36M17, SMPL_JOINTS
 from .camera.steady_view import points_in_steady_view
 from .clip import Clip, Person
-from .fitting.body_params import local_rotmats, with_rotvecs
+from .fitting.body_params import local_rotmats, posed_joints, with_rotvecs
 from .fitting.clip_solve.corrections import CorrectionEvidence
 from .fitting.clip_solve.solve_clip import PersonEvidence
+from .moving_camera import has_camera_path
 
 # The keypoints that a part's observations consist of: beyond the joint that the part hangs from.
 _MARKERS = {
@@ -39,11 +42,13 @@ def with_corrections(evidence: PersonEvidence, person: Person, clip: Clip) -> Pe
     frames, body, contacts = clip_frames(clip), evidence.body, evidence.contacts.copy()
     for bad in corrections.bad:
         rows = rows_between(frames, bad.first, bad.last)
-        body = bridged_body(body, rows, bad, clip.timestamps)
+        body = bridged_body(body, rows, _joints_of(bad), clip.timestamps)
         for side, columns in (("left", slice(0, 2)), ("right", slice(2, 4))):
             if bad.part in (WHOLE_BODY, f"{side}_leg"):
                 contacts[rows, columns] = 0.0
+    body, is_bridged = _nearer_to_pins(body, found.pins, clip)
     visible = evidence.visible | ~np.isnan(found.pins[..., 0]).all(1)
+    found = replace(found, loose_joints=found.loose_joints | is_bridged)
     return replace(evidence, body=body, contacts=contacts, visible=visible, corrections=found)
 
 
@@ -63,15 +68,17 @@ def correction_evidence(corrections: PersonCorrections, clip: Clip) -> Correctio
             pins[row, SMPL_JOINTS.index(pin.joint)] = _in_solve_view(pin.pixel, pin.depth, row, clip)
     for joint, name in enumerate(SMPL_JOINTS):
         rows = rows_around_pins(~np.isnan(pins[:, joint, 0]), times)
-        joints[:, _turning(name)] |= rows[:, None]
         if name in H36M17:
             markers[rows, H36M17.index(name)] = True
     return CorrectionEvidence(markers, joints, pins, np.zeros(len(frames), bool))
 
 
-def bridged_body(body: BodyParams, rows: BoolArray, bad: BadRange, times: FloatArray) -> BodyParams:
-    """A body whose bad part moves evenly over the rows (F,) from how it is before them to how it is after them."""
-    joints = sorted({joint for part in _parts(bad) for joint in _joint_rows(part)})
+def bridged_body(body: BodyParams, rows: BoolArray, joints: Sequence[int], times: FloatArray) -> BodyParams:
+    """A body whose joints turn evenly over the rows (F,) from how they are before them to how they are after them.
+
+    Joint 0, the pelvis, is also moved evenly.
+    """
+    joints = list(joints)
     rotvecs = body.poses.astype(float).reshape(len(times), -1, 3)
     transl = body.transl.astype(float)
     for first, last in contact_runs(rows):
@@ -85,9 +92,42 @@ def bridged_body(body: BodyParams, rows: BoolArray, bad: BadRange, times: FloatA
         quats = quat_from_rotmat(local_rotmats(body)[[before, after]][:, joints])
         ends = [np.broadcast_to(quat, (last - first, *quat.shape)) for quat in quats]
         rotvecs[first:last, joints] = rotvec_from_quat(slerp(ends[0], ends[1], np.broadcast_to(weight[:, None], ends[0].shape[:-1])))
-        if "torso" in _parts(bad):
+        if 0 in joints:
             transl[first:last] = transl[before] + weight[:, None] * (transl[after] - transl[before])
     return with_rotvecs(body, rotvecs, transl=transl)
+
+
+def _nearer_to_pins(body: BodyParams, pins: FloatArray, clip: Clip) -> tuple[BodyParams, BoolArray]:
+    """The start, or around the pins (F,24,3) of a part the bridge over them, whichever is nearer to them; and what is bridged (F,24).
+
+    Farther from the pins than a bridge, the start is the detector's mistake, and between pins nothing else would take it away.
+    """
+    is_pinned, is_bridged = ~np.isnan(pins[..., 0]), np.zeros(pins.shape[:2], bool)
+    for names in BODY_PARTS.values():
+        part = [SMPL_JOINTS.index(name) for name in names]
+        around = [rows_around_pins(is_pinned[:, joint], clip.timestamps) for joint in part]
+        turning = sorted({joint for name, rows in zip(names, around, strict=True) if rows.any() for joint in _turning(name)})
+        for first, last in contact_runs(np.any(around, axis=0)):
+            rows = np.zeros(len(pins), bool)
+            rows[first:last] = True
+            bridge = bridged_body(body, rows, turning, clip.timestamps)
+            mine = np.where(rows[:, None, None], pins, np.nan)[:, part]
+            if _distance_from_pins(bridge, mine, part, clip) < _distance_from_pins(body, mine, part, clip):
+                body = bridge
+                is_bridged[first:last, turning] = True
+    return body, is_bridged
+
+
+def _distance_from_pins(body: BodyParams, pins: FloatArray, joints: Sequence[int], clip: Clip) -> float:
+    """The mean distance px of a body's joints, of SMPL's 24, from their pins (F,N,3), of those that are pinned."""
+    places = posed_joints(clip.template, body)[0][:, clip.template.smpl_joint_indices][:, list(joints)]
+    if has_camera_path(clip):
+        places = places - clip.places[:, None]
+    return float(np.nanmean(np.linalg.norm(project(places, clip.intrinsics) - pins[..., :2], axis=-1)))
+
+
+def _joints_of(bad: BadRange) -> list[int]:
+    return sorted({joint for part in _parts(bad) for joint in _joint_rows(part)})
 
 
 def _parts(bad: BadRange) -> tuple[str, ...]:

@@ -59,7 +59,11 @@ def pixel_of(walk, joint, frame):
 
 
 def pins(walk):
-    return tuple(Pin(frame, joint, pixel_of(walk, joint, frame)) for frame in (42, 47, 52) for joint in ("left_elbow", "left_wrist"))
+    return tuple(pin for frame in (42, 47, 52) for pin in pins_at(walk, frame))
+
+
+def pins_at(walk, frame):
+    return tuple(Pin(frame, joint, pixel_of(walk, joint, frame)) for joint in ("left_elbow", "left_wrist"))
 
 
 def solve(clip, earlier, folder, name, person):
@@ -114,6 +118,25 @@ def test_a_new_reconstruction_takes_the_corrections(clip, earlier, folder, walk)
     person = PersonCorrections(1, (BadRange(WRONG.start, WRONG.stop - 1, "left_arm"),), pins(walk))
     recovery = solve(clip, earlier, folder, "anew", person)
     assert image_error(recovery, walk)[[42, 47, 52]].max() < 5 and image_error(recovery, walk)[WRONG].max() < 30
+
+
+def test_pins_alone_mend_the_frames_between_them(clip, earlier, folder, walk):
+    """The start's raised arm is the detector's mistake: nothing of it stays between the pins, with contacts or without."""
+    toe = earlier.contacts[:, 1] > 0.5
+    end = next(row for row in range(12, 80) if toe[row - 1] and not toe[row])
+    for name, spans in (("pins", ()), ("pins-and-toe", (ContactSpan(end, end + 1, "left_toe", True),))):
+        person = PersonCorrections(1, (), pins_at(walk, 40) + pins_at(walk, 47) + pins_at(walk, 54), spans, "earlier.npz")
+        assert image_error(solve(clip, earlier, folder, name, person), walk)[WRONG].max() < 15
+
+
+def test_a_small_correction_keeps_the_motion_around_it(clip, earlier, folder):
+    """A wrist dragged by 4 px in one frame: the arm swings on around it as it did."""
+    joint = SMPL_JOINTS.index("right_wrist")
+    seen = project(transform_points(earlier.camera_from_world[20], earlier.joints[20, [joint]].astype(float)), earlier.camera_intrinsics)[0]
+    pin = Pin(20, "right_wrist", tuple((seen + [4.0, 0.0]).tolist()))
+    recovery = solve(clip, earlier, folder, "nudge", PersonCorrections(1, (), (pin,), (), "earlier.npz"))
+    moved = np.linalg.norm(recovery.joints - earlier.joints, axis=-1)[:, joint]
+    assert 0.005 < moved[20] and moved.max() < 0.05  # m
 
 
 def test_a_posed_arm_counts_in_depth_too(clip, earlier, folder):

@@ -8,6 +8,7 @@ import numpy as np
 from ...bodies.smpl import Smpl
 from ...core.array_types import FloatArray
 from ...core.files.body_template import BodyTemplate
+from ...core.kinematics import pose_joints
 from ...core.records import BodyParams, Recovery
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 
@@ -25,6 +26,15 @@ def local_rotmats(params: BodyParams) -> FloatArray:
 def with_rotvecs(params: BodyParams, rotvecs: FloatArray, **changes: Any) -> BodyParams:
     """The parameters with other local rotation vectors (F,J,3) rad, the root's first, and other changes by field name."""
     return replace(params, global_orient=rotvecs[:, 0], body_pose=rotvecs[:, 1:].reshape(len(rotvecs), -1), **changes)
+
+
+def posed_joints(template: BodyTemplate, params: BodyParams) -> tuple[FloatArray, FloatArray]:
+    """The joints (F,J,3) m of a body and their global rotations (F,J,3,3)."""
+    rest = template.rest_joints(params.betas).astype(float)
+    offsets = rest - rest[np.maximum(template.parents, 0)]
+    offsets[0] = rest[0]
+    joints, rotations = pose_joints(local_rotmats(params), offsets, template.parents)
+    return joints + params.transl[:, None].astype(float), rotations
 
 
 def transform_body(params: BodyParams, rest_root: FloatArray, rotation: FloatArray, translation: FloatArray) -> BodyParams:

@@ -12,10 +12,9 @@ from scipy.spatial import ConvexHull  # pyrefly: ignore[untyped-import] - scipy 
 
 from ...core.array_types import FloatArray
 from ...core.files.body_template import BodyTemplate
-from ...core.kinematics import pose_joints
 from ...core.records import BodyParams
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat, turn_between
-from .body_params import local_rotmats, with_rotvecs
+from .body_params import local_rotmats, posed_joints, with_rotvecs
 
 THUMB_WIDTH = 0.045  # m beside the wrist's middle, from which skin is the thumb's: it points down beside a flat hand
 MAX_TURN = np.radians(100.0)  # of a wrist, from the pose that it has
@@ -63,11 +62,8 @@ def hands_of(template: BodyTemplate, betas: FloatArray) -> tuple[Hand, Hand]:
 def lay_hands_on_floor(template: BodyTemplate, body: BodyParams, times: FloatArray) -> BodyParams:
     """The body (F frames at times (F,) s, z up, the floor at 0) with its wrists turned as far as its hands need to be above the floor."""
     rotmats = local_rotmats(body)
-    rest = template.rest_joints(body.betas).astype(float)
-    offsets = rest - rest[np.maximum(template.parents, 0)]
-    offsets[0] = rest[0]
-    joints, rotations = pose_joints(rotmats, offsets, template.parents)
-    heights = joints[..., 2] + body.transl[:, 2:].astype(float)
+    joints, rotations = posed_joints(template, body)
+    heights = joints[..., 2]
     rotvecs = rotvec_from_rotmat(rotmats)
     for hand in hands_of(template, body.betas):
         turns = flat_turns(hand.palm, rotations[:, hand.wrist, 2])
