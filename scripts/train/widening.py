@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from blender_meshrec.core.array_types import IntArray
-from blender_meshrec.methods.skeleton2mesh import TOKEN_FRAMES, Lifter, LifterConfig
+from blender_meshrec.methods.skeleton2mesh import SPREAD_WIDTH, TOKEN_FRAMES, Lifter, LifterConfig
 
 
 def widened(weights: Mapping[str, torch.Tensor], old: LifterConfig, lifter: Lifter) -> dict[str, torch.Tensor]:
@@ -34,4 +34,5 @@ def _columns(count: int, old: LifterConfig, new: LifterConfig) -> IntArray:
     tokens = (np.arange(TOKEN_FRAMES)[:, None] * new.channels + np.arange(old.channels)).ravel()
     features = np.arange(old.width)
     by_count = {old.inputs: tokens, old.width: features, old.width + old.inputs: np.concatenate([features, new.width + tokens])}
+    by_count[SPREAD_WIDTH] = np.arange(SPREAD_WIDTH)
     return by_count[count]

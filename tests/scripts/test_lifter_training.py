@@ -124,6 +124,14 @@ def test_a_widened_lifter_computes_the_same():
     assert new(encoded).spread is not None and old(encoded).spread is None
 
 
+def test_weights_with_a_spread_are_continued_with_it():
+    old, new = (Lifter(LifterConfig(width=width)).eval() for width in (16, 24))
+    new.load_state_dict(widened(old.state_dict(), old.config, new))
+    encoded = torch.randn(2, 30, new.config.channels)
+    for mine, theirs in zip(new(encoded), old(encoded), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
 def test_the_least_spread_loss_is_at_the_quantile():
     errors = torch.randn(1, 4000, 17, 3, generator=torch.Generator().manual_seed(0))
     parents = list(H36M17_PARENTS[1:])

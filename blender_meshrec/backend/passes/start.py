@@ -37,6 +37,8 @@ LIFTER = "skeleton2mesh"
 ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
 # Ankle confidence from which a foot counts as seen: feet outside the image say nothing about the floor.
 MIN_ANKLE_CONFIDENCE = 0.3
+# Weight of lifted joints in the picture beside lifted keypoints: where the error of rendered test bodies is least.
+SHARE_IN_PICTURE = 0.3
 # Standard deviation of the logarithm of the focal length from which the background's edges tell it so well that people do not move it.
 TELLING_LENS_SIGMA = 0.12
 
@@ -65,14 +67,15 @@ def find_joints_in_picture(clip: Clip) -> None:
 
 
 def lift_joints_in_picture(clip: Clip) -> None:
-    """The mean of the lifted keypoints and of the lifted joints in the picture: the lifter knows skeletons' own joints, too."""
+    """A weighted mean of the lifted keypoints and of the lifted joints in the picture: the lifter knows skeletons' own joints, too."""
     lifter = ESTIMATORS.get(LIFTER)
     for person in clip.people:
         steady = person.steady
         if steady.joints is not None:
             seen = Observations("h36m17", steady.boxes, steady.joint_points, steady.visible)
             lifted = run_with_cpu_fallback(partial(lifter, seen, clip.intrinsics, clip.timestamps), clip.device, clip.warnings.append)
-            person.estimate = replace(person.estimate, joints=(person.estimate.joints + lifted.joints) / 2)
+            mean = (1 - SHARE_IN_PICTURE) * person.estimate.joints + SHARE_IN_PICTURE * lifted.joints
+            person.estimate = replace(person.estimate, joints=mean)
 
 
 def is_lifted(clip: Clip) -> bool:
