@@ -9,7 +9,7 @@ Deviations, ours:
 * Supervised by motion capture projected by random cameras (scripts/train/lifter.py), not adversarially.
 * Time: three frames make one token, and one convolution of every Res2 block has kernel 3 over tokens, dilated by 1, 3, 9
   and 1, so that a joint is estimated from 2.9 s of motion. The paper lifts single frames; here one frame is a clip of length 1.
-* Width 384 instead of 1024. The paper leaves open Res1's shortcut (here it takes the 2D input) and the rate of dropout
+* Width 512 instead of 1024. The paper leaves open Res1's shortcut (here it takes the 2D input) and the rate of dropout
   (here 0: no window of the training motion comes twice).
 * Input (lifter/lifter_input.py): coordinates on the image plane of a camera turned towards the person, relative to the torso, in units of
   the person's size; each with its confidence, zero below MIN_CONFIDENCE; the person's position and size. Besides the 17 joints, the ears,
@@ -23,7 +23,8 @@ Deviations, ours:
 * Knees are straightened by what captured legs are too long (lifter/knees.py).
 * A second, small network predicts the ground contacts of heels and toes (lifter/foot_contacts.py).
 * Clips of any frame rate are lifted at even times near that of the training motion (lifter/even_times.py).
-* The paper's single pass becomes six, averaged: three ways to divide the frames into tokens, each also mirrored.
+* The paper's single pass becomes six, averaged: three ways to divide the frames into tokens, each also mirrored. Where a detector
+  has its own 3D, they become twelve: with it and without.
 """
 
 from dataclasses import dataclass
@@ -286,6 +287,14 @@ def _contacts_at(
 
 @torch.inference_mode()
 def _lift_averaged(lifter: Lifter, rays: torch.Tensor, confidence: torch.Tensor, detected: float, own_3d: torch.Tensor) -> Lifted:
+    """The mean with and without the detector's own 3D, if it has any; of the shapes of `_lift_with`."""
+    own = [own_3d, torch.zeros_like(own_3d)] if lifter.config.takes_own_3d and bool(own_3d.any()) else [own_3d]
+    lifted = [_lift_with(lifter, rays, confidence, detected, given) for given in own]
+    spreads = [each.spread for each in lifted if each.spread is not None]
+    return Lifted(torch.stack([each.joints for each in lifted]).mean(0), torch.stack(spreads).mean(0) if spreads else None)
+
+
+def _lift_with(lifter: Lifter, rays: torch.Tensor, confidence: torch.Tensor, detected: float, own_3d: torch.Tensor) -> Lifted:
     """The mean over token phases and mirror images: rays (1,F,23,2), confidence (1,F,23), own_3d (1,F,17,3) -> (F,17,3) each.
 
     The joints are in camera axes, the spreads across and along the line of sight.

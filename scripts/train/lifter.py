@@ -4,8 +4,6 @@
     .venv/bin/python -m scripts.train.lifter MOCAP --state STATE.pt --export                         write addon_models/lifter.*
     .venv/bin/python -m scripts.train.lifter MOCAP --unsupervised --steps 12000                    the paper's own training, and its
                                                                        ablation: measured beside the supervised one, not shipped
-    .venv/bin/python -m scripts.train.lifter MOCAP --state STATE.pt --start addon_models/lifter.safetensors --filmed FILMED/train \
-        --fine-tune --steps 4000                                        continue from shipped weights, half of it on filmed bodies
     .venv/bin/python -m scripts.train.lifter MOCAP --evaluate addon_models/lifter.safetensors         measure on the test subjects
 
 MOCAP is a folder with cmu_smpl24_A.npz and cmu_smpl24_B.npz (CMU Graphics Lab Motion Capture Database, 30 frames per second
@@ -47,7 +45,6 @@ SHORT_WINDOWS, LONG_WINDOWS = (27, 48), (81, 16)
 LEARNING_RATE, WARM_UP_STEPS = 6e-4, 200  # AdamW's, in steps
 DECAY_FRACTION = 0.35  # of the steps, at the end: long windows, and the rate falls to zero
 FILMED_FRACTION = 0.25  # of the windows of a batch, where there are filmed ones
-FINE_TUNING_RATE, FINE_TUNING_FILMED_FRACTION = 2e-4, 0.5  # of --fine-tune, whose rate falls from the first step on
 EMA_DECAY = 0.998
 # The ends of limbs have the largest errors and matter most.
 JOINT_WEIGHTS = np.ones(len(H36M17), np.float32)
@@ -66,7 +63,6 @@ def main() -> None:
     )
     parser.add_argument("--filmed", type=Path, metavar="FOLDER", help="clips of scripts.train.data.filmed_bodies, seen by a real detector")
     parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="begin with these weights of an equal or smaller lifter")
-    parser.add_argument("--fine-tune", action="store_true", help="a low rate that falls at once, long windows, more filmed ones")
     parser.add_argument("--unsupervised", action="store_true", help="the paper's training: 2D alone, against an adversary")
     parser.add_argument("--ablation-steps", type=int, default=1500, help="of each row of the paper's table 1; 0 for none")
     settings = parser.parse_args()
@@ -95,8 +91,7 @@ def train(settings: argparse.Namespace, clips: list[Clip]) -> None:
     mean.load_state_dict(lifter.state_dict())
     optimiser = torch.optim.AdamW(lifter.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     state = Checkpoint(settings.state, lifter=lifter, mean=mean, optimiser=optimiser)
-    rate, filmed_fraction = (FINE_TUNING_RATE, FINE_TUNING_FILMED_FRACTION) if settings.fine_tune else (LEARNING_RATE, FILMED_FRACTION)
-    decay_from = 0 if settings.fine_tune else max(state.step, round((1 - DECAY_FRACTION) * settings.steps))
+    decay_from = max(state.step, round((1 - DECAY_FRACTION) * settings.steps))
     short, long = (WindowSampler(clips, frames) for frames, _batch in (SHORT_WINDOWS, LONG_WINDOWS))
     filmed = FilmedWindows(read_shards(settings.filmed)) if settings.filmed else None
     running = RunningMean()
@@ -106,7 +101,7 @@ def train(settings: argparse.Namespace, clips: list[Clip]) -> None:
         windows, (frames, batch) = (short, SHORT_WINDOWS) if step < decay_from else (long, LONG_WINDOWS)
         if filmed is None:
             return film_bodies(rng, *windows.draw(rng, batch))
-        count = round(filmed_fraction * batch)
+        count = round(FILMED_FRACTION * batch)
         return join_views(film_bodies(rng, *windows.draw(rng, batch - count)), filmed.draw(rng, count, frames))
 
     with ThreadPoolExecutor(1) as pool:
@@ -114,7 +109,7 @@ def train(settings: argparse.Namespace, clips: list[Clip]) -> None:
         for step in range(state.step, settings.steps):
             views, coming = coming.result(), pool.submit(draw, step + 1)
             fall = (settings.steps - step) / max(settings.steps - decay_from, 1)
-            optimiser.param_groups[0]["lr"] = rate * min(1, (step + 1) / WARM_UP_STEPS, fall)
+            optimiser.param_groups[0]["lr"] = LEARNING_RATE * min(1, (step + 1) / WARM_UP_STEPS, fall)
             loss = lifting_loss(lifter, views, settings.device)
             optimise(optimiser, loss, lifter)
             update_ema(mean, lifter, min(EMA_DECAY, (step + 1) / (step + 20)))

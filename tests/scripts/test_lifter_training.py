@@ -93,7 +93,7 @@ def test_missing_points_have_zero_confidence(drawn):
 
 def trained(clip, path, steps):
     """The averaged weights after a training of some steps."""
-    lifter.train(Namespace(seed=3, width=32, device="cpu", steps=steps, state=path, start=None, filmed=None, fine_tune=False), [clip])
+    lifter.train(Namespace(seed=3, width=32, device="cpu", steps=steps, state=path, start=None, filmed=None), [clip])
     return torch.load(path, weights_only=True)["mean"]
 
 
