@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from blender_meshrec.backend.passes.start import is_lifted, lift_joints_in_picture, lift_keypoints
+from blender_meshrec.backend.passes.start import SHARE_IN_PICTURE, is_lifted, lift_joints_in_picture, lift_keypoints
 from blender_meshrec.core.cameras import project
 from blender_meshrec.core.metrics import pa_mpjpe
 from blender_meshrec.core.records import Observations
@@ -42,7 +42,7 @@ def test_the_mean_with_lifted_joints_is_nearer_to_the_truth():
     assert pa_mpjpe(second.joints[:, LIMBS], true[:, LIMBS]) < pa_mpjpe(first.joints[:, LIMBS], true[:, LIMBS]) - 3  # mm
     np.testing.assert_array_equal(second.confidence, first.confidence)
     alone = lifted_clip(keypoints, None, boxes).people[0].estimate.joints
-    np.testing.assert_allclose(second.joints, (first.joints + alone) / 2, atol=1e-5)
+    np.testing.assert_allclose(second.joints, (1 - SHARE_IN_PICTURE) * first.joints + SHARE_IN_PICTURE * alone, atol=1e-5)
 
 
 def test_without_joints_in_the_picture_one_lift_is_all():

@@ -1,5 +1,7 @@
 """The lifter: its invariances (picture size, mirror, unconfident keypoints, frame rate), its layers, and its accuracy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -225,6 +227,19 @@ def test_a_few_high_speed_frames_agree_with_one(count, camera):
 def test_lifting_is_deterministic(walker, camera, times):
     one, other = (lifted(seen(walker, camera), camera, times).joints for _ in range(2))
     np.testing.assert_array_equal(one, other)
+
+
+def test_a_detectors_own_3d_counts_half(walker, camera, times, monkeypatch):
+    """The result is the mean of what the network makes of the keypoints with the detector's own 3D and without."""
+    plain = seen(walker, camera, "blazepose33")
+    own = np.random.default_rng(0).normal(0, 0.3, (*plain.keypoints.shape[:2], 3))
+    monkeypatch.setattr(lifting, "straighten_knees", lambda joints: joints)  # which is not linear
+    both, without = lifted(replace(plain, keypoints_3d=own), camera, times), lifted(plain, camera, times)
+    monkeypatch.setattr(lifting, "_lift_averaged", torch.inference_mode()(lifting._lift_with))
+    alone = lifted(replace(plain, keypoints_3d=own), camera, times)
+    assert np.linalg.norm(alone.joints - without.joints, axis=-1).max() > 0.01  # m
+    np.testing.assert_allclose(both.joints, (alone.joints + without.joints) / 2, atol=1e-5)
+    np.testing.assert_allclose(both.spread, (alone.spread + without.spread) / 2, atol=1e-5)
 
 
 def test_chunks_of_a_clip_give_the_same_result(monkeypatch):
