@@ -29,6 +29,7 @@ HOVER = 0.08  # m; a body this far above the floor does not touch it
 HIGHEST_JUMP, GRAVITY = 0.6, 9.81
 # A foot this low above the floor, m, and this slow, m/s, rests on something: people hold a foot still higher up, or not for long.
 LOW_FOOT, REST_SPEED = 0.35, 0.15
+GLIDING_SPEED = 0.4  # m/s, of feet that do not stand still
 # Keypoints that move by this share of the box from one frame to the next, and this fast, box heights a second, are another person's.
 JUMP_SHARE, JUMP_SPEED = 0.25, 8.0
 # What is this near the floor, m, touches it; a person slower than this, m/s, must be balanced.
@@ -237,6 +238,7 @@ def measure_ground(recovery: Recovery, body: Smpl, seen: BoolArray, tilt_sigma: 
         "contacts_above_floor": Measure(_quantile(100 * held, 0.95), _row_means(100 * held)),
         "feet_slide": Measure(foot_slide(recovery.joints[:, _FEET], recovery.contacts * seen[:, None], recovery.timestamps)),
         "foot_held_up": Measure(foot_held_up(recovery, soles, seen)),
+        "gliding": Measure(gliding_time(recovery, soles, seen)),
         "hanging": Measure(longest_run((support.lowest > HOVER) & seen, recovery.timestamps)),
         "thrown": Measure(100 * beyond_jumps(support.lowest, seen, recovery.timestamps)),
         "unbalanced": Measure(100 * largest_median(support.overhang, recovery.timestamps[support.rows], BALANCE_TIME), overhang),
@@ -281,6 +283,15 @@ def foot_held_up(recovery: Recovery, soles: FloatArray, seen: BoolArray) -> floa
     speed = point_speeds(recovery.joints[:, _FEET].astype(float), recovery.timestamps).reshape(-1, 2, 2).max(-1)
     rests = (low > HOVER) & (low < LOW_FOOT) & (speed < REST_SPEED) & seen[:, None]
     return max(longest_run(rests[:, foot], recovery.timestamps) for foot in (0, 1))
+
+
+def gliding_time(recovery: Recovery, soles: FloatArray, seen: BoolArray) -> float:
+    """The longest time, s, for which somebody upright is on their feet and all feet move; soles: (F,4) m as of `sole_heights`."""
+    if len(seen) < 2:
+        return 0.0
+    is_upright = leg_extension(recovery.joints[:, _LEGS].astype(float)).max(1) >= STANDING_EXTENSION
+    slowest = point_speeds(recovery.joints[:, _FEET].astype(float), recovery.timestamps).min(1)
+    return longest_run((slowest > GLIDING_SPEED) & (soles.min(1) < HOVER) & is_upright & seen, recovery.timestamps)
 
 
 def beyond_jumps(lowest: FloatArray, seen: BoolArray, times: FloatArray) -> float:

@@ -182,6 +182,18 @@ LIMITS = (
             value=value,
         ),
     ),
+    # Who stands, walks or runs has a foot that stands still, or is in the air. What a camera's path is missing is in the person's.
+    Limit(
+        "gliding",
+        1.0,
+        NEVER,
+        "s on feet of which none stands still",
+        lambda value: Message(
+            "verdict-gliding",
+            "For {value:.1f} s the person goes over the floor and no foot stands still: something carries them, or the path is wrong.",
+            value=value,
+        ),
+    ),
     # Nobody flies for longer than a jump: 1.25 s is one of 1.9 m. Slow motion that is not declared as such also shows here.
     Limit(
         "hanging",

@@ -174,6 +174,18 @@ def test_a_foot_that_rests_in_the_air(tube_body):
     assert bend(-0.7, 0.9, swing=0.4)["foot_held_up"].value < 0.7
 
 
+def test_somebody_who_stands_glides_if_the_world_moves(tube_body):
+    recovery, observations = make_person(tube_body)
+    assert measure_person(recovery, observations, tube_body)["gliding"].value == 0
+    moved = 0.8 * recovery.timestamps[:, None] * [0, 1.0, 0]
+    carried = replace(
+        recovery, trans=recovery.trans + moved, joints=recovery.joints + moved[:, None], contacts=np.zeros((FRAMES, 4)),
+        lifted_joints=recovery.lifted_joints + moved[:, None],
+    )  # fmt: skip
+    measures = measure_person(carried, observe(carried), tube_body)
+    assert measures["gliding"].value == pytest.approx((FRAMES - 1) / FPS) and exceeded(measures) == {"gliding"}
+
+
 def test_a_jump_does_not_hang(tube_body):
     recovery, observations = make_person(tube_body)
     times = np.clip((recovery.timestamps - 1) / 0.6, 0, 1)  # a flight of 0.6 s

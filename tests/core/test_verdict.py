@@ -36,10 +36,10 @@ def test_the_limits_are_those_of_the_docs():
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
 def test_a_reason_is_named_after_its_measure_and_tells_its_value(limit):
     """With a decimal where a whole one would hide how far the value is beyond the limit."""
-    reason = limit.reason(1.25 * limit.doubtful)
-    assert reason.name == f"verdict-{limit.name.replace('_', '-')}" and reason.values == {"value": 1.25 * limit.doubtful}
+    reason = limit.reason(1.27 * limit.doubtful)
+    assert reason.name == f"verdict-{limit.name.replace('_', '-')}" and reason.values == {"value": 1.27 * limit.doubtful}
     numbers = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", str(reason))]
-    assert not numbers or numbers == [pytest.approx(1.25 * limit.doubtful, abs=0.05 if limit.doubtful < 2.5 else 0.5)]
+    assert not numbers or numbers == [pytest.approx(1.27 * limit.doubtful, abs=0.05 if limit.doubtful < 2.5 else 0.5)]
 
 
 def test_reasons_are_sentences_of_their_own():
