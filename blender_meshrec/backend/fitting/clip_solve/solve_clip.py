@@ -80,8 +80,9 @@ def solve_clip(
     problem = _ClipProblem(template, people, shapes, smoothing)
     total = sum(phase.steps for phase in (*problem.phases(clip), *APPROACH_PHASES))
     level = replace(clip, up=LEVEL)
-    is_open = bool(clip.tilt_sigma.any()) and clip.may_be_level
-    starts = 2 if is_open and np.arccos(np.clip(clip.up @ LEVEL, -1, 1)) > weights.OTHER_START else 1
+    tilt = float(np.arccos(np.clip(clip.up @ LEVEL, -1, 1)))
+    is_open = clip.may_be_level and weights.OTHER_START < tilt < weights.LEVEL_WITHIN * clip.tilt_sigma.max()
+    starts = 2 if is_open else 1
     state, energy, problems = problem.solve(clip, lambda step: on_step(step, starts * total))
     if starts > 1 and problem.may_prefer(level, clip, state):
         other, other_energy, other_problems = problem.solve(level, lambda step: on_step(total + step, 2 * total))

@@ -55,8 +55,9 @@ APPROACH_HEIGHT, APPROACH_SIGMA = 0.2, 0.02
 MIN_UP_SIGMA = 0.026  # rad, of the gravity that the start is given, however sure of itself
 # A camera is this far above the floor at least, m, and by how much that may be wrong; Cauchy, since people are on stages, and climb.
 LEAST_CAMERA_HEIGHT, CAMERA_HEIGHT_SIGMA, CAMERA_HEIGHT_OUTLIER = 0.1, 0.15, 3.0
-# Two starts that are this far apart, rad, are both tried: gravity as estimated, and a level camera.
-OTHER_START = 0.14
+# Two starts that are this far apart, rad, are both tried: gravity as estimated, and a level camera, if that is within so many standard
+# deviations of the estimate.
+OTHER_START, LEVEL_WITHIN = 0.14, 4.0
 SUPPORT_GAIN = 16.0  # what a point on the ground counts for a start in a frame: as much as a foothold costs that is let go
 CLEARLY_BETTER = 0.1  # by which fraction of the first start's energy the second one must be better to be taken
 

@@ -99,9 +99,9 @@ class SolveBegunError(Exception):
     """Ends a solve at its first step."""
 
 
-@pytest.mark.parametrize(("may_be_level", "starts"), [(True, 2), (False, 1)])
-def test_a_level_camera_is_tried_unless_the_background_contradicts(may_be_level, starts, template):
-    """Of a camera that looks down by 17 degrees; the steps of all starts are announced at the first one."""
+@pytest.mark.parametrize(("may_be_level", "tilt_sigma", "starts"), [(True, 0.1, 2), (False, 0.1, 1), (True, 0.05, 1)])
+def test_a_level_camera_is_tried_unless_the_background_or_the_estimate_contradicts(may_be_level, tilt_sigma, starts, template):
+    """Of a camera that looks down by 17 degrees, 0.3 rad; the steps of all starts are announced at the first one."""
     clip = squat(template, TIMES, make_view(distance=3.0, pitch=0.3))
     steps = []
 
@@ -109,7 +109,7 @@ def test_a_level_camera_is_tried_unless_the_background_contradicts(may_be_level,
         steps.append(total)
         raise SolveBegunError
 
-    for evidence in (clip.shared(), replace(clip.shared(), may_be_level=may_be_level)):
+    for evidence in (clip.shared(tilt_sigma=0.1), replace(clip.shared(tilt_sigma=tilt_sigma), may_be_level=may_be_level)):
         with pytest.raises(SolveBegunError):
             solve_clip(template, [clip.evidence(clip.truth)], evidence, on_step=begin)
     assert steps[1] * 2 == steps[0] * starts
