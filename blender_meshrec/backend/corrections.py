@@ -14,7 +14,7 @@ from ..core.rotations import quat_from_rotmat, rotvec_from_quat, slerp
 from ..core.skeletons import H36M17, SMPL_JOINTS
 from .camera.steady_view import points_in_steady_view
 from .clip import Clip, Person
-from .fitting.body_params import local_rotmats, posed_joints, with_rotvecs
+from .fitting.body_params import body_in_rows, local_rotmats, posed_joints, with_rotvecs
 from .fitting.clip_solve.corrections import CorrectionEvidence
 from .fitting.clip_solve.solve_clip import PersonEvidence
 from .moving_camera import has_camera_path
@@ -105,25 +105,27 @@ def _nearer_to_pins(body: BodyParams, pins: FloatArray, clip: Clip) -> tuple[Bod
     is_pinned, is_bridged = ~np.isnan(pins[..., 0]), np.zeros(pins.shape[:2], bool)
     for names in BODY_PARTS.values():
         part = [SMPL_JOINTS.index(name) for name in names]
-        around = [rows_around_pins(is_pinned[:, joint], clip.timestamps) for joint in part]
-        turning = sorted({joint for name, rows in zip(names, around, strict=True) if rows.any() for joint in _turning(name)})
-        for first, last in contact_runs(np.any(around, axis=0)):
+        around = np.stack([rows_around_pins(is_pinned[:, joint], clip.timestamps) for joint in part], 1)
+        for first, last in contact_runs(around.any(1)):
             rows = np.zeros(len(pins), bool)
             rows[first:last] = True
+            dragged = [name for column, name in enumerate(names) if around[rows, column].any()]
+            turning = sorted({joint for name in dragged for joint in _turning(name)})
             bridge = bridged_body(body, rows, turning, clip.timestamps)
-            mine = np.where(rows[:, None, None], pins, np.nan)[:, part]
-            if _distance_from_pins(bridge, mine, part, clip) < _distance_from_pins(body, mine, part, clip):
+            seen = np.flatnonzero(rows & is_pinned[:, part].any(1))
+            if _distance_from_pins(bridge, pins, part, seen, clip) < _distance_from_pins(body, pins, part, seen, clip):
                 body = bridge
                 is_bridged[first:last, turning] = True
     return body, is_bridged
 
 
-def _distance_from_pins(body: BodyParams, pins: FloatArray, joints: Sequence[int], clip: Clip) -> float:
-    """The mean distance px of a body's joints, of SMPL's 24, from their pins (F,N,3), of those that are pinned."""
-    places = posed_joints(clip.template, body)[0][:, clip.template.smpl_joint_indices][:, list(joints)]
+def _distance_from_pins(body: BodyParams, pins: FloatArray, joints: Sequence[int], rows: IntArray, clip: Clip) -> float:
+    """The mean distance px of a body's joints, of SMPL's 24, from their pins (F,24,3) in some rows; inf if none is before the camera."""
+    places = posed_joints(clip.template, body_in_rows(body, rows))[0][:, clip.template.smpl_joint_indices[joints]]
     if has_camera_path(clip):
-        places = places - clip.places[:, None]
-    return float(np.nanmean(np.linalg.norm(project(places, clip.intrinsics) - pins[..., :2], axis=-1)))
+        places = places - clip.places[rows, None]
+    distances = np.linalg.norm(project(places, clip.intrinsics) - pins[rows][:, joints, :2], axis=-1)
+    return float(np.mean(distances[~np.isnan(distances)])) if not np.isnan(distances).all() else np.inf
 
 
 def _joints_of(bad: BadRange) -> list[int]:

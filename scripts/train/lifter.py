@@ -42,9 +42,9 @@ from scripts.train.widening import widened
 
 # Frames of a window and windows of a batch: first many short windows to learn poses, then windows as long as the receptive field.
 SHORT_WINDOWS, LONG_WINDOWS = (27, 48), (81, 16)
+FILMED_FRACTION = 0.25  # of the windows of a batch, where there are filmed ones
 LEARNING_RATE, WARM_UP_STEPS = 6e-4, 200  # AdamW's, in steps
 DECAY_FRACTION = 0.35  # of the steps, at the end: long windows, and the rate falls to zero
-FILMED_FRACTION = 0.25  # of the windows of a batch, where there are filmed ones
 EMA_DECAY = 0.998
 # The ends of limbs have the largest errors and matter most.
 JOINT_WEIGHTS = np.ones(len(H36M17), np.float32)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...bodies.smpl import Smpl
-from ...core.array_types import FloatArray
+from ...core.array_types import FloatArray, IntArray
 from ...core.files.body_template import BodyTemplate
 from ...core.kinematics import pose_joints
 from ...core.records import BodyParams, Recovery
@@ -26,6 +26,11 @@ def local_rotmats(params: BodyParams) -> FloatArray:
 def with_rotvecs(params: BodyParams, rotvecs: FloatArray, **changes: Any) -> BodyParams:
     """The parameters with other local rotation vectors (F,J,3) rad, the root's first, and other changes by field name."""
     return replace(params, global_orient=rotvecs[:, 0], body_pose=rotvecs[:, 1:].reshape(len(rotvecs), -1), **changes)
+
+
+def body_in_rows(params: BodyParams, rows: IntArray | slice) -> BodyParams:
+    """The parameters of some of the frames."""
+    return replace(params, global_orient=params.global_orient[rows], body_pose=params.body_pose[rows], transl=params.transl[rows])
 
 
 def posed_joints(template: BodyTemplate, params: BodyParams) -> tuple[FloatArray, FloatArray]:

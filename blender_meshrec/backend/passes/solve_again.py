@@ -20,7 +20,7 @@ from ...core.rotations import quat_from_rotmat, rotvec_from_quat, rotvec_from_ro
 from ..camera.path_scale import PathScale
 from ..clip import Clip, Person
 from ..corrections import clip_frames, with_corrections
-from ..fitting.body_params import local_rotmats, transform_body, with_rotvecs
+from ..fitting.body_params import body_in_rows, local_rotmats, transform_body, with_rotvecs
 from ..fitting.clip_solve.solve_clip import ClipEvidence, PersonEvidence, SolvedPerson, solve_clip
 from ..moving_camera import camera_path_in_world, has_camera_path, moved_body
 from .posed import body_in_world, posed_legs
@@ -139,7 +139,7 @@ def _solve_window(known: PersonEvidence, changed: BoolArray, rows: slice, clip: 
     corrections = replace(known.corrections.frames(rows), is_kept=~changed[rows])
     evidence = replace(
         known,
-        body=_rows_of(known.body, rows),
+        body=body_in_rows(known.body, rows),
         keypoints=known.keypoints[rows],
         lifted=known.lifted[rows],
         contacts=known.contacts[rows],
@@ -210,10 +210,6 @@ def blend_bodies(first: BodyParams, second: BodyParams, weight: FloatArray) -> B
         global_orient=np.where(kept, first.global_orient, blended.global_orient),
         body_pose=np.where(kept, first.body_pose, blended.body_pose),
     )
-
-
-def _rows_of(body: BodyParams, rows: slice) -> BodyParams:
-    return replace(body, global_orient=body.global_orient[rows], body_pose=body.body_pose[rows], transl=body.transl[rows])
 
 
 def _with_rows(body: BodyParams, part: BodyParams, rows: slice) -> BodyParams:
