@@ -16,6 +16,7 @@ import numpy as np
 from ...core.array_types import BoolArray, FloatArray, ImageArray
 from .background_mask import background_mask
 from .key_frames import MIN_CORNERS, NO_CORNERS, Following, KeyFrame, find_corners, follow, recognise, sift_features
+from .screen_graphics import may_be_graphics
 from .tracks import CUT, FOLLOWS, LOST, FrameMatches, Match, encode_points
 
 WIDTH = 320  # px of the larger side, at which corners are tracked
@@ -28,6 +29,7 @@ FLASH = 5  # frames: a view that comes back after so few was not cut away
 # and px a frame before it, from which the camera may have turned as fast as that.
 CUT_HISTOGRAM, CUT_GREY, WHIP = 0.1, 10.0, 15.0
 UNKNOWN: FloatArray = np.full(3, np.nan)
+Look = tuple[FloatArray, ImageArray]  # what a picture looks like, of `_look`
 
 
 def small_size(image_size: Sequence[int]) -> tuple[int, int]:
@@ -46,7 +48,7 @@ class BackgroundMatcher:
         self._key: KeyFrame | None = None
         self._guess: FloatArray = np.zeros((0, 2), np.float32)
         self._state: FloatArray = np.zeros(3)
-        self._look: tuple[FloatArray, ImageArray] | None = None
+        self._look: Look | None = None
         self._chain, self._cut_at, self._speed = 0, -1, 0.0
         self._failures = 0  # frames with corners in a row that nothing was found in
         self._unlinked_since: int | None = None  # where this chain began, if no match links it to an earlier one
@@ -83,7 +85,8 @@ class BackgroundMatcher:
         followed = None if self._key is None else follow(self._key, grey, is_free, self._guess)
         if followed is None or self._key is None:
             return UNKNOWN, self._begin_again(grey, is_free)
-        self._look = _look(grey)
+        look, self._look = self._look, _look(grey)
+        link = self._link_of(look, self._key, followed, is_free)
         self._set_state(self._key, followed, grey)
         matches = [_match(self._key, followed)]
         if np.linalg.norm(followed.shift) > RENEW_SHIFT or followed.agrees.sum() < RENEW_KEPT * len(self._key.corners):
@@ -91,7 +94,16 @@ class BackgroundMatcher:
         matches += self._link_late(grey, is_free)
         self._failures = 0
         self._speed = float(np.hypot(*(self._state - before)[:2])) * max(grey.shape)
-        return self._state - before, FrameMatches(FOLLOWS, tuple(matches))
+        return self._state - before, FrameMatches(link, tuple(matches))
+
+    def _link_of(self, look: Look | None, key: KeyFrame, followed: Following, is_free: ImageArray) -> int:
+        """CUT if the picture changed and no more of a key frame is seen than what may be drawn over the footage, else FOLLOWS."""
+        is_cut = self._look is not None and _is_cut(look, self._look) and self._speed < WHIP
+        if not is_cut or not may_be_graphics(key, followed, is_free):
+            return FOLLOWS
+        self._chain += 1
+        self._cut_at = self._unlinked_since = self._row
+        return CUT
 
     def _set_state(self, key: KeyFrame, followed: Following, grey: ImageArray) -> None:
         self._key, self._guess = key, followed.guess
@@ -146,6 +158,9 @@ class BackgroundMatcher:
             look, self._look = self._look, _look(grey)
             if linked is not None:
                 key, followed = linked
+                if self._link_of(look, key, followed, is_free) == CUT:
+                    self._make_key(grey, is_free)
+                    return FrameMatches(CUT, (_match(key, followed),))
                 self._chain, self._unlinked_since = key.chain, None
                 self._set_state(key, followed, grey)
                 return FrameMatches(FOLLOWS, (_match(key, followed),))
@@ -192,7 +207,7 @@ def _small_grey(image: ImageArray) -> ImageArray:
     return np.asarray(cv2.resize(green, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _look(grey: ImageArray) -> tuple[FloatArray, ImageArray]:
+def _look(grey: ImageArray) -> Look:
     """The histograms (3,4,16) of a picture's parts, as shares, and a tiny version of it."""
     height, width = (max(1, side // parts) for side, parts in zip(grey.shape, (3, 4), strict=True))
     parts = [[grey[i * height : (i + 1) * height, j * width : (j + 1) * width][::2, ::2].ravel() >> 4 for j in range(4)] for i in range(3)]
@@ -200,7 +215,7 @@ def _look(grey: ImageArray) -> tuple[FloatArray, ImageArray]:
     return histograms, np.asarray(cv2.resize(grey, (16, 9), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _is_cut(before: tuple[FloatArray, ImageArray] | None, after: tuple[FloatArray, ImageArray]) -> bool:
+def _is_cut(before: Look | None, after: Look) -> bool:
     """Whether two successive pictures look like two shots."""
     if before is None:
         return False

@@ -17,6 +17,7 @@ from ...core.quality_levels import QUALITY_LEVELS
 from ...core.records import FootageInfo, Observations
 from .. import detection, registry
 from ..camera.background_matcher import BackgroundMatcher, small_size
+from ..camera.screen_graphics import without_graphics
 from ..camera.tracks import CUT, BackgroundTracks, join_matches
 from ..camera.vertical_lines import LineFinder, VerticalLines, join_edges
 from ..detection.detections import person_box
@@ -116,6 +117,7 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
         raise nobody_found_error(footage, len(summary.timestamps) or len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
     tracks = join_matches(log.matches, footage.size, small_size(footage.size))
+    tracks = None if tracks is None else without_graphics(tracks)
     all_times = np.array(summary.timestamps) if step > 1 else None
     lines = join_edges(log.edges, footage.size)
     thumbnails = thumbnails_of_tracks(log.portraits(), people, detector.keypoint_set)
