@@ -6,6 +6,7 @@ by the pipeline's own body fit, without keypoints on hands, feet and face. Its s
 
 import time
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,12 +16,13 @@ import roma
 import torch
 
 from blender_meshrec.backend.fitting.body_fit import fit_body
+from blender_meshrec.backend.refiners.contour_fit import CLOTHED_PARTS, clothed_parts
 from blender_meshrec.backend.refiners.silhouette_refiner import make_silhouette_crops, refine_shape
 from blender_meshrec.bodies.lbs import forward_kinematics
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.bodies.silhouette_rendering import SurfacePoints, rasterise, silhouette_iou
 from blender_meshrec.bodies.smpl import Smpl
-from blender_meshrec.core.array_types import FloatArray, IntArray
+from blender_meshrec.core.array_types import ArrayLike, FloatArray, IntArray
 from blender_meshrec.core.cameras import default_intrinsics
 from blender_meshrec.core.files.body_template import BodyTemplate, load_body
 from blender_meshrec.core.records import BodyParams
@@ -33,6 +35,7 @@ from scripts.train.data.silhouette_masks import corrupt_masks
 MAX_FRAMES = 240
 IMAGE_SIZE = (1280, 720)
 JOINT_ERROR = 0.015  # m, standard deviation of the lifter's errors
+MAX_CLOTHES = 0.05  # m that clothes add to a part of the body at most
 ERROR_AUTOCORRELATION = 0.95  # of these errors from frame to frame
 # Where a girth is measured: the joint, and the height above it, m.
 GIRTHS = {"hips": ("left_hip", -0.02), "waist": ("spine1", 0.05), "chest": ("spine2", 0.08)}
@@ -67,13 +70,14 @@ class TestClip(NamedTuple):
 
 
 class EvaluationCase(NamedTuple):
-    """A filmed clip: the true and the fitted body, its clean and corrupted silhouettes, and its times (F,) s."""
+    """A filmed clip: the true and the fitted body; its silhouettes: clean, corrupted, and in clothes and corrupted; its times (F,) s."""
 
     name: str
     truth: BodyParams
     fitted: BodyParams
     clean: Silhouettes
     spoilt: Silhouettes
+    clothed: Silhouettes
     times: FloatArray
 
 
@@ -84,10 +88,10 @@ def evaluate(mocap: Path, network: SilhouetteNetwork, pictures: Path | None = No
     """
     template = load_body()
     surface, body = SurfacePoints(template), make_body(template)
-    rows: dict[str, list[Row]] = {"clean masks": [], "spoilt masks": []}
+    rows: dict[str, list[Row]] = {"clean masks": [], "spoilt masks": [], "clothed masks": []}
     for number, clip in enumerate(read_test_clips(mocap)[:most]):
         case = film_case(np.random.default_rng([seed, number]), template, body, surface, clip)
-        for label, silhouettes in (("clean masks", case.clean), ("spoilt masks", case.spoilt)):
+        for label, silhouettes in (("clean masks", case.clean), ("spoilt masks", case.spoilt), ("clothed masks", case.clothed)):
             row, refined = measure_refinement(template, surface, case, silhouettes, network)
             rows[label].append(row)
             if pictures is not None and label == "spoilt masks":
@@ -137,7 +141,7 @@ def print_table(report: Report) -> None:
 
 def table_page(report: Report, credit: str) -> str:
     """The page docs/silhouettes.md in Markdown."""
-    clean, spoilt = report["clean masks"], report["spoilt masks"]
+    clean = report["clean masks"]
     lines = [
         "# Silhouette refinement: errors without and with it",
         "",
@@ -145,27 +149,28 @@ def table_page(report: Report, credit: str) -> str:
         f"of subjects that the network was not trained on ({', '.join(TEST_SUBJECTS)}). Each clip has a shape, independent motion of the",
         "end joints (head, wrists, ankles) and a camera. Its joints, with the errors of a good lifter and without keypoints on hands,",
         "feet and face, are fitted by the pipeline's own body fit. Up to 32 silhouettes of the true body are rendered, clean and",
-        "corrupted by ragged edges, holes, held objects, occluders and touching people. The silhouette error is 1 - IoU (intersection",
-        "over union) with the true body's silhouettes. Numbers are means over clips, except the largest limb rotation.",
+        "corrupted by ragged edges, holes, held objects, occluders and touching people, and the same of the body in clothes, which",
+        f"add 0 to {100 * MAX_CLOTHES:.0f} cm to trunk, arms and legs. The silhouette error is 1 - IoU (intersection over union) with",
+        "the true body's silhouettes. Numbers are means over clips, except the largest limb rotation.",
         "",
-        "| | without | with, clean masks | with, corrupted masks |",
-        "|---|---|---|---|",
-        *table_lines(clean, spoilt),
+        "| | without | with, clean masks | with, corrupted masks | with, corrupted masks of clothes |",
+        "|---|---|---|---|---|",
+        *table_lines(*report.values()),
     ]
     return "\n".join([*lines, "", credit, ""])
 
 
-def table_lines(clean: Mapping[str, list[float] | float], spoilt: Mapping[str, list[float] | float]) -> list[str]:
+def table_lines(*columns: Mapping[str, list[float] | float]) -> list[str]:
     """The rows of the page's table: first what is measured without and with the refinement, then the rest."""
     pairs: list[str] = []
     singles: list[str] = []
-    for name, first in clean.items():
-        second, heading = spoilt[name], ROW_NAMES.get(name, name)
-        if isinstance(first, list) and isinstance(second, list):
-            pairs.append(f"| {heading} | {first[0]:.3g} | {first[1]:.3g} | {second[1]:.3g} |")
+    for name, first in columns[0].items():
+        heading, values = ROW_NAMES.get(name, name), [column[name] for column in columns]
+        if isinstance(first, list):
+            pairs.append(" | ".join([f"| {heading} | {first[0]:.3g}", *(f"{value[1]:.3g}" for value in values if isinstance(value, list))]))
         elif name != "clips":
-            singles.append(f"| {heading} | | {first:.3g} | {second:.3g} |")
-    return pairs + singles
+            singles.append(" | ".join([f"| {heading} | ", *(f"{value:.3g}" for value in values if not isinstance(value, list))]))
+    return [f"{line} |" for line in pairs + singles]
 
 
 def read_test_clips(folder: Path) -> list[TestClip]:
@@ -230,8 +235,8 @@ def drifting_rotvecs(rng: np.random.Generator, frames: int, spread: float) -> Fl
 
 def make_silhouettes(
     rng: np.random.Generator, surface: SurfacePoints, truth: BodyParams, joints: FloatArray, rows: IntArray
-) -> tuple[Silhouettes, Silhouettes]:
-    """Clean and corrupted Silhouettes of some frames, in squares around the joints as from a detector's boxes."""
+) -> tuple[Silhouettes, Silhouettes, Silhouettes]:
+    """Clean, corrupted, and clothed and corrupted Silhouettes of some frames, in squares around the joints as from a detector's boxes."""
     intrinsics = default_intrinsics(IMAGE_SIZE)
     pixels = joints[rows] @ intrinsics.T
     pixels = np.clip(pixels[..., :2] / pixels[..., 2:], 0, IMAGE_SIZE)
@@ -244,7 +249,29 @@ def make_silhouettes(
     hands = posed[:, [JOINT_INDEX["left_hand"], JOINT_INDEX["right_hand"]]]
     hand_pixels = ((hands[..., :2] / hands[..., 2:] - crops.windows[:, None, :2]) / crops.windows[:, None, 2:] * MASK_SIZE).numpy()
     spoilt, _inside = corrupt_masks(rng, masks.numpy().astype(np.uint8), hand_pixels, cut=0)
-    return Silhouettes(rows, squares, masks.numpy()), Silhouettes(rows, squares, spoilt)
+    in_clothes, _joints = render(dress(surface, rng.uniform(0, MAX_CLOTHES, len(CLOTHED_PARTS))), truth, rows, crops)
+    clothed, _inside = corrupt_masks(rng, in_clothes.numpy().astype(np.uint8), hand_pixels, cut=0)
+    return Silhouettes(rows, squares, masks.numpy()), Silhouettes(rows, squares, spoilt), Silhouettes(rows, squares, clothed)
+
+
+def dress(surface: SurfacePoints, thickness: ArrayLike) -> SurfacePoints:
+    """The surface in clothes that add a thickness (C,) m to CLOTHED_PARTS: its points are that much farther from their bones."""
+    dressed = copy(surface)
+    moved = (clothed_parts(surface) @ np.asarray(thickness, float))[:, None] * away_from_bones(surface)
+    dressed.v_template = surface.v_template + torch.as_tensor(moved, dtype=torch.float32)
+    return dressed
+
+
+def away_from_bones(surface: SurfacePoints) -> FloatArray:
+    """Unit vectors (N,3) from the bone that moves a point most to the point, at rest and at right angles to the bone."""
+    points, joints = surface.v_template.numpy().astype(float), surface.J_template.numpy().astype(float)
+    parents, bone = surface.tree.parents.tolist(), surface.lbs_weights.argmax(1).numpy()
+    ends = [joints[parents.index(number, 1) if number in parents[1:] else number] for number in range(len(joints))]
+    axes = np.array(ends) - joints
+    axes /= np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-6)
+    across = points - joints[bone]
+    across -= (across * axes[bone]).sum(1, keepdims=True) * axes[bone]
+    return np.asarray(across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6))
 
 
 def render(surface: SurfacePoints, params: BodyParams, rows: IntArray, crops: SilhouetteCrops) -> tuple[torch.Tensor, torch.Tensor]:

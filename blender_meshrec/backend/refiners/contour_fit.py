@@ -2,8 +2,8 @@
 
 Holes, held objects and people who touch are outliers: the farther the observed outline is from the body's, and the less their
 directions agree, the less it weighs; and every silhouette weighs as a few measurements only, for its pixels' errors are
-correlated. The body's position and size in the image are free, a little, in every silhouette, so that an offset is not
-explained by girth.
+correlated. Clothes make people wider: by how much trunk, arms and legs are, is an unknown of the clip beside the betas. The body's
+position and size in the image are free, a little, in every silhouette, so that an offset is not explained by girth.
 
 Source: fitting parameters to a contour by signed distances is an old idea; weighting, freedoms and constants are ours.
 """
@@ -16,6 +16,7 @@ import torch
 
 from ...bodies.silhouette_rendering import SurfacePoints, rasterise
 from ...core.array_types import BoolArray, FloatArray, IntArray
+from ...core.skeletons import SMPL_JOINTS
 from ...methods.silhouette_refinement import SilhouetteCrops
 
 NUM_ITERATIONS = 4
@@ -30,6 +31,10 @@ EFFECTIVE_MEASUREMENTS = 12.0
 SHIFT_SIGMA, SCALE_SIGMA = 1.5, 0.02
 # Cosine between the outlines' normals below which they belong to different objects.
 MIN_NORMAL_COSINE = 0.5
+# What clothes add to the body's outline, m: mean and standard deviation, of each part alike in all silhouettes of a clip, since they
+# are the same clothes; and the joints (SMPL's names, without their sides) whose skin the parts are. Head, hands and feet add nothing.
+CLOTHES_MEAN, CLOTHES_SIGMA = 0.01, 0.015
+CLOTHED_PARTS = (("pelvis", "spine1", "spine2", "spine3", "collar"), ("hip", "knee"), ("shoulder", "elbow"))
 # The crop's outer pixels, px, in which no outline shows.
 EDGE_WIDTH = 2
 
@@ -44,8 +49,8 @@ class GaussianPrior(NamedTuple):
 class OutlineEquations(NamedTuple):
     """Linear equations of one silhouette's P outline points.
 
-    jacobian: (P,B+3) px, outward motion of the outline by betas, by offset and by size, the latter three in their standard
-    deviations. offsets: (P,) px, by how much it should move outwards. weights: (P,).
+    jacobian: (P,B+C+3) px, outward motion of the outline by betas, by the clothes of C parts, m, by offset and by size, the latter three
+    in their standard deviations. offsets: (P,) px, by how much it should move outwards. weights: (P,).
     """
 
     jacobian: FloatArray
@@ -84,20 +89,32 @@ def fit_contours(
     masks = crops.silhouettes.numpy()
     targets = [signed_distance(mask) for mask in masks]
     usable = [_away_from_edges(inside) for inside in crops.inside.numpy()]
-    betas = np.asarray(betas, float)
+    clothed = clothed_parts(surface)
+    betas, clothes = np.asarray(betas, float), np.full(len(CLOTHED_PARTS), CLOTHES_MEAN)
     for _ in range(NUM_ITERATIONS):
         repeated = torch.as_tensor(betas, dtype=torch.float32).expand(len(masks), -1)
         points, _joints = surface.pose(repeated, rotmats, transl)
         rendered, _nearness = rasterise(points, crops.windows, masks.shape[-1])
-        matrix, right = prior.precision.copy(), prior.precision @ (prior.mean - betas)
+        matrix = np.zeros((len(betas) + len(clothes),) * 2)
+        matrix[: len(betas), : len(betas)] = prior.precision
+        np.fill_diagonal(matrix[len(betas) :, len(betas) :], 1 / CLOTHES_SIGMA**2)
+        right = np.concatenate([prior.precision @ (prior.mean - betas), np.full(len(clothes), CLOTHES_MEAN / CLOTHES_SIGMA**2)])
         for row in np.flatnonzero(trust > 0):
             equations = outline_equations(
-                surface, points[row], crops.windows[row], rotmats[row], rendered[row].numpy(), targets[row], usable[row]
+                surface, clothed, points[row], crops.windows[row], rotmats[row], rendered[row].numpy(), targets[row], usable[row]
             )
             if len(equations.offsets):
                 _add_normal_equations(matrix, right, equations, trust[row])
-        betas = betas + np.linalg.solve(matrix, right)
+        step = np.linalg.solve(matrix, right)
+        betas, clothes = betas + step[: len(betas)], step[len(betas) :]
     return betas
+
+
+def clothed_parts(surface: SurfacePoints) -> FloatArray:
+    """(N,C) 0 or 1, which of CLOTHED_PARTS each of the surface's points is on."""
+    joint = surface.lbs_weights[:, surface.smpl_joint_indices].argmax(1).numpy()
+    names = np.array([name.removeprefix("left_").removeprefix("right_") for name in SMPL_JOINTS])[joint]
+    return np.stack([np.isin(names, part) for part in CLOTHED_PARTS], 1).astype(float)
 
 
 def signed_distance(mask: BoolArray) -> FloatArray:
@@ -109,6 +126,7 @@ def signed_distance(mask: BoolArray) -> FloatArray:
 
 def outline_equations(
     surface: SurfacePoints,
+    clothed: FloatArray,
     points: torch.Tensor,
     window: torch.Tensor,
     rotmats: torch.Tensor,
@@ -119,8 +137,9 @@ def outline_equations(
     """The equations of one silhouette.
 
     Args:
-        points: (N,3) m, posed. window: (4,) of the crop. rotmats: (J,3,3), local. rendered: (S,S), the body's silhouette.
-        target: (S,S) px, the observed silhouette's signed distance. usable: (S,S), pixels in which an outline can show.
+        clothed: (N,C), of `clothed_parts`. points: (N,3) m, posed. window: (4,) of the crop. rotmats: (J,3,3), local.
+        rendered: (S,S), the body's silhouette. target: (S,S) px, the observed silhouette's signed distance. usable: (S,S), pixels in which
+        an outline can show.
     """
     side = len(rendered)
     pixels = ((points[:, :2] / points[:, 2:] - window[:2]) / window[2:] * side).numpy()
@@ -135,8 +154,9 @@ def outline_equations(
     by_betas = np.zeros_like(derivatives[:, 0])
     for axis, factor in enumerate(per_metre):
         by_betas += factor[:, None] * derivatives[:, axis]
+    by_clothes = clothed[chosen] * np.linalg.norm(per_metre[:2], axis=0)[:, None]
     by_size = (normals * (pixels[chosen] - pixels.mean(0))).sum(-1, keepdims=True)
-    jacobian = np.concatenate([by_betas, normals * SHIFT_SIGMA, by_size * SCALE_SIGMA], 1)
+    jacobian = np.concatenate([by_betas, by_clothes, normals * SHIFT_SIGMA, by_size * SCALE_SIGMA], 1)
     # Divided by the candidates, so that a silhouette fades out where few points find an outline to match.
     weights = matches.weights * EFFECTIVE_MEASUREMENTS / (matches.num_candidates * OUTLINE_SIGMA**2)
     return OutlineEquations(jacobian, matches.offsets, weights)
@@ -176,11 +196,11 @@ def _outward_normals(distance: FloatArray, rows: IntArray, columns: IntArray) ->
 
 
 def _add_normal_equations(matrix: FloatArray, right: FloatArray, equations: OutlineEquations, trust: float) -> None:
-    """Add one silhouette's normal equations to matrix (B,B) and right (B,), its offset and size eliminated (unit variance)."""
-    jacobian, num_betas = equations.jacobian, matrix.shape[0]
+    """Add one silhouette's normal equations to matrix (B+C,B+C) and right (B+C,), its offset and size eliminated (unit variance)."""
+    jacobian, num_shared = equations.jacobian, matrix.shape[0]
     weighted = jacobian * (trust * equations.weights)[:, None]
     full, side = jacobian.T @ weighted, weighted.T @ equations.offsets
-    nuisance = full[num_betas:, num_betas:] + np.eye(jacobian.shape[1] - num_betas)
-    eliminated = np.linalg.solve(nuisance, full[num_betas:, :num_betas])
-    matrix += full[:num_betas, :num_betas] - full[:num_betas, num_betas:] @ eliminated
-    right += side[:num_betas] - eliminated.T @ side[num_betas:]
+    nuisance = full[num_shared:, num_shared:] + np.eye(jacobian.shape[1] - num_shared)
+    eliminated = np.linalg.solve(nuisance, full[num_shared:, :num_shared])
+    matrix += full[:num_shared, :num_shared] - full[:num_shared, num_shared:] @ eliminated
+    right += side[:num_shared] - eliminated.T @ side[num_shared:]

@@ -13,7 +13,8 @@ from blender_meshrec.backend.clip import Person
 from blender_meshrec.backend.fitting.betas_fit import fit_betas, measure_lengths
 from blender_meshrec.backend.fitting.body_fit import BodyFit
 from blender_meshrec.backend.pipeline import recover
-from blender_meshrec.backend.refiners.contour_fit import GaussianPrior, fit_contours, outline_equations, signed_distance
+from blender_meshrec.backend.refiners import contour_fit
+from blender_meshrec.backend.refiners.contour_fit import GaussianPrior, clothed_parts, fit_contours, outline_equations, signed_distance
 from blender_meshrec.backend.refiners.end_visibility import end_visibility
 from blender_meshrec.backend.refiners.posed_clip import LIMBS, PosedClip
 from blender_meshrec.backend.refiners.silhouette_refiner import make_silhouette_crops, refine_shape
@@ -28,6 +29,7 @@ from blender_meshrec.core.rotations import rotmat_from_rotvec, rotvec_from_rotma
 from blender_meshrec.core.silhouettes import BOX_MARGIN, MASK_SIZE, Silhouettes
 from blender_meshrec.core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
 from blender_meshrec.methods.silhouette_refinement import END_JOINTS, SilhouetteNetwork
+from scripts.evaluate.silhouettes import dress
 from tests.support.synthetic_template import smpl_arrays
 
 torch.set_num_threads(1)
@@ -100,9 +102,10 @@ def betas_from_bones(template, surface, truth):
 
 @pytest.fixture(scope="module")
 def case(template, surface):
-    """Truth, an estimate with its bone lengths but not its girth, and silhouettes of the truth."""
+    """Truth, an estimate with its bone lengths but not its girth, and silhouettes of the truth in clothes as most wear them."""
     truth = person(STOUT)
-    return truth, with_betas(template, truth, betas_from_bones(template, surface, truth)), silhouettes_of(surface, template, truth)
+    silhouettes = silhouettes_of(dress(surface, [0.01, 0.01, 0.01]), template, truth)
+    return truth, with_betas(template, truth, betas_from_bones(template, surface, truth)), silhouettes
 
 
 def girths(template, betas):
@@ -135,12 +138,25 @@ def test_girth_is_recovered_and_limbs_stay(template, surface, case, quiet):
     truth, estimate, silhouettes = case
     body, report = refined(template, estimate, silhouettes, quiet)
     assert report.num_used == len(ROWS) and report.applied_fraction == 1 and report.corrected_ends == ()
-    assert report.iou_after > report.iou_before + 0.02 and report.iou_after > 0.93
-    assert girth_error(template, body.betas, truth) < 0.4 * girth_error(template, estimate.betas, truth)
+    assert report.iou_after > report.iou_before + 0.02
+    # A part of it, for the rest may be clothes: the estimate is the likeliest, not the widest that the outlines allow.
+    assert girth_error(template, body.betas, truth) < 0.65 * girth_error(template, estimate.betas, truth)
+    assert (girths(template, body.betas) < girths(template, truth.betas)).all()
     (before, joints_before), (after, joints_after) = limbs_of(surface, estimate), limbs_of(surface, body)
     np.testing.assert_allclose(after, before, atol=1e-4)
     assert np.linalg.norm(joints_after - joints_before, axis=-1).mean() < 0.012  # m
     assert abs(np.ptp(template.rest_vertices(body.betas)[:, 1]) - np.ptp(template.rest_vertices(truth.betas)[:, 1])) < 0.02  # m
+
+
+def test_loose_clothes_make_nobody_stout(template, surface, quiet, monkeypatch):
+    truth = person(np.zeros(10))
+    silhouettes = silhouettes_of(dress(surface, [0.04, 0.03, 0.03]), template, truth)
+    body, _report = refined(template, truth, silhouettes, quiet)
+    monkeypatch.setattr(contour_fit, "CLOTHES_MEAN", 0.0)
+    monkeypatch.setattr(contour_fit, "CLOTHES_SIGMA", 1e-4)
+    as_if_naked, _report = refined(template, truth, silhouettes, quiet)
+    assert girth_error(template, as_if_naked.betas, truth) > 0.15  # m
+    assert girth_error(template, body.betas, truth) < 0.5 * girth_error(template, as_if_naked.betas, truth)
 
 
 def spoil_masks(kind, masks, rng):
@@ -193,7 +209,7 @@ def test_empty_silhouettes_among_good_ones_are_ignored(template, case, quiet):
     masks[::3] = False
     body, report = refined(template, estimate, Silhouettes(silhouettes.rows, silhouettes.squares, masks), quiet)
     assert report.num_silhouettes == 12 and report.num_used == 8
-    assert girth_error(template, body.betas, truth) < 0.5 * girth_error(template, estimate.betas, truth)
+    assert girth_error(template, body.betas, truth) < 0.7 * girth_error(template, estimate.betas, truth)
 
 
 def test_a_body_that_fits_stays(template, surface, quiet):
@@ -295,7 +311,9 @@ def test_outlines_move_as_their_jacobian_predicts(template, surface, beta, step)
     predicted, measured, weights = [], [], []
     for i, target in enumerate(targets):
         own = crops.silhouettes[i].numpy()
-        equations = outline_equations(surface, points[i], crops.windows[i], pose[0][i], own, signed_distance(target), everywhere)
+        equations = outline_equations(
+            surface, clothed_parts(surface), points[i], crops.windows[i], pose[0][i], own, signed_distance(target), everywhere
+        )
         predicted.append(step * equations.jacobian[:, beta])
         measured.append(equations.offsets)
         weights.append(equations.weights)
