@@ -135,7 +135,7 @@ class Clip:
     of footage with cuts, each solved as a clip of its own, and main_part: the number of the longest of them; empty if there is one.
     tracked_people: everybody in the footage as the detector saw them, a Person's own at its `place`. left_out: people who are doubtful.
     is_listed: whether the people are those of a list, which says who is doubtful. has_long_lens: whether people who stand near and far
-    showed that the lens is a long one.
+    showed that the lens is a long one. playing_speed: how many times slower than in truth people seem to move, of playing_speed.py.
     """
 
     request: ReconstructRequest
@@ -174,6 +174,7 @@ class Clip:
     left_out: list[LeftOut] = field(default_factory=list)
     is_listed: bool = False
     has_long_lens: bool = False
+    playing_speed: int = 1
     parts: tuple["Clip", ...] = ()
     main_part: int = 0
 
@@ -231,3 +232,8 @@ class Clip:
     def timestamps(self) -> FloatArray:
         """(F,) s."""
         return self.frames.timestamps
+
+    @property
+    def motion_times(self) -> FloatArray:
+        """(F,) s, at which people move as fast as they do in truth: the timestamps, but in slow motion."""
+        return self.timestamps / self.playing_speed

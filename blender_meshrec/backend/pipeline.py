@@ -26,6 +26,7 @@ from .known_camera import camera_of_frames, read_known_camera
 from .known_people import read_known_people, unused_values
 from .left_out_frames import fill_in_left_out_frames, has_left_out_frames
 from .lens import choose_lens
+from .lifting.playing_speed import find_playing_speed
 from .motion_input import is_motion_file, recover_motion
 from .passes import camera, feet, held, recoveries, shots, solve, solve_again, start, texture, unseen_legs, views
 from .people_list import apply_people_list, find_people, result_of_people, with_doubts
@@ -81,6 +82,7 @@ CAMERA = (
 )
 TO_RECOVERY = (
     Pass("camera", start.look_at_perpendicular_edges, needed=both(views.has_one_view, has_unknown_camera)),
+    Pass("estimate", find_playing_speed, needed=both(views.has_one_view, start.has_unknown_speed)),
     *LIFT,
     Pass("estimate", views.lift_views, needed=views.has_views),
     Pass("join views", views.join_views_of_clip, needed=views.has_views),

@@ -35,7 +35,7 @@ def see_contacts_from_still_places(clip: Clip) -> None:
 
 def _contacts(person: Person, clip: Clip) -> FloatArray:
     """Probabilities (F,4) of a person's contacts."""
-    seen, times, joints = person.steady, clip.timestamps, np.asarray(person.estimate.joints, float)
+    seen, times, joints = person.steady, clip.motion_times, np.asarray(person.estimate.joints, float)
     points = input_points(seen.keypoints, seen.keypoint_set)
     confidence = points[..., 2] * seen.visible[:, None]
     depths = np.maximum(person.camera_space.joints[:, _DEPTH_OF, 2].astype(float), 0.1)

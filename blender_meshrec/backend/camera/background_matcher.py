@@ -4,7 +4,8 @@ Corners of a key frame are found again in each of the next frames, so that error
 moved on, an older key frame that shows the same view is taken again, else a new one, which is matched with the last and with an older
 one against drift. At most MAX_KEYS small grey pictures are kept; what is stored of a frame are about 150 pairs of points.
 
-A shot ends where all corners vanish at once, others are there, and the histogram changes; nothing is matched across it. Where corners
+A shot ends where all corners vanish at once, others are there, and the histogram changes, where only graphics stay, and where the view
+grows in one frame as no lens zooms; nothing is matched across it. Where corners
 vanish otherwise (motion blur, people in front of the lens) the frame is LOST, and SIFT features look for earlier key frames from then on.
 """
 
@@ -28,6 +29,7 @@ FLASH = 5  # frames: a view that comes back after so few was not cut away
 # Of a cut: the change of the histograms of 3 by 4 parts of the picture, as a share of the pixels, and of a blurred picture, grey levels;
 # and px a frame before it, from which the camera may have turned as fast as that.
 CUT_HISTOGRAM, CUT_GREY, WHIP = 0.1, 10.0, 15.0
+JUMP_GROWTH = 0.08  # logarithm of growth in one frame: a picture that looks like a cut is another take of the same place from there on
 UNKNOWN: FloatArray = np.full(3, np.nan)
 Look = tuple[FloatArray, ImageArray]  # what a picture looks like, of `_look`
 
@@ -86,6 +88,8 @@ class BackgroundMatcher:
         if followed is None or self._key is None:
             return UNKNOWN, self._begin_again(grey, is_free)
         look, self._look = self._look, _look(grey)
+        if self._jumps(look, self._key, followed):
+            return UNKNOWN, self._begin_shot(grey, is_free)
         link = self._link_of(look, self._key, followed, is_free)
         self._set_state(self._key, followed, grey)
         matches = [_match(self._key, followed)]
@@ -158,6 +162,8 @@ class BackgroundMatcher:
             look, self._look = self._look, _look(grey)
             if linked is not None:
                 key, followed = linked
+                if self._failures == 1 and self._jumps(look, key, followed):
+                    return self._begin_shot(grey, is_free)
                 if self._link_of(look, key, followed, is_free) == CUT:
                     self._make_key(grey, is_free)
                     return FrameMatches(CUT, (_match(key, followed),))
@@ -171,6 +177,20 @@ class BackgroundMatcher:
         self._state = np.zeros(3)
         self._make_key(grey, is_free)
         return FrameMatches(link, ())
+
+    def _jumps(self, look: Look | None, key: KeyFrame, followed: Following) -> bool:
+        """Whether the picture changed as at a cut, and the view grew in one frame as no lens zooms: this is another take of the place."""
+        growth = abs(key.state[2] + followed.growth - self._state[2])
+        is_cut = self._look is not None and _is_cut(look, self._look) and self._speed < WHIP
+        return bool(is_cut and growth > JUMP_GROWTH)
+
+    def _begin_shot(self, grey: ImageArray, is_free: ImageArray) -> FrameMatches:
+        """After a cut to another take of the same place, which nothing shall link to the one before."""
+        self._keys.clear()
+        self._unlinked_since = None
+        self._chain, self._cut_at = self._chain + 1, self._row
+        self._make_key(grey, is_free)
+        return FrameMatches(CUT, ())
 
     def _link_late(self, grey: ImageArray, is_free: ImageArray) -> list[Match]:
         """Look for what links a new chain to an earlier one 1, 2, 4, 8, ... frames after it began."""

@@ -49,7 +49,7 @@ def lift_keypoints(clip: Clip) -> None:
     for person in clip.people:
         if is_lifted(clip) and clip.joined is None:
             person.steady = with_short_gaps(person.steady, clip.timestamps)
-        estimate = partial(estimator, person.steady, clip.intrinsics, clip.timestamps)
+        estimate = partial(estimator, person.steady, clip.intrinsics, clip.motion_times)
         person.estimate = run_with_cpu_fallback(estimate, clip.device, clip.warnings.append)
         for refine in refiners_of_stage("estimate", clip.refiners).values():
             refine(person, clip)
@@ -58,7 +58,7 @@ def lift_keypoints(clip: Clip) -> None:
 def find_joints_in_picture(clip: Clip) -> None:
     """Where people's joints are in the picture of the steady view, and in the footage's."""
     for person in clip.people:
-        find = partial(joints_in_picture, person.steady, clip.intrinsics, clip.timestamps)
+        find = partial(joints_in_picture, person.steady, clip.intrinsics, clip.motion_times)
         joints = run_with_cpu_fallback(find, clip.device, clip.warnings.append)
         person.steady = replace(person.steady, joints=joints)
         if joints is not None and clip.camera_from_view is not None:
@@ -73,7 +73,7 @@ def lift_joints_in_picture(clip: Clip) -> None:
         steady = person.steady
         if steady.joints is not None:
             seen = Observations("h36m17", steady.boxes, steady.joint_points, steady.visible)
-            lifted = run_with_cpu_fallback(partial(lifter, seen, clip.intrinsics, clip.timestamps), clip.device, clip.warnings.append)
+            lifted = run_with_cpu_fallback(partial(lifter, seen, clip.intrinsics, clip.motion_times), clip.device, clip.warnings.append)
             mean = (1 - SHARE_IN_PICTURE) * person.estimate.joints + SHARE_IN_PICTURE * lifted.joints
             person.estimate = replace(person.estimate, joints=mean)
 
@@ -81,6 +81,11 @@ def lift_joints_in_picture(clip: Clip) -> None:
 def is_lifted(clip: Clip) -> bool:
     """Whether joints are lifted from keypoints, not found by another estimator."""
     return clip.request.method in ("auto", LIFTER)
+
+
+def has_unknown_speed(clip: Clip) -> bool:
+    """Whether footage is lifted of which nobody told at what rate it was captured."""
+    return is_lifted(clip) and clip.request.capture_fps is None and clip.frames.speed == 1
 
 
 def solve_joints_in_camera_space(clip: Clip) -> None:

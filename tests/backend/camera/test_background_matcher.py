@@ -34,6 +34,17 @@ def test_nothing_is_matched_across_a_cut(hills):
     assert all(found.reference >= 10 * (row // 10) for row, frame in enumerate(kept) for found in frame.matches)
 
 
+def test_a_zoom_from_one_frame_to_the_next_is_a_cut(hills):
+    """As in a dance that is cut together from two takes of one room; a lens zooms in steps."""
+    far = np.hypot(*(np.indices(hills.shape[:2]) - len(hills) / 2)) / 200
+    room = (hills * np.clip(1.2 - far, 0.1, 1)[..., None]).astype(np.uint8)  # which is bright in the middle
+    jump, _steps = match([view(room)] * 8 + [view(room, zoom=1.3)] * 8)
+    assert [row for row, frame in enumerate(jump) if frame.link == CUT] == [0, 8]
+    assert all(found.reference >= 8 for frame in jump[8:] for found in frame.matches)
+    zoom, _steps = match([view(room, zoom=1 + 0.04 * row) for row in range(16)])
+    assert [row for row, frame in enumerate(zoom) if frame.link == CUT] == [0]
+
+
 def test_a_view_that_comes_back_takes_its_key_frame_again(hills):
     angles = 20 * np.sin(np.linspace(0, 4 * np.pi, 100))
     kept, steps = match([view(hills, turn(angle)) for angle in angles])

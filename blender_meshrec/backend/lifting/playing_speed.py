@@ -1,0 +1,79 @@
+"""Slow motion that no file tells of: the lifter is surest of joints that move as fast as those of people do.
+
+Footage of 120 frames a second that plays at 30 shows slow people, whose steps towards the camera are lifted too short: slow steps are
+short. Every second, third or fourth frame, taken for footage of the lifter's rate, shows the same people at another speed. The speed counts
+at which the spread that the lifter predicts is least. Its joints keep the footage's times.
+"""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ...core.array_types import FloatArray, IntArray
+from ...core.messages import Message
+from ...core.records import Observations
+from ...methods import skeleton2mesh
+from ..clip import Clip
+from ..devices import run_with_cpu_fallback
+
+SPEEDS = (2, 3, 4)  # times slower than people move; each is tried if the one before it is surer than the true time
+MIN_GAIN = 0.02  # share by which the spread has to fall
+MAX_FRAMES = 600  # from the middle of a clip, that tell
+MIN_FRAMES = 24  # of somebody who is looked at, at the highest speed that is tried
+
+
+def find_playing_speed(clip: Clip) -> None:
+    """Set how many times slower than in truth people seem to move, and say so if they do."""
+    spread = {1: _mean_spread(clip, 1)}
+    for speed in SPEEDS:
+        spread[speed] = _mean_spread(clip, speed)
+        if spread[speed] >= spread[1]:
+            break
+    best = min(spread, key=lambda speed: spread[speed])
+    clip.playing_speed = best if spread[best] < (1 - MIN_GAIN) * spread[1] else 1
+    if clip.playing_speed > 1:
+        text = (
+            "People in {name} move as in slow motion, about {speed} times too slowly: their joints were found at that speed, and keep the "
+            "time of the file. If it was captured at about {rate:.4g} frames a second, that capture rate gives them their true time."
+        )
+        rate = clip.playing_speed * clip.frames.fps
+        clip.warnings.append(Message("seems-slow-motion", text, name=Path(clip.frames.source).name, speed=clip.playing_speed, rate=rate))
+
+
+def _mean_spread(clip: Clip, speed: int) -> float:
+    """The mean over all people's joints of what the lifter expects them to be off, m, if footage plays so many times too slowly; infinite
+    where too little is seen.
+    """
+    spreads: list[FloatArray] = []
+    for person in clip.people:
+        rows = _middle(np.flatnonzero(person.steady.visible))[::speed]
+        if len(rows) < MIN_FRAMES:
+            continue
+        seen, times = _observations_at(person.steady, rows), clip.timestamps[rows] / speed
+        lift = partial(skeleton2mesh.estimate, seen, clip.intrinsics, times)
+        estimate = run_with_cpu_fallback(lift, clip.device, clip.warnings.append)
+        if estimate.spread is not None:
+            spreads.append(np.asarray(estimate.spread[:, 1:], float).reshape(-1))
+    return float(np.concatenate(spreads).mean()) if spreads else float("inf")
+
+
+def _middle(rows: IntArray) -> IntArray:
+    """At most MAX_FRAMES of some rows, from their middle."""
+    first = max(0, (len(rows) - MAX_FRAMES) // 2)
+    return rows[first : first + MAX_FRAMES]
+
+
+def _observations_at(seen: Observations, rows: IntArray) -> Observations:
+    """The keypoints of some rows."""
+    return replace(
+        seen,
+        boxes=seen.boxes[rows],
+        keypoints=seen.keypoints[rows],
+        visible=seen.visible[rows],
+        keypoints_3d=None,
+        silhouettes=None,
+        regression=None,
+        joints=None,
+    )
