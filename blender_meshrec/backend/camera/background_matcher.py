@@ -4,9 +4,9 @@ Corners of a key frame are found again in each of the next frames, so that error
 moved on, an older key frame that shows the same view is taken again, else a new one, which is matched with the last and with an older
 one against drift. At most MAX_KEYS small grey pictures are kept; what is stored of a frame are about 150 pairs of points.
 
-A shot ends where all corners vanish at once, others are there, and the histogram changes, where only graphics stay, and where the view
-grows in one frame as no lens zooms; nothing is matched across it. Where corners
-vanish otherwise (motion blur, people in front of the lens) the frame is LOST, and SIFT features look for earlier key frames from then on.
+A shot ends where all corners vanish at once or only graphics stay (screen_graphics.py), and the histogram changes; and where the view grows
+in one frame as no lens zooms. Nothing is matched across it. Where corners vanish otherwise (motion blur, people in front of the lens) the
+frame is LOST, and SIFT features look for earlier key frames from then on.
 """
 
 from collections.abc import Sequence
@@ -98,7 +98,7 @@ class BackgroundMatcher:
         matches += self._link_late(grey, is_free)
         self._failures = 0
         self._speed = float(np.hypot(*(self._state - before)[:2])) * max(grey.shape)
-        return self._state - before, FrameMatches(link, tuple(matches))
+        return UNKNOWN if link == CUT else self._state - before, FrameMatches(link, tuple(matches))
 
     def _link_of(self, look: Look | None, key: KeyFrame, followed: Following, is_free: ImageArray) -> int:
         """CUT if the picture changed and no more of a key frame is seen than what may be drawn over the footage, else FOLLOWS."""
