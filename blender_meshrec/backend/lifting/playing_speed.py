@@ -5,6 +5,7 @@ short. Every second, third or fourth frame, taken for footage of the lifter's ra
 at which the spread that the lifter predicts is least. Its joints keep the footage's times.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,20 +16,25 @@ from ...core.array_types import FloatArray, IntArray
 from ...core.messages import Message
 from ...core.records import Observations
 from ...methods import skeleton2mesh
-from ..clip import Clip
+from ..clip import Clip, Person
 from ..devices import run_with_cpu_fallback
 
 SPEEDS = (2, 3, 4)  # times slower than people move; each is tried if the one before it is surer than the true time
 MIN_GAIN = 0.02  # share by which the spread has to fall
-MAX_FRAMES = 600  # from the middle of a clip, that tell
-MIN_FRAMES = 24  # of somebody who is looked at, at the highest speed that is tried
+MAX_FRAMES, MAX_PEOPLE = 600, 3  # from the middle of what shows somebody; those who are seen longest
+MIN_FRAMES = 24  # of everybody who is looked at, at each speed that is tried
 
 
 def find_playing_speed(clip: Clip) -> None:
     """Set how many times slower than in truth people seem to move, and say so if they do."""
-    spread = {1: _mean_spread(clip, 1)}
-    for speed in SPEEDS:
-        spread[speed] = _mean_spread(clip, speed)
+    people = sorted(clip.people, key=lambda person: -len(_middle_rows(person)))[:MAX_PEOPLE]
+    people = [person for person in people if len(_middle_rows(person)) >= SPEEDS[0] * MIN_FRAMES]
+    if not people:
+        return
+    fewest = min(len(_middle_rows(person)) for person in people)
+    spread = {1: _mean_spread(clip, people, 1)}
+    for speed in (speed for speed in SPEEDS if fewest >= speed * MIN_FRAMES):
+        spread[speed] = _mean_spread(clip, people, speed)
         if spread[speed] >= spread[1]:
             break
     best = min(spread, key=lambda speed: spread[speed])
@@ -42,15 +48,11 @@ def find_playing_speed(clip: Clip) -> None:
         clip.warnings.append(Message("seems-slow-motion", text, name=Path(clip.frames.source).name, speed=clip.playing_speed, rate=rate))
 
 
-def _mean_spread(clip: Clip, speed: int) -> float:
-    """The mean over all people's joints of what the lifter expects them to be off, m, if footage plays so many times too slowly; infinite
-    where too little is seen.
-    """
+def _mean_spread(clip: Clip, people: Sequence[Person], speed: int) -> float:
+    """The mean over people's joints of what the lifter expects them to be off, m, if footage plays so many times too slowly."""
     spreads: list[FloatArray] = []
-    for person in clip.people:
-        rows = _middle(np.flatnonzero(person.steady.visible))[::speed]
-        if len(rows) < MIN_FRAMES:
-            continue
+    for person in people:
+        rows = _middle_rows(person)[::speed]
         seen, times = _observations_at(person.steady, rows), clip.timestamps[rows] / speed
         lift = partial(skeleton2mesh.estimate, seen, clip.intrinsics, times)
         estimate = run_with_cpu_fallback(lift, clip.device, clip.warnings.append)
@@ -59,8 +61,9 @@ def _mean_spread(clip: Clip, speed: int) -> float:
     return float(np.concatenate(spreads).mean()) if spreads else float("inf")
 
 
-def _middle(rows: IntArray) -> IntArray:
-    """At most MAX_FRAMES of some rows, from their middle."""
+def _middle_rows(person: Person) -> IntArray:
+    """At most MAX_FRAMES of the rows that show a person, from their middle."""
+    rows = np.flatnonzero(person.steady.visible)
     first = max(0, (len(rows) - MAX_FRAMES) // 2)
     return rows[first : first + MAX_FRAMES]
 

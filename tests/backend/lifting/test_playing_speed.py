@@ -55,7 +55,7 @@ def test_the_surest_speed_counts_if_it_is_clearly_surer(monkeypatch):
 
     def choose(*spreads):
         tried.clear()
-        monkeypatch.setattr(playing_speed, "_mean_spread", lambda _clip, speed: tried.append(speed) or spreads[speed - 1])
+        monkeypatch.setattr(playing_speed, "_mean_spread", lambda _clip, _people, speed: tried.append(speed) or spreads[speed - 1])
         clip = clip_of(walk_about_hip(TIMES))
         find_playing_speed(clip)
         return clip.playing_speed
@@ -63,10 +63,14 @@ def test_the_surest_speed_counts_if_it_is_clearly_surer(monkeypatch):
     assert choose(1.0, 0.99, 0.985, 0.99) == 1 and tried == [1, 2, 3, 4]
     assert choose(1.0, 0.99, 0.9, 0.95) == 3
     assert choose(1.0, 1.01, 0.5, 0.5) == 1 and tried == [1, 2]  # of twice as fast, nothing was surer: no more is asked
-    assert choose(float("inf"), float("inf"), 0.5, 0.5) == 1
+    assert choose(float("inf"), float("inf"), 0.5, 0.5) == 1  # of weights that do not say how sure they are
 
 
 def test_somebody_who_is_hardly_seen_tells_nothing():
-    clip = clip_of(walk_about_hip(TIMES[:20]), TIMES[:20])
+    clip = clip_of(walk_about_hip(TIMES[:40] / 4), TIMES[:40])
     find_playing_speed(clip)
     assert clip.playing_speed == 1 and not clip.warnings
+    longer = clip_of(walk_about_hip(TIMES / 4))
+    longer.people += clip_of(walk_about_hip(TIMES[:40])).people
+    find_playing_speed(longer)
+    assert longer.playing_speed == 4
