@@ -1,6 +1,7 @@
 """What is measured of a person's result for its verdict (core/verdict.py): of picture, ground, pose and camera."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -180,13 +181,25 @@ def measure_sight(recovery: Recovery, observations: Observations, cuts: Sequence
     noise = keypoint_noise(limbs[seen, :, :2] / size, limbs[seen, :, 2], recovery.timestamps[seen]) if seen.any() else np.zeros(0)
     jumps = keypoint_jumps(limbs, seen, body_sizes(observations), recovery.timestamps)
     jumps[list(cuts)] = False
+    there = rows_of_presence(seen, cuts)
     return {
-        "unseen": Measure(100 * float((~seen).mean()), 100.0 * ~seen),
+        "unseen": Measure(100 * _mean(~seen[there]), 100.0 * (there & ~seen)),
+        "absent": Measure(100 * float((~there).mean())),
         "jumps": Measure(100 * float(jumps[seen].mean()) if seen.any() else float("nan"), 100.0 * jumps),
         "unsure": Measure(100 * _mean(unsure[seen]), np.where(seen, 100 * unsure, np.nan)),
         "feet_unseen": Measure(100 * _mean(~feet[seen])),
         "trembling": Measure(100 * float(np.median(noise)) if noise.size and noise.any() else float("nan")),
     }
+
+
+def rows_of_presence(seen: BoolArray, cuts: Sequence[int]) -> BoolArray:
+    """Frames (F,) from where a shot first shows the person to where it last does. seen: (F,). cuts: first rows of all other shots."""
+    there = np.zeros(len(seen), bool)
+    for first, last in pairwise([0, *cuts, len(seen)]):
+        rows = first + np.flatnonzero(seen[first:last])
+        if len(rows):
+            there[rows[0] : rows[-1] + 1] = True
+    return there
 
 
 def body_sizes(observations: Observations) -> FloatArray:

@@ -92,9 +92,21 @@ LIMITS = (
         "unseen",
         20.0,
         60.0,
-        "% of the frames",
+        "% of the frames from where a shot first shows the person to where it last does",
         lambda value: Message(
             "verdict-unseen", "The person was not found in {value:.0f} % of the frames: the motion is filled in there.", value=value
+        ),
+    ),
+    # Whoever comes in late or leaves early is right while they are there; but they may have been there all along, and were not found.
+    Limit(
+        "absent",
+        20.0,
+        NEVER,
+        "% of the frames, before and after those",
+        lambda value: Message(
+            "verdict-absent",
+            "In {value:.0f} % of the frames the person is not there yet, or no longer, or was not found: they are held still there.",
+            value=value,
         ),
     ),
     Limit(

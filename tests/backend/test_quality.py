@@ -9,7 +9,15 @@ import pytest
 from blender_meshrec.backend.fitting.stature import betas_of_stature
 from blender_meshrec.backend.fitting.tilt_from_lines import edge_evidence, tilt_of_up
 from blender_meshrec.backend.known_people import KnownPerson
-from blender_meshrec.backend.quality import background_left, beyond_jumps, judge_people, largest_median, measure_person, warnings_of
+from blender_meshrec.backend.quality import (
+    background_left,
+    beyond_jumps,
+    judge_people,
+    largest_median,
+    measure_person,
+    rows_of_presence,
+    warnings_of,
+)
 from blender_meshrec.bodies.make_body import make_body
 from blender_meshrec.core.cameras import intrinsics_of_focal_length, project, rigid_transform, transform_points
 from blender_meshrec.core.conventions import WORLD_FROM_LEVEL_CAMERA
@@ -114,7 +122,18 @@ def test_frames_without_the_person(tube_body):
     visible = np.arange(FRAMES) >= 45
     zeroed = Observations("h36m17", observations.boxes * visible[:, None], observations.keypoints * visible[:, None, None], visible)
     measures = measure_person(replace(recovery, visible=visible), zeroed, tube_body)
-    assert measures["unseen"].value == 50 and exceeded(measures) == {"unseen"}
+    assert measures["unseen"].value == 0 and measures["absent"].value == 50 and exceeded(measures) == {"absent"}
+    visible = np.isin(np.arange(FRAMES) // 15, [0, 5])  # the first and the last sixth
+    gap = Observations("h36m17", observations.boxes * visible[:, None], observations.keypoints * visible[:, None, None], visible)
+    measures = measure_person(replace(recovery, visible=visible), gap, tube_body)
+    assert measures["unseen"].value == pytest.approx(100 * 4 / 6) and measures["absent"].value == 0 and exceeded(measures) == {"unseen"}
+
+
+def test_a_shot_that_shows_others_is_no_gap():
+    seen = np.zeros(100, bool)
+    seen[[5, 6, 9, 60, 80]] = True
+    there = rows_of_presence(seen, [30, 50])
+    assert np.flatnonzero(there).tolist() == [*range(5, 10), *range(60, 81)]
 
 
 def test_keypoints_that_jump_between_people(tube_body):
