@@ -54,6 +54,7 @@ class BackgroundMatcher:
         self._chain, self._cut_at, self._speed = 0, -1, 0.0
         self._failures = 0  # frames with corners in a row that nothing was found in
         self._unlinked_since: int | None = None  # where this chain began, if no match links it to an earlier one
+        self._before_cut: FloatArray | None = None  # the state in the last frame before the cut at which it began
         self._ahead: tuple[ImageArray, ImageArray] | None = None  # the next frame's picture and its small grey one
 
     def seems_cut(self, image: ImageArray | None) -> bool:
@@ -102,11 +103,11 @@ class BackgroundMatcher:
 
     def _link_of(self, look: Look | None, key: KeyFrame, followed: Following, is_free: ImageArray) -> int:
         """CUT if the picture changed and no more of a key frame is seen than what may be drawn over the footage, else FOLLOWS."""
-        is_cut = self._look is not None and _is_cut(look, self._look) and self._speed < WHIP
-        if not is_cut or not may_be_graphics(key, followed, is_free):
+        if not self._looks_cut(look) or not may_be_graphics(key, followed, is_free):
             return FOLLOWS
         self._chain += 1
         self._cut_at = self._unlinked_since = self._row
+        self._before_cut = None
         return CUT
 
     def _set_state(self, key: KeyFrame, followed: Following, grey: ImageArray) -> None:
@@ -170,8 +171,9 @@ class BackgroundMatcher:
                 self._chain, self._unlinked_since = key.chain, None
                 self._set_state(key, followed, grey)
                 return FrameMatches(FOLLOWS, (_match(key, followed),))
-            if _is_cut(look, self._look) and self._speed < WHIP:
+            if self._looks_cut(look):
                 link, self._cut_at = CUT, self._row
+        self._before_cut = self._state if link == CUT else None
         self._chain += 1
         self._unlinked_since = self._row if self._keys else None
         self._state = np.zeros(3)
@@ -180,9 +182,11 @@ class BackgroundMatcher:
 
     def _jumps(self, look: Look | None, key: KeyFrame, followed: Following) -> bool:
         """Whether the picture changed as at a cut, and the view grew in one frame as no lens zooms: this is another take of the place."""
-        growth = abs(key.state[2] + followed.growth - self._state[2])
-        is_cut = self._look is not None and _is_cut(look, self._look) and self._speed < WHIP
-        return bool(is_cut and growth > JUMP_GROWTH)
+        return bool(self._looks_cut(look) and abs(key.state[2] + followed.growth - self._state[2]) > JUMP_GROWTH)
+
+    def _looks_cut(self, look: Look | None) -> bool:
+        """Whether the picture looks like another shot than the one before, of that look, in which the camera did not turn fast."""
+        return self._look is not None and self._speed < WHIP and _is_cut(look, self._look)
 
     def _begin_shot(self, grey: ImageArray, is_free: ImageArray) -> FrameMatches:
         """After a cut to another take of the same place, which nothing shall link to the one before."""
@@ -200,7 +204,11 @@ class BackgroundMatcher:
         if linked is None:
             return []
         self._unlinked_since = None
-        return [_match(*linked)]
+        key, followed = linked
+        if self._before_cut is not None and abs(key.state[2] + followed.growth - self._before_cut[2] - self._state[2]) > JUMP_GROWTH:
+            self._keys = [key for key in self._keys if key.chain == self._chain]  # the others show another take of the same place
+            return []
+        return [_match(key, followed)]
 
     def _recognise(self, grey: ImageArray, is_free: ImageArray, keys: Sequence[KeyFrame]) -> tuple[KeyFrame, Following] | None:
         """The last of the key frames that SIFT recognises."""

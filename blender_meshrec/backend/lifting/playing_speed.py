@@ -6,7 +6,6 @@ at which the spread that the lifter predicts is least. Its joints keep the foota
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,11 +26,11 @@ MIN_FRAMES = 24  # of everybody who is looked at, at each speed that is tried
 
 def find_playing_speed(clip: Clip) -> None:
     """Set how many times slower than in truth people seem to move, and say so if they do."""
-    people = sorted(clip.people, key=lambda person: -len(_middle_rows(person)))[:MAX_PEOPLE]
-    people = [person for person in people if len(_middle_rows(person)) >= SPEEDS[0] * MIN_FRAMES]
+    people = [person for person in clip.people if len(_middle_rows(person)) >= SPEEDS[0] * MIN_FRAMES]
+    people = sorted(people, key=lambda person: -len(_middle_rows(person)))[:MAX_PEOPLE]
     if not people:
         return
-    fewest = min(len(_middle_rows(person)) for person in people)
+    fewest = len(_middle_rows(people[-1]))
     spread = {1: _mean_spread(clip, people, 1)}
     for speed in (speed for speed in SPEEDS if fewest >= speed * MIN_FRAMES):
         spread[speed] = _mean_spread(clip, people, speed)
@@ -53,8 +52,9 @@ def _mean_spread(clip: Clip, people: Sequence[Person], speed: int) -> float:
     spreads: list[FloatArray] = []
     for person in people:
         rows = _middle_rows(person)[::speed]
-        seen, times = _observations_at(person.steady, rows), clip.timestamps[rows] / speed
-        lift = partial(skeleton2mesh.estimate, seen, clip.intrinsics, times)
+        steady = person.steady
+        seen = Observations(steady.keypoint_set, steady.boxes[rows], steady.keypoints[rows], steady.visible[rows])
+        lift = partial(skeleton2mesh.estimate, seen, clip.intrinsics, clip.timestamps[rows] / speed)
         estimate = run_with_cpu_fallback(lift, clip.device, clip.warnings.append)
         if estimate.spread is not None:
             spreads.append(np.asarray(estimate.spread[:, 1:], float).reshape(-1))
@@ -66,17 +66,3 @@ def _middle_rows(person: Person) -> IntArray:
     rows = np.flatnonzero(person.steady.visible)
     first = max(0, (len(rows) - MAX_FRAMES) // 2)
     return rows[first : first + MAX_FRAMES]
-
-
-def _observations_at(seen: Observations, rows: IntArray) -> Observations:
-    """The keypoints of some rows."""
-    return replace(
-        seen,
-        boxes=seen.boxes[rows],
-        keypoints=seen.keypoints[rows],
-        visible=seen.visible[rows],
-        keypoints_3d=None,
-        silhouettes=None,
-        regression=None,
-        joints=None,
-    )

@@ -16,6 +16,13 @@ def hills():
     return scenery()
 
 
+@pytest.fixture(scope="module")
+def room(hills):
+    """A picture that is bright in the middle."""
+    far = np.hypot(*(np.indices(hills.shape[:2]) - len(hills) / 2)) / 200
+    return (hills * np.clip(1.2 - far, 0.1, 1)[..., None]).astype(np.uint8)
+
+
 def test_cuts_and_lost_frames_are_told_apart(hills):
     grey = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
     cut, _steps = match([view(hills), view(hills), view(scenery(3) // 2), view(scenery(3) // 2)])
@@ -34,15 +41,28 @@ def test_nothing_is_matched_across_a_cut(hills):
     assert all(found.reference >= 10 * (row // 10) for row, frame in enumerate(kept) for found in frame.matches)
 
 
-def test_a_zoom_from_one_frame_to_the_next_is_a_cut(hills):
+def test_a_zoom_from_one_frame_to_the_next_is_a_cut(room):
     """As in a dance that is cut together from two takes of one room; a lens zooms in steps."""
-    far = np.hypot(*(np.indices(hills.shape[:2]) - len(hills) / 2)) / 200
-    room = (hills * np.clip(1.2 - far, 0.1, 1)[..., None]).astype(np.uint8)  # which is bright in the middle
     jump, _steps = match([view(room)] * 8 + [view(room, zoom=1.3)] * 8)
     assert [row for row, frame in enumerate(jump) if frame.link == CUT] == [0, 8]
     assert all(found.reference >= 8 for frame in jump[8:] for found in frame.matches)
     zoom, _steps = match([view(room, zoom=1 + 0.04 * row) for row in range(16)])
     assert [row for row, frame in enumerate(zoom) if frame.link == CUT] == [0]
+
+
+@pytest.mark.parametrize(("zoom", "is_linked"), [(1.3, False), (1.0, True)])
+def test_another_take_is_not_linked_later_either(room, monkeypatch, zoom, is_linked):
+    """Where the place is recognised only some frames after the cut: another take is left alone, the same view is taken up."""
+    calls = []
+    recognise, follow = background_matcher.recognise, background_matcher.follow
+    monkeypatch.setattr(  # optical flow does not find the other view, and SIFT not at once
+        background_matcher, "follow", lambda key, grey, *more: follow(key, grey, *more) if np.array_equal(grey, key.grey) else None
+    )
+    monkeypatch.setattr(background_matcher, "recognise", lambda *given: calls.append(1) or (recognise(*given) if len(calls) > 3 else None))
+    moved = [view(room, turn(14.0), zoom=zoom)] * 12
+    kept, _steps = match([view(room)] * 8 + moved)
+    assert [row for row, frame in enumerate(kept) if frame.link == CUT] == [0, 8] and len(calls) > 3
+    assert any(found.reference < 8 for frame in kept[8:] for found in frame.matches) == is_linked
 
 
 def test_a_view_that_comes_back_takes_its_key_frame_again(hills):
