@@ -187,7 +187,7 @@ class Clip:
     def places(self) -> FloatArray:
         """The camera's places (F,3) m in the axes of the view in which people are solved; 0 for a camera that does not move."""
         if self.camera_centres is None or self.path_scale is None:
-            return np.zeros((len(self.timestamps), 3))
+            return np.zeros((len(self.frames), 3))
         return self.path_scale.scale * self.camera_centres
 
     @property
@@ -229,11 +229,8 @@ class Clip:
         return self.skel
 
     @property
-    def timestamps(self) -> FloatArray:
-        """(F,) s."""
-        return self.frames.timestamps
-
-    @property
     def motion_times(self) -> FloatArray:
-        """(F,) s, at which people move as fast as they do in truth: the timestamps, but in slow motion."""
-        return self.timestamps / self.playing_speed
+        """(F,) s, at which people move as fast as they do in truth: the file's `frames.timestamps`, but in slow motion."""
+        speeds = np.concatenate([np.full(len(part.frames), part.playing_speed) for part in self.parts or [self]])
+        times = self.frames.timestamps
+        return times if np.all(speeds == 1) else np.cumsum(np.diff(times, prepend=times[0]) / speeds)

@@ -30,7 +30,7 @@ _MARKERS = {
 
 def clip_frames(clip: Clip) -> IntArray:
     """The number in the footage of each row of a clip, (F,)."""
-    return clip.frames.first + clip.step * np.arange(len(clip.timestamps))
+    return clip.frames.first + clip.step * np.arange(len(clip.frames))
 
 
 def with_corrections(evidence: PersonEvidence, person: Person, clip: Clip) -> PersonEvidence:
@@ -42,7 +42,7 @@ def with_corrections(evidence: PersonEvidence, person: Person, clip: Clip) -> Pe
     frames, body, contacts = clip_frames(clip), evidence.body, evidence.contacts.copy()
     for bad in corrections.bad:
         rows = rows_between(frames, bad.first, bad.last)
-        body = bridged_body(body, rows, _joints_of(bad), clip.timestamps)
+        body = bridged_body(body, rows, _joints_of(bad), clip.frames.timestamps)
         for side, columns in (("left", slice(0, 2)), ("right", slice(2, 4))):
             if bad.part in (WHOLE_BODY, f"{side}_leg"):
                 contacts[rows, columns] = 0.0
@@ -54,7 +54,7 @@ def with_corrections(evidence: PersonEvidence, person: Person, clip: Clip) -> Pe
 
 def correction_evidence(corrections: PersonCorrections, clip: Clip) -> CorrectionEvidence:
     """What the corrections say of the rows of a clip."""
-    frames, times = clip_frames(clip), clip.timestamps
+    frames, times = clip_frames(clip), clip.frames.timestamps
     markers, joints = np.zeros((len(frames), len(H36M17)), bool), np.zeros((len(frames), len(SMPL_JOINTS)), bool)
     for bad in corrections.bad:
         rows = rows_between(frames, bad.first, bad.last)
@@ -105,13 +105,13 @@ def _nearer_to_pins(body: BodyParams, pins: FloatArray, clip: Clip) -> tuple[Bod
     is_pinned, is_bridged = ~np.isnan(pins[..., 0]), np.zeros(pins.shape[:2], bool)
     for names in BODY_PARTS.values():
         part = [SMPL_JOINTS.index(name) for name in names]
-        around = np.stack([rows_around_pins(is_pinned[:, joint], clip.timestamps) for joint in part], 1)
+        around = np.stack([rows_around_pins(is_pinned[:, joint], clip.frames.timestamps) for joint in part], 1)
         for first, last in contact_runs(around.any(1)):
             rows = np.zeros(len(pins), bool)
             rows[first:last] = True
             dragged = [name for column, name in enumerate(names) if around[rows, column].any()]
             turning = sorted({joint for name in dragged for joint in _turning(name)})
-            bridge = bridged_body(body, rows, turning, clip.timestamps)
+            bridge = bridged_body(body, rows, turning, clip.frames.timestamps)
             seen = np.flatnonzero(rows & is_pinned[:, part].any(1))
             if _distance_from_pins(bridge, pins, part, seen, clip) < _distance_from_pins(body, pins, part, seen, clip):
                 body = bridge

@@ -13,7 +13,7 @@ def held_rows(person: Person, clip: Clip) -> list[tuple[int, int]]:
     """The first and last row of each gap in which a person is held, within one shot."""
     visible, found = np.asarray(person.recovery.visible, bool), list[tuple[int, int]]()
     for first, last in pairwise([0, *clip.cuts, len(visible)]):
-        found += [(first + a, first + b) for a, b in long_gaps(visible[first:last], clip.timestamps[first:last])]
+        found += [(first + a, first + b) for a, b in long_gaps(visible[first:last], clip.motion_times[first:last])]
     return found
 
 
@@ -23,7 +23,7 @@ def say_held_gaps(clip: Clip) -> None:
         held = held_rows(person, clip)
         person.judged["held_frames"] = [[clip.step * first, clip.step * last] for first, last in held]
         for first, last in held:
-            seconds = clip.timestamps[last + 1] - clip.timestamps[first - 1]
+            seconds = clip.frames.timestamps[last + 1] - clip.frames.timestamps[first - 1]
             clip.warnings.append(
                 Message(
                     "person-held",

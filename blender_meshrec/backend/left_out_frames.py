@@ -40,7 +40,7 @@ def fill_in_left_out_frames(clip: Clip) -> None:
 def fill_in_shot(clip: Clip, shot: Recovery, may_lock: bool = True) -> Recovery:
     """One shot's recovery with the frames that were left out of it, up to the next shot's first frame."""
     times, first, last = np.asarray(clip.all_times), shot.timestamps[0], shot.timestamps[-1]
-    later = clip.timestamps[clip.timestamps > last + 1e-9]
+    later = clip.frames.timestamps[clip.frames.timestamps > last + 1e-9]
     end = later[0] if len(later) else np.inf
     filled = fill_in_frames(shot, times[(times > first - 1e-9) & (times < end - 1e-9)])
     return with_locked_feet(filled, clip) if may_lock and clip.request.contacts else filled

@@ -37,7 +37,7 @@ def scale_camera_path(clip: Clip) -> None:
         return
     feet = [_feet(person, clip.template) for person in clip.people]
     beside = np.concatenate([np.zeros(0), *(_floor_beside(one, clip) for one in feet)])
-    clip.path_scale = scale_from_feet(feet, clip.camera_centres, clip.timestamps, beside)
+    clip.path_scale = scale_from_feet(feet, clip.camera_centres, clip.motion_times, beside)
 
 
 def say_unsure_length(clip: Clip) -> None:
@@ -113,6 +113,6 @@ def camera_path_in_world(clip: Clip) -> FloatArray:
 
 def camera_from_world(clip: Clip) -> FloatArray:
     """(F,4,4) of the camera of each frame."""
-    matrix = np.broadcast_to(invert_rigid_transform(clip.world_from_camera), (len(clip.timestamps), 4, 4))
+    matrix = np.broadcast_to(invert_rigid_transform(clip.world_from_camera), (len(clip.frames), 4, 4))
     matrix = rigid_transform(np.eye(3), -clip.places) @ matrix
     return matrix if clip.camera_from_view is None else rigid_transform(clip.camera_from_view, np.zeros(3)) @ matrix

@@ -1,6 +1,7 @@
 """What is measured of a person's result for its verdict (core/verdict.py): of picture, ground, pose and camera."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -56,7 +57,8 @@ def judge_people(clip: Clip) -> None:
     for person in clip.people:
         # The parts of a clip with cuts were fitted one by one.
         backwards = None if clip.parts else person.fit.feet_backwards
-        measures = measure_person(person.recovery, person.observations, clip.body, background, sigma, clip.cuts, backwards)
+        moving = replace(person.recovery, timestamps=clip.motion_times)
+        measures = measure_person(moving, person.observations, clip.body, background, sigma, clip.cuts, backwards)
         if measures["camera_rolled"].value > USUAL_ROLL and is_roll_told(clip):
             measures["camera_rolled"] = Measure(float("nan"))
         if person.known.height is not None or person.known.betas is not None:

@@ -10,7 +10,9 @@ from blender_meshrec.backend.held_gaps import say_held_gaps
 def clip_with(visible, cuts=(), step=1):
     """What `say_held_gaps` reads of a clip of 10 frames a second."""
     person = SimpleNamespace(number=2, recovery=SimpleNamespace(visible=np.array(visible, bool)), judged={})
-    return SimpleNamespace(people=[person], cuts=list(cuts), timestamps=np.arange(len(visible)) / 10, step=step, warnings=[])
+    times = np.arange(len(visible)) / 10
+    frames = SimpleNamespace(timestamps=times)
+    return SimpleNamespace(people=[person], cuts=list(cuts), frames=frames, motion_times=times, step=step, warnings=[])
 
 
 def test_long_gaps_are_said():

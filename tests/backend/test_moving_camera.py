@@ -1,6 +1,6 @@
 """A camera that walks along is taken out: people move in the world as a camera that stands sees them move."""
 
-from dataclasses import replace
+from dataclasses import make_dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,7 +30,7 @@ def test_the_camera_of_each_frame_is_where_the_path_says():
     turn = rotmat_from_rotvec(np.column_stack([np.zeros(3), [0, 0.1, 0.2], np.zeros(3)]))
     path = np.array([[0, 0, 0], [0.1, 0, 0], [0.2, 0, 0.1]])
     clip = SimpleNamespace(
-        timestamps=TIMES[:3], world_from_camera=invert_rigid_transform(VIEW.camera_from_world), places=UNIT * path, camera_from_view=turn
+        frames=TIMES[:3], world_from_camera=invert_rigid_transform(VIEW.camera_from_world), places=UNIT * path, camera_from_view=turn
     )
     places = moving_camera.camera_path_in_world(clip)
     assert transform_points(moving_camera.camera_from_world(clip), places[:, None]) == pytest.approx(0, abs=1e-9)
@@ -91,7 +91,7 @@ def test_a_path_that_ends_at_a_cut_is_taken_out_of_its_shot(walk, monkeypatch):
 
 
 def test_the_scale_that_no_foot_tells_is_said():
-    clip = SimpleNamespace(camera_centres=np.zeros((3, 3)), people=[], timestamps=TIMES[:3], warnings=[])
+    clip = SimpleNamespace(camera_centres=np.zeros((3, 3)), people=[], motion_times=TIMES[:3], warnings=[])
     told, guessed = PathScale(2.0, 0.1, 3.0), PathScale(2.0, 0.7, 0.0)
     for scale, warnings in ((told, 0), (guessed, 1)):
         clip.warnings.clear()
@@ -133,7 +133,7 @@ def test_a_background_that_moves_by_a_path_taken_out_makes_nobody_doubtful(monke
     monkeypatch.setattr("blender_meshrec.backend.quality.measure_person", measure)
     person = SimpleNamespace(
         number=1,
-        recovery=SimpleNamespace(timestamps=TIMES),
+        recovery=make_dataclass("Timed", ["timestamps"])(TIMES),
         observations=None,
         judged={},
         fit=SimpleNamespace(feet_backwards=None),
@@ -141,6 +141,7 @@ def test_a_background_that_moves_by_a_path_taken_out_makes_nobody_doubtful(monke
     )
     clip = SimpleNamespace(
         people=[person],
+        motion_times=TIMES,
         body=None,
         background=np.ones((3, 3)),
         tilt_sigma=np.zeros(2),

@@ -72,7 +72,8 @@ def test_toes_in_contact_hold_still_on_the_floor(recovery, template):
 def clip_and_person(contacts, template, wanted=True):
     """A clip and a person whose left foot alone is in view, as `start_contacts` takes them."""
     clip = SimpleNamespace(
-        timestamps=TIMES,
+        frames=TIMES,
+        motion_times=TIMES,
         request=SimpleNamespace(contacts=wanted),
         template=template,
         world_from_camera=np.eye(4),

@@ -110,7 +110,7 @@ def test_joints_of_all_shots_are_seen_through_one_lens():
     joints = np.random.default_rng(0).uniform(100, 300, (4, 17, 3)).astype(np.float32)
     person = SimpleNamespace(observations=SimpleNamespace(joints=joints, visible=np.array([True, True, True, False])))
     nobody = SimpleNamespace(observations=SimpleNamespace(joints=None, visible=np.zeros(4, bool)))
-    parts = [SimpleNamespace(timestamps=np.arange(4), intrinsics=intrinsics) for intrinsics in (short, long, short)]
+    parts = [SimpleNamespace(frames=np.arange(4), intrinsics=intrinsics) for intrinsics in (short, long, short)]
     found = joints_of_shots(SimpleNamespace(parts=parts, intrinsics=short), [person, person, None])
     np.testing.assert_allclose(found[:3], joints[:3])
     np.testing.assert_allclose(found[4:7, :, :2], (joints[:3, :, :2] - [320, 240]) / 2 + [320, 240], rtol=1e-5)

@@ -2,7 +2,8 @@
 
 Footage of 120 frames a second that plays at 30 shows slow people, whose steps towards the camera are lifted too short: slow steps are
 short. Every second, third or fourth frame, taken for footage of the lifter's rate, shows the same people at another speed. The speed counts
-at which the spread that the lifter predicts is least. Its joints keep the footage's times.
+at which the spread that the lifter predicts is least. Everything is then solved in true time (`Clip.motion_times`), and the result keeps
+the times of the file.
 """
 
 from collections.abc import Sequence
@@ -54,7 +55,7 @@ def _mean_spread(clip: Clip, people: Sequence[Person], speed: int) -> float:
         rows = _middle_rows(person)[::speed]
         steady = person.steady
         seen = Observations(steady.keypoint_set, steady.boxes[rows], steady.keypoints[rows], steady.visible[rows])
-        lift = partial(skeleton2mesh.estimate, seen, clip.intrinsics, clip.timestamps[rows] / speed)
+        lift = partial(skeleton2mesh.estimate, seen, clip.intrinsics, clip.frames.timestamps[rows] / speed)
         estimate = run_with_cpu_fallback(lift, clip.device, clip.warnings.append)
         if estimate.spread is not None:
             spreads.append(np.asarray(estimate.spread[:, 1:], float).reshape(-1))

@@ -31,7 +31,7 @@ def solve_camera_of_clip(clip: Clip) -> None:
         return
     focal = float(clip.intrinsics[0, 0])
     sigma = min(clip.lens_sigma, PRIOR_SIGMA)
-    rate, frames = frame_rate(clip.timestamps), len(clip.timestamps)
+    rate, frames = frame_rate(clip.frames.timestamps), len(clip.frames)
     clip.camera = solve_camera(clip.tracks, clip.frames.size, focal, frames, sigma, clip.stages.count, rate)
     if len(clip.camera.shots) == 1:
         see_steadily(clip)
@@ -43,7 +43,7 @@ def stand_on_map_floor(clip: Clip) -> None:
     if floor is not None and clip.path_scale is not None:
         clip.path_scale = clip.path_scale.on_floor(floor)
         rotation = world_from_up(floor.up, 0.0)[:3, :3]
-        height = estimate_floor_height([ground_evidence(person, clip) for person in clip.people], clip.timestamps, rotation)
+        height = estimate_floor_height([ground_evidence(person, clip) for person in clip.people], clip.motion_times, rotation)
         clip.world_from_camera = world_from_up(floor.up, -height)
         clip.tilt_sigma = np.full(2, floor.tilt_sigma)
     say_unsure_length(clip)

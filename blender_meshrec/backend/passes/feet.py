@@ -38,13 +38,13 @@ def lock_feet_of_people(clip: Clip) -> None:
     for person in clip.people:
         person.free = replace(person.free, transl=person.free.transl + shift)
         locked = replace(person.locked, transl=person.locked.transl + shift)
-        person.locked = lay_hands_on_floor(clip.template, locked, clip.timestamps) if clip.request.contacts else locked
+        person.locked = lay_hands_on_floor(clip.template, locked, clip.motion_times) if clip.request.contacts else locked
     clip.world_from_camera = rigid_transform(rotation, camera + shift)
 
 
 def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
     """Find one person's contacts and lock the feet there; camera: its places (F,3) m in the world."""
-    times, template = clip.timestamps, clip.template
+    times, template = clip.motion_times, clip.template
     if not clip.request.contacts:
         person.locked, person.contacts, person.foot_slide = person.free, np.zeros((len(times), 4)), (np.nan, np.nan)
         return

@@ -29,7 +29,7 @@ def shift_of_person(person: Person, clip: Clip) -> FloatArray:
     """The heights (F,) m by which a person is raised in each frame."""
     heights = lowest_of_legs(posed_legs(clip.template, person.locked))
     touching: BoolArray = np.any(np.asarray(person.contacts) > TOUCHES, axis=1)
-    return shift_of_held(heights, np.asarray(person.steady.visible, bool), touching, clip.timestamps)
+    return shift_of_held(heights, np.asarray(person.steady.visible, bool), touching, clip.motion_times)
 
 
 def lowest_of_legs(legs: Legs) -> FloatArray:

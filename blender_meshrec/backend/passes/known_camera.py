@@ -71,7 +71,7 @@ def stand_in_known_world(clip: Clip, known: FloatArray, evidence: list[GroundEvi
     height = camera.floor
     if height is None:
         rotation = known[:3, :3]
-        height = known[2, 3] + estimate_floor_height(evidence, clip.timestamps, rotation)
+        height = known[2, 3] + estimate_floor_height(evidence, clip.motion_times, rotation)
     clip.world_from_camera = rigid_transform(known[:3, :3], known[:3, 3] - [0, 0, height])
     clip.tilt_sigma = np.zeros(2)
 
@@ -87,16 +87,16 @@ def adapt_people_to_known_world(clip: Clip) -> None:
         soles = posed_legs(clip.template, moved_body(person.fit.body, clip.places)).points
         soles, camera = (transform_points(clip.world_from_camera, points) for points in (soles, clip.places))
         seen = np.repeat(person.ankles_seen, 2, axis=1)
-        touching = seen & soles_on_ground(soles, camera, person.estimate.contacts, clip.timestamps)
+        touching = seen & soles_on_ground(soles, camera, person.estimate.contacts, clip.motion_times)
         _straighten(person, clip, soles, camera, touching)
         if is_floor_known(clip) and person.betas is None:
-            person.scale = size_on_floor(soles, camera, touching, clip.timestamps)
+            person.scale = size_on_floor(soles, camera, touching, clip.motion_times)
 
 
 def _straighten(person: Person, clip: Clip, soles: FloatArray, camera: FloatArray, touching: BoolArray) -> None:
     """Turn the lifted joints of a person who leans; soles: (F,4,3) m and camera: (F,3) m, in the world. touching: (F,4)."""
     joints = transform_points(clip.world_from_camera, person.camera_space.joints + clip.places[:, None])
-    turns = upright_turns(clip.world_from_camera, joints, soles, touching, camera, clip.timestamps, person.observations.visible)
+    turns = upright_turns(clip.world_from_camera, joints, soles, touching, camera, clip.motion_times, person.observations.visible)
     lifted = np.asarray(person.estimate.joints, float) @ np.swapaxes(turns, -1, -2)
     person.estimate = replace(person.estimate, joints=lifted)
 

@@ -58,11 +58,10 @@ def clip_of_shot(clip: Clip, number: int) -> Clip:
         for person in clip.people
         if person.observations.visible[first:last].any()
     ]
+    times = clip.frames.timestamps[first:last]
     part = replace(
         clip,
-        frames=replace(
-            clip.frames, timestamps=clip.timestamps[first:last] - clip.timestamps[first], first=clip.frames.first + clip.step * first
-        ),
+        frames=replace(clip.frames, timestamps=times - times[0], first=clip.frames.first + clip.step * first),
         people=people,
         warnings=[],
         background=None if clip.background is None else clip.background[first:last],
@@ -78,7 +77,7 @@ def known_in_rows(known: KnownPerson, clip: Clip, first: int, last: int) -> Know
     """What is known of a person, with the contacts of the rows first:last."""
     if known.contacts is None:
         return known
-    return replace(known, contacts=KnownContacts(known.contacts.name, known.contacts.at(clip.timestamps)[first:last], None))
+    return replace(known, contacts=KnownContacts(known.contacts.name, known.contacts.at(clip.frames.timestamps)[first:last], None))
 
 
 def observations_of_rows(seen: Observations, first: int, last: int) -> Observations:
@@ -153,7 +152,7 @@ def observations_of_shots(clip: Clip, person: Person) -> Observations:
     """What was seen of a person in all shots, through one lens."""
     if clip.zoom is None:
         return person.observations
-    filmed = np.tile(clip.intrinsics, (len(clip.timestamps), 1, 1))
+    filmed = np.tile(clip.intrinsics, (len(clip.frames), 1, 1))
     filmed[:, [0, 1], [0, 1]] *= clip.zoom[:, None]
     return through_ideal_lens(person.observations, filmed, np.zeros(3), clip.intrinsics, np.array(clip.frames.size))
 
@@ -167,7 +166,7 @@ def joints_of_shots(clip: Clip, own: Sequence[Person | None]) -> FloatArray | No
         return None
     found: list[FloatArray] = []
     for part, one in zip(clip.parts, own, strict=True):
-        joints = np.zeros((len(part.timestamps), len(H36M17), 3))
+        joints = np.zeros((len(part.frames), len(H36M17), 3))
         if one is not None and one.observations.joints is not None:
             zoom = clip.intrinsics[0, 0] / part.intrinsics[0, 0]
             pixels = zoom * (one.observations.joints[..., :2] - part.intrinsics[:2, 2]) + clip.intrinsics[:2, 2]
@@ -188,7 +187,7 @@ def fill_recovery(clip: Clip, main: Recovery, parts: Sequence[Recovery | None], 
     joined = join_rows(rows)
     return replace(
         joined,
-        timestamps=clip.timestamps,
+        timestamps=clip.frames.timestamps,
         camera_from_world=cameras,
         camera_intrinsics=clip.intrinsics,
         camera_zoom=clip.zoom,

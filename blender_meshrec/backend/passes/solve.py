@@ -45,7 +45,7 @@ def solve_clip_of_people(clip: Clip) -> None:
     up = clip.world_from_camera[2, :3]
     evidence = [with_corrections(evidence_of_person(person, clip), person, clip) for person in clip.people]
     shared = ClipEvidence(
-        clip.intrinsics, clip.view_size, clip.timestamps, up, float(clip.world_from_camera[2, 3]), clip.tilt_sigma,
+        clip.intrinsics, clip.view_size, clip.motion_times, up, float(clip.world_from_camera[2, 3]), clip.tilt_sigma,
         sigma_of_lens(clip),
         centres=clip.places if has_camera_path(clip) else None,
         path_sigma=0.0 if clip.path_scale is None else clip.path_scale.solve_sigma,
@@ -136,11 +136,11 @@ def reach_of_feet(person: Person, clip: Clip) -> FloatArray:
 def start_contacts(person: Person, clip: Clip) -> FloatArray:
     """Probabilities (F,4) that soles touch the ground, 0 where the foot is not in view."""
     if not clip.request.contacts:
-        return np.zeros((len(clip.timestamps), 4))
+        return np.zeros((len(clip.frames), 4))
     seen = np.repeat(person.ankles_seen, 2, axis=1)
     if person.estimate.contacts is not None:
         contacts = np.asarray(person.estimate.contacts, float)
         return np.where(seen, contacts, 0.0)
     root = clip.template.rest_joints(person.fit.body.betas)[0]
     points = posed_legs(clip.template, body_in_world(person.fit.body, root, clip)).points
-    return detect_contacts(points, clip.timestamps, seen, camera_path_in_world(clip))
+    return detect_contacts(points, clip.motion_times, seen, camera_path_in_world(clip))

@@ -60,7 +60,7 @@ def _corrections_of(person: Person) -> PersonCorrections:
 def _read_earlier(person: Person, clip: Clip) -> _Earlier:
     stored = read_motion(_corrections_of(person).earlier)
     shift = (stored.first_frame - clip.frames.first) / clip.frames.fps
-    times = np.clip(clip.timestamps - shift, stored.timestamps[0], stored.timestamps[-1])
+    times = np.clip(clip.frames.timestamps - shift, stored.timestamps[0], stored.timestamps[-1])
     recovery = fill_in_frames(stored, times) if len(stored) > 1 else stored
     width = person.fit.body.poses.shape[1]
     poses = recovery.poses if recovery.poses.shape[1] >= width else np.pad(recovery.poses, ((0, 0), (0, width - recovery.poses.shape[1])))
@@ -73,7 +73,7 @@ def _take_over_world(clip: Clip, earlier: Recovery) -> None:
     clip.intrinsics = np.array(earlier.camera_intrinsics)
     world_from_camera = invert_rigid_transform(earlier.camera_from_world)
     if clip.camera_centres is not None:
-        middle = len(clip.timestamps) // 2
+        middle = len(clip.frames) // 2
         found, assumed = (
             float(np.median(np.linalg.norm(path - path[middle], axis=-1))) for path in (world_from_camera[:, :3, 3], clip.camera_centres)
         )
@@ -84,7 +84,7 @@ def _take_over_world(clip: Clip, earlier: Recovery) -> None:
 
 
 def _solve_person(person: Person, earlier: _Earlier, clip: Clip) -> None:
-    corrections, frames, times = _corrections_of(person), clip_frames(clip), clip.timestamps
+    corrections, frames, times = _corrections_of(person), clip_frames(clip), clip.frames.timestamps
     certain, before = certain_contacts(corrections, frames), _earlier_contacts(earlier.recovery)
     changed = changed_rows(corrections, frames, times, before)
     root = clip.template.rest_joints(earlier.body.betas)[0]
@@ -153,7 +153,7 @@ def _solve_window(known: PersonEvidence, changed: BoolArray, rows: slice, clip: 
         evidence = replace(evidence, visible=np.ones(len(evidence.visible), bool))
     world = clip.world_from_camera
     shared = ClipEvidence(
-        clip.intrinsics, clip.view_size, clip.timestamps[rows], world[2, :3], float(world[2, 3]), np.zeros(2),
+        clip.intrinsics, clip.view_size, clip.motion_times[rows], world[2, :3], float(world[2, 3]), np.zeros(2),
         centres=clip.places[rows] if has_camera_path(clip) else None, may_be_level=False, is_floor_known=True,
     )  # fmt: skip
     (solved,), _world = solve_clip(clip.template, [evidence], shared, clip.request.smoothing, on_step)
@@ -162,7 +162,7 @@ def _solve_window(known: PersonEvidence, changed: BoolArray, rows: slice, clip: 
 
 def _plant(person: Person, earlier: _Earlier, certain: FloatArray, before: FloatArray, weight: FloatArray, clip: Clip) -> None:
     """Hold still what touches in the solved ranges; the earlier result has done so elsewhere."""
-    template, times, camera = clip.template, clip.timestamps, camera_path_in_world(clip)
+    template, times, camera = clip.template, clip.motion_times, camera_path_in_world(clip)
     rest_joints = template.rest_joints(earlier.body.betas)
     free = body_in_world(person.fit.body, rest_joints[0], clip)
     if not clip.request.contacts:

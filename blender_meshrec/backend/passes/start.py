@@ -48,7 +48,7 @@ def lift_keypoints(clip: Clip) -> None:
     estimator = ESTIMATORS.get(LIFTER if is_lifted(clip) else clip.request.method)
     for person in clip.people:
         if is_lifted(clip) and clip.joined is None:
-            person.steady = with_short_gaps(person.steady, clip.timestamps)
+            person.steady = with_short_gaps(person.steady, clip.motion_times)
         estimate = partial(estimator, person.steady, clip.intrinsics, clip.motion_times)
         person.estimate = run_with_cpu_fallback(estimate, clip.device, clip.warnings.append)
         for refine in refiners_of_stage("estimate", clip.refiners).values():
@@ -102,7 +102,7 @@ def solve_joints_in_camera_space(clip: Clip) -> None:
             observations.visible,
             clip.intrinsics,
             clip.view_size,
-            clip.timestamps,
+            clip.motion_times,
             clip.request.smoothing,
             scale=person.scale,
         )
@@ -128,15 +128,15 @@ def fit_bodies(clip: Clip) -> None:
     smoothing = clip.request.smoothing
     for person in clip.people:
         observations, joints = person.steady, person.camera_space
-        points = locate_end_points(observations, joints, clip.intrinsics, clip.timestamps, smoothing)
+        points = locate_end_points(observations, joints, clip.intrinsics, clip.motion_times, smoothing)
         betas = person.betas
         if betas is None and person.stature is not None:
             betas = fit_betas(clip.template, measure_lengths(joints.joints, joints.confidence), person.stature)
-        fit = partial(fit_body, clip.template, joints.joints, joints.confidence, points, clip.timestamps, betas=betas)
+        fit = partial(fit_body, clip.template, joints.joints, joints.confidence, points, clip.motion_times, betas=betas)
         fitted = run_with_cpu_fallback(fit, clip.device, clip.warnings.append)
         if person.estimate.rotmats is not None:
             fitted = with_rotations(fitted, person.estimate.rotmats, observations.visible)
-        person.fit = replace(fitted, body=smooth_body(fitted.body, observations.visible, clip.timestamps, smoothing))
+        person.fit = replace(fitted, body=smooth_body(fitted.body, observations.visible, clip.motion_times, smoothing))
 
 
 def look_at_perpendicular_edges(clip: Clip) -> None:
@@ -172,7 +172,7 @@ def estimate_world(clip: Clip) -> None:
     lines = edges_of_longest_shot(clip)
     if lines is not None:
         clip.edges = edge_evidence(lines, clip.intrinsics, clip.camera_from_view, clip.lens_sigma, clip.perpendicular)
-    clip.world_from_camera, clip.tilt_sigma = estimate_gravity_and_floor(evidence, clip.timestamps, clip.request.upright, clip.edges)
+    clip.world_from_camera, clip.tilt_sigma = estimate_gravity_and_floor(evidence, clip.motion_times, clip.request.upright, clip.edges)
     stand_in_calibrated_world(clip, evidence)
 
 
@@ -183,7 +183,7 @@ def look_through_long_lens(clip: Clip) -> None:
     people = standing_people(clip, [stature(clip.template, person.fit.body.betas) for person in clip.people])
     camera = clip.places @ clip.world_from_camera[:3, :3].T + clip.world_from_camera[:3, 3]
     log_lens = None if clip.perpendicular is None else clip.perpendicular.log_lens
-    found = find_long_lens(people, clip.timestamps, camera, clip.world_from_camera[:3, 2], clip.tilt_sigma, log_lens)
+    found = find_long_lens(people, clip.motion_times, camera, clip.world_from_camera[:3, 2], clip.tilt_sigma, log_lens)
     if found is None:
         return
     clip.has_long_lens, clip.lens_sigma, clip.intrinsics = True, found.sigma, zoomed(clip.intrinsics, found.zoom)
@@ -232,7 +232,7 @@ def stand_together(clip: Clip) -> bool:
 def floor_of_people(clip: Clip, statures: Sequence[float]) -> SharedFloor:
     """What people of some statures, m, say of the floor that they share."""
     rotation, origin = clip.world_from_camera[:3, :3], clip.world_from_camera[:3, 3]
-    return find_shared_floor(standing_people(clip, statures), clip.timestamps, clip.places @ rotation.T + origin, clip.tilt_sigma)
+    return find_shared_floor(standing_people(clip, statures), clip.motion_times, clip.places @ rotation.T + origin, clip.tilt_sigma)
 
 
 def standing_people(clip: Clip, statures: Sequence[float]) -> list[StandingPerson]:

@@ -51,9 +51,9 @@ def has_one_view(clip: Clip) -> bool:
 def look_at_cameras(clip: Clip) -> None:
     """Say where a camera seems to move; the cameras are taken to stand still."""
     joined = clip.require_views()
-    paths = [_camera_of(view, len(clip.timestamps) if number == 0 else 0) for number, view in enumerate(joined.views)]
+    paths = [_camera_of(view, len(clip.frames) if number == 0 else 0) for number, view in enumerate(joined.views)]
     # Views that are joined are one shot: a cut would be the other cameras' too.
-    clip.camera = paths[0] if len(paths[0].shots) < 2 else unknown_camera(len(clip.timestamps))
+    clip.camera = paths[0] if len(paths[0].shots) < 2 else unknown_camera(len(clip.frames))
     clip.warnings += moving_views(joined.views, [path.kind for path in paths])
 
 
@@ -112,7 +112,7 @@ def _confidence(person: JoinedPerson) -> FloatArray:
 
 def _take_joined(person: Person, joined: JoinedPerson, clip: Clip) -> None:
     """Set a person's observations, estimate and joints from all views."""
-    times, visible = clip.timestamps, joined.visible
+    times, visible = clip.motion_times, joined.visible
     points = interpolate_missing(joined.points, np.repeat(visible[:, None], 17, 1), times)
     smooth = smooth_positions(points, times, clip.request.smoothing) if clip.request.smoothing > 0 else points
     lengths = np.median(np.stack([np.linalg.norm(points[:, end] - points[:, start], axis=-1) for start, end in BONES], 1)[visible], 0)
@@ -163,7 +163,7 @@ def stand_in_calibrated_world(clip: Clip, evidence: list[GroundEvidence]) -> Non
     if up is None:
         return
     level = world_from_up(up, 0.0)
-    clip.world_from_camera = world_from_up(up, -estimate_floor_height(evidence, clip.timestamps, level[:3, :3]))
+    clip.world_from_camera = world_from_up(up, -estimate_floor_height(evidence, clip.motion_times, level[:3, :3]))
     clip.tilt_sigma = np.zeros(2)
 
 

@@ -91,9 +91,9 @@ class NetworkAnswer(NamedTuple):
 @refiner("silhouettes", stage="body")
 def refine_by_silhouettes(person: Person, clip: Clip) -> dict[str, Any]:
     """The Refiner of girth, hands and feet."""
-    visibility = end_visibility(person.observations, clip.timestamps)
+    visibility = end_visibility(person.observations, clip.motion_times)
     body, report = refine_shape(
-        clip.template, person.fit.body, person.steady.silhouettes, clip.intrinsics, clip.view_size, clip.timestamps, visibility
+        clip.template, person.fit.body, person.steady.silhouettes, clip.intrinsics, clip.view_size, clip.motion_times, visibility
     )
     person.fit = replace(person.fit, body=body)
     return {

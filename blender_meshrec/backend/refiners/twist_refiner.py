@@ -22,7 +22,7 @@ from .end_visibility import end_visibility
 @refiner("dik-network", stage="body")
 def refine_twists(person: Person, clip: Clip) -> dict[str, Any]:
     """The Refiner of twists."""
-    person.fit, report = refine_body_twists(person.fit, person.observations, clip.template, clip.timestamps)
+    person.fit, report = refine_body_twists(person.fit, person.observations, clip.template, clip.motion_times)
     return report
 
 

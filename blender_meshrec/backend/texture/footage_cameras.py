@@ -61,11 +61,11 @@ def cameras_of_clip(clip: Clip) -> list[FootageCamera]:
 
 
 def _own_camera(clip: Clip, camera_from_world: FloatArray) -> FootageCamera:
-    count = len(clip.timestamps)
+    count = len(clip.frames)
     intrinsics = np.tile(clip.intrinsics, (count, 1, 1))
     if clip.zoom is not None:
         intrinsics[:, [0, 1], [0, 1]] *= clip.zoom[:, None]
-    parts = [(part.distortion, len(part.timestamps)) for part in clip.parts] or [(clip.distortion, count)]
+    parts = [(part.distortion, len(part.frames)) for part in clip.parts] or [(clip.distortion, count)]
     radial = np.concatenate([np.tile(values, (frames, 1)) for values, frames in parts])
     distortion = np.zeros((count, 5))
     distortion[:, [0, 1, 4]] = radial
@@ -78,10 +78,10 @@ def _own_camera(clip: Clip, camera_from_world: FloatArray) -> FootageCamera:
 
 
 def _camera_of_view(clip: Clip, number: int, first_from_world: FloatArray) -> FootageCamera:
-    view, count = clip.require_views().views[number], len(clip.timestamps)
+    view, count = clip.require_views().views[number], len(clip.frames)
     times = view.frames.timestamps
-    nearest = np.abs(times[:, None] - (clip.timestamps + view.delay)).argmin(0)
-    off = np.abs(times[nearest] - clip.timestamps - view.delay)
+    nearest = np.abs(times[:, None] - (clip.frames.timestamps + view.delay)).argmin(0)
+    off = np.abs(times[nearest] - clip.frames.timestamps - view.delay)
     interval = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
     tracks = [view.persons[person.place] for person in clip.people]
     shown = {track for own in tracks for track in own}

@@ -8,9 +8,11 @@ import torch
 
 from blender_meshrec.backend.lifting import playing_speed
 from blender_meshrec.backend.lifting.playing_speed import find_playing_speed
+from blender_meshrec.backend.pipeline import recover
+from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import project
 from blender_meshrec.core.records import Observations
-from tests.support.synthetic_gait import make_view, walk
+from tests.support.synthetic_gait import make_view, walk, write_keypoints
 from tests.support.walk_before_camera import walk_about_hip
 
 TIMES = np.arange(180) / 30
@@ -25,10 +27,9 @@ def clip_of(joints, times=TIMES):
     return SimpleNamespace(
         people=[SimpleNamespace(steady=observations)],
         intrinsics=intrinsics,
-        timestamps=times,
         device=torch.device("cpu"),
         warnings=[],
-        frames=SimpleNamespace(source="/footage/walk.mp4", fps=30.0),
+        frames=SimpleNamespace(source="/footage/walk.mp4", fps=30.0, timestamps=times),
         playing_speed=1,
     )
 
@@ -74,3 +75,14 @@ def test_somebody_who_is_hardly_seen_tells_nothing():
     longer.people += clip_of(walk_about_hip(TIMES[:40])).people
     find_playing_speed(longer)
     assert longer.playing_speed == 4
+
+
+def test_a_walk_in_slow_motion_is_solved_as_in_true_time_and_keeps_the_file_s_times(tmp_path):
+    files = [write_keypoints(tmp_path / f"{slower}.npz", walk(TIMES[: 60 * slower] / slower), make_view(pitch=0.1)) for slower in (1, 3)]
+    true, slow = (recover(ReconstructRequest(str(file))) for file in files)
+    assert any("slow motion, about 3 times" in str(warning) for warning in slow.report["warnings"])
+    recovery = slow.recoveries[0]
+    np.testing.assert_allclose(recovery.timestamps, TIMES, atol=1e-6)
+    np.testing.assert_allclose(recovery.joints[::3], true.recoveries[0].joints, atol=0.05)
+    told = recover(ReconstructRequest(str(files[1]), capture_fps=90.0)).recoveries[0]
+    np.testing.assert_allclose(recovery.joints, told.joints, atol=1e-3)

@@ -356,7 +356,7 @@ def test_keypoints_have_no_silhouettes(template):
     body = person(np.zeros(10))
     keypoints = np.ones((FRAMES, len(KEYPOINT_SETS["coco17"].points), 3))
     observations = Observations("coco17", np.zeros((FRAMES, 4)), keypoints, np.ones(FRAMES, bool))
-    clip = SimpleNamespace(template=template, intrinsics=None, view_size=np.array(SIZE), timestamps=TIMES)
+    clip = SimpleNamespace(template=template, intrinsics=None, view_size=np.array(SIZE), motion_times=TIMES)
     subject = Person(1, observations)
     subject.fit = BodyFit(body, *[np.zeros(0)] * 4)
     report = REFINERS.get("silhouettes")(subject, clip)

@@ -56,7 +56,7 @@ def clip(body, tmp_path):
     person = SimpleNamespace(number=1, place=0, recovery=recovery, observations=observed, refined={}, texture=None)
     return SimpleNamespace(
         request=ReconstructRequest(str(tmp_path), texture=True, texture_size="512"), people=[person], joined=None, zoom=None, parts=(),
-        distortion=np.zeros(3), intrinsics=K, frames=FootageInfo(str(tmp_path), times, 30.0, SIZE), timestamps=times, warnings=[],
+        distortion=np.zeros(3), intrinsics=K, frames=FootageInfo(str(tmp_path), times, 30.0, SIZE), warnings=[],
         tracked_people=(observed,), body=body, template=body.template, stages=SimpleNamespace(count=lambda done, total: None),
     )  # fmt: skip
 
@@ -100,7 +100,7 @@ def test_another_body_has_no_map_and_2d_keypoints_have_no_pictures(clip, tmp_pat
     clip.template, clip.warnings = clip.body.template, []
     keypoints = tmp_path / "a.npz"
     np.savez(keypoints, keypoints=np.zeros((1, 17, 3)))
-    clip.frames = FootageInfo(str(keypoints), clip.timestamps, 30.0, SIZE)
+    clip.frames = FootageInfo(str(keypoints), clip.frames.timestamps, 30.0, SIZE)
     texture.paint_people(clip)
     assert [warning.name for warning in clip.warnings] == ["texture-without-pictures"] and clip.people[0].texture is None
 
@@ -124,7 +124,7 @@ def test_only_wanted_pictures_are_converted(clip, monkeypatch):
 def test_cameras_of_several_views_show_the_rows_at_their_times(clip):
     own = clip.people[0]
     late = SimpleNamespace(
-        frames=FootageInfo(clip.request.source, clip.timestamps, 30.0, SIZE), people=(own.observations,), intrinsics=K, delay=2 / 30,
+        frames=FootageInfo(clip.request.source, clip.frames.timestamps, 30.0, SIZE), people=(own.observations,), intrinsics=K, delay=2 / 30,
         persons=[(0,)], calibrated=None, view_from_first=np.eye(4),
     )  # fmt: skip
     first = SimpleNamespace(**{**vars(late), "delay": 0.0})

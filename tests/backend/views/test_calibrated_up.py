@@ -57,7 +57,7 @@ def test_people_stand_on_the_floor_of_a_calibrated_world(is_given):
     wrong = world_from_up(leaning(up, 8.0), 1.5)
     views = [SimpleNamespace(camera_from_world=matrix) for matrix in (camera_from_world, camera([0, 60, 0]))]
     clip = SimpleNamespace(
-        joined=SimpleNamespace(views=views, is_given=is_given), world_from_camera=wrong, tilt_sigma=np.full(2, 0.03), timestamps=times
+        joined=SimpleNamespace(views=views, is_given=is_given), world_from_camera=wrong, tilt_sigma=np.full(2, 0.03), motion_times=times
     )
     stand_in_calibrated_world(clip, [evidence])
     if not is_given:
