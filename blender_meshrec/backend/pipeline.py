@@ -26,6 +26,7 @@ from .known_camera import camera_of_frames, read_known_camera
 from .known_people import read_known_people, unused_values
 from .left_out_frames import fill_in_left_out_frames, has_left_out_frames
 from .lens import choose_lens
+from .lifting.leg_sides import give_legs_their_sides
 from .lifting.playing_speed import find_playing_speed
 from .motion_input import is_motion_file, recover_motion
 from .passes import camera, feet, held, recoveries, shots, solve, solve_again, start, texture, unseen_legs, views
@@ -82,6 +83,7 @@ CAMERA = (
 )
 TO_RECOVERY = (
     Pass("camera", start.look_at_perpendicular_edges, needed=both(views.has_one_view, has_unknown_camera)),
+    Pass("estimate", give_legs_their_sides, needed=both(views.has_one_view, start.is_lifted)),
     Pass("estimate", find_playing_speed, needed=both(views.has_one_view, start.has_unknown_speed)),
     *LIFT,
     Pass("estimate", views.lift_views, needed=views.has_views),

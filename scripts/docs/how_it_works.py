@@ -115,14 +115,16 @@ def draw_keys(ax: Axes, clip: Clip, person: Person, row: int) -> None:
     poses = person.recovery.poses.reshape(len(clip.frames), -1, 3)
     for name, colour in (("left_knee", SKY), ("right_knee", CORAL)):
         bend = np.degrees(np.linalg.norm(poses[:, SMPL_JOINTS.index(name)], axis=1))
-        ax.plot(clip.timestamps, bend, color=colour, label=name.replace("_", " "))
+        ax.plot(clip.frames.timestamps, bend, color=colour, label=name.replace("_", " "))
     low = -12.0
     for column, name in enumerate(FEET):
         touches = person.contacts[:, column] > 0.5
-        ax.fill_between(clip.timestamps, low, low + 8, where=touches, color=SKY if name.startswith("left") else CORAL, alpha=0.7, lw=0)
-        ax.text(clip.timestamps[0], low + 1, name, fontsize=7)
+        ax.fill_between(
+            clip.frames.timestamps, low, low + 8, where=touches, color=SKY if name.startswith("left") else CORAL, alpha=0.7, lw=0
+        )
+        ax.text(clip.frames.timestamps[0], low + 1, name, fontsize=7)
         low -= 11
-    ax.axvline(clip.timestamps[row], color="#999999", lw=1)
+    ax.axvline(clip.frames.timestamps[row], color="#999999", lw=1)
     ax.set_xlabel("s")
     ax.set_ylabel("knee bend, degrees")
     ax.legend(fontsize=8, frameon=False)
