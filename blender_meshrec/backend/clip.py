@@ -31,6 +31,8 @@ from .views.join_views import JoinedPerson, JoinedViews
 
 OnProgress = Callable[[Progress], None]
 
+TIME_CUT_OUT = 3.0  # s, by a jump cut: so long that nothing is smoothed or filled in across it
+
 
 class Stages:
     """Wall time by stage, and a Progress as each stage begins."""
@@ -136,6 +138,7 @@ class Clip:
     tracked_people: everybody in the footage as the detector saw them, a Person's own at its `place`. left_out: people who are doubtful.
     is_listed: whether the people are those of a list, which says who is doubtful. has_long_lens: whether people who stand near and far
     showed that the lens is a long one. playing_speed: how many times slower than in truth people seem to move, of playing_speed.py.
+    jumps: the first rows after jump cuts, of tracking/jump_cuts.py.
     """
 
     request: ReconstructRequest
@@ -175,6 +178,7 @@ class Clip:
     is_listed: bool = False
     has_long_lens: bool = False
     playing_speed: int = 1
+    jumps: tuple[int, ...] = ()
     parts: tuple["Clip", ...] = ()
     main_part: int = 0
 
@@ -182,6 +186,17 @@ class Clip:
     def cuts(self) -> list[int]:
         """The first rows of all shots but the first."""
         return self.camera.cuts
+
+    @property
+    def breaks(self) -> list[int]:
+        """The first rows after all cuts, jump cuts included: people do not go on there as they moved before."""
+        return sorted({*self.cuts, *self.jumps})
+
+    def contacts_within_takes(self, contacts: FloatArray) -> FloatArray:
+        """Contacts (F,C) without those of the last frame before each jump cut: no foot stands across it."""
+        within = np.array(contacts, float)
+        within[[row - 1 for row in self.jumps]] = 0.0
+        return within
 
     @property
     def places(self) -> FloatArray:
@@ -230,7 +245,13 @@ class Clip:
 
     @property
     def motion_times(self) -> FloatArray:
-        """(F,) s, at which people move as fast as they do in truth: the file's `frames.timestamps`, but in slow motion."""
-        speeds = np.concatenate([np.full(len(part.frames), part.playing_speed) for part in self.parts or [self]])
+        """(F,) s, at which people move as fast as they do in truth: the file's `frames.timestamps`, but in slow motion, and with the time
+        that a jump cut took out.
+        """
         times = self.frames.timestamps
-        return times if np.all(speeds == 1) else np.cumsum(np.diff(times, prepend=times[0]) / speeds)
+        if self.playing_speed == 1 and not self.jumps and not self.parts:
+            return times
+        speeds = np.concatenate([np.full(len(part.frames), part.playing_speed) for part in self.parts or [self]])
+        steps = np.diff(times, prepend=times[0]) / speeds
+        steps[list(self.jumps)] += TIME_CUT_OUT
+        return np.cumsum(steps)

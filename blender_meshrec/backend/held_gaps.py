@@ -12,7 +12,7 @@ from .clip import Clip, Person
 def held_rows(person: Person, clip: Clip) -> list[tuple[int, int]]:
     """The first and last row of each gap in which a person is held, within one shot."""
     visible, found = np.asarray(person.recovery.visible, bool), list[tuple[int, int]]()
-    for first, last in pairwise([0, *clip.cuts, len(visible)]):
+    for first, last in pairwise([0, *clip.breaks, len(visible)]):
         found += [(first + a, first + b) for a, b in long_gaps(visible[first:last], clip.motion_times[first:last])]
     return found
 

@@ -28,9 +28,9 @@ def fill_in_left_out_frames(clip: Clip) -> None:
     if clip.all_times is None:
         return
     for person in clip.people:
-        person.recovery = with_posed_joints(clip.body, change_shots(person.recovery, clip.cuts, partial(fill_in_shot, clip)))
+        person.recovery = with_posed_joints(clip.body, change_shots(person.recovery, clip.breaks, partial(fill_in_shot, clip)))
         if person.generated is not None:
-            person.generated = change_shots(person.generated, clip.cuts, partial(fill_in_shot, clip, may_lock=False))
+            person.generated = change_shots(person.generated, clip.breaks, partial(fill_in_shot, clip, may_lock=False))
         if "worst_frames" in person.judged:
             person.judged["worst_frames"] = [clip.step * row for row in person.judged["worst_frames"]]
     text = "Quality Draft looked at one of {step} frames; the motion of the others is interpolated. Standard looks at every frame."

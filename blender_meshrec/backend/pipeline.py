@@ -34,7 +34,7 @@ from .people_list import apply_people_list, find_people, result_of_people, with_
 from .refiners.skel_conversion import check_skel_refiners, load_skel_body
 from .report import build_report
 from .still_contacts import see_contacts_from_still_places
-from .tracking.detect_and_track import TrackingResult, detect_and_track
+from .tracking.detect_and_track import TrackingResult, detect_and_track, say_jumps
 from .views.open_views import open_joined_views, read_cameras
 
 
@@ -177,7 +177,7 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
     numbers, left_out = choose_undoubted(request, tracked, chosen_people(request.person, tracked.person_numbers))
     places = [tracked.person_numbers.index(number) for number in numbers]
     people = [Person(n, tracked.people[place], known(n, n == numbers[0]), place=place) for n, place in zip(numbers, places, strict=True)]
-    warnings = [*tracked.warnings, *unused_values(request, numbers, max(tracked.person_numbers))]
+    warnings = [*tracked.warnings, *say_jumps(tracked, request.source), *unused_values(request, numbers, max(tracked.person_numbers))]
     lens = choose_lens(request, tracked.frames)
     joined = open_joined_views(request, tracked, calibration, warnings, on_progress)
     if joined is not None:
@@ -207,6 +207,7 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
         tracked_people=tracked.people,
         left_out=left_out,
         is_listed=bool(tracked.numbers),
+        jumps=tracked.jumps,
     ), tracked
 
 

@@ -58,7 +58,7 @@ def judge_people(clip: Clip) -> None:
         # The parts of a clip with cuts were fitted one by one.
         backwards = None if clip.parts else person.fit.feet_backwards
         moving = replace(person.recovery, timestamps=clip.motion_times)
-        measures = measure_person(moving, person.observations, clip.body, background, sigma, clip.cuts, backwards)
+        measures = measure_person(moving, person.observations, clip.body, background, sigma, clip.breaks, backwards)
         if measures["camera_rolled"].value > USUAL_ROLL and is_roll_told(clip):
             measures["camera_rolled"] = Measure(float("nan"))
         if person.known.height is not None or person.known.betas is not None:
@@ -135,7 +135,7 @@ def measure_person(
     return {
         **measure_picture(recovery, observations),
         **measure_sight(recovery, observations, cuts),
-        **measure_ground(recovery, body, seen, tilt_sigma),
+        **measure_ground(recovery, body, within_shots(seen, cuts), tilt_sigma),
         **measure_pose(recovery, seen),
         "feet_backwards": Measure(share, None if backwards is None else 100.0 * (backwards & seen)),
         "odd_shape": Measure(oddness(body.template, recovery.betas)),
@@ -192,6 +192,13 @@ def measure_sight(recovery: Recovery, observations: Observations, cuts: Sequence
         "feet_unseen": Measure(100 * _mean(~feet[seen])),
         "trembling": Measure(100 * float(np.median(noise)) if noise.size and noise.any() else float("nan")),
     }
+
+
+def within_shots(seen: BoolArray, cuts: Sequence[int]) -> BoolArray:
+    """Frames (F,) with the person but the first ones of shots, so that nothing lasts from one shot into the next."""
+    within = seen.copy()
+    within[list(cuts)] = False
+    return within
 
 
 def rows_of_presence(seen: BoolArray, cuts: Sequence[int]) -> BoolArray:

@@ -206,7 +206,7 @@ def build_person_report(person: Person, clip: Clip) -> dict[str, Any]:
         "surface_model_type": recovery.surface_model_type,
         "reprojection_px": _round_finite(pixels, 2),
         "reprojection_share_of_box": _round_finite(relative, 4),
-        "jitter": _round_finite(_jitter_of_shots(recovery, [clip.step * row for row in clip.cuts] if has_footage_rows else ()), 2),
+        "jitter": _round_finite(_jitter_of_shots(recovery, [clip.step * row for row in clip.breaks] if has_footage_rows else ()), 2),
         "foot_slide_before_cm_s": _round_finite(person.foot_slide[0], 2),
         "foot_slide_after_cm_s": _round_finite(person.foot_slide[1], 2),
         **person.judged,

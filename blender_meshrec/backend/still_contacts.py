@@ -30,7 +30,7 @@ def see_contacts_from_still_places(clip: Clip) -> None:
     """Predict the contacts of all people anew, from places that stay for a moment each."""
     for person in clip.people:
         if person.estimate.contacts is not None and person.steady.visible.any():
-            person.estimate = replace(person.estimate, contacts=_contacts(person, clip))
+            person.estimate = replace(person.estimate, contacts=clip.contacts_within_takes(_contacts(person, clip)))
 
 
 def _contacts(person: Person, clip: Clip) -> FloatArray:

@@ -17,6 +17,7 @@ import numpy as np
 from ...core.array_types import BoolArray, FloatArray, ImageArray
 from .background_mask import background_mask
 from .key_frames import MIN_CORNERS, NO_CORNERS, Following, KeyFrame, find_corners, follow, recognise, sift_features
+from .picture_change import PictureChange
 from .screen_graphics import may_be_graphics
 from .tracks import CUT, FOLLOWS, LOST, FrameMatches, Match, encode_points
 
@@ -56,13 +57,23 @@ class BackgroundMatcher:
         self._unlinked_since: int | None = None  # where this chain began, if no match links it to an earlier one
         self._before_cut: FloatArray | None = None  # the state in the last frame before the cut at which it began
         self._ahead: tuple[ImageArray, ImageArray] | None = None  # the next frame's picture and its small grey one
+        self._change = PictureChange()
 
     def seems_cut(self, image: ImageArray | None) -> bool:
         """Whether the next frame looks like the first of another shot; `update` says for sure, but knows only after people are found."""
         if image is None or self._look is None or self._speed >= WHIP:
             return False
-        self._ahead = image, _small_grey(image)
-        return _is_cut(self._look, _look(self._ahead[1]))
+        return _is_cut(self._look, _look(self._grey_of(image)))
+
+    def changes_at_once(self, image: ImageArray | None) -> bool:
+        """Whether the next frame's picture changes by much more than those before it did: people may be elsewhere in it."""
+        return image is not None and self._change.is_at_once(self._grey_of(image))
+
+    def _grey_of(self, image: ImageArray) -> ImageArray:
+        """The small grey picture of the next frame, made once."""
+        if self._ahead is None or self._ahead[0] is not image:
+            self._ahead = image, _small_grey(image)
+        return self._ahead[1]
 
     def update(
         self, image: ImageArray | None, boxes: Sequence[FloatArray], outlines: Sequence[tuple[BoolArray, FloatArray] | None] = ()
@@ -80,10 +91,13 @@ class BackgroundMatcher:
         self._row += 1
         if image is None:
             self._key = None
-            return UNKNOWN, FrameMatches(LOST if self._row else CUT, ())
+            return UNKNOWN, FrameMatches(LOST if self._row else CUT, (), self._change.update(None))
         scale = WIDTH / max(image.shape[:2])
-        grey = self._ahead[1] if self._ahead is not None and self._ahead[0] is image else _small_grey(image)
-        is_free = background_mask(grey.shape, scale, boxes, outlines)
+        grey = self._grey_of(image)
+        movement, matches = self._match(grey, background_mask(grey.shape, scale, boxes, outlines))
+        return movement, matches._replace(change=self._change.update(grey))
+
+    def _match(self, grey: ImageArray, is_free: ImageArray) -> tuple[FloatArray, FrameMatches]:
         before = self._state
         followed = None if self._key is None else follow(self._key, grey, is_free, self._guess)
         if followed is None or self._key is None:

@@ -21,7 +21,8 @@ MIN_DECLARED_RATE = 1.0  # fps, of a video of one frame; single pictures in a vi
 class Frame(NamedTuple):
     """One frame: its row in the range, its time in s since the range's first frame and in s since the frame before.
 
-    image: (H,W,3) uint8 RGB, or None where it was not requested or cannot be read. begins_shot: it seems to be the first after a cut.
+    image: (H,W,3) uint8 RGB, or None where it was not requested or cannot be read. begins_shot: it seems to be the first after a
+    cut. changes_at_once: the picture changes by much more than in the frames before, so that people may be elsewhere.
     """
 
     row: int
@@ -29,6 +30,12 @@ class Frame(NamedTuple):
     interval: float
     image: ImageArray | None
     begins_shot: bool = False
+    changes_at_once: bool = False
+
+    @property
+    def may_show_others(self) -> bool:
+        """Whether people may be anywhere in it, whoever the frame before showed."""
+        return self.row == 0 or self.begins_shot or self.changes_at_once
 
     def is_due(self, period: float) -> bool:
         """Whether something that is done every `period` s is done at this frame; it always is at the first frame."""

@@ -45,7 +45,7 @@ def give_legs_their_sides(clip: Clip) -> None:
         return np.full(len(seen), np.nan) if lifted.spread is None else np.asarray(lifted.spread[:, legs], float).mean((1, 2))
 
     for person in clip.people:
-        for rows in exchanged_intervals(person.steady, clip.frames.timestamps, spread):
+        for rows in exchanged_intervals(person.steady, clip.motion_times, spread):
             person.steady, person.observations = (with_exchanged_legs(seen, rows) for seen in (person.steady, person.observations))
 
 

@@ -68,6 +68,7 @@ def clip_of_shot(clip: Clip, number: int) -> Clip:
         tracks=None,
         lines=None if clip.lines is None else clip.lines.rows_from(first, last),
         parts=(),
+        jumps=tuple(row - first for row in clip.jumps if first < row < last),
     )
     part.camera = clip.camera.of_shot(number)
     return part

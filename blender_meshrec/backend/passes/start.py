@@ -51,6 +51,8 @@ def lift_keypoints(clip: Clip) -> None:
             person.steady = with_short_gaps(person.steady, clip.motion_times)
         estimate = partial(estimator, person.steady, clip.intrinsics, clip.motion_times)
         person.estimate = run_with_cpu_fallback(estimate, clip.device, clip.warnings.append)
+        if person.estimate.contacts is not None:
+            person.estimate = replace(person.estimate, contacts=clip.contacts_within_takes(person.estimate.contacts))
         for refine in refiners_of_stage("estimate", clip.refiners).values():
             refine(person, clip)
 

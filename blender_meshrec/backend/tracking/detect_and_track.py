@@ -48,7 +48,7 @@ class TrackingResult:
     step: everything is of one of so many frames of the range; all_times: (N,) s, of every frame, or None where step is 1.
     lines: edges of the background that may be vertical; None where nobody looked.
     thumbnails: of the tracks; numbers: of the people where a list of people gives them, and people_list: that list, or the one in which
-    each track is a person.
+    each track is a person. jumps: the first rows after jump cuts, of jump_cuts.py.
     """
 
     frames: FootageInfo
@@ -63,6 +63,7 @@ class TrackingResult:
     thumbnails: Thumbnails | None = None
     numbers: tuple[int, ...] = ()
     people_list: PeopleList | None = None
+    jumps: tuple[int, ...] = ()
 
     @property
     def person_numbers(self) -> tuple[int, ...]:
@@ -111,8 +112,8 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
         detector.close()
         close_regressor(regressor)
     frames = info_of_footage(footage, timestamps, summary.fps, speed)
-    cuts = [row for row, found in enumerate(log.matches) if row and found.link == CUT]
-    people = mended_people(tracker.people(), timestamps, cuts, is_from_file=detector.identity() is None)
+    jumps = tracker.jumps(np.array([found.change for found in log.matches]))
+    people = mended_people(tracker.people(jumps), timestamps, breaks_of(log, jumps), is_from_file=detector.identity() is None)
     if not people:
         raise nobody_found_error(footage, len(summary.timestamps) or len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
@@ -122,8 +123,23 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
     lines = join_edges(log.edges, footage.size)
     thumbnails = thumbnails_of_tracks(log.portraits(), people, detector.keypoint_set)
     return TrackingResult(
-        frames, people, (*summary.warnings, *notes), seconds, np.array(log.background), tracks, step, all_times, lines, thumbnails
-    )
+        frames, people, (*summary.warnings, *notes), seconds, np.array(log.background), tracks, step, all_times, lines, thumbnails,
+        jumps=tuple(jumps),
+    )  # fmt: skip
+
+
+def breaks_of(log: ObservationLog, jumps: Sequence[int]) -> list[int]:
+    """The first rows after all cuts: of shots but the first, and jump cuts."""
+    return sorted([*jumps, *(row for row, found in enumerate(log.matches) if row and found.link == CUT)])
+
+
+def say_jumps(tracked: TrackingResult, source: str) -> list[Message]:
+    """What to tell the user of jump cuts; frames are those of the footage's range."""
+    if not tracked.jumps:
+        return []
+    text = "Time is cut out of {name} before frame {frames}: people go on elsewhere there, and nothing is smoothed across it."
+    frames = ", ".join(str(tracked.step * row) for row in tracked.jumps)
+    return [Message("time-cut-out", text, name=Path(source).name, frames=frames)]
 
 
 def mended_people(
@@ -131,7 +147,7 @@ def mended_people(
 ) -> tuple[Observations, ...]:
     """People whose sides are not swapped, and whose keypoints are nobody else's; keypoints from a file are the user's own.
 
-    timestamps: (F,) s. cuts: first rows of shots.
+    timestamps: (F,) s. cuts: first rows of shots, and those after jump cuts.
     """
     mended = tuple(correct_side_swaps(person, timestamps, cuts) for person in people)
     return mended if is_from_file else give_keypoints_to_owners(mended, timestamps)
@@ -215,7 +231,7 @@ def detect_new_frames(
         for frame in frames:
             if frame.row < num_known:
                 continue
-            frame = frame._replace(begins_shot=background.seems_cut(frame.image))
+            frame = frame._replace(begins_shot=background.seems_cut(frame.image), changes_at_once=background.changes_at_once(frame.image))
             expected = [] if frame.begins_shot else [*tracker.predict(frame.time), *tracker.lost(frame.time)]
             detections = add_portraits(frame, detector.detect(frame, expected), detector.keypoint_set)
             detections = crops.regress(frame, detections, detector.keypoint_set)

@@ -35,4 +35,4 @@ def _moved(found: FrameMatches, first: int, begins: bool) -> FrameMatches:
     if begins:
         return FrameMatches(CUT, ())
     kept = [match._replace(reference=match.reference - first) for match in found.matches if match.reference >= first]
-    return FrameMatches(LOST if found.link == FOLLOWS and not kept else found.link, tuple(kept))
+    return FrameMatches(LOST if found.link == FOLLOWS and not kept else found.link, tuple(kept), found.change)

@@ -5,11 +5,12 @@ where to look. At the end the tracks are split wherever they may have changed to
 (`tracklets.py`, `joining.py`); then doubles and false detections are taken out (`clean_tracks.py`).
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
-from ...core.array_types import ImageArray
+from ...core.array_types import FloatArray, ImageArray
 from ...core.crop_regression import ROW_LENGTH
 from ...core.records import Observations
 from ...core.silhouettes import Silhouettes, evenly_spaced_indices
@@ -21,6 +22,7 @@ from ..detection.touching import reach_from_hips
 from .association import associate, leftover_score, match_score, without
 from .clean_tracks import clean_tracks
 from .joining import Chain, join_tracklets
+from .jump_cuts import jump_rows
 from .track import MIN_COAST_FRAMES, MIN_COAST_TIME, Candidate, Track
 from .tracklets import split_tracks
 
@@ -105,10 +107,14 @@ class Tracker:
         self._tracks += [track for track, _candidate in new]
         return pairs + new
 
-    def people(self) -> tuple[Observations, ...]:
-        """The Observations of every person over all frames, the largest first, without false detections."""
+    def jumps(self, changes: FloatArray) -> list[int]:
+        """The first rows after jump cuts, by how much the picture changes in each frame (F,), but those that begin another shot."""
+        return [row for row in jump_rows(changes, [*self._ended, *self._tracks]) if row not in self._cuts]
+
+    def people(self, jumps: Sequence[int] = ()) -> tuple[Observations, ...]:
+        """The Observations of every person over all frames, the largest first, without false detections; jumps: as of `jumps`."""
         num_frames = len(self._times)
-        tracklets = split_tracks([*self._ended, *self._tracks], self._cuts)
+        tracklets = split_tracks([*self._ended, *self._tracks], sorted([*self._cuts, *jumps]))
         chains = join_tracklets(tracklets, self._keypoint_set, lambda chain: self._is_confirmed(_track_of(chain)))
         tracks = clean_tracks([_track_of(chain) for chain in chains], self._keypoint_set)
         confirmed = [track for track in tracks if self._is_confirmed(track) or 2 * len(track.rows) >= num_frames]
