@@ -29,7 +29,7 @@ class Match(NamedTuple):
 
 class FrameMatches(NamedTuple):
     """What the footage pass keeps of one frame's background: link FOLLOWS, LOST or CUT, and its matches with earlier frames; and the mean
-    change of the whole picture's pixels since the frame before, grey levels, nan where it is unknown."""
+    change of the whole picture's pixels since the frame before, as of picture_change.py, nan where it is unknown."""
 
     link: int
     matches: tuple[Match, ...]

@@ -38,10 +38,10 @@ def test_nothing_is_found_where_nothing_is_known(changes):
 
 def test_changes_of_pictures_and_whether_the_next_one_changes_at_once():
     still = np.full((180, 320), 100, np.uint8)
-    lighter, much_lighter = still + 2, still + 30
+    noisy, lighter, much_lighter = still + 7, still + 12, still + 108
     meter = PictureChange()
     assert not meter.is_at_once(still) and np.isnan(meter.update(still))
-    assert [meter.update(picture) for picture in (lighter, still, lighter, still)] == [2.0] * 4
+    assert [meter.update(picture) for picture in (lighter, still, lighter, still, noisy, still)] == [4.0] * 4 + [0.0] * 2
     assert not meter.is_at_once(lighter) and meter.is_at_once(much_lighter)
-    assert meter.update(much_lighter) == 30.0
-    assert np.isnan(meter.update(None)) and np.isnan(meter.update(still)) and meter.update(lighter) == 2.0
+    assert meter.update(much_lighter) == 100.0
+    assert np.isnan(meter.update(None)) and np.isnan(meter.update(still)) and meter.update(lighter) == 4.0
