@@ -12,7 +12,7 @@ def clip_with(visible, cuts=(), step=1):
     person = SimpleNamespace(number=2, recovery=SimpleNamespace(visible=np.array(visible, bool)), judged={})
     times = np.arange(len(visible)) / 10
     frames = SimpleNamespace(timestamps=times)
-    return SimpleNamespace(people=[person], cuts=list(cuts), frames=frames, motion_times=times, step=step, warnings=[])
+    return SimpleNamespace(people=[person], breaks=list(cuts), frames=frames, motion_times=times, step=step, warnings=[])
 
 
 def test_long_gaps_are_said():

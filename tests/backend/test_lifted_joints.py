@@ -21,7 +21,7 @@ def lifted_clip(keypoints, joints, boxes):
     """A clip of one person, whose keypoints (F,17,3) were lifted and whose joints in the picture (F,17,3) are known, or None."""
     seen = Observations("h36m17", boxes, keypoints, np.ones(len(TIMES), bool), joints=joints)
     person = SimpleNamespace(steady=seen, estimate=None)
-    clip = SimpleNamespace(people=[person], intrinsics=INTRINSICS, motion_times=TIMES, joined=None)
+    clip = SimpleNamespace(people=[person], intrinsics=INTRINSICS, motion_times=TIMES, joined=None, contacts_within_takes=np.array)
     clip.request, clip.device, clip.warnings, clip.refiners = SimpleNamespace(method="auto"), torch.device("cpu"), [], ()
     lift_keypoints(clip)
     return clip

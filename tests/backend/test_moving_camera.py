@@ -151,7 +151,7 @@ def test_a_background_that_moves_by_a_path_taken_out_makes_nobody_doubtful(monke
         known_camera=None,
         camera=SimpleNamespace(kind="moving"),
         parts=(),
-        cuts=[],
+        breaks=[],
     )
     judge_people(clip)
     assert given["background"] is not None

@@ -414,7 +414,7 @@ def test_a_tipped_horizon_is_no_mistake_where_the_background_or_the_camera_tells
         known_camera="known" if told_by == "camera" else None,
         camera=SimpleNamespace(kind="still"),
         parts=(),
-        cuts=[],
+        breaks=[],
         motion_times=recovery.timestamps,
         world_from_camera=world_from_camera,
         edges=edge_evidence(room_edges(intrinsics, tuple(tilt), directions=(1,), each=20), intrinsics) if told_by == "edges" else None,
@@ -439,7 +439,7 @@ def test_the_verdict_is_in_the_clip_and_the_report(tube_body):
         known_camera=None,
         camera=SimpleNamespace(kind="unknown"),
         parts=(),
-        cuts=[],
+        breaks=[],
         motion_times=recovery.timestamps,
     )
     judge_people(clip)

@@ -105,10 +105,10 @@ class MediaPipeDetector(Detector):
         expected = [person for person in expected if not person.is_lost]
         found, elsewhere = self._find_expected(image, expected, with_silhouettes)
         found += self._confirm_newcomers(image, elsewhere, found, with_silhouettes)
-        tiles, rounds = self._due_tiles(frame, image, expected), MAX_ROUNDS if frame.may_show_others else 1
+        tiles, rounds = self._due_tiles(frame, image, expected), MAX_ROUNDS if frame.is_first_of_shot else 1
         tiles += [square_around(person.box, LOST_MARGIN, person.quarter_turns) for person in lost]
         found += self._find_newcomers(image, tiles, found, with_silhouettes, rounds)
-        if frame.may_show_others and self._are_people_small(image, map(self._person_box, found)):
+        if frame.is_first_of_shot and self._are_people_small(image, map(self._person_box, found)):
             found += self._find_newcomers(image, self._additional_fine_tiles(image), found, with_silhouettes)
         return [replace(person, appearance=compute_appearance(image, person.keypoints, self.keypoint_set)) for person in found]
 
@@ -202,7 +202,7 @@ class MediaPipeDetector(Detector):
     def _due_tiles(self, frame: Frame, image: ImageArray, expected: list[ExpectedPerson]) -> list[Square]:
         """The tiles to process in this frame: a few, so that all are processed within a TILE_CYCLE."""
         height, width = image.shape[:2]
-        if frame.may_show_others:
+        if frame.is_first_of_shot or frame.changes_at_once:
             return image_tiles(width, height, TILE_DIVISIONS)
         are_small = self._are_people_small(image, (person.box for person in expected))
         tiles = image_tiles(width, height, FINE_TILE_DIVISIONS if are_small else TILE_DIVISIONS)

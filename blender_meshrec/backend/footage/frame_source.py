@@ -33,9 +33,9 @@ class Frame(NamedTuple):
     changes_at_once: bool = False
 
     @property
-    def may_show_others(self) -> bool:
-        """Whether people may be anywhere in it, whoever the frame before showed."""
-        return self.row == 0 or self.begins_shot or self.changes_at_once
+    def is_first_of_shot(self) -> bool:
+        """Whether nobody is known in it yet."""
+        return self.row == 0 or self.begins_shot
 
     def is_due(self, period: float) -> bool:
         """Whether something that is done every `period` s is done at this frame; it always is at the first frame."""

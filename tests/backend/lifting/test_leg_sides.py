@@ -88,8 +88,6 @@ def test_the_lifter_gives_exchanged_legs_their_sides():
     passings = passing_rows(truth)
     changed = with_exchanged_legs(truth, np.arange(passings[2], passings[3]))
     person = SimpleNamespace(steady=changed, observations=changed)
-    clip = SimpleNamespace(
-        people=[person], intrinsics=VIEW.intrinsics, device=torch.device("cpu"), warnings=[], frames=SimpleNamespace(timestamps=TIMES)
-    )
+    clip = SimpleNamespace(people=[person], intrinsics=VIEW.intrinsics, device=torch.device("cpu"), warnings=[], motion_times=TIMES)
     give_legs_their_sides(clip)
     assert np.array_equal(person.steady.keypoints, truth.keypoints) and np.array_equal(person.observations.keypoints, truth.keypoints)
