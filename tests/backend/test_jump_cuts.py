@@ -61,7 +61,7 @@ def test_the_result_keeps_the_file_s_times_and_is_good(result):
     person = result[0].report["people"][0]
     assert person["verdict"] == "good" and person["held_frames"] == []
     assert [str(warning) for warning in result[0].report["warnings"]] == [
-        f"Time is cut out of jump.npz before frame {HALF}: people go on elsewhere there, and nothing is smoothed across it."
+        f"Time is cut out of jump.npz: from these frames on people are elsewhere, and nothing is smoothed across them: {HALF}."
     ]
 
 

@@ -137,7 +137,7 @@ def say_jumps(tracked: TrackingResult, source: str) -> list[Message]:
     """What to tell the user of jump cuts; frames are those of the footage's range."""
     if not tracked.jumps:
         return []
-    text = "Time is cut out of {name} before frame {frames}: people go on elsewhere there, and nothing is smoothed across it."
+    text = "Time is cut out of {name}: from these frames on people are elsewhere, and nothing is smoothed across them: {frames}."
     frames = ", ".join(str(tracked.step * row) for row in tracked.jumps)
     return [Message("time-cut-out", text, name=Path(source).name, frames=frames)]
 
