@@ -18,6 +18,7 @@ from ..core.records import Observations, Recovery
 from ..core.skeletons import H36M17, KEYPOINT_SETS, SMPL_JOINTS, limb_indices
 from ..core.verdict import BAD, GOOD, LEAST_STATURE, Measure, Verdict, judge
 from .clip import Clip
+from .fitting.body_masses import centre_of_mass_of_body
 from .fitting.crouch_ratio import leg_extension
 from .fitting.gravity_and_floor import STANDING_EXTENSION
 from .fitting.keypoint_noise import keypoint_noise
@@ -42,8 +43,6 @@ MAX_WARNINGS = 3  # reasons of one person
 _LIMBS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
 _LIMB_BONES = tuple((f"{side}_{start}", f"{side}_{end}") for side in ("left", "right") for start, end in _LIMBS)
 USUAL_ROLL = 5.0  # degrees; whether more is right is looked at
-# As in the estimate of gravity.
-_MASS_WEIGHTS = {"pelvis": 0.5, "spine3": 0.35, "left_knee": 0.075, "right_knee": 0.075}
 _DIRECTIONS = np.stack([np.cos(np.arange(16) * np.pi / 8), np.sin(np.arange(16) * np.pi / 8)], -1)  # (16,2), horizontal
 _LEGS = [[SMPL_JOINTS.index(f"{side}_{name}") for name in ("hip", "knee", "ankle")] for side in ("left", "right")]
 _FEET = [SMPL_JOINTS.index(f"{side}_{end}") for side in ("left", "right") for end in ("ankle", "foot")]
@@ -277,7 +276,7 @@ def find_support(recovery: Recovery, body: Smpl, seen: BoolArray) -> Support:
         _joints, posed = body(recovery.betas, poses[:, :3], poses[:, 3:], recovery.trans[rows])
     vertices: FloatArray = posed.cpu().numpy().astype(float)
     lowest = vertices[..., 2].min(-1)
-    centre = np.einsum("fjc,j->fc", joints[rows][:, [SMPL_JOINTS.index(name) for name in _MASS_WEIGHTS]], list(_MASS_WEIGHTS.values()))
+    centre = centre_of_mass_of_body(joints[rows])
     may_sit = leg_extension(joints[rows][:, _LEGS]).max(1) < STANDING_EXTENSION
     slow = point_speeds(joints[:, :1], recovery.timestamps)[rows, 0] < SLOW
     overhang, width = np.full((2, len(rows)), np.nan)

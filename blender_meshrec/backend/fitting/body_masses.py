@@ -3,13 +3,20 @@
 import numpy as np
 
 from ...core.array_types import FloatArray
-from ...core.skeletons import H36M17
+from ...core.skeletons import H36M17, SMPL_JOINTS
 
-# Shares of a body's mass, at the joints in whose middle they lie.
+# Shares of a body's mass, at the joints in whose middle they lie; and SMPL's joints at the same places.
 MASSES = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
-_JOINTS, _SHARES = [H36M17.index(name) for name in MASSES], np.array(list(MASSES.values()))
+SMPL_MASSES = {{"hip": "pelvis", "thorax": "spine3"}.get(name, name): share for name, share in MASSES.items()}
+SHARES = np.array(list(MASSES.values()))
+_ROWS, _SMPL_ROWS = [H36M17.index(name) for name in MASSES], [SMPL_JOINTS.index(name) for name in SMPL_MASSES]
 
 
 def centre_of_mass(joints: FloatArray) -> FloatArray:
     """The centres of mass (F,3) m of h36m17 joints (F,17,3) m."""
-    return _SHARES @ joints[:, _JOINTS]
+    return SHARES @ joints[:, _ROWS]
+
+
+def centre_of_mass_of_body(joints: FloatArray) -> FloatArray:
+    """The centres of mass (F,3) m of SMPL's joints (F,24,3) m."""
+    return SHARES @ joints[:, _SMPL_ROWS]

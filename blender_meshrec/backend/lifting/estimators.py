@@ -20,6 +20,13 @@ from .keypoint_hsmr import estimate_with_hsmr
 from .released_lifter import lift_with_videopose3d
 
 LIMB_INDICES = limb_indices(H36M17)
+LIFTER = "skeleton2mesh"
+
+
+def estimator_name(method: str) -> str:
+    """The name of the estimator that a request's method asks for."""
+    return LIFTER if method == "auto" else method
+
 
 registry.estimator("blazepose")(blazepose.estimate)
 

@@ -25,7 +25,7 @@ from ..fitting.regressed_rotations import with_rotations
 from ..fitting.stature import stature
 from ..fitting.statures_on_floor import SharedFloor, StandingPerson, find_shared_floor, level_world
 from ..fitting.tilt_from_lines import edge_evidence
-from ..lifting import estimators  # noqa: F401 - registers the estimators
+from ..lifting.estimators import LIFTER, estimator_name
 from ..lifting.short_gaps import with_short_gaps
 from ..moving_camera import moved_body
 from ..registry import ESTIMATORS, refiners_of_stage
@@ -33,7 +33,6 @@ from .known_camera import adapt_people_to_known_world, stand_in_known_world
 from .posed import posed_legs
 from .views import stand_in_calibrated_world
 
-LIFTER = "skeleton2mesh"
 ANKLES = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
 # Ankle confidence from which a foot counts as seen: feet outside the image say nothing about the floor.
 MIN_ANKLE_CONFIDENCE = 0.3
@@ -45,7 +44,7 @@ TELLING_LENS_SIGMA = 0.12
 
 def lift_keypoints(clip: Clip) -> None:
     """2D keypoints to 3D joints about the hip, by the chosen Estimator."""
-    estimator = ESTIMATORS.get(LIFTER if is_lifted(clip) else clip.request.method)
+    estimator = ESTIMATORS.get(estimator_name(clip.request.method))
     for person in clip.people:
         if is_lifted(clip) and clip.joined is None:
             person.steady = with_short_gaps(person.steady, clip.motion_times)
@@ -82,7 +81,7 @@ def lift_joints_in_picture(clip: Clip) -> None:
 
 def is_lifted(clip: Clip) -> bool:
     """Whether joints are lifted from keypoints, not found by another estimator."""
-    return clip.request.method in ("auto", LIFTER)
+    return estimator_name(clip.request.method) == LIFTER
 
 
 def has_unknown_speed(clip: Clip) -> bool:

@@ -24,6 +24,7 @@ from ..fitting.clip_solve.view_evidence import PersonInView, ViewEvidence
 from ..fitting.gravity_and_floor import GroundEvidence, estimate_floor_height
 from ..fitting.known_shape import shape_of_betas, shape_of_height
 from ..fitting.smoothing import smooth_positions
+from ..lifting.estimators import estimator_name
 from ..registry import ESTIMATORS
 from ..views.calibrated_up import calibrated_up
 from ..views.footage_views import View, moving_views
@@ -67,8 +68,7 @@ def _camera_of(view: View, frames: int) -> CameraPath:
 
 def lift_views(clip: Clip) -> None:
     """Lift everybody in every view, before its own camera."""
-    method = "skeleton2mesh" if clip.request.method == "auto" else clip.request.method
-    estimator = ESTIMATORS.get(method)
+    estimator = ESTIMATORS.get(estimator_name(clip.request.method))
     for view in clip.require_views().views:
         view.estimates = [
             run_with_cpu_fallback(partial(estimator, person, view.intrinsics, view.frames.timestamps), clip.device, clip.warnings.append)

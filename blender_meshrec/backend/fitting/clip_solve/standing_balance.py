@@ -10,14 +10,13 @@ import numpy as np
 
 from ....core.array_types import FloatArray
 from ....core.contacts import point_speeds
-from ..body_masses import MASSES
+from ..body_masses import SHARES, SMPL_MASSES
 from . import weights
 from .body_points import SOLE_ROWS, PosedPoints, point_rows
 from .equations import Equations
 from .residuals import World, cauchy
 
-_OF_SMPL = {"hip": "pelvis", "thorax": "spine3"}
-MASS_ROWS, SHARES = point_rows([_OF_SMPL.get(name, name) for name in MASSES]), np.array(list(MASSES.values()))
+MASS_ROWS = point_rows(list(SMPL_MASSES))
 _LEGS = np.array([point_rows([f"{side}_{joint}" for joint in ("hip", "knee", "ankle")]) for side in ("left", "right")])
 # How high hips are above ankles, as a share of the legs' length, from where people begin to stand to where they do: who sits is held by
 # a seat, and who lies by the ground.

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from blender_meshrec.backend.fitting.body_masses import SHARES
 from blender_meshrec.backend.fitting.clip_solve import weights
 from blender_meshrec.backend.fitting.clip_solve.body_points import NUM_OFFSETS, SOLE_ROWS, BodyState, pose_points, shape_of_stature
 from blender_meshrec.backend.fitting.clip_solve.ground_contacts import GROUND_ROWS
 from blender_meshrec.backend.fitting.clip_solve.residuals import World
-from blender_meshrec.backend.fitting.clip_solve.standing_balance import MASS_ROWS, SHARES, find_balance
+from blender_meshrec.backend.fitting.clip_solve.standing_balance import MASS_ROWS, find_balance
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from blender_meshrec.core.skeletons import SMPL_JOINTS
 
