@@ -3,7 +3,7 @@
 Letters for axes: F frames, J joints, K keypoints, B betas, V vertices.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -82,6 +82,23 @@ class Observations:
 
     def __len__(self) -> int:
         return len(self.visible)
+
+    def between(self, first: int, last: int) -> "Observations":
+        """The rows first:last as observations of their own."""
+
+        def part(values: FloatArray | None) -> FloatArray | None:
+            return None if values is None else values[first:last]
+
+        return replace(
+            self,
+            boxes=self.boxes[first:last],
+            keypoints=self.keypoints[first:last],
+            visible=self.visible[first:last],
+            keypoints_3d=part(self.keypoints_3d),
+            silhouettes=None if self.silhouettes is None else self.silhouettes.between(first, last),
+            regression=part(self.regression),
+            joints=part(self.joints),
+        )
 
     @property
     def joint_points(self) -> FloatArray:

@@ -7,7 +7,7 @@ from ...core.skeletons import H36M17, SMPL_JOINTS
 
 # Shares of a body's mass, at the joints in whose middle they lie; and SMPL's joints at the same places.
 MASSES = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
-SMPL_MASSES = {{"hip": "pelvis", "thorax": "spine3"}.get(name, name): share for name, share in MASSES.items()}
+SMPL_MASSES = {"pelvis": MASSES["hip"], "spine3": MASSES["thorax"], "left_knee": MASSES["left_knee"], "right_knee": MASSES["right_knee"]}
 SHARES = np.array(list(MASSES.values()))
 _ROWS, _SMPL_ROWS = [H36M17.index(name) for name in MASSES], [SMPL_JOINTS.index(name) for name in SMPL_MASSES]
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ...core.array_types import FloatArray, IntArray
+from ...core.array_types import BoolArray, FloatArray, IntArray
 from ...core.records import Observations
 from ...core.skeletons import H36M17
 from ...methods import skeleton2mesh
@@ -55,10 +55,11 @@ def exchanged_intervals(seen: Observations, times: FloatArray, spread: Spread) -
     Args:
         seen: one person of F frames. times: (F,) s. spread: how far off knees and ankles, (F,), are expected to be.
     """
-    legs, passings = _legs_in_body_sizes(seen), passing_rows(seen)
-    rows = np.flatnonzero(seen.visible)
+    legs = legs_in_body_sizes(seen)
+    passings = passing_rows(legs, seen.visible)
     if not passings:
         return []
+    rows = np.flatnonzero(seen.visible)
     gains = {row: _smoothness_gained(legs, seen, times, row) for row in passings}
     intervals = list(pairwise([int(rows[0]), *passings, int(rows[-1]) + 1]))
     smoother = {interval: sum(gains.get(row, 0.0) for row in interval) for interval in intervals}
@@ -70,10 +71,10 @@ def exchanged_intervals(seen: Observations, times: FloatArray, spread: Spread) -
     return [np.arange(*interval) for interval in sorted(found)]
 
 
-def passing_rows(seen: Observations) -> list[int]:
-    """The rows in which the legs pass each other."""
-    left, right = _legs_in_body_sizes(seen)
-    apart = np.where(seen.visible, np.linalg.norm(left - right, axis=-1).mean(-1), np.inf)
+def passing_rows(legs: FloatArray, visible: BoolArray) -> list[int]:
+    """The rows in which legs (2,F,2,2), of `legs_in_body_sizes`, pass each other. visible: (F,)."""
+    left, right = legs
+    apart = np.where(visible, np.linalg.norm(left - right, axis=-1).mean(-1), np.inf)
     before, here, behind = apart[:-2], apart[1:-1], apart[2:]
     is_passing = (here < PASSING_DISTANCE) & (here <= before) & (here < behind) & np.isfinite(before) & np.isfinite(behind)
     return [int(row) for row in 1 + np.flatnonzero(is_passing)]
@@ -90,7 +91,7 @@ def with_exchanged_legs(seen: Observations, rows: IntArray) -> Observations:
     return replace(seen, keypoints=keypoints, keypoints_3d=keypoints_3d)
 
 
-def _legs_in_body_sizes(seen: Observations) -> FloatArray:
+def legs_in_body_sizes(seen: Observations) -> FloatArray:
     """Knees and ankles (2,F,2,2) of the left and the right leg, in the person's median body size."""
     sizes = [body_size(person_box(points, seen.keypoint_set)) for points in seen.keypoints[seen.visible]]
     points = seen.joint_points[..., :2].astype(float) / (np.median(sizes) if sizes else 1.0)
@@ -116,19 +117,9 @@ def _smoothness_gained(legs: FloatArray, seen: Observations, times: FloatArray, 
 
 def _is_surer(seen: Observations, times: FloatArray, interval: tuple[int, int], spread: Spread) -> bool:
     """Whether the lifter is surer of the knees and ankles of an interval if they are exchanged there."""
-    first = max(interval[0] - CONTEXT, 0)
-    rows = np.arange(first, min(interval[1] + CONTEXT, len(seen)))
-    part = replace(
-        seen,
-        boxes=seen.boxes[rows],
-        keypoints=seen.keypoints[rows],
-        visible=seen.visible[rows],
-        keypoints_3d=None if seen.keypoints_3d is None else seen.keypoints_3d[rows],
-        silhouettes=None,
-        regression=None,
-        joints=None,
-    )
-    inner = np.arange(*interval) - first
+    first, last = max(interval[0] - CONTEXT, 0), min(interval[1] + CONTEXT, len(seen))
+    part, rows = seen.between(first, last), np.arange(first, last)
+    exchanged = with_exchanged_legs(part, np.arange(*interval) - first)
     asked = part.visible & (rows >= interval[0] - MARGIN) & (rows < interval[1] + MARGIN)
-    kept, exchanged = (spread(each, times[rows])[asked].mean() for each in (part, with_exchanged_legs(part, inner)))
-    return bool(exchanged < (1 - MIN_SURER) * kept)
+    kept, other = (spread(each, times[rows])[asked].mean() for each in (part, exchanged))
+    return bool(other < (1 - MIN_SURER) * kept)

@@ -15,7 +15,6 @@ from ...core.cameras import invert_rigid_transform, rigid_transform, transform_p
 from ...core.records import Observations, Recovery
 from ...core.recovery_rows import frame_arrays, join_rows
 from ...core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from ...core.silhouettes import Silhouettes
 from ...core.skeletons import H36M17
 from ..camera.through_lens import through_ideal_lens
 from ..clip import Clip, Person
@@ -54,7 +53,7 @@ def clip_of_shot(clip: Clip, number: int) -> Clip:
     shot = clip.camera.shots[number]
     first, last = shot.first, shot.last
     people = [
-        Person(person.number, observations_of_rows(person.observations, first, last), known_in_rows(person.known, clip, first, last))
+        Person(person.number, person.observations.between(first, last), known_in_rows(person.known, clip, first, last))
         for person in clip.people
         if person.observations.visible[first:last].any()
     ]
@@ -79,24 +78,6 @@ def known_in_rows(known: KnownPerson, clip: Clip, first: int, last: int) -> Know
     if known.contacts is None:
         return known
     return replace(known, contacts=KnownContacts(known.contacts.name, known.contacts.at(clip.frames.timestamps)[first:last], None))
-
-
-def observations_of_rows(seen: Observations, first: int, last: int) -> Observations:
-    """Observations of the rows first:last."""
-    outlines = seen.silhouettes
-    if outlines is not None:
-        inside = (outlines.rows >= first) & (outlines.rows < last)
-        outlines = Silhouettes(outlines.rows[inside] - first, outlines.squares[inside], outlines.masks[inside])
-    rows = slice(first, last)
-    return replace(
-        seen,
-        boxes=seen.boxes[rows],
-        keypoints=seen.keypoints[rows],
-        visible=seen.visible[rows],
-        keypoints_3d=None if seen.keypoints_3d is None else seen.keypoints_3d[rows],
-        silhouettes=outlines,
-        regression=None if seen.regression is None else seen.regression[rows],
-    )
 
 
 def join_shots(clip: Clip, parts: Sequence[Clip], number: int) -> None:

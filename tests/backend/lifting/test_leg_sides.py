@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from blender_meshrec.backend.lifting.leg_sides import exchanged_intervals, give_legs_their_sides, passing_rows, with_exchanged_legs
+from blender_meshrec.backend.lifting.leg_sides import (
+    exchanged_intervals,
+    give_legs_their_sides,
+    legs_in_body_sizes,
+    passing_rows,
+    with_exchanged_legs,
+)
 from blender_meshrec.core.cameras import project, transform_points
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import H36M17
@@ -41,6 +47,10 @@ def fast_walker(pace):
     return seen_of(project(camera, VIEW.intrinsics) + np.random.default_rng(0).normal(size=(len(TIMES), 17, 2)))
 
 
+def passings_of(seen):
+    return passing_rows(legs_in_body_sizes(seen), seen.visible)
+
+
 def spread_of(truth):
     """A lifter that is sure of legs where they are in truth."""
 
@@ -54,7 +64,7 @@ def spread_of(truth):
 
 def test_legs_exchanged_between_passings_are_found():
     truth = runner()
-    passings = passing_rows(truth)
+    passings = passings_of(truth)
     assert len(passings) >= 6
     for interval in (passings[2:4], passings[0:2], passings[-2:]):
         rows = np.arange(*interval)
@@ -73,7 +83,7 @@ def test_legs_that_have_their_sides_stay_and_the_lifter_is_not_asked():
 
 @pytest.mark.parametrize("value", [0.05, np.nan])
 def test_legs_of_which_the_lifter_is_no_surer_stay(value):
-    passings = passing_rows(runner())
+    passings = passings_of(runner())
     changed = with_exchanged_legs(runner(), np.arange(passings[2], passings[3]))
     assert exchanged_intervals(changed, TIMES, lambda seen, times: np.full(len(times), value)) == []
 
@@ -85,7 +95,7 @@ def test_nobody_has_no_legs():
 
 def test_the_lifter_gives_exchanged_legs_their_sides():
     truth = fast_walker(1.6)
-    passings = passing_rows(truth)
+    passings = passings_of(truth)
     changed = with_exchanged_legs(truth, np.arange(passings[2], passings[3]))
     person = SimpleNamespace(steady=changed, observations=changed)
     clip = SimpleNamespace(people=[person], intrinsics=VIEW.intrinsics, device=torch.device("cpu"), warnings=[], motion_times=TIMES)
