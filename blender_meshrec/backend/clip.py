@@ -12,7 +12,7 @@ import torch
 from ..bodies.skel import Skel
 from ..bodies.smpl import Smpl
 from ..bridge.messages import Progress, ReconstructRequest
-from ..core.array_types import BoolArray, FloatArray, ImageArray
+from ..core.array_types import BoolArray, FloatArray, ImageArray, IntArray
 from ..core.files.body_template import BodyTemplate
 from ..core.known_camera import KnownCamera
 from ..core.messages import Message
@@ -26,6 +26,7 @@ from .camera.vertical_lines import VerticalLines
 from .fitting.body_fit import BodyFit
 from .fitting.camera_space import CameraSpaceJoints
 from .fitting.tilt_from_lines import EdgeEvidence, PerpendicularEdges
+from .footage.looked_at import LookedAt
 from .known_people import KnownPerson
 from .views.join_views import JoinedPerson, JoinedViews
 
@@ -126,7 +127,7 @@ class Clip:
     request asks for SKEL. background: (F,3), its movement since the frame before, as of camera/background_matcher.py; None if unknown.
     lines: edges of the background, and edges: what they say of up, set by `estimate_world`; None if nobody looked. perpendicular: what
     those in three perpendicular directions say of the lens and of up, set by `look_at_perpendicular_edges`.
-    step, all_times: as of TrackingResult, if frames were left out. camera_from_view: (F,3,3), of the steady view in which people are
+    looked_at: which frames of the range the F of all arrays are. camera_from_view: (F,3,3), of the steady view in which people are
     solved, or None if they are solved in the footage. camera_centres: (F,3), the places of a camera whose path is taken out, in the
     steady view's axes and the path's units, else None; path_scale: those in metres. map_floor: of the
     background along that path, or None. known_camera: the camera that filmed, in these
@@ -147,6 +148,7 @@ class Clip:
     body: Smpl
     skel: Skel | None
     frames: FootageInfo
+    looked_at: LookedAt
     intrinsics: FloatArray
     people: list[Person]
     warnings: list[str]
@@ -155,8 +157,6 @@ class Clip:
     lines: VerticalLines | None = None
     lens_sigma: float = 0.0
     lens_source: str = "solved"
-    step: int = 1
-    all_times: FloatArray | None = None
     world_from_camera: FloatArray = field(init=False)
     tilt_sigma: FloatArray = field(init=False)
     edges: EdgeEvidence | None = None
@@ -242,6 +242,11 @@ class Clip:
         if self.skel is None:
             raise ValueError("This clip was opened without a SKEL body")
         return self.skel
+
+    @property
+    def frame_numbers(self) -> IntArray:
+        """The number in the footage of each row, (F,)."""
+        return self.frames.first + self.looked_at.rows
 
     @property
     def motion_times(self) -> FloatArray:

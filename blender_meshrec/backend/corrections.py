@@ -28,18 +28,13 @@ _MARKERS = {
 }
 
 
-def clip_frames(clip: Clip) -> IntArray:
-    """The number in the footage of each row of a clip, (F,)."""
-    return clip.frames.first + clip.step * np.arange(len(clip.frames))
-
-
 def with_corrections(evidence: PersonEvidence, person: Person, clip: Clip) -> PersonEvidence:
     """The evidence of a person with an artist's corrections; a start that is said to be bad lies between those around it."""
     corrections = person.known.corrections
     if corrections is None or not corrections:
         return evidence
     found = correction_evidence(corrections, clip)
-    frames, body, contacts = clip_frames(clip), evidence.body, evidence.contacts.copy()
+    frames, body, contacts = clip.frame_numbers, evidence.body, evidence.contacts.copy()
     for bad in corrections.bad:
         rows = rows_between(frames, bad.first, bad.last)
         body = bridged_body(body, rows, _joints_of(bad), clip.frames.timestamps)
@@ -54,7 +49,7 @@ def with_corrections(evidence: PersonEvidence, person: Person, clip: Clip) -> Pe
 
 def correction_evidence(corrections: PersonCorrections, clip: Clip) -> CorrectionEvidence:
     """What the corrections say of the rows of a clip."""
-    frames, times = clip_frames(clip), clip.frames.timestamps
+    frames, times = clip.frame_numbers, clip.frames.timestamps
     markers, joints = np.zeros((len(frames), len(H36M17)), bool), np.zeros((len(frames), len(SMPL_JOINTS)), bool)
     for bad in corrections.bad:
         rows = rows_between(frames, bad.first, bad.last)
@@ -64,7 +59,7 @@ def correction_evidence(corrections: PersonCorrections, clip: Clip) -> Correctio
     pins = np.full((len(frames), len(SMPL_JOINTS), 3), np.nan)
     for pin in corrections.pins:
         row = int(np.argmin(np.abs(frames - pin.frame)))
-        if abs(int(frames[row]) - pin.frame) < clip.step:
+        if 0 <= pin.frame - clip.frames.first < len(clip.looked_at.all_times):
             pins[row, SMPL_JOINTS.index(pin.joint)] = _in_solve_view(pin.pixel, pin.depth, row, clip)
     for joint, name in enumerate(SMPL_JOINTS):
         rows = rows_around_pins(~np.isnan(pins[:, joint, 0]), times)

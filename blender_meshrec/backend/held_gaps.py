@@ -21,7 +21,8 @@ def say_held_gaps(clip: Clip) -> None:
     """Note the gaps of each person, in frames of the footage's range, for the report, and warn of them. Needs the footage's own frames."""
     for person in clip.people:
         held = held_rows(person, clip)
-        person.judged["held_frames"] = [[clip.step * first, clip.step * last] for first, last in held]
+        rows = clip.looked_at.rows
+        person.judged["held_frames"] = [[int(rows[first]), int(rows[last])] for first, last in held]
         for first, last in held:
             seconds = clip.frames.timestamps[last + 1] - clip.frames.timestamps[first - 1]
             clip.warnings.append(
@@ -30,8 +31,8 @@ def say_held_gaps(clip: Clip) -> None:
                     "Person {person} is not seen from frame {first} to frame {last}, {seconds:.1f} s: they are held where they were last "
                     "seen.",
                     person=person.number,
-                    first=clip.step * first,
-                    last=clip.step * last,
+                    first=int(rows[first]),
+                    last=int(rows[last]),
                     seconds=float(seconds),
                 )
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..bridge.messages import ReconstructRequest
-from ..core.array_types import BoolArray, FloatArray
+from ..core.array_types import BoolArray, FloatArray, IntArray
 from ..core.cameras import points_on_rays, rays_from_pixels
 from ..core.contacts import WEIGHT_BEARING_THRESHOLD, weight_bearing
 from ..core.errors import InputError
@@ -61,22 +61,22 @@ class FilmingCamera:
     warnings: tuple[Message, ...]
 
 
-def camera_of_frames(camera: KnownCamera, request: ReconstructRequest, frames: FootageInfo, step: int = 1) -> FilmingCamera:
+def camera_of_frames(camera: KnownCamera, request: ReconstructRequest, frames: FootageInfo, range_rows: IntArray) -> FilmingCamera:
     """A known camera in the F frames of the footage that were looked at, and in its pixels.
 
     Args:
-        step: one of so many frames of the range was looked at.
+        range_rows: (F,), which frames of the range they are.
 
     Raises:
         InputError: it has no path in more than MAX_HELD of the frames.
     """
     warnings: list[Message] = []
     first = camera.first_frame if request.camera_frame is None else request.camera_frame
-    rows = first - camera.first_frame + frames.first + step * np.arange(len(frames))
+    rows = first - camera.first_frame + frames.first + range_rows
     outside = (rows < 0) | (rows >= len(camera))
     if len(camera) > 1 and outside.any():
         known = {"name": camera.source, "first": camera.first_frame, "last": camera.first_frame + len(camera) - 1}
-        needed = {"begin": first + frames.first, "end": first + frames.first + step * (len(frames) - 1)}
+        needed = {"begin": first + frames.first, "end": int(first + frames.first + range_rows[-1])}
         problem = "The camera {name} is known from frame {first} to {last}, and the footage is frames {begin} to {end} of its scene."
         if outside.mean() > MAX_HELD:
             remedy = "Check which frame of the scene belongs to the footage's first, or choose a range of frames."

@@ -12,8 +12,8 @@ from ..core.array_types import IntArray
 from ..core.errors import InputError
 from ..core.files.people_file import people_from_text, people_to_text, read_people
 from ..core.messages import Message
-from ..core.people_list import ListedFootage, ListedTrack, PeopleList, TrackBox, list_of_tracks, ranges_of_rows
-from ..core.records import FootageInfo, Observations, Recovery
+from ..core.people_list import ListedFootage, ListedTrack, PeopleList, TrackBox, list_of_tracks, ranges_of_frames
+from ..core.records import Observations, Recovery
 from .clip import LeftOut
 from .report import build_found_report
 from .tracking.apply_people_list import joined_observations, sources_of_people
@@ -91,10 +91,9 @@ def read_requested_list(request: ReconstructRequest) -> PeopleList | None:
 
 def list_of_tracking(tracked: TrackingResult) -> PeopleList:
     """The list in which each track is a person of its own."""
-    frames, step = tracked.frames, tracked.step
-    count = len(frames) if tracked.all_times is None else len(tracked.all_times)
+    frames, count = tracked.frames, len(tracked.looked_at.all_times)
     footage = ListedFootage(Path(frames.source).name, content_hash(frames.source), frames.size, count, frames.first)
-    tracks = [_listed(number, person, frames, step, footage.end) for number, person in enumerate(tracked.people, 1)]
+    tracks = [_listed(number, person, tracked) for number, person in enumerate(tracked.people, 1)]
     doubts = [next(iter(reasons), "") for reasons in find_doubts(tracked.people, frames.timestamps)]
     return list_of_tracks(footage, tracks, doubts)
 
@@ -111,22 +110,27 @@ def with_doubts(tracked: TrackingResult, left_out: Sequence[LeftOut]) -> Trackin
 
 def frames_of(tracked: TrackingResult) -> IntArray:
     """The numbers (F,) in the footage of the rows."""
-    return tracked.frames.first + tracked.step * np.arange(len(tracked.frames))
+    return tracked.frames.first + tracked.looked_at.rows
 
 
-def _listed(number: int, track: Observations, frames: FootageInfo, step: int, end: int) -> ListedTrack:
-    seconds = float(np.median(np.diff(frames.timestamps))) / step if len(frames) > 1 else 1.0
-    seen = ranges_of_rows(track.visible, frames.first, step, end, max_gap=round(MAX_GAP / seconds))
-    return ListedTrack(number, seen, tuple(_boxes(track, frames, step, BOX_INTERVAL / seconds)))
+def _listed(number: int, track: Observations, tracked: TrackingResult) -> ListedTrack:
+    times = tracked.looked_at.all_times
+    seconds = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    seen = ranges_of_frames(tracked.looked_at.spread(track.visible), tracked.frames.first, max_gap=round(MAX_GAP / seconds))
+    return ListedTrack(number, seen, tuple(_boxes(track, frames_of(tracked), tracked.frames.size, BOX_INTERVAL / seconds)))
 
 
-def _boxes(track: Observations, frames: FootageInfo, step: int, interval: float) -> list[TrackBox]:
-    """The boxes of a track, a number of frames apart, and at the ends of where it is seen."""
-    width, height = frames.size
+def _boxes(track: Observations, frames: IntArray, size: Sequence[int], interval: float) -> list[TrackBox]:
+    """The boxes of a track, a number of frames apart, and at the ends of where it is seen.
+
+    Args:
+        frames: (F,), the numbers of the track's rows. size: (width, height) px.
+    """
+    width, height = size
     boxes: list[TrackBox] = []
     is_end = ~(np.append(track.visible[1:], False) & np.insert(track.visible[:-1], 0, False))
     for row in np.flatnonzero(track.visible):
-        frame = frames.first + step * int(row)
+        frame = int(frames[row])
         if is_end[row] or frame - boxes[-1][0] >= interval:
             left, top, right, bottom = (round(float(side), 4) for side in track.boxes[row] / (width, height, width, height))
             boxes.append((frame, left, top, right, bottom))
@@ -167,7 +171,7 @@ def find_people(request: ReconstructRequest, on_progress: Callable[[Progress], N
         "input": request.source,
         "people_found": len(tracked.people),
         "found": build_found_report(tracked),
-        "frames_read": len(tracked.frames if tracked.all_times is None else tracked.all_times),
+        "frames_read": len(tracked.looked_at.all_times),
         "seconds": {stage: round(taken, 4) for stage, taken in tracked.seconds.items()},
         "warnings": list(dict.fromkeys(tracked.warnings)),
     }

@@ -183,7 +183,7 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
     if joined is not None:
         for person in people:
             person.observations = person.steady = joined.views[0].people[person.place]
-    filming = None if known_camera is None else camera_of_frames(known_camera, request, tracked.frames, tracked.step)
+    filming = None if known_camera is None else camera_of_frames(known_camera, request, tracked.frames, tracked.looked_at.rows)
     return Clip(
         request,
         stages,
@@ -191,6 +191,7 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
         body,
         skel,
         tracked.frames,
+        tracked.looked_at,
         lens.intrinsics,
         people,
         warnings if filming is None else [*warnings, *filming.warnings],
@@ -199,8 +200,6 @@ def open_clip(request: ReconstructRequest, on_progress: OnProgress) -> tuple[Cli
         tracked.lines,
         lens_sigma=lens.sigma,
         lens_source=lens.source,
-        step=tracked.step,
-        all_times=tracked.all_times,
         known_camera=None if filming is None else filming.camera,
         known_key=None if filming is None else filming.first_key,
         joined=joined,

@@ -30,13 +30,14 @@ PACKAGES = ("numpy", "torch", "mediapipe", "av", "opencv-python")
 
 def build_report(clip: Clip, tracked: TrackingResult) -> dict[str, Any]:
     """The report, ready for JSON."""
-    frames, seconds, peak_memory = len(clip.frames if clip.all_times is None else clip.all_times), clip.stages.seconds, peak_memory_bytes()
+    frames, seconds, peak_memory = len(clip.looked_at.all_times), clip.stages.seconds, peak_memory_bytes()
     return {
         "input": clip.request.source,
         "people_found": len(tracked.people),
         "found": build_found_report(tracked),
         "left_out": report_of_left_out(clip.left_out),
         "frames_read": frames,
+        "frames_repeated": clip.looked_at.num_repeated,
         "quality": build_quality_report(clip),
         "camera": build_report_of_shots(clip),
         "gravity": build_gravity_report(clip),
@@ -57,7 +58,7 @@ def build_found_report(tracked: TrackingResult) -> list[dict[str, Any]]:
     return [
         {
             "person": number,
-            "frames_with_person": int(observations.visible.sum()),
+            "frames_with_person": int(tracked.looked_at.spread(observations.visible)[:: tracked.looked_at.step].sum()),
             **({"name": name} if (name := people.name_of(number) if people else "") else {}),
         }
         for number, observations in zip(tracked.person_numbers, tracked.people, strict=True)
@@ -66,7 +67,8 @@ def build_found_report(tracked: TrackingResult) -> list[dict[str, Any]]:
 
 def build_quality_report(clip: Clip) -> dict[str, Any]:
     """The quality that was asked for, and what it chose: the refiners, and how many frames the detector looked at."""
-    return {"name": clip.request.quality, "refiners": list(clip.refiners), "frames_looked_at": len(clip.frames)}
+    looked_at = len(clip.looked_at.rows) + clip.looked_at.num_repeated
+    return {"name": clip.request.quality, "refiners": list(clip.refiners), "frames_looked_at": looked_at}
 
 
 def build_report_of_shots(clip: Clip) -> dict[str, Any]:
@@ -193,9 +195,10 @@ def build_person_report(person: Person, clip: Clip) -> dict[str, Any]:
     observations, recovery = person.observations, person.recovery
     pixels, relative = float("nan"), float("nan")
     # A clip resampled by --fps no longer has the footage's rows to measure its reprojection against.
-    has_footage_rows = -(-len(recovery) // clip.step) == len(observations)
+    rows = clip.looked_at.rows
+    has_footage_rows = len(recovery) == len(clip.looked_at.all_times)
     if has_footage_rows:
-        in_camera = transform_points(recovery.camera_from_world, recovery.joints.astype(float))[:: clip.step]
+        in_camera = transform_points(recovery.camera_from_world, recovery.joints.astype(float))[rows]
         seen = observations.joint_points, H36M17, recovery.camera_intrinsics, observations.boxes
         pixels, relative = reprojection_error(in_camera, SMPL_JOINTS, *seen)
     report = {
@@ -206,7 +209,7 @@ def build_person_report(person: Person, clip: Clip) -> dict[str, Any]:
         "surface_model_type": recovery.surface_model_type,
         "reprojection_px": _round_finite(pixels, 2),
         "reprojection_share_of_box": _round_finite(relative, 4),
-        "jitter": _round_finite(_jitter_of_shots(recovery, [clip.step * row for row in clip.breaks] if has_footage_rows else ()), 2),
+        "jitter": _round_finite(_jitter_of_shots(recovery, [int(rows[row]) for row in clip.breaks] if has_footage_rows else ()), 2),
         "foot_slide_before_cm_s": _round_finite(person.foot_slide[0], 2),
         "foot_slide_after_cm_s": _round_finite(person.foot_slide[1], 2),
         **person.judged,

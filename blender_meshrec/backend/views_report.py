@@ -71,8 +71,8 @@ def _person_in_view(person: Person, number: int, view: View, clip: Clip) -> dict
     """How well one person's motion fits what a view shows of them; None where that cannot be measured."""
     samples = None if person.in_views is None else person.in_views.samples[number]
     pixels, relative = float("nan"), float("nan")
-    rows = slice(None, None, clip.step)
-    if samples is not None and samples.visible.any() and len(person.recovery.joints[rows]) == len(samples.visible):
+    rows = clip.looked_at.rows
+    if samples is not None and samples.visible.any() and len(person.recovery) == len(clip.looked_at.all_times):
         world = person.recovery.joints[rows].astype(float)
         in_first = transform_points(person.recovery.camera_from_world[rows], world)
         in_view = transform_points(view.view_from_first, in_first)

@@ -176,17 +176,16 @@ def list_of_tracks(footage: ListedFootage, tracks: Sequence[ListedTrack], doubts
     return PeopleList(footage, tuple(people), tuple(tracks))
 
 
-def ranges_of_rows(seen: BoolArray, first: int, step: int, end: int, max_gap: int = 0) -> tuple[FrameRange, ...]:
-    """The ranges of frames of rows (F,) that are true; a row stands for `step` frames, the first row for frame `first`.
+def ranges_of_frames(seen: BoolArray, first: int, max_gap: int = 0) -> tuple[FrameRange, ...]:
+    """The ranges of frames (N,) that are true, of which the first is frame `first`.
 
     Args:
-        end: the frame behind the last. max_gap: frames without a detection between two ranges that are taken for one.
+        max_gap: frames without a detection between two ranges that are taken for one.
     """
-    ranges = [(first + step * int(row), min(first + step * int(row) + step, end) - 1) for row in seen.nonzero()[0]]
     joined: list[FrameRange] = []
-    for begin, last in ranges:
-        if joined and begin <= joined[-1][1] + 1 + max_gap:
-            joined[-1] = (joined[-1][0], last)
+    for frame in (first + seen.nonzero()[0]).tolist():
+        if joined and frame <= joined[-1][1] + 1 + max_gap:
+            joined[-1] = (joined[-1][0], frame)
         else:
-            joined.append((begin, last))
+            joined.append((frame, frame))
     return tuple(joined)

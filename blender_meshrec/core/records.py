@@ -85,17 +85,21 @@ class Observations:
 
     def between(self, first: int, last: int) -> "Observations":
         """The rows first:last as observations of their own."""
+        return self.at(np.arange(first, min(last, len(self))))
+
+    def at(self, rows: IntArray) -> "Observations":
+        """Some rows (R,), ascending, as observations of their own."""
 
         def part(values: FloatArray | None) -> FloatArray | None:
-            return None if values is None else values[first:last]
+            return None if values is None else values[rows]
 
         return replace(
             self,
-            boxes=self.boxes[first:last],
-            keypoints=self.keypoints[first:last],
-            visible=self.visible[first:last],
+            boxes=self.boxes[rows],
+            keypoints=self.keypoints[rows],
+            visible=self.visible[rows],
             keypoints_3d=part(self.keypoints_3d),
-            silhouettes=None if self.silhouettes is None else self.silhouettes.between(first, last),
+            silhouettes=None if self.silhouettes is None else self.silhouettes.at(rows),
             regression=part(self.regression),
             joints=part(self.joints),
         )

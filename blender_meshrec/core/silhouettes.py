@@ -34,10 +34,10 @@ class Silhouettes:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def between(self, first: int, last: int) -> "Silhouettes":
-        """Those of the frames first:last, whose rows count from the first."""
-        inside = (self.rows >= first) & (self.rows < last)
-        return Silhouettes(self.rows[inside] - first, self.squares[inside], self.masks[inside])
+    def at(self, rows: IntArray) -> "Silhouettes":
+        """Those of some frames (R,), ascending, whose rows count these."""
+        inside = np.isin(self.rows, rows)
+        return Silhouettes(np.searchsorted(rows, self.rows[inside]), self.squares[inside], self.masks[inside])
 
 
 def evenly_spaced_indices(rows: ArrayLike, max_count: int = MAX_SILHOUETTES) -> IntArray:

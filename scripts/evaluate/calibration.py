@@ -87,7 +87,8 @@ class CalibratedFootage:
         self.recovery, number = result.recoveries[0], result.people[0]
         self.edge_stretch: float = result.report["people"][0]["calibration"]["edge_stretch"]
         self.surface = np.array(read_point_cache(Path(f"{request.surface}.person{number}.pc2")))
-        self.observations = detect_and_track(request).people[number - 1]
+        tracked = detect_and_track(request)
+        self.observations = tracked.looked_at.observed(tracked.people[number - 1])
         generate = GENERATORS.get("hmr")
         self.generated = generate(self.observations, self.recovery.camera_intrinsics, self.recovery.timestamps, torch.device("cpu"))
         params = self.generated.body

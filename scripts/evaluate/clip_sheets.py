@@ -66,7 +66,8 @@ def main() -> None:
         recovery = read_motion(path)
         frames = (recovery.first_frame, recovery.first_frame + len(recovery))
         request = ReconstructRequest(recovery.footage, frames=frames, cache=arguments.cache, detector=arguments.detector)
-        observations = detect_and_track(request).people[arguments.person - 1]
+        tracked = detect_and_track(request)
+        observations = tracked.looked_at.observed(tracked.people[arguments.person - 1])
         judged = Judged.of(recovery, observations, body)
         numbers = judged.numbers()
         if number == 0:

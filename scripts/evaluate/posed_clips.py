@@ -159,7 +159,8 @@ def measure_files(folder: Path, sources: Sequence[Path]) -> Iterator[tuple[str, 
             yield source.stem, {"error": str(error)}
             continue
         seconds = time.perf_counter() - begun
-        seen = detect_and_track(request).people[result.people[0] - 1]
+        tracked = detect_and_track(request)
+        seen = tracked.looked_at.observed(tracked.people[result.people[0] - 1])
         numbers = measure(body, clip, view, result.recoveries[0], np.asarray(seen.keypoints, float), seen.keypoint_set)
         verdict = str(result.report["people"][0].get("verdict", ""))
         print(source.stem, verdict, " ".join(f"{key} {value:.3g}" for key, value in numbers.items()), f"{seconds:.0f} s", flush=True)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from blender_meshrec.backend.footage.looked_at import LookedAt
 from blender_meshrec.backend.held_gaps import say_held_gaps
 
 
@@ -12,7 +13,8 @@ def clip_with(visible, cuts=(), step=1):
     person = SimpleNamespace(number=2, recovery=SimpleNamespace(visible=np.array(visible, bool)), judged={})
     times = np.arange(len(visible)) / 10
     frames = SimpleNamespace(timestamps=times)
-    return SimpleNamespace(people=[person], breaks=list(cuts), frames=frames, motion_times=times, step=step, warnings=[])
+    looked_at = LookedAt(step * np.arange(len(times)), np.arange(step * len(times)) / 30)
+    return SimpleNamespace(people=[person], breaks=list(cuts), frames=frames, motion_times=times, looked_at=looked_at, warnings=[])
 
 
 def test_long_gaps_are_said():

@@ -6,7 +6,7 @@ import pytest
 from blender_meshrec.core import people_edits as edits
 from blender_meshrec.core.errors import InputError
 from blender_meshrec.core.files.people_file import people_to_text
-from blender_meshrec.core.people_list import ListedPerson, Stretch, joined_stretches, ranges_of_rows
+from blender_meshrec.core.people_list import ListedPerson, Stretch, joined_stretches, ranges_of_frames
 from tests.support.people_lists import make_people
 
 
@@ -120,6 +120,5 @@ def test_stretches_that_continue_each_other_are_one():
 
 def test_rows_become_ranges_of_frames():
     seen = np.array([1, 1, 0, 1, 0, 0, 0, 1], bool)
-    assert ranges_of_rows(seen, 10, 1, 18) == ((10, 11), (13, 13), (17, 17))
-    assert ranges_of_rows(seen, 10, 1, 18, max_gap=1) == ((10, 13), (17, 17))
-    assert ranges_of_rows(seen, 10, 2, 25) == ((10, 13), (16, 17), (24, 24))  # a row stands for two frames, up to the end
+    assert ranges_of_frames(seen, 10) == ((10, 11), (13, 13), (17, 17))
+    assert ranges_of_frames(seen, 10, max_gap=1) == ((10, 13), (17, 17))

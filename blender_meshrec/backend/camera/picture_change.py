@@ -1,6 +1,9 @@
-"""By how much the whole picture changes from frame to frame, and where it changes at once: at cuts and where time is cut out of a take."""
+"""By how much the picture changes from frame to frame, where it changes at once (at cuts and where time is cut out of a take), and where it
+only repeats the one before it.
+"""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,6 +17,23 @@ NOISE = 8.0  # grey levels by which pixels change without counting: by noise, an
 AT_ONCE, AROUND, REPEATED, FARTHEST = 1.8, 4, 0.1, 30
 AT_ONCE_SO_FAR = 2.2  # the same before the frames behind are known
 LEAST_CHANGE = 0.3  # grey levels, at once
+# A picture is repeated where it changes by less than this share of what it changes by before and behind; so many pixels may change by more.
+STANDS_STILL, OUTLIERS = 0.15, 4
+LEAST_MOTION = 6.0  # grey levels, by which a picture changes before and behind one that is repeated
+SHOWN = 0.2  # s, for which one picture is shown at most; who holds still for longer is filmed
+
+
+class Change(NamedTuple):
+    """The change of a picture since the one before, grey levels.
+
+    mean: of all pixels, beyond NOISE. largest: of any pixel but OUTLIERS, in which a small person who moves counts, too.
+    """
+
+    mean: float
+    largest: float
+
+
+UNKNOWN = Change(float("nan"), float("nan"))  # beside a picture that is missing
 
 
 class PictureChange:
@@ -23,22 +43,22 @@ class PictureChange:
         self._before: ImageArray | None = None
         self._changes: list[float] = []
 
-    def update(self, grey: ImageArray | None) -> float:
-        """The mean change of a picture's pixels since the one before, grey levels beyond NOISE; nan beside a picture that is missing."""
+    def update(self, grey: ImageArray | None) -> Change:
+        """The change of a picture since the one before."""
         change, self._before = self._change(grey), None if grey is None else _small(grey)
-        self._changes = [*self._changes[-FARTHEST:], change]
+        self._changes = [*self._changes[-FARTHEST:], change.mean]
         return change
 
     def is_at_once(self, grey: ImageArray) -> bool:
         """Whether the next picture changes by much more than those before it did."""
-        change = self._change(grey)
+        change = self._change(grey).mean
         return _stands_out(change, [np.array(self._changes)[::-1]], AT_ONCE_SO_FAR)
 
-    def _change(self, grey: ImageArray | None) -> float:
+    def _change(self, grey: ImageArray | None) -> Change:
         if self._before is None or grey is None:
-            return float("nan")
-        change = cv2.absdiff(self._before, _small(grey)).astype(float)
-        return float(np.maximum(change - NOISE, 0).mean())
+            return UNKNOWN
+        change = cv2.absdiff(self._before, _small(grey)).astype(float).ravel()
+        return Change(float(np.maximum(change - NOISE, 0).mean()), float(np.partition(change, -OUTLIERS - 1)[-OUTLIERS - 1]))
 
 
 def changes_at_once(changes: FloatArray) -> BoolArray:
@@ -48,6 +68,32 @@ def changes_at_once(changes: FloatArray) -> BoolArray:
         before, behind = changes[max(0, row - FARTHEST) : row][::-1], changes[row + 1 : row + 1 + FARTHEST]
         at_once[row] = _stands_out(change, [before, behind], AT_ONCE)
     return at_once
+
+
+def repeated_pictures(largest: FloatArray, times: FloatArray) -> BoolArray:
+    """Whether each picture only repeats the one before it while the footage moves on, (F,).
+
+    A camera of fewer pictures a second than the file, or a slow computer, shows each of them in several frames: the picture stands still
+    between two leaps. People who come to rest, and start again, slow down before and speed up behind.
+
+    Args:
+        largest: (F,), as of `Change`, nan where unknown. times: (F,) s.
+    """
+    repeated = np.zeros(len(largest), bool)
+    for row in range(1, len(largest)):
+        before, behind = _leap(largest, times, row, -1), _leap(largest, times, row, 1)
+        repeated[row] = before >= 0 and behind >= 0 and times[behind] - times[before] <= SHOWN + 1e-6
+    return repeated
+
+
+def _leap(largest: FloatArray, times: FloatArray, row: int, step: int) -> int:
+    """The nearest row in a direction whose picture leaps, next to rows that stand still beside it; -1 without one within SHOWN."""
+    most, place = largest[row], row + step
+    while 0 < place < len(largest) and abs(times[place] - times[row]) <= SHOWN and np.isfinite(largest[place]):
+        if largest[place] >= LEAST_MOTION and most < STANDS_STILL * largest[place]:
+            return place
+        most, place = max(most, largest[place]), place + step
+    return -1
 
 
 def _stands_out(change: float, sides: Sequence[FloatArray], factor: float) -> bool:

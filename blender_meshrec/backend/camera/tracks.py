@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...core.array_types import AnyArray, BoolArray, FloatArray, IntArray
+from .picture_change import UNKNOWN, Change
 
 # How a frame follows from those before: its background was found in one of them; it was not; or it begins a shot.
 FOLLOWS, LOST, CUT = 0, 1, 2
@@ -28,12 +29,12 @@ class Match(NamedTuple):
 
 
 class FrameMatches(NamedTuple):
-    """What the footage pass keeps of one frame's background: link FOLLOWS, LOST or CUT, and its matches with earlier frames; and the mean
-    change of the whole picture's pixels since the frame before, as of picture_change.py, nan where it is unknown."""
+    """What the footage pass keeps of one frame's background: link FOLLOWS, LOST or CUT, and its matches with earlier frames; and the
+    picture's change since the frame before."""
 
     link: int
     matches: tuple[Match, ...]
-    change: float = float("nan")
+    change: Change = UNKNOWN
 
 
 NOT_LOOKED_AT = FrameMatches(-1, ())  # of a frame in observations that an earlier version cached
@@ -97,7 +98,7 @@ def pack_matches(frames: Sequence[FrameMatches]) -> dict[str, AnyArray]:
         "camera_sizes": np.array([len(match.points) for match in matches], np.int32),
         "camera_points": np.vstack([np.zeros((0, 4), np.int16), *(match.points for match in matches)]).astype(np.int16),
         "camera_agrees": np.concatenate([np.zeros(0, bool), *(match.agrees for match in matches)]).astype(bool),
-        "picture_changes": np.array([frame.change for frame in frames], np.float32),
+        "picture_changes": np.array([frame.change for frame in frames], np.float32).reshape(-1, 2),
     }
 
 
@@ -111,16 +112,12 @@ def unpack_matches(arrays: Mapping[str, AnyArray], first: int, count: int) -> li
     if any(name not in arrays for name in _ARRAYS):
         raise ValueError("the background's matches are incomplete")
     links, counts, references, sizes, points, agrees = (arrays[name] for name in _ARRAYS)
-    changes = np.asarray(arrays.get("picture_changes", np.full(count, np.nan)), float)
+    changes = np.asarray(arrays.get("picture_changes", np.full((count, 2), np.nan)), float)
     if not (_are_counts(counts, (count,)) and _are_counts(sizes, (int(counts.sum()),))):
         raise ValueError("the background's matches are not of these frames")
     rows, total = np.repeat(np.arange(first, first + count), counts), int(sizes.sum())
-    is_whole = (
-        links.shape == changes.shape == (count,)
-        and references.shape == rows.shape
-        and points.shape == (total, 4)
-        and agrees.shape == (total,)
-    )
+    shapes = links.shape, changes.shape, references.shape, points.shape, agrees.shape
+    is_whole = shapes == ((count,), (count, 2), rows.shape, (total, 4), (total,))
     if not is_whole or not np.isin(links, (-1, FOLLOWS, LOST, CUT)).all() or not ((references >= 0) & (references < rows)).all():
         raise ValueError("the background's matches are not of these frames")
     ends, lasts = np.cumsum(sizes), np.cumsum(counts)
@@ -128,8 +125,8 @@ def unpack_matches(arrays: Mapping[str, AnyArray], first: int, count: int) -> li
         Match(int(row), points[end - size : end].astype(np.int16), agrees[end - size : end].astype(bool))
         for row, size, end in zip(references, sizes, ends, strict=True)
     ]
-    frames = zip(links, counts, lasts, changes, strict=True)
-    return [FrameMatches(int(link), tuple(matches[last - number : last]), float(change)) for link, number, last, change in frames]
+    frames = zip(links, counts, lasts, changes.tolist(), strict=True)
+    return [FrameMatches(int(link), tuple(matches[last - number : last]), Change(*values)) for link, number, last, values in frames]
 
 
 def _are_counts(values: AnyArray, shape: tuple[int, ...]) -> bool:

@@ -11,7 +11,6 @@ from ...core.files.body_template import BodyTemplate
 from ...core.foot_planting.leg_kinematics import Legs, pose_legs, soles_from_template
 from ...core.records import BodyParams
 from ..clip import Clip, Person
-from ..corrections import clip_frames
 from ..fitting.body_params import local_rotmats, transform_body, with_betas
 from ..fitting.stature import betas_of_stature
 from ..moving_camera import moved_body
@@ -41,5 +40,5 @@ def known_contacts(person: Person, clip: Clip) -> FloatArray | None:
     stated = None if person.known.contacts is None else person.known.contacts.at(clip.frames.timestamps)[:, : len(SOLE_PARTS)]
     if person.known.corrections is None:
         return stated
-    corrected = certain_contacts(person.known.corrections, clip_frames(clip))[:, : len(SOLE_PARTS)]
+    corrected = certain_contacts(person.known.corrections, clip.frame_numbers)[:, : len(SOLE_PARTS)]
     return corrected if stated is None else np.where(np.isnan(corrected), stated, corrected)

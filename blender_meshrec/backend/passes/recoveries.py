@@ -102,8 +102,7 @@ def is_resampled(clip: Clip) -> bool:
 def resample_people(clip: Clip) -> None:
     """Motion at the requested frame rate, or else the footage's."""
     fps = clip.request.fps or clip.frames.fps
-    times = clip.frames.timestamps if clip.all_times is None else clip.all_times
-    cuts = [int(np.searchsorted(times, clip.frames.timestamps[row] - 1e-9)) for row in clip.breaks]
+    cuts = [int(clip.looked_at.rows[row]) for row in clip.breaks]
     for person in clip.people:
         person.recovery = with_posed_joints(clip.body, resample_recovery(person.recovery, fps, cuts))
         if person.generated is not None:

@@ -60,7 +60,8 @@ def clip_of_shot(clip: Clip, number: int) -> Clip:
     times = clip.frames.timestamps[first:last]
     part = replace(
         clip,
-        frames=replace(clip.frames, timestamps=times - times[0], first=clip.frames.first + clip.step * first),
+        frames=replace(clip.frames, timestamps=times - times[0], first=int(clip.frame_numbers[first])),
+        looked_at=clip.looked_at.between(first, last),
         people=people,
         warnings=[],
         background=None if clip.background is None else clip.background[first:last],

@@ -19,7 +19,7 @@ from ...core.resampling import fill_in_frames
 from ...core.rotations import quat_from_rotmat, rotvec_from_quat, rotvec_from_rotmat, slerp
 from ..camera.path_scale import PathScale
 from ..clip import Clip, Person
-from ..corrections import clip_frames, with_corrections
+from ..corrections import with_corrections
 from ..fitting.body_params import body_in_rows, local_rotmats, transform_body, with_rotvecs
 from ..fitting.clip_solve.solve_clip import ClipEvidence, PersonEvidence, SolvedPerson, solve_clip
 from ..moving_camera import camera_path_in_world, has_camera_path, moved_body
@@ -84,7 +84,7 @@ def _take_over_world(clip: Clip, earlier: Recovery) -> None:
 
 
 def _solve_person(person: Person, earlier: _Earlier, clip: Clip) -> None:
-    corrections, frames, times = _corrections_of(person), clip_frames(clip), clip.frames.timestamps
+    corrections, frames, times = _corrections_of(person), clip.frame_numbers, clip.frames.timestamps
     certain, before = certain_contacts(corrections, frames), _earlier_contacts(earlier.recovery)
     changed = changed_rows(corrections, frames, times, before)
     root = clip.template.rest_joints(earlier.body.betas)[0]

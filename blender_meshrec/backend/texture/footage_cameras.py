@@ -17,7 +17,6 @@ from ..detection.keypoints_file import is_keypoints
 from ..footage.frame_source import Footage
 from ..footage.true_time import in_true_time
 from ..footage.video import open_footage
-from ..tracking.detect_and_track import thin_footage
 from .filmed_view import Lens
 
 NEAR_IN_TIME = 0.35  # of the time between two frames, by which another camera's frame may be off the clip's
@@ -27,15 +26,16 @@ NEAR_IN_TIME = 0.35  # of the time between two frames, by which another camera's
 class FootageCamera:
     """One camera of a clip.
 
-    source: its footage; first: the frame of the file where the range begins. size: (width, height) px. rows: (F,), the row of the
-    footage that shows each row of the clip, -1 for none. intrinsics: (F,3,3) px; distortion: (F,D), and is_fisheye, as of `Lens`.
-    camera_from_world: (F,4,4). seen: of each of the clip's people, what was tracked, or None; others: of people who are not reconstructed;
-    both with the footage's rows, and without distortion and zoom, by `ideal`, (3,3) px.
+    source: its footage; first: the frame of the file where the range begins. size: (width, height) px. frames: (R,), the frames of that
+    range that were looked at. rows: (F,), which of them shows each row of the clip, -1 for none. intrinsics: (F,3,3) px; distortion:
+    (F,D), and is_fisheye, as of `Lens`. camera_from_world: (F,4,4). seen: of each of the clip's people, what was tracked, or None; others:
+    of people who are not reconstructed; both in these R frames, and without distortion and zoom, by `ideal`, (3,3) px.
     """
 
     source: str
     first: int
     size: tuple[int, int]
+    frames: IntArray
     rows: IntArray
     intrinsics: FloatArray
     distortion: FloatArray
@@ -72,8 +72,8 @@ def _own_camera(clip: Clip, camera_from_world: FloatArray) -> FootageCamera:
     chosen = {person.place for person in clip.people}
     others = tuple(seen for place, seen in enumerate(clip.tracked_people) if place not in chosen)
     return FootageCamera(
-        clip.frames.source, clip.frames.first, clip.frames.size, np.arange(count), intrinsics, distortion, False, camera_from_world,
-        tuple((person.observations,) for person in clip.people), others, clip.intrinsics,
+        clip.frames.source, clip.frames.first, clip.frames.size, clip.looked_at.rows, np.arange(count), intrinsics, distortion, False,
+        camera_from_world, tuple((person.observations,) for person in clip.people), others, clip.intrinsics,
     )  # fmt: skip
 
 
@@ -88,7 +88,8 @@ def _camera_of_view(clip: Clip, number: int, first_from_world: FloatArray) -> Fo
     lens = view.calibrated
     distortion = np.zeros(0) if lens is None else lens.distortion
     return FootageCamera(
-        view.frames.source, view.frames.first, view.frames.size, np.where(off < NEAR_IN_TIME * interval, nearest, -1),
+        view.frames.source, view.frames.first, view.frames.size, view.looked_at.rows,
+        np.where(off < NEAR_IN_TIME * interval, nearest, -1),
         np.tile(view.intrinsics, (count, 1, 1)), np.tile(distortion, (count, 1)), lens is not None and lens.is_fisheye,
         view.view_from_first @ first_from_world, tuple(tuple(view.people[track] for track in own) for own in tracks),
         tuple(seen for track, seen in enumerate(view.people) if track not in shown), view.intrinsics,
@@ -101,13 +102,12 @@ def read_pictures(camera: FootageCamera, rows: Sequence[int], request: Reconstru
     Raises:
         InputError: the footage can no longer be read.
     """
-    wanted = set(rows)
+    wanted = {int(camera.frames[row]): row for row in rows}
     footage: Footage = open_footage(camera.source, (camera.first, None), request.fps)
     footage, _speed = in_true_time(footage, request.capture_fps)
-    footage, _step = thin_footage(footage, request.quality)
     footage.convert_only(wanted)
     for frame in footage.read():
         if frame.row in wanted and frame.image is not None:
-            yield frame.row, frame.image
+            yield wanted[frame.row], frame.image
         if frame.row >= max(wanted):
             return

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,11 +19,12 @@ from ...core.records import FootageInfo, Observations
 from .. import detection, registry
 from ..camera.background_matcher import BackgroundMatcher, small_size
 from ..camera.screen_graphics import without_graphics
-from ..camera.tracks import CUT, BackgroundTracks, join_matches
+from ..camera.tracks import CUT, BackgroundTracks, FrameMatches, join_matches
 from ..camera.vertical_lines import LineFinder, VerticalLines, join_edges
 from ..detection.detections import person_box
 from ..detection.detector import Detector
 from ..footage.frame_source import Footage
+from ..footage.looked_at import LookedAt
 from ..footage.prefetch import prefetch
 from ..footage.thinned import ThinnedFootage
 from ..footage.true_time import in_true_time
@@ -30,7 +32,9 @@ from ..lifting.crop_regressor import CropRegressor
 from ..lifting.image_methods import KEYPOINT_METHODS, is_image_method, request_label
 from .crop_queue import CropQueue
 from .keypoint_owners import give_keypoints_to_owners
-from .observation_cache import ObservationLog
+from .new_pictures import found_in_rows, matches_of_rows, rows_of_new_pictures, rows_shown_last
+from .observation_cache import ObservationLog, Summary
+from .picture_times import times_of_pictures
 from .portraits import add_portraits
 from .side_swaps import correct_side_swaps
 from .thumbnails import Thumbnails, thumbnails_of_tracks
@@ -45,20 +49,19 @@ class TrackingResult:
 
     seconds: wall time of "start detector" and "find people"; both near zero if the cache has the footage. background: (F,3), its movement
     since the frame before, as of camera/background_matcher.py, and tracks: its matches between frames; None where nobody looked.
-    step: everything is of one of so many frames of the range; all_times: (N,) s, of every frame, or None where step is 1.
+    looked_at: which frames of the range these are, and the times of all.
     lines: edges of the background that may be vertical; None where nobody looked.
     thumbnails: of the tracks; numbers: of the people where a list of people gives them, and people_list: that list, or the one in which
     each track is a person. jumps: the first rows after jump cuts, of jump_cuts.py.
     """
 
     frames: FootageInfo
+    looked_at: LookedAt
     people: tuple[Observations, ...]
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     background: FloatArray | None = None
     tracks: BackgroundTracks | None = None
-    step: int = 1
-    all_times: FloatArray | None = None
     lines: VerticalLines | None = None
     thumbnails: Thumbnails | None = None
     numbers: tuple[int, ...] = ()
@@ -111,26 +114,59 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
     finally:
         detector.close()
         close_regressor(regressor)
-    frames = info_of_footage(footage, timestamps, summary.fps, speed)
-    jumps = tracker.jumps(np.array([found.change for found in log.matches]))
-    people = mended_people(tracker.people(jumps), timestamps, breaks_of(log, jumps), is_from_file=detector.identity() is None)
-    if not people:
-        raise nobody_found_error(footage, len(summary.timestamps) or len(frames))
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
-    tracks = join_matches(log.matches, footage.size, small_size(footage.size))
-    tracks = None if tracks is None else without_graphics(tracks)
-    all_times = np.array(summary.timestamps) if step > 1 else None
-    lines = join_edges(log.edges, footage.size)
-    thumbnails = thumbnails_of_tracks(log.portraits(), people, detector.keypoint_set)
+    looked = FootagePass(footage, step, speed, np.array(timestamps), summary, log, tracker)
+    return result_of_pass(looked, detector.keypoint_set, detector.identity() is None, seconds, notes)
+
+
+class FootagePass(NamedTuple):
+    """The footage pass, done: of one of `step` frames, at `timestamps` (N,) s; speed: as of FootageInfo."""
+
+    footage: Footage
+    step: int
+    speed: float
+    timestamps: FloatArray
+    summary: Summary
+    log: ObservationLog
+    tracker: Tracker
+
+
+def result_of_pass(
+    looked: FootagePass, keypoint_set: str, is_from_file: bool, seconds: dict[str, float], notes: Sequence[str]
+) -> TrackingResult:
+    """The people of the frames that show a new picture. Raises NobodyFoundError."""
+    footage, log, summary = looked.footage, looked.log, looked.summary
+    rows = rows_of_new_pictures(log.matches, looked.timestamps)
+    shown_last, matches = rows_shown_last(rows, len(looked.timestamps)), matches_of_rows(log.matches, rows)
+    found_jumps = looked.tracker.jumps(np.array([found.change.mean for found in log.matches]))
+    jumps = np.searchsorted(rows, found_jumps).tolist()
+    found = [person.at(shown_last) for person in looked.tracker.people(found_jumps)]
+    found = [person for person in found if person.visible.any()]
+    all_times = np.array(summary.timestamps or looked.timestamps)
+    if not found:
+        raise nobody_found_error(footage, len(all_times))
+    times = looked.timestamps[rows]
+    if len(rows) < len(looked.timestamps):
+        times = times_of_pictures(times, looked.step / summary.fps, found, breaks_of(matches, jumps))
+    people = mended_people(found, times.tolist(), breaks_of(matches, jumps), is_from_file)
+    tracks = join_matches(matches, footage.size, small_size(footage.size))
     return TrackingResult(
-        frames, people, (*summary.warnings, *notes), seconds, np.array(log.background), tracks, step, all_times, lines, thumbnails,
+        info_of_footage(footage, times.tolist(), summary.fps, looked.speed),
+        LookedAt(looked.step * rows, all_times, looked.step),
+        people,
+        (*summary.warnings, *notes),
+        seconds,
+        np.array(log.background)[rows],
+        None if tracks is None else without_graphics(tracks),
+        join_edges([log.edges[row] for row in rows], footage.size),
+        thumbnails_of_tracks(found_in_rows(log.portraits(), shown_last), people, keypoint_set),
         jumps=tuple(jumps),
-    )  # fmt: skip
+    )
 
 
-def breaks_of(log: ObservationLog, jumps: Sequence[int]) -> list[int]:
+def breaks_of(matches: Sequence[FrameMatches], jumps: Sequence[int]) -> list[int]:
     """The first rows after all cuts: of shots but the first, and jump cuts."""
-    return sorted([*jumps, *(row for row, found in enumerate(log.matches) if row and found.link == CUT)])
+    return sorted([*jumps, *(row for row, found in enumerate(matches) if row and found.link == CUT)])
 
 
 def say_jumps(tracked: TrackingResult, source: str) -> list[Message]:
@@ -138,7 +174,7 @@ def say_jumps(tracked: TrackingResult, source: str) -> list[Message]:
     if not tracked.jumps:
         return []
     text = "Time is cut out of {name}: from these frames on people are elsewhere, and nothing is smoothed across them: {frames}."
-    frames = ", ".join(str(tracked.step * row) for row in tracked.jumps)
+    frames = ", ".join(str(tracked.looked_at.rows[row]) for row in tracked.jumps)
     return [Message("time-cut-out", text, name=Path(source).name, frames=frames)]
 
 

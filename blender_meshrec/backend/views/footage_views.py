@@ -14,6 +14,7 @@ from ...core.errors import InputError
 from ...core.messages import Message
 from ...core.records import Estimate, FootageInfo, Observations
 from ..camera.tracks import BackgroundTracks
+from ..footage.looked_at import LookedAt
 from ..lens import choose_lens
 from ..tracking.detect_and_track import TrackingResult, detect_and_track
 
@@ -25,14 +26,16 @@ SIZE_TOLERANCE = 0.015  # share by which the sides of a picture may be off a cal
 class View:
     """One camera of several.
 
-    frames: of its footage. people: who is seen, the largest first, without the lens's distortion. estimates: of each. intrinsics: (3,3) px.
-    lens_sigma: the standard deviation of the logarithm of its focal length, 0 if given. camera_from_world: (4,4), of its calibration, or
-    None. view_from_first: (4,4), m. delay: s, its clock minus the first view's; clock: what told it. zoom: the logarithm of its focal
-    length over that of `intrinsics`, as the people of a pair of views tell it. persons: the index in `people` of
-    each of the clip's people, or several in turn. calibrated: the camera of its calibration, with the distortion of its lens, or None.
+    frames: of its footage; looked_at: which of its range these are. people: who is seen, the largest first, without the
+    lens's distortion. estimates: of each. intrinsics: (3,3) px. lens_sigma: the standard deviation of the logarithm of its focal length,
+    0 if given. camera_from_world: (4,4), of its calibration, or None. view_from_first: (4,4), m. delay: s, its clock minus the first
+    view's; clock: what told it. zoom: the logarithm of its focal length over that of `intrinsics`, as the people of a pair of views tell
+    it. persons: the index in `people` of each of the clip's people, or several in turn. calibrated: the camera of its calibration, with
+    the distortion of its lens, or None.
     """
 
     frames: FootageInfo
+    looked_at: LookedAt
     people: tuple[Observations, ...]
     intrinsics: FloatArray
     lens_sigma: float
@@ -114,10 +117,10 @@ def _named_in(stem: str, cameras: Sequence[CalibratedCamera]) -> CalibratedCamer
 def _view(request: ReconstructRequest, tracked: TrackingResult, camera: CalibratedCamera | None) -> View:
     if camera is None:
         lens = choose_lens(request, tracked.frames)
-        return View(tracked.frames, tracked.people, lens.intrinsics, lens.sigma, tracked.tracks)
+        return View(tracked.frames, tracked.looked_at, tracked.people, lens.intrinsics, lens.sigma, tracked.tracks)
     intrinsics = intrinsics_in_picture(camera, tracked.frames)
     people = tuple(undistorted(person, intrinsics, camera) for person in tracked.people)
-    return View(tracked.frames, people, intrinsics, 0.0, tracked.tracks, camera.camera_from_world, calibrated=camera)
+    return View(tracked.frames, tracked.looked_at, people, intrinsics, 0.0, tracked.tracks, camera.camera_from_world, calibrated=camera)
 
 
 def intrinsics_in_picture(camera: CalibratedCamera, frames: FootageInfo) -> FloatArray:

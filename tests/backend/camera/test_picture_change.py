@@ -40,8 +40,21 @@ def test_changes_of_pictures_and_whether_the_next_one_changes_at_once():
     still = np.full((180, 320), 100, np.uint8)
     noisy, lighter, much_lighter = still + 7, still + 12, still + 108
     meter = PictureChange()
-    assert not meter.is_at_once(still) and np.isnan(meter.update(still))
-    assert [meter.update(picture) for picture in (lighter, still, lighter, still, noisy, still)] == [4.0] * 4 + [0.0] * 2
+    assert not meter.is_at_once(still) and np.isnan(meter.update(still)).all()
+    found = [meter.update(picture) for picture in (lighter, still, lighter, still, noisy, still)]
+    assert found == [(4.0, 12.0)] * 4 + [(0.0, 7.0)] * 2
     assert not meter.is_at_once(lighter) and meter.is_at_once(much_lighter)
-    assert meter.update(much_lighter) == 100.0
-    assert np.isnan(meter.update(None)) and np.isnan(meter.update(still)) and meter.update(lighter) == 4.0
+    assert meter.update(much_lighter) == (100.0, 108.0)
+    assert np.isnan(meter.update(None)).all() and np.isnan(meter.update(still)).all() and meter.update(lighter).mean == 4.0
+
+
+def test_a_small_person_who_moves_counts_and_single_pixels_do_not():
+    still = np.full((180, 320), 100, np.uint8)
+    specks, person = still.copy(), still.copy()
+    specks[[10, 50, 90, 130], [20, 80, 140, 200]] = 255
+    person[60:70, 100:104] = 250
+    meter = PictureChange()
+    meter.update(still)
+    assert meter.update(specks).largest == 0.0
+    meter.update(still)
+    assert meter.update(person).largest == 150.0

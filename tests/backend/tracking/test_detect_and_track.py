@@ -128,14 +128,14 @@ def test_an_unknown_detector_is_refused_with_the_choices(film):
 def test_draft_looks_at_every_second_frame_and_keeps_all_times(film, detector, tmp_path):
     draft = request(film, quality="draft", frames=(0, 31), cache=str(tmp_path))
     first = detect_and_track(draft)
-    assert [row for row, _ in detector.calls] == list(range(16)) and first.step == 2
+    assert [row for row, _ in detector.calls] == list(range(16)) and first.looked_at.step == 2
     np.testing.assert_allclose(first.frames.timestamps, np.arange(16) / 15, atol=1e-6)
-    np.testing.assert_allclose(first.all_times, np.arange(31) / 30, atol=1e-6)
+    np.testing.assert_allclose(first.looked_at.all_times, np.arange(31) / 30, atol=1e-6)
     assert first.frames.fps == 30 and len(first.people[0]) == 16
     again = detect_and_track(draft)
-    assert len(detector.calls) == 16 and np.array_equal(again.all_times, first.all_times)
+    assert len(detector.calls) == 16 and np.array_equal(again.looked_at.all_times, first.looked_at.all_times)
     standard = detect_and_track(replace(draft, quality="standard"))  # not from the cache of the draft
-    assert len(detector.calls) == 16 + 31 and standard.step == 1 and standard.all_times is None
+    assert len(detector.calls) == 16 + 31 and standard.looked_at.is_every
     assert np.array_equal(standard.people[0].keypoints[::2], first.people[0].keypoints)
 
 
@@ -149,5 +149,5 @@ def test_an_interrupted_draft_goes_on_with_all_times(film, detector, tmp_path):
         detect_and_track(draft, stop)
     resumed = detect_and_track(draft)
     assert [row for row, _ in detector.calls] == list(range(130))
-    np.testing.assert_allclose(resumed.all_times, np.arange(COUNT) / 30, atol=1e-6)
+    np.testing.assert_allclose(resumed.looked_at.all_times, np.arange(COUNT) / 30, atol=1e-6)
     assert np.array_equal(resumed.people[0].keypoints, detect_and_track(replace(draft, cache=None)).people[0].keypoints)

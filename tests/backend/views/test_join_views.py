@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from blender_meshrec.backend.footage.looked_at import LookedAt
 from blender_meshrec.backend.views import joint_adjustment
 from blender_meshrec.backend.views.footage_views import View, cameras_of_views, intrinsics_in_picture
 from blender_meshrec.backend.views.join_views import JoinedViews, join_views
@@ -39,7 +40,15 @@ def make_view(camera, people, is_known=True, noise=0.0, lean=0.0, seed=0, shown=
     info = FootageInfo("clip.npz", np.arange(frames) / RATE, RATE, camera.size)
     intrinsics = camera.intrinsics if is_known else default_intrinsics(camera.size)
     placed = camera.camera_from_world if is_known else None
-    return View(info, tuple(observations), intrinsics, 0.0 if is_known else 0.2, camera_from_world=placed, estimates=estimates)
+    return View(
+        info,
+        LookedAt.every(info.timestamps),
+        tuple(observations),
+        intrinsics,
+        0.0 if is_known else 0.2,
+        camera_from_world=placed,
+        estimates=estimates,
+    )
 
 
 def relative(first, second):

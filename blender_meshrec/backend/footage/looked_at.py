@@ -1,0 +1,52 @@
+"""Which frames of a range of footage were looked at: all of them, or some, whose motion is interpolated for the others."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...core.array_types import AnyArray, FloatArray, IntArray
+from ...core.records import Observations
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """F of the N frames of a range.
+
+    rows: (F,) in the range, ascending. all_times: (N,) s, of every frame. step: the detector looked at one of so many frames, so that fewer
+    than those are left out for showing nothing new.
+    """
+
+    rows: IntArray
+    all_times: FloatArray
+    step: int = 1
+
+    @classmethod
+    def every(cls, times: FloatArray) -> "LookedAt":
+        """All frames, of times (N,) s."""
+        return cls(np.arange(len(times)), np.asarray(times, float))
+
+    @property
+    def is_every(self) -> bool:
+        """Whether no frame is left out."""
+        return len(self.rows) == len(self.all_times)
+
+    @property
+    def num_repeated(self) -> int:
+        """How many of the frames that the detector looked at were left out since they repeat the picture before them."""
+        return -(-len(self.all_times) // self.step) - len(self.rows)
+
+    def spread(self, values: AnyArray) -> AnyArray:
+        """Values (F,...) as (N,...): a frame that was left out has those of the last one before it."""
+        return np.asarray(values)[np.searchsorted(self.rows, np.arange(len(self.all_times)), "right") - 1]
+
+    def observed(self, seen: Observations) -> Observations:
+        """What was seen in the F frames, in all N: without the person in those that were left out."""
+        everywhere = seen.at(self.spread(np.arange(len(self.rows))))
+        return replace(everywhere, visible=everywhere.visible & np.isin(np.arange(len(self.all_times)), self.rows), silhouettes=None)
+
+    def between(self, first: int, last: int) -> "LookedAt":
+        """The frames from the one of row `first` of F up to that of row `last`, which begins what follows, counted from the first."""
+        begin = int(self.rows[first])
+        end = int(self.rows[last]) if last < len(self.rows) else len(self.all_times)
+        times = self.all_times[begin:end]
+        return LookedAt(self.rows[first:last] - begin, times - times[0], self.step)
