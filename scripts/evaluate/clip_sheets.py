@@ -223,10 +223,10 @@ def read_rows(recovery: Recovery, rows: Sequence[int]) -> dict[int, ImageArray]:
     found = dict.fromkeys(rows, black)
     for frame in footage.read():
         row = int(np.abs(recovery.timestamps - frame.time).argmin())
+        if row > max(rows) or frame.time > recovery.timestamps[-1] + 1e-3:
+            break
         if row in found and frame.image is not None:
             found[row] = frame.image
-        if row > max(rows):
-            break
     return found
 
 

@@ -131,24 +131,24 @@ def footage(frames, first=0, size=(1280, 720)):
     ],
 )
 def test_each_frame_of_the_footage_has_its_frame_of_the_scene(options, frames, first, step, places, key):
-    filming = camera_of_frames(some_camera(), ReconstructRequest("a.mp4", **options), footage(frames, first), step)
+    filming = camera_of_frames(some_camera(), ReconstructRequest("a.mp4", **options), footage(frames, first), step * np.arange(frames))
     assert filming.camera.world_from_camera[:, 0, 3].tolist() == list(places)
     assert filming.first_key == key and not filming.warnings
 
 
 def test_a_camera_that_is_a_little_short_is_held_and_one_that_is_shorter_refused():
-    filming = camera_of_frames(some_camera(), ReconstructRequest("a.mp4"), footage(21))
+    filming = camera_of_frames(some_camera(), ReconstructRequest("a.mp4"), footage(21), np.arange(21))
     assert filming.camera.world_from_camera[-1, 0, 3] == 19 and "101 to 120" in filming.warnings[0] and "101 to 121" in filming.warnings[0]
     with pytest.raises(InputError, match="from frame 101 to 120"):
-        camera_of_frames(some_camera(), ReconstructRequest("a.mp4"), footage(30))
-    assert not camera_of_frames(some_camera(1), ReconstructRequest("a.mp4"), footage(500)).warnings  # it stands still
+        camera_of_frames(some_camera(), ReconstructRequest("a.mp4"), footage(30), np.arange(30))
+    assert not camera_of_frames(some_camera(1), ReconstructRequest("a.mp4"), footage(500), np.arange(500)).warnings  # it stands still
 
 
 def test_another_picture_and_another_lens():
-    filming = camera_of_frames(some_camera(), ReconstructRequest("a.mp4"), footage(20, size=(640, 480)))
+    filming = camera_of_frames(some_camera(), ReconstructRequest("a.mp4"), footage(20, size=(640, 480)), np.arange(20))
     assert filming.camera.focal[0] == 450 and filming.camera.center[0].tolist() == [320, 240]
     assert "other proportions" in filming.warnings[0]
-    filming = camera_of_frames(some_camera(), ReconstructRequest("a.mp4", focal="1000px"), footage(20))
+    filming = camera_of_frames(some_camera(), ReconstructRequest("a.mp4", focal="1000px"), footage(20), np.arange(20))
     assert (filming.camera.focal == 1000).all()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from blender_meshrec.backend.footage.looked_at import LookedAt
 from blender_meshrec.backend.footage.video import open_footage
 from blender_meshrec.backend.passes import texture
 from blender_meshrec.backend.texture.footage_cameras import cameras_of_clip, read_pictures
@@ -56,7 +57,8 @@ def clip(body, tmp_path):
     person = SimpleNamespace(number=1, place=0, recovery=recovery, observations=observed, refined={}, texture=None)
     return SimpleNamespace(
         request=ReconstructRequest(str(tmp_path), texture=True, texture_size="512"), people=[person], joined=None, zoom=None, parts=(),
-        distortion=np.zeros(3), intrinsics=K, frames=FootageInfo(str(tmp_path), times, 30.0, SIZE), warnings=[],
+        distortion=np.zeros(3), intrinsics=K, frames=FootageInfo(str(tmp_path), times, 30.0, SIZE), looked_at=LookedAt.every(times),
+        warnings=[],
         tracked_people=(observed,), body=body, template=body.template, stages=SimpleNamespace(count=lambda done, total: None),
     )  # fmt: skip
 
@@ -124,7 +126,8 @@ def test_only_wanted_pictures_are_converted(clip, monkeypatch):
 def test_cameras_of_several_views_show_the_rows_at_their_times(clip):
     own = clip.people[0]
     late = SimpleNamespace(
-        frames=FootageInfo(clip.request.source, clip.frames.timestamps, 30.0, SIZE), people=(own.observations,), intrinsics=K, delay=2 / 30,
+        frames=FootageInfo(clip.request.source, clip.frames.timestamps, 30.0, SIZE), looked_at=clip.looked_at,
+        people=(own.observations,), intrinsics=K, delay=2 / 30,
         persons=[(0,)], calibrated=None, view_from_first=np.eye(4),
     )  # fmt: skip
     first = SimpleNamespace(**{**vars(late), "delay": 0.0})
