@@ -87,7 +87,7 @@ def contacts_from_probabilities(
     touching = _apply_hysteresis(score, timestamps, PROBABILITY_THRESHOLDS) & any_visible[:, None]
     if points is not None:
         _release_drifting(touching, points, timestamps, camera, NETWORK_MAX_DRIFT, NETWORK_DRIFT_DEPTH_WEIGHT)
-    return np.where(touching, np.maximum(score, 0.505), np.minimum(score, 0.495))
+    return np.where(touching, np.maximum(score, 0.505), no_contacts(score))
 
 
 def contacts_on_support(contacts: FloatArray, points: FloatArray, knees: FloatArray) -> FloatArray:
@@ -103,8 +103,13 @@ def contacts_on_support(contacts: FloatArray, points: FloatArray, knees: FloatAr
             height = float(np.median(heights[first:last, k]))
             is_raised = height > STEP_HEIGHT and float(np.median(other[first:last])) < height - OTHER_FOOT_LOWER
             if FLOOR_HEIGHT < height <= STEP_HEIGHT or is_raised:
-                contacts[first:last, k] = np.minimum(contacts[first:last, k], 0.495)
+                contacts[first:last, k] = no_contacts(contacts[first:last, k])
     return contacts
+
+
+def no_contacts(contacts: FloatArray) -> FloatArray:
+    """Scores of contacts that are none, however sure they were."""
+    return np.minimum(contacts, 0.495)
 
 
 def weight_bearing(points: FloatArray, timestamps: FloatArray, visible: ArrayLike) -> FloatArray:

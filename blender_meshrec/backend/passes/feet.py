@@ -6,9 +6,9 @@ import numpy as np
 
 from ...core.array_types import BoolArray, FloatArray
 from ...core.cameras import rigid_transform
-from ...core.contacts import contacts_from_probabilities, contacts_on_support, detect_contacts
+from ...core.contacts import contacts_from_probabilities, contacts_on_support, detect_contacts, no_contacts
 from ...core.foot_planting.foot_lock import MAX_PELVIS_SHIFT, lock_feet
-from ...core.foot_planting.leg_kinematics import soles_from_template
+from ...core.foot_planting.leg_kinematics import feet_on_soles, soles_from_template
 from ...core.metrics import foot_slide
 from ...core.rotations import rotvec_from_rotmat
 from ..clip import Clip, Person
@@ -59,6 +59,7 @@ def lock_feet_of_person(person: Person, clip: Clip, camera: FloatArray) -> None:
         contacts = contacts_from_probabilities(person.estimate.contacts, times, points_seen, before, sight_from)
     rest_joints, soles = template.rest_joints(person.free.betas), soles_from_template(template, person.free.betas)
     contacts = contacts_on_support(contacts, before, legs.joints[:, :, KNEE])
+    contacts = np.where(feet_on_soles(legs), contacts, no_contacts(contacts))
     certain = known_contacts(person, clip)
     if certain is not None:
         contacts = np.where(np.isnan(certain), contacts, certain)

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..array_types import FloatArray
+from ..array_types import BoolArray, FloatArray
 from ..files.body_template import BodyTemplate
 
 # SMPL's hip, knee, ankle and foot joints, the left leg first; SMPL-H and SMPL-X number these joints alike.
 LEG_JOINTS = np.array([[1, 4, 7, 10], [2, 5, 8, 11]])
+# A foot lies on its edge or on its instep, no longer and fully: the cosine of its shin with up, and how far up its axis across points, or
+# down the one through its sole.
+UPRIGHT_SHIN, LYING_SHIN = 0.6, 0.3
+ON_SOLE, OFF_SOLE = 0.5, 0.8
 KNEE_AXIS = np.array([1.0, 0.0, 0.0])  # a knee flexes about its thigh's x axis
 
 
@@ -29,6 +33,23 @@ class Legs:
     joints: FloatArray
     rotations: FloatArray
     points: FloatArray
+
+
+def feet_on_soles(legs: Legs) -> BoolArray:
+    """Whether each of the soles' contact points (F,4) is below its foot, which does not lie on its edge or on its instep."""
+    up = legs.rotations[..., 2, :]  # in the axes of hip, knee, ankle and foot: to the left, along the leg or through the sole, forward
+    return (lying_feet(up[:, :, 1:2, 1], up[:, :, 2:]) < 0.5).reshape(len(up), 4)
+
+
+def lying_feet(shins: FloatArray, up: FloatArray) -> FloatArray:
+    """How far feet lie on their edge or on their instep, 0 to 1: only with a leg that lies, too. How others are rolled is hardly seen.
+
+    Args:
+        shins: (...), the cosines of their axes with up. up: (...,3), in the feet's axes: across to the left, through the sole, forward.
+    """
+    lies = (UPRIGHT_SHIN - shins) / (UPRIGHT_SHIN - LYING_SHIN)
+    off_sole = (np.maximum(np.abs(up[..., 0]), -up[..., 1]) - ON_SOLE) / (OFF_SOLE - ON_SOLE)
+    return np.clip(lies, 0.0, 1.0) * np.clip(off_sole, 0.0, 1.0)
 
 
 def soles_from_template(template: BodyTemplate, betas: FloatArray) -> Soles:

@@ -17,6 +17,7 @@ from blender_meshrec.backend.fitting.clip_solve.ground_contacts import (
     ground_weights,
     resting_places,
 )
+from blender_meshrec.core.foot_planting.leg_kinematics import soles_from_template
 from blender_meshrec.core.rotations import rotmat_from_rotvec
 from tests.support.made_up_clips import lie, squat
 
@@ -72,6 +73,27 @@ def test_soles_lie_on_the_skin_and_hinges_are_a_few_centimetres_under_it(templat
     radii = ground_skin(template, np.zeros(10)).radii(np.eye(3)[None, None].repeat(24, 1), np.array([0.0, 1.0, 0.0]))[0]
     assert (radii[GROUND_ROWS >= 24] == 0).all()
     assert radii[GROUND_ROWS < 24].min() > 0.02 and radii.max() < 0.12
+
+
+def test_a_foot_lies_on_its_edge_or_on_its_instep_with_its_leg(template):
+    """How far the skin is below the soles then, within a centimetre; a foot that is rolled below an upright leg counts as flat."""
+    skin, up, soles = ground_skin(template, np.zeros(10)), np.array([0.0, 1.0, 0.0]), slice(len(SOLE_ROWS))
+
+    def radii(turn, joints):
+        rotations = np.eye(3)[None, None].repeat(24, 1)
+        rotations[:, joints] = rotmat_from_rotvec(turn)
+        return skin.radii(rotations, up)[0, soles]
+
+    vertices, rest = template.rest_vertices(np.zeros(10)), soles_from_template(template, np.zeros(10)).points
+    everything, feet = list(range(24)), [7, 8, 10, 11]
+    for turn in ([0.0, 0.0, np.pi / 2], [0.0, 0.0, -np.pi / 2], [np.pi, 0.0, 0.0]):
+        down = -rotmat_from_rotvec(turn).T @ up
+        for point, found in zip(rest, radii(turn, everything), strict=True):
+            near = vertices[(np.abs(vertices - point)[:, [0, 2]] < [0.06, 0.03]).all(1) & (vertices[:, 1] < point[1] + 0.075)]
+            assert found == pytest.approx(((near - point) @ down).max(), abs=0.01) and found > 0.015
+        assert not radii(turn, feet).any()
+    prone, on_toes = [np.pi / 2, 0.0, 0.0], [np.radians(70), 0.0, 0.0]
+    assert not radii(prone, everything).any() and not radii(on_toes, everything).any()  # soles that look back
 
 
 def test_radii_are_distances_from_the_skin(template):
