@@ -1,7 +1,8 @@
 """Legs whose sides a detector exchanges while they pass each other: of somebody who runs, the leg in front is always called the right one.
 
 Neighbouring frames do not show it (tracking/side_swaps.py): of legs that pass each other fast, each is as near to the other one's place as
-to its own. Between two passings both legs get the other side if their knees and ankles then go on as they came, and if the lifter is surer
+to its own. Nor do they where it ends, if each leg leaps to the other one's place in a single frame: what was before may be as wrong as what
+is behind. Between two such rows both legs get the other side if their knees and ankles then go on as they came, and if the lifter is surer
 of them so. Either alone is wrong too often.
 """
 
@@ -23,9 +24,10 @@ from ..tracking.side_swaps import LEGS_RELABELLED, apply_hypothesis
 
 # Legs pass each other where their knees and ankles are nearest to each other, and nearer than this, body sizes.
 PASSING_DISTANCE = 0.2
-# How the legs go on is seen within this time, s, before and after a passing, in at least so many frames each. In the frame of the passing
-# itself a detector sees a mixture of both.
-AROUND_PASSING, MIN_FRAMES = 0.105, 2
+LEAP = 0.12  # body sizes, by which knees and ankles are nearer to where the other leg was in the frame before
+# How the legs go on is seen within this time, s, before and after such a row, in at least so many frames each. In the frame itself a
+# detector sees a mixture of both.
+AROUND_TURN, MIN_FRAMES = 0.105, 2
 # By how much smoother legs go on if exchanged, body sizes, and how much surer the lifter is of their knees and ankles then.
 MIN_SMOOTHER, MIN_SURER = 0.025, 0.04
 MARGIN = 3  # frames on either side of an interval in which the lifter is asked, too
@@ -56,12 +58,12 @@ def exchanged_intervals(seen: Observations, times: FloatArray, spread: Spread) -
         seen: one person of F frames. times: (F,) s. spread: how far off knees and ankles, (F,), are expected to be.
     """
     legs = legs_in_body_sizes(seen)
-    passings = passing_rows(legs, seen.visible)
-    if not passings:
+    turns = sorted({*passing_rows(legs, seen.visible), *leaping_rows(legs, seen.visible)})
+    if not turns:
         return []
     rows = np.flatnonzero(seen.visible)
-    gains = {row: _smoothness_gained(legs, seen, times, row) for row in passings}
-    intervals = list(pairwise([int(rows[0]), *passings, int(rows[-1]) + 1]))
+    gains = {row: _smoothness_gained(legs, seen, times, row) for row in turns}
+    intervals = list(pairwise([int(rows[0]), *turns, int(rows[-1]) + 1]))
     smoother = {interval: sum(gains.get(row, 0.0) for row in interval) for interval in intervals}
     found: list[tuple[int, int]] = []
     for interval in sorted(intervals, key=lambda interval: -smoother[interval]):
@@ -78,6 +80,13 @@ def passing_rows(legs: FloatArray, visible: BoolArray) -> list[int]:
     before, here, behind = apart[:-2], apart[1:-1], apart[2:]
     is_passing = (here < PASSING_DISTANCE) & (here <= before) & (here < behind) & np.isfinite(before) & np.isfinite(behind)
     return [int(row) for row in 1 + np.flatnonzero(is_passing)]
+
+
+def leaping_rows(legs: FloatArray, visible: BoolArray) -> list[int]:
+    """The rows in which each of the legs (2,F,2,2), of `legs_in_body_sizes`, is nearer to where the other one was. visible: (F,)."""
+    here, before = legs[:, 1:], legs[:, :-1]
+    own, other = (np.linalg.norm(here - legs_before, axis=-1).mean((0, 2)) for legs_before in (before, before[::-1]))
+    return [int(row) for row in 1 + np.flatnonzero((own - other > LEAP) & visible[1:] & visible[:-1])]
 
 
 def with_exchanged_legs(seen: Observations, rows: IntArray) -> Observations:
@@ -98,13 +107,13 @@ def legs_in_body_sizes(seen: Observations) -> FloatArray:
     return np.stack([points[:, joints] for joints in _SIDES])
 
 
-def _smoothness_gained(legs: FloatArray, seen: Observations, times: FloatArray, passing: int) -> float:
-    """How much nearer, body sizes, knees and ankles are to parabolas over time if the legs behind a passing are exchanged."""
-    near = np.flatnonzero(seen.visible & (np.abs(times - times[passing]) <= AROUND_PASSING))
-    before, behind = near[near < passing], near[near > passing]
+def _smoothness_gained(legs: FloatArray, seen: Observations, times: FloatArray, turn: int) -> float:
+    """How much nearer, body sizes, knees and ankles are to parabolas over time if the legs behind a row are exchanged."""
+    near = np.flatnonzero(seen.visible & (np.abs(times - times[turn]) <= AROUND_TURN))
+    before, behind = near[near < turn], near[near > turn]
     if min(len(before), len(behind)) < MIN_FRAMES:
         return 0.0
-    powers = np.vander(times[np.concatenate([before, behind])] - times[passing], 3)
+    powers = np.vander(times[np.concatenate([before, behind])] - times[turn], 3)
 
     def off_parabola(sides: Sequence[int]) -> float:
         """Of the left and the right leg, if they go on as the legs of these sides."""

@@ -72,6 +72,15 @@ def test_legs_exchanged_between_passings_are_found():
         assert [each.tolist() for each in found] == [rows.tolist()]
 
 
+def test_legs_exchanged_from_a_passing_to_where_they_leap_are_found():
+    truth = runner()
+    passings = passings_of(truth)
+    middle = (passings[2] + passings[3]) // 2
+    for rows in (np.arange(passings[2], middle), np.arange(middle, passings[3])):
+        found = exchanged_intervals(with_exchanged_legs(truth, rows), TIMES, spread_of(truth))
+        assert [each.tolist() for each in found] == [rows.tolist()]
+
+
 def test_legs_that_have_their_sides_stay_and_the_lifter_is_not_asked():
     def spread(seen, times):
         raise AssertionError("asked")
