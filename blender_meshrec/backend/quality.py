@@ -32,6 +32,7 @@ HOVER = 0.08  # m; a body this far above the floor does not touch it
 HIGHEST_JUMP, GRAVITY = 0.6, 9.81
 # A foot this low above the floor, m, and this slow, m/s, rests on something: people hold a foot still higher up, or not for long.
 LOW_FOOT, REST_SPEED = 0.35, 0.15
+ON_FLOOR = 0.3  # m; somebody whose pelvis is no higher lies or sits on the floor, and holds a foot up on purpose
 GLIDING_SPEED = 0.4  # m/s, of feet that do not stand still
 # Keypoints that move by this share of the box from one frame to the next, and this fast, box heights a second, are another person's.
 JUMP_SHARE, JUMP_SPEED = 0.25, 8.0
@@ -297,12 +298,13 @@ def sole_heights(recovery: Recovery, body: Smpl) -> FloatArray:
 
 
 def foot_held_up(recovery: Recovery, soles: FloatArray, seen: BoolArray) -> float:
-    """The longest time, s, for which a foot rests a little above the floor; soles: (F,4) m as of `sole_heights`."""
+    """The longest time, s, for which a foot of somebody on their legs or on a seat rests a little above the floor; soles: (F,4) m."""
     if len(seen) < 2:
         return 0.0
     low = soles.reshape(-1, 2, 2).min(-1)
     speed = point_speeds(recovery.joints[:, _FEET].astype(float), recovery.timestamps).reshape(-1, 2, 2).max(-1)
-    rests = (low > HOVER) & (low < LOW_FOOT) & (speed < REST_SPEED) & seen[:, None]
+    is_up = recovery.joints[:, 0, 2] > ON_FLOOR
+    rests = (low > HOVER) & (low < LOW_FOOT) & (speed < REST_SPEED) & (is_up & seen)[:, None]
     return max(longest_run(rests[:, foot], recovery.timestamps) for foot in (0, 1))
 
 

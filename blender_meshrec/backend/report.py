@@ -203,7 +203,7 @@ def build_person_report(person: Person, clip: Clip) -> dict[str, Any]:
         pixels, relative = reprojection_error(in_camera, SMPL_JOINTS, *seen)
     report = {
         "person": person.number,
-        "frames_with_person": int((recovery.visible if has_footage_rows else observations.visible).sum()),
+        "frames_with_person": int((recovery.visible if has_footage_rows else clip.looked_at.spread(observations.visible)).sum()),
         "height_cm": round(100 * stature(clip.template, recovery.betas), 1),
         "betas": [round(float(beta), 6) for beta in recovery.betas],
         "surface_model_type": recovery.surface_model_type,

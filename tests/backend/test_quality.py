@@ -193,6 +193,20 @@ def test_a_foot_that_rests_in_the_air(tube_body):
     assert bend(-0.7, 0.9, swing=0.4)["foot_held_up"].value < 0.7
 
 
+def test_somebody_who_lies_raises_a_foot_on_purpose(tube_body):
+    poses = np.zeros((FRAMES, 72))
+    poses[:, 3] = -0.2
+    recovery, _observations = make_person(tube_body, poses=poses)
+
+    def held(pelvis):
+        """Lying on the back, or floating, with the pelvis at a height, m."""
+        sunk = np.array([0.0, 0.0, pelvis - recovery.joints[0, 0, 2]])
+        lying = replace(recovery, trans=recovery.trans + sunk, joints=recovery.joints + sunk, contacts=np.zeros((FRAMES, 4)))
+        return measure_person(lying, observe(lying), tube_body)["foot_held_up"].value
+
+    assert held(0.1) == 0 and held(0.32) == pytest.approx((FRAMES - 1) / FPS)
+
+
 def test_somebody_who_stands_glides_if_the_world_moves(tube_body):
     recovery, observations = make_person(tube_body)
     assert measure_person(recovery, observations, tube_body)["gliding"].value == 0
