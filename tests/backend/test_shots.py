@@ -8,7 +8,7 @@ import pytest
 
 from blender_meshrec.backend.camera.solve_camera import Shot, solve_camera
 from blender_meshrec.backend.passes import camera as camera_pass
-from blender_meshrec.backend.passes.shots import joints_of_shots, way_behind_cut
+from blender_meshrec.backend.passes.shots import joints_of_shots, movement_left, way_behind_cut
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.cameras import project, rigid_transform, transform_points
@@ -117,3 +117,14 @@ def test_joints_of_all_shots_are_seen_through_one_lens():
     np.testing.assert_allclose(found[4:7, :, 2:], joints[:3, :, 2:] * 0.5, rtol=1e-6)
     assert not found[[3, 7]].any() and not found[8:].any()
     assert joints_of_shots(SimpleNamespace(parts=parts, intrinsics=short), [nobody, None, nobody]) is None
+
+
+def test_a_camera_that_moves_where_nobody_is_seen_takes_no_path_along():
+    moved = np.full((5, 3), 0.2)
+    part = SimpleNamespace(people=[], background=moved, frames=range(5))
+    assert movement_left(part).shape == (5, 3) and not movement_left(part).any()
+    seen = SimpleNamespace(
+        people=["somebody"], background=moved, frames=range(5), known_camera=None, path_scale=None, camera_from_view=None
+    )
+    seen.camera = SimpleNamespace(kind="moving")
+    np.testing.assert_array_equal(movement_left(seen), moved)

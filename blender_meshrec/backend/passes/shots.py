@@ -102,8 +102,8 @@ def zoom_of(part: Clip) -> FloatArray:
 
 
 def movement_left(part: Clip) -> FloatArray:
-    """The movement (F,3) of the background that is not taken out."""
-    left = background_left(part) if part.people else part.background
+    """The movement (F,3) of the background that is not taken out; none where nobody is seen, whose path it could be."""
+    left = background_left(part) if part.people else None
     return np.zeros((len(part.frames), 3)) if left is None else left
 
 
