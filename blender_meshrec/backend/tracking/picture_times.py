@@ -14,6 +14,7 @@ from ...core.array_types import FloatArray
 from ...core.records import Observations
 
 REACH = 12  # pictures on either side, over which the rate of pictures is even
+MAX_SHIFT = 0.9  # frames, between when a picture was taken and when it is shown: pictures stay in order
 SMOOTHER = 0.93  # share of the roughness of people's motion, below which even times are the right ones; it is 0.7 to 0.9 where they are
 
 
@@ -30,7 +31,7 @@ def times_of_pictures(shown: FloatArray, frame_time: float, people: Sequence[Obs
 
 
 def evened(shown: FloatArray, frame_time: float) -> FloatArray:
-    """Times (F,) s that are as even as those of the REACH around each, and at most a frame from when the pictures are shown.
+    """Times (F,) s that are as even as those of the REACH around each, and less than a frame from when the pictures are shown.
 
     The first picture is taken when it is shown.
     """
@@ -45,7 +46,7 @@ def evened(shown: FloatArray, frame_time: float) -> FloatArray:
     mean_offset, mean_time = (weights * offsets).sum(1, keepdims=True) / total, (weights * times).sum(1, keepdims=True) / total
     slope = (weights * (offsets - mean_offset) * (times - mean_time)).sum(1) / (weights * (offsets - mean_offset) ** 2).sum(1)
     even = mean_time[:, 0] - slope * mean_offset[:, 0]
-    even = np.clip(even, shown - frame_time, shown + frame_time)
+    even = np.clip(even, shown - MAX_SHIFT * frame_time, shown + MAX_SHIFT * frame_time)
     even[0] = shown[0]
     return even if (np.diff(even) > 0).all() else shown
 
