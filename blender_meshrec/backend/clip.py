@@ -71,6 +71,7 @@ class Person:
     free, locked: the body in the world before and after foot locking. contacts: (F,4). foot_slide: cm/s before and after locking.
     generated: PC-HMR's generated mesh, or None.
     judged: verdict, reasons, worst frames and measures for the report, as of quality.py; empty if not judged.
+    kept: (F,), the rows that stay as they are in the result that an artist has corrected, or None.
     in_views: what several views show of the person, and joined_joints: where they see them together; None with a single view.
     refined: the reports of body refiners, by name. skel_report: the report of the conversion to SKEL and its refiners, or None.
     texture: the content (N,) uint8 of a PNG file, painted from the footage, or None.
@@ -100,6 +101,7 @@ class Person:
     refined: dict[str, Any] = field(default_factory=dict)
     skel_report: dict[str, Any] | None = None
     texture: ImageArray | None = None
+    kept: BoolArray | None = None
     in_views: JoinedPerson | None = None
     joined_joints: CameraSpaceJoints | None = None
     place: int = -1

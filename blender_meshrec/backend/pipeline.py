@@ -113,6 +113,7 @@ AFTERWARDS = (
     Pass(None, leave_out_unexplained, needed=lambda clip: leaves_out(clip.request) and not clip.is_listed),
     Pass("texture", texture.paint_people, needed=texture.wants_texture),
     Pass("fill in frames", fill_in_left_out_frames, needed=has_left_out_frames),
+    Pass("fill in frames", solve_again.keep_left_out_frames, needed=both(has_left_out_frames, solve_again.has_earlier)),
     Pass(None, recoveries.resample_people, needed=recoveries.is_resampled),
     Pass("calibrate", recoveries.calibrate_meshes, needed=recoveries.has_generated_meshes),
 )

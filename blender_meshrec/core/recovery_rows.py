@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .array_types import AnyArray
+from .array_types import AnyArray, IntArray
 from .records import Recovery
 
 # Arrays of a whole clip; all others have one row a frame.
@@ -31,6 +31,17 @@ def join_rows(parts: Sequence[Recovery]) -> Recovery:
     rows = [frame_arrays(part) for part in parts]
     joined: dict[str, Any] = {name: np.concatenate([part[name] for part in rows]) for name in rows[0]}
     return dataclasses.replace(parts[0], **joined)
+
+
+def with_rows_of(recovery: Recovery, other: Recovery, rows: IntArray, others: IntArray) -> Recovery:
+    """The recovery with rows (R,) that are those of another one, `others` (R,), but for their times; arrays that only one has stay."""
+    mine, theirs = frame_arrays(recovery), frame_arrays(other)
+    changed: dict[str, Any] = {}
+    for name in (mine.keys() & theirs.keys()) - {"timestamps"}:
+        if mine[name].shape[1:] == theirs[name].shape[1:]:
+            changed[name] = np.array(mine[name])
+            changed[name][rows] = theirs[name][others]
+    return dataclasses.replace(recovery, **changed)
 
 
 def change_shots(recovery: Recovery, cuts: Sequence[int], change: Callable[[Recovery], Recovery]) -> Recovery:

@@ -6,7 +6,9 @@ import pytest
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.conventions import standard_fps
-from blender_meshrec.core.files.motion_npz import read_motion
+from blender_meshrec.core.corrections import BadRange, Corrections, PersonCorrections
+from blender_meshrec.core.files.corrections import write_corrections
+from blender_meshrec.core.files.motion_npz import read_motion, write_motion
 from blender_meshrec.core.metrics import jitter
 from tests.conftest import ROOT
 
@@ -60,3 +62,15 @@ def test_a_draft_at_another_rate_has_even_times():
     (slow,) = recover(ReconstructRequest(str(CLIP), frames=(0, 21), quality="draft", fps=10.0)).recoveries
     np.testing.assert_allclose(slow.timestamps, np.arange(len(slow)) / 10)
     assert len(slow) == 9 and slow.mocap_framerate == 10
+
+
+def test_frames_that_no_correction_concerns_stay_as_they_are(results, tmp_path):
+    (earlier,) = results["draft"].recoveries
+    write_motion(tmp_path / "earlier.npz", earlier)
+    person = PersonCorrections(1, (BadRange(30, 34, "left_arm"),), (), (), str(tmp_path / "earlier.npz"))
+    write_corrections(tmp_path / "corrections.json", Corrections(CLIP.name, (person,)))
+    request = ReconstructRequest(str(CLIP), frames=FRAMES, quality="draft", corrections=str(tmp_path / "corrections.json"))
+    (corrected,) = recover(request).recoveries
+    moved = np.abs(corrected.joints - earlier.joints).max((1, 2))
+    assert not moved[:10].any() and not moved[55:].any() and moved[30:35].max() > 0.001  # frames looked at and those between
+    assert np.array_equal(corrected.poses[:10], earlier.poses[:10]) and np.array_equal(corrected.trans[55:], earlier.trans[55:])

@@ -1,11 +1,13 @@
 """Rows of a recovery, cut out and joined; nothing is interpolated across a cut."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from blender_meshrec.core.cameras import rigid_transform
 from blender_meshrec.core.records import Recovery
-from blender_meshrec.core.recovery_rows import change_shots, join_rows, rows_of
+from blender_meshrec.core.recovery_rows import change_shots, join_rows, rows_of, with_rows_of
 from blender_meshrec.core.resampling import resample_recovery
 
 FRAMES, CUT = 12, 6
@@ -35,6 +37,14 @@ def test_each_shot_is_changed_by_itself(recovery):
     lengths = []
     change_shots(recovery, [4, 9], lambda shot: lengths.append(len(shot)) or shot)
     assert lengths == [4, 5, 3]
+
+
+def test_rows_of_another_one_take_their_place_but_for_the_times(recovery):
+    other = replace(rows_of(recovery, 2, 6), poses=recovery.poses[2:6] + 1, joint_sigma=None)
+    changed = with_rows_of(recovery, other, np.array([0, 3]), np.array([1, 2]))
+    np.testing.assert_array_equal(changed.poses[[0, 3]], other.poses[[1, 2]])
+    np.testing.assert_array_equal(changed.poses[1:3], recovery.poses[1:3])
+    np.testing.assert_array_equal(changed.timestamps, recovery.timestamps)
 
 
 @pytest.mark.parametrize("fps", [24.0, 60.0, 120.0, 7.0])

@@ -15,6 +15,7 @@ from ...core.foot_planting.leg_kinematics import LEG_JOINTS, soles_from_template
 from ...core.foot_planting.plant_body import plant_body
 from ...core.metrics import foot_slide
 from ...core.records import BodyParams, Recovery
+from ...core.recovery_rows import with_rows_of
 from ...core.resampling import fill_in_frames
 from ...core.rotations import quat_from_rotmat, rotvec_from_quat, rotvec_from_rotmat, slerp
 from ..camera.path_scale import PathScale
@@ -28,6 +29,7 @@ from .solve import keypoints_of_solve, start_contacts
 
 # Rows on either side of a corrected range that are solved too, and stay, so that the range joins them smoothly.
 MARGIN = 20
+SAME_TIME = 1e-3  # s, within which a frame of an earlier result is the same
 
 
 def has_earlier(clip: Clip) -> bool:
@@ -49,6 +51,29 @@ def solve_corrected_ranges(clip: Clip) -> None:
     _take_over_world(clip, earlier[0].recovery)
     for person, result in zip(clip.people, earlier, strict=True):
         _solve_person(person, result, clip)
+
+
+def keep_left_out_frames(clip: Clip) -> None:
+    """Give frames that were left out between rows that stay the earlier result's own motion, in place of an interpolated one."""
+    for person in clip.people:
+        earlier, kept = read_motion(_corrections_of(person).earlier), _kept_frames(person, clip)
+        shift, times = earlier.first_frame - clip.frames.first, clip.looked_at.all_times
+        frames = np.flatnonzero(kept)
+        frames = frames[(frames >= shift) & (frames < shift + len(earlier))]
+        frames = frames[np.abs(earlier.timestamps[frames - shift] + shift / clip.frames.fps - times[frames]) < SAME_TIME]
+        person.recovery = with_rows_of(person.recovery, earlier, frames, frames - shift)
+
+
+def _kept_frames(person: Person, clip: Clip) -> BoolArray:
+    """Whether each frame of the range (N,) is a row that stays, or between two of them."""
+    parts = [next((one for one in part.people if one.number == person.number), None) for part in clip.parts]
+    rows = [
+        np.ones(len(part.frames), bool) if one is None or one.kept is None else one.kept
+        for part, one in zip(clip.parts or (clip,), parts or (person,), strict=True)
+    ]
+    kept = np.concatenate(rows)
+    behind = np.searchsorted(clip.looked_at.rows, np.arange(len(clip.looked_at.all_times)))
+    return clip.looked_at.spread(kept) & kept[np.minimum(behind, len(kept) - 1)]
 
 
 def _corrections_of(person: Person) -> PersonCorrections:
@@ -95,6 +120,7 @@ def _solve_person(person: Person, earlier: _Earlier, clip: Clip) -> None:
         fade_out(changed, times),
         np.zeros((len(times), 24)) if earlier.recovery.joint_sigma is None else earlier.recovery.joint_sigma,
     )
+    person.kept = weight == 0
     solved, sigma = start, sigma.astype(float)
     windows = contact_runs(_widened(changed, MARGIN))
     for number, (first, last) in enumerate(windows):
