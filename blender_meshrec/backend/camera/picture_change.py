@@ -17,10 +17,11 @@ NOISE = 8.0  # grey levels by which pixels change without counting: by noise, an
 AT_ONCE, AROUND, REPEATED, FARTHEST = 1.8, 4, 0.1, 30
 AT_ONCE_SO_FAR = 2.2  # the same before the frames behind are known
 LEAST_CHANGE = 0.3  # grey levels, at once
-# A picture is repeated where it changes by less than this share of what it changes by before and behind; so many pixels may change by more.
+# A picture only repeats the one before it where it changes by less than this share of the leaps on either side; so many pixels, drawn or
+# flickering ones, may change by more.
 STANDS_STILL, OUTLIERS = 0.15, 4
-LEAST_MOTION = 6.0  # grey levels, by which a picture changes before and behind one that is repeated
-SHOWN = 0.2  # s, for which one picture is shown at most; who holds still for longer is filmed
+LEAST_MOTION = 6.0  # grey levels, of such a leap
+SHOWN = 0.2  # s, for which one picture is shown at most; where it stands still for longer, people hold still
 
 
 class Change(NamedTuple):

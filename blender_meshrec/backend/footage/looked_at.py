@@ -12,8 +12,8 @@ from ...core.records import Observations
 class LookedAt:
     """F of the N frames of a range.
 
-    rows: (F,) in the range, ascending. all_times: (N,) s, of every frame. step: the detector looked at one of so many frames, so that fewer
-    than those are left out for showing nothing new.
+    rows: (F,) in the range, ascending. all_times: (N,) s, of every frame. step: the detector looked at one of so many frames; of these,
+    the ones that only repeat the picture before them are left out, too.
     """
 
     rows: IntArray
@@ -32,7 +32,7 @@ class LookedAt:
 
     @property
     def num_repeated(self) -> int:
-        """How many of the frames that the detector looked at were left out since they repeat the picture before them."""
+        """How many of the frames that the detector looked at only repeat the picture before them."""
         return -(-len(self.all_times) // self.step) - len(self.rows)
 
     def spread(self, values: AnyArray) -> AnyArray:
@@ -45,7 +45,7 @@ class LookedAt:
         return replace(everywhere, visible=everywhere.visible & np.isin(np.arange(len(self.all_times)), self.rows), silhouettes=None)
 
     def between(self, first: int, last: int) -> "LookedAt":
-        """The frames from the one of row `first` of F up to that of row `last`, which begins what follows, counted from the first."""
+        """Those from row `first` of F up to row `last`, not included, and the frames between them, counted from the first."""
         begin = int(self.rows[first])
         end = int(self.rows[last]) if last < len(self.rows) else len(self.all_times)
         times = self.all_times[begin:end]
