@@ -21,6 +21,8 @@ LEAST_CHANGE = 0.3  # grey levels, at once
 # flickering ones, may change by more.
 STANDS_STILL, OUTLIERS = 0.15, 4
 LEAST_MOTION = 6.0  # grey levels, of such a leap
+# Fewer than so many, or than this share of the frames, are chance: a moment in which all that moves turns back.
+FEWEST, LEAST_SHARE = 3, 0.02
 SHOWN = 0.2  # s, for which one picture is shown at most; where it stands still for longer, people hold still
 
 
@@ -84,7 +86,7 @@ def repeated_pictures(largest: FloatArray, times: FloatArray) -> BoolArray:
     for row in range(1, len(largest)):
         before, behind = _leap(largest, times, row, -1), _leap(largest, times, row, 1)
         repeated[row] = before >= 0 and behind >= 0 and times[behind] - times[before] <= SHOWN + 1e-6
-    return repeated
+    return repeated & (repeated.sum() >= max(FEWEST, LEAST_SHARE * len(repeated)))
 
 
 def _leap(largest: FloatArray, times: FloatArray, row: int, step: int) -> int:
