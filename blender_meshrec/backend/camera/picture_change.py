@@ -20,7 +20,7 @@ LEAST_CHANGE = 0.3  # grey levels, at once
 # A picture only repeats the one before it where it changes by less than this share of the leaps on either side; so many pixels, drawn or
 # flickering ones, may change by more.
 STANDS_STILL, OUTLIERS = 0.15, 4
-LEAST_MOTION = 6.0  # grey levels, of such a leap
+LEAST_MOTION, WHITE = 6.0, 255.0  # grey levels, of such a leap: least and largest
 # Fewer than so many, or than this share of the frames, are chance: a moment in which all that moves turns back.
 FEWEST, LEAST_SHARE = 3, 0.02
 SHOWN = 0.2  # s, for which one picture is shown at most; where it stands still for longer, people hold still
@@ -92,10 +92,10 @@ def repeated_pictures(largest: FloatArray, times: FloatArray) -> BoolArray:
 def _leap(largest: FloatArray, times: FloatArray, row: int, step: int) -> int:
     """The nearest row in a direction whose picture leaps, next to rows that stand still beside it; -1 without one within SHOWN."""
     most, place = largest[row], row + step
-    while 0 < place < len(largest) and abs(times[place] - times[row]) <= SHOWN and np.isfinite(largest[place]):
+    while 0 < place < len(largest) and abs(times[place] - times[row]) <= SHOWN and most < STANDS_STILL * WHITE:
         if largest[place] >= LEAST_MOTION and most < STANDS_STILL * largest[place]:
             return place
-        most, place = max(most, largest[place]), place + step
+        most, place = float(np.maximum(most, largest[place])), place + step
     return -1
 
 
