@@ -19,6 +19,7 @@ from ..core.messages import Message
 from ..core.option_parsers import HEIGHT_RANGE
 from ..core.options import OPTIONS
 from ..core.time_series import bracketing_samples
+from .footage.looked_at import LookedAt
 
 T = TypeVar("T")
 MAX_BETA = 100.0  # of a file; more is damage
@@ -32,8 +33,11 @@ class KnownContacts:
     contacts: FloatArray
     timestamps: FloatArray | None
 
-    def at(self, timestamps: FloatArray) -> FloatArray:
+    def at(self, timestamps: FloatArray, looked_at: LookedAt) -> FloatArray:
         """Contacts (F,4) at the times of a clip: 1, 0, or nan where they are not known.
+
+        Args:
+            timestamps: (F,) s, of the frames that were looked at. A file without times has these, or all of their range.
 
         Raises:
             InputError: the file has no times and another number of frames.
@@ -41,6 +45,8 @@ class KnownContacts:
         certain = np.where(np.isnan(self.contacts), np.nan, self.contacts > 0.5)
         if len(self.contacts) == len(timestamps):
             return certain
+        if self.timestamps is None and len(self.contacts) == len(looked_at.all_times):
+            return certain[looked_at.rows]
         if self.timestamps is None:
             raise InputError(
                 "contacts-of-another-clip",
@@ -48,7 +54,7 @@ class KnownContacts:
                 "Choose the motion of this clip, with the same range of frames.",
                 name=self.name,
                 found=len(self.contacts),
-                frames=len(timestamps),
+                frames=len(looked_at.all_times),
             )
         before, after, weight = bracketing_samples(timestamps, self.timestamps)
         nearest = np.where(weight < 0.5, before, after)

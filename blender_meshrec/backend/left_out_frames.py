@@ -20,7 +20,7 @@ from ..core.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from .clip import Clip
 from .fitting.body_params import with_posed_joints
 
-TOLD = 0.05  # share of frames that repeat the picture before them, from which a user is told
+TOLD = 0.05  # share of the frames that the detector looked at which repeat the picture before them, from which a user is told
 
 
 def has_left_out_frames(clip: Clip) -> bool:
@@ -39,7 +39,7 @@ def fill_in_left_out_frames(clip: Clip) -> None:
     if clip.looked_at.step > 1:
         text = "Quality Draft looked at one of {step} frames; the motion of the others is interpolated. Standard looks at every frame."
         clip.warnings.append(Message("draft-frames-interpolated", text, step=clip.looked_at.step))
-    share = clip.looked_at.num_repeated / len(clip.looked_at.rows)
+    share = clip.looked_at.num_repeated / clip.looked_at.num_seen
     if share > TOLD:
         text = "{share:.0f} % of the frames of {name} only repeat the picture before them; their motion is interpolated."
         clip.warnings.append(Message("frames-repeated", text, share=100 * share, name=Path(clip.frames.source).name))

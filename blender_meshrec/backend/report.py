@@ -67,8 +67,7 @@ def build_found_report(tracked: TrackingResult) -> list[dict[str, Any]]:
 
 def build_quality_report(clip: Clip) -> dict[str, Any]:
     """The quality that was asked for, and what it chose: the refiners, and how many frames the detector looked at."""
-    looked_at = len(clip.looked_at.rows) + clip.looked_at.num_repeated
-    return {"name": clip.request.quality, "refiners": list(clip.refiners), "frames_looked_at": looked_at}
+    return {"name": clip.request.quality, "refiners": list(clip.refiners), "frames_looked_at": clip.looked_at.num_seen}
 
 
 def build_report_of_shots(clip: Clip) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from blender_meshrec.backend.fitting.body_params import with_betas
+from blender_meshrec.backend.footage.looked_at import LookedAt
 from blender_meshrec.backend.known_people import read_contacts, read_known_people, unused_values
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.bridge.messages import ReconstructRequest
@@ -247,7 +248,7 @@ def test_contacts_are_found_by_their_times(tmp_path):
     """A motion at half the rate, of the second part of a clip."""
     contacts = np.tile([1.0, 0.0, 0.6, 0.4], (5, 1))
     known = read_contacts(write_contacts(tmp_path / "half.npz", contacts, timestamps=1 + np.arange(5) / 15))
-    found = known.at(np.arange(40) / 30)
+    found = known.at(np.arange(40) / 30, LookedAt(np.arange(40), np.arange(40) / 30))
     assert np.isnan(found[:27]).all()
     np.testing.assert_array_equal(found[31:38], np.tile([1, 0, 1, 0], (7, 1)))
 
@@ -255,7 +256,14 @@ def test_contacts_are_found_by_their_times(tmp_path):
 def test_contacts_without_times_need_as_many_frames(tmp_path):
     known = read_contacts(write_contacts(tmp_path / "short.npz", np.ones((5, 4))))
     with pytest.raises(InputError, match="5 frames, the clip has 40"):
-        known.at(TIMES)
+        known.at(TIMES, LookedAt(np.arange(len(TIMES)), TIMES))
+
+
+def test_contacts_without_times_may_be_those_of_all_frames_of_the_range(tmp_path):
+    contacts = np.zeros((6, 4))
+    contacts[[0, 3]] = 1
+    known, looked_at = read_contacts(write_contacts(tmp_path / "all.npz", contacts)), LookedAt(np.array([0, 2, 3, 5]), np.arange(6) / 30)
+    assert known.at(looked_at.all_times[looked_at.rows], looked_at)[:, 0].tolist() == [1, 0, 1, 0]
 
 
 def test_contacts_need_lock_feet(template):

@@ -36,6 +36,7 @@ def test_repeated_frames_are_counted_and_told(results):
     assert 12 <= converted["frames_repeated"] <= 15
     (warning,) = [warning for warning in converted["warnings"] if warning.name == "frames-repeated"]
     assert "converted.mp4 only repeat" in warning
+    assert warning.values["share"] == pytest.approx(100 * converted["frames_repeated"] / 75)
 
 
 def test_every_frame_has_a_motion_and_nobody_halts(results):

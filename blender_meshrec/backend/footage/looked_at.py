@@ -20,20 +20,20 @@ class LookedAt:
     all_times: FloatArray
     step: int = 1
 
-    @classmethod
-    def every(cls, times: FloatArray) -> "LookedAt":
-        """All frames, of times (N,) s."""
-        return cls(np.arange(len(times)), np.asarray(times, float))
-
     @property
     def is_every(self) -> bool:
         """Whether no frame is left out."""
         return len(self.rows) == len(self.all_times)
 
     @property
+    def num_seen(self) -> int:
+        """How many frames the detector looked at."""
+        return -(-len(self.all_times) // self.step)
+
+    @property
     def num_repeated(self) -> int:
-        """How many of the frames that the detector looked at only repeat the picture before them."""
-        return -(-len(self.all_times) // self.step) - len(self.rows)
+        """How many of these only repeat the picture before them."""
+        return self.num_seen - len(self.rows)
 
     def spread(self, values: AnyArray) -> AnyArray:
         """Values (F,...) as (N,...): a frame that was left out has those of the last one before it."""

@@ -37,7 +37,9 @@ def keep_known_shape(person: Person, template: BodyTemplate) -> None:
 
 def known_contacts(person: Person, clip: Clip) -> FloatArray | None:
     """Contacts (F,4) that are certain, 1 or 0, and nan where they are not known; None if none is."""
-    stated = None if person.known.contacts is None else person.known.contacts.at(clip.frames.timestamps)[:, : len(SOLE_PARTS)]
+    stated = (
+        None if person.known.contacts is None else person.known.contacts.at(clip.frames.timestamps, clip.looked_at)[:, : len(SOLE_PARTS)]
+    )
     if person.known.corrections is None:
         return stated
     corrected = certain_contacts(person.known.corrections, clip.frame_numbers)[:, : len(SOLE_PARTS)]

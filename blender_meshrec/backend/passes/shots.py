@@ -78,7 +78,9 @@ def known_in_rows(known: KnownPerson, clip: Clip, first: int, last: int) -> Know
     """What is known of a person, with the contacts of the rows first:last."""
     if known.contacts is None:
         return known
-    return replace(known, contacts=KnownContacts(known.contacts.name, known.contacts.at(clip.frames.timestamps)[first:last], None))
+    return replace(
+        known, contacts=KnownContacts(known.contacts.name, known.contacts.at(clip.frames.timestamps, clip.looked_at)[first:last], None)
+    )
 
 
 def join_shots(clip: Clip, parts: Sequence[Clip], number: int) -> None:

@@ -57,7 +57,8 @@ def clip(body, tmp_path):
     person = SimpleNamespace(number=1, place=0, recovery=recovery, observations=observed, refined={}, texture=None)
     return SimpleNamespace(
         request=ReconstructRequest(str(tmp_path), texture=True, texture_size="512"), people=[person], joined=None, zoom=None, parts=(),
-        distortion=np.zeros(3), intrinsics=K, frames=FootageInfo(str(tmp_path), times, 30.0, SIZE), looked_at=LookedAt.every(times),
+        distortion=np.zeros(3), intrinsics=K, frames=FootageInfo(str(tmp_path), times, 30.0, SIZE),
+        looked_at=LookedAt(np.arange(len(times)), times),
         warnings=[],
         tracked_people=(observed,), body=body, template=body.template, stages=SimpleNamespace(count=lambda done, total: None),
     )  # fmt: skip

@@ -42,7 +42,7 @@ def make_view(camera, people, is_known=True, noise=0.0, lean=0.0, seed=0, shown=
     placed = camera.camera_from_world if is_known else None
     return View(
         info,
-        LookedAt.every(info.timestamps),
+        LookedAt(np.arange(frames), info.timestamps),
         tuple(observations),
         intrinsics,
         0.0 if is_known else 0.2,
