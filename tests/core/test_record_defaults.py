@@ -38,7 +38,14 @@ from blender_meshrec.retarget import rig
 # Of the fields that have one; other software and users' scripts rely on them.
 DEFAULTS = {
     records.FootageInfo: {"first": 0, "rotation": 0, "is_mirrored": False, "speed": 1.0, "focal": None, "focal_sigma": 0.0},
-    records.Observations: {"keypoints_3d": None, "silhouettes": None, "portrait": None, "regression": None, "joints": None},
+    records.Observations: {
+        "keypoints_3d": None,
+        "silhouettes": None,
+        "portrait": None,
+        "regression": None,
+        "second_look": None,
+        "joints": None,
+    },
     records.Estimate: {"body": None, "is_temporal": False, "contacts": None, "spread": None, "rotmats": None, "q": None},
     records.Motion: {"contacts": None, "joints": None},
     records.Camera: {"zoom": None},

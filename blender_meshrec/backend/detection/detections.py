@@ -18,6 +18,7 @@ _DTYPES = {
     "square": np.float32,
     "portrait": np.uint8,
     "regression": np.float32,
+    "second_look": np.float32,
 }
 
 
@@ -31,6 +32,7 @@ class Detection:
     silhouette, square: as in core.silhouettes, (SIDE,SIDE) bool and (3,) px, if the detector segmented the person; else None.
     portrait: (S,S,3) uint8 RGB, a small image of the person, in some of the frames; else None.
     regression: a row of core/crop_regression.py, what an image method regressed of the person's crop; else None.
+    second_look: (17,3), the keypoints of COCO by another network, x px, y px, confidence, zero where it did not look; else None.
     """
 
     keypoints: FloatArray
@@ -42,6 +44,7 @@ class Detection:
     square: FloatArray | None = None
     portrait: ImageArray | None = None
     regression: FloatArray | None = None
+    second_look: FloatArray | None = None
 
     @property
     def outline(self) -> tuple[BoolArray, FloatArray] | None:

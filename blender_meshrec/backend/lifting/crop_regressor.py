@@ -49,6 +49,7 @@ class CropRegressor:
         self._squares: list[FloatArray] = []
         self._keypoints: list[FloatArray] = []
         self._rows: list[FloatArray] = []
+        self._num_unfilled = 0
         self._seconds: list[float] = []
         self._batch = BATCH_ON_PROCESSOR if self.device.type == "cpu" else BATCH_ON_GRAPHICS_CARD
 
@@ -64,11 +65,11 @@ class CropRegressor:
         return " ".join([self._request.method, f"{ROW_LENGTH} numbers", *map(_file_identity, map(str, files))])
 
     @property
-    def is_idle(self) -> bool:
-        """Whether every row is filled."""
-        return not self._rows
+    def num_unfilled(self) -> int:
+        """How many of the last frames wait for rows to be filled."""
+        return self._num_unfilled
 
-    def regress(self, frame: Frame, detections: list[Detection], keypoint_set: str) -> list[Detection]:
+    def look_at(self, frame: Frame, detections: list[Detection], keypoint_set: str) -> list[Detection]:
         """The detections of a frame, each with its row; rows of a frame without a picture stay zero."""
         found = []
         for detection in detections:
@@ -83,10 +84,12 @@ class CropRegressor:
                 self._rows.append(row)
             if len(self._rows) >= self._batch:
                 self.run()
+        self._num_unfilled = self._num_unfilled + 1 if self._rows else 0
         return found
 
     def run(self) -> None:
         """Fill the rows of the crops that wait."""
+        self._num_unfilled = 0
         if not self._rows:
             return
         begun = time.perf_counter()

@@ -1,38 +1,63 @@
-"""Frames whose crops wait for their batch: they are logged once what an image method regresses of them is known."""
+"""Frames whose crops wait for their batch: they are logged once what other networks make of them is known."""
+
+from collections.abc import Sequence
+from typing import Protocol
 
 from ...core.array_types import FloatArray, IntArray
 from ..camera.tracks import FrameMatches
 from ..detection.detections import Detection
 from ..footage.frame_source import Frame
-from ..lifting.crop_regressor import CropRegressor
 from .observation_cache import ObservationLog
 
 
-class CropQueue:
-    """Between detector and log. Without a regressor, frames are logged at once."""
+class CropReader(Protocol):
+    """A network that looks at the crops of people and adds to each detection an array, which it may fill later."""
 
-    def __init__(self, regressor: CropRegressor | None, log: ObservationLog) -> None:
-        self._regressor, self._log = regressor, log
+    @property
+    def num_unfilled(self) -> int:
+        """How many of the last frames wait for arrays to be filled."""
+        ...
+
+    def look_at(self, frame: Frame, detections: list[Detection], keypoint_set: str) -> list[Detection]:
+        """The detections of a frame, each with its array."""
+        ...
+
+    def run(self) -> None:
+        """Fill the arrays that wait."""
+        ...
+
+    def close(self) -> None:
+        """Release what was opened."""
+        ...
+
+
+class CropQueue:
+    """Between detector and log. Without a reader, frames are logged at once."""
+
+    def __init__(self, readers: Sequence[CropReader], log: ObservationLog) -> None:
+        self._readers, self._log = readers, log
         self._waiting: list[tuple[float, list[Detection], FloatArray, FrameMatches, IntArray | None]] = []
 
-    def regress(self, frame: Frame, detections: list[Detection], keypoint_set: str) -> list[Detection]:
-        """The detections of a frame, each with its row, which may be filled later."""
-        return detections if self._regressor is None else self._regressor.regress(frame, detections, keypoint_set)
+    def look_at(self, frame: Frame, detections: list[Detection], keypoint_set: str) -> list[Detection]:
+        """The detections of a frame, each with its arrays, which may be filled later."""
+        for reader in self._readers:
+            detections = reader.look_at(frame, detections, keypoint_set)
+        return detections
 
     def append(
         self, time: float, detections: list[Detection], background: FloatArray, matches: FrameMatches, edges: IntArray | None
     ) -> None:
-        """Log a frame, as `ObservationLog.append`, now or when its rows are filled."""
+        """Log a frame, as `ObservationLog.append`, now or when its arrays are filled."""
         self._waiting.append((time, detections, background, matches, edges))
-        if self._regressor is None or self._regressor.is_idle:
-            for entry in self._waiting:
-                self._log.append(*entry)
-            self._waiting.clear()
+        self._log_filled(len(self._waiting) - max((reader.num_unfilled for reader in self._readers), default=0))
 
     def finish(self) -> None:
-        """Fill the rows that wait, and log their frames."""
-        if self._regressor is not None:
-            self._regressor.run()
-        for entry in self._waiting:
-            self._log.append(*entry)
-        self._waiting.clear()
+        """Fill the arrays that wait, and log their frames."""
+        for reader in self._readers:
+            reader.run()
+        self._log_filled(len(self._waiting))
+
+    def _log_filled(self, count: int) -> None:
+        """Log the first frames of those that wait."""
+        for _number in range(count):
+            self._log.append(*self._waiting.pop(0))

@@ -10,12 +10,14 @@ import numpy as np
 
 from ...bridge.messages import Progress, ReconstructRequest
 from ...core.array_types import FloatArray
-from ...core.errors import InputError, NobodyFoundError
+from ...core.errors import InputError, ModelError, NobodyFoundError
+from ...core.files.model_files import model_file
 from ...core.focal_length import given_focal_length
 from ...core.messages import Message
 from ...core.people_list import PeopleList
 from ...core.quality_levels import QUALITY_LEVELS
 from ...core.records import FootageInfo, Observations
+from ...methods.movenet import WEIGHTS_FILE as MOVENET_FILE
 from .. import detection, registry
 from ..camera.background_matcher import BackgroundMatcher, small_size
 from ..camera.screen_graphics import without_graphics
@@ -23,6 +25,8 @@ from ..camera.tracks import CUT, BackgroundTracks, FrameMatches, join_matches
 from ..camera.vertical_lines import LineFinder, VerticalLines, join_edges
 from ..detection.detections import person_box
 from ..detection.detector import Detector
+from ..detection.second_look import SecondLook
+from ..devices import choose_device
 from ..footage.frame_source import Footage
 from ..footage.looked_at import LookedAt
 from ..footage.prefetch import prefetch
@@ -39,6 +43,7 @@ from .portraits import add_portraits
 from .side_swaps import correct_side_swaps
 from .thumbnails import Thumbnails, thumbnails_of_tracks
 from .tracker import Tracker
+from .two_looks import join_looks
 
 STAGE = "Finding people"
 
@@ -87,33 +92,35 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
     """
     begun = time.perf_counter()
     regressor = open_regressor(request)
+    second_look, notes = open_second_look(request)
     detector = registry.DETECTORS.get(choose_detector(request))(request)
+    readers = [reader for reader in (second_look, regressor) if reader is not None]
     try:
         footage, speed = in_true_time(detector.open(request.source, request.frames, request.fps), request.capture_fps)
         if request.focal is not None:
             given_focal_length(request.focal, request.sensor, footage.size)  # a wrong one is refused before the work
         footage, step = thin_footage(footage, request.quality)
-        log = ObservationLog.for_footage(request.cache, footage, identity_of_looks(detector, step, regressor), request.fps)
+        log = ObservationLog.for_footage(request.cache, footage, identity_of_looks(detector, step, readers), request.fps)
         tracker = Tracker(detector.keypoint_set)
         track_logged_frames(log, tracker)
         timestamps = [moment for moment, _detections in log.frames]
         started = time.perf_counter()
         summary = log.summary
-        notes: list[str] = []
         if summary is None:
             if request.known_contacts and request.cache is not None and detector.identity() is not None:
                 notes.append(
                     Message("observations-gone", "What was seen in {name} is no longer stored: it was detected again.", name=footage.name)
                 )
             try:
-                timestamps += detect_new_frames(footage, detector, tracker, log, on_progress, regressor, notes.append)
+                timestamps += detect_new_frames(footage, detector, tracker, log, on_progress, readers, notes.append)
             finally:
                 log.flush()
             all_times = footage.all_times if isinstance(footage, ThinnedFootage) else ()
             summary = log.finish(footage.frame_rate(timestamps), footage.warnings, all_times)
     finally:
         detector.close()
-        close_regressor(regressor)
+        for reader in readers:
+            reader.close()
     seconds = {"start detector": started - begun, "find people": time.perf_counter() - started}
     looked = FootagePass(footage, step, speed, np.array(timestamps), summary, log, tracker)
     return result_of_pass(looked, detector.keypoint_set, detector.identity() is None, seconds, notes)
@@ -181,11 +188,11 @@ def say_jumps(tracked: TrackingResult, source: str) -> list[Message]:
 def mended_people(
     people: Sequence[Observations], timestamps: list[float], cuts: Sequence[int], is_from_file: bool
 ) -> tuple[Observations, ...]:
-    """People whose sides are not swapped, and whose keypoints are nobody else's; keypoints from a file are the user's own.
+    """People whose sides are not swapped, with the keypoints of both networks, which are nobody else's; those of a file are the user's own.
 
     timestamps: (F,) s. cuts: first rows of shots, and those after jump cuts.
     """
-    mended = tuple(correct_side_swaps(person, timestamps, cuts) for person in people)
+    mended = tuple(join_looks(correct_side_swaps(person, timestamps, cuts)) for person in people)
     return mended if is_from_file else give_keypoints_to_owners(mended, timestamps)
 
 
@@ -226,18 +233,25 @@ def open_regressor(request: ReconstructRequest) -> CropRegressor | None:
     return CropRegressor.for_request(request)
 
 
-def close_regressor(regressor: CropRegressor | None) -> None:
-    """Release what `open_regressor` opened."""
-    if regressor is not None:
-        regressor.close()
+def open_second_look(request: ReconstructRequest) -> tuple[SecondLook | None, list[str]]:
+    """The second look at what MediaPipe finds, if the quality has one, and what to tell the user. Raises ModelError: it is damaged."""
+    if choose_detector(request) != "mediapipe" or not QUALITY_LEVELS[request.quality].has_second_look:
+        return None, []
+    try:
+        return SecondLook(model_file(MOVENET_FILE), choose_device(request.device)), []
+    except ModelError as error:
+        if error.name != "model-file-missing":
+            raise
+    text = "The second look ({name}) is not installed: poses are less exact. In a checkout, install npm and run `python3 build.py setup`."
+    return None, [Message("second-look-missing", text, name=MOVENET_FILE)]
 
 
-def identity_of_looks(detector: Detector, step: int, regressor: CropRegressor | None = None) -> str | None:
+def identity_of_looks(detector: Detector, step: int, readers: Sequence[SecondLook | CropRegressor] = ()) -> str | None:
     """A detector's identity for the cache, with the step between the frames that it looks at, and what looks at crops."""
     identity = detector.identity()
     if identity is None:
         return None
-    return " ".join([identity, *([f"every {step}"] if step > 1 else []), *([regressor.identity] if regressor else [])])
+    return " ".join([identity, *([f"every {step}"] if step > 1 else []), *(reader.identity for reader in readers)])
 
 
 def track_logged_frames(log: ObservationLog, tracker: Tracker) -> None:
@@ -254,13 +268,14 @@ def detect_new_frames(
     tracker: Tracker,
     log: ObservationLog,
     on_progress: Callable[[Progress], None],
-    regressor: CropRegressor | None = None,
+    readers: Sequence[SecondLook | CropRegressor] = (),
     warn: Callable[[str], None] = lambda warning: None,
 ) -> list[float]:
     """Detect and track in the frames that the log does not have yet; returns their times, s."""
     times: list[float] = []
     num_known = len(log.frames)
-    background, lines, crops = BackgroundMatcher(num_known), LineFinder(), CropQueue(regressor, log)
+    background, lines, crops = BackgroundMatcher(num_known), LineFinder(), CropQueue(readers, log)
+    regressor = next((reader for reader in readers if isinstance(reader, CropRegressor)), None)
     stage, num_people = STAGE, 0
     frames = prefetch(footage.read(decode_from=num_known))
     try:
@@ -270,7 +285,7 @@ def detect_new_frames(
             frame = frame._replace(begins_shot=background.seems_cut(frame.image), changes_at_once=background.changes_at_once(frame.image))
             expected = [] if frame.begins_shot else [*tracker.predict(frame.time), *tracker.lost(frame.time)]
             detections = add_portraits(frame, detector.detect(frame, expected), detector.keypoint_set)
-            detections = crops.regress(frame, detections, detector.keypoint_set)
+            detections = crops.look_at(frame, detections, detector.keypoint_set)
             boxes = [person_box(detection.keypoints, detector.keypoint_set) for detection in detections]
             outlines = [found.outline for found in detections]
             movement, matches = background.update(frame.image, boxes, outlines)

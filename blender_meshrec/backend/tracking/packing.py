@@ -18,6 +18,7 @@ OPTIONAL_FIELDS = {
     "square": "square",
     "portrait": "portrait",
     "regression": "regression",
+    "second_look": "second_look",
 }
 _FIRST_FIELDS = ("keypoints_3d", "look", "silhouette", "square", "portrait")  # which files of earlier versions have, too
 

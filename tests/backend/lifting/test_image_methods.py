@@ -102,17 +102,17 @@ def test_a_batch_spans_frames_and_fills_rows_in_place(colour, monkeypatch):
     regressor._batch = 3
     detections = []
     for row in range(4):
-        found = regressor.regress(frame_of(row, 10 * row), [Detection(figure(), None, 0.9)], "blazepose33")
+        found = regressor.look_at(frame_of(row, 10 * row), [Detection(figure(), None, 0.9)], "blazepose33")
         detections += found
-        assert regressor.is_idle == (row == 2)
+        assert (regressor.num_unfilled == 0) == (row == 2)
     assert colour.runs == [3] and not detections[3].regression.any()
     regressor.run()
     betas = CropRegression.from_rows(np.stack([detection.regression for detection in detections])).betas[:, 0]
     assert colour.runs == [3, 1] and (np.diff(betas) > 0).all()
     regressor.run()
     assert colour.runs == [3, 1]
-    unseen = regressor.regress(Frame(5, 0.2, 0.03, None), [Detection(figure(), None, 0.9)], "blazepose33")
-    assert regressor.is_idle and not unseen[0].regression.any()
+    unseen = regressor.look_at(Frame(5, 0.2, 0.03, None), [Detection(figure(), None, 0.9)], "blazepose33")
+    assert regressor.num_unfilled == 0 and not unseen[0].regression.any()
 
 
 def test_too_small_a_memory_halves_the_batch_and_at_last_takes_the_processor(colour, monkeypatch):
@@ -130,12 +130,12 @@ def test_too_small_a_memory_halves_the_batch_and_at_last_takes_the_processor(col
         return values
 
     monkeypatch.setattr(regressor, "_run_network", run)
-    found = regressor.regress(frame_of(0, 50), [Detection(figure(shift), None, 0.9) for shift in range(4)], "blazepose33")
+    found = regressor.look_at(frame_of(0, 50), [Detection(figure(shift), None, 0.9) for shift in range(4)], "blazepose33")
     assert [size for size, _kind in sizes] == [4, 2, 2, 1, 1, 1] and sizes[-1][1] == "cpu"
     assert all(detection.regression.any() for detection in found)
     with pytest.raises(RuntimeError, match="broken"):
         monkeypatch.setattr(regressor, "_run_network", lambda *_: (_ for _ in ()).throw(RuntimeError("broken")))
-        regressor.regress(frame_of(0, 50), [Detection(figure(), None, 0.9)], "blazepose33")
+        regressor.look_at(frame_of(0, 50), [Detection(figure(), None, 0.9)], "blazepose33")
 
 
 def test_boxes_are_of_a_size_that_can_be_cropped():

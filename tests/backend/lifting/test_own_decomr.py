@@ -81,7 +81,7 @@ def regressed(network, frames=3) -> Observations:
     rows = []
     for row, points in enumerate(keypoints):
         rows += [
-            found.regression for found in regressor.regress(Frame(row, row / 30, 1 / 30, image), [Detection(points, None, 0.9)], "h36m17")
+            found.regression for found in regressor.look_at(Frame(row, row / 30, 1 / 30, image), [Detection(points, None, 0.9)], "h36m17")
         ]
     regressor.run()
     boxes = np.concatenate([keypoints[..., :2].min(1), keypoints[..., :2].max(1)], 1)

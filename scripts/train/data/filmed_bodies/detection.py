@@ -1,18 +1,23 @@
-"""The product's detector and tracker over the pictures of a clip."""
+"""The product's detector, second look and tracker over the pictures of a clip."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from blender_meshrec.backend.detection.detector import ExpectedPerson
 from blender_meshrec.backend.detection.landmarkers import LandmarkerPool
 from blender_meshrec.backend.detection.mediapipe_detector import MediaPipeDetector
+from blender_meshrec.backend.detection.second_look import SecondLook
 from blender_meshrec.backend.footage.frame_source import Frame
 from blender_meshrec.backend.tracking.side_swaps import correct_side_swaps
 from blender_meshrec.backend.tracking.tracker import Tracker
+from blender_meshrec.backend.tracking.two_looks import join_looks
 from blender_meshrec.core.array_types import FloatArray, ImageArray
+from blender_meshrec.core.files.model_files import model_file
 from blender_meshrec.core.records import Observations
+from blender_meshrec.methods.movenet import WEIGHTS_FILE
 from scripts.train.data.recordings import FPS
 
 # Of the body's height in the image: a detection whose limb joints are farther off than this (median) shows something else.
@@ -34,12 +39,15 @@ def watch(detector: MediaPipeDetector, pictures: Iterable[ImageArray], first_box
 
     first_box: (4,) px, where the person is expected in the first picture; afterwards the tracker says so. times: (F,) s.
     """
-    tracker = Tracker(detector.keypoint_set)
+    tracker, second_look = Tracker(detector.keypoint_set), SecondLook(model_file(WEIGHTS_FILE), torch.device("cpu"))
     for row, (picture, time) in enumerate(zip(pictures, times)):
         expected = tracker.predict(time) or [ExpectedPerson(first_box)]
-        tracker.update(row, time, detector.detect(Frame(_NOT_FIRST, time, 0.0, picture), expected))
+        frame = Frame(_NOT_FIRST, time, 0.0, picture)
+        tracker.update(row, time, second_look.look_at(frame, detector.detect(frame, expected), detector.keypoint_set))
+    second_look.run()
+    second_look.close()
     people = tracker.people()
-    return correct_side_swaps(people[0], list(times)) if people else None
+    return join_looks(correct_side_swaps(people[0], list(times))) if people else None
 
 
 def clip_times(frames: int) -> FloatArray:

@@ -1,0 +1,69 @@
+"""What two networks report of a person, joined into one set of keypoints.
+
+The errors of both are alike by half (a correlation of 0.55 on rendered bodies), so that their mean is better than either, and the second
+network's confidence tells well how far off both are: 2 % of the body's height where it is above 0.5, 9 % where it is below 0.2.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...core.array_types import FloatArray
+from ...core.records import Observations
+from ...core.skeletons import COCO17, KEYPOINT_SETS
+from ..detection.detections import person_box
+
+# The second look counts by up to this share, from the first confidence on, fully from the second. A confidence of it means one of twice as
+# much of the detector's.
+SECOND_SHARE, LEAST_CONFIDENCE, FULL_CONFIDENCE, CONFIDENCE_SCALE = 0.7, 0.05, 0.4, 2.0
+# Keypoints that one of the networks does not know move along with those that it does.
+FOLLOWERS = {"ankle": ("heel", "big_toe", "small_toe"), "wrist": ("pinky", "index", "thumb")}
+LIMBS = (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+SIDES = ("left", "right")
+# The second look's sides are exchanged where its limbs then lie closer to the detector's by this, on average, in the person's size.
+CLEARLY_CLOSER = 0.01
+MAX_DISTANCE = 0.3  # of the person's size, to which a distance counts
+
+
+def join_looks(observations: Observations) -> Observations:
+    """Observations whose keypoints are those of both networks, with the detector's sides."""
+    if observations.second_look is None:
+        return observations
+    names = KEYPOINT_SETS[observations.keypoint_set].index
+    shared = [name for name in COCO17 if name in names]
+    first, second = np.array(observations.keypoints, float), np.array(observations.second_look, float)
+    sizes = np.maximum((observations.boxes[:, 2:] - observations.boxes[:, :2]).max(1), 1.0).astype(float)
+    second = with_sides_of(first, second, sizes, observations.keypoint_set)[:, [COCO17.index(name) for name in shared]]
+    own = first[:, [names[name] for name in shared]]
+    looked = second[..., 2] > 0
+    share = SECOND_SHARE * np.clip((second[..., 2] - LEAST_CONFIDENCE) / (FULL_CONFIDENCE - LEAST_CONFIDENCE), 0, 1)
+    shift = share[..., None] * (second[..., :2] - own[..., :2])
+    confidence = np.where(looked, (own[..., 2] + np.minimum(CONFIDENCE_SCALE * second[..., 2], 1)) / 2, own[..., 2])
+    for number, name in enumerate(shared):
+        side, _, joint = name.partition("_")
+        first[:, names[name], 2] = confidence[:, number]
+        for moved in (name, *(f"{side}_{follower}" for follower in FOLLOWERS.get(joint, ()))):
+            if moved in names:
+                first[:, names[moved], :2] += shift[:, number]
+    first *= observations.visible[:, None, None]
+    boxes = np.array([person_box(found, observations.keypoint_set) for found in first]) * observations.visible[:, None]
+    return replace(observations, keypoints=first, boxes=boxes, second_look=None)
+
+
+def with_sides_of(first: FloatArray, second: FloatArray, sizes: FloatArray, keypoint_set: str) -> FloatArray:
+    """The second look (F,17,3) with left and right of arms and legs exchanged where that brings them to the detector's keypoints (F,K,3).
+
+    sizes: (F,) px, the person's.
+    """
+    names, mended = KEYPOINT_SETS[keypoint_set].index, second.copy()
+    for joints in LIMBS:
+        straight, exchanged = ([f"{side}_{joint}" for side in sides for joint in joints] for sides in (SIDES, SIDES[::-1]))
+        columns, theirs = ([COCO17.index(name) for name in order] for order in (straight, exchanged))
+        own = first[:, [names[name] for name in straight], :2]
+        far, near = (
+            np.minimum(np.linalg.norm(second[:, order, :2] - own, axis=-1) / sizes[:, None], MAX_DISTANCE).mean(1)
+            for order in (columns, theirs)
+        )
+        rows = near < far - CLEARLY_CLOSER
+        mended[np.ix_(rows, columns)] = second[np.ix_(rows, theirs)]
+    return mended

@@ -1,0 +1,83 @@
+"""The keypoints of two networks are joined: by how sure the second one is, with the detector's sides, and what hangs on a joint follows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from blender_meshrec.backend.detection.detections import person_box
+from blender_meshrec.backend.tracking.side_swaps import LEGS_RELABELLED, apply_hypothesis, correct_side_swaps
+from blender_meshrec.backend.tracking.two_looks import SECOND_SHARE, join_looks
+from blender_meshrec.core.records import Observations
+from blender_meshrec.core.skeletons import COCO17, KEYPOINT_SETS
+from tests.support.synthetic_keypoints import animate_stick_figure, project_orthographic
+
+TIMES = np.arange(90) / 30
+NAMES = KEYPOINT_SETS["blazepose33"].index
+SHARED = [NAMES[name] for name in COCO17]
+
+
+def walker(shift=(6.0, -4.0), confidence=0.5):
+    """Somebody who walks; the second look sees everything shifted by some px, with a confidence."""
+    keypoints = project_orthographic(animate_stick_figure(TIMES, turn=0.4), (600, 400))
+    second = keypoints[:, SHARED].copy()
+    second[..., :2] += shift
+    second[..., 2] = confidence
+    boxes = np.array([person_box(found, "blazepose33") for found in keypoints])
+    return Observations("blazepose33", boxes, keypoints, np.ones(len(keypoints), bool), second_look=second)
+
+
+def test_a_sure_second_look_counts_by_its_share_and_moves_heels_and_fingers_along():
+    seen = walker()
+    joined = join_looks(seen)
+    moved = joined.keypoints[..., :2] - seen.keypoints[..., :2]
+    expected = SECOND_SHARE * np.array([6.0, -4.0])
+    for name in ("left_knee", "right_ankle", "right_heel", "left_big_toe", "left_thumb", "nose"):
+        assert moved[:, NAMES[name]] == pytest.approx(np.tile(expected, (len(moved), 1)), abs=1e-3), name
+    assert not moved[:, NAMES["mouth_left"]].any()
+    assert joined.second_look is None
+    assert joined.boxes == pytest.approx(seen.boxes + np.tile(expected, 2), abs=4)
+
+
+@pytest.mark.parametrize(("second", "weight", "confidence"), [(0.05, 0.0, 0.55), (0.225, 0.5, 0.725), (0.9, 1.0, 1.0)])
+def test_an_unsure_second_look_counts_less_and_tells_that_both_are_unsure(second, weight, confidence):
+    seen = walker(confidence=second)
+    sure = np.array(seen.keypoints)
+    sure[..., 2] = 1.0
+    joined = join_looks(replace(seen, keypoints=sure))
+    knee = NAMES["left_knee"]
+    assert (joined.keypoints - sure)[:, knee, 0] == pytest.approx(weight * SECOND_SHARE * 6.0, abs=1e-3)
+    assert joined.keypoints[:, knee, 2] == pytest.approx(confidence, abs=1e-3)
+
+
+def test_frames_in_which_the_second_look_saw_nothing_are_as_before():
+    seen = walker()
+    second, visible = np.array(seen.second_look), np.ones(len(seen), bool)
+    second[10:20], visible[15:25] = 0, False
+    keypoints = seen.keypoints * visible[:, None, None]
+    joined = join_looks(replace(seen, keypoints=keypoints, boxes=seen.boxes * visible[:, None], visible=visible, second_look=second))
+    assert np.array_equal(joined.keypoints[10:15], keypoints[10:15])
+    assert not joined.keypoints[15:25].any() and not joined.boxes[15:25].any()
+    assert np.array_equal(join_looks(joined).keypoints, joined.keypoints)
+
+
+def test_a_second_look_that_exchanges_the_legs_is_joined_with_the_detectors_sides():
+    seen = walker((0.0, 0.0))
+    order = [COCO17.index(name.replace("left", "R").replace("right", "left").replace("R", "right")) for name in COCO17[11:]]
+    second = np.array(seen.second_look)
+    second[30:40, 11:] = second[30:40][:, order]
+    joined = join_looks(replace(seen, second_look=second))
+    apart = np.linalg.norm((joined.keypoints - seen.keypoints)[..., :2], axis=-1)
+    assert apart.max() < 0.01 * (seen.boxes[:, 3] - seen.boxes[:, 1]).max()
+
+
+def test_the_second_look_tells_which_sides_are_right_where_movement_does_not():
+    """The detector calls the legs of a whole clip by each other's names: nothing leaps."""
+    seen = walker((0.0, 0.0))
+    exchanged = apply_hypothesis(np.array(seen.keypoints), None, LEGS_RELABELLED, "blazepose33")[0]
+    wrong = replace(seen, keypoints=exchanged)
+    assert np.array_equal(correct_side_swaps(replace(wrong, second_look=None), TIMES).keypoints, wrong.keypoints)
+    corrected = correct_side_swaps(wrong, TIMES).keypoints
+    apart = np.linalg.norm((exchanged - seen.keypoints)[..., :2], axis=-1).max(1) > 0.1 * (seen.boxes[:, 3] - seen.boxes[:, 1])
+    assert apart.mean() > 0.3
+    assert np.array_equal(corrected[apart], seen.keypoints[apart])
