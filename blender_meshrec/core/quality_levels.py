@@ -16,26 +16,34 @@ AUTO_REFINER = "auto"  # stands for the refiners of the quality
 class QualityLevel:
     """One Quality.
 
-    landmark_model: file of addon_models/ that MediaPipe runs. has_second_look: whether MoveNet looks at everybody, too.
-    looks_per_second: about how often the detector looks at the footage, and frames are solved; None for every frame. refiners: those that
-    run unless the user chooses others.
+    landmark_model: file of addon_models/ that MediaPipe runs. second_looks: about how often a second MoveNet looks at everybody, too; 0 for
+    never. looks_per_second: about how often the detector looks at the footage, and frames are solved. None of both is every frame.
+    refiners: those that run unless the user chooses others.
     """
 
     landmark_model: str
-    has_second_look: bool
+    second_looks: float | None
     looks_per_second: float | None
     refiners: tuple[str, ...]
 
     def frame_step(self, frames_per_second: float) -> int:
         """The detector looks at one of this many frames of footage of this rate; 1 is every frame."""
-        return 1 if self.looks_per_second is None else max(1, round(frames_per_second / self.looks_per_second))
+        return _step(frames_per_second, self.looks_per_second)
+
+    def second_look_step(self, frames_per_second: float) -> int:
+        """MoveNet looks at one of this many of those frames; 0 is none of them."""
+        return 0 if self.second_looks == 0 else _step(frames_per_second / self.frame_step(frames_per_second), self.second_looks)
+
+
+def _step(frames_per_second: float, looks: float | None) -> int:
+    return 1 if looks is None else max(1, round(frames_per_second / looks))
 
 
 STANDARD_MODEL, HEAVY_MODEL = "pose_landmarker.task", "pose_landmarker_heavy.task"
 QUALITY_LEVELS = {
-    "draft": QualityLevel(STANDARD_MODEL, False, 15.0, ()),
-    "standard": QualityLevel(STANDARD_MODEL, True, None, DEFAULT_REFINERS),
-    "best": QualityLevel(HEAVY_MODEL, True, None, DEFAULT_REFINERS),
+    "draft": QualityLevel(STANDARD_MODEL, 0.0, 15.0, ()),
+    "standard": QualityLevel(STANDARD_MODEL, 15.0, None, DEFAULT_REFINERS),
+    "best": QualityLevel(HEAVY_MODEL, None, None, DEFAULT_REFINERS),
 }
 
 

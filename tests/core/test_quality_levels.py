@@ -17,7 +17,8 @@ from tests.support.synthetic_bodies import make_recovery, make_tube_body
 def test_every_choice_of_the_option_is_a_level():
     assert [choice.value for choice in OPTIONS["quality"].choices] == list(QUALITY_LEVELS)
     draft, standard, best = QUALITY_LEVELS.values()
-    assert standard == replace(best, landmark_model=standard.landmark_model) and best.landmark_model != standard.landmark_model
+    assert standard == replace(best, landmark_model=standard.landmark_model, second_looks=15.0)
+    assert best.landmark_model != standard.landmark_model and best.second_looks is None
     assert draft.landmark_model == standard.landmark_model and not draft.refiners and standard.refiners == DEFAULT_REFINERS
 
 
@@ -27,6 +28,9 @@ def test_every_choice_of_the_option_is_a_level():
 def test_draft_looks_about_fifteen_times_a_second(rate, step):
     assert QUALITY_LEVELS["draft"].frame_step(rate) == step
     assert QUALITY_LEVELS["standard"].frame_step(rate) == QUALITY_LEVELS["best"].frame_step(rate) == 1
+    # The second look is as frequent in Standard as the first is in Draft.
+    looks = {name: level.second_look_step(rate) for name, level in QUALITY_LEVELS.items()}
+    assert looks == {"draft": 0, "standard": step, "best": 1}
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,12 @@ BATCH_ON_GRAPHICS_CARD, BATCH_ON_PROCESSOR, MAX_WAITING = 16, 1, 8
 
 
 class SecondLook:
-    """Adds MoveNet's keypoints to each detection. They are filled in place, later: a detection may be used before."""
+    """Adds MoveNet's keypoints to the detections of one of `step` frames, filled in place, later: detections may be used before."""
 
-    def __init__(self, model: Path, device: torch.device) -> None:
+    def __init__(self, model: Path, device: torch.device, step: int = 1) -> None:
         """model: the file of the weights, of which the identity is told."""
-        self.identity = f"{WEIGHTS_FILE} {model.stat().st_size}"
-        self._device = device
+        self.identity = f"{WEIGHTS_FILE} {model.stat().st_size} every {step}"
+        self._device, self._step = device, step
         self._batch = BATCH_ON_PROCESSOR if device.type == "cpu" else BATCH_ON_GRAPHICS_CARD
         self._thread = ThreadPoolExecutor(1, "second look")
         self._crops: list[tuple[Crop, FloatArray]] = []
@@ -50,7 +50,10 @@ class SecondLook:
         return self._num_frames - (self._waiting[0][0] if self._waiting else self._first_of_batch)
 
     def look_at(self, frame: Frame, detections: list[Detection], keypoint_set: str) -> list[Detection]:
-        """The detections of a frame, each with MoveNet's keypoints to come; they stay zero in a frame without a picture."""
+        """The detections of a frame, with MoveNet's keypoints to come if it looks there; they stay zero in a frame without a picture."""
+        if frame.row % self._step:
+            self._num_frames += 1
+            return detections
         found = []
         for number, detection in enumerate(detections):
             keypoints = np.zeros((NUM_KEYPOINTS, 3), np.float32)

@@ -92,13 +92,14 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
     """
     begun = time.perf_counter()
     regressor = open_regressor(request)
-    second_look, notes = open_second_look(request)
     detector = registry.DETECTORS.get(choose_detector(request))(request)
-    readers = [reader for reader in (second_look, regressor) if reader is not None]
+    readers: list[SecondLook | CropRegressor] = [] if regressor is None else [regressor]
     try:
         footage, speed = in_true_time(detector.open(request.source, request.frames, request.fps), request.capture_fps)
         if request.focal is not None:
             given_focal_length(request.focal, request.sensor, footage.size)  # a wrong one is refused before the work
+        second_look, notes = open_second_look(request, footage.play_rate)
+        readers += [] if second_look is None else [second_look]
         footage, step = thin_footage(footage, request.quality)
         log = ObservationLog.for_footage(request.cache, footage, identity_of_looks(detector, step, readers), request.fps)
         tracker = Tracker(detector.keypoint_set)
@@ -192,7 +193,7 @@ def mended_people(
 
     timestamps: (F,) s. cuts: first rows of shots, and those after jump cuts.
     """
-    mended = tuple(join_looks(correct_side_swaps(person, timestamps, cuts)) for person in people)
+    mended = tuple(join_looks(correct_side_swaps(person, timestamps, cuts), timestamps, cuts) for person in people)
     return mended if is_from_file else give_keypoints_to_owners(mended, timestamps)
 
 
@@ -233,12 +234,17 @@ def open_regressor(request: ReconstructRequest) -> CropRegressor | None:
     return CropRegressor.for_request(request)
 
 
-def open_second_look(request: ReconstructRequest) -> tuple[SecondLook | None, list[str]]:
-    """The second look at what MediaPipe finds, if the quality has one, and what to tell the user. Raises ModelError: it is damaged."""
-    if choose_detector(request) != "mediapipe" or not QUALITY_LEVELS[request.quality].has_second_look:
+def open_second_look(request: ReconstructRequest, play_rate: float) -> tuple[SecondLook | None, list[str]]:
+    """The second look at what MediaPipe finds in footage of so many frames a second, if the quality has one, and what to tell the user.
+
+    Raises:
+        ModelError: its file is damaged.
+    """
+    step = QUALITY_LEVELS[request.quality].second_look_step(play_rate)
+    if choose_detector(request) != "mediapipe" or not step:
         return None, []
     try:
-        return SecondLook(model_file(MOVENET_FILE), choose_device(request.device)), []
+        return SecondLook(model_file(MOVENET_FILE), choose_device(request.device), step), []
     except ModelError as error:
         if error.name != "model-file-missing":
             raise

@@ -4,11 +4,12 @@ The errors of both are alike by half (a correlation of 0.55 on rendered bodies),
 network's confidence tells well how far off both are: 2 % of the body's height where it is above 0.5, 9 % where it is below 0.2.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from ...core.array_types import FloatArray
+from ...core.array_types import BoolArray, FloatArray, IntArray
 from ...core.records import Observations
 from ...core.skeletons import COCO17, KEYPOINT_SETS
 from ..detection.detections import person_box
@@ -23,10 +24,14 @@ SIDES = ("left", "right")
 # The second look's sides are exchanged where its limbs then lie closer to the detector's by this, on average, in the person's size.
 CLEARLY_CLOSER = 0.01
 MAX_DISTANCE = 0.3  # of the person's size, to which a distance counts
+LONGEST_BETWEEN = 0.15  # s from a frame to one in which the second network looked
 
 
-def join_looks(observations: Observations) -> Observations:
-    """Observations whose keypoints are those of both networks, with the detector's sides."""
+def join_looks(observations: Observations, timestamps: FloatArray | list[float], cuts: Sequence[int] = ()) -> Observations:
+    """Observations whose keypoints are those of both networks, with the detector's sides.
+
+    timestamps: (F,) s. cuts: the first rows of all shots but the first, across which nothing is interpolated.
+    """
     if observations.second_look is None:
         return observations
     names = KEYPOINT_SETS[observations.keypoint_set].index
@@ -35,10 +40,13 @@ def join_looks(observations: Observations) -> Observations:
     sizes = np.maximum((observations.boxes[:, 2:] - observations.boxes[:, :2]).max(1), 1.0).astype(float)
     second = with_sides_of(first, second, sizes, observations.keypoint_set)[:, [COCO17.index(name) for name in shared]]
     own = first[:, [names[name] for name in shared]]
-    looked = second[..., 2] > 0
     share = SECOND_SHARE * np.clip((second[..., 2] - LEAST_CONFIDENCE) / (FULL_CONFIDENCE - LEAST_CONFIDENCE), 0, 1)
-    shift = share[..., None] * (second[..., :2] - own[..., :2])
-    confidence = np.where(looked, (own[..., 2] + np.minimum(CONFIDENCE_SCALE * second[..., 2], 1)) / 2, own[..., 2])
+    found = np.concatenate([share[..., None] * (second[..., :2] - own[..., :2]), second[..., 2:]], -1)
+    looked = observations.visible & (second[..., 2] > 0).any(1)
+    shots = np.searchsorted(np.asarray(cuts, int), np.arange(len(first)), side="right")
+    found, known = between_looks(found, looked, own[..., :2], np.asarray(timestamps, float), shots)
+    joined = (own[..., 2] + np.minimum(CONFIDENCE_SCALE * found[..., 2], 1)) / 2
+    confidence, shift = np.where(known[:, None], joined, own[..., 2]), found[..., :2] * known[:, None, None]
     for number, name in enumerate(shared):
         side, _, joint = name.partition("_")
         first[:, names[name], 2] = confidence[:, number]
@@ -46,8 +54,36 @@ def join_looks(observations: Observations) -> Observations:
             if moved in names:
                 first[:, names[moved], :2] += shift[:, number]
     first *= observations.visible[:, None, None]
-    boxes = np.array([person_box(found, observations.keypoint_set) for found in first]) * observations.visible[:, None]
+    boxes = np.array([person_box(points, observations.keypoint_set) for points in first]) * observations.visible[:, None]
     return replace(observations, keypoints=first, boxes=boxes, second_look=None)
+
+
+def between_looks(
+    found: FloatArray, looked: BoolArray, own: FloatArray, timestamps: FloatArray, shots: IntArray
+) -> tuple[FloatArray, BoolArray]:
+    """What the second look found, interpolated where it did not look: by how far the detector's own keypoints are from those of the looks
+    before and after, since both err alike in poses that are alike.
+
+    Args:
+        found: (F,P,3), anything where it did not look. looked: (F,). own: (F,P,2) px. timestamps: (F,) s. shots: (F,), each frame's.
+
+    Returns:
+        (F,P,3), and the frames (F,) for which it is known: those in which it looked in the same shot at most LONGEST_BETWEEN s away.
+    """
+    rows, frames = np.flatnonzero(looked), np.arange(len(looked))
+    if not len(rows):
+        return found, looked
+
+    def distances(others: IntArray) -> FloatArray:
+        near = (np.abs(timestamps - timestamps[others]) <= LONGEST_BETWEEN) & (shots == shots[others])
+        return np.where(near, np.linalg.norm(own - own[others], axis=-1).mean(1) + 1e-6, np.inf)
+
+    before = rows[np.maximum(np.searchsorted(rows, frames, side="right") - 1, 0)]
+    after = rows[np.minimum(np.searchsorted(rows, frames), len(rows) - 1)]
+    nearness_before, nearness_after = 1 / distances(before), 1 / distances(after)
+    total = nearness_before + nearness_after
+    weight = (nearness_before / np.maximum(total, 1e-12))[:, None, None]
+    return weight * found[before] + (1 - weight) * found[after], total > 0
 
 
 def with_sides_of(first: FloatArray, second: FloatArray, sizes: FloatArray, keypoint_set: str) -> FloatArray:

@@ -89,6 +89,16 @@ def test_frames_without_a_picture_or_a_person_keep_nobody_waiting(monkeypatch, l
     assert looking.look_at(frame(1), [], "blazepose33") == [] and looking.num_unfilled == 0 and not unseen.second_look.any()
 
 
+def test_it_looks_in_one_of_so_many_frames(monkeypatch):
+    network = Network(monkeypatch)
+    look = SecondLook(model_file("contacts.safetensors"), torch.device("cpu"), step=3)
+    found = [look.look_at(frame(row, 90), [Detection(figure(), None, 0.9)], "blazepose33")[0] for row in range(5)]
+    look.run()
+    look.close()
+    assert [each.second_look is not None for each in found] == [True, False, False, True, False] and len(network.batches) == 2
+    assert look.num_unfilled == 0 and look.identity.endswith("every 3")
+
+
 def test_no_more_than_some_batches_wait(monkeypatch, looking):
     network = Network(monkeypatch)
     for row in range(3 * MAX_WAITING):
@@ -111,8 +121,8 @@ def test_an_error_of_the_network_reaches_the_run(monkeypatch, looking):
 
 
 def test_draft_and_other_detectors_have_no_second_look_and_its_absence_is_told(monkeypatch, tmp_path):
-    assert open_second_look(ReconstructRequest("a.mp4", quality="draft")) == (None, [])
-    assert open_second_look(ReconstructRequest("a.mp4", detector="rtmlib")) == (None, [])
+    assert open_second_look(ReconstructRequest("a.mp4", quality="draft"), 30.0) == (None, [])
+    assert open_second_look(ReconstructRequest("a.mp4", detector="rtmlib"), 30.0) == (None, [])
     monkeypatch.setattr("blender_meshrec.core.files.model_files.model_folders", lambda: [tmp_path])
-    look, (note,) = open_second_look(ReconstructRequest("a.mp4"))
+    look, (note,) = open_second_look(ReconstructRequest("a.mp4"), 30.0)
     assert look is None and "second look" in note and "build.py setup" in note

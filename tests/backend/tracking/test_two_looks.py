@@ -7,7 +7,7 @@ import pytest
 
 from blender_meshrec.backend.detection.detections import person_box
 from blender_meshrec.backend.tracking.side_swaps import LEGS_RELABELLED, apply_hypothesis, correct_side_swaps
-from blender_meshrec.backend.tracking.two_looks import SECOND_SHARE, join_looks
+from blender_meshrec.backend.tracking.two_looks import SECOND_SHARE, between_looks, join_looks
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import COCO17, KEYPOINT_SETS
 from tests.support.synthetic_keypoints import animate_stick_figure, project_orthographic
@@ -29,7 +29,7 @@ def walker(shift=(6.0, -4.0), confidence=0.5):
 
 def test_a_sure_second_look_counts_by_its_share_and_moves_heels_and_fingers_along():
     seen = walker()
-    joined = join_looks(seen)
+    joined = join_looks(seen, TIMES)
     moved = joined.keypoints[..., :2] - seen.keypoints[..., :2]
     expected = SECOND_SHARE * np.array([6.0, -4.0])
     for name in ("left_knee", "right_ankle", "right_heel", "left_big_toe", "left_thumb", "nose"):
@@ -44,21 +44,34 @@ def test_an_unsure_second_look_counts_less_and_tells_that_both_are_unsure(second
     seen = walker(confidence=second)
     sure = np.array(seen.keypoints)
     sure[..., 2] = 1.0
-    joined = join_looks(replace(seen, keypoints=sure))
+    joined = join_looks(replace(seen, keypoints=sure), TIMES)
     knee = NAMES["left_knee"]
     assert (joined.keypoints - sure)[:, knee, 0] == pytest.approx(weight * SECOND_SHARE * 6.0, abs=1e-3)
     assert joined.keypoints[:, knee, 2] == pytest.approx(confidence, abs=1e-3)
 
 
-def test_frames_in_which_the_second_look_saw_nothing_are_as_before():
+def test_frames_without_a_look_nearby_are_as_before():
     seen = walker()
     second, visible = np.array(seen.second_look), np.ones(len(seen), bool)
-    second[10:20], visible[15:25] = 0, False
+    second[10:30], visible[15:25] = 0, False
     keypoints = seen.keypoints * visible[:, None, None]
-    joined = join_looks(replace(seen, keypoints=keypoints, boxes=seen.boxes * visible[:, None], visible=visible, second_look=second))
-    assert np.array_equal(joined.keypoints[10:15], keypoints[10:15])
+    joined = join_looks(replace(seen, keypoints=keypoints, boxes=seen.boxes * visible[:, None], visible=visible, second_look=second), TIMES)
+    assert np.array_equal(joined.keypoints[14], keypoints[14]) and np.array_equal(joined.keypoints[25], keypoints[25])
+    assert (joined.keypoints[[9, 12, 27, 30], NAMES["left_knee"], 0] - keypoints[[9, 12, 27, 30], NAMES["left_knee"], 0]).min() > 3
     assert not joined.keypoints[15:25].any() and not joined.boxes[15:25].any()
-    assert np.array_equal(join_looks(joined).keypoints, joined.keypoints)
+    assert np.array_equal(join_looks(joined, TIMES).keypoints, joined.keypoints)
+
+
+def test_between_two_looks_the_nearer_pose_counts_more_and_nothing_is_taken_from_another_shot():
+    found = np.zeros((7, 1, 3))
+    found[[0, 3, 6], 0, 0] = 1.0, 2.0, 4.0
+    own = np.array([0.0, 0.0, 9.0, 10.0, 20.0, 20.0, 20.0])[:, None, None] * np.ones((7, 1, 2))  # a picture shown twice, then three times
+    looked, times = np.isin(np.arange(7), (0, 3, 6)), np.arange(7) / 30
+    filled, known = between_looks(found, looked, own, times, np.zeros(7, int))
+    assert known.all() and filled[:, 0, 0] == pytest.approx([1, 1, 1.9, 2, 4, 4, 4], abs=1e-3)
+    filled, known = between_looks(found, looked, own, times, np.array([0, 0, 0, 1, 1, 2, 2]))
+    assert filled[:, 0, 0] == pytest.approx([1, 1, 1, 2, 2, 4, 4]) and known.all()
+    assert between_looks(found, looked, own, times * 10, np.zeros(7, int))[1].tolist() == looked.tolist()
 
 
 def test_a_second_look_that_exchanges_the_legs_is_joined_with_the_detectors_sides():
@@ -66,7 +79,7 @@ def test_a_second_look_that_exchanges_the_legs_is_joined_with_the_detectors_side
     order = [COCO17.index(name.replace("left", "R").replace("right", "left").replace("R", "right")) for name in COCO17[11:]]
     second = np.array(seen.second_look)
     second[30:40, 11:] = second[30:40][:, order]
-    joined = join_looks(replace(seen, second_look=second))
+    joined = join_looks(replace(seen, second_look=second), TIMES)
     apart = np.linalg.norm((joined.keypoints - seen.keypoints)[..., :2], axis=-1)
     assert apart.max() < 0.01 * (seen.boxes[:, 3] - seen.boxes[:, 1]).max()
 

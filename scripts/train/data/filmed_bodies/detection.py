@@ -47,7 +47,7 @@ def watch(detector: MediaPipeDetector, pictures: Iterable[ImageArray], first_box
     second_look.run()
     second_look.close()
     people = tracker.people()
-    return join_looks(correct_side_swaps(people[0], list(times))) if people else None
+    return join_looks(correct_side_swaps(people[0], list(times)), times) if people else None
 
 
 def clip_times(frames: int) -> FloatArray:
