@@ -7,7 +7,7 @@ import pytest
 
 from blender_meshrec.backend.detection.detections import person_box
 from blender_meshrec.backend.tracking.side_swaps import LEGS_RELABELLED, apply_hypothesis, correct_side_swaps
-from blender_meshrec.backend.tracking.two_looks import SECOND_SHARE, between_looks, join_looks
+from blender_meshrec.backend.tracking.two_looks import SECOND_SHARE, join_looks, looks_around
 from blender_meshrec.core.records import Observations
 from blender_meshrec.core.skeletons import COCO17, KEYPOINT_SETS
 from tests.support.synthetic_keypoints import animate_stick_figure, project_orthographic
@@ -63,15 +63,28 @@ def test_frames_without_a_look_nearby_are_as_before():
 
 
 def test_between_two_looks_the_nearer_pose_counts_more_and_nothing_is_taken_from_another_shot():
-    found = np.zeros((7, 1, 3))
-    found[[0, 3, 6], 0, 0] = 1.0, 2.0, 4.0
+    values = np.zeros((7, 1))
+    values[[0, 3, 6], 0] = 1.0, 2.0, 4.0
     own = np.array([0.0, 0.0, 9.0, 10.0, 20.0, 20.0, 20.0])[:, None, None] * np.ones((7, 1, 2))  # a picture shown twice, then three times
     looked, times = np.isin(np.arange(7), (0, 3, 6)), np.arange(7) / 30
-    filled, known = between_looks(found, looked, own, times, np.zeros(7, int))
-    assert known.all() and filled[:, 0, 0] == pytest.approx([1, 1, 1.9, 2, 4, 4, 4], abs=1e-3)
-    filled, known = between_looks(found, looked, own, times, np.array([0, 0, 0, 1, 1, 2, 2]))
-    assert filled[:, 0, 0] == pytest.approx([1, 1, 1, 2, 2, 4, 4]) and known.all()
-    assert between_looks(found, looked, own, times * 10, np.zeros(7, int))[1].tolist() == looked.tolist()
+    looks = looks_around(looked, own, times, np.zeros(7, int))
+    assert looks.is_known.all() and not looks.is_one_sided.any()
+    assert looks.mix(values)[:, 0] == pytest.approx([1, 1, 1.9, 2, 4, 4, 4], abs=1e-3)
+    looks = looks_around(looked, own, times, np.array([0, 0, 0, 1, 1, 2, 2]))
+    assert looks.mix(values)[:, 0] == pytest.approx([1, 1, 1, 2, 2, 4, 4]) and looks.is_known.all()
+    assert looks.is_one_sided.tolist() == [False, True, True, False, True, True, False]
+    assert looks_around(looked, own, times * 10, np.zeros(7, int)).is_known.tolist() == looked.tolist()
+
+
+def test_what_trembles_between_two_looks_is_the_detectors_share_alone_and_after_the_last_look_its_own_movement_goes_on():
+    seen = walker((0.0, 0.0))
+    second, shaken = np.array(seen.second_look), np.array(seen.keypoints)
+    second[1::2] = 0
+    shaken[1::2, NAMES["left_elbow"], 0] += 10
+    joined = join_looks(replace(seen, keypoints=shaken, second_look=second), TIMES)
+    left = (joined.keypoints - seen.keypoints)[1::2, NAMES["left_elbow"], 0]
+    assert left[:-1] == pytest.approx(10 * (1 - SECOND_SHARE), abs=1)
+    assert left[-1] == pytest.approx(10, abs=1e-3)  # frame 89, after the look at 88
 
 
 def test_a_second_look_that_exchanges_the_legs_is_joined_with_the_detectors_sides():
