@@ -55,7 +55,7 @@ def _fit_regressor(body: Smpl) -> FloatArray:
         rows = _vertices_near_joint(template, joint)
         skin = body.skin.subset(torch.as_tensor(rows, device=body.device))
         vertices = pose_skin(skin, betas, rotmats, joints, rotations, rest_joints)
-        mixtures[joint, rows] = _fit_mixture(vertices.double().cpu().numpy(), joints[:, joint].double().cpu().numpy())
+        mixtures[joint, rows] = _fit_mixture(vertices.cpu().double().numpy(), joints[:, joint].cpu().double().numpy())
     return mixtures
 
 

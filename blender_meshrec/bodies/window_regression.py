@@ -126,7 +126,7 @@ def _mesh_from_output(output: WindowBodies, betas: torch.Tensor, windows: torch.
     body = make_body(load_body(), betas.device)
     joints = body.h36m17(betas, output.rotmats[:, 0], output.rotmats[:, 1:])
     rays = project_weak_perspective(joints - joints[:, :1], output.camera, windows)
-    pixels = torch.cat([rays, torch.ones_like(rays[..., :1])], -1).double().cpu().numpy() @ intrinsics.T
+    pixels = torch.cat([rays, torch.ones_like(rays[..., :1])], -1).cpu().double().numpy() @ intrinsics.T
     root = window_rotation_to_axis(windows).mT @ output.rotmats[:, 0]
     poses = roma.rotmat_to_rotvec(torch.cat([root[:, None], output.rotmats[:, 1:]], 1)).cpu().numpy()
     params = BodyParams("open", betas.cpu().numpy(), poses[:, 0], poses[:, 1:].reshape(len(poses), -1), np.zeros((len(poses), 3)))

@@ -100,7 +100,7 @@ def find_keypoints(network: MoveNet, pictures: ImageArray) -> FloatArray:
     confidence 0..1."""
     weight = next(network.parameters())
     values = torch.as_tensor(pictures, device=weight.device).permute(0, 3, 1, 2).to(weight) / 127.5 - 1
-    return decode(*network(values.contiguous(memory_format=torch.channels_last))).double().cpu().numpy()
+    return decode(*network(values.contiguous(memory_format=torch.channels_last))).cpu().double().numpy()
 
 
 def decode(keypoints: torch.Tensor, centre: torch.Tensor, from_centre: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:

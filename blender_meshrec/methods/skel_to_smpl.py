@@ -128,8 +128,8 @@ class _SmplFit:
         local, trans = _split_unknowns(x)
         local = nearest_rotmats(local)  # removes the rounding errors of many products
         distance = (self.body(self.betas, local[:, 0], local[:, 1:], trans)[1] - target).norm(dim=-1)
-        poses = rotvec_from_rotmat(local.double().cpu().numpy()).reshape(len(local), -1)
-        trans, pve, max_pve = (value.double().cpu().numpy() for value in (trans, distance.mean(1), distance.amax(1)))
+        poses = rotvec_from_rotmat(local.cpu().double().numpy()).reshape(len(local), -1)
+        trans, pve, max_pve = (value.cpu().double().numpy() for value in (trans, distance.mean(1), distance.amax(1)))
         return poses, trans, pve, max_pve
 
     def pose(self, local: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

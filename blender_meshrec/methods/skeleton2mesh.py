@@ -235,9 +235,9 @@ def lift_clip(
     for first in range(min(interleave, len(times))):
         part, its_own = points[first::interleave], to_tensor(own[first::interleave], device=device)
         mean = _lift_averaged(lifter, *to_tensors(part, device), float(detected), its_own[None])
-        lifted[first::interleave] = mean.joints.double().cpu().numpy()
+        lifted[first::interleave] = mean.joints.cpu().double().numpy()
         if mean.spread is not None:
-            spread[first::interleave] = mean.spread.double().cpu().numpy()
+            spread[first::interleave] = mean.spread.cpu().double().numpy()
     contacts = None
     if contact_network is not None:
         contacts = interpolate_values(_contacts_at(contact_network, times, interleave, points, lifted, detected), times, timestamps)
@@ -281,7 +281,7 @@ def _contacts_at(
     for first in range(min(interleave, len(times))):
         filled = to_tensors(fill_gaps(points[first::interleave], step), device)
         joints = to_tensor(lifted[first::interleave], device=device)
-        contacts[first::interleave] = predict_contacts(network, *filled, float(detected), joints, step).double().cpu().numpy()
+        contacts[first::interleave] = predict_contacts(network, *filled, float(detected), joints, step).cpu().double().numpy()
     return contacts
 
 

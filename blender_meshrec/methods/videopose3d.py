@@ -88,7 +88,7 @@ def lift_clip(network: VideoPose3D, points: FloatArray, names: Sequence[str], de
     points: (F,17,2), normalised; names: of the 17.
     """
     mirrored = points[:, mirror_indices(names)] * [-1, 1]
-    both = [lift(network, torch.as_tensor(clip, dtype=torch.float32, device=device)).double().cpu().numpy() for clip in (points, mirrored)]
+    both = [lift(network, torch.as_tensor(clip, dtype=torch.float32, device=device)).cpu().double().numpy() for clip in (points, mirrored)]
     joints = (both[0] + both[1][:, mirror_indices(H36M17)] * [-1, 1, 1]) / 2
     return joints - joints[:, :1]
 

@@ -318,6 +318,6 @@ def _regression(
     """A CropRegression of tensors; joints (N,17,3) of any origin."""
     count = len(joints)
     numbers: list[Any] = [(joints - joints[:, :1]), joints.new_zeros(count, 24, 3, 3) if rotmats is None else rotmats, betas, camera]
-    arrays = [part.double().cpu().numpy() for part in numbers]
-    angles = None if q is None else q.double().cpu().numpy()
+    arrays = [part.cpu().double().numpy() for part in numbers]
+    angles = None if q is None else q.cpu().double().numpy()
     return CropRegression(*arrays, squares=squares, has_rotmats=np.full(count, rotmats is not None), known=np.ones(count, bool), q=angles)

@@ -99,7 +99,7 @@ def find_joints(
     for first in range(min(interleave, len(points))):
         rows = slice(first, None, interleave)
         its_own = to_tensor(own[rows], device=device)
-        found[rows] = predict_shifts(network, *to_tensors(points[rows], device), its_own[None]).double().cpu().numpy()
+        found[rows] = predict_shifts(network, *to_tensors(points[rows], device), its_own[None]).cpu().double().numpy()
     keypoints = to_h36m17(observations.keypoints, observations.keypoint_set)[..., :2]
     is_seen = points[:, : len(H36M17), 2:] >= MIN_CONFIDENCE
     focal = np.diag(intrinsics)[:2]
