@@ -16,14 +16,14 @@ AUTO_REFINER = "auto"  # stands for the refiners of the quality
 class QualityLevel:
     """One Quality.
 
-    landmark_model: file of addon_models/ that MediaPipe runs. second_looks: about how often a second MoveNet looks at everybody, too; 0 for
-    never. looks_per_second: about how often the detector looks at the footage, and frames are solved. None of both is every frame.
-    refiners: those that run unless the user chooses others.
+    landmark_model: file of addon_models/ that MediaPipe runs. looks_per_second: about how often the detector looks at the footage, and
+    frames are solved; None for every frame. second_looks_per_second: likewise of the second network, MoveNet; 0 for never. refiners: those
+    that run unless the user chooses others.
     """
 
     landmark_model: str
-    second_looks: float | None
     looks_per_second: float | None
+    second_looks_per_second: float | None
     refiners: tuple[str, ...]
 
     def frame_step(self, frames_per_second: float) -> int:
@@ -32,7 +32,11 @@ class QualityLevel:
 
     def second_look_step(self, frames_per_second: float) -> int:
         """MoveNet looks at one of this many of those frames; 0 is none of them."""
-        return 0 if self.second_looks == 0 else _step(frames_per_second / self.frame_step(frames_per_second), self.second_looks)
+        return (
+            0
+            if self.second_looks_per_second == 0
+            else _step(frames_per_second / self.frame_step(frames_per_second), self.second_looks_per_second)
+        )
 
 
 def _step(frames_per_second: float, looks: float | None) -> int:
@@ -41,8 +45,8 @@ def _step(frames_per_second: float, looks: float | None) -> int:
 
 STANDARD_MODEL, HEAVY_MODEL = "pose_landmarker.task", "pose_landmarker_heavy.task"
 QUALITY_LEVELS = {
-    "draft": QualityLevel(STANDARD_MODEL, 0.0, 15.0, ()),
-    "standard": QualityLevel(STANDARD_MODEL, 15.0, None, DEFAULT_REFINERS),
+    "draft": QualityLevel(STANDARD_MODEL, 15.0, 0.0, ()),
+    "standard": QualityLevel(STANDARD_MODEL, None, 15.0, DEFAULT_REFINERS),
     "best": QualityLevel(HEAVY_MODEL, None, None, DEFAULT_REFINERS),
 }
 

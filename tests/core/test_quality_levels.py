@@ -17,8 +17,8 @@ from tests.support.synthetic_bodies import make_recovery, make_tube_body
 def test_every_choice_of_the_option_is_a_level():
     assert [choice.value for choice in OPTIONS["quality"].choices] == list(QUALITY_LEVELS)
     draft, standard, best = QUALITY_LEVELS.values()
-    assert standard == replace(best, landmark_model=standard.landmark_model, second_looks=15.0)
-    assert best.landmark_model != standard.landmark_model and best.second_looks is None
+    assert standard == replace(best, landmark_model=standard.landmark_model, second_looks_per_second=15.0)
+    assert best.landmark_model != standard.landmark_model and best.second_looks_per_second is None
     assert draft.landmark_model == standard.landmark_model and not draft.refiners and standard.refiners == DEFAULT_REFINERS
 
 

@@ -1,7 +1,7 @@
 """A second look at everybody who was found: MoveNet's keypoints of the same crop, beside the detector's own.
 
-Two networks that were trained on different pictures seldom err alike, and MoveNet's confidence tells where either does. Its crops wait in a
-thread of their own while the detector goes on, so that people are followed by the detector alone; `tracking/two_looks.py` joins both.
+Two networks that were trained on different pictures seldom err alike, and MoveNet's confidence tells where either does. It runs in a
+thread of its own while the detector goes on, so that people are followed by the detector alone; `tracking/two_looks.py` joins both.
 """
 
 from collections import deque
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ...core.array_types import FloatArray, ImageArray
+from ...core.messages import Message
 from ...methods.movenet import NUM_KEYPOINTS, SIDE, WEIGHTS_FILE, find_keypoints, load_movenet
 from ..devices import run_with_cpu_fallback
 from ..footage.frame_source import Frame
@@ -28,7 +29,7 @@ BATCH_ON_GRAPHICS_CARD, BATCH_ON_PROCESSOR, MAX_WAITING = 16, 1, 8
 
 
 class SecondLook:
-    """Adds MoveNet's keypoints to the detections of one of `step` frames, filled in place, later: detections may be used before."""
+    """Adds MoveNet's keypoints to the detections of one of `step` frames. They are filled in later, in place."""
 
     def __init__(self, model: Path, device: torch.device, step: int = 1) -> None:
         """model: the file of the weights, of which the identity is told."""
@@ -73,6 +74,10 @@ class SecondLook:
         self._submit()
         while self._waiting:
             self._take_first()
+
+    def forecast(self, num_frames: int, people_a_frame: float) -> Message | None:
+        """None: it takes no longer than the detector."""
+        return None
 
     def close(self) -> None:
         """Stop the thread."""

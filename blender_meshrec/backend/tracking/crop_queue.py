@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ...core.array_types import FloatArray, IntArray
+from ...core.messages import Message
 from ..camera.tracks import FrameMatches
 from ..detection.detections import Detection
 from ..footage.frame_source import Frame
@@ -12,6 +13,11 @@ from .observation_cache import ObservationLog
 
 class CropReader(Protocol):
     """A network that looks at the crops of people and adds to each detection an array, which it may fill later."""
+
+    @property
+    def identity(self) -> str:
+        """Everything that an array depends on besides the picture and the detection, as text for the cache."""
+        ...
 
     @property
     def num_unfilled(self) -> int:
@@ -24,6 +30,10 @@ class CropReader(Protocol):
 
     def run(self) -> None:
         """Fill the arrays that wait."""
+        ...
+
+    def forecast(self, num_frames: int, people_a_frame: float) -> Message | None:
+        """How long footage of so many frames will take, once that is known, if it is long."""
         ...
 
     def close(self) -> None:
@@ -43,6 +53,10 @@ class CropQueue:
         for reader in self._readers:
             detections = reader.look_at(frame, detections, keypoint_set)
         return detections
+
+    def forecast(self, num_frames: int, people_a_frame: float) -> Message | None:
+        """The first forecast of a reader."""
+        return next((told for reader in self._readers if (told := reader.forecast(num_frames, people_a_frame))), None)
 
     def append(
         self, time: float, detections: list[Detection], background: FloatArray, matches: FrameMatches, edges: IntArray | None

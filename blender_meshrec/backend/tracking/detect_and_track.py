@@ -34,9 +34,9 @@ from ..footage.thinned import ThinnedFootage
 from ..footage.true_time import in_true_time
 from ..lifting.crop_regressor import CropRegressor
 from ..lifting.image_methods import KEYPOINT_METHODS, is_image_method, request_label
-from .crop_queue import CropQueue
+from .crop_queue import CropQueue, CropReader
 from .keypoint_owners import give_keypoints_to_owners
-from .new_pictures import found_in_rows, matches_of_rows, rows_of_new_pictures, rows_shown_last
+from .new_pictures import found_in_rows, matches_of_rows, observed_in_pictures, rows_of_new_pictures, rows_shown_last
 from .observation_cache import ObservationLog, Summary
 from .picture_times import times_of_pictures
 from .portraits import add_portraits
@@ -93,7 +93,7 @@ def detect_and_track(request: ReconstructRequest, on_progress: Callable[[Progres
     begun = time.perf_counter()
     regressor = open_regressor(request)
     detector = registry.DETECTORS.get(choose_detector(request))(request)
-    readers: list[SecondLook | CropRegressor] = [] if regressor is None else [regressor]
+    readers: list[CropReader] = [] if regressor is None else [regressor]
     try:
         footage, speed = in_true_time(detector.open(request.source, request.frames, request.fps), request.capture_fps)
         if request.focal is not None:
@@ -148,7 +148,7 @@ def result_of_pass(
     shown_last, matches = rows_shown_last(rows, len(looked.timestamps)), matches_of_rows(log.matches, rows)
     found_jumps = looked.tracker.jumps(np.array([found.change.mean for found in log.matches]))
     jumps = np.searchsorted(rows, found_jumps).tolist()
-    found = [person.at(shown_last) for person in looked.tracker.people(found_jumps)]
+    found = [observed_in_pictures(person, rows) for person in looked.tracker.people(found_jumps)]
     found = [person for person in found if person.visible.any()]
     all_times = np.array(summary.timestamps or looked.timestamps)
     if not found:
@@ -252,7 +252,7 @@ def open_second_look(request: ReconstructRequest, play_rate: float) -> tuple[Sec
     return None, [Message("second-look-missing", text, name=MOVENET_FILE)]
 
 
-def identity_of_looks(detector: Detector, step: int, readers: Sequence[SecondLook | CropRegressor] = ()) -> str | None:
+def identity_of_looks(detector: Detector, step: int, readers: Sequence[CropReader] = ()) -> str | None:
     """A detector's identity for the cache, with the step between the frames that it looks at, and what looks at crops."""
     identity = detector.identity()
     if identity is None:
@@ -274,14 +274,13 @@ def detect_new_frames(
     tracker: Tracker,
     log: ObservationLog,
     on_progress: Callable[[Progress], None],
-    readers: Sequence[SecondLook | CropRegressor] = (),
+    readers: Sequence[CropReader] = (),
     warn: Callable[[str], None] = lambda warning: None,
 ) -> list[float]:
     """Detect and track in the frames that the log does not have yet; returns their times, s."""
     times: list[float] = []
     num_known = len(log.frames)
     background, lines, crops = BackgroundMatcher(num_known), LineFinder(), CropQueue(readers, log)
-    regressor = next((reader for reader in readers if isinstance(reader, CropRegressor)), None)
     stage, num_people = STAGE, 0
     frames = prefetch(footage.read(decode_from=num_known))
     try:
@@ -302,7 +301,7 @@ def detect_new_frames(
             crops.append(frame.time, detections, movement, matches, edges)
             times.append(frame.time)
             num_people += len(detections)
-            if stage == STAGE and regressor and (told := regressor.forecast(footage.num_declared_frames, num_people / len(times))):
+            if stage == STAGE and (told := crops.forecast(footage.num_declared_frames, num_people / len(times))):
                 stage = told
                 warn(told)
             on_progress(Progress(stage, frame.row + 1, max(footage.num_declared_frames, frame.row + 1)))

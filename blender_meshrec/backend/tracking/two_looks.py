@@ -16,10 +16,10 @@ from ...core.records import Observations
 from ...core.skeletons import COCO17, KEYPOINT_SETS
 from ..detection.detections import person_box
 
-# The second look counts by up to this share, from the first confidence on, fully from the second. A confidence of it means one of twice as
-# much of the detector's.
-SECOND_SHARE, LEAST_CONFIDENCE, FULL_CONFIDENCE, CONFIDENCE_SCALE = 0.7, 0.05, 0.4, 2.0
-# Keypoints that one of the networks does not know move along with those that it does.
+# The share of the second network's keypoints in the mean: none at the first confidence or below, SECOND_SHARE at the second or above.
+SECOND_SHARE, LEAST_CONFIDENCE, FULL_CONFIDENCE = 0.7, 0.05, 0.4
+CONFIDENCE_SCALE = 2.0  # of the second network's confidence to the detector's: keypoints that are as far off have half as much of it
+# Keypoints that the second network does not have move with the joint that they hang on.
 FOLLOWERS = {"ankle": ("heel", "big_toe", "small_toe"), "wrist": ("pinky", "index", "thumb")}
 LIMBS = (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
 SIDES = ("left", "right")
@@ -45,7 +45,7 @@ def join_looks(observations: Observations, timestamps: FloatArray | list[float],
     share = SECOND_SHARE * np.clip((second[..., 2] - LEAST_CONFIDENCE) / (FULL_CONFIDENCE - LEAST_CONFIDENCE), 0, 1)[..., None]
     looked = observations.visible & (second[..., 2] > 0).any(1)
     shots = np.searchsorted(np.asarray(cuts, int), np.arange(len(first)), side="right")
-    looks = looks_around(looked, own[..., :2], np.asarray(timestamps, float), shots)
+    looks = looks_around(looked, np.asarray(timestamps, float), shots)
     shift = looks.mix(share * second[..., :2]) - looks.mix(share) * own[..., :2]
     after_the_last = looks.mix(share * (second[..., :2] - own[..., :2]))
     shift = np.where(looks.is_one_sided[:, None, None], after_the_last, shift) * looks.is_known[:, None, None]
@@ -63,8 +63,8 @@ def join_looks(observations: Observations, timestamps: FloatArray | list[float],
 
 
 class LooksAround(NamedTuple):
-    """The frames before and after each one (F,) in which the second network looked, the weight (F,) of the one before, whether either is
-    near enough (F,), and whether only one of them is (F,)."""
+    """Of each frame, (F,): the frames before and after it in which the second network looked, the weight of the one before, whether either
+    is near enough, and whether only one is, and not the frame itself."""
 
     before: IntArray
     after: IntArray
@@ -73,32 +73,28 @@ class LooksAround(NamedTuple):
     is_one_sided: BoolArray
 
     def mix(self, values: FloatArray) -> FloatArray:
-        """Values (F,...) of the looks as they are in each frame."""
+        """Values (F,...) of the looks, interpolated in every frame."""
         weight = self.weight.reshape(-1, *[1] * (values.ndim - 1))
         return weight * values[self.before] + (1 - weight) * values[self.after]
 
 
-def looks_around(looked: BoolArray, own: FloatArray, timestamps: FloatArray, shots: IntArray) -> LooksAround:
-    """The looks around each frame. The one in whose frame the detector's own keypoints are nearer weighs more: where a picture is shown
-    twice, both looks are of the same pose.
+def looks_around(looked: BoolArray, timestamps: FloatArray, shots: IntArray) -> LooksAround:
+    """The looks around each frame, in its own shot and up to LONGEST_BETWEEN away.
 
     Args:
-        looked: (F,). own: (F,P,2) px. timestamps: (F,) s. shots: (F,), each frame's. A look counts in its own shot up to LONGEST_BETWEEN.
+        looked: (F,). timestamps: (F,) s. shots: (F,), the number of each frame's shot.
     """
     rows, frames = np.flatnonzero(looked), np.arange(len(looked))
     if not len(rows):
         return LooksAround(frames, frames, np.ones(len(frames)), looked, looked)
-
-    def nearness(others: IntArray) -> FloatArray:
-        near = (np.abs(timestamps - timestamps[others]) <= LONGEST_BETWEEN) & (shots == shots[others])
-        return near / (np.linalg.norm(own - own[others], axis=-1).mean(1) + 1e-6)
-
     before = rows[np.maximum(np.searchsorted(rows, frames, side="right") - 1, 0)]
     after = rows[np.minimum(np.searchsorted(rows, frames), len(rows) - 1)]
-    one, other = nearness(before), nearness(after)
-    weight = np.divide(one, one + other, out=np.ones(len(frames)), where=one + other > 0)
-    is_one_sided = ~looked & (((one > 0) != (other > 0)) | (before == after))
-    return LooksAround(before, after, weight, one + other > 0, is_one_sided)
+    gaps = [np.abs(timestamps - timestamps[others]) for others in (before, after)]
+    is_near = [(gap <= LONGEST_BETWEEN) & (shots == shots[others]) for gap, others in zip(gaps, (before, after), strict=True)]
+    between = np.divide(gaps[1], gaps[0] + gaps[1], out=np.ones(len(frames)), where=gaps[0] + gaps[1] > 0)
+    weight = np.where(is_near[0] & is_near[1], between, is_near[0])
+    is_one_sided = ~looked & ((is_near[0] != is_near[1]) | (before == after))
+    return LooksAround(before, after, weight, is_near[0] | is_near[1], is_one_sided)
 
 
 def with_sides_of(first: FloatArray, second: FloatArray, sizes: FloatArray, keypoint_set: str) -> FloatArray:

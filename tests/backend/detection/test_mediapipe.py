@@ -1,6 +1,5 @@
 """MediaPipe on real images and clips: every person is found once, and nobody else."""
 
-import importlib.util
 import subprocess
 import sys
 import zipfile
@@ -17,6 +16,7 @@ from blender_meshrec.backend.tracking.detect_and_track import detect_and_track
 from blender_meshrec.bridge.messages import ReconstructRequest
 from blender_meshrec.core.errors import ModelError, NobodyFoundError
 from blender_meshrec.core.files.model_files import model_file
+from scripts.assets import listed_file, pose_bundle
 from tests.conftest import ROOT
 
 # Boxes by eye, px: left, top, right, bottom of everybody who is prominent in the image.
@@ -127,25 +127,17 @@ def test_a_missing_model_says_how_to_get_it(tmp_path, monkeypatch):
     assert caught.value.remedy and caught.value.exit_code == 4
 
 
-def import_bundle_script():
-    spec = importlib.util.spec_from_file_location("pose_bundle", ROOT / "scripts" / "assets" / "pose_bundle.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_model_bundle_is_aligned_and_has_normalization_metadata():
     from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata_schema
     from mediapipe.tasks.metadata import schema_py_generated as schema
 
-    script = import_bundle_script()
     path = model_file("pose_landmarker.task")
-    assert script.sha256(path.read_bytes()) == script.expected_sha256(path.name)
+    assert listed_file.sha256(path.read_bytes()) == listed_file.expected_sha256(path.name) and listed_file.is_listed(path)
     with zipfile.ZipFile(path) as bundle:
         scales = {}
         for info in bundle.infolist():
             assert info.compress_type == zipfile.ZIP_STORED
-            assert path.read_bytes().index(bundle.read(info)) % script.ALIGNMENT == 0
+            assert path.read_bytes().index(bundle.read(info)) % pose_bundle.ALIGNMENT == 0
             model = schema.ModelT.InitFromPackedBuf(bundle.read(info))
             (note,) = [entry.buffer for entry in model.metadata if entry.name == b"TFLITE_METADATA"]
             metadata = metadata_schema.ModelMetadataT.InitFromPackedBuf(bytes(model.buffers[note].data))

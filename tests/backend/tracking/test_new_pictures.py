@@ -1,11 +1,20 @@
 """Frames that only repeat the picture before them are left out, and what was found in the others stays in order."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from blender_meshrec.backend.camera.picture_change import Change, repeated_pictures
 from blender_meshrec.backend.camera.tracks import CUT, FOLLOWS, FrameMatches, Match
-from blender_meshrec.backend.tracking.new_pictures import found_in_rows, matches_of_rows, rows_of_new_pictures, rows_shown_last
+from blender_meshrec.backend.tracking.new_pictures import (
+    found_in_rows,
+    matches_of_rows,
+    observed_in_pictures,
+    rows_of_new_pictures,
+    rows_shown_last,
+)
+from blender_meshrec.core.records import Observations
 
 TIMES = np.arange(30) / 30
 
@@ -60,3 +69,18 @@ def test_matches_refer_to_the_row_that_shows_the_same_picture():
     assert [[each.reference for each in frame.matches] for frame in kept] == [[], [0], [0], [2], [2], [4], [5], [5]]
     assert kept[0].link == CUT and kept[3].matches[0].points[0, 0] == 2
     assert found_in_rows([(0, "a"), (3, "b"), (4, "c"), (7, "d")], rows) == [(0, "a"), (3, "c"), (5, "d")]
+
+
+def test_a_look_at_any_frame_of_a_picture_is_one_at_the_picture():
+    """Of pictures that are shown twice each, the second network sees the first of both frames, and the detector's last one counts."""
+    count = 8
+    keypoints, second = np.zeros((count, 33, 3)), np.zeros((count, 17, 3))
+    keypoints[:, 0, 0] = np.arange(count)
+    second[::2] = np.arange(0, count, 2)[:, None, None] + 1
+    person = Observations("blazepose33", np.zeros((count, 4)), keypoints, np.ones(count, bool), second_look=second)
+    seen = observed_in_pictures(person, np.array([0, 2, 4, 6, 7]))
+    assert seen.keypoints[:, 0, 0].tolist() == [1, 3, 5, 6, 7]
+    assert seen.second_look[:, 0, 0].tolist() == [1, 3, 5, 7, 0]  # the last picture is shown once, and nobody looked
+    unseen = observed_in_pictures(replace(person, second_look=None), np.array([0, 4]))
+    assert unseen.second_look is None and unseen.keypoints[:, 0, 0].tolist() == [3, 7]
+    assert np.array_equal(observed_in_pictures(person, np.arange(count)).second_look, person.second_look)

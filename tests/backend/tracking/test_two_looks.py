@@ -62,18 +62,18 @@ def test_frames_without_a_look_nearby_are_as_before():
     assert np.array_equal(join_looks(joined, TIMES).keypoints, joined.keypoints)
 
 
-def test_between_two_looks_the_nearer_pose_counts_more_and_nothing_is_taken_from_another_shot():
+def test_looks_are_interpolated_over_time_and_nothing_is_taken_from_another_shot():
     values = np.zeros((7, 1))
-    values[[0, 3, 6], 0] = 1.0, 2.0, 4.0
-    own = np.array([0.0, 0.0, 9.0, 10.0, 20.0, 20.0, 20.0])[:, None, None] * np.ones((7, 1, 2))  # a picture shown twice, then three times
-    looked, times = np.isin(np.arange(7), (0, 3, 6)), np.arange(7) / 30
-    looks = looks_around(looked, own, times, np.zeros(7, int))
+    values[[0, 3, 6], 0] = 1.0, 4.0, 5.5
+    looked, times = np.isin(np.arange(7), (0, 3, 6)), np.array([0, 1, 2, 3, 4, 4.5, 5]) / 30
+    looks = looks_around(looked, times, np.zeros(7, int))
     assert looks.is_known.all() and not looks.is_one_sided.any()
-    assert looks.mix(values)[:, 0] == pytest.approx([1, 1, 1.9, 2, 4, 4, 4], abs=1e-3)
-    looks = looks_around(looked, own, times, np.array([0, 0, 0, 1, 1, 2, 2]))
-    assert looks.mix(values)[:, 0] == pytest.approx([1, 1, 1, 2, 2, 4, 4]) and looks.is_known.all()
+    assert looks.mix(values)[:, 0] == pytest.approx([1, 2, 3, 4, 4.75, 5.125, 5.5])
+    looks = looks_around(looked, times, np.array([0, 0, 0, 1, 1, 2, 2]))
+    assert looks.mix(values)[:, 0] == pytest.approx([1, 1, 1, 4, 4, 5.5, 5.5]) and looks.is_known.all()
     assert looks.is_one_sided.tolist() == [False, True, True, False, True, True, False]
-    assert looks_around(looked, own, times * 10, np.zeros(7, int)).is_known.tolist() == looked.tolist()
+    assert looks_around(looked, times * 10, np.zeros(7, int)).is_known.tolist() == looked.tolist()
+    assert not looks_around(np.zeros(7, bool), times, np.zeros(7, int)).is_known.any()
 
 
 def test_what_trembles_between_two_looks_is_the_detectors_share_alone_and_after_the_last_look_its_own_movement_goes_on():
