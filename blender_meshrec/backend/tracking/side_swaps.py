@@ -24,8 +24,8 @@ LEG_POINTS = ("knee", "ankle", "heel", "big_toe", "small_toe")
 # Cost of a changed frame, per second. A jump of the limb joints by 0.3 body sizes and metres in all, at both ends of an
 # interval, outweighs about a second of changed frames.
 SWAP_COST = 0.3
-# Cost, per second, of limb joints that are one body size from where the second look saw them, on average; of two networks that contradict
-# each other about sides the second one is right in two of three cases. With 2 to 20, as many rendered bodies are right.
+# Cost, per second, of limb joints that are one body size from where the second look saw them, on average. The second network exchanges legs
+# in a third as many frames as the detector (scripts/evaluate/two_networks.py).
 CONTRADICTION_COST = 10.0
 # Time constant, s, with which the cost of a movement between two frames decays with their distance in time: in a longer gap a
 # person may have turned round.
