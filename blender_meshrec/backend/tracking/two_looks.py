@@ -1,8 +1,8 @@
 """What two networks report of a person, joined into one set of keypoints.
 
-The errors of both are not quite alike (their correlation is 0.7 on rendered bodies), so that their mean is better than either, and the second
-network's confidence tells how far off both are: 3 % of the body's height where it is above 0.5, 9 to 12 % where it is below 0.2. Between two
-looks of the second network its keypoints are interpolated, which is as exact as a look at every frame, and trembles less.
+The errors of both are not quite alike (their correlation is 0.7 on rendered bodies), so that their mean is better than either, and the
+second network's confidence tells how far off both are: 3 % of the body's height where it is above 0.5, 9 to 12 % where it is below 0.2.
+Between two looks of the second network its keypoints are interpolated, which is as exact as a look at every frame, and trembles less.
 
 Measured by scripts/evaluate/two_networks.py.
 """
