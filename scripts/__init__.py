@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
-# As in backend/launch.py, before numpy is loaded: threads share small matrices badly.
+from blender_meshrec.backend.launch import keep_freed_memory
+
+# As backend/launch.py begins, before numpy is loaded: threads share small matrices badly.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+keep_freed_memory()
 ROOT = Path(__file__).resolve().parents[1]

@@ -4,6 +4,8 @@ At a hundred pixels a side a triangle is smaller than a pixel, so points closer 
 Ours. B bodies, N points, S pixels a side.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
@@ -15,6 +17,13 @@ from .tensors import to_tensor
 # Between neighbouring points, m.
 SPACING = 0.014
 MIN_DEPTH = 1e-2  # m: nearer points are not seen
+
+
+class JointMotion(NamedTuple):
+    """Of a posed body: its joints' rotations (J,3,3), global, and by how much each of K betas shifts what moves with them, (K,J,3) m."""
+
+    rotations: torch.Tensor
+    shifts: torch.Tensor
 
 
 class SurfacePoints:
@@ -53,20 +62,26 @@ class SurfacePoints:
         points = pose_skin(skin, betas, rotmats, joints, rotations, rest_joints)
         return points + transl[:, None], joints + transl[:, None]
 
-    def shape_jacobian(self, rotmats: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        """Derivatives (P,3,K) m of some points of one body with respect to its K betas.
+    def joint_motion(self, rotmats: torch.Tensor) -> list[JointMotion]:
+        """What the betas move with each joint of bodies in poses (B,J,3,3), local."""
+        count, shapes = len(rotmats), self.J_shapedirs.permute(2, 0, 1)
+        each = rotmats.repeat_interleave(len(shapes), 0)
+        joints, rotations = forward_kinematics(each, shapes.repeat(count, 1, 1), self.tree)
+        shifts = joints - (rotations @ shapes.repeat(count, 1, 1)[..., None])[..., 0]
+        shifts, rotations = (values.reshape(count, len(shapes), *values.shape[1:]) for values in (shifts, rotations))
+        return [JointMotion(*motion) for motion in zip(rotations[:, 0], shifts, strict=True)]
+
+    def shape_jacobian(self, motion: JointMotion, points: torch.Tensor) -> torch.Tensor:
+        """Derivatives (P,3,K) m of some points of one body, of this motion, with respect to its K betas.
 
         Args:
-            rotmats: (J,3,3), local. points: (P,) indices of points.
+            points: (P,) indices of points.
 
         Source: SMPL eq. 2-4, which are linear in betas while the rotations are constant.
         """
-        shapes = self.J_shapedirs.permute(2, 0, 1)
-        joints, rotations = forward_kinematics(rotmats.expand(len(shapes), -1, -1, -1), shapes, self.tree)
-        shifts = joints - (rotations @ shapes[..., None])[..., 0]
         weights = self.lbs_weights[points]
-        rotated = torch.einsum("pj,jab,pbk->pak", weights, rotations[0], self.shapedirs[points])
-        return rotated + torch.einsum("pj,kja->pak", weights, shifts)
+        rotated = torch.einsum("pj,jab,pbk->pak", weights, motion.rotations, self.shapedirs[points])
+        return rotated + torch.einsum("pj,kja->pak", weights, motion.shifts)
 
 
 def scatter_surface_points(vertices: ArrayLike, faces: IntArray, spacing: float) -> tuple[IntArray, FloatArray]:

@@ -46,7 +46,7 @@ def _step(frames_per_second: float, looks: float | None) -> int:
 STANDARD_MODEL, HEAVY_MODEL = "pose_landmarker.task", "pose_landmarker_heavy.task"
 QUALITY_LEVELS = {
     "draft": QualityLevel(STANDARD_MODEL, 15.0, 0.0, ()),
-    "standard": QualityLevel(STANDARD_MODEL, None, 15.0, DEFAULT_REFINERS),
+    "standard": QualityLevel(STANDARD_MODEL, None, 10.0, DEFAULT_REFINERS),
     "best": QualityLevel(HEAVY_MODEL, None, None, DEFAULT_REFINERS),
 }
 

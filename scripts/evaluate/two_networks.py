@@ -91,11 +91,11 @@ def ways_of_looking(seen: Observations) -> dict[str, tuple[Observations | None, 
     """By name: the observations, None where they are of MoveNet alone, and the limbs (F,12,2) px."""
     times, looks = clip_times(len(seen)), seen.second_look
     assert looks is not None
-    rare = np.array(looks)
-    rare[1::2] = 0
-    alone = correct_side_swaps(replace(seen, second_look=None), times)
-    both, half = (join_looks(correct_side_swaps(replace(seen, second_look=look), times), times) for look in (looks, rare))
-    found = {"MediaPipe": alone, "both": both, "both, MoveNet in every second frame": half}
+    found = {"MediaPipe": correct_side_swaps(replace(seen, second_look=None), times)}
+    for name, step in (("both", 1), ("both, MoveNet in every second frame", 2), ("both, MoveNet in every third frame", 3)):
+        rare = np.zeros_like(looks)
+        rare[::step] = looks[::step]
+        found[name] = join_looks(correct_side_swaps(replace(seen, second_look=rare), times), times)
     ways: dict[str, tuple[Observations | None, FloatArray]] = {
         name: (each, to_h36m17(each.keypoints, KEYPOINT_SET)[:, LIMBS, :2]) for name, each in found.items()
     }

@@ -23,6 +23,7 @@ STANDS_STILL, OUTLIERS = 0.15, 4
 LEAST_MOTION, WHITE = 6.0, 255.0  # grey levels, of such a leap: least and largest
 # Fewer than so many, or than this share of the frames, are chance: a moment in which all that moves turns back.
 FEWEST, LEAST_SHARE = 3, 0.02
+BEYOND_NOISE: FloatArray = np.maximum(np.arange(256) - NOISE, 0)  # by which a pixel counts, for each change of it
 SHOWN = 0.2  # s, for which one picture is shown at most; where it stands still for longer, people hold still
 
 
@@ -60,8 +61,9 @@ class PictureChange:
     def _change(self, grey: ImageArray | None) -> Change:
         if self._before is None or grey is None:
             return UNKNOWN
-        change = cv2.absdiff(self._before, _small(grey)).astype(float).ravel()
-        return Change(float(np.maximum(change - NOISE, 0).mean()), float(np.partition(change, -OUTLIERS - 1)[-OUTLIERS - 1]))
+        counts = np.bincount(cv2.absdiff(self._before, _small(grey)).ravel(), minlength=len(BEYOND_NOISE))
+        at_most = np.cumsum(counts)
+        return Change(float(counts @ BEYOND_NOISE / at_most[-1]), float(np.searchsorted(at_most, at_most[-1] - OUTLIERS)))
 
 
 def changes_at_once(changes: FloatArray) -> BoolArray:

@@ -63,8 +63,8 @@ TILE_DIVISIONS, FINE_TILE_DIVISIONS, SMALL_PERSON_FRACTION = 2, 3, 0.25
 # Silhouettes are computed in one of this many frames, so that a clip has about as many as it needs: the least interval, and the
 # interval for footage that does not declare its length.
 MIN_SILHOUETTE_INTERVAL, DEFAULT_SILHOUETTE_INTERVAL = 4, 24
-# Seconds of footage in which every tile is processed once, and the maximum number of tiles a frame: while somebody is tracked,
-# and while nobody is. In the first frame all tiles are processed.
+# Seconds of footage in which every tile is processed once, and how many tiles are processed at once, in one frame: while somebody is
+# tracked, and while nobody is. In the first frame all tiles are processed.
 TILE_CYCLE, EMPTY_TILE_CYCLE = (2.5, 4), (1.0, 8)
 
 
@@ -200,15 +200,15 @@ class MediaPipeDetector(Detector):
         return [self._landmarkers.submit(self._landmarkers.detect, image, tile) for tile in tiles]
 
     def _due_tiles(self, frame: Frame, image: ImageArray, expected: list[ExpectedPerson]) -> list[Square]:
-        """The tiles to process in this frame: a few, so that all are processed within a TILE_CYCLE."""
+        """The tiles to process in this frame: now and then a few, so that all are processed within a TILE_CYCLE."""
         height, width = image.shape[:2]
         if frame.is_first_of_shot or frame.changes_at_once:
             return image_tiles(width, height, TILE_DIVISIONS)
         are_small = self._are_people_small(image, (person.box for person in expected))
         tiles = image_tiles(width, height, FINE_TILE_DIVISIONS if are_small else TILE_DIVISIONS)
-        seconds, max_tiles = TILE_CYCLE if expected else EMPTY_TILE_CYCLE
-        first, end = (int(time * len(tiles) / seconds) for time in (frame.time - frame.interval, frame.time))
-        return [tiles[i % len(tiles)] for i in range(max(first, end - max_tiles), end)]
+        seconds, at_once = TILE_CYCLE if expected else EMPTY_TILE_CYCLE
+        first, end = (at_once * int(time * len(tiles) / (seconds * at_once)) for time in (frame.time - frame.interval, frame.time))
+        return [tiles[i % len(tiles)] for i in range(max(first, end - at_once), end)]
 
     @staticmethod
     def _additional_fine_tiles(image: ImageArray) -> list[Square]:

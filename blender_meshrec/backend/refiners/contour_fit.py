@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import torch
 
-from ...bodies.silhouette_rendering import SurfacePoints, rasterise
+from ...bodies.silhouette_rendering import JointMotion, SurfacePoints, rasterise
 from ...core.array_types import BoolArray, FloatArray, IntArray
 from ...core.skeletons import SMPL_JOINTS
 from ...methods.silhouette_refinement import SilhouetteCrops
@@ -58,6 +58,14 @@ class OutlineEquations(NamedTuple):
     weights: FloatArray
 
 
+class ObservedOutline(NamedTuple):
+    """An observed silhouette: signed distance (S,S) px, outward normals (S,S,2), and the pixels (S,S) in which an outline can show."""
+
+    distance: FloatArray
+    normals: FloatArray
+    usable: BoolArray
+
+
 class OutlineMatches(NamedTuple):
     """Surface points (P,) on the body's outline with an observed outline near them.
 
@@ -87,9 +95,8 @@ def fit_contours(
         trust: (S,) 0..1. betas: (B,), the first guess. rotmats: (S,J,3,3), local. transl: (S,3) m.
     """
     masks = crops.silhouettes.numpy()
-    targets = [signed_distance(mask) for mask in masks]
-    usable = [_away_from_edges(inside) for inside in crops.inside.numpy()]
-    clothed = clothed_parts(surface)
+    observed = [observe_outline(mask, _away_from_edges(inside)) for mask, inside in zip(masks, crops.inside.numpy(), strict=True)]
+    clothed, motions = clothed_parts(surface), surface.joint_motion(rotmats)
     betas, clothes = np.asarray(betas, float), np.full(len(CLOTHED_PARTS), CLOTHES_MEAN)
     for _ in range(NUM_ITERATIONS):
         repeated = torch.as_tensor(betas, dtype=torch.float32).expand(len(masks), -1)
@@ -101,7 +108,7 @@ def fit_contours(
         right = np.concatenate([prior.precision @ (prior.mean - betas), np.full(len(clothes), CLOTHES_MEAN / CLOTHES_SIGMA**2)])
         for row in np.flatnonzero(trust > 0):
             equations = outline_equations(
-                surface, clothed, points[row], crops.windows[row], rotmats[row], rendered[row].numpy(), targets[row], usable[row]
+                surface, clothed, points[row], crops.windows[row], motions[row], rendered[row].numpy(), observed[row]
             )
             if len(equations.offsets):
                 _add_normal_equations(matrix, right, equations, trust[row])
@@ -124,30 +131,34 @@ def signed_distance(mask: BoolArray) -> FloatArray:
     return np.where(image, inside - 0.5, 0.5 - outside)
 
 
+def observe_outline(mask: BoolArray, usable: BoolArray) -> ObservedOutline:
+    """The outline of an observed silhouette (S,S); usable: (S,S), as of ObservedOutline."""
+    distance = signed_distance(mask)
+    return ObservedOutline(distance, outward_normals(distance), usable)
+
+
 def outline_equations(
     surface: SurfacePoints,
     clothed: FloatArray,
     points: torch.Tensor,
     window: torch.Tensor,
-    rotmats: torch.Tensor,
+    motion: JointMotion,
     rendered: BoolArray,
-    target: FloatArray,
-    usable: BoolArray,
+    observed: ObservedOutline,
 ) -> OutlineEquations:
     """The equations of one silhouette.
 
     Args:
-        clothed: (N,C), of `clothed_parts`. points: (N,3) m, posed. window: (4,) of the crop. rotmats: (J,3,3), local.
-        rendered: (S,S), the body's silhouette. target: (S,S) px, the observed silhouette's signed distance. usable: (S,S), pixels in which
-        an outline can show.
+        clothed: (N,C), of `clothed_parts`. points: (N,3) m, posed. window: (4,) of the crop. motion: the body's joints'.
+        rendered: (S,S), the body's silhouette.
     """
     side = len(rendered)
     pixels = ((points[:, :2] / points[:, 2:] - window[:2]) / window[2:] * side).numpy()
-    matches = _match_outlines(pixels, rendered, target, usable)
+    matches = _match_outlines(pixels, rendered, observed)
     if not len(matches.points):
         return OutlineEquations(np.zeros((0, 0)), matches.offsets, matches.weights)
     chosen, normals = matches.points, matches.normals
-    derivatives = surface.shape_jacobian(rotmats, torch.as_tensor(chosen)).numpy()
+    derivatives = surface.shape_jacobian(motion, torch.as_tensor(chosen)).numpy()
     x, y, z = points[chosen].numpy().T
     per_ray = normals * (side / window[2:].numpy())
     per_metre = per_ray[:, 0] / z, per_ray[:, 1] / z, -(per_ray[:, 0] * x + per_ray[:, 1] * y) / z**2
@@ -162,20 +173,20 @@ def outline_equations(
     return OutlineEquations(jacobian, matches.offsets, weights)
 
 
-def _match_outlines(pixels: FloatArray, rendered: BoolArray, target: FloatArray, usable: BoolArray) -> OutlineMatches:
+def _match_outlines(pixels: FloatArray, rendered: BoolArray, observed: ObservedOutline) -> OutlineMatches:
     """Match surface points at pixels (N,2) on the body's outline with the observed outline."""
     side = len(rendered)
     cells = np.floor(pixels).astype(int)
     is_within = ((cells >= 0) & (cells < side)).all(1)
     columns, rows = np.clip(cells, 0, side - 1).T
     distance = signed_distance(rendered)
-    is_on_rim = is_within & rendered[rows, columns] & (distance[rows, columns] < RIM_WIDTH) & usable[rows, columns]
+    is_on_rim = is_within & rendered[rows, columns] & (distance[rows, columns] < RIM_WIDTH) & observed.usable[rows, columns]
     points = np.flatnonzero(is_on_rim)
     rows, columns = rows[points], columns[points]
-    normals, target_normals = (_outward_normals(field, rows, columns) for field in (distance, target))
-    offsets = target[rows, columns] - distance[rows, columns]
+    normals, observed_normals = outward_normals(distance)[rows, columns], observed.normals[rows, columns]
+    offsets = observed.distance[rows, columns] - distance[rows, columns]
     # Tukey's weight, for outlines that run the same way.
-    weights = np.clip(1 - (offsets / MAX_OUTLINE_OFFSET) ** 2, 0, 1) ** 2 * ((normals * target_normals).sum(-1) > MIN_NORMAL_COSINE)
+    weights = np.clip(1 - (offsets / MAX_OUTLINE_OFFSET) ** 2, 0, 1) ** 2 * ((normals * observed_normals).sum(-1) > MIN_NORMAL_COSINE)
     matched = weights > 0
     return OutlineMatches(points[matched], normals[matched], offsets[matched], weights[matched], len(points))
 
@@ -187,12 +198,11 @@ def _away_from_edges(inside: BoolArray) -> BoolArray:
     return cv2.erode(padded, kernel)[1:-1, 1:-1] > 0
 
 
-def _outward_normals(distance: FloatArray, rows: IntArray, columns: IntArray) -> FloatArray:
-    """Unit normals (P,2), x and y, out of a mask with a signed distance (S,S), at pixels."""
+def outward_normals(distance: FloatArray) -> FloatArray:
+    """Unit normals (S,S,2), x and y, out of a mask with a signed distance (S,S)."""
     smooth = cv2.GaussianBlur(distance.astype(np.float32), (0, 0), 1.0)
     down, right = np.gradient(smooth)
-    normals = -np.stack([right[rows, columns], down[rows, columns]], -1)
-    return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
+    return -np.stack([right, down], -1) / np.maximum(np.hypot(right, down), 1e-6)[..., None]
 
 
 def _add_normal_equations(matrix: FloatArray, right: FloatArray, equations: OutlineEquations, trust: float) -> None:

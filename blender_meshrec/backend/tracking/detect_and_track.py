@@ -29,11 +29,11 @@ from ..detection.second_look import SecondLook
 from ..devices import choose_device
 from ..footage.frame_source import Footage
 from ..footage.looked_at import LookedAt
-from ..footage.prefetch import prefetch
 from ..footage.thinned import ThinnedFootage
 from ..footage.true_time import in_true_time
 from ..lifting.crop_regressor import CropRegressor
 from ..lifting.image_methods import KEYPOINT_METHODS, is_image_method, request_label
+from ..prefetch import prefetch
 from .crop_queue import CropQueue, CropReader
 from .keypoint_owners import give_keypoints_to_owners
 from .new_pictures import found_in_rows, matches_of_rows, observed_in_pictures, rows_of_new_pictures, rows_shown_last

@@ -1,7 +1,7 @@
 """The local engine: workers on this computer, each with a backend that stays up.
 
 A worker has two threads in turns: while one writes the files of its clip, which may take a Blender, the other has the models look at
-the next one. The backend decodes frames ahead while its models look at the last ones (backend/footage/prefetch.py).
+the next one. The backend decodes frames ahead while its models look at the last ones (backend/prefetch.py).
 """
 
 import itertools

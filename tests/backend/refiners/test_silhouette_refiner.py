@@ -14,7 +14,14 @@ from blender_meshrec.backend.fitting.betas_fit import fit_betas, measure_lengths
 from blender_meshrec.backend.fitting.body_fit import BodyFit
 from blender_meshrec.backend.pipeline import recover
 from blender_meshrec.backend.refiners import contour_fit
-from blender_meshrec.backend.refiners.contour_fit import GaussianPrior, clothed_parts, fit_contours, outline_equations, signed_distance
+from blender_meshrec.backend.refiners.contour_fit import (
+    GaussianPrior,
+    clothed_parts,
+    fit_contours,
+    observe_outline,
+    outline_equations,
+    signed_distance,
+)
 from blender_meshrec.backend.refiners.end_visibility import end_visibility
 from blender_meshrec.backend.refiners.posed_clip import LIMBS, PosedClip
 from blender_meshrec.backend.refiners.silhouette_refiner import make_silhouette_crops, refine_shape
@@ -309,11 +316,9 @@ def test_outlines_move_as_their_jacobian_predicts(template, surface, beta, step)
     targets = rasterise(surface.pose(betas, *pose)[0], crops.windows, MASK_SIZE)[0].numpy()
     everywhere = np.ones((MASK_SIZE, MASK_SIZE), bool)
     predicted, measured, weights = [], [], []
-    for i, target in enumerate(targets):
-        own = crops.silhouettes[i].numpy()
-        equations = outline_equations(
-            surface, clothed_parts(surface), points[i], crops.windows[i], pose[0][i], own, signed_distance(target), everywhere
-        )
+    for i, (target, motion) in enumerate(zip(targets, surface.joint_motion(pose[0]), strict=True)):
+        own, observed = crops.silhouettes[i].numpy(), observe_outline(target, everywhere)
+        equations = outline_equations(surface, clothed_parts(surface), points[i], crops.windows[i], motion, own, observed)
         predicted.append(step * equations.jacobian[:, beta])
         measured.append(equations.offsets)
         weights.append(equations.weights)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, get_lapack_funcs  # pyrefly: ignore[untyped-import] - scipy ships no type stubs
 
 from ....core.array_types import FloatArray
+from ...prefetch import prefetch
 from .normal_equations import BandedEquations, NormalEquations, num_chunks
 
 _DTRTRS = get_lapack_funcs("trtrs", dtype=np.float64)
@@ -55,11 +56,11 @@ class Elimination:
         self._solved: list[list[FloatArray]] = []  # by chunk and block
         clip = len(system.chunk(0).clip_gradient)
         self._corner, self._gradient = np.zeros((clip, clip)), np.zeros(clip)
-        for index in range(num_chunks(system)):
-            self._forward(index)
+        # The equations of the next chunk are made while this one is eliminated.
+        for index, chunk in enumerate(prefetch((system.chunk(index) for index in range(num_chunks(system))), depth=1)):
+            self._forward(index, chunk)
 
-    def _forward(self, index: int) -> None:
-        chunk = self._system.chunk(index)
+    def _forward(self, index: int, chunk: BandedEquations) -> None:
         factors = self._factorise(index, chunk)
         self._corner += chunk.corner
         self._gradient += chunk.clip_gradient

@@ -169,6 +169,8 @@ def _chains() -> tuple[IntArray, BoolArray]:
 
 
 POINT_JOINTS, TURNED_BY = _chains()
+TURNED_POINTS, TURNING = np.nonzero(TURNED_BY)  # every point with each moving joint that turns it
+MOVING_JOINTS: IntArray = np.array(MOVING)
 _MARKER_WEIGHTS = h36m17_weights_from_names((*SMPL_JOINTS, "nose", "head_top"))
 MARKER_WEIGHTS = np.pad(_MARKER_WEIGHTS, ((0, 0), (0, NUM_POINTS - _MARKER_WEIGHTS.shape[1])))
 _OFFSET_MARKERS = [H36M17.index(name) for name in MARKER_OFFSETS]
@@ -216,17 +218,16 @@ class PosedPoints:
     def frame_jacobian(self) -> FloatArray:
         """Derivatives (F,N,3,U) of the rows by each frame's unknowns."""
         jacobian = np.zeros((len(self.state), NUM_ROWS, 3, FRAME_UNKNOWNS))
-        jacobian[:, :NUM_POINTS, [0, 1, 2], [0, 1, 2]] = 1
-        arms = self.rows[:, :NUM_POINTS, None] - self.rows[:, None, list(MOVING)]
-        arms *= TURNED_BY[..., None]
-        turning = self.rotations[:, list(MOVING)]
-        block = jacobian[:, :NUM_POINTS, :, 3:].reshape(len(self.state), NUM_POINTS, 3, len(MOVING), 3)
-        _fill_cross(block, turning[:, None], arms)
-        jacobian[:, :NUM_POINTS, :, 3:] = block.reshape(len(self.state), NUM_POINTS, 3, -1)
-        markers = np.tensordot(MARKER_WEIGHTS, jacobian[:, :NUM_POINTS], (1, 1)).swapaxes(0, 1)
+        points = jacobian[:, :NUM_POINTS]
+        points[:, :, [0, 1, 2], [0, 1, 2]] = 1
+        turning, joints = self.rotations[:, MOVING_JOINTS], MOVING_JOINTS[TURNING]
+        turns = points[..., 3:].reshape(*points.shape[:3], len(MOVING), 3)  # a view
+        arms = self.rows[:, TURNED_POINTS] - self.rows[:, joints]
+        for axis, moved in enumerate(_cross(self.rotations[:, joints], arms)):
+            turns[:, TURNED_POINTS, axis, TURNING] = moved
+        markers = (MARKER_WEIGHTS @ points.reshape(len(points), NUM_POINTS, -1)).reshape(len(points), -1, 3, FRAME_UNKNOWNS)
         offsets = self.offset_vectors[:, :, None] * TURNED_BY[_OFFSET_JOINTS][..., None]
-        turn = np.empty((len(self.state), len(_OFFSET_JOINTS), 3, len(MOVING), 3))
-        _fill_cross(turn, turning[:, None], offsets)
+        turn = np.stack(_cross(turning[:, None], offsets), 2)
         markers[:, _OFFSET_MARKERS, :, 3:] += turn.reshape(*turn.shape[:3], -1)
         return _with_markers_and_bones(jacobian, markers)
 
@@ -270,9 +271,11 @@ def _with_markers_and_bones(rows: FloatArray, markers: FloatArray) -> FloatArray
     return rows
 
 
-def _fill_cross(block: FloatArray, rotations: FloatArray, arms: FloatArray) -> None:
-    """Set block (F,P,3,K,3) to the movement of points at `arms` (F,P,K,3) from joints that turn by rotations (F,1,K,3,3): (R d) x arm."""
+def _cross(rotations: FloatArray, arms: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The movement of points at `arms` (...,3) from joints that turn by rotations (...,3,3), (R d) x arm: x, y and z, (...,3) by d each."""
     x, y, z = (arms[..., axis, None] for axis in range(3))
-    block[:, :, 0] = rotations[..., 1, :] * z - rotations[..., 2, :] * y
-    block[:, :, 1] = rotations[..., 2, :] * x - rotations[..., 0, :] * z
-    block[:, :, 2] = rotations[..., 0, :] * y - rotations[..., 1, :] * x
+    return (
+        rotations[..., 1, :] * z - rotations[..., 2, :] * y,
+        rotations[..., 2, :] * x - rotations[..., 0, :] * z,
+        rotations[..., 0, :] * y - rotations[..., 1, :] * x,
+    )

@@ -13,7 +13,7 @@ from ....core.array_types import FloatArray
 from .body_points import FRAME_UNKNOWNS, MOVING, PosedPoints
 from .equations import Equations
 
-CHUNK_FRAMES = 128  # frames that are projected at once; even, since frames are eliminated in pairs
+CHUNK_FRAMES = 64  # frames that are projected at once, whose derivatives fit the cache; even, since frames are eliminated in pairs
 HELD_FRAMES = 2048  # the equations of a clip of so many frames are kept, those of a longer one are projected again
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from blender_meshrec.backend.footage.prefetch import prefetch
+from blender_meshrec.backend.prefetch import prefetch
 
 
 def test_all_items_come_in_order():
