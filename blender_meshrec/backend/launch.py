@@ -16,10 +16,10 @@ from pathlib import Path
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 PACKAGE_NAME = "blender_meshrec"
 NICE_INCREMENT = 15  # of at most 19, on systems without SCHED_IDLE
-# Of glibc's malloc: the names of two settings, and bytes. Larger blocks are mapped each by itself, and more free memory than the second is
-# given back to the system.
+# glibc's malloc gets blocks larger than M_MMAP_THRESHOLD from the system one by one, and gives free memory beyond M_TRIM_THRESHOLD back;
+# the numbers of both parameters, and their values, bytes.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGEST_BLOCK, FREE_MEMORY = 32 << 20, 256 << 20
+FREE_MEMORY, LARGEST_BLOCK = 256 << 20, 32 << 20
 
 
 def import_package() -> None:
