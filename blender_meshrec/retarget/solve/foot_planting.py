@@ -52,6 +52,16 @@ MIN_LEG_RATIO = 0.2
 
 
 @dataclass(frozen=True)
+class Steps:
+    """When feet touch what. touching: (F,4) bool, the heel and the ball of each foot, of SIDES. heights: (F,2) m, of what each stands on
+    above the floor. timestamps: (F,) s."""
+
+    touching: BoolArray
+    heights: FloatArray
+    timestamps: FloatArray
+
+
+@dataclass(frozen=True)
 class _PlantedLeg:
     """A leg as posed, the plan of its foot, and the skin of the foot, None where it is not known.
 
@@ -107,28 +117,22 @@ def plant_feet(
     bone_rotations: BoneArrays,
     heads: FloatArray,
     stance: Stance,
-    contacts: BoolArray,
-    step_heights: FloatArray,
+    steps: Steps,
     placement: RootPlacement,
-    timestamps: FloatArray,
     soles: Mapping[str, Sole],
 ) -> FloatArray:
     """Plant the feet of a posed rig.
 
     Args:
         pose: the rig as posed. bone_rotations: bone -> (F,3,3), changed in place for the legs.
-        heads: (F,3) m of the bone that carries the body. stance: of the rig. contacts: (F,4) bool.
-        step_heights: (F,2) m, height above the floor of what each foot stands on. timestamps: (F,) s.
+        heads: (F,3) m of the bone that carries the body. stance: of the rig.
         soles: side -> Sole that is kept above the floor, beside heel and ball.
 
     Returns:
         New heads (F,3) m of the bone that carries the body.
     """
-    legs: dict[str, _PlantedLeg] = {}
-    for number, side in enumerate(SIDES):
-        if side in stance.feet:
-            touching = contacts[:, 2 * number : 2 * number + 2]
-            legs[side] = _plan_leg(pose, stance, side, soles.get(side), touching, step_heights[:, number], placement, timestamps)
+    timestamps = steps.timestamps
+    legs = {side: _plan_leg(pose, stance, side, soles.get(side), steps, placement) for side in SIDES if side in stance.feet}
     if not legs:
         return heads
     shift = _hip_shift(list(legs.values()), timestamps)
@@ -145,18 +149,9 @@ def plant_feet(
     return heads + shift
 
 
-def _plan_leg(
-    pose: Pose,
-    stance: Stance,
-    side: str,
-    sole: Sole | None,
-    touching: BoolArray,
-    step_heights: FloatArray,
-    placement: RootPlacement,
-    timestamps: FloatArray,
-) -> _PlantedLeg:
+def _plan_leg(pose: Pose, stance: Stance, side: str, sole: Sole | None, steps: Steps, placement: RootPlacement) -> _PlantedLeg:
     limb, foot = limb_from_pose(pose, side, LEG), stance.feet[side]
-    plan = _plan_foot(pose, foot, sole, limb, touching, step_heights, placement, timestamps)
+    plan = _plan_foot(pose, side, foot, limb, steps, placement)
     toe_delta = None if foot.toes is None else plan.toe_rotation(pose.rest_delta(foot.toes))
     thigh, shin = (pose.rest_delta(pose.rest.slots[f"{side}_{part}"][-1]) for part in LEG[:2])
     hip = pose.rest.heads[pose.rest.slots[f"{side}_{LEG[0]}"][0]]
@@ -164,16 +159,8 @@ def _plan_leg(
     return _PlantedLeg(limb, plan, foot, sole, toe_delta, shin, thigh, hip, by_body)
 
 
-def _plan_foot(
-    pose: Pose,
-    foot: Foot,
-    sole: Sole | None,
-    limb: Limb,
-    touching: BoolArray,
-    step_heights: FloatArray,
-    placement: RootPlacement,
-    timestamps: FloatArray,
-) -> FootPlan:
+def _plan_foot(pose: Pose, side: str, foot: Foot, limb: Limb, steps: Steps, placement: RootPlacement) -> FootPlan:
+    number = SIDES.index(side)
     shape = FootShape(
         to_heel=foot.heel - foot.ankle,
         to_ball=foot.ball - foot.ankle,
@@ -183,8 +170,9 @@ def _plan_foot(
     )
     drift, give = max_drift(float(np.linalg.norm(foot.ball - foot.heel)), limb.length), min(SOLE_GIVE * limb.length, MAX_SOLE_GIVE)
     options = PlanOptions(FADE_TIME, SETTLE_TIME, drift, ANKLE_LED_ROLL, floor=placement.floor, skin_give=give)
+    touching = steps.touching[:, 2 * number : 2 * number + 2]
     posed = PosedFoot(shape, pose.heads[foot.bone], pose.rest_delta(foot.bone), touching)
-    return FootPlan(posed, timestamps, options, ground=placement.floor + step_heights)
+    return FootPlan(posed, steps.timestamps, options, ground=placement.floor + steps.heights[:, number])
 
 
 def max_drift(foot_length: float, leg_length: float) -> float:

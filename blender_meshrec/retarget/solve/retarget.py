@@ -18,7 +18,7 @@ from ..source.resampling import resample_performance
 from ..write.channels import solve_bone_channels
 from .bone_rotations import RotationTransfer, rotate_twist_bones
 from .detached_bones import SolvingRig, attach_detached_bones
-from .foot_planting import plant_feet
+from .foot_planting import Steps, plant_feet
 from .foot_skin import FootSkin, Sole, find_soles, fit_stance_to_soles
 from .forward_kinematics import BoneArrays, Pose
 from .hand_planting import plant_hands
@@ -141,11 +141,9 @@ class _TargetBody:
     def plant_feet(self, soles: Mapping[str, Sole]) -> None:
         """Hold the feet where they touch, and keep their soles, by side, above the floor."""
         source, placement = self._source, self._placement
-        steps = source.step_heights() * placement.leg_ratio / self._target.stretch[2, 2]
-        times, contacts = source.performance.timestamps, planted_sides(source.contacts, self._tuning)
-        self._body_heads = plant_feet(
-            self.pose, self.bone_rotations, self._body_heads, self._stance, contacts, steps, placement, times, soles
-        )
+        heights = source.step_heights() * placement.leg_ratio / self._target.stretch[2, 2]
+        steps = Steps(planted_sides(source.contacts, self._tuning), heights, source.performance.timestamps)
+        self._body_heads = plant_feet(self.pose, self.bone_rotations, self._body_heads, self._stance, steps, placement, soles)
         self.heads = {self._placement.location_bone: self._body_heads}
 
     def move_root(self, root: str) -> None:
