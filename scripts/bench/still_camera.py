@@ -25,7 +25,7 @@ def measure_still_camera(source: str) -> tuple[str, float, float]:
 
         return run
 
-    methods = {name: getattr(BackgroundMatcher, name) for name in ("seems_cut", "update")}
+    methods = {name: getattr(BackgroundMatcher, name) for name in ("seems_cut", "changes_at_once", "update")}
     begun = time.process_time()
     try:
         for name, method in methods.items():
