@@ -5,10 +5,16 @@ import numpy as np
 from ...core.array_types import FloatArray
 from ...core.skeletons import H36M17, SMPL_JOINTS
 
-# Shares of a body's mass, at the joints in whose middle they lie; and SMPL's joints at the same places.
+# Shares of a body's mass, at the joints of a lifted pose in whose middle they lie.
 MASSES = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
-SMPL_MASSES = {"pelvis": MASSES["hip"], "spine3": MASSES["thorax"], "left_knee": MASSES["left_knee"], "right_knee": MASSES["right_knee"]}
 SHARES = np.array(list(MASSES.values()))
+# The same at joints of SMPL's bodies, whose spine lies behind its middle: in motion capture of the open body they come within 15 mm of the
+# centre of its volume (`python -m scripts.evaluate.body_masses`).
+_PAIRS = {"hip": 0.38, "knee": 0.22, "shoulder": 0.325, "elbow": 0.075}
+SMPL_MASSES = {f"{side}_{joint}": share / 2 for joint, share in _PAIRS.items() for side in ("left", "right")}
+SMPL_SHARES = np.array(list(SMPL_MASSES.values()))
+# Where the centre of mass of a body that stands upright lies above a sole: shares of its heel and its toe.
+STANCE = np.array([0.58, 0.42])
 _ROWS, _SMPL_ROWS = [H36M17.index(name) for name in MASSES], [SMPL_JOINTS.index(name) for name in SMPL_MASSES]
 
 
@@ -19,4 +25,4 @@ def centre_of_mass(joints: FloatArray) -> FloatArray:
 
 def centre_of_mass_of_body(joints: FloatArray) -> FloatArray:
     """The centres of mass (F,3) m of SMPL's joints (F,24,3) m."""
-    return SHARES @ joints[:, _SMPL_ROWS]
+    return SMPL_SHARES @ joints[:, _SMPL_ROWS]

@@ -1,6 +1,6 @@
 """Somebody who stands still on both feet is balanced above them: one view hardly shows how far a whole body leans towards it.
 
-The centre of mass lies above the middle of what touches the ground, or nearer to one of the feet. In every phase it is drawn there from
+The centre of mass lies above the middle of the feet (STANCE of each), or nearer to one of them. In every phase it is drawn there from
 where it is, by the same way for all the joints that carry it, so that each stays an equation of its own.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ....core.array_types import FloatArray
 from ....core.contacts import point_speeds
-from ..body_masses import SHARES, SMPL_MASSES
+from ..body_masses import SMPL_MASSES, SMPL_SHARES, STANCE
 from . import weights
 from .body_points import SOLE_ROWS, PosedPoints, point_rows
 from .equations import Equations
@@ -34,9 +34,9 @@ class StandingBalance:
 
     def add(self, points: PosedPoints, world: World, equations: Equations | None) -> float:
         residual = (points.rows[:, MASS_ROWS] - self.places) @ self.whitening
-        loss, weight = cauchy((residual**2).sum(-1) @ SHARES, weights.BALANCE_OUTLIER)
+        loss, weight = cauchy((residual**2).sum(-1) @ SMPL_SHARES, weights.BALANCE_OUTLIER)
         if equations is not None:
-            share = (self.weights * weight)[:, None] * SHARES
+            share = (self.weights * weight)[:, None] * SMPL_SHARES
             equations.gradient[:, MASS_ROWS] += share[..., None] * (residual @ self.whitening)
             equations.within[:, MASS_ROWS] += share[..., None, None] * (self.whitening @ self.whitening)[:, None]
         return float((self.weights * loss).sum())
@@ -53,14 +53,15 @@ def find_balance(
     """
     rows, level = points.rows, np.eye(3) - np.outer(up, up)
     soles = touching[:, : len(SOLE_ROWS), None].reshape(-1, 2, 2, 1)
-    feet = (soles * rows[:, SOLE_ROWS].reshape(-1, 2, 2, 3)).sum(2) / np.maximum(soles.sum(2), 1e-6)
+    bearing = soles * STANCE[:, None]
+    feet = (bearing * rows[:, SOLE_ROWS].reshape(-1, 2, 2, 3)).sum(2) / np.maximum(bearing.sum(2), 1e-6)
     apart = (feet[:, 1] - feet[:, 0]) @ level
     distance = np.linalg.norm(apart, axis=-1)
     between = apart / np.maximum(distance, 1e-6)[:, None]
     along = 1 / np.hypot(weights.BALANCE_SIGMA, weights.STANCE_SHARE * distance) - 1 / weights.BALANCE_SIGMA
     whitening = level / weights.BALANCE_SIGMA + along[:, None, None] * between[..., :, None] * between[..., None, :]
     masses = rows[:, MASS_ROWS]
-    way = feet.mean(1) - np.einsum("k,fkc->fc", SHARES, masses)
+    way = feet.mean(1) - np.einsum("k,fkc->fc", SMPL_SHARES, masses)
     speed = point_speeds(masses[:, :1], times, camera=np.zeros(3))[:, 0]
     still = np.exp(-((speed / weights.BALANCED_SPEED) ** 2))
     on_both = soles.max((2, 3)).min(1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blender_meshrec.backend.fitting.body_masses import SHARES
+from blender_meshrec.backend.fitting.body_masses import SMPL_SHARES, STANCE
 from blender_meshrec.backend.fitting.clip_solve import weights
 from blender_meshrec.backend.fitting.clip_solve.body_points import NUM_OFFSETS, SOLE_ROWS, BodyState, pose_points, shape_of_stature
 from blender_meshrec.backend.fitting.clip_solve.ground_contacts import GROUND_ROWS
@@ -44,9 +44,9 @@ def test_who_leans_is_drawn_back_along_the_floor(template):
     points = person(template, lean=0.2)
     balance = balance_of(points)
     np.testing.assert_allclose(balance.weights, 1.0, atol=1e-6)
-    way = SHARES @ (balance.places - points.rows[:, MASS_ROWS])[0]
-    feet = points.rows[0, SOLE_ROWS].mean(0)
-    np.testing.assert_allclose((points.rows[0, MASS_ROWS].T @ SHARES + way)[[0, 2]], feet[[0, 2]], atol=1e-9)
+    way = SMPL_SHARES @ (balance.places - points.rows[:, MASS_ROWS])[0]
+    feet = np.tile(STANCE, 2) @ points.rows[0, SOLE_ROWS] / 2
+    np.testing.assert_allclose((points.rows[0, MASS_ROWS].T @ SMPL_SHARES + way)[[0, 2]], feet[[0, 2]], atol=1e-9)
     assert abs(way[2]) > 0.1  # m: sin(0.2) of a centre 1 m above the feet
     upright = person(template)
     assert balance.add(points, WORLD, None) > 3 * balance_of(upright).add(upright, WORLD, None)
