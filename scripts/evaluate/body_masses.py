@@ -16,7 +16,7 @@ import torch
 from blender_meshrec.backend.fitting.body_masses import SMPL_MASSES, SMPL_SHARES
 from blender_meshrec.bodies.lbs import forward_kinematics, skin_vertices
 from blender_meshrec.bodies.make_body import make_body
-from blender_meshrec.core.array_types import FloatArray
+from blender_meshrec.core.array_types import FloatArray, IntArray
 from blender_meshrec.core.files.body_template import BodyTemplate, load_body
 from blender_meshrec.core.foot_planting.leg_kinematics import soles_from_template
 from blender_meshrec.core.skeletons import SMPL_JOINTS
@@ -67,7 +67,7 @@ def draw_bodies(template: BodyTemplate, mocap: Path) -> tuple[FloatArray, FloatA
     return np.concatenate(joints), np.concatenate(centres)
 
 
-def centre_of_volume(vertices: FloatArray, faces: FloatArray) -> FloatArray:
+def centre_of_volume(vertices: FloatArray, faces: IntArray) -> FloatArray:
     """The centre (3,) of what a closed surface of vertices (V,3) and triangles (T,3) encloses."""
     corners = vertices[faces]
     volumes = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))

@@ -33,7 +33,7 @@ from .packing import DetectedFrame, pack_frames, unpack_frames
 from .part_of_cache import PartOfClip, part_of_clip
 
 # Part of every entry's name: increased whenever detectors or the tracker give other results for the same footage.
-CACHE_VERSION = 21
+CACHE_VERSION = 22
 FRAMES_PER_FILE = 100
 MAX_CACHE_BYTES = 512 * 2**20
 _MAX_FILE_BYTES = 256 * 2**20  # FRAMES_PER_FILE frames with dozens of people take a tenth of it

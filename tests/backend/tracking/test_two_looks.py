@@ -87,6 +87,18 @@ def test_what_trembles_between_two_looks_is_the_detectors_share_alone_and_after_
     assert left[-1] == pytest.approx(10, abs=1e-3)  # frame 89, after the look at 88
 
 
+def test_looks_in_between_go_along_with_a_camera_that_shakes():
+    """A camera that shakes by 5 px, with a look in every third frame: keypoints lie where they would in front of one that stands."""
+    shake = 5 * np.random.default_rng(4).normal(size=(len(TIMES), 1, 2))
+    looked = (np.arange(len(TIMES)) % 3 == 0)[:, None, None]
+    joined = []
+    for way in (0 * shake, shake):
+        seen, moved = walker(), np.concatenate([way, 0 * way[..., :1]], -1)
+        filmed = replace(seen, keypoints=seen.keypoints + moved, second_look=(seen.second_look + moved) * looked)
+        joined.append(join_looks(filmed, TIMES).keypoints[:, SHARED, :2] - way)
+    assert np.abs(joined[1] - joined[0]).max() < 1e-3
+
+
 def test_a_second_look_that_exchanges_the_legs_is_joined_with_the_detectors_sides():
     seen = walker((0.0, 0.0))
     order = [COCO17.index(name.replace("left", "R").replace("right", "left").replace("R", "right")) for name in COCO17[11:]]
