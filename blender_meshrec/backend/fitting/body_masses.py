@@ -5,7 +5,8 @@ import numpy as np
 from ...core.array_types import FloatArray
 from ...core.skeletons import H36M17, SMPL_JOINTS
 
-# Shares of a body's mass, at the joints of a lifted pose in whose middle they lie.
+# Shares of a body's mass, at the joints of a lifted pose in whose middle they lie. The hips of the motion capture that the lifter has
+# learnt from lie ahead of a body's, which makes up for a thorax behind its middle.
 MASSES = {"hip": 0.5, "thorax": 0.35, "left_knee": 0.075, "right_knee": 0.075}
 SHARES = np.array(list(MASSES.values()))
 # The same at joints of SMPL's bodies, whose spine lies behind its middle: in motion capture of the open body they come within 15 mm of the
